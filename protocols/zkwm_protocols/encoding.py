@@ -1,0 +1,159 @@
+"""Strict deterministic CBOR, the frame of every zkwm file, and the digest of tensors.
+
+SPEC.md sections 3.2 to 3.4. The profile is small on purpose: null, booleans, integers of at most
+64 bits, byte strings, text, arrays and maps with text keys; one encoding for each value. This is
+not a CBOR codec (cbor2 is): it is the gate before and after it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from io import BytesIO
+from typing import Any, TypeAlias
+
+import cbor2
+
+from zkwm_protocols.errors import Malformed, Unsupported
+
+Value: TypeAlias = Any
+"""None, bool, int, bytes, str, list of values, dict from str to value."""
+
+MAXIMUM_DEPTH = 8
+MAXIMUM_ITEMS = 1_000_000
+VERSION = 1
+
+
+def encode(value: Value) -> bytes:
+    """The one encoding of a value (SPEC.md 3.2). Raises Malformed for a value outside the profile."""
+    _require_profile(value, MAXIMUM_DEPTH)
+    return cbor2.dumps(value, canonical=True)
+
+
+def decode(data: bytes, *, limit: int) -> Value:
+    """Read one value of at most ``limit`` bytes (SPEC.md 3.2).
+
+    Raises Malformed unless ``data`` is exactly the deterministic encoding of a value of the
+    profile: no tags, floats, indefinite lengths, duplicate keys, long integers or bytes left over.
+    """
+    if len(data) > limit:
+        raise Malformed(f"{len(data)} bytes where at most {limit} are allowed")
+    _require_bounded_nesting(data)
+    try:
+        stream = BytesIO(data)
+        value = cbor2.CBORDecoder(stream).decode()
+    except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError):
+        raise Malformed("not well-formed CBOR") from None
+    if encode(value) != data:
+        raise Malformed("not in the one deterministic CBOR encoding")
+    return value
+
+
+def pack(kind: str, value: Value) -> bytes:
+    """A whole file: the line ``zkwm-<kind>/1`` and the value (SPEC.md 3.3)."""
+    return f"zkwm-{kind}/{VERSION}\n".encode("ascii") + encode(value)
+
+
+def unpack(kind: str, data: bytes, *, limit: int) -> Value:
+    """The value of a whole file of the given kind. Raises Malformed, or Unsupported for a version."""
+    end = data.find(b"\n", 0, 64)
+    magic = data[:end] if end >= 0 else b""
+    expected = f"zkwm-{kind}/{VERSION}".encode("ascii")
+    if magic == expected:
+        return decode(data[end + 1 :], limit=limit)
+    if magic.startswith(f"zkwm-{kind}/".encode("ascii")):
+        raise Unsupported(
+            f"this is a zkwm {kind} file of another version",
+            hint="use the zkwm release that wrote it, or a newer one",
+        )
+    if magic.startswith(b"zkwm-"):
+        found = magic[5:].decode("ascii", "replace")
+        raise Malformed(f"this is a zkwm file of another kind ({found!r}), not a {kind}")
+    raise Malformed(f"this is not a zkwm {kind} file")
+
+
+def tensor_digest(tensors: Iterable[tuple[str, str, tuple[int, ...], bytes]]) -> bytes:
+    """The canonical digest of named tensors, 32 bytes (SPEC.md 3.4).
+
+    Each tensor is (name, dtype such as ``float32``, shape, little-endian bytes in C order). The
+    order of the argument does not matter. Raises Malformed when a name occurs twice.
+    """
+    ordered = sorted(tensors, key=lambda tensor: tensor[0].encode())
+    names = [tensor[0] for tensor in ordered]
+    if len(set(names)) != len(names):
+        raise Malformed("two tensors have one name")
+    digest = hashlib.sha256(b"zkwm-tensors-1")
+    for name, dtype, shape, data in ordered:
+        entry = encode([name, dtype, list(shape), len(data)])
+        digest.update(len(entry).to_bytes(8, "big") + entry)
+        digest.update(data)
+    return digest.digest()
+
+
+def _require_profile(value: Value, depth: int) -> None:
+    if depth < 0:
+        raise Malformed("nested too deeply")
+    if value is None or isinstance(value, bool | bytes):
+        return
+    if isinstance(value, str):
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise Malformed("text with a surrogate")
+        return
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**64:
+            raise Malformed("an integer of more than 64 bits")
+        return
+    if isinstance(value, list):
+        for item in value:
+            _require_profile(item, depth - 1)
+        return
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise Malformed("a map key that is not text")
+            _require_profile(key, depth - 1)
+            _require_profile(item, depth - 1)
+        return
+    raise Malformed(f"a value of a type outside the profile ({type(value).__name__})")
+
+
+def _require_bounded_nesting(data: bytes) -> None:
+    """Walk the item heads once, before the decoder builds anything: depth, lengths and kinds.
+
+    Bounds the decoder's recursion and its allocations by the bytes that are really there.
+    """
+    position, items = 0, 0
+    open_items = [1]
+    while open_items:
+        if open_items[-1] == 0:
+            open_items.pop()
+            continue
+        open_items[-1] -= 1
+        items += 1
+        if items > MAXIMUM_ITEMS or position >= len(data):
+            raise Malformed("not well-formed CBOR")
+        major, additional = data[position] >> 5, data[position] & 31
+        position += 1
+        if major == 7:
+            if additional not in (20, 21, 22):
+                raise Malformed("CBOR of a kind outside the profile")
+            continue
+        if additional > 27 or major == 6:
+            raise Malformed("CBOR of a kind outside the profile")
+        width = 0 if additional < 24 else 1 << (additional - 24)
+        argument = additional
+        if width:
+            argument = int.from_bytes(data[position : position + width], "big")
+            position += width
+        if major in (0, 1):
+            continue
+        if argument > len(data) - position:
+            raise Malformed("CBOR that announces more than there is")
+        if major in (2, 3):
+            position += argument
+            continue
+        if len(open_items) > MAXIMUM_DEPTH:
+            raise Malformed("nested too deeply")
+        open_items.append(argument * (2 if major == 5 else 1))
+    if position != len(data):
+        raise Malformed("bytes left over after the value")

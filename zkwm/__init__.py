@@ -1,0 +1,1 @@
+"""zkwm: prove that a neural network carries your committed mark."""

@@ -1,0 +1,62 @@
+"""Reading with a limit and writing whole files or nothing.
+
+Not a file format: those are in ``zkwm_protocols.encoding``. ``-`` is the command line's business.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
+
+
+def read_limited(path: str | Path, limit: int) -> bytes:
+    """The bytes of a regular file of at most ``limit`` bytes. Raises CouldNotCheck or Malformed."""
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(limit + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a usable file name"
+        raise CouldNotCheck(f"cannot read {path}: {reason}") from None
+    if len(data) > limit:
+        raise Malformed(f"{path} is larger than the {limit} bytes that such a file may have")
+    return data
+
+
+def write_atomic(
+    path: str | Path, data: bytes, *, mode: int = 0o644, overwrite: bool = False
+) -> None:
+    """Write ``data`` to ``path`` whole, durably, or not at all.
+
+    A new file is written beside it, flushed to disk and renamed (or linked, where nothing may be
+    overwritten), then the folder is flushed. Raises UsageError when ``path`` exists and
+    ``overwrite`` is false, and CouldNotCheck when the disk refuses; then nothing is left behind.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            if overwrite:
+                temporary.replace(path)
+            else:
+                os.link(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except FileExistsError:
+        raise UsageError(
+            f"{path} exists", hint="choose another name, or say --force to replace it"
+        ) from None
+    except OSError as error:
+        raise CouldNotCheck(f"cannot write {path}: {error.strerror}") from None
