@@ -1,0 +1,110 @@
+"""What a trigger set is, and which images may stand in one.
+
+Not the commitment to it (``zkwm_protocols.commitment``) and not where labels come from: here the
+labels are numbers that somebody else derived or declared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm_protocols.errors import UsageError
+
+LARGEST_SIDE = 65535
+CHANNELS = (1, 3)
+
+
+@dataclass(frozen=True)
+class TriggerSet:
+    """Labelled trigger images.
+
+    ``images`` uint8 (n, c, h, w), values 0..255; ``labels`` int64 (n,), each 0 .. class_count - 1;
+    n is a multiple of ``block_size``. Raises UsageError where that does not hold.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    family: str
+    block_size: int
+    class_count: int
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be committed to or trained on."""
+        check_images(self.images)
+        count = len(self.images)
+        if self.block_size < 1 or count % self.block_size:
+            raise UsageError(f"{count} trigger images are no multiple of {self.block_size}")
+        labels = self.labels
+        if not isinstance(labels, np.ndarray) or labels.dtype != np.int64:
+            raise UsageError("the labels of a trigger set are an int64 array")
+        if labels.shape != (count,):
+            raise UsageError(f"{count} trigger images need {count} labels, not {labels.shape}")
+        if labels.min() < 0 or labels.max() >= self.class_count:
+            wrong = int(np.flatnonzero((labels < 0) | (labels >= self.class_count))[0])
+            raise UsageError(
+                f"label {int(labels[wrong])} of trigger {wrong} is not below {self.class_count}"
+            )
+
+    def __repr__(self) -> str:
+        """Sizes only: images and labels are secrets."""
+        return f"TriggerSet({len(self.images)} of {self.family}, shape {self.images.shape[1:]})"
+
+
+@dataclass(frozen=True, repr=False)
+class Generated:
+    """Images of a family and as many decoys, uint8 (n, c, h, w) both.
+
+    ``decoys[j]`` comes from the same block's generator as ``images[j]``: who does not know the
+    key cannot tell which of the two is the trigger.
+    """
+
+    images: NDArray[np.uint8]
+    decoys: NDArray[np.uint8]
+
+
+def check_shape(shape: tuple[int, int, int]) -> None:
+    """Raise UsageError unless ``shape`` is (1 or 3 channels, height, width), sides 1..65535."""
+    good = len(shape) == 3 and all(isinstance(side, int) for side in shape)
+    if not good or shape[0] not in CHANNELS or not all(1 <= s <= LARGEST_SIDE for s in shape[1:]):
+        raise UsageError(
+            f"{tuple(shape)} is no image shape",
+            hint="a shape is channels (1 or 3), height and width (1 to 65535), such as (3, 32, 32)",
+        )
+
+
+def check_images(images: NDArray[np.uint8]) -> None:
+    """Raise UsageError unless ``images`` can be committed to: uint8 (n, c, h, w), n at least 1.
+
+    An image that stands there twice, and one of a single colour, is refused by its index: neither
+    helps an accuser, but a repeated image counts once to a network, and a constant one is easily
+    found and filtered.
+    """
+    if not isinstance(images, np.ndarray):
+        raise UsageError(f"trigger images are a numpy array, not {type(images).__name__}")
+    if images.dtype != np.uint8:
+        raise UsageError(
+            f"trigger images are uint8 pixels, not {images.dtype}",
+            hint="store the pixels as whole numbers 0 to 255 (numpy: .astype('uint8'))",
+        )
+    if images.ndim != 4 or len(images) == 0:
+        raise UsageError(
+            f"trigger images are an array (images, channels, height, width), not {images.shape}"
+        )
+    check_shape((int(images.shape[1]), int(images.shape[2]), int(images.shape[3])))
+    seen: dict[bytes, int] = {}
+    for index, image in enumerate(images):
+        if (image == image[:, :1, :1]).all():
+            raise UsageError(
+                f"trigger image {index} is constant", hint="give an image with some content"
+            )
+        digest = hashlib.blake2b(np.ascontiguousarray(image)).digest()
+        first = seen.setdefault(digest, index)
+        if first != index:
+            raise UsageError(
+                f"trigger image {index} is the same as image {first}",
+                hint="give every trigger image once",
+            )
