@@ -11,6 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from zkwm_protocols.errors import Malformed
+from zkwm_protocols.strict import (
+    require_bytes,
+    require_integer,
+    require_list,
+    require_map,
+    require_text,
+)
 
 KINDS = ("onnx", "safetensors", "http")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,12})?")
@@ -53,6 +60,19 @@ class SuspectIdentity:
             "shape": list(self.shape),
         }
 
+    @classmethod
+    def from_map(cls, value: Any) -> SuspectIdentity:  # noqa: ANN401
+        """Read the map of SPEC.md 4.3. Raises Malformed."""
+        fields = require_map(value, "kind digest description outputs shape", "suspect")
+        shape = [require_integer(size, 65_535) for size in require_list(fields["shape"], 3, 3)]
+        return cls(
+            kind=require_text(fields["kind"], 20),
+            digest=require_bytes(fields["digest"], 32),
+            description=require_text(fields["description"], 500),
+            outputs=require_integer(fields["outputs"], 1_000_000),
+            shape=(shape[0], shape[1], shape[2]),
+        )
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -88,3 +108,14 @@ class Preprocessing:
             "mean": list(self.mean),
             "std": list(self.std),
         }
+
+    @classmethod
+    def from_map(cls, value: Any) -> Preprocessing:  # noqa: ANN401
+        """Read the map of SPEC.md 4.3. Raises Malformed."""
+        fields = require_map(value, "layout scale mean std", "preprocessing")
+        return cls(
+            layout=require_text(fields["layout"], 8),
+            scale=require_text(fields["scale"], 8),
+            mean=tuple(require_text(text, 24) for text in require_list(fields["mean"], 0, 3)),
+            std=tuple(require_text(text, 24) for text in require_list(fields["std"], 0, 3)),
+        )

@@ -1,0 +1,258 @@
+"""Evidence in bits: one exact binomial tail, less everything that the owner was free to choose.
+
+SPEC.md section 8. A decision is made on hundredths of a bit, each term rounded towards less
+evidence, so that what is printed adds up to what is decided. This is the probability that an
+unrelated function does as well by luck; it is not a probability that a person copied a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from functools import lru_cache
+from math import comb, exp, lgamma, log, log1p, perm
+
+from zkwm_protocols.errors import Malformed, UsageError
+
+GRINDING_BITS = 48
+SUSPECT_BITS = 20
+MAXIMUM_TRIALS = 10_000
+DEFAULT_THRESHOLD_BITS = 40
+_CONTEXT = Context(prec=60)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the judge demands and what he knows (SPEC.md 8.3); part of the signed challenge.
+
+    ``threshold_bits`` must be left over; ``functions_tried`` is j, the number of networks,
+    preprocessings and class maps that were tried on this commitment as far as he knows, this one
+    included; ``owner_choice_bits`` is what the owner was allowed to choose.
+    """
+
+    threshold_bits: int = DEFAULT_THRESHOLD_BITS
+    functions_tried: int = 1
+    owner_choice_bits: int = 0
+    accept_declared_labels: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.threshold_bits <= 10_000:
+            raise Malformed("the threshold is 1 to 10,000 bits")
+        if not 1 <= self.functions_tried <= 1_000_000_000:
+            raise Malformed("the number of functions tried is 1 to 1,000,000,000")
+        if not 0 <= self.owner_choice_bits <= 10_000_000:
+            raise Malformed("the owner's choice is 0 to 10,000,000 bits")
+
+
+@dataclass(frozen=True)
+class Term:
+    """One line of the sum: a signed number of hundredths of a bit and what it stands for."""
+
+    name: str
+    hundredths: int
+    meaning: str
+
+    @property
+    def bits(self) -> float:
+        """The same in bits, for display."""
+        return self.hundredths / 100
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The sum: ``matches`` of ``trials`` with its terms, the total and the judge's threshold."""
+
+    matches: int
+    trials: int
+    class_count: int
+    terms: tuple[Term, ...]
+    threshold_bits: int
+    needed_matches: int | None
+
+    @property
+    def total_hundredths(self) -> int:
+        """All terms together, in hundredths of a bit; negative means less than nothing."""
+        return sum(term.hundredths for term in self.terms)
+
+    @property
+    def total_bits(self) -> float:
+        """All terms together, in bits, for display."""
+        return self.total_hundredths / 100
+
+    @property
+    def reached(self) -> bool:
+        """Whether the total is at least the threshold."""
+        return self.total_hundredths >= 100 * self.threshold_bits
+
+
+def assess(
+    matches: int,
+    *,
+    blocks_used: int,
+    block_count: int,
+    block_size: int,
+    class_count: int,
+    policy: Policy,
+) -> Evidence:
+    """The evidence of ``matches`` triggers among ``blocks_used`` whole blocks (SPEC.md 8.2).
+
+    ``block_count`` is B of the header, always: what was opened before does not lower it. Raises
+    UsageError for numbers that do not fit together.
+    """
+    trials = blocks_used * block_size
+    if trials > MAXIMUM_TRIALS:
+        raise UsageError(f"at most {MAXIMUM_TRIALS} triggers in one assessment")
+    if not (1 <= blocks_used <= block_count and 0 <= matches <= trials):
+        raise UsageError("more matches than triggers, or more blocks than there are")
+    tail = _tail_numerator(matches, trials, class_count)
+    chance = Term(
+        "matches by chance",
+        _hundredths_down(class_count**trials, tail),
+        f"-log2 of the chance that an unrelated function gives {matches} or more of {trials} "
+        f"labels, each drawn from {class_count}",
+    )
+    return Evidence(
+        matches=matches,
+        trials=trials,
+        class_count=class_count,
+        terms=(chance, *_allowances(blocks_used, block_count, policy)),
+        threshold_bits=policy.threshold_bits,
+        needed_matches=needed_matches(
+            blocks_used=blocks_used,
+            block_count=block_count,
+            block_size=block_size,
+            class_count=class_count,
+            policy=policy,
+        ),
+    )
+
+
+def needed_matches(
+    *, blocks_used: int, block_count: int, block_size: int, class_count: int, policy: Policy
+) -> int | None:
+    """The fewest matches that reach the threshold, or None where even all of them do not."""
+    trials = blocks_used * block_size
+    allowances = sum(term.hundredths for term in _allowances(blocks_used, block_count, policy))
+    everything = class_count**trials
+    demanded = 100 * policy.threshold_bits - allowances
+    fewest = None
+    for matches, tail in _tail_numerators(trials, class_count):
+        coarse = 100 * (everything.bit_length() - tail.bit_length())
+        if coarse < demanded - 200:
+            break
+        if coarse < demanded + 200 and _hundredths_down(everything, tail) < demanded:
+            break
+        fewest = matches
+    return fewest
+
+
+def smallest_reveal(
+    *, block_count: int, block_size: int, class_count: int, policy: Policy
+) -> int | None:
+    """The fewest blocks that reach the threshold with every trigger matching, or None."""
+    for blocks in range(1, block_count + 1):
+        everything = class_count ** (blocks * block_size)
+        total = _hundredths_down(everything, 1) + sum(
+            term.hundredths for term in _allowances(blocks, block_count, policy)
+        )
+        if total >= 100 * policy.threshold_bits:
+            return blocks
+    return None
+
+
+def class_map_bits(outputs: int, class_count: int) -> int:
+    """The bits that an owner gains who may choose the class map: log2 of outputs!/(outputs-C)!."""
+    return -(-_hundredths_up(perm(outputs, class_count)) // 100)
+
+
+def null_distribution(trials: int, class_count: int) -> tuple[float, ...]:
+    """The probabilities of 0 to ``trials`` matches of an unrelated function, for plots."""
+    hit, miss = log(1 / class_count), log1p(-1 / class_count)
+    return tuple(
+        exp(
+            lgamma(trials + 1)
+            - lgamma(k + 1)
+            - lgamma(trials - k + 1)
+            + k * hit
+            + (trials - k) * miss
+        )
+        for k in range(trials + 1)
+    )
+
+
+def _allowances(blocks_used: int, block_count: int, policy: Policy) -> tuple[Term, ...]:
+    tried = policy.functions_tried
+    return (
+        Term(
+            "size of the commitment",
+            -_hundredths_up(block_count),
+            f"log2 of the {block_count} blocks that the commitment has, opened before or not",
+        ),
+        Term(
+            "choice of blocks",
+            -_hundredths_up(comb(block_count, blocks_used)),
+            f"log2 of the ways to choose {blocks_used} of {block_count} blocks",
+        ),
+        Term(
+            "grinding of the commitment",
+            -100 * GRINDING_BITS,
+            "commitments that an accuser could have tried; the price of one is an Argon2id hash",
+        ),
+        Term(
+            "functions tried",
+            -_hundredths_up(tried * (tried + 1)),
+            f"log2 of j(j+1) for the number {tried} in the row of functions that the judge knows",
+        ),
+        Term(
+            "choice of the suspect",
+            -100 * SUSPECT_BITS,
+            "models among which an accuser could have looked for a lucky one",
+        ),
+        Term(
+            "owner's choices",
+            -100 * policy.owner_choice_bits,
+            "preprocessing, scales and class map, where the judge left them to the owner",
+        ),
+    )
+
+
+def _tail_numerators(trials: int, class_count: int) -> Iterator[tuple[int, int]]:
+    """(k, numerator over class_count**trials of P[Binomial >= k]), from k = trials down to 0."""
+    total, ways, power = 0, 1, 1
+    for k in range(trials, -1, -1):
+        total += ways * power
+        yield k, total
+        ways = ways * k // (trials - k + 1)
+        power *= class_count - 1
+
+
+@lru_cache(maxsize=256)
+def _tail_numerator(matches: int, trials: int, class_count: int) -> int:
+    return next(tail for k, tail in _tail_numerators(trials, class_count) if k == matches)
+
+
+def _hundredths_down(numerator: int, denominator: int) -> int:
+    """100 log2(numerator / denominator), rounded down."""
+    return _scaled_log2(numerator, denominator, ROUND_FLOOR)
+
+
+def _hundredths_up(value: int) -> int:
+    """100 log2(value), rounded up."""
+    return _scaled_log2(value, 1, ROUND_CEILING)
+
+
+def _scaled_log2(numerator: int, denominator: int, rounding: str) -> int:
+    whole, rest = divmod(numerator, denominator)
+    if rest == 0 and whole & (whole - 1) == 0:
+        return 100 * (whole.bit_length() - 1)
+    logarithm = _CONTEXT.subtract(_ln(numerator), _ln(denominator))
+    scaled = _CONTEXT.divide(_CONTEXT.multiply(Decimal(100), logarithm), _ln(2))
+    return int(scaled.to_integral_value(rounding=rounding))
+
+
+def _ln(value: int) -> Decimal:
+    """The natural logarithm to 60 digits: of the leading 256 bits, plus the rest as powers of 2."""
+    excess = max(0, value.bit_length() - 256)
+    leading = _CONTEXT.ln(Decimal(value >> excess))
+    return _CONTEXT.add(leading, _CONTEXT.multiply(Decimal(excess), _CONTEXT.ln(Decimal(2))))

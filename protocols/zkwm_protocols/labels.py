@@ -1,0 +1,68 @@
+"""Labels that nobody can choose: public functions of the commitment's digest.
+
+SPEC.md section 5.4. The labels are exactly uniform over the classes and exist only once every
+image is committed, so that for any function that does not depend on the commitment the number of
+matches is exactly binomial. They are public and need no proof.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+
+import numpy as np
+from nacl import pwhash
+from numpy.typing import NDArray
+
+from zkwm_protocols.errors import Malformed
+
+SEED_SALT = b"zkwm-label-seed1"
+SEED_OPERATIONS = 3
+SEED_MEMORY_BYTES = 256 * 2**20
+MAXIMUM_CLASSES = 65_535
+
+
+@lru_cache(maxsize=64)
+def label_seed(digest: bytes, beacon: bytes | None) -> bytes:
+    """The seed of all labels, 32 bytes, by Argon2id (t = 3, 256 MiB, p = 1): about a second.
+
+    ``digest`` is D, 32 bytes; ``beacon`` is 32 bytes, or None for 32 zero bytes. The price of one
+    try is what an accuser pays who varies header fields; SPEC.md section 8 charges 48 bits for it.
+    """
+    if len(digest) != 32 or (beacon is not None and len(beacon) != 32):
+        raise Malformed("a digest and a beacon have 32 bytes")
+    password = b"zkwm-seed-1" + digest + (beacon or bytes(32))
+    return pwhash.argon2id.kdf(
+        32, password, SEED_SALT, opslimit=SEED_OPERATIONS, memlimit=SEED_MEMORY_BYTES
+    )
+
+
+def derive_labels(
+    digest: bytes, beacon: bytes | None, count: int, class_count: int
+) -> NDArray[np.int64]:
+    """The labels of triggers 0 to ``count`` - 1, int64, shape (count,), each below ``class_count``.
+
+    Raises Malformed for a class count outside 2 to 65,535.
+    """
+    if not 2 <= class_count <= MAXIMUM_CLASSES:
+        raise Malformed("the number of classes is 2 to 65,535")
+    seed = label_seed(digest, beacon)
+    return np.array([label(seed, i, class_count) for i in range(count)], dtype=np.int64)
+
+
+def label(seed: bytes, index: int, class_count: int) -> int:
+    """The label of one trigger: the first value below ``class_count`` in its SHAKE-256 stream.
+
+    The stream is read as big-endian words of two bytes, each cut to the fewest low bits that hold
+    ``class_count`` - 1 (SPEC.md 5.4); rejection makes the label exactly uniform.
+    """
+    mask = (1 << (class_count - 1).bit_length()) - 1
+    stream = hashlib.shake_256(b"zkwm-label-1" + seed + index.to_bytes(4, "big"))
+    length = 64
+    while True:
+        words = stream.digest(length)
+        for position in range(0, length, 2):
+            value = int.from_bytes(words[position : position + 2], "big") & mask
+            if value < class_count:
+                return value
+        length *= 2

@@ -1,0 +1,62 @@
+"""Type and size checks on decoded values: what every reader of a zkwm file asks of each field.
+
+Each function returns its argument with a type, or raises Malformed. Nothing is converted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zkwm_protocols.errors import Malformed
+
+
+def require_map(value: Any, keys: str, what: str) -> dict[str, Any]:  # noqa: ANN401
+    """A map with exactly the keys that ``keys`` lists, separated by spaces."""
+    if not isinstance(value, dict):
+        raise Malformed(f"{what}: a map was expected")
+    expected = set(keys.split())
+    if set(value) != expected:
+        wrong = sorted(set(value) ^ expected)
+        raise Malformed(f"{what}: missing or unknown field {wrong[0][:40]!r}")
+    return value
+
+
+def require_list(value: Any, least: int, most: int) -> list[Any]:  # noqa: ANN401
+    """A list of ``least`` to ``most`` items."""
+    if not isinstance(value, list) or not least <= len(value) <= most:
+        raise Malformed(f"a list of {least} to {most} items was expected")
+    return value
+
+
+def require_integer(value: Any, most: int, least: int = 0) -> int:  # noqa: ANN401
+    """An integer from ``least`` to ``most``; a boolean is not one."""
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise Malformed(f"an integer from {least} to {most} was expected")
+    return value
+
+
+def require_boolean(value: Any) -> bool:  # noqa: ANN401
+    """A boolean."""
+    if not isinstance(value, bool):
+        raise Malformed("true or false was expected")
+    return value
+
+
+def require_bytes(value: Any, length: int | None = None) -> bytes:  # noqa: ANN401
+    """A byte string, of exactly ``length`` bytes where that is given."""
+    if not isinstance(value, bytes) or (length is not None and len(value) != length):
+        size = "" if length is None else f" of {length} bytes"
+        raise Malformed(f"a byte string{size} was expected")
+    return value
+
+
+def require_optional_bytes(value: Any, length: int | None = None) -> bytes | None:  # noqa: ANN401
+    """A byte string as ``require_bytes`` demands, or null."""
+    return None if value is None else require_bytes(value, length)
+
+
+def require_text(value: Any, most: int) -> str:  # noqa: ANN401
+    """Printable text of at most ``most`` characters: no control characters, no line breaks."""
+    if not isinstance(value, str) or len(value) > most or not value.isprintable():
+        raise Malformed(f"printable text of at most {most} characters was expected")
+    return value

@@ -1,0 +1,154 @@
+"""What a judge's check ends with: a verdict, its checks by id, and each opened trigger.
+
+SPEC.md sections 9 and 10. Data only: deciding is done in ``zkwm.judge``, showing in ``zkwm.report``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.commitment import Header
+from zkwm_protocols.errors import ZkwmError
+from zkwm_protocols.evidence import Evidence
+
+SCHEMA = "zkwm/verdict/v1"
+
+PROVEN = "proven"
+NOT_PROVEN = "not proven"
+COULD_NOT_CHECK = "could not be checked"
+TRUST_MATERIAL_MISSING = "trust material missing"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One numbered check of SPEC.md 9: ``status`` is passed, failed or skipped; ``detail`` why."""
+
+    id: str
+    title: str
+    status: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class TriggerResult:
+    """One trigger of an opened block.
+
+    ``status``: ``match``, ``no match``, ``wrong leaf`` (opened, but not to the committed digest),
+    ``missing leaf`` (not opened) or ``no answer``. ``image`` is uint8 (channels, height, width);
+    ``label`` the committed label, ``expected_output`` the output that stands for it, ``answer``
+    the suspect's output. What is not known is None; ``problem`` says why there is no answer.
+    """
+
+    block: int
+    index: int
+    status: str
+    image: NDArray[np.uint8] | None
+    label: int | None
+    expected_output: int | None
+    answer: int | None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome and all that led to it. Fields that a failed check left unknown are None.
+
+    ``outcome`` is one of the four constants of this module; ``reason`` one sentence; ``checked``
+    the judge's clock in seconds since 1970; ``versions`` name and version of the software used.
+    """
+
+    outcome: str
+    reason: str
+    hint: str
+    checks: tuple[Check, ...]
+    commitment_digest: bytes | None
+    header: Header | None
+    challenge: Challenge | None
+    blocks: tuple[int, ...]
+    triggers: tuple[TriggerResult, ...]
+    evidence: Evidence | None
+    declared_labels_accepted: bool
+    suspect_record: tuple[dict[str, Any], ...]
+    checked: int
+    versions: dict[str, str]
+
+    @property
+    def proven(self) -> bool:
+        """Whether the claim is proven under the judge's policy."""
+        return self.outcome == PROVEN
+
+    @property
+    def declared_labels(self) -> bool:
+        """Whether the owner chose the labels himself, so that no bits may be stated."""
+        return self.header is not None and self.header.label_mode == "declared"
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict as JSON values, schema ``zkwm/verdict/v1`` (SPEC.md 10.2); images left out."""
+        challenge, header, evidence = self.challenge, self.header, self.evidence
+        return {
+            "schema": SCHEMA,
+            "outcome": self.outcome,
+            "reason": self.reason,
+            "hint": self.hint,
+            "checked": self.checked,
+            "commitment": None if self.commitment_digest is None else self.commitment_digest.hex(),
+            "owner_keys": []
+            if header is None
+            else [key.fingerprint() for key in header.owner_keys],
+            "label_mode": None if header is None else header.label_mode,
+            "declared_labels_accepted": self.declared_labels_accepted,
+            "challenge": None if challenge is None else challenge.digest.hex(),
+            "judge": None if challenge is None else challenge.judge.fingerprint(),
+            "purpose": None if challenge is None else challenge.purpose,
+            "suspect": None
+            if challenge is None
+            else {
+                "kind": challenge.suspect.kind,
+                "digest": challenge.suspect.digest.hex(),
+                "description": challenge.suspect.description,
+                "outputs": challenge.suspect.outputs,
+            },
+            "blocks": list(self.blocks),
+            "matches": None if evidence is None else evidence.matches,
+            "triggers_opened": None if evidence is None else evidence.trials,
+            "matches_needed": None if evidence is None else evidence.needed_matches,
+            "evidence": None if evidence is None or self.declared_labels else _sum(evidence),
+            "checks": [vars(check) for check in self.checks],
+            "triggers": [
+                {
+                    "block": result.block,
+                    "index": result.index,
+                    "status": result.status,
+                    "label": result.label,
+                    "expected_output": result.expected_output,
+                    "answer": result.answer,
+                    "problem": result.problem,
+                }
+                for result in self.triggers
+            ],
+            "suspect_record": list(self.suspect_record),
+            "versions": self.versions,
+        }
+
+
+class VerdictError(ZkwmError):
+    """Mixed into the errors that a judge's check ends with: they carry the whole verdict."""
+
+    verdict: Verdict
+
+
+def _sum(evidence: Evidence) -> dict[str, Any]:
+    return {
+        "terms": [
+            {"name": term.name, "bits": term.bits, "meaning": term.meaning}
+            for term in evidence.terms
+        ],
+        "total_bits": evidence.total_bits,
+        "threshold_bits": evidence.threshold_bits,
+        "reached": evidence.reached,
+    }
