@@ -1,0 +1,53 @@
+"""Length-prefixed frames between the judge and the process that runs an ONNX file.
+
+A frame is 8 bytes of big-endian length and the payload. Raw bytes, so that neither side ever
+unpickles what the other sent. Not a network protocol.
+"""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+_CHUNK = 1 << 20
+
+
+class FrameError(Exception):
+    """The other side went away, or announced more than may come."""
+
+
+def write_frame(stream: BinaryIO, *parts: bytes) -> None:
+    """Write the concatenation of ``parts`` as one frame. Raises FrameError."""
+    try:
+        _write_all(stream, sum(len(part) for part in parts).to_bytes(8, "big"))
+        for part in parts:
+            _write_all(stream, part)
+    except (OSError, ValueError):
+        raise FrameError("cannot write") from None
+
+
+def read_frame(stream: BinaryIO, limit: int) -> bytes:
+    """The payload of the next frame. Raises FrameError if it is longer than ``limit`` or cut."""
+    length = int.from_bytes(_read_all(stream, 8), "big")
+    if length > limit:
+        raise FrameError("too long")
+    return _read_all(stream, length)
+
+
+def _write_all(stream: BinaryIO, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        written = stream.write(view[:_CHUNK])
+        view = view[written:]
+
+
+def _read_all(stream: BinaryIO, length: int) -> bytes:
+    data = bytearray()
+    while len(data) < length:
+        try:
+            chunk = stream.read(min(_CHUNK, length - len(data)))
+        except (OSError, ValueError):
+            raise FrameError("cannot read") from None
+        if not chunk:
+            raise FrameError("closed")
+        data += chunk
+    return bytes(data)

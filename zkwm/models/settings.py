@@ -1,0 +1,67 @@
+"""Limits within which a suspect is asked. Numbers only: nothing here asks anything."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from zkwm_protocols.errors import UsageError
+
+
+@dataclass(frozen=True)
+class OnnxLimits:
+    """How much an ONNX file may use; times in seconds.
+
+    ``load_seconds`` for opening it, ``image_seconds`` for one image, ``total_seconds`` for one
+    call of ``answer``. ``memory_bytes`` bounds the address space of the process that runs the
+    file (where the system has such a limit); None is 4 GiB and six times the file.
+    """
+
+    load_seconds: float = 120.0
+    image_seconds: float = 30.0
+    total_seconds: float = 3600.0
+    memory_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("load_seconds", "image_seconds", "total_seconds"):
+            require_positive(name, getattr(self, name))
+        if self.memory_bytes is not None and self.memory_bytes < 1 << 28:
+            raise UsageError("memory_bytes is at least 256 MiB")
+
+
+@dataclass(frozen=True)
+class HttpSettings:
+    """How an endpoint is asked; times in seconds.
+
+    ``connect_seconds`` for connection and TLS, ``request_seconds`` for one attempt from the first
+    byte sent to the last received, ``total_seconds`` for one call of ``answer``. Where no answer
+    arrived, up to ``attempts`` in all, with pauses of ``backoff_seconds`` times 1, 2, 4 and so on.
+    ``requests_per_second`` None is as fast as it answers. ``certificate_authorities`` is a PEM
+    file to trust instead of the system's.
+    """
+
+    connect_seconds: float = 10.0
+    request_seconds: float = 30.0
+    total_seconds: float = 3600.0
+    attempts: int = 3
+    backoff_seconds: float = 0.5
+    requests_per_second: float | None = None
+    reply_bytes: int = 1 << 20
+    certificate_authorities: Path | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("connect_seconds", "request_seconds", "total_seconds", "backoff_seconds"):
+            require_positive(name, getattr(self, name))
+        if self.requests_per_second is not None:
+            require_positive("requests_per_second", self.requests_per_second)
+        if not 1 <= self.attempts <= 100:
+            raise UsageError("attempts is 1 to 100")
+        if not 64 <= self.reply_bytes <= 1 << 28:
+            raise UsageError("reply_bytes is 64 bytes to 256 MiB")
+
+
+def require_positive(name: str, value: float) -> None:
+    """Raise UsageError unless ``value`` is a positive finite number up to a million."""
+    if not math.isfinite(value) or not 0 < value <= 1_000_000:
+        raise UsageError(f"{name} is a positive number")
