@@ -1,0 +1,104 @@
+"""Reading numpy's .npy and .npz files from strangers: bounded, checked before it is unpacked.
+
+Not a use of ``numpy.load``: that unpacks a file before anybody can ask how large it gets. Arrays
+of Python objects (pickles) are never read.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from zkwm.files import read_limited
+from zkwm_protocols.errors import Malformed
+
+MAX_BYTES = 1 << 31
+_MAX_MEMBERS = 64
+_MAX_HEADER = 10_000
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+def _read_array(file: IO[bytes], where: str, limit: int) -> NDArray[Any]:
+    """One .npy stream of at most ``limit`` bytes of data, nothing before and nothing behind."""
+    try:
+        version = npy.read_magic(file)  # type: ignore[no-untyped-call]
+        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+        shape, fortran, dtype = read_header[version](file, max_header_size=_MAX_HEADER)
+    except (ValueError, KeyError, SyntaxError, TypeError, RecursionError, MemoryError):
+        raise Malformed(f"{where} is no numpy array of a known version") from None
+    if dtype.hasobject or dtype.kind not in "biuf":
+        raise Malformed(f"{where} holds {dtype}, not numbers")
+    if any(side < 0 for side in shape):
+        raise Malformed(f"{where} claims the shape {shape}")
+    size = math.prod(shape) * dtype.itemsize
+    if size > limit:
+        raise Malformed(f"{where} would take {size} bytes; at most {limit} are read")
+    data = file.read(size + 1)
+    if len(data) != size:
+        raise Malformed(f"{where} holds more or less data than its header says")
+    array = np.frombuffer(data, dtype=dtype)
+    return array.reshape(shape, order="F" if fortran else "C")
+
+
+def read_npy(data: bytes, where: str, *, limit: int = MAX_BYTES) -> NDArray[Any]:
+    """The array of numbers (read-only) in the .npy file ``data``; ``where`` names it in errors.
+
+    Raises Malformed for anything else, object arrays and more than ``limit`` bytes included.
+    """
+    return _read_array(io.BytesIO(data), where, limit)
+
+
+def read_npz(data: bytes, where: str, *, limit: int = MAX_BYTES) -> Mapping[str, NDArray[Any]]:
+    """All arrays of numbers in the .npz file ``data``, by name.
+
+    Arrays of text (lists of file names, say) are left out. Raises Malformed where the archive is
+    damaged, encrypted, packed in an unusual way, or unpacks to more than ``limit`` bytes in all.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            if len(members) > _MAX_MEMBERS:
+                raise Malformed(f"{where} has {len(members)} members; at most {_MAX_MEMBERS}")
+            left = limit
+            for member in members:
+                name = member.filename.removesuffix(".npy")
+                if name == member.filename or name in arrays:
+                    raise Malformed(f"{where} is no .npz file: it has a member {member.filename!r}")
+                if member.compress_type not in _PACKINGS or member.flag_bits & 1:
+                    raise Malformed(f"{name} in {where} is encrypted or packed in an unusual way")
+                with archive.open(member) as file:
+                    if _is_text(file):
+                        continue
+                with archive.open(member) as file:
+                    arrays[name] = _read_array(file, f"{name} in {where}", left)
+                    left -= arrays[name].nbytes
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError):
+        raise Malformed(f"{where} is no intact .npz file") from None
+    return arrays
+
+
+def _is_text(file: IO[bytes]) -> bool:
+    """Whether a .npy stream holds strings (such arrays are left out, not refused)."""
+    start = file.read(128)
+    return b"'descr': '<U" in start or b"'descr': '|S" in start
+
+
+def read_arrays(path: str | Path, *, limit: int = MAX_BYTES) -> Mapping[str, NDArray[Any]]:
+    """The arrays of a .npz file by name, or the one array of a .npy file under the name "".
+
+    Raises CouldNotCheck where the file cannot be read, Malformed where it is not such a file.
+    """
+    data = read_limited(path, limit)
+    if data[:6] == b"\x93NUMPY":
+        return {"": read_npy(data, str(path), limit=limit)}
+    return read_npz(data, str(path), limit=limit)
