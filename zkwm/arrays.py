@@ -30,7 +30,7 @@ _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 def _read_array(file: IO[bytes], where: str, limit: int) -> NDArray[Any]:
     """One .npy stream of at most ``limit`` bytes of data, nothing before and nothing behind."""
     try:
-        version = npy.read_magic(file)  # type: ignore[no-untyped-call]
+        version = npy.read_magic(file)
         read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
         shape, fortran, dtype = read_header[version](file, max_header_size=_MAX_HEADER)
     except (ValueError, KeyError, SyntaxError, TypeError, RecursionError, MemoryError):

@@ -174,7 +174,7 @@ def read_pictures(
 def _pick(
     arrays: Mapping[str, NDArray[Any]], keys: Sequence[str], path: Path, what: str
 ) -> NDArray[Any]:
-    """The only array, or the first under one of ``keys``. Raises UsageError naming what is there."""
+    """The only array, or the first under one of ``keys``. Raises UsageError where none is."""
     if len(arrays) == 1:
         return next(iter(arrays.values()))
     for key in keys:

@@ -65,7 +65,8 @@ class BlockNoise:
         channels, height, width = self.shape
         rows, columns = (_edge(side, self.cell, self.offset) for side in (height, width))
         bits = stream.bits(channels, int(rows[-1]) + 1, int(columns[-1]) + 1)
-        return bits[:, rows[:, None], columns[None, :]] * np.uint8(255)
+        pixels: NDArray[np.uint8] = bits[:, rows[:, None], columns[None, :]] * np.uint8(255)
+        return pixels
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,10 @@ class AbstractFields:
         planes = down @ (stream.signed(channels, _WAVES, _WAVES) * weights) @ across.T
         low = planes.min(axis=(1, 2), keepdims=True)
         span = planes.max(axis=(1, 2), keepdims=True) - low
-        return np.rint(255 * (planes - low) / np.maximum(span, 1e-9)).astype(np.uint8)
+        pixels: NDArray[np.uint8] = np.rint(255 * (planes - low) / np.maximum(span, 1e-9)).astype(
+            np.uint8
+        )
+        return pixels
 
 
 @dataclass(frozen=True)
@@ -111,4 +115,5 @@ class DataMixture:
         rows, columns = (np.arange(side) * 4 // side for side in (height, width))
         spread = patches[:, rows[:, None], columns[None, :]]
         mixed = (self.data[chosen].astype(np.uint32) * spread[:, None]).sum(axis=0)
-        return (mixed // spread.sum(axis=0)).astype(np.uint8)
+        pixels: NDArray[np.uint8] = (mixed // spread.sum(axis=0)).astype(np.uint8)
+        return pixels

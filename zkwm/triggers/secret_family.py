@@ -20,9 +20,11 @@ from zkwm.triggers.orthogonality import effective_bits
 from zkwm.triggers.public_families import LEAST_BITS
 from zkwm.triggers.secret_layers import KINDS, Field, Layer, lattice, mosaic, single_pixels
 
-_MARGIN = 1.06
-_SAMPLES = 96
-_ATTEMPTS = 24
+_MARGIN = 1.08
+_SAMPLES = 64
+_RECIPES = 6
+_STEPS = 6
+_MOST_VALUES = 1 << 20
 
 _OPERATORS: dict[str, Callable[[Field, Field, Field], Field]] = {
     "sum": lambda first, second, mask: first + second * (0.5 + 0.4 * mask),
@@ -58,15 +60,16 @@ class SecretGenerator:
     def draw(cls, stream: KeyStream, shape: tuple[int, int, int]) -> SecretGenerator:
         """A generator for ``shape`` (c, h, w) whose images carry at least 200 effective bits.
 
-        Raises nothing for shapes with at least 200 values: where no drawn generator fits, it is
-        independent pixels with a drawn sign, order and palette.
+        Where no drawn generator reaches that (images of hardly more than 200 values), it is
+        independent pixels with a drawn palette, shares and mixing: little is secret then.
         """
-        for attempt in range(_ATTEMPTS):
-            bits = LEAST_BITS * stream.derive("bits", attempt).uniform(1.2, 1.8) * 1.1**attempt
-            generator = cls._draw_any(stream.derive("recipe", attempt), shape, bits)
-            samples = [stream.derive("sample", attempt, index) for index in range(_SAMPLES)]
-            if effective_bits(generator.images(samples)) >= LEAST_BITS * _MARGIN:
-                return generator
+        samples = [stream.derive("sample", index) for index in range(_SAMPLES)]
+        for recipe in range(_RECIPES):
+            for finer in range(_STEPS):
+                bits = LEAST_BITS * 0.6 * 1.35**finer
+                generator = cls._draw_any(stream.derive("recipe", recipe), shape, bits)
+                if effective_bits(generator.images(samples)) >= LEAST_BITS * _MARGIN:
+                    return generator
         return cls._draw_pixels(stream.derive("pixels"), shape)
 
     @classmethod
@@ -77,15 +80,19 @@ class SecretGenerator:
         planes = stream.choose((1, 2, 3, 3)) if channels == 3 else 1
         area = max(1.0, planes * height * width / bits)
         count = stream.choose((1, 2, 2, 3))
+        size = (height, width)
         layers = tuple(
-            stream.choose(KINDS)(stream, (height, width), area * stream.uniform(0.9, 1.4))
-            for _ in range(count)
+            stream.choose(KINDS)(
+                stream.derive("layer", number), size, area * stream.uniform(0.9, 1.4)
+            )
+            for number in range(count)
         )
         operators = tuple(stream.choose(tuple(_OPERATORS)) for _ in layers[1:])
-        masks = np.stack([_patches(stream, (height, width), area) for _ in range(count)])
-        source = _moved(stream, (height, width), area)
-        flat = np.ones(height * width, np.float32)
-        sign = _patches(stream, (height, width), 2 * area).ravel() if stream.chance(0.5) else flat
+        masks = np.stack([_patches(stream.derive("mask", n), size, area) for n in range(count)])
+        source = _moved(stream.derive("moves"), size, area)
+        sign = np.ones(height * width, np.float32)
+        if stream.chance(0.5):
+            sign = _patches(stream.derive("sign"), size, 2 * area).ravel()
         return cls._coloured(stream, shape, planes, layers, operators, masks, source, sign)
 
     @classmethod
@@ -93,7 +100,7 @@ class SecretGenerator:
         channels, height, width = shape
         sign = 1 - 2 * stream.bits(height * width).astype(np.float32)
         masks = np.ones((1, height, width), np.float32)
-        order = stream.permutation(height * width)
+        order = np.arange(height * width)
         layers = (single_pixels((height, width)),)
         return cls._coloured(stream, shape, channels, layers, (), masks, order, sign)
 
@@ -127,6 +134,12 @@ class SecretGenerator:
 
     def images(self, streams: Sequence[KeyStream]) -> NDArray[np.uint8]:
         """One image for each stream, uint8 (n, c, h, w)."""
+        most = max(1, _MOST_VALUES // (self.planes * self.shape[1] * self.shape[2]))
+        groups = [streams[first : first + most] for first in range(0, len(streams), most)]
+        return np.concatenate([self._group(group) for group in groups])
+
+    def _group(self, streams: Sequence[KeyStream]) -> NDArray[np.uint8]:
+        """Images made at once, no more than fit the memory."""
         channels, height, width = self.shape
         needs = [layer.values for layer in self.layers]
         noise = np.stack([stream.signed(self.planes * sum(needs)) for stream in streams])
@@ -137,20 +150,28 @@ class SecretGenerator:
         ):
             fields = _OPERATORS[name](fields, layer.fields(part), mask)
         planes = fields.reshape(len(streams), self.planes, -1)
-        planes = planes - np.median(planes, axis=2, keepdims=True)
+        planes = planes - _at_ranks(planes, (0.5,))[0]
         planes = planes[:, :, self.source] * self.sign
         values = np.einsum("cp,npx->ncx", self.mixing, planes)
-        cuts = np.quantile(values, self.shares, axis=2)[..., None]
+        cuts = _at_ranks(values, self.shares)
         level = (values[None] > cuts).sum(axis=0)
         chosen = self.palette[np.arange(channels)[:, None], level]
         return np.ascontiguousarray(chosen.reshape(-1, channels, height, width))
+
+
+def _at_ranks(values: Field, shares: Sequence[float]) -> Field:
+    """The values (k, n, planes, 1) that stand at ``shares`` of the order of each plane's pixels."""
+    ranks = [int(share * (values.shape[2] - 1)) for share in shares]
+    ordered = np.partition(values, ranks, axis=2)
+    return np.moveaxis(ordered[:, :, ranks], 2, 0)[..., None]
 
 
 def _patches(stream: KeyStream, shape: tuple[int, int], area: float) -> Field:
     """A fixed pattern of -1 and 1 in patches of three to eight times ``area`` (h, w)."""
     make = stream.choose((lattice, mosaic))
     cells = make(stream, shape, area * stream.uniform(3, 8))
-    return cells.fields(1 - 2 * stream.bits(1, cells.values).astype(np.float32))[0]
+    pattern: Field = cells.fields(1 - 2 * stream.bits(1, cells.values).astype(np.float32))[0]
+    return pattern
 
 
 def _moved(stream: KeyStream, shape: tuple[int, int], area: float) -> NDArray[np.int64]:
@@ -170,7 +191,7 @@ def _moved(stream: KeyStream, shape: tuple[int, int], area: float) -> NDArray[np
     if stream.chance(0.2):
         axis = stream.below(2)
         half = shape[axis] // 2
-        mirrored = np.flip(source, axis=stream.choose((axis, (0, 1))))
+        mirrored = np.flip(source, axis=stream.choose(((axis,), (0, 1))))
         keep = (np.arange(height)[:, None] if axis == 0 else np.arange(width)[None, :]) >= half
         source = np.where(keep, source, mirrored)
     return source.ravel()

@@ -101,7 +101,7 @@ def check_images(images: NDArray[np.uint8]) -> None:
             raise UsageError(
                 f"trigger image {index} is constant", hint="give an image with some content"
             )
-        digest = hashlib.blake2b(np.ascontiguousarray(image)).digest()
+        digest = hashlib.blake2b(image.tobytes()).digest()
         first = seen.setdefault(digest, index)
         if first != index:
             raise UsageError(
