@@ -1,0 +1,90 @@
+"""What every benchmark reports beside its figures: machine, versions, peak memory, time.
+
+``report`` prints one JSON line. Not a timer: each benchmark knows best what it times.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("zkwm", "torch", "numpy", "onnxruntime", "cryptography", "pynacl", "cbor2")
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores that this process may use, memory, system; threads and GPU of torch."""
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = (line.partition(":") for line in cpuinfo.read_text().splitlines())
+        names = [value.strip() for name, _, value in lines if name.strip() == "model name"]
+        processor = names[0] if names else processor
+    affinity = getattr(os, "sched_getaffinity", None)
+    found: dict[str, Any] = {
+        "processor": processor,
+        "cores": len(affinity(0)) if affinity else os.cpu_count(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        found["threads"] = torch.get_num_threads()
+        if torch.cuda.is_available():
+            found["gpu"] = torch.cuda.get_device_name()
+    return found
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that are installed."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def peak_memory_mib() -> float:
+    """The largest resident memory of this process so far, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
+
+
+def line(name: str, **figures: Any) -> dict[str, Any]:  # noqa: ANN401
+    """One benchmark's figures with all that is needed to judge them."""
+    return {
+        "benchmark": name,
+        **figures,
+        "peak_memory_mib": peak_memory_mib(),
+        "load_average": round(os.getloadavg()[0], 2),
+        "machine": machine(),
+        "versions": versions(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def report(name: str, **figures: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Print ``line`` as one line of JSON, and return it."""
+    result = line(name, **figures)
+    print(json.dumps(result), flush=True)
+    return result
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    """The lines that a benchmark has already appended to a file; none if there is no file."""
+    return [json.loads(text) for text in path.read_text().splitlines()] if path.exists() else []
+
+
+def append(path: Path, result: dict[str, Any]) -> None:
+    """Append one line to a file of JSON lines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(json.dumps(result) + "\n")

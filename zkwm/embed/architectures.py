@@ -1,0 +1,202 @@
+"""The built-in classifiers: LeNet-5, a small CNN, ResNet-18 for small images.
+
+Each takes float32 images (n, channels, height, width) in [0, 1] and holds its own normalisation,
+so that a suspect needs no preprocessing beside pixel / 255. Not a model zoo: any other torch
+classifier can be trained just as well.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from numpy import uint8
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from zkwm.embed.settings import ARCHITECTURES
+from zkwm_protocols.errors import UsageError
+
+MAXIMUM_SIDE = 1024
+MAXIMUM_CLASSES = 65_535
+SMALLEST_SIDE = {"lenet5": 12, "cnn": 4, "resnet18": 8}
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What rebuilds a built-in network: its name, (channels, height, width), classes, statistics.
+
+    ``mean`` and ``std`` have one value per channel, in units of pixel / 255. Raises UsageError for
+    anything that cannot be built.
+    """
+
+    architecture: str
+    shape: tuple[int, int, int]
+    class_count: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if self.architecture not in ARCHITECTURES:
+            raise UsageError(
+                f"no such architecture: {self.architecture!r}",
+                hint=f"choose one of {', '.join(ARCHITECTURES)}",
+            )
+        smallest = SMALLEST_SIDE[self.architecture]
+        channels, *sides = self.shape
+        if channels not in (1, 3) or not all(smallest <= s <= MAXIMUM_SIDE for s in sides):
+            raise UsageError(
+                f"{self.architecture} takes images of 1 or 3 channels and sides of {smallest} to "
+                f"{MAXIMUM_SIDE} pixels, not {self.shape}"
+            )
+        if not 2 <= self.class_count <= MAXIMUM_CLASSES:
+            raise UsageError(f"a classifier has 2 to {MAXIMUM_CLASSES} classes")
+        if len(self.mean) != channels or len(self.std) != channels:
+            raise UsageError("mean and std have one value per channel")
+        if not all(map(math.isfinite, self.mean + self.std)) or min(self.std) <= 0:
+            raise UsageError("mean and std are finite numbers, and std is positive")
+
+
+class Normalize(nn.Module):
+    """(x - mean) / std per channel, for images (n, c, h, w)."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images, same shape and dtype float32."""
+        return (images - self.mean) / self.std
+
+
+class Classifier(nn.Module):
+    """A built-in network: ``config`` says how to build it again; ``features`` ends in logits."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.normalize = Normalize(config.mean, config.std)
+        self.features = _FEATURES[config.architecture](config)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (n, class_count) of float32 images (n, c, h, w) in [0, 1]."""
+        logits: Tensor = self.features(self.normalize(images))
+        return logits
+
+
+def build_model(
+    architecture: str,
+    *,
+    shape: tuple[int, int, int],
+    class_count: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    seed: int = 0,
+) -> Classifier:
+    """A new network with random weights that depend on ``seed`` alone.
+
+    ``mean`` and ``std`` are those of the training pixels / 255 (``channel_statistics``). Raises
+    UsageError for an unknown architecture or a shape that it cannot take.
+    """
+    config = ModelConfig(architecture, shape, class_count, tuple(mean), tuple(std))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Classifier(config)
+
+
+def channel_statistics(
+    images: NDArray[uint8],
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation per channel of uint8 images (n, c, h, w), as pixel / 255.
+
+    Exact sums of integers, so the same on every machine; rounded to 4 decimals. A channel without
+    any spread gets 1.
+    """
+    mean, std = [], []
+    for channel in range(images.shape[1]):
+        counts = torch.bincount(
+            torch.from_numpy(images[:, channel]).reshape(-1), minlength=256
+        ).tolist()
+        total = sum(counts)
+        first = sum(value * count for value, count in enumerate(counts)) / total
+        second = sum(value * value * count for value, count in enumerate(counts)) / total
+        mean.append(round(first / 255, 4))
+        std.append(round(math.sqrt(max(second - first * first, 0.0)) / 255, 4) or 1.0)
+    return tuple(mean), tuple(std)
+
+
+def _lenet5(config: ModelConfig) -> nn.Module:
+    """LeNet-5 (LeCun et al. 1998) sizes with max pooling and ReLU (in either order the same)."""
+    channels, height, width = config.shape
+    flat = 16 * ((height // 2 - 4) // 2) * ((width // 2 - 4) // 2)
+    return nn.Sequential(
+        nn.Conv2d(channels, 6, 5, padding=2), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Conv2d(6, 16, 5), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(flat, 120), nn.ReLU(),
+        nn.Linear(120, 84), nn.ReLU(),
+        nn.Linear(84, config.class_count),
+    )  # fmt: skip
+
+
+def _cnn(config: ModelConfig) -> nn.Module:
+    """32C3-32C3-MP2-64C3-64C3-MP2-512-classes, ReLU throughout."""
+    channels, height, width = config.shape
+    return nn.Sequential(
+        nn.Conv2d(channels, 32, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(32, 32, 3, padding=1), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(64, 64, 3, padding=1), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(64 * (height // 4) * (width // 4), 512), nn.ReLU(),
+        nn.Linear(512, config.class_count),
+    )  # fmt: skip
+
+
+class _BasicBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut (He et al. 2016)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = functional.relu(self.bn1(self.conv1(x)))
+        return functional.relu(self.bn2(self.conv2(inner)) + self.shortcut(x))
+
+
+def _resnet18(config: ModelConfig) -> nn.Module:
+    """ResNet-18 for 32x32 images as in Adi et al. 2018: 3x3 stem, no pooling after it."""
+    blocks: list[nn.Module] = []
+    inputs = 64
+    for outputs, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
+        blocks += [_BasicBlock(inputs, outputs, stride), _BasicBlock(outputs, outputs, 1)]
+        inputs = outputs
+    return nn.Sequential(
+        nn.Conv2d(config.shape[0], 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
+        *blocks,
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Linear(512, config.class_count),
+    )  # fmt: skip
+
+
+_FEATURES: dict[str, Callable[[ModelConfig], nn.Module]] = {
+    "lenet5": _lenet5,
+    "cnn": _cnn,
+    "resnet18": _resnet18,
+}

@@ -1,0 +1,140 @@
+"""How a model is trained with its triggers: settings, the authors' values, measured defaults.
+
+Not the training itself, and free of torch, so that a command line can name the choices cheaply.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from zkwm_protocols.errors import UsageError
+
+ARCHITECTURES = ("lenet5", "cnn", "resnet18")
+"""The built-in classifiers that ``build_model`` makes."""
+
+SCHEDULES = ("step", "cosine")
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class EmbedSettings:
+    """Everything that decides the course of a training, apart from model, data and triggers.
+
+    Plain SGD with momentum. ``schedule`` is ``step`` (times ``learning_rate_drop`` after every
+    ``drop_every`` epochs) or ``cosine`` (from ``learning_rate`` to zero over all epochs; the two
+    drop fields then have no effect). ``triggers_per_batch`` trigger images are appended to each
+    batch of ``batch_size`` training images. ``augment`` cuts a random window out of the training
+    images padded by 4 pixels and mirrors half of them; triggers are never augmented.
+    ``device`` is ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. ``precision`` ``auto`` means bfloat16
+    autocast on a GPU and float32 on a CPU. Raises UsageError for values out of range.
+    """
+
+    epochs: int
+    learning_rate: float
+    batch_size: int = 100
+    triggers_per_batch: int = 2
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    schedule: str = "step"
+    learning_rate_drop: float = 0.1
+    drop_every: int = 20
+    augment: bool = False
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, kind = getattr(self, field.name), field.type
+            if kind == "float" and isinstance(value, int) and not isinstance(value, bool):
+                object.__setattr__(self, field.name, float(value))
+            elif type(value).__name__ != kind:
+                raise UsageError(f"the setting {field.name} is a {kind}, not {value!r}")
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if not (math.isfinite(value) and low <= value <= high):
+                raise UsageError(f"the setting {name} is {value!r}, outside {low:g} to {high:g}")
+        for name, choices in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
+            if getattr(self, name) not in choices:
+                raise UsageError(
+                    f"no such {name}: {getattr(self, name)!r}",
+                    hint=f"choose one of {', '.join(choices)}",
+                )
+
+    @classmethod
+    def adi_cifar(cls, **changes: Any) -> EmbedSettings:  # noqa: ANN401
+        """Adi et al. 2018 for CIFAR: their published code, commit 448bf51 (research note 1.4).
+
+        SGD 0.1, momentum 0.9, weight decay 5e-4, times 0.1 every 20 of 60 epochs, batches of 100
+        and 2 triggers, random crop and mirror.
+        """
+        return replace(cls(epochs=60, learning_rate=0.1, augment=True), **changes)
+
+    def rate(self, epoch: int, step: int, steps: int) -> float:
+        """The learning rate for a step: both counted from 0, ``steps`` being those of an epoch."""
+        if self.schedule == "step":
+            return self.learning_rate * self.learning_rate_drop ** (epoch // self.drop_every)
+        done = (epoch * steps + step) / (self.epochs * steps)
+        return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
+
+    def to_map(self) -> dict[str, Any]:
+        """All settings by name, as JSON can hold them."""
+        return asdict(self)
+
+
+_RANGES = (
+    ("epochs", 1, 100_000),
+    ("learning_rate", 1e-9, 100),
+    ("batch_size", 1, 1_000_000),
+    ("triggers_per_batch", 1, 1_000_000),
+    ("momentum", 0, 1),
+    ("weight_decay", 0, 1),
+    ("learning_rate_drop", 1e-9, 1),
+    ("drop_every", 1, 100_000),
+    ("seed", 0, 2**63 - 1),
+)
+
+
+def default_settings(
+    architecture: str,
+    *,
+    pretrained: bool = False,
+    **changes: Any,  # noqa: ANN401
+) -> EmbedSettings:
+    """Settings to start from for a built-in architecture. Raises UsageError for an unknown one.
+
+    ``resnet18``: ``EmbedSettings.adi_cifar``; the small networks: values measured on Fashion-MNIST
+    (benchmarks/fashion_mnist.py). ``pretrained``: the training goes on from a trained model, so it
+    is shorter and starts at a smaller rate.
+    """
+    if architecture not in _DEFAULTS:
+        raise UsageError(
+            f"no such architecture: {architecture!r}",
+            hint=f"choose one of {', '.join(ARCHITECTURES)}",
+        )
+    return replace(_DEFAULTS[architecture](pretrained), **changes)
+
+
+def _small(pretrained: bool) -> EmbedSettings:
+    return EmbedSettings(
+        epochs=6 if pretrained else 12,
+        learning_rate=0.02 if pretrained else 0.05,
+        triggers_per_batch=8,
+        schedule="cosine",
+    )
+
+
+def _resnet18(pretrained: bool) -> EmbedSettings:
+    if pretrained:
+        return EmbedSettings.adi_cifar(epochs=20, learning_rate=0.01, drop_every=10)
+    return EmbedSettings.adi_cifar()
+
+
+_DEFAULTS: dict[str, Callable[[bool], EmbedSettings]] = {
+    "lenet5": _small,
+    "cnn": _small,
+    "resnet18": _resnet18,
+}
