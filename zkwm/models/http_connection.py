@@ -80,7 +80,7 @@ class EndpointConnection:
         ``seconds`` bounds everything after the connection is made; making it is bounded by
         ``connect_seconds`` for each address of the host, or ``seconds`` if that is less.
         """
-        from urllib3.exceptions import HTTPError
+        from urllib3.exceptions import HTTPError, NewConnectionError
         from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
 
         with _Watchdog(seconds) as watchdog:
@@ -91,7 +91,8 @@ class EndpointConnection:
                 raise NoReplyError("its certificate is not valid", final=True) from None
             except (HTTPError, HTTPException, OSError, ValueError) as error:
                 self.close()
-                if watchdog.expired or isinstance(error, (TimeoutError, Urllib3TimeoutError)):
+                late = isinstance(error, TimeoutError | Urllib3TimeoutError)
+                if watchdog.expired or (late and not isinstance(error, NewConnectionError)):
                     raise NoReplyError(TIMED_OUT) from None
                 raise NoReplyError("the connection failed") from None
             except BaseException:
@@ -129,6 +130,8 @@ class EndpointConnection:
                 raise NoReplyError(TIMED_OUT)
             if len(data) > self._settings.reply_bytes:
                 raise NoReplyError("its reply is too large", final=True)
+            if response.length_remaining:
+                raise NoReplyError("the connection failed")
         retry_after = response.headers.get("Retry-After", "")
         return Reply(
             response.status,

@@ -56,7 +56,7 @@ class OnnxProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> DeclaredInput:
-        """Load the model unless it is loaded. Raises NoReplyError if that fails or takes too long."""
+        """Start afresh and load the model. Raises NoReplyError if that fails or takes too long."""
         self.close()
         self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
             [sys.executable, "-P", "-m", "zkwm.models.onnx_worker", str(self._memory)],
