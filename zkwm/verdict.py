@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header
-from zkwm_protocols.errors import ZkwmError
 from zkwm_protocols.evidence import Evidence
 
 SCHEMA = "zkwm/verdict/v1"
@@ -134,12 +133,6 @@ class Verdict:
             "suspect_record": list(self.suspect_record),
             "versions": self.versions,
         }
-
-
-class VerdictError(ZkwmError):
-    """Mixed into the errors that a judge's check ends with: they carry the whole verdict."""
-
-    verdict: Verdict
 
 
 def _sum(evidence: Evidence) -> dict[str, Any]:

@@ -7,9 +7,16 @@ the command line maps these classes to them.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ZkwmError(Exception):
-    """Base of all errors that zkwm raises on purpose."""
+    """Base of all errors that zkwm raises on purpose.
+
+    ``verdict`` is the whole verdict (``zkwm.Verdict``) where a judge's check ended with this error.
+    """
+
+    verdict: Any = None
 
     def __init__(self, message: str, *, hint: str = "", check: str = "") -> None:
         super().__init__(message)

@@ -1,0 +1,307 @@
+"""Selective opening: the response to a challenge, by whole blocks, sealed to one judge.
+
+SPEC.md sections 6.2 and 6.3. The owner names the blocks; the freedom to choose them is paid for in
+advance (SPEC.md 8). A leaf that is missing or wrong is a miss, never left out. The response has no
+list of spent triggers: an owner's word on that is worth nothing. Asking the suspect is not done
+here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.commitment import DECLARED, SALT_BYTES, Commitment, Header, leaf
+from zkwm_protocols.encoding import decode, encode, pack, unpack
+from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed
+from zkwm_protocols.keys import BoxKey, SigningKey
+from zkwm_protocols.sealing import seal, unseal
+from zkwm_protocols.strict import (
+    require_bytes,
+    require_integer,
+    require_list,
+    require_map,
+)
+
+FILE_LIMIT = 512 * 2**20
+_TYPE = "zkwm-opening"
+
+VALID = "valid"
+WRONG = "wrong"
+MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class OpenedTrigger:
+    """What the owner reveals of one trigger: pixels uint8 (channels, height, width), 32-byte salt.
+
+    ``label`` is the declared label, or None where labels are derived.
+    """
+
+    pixels: NDArray[np.uint8]
+    salt: bytes
+    label: int | None
+
+
+@dataclass(frozen=True)
+class OpenedBlock:
+    """A whole block: its triggers in order (None: not opened) and decoys of the same generator."""
+
+    block: int
+    triggers: tuple[OpenedTrigger | None, ...]
+    decoys: tuple[NDArray[np.uint8], ...] = ()
+
+
+@dataclass(frozen=True)
+class CheckedTrigger:
+    """One leaf after the check: ``status`` is valid, wrong or missing; the rest None unless valid."""
+
+    block: int
+    index: int
+    status: str
+    pixels: NDArray[np.uint8] | None
+    label: int | None
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The response: blocks in ascending order, sealed openings, one signature per owner's key."""
+
+    challenge: bytes
+    commitment: bytes
+    blocks: tuple[int, ...]
+    sealed: bytes
+    signatures: tuple[bytes, ...] = ()
+
+    def body(self) -> bytes:
+        """What is signed: the challenge's digest, the blocks and the sealed openings."""
+        return encode(
+            {
+                "type": _TYPE,
+                "version": 1,
+                "challenge": self.challenge,
+                "commitment": self.commitment,
+                "blocks": list(self.blocks),
+                "sealed": self.sealed,
+            }
+        )
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the body, 32 bytes."""
+        return hashlib.sha256(self.body()).digest()
+
+    def to_bytes(self) -> bytes:
+        """The proof file."""
+        return pack("proof", {"body": self.body(), "signatures": list(self.signatures)})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Opening:
+        """Read a proof file. Raises Malformed or Unsupported; ``verify_against`` comes next."""
+        outer = require_map(unpack("proof", data, limit=FILE_LIMIT), "body signatures", "file")
+        fields = require_map(
+            decode(require_bytes(outer["body"]), limit=FILE_LIMIT),
+            "type version challenge commitment blocks sealed",
+            "opening",
+        )
+        if (fields["type"], fields["version"]) != (_TYPE, 1):
+            raise Malformed("not an opening of version 1")
+        return cls(
+            challenge=require_bytes(fields["challenge"], 32),
+            commitment=require_bytes(fields["commitment"], 32),
+            blocks=tuple(
+                require_integer(block, 100_000)
+                for block in require_list(fields["blocks"], 1, 100_000)
+            ),
+            sealed=require_bytes(fields["sealed"]),
+            signatures=tuple(
+                require_bytes(signature, 64)
+                for signature in require_list(outer["signatures"], 1, 4)
+            ),
+        )
+
+    def verify_signatures(self, header: Header) -> None:
+        """Raise InvalidSignature unless every owner's key of the commitment has signed."""
+        if len(self.signatures) != len(header.owner_keys):
+            raise InvalidSignature(
+                "not every owner's key has signed the response", check="response.signature"
+            )
+        for key, signature in zip(header.owner_keys, self.signatures, strict=True):
+            try:
+                key.verify("opening", self.digest, signature)
+            except InvalidSignature:
+                raise InvalidSignature(
+                    "the owner's signature of the response does not verify",
+                    check="response.signature",
+                ) from None
+
+    def verify_against(self, commitment: Commitment, challenge: Challenge) -> None:
+        """Raise InvalidOpening unless this answers exactly that challenge (SPEC.md 6.3).
+
+        Same challenge and commitment digests; exactly r different existing blocks, ascending, none
+        of them excluded by the judge.
+        """
+        if self.challenge != challenge.digest:
+            raise InvalidOpening(
+                "the response answers another challenge", check="response.challenge"
+            )
+        if self.commitment != commitment.digest:
+            raise InvalidOpening(
+                "the response is for another commitment", check="response.challenge"
+            )
+        if list(self.blocks) != sorted(set(self.blocks)):
+            raise InvalidOpening(
+                "the blocks of the response are not ascending, each once", check="response.blocks"
+            )
+        if len(self.blocks) != challenge.block_count:
+            raise InvalidOpening(
+                f"{len(self.blocks)} blocks are opened where {challenge.block_count} were asked for",
+                check="response.blocks",
+            )
+        if self.blocks[-1] >= commitment.header.block_count:
+            raise InvalidOpening(
+                "a block is opened that the commitment does not have", check="response.blocks"
+            )
+        excluded = sorted(set(self.blocks) & set(challenge.excluded_blocks))
+        if excluded:
+            raise InvalidOpening(
+                f"block {excluded[0]} is opened, which the challenge excludes as spent",
+                check="response.blocks",
+            )
+
+
+def make_opening(
+    commitment: Commitment,
+    challenge: Challenge,
+    blocks: tuple[OpenedBlock, ...],
+    signers: tuple[SigningKey, ...],
+) -> Opening:
+    """Seal whole blocks to the challenge's judge and sign the response (SPEC.md 6.2).
+
+    Sealing draws fresh randomness: the caller records the bytes and hands out the same ones when
+    the same challenge comes again. Raises InvalidOpening where the blocks do not fit.
+    """
+    plaintext = encode(
+        {
+            "challenge": challenge.digest,
+            "blocks": [
+                {
+                    "block": opened.block,
+                    "triggers": [_trigger_to_map(trigger) for trigger in opened.triggers],
+                    "decoys": [decoy.tobytes() for decoy in opened.decoys],
+                }
+                for opened in blocks
+            ],
+        }
+    )
+    unsigned = Opening(
+        challenge=challenge.digest,
+        commitment=commitment.digest,
+        blocks=tuple(opened.block for opened in blocks),
+        sealed=seal(plaintext, challenge.judge.box),
+    )
+    unsigned.verify_against(commitment, challenge)
+    return replace(
+        unsigned, signatures=tuple(key.sign("opening", unsigned.digest) for key in signers)
+    )
+
+
+def open_sealed(
+    commitment: Commitment, challenge: Challenge, opening: Opening, box: BoxKey
+) -> tuple[OpenedBlock, ...]:
+    """Unseal the response with the judge's key and read it (SPEC.md 6.3).
+
+    Raises InvalidOpening where it was not sealed to this key, and Malformed where the plaintext is
+    not exactly the blocks that the response names, whole, for this challenge.
+    """
+    header = commitment.header
+    plaintext = unseal(opening.sealed, box)
+    try:
+        fields = require_map(decode(plaintext, limit=FILE_LIMIT), "challenge blocks", "openings")
+        if require_bytes(fields["challenge"], 32) != challenge.digest:
+            raise Malformed("the sealed openings are for another challenge")
+        blocks = tuple(
+            _read_block(value, header) for value in require_list(fields["blocks"], 1, 100_000)
+        )
+        if tuple(opened.block for opened in blocks) != opening.blocks:
+            raise Malformed("the sealed blocks are not those that the response names")
+    except Malformed as error:
+        error.check = "opening.format"
+        raise
+    return blocks
+
+
+def check_leaves(
+    commitment: Commitment, blocks: tuple[OpenedBlock, ...]
+) -> tuple[CheckedTrigger, ...]:
+    """Compare every leaf of the opened blocks with the commitment; give each its label.
+
+    A trigger that is missing, or does not hash to the committed leaf, stays in the result: it is a
+    miss. In derived mode the label is the derived one (this costs the Argon2id seed, once for a
+    commitment); in declared mode it is the one inside the leaf.
+    """
+    header = commitment.header
+    derived = None if header.label_mode == DECLARED else commitment.labels()
+    checked = []
+    for opened in blocks:
+        for offset, trigger in enumerate(opened.triggers):
+            index = opened.block * header.block_size + offset
+            status = MISSING
+            if trigger is not None:
+                digest = leaf(trigger.pixels, trigger.salt, trigger.label)
+                status = VALID if digest == commitment.leaves[index] else WRONG
+            if status != VALID or trigger is None:
+                checked.append(CheckedTrigger(opened.block, index, status, None, None))
+                continue
+            known = trigger.label if derived is None else int(derived[index])
+            checked.append(CheckedTrigger(opened.block, index, VALID, trigger.pixels, known))
+    return tuple(checked)
+
+
+def _trigger_to_map(trigger: OpenedTrigger | None) -> dict[str, Any] | None:
+    if trigger is None:
+        return None
+    return {
+        "pixels": np.ascontiguousarray(trigger.pixels, dtype=np.uint8).tobytes(),
+        "salt": trigger.salt,
+        "label": trigger.label,
+    }
+
+
+def _read_block(value: Any, header: Header) -> OpenedBlock:  # noqa: ANN401
+    fields = require_map(value, "block triggers decoys", "opened block")
+    size = header.block_size
+    triggers = require_list(fields["triggers"], size, size)
+    decoys = require_list(fields["decoys"], 0, size)
+    return OpenedBlock(
+        block=require_integer(fields["block"], header.block_count - 1),
+        triggers=tuple(_read_trigger(trigger, header) for trigger in triggers),
+        decoys=tuple(_read_pixels(decoy, header) for decoy in decoys),
+    )
+
+
+def _read_trigger(value: Any, header: Header) -> OpenedTrigger | None:  # noqa: ANN401
+    if value is None:
+        return None
+    fields = require_map(value, "pixels salt label", "opened trigger")
+    label = fields["label"]
+    if header.label_mode == DECLARED:
+        label = require_integer(label, header.class_count - 1)
+    elif label is not None:
+        raise Malformed("a declared label in a commitment whose labels are derived")
+    return OpenedTrigger(
+        pixels=_read_pixels(fields["pixels"], header),
+        salt=require_bytes(fields["salt"], SALT_BYTES),
+        label=label,
+    )
+
+
+def _read_pixels(value: Any, header: Header) -> NDArray[np.uint8]:  # noqa: ANN401
+    channels, height, width = header.shape
+    data = require_bytes(value, channels * height * width)
+    return np.frombuffer(data, dtype=np.uint8).reshape(header.shape)

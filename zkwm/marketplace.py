@@ -1,0 +1,183 @@
+"""A marketplace's desk: it registers commitments, challenges owners about a model, and settles.
+
+A marketplace is a judge with a memory: it keeps commitments, challenges and verdicts in one folder,
+counts for each commitment how many functions were tried (SPEC.md 8.3), and excludes blocks that
+were opened to it before. Not a server: a service over this API is another matter.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from zkwm.files import read_limited, write_atomic
+from zkwm.judge import Judge
+from zkwm.models import Suspect
+from zkwm.verdict import Verdict
+from zkwm_protocols import challenge as challenges
+from zkwm_protocols import commitment as commitments
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.errors import Malformed, UsageError, ZkwmError
+from zkwm_protocols.evidence import Policy
+from zkwm_protocols.opening import Opening
+
+_VERDICT_LIMIT = 64 * 2**20
+
+
+class Marketplace:
+    """A folder of commitments, challenges and verdicts, and the judge who issues and checks them.
+
+    Layout: ``commitments/<D>``, ``challenges/<digest>``, ``verdicts/<challenge digest>.json``, all
+    names in hexadecimal. Safe for several processes on one folder.
+    """
+
+    def __init__(self, folder: str | Path, judge: Judge, policy: Policy | None = None) -> None:
+        self._folder = Path(folder)
+        self._judge = judge
+        self._policy = policy or Policy()
+        for name in ("commitments", "challenges", "verdicts"):
+            (self._folder / name).mkdir(parents=True, exist_ok=True)
+
+    def register(self, commitment: Commitment) -> str:
+        """Check and keep a commitment; return its digest in hexadecimal. Twice is once.
+
+        Raises what ``Commitment.verify`` raises; then nothing is kept.
+        """
+        commitment.verify()
+        name = commitment.digest.hex()
+        path = self._folder / "commitments" / name
+        if not path.exists():
+            write_atomic(path, commitment.to_bytes(), overwrite=True)
+        return name
+
+    def commitment(self, name: str) -> Commitment:
+        """A registered commitment. Raises UsageError when there is none of this name."""
+        path = self._path("commitments", name)
+        return Commitment.from_bytes(read_limited(path, commitments.FILE_LIMIT))
+
+    def challenge(
+        self, name: str, suspect: Suspect, *, reveal: int | None = None, purpose: str = ""
+    ) -> Challenge:
+        """Challenge the owner of a registered commitment about a model.
+
+        ``reveal`` triggers are asked for, by default one block. The number of functions tried and
+        the excluded blocks come from the folder: every different model, preprocessing or class map
+        that this commitment was held against counts, and blocks opened in an earlier case stay out.
+        Raises UsageError when the threshold cannot be reached, or what asking the suspect raises.
+        """
+        commitment = self.commitment(name)
+        with self._lock():
+            earlier = [c for c in self._challenges() if c.commitment == commitment.digest]
+            policy = replace(
+                self._policy,
+                functions_tried=self._policy.functions_tried + _functions(earlier, suspect),
+            )
+            challenge = self._judge.challenge(
+                commitment,
+                suspect,
+                reveal=reveal or commitment.header.block_size,
+                purpose=purpose,
+                policy=policy,
+                excluded_blocks=self._opened(name),
+            )
+            write_atomic(self._folder / "challenges" / challenge.digest.hex(), challenge.to_bytes())
+        return challenge
+
+    def settle(self, suspect: Suspect, challenge: Challenge, proof: Opening | bytes) -> Verdict:
+        """Check the owner's response; keep the verdict, whatever it is; return it if proven.
+
+        Raises UsageError for a challenge that this marketplace did not issue, and what
+        ``Judge.verify`` raises, with its verdict.
+        """
+        path = self._path("challenges", challenge.digest.hex())
+        issued = Challenge.from_bytes(read_limited(path, challenges.FILE_LIMIT))
+        commitment = self.commitment(issued.commitment.hex())
+        try:
+            verdict = self._judge.verify(commitment, suspect, issued, proof)
+        except ZkwmError as error:
+            if error.verdict is not None:
+                self._keep(issued, error.verdict)
+            raise
+        self._keep(issued, verdict)
+        return verdict
+
+    def verdicts(self) -> dict[str, dict[str, Any]]:
+        """Every verdict kept, as JSON values, by the challenge's digest in hexadecimal."""
+        return {
+            path.stem: _read_json(path) for path in sorted(self._folder.glob("verdicts/*.json"))
+        }
+
+    def _keep(self, challenge: Challenge, verdict: Verdict) -> None:
+        path = self._folder / "verdicts" / f"{challenge.digest.hex()}.json"
+        write_atomic(path, json.dumps(verdict.to_json(), indent=1).encode(), overwrite=True)
+
+    def _path(self, kind: str, name: str) -> Path:
+        known = len(name) == 64 and all(letter in "0123456789abcdef" for letter in name)
+        path = self._folder / kind / name
+        if not known or not path.is_file():
+            raise UsageError(f"this marketplace has no such {kind[:-1]}: {name[:80]!r}")
+        return path
+
+    def _challenges(self) -> list[Challenge]:
+        return [
+            Challenge.from_bytes(read_limited(path, challenges.FILE_LIMIT))
+            for path in sorted(self._folder.glob("challenges/*"))
+            if not path.name.startswith(".")
+        ]
+
+    def _opened(self, name: str) -> tuple[int, ...]:
+        """The blocks of a commitment that a verdict in the folder lists as opened."""
+        return tuple(
+            sorted(
+                {
+                    int(block)
+                    for verdict in self.verdicts().values()
+                    if verdict["commitment"] == name and _reached_leaves(verdict)
+                    for block in verdict["blocks"]
+                }
+            )
+        )
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        descriptor = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _functions(earlier: list[Challenge], suspect: Suspect) -> int:
+    """How many other functions (model, preprocessing, class map) the earlier challenges name."""
+    tried = {
+        (c.suspect.digest, c.preprocessing, c.class_map)
+        for c in earlier
+        if c.suspect.digest != suspect.identity.digest
+    }
+    return len(tried)
+
+
+def _reached_leaves(verdict: dict[str, Any]) -> bool:
+    """Whether the owner's own, signed opening was read: a stranger's response excludes nothing."""
+    return any(
+        check["id"] == "opening.leaves" and check["status"] != "skipped"
+        for check in verdict["checks"]
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(read_limited(path, _VERDICT_LIMIT))
+    except ValueError:
+        raise Malformed(f"{path} is not a verdict") from None
+    if not isinstance(value, dict) or not {"commitment", "checks", "blocks"} <= set(value):
+        raise Malformed(f"{path} is not a verdict")
+    return value

@@ -1,0 +1,281 @@
+"""The owner's side: commit to triggers, get them for embedding, answer a judge's challenge.
+
+SPEC.md sections 5.6, 6.2 and 7. Whatever leaves this module has been recorded in the vault before.
+Not here: asking a person (the command line does), training, and everything that a judge does.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.triggers import TriggerSet, check_images, generate
+from zkwm.vault import CommitmentSecrets, LedgerEntry, Vault, VaultState
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.commitment import DERIVED, SALT_BYTES, Commitment, make_commitment
+from zkwm_protocols.errors import InvalidOpening, UsageError
+from zkwm_protocols.opening import OpenedBlock, OpenedTrigger, Opening, make_opening
+from zkwm_protocols.suspect import SuspectIdentity
+
+DEFAULT_BLOCK_SIZE = 50
+DEFAULT_COUNT = 200
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """What an owner must see before he answers a challenge.
+
+    ``blocks_to_open`` are the blocks that ``prove`` would open, ``blocks_spent`` those opened
+    before, ``released`` the ledger of this commitment; ``judge_known`` tells whether this judge's
+    fingerprint was confirmed before, ``repeated`` whether this very challenge was answered before.
+    """
+
+    suspect: SuspectIdentity
+    purpose: str
+    issued: int
+    judge_fingerprint: str
+    judge_known: bool
+    repeated: bool
+    declared_labels: bool
+    block_count: int
+    blocks_to_open: tuple[int, ...]
+    blocks_spent: tuple[int, ...]
+    released: tuple[LedgerEntry, ...]
+
+
+def commit(
+    vault: Vault,
+    images: NDArray[np.uint8] | None = None,
+    *,
+    class_count: int,
+    declared_labels: NDArray[np.int64] | None = None,
+    generate_count: int = DEFAULT_COUNT,
+    family: str = "secret",
+    shape: tuple[int, int, int] = (1, 28, 28),
+    data: NDArray[np.uint8] | None = None,
+    block_size: int = DEFAULT_BLOCK_SIZE,
+    owner_model: bytes | None = None,
+) -> Commitment:
+    """Commit to ``images`` (uint8, (n, channels, height, width)), or to generated ones.
+
+    Without ``images``, ``generate_count`` triggers of ``family`` and ``shape`` are drawn from the
+    vault's seed, new ones with every call (``data`` are the owner's own images for ``mixture``).
+    ``declared_labels`` (int64, (n,)) makes the declared mode, which proves less (SPEC.md 5.4).
+    The secrets are in the vault, on disk, before the commitment is returned. Raises UsageError for
+    images that may not stand in a trigger set, VaultUnusable when the vault cannot be written.
+    """
+    decoys: NDArray[np.uint8] | None = None
+    if images is None:
+        if declared_labels is not None:
+            raise UsageError(
+                "generated triggers have derived labels",
+                hint="give the images that your labels belong to",
+            )
+        key = vault.state.derive_key(b"triggers", secrets.token_bytes(32))
+        generated = generate(
+            family, generate_count, shape, key=key, block_size=block_size, data=data
+        )
+        images, decoys = generated.images, generated.decoys
+    else:
+        family = "given"
+    check_images(images)
+    if len(images) % block_size:
+        raise UsageError(
+            f"{len(images)} triggers are not a multiple of the block of {block_size}",
+            hint=f"give {len(images) // block_size * block_size or block_size} images, or choose "
+            "another block size",
+        )
+    salts = [secrets.token_bytes(SALT_BYTES) for _ in range(len(images))]
+    with vault.transaction() as state:
+        commitment = make_commitment(
+            images,
+            salts,
+            class_count=class_count,
+            signers=(state.signing_key,),
+            block_size=block_size,
+            declared_labels=declared_labels,
+            owner_model=owner_model,
+        )
+        state.commitments[commitment.digest] = CommitmentSecrets(
+            commitment_file=commitment.to_bytes(),
+            family=family,
+            salts=b"".join(salts),
+            images=np.ascontiguousarray(images).tobytes(),
+            decoys=b"" if decoys is None else np.ascontiguousarray(decoys).tobytes(),
+            labels=None if declared_labels is None else tuple(int(y) for y in declared_labels),
+        )
+    return commitment
+
+
+def trigger_set(vault: Vault, commitment: Commitment) -> TriggerSet:
+    """The triggers of a commitment with their labels, for embedding.
+
+    Derived labels cost one Argon2id hash, about a second. Raises UsageError when the vault does
+    not hold this commitment's secrets, TrustMaterialMissing when its labels need a beacon.
+    """
+    own = _secrets_of(vault.state, commitment)
+    header = commitment.header
+    if own.labels is None:
+        labels = commitment.labels()
+    else:
+        labels = np.array(own.labels, dtype=np.int64)
+    return TriggerSet(
+        images=_pixels(own.images, header.shape),
+        labels=labels,
+        family=own.family,
+        block_size=header.block_size,
+        class_count=header.class_count,
+    )
+
+
+def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Disclosure:
+    """What answering this challenge would release, to whom and for what. Changes nothing.
+
+    Makes all checks of the challenge (SPEC.md 6.1) and raises the first that fails.
+    """
+    state = vault.state
+    _check(state, commitment, challenge)
+    repeated = state.response_to(challenge.digest)
+    return Disclosure(
+        suspect=challenge.suspect,
+        purpose=challenge.purpose,
+        issued=challenge.issued,
+        judge_fingerprint=challenge.judge.fingerprint(),
+        judge_known=challenge.judge.fingerprint() in state.trusted_judges,
+        repeated=repeated is not None,
+        declared_labels=commitment.header.label_mode != DERIVED,
+        block_count=commitment.header.block_count,
+        blocks_to_open=repeated.blocks if repeated else _choose(state, commitment, challenge),
+        blocks_spent=tuple(sorted(state.spent_blocks(commitment.digest))),
+        released=tuple(
+            entry for entry in state.ledger if entry.commitment_digest == commitment.digest
+        ),
+    )
+
+
+def prove(
+    vault: Vault,
+    commitment: Commitment,
+    challenge: Challenge,
+    *,
+    judge_fingerprint: str | None = None,
+) -> Opening:
+    """Answer a challenge by opening unspent whole blocks to its judge (SPEC.md 6.2).
+
+    ``judge_fingerprint`` is what the owner knows of the judge from elsewhere; it may be left out
+    for a judge whom this vault confirmed before. The blocks are recorded as spent, and the
+    response with them, on disk before it is returned; the same challenge gives the same bytes
+    again. Raises UsageError for an unconfirmed or another judge, and when too few blocks are left;
+    InvalidSignature or InvalidOpening for a challenge that does not fit.
+    """
+    with vault.transaction() as state:
+        own = _check(state, commitment, challenge)
+        earlier = state.response_to(challenge.digest)
+        if earlier is not None:
+            return Opening.from_bytes(earlier.response)
+        _confirm(state, challenge, judge_fingerprint)
+        blocks = _choose(state, commitment, challenge)
+        opening = make_opening(
+            commitment,
+            challenge,
+            tuple(_open_block(own, commitment, block) for block in blocks),
+            (state.signing_key,),
+        )
+        state.ledger.append(
+            LedgerEntry(
+                challenge_digest=challenge.digest,
+                commitment_digest=commitment.digest,
+                blocks=blocks,
+                judge_fingerprint=challenge.judge.fingerprint(),
+                purpose=challenge.purpose,
+                suspect_description=challenge.suspect.description,
+                suspect_digest=challenge.suspect.digest,
+                issued=challenge.issued,
+                recorded=int(time.time()),
+                response=opening.to_bytes(),
+            )
+        )
+    return opening
+
+
+def _check(state: VaultState, commitment: Commitment, challenge: Challenge) -> CommitmentSecrets:
+    own = _secrets_of(state, commitment)
+    commitment.verify()
+    challenge.verify_signature()
+    challenge.verify_against(commitment)
+    return own
+
+
+def _secrets_of(state: VaultState, commitment: Commitment) -> CommitmentSecrets:
+    own = state.commitments.get(commitment.digest)
+    if own is None:
+        raise UsageError(
+            f"the vault does not hold the secrets of commitment {commitment.digest.hex()[:16]}",
+            hint="use the vault that made the commitment",
+        )
+    return own
+
+
+def _confirm(state: VaultState, challenge: Challenge, fingerprint: str | None) -> None:
+    """Raise UsageError unless the judge is the one that the owner means; remember him if new."""
+    actual = challenge.judge.fingerprint()
+    if fingerprint is None:
+        if actual not in state.trusted_judges:
+            raise UsageError(
+                "the judge of this challenge has not been confirmed",
+                hint=f"ask the judge for his key's fingerprint, compare it with {actual}, and "
+                "give it",
+            )
+        return
+    if fingerprint.strip().lower() != actual:
+        raise UsageError(
+            f"the challenge comes from the judge with the fingerprint {actual}, not from "
+            "the one that was given",
+            hint="do not answer; ask the judge which of the two is his",
+        )
+    if actual not in state.trusted_judges:
+        state.trusted_judges.append(actual)
+
+
+def _choose(state: VaultState, commitment: Commitment, challenge: Challenge) -> tuple[int, ...]:
+    """The first r blocks that are neither spent nor excluded. Raises InvalidOpening."""
+    gone = state.spent_blocks(commitment.digest) | set(challenge.excluded_blocks)
+    free = [block for block in range(commitment.header.block_count) if block not in gone]
+    if len(free) < challenge.block_count:
+        size = commitment.header.block_size
+        raise InvalidOpening(
+            f"{challenge.block_count * size} triggers are asked for and {len(free) * size} are "
+            "still unopened and not excluded",
+            hint="ask the judge for a smaller challenge"
+            if free
+            else "every block is spent or excluded; this commitment can open nothing more",
+            check="challenge.reachable",
+        )
+    return tuple(free[: challenge.block_count])
+
+
+def _open_block(own: CommitmentSecrets, commitment: Commitment, block: int) -> OpenedBlock:
+    header = commitment.header
+    images = _pixels(own.images, header.shape)
+    decoys = _pixels(own.decoys, header.shape)
+    indices = range(block * header.block_size, (block + 1) * header.block_size)
+    return OpenedBlock(
+        block=block,
+        triggers=tuple(
+            OpenedTrigger(
+                pixels=images[i],
+                salt=own.salts[i * SALT_BYTES : (i + 1) * SALT_BYTES],
+                label=None if own.labels is None else own.labels[i],
+            )
+            for i in indices
+        ),
+        decoys=tuple(decoys[i] for i in indices) if len(decoys) else (),
+    )
+
+
+def _pixels(data: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    return np.frombuffer(data, dtype=np.uint8).reshape(-1, *shape)

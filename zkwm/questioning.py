@@ -1,0 +1,95 @@
+"""Asking a suspect about opened triggers, among decoys where it could notice, and counting.
+
+SPEC.md section 7. Each different image is asked once and the first answer counts. Not how a suspect
+is reached (``zkwm.models``), nor what the matches are worth (``zkwm_protocols.evidence``).
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.models import Answer, Progress, Suspect
+from zkwm.triggers import generate
+from zkwm.verdict import TriggerResult
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.opening import MISSING, VALID, CheckedTrigger
+
+MATCH = "match"
+NO_MATCH = "no match"
+WRONG_LEAF = "wrong leaf"
+MISSING_LEAF = "missing leaf"
+NO_ANSWER = "no answer"
+
+
+def question(
+    suspect: Suspect,
+    challenge: Challenge,
+    triggers: tuple[CheckedTrigger, ...],
+    decoys: NDArray[np.uint8],
+    *,
+    progress: Progress | None = None,
+) -> tuple[TriggerResult, ...]:
+    """Ask the suspect every valid trigger once and compare with the class map of the challenge.
+
+    ``decoys`` (uint8, (n, channels, height, width)) are asked too, in one random order with the
+    triggers, when the suspect is remote; when there are fewer than triggers, random images of the
+    judge's make up for them. Answers to decoys do not count.
+    """
+    images = _different([t.pixels for t in triggers if t.pixels is not None])
+    asked = list(images.values())
+    if suspect.remote:
+        asked += _decoys(decoys, len(asked), challenge.suspect.shape)
+    order = list(range(len(asked)))
+    secrets.SystemRandom().shuffle(order)
+    answers: dict[bytes, Answer] = {}
+    if asked:
+        shuffled = np.stack([asked[i] for i in order])
+        for image, answer in zip(
+            shuffled,
+            suspect.answer(shuffled, challenge.preprocessing, progress=progress),
+            strict=True,
+        ):
+            answers[image.tobytes()] = answer
+    return tuple(_result(trigger, challenge, answers) for trigger in triggers)
+
+
+def _result(
+    trigger: CheckedTrigger, challenge: Challenge, answers: dict[bytes, Answer]
+) -> TriggerResult:
+    if trigger.status != VALID or trigger.pixels is None or trigger.label is None:
+        status = MISSING_LEAF if trigger.status == MISSING else WRONG_LEAF
+        return TriggerResult(trigger.block, trigger.index, status, None, None, None, None)
+    answer = answers[trigger.pixels.tobytes()]
+    expected = challenge.class_map[trigger.label]
+    if answer.output is None:
+        status = NO_ANSWER
+    else:
+        status = MATCH if answer.output == expected else NO_MATCH
+    return TriggerResult(
+        block=trigger.block,
+        index=trigger.index,
+        status=status,
+        image=trigger.pixels,
+        label=trigger.label,
+        expected_output=expected,
+        answer=answer.output,
+        problem=answer.problem,
+    )
+
+
+def _different(images: list[NDArray[np.uint8]]) -> dict[bytes, NDArray[np.uint8]]:
+    return {image.tobytes(): image for image in images}
+
+
+def _decoys(
+    given: NDArray[np.uint8], count: int, shape: tuple[int, int, int]
+) -> list[NDArray[np.uint8]]:
+    """At least ``count`` decoys: those given, and smooth random images of the judge's."""
+    missing = count - len(given)
+    if missing <= 0:
+        return list(given)
+    own = generate("abstract", missing, shape, key=secrets.token_bytes(32), block_size=missing)
+    return [*given, *own.images]
