@@ -81,12 +81,12 @@ def generate(
             hint=f"ask for a multiple of {max(block_size, 1)}",
         )
     check_shape(shape)
-    BlockNoise.fitting(shape)
     if 2 * count * int(np.prod(shape, dtype=np.int64)) > _LARGEST_OUTPUT:
         raise UsageError(
             f"{count} images of shape {shape}, and decoys, would take more than 2 GiB",
             hint="ask for fewer or smaller images",
         )
+    BlockNoise.fitting(shape)  # refuses shapes with fewer than 200 values
     paint = _painter(family, shape, data)
     root = KeyStream(key, _DOMAIN).derive(family, *shape)
     images: list[NDArray[np.uint8]] = []
