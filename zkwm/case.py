@@ -129,7 +129,7 @@ class Case:
             self._results = question(
                 suspect, self._challenge, self._triggers, decoys, progress=progress
             )
-            self._record = tuple(vars(record) for record in getattr(suspect, "record", ()))
+            self._record = _record_of(suspect)
             self._weigh()
 
     def decide(self) -> None:
@@ -266,3 +266,17 @@ class Case:
             f"{matches}: {evidence.total_bits:.2f} bits of evidence are left, "
             f"{evidence.threshold_bits} are demanded"
         )
+
+
+def _record_of(suspect: Suspect) -> tuple[dict[str, Any], ...]:
+    """What a remote suspect was asked and answered, decoys included, as JSON values."""
+    return tuple(
+        {
+            "image": asked.image_digest.hex(),
+            "output": asked.answer.output,
+            "problem": asked.answer.problem,
+            "attempts": asked.attempts,
+            "seconds": round(asked.seconds, 3),
+        }
+        for asked in getattr(suspect, "records", ())
+    )
