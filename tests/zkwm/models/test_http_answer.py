@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zkwm.models import Answer
@@ -70,6 +70,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(st.sampled_from(["label", "scores", "x"]), JSON) | JSON)
 def test_any_json(value: object) -> None:
     """Only the two forms of the protocol are read as answers."""

@@ -69,7 +69,7 @@ def refused(path: Path, match: str, **options: Any) -> None:
     assert caught.value.message.isprintable()
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
 def test_an_answer_that_is_not_finite(graphs: Any, value: float) -> None:
     weights = np.eye(4)
     weights[0, 3] = value
