@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -29,11 +30,13 @@ _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 def _read_array(file: IO[bytes], where: str, limit: int) -> NDArray[Any]:
     """One .npy stream of at most ``limit`` bytes of data, nothing before and nothing behind."""
+    read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     try:
-        version = npy.read_magic(file)
-        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-        shape, fortran, dtype = read_header[version](file, max_header_size=_MAX_HEADER)
-    except (ValueError, KeyError, SyntaxError, TypeError, RecursionError, MemoryError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # numpy would repair a header of Python 2 and say so
+            version = npy.read_magic(file)
+            shape, fortran, dtype = read_header[version](file, max_header_size=_MAX_HEADER)
+    except Exception:  # numpy parses Python text here: its errors are an open list
         raise Malformed(f"{where} is no numpy array of a known version") from None
     if dtype.hasobject or dtype.kind not in "biuf":
         raise Malformed(f"{where} holds {dtype}, not numbers")

@@ -58,6 +58,7 @@ def as_nchw(array: NDArray[Any], where: str, shape: Shape | None = None) -> NDAr
         first, last = array.shape[1] in (1, 3), array.shape[3] in (1, 3)
         if first and last and shape is not None:
             first = array.shape[1:] == shape
+            last = (array.shape[3], *array.shape[1:3]) == shape
         if first and last:
             raise UsageError(
                 f"{where} of shape {array.shape} can be read with channels first or last",
