@@ -1,1 +1,1 @@
-"""The command line of zkwm: click commands, one file each, no logic of their own."""
+"""The command line ``zkwm``: names, options and exit codes. The work is done in ``zkwm``."""

@@ -1,0 +1,95 @@
+"""Files in and out: ``-`` for stdin and stdout, nothing replaced unless asked, never half a file.
+
+Not formats: the bytes go to and come from the library as they are.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from zkwm_cli.exits import print_json
+from zkwm_protocols.errors import Malformed, UsageError
+
+STANDARD = "-"
+
+
+def require_one_stdin(**names: str | None) -> None:
+    """Raise UsageError when more than one option is ``-``; the keys are the options' names."""
+    claims = [f"--{name.replace('_', '-')}" for name, value in names.items() if value == STANDARD]
+    if len(claims) > 1:
+        raise UsageError(
+            f"{' and '.join(claims)} cannot both be read from standard input",
+            hint="put all but one of them into a file",
+        )
+
+
+def read_artefact(name: str, limit: int) -> bytes:
+    """The bytes of a file, or of stdin for ``-``. Raises CouldNotCheck or Malformed."""
+    from zkwm.files import read_limited
+
+    if name != STANDARD:
+        return read_limited(name, limit)
+    data = sys.stdin.buffer.read(limit + 1)
+    if len(data) > limit:
+        raise Malformed(f"standard input has more than the {limit} bytes that such a file may have")
+    return data
+
+
+class Output:
+    """Where an artefact will go, checked before any work is done.
+
+    ``name`` is a file or ``-``; ``inputs`` are files that it must not be. Raises UsageError for a
+    file that exists (without ``force``), a folder that does not, and ``-`` together with --json.
+    """
+
+    def __init__(
+        self, name: str, *, force: bool, as_json: bool = False, inputs: tuple[str | None, ...] = ()
+    ) -> None:
+        self.name = name
+        self._force = force
+        if name == STANDARD:
+            if as_json:
+                raise UsageError(
+                    "--json and --output - both claim standard output",
+                    hint="write to a file, or leave out --json",
+                )
+            return
+        path = Path(name)
+        for given in inputs:
+            if given and os.path.exists(given) and _same(path, given):  # noqa: PTH110
+                raise UsageError(
+                    f"{name} is an input of this command", hint="choose another name for the output"
+                )
+        if path.is_dir():
+            raise UsageError(f"{name} is a folder", hint="give the name of a file in it")
+        if os.path.lexists(path) and not force:
+            raise UsageError(
+                f"{name} exists", hint="choose another name, or say --force to replace it"
+            )
+        if not path.parent.is_dir():
+            raise UsageError(
+                f"there is no folder {path.parent}", hint="make it, or choose another name"
+            )
+
+    def write(self, data: bytes) -> None:
+        """Write the artefact whole, or nothing. Raises CouldNotCheck when the disk refuses."""
+        from zkwm.files import write_atomic
+
+        if self.name == STANDARD:
+            click.get_binary_stream("stdout").write(data)
+            return
+        write_atomic(self.name, data, overwrite=self._force)
+
+
+def tell_result(as_json: bool, command: str, **fields: object) -> None:
+    """With --json: one object on stdout, schema ``zkwm/<command>/v1``."""
+    if as_json:
+        print_json({"schema": f"zkwm/{command}/v1", **fields})
+
+
+def _same(path: Path, other: str) -> bool:
+    return path.exists() and path.samefile(other)

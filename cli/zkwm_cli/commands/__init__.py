@@ -1,0 +1,1 @@
+"""One file a command. Each has ``command``; the library is imported when a command runs."""

@@ -1,0 +1,224 @@
+"""``zkwm challenge``: a judge asks an owner to open triggers for one suspect."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from zkwm_cli.artefacts import Output, read_artefact, require_one_stdin, tell_result
+from zkwm_cli.options import (
+    FILE,
+    commitment_option,
+    force_option,
+    json_option,
+    output_option,
+    passphrase_option,
+    read_decimals,
+    read_numbers,
+)
+from zkwm_cli.suspects import asking, suspect_options
+
+CLASS_MAP_LIMIT = 2**20
+
+
+@click.command("challenge", short_help="Judge: ask an owner to open triggers for a suspect.")
+@commitment_option
+@suspect_options
+@click.option(
+    "--reveal", required=True, type=int, metavar="N", help="Triggers to open, whole blocks (of 50)."
+)
+@click.option(
+    "--judge",
+    required=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="Your judge's key (judge.key, or judge.key.pub with judge.key beside it).",
+)
+@output_option("FILE", "The challenge")
+@click.option("--purpose", default="", metavar="TEXT", help="What the owner is told this is for.")
+@click.option(
+    "--threshold-bits",
+    type=int,
+    default=40,
+    show_default=True,
+    metavar="BITS",
+    help="Evidence that must be left for 'proven'.",
+)
+@click.option(
+    "--functions-tried",
+    type=int,
+    default=1,
+    show_default=True,
+    metavar="J",
+    help="Models, preprocessings and class maps tried on this commitment as far as you know, "
+    "this one included.",
+)
+@click.option(
+    "--exclude-blocks",
+    callback=read_numbers,
+    metavar="N,N,...",
+    help="Blocks opened before the suspect was published; they may not be opened again.",
+)
+@click.option(
+    "--class-map",
+    type=FILE,
+    metavar="FILE",
+    help="JSON list: the suspect's output for class 0, 1, 2, ... (default: the same numbers).",
+)
+@click.option(
+    "--owner-chose-class-map",
+    is_flag=True,
+    help="The owner chose the class map; what that gains him is taken off the evidence.",
+)
+@click.option(
+    "--owner-choice-bits",
+    type=int,
+    default=0,
+    metavar="BITS",
+    help="Bits of whatever else the owner was allowed to choose, taken off the evidence.",
+)
+@click.option(
+    "--layout",
+    type=click.Choice(["nchw", "nhwc"]),
+    default="nchw",
+    show_default=True,
+    help="Order of the axes of the suspect's input.",
+)
+@click.option(
+    "--scale",
+    type=click.Choice(["unit", "raw"]),
+    default="unit",
+    show_default=True,
+    help="Pixels as 0 to 1, or as 0 to 255.",
+)
+@click.option(
+    "--mean", callback=read_decimals, metavar="X,...", help="Subtracted from each channel."
+)
+@click.option("--std", callback=read_decimals, metavar="X,...", help="Divides each channel.")
+@click.option(
+    "--outputs", type=int, metavar="K", help="Number of the suspect's outputs (else counted)."
+)
+@click.option(
+    "--accept-declared-labels",
+    is_flag=True,
+    help="Accept labels that the owner chose himself. Adversarial images would match as well.",
+)
+@force_option
+@passphrase_option
+@json_option
+def command(
+    commitment: str,
+    model: str,
+    timeout: float | None,
+    rate: float | None,
+    header_file: str | None,
+    reveal: int,
+    judge: str,
+    output: str,
+    purpose: str,
+    threshold_bits: int,
+    functions_tried: int,
+    exclude_blocks: tuple[int, ...],
+    class_map: str | None,
+    owner_chose_class_map: bool,
+    owner_choice_bits: int,
+    layout: str,
+    scale: str,
+    mean: tuple[str, ...],
+    std: tuple[str, ...],
+    outputs: int | None,
+    accept_declared_labels: bool,
+    force: bool,
+    passphrase_file: str | None,
+    as_json: bool,
+) -> None:
+    """Fix everything about a case, sign it, and let the owner answer.
+
+    A challenge names the commitment, the suspect (by the digest of its file, or its address), how
+    images are fed to it, how many triggers must be opened and what evidence you demand. It is
+    signed, so it needs your secret key.
+
+    \b
+        zkwm challenge --commitment acme.commitment --model marked/model.onnx --reveal 50 \\
+            --judge judge.key.pub -o case.challenge
+    """  # noqa: D301
+    require_one_stdin(commitment=commitment, class_map=class_map, passphrase_file=passphrase_file)
+    inputs = (commitment, model, judge, judge.removesuffix(".pub"), class_map)
+    target = Output(output, force=force, as_json=as_json, inputs=inputs)
+
+    from zkwm.models import open_suspect
+    from zkwm_cli.judge_keys import open_judge
+    from zkwm_cli.terminal import note
+    from zkwm_protocols import commitment as commitments
+    from zkwm_protocols.evidence import Policy, class_map_bits
+    from zkwm_protocols.suspect import Preprocessing
+
+    committed = commitments.Commitment.from_bytes(read_artefact(commitment, commitments.FILE_LIMIT))
+    preprocessing = Preprocessing(layout=layout, scale=scale, mean=mean, std=std)
+    chosen = None if class_map is None else _read_class_map(class_map)
+    options = asking(timeout, rate, header_file)
+    key = open_judge(judge, passphrase_file)
+    suspect = open_suspect(model, shape=committed.header.shape, outputs=outputs, **options)
+    try:
+        if owner_chose_class_map:
+            owner_choice_bits += class_map_bits(
+                suspect.identity.outputs, committed.header.class_count
+            )
+        challenge = key.challenge(
+            committed,
+            suspect,
+            reveal=reveal,
+            purpose=purpose,
+            preprocessing=preprocessing,
+            class_map=chosen,
+            policy=Policy(
+                threshold_bits=threshold_bits,
+                functions_tried=functions_tried,
+                owner_choice_bits=owner_choice_bits,
+                accept_declared_labels=accept_declared_labels,
+            ),
+            excluded_blocks=exclude_blocks,
+        )
+    finally:
+        suspect.close()
+    target.write(challenge.to_bytes())
+    fingerprint = challenge.judge.fingerprint()
+    note(
+        f"challenge {challenge.digest.hex()[:16]}: open {reveal} triggers of commitment "
+        f"{challenge.commitment.hex()[:16]} for {challenge.suspect.description}"
+    )
+    note(f"tell the owner your key's fingerprint on another way: {fingerprint}")
+    tell_result(
+        as_json,
+        "challenge",
+        path=output,
+        digest=challenge.digest.hex(),
+        commitment=challenge.commitment.hex(),
+        judge=fingerprint,
+        suspect={
+            "kind": challenge.suspect.kind,
+            "digest": challenge.suspect.digest.hex(),
+            "description": challenge.suspect.description,
+            "outputs": challenge.suspect.outputs,
+        },
+        triggers=reveal,
+        blocks=challenge.block_count,
+        owner_choice_bits=owner_choice_bits,
+    )
+
+
+def _read_class_map(name: str) -> tuple[int, ...]:
+    """A JSON list of whole numbers. Raises Malformed for anything else."""
+    from zkwm_protocols.errors import Malformed
+
+    try:
+        values = json.loads(read_artefact(name, CLASS_MAP_LIMIT))
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, list) or not all(type(value) is int for value in values):
+        raise Malformed(
+            f"{name} is no class map",
+            hint="write a JSON list with the suspect's output for each class, such as [0, 2, 1]",
+        )
+    return tuple(values)

@@ -1,0 +1,163 @@
+"""``zkwm commit``: a commitment to trigger images, before anything is trained."""
+
+from __future__ import annotations
+
+import click
+
+from zkwm_cli.artefacts import Output, tell_result
+from zkwm_cli.options import (
+    force_option,
+    json_option,
+    output_option,
+    passphrase_option,
+    read_shape,
+    vault_option,
+)
+
+
+@click.command("commit", short_help="Commit to trigger images, your own or generated ones.")
+@vault_option
+@click.option(
+    "--generate", type=int, metavar="N", help="Draw N triggers, a multiple of the block (50)."
+)
+@click.option(
+    "--family",
+    type=click.Choice(["secret", "blocks", "abstract", "mixture"]),
+    help="How generated triggers look: secret (default), blocks (easiest to learn, hardest to "
+    "erase), abstract, or mixture (of your own --data).",
+)
+@click.option(
+    "--shape",
+    callback=read_shape,
+    metavar="C,H,W",
+    help="Channels, height, width of a trigger. Needed with --generate.",
+)
+@click.option(
+    "--data", type=click.Path(), metavar="PATH", help="The data set that --family mixture mixes."
+)
+@click.option(
+    "--images",
+    type=click.Path(),
+    metavar="PATH",
+    help="Your own triggers instead: .npz, .npy, or a folder of images.",
+)
+@click.option(
+    "--labels",
+    type=click.Path(),
+    metavar="FILE",
+    help="Labels that you choose for --images. They prove much less than derived ones.",
+)
+@click.option(
+    "--fit",
+    type=click.Choice(["exact", "crop", "resize"]),
+    help="What to do with --images of another size than --shape.",
+)
+@click.option(
+    "--classes", required=True, type=int, metavar="C", help="Number of classes of the model."
+)
+@output_option("FILE", "The public commitment")
+@force_option
+@passphrase_option
+@json_option
+def command(
+    vault: str,
+    generate: int | None,
+    family: str | None,
+    shape: tuple[int, int, int] | None,
+    data: str | None,
+    images: str | None,
+    labels: str | None,
+    fit: str | None,
+    classes: int,
+    output: str,
+    force: bool,
+    passphrase_file: str | None,
+    as_json: bool,
+) -> None:
+    """Commit to trigger images: the secrets go into the vault, the commitment to the public.
+
+    Their labels follow from the commitment itself, so that nobody, you included, can choose them.
+    Commit first and train afterwards: a mark is what a model learns from a commitment that exists.
+
+    \b
+        zkwm commit --vault acme.vault --generate 200 --shape 1,28,28 --classes 10 -o acme.commitment
+    """  # noqa: D301
+    _require_one_source(generate, family, shape, data, images, labels, fit)
+    target = Output(output, force=force, as_json=as_json, inputs=(vault, labels))
+
+    from zkwm.datasets import load_data
+    from zkwm.images import load_images, load_labels
+    from zkwm.owner import commit
+    from zkwm.vault import Vault
+    from zkwm_cli.passphrases import passphrase
+    from zkwm_cli.terminal import note, warn
+
+    if images is not None:
+        given = load_images(images, shape=shape, fit=fit or "exact")  # type: ignore[arg-type]
+        declared = None if labels is None else load_labels(labels, len(given))
+        if declared is not None:
+            warn(
+                "labels that an owner chooses prove little, since adversarial images would match "
+                "as well: verdicts on this commitment state no bits, and are 'not proven' unless "
+                "the judge accepts declared labels; leave out --labels to have them derived"
+            )
+        own = Vault.open(vault, passphrase(passphrase_file, of=vault))
+        commitment = commit(own, given, class_count=classes, declared_labels=declared)
+    else:
+        assert generate is not None
+        assert shape is not None
+        mixed = None if data is None else load_data(data).train_images
+        own = Vault.open(vault, passphrase(passphrase_file, of=vault))
+        commitment = commit(
+            own,
+            class_count=classes,
+            generate_count=generate,
+            family=family or "secret",
+            shape=shape,
+            data=mixed,
+        )
+    target.write(commitment.to_bytes())
+    header = commitment.header
+    note(
+        f"committed to {header.leaf_count} triggers in {header.block_count} blocks of "
+        f"{header.block_size}, {header.label_mode} labels; digest {commitment.digest.hex()}"
+    )
+    tell_result(
+        as_json,
+        "commit",
+        path=output,
+        digest=commitment.digest.hex(),
+        triggers=header.leaf_count,
+        blocks=header.block_count,
+        block_size=header.block_size,
+        classes=header.class_count,
+        shape=list(header.shape),
+        label_mode=header.label_mode,
+    )
+
+
+def _require_one_source(
+    generate: int | None,
+    family: str | None,
+    shape: tuple[int, int, int] | None,
+    data: str | None,
+    images: str | None,
+    labels: str | None,
+    fit: str | None,
+) -> None:
+    """Raise a usage error unless triggers are either generated or given."""
+    if (generate is None) == (images is None):
+        raise click.UsageError("say either --generate N or --images PATH")
+    foreign = (
+        {"--labels": labels, "--fit": fit}
+        if generate is not None
+        else {"--family": family, "--data": data}
+    )
+    for name, value in foreign.items():
+        if value is not None:
+            other = "--images" if generate is not None else "--generate"
+            raise click.UsageError(f"{name} goes with {other}")
+    if generate is not None and shape is None:
+        raise click.UsageError("--generate needs --shape, such as --shape 3,32,32")
+    if (family == "mixture") != (data is not None):
+        raise click.UsageError("--family mixture and --data go together")

@@ -1,0 +1,24 @@
+"""``zkwm completion``: what a shell needs to complete zkwm's command lines."""
+
+from __future__ import annotations
+
+import click
+
+from zkwm_cli.main import COMPLETE_VARIABLE, program
+
+
+@click.command("completion", short_help="Print the completion script of a shell.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def command(shell: str) -> None:
+    """Print the completion script of a shell, for example
+
+    \b
+        zkwm completion bash > ~/.local/share/bash-completion/completions/zkwm
+        zkwm completion zsh  > ~/.zfunc/_zkwm
+        zkwm completion fish > ~/.config/fish/completions/zkwm.fish
+    """  # noqa: D301
+    from click.shell_completion import get_completion_class
+
+    completion = get_completion_class(shell)
+    assert completion is not None
+    click.echo(completion(program, {}, "zkwm", COMPLETE_VARIABLE).source())

@@ -1,0 +1,43 @@
+"""``zkwm keygen``: a new vault with the owner's keys."""
+
+from __future__ import annotations
+
+import click
+
+from zkwm_cli.artefacts import Output, tell_result
+from zkwm_cli.options import json_option, passphrase_option
+
+
+@click.command("keygen", short_help="Make a vault: the owner's keys and secrets in one file.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(), metavar="FILE", help="The new vault."
+)
+@click.option(
+    "--algorithm",
+    type=click.Choice(["ed25519", "ecdsa-p256"]),
+    default="ed25519",
+    show_default=True,
+    help="How the owner signs.",
+)
+@passphrase_option
+@json_option
+def command(output: str, algorithm: str, passphrase_file: str | None, as_json: bool) -> None:
+    """Make a vault: one encrypted file with the owner's keys and, later, all his secrets.
+
+    The fingerprint of the owner's key is printed on stdout. Whoever loses the vault, or its
+    passphrase, can prove nothing any more: keep copies of both, apart from each other. An existing
+    file is never replaced.
+    """
+    from zkwm.vault import Vault
+    from zkwm_cli.passphrases import passphrase
+    from zkwm_cli.terminal import note
+
+    Output(output, force=False)
+    vault = Vault.create(
+        output, passphrase(passphrase_file, of="the new vault", new=True), algorithm=algorithm
+    )
+    fingerprint = vault.state.signing_key.public.fingerprint()
+    note(f"wrote {output}; the fingerprint of the owner's key is")
+    if not as_json:
+        click.echo(fingerprint)
+    tell_result(as_json, "keygen", path=output, algorithm=algorithm, fingerprint=fingerprint)

@@ -1,0 +1,169 @@
+"""The program ``zkwm``: its commands, loaded when they are needed, and its way out.
+
+Commands are in ``zkwm_cli.commands``, one file each. Nothing here imports numpy, torch or any
+other part of the library before a command runs, so that help and completion are immediate.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from zkwm_cli.exits import EXIT_CODES, Exit, tell_error, tell_zkwm_error
+
+COMMANDS = (
+    "keygen",
+    "commit",
+    "embed",
+    "judge-key",
+    "challenge",
+    "prove",
+    "verify",
+    "inspect",
+    "demo",
+    "completion",
+)
+COMPLETE_VARIABLE = "_ZKWM_COMPLETE"
+
+
+class CommandGroup(click.Group):
+    """The commands in the order of use, each imported from its own file when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One command, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"zkwm_cli.commands.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant, or a usage error that names the nearest."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            question = f"; did you mean {near[0]}?" if near else ""
+            raise click.UsageError(f"there is no command {args[0]!r}{question}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Exit codes and passphrases, below the list of commands."""
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(int(code)), meaning) for code, meaning in EXIT_CODES])
+        with formatter.section("Passphrases"):
+            formatter.write_text(
+                "are asked for, or read from --passphrase-file FILE or ZKWM_PASSPHRASE; "
+                "they are never arguments."
+            )
+
+
+@click.group(
+    cls=CommandGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Prove that a neural network carries your committed mark, and judge such claims.\n\n"
+    "An owner commits to trigger images, trains a model that answers them as the commitment "
+    "dictates, and opens some of them to a judge, who asks a suspect model and counts.",
+)
+@click.version_option(package_name="zkwm", message="zkwm %(version)s")
+def program() -> None:
+    """Nothing by itself."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command line (without the program's name) and return its exit code."""
+    try:
+        code = _execute(list(arguments))
+        sys.stdout.flush()
+    except OSError as error:
+        _silence_stdout()
+        click.echo(f"zkwm: error: cannot write to standard output: {error.strerror}", err=True)
+        return Exit.COULD_NOT_CHECK
+    return code
+
+
+def run() -> NoReturn:
+    """The entry point of the installed program."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    instruction = os.environ.get(COMPLETE_VARIABLE)
+    if instruction:
+        from click.shell_completion import shell_complete
+
+        sys.exit(shell_complete(program, {}, "zkwm", COMPLETE_VARIABLE, instruction))
+    sys.exit(main(sys.argv[1:]))
+
+
+def _execute(arguments: list[str]) -> int:
+    """The exit code of one command line; every error but one of stdout itself is told here."""
+    as_json = "--json" in arguments
+    try:
+        with program.make_context("zkwm", arguments) as context:
+            program.invoke(context)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return Exit.USAGE
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        return _tell_usage(error, as_json=as_json)
+    except (KeyboardInterrupt, EOFError, click.Abort):
+        click.echo("", err=True)
+        tell_error("interrupted", hint="", code=Exit.CANCELLED, as_json=as_json, word="cancelled")
+        return Exit.CANCELLED
+    except OSError as error:
+        if error.filename is None:
+            raise
+        return _tell_failure(error, as_json=as_json)
+    except Exception as error:
+        return _tell_failure(error, as_json=as_json)
+    return Exit.OK
+
+
+def _tell_usage(error: click.ClickException, *, as_json: bool) -> int:
+    message = error.format_message()
+    context = getattr(error, "ctx", None)
+    tell_error(
+        message[:1].lower() + message[1:].rstrip("."),
+        hint=f"{context.command_path if context else 'zkwm'} --help lists what there is",
+        code=Exit.USAGE,
+        as_json=as_json,
+    )
+    return Exit.USAGE
+
+
+def _tell_failure(error: Exception, *, as_json: bool) -> int:
+    """Tell an error of the library, or one that should not have come this far."""
+    from zkwm_protocols.errors import ZkwmError
+
+    if isinstance(error, ZkwmError):
+        return tell_zkwm_error(error, as_json=as_json)
+    memory = isinstance(error, MemoryError)
+    tell_error(
+        "not enough memory" if memory else f"internal error: {type(error).__name__}: {error}",
+        hint="free some memory, or use a larger machine"
+        if memory
+        else "this is a fault of zkwm; ZKWM_DEBUG=1 shows where it is, for a report",
+        code=Exit.COULD_NOT_CHECK,
+        as_json=as_json,
+    )
+    return Exit.COULD_NOT_CHECK
+
+
+def _silence_stdout() -> None:
+    """Let the interpreter flush into nothing on its way out."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        return

@@ -1,0 +1,75 @@
+"""Where a passphrase comes from: a file, the environment, or a person. Never an argument."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import stat
+import sys
+from pathlib import Path
+
+from zkwm_cli.terminal import open_terminal, warn
+from zkwm_protocols.errors import CouldNotCheck, UsageError
+
+VARIABLE = "ZKWM_PASSPHRASE"
+LONGEST = 4096
+
+
+def passphrase(file: str | None, *, of: str, new: bool = False) -> str:
+    """The passphrase ``of`` something: from ``file`` (``-`` is stdin), the environment, a person.
+
+    A file's first line counts, without its line break. A new passphrase is asked for twice. Raises
+    UsageError where there is none, an empty one, or two different ones.
+    """
+    if file is not None:
+        found = _from_file(file)
+    elif VARIABLE in os.environ:
+        found = os.environ[VARIABLE]
+    else:
+        found = _from_person(of, new=new)
+    if not found:
+        raise UsageError(
+            f"the passphrase of {of} is empty", hint="choose a long one, such as five random words"
+        )
+    return found
+
+
+def _from_file(file: str) -> str:
+    try:
+        if file == "-":
+            line = sys.stdin.buffer.readline(LONGEST + 2)
+        else:
+            with Path(file).open("rb") as stream:
+                mode = os.fstat(stream.fileno()).st_mode
+                if stat.S_ISREG(mode) and mode & stat.S_IROTH:
+                    warn(f"every user of this machine can read {file}")
+                line = stream.readline(LONGEST + 2)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a usable file name"
+        raise CouldNotCheck(
+            f"cannot read the passphrase file {file}: {reason}",
+            hint="name a file whose first line is the passphrase",
+        ) from None
+    if len(line.rstrip(b"\r\n")) > LONGEST:
+        raise UsageError(f"a passphrase has at most {LONGEST} bytes")
+    try:
+        return line.rstrip(b"\r\n").decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(f"the passphrase in {file} is not text in UTF-8") from None
+
+
+def _from_person(of: str, *, new: bool) -> str:
+    terminal = open_terminal()
+    if terminal is None:
+        raise UsageError(
+            f"the passphrase of {of} is needed, and there is no terminal to ask at",
+            hint=f"say --passphrase-file FILE, or set {VARIABLE}",
+        )
+    if terminal is not sys.stdin:
+        terminal.close()
+    if not new:
+        return getpass.getpass(f"Passphrase of {of}: ")
+    first = getpass.getpass(f"New passphrase of {of}: ")
+    if getpass.getpass("The same again: ") != first:
+        raise UsageError("the two passphrases differ", hint="try again; nothing was made")
+    return first

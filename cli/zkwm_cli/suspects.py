@@ -1,0 +1,78 @@
+"""Options that say which model is asked and how, for challenge and verify alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+HEADERS_LIMIT = 64 * 1024
+
+
+def suspect_options(function: Function) -> Function:
+    """--model and how to ask it; they arrive as ``model``, ``timeout``, ``rate``, ``header_file``."""
+    for option in (
+        click.option(
+            "--header-file",
+            type=click.Path(),
+            metavar="FILE",
+            help="HTTP headers for an endpoint, one 'Name: value' a line (for authentication).",
+        ),
+        click.option(
+            "--rate", type=float, metavar="R", help="At most R requests a second to an endpoint."
+        ),
+        click.option(
+            "--timeout", type=float, metavar="S", help="Seconds to wait for one answer (30)."
+        ),
+        click.option(
+            "--model",
+            required=True,
+            type=click.Path(),
+            metavar="MODEL",
+            help="The suspect: an .onnx file, a folder or .safetensors made by embed, or an "
+            "http(s) URL.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def asking(timeout: float | None, rate: float | None, header_file: str | None) -> dict[str, Any]:
+    """The keyword arguments for ``zkwm.open_suspect`` that these options stand for."""
+    from zkwm.models import HttpSettings, OnnxLimits
+
+    http: dict[str, float] = {}
+    options: dict[str, Any] = {}
+    if rate is not None:
+        http["requests_per_second"] = rate
+    if timeout is not None:
+        http["request_seconds"] = timeout
+        options["onnx"] = OnnxLimits(image_seconds=timeout)
+    if http:
+        options["http"] = HttpSettings(**http)  # type: ignore[arg-type]
+    if header_file is not None:
+        options["headers"] = _read_headers(header_file)
+    return options
+
+
+def _read_headers(name: str) -> dict[str, str]:
+    """Names and values of ``Name: value`` lines. Raises UsageError; shows no value."""
+    from zkwm.files import read_limited
+    from zkwm_protocols.errors import UsageError
+
+    headers: dict[str, str] = {}
+    text = read_limited(name, HEADERS_LIMIT).decode("latin-1")
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        header, colon, value = line.partition(":")
+        if not colon or not header.strip() or header.strip() in headers:
+            raise UsageError(
+                f"line {number} of {name} is no header, or one that was there before",
+                hint="write one 'Name: value' a line",
+            )
+        headers[header.strip()] = value.strip()
+    return headers

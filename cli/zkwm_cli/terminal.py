@@ -1,0 +1,98 @@
+"""What a person at a terminal sees and types: notes, warnings, progress, questions, passphrases.
+
+All of it goes to stderr or to the terminal itself, never to stdout. Questions are put to the
+terminal even where stdin is a pipe; where there is none, nothing is asked.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from typing import IO
+
+import click
+
+from zkwm_cli.exits import one_line
+
+SPARSE_SECONDS = 30.0
+
+
+def note(text: str) -> None:
+    """One line for information."""
+    click.echo(one_line(text), err=True)
+
+
+def warn(text: str) -> None:
+    """One line that a person should think about."""
+    click.echo(f"zkwm: warning: {one_line(text)}", err=True)
+
+
+def table(rows: list[tuple[str, str]]) -> None:
+    """Names and values in two columns."""
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        click.echo(f"  {name:<{width}}  {one_line(value)}", err=True)
+
+
+def open_terminal() -> IO[str] | None:
+    """The terminal of this process for reading and writing, or None where there is none."""
+    if os.name != "posix":
+        return None if not sys.stdin.isatty() else sys.stdin
+    try:
+        descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+    except OSError:
+        return None
+    return os.fdopen(descriptor, "r", encoding="utf-8", errors="replace")
+
+
+def ask_yes(question: str) -> bool | None:
+    """Whether a person typed yes; None where there is no terminal to ask at."""
+    terminal = open_terminal()
+    if terminal is None:
+        return None
+    click.echo(f"{one_line(question)} [type yes] ", err=True, nl=False)
+    if terminal is sys.stdin:
+        return terminal.readline().strip().lower() == "yes"
+    with terminal:
+        return terminal.readline().strip().lower() == "yes"
+
+
+class ProgressLine:
+    """One line on stderr that is written over; in a log, a line every half a minute instead."""
+
+    def __init__(self, *, silent: bool = False) -> None:
+        self._silent = silent
+        self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._last = -SPARSE_SECONDS
+        self._shown = False
+
+    def update(self, text: str) -> None:
+        """Show how far things are."""
+        if self._silent:
+            return
+        text = one_line(text)
+        if self._live:
+            columns = shutil.get_terminal_size().columns - 1
+            click.echo(f"\r\x1b[K{text[:columns]}", err=True, nl=False)
+            self._shown = True
+        elif time.monotonic() - self._last >= SPARSE_SECONDS:
+            click.echo(text, err=True)
+            self._last = time.monotonic()
+
+    def end(self) -> None:
+        """Leave a clean line."""
+        if self._shown:
+            click.echo("\r\x1b[K", err=True, nl=False)
+            self._shown = False
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: 42 s, 3 min 5 s, 2 h 10 min."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
