@@ -1,0 +1,210 @@
+"""What a verdict holds, as named facts and counts that text and report both show.
+
+Not layout, and no new judgement: only what stands in the verdict, header and challenge.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from zkwm.report.visible import count, odds, utc
+from zkwm.verdict import TriggerResult, Verdict
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.commitment import Header
+from zkwm_protocols.suspect import Preprocessing
+
+UNKNOWN = "not known: the check ended before it could be read"
+_SHOWN_MAPPINGS = 20
+_SHOWN_BLOCKS = 40
+_KINDS = {
+    "onnx": "ONNX file",
+    "safetensors": "safetensors with a built-in architecture",
+    "http": "endpoint asked over the network",
+}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One named fact; ``digest`` marks a value to be shown in groups of characters."""
+
+    name: str
+    value: str
+    digest: bool = False
+
+
+@dataclass(frozen=True)
+class Block:
+    """The results of one opened block, in order, with how many there are of each status."""
+
+    number: int
+    triggers: tuple[TriggerResult, ...]
+    counts: dict[str, int]
+
+
+def claim(verdict: Verdict) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
+    """What was claimed, by whom, and about which model: (heading, facts)."""
+    return (
+        ("The commitment", _commitment(verdict)),
+        ("The examined model (the suspect)", _suspect(verdict.challenge)),
+        ("The judge and the challenge", _challenge(verdict)),
+    )
+
+
+def blocks(verdict: Verdict) -> tuple[Block, ...]:
+    """The opened triggers by block."""
+    by_block: dict[int, list[TriggerResult]] = {}
+    for result in verdict.triggers:
+        by_block.setdefault(result.block, []).append(result)
+    return tuple(
+        Block(number, tuple(results), dict(Counter(result.status for result in results)))
+        for number, results in sorted(by_block.items())
+    )
+
+
+def bits(hundredths: int) -> str:
+    """Hundredths of a bit as bits with two decimals, exactly."""
+    sign = "-" if hundredths < 0 else ""
+    whole, rest = divmod(abs(hundredths), 100)
+    return f"{sign}{whole:,}.{rest:02}"
+
+
+def in_plain_words(verdict: Verdict) -> str:
+    """What happened, for a reader without knowledge of the field; empty without a count."""
+    evidence, header = verdict.evidence, verdict.header
+    if evidence is None or header is None:
+        return ""
+    opening = (
+        f"The owner's commitment fixes {count(header.leaf_count, 'trigger image')} without showing "
+        f"them. For this case {evidence.trials:,} of them were opened and shown to the examined "
+        f"model. It gave the label fixed for the image to {evidence.matches:,} of "
+        f"{evidence.trials:,}."
+    )
+    if verdict.declared_labels:
+        return opening
+    luck = evidence.trials / evidence.class_count
+    words = (
+        f"{opening} Nobody could choose these labels: they follow from the commitment. A model "
+        f"that has nothing to do with the commitment matches about {luck:,.1f} by luck. "
+    )
+    total = evidence.total_hundredths
+    if total <= 0:
+        return words + (
+            "After deducting everything that an accuser could have tried, nothing is left that "
+            "luck could not explain."
+        )
+    return words + (
+        "After deducting everything that an accuser could have tried, the chance that an unrelated "
+        f"model reaches a result this good is at most {odds(total)}; the judge demands at most "
+        f"{odds(100 * evidence.threshold_bits)}."
+    )
+
+
+def _commitment(verdict: Verdict) -> tuple[Fact, ...]:
+    header, digest = verdict.header, verdict.commitment_digest
+    known = Fact("Commitment", digest.hex(), True) if digest else Fact("Commitment", UNKNOWN)
+    if header is None:
+        return (known, Fact("Owner's key", UNKNOWN))
+    keys = header.owner_keys
+    return (
+        known,
+        *(
+            Fact(
+                "Owner's key" if len(keys) == 1 else f"Owner's key {number}",
+                key.fingerprint(),
+                True,
+            )
+            for number, key in enumerate(keys, 1)
+        ),
+        Fact("Trigger images", _images(header)),
+        Fact("Labels", _labels(verdict)),
+        *_optional("Timestamped by", header.timestamp_authority),
+        *_optional("Owner's own model", header.owner_model),
+    )
+
+
+def _images(header: Header) -> str:
+    channels, height, width = header.shape
+    return (
+        f"{header.leaf_count:,} in {count(header.block_count, 'block')} of {header.block_size:,}; "
+        f"{width} × {height} pixels, {'grey' if channels == 1 else 'colour'}; "
+        f"{header.class_count:,} classes"
+    )
+
+
+def _labels(verdict: Verdict) -> str:
+    if not verdict.declared_labels:
+        return "derived from the commitment; nobody could choose them"
+    accepted = "accepted" if verdict.declared_labels_accepted else "did not accept"
+    return f"declared: chosen by the owner; the judge {accepted} this"
+
+
+def _suspect(challenge: Challenge | None) -> tuple[Fact, ...]:
+    if challenge is None:
+        return (Fact("Model", UNKNOWN),)
+    suspect = challenge.suspect
+    return (
+        Fact("Model", suspect.description or "no description"),
+        Fact("Kind", _KINDS[suspect.kind]),
+        Fact("Address digest" if suspect.kind == "http" else "Digest", suspect.digest.hex(), True),
+        Fact("Outputs", f"{suspect.outputs:,}"),
+        Fact("Preprocessing", _preprocessing(challenge.preprocessing)),
+        Fact("Class map", _class_map(challenge.class_map)),
+    )
+
+
+def _preprocessing(preprocessing: Preprocessing) -> str:
+    scale = "pixels divided by 255" if preprocessing.scale == "unit" else "pixels 0 to 255"
+    text = f"{scale}, layout {preprocessing.layout.upper()}"
+    if preprocessing.mean:
+        text += f", less {' / '.join(preprocessing.mean)}"
+        text += f", divided by {' / '.join(preprocessing.std)}"
+    return text
+
+
+def _class_map(class_map: tuple[int, ...]) -> str:
+    if class_map == tuple(range(len(class_map))):
+        return "each label stands for the output of the same number"
+    pairs = [f"{label} → {output}" for label, output in enumerate(class_map[:_SHOWN_MAPPINGS])]
+    rest = "" if len(class_map) <= _SHOWN_MAPPINGS else f", … ({len(class_map):,} in all)"
+    return "label → output: " + ", ".join(pairs) + rest
+
+
+def _challenge(verdict: Verdict) -> tuple[Fact, ...]:
+    challenge = verdict.challenge
+    checked = Fact("Checked", utc(verdict.checked))
+    if challenge is None:
+        return (Fact("Judge's key", UNKNOWN), Fact("Challenge", UNKNOWN), checked)
+    policy = challenge.policy
+    demanded = (
+        "the number of matches below" if verdict.declared_labels else f"{policy.threshold_bits} bits"
+    )
+    recorded = len(verdict.suspect_record)
+    return (
+        Fact("Judge's key", challenge.judge.fingerprint(), True),
+        Fact("Challenge", challenge.digest.hex(), True),
+        Fact("Purpose", challenge.purpose or "none stated"),
+        Fact("Standard", f"{demanded}, at try {policy.functions_tried:,} on this commitment"),
+        Fact("Blocks", _blocks(verdict, challenge)),
+        *((Fact("Answers recorded", f"{recorded:,}, in the JSON verdict"),) if recorded else ()),
+        Fact("Issued", utc(challenge.issued)),
+        checked,
+    )
+
+
+def _blocks(verdict: Verdict, challenge: Challenge) -> str:
+    text = f"{challenge.block_count:,} demanded"
+    if verdict.blocks:
+        text += f"; opened: {_numbers(verdict.blocks)}"
+    if challenge.excluded_blocks:
+        text += f"; excluded by the judge: {_numbers(challenge.excluded_blocks)}"
+    return text
+
+
+def _numbers(numbers: tuple[int, ...]) -> str:
+    rest = "" if len(numbers) <= _SHOWN_BLOCKS else f", … ({len(numbers):,} in all)"
+    return ", ".join(str(number) for number in numbers[:_SHOWN_BLOCKS]) + rest
+
+
+def _optional(name: str, digest: bytes | None) -> tuple[Fact, ...]:
+    return () if digest is None else (Fact(name, digest.hex(), True),)

@@ -1,0 +1,165 @@
+"""The figure: what luck gives, what the judge needs, and what was observed, as inline SVG.
+
+Readable in grey: bars, a dashed line and a solid line with a diamond, each labelled in words. Only
+numbers and fixed words enter the SVG. Not for declared labels, where no null distribution holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil, floor, log10
+
+from zkwm.report.visible import count
+from zkwm_protocols.evidence import Evidence, null_distribution
+
+WIDTH, HEIGHT = 720, 300
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 702, 66, 246
+_MOST_BARS = 150
+_ROW_OBSERVED, _ROW_NEEDED = 18, 40
+_GLYPH = 6.4
+
+
+def null_figure(evidence: Evidence) -> str:
+    """An SVG element, 720 by 300 units: the distribution of matches of an unrelated model."""
+    chances = null_distribution(evidence.trials, evidence.class_count)
+    step, top = _probability_axis(max(chances))
+    return "".join(
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+            f'aria-labelledby="figure-title" class="figure"><title id="figure-title">'
+            f"{_description(evidence)}</title>",
+            *_enough(evidence),
+            *_axes(evidence.trials, step, top),
+            _distribution(chances, top),
+            *_marks(evidence),
+            "</svg>",
+        )
+    )
+
+
+def _description(evidence: Evidence) -> str:
+    needed = evidence.needed_matches
+    return (
+        f"Number of matching answers out of {evidence.trials}: by luck about "
+        f"{evidence.trials / evidence.class_count:.1f}, "
+        + (f"needed {needed}, " if needed is not None else "")
+        + f"observed {evidence.matches}."
+    )
+
+
+def _x(matches: float, trials: int) -> float:
+    """The centre of the column of ``matches``; columns 0 to trials fill the width."""
+    return _LEFT + (_RIGHT - _LEFT) * (matches + 0.5) / (trials + 1)
+
+
+def _y(chance: float, top: float) -> float:
+    return _BOTTOM - (_BOTTOM - _TOP) * chance / top
+
+
+def _probability_axis(highest: float) -> tuple[float, float]:
+    """A round step and the end of the axis, a whole number of steps above ``highest``."""
+    rough = highest / 4
+    power = 10.0 ** floor(log10(rough))
+    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough)
+    return step, step * ceil(highest / step)
+
+
+def _match_ticks(trials: int) -> list[int]:
+    rough = trials / 10
+    power = 10 ** max(0, floor(log10(rough))) if rough >= 1 else 1
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
+    ticks = list(range(0, trials + 1, step))
+    if trials - ticks[-1] > step / 2:
+        ticks.append(trials)
+    return ticks
+
+
+def _axes(trials: int, step: float, top: float) -> Iterator[str]:
+    for number in range(round(top / step) + 1):
+        y = _y(number * step, top)
+        yield f'<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        yield (
+            f'<text x="{_LEFT - 7}" y="{y + 4:.1f}" text-anchor="end">'
+            f"{100 * number * step:.4g} %</text>"
+        )
+    yield f'<line class="axis" x1="{_LEFT}" x2="{_RIGHT}" y1="{_BOTTOM}" y2="{_BOTTOM}"/>'
+    for tick in _match_ticks(trials):
+        x = _x(tick, trials)
+        yield f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{_BOTTOM}" y2="{_BOTTOM + 5}"/>'
+        yield f'<text x="{x:.1f}" y="{_BOTTOM + 19}" text-anchor="middle">{tick:,}</text>'
+    middle = (_LEFT + _RIGHT) / 2
+    yield (
+        f'<text x="{middle:.0f}" y="{HEIGHT - 8}" text-anchor="middle">'
+        f"number of matching answers out of {trials:,}</text>"
+    )
+    yield (
+        f'<text transform="translate(13 {(_TOP + _BOTTOM) / 2:.0f}) rotate(-90)" '
+        'text-anchor="middle">probability by luck</text>'
+    )
+
+
+def _distribution(chances: tuple[float, ...], top: float) -> str:
+    """Bars, or one outline where there are too many for bars; values under a tenth unit left out."""
+    trials = len(chances) - 1
+    seen = [k for k, chance in enumerate(chances) if _BOTTOM - _y(chance, top) > 0.1]
+    if trials <= _MOST_BARS:
+        width = 0.8 * (_RIGHT - _LEFT) / (trials + 1)
+        return "".join(
+            f'<rect class="luck" x="{_x(k, trials) - width / 2:.2f}" y="{_y(chances[k], top):.2f}" '
+            f'width="{width:.2f}" height="{_BOTTOM - _y(chances[k], top):.2f}"/>'
+            for k in seen
+        )
+    points = " ".join(f"{_x(k, trials):.2f},{_y(chances[k], top):.2f}" for k in seen)
+    first, last = _x(seen[0], trials), _x(seen[-1], trials)
+    return (
+        f'<polygon class="luck" points="{first:.2f},{_BOTTOM} {points} {last:.2f},{_BOTTOM}"/>'
+    )
+
+
+def _enough(evidence: Evidence) -> Iterator[str]:
+    """The columns that reach the threshold, lightly shaded."""
+    if evidence.needed_matches is not None:
+        x = _x(evidence.needed_matches - 0.5, evidence.trials)
+        yield (
+            f'<rect class="enough" x="{x:.1f}" y="{_TOP}" width="{_RIGHT - x:.1f}" '
+            f'height="{_BOTTOM - _TOP}"/>'
+        )
+
+
+def _marks(evidence: Evidence) -> Iterator[str]:
+    trials, needed, observed = evidence.trials, evidence.needed_matches, evidence.matches
+    luck = evidence.trials / evidence.class_count
+    x = _x(luck, trials)
+    leftwards = luck > 0.5 * trials
+    side = -1 if leftwards else 1
+    reach = 2.6 * (luck * (1 - 1 / evidence.class_count)) ** 0.5 + 0.5
+    edge = x + side * (_x(reach, trials) - _x(0, trials) + 6)
+    yield _label(edge, _TOP + 66, f"by luck: about {luck:,.1f}", "end" if leftwards else "start")
+    if needed is not None:
+        x = _x(needed - 0.5, trials)
+        yield f'<line class="needed" x1="{x:.1f}" x2="{x:.1f}" y1="{_ROW_NEEDED - 10}" y2="{_BOTTOM}"/>'
+        yield _flag(x, _ROW_NEEDED, f"needed: {count(needed, 'match')}", needed <= observed)
+    x = _x(observed, trials)
+    yield f'<line class="observed" x1="{x:.1f}" x2="{x:.1f}" y1="{_ROW_OBSERVED - 10}" y2="{_BOTTOM}"/>'
+    yield (
+        f'<path class="diamond" d="M{x:.1f} {_BOTTOM - 9} l7 9 l-7 9 l-7 -9 z"/>'
+    )
+    left = needed is not None and observed < needed
+    yield _flag(x, _ROW_OBSERVED, f"observed: {count(observed, 'match')}", left, bold=True)
+
+
+def _flag(x: float, y: float, text: str, leftwards: bool, *, bold: bool = False) -> str:
+    """A label beside a line at ``x``, on the side asked for unless there is no room."""
+    room = _GLYPH * len(text) + 12
+    if leftwards and x - room < 4:
+        leftwards = False
+    elif not leftwards and x + room > WIDTH:
+        leftwards = True
+    return _label(x - 6 if leftwards else x + 6, y, text, "end" if leftwards else "start", bold)
+
+
+def _label(x: float, y: float, text: str, anchor: str, bold: bool = False) -> str:
+    weight = ' font-weight="700"' if bold else ""
+    return (
+        f'<text class="label" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{weight}>{text}</text>'
+    )

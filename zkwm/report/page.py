@@ -1,0 +1,185 @@
+"""The verdict as one self-contained HTML page that can be printed on A4 and filed.
+
+No network, no script, no font from elsewhere; a content security policy in the page forbids them.
+The template escapes everything; foreign text is made visible first. jinja2 is imported when used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from zkwm.report import facts, wording
+from zkwm.report.figure import null_figure
+from zkwm.report.pictures import MAXIMUM_PICTURES, data_uri, side_limit
+from zkwm.report.visible import groups, utc, visible
+from zkwm.verdict import COULD_NOT_CHECK, TriggerResult, Verdict
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+_MODEL = {"onnx": "MODEL.onnx", "safetensors": "MODEL_FOLDER", "http": "https://ADDRESS"}
+
+
+@dataclass(frozen=True)
+class Card:
+    """One opened trigger as it is shown: result, picture (data URI or empty), kind of mark."""
+
+    result: TriggerResult
+    picture: str
+    status: str
+    mark: str
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """How the triggers are shown: cards by block, and what a reader must know about pictures."""
+
+    blocks: tuple[tuple[facts.Block, tuple[Card, ...]], ...]
+    statuses: tuple[tuple[str, str, str], ...]
+    note: str
+
+
+def render_report(verdict: Verdict) -> str:
+    """The report as one HTML document. Works for every outcome, however little is known."""
+    from markupsafe import Markup
+
+    evidence = verdict.evidence
+    figure = "" if evidence is None or verdict.declared_labels else null_figure(evidence)
+    return _template().render(
+        verdict=verdict,
+        evidence=evidence,
+        title=wording.TITLES[verdict.outcome],
+        meaning=wording.meaning(verdict),
+        words=facts.in_plain_words(verdict),
+        warning=wording.declared_warning(verdict),
+        undecided=verdict.outcome == COULD_NOT_CHECK,
+        claim=facts.claim(verdict),
+        leaves_failed=any(
+            check.id == "opening.leaves" and check.status == "failed" for check in verdict.checks
+        ),
+        figure=Markup(figure),  # noqa: S704 - made of numbers and fixed words only
+        style=Markup(_resource("report.css")),  # noqa: S704 - this package's own file
+        pictures=_pictures(verdict),
+        limits=wording.limits(verdict),
+        glossary=wording.GLOSSARY,
+        command=_command(verdict),
+        digests=_digests(verdict),
+        commitment=verdict.commitment_digest.hex() if verdict.commitment_digest else "",
+        challenge=verdict.challenge.digest.hex() if verdict.challenge else "",
+    )
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        loader=FunctionLoader(_resource),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "visible": visible,
+        "groups": groups,
+        "utc": utc,
+        "bits": _bits,
+    }
+    return environment.get_template("report.html.j2")
+
+
+def _resource(name: str) -> str:
+    return resources.files("zkwm.report").joinpath("templates", name).read_text("utf-8")
+
+
+def _pictures(verdict: Verdict) -> Pictures:
+    shown = [result for result in verdict.triggers if result.image is not None][:MAXIMUM_PICTURES]
+    limit, notes = 0, []
+    if shown:
+        image = shown[0].image
+        assert image is not None
+        channels, height, width = image.shape
+        limit = side_limit(len(shown), (channels, height, width))
+        if max(height, width) > limit:
+            notes.append(
+                f"The pictures are reduced to at most {limit} pixels on the longer side; the model "
+                f"was asked with the full images of {width} × {height} pixels."
+            )
+    kept = {result.index for result in shown}
+    left_out = sum(result.image is not None for result in verdict.triggers) - len(shown)
+    if left_out:
+        notes.append(f"Only the first {len(shown):,} are shown as pictures.")
+    blocks = tuple(
+        (
+            block,
+            tuple(
+                Card(
+                    result=result,
+                    picture=data_uri(result.image, limit)
+                    if result.image is not None and result.index in kept
+                    else "",
+                    status=wording.STATUSES.get(result.status, result.status),
+                    mark=_mark(result.status),
+                )
+                for result in block.triggers
+            ),
+        )
+        for block in facts.blocks(verdict)
+    )
+    present = {result.status for result in verdict.triggers}
+    statuses = tuple(
+        (_mark(status), name, wording.STATUS_MEANINGS[status])
+        for status, name in wording.STATUSES.items()
+        if status in present
+    )
+    return Pictures(blocks, statuses, " ".join(notes))
+
+
+def _bits(hundredths: int) -> str:
+    """As ``facts.bits``, with a true minus sign."""
+    return facts.bits(hundredths).replace("-", "−")
+
+
+def _mark(status: str) -> str:
+    if status == "match":
+        return "yes"
+    return "unknown" if status == "no answer" else "no"
+
+
+def _command(verdict: Verdict) -> str:
+    kind = "onnx" if verdict.challenge is None else verdict.challenge.suspect.kind
+    accept = " --accept-declared-labels" if verdict.declared_labels_accepted else ""
+    return (
+        f"zkwm verify --commitment FILE.commitment --model {_MODEL[kind]} "
+        f"--challenge FILE.challenge --proof FILE.proof --judge JUDGE.key{accept} "
+        "--report report.html"
+    )
+
+
+def _digests(verdict: Verdict) -> tuple[facts.Fact, ...]:
+    """What the files must show when this report is checked again."""
+    rows = []
+    if verdict.commitment_digest is not None:
+        rows.append(
+            facts.Fact("Commitment: digest by zkwm inspect", verdict.commitment_digest.hex(), True)
+        )
+    challenge = verdict.challenge
+    if challenge is not None:
+        suspect = {
+            "onnx": "Model: SHA-256 of the ONNX file",
+            "safetensors": "Model: digest by zkwm inspect",
+            "http": "Model: digest of its address",
+        }[challenge.suspect.kind]
+        rows += [
+            facts.Fact("Challenge: digest by zkwm inspect", challenge.digest.hex(), True),
+            facts.Fact(
+                "Challenge: SHA-256 of the file", sha256(challenge.to_bytes()).hexdigest(), True
+            ),
+            facts.Fact(suspect, challenge.suspect.digest.hex(), True),
+        ]
+    return tuple(rows)

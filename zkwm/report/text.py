@@ -1,0 +1,107 @@
+"""The verdict for a terminal: plain text, at most 92 columns, no colours, the outcome first.
+
+Foreign text is made visible, so that a description cannot move the cursor or reverse a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from textwrap import wrap
+
+from zkwm.report import facts, wording
+from zkwm.report.visible import groups, visible
+from zkwm.verdict import Verdict
+from zkwm_protocols.evidence import Evidence
+
+WIDTH = 92
+_NAME, _BITS = 28, 11
+_SHOWN_INDICES = 12
+
+
+def render_text(verdict: Verdict) -> str:
+    """The whole verdict as text ending in a line break; the first line is the outcome."""
+    lines = [
+        *_wrapped(f"{wording.TITLES[verdict.outcome].upper()}: {visible(verdict.reason, 2000)}"),
+        *_wrapped(wording.meaning(verdict)),
+    ]
+    if verdict.hint:
+        lines += _wrapped(f"What can be done: {visible(verdict.hint, 2000)}")
+    for heading, rows in facts.claim(verdict):
+        lines += ["", heading]
+        for fact in rows:
+            value = " ".join(groups(fact.value)) if fact.digest else visible(fact.value)
+            lines += _row(fact.name, value)
+    lines += ["", "Evidence", *_evidence(verdict)]
+    if verdict.triggers:
+        lines += ["", "Opened triggers", *_triggers(verdict)]
+    lines += ["", "Checks"]
+    for check in verdict.checks:
+        detail = f": {visible(check.detail)}" if check.detail else ""
+        status = check.status.upper() if check.status == "failed" else check.status
+        lines += _wrapped(
+            f"  {visible(status):<8} {visible(check.id):<22} {visible(check.title)}{detail}",
+            indent=33,
+        )
+    lines += ["", "What this does not say"]
+    for sentence in wording.LIMITS_IN_SHORT:
+        lines += _wrapped(f"  - {sentence}", indent=4)
+    return "\n".join(lines) + "\n"
+
+
+def _evidence(verdict: Verdict) -> Iterator[str]:
+    evidence = verdict.evidence
+    warning = wording.declared_warning(verdict)
+    if evidence is None:
+        yield "  none: the check ended before matches were counted"
+    elif not warning:
+        yield from _sum(evidence)
+    if evidence is not None:
+        yield from _row("Matches", f"{evidence.matches:,} of {evidence.trials:,}")
+        needed = evidence.needed_matches
+        yield from _row("Needed", "more than there are" if needed is None else f"{needed:,}")
+        if not warning:
+            luck = evidence.trials / evidence.class_count
+            yield from _row("By luck", f"about {luck:,.1f}, for an unrelated model")
+    yield from _wrapped(warning, indent=2, first="  ")
+
+
+def _sum(evidence: Evidence) -> Iterator[str]:
+    for term in evidence.terms:
+        yield from _term(term.name, term.hundredths, term.meaning)
+    yield "  " + "-" * (_NAME + _BITS)
+    yield from _term(
+        "evidence left",
+        evidence.total_hundredths,
+        "enough" if evidence.reached else "not enough",
+    )
+    yield from _term("demanded by the judge", 100 * evidence.threshold_bits, "")
+
+
+def _term(name: str, hundredths: int, meaning: str) -> Iterator[str]:
+    head = f"  {visible(name):<{_NAME}}{facts.bits(hundredths):>{_BITS}} bits"
+    indent = len(head) + 2
+    meanings = wrap(visible(meaning), WIDTH - indent) or [""]
+    yield f"{head}  {meanings[0]}".rstrip()
+    for line in meanings[1:]:
+        yield " " * indent + line
+
+
+def _triggers(verdict: Verdict) -> Iterator[str]:
+    for block in facts.blocks(verdict):
+        parts = []
+        for status, number in sorted(block.counts.items()):
+            part = f"{number:,} {wording.STATUSES.get(status, status)}"
+            if status != "match":
+                indices = [str(t.index) for t in block.triggers if t.status == status]
+                rest = ", …" if len(indices) > _SHOWN_INDICES else ""
+                part += f" ({', '.join(indices[:_SHOWN_INDICES])}{rest})"
+            parts.append(part)
+        yield from _row(f"Block {block.number}", "; ".join(parts))
+
+
+def _row(name: str, value: str) -> list[str]:
+    return _wrapped(f"  {name:<17} {value}", indent=20)
+
+
+def _wrapped(text: str, *, indent: int = 0, first: str = "") -> list[str]:
+    return wrap(text, WIDTH, initial_indent=first, subsequent_indent=" " * indent)

@@ -1,0 +1,71 @@
+"""Foreign text, digests, times and odds as characters that cannot mislead a reader.
+
+Not HTML escaping: the template engine does that, on top of this.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime
+from math import floor, log10
+
+_LAST_SECOND = 253_402_300_799
+_MARKS_IN_A_ROW = 2
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_NAMES = ((12, "trillion"), (9, "billion"), (6, "million"))
+
+
+def visible(text: str, limit: int = 600) -> str:
+    """``text`` with nothing hidden in it, cut to ``limit`` characters and saying so.
+
+    Characters that are not printable (controls, line breaks, direction overrides, zero-width,
+    unassigned) and piled-up combining marks are shown as code points, such as ``[U+202E]``.
+    """
+    shown, marks = [], 0
+    for character in text[:limit]:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if not character.isprintable() or marks > _MARKS_IN_A_ROW:
+            character = f"[U+{ord(character):04X}]"
+        shown.append(character)
+    if len(text) > limit:
+        shown.append(f" … [cut: {len(text):,} characters in all]")
+    return "".join(shown)
+
+
+def groups(text: str, size: int = 8) -> tuple[str, ...]:
+    """A digest in pieces of ``size`` characters, for people who compare by eye.
+
+    A fingerprint, which has its own groups joined by ``-``, stays in one piece.
+    """
+    if "-" in text:
+        return (text,)
+    return tuple(text[i : i + size] for i in range(0, len(text), size))
+
+
+def utc(seconds: int) -> str:
+    """Seconds since 1970 as a date and time in UTC."""
+    if not 0 <= seconds <= _LAST_SECOND:
+        return f"{seconds:,} seconds after 1970"
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def odds(hundredths: int) -> str:
+    """A bound of 2^-bits in words, such as ``1 in 10²⁸``; ``hundredths`` of a bit, positive.
+
+    Rounded so that the words never claim less chance than the bits do.
+    """
+    bits = hundredths / 100
+    if bits < 20:
+        return f"1 in {floor(2**bits):,}"
+    exponent = floor(bits * log10(2))
+    for zeros, name in _NAMES:
+        if zeros <= exponent < zeros + 3:
+            return f"1 in {floor(2**bits / 10**zeros):,} {name}"
+    return f"1 in 10{str(exponent).translate(_SUPERSCRIPTS)}"
+
+
+def count(number: int, noun: str) -> str:
+    """``1 block``, ``4 blocks``, ``1,000 blocks``, ``4 matches``."""
+    if number != 1:
+        noun += "es" if noun.endswith(("ch", "ss")) else "s"
+    return f"{number:,} {noun}"

@@ -1,0 +1,184 @@
+"""The fixed sentences of text and report: outcomes, what a verdict does not say, glossary.
+
+Here so that both say the same and a lawyer can read them in one place. Nothing is computed.
+"""
+
+from __future__ import annotations
+
+from zkwm.verdict import COULD_NOT_CHECK, NOT_PROVEN, PROVEN, TRUST_MATERIAL_MISSING, Verdict
+
+TITLES = {
+    PROVEN: "Proven",
+    NOT_PROVEN: "Not proven",
+    COULD_NOT_CHECK: "Could not be checked",
+    TRUST_MATERIAL_MISSING: "Trust material is missing",
+}
+
+_MEANINGS = {
+    PROVEN: "The examined model carries the mark that was fixed in the commitment, by the standard "
+    "that the judge set.",
+    NOT_PROVEN: "All files were valid and the model was asked, but the evidence stays under the "
+    "standard that the judge set.",
+    COULD_NOT_CHECK: "The claim is neither confirmed nor refuted.",
+    TRUST_MATERIAL_MISSING: "The claim is neither confirmed nor refuted: something that trust "
+    "rests on is missing or expired.",
+}
+
+STATUSES = {
+    "match": "match",
+    "no match": "no match",
+    "wrong leaf": "wrong leaf",
+    "missing leaf": "not opened",
+    "no answer": "no answer",
+}
+
+STATUS_MEANINGS = {
+    "match": "the answer is the expected output",
+    "no match": "the answer is another output",
+    "wrong leaf": "opened, but not to what was committed; counts as a miss",
+    "missing leaf": "the owner did not open it; counts as a miss",
+    "no answer": "the model gave no usable answer",
+}
+
+_DECLARED_RISK = (
+    "Images made to deceive many models alike (transferable adversarial images) would pass this "
+    "check on a model that has nothing to do with the owner. Matches are counted; no strength of "
+    "evidence is stated."
+)
+
+_LIMITS = (
+    (
+        "Who copied, and how",
+        "It does not say who copied whom, when, or by which way, nor whether a use was permitted.",
+    ),
+    (
+        "A mark in one's own product",
+        "It proves nothing: its owner could have put it there at any time. Only a mark in the "
+        "other party's product counts.",
+    ),
+    (
+        "Dates",
+        "A commitment made after the examined model was published supports no claim. This version "
+        "checks no timestamps: when the commitment came about must be shown by other means.",
+    ),
+    (
+        "Guilt",
+        "It is not a probability of guilt, nor the probability that the claim is true or false. "
+        "The evidence bounds how often a model unrelated to the commitment does as well by luck.",
+    ),
+    (
+        "“Not proven”",
+        "It does not mean innocent, and it does not show that the model carries no mark.",
+    ),
+    (
+        "Opened triggers",
+        "They are spent: whoever has seen them can train them into any model. They count only "
+        "against models published before they were opened.",
+    ),
+    (
+        "Persons",
+        "Owner and judge are known here by their keys only. Whose keys they are must be shown by "
+        "other means.",
+    ),
+)
+
+_ENDPOINT = (
+    "The model behind an address",
+    "The model was asked over the network. Its digest names the address only; whoever runs it may "
+    "exchange the model at any time, and asking again may give other answers.",
+)
+
+GLOSSARY = (
+    (
+        "Bit (of evidence)",
+        "A halving of the chance: 10 bits are 1 in 1,024, 40 bits about 1 in a trillion.",
+    ),
+    (
+        "Block",
+        "A fixed group of triggers. Triggers are opened by whole blocks, so that nobody can pick "
+        "only those that happen to match.",
+    ),
+    (
+        "Challenge",
+        "The judge's signed question: which model, how it is asked, how many blocks are to be "
+        "opened, and what standard applies.",
+    ),
+    (
+        "Commitment",
+        "A signed public file that fixes all trigger images without showing them, like sealed "
+        "envelopes: none can be exchanged later.",
+    ),
+    (
+        "Digest, fingerprint",
+        "A short number computed from a file or a key. If one character of it differs, the file or "
+        "the key is another one.",
+    ),
+    (
+        "Label",
+        "The class that a trigger must be given by a marked model. A derived label follows from "
+        "the commitment itself; a declared one was chosen by the owner.",
+    ),
+    (
+        "Response (proof)",
+        "The owner's signed answer to one challenge: the opened blocks, sealed so that only this "
+        "judge can read them.",
+    ),
+    (
+        "Trigger",
+        "A secret image made for the mark. A marked model has learned to give it its label.",
+    ),
+)
+
+
+def meaning(verdict: Verdict) -> str:
+    """The outcome in one plain sentence."""
+    if verdict.declared_labels and verdict.outcome == NOT_PROVEN:
+        if not verdict.declared_labels_accepted:
+            return (
+                "All files were valid and the model was asked, but the owner chose the labels "
+                "himself and the judge did not accept declared labels."
+            )
+        return (
+            "All files were valid and the model was asked, but too few answers match, even though "
+            "the judge accepted declared labels."
+        )
+    if verdict.declared_labels and verdict.outcome == PROVEN:
+        return (
+            "The examined model gives the labels that were fixed in the commitment. The owner "
+            "chose these labels himself, and the judge accepted that."
+        )
+    return _MEANINGS[verdict.outcome]
+
+
+def declared_warning(verdict: Verdict) -> str:
+    """What must be said wherever the owner chose the labels himself; empty where he did not."""
+    if not verdict.declared_labels:
+        return ""
+    if verdict.declared_labels_accepted:
+        stance = "The owner chose the labels himself, and the judge accepted declared labels. "
+    elif verdict.outcome == NOT_PROVEN:
+        stance = (
+            "The owner chose the labels himself. The verdict is not proven, whatever the number "
+            "of matches, because the judge did not accept declared labels. "
+        )
+    else:
+        stance = (
+            "The owner chose the labels himself, and the judge did not accept declared labels. "
+        )
+    return stance + _DECLARED_RISK
+
+
+def limits(verdict: Verdict) -> tuple[tuple[str, str], ...]:
+    """What this verdict does not say: (heading, sentences)."""
+    challenge = verdict.challenge
+    if challenge is not None and challenge.suspect.kind == "http":
+        return (*_LIMITS, _ENDPOINT)
+    return _LIMITS
+
+
+LIMITS_IN_SHORT = (
+    "It does not say who copied whom, when or how; and it is no probability of guilt.",
+    "A mark in one's own product proves nothing: only one in the other party's product counts.",
+    "No timestamp was checked: a commitment later than the model's publication supports no claim.",
+    "“Not proven” is not “innocent”. Opened triggers are spent: keep them from third parties.",
+)
