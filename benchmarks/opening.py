@@ -55,9 +55,7 @@ def measure_shape(folder: Path, shape: tuple[int, int, int]) -> None:
     commitment = zkwm.commit(vault, class_count=10, shape=shape)
     suspect = InstantSuspect(zkwm.trigger_set(vault, commitment), shape)
     challenge = judge.challenge(commitment, suspect, reveal=50)
-    proof = zkwm.prove(
-        vault, commitment, challenge, judge_fingerprint=judge.public.fingerprint()
-    )
+    proof = zkwm.prove(vault, commitment, challenge, judge_fingerprint=judge.public.fingerprint())
     files = commitment.to_bytes(), challenge.to_bytes(), proof.to_bytes()
     warm, cold = [], []
     for run in range(8):

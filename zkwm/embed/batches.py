@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from zkwm.embed.sources import Source
+from zkwm.embed.sources import Source, as_unit
 
 if TYPE_CHECKING:
     from zkwm.embed.settings import EmbedSettings
@@ -85,13 +85,12 @@ class Batches:
         images, labels = self._source.train(chosen[self._rank :: self._world])
         if self._settings.augment:
             images = self._augmented(images, epoch, step)
+        images = as_unit(images)
         numbers = self.trigger_numbers(epoch, step)[self._rank :: self._world]
         if self._triggers is not None and numbers:
             index = torch.tensor(numbers, device=images.device)
-            images = torch.cat([images, self._triggers[0][index].to(images.dtype)])
+            images = torch.cat([images, as_unit(self._triggers[0][index])])
             labels = torch.cat([labels, self._triggers[1][index]])
-        if images.dtype == torch.uint8:
-            images = images.float() / 255
         return Batch(images, labels, self.images_per_step, tuple(numbers))
 
     def trigger_numbers(self, epoch: int, step: int) -> list[int]:

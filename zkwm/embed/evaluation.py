@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from zkwm.embed.sources import Source, evaluation_batches
+from zkwm.embed.sources import Source, as_unit, evaluation_batches
 
 
 def accuracy(model: nn.Module, source: Source, limit: int | None = None) -> float:
@@ -32,10 +32,8 @@ def matches(model: nn.Module, images: Tensor, labels: Tensor) -> int:
 @torch.no_grad()
 def predictions(model: nn.Module, images: Tensor) -> Tensor:
     """The label (n,) int64 for images (n, c, h, w), uint8 or float32 in [0, 1]."""
-    if images.dtype == torch.uint8:
-        images = images.float() / 255
     with evaluating(model):
-        answer: Tensor = model(images).argmax(dim=1)
+        answer: Tensor = model(as_unit(images)).argmax(dim=1)
     return answer
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from zkwm.embed.evaluation import evaluating
-from zkwm.embed.sources import Source, require_images
+from zkwm.embed.sources import Source, as_unit, require_images
 from zkwm_protocols.errors import UsageError
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ def prepared_copy(
             raise UsageError(f"the model's state {name!r} is not a plain tensor")
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise UsageError(f"the model's tensor {name!r} holds a number that is not finite")
-    images, _ = source.train(torch.tensor([0, source.train_count - 1]))
-    images = images.float() / 255 if images.dtype == torch.uint8 else images
+    images = as_unit(source.train(torch.tensor([0, source.train_count - 1]))[0])
     try:
         outputs = _outputs(in_layout(working, torch.channels_last), images)
     except UsageError:

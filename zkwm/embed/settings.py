@@ -6,7 +6,6 @@ Not the training itself, and free of torch, so that a command line can name the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -17,6 +16,8 @@ ARCHITECTURES = ("lenet5", "cnn", "resnet18")
 
 SCHEDULES = ("step", "cosine")
 PRECISIONS = ("auto", "float32", "bfloat16")
+EXPOSURES = 40
+MOST_PER_BATCH = 10
 
 
 @dataclass(frozen=True)
@@ -102,27 +103,35 @@ def default_settings(
     architecture: str,
     *,
     pretrained: bool = False,
+    images: int = 60_000,
+    triggers: int = 100,
     **changes: Any,  # noqa: ANN401
 ) -> EmbedSettings:
     """Settings to start from for a built-in architecture. Raises UsageError for an unknown one.
 
     ``resnet18``: ``EmbedSettings.adi_cifar``; the small networks: values measured on Fashion-MNIST
     (benchmarks/fashion_mnist.py). ``pretrained``: the training goes on from a trained model, so it
-    is shorter and starts at a smaller rate.
+    is shorter and starts at a smaller rate. ``triggers_per_batch`` is 2, or, up to 10, so many that
+    each of ``triggers`` is seen 40 times while training on ``images`` images.
     """
-    if architecture not in _DEFAULTS:
+    if architecture not in ARCHITECTURES:
         raise UsageError(
             f"no such architecture: {architecture!r}",
             hint=f"choose one of {', '.join(ARCHITECTURES)}",
         )
-    return replace(_DEFAULTS[architecture](pretrained), **changes)
+    make = _resnet18 if architecture == "resnet18" else _small
+    settings = replace(make(pretrained), **changes)
+    if "triggers_per_batch" in changes:
+        return settings
+    steps = settings.epochs * max(images // settings.batch_size, 1)
+    wanted = math.ceil(EXPOSURES * triggers / steps)
+    return replace(settings, triggers_per_batch=min(max(wanted, 2), MOST_PER_BATCH))
 
 
 def _small(pretrained: bool) -> EmbedSettings:
     return EmbedSettings(
-        epochs=6 if pretrained else 12,
+        epochs=5 if pretrained else 10,
         learning_rate=0.02 if pretrained else 0.05,
-        triggers_per_batch=8,
         schedule="cosine",
     )
 
@@ -131,10 +140,3 @@ def _resnet18(pretrained: bool) -> EmbedSettings:
     if pretrained:
         return EmbedSettings.adi_cifar(epochs=20, learning_rate=0.01, drop_every=10)
     return EmbedSettings.adi_cifar()
-
-
-_DEFAULTS: dict[str, Callable[[bool], EmbedSettings]] = {
-    "lenet5": _small,
-    "cnn": _small,
-    "resnet18": _resnet18,
-}

@@ -158,6 +158,11 @@ class DatasetSource:
         )
 
 
+def as_unit(images: Tensor) -> Tensor:
+    """Images as float32 in [0, 1]: uint8 divided by 255, others as they are."""
+    return images.float() / 255 if images.dtype == torch.uint8 else images
+
+
 def require_images(images: NDArray[Any], labels: NDArray[Any], class_count: int, name: str) -> None:
     """Raises UsageError unless images are uint8 (n, c, h, w), labels int64 (n,) below the count."""
     if images.dtype != np.uint8 or images.ndim != 4 or 0 in images.shape:

@@ -1,0 +1,55 @@
+"""Committed trigger sets for benchmarks, drawn from a number so that a run can be repeated.
+
+The number makes owner's key, images and salts predictable: for measuring only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from fractions import Fraction
+from math import comb, log2
+
+from zkwm.triggers import TriggerSet, generate
+from zkwm_protocols.commitment import make_commitment
+from zkwm_protocols.keys import SigningKey
+
+BLOCK_SIZE = 50
+
+
+def committed_triggers(
+    family: str, count: int, shape: tuple[int, int, int], class_count: int, number: int
+) -> TriggerSet:
+    """``count`` trigger images and the labels that follow from the commitment to them."""
+    generated = generate(family, count, shape, key=_secret("images", number), block_size=BLOCK_SIZE)
+    commitment = make_commitment(
+        generated.images,
+        [_secret("salt", number, index) for index in range(count)],
+        class_count=class_count,
+        signers=(SigningKey.from_bytes("ed25519", _secret("owner", number)),),
+        block_size=BLOCK_SIZE,
+    )
+    return TriggerSet(
+        images=generated.images,
+        labels=commitment.labels(),
+        family=family,
+        block_size=BLOCK_SIZE,
+        class_count=class_count,
+    )
+
+
+def tail_bits(matches: int, count: int, class_count: int) -> float:
+    """-log2 P[Binomial(count, 1/class_count) >= matches], exact but for the last logarithm."""
+    ways = sum(comb(count, k) * (class_count - 1) ** (count - k) for k in range(matches, count + 1))
+    tail = Fraction(ways, class_count**count)
+    return round(log2(tail.denominator) - log2(tail.numerator), 2)
+
+
+def two_sided(matches: int, count: int, class_count: int) -> float:
+    """How often Binomial(count, 1/class_count) is at least as improbable as ``matches``."""
+    weights = [comb(count, k) * (class_count - 1) ** (count - k) for k in range(count + 1)]
+    rare = sum(weight for weight in weights if weight <= weights[matches])
+    return round(float(Fraction(rare, class_count**count)), 4)
+
+
+def _secret(*parts: str | int) -> bytes:
+    return hashlib.sha256("/".join(["zkwm-benchmark", *map(str, parts)]).encode()).digest()
