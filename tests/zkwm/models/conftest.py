@@ -122,9 +122,14 @@ def serve() -> Iterator[Callable[[Reply], Server]]:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        http.daemon_threads = True
-        http.block_on_close = False
+        class Quiet(ThreadingHTTPServer):
+            daemon_threads = True
+            block_on_close = False
+
+            def handle_error(self, *_: Any) -> None:
+                pass
+
+        http = Quiet(("127.0.0.1", 0), Handler)
         server = Server(f"http://127.0.0.1:{http.server_port}/ask")
         thread = threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True)
         thread.start()

@@ -58,6 +58,7 @@ def test_replies(body: bytes, answer: Answer) -> None:
     assert answer_from_reply(body, 3) == answer
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes(body: bytes) -> None:
     answer_from_reply(body, 3)
@@ -70,7 +71,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.dictionaries(st.sampled_from(["label", "scores", "x"]), JSON) | JSON)
 def test_any_json(value: object) -> None:
     """Only the two forms of the protocol are read as answers."""
@@ -82,6 +83,7 @@ def test_any_json(value: object) -> None:
     assert value in ({"label": reply}, {"scores": reply})
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=9))
 def test_the_largest_score_wins_and_the_first_of_equals(scores: list[float]) -> None:
     answer = answer_from_reply(json.dumps({"scores": scores}).encode(), len(scores))

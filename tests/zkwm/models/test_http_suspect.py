@@ -20,9 +20,8 @@ from zkwm_protocols.suspect import Preprocessing
 SHAPE = (1, 2, 2)
 PLAIN = Preprocessing()
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, *SHAPE), dtype=np.uint8)
-QUICK = HttpSettings(
-    connect_seconds=1, request_seconds=0.3, total_seconds=20, attempts=2, backoff_seconds=0.01
-)
+PATIENT = HttpSettings(attempts=2, backoff_seconds=0.01)
+SHORT = HttpSettings(request_seconds=0.3, attempts=2, backoff_seconds=0.01)
 
 
 def send(handler: Any, body: bytes, status: int = 200, **headers: str) -> None:
@@ -38,7 +37,7 @@ def pixels(query: dict[str, Any]) -> list[int]:
 
 
 def open_endpoint(url: str, outputs: int | None = 4, **options: Any) -> HttpSuspect:
-    suspect = open_suspect(url, shape=SHAPE, outputs=outputs, **{"http": QUICK, **options})
+    suspect = open_suspect(url, shape=SHAPE, outputs=outputs, **{"http": PATIENT, **options})
     assert isinstance(suspect, HttpSuspect)
     return suspect
 
@@ -213,8 +212,8 @@ def test_nobody_there() -> None:
 
 def test_a_server_that_hangs(serve: Any, within: Any) -> None:
     server = serve(lambda *_: server.stop.wait(20) and None)
-    with within(3):
-        assert first_answer(server.url) == Answer(None, "timed out")
+    with within(10):
+        assert first_answer(server.url, http=SHORT) == Answer(None, "timed out")
     assert len(server.queries) == 2
 
 
@@ -238,14 +237,14 @@ def test_a_server_that_drips(serve: Any, within: Any, part: str) -> None:
             server.drip(handler, b" " * 999 + b'{"label":1}', 0.02)
 
     server = serve(reply)
-    with within(3):
-        assert first_answer(server.url) == Answer(None, "timed out")
+    with within(10):
+        assert first_answer(server.url, http=SHORT) == Answer(None, "timed out")
 
 
 def test_a_server_that_accepts_and_says_nothing(within: Any) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent, within(3):
+    with socket.create_server(("127.0.0.1", 0)) as silent, within(10):
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        assert first_answer(url) == Answer(None, "timed out")
+        assert first_answer(url, http=SHORT) == Answer(None, "timed out")
 
 
 def test_a_huge_reply(serve: Any, within: Any) -> None:
@@ -257,7 +256,7 @@ def test_a_huge_reply(serve: Any, within: Any) -> None:
             handler.wfile.write(b"[" * 65_536)
 
     server = serve(reply)
-    with within(3):
+    with within(10):
         assert first_answer(server.url) == Answer(None, "its reply is too large")
     assert len(server.queries) == 1
 
@@ -312,10 +311,10 @@ def test_the_connection_is_kept(serve: Any, chunked: bool) -> None:
 
 
 def test_the_time_for_all_images(serve: Any, within: Any) -> None:
-    server = serve(lambda *_: server.stop.wait(0.1) or {"label": 1})
-    settings = HttpSettings(total_seconds=0.25, request_seconds=5)
+    server = serve(lambda *_: server.stop.wait(0.3) or {"label": 1})
+    settings = HttpSettings(total_seconds=1, request_seconds=5)
     suspect = open_endpoint(server.url, http=settings)
-    with within(2):
+    with within(10):
         answers = suspect.answer(IMAGES, PLAIN)
     suspect.close()
     assert answers[0] == Answer(1)
@@ -364,8 +363,8 @@ def test_endless_continue_is_bounded(serve: Any, within: Any) -> None:
             handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
 
     server = serve(reply)
-    with within(3):
-        assert first_answer(server.url) == Answer(None, "timed out")
+    with within(10):
+        assert first_answer(server.url, http=SHORT) == Answer(None, "timed out")
 
 
 def test_one_request_at_a_time_leaves_no_thread_behind(serve: Any) -> None:

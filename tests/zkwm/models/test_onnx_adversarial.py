@@ -184,9 +184,7 @@ def test_operators_that_do_not_exist_here(graphs: Any) -> None:
     refused(graphs.save([node], {}), "ONNX Runtime refuses it")
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"\x00" * 1000, b"PK\x03\x04 zip", b"\x80\x04\x95 pickle", b"\x18\0\0\0ORTM\0\0"]
-)
+@pytest.mark.parametrize("data", [b"", b"\x80\x04\x95 pickle", b"\x18\0\0\0ORTM\0\0"])
 def test_files_that_are_not_onnx(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "suspect.onnx"
     path.write_bytes(data)
@@ -226,7 +224,7 @@ def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
 
 def test_a_model_that_never_ends(graphs: Any, within: Any) -> None:
     path = graphs.save(loop_nodes("forever"), {"forever": np.int64(2**62), "yes": np.array(True)})
-    with within(10):
+    with within(30):
         refused(path, "timed out", onnx=OnnxLimits(image_seconds=0.3))
 
 
@@ -234,7 +232,7 @@ def test_a_model_that_never_ends_on_some_images(graphs: Any, within: Any) -> Non
     tensors = {"one": np.float32(1), "factor": np.int64(2**62), "yes": np.array(True)}
     path = graphs.save([*black_times_factor("rounds"), *loop_nodes("rounds")], tensors)
     suspect = open_suspect(path, shape=SHAPE, onnx=OnnxLimits(image_seconds=2))
-    with within(20):
+    with within(30):
         answers = suspect.answer(np.concatenate([GREY, BLACK, GREY]), RAW)
     assert answers == (Answer(0), Answer(None, "timed out"), Answer(0))
     suspect.close()
@@ -243,8 +241,8 @@ def test_a_model_that_never_ends_on_some_images(graphs: Any, within: Any) -> Non
 def test_the_time_for_all_images(graphs: Any, within: Any) -> None:
     tensors = {"one": np.float32(1), "factor": np.int64(2**62), "yes": np.array(True)}
     path = graphs.save([*black_times_factor("rounds"), *loop_nodes("rounds")], tensors)
-    suspect = open_suspect(path, shape=SHAPE, onnx=OnnxLimits(total_seconds=0.5))
-    with within(10):
+    suspect = open_suspect(path, shape=SHAPE, onnx=OnnxLimits(total_seconds=1))
+    with within(30):
         answers = suspect.answer(np.concatenate([GREY, BLACK, GREY, GREY]), RAW)
     out_of_time = Answer(None, "not asked: the time for all images ran out")
     assert answers == (Answer(0), Answer(None, "timed out"), out_of_time, out_of_time)
@@ -268,7 +266,7 @@ def test_a_model_that_takes_all_memory(graphs: Any, within: Any) -> None:
         "row": np.array([1, 4]),
     }
     suspect = open_suspect(graphs.save(nodes, tensors), shape=SHAPE)
-    with within(20):
+    with within(30):
         answers = suspect.answer(np.concatenate([GREY, BLACK, GREY]), RAW)
     assert answers == (Answer(0), Answer(None, "out of memory"), Answer(0))
     suspect.close()
@@ -280,7 +278,7 @@ def test_huge_outputs(graphs: Any, within: Any) -> None:
         helper.make_node("Mul", ["huge", "peak"], ["y"]),
     ]
     path = graphs.save([PICK, *nodes], {"many": np.array([1, 5_000_000])})
-    with within(20):
+    with within(30):
         refused(path, "more than 1,000,000 outputs")
 
 
