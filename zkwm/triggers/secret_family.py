@@ -5,6 +5,10 @@ colours and levels are all drawn anew for each block from the block's own sub-ke
 block shows how its own images were made and nothing about those of another block, and an attacker
 who has only this source code knows a family of families. Whether a drawn generator gives images
 with enough independent bits is measured on samples, and drawn again where it does not.
+
+Not a defence against unlearning by itself: to a small network all noise of high contrast is much
+alike. A LeNet-5 marked in the plain way of Adi et al. forgot these triggers when it was retrained
+on noise of any such kind (at one to two points of accuracy), whichever block or key that came from.
 """
 
 from __future__ import annotations
