@@ -1,8 +1,8 @@
 """The three families whose distribution everybody knows: blocks, abstract, mixture.
 
 Not the default: an attacker who knows the distribution of the triggers can draw more of it, to
-unlearn them or to filter them out, and ``secret`` hides it. These are here for comparison, for the authors' setting (abstract) and
-for an owner who wants his triggers to look like data (mixture).
+unlearn them or to filter them out, and ``secret`` hides it. These are here for comparison, for
+the authors' setting (abstract), and for triggers that are to look like data (mixture).
 """
 
 from __future__ import annotations
