@@ -20,6 +20,7 @@ from zkwm_protocols.keys import JudgePublic, SigningKey
 from zkwm_protocols.strict import (
     require_boolean,
     require_bytes,
+    require_constants,
     require_integer,
     require_list,
     require_map,
@@ -118,8 +119,11 @@ class Challenge:
             " excluded_blocks purpose issued policy",
             "challenge",
         )
-        if (fields["type"], fields["version"], fields["mode"]) != (_TYPE, 1, "opening"):
-            raise Malformed("not a challenge of version 1 for a selective opening")
+        require_constants(
+            fields,
+            {"type": _TYPE, "version": 1, "mode": "opening"},
+            "a challenge of version 1 for a selective opening",
+        )
         return cls(
             commitment=require_bytes(fields["commitment"], 32),
             suspect=SuspectIdentity.from_map(fields["suspect"]),

@@ -25,6 +25,7 @@ from zkwm_protocols.keys import PublicKey, SigningKey
 from zkwm_protocols.labels import MAXIMUM_CLASSES, derive_labels
 from zkwm_protocols.strict import (
     require_bytes,
+    require_constants,
     require_integer,
     require_list,
     require_map,
@@ -125,8 +126,9 @@ class Header:
             " timestamp_authority owner_model root",
             "header",
         )
-        if fields["type"] != _HEADER_TYPE or fields["version"] != 1:
-            raise Malformed("not a commitment's header of version 1")
+        require_constants(
+            fields, {"type": _HEADER_TYPE, "version": 1}, "a commitment's header of version 1"
+        )
         shape = [require_integer(s, 65_535) for s in require_list(fields["shape"], 3, 3)]
         return cls(
             leaf_count=require_integer(fields["leaf_count"], MAXIMUM_LEAVES),

@@ -23,6 +23,7 @@ from zkwm_protocols.keys import BoxKey, SigningKey
 from zkwm_protocols.sealing import seal, unseal
 from zkwm_protocols.strict import (
     require_bytes,
+    require_constants,
     require_integer,
     require_list,
     require_map,
@@ -109,8 +110,7 @@ class Opening:
             "type version challenge commitment blocks sealed",
             "opening",
         )
-        if (fields["type"], fields["version"]) != (_TYPE, 1):
-            raise Malformed("not an opening of version 1")
+        require_constants(fields, {"type": _TYPE, "version": 1}, "an opening of version 1")
         return cls(
             challenge=require_bytes(fields["challenge"], 32),
             commitment=require_bytes(fields["commitment"], 32),

@@ -35,6 +35,13 @@ def require_integer(value: Any, most: int, least: int = 0) -> int:  # noqa: ANN4
     return value
 
 
+def require_constants(fields: dict[str, Any], constants: dict[str, str | int], what: str) -> None:
+    """Each field of ``constants`` has exactly the value given there; ``true`` is not 1."""
+    for key, value in constants.items():
+        if type(fields[key]) is not type(value) or fields[key] != value:
+            raise Malformed(f"not {what}: its field {key!r} is another")
+
+
 def require_boolean(value: Any) -> bool:  # noqa: ANN401
     """A boolean."""
     if not isinstance(value, bool):
