@@ -219,12 +219,11 @@ def _allowances(blocks_used: int, block_count: int, policy: Policy) -> tuple[Ter
 
 def _tail_numerators(trials: int, class_count: int) -> Iterator[tuple[int, int]]:
     """(k, numerator over class_count**trials of P[Binomial >= k]), from k = trials down to 0."""
-    total, ways, power = 0, 1, 1
+    total, term = 0, 1
     for k in range(trials, -1, -1):
-        total += ways * power
+        total += term
         yield k, total
-        ways = ways * k // (trials - k + 1)
-        power *= class_count - 1
+        term = term * (k * (class_count - 1)) // (trials - k + 1)
 
 
 @lru_cache(maxsize=256)
