@@ -150,13 +150,20 @@ def needed_matches(
 def smallest_reveal(
     *, block_count: int, block_size: int, class_count: int, policy: Policy
 ) -> int | None:
-    """The fewest blocks that reach the threshold with every trigger matching, or None."""
-    for blocks in range(1, block_count + 1):
-        everything = class_count ** (blocks * block_size)
-        total = _hundredths_down(everything, 1) + sum(
-            term.hundredths for term in _allowances(blocks, block_count, policy)
-        )
-        if total >= 100 * policy.threshold_bits:
+    """The fewest blocks that reach the threshold with every trigger matching, or None.
+
+    At most MAXIMUM_TRIALS triggers: no assessment takes more.
+    """
+    fixed = sum(term.hundredths for term in _allowances(block_count, block_count, policy))
+    demanded = 100 * policy.threshold_bits - fixed
+    chance_of_one, everything, choices = class_count**block_size, 1, 1
+    for blocks in range(1, min(block_count, MAXIMUM_TRIALS // block_size) + 1):
+        everything *= chance_of_one
+        choices = choices * (block_count - blocks + 1) // blocks
+        coarse = 100 * (everything.bit_length() - choices.bit_length())
+        if coarse < demanded - 200:
+            continue
+        if _hundredths_down(everything, 1) - _hundredths_up(choices) >= demanded:
             return blocks
     return None
 
