@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 from functools import lru_cache
 from math import comb, exp, lgamma, log, log1p, perm
 
@@ -20,6 +20,7 @@ SUSPECT_BITS = 20
 MAXIMUM_TRIALS = 10_000
 DEFAULT_THRESHOLD_BITS = 40
 _CONTEXT = Context(prec=60)
+_TOO_CLOSE = Decimal("1e-40")
 
 
 @dataclass(frozen=True)
@@ -254,7 +255,23 @@ def _scaled_log2(numerator: int, denominator: int, rounding: str) -> int:
         return 100 * (whole.bit_length() - 1)
     logarithm = _CONTEXT.subtract(_ln(numerator), _ln(denominator))
     scaled = _CONTEXT.divide(_CONTEXT.multiply(Decimal(100), logarithm), _ln(2))
-    return int(scaled.to_integral_value(rounding=rounding))
+    nearest = int(scaled.to_integral_value(rounding=ROUND_HALF_EVEN))
+    if abs(scaled - nearest) > _TOO_CLOSE:
+        return int(scaled.to_integral_value(rounding=rounding))
+    # Not an integer (a rational number is 2^(h/100) only where 100 divides h), but nearer to one
+    # than the logarithm is known: compare exactly.
+    above = _power_exceeds(numerator, denominator, nearest)
+    if rounding == ROUND_FLOOR:
+        return nearest if above else nearest - 1
+    return nearest + 1 if above else nearest
+
+
+def _power_exceeds(numerator: int, denominator: int, hundredths: int) -> bool:
+    """Whether numerator / denominator > 2^(hundredths / 100), for hundredths from 0."""
+    whole, rest = divmod(hundredths, 100)
+    if rest == 0:
+        return numerator > denominator << whole
+    return numerator**100 > denominator**100 << hundredths
 
 
 def _ln(value: int) -> Decimal:
