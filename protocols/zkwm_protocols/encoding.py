@@ -25,7 +25,7 @@ VERSION = 1
 
 
 def encode(value: Value) -> bytes:
-    """The one encoding of a value (SPEC.md 3.2). Raises Malformed for a value outside the profile."""
+    """The one encoding of a value (SPEC.md 3.2). Raises Malformed for one outside the profile."""
     _require_profile(value, MAXIMUM_DEPTH)
     return cbor2.dumps(value, canonical=True)
 
@@ -55,7 +55,7 @@ def pack(kind: str, value: Value) -> bytes:
 
 
 def unpack(kind: str, data: bytes, *, limit: int) -> Value:
-    """The value of a whole file of the given kind. Raises Malformed, or Unsupported for a version."""
+    """The value of a whole file of the given kind. Raises Malformed; Unsupported for a version."""
     end = data.find(b"\n", 0, 64)
     magic = data[:end] if end >= 0 else b""
     expected = f"zkwm-{kind}/{VERSION}".encode("ascii")
@@ -78,7 +78,7 @@ def tensor_digest(tensors: Iterable[tuple[str, str, tuple[int, ...], bytes]]) ->
     Each tensor is (name, dtype such as ``float32``, shape, little-endian bytes in C order). The
     order of the argument does not matter. Raises Malformed when a name occurs twice.
     """
-    ordered = sorted(tensors, key=lambda tensor: tensor[0].encode())
+    ordered = sorted(tensors, key=lambda tensor: tensor[0].encode("utf-8", "surrogatepass"))
     names = [tensor[0] for tensor in ordered]
     if len(set(names)) != len(names):
         raise Malformed("two tensors have one name")
@@ -91,8 +91,6 @@ def tensor_digest(tensors: Iterable[tuple[str, str, tuple[int, ...], bytes]]) ->
 
 
 def _require_profile(value: Value, depth: int) -> None:
-    if depth < 0:
-        raise Malformed("nested too deeply")
     if value is None or isinstance(value, bool | bytes):
         return
     if isinstance(value, str):
@@ -103,6 +101,8 @@ def _require_profile(value: Value, depth: int) -> None:
         if not -(2**63) <= value < 2**64:
             raise Malformed("an integer of more than 64 bits")
         return
+    if isinstance(value, list | dict) and depth == 0:
+        raise Malformed("nested too deeply")
     if isinstance(value, list):
         for item in value:
             _require_profile(item, depth - 1)
