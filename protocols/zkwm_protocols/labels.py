@@ -11,10 +11,10 @@ import hashlib
 from functools import lru_cache
 
 import numpy as np
-from nacl import pwhash
 from numpy.typing import NDArray
 
 from zkwm_protocols.errors import Malformed
+from zkwm_protocols.sealing import password_key
 
 SEED_SALT = b"zkwm-label-seed1"
 SEED_OPERATIONS = 3
@@ -28,12 +28,13 @@ def label_seed(digest: bytes, beacon: bytes | None) -> bytes:
 
     ``digest`` is D, 32 bytes; ``beacon`` is 32 bytes, or None for 32 zero bytes. The price of one
     try is what an accuser pays who varies header fields; SPEC.md section 8 charges 48 bits for it.
+    Raises CouldNotCheck when the memory is not to be had.
     """
     if len(digest) != 32 or (beacon is not None and len(beacon) != 32):
         raise Malformed("a digest and a beacon have 32 bytes")
     password = b"zkwm-seed-1" + digest + (beacon or bytes(32))
-    return pwhash.argon2id.kdf(
-        32, password, SEED_SALT, opslimit=SEED_OPERATIONS, memlimit=SEED_MEMORY_BYTES
+    return password_key(
+        password, SEED_SALT, operations=SEED_OPERATIONS, memory_bytes=SEED_MEMORY_BYTES
     )
 
 
