@@ -70,8 +70,7 @@ class Challenge:
             )
         if self.block_count < 1 or list(self.excluded_blocks) != sorted(set(self.excluded_blocks)):
             raise Malformed("at least one block, and excluded blocks ascending, each once")
-        if len(self.purpose) > MAXIMUM_PURPOSE or not self.purpose.isprintable():
-            raise Malformed("a purpose is at most 500 printable characters")
+        require_text(self.purpose, MAXIMUM_PURPOSE)
 
     def body(self) -> bytes:
         """What is signed: the one encoding of all fields but the signature."""

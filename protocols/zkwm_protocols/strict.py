@@ -5,9 +5,16 @@ Each function returns its argument with a type, or raises Malformed. Nothing is 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from zkwm_protocols.errors import Malformed
+
+_NOT_PRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+"""Controls, separators, and what is invisible or turns the direction of writing (SPEC.md 3.2)."""
 
 
 def require_map(value: Any, keys: str, what: str) -> dict[str, Any]:  # noqa: ANN401
@@ -63,7 +70,11 @@ def require_optional_bytes(value: Any, length: int | None = None) -> bytes | Non
 
 
 def require_text(value: Any, most: int) -> str:  # noqa: ANN401
-    """Printable text of at most ``most`` characters: no control characters, no line breaks."""
-    if not isinstance(value, str) or len(value) > most or not value.isprintable():
+    """Printable text of at most ``most`` code points (SPEC.md 3.2).
+
+    Which code points are refused is fixed by a list, not by a version of Unicode: two readers
+    never disagree about a file.
+    """
+    if not isinstance(value, str) or len(value) > most or _NOT_PRINTABLE.search(value):
         raise Malformed(f"printable text of at most {most} characters was expected")
     return value

@@ -45,8 +45,7 @@ class SuspectIdentity:
             raise Malformed("a suspect's digest has 32 bytes")
         if not 2 <= self.outputs <= 1_000_000:
             raise Malformed("a suspect has 2 to 1,000,000 outputs")
-        if len(self.description) > 500 or not self.description.isprintable():
-            raise Malformed("a suspect's description is at most 500 printable characters")
+        require_text(self.description, 500)
         if len(self.shape) != 3 or not all(1 <= size <= 65_535 for size in self.shape):
             raise Malformed("a shape is (channels, height, width)")
 
