@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from zkwm.report.visible import count, odds, utc
-from zkwm.verdict import TriggerResult, Verdict
+from zkwm.report.visible import by_luck, count, odds, utc
+from zkwm.verdict import COULD_NOT_CHECK, TriggerResult, Verdict
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.suspect import Preprocessing
@@ -82,21 +82,23 @@ def in_plain_words(verdict: Verdict) -> str:
     )
     if verdict.declared_labels:
         return opening
-    luck = evidence.trials / evidence.class_count
+    luck = by_luck(evidence.trials, evidence.class_count)
     words = (
         f"{opening} Nobody could choose these labels: they follow from the commitment. A model "
-        f"that has nothing to do with the commitment matches about {luck:,.1f} by luck. "
+        f"that has nothing to do with the commitment matches {luck} by luck."
     )
+    if verdict.outcome == COULD_NOT_CHECK:
+        return words
     total = evidence.total_hundredths
     if total <= 0:
         return words + (
-            "After deducting everything that an accuser could have tried, nothing is left that "
+            " After deducting everything that an accuser could have tried, nothing is left that "
             "luck could not explain."
         )
     return words + (
-        "After deducting everything that an accuser could have tried, the chance that an unrelated "
-        f"model reaches a result this good is at most {odds(total)}; the judge demands at most "
-        f"{odds(100 * evidence.threshold_bits)}."
+        " After deducting everything that an accuser could have tried, the chance that an "
+        f"unrelated model reaches a result this good is at most {odds(total)}; the judge demands "
+        f"at most {odds(100 * evidence.threshold_bits)}."
     )
 
 
@@ -117,7 +119,7 @@ def _commitment(verdict: Verdict) -> tuple[Fact, ...]:
             for number, key in enumerate(keys, 1)
         ),
         Fact("Trigger images", _images(header)),
-        Fact("Labels", _labels(verdict)),
+        Fact("Labels", _labels(verdict, header)),
         *_optional("Timestamped by", header.timestamp_authority),
         *_optional("Owner's own model", header.owner_model),
     )
@@ -132,8 +134,10 @@ def _images(header: Header) -> str:
     )
 
 
-def _labels(verdict: Verdict) -> str:
+def _labels(verdict: Verdict, header: Header) -> str:
     if not verdict.declared_labels:
+        if header.timestamp_authority is not None:
+            return "derived from the commitment and a timestamp; not defined without its token"
         return "derived from the commitment; nobody could choose them"
     accepted = "accepted" if verdict.declared_labels_accepted else "did not accept"
     return f"declared: chosen by the owner; the judge {accepted} this"
@@ -177,7 +181,9 @@ def _challenge(verdict: Verdict) -> tuple[Fact, ...]:
         return (Fact("Judge's key", UNKNOWN), Fact("Challenge", UNKNOWN), checked)
     policy = challenge.policy
     demanded = (
-        "the number of matches below" if verdict.declared_labels else f"{policy.threshold_bits} bits"
+        "the number of matches below"
+        if verdict.declared_labels
+        else f"{policy.threshold_bits} bits"
     )
     recorded = len(verdict.suspect_record)
     return (

@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil, floor, log10
 
-from zkwm.report.visible import count
+from zkwm.report.visible import by_luck, count
 from zkwm_protocols.evidence import Evidence, null_distribution
 
 WIDTH, HEIGHT = 720, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 702, 66, 246
 _MOST_BARS = 150
-_ROW_OBSERVED, _ROW_NEEDED = 18, 40
+_UPPER, _LOWER = 18, 40
 _GLYPH = 6.4
 
 
-def null_figure(evidence: Evidence) -> str:
-    """An SVG element, 720 by 300 units: the distribution of matches of an unrelated model."""
+def null_figure(evidence: Evidence, *, final: bool) -> str:
+    """An SVG element, 720 by 300 units: the distribution of matches of an unrelated model.
+
+    ``final`` is false where answers are missing, so that the count is one "so far".
+    """
     chances = null_distribution(evidence.trials, evidence.class_count)
     step, top = _probability_axis(max(chances))
     return "".join(
@@ -31,7 +34,7 @@ def null_figure(evidence: Evidence) -> str:
             *_enough(evidence),
             *_axes(evidence.trials, step, top),
             _distribution(chances, top),
-            *_marks(evidence),
+            *_marks(evidence, final),
             "</svg>",
         )
     )
@@ -40,8 +43,8 @@ def null_figure(evidence: Evidence) -> str:
 def _description(evidence: Evidence) -> str:
     needed = evidence.needed_matches
     return (
-        f"Number of matching answers out of {evidence.trials}: by luck about "
-        f"{evidence.trials / evidence.class_count:.1f}, "
+        f"Number of matching answers out of {evidence.trials}: by luck "
+        f"{by_luck(evidence.trials, evidence.class_count)}, "
         + (f"needed {needed}, " if needed is not None else "")
         + f"observed {evidence.matches}."
     )
@@ -99,7 +102,7 @@ def _axes(trials: int, step: float, top: float) -> Iterator[str]:
 
 
 def _distribution(chances: tuple[float, ...], top: float) -> str:
-    """Bars, or one outline where there are too many for bars; values under a tenth unit left out."""
+    """Bars, or one outline where they would be too many; heights under a tenth unit left out."""
     trials = len(chances) - 1
     seen = [k for k, chance in enumerate(chances) if _BOTTOM - _y(chance, top) > 0.1]
     if trials <= _MOST_BARS:
@@ -111,9 +114,7 @@ def _distribution(chances: tuple[float, ...], top: float) -> str:
         )
     points = " ".join(f"{_x(k, trials):.2f},{_y(chances[k], top):.2f}" for k in seen)
     first, last = _x(seen[0], trials), _x(seen[-1], trials)
-    return (
-        f'<polygon class="luck" points="{first:.2f},{_BOTTOM} {points} {last:.2f},{_BOTTOM}"/>'
-    )
+    return f'<polygon class="luck" points="{first:.2f},{_BOTTOM} {points} {last:.2f},{_BOTTOM}"/>'
 
 
 def _enough(evidence: Evidence) -> Iterator[str]:
@@ -126,26 +127,31 @@ def _enough(evidence: Evidence) -> Iterator[str]:
         )
 
 
-def _marks(evidence: Evidence) -> Iterator[str]:
+def _marks(evidence: Evidence, final: bool) -> Iterator[str]:
+    """Lines and their labels; the line further right has the upper row, so that none is crossed."""
     trials, needed, observed = evidence.trials, evidence.needed_matches, evidence.matches
-    luck = evidence.trials / evidence.class_count
-    x = _x(luck, trials)
-    leftwards = luck > 0.5 * trials
-    side = -1 if leftwards else 1
-    reach = 2.6 * (luck * (1 - 1 / evidence.class_count)) ** 0.5 + 0.5
-    edge = x + side * (_x(reach, trials) - _x(0, trials) + 6)
-    yield _label(edge, _TOP + 66, f"by luck: about {luck:,.1f}", "end" if leftwards else "start")
+    rows = (_UPPER, _LOWER)
+    if needed is not None and observed < needed:
+        rows = (_LOWER, _UPPER)
+    x = _x(observed, trials)
+    lines, flags = [_line("observed", x, rows[0])], []
+    lines.append(f'<path class="diamond" d="M{x:.1f} {_BOTTOM - 9} l7 9 l-7 9 l-7 -9 z"/>')
+    text = f"{'observed' if final else 'so far'}: {count(observed, 'match')}"
+    flags.append(_flag(x, rows[0], text, rows[0] == _LOWER, bold=True))
     if needed is not None:
         x = _x(needed - 0.5, trials)
-        yield f'<line class="needed" x1="{x:.1f}" x2="{x:.1f}" y1="{_ROW_NEEDED - 10}" y2="{_BOTTOM}"/>'
-        yield _flag(x, _ROW_NEEDED, f"needed: {count(needed, 'match')}", needed <= observed)
-    x = _x(observed, trials)
-    yield f'<line class="observed" x1="{x:.1f}" x2="{x:.1f}" y1="{_ROW_OBSERVED - 10}" y2="{_BOTTOM}"/>'
-    yield (
-        f'<path class="diamond" d="M{x:.1f} {_BOTTOM - 9} l7 9 l-7 9 l-7 -9 z"/>'
-    )
-    left = needed is not None and observed < needed
-    yield _flag(x, _ROW_OBSERVED, f"observed: {count(observed, 'match')}", left, bold=True)
+        lines.append(_line("needed", x, rows[1]))
+        flags.append(_flag(x, rows[1], f"needed: {count(needed, 'match')}", rows[1] == _LOWER))
+    text = f"by luck: {by_luck(trials, evidence.class_count)}"
+    half = _GLYPH * len(text) / 2
+    x = min(max(_x(trials / evidence.class_count, trials), _LEFT + half), WIDTH - half)
+    yield from lines
+    yield from flags
+    yield _label(x, _TOP - 6, text, "middle")
+
+
+def _line(kind: str, x: float, row: float) -> str:
+    return f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{row - 10}" y2="{_BOTTOM}"/>'
 
 
 def _flag(x: float, y: float, text: str, leftwards: bool, *, bold: bool = False) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from zkwm.report import facts, wording
 from zkwm.report.figure import null_figure
 from zkwm.report.pictures import MAXIMUM_PICTURES, data_uri, side_limit
-from zkwm.report.visible import groups, utc, visible
+from zkwm.report.visible import by_luck, groups, utc, visible
 from zkwm.verdict import COULD_NOT_CHECK, TriggerResult, Verdict
 
 if TYPE_CHECKING:
@@ -48,7 +48,10 @@ def render_report(verdict: Verdict) -> str:
     from markupsafe import Markup
 
     evidence = verdict.evidence
-    figure = "" if evidence is None or verdict.declared_labels else null_figure(evidence)
+    undecided = verdict.outcome == COULD_NOT_CHECK
+    figure = ""
+    if evidence is not None and not verdict.declared_labels:
+        figure = null_figure(evidence, final=not undecided)
     return _template().render(
         verdict=verdict,
         evidence=evidence,
@@ -56,7 +59,7 @@ def render_report(verdict: Verdict) -> str:
         meaning=wording.meaning(verdict),
         words=facts.in_plain_words(verdict),
         warning=wording.declared_warning(verdict),
-        undecided=verdict.outcome == COULD_NOT_CHECK,
+        undecided=undecided,
         claim=facts.claim(verdict),
         leaves_failed=any(
             check.id == "opening.leaves" and check.status == "failed" for check in verdict.checks
@@ -65,7 +68,7 @@ def render_report(verdict: Verdict) -> str:
         style=Markup(_resource("report.css")),  # noqa: S704 - this package's own file
         pictures=_pictures(verdict),
         limits=wording.limits(verdict),
-        glossary=wording.GLOSSARY,
+        glossary=wording.glossary(verdict),
         command=_command(verdict),
         digests=_digests(verdict),
         commitment=verdict.commitment_digest.hex() if verdict.commitment_digest else "",
@@ -89,6 +92,7 @@ def _template() -> Template:
         "groups": groups,
         "utc": utc,
         "bits": _bits,
+        "by_luck": by_luck,
     }
     return environment.get_template("report.html.j2")
 
@@ -151,13 +155,18 @@ def _mark(status: str) -> str:
     return "unknown" if status == "no answer" else "no"
 
 
-def _command(verdict: Verdict) -> str:
+def _command(verdict: Verdict) -> tuple[str, ...]:
+    """The command line in pieces that should not be broken across lines."""
     kind = "onnx" if verdict.challenge is None else verdict.challenge.suspect.kind
-    accept = " --accept-declared-labels" if verdict.declared_labels_accepted else ""
     return (
-        f"zkwm verify --commitment FILE.commitment --model {_MODEL[kind]} "
-        f"--challenge FILE.challenge --proof FILE.proof --judge JUDGE.key{accept} "
-        "--report report.html"
+        "zkwm verify",
+        "--commitment FILE.commitment",
+        f"--model {_MODEL[kind]}",
+        "--challenge FILE.challenge",
+        "--proof FILE.proof",
+        "--judge JUDGE.key",
+        *(("--accept-declared-labels",) if verdict.declared_labels_accepted else ()),
+        "--report report.html",
     )
 
 
@@ -165,21 +174,17 @@ def _digests(verdict: Verdict) -> tuple[facts.Fact, ...]:
     """What the files must show when this report is checked again."""
     rows = []
     if verdict.commitment_digest is not None:
-        rows.append(
-            facts.Fact("Commitment: digest by zkwm inspect", verdict.commitment_digest.hex(), True)
-        )
+        rows.append(facts.Fact("Commitment (zkwm inspect)", verdict.commitment_digest.hex(), True))
     challenge = verdict.challenge
     if challenge is not None:
         suspect = {
-            "onnx": "Model: SHA-256 of the ONNX file",
-            "safetensors": "Model: digest by zkwm inspect",
-            "http": "Model: digest of its address",
+            "onnx": "Model (file, SHA-256)",
+            "safetensors": "Model (zkwm inspect)",
+            "http": "Model (its address)",
         }[challenge.suspect.kind]
         rows += [
-            facts.Fact("Challenge: digest by zkwm inspect", challenge.digest.hex(), True),
-            facts.Fact(
-                "Challenge: SHA-256 of the file", sha256(challenge.to_bytes()).hexdigest(), True
-            ),
+            facts.Fact("Challenge (zkwm inspect)", challenge.digest.hex(), True),
+            facts.Fact("Challenge (file, SHA-256)", sha256(challenge.to_bytes()).hexdigest(), True),
             facts.Fact(suspect, challenge.suspect.digest.hex(), True),
         ]
     return tuple(rows)

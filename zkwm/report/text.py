@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from textwrap import wrap
 
 from zkwm.report import facts, wording
-from zkwm.report.visible import groups, visible
+from zkwm.report.visible import by_luck, groups, visible
 from zkwm.verdict import Verdict
 from zkwm_protocols.evidence import Evidence
 
@@ -58,10 +58,12 @@ def _evidence(verdict: Verdict) -> Iterator[str]:
     if evidence is not None:
         yield from _row("Matches", f"{evidence.matches:,} of {evidence.trials:,}")
         needed = evidence.needed_matches
-        yield from _row("Needed", "more than there are" if needed is None else f"{needed:,}")
+        yield from _row(
+            "Needed", "out of reach, even if all match" if needed is None else f"{needed:,}"
+        )
         if not warning:
-            luck = evidence.trials / evidence.class_count
-            yield from _row("By luck", f"about {luck:,.1f}, for an unrelated model")
+            luck = by_luck(evidence.trials, evidence.class_count)
+            yield from _row("By luck", f"{luck}, for an unrelated model")
     yield from _wrapped(warning, indent=2, first="  ")
 
 

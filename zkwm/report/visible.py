@@ -69,3 +69,10 @@ def count(number: int, noun: str) -> str:
     if number != 1:
         noun += "es" if noun.endswith(("ch", "ss")) else "s"
     return f"{number:,} {noun}"
+
+
+def by_luck(trials: int, class_count: int) -> str:
+    """How many of ``trials`` labels an unrelated model matches on average, in words."""
+    if 10 * trials < class_count:
+        return "less than 0.1"
+    return f"about {trials / class_count:,.1f}"

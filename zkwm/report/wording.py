@@ -63,11 +63,10 @@ _LIMITS = (
     ),
     (
         "Guilt",
-        "It is not a probability of guilt, nor the probability that the claim is true or false. "
-        "The evidence bounds how often a model unrelated to the commitment does as well by luck.",
+        "It is not a probability of guilt, nor the probability that the claim is true or false.",
     ),
     (
-        "“Not proven”",
+        '"Not proven"',
         "It does not mean innocent, and it does not show that the model carries no mark.",
     ),
     (
@@ -88,11 +87,23 @@ _ENDPOINT = (
     "exchange the model at any time, and asking again may give other answers.",
 )
 
-GLOSSARY = (
-    (
-        "Bit (of evidence)",
-        "A halving of the chance: 10 bits are 1 in 1,024, 40 bits about 1 in a trillion.",
-    ),
+_EVIDENCE = (
+    "Bits",
+    "They bound how often a model unrelated to the commitment does as well by luck, and nothing "
+    "else.",
+)
+
+_BIT = (
+    "Bit (of evidence)",
+    "A halving of the chance: 10 bits are 1 in 1,024, 40 bits about 1 in a trillion.",
+)
+
+_ADVERSARIAL = (
+    "Adversarial image",
+    "An image altered so that models misjudge it; some deceive many models alike.",
+)
+
+_GLOSSARY = (
     (
         "Block",
         "A fixed group of triggers. Triggers are opened by whole blocks, so that nobody can pick "
@@ -171,14 +182,19 @@ def declared_warning(verdict: Verdict) -> str:
 def limits(verdict: Verdict) -> tuple[tuple[str, str], ...]:
     """What this verdict does not say: (heading, sentences)."""
     challenge = verdict.challenge
-    if challenge is not None and challenge.suspect.kind == "http":
-        return (*_LIMITS, _ENDPOINT)
-    return _LIMITS
+    remote = challenge is not None and challenge.suspect.kind == "http"
+    stated = verdict.evidence is not None and not verdict.declared_labels
+    return (*_LIMITS, *((_EVIDENCE,) if stated else ()), *((_ENDPOINT,) if remote else ()))
+
+
+def glossary(verdict: Verdict) -> tuple[tuple[str, str], ...]:
+    """The terms that this verdict's report uses: (term, meaning), in alphabetical order."""
+    return (_ADVERSARIAL if verdict.declared_labels else _BIT, *_GLOSSARY)
 
 
 LIMITS_IN_SHORT = (
     "It does not say who copied whom, when or how; and it is no probability of guilt.",
     "A mark in one's own product proves nothing: only one in the other party's product counts.",
     "No timestamp was checked: a commitment later than the model's publication supports no claim.",
-    "“Not proven” is not “innocent”. Opened triggers are spent: keep them from third parties.",
+    '"Not proven" is not "innocent". Opened triggers are spent: keep them from third parties.',
 )

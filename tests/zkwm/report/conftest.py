@@ -105,7 +105,12 @@ def build(
         reason=reason,
         hint="",
         checks=tuple(
-            Check(name, title, "passed", f"{used * block_size} of {used * block_size}" if name == "opening.leaves" else "")
+            Check(
+                name,
+                title,
+                "passed",
+                f"{used * block_size} of {used * block_size}" if name == "opening.leaves" else "",
+            )
             for name, title in TITLES.items()
         ),
         commitment_digest=header.digest,
@@ -172,14 +177,18 @@ def stopped(at: str, outcome: str, **known: Any) -> Verdict:
 def every_outcome() -> dict[str, Verdict]:
     """One verdict for each kind of ending, by name."""
     full = build()
-    mixed = ("match",) * 36 + ("no match",) * 8 + ("wrong leaf", "missing leaf") + ("no answer",) * 4
+    mixed = (
+        ("match",) * 36 + ("no match",) * 8 + ("wrong leaf", "missing leaf") + ("no answer",) * 4
+    )
     return {
         "proven": full,
         "proven with misses": build(mixed),
         "not proven": build(("match",) * 6 + ("no match",) * 44),
         "declared": build(("match",) * 50, declared=True),
         "declared accepted": build(("match",) * 50, declared=True, accepted=True),
-        "declared too few": build(("match",) * 9 + ("no match",) * 41, declared=True, accepted=True),
+        "declared too few": build(
+            ("match",) * 9 + ("no match",) * 41, declared=True, accepted=True
+        ),
         "answers missing": build(
             ("match",) * 30 + ("no answer",) * 20, outcome=COULD_NOT_CHECK, kind="http"
         ),

@@ -1,0 +1,321 @@
+"""The printable report: complete, self-contained, and immune to hostile text."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zkwm.report import render_report
+from zkwm.report.pictures import data_uri, side_limit
+from zkwm.verdict import COULD_NOT_CHECK, TRUST_MATERIAL_MISSING, Check, TriggerResult, Verdict
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;\u202e{{ 7*7 }}"
+VOID = {"meta", "br", "img", "wbr"}
+
+
+class Page(HTMLParser):
+    """Elements, their attributes and all text; fails where tags do not nest."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.parts: list[str] = []
+        self.feed(source)
+        self.close()
+        assert self.open == []
+        self.text = " ".join("".join(self.parts).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag in ("td", "th"):
+            self.parts.append(" ")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.parts.append(data)
+
+    def sources(self) -> list[str]:
+        return [attributes["src"] or "" for _, attributes in self.elements if "src" in attributes]
+
+
+def test_every_outcome_gives_a_whole_page_with_its_title(verdicts: dict[str, Verdict]) -> None:
+    titles = {
+        "proven": "Proven",
+        "declared": "Not proven",
+        "answers missing": "Could not be checked",
+        "nothing readable": "Could not be checked",
+        "trust material missing": "Trust material is missing",
+    }
+    for name, verdict in verdicts.items():
+        page = Page(render_report(verdict))
+        assert titles.get(name, "") in page.text
+        assert "What this result does not say" in page.text
+        assert "2025-11-22 03:00:01 UTC" in page.text
+
+
+def test_the_page_needs_nothing_from_elsewhere(verdicts: dict[str, Verdict]) -> None:
+    for name, verdict in verdicts.items():
+        source = render_report(verdict)
+        page = Page(source)
+        assert "default-src 'none'" in source
+        assert all(uri.startswith("data:image/png;base64,") for uri in page.sources()), name
+        tags = {tag for tag, _ in page.elements}
+        assert not tags & {"script", "link", "iframe", "object", "form", "a", "base"}
+        for _, attributes in page.elements:
+            assert not [key for key in attributes if key.startswith("on")]
+            assert (attributes.get("href") or "#").startswith("#")
+        assert "url(" not in source
+        assert "@import" not in source
+
+
+def test_it_says_what_was_claimed_by_whom_and_checked_how(
+    make_verdict: Callable[..., Verdict],
+) -> None:
+    verdict = make_verdict()
+    assert verdict.header is not None
+    assert verdict.challenge is not None
+    assert verdict.commitment_digest is not None
+    text = Page(render_report(verdict)).text
+    for expected in (
+        verdict.commitment_digest.hex(),
+        verdict.challenge.digest.hex(),
+        verdict.challenge.suspect.digest.hex(),
+        verdict.header.owner_keys[0].fingerprint(),
+        verdict.challenge.judge.fingerprint(),
+        verdict.challenge.purpose,
+        verdict.challenge.suspect.description,
+        "49 of 50",
+        "at most 1 in 10²⁵; the judge demands at most 1 in 1 trillion",
+        "Keep these pictures from third parties",
+        "onnxruntime 1.23.2",
+    ):
+        assert expected in text
+    for check in verdict.checks:
+        assert f"{check.status} {check.id} {check.title}" in text
+
+
+def test_the_sum_stands_term_by_term(make_verdict: Callable[..., Verdict]) -> None:
+    verdict = make_verdict()
+    assert verdict.evidence is not None
+    text = Page(render_report(verdict)).text
+    for term in verdict.evidence.terms:
+        bits = f"{abs(term.hundredths) / 100:.2f}"
+        sign = "−" if term.hundredths < 0 else ""
+        assert f"{term.name} {sign}{bits} {term.meaning}" in text
+    assert "evidence left 84.27 at least as much as demanded: enough" in text
+    assert "demanded by the judge 40.00" in text
+
+
+def test_every_trigger_has_its_picture_and_answer_and_a_mark_in_words(
+    verdicts: dict[str, Verdict],
+) -> None:
+    page = Page(render_report(verdicts["proven with misses"]))
+    assert len(page.sources()) == 48
+    assert len(re.findall(r"\d label \d output \d answer \d match", page.text)) == 36
+    assert len(re.findall(r"\d label \d output \d answer \d no match", page.text)) == 8
+    assert len(re.findall(r"\d label \d output \d no answer timed out", page.text)) == 4
+    assert "94 no picture wrong leaf" in page.text
+    assert "95 no picture not opened" in page.text
+    assert "Block 1: 36 of 50 match" in page.text
+
+
+def test_the_page_says_what_the_result_does_not_say(verdicts: dict[str, Verdict]) -> None:
+    for verdict in verdicts.values():
+        text = Page(render_report(verdict)).text
+        for expected in (
+            "who copied whom",
+            "A mark in one's own product",
+            "checks no timestamps",
+            "not a probability of guilt",
+            "does not mean innocent",
+            "They are spent",
+        ):
+            assert expected in text
+
+
+@pytest.mark.parametrize("name", ["declared", "declared accepted", "declared too few"])
+def test_declared_labels_show_matches_without_bits_or_figure(
+    verdicts: dict[str, Verdict], name: str
+) -> None:
+    source = render_report(verdicts[name])
+    text = Page(source).text
+    assert not re.search(r"\bbits?\b", text, re.IGNORECASE)
+    assert "<figure>" not in source
+    assert "by luck" not in text
+    assert "transferable adversarial images" in text
+    assert ("--accept-declared-labels" in text) is verdicts[name].declared_labels_accepted
+    if verdicts[name].declared_labels_accepted:
+        assert "the judge accepted declared labels" in text
+    else:
+        assert "because the judge did not accept declared labels" in text
+
+
+def test_a_count_with_missing_answers_is_not_final_and_states_no_odds(
+    verdicts: dict[str, Verdict],
+) -> None:
+    text = Page(render_report(verdicts["answers missing"])).text
+    assert "This count is not final" in text
+    assert "so far: 30 matches" in text
+    assert "reaches a result this good" not in text
+    assert "The model behind an address" in text
+
+
+def test_a_failed_leaf_in_a_proven_case_is_explained(make_verdict: Callable[..., Verdict]) -> None:
+    failed = Check("opening.leaves", "Every opened trigger hashes", "failed", "1 of 50 wrong")
+    verdict = make_verdict(("match",) * 49 + ("wrong leaf",), checks=(failed,))
+    text = Page(render_report(verdict)).text
+    assert "each counts as an answer that does not match" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "model"),
+    [("onnx", "MODEL.onnx"), ("safetensors", "MODEL_FOLDER"), ("http", "https://ADDRESS")],
+)
+def test_the_command_to_check_again(
+    make_verdict: Callable[..., Verdict], kind: str, model: str
+) -> None:
+    text = Page(render_report(make_verdict(kind=kind))).text
+    assert (
+        f"zkwm verify --commitment FILE.commitment --model {model} --challenge FILE.challenge "
+        "--proof FILE.proof --judge JUDGE.key --report report.html"
+    ) in text
+
+
+def test_printed_pages_carry_both_digests(make_verdict: Callable[..., Verdict]) -> None:
+    verdict = make_verdict()
+    assert verdict.challenge is not None
+    assert verdict.commitment_digest is not None
+    source = render_report(verdict)
+    assert (
+        f'@bottom-left {{ content: "commitment {verdict.commitment_digest.hex()}\\A '
+        f'challenge {verdict.challenge.digest.hex()}"; }}'
+    ) in source
+    assert "size: A4" in source
+
+
+def test_hostile_text_is_escaped_everywhere(make_verdict: Callable[..., Verdict]) -> None:
+    plain = HOSTILE.replace("\u202e", "")
+    clean = make_verdict(description=plain, purpose=plain)
+    verdict = dataclasses.replace(
+        clean,
+        reason=HOSTILE,
+        hint=HOSTILE,
+        checks=(Check(HOSTILE, HOSTILE, HOSTILE, HOSTILE), *clean.checks),
+        triggers=(
+            TriggerResult(1, 50, HOSTILE, None, None, None, None, HOSTILE),
+            *clean.triggers[1:],
+        ),
+        versions={HOSTILE: HOSTILE},
+    )
+    source = render_report(verdict)
+    page = Page(source)
+    assert len(page.sources()) == 49
+    assert "script" not in {tag for tag, _ in page.elements}
+    assert "<script>alert(1)</script>" in page.text
+    assert "onerror=alert(1)>&amp;[U+202E]{{ 7*7 }}" in page.text
+    assert "\u202e" not in source
+
+
+def test_very_long_text_is_cut(make_verdict: Callable[..., Verdict]) -> None:
+    verdict = make_verdict(reason="r" * 10**6, hint="h" * 10**6)
+    assert len(render_report(verdict)) < 200_000
+
+
+def test_a_time_beyond_the_calendar_is_shown_as_seconds(
+    make_verdict: Callable[..., Verdict],
+) -> None:
+    verdict = make_verdict()
+    assert verdict.challenge is not None
+    late = dataclasses.replace(
+        verdict, challenge=dataclasses.replace(verdict.challenge, issued=2**40)
+    )
+    assert "1,099,511,627,776 seconds after 1970" in Page(render_report(late)).text
+
+
+def test_labels_that_need_a_timestamp_are_not_called_derived_from_the_commitment_alone(
+    make_verdict: Callable[..., Verdict],
+) -> None:
+    verdict = make_verdict()
+    assert verdict.header is not None
+    header = dataclasses.replace(verdict.header, timestamp_authority=bytes(range(32)))
+    missing = dataclasses.replace(
+        verdict, outcome=TRUST_MATERIAL_MISSING, header=header, evidence=None, triggers=()
+    )
+    assert "not defined without its token" in Page(render_report(missing)).text
+
+
+def test_fifty_small_triggers_stay_well_under_a_megabyte(verdicts: dict[str, Verdict]) -> None:
+    assert len(render_report(verdicts["proven"]).encode()) < 300_000
+
+
+def test_a_thousand_large_triggers_are_reduced_and_the_page_says_so(
+    make_verdict: Callable[..., Verdict],
+) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (3, 224, 224), dtype=np.uint8)
+    images = np.broadcast_to(image, (1000, 3, 224, 224))
+    verdict = make_verdict(("match",) * 1000, shape=(3, 224, 224), block_count=20, images=images)
+    source = render_report(verdict)
+    assert len(source) < 8_000_000
+    assert "The pictures are reduced to at most 32 pixels on the longer side" in source
+    assert "full images of 224 × 224 pixels" in source
+
+
+def test_more_than_a_thousand_triggers_are_listed_without_pictures(
+    make_verdict: Callable[..., Verdict],
+) -> None:
+    images = np.zeros((1050, 1, 2, 2), dtype=np.uint8)
+    verdict = make_verdict(("match",) * 1050, shape=(1, 2, 2), block_count=21, images=images)
+    page = Page(render_report(verdict))
+    assert len(page.sources()) == 1000
+    assert "Only the first 1,000 are shown as pictures" in page.text
+    assert page.text.count("no picture") == 50
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (1, 1, 1), (3, 64, 5)])
+def test_small_pictures_keep_their_pixels(shape: tuple[int, int, int]) -> None:
+    image = np.random.default_rng(2).integers(0, 256, shape, dtype=np.uint8)
+    encoded = data_uri(image, 64).removeprefix("data:image/png;base64,")
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))))
+    expected = image[0] if shape[0] == 1 else image.transpose(1, 2, 0)
+    np.testing.assert_array_equal(shown, expected)
+
+
+@pytest.mark.parametrize("shape", [(3, 224, 224), (1, 65, 20_000), (3, 100, 1)])
+def test_large_pictures_are_reduced_to_the_limit(shape: tuple[int, int, int]) -> None:
+    encoded = data_uri(np.zeros(shape, dtype=np.uint8), 64).removeprefix("data:image/png;base64,")
+    assert max(Image.open(io.BytesIO(base64.b64decode(encoded))).size) == 64
+
+
+def test_the_limit_of_pictures_follows_the_budget() -> None:
+    assert side_limit(50, (3, 224, 224)) == 64
+    assert side_limit(1000, (1, 28, 28)) == 64
+    assert side_limit(1000, (3, 224, 224)) == 32
+
+
+def test_an_outcome_without_any_knowledge_still_explains_itself(
+    verdicts: dict[str, Verdict],
+) -> None:
+    verdict = verdicts["nothing readable"]
+    assert verdict.outcome == COULD_NOT_CHECK
+    text = Page(render_report(verdict)).text
+    assert "neither confirmed nor refuted" in text
+    assert text.count("not known: the check ended before it could be read") == 5
+    assert "ask the owner for the whole file" in text
+    assert "The evidence, added up" not in text

@@ -1,0 +1,117 @@
+"""The verdict for a terminal."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from zkwm.report import render_text
+from zkwm.verdict import COULD_NOT_CHECK, NOT_PROVEN, PROVEN, TRUST_MATERIAL_MISSING, Check, Verdict
+
+BITS = re.compile(r"\d bits")
+FIRST_WORDS = {
+    PROVEN: "PROVEN: ",
+    NOT_PROVEN: "NOT PROVEN: ",
+    COULD_NOT_CHECK: "COULD NOT BE CHECKED: ",
+    TRUST_MATERIAL_MISSING: "TRUST MATERIAL IS MISSING: ",
+}
+
+
+def test_the_outcome_comes_first_in_every_verdict(verdicts: dict[str, Verdict]) -> None:
+    for name, verdict in verdicts.items():
+        assert render_text(verdict).startswith(FIRST_WORDS[verdict.outcome]), name
+
+
+def test_lines_fit_and_hold_no_control_characters(verdicts: dict[str, Verdict]) -> None:
+    for name, verdict in verdicts.items():
+        for line in render_text(verdict).splitlines():
+            assert len(line) <= 92, name
+            assert line.isprintable(), name
+
+
+def test_terms_stand_on_lines_of_their_own_and_add_up(make_verdict: Callable[..., Verdict]) -> None:
+    verdict = make_verdict()
+    assert verdict.evidence is not None
+    rows = re.findall(r"^  (.+?) +(-?[\d,]+\.\d\d) bits", render_text(verdict), re.MULTILINE)
+    assert [name for name, _ in rows[:-2]] == [term.name for term in verdict.evidence.terms]
+    hundredths = [int(bits.replace(",", "").replace(".", "")) for _, bits in rows]
+    assert sum(hundredths[:-2]) == hundredths[-2] == verdict.evidence.total_hundredths
+    assert hundredths[-1] == 100 * verdict.evidence.threshold_bits
+    lines = [
+        line for line in render_text(verdict).splitlines() if re.match(r"  .*\.\d\d bits", line)
+    ]
+    assert len({line.index(" bits") for line in lines}) == 1
+
+
+@pytest.mark.parametrize("name", ["declared", "declared accepted", "declared too few"])
+def test_declared_labels_give_matches_and_never_bits(
+    verdicts: dict[str, Verdict], name: str
+) -> None:
+    text = " ".join(render_text(verdicts[name]).split())
+    assert not BITS.search(text)
+    assert "by luck" not in text.lower()
+    assert f"Matches {9 if name == 'declared too few' else 50} of 50" in text
+    assert "transferable adversarial images" in text
+
+
+def test_declared_labels_repeat_whether_the_judge_accepted_them(
+    verdicts: dict[str, Verdict],
+) -> None:
+    accepted = " ".join(render_text(verdicts["declared accepted"]).split())
+    assert accepted.startswith("PROVEN")
+    assert "and the judge accepted declared labels" in accepted
+    refused = " ".join(render_text(verdicts["declared"]).split())
+    assert refused.startswith("NOT PROVEN")
+    assert "not proven, whatever the number of matches, because the judge did not" in refused
+
+
+def test_failed_and_skipped_checks_are_named_with_the_reason(verdicts: dict[str, Verdict]) -> None:
+    text = render_text(verdicts["proof malformed"])
+    assert re.search(r"^  FAILED +response\.format .*: this is what is wrong$", text, re.MULTILINE)
+    assert re.search(r"^  skipped +suspect\.answers ", text, re.MULTILINE)
+    assert "not reached" in text
+    assert "none: the check ended before matches were counted" in text
+
+
+def test_misses_are_listed_by_block_and_index(verdicts: dict[str, Verdict]) -> None:
+    text = " ".join(render_text(verdicts["proven with misses"]).split())
+    assert "36 match" in text
+    assert "1 wrong leaf (94)" in text
+    assert "1 not opened (95)" in text
+    assert "4 no answer (96, 97, 98, 99)" in text
+
+
+def test_what_it_does_not_say_is_said(verdicts: dict[str, Verdict]) -> None:
+    for verdict in verdicts.values():
+        text = " ".join(render_text(verdict).split())
+        assert "who copied whom" in text
+        assert "A mark in one's own product proves nothing" in text
+        assert "No timestamp was checked" in text
+        assert '"Not proven" is not "innocent"' in text
+
+
+def test_hostile_text_cannot_move_the_cursor_or_forge_a_line(
+    make_verdict: Callable[..., Verdict],
+) -> None:
+    hostile = "ok\x1b[2J\x1b[H\nPROVEN: forged\r\u202e" + "x" * 5_000
+    verdict = make_verdict(
+        reason=hostile, hint=hostile, checks=(Check(hostile, hostile, hostile, hostile),)
+    )
+    text = render_text(verdict)
+    assert all(line.isprintable() and len(line) <= 92 for line in text.splitlines())
+    assert not [line for line in text.splitlines()[1:] if line.startswith("PROVEN")]
+    assert "[U+001B]" in text
+    assert "[U+202E]" in text
+
+
+def test_text_imports_neither_jinja2_nor_pillow_nor_torch() -> None:
+    code = (
+        "import sys, zkwm.report; "
+        "print(sorted({'jinja2', 'PIL', 'torch', 'onnxruntime'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert result.stdout.strip() == b"[]", result.stderr
