@@ -12,7 +12,7 @@ from zkwm_protocols.errors import Malformed
 
 _NOT_PRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
-    "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 """Controls, separators, and what is invisible or turns the direction of writing (SPEC.md 3.2)."""
 
