@@ -59,15 +59,8 @@ class Challenge:
     def __post_init__(self) -> None:
         if len(self.commitment) != 32 or len(self.nonce) != NONCE_BYTES:
             raise Malformed("a commitment's digest and a nonce have 32 bytes")
-        if len(set(self.class_map)) != len(self.class_map):
-            raise Malformed(
-                "the class map gives one output to two labels", check="challenge.class_map"
-            )
-        if any(not 0 <= output < self.suspect.outputs for output in self.class_map):
-            raise Malformed(
-                "the class map names an output that the suspect does not have",
-                check="challenge.class_map",
-            )
+        if len(self.preprocessing.mean) not in (0, self.suspect.shape[0]):
+            raise Malformed("mean and std have one value for each of the suspect's channels")
         if self.block_count < 1 or list(self.excluded_blocks) != sorted(set(self.excluded_blocks)):
             raise Malformed("at least one block, and excluded blocks ascending, each once")
         require_text(self.purpose, MAXIMUM_PURPOSE)
@@ -110,7 +103,7 @@ class Challenge:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Challenge:
-        """Read a challenge file. Raises Malformed or Unsupported; ``verify_signature`` comes next."""
+        """Read a challenge file. Raises Malformed or Unsupported. ``verify_signature`` is next."""
         outer = require_map(unpack("challenge", data, limit=FILE_LIMIT), "body signature", "file")
         fields = require_map(
             decode(require_bytes(outer["body"]), limit=FILE_LIMIT),
@@ -163,8 +156,9 @@ class Challenge:
     def verify_against(self, commitment: Commitment) -> None:
         """Raise InvalidOpening unless this challenge fits the commitment (SPEC.md 6.1).
 
-        Same D; a class map of C outputs; the commitment's image shape; enough blocks that are not
-        excluded; and a size that can reach the threshold (UsageError names the smallest that can).
+        Same D; a class map of C different outputs of the suspect; the commitment's image shape;
+        enough blocks that are not excluded; and a size that can reach the threshold (UsageError
+        names the smallest that can).
         """
         header = commitment.header
         if self.commitment != commitment.digest:
@@ -175,6 +169,15 @@ class Challenge:
             raise InvalidOpening(
                 f"the class map has {len(self.class_map)} labels, the commitment "
                 f"{header.class_count} classes",
+                check="challenge.class_map",
+            )
+        if len(set(self.class_map)) != len(self.class_map):
+            raise InvalidOpening(
+                "the class map gives one output to two labels", check="challenge.class_map"
+            )
+        if any(not 0 <= output < self.suspect.outputs for output in self.class_map):
+            raise InvalidOpening(
+                "the class map names an output that the suspect does not have",
                 check="challenge.class_map",
             )
         if self.suspect.shape != header.shape:
@@ -193,8 +196,18 @@ class Challenge:
 
 
 def require_reachable(commitment: Commitment, block_count: int, policy: Policy) -> None:
-    """Raise UsageError, naming the smallest size that can, when all matches would not be enough."""
+    """Raise UsageError, naming the smallest size that can, when all matches would not be enough.
+
+    Also for more than 10,000 triggers, which no assessment takes.
+    """
     header = commitment.header
+    if block_count * header.block_size > evidence.MAXIMUM_TRIALS:
+        raise UsageError(
+            f"{block_count * header.block_size:,} triggers are asked for, and one assessment "
+            f"takes at most {evidence.MAXIMUM_TRIALS:,}",
+            hint="open fewer blocks",
+            check="challenge.reachable",
+        )
     numbers: dict[str, Any] = {
         "block_size": header.block_size,
         "class_count": header.class_count,

@@ -152,13 +152,20 @@ class Header:
 
 @dataclass(frozen=True)
 class Commitment:
-    """The public file: header, all leaf digests, signatures, and room for registration."""
+    """The public file: header, all leaf digests, signatures, and room for registration.
+
+    Raises Malformed when built with a token for an authority that the header does not name.
+    """
 
     header: Header
     leaves: tuple[bytes, ...]
     signatures: tuple[bytes, ...]
     token: bytes | None = None
     log_proofs: tuple[bytes, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.token is not None and self.header.timestamp_authority is None:
+            raise Malformed("a timestamp token, but the header names no authority")
 
     @property
     def digest(self) -> bytes:
@@ -230,11 +237,6 @@ class Commitment:
         token of that authority the labels are not defined, and this version checks none.
         """
         if self.header.timestamp_authority is None:
-            if self.token is not None:
-                raise Malformed(
-                    "a timestamp token, but the header names no authority",
-                    check="commitment.timestamp",
-                )
             return None
         raise TrustMaterialMissing(
             "the commitment names a timestamp authority, and its token "

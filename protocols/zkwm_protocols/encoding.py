@@ -26,7 +26,8 @@ VERSION = 1
 
 def encode(value: Value) -> bytes:
     """The one encoding of a value (SPEC.md 3.2). Raises Malformed for one outside the profile."""
-    _require_profile(value, MAXIMUM_DEPTH)
+    if _count_profile(value, MAXIMUM_DEPTH) > MAXIMUM_ITEMS:
+        raise Malformed(f"a value of more than {MAXIMUM_ITEMS:,} items")
     return cbor2.dumps(value, canonical=True)
 
 
@@ -90,30 +91,29 @@ def tensor_digest(tensors: Iterable[tuple[str, str, tuple[int, ...], bytes]]) ->
     return digest.digest()
 
 
-def _require_profile(value: Value, depth: int) -> None:
+def _count_profile(value: Value, depth: int) -> int:
+    """How many items ``value`` is made of, itself and map keys included; Malformed outside."""
     if value is None or isinstance(value, bool | bytes):
-        return
+        return 1
     if isinstance(value, str):
         if any("\ud800" <= character <= "\udfff" for character in value):
             raise Malformed("text with a surrogate")
-        return
+        return 1
     if isinstance(value, int):
         if not -(2**63) <= value < 2**64:
             raise Malformed("an integer of more than 64 bits")
-        return
+        return 1
     if isinstance(value, list | dict) and depth == 0:
         raise Malformed("nested too deeply")
     if isinstance(value, list):
-        for item in value:
-            _require_profile(item, depth - 1)
-        return
+        return 1 + sum(_count_profile(item, depth - 1) for item in value)
     if isinstance(value, dict):
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise Malformed("a map key that is not text")
-            _require_profile(key, depth - 1)
-            _require_profile(item, depth - 1)
-        return
+        if not all(isinstance(key, str) for key in value):
+            raise Malformed("a map key that is not text")
+        return 1 + sum(
+            _count_profile(key, depth - 1) + _count_profile(item, depth - 1)
+            for key, item in value.items()
+        )
     raise Malformed(f"a value of a type outside the profile ({type(value).__name__})")
 
 

@@ -60,7 +60,7 @@ class OpenedBlock:
 
 @dataclass(frozen=True)
 class CheckedTrigger:
-    """One leaf after the check: ``status`` is valid, wrong or missing; the rest None unless valid."""
+    """One leaf after the check. ``status`` is valid, wrong or missing; the last two need valid."""
 
     block: int
     index: int
@@ -160,7 +160,7 @@ class Opening:
             )
         if len(self.blocks) != challenge.block_count:
             raise InvalidOpening(
-                f"{len(self.blocks)} blocks are opened where {challenge.block_count} were asked for",
+                f"{len(self.blocks)} blocks are opened, {challenge.block_count} were asked for",
                 check="response.blocks",
             )
         if self.blocks[-1] >= commitment.header.block_count:
