@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from numpy import uint8
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
@@ -112,7 +112,7 @@ def build_model(
 
 
 def channel_statistics(
-    images: NDArray[uint8],
+    images: NDArray[np.uint8],
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation per channel of uint8 images (n, c, h, w), as pixel / 255.
 
@@ -121,9 +121,7 @@ def channel_statistics(
     """
     mean, std = [], []
     for channel in range(images.shape[1]):
-        counts = torch.bincount(
-            torch.from_numpy(images[:, channel]).reshape(-1), minlength=256
-        ).tolist()
+        counts = np.bincount(images[:, channel].reshape(-1), minlength=256).tolist()
         total = sum(counts)
         first = sum(value * count for value, count in enumerate(counts)) / total
         second = sum(value * value * count for value, count in enumerate(counts)) / total
