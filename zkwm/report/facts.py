@@ -74,10 +74,13 @@ def in_plain_words(verdict: Verdict) -> str:
     evidence, header = verdict.evidence, verdict.header
     if evidence is None or header is None:
         return ""
+    unseen = sum(result.image is None for result in verdict.triggers)
     opening = (
         f"The owner's commitment fixes {count(header.leaf_count, 'trigger image')} without showing "
-        f"them. For this case {evidence.trials:,} of them were opened and shown to the examined "
-        f"model. It gave the label fixed for the image to {evidence.matches:,} of "
+        f"them. For this case {evidence.trials:,} of them had to be opened and were shown to the "
+        "examined model"
+        + (f", but for {unseen:,} that were not opened as committed" if unseen else "")
+        + f". It gave the label fixed for the image to {evidence.matches:,} of "
         f"{evidence.trials:,}."
     )
     if verdict.declared_labels:

@@ -15,7 +15,15 @@ from PIL import Image
 
 from zkwm.report import render_report
 from zkwm.report.pictures import data_uri, side_limit
-from zkwm.verdict import COULD_NOT_CHECK, TRUST_MATERIAL_MISSING, Check, TriggerResult, Verdict
+from zkwm.verdict import (
+    COULD_NOT_CHECK,
+    NOT_PROVEN,
+    PROVEN,
+    TRUST_MATERIAL_MISSING,
+    Check,
+    TriggerResult,
+    Verdict,
+)
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;\u202e{{ 7*7 }}"
 VOID = {"meta", "br", "img", "wbr"}
@@ -57,15 +65,16 @@ class Page(HTMLParser):
 
 def test_every_outcome_gives_a_whole_page_with_its_title(verdicts: dict[str, Verdict]) -> None:
     titles = {
-        "proven": "Proven",
-        "declared": "Not proven",
-        "answers missing": "Could not be checked",
-        "nothing readable": "Could not be checked",
-        "trust material missing": "Trust material is missing",
+        PROVEN: "Proven",
+        NOT_PROVEN: "Not proven",
+        COULD_NOT_CHECK: "Could not be checked",
+        TRUST_MATERIAL_MISSING: "Trust material is missing",
     }
-    for name, verdict in verdicts.items():
-        page = Page(render_report(verdict))
-        assert titles.get(name, "") in page.text
+    assert {verdict.outcome for verdict in verdicts.values()} == set(titles)
+    for verdict in verdicts.values():
+        source = render_report(verdict)
+        page = Page(source)
+        assert f"</svg> {titles[verdict.outcome]}</h1>" in source
         assert "What this result does not say" in page.text
         assert "2025-11-22 03:00:01 UTC" in page.text
 
@@ -131,6 +140,7 @@ def test_every_trigger_has_its_picture_and_answer_and_a_mark_in_words(
     assert len(re.findall(r"\d label \d output \d answer \d match", page.text)) == 36
     assert len(re.findall(r"\d label \d output \d answer \d no match", page.text)) == 8
     assert len(re.findall(r"\d label \d output \d no answer timed out", page.text)) == 4
+    assert "but for 2 that were not opened as committed" in page.text
     assert "94 no picture wrong leaf" in page.text
     assert "95 no picture not opened" in page.text
     assert "Block 1: 36 of 50 match" in page.text
