@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parent))  # so that tests can import ``dispute``
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +20,13 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip("no data sets: set ZKWM_DATA to a folder with fashion-mnist.npz and others")
     return folder
+
+
+@pytest.fixture
+def quick_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seeds of labels by SHA-256 instead of Argon2id: as random, and a million times cheaper."""
+
+    def seed(digest: bytes, beacon: bytes | None) -> bytes:
+        return hashlib.sha256(b"a test's seed" + digest + (beacon or bytes(32))).digest()
+
+    monkeypatch.setattr("zkwm_protocols.labels.label_seed", seed)
