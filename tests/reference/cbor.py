@@ -24,6 +24,8 @@ def write(value: Any) -> bytes:
     if value is True:
         return b"\xf5"
     if type(value) is int:
+        if value < -(2**63):
+            raise RejectedError("the integer has more than 64 bits")
         return _head(0, value) if value >= 0 else _head(1, -1 - value)
     if type(value) is bytes:
         return _head(2, len(value)) + value

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
 from .cbor import RejectedError, read
-from .commitment import MIB, array, check_shape, exact_map, file_value, integer, octets
+from .commitment import MIB, array, exact_map, file_value, integer, octets
 from .signatures import check_judge
 
 DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,12})?")
+NOT_PRINTABLE = (
+    (0x0000, 0x001F), (0x007F, 0x009F), (0x00AD, 0x00AD), (0x061C, 0x061C), (0x200B, 0x200B),
+    (0x200E, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F), (0xFEFF, 0xFEFF), (0xFFF9, 0xFFFB),
+    (0xE0000, 0xE007F),
+)  # fmt: skip
 
 
 def text(value: Any, longest: int) -> str:
     """``value`` as printable text of at most ``longest`` characters; raises `RejectedError`."""
     if type(value) is not str or len(value) > longest:
         raise RejectedError("not text of the right length")
-    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in value):
+    if any(low <= ord(character) <= high for character in value for low, high in NOT_PRINTABLE):
         raise RejectedError("text that is not printable")
     return value
 
@@ -33,7 +37,8 @@ def check_suspect(value: Any) -> None:
     octets(suspect["digest"], 32)
     text(suspect["description"], 500)
     integer(suspect["outputs"], 2, 1_000_000)
-    check_shape(suspect["shape"])
+    for size in array(suspect["shape"], 3, 3):
+        integer(size, 1, 65_535)
 
 
 def check_preprocessing(value: Any, channels: int) -> None:
@@ -44,7 +49,7 @@ def check_preprocessing(value: Any, channels: int) -> None:
     if preprocessing["scale"] not in ("unit", "raw"):
         raise RejectedError("no such scale")
     mean, std = array(preprocessing["mean"]), array(preprocessing["std"])
-    if len(mean) != len(std) or len(mean) not in (0, channels):
+    if len(mean) != len(std) or len(mean) not in (0, 1, 3) or len(mean) not in (0, channels):
         raise RejectedError("mean and std have another number of channels")
     for number in mean + std:
         if type(number) is not str or not DECIMAL.fullmatch(number):
@@ -54,10 +59,10 @@ def check_preprocessing(value: Any, channels: int) -> None:
 
 
 def ascending(value: Any) -> list[int]:
-    """``value`` as an array of ascending integers, each once; raises `RejectedError`."""
-    numbers = array(value)
+    """``value`` as an array of ascending block numbers, each once; raises `RejectedError`."""
+    numbers = array(value, 0, 100_000)
     for number in numbers:
-        integer(number, 0)
+        integer(number, 0, 100_000)
     if any(later <= earlier for earlier, later in pairwise(numbers)):
         raise RejectedError("not ascending")
     return numbers
@@ -82,21 +87,21 @@ def read_challenge(data: bytes) -> dict[str, Any]:
     octets(body["commitment"], 32)
     check_suspect(body["suspect"])
     check_preprocessing(body["preprocessing"], body["suspect"]["shape"][0])
-    for output in array(body["class_map"]):
-        integer(output, 0)
+    for output in array(body["class_map"], 2, 65_535):
+        integer(output, 0, 1_000_000)
     check_judge(body["judge"])
     octets(body["nonce"], 32)
-    integer(body["block_count"], 1)
+    integer(body["block_count"], 1, 100_000)
     ascending(body["excluded_blocks"])
     text(body["purpose"], 500)
-    integer(body["issued"], 0)
+    integer(body["issued"], 0, 2**40)
     policy = exact_map(
         body["policy"],
         "threshold_bits", "functions_tried", "owner_choice_bits", "accept_declared_labels",
     )  # fmt: skip
     integer(policy["threshold_bits"], 1, 10_000)
-    integer(policy["functions_tried"], 1)
-    integer(policy["owner_choice_bits"], 0)
+    integer(policy["functions_tried"], 1, 10**9)
+    integer(policy["owner_choice_bits"], 0, 10**7)
     if type(policy["accept_declared_labels"]) is not bool:
         raise RejectedError("not a boolean")
     digest = hashlib.sha256(value["body"]).digest()
@@ -116,8 +121,8 @@ def read_response(data: bytes) -> dict[str, Any]:
         raise RejectedError("not an opening of version 1")
     octets(body["challenge"], 32)
     octets(body["commitment"], 32)
-    for block in array(body["blocks"]):
-        integer(block, 0)
+    for block in array(body["blocks"], 1, 100_000):
+        integer(block, 0, 100_000)
     octets(body["sealed"])
     digest = hashlib.sha256(value["body"]).digest()
     return {**body, "signatures": value["signatures"], "digest": digest}

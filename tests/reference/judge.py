@@ -20,6 +20,7 @@ CHECKS = (
     "opening.sealed", "opening.format", "opening.leaves", "opening.labels",
     "suspect.answers", "evidence.threshold",
 )  # fmt: skip
+GOES_ON = ("opening.leaves", "opening.labels")
 MAXIMUM_TRIGGERS = 10_000
 Answers = Callable[[list[bytes]], list[int | None]]
 
@@ -81,7 +82,7 @@ def examine(
                 examination.results[name] = "passed"
         except RejectedError:
             examination.results[name] = "failed"
-            stopped = name != "opening.leaves"
+            stopped = name not in GOES_ON
     return examination
 
 
@@ -110,6 +111,7 @@ class _Walk:
         return _demand(commitments.root(self.leaves) == self.head["root"])
 
     def commitment_signature(self) -> bool:
+        _demand(len(self.commitment["signatures"]) == len(self.head["owner_keys"]))
         for key, signature in zip(
             self.head["owner_keys"], self.commitment["signatures"], strict=True
         ):
@@ -165,8 +167,8 @@ class _Walk:
         if self.challenge_file is None:
             return False
         wanted, excluded = self.challenge["block_count"], self.challenge["excluded_blocks"]
-        _demand(all(block < self.block_count for block in excluded))
-        _demand(wanted <= self.block_count - len(excluded))
+        allowed = set(range(self.block_count)) - set(excluded)
+        _demand(wanted <= len(allowed))
         _demand(wanted * self.head["block_size"] <= MAXIMUM_TRIGGERS)
         return _demand(self.reaches(wanted * self.head["block_size"]))
 
@@ -257,7 +259,10 @@ class _Walk:
         return _demand(self.reaches(matches) or not self.reaches(matches + missing))
 
     def evidence_threshold(self) -> bool:
-        if self.examination.matches is None:
+        if (
+            self.examination.matches is None
+            or self.examination.results["opening.labels"] == "failed"
+        ):
             return False
         self.examination.evidence = self.evidence(self.examination.matches)
         return _demand(self.reaches(self.examination.matches))
