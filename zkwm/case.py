@@ -5,6 +5,7 @@ Used by ``zkwm.judge`` alone. Each step raises what it finds; the recorder notes
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import time
 from importlib.metadata import version
@@ -78,7 +79,8 @@ class Case:
             opening.verify_against(commitment, challenge)
         with self._checks.group("opening.sealed", "opening.format"):
             self._blocks = open_sealed(commitment, challenge, opening, self._key.box)
-        self._triggers = check_leaves(commitment, self._blocks)
+        with self._checks.group("opening.leaves"):
+            self._triggers = check_leaves(commitment, self._blocks)
         bad = sum(trigger.status != VALID for trigger in self._triggers)
         self._checks.set(
             "opening.leaves",
@@ -95,9 +97,13 @@ class Case:
         pinned = self._challenge.suspect
         with self._checks.group("challenge.suspect"):
             if isinstance(suspect, str | Path):
-                suspect = open_suspect(
-                    suspect, shape=pinned.shape, outputs=pinned.outputs, **options
-                )
+                try:
+                    suspect = open_suspect(
+                        suspect, shape=pinned.shape, outputs=pinned.outputs, **options
+                    )
+                except ZkwmError as error:
+                    error.check = "challenge.suspect"  # it could not even be compared
+                    raise
             identity = suspect.identity
             if (identity.kind, identity.digest) != (pinned.kind, pinned.digest):
                 raise InvalidOpening(
@@ -165,6 +171,9 @@ class Case:
             commitment_digest=None if self._commitment is None else self._commitment.digest,
             header=None if self._commitment is None else self._commitment.header,
             challenge=self._challenge,
+            proof_digest=None
+            if self._opening is None
+            else hashlib.sha256(self._opening.to_bytes()).digest(),
             blocks=() if self._opening is None else self._opening.blocks,
             triggers=self._results,
             evidence=evidence,

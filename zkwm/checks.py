@@ -35,7 +35,7 @@ TITLES = {
     "opening.sealed": "The openings are sealed to this judge",
     "opening.format": "The openings are whole blocks of this commitment",
     "opening.leaves": "Every opened trigger hashes to its committed leaf",
-    "opening.labels": "Nobody could choose the labels",
+    "opening.labels": "The labels are derived, or the judge accepts declared ones",
     "suspect.answers": "The suspect answered every trigger that matters",
     "evidence.threshold": "The evidence reaches the judge's threshold",
 }

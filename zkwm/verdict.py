@@ -58,7 +58,8 @@ class Verdict:
     """The outcome and all that led to it. Fields that a failed check left unknown are None.
 
     ``outcome`` is one of the four constants of this module; ``reason`` one sentence; ``checked``
-    the judge's clock in seconds since 1970; ``versions`` name and version of the software used.
+    the judge's clock in seconds since 1970; ``proof_digest`` SHA-256 of the proof file;
+    ``versions`` name and version of the software used.
     """
 
     outcome: str
@@ -68,6 +69,7 @@ class Verdict:
     commitment_digest: bytes | None
     header: Header | None
     challenge: Challenge | None
+    proof_digest: bytes | None
     blocks: tuple[int, ...]
     triggers: tuple[TriggerResult, ...]
     evidence: Evidence | None
@@ -112,6 +114,7 @@ class Verdict:
                 "description": challenge.suspect.description,
                 "outputs": challenge.suspect.outputs,
             },
+            "proof": None if self.proof_digest is None else self.proof_digest.hex(),
             "blocks": list(self.blocks),
             "matches": None if evidence is None else evidence.matches,
             "triggers_opened": None if evidence is None else evidence.trials,

@@ -187,4 +187,6 @@ def _digests(verdict: Verdict) -> tuple[facts.Fact, ...]:
             facts.Fact("Challenge (file, SHA-256)", sha256(challenge.to_bytes()).hexdigest(), True),
             facts.Fact(suspect, challenge.suspect.digest.hex(), True),
         ]
+    if verdict.proof_digest is not None:
+        rows.append(facts.Fact("Proof (file, SHA-256)", verdict.proof_digest.hex(), True))
     return tuple(rows)

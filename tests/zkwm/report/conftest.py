@@ -116,6 +116,7 @@ def build(
         commitment_digest=header.digest,
         header=header,
         challenge=challenge,
+        proof_digest=bytes(range(32)),
         blocks=tuple(range(1, 1 + used)),
         triggers=triggers,
         evidence=evidence,
