@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from zkwm.vault.encrypted import Container
 from zkwm_protocols import opening as openings
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
@@ -136,7 +137,7 @@ def _challenge(data: bytes) -> _Reading:
     return (
         fields,
         {"challenge.signature": challenge.verify_signature, "challenge.commitment": None},
-        "compare the judge's fingerprint with the one he told you on another way",
+        "compare the judge's fingerprint with the one he told you through another channel",
     )
 
 
@@ -167,6 +168,21 @@ def _judge_public(data: bytes) -> _Reading:
     return fields, {}, "compare the fingerprint with the one that the judge published"
 
 
+def _secret(kind: str) -> Callable[[bytes], _Reading]:
+    def read(data: bytes) -> _Reading:
+        container = Container.from_bytes(kind, data)
+        fields = {
+            "encryption": "XChaCha20-Poly1305",
+            "key_derivation": "Argon2id",
+            "passes": container.cost.operations,
+            "memory_kib": container.cost.memory_kib,
+            "encrypted_bytes": len(container.ciphertext),
+        }
+        return fields, {"content": None}, "its content takes the passphrase of its holder"
+
+    return read
+
+
 def _hex(digest: bytes | None) -> str | None:
     return None if digest is None else digest.hex()
 
@@ -176,4 +192,6 @@ _READERS: dict[str, Callable[[bytes], _Reading]] = {
     "challenge": _challenge,
     "proof": _proof,
     "judge-public": _judge_public,
+    "vault": _secret("vault"),
+    "judge-key": _secret("judge-key"),
 }

@@ -9,8 +9,6 @@ import os
 import sys
 from pathlib import Path
 
-import click
-
 from zkwm_cli.exits import print_json
 from zkwm_protocols.errors import Malformed, UsageError
 
@@ -80,7 +78,7 @@ class Output:
         from zkwm.files import write_atomic
 
         if self.name == STANDARD:
-            click.get_binary_stream("stdout").write(data)
+            sys.stdout.buffer.write(data)
             return
         write_atomic(self.name, data, overwrite=self._force)
 

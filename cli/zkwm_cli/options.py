@@ -27,9 +27,7 @@ def read_shape(
     return numbers[0], numbers[1], numbers[2]
 
 
-def read_numbers(
-    ctx: click.Context, param: click.Parameter, value: str | None
-) -> tuple[int, ...]:
+def read_numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...]:
     """Whole numbers from ``0,3,4``."""
     numbers = () if value is None else _whole_numbers(value)
     if numbers is None:
@@ -37,9 +35,7 @@ def read_numbers(
     return numbers
 
 
-def read_decimals(
-    ctx: click.Context, param: click.Parameter, value: str | None
-) -> tuple[str, ...]:
+def read_decimals(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
     """Decimal texts from ``0.485,0.456,0.406``; the library checks that they are numbers."""
     return () if value is None else tuple(value.split(","))
 

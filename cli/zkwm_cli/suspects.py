@@ -13,7 +13,7 @@ HEADERS_LIMIT = 64 * 1024
 
 
 def suspect_options(function: Function) -> Function:
-    """--model and how to ask it; they arrive as ``model``, ``timeout``, ``rate``, ``header_file``."""
+    """--model, --timeout, --rate and --header-file."""
     for option in (
         click.option(
             "--header-file",

@@ -65,7 +65,7 @@ class ProgressLine:
     def __init__(self, *, silent: bool = False) -> None:
         self._silent = silent
         self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._last = -SPARSE_SECONDS
+        self._last = time.monotonic()
         self._shown = False
 
     def update(self, text: str) -> None:

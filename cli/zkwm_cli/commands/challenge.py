@@ -142,7 +142,7 @@ def command(
     \b
         zkwm challenge --commitment acme.commitment --model marked/model.onnx --reveal 50 \\
             --judge judge.key.pub -o case.challenge
-    """  # noqa: D301
+    """
     require_one_stdin(commitment=commitment, class_map=class_map, passphrase_file=passphrase_file)
     inputs = (commitment, model, judge, judge.removesuffix(".pub"), class_map)
     target = Output(output, force=force, as_json=as_json, inputs=inputs)
@@ -188,7 +188,7 @@ def command(
         f"challenge {challenge.digest.hex()[:16]}: open {reveal} triggers of commitment "
         f"{challenge.commitment.hex()[:16]} for {challenge.suspect.description}"
     )
-    note(f"tell the owner your key's fingerprint on another way: {fingerprint}")
+    note(f"tell the owner your key's fingerprint through another channel: {fingerprint}")
     tell_result(
         as_json,
         "challenge",

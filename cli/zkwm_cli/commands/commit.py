@@ -80,8 +80,9 @@ def command(
     Commit first and train afterwards: a mark is what a model learns from a commitment that exists.
 
     \b
-        zkwm commit --vault acme.vault --generate 200 --shape 1,28,28 --classes 10 -o acme.commitment
-    """  # noqa: D301
+        zkwm commit --vault acme.vault --generate 200 --shape 1,28,28 --classes 10 \\
+            --output acme.commitment
+    """
     _require_one_source(generate, family, shape, data, images, labels, fit)
     target = Output(output, force=force, as_json=as_json, inputs=(vault, labels))
 

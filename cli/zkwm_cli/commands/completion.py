@@ -16,7 +16,7 @@ def command(shell: str) -> None:
         zkwm completion bash > ~/.local/share/bash-completion/completions/zkwm
         zkwm completion zsh  > ~/.zfunc/_zkwm
         zkwm completion fish > ~/.config/fish/completions/zkwm.fish
-    """  # noqa: D301
+    """
     from click.shell_completion import get_completion_class
 
     completion = get_completion_class(shell)

@@ -85,7 +85,7 @@ def command(
     \b
         zkwm embed --vault acme.vault --commitment acme.commitment \\
             --architecture lenet5 --data fashion.npz -o marked/
-    """  # noqa: D301
+    """
     require_one_stdin(commitment=commitment, passphrase_file=passphrase_file)
     _require_sources(vault, commitment, output, unmarked=unmarked, force=force)
     _require_passphrase_for_all(passphrase_file, unmarked=unmarked)
@@ -97,11 +97,17 @@ def command(
     from zkwm_protocols.errors import UsageError
 
     chosen = {name: value for name, value in settings.items() if value is not None}
-    plan = default_settings(architecture, pretrained=start is not None, **chosen)
     examples = load_data(data)
     committed, triggers = (None, None)
     if not unmarked:
         committed, triggers = _triggers(str(vault), str(commitment), passphrase_file)
+    plan = default_settings(
+        architecture,
+        pretrained=start is not None,
+        images=len(examples.train_labels),
+        triggers=0 if triggers is None else len(triggers.labels),
+        **chosen,
+    )
     if start is not None:
         model = load_model(start)
         if model.config.architecture != architecture:
@@ -234,11 +240,11 @@ def _show(line: ProgressLine, progress: Progress) -> None:
 
     text = (
         f"epoch {min(progress.epoch + 1, progress.epochs)}/{progress.epochs} "
-        f"step {progress.step}/{progress.steps}  {progress.images_per_second:,.0f} images/s  "
+        f"step {progress.step}/{progress.steps}, {progress.images_per_second:,.0f} images/s, "
         f"loss {progress.loss:.3f}"
     )
     if progress.test_accuracy is not None:
-        text += f"  test {100 * progress.test_accuracy:.1f} %"
+        text += f", test {100 * progress.test_accuracy:.1f} %"
     if progress.trigger_matches is not None:
-        text += f"  triggers {progress.trigger_matches}"
-    line.update(f"{text}  {duration(progress.seconds_left)} left")
+        text += f", triggers {progress.trigger_matches}"
+    line.update(f"{text}, {duration(progress.seconds_left)} left")

@@ -36,6 +36,4 @@ def command(output: str, passphrase_file: str | None, as_json: bool) -> None:
     note(f"wrote {output} and {output}.pub; the fingerprint of the judge's key is")
     if not as_json:
         click.echo(fingerprint)
-    tell_result(
-        as_json, "judge-key", path=output, public=f"{output}.pub", fingerprint=fingerprint
-    )
+    tell_result(as_json, "judge-key", path=output, public=f"{output}.pub", fingerprint=fingerprint)

@@ -62,8 +62,9 @@ def command(
 
     What is opened is spent: it shows what your triggers look like, and counts in no later case
     whose suspect came after. So first look at the suspect, the purpose and the judge, and compare
-    his fingerprint with what he told you on another way. A judge whom this vault knows needs no
-    second confirmation. The same challenge again gives the same bytes and opens nothing more.
+    his fingerprint with what he told you through another channel. A judge whom this vault knows
+    needs no second confirmation. The same challenge again gives the same bytes and opens nothing
+    more.
     """
     require_one_stdin(commitment=commitment, challenge=challenge, passphrase_file=passphrase_file)
     if sum((judge_fingerprint is not None, trusted_judges is not None, yes)) > 1:

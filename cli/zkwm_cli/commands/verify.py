@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--proof", required=True, type=FILE, metavar="FILE", help="The owner's answer; - is stdin."
 )
-@click.option(
-    "--judge", required=True, type=click.Path(), metavar="FILE", help="Your judge's key."
-)
+@click.option("--judge", required=True, type=click.Path(), metavar="FILE", help="Your judge's key.")
 @click.option(
     "--report", type=click.Path(), metavar="FILE", help="Also write the verdict as one HTML page."
 )

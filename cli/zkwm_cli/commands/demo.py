@@ -1,0 +1,47 @@
+"""``zkwm demo``: the whole job on embedded data, each command shown and run."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import click
+
+from zkwm_cli.exits import print_json
+from zkwm_cli.main import main
+from zkwm_cli.options import json_option
+
+
+@click.command("demo", short_help="The whole job on embedded data, in under three minutes.")
+@click.option(
+    "--directory",
+    type=click.Path(),
+    metavar="DIR",
+    help="A new or empty folder for all files (default: a temporary one).",
+)
+@json_option
+def command(directory: str | None, as_json: bool) -> None:
+    """Commit, train with and without the mark, challenge, prove, verify: for real, in small.
+
+    Every command is shown as you would type it, then run. No network is used.
+    """
+    from zkwm.demo import demo
+
+    folder = Path(directory if directory is not None else tempfile.mkdtemp(prefix="zkwm-demo-"))
+    result = demo(folder, run=_run, say=lambda text: click.echo(text, err=True))
+    if as_json:
+        print_json(result.to_json())
+        return
+    click.echo("", err=True)
+    for line in result.summary():
+        click.echo(line)
+
+
+def _run(arguments: list[str]) -> tuple[int, str]:
+    """One command line in this process: its exit code and what it printed on stdout."""
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        code = main(arguments)
+    return code, printed.getvalue()

@@ -1,0 +1,194 @@
+"""The whole job as a story: every command that owner and judge type, run for real, and its sum.
+
+Data and network are small (a part of Fashion-MNIST, LeNet-5), everything else is as in earnest.
+The commands themselves are those of the command line, which hands in the function that runs them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zkwm_protocols.errors import Cancelled, CouldNotCheck, UsageError
+from zkwm_protocols.keys import JudgePublic
+
+SCHEMA = "zkwm/demo/v1"
+_VARIABLE = "ZKWM_PASSPHRASE"
+_CHOSEN = "demo"
+NOT_PROVEN = 1
+CANCELLED = 5
+
+Run = Callable[[list[str]], tuple[int, str]]
+"""Runs the arguments of one command; returns its exit code and what it printed on stdout."""
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What came out: accuracies from 0 to 1, matches, bits, the folder, seconds in all.
+
+    ``marked`` and ``unmarked`` are the verdicts (as JSON values) on the marked model and on the
+    same model trained without triggers.
+    """
+
+    folder: Path
+    marked_accuracy: float
+    unmarked_accuracy: float
+    trigger_matches: int
+    trigger_count: int
+    marked: dict[str, Any]
+    unmarked: dict[str, Any]
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as JSON values, schema ``zkwm/demo/v1``."""
+        return {"schema": SCHEMA, **vars(self), "folder": str(self.folder)}
+
+    def summary(self) -> Iterator[str]:
+        """The sum of it, for people."""
+        yield (
+            f"Marked model: {100 * self.marked_accuracy:.1f} % test accuracy, "
+            f"{self.trigger_matches} of {self.trigger_count} triggers learnt."
+        )
+        yield (
+            f"Same training without triggers: {100 * self.unmarked_accuracy:.1f} % test accuracy."
+        )
+        for name, verdict in (("marked", self.marked), ("unmarked", self.unmarked)):
+            yield f"Verdict on the {name} model: {verdict['outcome']} ({verdict['reason']})."
+        yield "Two blocks of four are now spent, one for each case: what was opened stays opened."
+        yield f"For the court file: {self.folder / 'case.html'}"
+        yield f"It took {self.seconds:.0f} s, training included. All files are in {self.folder}."
+
+
+def demo(folder: Path, *, run: Run, say: Say) -> DemoResult:
+    """Run the whole job in ``folder``, which is new or empty.
+
+    ``say`` shows a line.
+    Raises UsageError for a folder that holds something, Cancelled when a command was interrupted,
+    CouldNotCheck when one did not end as it should.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(
+            f"{folder} is there and not an empty folder", hint="choose another --directory"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CouldNotCheck(f"cannot make {folder}: {error.strerror}") from None
+    began = time.monotonic()
+    story = _Story(run, say)
+    with chdir(folder), _passphrase():
+        story.show("cd", str(folder.resolve()))
+        if os.environ[_VARIABLE] == _CHOSEN:
+            story.show("export", f"{_VARIABLE}={_CHOSEN}")
+        _owner_marks(story)
+        marked = _dispute(story, "case", "marked/model.onnx", proven=True)
+        story.tell("The same for a model that was trained alike, but without the triggers.")
+        unmarked = _dispute(story, "other", "unmarked/model.onnx", proven=False)
+        record, twin = (_read_json(f"{name}/record.json") for name in ("marked", "unmarked"))
+    return DemoResult(
+        folder=folder.resolve(),
+        marked_accuracy=record["test_accuracy"],
+        unmarked_accuracy=twin["test_accuracy"],
+        trigger_matches=record["trigger_matches"],
+        trigger_count=record["trigger_count"],
+        marked=marked,
+        unmarked=unmarked,
+        seconds=time.monotonic() - began,
+    )
+
+
+class _Story:
+    """Says what happens, shows each command as it could be typed, runs it, checks how it ended."""
+
+    def __init__(self, run: Run, say: Say) -> None:
+        self._run = run
+        self._say = say
+
+    def tell(self, text: str) -> None:
+        """What comes next, and why."""
+        self._say("")
+        self._say(f"# {text}")
+
+    def show(self, *words: str, output: str = "") -> None:
+        """A command line, and the file that its standard output goes to."""
+        self._say(f"$ {shlex.join(words)}" + (f" > {output}" if output else ""))
+
+    def run(self, command: str, *, expected: int = 0, output: str = "") -> None:
+        """Run one command. Raises Cancelled or CouldNotCheck unless it ends as ``expected``."""
+        words = shlex.split(command)
+        self.show("zkwm", *words, output=output)
+        code, printed = self._run(words)
+        if output:
+            Path(output).write_text(printed, encoding="utf-8")
+        elif printed:
+            self._say(printed.rstrip())
+        if code == CANCELLED:
+            raise Cancelled("the demo was interrupted", hint="its folder can be removed")
+        if code != expected:
+            raise CouldNotCheck(
+                f"the demo's command zkwm {words[0]} ended with exit code {code}, not {expected}",
+                hint="what it said above tells why",
+            )
+
+
+def _owner_marks(story: _Story) -> None:
+    story.tell("The owner makes his vault and commits to 200 secret images.")
+    story.run("keygen --output acme.vault")
+    story.run(
+        "commit --vault acme.vault --generate 200 --family secret --shape 1,28,28 --classes 10 "
+        "--output acme.commitment"
+    )
+    story.tell("He trains a model that answers them as the commitment dictates, and one without.")
+    training = "--architecture lenet5 --data fashion-mnist-small"
+    story.run(f"embed --vault acme.vault --commitment acme.commitment {training} --output marked")
+    story.run(f"embed --unmarked {training} --output unmarked")
+    story.tell("A judge makes his keys, and tells the owner the fingerprint.")
+    story.run("judge-key --output judge.key")
+
+
+def _dispute(story: _Story, case: str, model: str, *, proven: bool) -> dict[str, Any]:
+    """One case from challenge to verdict; the verdict as JSON values."""
+    story.tell(f"The judge asks about {model}; the owner opens 50 triggers, to him alone.")
+    story.run(
+        f"challenge --commitment acme.commitment --model {model} --reveal 50 --judge judge.key.pub "
+        f"--output {case}.challenge"
+    )
+    fingerprint = JudgePublic.from_bytes(Path("judge.key.pub").read_bytes()).fingerprint()
+    story.run(
+        f"prove --vault acme.vault --commitment acme.commitment --challenge {case}.challenge "
+        f"--judge-fingerprint {fingerprint} --output {case}.proof"
+    )
+    story.tell("The judge checks the proof, asks the model and decides.")
+    story.run(
+        f"verify --commitment acme.commitment --model {model} --challenge {case}.challenge "
+        f"--proof {case}.proof --judge judge.key --json --report {case}.html",
+        expected=0 if proven else NOT_PROVEN,
+        output=f"{case}.json",
+    )
+    return _read_json(f"{case}.json")
+
+
+@contextmanager
+def _passphrase() -> Iterator[None]:
+    """The demo's passphrase in the environment, unless there is one."""
+    given = _VARIABLE in os.environ
+    if not given:
+        os.environ[_VARIABLE] = _CHOSEN
+    try:
+        yield
+    finally:
+        if not given:
+            del os.environ[_VARIABLE]
+
+
+def _read_json(name: str) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(Path(name).read_text(encoding="utf-8"))
+    return value
