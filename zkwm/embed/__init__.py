@@ -1,12 +1,15 @@
 """Training and fine-tuning with a watermark, on a CPU, one GPU, or several through torchrun.
 
 The public names are imported when they are first used, so that the settings can be read without
-torch.
+torch. ``zkwm.embed`` is this package and, called, its function ``embed``: once a submodule has been
+imported, Python binds the package's name in ``zkwm``, whatever else was meant to stand there.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from zkwm.embed.result import EmbedResult, Epoch, Progress
@@ -49,6 +52,15 @@ __all__ = [
     "save_model",
     "trigger_digest",
 ]
+
+
+class _CallablePackage(ModuleType):
+    def __call__(self, *arguments: Any, **named: Any) -> EmbedResult:  # noqa: ANN401
+        result: EmbedResult = self.embed(*arguments, **named)
+        return result
+
+
+sys.modules[__name__].__class__ = _CallablePackage
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401

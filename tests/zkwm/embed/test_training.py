@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
+import zkwm
 from zkwm.datasets import ImageData
 from zkwm.embed import EmbedSettings, Progress, embed, model_digest
 from zkwm.embed.evaluation import matches
@@ -36,6 +37,13 @@ def test_from_scratch_learns_task_and_triggers(small: ModuleType) -> None:
     assert not result.model.training
     assert result.versions["torch"] == torch.__version__
     assert (result.device, result.precision, result.processes) == ("cpu", "float32", 1)
+
+
+def test_package_and_function_have_one_name(small: ModuleType) -> None:
+    for _ in range(2):
+        result = zkwm.embed(small.model(), small.data(), None, settings=small.SETTINGS)
+        assert zkwm.build_model is zkwm.embed.build_model  # type: ignore[attr-defined]
+    assert result.test_accuracy >= 0.9
 
 
 def test_pretrained_goes_on_from_an_unmarked_twin(small: ModuleType) -> None:

@@ -1,0 +1,90 @@
+"""What embedding costs in time: a training with triggers against the same training without.
+
+Runs of both kinds alternate, so that a machine that slows down slows both; the figure is the ratio
+of the medians, by the clock and by processor time (which other programs disturb less). Bar: 1.15.
+
+    python benchmarks/embedding.py [--data fashion-mnist.npz] [--architecture lenet5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import marks
+import measure
+import torch
+
+from zkwm.datasets import load_data
+from zkwm.embed import ARCHITECTURES, build_model, channel_statistics, default_settings, embed
+
+
+def main() -> None:
+    """Measure and print one JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="fashion-mnist-small")
+    parser.add_argument("--architecture", default="lenet5", choices=ARCHITECTURES)
+    parser.add_argument("--triggers", type=int, default=200)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=1, help="epochs in each timed run")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--output", type=Path, help="also append the line to this file")
+    arguments = parser.parse_args()
+
+    data = load_data(arguments.data)
+    triggers = marks.committed_triggers(
+        "secret", arguments.triggers, data.shape, data.class_count, number=0
+    )
+    settings = replace(
+        default_settings(
+            arguments.architecture,
+            images=len(data.train_labels),
+            triggers=arguments.triggers,
+            device=arguments.device,
+        ),
+        epochs=arguments.epochs,
+    )
+    mean, std = channel_statistics(data.train_images)
+    model = build_model(
+        arguments.architecture,
+        shape=data.shape,
+        class_count=data.class_count,
+        mean=mean,
+        std=std,
+    )
+    times: dict[str, list[tuple[float, float]]] = {"unmarked": [], "marked": []}
+    for repeat in range(arguments.repeats + 1):
+        for kind in times if repeat % 2 else reversed(times):
+            cpu = time.process_time()
+            result = embed(model, data, triggers if kind == "marked" else None, settings=settings)
+            if repeat:
+                times[kind].append((result.seconds, time.process_time() - cpu))
+    figures: dict[str, Any] = {}
+    for number, clock in enumerate(("seconds", "processor_seconds")):
+        medians = {kind: median(run[number] for run in runs) for kind, runs in times.items()}
+        figures |= {f"{kind}_{clock}": round(value, 3) for kind, value in medians.items()}
+        figures[f"{clock}_ratio"] = round(medians["marked"] / medians["unmarked"], 4)
+        figures[f"{clock}_all"] = {
+            kind: [round(run[number], 3) for run in runs] for kind, runs in times.items()
+        }
+    line = measure.report(
+        "embedding",
+        data=data.name,
+        images=len(data.train_labels),
+        architecture=arguments.architecture,
+        triggers=arguments.triggers,
+        settings=settings.to_map(),
+        device=str(torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"),
+        bar=1.15,
+        **figures,
+    )
+    if arguments.output:
+        measure.append(arguments.output, line)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""A table of trainings: unmarked, marked from scratch, marked after the unmarked training.
+
+One JSON line per training is appended to a file; trainings that already stand there are skipped
+and one that was interrupted goes on from its checkpoint, so a table can be made in pieces. Each
+marked line also tells how many of its triggers every unmarked network so far matches. What is
+trained on what, with which settings, is the business of the scripts that use this.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import marks
+import measure
+import torch
+from safetensors import torch as safetensors
+
+from zkwm.datasets import ImageData, load_data
+from zkwm.embed import EmbedResult, EmbedSettings, Progress, build_model, channel_statistics, embed
+from zkwm.embed.evaluation import matches
+from zkwm.triggers import TriggerSet
+
+KEY = ("data", "architecture", "seed", "kind", "family", "triggers", "settings")
+SettingsFor = Callable[[bool, int, int, int], EmbedSettings]
+"""(pretrained, number of triggers, number of training images, seed) -> settings."""
+
+
+class Table:
+    """The trainings of one table: those done, and those still to do."""
+
+    def __init__(
+        self,
+        name: str,
+        arguments: argparse.Namespace,
+        architecture: str,
+        settings: SettingsFor,
+    ) -> None:
+        self._name = name
+        self._output: Path = arguments.output
+        self._models: Path = arguments.models
+        self._architecture = architecture
+        self._settings = settings
+        self._data: ImageData = load_data(arguments.data)
+        self._unmarked: dict[int, torch.nn.Module] = {}
+
+    def make(self, seeds: int, families: list[str], counts: list[int], kinds: list[str]) -> None:
+        """All unmarked networks, then the marked ones, family by family."""
+        for seed in range(seeds):
+            self._unmarked[seed] = self._unmarked_network(seed)
+        for family in families:
+            for count in counts:
+                for seed in range(seeds):
+                    for kind in kinds:
+                        self._marked_network(kind, seed, family, count)
+
+    def _unmarked_network(self, seed: int) -> torch.nn.Module:
+        """Trained, or read from the folder of models."""
+        settings = self._settings(False, 0, len(self._data.train_labels), seed)
+        start = self._new_network(seed)
+        name = f"{self._data.name}-{self._architecture}-{settings.epochs}-{seed}.safetensors"
+        path = self._models / name
+        if path.exists():
+            start.load_state_dict(safetensors.load(path.read_bytes()))
+            return start.eval()
+        model = self._train("unmarked", start, None, settings).model
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(safetensors.save(model.state_dict()))
+        return model
+
+    def _marked_network(self, kind: str, seed: int, family: str, count: int) -> None:
+        settings = self._settings(kind == "pretrained", count, len(self._data.train_labels), seed)
+        triggers = marks.committed_triggers(
+            family, count, self._data.shape, self._data.class_count, number=seed
+        )
+        if self._is_done(self._key(kind, settings, triggers)):
+            return
+        start = self._unmarked[seed] if kind == "pretrained" else self._new_network(seed)
+        self._train(kind, start, triggers, settings)
+
+    def _train(
+        self,
+        kind: str,
+        model: torch.nn.Module,
+        triggers: TriggerSet | None,
+        settings: EmbedSettings,
+    ) -> EmbedResult:
+        key = self._key(kind, settings, triggers)
+        checkpoint = self._models / "-".join(
+            ["checkpoint", self._architecture, kind, str(key["triggers"]), str(settings.seed)]
+        )
+        result = embed(
+            model, self._data, triggers, settings=settings, checkpoint=checkpoint, progress=_tell
+        )
+        figures = key | {
+            "test_accuracy": result.test_accuracy,
+            "matches": result.trigger_matches,
+            "seconds": round(result.seconds, 1),
+            "device": result.device,
+            "precision": result.precision,
+            "model_digest": result.model_digest.hex(),
+        }
+        if triggers is not None:
+            figures["unmarked"] = [self._null(seed, triggers) for seed in sorted(self._unmarked)]
+        measure.append(self._output, measure.report(self._name, **figures))
+        return result
+
+    def _null(self, seed: int, triggers: TriggerSet) -> dict[str, Any]:
+        """How many triggers an unmarked network matches, and how unlikely so many or few are."""
+        images, labels = torch.tensor(triggers.images), torch.tensor(triggers.labels)
+        found = matches(self._unmarked[seed], images, labels)
+        count, classes = len(labels), triggers.class_count
+        return {
+            "seed": seed,
+            "matches": found,
+            "tail_bits": marks.tail_bits(found, count, classes),
+            "two_sided": marks.two_sided(found, count, classes),
+        }
+
+    def _new_network(self, seed: int) -> torch.nn.Module:
+        mean, std = channel_statistics(self._data.train_images)
+        return build_model(
+            self._architecture,
+            shape=self._data.shape,
+            class_count=self._data.class_count,
+            mean=mean,
+            std=std,
+            seed=seed,
+        )
+
+    def _key(
+        self, kind: str, settings: EmbedSettings, triggers: TriggerSet | None
+    ) -> dict[str, Any]:
+        return {
+            "data": self._data.name,
+            "architecture": self._architecture,
+            "seed": settings.seed,
+            "kind": kind,
+            "family": triggers.family if triggers else None,
+            "triggers": len(triggers.labels) if triggers else 0,
+            "settings": settings.to_map(),
+        }
+
+    def _is_done(self, key: dict[str, Any]) -> bool:
+        wanted = json.dumps(key, sort_keys=True)
+        found = ({name: line[name] for name in KEY} for line in measure.lines(self._output))
+        return any(json.dumps(each, sort_keys=True) == wanted for each in found)
+
+
+def arguments_for(description: str, **defaults: Any) -> argparse.ArgumentParser:  # noqa: ANN401
+    """The options that all tables have."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--data", required=True, help="path that zkwm.datasets can load")
+    parser.add_argument("--output", type=Path, required=True, help="JSON lines, appended to")
+    parser.add_argument("--models", type=Path, required=True, help="folder for what is kept")
+    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--triggers", type=int, nargs="+")
+    parser.add_argument("--families", nargs="+")
+    parser.add_argument("--kinds", nargs="+", default=["scratch", "pretrained"])
+    parser.add_argument("--device", default="auto")
+    parser.set_defaults(**defaults)
+    return parser
+
+
+def _tell(now: Progress) -> None:
+    if now.phase == "epoch":
+        accuracy = f"{100 * (now.test_accuracy or 0):.1f} %"
+        print(
+            f"epoch {now.epoch} of {now.epochs}: loss {now.loss:.3f}, accuracy {accuracy}, "
+            f"matches {now.trigger_matches}, {now.images_per_second:.0f} images/s",
+            file=sys.stderr,
+            flush=True,
+        )
