@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
     encode_dss_signature,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zkwm_protocols.encoding import encode
@@ -146,6 +146,7 @@ def test_a_p256_signature_is_an_ordinary_one() -> None:
     )
 
 
+@settings(deadline=None)
 @given(algorithm=st.sampled_from(ALGORITHMS), digest=st.binary(min_size=32, max_size=32))
 def test_signing_is_deterministic_canonical_and_verifies(algorithm: str, digest: bytes) -> None:
     key = KEYS[algorithm]
@@ -167,6 +168,7 @@ def test_every_flipped_bit_of_a_signature_is_refused(algorithm: str) -> None:
             key.public.verify("opening", DIGEST, bytes(altered))
 
 
+@settings(deadline=None)
 @given(algorithm=st.sampled_from(ALGORITHMS), signature=st.binary(max_size=80))
 def test_bytes_that_are_no_signature_are_refused(algorithm: str, signature: bytes) -> None:
     with pytest.raises(InvalidSignature):
@@ -251,6 +253,7 @@ def test_maps_that_are_no_public_key_are_refused(value: object) -> None:
         PublicKey.from_map(value)
 
 
+@settings(deadline=None)
 @given(algorithm=st.sampled_from(ALGORITHMS), data=st.binary(min_size=30, max_size=34))
 def test_any_bytes_are_a_canonical_key_or_refused(algorithm: str, data: bytes) -> None:
     try:

@@ -9,7 +9,7 @@ from typing import Any
 import nacl.exceptions
 import nacl.pwhash.argon2id
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, Malformed
@@ -83,6 +83,7 @@ def test_encryption_vectors(vector: dict[str, str]) -> None:
     assert decrypt(sealed, key=key, nonce=nonce, associated=associated) == plaintext
 
 
+@settings(deadline=None)
 @given(plaintext=st.binary(max_size=300))
 def test_what_is_sealed_opens_with_the_key_alone(plaintext: bytes) -> None:
     sealed = seal(plaintext, JUDGE.public)

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from zkwm.vault import encrypted
@@ -58,6 +58,7 @@ def test_round_trip_from_the_passphrase() -> None:
     assert open_file("vault", "pässwört ☃", seal_file("vault", "pässwört ☃", VALUE, CHEAP)) == VALUE
 
 
+@settings(deadline=None)
 @given(value=st.lists(st.none() | st.integers(0, 2**64 - 1) | st.binary() | st.booleans()))
 def test_round_trip_of_any_value(value: object) -> None:
     assert open_quickly(KEY.seal("vault", value)) == value
@@ -192,6 +193,7 @@ def test_a_file_over_the_limit_is_neither_read_nor_written(
         KEY.seal("vault", VALUE)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 @example(b"")
 @example(b"zkwm-vault/1\n")

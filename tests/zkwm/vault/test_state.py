@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zkwm.vault.state import CommitmentSecrets, LedgerEntry, VaultState, require_successor
@@ -211,6 +211,7 @@ JUNK = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(junk=JUNK, name=st.sampled_from(["signing", "seed", "commitments", "ledger", ""]))
 def test_any_other_value_is_refused(junk: object, name: str) -> None:
     fields: Any = decode(PLAINTEXT, limit=2**20)
