@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from typing import Any
 
 import nacl.exceptions
@@ -75,8 +76,7 @@ def check_public_key(value: Any) -> None:
     if type(public) is not bytes:
         raise RejectedError("not a public key")
     if value["algorithm"] == "ed25519":
-        point = decompress(public)
-        if point == IDENTITY or multiply(ORDER, point) != IDENTITY:
+        if not _generates(decompress(public)):
             raise RejectedError("not in the prime-order group")
     elif value["algorithm"] == "ecdsa-p256":
         if len(public) != 33 or public[0] not in (2, 3):
@@ -96,13 +96,7 @@ def check_signature(key: dict[str, Any], purpose: str, digest: bytes, signature:
     if type(signature) is not bytes or len(signature) != 64:
         raise RejectedError("a signature has 64 bytes")
     if key["algorithm"] == "ed25519":
-        commitment, s = signature[:32], int.from_bytes(signature[32:], "little")
-        if s >= ORDER:
-            raise RejectedError("S is not below the order")
-        hashed = hashlib.sha512(commitment + key["public"] + message).digest()
-        k = int.from_bytes(hashed, "little") % ORDER
-        right = add(decompress(commitment), multiply(k, decompress(key["public"])))
-        if multiply(s, BASE) != right:
+        if not _ed25519_verifies(key["public"], message, signature):
             raise RejectedError("the signature does not verify")
         return
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
@@ -113,6 +107,22 @@ def check_signature(key: dict[str, Any], purpose: str, digest: bytes, signature:
         public.verify(utils.encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256()))
     except InvalidSignature as error:
         raise RejectedError("the signature does not verify") from error
+
+
+@cache
+def _generates(point: Point) -> bool:
+    return point != IDENTITY and multiply(ORDER, point) == IDENTITY
+
+
+@cache
+def _ed25519_verifies(public: bytes, message: bytes, signature: bytes) -> bool:
+    s = int.from_bytes(signature[32:], "little")
+    if s >= ORDER:
+        return False
+    hashed = hashlib.sha512(signature[:32] + public + message).digest()
+    k = int.from_bytes(hashed, "little") % ORDER
+    right = add(decompress(signature[:32]), multiply(k, decompress(public)))
+    return multiply(s, BASE) == right
 
 
 def check_judge(value: Any) -> None:
