@@ -65,5 +65,4 @@ def test_processes_beside_each_other_lose_nothing(run: Callable[..., Any]) -> No
     assert result["statuses"] == [0, 0, 0]
     assert result["acknowledged"] == list(range(1, 61))
     assert result["found"] == list(range(61))
-    assert result["interleaved"]
     assert result["leftovers"] == 0
