@@ -1,6 +1,6 @@
 """The encrypted container of every secret file: a passphrase, Argon2id, XChaCha20-Poly1305.
 
-SPEC.md section 10.1. The first line is ``zkwm-<kind>/1``; then a map with the parameters of the
+SPEC.md section 11. The first line is ``zkwm-<kind>/1``; then a map with the parameters of the
 key derivation, a nonce and the ciphertext. Everything before the ciphertext is authenticated with
 it. Bytes only: where they are stored, and what they mean, is said elsewhere.
 """

@@ -1,6 +1,6 @@
 """A judge's keys on disk: the secret file, encrypted, and the public file beside it.
 
-SPEC.md section 10.3. Whom a judge trusts, and what he issued, is not kept here.
+SPEC.md section 11. Whom a judge trusts, and what he issued, is not kept here.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a vault holds: the owner's keys, the secrets of each commitment, the ledger of openings.
 
-SPEC.md section 10.2. Values and their rules only. A ledger grows and never changes: what was opened
+SPEC.md section 11. Values and their rules only. A ledger grows and never changes: what was opened
 to whom cannot be forgotten, or a spent trigger would be opened again to somebody else.
 """
 

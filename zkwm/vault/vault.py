@@ -1,6 +1,6 @@
 """The owner's vault: one encrypted file with keys, secrets and the ledger, changed by transactions.
 
-SPEC.md section 10. A transaction is on disk, durably, when it returns, or has changed nothing; two
+SPEC.md section 11. A transaction is on disk, durably, when it returns, or has changed nothing; two
 processes never lose each other's entries. It decides nothing about what may be opened to whom: that
 is ``zkwm.owner``. It cannot notice that the whole file was replaced by an older copy while no
 process had it open.
