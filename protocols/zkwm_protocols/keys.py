@@ -1,8 +1,9 @@
 """Keys: signatures by Ed25519 and P-256, X25519 boxes, and the fingerprints people compare.
 
-SPEC.md sections 4.1 and 4.2. No key is ever stored, looked up or trusted here: that is the vault's, the
-judge's policy's and a person's business. The curves are those of ``cryptography`` and libsodium;
-what is written here is the domain separation, the strict encodings and the refusal of bad points.
+SPEC.md sections 4.1 and 4.2. No key is ever stored, looked up or trusted here: that is the
+vault's, the judge's policy's and a person's business. The curves are those of ``cryptography`` and
+libsodium; what is written here is the domain separation, the strict encodings and the refusal of
+bad points.
 """
 
 from __future__ import annotations
