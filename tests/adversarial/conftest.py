@@ -1,0 +1,33 @@
+"""What every attack needs: a judge, an honest owner of four blocks, cheap labels.
+
+Each test tries one forgery and names the check, or the outcome, that must meet it. SPEC.md section
+12 lists them.
+"""
+
+from __future__ import annotations
+
+import pytest
+from dispute import Accuser, new_judge, random_images
+
+from zkwm.judge import Judge
+
+
+@pytest.fixture(autouse=True)
+def cheap_labels(quick_labels: None) -> None:
+    """Every attack is tried with cheap seeds; the real one is a test of its own."""
+
+
+@pytest.fixture(scope="session")
+def judge() -> Judge:
+    return new_judge()
+
+
+@pytest.fixture(scope="session")
+def other_judge() -> Judge:
+    return new_judge()
+
+
+@pytest.fixture(scope="session")
+def owner() -> Accuser:
+    """200 images in four blocks of 50, ten classes, derived labels."""
+    return Accuser(random_images(200))
