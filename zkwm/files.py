@@ -5,11 +5,14 @@ Not a file format: those are in ``zkwm_protocols.encoding``. ``-`` is the comman
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from pathlib import Path
 
 from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
+
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def read_limited(path: str | Path, limit: int) -> bytes:
@@ -46,7 +49,7 @@ def write_atomic(
             if overwrite:
                 temporary.replace(path)
             else:
-                os.link(temporary, path)
+                _link_or_rename(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
         folder = os.open(path.parent, os.O_RDONLY)
@@ -60,3 +63,19 @@ def write_atomic(
         ) from None
     except OSError as error:
         raise CouldNotCheck(f"cannot write {path}: {error.strerror}") from None
+
+
+def _link_or_rename(temporary: Path, path: Path) -> None:
+    """Give the new file its name if nothing has it; FileExistsError otherwise.
+
+    A hard link does so in one step. File systems without links (FAT, some network disks) get a
+    look and a rename, between which another process could put a file there.
+    """
+    try:
+        os.link(temporary, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, "exists") from None
+        temporary.rename(path)

@@ -1,0 +1,67 @@
+"""Whole files or nothing: limits, overwriting, disks that refuse, disks without hard links."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from zkwm.files import read_limited, write_atomic
+from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
+
+
+def test_writes_and_reads(tmp_path):
+    write_atomic(tmp_path / "a", b"content", mode=0o600)
+    assert read_limited(tmp_path / "a", 7) == b"content"
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o600
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_refuses_a_file_over_the_limit(tmp_path):
+    write_atomic(tmp_path / "a", b"content")
+    with pytest.raises(Malformed, match="larger than the 6 bytes"):
+        read_limited(tmp_path / "a", 6)
+
+
+@pytest.mark.parametrize("name", ["missing", "folder", "nul\0name"])
+def test_reading_what_is_no_file(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(CouldNotCheck, match="cannot read"):
+        read_limited(f"{tmp_path}/{name}", 10)
+
+
+def test_never_overwrites_unasked(tmp_path):
+    write_atomic(tmp_path / "a", b"old")
+    with pytest.raises(UsageError, match="exists") as caught:
+        write_atomic(tmp_path / "a", b"new")
+    assert "--force" in caught.value.hint
+    assert (tmp_path / "a").read_bytes() == b"old"
+    write_atomic(tmp_path / "a", b"new", overwrite=True)
+    assert (tmp_path / "a").read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    write_atomic(tmp_path / "a", b"old")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CouldNotCheck, match="No space left"):
+        write_atomic(tmp_path / "a", b"new", overwrite=True)
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_disk_without_hard_links(tmp_path, monkeypatch):
+    def refuse(source, target):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    write_atomic(tmp_path / "a", b"content")
+    with pytest.raises(UsageError, match="exists"):
+        write_atomic(tmp_path / "a", b"other")
+    assert (tmp_path / "a").read_bytes() == b"content"
+    assert os.listdir(tmp_path) == ["a"]
