@@ -34,15 +34,16 @@ _VERDICT_LIMIT = 64 * 2**20
 class Marketplace:
     """A folder of commitments, challenges and verdicts, and the judge who issues and checks them.
 
-    Layout: ``commitments/<D>``, ``challenges/<digest>``, ``verdicts/<challenge digest>.json``, all
-    names in hexadecimal. Safe for several processes on one folder.
+    Layout: ``commitments/<D>``, ``challenges/<digest>``, ``verdicts/<challenge digest>.json`` and
+    an empty file ``opened/<D>-<block>`` for each block that was opened here, all digests in
+    hexadecimal. Safe for several processes on one folder.
     """
 
     def __init__(self, folder: str | Path, judge: Judge, policy: Policy | None = None) -> None:
         self._folder = Path(folder)
         self._judge = judge
         self._policy = policy or Policy()
-        for name in ("commitments", "challenges", "verdicts"):
+        for name in ("commitments", "challenges", "opened", "verdicts"):
             (self._folder / name).mkdir(parents=True, exist_ok=True)
 
     def register(self, commitment: Commitment) -> str:
@@ -93,6 +94,8 @@ class Marketplace:
     def settle(self, suspect: Suspect, challenge: Challenge, proof: Opening | bytes) -> Verdict:
         """Check the owner's response; keep the verdict, whatever it is; return it if proven.
 
+        What was opened stays excluded for good, and a kept verdict is replaced only by one whose
+        checks came as far: a later response, a stranger's perhaps, takes nothing back.
         Raises UsageError for a challenge that this marketplace did not issue, and what
         ``Judge.verify`` raises, with its verdict.
         """
@@ -115,8 +118,15 @@ class Marketplace:
         }
 
     def _keep(self, challenge: Challenge, verdict: Verdict) -> None:
+        value = verdict.to_json()
         path = self._folder / "verdicts" / f"{challenge.digest.hex()}.json"
-        write_atomic(path, json.dumps(verdict.to_json(), indent=1).encode(), overwrite=True)
+        with self._lock():
+            if _reached(value, "opening.leaves"):
+                for block in verdict.blocks:
+                    name = f"{challenge.commitment.hex()}-{block}"
+                    write_atomic(self._folder / "opened" / name, b"", overwrite=True)
+            if not path.exists() or _progress(value) >= _progress(_read_json(path)):
+                write_atomic(path, json.dumps(value, indent=1).encode(), overwrite=True)
 
     def _path(self, kind: str, name: str) -> Path:
         known = len(name) == 64 and all(letter in "0123456789abcdef" for letter in name)
@@ -133,17 +143,9 @@ class Marketplace:
         ]
 
     def _opened(self, name: str) -> tuple[int, ...]:
-        """The blocks of a commitment that a verdict in the folder lists as opened."""
-        return tuple(
-            sorted(
-                {
-                    int(block)
-                    for verdict in self.verdicts().values()
-                    if verdict["commitment"] == name and _reached_leaves(verdict)
-                    for block in verdict["blocks"]
-                }
-            )
-        )
+        """The blocks of a commitment that were opened here."""
+        paths = self._folder.glob(f"opened/{name}-*")
+        return tuple(sorted(int(path.name.rpartition("-")[2]) for path in paths))
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
@@ -156,21 +158,31 @@ class Marketplace:
 
 
 def _functions(earlier: list[Challenge], suspect: Suspect) -> int:
-    """How many other functions (model, preprocessing, class map) the earlier challenges name."""
+    """How many other functions (model, preprocessing, class map) the earlier challenges name.
+
+    An address pins no model: what an endpoint was yesterday counts as another function.
+    """
     tried = {
-        (c.suspect.digest, c.preprocessing, c.class_map)
+        (
+            c.suspect.digest,
+            c.preprocessing,
+            c.class_map,
+            c.nonce if c.suspect.kind == "http" else b"",
+        )
         for c in earlier
-        if c.suspect.digest != suspect.identity.digest
+        if c.suspect.kind == "http" or c.suspect.digest != suspect.identity.digest
     }
     return len(tried)
 
 
-def _reached_leaves(verdict: dict[str, Any]) -> bool:
-    """Whether the owner's own, signed opening was read: a stranger's response excludes nothing."""
-    return any(
-        check["id"] == "opening.leaves" and check["status"] != "skipped"
-        for check in verdict["checks"]
-    )
+def _reached(verdict: dict[str, Any], name: str) -> bool:
+    """Whether a check was made. ``opening.leaves``: the owner's own, signed opening was read."""
+    return any(check["id"] == name and check["status"] != "skipped" for check in verdict["checks"])
+
+
+def _progress(verdict: dict[str, Any]) -> int:
+    """How far the checks came: nothing was opened, opened, or decided."""
+    return sum(_reached(verdict, name) for name in ("opening.leaves", "evidence.threshold"))
 
 
 def _read_json(path: Path) -> dict[str, Any]:
