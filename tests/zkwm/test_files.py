@@ -15,7 +15,7 @@ def test_writes_and_reads(tmp_path):
     write_atomic(tmp_path / "a", b"content", mode=0o600)
     assert read_limited(tmp_path / "a", 7) == b"content"
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o600
-    assert os.listdir(tmp_path) == ["a"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a"]
 
 
 def test_refuses_a_file_over_the_limit(tmp_path):
@@ -39,7 +39,7 @@ def test_never_overwrites_unasked(tmp_path):
     assert (tmp_path / "a").read_bytes() == b"old"
     write_atomic(tmp_path / "a", b"new", overwrite=True)
     assert (tmp_path / "a").read_bytes() == b"new"
-    assert os.listdir(tmp_path) == ["a"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a"]
 
 
 def test_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
@@ -52,7 +52,7 @@ def test_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     with pytest.raises(CouldNotCheck, match="No space left"):
         write_atomic(tmp_path / "a", b"new", overwrite=True)
     assert (tmp_path / "a").read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["a"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a"]
 
 
 def test_a_disk_without_hard_links(tmp_path, monkeypatch):
@@ -64,4 +64,4 @@ def test_a_disk_without_hard_links(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="exists"):
         write_atomic(tmp_path / "a", b"other")
     assert (tmp_path / "a").read_bytes() == b"content"
-    assert os.listdir(tmp_path) == ["a"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a"]
