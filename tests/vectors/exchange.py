@@ -191,7 +191,7 @@ class Builder:
         return [reference.label(seed, i, CLASS_COUNT) for i in INDICES]
 
     def answers(self, mode: str, wrong: int = 1, silent: int = 1) -> dict[bytes, int | None]:
-        """The suspect's answers by image: first ``wrong`` that miss, then ``silent`` that are None."""
+        """Answers by image: the first ``wrong`` miss, the next ``silent`` are None."""
         images = [self.secrets[mode].images[i] for i in INDICES]
         answers: list[int | None] = [CLASS_MAP[label] for label in self.labels(mode)]
         answers[:wrong] = [OUTPUTS - 1] * wrong
