@@ -125,7 +125,7 @@ def _usual_hint(error: ZkwmError) -> str:
         (errors.InvalidOpening, "ask the owner for his response to exactly this challenge"),
         (errors.SuspectUnusable, "check that the model can be asked by itself"),
         (errors.CouldNotCheck, "nothing was decided; mend this and run the command again"),
-        (errors.UsageError, "--help after the command lists its options"),
+        (errors.UsageError, "change that and run the command again; --help lists the options"),
     ):
         if isinstance(error, kind):
             return hint

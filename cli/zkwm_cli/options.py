@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
@@ -38,6 +39,17 @@ def read_numbers(ctx: click.Context, param: click.Parameter, value: str | None) 
 def read_decimals(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
     """Decimal texts from ``0.485,0.456,0.406``; the library checks that they are numbers."""
     return () if value is None else tuple(value.split(","))
+
+
+@contextmanager
+def as_typed() -> Iterator[None]:
+    """What is malformed or does not fit in here was typed so: it becomes a UsageError."""
+    from zkwm_protocols.errors import InvalidOpening, Malformed, UsageError
+
+    try:
+        yield
+    except (InvalidOpening, Malformed) as error:
+        raise UsageError(error.message, hint=error.hint, check=error.check) from None
 
 
 def _whole_numbers(text: str) -> tuple[int, ...] | None:

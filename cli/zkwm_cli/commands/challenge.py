@@ -9,6 +9,7 @@ import click
 from zkwm_cli.artefacts import Output, read_artefact, require_one_stdin, tell_result
 from zkwm_cli.options import (
     FILE,
+    as_typed,
     commitment_option,
     force_option,
     json_option,
@@ -26,7 +27,7 @@ CLASS_MAP_LIMIT = 2**20
 @commitment_option
 @suspect_options
 @click.option(
-    "--reveal", required=True, type=int, metavar="N", help="Triggers to open, whole blocks (of 50)."
+    "--reveal", required=True, type=click.IntRange(min=1), metavar="N", help="Triggers to open, whole blocks (of 50)."
 )
 @click.option(
     "--judge",
@@ -39,7 +40,7 @@ CLASS_MAP_LIMIT = 2**20
 @click.option("--purpose", default="", metavar="TEXT", help="What the owner is told this is for.")
 @click.option(
     "--threshold-bits",
-    type=int,
+    type=click.IntRange(1, 10_000),
     default=40,
     show_default=True,
     metavar="BITS",
@@ -47,7 +48,7 @@ CLASS_MAP_LIMIT = 2**20
 )
 @click.option(
     "--functions-tried",
-    type=int,
+    type=click.IntRange(1, 1_000_000_000),
     default=1,
     show_default=True,
     metavar="J",
@@ -73,7 +74,7 @@ CLASS_MAP_LIMIT = 2**20
 )
 @click.option(
     "--owner-choice-bits",
-    type=int,
+    type=click.IntRange(0, 10_000_000),
     default=0,
     metavar="BITS",
     help="Bits of whatever else the owner was allowed to choose, taken off the evidence.",
@@ -97,7 +98,7 @@ CLASS_MAP_LIMIT = 2**20
 )
 @click.option("--std", callback=read_decimals, metavar="X,...", help="Divides each channel.")
 @click.option(
-    "--outputs", type=int, metavar="K", help="Number of the suspect's outputs (else counted)."
+    "--outputs", type=click.IntRange(2, 1_000_000), metavar="K", help="Number of the suspect's outputs (else counted)."
 )
 @click.option(
     "--accept-declared-labels",
@@ -140,8 +141,8 @@ def command(
     signed, so it needs your secret key.
 
     \b
-        zkwm challenge --commitment acme.commitment --model marked/model.onnx --reveal 50 \\
-            --judge judge.key.pub -o case.challenge
+        zkwm challenge --commitment acme.commitment --model marked/model.onnx \\
+            --reveal 50 --judge judge.key.pub --output case.challenge
     """
     require_one_stdin(commitment=commitment, class_map=class_map, passphrase_file=passphrase_file)
     inputs = (commitment, model, judge, judge.removesuffix(".pub"), class_map)
@@ -155,7 +156,9 @@ def command(
     from zkwm_protocols.suspect import Preprocessing
 
     committed = commitments.Commitment.from_bytes(read_artefact(commitment, commitments.FILE_LIMIT))
-    preprocessing = Preprocessing(layout=layout, scale=scale, mean=mean, std=std)
+    committed.verify()
+    with as_typed():
+        preprocessing = Preprocessing(layout=layout, scale=scale, mean=mean, std=std)
     chosen = None if class_map is None else _read_class_map(class_map)
     options = asking(timeout, rate, header_file)
     key = open_judge(judge, passphrase_file)
@@ -165,21 +168,22 @@ def command(
             owner_choice_bits += class_map_bits(
                 suspect.identity.outputs, committed.header.class_count
             )
-        challenge = key.challenge(
-            committed,
-            suspect,
-            reveal=reveal,
-            purpose=purpose,
-            preprocessing=preprocessing,
-            class_map=chosen,
-            policy=Policy(
-                threshold_bits=threshold_bits,
-                functions_tried=functions_tried,
-                owner_choice_bits=owner_choice_bits,
-                accept_declared_labels=accept_declared_labels,
-            ),
-            excluded_blocks=exclude_blocks,
-        )
+        with as_typed():
+            challenge = key.challenge(
+                committed,
+                suspect,
+                reveal=reveal,
+                purpose=purpose,
+                preprocessing=preprocessing,
+                class_map=chosen,
+                policy=Policy(
+                    threshold_bits=threshold_bits,
+                    functions_tried=functions_tried,
+                    owner_choice_bits=owner_choice_bits,
+                    accept_declared_labels=accept_declared_labels,
+                ),
+                excluded_blocks=exclude_blocks,
+            )
     finally:
         suspect.close()
     target.write(challenge.to_bytes())

@@ -6,6 +6,7 @@ import click
 
 from zkwm_cli.artefacts import Output, tell_result
 from zkwm_cli.options import (
+    as_typed,
     force_option,
     json_option,
     output_option,
@@ -53,7 +54,7 @@ from zkwm_cli.options import (
     help="What to do with --images of another size than --shape.",
 )
 @click.option(
-    "--classes", required=True, type=int, metavar="C", help="Number of classes of the model."
+    "--classes", required=True, type=click.IntRange(2, 65_535), metavar="C", help="Number of classes of the model."
 )
 @output_option("FILE", "The public commitment")
 @force_option
@@ -80,8 +81,8 @@ def command(
     Commit first and train afterwards: a mark is what a model learns from a commitment that exists.
 
     \b
-        zkwm commit --vault acme.vault --generate 200 --shape 1,28,28 --classes 10 \\
-            --output acme.commitment
+        zkwm commit --vault acme.vault --generate 200 --shape 1,28,28 \\
+            --classes 10 --output acme.commitment
     """
     _require_one_source(generate, family, shape, data, images, labels, fit)
     target = Output(output, force=force, as_json=as_json, inputs=(vault, labels))
@@ -103,7 +104,8 @@ def command(
                 "the judge accepts declared labels; leave out --labels to have them derived"
             )
         own = Vault.open(vault, passphrase(passphrase_file, of=vault))
-        commitment = commit(own, given, class_count=classes, declared_labels=declared)
+        with as_typed():
+            commitment = commit(own, given, class_count=classes, declared_labels=declared)
     else:
         assert generate is not None
         assert shape is not None

@@ -84,7 +84,7 @@ def command(
 
     \b
         zkwm embed --vault acme.vault --commitment acme.commitment \\
-            --architecture lenet5 --data fashion.npz -o marked/
+            --architecture lenet5 --data fashion.npz --output marked/
     """
     require_one_stdin(commitment=commitment, passphrase_file=passphrase_file)
     _require_sources(vault, commitment, output, unmarked=unmarked, force=force)

@@ -91,7 +91,7 @@ def command(
     note(
         "answered before: the same response again, and nothing more was opened"
         if shown.repeated
-        else f"opened to this judge, recorded in {vault}: blocks {_list(proof.blocks)}"
+        else f"opened to this judge, recorded in {vault}: {_blocks(proof.blocks)}"
     )
     tell_result(
         as_json,
@@ -115,15 +115,15 @@ def _show(shown: Disclosure, block_size: int) -> None:
     note("A judge asks you to open triggers:")
     issued = datetime.fromtimestamp(shown.issued, UTC).strftime("%Y-%m-%d %H:%M UTC")
     known = "known to this vault" if shown.judge_known else "NOT known to this vault"
-    opening = f"{len(shown.blocks_to_open) * block_size} triggers, blocks "
+    opening = f"{len(shown.blocks_to_open) * block_size} triggers, "
     rows = [
         ("suspect", f"{shown.suspect.description} ({shown.suspect.kind})"),
         ("its digest", shown.suspect.digest.hex()),
         ("purpose", shown.purpose or "none given"),
         ("judge", f"{shown.judge_fingerprint} ({known})"),
         ("issued", f"{issued}, by his clock"),
-        ("to be opened", f"{opening}{_list(shown.blocks_to_open)} of {shown.block_count}"),
-        ("opened so far", f"blocks {_list(shown.blocks_spent)}" if shown.blocks_spent else "none"),
+        ("to be opened", f"{opening}{_blocks(shown.blocks_to_open)} of {shown.block_count}"),
+        ("opened so far", _blocks(shown.blocks_spent) if shown.blocks_spent else "none"),
     ]
     for entry in shown.released:
         day = datetime.fromtimestamp(entry.recorded, UTC).strftime("%Y-%m-%d")
@@ -131,7 +131,7 @@ def _show(shown: Disclosure, block_size: int) -> None:
         rows.append(
             (
                 f"  {day}",
-                f"blocks {_list(entry.blocks)} to {entry.judge_fingerprint} "
+                f"{_blocks(entry.blocks)} to {entry.judge_fingerprint} "
                 f"for {entry.suspect_description}{purpose}",
             )
         )
@@ -183,5 +183,6 @@ def _read_trusted(name: str) -> frozenset[str]:
     return frozenset(line for line in lines if line)
 
 
-def _list(blocks: tuple[int, ...]) -> str:
-    return ", ".join(str(block) for block in blocks)
+def _blocks(blocks: tuple[int, ...]) -> str:
+    numbers = ", ".join(str(block) for block in blocks)
+    return f"block{'' if len(blocks) == 1 else 's'} {numbers}"

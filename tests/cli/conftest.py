@@ -1,0 +1,159 @@
+"""A case in files, made once by the command line itself, and a way to run commands in-process.
+
+Vaults and keys are made at the smallest cost that their format allows, so that opening one is
+quick.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import numpy as np
+import pytest
+from case_files import PASSPHRASE, Command, Endpoint, Files, Result, save_lookup, scores
+
+from zkwm.vault import Cost, Vault, read_judge_public
+from zkwm.vault.judge_key import create_judge_key
+from zkwm_cli.main import main
+
+CHEAP = Cost(operations=1, memory_kib=8 * 1024)
+
+
+@pytest.fixture
+def zkwm(capfd: pytest.CaptureFixture[str]) -> Command:
+    """``zkwm("verify", "--json", ...)`` runs a command in this process and returns its Result."""
+
+    def run(*arguments: object) -> Result:
+        capfd.readouterr()
+        code = main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        assert "Traceback" not in err
+        return Result(code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def process() -> Command:
+    """As ``zkwm``, but in a process of its own, without a terminal; keywords go to subprocess."""
+
+    def run(*arguments: object, **options: Any) -> Result:
+        environment = {**os.environ, **options.pop("env", {})}
+        done = subprocess.run(
+            [sys.executable, "-m", "zkwm_cli", *map(str, arguments)],
+            capture_output="stdout" not in options,
+            start_new_session=True,
+            env=environment,
+            timeout=120,
+            **options,
+        )
+        out = (done.stdout or b"").decode("utf-8", "replace")
+        return Result(done.returncode, out, (done.stderr or b"").decode())
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A passphrase in the environment, and nobody to ask."""
+    monkeypatch.setenv("ZKWM_PASSPHRASE", PASSPHRASE)
+    monkeypatch.delenv("ZKWM_DEBUG", raising=False)
+    monkeypatch.setattr("zkwm_cli.terminal.open_terminal", lambda: None)
+    monkeypatch.setattr("zkwm_cli.passphrases.open_terminal", lambda: None)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cheap_passphrases() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(Vault.create.__func__.__kwdefaults__, "cost", CHEAP)
+        patch.setitem(create_judge_key.__kwdefaults__, "cost", CHEAP)
+        yield
+
+
+def _made(*arguments: object) -> None:
+    assert main([str(argument) for argument in arguments]) == 0
+
+
+@pytest.fixture(scope="session")
+def _original(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """A case from keys to proof, made by the commands themselves."""
+    folder = tmp_path_factory.mktemp("original")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZKWM_PASSPHRASE", PASSPHRASE)
+        patch.chdir(folder)
+        _made("keygen", "--output", "acme.vault")
+        _made("judge-key", "--output", "judge.key")
+        _made(
+            *("commit", "--vault", "acme.vault", "--generate", 200, "--family", "blocks"),
+            *("--shape", "1,16,16", "--classes", 10, "--output", "acme.commitment"),
+        )
+    files = Files(folder, read_judge_public(folder / "judge.key.pub").fingerprint())
+    images, labels = files.triggers()
+    save_lookup(files.model, images, labels)
+    save_lookup(files.innocent, images, (labels + 1) % 10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZKWM_PASSPHRASE", PASSPHRASE)
+        _made(
+            *files.challenge_options(output=files.challenge, purpose="Acme v. Doe"),
+        )
+        _made(
+            *files.prove_options(output=files.proof, judge_fingerprint=files.judge_fingerprint),
+        )
+    return files
+
+
+@pytest.fixture
+def case(_original: Files, tmp_path: Path) -> Files:
+    """A copy of the case that a test may spoil."""
+    folder = tmp_path / "case"
+    shutil.copytree(_original.folder, folder)
+    return Files(folder, _original.judge_fingerprint)
+
+
+@pytest.fixture
+def endpoint(case: Files) -> Iterator[Endpoint]:
+    """The marked model behind HTTP; ``reply`` can be replaced (None keeps the asker waiting)."""
+    images, labels = case.triggers()
+    released = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = int(self.headers["Content-Length"])
+            pixels = base64.b64decode(json.loads(self.rfile.read(length))["image"])
+            found.asked.append(pixels)
+            found.headers.append(dict(self.headers))
+            body = found.reply(found.table.get(pixels, 0))
+            if body is None:
+                released.wait(5)
+                body = b""
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    found = Endpoint(
+        f"http://127.0.0.1:{server.server_port}/model",
+        {image.tobytes(): int(label) for image, label in zip(images, labels, strict=True)},
+        scores,
+    )
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield found
+    released.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()

@@ -1,0 +1,258 @@
+"""commit: generated and given triggers, declared labels, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from case_files import PASSPHRASE, SHAPE, Command, Files
+
+from zkwm.vault import Vault
+from zkwm_protocols.commitment import Commitment
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A file of 100 images of random pixels."""
+    path = tmp_path / "images.npz"
+    pixels = np.random.default_rng(1).integers(0, 256, (100, *SHAPE), dtype=np.uint8)
+    np.savez(path, images=pixels)
+    return path
+
+
+def arguments(case: Files, **changes: object) -> list[object]:
+    options: dict[str, object] = {
+        "vault": case.vault,
+        "classes": 10,
+        "output": case.folder / "new.commitment",
+    }
+    return [
+        "commit",
+        *(part for name, value in (options | changes).items() for part in (f"--{name}", value)),
+    ]
+
+
+@pytest.mark.parametrize("family", ["secret", "blocks", "abstract"])
+def test_generated_triggers(zkwm: Command, case: Files, family: str) -> None:
+    result = zkwm(*arguments(case, generate=50, shape="1,16,16", family=family))
+    assert (result.code, result.stdout) == (0, "")
+    commitment = Commitment.from_bytes((case.folder / "new.commitment").read_bytes())
+    commitment.verify()
+    assert commitment.digest.hex() in result.stderr
+    own = Vault.open(case.vault, PASSPHRASE).state.commitments
+    assert len(own) == 2
+    assert own[commitment.digest].family == family
+
+
+def test_secret_is_the_default_family(zkwm: Command, case: Files) -> None:
+    result = zkwm(*arguments(case, generate=50, shape="1,16,16"), "--json")
+    assert result.code == 0
+    digest = bytes.fromhex(result.json["digest"])
+    assert Vault.open(case.vault, PASSPHRASE).state.commitments[digest].family == "secret"
+    assert result.json == {
+        "schema": "zkwm/commit/v1",
+        "path": str(case.folder / "new.commitment"),
+        "digest": digest.hex(),
+        "triggers": 50,
+        "blocks": 1,
+        "block_size": 50,
+        "classes": 10,
+        "shape": [1, 16, 16],
+        "label_mode": "derived",
+    }
+
+
+def test_mixture_of_own_data(zkwm: Command, case: Files, tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    data = tmp_path / "data.npz"
+    np.savez(
+        data,
+        x_train=random.integers(0, 256, (20, 16, 16), dtype=np.uint8),
+        y_train=np.arange(20) % 10,
+        x_test=random.integers(0, 256, (10, 16, 16), dtype=np.uint8),
+        y_test=np.arange(10),
+    )
+    options = {"generate": 50, "shape": "1,16,16", "family": "mixture", "data": data}
+    assert zkwm(*arguments(case, **options)).code == 0
+
+
+def test_given_images(zkwm: Command, case: Files, images: Path) -> None:
+    result = zkwm(*arguments(case, images=images))
+    assert result.code == 0
+    assert "warning" not in result.stderr
+    commitment = Commitment.from_bytes((case.folder / "new.commitment").read_bytes())
+    assert commitment.header.label_mode == "derived"
+
+
+def test_declared_labels_come_with_a_warning(
+    zkwm: Command, case: Files, images: Path, tmp_path: Path
+) -> None:
+    labels = tmp_path / "labels.txt"
+    labels.write_text("\n".join(str(i % 10) for i in range(100)))
+    result = zkwm(*arguments(case, images=images, labels=labels))
+    assert result.code == 0
+    assert "zkwm: warning: labels that an owner chooses prove little" in result.stderr
+    commitment = Commitment.from_bytes((case.folder / "new.commitment").read_bytes())
+    assert commitment.header.label_mode == "declared"
+
+
+def test_fit_crops_larger_images(zkwm: Command, case: Files, images: Path) -> None:
+    result = zkwm(*arguments(case, images=images, shape="1,12,12"))
+    assert result.code == 2
+    assert zkwm(*arguments(case, images=images, shape="1,12,12", fit="crop")).code == 0
+
+
+def test_to_stdout(process: Command, case: Files) -> None:
+    result = process(
+        *arguments(case, generate=50, shape="1,16,16", output="-"), stdout=-1, stderr=-1
+    )
+    assert result.code == 0
+    assert result.stdout.startswith("zkwm-commitment/1\n")
+    assert "committed to 50 triggers" in result.stderr
+
+
+def test_stdout_cannot_carry_both(zkwm: Command, case: Files) -> None:
+    result = zkwm(*arguments(case, generate=50, shape="1,16,16", output="-"), "--json")
+    assert result.code == 2
+    assert "--json and --output - both claim standard output" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "either --generate N or --images PATH"),
+        ({"generate": 50, "images": "x.npz", "shape": "1,16,16"}, "either --generate"),
+        ({"generate": 50}, "--generate needs --shape"),
+        ({"generate": 50, "shape": "16,16"}, "is no shape"),
+        ({"generate": 50, "shape": "1,16,x"}, "is no shape"),
+        ({"generate": 50, "shape": "2,16,16"}, "is no image shape"),
+        ({"generate": 51, "shape": "1,16,16"}, "do not fill blocks of 50"),
+        ({"generate": 0, "shape": "1,16,16"}, "do not fill blocks of 50"),
+        ({"generate": 50, "shape": "1,4,4"}, ""),
+        ({"generate": 50, "shape": "1,16,16", "family": "pretty"}, "'pretty' is not one of"),
+        ({"generate": 50, "shape": "1,16,16", "labels": "l"}, "--labels goes with --images"),
+        ({"generate": 50, "shape": "1,16,16", "fit": "crop"}, "--fit goes with --images"),
+        ({"generate": 50, "shape": "1,16,16", "family": "mixture"}, "--data go together"),
+        ({"generate": 50, "shape": "1,16,16", "data": "d"}, "--data go together"),
+        ({"images": "x.npz", "family": "blocks"}, "--family goes with --generate"),
+        ({"generate": "many", "shape": "1,16,16"}, "not a valid integer"),
+    ],
+)
+def test_usage(zkwm: Command, case: Files, options: dict[str, object], message: str) -> None:
+    before = case.vault.read_bytes()
+    result = zkwm(*arguments(case, **options))
+    assert (result.code, result.stdout) == (2, "")
+    assert message in result.stderr
+    assert "zkwm: hint: " in result.stderr
+    assert case.vault.read_bytes() == before
+    assert not (case.folder / "new.commitment").exists()
+
+
+@pytest.mark.parametrize("classes", [0, 1, 70_000])
+def test_impossible_class_counts(zkwm: Command, case: Files, classes: int) -> None:
+    result = zkwm(*arguments(case, generate=50, shape="1,16,16", classes=classes))
+    assert result.code == 2
+    assert "'--classes'" in result.stderr
+    assert not (case.folder / "new.commitment").exists()
+
+
+def _npz(folder: Path, array: np.ndarray) -> Path:
+    np.savez(folder / "bad.npz", images=array)
+    return folder / "bad.npz"
+
+
+def _bad_images(kind: str, folder: Path) -> Path:
+    good = np.random.default_rng(3).integers(0, 256, (50, *SHAPE), dtype=np.uint8)
+    if kind == "twice":
+        good[7] = good[3]
+    elif kind == "constant":
+        good[5] = 9
+    elif kind == "not a number":
+        return _npz(folder, np.full((50, *SHAPE), np.nan))
+    elif kind == "one too many":
+        good = np.random.default_rng(3).integers(0, 256, (51, *SHAPE), dtype=np.uint8)
+    elif kind == "text":
+        (folder / "bad.png").write_text("not an image")
+        return folder / "bad.png"
+    elif kind == "truncated":
+        whole = _npz(folder, good)
+        whole.write_bytes(whole.read_bytes()[:-100])
+        return whole
+    elif kind == "pickle":
+        np.save(folder / "bad.npy", np.array([{}], dtype=object), allow_pickle=True)
+        return folder / "bad.npy"
+    elif kind == "missing":
+        return folder / "missing.npz"
+    return _npz(folder, good)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "message"),
+    [
+        ("twice", 2, "trigger image 7 is the same as image 3"),
+        ("constant", 2, "trigger image 5 is constant"),
+        ("not a number", 2, "pixels are uint8"),
+        ("one too many", 2, "not a multiple of the block of 50"),
+        ("text", 3, "is not an intact image"),
+        ("truncated", 3, "no intact .npz file"),
+        ("pickle", 3, "not numbers"),
+        ("missing", 3, "cannot read"),
+    ],
+)
+def test_bad_images(
+    zkwm: Command, case: Files, tmp_path: Path, kind: str, code: int, message: str
+) -> None:
+    before = case.vault.read_bytes()
+    result = zkwm(*arguments(case, images=_bad_images(kind, tmp_path)))
+    assert result.code == code
+    assert message in result.stderr
+    assert "zkwm: hint: " in result.stderr
+    assert case.vault.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        ("1\n2\n", 2, "2 labels for 100 images"),
+        ("\n".join(["ten"] * 100), 2, "line 1"),
+        ("\n".join(["12"] * 100), 2, "below the number of classes"),
+    ],
+)
+def test_bad_labels(
+    zkwm: Command, case: Files, images: Path, text: str, code: int, message: str
+) -> None:
+    labels = case.folder / "labels.txt"
+    labels.write_text(text)
+    result = zkwm(*arguments(case, images=images, labels=labels))
+    assert result.code == code
+    assert message in result.stderr
+
+
+def test_nothing_is_replaced_without_force(zkwm: Command, case: Files) -> None:
+    before = case.commitment.read_bytes()
+    options = arguments(case, generate=50, shape="1,16,16", output=case.commitment)
+    result = zkwm(*options)
+    assert result.code == 2
+    assert "say --force to replace it" in result.stderr
+    assert case.commitment.read_bytes() == before
+    assert len(Vault.open(case.vault, PASSPHRASE).state.commitments) == 1
+    assert zkwm(*options, "--force").code == 0
+    assert case.commitment.read_bytes() != before
+
+
+def test_the_vault_is_never_the_output(zkwm: Command, case: Files) -> None:
+    before = case.vault.read_bytes()
+    options = arguments(case, generate=50, shape="1,16,16", output=case.vault)
+    result = zkwm(*options, "--force")
+    assert result.code == 2
+    assert "is an input of this command" in result.stderr
+    assert case.vault.read_bytes() == before
+
+
+def test_wrong_passphrase(zkwm: Command, case: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZKWM_PASSPHRASE", "wrong")
+    result = zkwm(*arguments(case, generate=50, shape="1,16,16"), "--json")
+    assert result.code == 3
+    assert result.json["error"] == "wrong passphrase, or the file has been altered"
+    assert "zkwm: error: wrong passphrase" in result.stderr

@@ -1,0 +1,321 @@
+"""prove: what the owner is shown, how the judge is confirmed, what is spent."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+from case_files import PASSPHRASE, Command, Files
+
+from zkwm.vault import Vault
+from zkwm_protocols.opening import Opening
+
+STRANGER = "-".join(["aaaa"] * 8)
+
+
+@pytest.fixture
+def fresh(zkwm: Command, case: Files) -> Path:
+    """A challenge of a second judge, whom the vault does not know: case.folder/new.challenge."""
+    assert zkwm("judge-key", "--output", case.folder / "second.key").code == 0
+    assert zkwm(*case.challenge_options(judge=case.folder / "second.key", purpose="again")).code == 0
+    return case.folder / "new.challenge"
+
+
+def fingerprint_of(zkwm: Command, challenge: Path) -> str:
+    return str(zkwm("inspect", challenge, "--json").json["fields"]["judge"])
+
+
+def spent(case: Files) -> int:
+    return len(Vault.open(case.vault, PASSPHRASE).state.ledger)
+
+
+def test_known_judge_needs_no_question(zkwm: Command, case: Files) -> None:
+    assert zkwm(*case.challenge_options()).code == 0
+    result = zkwm(*case.prove_options(challenge=case.folder / "new.challenge"))
+    assert (result.code, result.stdout) == (0, "")
+    assert "(known to this vault)" in result.stderr
+    assert spent(case) == 2
+
+
+def test_the_same_challenge_gives_the_same_bytes(zkwm: Command, case: Files) -> None:
+    result = zkwm(*case.prove_options())
+    assert result.code == 0
+    assert "answered before" in result.stderr
+    assert (case.folder / "new.proof").read_bytes() == case.proof.read_bytes()
+    assert spent(case) == 1
+
+
+def test_the_owner_sees_what_he_releases(zkwm: Command, case: Files, fresh: Path) -> None:
+    result = zkwm(*case.prove_options(challenge=fresh), "--yes")
+    assert result.code == 0
+    shown = " ".join(result.stderr.split())
+    for expected in (
+        "suspect model.onnx (onnx)",
+        "purpose again",
+        f"judge {fingerprint_of(zkwm, fresh)} (NOT known to this vault)",
+        "to be opened 50 triggers, block 1 of 4",
+        "opened so far block 0",
+        f"block 0 to {case.judge_fingerprint} for model.onnx, Acme v. Doe",
+    ):
+        assert expected in shown
+
+
+def test_confirmed_by_fingerprint(zkwm: Command, case: Files, fresh: Path) -> None:
+    fingerprint = fingerprint_of(zkwm, fresh)
+    options = case.prove_options(challenge=fresh, judge_fingerprint=fingerprint.upper())
+    result = zkwm(*options, "--json")
+    assert result.code == 0
+    proof = Opening.from_bytes((case.folder / "new.proof").read_bytes())
+    assert result.json == {
+        "schema": "zkwm/prove/v1",
+        "path": str(case.folder / "new.proof"),
+        "digest": proof.digest.hex(),
+        "challenge": proof.challenge.hex(),
+        "commitment": proof.commitment.hex(),
+        "judge": fingerprint,
+        "blocks": [1],
+        "blocks_spent": [0, 1],
+        "block_count": 4,
+        "repeated": False,
+    }
+
+
+def test_confirmed_by_a_file(zkwm: Command, case: Files, fresh: Path) -> None:
+    trusted = case.folder / "judges"
+    trusted.write_text(f"# ours\n\n{STRANGER}\n{fingerprint_of(zkwm, fresh)}  # second judge\n")
+    result = zkwm(*case.prove_options(challenge=fresh, trusted_judges=trusted))
+    assert result.code == 0
+    assert spent(case) == 2
+
+
+@pytest.mark.parametrize("answer", ["yes\n", "YES \n"])
+def test_confirmed_by_a_person(
+    zkwm: Command, case: Files, fresh: Path, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    _type(monkeypatch, case.folder / "terminal", answer)
+    result = zkwm(*case.prove_options(challenge=fresh))
+    assert result.code == 0
+    assert "[type yes]" in result.stderr
+
+
+@pytest.mark.parametrize("answer", ["no\n", "y\n", "\n", ""])
+def test_declined(
+    zkwm: Command, case: Files, fresh: Path, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    before = case.vault.read_bytes()
+    _type(monkeypatch, case.folder / "terminal", answer)
+    result = zkwm(*case.prove_options(challenge=fresh))
+    assert (result.code, result.stdout) == (5, "")
+    assert "zkwm: cancelled: declined; nothing was opened" in result.stderr
+    assert case.vault.read_bytes() == before
+    assert not (case.folder / "new.proof").exists()
+
+
+def _type(monkeypatch: pytest.MonkeyPatch, path: Path, answer: str) -> None:
+    path.write_text(answer)
+    monkeypatch.setattr("zkwm_cli.terminal.open_terminal", lambda: path.open())
+
+
+def test_nobody_to_ask(zkwm: Command, case: Files, fresh: Path) -> None:
+    before = case.vault.read_bytes()
+    result = zkwm(*case.prove_options(challenge=fresh), "--json")
+    assert result.code == 2
+    assert result.json["error"] == "the judge has to be confirmed, and there is no terminal to ask at"
+    assert f"--judge-fingerprint {fingerprint_of(zkwm, fresh)}" in result.json["hint"]
+    assert case.vault.read_bytes() == before
+    assert not (case.folder / "new.proof").exists()
+
+
+def test_another_fingerprint(zkwm: Command, case: Files, fresh: Path) -> None:
+    before = case.vault.read_bytes()
+    result = zkwm(*case.prove_options(challenge=fresh, judge_fingerprint=STRANGER))
+    assert (result.code, result.stdout) == (2, "")
+    assert "not from the one that was given" in result.stderr
+    assert "do not answer" in result.stderr
+    assert case.vault.read_bytes() == before
+
+
+def test_not_among_the_trusted(zkwm: Command, case: Files, fresh: Path) -> None:
+    trusted = case.folder / "judges"
+    trusted.write_text(f"{STRANGER}\n# {fingerprint_of(zkwm, fresh)}\n")
+    result = zkwm(*case.prove_options(challenge=fresh, trusted_judges=trusted))
+    assert result.code == 2
+    assert "is not among the trusted judges" in result.stderr
+    assert spent(case) == 1
+
+
+def test_one_way_to_confirm_at_a_time(zkwm: Command, case: Files, fresh: Path) -> None:
+    result = zkwm(*case.prove_options(challenge=fresh, judge_fingerprint=STRANGER), "--yes")
+    assert result.code == 2
+    assert "say one of" in result.stderr
+
+
+def test_when_all_blocks_are_spent(zkwm: Command, case: Files) -> None:
+    for number in range(3):
+        challenge = case.folder / f"{number}.challenge"
+        assert zkwm(*case.challenge_options(output=challenge)).code == 0
+        options = case.prove_options(challenge=challenge, output=case.folder / f"{number}.proof")
+        assert zkwm(*options).code == 0
+    assert zkwm(*case.challenge_options()).code == 0
+    result = zkwm(*case.prove_options(challenge=case.folder / "new.challenge"))
+    assert result.code == 3
+    assert "0 are still unopened" in result.stderr
+    assert "this commitment can open nothing more" in result.stderr
+
+
+def _flip(path: Path, position: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[position] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda case: _flip(case.challenge, -1), "signature"),
+        (lambda case: case.challenge.write_bytes(case.challenge.read_bytes()[:-7]), "CBOR"),
+        (lambda case: case.challenge.write_bytes(case.challenge.read_bytes() + b"x"), "CBOR"),
+        (lambda case: case.challenge.write_bytes(b""), "not a zkwm challenge"),
+        (lambda case: case.challenge.write_bytes(case.proof.read_bytes()), "another kind"),
+        (
+            lambda case: case.challenge.write_bytes(b"zkwm-challenge/9\n\xa0"),
+            "another version",
+        ),
+        (lambda case: case.challenge.unlink(), "cannot read"),
+        (lambda case: case.commitment.write_bytes(b"zkwm-commitment/1\n" + b"\x81" * 5000), ""),
+        (lambda case: _flip(case.vault, -1), "altered"),
+        (lambda case: case.vault.write_bytes(case.vault.read_bytes()[:-1]), ""),
+        (lambda case: case.vault.write_bytes(b""), "not a zkwm vault"),
+        (lambda case: case.vault.unlink(), "cannot read"),
+        (lambda case: case.vault.chmod(0o644), "other users"),
+    ],
+)
+def test_spoilt_files(zkwm: Command, case: Files, spoil: object, message: str) -> None:
+    spoil(case)  # type: ignore[operator]
+    result = zkwm(*case.prove_options(), "--yes")
+    assert (result.code, result.stdout) == (3, "")
+    assert message in result.stderr
+    assert result.stderr.count("zkwm: error: ") == 1
+    assert "zkwm: hint: " in result.stderr
+    assert not (case.folder / "new.proof").exists()
+
+
+def test_huge_file_is_not_read(zkwm: Command, case: Files) -> None:
+    with case.challenge.open("ab") as file:
+        file.truncate(10**10)
+    result = zkwm(*case.prove_options(), "--yes")
+    assert result.code == 3
+    assert "larger than" in result.stderr
+
+
+def test_vault_of_somebody_else(zkwm: Command, case: Files) -> None:
+    assert zkwm("keygen", "--output", case.folder / "other.vault").code == 0
+    result = zkwm(*case.prove_options(vault=case.folder / "other.vault"), "--yes")
+    assert result.code == 2
+    assert "does not hold the secrets" in result.stderr
+
+
+def test_challenge_for_another_commitment(zkwm: Command, case: Files) -> None:
+    other = case.folder / "other.commitment"
+    made = zkwm(
+        *("commit", "--vault", case.vault, "--generate", 50, "--shape", "1,16,16"),
+        *("--classes", 10, "--output", other),
+    )
+    assert made.code == 0
+    result = zkwm(*case.prove_options(commitment=other), "--yes")
+    assert result.code == 3
+    assert "for another commitment" in result.stderr
+
+
+def test_vault_held_by_another_process(
+    zkwm: Command, case: Files, fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(Vault.transaction.__wrapped__.__kwdefaults__, "wait_seconds", 0.1)
+    lock = os.open(f"{case.vault}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        result = zkwm(*case.prove_options(challenge=fresh), "--yes")
+    finally:
+        os.close(lock)
+    assert result.code == 3
+    assert "zkwm: hint: " in result.stderr
+    assert not (case.folder / "new.proof").exists()
+
+
+def test_full_disk_spends_nothing(
+    zkwm: Command, case: Files, fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = case.vault.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        result = zkwm(*case.prove_options(challenge=fresh), "--yes")
+    assert result.code == 3
+    assert "No space left on device" in result.stderr
+    assert case.vault.read_bytes() == before
+    assert not (case.folder / "new.proof").exists()
+
+
+def test_a_proof_that_could_not_be_written_is_not_lost(
+    zkwm: Command, case: Files, fresh: Path
+) -> None:
+    """The vault records before anything leaves; asking again gives what was recorded."""
+    target = case.folder / "gone"
+    target.mkdir()
+    options = case.prove_options(challenge=fresh, output=target / "proof")
+    target.chmod(0o500)
+    if os.access(target, os.W_OK):
+        pytest.skip("this user may write everywhere")
+    assert zkwm(*options, "--yes").code == 3
+    target.chmod(0o700)
+    assert zkwm(*options).code == 0
+    assert spent(case) == 2
+
+
+def test_nothing_is_replaced_without_force(zkwm: Command, case: Files) -> None:
+    before = case.proof.read_bytes()
+    case.proof.write_bytes(b"old")
+    assert zkwm(*case.prove_options(output=case.proof)).code == 2
+    assert case.proof.read_bytes() == b"old"
+    assert zkwm(*case.prove_options(output=case.proof), "--force").code == 0
+    assert case.proof.read_bytes() == before
+
+
+def test_vault_and_inputs_are_never_the_output(zkwm: Command, case: Files) -> None:
+    for name in (case.vault, case.commitment, case.challenge):
+        before = name.read_bytes()
+        result = zkwm(*case.prove_options(output=name), "--force", "--yes")
+        assert result.code == 2
+        assert name.read_bytes() == before
+
+
+def test_pipe(process: Command, case: Files) -> None:
+    result = process(
+        *case.prove_options(challenge="-", output="-"), input=case.challenge.read_bytes()
+    )
+    assert result.code == 0
+    assert result.stdout.startswith("zkwm-proof/1\n")
+
+
+def test_declared_labels_are_pointed_out(zkwm: Command, case: Files) -> None:
+    import numpy as np
+
+    images, labels = case.triggers()
+    np.savez(case.folder / "images.npz", images=images)
+    np.savez(case.folder / "labels.npz", labels=labels)
+    declared = case.folder / "declared.commitment"
+    made = zkwm(
+        *("commit", "--vault", case.vault, "--images", case.folder / "images.npz"),
+        *("--labels", case.folder / "labels.npz", "--classes", 10, "--output", declared),
+    )
+    assert made.code == 0
+    assert zkwm(*case.challenge_options(commitment=declared)).code == 0
+    result = zkwm(
+        *case.prove_options(commitment=declared, challenge=case.folder / "new.challenge")
+    )
+    assert result.code == 0
+    assert "zkwm: warning: the labels are declared" in result.stderr
