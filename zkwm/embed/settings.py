@@ -16,8 +16,8 @@ ARCHITECTURES = ("lenet5", "cnn", "resnet18")
 
 SCHEDULES = ("step", "cosine")
 PRECISIONS = ("auto", "float32", "bfloat16")
-EXPOSURES = 40
-MOST_PER_BATCH = 10
+EXPOSURES = 100
+FEW_IMAGES = 20_000
 
 
 @dataclass(frozen=True)
@@ -111,25 +111,30 @@ def default_settings(
 
     ``resnet18``: ``EmbedSettings.adi_cifar``; the small networks: values measured on Fashion-MNIST
     (benchmarks/fashion_mnist.py). ``pretrained``: the training goes on from a trained model, so it
-    is shorter and starts at a smaller rate. ``triggers_per_batch`` is 2, or, up to 10, so many that
-    each of ``triggers`` is seen 40 times while training on ``images`` images.
+    is shorter and starts at a smaller rate. ``triggers_per_batch`` is 2, or, up to a tenth of the
+    batch, so many that each of ``triggers`` is seen 100 times while training on ``images`` images.
+    The small networks take batches of 50 where there are fewer than 20,000 images.
     """
     if architecture not in ARCHITECTURES:
         raise UsageError(
             f"no such architecture: {architecture!r}",
             hint=f"choose one of {', '.join(ARCHITECTURES)}",
         )
-    make = _resnet18 if architecture == "resnet18" else _small
-    settings = replace(make(pretrained), **changes)
+    if architecture == "resnet18":
+        settings = _resnet18(pretrained)
+    else:
+        settings = _small(pretrained, 50 if images < FEW_IMAGES else 100)
+    settings = replace(settings, **changes)
     if "triggers_per_batch" in changes:
         return settings
     steps = settings.epochs * max(images // settings.batch_size, 1)
     wanted = math.ceil(EXPOSURES * triggers / steps)
-    return replace(settings, triggers_per_batch=min(max(wanted, 2), MOST_PER_BATCH))
+    return replace(settings, triggers_per_batch=max(min(wanted, settings.batch_size // 10), 2))
 
 
-def _small(pretrained: bool) -> EmbedSettings:
+def _small(pretrained: bool, batch_size: int) -> EmbedSettings:
     return EmbedSettings(
+        batch_size=batch_size,
         epochs=5 if pretrained else 10,
         learning_rate=0.02 if pretrained else 0.05,
         schedule="cosine",

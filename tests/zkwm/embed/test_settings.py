@@ -18,6 +18,19 @@ def test_authors_settings_for_cifar() -> None:
     assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
 
 
+@pytest.mark.parametrize(
+    ("images", "triggers", "batch_size", "triggers_per_batch"),
+    [(60_000, 200, 100, 4), (60_000, 0, 100, 2), (60_000, 1000, 100, 10), (8_000, 200, 50, 5)],
+)
+def test_triggers_per_batch_follow_the_amount_of_data(
+    images: int, triggers: int, batch_size: int, triggers_per_batch: int
+) -> None:
+    settings = default_settings("lenet5", images=images, triggers=triggers)
+    assert (settings.batch_size, settings.triggers_per_batch) == (batch_size, triggers_per_batch)
+    chosen = default_settings("lenet5", images=images, triggers=triggers, triggers_per_batch=3)
+    assert chosen.triggers_per_batch == 3
+
+
 def test_cosine_runs_from_the_rate_to_zero() -> None:
     settings = EmbedSettings(epochs=4, learning_rate=0.2, schedule="cosine")
     rates = [settings.rate(epoch, step, 10) for epoch in range(4) for step in range(10)]
