@@ -6,6 +6,7 @@ is reached (``zkwm.models``), nor what the matches are worth (``zkwm_protocols.e
 
 from __future__ import annotations
 
+import math
 import secrets
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from zkwm.models import Answer, Progress, Suspect
 from zkwm.triggers import generate
+from zkwm.triggers.public_families import LEAST_BITS
 from zkwm.verdict import TriggerResult
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.opening import MISSING, VALID, CheckedTrigger
@@ -36,12 +38,14 @@ def question(
 
     ``decoys`` (uint8, (n, channels, height, width)) are asked too, in one random order with the
     triggers, when the suspect is remote; when there are fewer than triggers, random images of the
-    judge's make up for them. Answers to decoys do not count.
+    judge's make up for them. A decoy that repeats another, or a trigger, is none. Answers to decoys
+    do not count.
     """
     images = _different([t.pixels for t in triggers if t.pixels is not None])
     asked = list(images.values())
     if suspect.remote:
-        asked += _decoys(decoys, len(asked), challenge.suspect.shape)
+        different = _different([decoy for decoy in decoys if decoy.tobytes() not in images])
+        asked += _decoys(list(different.values()), len(asked), challenge.suspect.shape)
     order = list(range(len(asked)))
     secrets.SystemRandom().shuffle(order)
     answers: dict[bytes, Answer] = {}
@@ -85,11 +89,18 @@ def _different(images: list[NDArray[np.uint8]]) -> dict[bytes, NDArray[np.uint8]
 
 
 def _decoys(
-    given: NDArray[np.uint8], count: int, shape: tuple[int, int, int]
+    given: list[NDArray[np.uint8]], count: int, shape: tuple[int, int, int]
 ) -> list[NDArray[np.uint8]]:
-    """At least ``count`` decoys: those given, and smooth random images of the judge's."""
+    """At least ``count`` decoys: those given, and random images of the judge's.
+
+    These are smooth, or of independent pixels where images are too small for anything else.
+    """
     missing = count - len(given)
     if missing <= 0:
-        return list(given)
-    own = generate("abstract", missing, shape, key=secrets.token_bytes(32), block_size=missing)
-    return [*given, *own.images]
+        return given
+    if math.prod(shape) < LEAST_BITS:
+        random = np.frombuffer(secrets.token_bytes(missing * math.prod(shape)), dtype=np.uint8)
+        return [*given, *random.reshape(missing, *shape)]
+    half = -(-missing // 2)
+    own = generate("abstract", half, shape, key=secrets.token_bytes(32), block_size=half)
+    return [*given, *own.images, *own.decoys]
