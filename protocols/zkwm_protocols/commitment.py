@@ -283,8 +283,8 @@ def make_commitment(
         raise Malformed("one salt of 32 bytes for each image")
     if declared_labels is not None and (
         len(declared_labels) != count
-        or declared_labels.min() < 0
-        or declared_labels.max() >= class_count
+        or (declared_labels < 0).any()
+        or (declared_labels >= class_count).any()
     ):
         raise Malformed("one declared label below the number of classes for each image")
     labels: list[int | None] = (
