@@ -57,9 +57,11 @@ def cases() -> tuple[Case, ...]:
 def _case(value: dict[str, Any]) -> Case:
     answers = {bytes.fromhex(answer["pixels"]): answer["output"] for answer in value["answers"]}
     suspect = {**value["suspect"], "digest": bytes.fromhex(value["suspect"]["digest"])}
-    kept = {key: value[key] for key in ("name", "check", "labels", "matches", "evidence", "checks")}
-    contents = {key: bytes.fromhex(value[key]) for key in FILES}
-    return Case(suspect=suspect, answers=answers, **kept, **contents)
+    kept: dict[str, Any] = {
+        key: value[key] for key in ("name", "check", "labels", "matches", "evidence", "checks")
+    }
+    contents: dict[str, bytes] = {key: bytes.fromhex(value[key]) for key in FILES}
+    return Case(suspect=suspect, answers=answers, **{**kept, **contents})
 
 
 @cache
@@ -108,8 +110,8 @@ def judge(case: Case, **files: bytes) -> tuple[Verdict, ZkwmError | None]:
             contents["commitment"], suspect, contents["challenge"], contents["proof"]
         )
     except ZkwmError as error:
-        assert isinstance(error.verdict, Verdict)
-        return error.verdict, error
+        found: Verdict = error.verdict
+        return found, error
     return verdict, None
 
 

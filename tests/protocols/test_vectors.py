@@ -1,4 +1,4 @@
-"""The stored vectors: made anew they are the same, and both implementations agree on all of them."""
+"""The stored vectors: made anew they are the same; both implementations agree on all of them."""
 
 from __future__ import annotations
 
