@@ -19,7 +19,10 @@ def read_limited(path: str | Path, limit: int) -> bytes:
     """The bytes of a regular file of at most ``limit`` bytes. Raises CouldNotCheck or Malformed."""
     try:
         with Path(path).open("rb") as file:
-            data = file.read(limit + 1)
+            expected = min(limit, os.fstat(file.fileno()).st_size)
+            data = file.read(expected + 1)
+            if len(data) > expected and expected < limit:  # a pipe, or a file that grows
+                data += file.read(limit - expected)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a usable file name"
         raise CouldNotCheck(f"cannot read {path}: {reason}") from None

@@ -9,6 +9,7 @@ on the other images. The scores are the only output, or the only one declared as
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from pathlib import Path
 
@@ -35,6 +36,8 @@ from zkwm_protocols.suspect import Preprocessing, SuspectIdentity
 
 FILE_LIMIT = 2 << 30
 _BATCH_LIMIT = 256
+_VALUES_LIMIT = 1 << 26
+"""Values in one question: a quarter of a gibibyte in float32, 256 images of 3 x 224 x 224."""
 
 
 class OnnxSuspect:
@@ -146,7 +149,8 @@ def _layouts(declared: DeclaredInput, shape: tuple[int, int, int]) -> list[str]:
         if len(declared.shape) == 4
         and all(size in (None, want) for size, want in zip(declared.shape[1:], order, strict=True))
     ]
-    if not fitting or (declared.shape[0] or 1) > _BATCH_LIMIT:
+    batch = declared.shape[0] or 1 if declared.shape else 1
+    if not fitting or batch > _BATCH_LIMIT or batch * math.prod(shape) > _VALUES_LIMIT:
         dimensions = " x ".join("?" if size is None else str(size) for size in declared.shape)
         raise SuspectUnusable(
             f"the suspect's input is {printable(dimensions, 100) or 'a scalar'}, which does not "
