@@ -56,11 +56,13 @@ def trigger_tensors(
 
 def prepared_copy(
     model: nn.Module, source: Source, triggers: TriggerSet | None, device: torch.device
-) -> nn.Module:
-    """A copy of the model on the device, in channels-last form where it can work in it.
+) -> tuple[nn.Module, torch.memory_format]:
+    """A copy of the model on the device, and the memory layout for it and its images.
 
-    Raises UsageError unless it turns two training images, float32 (2, c, h, w), into finite
-    float32 logits (2, outputs) with an output for every class, and has something to train.
+    The layout is channels-last, which is faster, or contiguous for a model that cannot work in it
+    (one that takes ``view`` of a convolution's output, say). Raises UsageError unless it turns two
+    training images, float32 (2, c, h, w), into finite logits (2, outputs) with an output for every
+    class, and has something to train.
     """
     working = copy.deepcopy(model).to(device)
     if not any(parameter.requires_grad for parameter in working.parameters()):
@@ -71,10 +73,12 @@ def prepared_copy(
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise UsageError(f"the model's tensor {name!r} holds a number that is not finite")
     images = as_unit(source.train(torch.tensor([0, source.train_count - 1]))[0])
+    layout = torch.channels_last
     try:
-        outputs = _outputs(in_layout(working, torch.channels_last), images)
+        outputs = _outputs(in_layout(working, layout), images.contiguous(memory_format=layout))
     except UsageError:
-        outputs = _outputs(in_layout(working, torch.contiguous_format), images)
+        layout = torch.contiguous_format
+        outputs = _outputs(in_layout(working, layout), images)
     needed = [count for count in (source.class_count, triggers and triggers.class_count) if count]
     if needed and outputs < max(needed):
         raise UsageError(
@@ -82,7 +86,7 @@ def prepared_copy(
             hint="build the model with an output for every class",
         )
     source.require_labels_below(outputs)
-    return working
+    return working, layout
 
 
 def in_layout(model: nn.Module, layout: torch.memory_format) -> nn.Module:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 class Progress:
     """Where a training stands.
 
-    ``phase`` is ``training``, ``epoch`` (one has just ended) or ``evaluation``. ``epoch`` and
-    ``step`` count what is done, out of ``epochs`` and ``steps`` per epoch. ``loss`` is the mean
-    over this epoch so far. ``test_accuracy`` (0 to 1, of at most 1,000 test images) and
-    ``trigger_matches`` are those of the last finished epoch, None before it.
+    ``phase`` is ``training``, or ``epoch`` when one has just ended. ``epoch`` and ``step`` count
+    what is done, out of ``epochs`` and ``steps`` per epoch. ``loss`` is the mean over this epoch
+    so far. ``test_accuracy`` (0 to 1, of at most 1,000 test images) and ``trigger_matches`` are
+    those of the last finished epoch, None before it.
     """
 
     phase: str
@@ -63,7 +63,7 @@ class EmbedResult:
     (SPEC.md 3.4).
     """
 
-    model: nn.Module
+    model: nn.Module = field(repr=False)
     shape: tuple[int, int, int]
     test_accuracy: float
     test_count: int

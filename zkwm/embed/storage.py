@@ -70,6 +70,8 @@ def save_model(
             new.rename(folder)
         finally:
             shutil.rmtree(new, ignore_errors=True)
+            if old.exists() and not folder.exists():
+                old.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise CouldNotCheck(f"cannot write {folder}: {error.strerror}") from None

@@ -60,8 +60,8 @@ def embed(
 
     ``checkpoint`` names a folder for the state of the training, written after each epoch and each
     minute and removed at the end; the same call with the same folder goes on from there, on a CPU
-    to exactly the same weights. ``progress`` is called about twice a second and after each epoch.
-    Under torchrun all processes train one model together (see ``zkwm.embed.distributed``).
+    (with as many threads) to exactly the same weights. ``progress`` is called about twice a second
+    and after each epoch. Under torchrun all processes train one model together (see ``zkwm.embed.distributed``).
 
     Raises UsageError for input that does not fit together, a checkpoint of another training, and a
     training that diverges; Cancelled after Ctrl-C, with the state saved.
@@ -70,7 +70,7 @@ def embed(
         source = open_source(data, group.device)
         tensors = trigger_tensors(triggers, source, group.device)
         start_digest = digests.model_digest(model)
-        original = prepared_copy(model, source, triggers, group.device)
+        original, layout = prepared_copy(model, source, triggers, group.device)
         precision = resolved_precision(settings, group.device)
         trigger_digest = digests.trigger_digest(triggers) if triggers else None
         identity = {
@@ -81,6 +81,7 @@ def embed(
         }
         training = _Training(
             original,
+            layout,
             source,
             tensors,
             settings,
@@ -121,6 +122,7 @@ class _Training:
     def __init__(
         self,
         model: nn.Module,
+        layout: torch.memory_format,
         source: Source,
         triggers: tuple[Tensor, Tensor] | None,
         settings: EmbedSettings,
@@ -131,6 +133,7 @@ class _Training:
     ) -> None:
         self.position = Position()
         self._original = model
+        self._layout = layout
         self._model = group.prepared(model)
         self._source, self._triggers = source, triggers
         self._settings, self._group, self._precision = settings, group, precision
@@ -205,7 +208,7 @@ class _Training:
 
     def _loss(self, batch: Batch) -> Tensor:
         """This share's part of the mean cross-entropy over the whole step, triggers included."""
-        images = batch.images.contiguous(memory_format=torch.channels_last)
+        images = batch.images.contiguous(memory_format=self._layout)
         kind = self._group.device.type
         with torch.autocast(kind, torch.bfloat16, enabled=self._precision == "bfloat16"):
             logits = self._model(images)

@@ -102,9 +102,9 @@ def test_progress(small: ModuleType) -> None:
 class Flat(nn.Module):
     """A user's own network, with dropout and with ``view``, which channels-last form refuses."""
 
-    def __init__(self, outputs: int = 4) -> None:
+    def __init__(self, outputs: int = 4, channels: int = 1) -> None:
         super().__init__()
-        self.convolution = nn.Conv2d(1, 8, 3)
+        self.convolution = nn.Conv2d(channels, 8, 3)
         self.dropout = nn.Dropout(0.1)
         self.linear = nn.Linear(800, outputs)
 
@@ -114,12 +114,15 @@ class Flat(nn.Module):
         return logits
 
 
-def test_any_classifier(small: ModuleType) -> None:
+@pytest.mark.parametrize("channels", [1, 3])
+def test_any_classifier(small: ModuleType, channels: int) -> None:
     torch.manual_seed(0)
-    start = Flat(outputs=6)
-    results = [
-        embed(start, small.data(), small.triggers(), settings=small.SETTINGS) for _ in range(2)
-    ]
+    start = Flat(outputs=6, channels=channels)
+    data, triggers = small.data(), small.triggers()
+    names = ("train_images", "test_images")
+    data = replace(data, **{name: getattr(data, name).repeat(channels, 1) for name in names})
+    triggers = replace(triggers, images=triggers.images.repeat(channels, 1))
+    results = [embed(start, data, triggers, settings=small.SETTINGS) for _ in range(2)]
     assert results[0].trigger_matches == 10
     assert results[0].model_digest == results[1].model_digest
 
