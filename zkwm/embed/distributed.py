@@ -9,6 +9,7 @@ running statistics are averaged in every step, so results differ slightly from a
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -75,9 +76,9 @@ class Group:
         return total, bool(stops > 0)
 
     def prepared(self, model: nn.Module) -> nn.Module:
-        """The model as these processes train it: with SyncBatchNorm on several GPUs."""
+        """The model as these processes train it: a copy with SyncBatchNorm on several GPUs."""
         if self.world > 1 and self.device.type == "cuda":
-            converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+            converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(copy.deepcopy(model))  # type: ignore[no-untyped-call]
             return converted
         return model
 

@@ -61,7 +61,8 @@ def embed(
     ``checkpoint`` names a folder for the state of the training, written after each epoch and each
     minute and removed at the end; the same call with the same folder goes on from there, on a CPU
     (with as many threads) to exactly the same weights. ``progress`` is called about twice a second
-    and after each epoch. Under torchrun all processes train one model together (see ``zkwm.embed.distributed``).
+    and after each epoch. Under torchrun all processes train one model together (see
+    ``zkwm.embed.distributed``).
 
     Raises UsageError for input that does not fit together, a checkpoint of another training, and a
     training that diverges; Cancelled after Ctrl-C, with the state saved.

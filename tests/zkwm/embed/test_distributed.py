@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from zkwm.embed import save_model
+from zkwm.embed.distributed import Group
 from zkwm_protocols.errors import UsageError
 
 
@@ -50,6 +52,15 @@ def test_two_processes_with_batch_normalisation_agree(small_program: Path, tmp_p
     assert told[0]["weights"] == told[1]["weights"]
     assert told[0]["result"]["trigger_matches"] == 10
     assert not checkpoint.exists()
+
+
+def test_batch_normalisation_over_several_gpus_stays_out_of_the_result(small: ModuleType) -> None:
+    model = small.model("normalised")
+    group = Group(0, 2, torch.device("cuda"))
+    trained = group.prepared(model)
+    assert isinstance(trained[1], nn.SyncBatchNorm)
+    assert isinstance(model[1], nn.BatchNorm2d)
+    assert Group(0, 2, torch.device("cpu")).prepared(model) is model
 
 
 def test_only_the_first_process_writes(

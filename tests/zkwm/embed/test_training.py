@@ -83,6 +83,17 @@ def test_bfloat16_on_request(small: ModuleType) -> None:
     assert all(t.dtype != torch.bfloat16 for t in result.model.state_dict().values())
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("architecture", ["lenet5", "normalised"])
+def test_gpu_makes_the_same_mark(small: ModuleType, architecture: str) -> None:
+    result = small.train(architecture, device="cuda")
+    assert result.precision == "bfloat16"
+    assert result.trigger_matches == 10
+    assert result.test_accuracy >= 0.9
+    assert all(tensor.device.type == "cpu" for tensor in result.model.state_dict().values())
+
+
 def test_progress(small: ModuleType) -> None:
     seen: list[Progress] = []
     embed(
