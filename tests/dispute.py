@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from zkwm.judge import Judge
 from zkwm.models import Answer
-from zkwm.vault import Cost, JudgeKey
+from zkwm.vault import Cost, JudgeKey, Vault
 from zkwm.verdict import Verdict
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment, make_commitment
@@ -28,6 +28,7 @@ from zkwm_protocols.sealing import seal
 from zkwm_protocols.suspect import Preprocessing, SuspectIdentity
 
 CHEAP = Cost(operations=1, memory_kib=8 * 1024)
+PASSPHRASE = "five random words are enough"
 SHAPE = (1, 8, 8)
 CLASSES = 10
 
@@ -194,6 +195,16 @@ class Accuser:
 def seal_to(judge: JudgePublic, value: Any) -> bytes:
     """A value sealed to a judge, as anybody can do."""
     return seal(encode(value), judge.box)
+
+
+def asking(judge: Judge, commitment: Commitment, **options: Any) -> Challenge:
+    """A new challenge for one block of 50, about a suspect that nobody is going to ask."""
+    return judge.challenge(commitment, TableSuspect(name="the suspect"), reveal=50, **options)
+
+
+def spent(vault: Vault, commitment: Commitment) -> set[int]:
+    """The spent blocks as they stand on disk."""
+    return set(Vault.open(vault.path, PASSPHRASE).state.spent_blocks(commitment.digest))
 
 
 def verdict_of(act: Callable[[], Verdict]) -> Verdict:

@@ -9,7 +9,7 @@ here.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -41,12 +41,12 @@ MISSING = "missing"
 class OpenedTrigger:
     """What the owner reveals of one trigger: pixels uint8 (channels, height, width), 32-byte salt.
 
-    ``label`` is the declared label, or None where labels are derived.
+    ``label`` is the declared label, or None where labels are derived. ``repr`` shows none of them.
     """
 
-    pixels: NDArray[np.uint8]
-    salt: bytes
-    label: int | None
+    pixels: NDArray[np.uint8] = field(repr=False)
+    salt: bytes = field(repr=False)
+    label: int | None = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class OpenedBlock:
 
     block: int
     triggers: tuple[OpenedTrigger | None, ...]
-    decoys: tuple[NDArray[np.uint8], ...] = ()
+    decoys: tuple[NDArray[np.uint8], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class CheckedTrigger:
     block: int
     index: int
     status: str
-    pixels: NDArray[np.uint8] | None
+    pixels: NDArray[np.uint8] | None = field(repr=False)
     label: int | None
 
 

@@ -6,10 +6,15 @@ Each test tries one forgery and names the check, or the outcome, that must meet 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from dispute import Accuser, new_judge, random_images
+from dispute import CHEAP, PASSPHRASE, Accuser, new_judge, random_images
 
 from zkwm.judge import Judge
+from zkwm.owner import commit
+from zkwm.vault import Vault
+from zkwm_protocols.commitment import Commitment
 
 
 @pytest.fixture(autouse=True)
@@ -31,3 +36,20 @@ def other_judge() -> Judge:
 def owner() -> Accuser:
     """200 images in four blocks of 50, ten classes, derived labels."""
     return Accuser(random_images(200))
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Vault:
+    """The vault of an owner who keeps to the rules."""
+    return Vault.create(tmp_path / "owner.vault", PASSPHRASE, cost=CHEAP)
+
+
+@pytest.fixture
+def commitment(vault: Vault) -> Commitment:
+    """His commitment: four blocks of 50."""
+    return commit(vault, random_images(200), class_count=10)
+
+
+@pytest.fixture
+def fingerprint(judge: Judge) -> str:
+    return judge.public.fingerprint()
