@@ -83,6 +83,10 @@ def commit(
     else:
         family = "given"
     check_images(images)
+    if declared_labels is not None:
+        _require_labels(declared_labels, len(images))
+    if block_size < 1:
+        raise UsageError("a block has at least one trigger")
     if len(images) % block_size:
         raise UsageError(
             f"{len(images)} triggers are not a multiple of the block of {block_size}",
@@ -200,6 +204,15 @@ def prove(
             )
         )
     return opening
+
+
+def _require_labels(labels: NDArray[np.int64], count: int) -> None:
+    if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu":
+        raise UsageError("declared labels are an array of whole numbers")
+    if labels.shape != (count,):
+        raise UsageError(
+            f"{count} triggers need {count} labels, not an array of the shape {labels.shape}"
+        )
 
 
 def _check(state: VaultState, commitment: Commitment, challenge: Challenge) -> CommitmentSecrets:

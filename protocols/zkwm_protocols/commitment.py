@@ -91,6 +91,9 @@ class Header:
             raise Malformed("a trigger has at most 16,777,216 values")
         if self.label_mode not in (DERIVED, DECLARED):
             raise Malformed("labels are 'derived' or 'declared'")
+        for digest in (self.timestamp_authority, self.owner_model):
+            require_optional_bytes(digest, 32)
+        require_bytes(self.root, 32)
         if not 1 <= len(self.owner_keys) <= 4 or len(set(self.owner_keys)) != len(self.owner_keys):
             raise Malformed("a commitment has one to four different owner's keys")
 
