@@ -245,6 +245,7 @@ class Case:
         needed = self._evidence.needed_matches
         if (
             unanswered
+            and self._labels_count
             and not self._evidence.reached
             and needed is not None
             and matches + len(unanswered) >= needed

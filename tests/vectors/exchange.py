@@ -387,6 +387,13 @@ def all_cases(stored: dict[str, bytes]) -> list[Built]:
         c("a byte after the plaintext", "opening.format", plaintext_end=b"\xf6"),
         c("declared labels, not accepted", "opening.labels", mode="declared",
           challenge=put("policy", "accept_declared_labels", to=False)),
+        c(
+            "declared labels, not accepted, and missing answers that change nothing",
+            "opening.labels",
+            mode="declared",
+            challenge=put("policy", "accept_declared_labels", to=False),
+            answers=b.answers("declared", 0, 12),
+        ),
         # suspect and evidence
         c("too many answers missing", "suspect.answers", answers=b.answers("derived", 0, 12)),
         c("too many answers wrong", "evidence.threshold", answers=b.answers("derived", 12, 0)),
