@@ -139,10 +139,10 @@ def trigger_set(vault: Vault, commitment: Commitment) -> TriggerSet:
 def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Disclosure:
     """What answering this challenge would release, to whom and for what. Changes nothing.
 
-    Makes all checks of the challenge (SPEC.md 6.1) and raises the first that fails.
+    Reads the vault anew, so that answers of other processes are shown too. Makes all checks of the challenge (SPEC.md 6.1) and raises the first that fails.
     """
-    state = vault.state
-    _check(state, commitment, challenge)
+    with vault.transaction() as state:
+        _check(state, commitment, challenge)
     repeated = state.response_to(challenge.digest)
     return Disclosure(
         suspect=challenge.suspect,

@@ -182,3 +182,17 @@ def test_a_vault_is_never_written_that_could_not_be_read_again(
         commit(vault, random_images(400, 1), class_count=10, declared_labels=declared)
     reopened = Vault.open(vault.path, PASSPHRASE)
     assert list(reopened.state.commitments) == [commitment.digest]
+
+
+def test_disclosure_shows_what_another_process_has_released_meanwhile(
+    vault: Vault, commitment: Commitment, judge: Judge, fingerprint: str
+) -> None:
+    """An owner who has had his vault open for days still sees everything before he answers."""
+    elsewhere = Vault.open(vault.path, PASSPHRASE)
+    challenge = asking(judge, commitment)
+    prove(elsewhere, commitment, challenge, judge_fingerprint=fingerprint)
+    assert disclosure(vault, commitment, challenge).repeated
+    shown = disclosure(vault, commitment, asking(judge, commitment))
+    assert [entry.blocks for entry in shown.released] == [(0,)]
+    assert shown.blocks_to_open == (1,)
+    assert shown.judge_known
