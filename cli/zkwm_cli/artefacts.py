@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from zkwm_cli.exits import print_json
 from zkwm_protocols.errors import Malformed, UsageError
 
 STANDARD = "-"
+Parsed = TypeVar("Parsed")
 
 
 def require_one_stdin(**names: str | None) -> None:
@@ -35,6 +38,18 @@ def read_artefact(name: str, limit: int) -> bytes:
     if len(data) > limit:
         raise Malformed(f"standard input has more than the {limit} bytes that such a file may have")
     return data
+
+
+def read_parsed(name: str, limit: int, parse: Callable[[bytes], Parsed]) -> Parsed:
+    """What ``parse`` makes of the bytes of a file or of stdin; its errors name the file."""
+    from zkwm_protocols.errors import Unsupported
+
+    data = read_artefact(name, limit)
+    try:
+        return parse(data)
+    except (Malformed, Unsupported) as error:
+        where = "standard input" if name == STANDARD else name
+        raise type(error)(f"{where}: {error.message}", hint=error.hint, check=error.check) from None
 
 
 class Output:

@@ -72,7 +72,8 @@ def tell_error(
     word: str = "error",
 ) -> None:
     """Say what went wrong and what to do next: text on stderr; with --json JSON on stdout too."""
-    click.echo(f"zkwm: {word}: {one_line(message)}", err=True)
+    where = f" [{check}]" if check else ""
+    click.echo(f"zkwm: {word}: {one_line(message)}{where}", err=True)
     if hint:
         click.echo(f"zkwm: hint: {one_line(hint)}", err=True)
     if os.environ.get("ZKWM_DEBUG") and sys.exc_info()[0] is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zkwm_cli.artefacts import read_parsed
 from zkwm_protocols.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ def open_judge(name: str, passphrase_file: str | None) -> Judge:
 
     Raises UsageError where only the public key is there, or the two do not belong together.
     """
-    from zkwm.files import read_limited
     from zkwm.judge import Judge
     from zkwm_cli.passphrases import passphrase
     from zkwm_protocols.keys import JudgePublic
@@ -26,7 +26,7 @@ def open_judge(name: str, passphrase_file: str | None) -> Judge:
     secret = name.removesuffix(".pub")
     expected = None
     if secret != name:
-        expected = JudgePublic.from_bytes(read_limited(name, PUBLIC_LIMIT))
+        expected = read_parsed(name, PUBLIC_LIMIT, JudgePublic.from_bytes)
         if not Path(secret).exists():
             raise UsageError(
                 f"{name} is a judge's public key, and his secret key {secret} is not beside it",

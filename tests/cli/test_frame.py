@@ -83,7 +83,9 @@ def test_unknown_option_names_the_nearest(zkwm: Command) -> None:
     assert "zkwm: hint: zkwm keygen --help" in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [["keygen"], ["inspect"], ["verify"], ["nothing"], ["demo", "x"]])
+@pytest.mark.parametrize(
+    "arguments", [["keygen"], ["inspect"], ["verify"], ["nothing"], ["demo", "x"]]
+)
 def test_usage_errors_are_json_too(zkwm: Command, arguments: list[str]) -> None:
     result = zkwm(*arguments, "--json")
     assert result.code == 2
@@ -114,10 +116,10 @@ def test_usage_errors_are_json_too(zkwm: Command, arguments: list[str]) -> None:
 def test_exit_code_of_each_error(
     zkwm: Command, monkeypatch: pytest.MonkeyPatch, error: errors.ZkwmError, code: int
 ) -> None:
-    def fail(_: bytes) -> None:
+    def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("zkwm.inspection.inspect_file", fail)
+    monkeypatch.setattr("zkwm_cli.commands.inspect.read_parsed", fail)
     result = zkwm("inspect", __file__)
     assert result.code == code
     assert result.stdout == ""
@@ -137,11 +139,16 @@ def test_internal_error_is_one_line(zkwm: Command, monkeypatch: pytest.MonkeyPat
     result = zkwm("inspect", __file__)
     assert (result.code, result.stdout) == (3, "")
     first, second = result.stderr.splitlines()
-    assert first == "zkwm: error: internal error: ZeroDivisionError: integer division or modulo by zero"
+    assert (
+        first
+        == "zkwm: error: internal error: ZeroDivisionError: integer division or modulo by zero"
+    )
     assert "ZKWM_DEBUG=1" in second
 
 
-def test_debug_shows_where(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_debug_shows_where(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("ZKWM_DEBUG", "1")
     monkeypatch.setattr("zkwm.inspection.inspect_file", lambda _: 1 // 0)
     assert main.main(["inspect", __file__]) == 3
@@ -225,7 +232,9 @@ def test_help_imports_no_library() -> None:
         "import sys; from zkwm_cli.main import main; main(['--help']);"
         "print(sorted(set(sys.modules) & {'numpy', 'torch', 'onnx', 'nacl', 'cbor2', 'PIL'}))"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True, text=True
+    )
     assert done.stdout.endswith("[]\n")
 
 

@@ -10,6 +10,7 @@ import pytest
 from case_files import PASSPHRASE, Command, Files
 
 from zkwm.vault import Vault
+from zkwm_protocols.errors import CouldNotCheck
 from zkwm_protocols.opening import Opening
 
 STRANGER = "-".join(["aaaa"] * 8)
@@ -19,7 +20,9 @@ STRANGER = "-".join(["aaaa"] * 8)
 def fresh(zkwm: Command, case: Files) -> Path:
     """A challenge of a second judge, whom the vault does not know: case.folder/new.challenge."""
     assert zkwm("judge-key", "--output", case.folder / "second.key").code == 0
-    assert zkwm(*case.challenge_options(judge=case.folder / "second.key", purpose="again")).code == 0
+    assert (
+        zkwm(*case.challenge_options(judge=case.folder / "second.key", purpose="again")).code == 0
+    )
     return case.folder / "new.challenge"
 
 
@@ -122,7 +125,9 @@ def test_nobody_to_ask(zkwm: Command, case: Files, fresh: Path) -> None:
     before = case.vault.read_bytes()
     result = zkwm(*case.prove_options(challenge=fresh), "--json")
     assert result.code == 2
-    assert result.json["error"] == "the judge has to be confirmed, and there is no terminal to ask at"
+    assert (
+        result.json["error"] == "the judge has to be confirmed, and there is no terminal to ask at"
+    )
     assert f"--judge-fingerprint {fingerprint_of(zkwm, fresh)}" in result.json["hint"]
     assert case.vault.read_bytes() == before
     assert not (case.folder / "new.proof").exists()
@@ -176,7 +181,7 @@ def _flip(path: Path, position: int) -> None:
     [
         (lambda case: _flip(case.challenge, -1), "signature"),
         (lambda case: case.challenge.write_bytes(case.challenge.read_bytes()[:-7]), "CBOR"),
-        (lambda case: case.challenge.write_bytes(case.challenge.read_bytes() + b"x"), "CBOR"),
+        (lambda case: case.challenge.write_bytes(case.challenge.read_bytes() + b"x"), "left over"),
         (lambda case: case.challenge.write_bytes(b""), "not a zkwm challenge"),
         (lambda case: case.challenge.write_bytes(case.proof.read_bytes()), "another kind"),
         (
@@ -261,19 +266,22 @@ def test_full_disk_spends_nothing(
 
 
 def test_a_proof_that_could_not_be_written_is_not_lost(
-    zkwm: Command, case: Files, fresh: Path
+    zkwm: Command, case: Files, fresh: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The vault records before anything leaves; asking again gives what was recorded."""
-    target = case.folder / "gone"
-    target.mkdir()
-    options = case.prove_options(challenge=fresh, output=target / "proof")
-    target.chmod(0o500)
-    if os.access(target, os.W_OK):
-        pytest.skip("this user may write everywhere")
-    assert zkwm(*options, "--yes").code == 3
-    target.chmod(0o700)
-    assert zkwm(*options).code == 0
+    options = case.prove_options(challenge=fresh)
+    with monkeypatch.context() as patch:
+        patch.setattr("zkwm_cli.artefacts.Output.write", _refuse)
+        assert zkwm(*options, "--yes").code == 3
     assert spent(case) == 2
+    again = zkwm(*options)
+    assert again.code == 0
+    assert "answered before" in again.stderr
+    assert spent(case) == 2
+
+
+def _refuse(*_: object) -> None:
+    raise CouldNotCheck("cannot write it")
 
 
 def test_nothing_is_replaced_without_force(zkwm: Command, case: Files) -> None:
@@ -314,8 +322,6 @@ def test_declared_labels_are_pointed_out(zkwm: Command, case: Files) -> None:
     )
     assert made.code == 0
     assert zkwm(*case.challenge_options(commitment=declared)).code == 0
-    result = zkwm(
-        *case.prove_options(commitment=declared, challenge=case.folder / "new.challenge")
-    )
+    result = zkwm(*case.prove_options(commitment=declared, challenge=case.folder / "new.challenge"))
     assert result.code == 0
     assert "zkwm: warning: the labels are declared" in result.stderr

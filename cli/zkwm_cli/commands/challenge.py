@@ -6,7 +6,7 @@ import json
 
 import click
 
-from zkwm_cli.artefacts import Output, read_artefact, require_one_stdin, tell_result
+from zkwm_cli.artefacts import Output, read_artefact, read_parsed, require_one_stdin, tell_result
 from zkwm_cli.options import (
     FILE,
     as_typed,
@@ -27,7 +27,11 @@ CLASS_MAP_LIMIT = 2**20
 @commitment_option
 @suspect_options
 @click.option(
-    "--reveal", required=True, type=click.IntRange(min=1), metavar="N", help="Triggers to open, whole blocks (of 50)."
+    "--reveal",
+    required=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Triggers to open, whole blocks (of 50).",
 )
 @click.option(
     "--judge",
@@ -98,7 +102,10 @@ CLASS_MAP_LIMIT = 2**20
 )
 @click.option("--std", callback=read_decimals, metavar="X,...", help="Divides each channel.")
 @click.option(
-    "--outputs", type=click.IntRange(2, 1_000_000), metavar="K", help="Number of the suspect's outputs (else counted)."
+    "--outputs",
+    type=click.IntRange(2, 1_000_000),
+    metavar="K",
+    help="Number of the suspect's outputs (else counted).",
 )
 @click.option(
     "--accept-declared-labels",
@@ -155,7 +162,7 @@ def command(
     from zkwm_protocols.evidence import Policy, class_map_bits
     from zkwm_protocols.suspect import Preprocessing
 
-    committed = commitments.Commitment.from_bytes(read_artefact(commitment, commitments.FILE_LIMIT))
+    committed = read_parsed(commitment, commitments.FILE_LIMIT, commitments.Commitment.from_bytes)
     committed.verify()
     with as_typed():
         preprocessing = Preprocessing(layout=layout, scale=scale, mean=mean, std=std)

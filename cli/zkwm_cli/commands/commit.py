@@ -54,7 +54,11 @@ from zkwm_cli.options import (
     help="What to do with --images of another size than --shape.",
 )
 @click.option(
-    "--classes", required=True, type=click.IntRange(2, 65_535), metavar="C", help="Number of classes of the model."
+    "--classes",
+    required=True,
+    type=click.IntRange(2, 65_535),
+    metavar="C",
+    help="Number of classes of the model.",
 )
 @output_option("FILE", "The public commitment")
 @force_option

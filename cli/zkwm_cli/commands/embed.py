@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zkwm_cli.artefacts import read_artefact, require_one_stdin, tell_result
+from zkwm_cli.artefacts import read_parsed, require_one_stdin, tell_result
 from zkwm_cli.options import FILE, force_option, json_option, passphrase_option
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def _triggers(
     from zkwm_cli.passphrases import passphrase
     from zkwm_protocols.commitment import FILE_LIMIT, Commitment
 
-    committed = Commitment.from_bytes(read_artefact(commitment, FILE_LIMIT))
+    committed = read_parsed(commitment, FILE_LIMIT, Commitment.from_bytes)
     own = Vault.open(vault, passphrase(passphrase_file, of=vault))
     return committed, trigger_set(own, committed)
 

@@ -6,8 +6,8 @@ import json
 
 import click
 
-from zkwm_cli.artefacts import read_artefact
-from zkwm_cli.exits import one_line, print_json
+from zkwm_cli.artefacts import read_parsed
+from zkwm_cli.exits import one_line, print_json, tell_zkwm_error
 from zkwm_cli.options import FILE, json_option
 
 
@@ -22,7 +22,7 @@ def command(file: str, as_json: bool) -> None:
     """
     from zkwm.inspection import FILE_LIMIT, inspect_file
 
-    found = inspect_file(read_artefact(file, FILE_LIMIT))
+    found = read_parsed(file, FILE_LIMIT, inspect_file)
     if as_json:
         print_json(found.to_json())
     else:
@@ -35,7 +35,7 @@ def command(file: str, as_json: bool) -> None:
             click.echo(f"  {name:<22} {one_line(value)}")
         click.echo(f"to check: {found.advice}")
     if found.failure is not None:
-        raise found.failure
+        raise click.exceptions.Exit(tell_zkwm_error(found.failure, as_json=False))
 
 
 def _text(value: object) -> str:

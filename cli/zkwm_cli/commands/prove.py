@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zkwm_cli.artefacts import Output, read_artefact, require_one_stdin, tell_result
+from zkwm_cli.artefacts import Output, read_parsed, require_one_stdin, tell_result
 from zkwm_cli.options import (
     FILE,
     commitment_option,
@@ -79,8 +79,8 @@ def command(
     from zkwm_protocols import challenge as challenges
     from zkwm_protocols import commitment as commitments
 
-    committed = commitments.Commitment.from_bytes(read_artefact(commitment, commitments.FILE_LIMIT))
-    asked = challenges.Challenge.from_bytes(read_artefact(challenge, challenges.FILE_LIMIT))
+    committed = read_parsed(commitment, commitments.FILE_LIMIT, commitments.Commitment.from_bytes)
+    asked = read_parsed(challenge, challenges.FILE_LIMIT, challenges.Challenge.from_bytes)
     trusted = None if trusted_judges is None else _read_trusted(trusted_judges)
     own = Vault.open(vault, passphrase(passphrase_file, of=vault))
     shown = disclosure(own, committed, asked)

@@ -1,0 +1,123 @@
+"""The example scripts do what they say, and each job takes fewer than ten lines."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from case_files import save_lookup
+
+import zkwm
+from zkwm.vault import Cost
+from zkwm.vault.judge_key import create_judge_key
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+CHEAP = Cost(operations=1, memory_kib=8 * 1024)
+
+
+@pytest.fixture
+def examples(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
+    """The example scripts as modules; keys are made at the smallest cost."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    monkeypatch.setitem(zkwm.Vault.create.__func__.__kwdefaults__, "cost", CHEAP)
+    monkeypatch.setitem(create_judge_key.__kwdefaults__, "cost", CHEAP)
+    found = {name: __import__(name) for name in ("owner", "judge", "marketplace")}
+    for name in found:
+        monkeypatch.delitem(sys.modules, name)
+    return found
+
+
+@pytest.fixture
+def marked(tmp_path: Path) -> tuple[zkwm.Vault, zkwm.Commitment, Path]:
+    """An owner's vault and commitment, and a model that answers all triggers."""
+    vault = zkwm.Vault.create(tmp_path / "acme.vault", "p", cost=CHEAP)
+    commitment = zkwm.commit(vault, class_count=10, shape=(1, 16, 16), family="blocks")
+    triggers = zkwm.trigger_set(vault, commitment)
+    save_lookup(tmp_path / "model.onnx", triggers.images, triggers.labels)
+    return vault, commitment, tmp_path / "model.onnx"
+
+
+def lines_of_code(path: Path) -> int:
+    """Statements in the functions of a script, docstrings and signatures aside."""
+    count = 0
+    for function in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(function, ast.FunctionDef):
+            statements = [node for node in ast.walk(function) if isinstance(node, ast.stmt)]
+            count += len(statements) - 2  # the function itself and its docstring
+    return count
+
+
+@pytest.mark.parametrize("name", ["owner", "judge", "marketplace"])
+def test_under_ten_lines(name: str) -> None:
+    assert lines_of_code(EXAMPLES / f"{name}.py") < 10
+
+
+@pytest.mark.slow
+def test_owner_marks(examples: dict[str, ModuleType], tmp_path: Path) -> None:
+    vault, commitment = examples["owner"].mark(tmp_path, "p", epochs=1)
+    assert commitment.digest in vault.state.commitments
+    assert (tmp_path / "marked" / "model.onnx").exists()
+
+
+def test_judge_decides(
+    examples: dict[str, ModuleType],
+    marked: tuple[zkwm.Vault, zkwm.Commitment, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    vault, commitment, model = marked
+    judge = zkwm.Judge.create(tmp_path / "judge.key", "p")
+    fingerprint = judge.public.fingerprint()
+
+    def ask_owner(challenge: zkwm.Challenge) -> zkwm.Opening:
+        opening: zkwm.Opening = examples["owner"].answer(vault, commitment, challenge, fingerprint)
+        return opening
+
+    report = tmp_path / "report.html"
+    verdict = examples["judge"].decide(judge, commitment, model, ask_owner, report)
+    assert verdict.proven
+    assert "Acme v. Doe" in report.read_text(encoding="utf-8")
+    assert fingerprint in capsys.readouterr().out
+    other = tmp_path / "other.onnx"
+    triggers = zkwm.trigger_set(vault, commitment)
+    save_lookup(other, triggers.images, (triggers.labels + 1) % 10)
+    verdict = examples["judge"].decide(judge, commitment, other, ask_owner, report)
+    assert not verdict.proven
+
+
+def test_marketplace_settles(
+    examples: dict[str, ModuleType],
+    marked: tuple[zkwm.Vault, zkwm.Commitment, Path],
+    tmp_path: Path,
+) -> None:
+    vault, commitment, model = marked
+    desk = zkwm.Judge.create(tmp_path / "desk.key", "p")
+    market = zkwm.Marketplace(tmp_path / "market", desk)
+    assert examples["marketplace"].settle(
+        market,
+        commitment,
+        model,
+        lambda challenge: zkwm.prove(
+            vault, commitment, challenge, judge_fingerprint=desk.public.fingerprint()
+        ),
+    )
+    assert [verdict["outcome"] for verdict in market.verdicts().values()] == ["proven"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["judge", "marketplace"])
+def test_scripts_from_end_to_end(name: str, tmp_path: Path) -> None:
+    """Both sides in one script, training included."""
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / f"{name}.py", tmp_path / "folder"],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "proven" in done.stdout.lower()
+    assert "not proven\n" not in done.stdout
