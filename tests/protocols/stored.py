@@ -100,15 +100,14 @@ class TableSuspect:
         """Nothing to close."""
 
 
-def judge(case: Case, **files: bytes) -> tuple[Verdict, ZkwmError | None]:
-    """What the package's judge finds of a case, with other files where given."""
-    contents = {name: files.get(name, getattr(case, name)) for name in FILES}
+@cache
+def judged(name: str) -> tuple[Verdict, ZkwmError | None]:
+    """What the package's judge finds of a case."""
+    case = next(case for case in cases() if case.name == name)
     identity = SuspectIdentity(**{**case.suspect, "shape": tuple(case.suspect["shape"])})
     suspect = TableSuspect(identity, case.answers)
     try:
-        verdict = Judge(judge_key()).verify(
-            contents["commitment"], suspect, contents["challenge"], contents["proof"]
-        )
+        verdict = Judge(judge_key()).verify(case.commitment, suspect, case.challenge, case.proof)
     except ZkwmError as error:
         found: Verdict = error.verdict
         return found, error

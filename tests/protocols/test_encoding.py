@@ -171,7 +171,7 @@ def test_an_altered_encoding_is_refused_or_is_another_value(value: Any, data: An
 
 
 @given(st.binary(max_size=60))
-@settings(deadline=None, max_examples=1000)
+@settings(deadline=None, max_examples=500)
 def test_random_bytes_as_the_reference_reads_them(data: bytes) -> None:
     accepted, found = _read(data)
     expected, value = _read_by_reference(data)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.protocols.stored import Case, cases, judge, judge_key, vectors
+from tests.protocols.stored import Case, cases, judge_key, judged, vectors
 from tests.reference import commitment as reference
 from tests.reference.cbor import write
 from tests.reference.judge import CHECKS, Examination, examine
@@ -42,11 +42,11 @@ OUTCOMES: dict[str, tuple[type[ZkwmError], ...]] = {
 }
 
 
-def examined(case: Case, **files: bytes) -> Examination:
+def examined(case: Case) -> Examination:
     return examine(
-        files.get("commitment", case.commitment),
-        files.get("challenge", case.challenge),
-        files.get("proof", case.proof),
+        case.commitment,
+        case.challenge,
+        case.proof,
         judge=judge_key().public.to_map(),
         box_secret=judge_key().box.to_bytes(),
         suspect=case.suspect,
@@ -90,7 +90,7 @@ def test_the_reference_agrees(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_the_package_agrees(name: str) -> None:
     case = CASES[name]
-    verdict, error = judge(case)
+    verdict, error = judged(name)
     assert (None if error is None else error.check) == case.check
     if case.check is not None:
         assert isinstance(error, OUTCOMES.get(case.check, (CouldNotCheck,)))
@@ -105,7 +105,7 @@ def test_the_package_agrees(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_a_check_that_fails_has_all_before_it_passed(name: str) -> None:
     case = CASES[name]
-    verdict, _ = judge(case)
+    verdict, _ = judged(name)
     if case.check is None:
         assert {c.status for c in verdict.checks if c.id != "opening.leaves"} == {"passed"}
         return

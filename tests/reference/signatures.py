@@ -34,8 +34,9 @@ def add(first: Point, second: Point) -> Point:
     x1, y1 = first
     x2, y2 = second
     cross = D * x1 * x2 * y1 * y2 % P
-    x = (x1 * y2 + y1 * x2) * pow(1 + cross, -1, P) % P
-    y = (y1 * y2 + x1 * x2) * pow(1 - cross, -1, P) % P
+    inverse = pow(1 - cross * cross, -1, P)  # of both denominators, 1 + cross and 1 - cross
+    x = (x1 * y2 + y1 * x2) * (1 - cross) * inverse % P
+    y = (y1 * y2 + x1 * x2) * (1 + cross) * inverse % P
     return x, y
 
 
