@@ -62,7 +62,7 @@ _HOMES = {
     "trigger_set": "zkwm.owner",
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605
+__all__ = sorted(_HOMES)
 
 if TYPE_CHECKING:
     from zkwm.datasets import ImageData, load_data

@@ -1,4 +1,4 @@
-"""The numbered checks of a judge (SPEC.md 9.2), in their order, and a recorder of what became of them.
+"""The numbered checks of a judge (SPEC.md 9.2), in order, and a recorder of what became of each.
 
 Not the checks themselves: those raise, in ``zkwm_protocols`` and ``zkwm.judge``. The recorder turns
 what they raise into a list that names each check as passed, failed or skipped.

@@ -123,13 +123,10 @@ def trigger_set(vault: Vault, commitment: Commitment) -> TriggerSet:
     """
     own = _secrets_of(vault.state, commitment)
     header = commitment.header
-    if own.labels is None:
-        labels = commitment.labels()
-    else:
-        labels = np.array(own.labels, dtype=np.int64)
+    declared = own.labels
     return TriggerSet(
         images=_pixels(own.images, header.shape),
-        labels=labels,
+        labels=commitment.labels() if declared is None else np.array(declared, dtype=np.int64),
         family=own.family,
         block_size=header.block_size,
         class_count=header.class_count,
@@ -139,7 +136,8 @@ def trigger_set(vault: Vault, commitment: Commitment) -> TriggerSet:
 def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Disclosure:
     """What answering this challenge would release, to whom and for what. Changes nothing.
 
-    Reads the vault anew, so that answers of other processes are shown too. Makes all checks of the challenge (SPEC.md 6.1) and raises the first that fails.
+    Reads the vault anew, so that answers of other processes are shown too. Makes all checks of the
+    challenge (SPEC.md 6.1) and raises the first that fails.
     """
     with vault.transaction() as state:
         _check(state, commitment, challenge)

@@ -1,6 +1,6 @@
 """What a judge's check ends with: a verdict, its checks by id, and each opened trigger.
 
-SPEC.md sections 9 and 10. Data only: deciding is done in ``zkwm.judge``, showing in ``zkwm.report``.
+SPEC.md sections 9 and 10. Data only: ``zkwm.judge`` decides, ``zkwm.report`` shows.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Verdict:
         return self.header is not None and self.header.label_mode == "declared"
 
     def to_json(self) -> dict[str, Any]:
-        """The verdict as JSON values, schema ``zkwm/verdict/v1`` (SPEC.md 10.2); images left out."""
+        """The verdict as JSON values, schema ``zkwm/verdict/v1`` (SPEC.md 10.2), without images."""
         challenge, header, evidence = self.challenge, self.header, self.evidence
         return {
             "schema": SCHEMA,

@@ -219,21 +219,12 @@ def open_sealed(
     Raises InvalidOpening where it was not sealed to this key, and Malformed where the plaintext is
     not exactly the blocks that the response names, whole, for this challenge.
     """
-    header = commitment.header
     plaintext = unseal(opening.sealed, box)
     try:
-        fields = require_map(decode(plaintext, limit=FILE_LIMIT), "challenge blocks", "openings")
-        if require_bytes(fields["challenge"], 32) != challenge.digest:
-            raise Malformed("the sealed openings are for another challenge")
-        blocks = tuple(
-            _read_block(value, header) for value in require_list(fields["blocks"], 1, 100_000)
-        )
-        if tuple(opened.block for opened in blocks) != opening.blocks:
-            raise Malformed("the sealed blocks are not those that the response names")
+        return _read_plaintext(plaintext, commitment.header, challenge, opening)
     except Malformed as error:
         error.check = "opening.format"
         raise
-    return blocks
 
 
 def check_leaves(
@@ -261,6 +252,20 @@ def check_leaves(
             known = trigger.label if derived is None else int(derived[index])
             checked.append(CheckedTrigger(opened.block, index, VALID, trigger.pixels, known))
     return tuple(checked)
+
+
+def _read_plaintext(
+    plaintext: bytes, header: Header, challenge: Challenge, opening: Opening
+) -> tuple[OpenedBlock, ...]:
+    fields = require_map(decode(plaintext, limit=FILE_LIMIT), "challenge blocks", "openings")
+    if require_bytes(fields["challenge"], 32) != challenge.digest:
+        raise Malformed("the sealed openings are for another challenge")
+    blocks = tuple(
+        _read_block(value, header) for value in require_list(fields["blocks"], 1, 100_000)
+    )
+    if tuple(opened.block for opened in blocks) != opening.blocks:
+        raise Malformed("the sealed blocks are not those that the response names")
+    return blocks
 
 
 def _trigger_to_map(trigger: OpenedTrigger | None) -> dict[str, Any] | None:
