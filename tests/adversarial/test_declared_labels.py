@@ -85,6 +85,22 @@ def test_matches_that_miss_are_no_proof_even_where_declared_labels_are_accepted(
     assert failed(caught.value.verdict) == ["evidence.threshold"]
 
 
+def test_missing_answers_cannot_change_a_verdict_on_labels_that_are_not_accepted(
+    judge: Judge, accuser: Accuser
+) -> None:
+    """Not proven whatever the suspect says: its silence does not make it "could not be checked"."""
+    silent = TableSuspect(rule=lambda _: "timed out", name="innocent")
+    challenge = judge.challenge(accuser.commitment, silent, reveal=50)
+    with pytest.raises(NotProven) as caught:
+        judge.verify(accuser.commitment, silent, challenge, accuser.answer(challenge, [0]))
+    assert failed(caught.value.verdict) == ["opening.labels"]
+    accepting = Policy(accept_declared_labels=True)
+    challenge = judge.challenge(accuser.commitment, silent, reveal=50, policy=accepting)
+    proof = accuser.answer(challenge, [0])
+    verdict = verdict_of(lambda: judge.verify(accuser.commitment, silent, challenge, proof))
+    assert failed(verdict) == ["suspect.answers"]
+
+
 def test_the_same_images_with_derived_labels_are_worth_what_luck_is(judge: Judge) -> None:
     """Without his labels the accuser's images match like any others: binomial, over 300 tries."""
     innocent = TableSuspect(name="innocent")
