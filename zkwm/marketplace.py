@@ -36,15 +36,20 @@ class Marketplace:
 
     Layout: ``commitments/<D>``, ``challenges/<digest>``, ``verdicts/<challenge digest>.json`` and
     an empty file ``opened/<D>-<block>`` for each block that was opened here, all digests in
-    hexadecimal. Safe for several processes on one folder.
+    hexadecimal. Safe for several processes on one folder. Raises UsageError for a folder that
+    cannot be made.
     """
 
     def __init__(self, folder: str | Path, judge: Judge, policy: Policy | None = None) -> None:
         self._folder = Path(folder)
         self._judge = judge
         self._policy = policy or Policy()
-        for name in ("commitments", "challenges", "opened", "verdicts"):
-            (self._folder / name).mkdir(parents=True, exist_ok=True)
+        try:
+            for name in ("commitments", "challenges", "opened", "verdicts"):
+                (self._folder / name).mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "not a usable file name"
+            raise UsageError(f"cannot keep a marketplace in {folder}: {reason}") from None
 
     def register(self, commitment: Commitment) -> str:
         """Check and keep a commitment; return its digest in hexadecimal. Twice is once.

@@ -105,3 +105,10 @@ def test_two_at_once_count_each_other(market: Marketplace, owner: Accuser) -> No
     for thread in threads:
         thread.join()
     assert sorted(counts) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below", "nul\0"])
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, judge: Judge, folder: str) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UsageError):
+        Marketplace(f"{tmp_path}/{folder}", judge)
