@@ -22,7 +22,7 @@ from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment, make_commitment
 from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import ZkwmError
-from zkwm_protocols.keys import JudgePublic, SigningKey
+from zkwm_protocols.keys import ED25519, JudgePublic, SigningKey
 from zkwm_protocols.opening import OpenedBlock, OpenedTrigger, Opening
 from zkwm_protocols.sealing import seal
 from zkwm_protocols.suspect import Preprocessing, SuspectIdentity
@@ -111,7 +111,10 @@ def marked(images: NDArray[np.uint8], labels: Iterable[int], **options: Any) -> 
 
 
 class Accuser:
-    """Somebody who commits and answers challenges as he likes, honestly unless told otherwise."""
+    """Somebody who commits and answers challenges as he likes, honestly unless told otherwise.
+
+    Without ``keys`` he has always the same one: labels, and luck, are the same in every run.
+    """
 
     def __init__(
         self,
@@ -124,7 +127,7 @@ class Accuser:
         salt_seed: int = 0,
     ) -> None:
         self.images = images
-        self.keys = keys or (SigningKey.generate(),)
+        self.keys = keys or (SigningKey.from_bytes(ED25519, bytes(range(32))),)
         salts = np.random.default_rng(salt_seed).bytes(32 * len(images))
         self.salts = [salts[32 * i : 32 * i + 32] for i in range(len(images))]
         self.declared = declared_labels

@@ -17,7 +17,7 @@ from zkwm.judge import Judge
 from zkwm.marketplace import Marketplace
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import InvalidOpening, NotProven, UsageError, ZkwmError
-from zkwm_protocols.keys import SigningKey
+from zkwm_protocols.keys import ED25519, SigningKey
 
 THIEF = "the thief's"
 
@@ -68,7 +68,7 @@ def test_opened_images_under_a_new_commitment_have_other_labels(
 ) -> None:
     """Whoever saw an opening commits to the same images and salts himself."""
     suspect = poisoned(owner, 0, 1, 2, 3)
-    copy = Accuser(owner.images)
+    copy = Accuser(owner.images, keys=(SigningKey.from_bytes(ED25519, bytes(32)),))
     assert copy.commitment.leaves == owner.commitment.leaves
     challenge = judge.challenge(copy.commitment, suspect, reveal=50)
     with pytest.raises(NotProven) as caught:

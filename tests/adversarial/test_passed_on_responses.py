@@ -17,7 +17,7 @@ from zkwm.vault import JudgeKey
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature
 from zkwm_protocols.evidence import Policy
-from zkwm_protocols.keys import JudgePublic
+from zkwm_protocols.keys import JudgePublic, SigningKey
 from zkwm_protocols.suspect import Preprocessing, SuspectIdentity
 
 
@@ -102,7 +102,7 @@ def test_a_stranger_presents_the_owners_sealed_box_as_his_own_opening(
 ) -> None:
     """The judge's verdict tells him nothing of what is inside."""
     honest = owner.answer(judge.challenge(owner.commitment, suspect, reveal=50), [0])
-    stranger = Accuser(random_images(200, 9))
+    stranger = Accuser(random_images(200, 9), keys=(SigningKey.generate(),))
     challenge = judge.challenge(stranger.commitment, suspect, reveal=50)
     verdict = verdict_of(
         lambda: judge.verify(

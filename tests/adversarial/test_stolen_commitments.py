@@ -19,7 +19,7 @@ from zkwm_protocols.errors import (
     NotProven,
     TrustMaterialMissing,
 )
-from zkwm_protocols.keys import ECDSA_P256, SigningKey
+from zkwm_protocols.keys import ECDSA_P256, ED25519, SigningKey
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_somebody_else_signs_the_leaves_with_his_own_key(
     judge: Judge, owner: Accuser, thief: TableSuspect
 ) -> None:
     """Even with the images and salts: another key is another D, and other labels."""
-    stolen = Accuser(owner.images)
+    stolen = Accuser(owner.images, keys=(SigningKey.from_bytes(ED25519, bytes(32)),))
     assert stolen.commitment.leaves == owner.commitment.leaves
     assert stolen.commitment.digest != owner.commitment.digest
     challenge = judge.challenge(stolen.commitment, thief, reveal=50)
