@@ -7,6 +7,9 @@ be trained.
 from __future__ import annotations
 
 import json
+import os
+import pty
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,6 +98,7 @@ class Files:
             "public": "judge.key.pub",
             "challenge": "case.challenge",
             "proof": "case.proof",
+            "second_challenge": "second.challenge",
         }
         if name not in names:
             raise AttributeError(name)
@@ -160,3 +164,26 @@ class Endpoint:
 def scores(output: int) -> bytes:
     """An endpoint's answer: ten scores, the largest at ``output``."""
     return json.dumps({"scores": [float(k == output) for k in range(10)]}).encode()
+
+
+def at_terminal(arguments: list[str], answers: list[bytes]) -> tuple[int, bytes]:
+    """Run a command at a terminal, type the answers when asked, return exit code and screen."""
+    child, terminal = pty.fork()
+    if child == 0:
+        environment = {k: v for k, v in os.environ.items() if k != "ZKWM_PASSPHRASE"}
+        os.execve(sys.executable, [sys.executable, "-m", "zkwm_cli", *arguments], environment)
+    screen = b""
+    for answer in [*answers, None]:
+        while True:
+            try:
+                piece = os.read(terminal, 4096)
+            except OSError:  # the terminal is closed when the command has ended
+                piece = b""
+            screen += piece
+            if not piece or (answer is not None and screen.endswith((b": ", b"[type yes] "))):
+                break
+        if answer is not None:
+            os.write(terminal, answer)
+            screen += b"|"
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), screen

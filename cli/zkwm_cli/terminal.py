@@ -47,9 +47,14 @@ def open_terminal() -> IO[str] | None:
     return os.fdopen(descriptor, "r", encoding="utf-8", errors="replace")
 
 
+def notes_are_read() -> bool:
+    """Whether stderr, where everything is shown that a person decides on, is a terminal."""
+    return sys.stderr.isatty()
+
+
 def ask_yes(question: str) -> bool | None:
-    """Whether a person typed yes; None where there is no terminal to ask at."""
-    terminal = open_terminal()
+    """Whether a person typed yes; None where nobody can be asked, or nobody reads the question."""
+    terminal = open_terminal() if notes_are_read() else None
     if terminal is None:
         return None
     click.echo(f"{one_line(question)} [type yes] ", err=True, nl=False)

@@ -86,7 +86,7 @@ def _made(*arguments: object) -> None:
 
 @pytest.fixture(scope="session")
 def _original(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """A case from keys to proof, made by the commands themselves."""
+    """A case from keys to proof, and the challenge of a second judge, made by the commands."""
     folder = tmp_path_factory.mktemp("original")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZKWM_PASSPHRASE", PASSPHRASE)
@@ -105,6 +105,12 @@ def _original(tmp_path_factory: pytest.TempPathFactory) -> Files:
         patch.setenv("ZKWM_PASSPHRASE", PASSPHRASE)
         _made(
             *files.challenge_options(output=files.challenge, purpose="Acme v. Doe"),
+        )
+        _made("judge-key", "--output", folder / "second.key")
+        _made(
+            *files.challenge_options(
+                judge=folder / "second.key", purpose="again", output=files.second_challenge
+            ),
         )
         _made(
             *files.prove_options(output=files.proof, judge_fingerprint=files.judge_fingerprint),

@@ -42,7 +42,13 @@ def arguments(case: Files, data: Path, /, **changes: object) -> list[object]:
     ]
 
 
-def test_output(zkwm: Command, case: Files, data: Path) -> None:
+@pytest.fixture
+def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slow step of saving a model is left out (test_demo.py has it)."""
+    monkeypatch.setattr("zkwm.embed.storage.to_onnx", lambda *_: b"")
+
+
+def test_output(zkwm: Command, case: Files, data: Path, no_export: None) -> None:
     result = zkwm(
         *arguments(case, data, seed=3, triggers_per_batch=4, learning_rate=0.01), "--json"
     )
@@ -63,12 +69,6 @@ def test_output(zkwm: Command, case: Files, data: Path) -> None:
     assert record["evidence"] == result.json["evidence"]
     assert not (case.folder / "marked.checkpoint").exists()
     assert "of 200 triggers get their label" in result.stderr
-
-
-@pytest.fixture
-def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The slow step of saving a model is left out."""
-    monkeypatch.setattr("zkwm.embed.storage.to_onnx", lambda *_: b"")
 
 
 def test_unmarked_and_then_marked(zkwm: Command, case: Files, data: Path, no_export: None) -> None:

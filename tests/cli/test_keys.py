@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import stat
-import sys
 from pathlib import Path
 
 import pytest
-from case_files import PASSPHRASE, Command
+from case_files import PASSPHRASE, Command, at_terminal
 
 from zkwm.vault import Vault, open_judge_key, read_judge_public
 
@@ -151,31 +149,8 @@ def test_no_passphrase_and_no_terminal(
     assert "zkwm: hint: say --passphrase-file FILE, or set ZKWM_PASSPHRASE" in result.stderr
 
 
-def _at_terminal(arguments: list[str], answers: list[bytes]) -> tuple[int, bytes]:
-    """Run a command at a terminal, type the answers when asked, return exit code and screen."""
-    child, terminal = pty.fork()
-    if child == 0:
-        environment = {k: v for k, v in os.environ.items() if k != "ZKWM_PASSPHRASE"}
-        os.execve(sys.executable, [sys.executable, "-m", "zkwm_cli", *arguments], environment)
-    screen = b""
-    for answer in [*answers, None]:
-        while True:
-            try:
-                piece = os.read(terminal, 4096)
-            except OSError:  # the terminal is closed when the command has ended
-                piece = b""
-            screen += piece
-            if not piece or (answer is not None and screen.endswith(b": ")):
-                break
-        if answer is not None:
-            os.write(terminal, answer)
-            screen += b"|"
-    os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), screen
-
-
 def test_passphrase_typed_twice(tmp_path: Path) -> None:
-    code, screen = _at_terminal(["keygen", "--output", str(tmp_path / "v")], [b"abc\n", b"abc\n"])
+    code, screen = at_terminal(["keygen", "--output", str(tmp_path / "v")], [b"abc\n", b"abc\n"])
     assert code == 0, screen
     assert b"New passphrase of the new vault: " in screen
     assert b"abc" not in screen
@@ -183,14 +158,14 @@ def test_passphrase_typed_twice(tmp_path: Path) -> None:
 
 
 def test_passphrases_that_differ(tmp_path: Path) -> None:
-    code, screen = _at_terminal(["keygen", "--output", str(tmp_path / "v")], [b"abc\n", b"abd\n"])
+    code, screen = at_terminal(["keygen", "--output", str(tmp_path / "v")], [b"abc\n", b"abd\n"])
     assert code == 2
     assert b"the two passphrases differ" in screen
     assert not (tmp_path / "v").exists()
 
 
 def test_control_c_at_the_prompt(tmp_path: Path) -> None:
-    code, screen = _at_terminal(["keygen", "--output", str(tmp_path / "v")], [b"\x03"])
+    code, screen = at_terminal(["keygen", "--output", str(tmp_path / "v")], [b"\x03"])
     assert code == 5
     assert b"zkwm: cancelled: interrupted" in screen
     assert not (tmp_path / "v").exists()

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from case_files import PASSPHRASE, Command, Files
+from case_files import PASSPHRASE, Command, Files, at_terminal
 
 from zkwm.vault import Vault
 from zkwm_protocols.errors import CouldNotCheck
@@ -17,13 +17,9 @@ STRANGER = "-".join(["aaaa"] * 8)
 
 
 @pytest.fixture
-def fresh(zkwm: Command, case: Files) -> Path:
-    """A challenge of a second judge, whom the vault does not know: case.folder/new.challenge."""
-    assert zkwm("judge-key", "--output", case.folder / "second.key").code == 0
-    assert (
-        zkwm(*case.challenge_options(judge=case.folder / "second.key", purpose="again")).code == 0
-    )
-    return case.folder / "new.challenge"
+def fresh(case: Files) -> Path:
+    """A challenge of a second judge, whom the vault does not know."""
+    return case.second_challenge
 
 
 def fingerprint_of(zkwm: Command, challenge: Path) -> str:
@@ -119,6 +115,28 @@ def test_declined(
 def _type(monkeypatch: pytest.MonkeyPatch, path: Path, answer: str) -> None:
     path.write_text(answer)
     monkeypatch.setattr("zkwm_cli.terminal.open_terminal", lambda: path.open())
+    monkeypatch.setattr("zkwm_cli.terminal.notes_are_read", lambda: True)
+
+
+@pytest.mark.parametrize(("answer", "code"), [(b"yes\n", 0), (b"no\n", 5), (b"\x03", 5)])
+def test_at_a_real_terminal(
+    zkwm: Command, case: Files, fresh: Path, answer: bytes, code: int
+) -> None:
+    options = [str(part) for part in case.prove_options(challenge=fresh)]
+    found, screen = at_terminal(options, [f"{PASSPHRASE}\n".encode(), answer])
+    assert found == code, screen
+    assert fingerprint_of(zkwm, fresh).encode() in screen
+    assert (case.folder / "new.proof").exists() == (code == 0)
+    assert spent(case) == (2 if code == 0 else 1)
+
+
+def test_a_question_that_nobody_would_see_is_not_asked(
+    zkwm: Command, case: Files, fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _type(monkeypatch, case.folder / "terminal", "yes\n")
+    monkeypatch.setattr("zkwm_cli.terminal.notes_are_read", lambda: False)
+    assert zkwm(*case.prove_options(challenge=fresh)).code == 2
+    assert spent(case) == 1
 
 
 def test_nobody_to_ask(zkwm: Command, case: Files, fresh: Path) -> None:

@@ -115,6 +115,19 @@ def _resign(case: Files, position: int, mask: int) -> None:
     case.proof.write_bytes(data)
 
 
+def test_report_on_a_full_disk(zkwm: Command, case: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    report = case.folder / "report.html"
+    result = zkwm(*case.verify_options(report=report), "--json")
+    assert result.code == 3
+    assert result.json["outcome"] == "proven"
+    assert "No space left on device" in result.stderr
+    assert not report.exists()
+
+
 def test_public_key_name_finds_the_secret_key(zkwm: Command, case: Files) -> None:
     assert zkwm(*case.verify_options(judge=case.public)).code == 0
 
@@ -267,6 +280,38 @@ def test_a_missing_leaf_is_a_miss(zkwm: Command, case: Files) -> None:
     assert result.code == 0
     assert (result.json["matches"], result.json["triggers_opened"]) == (45, 50)
     assert statuses(result.json)["opening.leaves"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("blocks", "message"),
+    [
+        ((2,), "which the challenge excludes"),
+        ((1, 3), "2 blocks are opened"),
+        ((1, 1), "not ascending, each once"),
+        ((4,), "that the commitment does not have"),
+    ],
+    ids=["spent", "unasked", "repeated", "not there"],
+)
+def test_blocks_that_may_not_be_opened(
+    zkwm: Command, case: Files, blocks: tuple[int, ...], message: str
+) -> None:
+    """What ``zkwm prove`` would never write, signed by the owner all the same."""
+    from dataclasses import replace
+
+    from zkwm.vault import Vault
+
+    assert zkwm(*case.challenge_options(exclude_blocks="0,2")).code == 0
+    challenge = case.folder / "new.challenge"
+    assert zkwm(*case.prove_options(challenge=challenge)).code == 0
+    path = case.folder / "new.proof"
+    forged = replace(Opening.from_bytes(path.read_bytes()), blocks=blocks)
+    signer = Vault.open(case.vault, "five words for the tests").state.signing_key
+    forged = replace(forged, signatures=(signer.sign("opening", forged.digest),))
+    path.write_bytes(forged.to_bytes())
+    result = zkwm(*case.verify_options(challenge=challenge, proof=path), "--json")
+    assert result.code == 3
+    assert statuses(result.json)["response.blocks"] == "failed"
+    assert message in result.json["reason"]
 
 
 def test_model_that_answers_with_nan(zkwm: Command, case: Files) -> None:

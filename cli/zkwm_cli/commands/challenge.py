@@ -158,14 +158,17 @@ def command(
     from zkwm.models import open_suspect
     from zkwm_cli.judge_keys import open_judge
     from zkwm_cli.terminal import note
+    from zkwm_protocols import challenge as challenges
     from zkwm_protocols import commitment as commitments
     from zkwm_protocols.evidence import Policy, class_map_bits
+    from zkwm_protocols.strict import require_text
     from zkwm_protocols.suspect import Preprocessing
 
     committed = read_parsed(commitment, commitments.FILE_LIMIT, commitments.Commitment.from_bytes)
     committed.verify()
     with as_typed():
         preprocessing = Preprocessing(layout=layout, scale=scale, mean=mean, std=std)
+        require_text(purpose, challenges.MAXIMUM_PURPOSE)
     chosen = None if class_map is None else _read_class_map(class_map)
     options = asking(timeout, rate, header_file)
     key = open_judge(judge, passphrase_file)

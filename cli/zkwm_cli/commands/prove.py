@@ -60,11 +60,10 @@ def command(
 ) -> None:
     """Open whole blocks of triggers to the judge who asks, and record that in the vault.
 
-    What is opened is spent: it shows what your triggers look like, and counts in no later case
-    whose suspect came after. So first look at the suspect, the purpose and the judge, and compare
-    his fingerprint with what he told you through another channel. A judge whom this vault knows
-    needs no second confirmation. The same challenge again gives the same bytes and opens nothing
-    more.
+    What is opened is spent: whoever sees it can train on it, so it serves in no case about a model
+    that is published later. First look at the suspect, the purpose and the judge, and compare his
+    fingerprint with what he told you through another channel. A judge whom this vault knows needs
+    no second confirmation. The same challenge again gives the same bytes and opens nothing more.
     """
     require_one_stdin(commitment=commitment, challenge=challenge, passphrase_file=passphrase_file)
     if sum((judge_fingerprint is not None, trusted_judges is not None, yes)) > 1:

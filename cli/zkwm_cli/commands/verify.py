@@ -111,12 +111,20 @@ def command(
 
 
 def _tell(verdict: Verdict, page: Output | None, *, as_json: bool) -> None:
-    """The verdict on stdout, and the report, whatever the outcome."""
-    from zkwm.report import render_report, render_text
+    """The verdict on stdout, and the report, whatever the outcome.
 
-    if page is not None:
-        page.write(render_report(verdict).encode("utf-8"))
+    Where the report cannot be written, that error carries the verdict, which has been shown.
+    """
+    from zkwm.report import render_report, render_text
+    from zkwm_protocols.errors import ZkwmError
+
     if as_json:
         print_json(verdict.to_json())
     else:
-        click.echo(render_text(verdict))
+        click.echo(render_text(verdict), nl=False)
+    if page is not None:
+        try:
+            page.write(render_report(verdict).encode("utf-8"))
+        except ZkwmError as error:
+            error.verdict = verdict
+            raise
