@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from zkwm.spending import choose_blocks, spent_blocks
 from zkwm.triggers import TriggerSet, check_images, generate
 from zkwm.vault import CommitmentSecrets, LedgerEntry, Vault, VaultState
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import DERIVED, SALT_BYTES, Commitment, make_commitment
-from zkwm_protocols.errors import InvalidOpening, UsageError
+from zkwm_protocols.errors import UsageError
 from zkwm_protocols.opening import OpenedBlock, OpenedTrigger, Opening, make_opening
 from zkwm_protocols.suspect import SuspectIdentity
 
@@ -151,8 +152,8 @@ def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Di
         repeated=repeated is not None,
         declared_labels=commitment.header.label_mode != DERIVED,
         block_count=commitment.header.block_count,
-        blocks_to_open=repeated.blocks if repeated else _choose(state, commitment, challenge),
-        blocks_spent=tuple(sorted(state.spent_blocks(commitment.digest))),
+        blocks_to_open=repeated.blocks if repeated else choose_blocks(state, commitment, challenge),
+        blocks_spent=tuple(sorted(spent_blocks(state, commitment))),
         released=tuple(
             entry for entry in state.ledger if entry.commitment_digest == commitment.digest
         ),
@@ -180,7 +181,7 @@ def prove(
         if earlier is not None:
             return Opening.from_bytes(earlier.response)
         _confirm(state, challenge, judge_fingerprint)
-        blocks = _choose(state, commitment, challenge)
+        blocks = choose_blocks(state, commitment, challenge)
         opening = make_opening(
             commitment,
             challenge,
@@ -250,23 +251,6 @@ def _confirm(state: VaultState, challenge: Challenge, fingerprint: str | None) -
         )
     if actual not in state.trusted_judges:
         state.trusted_judges.append(actual)
-
-
-def _choose(state: VaultState, commitment: Commitment, challenge: Challenge) -> tuple[int, ...]:
-    """The first r blocks that are neither spent nor excluded. Raises InvalidOpening."""
-    gone = state.spent_blocks(commitment.digest) | set(challenge.excluded_blocks)
-    free = [block for block in range(commitment.header.block_count) if block not in gone]
-    if len(free) < challenge.block_count:
-        size = commitment.header.block_size
-        raise InvalidOpening(
-            f"{challenge.block_count * size} triggers are asked for and {len(free) * size} are "
-            "still unopened and not excluded",
-            hint="ask the judge for a smaller challenge"
-            if free
-            else "every block is spent or excluded; this commitment can open nothing more",
-            check="challenge.reachable",
-        )
-    return tuple(free[: challenge.block_count])
 
 
 def _open_block(own: CommitmentSecrets, commitment: Commitment, block: int) -> OpenedBlock:

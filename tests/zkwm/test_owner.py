@@ -214,3 +214,16 @@ def test_labels_of_a_commitment_that_needs_a_beacon_are_not_given(
         state.commitments[named.digest] = state.commitments[commitment.digest]
     with pytest.raises(TrustMaterialMissing):
         trigger_set(vault, named)
+
+
+def test_images_opened_from_one_commitment_are_spent_in_another(vault: Vault, judge: Judge) -> None:
+    """An owner who commits to the same images again does not show them twice as unopened."""
+    images = random_images(200)
+    first, second = commit(vault, images, class_count=10), commit(vault, images, class_count=10)
+    suspect = TableSuspect(rule=lambda image: 0)
+    known = judge.public.fingerprint()
+    prove(vault, first, judge.challenge(first, suspect, reveal=50), judge_fingerprint=known)
+    challenge = judge.challenge(second, suspect, reveal=50)
+    shown = disclosure(vault, second, challenge)
+    assert (shown.blocks_spent, shown.blocks_to_open) == ((0,), (1,))
+    assert prove(vault, second, challenge).blocks == (1,)

@@ -65,9 +65,9 @@ class EndpointConnection:
         self._host, self._port = str(parts.hostname), parts.port
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._headers = _checked_headers(headers)
-        if headers and not self._secure and self._host not in _LOOPBACK:
+        if not self._secure and self._host not in _LOOPBACK:
             raise UsageError(
-                "headers would travel over plain http, readable on the way",
+                "over plain http anybody on the way can read triggers and answer for the suspect",
                 hint="use an https:// URL",
             )
         self._settings = settings
