@@ -97,3 +97,8 @@ def test_settings_are_checked() -> None:
         OnnxLimits(image_seconds=float("inf"))
     with pytest.raises(UsageError):
         OnnxLimits(memory_bytes=1)
+
+
+def test_triggers_do_not_travel_in_the_clear() -> None:
+    with pytest.raises(UsageError, match="plain http"):
+        open_suspect("http://example.org/", shape=SHAPE, outputs=2)
