@@ -62,7 +62,7 @@ def write_atomic(
             os.close(folder)
     except FileExistsError:
         raise UsageError(
-            f"{path} exists", hint="choose another name, or say --force to replace it"
+            f"{path} exists", hint="choose another name; nothing was replaced"
         ) from None
     except OSError as error:
         raise CouldNotCheck(f"cannot write {path}: {error.strerror}") from None

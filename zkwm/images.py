@@ -132,7 +132,7 @@ def _fitted(picture: Image, path: Path, size: tuple[int, int], fit: Fit) -> Imag
     if fit == "exact":
         raise UsageError(
             f"{path} is {picture.height} by {picture.width} pixels, not {height} by {width}",
-            hint="say fit crop (the middle of every picture) or fit resize (the whole, scaled)",
+            hint="say a shape and fit crop (the middle of every picture) or fit resize (all of it)",
         )
     if picture.height < height or picture.width < width:
         raise UsageError(

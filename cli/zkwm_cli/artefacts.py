@@ -56,14 +56,19 @@ class Output:
     """Where an artefact will go, checked before any work is done.
 
     ``name`` is a file or ``-``; ``inputs`` are files that it must not be. Raises UsageError for a
-    file that exists (without ``force``), a folder that does not, and ``-`` together with --json.
+    file that exists (without ``force``; None where a command has no such option), a folder that does not, and ``-`` together with --json.
     """
 
     def __init__(
-        self, name: str, *, force: bool, as_json: bool = False, inputs: tuple[str | None, ...] = ()
+        self,
+        name: str,
+        *,
+        force: bool | None,
+        as_json: bool = False,
+        inputs: tuple[str | None, ...] = (),
     ) -> None:
         self.name = name
-        self._force = force
+        self._force = bool(force)
         if name == STANDARD:
             if as_json:
                 raise UsageError(
@@ -80,9 +85,8 @@ class Output:
         if path.is_dir():
             raise UsageError(f"{name} is a folder", hint="give the name of a file in it")
         if os.path.lexists(path) and not force:
-            raise UsageError(
-                f"{name} exists", hint="choose another name, or say --force to replace it"
-            )
+            way_out = "" if force is None else ", or say --force to replace it"
+            raise UsageError(f"{name} exists", hint=f"choose another name{way_out}")
         if not path.parent.is_dir():
             raise UsageError(
                 f"there is no folder {path.parent}", hint="make it, or choose another name"

@@ -35,7 +35,7 @@ def test_never_overwrites_unasked(tmp_path):
     write_atomic(tmp_path / "a", b"old")
     with pytest.raises(UsageError, match="exists") as caught:
         write_atomic(tmp_path / "a", b"new")
-    assert "--force" in caught.value.hint
+    assert "another name" in caught.value.hint
     assert (tmp_path / "a").read_bytes() == b"old"
     write_atomic(tmp_path / "a", b"new", overwrite=True)
     assert (tmp_path / "a").read_bytes() == b"new"

@@ -29,8 +29,8 @@ def command(output: str, passphrase_file: str | None, as_json: bool) -> None:
     from zkwm_cli.passphrases import passphrase
     from zkwm_cli.terminal import note
 
-    Output(output, force=False)
-    Output(f"{output}.pub", force=False)
+    Output(output, force=None)
+    Output(f"{output}.pub", force=None)
     judge = Judge.create(output, passphrase(passphrase_file, of="the judge's key", new=True))
     fingerprint = judge.public.fingerprint()
     note(f"wrote {output} and {output}.pub; the fingerprint of the judge's key is")

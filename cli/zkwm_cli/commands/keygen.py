@@ -32,7 +32,7 @@ def command(output: str, algorithm: str, passphrase_file: str | None, as_json: b
     from zkwm_cli.passphrases import passphrase
     from zkwm_cli.terminal import note
 
-    Output(output, force=False)
+    Output(output, force=None)
     vault = Vault.create(
         output, passphrase(passphrase_file, of="the new vault", new=True), algorithm=algorithm
     )
