@@ -56,7 +56,8 @@ class Output:
     """Where an artefact will go, checked before any work is done.
 
     ``name`` is a file or ``-``; ``inputs`` are files that it must not be. Raises UsageError for a
-    file that exists (without ``force``; None where a command has no such option), a folder that does not, and ``-`` together with --json.
+    file that exists (without ``force``; None where a command has no such option), a folder that
+    does not, and ``-`` together with --json.
     """
 
     def __init__(
