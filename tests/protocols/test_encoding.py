@@ -265,6 +265,8 @@ def test_a_million_items_and_no_more() -> None:
     over = b"\x9a" + MAXIMUM_ITEMS.to_bytes(4, "big") + bytes(MAXIMUM_ITEMS)
     with pytest.raises(Malformed):
         decode(over, limit=LIMIT)
+    with pytest.raises(Malformed):
+        encode([0] * MAXIMUM_ITEMS)
 
 
 def test_the_limit_of_a_place_holds() -> None:
