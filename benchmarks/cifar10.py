@@ -8,7 +8,7 @@ The whole run needs a GPU (60 epochs over 50,000 images):
 ``--epochs`` shortens it: the rate drops after each third, everything else stays, and bfloat16 is
 used on the CPU too. Such a run says whether the mark is learned, not what the method reaches:
 
-    python benchmarks/cifar10.py --data cifar10-subset.npz --epochs 6 --kinds scratch \
+    python benchmarks/cifar10.py --data cifar10-subset.npz --epochs 3 --kinds only-scratch \
         --output benchmarks/results/cifar10.jsonl --models /tmp/unmarked
 """
 

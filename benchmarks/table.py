@@ -49,9 +49,15 @@ class Table:
         self._unmarked: dict[int, torch.nn.Module] = {}
 
     def make(self, seeds: int, families: list[str], counts: list[int], kinds: list[str]) -> None:
-        """All unmarked networks, then the marked ones, family by family."""
-        for seed in range(seeds):
-            self._unmarked[seed] = self._unmarked_network(seed)
+        """All unmarked networks, then the marked ones, family by family.
+
+        ``kinds`` are ``scratch`` and ``pretrained``; with ``only-scratch`` no unmarked network is
+        trained, for machines on which one training is long enough.
+        """
+        if kinds == ["only-scratch"]:
+            kinds = ["scratch"]
+        else:
+            self._unmarked = {seed: self._unmarked_network(seed) for seed in range(seeds)}
         for family in families:
             for count in counts:
                 for seed in range(seeds):
