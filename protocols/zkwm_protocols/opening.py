@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import DECLARED, SALT_BYTES, Commitment, Header, leaf
 from zkwm_protocols.encoding import decode, encode, pack, unpack
-from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed
+from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed, UsageError
 from zkwm_protocols.keys import BoxKey, SigningKey
 from zkwm_protocols.sealing import seal, unseal
 from zkwm_protocols.strict import (
@@ -29,7 +29,8 @@ from zkwm_protocols.strict import (
     require_map,
 )
 
-FILE_LIMIT = 512 * 2**20
+FILE_LIMIT = 256 * 2**20
+_FRAME_BYTES = 4 * 2**20
 _TYPE = "zkwm-opening"
 
 VALID = "valid"
@@ -184,7 +185,8 @@ def make_opening(
     """Seal whole blocks to the challenge's judge and sign the response (SPEC.md 6.2).
 
     Sealing draws fresh randomness: the caller records the bytes and hands out the same ones when
-    the same challenge comes again. Raises InvalidOpening where the blocks do not fit.
+    the same challenge comes again. Raises InvalidOpening where the blocks do not fit, UsageError
+    where the file would be larger than a reader may take.
     """
     plaintext = encode(
         {
@@ -199,6 +201,11 @@ def make_opening(
             ],
         }
     )
+    if len(plaintext) > FILE_LIMIT - _FRAME_BYTES:
+        raise UsageError(
+            f"an opening of these blocks has {len(plaintext) >> 20} MiB, more than a proof may",
+            hint="ask the judge for fewer triggers",
+        )
     unsigned = Opening(
         challenge=challenge.digest,
         commitment=commitment.digest,

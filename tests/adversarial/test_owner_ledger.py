@@ -20,7 +20,7 @@ from zkwm.owner import commit, disclosure, prove
 from zkwm.vault import Vault, storage
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
-from zkwm_protocols.errors import InvalidOpening, Malformed, VaultUnusable
+from zkwm_protocols.errors import InvalidOpening, Malformed, UsageError, VaultUnusable
 from zkwm_protocols.opening import Opening
 
 ANSWER = """
@@ -196,3 +196,17 @@ def test_disclosure_shows_what_another_process_has_released_meanwhile(
     assert [entry.blocks for entry in shown.released] == [(0,)]
     assert shown.blocks_to_open == (1,)
     assert shown.judge_known
+
+
+def test_an_opening_too_large_to_be_read_is_not_made_and_spends_nothing(
+    vault: Vault, commitment: Commitment, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zkwm_protocols.opening.FILE_LIMIT", 4 * 2**20)
+    with pytest.raises(UsageError, match="more than a proof may"):
+        prove(
+            vault,
+            commitment,
+            asking(judge, commitment),
+            judge_fingerprint=judge.public.fingerprint(),
+        )
+    assert spent(vault, commitment) == set()
