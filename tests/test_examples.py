@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -117,6 +118,7 @@ def test_scripts_from_end_to_end(name: str, tmp_path: Path) -> None:
         capture_output=True,
         check=False,
         text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
     assert "proven" in done.stdout.lower()

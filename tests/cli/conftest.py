@@ -54,8 +54,7 @@ def process() -> Command:
             capture_output="stdout" not in options,
             start_new_session=True,
             env=environment,
-            timeout=120,
-            **options,
+            **{"timeout": 120, **options},
         )
         out = (done.stdout or b"").decode("utf-8", "replace")
         return Result(done.returncode, out, (done.stderr or b"").decode())

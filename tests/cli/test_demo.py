@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shlex
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ def test_the_story(tmp_path: Path) -> None:
     shown = [line for line in said if line.startswith("$ zkwm")]
     assert len(shown) == len(stage.lines)
     for line, arguments in zip(shown, stage.lines, strict=True):
-        assert line.split(" > ")[0].split()[2:] == arguments
+        assert shlex.split(line.split(" > ")[0])[2:] == arguments
     summary = "\n".join(result.summary())
     assert "87.0 % test accuracy, 199 of 200 triggers" in summary
     assert "marked model: proven (50 of 50)" in summary
@@ -91,20 +92,23 @@ def test_folder_in_use_from_the_command_line(zkwm: Command, tmp_path: Path) -> N
     assert "zkwm: hint: choose another --directory" in result.stderr
 
 
-def test_passphrase_is_left_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_is_left_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
     monkeypatch.delenv("ZKWM_PASSPHRASE")
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
     said: list[str] = []
     zkwm.demo.demo(tmp_path / "demo", run=Stage(), say=said.append)
     assert "$ export ZKWM_PASSPHRASE=demo" in said
+    assert not any("OMP_NUM_THREADS" in line for line in said)
     assert "ZKWM_PASSPHRASE" not in os.environ
+    assert os.environ["OMP_NUM_THREADS"] == "2"
 
 
 @pytest.mark.slow
 def test_in_earnest(process: Command, tmp_path: Path) -> None:
     """Real training on the embedded data: proven on the marked model and not on its twin."""
-    result = process("demo", "--directory", tmp_path / "demo", "--json")
+    result = process("demo", "--directory", tmp_path / "demo", "--json", timeout=600)
     assert result.code == 0, result.stderr
     found = result.json
     assert found["trigger_matches"] >= 198
