@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import pty
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +24,11 @@ from zkwm_protocols.commitment import Commitment
 
 PASSPHRASE = "five words for the tests"
 SHAPE = (1, 16, 16)
+AT_TERMINAL = """
+import os, sys
+os.open(os.ttyname(0), os.O_RDWR)  # a session without a terminal gets this one
+os.execv(sys.executable, [sys.executable, "-m", "zkwm_cli", *sys.argv[1:]])
+"""
 
 
 @dataclass(frozen=True)
@@ -168,10 +173,16 @@ def scores(output: int) -> bytes:
 
 def at_terminal(arguments: list[str], answers: list[bytes]) -> tuple[int, bytes]:
     """Run a command at a terminal, type the answers when asked, return exit code and screen."""
-    child, terminal = pty.fork()
-    if child == 0:
-        environment = {k: v for k, v in os.environ.items() if k != "ZKWM_PASSPHRASE"}
-        os.execve(sys.executable, [sys.executable, "-m", "zkwm_cli", *arguments], environment)
+    terminal, other_end = os.openpty()
+    command = subprocess.Popen(
+        [sys.executable, "-c", AT_TERMINAL, *arguments],
+        stdin=other_end,
+        stdout=other_end,
+        stderr=other_end,
+        start_new_session=True,
+        env={k: v for k, v in os.environ.items() if k != "ZKWM_PASSPHRASE"},
+    )
+    os.close(other_end)
     screen = b""
     for answer in [*answers, None]:
         while True:
@@ -186,4 +197,28 @@ def at_terminal(arguments: list[str], answers: list[bytes]) -> tuple[int, bytes]
             os.write(terminal, answer)
             screen += b"|"
     os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), screen
+    return command.wait(timeout=30), screen
+
+
+def statuses(verdict: dict[str, Any]) -> dict[str, str]:
+    """The status of each check of a verdict in JSON, by id."""
+    checks = verdict["checks"]
+    assert all(set(check) == {"id", "title", "status", "detail"} for check in checks)
+    return {check["id"]: check["status"] for check in checks}
+
+
+def dispute_over(zkwm: Command, case: Files, **changes: object) -> list[object]:
+    """verify's arguments for a new challenge made with ``changes``, and its proof."""
+    made = zkwm(*case.challenge_options(**changes))
+    assert made.code == 0, made.stderr
+    challenge = case.folder / "new.challenge"
+    chosen = {name: value for name, value in changes.items() if name in ("model", "commitment")}
+    commitment = {k: v for k, v in chosen.items() if k == "commitment"}
+    proved = zkwm(*case.prove_options(challenge=challenge, **commitment))
+    assert proved.code == 0, proved.stderr
+    return case.verify_options(challenge=challenge, proof=case.folder / "new.proof", **chosen)
+
+
+def spent(case: Files) -> int:
+    """The number of entries in the ledger of the case's vault."""
+    return len(Vault.open(case.vault, PASSPHRASE).state.ledger)

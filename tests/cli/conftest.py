@@ -163,10 +163,16 @@ def endpoint(case: Files, no_pauses: None) -> Iterator[Endpoint]:
         {image.tobytes(): int(label) for image, label in zip(images, labels, strict=True)},
         scores,
     )
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield found
     released.set()
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def fresh(case: Files) -> Path:
+    """A challenge of a second judge, whom the vault does not know."""
+    return case.second_challenge

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ def arguments(case: Files, data: Path, /, **changes: object) -> list[object]:
 @pytest.fixture
 def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
     """The slow step of saving a model is left out (test_demo.py has it)."""
-    monkeypatch.setattr("zkwm.embed.storage.to_onnx", lambda *_: b"")
+    monkeypatch.setattr(import_module("zkwm.embed.storage"), "to_onnx", lambda *_: b"")
 
 
 def test_output(zkwm: Command, case: Files, data: Path, no_export: None) -> None:

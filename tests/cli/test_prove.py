@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from pathlib import Path
 
+import numpy as np
 import pytest
-from case_files import PASSPHRASE, Command, Files, at_terminal
+from case_files import PASSPHRASE, Command, Files, at_terminal, spent
 
-from zkwm.vault import Vault
-from zkwm_protocols.errors import CouldNotCheck
 from zkwm_protocols.opening import Opening
 
 STRANGER = "-".join(["aaaa"] * 8)
 
 
-@pytest.fixture
-def fresh(case: Files) -> Path:
-    """A challenge of a second judge, whom the vault does not know."""
-    return case.second_challenge
-
-
 def fingerprint_of(zkwm: Command, challenge: Path) -> str:
     return str(zkwm("inspect", challenge, "--json").json["fields"]["judge"])
-
-
-def spent(case: Files) -> int:
-    return len(Vault.open(case.vault, PASSPHRASE).state.ledger)
 
 
 def test_known_judge_needs_no_question(zkwm: Command, case: Files) -> None:
@@ -175,150 +162,6 @@ def test_one_way_to_confirm_at_a_time(zkwm: Command, case: Files, fresh: Path) -
     assert "say one of" in result.stderr
 
 
-def test_when_all_blocks_are_spent(zkwm: Command, case: Files) -> None:
-    for number in range(3):
-        challenge = case.folder / f"{number}.challenge"
-        assert zkwm(*case.challenge_options(output=challenge)).code == 0
-        options = case.prove_options(challenge=challenge, output=case.folder / f"{number}.proof")
-        assert zkwm(*options).code == 0
-    assert zkwm(*case.challenge_options()).code == 0
-    result = zkwm(*case.prove_options(challenge=case.folder / "new.challenge"))
-    assert result.code == 3
-    assert "0 are still unopened" in result.stderr
-    assert "this commitment can open nothing more" in result.stderr
-
-
-def _flip(path: Path, position: int) -> None:
-    data = bytearray(path.read_bytes())
-    data[position] ^= 1
-    path.write_bytes(data)
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (lambda case: _flip(case.challenge, -1), "signature"),
-        (lambda case: case.challenge.write_bytes(case.challenge.read_bytes()[:-7]), "CBOR"),
-        (lambda case: case.challenge.write_bytes(case.challenge.read_bytes() + b"x"), "left over"),
-        (lambda case: case.challenge.write_bytes(b""), "not a zkwm challenge"),
-        (lambda case: case.challenge.write_bytes(case.proof.read_bytes()), "another kind"),
-        (
-            lambda case: case.challenge.write_bytes(b"zkwm-challenge/9\n\xa0"),
-            "another version",
-        ),
-        (lambda case: case.challenge.unlink(), "cannot read"),
-        (lambda case: case.commitment.write_bytes(b"zkwm-commitment/1\n" + b"\x81" * 5000), ""),
-        (lambda case: _flip(case.vault, -1), "altered"),
-        (lambda case: case.vault.write_bytes(case.vault.read_bytes()[:-1]), ""),
-        (lambda case: case.vault.write_bytes(b""), "not a zkwm vault"),
-        (lambda case: case.vault.unlink(), "cannot read"),
-        (lambda case: case.vault.chmod(0o644), "other users"),
-    ],
-)
-def test_spoilt_files(zkwm: Command, case: Files, spoil: object, message: str) -> None:
-    spoil(case)  # type: ignore[operator]
-    result = zkwm(*case.prove_options(), "--yes")
-    assert (result.code, result.stdout) == (3, "")
-    assert message in result.stderr
-    assert result.stderr.count("zkwm: error: ") == 1
-    assert "zkwm: hint: " in result.stderr
-    assert not (case.folder / "new.proof").exists()
-
-
-def test_huge_file_is_not_read(zkwm: Command, case: Files) -> None:
-    with case.challenge.open("ab") as file:
-        file.truncate(10**10)
-    result = zkwm(*case.prove_options(), "--yes")
-    assert result.code == 3
-    assert "larger than" in result.stderr
-
-
-def test_vault_of_somebody_else(zkwm: Command, case: Files) -> None:
-    assert zkwm("keygen", "--output", case.folder / "other.vault").code == 0
-    result = zkwm(*case.prove_options(vault=case.folder / "other.vault"), "--yes")
-    assert result.code == 2
-    assert "does not hold the secrets" in result.stderr
-
-
-def test_challenge_for_another_commitment(zkwm: Command, case: Files) -> None:
-    other = case.folder / "other.commitment"
-    made = zkwm(
-        *("commit", "--vault", case.vault, "--generate", 50, "--shape", "1,16,16"),
-        *("--classes", 10, "--output", other),
-    )
-    assert made.code == 0
-    result = zkwm(*case.prove_options(commitment=other), "--yes")
-    assert result.code == 3
-    assert "for another commitment" in result.stderr
-
-
-def test_vault_held_by_another_process(
-    zkwm: Command, case: Files, fresh: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(Vault.transaction.__wrapped__.__kwdefaults__, "wait_seconds", 0.1)
-    lock = os.open(f"{case.vault}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    try:
-        result = zkwm(*case.prove_options(challenge=fresh), "--yes")
-    finally:
-        os.close(lock)
-    assert result.code == 3
-    assert "zkwm: hint: " in result.stderr
-    assert not (case.folder / "new.proof").exists()
-
-
-def test_full_disk_spends_nothing(
-    zkwm: Command, case: Files, fresh: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    before = case.vault.read_bytes()
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
-        result = zkwm(*case.prove_options(challenge=fresh), "--yes")
-    assert result.code == 3
-    assert "No space left on device" in result.stderr
-    assert case.vault.read_bytes() == before
-    assert not (case.folder / "new.proof").exists()
-
-
-def test_a_proof_that_could_not_be_written_is_not_lost(
-    zkwm: Command, case: Files, fresh: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The vault records before anything leaves; asking again gives what was recorded."""
-    options = case.prove_options(challenge=fresh)
-    with monkeypatch.context() as patch:
-        patch.setattr("zkwm_cli.artefacts.Output.write", _refuse)
-        assert zkwm(*options, "--yes").code == 3
-    assert spent(case) == 2
-    again = zkwm(*options)
-    assert again.code == 0
-    assert "answered before" in again.stderr
-    assert spent(case) == 2
-
-
-def _refuse(*_: object) -> None:
-    raise CouldNotCheck("cannot write it")
-
-
-def test_nothing_is_replaced_without_force(zkwm: Command, case: Files) -> None:
-    before = case.proof.read_bytes()
-    case.proof.write_bytes(b"old")
-    assert zkwm(*case.prove_options(output=case.proof)).code == 2
-    assert case.proof.read_bytes() == b"old"
-    assert zkwm(*case.prove_options(output=case.proof), "--force").code == 0
-    assert case.proof.read_bytes() == before
-
-
-def test_vault_and_inputs_are_never_the_output(zkwm: Command, case: Files) -> None:
-    for name in (case.vault, case.commitment, case.challenge):
-        before = name.read_bytes()
-        result = zkwm(*case.prove_options(output=name), "--force", "--yes")
-        assert result.code == 2
-        assert name.read_bytes() == before
-
-
 def test_pipe(process: Command, case: Files) -> None:
     result = process(
         *case.prove_options(challenge="-", output="-"), input=case.challenge.read_bytes()
@@ -328,8 +171,6 @@ def test_pipe(process: Command, case: Files) -> None:
 
 
 def test_declared_labels_are_pointed_out(zkwm: Command, case: Files) -> None:
-    import numpy as np
-
     images, labels = case.triggers()
     np.savez(case.folder / "images.npz", images=images)
     np.savez(case.folder / "labels.npz", labels=labels)

@@ -1,28 +1,18 @@
-"""verify: every outcome with its exit code, its streams, its JSON and its report."""
+"""verify: every outcome with its exit code, its streams, its JSON, its report; spoilt files."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
-from case_files import Command, Endpoint, Files, save_lookup, scores
-
-from zkwm.vault import open_judge_key
-from zkwm.vault.judge_key import create_judge_key
-from zkwm_protocols.challenge import Challenge
-from zkwm_protocols.commitment import Commitment
-from zkwm_protocols.opening import Opening
-
-CHECK_KEYS = {"id", "title", "status", "detail"}
-
-
-def statuses(verdict: dict[str, object]) -> dict[str, str]:
-    checks = verdict["checks"]
-    assert isinstance(checks, list)
-    assert all(set(check) == CHECK_KEYS for check in checks)
-    return {check["id"]: check["status"] for check in checks}
+from case_files import (
+    Command,
+    Files,
+    dispute_over,
+    save_lookup,
+    statuses,
+)
 
 
 def test_proven(zkwm: Command, case: Files) -> None:
@@ -41,20 +31,8 @@ def test_proven_in_json(zkwm: Command, case: Files) -> None:
     assert set(statuses(result.json).values()) == {"passed"}
 
 
-def _options_for(zkwm: Command, case: Files, **changes: object) -> list[object]:
-    """verify's arguments for a new challenge made with ``changes``, and its proof."""
-    made = zkwm(*case.challenge_options(**changes))
-    assert made.code == 0, made.stderr
-    challenge = case.folder / "new.challenge"
-    chosen = {name: value for name, value in changes.items() if name in ("model", "commitment")}
-    commitment = {k: v for k, v in chosen.items() if k == "commitment"}
-    proved = zkwm(*case.prove_options(challenge=challenge, **commitment))
-    assert proved.code == 0, proved.stderr
-    return case.verify_options(challenge=challenge, proof=case.folder / "new.proof", **chosen)
-
-
 def test_not_proven(zkwm: Command, case: Files) -> None:
-    options = _options_for(zkwm, case, model=case.innocent)
+    options = dispute_over(zkwm, case, model=case.innocent)
     report = case.folder / "report.html"
     result = zkwm(*options, "--report", report)
     assert result.code == 1
@@ -64,7 +42,7 @@ def test_not_proven(zkwm: Command, case: Files) -> None:
 
 
 def test_not_proven_in_json(zkwm: Command, case: Files) -> None:
-    result = zkwm(*_options_for(zkwm, case, model=case.innocent), "--json")
+    result = zkwm(*dispute_over(zkwm, case, model=case.innocent), "--json")
     assert result.code == 1
     assert result.json["outcome"] == "not proven"
     assert statuses(result.json)["evidence.threshold"] == "failed"
@@ -212,38 +190,6 @@ def test_folders_as_files(zkwm: Command, case: Files, name: str) -> None:
     assert (result.code, result.stdout) == (3, "")
 
 
-def test_proof_under_another_challenge(zkwm: Command, case: Files) -> None:
-    assert zkwm(*case.challenge_options()).code == 0
-    result = zkwm(*case.verify_options(challenge=case.folder / "new.challenge"), "--json")
-    assert result.code == 3
-    assert statuses(result.json)["response.challenge"] == "failed"
-
-
-def test_proof_under_another_commitment(zkwm: Command, case: Files) -> None:
-    other = case.folder / "other.commitment"
-    made = zkwm(
-        *("commit", "--vault", case.vault, "--generate", 200, "--shape", "1,16,16"),
-        *("--classes", 10, "--output", other),
-    )
-    assert made.code == 0
-    result = zkwm(*case.verify_options(commitment=other), "--json")
-    assert result.code == 3
-    assert statuses(result.json)["challenge.commitment"] == "failed"
-
-
-def test_proof_under_another_model(zkwm: Command, case: Files) -> None:
-    result = zkwm(*case.verify_options(model=case.innocent), "--json")
-    assert result.code == 3
-    assert statuses(result.json)["challenge.suspect"] == "failed"
-
-
-def test_response_passed_on_to_another_judge(zkwm: Command, case: Files) -> None:
-    create_judge_key(case.folder / "other.key", "five words for the tests")
-    result = zkwm(*case.verify_options(judge=case.folder / "other.key"), "--json")
-    assert result.code == 3
-    assert statuses(result.json)["challenge.judge"] == "failed"
-
-
 def test_wrong_passphrase(zkwm: Command, case: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZKWM_PASSPHRASE", "wrong")
     result = zkwm(*case.verify_options(), "--json")
@@ -261,207 +207,14 @@ def test_vault_as_judge_key(zkwm: Command, case: Files) -> None:
     assert (result.code, result.stdout) == (3, "")
 
 
-def test_a_missing_leaf_is_a_miss(zkwm: Command, case: Files) -> None:
-    """An owner who leaves out what does not match gains nothing; the rest still counts."""
-    from dataclasses import replace
-
-    from zkwm.vault import Vault
-    from zkwm_protocols.opening import make_opening, open_sealed
-
-    commitment = Commitment.from_bytes(case.commitment.read_bytes())
-    challenge = Challenge.from_bytes(case.challenge.read_bytes())
-    box = open_judge_key(case.judge, "five words for the tests").box
-    opening = Opening.from_bytes(case.proof.read_bytes())
-    (block,) = open_sealed(commitment, challenge, opening, box)
-    partial = replace(block, triggers=(*block.triggers[:45], *[None] * 5))
-    signer = Vault.open(case.vault, "five words for the tests").state.signing_key
-    case.proof.write_bytes(make_opening(commitment, challenge, (partial,), (signer,)).to_bytes())
-    result = zkwm(*case.verify_options(), "--json")
-    assert result.code == 0
-    assert (result.json["matches"], result.json["triggers_opened"]) == (45, 50)
-    assert statuses(result.json)["opening.leaves"] == "failed"
-
-
-@pytest.mark.parametrize(
-    ("blocks", "message"),
-    [
-        ((2,), "which the challenge excludes"),
-        ((1, 3), "2 blocks are opened"),
-        ((1, 1), "not ascending, each once"),
-        ((4,), "that the commitment does not have"),
-    ],
-    ids=["spent", "unasked", "repeated", "not there"],
-)
-def test_blocks_that_may_not_be_opened(
-    zkwm: Command, case: Files, blocks: tuple[int, ...], message: str
-) -> None:
-    """What ``zkwm prove`` would never write, signed by the owner all the same."""
-    from dataclasses import replace
-
-    from zkwm.vault import Vault
-
-    assert zkwm(*case.challenge_options(exclude_blocks="0,2")).code == 0
-    challenge = case.folder / "new.challenge"
-    assert zkwm(*case.prove_options(challenge=challenge)).code == 0
-    path = case.folder / "new.proof"
-    forged = replace(Opening.from_bytes(path.read_bytes()), blocks=blocks)
-    signer = Vault.open(case.vault, "five words for the tests").state.signing_key
-    forged = replace(forged, signatures=(signer.sign("opening", forged.digest),))
-    path.write_bytes(forged.to_bytes())
-    result = zkwm(*case.verify_options(challenge=challenge, proof=path), "--json")
-    assert result.code == 3
-    assert statuses(result.json)["response.blocks"] == "failed"
-    assert message in result.json["reason"]
-
-
 def test_model_that_answers_with_nan(zkwm: Command, case: Files) -> None:
     images, labels = case.triggers()
     model = case.folder / "nan.onnx"
     save_lookup(model, images, labels, factor=float("nan"))
-    result = zkwm(*_options_for(zkwm, case, model=model), "--json")
+    result = zkwm(*dispute_over(zkwm, case, model=model), "--json")
     assert result.code == 3
     assert statuses(result.json)["suspect.answers"] == "failed"
     assert "not finite" in result.json["reason"]
-
-
-def test_named_timestamp_authority_without_its_token(zkwm: Command, case: Files) -> None:
-    from dataclasses import replace
-
-    from zkwm.vault import Vault
-
-    commitment = Commitment.from_bytes(case.commitment.read_bytes())
-    header = replace(commitment.header, timestamp_authority=bytes(32))
-    signer = Vault.open(case.vault, "five words for the tests").state.signing_key
-    named = replace(
-        commitment, header=header, signatures=(signer.sign("commitment", header.digest),)
-    )
-    case.commitment.write_bytes(named.to_bytes())
-    result = zkwm(*case.verify_options(), "--json")
-    assert result.code == 4
-    assert result.json["outcome"] == "trust material missing"
-    assert "zkwm: error: " in result.stderr
-    assert zkwm("inspect", case.commitment).code == 4
-
-
-@pytest.fixture
-def declared(zkwm: Command, case: Files) -> Path:
-    """A commitment to the same images and labels, the labels declared by the owner."""
-    images, labels = case.triggers()
-    np.savez(case.folder / "images.npz", images=images)
-    np.savez(case.folder / "labels.npz", labels=labels)
-    path = case.folder / "declared.commitment"
-    made = zkwm(
-        *("commit", "--vault", case.vault, "--images", case.folder / "images.npz"),
-        *("--labels", case.folder / "labels.npz", "--classes", 10, "--output", path),
-    )
-    assert made.code == 0
-    return path
-
-
-def test_declared_labels_prove_nothing_by_themselves(
-    zkwm: Command, case: Files, declared: Path
-) -> None:
-    options = _options_for(zkwm, case, commitment=declared)
-    result = zkwm(*options, "--json")
-    assert result.code == 1
-    assert result.json["matches"] == 50
-    assert result.json["evidence"] is None
-    assert statuses(result.json)["opening.labels"] == "failed"
-
-
-def test_declared_labels_accepted_by_the_judge(zkwm: Command, case: Files, declared: Path) -> None:
-    options = _options_for(zkwm, case, commitment=declared)
-    result = zkwm(*options, "--accept-declared-labels", "--json")
-    assert result.code == 0
-    assert result.json["declared_labels_accepted"] is True
-    assert result.json["evidence"] is None
-
-
-def test_endpoint(zkwm: Command, case: Files, endpoint: Endpoint) -> None:
-    options = _options_for(zkwm, case, model=endpoint.url)
-    endpoint.asked.clear()
-    headers = case.folder / "headers"
-    headers.write_text("Authorization: Bearer abc\n")
-    result = zkwm(*options, "--header-file", headers, "--json")
-    assert result.code == 0, result.stderr
-    assert len(endpoint.asked) == 100  # as many decoys as triggers
-    assert sum(image in endpoint.table for image in endpoint.asked) == 50
-    assert endpoint.headers[-1]["Authorization"] == "Bearer abc"
-    assert "Bearer" not in result.stdout + result.stderr
-
-
-def test_decoys_of_the_judge(zkwm: Command, case: Files, endpoint: Endpoint) -> None:
-    """An owner's own images come without decoys; the judge's are used."""
-    images, _ = case.triggers()
-    np.savez(case.folder / "images.npz", images=images)
-    path = case.folder / "given.commitment"
-    made = zkwm(
-        *("commit", "--vault", case.vault, "--images", case.folder / "images.npz"),
-        *("--classes", 10, "--output", path),
-    )
-    assert made.code == 0
-    labels = Commitment.from_bytes(path.read_bytes()).labels()
-    endpoint.table = {x.tobytes(): int(y) for x, y in zip(images, labels, strict=True)}
-    options = _options_for(zkwm, case, commitment=path, model=endpoint.url)
-    decoys = np.random.default_rng(5).integers(0, 256, (60, 1, 16, 16), dtype=np.uint8)
-    np.savez(case.folder / "decoys.npz", images=decoys)
-    endpoint.asked.clear()
-    result = zkwm(*options, "--decoys", case.folder / "decoys.npz")
-    assert result.code == 0, result.stderr
-    assert {image.tobytes() for image in decoys} <= set(endpoint.asked)
-
-
-@pytest.mark.parametrize(
-    ("reply", "problem"),
-    [
-        (lambda _: b"garbage", "no usable answer"),
-        (lambda _: json.dumps({"scores": [0.0, 1.0]}).encode(), "2 outputs instead of 10"),
-        (lambda _: b'{"scores": [NaN]}', ""),
-        (lambda _: b'{"label": 10}', ""),
-        (lambda _: b"[" * 100_000, ""),
-        (lambda _: b"x" * (1 << 21), ""),
-    ],
-)
-def test_endpoint_that_sends_garbage(
-    zkwm: Command, case: Files, endpoint: Endpoint, reply: object, problem: str
-) -> None:
-    options = _options_for(zkwm, case, model=endpoint.url)
-    endpoint.reply = reply  # type: ignore[assignment]
-    result = zkwm(*options, "--json")
-    assert result.code == 3
-    assert statuses(result.json)["suspect.answers"] == "failed"
-
-
-def test_endpoint_that_hangs(zkwm: Command, case: Files, endpoint: Endpoint) -> None:
-    options = _options_for(zkwm, case, model=endpoint.url)
-    calls = iter(range(10_000))
-    endpoint.reply = lambda output: scores(output) if next(calls) < 20 else None
-    result = zkwm(*options, "--timeout", "0.01", "--json")
-    assert result.code == 3
-    assert "got no answer (timed out)" in result.json["reason"]
-
-
-def test_endpoint_that_is_gone(zkwm: Command, case: Files, no_pauses: None) -> None:
-    result = zkwm(*case.challenge_options(model="http://127.0.0.1:9/", outputs=10))
-    assert result.code == 0
-    challenge = case.folder / "new.challenge"
-    assert zkwm(*case.prove_options(challenge=challenge)).code == 0
-    result = zkwm(
-        *case.verify_options(
-            challenge=challenge, proof=case.folder / "new.proof", model="http://127.0.0.1:9/"
-        ),
-        "--timeout",
-        "0.05",
-        "--json",
-    )
-    assert result.code == 3
-    assert statuses(result.json)["suspect.answers"] == "failed"
-
-
-def test_wrong_decoys(zkwm: Command, case: Files) -> None:
-    result = zkwm(*case.verify_options(decoys=case.proof))
-    assert result.code == 3
-    assert "is not an intact image" in result.stderr
 
 
 def test_progress_stays_off_stdout(zkwm: Command, case: Files) -> None:

@@ -1,0 +1,105 @@
+"""verify: a suspect behind HTTP, its decoys, and how it may fail to answer."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from case_files import (
+    Command,
+    Endpoint,
+    Files,
+    dispute_over,
+    scores,
+    statuses,
+)
+
+from zkwm_protocols.commitment import Commitment
+
+
+def test_endpoint(zkwm: Command, case: Files, endpoint: Endpoint) -> None:
+    options = dispute_over(zkwm, case, model=endpoint.url)
+    endpoint.asked.clear()
+    headers = case.folder / "headers"
+    headers.write_text("Authorization: Bearer abc\n")
+    result = zkwm(*options, "--header-file", headers, "--json")
+    assert result.code == 0, result.stderr
+    assert len(endpoint.asked) == 100  # as many decoys as triggers
+    assert sum(image in endpoint.table for image in endpoint.asked) == 50
+    assert endpoint.headers[-1]["Authorization"] == "Bearer abc"
+    assert "Bearer" not in result.stdout + result.stderr
+
+
+def test_decoys_of_the_judge(zkwm: Command, case: Files, endpoint: Endpoint) -> None:
+    """An owner's own images come without decoys; the judge's are used."""
+    images, _ = case.triggers()
+    np.savez(case.folder / "images.npz", images=images)
+    path = case.folder / "given.commitment"
+    made = zkwm(
+        *("commit", "--vault", case.vault, "--images", case.folder / "images.npz"),
+        *("--classes", 10, "--output", path),
+    )
+    assert made.code == 0
+    labels = Commitment.from_bytes(path.read_bytes()).labels()
+    endpoint.table = {x.tobytes(): int(y) for x, y in zip(images, labels, strict=True)}
+    options = dispute_over(zkwm, case, commitment=path, model=endpoint.url)
+    decoys = np.random.default_rng(5).integers(0, 256, (60, 1, 16, 16), dtype=np.uint8)
+    np.savez(case.folder / "decoys.npz", images=decoys)
+    endpoint.asked.clear()
+    result = zkwm(*options, "--decoys", case.folder / "decoys.npz")
+    assert result.code == 0, result.stderr
+    assert {image.tobytes() for image in decoys} <= set(endpoint.asked)
+
+
+@pytest.mark.parametrize(
+    ("reply", "problem"),
+    [
+        (lambda _: b"garbage", "no usable answer"),
+        (lambda _: json.dumps({"scores": [0.0, 1.0]}).encode(), "2 outputs instead of 10"),
+        (lambda _: b'{"scores": [NaN]}', ""),
+        (lambda _: b'{"label": 10}', ""),
+        (lambda _: b"[" * 100_000, ""),
+        (lambda _: b"x" * (1 << 21), ""),
+    ],
+)
+def test_endpoint_that_sends_garbage(
+    zkwm: Command, case: Files, endpoint: Endpoint, reply: object, problem: str
+) -> None:
+    options = dispute_over(zkwm, case, model=endpoint.url)
+    endpoint.reply = reply  # type: ignore[assignment]
+    result = zkwm(*options, "--json")
+    assert result.code == 3
+    assert statuses(result.json)["suspect.answers"] == "failed"
+
+
+def test_endpoint_that_hangs(zkwm: Command, case: Files, endpoint: Endpoint) -> None:
+    options = dispute_over(zkwm, case, model=endpoint.url)
+    calls = iter(range(10_000))
+    endpoint.reply = lambda output: scores(output) if next(calls) < 20 else None
+    result = zkwm(*options, "--timeout", "0.01", "--json")
+    assert result.code == 3
+    assert "got no answer (timed out)" in result.json["reason"]
+
+
+def test_endpoint_that_is_gone(zkwm: Command, case: Files, no_pauses: None) -> None:
+    result = zkwm(*case.challenge_options(model="http://127.0.0.1:9/", outputs=10))
+    assert result.code == 0
+    challenge = case.folder / "new.challenge"
+    assert zkwm(*case.prove_options(challenge=challenge)).code == 0
+    result = zkwm(
+        *case.verify_options(
+            challenge=challenge, proof=case.folder / "new.proof", model="http://127.0.0.1:9/"
+        ),
+        "--timeout",
+        "0.05",
+        "--json",
+    )
+    assert result.code == 3
+    assert statuses(result.json)["suspect.answers"] == "failed"
+
+
+def test_wrong_decoys(zkwm: Command, case: Files) -> None:
+    result = zkwm(*case.verify_options(decoys=case.proof))
+    assert result.code == 3
+    assert "is not an intact image" in result.stderr
