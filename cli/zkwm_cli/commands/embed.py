@@ -238,11 +238,13 @@ def _first_process() -> bool:
 def _show(line: ProgressLine, progress: Progress) -> None:
     from zkwm_cli.terminal import duration
 
-    text = (
-        f"epoch {min(progress.epoch + 1, progress.epochs)}/{progress.epochs} "
-        f"step {progress.step}/{progress.steps}, {progress.images_per_second:,.0f} images/s, "
-        f"loss {progress.loss:.3f}"
-    )
+    if progress.phase == "epoch":
+        where = f"epoch {progress.epoch}/{progress.epochs} done"
+    else:
+        where = (
+            f"epoch {progress.epoch + 1}/{progress.epochs} step {progress.step}/{progress.steps}"
+        )
+    text = f"{where}, {progress.images_per_second:,.0f} images/s, loss {progress.loss:.3f}"
     if progress.test_accuracy is not None:
         text += f", test {100 * progress.test_accuracy:.1f} %"
     if progress.trigger_matches is not None:
