@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test lint types bench wheel clean
 
 demo: $(VENV)/installed
+	rm -rf demo
 	$(BIN)/zkwm demo --directory demo
 
 test: $(VENV)/installed

@@ -157,7 +157,7 @@ class Challenge:
         """Raise InvalidOpening unless this challenge fits the commitment (SPEC.md 6.1).
 
         Same D; a class map of C different outputs of the suspect; the commitment's image shape;
-        enough blocks that are not excluded; and a size that can reach the threshold (UsageError
+        enough blocks that are not excluded; and a size that can reach the threshold (the hint
         names the smallest that can).
         """
         header = commitment.header
@@ -192,7 +192,10 @@ class Challenge:
                 f"{header.block_count}, {excluded} of them excluded",
                 check="challenge.reachable",
             )
-        require_reachable(commitment, self.block_count, self.policy)
+        try:
+            require_reachable(commitment, self.block_count, self.policy)
+        except UsageError as error:
+            raise InvalidOpening(error.message, hint=error.hint, check=error.check) from None
 
 
 def require_reachable(commitment: Commitment, block_count: int, policy: Policy) -> None:

@@ -43,6 +43,8 @@ from zkwm_protocols.errors import SuspectUnusable
 from zkwm_protocols.suspect import Preprocessing, SuspectIdentity
 
 SCHEMA = "zkwm/query/v1"
+MOST_SILENT = 10
+GONE = f"not asked: {MOST_SILENT} images before it got no reply at all"
 _LONGEST_PAUSE = 60.0
 
 
@@ -118,19 +120,25 @@ class HttpSuspect:
     ) -> tuple[Answer, ...]:
         """Ask images (n, c, h, w) uint8 one by one, in order; see ``Suspect.answer``.
 
-        An image asked before is not sent again: its recorded answer, or problem, stands.
+        An image asked before is not sent again: its recorded answer, or problem, stands. After
+        ``MOST_SILENT`` images in a row without any reply the rest are not asked.
         """
         require_images(images, self.identity.shape)
         self.check_preprocessing(preprocessing)
         deadline = time.monotonic() + self._settings.total_seconds
         answers = []
+        silent = 0
         for index, image in enumerate(images):
             digest = hashlib.sha256(image.tobytes()).digest()
             if digest not in self._records:
-                if time.monotonic() >= deadline:
-                    answers.append(Answer(None, NOT_ASKED))
+                if silent >= MOST_SILENT or time.monotonic() >= deadline:
+                    problem = GONE if silent >= MOST_SILENT else NOT_ASKED
+                    answers.append(Answer(None, problem))
                     continue
-                self._records[digest] = self._ask(image, digest, deadline)
+                asked = self._ask(image, digest, deadline)
+                no_reply = asked.answer.output is None and asked.attempts == self._settings.attempts
+                silent = silent + 1 if no_reply else 0
+                self._records[digest] = asked
             answers.append(self._records[digest].answer)
             if progress is not None:
                 progress(index + 1, len(images))

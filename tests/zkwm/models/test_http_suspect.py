@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from zkwm.models import Answer, HttpSettings, open_suspect
-from zkwm.models.http_suspect import HttpSuspect
+from zkwm.models.http_suspect import GONE, HttpSuspect
 from zkwm_protocols.errors import SuspectUnusable, UsageError
 from zkwm_protocols.suspect import Preprocessing
 
@@ -373,3 +373,14 @@ def test_one_request_at_a_time_leaves_no_thread_behind(serve: Any) -> None:
     suspect.answer(IMAGES, PLAIN)
     suspect.close()
     assert not [t for t in threading.enumerate() if isinstance(t, threading.Timer)]
+
+
+def test_a_dead_server_is_given_up_after_ten_images(serve: Any) -> None:
+    server = serve(lambda handler, _: send(handler, b"down", 500))
+    images = np.random.default_rng(1).integers(0, 256, (14, *SHAPE), dtype=np.uint8)
+    suspect = open_endpoint(server.url)
+    answers = suspect.answer(images, PLAIN)
+    assert len(server.queries) == 10 * PATIENT.attempts
+    assert [answer.problem for answer in answers[10:]] == [GONE] * 4
+    assert len(suspect.records) == 10
+    suspect.close()

@@ -1,0 +1,149 @@
+"""Write the tables of README.md from the lines in benchmarks/results.
+
+Everything between the two marks in README is replaced; ``--check`` changes nothing and fails when
+README is not what the results say (a test does that). Not a benchmark.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import measure
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+BEGIN, END = "<!-- begin benchmarks -->", "<!-- end benchmarks -->"
+
+
+def main() -> None:
+    """Rewrite README, or with --check compare it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="fail when README is out of date")
+    check = parser.parse_args().check
+    readme = ROOT / "README.md"
+    text = readme.read_text()
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    wanted = f"{before}{BEGIN}\n\n{tables()}\n{END}{after}"
+    if check:
+        if wanted != text:
+            sys.exit("README.md is out of date: run python benchmarks/readme.py")
+        return
+    readme.write_text(wanted)
+
+
+def tables() -> str:
+    """All tables as Markdown."""
+    speed = {line["benchmark"]: line for line in _lines("speed.jsonl")}
+    openings = [line for line in _lines("speed.jsonl") if line["benchmark"] == "opening"]
+    fashion, cifar = _lines("fashion_mnist.jsonl"), _lines("cifar10.jsonl")
+    return "\n".join(
+        (
+            "### What a mark costs",
+            "",
+            *_fashion(fashion),
+            "",
+            *_cifar(cifar),
+            "",
+            "### Speed",
+            "",
+            *_speed(speed, openings),
+        )
+    )
+
+
+def _fashion(lines: list[dict[str, Any]]) -> Iterable[str]:
+    unmarked = {line["seed"]: line for line in lines if line["kind"] == "unmarked"}
+    seeds = len(unmarked)
+    yield (
+        f"LeNet-5 on all of Fashion-MNIST, family `secret`, {seeds} seeds (`benchmarks/"
+        f"fashion_mnist.py`, one line a training in `benchmarks/results`). Unmarked: "
+        f"{_percent(line['test_accuracy'] for line in unmarked.values())} test accuracy."
+    )
+    yield ""
+    yield "| triggers | way | test accuracy | lost, mean (worst seed) | matched | unmarked match |"
+    yield "|---|---|---|---|---|---|"
+    rows = sorted({(line["triggers"], line["kind"]) for line in lines if line["triggers"]})
+    for count, kind in rows:
+        chosen = [line for line in lines if (line["triggers"], line["kind"]) == (count, kind)]
+        lost = [
+            100 * (unmarked[line["seed"]]["test_accuracy"] - line["test_accuracy"])
+            for line in chosen
+        ]
+        null = [found["matches"] for line in chosen for found in line["unmarked"]]
+        way = "from scratch" if kind == "scratch" else "pre-trained"
+        yield (
+            f"| {count} | {way} | {_percent(line['test_accuracy'] for line in chosen)} "
+            f"| {mean(lost):.2f} ({max(lost):.2f}) points "
+            f"| {', '.join(str(line['matches']) for line in chosen)} "
+            f"| {min(null)} to {max(null)}, mean {mean(null):.1f} (chance: {count / 10:.0f}) |"
+        )
+    two_sided = [
+        found["two_sided"] for line in lines if line["kind"] == "scratch"
+        for found in line["unmarked"]
+    ]  # fmt: skip
+    yield ""
+    yield (
+        f"{len(two_sided)} counts of unmarked models against Binomial(n, 1/10): the least likely "
+        f"has a two-sided probability of {min(two_sided):.3f}."
+    )
+
+
+def _cifar(lines: list[dict[str, Any]]) -> Iterable[str]:
+    for line in lines:
+        settings = line["settings"]
+        yield (
+            f"CIFAR-10, ResNet-18 of the authors, {line['triggers']} triggers: a short run of "
+            f"{settings['epochs']} epochs on {line['data']} ({line['device']}, "
+            f"{line['precision']}) reached {100 * line['test_accuracy']:.1f} % and "
+            f"{line['matches']} of {line['triggers']} triggers in {line['seconds'] / 60:.0f} "
+            "minutes. It shows that the mark is learned, not what the method reaches: the "
+            "authors' 60 epochs on all images need a GPU, and that run is still open."
+        )
+
+
+def _speed(speed: dict[str, dict[str, Any]], openings: list[dict[str, Any]]) -> Iterable[str]:
+    commitment, line, embedding = speed["commitment"], speed["command line"], speed["embedding"]
+    machine = commitment["machine"]
+    yield (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB; Python "
+        f"{commitment['versions']['python']}, torch {commitment['versions']['torch']} "
+        "(`make bench`)."
+    )
+    yield ""
+    yield "| what | measured | bar |"
+    yield "|---|---|---|"
+    yield f"| commit to 1,000 images of 3x32x32 | {commitment['commit_seconds']:.3f} s | 1 s |"
+    yield f"| Argon2id for the labels of a commitment | {commitment['argon2id_seconds']:.2f} s | |"
+    for opening in openings:
+        shape = "x".join(map(str, opening["shape"]))
+        yield (
+            f"| check an opening of 50, {shape}, proof of {opening['proof_bytes'] // 1000} kB "
+            f"| {opening['check_seconds']:.3f} s ({opening['check_with_argon2id_seconds']:.2f} s "
+            "with Argon2id) | 0.3 s |"
+        )
+    yield f"| `zkwm --help` | {line['help_seconds']:.2f} s | 0.3 s |"
+    yield f"| `zkwm verify` of an ONNX suspect, all in | {line['verify_seconds']:.1f} s | |"
+    yield (
+        f"| the demo, two trainings included | {line['demo_seconds']:.0f} s, "
+        f"{line['demo_peak_mib'] / 1024:.2f} GiB | 180 s, 2 GiB |"
+    )
+    ratio = embedding["seconds_ratio"]
+    yield f"| training with triggers against without | {ratio:.2f} times | 1.15 times |"
+
+
+def _lines(name: str) -> list[dict[str, Any]]:
+    return measure.lines(RESULTS / name)
+
+
+def _percent(shares: Iterable[float]) -> str:
+    return f"{100 * mean(shares):.2f} %"
+
+
+if __name__ == "__main__":
+    main()
