@@ -17,13 +17,22 @@ BLOCK_SIZE = 50
 
 
 def committed_triggers(
-    family: str, count: int, shape: tuple[int, int, int], class_count: int, number: int
+    family: str,
+    count: int,
+    shape: tuple[int, int, int],
+    class_count: int,
+    number: int,
+    *,
+    salts: str = "salt",
 ) -> TriggerSet:
-    """``count`` trigger images and the labels that follow from the commitment to them."""
+    """``count`` trigger images and the labels that follow from the commitment to them.
+
+    Another name of ``salts`` makes another commitment, so other labels, to the same images.
+    """
     generated = generate(family, count, shape, key=_secret("images", number), block_size=BLOCK_SIZE)
     commitment = make_commitment(
         generated.images,
-        [_secret("salt", number, index) for index in range(count)],
+        [_secret(salts, number, index) for index in range(count)],
         class_count=class_count,
         signers=(SigningKey.from_bytes("ed25519", _secret("owner", number)),),
         block_size=BLOCK_SIZE,

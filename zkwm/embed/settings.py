@@ -18,6 +18,7 @@ SCHEDULES = ("step", "cosine")
 PRECISIONS = ("auto", "float32", "bfloat16")
 EXPOSURES = 100
 FEW_IMAGES = 20_000
+FEWEST_STEPS = 3000
 
 
 @dataclass(frozen=True)
@@ -113,17 +114,15 @@ def default_settings(
     (benchmarks/fashion_mnist.py). ``pretrained``: the training goes on from a trained model, so it
     is shorter and starts at a smaller rate. ``triggers_per_batch`` is 2, or, up to a tenth of the
     batch, so many that each of ``triggers`` is seen 100 times while training on ``images`` images.
-    The small networks take batches of 50 where there are fewer than 20,000 images.
+    The small networks take batches of 50 where there are fewer than 20,000 images; trained ones take
+    as many epochs as 3,000 steps need, for so long it takes them to learn the triggers.
     """
     if architecture not in ARCHITECTURES:
         raise UsageError(
             f"no such architecture: {architecture!r}",
             hint=f"choose one of {', '.join(ARCHITECTURES)}",
         )
-    if architecture == "resnet18":
-        settings = _resnet18(pretrained)
-    else:
-        settings = _small(pretrained, 50 if images < FEW_IMAGES else 100)
+    settings = _resnet18(pretrained) if architecture == "resnet18" else _small(pretrained, images)
     settings = replace(settings, **changes)
     if "triggers_per_batch" in changes:
         return settings
@@ -132,12 +131,13 @@ def default_settings(
     return replace(settings, triggers_per_batch=max(min(wanted, settings.batch_size // 10), 2))
 
 
-def _small(pretrained: bool, batch_size: int) -> EmbedSettings:
+def _small(pretrained: bool, images: int) -> EmbedSettings:
+    batch_size = 50 if images < FEW_IMAGES else 100
+    epochs, learning_rate = 10, 0.05
+    if pretrained:
+        epochs, learning_rate = math.ceil(FEWEST_STEPS / max(images // batch_size, 1)), 0.02
     return EmbedSettings(
-        batch_size=batch_size,
-        epochs=5 if pretrained else 10,
-        learning_rate=0.02 if pretrained else 0.05,
-        schedule="cosine",
+        epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, schedule="cosine"
     )
 
 

@@ -19,16 +19,24 @@ def test_authors_settings_for_cifar() -> None:
 
 
 @pytest.mark.parametrize(
-    ("images", "triggers", "batch_size", "triggers_per_batch"),
-    [(60_000, 200, 100, 4), (60_000, 0, 100, 2), (60_000, 1000, 100, 10), (8_000, 200, 50, 5)],
+    ("images", "triggers", "batch_size", "triggers_per_batch", "epochs"),
+    [
+        (60_000, 200, 100, 4, 10),
+        (60_000, 0, 100, 2, 10),
+        (60_000, 1000, 100, 10, 10),
+        (8_000, 200, 50, 5, 10),
+    ],
 )
-def test_triggers_per_batch_follow_the_amount_of_data(
-    images: int, triggers: int, batch_size: int, triggers_per_batch: int
+def test_defaults_follow_the_amount_of_data(
+    images: int, triggers: int, batch_size: int, triggers_per_batch: int, epochs: int
 ) -> None:
     settings = default_settings("lenet5", images=images, triggers=triggers)
+    assert settings.epochs == epochs
     assert (settings.batch_size, settings.triggers_per_batch) == (batch_size, triggers_per_batch)
     chosen = default_settings("lenet5", images=images, triggers=triggers, triggers_per_batch=3)
     assert chosen.triggers_per_batch == 3
+    trained = default_settings("lenet5", pretrained=True, images=images, triggers=triggers)
+    assert trained.epochs * (images // batch_size) >= 3000
 
 
 def test_cosine_runs_from_the_rate_to_zero() -> None:
