@@ -112,10 +112,10 @@ def default_settings(
 
     ``resnet18``: ``EmbedSettings.adi_cifar``; the small networks: values measured on Fashion-MNIST
     (benchmarks/fashion_mnist.py). ``pretrained``: the training goes on from a trained model, so it
-    is shorter and starts at a smaller rate. ``triggers_per_batch`` is 2, or, up to a tenth of the
-    batch, so many that each of ``triggers`` is seen 100 times while training on ``images`` images.
-    The small networks take batches of 50 where there are fewer than 20,000 images; trained ones take
-    as many epochs as 3,000 steps need, for so long it takes them to learn the triggers.
+    starts at a smaller rate and has 3,000 steps, as such a model takes to learn the triggers.
+    ``triggers_per_batch`` is 2, or, up to a tenth of the batch, so many that each of ``triggers``
+    is seen 100 times while training on ``images`` images. The small networks take batches of 50
+    where there are fewer than 20,000 images.
     """
     if architecture not in ARCHITECTURES:
         raise UsageError(
