@@ -83,14 +83,18 @@ def _fashion(lines: list[dict[str, Any]]) -> Iterable[str]:
             f"| {', '.join(str(line['matches']) for line in chosen)} "
             f"| {min(null)} to {max(null)}, mean {mean(null):.1f} (chance: {count / 10:.0f}) |"
         )
-    two_sided = [
-        found["two_sided"] for line in lines if line["kind"] == "scratch"
-        for found in line["unmarked"]
-    ]  # fmt: skip
     yield ""
-    yield (
-        f"{len(two_sided)} counts of unmarked models against Binomial(n, 1/10): the least likely "
-        f"has a two-sided probability of {min(two_sided):.3f}."
+    yield from map(_chance, _lines("chance.jsonl"))
+
+
+def _chance(line: dict[str, Any]) -> str:
+    means = ", ".join(f"{value:.2f}" for value in line["means"])
+    return (
+        f"{line['networks']} unmarked networks against {line['commitments']} fresh commitments of "
+        f"{line['triggers']} triggers (`benchmarks/chance.py`): {means} matches on average where "
+        f"chance gives {line['expected_mean']:.0f}; all together "
+        f"{line['standard_deviations_off']:+.2f} standard deviations off. The rows above share "
+        "networks and labels, so their counts are not independent of each other."
     )
 
 

@@ -12,11 +12,13 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import marks
 import measure
+import numpy as np
 import torch
 from safetensors import torch as safetensors
 
@@ -45,7 +47,7 @@ class Table:
         self._models: Path = arguments.models
         self._architecture = architecture
         self._settings = settings
-        self._data: ImageData = load_data(arguments.data)
+        self._data: ImageData = _balanced(load_data(arguments.data), arguments.images)
         self._unmarked: dict[int, torch.nn.Module] = {}
 
     def make(self, seeds: int, families: list[str], counts: list[int], kinds: list[str]) -> None:
@@ -168,8 +170,24 @@ def arguments_for(description: str, **defaults: Any) -> argparse.ArgumentParser:
     parser.add_argument("--families", nargs="+")
     parser.add_argument("--kinds", nargs="+", default=["scratch", "pretrained"])
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--images", type=int, help="train on so many images, balanced, not on all")
     parser.set_defaults(**defaults)
     return parser
+
+
+def _balanced(data: ImageData, count: int | None) -> ImageData:
+    """The first ``count`` training images, as many of each class, or all without ``count``."""
+    if count is None:
+        return data
+    each = count // data.class_count
+    classes = [np.flatnonzero(data.train_labels == y)[:each] for y in range(data.class_count)]
+    chosen = np.sort(np.concatenate(classes))
+    return replace(
+        data,
+        name=f"{data.name}, {len(chosen)} images",
+        train_images=data.train_images[chosen],
+        train_labels=data.train_labels[chosen],
+    )
 
 
 def _tell(now: Progress) -> None:
