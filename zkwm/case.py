@@ -251,7 +251,7 @@ class Case:
             and matches + len(unanswered) >= needed
         ):
             raise SuspectUnusable(
-                f"{len(unanswered)} triggers got no answer ({unanswered[0].problem}), and they "
+                f"{len(unanswered)} triggers got no answer ({_why(unanswered)}), and they "
                 f"could change the verdict: {matches} match, {needed} are needed",
                 hint="make the suspect answer, then verify again with the same challenge and proof",
                 check="suspect.answers",
@@ -290,3 +290,9 @@ def _record_of(suspect: Suspect) -> tuple[dict[str, Any], ...]:
         }
         for asked in getattr(suspect, "records", ())
     )
+
+
+def _why(unanswered: list[TriggerResult]) -> str:
+    """Why the first of them that was asked got no answer."""
+    asked = [result.problem for result in unanswered if not result.problem.startswith("not asked")]
+    return (asked or [unanswered[0].problem])[0]

@@ -154,7 +154,7 @@ def test_an_unreachable_challenge_is_not_answered(
     challenge = replace(asking(judge, honest), commitment=small.digest, block_count=2).signed_by(
         judge._key.signing
     )
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(InvalidOpening) as caught:
         prove(vault, small, challenge, judge_fingerprint=fingerprint)
     assert caught.value.check == "challenge.reachable"
     assert spent(vault, small) == set()
