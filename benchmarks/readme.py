@@ -108,8 +108,8 @@ def _cifar(lines: list[dict[str, Any]]) -> Iterable[str]:
             f"{settings['epochs']} epochs on {line['data']} ({line['device']}, "
             f"{line['precision']}) reached {100 * line['test_accuracy']:.1f} % and "
             f"{line['matches']} of {line['triggers']} triggers in {line['seconds'] / 60:.0f} "
-            "minutes. So short a run says little. The authors' 60 epochs on all images (their 93.8 % "
-            "and 100 of 100) need a GPU, and that run is still open."
+            "minutes. So short a run says little. The authors' 60 epochs on all images (their "
+            "93.8 % and 100 of 100) need a GPU, and that run is still open."
         )
 
 
