@@ -86,7 +86,13 @@ def _fashion(lines: list[dict[str, Any]]) -> Iterable[str]:
             f"| {min(null)} to {max(null)}, mean {mean(null):.1f} (chance: {count / 10:.0f}) |"
         )
     yield ""
-    yield from map(_chance, _lines("chance.jsonl"))
+    yield " ".join(
+        (
+            *map(_chance, _lines("chance.jsonl")),
+            "A larger run begins with the commitments of the smaller. The rows of the table share "
+            "networks and labels, so their counts are not independent of each other.",
+        )
+    )
 
 
 def _chance(line: dict[str, Any]) -> str:
@@ -95,8 +101,7 @@ def _chance(line: dict[str, Any]) -> str:
         f"{line['networks']} unmarked networks against {line['commitments']} fresh commitments of "
         f"{line['triggers']} triggers (`benchmarks/chance.py`): {means} matches on average where "
         f"chance gives {line['expected_mean']:.0f}; all together "
-        f"{line['standard_deviations_off']:+.2f} standard deviations off. The rows above share "
-        "networks and labels, so their counts are not independent of each other."
+        f"{line['standard_deviations_off']:+.2f} standard deviations off."
     )
 
 
