@@ -11,9 +11,10 @@ import platform
 import resource
 import sys
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from zkwm.embed.versions import versions
 
 PACKAGES = ("zkwm", "torch", "numpy", "onnxruntime", "cryptography", "pynacl", "cbor2")
 
@@ -41,24 +42,13 @@ def machine() -> dict[str, Any]:
     return found
 
 
-def versions() -> dict[str, str]:
-    """Python and the packages that are installed."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
 def peak_memory_mib() -> float:
     """The largest resident memory of this process so far, in MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
 
 
-def line(name: str, **figures: Any) -> dict[str, Any]:  # noqa: ANN401
+def line(name: str, **figures: object) -> dict[str, Any]:
     """One benchmark's figures with all that is needed to judge them."""
     return {
         "benchmark": name,
@@ -66,12 +56,12 @@ def line(name: str, **figures: Any) -> dict[str, Any]:  # noqa: ANN401
         "peak_memory_mib": peak_memory_mib(),
         "load_average": round(os.getloadavg()[0], 2),
         "machine": machine(),
-        "versions": versions(),
+        "versions": versions(PACKAGES),
         "date": datetime.now(UTC).date().isoformat(),
     }
 
 
-def report(name: str, **figures: Any) -> dict[str, Any]:  # noqa: ANN401
+def report(name: str, **figures: object) -> dict[str, Any]:
     """Print ``line`` as one line of JSON, and return it."""
     result = line(name, **figures)
     print(json.dumps(result), flush=True)

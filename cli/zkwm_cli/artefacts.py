@@ -78,6 +78,7 @@ class Output:
                 )
             return
         path = Path(name)
+        # os.path.exists, unlike Path's, takes a URL or a name too long for a file as "no"
         for given in inputs:
             if given and os.path.exists(given) and _same(path, given):  # noqa: PTH110
                 raise UsageError(

@@ -95,6 +95,15 @@ def vault_option(function: Function) -> Function:
     )(function)
 
 
+def declared_labels_option(function: Function) -> Function:
+    """--accept-declared-labels"""
+    return click.option(
+        "--accept-declared-labels",
+        is_flag=True,
+        help="Accept labels that the owner chose himself. Adversarial images would match as well.",
+    )(function)
+
+
 def commitment_option(function: Function) -> Function:
     """--commitment"""
     return click.option(

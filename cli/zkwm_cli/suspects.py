@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import click
@@ -44,15 +45,10 @@ def asking(timeout: float | None, rate: float | None, header_file: str | None) -
     """The keyword arguments for ``zkwm.open_suspect`` that these options stand for."""
     from zkwm.models import HttpSettings, OnnxLimits
 
-    http: dict[str, float] = {}
-    options: dict[str, Any] = {}
-    if rate is not None:
-        http["requests_per_second"] = rate
+    options: dict[str, Any] = {"http": HttpSettings(requests_per_second=rate)}
     if timeout is not None:
-        http["request_seconds"] = timeout
+        options["http"] = replace(options["http"], request_seconds=timeout)
         options["onnx"] = OnnxLimits(image_seconds=timeout)
-    if http:
-        options["http"] = HttpSettings(**http)  # type: ignore[arg-type]
     if header_file is not None:
         options["headers"] = _read_headers(header_file)
     return options

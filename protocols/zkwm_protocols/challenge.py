@@ -235,7 +235,7 @@ def require_reachable(commitment: Commitment, block_count: int, policy: Policy) 
     )
 
 
-def _read_policy(value: Any) -> Policy:  # noqa: ANN401
+def _read_policy(value: object) -> Policy:
     fields = require_map(
         value,
         "threshold_bits functions_tried owner_choice_bits accept_declared_labels",

@@ -57,7 +57,7 @@ def signed_message(purpose: str, digest: bytes) -> bytes:
     return _SIGNATURE_PREFIX + bytes([len(purpose)]) + purpose.encode("ascii") + digest
 
 
-def require_fingerprint(text: Any) -> str:  # noqa: ANN401
+def require_fingerprint(text: object) -> str:
     """A fingerprint as ``PublicKey.fingerprint`` writes it, or Malformed."""
     if not isinstance(text, str) or not _FINGERPRINT.fullmatch(text):
         raise Malformed("a fingerprint is eight groups of four of a-z and 2-7, joined by '-'")
@@ -99,7 +99,7 @@ class PublicKey:
         return {"algorithm": self.algorithm, "public": self.data}
 
     @classmethod
-    def from_map(cls, value: Any) -> PublicKey:  # noqa: ANN401
+    def from_map(cls, value: object) -> PublicKey:
         """Read ``to_map``. Raises Malformed, or Unsupported for another algorithm."""
         fields = require_map(value, "algorithm public", "public key")
         return cls(require_text(fields["algorithm"], 32), require_bytes(fields["public"]))
@@ -284,7 +284,7 @@ class JudgePublic:
         return {"signing": self.signing.to_map(), "box": self.box.data}
 
     @classmethod
-    def from_map(cls, value: Any) -> JudgePublic:  # noqa: ANN401
+    def from_map(cls, value: object) -> JudgePublic:
         """Read ``to_map``. Raises Malformed or Unsupported."""
         fields = require_map(value, "signing box", "judge's public key")
         return cls(

@@ -285,7 +285,7 @@ def _trigger_to_map(trigger: OpenedTrigger | None) -> dict[str, Any] | None:
     }
 
 
-def _read_block(value: Any, header: Header) -> OpenedBlock:  # noqa: ANN401
+def _read_block(value: object, header: Header) -> OpenedBlock:
     fields = require_map(value, "block triggers decoys", "opened block")
     size = header.block_size
     triggers = require_list(fields["triggers"], size, size)
@@ -297,7 +297,7 @@ def _read_block(value: Any, header: Header) -> OpenedBlock:  # noqa: ANN401
     )
 
 
-def _read_trigger(value: Any, header: Header) -> OpenedTrigger | None:  # noqa: ANN401
+def _read_trigger(value: object, header: Header) -> OpenedTrigger | None:
     if value is None:
         return None
     fields = require_map(value, "pixels salt label", "opened trigger")
@@ -313,7 +313,7 @@ def _read_trigger(value: Any, header: Header) -> OpenedTrigger | None:  # noqa: 
     )
 
 
-def _read_pixels(value: Any, header: Header) -> NDArray[np.uint8]:  # noqa: ANN401
+def _read_pixels(value: object, header: Header) -> NDArray[np.uint8]:
     channels, height, width = header.shape
     data = require_bytes(value, channels * height * width)
     return np.frombuffer(data, dtype=np.uint8).reshape(header.shape)

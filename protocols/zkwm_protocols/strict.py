@@ -17,7 +17,7 @@ _NOT_PRINTABLE = re.compile(
 """Controls, separators, and what is invisible or turns the direction of writing (SPEC.md 3.2)."""
 
 
-def require_map(value: Any, keys: str, what: str) -> dict[str, Any]:  # noqa: ANN401
+def require_map(value: object, keys: str, what: str) -> dict[str, Any]:
     """A map with exactly the keys that ``keys`` lists, separated by spaces."""
     if not isinstance(value, dict):
         raise Malformed(f"{what}: a map was expected")
@@ -28,14 +28,14 @@ def require_map(value: Any, keys: str, what: str) -> dict[str, Any]:  # noqa: AN
     return value
 
 
-def require_list(value: Any, least: int, most: int) -> list[Any]:  # noqa: ANN401
+def require_list(value: object, least: int, most: int) -> list[Any]:
     """A list of ``least`` to ``most`` items."""
     if not isinstance(value, list) or not least <= len(value) <= most:
         raise Malformed(f"a list of {least} to {most} items was expected")
     return value
 
 
-def require_integer(value: Any, most: int, least: int = 0) -> int:  # noqa: ANN401
+def require_integer(value: object, most: int, least: int = 0) -> int:
     """An integer from ``least`` to ``most``; a boolean is not one."""
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise Malformed(f"an integer from {least} to {most} was expected")
@@ -49,14 +49,14 @@ def require_constants(fields: dict[str, Any], constants: dict[str, str | int], w
             raise Malformed(f"not {what}: its field {key!r} is another")
 
 
-def require_boolean(value: Any) -> bool:  # noqa: ANN401
+def require_boolean(value: object) -> bool:
     """A boolean."""
     if not isinstance(value, bool):
         raise Malformed("true or false was expected")
     return value
 
 
-def require_bytes(value: Any, length: int | None = None) -> bytes:  # noqa: ANN401
+def require_bytes(value: object, length: int | None = None) -> bytes:
     """A byte string, of exactly ``length`` bytes where that is given."""
     if not isinstance(value, bytes) or (length is not None and len(value) != length):
         size = "" if length is None else f" of {length} bytes"
@@ -64,12 +64,12 @@ def require_bytes(value: Any, length: int | None = None) -> bytes:  # noqa: ANN4
     return value
 
 
-def require_optional_bytes(value: Any, length: int | None = None) -> bytes | None:  # noqa: ANN401
+def require_optional_bytes(value: object, length: int | None = None) -> bytes | None:
     """A byte string as ``require_bytes`` demands, or null."""
     return None if value is None else require_bytes(value, length)
 
 
-def require_text(value: Any, most: int) -> str:  # noqa: ANN401
+def require_text(value: object, most: int) -> str:
     """Printable text of at most ``most`` code points (SPEC.md 3.2).
 
     Which code points are refused is fixed by a list, not by a version of Unicode: two readers

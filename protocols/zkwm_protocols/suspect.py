@@ -60,7 +60,7 @@ class SuspectIdentity:
         }
 
     @classmethod
-    def from_map(cls, value: Any) -> SuspectIdentity:  # noqa: ANN401
+    def from_map(cls, value: object) -> SuspectIdentity:
         """Read the map of SPEC.md 4.3. Raises Malformed."""
         fields = require_map(value, "kind digest description outputs shape", "suspect")
         shape = [require_integer(size, 65_535) for size in require_list(fields["shape"], 3, 3)]
@@ -109,7 +109,7 @@ class Preprocessing:
         }
 
     @classmethod
-    def from_map(cls, value: Any) -> Preprocessing:  # noqa: ANN401
+    def from_map(cls, value: object) -> Preprocessing:
         """Read the map of SPEC.md 4.3. Raises Malformed."""
         fields = require_map(value, "layout scale mean std", "preprocessing")
         return cls(

@@ -8,10 +8,10 @@ from importlib import metadata
 PACKAGES = ("zkwm", "torch", "numpy", "safetensors", "onnx", "onnxruntime")
 
 
-def versions() -> dict[str, str]:
-    """Python and the packages that are installed, each with its version."""
+def versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
+    """Python and those of ``packages`` that are installed, each with its version."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in packages:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

@@ -74,7 +74,7 @@ class CommitmentSecrets:
         }
 
     @classmethod
-    def from_map(cls, value: Any) -> CommitmentSecrets:  # noqa: ANN401
+    def from_map(cls, value: object) -> CommitmentSecrets:
         """Read ``to_map``. Raises Malformed."""
         fields = require_map(
             value, "commitment_file family salts images decoys labels", "commitment's secrets"
@@ -125,7 +125,7 @@ class LedgerEntry:
         return {**self.__dict__, "blocks": list(self.blocks)}
 
     @classmethod
-    def from_map(cls, value: Any) -> LedgerEntry:  # noqa: ANN401
+    def from_map(cls, value: object) -> LedgerEntry:
         """Read ``to_map``. Raises Malformed."""
         fields = require_map(
             value,
@@ -204,7 +204,7 @@ class VaultState:
         }
 
     @classmethod
-    def from_map(cls, value: Any) -> VaultState:  # noqa: ANN401
+    def from_map(cls, value: object) -> VaultState:
         """Read ``to_map``. Raises Malformed or Unsupported.
 
         A commitment, a challenge or a trusted judge stands there once; an opening is of a

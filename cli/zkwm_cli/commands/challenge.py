@@ -11,6 +11,7 @@ from zkwm_cli.options import (
     FILE,
     as_typed,
     commitment_option,
+    declared_labels_option,
     force_option,
     json_option,
     output_option,
@@ -107,11 +108,7 @@ CLASS_MAP_LIMIT = 2**20
     metavar="K",
     help="Number of the suspect's outputs (else counted).",
 )
-@click.option(
-    "--accept-declared-labels",
-    is_flag=True,
-    help="Accept labels that the owner chose himself. Adversarial images would match as well.",
-)
+@declared_labels_option
 @force_option
 @passphrase_option
 @json_option

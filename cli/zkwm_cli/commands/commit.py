@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from zkwm_cli.artefacts import Output, tell_result
@@ -14,6 +16,9 @@ from zkwm_cli.options import (
     read_shape,
     vault_option,
 )
+
+if TYPE_CHECKING:
+    from zkwm.images import Fit
 
 
 @click.command("commit", short_help="Commit to trigger images, your own or generated ones.")
@@ -72,7 +77,7 @@ def command(
     data: str | None,
     images: str | None,
     labels: str | None,
-    fit: str | None,
+    fit: Fit | None,
     classes: int,
     output: str,
     force: bool,
@@ -99,7 +104,7 @@ def command(
     from zkwm_cli.terminal import note, warn
 
     if images is not None:
-        given = load_images(images, shape=shape, fit=fit or "exact")  # type: ignore[arg-type]
+        given = load_images(images, shape=shape, fit=fit or "exact")
         declared = None if labels is None else load_labels(labels, len(given))
         if declared is not None:
             warn(

@@ -8,7 +8,14 @@ import click
 
 from zkwm_cli.artefacts import STANDARD, Output, read_artefact, require_one_stdin
 from zkwm_cli.exits import print_json
-from zkwm_cli.options import FILE, commitment_option, force_option, json_option, passphrase_option
+from zkwm_cli.options import (
+    FILE,
+    commitment_option,
+    declared_labels_option,
+    force_option,
+    json_option,
+    passphrase_option,
+)
 from zkwm_cli.suspects import asking, suspect_options
 
 if TYPE_CHECKING:
@@ -28,11 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "--report", type=click.Path(), metavar="FILE", help="Also write the verdict as one HTML page."
 )
-@click.option(
-    "--accept-declared-labels",
-    is_flag=True,
-    help="Accept labels that the owner chose himself. Adversarial images would match as well.",
-)
+@declared_labels_option
 @click.option(
     "--decoys",
     type=click.Path(),
