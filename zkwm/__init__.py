@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 _HOMES = {
     "ARCHITECTURES": "zkwm.embed",
+    "ArgumentResponse": "zkwm_protocols.argument_response",
     "Cancelled": "zkwm_protocols.errors",
     "Challenge": "zkwm_protocols.challenge",
     "Commitment": "zkwm_protocols.commitment",
     "CouldNotCheck": "zkwm_protocols.errors",
-    "Disclosure": "zkwm.owner",
+    "Disclosure": "zkwm.answering",
     "EmbedResult": "zkwm.embed",
     "EmbedSettings": "zkwm.embed",
     "FAMILIES": "zkwm.triggers",
@@ -30,11 +31,13 @@ _HOMES = {
     "Judge": "zkwm.judge",
     "Malformed": "zkwm_protocols.errors",
     "Marketplace": "zkwm.marketplace",
+    "NotEnoughMatches": "zkwm_protocols.errors",
     "NotProven": "zkwm_protocols.errors",
     "Opening": "zkwm_protocols.opening",
     "Policy": "zkwm_protocols.evidence",
     "Preprocessing": "zkwm_protocols.suspect",
     "Progress": "zkwm.embed",
+    "Refusal": "zkwm_protocols.argument_response",
     "Suspect": "zkwm.models",
     "SuspectUnusable": "zkwm_protocols.errors",
     "TriggerSet": "zkwm.triggers",
@@ -65,6 +68,7 @@ _HOMES = {
 __all__ = sorted(_HOMES)
 
 if TYPE_CHECKING:
+    from zkwm.answering import Disclosure
     from zkwm.datasets import ImageData, load_data
     from zkwm.embed import (
         ARCHITECTURES,
@@ -81,11 +85,12 @@ if TYPE_CHECKING:
     from zkwm.judge import Judge
     from zkwm.marketplace import Marketplace
     from zkwm.models import HttpSettings, Suspect, open_suspect
-    from zkwm.owner import Disclosure, commit, disclosure, prove, trigger_set
+    from zkwm.owner import commit, disclosure, prove, trigger_set
     from zkwm.report import render_report, render_text
     from zkwm.triggers import FAMILIES, TriggerSet
     from zkwm.vault import Vault
     from zkwm.verdict import Verdict
+    from zkwm_protocols.argument_response import ArgumentResponse, Refusal
     from zkwm_protocols.challenge import Challenge
     from zkwm_protocols.commitment import Commitment
     from zkwm_protocols.errors import (
@@ -94,6 +99,7 @@ if TYPE_CHECKING:
         InvalidOpening,
         InvalidSignature,
         Malformed,
+        NotEnoughMatches,
         NotProven,
         SuspectUnusable,
         TrustMaterialMissing,

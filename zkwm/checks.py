@@ -1,4 +1,4 @@
-"""The numbered checks of a judge (SPEC.md 9.2), in order, and a recorder of what became of each.
+"""The numbered checks of a judge (SPEC.md 9.2, 18.3), in order, and a recorder of each's fate.
 
 Not the checks themselves: those raise, in ``zkwm_protocols`` and ``zkwm.judge``. The recorder turns
 what they raise into a list that names each check as passed, failed or skipped.
@@ -40,11 +40,25 @@ TITLES = {
     "evidence.threshold": "The evidence reaches the judge's threshold",
 }
 
+_OPENING_ONLY = ("opening.", "suspect.", "evidence.")
+ARGUMENT_TITLES = {
+    **{name: title for name, title in TITLES.items() if not name.startswith(_OPENING_ONLY)},
+    "response.blocks": "The response is about exactly the demanded number of allowed, whole blocks",
+    "argument.labels": "The labels are derived, or the judge accepts declared ones",
+    "challenge.network": "The suspect's file gives the integer network of the challenge",
+    "argument.agreement": "Suspect and integer network answer alike",
+    "argument.format": "The argument is well formed",
+    "argument.soundness": "A false argument would pass with a chance of at most 2^-120",
+    "argument.proof": "The argument proves the claim",
+    "evidence.threshold": TITLES["evidence.threshold"],
+}
+
 
 class Checks:
-    """What became of each check so far."""
+    """What became of each check so far. ``titles`` are the checks of the way, in order."""
 
     def __init__(self) -> None:
+        self.titles = TITLES
         self._results: dict[str, tuple[str, str]] = {}
 
     @contextmanager
@@ -57,8 +71,8 @@ class Checks:
         try:
             yield
         except ZkwmError as error:
-            failing = error.check = error.check if error.check in TITLES else ids[0]
-            order = list(TITLES)
+            failing = error.check = error.check if error.check in self.titles else ids[0]
+            order = list(self.titles)
             for earlier in ids:
                 if order.index(earlier) < order.index(failing):
                     self._results.setdefault(earlier, (PASSED, ""))
@@ -75,5 +89,5 @@ class Checks:
         """Every check in its order; those that were not reached are skipped."""
         return tuple(
             Check(name, title, *self._results.get(name, (SKIPPED, "not reached")))
-            for name, title in TITLES.items()
+            for name, title in self.titles.items()
         )

@@ -1,6 +1,6 @@
 """What can be read of a zkwm file without any secret: its kind, its fields, what holds by itself.
 
-Not a verdict: a file that is sound by itself proves nothing yet. Formats: SPEC.md sections 3 to 6.
+Not a verdict: a file that is sound by itself proves nothing yet. Formats: SPEC.md 3 to 6, 18.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from zkwm.vault.encrypted import Container
-from zkwm_protocols import opening as openings
-from zkwm_protocols.challenge import Challenge
+from zkwm_protocols import response as responses
+from zkwm_protocols.argument_response import ArgumentResponse, read_response
+from zkwm_protocols.challenge import ARGUMENT, Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import Malformed, ZkwmError
 from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.opening import Opening
 
 SCHEMA = "zkwm/inspect/v1"
-FILE_LIMIT = openings.FILE_LIMIT
+FILE_LIMIT = responses.FILE_LIMIT
 
 VERIFIED = "verified"
 FAILED = "failed"
@@ -125,7 +126,16 @@ def _challenge(data: bytes) -> _Reading:
         "preprocessing": challenge.preprocessing.to_map(),
         "class_map": list(challenge.class_map),
         "judge": challenge.judge.fingerprint(),
-        "blocks_to_open": challenge.block_count,
+        **(
+            {
+                "mode": ARGUMENT,
+                "network": _hex(challenge.network),
+                "least_matches": challenge.least_matches,
+                "blocks_to_argue_about": challenge.block_count,
+            }
+            if challenge.mode == ARGUMENT
+            else {"blocks_to_open": challenge.block_count}
+        ),
         "excluded_blocks": list(challenge.excluded_blocks),
         "purpose": challenge.purpose,
         "issued": challenge.issued,
@@ -142,20 +152,26 @@ def _challenge(data: bytes) -> _Reading:
 
 
 def _proof(data: bytes) -> _Reading:
-    opening = Opening.from_bytes(data)
-    fields = {
-        "digest": opening.digest.hex(),
-        "challenge": opening.challenge.hex(),
-        "commitment": opening.commitment.hex(),
-        "blocks": list(opening.blocks),
-        "signatures": len(opening.signatures),
-        "sealed_bytes": len(opening.sealed),
+    response = read_response(data)
+    fields: dict[str, Any] = {
+        "digest": response.digest.hex(),
+        "challenge": response.challenge.hex(),
+        "commitment": response.commitment.hex(),
+        "blocks": list(response.blocks),
+        "signatures": len(response.signatures),
     }
-    return (
-        fields,
-        {"response.signature": None, "opening.sealed": None},
-        "only the judge of its challenge can open it: zkwm verify",
-    )
+    signature: dict[str, Callable[[], object] | None] = {"response.signature": None}
+    if isinstance(response, Opening):
+        fields["sealed_bytes"] = len(response.sealed)
+        advice = "only the judge of its challenge can open it: zkwm verify"
+        return fields, {**signature, "opening.sealed": None}, advice
+    if isinstance(response, ArgumentResponse):
+        fields["declared_labels"] = response.labels is not None
+        fields["argument_bytes"] = len(response.argument)
+        advice = "an argument in zero knowledge, which its challenge's judge checks: zkwm verify"
+        return fields, {**signature, "argument.proof": None}, advice
+    fields["unopened_blocks"] = response.unopened_blocks
+    return fields, signature, "a refusal, which proves nothing: issue a smaller challenge"
 
 
 def _judge_public(data: bytes) -> _Reading:

@@ -1,6 +1,6 @@
 """The judge: issue a challenge, check a response, ask the suspect, weigh, decide.
 
-SPEC.md sections 6.1, 7, 8 and 9. A proven verdict is returned; every other outcome raises, with the
+SPEC.md 6.1, 7, 8, 9 and 18. A proven verdict is returned; every other outcome raises, with the
 whole verdict attached to the error, so that "not proven" is never mistaken for "could not check".
 Showing a verdict is done in ``zkwm.report``.
 """
@@ -9,22 +9,33 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zkwm.argument_case import examine_argument
 from zkwm.case import Case
 from zkwm.models import Progress, Suspect
+from zkwm.opening_case import OpenedCase
+from zkwm.suspect_network import (
+    Agreement,
+    measure_agreement,
+    network_digest,
+    network_of,
+    require_agreement,
+)
 from zkwm.vault import JudgeKey, create_judge_key, open_judge_key
 from zkwm.verdict import Verdict
-from zkwm_protocols.challenge import NONCE_BYTES, Challenge, require_reachable
+from zkwm_protocols.argument_response import Response
+from zkwm_protocols.challenge import NONCE_BYTES, Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import UsageError, ZkwmError
 from zkwm_protocols.evidence import Policy
 from zkwm_protocols.keys import JudgePublic
-from zkwm_protocols.opening import Opening
+from zkwm_protocols.reachable import fewest_matches, require_reachable
 from zkwm_protocols.suspect import Preprocessing
 
 
@@ -71,32 +82,75 @@ class Judge:
         commitment.verify()
         header = commitment.header
         policy = policy or Policy()
-        preprocessing = preprocessing or Preprocessing()
         if reveal < 1 or reveal % header.block_size:
             raise UsageError(
                 f"triggers are revealed in whole blocks of {header.block_size}, not {reveal}",
                 hint=f"reveal {max(1, round(reveal / header.block_size)) * header.block_size}",
             )
-        if class_map is None:
-            class_map = tuple(range(header.class_count))
         blocks = reveal // header.block_size
         if blocks <= header.block_count:
             require_reachable(commitment, blocks, policy)
+        preprocessing = preprocessing or Preprocessing()
         suspect.check_preprocessing(preprocessing)
         challenge = Challenge(
-            commitment=commitment.digest,
-            suspect=suspect.identity,
+            **self._frame(commitment, suspect, purpose, class_map, excluded_blocks),
             preprocessing=preprocessing,
-            class_map=class_map,
-            judge=self.public,
-            nonce=secrets.token_bytes(NONCE_BYTES),
             block_count=blocks,
-            excluded_blocks=tuple(sorted(set(excluded_blocks))),
-            purpose=purpose,
-            issued=int(time.time()),
             policy=policy,
         )
         challenge.verify_against(commitment)
+        return challenge.signed_by(self._key.signing)
+
+    def challenge_argument(
+        self,
+        commitment: Commitment,
+        suspect: Suspect,
+        *,
+        blocks: int | None = None,
+        least_matches: int | None = None,
+        purpose: str = "",
+        preprocessing: Preprocessing | None = None,
+        class_map: tuple[int, ...] | None = None,
+        policy: Policy | None = None,
+        excluded_blocks: tuple[int, ...] = (),
+        images: NDArray[np.uint8] | None = None,
+        report: Callable[[tuple[Agreement, ...]], None] | None = None,
+    ) -> Challenge:
+        """A new signed challenge for a zero-knowledge argument (SPEC.md 18.1). Opens nothing.
+
+        The suspect's integer network is derived from its file and held against it: on ``images``
+        (uint8, (n, c, h, w)), or on public ones, and random ones; ``report`` is told how often both
+        agree. ``blocks`` is r, by default all that are not excluded; ``least_matches`` is k*, by
+        default the fewest that reach the threshold. Other arguments are those of ``challenge``.
+
+        Raises UsageError where the threshold cannot be reached, Unsupported for a suspect that
+        cannot be proven about, SuspectUnusable (``argument.agreement``) where suspect and network
+        agree on less than 90 % of the images.
+        """
+        commitment.verify()
+        header = commitment.header
+        policy = policy or Policy()
+        if blocks is None:
+            usable = set(range(header.block_count)) - set(excluded_blocks)
+            blocks = max(1, len(usable))
+        if least_matches is None and 1 <= blocks <= header.block_count:
+            least_matches = fewest_matches(commitment, blocks, policy)
+        preprocessing = preprocessing or Preprocessing()
+        suspect.check_preprocessing(preprocessing)
+        network = network_of(suspect, preprocessing)
+        challenge = Challenge(
+            **self._frame(commitment, suspect, purpose, class_map, excluded_blocks),
+            preprocessing=preprocessing,
+            block_count=blocks,
+            policy=policy,
+            network=network_digest(network),
+            least_matches=least_matches or 1,
+        )
+        challenge.verify_against(commitment)
+        agreements = measure_agreement(network, suspect, preprocessing, images)
+        if report is not None:
+            report(agreements)
+        require_agreement(agreements)
         return challenge.signed_by(self._key.signing)
 
     def verify(
@@ -104,18 +158,20 @@ class Judge:
         commitment: Commitment | bytes,
         suspect: Suspect | str | Path,
         challenge: Challenge | bytes,
-        proof: Opening | bytes,
+        proof: Response | bytes,
         *,
         decoys: NDArray[np.uint8] | None = None,
+        images: NDArray[np.uint8] | None = None,
         accept_declared_labels: bool = False,
         progress: Progress | None = None,
         **suspect_options: Any,  # noqa: ANN401
     ) -> Verdict:
-        """Check a response and decide (SPEC.md 9.2). Returns a proven verdict.
+        """Check a response of either way and decide (SPEC.md 9.2, 18.3). Returns a proven verdict.
 
         Files may be given as their bytes. ``suspect`` is an open suspect, or where to find it
         (then ``suspect_options`` go to ``zkwm.open_suspect``). ``decoys`` are the judge's own
-        images, used with a remote suspect when the openings carry none.
+        images, used with a remote suspect when the openings carry none; ``images`` those on which
+        suspect and integer network are compared when an argument is checked.
 
         Raises NotProven when all is valid and the evidence stays under the threshold,
         TrustMaterialMissing, or a CouldNotCheck for everything else; each with ``.verdict``.
@@ -123,9 +179,17 @@ class Judge:
         case = Case(self._key, accept_declared_labels=accept_declared_labels)
         try:
             case.read(commitment, challenge, proof)
+            opened = None
+            if case.argued is None:
+                opened = OpenedCase(case)
+            else:
+                case.check_labels("argument.labels")
             model = case.meet(suspect, suspect_options)
             try:
-                case.ask(model, decoys, progress)
+                if opened is not None:
+                    opened.ask(model, decoys, progress)
+                else:
+                    examine_argument(case, model, images)
             finally:
                 if model is not suspect:
                     model.close()
@@ -134,3 +198,25 @@ class Judge:
             error.verdict = case.verdict(error)
             raise
         return case.verdict(None)
+
+    def _frame(
+        self,
+        commitment: Commitment,
+        suspect: Suspect,
+        purpose: str,
+        class_map: tuple[int, ...] | None,
+        excluded_blocks: tuple[int, ...],
+    ) -> dict[str, Any]:
+        """The fields that every new challenge has, whatever it asks for."""
+        if class_map is None:
+            class_map = tuple(range(commitment.header.class_count))
+        return {
+            "commitment": commitment.digest,
+            "suspect": suspect.identity,
+            "class_map": class_map,
+            "judge": self.public,
+            "nonce": secrets.token_bytes(NONCE_BYTES),
+            "excluded_blocks": tuple(sorted(set(excluded_blocks))),
+            "purpose": purpose,
+            "issued": int(time.time()),
+        }

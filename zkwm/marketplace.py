@@ -22,11 +22,11 @@ from zkwm.models import Suspect
 from zkwm.verdict import Verdict
 from zkwm_protocols import challenge as challenges
 from zkwm_protocols import commitment as commitments
+from zkwm_protocols.argument_response import Response
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import Malformed, UsageError, ZkwmError
 from zkwm_protocols.evidence import Policy
-from zkwm_protocols.opening import Opening
 
 _VERDICT_LIMIT = 64 * 2**20
 
@@ -69,13 +69,21 @@ class Marketplace:
         return Commitment.from_bytes(read_limited(path, commitments.FILE_LIMIT))
 
     def challenge(
-        self, name: str, suspect: Suspect, *, reveal: int | None = None, purpose: str = ""
+        self,
+        name: str,
+        suspect: Suspect,
+        *,
+        reveal: int | None = None,
+        purpose: str = "",
+        zero_knowledge: bool = False,
     ) -> Challenge:
         """Challenge the owner of a registered commitment about a model.
 
-        ``reveal`` triggers are asked for, by default one block. The number of functions tried and
-        the excluded blocks come from the folder: every different model, preprocessing or class map
-        that this commitment was held against counts, and blocks opened in an earlier case stay out.
+        ``reveal`` triggers are asked for, by default one block; with ``zero_knowledge`` an argument
+        about ``reveal``, by default all that were not opened here, and nothing is opened. The
+        number of functions tried and the excluded blocks come from the folder: every different
+        model, preprocessing or class map that this commitment was held against counts, and blocks
+        opened in an earlier case stay out.
         Raises UsageError when the threshold cannot be reached, or what asking the suspect raises.
         """
         commitment = self.commitment(name)
@@ -85,18 +93,25 @@ class Marketplace:
                 self._policy,
                 functions_tried=self._policy.functions_tried + _functions(earlier, suspect),
             )
-            challenge = self._judge.challenge(
-                commitment,
-                suspect,
-                reveal=reveal or commitment.header.block_size,
-                purpose=purpose,
-                policy=policy,
-                excluded_blocks=self._opened(name),
-            )
+            options: dict[str, Any] = {
+                "purpose": purpose,
+                "policy": policy,
+                "excluded_blocks": self._opened(name),
+            }
+            size = commitment.header.block_size
+            if zero_knowledge:
+                blocks = None if reveal is None else _blocks(reveal, size)
+                challenge = self._judge.challenge_argument(
+                    commitment, suspect, blocks=blocks, **options
+                )
+            else:
+                challenge = self._judge.challenge(
+                    commitment, suspect, reveal=reveal or size, **options
+                )
             write_atomic(self._folder / "challenges" / challenge.digest.hex(), challenge.to_bytes())
         return challenge
 
-    def settle(self, suspect: Suspect, challenge: Challenge, proof: Opening | bytes) -> Verdict:
+    def settle(self, suspect: Suspect, challenge: Challenge, proof: Response | bytes) -> Verdict:
         """Check the owner's response; keep the verdict, whatever it is; return it if proven.
 
         What was opened stays excluded for good, and a kept verdict is replaced only by one whose
@@ -160,6 +175,12 @@ class Marketplace:
             yield
         finally:
             os.close(descriptor)
+
+
+def _blocks(triggers: int, size: int) -> int:
+    if triggers < 1 or triggers % size:
+        raise UsageError(f"{triggers} triggers are not a number of whole blocks of {size}")
+    return triggers // size
 
 
 def _functions(earlier: list[Challenge], suspect: Suspect) -> int:

@@ -1,51 +1,43 @@
 """The owner's side: commit to triggers, get them for embedding, answer a judge's challenge.
 
 SPEC.md sections 5.6, 6.2 and 7. Whatever leaves this module has been recorded in the vault before.
-Not here: asking a person (the command line does), training, and everything that a judge does.
+Not here: asking a person (the command line does), training, everything that a judge does, and how
+an answer in zero knowledge comes about (``zkwm.arguing``).
 """
 
 from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zkwm.answering import (
+    Disclosure,
+    check_challenge,
+    confirm_judge,
+    disclose_argument,
+    pixels_of,
+    secrets_of,
+)
+from zkwm.arguing import ArgumentProgress, argue
 from zkwm.spending import choose_blocks, spent_blocks
 from zkwm.triggers import TriggerSet, check_images, generate
-from zkwm.vault import CommitmentSecrets, LedgerEntry, Vault, VaultState
-from zkwm_protocols.challenge import Challenge
+from zkwm.vault import CommitmentSecrets, LedgerEntry, Vault
+from zkwm_protocols.argument_response import Response
+from zkwm_protocols.challenge import ARGUMENT, Challenge
 from zkwm_protocols.commitment import DERIVED, SALT_BYTES, Commitment, make_commitment
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.opening import OpenedBlock, OpenedTrigger, Opening, make_opening
-from zkwm_protocols.suspect import SuspectIdentity
+
+if TYPE_CHECKING:
+    from zkwm.datasets import ImageData
 
 DEFAULT_BLOCK_SIZE = 50
 DEFAULT_COUNT = 200
-
-
-@dataclass(frozen=True)
-class Disclosure:
-    """What an owner must see before he answers a challenge.
-
-    ``blocks_to_open`` are the blocks that ``prove`` would open, ``blocks_spent`` those opened
-    before, ``released`` the ledger of this commitment; ``judge_known`` tells whether this judge's
-    fingerprint was confirmed before, ``repeated`` whether this very challenge was answered before.
-    """
-
-    suspect: SuspectIdentity
-    purpose: str
-    issued: int
-    judge_fingerprint: str
-    judge_known: bool
-    repeated: bool
-    declared_labels: bool
-    block_count: int
-    blocks_to_open: tuple[int, ...]
-    blocks_spent: tuple[int, ...]
-    released: tuple[LedgerEntry, ...]
 
 
 def commit(
@@ -122,11 +114,11 @@ def trigger_set(vault: Vault, commitment: Commitment) -> TriggerSet:
     Derived labels cost one Argon2id hash, about a second. Raises UsageError when the vault does
     not hold this commitment's secrets, TrustMaterialMissing when its labels need a beacon.
     """
-    own = _secrets_of(vault.state, commitment)
+    own = secrets_of(vault.state, commitment)
     header = commitment.header
     declared = own.labels
     return TriggerSet(
-        images=_pixels(own.images, header.shape),
+        images=pixels_of(own.images, header.shape),
         labels=commitment.labels() if declared is None else np.array(declared, dtype=np.int64),
         family=own.family,
         block_size=header.block_size,
@@ -141,8 +133,12 @@ def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Di
     challenge (SPEC.md 6.1) and raises the first that fails.
     """
     with vault.transaction() as state:
-        _check(state, commitment, challenge)
+        check_challenge(state, commitment, challenge)
+    argued = challenge.mode == ARGUMENT
     repeated = state.response_to(challenge.digest)
+    blocks: tuple[int, ...] = ()
+    if not argued:
+        blocks = repeated.blocks if repeated else choose_blocks(state, commitment, challenge)
     return Disclosure(
         suspect=challenge.suspect,
         purpose=challenge.purpose,
@@ -152,11 +148,12 @@ def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Di
         repeated=repeated is not None,
         declared_labels=commitment.header.label_mode != DERIVED,
         block_count=commitment.header.block_count,
-        blocks_to_open=repeated.blocks if repeated else choose_blocks(state, commitment, challenge),
+        blocks_to_open=blocks,
         blocks_spent=tuple(sorted(spent_blocks(state, commitment))),
         released=tuple(
-            entry for entry in state.ledger if entry.commitment_digest == commitment.digest
+            entry for entry in state.openings() if entry.commitment_digest == commitment.digest
         ),
+        argument=disclose_argument(state, commitment, challenge) if argued else None,
     )
 
 
@@ -166,21 +163,45 @@ def prove(
     challenge: Challenge,
     *,
     judge_fingerprint: str | None = None,
-) -> Opening:
-    """Answer a challenge by opening unspent whole blocks to its judge (SPEC.md 6.2).
+    model: str | Path | None = None,
+    test_data: ImageData | None = None,
+    refuse: bool = False,
+    exceed_limit: bool = False,
+    progress: ArgumentProgress | None = None,
+) -> Response:
+    """Answer a challenge, in the way that it asks for (SPEC.md 6.2 and 18.2).
 
     ``judge_fingerprint`` is what the owner knows of the judge from elsewhere; it may be left out
-    for a judge whom this vault confirmed before. The blocks are recorded as spent, and the
-    response with them, on disk before it is returned; the same challenge gives the same bytes
-    again. Raises UsageError for an unconfirmed or another judge, and when too few blocks are left;
-    InvalidSignature or InvalidOpening for a challenge that does not fit.
+    for a judge whom this vault confirmed before. The response is on disk in the vault before it is
+    returned; the same challenge gives the same bytes again.
+
+    A challenge for an opening opens unspent whole blocks to its judge, who alone can read the
+    ``Opening``; they are then spent. A challenge for an argument opens nothing: ``model`` is the
+    suspect's file, which is also in the owner's hands, and the ``ArgumentResponse`` shows that at
+    least k* triggers match. ``test_data``, ``refuse``, ``exceed_limit`` and ``progress`` are those
+    of ``zkwm.arguing.argue``, which says what it raises.
+
+    Raises UsageError for an unconfirmed or another judge; InvalidOpening when too few blocks are
+    left; InvalidSignature or InvalidOpening for a challenge that does not fit.
     """
+    if challenge.mode == ARGUMENT:
+        return argue(
+            vault,
+            commitment,
+            challenge,
+            judge_fingerprint=judge_fingerprint,
+            model=model,
+            test_data=test_data,
+            refuse=refuse,
+            exceed_limit=exceed_limit,
+            progress=progress,
+        )
     with vault.transaction() as state:
-        own = _check(state, commitment, challenge)
+        own = check_challenge(state, commitment, challenge)
         earlier = state.response_to(challenge.digest)
         if earlier is not None:
             return Opening.from_bytes(earlier.response)
-        _confirm(state, challenge, judge_fingerprint)
+        confirm_judge(state, challenge, judge_fingerprint)
         blocks = choose_blocks(state, commitment, challenge)
         opening = make_opening(
             commitment,
@@ -214,49 +235,10 @@ def _require_labels(labels: NDArray[np.int64], count: int) -> None:
         )
 
 
-def _check(state: VaultState, commitment: Commitment, challenge: Challenge) -> CommitmentSecrets:
-    own = _secrets_of(state, commitment)
-    commitment.verify()
-    challenge.verify_signature()
-    challenge.verify_against(commitment)
-    return own
-
-
-def _secrets_of(state: VaultState, commitment: Commitment) -> CommitmentSecrets:
-    own = state.commitments.get(commitment.digest)
-    if own is None:
-        raise UsageError(
-            f"the vault does not hold the secrets of commitment {commitment.digest.hex()[:16]}",
-            hint="use the vault that made the commitment",
-        )
-    return own
-
-
-def _confirm(state: VaultState, challenge: Challenge, fingerprint: str | None) -> None:
-    """Raise UsageError unless the judge is the one that the owner means; remember him if new."""
-    actual = challenge.judge.fingerprint()
-    if fingerprint is None:
-        if actual not in state.trusted_judges:
-            raise UsageError(
-                "the judge of this challenge has not been confirmed",
-                hint=f"ask the judge for his key's fingerprint, compare it with {actual}, and "
-                "give it",
-            )
-        return
-    if fingerprint.strip().lower() != actual:
-        raise UsageError(
-            f"the challenge comes from the judge with the fingerprint {actual}, not from "
-            "the one that was given",
-            hint="do not answer; ask the judge which of the two is his",
-        )
-    if actual not in state.trusted_judges:
-        state.trusted_judges.append(actual)
-
-
 def _open_block(own: CommitmentSecrets, commitment: Commitment, block: int) -> OpenedBlock:
     header = commitment.header
-    images = _pixels(own.images, header.shape)
-    decoys = _pixels(own.decoys, header.shape)
+    images = pixels_of(own.images, header.shape)
+    decoys = pixels_of(own.decoys, header.shape)
     indices = range(block * header.block_size, (block + 1) * header.block_size)
     return OpenedBlock(
         block=block,
@@ -270,7 +252,3 @@ def _open_block(own: CommitmentSecrets, commitment: Commitment, block: int) -> O
         ),
         decoys=tuple(decoys[i] for i in indices) if len(decoys) else (),
     )
-
-
-def _pixels(data: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    return np.frombuffer(data, dtype=np.uint8).reshape(-1, *shape)

@@ -15,8 +15,7 @@ def choose_blocks(
     state: VaultState, commitment: Commitment, challenge: Challenge
 ) -> tuple[int, ...]:
     """The first r blocks that are neither spent nor excluded. Raises InvalidOpening (SPEC 6.2)."""
-    gone = spent_blocks(state, commitment) | set(challenge.excluded_blocks)
-    free = [block for block in range(commitment.header.block_count) if block not in gone]
+    free = free_blocks(state, commitment, challenge)
     if len(free) < challenge.block_count:
         size = commitment.header.block_size
         raise InvalidOpening(
@@ -27,14 +26,20 @@ def choose_blocks(
             else "every block is spent or excluded; this commitment can open nothing more",
             check="challenge.reachable",
         )
-    return tuple(free[: challenge.block_count])
+    return free[: challenge.block_count]
+
+
+def free_blocks(state: VaultState, commitment: Commitment, challenge: Challenge) -> tuple[int, ...]:
+    """The blocks that are neither spent nor excluded by the judge, ascending."""
+    gone = spent_blocks(state, commitment) | set(challenge.excluded_blocks)
+    return tuple(block for block in range(commitment.header.block_count) if block not in gone)
 
 
 def spent_blocks(state: VaultState, commitment: Commitment) -> frozenset[int]:
     """The blocks opened before, and those with an image that was opened from another commitment."""
     header, own = commitment.header, state.commitments[commitment.digest]
     shown: set[bytes] = set()
-    for entry in state.ledger:
+    for entry in state.openings():
         if entry.commitment_digest != commitment.digest:
             other = state.commitments[entry.commitment_digest]
             size = Commitment.from_bytes(other.commitment_file).header.block_size

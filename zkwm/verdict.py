@@ -1,6 +1,6 @@
 """What a judge's check ends with: a verdict, its checks by id, and each opened trigger.
 
-SPEC.md sections 9 and 10. Data only: ``zkwm.judge`` decides, ``zkwm.report`` shows.
+SPEC.md sections 9, 10 and 18.3. Data only: ``zkwm.judge`` decides, ``zkwm.report`` shows.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zkwm.suspect_network import Agreement
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.evidence import Evidence
@@ -54,12 +55,29 @@ class TriggerResult:
 
 
 @dataclass(frozen=True)
+class Argued:
+    """What was examined of an answer in zero knowledge.
+
+    ``network`` is the digest of the integer network, ``least_matches`` k*; ``agreements`` how
+    often it answers as the suspect does; ``soundness_bits`` those of the argument, 0.0 before it
+    was checked.
+    """
+
+    network: bytes
+    least_matches: int
+    agreements: tuple[Agreement, ...] = ()
+    soundness_bits: float = 0.0
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The outcome and all that led to it. Fields that a failed check left unknown are None.
 
     ``outcome`` is one of the four constants of this module; ``reason`` one sentence; ``checked``
     the judge's clock in seconds since 1970; ``proof_digest`` SHA-256 of the proof file;
-    ``versions`` name and version of the software used.
+    ``versions`` name and version of the software used. ``argued`` is None where triggers were to be
+    opened; elsewhere nothing was opened, ``triggers`` is empty, and the matches of ``evidence`` are
+    k*: there are at least so many.
     """
 
     outcome: str
@@ -77,6 +95,7 @@ class Verdict:
     suspect_record: tuple[dict[str, Any], ...]
     checked: int
     versions: dict[str, str]
+    argued: Argued | None = None
 
     @property
     def proven(self) -> bool:
@@ -91,6 +110,7 @@ class Verdict:
     def to_json(self) -> dict[str, Any]:
         """The verdict as JSON values, schema ``zkwm/verdict/v1`` (SPEC.md 10.2), without images."""
         challenge, header, evidence = self.challenge, self.header, self.evidence
+        trials = None if evidence is None else evidence.trials
         return {
             "schema": SCHEMA,
             "outcome": self.outcome,
@@ -114,10 +134,14 @@ class Verdict:
                 "description": challenge.suspect.description,
                 "outputs": challenge.suspect.outputs,
             },
+            "mode": None if challenge is None else challenge.mode,
+            "argument": None if self.argued is None else _argued(self.argued),
             "proof": None if self.proof_digest is None else self.proof_digest.hex(),
             "blocks": list(self.blocks),
             "matches": None if evidence is None else evidence.matches,
-            "triggers_opened": None if evidence is None else evidence.trials,
+            "matches_are": None if evidence is None else "at least" if self.argued else "exactly",
+            "triggers_opened": 0 if self.argued else trials,
+            "triggers_counted": trials,
             "matches_needed": None if evidence is None else evidence.needed_matches,
             "evidence": None if evidence is None or self.declared_labels else _sum(evidence),
             "checks": [vars(check) for check in self.checks],
@@ -136,6 +160,15 @@ class Verdict:
             "suspect_record": list(self.suspect_record),
             "versions": self.versions,
         }
+
+
+def _argued(argued: Argued) -> dict[str, Any]:
+    return {
+        "network": argued.network.hex(),
+        "least_matches": argued.least_matches,
+        "soundness_bits": round(argued.soundness_bits, 2) or None,
+        "agreement": [vars(agreement) for agreement in argued.agreements],
+    }
 
 
 def _sum(evidence: Evidence) -> dict[str, Any]:

@@ -1,22 +1,21 @@
 """The challenge: everything that the judge fixes before the owner answers, signed.
 
-SPEC.md section 6.1. Network, preprocessing and class map come from the judge, so that they give
-the owner no freedom; what he leaves to the owner is counted in the policy. The nonce makes it
-fresh. Reading a suspect, asking for confirmation and keeping a ledger are not done here.
+SPEC.md sections 6.1 and 18.1. Network, preprocessing and class map come from the judge, so that
+they give the owner no freedom; what he leaves to the owner is counted in the policy. The nonce
+makes it fresh. Reading a suspect, asking for confirmation and keeping a ledger are not done here.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
 
-from zkwm_protocols import evidence
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.encoding import decode, encode, pack, unpack
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed, UsageError
 from zkwm_protocols.evidence import Policy
 from zkwm_protocols.keys import JudgePublic, SigningKey
+from zkwm_protocols.reachable import require_least_matches, require_reachable
 from zkwm_protocols.strict import (
     require_boolean,
     require_bytes,
@@ -31,7 +30,14 @@ from zkwm_protocols.suspect import Preprocessing, SuspectIdentity
 FILE_LIMIT = 4 * 2**20
 MAXIMUM_PURPOSE = 500
 NONCE_BYTES = 32
+OPENING = "opening"
+ARGUMENT = "argument"
 _TYPE = "zkwm-challenge"
+_FIELDS = (
+    "type version mode commitment suspect preprocessing class_map judge nonce block_count"
+    " excluded_blocks purpose issued policy"
+)
+_MOST_MATCHES = 10_000
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,11 @@ class Challenge:
 
     ``block_count`` is r, the number of whole blocks to open; ``excluded_blocks`` may not be among
     them (known to have been opened before the suspect was published); ``issued`` is the judge's
-    clock in seconds since 1970, for people, not for security. Raises Malformed when built wrong.
+    clock in seconds since 1970, for people, not for security.
+
+    A challenge for a zero-knowledge argument has two fields more: ``network``, the digest of the
+    integer network (32 bytes), and ``least_matches``, k*; r is then the number of blocks that the
+    argument is about, and nothing is opened. Raises Malformed when built wrong.
     """
 
     commitment: bytes
@@ -55,8 +65,16 @@ class Challenge:
     issued: int
     policy: Policy
     signature: bytes = b""
+    network: bytes | None = None
+    least_matches: int | None = None
 
     def __post_init__(self) -> None:
+        if (self.network is None) != (self.least_matches is None):
+            raise Malformed("a network and a number of matches belong together")
+        if self.network is not None and len(self.network) != 32:
+            raise Malformed("a network's digest has 32 bytes")
+        if self.least_matches is not None and not 1 <= self.least_matches <= _MOST_MATCHES:
+            raise Malformed("the least number of matches is 1 to 10,000")
         if len(self.commitment) != 32 or len(self.nonce) != NONCE_BYTES:
             raise Malformed("a commitment's digest and a nonce have 32 bytes")
         if len(self.preprocessing.mean) not in (0, self.suspect.shape[0]):
@@ -65,14 +83,20 @@ class Challenge:
             raise Malformed("at least one block, and excluded blocks ascending, each once")
         require_text(self.purpose, MAXIMUM_PURPOSE)
 
+    @property
+    def mode(self) -> str:
+        """``opening`` or ``argument``: which answer is asked for."""
+        return OPENING if self.network is None else ARGUMENT
+
     def body(self) -> bytes:
         """What is signed: the one encoding of all fields but the signature."""
         policy = self.policy
+        argued = {"network": self.network, "least_matches": self.least_matches}
         return encode(
             {
                 "type": _TYPE,
                 "version": 1,
-                "mode": "opening",
+                "mode": self.mode,
                 "commitment": self.commitment,
                 "suspect": self.suspect.to_map(),
                 "preprocessing": self.preprocessing.to_map(),
@@ -89,6 +113,7 @@ class Challenge:
                     "owner_choice_bits": policy.owner_choice_bits,
                     "accept_declared_labels": policy.accept_declared_labels,
                 },
+                **(argued if self.mode == ARGUMENT else {}),
             }
         )
 
@@ -105,16 +130,15 @@ class Challenge:
     def from_bytes(cls, data: bytes) -> Challenge:
         """Read a challenge file. Raises Malformed or Unsupported. ``verify_signature`` is next."""
         outer = require_map(unpack("challenge", data, limit=FILE_LIMIT), "body signature", "file")
+        body = decode(require_bytes(outer["body"]), limit=FILE_LIMIT)
+        argued = isinstance(body, dict) and body.get("mode") == ARGUMENT
         fields = require_map(
-            decode(require_bytes(outer["body"]), limit=FILE_LIMIT),
-            "type version mode commitment suspect preprocessing class_map judge nonce block_count"
-            " excluded_blocks purpose issued policy",
-            "challenge",
+            body, f"{_FIELDS} network least_matches" if argued else _FIELDS, "challenge"
         )
         require_constants(
             fields,
-            {"type": _TYPE, "version": 1, "mode": "opening"},
-            "a challenge of version 1 for a selective opening",
+            {"type": _TYPE, "version": 1, "mode": ARGUMENT if argued else OPENING},
+            "a challenge of version 1 for an opening or an argument",
         )
         return cls(
             commitment=require_bytes(fields["commitment"], 32),
@@ -135,6 +159,10 @@ class Challenge:
             issued=require_integer(fields["issued"], 2**40),
             policy=_read_policy(fields["policy"]),
             signature=require_bytes(outer["signature"], 64),
+            network=require_bytes(fields["network"], 32) if argued else None,
+            least_matches=require_integer(fields["least_matches"], _MOST_MATCHES, least=1)
+            if argued
+            else None,
         )
 
     def signed_by(self, key: SigningKey) -> Challenge:
@@ -154,11 +182,12 @@ class Challenge:
             ) from None
 
     def verify_against(self, commitment: Commitment) -> None:
-        """Raise InvalidOpening unless this challenge fits the commitment (SPEC.md 6.1).
+        """Raise InvalidOpening unless this challenge fits the commitment (SPEC.md 6.1, 18.1).
 
         Same D; a class map of C different outputs of the suspect; the commitment's image shape;
         enough blocks that are not excluded; and a size that can reach the threshold (the hint
-        names the smallest that can).
+        names the smallest that can). For an argument, a suspect that is a file, and a k* that
+        reaches it.
         """
         header = commitment.header
         if self.commitment != commitment.digest:
@@ -185,6 +214,12 @@ class Challenge:
                 "the suspect takes images of another shape than the commitment's",
                 check="challenge.suspect",
             )
+        if self.mode == ARGUMENT and self.suspect.kind != "onnx":
+            raise InvalidOpening(
+                "an argument is about the network in an ONNX file, and the suspect is none",
+                hint="ask for an opening instead",
+                check="challenge.suspect",
+            )
         excluded = sum(block < header.block_count for block in self.excluded_blocks)
         if self.block_count > header.block_count - excluded:
             raise InvalidOpening(
@@ -194,45 +229,10 @@ class Challenge:
             )
         try:
             require_reachable(commitment, self.block_count, self.policy)
+            if self.least_matches is not None:
+                require_least_matches(commitment, self.block_count, self.policy, self.least_matches)
         except UsageError as error:
             raise InvalidOpening(error.message, hint=error.hint, check=error.check) from None
-
-
-def require_reachable(commitment: Commitment, block_count: int, policy: Policy) -> None:
-    """Raise UsageError, naming the smallest size that can, when all matches would not be enough.
-
-    Also for more than 10,000 triggers, which no assessment takes.
-    """
-    header = commitment.header
-    if block_count * header.block_size > evidence.MAXIMUM_TRIALS:
-        raise UsageError(
-            f"{block_count * header.block_size:,} triggers are asked for, and one assessment "
-            f"takes at most {evidence.MAXIMUM_TRIALS:,}",
-            hint="open fewer blocks",
-            check="challenge.reachable",
-        )
-    numbers: dict[str, Any] = {
-        "block_size": header.block_size,
-        "class_count": header.class_count,
-        "policy": policy,
-    }
-    perfect = evidence.assess(
-        block_count * header.block_size,
-        blocks_used=block_count,
-        block_count=header.block_count,
-        **numbers,
-    )
-    if perfect.reached:
-        return
-    smallest = evidence.smallest_reveal(block_count=header.block_count, **numbers)
-    raise UsageError(
-        f"even {perfect.trials} matches of {perfect.trials} leave {perfect.total_bits:.2f} bits, "
-        f"less than the {policy.threshold_bits} that the judge demands",
-        hint=f"reveal at least {smallest * header.block_size} triggers"
-        if smallest
-        else "no number of triggers of this commitment can reach this threshold",
-        check="challenge.reachable",
-    )
 
 
 def _read_policy(value: object) -> Policy:

@@ -67,3 +67,10 @@ class Cancelled(ZkwmError):
 
 class NotProven(ZkwmError):
     """Everything was valid and checked, and the evidence stays under the judge's threshold."""
+
+
+class NotEnoughMatches(UsageError):
+    """Fewer triggers than k* match, so that an honest owner has no argument to make.
+
+    This tells the owner's secret, and is shown to him alone: what he says to a judge releases it.
+    """

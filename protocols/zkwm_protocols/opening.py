@@ -15,11 +15,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.challenge import OPENING, Challenge
 from zkwm_protocols.commitment import DECLARED, SALT_BYTES, Commitment, Header, leaf
-from zkwm_protocols.encoding import decode, encode, pack, unpack
-from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed, UsageError
+from zkwm_protocols.encoding import decode, encode
+from zkwm_protocols.errors import Malformed, UsageError
 from zkwm_protocols.keys import BoxKey, SigningKey
+from zkwm_protocols.response import (
+    FILE_LIMIT,
+    read_blocks,
+    read_response_file,
+    response_file,
+    verify_answers,
+    verify_blocks,
+    verify_owner_signatures,
+)
 from zkwm_protocols.sealing import seal, unseal
 from zkwm_protocols.strict import (
     require_bytes,
@@ -29,7 +38,6 @@ from zkwm_protocols.strict import (
     require_map,
 )
 
-FILE_LIMIT = 256 * 2**20
 _FRAME_BYTES = 4 * 2**20
 _TYPE = "zkwm-opening"
 
@@ -100,46 +108,25 @@ class Opening:
 
     def to_bytes(self) -> bytes:
         """The proof file."""
-        return pack("proof", {"body": self.body(), "signatures": list(self.signatures)})
+        return response_file(self.body(), self.signatures)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Opening:
         """Read a proof file. Raises Malformed or Unsupported; ``verify_against`` comes next."""
-        outer = require_map(unpack("proof", data, limit=FILE_LIMIT), "body signatures", "file")
-        fields = require_map(
-            decode(require_bytes(outer["body"]), limit=FILE_LIMIT),
-            "type version challenge commitment blocks sealed",
-            "opening",
-        )
+        body, signatures = read_response_file(data)
+        fields = require_map(body, "type version challenge commitment blocks sealed", "opening")
         require_constants(fields, {"type": _TYPE, "version": 1}, "an opening of version 1")
         return cls(
             challenge=require_bytes(fields["challenge"], 32),
             commitment=require_bytes(fields["commitment"], 32),
-            blocks=tuple(
-                require_integer(block, 100_000)
-                for block in require_list(fields["blocks"], 1, 100_000)
-            ),
+            blocks=read_blocks(fields["blocks"]),
             sealed=require_bytes(fields["sealed"]),
-            signatures=tuple(
-                require_bytes(signature, 64)
-                for signature in require_list(outer["signatures"], 1, 4)
-            ),
+            signatures=signatures,
         )
 
     def verify_signatures(self, header: Header) -> None:
         """Raise InvalidSignature unless every owner's key of the commitment has signed."""
-        if len(self.signatures) != len(header.owner_keys):
-            raise InvalidSignature(
-                "not every owner's key has signed the response", check="response.signature"
-            )
-        for key, signature in zip(header.owner_keys, self.signatures, strict=True):
-            try:
-                key.verify("opening", self.digest, signature)
-            except InvalidSignature:
-                raise InvalidSignature(
-                    "the owner's signature of the response does not verify",
-                    check="response.signature",
-                ) from None
+        verify_owner_signatures(header, "opening", self.digest, self.signatures)
 
     def verify_against(self, commitment: Commitment, challenge: Challenge) -> None:
         """Raise InvalidOpening unless this answers exactly that challenge (SPEC.md 6.3).
@@ -147,33 +134,8 @@ class Opening:
         Same challenge and commitment digests; exactly r different existing blocks, ascending, none
         of them excluded by the judge.
         """
-        if self.challenge != challenge.digest:
-            raise InvalidOpening(
-                "the response answers another challenge", check="response.challenge"
-            )
-        if self.commitment != commitment.digest:
-            raise InvalidOpening(
-                "the response is for another commitment", check="response.challenge"
-            )
-        if list(self.blocks) != sorted(set(self.blocks)):
-            raise InvalidOpening(
-                "the blocks of the response are not ascending, each once", check="response.blocks"
-            )
-        if len(self.blocks) != challenge.block_count:
-            raise InvalidOpening(
-                f"{len(self.blocks)} blocks are opened, {challenge.block_count} were asked for",
-                check="response.blocks",
-            )
-        if self.blocks[-1] >= commitment.header.block_count:
-            raise InvalidOpening(
-                "a block is opened that the commitment does not have", check="response.blocks"
-            )
-        excluded = sorted(set(self.blocks) & set(challenge.excluded_blocks))
-        if excluded:
-            raise InvalidOpening(
-                f"block {excluded[0]} is opened, which the challenge excludes as spent",
-                check="response.blocks",
-            )
+        verify_answers(self.challenge, self.commitment, OPENING, commitment, challenge)
+        verify_blocks(self.blocks, commitment, challenge)
 
 
 def make_opening(

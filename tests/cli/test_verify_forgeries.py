@@ -74,7 +74,7 @@ def test_a_missing_leaf_is_a_miss(zkwm: Command, case: Files) -> None:
     ("blocks", "message"),
     [
         ((2,), "which the challenge excludes"),
-        ((1, 3), "2 blocks are opened"),
+        ((1, 3), "about 2 blocks"),
         ((1, 1), "not ascending, each once"),
         ((4,), "that the commitment does not have"),
     ],

@@ -17,7 +17,7 @@ from tests.reference.commitment import file_value
 from tests.reference.exchange import read_challenge
 from tests.vectors.build import JUDGE, OTHER_JUDGE, challenge_map, file
 from tests.vectors.exchange import put
-from zkwm_protocols.challenge import Challenge, require_reachable
+from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import (
     CouldNotCheck,
@@ -28,6 +28,7 @@ from zkwm_protocols.errors import (
     UsageError,
 )
 from zkwm_protocols.evidence import Policy
+from zkwm_protocols.reachable import require_reachable
 from zkwm_protocols.suspect import Preprocessing, SuspectIdentity
 
 GOOD = cases()[0]

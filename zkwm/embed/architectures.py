@@ -1,4 +1,4 @@
-"""The built-in classifiers: LeNet-5, a small CNN, ResNet-18 for small images.
+"""The built-in classifiers: LeNet-5, a dense network, a small CNN, ResNet-18 for small images.
 
 Each takes float32 images (n, channels, height, width) in [0, 1] and holds its own normalisation,
 so that a suspect needs no preprocessing beside pixel / 255. Not a model zoo: any other torch
@@ -22,7 +22,7 @@ from zkwm_protocols.errors import UsageError
 
 MAXIMUM_SIDE = 1024
 MAXIMUM_CLASSES = 65_535
-SMALLEST_SIDE = {"lenet5": 12, "cnn": 4, "resnet18": 8}
+SMALLEST_SIDE = {"lenet5": 12, "dense": 1, "cnn": 4, "resnet18": 8}
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,16 @@ def _lenet5(config: ModelConfig) -> nn.Module:
     )  # fmt: skip
 
 
+def _dense(config: ModelConfig) -> nn.Module:
+    """Pixels-512-512-classes, fully connected, ReLU."""
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(math.prod(config.shape), 512), nn.ReLU(),
+        nn.Linear(512, 512), nn.ReLU(),
+        nn.Linear(512, config.class_count),
+    )  # fmt: skip
+
+
 def _cnn(config: ModelConfig) -> nn.Module:
     """32C3-32C3-MP2-64C3-64C3-MP2-512-classes, ReLU throughout."""
     channels, height, width = config.shape
@@ -195,6 +205,7 @@ def _resnet18(config: ModelConfig) -> nn.Module:
 
 _FEATURES: dict[str, Callable[[ModelConfig], nn.Module]] = {
     "lenet5": _lenet5,
+    "dense": _dense,
     "cnn": _cnn,
     "resnet18": _resnet18,
 }

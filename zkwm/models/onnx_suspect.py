@@ -58,6 +58,7 @@ class OnnxSuspect:
         limits: OnnxLimits,
     ) -> None:
         model = read_limited(path, FILE_LIMIT)
+        self.path = path
         self._limits = limits
         self._shape = shape
         self._process = OnnxProcess(model, limits)

@@ -1,16 +1,17 @@
-"""What a vault holds: the owner's keys, the secrets of each commitment, the ledger of openings.
+"""What a vault holds: the owner's keys, the secrets of each commitment, the ledger.
 
 SPEC.md section 11. Values and their rules only. A ledger grows and never changes: what was opened
-to whom cannot be forgotten, or a spent trigger would be opened again to somebody else.
+to whom cannot be forgotten, or a spent trigger would be opened again to somebody else. Its entries
+are in ``zkwm.vault.ledger``.
 """
 
 from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
+from zkwm.vault.ledger import ArgumentEntry, LedgerEntry, read_entry
 from zkwm_protocols.errors import Malformed, VaultUnusable
 from zkwm_protocols.keys import SigningKey, require_fingerprint
 from zkwm_protocols.strict import (
@@ -24,7 +25,6 @@ from zkwm_protocols.strict import (
 SEED_BYTES = 32
 SALT_BYTES = 32
 _MAXIMUM_COUNT = 100_000
-_MAXIMUM_TIME = 2**40
 _OLDER_COPY = "if an older copy of the vault was put back, put the newest one back"
 
 
@@ -85,58 +85,6 @@ class CommitmentSecrets:
         return cls(**{**fields, "labels": labels})
 
 
-@dataclass(frozen=True)
-class LedgerEntry:
-    """One opening: which blocks of which commitment went to whom, and the very bytes that left.
-
-    Digests are 32 bytes; ``issued`` (the judge's clock) and ``recorded`` (the owner's) are seconds
-    since 1970. Raises Malformed when built wrong.
-    """
-
-    challenge_digest: bytes
-    commitment_digest: bytes
-    blocks: tuple[int, ...]
-    judge_fingerprint: str
-    purpose: str
-    suspect_description: str
-    suspect_digest: bytes
-    issued: int
-    recorded: int
-    response: bytes = field(repr=False)
-
-    def __post_init__(self) -> None:
-        for digest in (self.challenge_digest, self.commitment_digest, self.suspect_digest):
-            require_bytes(digest, 32)
-        if not isinstance(self.blocks, tuple) or not self.blocks:
-            raise Malformed("an entry of the ledger names at least one block")
-        for block in self.blocks:
-            require_integer(block, _MAXIMUM_COUNT)
-        if any(first >= second for first, second in pairwise(self.blocks)):
-            raise Malformed("the blocks of an entry are ascending, each once")
-        require_fingerprint(self.judge_fingerprint)
-        require_text(self.purpose, 500)
-        require_text(self.suspect_description, 500)
-        require_integer(self.issued, _MAXIMUM_TIME)
-        require_integer(self.recorded, _MAXIMUM_TIME)
-        require_bytes(self.response)
-
-    def to_map(self) -> dict[str, Any]:
-        """The CBOR map, one entry for each field."""
-        return {**self.__dict__, "blocks": list(self.blocks)}
-
-    @classmethod
-    def from_map(cls, value: object) -> LedgerEntry:
-        """Read ``to_map``. Raises Malformed."""
-        fields = require_map(
-            value,
-            "challenge_digest commitment_digest blocks judge_fingerprint purpose"
-            " suspect_description suspect_digest issued recorded response",
-            "entry of the ledger",
-        )
-        blocks = tuple(require_list(fields["blocks"], 1, _MAXIMUM_COUNT))
-        return cls(**{**fields, "blocks": blocks})
-
-
 @dataclass
 class VaultState:
     """The content of a vault, to be changed within ``Vault.transaction`` only.
@@ -149,19 +97,31 @@ class VaultState:
     signing_key: SigningKey
     seed: bytes = field(repr=False)
     commitments: dict[bytes, CommitmentSecrets] = field(default_factory=dict)
-    ledger: list[LedgerEntry] = field(default_factory=list)
+    ledger: list[LedgerEntry | ArgumentEntry] = field(default_factory=list)
     trusted_judges: list[str] = field(default_factory=list)
 
     def spent_blocks(self, commitment_digest: bytes) -> frozenset[int]:
         """The blocks of a commitment that have been opened to anybody."""
         return frozenset(
             block
-            for entry in self.ledger
+            for entry in self.openings()
             if entry.commitment_digest == commitment_digest
             for block in entry.blocks
         )
 
-    def response_to(self, challenge_digest: bytes) -> LedgerEntry | None:
+    def openings(self) -> list[LedgerEntry]:
+        """The entries that opened something, of all commitments."""
+        return [entry for entry in self.ledger if isinstance(entry, LedgerEntry)]
+
+    def arguments(self, commitment_digest: bytes) -> list[ArgumentEntry]:
+        """What was answered in zero knowledge about a commitment: one released bit each."""
+        return [
+            entry
+            for entry in self.ledger
+            if isinstance(entry, ArgumentEntry) and entry.commitment_digest == commitment_digest
+        ]
+
+    def response_to(self, challenge_digest: bytes) -> LedgerEntry | ArgumentEntry | None:
         """The entry of a challenge that has been answered, or None."""
         for entry in self.ledger:
             if entry.challenge_digest == challenge_digest:
@@ -207,8 +167,9 @@ class VaultState:
     def from_map(cls, value: object) -> VaultState:
         """Read ``to_map``. Raises Malformed or Unsupported.
 
-        A commitment, a challenge or a trusted judge stands there once; an opening is of a
-        commitment that is there, and of blocks that no earlier opening has spent.
+        A commitment, a challenge or a trusted judge stands there once; an entry is of a commitment
+        that is there; openings and arguments are of blocks that no earlier opening has spent, and
+        the arguments about one commitment and network of one number of blocks and matches.
         """
         fields = require_map(value, "signing seed commitments ledger trusted_judges", "vault")
         signing = require_map(fields["signing"], "algorithm secret", "signing key")
@@ -219,9 +180,7 @@ class VaultState:
             if digest in commitments:
                 raise Malformed("a commitment stands in the vault twice")
             commitments[digest] = CommitmentSecrets.from_map(pair["secrets"])
-        ledger = [
-            LedgerEntry.from_map(item) for item in require_list(fields["ledger"], 0, _MAXIMUM_COUNT)
-        ]
+        ledger = [read_entry(item) for item in require_list(fields["ledger"], 0, _MAXIMUM_COUNT)]
         _require_consistent(commitments, ledger)
         trusted = [
             require_fingerprint(item)
@@ -263,17 +222,23 @@ def require_successor(earlier: VaultState, later: VaultState) -> None:
 
 
 def _require_consistent(
-    commitments: dict[bytes, CommitmentSecrets], ledger: list[LedgerEntry]
+    commitments: dict[bytes, CommitmentSecrets], ledger: list[LedgerEntry | ArgumentEntry]
 ) -> None:
     challenges: set[bytes] = set()
     spent: set[tuple[bytes, int]] = set()
+    questions: dict[tuple[bytes, bytes], tuple[int, int]] = {}
     for entry in ledger:
         if entry.commitment_digest not in commitments:
-            raise Malformed("an opening of a commitment that the vault does not hold")
+            raise Malformed("an entry of a commitment that the vault does not hold")
         if entry.challenge_digest in challenges:
             raise Malformed("one challenge has two responses in the ledger")
         challenges.add(entry.challenge_digest)
-        for block in entry.blocks:
-            if (entry.commitment_digest, block) in spent:
-                raise Malformed("a block stands in the ledger as opened twice")
-            spent.add((entry.commitment_digest, block))
+        blocks = {(entry.commitment_digest, block) for block in entry.blocks}
+        if blocks & spent:
+            raise Malformed("a block stands in the ledger as used after it was opened")
+        if isinstance(entry, LedgerEntry):
+            spent |= blocks
+        elif entry.asks_for_matches:
+            network = (entry.commitment_digest, entry.network_digest)
+            if questions.setdefault(network, entry.question) != entry.question:
+                raise Malformed("two numbers of matches were answered for about one network")

@@ -1,8 +1,9 @@
-"""``zkwm challenge``: a judge asks an owner to open triggers for one suspect."""
+"""``zkwm challenge``: a judge asks an owner to open triggers, or for an argument, for one suspect."""
 
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,18 +22,44 @@ from zkwm_cli.options import (
 )
 from zkwm_cli.suspects import asking, suspect_options
 
+if TYPE_CHECKING:
+    from zkwm.suspect_network import Agreement
+
 CLASS_MAP_LIMIT = 2**20
 
 
-@click.command("challenge", short_help="Judge: ask an owner to open triggers for a suspect.")
+@click.command("challenge", short_help="Judge: ask an owner to prove his mark in a suspect.")
 @commitment_option
 @suspect_options
 @click.option(
     "--reveal",
-    required=True,
     type=click.IntRange(min=1),
     metavar="N",
     help="Triggers to open, whole blocks (of 50).",
+)
+@click.option(
+    "--zero-knowledge",
+    is_flag=True,
+    help="Ask for a zero-knowledge argument instead: nothing is opened.",
+)
+@click.option(
+    "--blocks",
+    type=click.IntRange(1, 100_000),
+    metavar="R",
+    help="With --zero-knowledge: blocks that it is about (default: all that are not excluded).",
+)
+@click.option(
+    "--least-matches",
+    type=click.IntRange(1, 10_000),
+    metavar="K",
+    help="With --zero-knowledge: matches to be shown (default: the fewest that suffice).",
+)
+@click.option(
+    "--images",
+    type=click.Path(),
+    metavar="PATH",
+    help="With --zero-knowledge: images on which suspect and integer network are compared "
+    "(default: public ones).",
 )
 @click.option(
     "--judge",
@@ -118,7 +145,11 @@ def command(
     timeout: float | None,
     rate: float | None,
     header_file: str | None,
-    reveal: int,
+    reveal: int | None,
+    zero_knowledge: bool,
+    blocks: int | None,
+    least_matches: int | None,
+    images: str | None,
     judge: str,
     output: str,
     purpose: str,
@@ -142,16 +173,24 @@ def command(
 
     A challenge names the commitment, the suspect (by the digest of its file, or its address), how
     images are fed to it, how many triggers must be opened and what evidence you demand. It is
-    signed, so it needs your secret key.
+    signed, so it needs your secret key. With --zero-knowledge the owner shows that enough of his
+    triggers match, and opens none; that takes the suspect's ONNX file.
 
     \b
         zkwm challenge --commitment acme.commitment --model marked/model.onnx \\
             --reveal 50 --judge judge.key.pub --output case.challenge
+        zkwm challenge --commitment acme.commitment --model suspect.onnx \\
+            --zero-knowledge --judge judge.key.pub --output case.challenge
     """
+    if zero_knowledge == (reveal is not None):
+        raise click.UsageError("say one of --reveal and --zero-knowledge")
+    if not zero_knowledge and (blocks, least_matches, images) != (None, None, None):
+        raise click.UsageError("--blocks, --least-matches and --images go with --zero-knowledge")
     require_one_stdin(commitment=commitment, class_map=class_map, passphrase_file=passphrase_file)
     inputs = (commitment, model, judge, judge.removesuffix(".pub"), class_map)
     target = Output(output, force=force, as_json=as_json, inputs=inputs)
 
+    from zkwm.images import load_images
     from zkwm.models import open_suspect
     from zkwm_cli.judge_keys import open_judge
     from zkwm_cli.terminal import note
@@ -175,30 +214,51 @@ def command(
             owner_choice_bits += class_map_bits(
                 suspect.identity.outputs, committed.header.class_count
             )
-        with as_typed():
-            challenge = key.challenge(
-                committed,
-                suspect,
-                reveal=reveal,
-                purpose=purpose,
-                preprocessing=preprocessing,
-                class_map=chosen,
-                policy=Policy(
-                    threshold_bits=threshold_bits,
-                    functions_tried=functions_tried,
-                    owner_choice_bits=owner_choice_bits,
-                    accept_declared_labels=accept_declared_labels,
-                ),
-                excluded_blocks=exclude_blocks,
-            )
+        terms = {
+            "purpose": purpose,
+            "preprocessing": preprocessing,
+            "class_map": chosen,
+            "policy": Policy(
+                threshold_bits=threshold_bits,
+                functions_tried=functions_tried,
+                owner_choice_bits=owner_choice_bits,
+                accept_declared_labels=accept_declared_labels,
+            ),
+            "excluded_blocks": exclude_blocks,
+        }
+        agreements: list[Agreement] = []
+        if reveal is None:
+            shown = None if images is None else load_images(images)
+            with as_typed():
+                challenge = key.challenge_argument(
+                    committed,
+                    suspect,
+                    blocks=blocks,
+                    least_matches=least_matches,
+                    images=shown,
+                    report=agreements.extend,
+                    **terms,
+                )
+        else:
+            with as_typed():
+                challenge = key.challenge(committed, suspect, reveal=reveal, **terms)
     finally:
         suspect.close()
     target.write(challenge.to_bytes())
     fingerprint = challenge.judge.fingerprint()
+    triggers = challenge.block_count * committed.header.block_size
+    wanted = (
+        f"open {triggers} triggers"
+        if reveal
+        else f"show that at least {challenge.least_matches} of {triggers} triggers match, and open "
+        "none,"
+    )
     note(
-        f"challenge {challenge.digest.hex()[:16]}: open {reveal} triggers of commitment "
+        f"challenge {challenge.digest.hex()[:16]}: {wanted} of commitment "
         f"{challenge.commitment.hex()[:16]} for {challenge.suspect.description}"
     )
+    for one in agreements:
+        note(f"suspect and integer network agree on {one.agreeing} of {one.asked} {one.kind}")
     note(f"tell the owner your key's fingerprint through another channel: {fingerprint}")
     tell_result(
         as_json,
@@ -213,10 +273,22 @@ def command(
             "description": challenge.suspect.description,
             "outputs": challenge.suspect.outputs,
         },
-        triggers=reveal,
+        triggers=triggers,
         blocks=challenge.block_count,
         owner_choice_bits=owner_choice_bits,
+        **(_argued(challenge.network, challenge.least_matches, agreements) if not reveal else {}),
     )
+
+
+def _argued(
+    network: bytes | None, least_matches: int | None, agreements: list[Agreement]
+) -> dict[str, object]:
+    """What only a challenge for an argument has, as JSON values."""
+    return {
+        "network": None if network is None else network.hex(),
+        "least_matches": least_matches,
+        "agreement": [vars(agreement) for agreement in agreements],
+    }
 
 
 def _read_class_map(name: str) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--architecture",
     required=True,
-    type=click.Choice(["lenet5", "cnn", "resnet18"]),
+    type=click.Choice(["lenet5", "dense", "cnn", "resnet18"]),
     help="The network.",
 )
 @click.option(

@@ -19,7 +19,7 @@ from zkwm_cli.options import (
 )
 
 if TYPE_CHECKING:
-    from zkwm.owner import Disclosure
+    from zkwm.answering import Disclosure
 
 TRUSTED_LIMIT = 2**20
 

@@ -81,13 +81,13 @@ def command(
     from zkwm_cli.terminal import ProgressLine
     from zkwm_protocols import challenge as challenges
     from zkwm_protocols import commitment as commitments
-    from zkwm_protocols import opening as openings
+    from zkwm_protocols import response as responses
     from zkwm_protocols.errors import ZkwmError
 
     files = (
         read_artefact(commitment, commitments.FILE_LIMIT),
         read_artefact(challenge, challenges.FILE_LIMIT),
-        read_artefact(proof, openings.FILE_LIMIT),
+        read_artefact(proof, responses.FILE_LIMIT),
     )
     images = None if decoys is None else load_images(decoys)
     options = asking(timeout, rate, header_file)

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zkwm.vault.state import CommitmentSecrets, LedgerEntry, VaultState, require_successor
+from zkwm.vault import LedgerEntry
+from zkwm.vault.state import CommitmentSecrets, VaultState, require_successor
 from zkwm_protocols.encoding import decode, encode
 from zkwm_protocols.errors import Malformed, Unsupported, VaultUnusable
 from zkwm_protocols.keys import SigningKey

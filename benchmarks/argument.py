@@ -1,0 +1,77 @@
+"""The zero-knowledge argument: proving and verifying, warm, without Argon2id. Bars in ``readme``.
+
+The networks have exactly the shapes of the product's and random weights, made directly as integer
+networks: the cost depends on shapes only. Prover and verifier run in processes of their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import measure
+
+PROCESS = Path(__file__).with_name("argument_process.py")
+VERIFICATIONS = 5
+
+
+def measured(network: str, triggers: int, runs: int) -> dict[str, Any]:
+    """All figures of one network; times are medians of ``runs`` proofs in one process."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "proof"
+        proving = _process("prove", network, triggers, runs, file)
+        verifying = _process("verify", network, triggers, VERIFICATIONS, file)
+    steps = proving["steps"]
+    return {
+        "network": network,
+        "weights_from": "random, directly as an integer network",
+        "triggers": triggers,
+        "runs": runs,
+        "prove_seconds": round(median(proving["seconds"]), 3),
+        "verify_seconds": round(median(verifying["seconds"]), 4),
+        "proof_bytes": proving["proof_bytes"],
+        "peak_bytes": proving["peak_bytes"],
+        "verify_peak_bytes": verifying["peak_bytes"],
+        "soundness_bits": round(verifying["soundness_bits"], 2),
+        **{name: verifying[name] for name in ("lookups", "cells", "fractions")},
+        **{name: verifying[name] for name in ("row_length", "code_length", "columns")},
+        **{name: proving[name] for name in ("activations", "weights", "products", "table_rows")},
+        "prove_steps": {step: round(median(run[step] for run in steps), 3) for step in steps[0]},
+        "first_tiny_proof_seconds": proving["first_tiny_proof_seconds"],
+        "verifier_imports": verifying["compiled"],
+    }
+
+
+def _process(side: str, network: str, triggers: int, runs: int, file: Path) -> dict[str, Any]:
+    command = [sys.executable, PROCESS, side, network, str(triggers), str(runs), file]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
+
+
+def main() -> None:
+    """Print one JSON line, or with --no-json a few words."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--network", required=True, help="dense, lenet5 or cifar")
+    parser.add_argument("--triggers", type=int, default=100)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--json", action="store_true", help="one line of JSON, not words")
+    chosen = parser.parse_args()
+    figures = measured(chosen.network, chosen.triggers, chosen.runs)
+    if chosen.json:
+        measure.report("argument", **figures)
+        return
+    for name in ("prove_seconds", "verify_seconds", "proof_bytes", "peak_bytes", "soundness_bits"):
+        print(f"{name:16} {figures[name]:>16,}")
+    for step, seconds in figures["prove_steps"].items():
+        print(f"  {seconds:8.2f} s  {step}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""Integer networks with random weights, for measuring what the argument costs (SPEC.md 16).
+
+The cost depends on shapes only: weights fill their ten bits, shifts bring sums to the size of a
+byte, as the quantiser's do. These networks have learned nothing; their labels are arbitrary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import log2, prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm_protocols.network.model import (
+    Activation,
+    Convolution,
+    IntegerNetwork,
+    Maximum,
+    Node,
+    Reshape,
+    Shape,
+    Table,
+)
+from zkwm_protocols.network.shapes import shape_of
+
+LARGEST_WEIGHT = 511
+_BYTE_SIZE, _WEIGHT_DEVIATION = 100.0, 128.0
+_OUTPUT_SIZE = 85.0
+_LARGEST_LOGIT_FAN_IN = 800
+"""Beyond it the weights of the logits are smaller, so that an arg-max can take their sums."""
+
+
+class Layers:
+    """A chain of layers on an image; every method adds one behind the last."""
+
+    def __init__(self, shape: Shape, seed: int = 1) -> None:
+        self._random = np.random.default_rng(seed)
+        self._image = shape
+        self._shape = shape
+        self._nodes: list[Node] = []
+        self._tables: list[Table] = []
+
+    def convolution(
+        self, outputs: int, side: int, *, same: bool = False, stride: int = 1
+    ) -> Layers:
+        """A kernel of ``side`` by ``side``, then ReLU; ``same`` keeps height and width."""
+        self._sum(outputs, side, side // 2 if same else 0, stride)
+        return self._relu()
+
+    def dense(self, outputs: int) -> Layers:
+        """Fully connected, then ReLU."""
+        self._flatten()
+        self._sum(outputs, 1, 0, 1)
+        return self._relu()
+
+    def pool(self) -> Layers:
+        """The maximum of every two by two."""
+        self._add(Maximum(len(self._nodes), (2, 2), (2, 2)))
+        return self
+
+    def logits(self, outputs: int = 10) -> IntegerNetwork:
+        """A dense layer without ReLU ends the network."""
+        self._flatten()
+        fan_in = self._shape[0]
+        self._sum(outputs, 1, 0, 1, _WEIGHT_DEVIATION * min(1.0, _LARGEST_LOGIT_FAN_IN / fan_in))
+        return IntegerNetwork(self._image, tuple(self._tables), tuple(self._nodes))
+
+    def _sum(
+        self,
+        outputs: int,
+        side: int,
+        pad: int,
+        stride: int,
+        deviation: float = _WEIGHT_DEVIATION,
+    ) -> None:
+        sizes = (outputs, self._shape[0], side, side)
+        weights = np.rint(self._random.normal(0.0, deviation, sizes))
+        whole = np.clip(weights, -LARGEST_WEIGHT, LARGEST_WEIGHT).astype(np.int16)
+        bias = self._random.integers(-1000, 1001, outputs).astype(np.int32)
+        self._add(
+            Convolution(len(self._nodes), whole, bias, (stride, stride), (pad, pad, pad, pad))
+        )
+
+    def _relu(self) -> Layers:
+        weights = self._last_weights().reshape(self._shape[0], -1)
+        sums = _BYTE_SIZE * _WEIGHT_DEVIATION * weights.shape[1] ** 0.5
+        shift = max(1, round(log2(sums / _OUTPUT_SIZE)))
+        bound = (int(np.abs(weights.astype(np.int64)).sum(axis=1).max()) * 255 + 1000 >> shift) + 1
+        quotients = np.arange(-bound, bound + 1)
+        self._tables.append(Table(-bound, np.clip(quotients, 0, 255).astype(np.uint8)))
+        self._add(Activation(len(self._nodes), shift, len(self._tables) - 1))
+        return self
+
+    def _last_weights(self) -> NDArray[np.int16]:
+        last = self._nodes[-1]
+        assert isinstance(last, Convolution)
+        return last.weights
+
+    def _flatten(self) -> None:
+        if self._shape[1:] != (1, 1):
+            self._add(Reshape(len(self._nodes), (prod(self._shape), 1, 1)))
+
+    def _add(self, node: Node) -> None:
+        self._nodes.append(node)
+        self._shape = shape_of(node, [self._shape])
+
+
+def tiny() -> IntegerNetwork:
+    """One of every kind of layer, to compile the kernels."""
+    return Layers((1, 8, 8)).convolution(2, 3, same=True).pool().dense(8).logits(4)
+
+
+def dense() -> IntegerNetwork:
+    """784-512-512-10, as ``zkwm.build_model`` has it."""
+    return Layers((1, 28, 28)).dense(512).dense(512).logits()
+
+
+def lenet5() -> IntegerNetwork:
+    """LeNet-5 on 28x28 as ``zkwm.build_model`` has it; the ReLU is taken before the maximum."""
+    features = Layers((1, 28, 28)).convolution(6, 5, same=True).pool().convolution(16, 5).pool()
+    return features.dense(120).dense(84).logits()
+
+
+def cifar() -> IntegerNetwork:
+    """32C3-32C3-MP2-64C3-64C3-MP2-512-10 on 3x32x32, padded to keep height and width."""
+    layers = Layers((3, 32, 32))
+    for outputs in (32, 64):
+        layers.convolution(outputs, 3, same=True).convolution(outputs, 3, same=True).pool()
+    return layers.dense(512).logits()
+
+
+def wide(channels: int) -> IntegerNetwork:
+    """784 activations for each of ``channels``, each of few weights, and 496 more."""
+    layers = Layers((1, 28, 28)).convolution(channels, 3, same=True)
+    return layers.convolution(10, 4, stride=4).logits()
+
+
+def heavy(side: int) -> IntegerNetwork:
+    """Always 12,544 and 6,272 activations; 128 weights for each of ``side`` squared, and more."""
+    layers = Layers((1, 28, 28)).convolution(16, 3, same=True)
+    return layers.convolution(8, side, same=True).logits()
+
+
+NAMED: dict[str, Callable[[], IntegerNetwork]] = {
+    "tiny": tiny,
+    "dense": dense,
+    "lenet5": lenet5,
+    "cifar": cifar,
+}
+WITH_SIZE: dict[str, Callable[[int], IntegerNetwork]] = {"wide": wide, "heavy": heavy}
+
+
+def network(name: str) -> IntegerNetwork:
+    """By name, ``dense``, or by name and size, ``wide:16``."""
+    kind, _, size = name.partition(":")
+    return WITH_SIZE[kind](int(size)) if size else NAMED[kind]()
+
+
+def activations(chosen: IntegerNetwork) -> int:
+    """Entries of all activations and maxima of one image."""
+    return sum(
+        prod(shape)
+        for node, shape in zip(chosen.nodes, chosen.shapes[1:], strict=True)
+        if isinstance(node, Activation | Maximum)
+    )
+
+
+def products(chosen: IntegerNetwork) -> int:
+    """Multiplications of weights with entries of one image, those with padding included."""
+    return sum(
+        prod(shape) * prod(node.weights.shape[1:])
+        for node, shape in zip(chosen.nodes, chosen.shapes[1:], strict=True)
+        if isinstance(node, Convolution)
+    )
+
+
+def weights(chosen: IntegerNetwork) -> int:
+    """Weights of the network, biases aside."""
+    return sum(node.weights.size for node in chosen.nodes if isinstance(node, Convolution))

@@ -1,0 +1,278 @@
+"""Sizes of one proof, and its soundness: every term as an exact fraction, with its theorem.
+
+SPEC.md 17.5, 17.7 and 17.9. A proof carries three parameters; everything else follows from public
+sizes. Proven bounds only: no conjecture on proximity gaps stands behind any number here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from math import log2
+
+from zkwm_protocols.errors import InvalidOpening, UsageError
+from zkwm_protocols.field.scalar import ORDER, P
+
+SOUNDNESS_BITS = 120
+FINGERPRINT_DEGREE = 8
+EXTENSION_ROWS = 10
+"""mask_low, mask_dot_a, mask_dot_b, mask_pads_a, mask_pads_b, mask_product, pads, left, right,
+product: rows over K, five rows over F_p each."""
+MAXIMUM_ROW_POSITIONS_LOG = 16
+MAXIMUM_CODE_LOG = 22
+MAXIMUM_ROW_LENGTH = 1 << 20
+MAXIMUM_COLUMNS = 1_000
+MAXIMUM_MULTIPLICITY_LOG = 16
+MINIMUM_TREE_COLUMNS_LOG = 10
+MAXIMUM_PROOF_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class SoundnessTerm:
+    """One way in which a false statement may pass: an upper bound of its probability."""
+
+    name: str
+    bound: Fraction
+    theorem: str
+
+    @property
+    def bits(self) -> float:
+        """-log2 of the bound, for display."""
+        return -_log2(self.bound)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All sizes. ``triggers`` n, ``cells`` J and ``lookups`` M of one trigger, ``rows`` of all
+    tables together as they are; ``row_positions_log`` a, ``code_log`` k, ``columns`` t.
+
+    Raises InvalidOpening (argument.format) for parameters outside the limits of SPEC.md 17.9.
+    """
+
+    triggers: int
+    cells: int
+    lookups: int
+    rows: int
+    row_positions_log: int
+    code_log: int
+    columns: int
+
+    def __post_init__(self) -> None:
+        if not (
+            0 <= self.row_positions_log <= MAXIMUM_ROW_POSITIONS_LOG
+            and 1 <= self.code_log <= MAXIMUM_CODE_LOG
+            and 1 <= self.columns <= MAXIMUM_COLUMNS
+            and self.row_length <= MAXIMUM_ROW_LENGTH
+            and self.triggers * self.lookups < P
+            and self.row_length >= self.pad_row + 2 * self.columns
+            and self.code_length >= 2 * self.row_length + 2 * self.columns
+        ):
+            raise InvalidOpening(
+                "the proof's parameters are outside what the protocol allows",
+                check="argument.format",
+            )
+
+    @property
+    def row_length(self) -> int:
+        """R: cells of a witness row."""
+        return self.triggers << self.row_positions_log
+
+    @property
+    def code_length(self) -> int:
+        """N."""
+        return 1 << self.code_log
+
+    @property
+    def witness_rows(self) -> int:
+        """Rows that hold the triggers' cells."""
+        return -(-self.cells >> self.row_positions_log)
+
+    @property
+    def multiplicity_log(self) -> int:
+        """w: a multiplicity row holds 2^w table rows."""
+        return min(MAXIMUM_MULTIPLICITY_LOG, self.row_length.bit_length() - 1)
+
+    @property
+    def table_rows(self) -> int:
+        """M_T: rows of all tables, continued to a multiple of 2^w."""
+        return self.multiplicity_rows << self.multiplicity_log
+
+    @property
+    def multiplicity_rows(self) -> int:
+        """Rows that hold multiplicities."""
+        return -(-self.rows >> self.multiplicity_log)
+
+    @property
+    def tree_columns_log(self) -> int:
+        """U: one trigger's look-ups, and a chunk of the tables, fit into 2^U leaves."""
+        return max(MINIMUM_TREE_COLUMNS_LOG, self.multiplicity_log, (self.lookups - 1).bit_length())
+
+    @property
+    def table_chunks(self) -> int:
+        """A: chunks of 2^U table rows."""
+        return -(-self.table_rows >> self.tree_columns_log)
+
+    @property
+    def tree_rows_log(self) -> int:
+        """b': triggers and chunks together fit into 2^b'."""
+        return (self.triggers + self.table_chunks - 1).bit_length()
+
+    @property
+    def levels(self) -> int:
+        """Levels of the tree: U + b'."""
+        return self.tree_columns_log + self.tree_rows_log
+
+    @property
+    def position_rounds(self) -> int:
+        """Rounds of the sumcheck over a trigger's cells."""
+        return ((self.witness_rows << self.row_positions_log) - 1).bit_length()
+
+    @property
+    def pad_count(self) -> int:
+        """Cells of the row ``pads``: the root, the rounds, the last value."""
+        return 1 + self.levels * (self.levels - 1) + 2 * self.position_rounds + 1
+
+    @cached_property
+    def pad_row(self) -> int:
+        """h: cells of the rows pads, left, right, product."""
+        return 1 << (max(self.pad_count, 2 * self.levels) - 1).bit_length()
+
+    @property
+    def message_count(self) -> int:
+        """Elements of K that are sent in (6) to (8) of SPEC.md 17.8."""
+        return self.pad_count + 4 * self.levels
+
+    @property
+    def base_rows(self) -> int:
+        """Elements of F_p in a column."""
+        return self.witness_rows + self.multiplicity_rows + 5 * EXTENSION_ROWS
+
+    @property
+    def combined_rows(self) -> int:
+        """Rows that the low-degree test combines with ``mask_low``: each over K counts once."""
+        return self.witness_rows + self.multiplicity_rows + EXTENSION_ROWS - 1
+
+    @property
+    def relation_count(self) -> int:
+        """Linear relations on committed cells: one a level, and four."""
+        return self.levels + 4
+
+    @property
+    def fractions(self) -> int:
+        """Leaves of the tree that exist: n M + M_T."""
+        return self.triggers * self.lookups + self.table_rows
+
+    @property
+    def proof_bytes(self) -> int:
+        """About how long the proof is."""
+        r, h, t = self.row_length, self.pad_row, self.columns
+        elements = self.message_count + (r + t) + (2 * r + t) + (2 * h + t) + (h + 2 * t)
+        path = t * max(1, self.code_log - t.bit_length() + 2)
+        return 20 * elements + t * (4 * self.base_rows + 32) + 32 * path
+
+    def soundness(self) -> tuple[SoundnessTerm, ...]:
+        """The terms of SPEC.md 17.9; they add up."""
+        n, r, t = self.code_length, self.row_length, self.columns
+        levels = self.levels
+        return (
+            SoundnessTerm(
+                "look-ups",
+                Fraction(FINGERPRINT_DEGREE * self.fractions, ORDER),
+                "Schwartz-Zippel on the numerator of the root, in alpha and beta (LogUp, Haböck)",
+            ),
+            SoundnessTerm(
+                "tree",
+                Fraction(3 * levels * (levels - 1) // 2 + 2 * levels, ORDER),
+                "sumcheck, Lund, Fortnow, Karloff, Nisan, of degree 3; lambda and mu",
+            ),
+            SoundnessTerm(
+                "positions",
+                Fraction(2 * self.position_rounds, ORDER),
+                "sumcheck, Lund, Fortnow, Karloff, Nisan, of degree 2",
+            ),
+            SoundnessTerm("relations", Fraction(2, ORDER), "Schwartz-Zippel in gamma and zeta"),
+            SoundnessTerm(
+                "proximity, folding",
+                Fraction(2 * n, ORDER),
+                "Ben-Sasson, Carmon, Ishai, Kopparty, Saraf, Proximity Gaps, unique decoding",
+            ),
+            SoundnessTerm(
+                "proximity, columns",
+                Fraction(n + r + t, 2 * n) ** t,
+                "opened columns, without repetition (Ligero)",
+            ),
+            SoundnessTerm("dot, columns", Fraction(2 * r + t, n) ** t, "as before"),
+            SoundnessTerm("product, columns", Fraction(2 * r + 2 * t, n) ** t, "as before"),
+        )
+
+    def soundness_error(self) -> Fraction:
+        """The sum of all terms, exactly."""
+        return sum((term.bound for term in self.soundness()), Fraction(0))
+
+    @property
+    def soundness_bits(self) -> float:
+        """-log2 of the sum, for display."""
+        return -_log2(self.soundness_error())
+
+    def require_sound(self) -> None:
+        """Raise InvalidOpening (argument.soundness) where the sum is above 2^-120."""
+        if self.soundness_error() * 2**SOUNDNESS_BITS > 1:
+            raise InvalidOpening(
+                f"a proof with these parameters has {self.soundness_bits:.1f} bits of soundness, "
+                f"{SOUNDNESS_BITS} are demanded",
+                check="argument.soundness",
+            )
+
+
+def choose_layout(*, triggers: int, cells: int, lookups: int, rows: int) -> Layout:
+    """The layout that an honest prover takes: sound, and short without much encoding.
+
+    Raises UsageError where no parameters within the limits are sound.
+    """
+    best: tuple[float, Layout] | None = None
+    for a in range(MAXIMUM_ROW_POSITIONS_LOG + 1):
+        length = triggers << a
+        if length > MAXIMUM_ROW_LENGTH:
+            break
+        smallest = (2 * length).bit_length()
+        for code_log in range(smallest, min(smallest + 4, MAXIMUM_CODE_LOG + 1)):
+            layout = _with_fewest_columns(triggers, cells, lookups, rows, a, code_log)
+            if layout is None:
+                continue
+            score = layout.proof_bytes + 4 * layout.base_rows * layout.code_length / 200
+            if best is None or score < best[0]:
+                best = (score, layout)
+    if best is None:
+        raise UsageError(
+            f"no parameters of the argument are sound for {triggers} triggers of this network",
+            hint="use fewer blocks",
+        )
+    return best[1]
+
+
+def _with_fewest_columns(
+    triggers: int, cells: int, lookups: int, rows: int, a: int, code_log: int
+) -> Layout | None:
+    length, n = triggers << a, 1 << code_log
+    columns = 64
+    while True:
+        rate = (n + length + columns) / (2 * n)
+        if rate >= 1:
+            return None
+        needed = int((SOUNDNESS_BITS + 1.5) / -log2(rate)) + 1
+        if needed <= columns:
+            break
+        columns = needed
+    try:
+        layout = Layout(triggers, cells, lookups, rows, a, code_log, columns)
+        layout.require_sound()
+    except InvalidOpening:
+        return None
+    return layout
+
+
+def _log2(value: Fraction) -> float:
+    """log2 of a positive fraction that may be far below the range of a float."""
+    shift = value.denominator.bit_length() - value.numerator.bit_length()
+    return log2(float(value * Fraction(2) ** shift)) - shift

@@ -1,0 +1,232 @@
+"""Arrays over F_p and K for NumPy: what the verifier computes with (SPEC.md 17.2).
+
+An array over F_p is uint64 with entries below p. An array over K has one more axis in front, of
+length 5: ``a[i]`` holds the coefficients of X^i. Exact, vectorised, no compiler. Public data only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm_protocols.errors import Malformed
+from zkwm_protocols.field.scalar import DEGREE, ONE, Element, P, subtract
+
+Array = NDArray[np.uint64]
+
+_P = np.uint64(P)
+_HALF_BITS = 16
+_BLOCK = 1 << 13
+_FOLDING = (((0, 5), (8,)), ((1, 6), ()), ((2, 7, 8), (5,)), ((3, 8), (6,)), ((4,), (7,)))
+"""Which coefficients of a product of degree 8 go, with which sign, into those below 5."""
+
+
+def from_integers(values: NDArray[np.integer]) -> Array:
+    """Signed integers as residues."""
+    return np.asarray(np.asarray(values, dtype=np.int64) % P, dtype=np.uint64)
+
+
+def from_element(element: Element) -> Array:
+    """One element of K, shape (5,)."""
+    return np.array(element, dtype=np.uint64)
+
+
+def to_element(array: Array) -> Element:
+    """The element of K in an array of shape (5,)."""
+    a = [int(value) for value in array]
+    return (a[0], a[1], a[2], a[3], a[4])
+
+
+def from_elements(elements: Sequence[Element]) -> Array:
+    """Elements of K as an array, shape (5, count)."""
+    return np.array(elements, dtype=np.uint64).reshape(-1, DEGREE).T.copy()
+
+
+def to_list(array: Array) -> list[Element]:
+    """The elements of K in an array of shape (5, count)."""
+    return [(a[0], a[1], a[2], a[3], a[4]) for a in array.T.tolist()]
+
+
+def add(a: Array, b: Array) -> Array:
+    """a + b, over F_p or K."""
+    return (a + b) % _P
+
+
+def subtract_arrays(a: Array, b: Array) -> Array:
+    """a - b, over F_p or K."""
+    return (a + (_P - b)) % _P
+
+
+def multiply_base(a: Array, b: Array) -> Array:
+    """a b where at least one is over F_p; shapes broadcast as NumPy's."""
+    return (a * b) % _P
+
+
+def multiply(a: Array, b: Array) -> Array:
+    """a b over K; the axes behind the first broadcast. X^5 = 1 - X^2."""
+    trailing = max(a.ndim, b.ndim) - 1
+    a = a.reshape(DEGREE, *(1,) * (trailing - a.ndim + 1), *a.shape[1:])
+    b = b.reshape(DEGREE, *(1,) * (trailing - b.ndim + 1), *b.shape[1:])
+    shape = np.broadcast_shapes(a.shape, b.shape)
+    left = np.broadcast_to(a, shape).reshape(DEGREE, -1)
+    right = np.broadcast_to(b, shape).reshape(DEGREE, -1)
+    product = np.empty(left.shape, dtype=np.uint64)
+    for start in range(0, left.shape[1], _BLOCK):
+        part = slice(start, start + _BLOCK)
+        _multiply_block(left[:, part], right[:, part], product[:, part])
+    return product.reshape(shape)
+
+
+def _multiply_block(a: Array, b: Array, product: Array) -> None:
+    """``product`` = a b for arrays (5, m) that stay in cache."""
+    term, quotient = np.empty_like(product[0]), np.empty_like(product[0])
+    c = []
+    for k in range(2 * DEGREE - 1):
+        pairs = [(i, k - i) for i in range(max(0, k - DEGREE + 1), min(DEGREE, k + 1))]
+        total = a[pairs[0][0]] * b[pairs[0][1]]
+        for count, (i, j) in enumerate(pairs[1:], 1):
+            if count == 4:  # four products are below 2^64, five are not
+                _reduce(total, quotient)
+            np.multiply(a[i], b[j], out=term)
+            total += term
+        _reduce(total, quotient)
+        c.append(total)
+    for k, (plus, minus) in enumerate(_FOLDING):
+        total = product[k]
+        np.copyto(total, c[plus[0]])
+        for i in plus[1:]:
+            total += c[i]
+        for i in minus:
+            total += _P - c[i]
+        _reduce(total, quotient)
+
+
+def _reduce(values: Array, quotient: Array) -> None:
+    """``values`` modulo p in place; faster than ``%``."""
+    np.floor_divide(values, _P, out=quotient)
+    quotient *= _P
+    values -= quotient
+
+
+def power_base(a: Array, exponent: int) -> Array:
+    """a to a power from 0, over F_p, entry by entry."""
+    result = np.ones_like(a)
+    while exponent:
+        if exponent & 1:
+            result = result * a % _P
+        a = a * a % _P
+        exponent >>= 1
+    return result
+
+
+def inverse_base(a: Array) -> Array:
+    """1 / a over F_p, entry by entry (0 for 0)."""
+    return power_base(a, P - 2)
+
+
+def sum_all(a: Array) -> Element:
+    """The sum of all entries of an array over K."""
+    flat = a.reshape(DEGREE, -1)
+    low = (flat & np.uint64(0xFFFFFFFF)).sum(axis=1)
+    return tuple(int(value) % P for value in low)  # type: ignore[return-value]
+
+
+def combine(weights: Array, rows: NDArray[np.unsignedinteger]) -> Array:
+    """sum over i of weights[:, i] rows[i]: weights over K (5, m), rows over F_p (m, t) -> (5, t).
+
+    By products of double precision numbers, exact: 16-bit halves, at most 2^21 rows.
+    """
+    return _exact_product(weights, np.asarray(rows))
+
+
+def _exact_product(left: Array, right: NDArray[np.unsignedinteger]) -> Array:
+    """left (r, m) times right (m, t) over F_p, exact in float64 for m below 2^21."""
+    if left.shape[1] >= 1 << 21:
+        raise ValueError("at most 2^21 rows")
+    mask = np.uint64(0xFFFF)
+    halves = [
+        (left & mask).astype(np.float64),
+        (left >> np.uint64(_HALF_BITS)).astype(np.float64),
+    ]
+    if right.dtype.itemsize <= 2:
+        return _join([half @ right.astype(np.float64) for half in halves])
+    low = (right & right.dtype.type(0xFFFF)).astype(np.float64)
+    high = (right >> right.dtype.type(_HALF_BITS)).astype(np.float64)
+    low_product = _join([half @ low for half in halves])
+    high_product = _join([half @ high for half in halves])
+    return (low_product + high_product * np.uint64(1 << _HALF_BITS)) % _P
+
+
+def _join(halves: list[NDArray[np.float64]]) -> Array:
+    """low + 2^16 high modulo p, of exact non-negative doubles."""
+    low = halves[0].astype(np.uint64) % _P
+    high = halves[1].astype(np.uint64) % _P
+    return (low + high * np.uint64(1 << _HALF_BITS)) % _P
+
+
+def equality_table(point: Sequence[Element]) -> Array:
+    """eq(point, i) for i = 0 .. 2^len(point) - 1, shape (5, 2^len); bit 0 is point[0]."""
+    table = from_element(ONE).reshape(DEGREE, 1)
+    for coordinate in point:
+        high = multiply(table, from_element(coordinate).reshape(DEGREE, 1))
+        low = subtract_arrays(table, high)
+        table = np.concatenate([low, high], axis=1)
+    return table
+
+
+def powers(base: Element, count: int) -> Array:
+    """base^0 .. base^(count-1) over K, shape (5, count)."""
+    table = from_element(ONE).reshape(DEGREE, 1)
+    step = from_element(base).reshape(DEGREE, 1)
+    while table.shape[1] < count:
+        table = np.concatenate([table, multiply(table, step)], axis=1)
+        step = multiply(step, step)
+    return table[:, :count]
+
+
+def powers_base(base: Array, count: int) -> Array:
+    """base[c]^i for i below count: base over F_p (t,) -> (count, t)."""
+    table = np.ones((1, base.shape[0]), dtype=np.uint64)
+    step = base % _P
+    while table.shape[0] < count:
+        table = np.concatenate([table, table * step % _P])
+        step = step * step % _P
+    return table[:count]
+
+
+def to_bytes(array: Array) -> bytes:
+    """The bytes of an array over K, element by element, or over F_p (SPEC.md 17.2)."""
+    ordered = array.T if array.ndim == 2 else array
+    return np.ascontiguousarray(ordered).astype("<u4").tobytes()
+
+
+def read_elements(data: bytes, count: int) -> Array:
+    """``count`` elements of K, shape (5, count). Raises Malformed for a wrong length or residue."""
+    return read_base(data, DEGREE * count).reshape(count, DEGREE).T.copy()
+
+
+def read_base(data: bytes, count: int) -> Array:
+    """``count`` elements of F_p. Raises Malformed for a wrong length or a residue from p."""
+    if len(data) != 4 * count:
+        raise Malformed(f"{4 * count} bytes of field elements were expected, not {len(data)}")
+    values = np.frombuffer(data, dtype="<u4")
+    if count and int(values.max()) >= P:
+        raise Malformed("a field element that is not below p")
+    return values.astype(np.uint64)
+
+
+def one_minus(a: Element) -> Element:
+    """1 - a."""
+    return subtract(ONE, a)
+
+
+def scatter_add(target: Array, index: NDArray[np.integer], values: Array) -> None:
+    """target[:, index[m]] += values[:, m] for every m, modulo p: over K, (5, J) and (5, m)."""
+    for coefficient in range(DEGREE):
+        # exact: at most 2^22 residues below 2^31 meet in one place
+        totals = np.bincount(
+            index, weights=values[coefficient].astype(np.float64), minlength=target.shape[1]
+        )
+        target[coefficient] = (target[coefficient] + totals.astype(np.uint64)) % _P

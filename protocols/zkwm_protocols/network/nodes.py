@@ -1,0 +1,190 @@
+"""The nodes of an integer network, as data (SPEC.md 16.1).
+
+Each says what it is made of and nothing of what it computes. A node checks the types of its own
+fields; whether nodes fit each other is the network's question (``model``, ``shapes``). Arrays are
+copied and made read-only. Two nodes are equal only when they are one object: compare digests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm_protocols.errors import Malformed
+
+Pair: TypeAlias = tuple[int, int]
+Shape: TypeAlias = tuple[int, int, int]
+Pads: TypeAlias = tuple[int, int, int, int]
+
+MAXIMUM_SOURCES = 64
+MAXIMUM_SHIFT = 16
+MAXIMUM_WINDOW = 1024
+"""The most that a kernel's side, a stride or a dilation is, and what a pad stays under."""
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution:
+    """Cross-correlation with zero padding, as ONNX ``Conv``, plus bias.
+
+    ``weights`` int16 (O, I, kh, kw), I the channels of one group; ``bias`` int32 (O,) or
+    (O, H, W) of the result; ``pads`` top, left, bottom, right. Raises Malformed.
+    """
+
+    source: int
+    weights: NDArray[np.int16]
+    bias: NDArray[np.int32]
+    stride: Pair = (1, 1)
+    pads: Pads = (0, 0, 0, 0)
+    dilation: Pair = (1, 1)
+    groups: int = 1
+
+    def __post_init__(self) -> None:
+        _require_integers((self.source, self.groups), 2)
+        _require_window(self.stride, self.pads)
+        _require_window(self.dilation, self.pads)
+        object.__setattr__(self, "weights", _read_only(self.weights, np.int16))
+        object.__setattr__(self, "bias", _read_only(self.bias, np.int32))
+        if self.weights.ndim != 4 or self.weights.size == 0 or self.bias.ndim not in (1, 3):
+            raise _malformed("weights have sizes [O, I, kh, kw], a bias has O or O, H, W")
+        if max(self.weights.shape[2:]) > MAXIMUM_WINDOW or self.groups < 1:
+            raise _malformed(f"a kernel has sides of at most {MAXIMUM_WINDOW}, at least one group")
+
+    @property
+    def kernel(self) -> Pair:
+        """The sides of the kernel."""
+        return (self.weights.shape[2], self.weights.shape[3])
+
+
+@dataclass(frozen=True)
+class Sum:
+    """The entry-wise sum of 2 to 64 values of one shape. Raises Malformed."""
+
+    sources: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        _require_sources(self.sources)
+
+
+@dataclass(frozen=True)
+class Concatenation:
+    """2 to 64 values, one behind the other along the channels. Raises Malformed."""
+
+    sources: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        _require_sources(self.sources)
+
+
+@dataclass(frozen=True)
+class Reshape:
+    """The same entries in C order under another shape. Raises Malformed."""
+
+    source: int
+    shape: Shape
+
+    def __post_init__(self) -> None:
+        _require_integers((self.source,), 1)
+        _require_integers(self.shape, 3)
+
+
+@dataclass(frozen=True)
+class Activation:
+    """f(floor((Z + 2^(shift-1)) / 2^shift)), for shift 0 f(Z); f is a table. Raises Malformed."""
+
+    source: int
+    shift: int
+    table: int
+
+    def __post_init__(self) -> None:
+        _require_integers((self.source, self.shift, self.table), 3)
+        if not 0 <= self.shift <= MAXIMUM_SHIFT:
+            raise _malformed(f"a shift is 0 to {MAXIMUM_SHIFT}")
+
+
+@dataclass(frozen=True)
+class Maximum:
+    """The maximum over windows of a value of bytes; entries outside are 0. Raises Malformed."""
+
+    source: int
+    kernel: Pair
+    stride: Pair
+    pads: Pads = (0, 0, 0, 0)
+
+    def __post_init__(self) -> None:
+        _require_integers((self.source,), 1)
+        _require_window(self.kernel, self.pads)
+        _require_window(self.stride, self.pads)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A function into bytes: f(first + i) = values[i]; ``values`` uint8 (1 to 2^20,).
+
+    Raises Malformed.
+    """
+
+    first: int
+    values: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _read_only(self.values, np.uint8))
+        _require_integers((self.first,), 1)
+        if (
+            self.values.ndim != 1
+            or not 1 <= self.values.size <= 1 << 20
+            or abs(self.first) > 1 << 30
+        ):
+            raise Malformed(
+                "a table has 1 to 2^20 values, the first at most 2^30 from 0", check="network.table"
+            )
+
+    @property
+    def last(self) -> int:
+        """The largest argument."""
+        return self.first + self.values.size - 1
+
+
+Node: TypeAlias = Convolution | Sum | Concatenation | Reshape | Activation | Maximum
+
+
+def sources_of(node: Node) -> tuple[int, ...]:
+    """The numbers of the values that a node reads, in its order."""
+    return node.sources if isinstance(node, Sum | Concatenation) else (node.source,)
+
+
+def _malformed(message: str) -> Malformed:
+    return Malformed(message, check="network.format")
+
+
+def _require_integers(values: object, count: int) -> tuple[int, ...]:
+    if not isinstance(values, tuple) or len(values) != count:
+        raise _malformed(f"a tuple of {count} integers was expected")
+    if any(type(value) is not int for value in values):
+        raise _malformed("an integer was expected")
+    return values
+
+
+def _require_sources(sources: object) -> None:
+    if not isinstance(sources, tuple) or not 2 <= len(sources) <= MAXIMUM_SOURCES:
+        raise _malformed(f"a tuple of 2 to {MAXIMUM_SOURCES} sources was expected")
+    _require_integers(sources, len(sources))
+
+
+def _require_window(sides: object, pads: object) -> None:
+    if not all(1 <= side <= MAXIMUM_WINDOW for side in _require_integers(sides, 2)):
+        raise _malformed(f"kernel, stride and dilation are 1 to {MAXIMUM_WINDOW}")
+    if not all(0 <= pad < MAXIMUM_WINDOW for pad in _require_integers(pads, 4)):
+        raise _malformed(f"pads are 0 to {MAXIMUM_WINDOW - 1}")
+
+
+def _read_only(array: object, dtype: type[np.generic]) -> NDArray[Any]:
+    """The array in C order, of exactly this dtype, with no way to write to it."""
+    if not isinstance(array, np.ndarray) or array.dtype != np.dtype(dtype):
+        raise _malformed(f"an array of {np.dtype(dtype).name} was expected")
+    if array.flags.writeable or not array.flags.c_contiguous:
+        array = array.copy(order="C")
+        array.flags.writeable = False
+    return array

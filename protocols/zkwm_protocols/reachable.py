@@ -1,0 +1,91 @@
+"""Whether a challenge can be met at all: the smallest sizes and the fewest matches that suffice.
+
+SPEC.md sections 6.1 and 18.1. A challenge that no answer can satisfy would cost the owner secrets
+for nothing, so that it is neither issued nor answered. The sum itself is in
+``zkwm_protocols.evidence``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zkwm_protocols import evidence
+from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.errors import UsageError
+from zkwm_protocols.evidence import Policy
+
+
+def require_reachable(commitment: Commitment, block_count: int, policy: Policy) -> None:
+    """Raise UsageError, naming the smallest size that can, when all matches would not be enough.
+
+    Also for more than 10,000 triggers, which no assessment takes.
+    """
+    header = commitment.header
+    if block_count * header.block_size > evidence.MAXIMUM_TRIALS:
+        raise UsageError(
+            f"{block_count * header.block_size:,} triggers are asked for, and one assessment "
+            f"takes at most {evidence.MAXIMUM_TRIALS:,}",
+            hint="open fewer blocks",
+            check="challenge.reachable",
+        )
+    numbers: dict[str, Any] = {
+        "block_size": header.block_size,
+        "class_count": header.class_count,
+        "policy": policy,
+    }
+    perfect = evidence.assess(
+        block_count * header.block_size,
+        blocks_used=block_count,
+        block_count=header.block_count,
+        **numbers,
+    )
+    if perfect.reached:
+        return
+    smallest = evidence.smallest_reveal(block_count=header.block_count, **numbers)
+    raise UsageError(
+        f"even {perfect.trials} matches of {perfect.trials} leave {perfect.total_bits:.2f} bits, "
+        f"less than the {policy.threshold_bits} that the judge demands",
+        hint=f"reveal at least {smallest * header.block_size} triggers"
+        if smallest
+        else "no number of triggers of this commitment can reach this threshold",
+        check="challenge.reachable",
+    )
+
+
+def fewest_matches(commitment: Commitment, block_count: int, policy: Policy) -> int:
+    """The smallest k* that reaches the threshold with ``block_count`` blocks (SPEC.md 18.1).
+
+    Raises UsageError, as ``require_reachable`` does, where even all matches would not.
+    """
+    require_reachable(commitment, block_count, policy)
+    header = commitment.header
+    fewest = evidence.needed_matches(
+        blocks_used=block_count,
+        block_count=header.block_count,
+        block_size=header.block_size,
+        class_count=header.class_count,
+        policy=policy,
+    )
+    assert fewest is not None  # require_reachable has seen to it
+    return fewest
+
+
+def require_least_matches(
+    commitment: Commitment, block_count: int, policy: Policy, least_matches: int
+) -> None:
+    """Raise UsageError unless ``least_matches`` matches can be had and reach the threshold."""
+    triggers = block_count * commitment.header.block_size
+    fewest = fewest_matches(commitment, block_count, policy)
+    if least_matches > triggers:
+        raise UsageError(
+            f"at least {least_matches} matches are asked for among {triggers} triggers",
+            hint=f"ask for {fewest} to {triggers} matches",
+            check="challenge.reachable",
+        )
+    if least_matches < fewest:
+        raise UsageError(
+            f"at least {least_matches} matches of {triggers} would leave less than the "
+            f"{policy.threshold_bits} bits that the judge demands",
+            hint=f"ask for at least {fewest} matches",
+            check="challenge.reachable",
+        )

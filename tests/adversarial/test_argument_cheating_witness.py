@@ -1,0 +1,228 @@
+"""One cheating prover for every relation: all is consistent but the one thing that he breaks.
+
+The evaluator names what is broken (and that nothing else is), the verifier refuses the proof: the
+fractions do not add up to zero, so that the relations on the committed cells do not hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.argument_case import ArgumentCase, argument_case
+from zkwm_protocols.argument.committed_rows import CommittedRows
+from zkwm_protocols.argument.leaf_structure import BLOCK_CELLS
+from zkwm_protocols.argument.verifier import verify
+from zkwm_protocols.errors import InvalidOpening
+from zkwm_protocols.field.scalar import P
+
+Cells = NDArray[np.uint32]
+A1, D1, C1, BL1, BH1, A2, D2, C2, BL2, BH2 = range(0, 40, 4)
+
+
+@pytest.fixture(scope="module")
+def case() -> ArgumentCase:
+    return argument_case(2)
+
+
+def leaf_cell(case: ArgumentCase, offset: int, *, block: int = 0, mix: int = 5) -> int:
+    return case.relation.leaf.first_cell + BLOCK_CELLS * block + 40 * mix + offset
+
+
+def network_cell(case: ArgumentCase, node: int, offset: int = 0) -> int:
+    return case.relation.network_part.places[node].cell + offset
+
+
+def entries(case: ArgumentCase, node: int) -> int:
+    return case.relation.network_part.places[node].entries
+
+
+def reject(case: ArgumentCase, change: Callable[[Cells], None], *expected: tuple[str, str]) -> None:
+    witness = case.with_cells(change)
+    broken = {case.place_of(lookup) for lookup, _ in case.violations(witness.cells)}
+    assert broken, "the change breaks nothing"
+    assert broken <= set(expected), broken
+    with pytest.raises(InvalidOpening) as caught:
+        verify(case.statement, case.prove(witness).to_bytes())
+    assert caught.value.check == "argument.relations"
+
+
+def add_to(cell: int, amount: int, trigger: int = 1) -> Callable[[Cells], None]:
+    def change(cells: Cells) -> None:
+        cells[cell, trigger] = (int(cells[cell, trigger]) + amount) % P
+
+    return change
+
+
+def test_the_honest_witness_breaks_nothing(case: ArgumentCase) -> None:
+    assert case.violations(case.witness.cells) == []
+    verify(case.statement, case.prove().to_bytes())
+    verify(case.statement, case.prove(case.witness).to_bytes())
+
+
+def test_a_pixel_that_is_no_byte(case: ArgumentCase) -> None:
+    reject(
+        case,
+        add_to(7, 256),
+        ("image", "range:8"),
+        ("leaf", "carries"),
+        *network_tables(case),
+    )
+
+
+def network_tables(case: ArgumentCase) -> list[tuple[str, str]]:
+    return [(part, group.table) for part in ("network", "argmax") for group in case.relation.groups]
+
+
+def test_another_pixel_than_the_committed_one(case: ArgumentCase) -> None:
+    change = 1 if case.witness.cells[7, 1] < 255 else -1
+    reject(case, add_to(7, change), ("leaf", "carries"), *network_tables(case))
+
+
+def test_another_salt(case: ArgumentCase) -> None:
+    cell = case.relation.image.cell_count - 32
+    change = 1 if case.witness.cells[cell, 1] < 255 else -1
+    reject(case, add_to(cell, change), ("leaf", "carries"))
+
+
+def test_a_salt_that_is_no_byte(case: ArgumentCase) -> None:
+    cell = case.relation.image.cell_count - 32
+    reject(case, add_to(cell, 300), ("image", "range:8"), ("leaf", "carries"))
+
+
+@pytest.mark.parametrize("offset", [A1, C1, A2, C2])
+def test_a_sum_with_a_wrong_carry(case: ArgumentCase, offset: int) -> None:
+    """A sum off by 2^16 in its low half: in range only for another carry."""
+    cell = leaf_cell(case, offset + 1)
+
+    def change(cells: Cells) -> None:
+        cells[cell, 0] = (int(cells[cell, 0]) + 1) % 256
+
+    reject(case, change, ("leaf", "carries"), ("leaf", "xor"), ("leaf", "xor12"), ("leaf", "xor7"))
+
+
+@pytest.mark.parametrize(
+    ("offset", "table"), [(D1, "xor"), (D2, "xor"), (BL1, "xor12"), (BH2, "xor7")]
+)
+def test_a_wrong_exclusive_or(case: ArgumentCase, offset: int, table: str) -> None:
+    # of the last round, so that its result is read by few
+    reject(
+        case,
+        add_to(leaf_cell(case, offset, mix=79), 1),
+        ("leaf", table),
+        ("leaf", "xor"),
+        ("leaf", "carries"),
+    )
+
+
+def test_a_split_that_is_only_right_as_a_sum(case: ArgumentCase) -> None:
+    """low + 16 high is right, but low is not below 16."""
+    low, high = leaf_cell(case, BL1, mix=79), leaf_cell(case, BH1, mix=79)
+
+    def change(cells: Cells) -> None:
+        cells[low, 0] = (int(cells[low, 0]) + 16) % P
+        cells[high, 0] = (int(cells[high, 0]) - 1) % P
+
+    reject(case, change, ("leaf", "xor12"), ("leaf", "xor7"), ("leaf", "carries"))
+
+
+def test_a_chaining_value_that_is_not_the_last_blocks(case: ArgumentCase) -> None:
+    cell = case.relation.leaf.first_cell + 80 * 40 + 32 + 5
+
+    def change(cells: Cells) -> None:
+        cells[cell, 0] ^= 1
+
+    reject(case, change, ("leaf", "xor"), ("leaf", "xor12"), ("leaf", "carries"))
+
+
+def test_an_image_that_does_not_hash_to_its_leaf(case: ArgumentCase) -> None:
+    """Everything of another image, hashed honestly: only the leaf itself is wrong."""
+    other = argument_case(2, seed=99, network=case.statement.network)
+    with pytest.raises(AssertionError, match="breaks nothing"):
+        reject(case, lambda cells: None)
+    reject(
+        case,
+        lambda cells: np.copyto(cells[:, 1], other.witness.cells[:, 1]),
+        ("leaf", "xor"),
+    )
+
+
+@pytest.mark.parametrize("node", [2, 5])
+def test_a_wrong_remainder(case: ArgumentCase, node: int) -> None:
+    table = case.statement.network.nodes[node - 1].table
+    reject(case, add_to(network_cell(case, node), 1), *network_tables(case))
+    shift = case.statement.network.nodes[node - 1].shift
+    reject(case, add_to(network_cell(case, node), 1 << shift), *network_tables(case))
+    assert ("network", f"network:{table}") in network_tables(case)
+
+
+def test_a_wrong_activation(case: ArgumentCase) -> None:
+    node = 9  # the last activation, without a shift: read by the logits only
+    reject(case, add_to(network_cell(case, node), 1), ("network", "network:2"), *argmax(case))
+
+
+def argmax(case: ArgumentCase) -> list[tuple[str, str]]:
+    return [("argmax", group.table) for group in case.relation.argmax.groups]
+
+
+def test_a_remainder_out_of_range_that_names_another_quotient(case: ArgumentCase) -> None:
+    """r + 2^s and q - 1: the same Z, a table entry that exists, a remainder that must not."""
+    place = case.relation.network_part.places[5]
+    network = case.statement.network
+    shift, table = network.nodes[4].shift, network.tables[network.nodes[4].table]
+    values = case.look_up_values(case.witness.cells)
+    first = case.relation.first_lookups["network"] + place.lookup + place.entries
+    quotients = [int(value[0, 0]) for value in values[first : first + place.entries]]
+    signed = [q - P if q > P // 2 else q for q in quotients]
+    entry = next(i for i, q in enumerate(signed) if q > table.first)
+
+    def change(cells: Cells) -> None:
+        cells[place.cell + entry, 0] += 1 << shift
+        cells[place.cell + place.entries + entry, 0] = table.values[signed[entry] - 1 - table.first]
+
+    witness = case.with_cells(change)
+    broken = [case.place_of(lookup) for lookup, _ in case.violations(witness.cells)]
+    assert ("network", f"range:{shift}") in broken
+    reject(case, change, *network_tables(case))
+
+
+def test_a_maximum_that_is_too_large(case: ArgumentCase) -> None:
+    reject(case, add_to(network_cell(case, 7), 1), *network_tables(case))
+
+
+def test_a_match_bit_that_is_no_bit(case: ArgumentCase) -> None:
+    """g = 2 for one trigger instead of two matches."""
+    g = case.relation.argmax.g_cell(case.statement.outputs[0])
+    reject(case, add_to(g, 1, trigger=0), *argmax(case))
+
+
+def test_a_margin_that_is_negative(case: ArgumentCase) -> None:
+    """V below the largest logit: s of the largest is -1."""
+    reject(case, add_to(case.relation.argmax.first_cell, P - 1), *argmax(case))
+
+
+def test_a_loser_that_is_claimed_to_win() -> None:
+    """g set for an output that is not the label, all else consistent."""
+    case = argument_case(2, wrong=1)
+    g = case.relation.argmax.g_cell(case.statement.outputs[0])
+    reject(case, add_to(g, 1, trigger=0), *argmax(case))
+
+
+def test_phantom_cells(case: ArgumentCase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Positions behind the last cell of a partly filled row, filled: they are no look-up's."""
+    layout = case.layout
+    assert layout.witness_rows << layout.row_positions_log > layout.cells
+    original = CommittedRows.encode
+
+    def fill(rows: CommittedRows) -> NDArray[np.uint32]:
+        start = layout.cells % (1 << layout.row_positions_log) * layout.triggers
+        rows._last_row[-1, start:] = 12_345
+        return original(rows)
+
+    monkeypatch.setattr(CommittedRows, "encode", fill)
+    with pytest.raises(InvalidOpening) as caught:
+        verify(case.statement, case.prove().to_bytes())
+    assert caught.value.check == "argument.relations"

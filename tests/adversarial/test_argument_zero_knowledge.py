@@ -1,0 +1,148 @@
+"""Nothing leaks: the simulator, two seeds, two witnesses, distributions, masks as they must be.
+
+The leaks that other systems had are named where they are tried (SPEC.md 18, research notes 4.2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.argument_case import ArgumentCase, argument_case
+from tests.simulator import ProgrammedOracle, simulate
+from zkwm_protocols.argument import interaction as interactions
+from zkwm_protocols.argument import prover as provers
+from zkwm_protocols.argument.proof import Proof
+from zkwm_protocols.argument.randomness import RandomStream
+from zkwm_protocols.argument.verifier import verify
+from zkwm_protocols.errors import InvalidOpening
+from zkwm_protocols.field.scalar import P
+from zkwm_protocols.field.vector import from_elements
+
+POLYNOMIALS = ("low", "dot", "pads", "product")
+
+
+@pytest.fixture(scope="module")
+def case() -> ArgumentCase:
+    return argument_case(3, wrong=1)
+
+
+@pytest.fixture
+def oracle(monkeypatch: pytest.MonkeyPatch) -> ProgrammedOracle:
+    found = ProgrammedOracle(11)
+    monkeypatch.setattr(interactions, "Transcript", found.transcript)
+    return found
+
+
+def test_a_simulator_without_a_witness_is_accepted(
+    case: ArgumentCase, oracle: ProgrammedOracle
+) -> None:
+    proof = simulate(case.statement, case.relation, case.layout, oracle, seed=1)
+    verify(case.statement, proof.to_bytes())
+
+
+def test_a_simulator_of_a_false_statement_is_accepted(
+    case: ArgumentCase, oracle: ProgrammedOracle
+) -> None:
+    """So the power is in the challenges alone: without programming them it fails, see below."""
+    false = replace(case.statement, leaves=(bytes(32),) * 3, least_matches=3)
+    proof = simulate(false, case.relation, case.layout, oracle, seed=2)
+    verify(false, proof.to_bytes())
+
+
+def test_a_simulated_proof_is_refused_by_a_verifier_with_his_own_challenges(
+    case: ArgumentCase,
+) -> None:
+    oracle = ProgrammedOracle(11)
+    proof = simulate(case.statement, case.relation, case.layout, oracle, seed=1)
+    with pytest.raises(InvalidOpening):
+        verify(case.statement, proof.to_bytes())
+
+
+def words(proof: Proof) -> dict[str, np.ndarray]:
+    return {
+        "messages": from_elements(list(proof.messages)).reshape(-1),
+        **{name: getattr(proof, name).reshape(-1) for name in POLYNOMIALS},
+        "columns": proof.column_cells.reshape(-1),
+    }
+
+
+def test_two_runs_share_no_word(case: ArgumentCase, oracle: ProgrammedOracle) -> None:
+    """With the same challenges, too: a word that is equal was not masked (Plonky3 #1727)."""
+    first, second = words(case.prove()), words(case.prove())
+    for name, values in first.items():
+        equal = int((values == second[name]).sum())
+        # each of the values meets by chance once in 2^31
+        assert equal <= 3, (name, equal)
+    assert case.prove().root != case.prove().root
+
+
+def test_every_coefficient_of_every_element_is_masked(
+    case: ArgumentCase, oracle: ProgrammedOracle
+) -> None:
+    """Masks from F_p instead of K would leave four of five coefficients as they are (#1726)."""
+    first, second = case.prove(), case.prove()
+    for a, b in zip(first.messages, second.messages, strict=True):
+        assert all(x != y for x, y in zip(a, b, strict=True))
+
+
+def test_two_witnesses_share_no_word(case: ArgumentCase, oracle: ProgrammedOracle) -> None:
+    """Of three matches two are marked: which two is the witness's choice, and nobody can tell."""
+    other = argument_case(3, wrong=1, least_matches=1)
+    one, two = case.prove(), replace(case, witness=other.witness).prove()
+    for name, values in words(one).items():
+        assert int((values == words(two)[name]).sum()) <= 3, name
+
+
+def test_the_prover_draws_from_the_operating_system(
+    case: ArgumentCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Vault secret, statement and witness alone must not fix the masks."""
+    made: list[bytes] = []
+
+    def prove_twice() -> None:
+        made.append(
+            provers.prove(case.statement, case.images, case.salts, secret=b"vault secret" * 3)
+        )
+
+    prove_twice()
+    prove_twice()
+    assert made[0] != made[1]
+
+
+@pytest.mark.parametrize("trial", range(3))
+def test_words_are_uniform(case: ArgumentCase, trial: int) -> None:
+    """Chi-square over 64 classes of every kind of word, of one witness and fresh randomness."""
+    sums: dict[str, np.ndarray] = {}
+    for _ in range(3):
+        proof = case.prove()
+        for name, values in words(proof).items():
+            counts = np.bincount((values.astype(np.uint64) * 64 // P).astype(int), minlength=64)
+            sums[name] = sums.get(name, 0) + counts
+    for name, counts in sums.items():
+        expected = counts.sum() / 64
+        statistic = float(((counts - expected) ** 2 / expected).sum())
+        # 63 degrees of freedom: 133 is exceeded once in a million
+        assert statistic < 133, (name, statistic)
+
+
+def test_masks_committed_after_the_point_would_be_refused(case: ArgumentCase) -> None:
+    """Pads are under the root, which every challenge follows: other pads are another root."""
+    proof = case.prove()
+    messages = list(proof.messages)
+    messages[-1] = (messages[-1][0] ^ 1, *messages[-1][1:])
+    with pytest.raises(InvalidOpening) as caught:
+        verify(case.statement, replace(proof, messages=tuple(messages)).to_bytes())
+    assert caught.value.check in ("argument.relations", "argument.columns")
+
+
+def test_randomness_cannot_be_cloned() -> None:
+    import copy
+
+    stream = RandomStream(b"secret" * 6)
+    with pytest.raises(TypeError):
+        copy.copy(stream)
+    with pytest.raises(TypeError):
+        copy.deepcopy(stream)

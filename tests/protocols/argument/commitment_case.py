@@ -1,0 +1,211 @@
+"""A small witness, a random claim about it that holds, and one whole exchange of SPEC.md 17.7.
+
+The claim's constant is computed from the definition, cell by cell, in Python integers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from zkwm_protocols.argument.claims import CombinedClaim
+from zkwm_protocols.argument.opening_check import check_opening
+from zkwm_protocols.argument.parameters import Layout
+from zkwm_protocols.argument.witness_commitment import WitnessCommitment
+from zkwm_protocols.field.scalar import (
+    ONE,
+    ZERO,
+    Element,
+    P,
+    add,
+    evaluate_equality,
+    multiply,
+    scale,
+)
+from zkwm_protocols.field.vector import Array, from_elements, to_element
+
+# (n, J, rows of the tables, a, k, t): a last witness row that is full, and some that are not
+SIZES = [
+    (1, 1300, 700, 9, 11, 8),
+    (3, 1024, 1600, 8, 11, 5),
+    (5, 300, 2100, 7, 11, 9),
+    (300, 5, 900, 1, 11, 3),
+    (600, 2, 300, 0, 12, 7),
+]
+
+
+class SeededStream:
+    """A random stream for tests that are repeatable."""
+
+    def __init__(self, seed: int) -> None:
+        self._generator = np.random.default_rng(seed)
+
+    def elements(self, count: int) -> Any:
+        return self._generator.integers(0, P, count, dtype=np.uint32)
+
+    def bytes(self, count: int) -> bytes:
+        return self._generator.bytes(count)
+
+
+@dataclass(frozen=True)
+class Case:
+    layout: Layout
+    cells: Any
+    multiplicities: Any
+    pads: Array
+    left: Array
+    right: Array
+    claim: CombinedClaim
+    rhos: Array
+    zeta: Element
+
+    def commit(self, stream: Any) -> WitnessCommitment:
+        return WitnessCommitment(
+            self.layout,
+            self.cells,
+            self.multiplicities,
+            self.pads,
+            self.left,
+            self.right,
+            stream,
+        )
+
+    def with_constant_of(self, product_row: list[Element] | None = None) -> Case:
+        """The case with the constant that its own cells have."""
+        return replace(self, claim=replace(self.claim, constant=value_of(self, product_row)))
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Everything that a verifier gets."""
+
+    case: Case
+    root: bytes
+    low: Array
+    dot: Array
+    pads: Array
+    product: Array
+    columns: Any
+    nonces: tuple[bytes, ...]
+    nodes: tuple[bytes, ...]
+    indices: Any
+
+    def check(self) -> None:
+        check_opening(
+            self.case.layout,
+            root=self.root,
+            claim=self.case.claim,
+            rhos=self.case.rhos,
+            zeta=self.case.zeta,
+            low=self.low,
+            dot=self.dot,
+            pads=self.pads,
+            product=self.product,
+            columns=self.columns,
+            nonces=self.nonces,
+            nodes=self.nodes,
+            indices=self.indices,
+        )
+
+
+def elements(generator: Any, count: int) -> list[Element]:
+    return [to_element(generator.integers(0, P, 5, dtype=np.uint64)) for _ in range(count)]
+
+
+def layout_of(size: tuple[int, int, int, int, int, int]) -> Layout:
+    n, cells, rows, a, k, t = size
+    return Layout(
+        triggers=n,
+        cells=cells,
+        lookups=700,
+        rows=rows,
+        row_positions_log=a,
+        code_log=k,
+        columns=t,
+    )
+
+
+def make_case(size: tuple[int, int, int, int, int, int] = SIZES[1], seed: int = 7) -> Case:
+    """Random cells, random coefficients, and the constant that makes the claim true."""
+    generator = np.random.default_rng(seed)
+    layout = layout_of(size)
+    n, h = layout.triggers, layout.pad_row
+
+    def array(*shape: int) -> Array:
+        return generator.integers(0, P, shape, dtype=np.uint64)
+
+    claim = CombinedClaim(
+        batch=array(5, n),
+        point=elements(generator, layout.position_rounds),
+        cells_factor=elements(generator, 1)[0],
+        chunk_weights=array(5, layout.table_chunks),
+        column_point=elements(generator, layout.tree_columns_log),
+        multiplicity_factor=elements(generator, 1)[0],
+        match_cells=generator.integers(0, layout.cells, n),
+        match_factor=elements(generator, 1)[0],
+        pad_coefficients=array(4, 5, h),
+        constant=ZERO,
+    )
+    return Case(
+        layout=layout,
+        cells=generator.integers(0, P, (layout.cells, n), dtype=np.uint32),
+        multiplicities=generator.integers(0, P, layout.table_rows, dtype=np.uint32),
+        pads=array(5, h),
+        left=array(5, h),
+        right=array(5, h),
+        claim=claim,
+        rhos=from_elements(elements(generator, layout.combined_rows)),
+        zeta=elements(generator, 1)[0],
+    ).with_constant_of()
+
+
+def value_of(case: Case, product_row: list[Element] | None = None) -> Element:
+    """The sum of coefficients times cells, by the definition of relations (1) to (5)."""
+    layout, claim = case.layout, case.claim
+    of_cells = ZERO
+    for j, row in enumerate(case.cells):
+        weight = ZERO
+        for b, cell in enumerate(row):
+            weight = add(weight, scale(to_element(claim.batch[:, b]), int(cell)))
+        of_cells = add(of_cells, multiply(weight, equality_at(claim.point, j)))
+    of_multiplicities = ZERO
+    for j, value in enumerate(case.multiplicities):
+        chunk, u = divmod(j, 1 << layout.tree_columns_log)
+        weight = multiply(
+            to_element(claim.chunk_weights[:, chunk]), equality_at(claim.column_point, u)
+        )
+        of_multiplicities = add(of_multiplicities, scale(weight, int(value)))
+    matches = sum(int(case.cells[j, b]) for b, j in enumerate(claim.match_cells))
+    total = add(multiply(claim.cells_factor, of_cells), scale(claim.match_factor, matches))
+    total = add(total, multiply(claim.multiplicity_factor, of_multiplicities))
+    rows = [
+        [to_element(row[:, i]) for i in range(layout.pad_row)]
+        for row in (case.pads, case.left, case.right)
+    ]
+    rows.append(product_row or [multiply(a, b) for a, b in zip(rows[1], rows[2], strict=True)])
+    for row, coefficients in zip(rows, claim.pad_coefficients, strict=True):
+        for i, cell in enumerate(row):
+            total = add(total, multiply(to_element(coefficients[:, i]), cell))
+    return total
+
+
+def equality_at(point: Any, index: int) -> Element:
+    """eq(point, the bits of index)."""
+    bits = [ONE if index >> i & 1 else ZERO for i in range(len(point))]
+    return evaluate_equality(list(point), bits)
+
+
+def challenged_columns(layout: Layout, seed: int = 3) -> Any:
+    generator = np.random.default_rng(seed)
+    return np.sort(generator.choice(layout.code_length, layout.columns, replace=False))
+
+
+def run_exchange(case: Case, stream: Any | None = None) -> Exchange:
+    """Commit, combine, open: what an honest prover sends, or one whose parts a test replaced."""
+    commitment = case.commit(stream or SeededStream(1))
+    low, dot, pads, product = commitment.combine(case.rhos, case.claim, case.zeta)
+    indices = challenged_columns(case.layout)
+    columns, nonces, nodes = commitment.open(indices)
+    return Exchange(case, commitment.root, low, dot, pads, product, columns, nonces, nodes, indices)

@@ -1,0 +1,161 @@
+"""The leaf part: which look-ups there are, their gradient, and that no cell can be another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.protocols.argument.leaf_examples import LABELS, SHAPES, Example, make_example
+from zkwm_protocols.argument.leaf_part import LeafPart
+from zkwm_protocols.argument.part import lookup_count
+from zkwm_protocols.errors import Malformed
+from zkwm_protocols.field import scalar, vector
+
+AT_ONCE = 512
+
+
+def table_of_each(example: Example) -> list[str]:
+    """The tables of the look-ups of image and leaf."""
+    groups = example.image.groups + example.leaf.groups
+    return [group.table for group in groups for _ in range(group.count)]
+
+
+def values_of(example: Example, cells: np.ndarray, public: np.ndarray) -> list[np.ndarray]:
+    image = example.image.look_up_values(cells, public)
+    return image + example.leaf.look_up_values(cells, public)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_counts(shape: tuple[int, int, int]) -> None:
+    pixels = shape[0] * shape[1] * shape[2]
+    blocks = -(-(42 + pixels) // 64)
+    part = LeafPart(shape, pixels + 32)
+    assert part.blocks == blocks
+    assert part.cell_count == blocks * (80 * 40 + 64) - 32
+    assert part.lookup_count == lookup_count(part.groups) == blocks * (80 * 17 + 64)
+
+
+def test_counts_of_the_usual_images() -> None:
+    digits, colours = LeafPart((1, 28, 28), 816), LeafPart((3, 32, 32), 3104)
+    assert (digits.blocks, digits.cell_count, digits.lookup_count) == (13, 42_400, 18_512)
+    assert (colours.blocks, colours.cell_count, colours.lookup_count) == (49, 159_904, 69_776)
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 4, 4), (0, 4, 4), (1, 0, 4), (1, 1, 65_536), (3, 4096, 4096)]
+)
+def test_shapes_that_no_leaf_has(shape: tuple[int, int, int]) -> None:
+    with pytest.raises(Malformed):
+        LeafPart(shape, 1 << 30)
+
+
+def test_the_part_comes_behind_pixels_and_salt() -> None:
+    with pytest.raises(ValueError, match="behind"):
+        LeafPart((1, 2, 2), 35)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_look_up_is_the_row_that_the_prover_names(shape: tuple[int, int, int]) -> None:
+    example = make_example(shape)
+    values = values_of(example, example.cells, example.public)
+    names = table_of_each(example)
+    assert len(values) == len(names) == example.image.lookup_count + example.leaf.lookup_count
+    for u, (name, found) in enumerate(zip(names, values, strict=True)):
+        table = example.tables.columns(name)
+        rows = example.rows[:, u] - example.tables.first_row(name)
+        assert (rows >= 0).all()
+        assert (rows < example.tables.row_count(name)).all()
+        assert (found == table[rows].T).all(), (u, name)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 5, 5), (1, 2, 43)])
+def test_pull_back_is_the_inner_product_with_the_values(shape: tuple[int, int, int]) -> None:
+    generator = np.random.default_rng(9)
+    first_cell = shape[1] * shape[2] + 32 + 5  # a gap changes nothing
+    part = LeafPart(shape, first_cell)
+    count = first_cell + part.cell_count + 2
+
+    def random(*size: int) -> np.ndarray:
+        return generator.integers(0, scalar.P, size).astype(np.uint64)
+
+    weights, alphas = random(5, part.lookup_count), vector.powers((2, 7, 1, 8, 2), 9)[:, 1:]
+    powers = [vector.to_element(alphas[:, k]) for k in range(8)]
+    cells, before, public_before = random(count), random(5, count), random(5, 34)
+    public = generator.integers(0, 256, 34, dtype=np.uint8)
+    gradient, public_gradient = before.copy(), public_before.copy()
+    found = part.pull_back(weights, powers, gradient, public_gradient)
+    added = vector.subtract_arrays(gradient, before)
+    public_added = vector.subtract_arrays(public_gradient, public_before)
+    assert not added[:, shape[1] * shape[2] + 32 : first_cell].any()
+    assert not added[:, -2:].any()
+    for part_of, inputs in ((added, cells), (public_added, public.astype(np.uint64))):
+        found = scalar.add(found, vector.sum_all(vector.multiply_base(part_of, inputs)))
+    expected = scalar.ZERO
+    values = part.look_up_values(cells.astype(np.uint32).reshape(-1, 1), public.reshape(-1, 1))
+    for u, column in enumerate(values):
+        fingerprint = scalar.ZERO
+        for power, value in zip(powers, column[:, 0], strict=False):
+            fingerprint = scalar.add(fingerprint, scalar.scale(power, int(value)))
+        weight = vector.to_element(weights[:, u])
+        expected = scalar.add(expected, scalar.multiply(weight, fingerprint))
+    assert found == expected
+
+
+def test_values_of_many_triggers_are_those_of_each() -> None:
+    example = make_example((1, 5, 5), np.arange(400, dtype=np.uint16))  # in more than one go
+    together = example.leaf.look_up_values(example.cells, example.public)
+    for trigger in (0, 399):
+        only = slice(trigger, trigger + 1)
+        alone = example.leaf.look_up_values(example.cells[:, only], example.public[:, only])
+        for left, right in zip(together, alone, strict=True):
+            assert (left[:, only] == right).all()
+
+
+def broken(example: Example, cells: np.ndarray, public: np.ndarray) -> np.ndarray:
+    """For every trigger, whether a look-up of changed cells is no row of its table."""
+    names = table_of_each(example)
+    factors = np.random.default_rng(8).integers(1, 2**63, (8, 1), dtype=np.uint64)
+    rows = {
+        name: (example.tables.columns(name).T * factors[: example.tables.columns(name).shape[1]])
+        for name in set(names)
+    }  # a row is known by its sum, modulo 2^64
+    found: dict[str, list[np.ndarray]] = {name: [] for name in rows}
+    triggers: dict[str, list[np.ndarray]] = {name: [] for name in rows}
+    honest = values_of(example, example.cells[:, :1], example.public[:, :1])
+    for first in range(0, cells.shape[1], AT_ONCE):
+        part = slice(first, first + AT_ONCE)
+        values = values_of(example, cells[:, part], public[:, part])
+        for name, new, usual in zip(names, values, honest, strict=True):
+            changed = np.flatnonzero((new != usual).any(axis=0))
+            found[name].append((new[:, changed] * factors[: len(new)]).sum(axis=0))
+            triggers[name].append(first + changed)
+    result = np.zeros(cells.shape[1], dtype=bool)
+    for name, table in rows.items():
+        outside = ~np.isin(np.concatenate(found[name]), table.sum(axis=0))
+        result[np.concatenate(triggers[name])[outside]] = True
+    return result
+
+
+@pytest.mark.parametrize(("shape", "sampled"), [((1, 1, 1), None), ((1, 5, 5), 400)])
+def test_no_single_cell_can_be_another(shape: tuple[int, int, int], sampled: int | None) -> None:
+    """Of one block every cell; of two some, and all that join them."""
+    example = make_example(shape, LABELS[:1])
+    generator = np.random.default_rng(3)
+    changed = np.arange(example.leaf.first_cell + example.leaf.cell_count)
+    if sampled:
+        joining = example.leaf.first_cell + np.arange(3200, 3264)
+        changed = np.union1d(generator.choice(changed, sampled), joining)
+    steps = generator.integers(1, scalar.P, len(changed))
+    steps[generator.permutation(len(changed))[: len(changed) // 2]] = 1
+    cells = np.repeat(example.cells, len(changed), axis=1)
+    diagonal = np.arange(len(changed))
+    cells[changed, diagonal] = (cells[changed, diagonal] + steps) % scalar.P
+    assert broken(example, cells, np.repeat(example.public, len(changed), axis=1)).all()
+
+
+def test_no_public_byte_can_be_another() -> None:
+    example = make_example((1, 5, 5), LABELS[:1])
+    cells, public = np.repeat(example.cells, 34, axis=1), np.repeat(example.public, 34, axis=1)
+    assert not broken(example, cells, public).any()
+    public[np.arange(34), np.arange(34)] ^= 1
+    assert broken(example, cells, public).all()

@@ -1,0 +1,143 @@
+"""Parameters, sizes and soundness of the argument: SPEC.md sections 17.5, 17.7 and 17.9, in
+plain Python with exact fractions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from .argument_field import ORDER
+
+K_ROWS = ["mask_low", "mask_dot_a", "mask_dot_b", "mask_pads_a", "mask_pads_b", "mask_product"]
+K_ROWS += ["pads", "left", "right", "product"]
+
+
+class Rejected(Exception):
+    """The proof is not accepted; the first argument is the id of the check that fails."""
+
+
+def require(condition: bool, check: str) -> None:
+    """Raise `Rejected` with the id of a check unless the condition holds."""
+    if not condition:
+        raise Rejected(check)
+
+
+def ceil_log2(value: int) -> int:
+    """The smallest e with 2^e at least the value, which is positive."""
+    return (value - 1).bit_length()
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What the statement and [a, k, t] fix: n, J, M, the rows of all tables, a, k, t."""
+
+    triggers: int
+    cells: int
+    look_ups: int
+    rows: int  # before they are continued to M_T
+    a: int
+    k: int
+    t: int
+
+    @property
+    def row_length(self) -> int:
+        """R."""
+        return self.triggers << self.a
+
+    @property
+    def code_length(self) -> int:
+        """N."""
+        return 1 << self.k
+
+    @property
+    def witness_rows(self) -> int:
+        """Rows of cells."""
+        return -(-self.cells >> self.a)
+
+    @property
+    def multiplicity_log(self) -> int:
+        """w."""
+        return min(16, self.row_length.bit_length() - 1)
+
+    @property
+    def multiplicity_rows(self) -> int:
+        """Rows of multiplicities."""
+        return -(-self.rows >> self.multiplicity_log)
+
+    @property
+    def table_rows(self) -> int:
+        """M_T."""
+        return self.multiplicity_rows << self.multiplicity_log
+
+    @property
+    def u(self) -> int:
+        """U."""
+        return max(10, self.multiplicity_log, ceil_log2(self.look_ups))
+
+    @property
+    def chunks(self) -> int:
+        """A."""
+        return -(-self.table_rows >> self.u)
+
+    @property
+    def levels(self) -> int:
+        """U + b'."""
+        return self.u + ceil_log2(self.triggers + self.chunks)
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of the sumcheck of 17.6."""
+        return ceil_log2(self.witness_rows << self.a)
+
+    @property
+    def pads(self) -> int:
+        """Pads in row `pads`: of the root, of two values a round, and of x."""
+        return 1 + self.levels * (self.levels - 1) + 2 * self.rounds + 1
+
+    @property
+    def h(self) -> int:
+        """The order of H."""
+        return 1 << ceil_log2(max(self.pads, 2 * self.levels))
+
+    @property
+    def column_size(self) -> int:
+        """Elements of F_p in a column."""
+        return self.witness_rows + self.multiplicity_rows + 5 * len(K_ROWS)
+
+    def lengths(self) -> dict[str, int]:
+        """Bytes of every byte string of a proof but `nodes`, whose number the columns give."""
+        r, t, h = self.row_length, self.t, self.h
+        messages = self.pads + 4 * self.levels
+        return {
+            "commitment": 32,
+            "messages": 20 * messages,
+            "low": 20 * (r + t),
+            "dot": 20 * (2 * r + t),
+            "pads": 20 * (2 * h + t),
+            "product": 20 * (h + 2 * t),
+            "columns": 4 * t * self.column_size,
+            "nonces": 32 * t,
+        }
+
+    def within_limits(self) -> bool:
+        """Whether the limits of 17.7 and 17.9 hold."""
+        r, n, t = self.row_length, self.code_length, self.t
+        return (
+            0 <= self.a <= 16
+            and 0 <= self.k <= 22
+            and 1 <= t <= 1000
+            and r <= 2**20
+            and n >= 2 * r + 2 * t
+            and r >= self.h + 2 * t
+        )
+
+    def soundness(self) -> Fraction:
+        """The sum of the terms of 17.9."""
+        r, n, t = self.row_length, self.code_length, self.t
+        field = 8 * (self.triggers * self.look_ups + self.table_rows)
+        field += sum(3 * level + 2 for level in range(self.levels))
+        field += 2 * self.rounds + 2 + 2 * n
+        columns = Fraction(n + r + t, 2 * n) ** t
+        columns += Fraction(2 * r + t, n) ** t + Fraction(2 * r + 2 * t, n) ** t
+        return Fraction(field, ORDER) + columns

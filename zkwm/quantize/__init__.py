@@ -1,0 +1,14 @@
+"""From an ONNX classifier to an integer network (SPEC.md 16.5), and how well the two agree."""
+
+from zkwm.quantize.agreement import Agreement, agreement
+from zkwm.quantize.calibration import public_images, random_images
+from zkwm.quantize.quantizer import QuantizedNetwork, quantize
+
+__all__ = [
+    "Agreement",
+    "QuantizedNetwork",
+    "agreement",
+    "public_images",
+    "quantize",
+    "random_images",
+]

@@ -1,0 +1,144 @@
+"""Functions of one number, as data, and their exact-as-needed values (SPEC.md 16.5).
+
+Values are computed in decimal arithmetic of 40 digits and rounded once to double precision, since
+the exponential functions of processors and libraries differ in the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Context, Decimal, localcontext
+
+import numpy as np
+from numpy.typing import NDArray
+
+DIGITS = 40
+_PI = Decimal("3.14159265358979323846264338327950288419716939937510")
+_ERF_LIMIT = Decimal(10)
+
+
+@dataclass(frozen=True)
+class Expression:
+    """``kind`` applied to ``arguments``, with fixed ``parameters``; the variable is ``x``."""
+
+    kind: str
+    parameters: tuple[float, ...] = ()
+    arguments: tuple[Expression, ...] = ()
+
+    def of(self, inner: Expression) -> Expression:
+        """This expression with ``inner`` in place of x."""
+        if self.kind == "x":
+            return inner
+        return Expression(
+            self.kind, self.parameters, tuple(argument.of(inner) for argument in self.arguments)
+        )
+
+
+X = Expression("x")
+UNARY = ("relu", "clip", "leaky", "elu", "sigmoid", "tanh", "erf", "gelu", "gelu_tanh")
+MONOTONE = ("relu", "clip", "leaky", "elu", "sigmoid", "tanh", "erf")
+
+
+def constant(value: float) -> Expression:
+    """A number."""
+    return Expression("constant", (float(value),))
+
+
+def apply(kind: str, *arguments: Expression, parameters: tuple[float, ...] = ()) -> Expression:
+    """``kind`` of the arguments: one of UNARY, ``add`` or ``multiply`` (of two)."""
+    return Expression(kind, parameters, arguments)
+
+
+def split_affine(expression: Expression) -> tuple[float, float, Expression]:
+    """(a, b, core) with the expression = a core + b, core x or not affine in anything."""
+    if expression.kind == "constant":
+        return 0.0, expression.parameters[0], X
+    if expression.kind in ("add", "multiply"):
+        left, right = (split_affine(argument) for argument in expression.arguments)
+        if expression.kind == "add":
+            if left[0] == 0.0:
+                return right[0], left[1] + right[1], right[2]
+            if right[0] == 0.0 or left[2] == right[2]:
+                return left[0] + right[0], left[1] + right[1], left[2]
+        elif left[0] == 0.0:
+            return left[1] * right[0], left[1] * right[1], right[2]
+        elif right[0] == 0.0:
+            return right[1] * left[0], right[1] * left[1], left[2]
+    return 1.0, 0.0, expression
+
+
+def is_monotone(expression: Expression) -> bool:
+    """Whether it is a never falling function of x, as far as its form tells."""
+    if expression.kind == "leaky" and not 0 <= expression.parameters[0]:
+        return False
+    if expression.kind == "elu" and not 0 <= expression.parameters[0]:
+        return False
+    return expression.kind == "x" or (
+        expression.kind in MONOTONE and is_monotone(expression.arguments[0])
+    )
+
+
+def evaluate(expression: Expression, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values (n,) float64 at ``points`` (n,) float64."""
+    with localcontext(Context(prec=DIGITS, Emax=999_999, Emin=-999_999, traps=[])):
+        return np.array(
+            [float(_value(expression, Decimal(point))) for point in points.tolist()], np.float64
+        )
+
+
+def _value(expression: Expression, x: Decimal) -> Decimal:
+    if expression.kind == "x":
+        return x
+    if expression.kind == "constant":
+        return Decimal(expression.parameters[0])
+    arguments = [_value(argument, x) for argument in expression.arguments]
+    if expression.kind == "add":
+        return arguments[0] + arguments[1]
+    if expression.kind == "multiply":
+        return arguments[0] * arguments[1]
+    return _FUNCTIONS[expression.kind](arguments[0], expression.parameters)
+
+
+def _clip(x: Decimal, parameters: tuple[float, ...]) -> Decimal:
+    low, high = map(Decimal, parameters)
+    return min(max(x, low), high)
+
+
+def _sigmoid(x: Decimal) -> Decimal:
+    small = (-abs(x)).exp()
+    return (1 if x >= 0 else small) / (1 + small)
+
+
+def _tanh(x: Decimal) -> Decimal:
+    small = (-2 * abs(x)).exp()
+    return ((1 - small) / (1 + small)).copy_sign(x)
+
+
+def _erf(x: Decimal) -> Decimal:
+    """2/sqrt(pi) exp(-x^2) sum of 2^k x^(2k+1) / (1 3 5 ... (2k+1)): terms of one sign."""
+    if abs(x) >= _ERF_LIMIT:
+        return Decimal(1).copy_sign(x)
+    square, term, total, odd = 2 * x * x, x, x, 1
+    while abs(term) > abs(total) * Decimal(10) ** -DIGITS:
+        odd += 2
+        term = term * square / odd
+        total += term
+    return 2 / _PI.sqrt() * (-x * x).exp() * total
+
+
+def _gelu_tanh(x: Decimal) -> Decimal:
+    return x / 2 * (1 + _tanh((2 / _PI).sqrt() * (x + Decimal("0.044715") * x * x * x)))
+
+
+_FUNCTIONS: dict[str, Callable[[Decimal, tuple[float, ...]], Decimal]] = {
+    "relu": lambda x, _: max(x, Decimal(0)),
+    "clip": _clip,
+    "leaky": lambda x, p: x if x >= 0 else x * Decimal(p[0]),
+    "elu": lambda x, p: x if x >= 0 else Decimal(p[0]) * (x.exp() - 1),
+    "sigmoid": lambda x, _: _sigmoid(x),
+    "tanh": lambda x, _: _tanh(x),
+    "erf": lambda x, _: _erf(x),
+    "gelu": lambda x, _: x / 2 * (1 + _erf(x / Decimal(2).sqrt())),
+    "gelu_tanh": lambda x, _: _gelu_tanh(x),
+}
