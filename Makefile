@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types bench wheel clean
+.PHONY: demo test lint types bench bench-peer wheel clean
 
 demo: $(VENV)/installed
 	rm -rf demo
@@ -24,6 +24,16 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/opening.py
 	$(BIN)/python benchmarks/command_line.py
 	$(BIN)/python benchmarks/embedding.py
+	$(BIN)/python benchmarks/argument.py --network dense --json
+	$(BIN)/python benchmarks/argument.py --network lenet5 --json
+	$(BIN)/python benchmarks/argument.py --network lenet5 --triggers 1000 --runs 1 --json
+	$(BIN)/python benchmarks/argument.py --network cifar --runs 1 --json
+	$(BIN)/python benchmarks/argument_first_call.py
+	$(BIN)/python benchmarks/argument_laws.py
+
+# The peer ezkl from PyPI, in a virtual environment of its own: half an hour, 12 GiB.
+bench-peer: $(VENV)/installed
+	$(BIN)/python benchmarks/peer_ezkl.py
 
 wheel: $(VENV)/installed
 	rm -rf dist
@@ -31,7 +41,7 @@ wheel: $(VENV)/installed
 	$(BIN)/check-wheel-contents dist/*.whl
 
 clean:
-	rm -rf $(VENV) dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-ezkl dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

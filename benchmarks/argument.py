@@ -56,7 +56,7 @@ def _process(side: str, network: str, triggers: int, runs: int, file: Path) -> d
 
 
 def main() -> None:
-    """Print one JSON line, or with --no-json a few words."""
+    """Print a few words, or with --json one line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--network", required=True, help="dense, lenet5 or cifar")
     parser.add_argument("--triggers", type=int, default=100)

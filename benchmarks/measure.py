@@ -16,7 +16,7 @@ from typing import Any
 
 from zkwm.embed.versions import versions
 
-PACKAGES = ("zkwm", "torch", "numpy", "onnxruntime", "cryptography", "pynacl", "cbor2")
+PACKAGES = ("zkwm", "torch", "numpy", "numba", "onnxruntime", "cryptography", "pynacl", "cbor2")
 
 
 def machine() -> dict[str, Any]:

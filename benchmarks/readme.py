@@ -14,6 +14,7 @@ from statistics import mean
 from typing import Any
 
 import measure
+import readme_argument
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -53,8 +54,19 @@ def tables() -> str:
             "### Speed",
             "",
             *_speed(speed, openings),
+            *_argument(),
         )
     )
+
+
+def _argument() -> Iterable[str]:
+    lines = _lines("argument.jsonl")
+    if not lines:
+        return
+    yield from ("", "### The zero-knowledge argument", "")
+    yield from readme_argument.argument(lines)
+    yield from readme_argument.laws(_lines("argument_laws.jsonl"))
+    yield from readme_argument.peer(_lines("peer_ezkl.jsonl"))
 
 
 def _fashion(lines: list[dict[str, Any]]) -> Iterable[str]:

@@ -63,9 +63,7 @@ class ArgumentCase:
         values = relation.image.look_up_values(cells, public)
         values += relation.leaf.look_up_values(cells, public)
         values += relation.network_part.look_up_values(cells, public)
-        values += relation.argmax.look_up_values(
-            cells, relation.network_part.logit_values(cells, public)
-        )
+        values += relation.argmax.look_up_values(cells, relation.network_part.logit_values(cells))
         return values
 
     def violations(self, cells: NDArray[np.uint32]) -> list[tuple[int, int]]:

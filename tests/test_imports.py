@@ -26,13 +26,23 @@ BELOW = {
 # All that the cryptography may import. Not here: torch, onnx, files, sockets, clocks, processes.
 ALLOWED_IN_PROTOCOLS = {
     "__future__", "base64", "cbor2", "collections", "cryptography", "dataclasses", "decimal",
-    "functools", "hashlib", "io", "math", "nacl", "numpy", "re", "secrets", "typing",
-    "zkwm_protocols",
+    "fractions", "functools", "hashlib", "io", "itertools", "math", "nacl", "numpy", "re",
+    "secrets", "typing", "zkwm_protocols",
+}  # fmt: skip
+# Compiled code and threads: in these files, which the prover alone uses, and in no others.
+ALLOWED_IN_THE_PROVER = {"numba", "concurrent"}
+PROVER_FILES = {
+    "argument/leaf_witness.py", "argument/witness_commitment.py", "field/compiled.py",
+    "field/compiled_combination.py", "field/compiled_sumcheck.py", "field/compiled_transform.py",
+    "field/tasks.py",
 }  # fmt: skip
 FORBIDDEN_CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
 FILE_METHODS = {"tofile", "fromfile", "memmap", "save", "savez", "load", "loadtxt", "genfromtxt"}
 UNPICKLERS = {"pickle", "dill", "cloudpickle", "marshal", "shelve", "joblib"}
-HEAVY = ("torch", "onnx", "onnxruntime", "onnxscript", "safetensors", "PIL", "jinja2", "urllib3")
+HEAVY = (
+    "torch", "onnx", "onnxruntime", "onnxscript", "safetensors", "PIL", "jinja2", "urllib3",
+    "numba",
+)  # fmt: skip
 
 
 def sources(package: str) -> list[Path]:
@@ -67,9 +77,48 @@ def test_nothing_imports_the_tests() -> None:
             assert not imported(path) & {"tests", "examples", "benchmarks", "pytest"}, path
 
 
+def module_name(path: Path) -> str:
+    """``zkwm_protocols.field.vector`` and so on."""
+    parts = path.relative_to(PACKAGES["zkwm_protocols"].parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def needed_by(path: Path) -> set[str]:
+    """The modules of the cryptography that a file of it imports when it is loaded."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(str(node.module))
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def reaching_numba() -> set[str]:
+    """The modules of the cryptography that load numba, themselves or through others."""
+    needs = {module_name(path): needed_by(path) for path in sources("zkwm_protocols")}
+    found = {name for name, needed in needs.items() if "numba" in needed}
+    while True:
+        more = {name for name, needed in needs.items() if needed & found} - found
+        if not more:
+            return found
+        found |= more
+
+
 def test_the_cryptography_imports_only_what_it_may() -> None:
     for path in sources("zkwm_protocols"):
-        assert imported(path) <= ALLOWED_IN_PROTOCOLS, path
+        name = str(path.relative_to(PACKAGES["zkwm_protocols"]))
+        more = ALLOWED_IN_THE_PROVER if name in PROVER_FILES else set()
+        assert imported(path) <= ALLOWED_IN_PROTOCOLS | more, path
+
+
+def test_only_the_prover_reaches_compiled_code() -> None:
+    reaching = reaching_numba()
+    assert "zkwm_protocols.argument.prover" in reaching
+    for name in ("argument.verifier", "argument.statement", "argument.estimate", "network.evaluate",
+                 "network.codec", "argument_response"):  # fmt: skip
+        assert f"zkwm_protocols.{name}" not in reaching
 
 
 def test_the_cryptography_touches_no_files() -> None:
@@ -111,9 +160,9 @@ def test_importing_zkwm_loads_nothing_heavy() -> None:
 
 
 def test_importing_the_cryptography_loads_nothing_heavy() -> None:
-    modules = [
-        f"zkwm_protocols.{path.stem}" for path in sources("zkwm_protocols") if path.stem[0] != "_"
-    ]
+    reaching = reaching_numba()
+    modules = [name for name in map(module_name, sources("zkwm_protocols")) if name not in reaching]
+    assert "zkwm_protocols.argument.verifier" in modules
     assert loaded_after("\n".join(f"import {name}" for name in modules)) == set()
 
 
@@ -131,9 +180,14 @@ with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
 def test_what_a_judge_needs_never_loads_torch() -> None:
     names = ["Judge", "open_suspect", "Commitment", "Challenge", "Opening", "Policy", "Verdict",
              "render_text", "render_report", "Vault", "commit", "prove", "disclosure",
-             "Marketplace"]  # fmt: skip
+             "Marketplace", "ArgumentResponse", "Refusal"]  # fmt: skip
     program = "import zkwm\n" + "\n".join(f"zkwm.{name}" for name in names)
-    assert "torch" not in loaded_after(program)
+    assert not {"torch", "numba"} & loaded_after(program)
+
+
+def test_the_verifier_loads_neither_torch_nor_numba() -> None:
+    program = "import zkwm_protocols.argument.verifier, zkwm.argument_case, zkwm.judge"
+    assert loaded_after(program) == set()
 
 
 def test_every_public_name_exists_and_the_readme_lists_exactly_these() -> None:

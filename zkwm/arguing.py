@@ -7,7 +7,6 @@ in ``zkwm_protocols.argument``, which is imported when it is needed.
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -75,12 +74,13 @@ def argue(
             return _refuse(state, commitment, challenge, len(free))
         _require_same_question(state, commitment, challenge)
         blocks = _choose(free, commitment, challenge)
+    secret = state.derive_key(b"argument", challenge.digest)
     network = _network(model, challenge)
     require_classifier(network, challenge.class_map, test_data)
     labels = _declared_labels(own, commitment, blocks)
     statement = make_statement(commitment, challenge, network, blocks, labels)
     try:
-        proof = _prove(statement, own, commitment, blocks, progress)
+        proof = _prove(statement, own, commitment, blocks, secret, progress)
     except NotEnoughMatches as error:
         _record_bit(vault, commitment, challenge, blocks, None, exceed_limit=exceed_limit)
         error.hint = "this is recorded in the vault: a judge who hears of it has learnt one bit"
@@ -186,6 +186,7 @@ def _prove(
     own: CommitmentSecrets,
     commitment: Commitment,
     blocks: tuple[int, ...],
+    secret: bytes,
     progress: ArgumentProgress | None,
 ) -> bytes:
     from zkwm_protocols.argument import prover
@@ -195,7 +196,7 @@ def _prove(
         statement,
         pixels_of(own.images, commitment.header.shape)[indices],
         [own.salts[i * SALT_BYTES : (i + 1) * SALT_BYTES] for i in indices],
-        secret=secrets.token_bytes(32),
+        secret=secret,
         progress=progress,
     )
 

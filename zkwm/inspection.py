@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from zkwm.quantize.facts import facts
 from zkwm.vault.encrypted import Container
 from zkwm_protocols import response as responses
 from zkwm_protocols.argument_response import ArgumentResponse, read_response
@@ -17,6 +18,7 @@ from zkwm_protocols.challenge import ARGUMENT, Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import Malformed, ZkwmError
 from zkwm_protocols.keys import JudgePublic
+from zkwm_protocols.network import codec
 from zkwm_protocols.opening import Opening
 
 SCHEMA = "zkwm/inspect/v1"
@@ -184,6 +186,11 @@ def _judge_public(data: bytes) -> _Reading:
     return fields, {}, "compare the fingerprint with the one that the judge published"
 
 
+def _network(data: bytes) -> _Reading:
+    network = codec.from_bytes(data)
+    return facts(network), {}, "zkwm quantize of the suspect's own file gives the same digest"
+
+
 def _secret(kind: str) -> Callable[[bytes], _Reading]:
     def read(data: bytes) -> _Reading:
         container = Container.from_bytes(kind, data)
@@ -208,6 +215,7 @@ _READERS: dict[str, Callable[[bytes], _Reading]] = {
     "challenge": _challenge,
     "proof": _proof,
     "judge-public": _judge_public,
+    "network": _network,
     "vault": _secret("vault"),
     "judge-key": _secret("judge-key"),
 }

@@ -21,7 +21,7 @@ from zkwm.case import Case
 from zkwm.models import Progress, Suspect
 from zkwm.opening_case import OpenedCase
 from zkwm.suspect_network import (
-    Agreement,
+    Comparison,
     measure_agreement,
     network_digest,
     network_of,
@@ -114,7 +114,7 @@ class Judge:
         policy: Policy | None = None,
         excluded_blocks: tuple[int, ...] = (),
         images: NDArray[np.uint8] | None = None,
-        report: Callable[[tuple[Agreement, ...]], None] | None = None,
+        report: Callable[[tuple[Comparison, ...]], None] | None = None,
     ) -> Challenge:
         """A new signed challenge for a zero-knowledge argument (SPEC.md 18.1). Opens nothing.
 

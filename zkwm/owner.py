@@ -35,6 +35,7 @@ from zkwm_protocols.opening import OpenedBlock, OpenedTrigger, Opening, make_ope
 
 if TYPE_CHECKING:
     from zkwm.datasets import ImageData
+    from zkwm_protocols.network.model import IntegerNetwork
 
 DEFAULT_BLOCK_SIZE = 50
 DEFAULT_COUNT = 200
@@ -163,7 +164,7 @@ def prove(
     challenge: Challenge,
     *,
     judge_fingerprint: str | None = None,
-    model: str | Path | None = None,
+    model: str | Path | IntegerNetwork | None = None,
     test_data: ImageData | None = None,
     refuse: bool = False,
     exceed_limit: bool = False,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +18,6 @@ from numpy.typing import NDArray
 
 from zkwm.files import read_limited
 from zkwm.models import Suspect
-from zkwm.triggers import generate
-from zkwm.triggers.public_families import LEAST_BITS
 from zkwm_protocols.errors import InvalidOpening, SuspectUnusable, Unsupported, UsageError
 from zkwm_protocols.suspect import Preprocessing, SuspectIdentity
 
@@ -34,16 +31,15 @@ PUBLIC = "public images"
 GIVEN = "images given"
 RANDOM = "random images"
 _FILE_LIMIT = 2 << 30
-_PUBLIC_SHAPE = (1, 28, 28)
-_PUBLIC_COUNT = 500
+PUBLIC_COUNT = 500
+RANDOM_COUNT = 200
+_EMBEDDED_SHAPE = (1, 28, 28)
+_EMBEDDED_CLASSES = 10
 _TEST_COUNT = 1000
-_RANDOM_COUNT = 200
-_PUBLIC_KEY = b"zkwm: public random images, v1.."
-"""32 bytes that everybody knows: random images are the same for owner and judge, in every run."""
 
 
 @dataclass(frozen=True)
-class Agreement:
+class Comparison:
     """On how many of ``asked`` images of a kind suspect and integer network give one output."""
 
     kind: str
@@ -78,7 +74,11 @@ def derive_network(
             hint="give the very file that the challenge was made for",
             check="challenge.suspect",
         )
-    network = _quantized(data, suspect.shape, preprocessing)
+    try:
+        network = _quantized(data, suspect.shape, preprocessing)
+    except Unsupported as error:
+        error.hint = error.hint or "ask for an opening instead (--reveal)"
+        raise
     if (network.shape, network.outputs) != (suspect.shape, suspect.outputs):
         raise InvalidOpening(
             "the integer network has other images or outputs than the suspect",
@@ -116,25 +116,25 @@ def measure_agreement(
     suspect: Suspect,
     preprocessing: Preprocessing,
     images: NDArray[np.uint8] | None = None,
-) -> tuple[Agreement, ...]:
+) -> tuple[Comparison, ...]:
     """Compare suspect and integer network on ``images`` (uint8, (n, c, h, w)) and random ones.
 
-    Without ``images``: on a public set where the shape is 1 x 28 x 28, and random ones. An image
+    Without ``images`` on the public ones of SPEC.md 16.5 that no scale was chosen on. An image
     without an answer counts against agreement. The first entry decides (``require_agreement``).
+    Raises UsageError for images of another shape, or none.
     """
-    sets: list[tuple[str, NDArray[np.uint8]]] = []
-    if images is not None:
-        sets.append((GIVEN, images))
-    elif network.shape == _PUBLIC_SHAPE:
-        public = _public_test()[0]
-        sets.append((PUBLIC, public[:: len(public) // _PUBLIC_COUNT]))
-    sets.append((RANDOM, random_images(network.shape)))
-    return tuple(
-        _compare(kind, network, suspect, preprocessing, shown) for kind, shown in sets if len(shown)
-    )
+    from zkwm.quantize import agreement
+
+    public, random = public_sets(network.shape)
+    sets = ((PUBLIC, public) if images is None else (GIVEN, images), (RANDOM, random))
+    counts = [
+        (kind, agreement(network, suspect, shown, preprocessing=preprocessing))
+        for kind, shown in sets
+    ]
+    return tuple(Comparison(kind, found.count, found.agreeing) for kind, found in counts)
 
 
-def require_agreement(agreements: tuple[Agreement, ...]) -> None:
+def require_agreement(agreements: tuple[Comparison, ...]) -> None:
     """Raise SuspectUnusable (check ``argument.agreement``) where the first is under 90 %."""
     first = agreements[0]
     if first.rate < LEAST_AGREEMENT:
@@ -171,14 +171,16 @@ def require_classifier(
         )
 
 
-def random_images(shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """Public random images, uint8 (200, *shape): half of independent pixels, half smooth."""
-    half = _RANDOM_COUNT // 2
-    noise = np.random.default_rng(16).integers(0, 256, (half, *shape), dtype=np.uint8)
-    if np.prod(shape) < LEAST_BITS:
-        return noise
-    smooth = generate("abstract", half, shape, key=_PUBLIC_KEY, block_size=half).images
-    return np.concatenate([noise, smooth])
+def public_sets(
+    shape: tuple[int, int, int],
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """500 public and 200 random images, uint8 (n, *shape), the same for everybody."""
+    from zkwm.quantize import public_images, random_images
+
+    return (
+        public_images(shape, PUBLIC_COUNT, test=True),
+        random_images(shape, RANDOM_COUNT, b"agreement"),
+    )
 
 
 def _quantized(
@@ -195,44 +197,20 @@ def _labels(network: IntegerNetwork, images: NDArray[np.uint8]) -> NDArray[np.in
     return labels(network, images)
 
 
-def _public_test() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    from zkwm.datasets import EMBEDDED, load_data
-
-    data = load_data(EMBEDDED)
-    return data.test_images, data.test_labels
-
-
-def _compare(
-    kind: str,
-    network: IntegerNetwork,
-    suspect: Suspect,
-    preprocessing: Preprocessing,
-    images: NDArray[np.uint8],
-) -> Agreement:
-    given = (answer.output for answer in suspect.answer(images, preprocessing))
-    return Agreement(kind, len(images), _equal(given, _labels(network, images)))
-
-
-def _equal(given: Iterable[int | None], found: NDArray[np.int64]) -> int:
-    return sum(one == int(other) for one, other in zip(given, found, strict=True))
-
-
 def _test_set(
     network: IntegerNetwork, class_map: tuple[int, ...], data: ImageData | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
     """Images to test on, with labels where a labelled set fits."""
+    from zkwm.datasets import EMBEDDED, load_data
+
     if data is not None:
         if data.test_images.shape[1:] != network.shape or data.class_count != len(class_map):
             raise UsageError("the test data have other images or classes than the commitment")
         step = max(1, len(data.test_images) // _TEST_COUNT)
         return data.test_images[::step], data.test_labels[::step]
-    if network.shape == _PUBLIC_SHAPE:
-        images, labels = _public_test()
-        step = len(images) // _TEST_COUNT
-        if len(class_map) == 10:
-            return images[::step], labels[::step]
-        return np.concatenate([images[::step], random_images(network.shape)]), None
-    return random_images(network.shape), None
+    if network.shape == _EMBEDDED_SHAPE and len(class_map) == _EMBEDDED_CLASSES:
+        return _test_set(network, class_map, load_data(EMBEDDED))
+    return np.concatenate(public_sets(network.shape)), None
 
 
 def _require_right(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.suspect_network import Agreement
+from zkwm.suspect_network import Comparison
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.evidence import Evidence
@@ -65,7 +65,7 @@ class Argued:
 
     network: bytes
     least_matches: int
-    agreements: tuple[Agreement, ...] = ()
+    agreements: tuple[Comparison, ...] = ()
     soundness_bits: float = 0.0
 
 

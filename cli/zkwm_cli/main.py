@@ -26,6 +26,7 @@ COMMANDS = (
     "challenge",
     "prove",
     "verify",
+    "quantize",
     "inspect",
     "demo",
     "completion",

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from zkwm_cli.options import read_decimals
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 HEADERS_LIMIT = 64 * 1024
@@ -35,6 +37,34 @@ def suspect_options(function: Function) -> Function:
             metavar="MODEL",
             help="The suspect: an .onnx file, a folder or .safetensors made by embed, or an "
             "http(s) URL.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def preprocessing_options(function: Function) -> Function:
+    """--layout, --scale, --mean and --std."""
+    for option in (
+        click.option(
+            "--std", callback=read_decimals, metavar="X,...", help="Divides each channel."
+        ),
+        click.option(
+            "--mean", callback=read_decimals, metavar="X,...", help="Subtracted from each channel."
+        ),
+        click.option(
+            "--scale",
+            type=click.Choice(["unit", "raw"]),
+            default="unit",
+            show_default=True,
+            help="Pixels as 0 to 1, or as 0 to 255.",
+        ),
+        click.option(
+            "--layout",
+            type=click.Choice(["nchw", "nhwc"]),
+            default="nchw",
+            show_default=True,
+            help="Order of the axes of the suspect's input.",
         ),
     ):
         function = option(function)

@@ -46,6 +46,10 @@ def test_in_json(zkwm: Command, case: Files) -> None:
         "triggers": 50,
         "blocks": 1,
         "owner_choice_bits": 0,
+        "mode": "opening",
+        "network": None,
+        "least_matches": None,
+        "agreement": [],
     }
 
 

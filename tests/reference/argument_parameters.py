@@ -126,7 +126,7 @@ class Sizes:
         return (
             0 <= self.a <= 16
             and 0 <= self.k <= 22
-            and 1 <= t <= 1000
+            and 1 <= t <= min(1000, self.h)
             and r <= 2**20
             and n >= 2 * r + 2 * t
             and r >= self.h + 2 * t

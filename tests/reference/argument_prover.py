@@ -4,12 +4,10 @@ smallest statements. For tests: it shares only `argument_*` of this package with
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from random import Random
-from typing import Any
 
 from . import cbor
+from .argument_columns import Committed
 from .argument_field import (
     ONE,
     ZERO,
@@ -17,128 +15,42 @@ from .argument_field import (
     P,
     add,
     constant,
-    elements,
     encode,
     equality_table,
-    inverse,
     multiply,
     power,
-    powers,
-    root_of_unity,
     scale,
     subtract,
     total,
 )
 from .argument_opening import CELL_ROWS, packed_rows
 from .argument_parameters import K_ROWS, Sizes
+from .argument_polynomial import KPolynomial, on_roots, plus, times
 from .argument_relation import evaluate
-from .argument_replay import UNIT, Form, form
+from .argument_replay import Form, form
 from .argument_transcript import Transcript
 from .argument_verifier import Statement, relations
 from .argument_witness import fill
-
-KPolynomial = list[Element]
-SLOT = 96
-
-
-def plus(x: KPolynomial, y: KPolynomial, shift: int = 0) -> KPolynomial:
-    """The polynomial x + X^shift y."""
-    result = x + [ZERO] * (len(y) + shift - len(x))
-    for i, coefficient in enumerate(y):
-        result[shift + i] = add(result[shift + i], coefficient)
-    return result
-
-
-def times(x: KPolynomial, y: KPolynomial) -> KPolynomial:
-    """The product of two polynomials, by one product of long integers a pair of coordinates."""
-
-    def long(polynomial: KPolynomial, place: int) -> int:
-        data = b"".join(c[place].to_bytes(SLOT // 8, "little") for c in polynomial)
-        return int.from_bytes(data, "little")
-
-    size = len(x) + len(y) - 1
-    flat = [[0] * size for _ in range(9)]
-    left, right = [long(x, i) for i in range(5)], [long(y, i) for i in range(5)]
-    for i in range(5):
-        for j in range(5):
-            if left[i] and right[j]:
-                data = (left[i] * right[j]).to_bytes(size * SLOT // 8 + 8, "little")
-                for place in range(size):
-                    piece = data[place * SLOT // 8 :][: SLOT // 8]
-                    flat[i + j][place] += int.from_bytes(piece, "little")
-    fold = [power((0, 1, 0, 0, 0), i) for i in range(9)]
-    return [
-        total(scale(flat[i][place], fold[i]) for i in range(9) if flat[i][place])
-        for place in range(size)
-    ]
-
-
-def transform(values: list[int], root: int) -> list[int]:
-    """The values of a polynomial at 1, root, root^2, ..., as many as there are coefficients."""
-    if len(values) == 1:
-        return values
-    square = root * root % P
-    even, odd = transform(values[0::2], square), transform(values[1::2], square)
-    turned = [x * y % P for x, y in zip(odd, powers(root, len(odd)), strict=True)]
-    pairs = list(zip(even, turned, strict=True))
-    return [(x + y) % P for x, y in pairs] + [(x - y) % P for x, y in pairs]
-
-
-def on_roots(values: list[Element]) -> KPolynomial:
-    """The polynomial with these values on the roots of unity, in order."""
-    h = len(values)
-    root = pow(root_of_unity(h.bit_length() - 1), -1, P)
-    rows = [transform([v[i] for v in values], root) for i in range(5)]
-    return [scale(pow(h, -1, P), (a, b, c, d, e)) for a, b, c, d, e in zip(*rows, strict=True)]
-
-
-class Committed:
-    """The rows, their code words and the tree of columns."""
-
-    def __init__(self, sizes: Sizes, base: list[list[int]], rows: list[KPolynomial], rng: Random):
-        flat = base + [[c[i] for c in row] for row in rows for i in range(5)]
-        n, root, shift = sizes.code_length, root_of_unity(sizes.k), powers(3, sizes.code_length)
-        words = []
-        for row in flat:
-            shifted = [c * s % P for c, s in zip(row, shift, strict=False)]
-            words.append(transform(shifted + [0] * (n - len(row)), root))
-        self.columns = [
-            b"".join(x.to_bytes(4, "little") for x in column) for column in zip(*words, strict=True)
-        ]
-        self.nonces = [rng.randbytes(32) for _ in range(n)]
-        self.levels = [[
-            hashlib.sha256(b"zkwm-column-1" + c.to_bytes(4, "big") + nonce + column).digest()
-            for c, (nonce, column) in enumerate(zip(self.nonces, self.columns, strict=True))
-        ]]
-        for level in range(1, sizes.k + 1):
-            below = self.levels[-1]
-            self.levels.append([
-                hashlib.sha256(
-                    b"zkwm-node-1" + bytes([level]) + i.to_bytes(4, "big")
-                    + below[2 * i] + below[2 * i + 1]
-                ).digest()
-                for i in range(len(below) // 2)
-            ])
-
-    def nodes(self, opened: list[int]) -> bytes:
-        """The nodes that a verifier lacks."""
-        result, have = b"", set(opened)
-        for level in self.levels[:-1]:
-            result += b"".join(level[i ^ 1] for i in sorted(have) if i ^ 1 not in have)
-            have = {i // 2 for i in have}
-        return result
 
 
 class Prover:
     """One proof; the arguments are those of `verify` in the statement, images and salts."""
 
-    def __init__(self, statement: Statement, images: list[bytes], salts: list[bytes],
-                 parameters: list[int], seed: int) -> None:
+    def __init__(
+        self,
+        statement: Statement,
+        images: list[bytes],
+        salts: list[bytes],
+        parameters: list[int],
+        seed: int,
+    ) -> None:
         self.rng = Random(seed)
         self.statement, relation = statement, statement.relation
         n = len(images)
         self.table = relation.rows()
-        self.sizes = Sizes(n, relation.cell_count, len(relation.look_ups), len(self.table), *parameters)
+        self.sizes = Sizes(
+            n, relation.cell_count, len(relation.look_ups), len(self.table), *parameters
+        )
         self.table += [self.table[-1]] * (self.sizes.table_rows - len(self.table))
         self.cells, left = [], statement.threshold
         for b in range(n):
@@ -149,8 +61,10 @@ class Prover:
         tags = {table: tag for tag, table in enumerate(relation.tables, start=1)}
         public = statement.public_cells()
         self.values = [
-            [(tags[item.table], *(evaluate(v, self.cells[b], public[b]) for v in item.values))
-             for item in relation.look_ups]
+            [
+                (tags[item.table], *(evaluate(v, self.cells[b], public[b]) for v in item.values))
+                for item in relation.look_ups
+            ]
             for b in range(n)
         ]
         numbers = {row: i for i, row in reversed(list(enumerate(self.table)))}
@@ -168,7 +82,7 @@ class Prover:
 
     def commit(self) -> None:
         s = self.sizes
-        n, r, t, h = s.triggers, s.row_length, s.t, s.h
+        r, t, h = s.row_length, s.t, s.h
         self.base = []
         for i in range(s.witness_rows):
             row = []
@@ -184,7 +98,8 @@ class Prover:
         a, b = self.k_rows["mask_pads_a"], self.k_rows["mask_pads_b"]
         self.k_rows["mask_dot_a"][r - 1] = scale(-h, total([a[0], a[h], b[0], b[h]]))
         self.pads = {
-            "pads": self.drawn_k(s.pads), "left": self.drawn_k(2 * s.levels),
+            "pads": self.drawn_k(s.pads),
+            "left": self.drawn_k(2 * s.levels),
             "right": self.drawn_k(2 * s.levels),
         }
         pairs = zip(self.pads["left"], self.pads["right"], strict=True)
@@ -245,7 +160,9 @@ class Prover:
             arrays = [w, d[1::2], n[1::2], d[::2]]
             point: list[Element] = []
             for j in range(level):
-                self.send("round", list(fractions_round(arrays, q[j + 1 :], lam)), self.next_pads(2))
+                self.send(
+                    "round", list(fractions_round(arrays, q[j + 1 :], lam)), self.next_pads(2)
+                )
                 point.append(self.challenge("round"))
                 arrays = [fold(array, point[-1]) for array in arrays]
             x, y = self.pads["left"], self.pads["right"]
@@ -299,29 +216,37 @@ class Prover:
         product = plus(k["mask_product"], [multiply(zeta, c) for c in quotient])
         return {"low": low, "dot": dot, "pads": pads, "product": product}
 
-    def prove(self) -> bytes:
-        """The bytes of a proof."""
-        s = self.sizes
+    def converse(self) -> dict[str, KPolynomial]:
+        """Steps (1) to (9) of 17.8: what is answered in step (10)."""
+        s, root = self.sizes, self.committed.levels[-1][0]
         self.messages, self.used = b"", 0
-        self.transcript = started(self.statement, s, self.committed.levels[-1][0])
+        self.transcript = started(self.statement, s, root)
         alpha, beta = self.transcript.challenge("look-ups", 2)
         self.positions(alpha, self.tree(alpha, beta))
         assert self.used == s.pads
-        replay = started(self.statement, s, self.committed.levels[-1][0])
-        zeros = relations(self.statement, s, replay, self.messages)
-        answers = {name: encode(x) for name, x in self.answers(zeros).items()}
-        for name, data in answers.items():
-            self.transcript.say_elements(name, data)
-        columns = self.transcript.indices("columns", s.t, s.k)
-        return cbor.write({
-            "parameters": [s.a, s.k, s.t],
-            "commitment": self.committed.levels[-1][0],
-            "messages": self.messages,
-            **answers,
-            "columns": b"".join(self.committed.columns[c] for c in columns),
-            "nonces": b"".join(self.committed.nonces[c] for c in columns),
-            "nodes": self.committed.nodes(columns),
-        })
+        replay = started(self.statement, s, root)
+        self.relations = relations(self.statement, s, replay, self.messages)
+        self.before_answers = self.transcript.copy()
+        return self.answers(self.relations)
+
+    def finish(self, answers: dict[str, KPolynomial]) -> bytes:
+        """Steps (10) and (11): the bytes of a proof."""
+        s, transcript = self.sizes, self.transcript.copy()
+        encoded = {name: encode(answer) for name, answer in answers.items()}
+        for name, data in encoded.items():
+            transcript.say_elements(name, data)
+        columns = transcript.indices("columns", s.t, s.k)
+        return cbor.write(
+            {
+                "parameters": [s.a, s.k, s.t],
+                "commitment": self.committed.levels[-1][0],
+                "messages": self.messages,
+                **encoded,
+                "columns": b"".join(self.committed.columns[c] for c in columns),
+                "nonces": b"".join(self.committed.nonces[c] for c in columns),
+                "nodes": self.committed.nodes(columns),
+            }
+        )
 
 
 def started(statement: Statement, sizes: Sizes, root: bytes) -> Transcript:
@@ -336,10 +261,14 @@ def started(statement: Statement, sizes: Sizes, root: bytes) -> Transcript:
 
 def fold(array: list[Element], r: Element) -> list[Element]:
     """The array with its lowest bit bound to r."""
-    return [add(x, multiply(r, subtract(y, x))) for x, y in zip(array[::2], array[1::2], strict=True)]
+    return [
+        add(x, multiply(r, subtract(y, x))) for x, y in zip(array[::2], array[1::2], strict=True)
+    ]
 
 
-def fractions_round(arrays: list[list[Element]], later: list[Element], lam: Element) -> tuple[Element, Element]:
+def fractions_round(
+    arrays: list[list[Element]], later: list[Element], lam: Element
+) -> tuple[Element, Element]:
     """h(0) and h(inf) of a round of 17.5."""
     eq = equality_table(later)
     zero = infinity = ZERO

@@ -28,6 +28,12 @@ class Transcript:
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
 
+    def copy(self) -> Transcript:
+        """Another transcript in which the same was said."""
+        result = Transcript()
+        result._hash = self._hash.copy()
+        return result
+
     def _frame(self, kind: int, label: str, data: bytes) -> None:
         name = label.encode("ascii")
         self._hash.update(bytes([kind, len(name)]) + name + len(data).to_bytes(8, "big") + data)

@@ -2,12 +2,16 @@
 
 from zkwm.quantize.agreement import Agreement, agreement
 from zkwm.quantize.calibration import public_images, random_images
-from zkwm.quantize.quantizer import QuantizedNetwork, quantize
+from zkwm.quantize.facts import facts, lookups
+from zkwm.quantize.quantizer import QuantizedNetwork, declared_shape, quantize
 
 __all__ = [
     "Agreement",
     "QuantizedNetwork",
     "agreement",
+    "declared_shape",
+    "facts",
+    "lookups",
     "public_images",
     "quantize",
     "random_images",

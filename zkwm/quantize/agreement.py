@@ -51,7 +51,5 @@ def agreement(
         )
     expected = labels(network, images).tolist()
     answers = suspect.answer(images, preprocessing, progress=progress)
-    agreeing = sum(
-        answer.output == label for answer, label in zip(answers, expected, strict=True)
-    )
+    agreeing = sum(answer.output == label for answer, label in zip(answers, expected, strict=True))
     return Agreement(agreeing, len(images))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from zkwm.quantize.calibrate import Scaled, Sums, fit, measure
-from zkwm.quantize.expressions import X, Expression
+from zkwm.quantize.expressions import Expression, X
 from zkwm.quantize.integers import LARGEST_ZERO, Bytes, Part, limits, whole_bias
 from zkwm.quantize.layers import (
     Function,
@@ -129,7 +129,7 @@ class Builder:
 
     def _maxima(self, layer: Maxima) -> Bytes:
         source = self._bytes[layer.source]
-        if not (source.scale > 0).all():
+        if not (source.scale >= 0).all():
             source = self._activation(self._alone(layer.source), X)
         value = self._emit(Maximum(source.value, layer.kernel, layer.stride, layer.pads))
         windows = Kernel(np.ones((1, 1, *layer.kernel)), layer.stride, layer.pads).windows(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.quantize.integers import (
+    SMALLEST,
     Doubles,
     Part,
     limits,
@@ -68,6 +69,7 @@ class Sums:
 def measure(parts: Sequence[Part], layer: Linear) -> Extent:
     """Extrema of a layer's sums, from trial weights of 16 bits, each channel by itself."""
     largest = np.maximum.reduce([part.largest() for part in parts])
+    largest = np.where(largest < SMALLEST, 0.0, largest)
     alone = np.where(layer.bias == 0.0, 1.0, np.abs(layer.bias))
     unit = np.where(largest == 0.0, alone, largest) / float(1 << TRIAL_BITS)
     trial = [(part, np.rint(part.weights / unit[:, None, None, None])) for part in parts]
@@ -78,6 +80,7 @@ def measure(parts: Sequence[Part], layer: Linear) -> Extent:
     return Extent(
         low=total.min(axis=(1, 2, 3)) * unit,
         high=total.max(axis=(1, 2, 3)) * unit,
+        upper=upper.astype(np.float64) * unit,
         bound=np.maximum(-lower, upper).astype(np.float64) * unit,
         weight=np.maximum.reduce([part.largest() for part in main]),
     )

@@ -49,9 +49,7 @@ def public_images(
     return _enlarged(chosen, shape)
 
 
-def random_images(
-    shape: tuple[int, int, int], count: int, purpose: bytes
-) -> NDArray[np.uint8]:
+def random_images(shape: tuple[int, int, int], count: int, purpose: bytes) -> NDArray[np.uint8]:
     """Images of random blocks, uint8 (count, c, h, w), their sides 1, 2, 4, 8, 1, ... pixels.
 
     Other images for every ``purpose``.
@@ -78,12 +76,13 @@ def _enlarged(pictures: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArr
     channels, height, width = shape
     rows = (2 * np.arange(height) + 1) * pictures.shape[1] // (2 * height)
     columns = (2 * np.arange(width) + 1) * pictures.shape[2] // (2 * width)
-    grey = pictures[:, rows[:, None], columns][:, None]
+    grey: NDArray[np.uint8] = pictures[:, rows[:, None], columns][:, None]
     if channels == 1:
         return grey
     colours = _stream(b"colours", shape, 2 * len(pictures) * channels).astype(np.int64)
     dark, bright = colours.reshape(2, len(pictures), channels, 1, 1)
-    return ((dark * (255 - grey) + bright * grey.astype(np.int64)) // 255).astype(np.uint8)
+    mixed = dark * (255 - grey) + bright * grey.astype(np.int64)
+    return np.asarray(mixed // 255, np.uint8)
 
 
 def _stream(purpose: bytes, shape: tuple[int, int, int], length: int) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.quantize.expressions import X, Expression, apply, constant
+from zkwm.quantize.expressions import Expression, X, apply, constant
 from zkwm.quantize.layers import Linear, scaling
 from zkwm.quantize.onnx_file import OnnxNode
 from zkwm.quantize.translation import Tensor, Translation, Value
@@ -141,9 +141,7 @@ def _per_channel(
     return values.reshape(-1)
 
 
-def _of_tensors(
-    translation: Translation, node: OnnxNode, left: Tensor, right: Tensor
-) -> Tensor:
+def _of_tensors(translation: Translation, node: OnnxNode, left: Tensor, right: Tensor) -> Tensor:
     if left.dims != right.dims or left.channels_last != right.channels_last:
         raise node.refusal(f"its inputs have different sizes, {left.dims} and {right.dims}")
     if left.root == right.root and node.operator in ("Add", "Sub", "Mul"):

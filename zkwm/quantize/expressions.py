@@ -1,6 +1,6 @@
 """Functions of one number, as data, and their exact-as-needed values (SPEC.md 16.5).
 
-Values are computed in decimal arithmetic of 40 digits and rounded once to double precision, since
+Values are computed in decimal arithmetic of 30 digits and rounded once to double precision, since
 the exponential functions of processors and libraries differ in the last bit.
 """
 
@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-DIGITS = 40
+DIGITS = 30
 _PI = Decimal("3.14159265358979323846264338327950288419716939937510")
-_ERF_LIMIT = Decimal(10)
+_ERF_LIMIT = Decimal(7)
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,7 @@ def split_affine(expression: Expression) -> tuple[float, float, Expression]:
 
 def is_monotone(expression: Expression) -> bool:
     """Whether it is a never falling function of x, as far as its form tells."""
-    if expression.kind == "leaky" and not 0 <= expression.parameters[0]:
-        return False
-    if expression.kind == "elu" and not 0 <= expression.parameters[0]:
+    if expression.kind in ("leaky", "elu") and expression.parameters[0] < 0:
         return False
     return expression.kind == "x" or (
         expression.kind in MONOTONE and is_monotone(expression.arguments[0])
@@ -82,9 +81,12 @@ def is_monotone(expression: Expression) -> bool:
 def evaluate(expression: Expression, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """The values (n,) float64 at ``points`` (n,) float64."""
     with localcontext(Context(prec=DIGITS, Emax=999_999, Emin=-999_999, traps=[])):
-        return np.array(
-            [float(_value(expression, Decimal(point))) for point in points.tolist()], np.float64
-        )
+        return np.array([_at(expression, point) for point in points.tolist()], np.float64)
+
+
+@lru_cache(maxsize=1 << 17)
+def _at(expression: Expression, point: float) -> float:
+    return float(_value(expression, Decimal(point)))
 
 
 def _value(expression: Expression, x: Decimal) -> Decimal:

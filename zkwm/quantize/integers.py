@@ -20,6 +20,7 @@ Doubles = NDArray[np.float64]
 
 FRACTION_BITS = 16
 LARGEST_ZERO = float(1 << 15)
+SMALLEST = 2.0**-200
 _LARGEST_BIAS = float(1 << 46)
 
 
@@ -58,8 +59,12 @@ class Part:
 
     @classmethod
     def of(cls, source: Bytes, kernel: Kernel) -> Part:
-        """The part for a kernel over real numbers."""
-        return cls(source, kernel, kernel.weights * kernel.by_input(source.scale))
+        """The part for a kernel over real numbers. Raises Unsupported beyond double precision."""
+        weights = kernel.weights * kernel.by_input(source.scale)
+        largest = np.abs(weights).max()
+        if not (largest == 0.0 or SMALLEST < largest < 1.0 / SMALLEST):
+            raise Unsupported("weights are too large or too small for double precision")
+        return cls(source, kernel, weights)
 
     def largest(self) -> Doubles:
         """The largest absolute weight of each output (O,)."""
@@ -85,7 +90,8 @@ def zero_products(part: Part, weights: Doubles, shape: Shape) -> NDArray[np.int6
     if not any(part.kernel.pads):
         taps = weights.astype(np.int64).sum(axis=(2, 3), keepdims=True)
         by_input = part.kernel.by_input(zero.astype(np.float64)).astype(np.int64)
-        return (taps * by_input).sum(axis=1)
+        without_pads: NDArray[np.int64] = (taps * by_input).sum(axis=1)
+        return without_pads
     windows = part.kernel.windows(part.source.shape, shape)
     planes = np.broadcast_to(zero[:, None, None, None], (*part.source.shape, 1))
     high, low = planes >> FRACTION_BITS, planes & ((1 << FRACTION_BITS) - 1)

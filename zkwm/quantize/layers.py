@@ -49,7 +49,7 @@ class Kernel:
     @property
     def is_per_channel(self) -> bool:
         """Whether each channel goes into one channel, its own."""
-        return self.groups == self.weights.shape[0] and self.weights.shape[1] == 1
+        return self.weights.shape[:2] == (self.groups, 1)
 
     def by_input(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values (I,) of the input's channels as an array that broadcasts with the weights."""

@@ -82,7 +82,7 @@ def batch_normalization(translation: Translation, node: OnnxNode) -> Value:
 def maximum_pool(translation: Translation, node: OnnxNode) -> Value:
     """MaxPool without dilation."""
     tensor = _image(translation, node)
-    if _pair(node, "dilations") != (1, 1) or len(node.outputs) > 1 and node.outputs[1]:
+    if _pair(node, "dilations") != (1, 1) or (len(node.outputs) > 1 and node.outputs[1]):
         raise node.refusal("only without dilation and indices")
     kernel = _pair(node, "kernel_shape")
     stride, pads, result = _window(node, tensor.dims, kernel, (1, 1))
@@ -156,17 +156,17 @@ def _window(
         if mode in (b"SAME_UPPER", b"SAME_LOWER"):
             count = -(-size // stride[axis])
             missing = max((count - 1) * stride[axis] + reach - size, 0)
-            less, more = missing // 2, missing - missing // 2
-            pads[axis], pads[axis + 2] = (less, more) if mode == b"SAME_UPPER" else (more, less)
+            ends = (missing // 2, missing - missing // 2)
+            pads[axis], pads[axis + 2] = ends if mode == b"SAME_UPPER" else ends[::-1]
         elif mode not in (b"NOTSET", b"VALID"):
             raise node.refusal("an unknown auto_pad")
         room = size + pads[axis] + pads[axis + 2] - reach
         if room < 0:
             raise node.refusal("its kernel is larger than its input")
         count = room // stride[axis] + 1
-        if node.attributes.get("ceil_mode", 0) and room % stride[axis]:
-            if count * stride[axis] < size + pads[axis]:
-                pads[axis + 2] += stride[axis] - room % stride[axis]
-                count += 1
+        more = node.attributes.get("ceil_mode", 0) and room % stride[axis]
+        if more and count * stride[axis] < size + pads[axis]:
+            pads[axis + 2] += stride[axis] - room % stride[axis]
+            count += 1
         result.append(count)
     return stride, (pads[0], pads[1], pads[2], pads[3]), (result[0], result[1])

@@ -65,9 +65,21 @@ def quantize(
     if not 1 <= len(calibration) <= MOST_IMAGES:
         raise UsageError(f"1 to {MOST_IMAGES:,} images are needed for a calibration")
     network = Builder(graph, _image(calibration, preprocessing)).network()
-    return QuantizedNetwork(
-        network, calibration_digest(calibration), len(calibration), graph.notes
-    )
+    return QuantizedNetwork(network, calibration_digest(calibration), len(calibration), graph.notes)
+
+
+def declared_shape(path_or_bytes: str | Path | bytes, layout: str) -> Shape | None:
+    """(channels, height, width) as the file declares its input, None where it leaves them open.
+
+    ``layout`` is ``nchw`` or ``nhwc``. Raises as ``quantize`` does for a file it cannot read.
+    """
+    sizes = read_onnx(path_or_bytes).dims[1:]
+    if len(sizes) != 3:
+        return None
+    first, second, third = sizes
+    if first is None or second is None or third is None:
+        return None
+    return (third, first, second) if layout == "nhwc" else (first, second, third)
 
 
 def _image(images: NDArray[np.uint8], preprocessing: Preprocessing) -> Bytes:

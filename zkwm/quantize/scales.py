@@ -12,7 +12,7 @@ from math import inf
 
 import numpy as np
 
-from zkwm.quantize.expressions import X, Expression, evaluate
+from zkwm.quantize.expressions import Expression, X, evaluate
 from zkwm.quantize.integers import Doubles
 from zkwm_protocols.errors import Unsupported
 from zkwm_protocols.network.nodes import Table
@@ -53,12 +53,14 @@ class Curve:
 class Extent:
     """What is known of the sums of a layer, each float64 (channels,).
 
-    ``low`` and ``high`` are the extrema over the calibration images, ``bound`` the largest
-    absolute sum over all images, ``weight`` the largest absolute weight of a byte.
+    ``low`` and ``high`` are the extrema over the calibration images; ``upper`` bounds the sums and
+    ``bound`` their absolute values over all images; ``weight`` is the largest absolute weight of a
+    byte.
     """
 
     low: Doubles
     high: Doubles
+    upper: Doubles
     bound: Doubles
     weight: Doubles
 
@@ -73,6 +75,7 @@ class Extent:
 class Choice:
     """A quotient q is sum / ``step`` + ``offset``; its byte means scale * (byte - zero).
 
+    A channel that is zero for every image has the scale 0: nothing reads it.
     ``step``, ``scale`` and ``zero`` are float64 (channels,), ``offset`` whole float64 (channels,).
     """
 
@@ -114,25 +117,35 @@ def _least_step(extent: Extent, quotient: int) -> Doubles:
     return least
 
 
+def _sufficient(step: Doubles, extent: Extent) -> Doubles:
+    """The step, or the least that is allowed; 1 for a channel that is always zero."""
+    step = np.maximum(step, _least_step(extent, LARGEST_QUOTIENT))
+    return np.where(step == 0.0, 1.0, step)
+
+
 def _clip(limits: tuple[float, float], extent: Extent) -> Choice:
     low, high = limits
     bottom = np.maximum(extent.low, low)
     if low == 0.0:
         bottom = np.zeros_like(bottom)
     spread = np.minimum(extent.high, high) - bottom
-    least = np.minimum(extent.largest, high - low) / float(DEAD)
-    step = np.maximum(np.maximum(spread, least) / 255.0, _least_step(extent, LARGEST_QUOTIENT))
+    spread = np.maximum(spread, np.minimum(extent.largest, high - low) / float(DEAD))
+    silent = extent.bound == 0.0
+    if low == 0.0:
+        spread = np.maximum(np.minimum(spread, extent.upper), 0.0)
+        silent |= extent.upper <= 0.0
+    step = _sufficient(spread / 255.0, extent)
     zero = np.rint(-bottom / step)
-    return Choice(step, zero, Curve(), step, zero)
+    return Choice(step, zero, Curve(), np.where(silent, 0.0, step), zero)
 
 
 def _leaky(expression: Expression, slope: float, extent: Extent) -> Choice:
     zero = max(1, round(255.0 * slope / (1.0 + slope)))
     step = np.maximum(extent.high / float(255 - zero), -extent.low * slope / float(zero))
-    step = np.maximum(step, extent.largest / float(DEAD) / 255.0)
-    step = np.maximum(step, _least_step(extent, LARGEST_QUOTIENT))
+    step = _sufficient(np.maximum(step, extent.largest / float(DEAD) / 255.0), extent)
     curve = Curve(expression, zero=zero)
-    return Choice(step, np.zeros_like(step), curve, step, np.full_like(step, zero))
+    scale = np.where(extent.bound == 0.0, 0.0, step)
+    return Choice(step, np.zeros_like(step), curve, scale, np.full_like(step, zero))
 
 
 def _general(expression: Expression, extent: Extent) -> Choice:

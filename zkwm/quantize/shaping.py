@@ -25,9 +25,9 @@ def passed_on(translation: Translation, node: OnnxNode) -> Value:
     value = translation.value(node, 0)
     if value is None:
         raise node.refusal("it has no input")
-    if node.operator == "Cast" and isinstance(value, Tensor):
-        if node.attributes.get("to") not in (1, 10, 11, 16):
-            raise node.refusal("a cast to something other than floating point")
+    to_float = node.operator != "Cast" or node.attributes.get("to") in (1, 10, 11, 16)
+    if isinstance(value, Tensor) and not to_float:
+        raise node.refusal("a cast to something other than floating point")
     return value
 
 
@@ -73,7 +73,9 @@ def reshape(translation: Translation, node: OnnxNode) -> Value:
         raise node.refusal(f"a reshape to {target[:8]}; the first axis must stay the batch")
     dims = target[1:]
     if not node.attributes.get("allowzero", 0):
-        dims = [tensor.dims[k] if s == 0 and k < len(tensor.dims) else s for k, s in enumerate(dims)]
+        dims = [
+            tensor.dims[k] if s == 0 and k < len(tensor.dims) else s for k, s in enumerate(dims)
+        ]
     total = prod(tensor.dims)
     if dims.count(-1) == 1:
         known = prod(size for size in dims if size != -1)
@@ -137,11 +139,11 @@ def transpose(translation: Translation, node: OnnxNode) -> Value:
 def concatenate(translation: Translation, node: OnnxNode) -> Value:
     """Concat along the channels, or of parts of a shape."""
     values = [translation.value(node, index) for index in range(len(node.inputs))]
-    if all(isinstance(value, np.ndarray) and value.ndim == 1 for value in values):
-        joined = np.concatenate(values)  # type: ignore[arg-type]
-        if joined.size > 16:
-            raise node.refusal("only of shapes")
-        return joined
+    constants = [value for value in values if isinstance(value, np.ndarray)]
+    if len(constants) == len(values):
+        if any(value.ndim != 1 for value in constants) or sum(v.size for v in constants) > 16:
+            raise node.refusal("only parts of a shape")
+        return np.concatenate(constants).astype(np.int64)
     tensors = [translation.tensor(node, index) for index in range(len(values))]
     axis = node.attributes.get("axis", 1)
     rank = len(tensors[0].dims) + 1

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.quantize.expressions import X, Expression, split_affine
+from zkwm.quantize.expressions import Expression, X, split_affine
 from zkwm.quantize.layers import Function, Image, Layer, Linear, Shape, scaling
 from zkwm.quantize.onnx_file import OnnxGraph, OnnxNode
 
@@ -97,9 +97,7 @@ class Translation:
         channels = self.layers[inner].shape[0]
         return self.affine(inner, np.full(channels, scale), np.full(channels, offset))
 
-    def affine(
-        self, source: int, factor: NDArray[np.float64], offset: NDArray[np.float64]
-    ) -> int:
+    def affine(self, source: int, factor: NDArray[np.float64], offset: NDArray[np.float64]) -> int:
         """The layer factor * source + offset, per channel (channels,)."""
         shape = self.layers[source].shape
         return self.add(Linear(shape, (scaling(source, shape, factor),), offset))

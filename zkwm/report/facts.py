@@ -9,9 +9,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from zkwm.report.visible import by_luck, count, odds, utc
-from zkwm.verdict import COULD_NOT_CHECK, TriggerResult, Verdict
+from zkwm.verdict import COULD_NOT_CHECK, Argued, TriggerResult, Verdict
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header
+from zkwm_protocols.evidence import Evidence
 from zkwm_protocols.suspect import Preprocessing
 
 UNKNOWN = "not known: the check ended before it could be read"
@@ -48,6 +49,7 @@ def claim(verdict: Verdict) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
         ("The commitment", _commitment(verdict)),
         ("The examined model (the suspect)", _suspect(verdict.challenge)),
         ("The judge and the challenge", _challenge(verdict)),
+        *(() if verdict.argued is None else (("The argument", _argument(verdict.argued)),)),
     )
 
 
@@ -74,15 +76,7 @@ def in_plain_words(verdict: Verdict) -> str:
     evidence, header = verdict.evidence, verdict.header
     if evidence is None or header is None:
         return ""
-    unseen = sum(result.image is None for result in verdict.triggers)
-    opening = (
-        f"The owner's commitment fixes {count(header.leaf_count, 'trigger image')} without showing "
-        f"them. For this case {evidence.trials:,} of them had to be opened and were shown to the "
-        "examined model"
-        + (f", but for {unseen:,} that were not opened as committed" if unseen else "")
-        + f". It gave the label fixed for the image to {evidence.matches:,} of "
-        f"{evidence.trials:,}."
-    )
+    opening = _what_happened(verdict, evidence, header)
     if verdict.declared_labels:
         return opening
     luck = by_luck(evidence.trials, evidence.class_count)
@@ -102,6 +96,26 @@ def in_plain_words(verdict: Verdict) -> str:
         " After deducting everything that an accuser could have tried, the chance that an "
         f"unrelated model reaches a result this good is at most {odds(total)}; the judge demands "
         f"at most {odds(100 * evidence.threshold_bits)}."
+    )
+
+
+def _what_happened(verdict: Verdict, evidence: Evidence, header: Header) -> str:
+    if verdict.argued is not None:
+        return (
+            f"The owner's commitment fixes {count(header.leaf_count, 'trigger image')} without "
+            f"showing them. For this case the owner showed no image: he proved by calculation that "
+            f"he knows {evidence.trials:,} of them, and that the examined model gives the label "
+            f"fixed for the image to at least {evidence.matches:,} of these {evidence.trials:,}. "
+            "Which ones, and how many more, stays hidden."
+        )
+    unseen = sum(result.image is None for result in verdict.triggers)
+    return (
+        f"The owner's commitment fixes {count(header.leaf_count, 'trigger image')} without showing "
+        f"them. For this case {evidence.trials:,} of them had to be opened and were shown to the "
+        "examined model"
+        + (f", but for {unseen:,} that were not opened as committed" if unseen else "")
+        + f". It gave the label fixed for the image to {evidence.matches:,} of "
+        f"{evidence.trials:,}."
     )
 
 
@@ -201,10 +215,30 @@ def _challenge(verdict: Verdict) -> tuple[Fact, ...]:
     )
 
 
+def _argument(argued: Argued) -> tuple[Fact, ...]:
+    agreements = ", ".join(
+        f"{one.agreeing:,} of {one.asked:,} {one.kind}" for one in argued.agreements
+    )
+    soundness = (
+        f"a false argument passes with a chance of at most 2^-{argued.soundness_bits:.1f}"
+        if argued.soundness_bits
+        else "not checked"
+    )
+    return (
+        Fact("Claim", f"at least {argued.least_matches:,} triggers match; none is opened"),
+        Fact("Integer network", argued.network.hex(), True),
+        Fact("Agreement", f"with the model: {agreements}" if agreements else "not measured"),
+        Fact("Soundness", soundness),
+        Fact("Convinces", "the judge, and anybody who has these files"),
+        Fact("Stays hidden", "images, salts, answers, which triggers match, and how many more"),
+    )
+
+
 def _blocks(verdict: Verdict, challenge: Challenge) -> str:
     text = f"{challenge.block_count:,} demanded"
     if verdict.blocks:
-        text += f"; opened: {_numbers(verdict.blocks)}"
+        used = "opened" if verdict.argued is None else "argued about, none opened"
+        text += f"; {used}: {_numbers(verdict.blocks)}"
     if challenge.excluded_blocks:
         text += f"; excluded by the judge: {_numbers(challenge.excluded_blocks)}"
     return text

@@ -19,10 +19,11 @@ _UPPER, _LOWER = 18, 40
 _GLYPH = 6.4
 
 
-def null_figure(evidence: Evidence, *, final: bool) -> str:
+def null_figure(evidence: Evidence, *, final: bool, least: bool = False) -> str:
     """An SVG element, 720 by 300 units: the distribution of matches of an unrelated model.
 
-    ``final`` is false where answers are missing, so that the count is one "so far".
+    ``final`` is false where answers are missing, so that the count is one "so far"; ``least`` is
+    true where it was proven in zero knowledge, so that there may be more.
     """
     chances = null_distribution(evidence.trials, evidence.class_count)
     step, top = _probability_axis(max(chances))
@@ -34,7 +35,7 @@ def null_figure(evidence: Evidence, *, final: bool) -> str:
             *_enough(evidence),
             *_axes(evidence.trials, step, top),
             _distribution(chances, top),
-            *_marks(evidence, final),
+            *_marks(evidence, "at least" if least else "observed" if final else "so far"),
             "</svg>",
         )
     )
@@ -127,7 +128,7 @@ def _enough(evidence: Evidence) -> Iterator[str]:
         )
 
 
-def _marks(evidence: Evidence, final: bool) -> Iterator[str]:
+def _marks(evidence: Evidence, word: str) -> Iterator[str]:
     """Lines and their labels; the line further right has the upper row, so that none is crossed."""
     trials, needed, observed = evidence.trials, evidence.needed_matches, evidence.matches
     rows = (_UPPER, _LOWER)
@@ -136,7 +137,7 @@ def _marks(evidence: Evidence, final: bool) -> Iterator[str]:
     x = _x(observed, trials)
     lines, flags = [_line("observed", x, rows[0])], []
     lines.append(f'<path class="diamond" d="M{x:.1f} {_BOTTOM - 9} l7 9 l-7 9 l-7 -9 z"/>')
-    text = f"{'observed' if final else 'so far'}: {count(observed, 'match')}"
+    text = f"{word}: {count(observed, 'match')}"
     flags.append(_flag(x, rows[0], text, rows[0] == _LOWER, bold=True))
     if needed is not None:
         x = _x(needed - 0.5, trials)

@@ -51,7 +51,7 @@ def render_report(verdict: Verdict) -> str:
     undecided = verdict.outcome == COULD_NOT_CHECK
     figure = ""
     if evidence is not None and not verdict.declared_labels:
-        figure = null_figure(evidence, final=not undecided)
+        figure = null_figure(evidence, final=not undecided, least=verdict.argued is not None)
     return _template().render(
         verdict=verdict,
         evidence=evidence,

@@ -43,7 +43,7 @@ def render_text(verdict: Verdict) -> str:
             indent=33,
         )
     lines += ["", "What this does not say"]
-    for sentence in wording.LIMITS_IN_SHORT:
+    for sentence in wording.limits_in_short(verdict):
         lines += _wrapped(f"  - {sentence}", indent=4)
     return "\n".join(lines) + "\n"
 
@@ -56,7 +56,8 @@ def _evidence(verdict: Verdict) -> Iterator[str]:
     elif not warning:
         yield from _sum(evidence)
     if evidence is not None:
-        yield from _row("Matches", f"{evidence.matches:,} of {evidence.trials:,}")
+        least = "" if verdict.argued is None else "at least "
+        yield from _row("Matches", f"{least}{evidence.matches:,} of {evidence.trials:,}")
         needed = evidence.needed_matches
         yield from _row(
             "Needed", "out of reach, even if all match" if needed is None else f"{needed:,}"

@@ -70,15 +70,23 @@ _LIMITS = (
         "It does not mean innocent, and it does not show that the model carries no mark.",
     ),
     (
-        "Opened triggers",
-        "They are spent: whoever has seen them can train them into any model. They count only "
-        "against models published before they were opened.",
-    ),
-    (
         "Persons",
         "Owner and judge are known here by their keys only. Whose keys they are must be shown by "
         "other means.",
     ),
+)
+
+_OPENED = (
+    "Opened triggers",
+    "They are spent: whoever has seen them can train them into any model. They count only "
+    "against models published before they were opened.",
+)
+
+_ARGUED = (
+    "The integer network",
+    "The argument is about a network of whole numbers that follows from the model's file. How "
+    "often both answer alike was measured on the images named above, not on the triggers, which "
+    "nobody has seen.",
 )
 
 _ENDPOINT = (
@@ -96,6 +104,12 @@ _EVIDENCE = (
 _BIT = (
     "Bit (of evidence)",
     "A halving of the chance: 10 bits are 1 in 1,024, 40 bits about 1 in a trillion.",
+)
+
+_ARGUMENT = (
+    "Argument (in zero knowledge)",
+    "A calculation that convinces whoever checks it that a claim about secret images is true, "
+    "and shows nothing else about them.",
 )
 
 _ADVERSARIAL = (
@@ -143,6 +157,11 @@ _GLOSSARY = (
 
 def meaning(verdict: Verdict) -> str:
     """The outcome in one plain sentence."""
+    if verdict.argued is not None and verdict.outcome == NOT_PROVEN:
+        return (
+            "All files were valid and the argument holds, but the owner chose the labels himself "
+            "and the judge did not accept declared labels."
+        )
     if verdict.declared_labels and verdict.outcome == NOT_PROVEN:
         if not verdict.declared_labels_accepted:
             return (
@@ -184,17 +203,29 @@ def limits(verdict: Verdict) -> tuple[tuple[str, str], ...]:
     challenge = verdict.challenge
     remote = challenge is not None and challenge.suspect.kind == "http"
     stated = verdict.evidence is not None and not verdict.declared_labels
-    return (*_LIMITS, *((_EVIDENCE,) if stated else ()), *((_ENDPOINT,) if remote else ()))
+    shown = _OPENED if verdict.argued is None else _ARGUED
+    return (*_LIMITS, shown, *((_EVIDENCE,) if stated else ()), *((_ENDPOINT,) if remote else ()))
 
 
 def glossary(verdict: Verdict) -> tuple[tuple[str, str], ...]:
     """The terms that this verdict's report uses: (term, meaning), in alphabetical order."""
-    return (_ADVERSARIAL if verdict.declared_labels else _BIT, *_GLOSSARY)
+    first = _ADVERSARIAL if verdict.declared_labels else _BIT
+    return (first, *_GLOSSARY) if verdict.argued is None else (first, _ARGUMENT, *_GLOSSARY)
 
 
-LIMITS_IN_SHORT = (
+def limits_in_short(verdict: Verdict) -> tuple[str, ...]:
+    """What this verdict does not say, a line each."""
+    last = (
+        '"Not proven" is not "innocent". Opened triggers are spent: keep them from third parties.'
+        if verdict.argued is None
+        else "Nothing was opened. How many more triggers match, and which, is not known to anybody "
+        "but the owner."
+    )
+    return (*_LIMITS_IN_SHORT, last)
+
+
+_LIMITS_IN_SHORT = (
     "It does not say who copied whom, when or how; and it is no probability of guilt.",
     "A mark in one's own product proves nothing: only one in the other party's product counts.",
     "No timestamp was checked: a commitment later than the model's publication supports no claim.",
-    '"Not proven" is not "innocent". Opened triggers are spent: keep them from third parties.',
 )

@@ -1,9 +1,9 @@
-"""``zkwm challenge``: a judge asks an owner to open triggers, or for an argument, for one suspect."""
+"""``zkwm challenge``: a judge asks an owner to open triggers, or to prove without opening any."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,13 +17,12 @@ from zkwm_cli.options import (
     json_option,
     output_option,
     passphrase_option,
-    read_decimals,
     read_numbers,
 )
-from zkwm_cli.suspects import asking, suspect_options
+from zkwm_cli.suspects import asking, preprocessing_options, suspect_options
 
 if TYPE_CHECKING:
-    from zkwm.suspect_network import Agreement
+    from zkwm.suspect_network import Comparison
 
 CLASS_MAP_LIMIT = 2**20
 
@@ -111,24 +110,7 @@ CLASS_MAP_LIMIT = 2**20
     metavar="BITS",
     help="Bits of whatever else the owner was allowed to choose, taken off the evidence.",
 )
-@click.option(
-    "--layout",
-    type=click.Choice(["nchw", "nhwc"]),
-    default="nchw",
-    show_default=True,
-    help="Order of the axes of the suspect's input.",
-)
-@click.option(
-    "--scale",
-    type=click.Choice(["unit", "raw"]),
-    default="unit",
-    show_default=True,
-    help="Pixels as 0 to 1, or as 0 to 255.",
-)
-@click.option(
-    "--mean", callback=read_decimals, metavar="X,...", help="Subtracted from each channel."
-)
-@click.option("--std", callback=read_decimals, metavar="X,...", help="Divides each channel.")
+@preprocessing_options
 @click.option(
     "--outputs",
     type=click.IntRange(2, 1_000_000),
@@ -214,7 +196,7 @@ def command(
             owner_choice_bits += class_map_bits(
                 suspect.identity.outputs, committed.header.class_count
             )
-        terms = {
+        terms: dict[str, Any] = {
             "purpose": purpose,
             "preprocessing": preprocessing,
             "class_map": chosen,
@@ -226,7 +208,7 @@ def command(
             ),
             "excluded_blocks": exclude_blocks,
         }
-        agreements: list[Agreement] = []
+        agreements: list[Comparison] = []
         if reveal is None:
             shown = None if images is None else load_images(images)
             with as_typed():
@@ -276,19 +258,11 @@ def command(
         triggers=triggers,
         blocks=challenge.block_count,
         owner_choice_bits=owner_choice_bits,
-        **(_argued(challenge.network, challenge.least_matches, agreements) if not reveal else {}),
+        mode=challenge.mode,
+        network=None if challenge.network is None else challenge.network.hex(),
+        least_matches=challenge.least_matches,
+        agreement=[vars(agreement) for agreement in agreements],
     )
-
-
-def _argued(
-    network: bytes | None, least_matches: int | None, agreements: list[Agreement]
-) -> dict[str, object]:
-    """What only a challenge for an argument has, as JSON values."""
-    return {
-        "network": None if network is None else network.hex(),
-        "least_matches": least_matches,
-        "agreement": [vars(agreement) for agreement in agreements],
-    }
 
 
 def _read_class_map(name: str) -> tuple[int, ...]:

@@ -1,9 +1,11 @@
-"""``zkwm prove``: the owner answers a challenge, once he has seen what that releases."""
+"""``zkwm prove``: the owner answers a challenge, once he has seen what that releases.
+
+What is shown and asked before is in ``zkwm_cli.consent``.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,17 +22,46 @@ from zkwm_cli.options import (
 
 if TYPE_CHECKING:
     from zkwm.answering import Disclosure
+    from zkwm_protocols.argument_response import Response
+    from zkwm_protocols.challenge import Challenge
 
-TRUSTED_LIMIT = 2**20
 
-
-@click.command("prove", short_help="Owner: answer a challenge by opening triggers to its judge.")
+@click.command("prove", short_help="Owner: answer a challenge, by opening triggers or without.")
 @vault_option
 @commitment_option
 @click.option(
     "--challenge", required=True, type=FILE, metavar="FILE", help="The challenge; - is stdin."
 )
-@output_option("FILE", "The proof, which only this judge can read")
+@output_option("FILE", "The proof")
+@click.option(
+    "--zero-knowledge",
+    is_flag=True,
+    help="Open nothing: show that enough triggers match. Takes --model, and a challenge for it.",
+)
+@click.option(
+    "--model",
+    type=click.Path(),
+    metavar="FILE",
+    help="With --zero-knowledge: the suspect's ONNX file.",
+)
+@click.option(
+    "--test-data",
+    type=click.Path(),
+    metavar="DATA",
+    help="With --zero-knowledge: test data of the suspect's task, to see that it is a classifier "
+    "(default: Fashion-MNIST where it fits).",
+)
+@click.option(
+    "--refuse",
+    is_flag=True,
+    help="With --zero-knowledge: tell the judge how many blocks are unopened, where he asks for "
+    "more.",
+)
+@click.option(
+    "--exceed-limit",
+    is_flag=True,
+    help="With --zero-knowledge: release more than 16 bits about this commitment.",
+)
 @click.option(
     "--judge-fingerprint",
     metavar="FP",
@@ -51,6 +82,11 @@ def command(
     commitment: str,
     challenge: str,
     output: str,
+    zero_knowledge: bool,
+    model: str | None,
+    test_data: str | None,
+    refuse: bool,
+    exceed_limit: bool,
     judge_fingerprint: str | None,
     trusted_judges: str | None,
     yes: bool,
@@ -64,34 +100,56 @@ def command(
     that is published later. First look at the suspect, the purpose and the judge, and compare his
     fingerprint with what he told you through another channel. A judge whom this vault knows needs
     no second confirmation. The same challenge again gives the same bytes and opens nothing more.
+
+    With --zero-knowledge nothing is opened: the proof shows that at least so many triggers as the
+    challenge says match, and nothing else, to anybody who reads it. The vault counts what is told
+    in this way, one bit an answer.
     """
     require_one_stdin(commitment=commitment, challenge=challenge, passphrase_file=passphrase_file)
     if sum((judge_fingerprint is not None, trusted_judges is not None, yes)) > 1:
         raise click.UsageError("say one of --judge-fingerprint, --trusted-judges and --yes")
-    inputs = (vault, commitment, challenge, trusted_judges)
+    if not zero_knowledge and (model, test_data, refuse, exceed_limit) != (
+        None,
+        None,
+        False,
+        False,
+    ):
+        raise click.UsageError(
+            "--model, --test-data, --refuse and --exceed-limit go with --zero-knowledge"
+        )
+    inputs = (vault, commitment, challenge, trusted_judges, model)
     target = Output(output, force=force, as_json=as_json, inputs=inputs)
 
     from zkwm.owner import disclosure, prove
     from zkwm.vault import Vault
+    from zkwm_cli.consent import confirm_limit, confirmed, read_trusted, show
     from zkwm_cli.passphrases import passphrase
-    from zkwm_cli.terminal import note
     from zkwm_protocols import challenge as challenges
     from zkwm_protocols import commitment as commitments
 
     committed = read_parsed(commitment, commitments.FILE_LIMIT, commitments.Commitment.from_bytes)
     asked = read_parsed(challenge, challenges.FILE_LIMIT, challenges.Challenge.from_bytes)
-    trusted = None if trusted_judges is None else _read_trusted(trusted_judges)
+    _require_way(asked, zero_knowledge=zero_knowledge, model=model, refuse=refuse)
+    trusted = None if trusted_judges is None else read_trusted(trusted_judges)
     own = Vault.open(vault, passphrase(passphrase_file, of=vault))
     shown = disclosure(own, committed, asked)
-    _show(shown, committed.header.block_size)
-    fingerprint = _confirmed(shown, judge_fingerprint, trusted, yes=yes)
-    proof = prove(own, committed, asked, judge_fingerprint=fingerprint)
+    show(shown, committed.header.block_size)
+    options: dict[str, Any] = {}
+    if zero_knowledge:
+        exceed_limit = confirm_limit(shown, exceed_limit)
+        options = {"refuse": refuse, "exceed_limit": exceed_limit}
+    fingerprint = confirmed(shown, judge_fingerprint, trusted, yes=yes)
+    if zero_knowledge and not refuse and not shown.repeated:
+        from zkwm_cli.long_proof import LongProof
+
+        with LongProof(model, test_data, asked, committed) as work:
+            proof = prove(
+                own, committed, asked, judge_fingerprint=fingerprint, **options, **work.options
+            )
+    else:
+        proof = prove(own, committed, asked, judge_fingerprint=fingerprint, **options)
     target.write(proof.to_bytes())
-    note(
-        "answered before: the same response again, and nothing more was opened"
-        if shown.repeated
-        else f"opened to this judge, recorded in {vault}: {_blocks(proof.blocks)}"
-    )
+    _tell(proof, shown, vault)
     tell_result(
         as_json,
         "prove",
@@ -101,87 +159,63 @@ def command(
         commitment=committed.digest.hex(),
         judge=shown.judge_fingerprint,
         blocks=list(proof.blocks),
-        blocks_spent=sorted({*shown.blocks_spent, *proof.blocks}),
+        blocks_spent=sorted({*shown.blocks_spent, *(() if zero_knowledge else proof.blocks)}),
         block_count=shown.block_count,
         repeated=shown.repeated,
+        **(_argued(shown, proof) if zero_knowledge else {}),
     )
 
 
-def _show(shown: Disclosure, block_size: int) -> None:
-    """What is about to be released, to whom, for what, and what was released before."""
-    from zkwm_cli.terminal import note, table, warn
+def _require_way(
+    asked: Challenge, *, zero_knowledge: bool, model: str | None, refuse: bool
+) -> None:
+    """Raise UsageError unless the owner wants what the challenge asks for."""
+    from zkwm_protocols.challenge import ARGUMENT
+    from zkwm_protocols.errors import UsageError
 
-    note("A judge asks you to open triggers:")
-    issued = datetime.fromtimestamp(shown.issued, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    known = "known to this vault" if shown.judge_known else "NOT known to this vault"
-    opening = f"{len(shown.blocks_to_open) * block_size} triggers, "
-    rows = [
-        ("suspect", f"{shown.suspect.description} ({shown.suspect.kind})"),
-        ("its digest", shown.suspect.digest.hex()),
-        ("purpose", shown.purpose or "none given"),
-        ("judge", f"{shown.judge_fingerprint} ({known})"),
-        ("issued", f"{issued}, by his clock"),
-        ("to be opened", f"{opening}{_blocks(shown.blocks_to_open)} of {shown.block_count}"),
-        ("opened so far", _blocks(shown.blocks_spent) if shown.blocks_spent else "none"),
-    ]
-    for entry in shown.released:
-        day = datetime.fromtimestamp(entry.recorded, UTC).strftime("%Y-%m-%d")
-        purpose = f", {entry.purpose}" if entry.purpose else ""
-        rows.append(
-            (
-                f"  {day}",
-                f"{_blocks(entry.blocks)} to {entry.judge_fingerprint} "
-                f"for {entry.suspect_description}{purpose}",
-            )
-        )
-    table(rows)
-    if shown.declared_labels:
-        warn("the labels are declared: the verdict states no bits, and needs a judge who allows it")
-
-
-def _confirmed(
-    shown: Disclosure, given: str | None, trusted: frozenset[str] | None, *, yes: bool
-) -> str | None:
-    """The fingerprint that the owner confirms, or None for a judge whom the vault knows.
-
-    Raises Cancelled when a person says no, UsageError where nobody can be asked.
-    """
-    from zkwm_cli.terminal import ask_yes
-    from zkwm_protocols.errors import Cancelled, UsageError
-
-    actual = shown.judge_fingerprint
-    if given is not None:
-        return given
-    if shown.repeated or shown.judge_known:
-        return None
-    if yes or (trusted is not None and actual in trusted):
-        return actual
-    if trusted is not None:
+    if (asked.mode == ARGUMENT) != zero_knowledge:
         raise UsageError(
-            f"the judge {actual} is not among the trusted judges",
-            hint="compare the fingerprint with what the judge told you, then add it to the file",
+            "this challenge asks for a zero-knowledge argument, not for an opening"
+            if asked.mode == ARGUMENT
+            else "this challenge asks to open triggers, and knows no zero-knowledge way",
+            hint="add --zero-knowledge --model FILE"
+            if asked.mode == ARGUMENT
+            else "ask the judge for a challenge made with --zero-knowledge",
         )
-    answer = ask_yes("Is this the fingerprint of a judge you trust, and do you open them to him?")
-    if answer is None:
+    if zero_knowledge and model is None and not refuse:
         raise UsageError(
-            "the judge has to be confirmed, and there is no terminal to ask at",
-            hint=f"compare the fingerprint with what the judge told you, then say "
-            f"--judge-fingerprint {actual}",
+            "an argument takes the suspect's file", hint="say --model with the suspect's ONNX file"
         )
-    if not answer:
-        raise Cancelled("declined; nothing was opened")
-    return actual
 
 
-def _read_trusted(name: str) -> frozenset[str]:
-    """The fingerprints in a file, one a line; empty lines and those with # do not count."""
-    from zkwm.files import read_limited
+def _tell(proof: Response, shown: Disclosure, vault: str) -> None:
+    """What has left, and that it is recorded."""
+    from zkwm_cli.consent import name_blocks
+    from zkwm_cli.terminal import note
 
-    text = read_limited(name, TRUSTED_LIMIT).decode("utf-8", "replace")
-    lines = (line.partition("#")[0].strip().lower() for line in text.splitlines())
-    return frozenset(line for line in lines if line)
+    if shown.argument is None:
+        note(
+            "answered before: the same response again, and nothing more was opened"
+            if shown.repeated
+            else f"opened to this judge, recorded in {vault}: {name_blocks(proof.blocks)}"
+        )
+    elif shown.repeated:
+        note("answered before: the same response again, and no further bit is released")
+    else:
+        count = len(shown.argument.bits) + 1
+        what = f"a proof about {name_blocks(proof.blocks)}" if proof.blocks else "a refusal"
+        note(
+            f"{what}, recorded in {vault}; nothing was opened; bits released about this "
+            f"commitment: {count}"
+        )
 
 
-def _blocks(blocks: tuple[int, ...]) -> str:
-    numbers = ", ".join(str(block) for block in blocks)
-    return f"block{'' if len(blocks) == 1 else 's'} {numbers}"
+def _argued(shown: Disclosure, proof: Response) -> dict[str, object]:
+    """What only an answer in zero knowledge has, as JSON values."""
+    assert shown.argument is not None
+    return {
+        "mode": "argument" if proof.blocks else "refusal",
+        "network": shown.argument.network.hex(),
+        "least_matches": shown.argument.least_matches,
+        "bits_released": len(shown.argument.bits) + (not shown.repeated),
+    }

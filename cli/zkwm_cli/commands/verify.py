@@ -1,4 +1,4 @@
-"""``zkwm verify``: the judge checks a proof, asks the suspect, and decides."""
+"""``zkwm verify``: the judge checks a proof of either way, asks the suspect, and decides."""
 
 from __future__ import annotations
 
@@ -42,6 +42,13 @@ if TYPE_CHECKING:
     metavar="PATH",
     help="Images to hide the triggers among when an endpoint is asked (else those of the proof).",
 )
+@click.option(
+    "--images",
+    type=click.Path(),
+    metavar="PATH",
+    help="Images on which suspect and integer network are compared, for a zero-knowledge argument "
+    "(default: public ones).",
+)
 @force_option
 @passphrase_option
 @json_option
@@ -57,11 +64,15 @@ def command(
     report: str | None,
     accept_declared_labels: bool,
     decoys: str | None,
+    images: str | None,
     force: bool,
     passphrase_file: str | None,
     as_json: bool,
 ) -> None:
     """Check the owner's answer to your challenge, ask the suspect, and weigh the evidence.
+
+    The proof itself says which way it is: opened triggers, which the suspect is asked, or a
+    zero-knowledge argument about the suspect's file, which shows that at least so many match.
 
     The verdict goes to stdout. Exit code 0 means proven; 1 checked and not proven; 3 could not be
     checked, which says nothing about the claim; 4 something that trust rests on is missing.
@@ -89,7 +100,8 @@ def command(
         read_artefact(challenge, challenges.FILE_LIMIT),
         read_artefact(proof, responses.FILE_LIMIT),
     )
-    images = None if decoys is None else load_images(decoys)
+    hidden_among = None if decoys is None else load_images(decoys)
+    compared_on = None if images is None else load_images(images)
     options = asking(timeout, rate, header_file)
     key = open_judge(judge, passphrase_file)
     line = ProgressLine()
@@ -99,7 +111,8 @@ def command(
             model,
             files[1],
             files[2],
-            decoys=images,
+            decoys=hidden_among,
+            images=compared_on,
             accept_declared_labels=accept_declared_labels,
             progress=lambda done, count: line.update(f"asking the suspect: {done} of {count}"),
             **options,

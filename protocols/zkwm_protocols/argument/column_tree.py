@@ -23,6 +23,8 @@ _LEAF_PREFIX = np.frombuffer(b"zkwm-column-1", dtype=np.uint8)
 _NODE_PREFIX = b"zkwm-node-1"
 _ALIGNMENT = 3
 """Bytes in front of a leaf's message, so that the elements in it are aligned."""
+_COPIED_AT_ONCE = 16
+"""Rows of a codeword that are transposed together: they stay in the first cache."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,7 +61,10 @@ def hash_columns(columns: NDArray[np.uint32], nonces: bytes, indices: NDArray[np
         np.asarray(indices).astype(">u4").view(np.uint8).reshape(count, 4)
     )
     buffer[:, at_index + 4 : start] = np.frombuffer(nonces, dtype=np.uint8).reshape(count, -1)
-    buffer[:, start:].view("<u4")[:] = columns
+    elements = buffer[:, start:].view("<u4")
+    for row in range(0, rows, _COPIED_AT_ONCE):
+        strip = slice(row, row + _COPIED_AT_ONCE)
+        elements[:, strip] = columns[:, strip]
     flat = buffer.reshape(-1).data
     stride = start + 4 * rows
     return b"".join(

@@ -62,7 +62,7 @@ class Layout:
         if not (
             0 <= self.row_positions_log <= MAXIMUM_ROW_POSITIONS_LOG
             and 1 <= self.code_log <= MAXIMUM_CODE_LOG
-            and 1 <= self.columns <= MAXIMUM_COLUMNS
+            and 1 <= self.columns <= min(MAXIMUM_COLUMNS, self.pad_row)
             and self.row_length <= MAXIMUM_ROW_LENGTH
             and self.triggers * self.lookups < P
             and self.row_length >= self.pad_row + 2 * self.columns

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from zkwm_protocols.argument.interaction import Interaction, LeafClaim
 from zkwm_protocols.argument.parameters import Layout, choose_layout
-from zkwm_protocols.argument.position_prover import PositionProver
 from zkwm_protocols.argument.proof import Proof
 from zkwm_protocols.argument.randomness import RandomStream
 from zkwm_protocols.argument.relation import Relation
@@ -23,7 +22,8 @@ from zkwm_protocols.argument.tree_prover import TreeProver
 from zkwm_protocols.argument.verifier import combined_claim
 from zkwm_protocols.argument.witness import Witness, make_witness
 from zkwm_protocols.argument.witness_commitment import WitnessCommitment
-from zkwm_protocols.field.compiled import fold_batch
+from zkwm_protocols.field.compiled_combination import fold_batch
+from zkwm_protocols.field.compiled_sumcheck import ProductSumcheck
 from zkwm_protocols.field.scalar import Element, add, multiply, subtract
 from zkwm_protocols.field.vector import Array, from_element, from_elements, subtract_arrays, to_list
 
@@ -98,8 +98,7 @@ def prove_witness(
         multiplicities,
         layout.tree_columns_log,
         layout.tree_rows_log,
-        leaf_denominators=leaf_denominators
-        and leaf_denominators(interaction.alphas, interaction.beta),
+        leaves=leaf_denominators and leaf_denominators(interaction.alphas, interaction.beta),
     )
     _prove_tree(tree, interaction, masks, layout, tell)
     del tree
@@ -196,9 +195,10 @@ def _prove_positions(
     leaf: LeafClaim,
     cells: NDArray[np.uint32],
 ) -> None:
-    prover = PositionProver(leaf.gradient, fold_batch(leaf.batch, cells))
+    folded = fold_batch(leaf.batch, cells)
+    prover = ProductSumcheck(leaf.gradient, folded, layout.position_rounds)
     for _ in range(layout.position_rounds):
         at_zero, at_infinity = prover.round()
         r = interaction.receive_position(masks.mask(at_zero), masks.mask(at_infinity))
         prover.bind(r)
-    interaction.receive_cells(masks.mask(prover.value()), leaf)
+    interaction.receive_cells(masks.mask(prover.values()[1]), leaf)

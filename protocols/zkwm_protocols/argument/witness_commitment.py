@@ -188,7 +188,7 @@ def _hash_codewords(codewords: NDArray[np.uint32], nonces: bytes) -> ColumnTree:
     def hash_block(start: int) -> bytes:
         stop = min(start + _HASHED_AT_ONCE, length)
         return hash_columns(
-            codewords[:, start:stop].T,
+            codewords[:, start:stop].copy().T,
             nonces[NONCE_BYTES * start : NONCE_BYTES * stop],
             np.arange(start, stop),
         )

@@ -139,21 +139,13 @@ def subtract_line(out: Residues, a: Residues, b: Residues, count: int) -> None:
 
 
 @njit(cache=True)
-def fill_line(out: Residues, element: Residues) -> None:
-    """A line of one element, shape (5,)."""
-    for k in range(DEGREE):
-        for i in range(k * LINE, (k + 1) * LINE):
-            out[i] = element[k]
-
-
-@njit(cache=True)
-def sum_line(line: Residues, out: Residues) -> None:
-    """The sum of a whole line, into an array of shape (5,)."""
+def sum_line(sums: Residues, task: int, which: int, line: Residues) -> None:
+    """The sum of a whole line into sums[task, which], ``sums`` (tasks, number, 5)."""
     for k in range(DEGREE):
         total = _ZERO
         for i in range(k * LINE, (k + 1) * LINE):
             total += np.uint64(line[i])
-        out[k] = np.uint32(total % _P64)
+        sums[task, which, k] = np.uint32(total % _P64)
 
 
 @njit(cache=True)
@@ -179,6 +171,11 @@ def from_montgomery(values: Residues) -> Array:
 def montgomery_element(element: Element) -> Residues:
     """One element of K in Montgomery form, shape (5,)."""
     return np.array([coefficient * _RADIX % P for coefficient in element], dtype=np.uint32)
+
+
+def line_of(element: Element) -> Residues:
+    """A line of one element."""
+    return np.repeat(montgomery_element(element), LINE)
 
 
 def canonical_element(values: NDArray[np.unsignedinteger]) -> Element:

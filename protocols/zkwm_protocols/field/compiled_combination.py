@@ -6,11 +6,12 @@ What ``vector.combine`` does by matrix products in double precision, without its
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 from zkwm_protocols.field.compiled import Residues, reduce, saturate, to_montgomery
 from zkwm_protocols.field.scalar import DEGREE, P
+from zkwm_protocols.field.tasks import run_tasks
 from zkwm_protocols.field.vector import Array
 
 _STRIP = 512
@@ -41,12 +42,14 @@ def _add_four(
         total[j] += np.uint64(reduce(saturate(four)))
 
 
-@njit(cache=True, parallel=True, nogil=True)
-def _fold_rows(weights: Residues, rows: Residues, out: NDArray[np.uint64]) -> None:
+@njit(cache=True, nogil=True)
+def _fold_rows(
+    begin: int, end: int, weights: Residues, rows: Residues, out: NDArray[np.uint64]
+) -> None:
     """``weights`` (5, m continued by zeros to a multiple of four), ``rows`` (m, t), ``out`` (5, t)."""
     last = rows.shape[0] - 1
     columns = rows.shape[1]
-    for strip in prange((columns + _STRIP - 1) // _STRIP):
+    for strip in range(begin, end):
         start = strip * _STRIP
         stop = min(start + _STRIP, columns)
         total = np.zeros((DEGREE, stop - start), dtype=np.uint64)
@@ -74,7 +77,8 @@ def fold_rows(weights: Array, rows: NDArray[np.uint32]) -> Array:
     if count:
         padded = np.zeros((DEGREE, -(-count // 4) * 4), dtype=np.uint32)
         padded[:, :count] = to_montgomery(np.ascontiguousarray(weights))
-        _fold_rows(padded, np.ascontiguousarray(rows), out)
+        strips = -(-rows.shape[1] // _STRIP)
+        run_tasks(_fold_rows, strips, padded, np.ascontiguousarray(rows), out, work=rows.size // 8)
     return out
 
 
@@ -90,9 +94,11 @@ def _inner_product(w: NDArray[np.uint64], x: Residues) -> np.uint64:
     return (low % _P64 + high % _P64 * _RADIX) % _P64
 
 
-@njit(cache=True, parallel=True, nogil=True)
-def _fold_batch(weights: NDArray[np.uint64], cells: Residues, out: NDArray[np.uint64]) -> None:
-    for j in prange(cells.shape[0]):
+@njit(cache=True, nogil=True)
+def _fold_batch(
+    begin: int, end: int, weights: NDArray[np.uint64], cells: Residues, out: NDArray[np.uint64]
+) -> None:
+    for j in range(begin, end):
         for k in range(DEGREE):
             out[k, j] = _inner_product(weights[k], cells[j])
 
@@ -105,5 +111,7 @@ def fold_batch(weights: Array, cells: NDArray[np.uint32]) -> Array:
     if weights.shape != (DEGREE, cells.shape[1]):
         raise ValueError(f"weights of shape {weights.shape} for {cells.shape[1]} columns")
     out = np.empty((DEGREE, cells.shape[0]), dtype=np.uint64)
-    _fold_batch(np.ascontiguousarray(weights), np.ascontiguousarray(cells), out)
+    weights = np.ascontiguousarray(weights)
+    cells = np.ascontiguousarray(cells)
+    run_tasks(_fold_batch, cells.shape[0], weights, cells, out, work=cells.size // 4)
     return out

@@ -8,21 +8,20 @@ and 2i + 1. ``ProductSumcheck`` is the whole prover of 17.6; the tree's is in
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
-from numpy.typing import NDArray
+from numba import njit
 
 from zkwm_protocols.field.compiled import (
     LINE,
     Residues,
     add_product_line,
     canonical_element,
-    fill_line,
-    montgomery_element,
+    line_of,
     subtract_line,
     sum_line,
     to_montgomery,
 )
 from zkwm_protocols.field.scalar import DEGREE, Element
+from zkwm_protocols.field.tasks import run_tasks
 from zkwm_protocols.field.vector import Array
 
 CHUNK = 8 * LINE
@@ -33,35 +32,40 @@ _TWO = np.uint64(2)
 
 
 @njit(cache=True)
-def load_line(line: Residues, source: Residues, start: int, count: int) -> None:
-    """Columns start .. start + count - 1 of ``source`` (5, C)."""
-    for k in range(DEGREE):
-        row = source[k, start : start + count]
-        target = line[k * LINE : k * LINE + count]
-        for i in range(count):
-            target[i] = row[i]
+def new_line() -> Residues:
+    """A line of zeros."""
+    return np.zeros(DEGREE * LINE, dtype=np.uint32)
 
 
+# Unsigned indices below, because a signed one that could be negative is not vectorised.
 @njit(cache=True)
-def store_line(target: Residues, line: Residues, start: int, count: int) -> None:
-    """The inverse of ``load_line``."""
+def load_line(line: Residues, arrays: Residues, which: int, start: int, count: int) -> None:
+    """Columns start .. start + count - 1 of array ``which`` of ``arrays`` (number, 5, C)."""
+    first = np.uint64(start)
     for k in range(DEGREE):
-        row = target[k, start : start + count]
-        source = line[k * LINE : k * LINE + count]
-        for i in range(count):
-            row[i] = source[i]
-
-
-@njit(cache=True)
-def load_pairs(low: Residues, high: Residues, source: Residues, start: int, count: int) -> None:
-    """Columns 2i and 2i + 1 of ``source`` (5, C), i = start .. start + count - 1."""
-    for k in range(DEGREE):
-        row = source[k, 2 * start : 2 * (start + count)]
-        even = low[k * LINE : k * LINE + count]
-        odd = high[k * LINE : k * LINE + count]
         for i in range(np.uint64(count)):
-            even[i] = row[_TWO * i]
-            odd[i] = row[_TWO * i + _ONE]
+            line[np.uint64(k * LINE) + i] = arrays[which, k, first + i]
+
+
+@njit(cache=True)
+def store_line(arrays: Residues, which: int, line: Residues, start: int, count: int) -> None:
+    """The inverse of ``load_line``."""
+    first = np.uint64(start)
+    for k in range(DEGREE):
+        for i in range(np.uint64(count)):
+            arrays[which, k, first + i] = line[np.uint64(k * LINE) + i]
+
+
+@njit(cache=True)
+def load_pairs(
+    low: Residues, high: Residues, arrays: Residues, which: int, start: int, count: int
+) -> None:
+    """Columns 2i and 2i + 1 of array ``which``, i = start .. start + count - 1."""
+    first = np.uint64(start)
+    for k in range(DEGREE):
+        for i in range(np.uint64(count)):
+            low[np.uint64(k * LINE) + i] = arrays[which, k, _TWO * (first + i)]
+            high[np.uint64(k * LINE) + i] = arrays[which, k, _TWO * (first + i) + _ONE]
 
 
 @njit(cache=True)
@@ -71,36 +75,22 @@ def fold_lines(low: Residues, high: Residues, r: Residues, count: int) -> None:
     add_product_line(low, high, r, count)
 
 
-@njit(cache=True)
-def fold_columns(source: Residues, target: Residues, r: Residues, start: int, stop: int) -> None:
-    """target[:, i] = fold of source[:, 2i] and [:, 2i + 1] for i = start .. stop - 1.
-
-    Behind the last pair of ``source`` the target is 0.
-    """
-    lines = np.empty((2, DEGREE * LINE), dtype=np.uint32)
-    low = lines[0]
-    high = lines[1]
-    pairs = source.shape[1] // 2
-    for at in range(start, min(stop, pairs), LINE):
-        count = min(LINE, min(stop, pairs) - at)
-        load_pairs(low, high, source, at, count)
-        fold_lines(low, high, r, count)
-        store_line(target, low, at, count)
-    for k in range(DEGREE):
-        for i in range(max(start, pairs), stop):
-            target[k, i] = np.uint32(0)
-
-
-@njit(cache=True, parallel=True, nogil=True)
-def _fold(arrays: Residues, r: Residues, out: Residues) -> None:
-    columns = out.shape[2]
-    chunks = (columns + CHUNK - 1) // CHUNK
-    for task in prange(arrays.shape[0] * chunks):
-        line = np.empty(DEGREE * LINE, dtype=np.uint32)
-        fill_line(line, r)
+@njit(cache=True, nogil=True)
+def _fold(first: int, last: int, arrays: Residues, r: Residues, out: Residues) -> None:
+    """``arrays`` (number, 5, C), ``r`` a line, ``out`` (number, 5, at least C / 2) zero behind."""
+    pairs = arrays.shape[2] // 2
+    chunks = (pairs + CHUNK - 1) // CHUNK
+    low = new_line()
+    high = new_line()
+    for task in range(first, last):
         which = task // chunks
         start = (task % chunks) * CHUNK
-        fold_columns(arrays[which], out[which], line, start, min(start + CHUNK, columns))
+        stop = min(start + CHUNK, pairs)
+        for at in range(start, stop, LINE):
+            count = min(LINE, stop - at)
+            load_pairs(low, high, arrays, which, at, count)
+            fold_lines(low, high, r, count)
+            store_line(out, which, low, at, count)
 
 
 def fold(arrays: Residues, r: Element, *, last: bool) -> Residues:
@@ -112,26 +102,35 @@ def fold(arrays: Residues, r: Element, *, last: bool) -> Residues:
     if not last:
         columns += columns % 2
     out = np.empty((arrays.shape[0], DEGREE, columns), dtype=np.uint32)
-    _fold(arrays, montgomery_element(r), out)
+    out[:, :, -1] = 0
+    count = arrays.shape[0] * -(-(arrays.shape[2] // 2) // CHUNK)
+    run_tasks(_fold, count, arrays, line_of(r), out, work=arrays.size // 10)
     return out
 
 
-@njit(cache=True, parallel=True, nogil=True)
-def _product_round(left: Residues, right: Residues, sums: NDArray[np.uint32]) -> None:
-    """``left`` and ``right`` (5, C); ``sums`` (tasks, 2, 5)."""
-    pairs = left.shape[1] // 2
-    for task in prange(sums.shape[0]):
-        lines = np.zeros((6, DEGREE * LINE), dtype=np.uint32)
-        for at in range(task * CHUNK, min((task + 1) * CHUNK, pairs), LINE):
-            count = min(LINE, pairs - at)
-            load_pairs(lines[0], lines[1], left, at, count)
-            load_pairs(lines[2], lines[3], right, at, count)
-            add_product_line(lines[4], lines[0], lines[2], count)
-            subtract_line(lines[1], lines[1], lines[0], count)
-            subtract_line(lines[3], lines[3], lines[2], count)
-            add_product_line(lines[5], lines[1], lines[3], count)
-        sum_line(lines[4], sums[task, 0])
-        sum_line(lines[5], sums[task, 1])
+@njit(cache=True, nogil=True)
+def _product_round(first: int, last: int, arrays: Residues, sums: Residues) -> None:
+    """``arrays`` (2, 5, C), ``sums`` (tasks, 2, 5)."""
+    pairs = arrays.shape[2] // 2
+    a = new_line()
+    b = new_line()
+    c = new_line()
+    d = new_line()
+    for task in range(first, last):
+        at_zero = new_line()
+        at_infinity = new_line()
+        start = task * CHUNK
+        stop = min(start + CHUNK, pairs)
+        for at in range(start, stop, LINE):
+            count = min(LINE, stop - at)
+            load_pairs(a, b, arrays, 0, at, count)
+            load_pairs(c, d, arrays, 1, at, count)
+            add_product_line(at_zero, a, c, count)
+            subtract_line(b, b, a, count)
+            subtract_line(d, d, c, count)
+            add_product_line(at_infinity, b, d, count)
+        sum_line(sums, task, 0, at_zero)
+        sum_line(sums, task, 1, at_infinity)
 
 
 class ProductSumcheck:
@@ -156,7 +155,7 @@ class ProductSumcheck:
         """s(0) and s(inf), the coefficient of X^2, of the round polynomial."""
         tasks = -(-self._arrays.shape[2] // (2 * CHUNK))
         sums = np.empty((tasks, 2, DEGREE), dtype=np.uint32)
-        _product_round(self._arrays[0], self._arrays[1], sums)
+        run_tasks(_product_round, tasks, self._arrays, sums, work=self._arrays.size // 10)
         total = sums.sum(axis=0, dtype=np.uint64)
         # a sum over x y in Montgomery form is one itself
         return canonical_element(total[0]), canonical_element(total[1])

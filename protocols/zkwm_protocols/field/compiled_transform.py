@@ -9,11 +9,12 @@ transforms columns again; all inner loops run along rows. An array over K is fiv
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 from zkwm_protocols.field.compiled import Residues, add, product, subtract
 from zkwm_protocols.field.scalar import DEGREE, GENERATOR, TWO_ADICITY, P, root_of_unity
+from zkwm_protocols.field.tasks import run_tasks
 from zkwm_protocols.field.vector import Array, multiply, multiply_base
 
 _STRIP = 64
@@ -107,8 +108,10 @@ def _transform_row(
                 out[base + j] = strip[i, j]
 
 
-@njit(cache=True, parallel=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _transform_rows(
+    begin: int,
+    end: int,
     rows: Residues,
     factors: Residues,
     roots: Residues,
@@ -118,9 +121,9 @@ def _transform_rows(
 ) -> None:
     size = 1 << logarithm
     first = 1 << (logarithm - logarithm // 2)
-    for r in prange(rows.shape[0]):
-        strip = np.empty((first, _STRIP), dtype=np.uint32)
-        middle = np.empty(size, dtype=np.uint32)
+    strip = np.empty((first, _STRIP), dtype=np.uint32)
+    middle = np.empty(size, dtype=np.uint32)
+    for r in range(begin, end):
         _transform_row(rows[r], factors, roots, twiddles, logarithm, strip, middle, out[r])
 
 
@@ -170,7 +173,11 @@ def _transform(
     second_log = logarithm // 2
     twiddles = np.empty((size >> second_log, 1 << second_log), dtype=np.uint32)
     _fill_twiddles(np.uint32(root_of_unity(logarithm) * _RADIX % P), twiddles)
-    _transform_rows(rows, factors, roots, twiddles, logarithm, out)
+    count = rows.shape[0]
+    work = count * size
+    run_tasks(
+        _transform_rows, count, rows, factors, roots, twiddles, logarithm, out, work=work
+    )
 
 
 def encode(

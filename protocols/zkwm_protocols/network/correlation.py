@@ -28,7 +28,7 @@ def correlate(values: Doubles, weights: Doubles, windows: Windows, groups: int) 
     step = count if windows.is_identity else max(1, UNFOLDED_ENTRIES // unfolded)
     for start in range(0, count, step):
         part = slice(start, min(start + step, count))
-        source, target = values[..., part], result[..., part]
+        source, target = np.ascontiguousarray(values[..., part]), result[..., part]
         if unfolded <= UNFOLDED_ENTRIES or windows.is_identity:
             columns = _unfold(source, windows).reshape(groups, matrix.shape[2], -1)
             target[...] = np.matmul(matrix, columns).reshape(target.shape)

@@ -42,6 +42,8 @@ def infer_shapes(
     if not 1 <= len(nodes) <= MAXIMUM_NODES or table_count > MAXIMUM_TABLES:
         raise _too_large(f"1 to {MAXIMUM_NODES} nodes and at most {MAXIMUM_TABLES} tables")
     _require_entries(shape)
+    if shape[0] not in (1, 3):
+        raise _malformed("an image has 1 or 3 channels")
     shapes, of_bytes, used = [shape], [True], {len(nodes)}
     entries, multiplications = prod(shape), 0
     for number, node in enumerate(nodes, start=1):
@@ -77,13 +79,6 @@ def infer_shapes(
             f"node {len(nodes)}: the last value has shape [O, 1, 1], O from 2 to {MAXIMUM_OUTPUTS}"
         )
     return tuple(shapes), tuple(of_bytes)
-
-
-def count_multiplications(nodes: Sequence[Node], shapes: Sequence[Shape]) -> int:
-    """Multiplications of all convolutions and comparisons of all maxima, for one image."""
-    return sum(
-        _multiplications(node, result) for node, result in zip(nodes, shapes[1:], strict=True)
-    )
 
 
 def _multiplications(node: Node, result: Shape) -> int:

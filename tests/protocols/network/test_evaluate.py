@@ -70,17 +70,16 @@ def test_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_sums_beyond_doubles_are_exact() -> None:
-    """Partial sums of 68,000 odd terms up to 511 * 2^30 pass 2^53 and cancel to nothing."""
-    count, base = 68_000, (1 << 30) - 1
-    constants = Convolution(0, np.zeros((count, 1, 1, 1), np.int16), np.full(count, base, np.int32))
-    halves = np.where(np.arange(count) < count // 2, 511, -511).astype(np.int16)
-    other = np.where(np.arange(count) < count // 2, 511, -509).astype(np.int16)
-    other[:34_000:2] -= 4
-    weights = np.stack([halves, other]).reshape(2, count, 1, 1)
+    """Partial sums of 34,000 terms up to 511 * 2^30 pass 2^53; the same again cancels them."""
+    random = np.random.default_rng(0)
+    half = random.integers((1 << 30) - 1000, 1 << 30, 34_000).astype(np.int32)
+    signs = random.integers(500, 512, (2, 34_000, 1, 1)).astype(np.int16)
+    constants = Convolution(0, np.zeros((68_000, 1, 1, 1), np.int16), np.concatenate([half, half]))
+    weights = np.concatenate([signs, -signs], axis=1)
     network = IntegerNetwork(
         (1, 1, 1), (), (constants, Convolution(1, weights, np.array([1, 2], np.int32)))
     )
-    assert network.magnitudes == (255, base, 2)
+    assert network.magnitudes == (255, int(half.max()), 2)
     found = evaluate.trace(network, images_for(network, 2))[2]
     assert found[:, 0, 0, 1].tolist() == [1, 2]
 

@@ -98,6 +98,10 @@ REFUSED: dict[str, Case] = {
     "image without rows": (
         lambda: network(convolution(), shape=(1, 0, 1)), Malformed, "network.format", "a shape is",
     ),
+    "an image of two channels": (
+        lambda: network(convolution(inputs=2), shape=(2, 1, 1)),
+        Malformed, "network.format", "1 or 3 channels",
+    ),
     "a value above": (
         lambda: network(convolution(1)), Malformed, "network.format", "node 1: a source",
     ),
@@ -145,7 +149,7 @@ REFUSED: dict[str, Case] = {
         lambda: network(convolution(inputs=2)), Malformed, "network.format", "node 1: channels",
     ),
     "groups that do not fit": (
-        lambda: network(convolution(outputs=3, groups=2), shape=(2, 1, 1)),
+        lambda: network(convolution(outputs=4, groups=3), shape=(3, 1, 1)),
         Malformed, "network.format", "node 1: channels",
     ),
     "no groups": (lambda: convolution(groups=0), Malformed, "network.format", "one group"),
@@ -197,7 +201,7 @@ REFUSED: dict[str, Case] = {
         lambda: network(Reshape(0, (2, 1, 1))), Malformed, "network.format", "node 1: a reshape",
     ),
     "a reshape with a negative side": (
-        lambda: network(Reshape(0, (2, -1, -1)), shape=(2, 1, 1)),
+        lambda: network(Reshape(0, (3, -1, -1)), shape=(3, 1, 1)),
         Malformed, "network.format", "node 1: a reshape",
     ),
     "a shift of 17": (lambda: Activation(0, 17, 0), Malformed, "network.format", "shift is 0"),

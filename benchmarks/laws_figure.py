@@ -1,0 +1,176 @@
+"""Twelve small plots in one SVG: what the argument costs against what it grows with.
+
+A column a series, a row a cost; points as measured and the law that is claimed, fitted by least
+squares and written out. Readable in grey, on a light and on a dark page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import ceil, floor, log10
+from typing import Any
+
+import numpy as np
+
+Line = dict[str, Any]
+
+_LEFT, _TOP, _WIDTH, _HEIGHT = 46, 56, 212, 104
+_ACROSS, _DOWN = 280, 172
+_SIZE = (3 * _ACROSS + 6, _TOP + 4 * _DOWN - 24)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A column: its series, its title, and x of a line in units of ``unit``."""
+
+    series: str
+    title: str
+    unit: str
+    value: Callable[[Line], float]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A row: y of a line; the columns in which it grows with the square root of x."""
+
+    title: str
+    value: Callable[[Line], float]
+    unit: str
+    roots: tuple[str, ...] = ()
+
+
+COLUMNS = (
+    Growth("triggers", "triggers of LeNet-5", "", lambda line: line["triggers"]),
+    Growth(
+        "activations", "activations of an image, thousands", " k",
+        lambda line: line["activations"] / 1e3,
+    ),
+    Growth(
+        "weights", "products of an image, millions", " M", lambda line: line["products"] / 1e6
+    ),
+)  # fmt: skip
+ROWS = (
+    Cost("prove, s", lambda line: line["prove_seconds"], "s"),
+    Cost("memory, GiB", lambda line: line["peak_bytes"] / 2**30, "GiB"),
+    Cost(
+        "proof, MiB", lambda line: line["proof_bytes"] / 2**20, "MiB", ("triggers", "activations")
+    ),
+    Cost("verify, s", lambda line: line["verify_seconds"], "s", ("triggers",)),
+)
+
+
+def fit(x: list[float], y: list[float], root: bool) -> tuple[float, float]:
+    """Least squares: y is first + second * x, or * sqrt(x)."""
+    values = np.sqrt(np.array(x)) if root else np.array(x)
+    design = np.stack([np.ones(len(values)), values], axis=1)
+    first, second = np.linalg.lstsq(design, np.array(y), rcond=None)[0]
+    return float(first), float(second)
+
+
+def figure(lines: list[Line]) -> str:
+    """The SVG; columns whose series has no two lines are left empty."""
+    width, height = _SIZE
+    return "".join(
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+            f'width="{width}" height="{height}" role="img" aria-labelledby="laws">'
+            '<title id="laws">Prover time and memory, proof size and verifier time of the '
+            "zero-knowledge argument against triggers, activations and products.</title>",
+            _STYLE,
+            f'<rect class="page" width="{width}" height="{height}"/>',
+            f'<text class="head" x="{_LEFT}" y="22">'
+            "What an argument costs: measured (dots) and the law fitted (line)</text>",
+            *_plots(lines),
+            "</svg>\n",
+        )
+    )
+
+
+def _plots(lines: list[Line]) -> Iterator[str]:
+    for column, growth in enumerate(COLUMNS):
+        chosen = sorted(
+            (line for line in lines if line["series"] == growth.series), key=growth.value
+        )
+        if len(chosen) < 2:
+            continue
+        for row, cost in enumerate(ROWS):
+            yield f'<g transform="translate({_LEFT + column * _ACROSS} {_TOP + row * _DOWN})">'
+            yield from _plot(
+                growth,
+                cost,
+                [growth.value(line) for line in chosen],
+                [cost.value(line) for line in chosen],
+            )
+            yield "</g>"
+
+
+def _plot(growth: Growth, cost: Cost, x: list[float], y: list[float]) -> Iterator[str]:
+    root = growth.series in cost.roots
+    first, second = fit(x, y, root)
+    right, top = _axis(max(x)), _axis(max(y))
+    yield from _grid(right, top)
+    yield f'<text class="label" x="{_WIDTH / 2}" y="{_HEIGHT + 33}">{growth.title}</text>'
+    yield f'<text class="cost" x="{-_LEFT + 8}" y="-9">{cost.title}</text>'
+    yield f'<text class="law" x="{_WIDTH}" y="-9">{_law(growth, first, second, root)}</text>'
+    curve = [min(x) / 2 + (right[1] - min(x) / 2) * i / 60 for i in range(61)]
+    points = " ".join(
+        f"{_WIDTH * at / right[1]:.1f},{_HEIGHT * (1 - value / top[1]):.1f}"
+        for at in curve
+        if 0 <= (value := first + second * (at**0.5 if root else at)) <= top[1]
+    )
+    yield f'<polyline class="fit" points="{points}"/>'
+    for at, value in zip(x, y, strict=True):
+        yield (
+            f'<circle class="dot" cx="{_WIDTH * at / right[1]:.1f}" '
+            f'cy="{_HEIGHT * (1 - value / top[1]):.1f}" r="3.2"/>'
+        )
+
+
+def _law(growth: Growth, first: float, second: float, root: bool) -> str:
+    name = {"triggers": "n", "activations": "A", "weights": "P"}[growth.series]
+    growing = f"√{name}" if root else name
+    if abs(second) < 1e-3 * abs(first):
+        return f"{_digits(first)}, whatever {name}"
+    sign = "+" if second >= 0 else "−"
+    return f"{_digits(first)} {sign} {_digits(abs(second))} {growing}"
+
+
+def _digits(value: float) -> str:
+    """Two digits that count, never as a power of ten."""
+    return f"{value:.{max(0, 1 - floor(log10(abs(value))))}f}" if value else "0"
+
+
+def _grid(right: tuple[float, float], top: tuple[float, float]) -> Iterator[str]:
+    for tick in _ticks(top):
+        at = _HEIGHT * (1 - tick / top[1])
+        yield f'<line class="grid" x1="0" x2="{_WIDTH}" y1="{at:.1f}" y2="{at:.1f}"/>'
+        yield f'<text class="tick up" x="-6" y="{at + 3.5:.1f}">{tick:,.4g}</text>'
+    for tick in _ticks(right):
+        at = _WIDTH * tick / right[1]
+        yield f'<line class="axis" x1="{at:.1f}" x2="{at:.1f}" y1="{_HEIGHT}" y2="{_HEIGHT + 4}"/>'
+        yield f'<text class="tick" x="{at:.1f}" y="{_HEIGHT + 17}">{tick:,.4g}</text>'
+    yield f'<line class="axis" x1="0" x2="{_WIDTH}" y1="{_HEIGHT}" y2="{_HEIGHT}"/>'
+
+
+def _axis(largest: float) -> tuple[float, float]:
+    """A round step, and the axis' end: a little above ``largest``, a whole number of steps."""
+    rough = 1.04 * largest / 4
+    power = 10.0 ** floor(log10(rough))
+    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough)
+    return step, step * ceil(1.04 * largest / step)
+
+
+def _ticks(axis: tuple[float, float]) -> list[float]:
+    step, end = axis
+    return [step * i for i in range(round(end / step) + 1)]
+
+
+_STYLE = """<style>
+text { font: 11px system-ui, sans-serif; fill: #333 }
+.page { fill: #fff } .head { font-size: 14px; font-weight: 600 }
+.label, .tick { text-anchor: middle } .up, .law { text-anchor: end }
+.cost { font-weight: 600 } .law, .tick { fill: #666 }
+.grid { stroke: #e4e4e4 } .axis { stroke: #888 }
+.fit { fill: none; stroke: #b5532a; stroke-width: 1.6 } .dot { fill: #1f4e79 }
+</style>"""

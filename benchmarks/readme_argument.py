@@ -1,0 +1,133 @@
+"""README's part on the zero-knowledge argument: figures beside their bars, and beside the peer's.
+
+Lines of Markdown from benchmarks/results; nothing where no result is. ``readme`` puts them in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+Line = dict[str, Any]
+
+BARS = {
+    ("dense", 100): (4.0, 0.5, 1.75, 1.5),
+    ("lenet5", 100): (6.0, 0.5, 2.0, 2.0),
+    ("lenet5", 1000): (60.0, 0.7, 5.0, 8.0),
+    ("cifar", 100): (60.0, 3.0, 6.0, 8.0),
+}
+"""Seconds to prove and to verify, MiB of the proof, GiB of memory."""
+NAMES = {
+    "dense": "dense 784-512-512-10",
+    "lenet5": "LeNet-5, 28x28",
+    "cifar": "CNN 32C3-32C3-MP2-64C3-64C3-MP2-512-10, 3x32x32",
+}
+
+
+def argument(lines: list[Line]) -> Iterator[str]:
+    """The table of figures and bars, from ``argument.jsonl``."""
+    latest = {(line["network"], line["triggers"]): line for line in lines if "network" in line}
+    rows = [latest[key] | {"bars": bars} for key, bars in BARS.items() if key in latest]
+    if not rows:
+        return
+    least = min(row["soundness_bits"] for row in rows)
+    machine = rows[0]["machine"]
+    yield (
+        f"Warm, {machine['cores']} cores of {machine['processor']}, random weights and images "
+        "(`benchmarks/argument.py`; shapes alone decide the cost); Argon2id for the labels comes "
+        f"on top of both sides. In brackets the bar. Soundness: at least {least:.1f} bits, proven "
+        "bounds only. The verifier needs NumPy, no compiler."
+    )
+    yield ""
+    yield "| network | triggers | prove | verify | proof | prover's memory |"
+    yield "|---|---|---|---|---|---|"
+    for row in rows:
+        prove, verify, proof, memory = row["bars"]
+        yield (
+            f"| {NAMES[row['network']]} | {row['triggers']:,} "
+            f"| {row['prove_seconds']:.1f} s ({prove:g} s) "
+            f"| {row['verify_seconds']:.2f} s ({verify:g} s) "
+            f"| {row['proof_bytes'] / 2**20:.2f} MiB ({proof:g} MiB) "
+            f"| {row['peak_bytes'] / 2**30:.2f} GiB ({memory:g} GiB) |"
+        )
+    first = [line for line in lines if line["benchmark"] == "argument, first call"]
+    if first:
+        yield ""
+        yield (
+            f"The first proof after an installation takes {first[-1]['compile_seconds']:.0f} s "
+            "more: Numba compiles, and keeps what it made (bar: 60 s)."
+        )
+
+
+def laws(lines: list[Line]) -> Iterator[str]:
+    """The figure and what is seen in it, from ``argument_laws.jsonl``."""
+    if not lines:
+        return
+    yield ""
+    yield (
+        "How the costs grow (`benchmarks/argument_laws.py`): the prover's time and memory with "
+        "triggers and activations and not with weights; the verifier's time with the work of one "
+        "image and the square root of the witness."
+    )
+    yield ""
+    yield "![costs against triggers, activations, weights](benchmarks/results/argument_laws.svg)"
+
+
+def peer(lines: list[Line]) -> Iterator[str]:
+    """Beside ezkl, from ``peer_ezkl.jsonl``."""
+    latest = {line["network"]: line for line in lines}
+    rows = [latest[network] for network in NAMES if network in latest]
+    if not rows:
+        return
+    version = rows[0]["ezkl"]["version"]
+    count = rows[0]["triggers"]
+    yield ""
+    yield (
+        f"Beside ezkl {version} from PyPI, the same shapes, in one run on the same machine "
+        "(`make bench-peer`). ezkl with a private image whose hash is public, fixed parameters, "
+        "public scores, as many columns as make it fit best; its reference string was made here "
+        "and is not counted."
+    )
+    yield ""
+    yield "| | zkwm | ezkl |"
+    yield "|---|---|---|"
+    for row in rows:
+        yield from _figures(row, f"{NAMES[row['network']]}: ")
+    yield "| set-up | none | a trusted ceremony (KZG), and keys for each network |"
+    yield "| rests on | hash functions; proven bounds | pairings on BN254, a destroyed secret |"
+    yield (
+        "| the secret image | the commitment's own salted BLAKE2s leaf; pixels are bytes "
+        "| Poseidon hash without salt; any number may be a pixel |"
+    )
+    yield "| the judge learns | that k* or more match | all scores of every image |"
+    yield f"| batch | {count} triggers in one proof | an image a proof |"
+    yield "| network | integers of 10 bits by a public rule | fixed point of 13 bits |"
+
+
+def _figures(row: Line, name: str) -> Iterator[str]:
+    ours, theirs = row["ours"], row["ezkl"]
+    steps, count = theirs["steps"], row["triggers"]
+    if "prove" not in steps:
+        seconds = row["ours_seconds_per_trigger"]
+        yield f"| {name}prove, a trigger | {seconds:.3f} s | none: {theirs['ended']} |"
+        return
+    yield (
+        f"| {name}prove, a trigger | {row['ours_seconds_per_trigger']:.3f} s "
+        f"| {steps['prove']['seconds']:.0f} s, **{row['ratio_per_trigger']:,} times** as long |"
+    )
+    yield (
+        f"| {name}keys of the network | none "
+        f"| {steps['setup']['seconds']:.0f} s, {theirs['pk_bytes'] / 1e9:.1f} GB |"
+    )
+    yield (
+        f"| {name}memory | {ours['peak_bytes'] / 2**30:.1f} GiB for {count} "
+        f"| {steps['prove']['peak_bytes'] / 2**30:.1f} GiB for one |"
+    )
+    yield (
+        f"| {name}proof | {ours['proof_bytes'] / 2**20:.2f} MiB for {count} "
+        f"| {theirs['proof_bytes'] / 1000:.1f} kB for one |"
+    )
+    yield (
+        f"| {name}verify | {ours['verify_seconds']:.2f} s for {count} "
+        f"| {steps['verify']['seconds']:.2f} s for one |"
+    )

@@ -1,0 +1,39 @@
+"""Compiled kernels on all cores: a range of tasks is cut among threads (kernels release the GIL).
+
+Small jobs stay in the calling thread: on a busy machine a thread costs more than a millisecond.
+Not a scheduler: tasks are independent, and a kernel writes only what belongs to its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from numba import config
+
+_PIECES_PER_THREAD = 4
+
+
+def run_tasks(kernel: Callable[..., None], count: int, *arguments: object, work: int) -> None:
+    """``kernel(first, last, *arguments)`` for ranges that make up 0 .. count - 1.
+
+    ``work``: about how many products in K (or as much) there are in all. What a kernel raises is
+    raised.
+    """
+    threads = min(int(config.NUMBA_NUM_THREADS), count, work // _WORK_PER_THREAD)
+    if threads <= 1:
+        kernel(0, count, *arguments)
+        return
+    pieces = min(count, threads * _PIECES_PER_THREAD)
+    bounds = [count * i // pieces for i in range(pieces + 1)]
+    with ThreadPoolExecutor(threads) as pool:
+        futures = [
+            pool.submit(kernel, first, last, *arguments)
+            for first, last in zip(bounds[:-1], bounds[1:], strict=True)
+        ]
+    for future in futures:
+        future.result()
+
+
+_WORK_PER_THREAD = 50_000
+"""Half a millisecond."""

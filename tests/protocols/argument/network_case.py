@@ -1,0 +1,115 @@
+"""Network and arg-max part of a small network together, filled with honest cells, for tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm_protocols.argument.argmax_part import ArgmaxPart
+from zkwm_protocols.argument.network_part import NetworkPart
+from zkwm_protocols.argument.tables import Tables
+from zkwm_protocols.field.scalar import DEGREE, Element, P, add, constant, multiply, scale
+from zkwm_protocols.field.vector import Array, to_element
+from zkwm_protocols.network.model import IntegerNetwork
+
+PUBLIC = np.zeros((34, 1), dtype=np.uint8)
+
+
+@dataclass
+class NetworkCase:
+    """``gap`` cells lie between the pixels, which begin at ``pixel_cell``, and the parts."""
+
+    network: IntegerNetwork
+    pixel_cell: int = 0
+    gap: int = 5
+
+    def __post_init__(self) -> None:
+        first = self.pixel_cell + prod(self.network.shape) + self.gap
+        self.part = NetworkPart(self.network, first, self.pixel_cell)
+        self.argmax = ArgmaxPart(self.network, first + self.part.cell_count)
+        self.groups = (*self.part.groups, *self.argmax.groups)
+        self.cell_count = first + self.part.cell_count + self.argmax.cell_count
+        self.lookup_count = self.part.lookup_count + self.argmax.lookup_count
+        ranges = [group.table for group in self.groups if group.table.startswith("range:")]
+        self.tables = Tables(self.network, {8, *(int(name[6:]) for name in ranges)})
+        self.keys = [group.table for group in self.groups for _ in range(group.count)]
+
+    def fill(
+        self, images: NDArray[np.uint8], outputs: list[int], chosen: list[bool]
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int32], NDArray[np.int64]]:
+        """(cells, rows, logits); the first look-up has one more before it."""
+        cells = np.zeros((self.cell_count, len(images)), dtype=np.uint32)
+        rows = np.full((len(images), self.lookup_count + 2), -1, dtype=np.int32)
+        pixels = images.reshape(len(images), -1).T
+        cells[self.pixel_cell : self.pixel_cell + len(pixels)] = pixels
+        logits = self.part.fill(images, cells, rows, self.tables, 1)
+        self.argmax.fill(
+            logits,
+            np.array(outputs, dtype=np.int64),
+            np.array(chosen, dtype=np.bool_),
+            cells,
+            rows,
+            self.tables,
+            1 + self.part.lookup_count,
+        )
+        assert (rows[:, [0, -1]] == -1).all()
+        return cells, rows[:, 1:-1], logits
+
+    def look_up_values(self, cells: NDArray[np.uint32]) -> list[Array]:
+        return [
+            *self.part.look_up_values(cells, PUBLIC),
+            *self.argmax.look_up_values(cells, self.part.logit_values(cells)),
+        ]
+
+    @cached_property
+    def row_sets(self) -> dict[str, set[tuple[int, ...]]]:
+        return {key: set(map(tuple, self.tables.columns(key).tolist())) for key in set(self.keys)}
+
+    def wrong_look_ups(self, cells: NDArray[np.uint32]) -> list[list[int]]:
+        """For every trigger the look-ups whose values are no row of their table."""
+        result: list[list[int]] = [[] for _ in range(cells.shape[1])]
+        for index, values in enumerate(self.look_up_values(cells)):
+            for wrong, value in zip(result, values.T.tolist(), strict=True):
+                if tuple(value) not in self.row_sets[self.keys[index]]:
+                    wrong.append(index)
+        return result
+
+    def pull_back(self, weights: Array, alphas: list[Element], cells: Array) -> Element:
+        """Of both parts."""
+        count = self.part.lookup_count
+        logits, first = self.argmax.pull_back(weights[:, count:], alphas, cells)
+        return add(first, self.part.pull_back(weights[:, :count], alphas, cells, logits))
+
+    def require_gradient(self, seed: int) -> None:
+        """Cells of any kind: the sum by values of look-ups is that by the gradient."""
+        random = np.random.default_rng(seed)
+        cells = random.integers(0, P, (self.cell_count, 1)).astype(np.uint32)
+        weights = random.integers(0, P, (DEGREE, self.lookup_count)).astype(np.uint64)
+        alphas = [to_element(random.integers(0, P, DEGREE).astype(np.uint64)) for _ in range(8)]
+        before = random.integers(0, P, (DEGREE, self.cell_count)).astype(np.uint64)
+        after = before.copy()
+        result = self.pull_back(weights, alphas, after)
+        assert after.max() < P
+        for cell in range(self.cell_count):
+            change = add(to_element(after[:, cell]), scale(to_element(before[:, cell]), -1))
+            result = add(result, scale(change, int(cells[cell, 0])))
+        expected = constant(0)
+        for index, values in enumerate(self.look_up_values(cells)):
+            fingerprint = constant(0)
+            for power, value in enumerate(values[:, 0]):
+                fingerprint = add(fingerprint, scale(alphas[power], int(value)))
+            expected = add(expected, multiply(to_element(weights[:, index]), fingerprint))
+        assert result == expected
+
+    def require_rows(self, cells: NDArray[np.uint32], rows: NDArray[np.int32]) -> None:
+        """Every look-up's value is the row that ``rows`` names."""
+        for index, (key, values) in enumerate(
+            zip(self.keys, self.look_up_values(cells), strict=True)
+        ):
+            named = rows[:, index] - self.tables.first_row(key)
+            assert (named >= 0).all()
+            assert np.array_equal(self.tables.columns(key)[named], values.T), (key, index)

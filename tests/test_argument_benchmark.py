@@ -1,0 +1,86 @@
+"""The argument's benchmarks: shapes are the product's, figures are those that are asked for."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BENCHMARKS = ROOT / "benchmarks"
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture", "shape"),
+    [
+        ("dense", "dense", (1, 28, 28)),
+        ("lenet5", "lenet5", (1, 28, 28)),
+        ("cifar", "cnn", (3, 32, 32)),
+    ],
+)
+def test_networks_have_the_shapes_of_the_products(benchmark, name, architecture, shape):
+    from zkwm.embed import build_model
+
+    channels = shape[0]
+    model = build_model(
+        architecture, shape=shape, class_count=10, mean=(0.5,) * channels, std=(0.5,) * channels
+    )
+    wanted = [
+        tuple(parameter.shape) for parameter in model.parameters() if len(parameter.shape) > 1
+    ]
+    network = benchmark("integer_networks").network(name)
+    found = [node.weights for node in network.nodes if hasattr(node, "weights")]
+    assert [
+        weights.shape if weights.shape[2:] != (1, 1) else weights.shape[:2] for weights in found
+    ] == wanted
+    assert network.shape == shape
+
+
+def test_a_law_is_found_again(benchmark):
+    laws = benchmark("laws_figure")
+    first, second = laws.fit([1.0, 4.0, 9.0], [5.0, 7.0, 9.0], root=True)
+    assert (first, second) == pytest.approx((3.0, 2.0))
+    first, second = laws.fit([1.0, 4.0, 9.0], [2.0, 8.0, 18.0], root=False)
+    assert (first, second) == pytest.approx((0.0, 2.0), abs=1e-9)
+
+
+def test_the_figure_has_a_dot_for_each_measurement(benchmark):
+    lines = [
+        {
+            "series": series, "triggers": 100 * i, "activations": 1000 * i, "products": 10**6 * i,
+            "prove_seconds": 2.0 + i, "verify_seconds": 0.1, "proof_bytes": 2**20 * i,
+            "peak_bytes": 2**30 * i,
+        }
+        for series in ("triggers", "weights") for i in (1, 2, 5)
+    ]  # fmt: skip
+    root = ElementTree.fromstring(benchmark("laws_figure").figure(lines))
+    assert len([one for one in root.iter() if one.tag.endswith("circle")]) == 2 * 4 * 3
+    assert len([one for one in root.iter() if one.tag.endswith("polyline")]) == 2 * 4
+
+
+def test_all_figures_that_are_promised():
+    command = [sys.executable, BENCHMARKS / "argument.py", "--network", "tiny"]
+    done = subprocess.run(
+        [*command, "--triggers", "30", "--runs", "1", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    for name in ("prove_seconds", "verify_seconds", "proof_bytes", "peak_bytes", "soundness_bits"):
+        assert figures[name] > 0, name
+    assert figures["soundness_bits"] >= 120
+    assert figures["verifier_imports"] == []
+    assert sum(figures["prove_steps"].values()) == pytest.approx(figures["prove_seconds"], rel=0.05)
