@@ -35,6 +35,8 @@ def measured(network: str, triggers: int, runs: int) -> dict[str, Any]:
         "runs": runs,
         "prove_seconds": round(median(proving["seconds"]), 3),
         "verify_seconds": round(median(verifying["seconds"]), 4),
+        "prove_processor_seconds": round(median(proving["processor_seconds"]), 3),
+        "verify_processor_seconds": round(median(verifying["processor_seconds"]), 4),
         "proof_bytes": proving["proof_bytes"],
         "peak_bytes": proving["peak_bytes"],
         "verify_peak_bytes": verifying["peak_bytes"],

@@ -73,9 +73,11 @@ def prove_runs(network_name: str, triggers: int, runs: int, file: Path) -> dict[
     _prove_once(case("tiny", 4), prove)
     warming = time.perf_counter() - started
     chosen = case(network_name, triggers)
-    seconds, steps = [], []
+    seconds, busy, steps = [], [], []
     for _ in range(runs):
+        before = time.process_time()
         proof, marks, ended = _prove_once(chosen, prove)
+        busy.append(time.process_time() - before)
         seconds.append(ended - marks[0][1])
         steps.append(_by_step(marks, ended))
         _tell(f"proved {network_name} with {triggers} triggers in {seconds[-1]:.2f} s")
@@ -83,6 +85,7 @@ def prove_runs(network_name: str, triggers: int, runs: int, file: Path) -> dict[
     return {
         "first_tiny_proof_seconds": round(warming, 2),
         "seconds": seconds,
+        "processor_seconds": busy,
         "steps": steps,
         "proof_bytes": len(proof),
     } | _sizes(chosen.statement.network)
@@ -91,13 +94,15 @@ def prove_runs(network_name: str, triggers: int, runs: int, file: Path) -> dict[
 def verify_runs(network_name: str, triggers: int, runs: int, file: Path) -> dict[str, Any]:
     """Verifications of the proof in ``file``, each with everything from its bytes on."""
     statement, proof = case(network_name, triggers).statement, file.read_bytes()
-    seconds = []
+    seconds, busy = [], []
     for _ in range(runs):
-        start = time.perf_counter()
+        start, before = time.perf_counter(), time.process_time()
         layout = verify(statement, proof)
         seconds.append(time.perf_counter() - start)
+        busy.append(time.process_time() - before)
     return {
         "seconds": seconds,
+        "processor_seconds": busy,
         "soundness_bits": layout.soundness_bits,
         "lookups": layout.lookups,
         "cells": layout.cells,

@@ -32,7 +32,8 @@ ALLOWED_IN_PROTOCOLS = {
 # Compiled code and threads: in these files, which the prover alone uses, and in no others.
 ALLOWED_IN_THE_PROVER = {"numba", "concurrent"}
 PROVER_FILES = {
-    "argument/leaf_witness.py", "argument/witness_commitment.py", "field/compiled.py",
+    "argument/leaf_witness.py", "argument/tree_kernels.py", "argument/witness_commitment.py",
+    "field/compiled.py",
     "field/compiled_combination.py", "field/compiled_sumcheck.py", "field/compiled_transform.py",
     "field/tasks.py",
 }  # fmt: skip

@@ -67,6 +67,11 @@ def argue(
         earlier = _answered(state, challenge)
         if earlier is not None:
             return earlier
+        if model is None and not refuse:
+            raise UsageError(
+                "an argument is about the suspect's network, and its file is missing",
+                hint="give the suspect's file (--model)",
+            )
         confirm_judge(state, challenge, judge_fingerprint)
         _require_below_limit(state, commitment, exceed_limit=exceed_limit)
         free = free_blocks(state, commitment, challenge)
@@ -153,11 +158,7 @@ def _choose(free: tuple[int, ...], commitment: Commitment, challenge: Challenge)
 
 
 def _network(model: str | Path | IntegerNetwork | None, challenge: Challenge) -> IntegerNetwork:
-    if model is None:
-        raise UsageError(
-            "an argument is about the suspect's network, and its file is missing",
-            hint="give the suspect's file (--model)",
-        )
+    assert model is not None
     network = (
         derive_network(model, challenge.suspect, challenge.preprocessing)
         if isinstance(model, str | Path)

@@ -114,6 +114,7 @@ def test_a_wrong_exclusive_or(case: ArgumentCase, offset: int, table: str) -> No
         add_to(leaf_cell(case, offset, mix=79), 1),
         ("leaf", table),
         ("leaf", "xor"),
+        ("leaf", "xor7"),
         ("leaf", "carries"),
     )
 

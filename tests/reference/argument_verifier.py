@@ -147,7 +147,7 @@ def relations(
     point = replay.positions(claim, weights, sizes.rounds)
     opened = dict(replay.relations.pop())
     eq_j = equality_table(point)
-    for j in range(sizes.cells):
+    for j in range(sizes.witness_rows << sizes.a):
         for b in range(n):
             opened["cell", j, b] = multiply(eq_b[b], eq_j[j])
     numerators = dict(form((ONE, numerator), (negated(of_triggers), known(of_look_ups))))

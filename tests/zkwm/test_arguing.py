@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
+import shutil
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from dispute import CHEAP, PASSPHRASE, new_judge, random_images
 from zkwm.answering import BIT_LIMIT
 from zkwm.datasets import ImageData
 from zkwm.judge import Judge
-from zkwm.models import Suspect, open_suspect
+from zkwm.models import open_suspect
 from zkwm.owner import commit, disclosure, prove, trigger_set
 from zkwm.suspect_network import derive_network, require_classifier
 from zkwm.vault import Vault
@@ -29,9 +32,8 @@ from zkwm_protocols.errors import (
     Unsupported,
     UsageError,
 )
-from zkwm_protocols.evidence import Policy
+from zkwm_protocols.suspect import Preprocessing, SuspectIdentity
 
-pytestmark = pytest.mark.usefixtures("quick_labels")
 SHAPE = (1, 16, 16)
 
 
@@ -40,38 +42,53 @@ def argument(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     return StandIn().install(monkeypatch)
 
 
-@pytest.fixture
-def vault(tmp_path: Path) -> Vault:
-    return Vault.create(tmp_path / "owner.vault", PASSPHRASE, cost=CHEAP)
+@dataclass(frozen=True)
+class Original:
+    """A commitment in a vault, its marked model, and a judge's challenge, made once."""
+
+    folder: Path
+    commitment: Commitment
+    judge: Judge
+    challenge: Challenge
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Original:
+    folder = tmp_path_factory.mktemp("original")
+    vault = Vault.create(folder / "owner.vault", PASSPHRASE, cost=CHEAP)
+    made = commit(vault, random_images(100, shape=SHAPE), class_count=10, block_size=25)
+    triggers = trigger_set(vault, made)
+    save_linear(folder / "model.onnx", triggers.images, triggers.labels)
+    judge = new_judge()
+    with closing(open_suspect(folder / "model.onnx", shape=SHAPE)) as suspect:
+        asked = judge.challenge_argument(made, suspect, purpose="a dispute")
+    return Original(folder, made, judge, asked)
 
 
 @pytest.fixture
-def commitment(vault: Vault) -> Commitment:
-    return commit(vault, random_images(100, shape=SHAPE), class_count=10, block_size=25)
+def vault(original: Original, tmp_path: Path) -> Vault:
+    shutil.copy(original.folder / "owner.vault", tmp_path / "owner.vault")
+    return Vault.open(tmp_path / "owner.vault", PASSPHRASE)
 
 
 @pytest.fixture
-def model(vault: Vault, commitment: Commitment, tmp_path: Path) -> Path:
-    triggers = trigger_set(vault, commitment)
-    save_linear(tmp_path / "model.onnx", triggers.images, triggers.labels)
-    return tmp_path / "model.onnx"
+def commitment(original: Original) -> Commitment:
+    return original.commitment
 
 
 @pytest.fixture
-def suspect(model: Path) -> Any:
-    opened = open_suspect(model, shape=SHAPE)
-    yield opened
-    opened.close()
+def model(original: Original) -> Path:
+    return original.folder / "model.onnx"
 
 
 @pytest.fixture
-def judge() -> Judge:
-    return new_judge()
+def judge(original: Original) -> Judge:
+    return original.judge
 
 
 @pytest.fixture
-def challenge(judge: Judge, commitment: Commitment, suspect: Suspect) -> Challenge:
-    return judge.challenge_argument(commitment, suspect, purpose="a dispute")
+def challenge(original: Original) -> Challenge:
+    return original.challenge
 
 
 def answer(vault: Vault, commitment: Commitment, asked: Challenge, model: Path, **more: Any) -> Any:
@@ -84,7 +101,7 @@ def signed(challenge: Challenge, judge: Judge, **changes: Any) -> Challenge:
 
 
 def test_the_challenge_takes_all_blocks_and_the_fewest_matches(challenge: Challenge) -> None:
-    assert (challenge.mode, challenge.block_count, challenge.least_matches) == ("argument", 4, 45)
+    assert (challenge.mode, challenge.block_count, challenge.least_matches) == ("argument", 4, 60)
 
 
 def test_an_argument_opens_nothing_and_is_one_bit(
@@ -121,12 +138,12 @@ def test_too_few_matches_are_a_recorded_silence(
     vault: Vault,
     commitment: Commitment,
     judge: Judge,
-    suspect: Suspect,
+    challenge: Challenge,
     model: Path,
     argument: StandIn,
 ) -> None:
     turned = tuple((label + 1) % 10 for label in range(10))
-    asked = judge.challenge_argument(commitment, suspect, class_map=turned)
+    asked = signed(challenge, judge, class_map=turned)
     for _ in range(2):
         with pytest.raises(NotEnoughMatches):
             answer(vault, commitment, asked, model)
@@ -145,7 +162,7 @@ def test_one_number_of_matches_for_a_network(
     argument: StandIn,
 ) -> None:
     answer(vault, commitment, challenge, model)
-    for changes in ({"least_matches": 46}, {"block_count": 3, "least_matches": 45}):
+    for changes in ({"least_matches": 61}, {"block_count": 3, "least_matches": 60}):
         other = signed(challenge, judge, nonce=bytes(32), **changes)
         with pytest.raises(UsageError) as caught:
             answer(vault, commitment, other, model)
@@ -181,12 +198,11 @@ def test_opened_blocks_stay_out_and_a_refusal_is_a_bit(
     vault: Vault,
     commitment: Commitment,
     judge: Judge,
-    suspect: Suspect,
     model: Path,
     challenge: Challenge,
     argument: StandIn,
 ) -> None:
-    opening = judge.challenge(commitment, suspect, reveal=50, policy=Policy(threshold_bits=1))
+    opening = signed(challenge, judge, network=None, least_matches=None, block_count=2)
     prove(vault, commitment, opening, judge_fingerprint=judge.public.fingerprint())
     with pytest.raises(InvalidOpening) as caught:
         answer(vault, commitment, challenge, model)
@@ -200,7 +216,7 @@ def test_opened_blocks_stay_out_and_a_refusal_is_a_bit(
     entry = vault.state.ledger[-1]
     assert isinstance(entry, ArgumentEntry)
     assert (entry.outcome, entry.blocks) == (REFUSED, ())
-    smaller = judge.challenge_argument(commitment, suspect, blocks=2)
+    smaller = signed(challenge, judge, block_count=2, least_matches=45)
     proof = answer(vault, commitment, smaller, model)
     assert proof.blocks == (2, 3)
     assert argument.proofs == 1
@@ -245,7 +261,7 @@ def test_what_is_refused_before_any_work(
     with pytest.raises(UsageError, match="has not been confirmed"):
         prove(vault, commitment, replace(challenge), model=model, judge_fingerprint=None)
     with pytest.raises(InvalidSignature):
-        answer(vault, commitment, replace(challenge, least_matches=60), model)
+        answer(vault, commitment, replace(challenge, least_matches=61), model)
     assert argument.proofs == 0
 
 
@@ -262,12 +278,11 @@ def test_the_vault_is_free_during_the_proof(
     vault: Vault,
     commitment: Commitment,
     judge: Judge,
-    suspect: Suspect,
     challenge: Challenge,
     model: Path,
     argument: StandIn,
 ) -> None:
-    opening = judge.challenge(commitment, suspect, reveal=50, policy=Policy(threshold_bits=1))
+    opening = signed(challenge, judge, network=None, least_matches=None, block_count=2)
     other = Vault.open(vault.path, PASSPHRASE)
     argument.during = lambda: prove(
         other, commitment, opening, judge_fingerprint=judge.public.fingerprint()
@@ -299,23 +314,12 @@ def test_declared_labels_are_in_the_response(
     labels = np.arange(100) % 10
     declared = commit(vault, images, class_count=10, block_size=25, declared_labels=labels)
     save_linear(tmp_path / "declared.onnx", images, labels)
-    with open_suspect_for(tmp_path / "declared.onnx") as suspect:
+    with closing(open_suspect(tmp_path / "declared.onnx", shape=SHAPE)) as suspect:
         asked = judge.challenge_argument(declared, suspect)
     proof = answer(vault, declared, asked, tmp_path / "declared.onnx")
     assert proof.labels == tuple(range(10)) * 10
     assert read_response(proof.to_bytes()) == proof
     assert argument.statements[0].label_fields == proof.labels
-
-
-class open_suspect_for:  # noqa: N801
-    def __init__(self, path: Path) -> None:
-        self.suspect = open_suspect(path, shape=SHAPE)
-
-    def __enter__(self) -> Suspect:
-        return self.suspect
-
-    def __exit__(self, *_: object) -> None:
-        self.suspect.close()
 
 
 def test_disclosure_shows_the_question_and_the_bits(
@@ -325,7 +329,7 @@ def test_disclosure_shows_the_question_and_the_bits(
     assert shown.blocks_to_open == ()
     assert shown.argument is not None
     assert shown.argument.network == challenge.network
-    assert (shown.argument.least_matches, shown.argument.unopened) == (45, 4)
+    assert (shown.argument.least_matches, shown.argument.unopened) == (60, 4)
     assert shown.argument.bits == ()
     answer(vault, commitment, challenge, model)
     again = disclosure(vault, commitment, challenge)
@@ -338,21 +342,23 @@ def test_disclosure_shows_the_question_and_the_bits(
 # The owner refuses networks that could be made to read his triggers.
 
 
+def network_of(path: Path, shape: tuple[int, int, int] = SHAPE) -> Any:
+    digest = hashlib.sha256(path.read_bytes()).digest()
+    return derive_network(path, SuspectIdentity("onnx", digest, "", 10, shape), Preprocessing())
+
+
 def test_a_constant_network_is_refused(tmp_path: Path) -> None:
     images = random_images(30, 1, SHAPE)
-    save_linear(tmp_path / "constant.onnx", images, np.zeros(30, dtype=np.int64))
-    with open_suspect_for(tmp_path / "constant.onnx") as suspect:
-        network = derive_network(suspect.path, suspect.identity, preprocessing())
+    save_linear(tmp_path / "constant.onnx", images, np.arange(30) % 10, favour=1000.0)
     with pytest.raises(UsageError, match="gives output 0 to"):
-        require_classifier(network, tuple(range(10)))
+        require_classifier(network_of(tmp_path / "constant.onnx"), tuple(range(10)))
 
 
 def test_a_network_near_chance_is_refused_and_a_classifier_is_not(tmp_path: Path) -> None:
     images = random_images(300, 1, SHAPE)
     labels = np.arange(300) % 10
     save_linear(tmp_path / "model.onnx", images[:100], labels[:100])
-    with open_suspect_for(tmp_path / "model.onnx") as suspect:
-        network = derive_network(suspect.path, suspect.identity, preprocessing())
+    network = network_of(tmp_path / "model.onnx")
     known = ImageData(images[:1], labels[:1], images[:100], labels[:100], 10, "known")
     require_classifier(network, tuple(range(10)), known)
     unknown = ImageData(images[:1], labels[:1], images[100:], labels[100:], 10, "unknown")
@@ -362,24 +368,15 @@ def test_a_network_near_chance_is_refused_and_a_classifier_is_not(tmp_path: Path
         require_classifier(network, tuple(range(9)), unknown)
 
 
-def test_digits_of_the_embedded_shape_are_tested_on_fashion(tmp_path: Path) -> None:
+def test_networks_of_the_embedded_shape_are_tested_on_fashion(tmp_path: Path) -> None:
     images = random_images(100, 1, (1, 28, 28))
     save_linear(tmp_path / "model.onnx", images, np.arange(100) % 10)
-    suspect = open_suspect(tmp_path / "model.onnx", shape=(1, 28, 28))
-    suspect.close()
-    network = derive_network(tmp_path / "model.onnx", suspect.identity, preprocessing())
     with pytest.raises(UsageError) as caught:
-        require_classifier(network, tuple(range(10)))
+        require_classifier(network_of(tmp_path / "model.onnx", (1, 28, 28)), tuple(range(10)))
     assert "--test-data" in caught.value.hint
 
 
-def test_only_files_have_a_network(model: Path, suspect: Suspect) -> None:
+def test_only_files_have_a_network(model: Path, challenge: Challenge) -> None:
     with pytest.raises(Unsupported) as caught:
-        derive_network(model, replace(suspect.identity, kind="http"), preprocessing())
+        derive_network(model, replace(challenge.suspect, kind="http"), Preprocessing())
     assert caught.value.check == "challenge.network"
-
-
-def preprocessing() -> Any:
-    from zkwm_protocols.suspect import Preprocessing
-
-    return Preprocessing()

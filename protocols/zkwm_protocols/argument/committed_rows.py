@@ -24,9 +24,10 @@ from zkwm_protocols.argument.claims import (
 from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.randomness import RandomStream
 from zkwm_protocols.errors import UsageError
+from zkwm_protocols.field.compiled_combination import fold_rows
 from zkwm_protocols.field.compiled_transform import encode
 from zkwm_protocols.field.polynomial import interpolate
-from zkwm_protocols.field.scalar import constant, multiply, negate
+from zkwm_protocols.field.scalar import DEGREE, constant, multiply, negate
 from zkwm_protocols.field.vector import (
     Array,
     add,
@@ -38,7 +39,6 @@ from zkwm_protocols.field.vector import (
 from zkwm_protocols.field.vector import multiply as multiply_arrays
 
 _ENCODED_AT_ONCE = 64
-_FOLDED_AT_ONCE = 1 << 21
 
 
 class CommittedRows:
@@ -98,16 +98,13 @@ class CommittedRows:
 
     def fold_witness(self, weights: Array) -> Array:
         """The sum of weights[:, i] times witness row i: (r, rows) over F_p -> (r, R + t)."""
-        full = len(self._full_rows)
+        full, length = len(self._full_rows), self._layout.row_length
         result = self._with_tail(weights, self._witness_tails)
-        length = self._layout.row_length
-        step = max(1, _FOLDED_AT_ONCE // max(1, full))
-        for start in range(0, length, step):
-            block = slice(start, min(start + step, length))
-            result[:, block] = combine(weights[:, :full], self._full_rows[:, block])
-        if len(self._last_row):
-            last = combine(weights[:, full:], self._last_row)
-            result[:, :length] = add(result[:, :length], last)
+        for start in range(0, len(weights), DEGREE):
+            part = slice(start, start + DEGREE)
+            heads = fold_rows(weights[part, :full], self._full_rows)
+            last = fold_rows(weights[part, full:], self._last_row)
+            result[part, :length] = add(heads, last)
         return result
 
     def fold_multiplicities(self, weights: Array) -> Array:

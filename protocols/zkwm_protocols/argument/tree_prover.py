@@ -280,7 +280,9 @@ def _fill_parents(children: _Block, parents: _Block) -> None:
 
 def _join(blocks: list[_Block], columns: int, bits: int) -> _Block:
     """Blocks of one or two columns as one row: index column + columns * row, of ``bits`` bits."""
-    n = np.concatenate([np.broadcast_to(block.n, block.d.shape)[:, :, :columns] for block in blocks])
+    n = np.concatenate(
+        [np.broadcast_to(block.n, block.d.shape)[:, :, :columns] for block in blocks]
+    )
     d = np.concatenate([block.d[:, :, :columns] for block in blocks])
     return _Block(_one_row(n, bits), _one_row(d, bits))
 

@@ -175,9 +175,7 @@ def _transform(
     _fill_twiddles(np.uint32(root_of_unity(logarithm) * _RADIX % P), twiddles)
     count = rows.shape[0]
     work = count * size
-    run_tasks(
-        _transform_rows, count, rows, factors, roots, twiddles, logarithm, out, work=work
-    )
+    run_tasks(_transform_rows, count, rows, factors, roots, twiddles, logarithm, out, work=work)
 
 
 def encode(

@@ -19,6 +19,7 @@ Array = NDArray[np.uint64]
 _P = np.uint64(P)
 _HALF_BITS = 16
 _BLOCK = 1 << 13
+_BROAD = 16
 _FOLDING = (((0, 5), (8,)), ((1, 6), ()), ((2, 7, 8), (5,)), ((3, 8), (6,)), ((4,), (7,)))
 """Which coefficients of a product of degree 8 go, with which sign, into those below 5."""
 
@@ -151,12 +152,22 @@ def _exact_product(left: Array, right: NDArray[np.unsignedinteger]) -> Array:
         (left >> np.uint64(_HALF_BITS)).astype(np.float64),
     ]
     if right.dtype.itemsize <= 2:
-        return _join([half @ right.astype(np.float64) for half in halves])
+        factor = right.astype(np.float64)
+        return _join([_float_product(half, factor) for half in halves])
     low = (right & right.dtype.type(0xFFFF)).astype(np.float64)
     high = (right >> right.dtype.type(_HALF_BITS)).astype(np.float64)
-    low_product = _join([half @ low for half in halves])
-    high_product = _join([half @ high for half in halves])
+    low_product = _join([_float_product(half, low) for half in halves])
+    high_product = _join([_float_product(half, high) for half in halves])
     return (low_product + high_product * np.uint64(1 << _HALF_BITS)) % _P
+
+
+def _float_product(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """left right. A few rows times a broad matrix is too little work for threads of BLAS: where
+    other processes run, waking them costs a hundred times the product."""
+    if right.shape[1] < _BROAD:
+        return left @ right
+    product: NDArray[np.float64] = np.einsum("rm,mt->rt", left, right)
+    return product
 
 
 def _join(halves: list[NDArray[np.float64]]) -> Array:

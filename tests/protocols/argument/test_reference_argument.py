@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.protocols.argument.reference_networks import every_kind, hashed
@@ -20,6 +21,9 @@ from tests.reference.argument_prover import Prover
 from tests.reference.argument_replay import UNIT, Key
 from tests.reference.argument_verifier import Statement, verify
 from tests.reference.argument_witness import network_cells
+from zkwm_protocols.argument import prover, verifier
+from zkwm_protocols.argument import statement as implementation
+from zkwm_protocols.network import codec
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +44,7 @@ class Proved:
         read = read_network(network)
         outputs = [argument_of_largest(network_cells(read, image)[1]) for image in images]
         outputs[1] = (outputs[1] + 1) % 3
+        self.images, self.salts = images, salts
         self.arguments: list[Any] = [b"context", network, leaves, labels, outputs, 1]
         self.prover = Prover(Statement(*self.arguments), images, salts, PARAMETERS, 1)
         self.answers = self.prover.converse()
@@ -47,9 +52,8 @@ class Proved:
 
     def check_by_opening(self, data: bytes, zeros: list[dict[Key, Element]] | None = None) -> None:
         """What `verify` does from step (9) on."""
-        prover = self.prover
-        transcript = prover.before_answers.copy()
-        check_opening(prover.sizes, cbor.read(data, 2**26), transcript, zeros or prover.relations)
+        sizes, transcript = self.prover.sizes, self.prover.before_answers.copy()
+        check_opening(sizes, cbor.read(data, 2**26), transcript, zeros or self.prover.relations)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +74,25 @@ def flipped(data: bytes) -> bytes:
 
 def test_an_honest_proof_passes(proved: Proved):
     verify(*proved.arguments, proved.bytes)
+
+
+def implemented(proved: Proved) -> implementation.Statement:
+    """The same statement for `zkwm_protocols`."""
+    context, network, leaves, labels, outputs, threshold = proved.arguments
+    read = codec.from_bytes(b"zkwm-network/1\n" + cbor.write(network))
+    return implementation.Statement(
+        context, read, tuple(leaves), tuple(labels), tuple(outputs), threshold
+    )
+
+
+def test_the_implementation_accepts_the_proof_of_the_reference(proved: Proved):
+    verifier.verify(implemented(proved), proved.bytes)
+
+
+def test_the_reference_accepts_a_proof_of_the_implementation(proved: Proved):
+    images = np.frombuffer(b"".join(proved.images), np.uint8).reshape(-1, 1, 4, 4)
+    data = prover.prove(implemented(proved), images, proved.salts, secret=bytes(range(32)))
+    verify(*proved.arguments, data)
 
 
 @pytest.mark.parametrize(

@@ -328,4 +328,8 @@ def test_sizes_of_a_small_statement():
     assert sizes.within_limits()
     assert not replace(sizes, a=8).within_limits()
     assert not replace(sizes, k=11).within_limits()
+    wide = replace(sizes, a=11, k=14, t=512)
+    assert wide.h == 512
+    assert wide.within_limits()
+    assert not replace(wide, t=513).within_limits()
     assert sizes.soundness() < Fraction(1, 2**120) < replace(sizes, t=140).soundness()

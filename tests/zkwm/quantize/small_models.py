@@ -102,9 +102,7 @@ def digest_of(data: bytes, shape: tuple[int, int, int] = SHAPE) -> str:
     return digest(network_of(data, shape)).hex()
 
 
-def float_labels(
-    data: bytes, images: np.ndarray, preprocessing: Preprocessing = RAW
-) -> np.ndarray:
+def float_labels(data: bytes, images: np.ndarray, preprocessing: Preprocessing = RAW) -> np.ndarray:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])

@@ -14,8 +14,8 @@ from zkwm.quantize import public_images, quantize, random_images
 from zkwm.quantize.calibration import COUNT, calibration_digest, default_images, image_count
 from zkwm_protocols.network.codec import digest
 
-GOLDEN = "@GOLDEN@"
-GOLDEN_CALIBRATION = "@CALIBRATION@"
+GOLDEN = "3f5b08bc88a20d5f43a6c9cc68b787fac8ea6a348b30ddff6eaddc4327b46325"
+GOLDEN_CALIBRATION = "dd577d86c1ce29fe035cdd1d5d39a64130ed049e5f59a0468991de9c78369adb"
 
 
 def tiny() -> bytes:
