@@ -284,11 +284,14 @@ def test_no_altered_file_passes(data: bytes, position: int, flip: int) -> None:
     position %= len(data)
     altered = data[:position] + bytes([data[position] ^ flip]) + data[position + 1 :]
     with pytest.raises(ZkwmError):
-        if data.startswith(b"zkwm-challenge"):
-            Challenge.from_bytes(altered).verify_signature()
-        else:
-            response = read_response(altered)
-            response.verify_signatures(OWNER.commitment.header)
+        _read_and_verify(altered, challenge=data.startswith(b"zkwm-challenge"))
+
+
+def _read_and_verify(data: bytes, *, challenge: bool) -> None:
+    if challenge:
+        Challenge.from_bytes(data).verify_signature()
+    else:
+        read_response(data).verify_signatures(OWNER.commitment.header)
 
 
 # What is proven.
