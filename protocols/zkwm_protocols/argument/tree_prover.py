@@ -59,10 +59,11 @@ class TreeProver:
     ) -> None:
         """Make the tree.
 
-        ``rows`` int32 (n, M), the global table row of every look-up; ``table_d`` canonical (5, M_T),
-        beta - f of every table row; ``multiplicities`` (M_T,), from 0 to p - 1; U and b' are
-        ``columns_log`` and ``rows_log``. ``leaves`` canonical (5, n, M): d of the look-ups, where it
-        is not that of the table rows (an untruthful prover's). ValueError for what does not fit.
+        ``rows`` int32 (n, M): the global table row of every look-up. ``table_d`` canonical uint64
+        (5, M_T): beta - f of every table row. ``multiplicities`` (M_T,), from 0 to p - 1. U and b'
+        are ``columns_log`` and ``rows_log``. ``leaves`` canonical (5, n, M): d of the look-ups,
+        where it is not that of the table rows (an untruthful prover's); then ``rows`` gives only
+        n and M. Raises ValueError for what does not fit.
         """
         triggers, lookups = rows.shape
         table_rows = table_d.shape[1]
@@ -100,7 +101,7 @@ class TreeProver:
         self._nodes.reverse()
 
     def root_numerator(self) -> Element:
-        """n of the root: 0 exactly if every look-up is a table row (but for a lucky alpha, beta)."""
+        """n of the root: 0 if every look-up is a table row, else all but never."""
         return canonical_element(self._root.n[0, :, 0])
 
     def root_denominator(self) -> Element:

@@ -1,9 +1,9 @@
 """The prover's arithmetic in F_p and K for Numba (SPEC.md 17.2): scalars, lines, conversions.
 
 Only the prover imports this module; the verifier has ``vector``. Elements of K are uint32 arrays
-with first axis 5 in Montgomery form: a 2^32 modulo p, below p. Kernels work line by line: a line is
-a flat uint32 array of 5 ``LINE`` residues, coefficient k of element i at k ``LINE`` + i, small
-enough for the first cache and of a fixed stride, so that the compiler vectorises. Not constant time.
+with first axis 5 in Montgomery form: a 2^32 modulo p, below p. Kernels work line by line: a line
+is a flat uint32 array of 5 ``LINE`` residues, coefficient k of element i at k ``LINE`` + i, small
+enough for the first cache and of a fixed stride, so that the compiler vectorises.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def reduce(total: np.uint64) -> np.uint32:
 
 @njit(forceinline=True)
 def product(a: np.uint32, b: np.uint32) -> np.uint32:
-    """a b / 2^32: both in Montgomery form, or one of them and the other and the result canonical."""
+    """a b / 2^32: of two in Montgomery form it is in it; of one and a canonical it is canonical."""
     return reduce(np.uint64(a) * np.uint64(b))
 
 
@@ -213,4 +213,5 @@ def equality_table(point: Sequence[Element]) -> Residues:
 def drop_first_bit(table: Residues) -> Residues:
     """The equality table of a point without its first coordinate: sums of neighbours."""
     total = table[:, 0::2] + table[:, 1::2]
-    return np.minimum(total, total - _P32)
+    result: Residues = np.minimum(total, total - _P32)
+    return result

@@ -46,7 +46,10 @@ def _add_four(
 def _fold_rows(
     begin: int, end: int, weights: Residues, rows: Residues, out: NDArray[np.uint64]
 ) -> None:
-    """``weights`` (5, m continued by zeros to a multiple of four), ``rows`` (m, t), ``out`` (5, t)."""
+    """Strips begin .. end - 1 of ``rows`` (m, t) into ``out`` (5, t).
+
+    ``weights`` (5, m continued by zeros to a multiple of four), in Montgomery form.
+    """
     last = rows.shape[0] - 1
     columns = rows.shape[1]
     for strip in range(begin, end):

@@ -1,7 +1,7 @@
 """Sumcheck over arrays in K for the prover: lines to and from arrays, folding, sums of products.
 
-SPEC.md 17.5 and 17.6: variables are bound from the lowest index bit, so that a step meets entries 2i
-and 2i + 1. ``ProductSumcheck`` is the whole prover of 17.6; the tree's is in
+SPEC.md 17.5 and 17.6: variables are bound from the lowest index bit, so that a step meets entries
+2i and 2i + 1. ``ProductSumcheck`` is the whole prover of 17.6; the tree's is in
 ``argument.tree_prover`` and uses the kernels of this module.
 """
 

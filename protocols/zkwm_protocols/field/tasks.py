@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 from numba import config
 
 _PIECES_PER_THREAD = 4
+_WORK_PER_THREAD = 50_000
+"""Half a millisecond."""
+_THREADS = int(config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+"""The cores of this process; the environment variable of the same name overrides it."""
 
 
 def run_tasks(kernel: Callable[..., None], count: int, *arguments: object, work: int) -> None:
@@ -20,20 +25,13 @@ def run_tasks(kernel: Callable[..., None], count: int, *arguments: object, work:
     ``work``: about how many products in K (or as much) there are in all. What a kernel raises is
     raised.
     """
-    threads = min(int(config.NUMBA_NUM_THREADS), count, work // _WORK_PER_THREAD)
+    threads = min(_THREADS, count, work // _WORK_PER_THREAD)
     if threads <= 1:
         kernel(0, count, *arguments)
         return
     pieces = min(count, threads * _PIECES_PER_THREAD)
     bounds = [count * i // pieces for i in range(pieces + 1)]
     with ThreadPoolExecutor(threads) as pool:
-        futures = [
-            pool.submit(kernel, first, last, *arguments)
-            for first, last in zip(bounds[:-1], bounds[1:], strict=True)
-        ]
+        futures = [pool.submit(kernel, first, last, *arguments) for first, last in pairwise(bounds)]
     for future in futures:
         future.result()
-
-
-_WORK_PER_THREAD = 50_000
-"""Half a millisecond."""

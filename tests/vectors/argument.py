@@ -1,0 +1,217 @@
+"""Writes the argument's vectors of SPEC.md section 15: ``python -m tests.vectors.argument``.
+
+Small ones of every part: made anew they are the same. And one whole proof, ``argument.proof``, which
+is random, with bytes changed in it and the check that MUST fail then; a stored proof is kept while it
+is one of the same statement.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+
+from tests.argument_case import ArgumentCase, argument_case
+from tests.small_networks import small_network
+from tests.vectors.build import hexadecimal
+from tests.vectors.generate import FOLDER
+from zkwm_protocols.argument.column_tree import build_tree, hash_columns
+from zkwm_protocols.argument.transcript import Transcript
+from zkwm_protocols.argument.verifier import verify
+from zkwm_protocols.encoding import decode, encode
+from zkwm_protocols.errors import CouldNotCheck
+from zkwm_protocols.field import scalar
+from zkwm_protocols.network.codec import digest, to_bytes
+from zkwm_protocols.network.evaluate import labels, logits
+
+PROOF = FOLDER / "argument.proof"
+LIMIT = 64 * 2**20
+CHANGED = (
+    "parameters",
+    "commitment",
+    "messages",
+    "low",
+    "dot",
+    "pads",
+    "product",
+    "columns",
+    "nonces",
+    "nodes",
+)
+
+
+def small_vectors(case: ArgumentCase) -> dict[str, Any]:
+    """Field, transcript, column tree, network, relation: made anew they are the same."""
+    return {
+        "field": _field(),
+        "transcript": _transcript(),
+        "columns": _columns(),
+        "network": _network(case),
+        "relation": _relation(case),
+        "statement": _statement(case),
+    }
+
+
+def vector_case() -> ArgumentCase:
+    """Two triggers of the small network that has every kind of node; one match is claimed."""
+    return argument_case(2, seed=20261124, network=small_network(), wrong=1)
+
+
+def mutations(case: ArgumentCase, proof: bytes) -> list[dict[str, Any]]:
+    """One byte changed in every field, and what is refused then."""
+    fields = decode(proof, limit=LIMIT)
+    found = []
+    for key in CHANGED:
+        if key == "parameters":
+            columns = fields[key][2]
+            changed: Any = [*fields[key][:2], columns - 100]
+            place, value = None, changed
+        else:
+            data = bytearray(fields[key])
+            place = len(data) // 3 // 4 * 4
+            data[place] ^= 1
+            value = changed = bytes(data)
+        try:
+            verify(case.statement, encode({**fields, key: changed}))
+        except CouldNotCheck as error:
+            check = error.check
+        found.append(
+            {
+                "field": key,
+                "place": place,
+                "byte": None if place is None else value[place],
+                "value": value if place is None else None,
+                "check": check,
+            }
+        )
+    return found
+
+
+def _field() -> list[dict[str, Any]]:
+    rng = np.random.default_rng(1)
+    pairs = [
+        tuple(tuple(int(v) for v in rng.integers(0, scalar.P, 5)) for _ in range(2))
+        for _ in range(3)
+    ]
+    largest = (scalar.P - 1,) * 5
+    pairs.append((largest, largest))
+    pairs.append(((0, 1, 0, 0, 0), (0, 0, 0, 0, 1)))
+    return [
+        {
+            "a": list(a),
+            "b": list(b),
+            "product": list(scalar.multiply(a, b)),
+            "inverse_of_a": list(scalar.inverse(a)),
+        }
+        for a, b in pairs
+    ]
+
+
+def _transcript() -> dict[str, Any]:
+    transcript = Transcript()
+    transcript.absorb_bytes("protocol", b"zkwm-argument-1")
+    transcript.absorb_elements("root", [(1, 2, 3, 4, 5)])
+    return {
+        "absorbed": [
+            {"label": "protocol", "bytes": b"zkwm-argument-1"},
+            {"label": "root", "elements": [[1, 2, 3, 4, 5]]},
+        ],
+        "challenges": [
+            {
+                "label": "look-ups",
+                "elements": [list(e) for e in transcript.challenge_list("look-ups", 2)],
+            },
+            {"label": "round", "elements": [list(transcript.challenge_element("round"))]},
+            {
+                "label": "columns",
+                "bits": 8,
+                "indices": transcript.challenge_indices("columns", 8, 12),
+            },
+        ],
+    }
+
+
+def _columns() -> dict[str, Any]:
+    columns = np.arange(8 * 3, dtype=np.uint32).reshape(8, 3)
+    nonces = b"".join(hashlib.sha256(bytes([i])).digest() for i in range(8))
+    leaves = hash_columns(columns, nonces, np.arange(8))
+    tree = build_tree(leaves)
+    opened = [1, 2, 6]
+    return {
+        "elements": columns.tolist(),
+        "nonces": nonces,
+        "leaves": leaves,
+        "root": tree.root,
+        "opened": opened,
+        "nodes": b"".join(tree.missing_nodes(opened)),
+    }
+
+
+def _network(case: ArgumentCase) -> dict[str, Any]:
+    network = case.statement.network
+    return {
+        "file": to_bytes(network),
+        "digest": digest(network),
+        "logit_bound": network.logit_bound,
+        "images": case.images.tobytes(),
+        "logits": logits(network, case.images).tolist(),
+        "labels": labels(network, case.images).tolist(),
+    }
+
+
+def _relation(case: ArgumentCase) -> dict[str, Any]:
+    relation, layout = case.relation, case.layout
+    leaf_first = relation.leaf.first_cell
+    return {
+        "cells": relation.cell_count,
+        "look_ups": relation.lookup_count,
+        "table_rows": relation.tables.total_rows,
+        "first_look_ups": relation.first_lookups,
+        "salts": b"".join(case.salts),
+        "leaf_cells": _digest(case.witness.cells[leaf_first:][: relation.leaf.cell_count, 0]),
+        "network_cells": _digest(
+            case.witness.cells[relation.network_part.first_cell : relation.argmax.first_cell, 0]
+        ),
+        "rows": _digest(case.witness.rows[0, : relation.first_lookups["argmax"]]),
+        "levels": layout.levels,
+    }
+
+
+def _digest(values: Any) -> bytes:
+    """SHA-256 of the values as 4 bytes, little-endian."""
+    return hashlib.sha256(np.ascontiguousarray(values).astype("<u4").tobytes()).digest()
+
+
+def _statement(case: ArgumentCase) -> dict[str, Any]:
+    statement = case.statement
+    return {
+        "context": statement.context,
+        "leaves": list(statement.leaves),
+        "label_fields": list(statement.label_fields),
+        "outputs": list(statement.outputs),
+        "least_matches": statement.least_matches,
+        "encoded": hashlib.sha256(statement.to_bytes(case.layout)).digest(),
+    }
+
+
+def main() -> None:
+    """Write ``argument.json``, and ``argument.proof`` where the stored one does not verify."""
+    case = vector_case()
+    try:
+        proof = PROOF.read_bytes()
+        verify(case.statement, proof)
+    except (OSError, CouldNotCheck):
+        proof = case.prove().to_bytes()
+        PROOF.write_bytes(proof)
+    made = {
+        **small_vectors(case),
+        "proof": {"sha256": hashlib.sha256(proof).digest(), "changed": mutations(case, proof)},
+    }
+    text = json.dumps(hexadecimal(made), indent=1, ensure_ascii=False) + "\n"
+    (FOLDER / "argument.json").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
