@@ -25,7 +25,7 @@ class LongProof:
 
         from zkwm.datasets import load_data
         from zkwm.suspect_network import derive_network
-        from zkwm_protocols.argument.prover import kernels_are_cold
+        from zkwm.kernels import kernels_are_cold
 
         assert model is not None
         network = derive_network(model, asked.suspect, asked.preprocessing)

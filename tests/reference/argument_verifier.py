@@ -147,6 +147,7 @@ def relations(
     point = replay.positions(claim, weights, sizes.rounds)
     opened = dict(replay.relations.pop())
     eq_j = equality_table(point)
+    # the cells that continue the last row are entries of X too, with T = 0
     for j in range(sizes.witness_rows << sizes.a):
         for b in range(n):
             opened["cell", j, b] = multiply(eq_b[b], eq_j[j])

@@ -7,7 +7,7 @@ the exponential functions of processors and libraries differ in the last bit.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Context, Decimal, localcontext
 from functools import lru_cache
 
@@ -21,23 +21,21 @@ _ERF_LIMIT = Decimal(7)
 
 @dataclass(frozen=True)
 class Expression:
-    """``kind`` applied to ``arguments``, with fixed ``parameters``; the variable is ``x``."""
+    """``kind`` applied to ``arguments``, with fixed ``parameters``; the variable is ``x``.
+
+    ``size`` counts its parts.
+    """
 
     kind: str
     parameters: tuple[float, ...] = ()
     arguments: tuple[Expression, ...] = ()
+    size: int = field(init=False, compare=False)
 
-    def of(self, inner: Expression) -> Expression:
-        """This expression with ``inner`` in place of x."""
-        if self.kind == "x":
-            return inner
-        return Expression(
-            self.kind, self.parameters, tuple(argument.of(inner) for argument in self.arguments)
-        )
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", 1 + sum(argument.size for argument in self.arguments))
 
 
 X = Expression("x")
-UNARY = ("relu", "clip", "leaky", "elu", "sigmoid", "tanh", "erf", "gelu", "gelu_tanh")
 MONOTONE = ("relu", "clip", "leaky", "elu", "sigmoid", "tanh", "erf")
 
 
@@ -47,7 +45,7 @@ def constant(value: float) -> Expression:
 
 
 def apply(kind: str, *arguments: Expression, parameters: tuple[float, ...] = ()) -> Expression:
-    """``kind`` of the arguments: one of UNARY, ``add`` or ``multiply`` (of two)."""
+    """``kind`` of the arguments: ``add`` or ``multiply`` of two, or a function of one."""
     return Expression(kind, parameters, arguments)
 
 

@@ -19,11 +19,12 @@ from zkwm.quantize.build import Builder
 from zkwm.quantize.calibration import calibration_digest, default_images, image_count
 from zkwm.quantize.integers import LARGEST_ZERO, Bytes
 from zkwm.quantize.layers import Layers, Shape, multiplications, use_counts
-from zkwm.quantize.onnx_file import read_onnx
+from zkwm.quantize.onnx_file import HINT, read_onnx
 from zkwm.quantize.simplify import simplify
 from zkwm.quantize.translate import translate
 from zkwm_protocols.errors import Unsupported, UsageError
 from zkwm_protocols.network.model import IntegerNetwork
+from zkwm_protocols.network.shapes import MAXIMUM_ENTRIES_TOGETHER, MAXIMUM_MULTIPLICATIONS
 from zkwm_protocols.suspect import Preprocessing
 
 MOST_IMAGES = 10_000
@@ -58,9 +59,11 @@ def quantize(
     """
     check_input(preprocessing, shape[0], "float32")
     graph = simplify(translate(read_onnx(path_or_bytes), shape, preprocessing.layout))
+    work, entries = multiplications(list(graph.layers), graph.output), _entries(graph)
+    if work > MAXIMUM_MULTIPLICATIONS or entries > MAXIMUM_ENTRIES_TOGETHER:
+        raise Unsupported("the model is too large for an integer network", hint=HINT)
     if calibration is None:
-        work = multiplications(list(graph.layers), graph.output)
-        calibration = default_images(shape, image_count(work, _entries(graph)))
+        calibration = default_images(shape, image_count(work, entries))
     require_images(calibration, shape)
     if not 1 <= len(calibration) <= MOST_IMAGES:
         raise UsageError(f"1 to {MOST_IMAGES:,} images are needed for a calibration")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ from zkwm.quantize.layers import (
 
 MAXIMUM_SIDE = 1024
 MAXIMUM_TERMS = 64
+MAXIMUM_WEIGHTS = 1 << 24
 
 
 def simplify(graph: Layers) -> Layers:
@@ -139,6 +141,8 @@ def _fold_average(layers: list[Layer], number: int, _: Counter[int]) -> bool:
         pads = (top * window[0], left * window[1], bottom * window[0], right * window[1])
         stride = (kernel.stride[0] * window[0], kernel.stride[1] * window[1])
         if left_over or max(*sides, *stride) > MAXIMUM_SIDE or max(pads) >= MAXIMUM_SIDE:
+            continue
+        if prod(kernel.weights.shape[:2]) * prod(sides) > MAXIMUM_WEIGHTS:
             continue
         spread = Kernel(_spread(kernel, average.kernel), stride, pads, groups=kernel.groups)
         layers[number] = _with_term(layer, index, Term(average.source, spread))

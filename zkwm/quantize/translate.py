@@ -10,6 +10,9 @@ from zkwm.quantize.onnx_file import OnnxGraph, OnnxNode
 from zkwm.quantize.translation import Tensor, Translation, Value
 from zkwm_protocols.errors import Unsupported, UsageError
 
+MAXIMUM_EXPRESSION = 100
+MAXIMUM_LAYERS = 2000
+
 _Translator = Callable[[Translation, OnnxNode], Value]
 
 _OPERATORS: dict[str, _Translator] = {
@@ -65,7 +68,12 @@ def translate(graph: OnnxGraph, shape: Shape, layout: str) -> Layers:
     for node in nodes:
         if node.operator not in _OPERATORS:
             raise node.refusal("this operation has no integer counterpart")
-        translation.names[node.outputs[0]] = _OPERATORS[node.operator](translation, node)
+        value = _OPERATORS[node.operator](translation, node)
+        if isinstance(value, Tensor) and value.expression.size > MAXIMUM_EXPRESSION:
+            raise node.refusal(f"a function of more than {MAXIMUM_EXPRESSION} parts")
+        if len(translation.layers) > MAXIMUM_LAYERS:
+            raise node.refusal(f"more than {MAXIMUM_LAYERS} layers")
+        translation.names[node.outputs[0]] = value
     output = translation.names.get(graph.output)
     if not isinstance(output, Tensor) or len(output.dims) != 1 or output.dims[0] < 2:
         raise Unsupported("the model's output is not a matrix of at least two scores an image")

@@ -39,7 +39,7 @@ class Relation:
         cells += self.network_part.cell_count
         self.argmax = ArgmaxPart(network, first_cell=cells)
         self.cell_count = cells + self.argmax.cell_count
-        parts = {
+        parts: dict[str, ImagePart | LeafPart | NetworkPart | ArgmaxPart] = {
             "image": self.image,
             "leaf": self.leaf,
             "network": self.network_part,

@@ -2,8 +2,8 @@
 
 Arrays are in Montgomery form. The nodes of a level lie in rows (the bits of b) and columns (the
 bits of u): numerators ``n`` (rows or 1, 5, C), denominators less one ``d`` (rows, 5, C). A sumcheck
-binds n0, n1 + lambda d1, d0, d1, in this order: (4 rows, 5, C), row by row. Not the order of things:
-that is ``tree_prover``, which calls these.
+binds n0, n1 + lambda d1, d0, d1, in this order: (4 rows, 5, C), row by row. Not the order of
+levels and rounds: that is ``tree_prover``, which calls these.
 """
 
 from __future__ import annotations

@@ -153,6 +153,8 @@ class ProductSumcheck:
 
     def round(self) -> tuple[Element, Element]:
         """s(0) and s(inf), the coefficient of X^2, of the round polynomial."""
+        if not self._rounds:
+            raise ValueError("all rounds are over")
         tasks = -(-self._arrays.shape[2] // (2 * CHUNK))
         sums = np.empty((tasks, 2, DEGREE), dtype=np.uint32)
         run_tasks(_product_round, tasks, self._arrays, sums, work=self._arrays.size // 10)

@@ -61,8 +61,6 @@ def test_affine_parts_are_found() -> None:
     assert split_affine(apply("add", curve, constant(4.0))) == (1.0, 4.0, curve)
     assert split_affine(apply("multiply", curve, X))[2].kind == "multiply"
     assert split_affine(constant(5.0)) == (0.0, 5.0, X)
-    assert curve.of(X) == curve
-    assert apply("relu", X).of(line) == curve
 
 
 def test_what_rises() -> None:

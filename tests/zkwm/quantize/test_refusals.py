@@ -198,8 +198,8 @@ def test_images_and_preprocessing_that_do_not_fit() -> None:
     for images in (np.zeros((4, *SHAPE)), np.zeros((4, 1, 8, 8), np.uint8)):
         with pytest.raises(UsageError, match="images"):
             quantize(data, shape=SHAPE, preprocessing=RAW, calibration=images)
+    none = np.zeros((0, *SHAPE), np.uint8)
     with pytest.raises(UsageError, match="needed"):
-        none = np.zeros((0, *SHAPE), np.uint8)
         quantize(data, shape=SHAPE, preprocessing=RAW, calibration=none)
     far = Preprocessing(scale="raw", mean=("40000",), std=("1",))
     with pytest.raises(Unsupported, match="pixel steps"):
@@ -226,3 +226,25 @@ def test_weights_out_of_all_proportion(factor: float) -> None:
         sketch.add("Mul", sketch.last, sketch.constant(factor))
     with pytest.raises(Unsupported):
         network_of(sketch.file())
+
+
+def test_functions_and_networks_that_grow_without_end() -> None:
+    sketch = Sketch()
+    for step in range(60):
+        sketch.add("Add", sketch.last, sketch.last, name="culprit" if step == 5 else "")
+    assert "100 parts" in refused(sketch, sketch.flat(192))
+    sketch = Sketch((1, 8, 8))
+    for _ in range(2000):
+        sketch.add("Mul", sketch.last, sketch.constant(np.ones((1, 1, 1, 1))))
+        sketch.add("GlobalAveragePool", name="culprit")
+    assert "2000 layers" in refused(sketch, sketch.flat(1))
+
+
+def test_a_network_that_is_too_large() -> None:
+    sketch = Sketch((1, 1024, 1024))
+    weights = sketch.constant(np.zeros((16, 1, 80, 80)))
+    sketch.add("Conv", sketch.last, weights, auto_pad="SAME_UPPER")
+    sketch.add("Relu")
+    sketch.add("GlobalAveragePool")
+    with pytest.raises(Unsupported, match="too large"):
+        network_of(sketch.flat(16), sketch.shape)
