@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from argued import StandIn, save_linear
 from case_files import save_lookup
 
 import zkwm
@@ -17,6 +18,7 @@ from zkwm.vault import Cost
 from zkwm.vault.judge_key import create_judge_key
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLE_NAMES = ("owner", "judge", "marketplace", "zero_knowledge")
 CHEAP = Cost(operations=1, memory_kib=8 * 1024)
 
 
@@ -26,7 +28,7 @@ def examples(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
     monkeypatch.syspath_prepend(EXAMPLES)
     monkeypatch.setitem(zkwm.Vault.create.__func__.__kwdefaults__, "cost", CHEAP)
     monkeypatch.setitem(create_judge_key.__kwdefaults__, "cost", CHEAP)
-    found = {name: __import__(name) for name in ("owner", "judge", "marketplace")}
+    found = {name: __import__(name) for name in EXAMPLE_NAMES}
     for name in found:
         monkeypatch.delitem(sys.modules, name)
     return found
@@ -52,7 +54,7 @@ def lines_of_code(path: Path) -> int:
     return count
 
 
-@pytest.mark.parametrize("name", ["owner", "judge", "marketplace"])
+@pytest.mark.parametrize("name", EXAMPLE_NAMES)
 def test_under_ten_lines(name: str) -> None:
     assert lines_of_code(EXAMPLES / f"{name}.py") < 10
 
@@ -109,8 +111,31 @@ def test_marketplace_settles(
     assert [verdict["outcome"] for verdict in market.verdicts().values()] == ["proven"]
 
 
+def test_zero_knowledge_decides(
+    examples: dict[str, ModuleType],
+    marked: tuple[zkwm.Vault, zkwm.Commitment, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    StandIn().install(monkeypatch)
+    vault, commitment, _ = marked
+    model = tmp_path / "linear.onnx"
+    triggers = zkwm.trigger_set(vault, commitment)
+    save_linear(model, triggers.images, triggers.labels)
+    judge = zkwm.Judge.create(tmp_path / "judge.key", "p")
+    known = judge.public.fingerprint()
+    verdict = examples["zero_knowledge"].decide(
+        judge,
+        commitment,
+        model,
+        lambda asked: zkwm.prove(vault, commitment, asked, judge_fingerprint=known, model=model),
+    )
+    assert verdict.proven
+    assert vault.state.spent_blocks(commitment.digest) == frozenset()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["judge", "marketplace"])
+@pytest.mark.parametrize("name", ["judge", "marketplace", "zero_knowledge"])
 def test_scripts_from_end_to_end(name: str, tmp_path: Path) -> None:
     """Both sides in one script, training included."""
     done = subprocess.run(

@@ -14,5 +14,5 @@ def kernels_are_cold() -> bool:
     from zkwm_protocols.argument import tree_kernels
 
     kernel = tree_kernels.fold_children
-    folder = Path(kernel.stats.cache_path)
-    return not any(folder.glob("tree_kernels.fold_children*.nbi"))
+    folder = kernel.stats.cache_path
+    return folder is None or not any(Path(folder).glob("tree_kernels.fold_children*.nbi"))

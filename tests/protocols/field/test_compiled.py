@@ -11,17 +11,9 @@ import pytest
 from zkwm_protocols.field import compiled, scalar, tasks, vector
 from zkwm_protocols.field.compiled import LINE, Residues
 from zkwm_protocols.field.compiled_combination import fold_batch, fold_rows
-from zkwm_protocols.field.compiled_sumcheck import (
-    CHUNK,
-    ProductSumcheck,
-    fold,
-    load_line,
-    load_pairs,
-    new_line,
-    store_line,
-)
+from zkwm_protocols.field.compiled_sumcheck import load_line, load_pairs, new_line, store_line
 from zkwm_protocols.field.compiled_transform import encode, interpolate, multiply_polynomials
-from zkwm_protocols.field.scalar import Element, P, add, multiply, subtract
+from zkwm_protocols.field.scalar import Element, P, add, multiply
 from zkwm_protocols.field.vector import Array
 
 EXTREMES = np.array([0, 1, 2, P // 2, P // 2 + 1, P - 2, P - 1], dtype=np.uint64)
@@ -245,64 +237,6 @@ def test_folds_of_other_shapes(fold_kernel: Callable[[Array, Residues], Array]) 
 def test_a_fold_of_nothing() -> None:
     weights = np.zeros((5, 0), dtype=np.uint64)
     assert not fold_rows(weights, np.zeros((0, 3), dtype=np.uint32)).any()
-
-
-def slow_fold(array: Array, r: Element) -> Array:
-    low, high = array[..., 0::2], array[..., 1::2]
-    return vector.add(
-        low, vector.multiply(vector.from_element(r)[:, None], vector.subtract_arrays(high, low))
-    )
-
-
-@pytest.mark.parametrize("columns", [2, 6, 2 * LINE + 2, 2 * CHUNK + 4])
-def test_binding_a_bit(columns: int) -> None:
-    arrays = residues((3, 5, columns), 11)
-    r = elements(1, 12)[0]
-    for last in (False, True):
-        bound = compiled.from_montgomery(fold(compiled.to_montgomery(arrays), r, last=last))
-        half = columns // 2
-        assert bound.shape[2] == (half if last else half + half % 2)
-        for before, after in zip(arrays, bound, strict=True):
-            assert (after[:, :half] == slow_fold(before, r)).all()
-            assert not after[:, half:].any()
-
-
-@pytest.mark.parametrize(
-    ("columns", "rounds"), [(1, 0), (1, 2), (2, 1), (3, 2), (5, 5), (1000, 10), (2 * CHUNK + 3, 12)]
-)
-def test_product_sumcheck(columns: int, rounds: int) -> None:
-    left, right = residues((5, columns), 13), residues((5, columns), 14)
-    prover = ProductSumcheck(left, right, rounds)
-    claim = vector.sum_all(vector.multiply(left, right))
-    point = []
-    a, b = left, right
-    for number, r in enumerate(elements(rounds, 15)):
-        with pytest.raises(ValueError, match=f"{rounds - number} rounds"):
-            prover.values()
-        a, b = (np.pad(x, ((0, 0), (0, x.shape[1] % 2))) for x in (a, b))
-        at_zero, at_infinity = prover.round()
-        assert at_zero == vector.sum_all(vector.multiply(a[:, ::2], b[:, ::2]))
-        steps = [vector.subtract_arrays(x[:, 1::2], x[:, ::2]) for x in (a, b)]
-        assert at_infinity == vector.sum_all(vector.multiply(*steps))
-        linear = subtract(subtract(subtract(claim, at_zero), at_zero), at_infinity)
-        claim = add(at_zero, multiply(r, add(linear, multiply(r, at_infinity))))
-        prover.bind(r)
-        a, b = slow_fold(a, r), slow_fold(b, r)
-        point.append(r)
-    values = prover.values()
-    assert multiply(*values) == claim
-    table = vector.equality_table(point)[:, :columns]
-    assert values == tuple(vector.sum_all(vector.multiply(table, x)) for x in (left, right))
-    with pytest.raises(ValueError, match="over"):
-        prover.bind(scalar.ONE)
-    with pytest.raises(ValueError, match="over"):
-        prover.round()
-
-
-@pytest.mark.parametrize(("left", "right", "rounds"), [(3, 3, 1), (2, 3, 4), (0, 0, 1)])
-def test_product_sumchecks_that_do_not_fit(left: int, right: int, rounds: int) -> None:
-    with pytest.raises(ValueError):
-        ProductSumcheck(np.zeros((5, left), np.uint64), np.zeros((5, right), np.uint64), rounds)
 
 
 @pytest.mark.parametrize("work", [0, 10**9])
