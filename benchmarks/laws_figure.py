@@ -22,11 +22,11 @@ _SIZE = (3 * _ACROSS + 6, _TOP + 4 * _DOWN - 24)
 
 @dataclass(frozen=True)
 class Growth:
-    """A column: its series, its title, and x of a line in units of ``unit``."""
+    """A column: its series, its title, x of a line and what a law calls it."""
 
     series: str
     title: str
-    unit: str
+    symbol: str
     value: Callable[[Line], float]
 
 
@@ -36,27 +36,24 @@ class Cost:
 
     title: str
     value: Callable[[Line], float]
-    unit: str
     roots: tuple[str, ...] = ()
 
 
 COLUMNS = (
-    Growth("triggers", "triggers of LeNet-5", "", lambda line: line["triggers"]),
+    Growth("triggers", "triggers of LeNet-5, n", "n", lambda line: line["triggers"]),
     Growth(
-        "activations", "activations of an image, thousands", " k",
+        "activations", "activations of an image, thousands, A", "A",
         lambda line: line["activations"] / 1e3,
     ),
     Growth(
-        "weights", "products of an image, millions", " M", lambda line: line["products"] / 1e6
+        "weights", "products of an image, millions, P", "P", lambda line: line["products"] / 1e6
     ),
 )  # fmt: skip
 ROWS = (
-    Cost("prove, s", lambda line: line["prove_seconds"], "s"),
-    Cost("memory, GiB", lambda line: line["peak_bytes"] / 2**30, "GiB"),
-    Cost(
-        "proof, MiB", lambda line: line["proof_bytes"] / 2**20, "MiB", ("triggers", "activations")
-    ),
-    Cost("verify, s", lambda line: line["verify_seconds"], "s", ("triggers",)),
+    Cost("prove, processor s", lambda line: line["prove_processor_seconds"]),
+    Cost("memory, GiB", lambda line: line["peak_bytes"] / 2**30),
+    Cost("proof, MiB", lambda line: line["proof_bytes"] / 2**20, ("triggers", "activations")),
+    Cost("verify, processor s", lambda line: line["verify_processor_seconds"], ("triggers",)),
 )
 
 
@@ -128,7 +125,7 @@ def _plot(growth: Growth, cost: Cost, x: list[float], y: list[float]) -> Iterato
 
 
 def _law(growth: Growth, first: float, second: float, root: bool) -> str:
-    name = {"triggers": "n", "activations": "A", "weights": "P"}[growth.series]
+    name = growth.symbol
     growing = f"√{name}" if root else name
     if abs(second) < 1e-3 * abs(first):
         return f"{_digits(first)}, whatever {name}"

@@ -59,8 +59,8 @@ def test_the_figure_has_a_dot_for_each_measurement(benchmark):
     lines = [
         {
             "series": series, "triggers": 100 * i, "activations": 1000 * i, "products": 10**6 * i,
-            "prove_seconds": 2.0 + i, "verify_seconds": 0.1, "proof_bytes": 2**20 * i,
-            "peak_bytes": 2**30 * i,
+            "prove_processor_seconds": 2.0 + i, "verify_processor_seconds": 0.1,
+            "proof_bytes": 2**20 * i, "peak_bytes": 2**30 * i,
         }
         for series in ("triggers", "weights") for i in (1, 2, 5)
     ]  # fmt: skip

@@ -21,11 +21,10 @@ class LongProof:
     def __init__(
         self, model: str | None, test_data: str | None, asked: Challenge, committed: Commitment
     ) -> None:
-        from zkwm_protocols.argument.estimate import estimate
-
         from zkwm.datasets import load_data
-        from zkwm.suspect_network import derive_network
         from zkwm.kernels import kernels_are_cold
+        from zkwm.suspect_network import derive_network
+        from zkwm_protocols.argument.estimate import estimate
 
         assert model is not None
         network = derive_network(model, asked.suspect, asked.preprocessing)
