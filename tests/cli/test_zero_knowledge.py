@@ -18,9 +18,7 @@ from zkwm_protocols.challenge import Challenge
 
 @pytest.fixture(autouse=True)
 def argument(monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    monkeypatch.setattr(
-        "zkwm_protocols.argument.prover.kernels_are_cold", lambda: True, raising=False
-    )
+    monkeypatch.setattr("zkwm.kernels.kernels_are_cold", lambda: True)
     return StandIn().install(monkeypatch)
 
 

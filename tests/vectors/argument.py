@@ -1,7 +1,7 @@
 """Writes the argument's vectors of SPEC.md section 15: ``python -m tests.vectors.argument``.
 
-Small ones of every part: made anew they are the same. And one whole proof, ``argument.proof``, which
-is random, with bytes changed in it and the check that MUST fail then; a stored proof is kept while it
+Small ones of every part: made anew they are the same. And one whole proof, ``argument.proof``,
+random, with bytes changed in it and the check that MUST fail then; a stored proof is kept while it
 is one of the same statement.
 """
 

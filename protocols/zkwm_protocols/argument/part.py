@@ -42,8 +42,8 @@ class Part(Protocol):
         """Add the gradient of the weighted fingerprints; return their constant term.
 
         ``weights`` (5, look-ups of this part) over K; ``alphas`` the powers of alpha from 1. Adds
-        the coefficients of the sum over look-ups u of weights_u (alpha v_1 + alpha^2 v_2 + ...) into
-        ``cells`` (5, J), all cells of a trigger, and ``public`` (5, 34).
+        the coefficients of the sum over look-ups u of weights_u (alpha v_1 + alpha^2 v_2 + ...)
+        into ``cells`` (5, J), all cells of a trigger, and ``public`` (5, 34).
         """
 
 
