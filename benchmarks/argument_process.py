@@ -45,8 +45,9 @@ def case(network_name: str, triggers: int) -> Case:
     images = random.integers(0, 256, (triggers, *network.shape), dtype=np.uint8)
     salts = tuple(random.bytes(32) for _ in range(triggers))
     outputs = labels(network, images)
-    outputs[::NOT_MATCHING] = (outputs[::NOT_MATCHING] + 1) % network.outputs
-    matching = triggers - len(outputs[::NOT_MATCHING])
+    others = slice(NOT_MATCHING - 1, None, NOT_MATCHING)
+    outputs[others] = (outputs[others] + 1) % network.outputs
+    matching = triggers - len(outputs[others])
     needed = needed_matches(
         blocks_used=1,
         block_count=1,

@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--gibibytes", type=float, default=12, help="the most for one of ezkl")
     chosen = parser.parse_args()
     for network in chosen.networks:
-        ours = measured(network, chosen.triggers, 3)
+        ours, one = (measured(network, count, 3) for count in (chosen.triggers, 1))
         theirs = peer(network, chosen.seconds, chosen.gibibytes)
         per_trigger = ours["prove_seconds"] / chosen.triggers
         proven = theirs["steps"].get("prove")
@@ -127,6 +127,7 @@ def main() -> None:
             network=network,
             triggers=chosen.triggers,
             ours=ours,
+            ours_of_one_trigger=one,
             ours_seconds_per_trigger=round(per_trigger, 4),
             ezkl=theirs,
             ratio_per_trigger=round(proven["seconds"] / per_trigger) if proven else None,

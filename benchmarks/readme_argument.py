@@ -23,6 +23,16 @@ NAMES = {
     "cifar": "CNN 32C3-32C3-MP2-64C3-64C3-MP2-512-10, 3x32x32",
 }
 
+SIDES = ("zkwm", "ezkl")
+FIGURES = (
+    "prove a trigger, of {count}",
+    "prove one image alone",
+    "keys of the network",
+    "memory to prove",
+    "proof",
+    "verify",
+)
+
 
 def argument(lines: list[Line]) -> Iterator[str]:
     """The table of figures and bars, from ``argument.jsonl``."""
@@ -79,55 +89,62 @@ def peer(lines: list[Line]) -> Iterator[str]:
     rows = [latest[network] for network in NAMES if network in latest]
     if not rows:
         return
-    version = rows[0]["ezkl"]["version"]
-    count = rows[0]["triggers"]
+    version, count = rows[0]["ezkl"]["version"], rows[0]["triggers"]
     yield ""
     yield (
-        f"Beside ezkl {version} from PyPI, the same shapes, in one run on the same machine "
-        "(`make bench-peer`). ezkl with a private image whose hash is public, fixed parameters, "
-        "public scores, as many columns as make it fit best; its reference string was made here "
-        "and is not counted."
+        f"Beside ezkl {version} from PyPI: the same shapes, one run, one machine (`make "
+        "bench-peer`; all cores for both). ezkl proves one image that is private and whose hash is "
+        "public, with fixed parameters, public scores and the number of columns that fits best; "
+        "its reference string was made here and is not counted."
     )
+    yield ""
+    yield (
+        "| "
+        + "".join(f"| {name}, {NAMES[row['network']]} " for row in rows for name in SIDES)
+        + "|"
+    )
+    yield "|---" * (1 + 2 * len(rows)) + "|"
+    cells = [[*_ours(row), *_theirs(row)] for row in rows]
+    half = len(FIGURES)
+    for i, figure in enumerate(FIGURES):
+        values = "".join(f"| {found[i]} | {found[half + i]} " for found in cells)
+        yield f"| {figure.format(count=count)} {values}|"
     yield ""
     yield "| | zkwm | ezkl |"
     yield "|---|---|---|"
-    for row in rows:
-        yield from _figures(row, f"{NAMES[row['network']]}: ")
     yield "| set-up | none | a trusted ceremony (KZG), and keys for each network |"
     yield "| rests on | hash functions; proven bounds | pairings on BN254, a destroyed secret |"
     yield (
         "| the secret image | the commitment's own salted BLAKE2s leaf; pixels are bytes "
-        "| Poseidon hash without salt; any number may be a pixel |"
+        "| Poseidon hash, no salt; entries are not confined to the range of pixels |"
     )
-    yield "| the judge learns | that k* or more match | all scores of every image |"
-    yield f"| batch | {count} triggers in one proof | an image a proof |"
+    yield "| the judge learns | that k* or more match | all scores of the image |"
+    yield "| batch | all triggers in one proof | an image a proof |"
     yield "| network | integers of 10 bits by a public rule | fixed point of 13 bits |"
 
 
-def _figures(row: Line, name: str) -> Iterator[str]:
-    ours, theirs = row["ours"], row["ezkl"]
-    steps, count = theirs["steps"], row["triggers"]
+def _ours(row: Line) -> list[str]:
+    ours, one = row["ours"], row["ours_of_one_trigger"]
+    return [
+        f"{row['ours_seconds_per_trigger']:.3f} s",
+        f"{one['prove_seconds']:.1f} s",
+        "none",
+        f"{ours['peak_bytes'] / 2**30:.1f} GiB for all",
+        f"{ours['proof_bytes'] / 2**20:.2f} MiB for all",
+        f"{ours['verify_seconds']:.2f} s for all",
+    ]
+
+
+def _theirs(row: Line) -> list[str]:
+    theirs = row["ezkl"]
+    steps = theirs["steps"]
     if "prove" not in steps:
-        seconds = row["ours_seconds_per_trigger"]
-        yield f"| {name}prove, a trigger | {seconds:.3f} s | none: {theirs['ended']} |"
-        return
-    yield (
-        f"| {name}prove, a trigger | {row['ours_seconds_per_trigger']:.3f} s "
-        f"| {steps['prove']['seconds']:.0f} s, **{row['ratio_per_trigger']:,} times** as long |"
-    )
-    yield (
-        f"| {name}keys of the network | none "
-        f"| {steps['setup']['seconds']:.0f} s, {theirs['pk_bytes'] / 1e9:.1f} GB |"
-    )
-    yield (
-        f"| {name}memory | {ours['peak_bytes'] / 2**30:.1f} GiB for {count} "
-        f"| {steps['prove']['peak_bytes'] / 2**30:.1f} GiB for one |"
-    )
-    yield (
-        f"| {name}proof | {ours['proof_bytes'] / 2**20:.2f} MiB for {count} "
-        f"| {theirs['proof_bytes'] / 1000:.1f} kB for one |"
-    )
-    yield (
-        f"| {name}verify | {ours['verify_seconds']:.2f} s for {count} "
-        f"| {steps['verify']['seconds']:.2f} s for one |"
-    )
+        return [f"none, {theirs['ended']}", *["none"] * (len(FIGURES) - 1)]
+    return [
+        f"**{row['ratio_per_trigger']:,} times** as long",
+        f"{steps['prove']['seconds']:.0f} s",
+        f"{steps['setup']['seconds']:.0f} s, {theirs['pk_bytes'] / 1e9:.1f} GB",
+        f"{steps['prove']['peak_bytes'] / 2**30:.1f} GiB for one",
+        f"{theirs['proof_bytes'] / 1000:.1f} kB for one",
+        f"{steps['verify']['seconds']:.2f} s for one",
+    ]

@@ -187,3 +187,16 @@ def test_small_conversions() -> None:
 def test_bytes_that_are_no_element_are_malformed(data: bytes) -> None:
     with pytest.raises(Malformed):
         vector.read_elements(data, 1)
+
+
+# TWO_ADIC_GENERATORS of Plonky3's koala-bear (koala_bear.rs), also in leanSpec: 2^0-th to 2^24-th
+PUBLISHED_ROOTS = (
+    0x1, 0x7F000000, 0x7E010002, 0x6832FE4A, 0x8DBD69C, 0xA28F031, 0x5C4A5B99, 0x29B75A80,
+    0x17668B8A, 0x27AD539B, 0x334D48C7, 0x7744959C, 0x768FC6FA, 0x303964B2, 0x3E687D4D,
+    0x45A60E61, 0x6E2F4D7A, 0x163BD499, 0x6C4A8A45, 0x143EF899, 0x514DDCAD, 0x484EF19B,
+    0x205D63C3, 0x68E7DD49, 0x6AC49F88,
+)  # fmt: skip
+
+
+def test_roots_of_unity_are_the_published_ones() -> None:
+    assert [scalar.root_of_unity(k) for k in range(25)] == list(PUBLISHED_ROOTS)
