@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from zkwm_protocols.argument.parameters import SoundnessTerm
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.errors import InvalidOpening, Malformed, NotEnoughMatches
 from zkwm_protocols.network.evaluate import labels as network_labels
@@ -67,6 +69,9 @@ class Layout:
     """What a stand-in says of the soundness."""
 
     soundness_bits: float = 121.5
+
+    def soundness(self) -> tuple[SoundnessTerm, ...]:
+        return (SoundnessTerm("columns", Fraction(1, 2**122), "a theorem"),)
 
 
 class StandIn:

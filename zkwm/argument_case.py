@@ -22,7 +22,7 @@ from zkwm.suspect_network import (
     require_network,
 )
 from zkwm_protocols.argument_response import ArgumentResponse, make_statement
-from zkwm_protocols.errors import InvalidOpening, ZkwmError
+from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, ZkwmError
 
 if TYPE_CHECKING:
     from zkwm_protocols.network.model import IntegerNetwork
@@ -63,6 +63,12 @@ def _verify(case: Case, network: IntegerNetwork) -> None:
     )
     try:
         layout = verifier.verify(statement, response.argument)
+    except MemoryError:
+        raise CouldNotCheck(
+            "there is not enough memory to check an argument about this network",
+            hint="check it on a larger machine, or ask for a selective opening",
+            check="argument.proof",
+        ) from None
     except ZkwmError as error:
         if error.check in case.checks.titles:
             raise
@@ -70,4 +76,8 @@ def _verify(case: Case, network: IntegerNetwork) -> None:
             f"{error.message} ({error.check})", hint=error.hint, check="argument.proof"
         ) from None
     assert case.argued is not None
-    case.argued = replace(case.argued, soundness_bits=layout.soundness_bits)
+    case.argued = replace(
+        case.argued,
+        soundness_bits=layout.soundness_bits,
+        soundness_terms=tuple((term.name, term.bits, term.theorem) for term in layout.soundness()),
+    )

@@ -29,6 +29,7 @@ from zkwm.suspect_network import (
 )
 from zkwm.vault import JudgeKey, create_judge_key, open_judge_key
 from zkwm.verdict import Verdict
+from zkwm_protocols.argument.relation import Relation
 from zkwm_protocols.argument_response import Response
 from zkwm_protocols.challenge import NONCE_BYTES, Challenge
 from zkwm_protocols.commitment import Commitment
@@ -138,6 +139,7 @@ class Judge:
         preprocessing = preprocessing or Preprocessing()
         suspect.check_preprocessing(preprocessing)
         network = network_of(suspect, preprocessing)
+        Relation(network)  # refuses one that is too large to be argued about
         challenge = Challenge(
             **self._frame(commitment, suspect, purpose, class_map, excluded_blocks),
             preprocessing=preprocessing,

@@ -60,13 +60,14 @@ class Argued:
 
     ``network`` is the digest of the integer network, ``least_matches`` k*; ``agreements`` how
     often it answers as the suspect does; ``soundness_bits`` those of the argument, 0.0 before it
-    was checked.
+    was checked, and ``soundness_terms`` what they are made of: name, bits, theorem (SPEC.md 17.9).
     """
 
     network: bytes
     least_matches: int
     agreements: tuple[Comparison, ...] = ()
     soundness_bits: float = 0.0
+    soundness_terms: tuple[tuple[str, float, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,10 @@ def _argued(argued: Argued) -> dict[str, Any]:
         "network": argued.network.hex(),
         "least_matches": argued.least_matches,
         "soundness_bits": round(argued.soundness_bits, 2) or None,
+        "soundness_terms": [
+            {"term": name, "bits": round(bits, 2), "theorem": theorem}
+            for name, bits, theorem in argued.soundness_terms
+        ],
         "agreement": [vars(agreement) for agreement in argued.agreements],
     }
 

@@ -189,6 +189,24 @@ def test_the_verdict_names_the_verifiers_own_check(
     assert "argument.relations" in verdict.reason
 
 
+def test_too_little_memory_is_could_not_check(
+    judge: Judge,
+    owner: Accuser,
+    suspect: Suspect,
+    challenge: Challenge,
+    proof: ArgumentResponse,
+    argument: StandIn,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def exhausted(statement: object, data: bytes) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("zkwm_protocols.argument.verifier.verify", exhausted)
+    verdict = verdict_of(lambda: judge.verify(owner.commitment, suspect, challenge, proof))
+    assert verdict.outcome == "could not be checked"
+    assert failed(verdict) == ["argument.proof"]
+
+
 def test_another_network_than_the_challenges(
     judge: Judge,
     owner: Accuser,

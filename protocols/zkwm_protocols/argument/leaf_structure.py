@@ -90,7 +90,7 @@ def block_template() -> BlockTemplate:
     return _template(tuple(groups), lookups)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2)
 def leaf_map(shape: tuple[int, int, int], first_cell: int) -> AffineMap:
     """All look-ups of a leaf over its trigger's cells, the leaf's own from ``first_cell`` on.
 

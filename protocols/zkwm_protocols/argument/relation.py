@@ -1,6 +1,6 @@
 """The whole relation: image, leaf, network and arg-max, for one trigger; its tables.
 
-SPEC.md 17.3. A relation is made from public data alone and is the same for prover and verifier.
+SPEC.md 17.3, 17.4. A relation is made from public data alone and is the same for prover and verifier.
 Filling in a witness is done in ``witness``.
 """
 
@@ -12,25 +12,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm_protocols.argument.argmax_part import ArgmaxPart
+from zkwm_protocols.argument.blake2s import block_count
 from zkwm_protocols.argument.image_part import ImagePart
 from zkwm_protocols.argument.leaf_part import LeafPart
+from zkwm_protocols.argument.leaf_structure import BLOCK_LOOKUPS
 from zkwm_protocols.argument.network_part import NetworkPart
 from zkwm_protocols.argument.part import PUBLIC_CELLS, Group
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.argument.tables import Tables
+from zkwm_protocols.errors import Unsupported
 from zkwm_protocols.field.scalar import DEGREE, Element, P, add
 from zkwm_protocols.field.vector import Array, multiply_base, sum_all
 from zkwm_protocols.network.model import IntegerNetwork
 
 
+MAXIMUM_LOOKUPS = 1 << 23
+MAXIMUM_CELLS = 1 << 24
+
+
 class Relation:
     """What every trigger's cells have to satisfy: ``lookup_count`` look-ups in ``tables``.
 
-    The parts are ``image``, ``leaf``, ``network_part`` and ``argmax``, their look-ups and cells in
+    Raises Unsupported (network.size) for a network with too many of them, before it builds
+    anything that grows with the images. The parts are ``image``, ``leaf``, ``network_part`` and ``argmax``, their look-ups and cells in
     this order; ``first_lookups`` has the first look-up of each by name.
     """
 
     def __init__(self, network: IntegerNetwork) -> None:
+        if block_count(network.shape) * BLOCK_LOOKUPS > MAXIMUM_LOOKUPS:
+            raise _too_large(network)
         self.image = ImagePart(network.shape)
         cells = self.image.cell_count
         self.leaf = LeafPart(network.shape, first_cell=cells)
@@ -53,6 +63,8 @@ class Relation:
             self.groups += part.groups
             total += part.lookup_count
         self.lookup_count = total
+        if total > MAXIMUM_LOOKUPS or self.cell_count > MAXIMUM_CELLS:
+            raise _too_large(network)
         widths = {
             int(group.table.removeprefix("range:"))
             for group in self.groups
@@ -99,3 +111,13 @@ class Relation:
         tags = np.array([self.tables.tag(group.table) for group in self.groups], dtype=np.uint64)
         totals = np.add.reduceat(weights, starts, axis=1) % np.uint64(P)
         return sum_all(multiply_base(totals, tags))
+
+
+def _too_large(network: IntegerNetwork) -> Unsupported:
+    shape = " x ".join(str(size) for size in network.shape)
+    return Unsupported(
+        f"an argument about this network on images of {shape} needs more than "
+        f"{MAXIMUM_LOOKUPS:,} look-ups or {MAXIMUM_CELLS:,} cells an image",
+        hint="ask for a selective opening instead: zkwm challenge --reveal",
+        check="network.size",
+    )

@@ -158,7 +158,6 @@ class LevelProver:
         self._challenge = challenge
         self._challenge_line = line_of(challenge)
         self._column_bits = max(0, len(point) - rows_log)
-        self._row_bits = len(point) - self._column_bits
         self._row_point = point[self._column_bits :]
         if len(blocks) == 2 and not self._column_bits:
             blocks = [_join(blocks, 2, rows_log + 1)]

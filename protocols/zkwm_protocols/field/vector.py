@@ -231,13 +231,3 @@ def read_base(data: bytes, count: int) -> Array:
 def one_minus(a: Element) -> Element:
     """1 - a."""
     return subtract(ONE, a)
-
-
-def scatter_add(target: Array, index: NDArray[np.integer], values: Array) -> None:
-    """target[:, index[m]] += values[:, m] for every m, modulo p: over K, (5, J) and (5, m)."""
-    for coefficient in range(DEGREE):
-        # exact: at most 2^22 residues below 2^31 meet in one place
-        totals = np.bincount(
-            index, weights=values[coefficient].astype(np.float64), minlength=target.shape[1]
-        )
-        target[coefficient] = (target[coefficient] + totals.astype(np.uint64)) % _P

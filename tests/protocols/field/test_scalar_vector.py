@@ -171,18 +171,6 @@ def test_equality_table(point: list[Element]) -> None:
         assert vector.to_element(table[:, i]) == scalar.evaluate_equality(point, bits)
 
 
-def test_small_conversions() -> None:
-    assert vector.from_integers(np.array([-1, 0, P, -P - 2])).tolist() == [P - 1, 0, 0, P - 2]
-    assert vector.powers_base(np.array([3, P - 1], dtype=np.uint64), 4).tolist() == [
-        [1, 1], [3, P - 1], [9, 1], [27, P - 1],
-    ]  # fmt: skip
-    assert vector.one_minus((2, 1, 0, 0, 0)) == (P - 1, P - 1, 0, 0, 0)
-    target = np.full((5, 3), P - 1, dtype=np.uint64)
-    values = np.full((5, 4), P - 1, dtype=np.uint64)
-    vector.scatter_add(target, np.array([0, 0, 2, 0]), values)
-    assert target.tolist() == [[P - 4, P - 1, P - 2]] * 5
-
-
 @pytest.mark.parametrize("data", [b"\x00" * 19, b"\x00" * 21, P.to_bytes(4, "little") * 5])
 def test_bytes_that_are_no_element_are_malformed(data: bytes) -> None:
     with pytest.raises(Malformed):

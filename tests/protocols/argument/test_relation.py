@@ -1,0 +1,55 @@
+"""The whole relation: sizes, limits, and that nothing that grows is built before they are known."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from tests.argument_case import argument_case
+from tests.small_networks import NetworkBuilder, small_network
+from zkwm_protocols.argument import relation as relations
+from zkwm_protocols.argument.relation import Relation
+from zkwm_protocols.errors import Unsupported
+
+
+def test_parts_follow_each_other_without_gaps() -> None:
+    relation = Relation(small_network())
+    parts = (relation.image, relation.leaf, relation.network_part, relation.argmax)
+    assert sum(part.cell_count for part in parts) == relation.cell_count
+    assert sum(part.lookup_count for part in parts) == relation.lookup_count
+    firsts = list(relation.first_lookups.values())
+    assert firsts == list(np.cumsum([0] + [part.lookup_count for part in parts[:-1]]))
+    assert relation.argmax.g_cell(0) == relation.argmax.first_cell + 1
+
+
+def test_images_too_large_to_be_hashed_are_refused_before_anything_is_built() -> None:
+    builder = NetworkBuilder((3, 1000, 1000))
+    first = builder.convolution(0, 1, (100, 100), stride=(100, 100), weight_limit=0)
+    builder.convolution(builder.flatten(first), 2, weight_limit=1)
+    network = builder.build()
+    began = time.monotonic()
+    with pytest.raises(Unsupported) as caught:
+        Relation(network)
+    assert time.monotonic() - began < 0.2
+    assert caught.value.check == "network.size"
+    assert "3 x 1000 x 1000" in caught.value.message
+
+
+@pytest.mark.parametrize("limit", ["MAXIMUM_LOOKUPS", "MAXIMUM_CELLS"])
+def test_networks_too_large(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = small_network()
+    relation = Relation(network)
+    fits = relation.lookup_count if limit == "MAXIMUM_LOOKUPS" else relation.cell_count
+    monkeypatch.setattr(relations, limit, fits)
+    Relation(network)
+    monkeypatch.setattr(relations, limit, fits - 1)
+    with pytest.raises(Unsupported) as caught:
+        Relation(network)
+    assert caught.value.check == "network.size"
+
+
+def test_an_honest_witness_is_in_all_tables() -> None:
+    case = argument_case(2)
+    assert case.violations(case.witness.cells) == []
