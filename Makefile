@@ -26,8 +26,8 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/embedding.py
 	$(BIN)/python benchmarks/argument.py --network dense --json
 	$(BIN)/python benchmarks/argument.py --network lenet5 --json
-	$(BIN)/python benchmarks/argument.py --network lenet5 --triggers 1000 --runs 1 --json
-	$(BIN)/python benchmarks/argument.py --network cifar --runs 1 --json
+	$(BIN)/python benchmarks/argument.py --network lenet5 --triggers 1000 --json
+	$(BIN)/python benchmarks/argument.py --network cifar --json
 	$(BIN)/python benchmarks/argument_first_call.py
 	$(BIN)/python benchmarks/argument_laws.py
 

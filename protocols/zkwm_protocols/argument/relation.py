@@ -1,7 +1,7 @@
 """The whole relation: image, leaf, network and arg-max, for one trigger; its tables.
 
-SPEC.md 17.3, 17.4. A relation is made from public data alone and is the same for prover and verifier.
-Filling in a witness is done in ``witness``.
+SPEC.md 17.3, 17.4. A relation is made from public data alone and is the same for prover and
+verifier. Filling in a witness is done in ``witness``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from zkwm_protocols.errors import Unsupported
 from zkwm_protocols.field.scalar import DEGREE, Element, P, add
 from zkwm_protocols.field.vector import Array, multiply_base, sum_all
 from zkwm_protocols.network.model import IntegerNetwork
-
 
 MAXIMUM_LOOKUPS = 1 << 23
 MAXIMUM_CELLS = 1 << 24
