@@ -32,9 +32,9 @@ MAXIMUM_CELLS = 1 << 24
 class Relation:
     """What every trigger's cells have to satisfy: ``lookup_count`` look-ups in ``tables``.
 
-    Raises Unsupported (network.size) for a network with too many of them, before it builds
-    anything that grows with the images. The parts are ``image``, ``leaf``, ``network_part`` and ``argmax``, their look-ups and cells in
-    this order; ``first_lookups`` has the first look-up of each by name.
+    Raises Unsupported (network.size) for a network with too many of them, before it builds anything
+    that grows with the images. The parts are ``image``, ``leaf``, ``network_part`` and ``argmax``,
+    their look-ups and cells in this order; ``first_lookups`` has the first look-up of each by name.
     """
 
     def __init__(self, network: IntegerNetwork) -> None:
