@@ -13,10 +13,10 @@ from zkwm_protocols.argument.relation import Relation
 from zkwm_protocols.network.model import IntegerNetwork
 
 _FIXED_SECONDS = 0.3
-_SECONDS_A_LOOKUP = 2.2e-7
-_SECONDS_A_CODE_BYTE = 3.5e-9
+_SECONDS_A_LOOKUP = 3.0e-7
+_SECONDS_A_CODE_BYTE = 4.5e-9
 _FIXED_BYTES = 300 * 2**20
-_BYTES_A_LOOKUP = 64
+_BYTES_A_LOOKUP = 48
 
 
 @dataclass(frozen=True)
