@@ -2,8 +2,8 @@
 
 Appends JSON lines to results/argument_laws.jsonl, skips what stands there already, and draws
 results/argument_laws.svg. What is expected: the prover's time and memory are linear in triggers and
-activations and do not feel weights; the verifier's time grows with one image's work and with the
-square root of the witness, no more.
+activations and hardly feel weights (the network has to be run); the verifier's time grows with one
+image's work and with the square root of the witness, no more.
 """
 
 from __future__ import annotations

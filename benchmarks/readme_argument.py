@@ -75,9 +75,10 @@ def laws(lines: list[Line]) -> Iterator[str]:
         return
     yield ""
     yield (
-        "How the costs grow (`benchmarks/argument_laws.py`): the prover's time and memory with "
-        "triggers and activations and not with weights; the verifier's time with the work of one "
-        "image and the square root of the witness."
+        "How the costs grow (`benchmarks/argument_laws.py`): the prover's memory, and time, with "
+        "triggers and activations, hardly with weights (the network has to be run); the verifier's "
+        "time with the work of one image and the square root of the witness. Processor seconds, "
+        "the least of three runs."
     )
     yield ""
     yield "![costs against triggers, activations, weights](benchmarks/results/argument_laws.svg)"
@@ -94,8 +95,8 @@ def peer(lines: list[Line]) -> Iterator[str]:
     yield (
         f"Beside ezkl {version} from PyPI: the same shapes, one run, one machine (`make "
         "bench-peer`; all cores for both). ezkl proves one image that is private and whose hash is "
-        "public, with fixed parameters, public scores and the number of columns that fits best; "
-        "its reference string was made here and is not counted."
+        "public, with fixed parameters, public scores and so many columns that it takes 2^18 rows "
+        "(its default takes 2^19); its reference string was made here and is not counted."
     )
     yield ""
     yield (
@@ -113,13 +114,16 @@ def peer(lines: list[Line]) -> Iterator[str]:
     yield "| | zkwm | ezkl |"
     yield "|---|---|---|"
     yield "| set-up | none | a trusted ceremony (KZG), and keys for each network |"
-    yield "| rests on | hash functions; proven bounds | pairings on BN254, a destroyed secret |"
+    yield "| rests on | hash functions (random oracle) | pairings on BN254, a destroyed secret |"
     yield (
         "| the secret image | the commitment's own salted BLAKE2s leaf; pixels are bytes "
         "| Poseidon hash, no salt; entries are not confined to the range of pixels |"
     )
-    yield "| the judge learns | that k* or more match | all scores of the image |"
-    yield "| batch | all triggers in one proof | an image a proof |"
+    yield "| the judge learns | that k* or more match | all scores, or a label for more time |"
+    yield (
+        "| batch | all triggers in one proof "
+        "| an image a proof here; its own batches help dense layers, not convolutions |"
+    )
     yield "| network | integers of 10 bits by a public rule | fixed point of 13 bits |"
 
 
