@@ -27,6 +27,8 @@ STATE_NAME = "checkpoint.json"
 STATE_LIMIT = 64 * 1024 * 1024
 TENSOR_LIMIT = 8 * 1024**3
 FORMAT = "zkwm-checkpoint/1"
+_UNFINISHED = (".tensors-*.safetensors.*.tmp", f".{STATE_NAME}.*.tmp")
+"""How ``write_atomic`` names what it is writing."""
 
 
 @dataclass
@@ -128,9 +130,11 @@ class Checkpoint:
             self._folder.rmdir()
 
     def _remove_tensors(self, keep: str) -> None:
-        for path in self._folder.glob("tensors-*.safetensors"):
-            if path.name != keep:
-                path.unlink(missing_ok=True)
+        """Remove older tensors, and what a process that was killed while writing has left."""
+        for pattern in ("tensors-*.safetensors", *_UNFINISHED):
+            for path in self._folder.glob(pattern):
+                if path.name != keep:
+                    path.unlink(missing_ok=True)
 
     def _require_same(self, identity: Mapping[str, str]) -> None:
         other = [name for name, value in self._identity.items() if identity.get(name) != value]

@@ -90,6 +90,15 @@ def test_nothing_else_in_the_folder_is_touched(small: ModuleType, interrupted: P
     assert [path.name for path in interrupted.iterdir()] == ["note.txt"]
 
 
+def test_what_a_killed_process_left_half_written_is_removed(
+    small: ModuleType, interrupted: Path
+) -> None:
+    for name in (".tensors-000001-00000002.safetensors.0123abcd.tmp", ".checkpoint.json.4567.tmp"):
+        (interrupted / name).write_bytes(b"half")
+    small.train(checkpoint=interrupted)
+    assert not interrupted.exists()
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
