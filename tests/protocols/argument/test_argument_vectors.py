@@ -9,11 +9,14 @@ import pytest
 
 from tests.argument_case import ArgumentCase
 from tests.protocols.stored import vectors
+from tests.reference import argument_verifier as reference
+from tests.reference.argument_parameters import Rejected
 from tests.vectors.argument import LIMIT, PROOF, mutations, small_vectors, vector_case
 from tests.vectors.build import hexadecimal
 from zkwm_protocols.argument.verifier import verify
-from zkwm_protocols.encoding import decode, encode
+from zkwm_protocols.encoding import decode, encode, unpack
 from zkwm_protocols.errors import CouldNotCheck
+from zkwm_protocols.network.codec import to_bytes
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +57,35 @@ def test_every_field_is_changed_once(case: ArgumentCase) -> None:
     assert [change["field"] for change in mutations(case, proof)] == [
         change["field"] for change in vectors("argument")["proof"]["changed"]
     ]
+
+
+@pytest.mark.slow
+def test_the_reference_agrees_on_the_stored_proof(case: ArgumentCase) -> None:
+    """Accepted, and of the changed ones those that need no second replay refused by name."""
+    proof = PROOF.read_bytes()
+    by_reference(case, proof)
+    fields = decode(proof, limit=LIMIT)
+    changes = {change["field"]: change for change in vectors("argument")["proof"]["changed"]}
+    for name in ("parameters", "columns"):
+        change = changes[name]
+        value = change["value"]
+        if value is None:
+            data = bytearray(fields[name])
+            data[change["place"]] = change["byte"]
+            value = bytes(data)
+        with pytest.raises(Rejected) as caught:
+            by_reference(case, encode({**fields, name: value}))
+        assert caught.value.args[0] == change["check"]
+
+
+def by_reference(case: ArgumentCase, proof: bytes) -> None:
+    statement = case.statement
+    reference.verify(
+        statement.context,
+        unpack("network", to_bytes(statement.network), limit=LIMIT),
+        list(statement.leaves),
+        list(statement.label_fields),
+        list(statement.outputs),
+        statement.least_matches,
+        proof,
+    )
