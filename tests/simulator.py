@@ -7,6 +7,9 @@ uniform values and public data, is why a transcript shows nothing of a witness.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from zkwm_protocols.argument import opening_check
@@ -40,7 +43,7 @@ class ProgrammedOracle:
 
     def __init__(self, seed: int) -> None:
         self._random = np.random.default_rng(seed)
-        self._answers: dict[int, object] = {}
+        self._answers: dict[int, Any] = {}
 
     def transcript(self) -> Transcript:
         """A transcript whose challenges do not depend on what it absorbed."""
@@ -51,9 +54,10 @@ class ProgrammedOracle:
                 return oracle._answer(next(asked), lambda: oracle.elements(count))
 
             def challenge_indices(self, label: str, bits: int, count: int) -> list[int]:
-                drawn = lambda: sorted(  # noqa: E731
-                    int(i) for i in oracle._random.choice(1 << bits, count, replace=False)
-                )
+                def drawn() -> list[int]:
+                    found = oracle._random.choice(1 << bits, count, replace=False)
+                    return sorted(int(index) for index in found)
+
                 return oracle._answer(next(asked), drawn)
 
         return Programmed()
@@ -63,9 +67,9 @@ class ProgrammedOracle:
         drawn = self._random.integers(0, P, (count, 5)).tolist()
         return [(a[0], a[1], a[2], a[3], a[4]) for a in drawn]
 
-    def _answer(self, number: int, draw: object) -> object:
+    def _answer(self, number: int, draw: Callable[[], Any]) -> Any:
         if number not in self._answers:
-            self._answers[number] = draw()  # type: ignore[operator]
+            self._answers[number] = draw()
         return self._answers[number]
 
 
@@ -147,8 +151,10 @@ def simulate(
     )
 
 
-def _solve(columns: np.ndarray, place: int, layout: Layout, sent: Array, values: object) -> None:
+def _solve(
+    columns: np.ndarray, place: int, layout: Layout, sent: Array, values: Callable[[Any], Array]
+) -> None:
     """Choose the mask's elements in the opened columns so that the equation holds."""
     columns[:, place : place + 5] = 0
-    without = values(opening_check._split(layout, columns))  # type: ignore[operator]
+    without = values(opening_check._split(layout, columns))
     columns[:, place : place + 5] = subtract_arrays(sent, without).T.astype(np.uint32)

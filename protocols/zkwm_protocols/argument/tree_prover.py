@@ -219,8 +219,12 @@ class LevelProver:
         if not self._bound:
             root = self._children[0]
             n, d = root.n[0], root.d[0]
-            pairs = (n[:, 0], d[:, 0], n[:, 1], d[:, 1])
-            return tuple(map(canonical_element, pairs))  # type: ignore[return-value]
+            return (
+                canonical_element(n[:, 0]),
+                canonical_element(d[:, 0]),
+                canonical_element(n[:, 1]),
+                canonical_element(d[:, 1]),
+            )
         n0, mixed, d0, d1 = (canonical_element(array[:, 0]) for array in self._bound[0])
         return n0, d0, subtract(mixed, multiply(self._challenge, d1)), d1
 

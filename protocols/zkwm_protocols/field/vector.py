@@ -130,8 +130,7 @@ def inverse_base(a: Array) -> Array:
 def sum_all(a: Array) -> Element:
     """The sum of all entries of an array over K."""
     flat = a.reshape(DEGREE, -1)
-    low = (flat & np.uint64(0xFFFFFFFF)).sum(axis=1)
-    return tuple(int(value) % P for value in low)  # type: ignore[return-value]
+    return to_element(flat.sum(axis=1) % _P)  # below 2^64 for up to 2^33 entries
 
 
 def combine(weights: Array, rows: NDArray[np.unsignedinteger]) -> Array:
