@@ -1,4 +1,4 @@
-"""The built-in classifiers: LeNet-5, a dense network, a small CNN, ResNet-18 for small images.
+"""The built-in classifiers: LeNet-5, a dense network, two small CNNs, two ResNets for small images.
 
 Each takes float32 images (n, channels, height, width) in [0, 1] and holds its own normalisation,
 so that a suspect needs no preprocessing beside pixel / 255. Not a model zoo: any other torch
@@ -22,7 +22,7 @@ from zkwm_protocols.errors import UsageError
 
 MAXIMUM_SIDE = 1024
 MAXIMUM_CLASSES = 65_535
-SMALLEST_SIDE = {"lenet5": 12, "dense": 1, "cnn": 4, "resnet18": 8}
+SMALLEST_SIDE = {"lenet5": 12, "dense": 1, "cnn3": 8, "cnn": 4, "resnet8": 4, "resnet18": 8}
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,19 @@ def _dense(config: ModelConfig) -> nn.Module:
     )  # fmt: skip
 
 
+def _cnn3(config: ModelConfig) -> nn.Module:
+    """32C3-MP2-64C3-MP2-64C3-MP2-128-classes, ReLU throughout."""
+    channels, height, width = config.shape
+    return nn.Sequential(
+        nn.Conv2d(channels, 32, 3, padding=1), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Conv2d(32, 64, 3, padding=1), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Conv2d(64, 64, 3, padding=1), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(64 * (height // 8) * (width // 8), 128), nn.ReLU(),
+        nn.Linear(128, config.class_count),
+    )  # fmt: skip
+
+
 def _cnn(config: ModelConfig) -> nn.Module:
     """32C3-32C3-MP2-64C3-64C3-MP2-512-classes, ReLU throughout."""
     channels, height, width = config.shape
@@ -188,24 +201,38 @@ class _BasicBlock(nn.Module):
         return functional.relu(self.bn2(self.conv2(inner)) + self.shortcut(x))
 
 
+def _resnet(config: ModelConfig, stages: Sequence[tuple[int, int, int]]) -> nn.Module:
+    """A residual network: ``stages`` are (channels, stride of the first block, blocks)."""
+    inputs = stages[0][0]
+    stem = [
+        nn.Conv2d(config.shape[0], inputs, 3, padding=1, bias=False),
+        nn.BatchNorm2d(inputs),
+        nn.ReLU(),
+    ]
+    blocks: list[nn.Module] = []
+    for outputs, stride, count in stages:
+        for number in range(count):
+            blocks.append(_BasicBlock(inputs, outputs, stride if number == 0 else 1))
+            inputs = outputs
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, config.class_count)]
+    return nn.Sequential(*stem, *blocks, *head)
+
+
+def _resnet8(config: ModelConfig) -> nn.Module:
+    """ResNet-8 for small images (He et al. 2016, section 4.2, n = 1): 16-32-64 channels."""
+    return _resnet(config, ((16, 1, 1), (32, 2, 1), (64, 2, 1)))
+
+
 def _resnet18(config: ModelConfig) -> nn.Module:
     """ResNet-18 for 32x32 images as in Adi et al. 2018: 3x3 stem, no pooling after it."""
-    blocks: list[nn.Module] = []
-    inputs = 64
-    for outputs, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
-        blocks += [_BasicBlock(inputs, outputs, stride), _BasicBlock(outputs, outputs, 1)]
-        inputs = outputs
-    return nn.Sequential(
-        nn.Conv2d(config.shape[0], 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
-        *blocks,
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-        nn.Linear(512, config.class_count),
-    )  # fmt: skip
+    return _resnet(config, ((64, 1, 2), (128, 2, 2), (256, 2, 2), (512, 2, 2)))
 
 
 _FEATURES: dict[str, Callable[[ModelConfig], nn.Module]] = {
     "lenet5": _lenet5,
     "dense": _dense,
+    "cnn3": _cnn3,
     "cnn": _cnn,
+    "resnet8": _resnet8,
     "resnet18": _resnet18,
 }

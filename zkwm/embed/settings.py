@@ -11,7 +11,7 @@ from typing import Any
 
 from zkwm_protocols.errors import UsageError
 
-ARCHITECTURES = ("lenet5", "dense", "cnn", "resnet18")
+ARCHITECTURES = ("lenet5", "dense", "cnn3", "cnn", "resnet8", "resnet18")
 """The built-in classifiers that ``build_model`` makes."""
 
 SCHEDULES = ("step", "cosine")

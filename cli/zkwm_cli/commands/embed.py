@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--architecture",
     required=True,
-    type=click.Choice(["lenet5", "dense", "cnn", "resnet18"]),
+    type=click.Choice(["lenet5", "dense", "cnn3", "cnn", "resnet8", "resnet18"]),
     help="The network.",
 )
 @click.option(

@@ -1,0 +1,61 @@
+"""Schemes and attacks by name: load a class from its module, and make it from plain parameters.
+
+Not entry points of other distributions: the tables of names are ours (``zkwm.watermarks`` and
+``zkwm.attacks``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+from zkwm_protocols.errors import UsageError
+
+_PLAIN = {"int": int, "float": float, "str": str, "bool": bool}
+
+
+def load_class(table: Mapping[str, str], kind: str, name: str) -> Any:  # noqa: ANN401
+    """The class that ``table`` names ``module:Class`` for ``name``. Raises UsageError."""
+    if name not in table:
+        near = get_close_matches(str(name), table, n=1)
+        raise UsageError(
+            f"there is no {kind} {name!r}",
+            hint=f"did you mean {near[0]}?" if near else f"choose one of {', '.join(table)}",
+        )
+    module, _, found = table[name].partition(":")
+    return getattr(import_module(module), found)
+
+
+def make(table: Mapping[str, str], kind: str, name: str, parameters: Mapping[str, object]) -> Any:  # noqa: ANN401
+    """An object of that class, a frozen dataclass, from its parameters by name.
+
+    Parameters are whole numbers, numbers, texts, or yes and no, as the class declares; a whole
+    number may stand for a number. Raises UsageError for a parameter that does not exist or is of
+    another type, and whatever the class raises for a value out of range.
+    """
+    found = load_class(table, kind, name)
+    types = {field.name: str(field.type) for field in fields(found)}
+    values: dict[str, object] = {}
+    for parameter, value in parameters.items():
+        if parameter not in types:
+            raise UsageError(
+                f"the {kind} {name} has no parameter {parameter!r}",
+                hint=f"it has {', '.join(types) or 'none'}",
+            )
+        wanted = _PLAIN.get(types[parameter])
+        if wanted is float and type(value) is int:
+            value = float(value)
+        if wanted is None or type(value) is not wanted:
+            raise UsageError(
+                f"the parameter {parameter} of {name} is a {types[parameter]}, not {value!r}"
+            )
+        values[parameter] = value
+    return found(**values)
+
+
+def parameters_of(found: type[Any]) -> dict[str, Any]:
+    """The parameters of a scheme or an attack and their defaults."""
+    return {field.name: field.default for field in fields(found)}

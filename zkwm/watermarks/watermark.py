@@ -1,0 +1,182 @@
+"""What every watermark offers: commit, embed, extract, and evidence that is exact.
+
+A watermark is a way to choose what is committed and to train it in; the commitment, the labels and
+the evidence are the same for all (SPEC.md 5, 8 and 19). Where a mark lives in the answers, a leaf
+commits to a trigger image and its label is one of C classes. Where it lives in the weights,
+activations or soft answers, a leaf commits to a secret key, its label is one of two, and asking the
+model is extracting one bit under that key. Not a removal attack (``zkwm.attacks``), and not a
+judge (``zkwm.judge``).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from zkwm.embed.evaluation import predictions
+from zkwm_protocols.errors import UsageError
+from zkwm_protocols.evidence import Evidence, Policy, assess
+
+if TYPE_CHECKING:
+    from zkwm.datasets import ImageData
+    from zkwm.embed import EmbedSettings
+    from zkwm.embed.architectures import Classifier
+    from zkwm.triggers import TriggerSet
+    from zkwm.vault import Vault
+    from zkwm_protocols.commitment import Commitment
+
+Api: TypeAlias = Callable[[Tensor], Tensor]
+"""An owner's prediction service: images float32 (n, c, h, w) in [0, 1] to probabilities (n, C)."""
+
+BLACK_BOX, WHITE_BOX, SOFT_ANSWERS = "black-box", "white-box", "soft answers"
+DERIVED, DECLARED = "derived", "declared"
+NO_ANSWER = -1
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who marks a model: a vault, training data, and how the model is trained.
+
+    ``settings`` are those of the training that would make the unmarked model; schemes change in
+    them what their paper demands. ``start`` is a trained, unmarked model, for schemes (or settings)
+    that mark afterwards; its digest is what a commitment names as the owner's model.
+    """
+
+    vault: Vault
+    data: ImageData
+    architecture: str
+    settings: EmbedSettings
+    start: Classifier | None = None
+
+    def untrained(self) -> Classifier:
+        """The network with random weights by ``settings.seed``."""
+        from zkwm.embed import build_model, channel_statistics
+
+        mean, std = channel_statistics(self.data.train_images)
+        return build_model(
+            self.architecture,
+            shape=self.data.shape,
+            class_count=self.data.class_count,
+            mean=mean,
+            std=std,
+            seed=self.settings.seed,
+        )
+
+    def trained_start(self) -> Classifier:
+        """``start``. Raises UsageError where there is none."""
+        if self.start is None:
+            raise UsageError(
+                "this watermark is put into a trained model, and none was given",
+                hint="train an unmarked model first, and give it as the start",
+            )
+        return self.start
+
+
+@dataclass(frozen=True)
+class Marked:
+    """What an owner has after marking: the model and, where he serves one, his prediction API.
+
+    ``api`` is None where the API gives the model's own softmax. ``seconds`` of training.
+    """
+
+    model: Classifier
+    seconds: float
+    api: Api | None = None
+
+    def answers(self) -> Api:
+        """The prediction service as others see it."""
+        return self.api or (lambda images: _probabilities(self.model, images))
+
+
+@dataclass(frozen=True)
+class JudgeView:
+    """What a judge has beside the suspect, fixed before any label was known.
+
+    ``reference`` is the unmarked model whose digest the commitment names: a suspect's neurons are
+    aligned with it, None where the commitment names none. ``probes`` uint8 (m, c, h, w) are public
+    images that the judge chose, on which activations or soft answers are taken.
+    """
+
+    reference: Classifier | None = None
+    probes: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 1, 1, 1), np.uint8))
+
+
+@dataclass(frozen=True)
+class Watermark(ABC):
+    """One scheme with its parameters; frozen, and equal parameters mean the same scheme."""
+
+    name: ClassVar[str]
+    access: ClassVar[str] = BLACK_BOX
+    paper: ClassVar[str]
+
+    @property
+    def labels(self) -> str:
+        """``derived`` from the commitment, or ``declared`` by the owner (no evidence in bits)."""
+        return DERIVED
+
+    @property
+    def note(self) -> str:
+        """What a judge must know about this scheme's null hypothesis; empty if it is exact."""
+        return ""
+
+    @abstractmethod
+    def commit(self, owner: Owner) -> Commitment:
+        """Draw what is secret from the vault's seed and commit to it (SPEC.md 5)."""
+
+    @abstractmethod
+    def embed(self, owner: Owner, commitment: Commitment) -> Marked:
+        """Train the mark in. Raises UsageError for an owner who lacks what the scheme needs."""
+
+    def extract(
+        self, model: nn.Module, leaves: NDArray[np.uint8], view: JudgeView
+    ) -> NDArray[np.int64]:
+        """What the suspect gives for each committed image or key, int64 (n,), -1 for nothing.
+
+        ``leaves`` uint8 (n, c, h, w). A function of the suspect, the leaf and what the judge fixed;
+        it cannot know labels. By default: the class that the model gives for the trigger image.
+        Raises UsageError for a suspect that this cannot be read from (another architecture).
+        """
+        del view
+        return predictions(model, torch.from_numpy(leaves)).cpu().numpy()
+
+    def triggers(self, owner: Owner, commitment: Commitment) -> TriggerSet:
+        """What was committed to, with labels (costs one Argon2id hash)."""
+        from zkwm.owner import trigger_set
+
+        return trigger_set(owner.vault, commitment)
+
+
+def matches(extracted: NDArray[np.int64], triggers: TriggerSet) -> int:
+    """How many of the extracted values (n,) are the labels."""
+    return int((extracted == triggers.labels).sum())
+
+
+def evidence(match_count: int, triggers: TriggerSet, policy: Policy | None = None) -> Evidence:
+    """The evidence when every block is opened (SPEC.md 8.2), under a judge's usual policy."""
+    blocks = len(triggers.labels) // triggers.block_size
+    return assess(
+        match_count,
+        blocks_used=blocks,
+        block_count=blocks,
+        block_size=triggers.block_size,
+        class_count=triggers.class_count,
+        policy=policy or Policy(),
+    )
+
+
+def with_settings(owner: Owner, **changes: object) -> Owner:
+    """The same owner with some settings of the training changed."""
+    return replace(owner, settings=replace(owner.settings, **changes))  # type: ignore[arg-type]
+
+
+@torch.no_grad()
+def _probabilities(model: nn.Module, images: Tensor) -> Tensor:
+    answer: Tensor = model.eval()(images).softmax(dim=1)
+    return answer
