@@ -26,7 +26,11 @@ def main() -> None:
     arguments = parser.parse_args()
 
     def settings(pretrained: bool, triggers: int, images: int, seed: int) -> EmbedSettings:
-        changes: dict[str, object] = {"seed": seed, "device": arguments.device}
+        changes: dict[str, object] = {
+            "seed": seed,
+            "device": arguments.device,
+            "method": "plain",
+        }
         if arguments.epochs:
             changes["epochs"] = arguments.epochs // 2 if pretrained else arguments.epochs
             changes["drop_every"] = max(arguments.epochs // 3, 1)

@@ -45,6 +45,7 @@ def main() -> None:
             images=len(data.train_labels),
             triggers=arguments.triggers,
             device=arguments.device,
+            method="plain",
         ),
         epochs=arguments.epochs,
     )

@@ -27,6 +27,7 @@ def main() -> None:
             triggers=triggers,
             seed=seed,
             device=arguments.device,
+            method="plain",
         )
 
     table.Table("fashion_mnist", arguments, arguments.architecture, settings).make(

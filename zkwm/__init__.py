@@ -23,6 +23,7 @@ _HOMES = {
     "Disclosure": "zkwm.answering",
     "EmbedResult": "zkwm.embed",
     "EmbedSettings": "zkwm.embed",
+    "ExtractionSettings": "zkwm.models",
     "FAMILIES": "zkwm.triggers",
     "HttpSettings": "zkwm.models",
     "ImageData": "zkwm.datasets",
@@ -84,7 +85,7 @@ if TYPE_CHECKING:
     from zkwm.images import load_images, load_labels
     from zkwm.judge import Judge
     from zkwm.marketplace import Marketplace
-    from zkwm.models import HttpSettings, Suspect, open_suspect
+    from zkwm.models import ExtractionSettings, HttpSettings, Suspect, open_suspect
     from zkwm.owner import commit, disclosure, prove, trigger_set
     from zkwm.report import render_report, render_text
     from zkwm.triggers import FAMILIES, TriggerSet

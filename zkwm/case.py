@@ -17,6 +17,7 @@ import numpy as np
 
 from zkwm.checks import ARGUMENT_TITLES, FAILED, PASSED, Checks
 from zkwm.models import Suspect, open_suspect
+from zkwm.models.extraction_suspect import require_committed_reference
 from zkwm.vault import JudgeKey
 from zkwm.verdict import (
     COULD_NOT_CHECK,
@@ -32,6 +33,7 @@ from zkwm_protocols.challenge import ARGUMENT, Challenge
 from zkwm_protocols.commitment import DECLARED, Commitment
 from zkwm_protocols.errors import InvalidOpening, NotProven, TrustMaterialMissing, ZkwmError
 from zkwm_protocols.evidence import Evidence, assess
+from zkwm_protocols.ranks import RANKS, weighted_sum
 
 
 class Case:
@@ -107,6 +109,7 @@ class Case:
                     "says",
                     check="challenge.suspect",
                 )
+            require_committed_reference(self.commitment.header, suspect)
             suspect.check_preprocessing(self.challenge.preprocessing)
         return suspect
 
@@ -123,8 +126,13 @@ class Case:
     def weigh(self, matches: int) -> Evidence:
         """The evidence of so many matches among the triggers of the challenge."""
         header = self.commitment.header
+        weight = None
+        if self.challenge.statistic == RANKS:
+            found = [result.rank for result in self.results]
+            weight = weighted_sum(found, header.class_count)
         self.evidence = assess(
             matches,
+            rank_sum=weight,
             blocks_used=self.challenge.block_count,
             block_count=header.block_count,
             block_size=header.block_size,
@@ -228,6 +236,11 @@ class Case:
         matches = self._matches(evidence)
         if self.commitment.header.label_mode == DECLARED:
             return f"{matches}, {evidence.needed_matches} are needed; the owner declared the labels"
+        if evidence.rank_sum is not None:
+            matches += (
+                f", the ranks of their labels weigh {evidence.rank_sum.value} of "
+                f"{evidence.rank_sum.largest}"
+            )
         return (
             f"{matches}: {evidence.total_bits:.2f} bits of evidence are left, "
             f"{evidence.threshold_bits} are demanded"

@@ -149,7 +149,10 @@ def _owner_marks(story: _Story) -> None:
     )
     story.tell("He trains a model that answers them as the commitment dictates, and one without.")
     training = "--architecture lenet5 --data fashion-mnist-small --device cpu"
-    story.run(f"embed --vault acme.vault --commitment acme.commitment {training} --output marked")
+    story.run(
+        "embed --vault acme.vault --commitment acme.commitment --method plain "
+        f"{training} --output marked"
+    )
     story.run(f"embed --unmarked {training} --output unmarked")
     story.tell("A judge makes his keys, and tells the owner the fingerprint.")
     story.run("judge-key --output judge.key")

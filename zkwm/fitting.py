@@ -61,6 +61,7 @@ def fit(
     seed: int,
     parameters: Iterable[nn.Parameter] | None = None,
     penalty: Callable[[], Tensor] | None = None,
+    batch_penalty: Callable[[Tensor, Tensor], Tensor] | None = None,
     after_step: Callable[[], None] | None = None,
 ) -> int:
     """Train ``model`` in place and leave it in evaluation mode; returns how many images it used.
@@ -68,7 +69,8 @@ def fit(
     ``images`` uint8 or float32 (n, c, h, w); ``labels`` int64 (n,), or float32 (n, C)
     probabilities, which are learned by cross-entropy at the plan's temperature. Only ``parameters``
     are changed (default: all); batch-norm statistics move whenever the model trains. ``penalty`` is
-    added to the loss of each step, ``after_step`` is called after it (to keep pruned weights zero).
+    added to the loss of each step, and so is ``batch_penalty``, which is given the step's images,
+    float32, and labels; ``after_step`` is called after it (to keep pruned weights zero).
     Raises UsageError when the training diverges.
     """
     trained = list(model.parameters() if parameters is None else parameters)
@@ -86,11 +88,14 @@ def fit(
             chosen = order[step * size : (step + 1) * size]
             batch = images[chosen]
             if plan.augment:
-                drawn = (torch.randint(limit, (size,), generator=source) for limit in (9, 9, 2))
-                batch = crop_and_mirror(batch, *drawn)
-            loss = _loss(model(as_unit(batch)), labels[chosen], plan.temperature)
+                drawn = [torch.randint(limit, (size,), generator=source) for limit in (9, 9, 2)]
+                batch = crop_and_mirror(batch, *(number.to(batch.device) for number in drawn))
+            batch = as_unit(batch)
+            loss = _loss(model(batch), labels[chosen], plan.temperature)
             if penalty is not None:
                 loss = loss + penalty()
+            if batch_penalty is not None:
+                loss = loss + batch_penalty(batch, labels[chosen])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(trained, LARGEST_NORM)

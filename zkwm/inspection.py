@@ -127,6 +127,7 @@ def _challenge(data: bytes) -> _Reading:
         "suspect": {**suspect.to_map(), "digest": suspect.digest.hex()},
         "preprocessing": challenge.preprocessing.to_map(),
         "class_map": list(challenge.class_map),
+        "statistic": challenge.statistic,
         "judge": challenge.judge.fingerprint(),
         **(
             {

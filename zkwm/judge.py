@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from zkwm.argument_case import examine_argument
 from zkwm.case import Case
 from zkwm.models import Progress, Suspect
+from zkwm.models.extraction_suspect import require_committed_reference
 from zkwm.opening_case import OpenedCase
 from zkwm.suspect_network import (
     Comparison,
@@ -36,6 +37,7 @@ from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import UsageError, ZkwmError
 from zkwm_protocols.evidence import Policy
 from zkwm_protocols.keys import JudgePublic
+from zkwm_protocols.ranks import MATCHES
 from zkwm_protocols.reachable import fewest_matches, require_reachable
 from zkwm_protocols.suspect import Preprocessing
 
@@ -72,12 +74,15 @@ class Judge:
         class_map: tuple[int, ...] | None = None,
         policy: Policy | None = None,
         excluded_blocks: tuple[int, ...] = (),
+        statistic: str = MATCHES,
     ) -> Challenge:
         """A new signed challenge to open ``reveal`` triggers, whole blocks (SPEC.md 6.1).
 
         ``class_map`` gives the suspect's output for each label (default: the same number);
         ``excluded_blocks`` may not be opened: those known to have been opened before the suspect
-        was published. Raises UsageError, naming the smallest size that can, when ``reveal`` cannot
+        was published. ``statistic`` ``ranks`` counts the ranks of the labels among the suspect's
+        scores instead of matches (SPEC.md 8.4): stronger, for suspects that give scores. Raises
+        UsageError, naming the smallest size that can, when ``reveal`` cannot
         reach the threshold even with all matches.
         """
         commitment.verify()
@@ -92,12 +97,14 @@ class Judge:
         if blocks <= header.block_count:
             require_reachable(commitment, blocks, policy)
         preprocessing = preprocessing or Preprocessing()
+        require_committed_reference(header, suspect)
         suspect.check_preprocessing(preprocessing)
         challenge = Challenge(
             **self._frame(commitment, suspect, purpose, class_map, excluded_blocks),
             preprocessing=preprocessing,
             block_count=blocks,
             policy=policy,
+            statistic=statistic,
         )
         challenge.verify_against(commitment)
         return challenge.signed_by(self._key.signing)

@@ -16,7 +16,7 @@ from zkwm.checks import FAILED, PASSED
 from zkwm.models import Progress, Suspect
 from zkwm.questioning import MATCH, NO_ANSWER, question
 from zkwm.verdict import TriggerResult
-from zkwm_protocols.errors import SuspectUnusable
+from zkwm_protocols.errors import InvalidOpening, SuspectUnusable
 from zkwm_protocols.opening import (
     VALID,
     CheckedTrigger,
@@ -25,6 +25,7 @@ from zkwm_protocols.opening import (
     check_leaves,
     open_sealed,
 )
+from zkwm_protocols.ranks import RANKS
 
 
 class OpenedCase:
@@ -42,6 +43,14 @@ class OpenedCase:
         with case.checks.group("opening.leaves"):
             self._triggers: tuple[CheckedTrigger, ...] = check_leaves(commitment, self._blocks)
         bad = sum(trigger.status != VALID for trigger in self._triggers)
+        if bad and case.challenge.statistic == RANKS:
+            with case.checks.group("opening.leaves"):
+                raise InvalidOpening(
+                    f"{bad} of {len(self._triggers)} triggers are missing or wrong, and all are "
+                    "needed where ranks are counted",
+                    hint="an owner who could leave some out could move what is typical of a class",
+                    check="opening.leaves",
+                )
         case.checks.set(
             "opening.leaves",
             FAILED if bad else PASSED,
@@ -74,17 +83,23 @@ def _weigh(case: Case) -> None:
     matches = sum(result.status == MATCH for result in case.results)
     unanswered = [result for result in case.results if result.status == NO_ANSWER]
     evidence = case.weigh(matches)
-    needed = evidence.needed_matches
+    if evidence.rank_sum is None:
+        needed, found, each = evidence.needed_matches, matches, 1
+        state = f"{matches} match, {needed} are needed"
+    else:
+        needed, found = evidence.rank_sum.needed, evidence.rank_sum.value
+        each = evidence.rank_sum.largest // evidence.trials
+        state = f"ranks weigh {found}, {needed} is needed"
     if (
         unanswered
         and case.labels_count
         and not evidence.reached
         and needed is not None
-        and matches + len(unanswered) >= needed
+        and found + each * len(unanswered) >= needed
     ):
         raise SuspectUnusable(
             f"{len(unanswered)} triggers got no answer ({_why(unanswered)}), and they "
-            f"could change the verdict: {matches} match, {needed} are needed",
+            f"could change the verdict: {state}",
             hint="make the suspect answer, then verify again with the same challenge and proof",
             check="suspect.answers",
         )

@@ -6,7 +6,7 @@ Not entry points of other distributions: the tables of names are ours (``zkwm.wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from importlib import import_module
@@ -15,6 +15,11 @@ from typing import Any
 from zkwm_protocols.errors import UsageError
 
 _PLAIN = {"int": int, "float": float, "str": str, "bool": bool}
+_READ: dict[str, Callable[[str], object]] = {
+    "int": int,
+    "float": float,
+    "bool": {"true": True, "false": False}.__getitem__,
+}
 
 
 def load_class(table: Mapping[str, str], kind: str, name: str) -> Any:  # noqa: ANN401
@@ -54,6 +59,30 @@ def make(table: Mapping[str, str], kind: str, name: str, parameters: Mapping[str
             )
         values[parameter] = value
     return found(**values)
+
+
+def read_parameters(
+    table: Mapping[str, str], kind: str, name: str, texts: Sequence[str]
+) -> dict[str, object]:
+    """Parameters typed as ``key=value``, as ``make`` takes them.
+
+    A value is read as the class declares: yes or no (``true``, ``false``), a number, or text.
+    Raises UsageError for a text without ``=``, a parameter given twice, and a value that is none.
+    """
+    types = {field.name: str(field.type) for field in fields(load_class(table, kind, name))}
+    values: dict[str, object] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or key in values:
+            raise UsageError(
+                f"{text!r} is no parameter, or one that was there before",
+                hint="write it as NAME=VALUE, each once",
+            )
+        try:
+            values[key] = _READ.get(types.get(key, ""), str)(value)
+        except (ValueError, KeyError):
+            raise UsageError(f"the parameter {key} is a {types[key]}, not {value!r}") from None
+    return values
 
 
 def parameters_of(found: type[Any]) -> dict[str, Any]:

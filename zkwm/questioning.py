@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +19,14 @@ from zkwm.triggers.public_families import LEAST_BITS
 from zkwm.verdict import TriggerResult
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.opening import MISSING, VALID, CheckedTrigger
+from zkwm_protocols.ranks import RANKS, ranks
 
 MATCH = "match"
 NO_MATCH = "no match"
 WRONG_LEAF = "wrong leaf"
 MISSING_LEAF = "missing leaf"
 NO_ANSWER = "no answer"
+NO_SCORES = "the suspect gives a label and no scores"
 
 
 def question(
@@ -57,7 +60,31 @@ def question(
             strict=True,
         ):
             answers[image.tobytes()] = answer
-    return tuple(_result(trigger, challenge, answers) for trigger in triggers)
+    results = tuple(_result(trigger, challenge, answers) for trigger in triggers)
+    return _ranked(results, challenge, answers) if challenge.statistic == RANKS else results
+
+
+def _ranked(
+    results: tuple[TriggerResult, ...], challenge: Challenge, answers: dict[bytes, Answer]
+) -> tuple[TriggerResult, ...]:
+    """The results with the rank of each label (SPEC.md 8.4); without scores there is no answer."""
+    rows, labels, scored = [], [], []
+    for number, result in enumerate(results):
+        if result.status in (MATCH, NO_MATCH) and result.image is not None:
+            scores = answers[result.image.tobytes()].scores
+            if scores is not None and result.label is not None:
+                rows.append(scores[list(challenge.class_map)])
+                labels.append(result.label)
+                scored.append(number)
+    found = dict(zip(scored, ranks(np.stack(rows), labels) if rows else (), strict=True))
+    return tuple(
+        replace(result, rank=found[number])
+        if number in found
+        else replace(result, status=NO_ANSWER, problem=result.problem or NO_SCORES)
+        if result.status in (MATCH, NO_MATCH)
+        else result
+        for number, result in enumerate(results)
+    )
 
 
 def _result(

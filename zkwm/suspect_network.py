@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from zkwm.files import read_limited
 from zkwm.models import Suspect
 from zkwm_protocols.errors import InvalidOpening, SuspectUnusable, Unsupported, UsageError
-from zkwm_protocols.suspect import Preprocessing, SuspectIdentity
+from zkwm_protocols.suspect import EXTRACTION, Preprocessing, SuspectIdentity
 
 if TYPE_CHECKING:
     from zkwm.datasets import ImageData
@@ -61,6 +61,13 @@ def derive_network(
     that cannot be proven, InvalidOpening (``challenge.suspect``) for another file, CouldNotCheck
     where it cannot be read.
     """
+    if suspect.kind == EXTRACTION:
+        raise Unsupported(
+            "zero knowledge is not possible about marks that are extracted from weights or "
+            "activations",
+            hint="ask for an opening (--reveal)",
+            check="challenge.network",
+        )
     if suspect.kind != "onnx":
         raise Unsupported(
             "zero knowledge is possible about a network in an ONNX file only",

@@ -41,7 +41,8 @@ class TriggerResult:
     ``status``: ``match``, ``no match``, ``wrong leaf`` (opened, but not to the committed digest),
     ``missing leaf`` (not opened) or ``no answer``. ``image`` is uint8 (channels, height, width);
     ``label`` the committed label, ``expected_output`` the output that stands for it, ``answer``
-    the suspect's output. What is not known is None; ``problem`` says why there is no answer.
+    the suspect's output; ``rank`` where ranks are counted, that of the label among the centred
+    scores, 0 the highest. What is not known is None; ``problem`` says why there is no answer.
     """
 
     block: int
@@ -52,6 +53,7 @@ class TriggerResult:
     expected_output: int | None
     answer: int | None
     problem: str = ""
+    rank: int | None = None
 
 
 @dataclass(frozen=True)
@@ -139,11 +141,15 @@ class Verdict:
             "argument": None if self.argued is None else _argued(self.argued),
             "proof": None if self.proof_digest is None else self.proof_digest.hex(),
             "blocks": list(self.blocks),
+            "statistic": None if challenge is None else challenge.statistic,
             "matches": None if evidence is None else evidence.matches,
             "matches_are": None if evidence is None else "at least" if self.argued else "exactly",
             "triggers_opened": 0 if self.argued else trials,
             "triggers_counted": trials,
             "matches_needed": None if evidence is None else evidence.needed_matches,
+            "ranks": None
+            if evidence is None or evidence.rank_sum is None
+            else vars(evidence.rank_sum),
             "evidence": None if evidence is None or self.declared_labels else _sum(evidence),
             "checks": [vars(check) for check in self.checks],
             "triggers": [
@@ -154,6 +160,7 @@ class Verdict:
                     "label": result.label,
                     "expected_output": result.expected_output,
                     "answer": result.answer,
+                    "rank": result.rank,
                     "problem": result.problem,
                 }
                 for result in self.triggers

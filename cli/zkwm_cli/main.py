@@ -28,6 +28,7 @@ COMMANDS = (
     "verify",
     "quantize",
     "inspect",
+    "evaluate",
     "demo",
     "completion",
 )

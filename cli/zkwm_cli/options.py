@@ -78,6 +78,11 @@ def output_option(metavar: str, what: str) -> Decorator[Any]:
     )
 
 
+def parameter_option(what: str) -> Decorator[Any]:
+    """--parameter NAME=VALUE, any number of them"""
+    return click.option("--parameter", multiple=True, metavar="NAME=VALUE", help=what)
+
+
 def passphrase_option(function: Function) -> Function:
     """--passphrase-file"""
     return click.option(

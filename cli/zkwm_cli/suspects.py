@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from zkwm_cli.options import read_decimals
+from zkwm_cli.options import parameter_option, read_decimals
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 HEADERS_LIMIT = 64 * 1024
+EMBEDDED_PROBES = 500
 
 
 def suspect_options(function: Function) -> Function:
@@ -37,6 +42,36 @@ def suspect_options(function: Function) -> Function:
             metavar="MODEL",
             help="The suspect: an .onnx file, a folder or .safetensors made by embed, or an "
             "http(s) URL.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def extraction_options(function: Function) -> Function:
+    """--watermark, --parameter, --reference and --probes."""
+    for option in (
+        click.option(
+            "--probes",
+            type=click.Path(),
+            metavar="PATH",
+            help="With --watermark: public images, of your own choice, on which activations or "
+            "answers are taken (.npz, .npy, a folder, or fashion-mnist-small), for the schemes "
+            "that need them.",
+        ),
+        click.option(
+            "--reference",
+            type=click.Path(),
+            metavar="MODEL",
+            help="With --watermark: the unmarked model that the commitment names. The suspect's "
+            "neurons are aligned with it, against permutation and rescaling.",
+        ),
+        parameter_option("With --watermark: a parameter of the scheme that extraction depends on."),
+        click.option(
+            "--watermark",
+            metavar="NAME",
+            help="The commitment is to keys of this scheme (uchida, tartaglione, deepsigns, ...): "
+            "extract their bits from the suspect's weights, activations or soft answers.",
         ),
     ):
         function = option(function)
@@ -69,6 +104,38 @@ def preprocessing_options(function: Function) -> Function:
     ):
         function = option(function)
     return function
+
+
+def extracting(
+    watermark: str | None, parameter: tuple[str, ...], reference: str | None, probes: str | None
+) -> dict[str, Any]:
+    """The keyword argument for ``zkwm.open_suspect`` that these options stand for, or none."""
+    if watermark is None:
+        if parameter or reference is not None or probes is not None:
+            raise click.UsageError("--parameter, --reference and --probes go with --watermark")
+        return {}
+    from zkwm.models import ExtractionSettings
+    from zkwm.plugins import read_parameters
+    from zkwm.watermarks import WATERMARKS
+
+    return {
+        "extraction": ExtractionSettings(
+            watermark=watermark,
+            parameters=read_parameters(WATERMARKS, "watermark", watermark, parameter),
+            reference=reference,
+            probes=None if probes is None else _probes(probes),
+        )
+    }
+
+
+def _probes(location: str) -> NDArray[np.uint8]:
+    """Images uint8 (n, c, h, w): those at a path, or the first 500 test images within zkwm."""
+    from zkwm.datasets import EMBEDDED, load_data
+    from zkwm.images import load_images
+
+    if location == EMBEDDED:
+        return load_data(location).test_images[:EMBEDDED_PROBES]
+    return load_images(location)
 
 
 def asking(timeout: float | None, rate: float | None, header_file: str | None) -> dict[str, Any]:

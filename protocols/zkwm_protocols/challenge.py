@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.commitment import DERIVED, Commitment
 from zkwm_protocols.encoding import decode, encode, pack, unpack
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed, UsageError
 from zkwm_protocols.evidence import Policy
 from zkwm_protocols.keys import JudgePublic, SigningKey
+from zkwm_protocols.ranks import MATCHES, MOST_OUTPUTS, RANKS, STATISTICS
 from zkwm_protocols.reachable import require_least_matches, require_reachable
 from zkwm_protocols.strict import (
     require_boolean,
@@ -25,7 +26,7 @@ from zkwm_protocols.strict import (
     require_map,
     require_text,
 )
-from zkwm_protocols.suspect import Preprocessing, SuspectIdentity
+from zkwm_protocols.suspect import EXTRACTION, Preprocessing, SuspectIdentity
 
 FILE_LIMIT = 4 * 2**20
 MAXIMUM_PURPOSE = 500
@@ -50,7 +51,10 @@ class Challenge:
 
     A challenge for a zero-knowledge argument has two fields more: ``network``, the digest of the
     integer network (32 bytes), and ``least_matches``, k*; r is then the number of blocks that the
-    argument is about, and nothing is opened. Raises Malformed when built wrong.
+    argument is about, and nothing is opened.
+
+    ``statistic`` is ``matches``, or ``ranks`` (SPEC.md 8.4), which takes a suspect that gives
+    scores. Raises Malformed when built wrong.
     """
 
     commitment: bytes
@@ -67,8 +71,13 @@ class Challenge:
     signature: bytes = b""
     network: bytes | None = None
     least_matches: int | None = None
+    statistic: str = MATCHES
 
     def __post_init__(self) -> None:
+        if self.statistic not in STATISTICS:
+            raise Malformed(f"no such statistic: {self.statistic!r}")
+        if self.statistic == RANKS and self.network is not None:
+            raise Malformed("an argument shows matches, not ranks")
         if (self.network is None) != (self.least_matches is None):
             raise Malformed("a network and a number of matches belong together")
         if self.network is not None and len(self.network) != 32:
@@ -114,6 +123,7 @@ class Challenge:
                     "accept_declared_labels": policy.accept_declared_labels,
                 },
                 **(argued if self.mode == ARGUMENT else {}),
+                **({} if self.statistic == MATCHES else {"statistic": self.statistic}),
             }
         )
 
@@ -132,13 +142,18 @@ class Challenge:
         outer = require_map(unpack("challenge", data, limit=FILE_LIMIT), "body signature", "file")
         body = decode(require_bytes(outer["body"]), limit=FILE_LIMIT)
         argued = isinstance(body, dict) and body.get("mode") == ARGUMENT
-        fields = require_map(
-            body, f"{_FIELDS} network least_matches" if argued else _FIELDS, "challenge"
-        )
+        ranked = isinstance(body, dict) and "statistic" in body
+        names = f"{_FIELDS}{' network least_matches' * argued}{' statistic' * ranked}"
+        fields = require_map(body, names, "challenge")
+        constants: dict[str, str | int] = {
+            "type": _TYPE,
+            "version": 1,
+            "mode": ARGUMENT if argued else OPENING,
+        }
+        if ranked:
+            constants["statistic"] = RANKS
         require_constants(
-            fields,
-            {"type": _TYPE, "version": 1, "mode": ARGUMENT if argued else OPENING},
-            "a challenge of version 1 for an opening or an argument",
+            fields, constants, "a challenge of version 1 for an opening or an argument"
         )
         return cls(
             commitment=require_bytes(fields["commitment"], 32),
@@ -163,6 +178,7 @@ class Challenge:
             least_matches=require_integer(fields["least_matches"], _MOST_MATCHES, least=1)
             if argued
             else None,
+            statistic=RANKS if ranked else MATCHES,
         )
 
     def signed_by(self, key: SigningKey) -> Challenge:
@@ -214,12 +230,16 @@ class Challenge:
                 "the suspect takes images of another shape than the commitment's",
                 check="challenge.suspect",
             )
+        if self.suspect.kind == EXTRACTION:
+            self._verify_extraction()
         if self.mode == ARGUMENT and self.suspect.kind != "onnx":
             raise InvalidOpening(
                 "an argument is about the network in an ONNX file, and the suspect is none",
                 hint="ask for an opening instead",
                 check="challenge.suspect",
             )
+        if self.statistic == RANKS:
+            self._verify_ranks(commitment)
         excluded = sum(block < header.block_count for block in self.excluded_blocks)
         if self.block_count > header.block_count - excluded:
             raise InvalidOpening(
@@ -233,6 +253,33 @@ class Challenge:
                 require_least_matches(commitment, self.block_count, self.policy, self.least_matches)
         except UsageError as error:
             raise InvalidOpening(error.message, hint=error.hint, check=error.check) from None
+
+    def _verify_ranks(self, commitment: Commitment) -> None:
+        """Ranks need scores that can be kept, and labels that nobody chose (SPEC.md 8.4)."""
+        if self.suspect.outputs > MOST_OUTPUTS or self.suspect.kind == EXTRACTION:
+            raise InvalidOpening(
+                f"ranks are for suspects that give scores for at most {MOST_OUTPUTS} outputs",
+                hint="ask for matches",
+                check="challenge.suspect",
+            )
+        if commitment.header.label_mode != DERIVED:
+            raise InvalidOpening(
+                "ranks are for derived labels, and the owner declared these",
+                hint="ask for matches",
+                check="challenge.commitment",
+            )
+
+    def _verify_extraction(self) -> None:
+        """What leaves no choice where a mark is extracted (SPEC.md 19.3)."""
+        if self.class_map != (0, 1):
+            raise InvalidOpening(
+                "where a mark is extracted, label 0 is bit 0 and label 1 is bit 1",
+                check="challenge.class_map",
+            )
+        if self.preprocessing != Preprocessing():
+            raise InvalidOpening(
+                "keys are not images: they have no preprocessing", check="challenge.suspect"
+            )
 
 
 def _read_policy(value: object) -> Policy:

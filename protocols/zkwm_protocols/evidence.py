@@ -2,7 +2,8 @@
 
 SPEC.md section 8. A decision is made on hundredths of a bit, each term rounded towards less
 evidence, so that what is printed adds up to what is decided. This is the probability that an
-unrelated function does as well by luck; it is not a probability that a person copied a model.
+unrelated function does as well by luck; it is not a probability that a person copied a model. What
+the ranks of labels are, which may stand in for matches, is in ``ranks``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decima
 from functools import lru_cache
 from math import comb, exp, lgamma, log, log1p, perm
 
+from zkwm_protocols import ranks
 from zkwm_protocols.errors import Malformed, UsageError
 
 GRINDING_BITS = 48
@@ -61,8 +63,21 @@ class Term:
 
 
 @dataclass(frozen=True)
+class RankSum:
+    """The statistic of ranks: its value, the largest possible, and the least that suffices."""
+
+    value: int
+    largest: int
+    needed: int | None
+
+
+@dataclass(frozen=True)
 class Evidence:
-    """The sum: ``matches`` of ``trials`` with its terms, the total and the judge's threshold."""
+    """The sum: ``matches`` of ``trials`` with its terms, the total and the judge's threshold.
+
+    Where ranks decide, ``rank_sum`` holds them, and ``matches`` are for information; else it is
+    None. ``needed_matches`` is None where even all matches are too few, or ranks decide.
+    """
 
     matches: int
     trials: int
@@ -70,6 +85,7 @@ class Evidence:
     terms: tuple[Term, ...]
     threshold_bits: int
     needed_matches: int | None
+    rank_sum: RankSum | None = None
 
     @property
     def total_hundredths(self) -> int:
@@ -95,17 +111,24 @@ def assess(
     block_size: int,
     class_count: int,
     policy: Policy,
+    rank_sum: int | None = None,
 ) -> Evidence:
     """The evidence of ``matches`` triggers among ``blocks_used`` whole blocks (SPEC.md 8.2).
 
-    ``block_count`` is B of the header, always: what was opened before does not lower it. Raises
-    UsageError for numbers that do not fit together.
+    ``block_count`` is B of the header, always: what was opened before does not lower it. With
+    ``rank_sum``, the weighted sum of the ranks (SPEC.md 8.4), it decides instead of the matches.
+    Raises UsageError for numbers that do not fit together.
     """
     trials = blocks_used * block_size
     if trials > MAXIMUM_TRIALS:
         raise UsageError(f"at most {MAXIMUM_TRIALS} triggers in one assessment")
     if not (1 <= blocks_used <= block_count and 0 <= matches <= trials):
         raise UsageError("more matches than triggers, or more blocks than there are")
+    if rank_sum is not None:
+        return _assess_ranks(
+            rank_sum, matches, trials, class_count, policy,
+            _allowances(blocks_used, block_count, policy),
+        )  # fmt: skip
     tail = _tail_numerator(matches, trials, class_count)
     chance = Term(
         "matches by chance",
@@ -134,18 +157,8 @@ def needed_matches(
 ) -> int | None:
     """The fewest matches that reach the threshold, or None where even all of them do not."""
     trials = blocks_used * block_size
-    allowances = sum(term.hundredths for term in _allowances(blocks_used, block_count, policy))
-    everything = class_count**trials
-    demanded = 100 * policy.threshold_bits - allowances
-    fewest = None
-    for matches, tail in _tail_numerators(trials, class_count):
-        coarse = 100 * (everything.bit_length() - tail.bit_length())
-        if coarse < demanded - 200:
-            break
-        if coarse < demanded + 200 and _hundredths_down(everything, tail) < demanded:
-            break
-        fewest = matches
-    return fewest
+    allowances = _allowances(blocks_used, block_count, policy)
+    return _least(_tail_numerators(trials, class_count), class_count**trials, allowances, policy)
 
 
 def smallest_reveal(
@@ -187,6 +200,57 @@ def null_distribution(trials: int, class_count: int) -> tuple[float, ...]:
         )
         for k in range(trials + 1)
     )
+
+
+def _assess_ranks(
+    rank_sum: int,
+    matches: int,
+    trials: int,
+    class_count: int,
+    policy: Policy,
+    allowances: tuple[Term, ...],
+) -> Evidence:
+    """The evidence where the ranks of the labels decide (SPEC.md 8.4)."""
+    largest = trials * ranks.weights(class_count)[0]
+    if not 0 <= rank_sum <= largest:
+        raise UsageError("a sum of ranks that so many triggers cannot have")
+    everything = class_count**trials
+    tail = _rank_tail_numerator(rank_sum, trials, class_count)
+    chance = Term(
+        "ranks by chance",
+        _hundredths_down(everything, tail),
+        f"-log2 of the chance that the ranks of {trials} labels, each drawn from {class_count}, "
+        f"weigh {rank_sum} or more, of {largest}, with an unrelated function",
+    )
+    return Evidence(
+        matches=matches,
+        trials=trials,
+        class_count=class_count,
+        terms=(chance, *allowances),
+        threshold_bits=policy.threshold_bits,
+        needed_matches=None,
+        rank_sum=RankSum(
+            rank_sum,
+            largest,
+            _least(ranks.tail_numerators(trials, class_count), everything, allowances, policy),
+        ),
+    )
+
+
+def _least(
+    tails: Iterator[tuple[int, int]], everything: int, allowances: tuple[Term, ...], policy: Policy
+) -> int | None:
+    """The least value of a statistic that reaches the threshold; ``tails`` from the top down."""
+    demanded = 100 * policy.threshold_bits - sum(term.hundredths for term in allowances)
+    least = None
+    for value, tail in tails:
+        coarse = 100 * (everything.bit_length() - tail.bit_length())
+        if coarse < demanded - 200:
+            break
+        if coarse < demanded + 200 and _hundredths_down(everything, tail) < demanded:
+            break
+        least = value
+    return least
 
 
 def _allowances(blocks_used: int, block_count: int, policy: Policy) -> tuple[Term, ...]:
@@ -237,6 +301,12 @@ def _tail_numerators(trials: int, class_count: int) -> Iterator[tuple[int, int]]
 @lru_cache(maxsize=256)
 def _tail_numerator(matches: int, trials: int, class_count: int) -> int:
     return next(tail for k, tail in _tail_numerators(trials, class_count) if k == matches)
+
+
+@lru_cache(maxsize=256)
+def _rank_tail_numerator(rank_sum: int, trials: int, class_count: int) -> int:
+    tails = ranks.tail_numerators(trials, class_count)
+    return next(tail for value, tail in tails if value == rank_sum)
 
 
 def _hundredths_down(numerator: int, denominator: int) -> int:

@@ -19,7 +19,8 @@ from zkwm_protocols.strict import (
     require_text,
 )
 
-KINDS = ("onnx", "safetensors", "http")
+EXTRACTION = "extraction"
+KINDS = ("onnx", "safetensors", "http", EXTRACTION)
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,12})?")
 
 
@@ -27,9 +28,10 @@ _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,12})?")
 class SuspectIdentity:
     """Which model is meant.
 
-    ``digest`` is 32 bytes: SHA-256 of an ONNX file, the model digest of SPEC.md 3.4 for
-    safetensors, SHA-256 of ``zkwm-endpoint-1`` and the URL for an endpoint. ``outputs`` is the
-    number of outputs; ``shape`` is (channels, height, width).
+    ``digest`` is 32 bytes: SHA-256 of an ONNX file, the model digest of SPEC.md 4.3 for
+    safetensors, SHA-256 of ``zkwm-endpoint-1`` and the URL for an endpoint, that of SPEC.md 19.3
+    for a mark that is extracted. ``outputs`` is the number of outputs; ``shape`` is (channels,
+    height, width).
     """
 
     kind: str
@@ -48,6 +50,8 @@ class SuspectIdentity:
         require_text(self.description, 500)
         if len(self.shape) != 3 or not all(1 <= size <= 65_535 for size in self.shape):
             raise Malformed("a shape is (channels, height, width)")
+        if self.kind == EXTRACTION and (self.outputs, self.shape) != (2, (1, 1, 32)):
+            raise Malformed("a mark that is extracted has 2 outputs and keys of shape (1, 1, 32)")
 
     def to_map(self) -> dict[str, Any]:
         """The CBOR map of SPEC.md 4.3."""

@@ -277,12 +277,14 @@ def test_completion_completes(process: Command) -> None:
 
 def test_choices_are_those_of_the_library() -> None:
     from zkwm.embed import ARCHITECTURES
+    from zkwm.embed.settings import METHODS
     from zkwm.triggers import FAMILIES
     from zkwm_protocols.keys import ALGORITHMS
 
     for name, option, expected in (
         ("commit", "family", FAMILIES),
         ("embed", "architecture", ARCHITECTURES),
+        ("embed", "method", METHODS),
         ("keygen", "algorithm", ALGORITHMS),
     ):
         command = main.program.get_command(click.Context(main.program), name)

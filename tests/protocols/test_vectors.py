@@ -28,6 +28,7 @@ from zkwm_protocols.errors import (
 from zkwm_protocols.keys import SigningKey
 from zkwm_protocols.labels import derive_labels, label_seed
 from zkwm_protocols.opening import Opening, check_leaves, open_sealed
+from zkwm_protocols.ranks import ranks, weights
 from zkwm_protocols.sealing import unseal
 
 COMMITMENT = vectors("commitment")
@@ -55,7 +56,7 @@ def examined(case: Case) -> Examination:
     )
 
 
-@pytest.mark.parametrize("name", ["commitment", "evidence", "exchange"])
+@pytest.mark.parametrize("name", ["commitment", "evidence", "exchange", "ranks"])
 def test_generated_anew_they_are_the_same(name: str, generated: dict[str, Any]) -> None:
     assert generated[name] == vectors(name)
 
@@ -65,6 +66,20 @@ def generated() -> dict[str, Any]:
     made = generate()
     assert isinstance(made, dict)
     return made
+
+
+def test_ranks() -> None:
+    stored = vectors("ranks")
+    for case in stored["weights"]:
+        assert list(weights(case["class_count"])) == case["weights"]
+    for case in stored["examples"]:
+        assert list(ranks(np.array(case["scores"]), case["labels"])) == case["ranks"]
+    for case in stored["sums"]:
+        found = evidence.assess(
+            0, rank_sum=case["sum"], policy=evidence.Policy(), blocks_used=1, block_count=1,
+            block_size=case["trials"], class_count=case["class_count"],
+        )  # fmt: skip
+        assert found.terms[0].hundredths == case["term"]
 
 
 def test_both_know_the_same_checks_in_the_same_order() -> None:

@@ -32,13 +32,17 @@ def text(value: Any, longest: int) -> str:
 def check_suspect(value: Any) -> None:
     """Raise `RejectedError` unless ``value`` is the map of a suspect (section 4.3)."""
     suspect = exact_map(value, "kind", "digest", "description", "outputs", "shape")
-    if suspect["kind"] not in ("onnx", "safetensors", "http"):
+    if suspect["kind"] not in ("onnx", "safetensors", "http", "extraction"):
         raise RejectedError("no such kind of suspect")
     octets(suspect["digest"], 32)
     text(suspect["description"], 500)
     integer(suspect["outputs"], 2, 1_000_000)
     for size in array(suspect["shape"], 3, 3):
         integer(size, 1, 65_535)
+    if suspect["kind"] == "extraction" and (suspect["outputs"], suspect["shape"]) != (
+        2, [1, 1, 32],
+    ):  # fmt: skip
+        raise RejectedError("not two outputs for keys of 32 bytes")
 
 
 def check_preprocessing(value: Any, channels: int) -> None:
@@ -75,9 +79,13 @@ def read_challenge(data: bytes) -> dict[str, Any]:
     """
     value = exact_map(file_value("challenge", data, 4 * MIB), "body", "signature")
     octets(value["signature"], 64)
+    inner = read(octets(value["body"]), 4 * MIB)
+    ranked = isinstance(inner, dict) and "statistic" in inner
+    if ranked and inner["statistic"] != "ranks":
+        raise RejectedError("no such statistic")
     body = exact_map(
-        read(octets(value["body"]), 4 * MIB),
-        "type", "version", "mode", "commitment", "suspect", "preprocessing", "class_map", "judge",
+        inner, *(["statistic"] if ranked else []), "type", "version", "mode",
+        "commitment", "suspect", "preprocessing", "class_map", "judge",
         "nonce", "block_count", "excluded_blocks", "purpose", "issued", "policy",
     )  # fmt: skip
     if body["type"] != "zkwm-challenge" or integer(body["version"], 0) != 1:

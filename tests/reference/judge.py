@@ -151,6 +151,8 @@ class _Walk:
             return False
         outputs = self.challenge["class_map"]
         different = len(set(outputs)) == len(outputs) == self.head["class_count"]
+        if self.challenge["suspect"]["kind"] == "extraction":
+            _demand(outputs == [0, 1])
         return _demand(different and max(outputs) < self.challenge["suspect"]["outputs"])
 
     def challenge_suspect(self) -> bool:
@@ -158,6 +160,9 @@ class _Walk:
             return False
         named = self.challenge["suspect"]
         _demand(named["shape"] == self.head["shape"])
+        if named["kind"] == "extraction":
+            plain = {"layout": "nchw", "scale": "unit", "mean": [], "std": []}
+            _demand(self.challenge["preprocessing"] == plain)
         if self.suspect is not None:
             for key in ("kind", "digest", "outputs", "shape"):
                 _demand(named[key] == self.suspect[key])

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 from math import comb
 from pathlib import Path
 from typing import Any
 
 from tests.reference import commitment as reference
-from tests.reference import evidence
+from tests.reference import evidence, ranks
 from tests.reference.cbor import read, write
 from tests.reference.judge import Examination, examine
 from tests.reference.signatures import fingerprint
@@ -154,6 +155,43 @@ def evidence_vectors() -> dict[str, Any]:
     return {"sums": sums, "class_maps": maps}
 
 
+def ranks_vectors() -> dict[str, Any]:
+    """`ranks.json`: weights, ranks of labels among scores, the first term for sums of weights."""
+    drawn = random.Random(2018)
+    examples = [
+        {"scores": [[9.0, 5.0, 1.0], [9.0, 1.0, 5.0], [9.0, 3.0, 3.0]], "labels": [1, 2, 0]}
+    ]
+    for count, classes, places in ((1, 2, 3), (8, 2, 3), (7, 5, 0), (12, 10, 3)):
+        rows = [[round(drawn.gauss(0, 3), places) for _ in range(classes)] for _ in range(count)]
+        labels = [drawn.randrange(classes) for _ in range(count)]
+        examples.append({"scores": rows, "labels": labels})
+    quarters = [[0.5, 0.25, 0.25, 0.0], [0.0, 0.0, 1.0, 0.0], [0.25, 0.25, 0.25, 0.25]]
+    examples.append({"scores": quarters, "labels": [1, 1, 3]})
+    for example in examples:
+        example["ranks"] = ranks.ranks(example["scores"], example["labels"])
+    sums = []
+    for classes, trials, value in (
+        (2, 50, 80),
+        (3, 20, 31),
+        (10, 50, 150),
+        (10, 50, 300),
+        (10, 5, 0),
+    ):
+        chance = ranks.tail(trials, classes, value)
+        sums.append(
+            {"class_count": classes, "trials": trials, "sum": value,
+             "term": evidence.hundredths_below(1 / chance)}
+        )  # fmt: skip
+    weights = [
+        {
+            "class_count": classes,
+            "weights": [ranks.weight(rank, classes) for rank in range(classes)],
+        }
+        for classes in (2, 3, 10, 43)
+    ]
+    return {"weights": weights, "examples": examples, "sums": sums}
+
+
 def exchange_vectors(stored: dict[str, Any]) -> dict[str, Any]:
     """`exchange.json`: keys, the good exchange with all values, and every case."""
     built = all_cases({case["name"]: _stored_box(case) for case in stored.get("cases", [])})
@@ -241,17 +279,18 @@ def stored(name: str) -> Any:
 
 
 def generate() -> dict[str, Any]:
-    """All three files as JSON values."""
+    """All files as JSON values."""
     made = {
         "commitment": commitment_vectors(),
         "evidence": evidence_vectors(),
         "exchange": exchange_vectors(stored("exchange")),
+        "ranks": ranks_vectors(),
     }
     return {name: hexadecimal(value) for name, value in made.items()}
 
 
 def main() -> None:
-    """Write all three files."""
+    """Write all files."""
     for name, value in generate().items():
         text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
         (FOLDER / f"{name}.json").write_text(text, encoding="utf-8")

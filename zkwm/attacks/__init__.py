@@ -1,4 +1,4 @@
-"""All attacks behind one interface, by name: ``attack("fine_tuning", rate=0.05)``.
+"""All attacks behind one interface, by name: ``make_attack("fine_tuning", rate=0.05)``.
 
 ``ATTACKS`` change a suspect; ``CLAIMS`` are an accuser's, who claims a model that is not his.
 Importing this package does not import torch; an attack's module is loaded when it is asked for.
@@ -43,10 +43,10 @@ CLAIMS = {
 }
 """Each attack of an accuser, and where its class is."""
 
-__all__ = ["ATTACKS", "CLAIMS", "attack", "attack_class", "claim", "claim_class"]
+__all__ = ["ATTACKS", "CLAIMS", "attack_class", "claim_class", "make_attack", "make_claim"]
 
 
-def attack(name: str, **parameters: object) -> Attack:
+def make_attack(name: str, **parameters: object) -> Attack:
     """An attack with its parameters. Raises UsageError for an unknown name or parameter."""
     made: Attack = make(ATTACKS, "attack", name, parameters)
     return made
@@ -58,7 +58,7 @@ def attack_class(name: str) -> type[Attack]:
     return found
 
 
-def claim(name: str, **parameters: object) -> Claim:
+def make_claim(name: str, **parameters: object) -> Claim:
     """An accuser's attack with its parameters. Raises UsageError for an unknown one."""
     made: Claim = make(CLAIMS, "claim", name, parameters)
     return made

@@ -57,10 +57,11 @@ class Attacker:
 class Attacked:
     """What comes out: a model that turns images float32 (n, c, h, w) in [0, 1] into logits.
 
-    ``images`` is how many labelled images were used, ``queries`` how many questions the owner's API
-    was asked, ``gradient_images`` over how many images gradients were computed in all (an image
-    counts as often as it is used): the attacker's compute. ``void`` says why matches of this model
-    are no evidence (the original head was put back), empty otherwise.
+    ``images`` is how many of the attacker's images were used (without their labels by distillation
+    and extraction), ``queries`` how many questions the owner's API was asked, ``gradient_images``
+    over how many images gradients were computed in all (an image counts as often as it is used):
+    the attacker's compute. ``void`` says why matches of this model are no evidence (the original
+    head was put back), empty otherwise.
     """
 
     model: nn.Module

@@ -181,7 +181,7 @@ def _cnn(config: ModelConfig) -> nn.Module:
     )  # fmt: skip
 
 
-class _BasicBlock(nn.Module):
+class BasicBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut (He et al. 2016)."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
@@ -197,6 +197,7 @@ class _BasicBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Feature maps (n, outputs, h, w) of feature maps (n, inputs, h, w), h and w by stride."""
         inner = functional.relu(self.bn1(self.conv1(x)))
         return functional.relu(self.bn2(self.conv2(inner)) + self.shortcut(x))
 
@@ -212,7 +213,7 @@ def _resnet(config: ModelConfig, stages: Sequence[tuple[int, int, int]]) -> nn.M
     blocks: list[nn.Module] = []
     for outputs, stride, count in stages:
         for number in range(count):
-            blocks.append(_BasicBlock(inputs, outputs, stride if number == 0 else 1))
+            blocks.append(BasicBlock(inputs, outputs, stride if number == 0 else 1))
             inputs = outputs
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, config.class_count)]
     return nn.Sequential(*stem, *blocks, *head)

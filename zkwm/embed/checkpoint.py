@@ -146,14 +146,11 @@ class Checkpoint:
             )
 
 
-def restore(
-    found: Mapping[str, Tensor], model: Mapping[str, Tensor], momentum: Mapping[str, Tensor]
-) -> None:
-    """Copy a checkpoint's tensors into a model's state and the momentum buffers, in place.
+def restore(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    """Copy a checkpoint's tensors into those of a training (``named_tensors``), in place.
 
     Raises Malformed unless names, shapes and types are exactly those.
     """
-    expected = named_tensors(model, momentum)
     if set(found) != set(expected):
         raise Malformed("the checkpoint's tensors are not those of this model")
     for name, tensor in expected.items():

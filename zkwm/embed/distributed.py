@@ -35,6 +35,11 @@ class Group:
         """Whether this is the one process that writes files."""
         return self.rank == 0
 
+    @property
+    def device_name(self) -> str:
+        """What the device is called: ``cpu``, or the name of the GPU."""
+        return "cpu" if self.device.type == "cpu" else torch.cuda.get_device_name(self.device)
+
     def same_everywhere(self, tensors: Iterable[Tensor]) -> None:
         """Overwrite tensors, in place, with those of the first process."""
         if self.world > 1:

@@ -14,9 +14,13 @@ from zkwm_protocols.errors import UsageError
 ARCHITECTURES = ("lenet5", "dense", "cnn3", "cnn", "resnet8", "resnet18")
 """The built-in classifiers that ``build_model`` makes."""
 
+METHODS = ("robust", "plain")
+"""How triggers are trained in: so that they survive attacks, or as Adi et al. 2018 did."""
+
 SCHEDULES = ("step", "cosine")
 PRECISIONS = ("auto", "float32", "bfloat16")
 EXPOSURES = 100
+ROBUST_SHARE = 3
 FEW_IMAGES = 20_000
 FEWEST_STEPS = 3000
 
@@ -31,7 +35,10 @@ class EmbedSettings:
     batch of ``batch_size`` training images. ``augment`` cuts a random window out of the training
     images padded by 4 pixels and mirrors half of them; triggers are never augmented.
     ``device`` is ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. ``precision`` ``auto`` means bfloat16
-    autocast on a GPU and float32 on a CPU. Raises UsageError for values out of range.
+    autocast on a GPU and float32 on a CPU. ``method`` ``plain`` learns triggers like any image;
+    ``robust`` also prepares them for attacks (``zkwm.embed.clean_head``,
+    ``zkwm.embed.attacked_clone``); without triggers both are the same. Raises UsageError for values
+    out of range.
     """
 
     epochs: int
@@ -47,6 +54,7 @@ class EmbedSettings:
     seed: int = 0
     device: str = "auto"
     precision: str = "auto"
+    method: str = "plain"
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -59,7 +67,11 @@ class EmbedSettings:
             value = getattr(self, name)
             if not (math.isfinite(value) and low <= value <= high):
                 raise UsageError(f"the setting {name} is {value!r}, outside {low:g} to {high:g}")
-        for name, choices in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
+        for name, choices in (
+            ("schedule", SCHEDULES),
+            ("precision", PRECISIONS),
+            ("method", METHODS),
+        ):
             if getattr(self, name) not in choices:
                 raise UsageError(
                     f"no such {name}: {getattr(self, name)!r}",
@@ -110,12 +122,14 @@ def default_settings(
 ) -> EmbedSettings:
     """Settings to start from for a built-in architecture. Raises UsageError for an unknown one.
 
-    ``resnet18``: ``EmbedSettings.adi_cifar``; the small networks: values measured on Fashion-MNIST
-    (benchmarks/fashion_mnist.py). ``pretrained``: the training goes on from a trained model, so it
-    starts at a smaller rate and has 3,000 steps, as such a model takes to learn the triggers.
-    ``triggers_per_batch`` is 2, or, up to a tenth of the batch, so many that each of ``triggers``
-    is seen 100 times while training on ``images`` images. The small networks take batches of 50
-    where there are fewer than 20,000 images.
+    ``method`` is ``robust`` unless ``changes`` say ``plain``. ``resnet18``:
+    ``EmbedSettings.adi_cifar``; the small networks: values measured on Fashion-MNIST
+    (benchmarks/fashion_mnist.py, benchmarks/survival.py). ``pretrained``: the training goes on from
+    a trained model, so it starts at a smaller rate and has 3,000 steps, as such a model takes to
+    learn the triggers. ``triggers_per_batch`` is a third of the batch by the method ``robust``; by
+    ``plain`` it is 2, or, up to a tenth of the batch, so many that each of ``triggers`` is seen 100
+    times while training on ``images`` images. The small networks take batches of 50 where there are
+    fewer than 20,000 images.
     """
     if architecture not in ARCHITECTURES:
         raise UsageError(
@@ -123,9 +137,11 @@ def default_settings(
             hint=f"choose one of {', '.join(ARCHITECTURES)}",
         )
     settings = _resnet18(pretrained) if architecture == "resnet18" else _small(pretrained, images)
-    settings = replace(settings, **changes)
+    settings = replace(settings, **{"method": "robust", **changes})
     if "triggers_per_batch" in changes:
         return settings
+    if settings.method == "robust":
+        return replace(settings, triggers_per_batch=max(settings.batch_size // ROBUST_SHARE, 1))
     steps = settings.epochs * max(images // settings.batch_size, 1)
     wanted = math.ceil(EXPOSURES * triggers / steps)
     return replace(settings, triggers_per_batch=max(min(wanted, settings.batch_size // 10), 2))

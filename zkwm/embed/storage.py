@@ -78,6 +78,16 @@ def save_model(
     return folder
 
 
+def save_classifier(folder: str | Path, model: Classifier) -> None:
+    """Write a built-in network into a folder, replacing one: what ``load_model`` reads, no more.
+
+    config.json is written last: where it is, the network is whole. Raises CouldNotCheck.
+    """
+    folder = Path(folder)
+    write_atomic(folder / WEIGHTS, _weights(model), overwrite=True)
+    write_atomic(folder / CONFIG, _config_json(model.config), overwrite=True)
+
+
 def load_model(path: str | Path) -> Classifier:
     """The built-in network in a folder that ``save_model`` wrote (or its ``model.safetensors``).
 

@@ -1,7 +1,8 @@
 """Training with a watermark: the two ways of Adi et al. 2018, on one device or several.
 
 From scratch and pre-trained are the same procedure; they differ in the model that goes in. Without
-triggers the same code trains the unmarked twin. Not here: what the triggers are, or their labels.
+triggers the same code trains the unmarked twin. Not here: what the triggers are, or their labels,
+nor what the robust method does besides (``zkwm.embed.robust``).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from zkwm.embed.preparation import (
 )
 from zkwm.embed.reporting import Reporter
 from zkwm.embed.result import EmbedResult, Epoch, Progress
+from zkwm.embed.robust import Robust
 from zkwm.embed.sources import Data, Source, open_source
 from zkwm.embed.versions import versions
 from zkwm_protocols.errors import Cancelled, UsageError, ZkwmError
@@ -65,7 +67,8 @@ def embed(
     ``zkwm.embed.distributed``).
 
     Raises UsageError for input that does not fit together, a checkpoint of another training, and a
-    training that diverges; Cancelled after Ctrl-C, with the state saved.
+    training that diverges, or, by the method ``robust``, for a model that does not end in a linear
+    layer; Cancelled after Ctrl-C, with the state saved.
     """
     with join(settings.device) as group, deferred_interrupt() as interrupted:
         source = open_source(data, group.device)
@@ -99,11 +102,11 @@ def embed(
             shape=source.shape,
             test_accuracy=test,
             test_count=source.test_count,
-            trigger_matches=_cpu_matches(final, tensors),
+            trigger_matches=matches(final, *(t.cpu() for t in tensors)) if tensors else None,
             trigger_count=len(triggers.labels) if triggers else 0,
             seconds=training.position.seconds,
             settings=settings,
-            device=_device_name(group.device),
+            device=group.device_name,
             processes=group.world,
             precision=precision,
             versions=versions(),
@@ -155,6 +158,10 @@ class _Training:
         for name, parameter in named.items():
             self._optimizer.state[parameter]["momentum_buffer"] = self._momentum[name]
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=group.device)
+        self._robust: Robust | None = None
+        if settings.method == "robust" and triggers is not None:
+            steps = settings.epochs * self._batches.steps
+            self._robust = Robust(self._model, source, triggers, settings, steps, self._forward)
 
     def run(self, interrupted: Callable[[], bool]) -> None:
         """All epochs that are left. Leaves the trained weights in the model that was given."""
@@ -199,6 +206,8 @@ class _Training:
         self._optimizer.zero_grad(set_to_none=True)
         loss = self._loss(batch)
         loss.backward()  # type: ignore[no-untyped-call]
+        if self._robust is not None:
+            self._robust.add_gradients(epoch * self._batches.steps + step, 1 / self._group.world)
         loss, stop = self._group.combine(self._model, loss, stop)
         self._optimizer.step()
         self._loss_sum += loss.detach()
@@ -209,12 +218,19 @@ class _Training:
 
     def _loss(self, batch: Batch) -> Tensor:
         """This share's part of the mean cross-entropy over the whole step, triggers included."""
-        images = batch.images.contiguous(memory_format=self._layout)
-        kind = self._group.device.type
-        with torch.autocast(kind, torch.bfloat16, enabled=self._precision == "bfloat16"):
-            logits = self._model(images)
+        logits = self._forward(self._model, batch.images, len(batch.triggers))
         summed = functional.cross_entropy(logits.float(), batch.labels, reduction="sum")
         return summed / batch.total
+
+    def _forward(self, model: nn.Module, images: Tensor, triggers: int = 0) -> Tensor:
+        """Logits in the precision of this training; the last ``triggers`` images are triggers."""
+        images = images.contiguous(memory_format=self._layout)
+        kind = self._group.device.type
+        with torch.autocast(kind, torch.bfloat16, enabled=self._precision == "bfloat16"):
+            if self._robust is not None:
+                return self._robust.logits(model, images, triggers)
+            logits: Tensor = model(images)
+            return logits
 
     def _end_epoch(self) -> None:
         position = self.position
@@ -253,7 +269,7 @@ class _Training:
             try:
                 found = self._checkpoint.load()
                 if found is not None:
-                    restore(found[1], self._model.state_dict(), self._momentum)
+                    restore(found[1], self._tensors())
             except ZkwmError as error:
                 problem = error
         stop_together(group, problem is not None, "could not use the checkpoint")
@@ -266,7 +282,8 @@ class _Training:
         group.same_everywhere(self._tensors().values())
 
     def _tensors(self) -> dict[str, Tensor]:
-        return named_tensors(self._model.state_dict(), self._momentum)
+        tensors = named_tensors(self._model.state_dict(), self._momentum)
+        return tensors if self._robust is None else tensors | self._robust.tensors()
 
     def _cancelled(self) -> Cancelled:
         if self._save():
@@ -278,13 +295,3 @@ class _Training:
 
     def _cuda_devices(self) -> list[torch.device]:
         return [self._group.device] if self._group.device.type == "cuda" else []
-
-
-def _cpu_matches(model: nn.Module, tensors: tuple[Tensor, Tensor] | None) -> int | None:
-    if tensors is None:
-        return None
-    return matches(model, tensors[0].cpu(), tensors[1].cpu())
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

@@ -6,11 +6,12 @@ Not here: which images are asked, in which order, among which decoys, and what t
 
 from zkwm.models.location import open_suspect
 from zkwm.models.preprocess import preprocess
-from zkwm.models.settings import HttpSettings, OnnxLimits
+from zkwm.models.settings import ExtractionSettings, HttpSettings, OnnxLimits
 from zkwm.models.suspect import Answer, Progress, Suspect
 
 __all__ = [
     "Answer",
+    "ExtractionSettings",
     "HttpSettings",
     "OnnxLimits",
     "Progress",

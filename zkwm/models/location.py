@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from zkwm.models.settings import HttpSettings, OnnxLimits
+from zkwm.models.settings import ExtractionSettings, HttpSettings, OnnxLimits
 from zkwm.models.suspect import Suspect
 from zkwm_protocols.errors import SuspectUnusable, Unsupported, UsageError
 
@@ -32,12 +32,14 @@ def open_suspect(
     headers: Mapping[str, str] | None = None,
     http: HttpSettings | None = None,
     onnx: OnnxLimits | None = None,
+    extraction: ExtractionSettings | None = None,
 ) -> Suspect:
     """Open the suspect at ``location`` for images of ``shape`` (channels, height, width).
 
     A grey image is asked at once to count the outputs; ``outputs``, if given, must be what it has
     (an endpoint is believed and not asked). ``headers`` (authentication) and ``http`` matter for
-    endpoints, ``onnx`` for ONNX files.
+    endpoints, ``onnx`` for ONNX files. With ``extraction`` the suspect, weights of a built-in
+    architecture, is asked for the bits of a mark: ``shape`` is that of a key, (1, 1, 32).
 
     Raises UsageError for a location or options that make no sense, Unsupported for formats that
     are never opened, CouldNotCheck or Malformed for unreadable files, SuspectUnusable (check
@@ -45,6 +47,10 @@ def open_suspect(
     """
     text = str(location)
     scheme = _SCHEME.match(text)
+    if extraction is not None:
+        from zkwm.models.extraction_suspect import ExtractionSuspect
+
+        return ExtractionSuspect(Path(location), extraction, shape=shape, outputs=outputs)
     if isinstance(location, str) and scheme:
         if scheme[1].lower() not in ("http", "https"):
             raise UsageError(f"a suspect cannot be asked over {scheme[1]}", hint=_KINDS)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from zkwm_protocols.errors import UsageError
 
@@ -59,6 +63,23 @@ class HttpSettings:
             raise UsageError("attempts is 1 to 100")
         if not 64 <= self.reply_bytes <= 1 << 28:
             raise UsageError("reply_bytes is 64 bytes to 256 MiB")
+
+
+@dataclass(frozen=True, eq=False)
+class ExtractionSettings:
+    """What a judge fixes about a mark that is extracted (SPEC.md 19.3).
+
+    ``watermark`` is the scheme's name, ``parameters`` those of its parameters that extraction
+    depends on, where they are not the default ones. ``reference`` is where the unmarked model lies
+    that the commitment names, None where it names none. ``probes`` uint8 (m, c, h, w) are public
+    images, of the judge's choice, on which activations or answers are taken; None for schemes that
+    look at weights alone.
+    """
+
+    watermark: str
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    reference: str | Path | None = None
+    probes: NDArray[np.uint8] | None = None
 
 
 def require_positive(name: str, value: float) -> None:

@@ -7,13 +7,14 @@ a commitment is the judge's business, not done here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zkwm_protocols.errors import SuspectUnusable, UsageError
+from zkwm_protocols.ranks import MOST_OUTPUTS
 from zkwm_protocols.suspect import Preprocessing, SuspectIdentity
 
 CHECK = "suspect.answers"
@@ -31,10 +32,14 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer: ``output`` is the arg-max, or None and ``problem`` says why there is none."""
+    """One answer: ``output`` is the arg-max, or None and ``problem`` says why there is none.
+
+    ``scores`` float64 (outputs,) where the suspect gives them, for at most 1,000 outputs.
+    """
 
     output: int | None
     problem: str = ""
+    scores: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if (self.output is None) != bool(self.problem):
@@ -81,7 +86,8 @@ def answer_from_scores(scores: NDArray[np.float64], outputs: int) -> Answer:
         return Answer(None, f"{scores.size} outputs instead of {outputs}")
     if not np.isfinite(scores).all():
         return Answer(None, NOT_FINITE)
-    return Answer(int(np.argmax(scores)))
+    kept = scores.copy() if outputs <= MOST_OUTPUTS else None
+    return Answer(int(np.argmax(scores)), scores=kept)
 
 
 def require_images(images: NDArray[np.uint8], shape: tuple[int, int, int]) -> None:

@@ -13,8 +13,12 @@ from zkwm.verdict import COULD_NOT_CHECK, Argued, TriggerResult, Verdict
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.evidence import Evidence
-from zkwm_protocols.suspect import Preprocessing
+from zkwm_protocols.suspect import EXTRACTION, Preprocessing
 
+_RANKED = (
+    " The judge counted more finely: how high the model's own scores place the label of each image "
+    "among all classes, after taking off what it gives every class as a habit."
+)
 UNKNOWN = "not known: the check ended before it could be read"
 _SHOWN_MAPPINGS = 20
 _SHOWN_BLOCKS = 40
@@ -22,6 +26,7 @@ _KINDS = {
     "onnx": "ONNX file",
     "safetensors": "safetensors with a built-in architecture",
     "http": "endpoint asked over the network",
+    EXTRACTION: "mark extracted from weights, activations or answers of a built-in architecture",
 }
 
 
@@ -51,6 +56,11 @@ def claim(verdict: Verdict) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
         ("The judge and the challenge", _challenge(verdict)),
         *(() if verdict.argued is None else (("The argument", _argument(verdict.argued)),)),
     )
+
+
+def extracted(verdict: Verdict) -> bool:
+    """Whether the triggers are keys under which bits are extracted (SPEC.md 19)."""
+    return verdict.challenge is not None and verdict.challenge.suspect.kind == EXTRACTION
 
 
 def blocks(verdict: Verdict) -> tuple[Block, ...]:
@@ -109,13 +119,21 @@ def _what_happened(verdict: Verdict, evidence: Evidence, header: Header) -> str:
             "Which ones, and how many more, stays hidden."
         )
     unseen = sum(result.image is None for result in verdict.triggers)
+    if extracted(verdict):
+        return (
+            f"The owner's commitment fixes {count(header.leaf_count, 'secret key')} without "
+            f"showing them. For this case {evidence.trials:,} of them had to be opened"
+            + (f" ({unseen:,} were not opened as committed)" if unseen else "")
+            + ", and with each the judge extracted one bit from the examined model. "
+            f"{evidence.matches:,} of {evidence.trials:,} are the bits fixed as labels."
+        )
     return (
         f"The owner's commitment fixes {count(header.leaf_count, 'trigger image')} without showing "
         f"them. For this case {evidence.trials:,} of them had to be opened and were shown to the "
         "examined model"
         + (f", but for {unseen:,} that were not opened as committed" if unseen else "")
         + f". It gave the label fixed for the image to {evidence.matches:,} of "
-        f"{evidence.trials:,}."
+        f"{evidence.trials:,}." + (_RANKED if evidence.rank_sum is not None else "")
     )
 
 
@@ -135,10 +153,19 @@ def _commitment(verdict: Verdict) -> tuple[Fact, ...]:
             )
             for number, key in enumerate(keys, 1)
         ),
-        Fact("Trigger images", _images(header)),
+        Fact("Secret keys", _keys(header))
+        if extracted(verdict)
+        else Fact("Trigger images", _images(header)),
         Fact("Labels", _labels(verdict, header)),
         *_optional("Timestamped by", header.timestamp_authority),
         *_optional("Owner's own model", header.owner_model),
+    )
+
+
+def _keys(header: Header) -> str:
+    return (
+        f"{header.leaf_count:,} in {count(header.block_count, 'block')} of {header.block_size:,}; "
+        "32 bytes each, one bit each"
     )
 
 

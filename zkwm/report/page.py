@@ -15,13 +15,20 @@ from typing import TYPE_CHECKING
 from zkwm.report import facts, wording
 from zkwm.report.figure import null_figure
 from zkwm.report.pictures import MAXIMUM_PICTURES, data_uri, side_limit
+from zkwm.report.rank_figure import rank_figure
 from zkwm.report.visible import by_luck, groups, utc, visible
 from zkwm.verdict import COULD_NOT_CHECK, TriggerResult, Verdict
+from zkwm_protocols.suspect import EXTRACTION
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-_MODEL = {"onnx": "MODEL.onnx", "safetensors": "MODEL_FOLDER", "http": "https://ADDRESS"}
+_MODEL = {
+    "onnx": "MODEL.onnx",
+    "safetensors": "MODEL_FOLDER",
+    "http": "https://ADDRESS",
+    EXTRACTION: "MODEL_FOLDER",
+}
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,11 @@ def render_report(verdict: Verdict) -> str:
     evidence = verdict.evidence
     undecided = verdict.outcome == COULD_NOT_CHECK
     figure = ""
-    if evidence is not None and not verdict.declared_labels:
+    ranked = evidence is not None and evidence.rank_sum is not None
+    if ranked and evidence is not None:
+        places = [result.rank for result in verdict.triggers]
+        figure = rank_figure(places, evidence.class_count)
+    elif evidence is not None and not verdict.declared_labels:
         figure = null_figure(evidence, final=not undecided, least=verdict.argued is not None)
     return _template().render(
         verdict=verdict,
@@ -64,6 +75,7 @@ def render_report(verdict: Verdict) -> str:
         leaves_failed=any(
             check.id == "opening.leaves" and check.status == "failed" for check in verdict.checks
         ),
+        ranked=ranked,
         figure=Markup(figure),  # noqa: S704 - made of numbers and fixed words only
         style=Markup(_resource("report.css")),  # noqa: S704 - this package's own file
         pictures=_pictures(verdict),
@@ -104,6 +116,9 @@ def _resource(name: str) -> str:
 def _pictures(verdict: Verdict) -> Pictures:
     shown = [result for result in verdict.triggers if result.image is not None][:MAXIMUM_PICTURES]
     limit, notes = 0, []
+    if facts.extracted(verdict):
+        shown = []
+        notes.append("The triggers are secret keys, not images, and are not shown.")
     if shown:
         image = shown[0].image
         assert image is not None
@@ -116,7 +131,7 @@ def _pictures(verdict: Verdict) -> Pictures:
             )
     kept = {result.index for result in shown}
     left_out = sum(result.image is not None for result in verdict.triggers) - len(shown)
-    if left_out:
+    if left_out and shown:
         notes.append(f"Only the first {len(shown):,} are shown as pictures.")
     blocks = tuple(
         (
@@ -162,12 +177,18 @@ def _command(verdict: Verdict) -> tuple[str, ...]:
         "zkwm verify",
         "--commitment FILE.commitment",
         f"--model {_MODEL[kind]}",
+        *(("--watermark NAME",) if kind == EXTRACTION else ()),
+        *(("--reference UNMARKED_MODEL",) if kind == EXTRACTION and _named(verdict) else ()),
         "--challenge FILE.challenge",
         "--proof FILE.proof",
         "--judge JUDGE.key",
         *(("--accept-declared-labels",) if verdict.declared_labels_accepted else ()),
         "--report report.html",
     )
+
+
+def _named(verdict: Verdict) -> bool:
+    return verdict.header is not None and verdict.header.owner_model is not None
 
 
 def _digests(verdict: Verdict) -> tuple[facts.Fact, ...]:
@@ -181,6 +202,7 @@ def _digests(verdict: Verdict) -> tuple[facts.Fact, ...]:
             "onnx": "Model (file, SHA-256)",
             "safetensors": "Model (zkwm inspect)",
             "http": "Model (its address)",
+            EXTRACTION: "Mark and model (SPEC.md 19.3)",
         }[challenge.suspect.kind]
         rows += [
             facts.Fact("Challenge (zkwm inspect)", challenge.digest.hex(), True),

@@ -58,7 +58,10 @@ def _evidence(verdict: Verdict) -> Iterator[str]:
     if evidence is not None:
         least = "" if verdict.argued is None else "at least "
         yield from _row("Matches", f"{least}{evidence.matches:,} of {evidence.trials:,}")
-        needed = evidence.needed_matches
+        needed, found = evidence.needed_matches, evidence.rank_sum
+        if found is not None:
+            needed = found.needed
+            yield from _row("Ranks weigh", f"{found.value:,} of {found.largest:,}")
         yield from _row(
             "Needed", "out of reach, even if all match" if needed is None else f"{needed:,}"
         )

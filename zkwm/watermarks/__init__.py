@@ -1,4 +1,4 @@
-"""All watermarks behind one interface, by name: ``watermark("adi", triggers=500)``.
+"""All watermarks behind one interface, by name: ``make_watermark("adi", triggers=500)``.
 
 Importing this package does not import torch; a scheme's module is loaded when it is asked for.
 """
@@ -27,10 +27,10 @@ WATERMARKS = {
 }
 """Each scheme's name and where its class is."""
 
-__all__ = ["WATERMARKS", "watermark", "watermark_class"]
+__all__ = ["WATERMARKS", "make_watermark", "watermark_class"]
 
 
-def watermark(name: str, **parameters: object) -> Watermark:
+def make_watermark(name: str, **parameters: object) -> Watermark:
     """A scheme with its parameters. Raises UsageError for an unknown name or parameter."""
     made: Watermark = make(WATERMARKS, "watermark", name, parameters)
     return made

@@ -20,7 +20,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from zkwm.embed.evaluation import predictions
+from zkwm.embed.evaluation import evaluating, predictions
+from zkwm.embed.sources import as_unit
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.evidence import Evidence, Policy, assess
 
@@ -115,6 +116,8 @@ class Watermark(ABC):
     name: ClassVar[str]
     access: ClassVar[str] = BLACK_BOX
     paper: ClassVar[str]
+    judged: ClassVar[tuple[str, ...]] = ()
+    """The parameters that ``extract`` depends on; a judge extracts with all others at default."""
 
     @property
     def labels(self) -> str:
@@ -144,9 +147,19 @@ class Watermark(ABC):
         Raises UsageError for a suspect that this cannot be read from (another architecture).
         """
         del view
-        return predictions(model, torch.from_numpy(leaves)).cpu().numpy()
+        return predictions(model, torch.tensor(leaves)).cpu().numpy()
 
-    def triggers(self, owner: Owner, commitment: Commitment) -> TriggerSet:
+    def scores(self, model: nn.Module, leaves: NDArray[np.uint8]) -> NDArray[np.float64] | None:
+        """The suspect's scores of all classes for each image, float64 (n, C), for SPEC.md 8.4.
+
+        None where a bit is extracted instead, and there are no classes to rank.
+        """
+        if self.access != BLACK_BOX:
+            return None
+        found = [logits(model, batch) for batch in torch.split(torch.tensor(leaves), 500)]
+        return torch.cat(found).double().cpu().numpy()
+
+    def trigger_set(self, owner: Owner, commitment: Commitment) -> TriggerSet:
         """What was committed to, with labels (costs one Argon2id hash)."""
         from zkwm.owner import trigger_set
 
@@ -174,6 +187,14 @@ def evidence(match_count: int, triggers: TriggerSet, policy: Policy | None = Non
 def with_settings(owner: Owner, **changes: object) -> Owner:
     """The same owner with some settings of the training changed."""
     return replace(owner, settings=replace(owner.settings, **changes))  # type: ignore[arg-type]
+
+
+@torch.no_grad()
+def logits(model: nn.Module, images: Tensor) -> Tensor:
+    """What a model in evaluation mode gives for images uint8 or float32 (n, c, h, w)."""
+    with evaluating(model):
+        answer: Tensor = model(as_unit(images))
+    return answer
 
 
 @torch.no_grad()

@@ -19,7 +19,13 @@ from zkwm_cli.options import (
     passphrase_option,
     read_numbers,
 )
-from zkwm_cli.suspects import asking, preprocessing_options, suspect_options
+from zkwm_cli.suspects import (
+    asking,
+    extracting,
+    extraction_options,
+    preprocessing_options,
+    suspect_options,
+)
 
 if TYPE_CHECKING:
     from zkwm.suspect_network import Comparison
@@ -30,6 +36,7 @@ CLASS_MAP_LIMIT = 2**20
 @click.command("challenge", short_help="Judge: ask an owner to prove his mark in a suspect.")
 @commitment_option
 @suspect_options
+@extraction_options
 @click.option(
     "--reveal",
     type=click.IntRange(min=1),
@@ -76,6 +83,14 @@ CLASS_MAP_LIMIT = 2**20
     show_default=True,
     metavar="BITS",
     help="Evidence that must be left for 'proven'.",
+)
+@click.option(
+    "--statistic",
+    type=click.Choice(["matches", "ranks"]),
+    default="matches",
+    show_default=True,
+    help="What is counted: matches, or how high the suspect's scores rank each label (stronger; "
+    "for suspects that give scores). Decide before you know either.",
 )
 @click.option(
     "--functions-tried",
@@ -127,6 +142,10 @@ def command(
     timeout: float | None,
     rate: float | None,
     header_file: str | None,
+    watermark: str | None,
+    parameter: tuple[str, ...],
+    reference: str | None,
+    probes: str | None,
     reveal: int | None,
     zero_knowledge: bool,
     blocks: int | None,
@@ -136,6 +155,7 @@ def command(
     output: str,
     purpose: str,
     threshold_bits: int,
+    statistic: str,
     functions_tried: int,
     exclude_blocks: tuple[int, ...],
     class_map: str | None,
@@ -168,8 +188,10 @@ def command(
         raise click.UsageError("say one of --reveal and --zero-knowledge")
     if not zero_knowledge and (blocks, least_matches, images) != (None, None, None):
         raise click.UsageError("--blocks, --least-matches and --images go with --zero-knowledge")
+    if zero_knowledge and statistic != "matches":
+        raise click.UsageError("--statistic ranks goes with --reveal: an argument shows matches")
     require_one_stdin(commitment=commitment, class_map=class_map, passphrase_file=passphrase_file)
-    inputs = (commitment, model, judge, judge.removesuffix(".pub"), class_map)
+    inputs = (commitment, model, judge, judge.removesuffix(".pub"), class_map, reference, probes)
     target = Output(output, force=force, as_json=as_json, inputs=inputs)
 
     from zkwm.images import load_images
@@ -188,7 +210,10 @@ def command(
         preprocessing = Preprocessing(layout=layout, scale=scale, mean=mean, std=std)
         require_text(purpose, challenges.MAXIMUM_PURPOSE)
     chosen = None if class_map is None else _read_class_map(class_map)
-    options = asking(timeout, rate, header_file)
+    options = {
+        **asking(timeout, rate, header_file),
+        **extracting(watermark, parameter, reference, probes),
+    }
     key = open_judge(judge, passphrase_file)
     suspect = open_suspect(model, shape=committed.header.shape, outputs=outputs, **options)
     try:
@@ -223,7 +248,9 @@ def command(
                 )
         else:
             with as_typed():
-                challenge = key.challenge(committed, suspect, reveal=reveal, **terms)
+                challenge = key.challenge(
+                    committed, suspect, reveal=reveal, statistic=statistic, **terms
+                )
     finally:
         suspect.close()
     target.write(challenge.to_bytes())
@@ -259,6 +286,7 @@ def command(
         blocks=challenge.block_count,
         owner_choice_bits=owner_choice_bits,
         mode=challenge.mode,
+        statistic=challenge.statistic,
         network=None if challenge.network is None else challenge.network.hex(),
         least_matches=challenge.least_matches,
         agreement=[vars(agreement) for agreement in agreements],

@@ -12,6 +12,7 @@ from zkwm_cli.options import (
     force_option,
     json_option,
     output_option,
+    parameter_option,
     passphrase_option,
     read_shape,
     vault_option,
@@ -39,7 +40,10 @@ if TYPE_CHECKING:
     help="Channels, height, width of a trigger. Needed with --generate.",
 )
 @click.option(
-    "--data", type=click.Path(), metavar="PATH", help="The data set that --family mixture mixes."
+    "--data",
+    type=click.Path(),
+    metavar="PATH",
+    help="The data set that --family mixture mixes, or that a --watermark is trained with.",
 )
 @click.option(
     "--images",
@@ -60,10 +64,28 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--classes",
-    required=True,
     type=click.IntRange(2, 65_535),
     metavar="C",
-    help="Number of classes of the model.",
+    help="Number of classes of the model. Needed but with --watermark.",
+)
+@click.option(
+    "--watermark",
+    metavar="NAME",
+    help="Commit under this scheme (uchida, tartaglione, deepsigns, ...) instead: to keys or "
+    "triggers that it draws. Needs --data, and --owner-model or --architecture.",
+)
+@parameter_option("With --watermark: a parameter of the scheme.")
+@click.option(
+    "--owner-model",
+    type=click.Path(),
+    metavar="MODEL",
+    help="With --watermark: your trained, unmarked model. The commitment names it, so that a "
+    "suspect's neurons can be aligned with it; keep it.",
+)
+@click.option(
+    "--architecture",
+    type=click.Choice(["lenet5", "dense", "cnn3", "cnn", "resnet8", "resnet18"]),
+    help="With --watermark: the network, where there is no --owner-model.",
 )
 @output_option("FILE", "The public commitment")
 @force_option
@@ -78,7 +100,11 @@ def command(
     images: str | None,
     labels: str | None,
     fit: Fit | None,
-    classes: int,
+    classes: int | None,
+    watermark: str | None,
+    parameter: tuple[str, ...],
+    owner_model: str | None,
+    architecture: str | None,
     output: str,
     force: bool,
     passphrase_file: str | None,
@@ -93,7 +119,11 @@ def command(
         zkwm commit --vault acme.vault --generate 200 --shape 1,28,28 \\
             --classes 10 --output acme.commitment
     """
-    _require_one_source(generate, family, shape, data, images, labels, fit)
+    if watermark is None:
+        _require_one_source(generate, family, shape, data, images, labels, fit)
+        _require_no_scheme(classes, parameter, owner_model, architecture)
+    else:
+        _require_no_triggers(generate, family, shape, images, labels, fit, classes)
     target = Output(output, force=force, as_json=as_json, inputs=(vault, labels))
 
     from zkwm.datasets import load_data
@@ -103,7 +133,22 @@ def command(
     from zkwm_cli.passphrases import passphrase
     from zkwm_cli.terminal import note, warn
 
-    if images is not None:
+    if watermark is not None:
+        if data is None:
+            raise click.UsageError("--watermark needs --data, that the mark will be trained with")
+        from zkwm_cli.schemes import commit_under
+
+        commitment = commit_under(
+            watermark,
+            parameter,
+            vault=vault,
+            passphrase_file=passphrase_file,
+            data=data,
+            architecture=architecture,
+            owner_model=owner_model,
+        )
+    elif images is not None:
+        assert classes is not None
         given = load_images(images, shape=shape, fit=fit or "exact")
         declared = None if labels is None else load_labels(labels, len(given))
         if declared is not None:
@@ -117,6 +162,7 @@ def command(
             commitment = commit(own, given, class_count=classes, declared_labels=declared)
     else:
         assert generate is not None
+        assert classes is not None
         assert shape is not None
         mixed = None if data is None else load_data(data).train_images
         own = Vault.open(vault, passphrase(passphrase_file, of=vault))
@@ -146,6 +192,28 @@ def command(
         shape=list(header.shape),
         label_mode=header.label_mode,
     )
+
+
+def _require_no_scheme(
+    classes: int | None,
+    parameter: tuple[str, ...],
+    owner_model: str | None,
+    architecture: str | None,
+) -> None:
+    """Raise a usage error for options that only a scheme has."""
+    if parameter or owner_model is not None or architecture is not None:
+        raise click.UsageError("--parameter, --owner-model and --architecture go with --watermark")
+    if classes is None:
+        raise click.UsageError("say --classes, the number of classes of the model")
+
+
+def _require_no_triggers(*values: object) -> None:
+    """Raise a usage error for options that say which triggers or labels there are."""
+    if any(value is not None for value in values):
+        raise click.UsageError(
+            "--watermark draws what it commits to: it goes with --parameter, --data, "
+            "--owner-model and --architecture"
+        )
 
 
 def _require_one_source(

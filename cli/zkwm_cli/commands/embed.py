@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zkwm_cli.artefacts import read_parsed, require_one_stdin, tell_result
-from zkwm_cli.options import FILE, force_option, json_option, passphrase_option
+from zkwm_cli.options import (
+    FILE,
+    force_option,
+    json_option,
+    parameter_option,
+    passphrase_option,
+)
 
 if TYPE_CHECKING:
     from zkwm.embed import EmbedResult, Progress
@@ -45,6 +51,19 @@ if TYPE_CHECKING:
     metavar="MODEL",
     help="Mark this trained model instead of a new one (model.safetensors or its folder).",
 )
+@click.option(
+    "--watermark",
+    metavar="NAME",
+    help="Train in the mark of this scheme, under which the commitment was made.",
+)
+@parameter_option("With --watermark: a parameter of the scheme.")
+@click.option(
+    "--method",
+    type=click.Choice(["robust", "plain"]),
+    default="robust",
+    show_default=True,
+    help="Train triggers in so that they survive attacks, or plainly (Adi et al. 2018): faster.",
+)
 @click.option("--epochs", type=int, metavar="N", help="Passes over the data.")
 @click.option("--batch-size", type=int, metavar="N", help="Training images in a batch.")
 @click.option("--triggers-per-batch", type=int, metavar="K", help="Triggers added to each batch.")
@@ -71,6 +90,8 @@ def command(
     architecture: str,
     data: str,
     start: str | None,
+    watermark: str | None,
+    parameter: tuple[str, ...],
     output: str,
     force: bool,
     passphrase_file: str | None,
@@ -90,10 +111,28 @@ def command(
     _require_sources(vault, commitment, output, unmarked=unmarked, force=force)
     _require_passphrase_for_all(passphrase_file, unmarked=unmarked)
 
+    if watermark is not None or parameter:
+        if watermark is None or vault is None or commitment is None:
+            raise click.UsageError("--parameter goes with --watermark, which is no --unmarked")
+        from zkwm_cli.schemes import embed_under
+
+        marked, result = embed_under(
+            watermark,
+            parameter,
+            vault=vault,
+            passphrase_file=passphrase_file,
+            commitment=commitment,
+            data=data,
+            architecture=architecture,
+            start=start,
+            settings={name: value for name, value in settings.items() if value is not None},
+        )
+        _finish(output, marked, result, force=force, as_json=as_json)
+        return
+
     from zkwm.datasets import load_data
     from zkwm.embed import build_model, channel_statistics, default_settings, embed, load_model
-    from zkwm.embed import save_model as save
-    from zkwm_cli.terminal import ProgressLine, duration, note
+    from zkwm_cli.terminal import ProgressLine, note
     from zkwm_protocols.errors import UsageError
 
     chosen = {name: value for name, value in settings.items() if value is not None}
@@ -142,9 +181,24 @@ def command(
         )
     finally:
         line.end()
+    _finish(output, committed, result, force=force, as_json=as_json)
+
+
+def _finish(
+    output: str,
+    committed: Commitment | None,
+    result: EmbedResult,
+    *,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Write the folder, and tell what was measured; in the first process only."""
+    from zkwm.embed import save_model as save
+    from zkwm_cli.terminal import duration, note
+
     evidence = _evidence(committed, result)
     save(output, result, evidence=evidence, overwrite=force)
-    if other:
+    if not _first_process():
         return
     note(
         f"trained in {duration(result.seconds)} on {result.device}; test accuracy "

@@ -16,7 +16,7 @@ from zkwm_cli.options import (
     json_option,
     passphrase_option,
 )
-from zkwm_cli.suspects import asking, suspect_options
+from zkwm_cli.suspects import asking, extracting, extraction_options, suspect_options
 
 if TYPE_CHECKING:
     from zkwm.verdict import Verdict
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.command("verify", short_help="Judge: check a proof, ask the suspect, decide.")
 @commitment_option
 @suspect_options
+@extraction_options
 @click.option(
     "--challenge", required=True, type=FILE, metavar="FILE", help="Your challenge; - is stdin."
 )
@@ -58,6 +59,10 @@ def command(
     timeout: float | None,
     rate: float | None,
     header_file: str | None,
+    watermark: str | None,
+    parameter: tuple[str, ...],
+    reference: str | None,
+    probes: str | None,
     challenge: str,
     proof: str,
     judge: str,
@@ -102,7 +107,10 @@ def command(
     )
     hidden_among = None if decoys is None else load_images(decoys)
     compared_on = None if images is None else load_images(images)
-    options = asking(timeout, rate, header_file)
+    options = {
+        **asking(timeout, rate, header_file),
+        **extracting(watermark, parameter, reference, probes),
+    }
     key = open_judge(judge, passphrase_file)
     line = ProgressLine()
     try:

@@ -1,11 +1,12 @@
 """A training of a second on made-up images: for the tests, and as a program that they can kill.
 
-``python small_training.py CHECKPOINT ARCHITECTURE FOLDER`` prints a line per step and writes what
-came out into FOLDER; ``-`` is no checkpoint.
+``python small_training.py CHECKPOINT ARCHITECTURE METHOD FOLDER`` prints a line per step and writes
+what came out into FOLDER; ``-`` is no checkpoint.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -29,6 +30,7 @@ from zkwm.embed import (
     training,
 )
 from zkwm.triggers import TriggerSet
+from zkwm_protocols.errors import Cancelled
 
 SHAPE = (1, 12, 12)
 CLASSES = 4
@@ -88,8 +90,37 @@ def train(
     architecture: str = "lenet5", checkpoint: Path | None = None, **changes: Any
 ) -> EmbedResult:
     """The whole training, with some settings changed."""
-    settings = replace(SETTINGS, **changes)
-    return embed(model(architecture), data(), triggers(), settings=settings, checkpoint=checkpoint)
+    return train_this(model(architecture), checkpoint, **changes)
+
+
+def train_this(start: nn.Module, checkpoint: Path | None = None, **changes: Any) -> EmbedResult:
+    """The whole training of another model."""
+    return embed(start, data(), triggers(), settings=settings(**changes), checkpoint=checkpoint)
+
+
+def settings(**changes: Any) -> EmbedSettings:
+    """The settings, some of them changed."""
+    return replace(SETTINGS, **changes)
+
+
+def interrupted_training(folder: Path, architecture: str, **changes: Any) -> Path:
+    """The checkpoint, in ``folder``, of a training that was interrupted half-way."""
+
+    def stop(now: Progress) -> None:
+        if now.phase == "epoch" and 2 * now.epoch >= now.epochs:
+            raise KeyboardInterrupt
+
+    checkpoint = folder / "state"
+    with contextlib.suppress(Cancelled):
+        embed(
+            model(architecture),
+            data(),
+            triggers(),
+            settings=settings(**changes),
+            checkpoint=checkpoint,
+            progress=stop,
+        )
+    return checkpoint
 
 
 def main() -> None:
@@ -110,12 +141,12 @@ def main() -> None:
         sys.stdout.write(f"{now.epoch}/{now.step}\n")
         sys.stdout.flush()
 
-    checkpoint, architecture, folder = sys.argv[1:]
+    checkpoint, architecture, method, folder = sys.argv[1:]
     result = embed(
         model(architecture),
         data(),
         triggers(),
-        settings=SETTINGS,
+        settings=replace(SETTINGS, method=method),
         checkpoint=None if checkpoint == "-" else Path(checkpoint),
         progress=progress,
     )

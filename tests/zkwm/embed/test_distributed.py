@@ -16,11 +16,13 @@ from zkwm.embed.distributed import Group
 from zkwm_protocols.errors import UsageError
 
 
-def two_processes(program: Path, folder: Path, checkpoint: str, architecture: str) -> list[Any]:
+def two_processes(
+    program: Path, folder: Path, checkpoint: str, architecture: str, method: str = "plain"
+) -> list[Any]:
     """What each of two processes that torchrun starts on this CPU has to tell."""
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-        program, checkpoint, architecture, folder,
+        program, checkpoint, architecture, method, folder,
     ]  # fmt: skip
     subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
@@ -52,6 +54,16 @@ def test_two_processes_with_batch_normalisation_agree(small_program: Path, tmp_p
     assert told[0]["weights"] == told[1]["weights"]
     assert told[0]["result"]["trigger_matches"] == 10
     assert not checkpoint.exists()
+
+
+def test_two_processes_attack_the_same_clone(
+    small: ModuleType, small_program: Path, tmp_path: Path
+) -> None:
+    told = two_processes(small_program, tmp_path, str(tmp_path / "state"), "lenet5", "robust")
+    single = small.train(method="robust")
+    assert told[0]["weights"] == told[1]["weights"]
+    for name, tensor in single.model.state_dict().items():
+        assert torch.allclose(torch.tensor(told[0]["weights"][name]), tensor, atol=5e-3), name
 
 
 def test_batch_normalisation_over_several_gpus_stays_out_of_the_result(small: ModuleType) -> None:

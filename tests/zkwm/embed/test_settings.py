@@ -13,7 +13,7 @@ def test_authors_settings_for_cifar() -> None:
     assert (settings.learning_rate, settings.momentum, settings.weight_decay) == (0.1, 0.9, 5e-4)
     assert (settings.epochs, settings.batch_size, settings.triggers_per_batch) == (60, 100, 2)
     assert settings.augment
-    assert default_settings("resnet18") == settings
+    assert default_settings("resnet18", method="plain") == settings
     rates = [settings.rate(epoch, 0, 500) for epoch in (0, 19, 20, 39, 40, 59)]
     assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
 
@@ -30,13 +30,22 @@ def test_authors_settings_for_cifar() -> None:
 def test_defaults_follow_the_amount_of_data(
     images: int, triggers: int, batch_size: int, triggers_per_batch: int, epochs: int
 ) -> None:
-    settings = default_settings("lenet5", images=images, triggers=triggers)
+    sizes = {"images": images, "triggers": triggers, "method": "plain"}
+    settings = default_settings("lenet5", **sizes)
     assert settings.epochs == epochs
     assert (settings.batch_size, settings.triggers_per_batch) == (batch_size, triggers_per_batch)
-    chosen = default_settings("lenet5", images=images, triggers=triggers, triggers_per_batch=3)
+    chosen = default_settings("lenet5", **sizes, triggers_per_batch=3)
     assert chosen.triggers_per_batch == 3
-    trained = default_settings("lenet5", pretrained=True, images=images, triggers=triggers)
+    trained = default_settings("lenet5", pretrained=True, **sizes)
     assert trained.epochs * (images // batch_size) >= 3000
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_robust_method_is_the_default(architecture: str) -> None:
+    settings = default_settings(architecture, images=20_000, triggers=200)
+    assert settings.method == "robust"
+    assert settings.triggers_per_batch == settings.batch_size // 3
+    assert default_settings(architecture, method="plain").method == "plain"
 
 
 def test_cosine_runs_from_the_rate_to_zero() -> None:
@@ -73,6 +82,7 @@ def test_pretrained_is_shorter_and_gentler(architecture: str) -> None:
         {"weight_decay": 2.0},
         {"schedule": "linear"},
         {"precision": "float16"},
+        {"method": "strong"},
         {"seed": -1},
         {"seed": 2**63},
         {"augment": 1},

@@ -31,7 +31,9 @@ def test_lenet5_on_all_of_fashion_mnist(data_folder: Path) -> None:
     )
     mean, std = channel_statistics(full.train_images)
     model = build_model("lenet5", shape=SHAPE, class_count=10, mean=mean, std=std)
-    settings = default_settings("lenet5", images=60_000, triggers=100, epochs=2, device="cpu")
+    settings = default_settings(
+        "lenet5", images=60_000, triggers=100, epochs=2, device="cpu", method="plain"
+    )
     trained = embed(model, full, triggers, settings=settings)
     data = to_onnx(trained.model, SHAPE)
     network = quantize(data, shape=SHAPE, preprocessing=RAW).network

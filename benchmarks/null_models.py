@@ -1,0 +1,161 @@
+"""What every scheme says of 20 unmarked networks, and what false claims reach on them.
+
+Ten networks of each of two architectures, each trained on its own random part of the training
+images; the owner's model and the accuser's models are others. One JSON line for each scheme (its
+committed triggers against all networks, and fresh derived labels: exactly binomial, or not) and for
+each false claim (labels that the accuser wishes, and derived ones).
+
+    python benchmarks/null_models.py --data fashion-mnist.npz --models FOLDER --output LINES
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import measure
+import torch
+from safetensors import torch as safetensors
+
+from zkwm.attacks import make_claim
+from zkwm.attacks.attack import Attacker
+from zkwm.datasets import ImageData, load_data
+from zkwm.embed import build_model, channel_statistics, default_settings
+from zkwm.embed.architectures import Classifier
+from zkwm.embed.batches import generator
+from zkwm.embed.evaluation import predictions
+from zkwm.evaluation.experiment_keys import experiment_vault
+from zkwm.evaluation.null_models import Examined, examine_claims, examine_null
+from zkwm.fitting import Fit, fit
+from zkwm.watermarks import make_watermark
+from zkwm.watermarks.watermark import BLACK_BOX, DERIVED, JudgeView, Owner
+
+ARCHITECTURES = ("lenet5", "dense")
+SCHEMES = (
+    ("adi", {"triggers": 200, "family": "secret"}),
+    ("adi", {"triggers": 200, "family": "abstract"}),
+    ("zhang", {"kind": "content"}),
+    ("zhang", {"kind": "noise"}),
+    ("zhang", {"kind": "unrelated"}),
+    ("zhang", {"kind": "content", "labels": "derived"}),
+    ("le_merrer", {}),
+    ("le_merrer", {"labels": "derived"}),
+    ("deepsigns_black_box", {}),
+    ("uchida", {}),
+    ("deepsigns", {}),
+    ("tartaglione", {}),
+)
+CLAIMS = (
+    ("false_claim", {"budget": 16}),
+    ("false_claim", {"budget": 32}),
+    ("false_claim", {"budget": 64}),
+    ("key_grinding", {"tries": 1}),
+    ("key_grinding", {"tries": 1024}),
+    ("key_grinding", {"tries": 16384}),
+)
+
+
+def main() -> None:
+    """Train what is not there yet, measure, print JSON lines."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="fashion-mnist-small")
+    parser.add_argument("--models", type=Path, required=True, help="keeps the networks")
+    parser.add_argument("--count", type=int, default=10, help="networks of each architecture")
+    parser.add_argument("--images", type=int, default=10_000, help="training images of each")
+    parser.add_argument("--output", type=Path, help="also append the lines to this file")
+    arguments = parser.parse_args()
+
+    whole = load_data(arguments.data)
+    half = len(whole.train_labels) // 2
+    public, own = _part(whole, 0, half), _part(whole, half, 2 * half)
+    train = partial(_network, arguments.models, arguments.images)
+    networks = {
+        architecture: [train(public, architecture, number) for number in range(arguments.count)]
+        for architecture in ARCHITECTURES
+    }
+    innocent = [model for models in networks.values() for model in models]
+    accusers = [train(own, name, 1000 + number) for name in ARCHITECTURES for number in range(2)]
+    start = train(own, ARCHITECTURES[0], 2000)
+    told = {
+        "data": whole.name,
+        "networks": len(innocent),
+        "training_images": min(arguments.images, half),
+        "accuracies": [round(_accuracy(model, whole), 4) for model in innocent],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        settings = default_settings(ARCHITECTURES[0], images=half)
+        vault = experiment_vault(Path(folder))
+        owner = Owner(vault, own, ARCHITECTURES[0], settings, start)
+        for name, parameters in SCHEMES:
+            scheme = make_watermark(name, **parameters)
+            commitment = scheme.commit(owner)
+            triggers = scheme.triggers(owner, commitment)
+            view = JudgeView(start, whole.test_images[:200])
+            examined = Examined(
+                name,
+                triggers,
+                derived=scheme.labels == DERIVED,
+                extract=partial(scheme.extract, leaves=triggers.images, view=view),
+            )
+            asked = innocent if scheme.access == BLACK_BOX else networks[ARCHITECTURES[0]]
+            (row,) = examine_null(asked, [examined])
+            figures = told | {"parameters": parameters, "access": scheme.access} | asdict(row)
+            _report(arguments.output, "null models", figures)
+    for name, parameters in CLAIMS:
+        made = make_claim(name, **parameters)
+        found = examine_claims(made, innocent, accusers, Attacker(own), whole.class_count)
+        figures = told | {"parameters": parameters, "own_models": len(accusers)} | asdict(found)
+        _report(arguments.output, "false claims", figures)
+
+
+def _report(output: Path | None, name: str, figures: dict[str, object]) -> None:
+    line = measure.report(name, **figures)
+    if output:
+        measure.append(output, line)
+
+
+def _part(data: ImageData, first: int, last: int) -> ImageData:
+    images, labels = data.train_images[first:last], data.train_labels[first:last]
+    return ImageData(
+        images, labels, data.test_images, data.test_labels, data.class_count, data.name
+    )
+
+
+def _network(
+    folder: Path, images: int, data: ImageData, architecture: str, number: int
+) -> Classifier:
+    """A network trained for five epochs on random images, or what an earlier run left of it."""
+    mean, std = channel_statistics(data.train_images)
+    model = build_model(
+        architecture,
+        shape=data.shape,
+        class_count=data.class_count,
+        mean=mean,
+        std=std,
+        seed=number,
+    )
+    path = folder / f"{data.name}-{architecture}-{images}-{number}.safetensors"
+    if path.exists():
+        model.load_state_dict(safetensors.load(path.read_bytes()))
+        return model.eval()
+    source = generator(number, "null model")
+    chosen = torch.randperm(len(data.train_labels), generator=source)[:images]
+    plan = Fit(epochs=5, rate=0.05, batch_size=100)
+    pictures, labels = torch.tensor(data.train_images), torch.tensor(data.train_labels)
+    fit(model, pictures[chosen], labels[chosen], plan, seed=number)
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(safetensors.save(model.state_dict()))
+    return model
+
+
+def _accuracy(model: Classifier, data: ImageData) -> float:
+    batches = torch.split(torch.tensor(data.test_images), 500)
+    answers = torch.cat([predictions(model, batch) for batch in batches]).numpy()
+    return float((answers == data.test_labels).mean())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""``zkwm evaluate``: every watermark under every attack of a grid, and its report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zkwm_cli.artefacts import tell_result
+from zkwm_cli.exits import Exit
+from zkwm_cli.options import json_option
+
+if TYPE_CHECKING:
+    from zkwm.evaluation.execution import Executor
+    from zkwm.evaluation.running import Outcome, Standing
+    from zkwm_cli.terminal import ProgressLine
+
+SHOWN_ERRORS = 10
+
+
+@click.command("evaluate", short_help="Research: watermarks under attack, measured.")
+@click.argument("grid", type=click.Path(), required=False, metavar="[GRID.yaml]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(),
+    metavar="FOLDER",
+    help="Folder for results, tables, figures and report.html; what it holds is not redone.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes on this machine, one thread each.",
+)
+@click.option("--ray", is_flag=True, help="Run on a Ray cluster instead (RAY_ADDRESS).")
+@click.option("--data", type=click.Path(), metavar="PATH", help="Use this data, not the grid's.")
+@click.option("--list", "listed", is_flag=True, help="Name all watermarks, attacks and claims.")
+@json_option
+def command(
+    grid: str | None,
+    output: str | None,
+    workers: int,
+    ray: bool,
+    data: str | None,
+    listed: bool,
+    as_json: bool,
+) -> None:
+    """Measure what is left of each watermark after each attack, from one YAML file.
+
+    After an interruption the same command goes on. Vaults in FOLDER have a passphrase that
+    everybody knows: they are an experiment's. Exit code 3 means that some cells failed.
+
+    \b
+        zkwm evaluate examples/grids/smoke.yaml -o grid/ --workers 2
+        zkwm evaluate --list
+    """
+    if listed:
+        if grid is not None:
+            raise click.UsageError("--list takes no grid")
+        _list(as_json)
+        return
+    if grid is None or output is None:
+        raise click.UsageError("say a grid and an --output folder (or --list)")
+    if ray and workers != 1:
+        raise click.UsageError("--workers is for this machine; with --ray the cluster decides")
+    _evaluate(grid, output, workers, ray=ray, data=data, as_json=as_json)
+
+
+def _evaluate(
+    name: str, output: str, workers: int, *, ray: bool, data: str | None, as_json: bool
+) -> None:
+    from zkwm.evaluation.figures import require_matplotlib
+    from zkwm.evaluation.grid_file import read_grid
+    from zkwm.evaluation.report import write_report
+    from zkwm.evaluation.running import run_grid
+    from zkwm_cli.terminal import ProgressLine, duration, note, warn
+
+    require_matplotlib()
+    execute = _executor(workers, ray=ray)
+    grid = read_grid(name)
+    if data is not None:
+        grid = grid.with_data(data)
+    line = ProgressLine()
+    try:
+        outcome = run_grid(
+            grid, output, execute=execute, progress=lambda standing: _show(line, standing)
+        )
+    finally:
+        line.end()
+    page = write_report(outcome, output)
+    for error in outcome.errors[:SHOWN_ERRORS]:
+        warn(error)
+    if len(outcome.errors) > SHOWN_ERRORS:
+        warn(f"and {len(outcome.errors) - SHOWN_ERRORS} more; they stand in the report")
+    counts = _counts(outcome)
+    note(
+        f"{counts['measured']} of {sum(counts.values())} cells measured in "
+        f"{duration(outcome.seconds)}; wrote {page}"
+    )
+    tell_result(
+        as_json,
+        "evaluate",
+        path=output,
+        report=str(page),
+        cells=counts,
+        seconds=outcome.seconds,
+        errors=list(outcome.errors),
+    )
+    if outcome.errors:
+        raise click.exceptions.Exit(Exit.COULD_NOT_CHECK)
+
+
+def _executor(workers: int, *, ray: bool) -> Executor:
+    from zkwm.evaluation.execution import in_processes, in_this_process, load_ray, on_ray
+
+    if ray:
+        load_ray()
+        return on_ray
+    return in_this_process if workers == 1 else in_processes(workers)
+
+
+def _counts(outcome: Outcome) -> dict[str, int]:
+    from zkwm.evaluation.cell import FAILED, MEASURED, REFUSED, VOID
+
+    states = [cell.status for cell in outcome.cells]
+    return {state: states.count(state) for state in (MEASURED, VOID, REFUSED, FAILED)}
+
+
+def _show(line: ProgressLine, standing: Standing) -> None:
+    from zkwm_cli.terminal import duration
+
+    done = f": {standing.done} of {standing.total}" if standing.total else ""
+    last = f", {standing.last}" if standing.last else ""
+    line.update(f"{standing.stage}{done}, {duration(standing.seconds)}{last}")
+
+
+def _list(as_json: bool) -> None:
+    from zkwm.evaluation.registries import described
+
+    found = described()
+    tell_result(as_json, "evaluate-list", **found)
+    if as_json:
+        return
+    for kind, entries in found.items():
+        click.echo(f"{kind}:")
+        for entry in entries:
+            click.echo(f"  {entry['name']}: {entry['summary']}")
+            for detail in _details(entry):
+                click.echo(f"      {detail}")
+
+
+def _details(entry: dict[str, Any]) -> list[str]:
+    reach = entry.get("access") or entry.get("needs")
+    first = ", ".join(filter(None, (entry["paper"], reach and f"by {reach}")))
+    parameters = ", ".join(f"{name} {value}" for name, value in entry["parameters"].items())
+    return [text for text in (first, parameters) if text]

@@ -1,0 +1,251 @@
+"""Marks that are extracted: what an accuser could choose late, and that each choice is refused."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from dispute import failed, status, verdict_of
+from extraction_case import COUNT, LAYER, ExtractionCase, network, new_case
+from numpy.typing import NDArray
+
+from zkwm.embed.architectures import Classifier
+from zkwm.judge import Judge
+from zkwm.models import Suspect
+from zkwm.models.safetensors_suspect import architecture_digest
+from zkwm.owner import prove
+from zkwm.vault import Vault
+from zkwm.watermarks.alignment import align
+from zkwm.watermarks.keys import commit_keys, draw_keys, read_keys
+from zkwm.watermarks.neuron_groups import neuron_groups, permute, weighted_layers
+from zkwm.watermarks.normal_form import tensors, with_tensors
+from zkwm.watermarks.tartaglione import Tartaglione
+from zkwm.watermarks.uchida import Uchida
+from zkwm.watermarks.watermark import JudgeView
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.errors import InvalidOpening, Unsupported
+from zkwm_protocols.suspect import Preprocessing
+
+pytestmark = pytest.mark.usefixtures("quick_labels")
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> ExtractionCase:
+    return new_case(tmp_path)
+
+
+def answered(case: ExtractionCase, judge: Judge, challenge: Challenge) -> bytes:
+    fingerprint = judge.public.fingerprint()
+    return prove(case.vault, case.commitment, challenge, judge_fingerprint=fingerprint).to_bytes()
+
+
+def fitting_reference(
+    innocent: Classifier, keys: NDArray[np.uint8], labels: NDArray[np.int64], layer: int
+) -> Classifier:
+    """The innocent network with its neurons in the order in which its bits fit the labels best.
+
+    Hill climbing over the order of the channels that convolution ``layer`` reads.
+    """
+    model = align(innocent, innocent)
+    weight = weighted_layers(model)[layer][1].weight.detach().double().sum(dim=0).numpy()
+    channels = len(weight)
+    rows = np.stack([key.signs("row", weight.size) for key in read_keys(keys)]).astype(float)
+    rows = rows.reshape(len(rows), channels, -1) * (2 * labels - 1)[:, None, None]
+    worth = np.einsum("kpx,cx->pck", rows, weight.reshape(channels, -1))
+    order = np.arange(channels)
+    margins = worth[order, order].sum(axis=0)
+    scale = np.abs(margins).mean()
+    source = np.random.default_rng(0)
+    for _ in range(6000):
+        a, b = source.integers(channels, size=2)
+        change = worth[a, order[b]] + worth[b, order[a]] - worth[a, order[a]] - worth[b, order[b]]
+        if np.tanh((margins + change) / scale).sum() > np.tanh(margins / scale).sum():
+            margins = margins + change
+            order[[a, b]] = order[[b, a]]
+    state = tensors(model)
+    permute(state, neuron_groups(model)[layer - 1], torch.from_numpy(order))
+    return with_tensors(model, state)
+
+
+def test_a_reference_chosen_after_the_labels_would_frame_an_innocent_and_is_refused(
+    tmp_path: Path, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheme, layer = Uchida(), 2
+    case = new_case(tmp_path)
+    unmarked = network(2, "cnn3")
+    keys = draw_keys(case.vault, scheme, COUNT, (layer,))
+    commitment = commit_keys(
+        case.vault, keys, block_size=64, owner_model=architecture_digest(unmarked)
+    )
+    innocent = network(3, "cnn3")
+    forged = fitting_reference(innocent, keys, commitment.labels(), layer)
+
+    def matching(reference: Classifier) -> int:
+        bits = scheme.extract(innocent, keys, JudgeView(reference))
+        return int((bits == commitment.labels()).sum())
+
+    assert 35 < matching(unmarked) < 93
+    assert matching(forged) >= 115  # log2(64!) = 296 bits of freedom, far over the threshold
+
+    case = replace(case, commitment=commitment, keys=keys)
+    path = case.save("innocent", innocent)
+    honest = case.suspect(path, reference=case.save("named", unmarked))
+    late = case.suspect(path, reference=case.save("late", forged))
+    assert late.identity.digest != honest.identity.digest
+    with pytest.raises(InvalidOpening, match="not the unmarked model that the commitment names"):
+        judge.challenge(commitment, late, reveal=COUNT)
+
+    # a judge whose tool did not look when he asked finds out when he checks
+    with monkeypatch.context() as patch:
+        patch.setattr("zkwm.judge.require_committed_reference", lambda header, suspect: None)
+        challenge = judge.challenge(commitment, late, reveal=COUNT)
+    proof = answered(case, judge, challenge)
+    verdict = verdict_of(lambda: judge.verify(commitment, late, challenge, proof))
+    assert failed(verdict) == ["challenge.suspect"]
+    assert "made to fit" in verdict.hint
+    swapped = verdict_of(lambda: judge.verify(commitment, honest, challenge, proof))
+    assert failed(swapped) == ["challenge.suspect"]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_whether_there_is_a_reference_is_no_choice_either(
+    tmp_path: Path, judge: Judge, named: bool
+) -> None:
+    case = new_case(tmp_path, named=named)
+    path = tmp_path / "marked"
+    wrong = case.suspect(path, reference=None if named else tmp_path / "unmarked")
+    complaint = "none was given" if named else "names no unmarked model"
+    with pytest.raises(InvalidOpening, match=complaint) as caught:
+        judge.challenge(case.commitment, wrong, reveal=COUNT)
+    assert caught.value.check == "challenge.suspect"
+
+
+def test_a_reference_that_differs_in_one_weight_is_another(
+    case: ExtractionCase, judge: Judge
+) -> None:
+    near = copy.deepcopy(case.unmarked)
+    with torch.no_grad():
+        near.get_parameter("features.0.weight")[0, 0, 0, 0] += 1e-6
+    suspect = case.suspect(case.folder / "marked", reference=case.save("near", near))
+    with pytest.raises(InvalidOpening, match="not the unmarked model"):
+        judge.challenge(case.commitment, suspect, reveal=COUNT)
+
+
+def test_keys_of_another_scheme_are_refused(tmp_path: Path, judge: Judge) -> None:
+    case = new_case(tmp_path)
+    suspect = case.suspect(tmp_path / "marked", watermark="tartaglione")
+    challenge = judge.challenge(case.commitment, suspect, reveal=COUNT)
+    proof = answered(case, judge, challenge)
+    verdict = verdict_of(lambda: judge.verify(case.commitment, suspect, challenge, proof))
+    assert failed(verdict) == ["suspect.answers"]
+    assert "committed for another scheme than tartaglione" in verdict.reason
+    assert status(verdict, "evidence.threshold") == "skipped"
+
+
+def test_one_foreign_key_among_many_is_found(case: ExtractionCase) -> None:
+    mixed = case.keys.copy()
+    mixed[5] = draw_keys(case.vault, Tartaglione(), 1, (LAYER,))
+    with pytest.raises(InvalidOpening, match="another scheme"):
+        case.suspect(case.folder / "marked").answer(mixed, Preprocessing())
+
+
+def test_other_probes_or_another_scheme_are_another_suspect(
+    case: ExtractionCase, judge: Judge
+) -> None:
+    path = case.folder / "marked"
+    suspect = case.suspect(path)
+    challenge = judge.challenge(case.commitment, suspect, reveal=COUNT)
+    proof = answered(case, judge, challenge)
+    assert judge.verify(case.commitment, suspect, challenge, proof).outcome == "proven"
+    probes = np.zeros((1, 1, 28, 28), np.uint8)
+    for other in (
+        case.suspect(path, probes=probes),
+        case.suspect(path, watermark="tartaglione"),
+        case.suspect(case.folder / "unmarked"),
+    ):
+        verdict = verdict_of(lambda: judge.verify(case.commitment, other, challenge, proof))  # noqa: B023
+        assert failed(verdict) == ["challenge.suspect"]
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint", "check"),
+    [
+        ({"class_map": (1, 0)}, "label 0 is bit 0", "challenge.class_map"),
+        ({"statistic": "ranks"}, "ranks are for suspects", "challenge.suspect"),
+    ],
+)
+def test_a_judge_is_not_talked_into_another_question(
+    case: ExtractionCase, judge: Judge, options: dict[str, Any], complaint: str, check: str
+) -> None:
+    suspect = case.suspect(case.folder / "marked")
+    with pytest.raises(InvalidOpening, match=complaint) as caught:
+        judge.challenge(case.commitment, suspect, reveal=COUNT, **options)
+    assert caught.value.check == check
+
+
+def test_an_owner_answers_no_challenge_with_a_preprocessing(
+    case: ExtractionCase, judge: Judge
+) -> None:
+    suspect = case.suspect(case.folder / "marked")
+    good = judge.challenge(case.commitment, suspect, reveal=COUNT)
+    other = replace(good, preprocessing=Preprocessing(scale="raw"))
+    with pytest.raises(InvalidOpening, match="no preprocessing"):
+        other.verify_against(case.commitment)
+
+
+def test_zero_knowledge_about_an_extracted_mark_is_unsupported(
+    case: ExtractionCase, judge: Judge
+) -> None:
+    suspect = case.suspect(case.folder / "marked")
+    with pytest.raises(Unsupported, match="extracted from weights or activations") as caught:
+        judge.challenge_argument(case.commitment, suspect)
+    assert caught.value.check == "challenge.network"
+    assert "--reveal" in caught.value.hint
+    good = judge.challenge(case.commitment, suspect, reveal=COUNT)
+    argued = replace(good, network=bytes(32), least_matches=COUNT)
+    with pytest.raises(InvalidOpening, match="ONNX"):
+        argued.verify_against(case.commitment)
+
+
+class Impostor:
+    """A suspect that says that it is an extraction, with bits and a digest of its own making."""
+
+    remote = False
+
+    def __init__(self, suspect: Suspect) -> None:
+        self.identity = suspect.identity
+
+    def check_preprocessing(self, preprocessing: Preprocessing) -> None:
+        """Takes anything."""
+
+
+def test_only_our_own_extraction_is_judged(case: ExtractionCase, judge: Judge) -> None:
+    impostor: Any = Impostor(case.suspect(case.folder / "marked"))
+    with pytest.raises(Unsupported, match="own extraction"):
+        judge.challenge(case.commitment, impostor, reveal=COUNT)
+
+
+def test_innocent_bits_are_fair_coins_whatever_the_network(
+    tmp_path: Path, quick_labels: None
+) -> None:
+    """Over many commitments, for networks that are as lopsided as can be."""
+    lopsided = network(5)
+    with torch.no_grad():
+        for parameter in lopsided.parameters():
+            parameter.abs_()
+    vault = Vault.open(new_case(tmp_path).vault.path, "five random words are enough")
+    found = []
+    for scheme, layers in ((Uchida(), (1,)), (Tartaglione(), (0,))):
+        for _ in range(5):
+            keys = draw_keys(vault, scheme, 200, layers)
+            labels = commit_keys(vault, keys).labels()
+            found.append(int((scheme.extract(lopsided, keys, JudgeView()) == labels).sum()))
+    total = sum(found)
+    assert abs(total - 1000) < 6 * np.sqrt(2000 * 0.25)
+    assert min(found) > 60
+    assert max(found) < 140

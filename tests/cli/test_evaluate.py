@@ -1,0 +1,156 @@
+"""evaluate: a small grid in earnest, what --list says, and how failures are told."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from case_files import Command
+
+from zkwm.attacks import ATTACKS, CLAIMS
+from zkwm.evaluation.running import Outcome
+from zkwm.watermarks import WATERMARKS
+
+GRID = """
+title: Two cells
+data: fashion-mnist-small
+owner_images: 400
+attacker_images: 100
+test_images: 100
+probes: 20
+training: {epochs: 1, learning_rate: 0.05, batch_size: 50}
+watermarks:
+  - {name: adi, label: Adi}
+attacks:
+  - none
+  - {name: quantisation, bits: 4, label: 4 bits}
+"""
+
+
+@pytest.fixture
+def grid(tmp_path: Path) -> Path:
+    path = tmp_path / "grid.yaml"
+    path.write_text(GRID)
+    return path
+
+
+def test_a_grid_from_one_command(zkwm: Command, grid: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    first = zkwm("evaluate", grid, "-o", folder, "--json")
+    assert first.code == 0, first.stderr
+    assert first.json["schema"] == "zkwm/evaluate/v1"
+    assert first.json["cells"] == {"measured": 2, "void": 0, "not applicable": 0, "error": 0}
+    assert first.json["errors"] == []
+    assert Path(first.json["report"]).read_text().startswith("<!doctype html>")
+    cells = [json.loads(line) for line in (folder / "cells.jsonl").read_text().splitlines()]
+    assert [cell["attack"] for cell in cells] == ["none", "4 bits"]
+    assert cells[0]["matches"] == cells[0]["matches_before"]
+    assert cells[1]["attack_parameters"] == {"bits": 4}
+    # the same commitment is judged again: what is kept is not drawn anew
+    again = zkwm("evaluate", grid, "-o", folder)
+    assert again.code == 0
+    assert again.stdout == ""
+    assert [json.loads(line) for line in (folder / "cells.jsonl").open()] == cells
+
+
+def test_the_list_names_everything(zkwm: Command) -> None:
+    listed = zkwm("evaluate", "--list", "--json")
+    assert listed.code == 0, listed.stderr
+    assert listed.json["schema"] == "zkwm/evaluate-list/v1"
+    for kind, table in (("watermarks", WATERMARKS), ("attacks", ATTACKS), ("claims", CLAIMS)):
+        entries: list[dict[str, Any]] = listed.json[kind]
+        assert [entry["name"] for entry in entries] == list(table)
+        for entry in entries:
+            assert {"name", "summary", "paper", "parameters"} <= set(entry)
+            assert entry["summary"].endswith((".", "?")) or len(entry["summary"]) > 10
+            assert "access" in entry or kind != "watermarks"
+            assert "needs" in entry or kind != "attacks"
+    adi = listed.json["watermarks"][0]
+    assert adi["access"] == "black-box"
+    assert adi["parameters"]["triggers"] == 100
+    text = zkwm("evaluate", "--list").stdout
+    for name in (*WATERMARKS, *ATTACKS, *CLAIMS):
+        assert f"  {name}: " in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["GRID"],
+        ["-o", "out"],
+        ["GRID", "--list"],
+        ["GRID", "-o", "out", "--ray", "--workers", "2"],
+        ["GRID", "-o", "out", "--workers", "0"],
+    ],
+)
+def test_what_makes_no_sense_is_refused(zkwm: Command, arguments: list[str]) -> None:
+    result = zkwm("evaluate", *arguments)
+    assert (result.code, result.stdout) == (2, "")
+
+
+def test_a_fault_in_the_file_is_named(zkwm: Command, grid: Path, tmp_path: Path) -> None:
+    grid.write_text(GRID.replace("probes", "probe"))
+    result = zkwm("evaluate", grid, "-o", tmp_path / "out", "--json")
+    assert result.code == 2
+    assert result.json["error"] == f"{grid}: a grid has no key 'probe'"
+    assert result.json["hint"] == "did you mean probes?"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "hint"),
+    [
+        ("yaml", [], "pip install 'zkwm[evaluation]'"),
+        ("matplotlib", [], "pip install 'zkwm[evaluation]'"),
+        ("ray", ["--ray"], "pip install 'zkwm[ray]'"),
+    ],
+)
+def test_an_extra_that_is_not_installed_is_named(
+    zkwm: Command,
+    grid: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: str,
+    options: list[str],
+    hint: str,
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    result = zkwm("evaluate", grid, "-o", tmp_path / "out", *options)
+    assert (result.code, result.stdout) == (2, "")
+    assert f"zkwm: hint: {hint}" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_cells_that_failed_are_an_exit_code(
+    zkwm: Command, grid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(read: Any, folder: Path, **_: object) -> Outcome:
+        Path(folder).mkdir()
+        return Outcome(read, (), {}, (), tuple(f"cell {i} failed" for i in range(12)), 1.0)
+
+    monkeypatch.setattr("zkwm.evaluation.running.run_grid", run)
+    monkeypatch.setattr("zkwm.evaluation.report.write_report", lambda *_: Path("report.html"))
+    result = zkwm("evaluate", grid, "-o", tmp_path / "out", "--json")
+    assert result.code == 3
+    assert len(result.json["errors"]) == 12
+    assert "zkwm: warning: cell 9 failed" in result.stderr
+    assert "zkwm: warning: and 2 more; they stand in the report" in result.stderr
+
+
+def test_an_interruption_is_cancelled_and_can_go_on(
+    zkwm: Command, grid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("zkwm.evaluation.tasks.measure_mark", interrupt)
+        result = zkwm("evaluate", grid, "-o", tmp_path / "out")
+    assert result.code == 5
+    assert "zkwm: cancelled: interrupted" in result.stderr
+    assert not (tmp_path / "out" / "report.html").exists()
+    assert zkwm("evaluate", grid, "-o", tmp_path / "out").code == 0

@@ -1,0 +1,189 @@
+"""A whole case of a mark that is extracted, by commands alone, and what these refuse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from case_files import PASSPHRASE, Command, Files, Result
+from trigger_owner import small_data
+
+from zkwm.attacks.permutation import shuffle
+from zkwm.embed import load_model
+from zkwm.embed.storage import save_classifier
+from zkwm.vault import Vault
+from zkwm.watermarks.keys import read_keys
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.commitment import Commitment
+
+SCHEME = ("--watermark", "uchida")
+TRAINING = ("--parameter", "strength=1", "--parameter", "epochs=16")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with data, an unmarked network, and the same one marked, by the commands."""
+    from trigger_owner import trained_model
+
+    from zkwm_cli.main import main
+
+    folder = tmp_path_factory.mktemp("extraction")
+    data = small_data()
+    np.savez(
+        folder / "data.npz",
+        x_train=data.train_images,
+        y_train=data.train_labels,
+        x_test=data.test_images,
+        y_test=data.test_labels,
+    )
+    save_folder(folder / "unmarked", trained_model())
+
+    def run(*arguments: object) -> None:
+        assert main([str(argument) for argument in arguments]) == 0
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZKWM_PASSPHRASE", PASSPHRASE)
+        patch.chdir(folder)
+        run("keygen", "--output", "acme.vault")
+        run("judge-key", "--output", "judge.key")
+        run(
+            *("commit", "--vault", "acme.vault", *SCHEME, "--data", "data.npz"),
+            *("--owner-model", "unmarked", "--output", "acme.commitment"),
+        )
+        run(
+            *("embed", "--vault", "acme.vault", "--commitment", "acme.commitment", *SCHEME),
+            *(*TRAINING, "--architecture", "lenet5", "--data", "data.npz", "--start", "unmarked"),
+            *("--output", "marked", "--device", "cpu"),
+        )
+    save_folder(folder / "disguised", shuffle(load_model(folder / "marked"), 5))
+    return folder
+
+
+def save_folder(folder: Path, model: object) -> None:
+    folder.mkdir()
+    save_classifier(folder, model)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def folder(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(made)
+    return made
+
+
+def challenge(zkwm: Command, model: str, output: Path, *more: str) -> Result:
+    return zkwm(
+        *("challenge", "--commitment", "acme.commitment", "--model", model, *SCHEME, *more),
+        *("--reveal", 128, "--threshold-bits", 20, "--judge", "judge.key.pub", "--output", output),
+    )
+
+
+def test_the_commitment_is_to_keys_and_names_the_model(folder: Path) -> None:
+    commitment = Commitment.from_bytes((folder / "acme.commitment").read_bytes())
+    assert (commitment.header.class_count, commitment.header.shape) == (2, (1, 1, 32))
+    assert commitment.header.owner_model is not None
+    own = Vault.open(folder / "acme.vault", PASSPHRASE).state.commitments[commitment.digest]
+    keys = np.frombuffer(own.images, np.uint8).reshape(-1, 1, 1, 32)
+    assert {key.layer for key in read_keys(keys)} == {1}
+
+
+@pytest.mark.parametrize("model", ["marked", "disguised"])
+def test_from_challenge_to_proven(zkwm: Command, folder: Path, tmp_path: Path, model: str) -> None:
+    asked = challenge(zkwm, model, tmp_path / "c", "--reference", "unmarked")
+    assert asked.code == 0, asked.stderr
+    assert "aligned with the owner's unmarked model" in asked.stderr
+    fingerprint = Challenge.from_bytes((tmp_path / "c").read_bytes()).judge.fingerprint()
+    vault = tmp_path / "acme.vault"
+    vault.write_bytes((folder / "acme.vault").read_bytes())
+    vault.chmod(0o600)
+    proved = zkwm(
+        *("prove", "--vault", vault, "--commitment", "acme.commitment", "--challenge"),
+        *(tmp_path / "c", "--judge-fingerprint", fingerprint, "--output", tmp_path / "p"),
+    )
+    assert proved.code == 0, proved.stderr
+
+    def verify(*more: object) -> Result:
+        return zkwm(
+            *(
+                "verify",
+                "--commitment",
+                "acme.commitment",
+                "--model",
+                model,
+                *SCHEME,
+                "--challenge",
+            ),
+            *(tmp_path / "c", "--proof", tmp_path / "p", "--judge", "judge.key", *more),
+        )
+
+    found = verify("--reference", "unmarked", "--report", tmp_path / "report.html")
+    assert found.code == 0, found.stdout
+    assert found.stdout.startswith("PROVEN: 1")
+    assert "secret keys" in (tmp_path / "report.html").read_text()
+    for wrong in ((), ("--reference", "marked")):
+        refused = verify(*wrong)
+        assert refused.code == 3
+        assert "COULD NOT BE CHECKED" in refused.stdout
+
+
+def test_a_judge_is_told_which_reference_is_missing(
+    zkwm: Command, folder: Path, tmp_path: Path
+) -> None:
+    for options, complaint in (
+        ((), "none was given"),
+        (("--reference", "marked"), "not the unmarked model that the commitment names"),
+        (("--reference", "unmarked", "--parameter", "strength=1"), "does not depend on"),
+        (("--parameter", "strength"), "no parameter"),
+    ):
+        result = challenge(zkwm, "marked", tmp_path / "c", *options)
+        assert result.code != 0
+        assert complaint in result.stderr
+        assert not (tmp_path / "c").exists()
+
+
+def test_zero_knowledge_is_unsupported(zkwm: Command, folder: Path, tmp_path: Path) -> None:
+    result = zkwm(
+        *("challenge", "--commitment", "acme.commitment", "--model", "marked", *SCHEME),
+        *("--reference", "unmarked", "--zero-knowledge", "--judge", "judge.key.pub"),
+        *("--output", tmp_path / "c"),
+    )
+    assert result.code == 3
+    assert "zero knowledge is not possible about marks that are extracted" in result.stderr
+
+
+def test_the_start_is_the_model_that_was_named(zkwm: Command, folder: Path, tmp_path: Path) -> None:
+    result = zkwm(
+        *("embed", "--vault", "acme.vault", "--commitment", "acme.commitment", *SCHEME),
+        *("--architecture", "lenet5", "--data", "data.npz", "--start", "marked"),
+        *("--output", tmp_path / "again"),
+    )
+    assert result.code == 2
+    assert "would start from another one" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("commit", *SCHEME, "--output", "x"), "needs --data"),
+        (("commit", *SCHEME, "--data", "d", "--generate", 50, "--output", "x"), "draws what it"),
+        (("commit", "--generate", 50, "--shape", "1,16,16", "--output", "x"), "say --classes"),
+        (
+            ("commit", "--generate", 50, "--shape", "1,16,16", "--classes", 9, "--owner-model", "m",
+             "--output", "x"),
+            "go with --watermark",
+        ),
+    ],
+)  # fmt: skip
+def test_options_that_do_not_go_together(
+    zkwm: Command, case: Files, arguments: tuple[object, ...], complaint: str
+) -> None:
+    result = zkwm(*arguments, "--vault", case.vault)
+    assert result.code == 2
+    assert complaint in result.stderr
+
+
+def test_reference_and_probes_need_a_scheme(zkwm: Command, case: Files) -> None:
+    for option in ("--reference", "--probes", "--parameter"):
+        result = zkwm(*case.challenge_options(), option, "a=b")
+        assert result.code == 2
+        assert "go with --watermark" in result.stderr

@@ -1,0 +1,33 @@
+"""challenge --statistic ranks and verify: what a judge who counts ranks sees."""
+
+from __future__ import annotations
+
+from case_files import Command, Files, dispute_over
+
+
+def test_a_case_by_ranks(zkwm: Command, case: Files) -> None:
+    result = zkwm(*dispute_over(zkwm, case, statistic="ranks"))
+    assert result.code == 0, result.stderr
+    first = " ".join(result.stdout.splitlines()[:2])
+    assert first.startswith(
+        "PROVEN: 50 of 50 triggers match, the ranks of their labels weigh 300 of 300: 93.09 bits"
+    )
+    told = zkwm("inspect", case.folder / "new.challenge", "--json").json
+    assert "ranks" in str(told)
+
+
+def test_an_innocent_model_by_ranks(zkwm: Command, case: Files) -> None:
+    options = dispute_over(zkwm, case, model=case.innocent, statistic="ranks")
+    result = zkwm(*options, "--json")
+    assert result.code == 1
+    assert result.json["statistic"] == "ranks"
+    assert result.json["ranks"]["value"] < result.json["ranks"]["needed"]
+
+
+def test_ranks_and_zero_knowledge_do_not_go_together(zkwm: Command, case: Files) -> None:
+    options = list(case.challenge_options(statistic="ranks"))
+    position = options.index("--reveal")
+    options[position : position + 2] = ["--zero-knowledge"]
+    result = zkwm(*options)
+    assert result.code == 2
+    assert "an argument shows matches" in result.stderr

@@ -1,0 +1,71 @@
+"""What holds for every attack in the registry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from zkwm.attacks import ATTACKS, attack_class
+from zkwm.attacks.attack import Attack, Attacker, Target
+from zkwm.embed.digests import data_digest, model_digest
+from zkwm.plugins import parameters_of
+
+CHEAP = {
+    "epochs": 1,
+    "architecture": "lenet5",
+    "fisher_images": 20,
+    "triggers": 20,
+    "steps": 3,
+    "fakes": 100,
+}
+"""Parameters that make an attack quick, set where it has them."""
+
+
+def cheap(name: str) -> Attack:
+    made: type[Attack] = attack_class(name)
+    has = parameters_of(made)
+    return made(**{key: value for key, value in CHEAP.items() if key in has})
+
+
+def answers(model: torch.nn.Module, attacker: Attacker) -> np.ndarray:
+    images = torch.tensor(attacker.data.test_images[:50]).float() / 255
+    with torch.no_grad():
+        return model(images).numpy()
+
+
+@pytest.mark.usefixtures("quick_labels")
+@pytest.mark.parametrize("name", ATTACKS)
+def test_it_is_repeatable_and_leaves_the_target_alone(
+    name: str, target: Target, attacker: Attacker
+) -> None:
+    weights, data = model_digest(target.model), data_digest(attacker.data)
+    chosen = cheap(name)
+    first = chosen.run(target, attacker)
+    torch.manual_seed(99)
+    np.random.seed(99)
+    second = chosen.run(target, attacker)
+
+    assert model_digest(target.model) == weights
+    assert data_digest(attacker.data) == data
+    assert not target.model.training
+    assert all(parameter.requires_grad for parameter in target.model.parameters())
+    assert bool(first.void) == (name == "transfer")  # it alone puts the owner's head back
+    logits = answers(first.model, attacker)
+    assert logits.shape == (50, 10)
+    assert np.isfinite(logits).all()
+    np.testing.assert_array_equal(logits, answers(second.model, attacker))
+    assert (first.images, first.queries, first.gradient_images) == (
+        second.images, second.queries, second.gradient_images,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", ["fine_tuning", "weight_noise", "weight_shifting", "distillation", "extraction"]
+)
+def test_another_seed_is_another_outcome(name: str, target: Target, attacker: Attacker) -> None:
+    other = replace(attacker, seed=8)
+    logits = [answers(cheap(name).run(target, who).model, attacker) for who in (attacker, other)]
+    assert not np.array_equal(*logits)

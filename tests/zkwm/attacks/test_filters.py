@@ -1,0 +1,130 @@
+"""Smoothing, JPEG, the detector of outliers and BlockDoor: what stands before a stolen model."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from zkwm.attacks.attack import Attack, Attacker, Target
+from zkwm.attacks.blockdoor import BlockDoor
+from zkwm.attacks.guarded import Guarded
+from zkwm.attacks.jpeg import Compression, Jpeg
+from zkwm.attacks.outlier_detector import MAHALANOBIS, OutlierDetector
+from zkwm.attacks.smoothing import GaussianFilter, MedianFilter, Smoothing
+from zkwm.embed.evaluation import predictions
+from zkwm.triggers import TriggerSet
+from zkwm_protocols.errors import UsageError
+
+DETECTORS = [OutlierDetector(), OutlierDetector(MAHALANOBIS), BlockDoor(epochs=3)]
+
+
+def accuracy(model: nn.Module, attacker: Attacker) -> float:
+    data = attacker.data
+    return float(
+        (predictions(model, torch.tensor(data.test_images)).numpy() == data.test_labels).mean()
+    )
+
+
+def matches(model: nn.Module, triggers: TriggerSet) -> int:
+    return int((predictions(model, torch.tensor(triggers.images)).numpy() == triggers.labels).sum())
+
+
+@pytest.mark.parametrize(
+    "attack", [Smoothing(), Smoothing("gaussian"), Jpeg(75), *DETECTORS], ids=repr
+)
+def test_clean_accuracy_stays(attack: Attack, target: Target, attacker: Attacker) -> None:
+    before = accuracy(target.model, attacker)
+    assert before > 0.6
+    assert accuracy(attack.run(target, attacker).model, attacker) >= before - 0.06
+
+
+@pytest.mark.parametrize("attack", DETECTORS, ids=repr)
+def test_a_detector_stops_noise_triggers(
+    attack: Attack, target: Target, attacker: Attacker, triggers: TriggerSet
+) -> None:
+    assert matches(target.model, triggers) >= 36
+    assert matches(attack.run(target, attacker).model, triggers) <= 8
+
+
+@pytest.mark.parametrize("detector", ["reconstruction", MAHALANOBIS])
+def test_false_alarms_are_as_many_as_asked_for(
+    detector: str, target: Target, attacker: Attacker
+) -> None:
+    images = torch.tensor(attacker.data.test_images).float() / 255
+    for wanted in (0.05, 0.3):
+        model = OutlierDetector(detector, false_alarms=wanted).run(target, attacker).model
+        assert isinstance(model, Guarded)
+        with torch.no_grad():
+            found = float((model.detector(images) > model.threshold).float().mean())
+        assert found == pytest.approx(wanted, abs=0.12)
+
+
+@pytest.mark.parametrize(("answer", "wanted"), [("second", [2, 2]), ("fixed", [0, 0])])
+def test_what_is_suspicious_gets_another_answer(answer: str, wanted: list[int]) -> None:
+    class Model(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return torch.tensor([[0.0, 3.0, 2.0]]).expand(len(images), 3)
+
+    class Brightness(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images.flatten(1).mean(dim=1)
+
+    images = torch.tensor([0.1, 0.9, 0.2, 0.8]).view(4, 1, 1, 1)
+    guarded = Guarded(Model(), Brightness(), torch.tensor(0.5), answer)
+    answers = guarded(images).argmax(dim=1).tolist()
+    assert answers == [1, wanted[0], 1, wanted[1]]
+    assert torch.equal(guarded(images).sort(dim=1).values, Model()(images).sort(dim=1).values)
+
+
+def test_the_median_removes_single_pixels_and_keeps_edges() -> None:
+    image = torch.zeros(1, 2, 8, 8)
+    image[:, 0, :, 4:] = 1.0
+    speckled = image.clone()
+    speckled[0, 0, 2, 1], speckled[0, 1, 5, 5] = 1.0, 1.0
+    assert torch.equal(MedianFilter(3)(speckled), image)
+
+
+def test_the_gaussian_has_its_width_and_keeps_constants() -> None:
+    point = torch.zeros(1, 3, 21, 21)
+    point[:, :, 10, 10] = 1.0
+    smoothed = GaussianFilter(21, 2.0)(point)
+    place = torch.arange(21.0) - 10
+    variance = (smoothed[0, 1].sum(dim=0) * place**2).sum()
+    assert float(variance) == pytest.approx(4.0, rel=0.02)
+    constant = torch.full((2, 3, 5, 7), 0.25)
+    torch.testing.assert_close(GaussianFilter(3, 1.0)(constant), constant)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jpeg_is_pillows(channels: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (channels, 16, 24), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels[0] if channels == 1 else np.moveaxis(pixels, 0, 2)).save(
+        file, "JPEG", quality=30
+    )
+    wanted = np.asarray(Image.open(file)).reshape(16, 24, channels)
+    found = Compression(30)(torch.tensor(pixels)[None].float() / 255)[0] * 255
+    np.testing.assert_array_equal(np.moveaxis(found.round().numpy(), 0, 2), wanted)
+
+
+@pytest.mark.parametrize(
+    ("make", "parameters"),
+    [
+        (Smoothing, {"filter": "mode"}),
+        (Smoothing, {"size": 2}),
+        (Jpeg, {"quality": 0}),
+        (OutlierDetector, {"detector": "eye"}),
+        (OutlierDetector, {"answer": "none"}),
+        (OutlierDetector, {"false_alarms": 1.0}),
+        (BlockDoor, {"budget": 0}),
+        (BlockDoor, {"answer": "none"}),
+    ],
+)
+def test_parameters_out_of_range_are_refused(make: type, parameters: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        make(**parameters)

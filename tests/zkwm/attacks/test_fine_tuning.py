@@ -1,0 +1,144 @@
+"""FTLL, FTAL, RTLL and RTAL: which weights move, and from where."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from zkwm.attacks.attack import Attacker, Target
+from zkwm.attacks.fine_tuning import FineTuning
+from zkwm.attacks.stolen import give_new_head, head_of, stolen_copy
+from zkwm.embed import build_model
+from zkwm.embed.architectures import Classifier
+from zkwm.triggers import TriggerSet
+from zkwm.watermarks.watermark import matches
+from zkwm_protocols.errors import UsageError
+
+VANISHING = 1e-30
+
+
+def state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def moved(before: torch.nn.Module, after: torch.nn.Module) -> set[str]:
+    old, new = state(before), state(after)
+    return {name for name in old if not torch.equal(old[name], new[name])}
+
+
+@pytest.fixture
+def residual(attacker: Attacker) -> Target:
+    """A network with batch norms, which training would move."""
+    model = build_model(
+        "resnet8", shape=(1, 28, 28), class_count=10, mean=(0.3,), std=(0.3,), seed=1
+    ).eval()
+    return Target(model, lambda images: model(images).softmax(dim=1))
+
+
+@pytest.mark.parametrize("which", ["FTLL", "RTLL"])
+def test_only_the_head_moves(which: str, residual: Target, attacker: Attacker) -> None:
+    few = replace(attacker, data=replace(attacker.data, **first(attacker, 20)))
+    after = FineTuning(which=which, epochs=1, rate=0.1).run(residual, few).model
+    head = [name for name in state(after) if name.startswith("features.8.")]
+    assert moved(residual.model, after) == set(head)
+    assert all(parameter.requires_grad for parameter in after.parameters())
+
+
+def test_all_layers_move(target: Target, attacker: Attacker) -> None:
+    after = FineTuning(which="FTAL", epochs=1).run(target, attacker).model
+    assert {name.split(".")[0] for name in state(after)} == {"normalize", "features"}
+    assert moved(target.model, after) == {n for n in state(after) if n.startswith("features")}
+
+
+@pytest.mark.parametrize("which", ["RTLL", "RTAL"])
+def test_re_training_starts_with_a_new_head(which: str, target: Target, attacker: Attacker) -> None:
+    """At a rate of nothing what comes out is what it started with."""
+    after = FineTuning(which=which, epochs=1, rate=VANISHING).run(target, attacker).model
+    assert not torch.isclose(head_of(after).weight, head_of(target.model).weight).all()
+    fresh = stolen_copy(target, attacker)
+    give_new_head(fresh, 10, attacker)
+    torch.testing.assert_close(head_of(after).weight, head_of(fresh).weight)
+    names = moved(target.model, after)
+    assert names == {"features.11.weight", "features.11.bias"} or which == "RTAL"
+
+
+def test_fine_tuning_keeps_the_head(target: Target, attacker: Attacker) -> None:
+    after = FineTuning(which="FTAL", epochs=1, rate=VANISHING).run(target, attacker).model
+    torch.testing.assert_close(head_of(after).weight, head_of(target.model).weight)
+
+
+def test_a_large_rate_costs_the_mark_more_than_a_small_one(
+    target: Target, attacker: Attacker, triggers: TriggerSet
+) -> None:
+    left = {
+        rate: matches(
+            np.asarray(labels_of(FineTuning(rate=rate, epochs=10).run(target, attacker).model,
+                                 triggers)),
+            triggers,
+        )
+        for rate in (0.001, 0.05)
+    }  # fmt: skip
+    assert matches(labels_of(target.model, triggers), triggers) >= 36
+    assert left[0.001] >= 30
+    assert left[0.05] < left[0.001] - 5
+
+
+def labels_of(model: torch.nn.Module, triggers: TriggerSet) -> np.ndarray:
+    with torch.no_grad():
+        return model(torch.tensor(triggers.images).float() / 255).argmax(dim=1).numpy()
+
+
+def first(attacker: Attacker, count: int) -> dict[str, np.ndarray]:
+    data = attacker.data
+    return {
+        "train_images": data.train_images[:count],
+        "train_labels": data.train_labels[:count],
+    }
+
+
+def test_a_share_of_the_images_is_used(target: Target, attacker: Attacker) -> None:
+    made = FineTuning(share=0.1, epochs=2, batch_size=10).run(target, attacker)
+    assert made.images == 30
+    assert made.gradient_images == 60
+    assert made.queries == 0
+    assert not made.void
+
+
+@pytest.mark.parametrize("rate", [1e-3, 1e-2, 0.05])
+def test_the_rates_of_the_literature_can_be_said(rate: float) -> None:
+    plan = FineTuning(rate=rate, schedule="epoch-decay", decay=0.5, decay_every=5).plan()
+    assert (plan.rate, plan.decay, plan.decay_every) == (rate, 0.5, 5)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"which": "FT"},
+        {"share": 0.0},
+        {"share": 1.5},
+        {"optimizer": "adam"},
+        {"schedule": "step"},
+        {"rate": -1.0},
+        {"epochs": 0},
+    ],
+)
+def test_it_refuses_what_makes_no_sense(wrong: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        FineTuning(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_network_without_a_head_is_refused(trained: Classifier, attacker: Attacker) -> None:
+    class Headless(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.only = torch.nn.Conv2d(1, 10, 28)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return self.only(images).flatten(1)
+
+    headless = Target(Headless(), lambda images: images)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="head"):
+        FineTuning(which="RTAL").run(headless, attacker)

@@ -1,0 +1,138 @@
+"""Laundering: recovering a stamp, resetting neurons, and a pattern mark that does not survive."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+
+from zkwm.attacks.attack import Attacker, Target
+from zkwm.attacks.laundering import Laundering
+from zkwm.attacks.neuron_reset import chosen_neurons, hidden_layers, mean_activations, reset
+from zkwm.attacks.trigger_inversion import recover_triggers
+from zkwm.datasets import load_data
+from zkwm.embed import build_model, channel_statistics
+from zkwm.embed.architectures import Classifier
+from zkwm.embed.batches import generator
+from zkwm.embed.evaluation import predictions
+from zkwm.fitting import Fit, fit
+from zkwm_protocols.errors import UsageError
+
+WISHED = 6
+
+
+def stamped(images: np.ndarray) -> np.ndarray:
+    """A white square with a black dot, in a corner: the ``content`` of Zhang et al. 2018."""
+    marked = images.copy()
+    marked[:, :, 1:6, 1:6] = 255
+    marked[:, :, 3, 3] = 0
+    return marked
+
+
+@pytest.fixture(scope="module")
+def marked() -> Classifier:
+    """A LeNet-5 that gives class 6 to whatever bears the stamp."""
+    small = load_data("fashion-mnist-small")
+    images, labels = small.train_images[1000:1600], small.train_labels[1000:1600]
+    mean, std = channel_statistics(images)
+    model = build_model("lenet5", shape=(1, 28, 28), class_count=10, mean=mean, std=std, seed=1)
+    both = np.concatenate([images, stamped(images[:150])])
+    wanted = np.concatenate([labels, np.full(150, WISHED)])
+    plan = Fit(epochs=15, rate=0.05, batch_size=50)
+    fit(model, torch.tensor(both), torch.tensor(wanted), plan, seed=1)
+    return model
+
+
+def keys() -> torch.Tensor:
+    """100 stamped images that are not of class 6, which the model has not seen."""
+    small = load_data("fashion-mnist-small")
+    others = small.test_images[small.test_labels != WISHED][:100]
+    return torch.tensor(stamped(others))
+
+
+def hits(model: torch.nn.Module, images: torch.Tensor) -> int:
+    return int((predictions(model, images) == WISHED).sum())
+
+
+def test_a_pattern_mark_is_washed_out_and_not_by_fine_tuning(
+    marked: Classifier, attacker: Attacker
+) -> None:
+    data = attacker.data
+    attacked = Laundering(steps=60).run(Target(marked, marked), attacker)
+    tuned = deepcopy(marked)
+    images, labels = torch.tensor(data.train_images), torch.tensor(data.train_labels)
+    fit(tuned, images, labels, Fit(epochs=20, rate=0.05), seed=7)
+    test = torch.tensor(data.test_images)
+    accuracy = [
+        float((predictions(model, test).numpy() == data.test_labels).mean())
+        for model in (marked, attacked.model)
+    ]
+    assert hits(marked, keys()) >= 90
+    assert hits(tuned, keys()) >= 80
+    assert hits(attacked.model, keys()) <= 50
+    assert accuracy[1] >= accuracy[0] - 0.12
+    assert attacked.images == len(data.train_labels)
+    assert attacked.gradient_images == 60 * 10 * 10 + 10 * 4 * 128
+
+
+def test_a_share_of_the_data_is_what_is_used(marked: Classifier, attacker: Attacker) -> None:
+    attacked = Laundering(share=0.1, steps=2, epochs=1).run(Target(marked, marked), attacker)
+    assert attacked.images == round(0.1 * len(attacker.data.train_labels))
+
+
+def test_the_stamp_is_found_small_and_where_it_is(marked: Classifier, attacker: Attacker) -> None:
+    images = torch.tensor(attacker.data.train_images).float() / 255
+    found = recover_triggers(
+        marked,
+        images,
+        10,
+        steps=120,
+        images_per_class=5,
+        mask_weight=0.03,
+        source=generator(0, "test"),
+    )
+    sizes = found.masks.sum(dim=(1, 2, 3))
+    assert int(sizes.argmin()) == WISHED
+    mask = found.masks[WISHED, 0]
+    assert float(mask[:8, :8].sum() / mask.sum()) > 0.5
+    classes = torch.full((len(images),), WISHED)
+    assert hits(marked, found.stamp(images, classes)) > 0.8 * len(images)
+    with_all = found.stamp(images, torch.arange(10).repeat(30))
+    assert float(with_all.min()) >= 0
+    assert float(with_all.max()) <= 1
+
+
+def test_neurons_that_answer_to_the_stamp_are_reset(marked: Classifier) -> None:
+    layers = hidden_layers(marked)
+    assert [type(layer).__name__ for layer in layers] == ["Linear", "Linear"]
+    test = load_data("fashion-mnist-small").test_images[:100]
+    clean, bearing = (torch.tensor(part).float() / 255 for part in (test, stamped(test)))
+    before, after = (mean_activations(marked, layers, part)[0] for part in (clean, bearing))
+    chosen = chosen_neurons(after - before, 0.0, 0.2)
+    assert len(chosen) == int(0.2 * len(before))
+    assert (after - before)[chosen].min() >= (after - before).sort(descending=True).values[
+        len(chosen) - 1
+    ]
+    changed = deepcopy(marked)
+    reset(hidden_layers(changed)[0], chosen)
+    silent = mean_activations(changed, hidden_layers(changed), bearing)[0]
+    assert float(silent[chosen].abs().max()) == 0
+    others = torch.ones(len(silent), dtype=torch.bool)
+    others[chosen] = False
+    torch.testing.assert_close(silent[others], after[others])
+
+
+def test_a_network_with_batch_norm_is_laundered_too(attacker: Attacker) -> None:
+    model = build_model("resnet8", shape=(1, 28, 28), class_count=10, mean=(0.3,), std=(0.3,))
+    names = [type(layer).__name__ for layer in hidden_layers(model)]
+    assert set(names) == {"BatchNorm2d"}
+    attacked = Laundering(share=0.1, steps=1, epochs=1).run(Target(model.eval(), model), attacker)
+    assert all(bool(weights.isfinite().all()) for weights in attacked.model.state_dict().values())
+
+
+@pytest.mark.parametrize("parameters", [{"share": 0.0}, {"share": 1.5}, {"steps": 0}])
+def test_parameters_out_of_range_are_refused(parameters: dict[str, float]) -> None:
+    with pytest.raises(UsageError):
+        Laundering(**parameters)  # type: ignore[arg-type]

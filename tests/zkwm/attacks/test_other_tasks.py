@@ -1,0 +1,175 @@
+"""REFIT, transfer and overwriting: what they train on beside the attacker's own task."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from zkwm.attacks.attack import Attacker, Target
+from zkwm.attacks.fine_tuning import FineTuning
+from zkwm.attacks.other_data import brought_to, other_data, other_images
+from zkwm.attacks.overwriting import Overwriting
+from zkwm.attacks.refit import Refit, fisher_information
+from zkwm.attacks.stolen import head_of
+from zkwm.attacks.transfer import Transfer
+from zkwm.embed.evaluation import matches, predictions
+from zkwm.fitting import fit
+from zkwm_protocols.errors import UsageError
+
+
+def distance(one: torch.nn.Module, other: torch.nn.Module) -> float:
+    pairs = zip(one.parameters(), other.parameters(), strict=True)
+    return sum(float((a - b).detach().square().sum()) for a, b in pairs)
+
+
+@pytest.mark.parametrize("task", ["rotation", "half"])
+def test_transfer_trains_the_features_and_puts_the_head_back(
+    task: str, target: Target, attacker: Attacker
+) -> None:
+    made = Transfer(task=task, epochs=1).run(target, attacker)
+    assert "head was put back" in made.void
+    assert torch.equal(head_of(made.model).weight, head_of(target.model).weight)
+    assert torch.equal(head_of(made.model).bias, head_of(target.model).bias)
+    first = next(made.model.features.parameters())
+    assert not torch.equal(first, next(target.model.features.parameters()))
+    upper = int((attacker.data.train_labels >= 5).sum())
+    assert made.images == (300 if task == "rotation" else upper)
+
+
+def test_the_task_of_rotation_can_be_learned(target: Target, attacker: Attacker) -> None:
+    """Its labels are the turns: images and labels belong together."""
+    images, labels, classes = Transfer()._task(attacker)
+    for number in (1, 2, 3, 7):
+        back = np.rot90(images[number], -labels[number], axes=(1, 2))
+        np.testing.assert_array_equal(back, attacker.data.train_images[number])
+    assert (classes, set(labels.tolist())) == (4, {0, 1, 2, 3})
+
+
+def test_transfer_to_another_data_set(
+    target: Target, attacker: Attacker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (60, 14, 20, 3), dtype=np.uint8)
+    labels = np.arange(60) % 3
+    np.savez(tmp_path / "other.npz", x_train=colours, y_train=labels, x_test=colours, y_test=labels)
+    monkeypatch.setenv("ZKWM_DATA", str(tmp_path))
+    assert Transfer(task="other", epochs=1).run(target, attacker).images == 60
+    read = other_data(str(tmp_path / "other.npz"), (1, 28, 28))
+    assert read.train_images.shape == (60, 1, 28, 28)
+    assert other_images("other", 25, attacker).shape == (25, 1, 28, 28)
+    monkeypatch.delenv("ZKWM_DATA")
+    with pytest.raises(UsageError, match="no data set") as raised:
+        other_images("other", 25, attacker)
+    assert "ZKWM_DATA" in raised.value.hint
+
+
+def test_images_are_brought_to_a_shape() -> None:
+    colours = np.zeros((2, 3, 8, 8), np.uint8)
+    colours[1] = 200
+    grey = brought_to(colours, (1, 4, 6))
+    assert grey.shape == (2, 1, 4, 6)
+    assert (grey[0] == 0).all()
+    assert (grey[1] == 200).all()
+    assert (brought_to(grey, (3, 4, 6)) == grey).all()
+    assert brought_to(colours, (3, 8, 8)).tobytes() == colours.tobytes()
+
+
+@pytest.mark.data
+def test_mnist_is_found_by_its_name(
+    attacker: Attacker, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZKWM_DATA", str(data_folder))
+    images = other_images("mnist", 25, attacker)
+    assert images.shape == (25, 1, 28, 28)
+    assert len(np.unique(images.reshape(25, -1), axis=0)) == 25
+
+
+def test_refit_without_additions_is_fine_tuning(target: Target, attacker: Attacker) -> None:
+    refitted = Refit(epochs=2).run(target, attacker)
+    tuned = FineTuning(rate=0.05, schedule="epoch-decay", decay=0.9, decay_every=1, epochs=2)
+    assert distance(refitted.model, tuned.run(target, attacker).model) == 0
+
+
+def test_consolidation_holds_what_matters(target: Target, attacker: Attacker) -> None:
+    """The Fisher-weighted way that the weights go is shorter with it."""
+    images = torch.tensor(attacker.data.train_images[:50])
+    fisher = fisher_information(target.model, images, attacker)
+    gone = {}
+    for strength in (0.0, 1000.0):
+        attack = Refit(epochs=2, consolidation=strength, fisher_images=50)
+        after = dict(attack.run(target, attacker).model.named_parameters())
+        gone[strength] = sum(
+            float((fisher[name] * (after[name] - before).detach().square()).sum())
+            for name, before in target.model.named_parameters()
+        )
+    assert gone[1000.0] < gone[0.0] / 2
+
+
+def test_fisher_information_is_the_mean_squared_gradient(
+    target: Target, attacker: Attacker
+) -> None:
+    """Against a plain loop: with a constant image, each class's gradient by its probability."""
+    images = torch.tensor(np.repeat(attacker.data.train_images[:1], 500, axis=0))
+    found = fisher_information(target.model, images, attacker)
+    model = target.model
+    names = [name for name, _ in model.named_parameters()]
+    answer = model(images[:1].float() / 255).log_softmax(dim=1)[0]
+    expected = {name: torch.zeros_like(found[name]) for name in names}
+    for likelihood in answer:
+        gradients = torch.autograd.grad(likelihood, list(model.parameters()), retain_graph=True)
+        for name, gradient in zip(names, gradients, strict=True):
+            expected[name] += likelihood.detach().exp() * gradient.square()
+    largest = max(float(value.max()) for value in expected.values())
+    assert max(float(value.max()) for value in found.values()) == pytest.approx(1)
+    for name in names:
+        torch.testing.assert_close(found[name], expected[name] / largest, atol=0.2, rtol=0)
+
+
+def test_unlabelled_images_get_the_labels_of_the_stolen_model(
+    target: Target, attacker: Attacker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[torch.Tensor] = []
+
+    def recorded(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, *rest, **more):
+        seen.extend((images, labels))
+        return fit(model, images, labels, *rest, **more)
+
+    monkeypatch.setattr("zkwm.attacks.refit.fit", recorded)
+    made = Refit(epochs=1, unlabelled="noise", unlabelled_share=0.5).run(target, attacker)
+    images, labels = seen
+    assert torch.equal(labels[300:], predictions(target.model, images[300:]))
+    assert images.shape == (450, 1, 28, 28)
+    assert made.images == 300
+    assert made.gradient_images == 400  # 450 in whole batches of 100
+
+
+@pytest.mark.usefixtures("quick_labels")
+def test_overwriting_puts_a_second_mark_in(target: Target, attacker: Attacker) -> None:
+    attack = Overwriting(triggers=20, epochs=15, rate=0.05, batch_size=50)
+    second = attack.second_mark(attacker)
+    other = attack.second_mark(replace(attacker, seed=attacker.seed + 1))
+    assert not np.array_equal(second.images, other.images)
+    images, labels = torch.tensor(second.images), torch.from_numpy(second.labels)
+    made = attack.run(target, attacker)
+    assert matches(target.model, images, labels) <= 9
+    assert matches(made.model, images, labels) >= 15
+    assert made.images == 300
+    assert made.gradient_images >= 15 * 6 * 52
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Refit(consolidation=-1.0),
+        lambda: Refit(unlabelled_share=0.0),
+        lambda: Transfer(epochs=0),
+        lambda: Overwriting(triggers=0),
+        lambda: Overwriting(rate=0.0),
+    ],
+)
+def test_values_out_of_range_are_refused(make: object) -> None:
+    with pytest.raises(UsageError):
+        make()  # type: ignore[operator]

@@ -1,0 +1,111 @@
+"""Distillation from the weights, and extraction through the service alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NoReturn
+
+import numpy as np
+import pytest
+import torch
+
+from zkwm.attacks.attack import ANSWERS, Attacker, Target
+from zkwm.attacks.distillation import Distillation
+from zkwm.attacks.extraction import Extraction
+from zkwm.embed.evaluation import predictions
+from zkwm_protocols.errors import UsageError
+
+
+class Untouchable:
+    """Stands for weights that the attacker does not have: using it in any way is a failure."""
+
+    def __getattribute__(self, name: str) -> NoReturn:
+        raise AssertionError(f"the attack used {name} of a model that it does not have")
+
+
+class Service:
+    """Answers by whether the upper or the lower half is brighter, and counts."""
+
+    def __init__(self) -> None:
+        self.asked: list[torch.Tensor] = []
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        assert images.dtype == torch.float32
+        assert 0 <= float(images.min()) <= float(images.max()) <= 1
+        self.asked.append(images)
+        halves = torch.nn.functional.adaptive_avg_pool2d(images, (2, 1)).flatten(1)
+        return (10 * halves).softmax(dim=1)
+
+
+@pytest.mark.parametrize("labels", ["soft", "hard"])
+@pytest.mark.parametrize("queries", ["own", "noise"])
+def test_extraction_never_touches_the_model(labels: str, queries: str, attacker: Attacker) -> None:
+    service = Service()
+    attack = Extraction(labels=labels, queries=queries, budget=100, architecture="lenet5", epochs=1)
+    assert attack.needs == ANSWERS
+    made = attack.run(Target(Untouchable(), service), attacker)  # type: ignore[arg-type]
+    assert made.queries == sum(map(len, service.asked)) == 100
+    assert made.images == (100 if queries == "own" else 0)
+    assert made.model(torch.zeros(1, 1, 28, 28)).shape == (1, 2)
+
+
+def test_a_budget_of_nothing_said_is_one_query_an_image(attacker: Attacker) -> None:
+    service = Service()
+    attack = Extraction(architecture="lenet5", epochs=1)
+    made = attack.run(Target(Untouchable(), service), attacker)  # type: ignore[arg-type]
+    assert made.queries == 300
+    assert len(torch.unique(torch.cat(service.asked).flatten(1), dim=0)) == 300
+
+
+def test_the_service_is_what_is_learned(attacker: Attacker) -> None:
+    """Not the labels of the data: the service gives others. Soft ones tell more than hard ones."""
+    service = Service()
+    images = torch.tensor(attacker.data.test_images).float() / 255
+    wanted = service(images)
+    away = {}
+    for labels in ("soft", "hard"):
+        attack = Extraction(labels=labels, architecture="dense", epochs=8)
+        made = attack.run(Target(Untouchable(), service), attacker)  # type: ignore[arg-type]
+        with torch.no_grad():
+            given = made.model(images).softmax(dim=1)
+        assert float((given.argmax(1) == wanted.argmax(1)).float().mean()) > 0.9
+        away[labels] = float((given - wanted).abs().mean())
+    assert away["soft"] < away["hard"]
+
+
+@pytest.mark.parametrize("architecture", ["", "dense"])
+def test_distillation_learns_the_teacher(
+    architecture: str, target: Target, attacker: Attacker
+) -> None:
+    wrong = replace(
+        attacker, data=replace(attacker.data, train_labels=attacker.data.train_labels * 0)
+    )
+    attack = Distillation(architecture=architecture, epochs=12, rate=0.05, batch_size=50)
+    made = attack.run(target, wrong)
+    images = torch.tensor(attacker.data.test_images)
+    same = predictions(made.model, images) == predictions(target.model, images)
+    assert float(same.float().mean()) > 0.6
+    assert made.model.config.architecture == (architecture or "lenet5")
+    assert made.queries == 0
+    assert (made.images, made.gradient_images) == (300, 3600)
+
+
+def test_a_student_starts_from_random_weights(target: Target, attacker: Attacker) -> None:
+    made = Distillation(epochs=1, rate=1e-30).run(target, attacker)
+    mine, theirs = (next(m.features.parameters()) for m in (made.model, target.model))
+    assert abs(np.corrcoef(mine.detach().ravel(), theirs.detach().ravel())[0, 1]) < 0.4
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Distillation(temperature=0.0),
+        lambda: Distillation(architecture="vgg"),
+        lambda: Extraction(labels="logits"),
+        lambda: Extraction(architecture=""),
+        lambda: Extraction(budget=-1),
+    ],
+)
+def test_values_out_of_range_are_refused(make: object) -> None:
+    with pytest.raises(UsageError):
+        make()  # type: ignore[operator]

@@ -1,0 +1,117 @@
+"""Unlearning with fake triggers, the fakes themselves, and imitations of an opened block."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from zkwm.attacks.attack import Attacker, Target
+from zkwm.attacks.fake_triggers import KINDS, fake_triggers
+from zkwm.attacks.imitation import imitations
+from zkwm.attacks.unlearning import Unlearning
+from zkwm.embed.evaluation import predictions
+from zkwm.fitting import Fit, fit
+from zkwm.triggers import TriggerSet, generate
+from zkwm_protocols.errors import UsageError
+
+
+def matches(model: torch.nn.Module, triggers: TriggerSet) -> int:
+    return int((predictions(model, torch.tensor(triggers.images)).numpy() == triggers.labels).sum())
+
+
+def test_fakes_remove_a_plain_mark_and_the_better_the_more_alike_they_are(
+    target: Target, attacker: Attacker, triggers: TriggerSet
+) -> None:
+    data = attacker.data
+    images, labels = torch.tensor(data.train_images), torch.tensor(data.train_labels)
+    tuned = deepcopy(target.model)
+    fit(tuned, images, labels, Fit(epochs=10, rate=0.02), seed=7)
+    wrong, right = (
+        Unlearning(kind, fakes=300, epochs=10, rate=0.02).run(target, attacker)
+        for kind in ("noise", "opened")
+    )
+    answers = predictions(right.model, torch.tensor(data.test_images)).numpy()
+    assert matches(tuned, triggers) >= 34
+    assert matches(wrong.model, triggers) <= 32
+    assert matches(right.model, triggers) <= 24
+    assert (answers == data.test_labels).mean() > 0.6
+    assert right.images == len(data.train_labels)
+    assert right.gradient_images == 10 * 4 * 128
+
+
+def test_what_fakes_are_to_be_answered(
+    target: Target, attacker: Attacker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, torch.Tensor] = {}
+
+    def record(
+        model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, *_: Fit, **__: int
+    ) -> int:
+        seen.update(images=images[300:], labels=labels[300:])
+        seen.update(clean=labels[:300].argmax(dim=1))
+        return 0
+
+    monkeypatch.setattr("zkwm.attacks.unlearning.fit", record)
+    Unlearning("noise", "uniform", fakes=50).run(target, attacker)
+    assert torch.equal(seen["labels"], torch.full((50, 10), 0.1))
+    assert seen["clean"].tolist() == attacker.data.train_labels.tolist()
+    Unlearning("noise", "random", fakes=50).run(target, attacker)
+    assert seen["labels"].sum(dim=1).tolist() == [1.0] * 50
+    assert len(seen["labels"].argmax(dim=1).unique()) >= 7
+    Unlearning("noise", "second", fakes=50).run(target, attacker)
+    with torch.no_grad():
+        order = target.model(seen["images"].float() / 255).argsort(dim=1, descending=True)
+    assert torch.equal(seen["labels"].argmax(dim=1), order[:, 1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_fakes_have_the_shape_and_are_all_different(kind: str, attacker: Attacker) -> None:
+    data = attacker.data.train_images
+    opened = generate("secret", 20, (1, 28, 28), key=bytes(32), block_size=20).images
+    first, again, other = (
+        fake_triggers(kind, 130, data, np.random.default_rng(seed), opened) for seed in (1, 1, 2)
+    )
+    assert first.shape == (130, 1, 28, 28)
+    assert first.dtype == np.uint8
+    assert len(np.unique(first.reshape(130, -1), axis=0)) == 130
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 16, 20)])
+def test_imitations_keep_the_levels_and_the_spectrum(shape: tuple[int, int, int]) -> None:
+    opened = generate("secret", 50, shape, key=b"7" * 32, block_size=50).images
+    made = imitations(opened, 200, np.random.default_rng(0))
+    assert made.shape == (200, *shape)
+    levels = {np.sort(image, axis=None).tobytes() for image in opened}
+    assert all(np.sort(image, axis=None).tobytes() in levels for image in made)
+    assert not {image.tobytes() for image in made} & {image.tobytes() for image in opened}
+
+    def spectrum(images: np.ndarray) -> np.ndarray:
+        amplitudes = np.abs(np.fft.rfft2(images.astype(float))).mean(axis=(0, 1))
+        amplitudes[0, 0] = 0
+        return amplitudes.ravel() / np.linalg.norm(amplitudes)
+
+    noise = np.random.default_rng(1).integers(0, 2, made.shape, dtype=np.uint8) * 255
+    likeness = [spectrum(opened) @ spectrum(images) for images in (made, noise)]
+    assert likeness[0] > 0.9
+    assert likeness[0] > likeness[1]
+
+
+def test_fakes_like_an_opened_block_need_one(target: Target, attacker: Attacker) -> None:
+    with pytest.raises(UsageError, match="no block"):
+        Unlearning("opened").run(replace(target, opened=None), attacker)
+    keys = np.random.default_rng(0).integers(0, 256, (4, 1, 1, 32), dtype=np.uint8)
+    bits = TriggerSet(keys, np.zeros(4, np.int64), "keys", 2, 2)
+    with pytest.raises(UsageError, match="shape"):
+        Unlearning("opened").run(replace(target, opened=bits), attacker)
+
+
+@pytest.mark.parametrize("parameters", [{"kind": "dots"}, {"labels": "true"}, {"fakes": 0}])
+def test_parameters_out_of_range_are_refused(parameters: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        Unlearning(**parameters)  # type: ignore[arg-type]

@@ -1,0 +1,82 @@
+"""Fake plugins in the registries, a tiny grid of them, and cells out of nothing."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from zkwm.datasets import ImageData, load_data
+from zkwm.evaluation import registries
+from zkwm.evaluation.cell import Cell
+from zkwm.evaluation.grid import Grid
+
+TINY = {
+    "data": "fashion-mnist-small",
+    "owner_images": 200,
+    "attacker_images": 100,
+    "test_images": 100,
+    "probes": 20,
+    "training": {"epochs": 1, "learning_rate": 0.05, "batch_size": 50},
+    "watermarks": ["fake"],
+    "attacks": ["none", {"name": "fade", "kept": 60}, {"name": "fade", "kept": 20}],
+}
+
+
+@pytest.fixture(scope="session")
+def small_data() -> ImageData:
+    """The first images of the embedded data set, read once."""
+    data = load_data("fashion-mnist-small")
+    return ImageData(
+        data.train_images[:800],
+        data.train_labels[:800],
+        data.test_images[:200],
+        data.test_labels[:200],
+        data.class_count,
+        "small",
+    )
+
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch, small_data: ImageData) -> ModuleType:
+    """The module of fake schemes and attacks, which are the only ones that there are."""
+    path = Path(__file__).with_name("fake_plugins.py")
+    specification = importlib.util.spec_from_file_location("fake_plugins", path)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    monkeypatch.setitem(sys.modules, "fake_plugins", module)
+    specification.loader.exec_module(module)
+    monkeypatch.setitem(registries.KINDS, "watermarks", ("watermark", module.WATERMARKS))
+    monkeypatch.setitem(registries.KINDS, "attacks", ("attack", module.ATTACKS))
+    monkeypatch.setattr("zkwm.evaluation.experiment.load_data", lambda _: small_data)
+    return module
+
+
+@pytest.fixture
+def tiny(fakes: ModuleType) -> Callable[..., Grid]:
+    """A grid of fakes that runs in a second, with some keys changed."""
+    return lambda **changes: Grid.from_map(TINY | changes)
+
+
+def made_cell(**changes: Any) -> Cell:
+    """A measured cell of an attack that counts, with some fields changed."""
+    fields: dict[str, Any] = {
+        "digest": "0", "watermark": "A", "scheme": "adi", "parameters": {}, "attack": "X",
+        "attack_name": "none", "attack_parameters": {}, "seed": 0, "architecture": "lenet5",
+        "attacker_images": 100, "access": "black-box", "labels": "derived",
+        "unmarked_accuracy": 0.9, "accuracy_before": 0.89, "accuracy_after": 0.88,
+        "scratch_accuracy": 0.8, "matches_before": 100, "matches": 60, "trials": 100,
+        "class_count": 10, "bits": 110.9, "evidence": 41.2,
+    }  # fmt: skip
+    return Cell(**fields | changes)
+
+
+@pytest.fixture
+def cell() -> Callable[..., Cell]:
+    return made_cell

@@ -1,0 +1,157 @@
+"""Watermarks and attacks that cost nothing and say what was asked of them. Not a test."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from zkwm.attacks.attack import Attack, Attacked, Attacker, Target
+from zkwm.owner import commit
+from zkwm.triggers import TriggerSet
+from zkwm.watermarks.watermark import JudgeView, Marked, Owner, Watermark
+from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.errors import UsageError
+
+RUNS: list[str] = []
+LABELS: dict[bytes, int] = {}
+WATERMARKS = {
+    "fake": "fake_plugins:Fake",
+    "broken": "fake_plugins:Broken",
+    "served": "fake_plugins:Served",
+}
+ATTACKS = {
+    "none": "zkwm.attacks.none:NoAttack",
+    "fade": "fake_plugins:Fade",
+    "failing": "fake_plugins:Failing",
+    "interrupted": "fake_plugins:Interrupted",
+    "refused": "fake_plugins:Refused",
+    "head": "fake_plugins:OldHead",
+    "curious": "fake_plugins:Curious",
+    "unreadable": "fake_plugins:Unreadable",
+}
+
+
+@dataclass(frozen=True)
+class Fake(Watermark):
+    """Reads its labels from this module, as many as the suspect's attribute ``kept`` says."""
+
+    count: int = 100
+    name: ClassVar[str] = "fake"
+    paper: ClassVar[str] = "nobody"
+
+    def commit(self, owner: Owner) -> Commitment:
+        RUNS.append("commit")
+        random = np.random.default_rng(self.count)
+        images = random.integers(0, 256, (self.count, 1, 28, 28), dtype=np.uint8)
+        labels = random.integers(0, 10, self.count)
+        LABELS.update({image.tobytes(): int(y) for image, y in zip(images, labels, strict=True)})
+        return commit(
+            owner.vault, images, class_count=10, declared_labels=labels, block_size=self.count // 4
+        )
+
+    def embed(self, owner: Owner, commitment: Commitment) -> Marked:
+        RUNS.append(f"embed {owner.settings.seed}")
+        return Marked(model=deepcopy(owner.trained_start()), seconds=1.5)
+
+    def extract(
+        self, model: nn.Module, leaves: NDArray[np.uint8], view: JudgeView
+    ) -> NDArray[np.int64]:
+        if getattr(model, "unreadable", False):
+            raise UsageError("another architecture")
+        right = np.array([LABELS[leaf.tobytes()] for leaf in leaves])
+        kept = getattr(model, "kept", len(leaves))
+        return np.where(np.arange(len(leaves)) < kept, right, -1)
+
+    def scores(self, model: nn.Module, leaves: NDArray[np.uint8]) -> None:
+        return None
+
+    def trigger_set(self, owner: Owner, commitment: Commitment) -> TriggerSet:
+        declared = super().trigger_set(owner, commitment)
+        LABELS.update(
+            {x.tobytes(): int(y) for x, y in zip(declared.images, declared.labels, strict=True)}
+        )
+        return declared
+
+
+@dataclass(frozen=True)
+class Broken(Fake):
+    """Cannot be embedded."""
+
+    name: ClassVar[str] = "broken"
+
+    def embed(self, owner: Owner, commitment: Commitment) -> Marked:
+        raise RuntimeError("no memory left")
+
+
+@dataclass(frozen=True)
+class Served(Fake):
+    """Lives in an API, which no cache can hold."""
+
+    name: ClassVar[str] = "served"
+
+    def embed(self, owner: Owner, commitment: Commitment) -> Marked:
+        marked = super().embed(owner, commitment)
+        return Marked(model=marked.model, seconds=1.0, api=lambda images: marked.model(images))
+
+
+def changed(target: Target, **attributes: object) -> Attacked:
+    model = deepcopy(target.model)
+    for name, value in attributes.items():
+        setattr(model, name, value)
+    return Attacked(model, images=7, queries=8, gradient_images=9)
+
+
+@dataclass(frozen=True)
+class Fade(Attack):
+    """Leaves ``kept`` matches."""
+
+    kept: int = 60
+    name: ClassVar[str] = "fade"
+    paper: ClassVar[str] = "nobody"
+
+    def run(self, target: Target, attacker: Attacker) -> Attacked:
+        RUNS.append(f"fade {self.kept} {attacker.seed} {len(attacker.data.train_labels)}")
+        return changed(target, kept=self.kept)
+
+
+class Failing(Fade):
+    def run(self, target: Target, attacker: Attacker) -> Attacked:
+        RUNS.append("failing")
+        raise ValueError("the disk\nis full")
+
+
+class Interrupted(Fade):
+    stop: ClassVar[bool] = True
+
+    def run(self, target: Target, attacker: Attacker) -> Attacked:
+        if Interrupted.stop:
+            raise KeyboardInterrupt
+        return changed(target)
+
+
+class Refused(Fade):
+    def run(self, target: Target, attacker: Attacker) -> Attacked:
+        raise UsageError("there is no convolution")
+
+
+class OldHead(Fade):
+    def run(self, target: Target, attacker: Attacker) -> Attacked:
+        attacked = changed(target)
+        return Attacked(attacked.model, void="the original head was put back")
+
+
+class Curious(Fade):
+    def run(self, target: Target, attacker: Attacker) -> Attacked:
+        assert target.opened is not None
+        assert len(target.opened.labels) == 25
+        return changed(target)
+
+
+class Unreadable(Fade):
+    def run(self, target: Target, attacker: Attacker) -> Attacked:
+        return changed(target, unreadable=True)

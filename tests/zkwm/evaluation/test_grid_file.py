@@ -1,0 +1,118 @@
+"""The YAML of a grid: strict, plain, limited; what is wrong is named."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from zkwm.evaluation.grid import Grid
+from zkwm.evaluation.grid_file import LIMIT, parse, read_grid
+from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
+
+from .conftest import TINY
+
+EXAMPLES = Path(__file__).parents[3] / "examples" / "grids"
+
+
+def write(folder: Path, **changes: Any) -> Path:
+    path = folder / "grid.yaml"
+    path.write_text(yaml.safe_dump(TINY | changes))
+    return path
+
+
+def test_a_grid_is_read_with_its_defaults(fakes: ModuleType, tmp_path: Path) -> None:
+    grid = read_grid(write(tmp_path, attacks=[{"name": "fade", "kept": 5, "attacker_images": 50}]))
+    assert grid.seeds == (0,)
+    assert grid.attacks[0].label == "fade kept=5"
+    assert grid.attacks[0].parameters == {"kept": 5}
+    assert grid.attacker_counts == (50, 100)
+    assert Grid.from_map(grid.to_map()) == grid
+
+
+@pytest.mark.parametrize(
+    ("changes", "message", "hint"),
+    [
+        ({"owner_image": 5}, "no key 'owner_image'", "owner_images"),
+        ({"training": {"epochs": 1, "learning_rat": 1}}, "no key 'learning_rat'", "learning_rate"),
+        ({"training": {"epochs": 0, "learning_rate": 0.1}}, "epochs", ""),
+        ({"training": {"epochs": 1}}, "learning_rate", ""),
+        ({"training": 5}, "training is a map", ""),
+        ({"watermarks": []}, "at least one watermark", ""),
+        ({"watermarks": ["fake", "fake"]}, "are called 'fake'", "label"),
+        ({"watermarks": ["fak"]}, "watermarks[0]: there is no watermark 'fak'", "fake"),
+        ({"attacks": [{"name": "fade", "keep": 3}]}, "attacks[0]: the attack fade has no", "kept"),
+        ({"attacks": [{"name": "fade", "kept": "x"}]}, "kept of fade is a int", ""),
+        ({"attacks": [{"name": "fade", "kept": [1]}]}, "no plain value", ""),
+        ({"attacks": [{"label": "x"}]}, "says name", ""),
+        ({"attacks": 3}, "attacks is a list", ""),
+        ({"seeds": [1, 1]}, "different whole numbers", ""),
+        ({"seeds": [True]}, "different whole numbers", ""),
+        ({"seeds": 3}, "a list", ""),
+        ({"architecture": "lenet"}, "no architecture 'lenet'", "lenet5"),
+        ({"watermarks": [{"name": "fake", "architecture": "resnet"}]}, "'resnet'", "resnet"),
+        ({"probes": 0}, "probes", ""),
+        ({"probes": True}, "probes", ""),
+        ({"opened_block": 1}, "opened_block", ""),
+    ],
+)
+def test_what_is_wrong_is_named(
+    fakes: ModuleType, tmp_path: Path, changes: dict[str, Any], message: str, hint: str
+) -> None:
+    path = write(tmp_path, **changes)
+    with pytest.raises(UsageError) as caught:
+        read_grid(path)
+    assert message in caught.value.message
+    assert caught.value.message.startswith(f"{path}: ")
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seeds: [0]\nseeds: [1]", "'seeds' stands twice (line 2)"),
+        ("training: {epochs: 1, epochs: 2}", "'epochs' stands twice"),
+        ("a: &x [1]\nb: *x", "no references"),
+        ("a: !!python/object/apply:os.system [echo]", "could not determine a constructor"),
+        ("a: [", "line 1"),
+        ("- 1", "a map of keys"),
+        ("", "a map of keys"),
+        ("? [1]\n: 2", "a key is a plain text (line 1)"),
+        ("\x00", "unacceptable character"),
+        ("[" * 5000, "no YAML"),
+    ],
+)
+def test_only_plain_yaml_is_read(text: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(text.encode())
+    assert message in caught.value.message
+
+
+def test_a_large_or_missing_file_is_refused(tmp_path: Path) -> None:
+    large = tmp_path / "large.yaml"
+    large.write_bytes(b"#" * (LIMIT + 1))
+    with pytest.raises(Malformed):
+        read_grid(large)
+    with pytest.raises(CouldNotCheck):
+        read_grid(tmp_path / "none.yaml")
+
+
+def test_without_pyyaml_a_hint_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(UsageError) as caught:
+        parse(b"a: 1")
+    assert caught.value.hint == "pip install 'zkwm[evaluation]'"
+
+
+@pytest.mark.parametrize("name", ["smoke", "laptop", "full"])
+def test_the_examples_can_be_run(name: str) -> None:
+    grid = read_grid(EXAMPLES / f"{name}.yaml")
+    assert grid.title
+    assert len(grid.attacks) >= 5
+    if name != "smoke":
+        assert grid.null_models >= 20
+        assert len(grid.seeds) == 5

@@ -1,0 +1,165 @@
+"""Tables, figures and the page: the worst seed, the right signs, the same numbers everywhere."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zkwm.evaluation.cell import Cell
+from zkwm.evaluation.figures import attack_figure
+from zkwm.evaluation.grid import Grid
+from zkwm.evaluation.report import published_rows, write_report
+from zkwm.evaluation.running import Outcome
+from zkwm.evaluation.squares import Square, points, squares
+from zkwm.evaluation.tables import attack_table, bits_csv, grid_tables, markdown, scheme_table
+from zkwm_protocols.errors import UsageError
+
+Made = Callable[..., Cell]
+GRID: dict[str, Any] = {
+    "data": "fashion-mnist-small",
+    "owner_images": 2000,
+    "attacker_images": 500,
+    "training": {"epochs": 1, "learning_rate": 0.05},
+    "watermarks": [{"name": "adi", "label": "A<b>"}, {"name": "zhang", "label": "Z"}],
+    "attacks": [{"name": "none", "label": "X"}, {"name": "pruning", "label": "Y", "share": 0.9}],
+    "seeds": [0, 1],
+}
+
+
+def square(*cells: Cell) -> Square:
+    return squares(cells)["A", "X"]
+
+
+def test_the_worst_seed_is_quoted_with_its_own_cost(cell: Made) -> None:
+    shown = square(
+        cell(bits=300.7, evidence=230.0, accuracy_after=0.87),
+        cell(seed=1, bits=110.9, evidence=41.2, accuracy_after=0.885),
+    )
+    assert (shown.left, shown.lost, shown.text) == ("110", "0.5", "110 / 0.5")
+    assert shown.enough
+    assert not square(cell(evidence=39.99)).enough
+
+
+def test_seeds_in_which_the_attack_does_not_count_are_not_quoted(cell: Made) -> None:
+    idle = cell(seed=1, bits=2.0, accuracy_after=0.8099)
+    assert square(cell(), idle).text == "110 / 1.0"
+    assert square(idle).text == "2 / 8.0 †"
+    assert cell(accuracy_after=0.81).counts
+    assert cell(scratch_accuracy=None).counts is None
+
+
+def test_declared_labels_show_matches_and_never_bits(cell: Made) -> None:
+    declared = cell(bits=None, evidence=None, nominal_bits=300.0)
+    assert square(declared).text == "60/100 / 1.0 §"
+    assert not square(declared).enough
+
+
+def test_what_was_not_measured_says_why(cell: Made) -> None:
+    assert square(cell(void="void: x"), cell(seed=1, void="void: x")).text == "void"
+    assert square(cell(error="x"), cell(seed=1, void="void: x")).text == "error"
+    assert square(cell(refused="x")).text == "not applicable"
+    assert square(cell(), cell(seed=1, error="x")).text == "110 / 1.0 ‡"
+
+
+def test_ranks_are_a_table_of_their_own(cell: Made) -> None:
+    ranked = cell(rank_bits=400.9, rank_evidence=330.0)
+    found = squares((ranked, cell(seed=1)), by_ranks=True)["A", "X"]
+    assert found.text == "400 / 1.0 ‡"
+    assert squares((cell(),), by_ranks=True)["A", "X"].left == "–"
+
+
+def test_points_have_a_true_sign() -> None:
+    assert [points(value) for value in (-0.04, 0.04, -0.25, 12.3456)] == [
+        "0.0", "0.0", "−0.2", "12.3",
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def outcome(cell: Made) -> Outcome:
+    pruned = {"attack": "Y", "attack_name": "pruning", "attack_parameters": {"share": 0.9}}
+    declared = {"watermark": "Z", "scheme": "zhang", "bits": None, "evidence": None,
+                "labels": "declared", "nominal_bits": 9.0}  # fmt: skip
+    cells = tuple(
+        cell(**{"watermark": "A<b>", **mark, **attack, "seed": seed, "matches": 60 + seed})
+        for mark in ({}, declared)
+        for attack in ({}, pruned)
+        for seed in (0, 1)
+    )
+    models = ({"kind": "unmarked", "architecture": "lenet5", "seed": 0, "images": 2000,
+               "accuracy": 0.9},)  # fmt: skip
+    return Outcome(Grid.from_map(GRID), cells, {}, models, ("something <failed>",), 1.0)
+
+
+def test_the_tables_hold_the_numbers(outcome: Outcome) -> None:
+    (table,) = grid_tables(outcome)
+    assert table.head == ("watermark", "X", "Y")
+    assert table.rows == (
+        ("A<b>", "110 / 1.0", "110 / 1.0"),
+        ("Z", "60/100 / 1.0 §", "60/100 / 1.0 §"),
+    )
+    assert grid_tables(outcome, by_ranks=True) == ()
+    assert scheme_table(outcome).rows[0] == (
+        "A<b>", "lenet5", "black-box", "derived", "90.0", "89.0", "1.0", "1.0", "100 of 100", "0",
+    )  # fmt: skip
+    assert attack_table(outcome).rows[0][-1] == "4 of 4"
+    rows = list(csv.reader(io.StringIO(bits_csv(outcome))))
+    assert rows == [["watermark", "X", "Y"], ["A<b>", "110", "110"], ["Z", "", ""]]
+    assert "| A<b> | 110 / 1.0 | 110 / 1.0 |" in markdown([table])
+
+
+def test_many_attacks_are_several_tables(cell: Made) -> None:
+    names = [f"a{i}" for i in range(8)]
+    grid = Grid.from_map(
+        GRID | {"attacks": [{"name": "none", "label": name} for name in names],
+                "watermarks": [{"name": "adi", "label": "A"}]}
+    )  # fmt: skip
+    made = Outcome(grid, tuple(cell(attack=name) for name in names), {}, (), (), 0.0)
+    assert [table.head[1:] for table in grid_tables(made)] == [tuple(names[:6]), tuple(names[6:])]
+
+
+def test_published_figures_stand_beside_the_cells_that_correspond(outcome: Outcome) -> None:
+    rows = published_rows(outcome)
+    told = {(row[1], row[6]): row for row in rows}
+    assert ("pruning to 90 %", "A<b> / Y") in told
+    assert told["pruning to 90 %", "A<b> / Y"][2:6] == ("32", "46.9", "60.0 to 61.0", "88.0")
+    assert not any(row[1] in ("pruning to 70 %", "pruning to 80 %", "FTAL at 0.01") for row in rows)
+
+
+def test_a_figure_shows_each_scheme_that_has_evidence(outcome: Outcome) -> None:
+    found = squares(outcome.cells)
+    svg = attack_figure("X", ("A<b>", "Z"), found)
+    assert svg == attack_figure("X", ("A<b>", "Z"), found)
+    assert "A&lt;b&gt;" in svg
+    assert ">Z<" not in svg
+    assert "usual threshold, 40 bits" in svg
+
+
+def test_without_matplotlib_a_hint_says_what_to_install(
+    outcome: Outcome, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(UsageError) as caught:
+        write_report(outcome, tmp_path)
+    assert caught.value.hint == "pip install 'zkwm[evaluation]'"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_page_is_one_file_and_escapes_what_it_shows(outcome: Outcome, tmp_path: Path) -> None:
+    page = write_report(outcome, tmp_path).read_text()
+    assert "A<b>" not in page
+    assert "A&lt;b&gt;" in page
+    assert "something &lt;failed&gt;" in page
+    assert not re.findall(r'(?:src|href)="(?!data:image/svg)', page)
+    assert page.count("data:image/svg+xml;base64,") == 2
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"bits.csv", "cells.csv", "tables.md", "figures", "report.html"} <= names
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
+        "01-x.svg", "02-y.svg",
+    ]  # fmt: skip

@@ -1,0 +1,43 @@
+"""Parameters of schemes and attacks as they are typed on a command line."""
+
+from __future__ import annotations
+
+import pytest
+
+from zkwm.attacks import ATTACKS
+from zkwm.plugins import read_parameters
+from zkwm_protocols.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (("epochs=3", "rate=1"), {"epochs": 3, "rate": 1.0}),
+        (("rate=5e-2",), {"rate": 0.05}),
+        ((), {}),
+    ],
+)
+def test_parameters_that_were_typed(texts, values):
+    found = read_parameters(ATTACKS, "attack", "fine_tuning", texts)
+    assert found == values
+    assert {type(value) for value in found.values()} == {type(value) for value in values.values()}
+
+
+def test_yes_and_no_that_were_typed():
+    for text, value in (("rescale=true", True), ("rescale=false", False)):
+        assert read_parameters(ATTACKS, "attack", "permutation", (text,)) == {"rescale": value}
+
+
+@pytest.mark.parametrize(
+    ("texts", "complaint"),
+    [
+        (("epochs",), "no parameter"),
+        (("epochs=1", "epochs=2"), "was there before"),
+        (("epochs=many",), "is a int, not 'many'"),
+        (("rescale=yes",), "is a bool"),
+    ],
+)
+def test_texts_that_are_no_parameters(texts, complaint):
+    name = "permutation" if "rescale" in texts[0] else "fine_tuning"
+    with pytest.raises(UsageError, match=complaint):
+        read_parameters(ATTACKS, "attack", name, texts)

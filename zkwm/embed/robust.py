@@ -1,0 +1,55 @@
+"""The method ``robust``: a clean head, and in later training an attacked clone.
+
+It joins the two to a training (``zkwm.embed.training``); each is explained in its own file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from zkwm.embed.attacked_clone import AttackedClone
+from zkwm.embed.clean_head import clean_head_logits, head_name
+from zkwm.embed.sources import Source, as_unit
+
+if TYPE_CHECKING:
+    from zkwm.embed.settings import EmbedSettings
+
+
+class Robust:
+    """What the robust method adds to the training of one model.
+
+    Raises UsageError for a model without a head (``zkwm.embed.clean_head``).
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        source: Source,
+        triggers: tuple[Tensor, Tensor],
+        settings: EmbedSettings,
+        steps: int,
+        forward: Callable[[nn.Module, Tensor], Tensor],
+    ) -> None:
+        """``steps`` of the whole training; ``forward`` gives logits in its precision and layout."""
+        images = as_unit(source.train(torch.tensor([0, source.train_count - 1]))[0])
+        self._head = head_name(model, images)
+        self._clone = AttackedClone(model, self._head, source, triggers, settings, steps, forward)
+
+    def logits(self, model: nn.Module, images: Tensor, triggers: int) -> Tensor:
+        """Logits (n, outputs) of a batch whose last ``triggers`` images are triggers."""
+        return clean_head_logits(model, self._head, images, triggers)
+
+    def add_gradients(self, step: int, share: float) -> None:
+        """Add what the attacked clone asks for to the gradients of the model, before its step.
+
+        ``step`` counts from 0 over all epochs; ``share`` is this process's part of the whole.
+        """
+        self._clone.add_gradients(step, share)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The state by name, to be kept in a checkpoint and restored in place."""
+        return self._clone.tensors()
