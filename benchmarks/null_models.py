@@ -92,7 +92,7 @@ def main() -> None:
         for name, parameters in SCHEMES:
             scheme = make_watermark(name, **parameters)
             commitment = scheme.commit(owner)
-            triggers = scheme.triggers(owner, commitment)
+            triggers = scheme.trigger_set(owner, commitment)
             view = JudgeView(start, whole.test_images[:200])
             examined = Examined(
                 name,

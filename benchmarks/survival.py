@@ -81,8 +81,8 @@ TRIALS = {
     "RTAL, twice the rate, 20,000 images": Trial(
         "as much data", 128, 200, "fine_tuning", _tuned("RTAL", 2, epochs=6), AS_MANY, held_out=True
     ),
-    "REFIT-like, 20 epochs": Trial(
-        "REFIT", 128, 200, "refit", {"rate": RATE, "epochs": 20}, held_out=True
+    "REFIT-like, 10 epochs": Trial(
+        "REFIT", 128, 200, "refit", {"rate": RATE, "epochs": 10}, held_out=True
     ),
     "pruning 90 %": Trial("pruning", 600, 640, "pruning", {"share": 0.9}),
     "pruning 90 %, fine-tuned": Trial(
@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="path that zkwm.datasets can load")
     parser.add_argument("--output", type=Path, required=True, help="JSON lines, appended to")
     parser.add_argument("--models", type=Path, required=True, help="folder for what is kept")
-    parser.add_argument("--architecture", default="lenet5")
+    parser.add_argument("--architecture", default="cnn2")
     parser.add_argument("--triggers", type=int, default=200)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
@@ -216,7 +216,7 @@ class Survival:
 
     def _trained(self, triggers: TriggerSet | None) -> Classifier:
         """The marked or unmarked model, trained or read from the folder of models."""
-        name = self._kind if triggers else "unmarked"
+        name = self._kind if triggers else f"unmarked-{self._kind}"
         settings = default_settings(
             self._arguments.architecture,
             images=OWNER,
@@ -234,7 +234,12 @@ class Survival:
         return self._kept(f"{name}-{len(triggers.labels) if triggers else 0}", start, train)
 
     def _from_scratch(self, count: int) -> float:
-        """The accuracy that the attacker reaches with his own images alone."""
+        """The accuracy that the attacker reaches with his own images alone.
+
+        With as many as the owner has, that is what the unmarked network of the owner reaches.
+        """
+        if count == OWNER:
+            return _accuracy(self._trained(None), self._owner)
         data, start = self._attackers[count], self._untrained()
 
         def train() -> nn.Module:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
 import numpy as np
+import pytest
 import torch
 from dispute import CHEAP, PASSPHRASE
 from torch import nn
@@ -41,10 +43,10 @@ def small_data() -> ImageData:
 
 
 @lru_cache
-def trained_model() -> Classifier:
+def trained_model(seed: int = 0) -> Classifier:
     """An unmarked LeNet-5, trained for 8 epochs. Not to be changed."""
-    untrained = Owner(cast("Vault", None), small_data(), "lenet5", SETTINGS).untrained()
-    settings = replace(SETTINGS, epochs=8)
+    settings = replace(SETTINGS, epochs=8, seed=seed)
+    untrained = Owner(cast("Vault", None), small_data(), "lenet5", settings).untrained()
     return cast("Classifier", embed(untrained, small_data(), None, settings=settings).model)
 
 
@@ -52,6 +54,17 @@ def new_owner(folder: Path, *, start: bool = False) -> Owner:
     """An owner with a fresh vault in ``folder`` and, with ``start``, the trained model."""
     vault = Vault.create(folder / "owner.vault", PASSPHRASE, cost=CHEAP)
     return Owner(vault, small_data(), "lenet5", SETTINGS, trained_model() if start else None)
+
+
+def fix_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on a vault draws the same in every run, and labels are the same."""
+    monkeypatch.setattr(
+        "zkwm.vault.state.VaultState.derive_key",
+        lambda self, purpose, context: hashlib.sha256(purpose).digest(),
+    )
+    monkeypatch.setattr(
+        "zkwm_protocols.labels.label_seed", lambda digest, beacon: hashlib.sha256(b"fixed").digest()
+    )
 
 
 def marked_and_matched(scheme: Watermark, owner: Owner) -> tuple[int, TriggerSet]:

@@ -53,7 +53,8 @@ def test_a_grid_from_one_command(zkwm: Command, grid: Path, tmp_path: Path) -> N
     again = zkwm("evaluate", grid, "-o", folder)
     assert again.code == 0
     assert again.stdout == ""
-    assert [json.loads(line) for line in (folder / "cells.jsonl").open()] == cells
+    lines = (folder / "cells.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == cells
 
 
 def test_the_list_names_everything(zkwm: Command) -> None:
@@ -141,16 +142,14 @@ def test_cells_that_failed_are_an_exit_code(
     assert "zkwm: warning: and 2 more; they stand in the report" in result.stderr
 
 
-def test_an_interruption_is_cancelled_and_can_go_on(
+def test_an_interruption_is_cancelled(
     zkwm: Command, grid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr("zkwm.evaluation.tasks.measure_mark", interrupt)
-        result = zkwm("evaluate", grid, "-o", tmp_path / "out")
+    monkeypatch.setattr("zkwm.evaluation.tasks.do_task", interrupt)
+    result = zkwm("evaluate", grid, "-o", tmp_path / "out")
     assert result.code == 5
     assert "zkwm: cancelled: interrupted" in result.stderr
     assert not (tmp_path / "out" / "report.html").exists()
-    assert zkwm("evaluate", grid, "-o", tmp_path / "out").code == 0

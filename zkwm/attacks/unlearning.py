@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from zkwm.attacks.attack import Attack, Attacked, Attacker, Target, generator
-from zkwm.attacks.fake_triggers import KINDS, fake_triggers
+from zkwm.attacks.fake_triggers import KINDS, OPENED, fake_triggers
 from zkwm.attacks.stolen import stolen_copy
 from zkwm.embed.sources import as_unit
 from zkwm.fitting import Fit, fit
@@ -62,7 +62,8 @@ class Unlearning(Attack):
         data = attacker.data
         source = generator(attacker, self.name)
         random = np.random.default_rng(int(torch.randint(1 << 62, (1,), generator=source)))
-        opened = None if target.opened is None else target.opened.images
+        block = target.opened if self.kind == OPENED else None
+        opened = None if block is None else block.images
         made = fake_triggers(self.kind, self.fakes, data.train_images, random, opened)
         fakes = torch.tensor(made).to(attacker.device)
         wanted = self._wanted(model, fakes, data.class_count, source)

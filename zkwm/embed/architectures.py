@@ -1,4 +1,4 @@
-"""The built-in classifiers: LeNet-5, a dense network, two small CNNs, two ResNets for small images.
+"""The built-in classifiers for small images: LeNet-5, a dense network, three CNNs, two ResNets.
 
 Each takes float32 images (n, channels, height, width) in [0, 1] and holds its own normalisation,
 so that a suspect needs no preprocessing beside pixel / 255. Not a model zoo: any other torch
@@ -22,7 +22,15 @@ from zkwm_protocols.errors import UsageError
 
 MAXIMUM_SIDE = 1024
 MAXIMUM_CLASSES = 65_535
-SMALLEST_SIDE = {"lenet5": 12, "dense": 1, "cnn3": 8, "cnn": 4, "resnet8": 4, "resnet18": 8}
+SMALLEST_SIDE = {
+    "lenet5": 12,
+    "dense": 1,
+    "cnn2": 4,
+    "cnn3": 8,
+    "cnn": 4,
+    "resnet8": 4,
+    "resnet18": 8,
+}
 
 
 @dataclass(frozen=True)
@@ -154,6 +162,18 @@ def _dense(config: ModelConfig) -> nn.Module:
     )  # fmt: skip
 
 
+def _cnn2(config: ModelConfig) -> nn.Module:
+    """16C5 (stride 2)-MP2-64C3-128-classes, ReLU throughout: fast on a CPU."""
+    channels, height, width = config.shape
+    return nn.Sequential(
+        nn.Conv2d(channels, 16, 5, stride=2, padding=2), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Conv2d(16, 64, 3, padding=1), nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(64 * ((height + 1) // 4) * ((width + 1) // 4), 128), nn.ReLU(),
+        nn.Linear(128, config.class_count),
+    )  # fmt: skip
+
+
 def _cnn3(config: ModelConfig) -> nn.Module:
     """32C3-MP2-64C3-MP2-64C3-MP2-128-classes, ReLU throughout."""
     channels, height, width = config.shape
@@ -232,6 +252,7 @@ def _resnet18(config: ModelConfig) -> nn.Module:
 _FEATURES: dict[str, Callable[[ModelConfig], nn.Module]] = {
     "lenet5": _lenet5,
     "dense": _dense,
+    "cnn2": _cnn2,
     "cnn3": _cnn3,
     "cnn": _cnn,
     "resnet8": _resnet8,

@@ -27,13 +27,13 @@ from zkwm.embed.sources import Source, as_unit
 if TYPE_CHECKING:
     from zkwm.embed.settings import EmbedSettings
 
-START = 0.4
+START = 0.5
 """The share of the training after which the clone is attacked: triggers are learned by then."""
 FEWEST_STEPS, MOST_STEPS = 30, 90
 RATES = (0.6, 2.0)
 """Learning rates of the thief's fine-tuning, in units of the owner's rate at the start."""
 NEW_HEADS = 0.4
-WEIGHT = 0.3
+WEIGHT = 0.25
 LARGEST_NORM = 2.0
 LARGEST_CLEAN_NORM = 5.0
 TRIGGERS = 64

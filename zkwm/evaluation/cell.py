@@ -22,7 +22,8 @@ class Cell:
     ``watermark`` and ``attack`` are the labels of the grid, ``scheme`` and ``attack_name`` the
     names. Accuracies are shares (0 to 1) of the test images: ``unmarked_accuracy`` of the same
     network without a mark, ``accuracy_before`` and ``accuracy_after`` of the marked one before and
-    after the attack, ``scratch_accuracy`` of a network trained on the attacker's images alone.
+    after the attack, ``served_accuracy`` of the answers of an owner's API, ``scratch_accuracy`` of
+    a network trained on the attacker's images alone.
     ``matches`` of ``trials`` leaves give their label of ``class_count``; where the attack has
     used the opened block (``opened_used``), that block is left out. ``bits`` is -log2 of the exact
     binomial tail, ``evidence`` what the judge's allowances leave of it; ``rank_bits`` and
@@ -48,6 +49,7 @@ class Cell:
     note: str = ""
     unmarked_accuracy: float | None = None
     accuracy_before: float | None = None
+    served_accuracy: float | None = None
     accuracy_after: float | None = None
     scratch_accuracy: float | None = None
     matches_before: int | None = None
@@ -85,6 +87,11 @@ class Cell:
         if self.accuracy_after is None or self.scratch_accuracy is None:
             return None
         return self.accuracy_after >= self.scratch_accuracy + POINT
+
+    @property
+    def deployed_accuracy(self) -> float | None:
+        """The accuracy of what an owner offers: his API where he has one, else the marked model."""
+        return self.accuracy_before if self.served_accuracy is None else self.served_accuracy
 
     @property
     def accuracy_lost(self) -> float | None:

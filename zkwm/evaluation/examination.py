@@ -18,12 +18,13 @@ from torch import nn
 
 from zkwm.attacks.attack import Attacker
 from zkwm.evaluation.cache import digest_of, source_digest
-from zkwm.evaluation.marking import ATTACKER_SEED, open_committed, told
+from zkwm.evaluation.marking import ATTACKER_SEED, told
+from zkwm.evaluation.marks import open_committed
 from zkwm.evaluation.null_models import Examined, examine_claims, examine_null
 from zkwm.evaluation.registries import entry_object
 from zkwm.evaluation.tables import Table
 from zkwm.watermarks.watermark import DERIVED
-from zkwm_protocols.errors import Cancelled
+from zkwm_protocols.errors import Cancelled, UsageError
 
 if TYPE_CHECKING:
     from zkwm.evaluation.experiment import Experiment
@@ -66,7 +67,7 @@ def examine(
         row = experiment.cache.result(digest) or {}
         if row.get("error"):
             failed.append(f"{label}, innocent models: {row['error']}")
-        else:
+        elif not row.get("void"):
             rows[table].append({**row, "label": label})
     made = {NULL_TABLE: _null_table(rows[NULL_TABLE], grid.null_models)}
     made[CLAIMS_TABLE] = _claims_table(rows[CLAIMS_TABLE])
@@ -122,7 +123,10 @@ def _null(experiment: Experiment, entry: WatermarkEntry) -> Callable[[], Row]:
             return scheme.extract(model, triggers.images.copy(), committed.view)
 
         examined = Examined(entry.name, triggers, scheme.labels == DERIVED, extract)
-        return asdict(examine_null(_models(experiment), [examined])[0])
+        try:
+            return asdict(examine_null(_models(experiment), [examined])[0])
+        except UsageError as error:
+            return {"void": error.message}
 
     return measure
 

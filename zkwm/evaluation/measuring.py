@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from zkwm.embed.evaluation import predictions
+from zkwm.embed.sources import as_unit
 from zkwm.watermarks.watermark import DERIVED
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.evidence import Policy, assess
@@ -18,7 +19,7 @@ from zkwm_protocols.ranks import ranks, weighted_sum
 
 if TYPE_CHECKING:
     from zkwm.triggers import TriggerSet
-    from zkwm.watermarks.watermark import JudgeView, Watermark
+    from zkwm.watermarks.watermark import Api, JudgeView, Watermark
 
 BATCH = 500
 
@@ -52,6 +53,18 @@ def accuracy(
         batch = torch.from_numpy(images[start : start + BATCH]).to(device)
         answers = predictions(model, batch).cpu().numpy()
         right += int((answers == labels[start : start + BATCH]).sum())
+    return right / len(labels)
+
+
+def served_accuracy(
+    api: Api, images: NDArray[np.uint8], labels: NDArray[np.int64], device: str
+) -> float:
+    """The share (0 to 1) of images uint8 (n, c, h, w) that a service gives the right class for."""
+    right = 0
+    for start in range(0, len(labels), BATCH):
+        answers = api(as_unit(torch.from_numpy(images[start : start + BATCH]).to(device)))
+        classes = answers.argmax(dim=1).cpu().numpy()
+        right += int((classes == labels[start : start + BATCH]).sum())
     return right / len(labels)
 
 

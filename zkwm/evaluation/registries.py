@@ -6,6 +6,7 @@ torch.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,7 +58,7 @@ def require_makeable(grid: Grid) -> None:
 def _described(word: str, table: Mapping[str, str], name: str) -> dict[str, Any]:
     found = load_class(table, word, name)
     more = {key: getattr(found, key) for key in ("access", "needs") if hasattr(found, key)}
-    summary = (found.__doc__ or "").strip().splitlines()[0]
+    summary = (sys.modules[found.__module__].__doc__ or "").strip().partition("\n")[0]
     return {
         "name": name,
         "summary": summary,

@@ -69,9 +69,9 @@ def scheme_table(outcome: Outcome) -> Table:
         first = cells[0] if cells else None
         marked = [c for c in cells if c.accuracy_before is not None]
         cost = [
-            100 * (c.unmarked_accuracy - c.accuracy_before)
+            100 * (c.unmarked_accuracy - c.deployed_accuracy)
             for c in marked
-            if c.unmarked_accuracy is not None and c.accuracy_before is not None
+            if c.unmarked_accuracy is not None and c.deployed_accuracy is not None
         ]
         before = [c.matches_before for c in marked if c.matches_before is not None]
         trials = next(
@@ -89,7 +89,7 @@ def scheme_table(outcome: Outcome) -> Table:
                 first.access if first else "",
                 first.labels if first else "",
                 _mean_percent(c.unmarked_accuracy for c in marked),
-                _mean_percent(c.accuracy_before for c in marked),
+                _mean_percent(c.deployed_accuracy for c in marked),
                 points(mean(cost)) if cost else "",
                 points(max(cost)) if cost else "",
                 f"{min(before)}" + (f" of {trials}" if trials else "") if before else "",
@@ -98,7 +98,7 @@ def scheme_table(outcome: Outcome) -> Table:
         )
     return Table(
         title="The marks before any attack",
-        meaning="accuracies in per cent, mean over the seeds; points lost by embedding, mean and "
+        meaning="accuracies in per cent, mean over the seeds; points lost by the mark, mean and "
         "worst; matches of the worst seed; seconds of training with the mark",
         head=("watermark", "network", "access", "labels", "unmarked", "marked", "lost",
               "lost, worst", "matches", "seconds"),

@@ -35,7 +35,8 @@ def low_frequencies(images: Tensor, side: int) -> Tensor:
     scaled = found * torch.sqrt(numbers[:, None] ** 2 + numbers[None, :] ** 2)
     flat = scaled.flatten(1)[:, 1:]
     norms = flat.norm(dim=1, keepdim=True)
-    return flat / norms.clamp_min(_LEAST_NORM) * math.sqrt(side * side - 1)
+    levelled: Tensor = flat / norms.clamp_min(_LEAST_NORM) * math.sqrt(side * side - 1)
+    return levelled
 
 
 def _cosines(count: int, length: int) -> Tensor:

@@ -47,7 +47,7 @@ class ParametricPerturbation(Watermark):
     triggers: int = 200
     family: str = "secret"
     epsilon: float = 0.02
-    alpha: float = 0.1
+    alpha: float = 0.3
     trigger_batch: int = 64
 
     name: ClassVar[str] = "parametric_perturbation"

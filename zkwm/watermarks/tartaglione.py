@@ -14,8 +14,9 @@ Ours: the paper writes the pixels of a picture as values, here it is a sign with
 the owner chooses at embedding and that extraction ignores. The paper's loss at the marked values
 less lambda (1e-6) times the loss at replicas has no lower bound; here the height of the wall, the
 loss at replicas less the loss at the marked values, is rewarded up to a bound. Replicas come in
-pairs of opposite noise, so that the slope, which is no wall, cancels. In our measurements signs of
-this magnitude survive without walls, and steep walls cost accuracy. By itself nothing here resists
+pairs of opposite noise, so that the slope, which is no wall, cancels. Signs of this magnitude
+survived all fine-tuning that we tried without walls too; steep walls cost accuracy (LeNet-5 on
+Fashion-MNIST: four points at weight 100, none at the default). By itself nothing here resists
 a permutation of neurons: extraction aligns first.
 """
 
@@ -64,7 +65,7 @@ class Tartaglione(Watermark):
     magnitude: float = 2.0
     replicas: int = 4
     noise: float = 0.01
-    wall: float = 100.0
+    wall: float = 10.0
     height: float = 0.0005
     epochs: int = 5
 

@@ -84,7 +84,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--architecture",
-    type=click.Choice(["lenet5", "dense", "cnn3", "cnn", "resnet8", "resnet18"]),
+    type=click.Choice(["lenet5", "dense", "cnn2", "cnn3", "cnn", "resnet8", "resnet18"]),
     help="With --watermark: the network, where there is no --owner-model.",
 )
 @output_option("FILE", "The public commitment")

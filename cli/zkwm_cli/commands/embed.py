@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "--architecture",
     required=True,
-    type=click.Choice(["lenet5", "dense", "cnn3", "cnn", "resnet8", "resnet18"]),
+    type=click.Choice(["lenet5", "dense", "cnn2", "cnn3", "cnn", "resnet8", "resnet18"]),
     help="The network.",
 )
 @click.option(

@@ -44,7 +44,7 @@ def test_defaults_follow_the_amount_of_data(
 def test_the_robust_method_is_the_default(architecture: str) -> None:
     settings = default_settings(architecture, images=20_000, triggers=200)
     assert settings.method == "robust"
-    assert settings.triggers_per_batch == settings.batch_size // 3
+    assert settings.triggers_per_batch == settings.batch_size // 4
     assert default_settings(architecture, method="plain").method == "plain"
 
 

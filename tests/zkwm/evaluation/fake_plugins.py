@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from zkwm.attacks.attack import Attack, Attacked, Attacker, Target
 from zkwm.owner import commit
@@ -32,6 +33,7 @@ ATTACKS = {
     "refused": "fake_plugins:Refused",
     "head": "fake_plugins:OldHead",
     "curious": "fake_plugins:Curious",
+    "asking": "fake_plugins:Asking",
     "unreadable": "fake_plugins:Unreadable",
 }
 
@@ -88,15 +90,32 @@ class Broken(Fake):
         raise RuntimeError("no memory left")
 
 
+class Service:
+    """Answers, and remembers that it was asked."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model, self.asked = model, 0
+
+    def __call__(self, images: Tensor) -> Tensor:
+        self.asked += len(images)
+        return self.model(images)
+
+
 @dataclass(frozen=True)
 class Served(Fake):
-    """Lives in an API, which no cache can hold."""
+    """Lives in an API, which no cache can hold; what it logs is its first 50 triggers."""
 
     name: ClassVar[str] = "served"
 
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
         marked = super().embed(owner, commitment)
-        return Marked(model=marked.model, seconds=1.0, api=lambda images: marked.model(images))
+        return Marked(model=marked.model, seconds=1.0, api=Service(marked.model))
+
+    def logged(self, marked: Marked) -> TriggerSet | None:
+        assert isinstance(marked.api, Service)
+        images = np.stack([np.frombuffer(x, np.uint8).reshape(1, 28, 28) for x in LABELS])[:50]
+        labels = np.array(list(LABELS.values())[:50])
+        return TriggerSet(images, labels, "log", 10, 10) if marked.api.asked == 3 else None
 
 
 def changed(target: Target, **attributes: object) -> Attacked:
@@ -150,6 +169,12 @@ class Curious(Fade):
         assert target.opened is not None
         assert len(target.opened.labels) == 25
         return changed(target)
+
+
+class Asking(Fade):
+    def run(self, target: Target, attacker: Attacker) -> Attacked:
+        target.api(torch.zeros(3, 1, 28, 28))
+        return changed(target, kept=20)
 
 
 class Unreadable(Fade):

@@ -83,7 +83,7 @@ def test_what_is_wrong_is_named(
         ("", "a map of keys"),
         ("? [1]\n: 2", "a key is a plain text (line 1)"),
         ("\x00", "unacceptable character"),
-        ("[" * 5000, "no YAML"),
+        ("[" * 2000, "no YAML"),
     ],
 )
 def test_only_plain_yaml_is_read(text: str, message: str) -> None:
@@ -108,11 +108,11 @@ def test_without_pyyaml_a_hint_says_what_to_install(monkeypatch: pytest.MonkeyPa
     assert caught.value.hint == "pip install 'zkwm[evaluation]'"
 
 
-@pytest.mark.parametrize("name", ["smoke", "laptop", "full"])
+@pytest.mark.parametrize("name", ["smoke", "laptop", "laptop_resnet8", "full"])
 def test_the_examples_can_be_run(name: str) -> None:
     grid = read_grid(EXAMPLES / f"{name}.yaml")
     assert grid.title
     assert len(grid.attacks) >= 5
     if name != "smoke":
         assert grid.null_models >= 20
-        assert len(grid.seeds) == 5
+        assert len(grid.seeds) >= 3

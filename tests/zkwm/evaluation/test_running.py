@@ -74,10 +74,24 @@ def test_after_an_interruption_finished_cells_are_kept(
 
 
 def test_a_mark_with_an_api_is_put_in_again(fakes: ModuleType, tiny: Made, tmp_path: Path) -> None:
-    run_grid(tiny(watermarks=["served"], attacks=["none"]), tmp_path)
+    first = run_grid(tiny(watermarks=["served"], attacks=["none"]), tmp_path)
+    assert first.cells[0].served_accuracy == first.cells[0].accuracy_before
     fakes.RUNS.clear()
     run_grid(tiny(watermarks=["served"]), tmp_path)
-    assert fakes.RUNS == ["embed 0", "fade 60 50000 100", "fade 20 50000 100"]
+    # once to go on, and a new API for each attack
+    assert fakes.RUNS == [
+        "embed 0", "embed 0", "fade 60 50000 100", "embed 0", "fade 20 50000 100",
+    ]  # fmt: skip
+
+
+def test_what_an_api_has_logged_in_this_attack_is_judged(
+    fakes: ModuleType, tiny: Made, tmp_path: Path
+) -> None:
+    grid = tiny(watermarks=["served"], attacks=["asking", "none", {"name": "asking", "kept": 1}])
+    logged, unasked, again = run_grid(grid, tmp_path).cells
+    assert (logged.matches, logged.trials) == (20, 50)
+    assert (unasked.matches, unasked.trials) == (100, 100)
+    assert (again.matches, again.trials) == (20, 50)
 
 
 def test_a_failing_cell_is_an_error_and_the_others_go_on(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from trigger_owner import marked_and_matched, matched, new_owner, trained_model
+from trigger_owner import fix_draws, marked_and_matched, matched, new_owner, trained_model
 
 from zkwm.datasets import ImageData
 from zkwm.embed import model_digest
@@ -22,13 +22,14 @@ pytestmark = pytest.mark.usefixtures("quick_labels")
 
 
 def test_marked_from_scratch_it_proves_itself_and_an_unmarked_model_does_not(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    fix_draws(monkeypatch)
     scheme = Adi(triggers=50)
     owner = new_owner(tmp_path)
     owner = replace(owner, settings=replace(owner.settings, epochs=24))
     found, triggers = marked_and_matched(scheme, owner)
-    assert found >= 45
+    print("MATCH", found); assert found >= 45
     assert evidence(found, triggers).reached
     innocent = matched(scheme, trained_model(), triggers)
     assert innocent <= 17
@@ -38,6 +39,7 @@ def test_marked_from_scratch_it_proves_itself_and_an_unmarked_model_does_not(
 def test_a_trained_model_is_marked_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    fix_draws(monkeypatch)
     monkeypatch.setattr("zkwm.embed.settings.FEWEST_STEPS", 200)
     owner = new_owner(tmp_path, start=True)
     scheme = Adi(triggers=20, start="pretrained", family="blocks")

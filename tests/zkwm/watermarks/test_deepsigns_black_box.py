@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from trigger_owner import marked_and_matched, matched, new_owner, small_data, trained_model
+from trigger_owner import (
+    fix_draws,
+    marked_and_matched,
+    matched,
+    new_owner,
+    small_data,
+    trained_model,
+)
 
 from zkwm.triggers.keystream import KeyStream
 from zkwm.watermarks.deepsigns_black_box import (
@@ -50,11 +57,14 @@ def test_keys_lie_where_the_data_do_not(tmp_path: Path) -> None:
     assert own.min() > np.median(unchosen)
 
 
-def test_it_is_embedded_by_a_brief_retraining(tmp_path: Path) -> None:
+def test_it_is_embedded_by_a_brief_retraining(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fix_draws(monkeypatch)
     scheme = DeepSignsBlackBox(triggers=20, epochs=14, rate=0.05)
     owner = new_owner(tmp_path, start=True)
     found, triggers = marked_and_matched(scheme, owner)
-    assert found >= 15
+    print("MATCH", found); assert found >= 15
     assert matched(scheme, trained_model(), triggers) <= 10
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from trigger_owner import (
     SETTINGS,
+    fix_draws,
     marked_and_matched,
     matched,
     new_owner,
@@ -110,10 +111,11 @@ def test_the_gradient_reaches_the_weights_under_the_perturbation(resnet: nn.Modu
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in resnet.parameters())
 
 
-def test_it_is_embedded_and_extracted(tmp_path: Path) -> None:
+def test_it_is_embedded_and_extracted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fix_draws(monkeypatch)
     scheme = ParametricPerturbation(triggers=20, trigger_batch=20, alpha=0.5)
     found, triggers = marked_and_matched(scheme, new_owner(tmp_path))
-    assert found >= 15
+    print("MATCH", found); assert found >= 15
     assert matched(scheme, trained_model(), triggers) <= 10
 
 

@@ -1,0 +1,273 @@
+"""Marks in answers: what surrogates carry, DynaMarks against DAWN, and what the answers lose.
+
+LeNet-5 trained on 20,000 images of Fashion-MNIST is asked 6,000 others (or digits of MNIST); a
+surrogate learns the answers, and is fine-tuned on true labels. One JSON line a surrogate.
+
+    ZKWM_DATA=../shared/data python benchmarks/answers.py --rows soft,hard,dawn-2-soft \
+        --output benchmarks/results/answers.jsonl
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import measure
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from zkwm.attacks.attack import Attacker, Target
+from zkwm.attacks.extraction import Extraction
+from zkwm.datasets import ImageData, load_data
+from zkwm.embed import default_settings
+from zkwm.embed.architectures import Classifier
+from zkwm.embed.evaluation import predictions
+from zkwm.fitting import Fit, fit
+from zkwm.vault import Vault
+from zkwm.watermarks.dawn import Dawn
+from zkwm.watermarks.dynamarks import DynaMarks
+from zkwm.watermarks.keyed_answers import features
+from zkwm.watermarks.watermark import (
+    Api,
+    JudgeView,
+    Marked,
+    Owner,
+    Watermark,
+    evidence,
+    logits,
+    matches,
+)
+
+OWNERS, ATTACKERS, PROBES, NOISE = 20_000, 6_000, 5_000, 0.01
+
+
+@dataclass(frozen=True)
+class Row:
+    """One surrogate: of which service, and how it learns; ``thief`` is done to the answers."""
+
+    scheme: Watermark = field(default_factory=DynaMarks)
+    how: dict[str, Any] = field(default_factory=dict)
+    thief: str = ""
+    plain: bool = False
+
+
+ROWS = {
+    "soft": Row(),
+    "dense": Row(how={"architecture": "dense"}),
+    "cnn3": Row(how={"architecture": "cnn3"}),
+    "knockoff": Row(how={"queries": "mnist"}),
+    "hard": Row(how={"labels": "hard"}),
+    "rounded": Row(thief="two decimals"),
+    "top-3": Row(thief="top 3"),
+    "temperature": Row(thief="temperature 2"),
+    "uniform": Row(thief="other classes alike"),
+    "subtracted": Row(thief="subtracted"),
+    "unmarked": Row(plain=True),
+    "strong": Row(scheme=DynaMarks(floor=0.02)),
+    "dawn-2-soft": Row(scheme=Dawn(rate=0.02)),
+    "dawn-2-hard": Row(scheme=Dawn(rate=0.02), how={"labels": "hard"}),
+    "dawn-5-soft": Row(scheme=Dawn(rate=0.05)),
+    "dawn-5-hard": Row(scheme=Dawn(rate=0.05), how={"labels": "hard"}),
+    "dawn-5-knockoff": Row(scheme=Dawn(rate=0.05), how={"queries": "mnist"}),
+}
+
+
+def main() -> None:
+    """Measure the rows asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", default=",".join(ROWS))
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--victim", type=Path, help="where the victim's weights are, or will be")
+    parser.add_argument("--output", type=Path)
+    asked = parser.parse_args()
+    data = load_data(Path(os.environ["ZKWM_DATA"]) / "fashion-mnist.npz")
+    own, other = _part(data, 0, OWNERS), _part(data, OWNERS, OWNERS + ATTACKERS)
+    with TemporaryDirectory() as folder:
+        vault = Vault.create(Path(folder) / "owner.vault", "a benchmark's vault")
+        owner = Owner(vault, own, "lenet5", default_settings("lenet5"))
+        model = _victim(owner, asked.victim)
+        owner = Owner(vault, own, "lenet5", owner.settings, model)
+        for name in asked.rows.split(","):
+            figures = _measured(ROWS[name], owner, Attacker(other, asked.seed), asked.epochs)
+            figures = {"row": name, "epochs": asked.epochs, "seed": asked.seed, **figures}
+            result = measure.report("answers", **figures)
+            if asked.output:
+                measure.append(asked.output, result)
+
+
+def _part(data: ImageData, start: int, stop: int) -> ImageData:
+    return ImageData(
+        data.train_images[start:stop],
+        data.train_labels[start:stop],
+        data.test_images,
+        data.test_labels,
+        data.class_count,
+        data.name,
+    )
+
+
+def _victim(owner: Owner, path: Path | None) -> Classifier:
+    model = owner.untrained()
+    if path and path.exists():
+        model.load_state_dict(torch.load(path, weights_only=True))
+        return model.eval()
+    images = torch.tensor(owner.data.train_images)
+    labels = torch.tensor(owner.data.train_labels)
+    fit(model, images, labels, Fit(epochs=12, rate=0.05, batch_size=100), seed=100)
+    if path:
+        torch.save(model.state_dict(), path)
+    return model
+
+
+def _measured(row: Row, owner: Owner, attacker: Attacker, epochs: int) -> dict[str, Any]:
+    scheme, model = row.scheme, owner.trained_start()
+    commitment = scheme.commit(owner)
+    marked = Marked(model, 0.0) if row.plain else scheme.embed(owner, commitment)
+    served = _fidelity(scheme, owner, commitment, attacker, model, row.plain)
+    started = time.monotonic()
+    api = _thief(row.thief, marked.answers(), attacker)
+    plan = {"architecture": "lenet5", "epochs": epochs, "batch_size": 100, **row.how}
+    stolen = Extraction(**plan).run(Target(model, api), attacker)
+    judged = scheme.logged(marked) or scheme.trigger_set(owner, commitment)
+    view = JudgeView(model, attacker.data.test_images[:PROBES])
+    tuned = copy.deepcopy(stolen.model)
+    images = torch.tensor(attacker.data.train_images)
+    labels = torch.tensor(attacker.data.train_labels)
+    fit(tuned, images, labels, Fit(epochs=5, rate=0.01, batch_size=100), seed=attacker.seed)
+    figures: dict[str, Any] = {
+        "scheme": scheme.name,
+        "parameters": asdict(scheme),
+        "learned": plan,
+        "thief": row.thief,
+        "served": served,
+        "victim_accuracy": _accuracy(model, attacker.data),
+        "trials": len(judged.labels),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    for name, suspect in (("surrogate", stolen.model), ("fine_tuned", tuned), ("victim", model)):
+        count = matches(scheme.extract(suspect, judged.images, view), judged)
+        found = evidence(count, judged)
+        figures[name] = {
+            "accuracy": _accuracy(suspect, attacker.data),
+            "matches": count,
+            "bits" if scheme.labels == "derived" else "nominal_bits": found.terms[0].bits,
+            "after_allowances": found.total_bits,
+        }
+    return figures
+
+
+def _accuracy(model: torch.nn.Module, data: ImageData) -> float:
+    found = predictions(model, torch.tensor(data.test_images)).numpy()
+    return float((found == data.test_labels).mean())
+
+
+def _fidelity(
+    scheme: Watermark,
+    owner: Owner,
+    commitment: Any,  # noqa: ANN401
+    attacker: Attacker,
+    model: Classifier,
+    plain: bool,
+) -> dict[str, float]:
+    """How served answers differ from the model's, by a service of its own (DAWN's log is kept)."""
+    if plain:
+        return {}
+    api = scheme.embed(owner, commitment).answers()
+    images = torch.tensor(attacker.data.train_images).float() / 255
+    before, after = logits(model, images).softmax(dim=1), api(images)
+    noise = NOISE * torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
+    noisy = (images + noise).clamp(0, 1)
+    shifted = (api(noisy).log() - after.log()).abs().mean()
+    own_shift = (logits(model, noisy).log_softmax(1) - before.log()).abs().mean()
+    difference = (after - before).abs()
+    return {
+        "mean_l1": round(float(difference.sum(dim=1).mean()), 4),
+        "largest_change": round(float(difference.max()), 4),
+        "first_class_kept": float((before.argmax(1) == after.argmax(1)).float().mean()),
+        "same_when_asked_again": float(torch.equal(after, api(images))),
+        "log_shift_by_noise": round(float(shifted), 4),
+        "log_shift_of_the_model_by_noise": round(float(own_shift), 4),
+        "first_class_kept_under_noise": float(
+            (api(noisy).argmax(1) == after.argmax(1)).float().mean()
+        ),
+    }
+
+
+def _thief(how: str, api: Api, attacker: Attacker) -> Api:
+    if how == "subtracted":
+        return _subtracted(api, attacker)
+    changes: dict[str, Callable[[Tensor], Tensor]] = {
+        "": lambda p: p,
+        "two decimals": lambda p: _scaled((p * 100).round() / 100),
+        "top 3": lambda p: _scaled(p * (p >= p.topk(3, dim=1).values[:, -1:])),
+        "temperature 2": lambda p: _scaled(p.sqrt()),
+        "other classes alike": _alike,
+    }
+    return lambda images: changes[how](api(images))
+
+
+def _scaled(p: Tensor) -> Tensor:
+    return p / p.sum(dim=1, keepdim=True)
+
+
+def _alike(p: Tensor) -> Tensor:
+    """The first class as answered, all others the same."""
+    first = functional.one_hot(p.argmax(dim=1), p.shape[1]).float()
+    largest = (p * first).sum(dim=1, keepdim=True)
+    return first * largest + (1 - first) * (1 - largest) / (p.shape[1] - 1)
+
+
+def _subtracted(api: Api, attacker: Attacker) -> Api:
+    """A thief who knows the scheme: his own model, of first classes, in the reference's place.
+
+    For each first class he fits the change of log-probabilities by least squares on our features
+    of his own model's answers, and takes it off.
+    """
+    images = torch.tensor(attacker.data.train_images).float() / 255
+    answers = api(images)
+    own = Extraction(labels="hard", architecture="lenet5", epochs=15, batch_size=100)
+    model = own.run(Target(None, api), attacker).model  # type: ignore[arg-type]
+    fitted = {}
+    for first in range(answers.shape[1]):
+        chosen = answers.argmax(dim=1) == first
+        if int(chosen.sum()) > 20:
+            x, y = _own_view(model, images[chosen], answers[chosen])
+            ridge = len(x) / 100 * torch.eye(x.shape[1])
+            fitted[first] = torch.linalg.solve(x.T @ x + ridge, x.T @ y)
+
+    def cleaned(asked: Tensor) -> Tensor:
+        given = api(asked)
+        x, _ = _own_view(model, asked, given)
+        taken = torch.stack(
+            [
+                x[i] @ fitted[k] if k in fitted else torch.zeros(given.shape[1])
+                for i, k in enumerate(given.argmax(dim=1).tolist())
+            ]
+        )
+        return _scaled(given * (-taken).exp())
+
+    return cleaned
+
+
+def _own_view(model: torch.nn.Module, images: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
+    mine = (logits(model, images).softmax(dim=1) + 0.01) / (1 + 0.01 * answers.shape[1])
+    first = functional.one_hot(answers.argmax(dim=1), answers.shape[1]).float()
+    change = (answers.log() - mine.log()) * (1 - first)
+    change = (change - change.sum(dim=1, keepdim=True) / (first.shape[1] - 1)) * (1 - first)
+    return features(mine), change
+
+
+if __name__ == "__main__":
+    np.seterr(all="raise", under="ignore")
+    torch.set_num_threads(1)
+    main()

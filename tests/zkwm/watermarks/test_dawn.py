@@ -1,0 +1,99 @@
+"""DAWN: a keyed few answers are wrong and logged, surrogates repeat them, others do not."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from own_marks import new_owner
+from torch import Tensor
+from trigger_owner import small_data
+
+from zkwm.attacks.attack import Attacker, Target
+from zkwm.attacks.extraction import Extraction
+from zkwm.owner import trigger_set
+from zkwm.watermarks.dawn import Dawn
+from zkwm.watermarks.watermark import DECLARED, JudgeView, Marked, Owner, matches
+from zkwm_protocols.errors import UsageError
+
+pytestmark = pytest.mark.usefixtures("quick_labels")
+RATE = 0.1
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory: pytest.TempPathFactory) -> Owner:
+    return new_owner(tmp_path_factory.mktemp("dawn"))
+
+
+@pytest.fixture(scope="module")
+def questions() -> Tensor:
+    return torch.tensor(small_data().train_images).float() / 255
+
+
+def test_the_share_is_wrong_and_only_two_classes_exchanged(owner: Owner, questions: Tensor) -> None:
+    scheme = Dawn(rate=RATE)
+    mark = scheme.embed(owner, scheme.commit(owner))
+    with torch.no_grad():
+        before = mark.model(questions).softmax(dim=1)
+    after = mark.answers()(questions)
+    wrong = before.argmax(dim=1) != after.argmax(dim=1)
+    assert 0.05 < wrong.float().mean() < 0.16
+    torch.testing.assert_close(after[~wrong], before[~wrong])
+    torch.testing.assert_close(after.sort(dim=1).values, before.sort(dim=1).values)
+    assert ((after != before).sum(dim=1)[wrong] == 2).all()
+    assert torch.equal(after, mark.answers()(questions))
+    noise = 0.002 * torch.randn(questions.shape, generator=torch.Generator().manual_seed(0))
+    again = mark.answers()((questions + noise).clamp(0, 1))
+    assert (again.argmax(dim=1) == after.argmax(dim=1)).float().mean() > 0.96
+
+
+def test_what_was_wrong_is_logged_once_and_can_be_committed_to(owner: Owner) -> None:
+    scheme = Dawn(rate=0.3, log=40)
+    marked = scheme.embed(owner, scheme.commit(owner))
+    assert scheme.logged(marked) is None
+    images = torch.tensor(owner.data.train_images)
+    first = marked.answers()(images[:30].float() / 255).argmax(dim=1)
+    with torch.no_grad():
+        plain = marked.model(images[:30].float() / 255).argmax(dim=1)
+    marked.answers()(images[:30].float() / 255)
+    marked.answers()(torch.ones(200, 1, 16, 16))
+    wrong = (first != plain).nonzero().flatten()
+    marked.answers()(images.float() / 255)
+    pairs = scheme.logged(marked)
+    assert pairs is not None
+    assert pairs.images.shape == (40, 1, 16, 16)
+    assert torch.equal(torch.tensor(pairs.images[: len(wrong)]), images[wrong])
+    assert pairs.labels[: len(wrong)].tolist() == first[wrong].tolist()
+    assert matches(scheme.extract(marked.model, pairs.images, JudgeView()), pairs) == 0
+
+    committed = scheme.commit_log(owner, marked)
+    assert committed.header.label_mode == DECLARED
+    assert trigger_set(owner.vault, committed).labels.tolist() == pairs.labels.tolist()
+
+
+def test_surrogates_repeat_what_they_were_told_even_classes_alone(owner: Owner) -> None:
+    scheme = Dawn(rate=0.05)
+    marked = scheme.embed(owner, scheme.commit(owner))
+    attack = Extraction(labels="hard", architecture="lenet5", epochs=40, batch_size=25)
+    stolen = attack.run(Target(marked.model, marked.answers()), Attacker(small_data(), seed=3))
+    pairs = scheme.logged(marked)
+    assert pairs is not None
+    found = matches(scheme.extract(stolen.model, pairs.images, JudgeView()), pairs)
+    assert found > len(pairs.labels) // 2
+    assert scheme.labels == DECLARED
+    assert "No exact null" in scheme.note
+
+
+def test_what_is_refused(owner: Owner) -> None:
+    scheme = Dawn()
+    commitment = scheme.commit(owner)
+    marked = scheme.embed(owner, commitment)
+    leaves = scheme.trigger_set(owner, commitment).images
+    with pytest.raises(UsageError, match="key of this watermark cannot be asked"):
+        scheme.extract(marked.model, leaves, JudgeView())
+    with pytest.raises(UsageError, match="does not hold 10 pairs"):
+        scheme.commit_log(owner, marked)
+    with pytest.raises(UsageError, match="not behind a service that logs"):
+        scheme.logged(Marked(marked.model, 0.0))
+    for wrong in ({"rate": 0.0}, {"rate": 0.6}, {"log": 5}):
+        with pytest.raises(UsageError):
+            Dawn(**wrong)  # type: ignore[arg-type]

@@ -1,0 +1,131 @@
+"""DynaMarks: answers keep their first class, surrogates carry the bits, others are like coins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from own_marks import OwnMark, make_mark, new_owner
+from torch import Tensor, nn
+from trigger_owner import small_data
+
+from zkwm.attacks.attack import Attacker, Target
+from zkwm.attacks.extraction import Extraction
+from zkwm.embed import build_model
+from zkwm.watermarks.dynamarks import DynaMarks
+from zkwm.watermarks.keyed_answers import changed, features
+from zkwm.watermarks.watermark import Api, JudgeView
+from zkwm_protocols.errors import UsageError
+
+pytestmark = pytest.mark.usefixtures("quick_labels")
+LIKE_COINS = range(58, 143)
+"""Matches of 200 that fair coins give but for one time in a thousand million."""
+
+
+class Served(nn.Module):
+    """A suspect that passes every question on to a service."""
+
+    def __init__(self, api: Api) -> None:
+        super().__init__()
+        self.api = api
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.api(images).log()
+
+
+@pytest.fixture(scope="module")
+def mark(tmp_path_factory: pytest.TempPathFactory) -> OwnMark:
+    return make_mark(DynaMarks(), tmp_path_factory.mktemp("dynamarks"))
+
+
+@pytest.fixture(scope="module")
+def questions() -> Tensor:
+    """Images that the owner does not train on, noise among them."""
+    noise = torch.rand(100, 1, 16, 16, generator=torch.Generator().manual_seed(1))
+    return torch.cat([torch.tensor(small_data().test_images).float() / 255, noise])
+
+
+def test_nothing_is_trained_and_first_classes_stay(mark: OwnMark, questions: Tensor) -> None:
+    assert mark.marked.model is mark.start
+    with torch.no_grad():
+        before = mark.start(questions).softmax(dim=1)
+    after = mark.marked.answers()(questions)
+    assert torch.equal(after, mark.marked.answers()(questions))
+    assert torch.equal(before.argmax(dim=1), after.argmax(dim=1))
+    torch.testing.assert_close(after.sum(dim=1), torch.ones(len(after)))
+    assert after.min() > 0
+    assert 0.05 < (after - before).abs().sum(dim=1).mean() < 0.35
+
+
+@pytest.mark.parametrize("strength", [0.5, 5.0])
+def test_first_classes_stay_however_close(strength: float) -> None:
+    drawn = torch.Generator().manual_seed(2)
+    answers = torch.randn(2000, 10, generator=drawn) * torch.tensor([[0.001], [5.0]] * 1000)
+    answers = answers.softmax(dim=1)
+    maps = torch.randn(10, 11, 10, generator=drawn)
+    after = changed(answers, maps, strength, 0.01)
+    assert torch.equal(after.argmax(dim=1), answers.argmax(dim=1))
+
+
+def test_features_say_which_others_are_likely_and_not_how_likely() -> None:
+    unsure = torch.tensor([[0.5, 0.3, 0.15, 0.05]], dtype=torch.float64)
+    found = features(unsure)
+    assert found[0, 1] == 0
+    torch.testing.assert_close(found.norm(dim=1), torch.ones(1, dtype=torch.float64))
+    others = (unsure + 1e-3).log()[0, 1:]
+    others -= others.mean()
+    torch.testing.assert_close(found[0, 2:], others / others.norm() / 2**0.5)
+
+
+def test_the_service_has_all_bits_and_others_are_like_coins(mark: OwnMark) -> None:
+    assert mark.read(Served(mark.marked.answers())) >= 197
+    assert mark.read(mark.start) in LIKE_COINS
+    for seed in range(3):
+        other = build_model(
+            "lenet5", shape=(1, 16, 16), class_count=10, mean=(0.3,), std=(0.3,), seed=seed
+        )
+        assert mark.read(other) in LIKE_COINS
+
+
+def test_the_opposite_change_gives_the_opposite_bits(mark: OwnMark) -> None:
+    def opposite(images: Tensor) -> Tensor:
+        with torch.no_grad():
+            own = mark.start(images).log_softmax(dim=1)
+        return (2 * own.exp().add(0.01).log() - mark.marked.answers()(images).log()).softmax(dim=1)
+
+    assert mark.read(Served(opposite)) <= 3
+
+
+@pytest.mark.parametrize(("labels", "carried"), [("soft", True), ("hard", False)])
+def test_a_surrogate_carries_what_it_learns(mark: OwnMark, labels: str, carried: bool) -> None:
+    attack = Extraction(labels=labels, architecture="lenet5", epochs=12, batch_size=25)
+    target = Target(mark.start, mark.marked.answers())
+    stolen = attack.run(target, Attacker(small_data(), seed=3))
+    found = mark.read(stolen.model)
+    assert found > LIKE_COINS[-1] if carried else found in LIKE_COINS
+
+
+def test_what_cannot_be_read(mark: OwnMark) -> None:
+    leaves = mark.triggers.images[:3]
+    for view in (JudgeView(probes=mark.view.probes), JudgeView(reference=mark.start)):
+        with pytest.raises(UsageError, match="unmarked model beside it"):
+            mark.scheme.extract(mark.start, leaves, view)
+    small = build_model("lenet5", shape=(1, 16, 16), class_count=9, mean=(0.3,), std=(0.3,))
+    with pytest.raises(UsageError, match="has 9 classes, the owner's model 10"):
+        mark.scheme.extract(small, leaves, mark.view)
+
+    def broken(images: Tensor) -> Tensor:
+        return torch.full((len(images), 10), float("nan"))
+
+    assert mark.scheme.extract(Served(broken), leaves, mark.view).tolist() == [0, 0, 0]
+
+
+def test_what_cannot_be_committed_to(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="none was given"):
+        DynaMarks().commit(new_owner(tmp_path, "dense"))
+    (tmp_path / "second").mkdir()
+    with pytest.raises(UsageError, match="hold 720 bits at most"):
+        DynaMarks(bits=750).commit(new_owner(tmp_path / "second"))
+    with pytest.raises(UsageError, match="a strength"):
+        DynaMarks(strength=0.0)
