@@ -15,6 +15,7 @@ from typing import Any
 
 import measure
 import readme_argument
+import readme_marks
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -51,12 +52,25 @@ def tables() -> str:
             "",
             *_cifar(cifar),
             "",
+            *_marks(),
             "### Speed",
             "",
             *_speed(speed, openings),
             *_argument(),
         )
     )
+
+
+def _marks() -> Iterable[str]:
+    survival, nulls, answers = (
+        _lines(f"{name}.jsonl") for name in ("survival", "null_models", "answers")
+    )
+    if survival:
+        yield from ("### What survives", "", *readme_marks.survival(survival))
+    if nulls:
+        yield from ("### Why labels are derived", "", *readme_marks.null_models(nulls))
+    if answers:
+        yield from ("### Marks in answers", "", *readme_marks.answers(answers))
 
 
 def _argument() -> Iterable[str]:

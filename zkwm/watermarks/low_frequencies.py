@@ -13,7 +13,7 @@ from torch import Tensor
 
 from zkwm_protocols.errors import UsageError
 
-_LEAST_NORM = 1e-6
+_LEAST_NORM = 1e-2
 
 
 def low_frequencies(images: Tensor, side: int) -> Tensor:
@@ -22,7 +22,7 @@ def low_frequencies(images: Tensor, side: int) -> Tensor:
     The orthonormal DCT-II of the mean over channels (Ahmed, Natarajan, Rao 1974), the ``side``
     lowest frequencies of each axis, row by row and without the constant; coefficient (i, j) times
     sqrt(i^2 + j^2), since natural images have amplitudes like 1 / frequency. Each image's
-    coefficients are scaled to the norm sqrt(side * side - 1); those of a constant image are zero.
+    coefficients are scaled to the norm sqrt(side * side - 1); those of a constant image stay zero.
     Raises UsageError for fewer than 2 frequencies or more than there are.
     """
     height, width = images.shape[2:]

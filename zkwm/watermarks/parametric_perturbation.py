@@ -41,7 +41,9 @@ class ParametricPerturbation(Watermark):
     """``triggers`` images of a generated family, ``trigger_batch`` of them in each step.
 
     ``epsilon`` is the perturbation's norm relative to that of the weights, tensor by tensor;
-    ``alpha`` the weight of the trigger loss. Raises UsageError for values out of range.
+    ``alpha`` the weight of the trigger loss: 0.01 in the paper, which has one label and 20 times as
+    many steps. LeNet-5 learned 141 of 200 labels at 0.1 and all at 0.3 (8,000 images, 10 epochs).
+    Raises UsageError for values out of range.
     """
 
     triggers: int = 200

@@ -29,7 +29,7 @@ def test_marked_from_scratch_it_proves_itself_and_an_unmarked_model_does_not(
     owner = new_owner(tmp_path)
     owner = replace(owner, settings=replace(owner.settings, epochs=24))
     found, triggers = marked_and_matched(scheme, owner)
-    print("MATCH", found); assert found >= 45
+    assert found >= 45
     assert evidence(found, triggers).reached
     innocent = matched(scheme, trained_model(), triggers)
     assert innocent <= 17

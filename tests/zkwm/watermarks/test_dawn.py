@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from own_marks import new_owner
 from torch import Tensor
 from trigger_owner import small_data
 
-from zkwm.attacks.attack import Attacker, Target
-from zkwm.attacks.extraction import Extraction
+from zkwm.fitting import Fit, fit
 from zkwm.owner import trigger_set
 from zkwm.watermarks.dawn import Dawn
 from zkwm.watermarks.watermark import DECLARED, JudgeView, Marked, Owner, matches
@@ -55,12 +56,12 @@ def test_what_was_wrong_is_logged_once_and_can_be_committed_to(owner: Owner) -> 
     with torch.no_grad():
         plain = marked.model(images[:30].float() / 255).argmax(dim=1)
     marked.answers()(images[:30].float() / 255)
-    marked.answers()(torch.ones(200, 1, 16, 16))
+    marked.answers()(torch.ones(200, *small_data().shape))
     wrong = (first != plain).nonzero().flatten()
     marked.answers()(images.float() / 255)
     pairs = scheme.logged(marked)
     assert pairs is not None
-    assert pairs.images.shape == (40, 1, 16, 16)
+    assert pairs.images.shape == (40, *small_data().shape)
     assert torch.equal(torch.tensor(pairs.images[: len(wrong)]), images[wrong])
     assert pairs.labels[: len(wrong)].tolist() == first[wrong].tolist()
     assert matches(scheme.extract(marked.model, pairs.images, JudgeView()), pairs) == 0
@@ -70,14 +71,18 @@ def test_what_was_wrong_is_logged_once_and_can_be_committed_to(owner: Owner) -> 
     assert trigger_set(owner.vault, committed).labels.tolist() == pairs.labels.tolist()
 
 
-def test_surrogates_repeat_what_they_were_told_even_classes_alone(owner: Owner) -> None:
-    scheme = Dawn(rate=0.05)
+def test_networks_repeat_what_they_were_told_even_classes_alone(
+    owner: Owner, questions: Tensor
+) -> None:
+    scheme = Dawn(rate=RATE)
     marked = scheme.embed(owner, scheme.commit(owner))
-    attack = Extraction(labels="hard", architecture="lenet5", epochs=40, batch_size=25)
-    stolen = attack.run(Target(marked.model, marked.answers()), Attacker(small_data(), seed=3))
+    told = marked.answers()(questions[:200]).argmax(dim=1)
     pairs = scheme.logged(marked)
     assert pairs is not None
-    found = matches(scheme.extract(stolen.model, pairs.images, JudgeView()), pairs)
+    stolen = copy.deepcopy(marked.model)
+    assert matches(scheme.extract(stolen, pairs.images, JudgeView()), pairs) == 0
+    fit(stolen, questions[:200], told, Fit(epochs=30, rate=0.05, batch_size=25), seed=0)
+    found = matches(scheme.extract(stolen, pairs.images, JudgeView()), pairs)
     assert found > len(pairs.labels) // 2
     assert scheme.labels == DECLARED
     assert "No exact null" in scheme.note

@@ -64,7 +64,7 @@ def test_it_is_embedded_by_a_brief_retraining(
     scheme = DeepSignsBlackBox(triggers=20, epochs=14, rate=0.05)
     owner = new_owner(tmp_path, start=True)
     found, triggers = marked_and_matched(scheme, owner)
-    print("MATCH", found); assert found >= 15
+    assert found >= 15
     assert matched(scheme, trained_model(), triggers) <= 10
 
 

@@ -33,10 +33,10 @@ def test_brightness_and_contrast_do_not_count_and_noise_hardly() -> None:
     torch.testing.assert_close(low_frequencies(0.4 * images + 0.3, SIDE), before, atol=1e-3, rtol=0)
     noise = 0.01 * torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
     assert (low_frequencies(images + noise, SIDE) - before).abs().mean() < 0.03
-    assert not low_frequencies(torch.full((1, 1, 8, 8), 0.5), SIDE).round(decimals=2).any()
+    assert not low_frequencies(torch.full((1, 1, 8, 8), 0.5), SIDE).round(decimals=1).any()
 
 
-@pytest.mark.parametrize("side", [1, 17])
+@pytest.mark.parametrize("side", [1, 29])
 def test_there_are_no_more_than_pixels(side: int) -> None:
-    with pytest.raises(UsageError, match="has 2 to 16 of them"):
+    with pytest.raises(UsageError, match="has 2 to 28 of them"):
         low_frequencies(_images(), side)

@@ -115,7 +115,7 @@ def test_it_is_embedded_and_extracted(tmp_path: Path, monkeypatch: pytest.Monkey
     fix_draws(monkeypatch)
     scheme = ParametricPerturbation(triggers=20, trigger_batch=20, alpha=0.5)
     found, triggers = marked_and_matched(scheme, new_owner(tmp_path))
-    print("MATCH", found); assert found >= 15
+    assert found >= 15
     assert matched(scheme, trained_model(), triggers) <= 10
 
 

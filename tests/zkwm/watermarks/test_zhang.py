@@ -110,7 +110,7 @@ def test_it_is_embedded_and_extracted(
     owner = new_owner(tmp_path)
     owner = replace(owner, settings=replace(owner.settings, epochs=epochs))
     found, triggers = marked_and_matched(scheme, owner)
-    print("MATCH", found); assert found >= 15
+    assert found >= 15
     if labels == DERIVED:
         assert matched(scheme, trained_model(), triggers) <= 10
 
