@@ -62,11 +62,13 @@ def tables() -> str:
 
 
 def _marks() -> Iterable[str]:
-    survival, nulls, answers = (
-        _lines(f"{name}.jsonl") for name in ("survival", "null_models", "answers")
+    survival, nulls, answers, grid = (
+        _lines(f"{name}.jsonl") for name in ("survival", "null_models", "answers", "grid")
     )
     if survival:
         yield from ("### What survives", "", *readme_marks.survival(survival))
+    if grid:
+        yield from ("### Every watermark under every attack", "", *readme_marks.grid(grid))
     if nulls:
         yield from ("### Why labels are derived", "", *readme_marks.null_models(nulls))
     if answers:

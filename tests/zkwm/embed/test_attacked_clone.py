@@ -1,18 +1,31 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from zkwm.embed import attacked_clone, model_digest
+from zkwm.datasets import load_data
+from zkwm.embed import (
+    attacked_clone,
+    build_model,
+    channel_statistics,
+    default_settings,
+    embed,
+    model_digest,
+)
 from zkwm.embed.attacked_clone import AttackedClone
 from zkwm.embed.checkpoint import restore
 from zkwm.embed.clean_head import head_name
+from zkwm.embed.evaluation import matches
 from zkwm.embed.preparation import trigger_tensors
 from zkwm.embed.sources import as_unit, open_source
+from zkwm.fitting import Fit, fit
+from zkwm.triggers import TriggerSet, generate
 
 STEPS = 400
 
@@ -117,3 +130,36 @@ def test_interrupted_robust_training_goes_on(
     resumed = small.train(architecture, checkpoint=folder, method="robust", epochs=10)
     whole = small.train(architecture, method="robust", epochs=10)
     assert resumed.model_digest == whole.model_digest
+
+
+@pytest.mark.slow
+def test_more_survives_retraining_than_of_a_plain_mark() -> None:
+    """The thief puts on a new head and trains all layers at twice the owner's rate (RTAL)."""
+    whole = load_data("fashion-mnist-small")
+    own = replace(
+        whole, train_images=whole.train_images[:3000], train_labels=whole.train_labels[:3000]
+    )
+    generated = generate("secret", 50, (1, 28, 28), key=bytes(32))
+    labels = np.random.default_rng(0).integers(0, 10, 50)
+    triggers = TriggerSet(generated.images, labels, "secret", 50, 10)
+    mean, std = channel_statistics(own.train_images)
+    start = build_model("cnn2", shape=(1, 28, 28), class_count=10, mean=mean, std=std)
+    left = {}
+    for method in ("robust", "plain"):
+        settings = default_settings(
+            "cnn2", images=3000, triggers=50, method=method, epochs=8, device="cpu"
+        )
+        marked = embed(start, own, triggers, settings=settings)
+        assert marked.trigger_matches == 50
+        stolen = marked.model
+        torch.manual_seed(0)
+        stolen.get_submodule(head_name(stolen, torch.rand(2, 1, 28, 28))).reset_parameters()
+        fit(
+            stolen,
+            torch.tensor(whole.train_images[3000:5000]),
+            torch.tensor(whole.train_labels[3000:5000]),
+            Fit(epochs=8, rate=0.1, batch_size=100),
+            seed=0,
+        )
+        left[method] = matches(stolen, torch.tensor(triggers.images), torch.tensor(labels))
+    assert left["robust"] >= left["plain"] + 5
