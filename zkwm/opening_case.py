@@ -26,6 +26,7 @@ from zkwm_protocols.opening import (
     open_sealed,
 )
 from zkwm_protocols.ranks import RANKS
+from zkwm_protocols.suspect import EXTRACTION
 
 
 class OpenedCase:
@@ -43,12 +44,14 @@ class OpenedCase:
         with case.checks.group("opening.leaves"):
             self._triggers: tuple[CheckedTrigger, ...] = check_leaves(commitment, self._blocks)
         bad = sum(trigger.status != VALID for trigger in self._triggers)
-        if bad and case.challenge.statistic == RANKS:
+        together = case.challenge.suspect.kind == EXTRACTION
+        if bad and (together or case.challenge.statistic == RANKS):
             with case.checks.group("opening.leaves"):
                 raise InvalidOpening(
                     f"{bad} of {len(self._triggers)} triggers are missing or wrong, and all are "
-                    "needed where ranks are counted",
-                    hint="an owner who could leave some out could move what is typical of a class",
+                    f"needed where {'a mark is extracted' if together else 'ranks are counted'}",
+                    hint="an owner who knows the labels could change the answers to some triggers "
+                    "by leaving out others",
                     check="opening.leaves",
                 )
         case.checks.set(

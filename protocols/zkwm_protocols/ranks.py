@@ -19,6 +19,7 @@ RANKS = "ranks"
 STATISTICS = (MATCHES, RANKS)
 MOST_OUTPUTS = 1000
 _LEAST_PROBABILITY = 2.0**-40
+_LARGEST_SCORE = 2.0**1000
 _SUM_TOLERANCE = 1e-3
 
 
@@ -35,9 +36,10 @@ def centred(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     Probabilities (all within 0 to 1, every row with a sum within 0.001 of 1) are replaced by their
     natural logarithms, none below that of 2^-40. Then each row loses its median, then each column
     its own; the median of k numbers is the ceil(k/2)-th in ascending order. Medians, because a
-    suspect may answer a few images wildly to move a mean.
+    suspect may answer a few images wildly to move a mean. Before all this scores are cut to at most
+    2^1000 in size: an overflow would end in NaN, beside which several labels stand first.
     """
-    values = scores
+    values = np.clip(scores, -_LARGEST_SCORE, _LARGEST_SCORE)
     unit = bool(len(values)) and values.min() >= 0 and values.max() <= 1
     if unit and np.abs(values.sum(axis=1) - 1).max() <= _SUM_TOLERANCE:
         values = np.log(np.maximum(values, _LEAST_PROBABILITY))

@@ -28,7 +28,10 @@ from zkwm.watermarks.tartaglione import Tartaglione
 from zkwm.watermarks.uchida import Uchida
 from zkwm.watermarks.watermark import JudgeView
 from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import InvalidOpening, Unsupported
+from zkwm_protocols.keys import SigningKey
+from zkwm_protocols.opening import OpenedBlock, Opening, make_opening
 from zkwm_protocols.suspect import Preprocessing
 
 pytestmark = pytest.mark.usefixtures("quick_labels")
@@ -170,6 +173,30 @@ def test_other_probes_or_another_scheme_are_another_suspect(
     ):
         verdict = verdict_of(lambda: judge.verify(case.commitment, other, challenge, proof))  # noqa: B023
         assert failed(verdict) == ["challenge.suspect"]
+
+
+def test_no_key_may_be_left_out(
+    case: ExtractionCase, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # He knows the labels; where bits are read jointly (dynamarks), a key that is not there
+    # changes those of others.
+    suspect = case.suspect(case.folder / "marked")
+    challenge = judge.challenge(case.commitment, suspect, reveal=COUNT)
+
+    def without_one(
+        commitment: Commitment,
+        challenge: Challenge,
+        blocks: tuple[OpenedBlock, ...],
+        signers: tuple[SigningKey, ...],
+    ) -> Opening:
+        first = replace(blocks[0], triggers=(None, *blocks[0].triggers[1:]))
+        return make_opening(commitment, challenge, (first, *blocks[1:]), signers)
+
+    monkeypatch.setattr("zkwm.owner.make_opening", without_one)
+    proof = answered(case, judge, challenge)
+    verdict = verdict_of(lambda: judge.verify(case.commitment, suspect, challenge, proof))
+    assert failed(verdict) == ["opening.leaves"]
+    assert verdict.outcome == "could not be checked"
 
 
 @pytest.mark.parametrize(

@@ -35,9 +35,9 @@ class ExtractionSuspect:
     """The weights at ``path`` under a scheme, as ``settings`` say.
 
     Raises UsageError for a scheme or parameters that do not exist or do not matter to extraction,
-    or for a commitment to images; Unsupported for a suspect that is no safetensors of a built-in
-    architecture; what ``zkwm.embed.load_model`` raises for suspect and reference; SuspectUnusable
-    where the suspect cannot be aligned with the reference.
+    for a commitment to images, or without probes where they are needed; Unsupported for a suspect
+    that is no safetensors of a built-in architecture; what ``zkwm.embed.load_model`` raises for
+    suspect and reference; SuspectUnusable where the suspect cannot be aligned with the reference.
     """
 
     remote = False
@@ -50,7 +50,6 @@ class ExtractionSuspect:
         shape: tuple[int, int, int] = KEY_SHAPE,
         outputs: int | None = BITS,
     ) -> None:
-        from zkwm.watermarks.alignment import align
         from zkwm.watermarks.watermark import JudgeView
 
         if shape != KEY_SHAPE or outputs not in (BITS, None):
@@ -65,11 +64,8 @@ class ExtractionSuspect:
         if settings.reference is not None:
             reference = _weights(Path(settings.reference))
             self.reference_digest = architecture_digest(reference)
-            try:
-                align(self._model, reference)
-            except UsageError as error:
-                raise SuspectUnusable(error.message, hint=error.hint, check=CHECK) from None
-        probes = _checked_probes(settings.probes, self._model.config.shape)
+            _require_comparable(self._scheme, self._model, reference)
+        probes = _checked_probes(self._scheme, settings.probes, self._model.config.shape)
         self._view = JudgeView(reference) if probes is None else JudgeView(reference, probes)
         self.identity = SuspectIdentity(
             kind=EXTRACTION,
@@ -157,11 +153,11 @@ class ExtractionSuspect:
         """What a judge must know about permutations of neurons."""
         from zkwm.watermarks.watermark import WHITE_BOX
 
+        if self._scheme.access != WHITE_BOX:
+            return "read from its answers"
         if self.reference_digest is not None:
             return "aligned with the owner's unmarked model"
-        if self._scheme.access == WHITE_BOX:
-            return "NOT aligned: a permutation of neurons voids this mark"
-        return "read from its answers"
+        return "NOT aligned: a permutation of neurons voids this mark"
 
 
 def require_committed_reference(header: Header, suspect: Suspect) -> None:
@@ -208,11 +204,37 @@ def _weights(path: Path) -> Classifier:
     return load_model(path).eval()
 
 
+def _require_comparable(scheme: Watermark, model: Classifier, reference: Classifier) -> None:
+    """Raise SuspectUnusable where bits cannot be extracted beside this reference.
+
+    A mark in weights or activations needs networks that can be aligned; one in answers is read from
+    any network for the same images and classes, such as a surrogate of another architecture.
+    """
+    from zkwm.watermarks.alignment import align
+    from zkwm.watermarks.watermark import WHITE_BOX
+
+    if scheme.access == WHITE_BOX:
+        try:
+            align(model, reference)
+        except UsageError as error:
+            raise SuspectUnusable(error.message, hint=error.hint, check=CHECK) from None
+    one, other = model.config, reference.config
+    if (one.shape, one.class_count) != (other.shape, other.class_count):
+        raise SuspectUnusable(
+            "suspect and reference are for other images, or for other classes", check=CHECK
+        )
+
+
 def _checked_probes(
-    probes: NDArray[np.uint8] | None, shape: tuple[int, int, int]
+    scheme: Watermark, probes: NDArray[np.uint8] | None, shape: tuple[int, int, int]
 ) -> NDArray[np.uint8] | None:
     if probes is not None:
         require_images(probes, shape)
+    if scheme.needs_probes and (probes is None or not len(probes)):
+        raise UsageError(
+            f"{scheme.name} is read on probe images, and there are none",
+            hint="choose public images that the suspect is made for",
+        )
     return probes
 
 

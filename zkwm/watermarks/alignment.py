@@ -39,7 +39,7 @@ def align(model: Classifier, reference: Classifier) -> Classifier:
     New, float32, on the CPU, in evaluation mode; logits are equal up to rounding, one positive
     factor, and a number that is the same for all classes. The same for all networks that
     permutation and rescaling make of one (up to rounding and ties). Raises UsageError where the two
-    differ in architecture, images or classes.
+    differ in architecture, images or classes, or where weights are so large that products overflow.
     """
     kinds = [
         replace(one.config, mean=(0.0,) * one.config.shape[0], std=(1.0,) * one.config.shape[0])
@@ -54,6 +54,11 @@ def align(model: Classifier, reference: Classifier) -> Classifier:
         )
     state, _ = unit_form(model)
     wanted, scales = unit_form(reference)
+    if not all(bool(tensor.isfinite().all()) for one in (state, wanted) for tensor in one.values()):
+        raise UsageError(
+            "weights of the network, or of its reference, are too large for it to be aligned",
+            hint="no training leaves such weights: neurons that never answer may hide them",
+        )
     _match(state, wanted, neuron_groups(reference))
     restore(reference, state, scales)
     return with_tensors(model, state)

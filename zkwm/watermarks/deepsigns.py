@@ -72,6 +72,7 @@ class DeepSigns(Watermark):
     name: ClassVar[str] = "deepsigns"
     access: ClassVar[str] = WHITE_BOX
     paper: ClassVar[str] = "Rouhani et al. 2018"
+    needs_probes: ClassVar[bool] = True
 
     def commit(self, owner: Owner) -> Commitment:
         """Draw keys for all classes in turn and commit to them.

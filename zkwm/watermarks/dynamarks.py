@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from zkwm_protocols.commitment import Commitment
 
 _BATCH = 500
+_LEAST_CLASSES = 3
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class DynaMarks(Watermark):
     access: ClassVar[str] = SOFT_ANSWERS
     paper: ClassVar[str] = "Chakraborty et al. 2022"
     judged: ClassVar[tuple[str, ...]] = ("floor",)
+    needs_probes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not (0 < self.strength <= 5 and 0 < self.floor <= 0.1):
@@ -106,8 +108,9 @@ class DynaMarks(Watermark):
     ) -> NDArray[np.int64]:
         """One bit for each key, int64 (n,): whether the suspect has its change or the opposite.
 
-        All 0 for a suspect whose answers are not finite. Raises UsageError without a reference or
-        probes, and for a suspect with another number of classes than the reference.
+        All 0 where answers of suspect or reference are not finite. Raises UsageError without a
+        reference or probes, and for a suspect with another number of classes than the reference, or
+        with two.
         """
         if view.reference is None or not len(view.probes):
             raise UsageError(
@@ -122,7 +125,9 @@ class DynaMarks(Watermark):
                 f"the suspect has {suspect.shape[1]} classes, the owner's model "
                 f"{reference.shape[1]}"
             )
-        if not bool(torch.isfinite(suspect).all()):
+        if reference.shape[1] < _LEAST_CLASSES:
+            raise UsageError("for two classes the answers hold nothing but the first class")
+        if not bool(torch.isfinite(suspect).all() and torch.isfinite(reference).all()):
             return np.zeros(len(keys), np.int64)
         bits: NDArray[np.int64] = (read_back(keys, suspect, reference, self.floor) >= 0).astype(
             np.int64

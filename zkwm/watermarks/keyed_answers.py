@@ -21,7 +21,7 @@ from zkwm.watermarks.keys import ExtractionKey
 
 SMALLEST = 1e-3
 CAP = 0.98
-RIDGE = 0.1
+RIDGE = 0.2
 
 
 def key_maps(keys: Sequence[ExtractionKey], first: int, classes: int) -> Tensor:
@@ -77,7 +77,7 @@ def read_back(
     without any change. Both are taken over all classes but the reference's first, less their mean;
     of the suspect's, that multiple of the reference's (raised by ``floor``) is subtracted which
     leaves the smallest squares. What is left is explained by the changes of all keys at once:
-    least squares with a ridge of 0.1 of the mean diagonal, in float64. No label is used.
+    least squares with a ridge of 0.2 of the mean diagonal, in float64. No label is used.
     """
     answers = reference.double().exp()
     first = answers.argmax(dim=1)

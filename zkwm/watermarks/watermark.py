@@ -118,6 +118,8 @@ class Watermark(ABC):
     paper: ClassVar[str]
     judged: ClassVar[tuple[str, ...]] = ()
     """The parameters that ``extract`` depends on; a judge extracts with all others at default."""
+    needs_probes: ClassVar[bool] = False
+    """Whether ``extract`` takes probe images: a judge who has none must not make owners open."""
 
     @property
     def labels(self) -> str:

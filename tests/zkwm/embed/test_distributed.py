@@ -56,6 +56,7 @@ def test_two_processes_with_batch_normalisation_agree(small_program: Path, tmp_p
     assert not checkpoint.exists()
 
 
+@pytest.mark.slow
 def test_two_processes_attack_the_same_clone(
     small: ModuleType, small_program: Path, tmp_path: Path
 ) -> None:

@@ -18,6 +18,8 @@ from zkwm.models.safetensors_suspect import architecture_digest
 from zkwm.owner import prove
 from zkwm.report import render_report, render_text
 from zkwm.verdict import Verdict
+from zkwm.watermarks.dynamarks import DynaMarks
+from zkwm.watermarks.keys import draw_keys
 from zkwm_protocols.encoding import encode, tensor_digest
 from zkwm_protocols.errors import (
     Malformed,
@@ -127,6 +129,12 @@ def test_bits_do_not_depend_on_what_else_is_asked(case: ExtractionCase) -> None:
         ({"parameters": {"strength": 0.5}}, UsageError, "does not depend on a parameter"),
         ({"reference": "nowhere"}, Unsupported, "holds no weights"),
         ({"probes": np.zeros((1, 3, 28, 28), np.uint8)}, UsageError, "shape"),
+        ({"watermark": "deepsigns"}, UsageError, "there are none"),
+        (
+            {"watermark": "dynamarks", "probes": np.zeros((0, 1, 28, 28), np.uint8)},
+            UsageError,
+            "there are none",
+        ),
     ],
 )
 def test_settings_that_make_no_sense(
@@ -150,6 +158,16 @@ def test_suspects_from_which_nothing_can_be_extracted(case: ExtractionCase) -> N
     settings = {"shape": (1, 28, 28), "outputs": 10}
     with pytest.raises(UsageError, match="trigger images, not to keys"):
         open_suspect(case.folder / "marked", extraction=_settings(), **settings)  # type: ignore[arg-type]
+
+
+def test_a_mark_in_answers_is_read_from_another_architecture(case: ExtractionCase) -> None:
+    probes = np.random.default_rng(1).integers(0, 256, (20, 1, 28, 28), dtype=np.uint8)
+    surrogate = case.save("surrogate", network(1, "dense"))
+    suspect = case.suspect(surrogate, watermark="dynamarks", probes=probes)
+    assert suspect.identity.description.endswith("read from its answers")
+    keys = draw_keys(case.vault, DynaMarks(), 10, (0,))
+    found = [answer.output for answer in suspect.answer(keys, Preprocessing())]
+    assert set(found) <= {0, 1}
 
 
 def _settings() -> Any:

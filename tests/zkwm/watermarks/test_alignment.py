@@ -13,7 +13,7 @@ from zkwm.attacks.permutation import shuffle
 from zkwm.embed import build_model
 from zkwm.embed.architectures import Classifier
 from zkwm.watermarks.alignment import align, aligned
-from zkwm.watermarks.neuron_groups import neuron_groups
+from zkwm.watermarks.neuron_groups import neuron_groups, weighted_layers
 from zkwm.watermarks.normal_form import restore, unit_form, with_tensors
 from zkwm.watermarks.watermark import JudgeView
 from zkwm_protocols.errors import UsageError
@@ -161,6 +161,23 @@ def test_what_cannot_be_aligned_is_refused():
     with pytest.raises(UsageError, match="built-in"):
         aligned(nn.Linear(2, 2), JudgeView(reference))
     assert aligned(reference, JudgeView()) is reference
+
+
+def test_weights_that_overflow_behind_dead_neurons_are_refused():
+    # Answers are those of the reference: the first neuron of each layer is always 0.
+    reference = network("cnn")
+    suspect = copy.deepcopy(reference)
+    layers = [layer for _, layer in weighted_layers(suspect)]
+    with torch.no_grad():
+        for number, layer in enumerate(layers):
+            copies = layer.weight.shape[1] // layers[number - 1].weight.shape[0] if number else 1
+            if number < len(layers) - 1:
+                layer.weight[0], layer.bias[0] = 0, -1  # type: ignore[index]
+            layer.weight[:, :copies] = 3e38 if number else layer.weight[:, :copies]
+        layers[0].weight[0], layers[0].bias[0] = 1e36, -3e38  # type: ignore[index]
+    assert bool(torch.isfinite(relative_logits(suspect, SHAPES["cnn"])).all())
+    with pytest.raises(UsageError, match="too large for it to be aligned"):
+        align(suspect, reference)
 
 
 def test_other_statistics_of_images_are_no_obstacle():

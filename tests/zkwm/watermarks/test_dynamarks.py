@@ -118,6 +118,10 @@ def test_what_cannot_be_read(mark: OwnMark) -> None:
     with pytest.raises(UsageError, match="has 9 classes, the owner's model 10"):
         mark.scheme.extract(small, leaves, mark.view)
 
+    pair = build_model("lenet5", shape=small_data().shape, class_count=2, mean=(0.3,), std=(0.3,))
+    with pytest.raises(UsageError, match="for two classes"):
+        mark.scheme.extract(pair, leaves, JudgeView(pair, mark.view.probes))
+
     def broken(images: Tensor) -> Tensor:
         return torch.full((len(images), 10), float("nan"))
 
