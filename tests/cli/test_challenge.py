@@ -49,6 +49,7 @@ def test_in_json(zkwm: Command, case: Files) -> None:
         "mode": "opening",
         "network": None,
         "least_matches": None,
+        "statistic": "matches",
         "agreement": [],
     }
 
