@@ -124,9 +124,9 @@ def survival(lines: list[Line]) -> Iterator[str]:
         "\\* in at least one seed the attack ends too low to count, and that seed is left out; in "
         "brackets where it counts in none.",
         "",
-        f"Bars missed by ranks: {', '.join(_missed(robust))}; and half a point of accuracy. By matches "
-        "alone, all that is left where a suspect answers without scores, most of the harder bars are "
-        "missed. What else was tried is in `benchmarks/results/survival_search.jsonl`.",
+        f"Bars missed by ranks: {'; '.join(_missed(robust))}; and half a point of accuracy. By "
+        "matches alone, all that is left where a suspect answers without scores, most of the "
+        "harder bars are missed. What else was tried: `benchmarks/results/survival_search.jsonl`.",
         "",
     )
 
