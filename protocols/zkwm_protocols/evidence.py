@@ -10,19 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 from functools import lru_cache
 from math import comb, exp, lgamma, log, log1p, perm
 
 from zkwm_protocols import ranks
 from zkwm_protocols.errors import Malformed, UsageError
+from zkwm_protocols.logarithms import hundredths_down, hundredths_up
 
 GRINDING_BITS = 48
 SUSPECT_BITS = 20
 MAXIMUM_TRIALS = 10_000
 DEFAULT_THRESHOLD_BITS = 40
-_CONTEXT = Context(prec=60)
-_TOO_CLOSE = Decimal("1e-40")
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ def assess(
     tail = _tail_numerator(matches, trials, class_count)
     chance = Term(
         "matches by chance",
-        _hundredths_down(class_count**trials, tail),
+        hundredths_down(class_count**trials, tail),
         f"-log2 of the chance that an unrelated function gives {matches} or more of {trials} "
         f"labels, each drawn from {class_count}",
     )
@@ -177,14 +175,14 @@ def smallest_reveal(
         coarse = 100 * (everything.bit_length() - choices.bit_length())
         if coarse < demanded - 200:
             continue
-        if _hundredths_down(everything, 1) - _hundredths_up(choices) >= demanded:
+        if hundredths_down(everything, 1) - hundredths_up(choices) >= demanded:
             return blocks
     return None
 
 
 def class_map_bits(outputs: int, class_count: int) -> int:
     """The bits that an owner gains who may choose the class map: log2 of outputs!/(outputs-C)!."""
-    return -(-_hundredths_up(perm(outputs, class_count)) // 100)
+    return -(-hundredths_up(perm(outputs, class_count)) // 100)
 
 
 def null_distribution(trials: int, class_count: int) -> tuple[float, ...]:
@@ -218,7 +216,7 @@ def _assess_ranks(
     tail = _rank_tail_numerator(rank_sum, trials, class_count)
     chance = Term(
         "ranks by chance",
-        _hundredths_down(everything, tail),
+        hundredths_down(everything, tail),
         f"-log2 of the chance that the ranks of {trials} labels, each drawn from {class_count}, "
         f"weigh {rank_sum} or more, of {largest}, with an unrelated function",
     )
@@ -247,7 +245,7 @@ def _least(
         coarse = 100 * (everything.bit_length() - tail.bit_length())
         if coarse < demanded - 200:
             break
-        if coarse < demanded + 200 and _hundredths_down(everything, tail) < demanded:
+        if coarse < demanded + 200 and hundredths_down(everything, tail) < demanded:
             break
         least = value
     return least
@@ -258,12 +256,12 @@ def _allowances(blocks_used: int, block_count: int, policy: Policy) -> tuple[Ter
     return (
         Term(
             "size of the commitment",
-            -_hundredths_up(block_count),
+            -hundredths_up(block_count),
             f"log2 of the {block_count} blocks that the commitment has, opened before or not",
         ),
         Term(
             "choice of blocks",
-            -_hundredths_up(comb(block_count, blocks_used)),
+            -hundredths_up(comb(block_count, blocks_used)),
             f"log2 of the ways to choose {blocks_used} of {block_count} blocks",
         ),
         Term(
@@ -273,7 +271,7 @@ def _allowances(blocks_used: int, block_count: int, policy: Policy) -> tuple[Ter
         ),
         Term(
             "functions tried",
-            -_hundredths_up(tried * (tried + 1)),
+            -hundredths_up(tried * (tried + 1)),
             f"log2 of j(j+1) for the number {tried} in the row of functions that the judge knows",
         ),
         Term(
@@ -307,45 +305,3 @@ def _tail_numerator(matches: int, trials: int, class_count: int) -> int:
 def _rank_tail_numerator(rank_sum: int, trials: int, class_count: int) -> int:
     tails = ranks.tail_numerators(trials, class_count)
     return next(tail for value, tail in tails if value == rank_sum)
-
-
-def _hundredths_down(numerator: int, denominator: int) -> int:
-    """100 log2(numerator / denominator), rounded down."""
-    return _scaled_log2(numerator, denominator, ROUND_FLOOR)
-
-
-def _hundredths_up(value: int) -> int:
-    """100 log2(value), rounded up."""
-    return _scaled_log2(value, 1, ROUND_CEILING)
-
-
-def _scaled_log2(numerator: int, denominator: int, rounding: str) -> int:
-    whole, rest = divmod(numerator, denominator)
-    if rest == 0 and whole & (whole - 1) == 0:
-        return 100 * (whole.bit_length() - 1)
-    logarithm = _CONTEXT.subtract(_ln(numerator), _ln(denominator))
-    scaled = _CONTEXT.divide(_CONTEXT.multiply(Decimal(100), logarithm), _ln(2))
-    nearest = int(scaled.to_integral_value(rounding=ROUND_HALF_EVEN))
-    if abs(scaled - nearest) > _TOO_CLOSE:
-        return int(scaled.to_integral_value(rounding=rounding))
-    # Not an integer (a rational number is 2^(h/100) only where 100 divides h), but nearer to one
-    # than the logarithm is known: compare exactly.
-    above = _power_exceeds(numerator, denominator, nearest)
-    if rounding == ROUND_FLOOR:
-        return nearest if above else nearest - 1
-    return nearest + 1 if above else nearest
-
-
-def _power_exceeds(numerator: int, denominator: int, hundredths: int) -> bool:
-    """Whether numerator / denominator > 2^(hundredths / 100), for hundredths from 0."""
-    whole, rest = divmod(hundredths, 100)
-    if rest == 0:
-        return numerator > denominator << whole
-    return numerator**100 > denominator**100 << hundredths
-
-
-def _ln(value: int) -> Decimal:
-    """The natural logarithm to 60 digits: of the leading 256 bits, plus the rest as powers of 2."""
-    excess = max(0, value.bit_length() - 256)
-    leading = _CONTEXT.ln(Decimal(value >> excess))
-    return _CONTEXT.add(leading, _CONTEXT.multiply(Decimal(excess), _CONTEXT.ln(Decimal(2))))

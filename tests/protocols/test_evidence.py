@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.reference import evidence as reference
-from zkwm_protocols import evidence
+from zkwm_protocols import logarithms
 from zkwm_protocols.errors import Malformed, UsageError
 from zkwm_protocols.evidence import (
     Evidence,
@@ -199,18 +199,18 @@ def test_no_reveal_is_larger_than_an_assessment() -> None:
 def test_rounding_next_to_a_power_of_two_is_exact() -> None:
     """60 digits of a logarithm do not tell 2^1000 - 1 from 2^1000; integers do."""
     power = 2**1000
-    assert evidence._hundredths_down(power, 1) == evidence._hundredths_up(power) == 100_000
-    assert evidence._hundredths_down(power - 1, 1) == 99_999
-    assert evidence._hundredths_up(power - 1) == 100_000
-    assert evidence._hundredths_down(power + 1, 1) == 100_000
-    assert evidence._hundredths_up(power + 1) == 100_001
-    assert evidence._hundredths_down(power, power - 1) == 0
+    assert logarithms.hundredths_down(power, 1) == logarithms.hundredths_up(power) == 100_000
+    assert logarithms.hundredths_down(power - 1, 1) == 99_999
+    assert logarithms.hundredths_up(power - 1) == 100_000
+    assert logarithms.hundredths_down(power + 1, 1) == 100_000
+    assert logarithms.hundredths_up(power + 1) == 100_001
+    assert logarithms.hundredths_down(power, power - 1) == 0
     # The integer nearest to 2^(1/2) * 2^1000, from both sides.
     root = isqrt(2 * power**2)
-    assert evidence._hundredths_down(root, 1) == 100_049
-    assert evidence._hundredths_down(root + 1, 1) == 100_050
-    assert evidence._hundredths_up(root) == 100_050
-    assert evidence._hundredths_up(root + 1) == 100_051
+    assert logarithms.hundredths_down(root, 1) == 100_049
+    assert logarithms.hundredths_down(root + 1, 1) == 100_050
+    assert logarithms.hundredths_up(root) == 100_050
+    assert logarithms.hundredths_up(root + 1) == 100_051
 
 
 @given(st.integers(1, 2**400), st.integers(1, 2**400))
@@ -218,8 +218,8 @@ def test_rounding_next_to_a_power_of_two_is_exact() -> None:
 def test_rounding_is_exact(first: int, second: int) -> None:
     larger, smaller = max(first, second), min(first, second)
     ratio = Fraction(larger, smaller)
-    assert evidence._hundredths_down(larger, smaller) == reference.hundredths_below(ratio)
-    assert evidence._hundredths_up(larger) == reference.hundredths_above(larger)
+    assert logarithms.hundredths_down(larger, smaller) == reference.hundredths_below(ratio)
+    assert logarithms.hundredths_up(larger) == reference.hundredths_above(larger)
 
 
 @pytest.mark.parametrize("trials", [1, 2, 50, 300])
