@@ -46,6 +46,7 @@ from zkwm.watermarks.watermark import (
     logits,
     matches,
 )
+from zkwm_protocols.commitment import Commitment
 
 OWNERS, ATTACKERS, PROBES, NOISE = 20_000, 6_000, 5_000, 0.01
 
@@ -174,7 +175,7 @@ def _accuracy(model: torch.nn.Module, data: ImageData) -> float:
 def _fidelity(
     scheme: Watermark,
     owner: Owner,
-    commitment: Any,  # noqa: ANN401
+    commitment: Commitment,
     attacker: Attacker,
     model: Classifier,
     plain: bool,

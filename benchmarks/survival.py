@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -191,11 +192,12 @@ class Survival:
         model: nn.Module,
         triggers: TriggerSet,
         seconds: float,
-        **figures: Any,  # noqa: ANN401
+        **figures: object,
     ) -> None:
         accuracy = _accuracy(model, self._owner)
-        if "scratch_accuracy" in figures:
-            figures["counts"] = accuracy >= figures["scratch_accuracy"] + MARGIN
+        scratch = figures.get("scratch_accuracy")
+        if isinstance(scratch, float):
+            figures["counts"] = accuracy >= scratch + MARGIN
         line = measure.report(
             "survival",
             **self._key,
@@ -251,7 +253,7 @@ class Survival:
 
         return _accuracy(self._kept(f"scratch-{count}", start, train), self._owner)
 
-    def _kept(self, name: str, start: Classifier, train: Any) -> Classifier:  # noqa: ANN401
+    def _kept(self, name: str, start: Classifier, train: Callable[[], nn.Module]) -> Classifier:
         path = self._arguments.models / f"{self._arguments.architecture}-{name}-{self._seed}.st"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)

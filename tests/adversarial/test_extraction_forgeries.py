@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,7 @@ def test_other_probes_or_another_scheme_are_another_suspect(
         case.suspect(path, watermark="tartaglione"),
         case.suspect(case.folder / "unmarked"),
     ):
-        verdict = verdict_of(lambda: judge.verify(case.commitment, other, challenge, proof))  # noqa: B023
+        verdict = verdict_of(partial(judge.verify, case.commitment, other, challenge, proof))
         assert failed(verdict) == ["challenge.suspect"]
 
 

@@ -62,7 +62,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def save_folder(folder: Path, model: object) -> None:
     folder.mkdir()
-    save_classifier(folder, model)  # type: ignore[arg-type]
+    save_classifier(folder, model)
 
 
 @pytest.fixture

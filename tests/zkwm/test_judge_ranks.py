@@ -24,7 +24,7 @@ class ScoredSuspect(TableSuspect):
     """A suspect with a row of scores for each image, or a problem."""
 
     def __init__(self, scores: dict[bytes, NDArray[np.float64] | str], **options: object) -> None:
-        super().__init__(name="a scored table", **options)  # type: ignore[arg-type]
+        super().__init__(name="a scored table", **options)
         self.scores = scores
 
     def answer(self, images, preprocessing, *, progress=None):

@@ -127,7 +127,7 @@ def test_the_rates_of_the_literature_can_be_said(rate: float) -> None:
 )
 def test_it_refuses_what_makes_no_sense(wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError):
-        FineTuning(**wrong)  # type: ignore[arg-type]
+        FineTuning(**wrong)
 
 
 def test_a_network_without_a_head_is_refused(trained: Classifier, attacker: Attacker) -> None:
@@ -139,6 +139,6 @@ def test_a_network_without_a_head_is_refused(trained: Classifier, attacker: Atta
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return self.only(images).flatten(1)
 
-    headless = Target(Headless(), lambda images: images)  # type: ignore[arg-type]
+    headless = Target(Headless(), lambda images: images)
     with pytest.raises(UsageError, match="head"):
         FineTuning(which="RTAL").run(headless, attacker)

@@ -135,4 +135,4 @@ def test_a_network_with_batch_norm_is_laundered_too(attacker: Attacker) -> None:
 @pytest.mark.parametrize("parameters", [{"share": 0.0}, {"share": 1.5}, {"steps": 0}])
 def test_parameters_out_of_range_are_refused(parameters: dict[str, float]) -> None:
     with pytest.raises(UsageError):
-        Laundering(**parameters)  # type: ignore[arg-type]
+        Laundering(**parameters)

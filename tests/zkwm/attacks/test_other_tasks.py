@@ -172,4 +172,4 @@ def test_overwriting_puts_a_second_mark_in(target: Target, attacker: Attacker) -
 )
 def test_values_out_of_range_are_refused(make: object) -> None:
     with pytest.raises(UsageError):
-        make()  # type: ignore[operator]
+        make()

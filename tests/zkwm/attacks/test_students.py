@@ -43,7 +43,7 @@ def test_extraction_never_touches_the_model(labels: str, queries: str, attacker:
     service = Service()
     attack = Extraction(labels=labels, queries=queries, budget=100, architecture="lenet5", epochs=1)
     assert attack.needs == ANSWERS
-    made = attack.run(Target(Untouchable(), service), attacker)  # type: ignore[arg-type]
+    made = attack.run(Target(Untouchable(), service), attacker)
     assert made.queries == sum(map(len, service.asked)) == 100
     assert made.images == (100 if queries == "own" else 0)
     assert made.model(torch.zeros(1, 1, 28, 28)).shape == (1, 2)
@@ -52,7 +52,7 @@ def test_extraction_never_touches_the_model(labels: str, queries: str, attacker:
 def test_a_budget_of_nothing_said_is_one_query_an_image(attacker: Attacker) -> None:
     service = Service()
     attack = Extraction(architecture="lenet5", epochs=1)
-    made = attack.run(Target(Untouchable(), service), attacker)  # type: ignore[arg-type]
+    made = attack.run(Target(Untouchable(), service), attacker)
     assert made.queries == 300
     assert len(torch.unique(torch.cat(service.asked).flatten(1), dim=0)) == 300
 
@@ -65,7 +65,7 @@ def test_the_service_is_what_is_learned(attacker: Attacker) -> None:
     away = {}
     for labels in ("soft", "hard"):
         attack = Extraction(labels=labels, architecture="dense", epochs=8)
-        made = attack.run(Target(Untouchable(), service), attacker)  # type: ignore[arg-type]
+        made = attack.run(Target(Untouchable(), service), attacker)
         with torch.no_grad():
             given = made.model(images).softmax(dim=1)
         assert float((given.argmax(1) == wanted.argmax(1)).float().mean()) > 0.9
@@ -108,4 +108,4 @@ def test_a_student_starts_from_random_weights(target: Target, attacker: Attacker
 )
 def test_values_out_of_range_are_refused(make: object) -> None:
     with pytest.raises(UsageError):
-        make()  # type: ignore[operator]
+        make()

@@ -114,4 +114,4 @@ def test_fakes_like_an_opened_block_need_one(target: Target, attacker: Attacker)
 @pytest.mark.parametrize("parameters", [{"kind": "dots"}, {"labels": "true"}, {"fakes": 0}])
 def test_parameters_out_of_range_are_refused(parameters: dict[str, object]) -> None:
     with pytest.raises(UsageError):
-        Unlearning(**parameters)  # type: ignore[arg-type]
+        Unlearning(**parameters)

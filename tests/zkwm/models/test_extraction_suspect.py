@@ -157,7 +157,7 @@ def test_suspects_from_which_nothing_can_be_extracted(case: ExtractionCase) -> N
         unaligned.answer(case.keys, Preprocessing())
     settings = {"shape": (1, 28, 28), "outputs": 10}
     with pytest.raises(UsageError, match="trigger images, not to keys"):
-        open_suspect(case.folder / "marked", extraction=_settings(), **settings)  # type: ignore[arg-type]
+        open_suspect(case.folder / "marked", extraction=_settings(), **settings)
 
 
 def test_a_mark_in_answers_is_read_from_another_architecture(case: ExtractionCase) -> None:
@@ -189,4 +189,4 @@ def test_the_identity_has_two_outputs_and_keys_of_32_bytes(case: ExtractionCase)
     assert SuspectIdentity.from_map(identity.to_map()) == identity
     for change in ({"outputs": 3}, {"shape": (1, 32, 1)}):
         with pytest.raises(Malformed, match="2 outputs and keys"):
-            replace(identity, **change)  # type: ignore[arg-type]
+            replace(identity, **change)

@@ -172,9 +172,9 @@ def test_weights_that_overflow_behind_dead_neurons_are_refused():
         for number, layer in enumerate(layers):
             copies = layer.weight.shape[1] // layers[number - 1].weight.shape[0] if number else 1
             if number < len(layers) - 1:
-                layer.weight[0], layer.bias[0] = 0, -1  # type: ignore[index]
+                layer.weight[0], layer.bias[0] = 0, -1
             layer.weight[:, :copies] = 3e38 if number else layer.weight[:, :copies]
-        layers[0].weight[0], layers[0].bias[0] = 1e36, -3e38  # type: ignore[index]
+        layers[0].weight[0], layers[0].bias[0] = 1e36, -3e38
     assert bool(torch.isfinite(relative_logits(suspect, SHAPES["cnn"])).all())
     with pytest.raises(UsageError, match="too large for it to be aligned"):
         align(suspect, reference)

@@ -101,4 +101,4 @@ def test_what_is_refused(owner: Owner) -> None:
         scheme.logged(Marked(marked.model, 0.0))
     for wrong in ({"rate": 0.0}, {"rate": 0.6}, {"log": 5}):
         with pytest.raises(UsageError):
-            Dawn(**wrong)  # type: ignore[arg-type]
+            Dawn(**wrong)

@@ -39,7 +39,7 @@ def test_rarity_is_the_distance_to_the_nearest_activation() -> None:
 def test_activations_are_what_enters_the_last_layer() -> None:
     images = small_data().test_images[:3]
     entering = last_activations(trained_model(), images)
-    head = trained_model().features[-1]  # type: ignore[index]
+    head = trained_model().features[-1]
     logits = trained_model()(torch.tensor(images).float() / 255)
     assert torch.allclose(head(entering), logits, atol=1e-5)
 
