@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from zkwm.attacks.attack import Attack, Attacked, Attacker, Target
-from zkwm.attacks.pruning import apply_masks
+from zkwm.attacks.pruning import apply_masks, fine_tuned
 from zkwm.attacks.stolen import own_images, stolen_copy
 from zkwm.embed.sources import as_unit, evaluation_batches
-from zkwm.fitting import Fit, fit
+from zkwm.fitting import Fit
 from zkwm_protocols.errors import UsageError
 
 
@@ -49,7 +49,7 @@ class FinePruning(Attack):
         """
         model = stolen_copy(target, attacker)
         reader, channels = reader_of_last_convolution(model)
-        images, labels = own_images(attacker)
+        images, _ = own_images(attacker)
         activity = mean_activations(model, reader, channels, images)
         pruned = activity.argsort(stable=True)[: min(int(self.share * channels), channels - 1)]
         mask = torch.ones(channels, device=attacker.device)
@@ -57,15 +57,7 @@ class FinePruning(Attack):
         weights: list[Tensor] = [reader.weight]
         masks = [mask.repeat_interleave(reader.in_features // channels).expand_as(reader.weight)]
         apply_masks(weights, masks)
-        used = fit(
-            model,
-            images,
-            labels,
-            self._plan(),
-            seed=attacker.seed,
-            after_step=lambda: apply_masks(weights, masks),
-        )
-        return Attacked(model.cpu().eval(), images=len(images), gradient_images=used)
+        return fine_tuned(model, weights, masks, attacker, self._plan())
 
     def _plan(self) -> Fit:
         return Fit(epochs=self.epochs, rate=self.rate, batch_size=self.batch_size)

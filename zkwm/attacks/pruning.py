@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zkwm.attacks.attack import Attack, Attacked, Attacker, Target
 from zkwm.attacks.stolen import own_images, stolen_copy, weight_layers
@@ -48,19 +48,30 @@ class Pruning(Attack):
         apply_masks(weights, masks)
         if not self.epochs:
             return Attacked(model.cpu())
-        images, labels = own_images(attacker)
-        used = fit(
-            model,
-            images,
-            labels,
-            self._plan(),
-            seed=attacker.seed,
-            after_step=lambda: apply_masks(weights, masks),
-        )
-        return Attacked(model.cpu().eval(), images=len(images), gradient_images=used)
+        return fine_tuned(model, weights, masks, attacker, self._plan())
 
     def _plan(self) -> Fit:
         return Fit(epochs=self.epochs, rate=self.rate, batch_size=self.batch_size)
+
+
+def fine_tuned(
+    model: nn.Module,
+    weights: list[Tensor],
+    masks: list[Tensor],
+    attacker: Attacker,
+    plan: Fit,
+) -> Attacked:
+    """``model`` trained on the attacker's images while masked weights stay zero."""
+    images, labels = own_images(attacker)
+    used = fit(
+        model,
+        images,
+        labels,
+        plan,
+        seed=attacker.seed,
+        after_step=lambda: apply_masks(weights, masks),
+    )
+    return Attacked(model.cpu().eval(), images=len(images), gradient_images=used)
 
 
 @torch.no_grad()
