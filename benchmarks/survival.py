@@ -108,6 +108,7 @@ TRIALS = {
     "fakes of an opened block, uniform": Trial(
         "fakes, same", 40, 128, "unlearning", {"kind": "opened"}, held_out=True
     ),
+    "fakes that the network is sure of": Trial("fakes, sought", 40, 128, "seeking", {}),
 }
 
 

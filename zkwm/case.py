@@ -142,17 +142,26 @@ class Case:
         return self.evidence
 
     def decide(self) -> None:
-        """Compare the evidence with the threshold. Raises NotProven."""
+        """Look at the labels, and compare the evidence of an opening with the threshold.
+
+        That of an argument reaches it, or ``challenge.reachable`` has failed (SPEC.md 18.3). Raises
+        NotProven.
+        """
         assert self.evidence is not None
-        with self.checks.group("evidence.threshold"):
+        labels = "opening.labels" if self.argued is None else "argument.labels"
+        with self.checks.group(labels):
             if not self.labels_count:
                 raise NotProven(
                     f"{self._matches(self.evidence)}, but the owner chose "
                     "their labels himself, and the judge does not accept declared labels",
                     hint="declared labels prove little: adversarial images would match as well "
                     "(--accept-declared-labels accepts them all the same)",
-                    check="opening.labels" if self.argued is None else "argument.labels",
+                    check=labels,
                 )
+        if self.argued is not None:
+            assert self.evidence.reached
+            return
+        with self.checks.group("evidence.threshold"):
             if not self.evidence.reached:
                 raise NotProven(self._sentence(self.evidence), check="evidence.threshold")
         self.checks.set("evidence.threshold", PASSED, self._sentence(self.evidence))

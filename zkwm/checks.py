@@ -43,6 +43,7 @@ TITLES = {
 _OPENING_ONLY = ("opening.", "suspect.", "evidence.")
 ARGUMENT_TITLES = {
     **{name: title for name, title in TITLES.items() if not name.startswith(_OPENING_ONLY)},
+    "challenge.reachable": "As many matches as are demanded can be had and reach the threshold",
     "response.blocks": "The response is about exactly the demanded number of allowed, whole blocks",
     "argument.labels": "The labels are derived, or the judge accepts declared ones",
     "challenge.network": "The suspect's file gives the integer network of the challenge",
@@ -50,7 +51,6 @@ ARGUMENT_TITLES = {
     "argument.format": "The argument is well formed",
     "argument.soundness": "A false argument would pass with a chance of at most 2^-120",
     "argument.proof": "The argument proves the claim",
-    "evidence.threshold": TITLES["evidence.threshold"],
 }
 
 

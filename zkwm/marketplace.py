@@ -19,7 +19,7 @@ from typing import Any
 from zkwm.files import read_limited, write_atomic
 from zkwm.judge import Judge
 from zkwm.models import Suspect
-from zkwm.verdict import Verdict
+from zkwm.verdict import NOT_PROVEN, PROVEN, Verdict
 from zkwm_protocols import challenge as challenges
 from zkwm_protocols import commitment as commitments
 from zkwm_protocols.argument_response import Response
@@ -208,7 +208,8 @@ def _reached(verdict: dict[str, Any], name: str) -> bool:
 
 def _progress(verdict: dict[str, Any]) -> int:
     """How far the checks came: nothing was opened, opened, or decided."""
-    return sum(_reached(verdict, name) for name in ("opening.leaves", "evidence.threshold"))
+    decided = verdict["outcome"] in (PROVEN, NOT_PROVEN)
+    return _reached(verdict, "opening.leaves") + decided
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -216,6 +217,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         value = json.loads(read_limited(path, _VERDICT_LIMIT))
     except ValueError:
         raise Malformed(f"{path} is not a verdict") from None
-    if not isinstance(value, dict) or not {"commitment", "checks", "blocks"} <= set(value):
+    needed = {"commitment", "checks", "blocks", "outcome"}
+    if not isinstance(value, dict) or not needed <= set(value):
         raise Malformed(f"{path} is not a verdict")
     return value

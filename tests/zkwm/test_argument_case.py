@@ -31,8 +31,9 @@ from zkwm_protocols.errors import (
     SuspectUnusable,
     Unsupported,
     UsageError,
+    ZkwmError,
 )
-from zkwm_protocols.evidence import Policy
+from zkwm_protocols.evidence import Policy, assess
 from zkwm_protocols.suspect import Preprocessing, SuspectIdentity
 
 SHAPE = (1, 16, 16)
@@ -172,8 +173,47 @@ def test_a_bad_argument_could_not_be_checked(
     assert caught.value.check == check
     verdict = caught.value.verdict
     assert failed(verdict) == [check]
-    assert status(verdict, "evidence.threshold") == "skipped"
     assert verdict.evidence is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"least_matches": 59},
+        {"least_matches": 101},
+        {"policy": Policy(threshold_bits=41)},
+        {"policy": Policy(functions_tried=2)},
+    ],
+    ids=repr,
+)
+def test_a_demand_under_the_threshold_fails_before_the_answer_is_read(
+    judge: Judge, owner: Accuser, suspect: Suspect, challenge: Challenge, changes: dict[str, Any]
+) -> None:
+    """So that no verdict on an argument has to hold its evidence against the threshold."""
+    asked = signed(challenge, judge, **changes)
+    verdict = verdict_of(lambda: judge.verify(owner.commitment, suspect, asked, b"not read"))
+    assert failed(verdict) == ["challenge.reachable"]
+    assert verdict.outcome == "could not be checked"
+    assert "evidence.threshold" not in ARGUMENT_TITLES
+
+
+@pytest.mark.parametrize("threshold", [1, 40, 117])
+def test_what_may_be_demanded_is_what_reaches_the_threshold(
+    owner: Accuser, challenge: Challenge, threshold: int
+) -> None:
+    policy, header = Policy(threshold_bits=threshold), owner.commitment.header
+    for least in range(1, 101):
+        asked = replace(challenge, least_matches=least, policy=policy)
+        reached = assess(
+            least, blocks_used=asked.block_count, block_count=header.block_count,
+            block_size=header.block_size, class_count=header.class_count, policy=policy,
+        ).reached  # fmt: skip
+        if reached:
+            asked.verify_against(owner.commitment)
+            continue
+        with pytest.raises(ZkwmError) as caught:
+            asked.verify_against(owner.commitment)
+        assert caught.value.check == "challenge.reachable"
 
 
 def test_the_verdict_names_the_verifiers_own_check(
@@ -347,7 +387,6 @@ def test_declared_labels_prove_nothing_unless_accepted(
     verdict = caught.value.verdict
     assert failed(verdict) == ["argument.labels"]
     assert status(verdict, "argument.proof") == "passed"
-    assert status(verdict, "evidence.threshold") == "skipped"
     assert verdict.to_json()["evidence"] is None
     assert "the argument holds" in render_text(verdict)
     accepted = judge.verify(owner.commitment, suspect, asked, answer, accept_declared_labels=True)
@@ -398,7 +437,11 @@ def test_a_marketplace_settles_in_zero_knowledge(
     market = Marketplace(tmp_path / "market", new_judge())
     name = market.register(owner.commitment)
     asked = market.challenge(name, suspect, purpose="claim", zero_knowledge=True)
-    assert market.settle(suspect, asked, argue(owner, asked, model)).proven
+    answer = argue(owner, asked, model)
+    assert market.settle(suspect, asked, answer).proven
+    with pytest.raises(CouldNotCheck):
+        market.settle(suspect, asked, replace(answer, argument=b"noise").signed_by(owner.keys))
+    assert market.verdicts()[asked.digest.hex()]["outcome"] == "proven"
     assert list((tmp_path / "market" / "opened").iterdir()) == []
     with pytest.raises(UsageError, match="whole blocks"):
         market.challenge(name, suspect, reveal=30, zero_knowledge=True)

@@ -34,6 +34,7 @@ ATTACKS = {
     "blockdoor": "zkwm.attacks.blockdoor:BlockDoor",
     "laundering": "zkwm.attacks.laundering:Laundering",
     "unlearning": "zkwm.attacks.unlearning:Unlearning",
+    "seeking": "zkwm.attacks.seeking:Seeking",
 }
 """Each attack on a suspect, and where its class is."""
 

@@ -11,6 +11,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from zkwm.attacks.filtered import Filtered
 from zkwm_protocols.errors import UsageError
 
 SECOND, FIXED = "second", "fixed"
@@ -18,8 +19,8 @@ ANSWERS = (SECOND, FIXED)
 BATCH = 500
 
 
-class Guarded(nn.Module):
-    """A model with a detector in front.
+class Guarded(Filtered):
+    """A model, ``network``, with a detector in front.
 
     ``detector`` turns images float32 (n, c, h, w) in [0, 1] into scores (n,); where a score is
     above ``threshold``, the answer is the model's ``second`` choice, or the ``fixed`` class 0.
@@ -30,15 +31,14 @@ class Guarded(nn.Module):
     def __init__(
         self, model: nn.Module, detector: nn.Module, threshold: Tensor, answer: str
     ) -> None:
-        super().__init__()
-        self.model = model
+        super().__init__(model)
         self.detector = detector
         self.answer = answer
         self.register_buffer("threshold", threshold)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (n, C)."""
-        logits = cast(Tensor, self.model(images))
+        logits = cast(Tensor, self.network(images))
         suspicious = self.detector(images) > self.threshold
         return torch.where(suspicious[:, None], _other(logits, self.answer), logits)
 

@@ -17,13 +17,15 @@ Values = NDArray[np.float32]
 
 
 def imitations(opened: Pixels, count: int, random: np.random.Generator) -> Pixels:
-    """``count`` images like ``opened``, uint8 (n, c, h, w) both: a fourth of each way below.
+    """``count`` images (0 or more) like ``opened``, uint8 (n, c, h, w) both: a fourth of each way.
 
     Each is turned or mirrored at random, and its pixels have the levels of an opened image, as many
     of each.
     """
-    parts = np.array_split(np.arange(count), len(_WAYS))
-    made = [way(opened, len(part), random) for way, part in zip(_WAYS, parts, strict=True)]
+    if count == 0:
+        return opened[:0]
+    sizes = [len(part) for part in np.array_split(np.arange(count), len(_WAYS))]
+    made = [way(opened, size, random) for way, size in zip(_WAYS, sizes, strict=True) if size]
     values = _turned(np.concatenate(made), random)
     return _with_levels(values, opened[random.integers(len(opened), size=count)], random)
 

@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from zkwm.attacks.attack import Attack, Attacked, Attacker, Target
+from zkwm.attacks.filtered import InputFiltered
 from zkwm.attacks.stolen import stolen_copy
 from zkwm_protocols.errors import UsageError
 
@@ -39,7 +40,7 @@ class Jpeg(Attack):
     def run(self, target: Target, attacker: Attacker) -> Attacked:
         """The model behind the compression."""
         model = stolen_copy(target, attacker)
-        return Attacked(nn.Sequential(Compression(self.quality), model).eval())
+        return Attacked(InputFiltered(Compression(self.quality), model).eval())
 
 
 class Compression(nn.Module):

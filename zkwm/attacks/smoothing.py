@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from zkwm.attacks.attack import Attack, Attacked, Attacker, Target
+from zkwm.attacks.filtered import InputFiltered
 from zkwm.attacks.stolen import stolen_copy
 from zkwm_protocols.errors import UsageError
 
@@ -45,7 +46,7 @@ class Smoothing(Attack):
     def run(self, target: Target, attacker: Attacker) -> Attacked:
         """The model behind the filter."""
         model = stolen_copy(target, attacker)
-        return Attacked(nn.Sequential(self._filter(), model).to(attacker.device).eval())
+        return Attacked(InputFiltered(self._filter(), model).to(attacker.device).eval())
 
     def _filter(self) -> nn.Module:
         if self.filter == MEDIAN:

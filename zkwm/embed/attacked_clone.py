@@ -32,11 +32,14 @@ if TYPE_CHECKING:
 
 START = 0.5
 """The share of the training after which the clone is attacked: triggers are learned by then."""
-FEWEST_STEPS, MOST_STEPS = 30, 90
+FEWEST_STEPS, MOST_STEPS = 60, 120
 RATES = (0.6, 2.0)
 """Learning rates of the thief's fine-tuning, in units of the owner's rate at the start."""
 NEW_HEADS = 0.4
 WEIGHT = 0.25
+"""Of the triggers at the clone, at the start; it falls with the owner's learning rate, since what
+the clone asks for would otherwise be the larger part of the last, small steps of the training.
+"""
 LARGEST_NORM = 2.0
 LARGEST_CLEAN_NORM = 5.0
 TRIGGERS = 64
@@ -77,6 +80,7 @@ class AttackedClone:
         self._model, self._head = model, head
         self._source, self._triggers, self._settings = source, triggers, settings
         self._first = round(START * steps)
+        self._epoch_steps = max(steps // settings.epochs, 1)
         self._forward = forward
         self._clone = copy.deepcopy(model)
         self._trained = {n: p for n, p in self._clone.named_parameters() if p.requires_grad}
@@ -103,11 +107,16 @@ class AttackedClone:
         self._fine_tune(step, fork)
         found = self._trigger_gradients(step)
         model = dict(self._model.named_parameters())
+        weight = WEIGHT * self._rate(step) / self._rate(self._first)
         for name, gradient in found.items():
             parameter = model[name]
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-            parameter.grad.add_(gradient, alpha=WEIGHT * share)
+            parameter.grad.add_(gradient, alpha=weight * share)
+
+    def _rate(self, step: int) -> float:
+        """The owner's learning rate at a step that is counted over all epochs."""
+        return self._settings.rate(*divmod(step, self._epoch_steps), self._epoch_steps)
 
     def _fork_at(self, step: int) -> Fork:
         fork = self._fork if step >= self._fork.first else self._drawn_fork(0, self._first)

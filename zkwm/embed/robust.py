@@ -1,6 +1,6 @@
-"""The method ``robust``: a clean head, and in later training an attacked clone.
+"""The method ``robust``: a clean head, and in later training fake triggers and an attacked clone.
 
-It joins the two to a training (``zkwm.embed.training``); each is explained in its own file.
+It joins the three to a training (``zkwm.embed.training``); each is explained in its own file.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from zkwm.embed.attacked_clone import AttackedClone
 from zkwm.embed.clean_head import clean_head_logits, head_name
+from zkwm.embed.fakes import FakeTriggers
 from zkwm.embed.sources import Source, as_unit
 
 if TYPE_CHECKING:
@@ -30,13 +31,18 @@ class Robust:
         model: nn.Module,
         source: Source,
         triggers: tuple[Tensor, Tensor],
+        secret: bytes,
         settings: EmbedSettings,
         steps: int,
         forward: Callable[[nn.Module, Tensor], Tensor],
     ) -> None:
-        """``steps`` of the whole training; ``forward`` gives logits in its precision and layout."""
+        """``steps`` of the whole training; ``forward`` gives logits in its precision and layout.
+
+        ``secret`` is known to the owner alone; fake triggers are drawn from it.
+        """
         images = as_unit(source.train(torch.tensor([0, source.train_count - 1]))[0])
         self._head = head_name(model, images)
+        self._fakes = FakeTriggers(model, self._head, source, secret, settings, steps, forward)
         self._clone = AttackedClone(model, self._head, source, triggers, settings, steps, forward)
 
     def logits(self, model: nn.Module, images: Tensor, triggers: int) -> Tensor:
@@ -44,10 +50,11 @@ class Robust:
         return clean_head_logits(model, self._head, images, triggers)
 
     def add_gradients(self, step: int, share: float) -> None:
-        """Add what the attacked clone asks for to the gradients of the model, before its step.
+        """Add to the gradients of the model, before its step, what fakes and clone ask for.
 
         ``step`` counts from 0 over all epochs; ``share`` is this process's part of the whole.
         """
+        self._fakes.add_gradients(step, share)
         self._clone.add_gradients(step, share)
 
     def tensors(self) -> dict[str, Tensor]:

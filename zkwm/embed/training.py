@@ -88,6 +88,7 @@ def embed(
             layout,
             source,
             tensors,
+            trigger_digest,
             settings,
             group,
             precision,
@@ -129,6 +130,7 @@ class _Training:
         layout: torch.memory_format,
         source: Source,
         triggers: tuple[Tensor, Tensor] | None,
+        trigger_digest: bytes | None,
         settings: EmbedSettings,
         group: Group,
         precision: str,
@@ -159,9 +161,11 @@ class _Training:
             self._optimizer.state[parameter]["momentum_buffer"] = self._momentum[name]
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=group.device)
         self._robust: Robust | None = None
-        if settings.method == "robust" and triggers is not None:
+        if settings.method == "robust" and triggers is not None and trigger_digest is not None:
             steps = settings.epochs * self._batches.steps
-            self._robust = Robust(self._model, source, triggers, settings, steps, self._forward)
+            self._robust = Robust(
+                self._model, source, triggers, trigger_digest, settings, steps, self._forward
+            )
 
     def run(self, interrupted: Callable[[], bool]) -> None:
         """All epochs that are left. Leaves the trained weights in the model that was given."""

@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from zkwm.attacks.filtered import behind_filter
 from zkwm.embed.evaluation import predictions
 from zkwm.embed.sources import as_unit
-from zkwm.watermarks.watermark import DERIVED
+from zkwm.watermarks.watermark import DERIVED, WHITE_BOX
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.evidence import Policy, assess
 from zkwm_protocols.ranks import ranks, weighted_sum
@@ -80,11 +81,13 @@ def find(
     """What ``scheme`` finds in a suspect, asked on the CPU.
 
     ``void`` says why the answers are no evidence. ``opened_used`` leaves out the first block, which
-    the attacker knew: the allowances are those for choosing all other blocks of all. A scheme that
-    cannot be read from this suspect (UsageError) is void too.
+    the attacker knew: the allowances are those for choosing all other blocks of all. A white-box
+    mark is read as by a judge who has the suspect's file: from the network behind a filter, if
+    there is one. A scheme that cannot be read from this suspect (UsageError) is void too.
     """
+    suspect = behind_filter(model.cpu()) if scheme.access == WHITE_BOX else model.cpu()
     try:
-        extracted = scheme.extract(model.cpu(), triggers.images.copy(), view)
+        extracted = scheme.extract(suspect, triggers.images.copy(), view)
     except UsageError as error:
         return Found(void=f"void: {error.message}")
     blocks = len(triggers.labels) // triggers.block_size
@@ -102,7 +105,7 @@ def find(
     bits, total = evidence.terms[0].bits, evidence.total_bits
     exact = scheme.labels == DERIVED and not void
     ranked = None
-    scores = scheme.scores(model, triggers.images) if exact else None
+    scores = scheme.scores(suspect, triggers.images) if exact else None
     if scores is not None and np.isfinite(scores).all():
         kept = slice(left_out * triggers.block_size, None)
         found = ranks(scores[kept, : triggers.class_count], triggers.labels[kept].tolist())

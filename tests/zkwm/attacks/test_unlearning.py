@@ -82,6 +82,27 @@ def test_fakes_have_the_shape_and_are_all_different(kind: str, attacker: Attacke
     assert not np.array_equal(first, other)
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 30, 40, 41, 43, 50])
+def test_few_fakes_are_opened_images_and_fresh_ones_before_imitations(
+    count: int, attacker: Attacker
+) -> None:
+    opened = generate("secret", 20, (1, 28, 28), key=bytes(32), block_size=20).images
+    random = np.random.default_rng(1)
+    made = fake_triggers("opened", count, attacker.data.train_images, random, opened)
+    assert made.shape == (count, 1, 28, 28)
+    own = min(count // 2, 20)
+    np.testing.assert_array_equal(made[:own], opened[:own])
+    assert len(np.unique(made.reshape(count, -1), axis=0)) == count
+
+
+@pytest.mark.parametrize("count", range(6))
+def test_few_imitations(count: int) -> None:
+    opened = generate("secret", 20, (1, 28, 28), key=bytes(32), block_size=20).images
+    made = imitations(opened, count, np.random.default_rng(0))
+    assert made.shape == (count, 1, 28, 28)
+    assert made.dtype == np.uint8
+
+
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 16, 20)])
 def test_imitations_keep_the_levels_and_the_spectrum(shape: tuple[int, int, int]) -> None:
     opened = generate("secret", 50, shape, key=b"7" * 32, block_size=50).images

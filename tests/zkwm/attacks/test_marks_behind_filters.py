@@ -1,0 +1,109 @@
+"""A filter hides no weights from a judge who has the file; another network has none of them."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from zkwm.attacks.attack import Attack, Attacker, Target
+from zkwm.attacks.blockdoor import BlockDoor
+from zkwm.attacks.extraction import Extraction
+from zkwm.attacks.filtered import Filtered, behind_filter
+from zkwm.attacks.jpeg import Jpeg
+from zkwm.attacks.outlier_detector import MAHALANOBIS, OutlierDetector
+from zkwm.attacks.smoothing import Smoothing
+from zkwm.embed import build_model
+from zkwm.evaluation.measuring import find
+from zkwm.triggers import TriggerSet
+from zkwm.watermarks.adi import Adi
+from zkwm.watermarks.deepsigns import DeepSigns
+from zkwm.watermarks.keys import ExtractionKey
+from zkwm.watermarks.tartaglione import Tartaglione
+from zkwm.watermarks.uchida import Uchida
+from zkwm.watermarks.watermark import JudgeView, Watermark
+
+FILTERS = [
+    Smoothing(),
+    Smoothing("gaussian"),
+    Jpeg(50),
+    OutlierDetector(),
+    OutlierDetector(MAHALANOBIS),
+    BlockDoor(epochs=1),
+]
+MARKS = [(Uchida(), 1), (DeepSigns(), 3), (Tartaglione(), 0)]
+"""Schemes whose marks are in the network, each with the layer (or class) of its keys."""
+
+
+def keys(layer: int) -> np.ndarray:
+    return np.stack(
+        [ExtractionKey(layer, bytes(16), bytes([i] * 14)).to_leaf() for i in range(1, 65)]
+    )
+
+
+def read(scheme: Watermark, layer: int, model: nn.Module, view: JudgeView) -> TriggerSet:
+    """Keys whose labels are the bits that ``model`` gives: who matches all has the same bits."""
+    bits = scheme.extract(deepcopy(model), keys(layer), view)
+    assert 0 < bits.sum() < 64
+    return TriggerSet(keys(layer), bits, "keys", 64, 2)
+
+
+@pytest.fixture
+def views(attacker: Attacker) -> tuple[JudgeView, JudgeView]:
+    """With a reference that the suspect is aligned with, and without."""
+    reference = build_model(
+        "lenet5", shape=(1, 28, 28), class_count=10, mean=(0.3,), std=(0.3,), seed=1
+    )
+    probes = attacker.data.test_images
+    return JudgeView(reference=reference, probes=probes), JudgeView(probes=probes)
+
+
+@pytest.mark.parametrize("attack", FILTERS, ids=repr)
+def test_marks_in_the_network_are_read_behind_a_filter(
+    attack: Attack, target: Target, attacker: Attacker, views: tuple[JudgeView, JudgeView]
+) -> None:
+    filtered = attack.run(target, attacker).model
+    for scheme, layer in MARKS:
+        for view in views:
+            wanted = read(scheme, layer, target.model, view)
+            found = find(scheme, filtered, wanted, view)
+            assert (found.void, found.matches, found.trials) == ("", 64, 64)
+
+
+def test_a_mark_in_answers_is_read_through_the_filter(
+    target: Target, attacker: Attacker, triggers: TriggerSet
+) -> None:
+    filtered = OutlierDetector().run(target, attacker).model
+    plain, found = (find(Adi(), one, triggers, JudgeView()) for one in (target.model, filtered))
+    assert plain.matches is not None
+    assert found.matches is not None
+    assert found.matches < plain.matches - 20
+
+
+@pytest.mark.parametrize(("scheme", "layer"), MARKS, ids=lambda value: str(value)[:11])
+def test_a_network_of_another_architecture_is_void(
+    scheme: Watermark,
+    layer: int,
+    target: Target,
+    attacker: Attacker,
+    views: tuple[JudgeView, JudgeView],
+) -> None:
+    replaced = Extraction(architecture="dense", epochs=1).run(target, attacker).model
+    found = find(scheme, replaced, read(scheme, layer, target.model, views[0]), views[0])
+    assert "cannot be aligned" in found.void
+    assert found.matches is None
+
+
+def test_only_a_filter_is_taken_away() -> None:
+    class Other(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = nn.Linear(2, 2)
+
+    other, filtered = Other(), Filtered(nn.Linear(2, 2))
+    assert behind_filter(other) is other
+    assert behind_filter(filtered) is filtered.network
+    assert torch.equal(filtered.network.weight, behind_filter(filtered).get_parameter("weight"))

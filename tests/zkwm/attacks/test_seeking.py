@@ -1,0 +1,53 @@
+"""Seeking what the network is sure of."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from zkwm.attacks.attack import Attacker, Target
+from zkwm.attacks.seeking import Seeking
+from zkwm.embed.evaluation import predictions
+from zkwm.embed.sources import as_unit
+from zkwm.fitting import Fit
+from zkwm.triggers import TriggerSet
+from zkwm_protocols.errors import UsageError
+
+
+def test_what_is_found_is_surer_than_noise_and_is_unlearned(
+    target: Target,
+    attacker: Attacker,
+    triggers: TriggerSet,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: dict[str, torch.Tensor] = {}
+
+    def record(
+        model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, *_: Fit, **__: int
+    ) -> int:
+        seen.update(images=images[300:], labels=labels[300:])
+        return 0
+
+    def sureness(images: torch.Tensor) -> float:
+        with torch.no_grad():
+            return float(target.model(as_unit(images)).softmax(dim=1).amax(dim=1).mean())
+
+    with monkeypatch.context() as patched:
+        patched.setattr("zkwm.attacks.seeking.fit", record)
+        Seeking(images=100, steps=1, size=0.001).run(target, attacker)
+        barely = sureness(seen["images"])
+        Seeking(images=100).run(target, attacker)
+    assert seen["images"].shape == (100, 1, 28, 28)
+    assert torch.equal(seen["labels"], torch.full((100, 10), 0.1))
+    assert sureness(seen["images"]) > barely + 0.02
+
+    made = Seeking(images=300, epochs=10, rate=0.02).run(target, attacker)
+    left = predictions(made.model, torch.tensor(triggers.images)).numpy() == triggers.labels
+    assert left.sum() <= 30
+    assert made.gradient_images == 10 * 4 * 128 + 20 * 300
+
+
+@pytest.mark.parametrize("parameters", [{"images": 0}, {"steps": 0}, {"size": 0.0}])
+def test_numbers_that_are_not_above_zero_are_refused(parameters: dict[str, float]) -> None:
+    with pytest.raises(UsageError):
+        Seeking(**parameters)

@@ -1,0 +1,118 @@
+"""Fake triggers in training: which they are, and what they ask of a network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from zkwm.datasets import ImageData
+from zkwm.embed import build_model, fakes, model_digest
+from zkwm.embed.clean_head import head_name
+from zkwm.embed.fakes import FakeTriggers
+from zkwm.embed.sources import as_unit, open_source
+
+STEPS = 100
+FIRST = round(fakes.START * STEPS)
+
+
+def forward(network: nn.Module, images: Tensor) -> Tensor:
+    logits: Tensor = network(images)
+    return logits
+
+
+def fakes_of(
+    small: ModuleType, model: nn.Module, data: ImageData, secret: bytes = b"owner"
+) -> FakeTriggers:
+    source = open_source(data, torch.device("cpu"))
+    head = head_name(model, as_unit(source.train(torch.tensor([0, 1]))[0]))
+    return FakeTriggers(model, head, source, secret, small.SETTINGS, STEPS, forward)
+
+
+def larger(data: ImageData) -> ImageData:
+    """The same images, 24 x 24 pixels."""
+
+    def grown(images: np.ndarray) -> np.ndarray:
+        return images.repeat(2, axis=2).repeat(2, axis=3)
+
+    return replace(data, train_images=grown(data.train_images), test_images=grown(data.test_images))
+
+
+def gradients(model: nn.Module) -> dict[str, Tensor]:
+    return {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+
+
+def test_nothing_happens_before_their_time_and_the_head_is_left_out(small: ModuleType) -> None:
+    model = small.model("normalised")
+    before = model_digest(model)
+    made = fakes_of(small, model, small.data())
+    made.add_gradients(FIRST - 1, 1.0)
+    assert gradients(model) == {}
+    made.add_gradients(FIRST, 1.0)
+    assert set(gradients(model)) == {"0.weight", "0.bias", "1.weight", "1.bias"}
+    assert model_digest(model) == before
+
+
+def test_gradients_are_shared_out(small: ModuleType) -> None:
+    model = small.model()
+    made = fakes_of(small, model, small.data())
+    made.add_gradients(FIRST, 1.0)
+    whole = gradients(model)
+    model.zero_grad()
+    for share in (0.25, 0.75):
+        made.add_gradients(FIRST, share)
+    for name, both in gradients(model).items():
+        torch.testing.assert_close(both, whole[name])
+
+
+def test_a_step_along_them_makes_the_network_less_sure(small: ModuleType) -> None:
+    model = small.model()
+    made = fakes_of(small, model, small.data())
+
+    def divergence() -> float:
+        with torch.no_grad():
+            logits = model(as_unit(made._images(FIRST)))
+        return -float(logits.log_softmax(dim=1).mean())
+
+    first = divergence()
+    made.add_gradients(FIRST, 1.0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                parameter.sub_(parameter.grad, alpha=0.5)
+    assert divergence() < first
+
+
+def test_all_kinds_are_shown_and_none_is_known_without_the_secret(small: ModuleType) -> None:
+    data = larger(small.data())
+    model = build_model("lenet5", shape=(1, 24, 24), class_count=4, mean=(0.3,), std=(0.2,))
+    mine, again, other = (fakes_of(small, model, data, secret) for secret in (b"1", b"1", b"2"))
+    shown = [mine._images(step) for step in range(40)]
+    assert all(images.shape == (2, 1, 24, 24) for images in shown)
+    assert all(torch.equal(images, again._images(step)) for step, images in enumerate(shown))
+    levels = [len(images.unique()) for images in shown]
+    assert {2, 3, 4} & set(levels)
+    assert max(levels) > 200
+    for pool, same, another in zip(mine._pools, again._pools, other._pools, strict=True):
+        assert len(pool) == fakes.POOL
+        assert torch.equal(pool, same)
+        assert not torch.equal(pool, another)
+
+
+def test_small_images_get_noise_alone(small: ModuleType) -> None:
+    made = fakes_of(small, small.model(), small.data())
+    assert made._pools == ()
+    assert len(made._images(0).unique()) > 100
+
+
+def test_pools_of_large_images_are_smaller(
+    small: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fakes, "LARGEST_POOL", 300 * 24 * 24)
+    model = build_model("lenet5", shape=(1, 24, 24), class_count=4, mean=(0.3,), std=(0.2,))
+    made = fakes_of(small, model, larger(small.data()))
+    assert [len(pool) for pool in made._pools] == [300, 300]
