@@ -10,7 +10,7 @@ demo: $(VENV)/installed
 	$(BIN)/zkwm demo --directory demo
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -58,9 +58,31 @@ CLAIMS = (
 )
 
 
-def main() -> None:
-    """Train what is not there yet, measure, print JSON lines."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+@dataclass(frozen=True)
+class Networks:
+    """The data, the owner's half of it, and all networks; ``told`` is what every line says."""
+
+    whole: ImageData
+    own: ImageData
+    innocent: dict[str, list[Classifier]]
+    accusers: list[Classifier]
+    start: Classifier
+    told: dict[str, object]
+
+    @property
+    def all_innocent(self) -> list[Classifier]:
+        """The unmarked networks of all architectures."""
+        return [model for models in self.innocent.values() for model in models]
+
+    def owner(self, folder: Path) -> Owner:
+        """An owner with a vault in a folder."""
+        settings = default_settings(ARCHITECTURES[0], images=len(self.own.train_labels))
+        return Owner(experiment_vault(folder), self.own, ARCHITECTURES[0], settings, self.start)
+
+
+def prepare(description: str) -> tuple[Networks, Path | None]:
+    """Read the arguments, and train what is not there yet; with the file for the lines."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", default="fashion-mnist-small")
     parser.add_argument("--models", type=Path, required=True, help="keeps the networks")
     parser.add_argument("--count", type=int, default=10, help="networks of each architecture")
@@ -72,46 +94,55 @@ def main() -> None:
     half = len(whole.train_labels) // 2
     public, own = _part(whole, 0, half), _part(whole, half, 2 * half)
     train = partial(_network, arguments.models, arguments.images)
-    networks = {
+    innocent = {
         architecture: [train(public, architecture, number) for number in range(arguments.count)]
         for architecture in ARCHITECTURES
     }
-    innocent = [model for models in networks.values() for model in models]
     accusers = [train(own, name, 1000 + number) for name in ARCHITECTURES for number in range(2)]
     start = train(own, ARCHITECTURES[0], 2000)
-    told = {
+    every = [model for models in innocent.values() for model in models]
+    told: dict[str, object] = {
         "data": whole.name,
-        "networks": len(innocent),
+        "networks": len(every),
         "training_images": min(arguments.images, half),
-        "accuracies": [round(_accuracy(model, whole), 4) for model in innocent],
+        "accuracies": [round(_accuracy(model, whole), 4) for model in every],
     }
+    return Networks(whole, own, innocent, accusers, start, told), arguments.output
+
+
+def main() -> None:
+    """Measure, print JSON lines."""
+    networks, output = prepare(str(__doc__).splitlines()[0])
+    innocent, told = networks.all_innocent, networks.told
     with tempfile.TemporaryDirectory() as folder:
-        settings = default_settings(ARCHITECTURES[0], images=half)
-        vault = experiment_vault(Path(folder))
-        owner = Owner(vault, own, ARCHITECTURES[0], settings, start)
+        owner = networks.owner(Path(folder))
         for name, parameters in SCHEMES:
             scheme = make_watermark(name, **parameters)
             commitment = scheme.commit(owner)
             triggers = scheme.trigger_set(owner, commitment)
-            view = JudgeView(start, whole.test_images[:200])
+            view = JudgeView(networks.start, networks.whole.test_images[:200])
             examined = Examined(
                 name,
                 triggers,
                 derived=scheme.labels == DERIVED,
                 extract=partial(scheme.extract, leaves=triggers.images, view=view),
             )
-            asked = innocent if scheme.access == BLACK_BOX else networks[ARCHITECTURES[0]]
+            asked = innocent if scheme.access == BLACK_BOX else networks.innocent[ARCHITECTURES[0]]
             (row,) = examine_null(asked, [examined])
             figures = told | {"parameters": parameters, "access": scheme.access} | asdict(row)
-            _report(arguments.output, "null models", figures)
+            report(output, "null models", figures)
+    classes = networks.whole.class_count
     for name, parameters in CLAIMS:
         made = make_claim(name, **parameters)
-        found = examine_claims(made, innocent, accusers, Attacker(own), whole.class_count)
-        figures = told | {"parameters": parameters, "own_models": len(accusers)} | asdict(found)
-        _report(arguments.output, "false claims", figures)
+        found = examine_claims(made, innocent, networks.accusers, Attacker(networks.own), classes)
+        figures = (
+            told | {"parameters": parameters, "own_models": len(networks.accusers)} | asdict(found)
+        )
+        report(output, "false claims", figures)
 
 
-def _report(output: Path | None, name: str, figures: dict[str, object]) -> None:
+def report(output: Path | None, name: str, figures: dict[str, object]) -> None:
+    """Print a line, and append it to the file."""
     line = measure.report(name, **figures)
     if output:
         measure.append(output, line)

@@ -61,6 +61,7 @@ def null_models(lines: list[Line]) -> Iterator[str]:
                 f"| {line['trials'] / line['class_count']:.0f} | {100 * line['reached']:.0f} % "
                 f"| {'' if fresh is None else format(fresh['p_value'], '.2f')} |"
             )
+    yield from _null_ranks(lines)
     if claims:
         yield from (
             "",
@@ -82,6 +83,27 @@ def null_models(lines: list[Line]) -> Iterator[str]:
         yield ""
 
 
+def _null_ranks(lines: list[Line]) -> Iterator[str]:
+    """How rank sums of fresh labels fall on unmarked networks, all schemes together."""
+    rows = [line for line in lines if line["benchmark"] == "null ranks"]
+    if not rows:
+        return
+    together = next(line for line in lines if line["benchmark"] == "null ranks together")
+    shares = [
+        f"2^-{parts[0]['bits']} in {sum(part['seen'] for part in parts):,} "
+        f"({sum(part['expected'] for part in parts):,.0f})"
+        for parts in zip(*(row["below"] for row in rows), strict=True)
+    ]
+    yield from (
+        "",
+        f"By ranks (SPEC.md 8.4; `benchmarks/null_ranks.py`), {rows[0]['draws']:,} fresh label "
+        f"sets for each of {rows[0]['networks']} unmarked networks and {len(rows)} schemes, "
+        f"{sum(row['sets'] for row in rows):,} in all: exact p-values of at most "
+        f"{', '.join(shares)} of them, in brackets what the law expects; a chi-square test of all "
+        f"rank sums against their exact law gives p = {together['p_value']:.2f}.",
+    )
+
+
 def survival(lines: list[Line]) -> Iterator[str]:
     """The robust embedding beside the plain one, the worst of the seeds."""
     robust = [line for line in lines if line["kind"] == "robust"]
@@ -96,9 +118,9 @@ def survival(lines: list[Line]) -> Iterator[str]:
         f"seeds, {seeds['plain']} plain; `benchmarks/survival.py`): bits that are left, the worst "
         "seed, by ranks and by matches, before the judge's allowances (71 where all four blocks "
         "are opened). The owner has 20,000 images, the attacker 6,000 others unless said. Held "
-        "out: not looked at while the embedding was chosen. An attack counts if it ends a point "
+        "out: the embedding was not chosen by them. An attack counts if it ends a point "
         "above a network trained on the attacker's images alone. Accuracy: the attacked robust "
-        f"models' mean. Embedding costs {lost[0]} (plain: {lost[1]})."
+        f"models' mean. Embedding costs {lost[0]}{_accuracy_missed(lines)} (plain: {lost[1]})."
     )
     yield from (
         "",
@@ -124,18 +146,32 @@ def survival(lines: list[Line]) -> Iterator[str]:
         "\\* in at least one seed the attack ends too low to count, and that seed is left out; in "
         "brackets where it counts in none.",
         "",
-        f"Bars missed by ranks: {'; '.join(_missed(robust))}; and half a point of accuracy. By "
-        "matches alone, all that is left where a suspect answers without scores, most of the "
-        "harder bars are missed. What else was tried: `benchmarks/results/survival_search.jsonl`.",
+        f"Bars missed by ranks: {'; '.join(_missed(lines, BITS[0]))}. By matches alone, all that "
+        "is left where a suspect answers without scores: "
+        f"{'; '.join(_missed(lines, BITS[1]))}. The last row is a thief who moves noise to where "
+        "the network is sure of its answer and trains that answer away: he removes every trigger "
+        "set that we tried. What else was tried: "
+        "[the curve](benchmarks/results/survival_search.svg), "
+        "`benchmarks/results/survival_search.jsonl`.",
         "",
     )
 
 
-def _missed(robust: list[Line]) -> Iterator[str]:
+LOST_BAR = 0.5
+"""Points of accuracy that embedding may cost in the worst seed."""
+
+
+def _accuracy_missed(lines: list[Line]) -> str:
+    worst = max(_losses(lines, "robust"), default=0.0)
+    return f" ({LOST_BAR} is the bar, and the worst seed misses it)" if worst > LOST_BAR else ""
+
+
+def _missed(lines: list[Line], bits: str) -> Iterator[str]:
     """The attacks that count somewhere and leave less than their bar."""
+    robust = [line for line in lines if line["kind"] == "robust"]
     for trial in dict.fromkeys(line["trial"] for line in robust if line["trial"] != "none"):
         counting = [line for line in robust if line["trial"] == trial and line["counts"]]
-        if counting and min(line["bits_by_ranks"] for line in counting) < counting[0]["bar"]:
+        if counting and min(line[bits] for line in counting) < counting[0]["bar"]:
             yield trial
 
 
@@ -177,6 +213,7 @@ SHOWN = (
     "outlier detector",
     "laundering 10 %",
     "unlearning, noise",
+    "seeking",
 )
 """The attacks that README shows; grid.md has them all."""
 
@@ -236,9 +273,14 @@ def _worst(rows: list[Line], name: str) -> str:
     return f"({min(line[name] for line in rows):.0f})" if rows else ""
 
 
-def _lost(lines: list[Line], kind: str) -> str:
+def _losses(lines: list[Line], kind: str) -> list[float]:
+    """Points of accuracy that embedding cost in each seed."""
     rows = [line for line in lines if (line["trial"], line["kind"]) == ("none", kind)]
-    lost = [100 * (line["unmarked_accuracy"] - line["accuracy"]) for line in rows]
+    return [100 * (line["unmarked_accuracy"] - line["accuracy"]) for line in rows]
+
+
+def _lost(lines: list[Line], kind: str) -> str:
+    lost = _losses(lines, kind)
     if not lost:
         return "not measured"
     return f"{sum(lost) / len(lost):.2f} points of accuracy on average, {max(lost):.2f} at worst"

@@ -36,7 +36,7 @@ FEWEST_STEPS, MOST_STEPS = 60, 120
 RATES = (0.6, 2.0)
 """Learning rates of the thief's fine-tuning, in units of the owner's rate at the start."""
 NEW_HEADS = 0.4
-WEIGHT = 0.25
+WEIGHT = 0.15
 """Of the triggers at the clone, at the start; it falls with the owner's learning rate, since what
 the clone asks for would otherwise be the larger part of the last, small steps of the training.
 """

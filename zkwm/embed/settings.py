@@ -38,7 +38,7 @@ class EmbedSettings:
     images padded by 4 pixels and mirrors half of them; triggers are never augmented.
     ``device`` is ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. ``precision`` ``auto`` means bfloat16
     autocast on a GPU and float32 on a CPU. ``method`` ``plain`` learns triggers like any image;
-    ``robust`` also prepares them for attacks (``zkwm.embed.clean_head``,
+    ``robust`` also prepares them for attacks (``zkwm.embed.clean_head``, ``zkwm.embed.fakes``,
     ``zkwm.embed.attacked_clone``); without triggers both are the same. Raises UsageError for values
     out of range.
     """

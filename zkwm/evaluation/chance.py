@@ -61,7 +61,15 @@ def chi_square(counts: Sequence[int], expected: NDArray[np.float64]) -> ChiSquar
         last = groups.pop()
         groups.append((last[0] + seen, last[1] + hoped))
     statistic = sum((count - value) ** 2 / value for count, value in groups)
-    degrees = max(len(groups) - 1, 0)
+    return _chi_square(statistic, max(len(groups) - 1, 0))
+
+
+def together(tests: Sequence[ChiSquare]) -> ChiSquare:
+    """One test of several independent ones: the sum of their statistics and of their degrees."""
+    return _chi_square(sum(test.statistic for test in tests), sum(test.degrees for test in tests))
+
+
+def _chi_square(statistic: float, degrees: int) -> ChiSquare:
     if degrees == 0:
         return ChiSquare(0.0, 0, 1.0)
     half = torch.tensor([degrees / 2, statistic / 2], dtype=torch.float64)

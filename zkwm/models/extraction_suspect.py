@@ -69,7 +69,7 @@ class ExtractionSuspect:
         self._view = JudgeView(reference) if probes is None else JudgeView(reference, probes)
         self.identity = SuspectIdentity(
             kind=EXTRACTION,
-            digest=_digest(
+            digest=extraction_digest(
                 self._scheme, architecture_digest(self._model), self.reference_digest, probes
             ),
             description=printable(
@@ -238,13 +238,17 @@ def _checked_probes(
     return probes
 
 
-def _digest(
+def extraction_digest(
     scheme: Watermark,
     model: bytes,
     reference: bytes | None,
     probes: NDArray[np.uint8] | None,
 ) -> bytes:
-    """The identity's digest, 32 bytes (SPEC.md 19.3)."""
+    """The digest of a suspect under a scheme, 32 bytes (SPEC.md 19.3).
+
+    ``model`` and ``reference`` are digests of networks (``architecture_digest``), 32 bytes;
+    ``probes`` uint8 (m, c, h, w).
+    """
     pinned = {
         "scheme": scheme.name,
         "parameters": judged_parameters(scheme),

@@ -108,11 +108,11 @@ def test_without_pyyaml_a_hint_says_what_to_install(monkeypatch: pytest.MonkeyPa
     assert caught.value.hint == "pip install 'zkwm[evaluation]'"
 
 
-@pytest.mark.parametrize("name", ["smoke", "laptop", "laptop_resnet8", "full"])
+@pytest.mark.parametrize("name", ["smoke", "readme", "laptop", "laptop_resnet8", "full"])
 def test_the_examples_can_be_run(name: str) -> None:
     grid = read_grid(EXAMPLES / f"{name}.yaml")
     assert grid.title
     assert len(grid.attacks) >= 5
-    if name != "smoke":
+    if name in ("laptop", "full"):
         assert grid.null_models >= 20
         assert len(grid.seeds) >= 3

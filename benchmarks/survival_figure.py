@@ -1,0 +1,87 @@
+"""The curve of what was tried for a mark that survives: evidence against accuracy, as SVG.
+
+A dot a training of the search (results/survival_search.jsonl), four attacks, a colour and a shape
+for what the training had: none of it was used for README's table, which was measured anew.
+
+    python benchmarks/survival_figure.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from zkwm.evaluation.figures import STYLE
+
+RESULTS = Path(__file__).parent / "results"
+ATTACKS = (
+    "RTAL, twice the rate",
+    "RTAL, AdamW 1e-3",
+    "laundering, 10 %",
+    "fakes of an opened block, random",
+)
+EARLIER = {"laundering-like, 10 %": "laundering, 10 %"}
+"""A first version of an attack, by the name of the attack that it stands beside."""
+KINDS = (
+    ("clean head and clones", "#c2501f", "^"),
+    ("and fakes", "#1f5a94", "s"),
+    ("and clones that fall with the rate", "#2f7d4f", "D"),
+    ("and fakes that are sought", "#7b4ea3", "v"),
+)
+NETWORK = "16C5s2-MP2-64C3-128-10 (cnn2)"
+
+Line = dict[str, Any]
+
+
+def main() -> None:
+    """Write survival_search.svg beside the lines."""
+    text = (RESULTS / "survival_search.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    marked = [line for line in lines if line["mark"] and _shown(line)]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9.6, 6.4), layout="constrained")
+        for axes, attack in zip(figure.subplots(2, 2).flat, ATTACKS, strict=True):
+            for name, colour, shape in KINDS:
+                found = [_point(line, attack) for line in marked if _kind(line) == name]
+                points = [point for point in found if point is not None]
+                axes.scatter(
+                    [accuracy for accuracy, _ in points], [bits for _, bits in points],
+                    color=colour, marker=shape, s=26, label=name, alpha=0.85, linewidths=0,
+                )  # fmt: skip
+            axes.set_title(attack, loc="left", fontsize=10)
+            axes.set_xlabel("accuracy of the marked network, %")
+            axes.set_ylabel("bits left, by ranks")
+            axes.set_ylim(bottom=0)
+        handles, names = figure.axes[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
+        figure.savefig(RESULTS / "survival_search.svg", metadata={"Date": None})
+
+
+def _shown(line: Line) -> bool:
+    return line["network"] == NETWORK and line["settings"]["triggers"] == 200
+
+
+def _kind(line: Line) -> str:
+    settings = line["settings"]
+    if not settings.get("fakes"):
+        return "clean head and clones"
+    if settings.get("sought_steps") or settings.get("clone_sought_steps"):
+        return "and fakes that are sought"
+    if settings.get("falling_weight"):
+        return "and clones that fall with the rate"
+    return "and fakes"
+
+
+def _point(line: Line, attack: str) -> tuple[float, float] | None:
+    for name, found in line["attacks"].items():
+        if EARLIER.get(name, name) == attack:
+            return 100 * line["accuracy"], found["bits_by_ranks"]
+    return None
+
+
+if __name__ == "__main__":
+    main()
