@@ -215,7 +215,7 @@ def _by_cbor2(value: Any) -> bytes:
 @pytest.mark.parametrize(
     "value",
     [1.0, (1, 2), {1: 2}, {b"a": 1}, bytearray(b"a"), 2**64, -(2**63) - 1, "\ud800", {"\udfff": 1},
-     {"a": [1.5]}, object(), {1}],
+     {"a": [1.5]}, type(None), {1}],
     ids=repr,
 )  # fmt: skip
 def test_values_outside_the_profile_are_not_encoded(value: Any) -> None:

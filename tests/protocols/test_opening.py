@@ -198,7 +198,7 @@ TRIGGER = ("blocks", 1, "triggers", 7)
         ("declared", (*TRIGGER, "label"), 16), ("declared", (*TRIGGER, "label"), -1),
         ("declared", (*TRIGGER, "label"), 0xFFFF), ("declared", (*TRIGGER, "label"), True),
     ],
-    ids=lambda value: repr(value)[:50],
+    ids=lambda value: "changed" if callable(value) else repr(value)[:50],
 )  # fmt: skip
 def test_plaintexts_that_are_refused(mode: str, path: tuple[Any, ...], value: Any) -> None:
     plaintext = copy.deepcopy(EXCHANGES[mode].plaintext)
