@@ -1,27 +1,39 @@
 """Zero knowledge without the calculation: a linear suspect, and an argument that is a digest.
 
 Not a test. What surrounds the argument (challenge, vault, judge, command line) is tried with these;
-the argument itself is tried in tests/protocols/argument.
+the argument itself is tried in tests/protocols/argument. With what tests of owner and judge do
+again and again: argue, answer, sign a changed challenge.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from dispute import Accuser
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from zkwm.judge import Judge
+from zkwm.owner import prove
+from zkwm.suspect_network import derive_network
+from zkwm.vault import Vault
 from zkwm_protocols.argument.parameters import SoundnessTerm
 from zkwm_protocols.argument.statement import Statement
+from zkwm_protocols.argument_response import ArgumentResponse, make_statement
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import InvalidOpening, Malformed, NotEnoughMatches
 from zkwm_protocols.network.evaluate import labels as network_labels
+
+SHAPE = (1, 16, 16)
 
 
 def save_linear(
@@ -124,3 +136,27 @@ class StandIn:
             "zkwm_protocols.argument.estimate.estimate", lambda network, triggers: Estimate()
         )
         return self
+
+
+def argue(owner: Accuser, asked: Challenge, model: Path) -> ArgumentResponse:
+    """A true argument about the first r blocks, whatever the suspect does."""
+    network = derive_network(model, asked.suspect, asked.preprocessing)
+    blocks = tuple(range(asked.block_count))
+    labels = None
+    if owner.declared is not None:
+        labels = tuple(int(label) for label in owner.declared[: 25 * len(blocks)])
+    statement = make_statement(owner.commitment, asked, network, blocks, labels)
+    return ArgumentResponse(
+        asked.digest, owner.commitment.digest, blocks, labels, StandIn().of(statement)
+    ).signed_by(owner.keys)
+
+
+def answer(vault: Vault, commitment: Commitment, asked: Challenge, model: Path, **more: Any) -> Any:
+    """The owner's answer about a model to a judge whom he has confirmed."""
+    options = {"judge_fingerprint": asked.judge.fingerprint(), "model": model, **more}
+    return prove(vault, commitment, asked, **options)
+
+
+def signed(challenge: Challenge, judge: Judge, **changes: Any) -> Challenge:
+    """A challenge changed, and signed again by its judge."""
+    return replace(challenge, signature=b"", **changes).signed_by(judge._key.signing)

@@ -16,7 +16,6 @@ from typing import Any
 from tests.reference import commitment as reference
 from tests.reference import evidence, ranks
 from tests.reference.cbor import read, write
-from tests.reference.judge import Examination, examine
 from tests.reference.signatures import fingerprint
 from tests.vectors.build import (
     JUDGE,
@@ -31,7 +30,8 @@ from tests.vectors.build import (
     hexadecimal,
     judge_map,
 )
-from tests.vectors.exchange import Built, all_cases, label_seed
+from tests.vectors.exchange import Built, examine_case, label_seed
+from tests.vectors.exchange_cases import all_cases
 
 FOLDER = Path(__file__).parents[2] / "protocols" / "zkwm_protocols" / "vectors"
 CLASS_COUNTS = (2, 3, 10, 16, 100, 1000, 32768, 32769, 65535)
@@ -256,20 +256,6 @@ def _case(case: Built, base: Built) -> dict[str, Any]:
         "evidence": examination.evidence,
         "checks": examination.results,
     }
-
-
-def examine_case(case: Built) -> Examination:
-    """What the reference finds of a case."""
-    return examine(
-        case.commitment,
-        case.challenge,
-        case.proof,
-        judge=judge_map(),
-        box_secret=JUDGE_BOX.to_bytes(),
-        suspect=case.suspect,
-        answers=lambda images: [case.answers[image] for image in images],
-        seed=label_seed,
-    )
 
 
 def stored(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from argued import StandIn
 from dispute import new_judge
 
 from zkwm.judge import Judge
@@ -12,3 +13,9 @@ from zkwm.judge import Judge
 def judge() -> Judge:
     """A judge whose keys are in no file."""
     return new_judge()
+
+
+@pytest.fixture
+def argument(monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """An argument that is a digest, in place of prover, verifier and estimate."""
+    return StandIn().install(monkeypatch)
