@@ -67,6 +67,7 @@ def _marks() -> Iterable[str]:
     )
     if survival:
         yield from ("### What survives", "", *readme_marks.survival(survival))
+        yield from readme_marks.fresh(_lines("survival_fresh.jsonl"))
     if grid:
         yield from ("### Every watermark under every attack", "", *readme_marks.grid(grid))
     if nulls:

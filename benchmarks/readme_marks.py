@@ -118,14 +118,18 @@ def survival(lines: list[Line]) -> Iterator[str]:
         f"seeds, {seeds['plain']} plain; `benchmarks/survival.py`): bits that are left, the worst "
         "seed, by ranks and by matches, before the judge's allowances (71 where all four blocks "
         "are opened). The owner has 20,000 images, the attacker 6,000 others unless said. Held "
-        "out: the embedding was not chosen by them. An attack counts if it ends a point "
-        "above a network trained on the attacker's images alone. Accuracy: the attacked robust "
-        f"models' mean. Embedding costs {lost[0]}{_accuracy_missed(lines)} (plain: {lost[1]})."
+        "out: the embedding was not tuned on them, though earlier versions were measured by them "
+        "too; seeds and test images are those of the search. An attack counts if it ends a point "
+        "above a network trained on the attacker's images alone; how many seeds count is told, and "
+        "the worst of all seeds too. Where a block was opened, 498 bits are all there can be. "
+        "Accuracy: the attacked robust models' mean. Embedding costs "
+        f"{lost[0]}{_accuracy_missed(lines)} (plain: {lost[1]})."
     )
     yield from (
         "",
-        "| attack | accuracy | robust, ranks | matches | plain, ranks | matches | bar | goal |",
-        "|---|---|---|---|---|---|---|---|",
+        "| attack | accuracy | seeds that count | robust, ranks | of all seeds | matches "
+        "| plain, ranks | matches | bar | goal |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     )
     for trial in dict.fromkeys(line["trial"] for line in robust if line["trial"] != "none"):
         rows = {
@@ -136,18 +140,19 @@ def survival(lines: list[Line]) -> Iterator[str]:
         cells = [_worst(rows[kind], name) for kind in KINDS for name in BITS]
         mean = sum(line["accuracy"] for line in rows["robust"]) / len(rows["robust"])
         marks = " (held out)" * example["held_out"]
-        marks += " \\*" * (not all(line["counts"] for line in rows["robust"]))
+        counted = f"{sum(line['counts'] for line in rows['robust'])} of {len(rows['robust'])}"
+        of_all = min(line[BITS[0]] for line in rows["robust"])
         yield (
-            f"| {trial}{marks} | {100 * mean:.1f} % | **{cells[0]}** | {' | '.join(cells[1:])} "
-            f"| {example['bar']:.0f} | {example['goal']:.0f} |"
+            f"| {trial}{marks} | {100 * mean:.1f} % | {counted} | **{cells[0]}** | {of_all:.0f} "
+            f"| {' | '.join(cells[1:])} | {example['bar']:.0f} | {example['goal']:.0f} |"
         )
     yield from (
         "",
-        "\\* in at least one seed the attack ends too low to count, and that seed is left out; in "
-        "brackets where it counts in none.",
+        "The worst of the seeds that count; in brackets where none does.",
         "",
-        f"Bars missed by ranks: {'; '.join(_missed(lines, BITS[0]))}. By matches alone, all that "
-        "is left where a suspect answers without scores: "
+        "Bars missed by ranks, among attacks that count: "
+        f"{'; '.join(_missed(lines, BITS[0]))}. By matches alone, all that is left where a suspect "
+        "answers without scores: "
         f"{'; '.join(_missed(lines, BITS[1]))}. The last row is a thief who moves noise to where "
         "the network is sure of its answer and trains that answer away: he removes every trigger "
         "set that we tried. What else was tried: "
@@ -155,6 +160,27 @@ def survival(lines: list[Line]) -> Iterator[str]:
         "`benchmarks/results/survival_search.jsonl`.",
         "",
     )
+
+
+def fresh(lines: list[Line]) -> Iterator[str]:
+    """The robust embedding on seeds that the search never used."""
+    if not lines:
+        return
+    seeds = sorted({line["seed"] for line in lines})
+    missed = "; ".join(_missed(lines, BITS[0])) or "none"
+    of_all = []
+    for trial in dict.fromkeys(line["trial"] for line in lines if line["trial"] != "none"):
+        rows = [line for line in lines if line["trial"] == trial]
+        least = min(line[BITS[0]] for line in rows)
+        if least < rows[0]["bar"]:
+            of_all.append(f"{trial}: {least:.0f} of {rows[0]['bar']:.0f}")
+    yield (
+        f"{len(seeds)} seeds that the search never used ({seeds[0]} to {seeds[-1]}, the same test "
+        f"images; `survival_fresh.jsonl`): embedding costs {_lost(lines, 'robust')}. Bars missed "
+        f"by ranks, among attacks that count: {missed}. Where seeds that do not count are included "
+        f"({'; '.join(of_all)})."
+    )
+    yield ""
 
 
 LOST_BAR = 0.5

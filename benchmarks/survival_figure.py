@@ -1,7 +1,7 @@
 """The curve of what was tried for a mark that survives: evidence against accuracy, as SVG.
 
 A dot a training of the search (results/survival_search.jsonl), four attacks, a colour and a shape
-for what the training had: none of it was used for README's table, which was measured anew.
+for what the training had. README's table was measured on the same seeds and test images.
 
     python benchmarks/survival_figure.py
 """
@@ -28,9 +28,9 @@ EARLIER = {"laundering-like, 10 %": "laundering, 10 %"}
 """A first version of an attack, by the name of the attack that it stands beside."""
 KINDS = (
     ("clean head and clones", "#c2501f", "^"),
-    ("and fakes", "#1f5a94", "s"),
-    ("and clones that fall with the rate", "#2f7d4f", "D"),
-    ("and fakes that are sought", "#7b4ea3", "v"),
+    ("fakes, clones of one weight", "#1f5a94", "s"),
+    ("fakes, clones whose weight falls (the default)", "#2f7d4f", "D"),
+    ("fakes of which some are sought", "#7b4ea3", "v"),
 )
 NETWORK = "16C5s2-MP2-64C3-128-10 (cnn2)"
 
@@ -70,10 +70,10 @@ def _kind(line: Line) -> str:
     if not settings.get("fakes"):
         return "clean head and clones"
     if settings.get("sought_steps") or settings.get("clone_sought_steps"):
-        return "and fakes that are sought"
+        return "fakes of which some are sought"
     if settings.get("falling_weight"):
-        return "and clones that fall with the rate"
-    return "and fakes"
+        return "fakes, clones whose weight falls (the default)"
+    return "fakes, clones of one weight"
 
 
 def _point(line: Line, attack: str) -> tuple[float, float] | None:

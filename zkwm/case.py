@@ -144,8 +144,8 @@ class Case:
     def decide(self) -> None:
         """Look at the labels, and compare the evidence of an opening with the threshold.
 
-        That of an argument reaches it, or ``challenge.reachable`` has failed (SPEC.md 18.3). Raises
-        NotProven.
+        That of an argument reaches it, or ``challenge.reachable`` fails (SPEC.md 18.3). Raises
+        NotProven, or for an argument InvalidOpening.
         """
         assert self.evidence is not None
         labels = "opening.labels" if self.argued is None else "argument.labels"
@@ -159,7 +159,11 @@ class Case:
                     check=labels,
                 )
         if self.argued is not None:
-            assert self.evidence.reached
+            if not self.evidence.reached:
+                raise InvalidOpening(
+                    "the challenge demands too few matches for its threshold",
+                    check="challenge.reachable",
+                )
             return
         with self.checks.group("evidence.threshold"):
             if not self.evidence.reached:

@@ -207,8 +207,8 @@ def _reached(verdict: dict[str, Any], name: str) -> bool:
 
 
 def _progress(verdict: dict[str, Any]) -> int:
-    """How far the checks came: nothing was opened, opened, or decided."""
-    decided = verdict["outcome"] in (PROVEN, NOT_PROVEN)
+    """How far the checks came: nothing was opened, opened, or decided; proven is the furthest."""
+    decided = {NOT_PROVEN: 1, PROVEN: 2}.get(verdict["outcome"], 0)
     return _reached(verdict, "opening.leaves") + decided
 
 

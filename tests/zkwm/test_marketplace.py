@@ -48,6 +48,21 @@ def test_a_verdict_that_is_not_proven_is_kept_too(market: Marketplace, owner: Ac
     assert market.verdicts()[challenge.digest.hex()]["outcome"] == "not proven"
 
 
+def test_a_proven_verdict_stays_though_the_endpoint_answers_otherwise_later(
+    market: Marketplace, owner: Accuser
+) -> None:
+    name = market.register(owner.commitment)
+    thief = marked(owner.images, owner.labels)
+    challenge = market.challenge(name, thief)
+    response = owner.answer(challenge, [0])
+    proven = market.settle(thief, challenge, response)
+    changed = TableSuspect(name="innocent")
+    changed.identity = thief.identity
+    with pytest.raises(NotProven):
+        market.settle(changed, challenge, response)
+    assert market.verdicts() == {challenge.digest.hex(): proven.to_json()}
+
+
 def test_registering_twice_is_once(market: Marketplace, owner: Accuser, tmp_path: Path) -> None:
     assert market.register(owner.commitment) == market.register(owner.commitment)
     assert len(list((tmp_path / "market" / "commitments").iterdir())) == 1

@@ -33,5 +33,7 @@ class InputFiltered(Filtered):
 
 
 def behind_filter(model: nn.Module) -> nn.Module:
-    """The network that a judge finds in the thief's file: ``model`` itself without a filter."""
-    return model.network if isinstance(model, Filtered) else model
+    """The network that a judge finds in the thief's file, behind all filters."""
+    while isinstance(model, Filtered):
+        model = model.network
+    return model

@@ -49,6 +49,7 @@ class Seeking(Attack):
 
     def __post_init__(self) -> None:
         """Refuse numbers that are not above zero."""
+        self._plan()
         if not (self.images >= 1 and self.steps >= 1 and self.size > 0):
             raise UsageError("seeking takes images, steps and a size of steps above zero")
 
@@ -69,11 +70,14 @@ class Seeking(Attack):
             model,
             torch.cat([torch.tensor(data.train_images).to(attacker.device), found]),
             torch.cat([clean.float(), unsure]).to(attacker.device),
-            Fit(epochs=self.epochs, rate=self.rate),
+            self._plan(),
             seed=attacker.seed,
         )
         sought = self.steps * len(found)
         return Attacked(model, images=len(clean), gradient_images=used + sought)
+
+    def _plan(self) -> Fit:
+        return Fit(epochs=self.epochs, rate=self.rate)
 
     def _found(self, model: nn.Module, starts: Tensor) -> Tensor:
         """Where float32 images (n, c, h, w) in [0, 1] end, as uint8."""

@@ -61,7 +61,8 @@ class AttackedClone:
     """The clone of a network in training, and what its triggers ask of that network.
 
     All choices depend on the seed and the step alone, and ``tensors`` hold the rest, so a training
-    that is resumed goes on exactly. Each of several processes keeps the same clone.
+    that is resumed goes on exactly. Each of several processes keeps the same clone, of
+    a network without dropout.
     """
 
     def __init__(

@@ -4,8 +4,8 @@ A thief who guesses what triggers look like makes images of that kind and trains
 answers, and a network to which all noise is alike forgets the triggers with them. So the owner does
 it first: in later training, each step also shows fake triggers, drawn from keys of nobody, whose
 answer is to be the uniform distribution. Then only the triggers themselves are remembered, and a
-thief's fakes find nothing to unlearn. Ours; near to it is the outlier exposure of Hendrycks et al.
-2019 (section 3), whose unrelated images with uniform answers serve against overconfidence. It does
+thief's fakes find much less to unlearn. Ours; near to it is outlier exposure (Hendrycks et al.
+2019, section 3), whose unrelated images with uniform answers serve against overconfidence. It does
 not help against a thief who seeks what the network is sure of (``zkwm.attacks.seeking``).
 
 Labels play no part in it, so nothing changes for the judge. Not a thief's fakes (``zkwm.attacks``).
@@ -43,7 +43,7 @@ FAMILIES = ("secret", "blocks")
 NOISE = "noise"
 POOL = 2000
 LARGEST_POOL = 1 << 26
-"""Bytes of all drawn fakes of one family."""
+"""Bytes of all drawn fakes of one family; where it holds no two blocks, noise alone is left."""
 BLOCK = 50
 LEAST_VALUES = 200
 """Smaller images are no triggers of a family (``zkwm.triggers.generate``): noise alone is left."""
@@ -52,8 +52,9 @@ LEAST_VALUES = 200
 class FakeTriggers:
     """The fake triggers of one training, and what they ask of the network.
 
-    Drawn from ``secret`` and the seed of the training, each step's choice from the seed and the
-    step alone. Nothing of it has to be kept in a checkpoint.
+    Drawn from ``identity``, 32 bytes that tell one set of triggers from another, and the seed of
+    the training; each step's choice from the seed and the step alone. So nothing of it has to be
+    kept in a checkpoint, and nothing of it is a secret: families are public.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class FakeTriggers:
         model: nn.Module,
         head: str,
         source: Source,
-        secret: bytes,
+        identity: bytes,
         settings: EmbedSettings,
         steps: int,
         forward: Callable[[nn.Module, Tensor], Tensor],
@@ -77,9 +78,9 @@ class FakeTriggers:
         self._shape = source.shape
         self._device = next(iter(self._features.values())).device
         values = math.prod(source.shape)
-        families = FAMILIES if values >= LEAST_VALUES else ()
         count = min(POOL, LARGEST_POOL // values) // (2 * BLOCK) * BLOCK
-        self._pools = tuple(self._drawn(family, max(count, BLOCK), secret) for family in families)
+        families = FAMILIES if values >= LEAST_VALUES and count else ()
+        self._pools = tuple(self._drawn(family, count, identity) for family in families)
 
     def add_gradients(self, step: int, share: float) -> None:
         """Add to the gradients of the model's features what the fakes ask for.
@@ -114,8 +115,8 @@ class FakeTriggers:
         chosen = torch.randint(len(pool), (self._count,), generator=source)
         return pool[chosen.to(self._device)]
 
-    def _drawn(self, family: str, count: int, secret: bytes) -> Tensor:
+    def _drawn(self, family: str, count: int, identity: bytes) -> Tensor:
         text = f"{self._settings.seed}/fakes/{family}".encode()
-        key = hashlib.sha256(secret + text).digest()
+        key = hashlib.sha256(identity + text).digest()
         made = generate(family, count, self._shape, key=key, block_size=BLOCK)
         return torch.tensor(np.concatenate([made.images, made.decoys]), device=self._device)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from zkwm.embed.settings import EmbedSettings
 
 
+VERSION = 2
+"""Of this method's steps: a checkpoint of another version cannot be gone on with."""
+
+
 class Robust:
     """What the robust method adds to the training of one model.
 
@@ -31,18 +35,18 @@ class Robust:
         model: nn.Module,
         source: Source,
         triggers: tuple[Tensor, Tensor],
-        secret: bytes,
+        identity: bytes,
         settings: EmbedSettings,
         steps: int,
         forward: Callable[[nn.Module, Tensor], Tensor],
     ) -> None:
         """``steps`` of the whole training; ``forward`` gives logits in its precision and layout.
 
-        ``secret`` is known to the owner alone; fake triggers are drawn from it.
+        ``identity`` is the digest of the triggers, from which fake triggers are drawn.
         """
         images = as_unit(source.train(torch.tensor([0, source.train_count - 1]))[0])
         self._head = head_name(model, images)
-        self._fakes = FakeTriggers(model, self._head, source, secret, settings, steps, forward)
+        self._fakes = FakeTriggers(model, self._head, source, identity, settings, steps, forward)
         self._clone = AttackedClone(model, self._head, source, triggers, settings, steps, forward)
 
     def logits(self, model: nn.Module, images: Tensor, triggers: int) -> Tensor:

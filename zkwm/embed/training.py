@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from zkwm.embed import digests
+from zkwm.embed import digests, robust
 from zkwm.embed.batches import Batch, Batches, derived_seed
 from zkwm.embed.checkpoint import Checkpoint, Position, named_tensors, restore
 from zkwm.embed.distributed import Group, join, stop_together
@@ -82,7 +82,7 @@ def embed(
             "data": source.digest.hex() if source.digest else f"{source.train_count} images",
             "triggers": trigger_digest.hex() if trigger_digest else "none",
             "model": start_digest.hex(),
-        }
+        } | ({"robust": str(robust.VERSION)} if settings.method == "robust" else {})
         training = _Training(
             original,
             layout,

@@ -10,12 +10,14 @@ import pytest
 from argued import StandIn, argue, signed
 from dispute import Accuser, failed, new_judge, verdict_of
 
+from zkwm.case import Case
 from zkwm.checks import ARGUMENT_TITLES
 from zkwm.judge import Judge
 from zkwm.marketplace import Marketplace
 from zkwm.models import Suspect
+from zkwm.verdict import Argued
 from zkwm_protocols.challenge import Challenge
-from zkwm_protocols.errors import CouldNotCheck, UsageError, ZkwmError
+from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, UsageError, ZkwmError
 from zkwm_protocols.evidence import Policy, assess
 
 
@@ -59,6 +61,21 @@ def test_a_demand_under_the_threshold_fails_before_the_answer_is_read(
     assert failed(verdict) == ["challenge.reachable"]
     assert verdict.outcome == "could not be checked"
     assert "evidence.threshold" not in ARGUMENT_TITLES
+
+
+def test_evidence_under_the_threshold_is_never_proven_by_an_argument(
+    judge: Judge, owner: Accuser, challenge: Challenge
+) -> None:
+    """Even if a challenge that asks too little had come so far."""
+    case = Case(judge._key, accept_declared_labels=False)
+    case._commitment = owner.commitment
+    case._challenge = replace(challenge, least_matches=1)
+    case.argued = Argued(bytes(32), 1)
+    case.weigh(1)
+    with pytest.raises(InvalidOpening) as caught:
+        case.decide()
+    assert caught.value.check == "challenge.reachable"
+    assert not case.verdict(caught.value).proven
 
 
 @pytest.mark.parametrize("threshold", [1, 40, 117])

@@ -47,7 +47,9 @@ def test_what_is_found_is_surer_than_noise_and_is_unlearned(
     assert made.gradient_images == 10 * 4 * 128 + 20 * 300
 
 
-@pytest.mark.parametrize("parameters", [{"images": 0}, {"steps": 0}, {"size": 0.0}])
+@pytest.mark.parametrize(
+    "parameters", [{"images": 0}, {"steps": 0}, {"size": 0.0}, {"epochs": 0}, {"rate": -1.0}]
+)
 def test_numbers_that_are_not_above_zero_are_refused(parameters: dict[str, float]) -> None:
     with pytest.raises(UsageError):
         Seeking(**parameters)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -11,10 +12,19 @@ import torch
 from torch import Tensor, nn
 
 from zkwm.datasets import ImageData
-from zkwm.embed import build_model, fakes, model_digest
+from zkwm.embed import (
+    EmbedResult,
+    Progress,
+    build_model,
+    embed,
+    fakes,
+    model_digest,
+    robust,
+)
 from zkwm.embed.clean_head import head_name
 from zkwm.embed.fakes import FakeTriggers
 from zkwm.embed.sources import as_unit, open_source
+from zkwm_protocols.errors import Cancelled, UsageError
 
 STEPS = 100
 FIRST = round(fakes.START * STEPS)
@@ -26,11 +36,11 @@ def forward(network: nn.Module, images: Tensor) -> Tensor:
 
 
 def fakes_of(
-    small: ModuleType, model: nn.Module, data: ImageData, secret: bytes = b"owner"
+    small: ModuleType, model: nn.Module, data: ImageData, identity: bytes = b"owner"
 ) -> FakeTriggers:
     source = open_source(data, torch.device("cpu"))
     head = head_name(model, as_unit(source.train(torch.tensor([0, 1]))[0]))
-    return FakeTriggers(model, head, source, secret, small.SETTINGS, STEPS, forward)
+    return FakeTriggers(model, head, source, identity, small.SETTINGS, STEPS, forward)
 
 
 def larger(data: ImageData) -> ImageData:
@@ -87,10 +97,10 @@ def test_a_step_along_them_makes_the_network_less_sure(small: ModuleType) -> Non
     assert divergence() < first
 
 
-def test_all_kinds_are_shown_and_none_is_known_without_the_secret(small: ModuleType) -> None:
+def test_all_kinds_are_shown_and_other_triggers_have_other_fakes(small: ModuleType) -> None:
     data = larger(small.data())
     model = build_model("lenet5", shape=(1, 24, 24), class_count=4, mean=(0.3,), std=(0.2,))
-    mine, again, other = (fakes_of(small, model, data, secret) for secret in (b"1", b"1", b"2"))
+    mine, again, other = (fakes_of(small, model, data, identity) for identity in (b"1", b"1", b"2"))
     shown = [mine._images(step) for step in range(40)]
     assert all(images.shape == (2, 1, 24, 24) for images in shown)
     assert all(torch.equal(images, again._images(step)) for step, images in enumerate(shown))
@@ -112,7 +122,64 @@ def test_small_images_get_noise_alone(small: ModuleType) -> None:
 def test_pools_of_large_images_are_smaller(
     small: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fakes, "LARGEST_POOL", 300 * 24 * 24)
     model = build_model("lenet5", shape=(1, 24, 24), class_count=4, mean=(0.3,), std=(0.2,))
-    made = fakes_of(small, model, larger(small.data()))
-    assert [len(pool) for pool in made._pools] == [300, 300]
+    for fit, sizes in ((300, [300, 300]), (199, [100, 100]), (99, [])):
+        monkeypatch.setattr(fakes, "LARGEST_POOL", fit * 24 * 24)
+        made = fakes_of(small, model, larger(small.data()))
+        assert [len(pool) for pool in made._pools] == sizes
+        assert made._images(3).shape == (2, 1, 24, 24)
+
+
+def larger_training(
+    small: ModuleType, checkpoint: Path | None = None, stop: bool = False
+) -> EmbedResult:
+    """A robust training on 24 x 24 pixels, where families are drawn; stopped half-way or whole."""
+
+    def half_way(now: Progress) -> None:
+        if stop and now.phase == "epoch" and now.epoch == 3:
+            raise KeyboardInterrupt
+
+    triggers = small.triggers()
+    images = triggers.images.repeat(2, axis=2).repeat(2, axis=3)
+    return embed(
+        build_model("lenet5", shape=(1, 24, 24), class_count=4, mean=(0.3,), std=(0.2,)),
+        larger(small.data()),
+        replace(triggers, images=images),
+        settings=small.settings(method="robust"),
+        checkpoint=checkpoint,
+        progress=half_way,
+    )
+
+
+def test_a_training_with_drawn_fakes_goes_on(small: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(Cancelled):
+        larger_training(small, tmp_path / "state", stop=True)
+    resumed = larger_training(small, tmp_path / "state")
+    assert resumed.model_digest == larger_training(small).model_digest
+
+
+def test_a_checkpoint_of_another_version_is_refused(
+    small: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Cancelled):
+        larger_training(small, tmp_path / "state", stop=True)
+    monkeypatch.setattr(robust, "VERSION", robust.VERSION + 1)
+    with pytest.raises(UsageError):
+        larger_training(small, tmp_path / "state")
+
+
+def test_a_training_uses_fakes_of_its_triggers(
+    small: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[bytes] = []
+    original = FakeTriggers._drawn
+
+    def recorded(self: FakeTriggers, family: str, count: int, identity: bytes) -> Tensor:
+        drawn.append(identity)
+        return original(self, family, count, identity)
+
+    monkeypatch.setattr(FakeTriggers, "_drawn", recorded)
+    first = larger_training(small)
+    assert drawn == [first.trigger_digest] * 2
+    monkeypatch.setattr(FakeTriggers, "add_gradients", lambda *_: None)
+    assert larger_training(small).model_digest != first.model_digest
