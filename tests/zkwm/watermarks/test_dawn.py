@@ -12,12 +12,12 @@ from trigger_owner import small_data
 
 from zkwm.fitting import Fit, fit
 from zkwm.owner import trigger_set
-from zkwm.watermarks.dawn import Dawn
+from zkwm.watermarks.dawn import Dawn, LoggingResponder
+from zkwm.watermarks.keys import ExtractionKey
 from zkwm.watermarks.watermark import DECLARED, JudgeView, Marked, Owner, matches
 from zkwm_protocols.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("quick_labels")
-RATE = 0.1
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +30,28 @@ def questions() -> Tensor:
     return torch.tensor(small_data().train_images).float() / 255
 
 
-def test_the_share_is_wrong_and_only_two_classes_exchanged(owner: Owner, questions: Tensor) -> None:
-    scheme = Dawn(rate=RATE)
+def test_the_share_is_wrong(owner: Owner, questions: Tensor) -> None:
+    """Of fixed keys, since images alike are wrong together and the share of one key varies."""
+    scheme = Dawn(rate=0.1)
+    model = owner.trained_start()
+    with torch.no_grad():
+        first = model(questions).argmax(dim=1)
+    wrong = 0.0
+    for number in range(20):
+        key = ExtractionKey(0, bytes(16), bytes([number] * 14))
+        answers = LoggingResponder(model, key, owner.data.train_images, scheme)(questions)
+        wrong += float((answers.argmax(dim=1) != first).float().mean()) / 20
+    assert 0.08 < wrong < 0.12
+
+
+def test_only_two_classes_are_exchanged(owner: Owner, questions: Tensor) -> None:
+    scheme = Dawn(rate=0.3)
     mark = scheme.embed(owner, scheme.commit(owner))
     with torch.no_grad():
         before = mark.model(questions).softmax(dim=1)
     after = mark.answers()(questions)
     wrong = before.argmax(dim=1) != after.argmax(dim=1)
-    assert 0.05 < wrong.float().mean() < 0.16
+    assert wrong.any()
     torch.testing.assert_close(after[~wrong], before[~wrong])
     torch.testing.assert_close(after.sort(dim=1).values, before.sort(dim=1).values)
     assert ((after != before).sum(dim=1)[wrong] == 2).all()
@@ -74,7 +88,7 @@ def test_what_was_wrong_is_logged_once_and_can_be_committed_to(owner: Owner) -> 
 def test_networks_repeat_what_they_were_told_even_classes_alone(
     owner: Owner, questions: Tensor
 ) -> None:
-    scheme = Dawn(rate=RATE)
+    scheme = Dawn(rate=0.3)
     marked = scheme.embed(owner, scheme.commit(owner))
     told = marked.answers()(questions[:200]).argmax(dim=1)
     pairs = scheme.logged(marked)
