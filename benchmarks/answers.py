@@ -63,6 +63,7 @@ class Row:
 
 ROWS = {
     "soft": Row(),
+    "longer": Row(how={"epochs": 60}),
     "dense": Row(how={"architecture": "dense"}),
     "cnn3": Row(how={"architecture": "cnn3"}),
     "knockoff": Row(how={"queries": "mnist"}),
@@ -223,7 +224,7 @@ def _scaled(p: Tensor) -> Tensor:
 
 def _alike(p: Tensor) -> Tensor:
     """The first class as answered, all others the same."""
-    first = functional.one_hot(p.argmax(dim=1), p.shape[1]).float()
+    first = _first(p)
     largest = (p * first).sum(dim=1, keepdim=True)
     return first * largest + (1 - first) * (1 - largest) / (p.shape[1] - 1)
 
@@ -231,41 +232,36 @@ def _alike(p: Tensor) -> Tensor:
 def _subtracted(api: Api, attacker: Attacker) -> Api:
     """A thief who knows the scheme: his own model, of first classes, in the reference's place.
 
-    For each first class he fits the change of log-probabilities by least squares on our features
-    of his own model's answers, and takes it off.
+    He fits the change of log-probabilities by least squares on the images' low frequencies, each
+    class where it is not the first, and takes it off.
     """
     images = torch.tensor(attacker.data.train_images).float() / 255
     answers = api(images)
     own = Extraction(labels="hard", architecture="lenet5", epochs=15, batch_size=100)
     model = own.run(Target(None, api), attacker).model  # type: ignore[arg-type]
-    fitted = {}
-    for first in range(answers.shape[1]):
-        chosen = answers.argmax(dim=1) == first
-        if int(chosen.sum()) > 20:
-            x, y = _own_view(model, images[chosen], answers[chosen])
-            ridge = len(x) / 100 * torch.eye(x.shape[1])
-            fitted[first] = torch.linalg.solve(x.T @ x + ridge, x.T @ y)
+    mine = (logits(model, images).softmax(dim=1) + 0.01) / (1 + 0.01 * answers.shape[1])
+    others = 1 - _first(answers)
+    change = (answers.log() - mine.log()) * others
+    change = (change - change.sum(dim=1, keepdim=True) / (answers.shape[1] - 1)) * others
+    x = features(images)
+    ridge = len(x) / 10_000 * torch.eye(x.shape[1])
+    fitted = torch.stack(
+        [
+            torch.linalg.solve(x[kept].T @ x[kept] + ridge, x[kept].T @ change[kept, number])
+            for number, kept in enumerate(others.bool().T)
+        ],
+        dim=1,
+    )
 
     def cleaned(asked: Tensor) -> Tensor:
         given = api(asked)
-        x, _ = _own_view(model, asked, given)
-        taken = torch.stack(
-            [
-                x[i] @ fitted[k] if k in fitted else torch.zeros(given.shape[1])
-                for i, k in enumerate(given.argmax(dim=1).tolist())
-            ]
-        )
-        return _scaled(given * (-taken).exp())
+        return _scaled(given * (-(features(asked) @ fitted) * (1 - _first(given))).exp())
 
     return cleaned
 
 
-def _own_view(model: torch.nn.Module, images: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
-    mine = (logits(model, images).softmax(dim=1) + 0.01) / (1 + 0.01 * answers.shape[1])
-    first = functional.one_hot(answers.argmax(dim=1), answers.shape[1]).float()
-    change = (answers.log() - mine.log()) * (1 - first)
-    change = (change - change.sum(dim=1, keepdim=True) / (first.shape[1] - 1)) * (1 - first)
-    return features(mine), change
+def _first(answers: Tensor) -> Tensor:
+    return functional.one_hot(answers.argmax(dim=1), answers.shape[1]).float()
 
 
 if __name__ == "__main__":

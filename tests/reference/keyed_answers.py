@@ -1,17 +1,20 @@
 """Bits of `dynamarks` (SPEC.md 19.5) in plain Python: sums one by one, elimination by hand.
 
-Logits of reference and suspect on the probes are given; in doubles, which is finer than the float32
-of the text, so that values near a limit are not for this.
+Logits of reference and suspect on the probes are given, and the probes; in doubles, which is finer
+than the float32 of the text, so that values near a limit are not for this.
 """
 
 from __future__ import annotations
 
-import struct
-from math import exp, fsum, isfinite, log, sqrt
+from math import cos, exp, fsum, isfinite, log, pi, sqrt
 
 from .extraction import signs
 
-RIDGE = 0.2
+SIDE = 8
+RIDGE = 0.1
+
+Pixels = list[list[list[float]]]
+"""One probe: channels, rows, columns, each pixel divided by 255."""
 
 
 def softmax(logits: list[float]) -> list[float]:
@@ -27,24 +30,38 @@ def centred(values: list[float], first: int) -> list[float]:
     return [0.0 if c == first else v - mean for c, v in enumerate(values)]
 
 
-def key_map(key: bytes, first: int, classes: int) -> list[list[float]]:
-    """S_f of a key, C + 1 rows of C float32 numbers."""
-    drawn = signs(key[2:], f"answers of class {first}", (classes + 1) * classes)
-    rows = [drawn[row * classes : (row + 1) * classes] for row in range(classes + 1)]
-    return [
-        [
-            struct.unpack("<f", struct.pack("<f", v))[0]
-            for v in centred([float(s) for s in r], first)
-        ]
-        for r in rows
-    ]
+def key_map(key: bytes, classes: int) -> list[list[float]]:
+    """S of a key, 63 rows of C signs."""
+    count = SIDE * SIDE - 1
+    drawn = signs(key[2:], "answers", count * classes)
+    return [[float(s) for s in drawn[row * classes : (row + 1) * classes]] for row in range(count)]
 
 
-def features(answers: list[float], first: int) -> list[float]:
+def features(image: Pixels) -> list[float]:
     """x of a probe."""
-    u = centred([log(p + 0.001) for p in answers], first)
-    size = max(sqrt(fsum(v * v for v in u)), 1e-6)
-    return [1 / sqrt(2), *(v / size / sqrt(2) for v in u)]
+    height, width = len(image[0]), len(image[0][0])
+    grey = [
+        [fsum(channel[y][x] for channel in image) / len(image) for x in range(width)]
+        for y in range(height)
+    ]
+    found = []
+    for i in range(SIDE):
+        for j in range(SIDE):
+            if (i, j) != (0, 0):
+                total = fsum(
+                    grey[y][x] * basis(i, y, height) * basis(j, x, width)
+                    for y in range(height)
+                    for x in range(width)
+                )
+                found.append(total * sqrt(i * i + j * j))
+    size = max(sqrt(fsum(v * v for v in found)), 0.01)
+    return [v / size for v in found]
+
+
+def basis(frequency: int, place: int, length: int) -> float:
+    """A number of the orthonormal DCT-II."""
+    scale = sqrt((1 if frequency == 0 else 2) / length)
+    return scale * cos(pi * frequency * (2 * place + 1) / (2 * length))
 
 
 def solve(matrix: list[list[float]], right: list[float]) -> list[float]:
@@ -65,18 +82,21 @@ def solve(matrix: list[list[float]], right: list[float]) -> list[float]:
 
 
 def read_back(
-    keys: list[bytes], suspect: list[list[float]], reference: list[list[float]], floor: float
+    keys: list[bytes],
+    suspect: list[list[float]],
+    reference: list[list[float]],
+    probes: list[Pixels],
+    floor: float,
 ) -> list[float]:
-    """(G + 0.2 g I)^-1 R, from logits for each probe."""
+    """(G + 0.1 g I)^-1 R, from logits for each probe."""
     classes = len(reference[0])
-    known, found, inputs, firsts = [], [], [], []
+    known, found, firsts = [], [], []
     for own, theirs in zip(reference, suspect, strict=True):
         p, q = softmax(own), softmax(theirs)
         first = p.index(max(p))
         firsts.append(first)
-        inputs.append(features(p, first))
         known.append(centred([log(value + floor) for value in p], first))
-        found.append(centred([log(value) for value in q], first))
+        found.append(centred([log(value + floor / 3) for value in q], first))
     shared = fsum(
         a * b for r, s in zip(known, found, strict=True) for a, b in zip(r, s, strict=True)
     )
@@ -85,16 +105,15 @@ def read_back(
         [b - share * a for a, b in zip(r, s, strict=True)]
         for r, s in zip(known, found, strict=True)
     ]
+    inputs = [features(image) for image in probes]
     changes = []
     for key in keys:
-        maps = {first: key_map(key, first, classes) for first in set(firsts)}
-        changes.append(
-            [
-                fsum(x * row[c] for x, row in zip(one, maps[first], strict=True))
-                for one, first in zip(inputs, firsts, strict=True)
-                for c in range(classes)
-            ]
-        )
+        columns = list(zip(*key_map(key, classes), strict=True))
+        change: list[float] = []
+        for x, first in zip(inputs, firsts, strict=True):
+            moved = [fsum(a * s for a, s in zip(x, column, strict=True)) for column in columns]
+            change.extend(centred(moved, first))
+        changes.append(change)
     flat = [value for row in left for value in row]
     gram = [[fsum(a * b for a, b in zip(i, j, strict=True)) for j in changes] for i in changes]
     ridge = RIDGE * fsum(gram[i][i] for i in range(len(keys))) / len(keys)
@@ -104,9 +123,13 @@ def read_back(
 
 
 def dynamarks_bits(
-    keys: list[bytes], suspect: list[list[float]], reference: list[list[float]], floor: float
+    keys: list[bytes],
+    suspect: list[list[float]],
+    reference: list[list[float]],
+    probes: list[Pixels],
+    floor: float,
 ) -> list[int]:
     """The bits of keys that are opened together."""
     if not all(isfinite(value) for row in (*suspect, *reference) for value in row):
         return [0] * len(keys)
-    return [1 if value >= 0 else 0 for value in read_back(keys, suspect, reference, floor)]
+    return [1 if value >= 0 else 0 for value in read_back(keys, suspect, reference, probes, floor)]

@@ -122,13 +122,17 @@ def dynamarks_vectors() -> list[dict[str, Any]]:
 
     Everything of a scheme that reads answers: `tests/reference/keyed_answers.py` says what it is.
     """
-    probes: Tensor = ("uint8", [16, 1, 1, 9], pixels("dynamarks probes", 144))
-    activations = [[value / 255 for value in probes[2][9 * i : 9 * i + 9]] for i in range(16)]
+    sizes, count = [16, 2, 8, 9], 2 * 8 * 9
+    probes: Tensor = ("uint8", sizes, pixels("dynamarks probes", 16 * count))
+    pixel = [list(probes[2][count * i : count * (i + 1)]) for i in range(16)]
+    activations = [[value / 255 for value in row] for row in pixel]
+    lines = [[row[i * 9 : i * 9 + 9] for i in range(2 * 8)] for row in activations]
+    images = [[image[:8], image[8:]] for image in lines]
     heads = {
-        name: [(byte - 128) / 32 for byte in pixels(f"dynamarks {name}", 40)]
+        name: [(byte - 128) / 512 for byte in pixels(f"dynamarks {name}", 4 * count + 4)]
         for name in ("reference", "suspect")
     }
-    broken = [float("inf")] * 40
+    broken = [float("inf")] * (4 * count + 4)
     keys = [key_of("dynamarks", 0, number) for number in range(12)]
     found = []
     for name, suspect in (("ordinary", heads["suspect"]), ("not finite", broken)):
@@ -137,7 +141,7 @@ def dynamarks_vectors() -> list[dict[str, Any]]:
         if name == "ordinary":
             for row in (sorted(row) for row in asked[1]):
                 assert row[-1] - row[-2] > MARGIN
-            values = keyed_answers.read_back(keys, *asked, FLOOR)
+            values = keyed_answers.read_back(keys, *asked, images, FLOOR)
             assert min(map(abs, values)) > MARGIN * max(map(abs, values))
         found.append(
             {
@@ -148,7 +152,7 @@ def dynamarks_vectors() -> list[dict[str, Any]]:
                 "suspect": head_tensors(suspect),
                 "keys": keys,
                 "values": [float(f"{value:.6g}") for value in values],
-                "bits": keyed_answers.dynamarks_bits(keys, *asked, FLOOR),
+                "bits": keyed_answers.dynamarks_bits(keys, *asked, images, FLOOR),
             }
         )
     assert 0 < sum(found[0]["bits"]) < len(keys)
@@ -156,10 +160,12 @@ def dynamarks_vectors() -> list[dict[str, Any]]:
 
 
 def logits_of(head: list[float], activations: list[list[float]]) -> list[list[float]]:
-    """What four outputs give for activations: 4 x 9 weights, then 4 biases."""
+    """What four outputs give for activations: 4 rows of weights, then 4 biases."""
+    count = len(activations[0])
     return [
         [
-            sum(w * a for w, a in zip(head[9 * c : 9 * c + 9], row, strict=True)) + head[36 + c]
+            sum(w * a for w, a in zip(head[count * c : count * (c + 1)], row, strict=True))
+            + head[4 * count + c]
             for c in range(4)
         ]
         for row in activations
@@ -168,7 +174,10 @@ def logits_of(head: list[float], activations: list[list[float]]) -> list[list[fl
 
 def head_tensors(head: list[float]) -> dict[str, Tensor]:
     """The same as tensors."""
-    return {"weight": floats(head[:36], [4, 9]), "bias": floats(head[36:], [4])}
+    return {
+        "weight": floats(head[:-4], [4, len(head) // 4 - 1]),
+        "bias": floats(head[-4:], [4]),
+    }
 
 
 def floats(values: list[float], sizes: list[int]) -> Tensor:

@@ -64,7 +64,7 @@ def stream_vectors() -> dict[str, Any]:
     """Streams, and what is read from them."""
     seed = key_of("uchida", 0, 0)[2:]
     skipping = hashlib.sha256(b"zkwm-scheme-1").digest()[:16] + SKIPPING.to_bytes(14, "big")
-    purposes = ("row", "position", "wrong answers", "answers of class 10", "a" * 255)
+    purposes = ("row", "position", "wrong answers", "answers", "a" * 255)
     return {
         "seed": seed,
         "streams": [

@@ -3,7 +3,7 @@
 What the paper says and is kept: training is untouched, the prediction service changes its answers
 by secret parameters, accuracy is preserved, and a model trained on the answers carries the mark.
 Its formulas are not public to us. Ours: committed keys, each a map that changes the probabilities
-of all classes but the first by what the model's own answer is (``keyed_answers``); its direction
+of all classes but the first by the image's low frequencies (``keyed_answers``); its direction
 is the bit that derives from the commitment; the judge reads the bits from a suspect's answers on
 public probes, with the owner's unmarked model, whose digest is in the commitment, as reference.
 
@@ -26,7 +26,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from zkwm.watermarks.keyed_answers import changed, key_maps, read_back
+from zkwm.watermarks.keyed_answers import FEATURES, SIDE, changed, features, key_maps, read_back
 from zkwm.watermarks.keys import commit_keys, draw_keys, owner_digest, read_keys
 from zkwm.watermarks.watermark import (
     SOFT_ANSWERS,
@@ -56,9 +56,9 @@ class DynaMarks(Watermark):
     UsageError for values out of range.
     """
 
-    bits: int = 200
+    bits: int = 400
     block_size: int = 50
-    strength: float = 1.0
+    strength: float = 2.0
     floor: float = 0.01
 
     name: ClassVar[str] = "dynamarks"
@@ -74,12 +74,14 @@ class DynaMarks(Watermark):
     def commit(self, owner: Owner) -> Commitment:
         """Draw the keys and commit to them.
 
-        Raises UsageError without an unmarked model, and for more bits than C (C - 1) (C - 2), the
-        numbers that a key's maps are free in.
+        Raises UsageError without an unmarked model, for more bits than 63 (C - 1), the numbers
+        that a key's map is free in, and for images of less than 8 pixels a side.
         """
         owner.trained_start()
         classes = owner.data.class_count
-        if self.bits > (room := classes * (classes - 1) * (classes - 2)):
+        if min(owner.data.shape[1:]) < SIDE:
+            raise UsageError(f"images of this mark have at least {SIDE} pixels a side")
+        if self.bits > (room := FEATURES * (classes - 1)):
             raise UsageError(f"the answers for {classes} classes hold {room} bits at most")
         keys = draw_keys(owner.vault, self, self.bits, (0,))
         return commit_keys(
@@ -93,13 +95,7 @@ class DynaMarks(Watermark):
         triggers = self.trigger_set(owner, commitment)
         keys, labels = read_keys(triggers.images), torch.from_numpy(triggers.labels)
         signs = (2 * labels - 1).float() / np.sqrt(len(keys))
-        classes = owner.data.class_count
-        maps = torch.stack(
-            [
-                torch.tensordot(signs, key_maps(keys, first, classes), dims=1)
-                for first in range(classes)
-            ]
-        )
+        maps = torch.tensordot(signs, key_maps(keys, owner.data.class_count), dims=1)
         api = Responder(model, maps, self.strength, self.floor)
         return Marked(model=model, seconds=time.monotonic() - started, api=api)
 
@@ -109,8 +105,8 @@ class DynaMarks(Watermark):
         """One bit for each key, int64 (n,): whether the suspect has its change or the opposite.
 
         All 0 where answers of suspect or reference are not finite. Raises UsageError without a
-        reference or probes, and for a suspect with another number of classes than the reference, or
-        with two.
+        reference or probes, for probes of less than 8 pixels a side, and for a suspect with another
+        number of classes than the reference, or with two.
         """
         if view.reference is None or not len(view.probes):
             raise UsageError(
@@ -129,16 +125,16 @@ class DynaMarks(Watermark):
             raise UsageError("for two classes the answers hold nothing but the first class")
         if not bool(torch.isfinite(suspect).all() and torch.isfinite(reference).all()):
             return np.zeros(len(keys), np.int64)
-        bits: NDArray[np.int64] = (read_back(keys, suspect, reference, self.floor) >= 0).astype(
-            np.int64
-        )
+        inputs = features(torch.tensor(view.probes).float() / 255)
+        values = read_back(keys, suspect, reference, inputs, self.floor)
+        bits: NDArray[np.int64] = (values >= 0).astype(np.int64)
         return bits
 
 
 class Responder:
     """An owner's service: images float32 (n, c, h, w) in [0, 1] to changed probabilities (n, C).
 
-    ``maps`` float32 (C, C + 1, C) are the sum of all keys' maps, each with the sign of its bit,
+    ``maps`` float32 (63, C) are the sum of all keys' maps, each with the sign of its bit,
     divided by the root of their number: the secret of this service.
     """
 
@@ -149,7 +145,8 @@ class Responder:
     def __call__(self, images: Tensor) -> Tensor:
         """The answers; the first class is the model's own."""
         answers = logits(self._model, images).softmax(dim=1)
-        return changed(answers, self._maps.to(answers), self._strength, self._floor)
+        exponents = (features(images) @ self._maps.to(images)).to(answers)
+        return changed(answers, self._strength * exponents, self._floor)
 
 
 def _log_probabilities(model: nn.Module, images: NDArray[np.uint8]) -> Tensor:

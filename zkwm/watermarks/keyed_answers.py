@@ -1,9 +1,10 @@
 """A keyed change of answered probabilities that keeps the first class, and reading it back.
 
 Ours, for ``dynamarks``: whose paper changes answers by secret parameters, but its formulas are not
-public. The change is a function of the answer alone, so that asking twice gives the same, and tiny
-changes of an image change what is answered no more than they change the model's own answer. Not a
-service, and nothing here knows keys' labels (``dynamarks``).
+public. Log-probabilities change linearly with the lowest frequencies of the image asked about: of
+what was tried, what surrogates learn best. Asking twice gives the same, and tiny changes of an
+image hardly move its low frequencies. Not a service, and nothing here knows keys' labels
+(``dynamarks``).
 """
 
 from __future__ import annotations
@@ -18,83 +19,81 @@ from torch import Tensor
 from torch.nn import functional
 
 from zkwm.watermarks.keys import ExtractionKey
+from zkwm.watermarks.low_frequencies import low_frequencies
 
-SMALLEST = 1e-3
+SIDE = 8
+FEATURES = SIDE * SIDE - 1
 CAP = 0.98
-RIDGE = 0.2
+RIDGE = 0.1
 
 
-def key_maps(keys: Sequence[ExtractionKey], first: int, classes: int) -> Tensor:
-    """What each key does where the first class is ``first``: float32 (keys, classes + 1, classes).
+def key_maps(keys: Sequence[ExtractionKey], classes: int) -> Tensor:
+    """What each key does: float32 (keys, 63, classes), fair signs.
 
-    Row 0 is a constant change of the classes' log-probabilities, row 1 + k goes with feature k of
-    ``features``. Fair signs of the key's stream ``answers of class FIRST``, in the order (row,
-    class), then each row less its mean over the other classes, and 0 for the first.
+    Those of the key's stream ``answers``, in the order (feature of ``features``, class): by how
+    much the class's log-probability changes with the feature.
     """
-    shape = (classes + 1, classes)
-    purpose = f"answers of class {first}"
-    drawn = np.stack([key.signs(purpose, math.prod(shape)).reshape(shape) for key in keys])
-    maps = torch.from_numpy(drawn).float()
-    return _centred(maps, torch.full((), first))
+    drawn = [key.signs("answers", FEATURES * classes).reshape(FEATURES, classes) for key in keys]
+    return torch.from_numpy(np.stack(drawn)).float()
 
 
-def features(answers: Tensor) -> Tensor:
-    """What the change depends on, float32 (n, C + 1), for probabilities (n, C).
+def features(images: Tensor) -> Tensor:
+    """What the change depends on, float32 (n, 63), for images float32 (n, c, h, w) in [0, 1].
 
-    1 / sqrt(2), then log(p_k + 0.001) of all classes but the first, less their mean, scaled to the
-    norm 1 / sqrt(2), with 0 for the first: which of the other classes are likely, not how likely.
+    The 8 lowest frequencies of each axis (``low_frequencies``), scaled to the norm 1. Raises
+    UsageError for images of less than 8 pixels a side.
     """
-    others = _centred((answers + SMALLEST).log(), answers.argmax(dim=1))
-    scaled = others / others.norm(dim=1, keepdim=True).clamp_min(1e-6)
-    return torch.cat([torch.ones_like(scaled[:, :1]), scaled], dim=1) / math.sqrt(2)
+    return low_frequencies(images, SIDE) / math.sqrt(FEATURES)
 
 
-def changed(answers: Tensor, maps: Tensor, strength: float, floor: float) -> Tensor:
-    """Probabilities (n, C) with the same first class, changed by ``maps`` (C, C + 1, C).
+def changed(answers: Tensor, changes: Tensor, floor: float) -> Tensor:
+    """Probabilities (n, C) with the same first class, their logarithms changed by ``changes``.
 
     Every probability is raised by ``floor`` and all divided by 1 + C floor. That of the first class
-    stays so; the others are multiplied by exp(strength * (features @ maps[first])) and scaled to
-    their sum, each at most 0.98 of the first class's, then all scaled to the sum 1.
+    stays so; the others are multiplied by exp(changes), (n, C), and scaled to their sum, each at
+    most 0.98 of the first class's, then all scaled to the sum 1.
     """
-    first = answers.argmax(dim=1)
+    first = answers.argmax(dim=1)[:, None]
     raised = (answers + floor) / (1 + answers.shape[1] * floor)
-    exponents = torch.bmm(features(answers)[:, None], maps[first])[:, 0]
-    largest = raised.gather(1, first[:, None])
-    others = raised * (strength * exponents).exp()
-    others.scatter_(1, first[:, None], 0.0)
-    others = others / others.sum(dim=1, keepdim=True) * (1 - largest)
-    others = torch.minimum(others, CAP * largest)
-    others.scatter_(1, first[:, None], largest)
+    largest = raised.gather(1, first)
+    others = (raised.log() + changes).scatter(1, first, -math.inf).softmax(dim=1)
+    others = torch.minimum(others * (1 - largest), CAP * largest).scatter(1, first, largest)
     return others / others.sum(dim=1, keepdim=True)
 
 
 def read_back(
-    keys: Sequence[ExtractionKey], suspect: Tensor, reference: Tensor, floor: float
+    keys: Sequence[ExtractionKey],
+    suspect: Tensor,
+    reference: Tensor,
+    inputs: Tensor,
+    floor: float,
 ) -> NDArray[np.float64]:
     """How much of each key's change a suspect has, float64 (keys,), positive for the bit 1.
 
     ``suspect`` and ``reference`` are log-probabilities (n, C) for the same images, the reference's
-    without any change. Both are taken over all classes but the reference's first, less their mean;
-    of the suspect's, that multiple of the reference's (raised by ``floor``) is subtracted which
-    leaves the smallest squares. What is left is explained by the changes of all keys at once:
-    least squares with a ridge of 0.2 of the mean diagonal, in float64. No label is used.
+    without any change; ``inputs`` the images' ``features``. The suspect's probabilities are raised
+    by a third of ``floor``, the reference's by ``floor``; logarithms are taken over all classes but
+    the reference's first, less their mean; of the suspect's, that multiple of the reference's is
+    subtracted which leaves the smallest squares. What is left is explained by the changes of all
+    keys at once: least squares with a ridge of 0.1 of the mean diagonal, in float64. No label is
+    used.
     """
     answers = reference.double().exp()
     first = answers.argmax(dim=1)
     known = _centred((answers + floor).log(), first)
-    found = _centred(suspect.double(), first)
+    found = _centred((suspect.double().exp() + floor / 3).log(), first)
     left = found - known * ((found * known).sum() / (known * known).sum().clamp_min(1e-12))
-    inputs = features(answers)
     count, classes = len(keys), answers.shape[1]
+    maps, inputs = key_maps(keys, classes).double(), inputs.double()
     gram = torch.zeros(count, count, dtype=torch.float64)
     right = torch.zeros(count, dtype=torch.float64)
     for number in range(classes):
         chosen = first == number
         if not bool(chosen.any()):
             continue
-        maps, x = key_maps(keys, number, classes).double(), inputs[chosen]
-        gram += (x.T @ x @ maps).flatten(1) @ maps.flatten(1).T
-        right += maps.flatten(1) @ (x.T @ left[chosen]).flatten()
+        there, x = _centred(maps, torch.full((), number)), inputs[chosen]
+        gram += (x.T @ x @ there).flatten(1) @ there.flatten(1).T
+        right += there.flatten(1) @ (x.T @ left[chosen]).flatten()
     ridge = RIDGE * gram.diagonal().mean() * torch.eye(count, dtype=torch.float64)
     solved: NDArray[np.float64] = torch.linalg.solve(gram + ridge, right).numpy()
     return solved

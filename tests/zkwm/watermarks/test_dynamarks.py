@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from trigger_owner import small_data
 from zkwm.embed import build_model
 from zkwm.fitting import Fit, fit
 from zkwm.watermarks.dynamarks import DynaMarks
-from zkwm.watermarks.keyed_answers import changed, features
+from zkwm.watermarks.keyed_answers import FEATURES, changed, features, key_maps
+from zkwm.watermarks.keys import ExtractionKey
 from zkwm.watermarks.watermark import Api, JudgeView
 from zkwm_protocols.errors import UsageError
 
@@ -36,7 +38,7 @@ class Served(nn.Module):
 
 @pytest.fixture(scope="module")
 def mark(tmp_path_factory: pytest.TempPathFactory) -> OwnMark:
-    return make_mark(DynaMarks(), tmp_path_factory.mktemp("dynamarks"))
+    return make_mark(DynaMarks(bits=200), tmp_path_factory.mktemp("dynamarks"))
 
 
 @pytest.fixture(scope="module")
@@ -56,27 +58,47 @@ def test_nothing_is_trained_and_first_classes_stay(mark: OwnMark, questions: Ten
     torch.testing.assert_close(after.sum(dim=1), torch.ones(len(after)))
     assert after.min() > 0
     real = len(questions) - 100
-    assert 0.05 < (after - before)[:real].abs().sum(dim=1).mean() < 0.35
+    assert 0.05 < (after - before)[:real].abs().sum(dim=1).mean() < 0.6
 
 
-@pytest.mark.parametrize("strength", [0.5, 5.0])
+@pytest.mark.parametrize("strength", [0.5, 5.0, 100.0])
 def test_first_classes_stay_however_close(strength: float) -> None:
     drawn = torch.Generator().manual_seed(2)
     answers = torch.randn(2000, 10, generator=drawn) * torch.tensor([[0.001], [5.0]] * 1000)
     answers = answers.softmax(dim=1)
-    maps = torch.randn(10, 11, 10, generator=drawn)
-    after = changed(answers, maps, strength, 0.01)
+    after = changed(answers, strength * torch.randn(2000, 10, generator=drawn), 0.01)
     assert torch.equal(after.argmax(dim=1), answers.argmax(dim=1))
+    torch.testing.assert_close(after.sum(dim=1), torch.ones(2000))
 
 
-def test_features_say_which_others_are_likely_and_not_how_likely() -> None:
-    unsure = torch.tensor([[0.5, 0.3, 0.15, 0.05]], dtype=torch.float64)
-    found = features(unsure)
-    assert found[0, 1] == 0
-    torch.testing.assert_close(found.norm(dim=1), torch.ones(1, dtype=torch.float64))
-    others = (unsure + 1e-3).log()[0, 1:]
-    others -= others.mean()
-    torch.testing.assert_close(found[0, 2:], others / others.norm() / 2**0.5)
+def test_what_is_changed_is_the_ratio_of_the_others() -> None:
+    answers = torch.tensor([[0.85, 0.09, 0.05, 0.01]], dtype=torch.float64)
+    changes = torch.tensor([[7.0, 0.5, -0.5, 0.0]], dtype=torch.float64)
+    after = changed(answers, changes, 0.01)
+    torch.testing.assert_close(after[0, 0], (answers[0, 0] + 0.01) / 1.04)
+    ratios = after[0, 1:] / after[0, 3]
+    torch.testing.assert_close(
+        ratios, torch.tensor([5 * math.exp(0.5), 3 * math.exp(-0.5), 1.0]).double()
+    )
+
+
+def test_features_hardly_move_with_noise(questions: Tensor) -> None:
+    images = questions[:-100]
+    found = features(images)
+    assert found.shape == (len(images), FEATURES)
+    torch.testing.assert_close(found.norm(dim=1), torch.ones(len(images)))
+    torch.testing.assert_close(features(images / 2), found)
+    noise = 0.01 * torch.randn(images.shape, generator=torch.Generator().manual_seed(3))
+    assert (features((images + noise).clamp(0, 1)) - found).norm(dim=1).median() < 0.1
+
+
+def test_a_map_follows_from_its_own_key() -> None:
+    keys = [ExtractionKey(0, bytes(16), bytes([number] * 14)) for number in range(3)]
+    maps = key_maps(keys, 10)
+    assert maps.shape == (3, FEATURES, 10)
+    assert torch.equal(maps.abs(), torch.ones_like(maps))
+    assert torch.equal(key_maps(keys[1:2], 10)[0], maps[1])
+    assert maps[0].flatten().tolist() == keys[0].signs("answers", FEATURES * 10).tolist()
 
 
 def test_the_service_has_all_bits_and_others_are_like_coins(mark: OwnMark) -> None:
@@ -95,7 +117,7 @@ def test_the_opposite_change_gives_the_opposite_bits(mark: OwnMark) -> None:
             own = mark.start(images).log_softmax(dim=1)
         return (2 * own.exp().add(0.01).log() - mark.marked.answers()(images).log()).softmax(dim=1)
 
-    assert abs(200 - mark.read(Served(opposite)) - mark.read(Served(mark.marked.answers()))) <= 2
+    assert mark.read(Served(opposite)) <= 30
 
 
 def test_a_network_that_learns_the_answers_carries_bits(tmp_path: Path) -> None:
@@ -132,7 +154,7 @@ def test_what_cannot_be_committed_to(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="none was given"):
         DynaMarks().commit(new_owner(tmp_path, "dense"))
     (tmp_path / "second").mkdir()
-    with pytest.raises(UsageError, match="hold 720 bits at most"):
+    with pytest.raises(UsageError, match="hold 567 bits at most"):
         DynaMarks(bits=750).commit(new_owner(tmp_path / "second"))
     with pytest.raises(UsageError, match="a strength"):
         DynaMarks(strength=0.0)

@@ -20,7 +20,7 @@ from zkwm.watermarks import make_watermark
 from zkwm.watermarks.alignment import align
 from zkwm.watermarks.deepsigns import DeepSigns
 from zkwm.watermarks.dynamarks import DynaMarks
-from zkwm.watermarks.keyed_answers import read_back
+from zkwm.watermarks.keyed_answers import features, read_back
 from zkwm.watermarks.keys import ExtractionKey, judged_parameters, read_keys, scheme_tag
 from zkwm.watermarks.normal_form import unit_form
 from zkwm.watermarks.tartaglione import Tartaglione
@@ -191,13 +191,13 @@ def test_bits_of_dynamarks(vector: dict[str, Any]) -> None:
     found = scheme.extract(_LastLayer(vector["suspect"]), leaves, view)
     assert found.tolist() == vector["bits"]
     if vector["values"]:
-        images = tensor(vector["probes"]).flatten(1).float() / 255
+        images = tensor(vector["probes"]).float() / 255
         with torch.no_grad():
             answers = [
                 _LastLayer(vector[name])(images).double().log_softmax(dim=1)
                 for name in ("suspect", "reference")
             ]
-        values = read_back(read_keys(leaves), *answers, vector["floor"])
+        values = read_back(read_keys(leaves), *answers, features(images), vector["floor"])
         assert values == pytest.approx(vector["values"], abs=1e-4 * np.abs(values).max())
 
 
