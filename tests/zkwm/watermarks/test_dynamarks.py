@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,5 +157,10 @@ def test_what_cannot_be_committed_to(tmp_path: Path) -> None:
     (tmp_path / "second").mkdir()
     with pytest.raises(UsageError, match="hold 567 bits at most"):
         DynaMarks(bits=750).commit(new_owner(tmp_path / "second"))
+    (tmp_path / "third").mkdir()
+    owner = new_owner(tmp_path / "third")
+    tiny = {name: getattr(owner.data, name)[..., :7] for name in ("train_images", "test_images")}
+    with pytest.raises(UsageError, match="have at least 8 pixels a side"):
+        DynaMarks().commit(replace(owner, data=replace(owner.data, **tiny)))
     with pytest.raises(UsageError, match="a strength"):
         DynaMarks(strength=0.0)
