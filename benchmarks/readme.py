@@ -15,6 +15,7 @@ from typing import Any
 
 import measure
 import readme_argument
+import readme_grid
 import readme_marks
 
 ROOT = Path(__file__).parent.parent
@@ -69,7 +70,8 @@ def _marks() -> Iterable[str]:
         yield from ("### What survives", "", *readme_marks.survival(survival))
         yield from readme_marks.fresh(_lines("survival_fresh.jsonl"))
     if grid:
-        yield from ("### Every watermark under every attack", "", *readme_marks.grid(grid))
+        yield from ("### Every watermark under every attack", "", *readme_grid.grid(grid))
+        yield from readme_grid.residual(_lines("grid_resnet8.jsonl"))
     if nulls:
         yield from ("### Why labels are derived", "", *readme_marks.null_models(nulls))
     if answers:

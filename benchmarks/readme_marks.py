@@ -1,4 +1,4 @@
-"""README's part on marks: null models and false claims, what survives, marks in answers, the grid.
+"""README's part on marks: null models and false claims, what survives, marks in answers.
 
 Lines of Markdown from benchmarks/results; nothing where no result is. ``readme`` puts them in.
 """
@@ -235,57 +235,6 @@ def answers(lines: list[Line]) -> Iterator[str]:
         "true labels leaves no proof of either mark."
     )
     yield ""
-
-
-SHOWN = (
-    "no attack",
-    "RTAL at 1e-2",
-    "FTAL at twice the rate",
-    "RTAL with AdamW 1e-3",
-    "pruning 90 %",
-    "4 bits",
-    "permutation and rescaling",
-    "extraction, soft",
-    "overwriting",
-    "outlier detector",
-    "laundering 10 %",
-    "unlearning, noise",
-    "seeking",
-)
-"""The attacks that README shows; grid.md has them all."""
-
-
-def grid(lines: list[Line]) -> Iterator[str]:
-    """Every watermark under a dozen attacks, from the cells of ``zkwm evaluate``."""
-    if not lines:
-        return
-    cells = {(line["watermark"], line["attack"]): line for line in lines}
-    schemes = list(dict.fromkeys(line["watermark"] for line in lines))
-    attacks = [attack for attack in SHOWN if any((s, attack) in cells for s in schemes)]
-    yield (
-        f"All schemes under all {len({line['attack'] for line in lines})} attacks, LeNet-5 on "
-        "Fashion-MNIST, one seed, short attacks (`zkwm evaluate examples/grids/readme.yaml`; all "
-        "of it in [grid.md](benchmarks/results/grid.md)). Bits before allowances, by ranks where "
-        "there are classes to rank, else by matches; *declared*: matches, since labels that an "
-        "owner chose have no exact test; – void or not applicable; small: the attack ends too low "
-        "to count."
-    )
-    yield f"\n| | {' | '.join(attacks)} |\n|---|{'---|' * len(attacks)}"
-    for scheme in schemes:
-        found = [_cell(cells.get((scheme, attack))) for attack in attacks]
-        yield f"| {scheme} | {' | '.join(found)} |"
-    yield ""
-
-
-def _cell(line: Line | None) -> str:
-    if line is None or line["status"] != "measured":
-        return "–"
-    if line["labels"] == "declared":
-        text = f"*{line['matches']} of {line['trials']}*"
-    else:
-        bits = line["bits"] if line["rank_bits"] is None else line["rank_bits"]
-        text = f"{bits:.0f}"
-    return text if line["counts"] is not False else f"<sub>{text}</sub>"
 
 
 def _bits(found: Line) -> float:
