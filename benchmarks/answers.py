@@ -22,7 +22,7 @@ from typing import Any
 import measure
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from zkwm.attacks.attack import Attacker, Target
@@ -49,11 +49,15 @@ from zkwm.watermarks.watermark import (
 from zkwm_protocols.commitment import Commitment
 
 OWNERS, ATTACKERS, PROBES, NOISE = 20_000, 6_000, 5_000, 0.01
+SHARPENED, FACTOR = "last layer times 3", 3.0
 
 
 @dataclass(frozen=True)
 class Row:
-    """One surrogate: of which service, and how it learns; ``thief`` is done to the answers."""
+    """One surrogate: of which service, and how it learns; ``thief`` is done to the answers.
+
+    ``SHARPENED`` is done to the surrogate.
+    """
 
     scheme: Watermark = field(default_factory=DynaMarks)
     how: dict[str, Any] = field(default_factory=dict)
@@ -73,6 +77,7 @@ ROWS = {
     "temperature": Row(thief="temperature 2"),
     "uniform": Row(thief="other classes alike"),
     "subtracted": Row(thief="subtracted"),
+    "sharpened": Row(thief=SHARPENED),
     "unmarked": Row(plain=True),
     "strong": Row(scheme=DynaMarks(floor=0.02)),
     "dawn-2-soft": Row(scheme=Dawn(rate=0.02)),
@@ -140,6 +145,8 @@ def _measured(row: Row, owner: Owner, attacker: Attacker, epochs: int) -> dict[s
     api = _thief(row.thief, marked.answers(), attacker)
     plan = {"architecture": "lenet5", "epochs": epochs, "batch_size": 100, **row.how}
     stolen = Extraction(**plan).run(Target(model, api), attacker)
+    if row.thief == SHARPENED:
+        _sharpen(stolen.model)
     judged = scheme.logged(marked) or scheme.trigger_set(owner, commitment)
     view = JudgeView(model, attacker.data.test_images[:PROBES])
     tuned = copy.deepcopy(stolen.model)
@@ -210,12 +217,21 @@ def _thief(how: str, api: Api, attacker: Attacker) -> Api:
         return _subtracted(api, attacker)
     changes: dict[str, Callable[[Tensor], Tensor]] = {
         "": lambda p: p,
+        SHARPENED: lambda p: p,
         "two decimals": lambda p: _scaled((p * 100).round() / 100),
         "top 3": lambda p: _scaled(p * (p >= p.topk(3, dim=1).values[:, -1:])),
         "temperature 2": lambda p: _scaled(p.sqrt()),
         "other classes alike": _alike,
     }
     return lambda images: changes[how](api(images))
+
+
+def _sharpen(model: nn.Module) -> None:
+    """Multiply the last layer: each first class stays, and the others' probabilities fall."""
+    last = [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1]
+    with torch.no_grad():
+        last.weight.mul_(FACTOR)
+        last.bias.mul_(FACTOR)
 
 
 def _scaled(p: Tensor) -> Tensor:

@@ -49,8 +49,8 @@ def grid(lines: list[Line]) -> Iterator[str]:
         found = [_cell(cells.get((scheme, attack))) for attack in attacks]
         yield f"| {scheme} | {' | '.join(found)} |"
     yield (
-        "\nNo mark is left by all of them: what is trained anew from answers keeps none but marks "
-        "in answers, and those say nothing about a model that was copied.\n"
+        "\nNo mark is left by all of them. DynaMarks and DAWN mark answers, not the model, so only "
+        "what is trained on answers can carry them.\n"
     )
 
 

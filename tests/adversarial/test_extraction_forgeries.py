@@ -94,7 +94,8 @@ def test_a_reference_chosen_after_the_labels_would_frame_an_innocent_and_is_refu
         return int((bits == commitment.labels()).sum())
 
     assert 35 < matching(unmarked) < 93
-    assert matching(forged) >= 115  # log2(64!) = 296 bits of freedom, far over the threshold
+    # log2(64!) = 296 bits of freedom; coins reach this once in 2^53. In 174 draws 118 to 128.
+    assert matching(forged) >= 109
 
     case = replace(case, commitment=commitment, keys=keys)
     path = case.save("innocent", innocent)

@@ -7,6 +7,7 @@ are here too.
 from __future__ import annotations
 
 import struct
+from math import hypot
 from typing import Any
 
 from tests.reference import extraction, keyed_answers
@@ -121,9 +122,11 @@ def dynamarks_vectors() -> list[dict[str, Any]]:
     """Bits from two networks that are their last layers alone, and from one that answers nothing.
 
     Everything of a scheme that reads answers: `tests/reference/keyed_answers.py` says what it is.
+    The last probe is black but for one pixel of 1: its features stay shorter than 1.
     """
     sizes, count = [16, 2, 8, 9], 2 * 8 * 9
-    probes: Tensor = ("uint8", sizes, pixels("dynamarks probes", 16 * count))
+    black = bytes(8 * 9 - 1) + b"\x01" + bytes(8 * 9)
+    probes: Tensor = ("uint8", sizes, pixels("dynamarks probes", 15 * count) + black)
     pixel = [list(probes[2][count * i : count * (i + 1)]) for i in range(16)]
     activations = [[value / 255 for value in row] for row in pixel]
     lines = [[row[i * 9 : i * 9 + 9] for i in range(2 * 8)] for row in activations]
@@ -132,30 +135,37 @@ def dynamarks_vectors() -> list[dict[str, Any]]:
         name: [(byte - 128) / 512 for byte in pixels(f"dynamarks {name}", 4 * count + 4)]
         for name in ("reference", "suspect")
     }
-    broken = [float("inf")] * (4 * count + 4)
+    assert 0.8 < hypot(*keyed_answers.features(images[-1])) < 0.9
+    endless = [*heads["suspect"][:-1], float("-inf")]
     keys = [key_of("dynamarks", 0, number) for number in range(12)]
     found = []
-    for name, suspect in (("ordinary", heads["suspect"]), ("not finite", broken)):
+    for name, suspect, floor in (
+        ("ordinary", heads["suspect"], FLOOR),
+        ("another floor", heads["suspect"], 5 * FLOOR),
+        ("not finite", endless, FLOOR),
+    ):
         asked = [logits_of(head, activations) for head in (suspect, heads["reference"])]
         values: list[float] = []
-        if name == "ordinary":
+        if suspect is not endless:
             for row in (sorted(row) for row in asked[1]):
                 assert row[-1] - row[-2] > MARGIN
-            values = keyed_answers.read_back(keys, *asked, images, FLOOR)
+            values = keyed_answers.read_back(keys, *asked, images, floor)
             assert min(map(abs, values)) > MARGIN * max(map(abs, values))
         found.append(
             {
                 "name": name,
-                "floor": FLOOR,
+                "floor": floor,
                 "probes": probes,
                 "reference": head_tensors(heads["reference"]),
                 "suspect": head_tensors(suspect),
                 "keys": keys,
                 "values": [float(f"{value:.6g}") for value in values],
-                "bits": keyed_answers.dynamarks_bits(keys, *asked, images, FLOOR),
+                "bits": keyed_answers.dynamarks_bits(keys, *asked, images, floor),
             }
         )
+    assert len({row.index(max(row)) for row in asked[1]}) > 1
     assert 0 < sum(found[0]["bits"]) < len(keys)
+    assert sum(found[2]["bits"]) == 0
     return found
 
 

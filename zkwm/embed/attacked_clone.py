@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from zkwm.embed.batches import generator
+from zkwm.embed.beside_clean import BesideClean
 from zkwm.embed.clean_head import features_of
-from zkwm.embed.evaluation import evaluating
 from zkwm.embed.sources import Source, as_unit
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class AttackedClone:
         self._first = round(START * steps)
         self._epoch_steps = max(steps // settings.epochs, 1)
         self._forward = forward
+        self._company = BesideClean(model, source, settings, forward, "beside the clone's triggers")
         self._clone = copy.deepcopy(model)
         self._trained = {n: p for n, p in self._clone.named_parameters() if p.requires_grad}
         self._features = features_of(self._clone, head)
@@ -168,14 +169,13 @@ class AttackedClone:
     def _trigger_gradients(self, step: int) -> dict[str, Tensor]:
         """Gradients of the trigger loss at the clone, for its features, cut to norm 2.
 
-        In evaluation mode: batch normalisation uses the statistics of clean images, as a judge's
-        question would meet it (Gan et al. 2023, on triggers and clean batch-norm statistics).
+        Where triggers stand beside clean images, they are as many as in a batch of the training.
         """
         images, labels = self._triggers
         source = generator(self._settings.seed, "clone triggers", step)
-        chosen = torch.randperm(len(labels), generator=source)[:TRIGGERS].to(labels.device)
-        with evaluating(self._clone):
-            logits = self._forward(self._clone, as_unit(images[chosen]))
+        count = self._settings.triggers_per_batch if self._company.matters else TRIGGERS
+        chosen = torch.randperm(len(labels), generator=source)[:count].to(labels.device)
+        logits = self._company.logits(self._clone, images[chosen], step)
         loss = functional.cross_entropy(logits.float(), labels[chosen])
         return _gradients(loss, self._features, LARGEST_NORM)
 

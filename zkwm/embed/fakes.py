@@ -27,9 +27,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from zkwm.embed.batches import generator
+from zkwm.embed.beside_clean import BesideClean
 from zkwm.embed.clean_head import features_of
-from zkwm.embed.evaluation import evaluating
-from zkwm.embed.sources import Source, as_unit
+from zkwm.embed.sources import Source
 from zkwm.triggers import generate
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ class FakeTriggers:
         """``steps`` is the number of steps of the training; ``forward(model, images)`` its logits
         in the precision and memory layout of the training.
         """
-        self._model, self._settings, self._forward = model, settings, forward
+        self._model, self._settings = model, settings
+        self._company = BesideClean(model, source, settings, forward, "beside fakes")
         self._features = features_of(model, head)
         self._first = round(START * steps)
         self._batch = min(settings.batch_size, source.train_count)
@@ -90,8 +91,7 @@ class FakeTriggers:
         """
         if step < self._first:
             return
-        with evaluating(self._model):
-            logits = self._forward(self._model, as_unit(self._images(step)))
+        logits = self._company.logits(self._model, self._images(step), step)
         summed = -functional.log_softmax(logits.float(), dim=1).mean(dim=1).sum()
         found = torch.autograd.grad(
             summed / (self._batch + self._count), list(self._features.values()), allow_unused=True

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from zkwm.embed.settings import EmbedSettings
 
 
-VERSION = 2
+VERSION = 3
 """Of this method's steps: a checkpoint of another version cannot be gone on with."""
 
 

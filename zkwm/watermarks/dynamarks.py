@@ -12,7 +12,8 @@ The null is exact: a suspect, the keys, the reference and the probes are fixed b
 alone, so that each bit of an unrelated model is a fair coin.
 
 Not for surrogates trained on the first class alone: that carries nothing of what is changed here
-(``dawn``). And not for suspects that give no probabilities.
+(``dawn``). And not for suspects that give no probabilities, or sharpened ones: who multiplies the
+last layer of his surrogate keeps its classes, and what is left of the others falls below the floor.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 _BATCH = 500
 _LEAST_CLASSES = 3
+_LEAST_FLOOR = 1e-6
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class DynaMarks(Watermark):
     ``strength`` is the standard deviation of the change of a log-probability, in nats; ``floor``
     what is added to each probability first, so that there is something to change where the model
     is sure: the more of both, the more a surrogate learns, and the less the answers say. Raises
-    UsageError for values out of range.
+    UsageError for a strength that is not above 0 and up to 5, or a floor not from 10^-6 to 0.1.
     """
 
     bits: int = 400
@@ -68,17 +70,20 @@ class DynaMarks(Watermark):
     needs_probes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not (0 < self.strength <= 5 and 0 < self.floor <= 0.1):
-            raise UsageError("a strength is above 0 and up to 5, a floor above 0 and up to 0.1")
+        if not 0 < self.strength <= 5:
+            raise UsageError("a strength is above 0 and up to 5")
+        if not _LEAST_FLOOR <= self.floor <= 0.1:
+            raise UsageError("a floor is from 0.000001 to 0.1")
 
     def commit(self, owner: Owner) -> Commitment:
         """Draw the keys and commit to them.
 
-        Raises UsageError without an unmarked model, for more bits than 63 (C - 1), the numbers
-        that a key's map is free in, and for images of less than 8 pixels a side.
+        Raises UsageError without an unmarked model, for two classes, for more bits than 63 (C - 1),
+        the numbers that a key's map is free in, and for images of less than 8 pixels a side.
         """
         owner.trained_start()
         classes = owner.data.class_count
+        _require_classes(classes)
         if min(owner.data.shape[1:]) < SIDE:
             raise UsageError(f"images of this mark have at least {SIDE} pixels a side")
         if self.bits > (room := FEATURES * (classes - 1)):
@@ -105,14 +110,17 @@ class DynaMarks(Watermark):
         """One bit for each key, int64 (n,): whether the suspect has its change or the opposite.
 
         All 0 where answers of suspect or reference are not finite. Raises UsageError without a
-        reference or probes, for probes of less than 8 pixels a side, and for a suspect with another
-        number of classes than the reference, or with two.
+        reference or probes, for probes of less than 8 pixels a side or constant ones alone, and for
+        a suspect with another number of classes than the reference, or with two.
         """
         if view.reference is None or not len(view.probes):
             raise UsageError(
                 "this mark is read on probe images, with the owner's unmarked model beside it",
                 hint="choose public images of the task; the commitment names the owner's model",
             )
+        grey = view.probes.sum(axis=1, dtype=np.int64)
+        if bool((grey == grey[:, :1, :1]).all()):
+            raise UsageError("the probes are constant images, which no key's change depends on")
         keys = read_keys(leaves)
         suspect = _log_probabilities(model, view.probes)
         reference = _log_probabilities(view.reference, view.probes)
@@ -121,8 +129,7 @@ class DynaMarks(Watermark):
                 f"the suspect has {suspect.shape[1]} classes, the owner's model "
                 f"{reference.shape[1]}"
             )
-        if reference.shape[1] < _LEAST_CLASSES:
-            raise UsageError("for two classes the answers hold nothing but the first class")
+        _require_classes(reference.shape[1])
         if not bool(torch.isfinite(suspect).all() and torch.isfinite(reference).all()):
             return np.zeros(len(keys), np.int64)
         inputs = features(torch.tensor(view.probes).float() / 255)
@@ -145,8 +152,13 @@ class Responder:
     def __call__(self, images: Tensor) -> Tensor:
         """The answers; the first class is the model's own."""
         answers = logits(self._model, images).softmax(dim=1)
-        exponents = (features(images) @ self._maps.to(images)).to(answers)
+        exponents = (features(images) @ self._maps.to(images.device)).to(answers)
         return changed(answers, self._strength * exponents, self._floor)
+
+
+def _require_classes(classes: int) -> None:
+    if classes < _LEAST_CLASSES:
+        raise UsageError("for two classes the answers hold nothing but the first class")
 
 
 def _log_probabilities(model: nn.Module, images: NDArray[np.uint8]) -> Tensor:

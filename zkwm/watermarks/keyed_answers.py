@@ -1,10 +1,9 @@
 """A keyed change of answered probabilities that keeps the first class, and reading it back.
 
 Ours, for ``dynamarks``: whose paper changes answers by secret parameters, but its formulas are not
-public. Log-probabilities change linearly with the lowest frequencies of the image asked about: of
-what was tried, what surrogates learn best. Asking twice gives the same, and tiny changes of an
-image hardly move its low frequencies. Not a service, and nothing here knows keys' labels
-(``dynamarks``).
+public. Log-probabilities change linearly with the lowest frequencies of the image asked about, so
+that asking twice gives the same, and tiny changes of an image change little. Not a service, and
+nothing here knows keys' labels (``dynamarks``).
 """
 
 from __future__ import annotations
