@@ -66,7 +66,10 @@ def residual(lines: list[Line]) -> Iterator[str]:
     yield (
         "The same for a ResNet-8, which has batch normalisation, with 6,100 images and one seed "
         "(`zkwm evaluate examples/grids/laptop_resnet8.yaml`). Points of accuracy that embedding "
-        f"costs (1,000 test images, so a point is noise): {costs}. Nothing was tuned on it."
+        f"costs (1,000 test images, so a point is noise): {costs}. What the robust embedding shows "
+        "beside batches was changed for batch normalisation on this network and attacks at twice "
+        "the rate (`zkwm/embed/beside_clean.py`; `benchmarks/results/batch_norm_search.jsonl`); "
+        "APP does not learn a label for each image here. Adi has 100 triggers, the others 200."
     )
     yield f"\n| attack | {' | '.join(schemes)} |\n|---|{'---|' * len(schemes)}"
     for attack in dict.fromkeys(line["attack"] for line in lines):
