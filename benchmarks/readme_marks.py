@@ -238,9 +238,8 @@ def answers(lines: list[Line]) -> Iterator[str]:
     yield ""
     yield (
         "A thief who trains on first classes alone, makes all other classes alike or fits the "
-        "change and subtracts it leaves DynaMarks nothing. One who multiplies the surrogate's last "
-        "layer, which moves no first class, leaves no proof; one who fine-tunes the surrogate on "
-        "true labels leaves none of either mark."
+        "change and subtracts it leaves DynaMarks nothing; one who fine-tunes the surrogate on "
+        "true labels leaves no proof of either mark."
     )
     yield ""
 

@@ -24,6 +24,26 @@ def softmax(logits: list[float]) -> list[float]:
     return [value / fsum(raised) for value in raised]
 
 
+def as_sure(answers: list[list[float]], sure: float) -> list[list[float]]:
+    """r of all probes, from the logarithms of q."""
+    low, high = -6.0, 6.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        found = [max(softmax([2**middle * value for value in row])) for row in answers]
+        if fsum(found) / len(found) < sure:
+            low = middle
+        else:
+            high = middle
+    return [softmax([2 ** ((low + high) / 2) * value for value in row]) for row in answers]
+
+
+def logarithms(logits: list[float]) -> list[float]:
+    """log q, which softmax would lose where q is tiny."""
+    largest = max(logits)
+    total = log(fsum(exp(value - largest) for value in logits))
+    return [value - largest - total for value in logits]
+
+
 def centred(values: list[float], first: int) -> list[float]:
     """[v]_f: less the mean over the other classes, and 0 at f."""
     mean = fsum(v for c, v in enumerate(values) if c != first) / (len(values) - 1)
@@ -90,13 +110,14 @@ def read_back(
 ) -> list[float]:
     """(G + 0.1 g I)^-1 R, from logits for each probe."""
     classes = len(reference[0])
-    known, found, firsts = [], [], []
-    for own, theirs in zip(reference, suspect, strict=True):
-        p, q = softmax(own), softmax(theirs)
-        first = p.index(max(p))
-        firsts.append(first)
+    expected = [softmax(own) for own in reference]
+    firsts = [p.index(max(p)) for p in expected]
+    sure = fsum((max(p) + floor) / (1 + classes * floor) for p in expected) / len(expected)
+    answers = as_sure([logarithms(theirs) for theirs in suspect], sure)
+    known, found = [], []
+    for p, r, first in zip(expected, answers, firsts, strict=True):
         known.append(centred([log(value + floor) for value in p], first))
-        found.append(centred([log(value + floor / 3) for value in q], first))
+        found.append(centred([log(value + floor / 3) for value in r], first))
     shared = fsum(
         a * b for r, s in zip(known, found, strict=True) for a, b in zip(r, s, strict=True)
     )

@@ -12,8 +12,7 @@ The null is exact: a suspect, the keys, the reference and the probes are fixed b
 alone, so that each bit of an unrelated model is a fair coin.
 
 Not for surrogates trained on the first class alone: that carries nothing of what is changed here
-(``dawn``). And not for suspects that give no probabilities, or sharpened ones: who multiplies the
-last layer of his surrogate keeps its classes, and what is left of the others falls below the floor.
+(``dawn``). And not for suspects that give no probabilities.
 """
 
 from __future__ import annotations

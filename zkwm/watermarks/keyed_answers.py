@@ -24,6 +24,8 @@ SIDE = 8
 FEATURES = SIDE * SIDE - 1
 CAP = 0.98
 RIDGE = 0.1
+LARGEST_EXPONENT = 6.0
+HALVINGS = 40
 
 
 def key_maps(keys: Sequence[ExtractionKey], classes: int) -> Tensor:
@@ -70,17 +72,19 @@ def read_back(
     """How much of each key's change a suspect has, float64 (keys,), positive for the bit 1.
 
     ``suspect`` and ``reference`` are log-probabilities (n, C) for the same images, the reference's
-    without any change; ``inputs`` the images' ``features``. The suspect's probabilities are raised
-    by a third of ``floor``, the reference's by ``floor``; logarithms are taken over all classes but
-    the reference's first, less their mean; of the suspect's, that multiple of the reference's is
-    subtracted which leaves the smallest squares. What is left is explained by the changes of all
-    keys at once: least squares with a ridge of 0.1 of the mean diagonal, in float64. No label is
-    used.
+    without any change; ``inputs`` the images' ``features``. The suspect's are brought to the
+    temperature at which they are as sure as the reference's, raised by ``floor``. Then they are
+    raised by a third of ``floor``, the reference's by ``floor``; logarithms are taken over all
+    classes but the reference's first, less their mean; of the suspect's, that multiple of the
+    reference's is subtracted which leaves the smallest squares. What is left is explained by the
+    changes of all keys at once: least squares with a ridge of 0.1 of the mean diagonal, in float64.
+    No label is used.
     """
     answers = reference.double().exp()
     first = answers.argmax(dim=1)
     known = _centred((answers + floor).log(), first)
-    found = _centred((suspect.double().exp() + floor / 3).log(), first)
+    sure = float(((answers.amax(dim=1) + floor) / (1 + answers.shape[1] * floor)).mean())
+    found = _centred((_as_sure_as(sure, suspect.double()).exp() + floor / 3).log(), first)
     left = found - known * ((found * known).sum() / (known * known).sum().clamp_min(1e-12))
     count, classes = len(keys), answers.shape[1]
     maps, inputs = key_maps(keys, classes).double(), inputs.double()
@@ -96,6 +100,22 @@ def read_back(
     ridge = RIDGE * gram.diagonal().mean() * torch.eye(count, dtype=torch.float64)
     solved: NDArray[np.float64] = torch.linalg.solve(gram + ridge, right).numpy()
     return solved
+
+
+def _as_sure_as(sure: float, answers: Tensor) -> Tensor:
+    """Log-probabilities (n, C), all at the temperature where the first class has the mean ``sure``.
+
+    A thief who sharpens or softens his surrogate's answers changes no first class, and nothing that
+    is read. The inverse of the temperature is found between 2^-6 and 2^6 by 40 halvings.
+    """
+    low, high = -LARGEST_EXPONENT, LARGEST_EXPONENT
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        if float((answers * math.pow(2, middle)).softmax(dim=1).amax(dim=1).mean()) < sure:
+            low = middle
+        else:
+            high = middle
+    return (answers * math.pow(2, (low + high) / 2)).log_softmax(dim=1)
 
 
 def _centred(values: Tensor, first: Tensor) -> Tensor:

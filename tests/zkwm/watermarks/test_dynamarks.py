@@ -17,7 +17,7 @@ from trigger_owner import small_data
 from zkwm.embed import build_model
 from zkwm.fitting import Fit, fit
 from zkwm.watermarks.dynamarks import DynaMarks, Responder
-from zkwm.watermarks.keyed_answers import FEATURES, changed, features, key_maps
+from zkwm.watermarks.keyed_answers import FEATURES, changed, features, key_maps, read_back
 from zkwm.watermarks.keys import ExtractionKey
 from zkwm.watermarks.watermark import Api, JudgeView
 from zkwm_protocols.errors import UsageError
@@ -270,3 +270,18 @@ def test_parameters_out_of_range(parameters: dict[str, float]) -> None:
     ((name, _),) = parameters.items()
     with pytest.raises(UsageError, match=f"a {name} is"):
         DynaMarks(bits=50, **parameters)
+
+
+@pytest.mark.parametrize("factor", [0.2, 3.0, 10.0])
+def test_the_temperature_of_answers_changes_nothing_that_is_read(factor: float) -> None:
+    """A thief who multiplies his last layer: no first class moves, and no bit."""
+    drawn = torch.Generator().manual_seed(4)
+    keys = [ExtractionKey(0, bytes(16), bytes([number] * 14)) for number in range(20)]
+    inputs = features(torch.rand(60, 1, 9, 8, generator=drawn))
+    known, suspect = (
+        (3 * torch.randn(60, 5, generator=drawn, dtype=torch.float64)).log_softmax(dim=1)
+        for _ in range(2)
+    )
+    plain = read_back(keys, suspect, known, inputs, 0.01)
+    again = read_back(keys, (factor * suspect).log_softmax(dim=1), known, inputs, 0.01)
+    assert again == pytest.approx(plain, rel=1e-6, abs=1e-9)
