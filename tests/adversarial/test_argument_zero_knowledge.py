@@ -124,8 +124,8 @@ def test_words_are_uniform(case: ArgumentCase, trial: int) -> None:
     for name, counts in sums.items():
         expected = counts.sum() / 64
         statistic = float(((counts - expected) ** 2 / expected).sum())
-        # 63 degrees of freedom: 133 is exceeded once in a million
-        assert statistic < 133, (name, statistic)
+        # 63 degrees of freedom: 160 is exceeded twice in ten thousand million
+        assert statistic < 160, (name, statistic)
 
 
 def test_a_message_cannot_be_changed_once_it_is_sent(case: ArgumentCase) -> None:

@@ -37,11 +37,11 @@ def largest(accuser: Accuser, **fields: Any) -> Commitment:
 def test_an_unreachable_threshold_is_refused_at_once(judge: Judge, owner: Accuser) -> None:
     """The smallest size that could reach it is looked for among 100,000 blocks, in no time."""
     commitment = largest(owner, block_size=1, class_count=2)
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(UsageError) as caught:
         judge.challenge(commitment, TableSuspect(), reveal=50, policy=Policy(threshold_bits=10_000))
     assert caught.value.check == "challenge.reachable"
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_the_largest_assessment_is_quick(judge: Judge, owner: Accuser) -> None:
@@ -53,10 +53,10 @@ def test_the_largest_assessment_is_quick(judge: Judge, owner: Accuser) -> None:
     holder = Accuser(random_images(1), block_size=1, keys=owner.keys)
     holder.commitment = commitment
     proof = holder.answer(challenge, [], plaintext={"blocks": [empty]}, named_blocks=(0,))
-    start = time.monotonic()
+    start = time.process_time()
     verdict = verdict_of(lambda: judge.verify(commitment, suspect, challenge, proof))
     assert verdict.outcome == "not proven"
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
 
 
 def test_more_triggers_than_one_assessment_takes_are_refused(judge: Judge, owner: Accuser) -> None:
@@ -177,11 +177,11 @@ def test_a_hostile_challenge_does_not_hold_up_an_owner(judge: Judge) -> None:
     }
     for what, changes in hostile.items():
         challenge = replace(honest, **changes).signed_by(judge._key.signing)
-        start = time.monotonic()
+        start = time.process_time()
         try:
             read = Challenge.from_bytes(challenge.to_bytes())
             read.verify_signature()
             read.verify_against(owner.commitment)
         except ZkwmError as error:
             assert error.check.startswith("challenge."), what  # noqa: PT017
-        assert time.monotonic() - start < 5, what
+        assert time.process_time() - start < 5, what

@@ -18,7 +18,7 @@ from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
 
 SCHEME = ("--watermark", "uchida")
-TRAINING = ("--parameter", "strength=1", "--parameter", "epochs=16")
+TRAINING = ("--parameter", "strength=3", "--parameter", "epochs=16")
 
 
 @pytest.fixture(scope="module")

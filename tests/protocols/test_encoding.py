@@ -251,9 +251,9 @@ def test_huge_announced_lengths_cost_neither_time_nor_memory(major: int, announc
     head = bytes([major << 5 | 27]) + announced.to_bytes(8, "big")
     for data in (head, head + bytes(100), b"\x82" + head, b"\xa1\x60" + head, b"\x81" * 7 + head):
         tracemalloc.start()
-        begun = time.perf_counter()
+        begun = time.process_time()  # other processes do not lengthen it
         assert not _read(data)[0]
-        assert time.perf_counter() - begun < 0.5
+        assert time.process_time() - begun < 0.5
         assert tracemalloc.get_traced_memory()[1] < 200_000
         tracemalloc.stop()
 

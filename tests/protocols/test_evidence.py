@@ -272,10 +272,10 @@ def test_the_largest_numbers_take_a_moment(
     """A file of a few bytes can name these numbers; an hour of arithmetic would be an attack."""
     numbers = {"block_count": block_count, "block_size": block_size, "class_count": class_count}
     policy = Policy(threshold_bits=10_000, functions_tried=10**9, owner_choice_bits=10**7)
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert smallest_reveal(policy=policy, **numbers) is None
     used = 10_000 // block_size
     for matches in (0, 5000, 10_000):
         assert not assess(matches, blocks_used=used, policy=policy, **numbers).reached
     assess(10_000, blocks_used=used, policy=Policy(), **numbers)
-    assert time.perf_counter() - begun < 20
+    assert time.process_time() - begun < 20

@@ -29,10 +29,10 @@ def test_images_too_large_to_be_hashed_are_refused_before_anything_is_built() ->
     first = builder.convolution(0, 1, (100, 100), stride=(100, 100), weight_limit=0)
     builder.convolution(builder.flatten(first), 2, weight_limit=1)
     network = builder.build()
-    began = time.monotonic()
+    began = time.process_time()  # other processes do not lengthen it
     with pytest.raises(Unsupported) as caught:
         Relation(network)
-    assert time.monotonic() - began < 0.2
+    assert time.process_time() - began < 0.2
     assert caught.value.check == "network.size"
     assert "3 x 1000 x 1000" in caught.value.message
 

@@ -251,7 +251,9 @@ def test_what_does_not_fit_is_refused(small: ModuleType, case: str) -> None:
 
 
 def test_divergence_is_told(small: ModuleType) -> None:
-    settings = EmbedSettings(epochs=3, learning_rate=90.0, batch_size=20, device="cpu")
+    settings = EmbedSettings(
+        epochs=3, learning_rate=90.0, weight_decay=1.0, batch_size=20, device="cpu"
+    )
     with pytest.raises(UsageError, match="diverged") as caught:
         embed(small.model(), small.data(), small.triggers(), settings=settings)
     assert "learning rate" in caught.value.hint

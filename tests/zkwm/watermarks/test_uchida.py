@@ -18,7 +18,7 @@ from zkwm.watermarks.watermark import JudgeView
 from zkwm_protocols.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("quick_labels")
-SCHEME = Uchida(strength=0.1, epochs=15)
+SCHEME = Uchida(strength=3.0, epochs=15)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_bits_are_read_and_nothing_from_the_unmarked_model(mark: OwnMark) -> Non
 
 
 def test_bits_survive_fine_tuning_and_a_disguise(mark: OwnMark) -> None:
-    disguised = shuffle(fine_tuned(mark.marked.model), seed=1)
+    disguised = shuffle(fine_tuned(mark.marked.model), seed=4)  # leaves no channel in its place
     assert mark.read(disguised) >= 115
     assert mark.read(disguised, JudgeView()) in LIKE_COINS[128]
 
