@@ -56,7 +56,7 @@ class BesideClean:
         chosen = torch.randint(self._source.train_count, (self._clean,), generator=source)
         clean, _ = self._source.train(chosen)
         with _batch_statistics(model):
-            both = self._forward(model, as_unit(torch.cat([clean, images])))
+            both = self._forward(model, torch.cat([as_unit(clean), as_unit(images)]))
         return both[self._clean :]
 
 

@@ -65,6 +65,24 @@ def test_statistics_are_those_of_clean_images_and_these(
     assert not torch.allclose(found, company.logits(model, images, STEP + 1))
 
 
+def test_clean_images_may_be_floats(
+    small: ModuleType, source: Source, images: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = small.model("normalised")
+    expected = BesideClean(model, source, small.SETTINGS, forward, "a test").logits(
+        model, images, STEP
+    )
+    given = source.train
+
+    def floats(numbers: Tensor) -> tuple[Tensor, Tensor]:
+        found, labels = given(numbers)
+        return as_unit(found), labels
+
+    monkeypatch.setattr(source, "train", floats)
+    company = BesideClean(model, source, small.SETTINGS, forward, "a test")
+    torch.testing.assert_close(company.logits(model, images, STEP), expected)
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_nothing_is_kept(small: ModuleType, source: Source, images: Tensor, training: bool) -> None:
     model = small.model("normalised").train(training)
