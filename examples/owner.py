@@ -16,7 +16,7 @@ def mark(folder: Path, passphrase: str, epochs: int = 10) -> tuple[zkwm.Vault, z
     vault = zkwm.Vault.create(folder / "acme.vault", passphrase)
     commitment = zkwm.commit(vault, class_count=10, shape=(1, 28, 28))
     data, triggers = zkwm.load_data(DATA), zkwm.trigger_set(vault, commitment)
-    settings = zkwm.default_settings("lenet5", epochs=epochs, triggers_per_batch=10)
+    settings = zkwm.default_settings("lenet5", epochs=epochs, triggers_per_batch=20)
     model = zkwm.build_model("lenet5", shape=(1, 28, 28), class_count=10, mean=[0.29], std=[0.35])
     zkwm.save_model(folder / "marked", zkwm.embed(model, data, triggers, settings=settings))
     return vault, commitment
