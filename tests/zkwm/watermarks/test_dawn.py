@@ -88,16 +88,19 @@ def test_what_was_wrong_is_logged_once_and_can_be_committed_to(owner: Owner) -> 
 def test_networks_repeat_what_they_were_told_even_classes_alone(
     owner: Owner, questions: Tensor
 ) -> None:
-    scheme = Dawn(rate=0.3)
-    marked = scheme.embed(owner, scheme.commit(owner))
-    told = marked.answers()(questions[:200]).argmax(dim=1)
+    """With a fixed key, since how much is repeated varies from key to key."""
+    scheme, model = Dawn(rate=0.3), owner.trained_start()
+    key = ExtractionKey(0, bytes(16), bytes([1] * 14))
+    api = LoggingResponder(model, key, owner.data.train_images, scheme)
+    marked = Marked(model, 0.0, api=api)
+    told = api(questions[:200]).argmax(dim=1)
     pairs = scheme.logged(marked)
     assert pairs is not None
     stolen = copy.deepcopy(marked.model)
     assert matches(scheme.extract(stolen, pairs.images, JudgeView()), pairs) == 0
     fit(stolen, questions[:200], told, Fit(epochs=30, rate=0.05, batch_size=25), seed=0)
     found = matches(scheme.extract(stolen, pairs.images, JudgeView()), pairs)
-    assert found > len(pairs.labels) / 3  # 0.84 on average, 0.08 from key to key
+    assert found > len(pairs.labels) // 2
     assert scheme.labels == DECLARED
     assert "No exact null" in scheme.note
 
