@@ -72,6 +72,7 @@ def _marks() -> Iterable[str]:
     if grid:
         yield from ("### Every watermark under every attack", "", *readme_grid.grid(grid))
         yield from readme_grid.residual(_lines("grid_resnet8.jsonl"))
+        yield from readme_grid.shares(_lines("grid_shares.jsonl"))
     if nulls:
         yield from ("### Why labels are derived", "", *readme_marks.null_models(nulls))
     if answers:

@@ -71,6 +71,24 @@ def residual(lines: list[Line]) -> Iterator[str]:
         "the rate (`zkwm/embed/beside_clean.py`; `benchmarks/results/batch_norm_search.jsonl`); "
         "APP does not learn a label for each image here. Adi has 100 triggers, the others 200."
     )
+    yield from _by_attack(lines)
+
+
+def shares(lines: list[Line]) -> Iterator[str]:
+    """The rates, shares and bits that the first table leaves out."""
+    if not lines:
+        return
+    yield (
+        "Rates, shares and bits that the first of these tables leaves out, for two of its marks "
+        "made anew (`zkwm evaluate examples/grids/shares.yaml`)."
+    )
+    yield from _by_attack(lines)
+
+
+def _by_attack(lines: list[Line]) -> Iterator[str]:
+    """A row an attack, a column a mark."""
+    cells = {(line["watermark"], line["attack"]): line for line in lines}
+    schemes = list(dict.fromkeys(line["watermark"] for line in lines))
     yield f"\n| attack | {' | '.join(schemes)} |\n|---|{'---|' * len(schemes)}"
     for attack in dict.fromkeys(line["attack"] for line in lines):
         found = [_cell(cells.get((scheme, attack))) for scheme in schemes]
