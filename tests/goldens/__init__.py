@@ -1,1 +1,1 @@
-"""What a change of house must not change, as it was before: names, digests, formats, one training."""
+"""What a change of house must not change: names, digests, formats, a training each."""
