@@ -26,26 +26,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from zkwm.attacks.attack import Attacker, Target
-from zkwm.attacks.extraction import Extraction
-from zkwm.datasets import ImageData, load_data
-from zkwm.embed import default_settings
-from zkwm.embed.architectures import Classifier
-from zkwm.embed.evaluation import predictions
-from zkwm.fitting import Fit, fit
-from zkwm.vault import Vault
-from zkwm.watermarks.dawn import Dawn
-from zkwm.watermarks.dynamarks import DynaMarks
-from zkwm.watermarks.keyed_answers import features
-from zkwm.watermarks.watermark import (
-    Api,
-    JudgeView,
-    Marked,
-    Owner,
-    Watermark,
-    evidence,
-    logits,
-    matches,
-)
+from zkwm.attacks.model_extraction.extraction import Extraction
+from zkwm.data import ImageData, load_data
+from zkwm.extraction.dynamarks_regression import features
+from zkwm.extraction.reader import JudgeView
+from zkwm.nn.architectures import Classifier
+from zkwm.nn.inference import logits, predictions
+from zkwm.owner.vault import Vault
+from zkwm.training import default_settings
+from zkwm.training.fit import Fit, fit
+from zkwm.watermarks.active.dawn import Dawn
+from zkwm.watermarks.active.dynamarks import DynaMarks
+from zkwm.watermarks.watermark import Api, Marked, Owner, Watermark, evidence, matches
 from zkwm_protocols.commitment import Commitment
 
 OWNERS, ATTACKERS, PROBES, NOISE = 20_000, 6_000, 5_000, 0.01

@@ -21,9 +21,9 @@ import numpy as np
 import torch
 from safetensors import torch as safetensors
 
-from zkwm.datasets import load_data
-from zkwm.embed import build_model, channel_statistics
-from zkwm.embed.evaluation import predictions
+from zkwm.data import load_data
+from zkwm.nn.architectures import build_model, channel_statistics
+from zkwm.nn.inference import predictions
 
 
 def main() -> None:

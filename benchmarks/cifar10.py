@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import table
 
-from zkwm.embed import EmbedSettings, default_settings
+from zkwm.training import EmbedSettings, default_settings
 
 
 def main() -> None:

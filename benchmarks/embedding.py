@@ -19,8 +19,10 @@ import marks
 import measure
 import torch
 
-from zkwm.datasets import load_data
-from zkwm.embed import ARCHITECTURES, build_model, channel_statistics, default_settings, embed
+from zkwm.data import load_data
+from zkwm.nn.architecture_names import ARCHITECTURES
+from zkwm.nn.architectures import build_model, channel_statistics
+from zkwm.training import default_settings, embed
 
 
 def main() -> None:

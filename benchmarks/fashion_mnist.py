@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import table
 
-from zkwm.embed import ARCHITECTURES, EmbedSettings, default_settings
+from zkwm.nn.architecture_names import ARCHITECTURES
+from zkwm.training import EmbedSettings, default_settings
 
 
 def main() -> None:

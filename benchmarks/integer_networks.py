@@ -12,7 +12,7 @@ from math import log2, prod
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.network.model import (
+from zkwm_protocols.integer_network.model import (
     Activation,
     Convolution,
     IntegerNetwork,
@@ -22,7 +22,7 @@ from zkwm_protocols.network.model import (
     Shape,
     Table,
 )
-from zkwm_protocols.network.shapes import shape_of
+from zkwm_protocols.integer_network.shapes import shape_of
 
 LARGEST_WEIGHT = 511
 _BYTE_SIZE, _WEIGHT_DEVIATION = 100.0, 128.0

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from zkwm.embed.versions import versions
+from zkwm.training.versions import versions
 
 PACKAGES = ("zkwm", "torch", "numpy", "numba", "onnxruntime", "cryptography", "pynacl", "cbor2")
 

@@ -22,16 +22,17 @@ from safetensors import torch as safetensors
 
 from zkwm.attacks import make_claim
 from zkwm.attacks.attack import Attacker
-from zkwm.datasets import ImageData, load_data
-from zkwm.embed import build_model, channel_statistics, default_settings
-from zkwm.embed.architectures import Classifier
-from zkwm.embed.batches import generator
-from zkwm.embed.evaluation import predictions
-from zkwm.evaluation.experiment_keys import experiment_vault
-from zkwm.evaluation.null_models import Examined, examine_claims, examine_null
-from zkwm.fitting import Fit, fit
+from zkwm.data import ImageData, load_data
+from zkwm.evaluation.null_hypothesis.matches import Examined, examine_claims, examine_null
+from zkwm.evaluation.run.throwaway_vault import experiment_vault
+from zkwm.extraction.reader import BLACK_BOX, JudgeView
+from zkwm.nn.architectures import Classifier, build_model, channel_statistics
+from zkwm.nn.inference import predictions
+from zkwm.nn.seeds import generator
+from zkwm.training import default_settings
+from zkwm.training.fit import Fit, fit
 from zkwm.watermarks import make_watermark
-from zkwm.watermarks.watermark import BLACK_BOX, DERIVED, JudgeView, Owner
+from zkwm.watermarks.watermark import DERIVED, Owner
 
 ARCHITECTURES = ("lenet5", "dense")
 SCHEMES = (

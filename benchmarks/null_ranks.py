@@ -19,10 +19,11 @@ from null_models import SCHEMES, prepare, report
 from numpy.typing import NDArray
 from torch import nn
 
-from zkwm.evaluation.chance import together
-from zkwm.evaluation.null_ranks import examine_ranks
+from zkwm.evaluation.null_hypothesis.ranks import examine_ranks
+from zkwm.evaluation.null_hypothesis.significance import together
+from zkwm.extraction.reader import BLACK_BOX
 from zkwm.watermarks import make_watermark
-from zkwm.watermarks.watermark import BLACK_BOX, DERIVED, Watermark
+from zkwm.watermarks.watermark import DERIVED, Watermark
 
 
 def main() -> None:

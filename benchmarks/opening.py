@@ -16,9 +16,9 @@ import measure
 import numpy as np
 
 import zkwm
-from zkwm.models import Answer
+from zkwm.suspects import Answer
 from zkwm_protocols.labels import label_seed
-from zkwm_protocols.suspect import Preprocessing, SuspectIdentity
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 
 
 class InstantSuspect:

@@ -68,7 +68,8 @@ def residual(lines: list[Line]) -> Iterator[str]:
         "(`zkwm evaluate examples/grids/laptop_resnet8.yaml`). Points of accuracy that embedding "
         f"costs (1,000 test images, so a point is noise): {costs}. What the robust embedding shows "
         "beside batches was changed for batch normalisation on this network and attacks at twice "
-        "the rate (`zkwm/embed/beside_clean.py`; `benchmarks/results/batch_norm_search.jsonl`); "
+        "the rate (`zkwm/training/robust/mixed_batch.py`; "
+        "`benchmarks/results/batch_norm_search.jsonl`); "
         "APP does not learn a label for each image here. Adi has 100 triggers, the others 200."
     )
     yield from _by_attack(lines)

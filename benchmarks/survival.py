@@ -29,12 +29,12 @@ from torch import nn
 
 from zkwm.attacks import make_attack
 from zkwm.attacks.attack import Attacker, Target
-from zkwm.datasets import ImageData, load_data
-from zkwm.embed import build_model, channel_statistics, default_settings, embed
-from zkwm.embed.architectures import Classifier
-from zkwm.embed.evaluation import predictions
-from zkwm.embed.sources import as_unit
-from zkwm.fitting import Fit, fit
+from zkwm.data import ImageData, load_data
+from zkwm.nn.architectures import Classifier, build_model, channel_statistics
+from zkwm.nn.image_source import as_unit
+from zkwm.nn.inference import predictions
+from zkwm.training import default_settings, embed
+from zkwm.training.fit import Fit, fit
 from zkwm.triggers import TriggerSet
 from zkwm_protocols.evidence import Policy, assess
 from zkwm_protocols.ranks import ranks, weighted_sum
@@ -113,7 +113,7 @@ TRIALS = {
 def main() -> None:
     """Train and attack what is missing."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True, help="path that zkwm.datasets can load")
+    parser.add_argument("--data", required=True, help="path that zkwm.data can load")
     parser.add_argument("--output", type=Path, required=True, help="JSON lines, appended to")
     parser.add_argument("--models", type=Path, required=True, help="folder for what is kept")
     parser.add_argument("--architecture", default="cnn2")

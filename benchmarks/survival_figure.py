@@ -15,7 +15,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from zkwm.evaluation.figures import STYLE
+from zkwm.evaluation.results.figures import STYLE
 
 RESULTS = Path(__file__).parent / "results"
 ATTACKS = (

@@ -22,9 +22,10 @@ import numpy as np
 import torch
 from safetensors import torch as safetensors
 
-from zkwm.datasets import ImageData, load_data
-from zkwm.embed import EmbedResult, EmbedSettings, Progress, build_model, channel_statistics, embed
-from zkwm.embed.evaluation import matches
+from zkwm.data import ImageData, load_data
+from zkwm.nn.architectures import build_model, channel_statistics
+from zkwm.nn.inference import matches
+from zkwm.training import EmbedResult, EmbedSettings, Progress, embed
 from zkwm.triggers import TriggerSet
 
 KEY = ("data", "architecture", "seed", "kind", "family", "triggers", "settings")
@@ -162,7 +163,7 @@ class Table:
 def arguments_for(description: str, **defaults: Any) -> argparse.ArgumentParser:  # noqa: ANN401
     """The options that all tables have."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
-    parser.add_argument("--data", required=True, help="path that zkwm.datasets can load")
+    parser.add_argument("--data", required=True, help="path that zkwm.data can load")
     parser.add_argument("--output", type=Path, required=True, help="JSON lines, appended to")
     parser.add_argument("--models", type=Path, required=True, help="folder for what is kept")
     parser.add_argument("--seeds", type=int)

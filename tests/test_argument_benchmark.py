@@ -30,7 +30,7 @@ def benchmark(monkeypatch):
     ],
 )
 def test_networks_have_the_shapes_of_the_products(benchmark, name, architecture, shape):
-    from zkwm.embed import build_model
+    from zkwm.nn.architectures import build_model
 
     channels = shape[0]
     model = build_model(

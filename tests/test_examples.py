@@ -10,12 +10,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from argued import StandIn, save_linear
-from case_files import save_lookup
 
 import zkwm
-from zkwm.vault import Cost
-from zkwm.vault.judge_key import create_judge_key
+from tests.support.argued import StandIn, save_linear
+from tests.support.case_files import save_lookup
+from zkwm.judge.key_file import create_judge_key
+from zkwm.secret_files.encrypted import Cost
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 EXAMPLE_NAMES = ("owner", "judge", "marketplace", "zero_knowledge")

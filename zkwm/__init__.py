@@ -14,83 +14,78 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _HOMES = {
-    "ARCHITECTURES": "zkwm.embed",
+    "ARCHITECTURES": "zkwm.nn.architecture_names",
     "ArgumentResponse": "zkwm_protocols.argument_response",
     "Cancelled": "zkwm_protocols.errors",
     "Challenge": "zkwm_protocols.challenge",
     "Commitment": "zkwm_protocols.commitment",
     "CouldNotCheck": "zkwm_protocols.errors",
-    "Disclosure": "zkwm.answering",
-    "EmbedResult": "zkwm.embed",
-    "EmbedSettings": "zkwm.embed",
-    "ExtractionSettings": "zkwm.models",
+    "Disclosure": "zkwm.owner.disclosure",
+    "EmbedResult": "zkwm.training",
+    "EmbedSettings": "zkwm.training",
+    "ExtractionSettings": "zkwm.suspects",
     "FAMILIES": "zkwm.triggers",
-    "HttpSettings": "zkwm.models",
-    "ImageData": "zkwm.datasets",
+    "HttpSettings": "zkwm.suspects",
+    "ImageData": "zkwm.data",
     "InvalidOpening": "zkwm_protocols.errors",
     "InvalidSignature": "zkwm_protocols.errors",
-    "Judge": "zkwm.judge",
+    "Judge": "zkwm.judge.judge",
     "Malformed": "zkwm_protocols.errors",
-    "Marketplace": "zkwm.marketplace",
+    "Marketplace": "zkwm.judge.marketplace",
     "NotEnoughMatches": "zkwm_protocols.errors",
     "NotProven": "zkwm_protocols.errors",
     "Opening": "zkwm_protocols.opening",
     "Policy": "zkwm_protocols.evidence",
-    "Preprocessing": "zkwm_protocols.suspect",
-    "Progress": "zkwm.embed",
+    "Preprocessing": "zkwm_protocols.suspect_identity",
+    "Progress": "zkwm.training",
     "Refusal": "zkwm_protocols.argument_response",
-    "Suspect": "zkwm.models",
+    "Suspect": "zkwm.suspects",
     "SuspectUnusable": "zkwm_protocols.errors",
     "TriggerSet": "zkwm.triggers",
     "TrustMaterialMissing": "zkwm_protocols.errors",
     "Unsupported": "zkwm_protocols.errors",
     "UsageError": "zkwm_protocols.errors",
-    "Vault": "zkwm.vault",
+    "Vault": "zkwm.owner.vault",
     "VaultUnusable": "zkwm_protocols.errors",
-    "Verdict": "zkwm.verdict",
+    "Verdict": "zkwm.judge.verdict",
     "ZkwmError": "zkwm_protocols.errors",
-    "build_model": "zkwm.embed",
-    "commit": "zkwm.owner",
-    "default_settings": "zkwm.embed",
-    "disclosure": "zkwm.owner",
-    "embed": "zkwm.embed",
-    "load_data": "zkwm.datasets",
-    "load_images": "zkwm.images",
-    "load_labels": "zkwm.images",
-    "load_model": "zkwm.embed",
-    "open_suspect": "zkwm.models",
-    "prove": "zkwm.owner",
+    "build_model": "zkwm.nn.architectures",
+    "commit": "zkwm.owner.commit",
+    "default_settings": "zkwm.training",
+    "disclosure": "zkwm.owner.prove",
+    "embed": "zkwm.training",
+    "load_data": "zkwm.data",
+    "load_images": "zkwm.data.images",
+    "load_labels": "zkwm.data.images",
+    "load_model": "zkwm.nn.model_file",
+    "open_suspect": "zkwm.suspects",
+    "prove": "zkwm.owner.prove",
     "render_report": "zkwm.report",
     "render_text": "zkwm.report",
-    "save_model": "zkwm.embed",
-    "trigger_set": "zkwm.owner",
+    "save_model": "zkwm.training.saved_model",
+    "trigger_set": "zkwm.owner.commit",
 }
 
 __all__ = sorted(_HOMES)
 
 if TYPE_CHECKING:
-    from zkwm.answering import Disclosure
-    from zkwm.datasets import ImageData, load_data
-    from zkwm.embed import (
-        ARCHITECTURES,
-        EmbedResult,
-        EmbedSettings,
-        Progress,
-        build_model,
-        default_settings,
-        embed,
-        load_model,
-        save_model,
-    )
-    from zkwm.images import load_images, load_labels
-    from zkwm.judge import Judge
-    from zkwm.marketplace import Marketplace
-    from zkwm.models import ExtractionSettings, HttpSettings, Suspect, open_suspect
-    from zkwm.owner import commit, disclosure, prove, trigger_set
+    from zkwm.data import ImageData, load_data
+    from zkwm.data.images import load_images, load_labels
+    from zkwm.judge.judge import Judge
+    from zkwm.judge.marketplace import Marketplace
+    from zkwm.judge.verdict import Verdict
+    from zkwm.nn.architecture_names import ARCHITECTURES
+    from zkwm.nn.architectures import build_model
+    from zkwm.nn.model_file import load_model
+    from zkwm.owner.commit import commit, trigger_set
+    from zkwm.owner.disclosure import Disclosure
+    from zkwm.owner.prove import disclosure, prove
+    from zkwm.owner.vault import Vault
     from zkwm.report import render_report, render_text
+    from zkwm.suspects import ExtractionSettings, HttpSettings, Suspect, open_suspect
+    from zkwm.training import EmbedResult, EmbedSettings, Progress, default_settings, embed
+    from zkwm.training.saved_model import save_model
     from zkwm.triggers import FAMILIES, TriggerSet
-    from zkwm.vault import Vault
-    from zkwm.verdict import Verdict
     from zkwm_protocols.argument_response import ArgumentResponse, Refusal
     from zkwm_protocols.challenge import Challenge
     from zkwm_protocols.commitment import Commitment
@@ -111,7 +106,7 @@ if TYPE_CHECKING:
     )
     from zkwm_protocols.evidence import Policy
     from zkwm_protocols.opening import Opening
-    from zkwm_protocols.suspect import Preprocessing
+    from zkwm_protocols.suspect_identity import Preprocessing
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401

@@ -1,6 +1,7 @@
 """What an owner sees before he answers a challenge, and what he has to confirm.
 
-Not what is then released or recorded: that is in ``zkwm.owner`` and ``zkwm.arguing``.
+Not what is then released or recorded: that is in ``zkwm.owner.commit`` and
+``zkwm.owner.prove_argument``.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zkwm.answering import ArgumentDisclosure, Disclosure
+    from zkwm.owner.disclosure import ArgumentDisclosure, Disclosure
 
 TRUSTED_LIMIT = 2**20
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zkwm_cli.artefacts import read_parsed
+from zkwm_cli.artifacts import read_parsed
 from zkwm_protocols.errors import UsageError
 
 if TYPE_CHECKING:
-    from zkwm.judge import Judge
+    from zkwm.judge.judge import Judge
 
 PUBLIC_LIMIT = 4096
 
@@ -19,7 +19,7 @@ def open_judge(name: str, passphrase_file: str | None) -> Judge:
 
     Raises UsageError where only the public key is there, or the two do not belong together.
     """
-    from zkwm.judge import Judge
+    from zkwm.judge.judge import Judge
     from zkwm_cli.passphrases import passphrase
     from zkwm_protocols.keys import JudgePublic
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from zkwm.datasets import load_data
-from zkwm.embed import EmbedResult, load_model
-from zkwm.plugins import read_parameters
-from zkwm.vault import Vault
+from zkwm.data import load_data
+from zkwm.nn.model_file import load_model
+from zkwm.owner.vault import Vault
+from zkwm.registry import read_parameters
+from zkwm.training import EmbedResult
 from zkwm.watermarks import WATERMARKS, make_watermark
-from zkwm.watermarks.marking import mark, owner_of
+from zkwm.watermarks.mark_model import mark, owner_of
 from zkwm.watermarks.watermark import Watermark
-from zkwm_cli.artefacts import read_parsed
+from zkwm_cli.artifacts import read_parsed
 from zkwm_cli.passphrases import passphrase
 from zkwm_protocols.commitment import FILE_LIMIT, Commitment
 

@@ -19,7 +19,7 @@ from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import InvalidOpening, Malformed
 from zkwm_protocols.keys import SigningKey
 from zkwm_protocols.opening import Opening
-from zkwm_protocols.response import (
+from zkwm_protocols.response_file import (
     read_blocks,
     read_response_file,
     response_file,
@@ -27,7 +27,7 @@ from zkwm_protocols.response import (
     verify_blocks,
     verify_owner_signatures,
 )
-from zkwm_protocols.strict import (
+from zkwm_protocols.schema import (
     require_bytes,
     require_constants,
     require_integer,
@@ -37,7 +37,7 @@ from zkwm_protocols.strict import (
 
 if TYPE_CHECKING:
     from zkwm_protocols.argument.statement import Statement
-    from zkwm_protocols.network.model import IntegerNetwork
+    from zkwm_protocols.integer_network.model import IntegerNetwork
 
 ARGUMENT_LIMIT = 64 * 2**20
 """Bytes of an argument (SPEC.md 17.10)."""

@@ -14,10 +14,10 @@ from zkwm_protocols.commitment import DERIVED, Commitment
 from zkwm_protocols.encoding import decode, encode, pack, unpack
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed, UsageError
 from zkwm_protocols.evidence import Policy
+from zkwm_protocols.feasibility import require_least_matches, require_reachable
 from zkwm_protocols.keys import JudgePublic, SigningKey
 from zkwm_protocols.ranks import MATCHES, MOST_OUTPUTS, RANKS, STATISTICS
-from zkwm_protocols.reachable import require_least_matches, require_reachable
-from zkwm_protocols.strict import (
+from zkwm_protocols.schema import (
     require_boolean,
     require_bytes,
     require_constants,
@@ -26,7 +26,7 @@ from zkwm_protocols.strict import (
     require_map,
     require_text,
 )
-from zkwm_protocols.suspect import EXTRACTION, Preprocessing, SuspectIdentity
+from zkwm_protocols.suspect_identity import EXTRACTION, Preprocessing, SuspectIdentity
 
 FILE_LIMIT = 4 * 2**20
 MAXIMUM_PURPOSE = 500

@@ -16,14 +16,10 @@ from numpy.typing import NDArray
 
 from zkwm_protocols import merkle
 from zkwm_protocols.encoding import decode, encode, pack, unpack
-from zkwm_protocols.errors import (
-    InvalidSignature,
-    Malformed,
-    TrustMaterialMissing,
-)
+from zkwm_protocols.errors import InvalidSignature, Malformed, TrustMaterialMissing
 from zkwm_protocols.keys import PublicKey, SigningKey
 from zkwm_protocols.labels import MAXIMUM_CLASSES, derive_labels
-from zkwm_protocols.strict import (
+from zkwm_protocols.schema import (
     require_bytes,
     require_constants,
     require_integer,

@@ -15,7 +15,7 @@ from math import comb, exp, lgamma, log, log1p, perm
 
 from zkwm_protocols import ranks
 from zkwm_protocols.errors import Malformed, UsageError
-from zkwm_protocols.logarithms import hundredths_down, hundredths_up
+from zkwm_protocols.log2_bounds import hundredths_down, hundredths_up
 
 GRINDING_BITS = 48
 SUSPECT_BITS = 20

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from zkwm_protocols.encoding import encode, pack, unpack
 from zkwm_protocols.errors import InvalidSignature, Malformed, Unsupported
-from zkwm_protocols.strict import require_bytes, require_map, require_text
+from zkwm_protocols.schema import require_bytes, require_map, require_text
 
 ED25519: Final = "ed25519"
 ECDSA_P256: Final = "ecdsa-p256"

@@ -20,7 +20,7 @@ from zkwm_protocols.commitment import DECLARED, SALT_BYTES, Commitment, Header, 
 from zkwm_protocols.encoding import decode, encode
 from zkwm_protocols.errors import Malformed, UsageError
 from zkwm_protocols.keys import BoxKey, SigningKey
-from zkwm_protocols.response import (
+from zkwm_protocols.response_file import (
     FILE_LIMIT,
     read_blocks,
     read_response_file,
@@ -29,14 +29,14 @@ from zkwm_protocols.response import (
     verify_blocks,
     verify_owner_signatures,
 )
-from zkwm_protocols.sealing import seal, unseal
-from zkwm_protocols.strict import (
+from zkwm_protocols.schema import (
     require_bytes,
     require_constants,
     require_integer,
     require_list,
     require_map,
 )
+from zkwm_protocols.sealing import seal, unseal
 
 _FRAME_BYTES = 4 * 2**20
 _TYPE = "zkwm-opening"

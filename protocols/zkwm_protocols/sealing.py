@@ -1,7 +1,8 @@
 """Sealing: boxes to a judge's key, keys from passwords, authenticated encryption.
 
 SPEC.md section 4.2. All of it is libsodium by PyNaCl; this module fixes which parts are used and
-which error each failure is. No file formats: the vault's container is ``zkwm.vault.encrypted``.
+which error each failure is. No file formats: the vault's container is
+``zkwm.secret_files.encrypted``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import nacl.utils
 
 from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, Malformed
 from zkwm_protocols.keys import BoxKey, BoxPublicKey
-from zkwm_protocols.strict import require_bytes
+from zkwm_protocols.schema import require_bytes
 
 KEY_BYTES = 32
 NONCE_BYTES = 24

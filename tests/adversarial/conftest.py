@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dispute import CHEAP, PASSPHRASE, Accuser, new_judge, random_images
 
-from zkwm.judge import Judge
-from zkwm.owner import commit
-from zkwm.vault import Vault
+from tests.support.dispute import CHEAP, PASSPHRASE, Accuser, new_judge, random_images
+from zkwm.judge.judge import Judge
+from zkwm.owner.commit import commit
+from zkwm.owner.vault import Vault
 from zkwm_protocols.commitment import Commitment
 
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from dispute import Accuser, TableSuspect, random_images, verdict_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zkwm.judge import Judge
+from tests.support.dispute import Accuser, TableSuspect, random_images, verdict_of
+from zkwm.judge.judge import Judge
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.evidence import Policy
 from zkwm_protocols.opening import OpenedBlock, OpenedTrigger

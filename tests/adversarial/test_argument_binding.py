@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.argument_case import ArgumentCase, argument_case
-from tests.small_networks import small_network
+from tests.support.argument_case import ArgumentCase, argument_case
+from tests.support.small_networks import small_network
 from zkwm_protocols.argument.proof import Proof, read_proof
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.argument.verifier import verify

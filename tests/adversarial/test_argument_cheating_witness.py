@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.argument_case import ArgumentCase, argument_case
-from zkwm_protocols.argument.committed_rows import CommittedRows
-from zkwm_protocols.argument.leaf_structure import BLOCK_CELLS
+from tests.support.argument_case import ArgumentCase, argument_case
+from zkwm_protocols.argument.ligero.rows import CommittedRows
+from zkwm_protocols.argument.relation.blake2s_lookups import BLOCK_CELLS
 from zkwm_protocols.argument.verifier import verify
 from zkwm_protocols.errors import InvalidOpening
 from zkwm_protocols.field.scalar import P

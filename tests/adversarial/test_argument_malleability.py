@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.argument_case import ArgumentCase, argument_case
+from tests.support.argument_case import ArgumentCase, argument_case
 from zkwm_protocols.field.scalar import P
 
 _AT_ONCE = 1_000

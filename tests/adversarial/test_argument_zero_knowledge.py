@@ -10,12 +10,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.argument_case import ArgumentCase, argument_case
-from tests.simulator import ProgrammedOracle, simulate
-from zkwm_protocols.argument import interaction as interactions
+from tests.support.argument_case import ArgumentCase, argument_case
+from tests.support.simulator import ProgrammedOracle, simulate
 from zkwm_protocols.argument import prover as provers
+from zkwm_protocols.argument.logup_gkr import protocol as interactions
 from zkwm_protocols.argument.proof import Proof
-from zkwm_protocols.argument.randomness import RandomStream
+from zkwm_protocols.argument.prover_randomness import RandomStream
 from zkwm_protocols.argument.verifier import verify
 from zkwm_protocols.errors import InvalidOpening
 from zkwm_protocols.field.scalar import P

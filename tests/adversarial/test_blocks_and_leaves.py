@@ -11,10 +11,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dispute import Accuser, TableSuspect, failed, marked, random_images, status, verdict_of
 
-from zkwm.judge import Judge
-from zkwm.verdict import Verdict
+from tests.support.dispute import (
+    Accuser,
+    TableSuspect,
+    failed,
+    marked,
+    random_images,
+    status,
+    verdict_of,
+)
+from zkwm.judge.judge import Judge
+from zkwm.judge.verdict import Verdict
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.opening import OpenedBlock
 

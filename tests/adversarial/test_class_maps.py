@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dispute import (
+
+from tests.support.dispute import (
     CLASSES,
     SHAPE,
     Accuser,
@@ -21,12 +22,11 @@ from dispute import (
     random_images,
     verdict_of,
 )
-
-from zkwm.judge import Judge
+from zkwm.judge.judge import Judge
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import InvalidOpening, NotProven, UsageError
 from zkwm_protocols.evidence import Policy, class_map_bits
-from zkwm_protocols.suspect import Preprocessing
+from zkwm_protocols.suspect_identity import Preprocessing
 
 OUTPUTS = 1000
 

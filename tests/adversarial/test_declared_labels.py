@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dispute import Accuser, TableSuspect, failed, random_images, status, verdict_of
 
-from zkwm.judge import Judge
+from tests.support.dispute import Accuser, TableSuspect, failed, random_images, status, verdict_of
+from zkwm.judge.judge import Judge
 from zkwm.report import render_report, render_text
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import Malformed, NotProven

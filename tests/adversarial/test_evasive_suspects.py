@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dispute import (
+from numpy.typing import NDArray
+
+from tests.support.dispute import (
     CLASSES,
     Accuser,
     TableSuspect,
@@ -21,12 +23,10 @@ from dispute import (
     status,
     verdict_of,
 )
-from numpy.typing import NDArray
-
-from zkwm.judge import Judge
-from zkwm.models import Answer
-from zkwm.models.suspect import NOT_FINITE, TIMED_OUT, answer_from_scores
-from zkwm.verdict import Verdict
+from zkwm.judge.judge import Judge
+from zkwm.judge.verdict import Verdict
+from zkwm.suspects import Answer
+from zkwm.suspects.suspect import NOT_FINITE, TIMED_OUT, answer_from_scores
 from zkwm_protocols.errors import SuspectUnusable
 
 LARGE = (1, 16, 16)

@@ -11,29 +11,30 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from dispute import failed, status, verdict_of
-from extraction_case import COUNT, LAYER, ExtractionCase, network, new_case
 from numpy.typing import NDArray
 
-from zkwm.embed.architectures import Classifier
-from zkwm.judge import Judge
-from zkwm.models import Suspect
-from zkwm.models.safetensors_suspect import architecture_digest
-from zkwm.owner import prove
-from zkwm.vault import Vault
-from zkwm.watermarks.alignment import align
-from zkwm.watermarks.keys import commit_keys, draw_keys, read_keys
-from zkwm.watermarks.neuron_groups import neuron_groups, permute, weighted_layers
-from zkwm.watermarks.normal_form import tensors, with_tensors
-from zkwm.watermarks.tartaglione import Tartaglione
-from zkwm.watermarks.uchida import Uchida
-from zkwm.watermarks.watermark import JudgeView
+from tests.support.dispute import failed, status, verdict_of
+from tests.support.extraction_case import COUNT, LAYER, ExtractionCase, network, new_case
+from zkwm.extraction.alignment import align
+from zkwm.extraction.keys import read_keys
+from zkwm.extraction.neuron_groups import neuron_groups, permute, weighted_layers
+from zkwm.extraction.reader import JudgeView
+from zkwm.extraction.unit_form import tensors, with_tensors
+from zkwm.judge.judge import Judge
+from zkwm.nn.architectures import Classifier
+from zkwm.owner.prove import prove
+from zkwm.owner.vault import Vault
+from zkwm.suspects import Suspect
+from zkwm.suspects.safetensors_suspect import architecture_digest
+from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys, draw_keys
+from zkwm.watermarks.parameter_encoding.tartaglione import Tartaglione
+from zkwm.watermarks.parameter_encoding.uchida import Uchida
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import InvalidOpening, Unsupported
 from zkwm_protocols.keys import SigningKey
 from zkwm_protocols.opening import OpenedBlock, Opening, make_opening
-from zkwm_protocols.suspect import Preprocessing
+from zkwm_protocols.suspect_identity import Preprocessing
 
 pytestmark = pytest.mark.usefixtures("quick_labels")
 
@@ -107,7 +108,7 @@ def test_a_reference_chosen_after_the_labels_would_frame_an_innocent_and_is_refu
 
     # a judge whose tool did not look when he asked finds out when he checks
     with monkeypatch.context() as patch:
-        patch.setattr("zkwm.judge.require_committed_reference", lambda header, suspect: None)
+        patch.setattr("zkwm.judge.judge.require_committed_reference", lambda header, suspect: None)
         challenge = judge.challenge(commitment, late, reveal=COUNT)
     proof = answered(case, judge, challenge)
     verdict = verdict_of(lambda: judge.verify(commitment, late, challenge, proof))
@@ -194,7 +195,7 @@ def test_no_key_may_be_left_out(
         first = replace(blocks[0], triggers=(None, *blocks[0].triggers[1:]))
         return make_opening(commitment, challenge, (first, *blocks[1:]), signers)
 
-    monkeypatch.setattr("zkwm.owner.make_opening", without_one)
+    monkeypatch.setattr("zkwm.owner.prove.make_opening", without_one)
     proof = answered(case, judge, challenge)
     verdict = verdict_of(lambda: judge.verify(case.commitment, suspect, challenge, proof))
     assert failed(verdict) == ["opening.leaves"]

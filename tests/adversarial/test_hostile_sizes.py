@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dispute import Accuser, TableSuspect, failed, marked, random_images, verdict_of
 
-from zkwm.judge import Judge
-from zkwm.models import open_suspect
+from tests.support.dispute import Accuser, TableSuspect, failed, marked, random_images, verdict_of
+from zkwm.judge.judge import Judge
+from zkwm.suspects import open_suspect
 from zkwm_protocols import merkle
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment

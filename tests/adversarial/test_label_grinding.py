@@ -13,10 +13,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from dispute import CLASSES, SHAPE, Accuser, TableSuspect, random_images
 from numpy.typing import NDArray
 
-from zkwm.judge import Judge
+from tests.support.dispute import CLASSES, SHAPE, Accuser, TableSuspect, random_images
+from zkwm.judge.judge import Judge
 from zkwm_protocols import labels as labels_module
 from zkwm_protocols.commitment import make_commitment
 from zkwm_protocols.errors import NotProven

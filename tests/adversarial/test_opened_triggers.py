@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dispute import Accuser, TableSuspect, failed, marked, seal_to, verdict_of
 
-from zkwm.judge import Judge
-from zkwm.marketplace import Marketplace
+from tests.support.dispute import Accuser, TableSuspect, failed, marked, seal_to, verdict_of
+from zkwm.judge.judge import Judge
+from zkwm.judge.marketplace import Marketplace
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import InvalidOpening, NotProven, UsageError, ZkwmError
 from zkwm_protocols.keys import ED25519, SigningKey

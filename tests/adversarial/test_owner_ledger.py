@@ -13,11 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dispute import PASSPHRASE, TableSuspect, asking, random_images, spent
 
-from zkwm.judge import Judge
-from zkwm.owner import commit, disclosure, prove
-from zkwm.vault import Vault, storage
+from tests.support.dispute import PASSPHRASE, TableSuspect, asking, random_images, spent
+from zkwm.judge.judge import Judge
+from zkwm.owner.commit import commit
+from zkwm.owner.prove import disclosure, prove
+from zkwm.owner.vault import Vault
+from zkwm.secret_files import storage
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import InvalidOpening, Malformed, UsageError, VaultUnusable

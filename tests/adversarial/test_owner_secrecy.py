@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dispute import CHEAP, PASSPHRASE, SHAPE, Accuser, asking, random_images, spent
 
-from zkwm.judge import Judge
-from zkwm.owner import commit, disclosure, prove, trigger_set
-from zkwm.vault import Vault
+from tests.support.dispute import CHEAP, PASSPHRASE, SHAPE, Accuser, asking, random_images, spent
+from zkwm.judge.judge import Judge
+from zkwm.owner.commit import commit, trigger_set
+from zkwm.owner.prove import disclosure, prove
+from zkwm.owner.vault import Vault
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed, UsageError, ZkwmError
 from zkwm_protocols.opening import open_sealed

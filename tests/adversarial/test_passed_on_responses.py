@@ -10,15 +10,23 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from dispute import Accuser, failed, marked, new_judge, random_images, seal_to, verdict_of
 
-from zkwm.judge import Judge
-from zkwm.vault import JudgeKey
+from tests.support.dispute import (
+    Accuser,
+    failed,
+    marked,
+    new_judge,
+    random_images,
+    seal_to,
+    verdict_of,
+)
+from zkwm.judge.judge import Judge
+from zkwm.judge.key_file import JudgeKey
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature
 from zkwm_protocols.evidence import Policy
 from zkwm_protocols.keys import JudgePublic, SigningKey
-from zkwm_protocols.suspect import Preprocessing, SuspectIdentity
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import math
 
 import numpy as np
 import pytest
-from dispute import CLASSES, Accuser, TableSuspect, failed, random_images, verdict_of
 from numpy.typing import NDArray
 
-from zkwm.judge import Judge
+from tests.support.dispute import CLASSES, Accuser, TableSuspect, failed, random_images, verdict_of
+from zkwm.judge.judge import Judge
 from zkwm_protocols.errors import InvalidOpening, NotProven, UsageError
 from zkwm_protocols.evidence import Policy, assess, null_distribution, smallest_reveal
 from zkwm_protocols.labels import label

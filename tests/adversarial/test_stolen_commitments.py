@@ -6,19 +6,22 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from dispute import Accuser, TableSuspect, failed, marked, random_images, status, verdict_of
 
-from zkwm.judge import Judge
-from zkwm.verdict import Verdict
+from tests.support.dispute import (
+    Accuser,
+    TableSuspect,
+    failed,
+    marked,
+    random_images,
+    status,
+    verdict_of,
+)
+from zkwm.judge.judge import Judge
+from zkwm.judge.verdict import Verdict
 from zkwm_protocols import merkle
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
-from zkwm_protocols.errors import (
-    InvalidSignature,
-    Malformed,
-    NotProven,
-    TrustMaterialMissing,
-)
+from zkwm_protocols.errors import InvalidSignature, Malformed, NotProven, TrustMaterialMissing
 from zkwm_protocols.keys import ECDSA_P256, ED25519, SigningKey
 
 

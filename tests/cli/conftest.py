@@ -20,10 +20,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from case_files import PASSPHRASE, Command, Endpoint, Files, Result, save_lookup, scores
 
-from zkwm.vault import Cost, Vault, read_judge_public
-from zkwm.vault.judge_key import create_judge_key
+from tests.support.case_files import (
+    PASSPHRASE,
+    Command,
+    Endpoint,
+    Files,
+    Result,
+    save_lookup,
+    scores,
+)
+from zkwm.judge.key_file import create_judge_key, read_judge_public
+from zkwm.owner.vault import Vault
+from zkwm.secret_files.encrypted import Cost
 from zkwm_cli.main import main
 
 CHEAP = Cost(operations=1, memory_kib=8 * 1024)
@@ -128,7 +137,7 @@ def case(_original: Files, tmp_path: Path) -> Files:
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Attempts follow each other at once."""
-    monkeypatch.setattr("zkwm.models.http_suspect.time.sleep", lambda _: None)
+    monkeypatch.setattr("zkwm.suspects.http_suspect.time.sleep", lambda _: None)
 
 
 @pytest.fixture

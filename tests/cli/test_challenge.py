@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from case_files import PASSPHRASE, Command, Endpoint, Files, save_lookup
 
+from tests.support.case_files import PASSPHRASE, Command, Endpoint, Files, save_lookup
 from zkwm_protocols.challenge import Challenge
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from case_files import PASSPHRASE, SHAPE, Command, Files
 
-from zkwm.vault import Vault
+from tests.support.case_files import PASSPHRASE, SHAPE, Command, Files
+from zkwm.owner.vault import Vault
 from zkwm_protocols.commitment import Commitment
 
 

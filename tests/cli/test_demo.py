@@ -8,9 +8,9 @@ import shlex
 from pathlib import Path
 
 import pytest
-from case_files import Command
 
-import zkwm.demo
+import zkwm_cli.demo_story
+from tests.support.case_files import Command
 from zkwm_protocols.errors import Cancelled, CouldNotCheck, UsageError
 from zkwm_protocols.keys import BoxKey, JudgePublic, SigningKey
 
@@ -48,7 +48,7 @@ class Stage:
 
 def test_the_story(tmp_path: Path) -> None:
     stage, said = Stage(), []
-    result = zkwm.demo.demo(tmp_path / "demo", run=stage, say=said.append)
+    result = zkwm_cli.demo_story.demo(tmp_path / "demo", run=stage, say=said.append)
     assert [line[0] for line in stage.lines] == [
         "keygen", "commit", "embed", "embed", "judge-key",
         "challenge", "prove", "verify", "challenge", "prove", "verify",
@@ -66,23 +66,23 @@ def test_the_story(tmp_path: Path) -> None:
 
 def test_a_command_that_fails(tmp_path: Path) -> None:
     with pytest.raises(CouldNotCheck, match="zkwm prove ended with exit code 3, not 0"):
-        zkwm.demo.demo(tmp_path / "demo", run=Stage("prove"), say=lambda _: None)
+        zkwm_cli.demo_story.demo(tmp_path / "demo", run=Stage("prove"), say=lambda _: None)
 
 
 def test_a_verdict_that_is_not_the_right_one(tmp_path: Path) -> None:
     with pytest.raises(CouldNotCheck, match="zkwm verify ended with exit code 1, not 0"):
-        zkwm.demo.demo(tmp_path / "demo", run=Stage("verify", 1), say=lambda _: None)
+        zkwm_cli.demo_story.demo(tmp_path / "demo", run=Stage("verify", 1), say=lambda _: None)
 
 
 def test_a_command_that_is_interrupted(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
-        zkwm.demo.demo(tmp_path / "demo", run=Stage("embed", 5), say=lambda _: None)
+        zkwm_cli.demo_story.demo(tmp_path / "demo", run=Stage("embed", 5), say=lambda _: None)
 
 
 def test_a_folder_that_holds_something(tmp_path: Path) -> None:
     (tmp_path / "letter").write_text("keep me")
     with pytest.raises(UsageError, match="not an empty folder"):
-        zkwm.demo.demo(tmp_path, run=Stage(), say=lambda _: None)
+        zkwm_cli.demo_story.demo(tmp_path, run=Stage(), say=lambda _: None)
 
 
 def test_folder_in_use_from_the_command_line(zkwm: Command, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_environment_is_left_as_it_was(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.delenv("ZKWM_PASSPHRASE")
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     said: list[str] = []
-    zkwm.demo.demo(tmp_path / "demo", run=Stage(), say=said.append)
+    zkwm_cli.demo_story.demo(tmp_path / "demo", run=Stage(), say=said.append)
     assert "$ export ZKWM_PASSPHRASE=demo" in said
     assert not any("OMP_NUM_THREADS" in line for line in said)
     assert "ZKWM_PASSPHRASE" not in os.environ

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from case_files import Command, Files
+
+from tests.support.case_files import Command, Files
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +47,7 @@ def arguments(case: Files, data: Path, /, **changes: object) -> list[object]:
 @pytest.fixture
 def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
     """The slow step of saving a model is left out (test_demo.py has it)."""
-    monkeypatch.setattr(import_module("zkwm.embed.storage"), "to_onnx", lambda *_: b"")
+    monkeypatch.setattr(import_module("zkwm.training.saved_model"), "to_onnx", lambda *_: b"")
 
 
 def test_output(zkwm: Command, case: Files, data: Path, no_export: None) -> None:

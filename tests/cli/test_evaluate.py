@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from case_files import Command
 
+from tests.support.case_files import Command
 from zkwm.attacks import ATTACKS, CLAIMS
-from zkwm.evaluation.running import Outcome
+from zkwm.evaluation.results.outcome import Outcome
 from zkwm.watermarks import WATERMARKS
 
 GRID = """
@@ -133,8 +133,10 @@ def test_cells_that_failed_are_an_exit_code(
         Path(folder).mkdir()
         return Outcome(read, (), {}, (), tuple(f"cell {i} failed" for i in range(12)), 1.0)
 
-    monkeypatch.setattr("zkwm.evaluation.running.run_grid", run)
-    monkeypatch.setattr("zkwm.evaluation.report.write_report", lambda *_: Path("report.html"))
+    monkeypatch.setattr("zkwm.evaluation.run.runner.run_grid", run)
+    monkeypatch.setattr(
+        "zkwm.evaluation.results.report.write_report", lambda *_: Path("report.html")
+    )
     result = zkwm("evaluate", grid, "-o", tmp_path / "out", "--json")
     assert result.code == 3
     assert len(result.json["errors"]) == 12
@@ -148,7 +150,7 @@ def test_an_interruption_is_cancelled(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zkwm.evaluation.tasks.do_task", interrupt)
+    monkeypatch.setattr("zkwm.evaluation.run.tasks.do_task", interrupt)
     result = zkwm("evaluate", grid, "-o", tmp_path / "out")
     assert result.code == 5
     assert "zkwm: cancelled: interrupted" in result.stderr

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from case_files import PASSPHRASE, Command, Files, Result
-from trigger_owner import small_data
 
-from zkwm.attacks.permutation import shuffle
-from zkwm.embed import load_model
-from zkwm.embed.storage import save_classifier
-from zkwm.vault import Vault
-from zkwm.watermarks.keys import read_keys
+from tests.support.case_files import PASSPHRASE, Command, Files, Result
+from tests.support.trigger_owner import small_data
+from zkwm.attacks.model_modification.permutation import shuffle
+from zkwm.extraction.keys import read_keys
+from zkwm.nn.model_file import load_model, save_classifier
+from zkwm.owner.vault import Vault
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
 
@@ -24,8 +23,7 @@ TRAINING = ("--parameter", "strength=3", "--parameter", "epochs=16")
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with data, an unmarked network, and the same one marked, by the commands."""
-    from trigger_owner import trained_model
-
+    from tests.support.trigger_owner import trained_model
     from zkwm_cli.main import main
 
     folder = tmp_path_factory.mktemp("extraction")

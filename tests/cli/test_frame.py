@@ -13,8 +13,8 @@ from pathlib import Path
 
 import click
 import pytest
-from case_files import Command, Files
 
+from tests.support.case_files import Command, Files
 from zkwm_cli import exits, main
 from zkwm_protocols import errors
 
@@ -136,7 +136,7 @@ def test_a_message_cannot_break_its_line(zkwm: Command, tmp_path: Path) -> None:
 
 
 def test_internal_error_is_one_line(zkwm: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zkwm.inspection.inspect_file", lambda _: 1 // 0)
+    monkeypatch.setattr("zkwm_cli.inspection.inspect_file", lambda _: 1 // 0)
     result = zkwm("inspect", __file__)
     assert (result.code, result.stdout) == (3, "")
     first, second = result.stderr.splitlines()
@@ -151,7 +151,7 @@ def test_debug_shows_where(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ZKWM_DEBUG", "1")
-    monkeypatch.setattr("zkwm.inspection.inspect_file", lambda _: 1 // 0)
+    monkeypatch.setattr("zkwm_cli.inspection.inspect_file", lambda _: 1 // 0)
     assert main.main(["inspect", __file__]) == 3
     assert "Traceback (most recent call last)" in capfd.readouterr().err
 
@@ -160,7 +160,7 @@ def test_memory_that_is_not_there(zkwm: Command, monkeypatch: pytest.MonkeyPatch
     def fail(_: bytes) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("zkwm.inspection.inspect_file", fail)
+    monkeypatch.setattr("zkwm_cli.inspection.inspect_file", fail)
     result = zkwm("inspect", __file__)
     assert result.code == 3
     assert "not enough memory" in result.stderr
@@ -170,7 +170,7 @@ def test_interrupt_in_a_command(zkwm: Command, monkeypatch: pytest.MonkeyPatch) 
     def interrupt(_: bytes) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zkwm.inspection.inspect_file", interrupt)
+    monkeypatch.setattr("zkwm_cli.inspection.inspect_file", interrupt)
     result = zkwm("inspect", __file__, "--json")
     assert result.code == 5
     assert result.json["exit_code"] == 5
@@ -279,8 +279,8 @@ def test_completion_completes(process: Command) -> None:
 
 
 def test_choices_are_those_of_the_library() -> None:
-    from zkwm.embed import ARCHITECTURES
-    from zkwm.embed.settings import METHODS
+    from zkwm.nn.architecture_names import ARCHITECTURES
+    from zkwm.training.settings import METHODS
     from zkwm.triggers import FAMILIES
     from zkwm_protocols.keys import ALGORITHMS
 

@@ -6,7 +6,8 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from case_files import Command, Files
+
+from tests.support.case_files import Command, Files
 
 KINDS = {
     "commitment": "commitment",

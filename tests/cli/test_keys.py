@@ -8,9 +8,10 @@ import stat
 from pathlib import Path
 
 import pytest
-from case_files import PASSPHRASE, Command, at_terminal
 
-from zkwm.vault import Vault, open_judge_key, read_judge_public
+from tests.support.case_files import PASSPHRASE, Command, at_terminal
+from zkwm.judge.key_file import open_judge_key, read_judge_public
+from zkwm.owner.vault import Vault
 
 FINGERPRINT = re.compile(r"[a-z2-7]{4}(-[a-z2-7]{4}){7}\n")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from case_files import PASSPHRASE, Command, Files, at_terminal, spent
 
+from tests.support.case_files import PASSPHRASE, Command, Files, at_terminal, spent
 from zkwm_protocols.opening import Opening
 
 STRANGER = "-".join(["aaaa"] * 8)

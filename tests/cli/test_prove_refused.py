@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
-from case_files import Command, Files, spent
 
-from zkwm.vault import Vault
+from tests.support.case_files import Command, Files, spent
+from zkwm.owner.vault import Vault
 from zkwm_protocols.errors import CouldNotCheck
 
 
@@ -114,7 +114,7 @@ def test_a_proof_that_could_not_be_written_is_not_lost(
     """The vault records before anything leaves; asking again gives what was recorded."""
     options = case.prove_options(challenge=fresh)
     with monkeypatch.context() as patch:
-        patch.setattr("zkwm_cli.artefacts.Output.write", _refuse)
+        patch.setattr("zkwm_cli.artifacts.Output.write", _refuse)
         assert zkwm(*options, "--yes").code == 3
     assert spent(case) == 2
     again = zkwm(*options)

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from case_files import Command
 from onnx import TensorProto, helper, numpy_helper
 
-from zkwm_protocols.network import codec
+from tests.support.case_files import Command
+from zkwm_protocols.integer_network import codec
 
 
 def save_classifier(path: Path, last: str = "Softmax", height: int | str = 12) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from case_files import Command, Files, dispute_over
+from tests.support.case_files import Command, Files, dispute_over
 
 
 def test_a_case_by_ranks(zkwm: Command, case: Files) -> None:

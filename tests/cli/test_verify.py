@@ -6,13 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from case_files import (
-    Command,
-    Files,
-    dispute_over,
-    save_lookup,
-    statuses,
-)
+
+from tests.support.case_files import Command, Files, dispute_over, save_lookup, statuses
 
 
 def test_proven(zkwm: Command, case: Files) -> None:

@@ -6,15 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from case_files import (
-    Command,
-    Endpoint,
-    Files,
-    dispute_over,
-    scores,
-    statuses,
-)
 
+from tests.support.case_files import Command, Endpoint, Files, dispute_over, scores, statuses
 from zkwm_protocols.commitment import Commitment
 
 

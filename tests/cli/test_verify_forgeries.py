@@ -7,16 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from case_files import (
-    PASSPHRASE,
-    Command,
-    Files,
-    dispute_over,
-    statuses,
-)
 
-from zkwm.vault import Vault, open_judge_key
-from zkwm.vault.judge_key import create_judge_key
+from tests.support.case_files import PASSPHRASE, Command, Files, dispute_over, statuses
+from zkwm.judge.key_file import create_judge_key, open_judge_key
+from zkwm.owner.vault import Vault
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.opening import Opening, make_opening, open_sealed

@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from argued import StandIn, save_linear
-from case_files import PASSPHRASE, Command, Files, statuses
 
-from zkwm.vault import Vault
+from tests.support.argued import StandIn, save_linear
+from tests.support.case_files import PASSPHRASE, Command, Files, statuses
+from zkwm.owner.vault import Vault
 from zkwm_protocols.argument_response import ArgumentResponse, Refusal, read_response
 from zkwm_protocols.challenge import Challenge
 
 
 @pytest.fixture(autouse=True)
 def argument(monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    monkeypatch.setattr("zkwm.kernels.kernels_are_cold", lambda: True)
+    monkeypatch.setattr("zkwm_cli.proof_progress.kernels_are_cold", lambda: True)
     return StandIn().install(monkeypatch)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from argued import save_linear
-from case_files import Command, Files
 
+from tests.support.argued import save_linear
+from tests.support.case_files import Command, Files
 from zkwm_protocols.argument_response import ArgumentResponse, read_response
 
 

@@ -20,7 +20,7 @@ import torch
 ROOT = Path(__file__).parents[2]
 GOLDENS = Path(__file__).with_name("goldens.json")
 TRAINING = Path(__file__).with_name("training.json")
-VECTORS = ROOT / "protocols/zkwm_protocols/vectors"
+VECTORS = ROOT / "spec/vectors"
 PRODUCT = (ROOT / "zkwm", ROOT / "protocols/zkwm_protocols", ROOT / "cli/zkwm_cli")
 _DOMAIN = re.compile(rb"^zkwm[a-z]*([-/][a-z-]+)*([-/]v?\d+)?$")
 
@@ -60,7 +60,7 @@ def _plain(value: Any) -> Any:
 def registries() -> dict[str, Any]:
     """Watermarks, attacks and claims, with their parameters and defaults."""
     from zkwm.attacks import ATTACKS, CLAIMS, attack_class, claim_class
-    from zkwm.plugins import parameters_of
+    from zkwm.registry import parameters_of
     from zkwm.watermarks import WATERMARKS, watermark_class
 
     return {
@@ -72,8 +72,8 @@ def registries() -> dict[str, Any]:
 
 def scheme_tags() -> dict[str, str]:
     """The digest that each scheme whose marks are extracted writes into its keys."""
+    from zkwm.extraction.keys import scheme_tag
     from zkwm.watermarks import WATERMARKS, make_watermark
-    from zkwm.watermarks.keys import scheme_tag
 
     schemes = [make_watermark(name) for name in WATERMARKS]
     return {scheme.name: scheme_tag(scheme).hex() for scheme in schemes}
@@ -81,7 +81,7 @@ def scheme_tags() -> dict[str, str]:
 
 def checks() -> dict[str, list[str]]:
     """The ids of a judge's checks, in order."""
-    from zkwm.checks import ARGUMENT_TITLES, TITLES
+    from zkwm.judge.checks import ARGUMENT_TITLES, TITLES
 
     return {"opening": list(TITLES), "argument": list(ARGUMENT_TITLES)}
 
@@ -145,8 +145,10 @@ def machine() -> str:
 
 def trained(method: str, architecture: str) -> dict[str, Any]:
     """A training with fixed seeds, one thread: the digest, and some of its numbers."""
-    from zkwm.datasets import ImageData
-    from zkwm.embed import EmbedSettings, build_model, embed, model_digest
+    from zkwm.data import ImageData
+    from zkwm.nn.architectures import build_model
+    from zkwm.nn.digests import model_digest
+    from zkwm.training import EmbedSettings, embed
     from zkwm.triggers import TriggerSet
 
     random = np.random.default_rng(5)

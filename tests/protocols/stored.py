@@ -6,19 +6,19 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.judge import Judge
-from zkwm.models import Answer, Progress
-from zkwm.vault import JudgeKey
-from zkwm.verdict import Verdict
+from tests.support.spec_vectors import VECTORS
+from zkwm.judge.judge import Judge
+from zkwm.judge.key_file import JudgeKey
+from zkwm.judge.verdict import Verdict
+from zkwm.suspects import Answer, Progress
 from zkwm_protocols.errors import ZkwmError
 from zkwm_protocols.keys import BoxKey, SigningKey
-from zkwm_protocols.suspect import Preprocessing, SuspectIdentity
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 
 FILES = ("commitment", "challenge", "proof")
 
@@ -26,7 +26,7 @@ FILES = ("commitment", "challenge", "proof")
 @cache
 def vectors(name: str) -> Any:
     """One of the files of vectors that the package ships."""
-    resource = files("zkwm_protocols").joinpath(f"vectors/{name}.json")
+    resource = VECTORS.joinpath(f"{name}.json")
     return json.loads(resource.read_text(encoding="utf-8"))
 
 

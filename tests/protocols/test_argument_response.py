@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dispute import Accuser, new_judge, random_images
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.dispute import Accuser, new_judge, random_images
 from zkwm_protocols.argument_response import (
     ARGUMENT_LIMIT,
     ArgumentResponse,
@@ -23,9 +23,9 @@ from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.encoding import decode, encode, pack, unpack
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed, ZkwmError
 from zkwm_protocols.evidence import Policy
+from zkwm_protocols.feasibility import fewest_matches
 from zkwm_protocols.opening import Opening
-from zkwm_protocols.reachable import fewest_matches
-from zkwm_protocols.suspect import Preprocessing, SuspectIdentity
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 
 JUDGE = new_judge()
 OWNER = Accuser(random_images(100), block_size=25)

@@ -28,8 +28,8 @@ from zkwm_protocols.errors import (
     UsageError,
 )
 from zkwm_protocols.evidence import Policy
-from zkwm_protocols.reachable import require_reachable
-from zkwm_protocols.suspect import Preprocessing, SuspectIdentity
+from zkwm_protocols.feasibility import require_reachable
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 
 GOOD = cases()[0]
 BODY: dict[str, Any] = read(file_value("challenge", GOOD.challenge, 2**22)["body"], 2**22)

@@ -18,12 +18,7 @@ from tests.vectors.build import OWNERS, Secrets, commitment_map, file, header_ma
 from tests.vectors.exchange import flip, put
 from zkwm_protocols import labels
 from zkwm_protocols.commitment import Commitment, Header, leaf, make_commitment
-from zkwm_protocols.errors import (
-    InvalidSignature,
-    Malformed,
-    TrustMaterialMissing,
-    Unsupported,
-)
+from zkwm_protocols.errors import InvalidSignature, Malformed, TrustMaterialMissing, Unsupported
 from zkwm_protocols.keys import SigningKey
 
 SECRETS = Secrets.fixed("test", [1, 2, 3], 6, None)

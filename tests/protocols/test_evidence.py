@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.reference import evidence as reference
-from zkwm_protocols import logarithms
+from zkwm_protocols import log2_bounds as logarithms
 from zkwm_protocols.errors import Malformed, UsageError
 from zkwm_protocols.evidence import (
     Evidence,

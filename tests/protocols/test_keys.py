@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.spec_vectors import VECTORS
 from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import InvalidSignature, Malformed, Unsupported, ZkwmError
 from zkwm_protocols.keys import (
@@ -32,9 +32,7 @@ from zkwm_protocols.keys import (
     signed_message,
 )
 
-VECTORS: dict[str, Any] = json.loads(
-    files("zkwm_protocols").joinpath("vectors/keys.json").read_text(encoding="utf-8")
-)
+VECTORS: dict[str, Any] = json.loads(VECTORS.joinpath("keys.json").read_text(encoding="utf-8"))
 KEYS = {name: SigningKey.generate(name) for name in ALGORITHMS}
 DIGEST = bytes(range(32))
 

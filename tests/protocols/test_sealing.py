@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from typing import Any
 
 import nacl.exceptions
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.spec_vectors import VECTORS
 from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, Malformed
 from zkwm_protocols.keys import BoxKey
 from zkwm_protocols.sealing import (
@@ -28,9 +28,7 @@ from zkwm_protocols.sealing import (
     unseal,
 )
 
-VECTORS: dict[str, Any] = json.loads(
-    files("zkwm_protocols").joinpath("vectors/keys.json").read_text(encoding="utf-8")
-)
+VECTORS: dict[str, Any] = json.loads(VECTORS.joinpath("keys.json").read_text(encoding="utf-8"))
 JUDGE = BoxKey.generate()
 KEY = bytes(range(KEY_BYTES))
 NONCE = bytes(range(NONCE_BYTES))

@@ -14,7 +14,7 @@ from tests.reference.judge import CHECKS, Examination, examine
 from tests.reference.signatures import fingerprint
 from tests.vectors.exchange import label_seed as cached_seed
 from tests.vectors.generate import generate
-from zkwm.checks import TITLES
+from zkwm.judge.checks import TITLES
 from zkwm_protocols import evidence, merkle
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment, Header, leaf, make_commitment

@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from tests.argument_case import ArgumentCase, argument_case
-from tests.small_networks import small_network
+from tests.support.argument_case import ArgumentCase, argument_case
+from tests.support.small_networks import small_network
 from tests.vectors.build import hexadecimal
 from tests.vectors.generate import FOLDER
-from zkwm_protocols.argument.column_tree import build_tree, hash_columns
+from zkwm_protocols.argument.ligero.column_tree import build_tree, hash_columns
 from zkwm_protocols.argument.transcript import Transcript
 from zkwm_protocols.argument.verifier import verify
 from zkwm_protocols.encoding import decode, encode
 from zkwm_protocols.errors import CouldNotCheck
 from zkwm_protocols.field import scalar
-from zkwm_protocols.network.codec import digest, to_bytes
-from zkwm_protocols.network.evaluate import labels, logits
+from zkwm_protocols.integer_network.codec import digest, to_bytes
+from zkwm_protocols.integer_network.evaluate import labels, logits
 
 PROOF = FOLDER / "argument.proof"
 LIMIT = 64 * 2**20

@@ -33,7 +33,7 @@ from tests.vectors.build import (
 from tests.vectors.exchange import Built, examine_case, label_seed
 from tests.vectors.exchange_cases import all_cases
 
-FOLDER = Path(__file__).parents[2] / "protocols" / "zkwm_protocols" / "vectors"
+FOLDER = Path(__file__).parents[2] / "spec" / "vectors"
 CLASS_COUNTS = (2, 3, 10, 16, 100, 1000, 32768, 32769, 65535)
 
 

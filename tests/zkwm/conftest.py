@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from argued import StandIn
-from dispute import new_judge
 
-from zkwm.judge import Judge
+from tests.support.argued import StandIn
+from tests.support.dispute import new_judge
+from zkwm.judge.judge import Judge
 
 
 @pytest.fixture(scope="session")

@@ -8,39 +8,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zkwm.plugins import load_class, make
+from zkwm.registry import load_class, make
 
 if TYPE_CHECKING:
     from zkwm.attacks.attack import Attack
-    from zkwm.attacks.claim import Claim
+    from zkwm.attacks.false_claims.claim import Claim
 
 ATTACKS = {
-    "none": "zkwm.attacks.none:NoAttack",
-    "fine_tuning": "zkwm.attacks.fine_tuning:FineTuning",
-    "refit": "zkwm.attacks.refit:Refit",
-    "transfer": "zkwm.attacks.transfer:Transfer",
-    "pruning": "zkwm.attacks.pruning:Pruning",
-    "fine_pruning": "zkwm.attacks.fine_pruning:FinePruning",
-    "quantisation": "zkwm.attacks.quantisation:Quantisation",
-    "weight_noise": "zkwm.attacks.weight_noise:WeightNoise",
-    "weight_shifting": "zkwm.attacks.weight_shifting:WeightShifting",
-    "permutation": "zkwm.attacks.permutation:Permutation",
-    "distillation": "zkwm.attacks.distillation:Distillation",
-    "extraction": "zkwm.attacks.extraction:Extraction",
-    "overwriting": "zkwm.attacks.overwriting:Overwriting",
-    "smoothing": "zkwm.attacks.smoothing:Smoothing",
-    "jpeg": "zkwm.attacks.jpeg:Jpeg",
-    "outlier_detector": "zkwm.attacks.outlier_detector:OutlierDetector",
-    "blockdoor": "zkwm.attacks.blockdoor:BlockDoor",
-    "laundering": "zkwm.attacks.laundering:Laundering",
-    "unlearning": "zkwm.attacks.unlearning:Unlearning",
-    "seeking": "zkwm.attacks.seeking:Seeking",
+    "none": "zkwm.attacks.no_attack:NoAttack",
+    "fine_tuning": "zkwm.attacks.model_modification.fine_tuning:FineTuning",
+    "refit": "zkwm.attacks.model_modification.refit:Refit",
+    "transfer": "zkwm.attacks.model_modification.transfer:Transfer",
+    "pruning": "zkwm.attacks.model_modification.pruning:Pruning",
+    "fine_pruning": "zkwm.attacks.model_modification.fine_pruning:FinePruning",
+    "quantisation": "zkwm.attacks.model_modification.quantization:Quantisation",
+    "weight_noise": "zkwm.attacks.model_modification.weight_noise:WeightNoise",
+    "weight_shifting": "zkwm.attacks.model_modification.weight_shifting:WeightShifting",
+    "permutation": "zkwm.attacks.model_modification.permutation:Permutation",
+    "distillation": "zkwm.attacks.model_extraction.distillation:Distillation",
+    "extraction": "zkwm.attacks.model_extraction.extraction:Extraction",
+    "overwriting": "zkwm.attacks.model_modification.overwriting:Overwriting",
+    "smoothing": "zkwm.attacks.input_preprocessing.smoothing:Smoothing",
+    "jpeg": "zkwm.attacks.input_preprocessing.jpeg:Jpeg",
+    "outlier_detector": "zkwm.attacks.input_preprocessing.outlier_detector:OutlierDetector",
+    "blockdoor": "zkwm.attacks.input_preprocessing.blockdoor:BlockDoor",
+    "laundering": "zkwm.attacks.model_modification.laundering:Laundering",
+    "unlearning": "zkwm.attacks.model_modification.unlearning:Unlearning",
+    "seeking": "zkwm.attacks.model_modification.confident_noise:Seeking",
 }
 """Each attack on a suspect, and where its class is."""
 
 CLAIMS = {
-    "false_claim": "zkwm.attacks.false_claim:FalseClaim",
-    "key_grinding": "zkwm.attacks.key_grinding:KeyGrinding",
+    "false_claim": "zkwm.attacks.false_claims.transferable_examples:FalseClaim",
+    "key_grinding": "zkwm.attacks.false_claims.key_grinding:KeyGrinding",
 }
 """Each attack of an accuser, and where its class is."""
 

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 if TYPE_CHECKING:
-    from zkwm.datasets import ImageData
-    from zkwm.embed.architectures import Classifier
+    from zkwm.data import ImageData
+    from zkwm.nn.architectures import Classifier
     from zkwm.triggers import TriggerSet
     from zkwm.watermarks.watermark import Api
 
@@ -89,6 +89,6 @@ class Attack(ABC):
 
 def generator(attacker: Attacker, purpose: str) -> torch.Generator:
     """A CPU generator for one purpose of this attacker."""
-    from zkwm.embed.batches import generator as make
+    from zkwm.nn.seeds import generator as make
 
     return make(attacker.seed, f"attack/{purpose}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.attacks.imitation import imitations
+from zkwm.attacks.block_imitation import imitations
 from zkwm.triggers import FAMILIES, generate
 from zkwm_protocols.errors import UsageError
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from zkwm.attacks.attack import Attacker, generator
-from zkwm.datasets import EMBEDDED, ImageData, load_data
+from zkwm.data import EMBEDDED, ImageData, load_data
 from zkwm_protocols.errors import UsageError
 
 NOISE = "noise"
@@ -26,7 +26,7 @@ _GREY = (0.299, 0.587, 0.114)
 def other_data(location: str, shape: tuple[int, int, int]) -> ImageData:
     """The data set at ``location``, its images brought to ``shape`` (c, h, w).
 
-    ``location`` is what ``zkwm.datasets.load_data`` takes, or a bare name such as ``mnist``, which
+    ``location`` is what ``zkwm.data.load_data`` takes, or a bare name such as ``mnist``, which
     stands for mnist.npz in the folder $ZKWM_DATA. Raises UsageError where there is no such data.
     """
     data = load_data(_resolved(location))

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from zkwm.judge.verdict import COULD_NOT_CHECK, Argued, TriggerResult, Verdict
 from zkwm.report.visible import by_luck, count, odds, utc
-from zkwm.verdict import COULD_NOT_CHECK, Argued, TriggerResult, Verdict
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.evidence import Evidence
-from zkwm_protocols.suspect import EXTRACTION, Preprocessing
+from zkwm_protocols.suspect_identity import EXTRACTION, Preprocessing
 
 _RANKED = (
     " The judge counted more finely: how high the model's own scores place the label of each image "

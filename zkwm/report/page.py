@@ -12,13 +12,13 @@ from hashlib import sha256
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from zkwm.judge.verdict import COULD_NOT_CHECK, TriggerResult, Verdict
 from zkwm.report import facts, wording
 from zkwm.report.figure import null_figure
 from zkwm.report.pictures import MAXIMUM_PICTURES, data_uri, side_limit
 from zkwm.report.rank_figure import rank_figure
 from zkwm.report.visible import by_luck, groups, utc, visible
-from zkwm.verdict import COULD_NOT_CHECK, TriggerResult, Verdict
-from zkwm_protocols.suspect import EXTRACTION
+from zkwm_protocols.suspect_identity import EXTRACTION
 
 if TYPE_CHECKING:
     from jinja2 import Template

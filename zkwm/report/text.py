@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from textwrap import wrap
 
+from zkwm.judge.verdict import Verdict
 from zkwm.report import facts, wording
 from zkwm.report.visible import by_luck, groups, visible
-from zkwm.verdict import Verdict
 from zkwm_protocols.evidence import Evidence
 
 WIDTH = 92

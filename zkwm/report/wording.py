@@ -5,7 +5,7 @@ Here so that both say the same and a lawyer can read them in one place. Nothing 
 
 from __future__ import annotations
 
-from zkwm.verdict import COULD_NOT_CHECK, NOT_PROVEN, PROVEN, TRUST_MATERIAL_MISSING, Verdict
+from zkwm.judge.verdict import COULD_NOT_CHECK, NOT_PROVEN, PROVEN, TRUST_MATERIAL_MISSING, Verdict
 
 TITLES = {
     PROVEN: "Proven",

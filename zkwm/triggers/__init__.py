@@ -1,6 +1,7 @@
 """Trigger images: what a trigger set is, and families of images drawn from the owner's key.
 
-Not labels (derived from the commitment) and not training (``zkwm.embed``). Does not import torch.
+Not labels (derived from the commitment) and not training (``zkwm.training``). Does not import
+torch.
 """
 
 from zkwm.triggers.families import FAMILIES, generate

@@ -7,23 +7,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zkwm.plugins import load_class, make
+from zkwm.registry import load_class, make
 
 if TYPE_CHECKING:
     from zkwm.watermarks.watermark import Watermark
 
 WATERMARKS = {
-    "adi": "zkwm.watermarks.adi:Adi",
-    "robust": "zkwm.watermarks.robust:Robust",
-    "parametric_perturbation": "zkwm.watermarks.parametric_perturbation:ParametricPerturbation",
-    "zhang": "zkwm.watermarks.zhang:Zhang",
-    "le_merrer": "zkwm.watermarks.le_merrer:LeMerrer",
-    "deepsigns_black_box": "zkwm.watermarks.deepsigns_black_box:DeepSignsBlackBox",
-    "uchida": "zkwm.watermarks.uchida:Uchida",
-    "deepsigns": "zkwm.watermarks.deepsigns:DeepSigns",
-    "tartaglione": "zkwm.watermarks.tartaglione:Tartaglione",
-    "dynamarks": "zkwm.watermarks.dynamarks:DynaMarks",
-    "dawn": "zkwm.watermarks.dawn:Dawn",
+    "adi": "zkwm.watermarks.trigger_sets.adi:Adi",
+    "robust": "zkwm.watermarks.trigger_sets.robust:Robust",
+    "parametric_perturbation": (
+        "zkwm.watermarks.trigger_sets.parametric_perturbation:ParametricPerturbation"
+    ),
+    "zhang": "zkwm.watermarks.trigger_sets.zhang:Zhang",
+    "le_merrer": "zkwm.watermarks.trigger_sets.le_merrer:LeMerrer",
+    "deepsigns_black_box": "zkwm.watermarks.trigger_sets.deepsigns_black_box:DeepSignsBlackBox",
+    "uchida": "zkwm.watermarks.parameter_encoding.uchida:Uchida",
+    "deepsigns": "zkwm.watermarks.parameter_encoding.deepsigns:DeepSigns",
+    "tartaglione": "zkwm.watermarks.parameter_encoding.tartaglione:Tartaglione",
+    "dynamarks": "zkwm.watermarks.active.dynamarks:DynaMarks",
+    "dawn": "zkwm.watermarks.active.dawn:Dawn",
 }
 """Each scheme's name and where its class is."""
 

@@ -5,14 +5,14 @@ the evidence are the same for all (SPEC.md 5, 8 and 19). Where a mark lives in t
 commits to a trigger image and its label is one of C classes. Where it lives in the weights,
 activations or soft answers, a leaf commits to a secret key, its label is one of two, and asking the
 model is extracting one bit under that key. Not a removal attack (``zkwm.attacks``), and not a
-judge (``zkwm.judge``).
+judge (``zkwm.judge.judge``).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
@@ -20,23 +20,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from zkwm.embed.evaluation import evaluating, predictions
-from zkwm.embed.sources import as_unit
+from zkwm.extraction.reader import BLACK_BOX, JudgeView
+from zkwm.nn.inference import logits, predictions
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.evidence import Evidence, Policy, assess
 
 if TYPE_CHECKING:
-    from zkwm.datasets import ImageData
-    from zkwm.embed import EmbedSettings
-    from zkwm.embed.architectures import Classifier
+    from zkwm.data import ImageData
+    from zkwm.nn.architectures import Classifier
+    from zkwm.owner.vault import Vault
+    from zkwm.training import EmbedSettings
     from zkwm.triggers import TriggerSet
-    from zkwm.vault import Vault
     from zkwm_protocols.commitment import Commitment
 
 Api: TypeAlias = Callable[[Tensor], Tensor]
 """An owner's prediction service: images float32 (n, c, h, w) in [0, 1] to probabilities (n, C)."""
 
-BLACK_BOX, WHITE_BOX, SOFT_ANSWERS = "black-box", "white-box", "soft answers"
 DERIVED, DECLARED = "derived", "declared"
 NO_ANSWER = -1
 
@@ -58,7 +57,7 @@ class Owner:
 
     def untrained(self) -> Classifier:
         """The network with random weights by ``settings.seed``."""
-        from zkwm.embed import build_model, channel_statistics
+        from zkwm.nn.architectures import build_model, channel_statistics
 
         mean, std = channel_statistics(self.data.train_images)
         return build_model(
@@ -94,19 +93,6 @@ class Marked:
     def answers(self) -> Api:
         """The prediction service as others see it."""
         return self.api or (lambda images: _probabilities(self.model, images))
-
-
-@dataclass(frozen=True)
-class JudgeView:
-    """What a judge has beside the suspect, fixed before any label was known.
-
-    ``reference`` is the unmarked model whose digest the commitment names: a suspect's neurons are
-    aligned with it, None where the commitment names none. ``probes`` uint8 (m, c, h, w) are public
-    images that the judge chose, on which activations or soft answers are taken.
-    """
-
-    reference: Classifier | None = None
-    probes: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 1, 1, 1), np.uint8))
 
 
 @dataclass(frozen=True)
@@ -171,7 +157,7 @@ class Watermark(ABC):
 
     def trigger_set(self, owner: Owner, commitment: Commitment) -> TriggerSet:
         """What was committed to, with labels (costs one Argon2id hash)."""
-        from zkwm.owner import trigger_set
+        from zkwm.owner.commit import trigger_set
 
         return trigger_set(owner.vault, commitment)
 
@@ -197,14 +183,6 @@ def evidence(match_count: int, triggers: TriggerSet, policy: Policy | None = Non
 def with_settings(owner: Owner, **changes: object) -> Owner:
     """The same owner with some settings of the training changed."""
     return replace(owner, settings=replace(owner.settings, **changes))  # type: ignore[arg-type]
-
-
-@torch.no_grad()
-def logits(model: nn.Module, images: Tensor) -> Tensor:
-    """What a model in evaluation mode gives for images uint8 or float32 (n, c, h, w)."""
-    with evaluating(model):
-        answer: Tensor = model(as_unit(images))
-    return answer
 
 
 @torch.no_grad()

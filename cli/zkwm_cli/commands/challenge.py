@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zkwm_cli.artefacts import Output, read_artefact, read_parsed, require_one_stdin, tell_result
+from zkwm_cli.artifacts import Output, read_artefact, read_parsed, require_one_stdin, tell_result
 from zkwm_cli.options import (
     FILE,
     as_typed,
@@ -19,7 +19,7 @@ from zkwm_cli.options import (
     passphrase_option,
     read_numbers,
 )
-from zkwm_cli.suspects import (
+from zkwm_cli.suspect_options import (
     asking,
     extracting,
     extraction_options,
@@ -28,7 +28,7 @@ from zkwm_cli.suspects import (
 )
 
 if TYPE_CHECKING:
-    from zkwm.suspect_network import Comparison
+    from zkwm.judge.check_agreement import Comparison
 
 CLASS_MAP_LIMIT = 2**20
 
@@ -194,15 +194,15 @@ def command(
     inputs = (commitment, model, judge, judge.removesuffix(".pub"), class_map, reference, probes)
     target = Output(output, force=force, as_json=as_json, inputs=inputs)
 
-    from zkwm.images import load_images
-    from zkwm.models import open_suspect
+    from zkwm.data.images import load_images
+    from zkwm.suspects import open_suspect
     from zkwm_cli.judge_keys import open_judge
     from zkwm_cli.terminal import note
     from zkwm_protocols import challenge as challenges
     from zkwm_protocols import commitment as commitments
     from zkwm_protocols.evidence import Policy, class_map_bits
-    from zkwm_protocols.strict import require_text
-    from zkwm_protocols.suspect import Preprocessing
+    from zkwm_protocols.schema import require_text
+    from zkwm_protocols.suspect_identity import Preprocessing
 
     committed = read_parsed(commitment, commitments.FILE_LIMIT, commitments.Commitment.from_bytes)
     committed.verify()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zkwm_cli.artefacts import Output, tell_result
+from zkwm_cli.artifacts import Output, tell_result
 from zkwm_cli.options import (
     as_typed,
     force_option,
@@ -19,7 +19,7 @@ from zkwm_cli.options import (
 )
 
 if TYPE_CHECKING:
-    from zkwm.images import Fit
+    from zkwm.data.images import Fit
 
 
 @click.command("commit", short_help="Commit to trigger images, your own or generated ones.")
@@ -126,10 +126,10 @@ def command(
         _require_no_triggers(generate, family, shape, images, labels, fit, classes)
     target = Output(output, force=force, as_json=as_json, inputs=(vault, labels))
 
-    from zkwm.datasets import load_data
-    from zkwm.images import load_images, load_labels
-    from zkwm.owner import commit
-    from zkwm.vault import Vault
+    from zkwm.data import load_data
+    from zkwm.data.images import load_images, load_labels
+    from zkwm.owner.commit import commit
+    from zkwm.owner.vault import Vault
     from zkwm_cli.passphrases import passphrase
     from zkwm_cli.terminal import note, warn
 

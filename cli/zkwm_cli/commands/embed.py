@@ -8,17 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zkwm_cli.artefacts import read_parsed, require_one_stdin, tell_result
-from zkwm_cli.options import (
-    FILE,
-    force_option,
-    json_option,
-    parameter_option,
-    passphrase_option,
-)
+from zkwm_cli.artifacts import read_parsed, require_one_stdin, tell_result
+from zkwm_cli.options import FILE, force_option, json_option, parameter_option, passphrase_option
 
 if TYPE_CHECKING:
-    from zkwm.embed import EmbedResult, Progress
+    from zkwm.training import EmbedResult, Progress
     from zkwm.triggers import TriggerSet
     from zkwm_cli.terminal import ProgressLine
     from zkwm_protocols.commitment import Commitment
@@ -130,8 +124,10 @@ def command(
         _finish(output, marked, result, force=force, as_json=as_json)
         return
 
-    from zkwm.datasets import load_data
-    from zkwm.embed import build_model, channel_statistics, default_settings, embed, load_model
+    from zkwm.data import load_data
+    from zkwm.nn.architectures import build_model, channel_statistics
+    from zkwm.nn.model_file import load_model
+    from zkwm.training import default_settings, embed
     from zkwm_cli.terminal import ProgressLine, note
     from zkwm_protocols.errors import UsageError
 
@@ -193,7 +189,7 @@ def _finish(
     as_json: bool,
 ) -> None:
     """Write the folder, and tell what was measured; in the first process only."""
-    from zkwm.embed import save_model as save
+    from zkwm.training.saved_model import save_model as save
     from zkwm_cli.terminal import duration, note
 
     evidence = _evidence(committed, result)
@@ -246,8 +242,8 @@ def _triggers(
     vault: str, commitment: str, passphrase_file: str | None
 ) -> tuple[Commitment, TriggerSet]:
     """The commitment and its triggers with their labels."""
-    from zkwm.owner import trigger_set
-    from zkwm.vault import Vault
+    from zkwm.owner.commit import trigger_set
+    from zkwm.owner.vault import Vault
     from zkwm_cli.passphrases import passphrase
     from zkwm_protocols.commitment import FILE_LIMIT, Commitment
 

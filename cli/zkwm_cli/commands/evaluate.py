@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zkwm_cli.artefacts import tell_result
+from zkwm_cli.artifacts import tell_result
 from zkwm_cli.exits import Exit
 from zkwm_cli.options import json_option
 
 if TYPE_CHECKING:
-    from zkwm.evaluation.execution import Executor
-    from zkwm.evaluation.running import Outcome, Standing
+    from zkwm.evaluation.results.outcome import Outcome
+    from zkwm.evaluation.run.executors import Executor
+    from zkwm.evaluation.run.runner import Standing
     from zkwm_cli.terminal import ProgressLine
 
 SHOWN_ERRORS = 10
@@ -72,10 +73,10 @@ def command(
 def _evaluate(
     name: str, output: str, workers: int, *, ray: bool, data: str | None, as_json: bool
 ) -> None:
-    from zkwm.evaluation.figures import require_matplotlib
-    from zkwm.evaluation.grid_file import read_grid
-    from zkwm.evaluation.report import write_report
-    from zkwm.evaluation.running import run_grid
+    from zkwm.evaluation.plan.grid_file import read_grid
+    from zkwm.evaluation.results.figures import require_matplotlib
+    from zkwm.evaluation.results.report import write_report
+    from zkwm.evaluation.run.runner import run_grid
     from zkwm_cli.terminal import ProgressLine, duration, note, warn
 
     require_matplotlib()
@@ -114,7 +115,7 @@ def _evaluate(
 
 
 def _executor(workers: int, *, ray: bool) -> Executor:
-    from zkwm.evaluation.execution import in_processes, in_this_process, load_ray, on_ray
+    from zkwm.evaluation.run.executors import in_processes, in_this_process, load_ray, on_ray
 
     if ray:
         load_ray()
@@ -123,7 +124,7 @@ def _executor(workers: int, *, ray: bool) -> Executor:
 
 
 def _counts(outcome: Outcome) -> dict[str, int]:
-    from zkwm.evaluation.cell import FAILED, MEASURED, REFUSED, VOID
+    from zkwm.evaluation.results.cell import FAILED, MEASURED, REFUSED, VOID
 
     states = [cell.status for cell in outcome.cells]
     return {state: states.count(state) for state in (MEASURED, VOID, REFUSED, FAILED)}
@@ -138,7 +139,7 @@ def _show(line: ProgressLine, standing: Standing) -> None:
 
 
 def _list(as_json: bool) -> None:
-    from zkwm.evaluation.registries import described
+    from zkwm.evaluation.plan.catalogue import described
 
     found = described()
     tell_result(as_json, "evaluate-list", **found)

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from zkwm_cli.artefacts import read_parsed
+from zkwm_cli.artifacts import read_parsed
 from zkwm_cli.exits import one_line, print_json, tell_zkwm_error
 from zkwm_cli.options import FILE, json_option
 
@@ -20,7 +20,7 @@ def command(file: str, as_json: bool) -> None:
     Signatures are checked where that needs no secret and no other file. Exit code 3 when the file
     cannot be read, or something in it does not verify.
     """
-    from zkwm.inspection import FILE_LIMIT, inspect_file
+    from zkwm_cli.inspection import FILE_LIMIT, inspect_file
 
     found = read_parsed(file, FILE_LIMIT, inspect_file)
     if as_json:

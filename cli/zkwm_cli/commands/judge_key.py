@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zkwm_cli.artefacts import Output, tell_result
+from zkwm_cli.artifacts import Output, tell_result
 from zkwm_cli.options import json_option, passphrase_option
 
 
@@ -25,7 +25,7 @@ def command(output: str, passphrase_file: str | None, as_json: bool) -> None:
     The fingerprint is printed on stdout. Publish it where owners can compare it, since they open
     their triggers to whoever holds this key. Existing files are never replaced.
     """
-    from zkwm.judge import Judge
+    from zkwm.judge.judge import Judge
     from zkwm_cli.passphrases import passphrase
     from zkwm_cli.terminal import note
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from zkwm_cli.artefacts import Output, tell_result
+from zkwm_cli.artifacts import Output, tell_result
 from zkwm_cli.options import json_option, passphrase_option
 
 
@@ -28,7 +28,7 @@ def command(output: str, algorithm: str, passphrase_file: str | None, as_json: b
     passphrase, can prove nothing any more: keep copies of both, apart from each other. An existing
     file is never replaced.
     """
-    from zkwm.vault import Vault
+    from zkwm.owner.vault import Vault
     from zkwm_cli.passphrases import passphrase
     from zkwm_cli.terminal import note
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zkwm_cli.artefacts import Output, read_parsed, require_one_stdin, tell_result
+from zkwm_cli.artifacts import Output, read_parsed, require_one_stdin, tell_result
 from zkwm_cli.options import (
     FILE,
     commitment_option,
@@ -21,7 +21,7 @@ from zkwm_cli.options import (
 )
 
 if TYPE_CHECKING:
-    from zkwm.answering import Disclosure
+    from zkwm.owner.disclosure import Disclosure
     from zkwm_protocols.argument_response import Response
     from zkwm_protocols.challenge import Challenge
 
@@ -120,8 +120,8 @@ def command(
     inputs = (vault, commitment, challenge, trusted_judges, model)
     target = Output(output, force=force, as_json=as_json, inputs=inputs)
 
-    from zkwm.owner import disclosure, prove
-    from zkwm.vault import Vault
+    from zkwm.owner.prove import disclosure, prove
+    from zkwm.owner.vault import Vault
     from zkwm_cli.consent import confirm_limit, confirmed, read_trusted, show
     from zkwm_cli.passphrases import passphrase
     from zkwm_protocols import challenge as challenges
@@ -140,7 +140,7 @@ def command(
         options = {"refuse": refuse, "exceed_limit": exceed_limit}
     fingerprint = confirmed(shown, judge_fingerprint, trusted, yes=yes)
     if zero_knowledge and not refuse and not shown.repeated:
-        from zkwm_cli.long_proof import LongProof
+        from zkwm_cli.proof_progress import LongProof
 
         with LongProof(model, test_data, asked, committed) as work:
             proof = prove(

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zkwm_cli.artefacts import Output, tell_result
+from zkwm_cli.artifacts import Output, tell_result
 from zkwm_cli.options import as_typed, force_option, json_option, output_option, read_shape
-from zkwm_cli.suspects import preprocessing_options
+from zkwm_cli.suspect_options import preprocessing_options
 
 if TYPE_CHECKING:
-    from zkwm_protocols.network.model import IntegerNetwork
-    from zkwm_protocols.suspect import Preprocessing
+    from zkwm_protocols.integer_network.model import IntegerNetwork
+    from zkwm_protocols.suspect_identity import Preprocessing
 
 COMPARED = 500
 
@@ -58,13 +58,13 @@ def command(
     """
     target = Output(output, force=force, as_json=as_json, inputs=(model, calibration))
 
+    from zkwm.data.images import load_images
     from zkwm.files import read_limited
-    from zkwm.images import load_images
-    from zkwm.quantize import declared_shape, facts, quantize
-    from zkwm.quantize.onnx_file import FILE_LIMIT
+    from zkwm.quantizer import declared_shape, facts, quantize
+    from zkwm.quantizer.onnx_file import FILE_LIMIT
     from zkwm_cli.terminal import note, table
-    from zkwm_protocols.network import codec
-    from zkwm_protocols.suspect import Preprocessing
+    from zkwm_protocols.integer_network import codec
+    from zkwm_protocols.suspect_identity import Preprocessing
 
     with as_typed():
         preprocessing = Preprocessing(layout=layout, scale=scale, mean=mean, std=std)
@@ -103,8 +103,8 @@ def _agreement(
     network: IntegerNetwork, model: str, preprocessing: Preprocessing
 ) -> dict[str, float]:
     """The share of public and of random images with the model's own label, 0 to 1."""
-    from zkwm.models import open_suspect
-    from zkwm.quantize import agreement, public_images, random_images
+    from zkwm.quantizer import agreement, public_images, random_images
+    from zkwm.suspects import open_suspect
 
     arguments: dict[str, Any] = {"shape": network.shape, "outputs": network.outputs}
     suspect = open_suspect(model, **arguments)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zkwm_cli.artefacts import STANDARD, Output, read_artefact, require_one_stdin
+from zkwm_cli.artifacts import STANDARD, Output, read_artefact, require_one_stdin
 from zkwm_cli.exits import print_json
 from zkwm_cli.options import (
     FILE,
@@ -16,10 +16,10 @@ from zkwm_cli.options import (
     json_option,
     passphrase_option,
 )
-from zkwm_cli.suspects import asking, extracting, extraction_options, suspect_options
+from zkwm_cli.suspect_options import asking, extracting, extraction_options, suspect_options
 
 if TYPE_CHECKING:
-    from zkwm.verdict import Verdict
+    from zkwm.judge.verdict import Verdict
 
 
 @click.command("verify", short_help="Judge: check a proof, ask the suspect, decide.")
@@ -92,12 +92,12 @@ def command(
         inputs = (commitment, model, challenge, proof, judge, judge.removesuffix(".pub"))
         page = Output(report, force=force, inputs=inputs)
 
-    from zkwm.images import load_images
+    from zkwm.data.images import load_images
     from zkwm_cli.judge_keys import open_judge
     from zkwm_cli.terminal import ProgressLine
     from zkwm_protocols import challenge as challenges
     from zkwm_protocols import commitment as commitments
-    from zkwm_protocols import response as responses
+    from zkwm_protocols import response_file as responses
     from zkwm_protocols.errors import ZkwmError
 
     files = (

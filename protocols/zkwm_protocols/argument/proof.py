@@ -16,7 +16,7 @@ from zkwm_protocols.encoding import decode, encode
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.field.scalar import Element
 from zkwm_protocols.field.vector import Array, read_base, read_elements, to_bytes, to_list
-from zkwm_protocols.strict import require_bytes, require_integer, require_list, require_map
+from zkwm_protocols.schema import require_bytes, require_integer, require_list, require_map
 
 _CHECK = "argument.format"
 _KEYS = "parameters commitment messages low dot pads product columns nonces nodes"

@@ -12,18 +12,18 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.argument.interaction import Interaction, LeafClaim
+from zkwm_protocols.argument.combined_claim import combined_claim
+from zkwm_protocols.argument.ligero.prover import WitnessCommitment
+from zkwm_protocols.argument.logup_gkr.protocol import Interaction, LeafClaim
+from zkwm_protocols.argument.logup_gkr.prover import TreeProver
 from zkwm_protocols.argument.parameters import Layout, choose_layout
 from zkwm_protocols.argument.proof import Proof
-from zkwm_protocols.argument.randomness import RandomStream
-from zkwm_protocols.argument.relation import Relation
+from zkwm_protocols.argument.prover_randomness import RandomStream
+from zkwm_protocols.argument.relation.relation import Relation
+from zkwm_protocols.argument.relation.witness import Witness, make_witness
 from zkwm_protocols.argument.statement import Statement
-from zkwm_protocols.argument.tree_prover import TreeProver
-from zkwm_protocols.argument.verifier import combined_claim
-from zkwm_protocols.argument.witness import Witness, make_witness
-from zkwm_protocols.argument.witness_commitment import WitnessCommitment
-from zkwm_protocols.field.compiled_combination import fold_batch
-from zkwm_protocols.field.compiled_sumcheck import ProductSumcheck
+from zkwm_protocols.field.kernels.linear_combination import fold_batch
+from zkwm_protocols.field.kernels.sumcheck import ProductSumcheck
 from zkwm_protocols.field.scalar import Element, add, multiply, subtract
 from zkwm_protocols.field.vector import Array, from_element, from_elements, subtract_arrays, to_list
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import UsageError
-from zkwm_protocols.network.codec import digest
-from zkwm_protocols.network.model import IntegerNetwork
+from zkwm_protocols.integer_network.codec import digest
+from zkwm_protocols.integer_network.model import IntegerNetwork
 
 MAXIMUM_TRIGGERS = 10_000
 

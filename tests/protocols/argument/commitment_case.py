@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from zkwm_protocols.argument.claims import CombinedClaim
-from zkwm_protocols.argument.opening_check import check_opening
+from zkwm_protocols.argument.ligero.linear_claim import CombinedClaim
+from zkwm_protocols.argument.ligero.prover import WitnessCommitment
+from zkwm_protocols.argument.ligero.verifier import check_opening
 from zkwm_protocols.argument.parameters import Layout
-from zkwm_protocols.argument.witness_commitment import WitnessCommitment
 from zkwm_protocols.field.scalar import (
     ONE,
     ZERO,

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from zkwm_protocols.argument import leaf_witness
-from zkwm_protocols.argument.image_part import ImagePart
-from zkwm_protocols.argument.leaf_part import LeafPart
-from zkwm_protocols.argument.tables import Tables
+from zkwm_protocols.argument.relation import blake2s_witness as leaf_witness
+from zkwm_protocols.argument.relation.image import ImagePart
+from zkwm_protocols.argument.relation.leaf import LeafPart
+from zkwm_protocols.argument.relation.lookup_tables import Tables
 
 # One block, not full and full; two, not full and full; three; 13.
 SHAPES = [(1, 1, 1), (1, 2, 11), (1, 5, 5), (1, 2, 43), (3, 5, 7), (1, 28, 28)]

@@ -9,12 +9,12 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.argument.argmax_part import ArgmaxPart
-from zkwm_protocols.argument.network_part import NetworkPart
-from zkwm_protocols.argument.tables import Tables
+from zkwm_protocols.argument.relation.argmax import ArgmaxPart
+from zkwm_protocols.argument.relation.lookup_tables import Tables
+from zkwm_protocols.argument.relation.network import NetworkPart
 from zkwm_protocols.field.scalar import DEGREE, Element, P, add, constant, multiply, scale
 from zkwm_protocols.field.vector import Array, to_element
-from zkwm_protocols.network.model import IntegerNetwork
+from zkwm_protocols.integer_network.model import IntegerNetwork
 
 PUBLIC = np.zeros((34, 1), dtype=np.uint8)
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from tests.protocols.argument.network_case import NetworkCase
-from tests.small_networks import NetworkBuilder, constant_network, two_class_network
-from zkwm_protocols.argument.part import Group
+from tests.support.small_networks import NetworkBuilder, constant_network, two_class_network
+from zkwm_protocols.argument.relation.gadget import Group
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.field.scalar import P
-from zkwm_protocols.network.model import IntegerNetwork
+from zkwm_protocols.integer_network.model import IntegerNetwork
 
 ONE_PIXEL = np.zeros((1, 1, 1, 1), dtype=np.uint8)
 

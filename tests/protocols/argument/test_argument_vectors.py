@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from tests.argument_case import ArgumentCase
 from tests.protocols.stored import vectors
 from tests.reference import argument_verifier as reference
 from tests.reference.argument_parameters import Rejected
+from tests.support.argument_case import ArgumentCase
 from tests.vectors.argument import LIMIT, PROOF, mutations, small_vectors, vector_case
 from tests.vectors.build import hexadecimal
 from zkwm_protocols.argument.verifier import verify
 from zkwm_protocols.encoding import decode, encode, unpack
 from zkwm_protocols.errors import CouldNotCheck
-from zkwm_protocols.network.codec import to_bytes
+from zkwm_protocols.integer_network.codec import to_bytes
 
 
 @pytest.fixture(scope="module")

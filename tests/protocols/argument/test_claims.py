@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.protocols.argument.commitment_case import SIZES, equality_at, make_case
-from zkwm_protocols.argument.claims import (
+from zkwm_protocols.argument.ligero.linear_claim import (
     evaluate_multiplicity_polynomial,
     evaluate_witness_polynomial,
     match_places,

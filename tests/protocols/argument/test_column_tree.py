@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zkwm_protocols.argument.column_tree import build_tree, hash_columns, recompute_root
+from zkwm_protocols.argument.ligero.column_tree import build_tree, hash_columns, recompute_root
 from zkwm_protocols.errors import InvalidOpening
 
 DEPTH = 4

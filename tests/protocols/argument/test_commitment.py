@@ -17,9 +17,9 @@ from tests.protocols.argument.commitment_case import (
     make_case,
     run_exchange,
 )
-from zkwm_protocols.argument import committed_rows
-from zkwm_protocols.argument.claims import MASK_DOT_A, MASK_LOW, MASK_PADS_B, PRODUCT
-from zkwm_protocols.argument.randomness import RandomStream
+from zkwm_protocols.argument.ligero import rows as committed_rows
+from zkwm_protocols.argument.ligero.linear_claim import MASK_DOT_A, MASK_LOW, MASK_PADS_B, PRODUCT
+from zkwm_protocols.argument.prover_randomness import RandomStream
 from zkwm_protocols.errors import InvalidOpening, Malformed, UsageError
 from zkwm_protocols.field.polynomial import Points
 from zkwm_protocols.field.scalar import P, root_of_unity

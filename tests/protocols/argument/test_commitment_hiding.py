@@ -16,7 +16,7 @@ from tests.protocols.argument.commitment_case import (
     make_case,
     run_exchange,
 )
-from zkwm_protocols.argument.claims import (
+from zkwm_protocols.argument.ligero.linear_claim import (
     MASK_DOT_A,
     MASK_DOT_B,
     MASK_LOW,
@@ -24,8 +24,8 @@ from zkwm_protocols.argument.claims import (
     MASK_PADS_B,
     MASK_PRODUCT,
 )
-from zkwm_protocols.argument.committed_rows import CommittedRows
-from zkwm_protocols.argument.randomness import RandomStream
+from zkwm_protocols.argument.ligero.rows import CommittedRows
+from zkwm_protocols.argument.prover_randomness import RandomStream
 from zkwm_protocols.field.scalar import P
 
 

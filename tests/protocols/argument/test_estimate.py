@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.argument_case import argument_case
-from tests.small_networks import small_network
-from zkwm_protocols.argument.estimate import estimate
-from zkwm_protocols.argument.relation import Relation
+from tests.support.argument_case import argument_case
+from tests.support.small_networks import small_network
+from zkwm_protocols.argument.cost_estimate import estimate
+from zkwm_protocols.argument.relation.relation import Relation
 
 
 def test_sizes_are_those_of_the_relation() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tests.protocols.argument.leaf_examples import make_example
-from zkwm_protocols.argument.image_part import ImagePart
-from zkwm_protocols.argument.part import Group
+from zkwm_protocols.argument.relation.gadget import Group
+from zkwm_protocols.argument.relation.image import ImagePart
 from zkwm_protocols.field import scalar, vector
 
 SHAPE = (3, 2, 4)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.protocols.argument.leaf_examples import LABELS, SHAPES, Example, make_example
-from zkwm_protocols.argument.leaf_part import LeafPart
-from zkwm_protocols.argument.part import lookup_count
+from zkwm_protocols.argument.relation.gadget import lookup_count
+from zkwm_protocols.argument.relation.leaf import LeafPart
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.field import scalar, vector
 

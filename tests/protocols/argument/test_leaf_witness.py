@@ -9,7 +9,7 @@ import pytest
 
 from tests.protocols.argument.leaf_examples import LABELS, MARGIN, SHAPES, make_example
 from tests.reference import blake2s as reference
-from zkwm_protocols.argument import leaf_witness
+from zkwm_protocols.argument.relation import blake2s_witness as leaf_witness
 from zkwm_protocols.commitment import leaf
 
 

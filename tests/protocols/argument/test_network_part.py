@@ -11,20 +11,20 @@ from tests.protocols.argument.network_case import NetworkCase
 from tests.reference import argument_witness
 from tests.reference.argument_network import read_network
 from tests.reference.argument_relation import Relation, evaluate
-from tests.small_networks import (
+from tests.support.small_networks import (
     NetworkBuilder,
     constant_network,
     random_network,
     small_network,
     two_class_network,
 )
-from zkwm_protocols.argument.part import Group, lookup_count
+from zkwm_protocols.argument.relation.gadget import Group, lookup_count
 from zkwm_protocols.encoding import unpack
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.field.scalar import P
-from zkwm_protocols.network import codec
-from zkwm_protocols.network import evaluate as evaluation
-from zkwm_protocols.network.model import Activation, IntegerNetwork, Maximum, Table
+from zkwm_protocols.integer_network import codec
+from zkwm_protocols.integer_network import evaluate as evaluation
+from zkwm_protocols.integer_network.model import Activation, IntegerNetwork, Maximum, Table
 
 
 def images_for(network: IntegerNetwork, count: int, seed: int = 0) -> np.ndarray:

@@ -8,8 +8,8 @@ import pickle
 import numpy as np
 import pytest
 
-from zkwm_protocols.argument import randomness
-from zkwm_protocols.argument.randomness import RandomStream
+from zkwm_protocols.argument import prover_randomness as randomness
+from zkwm_protocols.argument.prover_randomness import RandomStream
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.field.scalar import P
 

@@ -23,7 +23,7 @@ from tests.reference.argument_verifier import Statement, verify
 from tests.reference.argument_witness import network_cells
 from zkwm_protocols.argument import prover, verifier
 from zkwm_protocols.argument import statement as implementation
-from zkwm_protocols.network import codec
+from zkwm_protocols.integer_network import codec
 
 pytestmark = pytest.mark.slow
 

@@ -23,12 +23,7 @@ from tests.protocols.argument.reference_networks import (
 )
 from tests.reference import argument_field as field
 from tests.reference.argument_field import ONE, ORDER, ZERO, Element, P
-from tests.reference.argument_network import (
-    NetworkError,
-    argument_of_largest,
-    read_network,
-    signed,
-)
+from tests.reference.argument_network import NetworkError, argument_of_largest, read_network, signed
 from tests.reference.argument_parameters import Rejected, Sizes
 from tests.reference.argument_relation import Relation, evaluate
 from tests.reference.argument_replay import Replay

@@ -7,10 +7,10 @@ import time
 import numpy as np
 import pytest
 
-from tests.argument_case import argument_case
-from tests.small_networks import NetworkBuilder, small_network
-from zkwm_protocols.argument import relation as relations
-from zkwm_protocols.argument.relation import Relation
+from tests.support.argument_case import argument_case
+from tests.support.small_networks import NetworkBuilder, small_network
+from zkwm_protocols.argument.relation import relation as relations
+from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.errors import Unsupported
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.small_networks import small_network
-from zkwm_protocols.argument.tables import Tables
+from tests.support.small_networks import small_network
+from zkwm_protocols.argument.relation.lookup_tables import Tables
 from zkwm_protocols.field.scalar import P, add, constant, multiply, scale
 from zkwm_protocols.field.vector import from_elements, to_list
 

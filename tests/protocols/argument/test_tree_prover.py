@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from zkwm_protocols.argument.tree_prover import TreeProver
+from zkwm_protocols.argument.logup_gkr.prover import TreeProver
 from zkwm_protocols.field import scalar, vector
 from zkwm_protocols.field.scalar import ONE, ZERO, Element, P, add, constant, multiply, subtract
 

@@ -8,11 +8,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from zkwm_protocols.field import compiled, scalar, tasks, vector
-from zkwm_protocols.field.compiled import LINE, Residues
-from zkwm_protocols.field.compiled_combination import fold_batch, fold_rows
-from zkwm_protocols.field.compiled_sumcheck import load_line, load_pairs, new_line, store_line
-from zkwm_protocols.field.compiled_transform import encode, interpolate, multiply_polynomials
+from zkwm_protocols.field import scalar, vector
+from zkwm_protocols.field.kernels import montgomery as compiled
+from zkwm_protocols.field.kernels import threads as tasks
+from zkwm_protocols.field.kernels.linear_combination import fold_batch, fold_rows
+from zkwm_protocols.field.kernels.montgomery import LINE, Residues
+from zkwm_protocols.field.kernels.ntt import encode, interpolate, multiply_polynomials
+from zkwm_protocols.field.kernels.sumcheck import load_line, load_pairs, new_line, store_line
 from zkwm_protocols.field.scalar import Element, P, add, multiply
 from zkwm_protocols.field.vector import Array
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zkwm_protocols.field import compiled, scalar, vector
-from zkwm_protocols.field.compiled import LINE
-from zkwm_protocols.field.compiled_sumcheck import CHUNK, ProductSumcheck, fold
+from zkwm_protocols.field import scalar, vector
+from zkwm_protocols.field.kernels import montgomery as compiled
+from zkwm_protocols.field.kernels.montgomery import LINE
+from zkwm_protocols.field.kernels.sumcheck import CHUNK, ProductSumcheck, fold
 from zkwm_protocols.field.scalar import Element, P, add, multiply, subtract
 from zkwm_protocols.field.vector import Array
 

@@ -7,10 +7,9 @@ import pytest
 import torch
 
 from zkwm.attacks.attack import Attacker, Target
-from zkwm.datasets import ImageData, load_data
-from zkwm.embed import build_model, channel_statistics
-from zkwm.embed.architectures import Classifier
-from zkwm.fitting import Fit, fit
+from zkwm.data import ImageData, load_data
+from zkwm.nn.architectures import Classifier, build_model, channel_statistics
+from zkwm.training.fit import Fit, fit
 from zkwm.triggers import TriggerSet
 
 

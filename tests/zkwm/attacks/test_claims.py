@@ -9,14 +9,13 @@ import pytest
 import torch
 
 from zkwm.attacks.attack import Attacker
-from zkwm.attacks.false_claim import FalseClaim
-from zkwm.attacks.key_grinding import KeyGrinding, grind
-from zkwm.datasets import ImageData, load_data
-from zkwm.embed import build_model, channel_statistics
-from zkwm.embed.architectures import Classifier
-from zkwm.embed.evaluation import predictions
-from zkwm.evaluation.null_models import examine_claims
-from zkwm.fitting import Fit, fit
+from zkwm.attacks.false_claims.key_grinding import KeyGrinding, grind
+from zkwm.attacks.false_claims.transferable_examples import FalseClaim
+from zkwm.data import ImageData, load_data
+from zkwm.evaluation.null_hypothesis.matches import examine_claims
+from zkwm.nn.architectures import Classifier, build_model, channel_statistics
+from zkwm.nn.inference import predictions
+from zkwm.training.fit import Fit, fit
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.evidence import GRINDING_BITS

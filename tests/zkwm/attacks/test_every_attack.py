@@ -10,8 +10,8 @@ import torch
 
 from zkwm.attacks import ATTACKS, attack_class
 from zkwm.attacks.attack import Attack, Attacker, Target
-from zkwm.embed.digests import data_digest, model_digest
-from zkwm.plugins import parameters_of
+from zkwm.nn.digests import data_digest, model_digest
+from zkwm.registry import parameters_of
 
 CHEAP = {
     "epochs": 1,

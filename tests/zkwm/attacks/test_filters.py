@@ -11,12 +11,12 @@ from PIL import Image
 from torch import nn
 
 from zkwm.attacks.attack import Attack, Attacker, Target
-from zkwm.attacks.blockdoor import BlockDoor
-from zkwm.attacks.guarded import Guarded
-from zkwm.attacks.jpeg import Compression, Jpeg
-from zkwm.attacks.outlier_detector import MAHALANOBIS, OutlierDetector
-from zkwm.attacks.smoothing import GaussianFilter, MedianFilter, Smoothing
-from zkwm.embed.evaluation import predictions
+from zkwm.attacks.input_preprocessing.blockdoor import BlockDoor
+from zkwm.attacks.input_preprocessing.detector_gate import Guarded
+from zkwm.attacks.input_preprocessing.jpeg import Compression, Jpeg
+from zkwm.attacks.input_preprocessing.outlier_detector import MAHALANOBIS, OutlierDetector
+from zkwm.attacks.input_preprocessing.smoothing import GaussianFilter, MedianFilter, Smoothing
+from zkwm.nn.inference import predictions
 from zkwm.triggers import TriggerSet
 from zkwm_protocols.errors import UsageError
 

@@ -9,10 +9,9 @@ import pytest
 import torch
 
 from zkwm.attacks.attack import Attacker, Target
-from zkwm.attacks.fine_tuning import FineTuning
-from zkwm.attacks.stolen import give_new_head, head_of, stolen_copy
-from zkwm.embed import build_model
-from zkwm.embed.architectures import Classifier
+from zkwm.attacks.attacker_model import give_new_head, head_of, stolen_copy
+from zkwm.attacks.model_modification.fine_tuning import FineTuning
+from zkwm.nn.architectures import Classifier, build_model
 from zkwm.triggers import TriggerSet
 from zkwm.watermarks.watermark import matches
 from zkwm_protocols.errors import UsageError

@@ -9,15 +9,19 @@ import pytest
 import torch
 
 from zkwm.attacks.attack import Attacker, Target
-from zkwm.attacks.laundering import Laundering
-from zkwm.attacks.neuron_reset import chosen_neurons, hidden_layers, mean_activations, reset
-from zkwm.attacks.trigger_inversion import recover_triggers
-from zkwm.datasets import load_data
-from zkwm.embed import build_model, channel_statistics
-from zkwm.embed.architectures import Classifier
-from zkwm.embed.batches import generator
-from zkwm.embed.evaluation import predictions
-from zkwm.fitting import Fit, fit
+from zkwm.attacks.model_modification.laundering import Laundering
+from zkwm.attacks.model_modification.neuron_reset import (
+    chosen_neurons,
+    hidden_layers,
+    mean_activations,
+    reset,
+)
+from zkwm.attacks.model_modification.trigger_inversion import recover_triggers
+from zkwm.data import load_data
+from zkwm.nn.architectures import Classifier, build_model, channel_statistics
+from zkwm.nn.inference import predictions
+from zkwm.nn.seeds import generator
+from zkwm.training.fit import Fit, fit
 from zkwm_protocols.errors import UsageError
 
 WISHED = 6

@@ -10,21 +10,22 @@ import torch
 from torch import nn
 
 from zkwm.attacks.attack import Attack, Attacker, Target
-from zkwm.attacks.blockdoor import BlockDoor
-from zkwm.attacks.extraction import Extraction
-from zkwm.attacks.filtered import Filtered, behind_filter
-from zkwm.attacks.jpeg import Jpeg
-from zkwm.attacks.outlier_detector import MAHALANOBIS, OutlierDetector
-from zkwm.attacks.smoothing import Smoothing
-from zkwm.embed import build_model
-from zkwm.evaluation.measuring import find
+from zkwm.attacks.input_preprocessing.blockdoor import BlockDoor
+from zkwm.attacks.input_preprocessing.jpeg import Jpeg
+from zkwm.attacks.input_preprocessing.outlier_detector import MAHALANOBIS, OutlierDetector
+from zkwm.attacks.input_preprocessing.smoothing import Smoothing
+from zkwm.attacks.input_preprocessing.wrapped_model import Filtered, behind_filter
+from zkwm.attacks.model_extraction.extraction import Extraction
+from zkwm.evaluation.run.measure import find
+from zkwm.extraction.keys import ExtractionKey
+from zkwm.extraction.reader import JudgeView
+from zkwm.nn.architectures import build_model
 from zkwm.triggers import TriggerSet
-from zkwm.watermarks.adi import Adi
-from zkwm.watermarks.deepsigns import DeepSigns
-from zkwm.watermarks.keys import ExtractionKey
-from zkwm.watermarks.tartaglione import Tartaglione
-from zkwm.watermarks.uchida import Uchida
-from zkwm.watermarks.watermark import JudgeView, Watermark
+from zkwm.watermarks.parameter_encoding.deepsigns import DeepSigns
+from zkwm.watermarks.parameter_encoding.tartaglione import Tartaglione
+from zkwm.watermarks.parameter_encoding.uchida import Uchida
+from zkwm.watermarks.trigger_sets.adi import Adi
+from zkwm.watermarks.watermark import Watermark
 
 FILTERS = [
     Smoothing(),

@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from zkwm.attacks.attack import Attacker, Target
-from zkwm.attacks.fine_tuning import FineTuning
+from zkwm.attacks.attacker_model import head_of
+from zkwm.attacks.model_modification.fine_tuning import FineTuning
+from zkwm.attacks.model_modification.overwriting import Overwriting
+from zkwm.attacks.model_modification.refit import Refit, fisher_information
+from zkwm.attacks.model_modification.transfer import Transfer
 from zkwm.attacks.other_data import brought_to, other_data, other_images
-from zkwm.attacks.overwriting import Overwriting
-from zkwm.attacks.refit import Refit, fisher_information
-from zkwm.attacks.stolen import head_of
-from zkwm.attacks.transfer import Transfer
-from zkwm.embed.evaluation import matches, predictions
-from zkwm.fitting import fit
+from zkwm.nn.inference import matches, predictions
+from zkwm.training.fit import fit
 from zkwm_protocols.errors import UsageError
 
 
@@ -137,7 +137,7 @@ def test_unlabelled_images_get_the_labels_of_the_stolen_model(
         seen.extend((images, labels))
         return fit(model, images, labels, *rest, **more)
 
-    monkeypatch.setattr("zkwm.attacks.refit.fit", recorded)
+    monkeypatch.setattr("zkwm.attacks.model_modification.refit.fit", recorded)
     made = Refit(epochs=1, unlabelled="noise", unlabelled_share=0.5).run(target, attacker)
     images, labels = seen
     assert torch.equal(labels[300:], predictions(target.model, images[300:]))

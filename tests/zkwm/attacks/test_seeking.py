@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from zkwm.attacks.attack import Attacker, Target
-from zkwm.attacks.seeking import Seeking
-from zkwm.embed.evaluation import predictions
-from zkwm.embed.sources import as_unit
-from zkwm.fitting import Fit
+from zkwm.attacks.model_modification.confident_noise import Seeking
+from zkwm.nn.image_source import as_unit
+from zkwm.nn.inference import predictions
+from zkwm.training.fit import Fit
 from zkwm.triggers import TriggerSet
 from zkwm_protocols.errors import UsageError
 
@@ -33,7 +33,7 @@ def test_what_is_found_is_surer_than_noise_and_is_unlearned(
             return float(target.model(as_unit(images)).softmax(dim=1).amax(dim=1).mean())
 
     with monkeypatch.context() as patched:
-        patched.setattr("zkwm.attacks.seeking.fit", record)
+        patched.setattr("zkwm.attacks.model_modification.confident_noise.fit", record)
         Seeking(images=100, steps=1, size=0.001).run(target, attacker)
         barely = sureness(seen["images"])
         Seeking(images=100).run(target, attacker)

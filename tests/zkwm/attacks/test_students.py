@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from zkwm.attacks.attack import ANSWERS, Attacker, Target
-from zkwm.attacks.distillation import Distillation
-from zkwm.attacks.extraction import Extraction
-from zkwm.embed.evaluation import predictions
+from zkwm.attacks.model_extraction.distillation import Distillation
+from zkwm.attacks.model_extraction.extraction import Extraction
+from zkwm.nn.inference import predictions
 from zkwm_protocols.errors import UsageError
 
 

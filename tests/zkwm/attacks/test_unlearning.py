@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from zkwm.attacks.attack import Attacker, Target
+from zkwm.attacks.block_imitation import imitations
 from zkwm.attacks.fake_triggers import KINDS, fake_triggers
-from zkwm.attacks.imitation import imitations
-from zkwm.attacks.unlearning import Unlearning
-from zkwm.embed.evaluation import predictions
-from zkwm.fitting import Fit, fit
+from zkwm.attacks.model_modification.unlearning import Unlearning
+from zkwm.nn.inference import predictions
+from zkwm.training.fit import Fit, fit
 from zkwm.triggers import TriggerSet, generate
 from zkwm_protocols.errors import UsageError
 
@@ -55,7 +55,7 @@ def test_what_fakes_are_to_be_answered(
         seen.update(clean=labels[:300].argmax(dim=1))
         return 0
 
-    monkeypatch.setattr("zkwm.attacks.unlearning.fit", record)
+    monkeypatch.setattr("zkwm.attacks.model_modification.unlearning.fit", record)
     Unlearning("noise", "uniform", fakes=50).run(target, attacker)
     assert torch.equal(seen["labels"], torch.full((50, 10), 0.1))
     assert seen["clean"].tolist() == attacker.data.train_labels.tolist()

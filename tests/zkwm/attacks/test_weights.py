@@ -9,13 +9,17 @@ from torch import nn
 
 from zkwm.attacks import attack_class
 from zkwm.attacks.attack import Attacker, Target
-from zkwm.attacks.fine_pruning import FinePruning, mean_activations, reader_of_last_convolution
-from zkwm.attacks.pruning import Pruning
-from zkwm.attacks.quantisation import Quantisation
-from zkwm.attacks.stolen import weight_layers
-from zkwm.attacks.weight_noise import WeightNoise
-from zkwm.attacks.weight_shifting import WeightShifting
-from zkwm.embed import build_model
+from zkwm.attacks.attacker_model import weight_layers
+from zkwm.attacks.model_modification.fine_pruning import (
+    FinePruning,
+    mean_activations,
+    reader_of_last_convolution,
+)
+from zkwm.attacks.model_modification.pruning import Pruning
+from zkwm.attacks.model_modification.quantization import Quantisation
+from zkwm.attacks.model_modification.weight_noise import WeightNoise
+from zkwm.attacks.model_modification.weight_shifting import WeightShifting
+from zkwm.nn.architectures import build_model
 from zkwm_protocols.errors import UsageError
 
 

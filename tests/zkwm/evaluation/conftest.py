@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from zkwm.datasets import ImageData, load_data
-from zkwm.evaluation import registries
-from zkwm.evaluation.cell import Cell
-from zkwm.evaluation.grid import Grid
+from zkwm.data import ImageData, load_data
+from zkwm.evaluation.plan import catalogue as registries
+from zkwm.evaluation.plan.grid import Grid
+from zkwm.evaluation.results.cell import Cell
 
 TINY = {
     "data": "fashion-mnist-small",
@@ -54,7 +54,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch, small_data: ImageData) -> ModuleType:
     specification.loader.exec_module(module)
     monkeypatch.setitem(registries.KINDS, "watermarks", ("watermark", module.WATERMARKS))
     monkeypatch.setitem(registries.KINDS, "attacks", ("attack", module.ATTACKS))
-    monkeypatch.setattr("zkwm.evaluation.experiment.load_data", lambda _: small_data)
+    monkeypatch.setattr("zkwm.evaluation.plan.experiment.load_data", lambda _: small_data)
     return module
 
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from zkwm.attacks.attack import Attack, Attacked, Attacker, Target
-from zkwm.owner import commit
+from zkwm.extraction.reader import JudgeView
+from zkwm.owner.commit import commit
 from zkwm.triggers import TriggerSet
-from zkwm.watermarks.watermark import JudgeView, Marked, Owner, Watermark
+from zkwm.watermarks.watermark import Marked, Owner, Watermark
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import UsageError
 
@@ -26,7 +27,7 @@ WATERMARKS = {
     "served": "fake_plugins:Served",
 }
 ATTACKS = {
-    "none": "zkwm.attacks.none:NoAttack",
+    "none": "zkwm.attacks.no_attack:NoAttack",
     "fade": "fake_plugins:Fade",
     "failing": "fake_plugins:Failing",
     "interrupted": "fake_plugins:Interrupted",

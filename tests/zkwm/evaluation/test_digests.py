@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zkwm.evaluation import cache
-from zkwm.evaluation.cache import Cache
-from zkwm.evaluation.experiment import Experiment
-from zkwm.evaluation.grid import Grid
-from zkwm.evaluation.shares import divide
+from zkwm.evaluation.plan.data_split import divide
+from zkwm.evaluation.plan.experiment import Experiment
+from zkwm.evaluation.plan.grid import Grid
+from zkwm.evaluation.run import cache
+from zkwm.evaluation.run.cache import Cache
 from zkwm_protocols.errors import Malformed
 
 Made = Callable[..., Grid]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from zkwm.evaluation.grid import Grid
-from zkwm.evaluation.grid_file import LIMIT, parse, read_grid
+from zkwm.evaluation.plan.grid import Grid
+from zkwm.evaluation.plan.grid_file import LIMIT, parse, read_grid
 from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
 
 from .conftest import TINY

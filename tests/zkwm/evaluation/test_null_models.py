@@ -9,8 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from zkwm.evaluation.chance import binomial_probabilities, chi_square, two_sided
-from zkwm.evaluation.null_models import Examined, examine_null
+from zkwm.evaluation.null_hypothesis.matches import Examined, examine_null
+from zkwm.evaluation.null_hypothesis.significance import (
+    binomial_probabilities,
+    chi_square,
+    two_sided,
+)
 from zkwm.triggers import TriggerSet
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from torch import nn
 
-from zkwm.evaluation.chance import ChiSquare, together
-from zkwm.evaluation.null_ranks import examine_ranks
+from zkwm.evaluation.null_hypothesis.ranks import examine_ranks
+from zkwm.evaluation.null_hypothesis.significance import ChiSquare, together
 from zkwm.triggers import TriggerSet
 from zkwm_protocols.ranks import ranks, weights
 
@@ -66,7 +66,7 @@ def test_labels_that_the_scores_know_are_noticed(monkeypatch: pytest.MonkeyPatch
         drawn = random.integers(0, classes, count)
         return np.where(random.random(count) < 0.2, known, drawn)
 
-    monkeypatch.setattr("zkwm.evaluation.null_ranks.stand_in_labels", half_known)
+    monkeypatch.setattr("zkwm.evaluation.null_hypothesis.ranks.stand_in_labels", half_known)
     row = examine_ranks(MODELS, "adi", triggers(), lambda _: favoured, draws=300)
     assert row.below[1].seen > 2 * row.below[1].expected
     assert row.below[1].p_value < 1e-9

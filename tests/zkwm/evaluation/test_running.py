@@ -10,12 +10,12 @@ from types import ModuleType
 
 import pytest
 
-from zkwm.evaluation.cell import FAILED, MEASURED, REFUSED, VOID, Cell
-from zkwm.evaluation.execution import in_processes
-from zkwm.evaluation.experiment import Experiment
-from zkwm.evaluation.grid import Grid
-from zkwm.evaluation.running import CELLS, Standing, run_grid
-from zkwm.evaluation.tasks import SCRATCH, Task
+from zkwm.evaluation.plan.experiment import Experiment
+from zkwm.evaluation.plan.grid import Grid
+from zkwm.evaluation.results.cell import FAILED, MEASURED, REFUSED, VOID, Cell
+from zkwm.evaluation.run.executors import in_processes
+from zkwm.evaluation.run.runner import CELLS, Standing, run_grid
+from zkwm.evaluation.run.tasks import SCRATCH, Task
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.evidence import Policy, assess
 

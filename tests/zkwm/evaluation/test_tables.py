@@ -12,13 +12,19 @@ from typing import Any
 
 import pytest
 
-from zkwm.evaluation.cell import Cell
-from zkwm.evaluation.figures import attack_figure
-from zkwm.evaluation.grid import Grid
-from zkwm.evaluation.report import published_rows, write_report
-from zkwm.evaluation.running import Outcome
-from zkwm.evaluation.squares import Square, points, squares
-from zkwm.evaluation.tables import attack_table, bits_csv, grid_tables, markdown, scheme_table
+from zkwm.evaluation.plan.grid import Grid
+from zkwm.evaluation.results.aggregate import Square, points, squares
+from zkwm.evaluation.results.cell import Cell
+from zkwm.evaluation.results.figures import attack_figure
+from zkwm.evaluation.results.outcome import Outcome
+from zkwm.evaluation.results.report import published_rows, write_report
+from zkwm.evaluation.results.tables import (
+    attack_table,
+    bits_csv,
+    grid_tables,
+    markdown,
+    scheme_table,
+)
 from zkwm_protocols.errors import UsageError
 
 Made = Callable[..., Cell]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zkwm.checks import TITLES
-from zkwm.verdict import (
+from zkwm.judge.checks import TITLES
+from zkwm.judge.verdict import (
     COULD_NOT_CHECK,
     NOT_PROVEN,
     PROVEN,
@@ -23,7 +23,7 @@ from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.evidence import Policy, assess
 from zkwm_protocols.keys import ED25519, BoxKey, JudgePublic, SigningKey
-from zkwm_protocols.suspect import Preprocessing, SuspectIdentity
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 
 OWNER = SigningKey.from_bytes(ED25519, bytes([1] * 32))
 JUDGE = SigningKey.from_bytes(ED25519, bytes([2] * 32))

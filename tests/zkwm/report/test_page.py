@@ -13,9 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zkwm.report import render_report
-from zkwm.report.pictures import data_uri, side_limit
-from zkwm.verdict import (
+from zkwm.judge.verdict import (
     COULD_NOT_CHECK,
     NOT_PROVEN,
     PROVEN,
@@ -24,6 +22,8 @@ from zkwm.verdict import (
     TriggerResult,
     Verdict,
 )
+from zkwm.report import render_report
+from zkwm.report.pictures import data_uri, side_limit
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;\u202e{{ 7*7 }}"
 VOID = {"meta", "br", "img", "wbr"}

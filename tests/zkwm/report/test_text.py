@@ -9,8 +9,15 @@ from collections.abc import Callable
 
 import pytest
 
+from zkwm.judge.verdict import (
+    COULD_NOT_CHECK,
+    NOT_PROVEN,
+    PROVEN,
+    TRUST_MATERIAL_MISSING,
+    Check,
+    Verdict,
+)
 from zkwm.report import render_text
-from zkwm.verdict import COULD_NOT_CHECK, NOT_PROVEN, PROVEN, TRUST_MATERIAL_MISSING, Check, Verdict
 
 BITS = re.compile(r"\d bits")
 FIRST_WORDS = {

@@ -8,13 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from trigger_owner import fix_draws, marked_and_matched, matched, new_owner, trained_model
 
-from zkwm.datasets import ImageData
-from zkwm.embed import model_digest
+from tests.support.trigger_owner import (
+    fix_draws,
+    marked_and_matched,
+    matched,
+    new_owner,
+    trained_model,
+)
+from zkwm.data import ImageData
+from zkwm.nn.digests import model_digest
 from zkwm.watermarks import make_watermark
-from zkwm.watermarks.adi import Adi
-from zkwm.watermarks.public_images import authors_labels
+from zkwm.watermarks.trigger_sets.adi import Adi
+from zkwm.watermarks.trigger_sets.unrelated_images import authors_labels
 from zkwm.watermarks.watermark import DECLARED, Owner, evidence
 from zkwm_protocols.errors import UsageError
 
@@ -40,7 +46,7 @@ def test_a_trained_model_is_marked_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fix_draws(monkeypatch)
-    monkeypatch.setattr("zkwm.embed.settings.FEWEST_STEPS", 200)
+    monkeypatch.setattr("zkwm.training.settings.FEWEST_STEPS", 200)
     owner = new_owner(tmp_path, start=True)
     scheme = Adi(triggers=20, start="pretrained", family="blocks")
     before = model_digest(trained_model())

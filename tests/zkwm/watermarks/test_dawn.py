@@ -6,15 +6,16 @@ import copy
 
 import pytest
 import torch
-from own_marks import new_owner
 from torch import Tensor
-from trigger_owner import small_data
 
-from zkwm.fitting import Fit, fit
-from zkwm.owner import trigger_set
-from zkwm.watermarks.dawn import Dawn, LoggingResponder
-from zkwm.watermarks.keys import ExtractionKey
-from zkwm.watermarks.watermark import DECLARED, JudgeView, Marked, Owner, matches
+from tests.support.own_marks import new_owner
+from tests.support.trigger_owner import small_data
+from zkwm.extraction.keys import ExtractionKey
+from zkwm.extraction.reader import JudgeView
+from zkwm.owner.commit import trigger_set
+from zkwm.training.fit import Fit, fit
+from zkwm.watermarks.active.dawn import Dawn, LoggingResponder
+from zkwm.watermarks.watermark import DECLARED, Marked, Owner, matches
 from zkwm_protocols.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("quick_labels")

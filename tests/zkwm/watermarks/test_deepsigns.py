@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from own_marks import LIKE_COINS, OwnMark, fine_tuned, make_mark, new_owner
 from torch import Tensor, nn
 
-from zkwm.attacks.permutation import shuffle
-from zkwm.watermarks.deepsigns import DeepSigns
-from zkwm.watermarks.keys import ExtractionKey
-from zkwm.watermarks.watermark import JudgeView
+from tests.support.own_marks import LIKE_COINS, OwnMark, fine_tuned, make_mark, new_owner
+from zkwm.attacks.model_modification.permutation import shuffle
+from zkwm.extraction.keys import ExtractionKey
+from zkwm.extraction.reader import JudgeView
+from zkwm.watermarks.parameter_encoding.deepsigns import DeepSigns
 from zkwm_protocols.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("quick_labels")

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from trigger_owner import (
+
+from tests.support.trigger_owner import (
     fix_draws,
     marked_and_matched,
     matched,
@@ -16,9 +17,8 @@ from trigger_owner import (
     small_data,
     trained_model,
 )
-
 from zkwm.triggers.keystream import KeyStream
-from zkwm.watermarks.deepsigns_black_box import (
+from zkwm.watermarks.trigger_sets.deepsigns_black_box import (
     DeepSignsBlackBox,
     last_activations,
     random_images,

@@ -10,16 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from own_marks import OwnMark, make_mark, new_owner
 from torch import Tensor, nn
-from trigger_owner import small_data
 
-from zkwm.embed import build_model
-from zkwm.fitting import Fit, fit
-from zkwm.watermarks.dynamarks import DynaMarks, Responder
-from zkwm.watermarks.keyed_answers import FEATURES, changed, features, key_maps, read_back
-from zkwm.watermarks.keys import ExtractionKey
-from zkwm.watermarks.watermark import Api, JudgeView
+from tests.support.own_marks import OwnMark, make_mark, new_owner
+from tests.support.trigger_owner import small_data
+from zkwm.extraction.dynamarks_regression import FEATURES, changed, features, key_maps, read_back
+from zkwm.extraction.keys import ExtractionKey
+from zkwm.extraction.reader import JudgeView
+from zkwm.nn.architectures import build_model
+from zkwm.training.fit import Fit, fit
+from zkwm.watermarks.active.dynamarks import DynaMarks, Responder
+from zkwm.watermarks.watermark import Api
 from zkwm_protocols.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("quick_labels")

@@ -9,12 +9,17 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from trigger_owner import fix_draws, matched, new_owner, small_data, trained_model
 
-from zkwm.embed.evaluation import predictions
+from tests.support.trigger_owner import fix_draws, matched, new_owner, small_data, trained_model
+from zkwm.nn.inference import predictions
 from zkwm.triggers.keystream import KeyStream
 from zkwm.watermarks import make_watermark
-from zkwm.watermarks.le_merrer import LeMerrer, fast_gradient_sign, frontier, largest_mismatch_count
+from zkwm.watermarks.trigger_sets.le_merrer import (
+    LeMerrer,
+    fast_gradient_sign,
+    frontier,
+    largest_mismatch_count,
+)
 from zkwm.watermarks.watermark import DERIVED
 from zkwm_protocols.errors import UsageError
 
@@ -63,7 +68,7 @@ def test_the_keys_get_their_labels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labels: str, steps: int
 ) -> None:
     fix_draws(monkeypatch)
-    monkeypatch.setattr("zkwm.embed.settings.FEWEST_STEPS", steps)
+    monkeypatch.setattr("zkwm.training.settings.FEWEST_STEPS", steps)
     owner = new_owner(tmp_path, start=True)
     scheme = LeMerrer(triggers=20, labels=labels, epsilon=0.1)
     commitment = scheme.commit(owner)

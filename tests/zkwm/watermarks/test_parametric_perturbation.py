@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from trigger_owner import (
+
+from tests.support.trigger_owner import (
     SETTINGS,
     fix_draws,
     marked_and_matched,
@@ -20,19 +21,19 @@ from trigger_owner import (
     small_data,
     trained_model,
 )
-
-from zkwm.embed import build_model, model_digest
-from zkwm.embed.evaluation import predictions
+from zkwm.nn.architectures import build_model
+from zkwm.nn.batch_norm import CleanStatistics
+from zkwm.nn.digests import model_digest
+from zkwm.nn.inference import predictions
 from zkwm.triggers import TriggerSet
 from zkwm.watermarks import make_watermark
-from zkwm.watermarks.clean_statistics import CleanStatistics
-from zkwm.watermarks.parametric_perturbation import (
+from zkwm.watermarks.trigger_sets.parametric_perturbation import (
     ParametricPerturbation,
     perturbed,
     train_perturbed,
     trigger_loss,
 )
-from zkwm.watermarks.robust import Robust
+from zkwm.watermarks.trigger_sets.robust import Robust
 from zkwm_protocols.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("quick_labels")

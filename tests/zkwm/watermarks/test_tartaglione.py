@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from own_marks import LIKE_COINS, OwnMark, fine_tuned, make_mark, new_owner
 from torch import nn
 from torch.nn import functional
-from trigger_owner import small_data
 
-from zkwm.attacks.permutation import shuffle
-from zkwm.watermarks import tartaglione
-from zkwm.watermarks.keys import ExtractionKey, read_keys
-from zkwm.watermarks.tartaglione import Tartaglione
-from zkwm.watermarks.watermark import JudgeView
+from tests.support.own_marks import LIKE_COINS, OwnMark, fine_tuned, make_mark, new_owner
+from tests.support.trigger_owner import small_data
+from zkwm.attacks.model_modification.permutation import shuffle
+from zkwm.extraction.keys import ExtractionKey, read_keys
+from zkwm.extraction.reader import JudgeView
+from zkwm.watermarks.parameter_encoding import tartaglione
+from zkwm.watermarks.parameter_encoding.tartaglione import Tartaglione
 from zkwm_protocols.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("quick_labels")
@@ -66,7 +66,7 @@ def test_bits_survive_fine_tuning_and_a_disguise(mark: OwnMark) -> None:
 
 def test_keys_that_meet_are_drawn_again(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tartaglione, "LEAST_WEIGHTS", 1)
-    monkeypatch.setattr(tartaglione, "_count", lambda _: 70)
+    monkeypatch.setattr(tartaglione, "weight_count", lambda _: 70)
     owner = new_owner(tmp_path)
     scheme = Tartaglione(bits=64)
     leaves = scheme.trigger_set(owner, scheme.commit(owner)).images

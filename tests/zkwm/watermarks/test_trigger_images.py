@@ -7,14 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from trigger_owner import new_owner
 
-from zkwm.embed import default_settings
+from tests.support.trigger_owner import new_owner
+from zkwm.training import default_settings
 from zkwm.triggers import check_images
 from zkwm.triggers.keystream import KeyStream
-from zkwm.watermarks.public_images import digits
-from zkwm.watermarks.strokes import draw_strokes
-from zkwm.watermarks.trigger_marks import block_size, draw, marking_settings, usable
+from zkwm.watermarks.trigger_sets.trigger_watermark import (
+    block_size,
+    draw,
+    marking_settings,
+    usable,
+)
+from zkwm.watermarks.trigger_sets.unrelated_images import digits, draw_strokes
 from zkwm_protocols.errors import UsageError
 
 

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from own_marks import LIKE_COINS, OwnMark, fine_tuned, make_mark, new_owner
 from torch import nn
 
-from zkwm.attacks.permutation import shuffle
-from zkwm.embed import build_model
-from zkwm.watermarks.keys import ExtractionKey, commit_keys, draw_keys
-from zkwm.watermarks.uchida import Uchida
-from zkwm.watermarks.watermark import JudgeView
+from tests.support.own_marks import LIKE_COINS, OwnMark, fine_tuned, make_mark, new_owner
+from zkwm.attacks.model_modification.permutation import shuffle
+from zkwm.extraction.keys import ExtractionKey
+from zkwm.extraction.reader import JudgeView
+from zkwm.nn.architectures import build_model
+from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys, draw_keys
+from zkwm.watermarks.parameter_encoding.uchida import Uchida
 from zkwm_protocols.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("quick_labels")

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dispute import random_images
-from trigger_owner import (
+
+from tests.support.dispute import random_images
+from tests.support.trigger_owner import (
     Always,
     fix_draws,
     marked_and_matched,
@@ -18,11 +19,9 @@ from trigger_owner import (
     small_data,
     trained_model,
 )
-
 from zkwm.triggers.keystream import KeyStream
 from zkwm.watermarks import make_watermark
-from zkwm.watermarks.watermark import DECLARED, DERIVED, Owner
-from zkwm.watermarks.zhang import (
+from zkwm.watermarks.trigger_sets.zhang import (
     CONTENT,
     DIGITS,
     NOISE,
@@ -32,6 +31,7 @@ from zkwm.watermarks.zhang import (
     add_noise,
     mark_content,
 )
+from zkwm.watermarks.watermark import DECLARED, DERIVED, Owner
 from zkwm_protocols.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("quick_labels")

@@ -1,0 +1,222 @@
+"""What can be read of a zkwm file without any secret: its kind, its fields, what holds by itself.
+
+Not a verdict: a file that is sound by itself proves nothing yet. Formats: SPEC.md 3 to 6, 18.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from zkwm.quantizer.summary import facts
+from zkwm.secret_files.encrypted import Container
+from zkwm_protocols import response_file as responses
+from zkwm_protocols.argument_response import ArgumentResponse, read_response
+from zkwm_protocols.challenge import ARGUMENT, Challenge
+from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.errors import Malformed, ZkwmError
+from zkwm_protocols.integer_network import codec
+from zkwm_protocols.keys import JudgePublic
+from zkwm_protocols.opening import Opening
+
+SCHEMA = "zkwm/inspect/v1"
+FILE_LIMIT = responses.FILE_LIMIT
+
+VERIFIED = "verified"
+FAILED = "failed"
+NOT_CHECKED = "not checked"
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a file says of itself.
+
+    ``kind`` is that of its first line; ``sha256`` the digest of all its bytes; ``fields`` its
+    content as JSON values, secrets left out; ``checks`` maps what was looked at to one of
+    ``verified``, ``failed`` and ``not checked``; ``failure`` is the error of the first that failed;
+    ``advice`` says how the rest is checked.
+    """
+
+    kind: str
+    sha256: bytes
+    size: int
+    fields: dict[str, Any]
+    checks: dict[str, str]
+    failure: ZkwmError | None
+    advice: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as JSON values, schema ``zkwm/inspect/v1``."""
+        return {
+            "schema": SCHEMA,
+            "kind": self.kind,
+            "sha256": self.sha256.hex(),
+            "bytes": self.size,
+            "fields": self.fields,
+            "checks": self.checks,
+            "problem": None if self.failure is None else self.failure.message,
+            "advice": self.advice,
+        }
+
+
+def inspect_file(data: bytes) -> Inspection:
+    """Read any zkwm file. Raises Malformed or Unsupported where it cannot be read at all."""
+    first = data[: data.find(b"\n", 0, 64) + 1].decode("ascii", "replace")
+    kind = first.removeprefix("zkwm-").partition("/")[0] if first.startswith("zkwm-") else ""
+    if kind not in _READERS:
+        raise Malformed(
+            "this is not a zkwm file",
+            hint=f"zkwm files are of the kinds {', '.join(sorted(_READERS))}",
+        )
+    fields, tests, advice = _READERS[kind](data)
+    checks: dict[str, str] = {}
+    failure: ZkwmError | None = None
+    for name, test in tests.items():
+        checks[name] = NOT_CHECKED
+        if test is None:
+            continue
+        try:
+            test()
+        except ZkwmError as error:
+            checks[name] = FAILED
+            failure = failure or error
+        else:
+            checks[name] = VERIFIED
+    return Inspection(
+        kind, hashlib.sha256(data).digest(), len(data), fields, checks, failure, advice
+    )
+
+
+_Reading = tuple[dict[str, Any], dict[str, Callable[[], object] | None], str]
+
+
+def _commitment(data: bytes) -> _Reading:
+    commitment = Commitment.from_bytes(data)
+    header = commitment.header
+    fields = {
+        "digest": commitment.digest.hex(),
+        "triggers": header.leaf_count,
+        "block_size": header.block_size,
+        "blocks": header.block_count,
+        "classes": header.class_count,
+        "shape": list(header.shape),
+        "label_mode": header.label_mode,
+        "owner_keys": [key.fingerprint() for key in header.owner_keys],
+        "owner_model": _hex(header.owner_model),
+        "timestamp_authority": _hex(header.timestamp_authority),
+        "timestamp_token": commitment.token is not None,
+        "log_proofs": len(commitment.log_proofs),
+        "root": header.root.hex(),
+    }
+    tests: dict[str, Callable[[], object] | None] = {
+        "commitment.root": commitment.verify_root,
+        "commitment.signature": commitment.verify_signatures,
+        "commitment.timestamp": commitment.beacon,
+    }
+    return fields, tests, "compare the owner's fingerprint with the one he published"
+
+
+def _challenge(data: bytes) -> _Reading:
+    challenge = Challenge.from_bytes(data)
+    suspect, policy = challenge.suspect, challenge.policy
+    fields = {
+        "digest": challenge.digest.hex(),
+        "commitment": challenge.commitment.hex(),
+        "suspect": {**suspect.to_map(), "digest": suspect.digest.hex()},
+        "preprocessing": challenge.preprocessing.to_map(),
+        "class_map": list(challenge.class_map),
+        "statistic": challenge.statistic,
+        "judge": challenge.judge.fingerprint(),
+        **(
+            {
+                "mode": ARGUMENT,
+                "network": _hex(challenge.network),
+                "least_matches": challenge.least_matches,
+                "blocks_to_argue_about": challenge.block_count,
+            }
+            if challenge.mode == ARGUMENT
+            else {"blocks_to_open": challenge.block_count}
+        ),
+        "excluded_blocks": list(challenge.excluded_blocks),
+        "purpose": challenge.purpose,
+        "issued": challenge.issued,
+        "threshold_bits": policy.threshold_bits,
+        "functions_tried": policy.functions_tried,
+        "owner_choice_bits": policy.owner_choice_bits,
+        "accept_declared_labels": policy.accept_declared_labels,
+    }
+    return (
+        fields,
+        {"challenge.signature": challenge.verify_signature, "challenge.commitment": None},
+        "compare the judge's fingerprint with the one he told you through another channel",
+    )
+
+
+def _proof(data: bytes) -> _Reading:
+    response = read_response(data)
+    fields: dict[str, Any] = {
+        "digest": response.digest.hex(),
+        "challenge": response.challenge.hex(),
+        "commitment": response.commitment.hex(),
+        "blocks": list(response.blocks),
+        "signatures": len(response.signatures),
+    }
+    signature: dict[str, Callable[[], object] | None] = {"response.signature": None}
+    if isinstance(response, Opening):
+        fields["sealed_bytes"] = len(response.sealed)
+        advice = "only the judge of its challenge can open it: zkwm verify"
+        return fields, {**signature, "opening.sealed": None}, advice
+    if isinstance(response, ArgumentResponse):
+        fields["declared_labels"] = response.labels is not None
+        fields["argument_bytes"] = len(response.argument)
+        advice = "an argument in zero knowledge, which its challenge's judge checks: zkwm verify"
+        return fields, {**signature, "argument.proof": None}, advice
+    fields["unopened_blocks"] = response.unopened_blocks
+    return fields, signature, "a refusal, which proves nothing: issue a smaller challenge"
+
+
+def _judge_public(data: bytes) -> _Reading:
+    judge = JudgePublic.from_bytes(data)
+    fields = {
+        "fingerprint": judge.fingerprint(),
+        "signing_key": judge.signing.fingerprint(),
+        "algorithm": judge.signing.algorithm,
+    }
+    return fields, {}, "compare the fingerprint with the one that the judge published"
+
+
+def _network(data: bytes) -> _Reading:
+    network = codec.from_bytes(data)
+    return facts(network), {}, "zkwm quantize of the suspect's own file gives the same digest"
+
+
+def _secret(kind: str) -> Callable[[bytes], _Reading]:
+    def read(data: bytes) -> _Reading:
+        container = Container.from_bytes(kind, data)
+        fields = {
+            "encryption": "XChaCha20-Poly1305",
+            "key_derivation": "Argon2id",
+            "passes": container.cost.operations,
+            "memory_kib": container.cost.memory_kib,
+            "encrypted_bytes": len(container.ciphertext),
+        }
+        return fields, {"content": None}, "its content takes the passphrase of its holder"
+
+    return read
+
+
+def _hex(digest: bytes | None) -> str | None:
+    return None if digest is None else digest.hex()
+
+
+_READERS: dict[str, Callable[[bytes], _Reading]] = {
+    "commitment": _commitment,
+    "challenge": _challenge,
+    "proof": _proof,
+    "judge-public": _judge_public,
+    "network": _network,
+    "vault": _secret("vault"),
+    "judge-key": _secret("judge-key"),
+}

@@ -1,0 +1,65 @@
+"""Around a long proof: what it will cost, said beforehand, and how far it is.
+
+The proof itself is made by ``zkwm.owner.prove.prove``, to which ``LongProof.options`` go.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zkwm_cli.terminal import ProgressLine, duration, note
+
+if TYPE_CHECKING:
+    from zkwm_protocols.challenge import Challenge
+    from zkwm_protocols.commitment import Commitment
+
+
+class LongProof:
+    """A context around ``prove``: derives the network, says time and memory, shows progress."""
+
+    def __init__(
+        self, model: str | None, test_data: str | None, asked: Challenge, committed: Commitment
+    ) -> None:
+        from zkwm.data import load_data
+        from zkwm.quantizer.derive import derive_network
+        from zkwm_cli.proof_progress import kernels_are_cold
+        from zkwm_protocols.argument.cost_estimate import estimate
+
+        assert model is not None
+        network = derive_network(model, asked.suspect, asked.preprocessing)
+        expected = estimate(network, asked.block_count * committed.header.block_size)
+        note(
+            f"expected: {duration(expected.prove_seconds)}, "
+            f"{expected.peak_bytes / 2**30:.1f} GiB of memory, a proof of "
+            f"{expected.proof_bytes / 2**20:.1f} MiB"
+        )
+        if kernels_are_cold():
+            note("compiling kernels (once after installation)")
+        self._line = ProgressLine()
+        self._began = time.monotonic()
+        self.options: dict[str, Any] = {
+            "model": network,
+            "test_data": None if test_data is None else load_data(test_data),
+            "progress": self._show,
+        }
+
+    def __enter__(self) -> LongProof:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._line.end()
+
+    def _show(self, stage: str, done: float) -> None:
+        spent = duration(time.monotonic() - self._began)
+        self._line.update(f"{stage}: {100 * done:.0f} %, {spent} so far")
+
+
+def kernels_are_cold() -> bool:
+    """Whether the first proof will compile: about half a minute, once after installation."""
+    from zkwm_protocols.argument.logup_gkr import kernels
+
+    kernel = kernels.fold_children
+    folder = kernel.stats.cache_path
+    return folder is None or not any(Path(folder).glob("kernels.fold_children*.nbi"))

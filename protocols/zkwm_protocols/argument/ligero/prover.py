@@ -1,0 +1,224 @@
+"""The hiding commitment to the witness and its pads: the prover's side of SPEC.md 17.7.
+
+Commits once, combines once, opens once: a second answer under the same masks would tell something.
+Needs Numba (``committed_rows``); the verifier's side is ``opening_check``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm_protocols.argument.ligero.column_tree import (
+    NONCE_BYTES,
+    ColumnTree,
+    build_tree,
+    hash_columns,
+)
+from zkwm_protocols.argument.ligero.linear_claim import (
+    LEFT,
+    MASK_DOT_A,
+    MASK_DOT_B,
+    MASK_LOW,
+    MASK_PADS_A,
+    MASK_PADS_B,
+    MASK_PRODUCT,
+    PADS,
+    PRODUCT,
+    RIGHT,
+    CombinedClaim,
+    match_places,
+    multiplicity_polynomial,
+    multiplicity_weights,
+    witness_polynomial,
+    witness_weights,
+)
+from zkwm_protocols.argument.ligero.rows import CommittedRows
+from zkwm_protocols.argument.parameters import Layout
+from zkwm_protocols.argument.prover_randomness import RandomStream
+from zkwm_protocols.errors import UsageError
+from zkwm_protocols.field.kernels.ntt import multiply_polynomials
+from zkwm_protocols.field.polynomial import interpolate
+from zkwm_protocols.field.scalar import Element, P
+from zkwm_protocols.field.vector import (
+    Array,
+    add,
+    from_element,
+    multiply,
+    multiply_base,
+    subtract_arrays,
+)
+
+_HASHED_AT_ONCE = 256
+_THREADS = 2
+_P = np.uint64(P)
+
+
+class WitnessCommitment:
+    """A commitment to cells, multiplicities and pads, and the answers to its challenges.
+
+    ``cells`` uint32 (J, n); ``multiplicities`` uint32 (M_T,); ``pads``, ``left``, ``right`` (5, h)
+    over K, canonical; the row ``product`` is computed. Holds the codewords, 4 N bytes a row over
+    F_p. Raises UsageError for other shapes.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        cells: NDArray[np.uint32],
+        multiplicities: NDArray[np.uint32],
+        pads: Array,
+        left: Array,
+        right: Array,
+        random: RandomStream,
+    ) -> None:
+        self._layout = layout
+        self._rows = CommittedRows(layout, cells, multiplicities, pads, left, right, random)
+        self._nonces = random.bytes(NONCE_BYTES * layout.code_length)
+        self._codewords = self._rows.encode()
+        self._tree = _hash_codewords(self._codewords, self._nonces)
+        self._combined = False
+        self._opened = False
+
+    def __repr__(self) -> str:
+        return "WitnessCommitment()"
+
+    @property
+    def root(self) -> bytes:
+        """32 bytes, public."""
+        return self._tree.root
+
+    def combine(
+        self, rhos: Array, claim: CombinedClaim, zeta: Element
+    ) -> tuple[Array, Array, Array, Array]:
+        """The polynomials low (5, R + t), dot (5, 2R + t), pads (5, 2h + t), product (5, h + 2t).
+
+        ``rhos`` (5, ``combined_rows``). Raises UsageError when called a second time.
+        """
+        if self._combined:
+            raise UsageError("a commitment answers one challenge only")
+        self._combined = True
+        layout = self._layout
+        first = layout.witness_rows
+        last = first + layout.multiplicity_rows
+        of_witness = self._rows.fold_witness(
+            np.concatenate([rhos[:, :first], witness_weights(claim, layout)])
+        )
+        of_multiplicities = self._rows.fold_multiplicities(
+            np.concatenate([rhos[:, first:last], multiplicity_weights(claim, layout)])
+        )
+        low = self._low(rhos[:, last:], add(of_witness[:5], of_multiplicities[:5]))
+        dot = self._dot(claim, of_witness[5:], of_multiplicities[5:])
+        return low, dot, self._pads(claim), self._product(zeta)
+
+    def open(
+        self, columns: Sequence[int] | NDArray[np.integer]
+    ) -> tuple[NDArray[np.uint32], tuple[bytes, ...], tuple[bytes, ...]]:
+        """The elements (t, ``base_rows``), nonces and missing nodes of t columns.
+
+        ``columns``: ascending, distinct. Raises UsageError for others, and when called a second
+        time.
+        """
+        indices = np.asarray(columns, dtype=np.int64)
+        if (
+            indices.shape != (self._layout.columns,)
+            or (np.diff(indices) <= 0).any()
+            or indices[0] < 0
+            or indices[-1] >= self._layout.code_length
+        ):
+            raise UsageError("the columns to open are not those of a challenge")
+        if self._opened:
+            raise UsageError("a commitment is opened once")
+        self._opened = True
+        cells = np.ascontiguousarray(self._codewords[:, indices].T)
+        nonces = tuple(self._nonces[NONCE_BYTES * i : NONCE_BYTES * (i + 1)] for i in indices)
+        return cells, nonces, self._tree.missing_nodes(indices.tolist())
+
+    def _low(self, rhos: Array, folded: Array) -> Array:
+        low = add(folded, self._rows.extension[MASK_LOW])
+        for i, row in enumerate(self._rows.extension[MASK_LOW + 1 :]):
+            terms = row.shape[1]
+            low[:, :terms] = add(low[:, :terms], multiply(rhos[:, i], row))
+        return low
+
+    def _dot(self, claim: CombinedClaim, of_witness: Array, of_multiplicities: Array) -> Array:
+        layout = self._layout
+        r, t = layout.row_length, layout.columns
+        dot = _sum_of_products(
+            [
+                (witness_polynomial(claim, layout), of_witness),
+                (multiplicity_polynomial(claim, layout), of_multiplicities),
+            ],
+            2 * r + t,
+        )
+        places = match_places(claim, layout)
+        of_matches = np.zeros(2 * r + t, dtype=np.uint64)
+        for row, exponent in zip(places.rows, places.exponents, strict=True):
+            of_matches[exponent : exponent + r + t] += self._rows.witness_rows(row[None])[0]
+        dot = add(dot, multiply_base(from_element(claim.match_factor)[:, None], of_matches % _P))
+        dot[:, : r + t] = add(dot[:, : r + t], self._rows.extension[MASK_DOT_A])
+        dot[:, r:] = add(dot[:, r:], self._rows.extension[MASK_DOT_B])
+        return dot
+
+    def _pads(self, claim: CombinedClaim) -> Array:
+        layout = self._layout
+        h, t = layout.pad_row, layout.columns
+        weights = interpolate(claim.pad_coefficients)
+        rows = self._rows.extension
+        pads = _sum_of_products(list(zip(weights, rows[PADS:], strict=True)), 2 * h + t)
+        pads[:, : h + t] = add(pads[:, : h + t], rows[MASK_PADS_A])
+        pads[:, h:] = add(pads[:, h:], rows[MASK_PADS_B])
+        return pads
+
+    def _product(self, zeta: Element) -> Array:
+        """mask_product + zeta (left right - product) / (X^h - 1)."""
+        h = self._layout.pad_row
+        rows = self._rows.extension
+        difference = multiply_polynomials(rows[LEFT], rows[RIGHT])
+        terms = rows[PRODUCT].shape[1]
+        difference[:, :terms] = subtract_arrays(difference[:, :terms], rows[PRODUCT])
+        quotient = multiply(from_element(zeta), _divide_by_vanishing(difference, h))
+        product = rows[MASK_PRODUCT].copy()
+        terms = min(product.shape[1], quotient.shape[1])
+        product[:, :terms] = add(product[:, :terms], quotient[:, :terms])
+        return product
+
+
+def _hash_codewords(codewords: NDArray[np.uint32], nonces: bytes) -> ColumnTree:
+    length = codewords.shape[1]
+
+    def hash_block(start: int) -> bytes:
+        stop = min(start + _HASHED_AT_ONCE, length)
+        return hash_columns(
+            codewords[:, start:stop].copy().T,
+            nonces[NONCE_BYTES * start : NONCE_BYTES * stop],
+            np.arange(start, stop),
+        )
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        leaves = b"".join(pool.map(hash_block, range(0, length, _HASHED_AT_ONCE)))
+    return build_tree(leaves)
+
+
+def _sum_of_products(pairs: Sequence[tuple[Array, Array]], terms: int) -> Array:
+    """The sum of products of polynomials over K, (5, terms)."""
+    total = np.zeros((5, terms), dtype=np.uint64)
+    for a, b in pairs:
+        product = multiply_polynomials(a, b)
+        total[:, : product.shape[1]] = add(total[:, : product.shape[1]], product)
+    return total
+
+
+def _divide_by_vanishing(polynomial: Array, h: int) -> Array:
+    """The quotient by X^h - 1, which divides an honest prover's polynomial: (5, h or more terms).
+
+    Block j of h terms of the quotient is the sum of the blocks above j of the dividend.
+    """
+    terms = polynomial.shape[1]
+    padded = np.zeros((5, -(-terms // h) * h), dtype=np.uint64)
+    padded[:, :terms] = polynomial
+    blocks = padded.reshape(5, -1, h)[:, :0:-1].cumsum(axis=1)[:, ::-1] % _P
+    return blocks.reshape(5, -1)

@@ -1,0 +1,1 @@
+"""LogUp by GKR: every lookup is a fraction, and their sum is proven layer by layer."""

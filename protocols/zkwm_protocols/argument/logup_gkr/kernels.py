@@ -1,0 +1,204 @@
+"""The compiled loops of the tree of fractions (SPEC.md 17.5): leaves, parents, round polynomials.
+
+Arrays are in Montgomery form. The nodes of a level lie in rows (the bits of b) and columns (the
+bits of u): numerators ``n`` (rows or 1, 5, C), denominators less one ``d`` (rows, 5, C). A sumcheck
+binds n0, n1 + lambda d1, d0, d1, in this order: (4 rows, 5, C), row by row. Not the order of
+levels and rounds: that is ``tree_prover``, which calls these.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from zkwm_protocols.field.kernels.montgomery import (
+    LINE,
+    Residues,
+    add_line,
+    add_product_line,
+    product_line,
+    quintic_product,
+    subtract_line,
+    sum_line,
+)
+from zkwm_protocols.field.kernels.sumcheck import (
+    CHUNK,
+    fold_lines,
+    load_line,
+    load_pairs,
+    new_line,
+    store_line,
+)
+from zkwm_protocols.field.scalar import DEGREE
+
+_FOUR = np.uint64(4)
+
+
+@njit(cache=True, nogil=True)
+def gather_leaves(
+    begin: int, end: int, table: Residues, rows: NDArray[np.int32], d: Residues
+) -> None:
+    """d[b, :, u] = table[rows[b, u]], behind them 0; ``table`` (M_T, 8), five of them used."""
+    for b in range(begin, end):
+        for u in range(rows.shape[1]):
+            entry = table[rows[b, u]]
+            for k in range(DEGREE):
+                d[b, k, u] = entry[k]
+        for k in range(DEGREE):
+            for u in range(rows.shape[1], d.shape[2]):
+                d[b, k, u] = np.uint32(0)
+
+
+@njit(cache=True, nogil=True)
+def make_parents(
+    begin: int, end: int, n: Residues, d: Residues, parent_n: Residues, parent_d: Residues
+) -> None:
+    """Parents of columns 2i and 2i + 1 (C is even), in tasks of a row's CHUNK parents."""
+    n0 = new_line()
+    n1 = new_line()
+    d0 = new_line()
+    d1 = new_line()
+    total = new_line()
+    pairs = d.shape[2] // 2
+    chunks = (pairs + CHUNK - 1) // CHUNK
+    for task in range(begin, end):
+        row = task // chunks
+        start = (task % chunks) * CHUNK
+        stop = min(start + CHUNK, pairs)
+        for at in range(start, stop, LINE):
+            count = min(LINE, stop - at)
+            load_pairs(n0, n1, n, row % n.shape[0], at, count)
+            load_pairs(d0, d1, d, row, at, count)
+            add_line(total, n0, n1, count)
+            add_product_line(total, n0, d1, count)
+            add_product_line(total, n1, d0, count)
+            store_line(parent_n, row, total, at, count)
+            add_line(total, d0, d1, count)
+            add_product_line(total, d0, d1, count)
+            store_line(parent_d, row, total, at, count)
+
+
+@njit(cache=True)
+def _load_quadruples(
+    a: Residues,
+    b: Residues,
+    c: Residues,
+    e: Residues,
+    arrays: Residues,
+    which: int,
+    start: int,
+    count: int,
+) -> None:
+    """Columns 4i, 4i + 1, 4i + 2, 4i + 3 of array ``which``."""
+    first = np.uint64(start)
+    for k in range(DEGREE):
+        for i in range(np.uint64(count)):
+            at = _FOUR * (first + i)
+            a[np.uint64(k * LINE) + i] = arrays[which, k, at]
+            b[np.uint64(k * LINE) + i] = arrays[which, k, at + np.uint64(1)]
+            c[np.uint64(k * LINE) + i] = arrays[which, k, at + np.uint64(2)]
+            e[np.uint64(k * LINE) + i] = arrays[which, k, at + np.uint64(3)]
+
+
+@njit(cache=True, nogil=True)
+def fold_children(
+    begin: int,
+    end: int,
+    n: Residues,
+    d: Residues,
+    challenge: Residues,
+    r: Residues,
+    out: Residues,
+) -> None:
+    """Make n0, n1 + lambda d1, d0, d1 of every parent and bind the lowest bit; C divides by four.
+
+    ``challenge`` (lambda) and ``r`` are lines; ``out`` (4 rows, 5, at least C / 4).
+    """
+    n0, n1, d0, d1 = new_line(), new_line(), new_line(), new_line()
+    high_n0, high_n1, high_d0, high_d1 = new_line(), new_line(), new_line(), new_line()
+    pairs = d.shape[2] // 4
+    chunks = (pairs + CHUNK - 1) // CHUNK
+    for task in range(begin, end):
+        row = task // chunks
+        start = (task % chunks) * CHUNK
+        stop = min(start + CHUNK, pairs)
+        for at in range(start, stop, LINE):
+            count = min(LINE, stop - at)
+            _load_quadruples(n0, n1, high_n0, high_n1, n, row % n.shape[0], at, count)
+            _load_quadruples(d0, d1, high_d0, high_d1, d, row, at, count)
+            fold_lines(n0, high_n0, r, count)
+            fold_lines(n1, high_n1, r, count)
+            fold_lines(d0, high_d0, r, count)
+            fold_lines(d1, high_d1, r, count)
+            add_product_line(n1, challenge, d1, count)
+            store_line(out, 4 * row, n0, at, count)
+            store_line(out, 4 * row + 1, n1, at, count)
+            store_line(out, 4 * row + 2, d0, at, count)
+            store_line(out, 4 * row + 3, d1, at, count)
+
+
+@njit(cache=True, nogil=True)
+def sum_round(
+    begin: int,
+    end: int,
+    children: bool,
+    n: Residues,
+    d: Residues,
+    challenge: Residues,
+    eq: Residues,
+    weights: Residues,
+    sums: Residues,
+) -> None:
+    """h(0) and h(inf) of every task: a row's CHUNK pairs of parents, into ``sums`` (tasks, 2, 5).
+
+    With ``children`` the parents are those of ``n`` and ``d``; else ``d`` holds what is bound (4
+    rows, 5, C) and ``n`` nothing. ``challenge``: lambda, a line. ``eq`` (1, 5, at least the pairs)
+    for the columns, ``weights`` (5, rows).
+    """
+    n0, n1, d0, d1 = new_line(), new_line(), new_line(), new_line()
+    high_n0, high_n1, high_d0, high_d1 = new_line(), new_line(), new_line(), new_line()
+    value, weight = new_line(), new_line()
+    pairs = d.shape[2] // 4 if children else d.shape[2] // 2
+    chunks = (pairs + CHUNK - 1) // CHUNK
+    for task in range(begin, end):
+        at_zero, at_infinity = new_line(), new_line()
+        row = task // chunks
+        start = (task % chunks) * CHUNK
+        stop = min(start + CHUNK, pairs)
+        for at in range(start, stop, LINE):
+            count = min(LINE, stop - at)
+            load_line(weight, eq, 0, at, count)
+            if children:
+                _load_quadruples(n0, n1, high_n0, high_n1, n, row % n.shape[0], at, count)
+                _load_quadruples(d0, d1, high_d0, high_d1, d, row, at, count)
+                add_product_line(n1, challenge, d1, count)
+                add_product_line(high_n1, challenge, high_d1, count)
+            else:
+                load_pairs(n0, high_n0, d, 4 * row, at, count)
+                load_pairs(n1, high_n1, d, 4 * row + 1, at, count)
+                load_pairs(d0, high_d0, d, 4 * row + 2, at, count)
+                load_pairs(d1, high_d1, d, 4 * row + 3, at, count)
+            subtract_line(high_n0, high_n0, n0, count)
+            subtract_line(high_n1, high_n1, n1, count)
+            subtract_line(high_d0, high_d0, d0, count)
+            subtract_line(high_d1, high_d1, d1, count)
+            product_line(value, high_n0, high_d1, count)
+            add_product_line(value, high_n1, high_d0, count)
+            add_product_line(at_infinity, value, weight, count)
+            # F = n0 + n1' + n0 d1 + (n1' + lambda) d0 with n1' = n1 + lambda d1
+            add_line(value, n0, n1, count)
+            add_product_line(value, n0, d1, count)
+            add_line(n1, n1, challenge, count)
+            add_product_line(value, n1, d0, count)
+            add_product_line(at_zero, value, weight, count)
+        sum_line(sums, task, 0, at_zero)
+        sum_line(sums, task, 1, at_infinity)
+        for which in range(2):
+            s = sums[task, which]
+            weighted = quintic_product(
+                s[0], s[1], s[2], s[3], s[4],
+                weights[0, row], weights[1, row], weights[2, row], weights[3, row], weights[4, row],
+            )  # fmt: skip
+            for k in range(DEGREE):
+                sums[task, which, k] = weighted[k]

@@ -1,0 +1,318 @@
+"""Both sides' common view of the tree and of the sumcheck over cells: challenges and relations.
+
+SPEC.md 17.5, 17.6 and 17.8. An ``Interaction`` is driven by messages (the prover drives it with
+what he sends, the verifier with what he reads), draws the challenges, and writes down what the
+messages and the committed pads have to satisfy: linear relations, proven by the opening. It decides
+nothing by itself but that no division by zero occurs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from zkwm_protocols.argument.parameters import Layout
+from zkwm_protocols.argument.relation.relation import Relation
+from zkwm_protocols.argument.statement import Statement
+from zkwm_protocols.argument.transcript import Transcript
+from zkwm_protocols.errors import InvalidOpening
+from zkwm_protocols.field.scalar import (
+    ONE,
+    ZERO,
+    Element,
+    P,
+    add,
+    constant,
+    inverse,
+    multiply,
+    negate,
+    subtract,
+)
+from zkwm_protocols.field.vector import (
+    Array,
+    equality_table,
+    multiply_base,
+    subtract_arrays,
+    sum_all,
+    to_element,
+)
+from zkwm_protocols.field.vector import multiply as multiply_arrays
+
+PADS, LEFT, RIGHT, PRODUCT = range(4)
+"""The rows over K that relations speak of, by their place in ``CombinedClaim``."""
+
+Term = tuple[int, int, Element]
+"""(row, cell, coefficient)."""
+
+
+@dataclass(frozen=True)
+class Affine:
+    """A value that is known up to pads: a constant plus coefficients times committed cells."""
+
+    constant: Element
+    terms: tuple[Term, ...]
+
+    def scaled(self, factor: Element) -> Affine:
+        """This times an element of K."""
+        return Affine(
+            multiply(self.constant, factor),
+            tuple((row, cell, multiply(value, factor)) for row, cell, value in self.terms),
+        )
+
+    def plus(self, other: Affine) -> Affine:
+        """The sum of two."""
+        return Affine(add(self.constant, other.constant), self.terms + other.terms)
+
+
+@dataclass(frozen=True)
+class LinearRelation:
+    """The sum of coefficients times cells equals ``constant`` (SPEC.md 17.7, relations 1 and 2)."""
+
+    terms: tuple[Term, ...]
+    constant: Element
+
+
+@dataclass(frozen=True)
+class LeafClaim:
+    """Where the tree ends: what is claimed of the triggers' cells, in public numbers.
+
+    ``batch`` eq(rho_b, b) for the triggers, (5, n); ``chunk_weights`` the same for the chunks of
+    the tables, (5, A); ``column_point`` rho_u; ``gradient`` T over the cells, (5, J); ``real`` the
+    sum of eq over all real look-ups.
+    """
+
+    batch: Array
+    chunk_weights: Array
+    column_point: tuple[Element, ...]
+    gradient: Array
+    real: Element
+
+
+class Interaction:
+    """The transcript of one proof, from the commitment to the last value of the sumcheck."""
+
+    def __init__(
+        self, layout: Layout, relation: Relation, statement: Statement, root: bytes
+    ) -> None:
+        self._layout = layout
+        self._relation = relation
+        self._statement = statement
+        self.transcript = Transcript()
+        self.transcript.absorb_bytes("protocol", b"zkwm-argument-1")
+        self.transcript.absorb_bytes("statement", statement.to_bytes(layout))
+        self.transcript.absorb_bytes("commitment", root)
+        self.transcript.absorb_zeros("circuit", layout.fractions)
+        alpha, self.beta = self.transcript.challenge_list("look-ups", 2)
+        self.alphas = [alpha]
+        while len(self.alphas) < 8:
+            self.alphas.append(multiply(self.alphas[-1], alpha))
+        self.relations: list[LinearRelation] = []
+        self.point: list[Element] = []
+        self.position_point: list[Element] = []
+        self._pads = 0
+        self._level = 0
+        self._numerator = Affine(ZERO, ())
+        self._denominator = Affine(ZERO, ())
+        self._claim = Affine(ZERO, ())
+        self._chain: list[tuple[Element, Element, Element, int]] = []
+        self._inverses: list[Element] = []
+        self._lambda = ZERO
+        self._round_challenges: list[Element] = []
+
+    def receive_root(self, message: Element) -> None:
+        """The root's d, masked. Its numerator is the constant 0."""
+        self.transcript.absorb_elements("root", [message])
+        self._denominator = self._masked(message)
+
+    def begin_level(self) -> Element:
+        """Draw lambda and combine both claims of this level."""
+        self._lambda = self.transcript.challenge_element("level")
+        self._claim = self._numerator.plus(self._denominator.scaled(self._lambda))
+        self._inverses = _inverses(self.point)
+        self._chain, self._round_challenges = [], []
+        return self._lambda
+
+    def receive_round(self, at_zero: Element, at_infinity: Element) -> Element:
+        """h(0) and h(inf), masked; draws and returns r_j."""
+        self.transcript.absorb_elements("round", [at_zero, at_infinity])
+        r = self.transcript.challenge_element("round")
+        index = len(self._round_challenges)
+        q = self.point[index]
+        of_claim = multiply(r, self._inverses[index])
+        of_zero = subtract(subtract(ONE, r), multiply(of_claim, subtract(ONE, q)))
+        self._fold_claim(of_claim, of_zero, r, at_zero, at_infinity)
+        self._round_challenges.append(r)
+        return r
+
+    def receive_children(self, w: Element, d1: Element, n1: Element, d0: Element) -> Element:
+        """The four values at the point, masked; notes the level's relation; returns mu."""
+        self.transcript.absorb_elements("children", [w, d1, n1, d0])
+        first, second = 2 * self._level, 2 * self._level + 1
+        lam = self._lambda
+        known = add(add(w, n1), multiply(lam, d1))
+        known = add(known, add(multiply(w, d1), multiply(n1, d0)))
+        minus = negate(ONE)
+        terms = (
+            *self._finished_chain(),
+            (LEFT, first, negate(add(ONE, d1))),
+            (RIGHT, first, negate(add(lam, w))),
+            (PRODUCT, first, minus),
+            (LEFT, second, negate(add(ONE, d0))),
+            (RIGHT, second, negate(n1)),
+            (PRODUCT, second, minus),
+        )
+        self.relations.append(LinearRelation(terms, subtract(known, self._claim.constant)))
+        mu = self.transcript.challenge_element("side")
+        d0_value = Affine(d0, ((RIGHT, second, ONE),))
+        n0_value = Affine(w, ((LEFT, first, ONE),)).plus(d0_value.scaled(negate(lam)))
+        self._numerator = _between(n0_value, Affine(n1, ((LEFT, second, ONE),)), mu)
+        self._denominator = _between(d0_value, Affine(d1, ((RIGHT, first, ONE),)), mu)
+        self.point = [mu, *self._round_challenges]
+        self._level += 1
+        return mu
+
+    def leaf_claim(self) -> LeafClaim:
+        """Turn the claim on the leaves' d into one on the cells (SPEC.md 17.6)."""
+        layout, relation = self._layout, self._relation
+        columns = equality_table(self.point[: layout.tree_columns_log])
+        rows = equality_table(self.point[layout.tree_columns_log :])
+        batch = rows[:, : layout.triggers]
+        chunks = rows[:, layout.triggers : layout.triggers + layout.table_chunks]
+        weights = columns[:, : layout.lookups]
+        gradient, public, fixed = relation.pull_back(weights, self.alphas)
+        of_triggers = sum_all(batch)
+        real = multiply(of_triggers, sum_all(weights))
+        known = subtract(multiply(self.beta, real), multiply(of_triggers, fixed))
+        public_cells = relation.public_cells(self._statement)
+        for index in range(public.shape[1]):
+            at_point = sum_all(multiply_base(batch, public_cells[index]))
+            known = subtract(known, multiply(to_element(public[:, index]), at_point))
+        for chunk in range(layout.table_chunks):
+            first = chunk << layout.tree_columns_log
+            present = min(layout.table_rows - first, 1 << layout.tree_columns_log)
+            part = columns[:, :present]
+            weighed = relation.tables.weigh(part, first, self.alphas)
+            of_chunk = subtract(multiply(self.beta, sum_all(part)), weighed)
+            known = add(known, multiply(to_element(chunks[:, chunk]), of_chunk))
+        self._claim = self._denominator.plus(Affine(negate(known), ()))
+        self._chain, self._round_challenges = [], []
+        return LeafClaim(
+            batch=batch,
+            chunk_weights=chunks,
+            column_point=tuple(self.point[: layout.tree_columns_log]),
+            gradient=subtract_arrays(np.zeros_like(gradient), gradient),
+            real=real,
+        )
+
+    def receive_position(self, at_zero: Element, at_infinity: Element) -> Element:
+        """s(0) and s(inf) of the sumcheck over cells, masked; draws and returns the challenge."""
+        self.transcript.absorb_elements("position", [at_zero, at_infinity])
+        r = self.transcript.challenge_element("position")
+        of_zero = subtract(ONE, add(r, r))
+        self._fold_claim(r, of_zero, r, at_zero, at_infinity)
+        self.position_point.append(r)
+        return r
+
+    def receive_cells(self, x: Element, claim: LeafClaim) -> None:
+        """The extension of the triggers' combined cells at the point, masked. The last message.
+
+        Notes relations 2 to 4 as far as they speak of pads; the opening adds the cells.
+        """
+        self.transcript.absorb_elements("cells", [x])
+        factor = evaluate_extension(claim.gradient, self.position_point)
+        masked = self._masked(x)
+        terms = (
+            *((row, cell, negate(value)) for row, cell, value in self._finished_chain()),
+            *masked.scaled(factor).terms,
+        )
+        known = subtract(self._claim.constant, multiply(factor, x))
+        self.relations.append(LinearRelation(terms, known))
+        self.relations.append(LinearRelation(masked.scaled(negate(ONE)).terms, x))
+        numerator = self._numerator
+        self.relations.append(
+            LinearRelation(numerator.terms, subtract(claim.real, numerator.constant))
+        )
+        self.relations.append(LinearRelation((), constant(self._statement.least_matches)))
+
+    def _masked(self, message: Element) -> Affine:
+        """message + the next cell of the row ``pads``."""
+        pad = self._pads
+        self._pads += 1
+        return Affine(message, ((PADS, pad, ONE),))
+
+    def _fold_claim(
+        self,
+        of_claim: Element,
+        of_zero: Element,
+        r: Element,
+        at_zero: Element,
+        at_infinity: Element,
+    ) -> None:
+        """One round: the claim becomes of_claim claim + of_zero h(0) + (r^2 - r) h(inf)."""
+        of_infinity = subtract(multiply(r, r), r)
+        known = add(multiply(of_zero, at_zero), multiply(of_infinity, at_infinity))
+        known = add(multiply(of_claim, self._claim.constant), known)
+        self._claim = Affine(known, self._claim.terms)
+        self._chain.append((of_claim, of_zero, of_infinity, self._pads))
+        self._pads += 2
+
+    def _finished_chain(self) -> tuple[Term, ...]:
+        """The claim's terms after all rounds; ``_claim`` has its constant already."""
+        terms: list[Term] = []
+        later = ONE
+        for of_claim, of_zero, of_infinity, pad in reversed(self._chain):
+            terms.append((PADS, pad, multiply(later, of_zero)))
+            terms.append((PADS, pad + 1, multiply(later, of_infinity)))
+            later = multiply(later, of_claim)
+        terms.extend((row, cell, multiply(later, v)) for row, cell, v in self._claim.terms)
+        return tuple(terms)
+
+
+def combine_relations(
+    relations: list[LinearRelation], gammas: list[Element], pad_row: int
+) -> tuple[Array, Element]:
+    """The coefficients on pads, left, right, product, (4, 5, h), and the constant, all weighted."""
+    totals: dict[tuple[int, int], Element] = {}
+    known = ZERO
+    for relation, gamma in zip(relations, gammas, strict=True):
+        known = add(known, multiply(gamma, relation.constant))
+        for row, cell, value in relation.terms:
+            place = (row, cell)
+            totals[place] = add(totals.get(place, ZERO), multiply(gamma, value))
+    coefficients = np.zeros((4, 5, pad_row), dtype=np.uint64)
+    for (row, cell), value in totals.items():
+        coefficients[row, :, cell] = value
+    return coefficients, known
+
+
+def evaluate_extension(array: Array, point: list[Element]) -> Element:
+    """The multilinear extension of an array over K, continued by zeros, at a point."""
+    low = min(len(point), 12)
+    inner = equality_table(point[:low])
+    rows = -(-array.shape[1] >> low)
+    padded = np.zeros((5, rows << low), dtype=np.uint64)
+    padded[:, : array.shape[1]] = array
+    products = multiply_arrays(padded.reshape(5, rows, 1 << low), inner[:, None, :])
+    outer = equality_table(point[low:])[:, :rows]
+    sums = products.sum(axis=2) % np.uint64(P)
+    return sum_all(multiply_arrays(sums, outer))
+
+
+def _between(at_zero: Affine, at_one: Affine, mu: Element) -> Affine:
+    return at_zero.scaled(subtract(ONE, mu)).plus(at_one.scaled(mu))
+
+
+def _inverses(values: list[Element]) -> list[Element]:
+    """1 / v of every value, with one inversion. Raises InvalidOpening for a zero."""
+    products = [ONE]
+    for value in values:
+        products.append(multiply(products[-1], value))
+    if products[-1] == ZERO:
+        raise InvalidOpening("a challenge of the tree is zero", check="argument.tree")
+    rest = inverse(products[-1])
+    result: list[Element] = []
+    for value, before in zip(reversed(values), reversed(products[:-1]), strict=True):
+        result.append(multiply(rest, before))
+        rest = multiply(rest, value)
+    return result[::-1]

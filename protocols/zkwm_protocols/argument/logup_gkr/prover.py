@@ -1,0 +1,317 @@
+"""The prover of the tree of fractions and of its sumchecks (SPEC.md 17.5). Messages, no transcript.
+
+The leaf layer is two ragged blocks, the look-ups (n rows of M) and the tables (A rows of at most
+2^U); rows are halved until a column is left, then the columns of both are one row, which is halved
+on. Zeros behind a row or the rows are never stored, but for up to three columns that make whole
+pairs. What an honest look-up's leaf holds is the table row's d, gathered when it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm_protocols.argument.logup_gkr.kernels import (
+    fold_children,
+    gather_leaves,
+    make_parents,
+    sum_round,
+)
+from zkwm_protocols.field.kernels.montgomery import (
+    Residues,
+    canonical_element,
+    drop_first_bit,
+    equality_table,
+    line_of,
+    to_montgomery,
+)
+from zkwm_protocols.field.kernels.sumcheck import CHUNK, fold
+from zkwm_protocols.field.kernels.threads import run_tasks
+from zkwm_protocols.field.scalar import DEGREE, ONE, Element, P, multiply, subtract
+from zkwm_protocols.field.vector import Array
+
+_GATHERED = 1 << 20
+"""Leaves gathered at a time while the tree is made."""
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Nodes in rows: numerators (rows or 1, 5, C) and denominators less one (rows, 5, C)."""
+
+    n: Residues
+    d: Residues
+
+
+class TreeProver:
+    """The tree of SPEC.md 17.5: root first, then ``level`` 0, 1, ... in this order, once each."""
+
+    def __init__(
+        self,
+        rows: NDArray[np.int32],
+        table_d: Array,
+        multiplicities: NDArray[np.integer],
+        columns_log: int,
+        rows_log: int,
+        leaves: Array | None = None,
+    ) -> None:
+        """Make the tree.
+
+        ``rows`` int32 (n, M): the global table row of every look-up. ``table_d`` canonical uint64
+        (5, M_T): beta - f of every table row. ``multiplicities`` (M_T,), from 0 to p - 1. U and b'
+        are ``columns_log`` and ``rows_log``. ``leaves`` canonical (5, n, M): d of the look-ups,
+        where it is not that of the table rows (an untruthful prover's); then ``rows`` gives only
+        n and M. Raises ValueError for what does not fit.
+        """
+        triggers, lookups = rows.shape
+        table_rows = table_d.shape[1]
+        chunks = -(-table_rows // (1 << columns_log))
+        if columns_log < 1 or lookups > 1 << columns_log or triggers + chunks > 1 << rows_log:
+            raise ValueError("the leaves do not fit the tree")
+        if leaves is not None and leaves.shape != (DEGREE, triggers, lookups):
+            raise ValueError(f"leaves of shape {leaves.shape}")
+        if leaves is None and not 0 <= int(rows.min()) <= int(rows.max()) < table_rows:
+            raise ValueError("a look-up of no table row")
+        self._rows = rows
+        self._leaves = leaves
+        self._rows_log = rows_log
+        self._width = _padded(lookups, columns_log)
+        self._numerators = np.zeros((1, DEGREE, self._width), dtype=np.uint32)
+        self._numerators[0, 0, :lookups] = line_of(ONE)[0]
+        self._table = np.zeros((0, 8), dtype=np.uint32)
+        d = to_montgomery(table_d)
+        if leaves is None:
+            self._table = np.zeros((table_rows, 8), dtype=np.uint32)
+            self._table[:, :DEGREE] = d.T
+        tables = _table_block(d, multiplicities, chunks, columns_log)
+        # self._nodes[l]: the blocks of the 2^l nodes from the root; the leaf look-ups are not kept
+        self._nodes: list[list[_Block]] = [[tables]]
+        self._next = 0
+        blocks = [self._lookup_parents(columns_log), _parents(tables, columns_log)]
+        for bits in range(columns_log - 1, 0, -1):
+            self._nodes.append(blocks)
+            blocks = [_parents(block, bits) for block in blocks]
+        blocks = [_join(blocks, 1, rows_log)]
+        for bits in range(rows_log, 0, -1):
+            self._nodes.append(blocks)
+            blocks = [_parents(block, bits) for block in blocks]
+        self._root = blocks[0]
+        self._nodes.reverse()
+
+    def root_numerator(self) -> Element:
+        """n of the root: 0 if every look-up is a table row, else all but never."""
+        return canonical_element(self._root.n[0, :, 0])
+
+    def root_denominator(self) -> Element:
+        """d of the root, which is sent."""
+        return canonical_element(self._root.d[0, :, 0])
+
+    def level(self, level: int, point: Sequence[Element], challenge: Element) -> LevelProver:
+        """The sumcheck of a level, for the claims at ``point`` (of ``level`` elements) and lambda.
+
+        Levels are taken in order, each once: their nodes are freed. ValueError otherwise.
+        """
+        if level != self._next or level >= len(self._nodes) or len(point) != level:
+            raise ValueError(f"level {level} at {len(point)} coordinates is not the next one")
+        self._next += 1
+        blocks = self._nodes[level]
+        self._nodes[level] = []
+        if self._next == len(self._nodes):
+            d = self._lookup_denominators(slice(None))
+            blocks = [_Block(self._numerators, d), *blocks]
+            self._table = self._table[:0]
+        return LevelProver(blocks, list(point), challenge, self._rows_log)
+
+    def _lookup_denominators(self, part: slice) -> Residues:
+        """d of some triggers' look-ups, zeros behind them."""
+        rows = self._rows[part]
+        d = np.empty((rows.shape[0], DEGREE, self._width), dtype=np.uint32)
+        if self._leaves is None:
+            run_tasks(gather_leaves, rows.shape[0], self._table, rows, d, work=rows.size)
+        else:
+            d[:, :, rows.shape[1] :] = 0
+            leaves = np.ascontiguousarray(self._leaves[:, part].transpose(1, 0, 2))
+            d[:, :, : rows.shape[1]] = to_montgomery(leaves)
+        return d
+
+    def _lookup_parents(self, columns_log: int) -> _Block:
+        triggers, lookups = self._rows.shape
+        shape = (triggers, DEGREE, _padded(self._width // 2, columns_log - 1))
+        parents = _Block(np.zeros(shape, dtype=np.uint32), np.zeros(shape, dtype=np.uint32))
+        step = max(1, _GATHERED // lookups)
+        for start in range(0, triggers, step):
+            part = slice(start, min(start + step, triggers))
+            children = _Block(self._numerators, self._lookup_denominators(part))
+            _fill_parents(children, _Block(parents.n[part], parents.d[part]))
+        return parents
+
+
+class LevelProver:
+    """One level's sumcheck: ``round`` and ``bind`` for each of its l rounds, then ``children``."""
+
+    def __init__(
+        self, blocks: list[_Block], point: list[Element], challenge: Element, rows_log: int
+    ) -> None:
+        """``blocks``: the children of the level's 2^len(point) parents. ``TreeProver.level``."""
+        self._challenge = challenge
+        self._challenge_line = line_of(challenge)
+        self._column_bits = max(0, len(point) - rows_log)
+        self._row_point = point[self._column_bits :]
+        if len(blocks) == 2 and not self._column_bits:
+            blocks = [_join(blocks, 2, rows_log + 1)]
+        self._children: list[_Block] = blocks
+        self._bound: list[Residues] = []
+        self._weights = _split(equality_table(self._row_point), blocks)
+        self._start_phase(point[: self._column_bits] or self._row_point)
+        if not self._column_bits:
+            self._weights = [equality_table([])]
+
+    def _start_phase(self, point: list[Element]) -> None:
+        """Bind the bits of ``point`` next: columns, or the columns' rows as a row."""
+        self._left = len(point)
+        self._eq = equality_table(point[1:])
+
+    def round(self) -> tuple[Element, Element]:
+        """h(0) and h(inf), the coefficient of X^2, of the round polynomial."""
+        if not self._left:
+            raise ValueError("all rounds are over")
+        eq = self._eq.reshape(1, DEGREE, -1)
+        total = np.zeros((2, DEGREE), dtype=np.uint64)
+        nothing = np.empty((0, DEGREE, 0), dtype=np.uint32)
+        for index, weights in enumerate(self._weights):
+            if self._bound:
+                n, d, per_row, step = nothing, self._bound[index], 4, 2
+            else:
+                n, d, per_row, step = self._children[index].n, self._children[index].d, 1, 4
+            tasks = d.shape[0] // per_row * -(-(d.shape[2] // step) // CHUNK)
+            sums = np.empty((tasks, 2, DEGREE), dtype=np.uint32)
+            run_tasks(
+                sum_round, tasks, not self._bound, n, d, self._challenge_line, eq, weights, sums,
+                work=d.size // 5,
+            )  # fmt: skip
+            total += sums.sum(axis=0, dtype=np.uint64)
+        return canonical_element(total[0]), canonical_element(total[1])
+
+    def bind(self, r: Element) -> None:
+        """Set the round's variable."""
+        if not self._left:
+            raise ValueError("all rounds are over")
+        self._left -= 1
+        if self._bound:
+            last = self._left == 0
+            self._bound = [fold(arrays, r, last=last) for arrays in self._bound]
+        else:
+            self._bind_children(r)
+        if self._left:
+            self._eq = drop_first_bit(self._eq)
+        elif self._column_bits:
+            self._column_bits = 0
+            self._bound = [_join_bound(self._bound)]
+            self._weights = [equality_table([])]
+            self._start_phase(self._row_point)
+
+    def children(self) -> tuple[Element, Element, Element, Element]:
+        """n0, d0, n1, d1 of the children's extensions at the point of all challenges."""
+        if self._left:
+            raise ValueError(f"{self._left} rounds are left")
+        if not self._bound:
+            root = self._children[0]
+            n, d = root.n[0], root.d[0]
+            return (
+                canonical_element(n[:, 0]),
+                canonical_element(d[:, 0]),
+                canonical_element(n[:, 1]),
+                canonical_element(d[:, 1]),
+            )
+        n0, mixed, d0, d1 = (canonical_element(array[:, 0]) for array in self._bound[0])
+        return n0, d0, subtract(mixed, multiply(self._challenge, d1)), d1
+
+    def _bind_children(self, r: Element) -> None:
+        """The first fold: from children to n0, n1 + lambda d1, d0, d1."""
+        while self._children:
+            block = self._children.pop(0)
+            rows = block.d.shape[0]
+            pairs = block.d.shape[2] // 4
+            columns = pairs + (pairs % 2 if self._left else 0)
+            out = np.empty((4 * rows, DEGREE, columns), dtype=np.uint32)
+            out[:, :, -1] = 0
+            run_tasks(
+                fold_children, rows * -(-pairs // CHUNK), block.n, block.d, self._challenge_line,
+                line_of(r), out, work=block.d.size // 4,
+            )  # fmt: skip
+            self._bound.append(out)
+
+
+def _padded(columns: int, bits: int) -> int:
+    """Columns of a row whose index has ``bits`` bits, continued to whole pairs of pairs."""
+    unit = min(4, 1 << bits)
+    return -(-columns // unit) * unit
+
+
+def _table_block(
+    d: Residues, multiplicities: NDArray[np.integer], chunks: int, columns_log: int
+) -> _Block:
+    """The leaves of the tables: rows of 2^U, or one of as many as there are."""
+    table_rows = d.shape[1]
+    width = 1 << columns_log if chunks > 1 else _padded(table_rows, columns_log)
+    flat = np.zeros((2, DEGREE, chunks * width), dtype=np.uint32)
+    numerators = (P - np.asarray(multiplicities, dtype=np.int64)) % P
+    flat[0, 0, :table_rows] = to_montgomery(numerators.astype(np.uint64))
+    flat[1, :, :table_rows] = d
+    both = flat.reshape(2, DEGREE, chunks, width).transpose(0, 2, 1, 3)
+    return _Block(np.ascontiguousarray(both[0]), np.ascontiguousarray(both[1]))
+
+
+def _parents(children: _Block, bits: int) -> _Block:
+    """The parents of nodes whose column index has ``bits`` bits."""
+    rows, _, columns = children.d.shape
+    shape = (rows, DEGREE, _padded(columns // 2, bits - 1))
+    parents = _Block(np.zeros(shape, dtype=np.uint32), np.zeros(shape, dtype=np.uint32))
+    _fill_parents(children, parents)
+    return parents
+
+
+def _fill_parents(children: _Block, parents: _Block) -> None:
+    rows, _, columns = children.d.shape
+    tasks = rows * -(-(columns // 2) // CHUNK)
+    run_tasks(
+        make_parents, tasks, children.n, children.d, parents.n, parents.d,
+        work=children.d.size // 3,
+    )  # fmt: skip
+
+
+def _join(blocks: list[_Block], columns: int, bits: int) -> _Block:
+    """Blocks of one or two columns as one row: index column + columns * row, of ``bits`` bits."""
+    n = np.concatenate(
+        [np.broadcast_to(block.n, block.d.shape)[:, :, :columns] for block in blocks]
+    )
+    d = np.concatenate([block.d[:, :, :columns] for block in blocks])
+    return _Block(_one_row(n, bits), _one_row(d, bits))
+
+
+def _one_row(nodes: Residues, bits: int) -> Residues:
+    rows, _, columns = nodes.shape
+    out = np.zeros((1, DEGREE, _padded(rows * columns, bits)), dtype=np.uint32)
+    out[0, :, : rows * columns] = nodes.transpose(1, 0, 2).reshape(DEGREE, -1)
+    return out
+
+
+def _join_bound(bound: list[Residues]) -> Residues:
+    """What is bound, of one column (4 rows, 5, 1), as one row (4, 5, rows), even."""
+    joined = np.concatenate([arrays.reshape(-1, 4, DEGREE) for arrays in bound])
+    rows = joined.shape[0]
+    out = np.zeros((4, DEGREE, rows + rows % 2), dtype=np.uint32)
+    out[:, :, :rows] = joined.transpose(1, 2, 0)
+    return out
+
+
+def _split(weights: Residues, blocks: list[_Block]) -> list[Residues]:
+    """The weights of each block's rows."""
+    parts = []
+    start = 0
+    for block in blocks:
+        parts.append(np.ascontiguousarray(weights[:, start : start + block.d.shape[0]]))
+        start += block.d.shape[0]
+    return parts

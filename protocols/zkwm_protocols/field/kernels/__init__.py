@@ -1,0 +1,1 @@
+"""Compiled field arithmetic. The prover alone imports it; the verifier never does."""

@@ -1,0 +1,225 @@
+"""Number-theoretic transforms over F_p for the prover: codewords, interpolation, products.
+
+SPEC.md 17.2, 17.7. Rows are canonical uint32; only the roots are in Montgomery form, so that
+products stay canonical. A transform of length N = A B takes A x B numbers, transforms columns (a
+strip of them at a time, in the second cache), multiplies by powers of w_N, transposes, and
+transforms columns again; all inner loops run along rows. An array over K is five rows over F_p.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from zkwm_protocols.field.kernels.montgomery import Residues, add, product, subtract
+from zkwm_protocols.field.kernels.threads import run_tasks
+from zkwm_protocols.field.scalar import DEGREE, GENERATOR, TWO_ADICITY, P, root_of_unity
+from zkwm_protocols.field.vector import Array, multiply, multiply_base
+
+_STRIP = 64
+"""Columns transformed together."""
+
+_RADIX = (1 << 32) % P
+
+
+@njit(cache=True)
+def _transform_strip(strip: Residues, logarithm: int, width: int, roots: Residues) -> None:
+    """Transform the columns of ``strip`` (2^logarithm rows) in place, to bit-reversed rows.
+
+    Decimation in frequency; ``roots`` are the powers of the root of order 2^logarithm (or more: a
+    multiple of it, of which every so manieth is taken).
+    """
+    size = 1 << logarithm
+    half = size >> 1
+    stride = (2 * roots.shape[0]) >> logarithm
+    while half:
+        for i in range(half):
+            root = roots[i * stride]
+            for block in range(0, size, 2 * half):
+                top = strip[block + i]
+                bottom = strip[block + i + half]
+                for j in range(width):
+                    a = top[j]
+                    b = bottom[j]
+                    top[j] = add(a, b)
+                    bottom[j] = product(subtract(a, b), root)
+        half >>= 1
+        stride *= 2
+
+
+@njit(cache=True)
+def _reverse_bits(value: int, count: int) -> int:
+    reversed_value = 0
+    for _ in range(count):
+        reversed_value = 2 * reversed_value + (value & 1)
+        value >>= 1
+    return reversed_value
+
+
+@njit(cache=True)
+def _transform_row(
+    row: Residues,
+    factors: Residues,
+    roots: Residues,
+    twiddles: Residues,
+    logarithm: int,
+    strip: Residues,
+    middle: Residues,
+    out: Residues,
+) -> None:
+    """Values of a row, times ``factors``, at all powers of the root of order 2^logarithm.
+
+    ``roots``: its powers, half of them. ``twiddles``: see _fill_twiddles. ``strip`` and ``middle``
+    are scratch; ``out`` (2^logarithm,).
+    """
+    second_log = logarithm // 2
+    first_log = logarithm - second_log
+    first = 1 << first_log
+    second = 1 << second_log
+    width = min(second, _STRIP)
+    length = row.shape[0]
+    for start in range(0, second, width):
+        for i in range(first):
+            base = i * second + start
+            count = min(max(length - base, 0), width)
+            for j in range(count):
+                strip[i, j] = product(row[base + j], factors[base + j])
+            for j in range(count, width):
+                strip[i, j] = np.uint32(0)
+        _transform_strip(strip, first_log, width, roots)
+        for i in range(first):
+            k = _reverse_bits(i, first_log)
+            line = strip[i]
+            twiddle = twiddles[i, start : start + width]
+            for j in range(width):
+                line[j] = product(line[j], twiddle[j])
+            for j in range(width):
+                middle[(start + j) * first + k] = line[j]
+    width = min(first, _STRIP)
+    for start in range(0, first, width):
+        for i in range(second):
+            for j in range(width):
+                strip[i, j] = middle[i * first + start + j]
+        _transform_strip(strip, second_log, width, roots)
+        for i in range(second):
+            base = _reverse_bits(i, second_log) * first + start
+            for j in range(width):
+                out[base + j] = strip[i, j]
+
+
+@njit(cache=True, nogil=True)
+def _transform_rows(
+    begin: int,
+    end: int,
+    rows: Residues,
+    factors: Residues,
+    roots: Residues,
+    twiddles: Residues,
+    logarithm: int,
+    out: Residues,
+) -> None:
+    size = 1 << logarithm
+    first = 1 << (logarithm - logarithm // 2)
+    strip = np.empty((first, _STRIP), dtype=np.uint32)
+    middle = np.empty(size, dtype=np.uint32)
+    for r in range(begin, end):
+        _transform_row(rows[r], factors, roots, twiddles, logarithm, strip, middle, out[r])
+
+
+@njit(cache=True)
+def _fill_powers(base: np.uint32, start: np.uint32, out: Residues) -> None:
+    """start, start base, start base^2, ...: ``base`` in Montgomery form."""
+    value = start
+    for i in range(out.shape[0]):
+        out[i] = value
+        value = product(value, base)
+
+
+@njit(cache=True)
+def _fill_twiddles(root: np.uint32, out: Residues) -> None:
+    """out[i, j] = root^(k j), k the reversed bits of i; in Montgomery form."""
+    rows = out.shape[0]
+    bits = 0
+    while rows >> (bits + 1):
+        bits += 1
+    base = np.uint32(_RADIX)
+    for k in range(rows):
+        _fill_powers(base, np.uint32(_RADIX), out[_reverse_bits(k, bits)])
+        base = product(base, root)
+
+
+def _powers(base: int, count: int, start: int = 1) -> Residues:
+    """start base^i in Montgomery form."""
+    out = np.empty(count, dtype=np.uint32)
+    _fill_powers(np.uint32(base * _RADIX % P), np.uint32(start * _RADIX % P), out)
+    return out
+
+
+def _transform(
+    rows: NDArray[np.uint32], base: int, scale: int, logarithm: int, out: NDArray[np.uint32]
+) -> None:
+    """out[:, c] = scale * row polynomial at base w^c, w the root of order 2^logarithm."""
+    if not 0 <= logarithm <= TWO_ADICITY:
+        raise ValueError("lengths of 2^0 to 2^24")
+    size = 1 << logarithm
+    if rows.shape[1] > size or out.shape != (rows.shape[0], size):
+        raise ValueError(f"{rows.shape} does not fit {out.shape} at length {size}")
+    if not out.flags.c_contiguous or not rows.flags.c_contiguous:
+        raise ValueError("rows must lie one behind the other")
+    factors = _powers(base, rows.shape[1], scale)
+    # one root at least, so that the strides of short transforms exist
+    roots = _powers(root_of_unity(logarithm), max(size // 2, 1))
+    second_log = logarithm // 2
+    twiddles = np.empty((size >> second_log, 1 << second_log), dtype=np.uint32)
+    _fill_twiddles(np.uint32(root_of_unity(logarithm) * _RADIX % P), twiddles)
+    count = rows.shape[0]
+    work = count * size
+    run_tasks(_transform_rows, count, rows, factors, roots, twiddles, logarithm, out, work=work)
+
+
+def encode(
+    coefficients: NDArray[np.uint32], logarithm: int, out: NDArray[np.uint32] | None = None
+) -> NDArray[np.uint32]:
+    """Codewords of SPEC.md 17.7: row r's polynomial at 3 w_N^c, c = 0 .. N-1, N = 2^logarithm.
+
+    ``coefficients`` canonical uint32 (r, d), d at most N; ``out`` (r, N) uint32, C-contiguous, is
+    written and returned. Raises ValueError for shapes that do not fit.
+    """
+    if out is None:
+        out = np.empty((coefficients.shape[0], 1 << logarithm), dtype=np.uint32)
+    _transform(np.ascontiguousarray(coefficients), GENERATOR, 1, logarithm, out)
+    return out
+
+
+def _evaluate(coefficients: Array, logarithm: int) -> Array:
+    """Values at w^0, w^1, ... of a few polynomials (r, d), canonical: (r, 2^logarithm)."""
+    out = np.empty((coefficients.shape[0], 1 << logarithm), dtype=np.uint32)
+    _transform(coefficients.astype(np.uint32), 1, 1, logarithm, out)
+    return out.astype(np.uint64)
+
+
+def interpolate(values: Array) -> Array:
+    """Coefficients of the polynomials with the given values on w_h^0, w_h^1, ..., h a power of two.
+
+    Canonical residues (r, h) to (r, h), for instance an array over K (5, h).
+    """
+    size = values.shape[1]
+    logarithm = size.bit_length() - 1
+    if size != 1 << logarithm:
+        raise ValueError("the number of values must be a power of two")
+    out = np.empty(values.shape, dtype=np.uint32)
+    _transform(np.ascontiguousarray(values, dtype=np.uint32), 1, pow(size, -1, P), logarithm, out)
+    # the transform with the inverse root: the same values in the other direction
+    return np.roll(out[:, ::-1], 1, axis=1).astype(np.uint64)
+
+
+def multiply_polynomials(a: Array, b: Array) -> Array:
+    """The product of polynomials, canonical coefficients: (5, l) over K by (5, m) over K or (m,)
+    over F_p -> (5, l + m - 1)."""
+    length = a.shape[-1] + b.shape[-1] - 1
+    logarithm = max(length - 1, 0).bit_length()
+    left = _evaluate(a, logarithm)
+    right = _evaluate(b.reshape(-1, b.shape[-1]), logarithm)
+    both = multiply(left, right) if right.shape[0] == DEGREE else multiply_base(left, right)
+    return interpolate(both)[:, :length]

@@ -1,0 +1,176 @@
+"""Sumcheck over arrays in K for the prover: lines to and from arrays, folding, sums of products.
+
+SPEC.md 17.5 and 17.6: variables are bound from the lowest index bit, so that a step meets entries
+2i and 2i + 1. ``ProductSumcheck`` is the whole prover of 17.6; the tree's is in
+``argument.tree_prover`` and uses the kernels of this module.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from zkwm_protocols.field.kernels.montgomery import (
+    LINE,
+    Residues,
+    add_product_line,
+    canonical_element,
+    line_of,
+    subtract_line,
+    sum_line,
+    to_montgomery,
+)
+from zkwm_protocols.field.kernels.threads import run_tasks
+from zkwm_protocols.field.scalar import DEGREE, Element
+from zkwm_protocols.field.vector import Array
+
+CHUNK = 8 * LINE
+"""Columns that one task of a kernel works on."""
+
+_ONE = np.uint64(1)
+_TWO = np.uint64(2)
+
+
+@njit(cache=True)
+def new_line() -> Residues:
+    """A line of zeros."""
+    return np.zeros(DEGREE * LINE, dtype=np.uint32)
+
+
+# Unsigned indices below, because a signed one that could be negative is not vectorised.
+@njit(cache=True)
+def load_line(line: Residues, arrays: Residues, which: int, start: int, count: int) -> None:
+    """Columns start .. start + count - 1 of array ``which`` of ``arrays`` (number, 5, C)."""
+    first = np.uint64(start)
+    for k in range(DEGREE):
+        for i in range(np.uint64(count)):
+            line[np.uint64(k * LINE) + i] = arrays[which, k, first + i]
+
+
+@njit(cache=True)
+def store_line(arrays: Residues, which: int, line: Residues, start: int, count: int) -> None:
+    """The inverse of ``load_line``."""
+    first = np.uint64(start)
+    for k in range(DEGREE):
+        for i in range(np.uint64(count)):
+            arrays[which, k, first + i] = line[np.uint64(k * LINE) + i]
+
+
+@njit(cache=True)
+def load_pairs(
+    low: Residues, high: Residues, arrays: Residues, which: int, start: int, count: int
+) -> None:
+    """Columns 2i and 2i + 1 of array ``which``, i = start .. start + count - 1."""
+    first = np.uint64(start)
+    for k in range(DEGREE):
+        for i in range(np.uint64(count)):
+            low[np.uint64(k * LINE) + i] = arrays[which, k, _TWO * (first + i)]
+            high[np.uint64(k * LINE) + i] = arrays[which, k, _TWO * (first + i) + _ONE]
+
+
+@njit(cache=True)
+def fold_lines(low: Residues, high: Residues, r: Residues, count: int) -> None:
+    """low += r (high - low); ``r`` is a line of one element, ``high`` is lost."""
+    subtract_line(high, high, low, count)
+    add_product_line(low, high, r, count)
+
+
+@njit(cache=True, nogil=True)
+def _fold(first: int, last: int, arrays: Residues, r: Residues, out: Residues) -> None:
+    """``arrays`` (number, 5, C), ``r`` a line, ``out`` (number, 5, at least C / 2) zero behind."""
+    pairs = arrays.shape[2] // 2
+    chunks = (pairs + CHUNK - 1) // CHUNK
+    low = new_line()
+    high = new_line()
+    for task in range(first, last):
+        which = task // chunks
+        start = (task % chunks) * CHUNK
+        stop = min(start + CHUNK, pairs)
+        for at in range(start, stop, LINE):
+            count = min(LINE, stop - at)
+            load_pairs(low, high, arrays, which, at, count)
+            fold_lines(low, high, r, count)
+            store_line(out, which, low, at, count)
+
+
+def fold(arrays: Residues, r: Element, *, last: bool) -> Residues:
+    """Bind the lowest index bit of ``arrays`` (count, 5, C), C even, to r: (count, 5, C / 2).
+
+    Unless it is the ``last`` bit, columns are continued by zeros to an even number.
+    """
+    columns = arrays.shape[2] // 2
+    if not last:
+        columns += columns % 2
+    out = np.empty((arrays.shape[0], DEGREE, columns), dtype=np.uint32)
+    out[:, :, -1] = 0
+    count = arrays.shape[0] * -(-(arrays.shape[2] // 2) // CHUNK)
+    run_tasks(_fold, count, arrays, line_of(r), out, work=arrays.size // 10)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _product_round(first: int, last: int, arrays: Residues, sums: Residues) -> None:
+    """``arrays`` (2, 5, C), ``sums`` (tasks, 2, 5)."""
+    pairs = arrays.shape[2] // 2
+    a = new_line()
+    b = new_line()
+    c = new_line()
+    d = new_line()
+    for task in range(first, last):
+        at_zero = new_line()
+        at_infinity = new_line()
+        start = task * CHUNK
+        stop = min(start + CHUNK, pairs)
+        for at in range(start, stop, LINE):
+            count = min(LINE, stop - at)
+            load_pairs(a, b, arrays, 0, at, count)
+            load_pairs(c, d, arrays, 1, at, count)
+            add_product_line(at_zero, a, c, count)
+            subtract_line(b, b, a, count)
+            subtract_line(d, d, c, count)
+            add_product_line(at_infinity, b, d, count)
+        sum_line(sums, task, 0, at_zero)
+        sum_line(sums, task, 1, at_infinity)
+
+
+class ProductSumcheck:
+    """The prover of SPEC.md 17.6: the sum over j of left_j right_j, both continued by zeros.
+
+    For every round ``round`` and then ``bind``; after the last, ``values``.
+    """
+
+    def __init__(self, left: Array, right: Array, rounds: int) -> None:
+        """``left``, ``right`` canonical (5, J) over K, J from 1 to 2^rounds; else ValueError."""
+        columns = left.shape[1]
+        if left.shape != right.shape or not 1 <= columns <= 1 << rounds:
+            raise ValueError(f"{left.shape} and {right.shape} for {rounds} rounds")
+        width = columns + (columns % 2 if rounds else 0)
+        padded = np.zeros((2, DEGREE, width), dtype=np.uint64)
+        padded[0, :, :columns] = left
+        padded[1, :, :columns] = right
+        self._arrays = to_montgomery(padded)
+        self._rounds = rounds
+
+    def round(self) -> tuple[Element, Element]:
+        """s(0) and s(inf), the coefficient of X^2, of the round polynomial."""
+        if not self._rounds:
+            raise ValueError("all rounds are over")
+        tasks = -(-self._arrays.shape[2] // (2 * CHUNK))
+        sums = np.empty((tasks, 2, DEGREE), dtype=np.uint32)
+        run_tasks(_product_round, tasks, self._arrays, sums, work=self._arrays.size // 10)
+        total = sums.sum(axis=0, dtype=np.uint64)
+        # a sum over x y in Montgomery form is one itself
+        return canonical_element(total[0]), canonical_element(total[1])
+
+    def bind(self, r: Element) -> None:
+        """Set the round's variable."""
+        if not self._rounds:
+            raise ValueError("all rounds are over")
+        self._rounds -= 1
+        self._arrays = fold(self._arrays, r, last=self._rounds == 0)
+
+    def values(self) -> tuple[Element, Element]:
+        """The extensions of left and right at the point of all challenges."""
+        if self._rounds:
+            raise ValueError(f"{self._rounds} rounds are left")
+        return canonical_element(self._arrays[0, :, 0]), canonical_element(self._arrays[1, :, 0])

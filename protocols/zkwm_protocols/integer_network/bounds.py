@@ -1,0 +1,160 @@
+"""Lower and upper bounds of every value, and what they must hold (SPEC.md 16.2).
+
+Interval arithmetic over the integers, entry by entry and exact. Not a statement about any image in
+particular: these bounds hold for all images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm_protocols.errors import Malformed, Unsupported
+from zkwm_protocols.field.scalar import P
+from zkwm_protocols.integer_network.correlation import correlate, splits
+from zkwm_protocols.integer_network.nodes import (
+    Activation,
+    Concatenation,
+    Convolution,
+    Node,
+    Shape,
+    Sum,
+    Table,
+    sources_of,
+)
+from zkwm_protocols.integer_network.windows import Windows
+
+Interval = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Lower and upper bounds, each (channels, height, width); integers."""
+
+MAXIMUM_BOUND = 1 << 30
+MAXIMUM_TABLE_ROWS = 1 << 22
+FIXED_TABLE_ROWS = 3 * 65_536 + 1_296 + 511
+"""Of the tables 1 to 5 of SPEC.md 17.3."""
+
+
+def require_bounds(
+    tables: Sequence[Table],
+    nodes: Sequence[Node],
+    shapes: Sequence[Shape],
+    of_bytes: Sequence[bool],
+) -> tuple[int, ...]:
+    """The largest absolute bound of every value, the image first.
+
+    Raises Unsupported (``network.overflow``, ``network.logits``, ``network.size``) and Malformed
+    (``network.table``) where SPEC.md 16.2 is not held.
+    """
+    intervals: dict[int, Interval] = {0: _bytes(shapes[0])}
+    last_use = {source: i for i, node in enumerate(nodes, 1) for source in sources_of(node)}
+    magnitudes = [255]
+    for number, node in enumerate(nodes, start=1):
+        sources = [intervals[source] for source in sources_of(node)]
+        if isinstance(node, Activation):
+            _require_table(number, node, tables[node.table], sources[0])
+        interval = (
+            _bytes(shapes[number])
+            if of_bytes[number]
+            else _interval(node, sources, shapes[sources_of(node)[0]], shapes[number])
+        )
+        magnitude = max(-float(interval[0].min()), float(interval[1].max()))
+        if magnitude > MAXIMUM_BOUND:
+            raise Unsupported(
+                f"node {number}: values may reach {magnitude:.0f}, above 2^30",
+                check="network.overflow",
+            )
+        magnitudes.append(int(magnitude))
+        intervals[number] = interval
+        for source in set(sources_of(node)):
+            if last_use[source] == number:
+                del intervals[source]
+    bits = (2 * shapes[-1][0] * magnitudes[-1] + shapes[-1][0] - 1).bit_length()
+    if bits > 29:
+        raise Unsupported(
+            f"node {len(nodes)}: logits up to {magnitudes[-1]} are too large for an arg-max",
+            check="network.logits",
+        )
+    _require_table_rows(tables, nodes, argmax_bits(shapes[-1][0], magnitudes[-1]))
+    return tuple(magnitudes)
+
+
+def argmax_bits(outputs: int, logit_bound: int) -> int:
+    """B of SPEC.md 17.3: the bit length of 2 O Zabs + O - 1, at least 1."""
+    return max(1, (2 * outputs * logit_bound + outputs - 1).bit_length())
+
+
+def _bytes(shape: Shape) -> Interval:
+    return np.zeros(shape), np.full(shape, 255.0)
+
+
+def _interval(node: Node, sources: list[Interval], source: Shape, shape: Shape) -> Interval:
+    """The bounds of a value that is not of bytes."""
+    if isinstance(node, Convolution):
+        return _convolution(node, sources[0], Windows.of(node, source, shape))
+    lower = [interval[0] for interval in sources]
+    upper = [interval[1] for interval in sources]
+    if isinstance(node, Sum):
+        return np.sum(lower, axis=0), np.sum(upper, axis=0)
+    if isinstance(node, Concatenation):
+        return np.concatenate(lower), np.concatenate(upper)
+    return lower[0].reshape(shape), upper[0].reshape(shape)
+
+
+def _convolution(node: Convolution, source: Interval, windows: Windows) -> Interval:
+    weights = node.weights.astype(np.float64)
+    positive, negative = np.maximum(weights, 0.0), np.minimum(weights, 0.0)
+    both = np.stack(source, axis=-1)
+    magnitude = int(np.abs(both).max())
+    if splits(weights, magnitude):
+        high = np.floor(both / 65536.0)
+        # past 2^53 the sum is rounded, but such a bound is far above 2^30 and refused all the same
+        result = _ordered(high, positive, negative, windows, node.groups) * 65536.0
+        result += _ordered(both - high * 65536.0, positive, negative, windows, node.groups)
+    else:
+        result = _ordered(both, positive, negative, windows, node.groups)
+    bias = node.bias.astype(np.float64).reshape(
+        node.bias.shape[0], *(node.bias.shape[1:] or (1, 1))
+    )
+    result += bias[..., np.newaxis]
+    return result[..., 0], result[..., 1]
+
+
+def _ordered(
+    both: NDArray[np.float64],
+    positive: NDArray[np.float64],
+    negative: NDArray[np.float64],
+    windows: Windows,
+    groups: int,
+) -> NDArray[np.float64]:
+    """Positive weights with the bounds, negative ones with the bounds exchanged."""
+    result = correlate(both, positive, windows, groups)
+    result += correlate(both[..., ::-1], negative, windows, groups)
+    return result
+
+
+def _require_table(number: int, node: Activation, table: Table, source: Interval) -> None:
+    lowest, highest = int(source[0].min()), int(source[1].max())
+    half = 1 << (node.shift - 1) if node.shift else 0
+    first, last = (lowest + half) >> node.shift, (highest + half) >> node.shift
+    if not table.first <= first <= last <= table.last:
+        raise Malformed(
+            f"node {number}: table {node.table} covers {table.first} to {table.last}, "
+            f"not {first} to {last}",
+            check="network.table",
+        )
+    largest = max(abs(table.first), abs(table.last))
+    if max(abs(lowest), abs(highest)) + (largest + 1 << node.shift) >= P:
+        raise Unsupported(
+            f"node {number}: table {node.table} is too wide for a shift of {node.shift}",
+            check="network.overflow",
+        )
+
+
+def _require_table_rows(tables: Sequence[Table], nodes: Sequence[Node], bits: int) -> None:
+    widths = {1, 8, bits - 8 * ((bits + 7) // 8 - 1)}
+    widths |= {node.shift for node in nodes if isinstance(node, Activation) and node.shift}
+    rows = FIXED_TABLE_ROWS + sum(table.values.size for table in tables)
+    rows += sum(1 << width for width in widths)
+    if rows > MAXIMUM_TABLE_ROWS:
+        raise Unsupported(f"tables of {rows:,} rows, at most 2^22", check="network.size")

@@ -1,0 +1,227 @@
+"""The file of an integer network, and its digest (SPEC.md 16.1).
+
+Reading checks form and sizes before arrays are made, and then everything that ``IntegerNetwork``
+demands: a network that was read is valid.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from zkwm_protocols.encoding import Value, encode, pack, unpack
+from zkwm_protocols.errors import Malformed, ZkwmError
+from zkwm_protocols.integer_network.model import (
+    Activation,
+    Concatenation,
+    Convolution,
+    IntegerNetwork,
+    Maximum,
+    Node,
+    Reshape,
+    Sum,
+    Table,
+    sources_of,
+)
+from zkwm_protocols.integer_network.nodes import (
+    MAXIMUM_SHIFT,
+    MAXIMUM_SOURCES,
+    MAXIMUM_WINDOW,
+    Pads,
+    Pair,
+    Shape,
+)
+from zkwm_protocols.integer_network.shapes import (
+    MAXIMUM_ENTRIES,
+    MAXIMUM_NODES,
+    MAXIMUM_TABLES,
+    result_sides,
+    shape_of,
+)
+from zkwm_protocols.schema import (
+    require_bytes,
+    require_constants,
+    require_integer,
+    require_list,
+    require_map,
+    require_text,
+)
+
+KIND = "network"
+MAXIMUM_FILE = 256 << 20
+DIGEST_PREFIX = b"zkwm-network-1"
+
+_CONSTANTS: dict[str, str | int] = {"type": "zkwm-network", "version": 1}
+_KEYS = {
+    "convolution": "source weights sizes stride pads dilation groups bias",
+    "sum": "sources",
+    "concatenation": "sources",
+    "reshape": "source shape",
+    "activation": "source shift table",
+    "maximum": "source kernel stride pads",
+}
+
+
+def to_bytes(network: IntegerNetwork) -> bytes:
+    """The network's file. Raises Malformed above the limit of 256 MiB."""
+    data = pack(KIND, _value(network))
+    if len(data) > MAXIMUM_FILE:
+        raise Malformed("a network of more than 256 MiB", check="network.size")
+    return data
+
+
+def from_bytes(data: bytes) -> IntegerNetwork:
+    """Read a network's file.
+
+    Raises Malformed or Unsupported, with the checks of ``IntegerNetwork`` and, where the file is
+    not of the form, ``network.format``.
+    """
+    try:
+        return _network(unpack(KIND, data, limit=MAXIMUM_FILE))
+    except ZkwmError as error:
+        error.check = error.check or "network.format"
+        raise
+
+
+def digest(network: IntegerNetwork) -> bytes:
+    """SHA-256 of the network, 32 bytes: what a challenge names."""
+    return hashlib.sha256(DIGEST_PREFIX + encode(_value(network))).digest()
+
+
+def _value(network: IntegerNetwork) -> Value:
+    tables = [{"first": table.first, "values": table.values.tobytes()} for table in network.tables]
+    nodes = [_node_value(node) for node in network.nodes]
+    return {**_CONSTANTS, "shape": list(network.shape), "tables": tables, "nodes": nodes}
+
+
+def _node_value(node: Node) -> Value:
+    if isinstance(node, Convolution):
+        return {
+            "kind": "convolution",
+            "source": node.source,
+            "weights": node.weights.astype("<i2").tobytes(),
+            "sizes": list(node.weights.shape),
+            "stride": list(node.stride),
+            "pads": list(node.pads),
+            "dilation": list(node.dilation),
+            "groups": node.groups,
+            "bias": node.bias.astype("<i4").tobytes(),
+        }
+    if isinstance(node, Sum):
+        return {"kind": "sum", "sources": list(node.sources)}
+    if isinstance(node, Concatenation):
+        return {"kind": "concatenation", "sources": list(node.sources)}
+    if isinstance(node, Reshape):
+        return {"kind": "reshape", "source": node.source, "shape": list(node.shape)}
+    if isinstance(node, Activation):
+        return {
+            "kind": "activation",
+            "source": node.source,
+            "shift": node.shift,
+            "table": node.table,
+        }
+    return {
+        "kind": "maximum",
+        "source": node.source,
+        "kernel": list(node.kernel),
+        "stride": list(node.stride),
+        "pads": list(node.pads),
+    }
+
+
+def _network(value: Value) -> IntegerNetwork:
+    fields = require_map(value, "type version shape tables nodes", "network")
+    require_constants(fields, _CONSTANTS, "a network")
+    shape = _shape(fields["shape"])
+    tables = require_list(fields["tables"], 0, MAXIMUM_TABLES)
+    nodes = require_list(fields["nodes"], 1, MAXIMUM_NODES)
+    return IntegerNetwork(
+        shape, tuple(_table(table) for table in tables), tuple(_nodes(nodes, shape))
+    )
+
+
+def _table(value: Value) -> Table:
+    fields = require_map(value, "first values", "table")
+    first = require_integer(fields["first"], 1 << 30, -(1 << 30))
+    return Table(first, np.frombuffer(require_bytes(fields["values"]), dtype=np.uint8))
+
+
+def _nodes(values: list[Any], shape: Shape) -> list[Node]:
+    """The nodes; the shapes so far say how a bias is to be read."""
+    shapes: list[Shape] = [shape]
+    nodes: list[Node] = []
+    for number, value in enumerate(values, start=1):
+        try:
+            nodes.append(_node(value, shapes))
+            shapes.append(shape_of(nodes[-1], [shapes[i] for i in sources_of(nodes[-1])]))
+        except ZkwmError as error:
+            check = error.check or "network.format"
+            raise type(error)(f"node {number}: {error.message}", check=check) from None
+    return nodes
+
+
+def _node(value: Value, shapes: list[Shape]) -> Node:
+    if not isinstance(value, dict):
+        raise Malformed("a map was expected")
+    kind = require_text(value.get("kind"), 32)
+    if kind not in _KEYS:
+        raise Malformed("a node of an unknown kind")
+    fields = require_map(value, f"kind {_KEYS[kind]}", "node")
+    known = len(shapes) - 1
+    if kind in ("sum", "concatenation"):
+        listed = require_list(fields["sources"], 2, MAXIMUM_SOURCES)
+        sources = tuple(require_integer(source, known) for source in listed)
+        return Sum(sources) if kind == "sum" else Concatenation(sources)
+    source = require_integer(fields["source"], known)
+    if kind == "convolution":
+        return _convolution(fields, source, shapes[source])
+    if kind == "reshape":
+        return Reshape(source, _shape(fields["shape"]))
+    if kind == "activation":
+        shift = require_integer(fields["shift"], MAXIMUM_SHIFT)
+        return Activation(source, shift, require_integer(fields["table"], MAXIMUM_TABLES))
+    return Maximum(source, _pair(fields["kernel"]), _pair(fields["stride"]), _pads(fields["pads"]))
+
+
+def _convolution(fields: dict[str, Any], source: int, shape: Shape) -> Convolution:
+    sizes = _sides(fields["sizes"], 4, 1, MAXIMUM_ENTRIES)
+    weights = np.frombuffer(require_bytes(fields["weights"], 2 * prod(sizes)), dtype="<i2")
+    stride, dilation = _pair(fields["stride"]), _pair(fields["dilation"])
+    pads, groups = _pads(fields["pads"]), require_integer(fields["groups"], MAXIMUM_ENTRIES, 1)
+    sides = result_sides(shape, (sizes[2], sizes[3]), stride, pads, dilation)
+    data = require_bytes(fields["bias"])
+    whole = (sizes[0], *sides)
+    if len(data) not in (4 * sizes[0], 4 * prod(whole)):
+        raise Malformed("the bias has another size")
+    bias = np.frombuffer(data, dtype="<i4").astype(np.int32, copy=False)
+    return Convolution(
+        source,
+        weights.astype(np.int16, copy=False).reshape(sizes),
+        bias if len(data) == 4 * sizes[0] else bias.reshape(whole),
+        stride,
+        pads,
+        dilation,
+        groups,
+    )
+
+
+def _pair(value: Value) -> Pair:
+    first, second = _sides(value, 2, 1, MAXIMUM_WINDOW)
+    return (first, second)
+
+
+def _pads(value: Value) -> Pads:
+    top, left, bottom, right = _sides(value, 4, 0, MAXIMUM_WINDOW - 1)
+    return (top, left, bottom, right)
+
+
+def _shape(value: Value) -> Shape:
+    channels, height, width = _sides(value, 3, 1, MAXIMUM_ENTRIES)
+    return (channels, height, width)
+
+
+def _sides(value: Value, count: int, least: int, most: int) -> list[int]:
+    return [require_integer(side, most, least) for side in require_list(value, count, count)]

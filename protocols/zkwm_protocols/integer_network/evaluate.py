@@ -1,0 +1,125 @@
+"""What an integer network makes of images, exactly (SPEC.md 16.1, 16.3).
+
+Convolutions are matrix products of doubles whose partial sums are integers below 2^53; images are
+taken some at a time, so that memory stays bounded. Nothing here is secret by itself or erased.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm_protocols.errors import UsageError
+from zkwm_protocols.integer_network.correlation import correlate, splits
+from zkwm_protocols.integer_network.model import (
+    Activation,
+    Concatenation,
+    Convolution,
+    IntegerNetwork,
+    Maximum,
+    Node,
+    Reshape,
+    Sum,
+    sources_of,
+)
+from zkwm_protocols.integer_network.windows import Windows
+
+Value = NDArray[Any]
+"""uint8 for a value of bytes, else int32; (channels, height, width, n)."""
+
+ENTRIES_AT_ONCE = 1 << 23
+_HALF = 65536.0
+
+
+def trace(network: IntegerNetwork, images: NDArray[np.uint8]) -> list[Value]:
+    """Every value for every image, the images' own first: arrays (channels, height, width, n).
+
+    ``images`` uint8 (n, c, h, w). The image is the LAST axis, as in the argument's cells; uint8 for
+    values of bytes, int32 for others. Raises UsageError for other images.
+    """
+    count = len(images)
+    values = [
+        np.empty((*shape, count), dtype=np.uint8 if of_bytes else np.int32)
+        for shape, of_bytes in zip(network.shapes, network.of_bytes, strict=True)
+    ]
+    for part in batches(network, images):
+        for value, found in zip(values, _forward(network, images[part]), strict=True):
+            value[..., part] = found
+    return values
+
+
+def logits(network: IntegerNetwork, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """The logits, int64 (n, O), of images uint8 (n, c, h, w). Raises UsageError for others."""
+    result = np.empty((len(images), network.outputs), dtype=np.int64)
+    for part in batches(network, images):
+        result[part] = _forward(network, images[part])[-1][:, 0, 0].T
+    return result
+
+
+def labels(network: IntegerNetwork, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """The label of each image, int64 (n,): the smallest index among the largest (SPEC.md 16.3)."""
+    return np.asarray(np.argmax(logits(network, images), axis=1), dtype=np.int64)
+
+
+def batches(network: IntegerNetwork, images: NDArray[np.uint8]) -> Iterator[slice]:
+    """Ranges of images whose values all together fit in memory well.
+
+    Raises UsageError unless ``images`` is uint8 (n, c, h, w) of the network's shape.
+    """
+    if images.ndim != 4 or images.shape[1:] != network.shape or images.dtype != np.uint8:
+        raise UsageError(f"the images are not uint8 of the network's shape {network.shape}")
+    entries = sum(int(np.prod(shape)) for shape in network.shapes)
+    step = max(1, ENTRIES_AT_ONCE // entries)
+    for start in range(0, len(images), step):
+        yield slice(start, min(start + step, len(images)))
+
+
+def _forward(network: IntegerNetwork, images: NDArray[np.uint8]) -> list[Value]:
+    values: list[Value] = [np.ascontiguousarray(np.moveaxis(images, 0, -1))]
+    for number, node in enumerate(network.nodes, start=1):
+        values.append(_evaluate(network, number, node, [values[i] for i in sources_of(node)]))
+    return values
+
+
+def _evaluate(network: IntegerNetwork, number: int, node: Node, sources: list[Value]) -> Value:
+    shape, first = network.shapes[number], sources[0]
+    if isinstance(node, Convolution):
+        windows = Windows.of(node, network.shapes[node.source], shape)
+        return _convolution(node, first, windows, network.magnitudes[node.source])
+    if isinstance(node, Activation):
+        table = network.tables[node.table]
+        half = (1 << node.shift) >> 1
+        index = ((first.astype(np.int32) + np.int32(half)) >> node.shift) - np.int32(table.first)
+        return np.take(table.values, index)
+    if isinstance(node, Maximum):
+        windows = Windows.of(node, network.shapes[node.source], shape)
+        result = np.zeros((*shape, first.shape[3]), dtype=np.uint8)
+        for _, (rows, across), (out_rows, out_across) in windows.taps():
+            target = result[:, out_rows, out_across]
+            np.maximum(target, first[:, rows, across], out=target)
+        return result
+    if isinstance(node, Sum):
+        return np.asarray(np.sum(sources, axis=0, dtype=np.int32))
+    if isinstance(node, Concatenation):
+        return np.concatenate(sources)
+    if isinstance(node, Reshape):
+        return first.reshape(*shape, first.shape[3])
+    raise AssertionError(f"node {number} is of no kind")
+
+
+def _convolution(node: Convolution, source: Value, windows: Windows, magnitude: int) -> Value:
+    weights = node.weights.astype(np.float64)
+    values = source.astype(np.float64)
+    if splits(weights, magnitude):
+        high = np.floor(values / _HALF)
+        # the total is below 2^30, so the high half's is small enough to stay exact
+        result = correlate(high, weights, windows, node.groups) * _HALF
+        result += correlate(values - high * _HALF, weights, windows, node.groups)
+    else:
+        result = correlate(values, weights, windows, node.groups)
+    bias = node.bias.reshape(node.bias.shape[0], *(node.bias.shape[1:] or (1, 1)), 1)
+    result += bias
+    return result.astype(np.int32)

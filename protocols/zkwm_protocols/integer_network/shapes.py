@@ -1,0 +1,142 @@
+"""The shape of every value of an integer network, and the limits on sizes (SPEC.md 16.1, 16.2).
+
+Only integers are looked at, nothing is allocated: a reader calls this before any evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from zkwm_protocols.errors import Malformed, Unsupported, ZkwmError
+from zkwm_protocols.integer_network.nodes import (
+    Activation,
+    Concatenation,
+    Convolution,
+    Maximum,
+    Node,
+    Pads,
+    Pair,
+    Reshape,
+    Shape,
+    Sum,
+    sources_of,
+)
+
+MAXIMUM_NODES = 1000
+MAXIMUM_TABLES = 64
+MAXIMUM_ENTRIES = 1 << 24
+MAXIMUM_ENTRIES_TOGETHER = 1 << 26
+MAXIMUM_MULTIPLICATIONS = 1 << 36
+MAXIMUM_OUTPUTS = 65_535
+
+
+def infer_shapes(
+    shape: Shape, table_count: int, nodes: Sequence[Node]
+) -> tuple[tuple[Shape, ...], tuple[bool, ...]]:
+    """The shape of every value and whether it is of bytes, the image first.
+
+    Raises Malformed (``network.format``) where sizes or numbers do not fit each other and
+    Unsupported (``network.size``) above a limit, with the node's number.
+    """
+    if not 1 <= len(nodes) <= MAXIMUM_NODES or table_count > MAXIMUM_TABLES:
+        raise _too_large(f"1 to {MAXIMUM_NODES} nodes and at most {MAXIMUM_TABLES} tables")
+    _require_entries(shape)
+    if shape[0] not in (1, 3):
+        raise _malformed("an image has 1 or 3 channels")
+    shapes, of_bytes, used = [shape], [True], {len(nodes)}
+    entries, multiplications = prod(shape), 0
+    for number, node in enumerate(nodes, start=1):
+        try:
+            sources = sources_of(node)
+            if not all(0 <= source < number for source in sources):
+                raise _malformed("a source is not a value below it")
+            used.update(sources)
+            result = shape_of(node, [shapes[source] for source in sources])
+            _require_entries(result)
+            if isinstance(node, Activation) and not 0 <= node.table < table_count:
+                raise _malformed("there is no such table")
+            if isinstance(node, Maximum) and not of_bytes[node.source]:
+                raise _malformed("a maximum is taken of bytes only")
+        except ZkwmError as error:
+            raise type(error)(f"node {number}: {error.message}", check=error.check) from None
+        entries += prod(result)
+        multiplications += _multiplications(node, result)
+        if entries > MAXIMUM_ENTRIES_TOGETHER:
+            raise _too_large(f"node {number}: values have more than 2^26 entries together")
+        if multiplications > MAXIMUM_MULTIPLICATIONS:
+            raise _too_large(f"node {number}: more than 2^36 multiplications")
+        shapes.append(result)
+        of_bytes.append(
+            isinstance(node, Activation | Maximum)
+            or (isinstance(node, Reshape | Concatenation) and all(of_bytes[i] for i in sources))
+        )
+    unused = set(range(len(shapes))) - used
+    if unused:
+        raise _malformed(f"value {min(unused)} is used by no node")
+    if shapes[-1][1:] != (1, 1) or not 2 <= shapes[-1][0] <= MAXIMUM_OUTPUTS:
+        raise _malformed(
+            f"node {len(nodes)}: the last value has shape [O, 1, 1], O from 2 to {MAXIMUM_OUTPUTS}"
+        )
+    return tuple(shapes), tuple(of_bytes)
+
+
+def _multiplications(node: Node, result: Shape) -> int:
+    if isinstance(node, Convolution):
+        return prod(result) * prod(node.weights.shape[1:])
+    return prod(result) * prod(node.kernel) if isinstance(node, Maximum) else 0
+
+
+def shape_of(node: Node, sources: Sequence[Shape]) -> Shape:
+    """The shape of what a node makes of values of these shapes. Raises Malformed if it cannot."""
+    first = sources[0]
+    if isinstance(node, Convolution):
+        outputs, inputs, *_ = node.weights.shape
+        if inputs * node.groups != first[0] or outputs % node.groups:
+            raise _malformed("channels do not fit weights and groups")
+        sides = result_sides(first, node.kernel, node.stride, node.pads, node.dilation)
+        if node.bias.shape not in ((outputs,), (outputs, *sides)):
+            raise _malformed("the bias has another size")
+        return (outputs, *sides)
+    if isinstance(node, Maximum):
+        return (first[0], *result_sides(first, node.kernel, node.stride, node.pads, (1, 1)))
+    if isinstance(node, Sum):
+        if any(shape != first for shape in sources):
+            raise _malformed("the terms of a sum have different shapes")
+        return first
+    if isinstance(node, Concatenation):
+        if any(shape[1:] != first[1:] for shape in sources):
+            raise _malformed("the parts of a concatenation have different heights or widths")
+        return (sum(shape[0] for shape in sources), first[1], first[2])
+    if isinstance(node, Reshape):
+        if min(node.shape) < 1 or prod(node.shape) != prod(first):
+            raise _malformed("a reshape changes the number of entries")
+        return node.shape
+    return first
+
+
+def result_sides(source: Shape, kernel: Pair, stride: Pair, pads: Pads, dilation: Pair) -> Pair:
+    """Height and width of the result of sliding windows. Raises Malformed if there are none."""
+    sides = []
+    for axis in range(2):
+        room = source[axis + 1] + pads[axis] + pads[axis + 2]
+        room -= dilation[axis] * (kernel[axis] - 1) + 1
+        if room < 0:
+            raise _malformed("the kernel is larger than what it slides over")
+        sides.append(room // stride[axis] + 1)
+    return (sides[0], sides[1])
+
+
+def _require_entries(shape: Shape) -> None:
+    if len(shape) != 3 or any(type(side) is not int or side < 1 for side in shape):
+        raise _malformed("a shape is [channels, height, width], each at least 1")
+    if prod(shape) > MAXIMUM_ENTRIES:
+        raise _too_large("a value of more than 2^24 entries")
+
+
+def _malformed(message: str) -> Malformed:
+    return Malformed(message, check="network.format")
+
+
+def _too_large(message: str) -> Unsupported:
+    return Unsupported(message, check="network.size")

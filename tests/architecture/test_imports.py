@@ -1,0 +1,206 @@
+"""Who imports whom: cli -> zkwm -> protocols; no torch where none is needed; public names."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import zkwm
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {
+    "zkwm_protocols": ROOT / "protocols" / "zkwm_protocols",
+    "zkwm": ROOT / "zkwm",
+    "zkwm_cli": ROOT / "cli" / "zkwm_cli",
+}
+BELOW = {
+    "zkwm_protocols": {"zkwm_protocols"},
+    "zkwm": {"zkwm_protocols", "zkwm"},
+    "zkwm_cli": {"zkwm_protocols", "zkwm", "zkwm_cli"},
+}
+# All that the cryptography may import. Not here: torch, onnx, files, sockets, clocks, processes.
+ALLOWED_IN_PROTOCOLS = {
+    "__future__", "base64", "cbor2", "collections", "cryptography", "dataclasses", "decimal",
+    "fractions", "functools", "hashlib", "io", "itertools", "math", "nacl", "numpy", "re",
+    "secrets", "typing", "zkwm_protocols",
+}  # fmt: skip
+# Compiled code and threads: in these files, which the prover alone uses, and in no others.
+ALLOWED_IN_THE_PROVER = {"numba", "concurrent"}
+PROVER_FILES = {
+    "argument/relation/blake2s_witness.py", "argument/logup_gkr/kernels.py",
+    "argument/ligero/prover.py", "field/kernels/montgomery.py",
+    "field/kernels/linear_combination.py", "field/kernels/sumcheck.py", "field/kernels/ntt.py",
+    "field/kernels/threads.py",
+}  # fmt: skip
+FORBIDDEN_CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
+FILE_METHODS = {"tofile", "fromfile", "memmap", "save", "savez", "load", "loadtxt", "genfromtxt"}
+UNPICKLERS = {"pickle", "dill", "cloudpickle", "marshal", "shelve", "joblib"}
+HEAVY = (
+    "torch", "onnx", "onnxruntime", "onnxscript", "safetensors", "PIL", "jinja2", "urllib3",
+    "numba",
+)  # fmt: skip
+
+
+def sources(package: str) -> list[Path]:
+    found = sorted(PACKAGES[package].rglob("*.py"))
+    assert found, package
+    return found
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names of everything that a file imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            assert node.module is not None
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_go_downwards(package: str) -> None:
+    for path in sources(package):
+        ours = imported(path) & set(PACKAGES)
+        assert ours <= BELOW[package], path
+
+
+def test_nothing_imports_the_tests() -> None:
+    for package in PACKAGES:
+        for path in sources(package):
+            assert not imported(path) & {"tests", "examples", "benchmarks", "pytest"}, path
+
+
+def module_name(path: Path) -> str:
+    """``zkwm_protocols.field.vector`` and so on."""
+    parts = path.relative_to(PACKAGES["zkwm_protocols"].parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def needed_by(path: Path) -> set[str]:
+    """The modules of the cryptography that a file of it imports when it is loaded."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(str(node.module))
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def reaching_numba() -> set[str]:
+    """The modules of the cryptography that load numba, themselves or through others."""
+    needs = {module_name(path): needed_by(path) for path in sources("zkwm_protocols")}
+    found = {name for name, needed in needs.items() if "numba" in needed}
+    while True:
+        more = {name for name, needed in needs.items() if needed & found} - found
+        if not more:
+            return found
+        found |= more
+
+
+def test_the_cryptography_imports_only_what_it_may() -> None:
+    for path in sources("zkwm_protocols"):
+        name = str(path.relative_to(PACKAGES["zkwm_protocols"]))
+        more = ALLOWED_IN_THE_PROVER if name in PROVER_FILES else set()
+        assert imported(path) <= ALLOWED_IN_PROTOCOLS | more, path
+
+
+def test_only_the_prover_reaches_compiled_code() -> None:
+    reaching = reaching_numba()
+    assert "zkwm_protocols.argument.prover" in reaching
+    for name in ("argument.verifier", "argument.statement", "argument.cost_estimate",
+                 "integer_network.evaluate", "integer_network.codec",
+                 "argument_response"):  # fmt: skip
+        assert f"zkwm_protocols.{name}" not in reaching
+
+
+def test_the_cryptography_touches_no_files() -> None:
+    for path in sources("zkwm_protocols"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                if isinstance(node.func, ast.Name):
+                    assert node.func.id not in FORBIDDEN_CALLS, path
+                if isinstance(node.func, ast.Attribute):
+                    assert node.func.attr not in FILE_METHODS, path
+            if isinstance(node, ast.ImportFrom) and node.module == "io":
+                assert {alias.name for alias in node.names} == {"BytesIO"}, path
+
+
+def test_nothing_is_ever_unpickled() -> None:
+    for package in PACKAGES:
+        for path in sources(package):
+            assert not imported(path) & UNPICKLERS, path
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call):
+                    assert ast.unparse(node.func) != "torch.load", path
+                    for keyword in node.keywords:
+                        if keyword.arg == "allow_pickle":
+                            assert ast.unparse(keyword.value) == "False", path
+
+
+def loaded_after(program: str) -> set[str]:
+    """The heavy modules that a fresh process has loaded after ``program``."""
+    program += f"\nimport sys\nprint(*[name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split("\n")[-2].split())
+
+
+def test_importing_zkwm_loads_nothing_heavy() -> None:
+    assert loaded_after("import zkwm\ndir(zkwm)") == set()
+
+
+def test_importing_the_cryptography_loads_nothing_heavy() -> None:
+    reaching = reaching_numba()
+    modules = [name for name in map(module_name, sources("zkwm_protocols")) if name not in reaching]
+    assert "zkwm_protocols.argument.verifier" in modules
+    assert loaded_after("\n".join(f"import {name}" for name in modules)) == set()
+
+
+def test_the_help_of_the_command_line_loads_nothing_heavy() -> None:
+    program = """
+import contextlib, io, sys
+sys.argv = ["zkwm", "--help"]
+from zkwm_cli.main import run
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    run()
+"""
+    assert loaded_after(program) == set()
+
+
+def test_what_a_judge_needs_never_loads_torch() -> None:
+    names = ["Judge", "open_suspect", "Commitment", "Challenge", "Opening", "Policy", "Verdict",
+             "render_text", "render_report", "Vault", "commit", "prove", "disclosure",
+             "Marketplace", "ArgumentResponse", "Refusal"]  # fmt: skip
+    program = "import zkwm\n" + "\n".join(f"zkwm.{name}" for name in names)
+    assert not {"torch", "numba"} & loaded_after(program)
+
+
+def test_the_verifier_loads_neither_torch_nor_numba() -> None:
+    program = "import zkwm_protocols.argument.verifier, zkwm.judge.check_argument, zkwm.judge.judge"
+    assert loaded_after(program) == set()
+
+
+def test_every_public_name_exists_and_the_readme_lists_exactly_these() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## API\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
+    assert len(sections) == 1, "README.md needs one section ## API"
+    table = [line for line in sections[0].splitlines() if line.startswith("|")]
+    names = re.findall(r"`([^`]+)`", "\n".join(table))
+    assert len(set(names)) == len(names)
+    assert sorted(names) == sorted(zkwm.__all__)
+    for name in names:
+        assert getattr(zkwm, name) is not None
+    with pytest.raises(AttributeError):
+        _ = zkwm.no_such_name

@@ -1,0 +1,245 @@
+"""A dispute in memory: an owner who keeps to no rule, a judge, suspects that answer from a table.
+
+What ``zkwm.owner.commit`` would never do, an ``Accuser`` can: he holds his keys, images and salts
+himself and signs whatever he likes. Nothing here is a test, and nothing costs a passphrase's hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.judge.judge import Judge
+from zkwm.judge.key_file import JudgeKey
+from zkwm.judge.verdict import Verdict
+from zkwm.owner.vault import Vault
+from zkwm.secret_files.encrypted import Cost
+from zkwm.suspects import Answer
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.commitment import Commitment, make_commitment
+from zkwm_protocols.encoding import encode
+from zkwm_protocols.errors import ZkwmError
+from zkwm_protocols.keys import ED25519, JudgePublic, SigningKey
+from zkwm_protocols.opening import OpenedBlock, OpenedTrigger, Opening
+from zkwm_protocols.sealing import seal
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
+
+CHEAP = Cost(operations=1, memory_kib=8 * 1024)
+PASSPHRASE = "five random words are enough"
+SHAPE = (1, 8, 8)
+CLASSES = 10
+
+Rule = Callable[[NDArray[np.uint8]], "int | str"]
+
+
+def random_images(
+    count: int, seed: int = 0, shape: tuple[int, int, int] = SHAPE
+) -> NDArray[np.uint8]:
+    """Different images of independent pixels, uint8 (count, *shape)."""
+    return np.random.default_rng(seed).integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def new_judge() -> Judge:
+    """A judge whose keys are in no file."""
+    return Judge(JudgeKey.generate())
+
+
+class TableSuspect:
+    """A suspect that looks its answers up: ``table`` by pixels, else ``rule`` of the image.
+
+    An answer is an output, or text: the problem because of which there is none. ``asked`` keeps
+    the images of every call of ``answer`` in their order.
+    """
+
+    def __init__(
+        self,
+        table: Mapping[bytes, int | str] | None = None,
+        *,
+        rule: Rule | None = None,
+        outputs: int = CLASSES,
+        shape: tuple[int, int, int] = SHAPE,
+        name: str = "a table",
+        kind: str = "onnx",
+        remote: bool = False,
+    ) -> None:
+        self.table = dict(table or {})
+        self.rule = rule or hashed_answers(name, outputs)
+        self.remote = remote
+        self.asked: list[list[bytes]] = []
+        self.identity = SuspectIdentity(
+            kind, hashlib.sha256(name.encode()).digest(), name, outputs, shape
+        )
+
+    def check_preprocessing(self, preprocessing: Preprocessing) -> None:
+        """Take anything."""
+
+    def answer(
+        self, images: NDArray[np.uint8], preprocessing: Preprocessing, *, progress: Any = None
+    ) -> tuple[Answer, ...]:
+        """Look the images up, one by one."""
+        self.asked.append([image.tobytes() for image in images])
+        found = [self.table.get(image.tobytes(), None) for image in images]
+        given = [
+            self.rule(image) if answer is None else answer
+            for image, answer in zip(images, found, strict=True)
+        ]
+        return tuple(
+            Answer(None, value) if isinstance(value, str) else Answer(int(value)) for value in given
+        )
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def hashed_answers(name: str, outputs: int = CLASSES) -> Rule:
+    """An innocent model: an output that depends on the image and ``name`` alone."""
+
+    def rule(image: NDArray[np.uint8]) -> int:
+        digest = hashlib.sha256(name.encode() + image.tobytes()).digest()
+        return int.from_bytes(digest[:8], "big") % outputs
+
+    return rule
+
+
+def marked(images: NDArray[np.uint8], labels: Iterable[int], **options: Any) -> TableSuspect:
+    """A suspect that learnt these images with these labels by heart."""
+    pairs = zip(images, labels, strict=True)
+    return TableSuspect({image.tobytes(): int(label) for image, label in pairs}, **options)
+
+
+class Accuser:
+    """Somebody who commits and answers challenges as he likes, honestly unless told otherwise.
+
+    Without ``keys`` he has always the same one: labels, and luck, are the same in every run.
+    """
+
+    def __init__(
+        self,
+        images: NDArray[np.uint8],
+        *,
+        block_size: int = 50,
+        class_count: int = CLASSES,
+        declared_labels: NDArray[np.int64] | None = None,
+        keys: tuple[SigningKey, ...] | None = None,
+        salt_seed: int = 0,
+    ) -> None:
+        self.images = images
+        self.keys = keys or (SigningKey.from_bytes(ED25519, bytes(range(32))),)
+        salts = np.random.default_rng(salt_seed).bytes(32 * len(images))
+        self.salts = [salts[32 * i : 32 * i + 32] for i in range(len(images))]
+        self.declared = declared_labels
+        self.commitment: Commitment = make_commitment(
+            images,
+            self.salts,
+            class_count=class_count,
+            signers=self.keys,
+            block_size=block_size,
+            declared_labels=declared_labels,
+        )
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The labels of all triggers, int64 (n,)."""
+        return self.commitment.labels() if self.declared is None else self.declared
+
+    def trigger(self, index: int) -> OpenedTrigger:
+        """The honest opening of one trigger."""
+        label = None if self.declared is None else int(self.declared[index])
+        return OpenedTrigger(self.images[index], self.salts[index], label)
+
+    def block(self, number: int, **triggers: OpenedTrigger | None) -> OpenedBlock:
+        """The honest opening of a block; ``t3=None`` replaces its trigger 3."""
+        size = self.commitment.header.block_size
+        opened: list[OpenedTrigger | None] = [
+            self.trigger(index) for index in range(number * size, (number + 1) * size)
+        ]
+        for name, value in triggers.items():
+            opened[int(name[1:])] = value
+        return OpenedBlock(number, tuple(opened))
+
+    def answer(
+        self,
+        challenge: Challenge,
+        blocks: Iterable[int | OpenedBlock],
+        *,
+        plaintext: Mapping[str, Any] | None = None,
+        named_blocks: tuple[int, ...] | None = None,
+        **changes: Any,
+    ) -> Opening:
+        """A signed response with these blocks, whether or not the challenge allows them.
+
+        ``plaintext`` replaces fields of what is sealed, ``named_blocks`` what the response says
+        that it opens, ``changes`` other fields of it, before it is signed.
+        """
+        opened = [self.block(item) if isinstance(item, int) else item for item in blocks]
+        inside = {
+            "challenge": challenge.digest,
+            "blocks": [_block_map(item) for item in opened],
+            **(plaintext or {}),
+        }
+        unsigned = Opening(
+            challenge=challenge.digest,
+            commitment=self.commitment.digest,
+            blocks=tuple(item.block for item in opened) if named_blocks is None else named_blocks,
+            sealed=seal(encode(inside), challenge.judge.box),
+        )
+        return self.sign(replace(unsigned, **changes))
+
+    def sign(self, opening: Opening) -> Opening:
+        """The response with the signatures of all his keys."""
+        return replace(
+            opening, signatures=tuple(key.sign("opening", opening.digest) for key in self.keys)
+        )
+
+
+def seal_to(judge: JudgePublic, value: Any) -> bytes:
+    """A value sealed to a judge, as anybody can do."""
+    return seal(encode(value), judge.box)
+
+
+def asking(judge: Judge, commitment: Commitment, **options: Any) -> Challenge:
+    """A new challenge for one block of 50, about a suspect that nobody is going to ask."""
+    return judge.challenge(commitment, TableSuspect(name="the suspect"), reveal=50, **options)
+
+
+def spent(vault: Vault, commitment: Commitment) -> set[int]:
+    """The spent blocks as they stand on disk."""
+    return set(Vault.open(vault.path, PASSPHRASE).state.spent_blocks(commitment.digest))
+
+
+def verdict_of(act: Callable[[], Verdict]) -> Verdict:
+    """The verdict of ``act``, whether it returns it or raises an error that carries it."""
+    try:
+        return act()
+    except ZkwmError as error:
+        if isinstance(error.verdict, Verdict):
+            return error.verdict
+        raise
+
+
+def failed(verdict: Verdict) -> list[str]:
+    """The ids of the checks that failed."""
+    return [check.id for check in verdict.checks if check.status == "failed"]
+
+
+def status(verdict: Verdict, check: str) -> str:
+    """What became of one check: passed, failed or skipped."""
+    return next(item.status for item in verdict.checks if item.id == check)
+
+
+def _block_map(opened: OpenedBlock) -> dict[str, Any]:
+    return {
+        "block": opened.block,
+        "triggers": [
+            None
+            if trigger is None
+            else {"pixels": trigger.pixels.tobytes(), "salt": trigger.salt, "label": trigger.label}
+            for trigger in opened.triggers
+        ],
+        "decoys": [decoy.tobytes() for decoy in opened.decoys],
+    }

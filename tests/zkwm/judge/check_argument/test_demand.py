@@ -1,0 +1,115 @@
+"""What a judge or a marketplace may demand of an argument, and what cannot be asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.argued import StandIn, argue, signed
+from tests.support.dispute import Accuser, failed, new_judge, verdict_of
+from zkwm.judge.case import Case
+from zkwm.judge.checks import ARGUMENT_TITLES
+from zkwm.judge.judge import Judge
+from zkwm.judge.marketplace import Marketplace
+from zkwm.judge.verdict import Argued
+from zkwm.suspects import Suspect
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, UsageError, ZkwmError
+from zkwm_protocols.evidence import Policy, assess
+
+
+def test_blocks_and_matches_can_be_chosen(judge: Judge, owner: Accuser, suspect: Suspect) -> None:
+    asked = judge.challenge_argument(
+        owner.commitment, suspect, blocks=3, least_matches=70, excluded_blocks=(0,)
+    )
+    assert (asked.block_count, asked.least_matches) == (3, 70)
+    spared = judge.challenge_argument(owner.commitment, suspect, excluded_blocks=(0, 9))
+    assert spared.block_count == 3
+    for wrong in ({"blocks": 5}, {"blocks": 4, "excluded_blocks": (1,)}, {"least_matches": 20}):
+        with pytest.raises((UsageError, CouldNotCheck)) as caught:
+            judge.challenge_argument(owner.commitment, suspect, **wrong)
+        assert caught.value.check == "challenge.reachable"
+
+
+def test_what_cannot_reach_the_threshold_is_not_asked_for(
+    judge: Judge, owner: Accuser, suspect: Suspect
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        judge.challenge_argument(owner.commitment, suspect, policy=Policy(threshold_bits=1000))
+    assert caught.value.check == "challenge.reachable"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"least_matches": 59},
+        {"least_matches": 101},
+        {"policy": Policy(threshold_bits=41)},
+        {"policy": Policy(functions_tried=2)},
+    ],
+    ids=repr,
+)
+def test_a_demand_under_the_threshold_fails_before_the_answer_is_read(
+    judge: Judge, owner: Accuser, suspect: Suspect, challenge: Challenge, changes: dict[str, Any]
+) -> None:
+    """So that no verdict on an argument has to hold its evidence against the threshold."""
+    asked = signed(challenge, judge, **changes)
+    verdict = verdict_of(lambda: judge.verify(owner.commitment, suspect, asked, b"not read"))
+    assert failed(verdict) == ["challenge.reachable"]
+    assert verdict.outcome == "could not be checked"
+    assert "evidence.threshold" not in ARGUMENT_TITLES
+
+
+def test_evidence_under_the_threshold_is_never_proven_by_an_argument(
+    judge: Judge, owner: Accuser, challenge: Challenge
+) -> None:
+    """Even if a challenge that asks too little had come so far."""
+    case = Case(judge._key, accept_declared_labels=False)
+    case._commitment = owner.commitment
+    case._challenge = replace(challenge, least_matches=1)
+    case.argued = Argued(bytes(32), 1)
+    case.weigh(1)
+    with pytest.raises(InvalidOpening) as caught:
+        case.decide()
+    assert caught.value.check == "challenge.reachable"
+    assert not case.verdict(caught.value).proven
+
+
+@pytest.mark.parametrize("threshold", [1, 40, 117])
+def test_what_may_be_demanded_is_what_reaches_the_threshold(
+    owner: Accuser, challenge: Challenge, threshold: int
+) -> None:
+    policy, header = Policy(threshold_bits=threshold), owner.commitment.header
+    for least in range(1, 101):
+        asked = replace(challenge, least_matches=least, policy=policy)
+        reached = assess(
+            least, blocks_used=asked.block_count, block_count=header.block_count,
+            block_size=header.block_size, class_count=header.class_count, policy=policy,
+        ).reached  # fmt: skip
+        if reached:
+            asked.verify_against(owner.commitment)
+            continue
+        with pytest.raises(ZkwmError) as caught:
+            asked.verify_against(owner.commitment)
+        assert caught.value.check == "challenge.reachable"
+
+
+def test_a_marketplace_settles_in_zero_knowledge(
+    owner: Accuser, suspect: Suspect, model: Path, argument: StandIn, tmp_path: Path
+) -> None:
+    market = Marketplace(tmp_path / "market", new_judge())
+    name = market.register(owner.commitment)
+    asked = market.challenge(name, suspect, purpose="claim", zero_knowledge=True)
+    answer = argue(owner, asked, model)
+    assert market.settle(suspect, asked, answer).proven
+    with pytest.raises(CouldNotCheck):
+        market.settle(suspect, asked, replace(answer, argument=b"noise").signed_by(owner.keys))
+    assert market.verdicts()[asked.digest.hex()]["outcome"] == "proven"
+    assert list((tmp_path / "market" / "opened").iterdir()) == []
+    with pytest.raises(UsageError, match="whole blocks"):
+        market.challenge(name, suspect, reveal=30, zero_knowledge=True)
+    fewer = market.challenge(name, suspect, reveal=75, zero_knowledge=True)
+    assert fewer.block_count == 3

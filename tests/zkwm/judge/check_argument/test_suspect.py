@@ -1,0 +1,106 @@
+"""The suspect of an argument: a file, the one opened, with an integer network that is like it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.argued import SHAPE, StandIn
+from tests.support.dispute import Accuser, failed, verdict_of
+from zkwm.judge.judge import Judge
+from zkwm.suspects import Suspect, open_suspect
+from zkwm_protocols.argument_response import ArgumentResponse
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.errors import SuspectUnusable, Unsupported
+
+
+def test_a_suspect_that_is_no_file(
+    judge: Judge,
+    owner: Accuser,
+    challenge: Challenge,
+    proof: ArgumentResponse,
+    argument: StandIn,
+) -> None:
+    class NoFile:
+        identity, remote = challenge.suspect, False
+
+        def check_preprocessing(self, preprocessing: object) -> None:
+            """Take anything."""
+
+    verdict = verdict_of(lambda: judge.verify(owner.commitment, NoFile(), challenge, proof))
+    assert failed(verdict) == ["challenge.network"]
+
+
+def test_a_file_that_was_exchanged_after_it_was_opened(
+    judge: Judge,
+    owner: Accuser,
+    model: Path,
+    challenge: Challenge,
+    proof: ArgumentResponse,
+    argument: StandIn,
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model.read_bytes())
+    opened = open_suspect(path, shape=SHAPE)
+    path.write_bytes(model.read_bytes() + b"\0")
+    verdict = verdict_of(lambda: judge.verify(owner.commitment, opened, challenge, proof))
+    opened.close()
+    assert failed(verdict) == ["challenge.suspect"]
+
+
+def test_low_agreement_could_not_be_checked_and_points_to_openings(
+    judge: Judge,
+    owner: Accuser,
+    suspect: Suspect,
+    challenge: Challenge,
+    proof: ArgumentResponse,
+    argument: StandIn,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from zkwm.quantizer import Agreement
+
+    monkeypatch.setattr(
+        "zkwm.quantizer.agreement", lambda *_, **__: Agreement(agreeing=89, count=100)
+    )
+    with pytest.raises(SuspectUnusable) as caught:
+        judge.verify(owner.commitment, suspect, challenge, proof)
+    assert caught.value.check == "argument.agreement"
+    assert "--reveal" in caught.value.hint
+    assert caught.value.verdict.outcome == "could not be checked"
+    assert caught.value.verdict.argued.agreements[0].agreeing == 89
+    with pytest.raises(SuspectUnusable):
+        judge.challenge_argument(owner.commitment, suspect)
+    monkeypatch.setattr(
+        "zkwm.quantizer.agreement", lambda *_, **__: Agreement(agreeing=90, count=100)
+    )
+    assert judge.verify(owner.commitment, suspect, challenge, proof).proven
+
+
+def test_the_judge_compares_on_his_own_images(
+    judge: Judge,
+    owner: Accuser,
+    suspect: Suspect,
+    challenge: Challenge,
+    proof: ArgumentResponse,
+    argument: StandIn,
+) -> None:
+    verdict = judge.verify(owner.commitment, suspect, challenge, proof, images=owner.images[:20])
+    assert verdict.argued is not None
+    assert (verdict.argued.agreements[0].kind, verdict.argued.agreements[0].asked) == (
+        "images given",
+        20,
+    )
+
+
+def test_a_network_that_cannot_be_proven_about_points_to_openings(
+    judge: Judge, owner: Accuser, suspect: Suspect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise Unsupported("node 'softmax': not a layer that can be proven")
+
+    monkeypatch.setattr("zkwm.quantizer.quantize", refuse)
+    with pytest.raises(Unsupported) as caught:
+        judge.challenge_argument(owner.commitment, suspect)
+    assert "--reveal" in caught.value.hint

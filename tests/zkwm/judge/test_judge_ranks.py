@@ -1,0 +1,153 @@
+"""Judging by ranks (SPEC.md 8.4): stronger than matches, and what a judge must refuse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.support.dispute import CLASSES, Accuser, TableSuspect, failed, random_images, verdict_of
+from zkwm.judge.judge import Judge
+from zkwm.report import render_report, render_text
+from zkwm.suspects import Answer
+from zkwm.suspects.suspect import answer_from_scores
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.encoding import decode, encode
+from zkwm_protocols.errors import InvalidOpening, Malformed, NotProven, SuspectUnusable
+from zkwm_protocols.evidence import Policy
+from zkwm_protocols.ranks import RANKS, ranks, weighted_sum
+
+pytestmark = pytest.mark.usefixtures("quick_labels")
+
+
+class ScoredSuspect(TableSuspect):
+    """A suspect with a row of scores for each image, or a problem."""
+
+    def __init__(self, scores: dict[bytes, NDArray[np.float64] | str], **options: object) -> None:
+        super().__init__(name="a scored table", **options)
+        self.scores = scores
+
+    def answer(self, images, preprocessing, *, progress=None):
+        found = [self.scores[image.tobytes()] for image in images]
+        return tuple(
+            Answer(None, row) if isinstance(row, str) else answer_from_scores(row, CLASSES)
+            for row in found
+        )
+
+
+def scores_of(images: NDArray[np.uint8], labels: NDArray[np.int64], strength: float):
+    """Scores with a habit for class 3, and ``strength`` more for each label."""
+    rows = np.random.default_rng(5).normal(size=(len(images), CLASSES))
+    rows[:, 3] += 8
+    rows[np.arange(len(images)), labels] += strength
+    return {image.tobytes(): row for image, row in zip(images, rows, strict=True)}
+
+
+@pytest.fixture(scope="module")
+def owner() -> Accuser:
+    return Accuser(random_images(200))
+
+
+@pytest.fixture
+def weakened(owner: Accuser) -> ScoredSuspect:
+    return ScoredSuspect(scores_of(owner.images, owner.labels, 2.5))
+
+
+def challenge_for(judge: Judge, owner: Accuser, suspect: TableSuspect, **terms: object):
+    return judge.challenge(owner.commitment, suspect, reveal=200, **terms)
+
+
+def test_ranks_prove_what_matches_do_not(
+    judge: Judge, owner: Accuser, weakened: ScoredSuspect
+) -> None:
+    matched = challenge_for(judge, owner, weakened)
+    with pytest.raises(NotProven):
+        judge.verify(owner.commitment, weakened, matched, owner.answer(matched, range(4)))
+    ranked = challenge_for(judge, owner, weakened, statistic=RANKS)
+    assert Challenge.from_bytes(ranked.to_bytes()) == ranked
+    verdict = judge.verify(owner.commitment, weakened, ranked, owner.answer(ranked, range(4)))
+    rows = [weakened.scores[image.tobytes()] for image in owner.images]
+    expected = ranks(np.stack(rows), owner.labels.tolist())
+    assert tuple(trigger.rank for trigger in verdict.triggers) == expected
+    assert verdict.evidence is not None
+    assert verdict.evidence.rank_sum is not None
+    assert verdict.evidence.rank_sum.value == weighted_sum(expected, CLASSES)
+    assert verdict.evidence.total_bits > 100
+    assert verdict.to_json()["ranks"]["needed"] == verdict.evidence.rank_sum.needed
+    assert "Ranks weigh" in render_text(verdict)
+    report = render_report(verdict)
+    assert "ranks weigh" in report
+    first = expected.count(0)
+    assert f"{first} at the first place, 20.0 by luck" in report
+
+
+def test_an_innocent_model_is_not_proven(judge: Judge, owner: Accuser) -> None:
+    innocent = ScoredSuspect(scores_of(owner.images, owner.labels, 0.0))
+    ranked = challenge_for(judge, owner, innocent, statistic=RANKS)
+    with pytest.raises(NotProven):
+        judge.verify(owner.commitment, innocent, ranked, owner.answer(ranked, range(4)))
+
+
+def test_a_trigger_left_out_is_refused(
+    judge: Judge, owner: Accuser, weakened: ScoredSuspect
+) -> None:
+    # He knows labels and scores: by leaving out, he could move what is typical of a class.
+    ranked = challenge_for(judge, owner, weakened, statistic=RANKS)
+    proof = owner.answer(ranked, [owner.block(0, t7=None), 1, 2, 3])
+    verdict = verdict_of(lambda: judge.verify(owner.commitment, weakened, ranked, proof))
+    assert failed(verdict) == ["opening.leaves"]
+    assert verdict.outcome == "could not be checked"
+
+
+def test_a_suspect_that_gives_labels_only_cannot_be_checked(judge: Judge, owner: Accuser) -> None:
+    silent = TableSuspect(
+        {image.tobytes(): int(y) for image, y in zip(owner.images, owner.labels, strict=True)}
+    )
+    ranked = challenge_for(judge, owner, silent, statistic=RANKS)
+    with pytest.raises(SuspectUnusable, match="no scores"):
+        judge.verify(owner.commitment, silent, ranked, owner.answer(ranked, range(4)))
+
+
+def test_missing_answers_weigh_nothing(
+    judge: Judge, owner: Accuser, weakened: ScoredSuspect
+) -> None:
+    for image in owner.images[:10]:
+        weakened.scores[image.tobytes()] = "timed out"
+    ranked = challenge_for(judge, owner, weakened, statistic=RANKS)
+    verdict = judge.verify(owner.commitment, weakened, ranked, owner.answer(ranked, range(4)))
+    assert [trigger.rank for trigger in verdict.triggers[:10]] == [None] * 10
+
+
+def test_declared_labels_have_no_ranks(judge: Judge, weakened: ScoredSuspect) -> None:
+    images = random_images(50, seed=9)
+    declared = Accuser(images, declared_labels=np.zeros(50, np.int64))
+    with pytest.raises(InvalidOpening, match="derived labels"):
+        judge.challenge(
+            declared.commitment,
+            weakened,
+            reveal=50,
+            statistic=RANKS,
+            policy=Policy(accept_declared_labels=True),
+        )
+
+
+def test_too_many_outputs_have_no_ranks(judge: Judge, owner: Accuser) -> None:
+    with pytest.raises(InvalidOpening, match="at most 1000 outputs"):
+        challenge_for(judge, owner, TableSuspect(outputs=1001), statistic=RANKS)
+
+
+@pytest.mark.parametrize("statistic", ["matches", "sums", 1, ""])
+def test_no_other_statistic_is_read(
+    judge: Judge, owner: Accuser, weakened: ScoredSuspect, statistic: object
+) -> None:
+    ranked = challenge_for(judge, owner, weakened, statistic=RANKS)
+    body = decode(ranked.body(), limit=10**6)
+    assert isinstance(body, dict)
+    from zkwm_protocols.encoding import pack
+
+    changed = pack(
+        "challenge",
+        {"body": encode({**body, "statistic": statistic}), "signature": ranked.signature},
+    )
+    with pytest.raises(Malformed):
+        Challenge.from_bytes(changed)

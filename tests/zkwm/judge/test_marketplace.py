@@ -1,0 +1,129 @@
+"""``zkwm.judge.marketplace``: registering, challenging, settling. Attacks: adversarial/."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.support.dispute import Accuser, TableSuspect, marked, random_images
+from zkwm.judge.judge import Judge
+from zkwm.judge.marketplace import Marketplace
+from zkwm_protocols.errors import NotProven, UsageError
+from zkwm_protocols.evidence import Policy
+
+pytestmark = pytest.mark.usefixtures("quick_labels")
+
+
+@pytest.fixture(scope="module")
+def owner() -> Accuser:
+    return Accuser(random_images(200))
+
+
+@pytest.fixture
+def market(tmp_path: Path, judge: Judge) -> Marketplace:
+    return Marketplace(tmp_path / "market", judge)
+
+
+def test_from_registration_to_a_verdict(market: Marketplace, owner: Accuser) -> None:
+    name = market.register(owner.commitment)
+    assert name == owner.commitment.digest.hex()
+    assert market.commitment(name) == owner.commitment
+    thief = marked(owner.images, owner.labels)
+    challenge = market.challenge(name, thief, purpose="listing 17")
+    assert challenge.block_count == 1
+    assert challenge.purpose == "listing 17"
+    verdict = market.settle(thief, challenge, owner.answer(challenge, [0]).to_bytes())
+    assert verdict.proven
+    assert market.verdicts() == {challenge.digest.hex(): verdict.to_json()}
+
+
+def test_a_verdict_that_is_not_proven_is_kept_too(market: Marketplace, owner: Accuser) -> None:
+    name = market.register(owner.commitment)
+    suspect = TableSuspect(name="innocent")
+    challenge = market.challenge(name, suspect)
+    with pytest.raises(NotProven):
+        market.settle(suspect, challenge, owner.answer(challenge, [0]))
+    assert market.verdicts()[challenge.digest.hex()]["outcome"] == "not proven"
+
+
+def test_a_proven_verdict_stays_though_the_endpoint_answers_otherwise_later(
+    market: Marketplace, owner: Accuser
+) -> None:
+    name = market.register(owner.commitment)
+    thief = marked(owner.images, owner.labels)
+    challenge = market.challenge(name, thief)
+    response = owner.answer(challenge, [0])
+    proven = market.settle(thief, challenge, response)
+    changed = TableSuspect(name="innocent")
+    changed.identity = thief.identity
+    with pytest.raises(NotProven):
+        market.settle(changed, challenge, response)
+    assert market.verdicts() == {challenge.digest.hex(): proven.to_json()}
+
+
+def test_registering_twice_is_once(market: Marketplace, owner: Accuser, tmp_path: Path) -> None:
+    assert market.register(owner.commitment) == market.register(owner.commitment)
+    assert len(list((tmp_path / "market" / "commitments").iterdir())) == 1
+
+
+def test_a_folder_is_opened_again(
+    market: Marketplace, owner: Accuser, judge: Judge, tmp_path: Path
+) -> None:
+    name = market.register(owner.commitment)
+    thief = marked(owner.images, owner.labels)
+    challenge = market.challenge(name, thief)
+    market.settle(thief, challenge, owner.answer(challenge, [1]))
+    again = Marketplace(tmp_path / "market", judge)
+    later = again.challenge(name, TableSuspect(name="another"))
+    assert later.excluded_blocks == (1,)
+    assert later.policy.functions_tried == 2
+
+
+def test_the_policy_of_the_marketplace_is_in_its_challenges(
+    tmp_path: Path, judge: Judge, owner: Accuser
+) -> None:
+    policy = Policy(threshold_bits=30, functions_tried=5)
+    market = Marketplace(tmp_path / "market", judge, policy)
+    name = market.register(owner.commitment)
+    first = market.challenge(name, TableSuspect(name="one"), reveal=100)
+    assert first.block_count == 2
+    assert first.policy == policy
+    assert market.challenge(name, TableSuspect(name="two")).policy.functions_tried == 6
+
+
+def test_commitments_do_not_share_their_counts(market: Marketplace, owner: Accuser) -> None:
+    other = Accuser(random_images(200, 1))
+    names = [market.register(who.commitment) for who in (owner, other)]
+    suspect = TableSuspect(name="a model")
+    market.challenge(names[0], suspect)
+    assert market.challenge(names[1], TableSuspect(name="b")).policy.functions_tried == 1
+
+
+def test_unknown_commitments_are_refused(market: Marketplace) -> None:
+    with pytest.raises(UsageError):
+        market.commitment("0" * 64)
+
+
+def test_two_at_once_count_each_other(market: Marketplace, owner: Accuser) -> None:
+    name = market.register(owner.commitment)
+    counts: list[int] = []
+
+    def challenge(number: int) -> None:
+        made = market.challenge(name, TableSuspect(name=f"model {number}"))
+        counts.append(made.policy.functions_tried)
+
+    threads = [threading.Thread(target=challenge, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(counts) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below", "nul\0"])
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, judge: Judge, folder: str) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UsageError):
+        Marketplace(f"{tmp_path}/{folder}", judge)

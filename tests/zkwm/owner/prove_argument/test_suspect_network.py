@@ -1,0 +1,92 @@
+"""The network of a suspect's file: whose it is, and that one made to read triggers is refused."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.argued import SHAPE, StandIn, answer, save_linear, signed
+from tests.support.dispute import random_images
+from zkwm.data import ImageData
+from zkwm.judge.judge import Judge
+from zkwm.owner.vault import Vault
+from zkwm.quantizer.derive import derive_network, require_classifier
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, Unsupported, UsageError
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
+
+
+def test_the_network_must_be_that_of_the_challenge(
+    vault: Vault,
+    commitment: Commitment,
+    judge: Judge,
+    challenge: Challenge,
+    model: Path,
+    argument: StandIn,
+    tmp_path: Path,
+) -> None:
+    other = signed(challenge, judge, network=bytes(32))
+    with pytest.raises(InvalidOpening) as caught:
+        answer(vault, commitment, other, model)
+    assert caught.value.check == "challenge.network"
+    changed = tmp_path / "changed.onnx"
+    changed.write_bytes(model.read_bytes() + b"\0")
+    with pytest.raises(InvalidOpening) as caught:
+        answer(vault, commitment, challenge, changed)
+    assert caught.value.check == "challenge.suspect"
+    assert argument.proofs == 0
+    assert vault.state.ledger == []
+
+
+def network_of(path: Path, shape: tuple[int, int, int] = SHAPE) -> Any:
+    digest = hashlib.sha256(path.read_bytes()).digest()
+    return derive_network(path, SuspectIdentity("onnx", digest, "", 10, shape), Preprocessing())
+
+
+def test_a_constant_network_is_refused(tmp_path: Path) -> None:
+    images = random_images(30, 1, SHAPE)
+    save_linear(tmp_path / "constant.onnx", images, np.arange(30) % 10, favour=1000.0)
+    with pytest.raises(UsageError, match="gives output 0 to"):
+        require_classifier(network_of(tmp_path / "constant.onnx"), tuple(range(10)))
+
+
+def test_a_network_near_chance_is_refused_and_a_classifier_is_not(tmp_path: Path) -> None:
+    images = random_images(300, 1, SHAPE)
+    labels = np.arange(300) % 10
+    save_linear(tmp_path / "model.onnx", images[:100], labels[:100])
+    network = network_of(tmp_path / "model.onnx")
+    known = ImageData(images[:1], labels[:1], images[:100], labels[:100], 10, "known")
+    require_classifier(network, tuple(range(10)), known)
+    unknown = ImageData(images[:1], labels[:1], images[100:], labels[100:], 10, "unknown")
+    with pytest.raises(UsageError, match="near chance"):
+        require_classifier(network, tuple(range(10)), unknown)
+    with pytest.raises(UsageError, match="other images or classes"):
+        require_classifier(network, tuple(range(9)), unknown)
+
+
+def test_networks_of_the_embedded_shape_are_tested_on_fashion(tmp_path: Path) -> None:
+    images = random_images(100, 1, (1, 28, 28))
+    save_linear(tmp_path / "model.onnx", images, np.arange(100) % 10)
+    with pytest.raises(UsageError) as caught:
+        require_classifier(network_of(tmp_path / "model.onnx", (1, 28, 28)), tuple(range(10)))
+    assert "--test-data" in caught.value.hint
+
+
+def test_only_files_have_a_network(model: Path, challenge: Challenge) -> None:
+    with pytest.raises(Unsupported) as caught:
+        derive_network(model, replace(challenge.suspect, kind="http"), Preprocessing())
+    assert caught.value.check == "challenge.network"
+
+
+def test_a_suspects_identity_is_not_enough(model: Path) -> None:
+    with pytest.raises(CouldNotCheck) as caught:
+        derive_network(
+            model, SuspectIdentity("onnx", bytes(32), "other", 10, SHAPE), Preprocessing()
+        )
+    assert caught.value.check == "challenge.suspect"

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from zkwm.attacks.attack import Attacker, Target
+from zkwm.attacks.model_modification.unlearning import Unlearning
+from zkwm.data import load_data
+from zkwm.nn.architectures import build_model, channel_statistics
+from zkwm.nn.digests import model_digest
+from zkwm.nn.image_source import as_unit, open_source
+from zkwm.nn.inference import matches
+from zkwm.training import default_settings, embed
+from zkwm.training.checkpoint import restore
+from zkwm.training.fit import Fit, fit
+from zkwm.training.robust import lookahead as attacked_clone
+from zkwm.training.robust.frozen_head import head_name
+from zkwm.training.robust.lookahead import AttackedClone
+from zkwm.training.setup import trigger_tensors
+from zkwm.triggers import TriggerSet, generate
+
+STEPS = 400
+
+
+@pytest.fixture
+def model(small: ModuleType) -> nn.Module:
+    made: nn.Module = small.model("normalised")
+    return made
+
+
+def clone_of(small: ModuleType, model: nn.Module) -> AttackedClone:
+    source = open_source(small.data(), torch.device("cpu"))
+    triggers = trigger_tensors(small.triggers(), source, torch.device("cpu"))
+    assert triggers is not None
+    head = head_name(model, as_unit(source.train(torch.tensor([0, 1]))[0]))
+
+    def forward(network: nn.Module, images: Tensor) -> Tensor:
+        logits: Tensor = network(images)
+        return logits
+
+    return AttackedClone(model, head, source, triggers, small.SETTINGS, STEPS, forward)
+
+
+def gradients(model: nn.Module) -> dict[str, Tensor]:
+    return {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+
+
+def test_nothing_happens_before_its_time(small: ModuleType, model: nn.Module) -> None:
+    clone = clone_of(small, model)
+    first = round(attacked_clone.START * STEPS)
+    clone.add_gradients(first - 1, 1.0)
+    assert gradients(model) == {}
+    clone.add_gradients(first, 1.0)
+    assert set(gradients(model)) == {"0.weight", "0.bias", "1.weight", "1.bias"}
+
+
+def test_the_model_itself_is_left_alone(small: ModuleType, model: nn.Module) -> None:
+    before = model_digest(model)
+    clone = clone_of(small, model)
+    for step in range(200, 230):
+        clone.add_gradients(step, 1.0)
+    assert model_digest(model) == before
+    tensors = clone.tensors()
+    for name, tensor in model.state_dict().items():
+        assert not torch.equal(tensor, tensors[f"clone/{name}"]), name
+
+
+def test_gradients_are_bounded_and_shared_out(small: ModuleType, model: nn.Module) -> None:
+    clone_of(small, model).add_gradients(200, 1.0)
+    whole = gradients(model)
+    norm = torch.stack([g.square().sum() for g in whole.values()]).sum().sqrt()
+    assert 0 < norm <= attacked_clone.WEIGHT * attacked_clone.LARGEST_NORM * 1.0001
+    model.zero_grad()
+    clone_of(small, model).add_gradients(200, 0.5)
+    for name, half in gradients(model).items():
+        torch.testing.assert_close(2 * half, whole[name])
+
+
+def test_they_fall_with_the_learning_rate(small: ModuleType, model: nn.Module) -> None:
+    norms = []
+    for step in (200, 399):
+        model.zero_grad()
+        clone_of(small, model).add_gradients(step, 1.0)
+        found = gradients(model).values()
+        norms.append(float(torch.stack([g.square().sum() for g in found]).sum().sqrt()))
+    assert 0 < norms[1] < 0.01 * norms[0]
+
+
+def test_goes_on_from_its_tensors(small: ModuleType, model: nn.Module) -> None:
+    first = clone_of(small, model)
+    for step in range(160, 300):
+        first.add_gradients(step, 1.0)
+    second = clone_of(small, model)
+    restore({name: tensor.clone() for name, tensor in first.tensors().items()}, second.tensors())
+    found = []
+    for clone in (first, second):
+        model.zero_grad()
+        for step in range(300, 400):
+            clone.add_gradients(step, 1.0)
+        found.append(gradients(model))
+    for name, gradient in found[0].items():
+        assert torch.equal(gradient, found[1][name]), name
+
+
+def test_the_clone_is_copied_anew_now_and_then(small: ModuleType, model: nn.Module) -> None:
+    clone = clone_of(small, model)
+    lengths, start = [], None
+    for step in range(160, 800):
+        fork = clone._fork_at(step)
+        if start != fork.first:
+            start = fork.first
+            lengths.append(fork.steps)
+    low, high = attacked_clone.FEWEST_STEPS, attacked_clone.MOST_STEPS
+    assert len(lengths) >= 3
+    assert all(low <= length <= high for length in lengths)
+
+
+def test_robust_training_learns_task_and_triggers(small: ModuleType) -> None:
+    result, again, plain = (
+        small.train(epochs=12, method=method) for method in ("robust", "robust", "plain")
+    )
+    assert result.test_accuracy >= 0.9
+    assert result.trigger_matches == 10
+    assert result.model_digest == again.model_digest != plain.model_digest
+
+
+@pytest.mark.parametrize("architecture", ["lenet5", "normalised"])
+def test_interrupted_robust_training_goes_on(
+    small: ModuleType, tmp_path: Path, architecture: str
+) -> None:
+    folder = small.interrupted_training(tmp_path, architecture, method="robust", epochs=10)
+    resumed = small.train(architecture, checkpoint=folder, method="robust", epochs=10)
+    whole = small.train(architecture, method="robust", epochs=10)
+    assert resumed.model_digest == whole.model_digest
+
+
+@pytest.mark.slow
+def test_more_survives_than_of_a_plain_mark() -> None:
+    """A new head and all layers at twice the owner's rate (RTAL), and unlearning of fakes."""
+    whole = load_data("fashion-mnist-small")
+    own = replace(
+        whole, train_images=whole.train_images[:3000], train_labels=whole.train_labels[:3000]
+    )
+    generated = generate("secret", 50, (1, 28, 28), key=bytes(32))
+    labels = np.random.default_rng(0).integers(0, 10, 50)
+    triggers = TriggerSet(generated.images, labels, "secret", 50, 10)
+    mean, std = channel_statistics(own.train_images)
+    start = build_model("cnn2", shape=(1, 28, 28), class_count=10, mean=mean, std=std)
+    left, unlearned = {}, {}
+    attacker = Attacker(
+        replace(
+            whole,
+            train_images=whole.train_images[3000:5000],
+            train_labels=whole.train_labels[3000:5000],
+        )
+    )
+    for method in ("robust", "plain"):
+        settings = default_settings(
+            "cnn2", images=3000, triggers=50, method=method, epochs=8, device="cpu"
+        )
+        marked = embed(start, own, triggers, settings=settings)
+        assert marked.trigger_matches == 50
+        stolen = marked.model
+        torch.manual_seed(0)
+        stolen.get_submodule(head_name(stolen, torch.rand(2, 1, 28, 28))).reset_parameters()
+        fit(
+            stolen,
+            torch.tensor(whole.train_images[3000:5000]),
+            torch.tensor(whole.train_labels[3000:5000]),
+            Fit(epochs=8, rate=0.1, batch_size=100),
+            seed=0,
+        )
+        left[method] = matches(stolen, torch.tensor(triggers.images), torch.tensor(labels))
+        target = Target(marked.model, api=nn.Softmax(dim=1))
+        attacked = Unlearning("secret", fakes=500, epochs=3).run(target, attacker).model
+        unlearned[method] = matches(attacked, torch.tensor(triggers.images), torch.tensor(labels))
+    assert left["robust"] >= left["plain"] + 5
+    assert unlearned["robust"] >= unlearned["plain"] + 20

@@ -1,0 +1,1 @@
+"""The accuser is the adversary: claims on models that are not theirs."""

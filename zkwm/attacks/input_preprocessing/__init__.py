@@ -1,0 +1,1 @@
+"""The adversary keeps the model and changes or rejects what it is asked."""

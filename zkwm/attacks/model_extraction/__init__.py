@@ -1,0 +1,1 @@
+"""The adversary trains a surrogate on the model's answers."""

@@ -1,0 +1,1 @@
+"""The adversary changes the weights."""

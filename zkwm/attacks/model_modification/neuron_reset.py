@@ -1,0 +1,85 @@
+"""Which neurons answer to a recovered trigger, and setting them to zero.
+
+The second step of laundering (Aiken, Kim, Woo 2020). Not magnitude pruning (``pruning``): neurons
+are chosen by their activations, and whole rows and filters go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from zkwm.nn.inference import evaluating
+
+BATCH = 500
+
+
+def hidden_layers(model: nn.Module) -> tuple[nn.Module, ...]:
+    """The layers whose outputs count as neurons: the later half of them, without the head.
+
+    These are linear layers, convolutions, and, in a network with batch norm, the batch norms in
+    place of the convolutions, in the order of their definition.
+    """
+    modules = list(model.modules())
+    norms = any(isinstance(module, nn.BatchNorm2d) for module in modules)
+    spatial = nn.BatchNorm2d if norms else nn.Conv2d
+    found = [module for module in modules if isinstance(module, (nn.Linear, spatial))][:-1]
+    return tuple(found[len(found) // 2 :])
+
+
+@torch.no_grad()
+def mean_activations(
+    model: nn.Module, layers: tuple[nn.Module, ...], images: Tensor
+) -> tuple[Tensor, ...]:
+    """The mean positive activation of each neuron or channel, one (neurons,) tensor a layer.
+
+    ``images`` float32 (n, c, h, w) in [0, 1]. Activations are behind a ReLU; a channel's is the
+    mean over its pixels too.
+    """
+    sums: list[Tensor | None] = [None] * len(layers)
+
+    def record(number: int) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            del module, inputs
+            active = functional.relu(output)
+            total = (active.flatten(2).mean(2) if active.ndim > 2 else active).sum(0)
+            earlier = sums[number]
+            sums[number] = total if earlier is None else earlier + total
+
+        return hook
+
+    handles = [layer.register_forward_hook(record(n)) for n, layer in enumerate(layers)]
+    try:
+        with evaluating(model):
+            for batch in torch.split(images, BATCH):
+                model(batch)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return tuple(total / len(images) for total in sums if total is not None)
+
+
+@torch.no_grad()
+def reset(layer: nn.Module, neurons: Tensor) -> None:
+    """Set the weights and biases of these neurons or channels (int64 numbers) to zero."""
+    for parameter in layer.parameters(recurse=False):
+        parameter[neurons] = 0.0
+
+
+def chosen_neurons(difference: Tensor, threshold: float, most: float) -> Tensor:
+    """The neurons whose ``difference`` (neurons,) exceeds it, the largest first.
+
+    At most the share ``most`` of the layer, int64 numbers.
+    """
+    order = difference.argsort(descending=True)
+    above = order[difference[order] > threshold]
+    return above[: int(most * len(difference))]
+
+
+def thresholds(layers: tuple[nn.Module, ...], dense: float, channel: float) -> Iterator[float]:
+    """The threshold of each layer: ``dense`` for linear ones, ``channel`` for the others."""
+    for layer in layers:
+        yield dense if isinstance(layer, nn.Linear) else channel

@@ -1,0 +1,60 @@
+"""Data sets as folders: train/<class>/<image files> and test/<class>/<image files>.
+
+Not lists of files with labels beside them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.data.image_data import ImageData
+from zkwm.data.images import MAX_FILES, Shape, list_pictures, read_pictures
+from zkwm_protocols.errors import CouldNotCheck, UsageError
+
+
+def _classes(folder: Path) -> list[str]:
+    """The names of the folders in ``folder``, in string order."""
+    try:
+        found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError:
+        raise CouldNotCheck(
+            f"cannot read {folder}",
+            hint="a folder of data has train/CLASS/IMAGES and test/CLASS/IMAGES",
+        ) from None
+    for path in found:
+        if not path.is_dir():
+            raise UsageError(f"{path} is no folder, where one folder a class should be")
+    return [path.name for path in found]
+
+
+def _part(
+    folder: Path, classes: list[str], shape: Shape | None
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Images and labels of train or test, class after class."""
+    files = [list_pictures(folder / name) for name in classes]
+    counts = [len(found) for found in files]
+    if sum(counts) > MAX_FILES:
+        raise UsageError(f"{folder} holds {sum(counts)} files; at most {MAX_FILES} are read")
+    images = read_pictures([path for found in files for path in found], shape=shape)
+    return images, np.repeat(np.arange(len(classes)), counts).astype(np.int64)
+
+
+def load_folder_data(path: Path) -> ImageData:
+    """The data set in the folder ``path``.
+
+    Classes are numbered in the string order of their folders' names, which must be the same in
+    train and test. All images have the size of the first, and are grey where that is. Raises
+    UsageError, Malformed or CouldNotCheck, naming the file.
+    """
+    classes = _classes(path / "train")
+    other = _classes(path / "test")
+    if classes != other:
+        odd = sorted(set(classes) ^ set(other))
+        raise UsageError(f"{path}: the class {odd[0]} is not in both of train and test")
+    train_images, train_labels = _part(path / "train", classes, None)
+    channels, height, width = train_images.shape[1:]
+    test_images, test_labels = _part(path / "test", classes, (channels, height, width))
+    return ImageData(train_images, train_labels, test_images, test_labels, len(classes), path.name)

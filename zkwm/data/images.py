@@ -1,0 +1,268 @@
+"""Reading an owner's own pictures: arrays in files, folders of image files, one image file.
+
+Not data sets with labels for training (``zkwm.data``) and not generated triggers
+(``zkwm.triggers``). Files are taken as they come from strangers: formats, sizes and counts are
+bounded, nothing is unpickled, and every problem names the file.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.data.arrays import MAX_BYTES, read_arrays
+from zkwm.files import read_limited
+from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Shape = tuple[int, int, int]
+Fit = Literal["exact", "crop", "resize"]
+
+MAX_FILES = 200_000
+MAX_PICTURE_BYTES = 1 << 26
+MAX_PICTURE_PIXELS = 1 << 26
+MAX_LABEL = 65534
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM")
+_GREY = ("1", "L", "LA", "La")
+_COLOUR = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
+_IMAGE_KEYS = ("images", "x", "x_trigger", "x_crop")
+_LABEL_KEYS = ("labels", "y", "y_trigger")
+_NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,2})?")
+_MAX_TEXT = 1 << 24
+
+
+def as_nchw(array: NDArray[Any], where: str, shape: Shape | None = None) -> NDArray[np.uint8]:
+    """Pixels (n, h, w), (n, h, w, c) or (n, c, h, w) as uint8 (n, c, h, w), c 1 or 3.
+
+    ``shape`` (c, h, w) decides where both readings are possible. Raises UsageError, naming
+    ``where``, for other types than uint8, other shapes, and no images at all.
+    """
+    if array.dtype != np.uint8:
+        raise UsageError(
+            f"{where} holds {array.dtype}; pixels are uint8",
+            hint="store pixels as whole numbers 0 to 255 (numpy: .astype('uint8'))",
+        )
+    if array.ndim == 3:
+        array = array[:, None]
+    elif array.ndim == 4:
+        first, last = array.shape[1] in (1, 3), array.shape[3] in (1, 3)
+        if first and last and shape is not None:
+            first = array.shape[1:] == shape
+            last = (array.shape[3], *array.shape[1:3]) == shape
+        if first and last:
+            raise UsageError(
+                f"{where} of shape {array.shape} can be read with channels first or last",
+                hint="say the shape of an image: channels, height, width",
+            )
+        array = array if first or not last else array.transpose(0, 3, 1, 2)
+    if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
+        raise UsageError(
+            f"{where} has the shape {array.shape}: these are not images",
+            hint="images are arrays N,H,W or N,H,W,C or N,C,H,W with 1 or 3 channels",
+        )
+    return np.ascontiguousarray(array)
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """The files in ``folder`` in the string order of their names (1, 10, 100, 11, ..., 2).
+
+    That is the order in which Adi et al. pair their trigger images with labels. Hidden files are
+    skipped. Raises UsageError for a folder inside, no file at all, or more than MAX_FILES.
+    """
+    try:
+        found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise CouldNotCheck(f"cannot read {folder}: {error.strerror}") from None
+    if not found:
+        raise UsageError(f"there are no images in {folder}")
+    if len(found) > MAX_FILES:
+        raise UsageError(f"{folder} holds {len(found)} files; at most {MAX_FILES} are read")
+    for path in found:
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder, where only images should be")
+    return found
+
+
+def _open(path: Path) -> Image:
+    """The picture in a file, loaded whole, at most MAX_PICTURE_PIXELS. Raises Malformed."""
+    from PIL import Image
+
+    data = read_limited(path, MAX_PICTURE_BYTES)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            picture = Image.open(io.BytesIO(data), formats=_FORMATS)
+            pixels = picture.width * picture.height
+            if pixels <= MAX_PICTURE_PIXELS:
+                picture.load()
+    except Image.DecompressionBombError:
+        raise Malformed(f"{path} claims far too many pixels") from None
+    except Exception:  # what Pillow's readers raise on damaged files is an open list
+        raise Malformed(
+            f"{path} is not an intact image", hint=f"known formats: {', '.join(_FORMATS)}"
+        ) from None
+    if pixels > MAX_PICTURE_PIXELS:
+        raise Malformed(f"{path} has {pixels} pixels; at most {MAX_PICTURE_PIXELS} are read")
+    if picture.mode not in _GREY + _COLOUR:
+        raise UsageError(
+            f"{path} has pixels of the kind {picture.mode}", hint="convert it to 8 bits a channel"
+        )
+    return picture
+
+
+def _fitted(picture: Image, path: Path, size: tuple[int, int], fit: Fit) -> Image:
+    """``picture`` at ``size`` (height, width): as it is, its middle, or the whole of it scaled."""
+    from PIL import Image
+
+    height, width = size
+    if (picture.height, picture.width) == size:
+        return picture
+    if fit == "resize":
+        return picture.resize((width, height), Image.Resampling.BICUBIC)
+    if fit == "exact":
+        raise UsageError(
+            f"{path} is {picture.height} by {picture.width} pixels, not {height} by {width}",
+            hint="say a shape and fit crop (the middle of every picture) or fit resize (all of it)",
+        )
+    if picture.height < height or picture.width < width:
+        raise UsageError(
+            f"{path}, {picture.height} by {picture.width} pixels, is too small to crop "
+            f"{height} by {width} out of it"
+        )
+    top, left = round((picture.height - height) / 2), round((picture.width - width) / 2)
+    return picture.crop((left, top, left + width, top + height))
+
+
+def read_pictures(
+    paths: Sequence[Path], *, shape: Shape | None = None, fit: Fit = "exact"
+) -> NDArray[np.uint8]:
+    """Image files as uint8 (n, c, h, w), all of ``shape`` (c, h, w), or of the first file's shape.
+
+    Without ``shape``, c is 3 when the first file has colours. Grey becomes colour and the reverse
+    by Pillow (ITU-R 601 luma); transparency is dropped, a camera's rotation mark is not followed.
+    ``fit`` says what happens to another size: "exact" refuses it, "crop" takes the middle h by w
+    pixels at full resolution (as the loader of Adi et al.), "resize" scales (bicubic, aspect ratio
+    not kept). Raises UsageError, Malformed or CouldNotCheck, naming the file.
+    """
+    result: NDArray[np.uint8] | None = None
+    for index, path in enumerate(paths):
+        picture = _open(path)
+        if shape is None:
+            shape = (1 if picture.mode in _GREY else 3, picture.height, picture.width)
+        channels, height, width = shape
+        if result is None:
+            if len(paths) * channels * height * width > MAX_BYTES:
+                raise UsageError(f"{len(paths)} images of shape {shape} take over {MAX_BYTES} B")
+            result = np.empty((len(paths), *shape), np.uint8)
+        picture = picture.convert("L" if channels == 1 else "RGB")
+        pixels = np.asarray(_fitted(picture, path, (height, width), fit))
+        result[index] = pixels.reshape(height, width, channels).transpose(2, 0, 1)
+    if result is None:
+        raise UsageError("there are no images")
+    return result
+
+
+def _pick(
+    arrays: Mapping[str, NDArray[Any]], keys: Sequence[str], path: Path, what: str
+) -> NDArray[Any]:
+    """The only array, or the first under one of ``keys``. Raises UsageError where none is."""
+    if len(arrays) == 1:
+        return next(iter(arrays.values()))
+    for key in keys:
+        if key in arrays:
+            return arrays[key]
+    names = ", ".join(sorted(arrays)) or "nothing"
+    raise UsageError(
+        f"{path} holds {names}, and none is named {' or '.join(keys)}",
+        hint=f"store the {what} alone, or under the name {keys[0]}",
+    )
+
+
+def _channels(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    """Grey (n, 1, h, w) to colour, or colour (n, 3, h, w) to grey by Pillow's luma."""
+    if images.shape[1] == channels:
+        return images
+    if channels == 3:
+        return np.repeat(images, 3, axis=1)
+    weighted = np.tensordot(np.array([19595, 38470, 7471]), images.astype(np.int64), axes=(0, 1))
+    return ((weighted + 32768) >> 16).astype(np.uint8)[:, None]
+
+
+def load_images(
+    path: str | Path, *, shape: Shape | None = None, fit: Fit = "exact"
+) -> NDArray[np.uint8]:
+    """The images at ``path``, uint8 (n, c, h, w).
+
+    ``path`` is a .npz file (one array, or one named images, x, x_trigger or x_crop), a .npy file
+    (both N,H,W, N,H,W,C or N,C,H,W, uint8), one image file, or a folder of image files, taken in
+    the string order of their names. ``shape`` (c, h, w) and ``fit`` as in ``read_pictures``; a
+    stored array of another size can be cropped, not resized. Raises UsageError for what does not
+    fit the request, Malformed for damaged files, CouldNotCheck for unreadable ones.
+    """
+    path = Path(path)
+    if fit not in ("exact", "crop", "resize"):
+        raise UsageError(f"there is no fit {fit!r}", hint="choose of exact, crop, resize")
+    if path.is_dir():
+        return read_pictures(list_pictures(path), shape=shape, fit=fit)
+    if path.suffix.lower() not in (".npz", ".npy"):
+        return read_pictures([path], shape=shape, fit=fit)
+    images = as_nchw(_pick(read_arrays(path), _IMAGE_KEYS, path, "images"), str(path), shape)
+    if shape is None or images.shape[1:] == shape:
+        return images
+    height, width = images.shape[2:]
+    if (height, width) != shape[1:]:
+        if fit != "crop" or height < shape[1] or width < shape[2]:
+            raise UsageError(
+                f"the images in {path} have the shape {images.shape[1:]}, not {shape}",
+                hint="say fit crop to take the middle of larger images, or store them at that size",
+            )
+        top, left = round((height - shape[1]) / 2), round((width - shape[2]) / 2)
+        images = images[:, :, top : top + shape[1], left : left + shape[2]]
+    return np.ascontiguousarray(_channels(images, shape[0]))
+
+
+def load_labels(path: str | Path, count: int) -> NDArray[np.int64]:
+    """``count`` labels, int64 (count,), each 0..65534, the i-th for the i-th image.
+
+    ``path`` is a text file with one whole number a line (7, or 7.000e+00 as numpy writes it), a
+    .npy file, or a .npz file (one array, or one named labels, y or y_trigger). Raises UsageError
+    naming the line or index, Malformed and CouldNotCheck as ``load_images``.
+    """
+    path = Path(path)
+    if path.suffix.lower() in (".npz", ".npy"):
+        array = _pick(read_arrays(path), _LABEL_KEYS, path, "labels")
+        if array.ndim != 1 or array.dtype.kind not in "iu":
+            raise UsageError(f"{path} holds {array.dtype} {array.shape}, not a list of labels")
+        numbers = [int(value) for value in array[: count + 1]]
+        found = len(array)
+    else:
+        try:
+            lines = read_limited(path, _MAX_TEXT).decode("ascii").splitlines()
+        except UnicodeDecodeError:
+            raise Malformed(f"{path} is not a text file of labels") from None
+        numbers = [_whole(line.strip(), path, number) for number, line in enumerate(lines, 1)]
+        found = len(lines)
+    if found != count:
+        raise UsageError(f"{path} has {found} labels for {count} images")
+    for index, value in enumerate(numbers):
+        if not 0 <= value <= MAX_LABEL:
+            raise UsageError(f"label {index} in {path} is {value}; labels are 0 to {MAX_LABEL}")
+    return np.array(numbers, np.int64)
+
+
+def _whole(text: str, path: Path, line: int) -> int:
+    """The whole number that ``text`` says. Raises UsageError naming the line."""
+    value = Decimal(text) if _NUMBER.fullmatch(text) else None
+    if value is None or value > MAX_LABEL or value != value.to_integral_value():
+        raise UsageError(f"line {line} of {path} is not a label: {text[:20]!r}")
+    return int(value)

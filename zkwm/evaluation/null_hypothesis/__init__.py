@@ -1,0 +1,1 @@
+"""What unmarked models reach under each scheme, against what the evidence says."""

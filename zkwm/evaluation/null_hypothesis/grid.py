@@ -1,0 +1,209 @@
+"""Innocent models in the grid: each mark held against them, each false claim made against them.
+
+The measurements themselves are in ``null_models``; here they get the grid's models, are kept in the
+cache, and become tables. Of the innocent models a third, ten at most, are the accuser's own where a
+false claim is made; the others are its victims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from statistics import mean
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from zkwm.attacks.attack import Attacker
+from zkwm.evaluation.null_hypothesis.matches import Examined, examine_claims, examine_null
+from zkwm.evaluation.plan.catalogue import entry_object
+from zkwm.evaluation.results.outcome import Table
+from zkwm.evaluation.run.attack_mark import ATTACKER_SEED, told
+from zkwm.evaluation.run.cache import digest_of, source_digest
+from zkwm.evaluation.run.watermarked import open_committed
+from zkwm.watermarks.watermark import DERIVED
+from zkwm_protocols.errors import Cancelled, UsageError
+
+if TYPE_CHECKING:
+    from zkwm.evaluation.plan.experiment import Experiment
+    from zkwm.evaluation.plan.grid import Entry, WatermarkEntry
+
+NULL_TABLE, CLAIMS_TABLE = "null_models", "false_claims"
+MOST_OWN = 10
+Row = dict[str, Any]
+
+
+def examine(
+    experiment: Experiment, tell: Callable[[str], None]
+) -> tuple[dict[str, Table], tuple[str, ...]]:
+    """The tables of null models and of claims, without those that are empty, and what failed.
+
+    Marks are those of the first seed. What is in the cache is not measured again. Raises Cancelled.
+    """
+    grid, failed = experiment.grid, list[str]()
+    rows: dict[str, list[Row]] = {NULL_TABLE: [], CLAIMS_TABLE: []}
+    if not grid.null_models:
+        return {}, ()
+    parts: list[tuple[str, str, str, Callable[[], Row]]] = [
+        (NULL_TABLE, entry.label, _null_digest(experiment, entry), _null(experiment, entry))
+        for entry in grid.watermarks
+    ]
+    parts += [
+        (CLAIMS_TABLE, entry.label, _claim_digest(experiment, entry), _claim(experiment, entry))
+        for entry in grid.claims
+    ]
+    for table, label, digest, measure in parts:
+        tell(label)
+        if not experiment.cache.has(digest):
+            try:
+                row = measure()
+            except Cancelled:
+                raise
+            except Exception as error:
+                row = {"error": told(error)}
+            experiment.cache.put(digest, row)
+        row = experiment.cache.result(digest) or {}
+        if row.get("error"):
+            failed.append(f"{label}, innocent models: {row['error']}")
+        elif not row.get("void"):
+            rows[table].append({**row, "label": label})
+    made = {NULL_TABLE: _null_table(rows[NULL_TABLE], grid.null_models)}
+    made[CLAIMS_TABLE] = _claims_table(rows[CLAIMS_TABLE])
+    return {name: table for name, table in made.items() if table.rows}, tuple(failed)
+
+
+def _models(experiment: Experiment) -> list[nn.Module]:
+    found = (
+        experiment.cache.model(experiment.null(experiment.grid.architecture, number))
+        for number in range(experiment.grid.null_models)
+    )
+    return [model for model in found if model is not None]
+
+
+def _null_digest(experiment: Experiment, entry: WatermarkEntry) -> str:
+    mark = experiment.mark(entry, experiment.grid.seeds[0])
+    return digest_of(
+        {
+            "what": "null row",
+            "mark": mark,
+            "models": _known(experiment),
+            "source": source_digest(Examined),
+        }
+    )
+
+
+def _claim_digest(experiment: Experiment, entry: Entry) -> str:
+    return digest_of(
+        {
+            "what": "claim row",
+            "claim": entry.name,
+            "parameters": asdict(entry_object("claims", entry)),
+            "images": experiment.grid.attacker_images,
+            "models": _known(experiment),
+            "source": experiment.known[f"claims/{entry.name}"] + source_digest(Examined),
+        }
+    )
+
+
+def _known(experiment: Experiment) -> list[Any]:
+    """The digests of the innocent models that there are."""
+    architecture, count = experiment.grid.architecture, experiment.grid.null_models
+    results = (experiment.cache.result(experiment.null(architecture, i)) for i in range(count))
+    return [result.get("model") for result in results if result]
+
+
+def _null(experiment: Experiment, entry: WatermarkEntry) -> Callable[[], Row]:
+    def measure() -> Row:
+        committed = open_committed(experiment, entry, experiment.grid.seeds[0])
+        triggers, scheme = committed.triggers(), committed.scheme
+
+        def extract(model: nn.Module) -> NDArray[np.int64]:
+            return scheme.extract(model, triggers.images.copy(), committed.view)
+
+        examined = Examined(entry.name, triggers, scheme.labels == DERIVED, extract)
+        try:
+            return asdict(examine_null(_models(experiment), [examined])[0])
+        except UsageError as error:
+            return {"void": error.message}
+
+    return measure
+
+
+def _claim(experiment: Experiment, entry: Entry) -> Callable[[], Row]:
+    def measure() -> Row:
+        models = _models(experiment)
+        own = min(max(len(models) // 3, 2), MOST_OWN)
+        accuser = Attacker(
+            data=experiment.shares.attacker(experiment.grid.attacker_images),
+            seed=ATTACKER_SEED,
+            device=experiment.device,
+        )
+        made = entry_object("claims", entry)
+        classes = experiment.data.class_count
+        for model in models:
+            model.to(experiment.device)
+        return asdict(examine_claims(made, models[own:], models[:own], accuser, classes))
+
+    return measure
+
+
+def _null_table(rows: list[Row], count: int) -> Table:
+    return Table(
+        title=f"What each scheme says of {count} innocent models",
+        meaning="matches of models that carry no mark; bits by chance of the luckiest (before the "
+        "judge's allowances); models that reach a judge's usual threshold; p values of the sum and "
+        "of the spread of matches over fresh labels, which are exactly binomial where labels are "
+        "derived; labels that an owner chose have no such law",
+        head=("watermark", "labels", "leaves", "classes", "expected", "mean", "most",
+              "bits of luckiest", "reach the threshold", "p, sum", "p, spread"),
+        rows=tuple(_null_row(row) for row in rows),
+    )  # fmt: skip
+
+
+def _null_row(row: Row) -> tuple[str, ...]:
+    matches, fresh = row["matches"], row["fresh"]
+    return (
+        row["label"],
+        "derived" if row["derived"] else "declared",
+        str(row["trials"]),
+        str(row["class_count"]),
+        f"{row['trials'] / row['class_count']:.1f}",
+        f"{mean(matches):.1f}",
+        str(max(matches)),
+        f"{row['most_bits']:.1f}",
+        f"{round(row['reached'] * len(matches))} of {len(matches)}",
+        f"{fresh['p_value']:.3f}" if fresh else "no law",
+        f"{fresh['spread_p_value']:.3f}" if fresh else "no law",
+    )
+
+
+def _claims_table(rows: list[Row]) -> Table:
+    return Table(
+        title="False claims against innocent models",
+        meaning="an accuser makes triggers from models of his own, without seeing the victims'; "
+        "matches with labels that he chose, and with labels derived from his commitment (the best "
+        "of his tries); how many victims reach a judge's usual threshold",
+        head=("claim", "tries", "triggers", "needed", "declared: mean", "declared: most",
+              "declared: victims", "derived: mean", "derived: most", "derived: victims"),
+        rows=tuple(
+            (
+                row["label"],
+                f"{row['tries']:,}",
+                str(row["trials"]),
+                "" if row["needed_matches"] is None else str(row["needed_matches"]),
+                *_reached(row, "declared"),
+                *_reached(row, "derived"),
+            )
+            for row in rows
+        ),
+    )  # fmt: skip
+
+
+def _reached(row: Row, labels: str) -> tuple[str, str, str]:
+    matches, share = row[f"{labels}_matches"], row[f"{labels}_reached"]
+    if not matches:
+        return "", "", ""
+    reached = f"{round(share * len(matches))} of {len(matches)}"
+    return f"{mean(matches):.1f}", str(max(matches)), reached

@@ -1,0 +1,1 @@
+"""What a grid file asks for, checked before anything is trained."""

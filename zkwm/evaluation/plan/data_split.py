@@ -1,0 +1,78 @@
+"""Who has which images: owner, attackers and the judge's probes, disjoint; innocents, who overlap.
+
+A fixed shuffle of the training set, the same for every seed of a grid, so that a share depends on
+the data and its size alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.data import ImageData
+from zkwm_protocols.errors import UsageError
+
+if TYPE_CHECKING:
+    from zkwm.evaluation.plan.grid import Grid
+
+SHUFFLE = 2018
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Training images and labels in parts; every part has the same test images.
+
+    ``probes`` uint8 (m, c, h, w) are public.
+    """
+
+    owner: ImageData
+    pool: ImageData
+    innocent: ImageData
+    probes: NDArray[np.uint8]
+
+    def attacker(self, count: int) -> ImageData:
+        """The first ``count`` images of the attackers' pool."""
+        return _part(self.pool, np.arange(count), f"{count:,} attacker's images")
+
+    def bystander(self, count: int, seed: int) -> ImageData:
+        """``count`` images of an innocent third party, drawn from all that are not probes."""
+        random = np.random.default_rng((SHUFFLE, seed))
+        chosen = random.permutation(len(self.innocent.train_labels))[:count]
+        return _part(self.innocent, chosen, f"{count:,} images of a third party")
+
+
+def divide(data: ImageData, grid: Grid) -> Shares:
+    """The shares of a grid. Raises UsageError where the training set is too small."""
+    pool = max(grid.attacker_counts)
+    have, need = len(data.train_labels), grid.owner_images + pool + grid.probes
+    if have < need:
+        raise UsageError(
+            f"{grid.data} has {have:,} training images, and the grid wants {need:,}: "
+            f"{grid.owner_images:,} for the owner, {pool:,} for attackers, {grid.probes:,} probes"
+        )
+    random = np.random.default_rng(SHUFFLE)
+    order = random.permutation(have)
+    if grid.test_images:
+        tested = np.sort(random.permutation(len(data.test_labels))[: grid.test_images])
+        data = replace(
+            data, test_images=data.test_images[tested], test_labels=data.test_labels[tested]
+        )
+    owner, rest, last = grid.owner_images, grid.owner_images + pool, have - grid.probes
+    return Shares(
+        owner=_part(data, order[:owner], "the owner's images"),
+        pool=_part(data, order[owner:rest], "the attackers' images"),
+        innocent=_part(data, order[:last], "all images but the probes"),
+        probes=data.train_images[order[last:]],
+    )
+
+
+def _part(data: ImageData, chosen: NDArray[np.int64], name: str) -> ImageData:
+    return replace(
+        data,
+        train_images=data.train_images[chosen],
+        train_labels=data.train_labels[chosen],
+        name=name,
+    )

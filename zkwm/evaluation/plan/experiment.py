@@ -1,0 +1,142 @@
+"""An experiment: a grid in a folder, what each part of it is called in the cache, and its data.
+
+Names and data only; what is trained and measured is in ``tasks``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from zkwm.data import ImageData, load_data
+from zkwm.evaluation.plan.catalogue import entry_class, entry_object
+from zkwm.evaluation.plan.data_split import Shares, divide
+from zkwm.evaluation.plan.grid import AttackEntry, Grid, WatermarkEntry
+from zkwm.evaluation.run.cache import Cache, digest_of, source_digest
+from zkwm.nn.digests import data_digest
+
+if TYPE_CHECKING:
+    from zkwm.attacks.attack import Attack
+    from zkwm.watermarks.watermark import Watermark
+
+MOST_SCRATCH_EPOCHS = 100
+
+
+class Experiment:
+    """A grid and the folder that keeps its results.
+
+    ``known`` is what ``known`` of the same experiment gave elsewhere, so that all workers call the
+    same things by the same digests, even while files change. Reading the data raises what
+    ``load_data`` raises, and UsageError where they are too few.
+    """
+
+    def __init__(
+        self, grid: Grid, folder: str | Path, known: Mapping[str, str] | None = None
+    ) -> None:
+        self.grid = grid
+        self.cache = Cache(folder)
+        self._known = dict(known or {})
+
+    @cached_property
+    def known(self) -> dict[str, str]:
+        """The digests of the data and of the source of each scheme, attack and claim."""
+        if not self._known:
+            self._known["data"] = data_digest(self.data).hex()
+            for kind, entries in self.grid.lists.items():
+                for entry in entries:
+                    self._known[f"{kind}/{entry.name}"] = source_digest(entry_class(kind, entry))
+        return self._known
+
+    @cached_property
+    def data(self) -> ImageData:
+        """The whole data set."""
+        return load_data(self.grid.data)
+
+    @cached_property
+    def shares(self) -> Shares:
+        """Who has which images."""
+        return divide(self.data, self.grid)
+
+    @cached_property
+    def device(self) -> str:
+        """Where attacks run and accuracy is measured."""
+        if self.grid.device != "auto":
+            return self.grid.device
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
+    def scheme(self, entry: WatermarkEntry) -> Watermark:
+        """The watermark of an entry. Raises UsageError."""
+        made: Watermark = entry_object("watermarks", entry)
+        return made
+
+    def attack(self, entry: AttackEntry) -> Attack:
+        """The attack of an entry. Raises UsageError."""
+        made: Attack = entry_object("attacks", entry)
+        return made
+
+    def unmarked(self, architecture: str, seed: int) -> str:
+        """The digest of an owner's unmarked model."""
+        return self._digest("unmarked", architecture=architecture, seed=seed)
+
+    def scratch(self, architecture: str, seed: int, images: int) -> str:
+        """The digest of a model trained on an attacker's images alone."""
+        epochs = self.scratch_epochs(images)
+        return self._digest(
+            "scratch", architecture=architecture, seed=seed, images=images, epochs=epochs
+        )
+
+    def scratch_epochs(self, images: int) -> int:
+        """Epochs for as many steps as the owner's training has, 100 at most."""
+        training = self.grid.settings(0)
+        steps = max(self.grid.owner_images // training.batch_size, 1)
+        own_steps = max(images // training.batch_size, 1)
+        return min(-(-training.epochs * steps // own_steps), MOST_SCRATCH_EPOCHS)
+
+    def null(self, architecture: str, number: int) -> str:
+        """The digest of an innocent third party's model."""
+        return self._digest("null", architecture=architecture, seed=number)
+
+    def mark(self, entry: WatermarkEntry, seed: int) -> str:
+        """The digest of a marked model."""
+        return self._digest(
+            "mark",
+            architecture=self.grid.architecture_of(entry),
+            seed=seed,
+            scheme=entry.name,
+            parameters=asdict(self.scheme(entry)),
+            source=self.known[f"watermarks/{entry.name}"],
+            probes=self.grid.probes,
+        )
+
+    def cell(self, entry: WatermarkEntry, attack: AttackEntry, seed: int) -> str:
+        """The digest of a cell."""
+        return digest_of(
+            {
+                "what": "cell",
+                "mark": self.mark(entry, seed),
+                "attack": attack.name,
+                "parameters": asdict(self.attack(attack)),
+                "source": self.known[f"attacks/{attack.name}"],
+                "images": self.grid.images_of(attack),
+                "opened_block": self.grid.opened_block,
+            }
+        )
+
+    def described(self) -> dict[str, Any]:
+        """What decides everything, beside the entries: for digests of parts elsewhere."""
+        grid = self.grid
+        return {
+            "data": self.known["data"],
+            "owner_images": grid.owner_images,
+            "test_images": grid.test_images,
+            "training": grid.training,
+            "device": self.device,
+        }
+
+    def _digest(self, what: str, **values: object) -> str:
+        return digest_of({"what": what, **self.described(), **values})

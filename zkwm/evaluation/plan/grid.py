@@ -1,0 +1,219 @@
+"""What a grid measures: data and its shares, training, seeds, watermarks, attacks and claims.
+
+Plain data with strict reading from a map of plain values. Not the file format (``grid_file``), and
+not the running of it (``running``). Does not import torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from zkwm.nn.architecture_names import ARCHITECTURES
+from zkwm.training.settings import EmbedSettings
+from zkwm_protocols.errors import UsageError
+
+PLAIN = (bool, int, float, str)
+MAXIMUM_ENTRIES = 200
+TRAINING = tuple(f.name for f in fields(EmbedSettings) if f.name not in ("seed", "device"))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A scheme, an attack or a claim by its name, with parameters, and how tables call it."""
+
+    name: str
+    label: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class WatermarkEntry(Entry):
+    """A scheme, on a network of ``architecture`` (empty: the grid's)."""
+
+    architecture: str = ""
+
+
+@dataclass(frozen=True)
+class AttackEntry(Entry):
+    """An attack by somebody who has ``attacker_images`` labelled images (0: the grid's number)."""
+
+    attacker_images: int = 0
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Everything that is to be measured.
+
+    ``owner_images`` and ``attacker_images`` are counts of training images, disjoint shares of the
+    training set of ``data``, as are the ``probes`` that the judge publishes. ``test_images`` 0
+    means all. ``training`` are fields of ``EmbedSettings``. With ``opened_block`` the attacker
+    knows the first block of triggers. ``null_models`` unmarked networks are held against every
+    mark. Raises UsageError for values that make no sense.
+    """
+
+    data: str
+    owner_images: int
+    attacker_images: int
+    training: dict[str, Any]
+    watermarks: tuple[WatermarkEntry, ...]
+    attacks: tuple[AttackEntry, ...]
+    claims: tuple[Entry, ...] = ()
+    title: str = ""
+    architecture: str = "lenet5"
+    device: str = "cpu"
+    seeds: tuple[int, ...] = (0,)
+    test_images: int = 0
+    probes: int = 200
+    null_models: int = 0
+    opened_block: bool = True
+
+    def __post_init__(self) -> None:
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if type(value) is not int or not low <= value <= high:
+                raise UsageError(f"{name} is a whole number of {low:,} to {high:,}, not {value!r}")
+        for name in ("data", "title", "architecture", "device"):
+            if type(getattr(self, name)) is not str:
+                raise UsageError(f"{name} is a text, not {getattr(self, name)!r}")
+        if type(self.opened_block) is not bool:
+            raise UsageError(f"opened_block is yes or no, not {self.opened_block!r}")
+        whole = all(type(seed) is int and 0 <= seed < 10_000 for seed in self.seeds)
+        if not self.seeds or not whole or len(set(self.seeds)) < len(self.seeds):
+            raise UsageError("seeds are different whole numbers from 0 to 9,999")
+        for name in self.architectures:
+            if name not in ARCHITECTURES:
+                near = get_close_matches(name, ARCHITECTURES, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(ARCHITECTURES)}"
+                raise UsageError(f"there is no architecture {name!r}", hint=hint)
+        for kind, entries in self.lists.items():
+            labels = [entry.label for entry in entries]
+            if twice := sorted({label for label in labels if labels.count(label) > 1}):
+                raise UsageError(
+                    f"two {kind} are called {twice[0]!r}", hint="give each a label of its own"
+                )
+        if not self.watermarks:
+            raise UsageError("a grid has at least one watermark")
+        for attack in self.attacks:
+            if type(attack.attacker_images) is not int or attack.attacker_images < 0:
+                raise UsageError(f"attacker_images of {attack.label} is a whole number")
+        self.settings(self.seeds[0])
+
+    @property
+    def lists(self) -> dict[str, tuple[Entry, ...]]:
+        """The three lists by their names in a file."""
+        return {"watermarks": self.watermarks, "attacks": self.attacks, "claims": self.claims}
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """All networks that occur, the grid's own first, each once."""
+        return tuple(
+            dict.fromkeys((self.architecture, *map(self.architecture_of, self.watermarks)))
+        )
+
+    def architecture_of(self, entry: WatermarkEntry) -> str:
+        """The network that a scheme is put into."""
+        return entry.architecture or self.architecture
+
+    def images_of(self, entry: AttackEntry) -> int:
+        """How many labelled images the attacker has."""
+        return entry.attacker_images or self.attacker_images
+
+    @property
+    def attacker_counts(self) -> tuple[int, ...]:
+        """All numbers of images that an attacker has, ascending."""
+        return tuple(sorted({self.attacker_images, *map(self.images_of, self.attacks)}))
+
+    def settings(self, seed: int) -> EmbedSettings:
+        """The training of the unmarked model. Raises UsageError."""
+        return EmbedSettings(**self.training, seed=seed, device=self.device)
+
+    def with_data(self, data: str) -> Grid:
+        """The same grid on other data."""
+        return replace(self, data=data)
+
+    def to_map(self) -> dict[str, Any]:
+        """All fields as JSON can hold them; ``from_map`` reads them again."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_map(cls, values: Mapping[str, Any]) -> Grid:
+        """Read a map of plain values. Raises UsageError, naming the nearest key that exists."""
+        checked = dict(values)
+        require_known(checked, [field.name for field in fields(cls)], "a grid")
+        for name in ("data", "owner_images", "attacker_images", "training", "watermarks"):
+            if name not in checked:
+                raise UsageError(f"the grid does not say {name}")
+        checked["training"] = _training(checked["training"])
+        seeds = checked.get("seeds", [0])
+        if not isinstance(seeds, list | tuple):
+            raise UsageError("seeds are a list of whole numbers")
+        checked["seeds"] = tuple(seeds)
+        checked["watermarks"] = _entries(checked["watermarks"], "watermarks", WatermarkEntry)
+        checked["attacks"] = _entries(checked.get("attacks", []), "attacks", AttackEntry)
+        checked["claims"] = _entries(checked.get("claims", []), "claims", Entry)
+        return cls(**checked)
+
+
+_RANGES = (
+    ("owner_images", 10, 100_000_000),
+    ("attacker_images", 10, 100_000_000),
+    ("test_images", 0, 100_000_000),
+    ("probes", 1, 1_000_000),
+    ("null_models", 0, 10_000),
+)
+_Kind = TypeVar("_Kind", bound=Entry)
+
+
+def require_known(values: Mapping[str, Any], known: list[str], what: str) -> None:
+    """Raise UsageError for a key that ``what`` does not have."""
+    for name in values:
+        if name not in known:
+            near = get_close_matches(str(name), known, n=1)
+            raise UsageError(
+                f"{what} has no key {str(name)!r}",
+                hint=f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}",
+            )
+
+
+def _training(values: Any) -> dict[str, Any]:  # noqa: ANN401
+    if not isinstance(values, dict):
+        raise UsageError("training is a map of settings, such as epochs and learning_rate")
+    require_known(values, list(TRAINING), "training")
+    for name in ("epochs", "learning_rate"):
+        if name not in values:
+            raise UsageError(f"training does not say {name}")
+    return values
+
+
+def _entries(values: Any, kind: str, made: type[_Kind]) -> tuple[_Kind, ...]:  # noqa: ANN401
+    if not isinstance(values, list | tuple) or len(values) > MAXIMUM_ENTRIES:
+        raise UsageError(f"{kind} is a list of at most {MAXIMUM_ENTRIES} entries")
+    return tuple(_entry(value, f"{kind}[{i}]", made) for i, value in enumerate(values))
+
+
+def _entry(value: Any, place: str, made: type[_Kind]) -> _Kind:  # noqa: ANN401
+    """An entry: a name alone, or a map with a name, our own keys, and else parameters."""
+    if isinstance(value, str):
+        value = {"name": value}
+    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+        raise UsageError(f"{place} is a name, or a map that says name")
+    own = {field.name for field in fields(made)} - {"parameters"}
+    parameters = dict(value.get("parameters", {}))
+    parameters |= {k: v for k, v in value.items() if k not in own and k != "parameters"}
+    for name, given in parameters.items():
+        if not isinstance(name, str) or type(given) not in PLAIN:
+            raise UsageError(f"{place}: the parameter {name!r} is no plain value: {given!r}")
+    said = {k: v for k, v in value.items() if k in own}
+    words = (f"{k}={v:g}" if type(v) is float else f"{k}={v}" for k, v in parameters.items())
+    label = said.setdefault("label", " ".join((said["name"], *words)))
+    if not isinstance(label, str) or not label.strip() or len(label) > 80:
+        raise UsageError(f"{place}: a label is a text of at most 80 characters")
+    if not isinstance(said.get("architecture", ""), str):
+        raise UsageError(f"{place}: the architecture is a name")
+    return made(parameters=parameters, **said)

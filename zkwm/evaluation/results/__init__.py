@@ -1,0 +1,1 @@
+"""Cells and their aggregates as tables, figures and one page."""

@@ -1,0 +1,126 @@
+"""The grid as squares: a scheme under an attack over all seeds, and the worst of them.
+
+Numbers are chosen here and nowhere else, so that tables, figures and report say the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zkwm.evaluation.results.cell import FAILED, MEASURED, REFUSED, VOID, Cell
+from zkwm_protocols.evidence import DEFAULT_THRESHOLD_BITS
+
+NO_ATTACK, SOME_FAILED, DECLARED_LABELS = "†", "‡", "§"
+NOTES = (
+    (NO_ATTACK, "in no seed the attack ends a point above training from scratch: it is no attack"),
+    (SOME_FAILED, "in some seeds nothing was measured"),
+    (DECLARED_LABELS, "declared labels: the number is matches, and no evidence"),
+)
+
+
+@dataclass(frozen=True)
+class Square:
+    """All seeds of a scheme under an attack.
+
+    ``shown`` is the cell that tables quote: of the seeds in which the attack counts (all, where it
+    counts in none) the one with the least evidence, or the fewest matches where labels are
+    declared; None where nothing was measured. ``by_ranks`` is about a judge who gets scores and
+    counts the ranks of labels (SPEC.md 8.4).
+    """
+
+    watermark: str
+    attack: str
+    cells: tuple[Cell, ...]
+    by_ranks: bool = False
+
+    def bits(self, cell: Cell) -> float | None:
+        """What the exact tail says of a cell."""
+        return cell.rank_bits if self.by_ranks else cell.bits
+
+    def evidence(self, cell: Cell) -> float | None:
+        """What the judge's allowances leave of that."""
+        return cell.rank_evidence if self.by_ranks else cell.evidence
+
+    @property
+    def measured(self) -> tuple[Cell, ...]:
+        """The seeds with a number."""
+        return tuple(
+            cell
+            for cell in self.cells
+            if cell.status == MEASURED and not (self.by_ranks and cell.rank_bits is None)
+        )
+
+    @property
+    def attacked(self) -> bool:
+        """Whether the attack counts in some seed (or nobody knows)."""
+        return any(cell.counts is not False for cell in self.measured)
+
+    @property
+    def shown(self) -> Cell | None:
+        """The worst seed."""
+        chosen = [cell for cell in self.measured if cell.counts is not False] or self.measured
+        return min(chosen, key=self._left) if chosen else None
+
+    @property
+    def enough(self) -> bool:
+        """Whether even the worst seed reaches a judge's usual threshold."""
+        shown = self.shown
+        return shown is not None and (self.evidence(shown) or 0) >= DEFAULT_THRESHOLD_BITS
+
+    @property
+    def marks(self) -> str:
+        """The signs of ``NOTES`` that apply."""
+        shown = self.shown
+        if shown is None:
+            return ""
+        return (
+            ("" if self.attacked else NO_ATTACK)
+            + (SOME_FAILED if len(self.measured) < len(self.cells) else "")
+            + (DECLARED_LABELS if self.bits(shown) is None else "")
+        )
+
+    @property
+    def left(self) -> str:
+        """Bits left, or matches where labels are declared, or why there is no number."""
+        shown = self.shown
+        if shown is None:
+            states = {cell.status for cell in self.cells}
+            if states == {MEASURED}:
+                return "–"
+            return next((name for name in (FAILED, VOID, REFUSED) if name in states), "")
+        bits = self.bits(shown)
+        return f"{shown.matches}/{shown.trials}" if bits is None else f"{int(bits)}"
+
+    @property
+    def lost(self) -> str:
+        """Points of accuracy that the attack cost in that seed, with a sign where it gained."""
+        shown = self.shown
+        return "" if shown is None or shown.accuracy_lost is None else points(shown.accuracy_lost)
+
+    @property
+    def text(self) -> str:
+        """What stands in a table: bits / points, with signs."""
+        return f"{self.left} / {self.lost} {self.marks}".rstrip() if self.lost else self.left
+
+    def _left(self, cell: Cell) -> tuple[float, float]:
+        matches = -1.0 if cell.matches is None else float(cell.matches)
+        bits = self.bits(cell)
+        return (matches if bits is None else bits, matches)
+
+
+def squares(cells: tuple[Cell, ...], *, by_ranks: bool = False) -> dict[tuple[str, str], Square]:
+    """All squares by (watermark, attack), in the order of the cells."""
+    found: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        found.setdefault((cell.watermark, cell.attack), []).append(cell)
+    return {key: Square(*key, tuple(value), by_ranks) for key, value in found.items()}
+
+
+def points(value: float) -> str:
+    """Points of accuracy with one decimal, without a negative zero, with a true minus sign."""
+    return f"{value:.1f}".replace("-0.0", "0.0").replace("-", "−")
+
+
+def percent(share: float | None) -> str:
+    """A share (0 to 1) in per cent with one decimal."""
+    return "" if share is None else f"{100 * share:.1f}"

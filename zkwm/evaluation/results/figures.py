@@ -1,0 +1,144 @@
+"""One figure an attack, as SVG: evidence against accuracy lost, a colour and a shape a scheme.
+
+matplotlib, from the extra ``evaluation``, is imported when it is needed. The numbers are those of
+``squares``; schemes whose labels are declared have no evidence and are not drawn.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from zkwm.evaluation.results.aggregate import Square
+from zkwm.evaluation.results.cell import Cell
+from zkwm_protocols.errors import UsageError
+from zkwm_protocols.evidence import DEFAULT_THRESHOLD_BITS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLOURS = (
+    "#1f5a94", "#c2501f", "#2f7d4f", "#7b4ea3", "#a8871b", "#b5295d", "#2a8fa3", "#6b4f3a",
+    "#5d6672", "#8a1f1f",
+)  # fmt: skip
+SHAPES = "osD^vPX<>*"
+STYLE: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["Arial", "Liberation Sans", "Helvetica", "DejaVu Sans"],
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#4a5159",
+    "axes.labelcolor": "#16191d",
+    "text.color": "#16191d",
+    "xtick.color": "#4a5159",
+    "ytick.color": "#4a5159",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "zkwm",
+}
+SIZE = (8.2, 4.2)
+LEAST_SPAN = 1.0
+
+
+def attack_figure(attack: str, watermarks: tuple[str, ...], found: dict[Any, Square]) -> str:
+    """The SVG of an attack, the same for the same numbers; ``watermarks`` gives the order.
+
+    ``found`` is what ``squares`` gives. Raises UsageError where matplotlib is not installed.
+    """
+    require_matplotlib()
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=SIZE, layout="constrained")
+        axes = figure.add_subplot()
+        drawn = [
+            _draw(axes, i, found[name, attack])
+            for i, name in enumerate(watermarks)
+            if (name, attack) in found
+        ]
+        axes.axhline(DEFAULT_THRESHOLD_BITS, color="#16191d", linewidth=1, linestyle=(0, (6, 4)))
+        axes.axhline(0, color="#b9bfc6", linewidth=0.8)
+        axes.annotate(
+            f"usual threshold, {DEFAULT_THRESHOLD_BITS} bits",
+            (1, DEFAULT_THRESHOLD_BITS),
+            xycoords=("axes fraction", "data"),
+            xytext=(-2, 3),
+            textcoords="offset points",
+            ha="right",
+            fontsize=8.5,
+        )
+        axes.set_title(attack, loc="left", fontsize=11, fontweight="bold")
+        axes.set_xlabel("accuracy lost to the attack, points")
+        axes.set_ylabel("evidence, bits (after the judge's allowances)")
+        axes.margins(0.08)
+        low, high = axes.get_xlim()
+        if high - low < LEAST_SPAN:
+            middle = (low + high) / 2
+            axes.set_xlim(middle - LEAST_SPAN / 2, middle + LEAST_SPAN / 2)
+        axes.grid(color="#eceef0", linewidth=0.8)
+        axes.set_axisbelow(True)
+        if any(drawn):
+            figure.legend(loc="outside right upper", frameon=False, fontsize=9)
+        else:
+            axes.text(
+                0.5, 0.5, "no scheme has evidence to show here", ha="center", va="center",
+                transform=axes.transAxes,
+            )  # fmt: skip
+        written = io.StringIO()
+        figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
+    return written.getvalue()
+
+
+def require_matplotlib() -> None:
+    """Raise UsageError where matplotlib is not installed."""
+    try:
+        import matplotlib as mpl
+    except ImportError:
+        raise UsageError("figures need matplotlib", hint="pip install 'zkwm[evaluation]'") from None
+    del mpl
+
+
+def _draw(axes: Axes, number: int, square: Square) -> bool:
+    """A scheme: the worst seed large, the others small; hollow where the attack does not count."""
+    shown = square.shown
+    if shown is None or shown.evidence is None:
+        return False
+    style: dict[str, Any] = {
+        "color": COLOURS[number % len(COLOURS)],
+        "marker": SHAPES[(number + number // len(COLOURS)) % len(SHAPES)],
+        "linestyle": "none",
+    }
+    for cell in square.measured:
+        if cell is not shown:
+            _point(axes, cell, style, size=4, label=None, hollow=cell.counts is False)
+    if shown.rank_evidence is not None and shown.accuracy_lost is not None:
+        axes.plot(
+            [shown.accuracy_lost] * 2,
+            [shown.evidence, shown.rank_evidence],
+            color=style["color"],
+            linewidth=1,
+            marker="_",
+            markevery=[1],
+            markersize=8,
+        )
+    _point(axes, shown, style, size=9, label=square.watermark, hollow=not square.attacked)
+    return True
+
+
+def _point(
+    axes: Axes, cell: Cell, style: dict[str, Any], *, size: float, label: str | None, hollow: bool
+) -> None:
+    if cell.accuracy_lost is None or cell.evidence is None:
+        return
+    axes.plot(
+        [cell.accuracy_lost],
+        [cell.evidence],
+        markersize=size,
+        markerfacecolor="white" if hollow else style["color"],
+        markeredgecolor=style["color"],
+        markeredgewidth=1.3,
+        label=label,
+        alpha=1 if label else 0.75,
+        **style,
+    )

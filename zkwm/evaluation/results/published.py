@@ -1,0 +1,131 @@
+"""Figures that others have published, to stand beside ours where the cells correspond.
+
+Data only, from the project's research note (sections 1.5, 1.6, 5.1 and 8.1) with the place where
+each was read. Trigger figures are shares of triggers (per cent) as their authors count them: none
+of them has labels derived from a commitment, and none is evidence in bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from zkwm.evaluation.results.cell import Cell
+
+ADI = "Adi et al. 2018, authors' slides"
+SBA = "sbaresearch/model-watermarking, result files"
+GAN = "Gan et al. 2023 (ICCV), arXiv 2309.04777"
+OWASP = "Yashbandiwadekar/owasp-ai-model-watermarking"
+
+_ADI_SETTING = "theirs: CIFAR-10, ResNet-18, 100 pictures of their own choice, declared labels"
+_SBA_SETTING = (
+    "theirs: CIFAR-10, ResNet-18, 100 triggers, 200 epochs; fine-tuned on CINIC-10 pictures of the "
+    "same classes, up to 100 epochs; ours: the attacker's images are of the owner's distribution"
+)
+_GAN_SETTING = (
+    "theirs: CIFAR-10, ResNet-18, triggers 1 % of the training data and all of one label, 20 % of "
+    "the data to attack with, rate 0.05 halved every 5 of 30 epochs; ours: a label of its own for "
+    "each trigger"
+)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published cell: ``accuracy`` and ``kept`` (triggers that keep their label) in per cent.
+
+    ``scheme`` and ``attack`` are names of the registries; ``fits`` says whether a cell of ours
+    corresponds to it, as far as its parameters tell.
+    """
+
+    source: str
+    what: str
+    scheme: str
+    attack: str
+    accuracy: float | None
+    kept: float | None
+    difference: str
+    fits: Callable[[Cell], bool] = lambda _: True
+
+
+def corresponding(published: Published, cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+    """Our measured cells that a published one can be held against."""
+    return tuple(
+        cell
+        for cell in cells
+        if cell.scheme == published.scheme
+        and cell.attack_name == published.attack
+        and cell.matches is not None
+        and published.fits(cell)
+    )
+
+
+def _parameter(name: str, low: float, high: float) -> Callable[[Cell], bool]:
+    return lambda cell: low <= float(cell.attack_parameters.get(name, -1)) <= high
+
+
+def _tuned(which: str, low: float, high: float) -> Callable[[Cell], bool]:
+    """Fine-tuning of this kind at such rates."""
+    return lambda cell: (
+        cell.attack_parameters.get("which") == which
+        and low <= float(cell.attack_parameters.get("rate", -1)) <= high
+    )
+
+
+def _kind(kind: str) -> Callable[[Cell], bool]:
+    return lambda cell: cell.parameters.get("kind") == kind
+
+
+def _both(*tests: Callable[[Cell], bool]) -> Callable[[Cell], bool]:
+    return lambda cell: all(test(cell) for test in tests)
+
+
+PUBLISHED: tuple[Published, ...] = (
+    Published(ADI, "from scratch, no attack", "adi", "none", 93.81, 100.0, _ADI_SETTING),
+    Published(SBA, "from scratch, no attack", "adi", "none", 94.94, 100.0, _SBA_SETTING),
+    Published(SBA, "FTAL at 1e-4", "adi", "fine_tuning", 93.4, 95.0, _SBA_SETTING,
+              _tuned("FTAL", 0, 2e-4)),
+    Published(SBA, "FTAL at 0.01", "adi", "fine_tuning", 89.5, 13.0, _SBA_SETTING,
+              _tuned("FTAL", 0.005, 0.02)),
+    Published(SBA, "FTLL at 1e-4 to 0.1 (content triggers)", "zhang", "fine_tuning", None, 100.0,
+              _SBA_SETTING, _both(_tuned("FTLL", 1e-4, 0.1), _kind("content"))),
+    Published(SBA, "pruning to 70 %", "adi", "pruning", 93.6, 100.0, _SBA_SETTING,
+              _parameter("share", 0.69, 0.71)),
+    Published(SBA, "pruning to 80 %", "adi", "pruning", 82.2, 72.0, _SBA_SETTING,
+              _parameter("share", 0.79, 0.81)),
+    Published(SBA, "pruning to 90 %", "adi", "pruning", 46.9, 32.0, _SBA_SETTING,
+              _parameter("share", 0.89, 0.91)),
+    Published(SBA, "content, no attack", "zhang", "none", 95.01, 100.0, _SBA_SETTING,
+              _kind("content")),
+    Published(SBA, "noise, no attack", "zhang", "none", 94.79, 100.0, _SBA_SETTING,
+              _kind("noise")),
+    Published(SBA, "unrelated, no attack", "zhang", "none", 95.28, 100.0, _SBA_SETTING,
+              _kind("unrelated")),
+    Published(SBA, "content, FTAL at 0.01", "zhang", "fine_tuning", 90.4, 10.0, _SBA_SETTING,
+              _both(_tuned("FTAL", 0.005, 0.02), _kind("content"))),
+    Published(SBA, "noise, FTAL at 0.01", "zhang", "fine_tuning", 89.8, 11.0, _SBA_SETTING,
+              _both(_tuned("FTAL", 0.005, 0.02), _kind("noise"))),
+    Published(SBA, "unrelated, FTAL at 0.01", "zhang", "fine_tuning", 90.2, 10.0, _SBA_SETTING,
+              _both(_tuned("FTAL", 0.005, 0.02), _kind("unrelated"))),
+    Published(SBA, "frontier, no attack", "le_merrer", "none", 94.54, 100.0, _SBA_SETTING),
+    Published(SBA, "frontier, FTAL at 0.01", "le_merrer", "fine_tuning", 88.9, 4.0, _SBA_SETTING,
+              _tuned("FTAL", 0.005, 0.02)),
+    Published(GAN, "APP, unrelated, no attack", "parametric_perturbation", "none", 93.30, None,
+              _GAN_SETTING),
+    Published(GAN, "APP, unrelated, fine-tuning at 0.05", "parametric_perturbation", "fine_tuning",
+              None, 96.2, _GAN_SETTING, _tuned("FTAL", 0.04, 0.06)),
+    Published(GAN, "APP, unrelated, fine-pruning", "parametric_perturbation", "fine_pruning", None,
+              95.5, _GAN_SETTING),
+    Published(GAN, "APP, unrelated, laundering", "parametric_perturbation", "laundering", None,
+              94.5, _GAN_SETTING),
+    Published(GAN, "vanilla, unrelated, fine-tuning at 0.05", "adi", "fine_tuning", None, 18.8,
+              _GAN_SETTING, _tuned("FTAL", 0.04, 0.06)),
+    Published(GAN, "vanilla, unrelated, fine-pruning", "adi", "fine_pruning", None, 24.6,
+              _GAN_SETTING),
+    Published(GAN, "vanilla, unrelated, laundering", "adi", "laundering", None, 67.4,
+              _GAN_SETTING),
+    Published(OWASP, "Uchida, pruning to 90 % (bits kept)", "uchida", "pruning", None, 98.4,
+              "theirs: MNIST, bits chosen freely; ours: projection and bits derived",
+              _parameter("share", 0.89, 0.91)),
+    Published(OWASP, "Uchida, neurons permuted (bits kept)", "uchida", "permutation", None, 56.2,
+              "theirs: MNIST, extracted as it stands; ours: aligned with the unmarked model first"),
+)  # fmt: skip

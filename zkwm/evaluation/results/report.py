@@ -1,0 +1,243 @@
+"""What a run leaves for people: Markdown, CSV, SVG, and one self-contained HTML page.
+
+The page needs no network, no script and no font from elsewhere; a content security policy forbids
+them. Numbers come from ``tables`` and ``figures``.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import platform
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zkwm.evaluation.plan.catalogue import entry_class
+from zkwm.evaluation.results.aggregate import percent, squares
+from zkwm.evaluation.results.cell import MEASURED
+from zkwm.evaluation.results.figures import attack_figure, require_matplotlib
+from zkwm.evaluation.results.outcome import Table
+from zkwm.evaluation.results.published import PUBLISHED, corresponding
+from zkwm.evaluation.results.tables import (
+    attack_table,
+    bits_csv,
+    cells_csv,
+    csv_text,
+    grid_tables,
+    lost_csv,
+    markdown,
+    scheme_table,
+)
+from zkwm.files import write_atomic
+from zkwm.registry import parameters_of
+from zkwm.training.versions import PACKAGES, versions
+
+if TYPE_CHECKING:
+    from zkwm.evaluation.results.outcome import Outcome
+
+REPORT, TABLES, FIGURES = "report.html", "tables.md", "figures"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of an attack: its name, a file name, and the SVG."""
+
+    attack: str
+    file: str
+    svg: str
+
+    @property
+    def uri(self) -> str:
+        """The SVG as a data URI."""
+        return "data:image/svg+xml;base64," + base64.b64encode(self.svg.encode()).decode()
+
+
+def write_report(outcome: Outcome, folder: str | Path) -> Path:
+    """Write tables, figures and the page into the folder, replacing older ones; returns the page.
+
+    Raises UsageError where matplotlib is not installed, CouldNotCheck when the disk refuses.
+    """
+    folder = Path(folder)
+    require_matplotlib()
+    tables, more = all_tables(outcome), examined_tables(outcome)
+    files = {
+        TABLES: markdown((*tables, *more.values())),
+        "bits.csv": bits_csv(outcome),
+        "rank_bits.csv": bits_csv(outcome, by_ranks=True),
+        "accuracy_lost.csv": lost_csv(outcome),
+        "cells.csv": cells_csv(outcome.cells),
+        **{f"{name}.csv": csv_text(table) for name, table in more.items()},
+    }
+    drawn = figures(outcome)
+    (folder / FIGURES).mkdir(parents=True, exist_ok=True)
+    files |= {f"{FIGURES}/{figure.file}": figure.svg for figure in drawn}
+    files[REPORT] = render(outcome, tables, more, drawn)
+    for name, text in files.items():
+        write_atomic(folder / name, text.encode(), overwrite=True)
+    return folder / REPORT
+
+
+def all_tables(outcome: Outcome) -> tuple[Table, ...]:
+    """The tables of the grid itself."""
+    return (
+        *grid_tables(outcome),
+        *grid_tables(outcome, by_ranks=True),
+        scheme_table(outcome),
+        attack_table(outcome),
+    )
+
+
+def examined_tables(outcome: Outcome) -> dict[str, Table]:
+    """Null models, claims and published figures, by the names of their CSV files."""
+    found = dict(outcome.examined)
+    rows = published_rows(outcome)
+    if rows:
+        found["published"] = Table(
+            "Published figures beside ours",
+            "triggers that keep their label and accuracy after the attack, per cent; ours: from "
+            "the worst to the best seed and parameters of the corresponding cells",
+            ("source", "what", "theirs", "their accuracy", "ours", "our accuracy", "ours, label",
+             "what differs"),
+            rows,
+        )  # fmt: skip
+    return found
+
+
+def published_rows(outcome: Outcome) -> tuple[tuple[str, ...], ...]:
+    """A row for each published cell that a cell of ours corresponds to."""
+    rows = []
+    for published in PUBLISHED:
+        ours = corresponding(published, outcome.cells)
+        if not ours:
+            continue
+        kept = [100 * (c.matches or 0) / (c.trials or 1) for c in ours]
+        accurate = [100 * c.accuracy_after for c in ours if c.accuracy_after is not None]
+        labels = sorted({f"{c.watermark} / {c.attack}" for c in ours})
+        rows.append(
+            (
+                published.source,
+                published.what,
+                "" if published.kept is None else f"{published.kept:g}",
+                "" if published.accuracy is None else f"{published.accuracy:g}",
+                _span(kept),
+                _span(accurate),
+                "; ".join(labels),
+                published.difference,
+            )
+        )
+    return tuple(rows)
+
+
+def figures(outcome: Outcome) -> tuple[Figure, ...]:
+    """A figure for each attack of the grid."""
+    found = squares(outcome.cells)
+    order = tuple(entry.label for entry in outcome.grid.watermarks)
+    return tuple(
+        Figure(entry.label, _file_name(i, entry.label), attack_figure(entry.label, order, found))
+        for i, entry in enumerate(outcome.grid.attacks, 1)
+    )
+
+
+def render(
+    outcome: Outcome,
+    tables: tuple[Table, ...],
+    more: dict[str, Table],
+    drawn: tuple[Figure, ...],
+) -> str:
+    """The page as one HTML document."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        loader=FunctionLoader(_resource),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    void = sorted(
+        {(c.watermark, c.attack, c.void or c.refused) for c in outcome.cells if c.void or c.refused}
+    )
+    return environment.get_template("report.html.j2").render(
+        grid=outcome.grid,
+        style=Markup(_resource("report.css")),  # noqa: S704 - this package's own file
+        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        measured=sum(cell.status == MEASURED for cell in outcome.cells),
+        total=len(outcome.cells),
+        found={ways: squares(outcome.cells, by_ranks=ways) for ways in (False, True)},
+        tables=tables,
+        more=tuple(more.values()),
+        figures=drawn,
+        errors=outcome.errors,
+        void=void,
+        notes=sorted({(c.watermark, c.note) for c in outcome.cells if c.note}),
+        entries=_entries(outcome),
+        models=_models(outcome),
+        facts=_facts(outcome),
+    )
+
+
+def _entries(outcome: Outcome) -> Table:
+    """All schemes, attacks and claims of the grid with all parameters, given or not."""
+    rows = []
+    for kind, entries in outcome.grid.lists.items():
+        for entry in entries:
+            found = entry_class(kind, entry)
+            values = parameters_of(found) | entry.parameters
+            text = ", ".join(f"{name} {value}" for name, value in values.items())
+            rows.append((kind.removesuffix("s"), entry.label, found.paper, text))
+    return Table("", "", ("", "label", "after", "parameters"), tuple(rows))
+
+
+def _models(outcome: Outcome) -> Table:
+    groups: dict[tuple[str, str, int], list[float]] = {}
+    for model in outcome.models:
+        key = (model["kind"], model["architecture"], model["images"])
+        groups.setdefault(key, []).extend([model["accuracy"]] if model["accuracy"] else [])
+    rows = tuple(
+        (kind, architecture, f"{images:,}", str(len(shares)), percent(min(shares, default=None)),
+         percent(max(shares, default=None)))
+        for (kind, architecture, images), shares in groups.items()
+    )  # fmt: skip
+    head = ("model", "network", "images", "how many", "least accuracy", "greatest")
+    return Table("", "", head, rows)
+
+
+def _facts(outcome: Outcome) -> tuple[tuple[str, str], ...]:
+    grid = outcome.grid
+    training = ", ".join(f"{name} {value}" for name, value in grid.training.items())
+    found = versions((*PACKAGES, "matplotlib", "PyYAML"))
+    return (
+        ("data", grid.data),
+        ("owner's images", f"{grid.owner_images:,}"),
+        ("attacker's images", f"{grid.attacker_images:,}, unless an attack says otherwise"),
+        ("test images", f"{grid.test_images:,}" if grid.test_images else "all"),
+        ("probes", f"{grid.probes:,} public images for soft answers and activations"),
+        ("network", ", ".join(grid.architectures)),
+        ("training", training),
+        ("seeds", ", ".join(map(str, grid.seeds))),
+        ("opened block", "known to the attacker" if grid.opened_block else "none"),
+        ("device", grid.device),
+        ("versions", ", ".join(f"{name} {version}" for name, version in found.items())),
+        ("machine", f"{platform.machine()}, {os.cpu_count()} processors, {platform.system()}"),
+    )
+
+
+def _span(values: list[float]) -> str:
+    if not values:
+        return ""
+    low, high = f"{min(values):.1f}", f"{max(values):.1f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _file_name(number: int, label: str) -> str:
+    words = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:60]
+    return f"{number:02}-{words}.svg"
+
+
+def _resource(name: str) -> str:
+    return resources.files("zkwm.evaluation").joinpath("templates", name).read_text("utf-8")

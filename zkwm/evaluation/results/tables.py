@@ -1,0 +1,207 @@
+"""The tables of an outcome: rows of texts, and from them Markdown and CSV. No layout in HTML."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from statistics import mean
+from typing import TYPE_CHECKING
+
+from zkwm.evaluation.results.aggregate import NOTES, Square, percent, points, squares
+from zkwm.evaluation.results.cell import Cell
+from zkwm.evaluation.results.outcome import Table
+
+if TYPE_CHECKING:
+    from zkwm.evaluation.results.outcome import Outcome
+
+COLUMNS = 6
+
+
+def grid_tables(outcome: Outcome, *, by_ranks: bool = False) -> tuple[Table, ...]:
+    """Schemes by attacks, so many attacks in each that it can be read.
+
+    ``by_ranks``: of the schemes that have classes to rank, for a judge who gets scores.
+    """
+    found, grid = squares(outcome.cells, by_ranks=by_ranks), outcome.grid
+    attacks = [entry.label for entry in grid.attacks]
+    rows = [
+        entry.label
+        for entry in grid.watermarks
+        if not by_ranks or any(found[entry.label, attack].shown for attack in attacks)
+    ]
+    parts = [attacks[i : i + COLUMNS] for i in range(0, len(attacks) if rows else 0, COLUMNS)]
+    signs = "; ".join(f"{sign} {meaning}" for sign, meaning in NOTES)
+    way = "by the ranks of labels among all scores" if by_ranks else "by matches"
+    return tuple(
+        Table(
+            title=f"What is left {way}"
+            + (f", part {number} of {len(parts)}" if len(parts) > 1 else ""),
+            meaning="bits left (−log2 of the exact tail, before the judge's allowances) / points "
+            f"of accuracy lost, of the worst of {len(grid.seeds)} seeds; {signs}",
+            head=("watermark", *part),
+            rows=tuple((label, *(found[label, attack].text for attack in part)) for label in rows),
+            by_ranks=by_ranks,
+        )
+        for number, part in enumerate(parts, 1)
+    )
+
+
+def scheme_table(outcome: Outcome) -> Table:
+    """Each scheme: where it lives, its labels, what it costs, and how many leaves it embeds."""
+    rows = []
+    for entry in outcome.grid.watermarks:
+        cells = _one_per_seed(c for c in outcome.cells if c.watermark == entry.label)
+        first = cells[0] if cells else None
+        marked = [c for c in cells if c.accuracy_before is not None]
+        cost = [
+            100 * (c.unmarked_accuracy - c.deployed_accuracy)
+            for c in marked
+            if c.unmarked_accuracy is not None and c.deployed_accuracy is not None
+        ]
+        before = [c.matches_before for c in marked if c.matches_before is not None]
+        trials = next(
+            (
+                c.trials
+                for c in outcome.cells
+                if c.watermark == entry.label and c.trials and not c.opened_used
+            ),
+            None,
+        )
+        rows.append(
+            (
+                entry.label,
+                outcome.grid.architecture_of(entry),
+                first.access if first else "",
+                first.labels if first else "",
+                _mean_percent(c.unmarked_accuracy for c in marked),
+                _mean_percent(c.deployed_accuracy for c in marked),
+                points(mean(cost)) if cost else "",
+                points(max(cost)) if cost else "",
+                f"{min(before)}" + (f" of {trials}" if trials else "") if before else "",
+                f"{mean(c.embed_seconds for c in marked):.0f}" if marked else "",
+            )
+        )
+    return Table(
+        title="The marks before any attack",
+        meaning="accuracies in per cent, mean over the seeds; points lost by the mark, mean and "
+        "worst; matches of the worst seed; seconds of training with the mark",
+        head=("watermark", "network", "access", "labels", "unmarked", "marked", "lost",
+              "lost, worst", "matches", "seconds"),
+        rows=tuple(rows),
+    )  # fmt: skip
+
+
+def attack_table(outcome: Outcome) -> Table:
+    """Each attack: what the attacker has and spends, what it costs, and how often it counts."""
+    rows = []
+    for entry in outcome.grid.attacks:
+        cells = [c for c in outcome.cells if c.attack == entry.label]
+        done = [c for c in cells if c.accuracy_after is not None]
+        lost = [c.accuracy_lost for c in done if c.accuracy_lost is not None]
+        counted = [c for c in done if c.counts is not None]
+        rows.append(
+            (
+                entry.label,
+                f"{outcome.grid.images_of(entry):,}",
+                _most(c.images for c in done),
+                _most(c.queries for c in done),
+                _most(c.gradient_images for c in done),
+                f"{mean(c.seconds for c in done):.1f}" if done else "",
+                points(mean(lost)) if lost else "",
+                _mean_percent(c.scratch_accuracy for c in done),
+                f"{sum(c.counts is True for c in counted)} of {len(counted)}" if counted else "",
+            )
+        )
+    return Table(
+        title="What the attacks cost",
+        meaning="labelled images that the attacker has, and has used; questions to the owner's "
+        "service; images in gradients; seconds, and points of accuracy lost, mean over schemes and "
+        "seeds; accuracy of a network trained from scratch on the attacker's images (per cent); "
+        "in how many cells the attack ends at least one point above that, without which an attack "
+        "is no attack",
+        head=("attack", "images had", "images used", "queries", "gradient images", "seconds",
+              "lost", "scratch", "counts"),
+        rows=tuple(rows),
+    )  # fmt: skip
+
+
+def markdown(tables: Iterable[Table]) -> str:
+    """Tables as Markdown, the first column to the left and the others to the right."""
+    parts = []
+    for table in tables:
+        rule = ("---", *("---:" for _ in table.head[1:]))
+        lines = [_line(row) for row in (table.head, rule, *table.rows)]
+        parts.append("\n".join((f"## {table.title}", "", f"{table.meaning}.", "", *lines, "")))
+    return "\n".join(parts)
+
+
+def csv_text(table: Table) -> str:
+    """A table as CSV with a head."""
+    return _csv([table.head, *table.rows])
+
+
+def bits_csv(outcome: Outcome, *, by_ranks: bool = False) -> str:
+    """Schemes by attacks: bits left (empty for declared labels and where there is no number)."""
+
+    def text(square: Square) -> str:
+        shown = square.shown
+        return "" if shown is None or square.bits(shown) is None else square.left
+
+    return _wide(outcome, text, by_ranks=by_ranks)
+
+
+def lost_csv(outcome: Outcome) -> str:
+    """Schemes by attacks: points of accuracy lost in the seed that the bits are of."""
+    return _wide(outcome, lambda s: s.lost.replace("−", "-"))
+
+
+def cells_csv(cells: Sequence[Cell]) -> str:
+    """Every cell with every number."""
+    rows = [cell.to_map() | {"accuracy_lost": cell.accuracy_lost} for cell in cells]
+    names = [name for name in (rows[0] if rows else {}) if name not in ("versions", "digest")]
+    return _csv([names, *([_plain(row[name]) for name in names] for row in rows)])
+
+
+def _wide(outcome: Outcome, text: Callable[[Square], str], *, by_ranks: bool = False) -> str:
+    found, grid = squares(outcome.cells, by_ranks=by_ranks), outcome.grid
+    attacks = [entry.label for entry in grid.attacks]
+    rows = (
+        [entry.label, *(text(found[entry.label, attack]) for attack in attacks)]
+        for entry in grid.watermarks
+    )
+    return _csv([["watermark", *attacks], *rows])
+
+
+def _csv(rows: Iterable[Iterable[str]]) -> str:
+    written = io.StringIO()
+    csv.writer(written, lineterminator="\n").writerows(rows)
+    return written.getvalue()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{name}={part}" for name, part in value.items())
+    return "" if value is None else str(value)
+
+
+def _line(row: Sequence[str]) -> str:
+    return "| " + " | ".join(text.replace("|", "\\|") for text in row) + " |"
+
+
+def _one_per_seed(cells: Iterable[Cell]) -> list[Cell]:
+    """For each seed a cell that knows the marked model, where there is one."""
+    found: dict[int, Cell] = {}
+    for cell in cells:
+        if cell.seed not in found or found[cell.seed].accuracy_before is None:
+            found[cell.seed] = cell
+    return list(found.values())
+
+
+def _mean_percent(shares: Iterable[float | None]) -> str:
+    known = [share for share in shares if share is not None]
+    return percent(mean(known)) if known else ""
+
+
+def _most(counts: Iterable[int]) -> str:
+    return f"{max(counts, default=0):,}"

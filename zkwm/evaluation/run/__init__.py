@@ -1,0 +1,1 @@
+"""Training, attacking and measuring the cells of a grid."""

@@ -1,0 +1,172 @@
+"""One mark under all attacks: commit, train it in, attack it, measure each time.
+
+A mark and its attacks are one task, since a scheme may answer through an API that lives in this
+process. Each cell is in the cache as soon as it is measured. What a mark is: ``marks``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from zkwm.attacks.attack import Attacked, Attacker, Target
+from zkwm.evaluation.results.cell import Cell
+from zkwm.evaluation.run.cache import package_versions
+from zkwm.evaluation.run.measure import accuracy, find
+from zkwm.evaluation.run.watermarked import Mark, first_block, open_mark
+from zkwm.triggers import TriggerSet
+from zkwm_protocols.errors import Cancelled, UsageError, ZkwmError
+
+if TYPE_CHECKING:
+    from zkwm.evaluation.plan.experiment import Experiment
+    from zkwm.evaluation.plan.grid import AttackEntry, WatermarkEntry
+
+ATTACKER_SEED = 50_000
+
+
+def measure_mark(
+    experiment: Experiment,
+    entry: WatermarkEntry,
+    seed: int,
+    report: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Measure every cell of a mark that the cache does not have.
+
+    What fails is recorded as an error in its cell, and the others go on. Raises Cancelled.
+    """
+    cache, grid = experiment.cache, experiment.grid
+    missing = [a for a in grid.attacks if not cache.has(experiment.cell(entry, a, seed))]
+    if not missing and cache.has(experiment.mark(entry, seed)):
+        return
+    try:
+        mark = open_mark(experiment, entry, seed)
+    except Cancelled:
+        raise
+    except Exception as error:
+        message = f"the mark could not be put in: {told(error)}"
+        cache.put(experiment.mark(entry, seed), {"error": message})
+        for attack in missing:
+            cell = replace(blank(experiment, entry, attack, seed), error=message)
+            cache.put(cell.digest, cell.to_map())
+        return
+    report(f"{entry.label}, seed {seed}: marked")
+    for attack in missing:
+        cell = _attack(experiment, mark, blank(experiment, entry, attack, seed), attack)
+        cache.put(cell.digest, cell.to_map())
+        report(f"{entry.label}, seed {seed}: {attack.label}")
+
+
+def blank(experiment: Experiment, entry: WatermarkEntry, attack: AttackEntry, seed: int) -> Cell:
+    """The cell of an attack before anything was measured."""
+    grid, scheme = experiment.grid, experiment.scheme(entry)
+    return Cell(
+        digest=experiment.cell(entry, attack, seed),
+        watermark=entry.label,
+        scheme=entry.name,
+        parameters=asdict(scheme),
+        attack=attack.label,
+        attack_name=attack.name,
+        attack_parameters=asdict(experiment.attack(attack)),
+        seed=seed,
+        architecture=grid.architecture_of(entry),
+        attacker_images=grid.images_of(attack),
+        access=scheme.access,
+        labels=scheme.labels,
+        note=scheme.note,
+        versions=package_versions(),
+    )
+
+
+def _attack(experiment: Experiment, mark: Mark, cell: Cell, entry: AttackEntry) -> Cell:
+    """The cell after the attack, whatever came of it."""
+    known = {
+        name: mark.measured[name]
+        for name in (
+            "accuracy_before",
+            "served_accuracy",
+            "matches_before",
+            "embed_seconds",
+            "unmarked_accuracy",
+        )
+    }
+    cell = replace(cell, **known)
+    attacker = Attacker(
+        data=experiment.shares.attacker(cell.attacker_images),
+        seed=ATTACKER_SEED + cell.seed,
+        training_rate=experiment.grid.settings(cell.seed).learning_rate,
+        device=experiment.device,
+    )
+    torch.manual_seed(attacker.seed)
+    started = time.monotonic()
+    try:
+        marked = mark.to_attack()
+        target = WatchedTarget(
+            model=marked.model.to(experiment.device),
+            api=marked.answers(),
+            opened=first_block(mark.triggers) if experiment.grid.opened_block else None,
+        )
+        attacked = experiment.attack(entry).run(target, attacker)
+    except UsageError as error:
+        return replace(cell, refused=error.message, seconds=time.monotonic() - started)
+    except Cancelled:
+        raise
+    except Exception as error:
+        return replace(cell, error=told(error), seconds=time.monotonic() - started)
+    seconds = time.monotonic() - started
+    try:
+        cell = replace(cell, opened_used=target.looked, seconds=seconds)
+        return _judged(experiment, mark, mark.judged(marked), cell, attacked)
+    except Cancelled:
+        raise
+    except Exception as error:
+        return replace(cell, error=f"measuring failed: {told(error)}", seconds=seconds)
+
+
+def _judged(
+    experiment: Experiment, mark: Mark, triggers: TriggerSet, cell: Cell, attacked: Attacked
+) -> Cell:
+    tested = experiment.shares.owner
+    after = accuracy(attacked.model, tested.test_images, tested.test_labels, experiment.device)
+    found = find(
+        mark.committed.scheme,
+        attacked.model,
+        triggers,
+        mark.committed.view,
+        void=attacked.void,
+        opened_used=cell.opened_used,
+    )
+    return replace(
+        cell,
+        **found.to_map(),
+        accuracy_after=after,
+        images=attacked.images,
+        queries=attacked.queries,
+        gradient_images=attacked.gradient_images,
+    )
+
+
+@dataclass(frozen=True)
+class WatchedTarget(Target):
+    """A target that notices whether an attack looks at the opened block."""
+
+    looks: list[bool] = field(default_factory=list)
+
+    def __getattribute__(self, name: str) -> Any:  # noqa: ANN401
+        value = super().__getattribute__(name)
+        if name == "opened" and value is not None:
+            self.looks.append(True)
+        return value
+
+    @property
+    def looked(self) -> bool:
+        """Whether the opened block was read."""
+        return bool(self.looks)
+
+
+def told(error: BaseException) -> str:
+    """An error in one line, for a result."""
+    return error.message if isinstance(error, ZkwmError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,149 @@
+"""Doing tasks: one after the other here, in local worker processes, or on a Ray cluster.
+
+All three do the same with the same line; what comes out is in the cache. A worker that dies takes
+no other with it. The order of the stages is in ``running``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from zkwm.evaluation.run.tasks import run_task
+from zkwm_protocols.errors import UsageError
+
+Tell = Callable[[str], None]
+Executor = Callable[[Sequence[str], Tell], dict[str, str]]
+"""Does tasks (lines) and tells what is done; returns why a task broke off, by its line."""
+
+LOOK_SECONDS = 1.0
+
+
+def in_this_process(lines: Sequence[str], tell: Tell) -> dict[str, str]:
+    """One task after the other, on one thread."""
+    for line in lines:
+        run_task(line, tell)
+    return {}
+
+
+def in_processes(workers: int) -> Executor:
+    """An executor with so many processes, each doing a task after the other on one thread."""
+
+    def run(lines: Sequence[str], tell: Tell) -> dict[str, str]:
+        waiting, broken = list(lines), dict[str, str]()
+        crew: list[_Worker] = []
+        try:
+            while waiting or crew:
+                while waiting and len(crew) < workers:
+                    crew.append(_Worker(waiting.pop(0)))
+                ready = wait([worker.connection for worker in crew], timeout=LOOK_SECONDS)
+                for worker in [worker for worker in crew if worker.connection in ready]:
+                    reason = worker.outcome()
+                    if reason:
+                        broken[worker.line] = reason
+                    if reason or not waiting:
+                        crew.remove(worker)
+                        worker.end()
+                    else:
+                        worker.start(waiting.pop(0))
+                tell("")
+        finally:
+            for worker in crew:
+                worker.end()
+        return broken
+
+    return run
+
+
+class _Worker:
+    """A process that does one task at a time and says when it is done."""
+
+    def __init__(self, line: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs,), daemon=True)
+        self._process.start()
+        theirs.close()
+        self.start(line)
+
+    def start(self, line: str) -> None:
+        """Give it a task."""
+        self.line = line
+        with contextlib.suppress(OSError):  # it has died: outcome() will say so
+            self.connection.send_bytes(line.encode())
+
+    def outcome(self) -> str:
+        """Why the task broke off, or nothing; call it when the connection is ready."""
+        try:
+            return self.connection.recv_bytes().decode()
+        except (EOFError, OSError):
+            self._process.join()
+            return f"its process ended with the code {self._process.exitcode}"
+
+    def end(self) -> None:
+        """Stop it, whatever it does."""
+        self._process.terminate()
+        self._process.join()
+        self.connection.close()
+
+
+def on_ray(lines: Sequence[str], tell: Tell) -> dict[str, str]:
+    """An executor on a Ray cluster: the one of ``RAY_ADDRESS``, or one made here.
+
+    The folder and the data must be seen under the same names by all its machines, each with zkwm
+    installed. Raises UsageError where Ray is not installed.
+    """
+    ray = load_ray()
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False)
+    work = ray.remote(num_cpus=1, max_retries=1)(run_task)
+    waiting = {work.remote(line): line for line in lines}
+    broken = {}
+    try:
+        while waiting:
+            done, _ = ray.wait(list(waiting), timeout=LOOK_SECONDS)
+            for reference in done:
+                line = waiting.pop(reference)
+                try:
+                    ray.get(reference)
+                except ray.exceptions.RayError as error:
+                    broken[line] = f"on Ray: {type(error).__name__}"
+            tell("")
+    finally:
+        for reference in waiting:
+            ray.cancel(reference, force=True)
+    return broken
+
+
+def load_ray() -> Any:  # noqa: ANN401
+    """The module ``ray``. Raises UsageError where it is not installed."""
+    try:
+        import ray
+    except ImportError:
+        raise UsageError(
+            "running on many machines needs Ray", hint="pip install 'zkwm[ray]'"
+        ) from None
+    return ray
+
+
+def _work(connection: Connection) -> None:
+    """What a worker process does: out of reach of the terminal's Ctrl-C, and not without parent."""
+    if hasattr(os, "setsid"):
+        os.setsid()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with contextlib.suppress(EOFError):
+        while True:
+            run_task(connection.recv_bytes().decode())
+            connection.send_bytes(b"")
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,129 @@
+"""The parts of a grid that one worker does alone: train a model, or mark one and attack it.
+
+A task is a line of JSON, its results go to the cache at once, and one that is there is not made
+again: any number of processes, here or elsewhere, can work on one folder. The order of tasks is in
+``running``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import torch
+
+from zkwm.evaluation.plan.experiment import Experiment
+from zkwm.evaluation.plan.grid import Grid
+from zkwm.evaluation.run.attack_mark import measure_mark, told
+from zkwm.nn.architectures import Classifier, build_model, channel_statistics
+from zkwm.nn.digests import model_digest
+from zkwm.training import embed
+from zkwm_protocols.errors import Cancelled, UsageError
+
+UNMARKED, SCRATCH, NULL, MARK = "unmarked", "scratch", "null", "mark"
+NULL_SEED = 1_000_000
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A part of a grid; ``number`` is of images (scratch), or the place of a watermark (mark)."""
+
+    kind: str
+    architecture: str
+    seed: int
+    number: int = 0
+
+    def to_line(self, experiment: Experiment) -> str:
+        """All that a worker needs to know, as JSON."""
+        return json.dumps(
+            {
+                "task": asdict(self),
+                "grid": experiment.grid.to_map(),
+                "folder": str(experiment.cache.folder.resolve()),
+                "known": experiment.known,
+            }
+        )
+
+
+def run_task(line: str, report: Report = lambda _: None) -> None:
+    """Do a task that ``to_line`` described, on one thread; ``report`` is told what was done.
+
+    What fails is recorded as an error in the cache. Raises Cancelled after an interruption.
+    """
+    given = json.loads(line)
+    experiment = Experiment(Grid.from_map(given["grid"]), given["folder"], given["known"])
+    do_task(experiment, Task(**given["task"]), report)
+
+
+def do_task(experiment: Experiment, task: Task, report: Report = lambda _: None) -> None:
+    """As ``run_task``, for an experiment that is open already."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        if task.kind == MARK:
+            entry = experiment.grid.watermarks[task.number]
+            measure_mark(experiment, entry, task.seed, report)
+        else:
+            _train(experiment, task)
+            report(f"{task.kind} {task.architecture} {task.seed}")
+    finally:
+        torch.set_num_threads(threads)
+
+
+def digest_of_task(experiment: Experiment, task: Task) -> str:
+    """Where the cache keeps what a training makes, or the marked model."""
+    if task.kind == UNMARKED:
+        return experiment.unmarked(task.architecture, task.seed)
+    if task.kind == SCRATCH:
+        return experiment.scratch(task.architecture, task.seed, task.number)
+    if task.kind == NULL:
+        return experiment.null(task.architecture, task.seed)
+    return experiment.mark(experiment.grid.watermarks[task.number], task.seed)
+
+
+def _train(experiment: Experiment, task: Task) -> None:
+    digest = digest_of_task(experiment, task)
+    if experiment.cache.has(digest):
+        return
+    try:
+        result = _trained(experiment, task, digest)
+    except Cancelled:
+        raise
+    except Exception as error:
+        result = {"error": told(error)}
+    experiment.cache.put(digest, result)
+
+
+def _trained(experiment: Experiment, task: Task, digest: str) -> dict[str, Any]:
+    shares, grid = experiment.shares, experiment.grid
+    settings = grid.settings(task.seed)
+    data = shares.owner
+    if task.kind == SCRATCH:
+        if task.number < settings.batch_size:
+            raise UsageError("the attacker has less than a batch of images")
+        data = shares.attacker(task.number)
+        changes = {"epochs": experiment.scratch_epochs(task.number)}
+        settings = type(settings)(**{**settings.to_map(), **changes})
+    elif task.kind == NULL:
+        data = shares.bystander(grid.owner_images, task.seed)
+        settings = grid.settings(NULL_SEED + task.seed)
+    mean, std = channel_statistics(data.train_images)
+    model = build_model(
+        task.architecture,
+        shape=data.shape,
+        class_count=data.class_count,
+        mean=mean,
+        std=std,
+        seed=settings.seed,
+    )
+    trained = embed(model, data, None, settings=settings)
+    if task.kind != SCRATCH:
+        experiment.cache.put_model(digest, cast("Classifier", trained.model))
+    return {
+        "accuracy": trained.test_accuracy,
+        "seconds": trained.seconds,
+        "model": model_digest(trained.model).hex(),
+    }

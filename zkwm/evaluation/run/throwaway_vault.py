@@ -1,0 +1,37 @@
+"""The vault and the commitment of a mark in an experiment: throwaway keys, kept to go on later.
+
+Not for an owner: the passphrase stands here. What these vaults hold is worth nothing outside the
+experiment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from zkwm.files import read_limited, write_atomic
+from zkwm.owner.vault import Vault
+from zkwm.secret_files.encrypted import Cost
+from zkwm_protocols.commitment import FILE_LIMIT, Commitment
+
+PASSPHRASE = "an experiment, not a secret"  # noqa: S105
+CHEAP = Cost(operations=1, memory_kib=8 * 1024)
+VAULT, COMMITMENT = "experiment.vault", "experiment.commitment"
+
+
+def experiment_vault(folder: Path) -> Vault:
+    """The vault in a folder, made where there is none."""
+    path = folder / VAULT
+    if path.exists():
+        return Vault.open(path, PASSPHRASE)
+    return Vault.create(path, PASSPHRASE, cost=CHEAP)
+
+
+def experiment_commitment(folder: Path, make: Callable[[], Commitment]) -> Commitment:
+    """The commitment in a folder, made where there is none."""
+    path = folder / COMMITMENT
+    if path.exists():
+        return Commitment.from_bytes(read_limited(path, FILE_LIMIT))
+    made = make()
+    write_atomic(path, made.to_bytes(), overwrite=True)
+    return made

@@ -1,0 +1,109 @@
+"""How a judge reads the mark deepsigns (SPEC.md 19.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from zkwm.extraction.alignment import aligned
+from zkwm.extraction.keys import ExtractionKey, read_keys
+from zkwm.extraction.reader import WHITE_BOX, JudgeView, MarkReader
+from zkwm.nn.image_source import as_unit, evaluation_batches
+from zkwm.nn.inference import evaluating
+from zkwm_protocols.errors import UsageError
+
+_ROW = "row"
+
+
+@dataclass(frozen=True)
+class DeepSignsReader(MarkReader):
+    """Reads the bits as the module says (SPEC.md 19.5)."""
+
+    name: ClassVar[str] = "deepsigns"
+    access: ClassVar[str] = WHITE_BOX
+    needs_probes: ClassVar[bool] = True
+
+    def extract(
+        self, model: nn.Module, leaves: NDArray[np.uint8], view: JudgeView
+    ) -> NDArray[np.int64]:
+        """One bit for each key, int64 (n,), of the suspect aligned with ``view.reference``.
+
+        Raises UsageError without probes, or for a suspect without a linear head or with fewer
+        outputs than a key's class.
+        """
+        if not len(view.probes):
+            raise UsageError(
+                "this mark is read from activations, and there are no probe images",
+                hint="choose public images that the suspect is made for",
+            )
+        keys = read_keys(leaves)
+        suspect = aligned(model, view)
+        features, answers = _activations(suspect, torch.tensor(view.probes))
+        classes = last_linear(suspect).out_features
+        if any(key.layer >= classes for key in keys):
+            raise UsageError(f"a key names a class, and the suspect has only {classes}")
+        means, present = _class_means(features, answers, classes)
+        apart = means - means[present].mean(dim=0)
+        of_class = torch.tensor([key.layer for key in keys])
+        read = (key_rows(suspect, keys).double() * apart[of_class]).sum(dim=1)
+        bits: NDArray[np.int64] = ((read >= 0) & present[of_class]).long().numpy()
+        return bits
+
+
+def last_linear(model: nn.Module) -> nn.Linear:
+    """The last linear layer in module order."""
+    linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    if not linear:
+        raise UsageError("the network has no linear layer, whose input this mark is in")
+    return linear[-1]
+
+
+@contextmanager
+def watched(model: nn.Module) -> Iterator[list[Tensor]]:
+    """A list of one tensor: what went into the head last, (n, F)."""
+    seen: list[Tensor] = []
+
+    def keep(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        seen[:] = [inputs[0].flatten(1)]
+
+    handle = last_linear(model).register_forward_pre_hook(keep)
+    try:
+        yield seen
+    finally:
+        handle.remove()
+
+
+@torch.no_grad()
+def _activations(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Activations float64 (n, F) and the model's classes int64 (n,), on the CPU."""
+    features, answers = [], []
+    with evaluating(model), watched(model) as seen:
+        for numbers in evaluation_batches(len(images)):
+            logits = model(as_unit(images[numbers.to(images.device)]))
+            features.append(seen[-1].double().cpu())
+            answers.append(logits.argmax(dim=1).cpu())
+    return torch.cat(features), torch.cat(answers)
+
+
+def _class_means(features: Tensor, classes: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The mean of features (n, F) for each class, float64 (count, F), and which classes have any.
+
+    The mean of a class without images is 0.
+    """
+    numbers = torch.bincount(classes, minlength=count)[:count]
+    sums = torch.zeros(count, features.shape[1], dtype=torch.float64)
+    sums.index_add_(0, classes, features)
+    return sums / numbers.clamp_min(1)[:, None], numbers > 0
+
+
+def key_rows(model: nn.Module, keys: list[ExtractionKey]) -> Tensor:
+    """The signs of all keys, int8 (keys, F)."""
+    width = last_linear(model).in_features
+    return torch.from_numpy(np.stack([key.signs(_ROW, width) for key in keys]))

@@ -1,0 +1,85 @@
+"""How a judge reads the mark dynamarks (SPEC.md 19.5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from zkwm.extraction.dynamarks_regression import (
+    features,
+    read_back,
+)
+from zkwm.extraction.keys import read_keys
+from zkwm.extraction.reader import SOFT_ANSWERS, JudgeView, MarkReader
+from zkwm.nn.inference import logits
+from zkwm_protocols.errors import UsageError
+
+_BATCH = 500
+_LEAST_CLASSES = 3
+LEAST_FLOOR = 1e-6
+
+
+@dataclass(frozen=True)
+class DynaMarksReader(MarkReader):
+    """Reads the bits as the module says (SPEC.md 19.5)."""
+
+    floor: float = 0.01
+
+    name: ClassVar[str] = "dynamarks"
+    access: ClassVar[str] = SOFT_ANSWERS
+    judged: ClassVar[tuple[str, ...]] = ("floor",)
+    needs_probes: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not LEAST_FLOOR <= self.floor <= 0.1:
+            raise UsageError("a floor is from 0.000001 to 0.1")
+
+    def extract(
+        self, model: nn.Module, leaves: NDArray[np.uint8], view: JudgeView
+    ) -> NDArray[np.int64]:
+        """One bit for each key, int64 (n,): whether the suspect has its change or the opposite.
+
+        All 0 where answers of suspect or reference are not finite. Raises UsageError without a
+        reference or probes, for probes of less than 8 pixels a side or constant ones alone, and for
+        a suspect with another number of classes than the reference, or with two.
+        """
+        if view.reference is None or not len(view.probes):
+            raise UsageError(
+                "this mark is read on probe images, with the owner's unmarked model beside it",
+                hint="choose public images of the task; the commitment names the owner's model",
+            )
+        grey = view.probes.sum(axis=1, dtype=np.int64)
+        if bool((grey == grey[:, :1, :1]).all()):
+            raise UsageError("the probes are constant images, which no key's change depends on")
+        keys = read_keys(leaves)
+        suspect = _log_probabilities(model, view.probes)
+        reference = _log_probabilities(view.reference, view.probes)
+        if suspect.shape != reference.shape:
+            raise UsageError(
+                f"the suspect has {suspect.shape[1]} classes, the owner's model "
+                f"{reference.shape[1]}"
+            )
+        require_classes(reference.shape[1])
+        if not bool(torch.isfinite(suspect).all() and torch.isfinite(reference).all()):
+            return np.zeros(len(keys), np.int64)
+        inputs = features(torch.tensor(view.probes).float() / 255)
+        values = read_back(keys, suspect, reference, inputs, self.floor)
+        bits: NDArray[np.int64] = (values >= 0).astype(np.int64)
+        return bits
+
+
+def require_classes(classes: int) -> None:
+    """Raise UsageError for two classes: their answers hold nothing but the first class."""
+    if classes < _LEAST_CLASSES:
+        raise UsageError("for two classes the answers hold nothing but the first class")
+
+
+def _log_probabilities(model: nn.Module, images: NDArray[np.uint8]) -> Tensor:
+    batches = torch.split(torch.tensor(images), _BATCH)
+    found = [logits(model, batch) for batch in batches]
+    return torch.cat(found).cpu().double().log_softmax(dim=1)

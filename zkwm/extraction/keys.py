@@ -1,0 +1,132 @@
+"""Secret keys of marks that are extracted, and their streams (SPEC.md 19.1 and 19.2)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm_protocols.encoding import encode
+from zkwm_protocols.errors import Malformed, UsageError
+
+if TYPE_CHECKING:
+    from zkwm.extraction.reader import Scheme
+
+
+KEY_BYTES = 32
+KEY_SHAPE = (1, 1, KEY_BYTES)
+SCHEME_BYTES = 16
+SECRET_BYTES = 14
+LARGEST_LAYER = 65_535
+BITS = 2
+_STREAM, _SCHEME, _PURPOSE = b"zkwm-stream-1", b"zkwm-scheme-1", b"extraction"
+
+
+@dataclass(frozen=True)
+class ExtractionKey:
+    """One key: ``layer`` 0 to 65,535, ``scheme`` 16 bytes (``scheme_tag``), ``secret`` 14 bytes.
+
+    Raises Malformed for other sizes.
+    """
+
+    layer: int
+    scheme: bytes
+    secret: bytes
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.layer <= LARGEST_LAYER:
+            raise Malformed("the layer of a key is 0 to 65,535")
+        if len(self.scheme) != SCHEME_BYTES or len(self.secret) != SECRET_BYTES:
+            raise Malformed("a key has 16 bytes of its scheme and 14 secret ones")
+
+    def __repr__(self) -> str:
+        """The layer only: the rest is secret."""
+        return f"ExtractionKey(layer {self.layer})"
+
+    @property
+    def seed(self) -> bytes:
+        """All but the layer, 30 bytes: what is expanded."""
+        return self.scheme + self.secret
+
+    def to_leaf(self) -> NDArray[np.uint8]:
+        """What is committed to: uint8 (1, 1, 32), the layer in 2 bytes big endian, the seed."""
+        data = self.layer.to_bytes(2, "big") + self.seed
+        return np.frombuffer(data, np.uint8).reshape(KEY_SHAPE).copy()
+
+    @classmethod
+    def from_leaf(cls, leaf: NDArray[np.uint8]) -> ExtractionKey:
+        """Read a committed key, uint8 (1, 1, 32). Raises Malformed for another shape."""
+        if leaf.shape != KEY_SHAPE or leaf.dtype != np.uint8:
+            raise Malformed("a key is 32 bytes of shape (1, 1, 32)")
+        data = leaf.tobytes()
+        return cls(int.from_bytes(data[:2], "big"), data[2:18], data[18:])
+
+    def stream(self, purpose: str, count: int) -> bytes:
+        """The first ``count`` bytes of this key's stream for a purpose (ASCII, up to 255 bytes).
+
+        SHAKE-256 of ``zkwm-stream-1``, the purpose's length in one byte, the purpose, the seed.
+        """
+        name = purpose.encode("ascii")
+        return hashlib.shake_256(_STREAM + bytes([len(name)]) + name + self.seed).digest(count)
+
+    def signs(self, purpose: str, count: int) -> NDArray[np.int8]:
+        """``count`` independent fair signs, int8: bit 1 is +1 and bit 0 is -1.
+
+        The bits of the stream, the most significant of each byte first.
+        """
+        packed = np.frombuffer(self.stream(purpose, -(-count // 8)), np.uint8)
+        return np.unpackbits(packed, count=count).astype(np.int8) * np.int8(2) - np.int8(1)
+
+    def normals(self, purpose: str, count: int) -> NDArray[np.float64]:
+        """``count`` numbers that are close to standard normal, float64.
+
+        Each is (the sum of the next 12 bytes of the stream - 1530) / 256: exact in float32 too,
+        variance 0.99998, between -6 and 6. Independent, and symmetric about zero.
+        """
+        data = np.frombuffer(self.stream(purpose, 12 * count), np.uint8).reshape(count, 12)
+        sums = data.sum(axis=1, dtype=np.int64) - 1530
+        values: NDArray[np.float64] = sums.astype(np.float64) / 256
+        return values
+
+    def choices(self, purpose: str, count: int, bound: int) -> NDArray[np.int64]:
+        """``count`` different numbers from 0 to ``bound`` - 1, uniform, in the order drawn.
+
+        The stream is read as big-endian words of 8 bytes; a word from floor(2^64 / bound) * bound
+        on is skipped, then word mod bound is taken unless it was taken before. Raises UsageError
+        for more numbers than there are.
+        """
+        if not 0 <= count <= bound < 1 << 32:
+            raise UsageError(f"{count} different numbers below {bound} do not exist")
+        limit = (1 << 64) // bound * bound if bound else 0
+        asked = 2 * count + 16
+        while True:
+            words = np.frombuffer(self.stream(purpose, 8 * asked), ">u8").tolist()
+            taken = list(dict.fromkeys(word % bound for word in words if word < limit))
+            if len(taken) >= count:
+                return np.array(taken[:count], np.int64)
+            asked *= 2
+
+
+def read_keys(leaves: NDArray[np.uint8]) -> list[ExtractionKey]:
+    """The keys of leaves, uint8 (n, 1, 1, 32). Raises Malformed for another shape."""
+    return [ExtractionKey.from_leaf(leaf) for leaf in leaves]
+
+
+def judged_parameters(scheme: Scheme) -> dict[str, int | bool | str]:
+    """The parameters of a scheme that extraction depends on; a float as the text of its repr."""
+    known = {field.name for field in fields(scheme)}
+    values = {name: getattr(scheme, name) for name in scheme.judged if name in known}
+    return {name: repr(v) if isinstance(v, float) else v for name, v in values.items()}
+
+
+def scheme_tag(scheme: Scheme) -> bytes:
+    """What every key of a scheme carries, 16 bytes: the scheme and how its bits are extracted.
+
+    The first bytes of SHA-256 of ``zkwm-scheme-1`` and the CBOR map of name and judged parameters.
+    Committed to before labels exist, so nobody can look for a parameter that fits the labels.
+    """
+    described = encode({"scheme": scheme.name, "parameters": judged_parameters(scheme)})
+    return hashlib.sha256(_SCHEME + described).digest()[:SCHEME_BYTES]

@@ -1,0 +1,157 @@
+"""Which neurons of a built-in network may change places, and which tensors run over them.
+
+Permuting the neurons of a group in every tensor alike changes no answer, nor does multiplying one
+by a positive number where those that read it are divided by it. Used by alignment and by the
+permutation attack; neither is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from zkwm.nn.architectures import BasicBlock, Classifier
+
+BATCH_NORM_TENSORS = ("weight", "bias", "running_mean", "running_var")
+
+
+@dataclass(frozen=True)
+class Maker:
+    """A convolution or linear layer that makes neurons, and the batch norm after it, if any."""
+
+    layer: str
+    norm: str | None = None
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A layer that reads neurons: ``copies`` adjacent inputs each (pixels of a flattened one)."""
+
+    layer: str
+    copies: int = 1
+
+
+@dataclass(frozen=True)
+class NeuronGroup:
+    """``size`` neurons with what makes and what reads them; their sum goes through one ReLU.
+
+    The first maker reads earlier groups only, or the image. Several makers are those of a residual
+    stream, whose channels belong together through all blocks of a stage. ``joined``: the first two
+    are added up before any ReLU.
+    """
+
+    size: int
+    makers: tuple[Maker, ...]
+    readers: tuple[Reader, ...]
+    joined: bool = False
+
+    def axes(self, state: dict[str, Tensor]) -> Iterator[tuple[str, int, int]]:
+        """(tensor's name, axis, copies) of everything in ``state`` that runs over the neurons."""
+        for maker in self.makers:
+            yield f"{maker.layer}.weight", 0, 1
+            if f"{maker.layer}.bias" in state:
+                yield f"{maker.layer}.bias", 0, 1
+            if maker.norm is not None:
+                for name in BATCH_NORM_TENSORS:
+                    yield f"{maker.norm}.{name}", 0, 1
+        for reader in self.readers:
+            yield f"{reader.layer}.weight", 1, reader.copies
+
+    def weight_axes(self) -> Iterator[tuple[str, int, int]]:
+        """The same of the weights of layers alone."""
+        for maker in self.makers:
+            yield f"{maker.layer}.weight", 0, 1
+        for reader in self.readers:
+            yield f"{reader.layer}.weight", 1, reader.copies
+
+
+def neuron_groups(model: Classifier) -> tuple[NeuronGroup, ...]:
+    """The groups of a built-in network, in an order in which first makers read earlier ones."""
+    if any(isinstance(module, BasicBlock) for module in model.modules()):
+        return _residual(model)
+    return _chain(model)
+
+
+def weighted_layers(model: nn.Module) -> list[tuple[str, nn.Conv2d | nn.Linear]]:
+    """Convolutions and linear layers with their names, in the order of ``named_modules``.
+
+    The place in this list is what a key calls the number of a layer (SPEC.md 19.1).
+    """
+    return [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear)
+    ]
+
+
+def by_neuron(tensor: Tensor, size: int, axis: int, copies: int) -> Tensor:
+    """The tensor with an axis of neurons split in two: (..., size, copies, ...)."""
+    shape = tensor.shape
+    return tensor.reshape(*shape[:axis], size, copies, *shape[axis + 1 :])
+
+
+def permute(state: dict[str, Tensor], group: NeuronGroup, order: Tensor) -> None:
+    """Put neuron ``order[j]`` in place j, int64 (size,), in all tensors of ``state``, in place."""
+    for name, axis, copies in group.axes(state):
+        grouped = by_neuron(state[name], group.size, axis, copies)
+        state[name] = grouped.index_select(axis, order).flatten(axis, axis + 1)
+
+
+def scale_readers(state: dict[str, Tensor], group: NeuronGroup, factors: Tensor) -> None:
+    """Multiply what reads neuron j by ``factors[j]`` (size,), in place."""
+    for reader in group.readers:
+        name = f"{reader.layer}.weight"
+        spread = factors.repeat_interleave(reader.copies)
+        state[name] = state[name] * spread.view(1, -1, *[1] * (state[name].ndim - 2))
+
+
+def scale_rows(state: dict[str, Tensor], name: str, factors: Tensor) -> None:
+    """Multiply row j of a tensor by ``factors[j]``, in place."""
+    state[name] = state[name] * factors.view(-1, *[1] * (state[name].ndim - 1))
+
+
+def _chain(model: Classifier) -> tuple[NeuronGroup, ...]:
+    layers = weighted_layers(model)
+    groups = []
+    for (name, layer), (after, reading) in pairwise(layers):
+        size = layer.weight.shape[0]
+        inputs = reading.weight.shape[1]
+        groups.append(NeuronGroup(size, (Maker(name),), (Reader(after, inputs // size),)))
+    return tuple(groups)
+
+
+def _residual(model: Classifier) -> tuple[NeuronGroup, ...]:
+    layers = weighted_layers(model)
+    stem, head = layers[0], layers[-1]
+    blocks = [
+        (name, block) for name, block in model.named_modules() if isinstance(block, BasicBlock)
+    ]
+    groups: list[NeuronGroup] = []
+    inner: list[NeuronGroup] = []
+    size = stem[1].weight.shape[0]
+    makers, readers = [Maker(stem[0], "features.1")], []
+    for name, block in blocks:
+        width = block.conv1.weight.shape[0]
+        inner.append(
+            NeuronGroup(width, (Maker(f"{name}.conv1", f"{name}.bn1"),), (Reader(f"{name}.conv2"),))
+        )
+        readers.append(Reader(f"{name}.conv1"))
+        second = Maker(f"{name}.conv2", f"{name}.bn2")
+        if isinstance(block.shortcut, nn.Identity):
+            makers.append(second)
+            continue
+        readers.append(Reader(f"{name}.shortcut.0"))
+        groups += [_stream(size, makers, readers), *inner[:-1]]
+        inner = inner[-1:]
+        size, readers = width, []
+        makers = [Maker(f"{name}.shortcut.0", f"{name}.shortcut.1"), second]
+    readers.append(Reader(head[0]))
+    return (*groups, _stream(size, makers, readers), *inner)
+
+
+def _stream(size: int, makers: list[Maker], readers: list[Reader]) -> NeuronGroup:
+    """The channels of one stage; all but the first begin with a shortcut of their own."""
+    return NeuronGroup(size, tuple(makers), tuple(readers), joined="shortcut" in makers[0].layer)

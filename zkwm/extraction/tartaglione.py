@@ -1,0 +1,55 @@
+"""How a judge reads the mark tartaglione (SPEC.md 19.5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from zkwm.extraction.alignment import aligned
+from zkwm.extraction.keys import read_keys
+from zkwm.extraction.neuron_groups import weighted_layers
+from zkwm.extraction.reader import WHITE_BOX, JudgeView, MarkReader
+
+_POSITION = "position"
+
+
+@dataclass(frozen=True)
+class TartaglioneReader(MarkReader):
+    """Reads the bits as the module says (SPEC.md 19.5)."""
+
+    name: ClassVar[str] = "tartaglione"
+    access: ClassVar[str] = WHITE_BOX
+
+    def extract(
+        self, model: nn.Module, leaves: NDArray[np.uint8], view: JudgeView
+    ) -> NDArray[np.int64]:
+        """One bit for each key, int64 (n,), of the suspect aligned with ``view.reference``.
+
+        Positions are taken within the suspect: one of another architecture is read elsewhere.
+        """
+        suspect = aligned(model, view)
+        flat = torch.cat([weight.detach().cpu().flatten() for _, weight in marked_weights(suspect)])
+        positions = torch.from_numpy(key_positions(leaves, len(flat)))
+        bits: NDArray[np.int64] = (flat[positions] >= 0).long().numpy()
+        return bits
+
+
+def marked_weights(model: nn.Module) -> list[tuple[str, Tensor]]:
+    """All weights that can be marked, by name, in the order of their numbers."""
+    return [(f"{name}.weight", layer.weight) for name, layer in weighted_layers(model)]
+
+
+def weight_count(model: nn.Module) -> int:
+    """How many weights can be marked."""
+    return sum(weight.numel() for _, weight in marked_weights(model))
+
+
+def key_positions(leaves: NDArray[np.uint8], total: int) -> NDArray[np.int64]:
+    """The position of each key, int64 (n,), among ``total`` weights."""
+    found = [int(key.choices(_POSITION, 1, total)[0]) for key in read_keys(leaves)]
+    return np.array(found, np.int64)

@@ -1,0 +1,226 @@
+"""The judge: issue a challenge, check a response, ask the suspect, weigh, decide.
+
+SPEC.md 6.1, 7, 8, 9 and 18. A proven verdict is returned; every other outcome raises, with the
+whole verdict attached to the error, so that "not proven" is never mistaken for "could not check".
+Showing a verdict is done in ``zkwm.report``.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.judge.case import Case
+from zkwm.judge.check_agreement import Comparison, measure_agreement, require_agreement
+from zkwm.judge.check_argument import examine_argument
+from zkwm.judge.check_opening import OpenedCase
+from zkwm.judge.key_file import JudgeKey, create_judge_key, open_judge_key
+from zkwm.judge.verdict import Verdict
+from zkwm.quantizer.derive import network_digest, network_of
+from zkwm.suspects import Progress, Suspect
+from zkwm.suspects.extraction_suspect import require_committed_reference
+from zkwm_protocols.argument.relation.relation import Relation
+from zkwm_protocols.argument_response import Response
+from zkwm_protocols.challenge import NONCE_BYTES, Challenge
+from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.errors import UsageError, ZkwmError
+from zkwm_protocols.evidence import Policy
+from zkwm_protocols.feasibility import fewest_matches, require_reachable
+from zkwm_protocols.keys import JudgePublic
+from zkwm_protocols.ranks import MATCHES
+from zkwm_protocols.suspect_identity import Preprocessing
+
+
+class Judge:
+    """A judge with his keys. Make one with ``create`` or ``open``."""
+
+    def __init__(self, key: JudgeKey) -> None:
+        self._key = key
+
+    @classmethod
+    def create(cls, path: str | Path, passphrase: str) -> Judge:
+        """Make keys; write ``path`` (secret, encrypted) and ``path``.pub. Raises UsageError."""
+        return cls(create_judge_key(path, passphrase))
+
+    @classmethod
+    def open(cls, path: str | Path, passphrase: str) -> Judge:
+        """Open a judge's secret key file. Raises VaultUnusable."""
+        return cls(open_judge_key(path, passphrase))
+
+    @property
+    def public(self) -> JudgePublic:
+        """The public keys; owners confirm their ``fingerprint()``."""
+        return self._key.public
+
+    def challenge(
+        self,
+        commitment: Commitment,
+        suspect: Suspect,
+        *,
+        reveal: int,
+        purpose: str = "",
+        preprocessing: Preprocessing | None = None,
+        class_map: tuple[int, ...] | None = None,
+        policy: Policy | None = None,
+        excluded_blocks: tuple[int, ...] = (),
+        statistic: str = MATCHES,
+    ) -> Challenge:
+        """A new signed challenge to open ``reveal`` triggers, whole blocks (SPEC.md 6.1).
+
+        ``class_map`` gives the suspect's output for each label (default: the same number);
+        ``excluded_blocks`` may not be opened: those known to have been opened before the suspect
+        was published. ``statistic`` ``ranks`` counts the ranks of the labels among the suspect's
+        scores instead of matches (SPEC.md 8.4): stronger, for suspects that give scores. Raises
+        UsageError, naming the smallest size that can, when ``reveal`` cannot
+        reach the threshold even with all matches.
+        """
+        commitment.verify()
+        header = commitment.header
+        policy = policy or Policy()
+        if reveal < 1 or reveal % header.block_size:
+            raise UsageError(
+                f"triggers are revealed in whole blocks of {header.block_size}, not {reveal}",
+                hint=f"reveal {max(1, round(reveal / header.block_size)) * header.block_size}",
+            )
+        blocks = reveal // header.block_size
+        if blocks <= header.block_count:
+            require_reachable(commitment, blocks, policy)
+        preprocessing = preprocessing or Preprocessing()
+        require_committed_reference(header, suspect)
+        suspect.check_preprocessing(preprocessing)
+        challenge = Challenge(
+            **self._frame(commitment, suspect, purpose, class_map, excluded_blocks),
+            preprocessing=preprocessing,
+            block_count=blocks,
+            policy=policy,
+            statistic=statistic,
+        )
+        challenge.verify_against(commitment)
+        return challenge.signed_by(self._key.signing)
+
+    def challenge_argument(
+        self,
+        commitment: Commitment,
+        suspect: Suspect,
+        *,
+        blocks: int | None = None,
+        least_matches: int | None = None,
+        purpose: str = "",
+        preprocessing: Preprocessing | None = None,
+        class_map: tuple[int, ...] | None = None,
+        policy: Policy | None = None,
+        excluded_blocks: tuple[int, ...] = (),
+        images: NDArray[np.uint8] | None = None,
+        report: Callable[[tuple[Comparison, ...]], None] | None = None,
+    ) -> Challenge:
+        """A new signed challenge for a zero-knowledge argument (SPEC.md 18.1). Opens nothing.
+
+        The suspect's integer network is derived from its file and held against it: on ``images``
+        (uint8, (n, c, h, w)), or on public ones, and random ones; ``report`` is told how often both
+        agree. ``blocks`` is r, by default all that are not excluded; ``least_matches`` is k*, by
+        default the fewest that reach the threshold. Other arguments are those of ``challenge``.
+
+        Raises UsageError where the threshold cannot be reached, Unsupported for a suspect that
+        cannot be proven about, SuspectUnusable (``argument.agreement``) where suspect and network
+        agree on less than 90 % of the images.
+        """
+        commitment.verify()
+        header = commitment.header
+        policy = policy or Policy()
+        if blocks is None:
+            usable = set(range(header.block_count)) - set(excluded_blocks)
+            blocks = max(1, len(usable))
+        if least_matches is None and 1 <= blocks <= header.block_count:
+            least_matches = fewest_matches(commitment, blocks, policy)
+        preprocessing = preprocessing or Preprocessing()
+        suspect.check_preprocessing(preprocessing)
+        network = network_of(suspect, preprocessing)
+        Relation(network)  # refuses one that is too large to be argued about
+        challenge = Challenge(
+            **self._frame(commitment, suspect, purpose, class_map, excluded_blocks),
+            preprocessing=preprocessing,
+            block_count=blocks,
+            policy=policy,
+            network=network_digest(network),
+            least_matches=least_matches or 1,
+        )
+        challenge.verify_against(commitment)
+        agreements = measure_agreement(network, suspect, preprocessing, images)
+        if report is not None:
+            report(agreements)
+        require_agreement(agreements)
+        return challenge.signed_by(self._key.signing)
+
+    def verify(
+        self,
+        commitment: Commitment | bytes,
+        suspect: Suspect | str | Path,
+        challenge: Challenge | bytes,
+        proof: Response | bytes,
+        *,
+        decoys: NDArray[np.uint8] | None = None,
+        images: NDArray[np.uint8] | None = None,
+        accept_declared_labels: bool = False,
+        progress: Progress | None = None,
+        **suspect_options: Any,  # noqa: ANN401
+    ) -> Verdict:
+        """Check a response of either way and decide (SPEC.md 9.2, 18.3). Returns a proven verdict.
+
+        Files may be given as their bytes. ``suspect`` is an open suspect, or where to find it
+        (then ``suspect_options`` go to ``zkwm.open_suspect``). ``decoys`` are the judge's own
+        images, used with a remote suspect when the openings carry none; ``images`` those on which
+        suspect and integer network are compared when an argument is checked.
+
+        Raises NotProven when all is valid and the evidence stays under the threshold,
+        TrustMaterialMissing, or a CouldNotCheck for everything else; each with ``.verdict``.
+        """
+        case = Case(self._key, accept_declared_labels=accept_declared_labels)
+        try:
+            case.read(commitment, challenge, proof)
+            opened = None
+            if case.argued is None:
+                opened = OpenedCase(case)
+            else:
+                case.check_labels("argument.labels")
+            model = case.meet(suspect, suspect_options)
+            try:
+                if opened is not None:
+                    opened.ask(model, decoys, progress)
+                else:
+                    examine_argument(case, model, images)
+            finally:
+                if model is not suspect:
+                    model.close()
+            case.decide()
+        except ZkwmError as error:
+            error.verdict = case.verdict(error)
+            raise
+        return case.verdict(None)
+
+    def _frame(
+        self,
+        commitment: Commitment,
+        suspect: Suspect,
+        purpose: str,
+        class_map: tuple[int, ...] | None,
+        excluded_blocks: tuple[int, ...],
+    ) -> dict[str, Any]:
+        """The fields that every new challenge has, whatever it asks for."""
+        if class_map is None:
+            class_map = tuple(range(commitment.header.class_count))
+        return {
+            "commitment": commitment.digest,
+            "suspect": suspect.identity,
+            "class_map": class_map,
+            "judge": self.public,
+            "nonce": secrets.token_bytes(NONCE_BYTES),
+            "excluded_blocks": tuple(sorted(set(excluded_blocks))),
+            "purpose": purpose,
+            "issued": int(time.time()),
+        }

@@ -1,0 +1,73 @@
+"""A judge's keys on disk: the secret file, encrypted, and the public file beside it.
+
+SPEC.md section 11. Whom a judge trusts, and what he issued, is not kept here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from zkwm.files import read_limited, write_atomic
+from zkwm.secret_files import storage
+from zkwm.secret_files.encrypted import DEFAULT_COST, Cost, open_file, seal_file
+from zkwm_protocols.errors import UsageError, ZkwmError
+from zkwm_protocols.keys import ED25519, BoxKey, JudgePublic, SigningKey
+from zkwm_protocols.schema import require_bytes, require_map
+
+KIND = "judge-key"
+FILE_LIMIT = 4096
+
+
+@dataclass(frozen=True)
+class JudgeKey:
+    """The secret keys of a judge: Ed25519 to sign challenges, X25519 to unseal openings."""
+
+    signing: SigningKey
+    box: BoxKey
+
+    @classmethod
+    def generate(cls) -> JudgeKey:
+        """New keys."""
+        return cls(SigningKey.generate(ED25519), BoxKey.generate())
+
+    @property
+    def public(self) -> JudgePublic:
+        """What the judge publishes."""
+        return JudgePublic(self.signing.public, self.box.public)
+
+
+def create_judge_key(path: str | Path, passphrase: str, *, cost: Cost = DEFAULT_COST) -> JudgeKey:
+    """New keys: writes ``path`` (encrypted, 0600) and ``<path>.pub`` (0644).
+
+    Raises UsageError when either exists or the passphrase is empty, and CouldNotCheck when one
+    cannot be written; then neither is left.
+    """
+    target = storage.resolve(path)
+    public = Path(f"{path}.pub")
+    if public.exists():
+        raise UsageError(f"{public} exists", hint="choose another name")
+    key = JudgeKey.generate()
+    value = {"signing": key.signing.to_bytes(), "box": key.box.to_bytes()}
+    storage.write_private(target, seal_file(KIND, passphrase, value, cost), overwrite=False)
+    try:
+        write_atomic(public, key.public.to_bytes())
+    except ZkwmError:
+        target.unlink(missing_ok=True)
+        raise
+    return key
+
+
+def open_judge_key(path: str | Path, passphrase: str) -> JudgeKey:
+    """Open a judge's secret file. Raises VaultUnusable, Malformed or Unsupported."""
+    data = storage.read_private(storage.resolve(path), FILE_LIMIT)
+    fields = require_map(open_file(KIND, passphrase, data), "signing box", "judge's key")
+    return JudgeKey(
+        SigningKey.from_bytes(ED25519, require_bytes(fields["signing"], 32)),
+        BoxKey(require_bytes(fields["box"], 32)),
+    )
+
+
+def read_judge_public(path: str | Path) -> JudgePublic:
+    """Read a judge's public file. Raises CouldNotCheck, Malformed or Unsupported."""
+    return JudgePublic.from_bytes(read_limited(path, FILE_LIMIT))

@@ -1,0 +1,223 @@
+"""A marketplace's desk: it registers commitments, challenges owners about a model, and settles.
+
+A marketplace is a judge with a memory: it keeps commitments, challenges and verdicts in one folder,
+counts for each commitment how many functions were tried (SPEC.md 8.3), and excludes blocks that
+were opened to it before. Not a server: a service over this API is another matter.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from zkwm.files import read_limited, write_atomic
+from zkwm.judge.judge import Judge
+from zkwm.judge.verdict import NOT_PROVEN, PROVEN, Verdict
+from zkwm.suspects import Suspect
+from zkwm_protocols import challenge as challenges
+from zkwm_protocols import commitment as commitments
+from zkwm_protocols.argument_response import Response
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.errors import Malformed, UsageError, ZkwmError
+from zkwm_protocols.evidence import Policy
+
+_VERDICT_LIMIT = 64 * 2**20
+
+
+class Marketplace:
+    """A folder of commitments, challenges and verdicts, and the judge who issues and checks them.
+
+    Layout: ``commitments/<D>``, ``challenges/<digest>``, ``verdicts/<challenge digest>.json`` and
+    an empty file ``opened/<D>-<block>`` for each block that was opened here, all digests in
+    hexadecimal. Safe for several processes on one folder. Raises UsageError for a folder that
+    cannot be made.
+    """
+
+    def __init__(self, folder: str | Path, judge: Judge, policy: Policy | None = None) -> None:
+        self._folder = Path(folder)
+        self._judge = judge
+        self._policy = policy or Policy()
+        try:
+            for name in ("commitments", "challenges", "opened", "verdicts"):
+                (self._folder / name).mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "not a usable file name"
+            raise UsageError(f"cannot keep a marketplace in {folder}: {reason}") from None
+
+    def register(self, commitment: Commitment) -> str:
+        """Check and keep a commitment; return its digest in hexadecimal. Twice is once.
+
+        Raises what ``Commitment.verify`` raises; then nothing is kept.
+        """
+        commitment.verify()
+        name = commitment.digest.hex()
+        path = self._folder / "commitments" / name
+        if not path.exists():
+            write_atomic(path, commitment.to_bytes(), overwrite=True)
+        return name
+
+    def commitment(self, name: str) -> Commitment:
+        """A registered commitment. Raises UsageError when there is none of this name."""
+        path = self._path("commitments", name)
+        return Commitment.from_bytes(read_limited(path, commitments.FILE_LIMIT))
+
+    def challenge(
+        self,
+        name: str,
+        suspect: Suspect,
+        *,
+        reveal: int | None = None,
+        purpose: str = "",
+        zero_knowledge: bool = False,
+    ) -> Challenge:
+        """Challenge the owner of a registered commitment about a model.
+
+        ``reveal`` triggers are asked for, by default one block; with ``zero_knowledge`` an argument
+        about ``reveal``, by default all that were not opened here, and nothing is opened. The
+        number of functions tried and the excluded blocks come from the folder: every different
+        model, preprocessing or class map that this commitment was held against counts, and blocks
+        opened in an earlier case stay out.
+        Raises UsageError when the threshold cannot be reached, or what asking the suspect raises.
+        """
+        commitment = self.commitment(name)
+        with self._lock():
+            earlier = [c for c in self._challenges() if c.commitment == commitment.digest]
+            policy = replace(
+                self._policy,
+                functions_tried=self._policy.functions_tried + _functions(earlier, suspect),
+            )
+            options: dict[str, Any] = {
+                "purpose": purpose,
+                "policy": policy,
+                "excluded_blocks": self._opened(name),
+            }
+            size = commitment.header.block_size
+            if zero_knowledge:
+                blocks = None if reveal is None else _blocks(reveal, size)
+                challenge = self._judge.challenge_argument(
+                    commitment, suspect, blocks=blocks, **options
+                )
+            else:
+                challenge = self._judge.challenge(
+                    commitment, suspect, reveal=reveal or size, **options
+                )
+            write_atomic(self._folder / "challenges" / challenge.digest.hex(), challenge.to_bytes())
+        return challenge
+
+    def settle(self, suspect: Suspect, challenge: Challenge, proof: Response | bytes) -> Verdict:
+        """Check the owner's response; keep the verdict, whatever it is; return it if proven.
+
+        What was opened stays excluded for good, and a kept verdict is replaced only by one whose
+        checks came as far: a later response, a stranger's perhaps, takes nothing back.
+        Raises UsageError for a challenge that this marketplace did not issue, and what
+        ``Judge.verify`` raises, with its verdict.
+        """
+        path = self._path("challenges", challenge.digest.hex())
+        issued = Challenge.from_bytes(read_limited(path, challenges.FILE_LIMIT))
+        commitment = self.commitment(issued.commitment.hex())
+        try:
+            verdict = self._judge.verify(commitment, suspect, issued, proof)
+        except ZkwmError as error:
+            if error.verdict is not None:
+                self._keep(issued, error.verdict)
+            raise
+        self._keep(issued, verdict)
+        return verdict
+
+    def verdicts(self) -> dict[str, dict[str, Any]]:
+        """Every verdict kept, as JSON values, by the challenge's digest in hexadecimal."""
+        return {
+            path.stem: _read_json(path) for path in sorted(self._folder.glob("verdicts/*.json"))
+        }
+
+    def _keep(self, challenge: Challenge, verdict: Verdict) -> None:
+        value = verdict.to_json()
+        path = self._folder / "verdicts" / f"{challenge.digest.hex()}.json"
+        with self._lock():
+            if _reached(value, "opening.leaves"):
+                for block in verdict.blocks:
+                    name = f"{challenge.commitment.hex()}-{block}"
+                    write_atomic(self._folder / "opened" / name, b"", overwrite=True)
+            if not path.exists() or _progress(value) >= _progress(_read_json(path)):
+                write_atomic(path, json.dumps(value, indent=1).encode(), overwrite=True)
+
+    def _path(self, kind: str, name: str) -> Path:
+        known = len(name) == 64 and all(letter in "0123456789abcdef" for letter in name)
+        path = self._folder / kind / name
+        if not known or not path.is_file():
+            raise UsageError(f"this marketplace has no such {kind[:-1]}: {name[:80]!r}")
+        return path
+
+    def _challenges(self) -> list[Challenge]:
+        return [
+            Challenge.from_bytes(read_limited(path, challenges.FILE_LIMIT))
+            for path in sorted(self._folder.glob("challenges/*"))
+            if not path.name.startswith(".")
+        ]
+
+    def _opened(self, name: str) -> tuple[int, ...]:
+        """The blocks of a commitment that were opened here."""
+        paths = self._folder.glob(f"opened/{name}-*")
+        return tuple(sorted(int(path.name.rpartition("-")[2]) for path in paths))
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        descriptor = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _blocks(triggers: int, size: int) -> int:
+    if triggers < 1 or triggers % size:
+        raise UsageError(f"{triggers} triggers are not a number of whole blocks of {size}")
+    return triggers // size
+
+
+def _functions(earlier: list[Challenge], suspect: Suspect) -> int:
+    """How many other functions (model, preprocessing, class map) the earlier challenges name.
+
+    An address pins no model: what an endpoint was yesterday counts as another function.
+    """
+    tried = {
+        (
+            c.suspect.digest,
+            c.preprocessing,
+            c.class_map,
+            c.nonce if c.suspect.kind == "http" else b"",
+        )
+        for c in earlier
+        if c.suspect.kind == "http" or c.suspect.digest != suspect.identity.digest
+    }
+    return len(tried)
+
+
+def _reached(verdict: dict[str, Any], name: str) -> bool:
+    """Whether a check was made. ``opening.leaves``: the owner's own, signed opening was read."""
+    return any(check["id"] == name and check["status"] != "skipped" for check in verdict["checks"])
+
+
+def _progress(verdict: dict[str, Any]) -> int:
+    """How far the checks came: nothing was opened, opened, or decided; proven is the furthest."""
+    decided = {NOT_PROVEN: 1, PROVEN: 2}.get(verdict["outcome"], 0)
+    return _reached(verdict, "opening.leaves") + decided
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(read_limited(path, _VERDICT_LIMIT))
+    except ValueError:
+        raise Malformed(f"{path} is not a verdict") from None
+    needed = {"commitment", "checks", "blocks", "outcome"}
+    if not isinstance(value, dict) or not needed <= set(value):
+        raise Malformed(f"{path} is not a verdict")
+    return value

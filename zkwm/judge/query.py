@@ -1,0 +1,133 @@
+"""Asking a suspect about opened triggers, among decoys where it could notice, and counting.
+
+SPEC.md section 7. Each different image is asked once and the first answer counts. Not how a suspect
+is reached (``zkwm.suspects``), nor what the matches are worth (``zkwm_protocols.evidence``).
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.judge.verdict import TriggerResult
+from zkwm.suspects import Answer, Progress, Suspect
+from zkwm.triggers import generate
+from zkwm.triggers.public_families import LEAST_BITS
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.opening import MISSING, VALID, CheckedTrigger
+from zkwm_protocols.ranks import RANKS, ranks
+
+MATCH = "match"
+NO_MATCH = "no match"
+WRONG_LEAF = "wrong leaf"
+MISSING_LEAF = "missing leaf"
+NO_ANSWER = "no answer"
+NO_SCORES = "the suspect gives a label and no scores"
+
+
+def question(
+    suspect: Suspect,
+    challenge: Challenge,
+    triggers: tuple[CheckedTrigger, ...],
+    decoys: NDArray[np.uint8],
+    *,
+    progress: Progress | None = None,
+) -> tuple[TriggerResult, ...]:
+    """Ask the suspect every valid trigger once and compare with the class map of the challenge.
+
+    ``decoys`` (uint8, (n, channels, height, width)) are asked too, in one random order with the
+    triggers, when the suspect is remote; when there are fewer than triggers, random images of the
+    judge's make up for them. A decoy that repeats another, or a trigger, is none. Answers to decoys
+    do not count.
+    """
+    images = _different([t.pixels for t in triggers if t.pixels is not None])
+    asked = list(images.values())
+    if suspect.remote:
+        different = _different([decoy for decoy in decoys if decoy.tobytes() not in images])
+        asked += _decoys(list(different.values()), len(asked), challenge.suspect.shape)
+    order = list(range(len(asked)))
+    secrets.SystemRandom().shuffle(order)
+    answers: dict[bytes, Answer] = {}
+    if asked:
+        shuffled = np.stack([asked[i] for i in order])
+        for image, answer in zip(
+            shuffled,
+            suspect.answer(shuffled, challenge.preprocessing, progress=progress),
+            strict=True,
+        ):
+            answers[image.tobytes()] = answer
+    results = tuple(_result(trigger, challenge, answers) for trigger in triggers)
+    return _ranked(results, challenge, answers) if challenge.statistic == RANKS else results
+
+
+def _ranked(
+    results: tuple[TriggerResult, ...], challenge: Challenge, answers: dict[bytes, Answer]
+) -> tuple[TriggerResult, ...]:
+    """The results with the rank of each label (SPEC.md 8.4); without scores there is no answer."""
+    rows, labels, scored = [], [], []
+    for number, result in enumerate(results):
+        if result.status in (MATCH, NO_MATCH) and result.image is not None:
+            scores = answers[result.image.tobytes()].scores
+            if scores is not None and result.label is not None:
+                rows.append(scores[list(challenge.class_map)])
+                labels.append(result.label)
+                scored.append(number)
+    found = dict(zip(scored, ranks(np.stack(rows), labels) if rows else (), strict=True))
+    return tuple(
+        replace(result, rank=found[number])
+        if number in found
+        else replace(result, status=NO_ANSWER, problem=result.problem or NO_SCORES)
+        if result.status in (MATCH, NO_MATCH)
+        else result
+        for number, result in enumerate(results)
+    )
+
+
+def _result(
+    trigger: CheckedTrigger, challenge: Challenge, answers: dict[bytes, Answer]
+) -> TriggerResult:
+    if trigger.status != VALID or trigger.pixels is None or trigger.label is None:
+        status = MISSING_LEAF if trigger.status == MISSING else WRONG_LEAF
+        return TriggerResult(trigger.block, trigger.index, status, None, None, None, None)
+    answer = answers[trigger.pixels.tobytes()]
+    expected = challenge.class_map[trigger.label]
+    if answer.output is None:
+        status = NO_ANSWER
+    else:
+        status = MATCH if answer.output == expected else NO_MATCH
+    return TriggerResult(
+        block=trigger.block,
+        index=trigger.index,
+        status=status,
+        image=trigger.pixels,
+        label=trigger.label,
+        expected_output=expected,
+        answer=answer.output,
+        problem=answer.problem,
+    )
+
+
+def _different(images: list[NDArray[np.uint8]]) -> dict[bytes, NDArray[np.uint8]]:
+    return {image.tobytes(): image for image in images}
+
+
+def _decoys(
+    given: list[NDArray[np.uint8]], count: int, shape: tuple[int, int, int]
+) -> list[NDArray[np.uint8]]:
+    """At least ``count`` decoys: those given, and random images of the judge's.
+
+    These are smooth, or of independent pixels where images are too small for anything else.
+    """
+    missing = count - len(given)
+    if missing <= 0:
+        return given
+    if math.prod(shape) < LEAST_BITS:
+        random = np.frombuffer(secrets.token_bytes(missing * math.prod(shape)), dtype=np.uint8)
+        return [*given, *random.reshape(missing, *shape)]
+    half = -(-missing // 2)
+    own = generate("abstract", half, shape, key=secrets.token_bytes(32), block_size=half)
+    return [*given, *own.images, *own.decoys]

@@ -1,0 +1,195 @@
+"""What a judge's check ends with: a verdict, its checks by id, and each opened trigger.
+
+SPEC.md sections 9, 10 and 18.3. Data only: ``zkwm.judge.judge`` decides, ``zkwm.report`` shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.judge.check_agreement import Comparison
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.commitment import Header
+from zkwm_protocols.evidence import Evidence
+
+SCHEMA = "zkwm/verdict/v1"
+
+PROVEN = "proven"
+NOT_PROVEN = "not proven"
+COULD_NOT_CHECK = "could not be checked"
+TRUST_MATERIAL_MISSING = "trust material missing"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One numbered check of SPEC.md 9: ``status`` is passed, failed or skipped; ``detail`` why."""
+
+    id: str
+    title: str
+    status: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class TriggerResult:
+    """One trigger of an opened block.
+
+    ``status``: ``match``, ``no match``, ``wrong leaf`` (opened, but not to the committed digest),
+    ``missing leaf`` (not opened) or ``no answer``. ``image`` is uint8 (channels, height, width);
+    ``label`` the committed label, ``expected_output`` the output that stands for it, ``answer``
+    the suspect's output; ``rank`` where ranks are counted, that of the label among the centred
+    scores, 0 the highest. What is not known is None; ``problem`` says why there is no answer.
+    """
+
+    block: int
+    index: int
+    status: str
+    image: NDArray[np.uint8] | None
+    label: int | None
+    expected_output: int | None
+    answer: int | None
+    problem: str = ""
+    rank: int | None = None
+
+
+@dataclass(frozen=True)
+class Argued:
+    """What was examined of an answer in zero knowledge.
+
+    ``network`` is the digest of the integer network, ``least_matches`` k*; ``agreements`` how
+    often it answers as the suspect does; ``soundness_bits`` those of the argument, 0.0 before it
+    was checked, and ``soundness_terms`` what they are made of: name, bits, theorem (SPEC.md 17.9).
+    """
+
+    network: bytes
+    least_matches: int
+    agreements: tuple[Comparison, ...] = ()
+    soundness_bits: float = 0.0
+    soundness_terms: tuple[tuple[str, float, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome and all that led to it. Fields that a failed check left unknown are None.
+
+    ``outcome`` is one of the four constants of this module; ``reason`` one sentence; ``checked``
+    the judge's clock in seconds since 1970; ``proof_digest`` SHA-256 of the proof file;
+    ``versions`` name and version of the software used. ``argued`` is None where triggers were to be
+    opened; elsewhere nothing was opened, ``triggers`` is empty, and the matches of ``evidence`` are
+    k*: there are at least so many.
+    """
+
+    outcome: str
+    reason: str
+    hint: str
+    checks: tuple[Check, ...]
+    commitment_digest: bytes | None
+    header: Header | None
+    challenge: Challenge | None
+    proof_digest: bytes | None
+    blocks: tuple[int, ...]
+    triggers: tuple[TriggerResult, ...]
+    evidence: Evidence | None
+    declared_labels_accepted: bool
+    suspect_record: tuple[dict[str, Any], ...]
+    checked: int
+    versions: dict[str, str]
+    argued: Argued | None = None
+
+    @property
+    def proven(self) -> bool:
+        """Whether the claim is proven under the judge's policy."""
+        return self.outcome == PROVEN
+
+    @property
+    def declared_labels(self) -> bool:
+        """Whether the owner chose the labels himself, so that no bits may be stated."""
+        return self.header is not None and self.header.label_mode == "declared"
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict as JSON values, schema ``zkwm/verdict/v1`` (SPEC.md 10.2), without images."""
+        challenge, header, evidence = self.challenge, self.header, self.evidence
+        trials = None if evidence is None else evidence.trials
+        return {
+            "schema": SCHEMA,
+            "outcome": self.outcome,
+            "reason": self.reason,
+            "hint": self.hint,
+            "checked": self.checked,
+            "commitment": None if self.commitment_digest is None else self.commitment_digest.hex(),
+            "owner_keys": []
+            if header is None
+            else [key.fingerprint() for key in header.owner_keys],
+            "label_mode": None if header is None else header.label_mode,
+            "declared_labels_accepted": self.declared_labels_accepted,
+            "challenge": None if challenge is None else challenge.digest.hex(),
+            "judge": None if challenge is None else challenge.judge.fingerprint(),
+            "purpose": None if challenge is None else challenge.purpose,
+            "suspect": None
+            if challenge is None
+            else {
+                "kind": challenge.suspect.kind,
+                "digest": challenge.suspect.digest.hex(),
+                "description": challenge.suspect.description,
+                "outputs": challenge.suspect.outputs,
+            },
+            "mode": None if challenge is None else challenge.mode,
+            "argument": None if self.argued is None else _argued(self.argued),
+            "proof": None if self.proof_digest is None else self.proof_digest.hex(),
+            "blocks": list(self.blocks),
+            "statistic": None if challenge is None else challenge.statistic,
+            "matches": None if evidence is None else evidence.matches,
+            "matches_are": None if evidence is None else "at least" if self.argued else "exactly",
+            "triggers_opened": 0 if self.argued else trials,
+            "triggers_counted": trials,
+            "matches_needed": None if evidence is None else evidence.needed_matches,
+            "ranks": None
+            if evidence is None or evidence.rank_sum is None
+            else vars(evidence.rank_sum),
+            "evidence": None if evidence is None or self.declared_labels else _sum(evidence),
+            "checks": [vars(check) for check in self.checks],
+            "triggers": [
+                {
+                    "block": result.block,
+                    "index": result.index,
+                    "status": result.status,
+                    "label": result.label,
+                    "expected_output": result.expected_output,
+                    "answer": result.answer,
+                    "rank": result.rank,
+                    "problem": result.problem,
+                }
+                for result in self.triggers
+            ],
+            "suspect_record": list(self.suspect_record),
+            "versions": self.versions,
+        }
+
+
+def _argued(argued: Argued) -> dict[str, Any]:
+    return {
+        "network": argued.network.hex(),
+        "least_matches": argued.least_matches,
+        "soundness_bits": round(argued.soundness_bits, 2) or None,
+        "soundness_terms": [
+            {"term": name, "bits": round(bits, 2), "theorem": theorem}
+            for name, bits, theorem in argued.soundness_terms
+        ],
+        "agreement": [vars(agreement) for agreement in argued.agreements],
+    }
+
+
+def _sum(evidence: Evidence) -> dict[str, Any]:
+    return {
+        "terms": [
+            {"name": term.name, "bits": term.bits, "meaning": term.meaning}
+            for term in evidence.terms
+        ],
+        "total_bits": evidence.total_bits,
+        "threshold_bits": evidence.threshold_bits,
+        "reached": evidence.reached,
+    }

@@ -1,0 +1,1 @@
+"""The neural base that all parties share: networks, their files, digests and inference."""

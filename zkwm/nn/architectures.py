@@ -1,0 +1,260 @@
+"""The built-in classifiers for small images: LeNet-5, a dense network, three CNNs, two ResNets.
+
+Each takes float32 images (n, channels, height, width) in [0, 1] and holds its own normalisation,
+so that a suspect needs no preprocessing beside pixel / 255. Not a model zoo: any other torch
+classifier can be trained just as well.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from zkwm.nn.architecture_names import ARCHITECTURES
+from zkwm_protocols.errors import UsageError
+
+MAXIMUM_SIDE = 1024
+MAXIMUM_CLASSES = 65_535
+SMALLEST_SIDE = {
+    "lenet5": 12,
+    "dense": 1,
+    "cnn2": 4,
+    "cnn3": 8,
+    "cnn": 4,
+    "resnet8": 4,
+    "resnet18": 8,
+}
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What rebuilds a built-in network: its name, (channels, height, width), classes, statistics.
+
+    ``mean`` and ``std`` have one value per channel, in units of pixel / 255. Raises UsageError for
+    anything that cannot be built.
+    """
+
+    architecture: str
+    shape: tuple[int, int, int]
+    class_count: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if self.architecture not in ARCHITECTURES:
+            raise UsageError(
+                f"no such architecture: {self.architecture!r}",
+                hint=f"choose one of {', '.join(ARCHITECTURES)}",
+            )
+        smallest = SMALLEST_SIDE[self.architecture]
+        channels, *sides = self.shape
+        if channels not in (1, 3) or not all(smallest <= s <= MAXIMUM_SIDE for s in sides):
+            raise UsageError(
+                f"{self.architecture} takes images of 1 or 3 channels and sides of {smallest} to "
+                f"{MAXIMUM_SIDE} pixels, not {self.shape}"
+            )
+        if not 2 <= self.class_count <= MAXIMUM_CLASSES:
+            raise UsageError(f"a classifier has 2 to {MAXIMUM_CLASSES} classes")
+        if len(self.mean) != channels or len(self.std) != channels:
+            raise UsageError("mean and std have one value per channel")
+        if not all(map(math.isfinite, self.mean + self.std)) or min(self.std) <= 0:
+            raise UsageError("mean and std are finite numbers, and std is positive")
+
+
+class Normalize(nn.Module):
+    """(x - mean) / std per channel, for images (n, c, h, w)."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images, same shape and dtype float32."""
+        return (images - self.mean) / self.std
+
+
+class Classifier(nn.Module):
+    """A built-in network: ``config`` says how to build it again; ``features`` ends in logits."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.normalize = Normalize(config.mean, config.std)
+        self.features = _FEATURES[config.architecture](config)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (n, class_count) of float32 images (n, c, h, w) in [0, 1]."""
+        logits: Tensor = self.features(self.normalize(images))
+        return logits
+
+
+def build_model(
+    architecture: str,
+    *,
+    shape: tuple[int, int, int],
+    class_count: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    seed: int = 0,
+) -> Classifier:
+    """A new network with random weights that depend on ``seed`` alone.
+
+    ``mean`` and ``std`` are those of the training pixels / 255 (``channel_statistics``). Raises
+    UsageError for an unknown architecture or a shape that it cannot take.
+    """
+    config = ModelConfig(architecture, shape, class_count, tuple(mean), tuple(std))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Classifier(config)
+
+
+def channel_statistics(
+    images: NDArray[np.uint8],
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation per channel of uint8 images (n, c, h, w), as pixel / 255.
+
+    Exact sums of integers, so the same on every machine; rounded to 4 decimals. A channel without
+    any spread gets 1.
+    """
+    mean, std = [], []
+    for channel in range(images.shape[1]):
+        counts = np.bincount(images[:, channel].reshape(-1), minlength=256).tolist()
+        total = sum(counts)
+        first = sum(value * count for value, count in enumerate(counts)) / total
+        second = sum(value * value * count for value, count in enumerate(counts)) / total
+        mean.append(round(first / 255, 4))
+        std.append(round(math.sqrt(max(second - first * first, 0.0)) / 255, 4) or 1.0)
+    return tuple(mean), tuple(std)
+
+
+def _lenet5(config: ModelConfig) -> nn.Module:
+    """LeNet-5 (LeCun et al. 1998) sizes with max pooling and ReLU (in either order the same)."""
+    channels, height, width = config.shape
+    flat = 16 * ((height // 2 - 4) // 2) * ((width // 2 - 4) // 2)
+    return nn.Sequential(
+        nn.Conv2d(channels, 6, 5, padding=2), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Conv2d(6, 16, 5), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(flat, 120), nn.ReLU(),
+        nn.Linear(120, 84), nn.ReLU(),
+        nn.Linear(84, config.class_count),
+    )  # fmt: skip
+
+
+def _dense(config: ModelConfig) -> nn.Module:
+    """Pixels-512-512-classes, fully connected, ReLU."""
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(math.prod(config.shape), 512), nn.ReLU(),
+        nn.Linear(512, 512), nn.ReLU(),
+        nn.Linear(512, config.class_count),
+    )  # fmt: skip
+
+
+def _cnn2(config: ModelConfig) -> nn.Module:
+    """16C5 (stride 2)-MP2-64C3-128-classes, ReLU throughout: fast on a CPU."""
+    channels, height, width = config.shape
+    return nn.Sequential(
+        nn.Conv2d(channels, 16, 5, stride=2, padding=2), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Conv2d(16, 64, 3, padding=1), nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(64 * ((height + 1) // 4) * ((width + 1) // 4), 128), nn.ReLU(),
+        nn.Linear(128, config.class_count),
+    )  # fmt: skip
+
+
+def _cnn3(config: ModelConfig) -> nn.Module:
+    """32C3-MP2-64C3-MP2-64C3-MP2-128-classes, ReLU throughout."""
+    channels, height, width = config.shape
+    return nn.Sequential(
+        nn.Conv2d(channels, 32, 3, padding=1), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Conv2d(32, 64, 3, padding=1), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Conv2d(64, 64, 3, padding=1), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(64 * (height // 8) * (width // 8), 128), nn.ReLU(),
+        nn.Linear(128, config.class_count),
+    )  # fmt: skip
+
+
+def _cnn(config: ModelConfig) -> nn.Module:
+    """32C3-32C3-MP2-64C3-64C3-MP2-512-classes, ReLU throughout."""
+    channels, height, width = config.shape
+    return nn.Sequential(
+        nn.Conv2d(channels, 32, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(32, 32, 3, padding=1), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(64, 64, 3, padding=1), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(64 * (height // 4) * (width // 4), 512), nn.ReLU(),
+        nn.Linear(512, config.class_count),
+    )  # fmt: skip
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut (He et al. 2016)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Feature maps (n, outputs, h, w) of feature maps (n, inputs, h, w), h and w by stride."""
+        inner = functional.relu(self.bn1(self.conv1(x)))
+        return functional.relu(self.bn2(self.conv2(inner)) + self.shortcut(x))
+
+
+def _resnet(config: ModelConfig, stages: Sequence[tuple[int, int, int]]) -> nn.Module:
+    """A residual network: ``stages`` are (channels, stride of the first block, blocks)."""
+    inputs = stages[0][0]
+    stem = [
+        nn.Conv2d(config.shape[0], inputs, 3, padding=1, bias=False),
+        nn.BatchNorm2d(inputs),
+        nn.ReLU(),
+    ]
+    blocks: list[nn.Module] = []
+    for outputs, stride, count in stages:
+        for number in range(count):
+            blocks.append(BasicBlock(inputs, outputs, stride if number == 0 else 1))
+            inputs = outputs
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, config.class_count)]
+    return nn.Sequential(*stem, *blocks, *head)
+
+
+def _resnet8(config: ModelConfig) -> nn.Module:
+    """ResNet-8 for small images (He et al. 2016, section 4.2, n = 1): 16-32-64 channels."""
+    return _resnet(config, ((16, 1, 1), (32, 2, 1), (64, 2, 1)))
+
+
+def _resnet18(config: ModelConfig) -> nn.Module:
+    """ResNet-18 for 32x32 images as in Adi et al. 2018: 3x3 stem, no pooling after it."""
+    return _resnet(config, ((64, 1, 2), (128, 2, 2), (256, 2, 2), (512, 2, 2)))
+
+
+_FEATURES: dict[str, Callable[[ModelConfig], nn.Module]] = {
+    "lenet5": _lenet5,
+    "dense": _dense,
+    "cnn2": _cnn2,
+    "cnn3": _cnn3,
+    "cnn": _cnn,
+    "resnet8": _resnet8,
+    "resnet18": _resnet18,
+}

@@ -1,0 +1,189 @@
+"""Where training and test images come from: whole arrays in memory, or torch data sets.
+
+Not the order in which they are used (``batches``), nor reading files (``zkwm.data``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from zkwm.nn.digests import data_digest
+from zkwm_protocols.errors import UsageError
+
+if TYPE_CHECKING:
+    from zkwm.data import ImageData
+
+Data: TypeAlias = "ImageData | tuple[Dataset[Any], Dataset[Any]]"
+"""Arrays, or (training, test) data sets whose items are (image, label).
+
+An item's image is a tensor (c, h, w): uint8, or float32 in [0, 1].
+"""
+
+EVALUATION_BATCH = 500
+
+
+class Source(Protocol):
+    """Images by number. Images come as uint8, or float32 in [0, 1]; labels as int64."""
+
+    train_count: int
+    test_count: int
+    shape: tuple[int, int, int]
+    class_count: int | None
+    digest: bytes | None
+
+    def train(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Training images (n, c, h, w) and labels (n,) for int64 numbers, on the device."""
+
+    def test(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Test images and labels, likewise."""
+
+    def require_labels_below(self, outputs: int) -> None:
+        """Raise UsageError, now or when such an image is met, for a label without an output."""
+
+
+def open_source(data: Data, device: torch.device) -> Source:
+    """The source for either kind of data. Raises UsageError for what cannot be trained on."""
+    if isinstance(data, tuple):
+        return DatasetSource(data, device)
+    return ArraySource(data, device)
+
+
+class ArraySource:
+    """``ImageData`` held as uint8 on the device, turned into batches by indexing."""
+
+    def __init__(self, data: ImageData, device: torch.device) -> None:
+        parts = (
+            ("training", data.train_images, data.train_labels),
+            ("test", data.test_images, data.test_labels),
+        )
+        for name, images, labels in parts:
+            require_images(images, labels, data.class_count, name)
+        if data.train_images.shape[1:] != data.test_images.shape[1:]:
+            raise UsageError("training and test images differ in shape")
+        self._device = device
+        self._tensors = [
+            (torch.tensor(images, device=device), torch.tensor(labels, device=device))
+            for _, images, labels in parts
+        ]
+        self.train_count, self.test_count = len(data.train_labels), len(data.test_labels)
+        channels, height, width = data.train_images.shape[1:]
+        self.shape = (channels, height, width)
+        self.class_count: int | None = data.class_count
+        self.digest: bytes | None = data_digest(data)
+
+    def train(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Training images (n, c, h, w) uint8 and labels (n,) int64."""
+        return self._pick(0, numbers)
+
+    def test(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Test images (n, c, h, w) uint8 and labels (n,) int64."""
+        return self._pick(1, numbers)
+
+    def require_labels_below(self, outputs: int) -> None:
+        """Raises UsageError when there are fewer outputs than classes."""
+        if self.class_count is not None and outputs < self.class_count:
+            raise UsageError(f"{self.class_count} classes, but {outputs} outputs")
+
+    def _pick(self, part: int, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        numbers = numbers.to(self._device)
+        images, labels = self._tensors[part]
+        return images[numbers], labels[numbers]
+
+
+class DatasetSource:
+    """Two torch data sets, read item by item in this process.
+
+    Their content is not hashed (items may be random), so ``digest`` is None; an item's own random
+    choices repeat on resuming only as far as they use torch's global generator.
+    """
+
+    digest: bytes | None = None
+    class_count: int | None = None
+
+    def __init__(self, data: tuple[Dataset[Any], Dataset[Any]], device: torch.device) -> None:
+        if len(data) != 2 or not all(hasattr(part, "__len__") for part in data):
+            raise UsageError("data is a pair (training, test) of data sets that know their length")
+        self._parts = data
+        self._outputs = 2**31
+        self._device = device
+        self.train_count, self.test_count = (len(part) for part in data)  # type: ignore[arg-type]
+        if not self.train_count or not self.test_count:
+            raise UsageError("a data set is empty")
+        channels, height, width = self._items(0, [0])[0].shape[1:]
+        self.shape = (channels, height, width)
+
+    def train(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Training images (n, c, h, w) and labels (n,) int64."""
+        return self._items(0, numbers.tolist())
+
+    def test(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Test images (n, c, h, w) and labels (n,) int64."""
+        return self._items(1, numbers.tolist())
+
+    def require_labels_below(self, outputs: int) -> None:
+        """From now on an item with a label that has no output raises UsageError."""
+        self._outputs = outputs
+
+    def _items(self, part: int, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
+        images, labels = [], []
+        for number in numbers:
+            try:
+                image, label = self._parts[part][number]
+                labels.append(int(label))
+            except (TypeError, ValueError):
+                raise UsageError(f"item {number} of a data set is no (image, label)") from None
+            if not isinstance(image, Tensor) or image.ndim != 3:
+                raise UsageError(
+                    f"image {number} of a data set is no tensor (channels, height, width)",
+                    hint="convert images in the data set, for example to uint8 tensors",
+                )
+            images.append(image if image.dtype == torch.uint8 else image.float())
+        if len({(image.shape, image.dtype) for image in images}) != 1:
+            raise UsageError("the images of a data set differ in shape or type")
+        if min(labels) < 0 or max(labels) >= self._outputs:
+            raise UsageError(
+                f"a data set holds the label {min(min(labels), 0) or max(labels)}, "
+                f"the model has outputs 0 to {self._outputs - 1}"
+            )
+        return (
+            torch.stack(images).to(self._device),
+            torch.tensor(labels, dtype=torch.int64, device=self._device),
+        )
+
+
+def as_unit(images: Tensor) -> Tensor:
+    """Images as float32 in [0, 1]: uint8 divided by 255, others as they are."""
+    return images.float() / 255 if images.dtype == torch.uint8 else images
+
+
+def require_images(images: NDArray[Any], labels: NDArray[Any], class_count: int, name: str) -> None:
+    """Raises UsageError unless images are uint8 (n, c, h, w), labels int64 (n,) below the count."""
+    if images.dtype != np.uint8 or images.ndim != 4 or 0 in images.shape:
+        raise UsageError(
+            f"{name} images are an array uint8 (n, channels, height, width), "
+            f"not {images.dtype} {images.shape}"
+        )
+    if labels.dtype != np.int64 or labels.shape != (len(images),):
+        raise UsageError(
+            f"{name} labels are an array int64 ({len(images)},), not {labels.dtype} {labels.shape}"
+        )
+    wrong = np.flatnonzero((labels < 0) | (labels >= class_count))
+    if len(wrong):
+        raise UsageError(
+            f"{name} label {wrong[0]} is {labels[wrong[0]]}, outside 0 to {class_count - 1}"
+        )
+
+
+def evaluation_batches(count: int, limit: int | None = None) -> Iterator[Tensor]:
+    """The numbers 0..count-1 in batches; with a limit, at most that many, evenly spread."""
+    numbers = torch.arange(count)
+    if limit is not None and limit < count:
+        numbers = torch.linspace(0, count - 1, limit).long()
+    yield from torch.split(numbers, EVALUATION_BATCH)

@@ -1,0 +1,57 @@
+"""How often a model in evaluation mode gives the right label. Not a verdict about ownership."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from zkwm.nn.image_source import Source, as_unit, evaluation_batches
+
+
+def accuracy(model: nn.Module, source: Source, limit: int | None = None) -> float:
+    """The share (0 to 1) of test images with the right label; at most ``limit`` of them, spread."""
+    right, count = 0, 0
+    for numbers in evaluation_batches(source.test_count, limit):
+        images, labels = source.test(numbers)
+        right += int((predictions(model, images) == labels).sum())
+        count += len(labels)
+    return right / count
+
+
+def matches(model: nn.Module, images: Tensor, labels: Tensor) -> int:
+    """How many of the images get their label: the first largest of all outputs, in float32."""
+    return sum(
+        int((predictions(model, images[numbers]) == labels[numbers]).sum())
+        for numbers in evaluation_batches(len(labels))
+    )
+
+
+@torch.no_grad()
+def predictions(model: nn.Module, images: Tensor) -> Tensor:
+    """The label (n,) int64 for images (n, c, h, w), uint8 or float32 in [0, 1]."""
+    with evaluating(model):
+        answer: Tensor = model(as_unit(images)).argmax(dim=1)
+    return answer
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in evaluation mode, and in the mode that it had afterwards."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+@torch.no_grad()
+def logits(model: nn.Module, images: Tensor) -> Tensor:
+    """What a model in evaluation mode gives for images uint8 or float32 (n, c, h, w)."""
+    with evaluating(model):
+        answer: Tensor = model(as_unit(images))
+    return answer

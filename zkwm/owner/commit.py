@@ -1,0 +1,117 @@
+"""The owner's side: commit to triggers, get them for embedding, answer a judge's challenge.
+
+SPEC.md sections 5.6, 6.2 and 7. Whatever leaves this module has been recorded in the vault before.
+Not here: asking a person (the command line does), training, everything that a judge does, and how
+an answer in zero knowledge comes about (``zkwm.owner.prove_argument``).
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.owner.disclosure import pixels_of, secrets_of
+from zkwm.owner.vault import CommitmentSecrets, Vault
+from zkwm.triggers import TriggerSet, check_images, generate
+from zkwm_protocols.commitment import SALT_BYTES, Commitment, make_commitment
+from zkwm_protocols.errors import UsageError
+
+DEFAULT_BLOCK_SIZE = 50
+DEFAULT_COUNT = 200
+
+
+def commit(
+    vault: Vault,
+    images: NDArray[np.uint8] | None = None,
+    *,
+    class_count: int,
+    declared_labels: NDArray[np.int64] | None = None,
+    generate_count: int = DEFAULT_COUNT,
+    family: str = "secret",
+    shape: tuple[int, int, int] = (1, 28, 28),
+    data: NDArray[np.uint8] | None = None,
+    block_size: int = DEFAULT_BLOCK_SIZE,
+    owner_model: bytes | None = None,
+) -> Commitment:
+    """Commit to ``images`` (uint8, (n, channels, height, width)), or to generated ones.
+
+    Without ``images``, ``generate_count`` triggers of ``family`` and ``shape`` are drawn from the
+    vault's seed, new ones with every call (``data`` are the owner's own images for ``mixture``).
+    ``declared_labels`` (int64, (n,)) makes the declared mode, which proves less (SPEC.md 5.4).
+    The secrets are in the vault, on disk, before the commitment is returned. Raises UsageError for
+    images that may not stand in a trigger set, VaultUnusable when the vault cannot be written.
+    """
+    decoys: NDArray[np.uint8] | None = None
+    if images is None:
+        if declared_labels is not None:
+            raise UsageError(
+                "generated triggers have derived labels",
+                hint="give the images that your labels belong to",
+            )
+        key = vault.state.derive_key(b"triggers", secrets.token_bytes(32))
+        generated = generate(
+            family, generate_count, shape, key=key, block_size=block_size, data=data
+        )
+        images, decoys = generated.images, generated.decoys
+    else:
+        family = "given"
+    check_images(images)
+    if declared_labels is not None:
+        _require_labels(declared_labels, len(images))
+    if block_size < 1:
+        raise UsageError("a block has at least one trigger")
+    if len(images) % block_size:
+        raise UsageError(
+            f"{len(images)} triggers are not a multiple of the block of {block_size}",
+            hint=f"give {len(images) // block_size * block_size or block_size} images, or choose "
+            "another block size",
+        )
+    salts = [secrets.token_bytes(SALT_BYTES) for _ in range(len(images))]
+    with vault.transaction() as state:
+        commitment = make_commitment(
+            images,
+            salts,
+            class_count=class_count,
+            signers=(state.signing_key,),
+            block_size=block_size,
+            declared_labels=declared_labels,
+            owner_model=owner_model,
+        )
+        state.commitments[commitment.digest] = CommitmentSecrets(
+            commitment_file=commitment.to_bytes(),
+            family=family,
+            salts=b"".join(salts),
+            images=np.ascontiguousarray(images).tobytes(),
+            decoys=b"" if decoys is None else np.ascontiguousarray(decoys).tobytes(),
+            labels=None if declared_labels is None else tuple(int(y) for y in declared_labels),
+        )
+    return commitment
+
+
+def trigger_set(vault: Vault, commitment: Commitment) -> TriggerSet:
+    """The triggers of a commitment with their labels, for embedding.
+
+    Derived labels cost one Argon2id hash, about a second. Raises UsageError when the vault does
+    not hold this commitment's secrets, TrustMaterialMissing when its labels need a beacon.
+    """
+    own = secrets_of(vault.state, commitment)
+    header = commitment.header
+    declared = own.labels
+    return TriggerSet(
+        images=pixels_of(own.images, header.shape),
+        labels=commitment.labels() if declared is None else np.array(declared, dtype=np.int64),
+        family=own.family,
+        block_size=header.block_size,
+        class_count=header.class_count,
+    )
+
+
+def _require_labels(labels: NDArray[np.int64], count: int) -> None:
+    if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu":
+        raise UsageError("declared labels are an array of whole numbers")
+    if labels.shape != (count,):
+        raise UsageError(
+            f"{count} triggers need {count} labels, not an array of the shape {labels.shape}"
+        )

@@ -1,0 +1,126 @@
+"""Before an owner answers: checks of the challenge, the judge confirmed, what would be released.
+
+SPEC.md sections 6.2 and 18.5. For both ways of answering; nothing is answered here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.owner.spent_blocks import free_blocks
+from zkwm.owner.vault import ArgumentEntry, CommitmentSecrets, LedgerEntry, VaultState
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.errors import UsageError
+from zkwm_protocols.suspect_identity import SuspectIdentity
+
+BIT_LIMIT = 16
+"""Bits that may be released about one commitment before the owner is asked (SPEC.md 18.5)."""
+
+
+@dataclass(frozen=True)
+class ArgumentDisclosure:
+    """What an answer in zero knowledge would release: one bit, about this question.
+
+    ``network`` is the digest of the integer network, ``least_matches`` k*, ``block_count`` the
+    blocks that are asked for and ``unopened`` the number that there is; ``bits`` are those released
+    about this commitment so far, ``limit`` the number beyond which the owner is asked.
+    """
+
+    network: bytes
+    least_matches: int
+    block_count: int
+    unopened: int
+    bits: tuple[ArgumentEntry, ...]
+    limit: int
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """What an owner must see before he answers a challenge.
+
+    ``blocks_to_open`` are the blocks that ``prove`` would open, ``blocks_spent`` those opened
+    before, ``released`` the openings of this commitment; ``judge_known`` tells whether this judge's
+    fingerprint was confirmed before, ``repeated`` whether this very challenge was answered before.
+    ``argument`` is None where an opening is asked for.
+    """
+
+    suspect: SuspectIdentity
+    purpose: str
+    issued: int
+    judge_fingerprint: str
+    judge_known: bool
+    repeated: bool
+    declared_labels: bool
+    block_count: int
+    blocks_to_open: tuple[int, ...]
+    blocks_spent: tuple[int, ...]
+    released: tuple[LedgerEntry, ...]
+    argument: ArgumentDisclosure | None = None
+
+
+def check_challenge(
+    state: VaultState, commitment: Commitment, challenge: Challenge
+) -> CommitmentSecrets:
+    """The secrets for a challenge that fits. Raises what its checks raise (SPEC.md 6.1)."""
+    own = secrets_of(state, commitment)
+    commitment.verify()
+    challenge.verify_signature()
+    challenge.verify_against(commitment)
+    return own
+
+
+def secrets_of(state: VaultState, commitment: Commitment) -> CommitmentSecrets:
+    """The secrets of a commitment. Raises UsageError when the vault does not hold them."""
+    own = state.commitments.get(commitment.digest)
+    if own is None:
+        raise UsageError(
+            f"the vault does not hold the secrets of commitment {commitment.digest.hex()[:16]}",
+            hint="use the vault that made the commitment",
+        )
+    return own
+
+
+def confirm_judge(state: VaultState, challenge: Challenge, fingerprint: str | None) -> None:
+    """Raise UsageError unless the judge is the one that the owner means; remember him if new."""
+    actual = challenge.judge.fingerprint()
+    if fingerprint is None:
+        if actual not in state.trusted_judges:
+            raise UsageError(
+                "the judge of this challenge has not been confirmed",
+                hint=f"ask the judge for his key's fingerprint, compare it with {actual}, and "
+                "give it",
+            )
+        return
+    if fingerprint.strip().lower() != actual:
+        raise UsageError(
+            f"the challenge comes from the judge with the fingerprint {actual}, not from "
+            "the one that was given",
+            hint="do not answer; ask the judge which of the two is his",
+        )
+    if actual not in state.trusted_judges:
+        state.trusted_judges.append(actual)
+
+
+def disclose_argument(
+    state: VaultState, commitment: Commitment, challenge: Challenge
+) -> ArgumentDisclosure:
+    """What the challenge for an argument asks, and what was released before."""
+    assert challenge.network is not None
+    assert challenge.least_matches is not None
+    return ArgumentDisclosure(
+        network=challenge.network,
+        least_matches=challenge.least_matches,
+        block_count=challenge.block_count,
+        unopened=len(free_blocks(state, commitment, challenge)),
+        bits=tuple(state.arguments(commitment.digest)),
+        limit=BIT_LIMIT,
+    )
+
+
+def pixels_of(data: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Images kept as bytes, as uint8 (n, *shape)."""
+    return np.frombuffer(data, dtype=np.uint8).reshape(-1, *shape)

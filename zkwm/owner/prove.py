@@ -1,0 +1,145 @@
+"""The owner answers a challenge: opens blocks, or hands on to the argument (SPEC.md 7)."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zkwm.owner.disclosure import (
+    Disclosure,
+    check_challenge,
+    confirm_judge,
+    disclose_argument,
+    pixels_of,
+)
+from zkwm.owner.prove_argument import ArgumentProgress, argue
+from zkwm.owner.spent_blocks import choose_blocks, spent_blocks
+from zkwm.owner.vault import CommitmentSecrets, LedgerEntry, Vault
+from zkwm_protocols.argument_response import Response
+from zkwm_protocols.challenge import ARGUMENT, Challenge
+from zkwm_protocols.commitment import DERIVED, SALT_BYTES, Commitment
+from zkwm_protocols.opening import OpenedBlock, OpenedTrigger, Opening, make_opening
+
+if TYPE_CHECKING:
+    from zkwm.data import ImageData
+    from zkwm_protocols.integer_network.model import IntegerNetwork
+
+
+def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Disclosure:
+    """What answering this challenge would release, to whom and for what. Changes nothing.
+
+    Reads the vault anew, so that answers of other processes are shown too. Makes all checks of the
+    challenge (SPEC.md 6.1) and raises the first that fails.
+    """
+    with vault.transaction() as state:
+        check_challenge(state, commitment, challenge)
+    argued = challenge.mode == ARGUMENT
+    repeated = state.response_to(challenge.digest)
+    blocks: tuple[int, ...] = ()
+    if not argued:
+        blocks = repeated.blocks if repeated else choose_blocks(state, commitment, challenge)
+    return Disclosure(
+        suspect=challenge.suspect,
+        purpose=challenge.purpose,
+        issued=challenge.issued,
+        judge_fingerprint=challenge.judge.fingerprint(),
+        judge_known=challenge.judge.fingerprint() in state.trusted_judges,
+        repeated=repeated is not None,
+        declared_labels=commitment.header.label_mode != DERIVED,
+        block_count=commitment.header.block_count,
+        blocks_to_open=blocks,
+        blocks_spent=tuple(sorted(spent_blocks(state, commitment))),
+        released=tuple(
+            entry for entry in state.openings() if entry.commitment_digest == commitment.digest
+        ),
+        argument=disclose_argument(state, commitment, challenge) if argued else None,
+    )
+
+
+def prove(
+    vault: Vault,
+    commitment: Commitment,
+    challenge: Challenge,
+    *,
+    judge_fingerprint: str | None = None,
+    model: str | Path | IntegerNetwork | None = None,
+    test_data: ImageData | None = None,
+    refuse: bool = False,
+    exceed_limit: bool = False,
+    progress: ArgumentProgress | None = None,
+) -> Response:
+    """Answer a challenge, in the way that it asks for (SPEC.md 6.2 and 18.2).
+
+    ``judge_fingerprint`` is what the owner knows of the judge from elsewhere; it may be left out
+    for a judge whom this vault confirmed before. The response is on disk in the vault before it is
+    returned; the same challenge gives the same bytes again.
+
+    A challenge for an opening opens unspent whole blocks to its judge, who alone can read the
+    ``Opening``; they are then spent. A challenge for an argument opens nothing: ``model`` is the
+    suspect's file, which is also in the owner's hands, and the ``ArgumentResponse`` shows that at
+    least k* triggers match. ``test_data``, ``refuse``, ``exceed_limit`` and ``progress`` are those
+    of ``zkwm.owner.prove_argument.argue``, which says what it raises.
+
+    Raises UsageError for an unconfirmed or another judge; InvalidOpening when too few blocks are
+    left; InvalidSignature or InvalidOpening for a challenge that does not fit.
+    """
+    if challenge.mode == ARGUMENT:
+        return argue(
+            vault,
+            commitment,
+            challenge,
+            judge_fingerprint=judge_fingerprint,
+            model=model,
+            test_data=test_data,
+            refuse=refuse,
+            exceed_limit=exceed_limit,
+            progress=progress,
+        )
+    with vault.transaction() as state:
+        own = check_challenge(state, commitment, challenge)
+        earlier = state.response_to(challenge.digest)
+        if earlier is not None:
+            return Opening.from_bytes(earlier.response)
+        confirm_judge(state, challenge, judge_fingerprint)
+        blocks = choose_blocks(state, commitment, challenge)
+        opening = make_opening(
+            commitment,
+            challenge,
+            tuple(_open_block(own, commitment, block) for block in blocks),
+            (state.signing_key,),
+        )
+        state.ledger.append(
+            LedgerEntry(
+                challenge_digest=challenge.digest,
+                commitment_digest=commitment.digest,
+                blocks=blocks,
+                judge_fingerprint=challenge.judge.fingerprint(),
+                purpose=challenge.purpose,
+                suspect_description=challenge.suspect.description,
+                suspect_digest=challenge.suspect.digest,
+                issued=challenge.issued,
+                recorded=int(time.time()),
+                response=opening.to_bytes(),
+            )
+        )
+    return opening
+
+
+def _open_block(own: CommitmentSecrets, commitment: Commitment, block: int) -> OpenedBlock:
+    header = commitment.header
+    images = pixels_of(own.images, header.shape)
+    decoys = pixels_of(own.decoys, header.shape)
+    indices = range(block * header.block_size, (block + 1) * header.block_size)
+    return OpenedBlock(
+        block=block,
+        triggers=tuple(
+            OpenedTrigger(
+                pixels=images[i],
+                salt=own.salts[i * SALT_BYTES : (i + 1) * SALT_BYTES],
+                label=None if own.labels is None else own.labels[i],
+            )
+            for i in indices
+        ),
+        decoys=tuple(decoys[i] for i in indices) if len(decoys) else (),
+    )

@@ -1,0 +1,271 @@
+"""The owner's answer in zero knowledge: one bit about one network, and nothing is opened.
+
+SPEC.md sections 18.2 and 18.5. The long work is done while others may use the vault; the bit and
+the response are recorded, durably, before anything leaves this module. The argument itself is made
+in ``zkwm_protocols.argument``, which is imported when it is needed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from zkwm.owner.disclosure import BIT_LIMIT, check_challenge, confirm_judge, pixels_of
+from zkwm.owner.spent_blocks import free_blocks
+from zkwm.owner.vault import ArgumentEntry, CommitmentSecrets, Vault, VaultState
+from zkwm.owner.vault.ledger import PROVED, REFUSED, TOO_FEW
+from zkwm.quantizer.derive import derive_network, require_classifier, require_network
+from zkwm_protocols.argument_response import (
+    ArgumentResponse,
+    Refusal,
+    make_statement,
+    read_response,
+)
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.commitment import DECLARED, SALT_BYTES, Commitment
+from zkwm_protocols.errors import InvalidOpening, NotEnoughMatches, UsageError
+from zkwm_protocols.opening import Opening
+
+if TYPE_CHECKING:
+    from zkwm.data import ImageData
+    from zkwm_protocols.argument.statement import Statement
+    from zkwm_protocols.integer_network.model import IntegerNetwork
+
+ArgumentProgress: TypeAlias = Callable[[str, float], None]
+"""Called with what is being done and how much of that is done, 0 to 1."""
+
+
+def argue(
+    vault: Vault,
+    commitment: Commitment,
+    challenge: Challenge,
+    *,
+    judge_fingerprint: str | None,
+    model: str | Path | IntegerNetwork | None,
+    test_data: ImageData | None = None,
+    refuse: bool = False,
+    exceed_limit: bool = False,
+    progress: ArgumentProgress | None = None,
+) -> ArgumentResponse | Refusal:
+    """Answer a challenge for an argument (SPEC.md 18.2).
+
+    ``model`` is the suspect's file, or the integer network that ``derive_network`` made of it;
+    ``test_data`` the labelled images on which it has to be better than chance
+    (``require_classifier``). With ``refuse`` the owner answers that he has fewer unopened blocks
+    than are asked for. ``exceed_limit`` allows more than 16 bits about one commitment.
+
+    Raises UsageError without a model, for an unconfirmed judge, at the limit, for another number of
+    blocks or matches than was answered about this network before, for a network near chance, and
+    for a refusal without a reason; NotEnoughMatches, when that has been recorded, where fewer than
+    k* triggers match; InvalidOpening where blocks are missing or the network is not the
+    challenge's; what ``check_challenge`` raises.
+    """
+    with vault.transaction() as state:
+        own = check_challenge(state, commitment, challenge)
+        earlier = _answered(state, challenge)
+        if earlier is not None:
+            return earlier
+        if model is None and not refuse:
+            raise UsageError(
+                "an argument is about the suspect's network, and its file is missing",
+                hint="give the suspect's file (--model)",
+            )
+        confirm_judge(state, challenge, judge_fingerprint)
+        _require_below_limit(state, commitment, exceed_limit=exceed_limit)
+        free = free_blocks(state, commitment, challenge)
+        if refuse:
+            return _refuse(state, commitment, challenge, len(free))
+        _require_same_question(state, commitment, challenge)
+        blocks = _choose(free, commitment, challenge)
+    secret = state.derive_key(b"argument", challenge.digest)
+    network = _network(model, challenge)
+    require_classifier(network, challenge.class_map, test_data)
+    labels = _declared_labels(own, commitment, blocks)
+    statement = make_statement(commitment, challenge, network, blocks, labels)
+    try:
+        proof = _prove(statement, own, commitment, blocks, secret, progress)
+    except NotEnoughMatches as error:
+        _record_bit(vault, commitment, challenge, blocks, None, exceed_limit=exceed_limit)
+        error.hint = "this is recorded in the vault: a judge who hears of it has learnt one bit"
+        raise
+    response = ArgumentResponse(
+        challenge=challenge.digest,
+        commitment=commitment.digest,
+        blocks=blocks,
+        labels=labels,
+        argument=proof,
+    ).signed_by((state.signing_key,))
+    response.verify_against(commitment, challenge)
+    earlier = _record_bit(vault, commitment, challenge, blocks, response, exceed_limit=exceed_limit)
+    return earlier or response
+
+
+def _answered(state: VaultState, challenge: Challenge) -> ArgumentResponse | Refusal | None:
+    """What was answered to this very challenge before. Raises NotEnoughMatches after silence."""
+    entry = state.response_to(challenge.digest)
+    if entry is None:
+        return None
+    if not entry.response:
+        raise NotEnoughMatches(
+            "fewer triggers match than this challenge asks for, as was found before",
+            hint="nothing was computed or recorded again",
+        )
+    response = read_response(entry.response)
+    assert not isinstance(response, Opening)  # a challenge has one mode
+    return response
+
+
+def _require_below_limit(state: VaultState, commitment: Commitment, *, exceed_limit: bool) -> None:
+    released = len(state.arguments(commitment.digest))
+    if released >= BIT_LIMIT and not exceed_limit:
+        raise UsageError(
+            f"{released} bits have been released about this commitment, and {BIT_LIMIT} are the "
+            "limit",
+            hint="consider who has asked and why; to answer all the same takes a confirmation "
+            "(--exceed-limit)",
+        )
+
+
+def _require_same_question(state: VaultState, commitment: Commitment, challenge: Challenge) -> None:
+    """Raise UsageError where another number of matches was answered for about this network."""
+    asked = (challenge.block_count, challenge.least_matches)
+    for entry in state.arguments(commitment.digest):
+        if (
+            entry.asks_for_matches
+            and entry.network_digest == challenge.network
+            and entry.question != asked
+        ):
+            raise UsageError(
+                f"about this network it was answered whether {entry.least_matches} triggers of "
+                f"{entry.block_count} blocks match; {challenge.least_matches} of "
+                f"{challenge.block_count} blocks would tell more than that",
+                hint="ask the judge for a challenge with the same numbers",
+            )
+
+
+def _choose(free: tuple[int, ...], commitment: Commitment, challenge: Challenge) -> tuple[int, ...]:
+    if len(free) < challenge.block_count:
+        raise InvalidOpening(
+            f"{challenge.block_count} blocks are asked for and {len(free)} of "
+            f"{commitment.header.block_count} are still unopened and not excluded",
+            hint="ask the judge for a smaller challenge; --refuse gives him your signed word on "
+            "the number, which counts as a released bit",
+            check="challenge.reachable",
+        )
+    return free[: challenge.block_count]
+
+
+def _network(model: str | Path | IntegerNetwork | None, challenge: Challenge) -> IntegerNetwork:
+    assert model is not None
+    network = (
+        derive_network(model, challenge.suspect, challenge.preprocessing)
+        if isinstance(model, str | Path)
+        else model
+    )
+    require_network(network, challenge.network)
+    return network
+
+
+def _declared_labels(
+    own: CommitmentSecrets, commitment: Commitment, blocks: tuple[int, ...]
+) -> tuple[int, ...] | None:
+    if commitment.header.label_mode != DECLARED:
+        return None
+    assert own.labels is not None
+    return tuple(own.labels[index] for index in _indices(commitment, blocks))
+
+
+def _indices(commitment: Commitment, blocks: tuple[int, ...]) -> list[int]:
+    size = commitment.header.block_size
+    return [index for block in blocks for index in range(block * size, (block + 1) * size)]
+
+
+def _prove(
+    statement: Statement,
+    own: CommitmentSecrets,
+    commitment: Commitment,
+    blocks: tuple[int, ...],
+    secret: bytes,
+    progress: ArgumentProgress | None,
+) -> bytes:
+    from zkwm_protocols.argument import prover
+
+    indices = _indices(commitment, blocks)
+    return prover.prove(
+        statement,
+        pixels_of(own.images, commitment.header.shape)[indices],
+        [own.salts[i * SALT_BYTES : (i + 1) * SALT_BYTES] for i in indices],
+        secret=secret,
+        progress=progress,
+    )
+
+
+def _refuse(
+    state: VaultState, commitment: Commitment, challenge: Challenge, unopened: int
+) -> Refusal:
+    """The signed refusal, entered into the ledger of ``state``."""
+    if unopened >= challenge.block_count:
+        raise UsageError(
+            f"{unopened} blocks are unopened and not excluded, and the challenge asks for "
+            f"{challenge.block_count}: there is nothing to refuse",
+            hint="answer without --refuse, or not at all",
+        )
+    refusal = Refusal(challenge.digest, commitment.digest, unopened).signed_by((state.signing_key,))
+    state.ledger.append(_entry(challenge, REFUSED, (), refusal.to_bytes()))
+    return refusal
+
+
+def _record_bit(
+    vault: Vault,
+    commitment: Commitment,
+    challenge: Challenge,
+    blocks: tuple[int, ...],
+    response: ArgumentResponse | None,
+    *,
+    exceed_limit: bool,
+) -> ArgumentResponse | Refusal | None:
+    """Enter the bit, and the response that may then leave; None for too few matches.
+
+    The vault was open to others while the argument was made: returns what was answered to this
+    challenge in the meantime, which then is the answer, and enters nothing. Raises UsageError
+    where what they did forbids this answer, so that it never leaves.
+    """
+    with vault.transaction() as state:
+        earlier = _answered(state, challenge)
+        if earlier is not None:
+            return earlier
+        _require_below_limit(state, commitment, exceed_limit=exceed_limit)
+        _require_same_question(state, commitment, challenge)
+        if not set(blocks) <= set(free_blocks(state, commitment, challenge)):
+            raise UsageError(
+                "a block of this argument was opened while it was made; nothing has left",
+                hint="run the command again: it takes other blocks, if there are enough",
+            )
+        outcome, data = (TOO_FEW, b"") if response is None else (PROVED, response.to_bytes())
+        state.ledger.append(_entry(challenge, outcome, blocks, data))
+    return None
+
+
+def _entry(
+    challenge: Challenge, outcome: str, blocks: tuple[int, ...], response: bytes
+) -> ArgumentEntry:
+    assert challenge.network is not None
+    assert challenge.least_matches is not None
+    return ArgumentEntry(
+        challenge_digest=challenge.digest,
+        commitment_digest=challenge.commitment,
+        outcome=outcome,
+        network_digest=challenge.network,
+        block_count=challenge.block_count,
+        least_matches=challenge.least_matches,
+        blocks=blocks,
+        judge_fingerprint=challenge.judge.fingerprint(),
+        purpose=challenge.purpose,
+        suspect_description=challenge.suspect.description,
+        suspect_digest=challenge.suspect.digest,
+        issued=challenge.issued,
+        recorded=int(time.time()),
+        response=response,
+    )

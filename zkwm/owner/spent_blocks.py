@@ -1,0 +1,56 @@
+"""Which blocks of a commitment are spent, and which would be opened next.
+
+SPEC.md section 6.2, step 4. Reads the vault's ledger; changes and opens nothing.
+"""
+
+from __future__ import annotations
+
+from zkwm.owner.vault import CommitmentSecrets, VaultState
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.commitment import SALT_BYTES, Commitment
+from zkwm_protocols.errors import InvalidOpening
+
+
+def choose_blocks(
+    state: VaultState, commitment: Commitment, challenge: Challenge
+) -> tuple[int, ...]:
+    """The first r blocks that are neither spent nor excluded. Raises InvalidOpening (SPEC 6.2)."""
+    free = free_blocks(state, commitment, challenge)
+    if len(free) < challenge.block_count:
+        size = commitment.header.block_size
+        raise InvalidOpening(
+            f"{challenge.block_count * size} triggers are asked for and {len(free) * size} are "
+            "still unopened and not excluded",
+            hint="ask the judge for a smaller challenge"
+            if free
+            else "every block is spent or excluded; this commitment can open nothing more",
+            check="challenge.reachable",
+        )
+    return free[: challenge.block_count]
+
+
+def free_blocks(state: VaultState, commitment: Commitment, challenge: Challenge) -> tuple[int, ...]:
+    """The blocks that are neither spent nor excluded by the judge, ascending."""
+    gone = spent_blocks(state, commitment) | set(challenge.excluded_blocks)
+    return tuple(block for block in range(commitment.header.block_count) if block not in gone)
+
+
+def spent_blocks(state: VaultState, commitment: Commitment) -> frozenset[int]:
+    """The blocks opened before, and those with an image that was opened from another commitment."""
+    header, own = commitment.header, state.commitments[commitment.digest]
+    shown: set[bytes] = set()
+    for entry in state.openings():
+        if entry.commitment_digest != commitment.digest:
+            other = state.commitments[entry.commitment_digest]
+            size = Commitment.from_bytes(other.commitment_file).header.block_size
+            images = _split(other)
+            for block in entry.blocks:
+                shown.update(images[block * size : (block + 1) * size])
+    again = (index for index, image in enumerate(_split(own)) if image in shown)
+    return state.spent_blocks(commitment.digest) | {i // header.block_size for i in again}
+
+
+def _split(own: CommitmentSecrets) -> list[bytes]:
+    """The bytes of each image of a commitment."""
+    size = len(own.images) * SALT_BYTES // len(own.salts)
+    return [own.images[i : i + size] for i in range(0, len(own.images), size)]

@@ -1,0 +1,160 @@
+"""The entries of a vault's ledger: openings, and what was answered in zero knowledge.
+
+SPEC.md sections 11 and 18.5. Values and their rules only. An opening spends its blocks; an argument
+spends none, and releases one bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from zkwm_protocols.errors import Malformed
+from zkwm_protocols.keys import require_fingerprint
+from zkwm_protocols.schema import (
+    require_bytes,
+    require_constants,
+    require_integer,
+    require_list,
+    require_map,
+    require_text,
+)
+
+PROVED = "proved"
+REFUSED = "refused"
+TOO_FEW = "too few matches"
+OUTCOMES = (PROVED, REFUSED, TOO_FEW)
+_MAXIMUM_COUNT = 100_000
+_MAXIMUM_MATCHES = 10_000
+_MAXIMUM_TIME = 2**40
+_FIELDS = (
+    "challenge_digest commitment_digest blocks judge_fingerprint purpose suspect_description"
+    " suspect_digest issued recorded response"
+)
+_KIND = "argument"
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One opening: which blocks of which commitment went to whom, and the very bytes that left.
+
+    Digests are 32 bytes; ``issued`` (the judge's clock) and ``recorded`` (the owner's) are seconds
+    since 1970. Raises Malformed when built wrong.
+    """
+
+    challenge_digest: bytes
+    commitment_digest: bytes
+    blocks: tuple[int, ...]
+    judge_fingerprint: str
+    purpose: str
+    suspect_description: str
+    suspect_digest: bytes
+    issued: int
+    recorded: int
+    response: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _require_entry(self)
+        if not self.blocks:
+            raise Malformed("an opening names at least one block")
+
+    def to_map(self) -> dict[str, Any]:
+        """The CBOR map, one entry for each field."""
+        return {**self.__dict__, "blocks": list(self.blocks)}
+
+    @classmethod
+    def from_map(cls, value: object) -> LedgerEntry:
+        """Read ``to_map``. Raises Malformed."""
+        fields = require_map(value, _FIELDS, "entry of the ledger")
+        blocks = tuple(require_list(fields["blocks"], 1, _MAXIMUM_COUNT))
+        return cls(**{**fields, "blocks": blocks})
+
+
+@dataclass(frozen=True)
+class ArgumentEntry:
+    """One bit that was released in zero knowledge, and the very bytes that left, if any did.
+
+    ``outcome`` is ``proved`` (at least k* triggers of ``blocks`` match), ``refused`` (fewer than
+    ``block_count`` blocks are unopened: the owner signed that, and ``blocks`` is empty) or
+    ``too few matches`` (nothing left the vault; the owner's silence tells). ``network_digest`` is
+    the digest of the integer network, ``least_matches`` k*. Raises Malformed when built wrong.
+    """
+
+    challenge_digest: bytes
+    commitment_digest: bytes
+    outcome: str
+    network_digest: bytes
+    block_count: int
+    least_matches: int
+    blocks: tuple[int, ...]
+    judge_fingerprint: str
+    purpose: str
+    suspect_description: str
+    suspect_digest: bytes
+    issued: int
+    recorded: int
+    response: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.outcome not in OUTCOMES:
+            raise Malformed("an argument was proved, refused, or had too few matches")
+        require_bytes(self.network_digest, 32)
+        require_integer(self.block_count, _MAXIMUM_COUNT, least=1)
+        require_integer(self.least_matches, _MAXIMUM_MATCHES, least=1)
+        _require_entry(self)
+        if len(self.blocks) != (self.block_count if self.asks_for_matches else 0):
+            raise Malformed("an argument names as many blocks as were asked for, a refusal none")
+        if bool(self.response) != (self.outcome != TOO_FEW):
+            raise Malformed("an argument or a refusal has a response, silence none")
+
+    @property
+    def asks_for_matches(self) -> bool:
+        """Whether the answer was about matches, and not only about what is unopened."""
+        return self.outcome != REFUSED
+
+    @property
+    def question(self) -> tuple[int, int]:
+        """What was asked of the network: the number of blocks, and k*."""
+        return self.block_count, self.least_matches
+
+    def to_map(self) -> dict[str, Any]:
+        """The CBOR map, one entry for each field, and the kind."""
+        return {**self.__dict__, "kind": _KIND, "blocks": list(self.blocks)}
+
+    @classmethod
+    def from_map(cls, value: object) -> ArgumentEntry:
+        """Read ``to_map``. Raises Malformed."""
+        fields = require_map(
+            value,
+            f"{_FIELDS} kind outcome network_digest block_count least_matches",
+            "entry of the ledger",
+        )
+        require_constants(fields, {"kind": _KIND}, "an entry of the ledger")
+        blocks = tuple(require_list(fields["blocks"], 0, _MAXIMUM_COUNT))
+        values = {name: value for name, value in fields.items() if name != "kind"}
+        return cls(**{**values, "blocks": blocks})
+
+
+def read_entry(value: object) -> LedgerEntry | ArgumentEntry:
+    """An entry of either kind; one without a kind is an opening. Raises Malformed."""
+    argued = isinstance(value, dict) and "kind" in value
+    return ArgumentEntry.from_map(value) if argued else LedgerEntry.from_map(value)
+
+
+def _require_entry(entry: LedgerEntry | ArgumentEntry) -> None:
+    """What holds for entries of both kinds. Raises Malformed."""
+    for digest in (entry.challenge_digest, entry.commitment_digest, entry.suspect_digest):
+        require_bytes(digest, 32)
+    if not isinstance(entry.blocks, tuple):
+        raise Malformed("an entry of the ledger names its blocks")
+    for block in entry.blocks:
+        require_integer(block, _MAXIMUM_COUNT)
+    if any(first >= second for first, second in pairwise(entry.blocks)):
+        raise Malformed("the blocks of an entry are ascending, each once")
+    require_fingerprint(entry.judge_fingerprint)
+    require_text(entry.purpose, 500)
+    require_text(entry.suspect_description, 500)
+    require_integer(entry.issued, _MAXIMUM_TIME)
+    require_integer(entry.recorded, _MAXIMUM_TIME)
+    require_bytes(entry.response)

@@ -1,0 +1,244 @@
+"""What a vault holds: the owner's keys, the secrets of each commitment, the ledger.
+
+SPEC.md section 11. Values and their rules only. A ledger grows and never changes: what was opened
+to whom cannot be forgotten, or a spent trigger would be opened again to somebody else. Its entries
+are in ``zkwm.owner.vault.ledger``.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+from typing import Any
+
+from zkwm.owner.vault.ledger import ArgumentEntry, LedgerEntry, read_entry
+from zkwm_protocols.errors import Malformed, VaultUnusable
+from zkwm_protocols.keys import SigningKey, require_fingerprint
+from zkwm_protocols.schema import (
+    require_bytes,
+    require_integer,
+    require_list,
+    require_map,
+    require_text,
+)
+
+SEED_BYTES = 32
+SALT_BYTES = 32
+_MAXIMUM_COUNT = 100_000
+_OLDER_COPY = "if an older copy of the vault was put back, put the newest one back"
+
+
+@dataclass(frozen=True)
+class CommitmentSecrets:
+    """What the owner keeps of one commitment of n triggers.
+
+    ``commitment_file`` is the public file; ``family`` the trigger family, or ``given``; ``salts``
+    n times 32 bytes; ``images`` the n images, uint8 in C order of (n, channels, height, width);
+    ``decoys`` as many bytes, or none; ``labels`` the n declared labels, or None where labels are
+    derived. Raises Malformed when these do not fit each other.
+    """
+
+    commitment_file: bytes = field(repr=False)
+    family: str
+    salts: bytes = field(repr=False)
+    images: bytes = field(repr=False)
+    decoys: bytes = field(repr=False)
+    labels: tuple[int, ...] | None = field(repr=False)
+
+    def __post_init__(self) -> None:
+        require_bytes(self.commitment_file)
+        require_text(self.family, 32)
+        require_bytes(self.salts)
+        count, rest = divmod(len(self.salts), SALT_BYTES)
+        if rest or not 1 <= count <= _MAXIMUM_COUNT:
+            raise Malformed("a commitment's secrets have one salt of 32 bytes for each trigger")
+        if not require_bytes(self.images) or len(self.images) % count:
+            raise Malformed("a commitment's images are not one for each salt")
+        if len(require_bytes(self.decoys)) not in (0, len(self.images)):
+            raise Malformed("a commitment's decoys are not one for each image")
+        if self.labels is not None:
+            if not isinstance(self.labels, tuple) or len(self.labels) != count:
+                raise Malformed("declared labels are not one for each trigger")
+            for label in self.labels:
+                require_integer(label, 65_534)
+
+    def to_map(self) -> dict[str, Any]:
+        """The CBOR map, one entry for each field."""
+        return {
+            "commitment_file": self.commitment_file,
+            "family": self.family,
+            "salts": self.salts,
+            "images": self.images,
+            "decoys": self.decoys,
+            "labels": None if self.labels is None else list(self.labels),
+        }
+
+    @classmethod
+    def from_map(cls, value: object) -> CommitmentSecrets:
+        """Read ``to_map``. Raises Malformed."""
+        fields = require_map(
+            value, "commitment_file family salts images decoys labels", "commitment's secrets"
+        )
+        labels = fields["labels"]
+        if labels is not None:
+            labels = tuple(require_list(labels, 1, _MAXIMUM_COUNT))
+        return cls(**{**fields, "labels": labels})
+
+
+@dataclass
+class VaultState:
+    """The content of a vault, to be changed within ``Vault.transaction`` only.
+
+    ``seed`` is 32 random bytes from which keys of generated triggers derive; ``commitments`` maps
+    D (32 bytes) to its secrets; ``ledger`` is in order of time; ``trusted_judges`` are fingerprints
+    that the owner has confirmed.
+    """
+
+    signing_key: SigningKey
+    seed: bytes = field(repr=False)
+    commitments: dict[bytes, CommitmentSecrets] = field(default_factory=dict)
+    ledger: list[LedgerEntry | ArgumentEntry] = field(default_factory=list)
+    trusted_judges: list[str] = field(default_factory=list)
+
+    def spent_blocks(self, commitment_digest: bytes) -> frozenset[int]:
+        """The blocks of a commitment that have been opened to anybody."""
+        return frozenset(
+            block
+            for entry in self.openings()
+            if entry.commitment_digest == commitment_digest
+            for block in entry.blocks
+        )
+
+    def openings(self) -> list[LedgerEntry]:
+        """The entries that opened something, of all commitments."""
+        return [entry for entry in self.ledger if isinstance(entry, LedgerEntry)]
+
+    def arguments(self, commitment_digest: bytes) -> list[ArgumentEntry]:
+        """What was answered in zero knowledge about a commitment: one released bit each."""
+        return [
+            entry
+            for entry in self.ledger
+            if isinstance(entry, ArgumentEntry) and entry.commitment_digest == commitment_digest
+        ]
+
+    def response_to(self, challenge_digest: bytes) -> LedgerEntry | ArgumentEntry | None:
+        """The entry of a challenge that has been answered, or None."""
+        for entry in self.ledger:
+            if entry.challenge_digest == challenge_digest:
+                return entry
+        return None
+
+    def derive_key(self, purpose: bytes, context: bytes) -> bytes:
+        """32 secret bytes for one purpose and one 32-byte context.
+
+        HMAC-SHA-256 under the seed of ``zkwm-derive-1``, the purpose's length, purpose, context.
+        """
+        require_bytes(context, 32)
+        message = b"zkwm-derive-1" + bytes([len(purpose)]) + purpose + context
+        return hmac.digest(self.seed, message, "sha256")
+
+    def copy(self) -> VaultState:
+        """A state that can change without this one changing; the records are shared."""
+        return VaultState(
+            signing_key=self.signing_key,
+            seed=self.seed,
+            commitments=dict(self.commitments),
+            ledger=list(self.ledger),
+            trusted_judges=list(self.trusted_judges),
+        )
+
+    def to_map(self) -> dict[str, Any]:
+        """The CBOR map that a vault encrypts."""
+        return {
+            "signing": {
+                "algorithm": self.signing_key.algorithm,
+                "secret": self.signing_key.to_bytes(),
+            },
+            "seed": self.seed,
+            "commitments": [
+                {"digest": digest, "secrets": own.to_map()}
+                for digest, own in self.commitments.items()
+            ],
+            "ledger": [entry.to_map() for entry in self.ledger],
+            "trusted_judges": list(self.trusted_judges),
+        }
+
+    @classmethod
+    def from_map(cls, value: object) -> VaultState:
+        """Read ``to_map``. Raises Malformed or Unsupported.
+
+        A commitment, a challenge or a trusted judge stands there once; an entry is of a commitment
+        that is there; openings and arguments are of blocks that no earlier opening has spent, and
+        the arguments about one commitment and network of one number of blocks and matches.
+        """
+        fields = require_map(value, "signing seed commitments ledger trusted_judges", "vault")
+        signing = require_map(fields["signing"], "algorithm secret", "signing key")
+        commitments: dict[bytes, CommitmentSecrets] = {}
+        for item in require_list(fields["commitments"], 0, _MAXIMUM_COUNT):
+            pair = require_map(item, "digest secrets", "commitment")
+            digest = require_bytes(pair["digest"], 32)
+            if digest in commitments:
+                raise Malformed("a commitment stands in the vault twice")
+            commitments[digest] = CommitmentSecrets.from_map(pair["secrets"])
+        ledger = [read_entry(item) for item in require_list(fields["ledger"], 0, _MAXIMUM_COUNT)]
+        _require_consistent(commitments, ledger)
+        trusted = [
+            require_fingerprint(item)
+            for item in require_list(fields["trusted_judges"], 0, _MAXIMUM_COUNT)
+        ]
+        if len(set(trusted)) != len(trusted):
+            raise Malformed("a trusted judge stands in the vault twice")
+        return cls(
+            signing_key=SigningKey.from_bytes(
+                require_text(signing["algorithm"], 32), require_bytes(signing["secret"], 32)
+            ),
+            seed=require_bytes(fields["seed"], SEED_BYTES),
+            commitments=commitments,
+            ledger=ledger,
+            trusted_judges=trusted,
+        )
+
+
+def require_successor(earlier: VaultState, later: VaultState) -> None:
+    """Raise VaultUnusable unless ``later`` keeps everything that may not be lost.
+
+    The keys and the seed stay, no commitment goes or changes, and the earlier ledger is the
+    beginning of the later one.
+    """
+    if later.signing_key != earlier.signing_key or not hmac.compare_digest(
+        later.seed, earlier.seed
+    ):
+        raise VaultUnusable("the keys of the vault have been replaced", hint=_OLDER_COPY)
+    for digest, own in earlier.commitments.items():
+        if later.commitments.get(digest) != own:
+            raise VaultUnusable(
+                "a commitment's secrets have been removed from the vault, or altered",
+                hint=_OLDER_COPY,
+            )
+    if later.ledger[: len(earlier.ledger)] != earlier.ledger:
+        raise VaultUnusable(
+            "an entry of the vault's ledger has been removed, or altered", hint=_OLDER_COPY
+        )
+
+
+def _require_consistent(
+    commitments: dict[bytes, CommitmentSecrets], ledger: list[LedgerEntry | ArgumentEntry]
+) -> None:
+    challenges: set[bytes] = set()
+    spent: set[tuple[bytes, int]] = set()
+    questions: dict[tuple[bytes, bytes], tuple[int, int]] = {}
+    for entry in ledger:
+        if entry.commitment_digest not in commitments:
+            raise Malformed("an entry of a commitment that the vault does not hold")
+        if entry.challenge_digest in challenges:
+            raise Malformed("one challenge has two responses in the ledger")
+        challenges.add(entry.challenge_digest)
+        blocks = {(entry.commitment_digest, block) for block in entry.blocks}
+        if blocks & spent:
+            raise Malformed("a block stands in the ledger as used after it was opened")
+        if isinstance(entry, LedgerEntry):
+            spent |= blocks
+        elif entry.asks_for_matches:
+            network = (entry.commitment_digest, entry.network_digest)
+            if questions.setdefault(network, entry.question) != entry.question:
+                raise Malformed("two numbers of matches were answered for about one network")

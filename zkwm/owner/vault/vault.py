@@ -1,0 +1,112 @@
+"""The owner's vault: one encrypted file with keys, secrets and the ledger, changed by transactions.
+
+SPEC.md section 11. A transaction is on disk, durably, when it returns, or has changed nothing; two
+processes never lose each other's entries. It decides nothing about what may be opened to whom: that
+is ``zkwm.owner.commit``. It cannot notice that the whole file was replaced by an older copy while
+no process had it open.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from zkwm.owner.vault.state import SEED_BYTES, VaultState, require_successor
+from zkwm.secret_files import storage
+from zkwm.secret_files.encrypted import DEFAULT_COST, FILE_LIMIT, Container, Cost, FileKey
+from zkwm_protocols.errors import VaultUnusable
+from zkwm_protocols.keys import ED25519, SigningKey
+
+KIND = "vault"
+WAIT_SECONDS = 20.0
+
+
+class Vault:
+    """An open vault. Make one with ``create`` or ``open``; the passphrase is not kept."""
+
+    def __init__(self, path: Path, key: FileKey, state: VaultState) -> None:
+        """Use ``create`` or ``open``."""
+        self._path = path
+        self._key = key
+        self._state = state
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        passphrase: str,
+        *,
+        algorithm: str = ED25519,
+        cost: Cost = DEFAULT_COST,
+    ) -> Vault:
+        """A new vault with a new signing key and seed, mode 0600.
+
+        Raises UsageError when the file exists or the passphrase is empty, Unsupported for another
+        ``algorithm`` than ``ed25519`` or ``ecdsa-p256``, VaultUnusable when it cannot be written.
+        """
+        target = storage.resolve(path)
+        state = VaultState(
+            signing_key=SigningKey.generate(algorithm), seed=secrets.token_bytes(SEED_BYTES)
+        )
+        key = FileKey.new(passphrase, cost)
+        storage.write_private(target, key.seal(KIND, state.to_map()), overwrite=False)
+        return cls(target, key, state)
+
+    @classmethod
+    def open(cls, path: str | Path, passphrase: str) -> Vault:
+        """Open a vault. Raises VaultUnusable (unreadable, open to others, wrong passphrase).
+
+        Malformed or Unsupported for a file that is not a vault of this version.
+        """
+        target = storage.resolve(path)
+        container = Container.from_bytes(KIND, storage.read_private(target, FILE_LIMIT))
+        key = FileKey(passphrase, container.cost, container.salt)
+        return cls(target, key, VaultState.from_map(key.open(container)))
+
+    @property
+    def path(self) -> Path:
+        """The vault's file, symbolic links resolved."""
+        return self._path
+
+    @property
+    def state(self) -> VaultState:
+        """A copy of what this process read or wrote last; changing it changes nothing else."""
+        return self._state.copy()
+
+    @contextmanager
+    def transaction(self, *, wait_seconds: float = WAIT_SECONDS) -> Iterator[VaultState]:
+        """``with vault.transaction() as state``: change ``state``, and it is written on leaving.
+
+        The file is locked and read again first, so ``state`` is the newest there is. Leaving by an
+        exception writes nothing; leaving without a change neither. Transactions do not nest.
+
+        Raises VaultUnusable when another process holds the vault for more than ``wait_seconds``,
+        when the file cannot be read or written, when it has become another vault or an older one
+        than this process has seen, or when a commitment or an entry of the ledger has been removed
+        or altered; Malformed for a state that breaks a rule of ``VaultState``.
+        """
+        with storage.exclusive(self._path, wait_seconds=wait_seconds):
+            current = self._read()
+            require_successor(self._state, current)
+            self._state = current
+            changed = current.copy()
+            yield changed
+            require_successor(current, changed)
+            checked = VaultState.from_map(changed.to_map())
+            if checked != current:
+                data = self._key.seal(KIND, checked.to_map())
+                storage.write_private(self._path, data, overwrite=True)
+                self._state = checked
+
+    def _read(self) -> VaultState:
+        container = Container.from_bytes(KIND, storage.read_private(self._path, FILE_LIMIT))
+        if not self._key.fits(container):
+            raise VaultUnusable(
+                f"{self._path} has been replaced since it was opened", hint="open it again"
+            )
+        return VaultState.from_map(self._key.open(container))
+
+    def __repr__(self) -> str:
+        return f"<Vault {str(self._path)!r}>"

@@ -1,0 +1,91 @@
+"""The images that scales are chosen on: public, and the same on every machine (SPEC.md 16.5)."""
+
+from __future__ import annotations
+
+import hashlib
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.data.bundled import load_embedded
+
+COUNT = 512
+FEWEST = 32
+MULTIPLICATIONS = 1 << 35
+ENTRIES = 1 << 28
+_DOMAIN = b"zkwm-calibration-1"
+_BLOCKS = (1, 2, 4, 8)
+
+
+def image_count(multiplications: int, entries: int) -> int:
+    """How many images a network of so many multiplications and entries is calibrated on."""
+    affordable = min(MULTIPLICATIONS // max(multiplications, 1), ENTRIES // max(entries, 1))
+    return max(FEWEST, min(COUNT, affordable) // 4 * 4)
+
+
+def default_images(shape: tuple[int, int, int], count: int) -> NDArray[np.uint8]:
+    """``count`` images (a multiple of 4) of ``shape``, uint8 (count, c, h, w).
+
+    Three quarters are public images, the rest random ones.
+    """
+    pictures = count // 4 * 3
+    return np.concatenate(
+        [public_images(shape, pictures), random_images(shape, count - pictures, b"calibration")]
+    )
+
+
+def public_images(
+    shape: tuple[int, int, int], count: int, *, test: bool = False
+) -> NDArray[np.uint8]:
+    """Up to 2,000 Fashion-MNIST images, spread over the embedded training (or test) images.
+
+    uint8 (count, c, h, w): enlarged by taking the nearest pixel and, where there are several
+    channels, coloured between two random colours.
+    """
+    data = load_embedded()
+    known = data.test_images if test else data.train_images
+    chosen = known[np.arange(count) * len(known) // count, 0]
+    return _enlarged(chosen, shape)
+
+
+def random_images(shape: tuple[int, int, int], count: int, purpose: bytes) -> NDArray[np.uint8]:
+    """Images of random blocks, uint8 (count, c, h, w), their sides 1, 2, 4, 8, 1, ... pixels.
+
+    Other images for every ``purpose``.
+    """
+    channels, height, width = shape
+    images = np.empty((count, *shape), np.uint8)
+    for index in range(count):
+        side = _BLOCKS[index % 4]
+        sizes = (channels, -(-height // side), -(-width // side))
+        noise = _stream(purpose + index.to_bytes(4, "big"), shape, prod(sizes)).reshape(sizes)
+        grown = noise.repeat(side, axis=1).repeat(side, axis=2)
+        images[index] = grown[:, :height, :width]
+    return images
+
+
+def calibration_digest(images: NDArray[np.uint8]) -> bytes:
+    """SHA-256 (32 bytes) of images uint8 (n, c, h, w): sizes of 4 bytes each, then the pixels."""
+    sizes = b"".join(size.to_bytes(4, "big") for size in images.shape)
+    return hashlib.sha256(_DOMAIN + sizes + np.ascontiguousarray(images).tobytes()).digest()
+
+
+def _enlarged(pictures: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Grey pictures (n, a, b) as (n, c, h, w): nearest pixels, coloured if c > 1."""
+    channels, height, width = shape
+    rows = (2 * np.arange(height) + 1) * pictures.shape[1] // (2 * height)
+    columns = (2 * np.arange(width) + 1) * pictures.shape[2] // (2 * width)
+    grey: NDArray[np.uint8] = pictures[:, rows[:, None], columns][:, None]
+    if channels == 1:
+        return grey
+    colours = _stream(b"colours", shape, 2 * len(pictures) * channels).astype(np.int64)
+    dark, bright = colours.reshape(2, len(pictures), channels, 1, 1)
+    mixed = dark * (255 - grey) + bright * grey.astype(np.int64)
+    return np.asarray(mixed // 255, np.uint8)
+
+
+def _stream(purpose: bytes, shape: tuple[int, int, int], length: int) -> NDArray[np.uint8]:
+    sizes = b"".join(size.to_bytes(4, "big") for size in shape)
+    seed = _DOMAIN + sizes + purpose
+    return np.frombuffer(hashlib.shake_256(seed).digest(length), np.uint8)

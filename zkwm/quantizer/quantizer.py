@@ -1,0 +1,102 @@
+"""From an ONNX classifier to the integer network that the argument is about (SPEC.md 16.5).
+
+A judge and an owner who quantise the same file get the same bytes, on any machine. The model is
+parsed, never run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.quantizer.build import Builder
+from zkwm.quantizer.calibration import calibration_digest, default_images, image_count
+from zkwm.quantizer.integers import LARGEST_ZERO, Bytes
+from zkwm.quantizer.layers import Layers, Shape, multiplications, use_counts
+from zkwm.quantizer.onnx_file import HINT, read_onnx
+from zkwm.quantizer.simplify import simplify
+from zkwm.quantizer.translate import translate
+from zkwm.suspects.preprocessing import check_input
+from zkwm.suspects.suspect import require_images
+from zkwm_protocols.errors import Unsupported, UsageError
+from zkwm_protocols.integer_network.model import IntegerNetwork
+from zkwm_protocols.integer_network.shapes import MAXIMUM_ENTRIES_TOGETHER, MAXIMUM_MULTIPLICATIONS
+from zkwm_protocols.suspect_identity import Preprocessing
+
+MOST_IMAGES = 10_000
+
+
+@dataclass(frozen=True)
+class QuantizedNetwork:
+    """An integer network and what it was calibrated on.
+
+    ``calibration_digest`` (32 bytes) is of the ``calibration_count`` images; ``notes`` say what was
+    left out of the model because it changes no label.
+    """
+
+    network: IntegerNetwork
+    calibration_digest: bytes
+    calibration_count: int
+    notes: tuple[str, ...]
+
+
+def quantize(
+    path_or_bytes: str | Path | bytes,
+    *,
+    shape: Shape,
+    preprocessing: Preprocessing,
+    calibration: NDArray[np.uint8] | None = None,
+) -> QuantizedNetwork:
+    """The integer network of an ONNX file for images of ``shape`` (channels, height, width).
+
+    ``calibration`` is uint8 (n, c, h, w), at most 10,000 images; None is the default of SPEC.md
+    16.5. Raises CouldNotCheck or Malformed for an unreadable file, UsageError for images or a
+    preprocessing that do not fit, Unsupported (naming the node) where a model has no such network.
+    """
+    check_input(preprocessing, shape[0], "float32")
+    graph = simplify(translate(read_onnx(path_or_bytes), shape, preprocessing.layout))
+    work, entries = multiplications(list(graph.layers), graph.output), _entries(graph)
+    if work > MAXIMUM_MULTIPLICATIONS or entries > MAXIMUM_ENTRIES_TOGETHER:
+        raise Unsupported("the model is too large for an integer network", hint=HINT)
+    if calibration is None:
+        calibration = default_images(shape, image_count(work, entries))
+    require_images(calibration, shape)
+    if not 1 <= len(calibration) <= MOST_IMAGES:
+        raise UsageError(f"1 to {MOST_IMAGES:,} images are needed for a calibration")
+    network = Builder(graph, _image(calibration, preprocessing)).network()
+    return QuantizedNetwork(network, calibration_digest(calibration), len(calibration), graph.notes)
+
+
+def declared_shape(path_or_bytes: str | Path | bytes, layout: str) -> Shape | None:
+    """(channels, height, width) as the file declares its input, None where it leaves them open.
+
+    ``layout`` is ``nchw`` or ``nhwc``. Raises as ``quantize`` does for a file it cannot read.
+    """
+    sizes = read_onnx(path_or_bytes).dims[1:]
+    if len(sizes) != 3:
+        return None
+    first, second, third = sizes
+    if first is None or second is None or third is None:
+        return None
+    return (third, first, second) if layout == "nhwc" else (first, second, third)
+
+
+def _image(images: NDArray[np.uint8], preprocessing: Preprocessing) -> Bytes:
+    """Pixels as the model's input: scale * (pixel - zero), from SPEC.md 4.3."""
+    channels = images.shape[1]
+    whole = 255.0 if preprocessing.scale == "unit" else 1.0
+    mean = np.array([float(text) for text in preprocessing.mean] or [0.0] * channels)
+    std = np.array([float(text) for text in preprocessing.std] or [1.0] * channels)
+    zero = mean * whole
+    if not (np.abs(zero) <= LARGEST_ZERO).all():
+        raise Unsupported("the preprocessing subtracts more than 32,768 pixel steps")
+    return Bytes(0, 1.0 / (std * whole), zero, np.ascontiguousarray(images.transpose(1, 2, 3, 0)))
+
+
+def _entries(graph: Layers) -> int:
+    uses = use_counts(list(graph.layers), graph.output)
+    return sum(prod(layer.shape) for number, layer in enumerate(graph.layers) if uses[number])

@@ -1,0 +1,168 @@
+"""ONNX operations that move entries about: reshapes, concatenation, and what exporters add."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from zkwm.quantizer.layers import Joined, Reshaped, Shape
+from zkwm.quantizer.onnx_file import OnnxNode
+from zkwm.quantizer.translation import Tensor, Translation, Value
+
+BATCH = -1
+"""Stands for the number of images in constants that are made of shapes."""
+
+
+def layer_shape(dims: tuple[int, ...]) -> Shape:
+    """Dims of one to three axes as (channels, height, width)."""
+    channels, height, width = (*dims, 1, 1)[:3]
+    return channels, height, width
+
+
+def passed_on(translation: Translation, node: OnnxNode) -> Value:
+    """Identity, Dropout (a trained model drops nothing) and Cast between floats."""
+    value = translation.value(node, 0)
+    if value is None:
+        raise node.refusal("it has no input")
+    to_float = node.operator != "Cast" or node.attributes.get("to") in (1, 10, 11, 16)
+    if isinstance(value, Tensor) and not to_float:
+        raise node.refusal("a cast to something other than floating point")
+    return value
+
+
+def constant_node(translation: Translation, node: OnnxNode) -> Value:
+    """Constant."""
+    for name in ("value", "value_float", "value_floats", "value_int", "value_ints"):
+        if node.attributes.get(name) is not None:
+            kind = np.int64 if "int" in name else np.float64
+            value = node.attributes[name]
+            return value if isinstance(value, np.ndarray) else np.asarray(value, kind)
+    raise node.refusal("a constant of a kind that is not read")
+
+
+def shape_of(translation: Translation, node: OnnxNode) -> Value:
+    """Shape: the batch is left open."""
+    if node.attributes.get("start", 0) or "end" in node.attributes:
+        raise node.refusal("only the whole shape")
+    return np.array([BATCH, *translation.tensor(node).dims], np.int64)
+
+
+def gather(translation: Translation, node: OnnxNode) -> Value:
+    """Gather of constants."""
+    values, index = translation.constant(node, 0), translation.constant(node, 1)
+    if values.ndim != 1 or index.size > 16 or np.any(abs(index) >= values.size + (index < 0)):
+        raise node.refusal("only entries of a shape")
+    return np.asarray(values[index], np.int64)
+
+
+def flatten(translation: Translation, node: OnnxNode) -> Value:
+    """Flatten from the first axis of an image on."""
+    tensor = translation.tensor(node)
+    axis = node.attributes.get("axis", 1)
+    if axis not in (1, -len(tensor.dims)):
+        raise node.refusal("it would mix images with each other")
+    return _reshaped(translation, node, tensor, (prod(tensor.dims),))
+
+
+def reshape(translation: Translation, node: OnnxNode) -> Value:
+    """Reshape that keeps the batch."""
+    tensor = translation.tensor(node)
+    target = translation.constant(node, 1).reshape(-1).tolist()
+    if not 2 <= len(target) <= 4 or target[0] not in (BATCH, 0, 1):
+        raise node.refusal(f"a reshape to {target[:8]}; the first axis must stay the batch")
+    dims = target[1:]
+    if not node.attributes.get("allowzero", 0):
+        dims = [
+            tensor.dims[k] if s == 0 and k < len(tensor.dims) else s for k, s in enumerate(dims)
+        ]
+    total = prod(tensor.dims)
+    if dims.count(-1) == 1:
+        known = prod(size for size in dims if size != -1)
+        dims = [total // known if size == -1 and known > 0 else size for size in dims]
+    if min(dims) < 1 or prod(dims) != total:
+        raise node.refusal(f"a reshape of {tensor.dims} to {target[:8]}")
+    return _reshaped(translation, node, tensor, tuple(dims))
+
+
+def squeeze(translation: Translation, node: OnnxNode) -> Value:
+    """Squeeze and Unsqueeze of axes of size 1 behind the first."""
+    value = translation.value(node, 0)
+    axes = node.attributes.get("axes")
+    if translation.value(node, 1) is not None:
+        axes = translation.constant(node, 1).reshape(-1).tolist()
+    if isinstance(value, np.ndarray):
+        if value.size == 1:
+            return value.reshape(() if node.operator == "Squeeze" else (1,))
+        raise node.refusal("only of single constants")
+    tensor = translation.tensor(node)
+    dims: list[int] = [BATCH, *tensor.dims]
+    if node.operator == "Squeeze":
+        axes = axes if axes is not None else [k for k, size in enumerate(dims) if size == 1]
+        chosen = {axis % len(dims) for axis in axes}
+        if any(dims[axis] != 1 for axis in chosen) or len(chosen) >= len(dims) - 1:
+            raise node.refusal("axes that are not of size 1")
+        dims = [size for k, size in enumerate(dims) if k not in chosen]
+    else:
+        rank = len(dims) + len(axes or [])
+        for axis in sorted(axis % rank for axis in axes or []):
+            dims.insert(axis, 1)
+        if dims[0] != BATCH or rank > 4:
+            raise node.refusal("an axis before the batch, or more than four axes")
+    return _reshaped(translation, node, tensor, tuple(dims[1:]))
+
+
+def transpose(translation: Translation, node: OnnxNode) -> Value:
+    """From nhwc, or where only axes of size 1 move."""
+    value = translation.value(node, 0)
+    order = node.attributes.get("perm")
+    if isinstance(value, np.ndarray):
+        if sorted(order or range(value.ndim)) != list(range(value.ndim)):
+            raise node.refusal("no permutation")
+        return np.ascontiguousarray(value.transpose(order))
+    if not isinstance(value, Tensor):
+        raise node.refusal("it has no input")
+    rank = len(value.dims) + 1
+    if order is None or sorted(order) != list(range(rank)) or order[0] != 0:
+        raise node.refusal("it would mix images with each other")
+    dims = tuple(value.dims[axis - 1] for axis in order[1:])
+    if value.channels_last:
+        if order != [0, 3, 1, 2]:
+            raise node.refusal("only from nhwc to nchw")
+        return Tensor(value.root, dims, value.expression)
+    moved = [axis for axis in order[1:] if value.dims[axis - 1] > 1]
+    if moved != sorted(moved):
+        raise node.refusal("it changes the order of channels and pixels")
+    return _reshaped(translation, node, value, dims)
+
+
+def concatenate(translation: Translation, node: OnnxNode) -> Value:
+    """Concat along the channels, or of parts of a shape."""
+    values = [translation.value(node, index) for index in range(len(node.inputs))]
+    constants = [value for value in values if isinstance(value, np.ndarray)]
+    if len(constants) == len(values):
+        if any(value.ndim != 1 for value in constants) or sum(v.size for v in constants) > 16:
+            raise node.refusal("only parts of a shape")
+        return np.concatenate(constants).astype(np.int64)
+    tensors = [translation.tensor(node, index) for index in range(len(values))]
+    axis = node.attributes.get("axis", 1)
+    rank = len(tensors[0].dims) + 1
+    if axis not in (1, 1 - rank) or any(t.dims[1:] != tensors[0].dims[1:] for t in tensors):
+        raise node.refusal("only along the channels, of equal height and width")
+    if not 2 <= len(tensors) <= 64:
+        raise node.refusal("only of 2 to 64 tensors")
+    sources = tuple(translation.layer_of(node, tensor) for tensor in tensors)
+    dims = (sum(tensor.dims[0] for tensor in tensors), *tensors[0].dims[1:])
+    return translation.fresh(node, Joined(layer_shape(dims), sources), dims)
+
+
+def _reshaped(
+    translation: Translation, node: OnnxNode, tensor: Tensor, dims: tuple[int, ...]
+) -> Tensor:
+    if len(dims) > 3:
+        raise node.refusal("more than four axes")
+    shape = layer_shape(dims)
+    if shape == translation.layers[tensor.root].shape:
+        return Tensor(tensor.root, dims, tensor.expression)
+    source = translation.layer_of(node, tensor)
+    return translation.fresh(node, Reshaped(shape, source), dims)

@@ -1,0 +1,124 @@
+"""From an ONNX graph to layers: what is known of each tensor, and how layers are added.
+
+The operations themselves are in ``elementwise``, ``linear`` and ``shaping``. Entry-wise functions
+stay expressions of the layer that they are computed from until something else reads them, so that
+x * sigmoid(x) or GELU in its parts becomes one function of x.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.quantizer.expressions import Expression, X, split_affine
+from zkwm.quantizer.layers import Function, Image, Layer, Linear, Shape, scaling
+from zkwm.quantizer.onnx_file import OnnxGraph, OnnxNode
+
+MAXIMUM_ENTRIES = 1 << 24
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """``expression`` of the entries of layer ``root``; ``dims`` as in ONNX, without the batch.
+
+    ``channels_last`` is for an input in the layout nhwc: its dims are (h, w, c), its layer's not.
+    """
+
+    root: int
+    dims: tuple[int, ...]
+    expression: Expression = X
+    channels_last: bool = False
+
+    @property
+    def channels(self) -> int:
+        """The size of the axis of channels."""
+        return self.dims[-1] if self.channels_last else self.dims[0]
+
+
+Value: TypeAlias = Tensor | NDArray[Any]
+"""What a name stands for: something computed, or a constant (float64 or int64)."""
+
+
+class Translation:
+    """The layers so far and what each ONNX name stands for."""
+
+    def __init__(self, graph: OnnxGraph, shape: Shape, layout: str) -> None:
+        self.layers: list[Layer] = [Image(shape)]
+        self.notes: list[str] = []
+        self.names: dict[str, Value] = dict(graph.constants)
+        channels, height, width = shape
+        last = layout == "nhwc"
+        dims = (height, width, channels) if last else shape
+        self.names[graph.input] = Tensor(0, dims, channels_last=last)
+        self._made: dict[tuple[int, Expression], int] = {}
+
+    def value(self, node: OnnxNode, index: int) -> Value | None:
+        """The input ``index`` of a node, None if it is left out. Raises Unsupported."""
+        if index >= len(node.inputs) or not node.inputs[index]:
+            return None
+        name = node.inputs[index]
+        if name not in self.names:
+            raise node.refusal("it reads something that no node before it makes")
+        return self.names[name]
+
+    def tensor(self, node: OnnxNode, index: int = 0) -> Tensor:
+        """A computed input, channels first. Raises Unsupported for a constant."""
+        value = self.value(node, index)
+        if not isinstance(value, Tensor):
+            raise node.refusal("a computed input was expected where there is a constant or nothing")
+        if value.channels_last:
+            raise node.refusal("channels come last; only a Transpose may read such an input")
+        return value
+
+    def constant(self, node: OnnxNode, index: int) -> NDArray[Any]:
+        """A constant input. Raises Unsupported where it is computed or left out."""
+        value = self.value(node, index)
+        if not isinstance(value, np.ndarray):
+            raise node.refusal(f"its input {index} is not a constant")
+        return value
+
+    def add(self, layer: Layer) -> int:
+        """Append a layer and return its number."""
+        self.layers.append(layer)
+        return len(self.layers) - 1
+
+    def layer_of(self, node: OnnxNode, tensor: Tensor) -> int:
+        """The layer whose entries are this tensor, made if there is none yet."""
+        scale, offset, core = split_affine(tensor.expression)
+        if scale == 0.0:
+            raise node.refusal("its input does not depend on the image")
+        inner = tensor.root if core == X else self._function(tensor.root, core)
+        if (scale, offset) == (1.0, 0.0):
+            return inner
+        channels = self.layers[inner].shape[0]
+        return self.affine(inner, np.full(channels, scale), np.full(channels, offset))
+
+    def affine(self, source: int, factor: NDArray[np.float64], offset: NDArray[np.float64]) -> int:
+        """The layer factor * source + offset, per channel (channels,)."""
+        shape = self.layers[source].shape
+        return self.add(Linear(shape, (scaling(source, shape, factor),), offset))
+
+    def fresh(self, node: OnnxNode, layer: Layer, dims: tuple[int, ...] | None = None) -> Tensor:
+        """The tensor of a new layer; ``dims`` unless they are its shape. Raises Unsupported."""
+        if min(layer.shape) < 1 or prod(layer.shape) > MAXIMUM_ENTRIES:
+            raise node.refusal(f"its result has the shape {layer.shape}")
+        return Tensor(self.add(layer), dims or layer.shape)
+
+    def _function(self, root: int, core: Expression) -> int:
+        """A Function layer; a linear map inside of a monotone function becomes a layer."""
+        if (root, core) in self._made:
+            return self._made[root, core]
+        source, expression = root, core
+        if len(core.arguments) == 1:
+            scale, offset, inner = split_affine(core.arguments[0])
+            if inner == X and scale != 0.0 and core.arguments[0] != X:
+                channels = self.layers[root].shape[0]
+                source = self.affine(root, np.full(channels, scale), np.full(channels, offset))
+                expression = replace(core, arguments=(X,))
+        number = self.add(Function(self.layers[source].shape, source, expression))
+        self._made[root, core] = number
+        return number

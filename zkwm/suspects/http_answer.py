@@ -1,0 +1,96 @@
+"""Reading what an endpoint replies: ``{"scores": [k numbers]}`` or ``{"label": integer}``.
+
+Strict, because the reply comes from the other party: one key, bounded nesting, no NaN or Infinity,
+``true`` is no number, no key twice. Not here: getting the reply (``http_connection``).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+import numpy as np
+
+from zkwm.suspects.suspect import Answer, answer_from_scores
+
+UNREADABLE = "its reply is not the JSON of the protocol"
+_MAXIMUM_DEPTH = 4
+
+
+class ReplyError(Exception):
+    """The reply breaks the protocol; the text is a problem for an Answer."""
+
+
+def read_reply(body: bytes) -> list[float] | int:
+    """The scores, or the label, that ``body`` holds. Raises ReplyError.
+
+    A number too large for a float64 reads as an infinity, which makes the answer not finite.
+    """
+    try:
+        text = body.decode("utf-8")
+        _require_shallow(text)
+        value = json.loads(text, parse_constant=_refuse, object_pairs_hook=_object)
+    except (ValueError, RecursionError):
+        raise ReplyError(UNREADABLE) from None
+    if not isinstance(value, dict) or len(value) != 1:
+        raise ReplyError(UNREADABLE)
+    if "label" in value:
+        return _label(value["label"])
+    if "scores" in value:
+        return _scores(value["scores"])
+    raise ReplyError(UNREADABLE)
+
+
+def answer_from_reply(body: bytes, outputs: int) -> Answer:
+    """The answer in ``body`` of an endpoint with ``outputs`` outputs."""
+    try:
+        reply = read_reply(body)
+    except ReplyError as reason:
+        return Answer(None, str(reason))
+    if isinstance(reply, list):
+        return answer_from_scores(np.array(reply, np.float64), outputs)
+    if not 0 <= reply < outputs:
+        return Answer(None, f"its label is not in 0 to {outputs - 1}")
+    return Answer(reply)
+
+
+def _label(value: object) -> int:
+    if type(value) is not int:
+        raise ReplyError("its label is not an integer")
+    return value
+
+
+def _scores(value: object) -> list[float]:
+    if not isinstance(value, list) or any(type(score) not in (int, float) for score in value):
+        raise ReplyError("its scores are not a list of numbers")
+    return [_as_float(score) for score in value]
+
+
+def _as_float(score: int | float) -> float:
+    try:
+        return float(score)
+    except OverflowError:
+        return float("inf")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key twice")
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
+def _require_shallow(text: str) -> None:
+    """Bound the nesting before the parser recurses; brackets in texts count, which is harmless."""
+    depth = 0
+    for character in text:
+        if character in "[{":
+            depth += 1
+            if depth > _MAXIMUM_DEPTH:
+                raise ValueError("nested too deeply")
+        elif character in "]}":
+            depth -= 1

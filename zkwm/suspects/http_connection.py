@@ -1,0 +1,233 @@
+"""One POST to one URL within a hard time limit, over urllib3.
+
+Socket time-outs alone do not bound a server that sends a byte a second, so a timer shuts the
+socket when the whole attempt has taken too long. Redirects are not followed, proxies from the
+environment not used, certificates always checked. No retries here (``http_suspect`` counts them).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
+
+from zkwm.suspects.limits import HttpSettings
+from zkwm.suspects.suspect import TIMED_OUT
+from zkwm_protocols.errors import UsageError
+
+if TYPE_CHECKING:
+    from urllib3.connection import HTTPConnection
+
+_URL_LIMIT = 400
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,8190}[\x21-\x7e])?")
+_OWN_HEADERS = frozenset(
+    ("accept-encoding", "connection", "content-encoding", "content-length", "content-type",
+     "expect", "host", "te", "trailer", "transfer-encoding", "upgrade")
+)  # fmt: skip
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class NoReplyError(Exception):
+    """No reply arrived; the text is a problem for an Answer. ``final``: asking again is no use."""
+
+    def __init__(self, problem: str, *, final: bool = False) -> None:
+        super().__init__(problem)
+        self.final = final
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What arrived: ``status``, the seconds of ``Retry-After`` (0 without), and the body."""
+
+    status: int
+    retry_after: int
+    body: bytes
+
+
+class EndpointConnection:
+    """A connection that is opened when first used and kept for the next request.
+
+    ``headers`` are sent with each request, e.g. for authentication; they appear in no message,
+    record or repr. Raises UsageError for a URL or headers that cannot be used.
+    """
+
+    def __init__(self, url: str, headers: Mapping[str, str], settings: HttpSettings) -> None:
+        parts = _split(url)
+        self._secure = parts.scheme.lower() == "https"
+        self._host, self._port = str(parts.hostname), parts.port
+        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._headers = _checked_headers(headers)
+        if not self._secure and self._host not in _LOOPBACK:
+            raise UsageError(
+                "over plain http anybody on the way can read triggers and answer for the suspect",
+                hint="use an https:// URL",
+            )
+        self._settings = settings
+        self._connection: HTTPConnection | None = None
+        self._tls = self._tls_context() if self._secure else None
+
+    def post(self, body: bytes, seconds: float) -> Reply:
+        """POST JSON ``body``; the reply, whatever its status. Raises NoReplyError.
+
+        ``seconds`` bounds everything after the connection is made; making it is bounded by
+        ``connect_seconds`` for each address of the host, or ``seconds`` if that is less.
+        """
+        from urllib3.exceptions import HTTPError, NewConnectionError
+        from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
+
+        with _Watchdog(seconds) as watchdog:
+            try:
+                return self._attempt(body, seconds, watchdog)
+            except ssl.SSLCertVerificationError:
+                self.close()
+                raise NoReplyError("its certificate is not valid", final=True) from None
+            except (HTTPError, HTTPException, OSError, ValueError) as error:
+                self.close()
+                late = isinstance(error, TimeoutError | Urllib3TimeoutError)
+                if watchdog.expired or (late and not isinstance(error, NewConnectionError)):
+                    raise NoReplyError(TIMED_OUT) from None
+                raise NoReplyError("the connection failed") from None
+            except BaseException:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+    def _attempt(self, body: bytes, seconds: float, watchdog: _Watchdog) -> Reply:
+        connection = self._connected(min(seconds, self._settings.connect_seconds))
+        connection.timeout = seconds
+        with watchdog.guarding(connection.sock):
+            connection.request(
+                "POST",
+                self._target,
+                body=body,
+                headers={
+                    "User-Agent": "zkwm",
+                    **self._headers,
+                    "Content-Type": "application/json",
+                    "Accept-Encoding": "identity",
+                },
+                preload_content=False,
+                decode_content=False,
+            )
+            response = connection.getresponse()
+            if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+                raise NoReplyError("its reply is compressed, which was not asked for", final=True)
+            data = response.read(self._settings.reply_bytes + 1, decode_content=False)
+            if watchdog.expired:
+                raise NoReplyError(TIMED_OUT)
+            if len(data) > self._settings.reply_bytes:
+                raise NoReplyError("its reply is too large", final=True)
+            if response.length_remaining:
+                raise NoReplyError("the connection failed")
+        retry_after = response.headers.get("Retry-After", "")
+        return Reply(
+            response.status,
+            int(retry_after) if re.fullmatch("[0-9]{1,4}", retry_after) else 0,
+            data,
+        )
+
+    def _connected(self, seconds: float) -> HTTPConnection:
+        from urllib3.connection import HTTPConnection, HTTPSConnection
+
+        if self._connection is not None and self._connection.is_connected:
+            return self._connection
+        self.close()
+        if self._tls is not None:
+            self._connection = HTTPSConnection(
+                self._host, self._port, timeout=seconds, ssl_context=self._tls
+            )
+        else:
+            self._connection = HTTPConnection(self._host, self._port, timeout=seconds)
+        self._connection.connect()
+        return self._connection
+
+    def _tls_context(self) -> ssl.SSLContext:
+        file = self._settings.certificate_authorities
+        try:
+            return ssl.create_default_context(cafile=str(file) if file else None)
+        except (OSError, ValueError):
+            raise UsageError(f"cannot use {file} as a file of certificate authorities") from None
+
+
+class _Watchdog:
+    """Shuts the guarded socket once ``seconds`` have passed, from a thread of its own."""
+
+    def __init__(self, seconds: float) -> None:
+        self.expired = False
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._expire)
+        self._timer.daemon = True
+
+    def __enter__(self) -> _Watchdog:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._timer.join()
+
+    @contextlib.contextmanager
+    def guarding(self, guarded: socket.socket | None) -> Iterator[None]:
+        """While the block runs, ``guarded`` is shut on expiry.
+
+        Raises NoReplyError if the time has run out already.
+        """
+        with self._lock:
+            self._socket = guarded
+            if self.expired:
+                raise NoReplyError(TIMED_OUT)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._socket = None
+
+    def _expire(self) -> None:
+        with self._lock:
+            self.expired = True
+            if self._socket is not None:
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+def _split(url: str) -> SplitResult:
+    hint = "an endpoint is http(s)://host[:port]/path; put keys into headers, not into the URL"
+    if len(url) > _URL_LIMIT or not re.fullmatch(r"[\x21-\x7e]+", url) or "\\" in url:
+        raise UsageError(
+            f"a URL is at most {_URL_LIMIT} ASCII characters without blanks", hint=hint
+        )
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme.lower() in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = None
+    if not usable:
+        raise UsageError("this URL is not usable", hint=hint)
+    if "@" in parts.netloc:
+        raise UsageError("a URL must not carry a user name or password", hint=hint)
+    if "#" in url:
+        raise UsageError("a URL of an endpoint has no fragment", hint=hint)
+    return parts
+
+
+def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name) or name.lower() in _OWN_HEADERS:
+            raise UsageError("a header has a name that is not allowed")
+        if not _HEADER_VALUE.fullmatch(value):
+            raise UsageError(f"the value of the header {name} has characters that are not allowed")
+    return dict(headers)

@@ -1,0 +1,227 @@
+"""A suspect behind an HTTP endpoint, asked by the protocol ``zkwm/query/v1``.
+
+Request, one image each::
+
+    POST <URL>    Content-Type: application/json
+    {"schema": "zkwm/query/v1", "shape": [c, h, w], "image": "<base64 of c*h*w uint8 pixels>"}
+
+Reply with status 200: ``{"scores": [k numbers]}`` (the largest wins, the first of equals) or
+``{"label": integer from 0 to k - 1}``; nothing else in the object. The endpoint preprocesses as it
+likes. Status 408, 429 and 5xx, a broken connection and a time-out mean that no answer arrived: the
+image is asked again, a few times. Any other reply is the answer, or says there is none, for good:
+an image that was answered is never asked again, even if it comes twice.
+
+Not here: decoys and random order (``zkwm.judge.judge``). What an endpoint answers to the judge need
+not be what it answers to others; a digest of its URL does not pin a model.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.suspects.http_answer import ReplyError, answer_from_reply, read_reply
+from zkwm.suspects.http_connection import EndpointConnection, NoReplyError, Reply
+from zkwm.suspects.limits import HttpSettings
+from zkwm.suspects.suspect import (
+    CHECK,
+    NOT_ASKED,
+    Answer,
+    Progress,
+    grey_image,
+    require_images,
+    require_outputs,
+)
+from zkwm_protocols.errors import SuspectUnusable
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
+
+SCHEMA = "zkwm/query/v1"
+MOST_SILENT = 10
+GONE = f"not asked: {MOST_SILENT} images before it got no reply at all"
+_LONGEST_PAUSE = 60.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One image that was sent: SHA-256 of its pixels, the answer, attempts made, seconds taken."""
+
+    image_digest: bytes
+    answer: Answer
+    attempts: int
+    seconds: float
+
+
+def endpoint_digest(url: str) -> bytes:
+    """The 32 bytes that stand for an endpoint in a challenge (SPEC.md section 4.3)."""
+    return hashlib.sha256(b"zkwm-endpoint-1" + url.encode("utf-8")).digest()
+
+
+class HttpSuspect:
+    """An endpoint at ``url``; ``headers`` go with each request and are shown nowhere.
+
+    Asks one grey image to count the outputs unless ``outputs`` is given. Raises UsageError for a
+    URL or headers that cannot be used, SuspectUnusable if that image gets no usable answer or only
+    a label, which does not tell the number of outputs.
+    """
+
+    remote = True
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        shape: tuple[int, int, int],
+        outputs: int | None,
+        headers: Mapping[str, str],
+        settings: HttpSettings,
+    ) -> None:
+        self._connection = EndpointConnection(url, headers, settings)
+        self._settings = settings
+        self._next_request = 0.0
+        self._records: dict[bytes, Asked] = {}
+        if outputs is None:
+            try:
+                found = self._count_outputs(shape)
+            finally:
+                self.close()
+        else:
+            found = require_outputs(outputs, None)
+        self.identity = SuspectIdentity(
+            kind="http", digest=endpoint_digest(url), description=url, outputs=found, shape=shape
+        )
+
+    @property
+    def records(self) -> tuple[Asked, ...]:
+        """Every image asked through ``answer`` so far, in the order of asking."""
+        return tuple(self._records.values())
+
+    def check_preprocessing(self, preprocessing: Preprocessing) -> None:
+        """Raise SuspectUnusable unless it is the default: an endpoint gets plain pixels."""
+        if preprocessing != Preprocessing():
+            raise SuspectUnusable(
+                "an endpoint does its own preprocessing, so none can be fixed for it",
+                hint="challenge it without layout, scale, mean and std",
+                check=CHECK,
+            )
+
+    def answer(
+        self,
+        images: NDArray[np.uint8],
+        preprocessing: Preprocessing,
+        *,
+        progress: Progress | None = None,
+    ) -> tuple[Answer, ...]:
+        """Ask images (n, c, h, w) uint8 one by one, in order; see ``Suspect.answer``.
+
+        An image asked before is not sent again: its recorded answer, or problem, stands. After
+        ``MOST_SILENT`` images in a row without any reply the rest are not asked.
+        """
+        require_images(images, self.identity.shape)
+        self.check_preprocessing(preprocessing)
+        deadline = time.monotonic() + self._settings.total_seconds
+        answers = []
+        silent = 0
+        for index, image in enumerate(images):
+            digest = hashlib.sha256(image.tobytes()).digest()
+            if digest not in self._records:
+                if silent >= MOST_SILENT or time.monotonic() >= deadline:
+                    problem = GONE if silent >= MOST_SILENT else NOT_ASKED
+                    answers.append(Answer(None, problem))
+                    continue
+                asked = self._ask(image, digest, deadline)
+                no_reply = asked.answer.output is None and asked.attempts == self._settings.attempts
+                silent = silent + 1 if no_reply else 0
+                self._records[digest] = asked
+            answers.append(self._records[digest].answer)
+            if progress is not None:
+                progress(index + 1, len(images))
+        return tuple(answers)
+
+    def close(self) -> None:
+        """Close the connection; the records stay."""
+        self._connection.close()
+
+    def _ask(self, image: NDArray[np.uint8], digest: bytes, deadline: float) -> Asked:
+        start = time.monotonic()
+        body, attempts = self._reply(image, deadline)
+        if isinstance(body, Answer):
+            answer = body
+        else:
+            answer = answer_from_reply(body, self.identity.outputs)
+        return Asked(digest, answer, attempts, time.monotonic() - start)
+
+    def _reply(self, image: NDArray[np.uint8], deadline: float) -> tuple[bytes | Answer, int]:
+        """The body of the first reply with status 200, or why there is none; and the attempts."""
+        question = _question(image)
+        attempt = 0
+        while True:
+            attempt += 1
+            left = self._wait_for_turn(deadline)
+            pause = self._settings.backoff_seconds * 2.0 ** (attempt - 1)
+            try:
+                reply = self._connection.post(question, min(self._settings.request_seconds, left))
+            except NoReplyError as reason:
+                problem, again = str(reason), not reason.final
+            else:
+                if reply.status == 200:
+                    return reply.body, attempt
+                problem, again = _status_problem(reply)
+                pause = max(pause, reply.retry_after)
+            pause = min(pause, _LONGEST_PAUSE)
+            if not again or attempt >= self._settings.attempts:
+                return Answer(None, problem), attempt
+            if time.monotonic() + pause >= deadline:
+                return Answer(None, problem), attempt
+            time.sleep(pause)
+
+    def _wait_for_turn(self, deadline: float) -> float:
+        """Keep to the rate; the seconds left until ``deadline``, at least a hundredth."""
+        if self._settings.requests_per_second is not None:
+            time.sleep(max(0.0, min(self._next_request, deadline) - time.monotonic()))
+            self._next_request = time.monotonic() + 1.0 / self._settings.requests_per_second
+        return max(0.01, deadline - time.monotonic())
+
+    def _count_outputs(self, shape: tuple[int, int, int]) -> int:
+        deadline = time.monotonic() + self._settings.total_seconds
+        body, _ = self._reply(grey_image(shape)[0], deadline)
+        try:
+            reply = body if isinstance(body, Answer) else read_reply(body)
+        except ReplyError as reason:
+            reply = Answer(None, str(reason))
+        if isinstance(reply, Answer):
+            raise SuspectUnusable(
+                f"the endpoint gives no usable answer: {reply.problem}",
+                hint="check the URL, the headers and that it speaks zkwm/query/v1",
+                check=CHECK,
+            )
+        if isinstance(reply, int):
+            raise SuspectUnusable(
+                "the endpoint answers with labels, which does not tell how many there are",
+                hint="say the number of its outputs",
+                check=CHECK,
+            )
+        return require_outputs(len(reply), None)
+
+
+def _question(image: NDArray[np.uint8]) -> bytes:
+    return json.dumps(
+        {
+            "schema": SCHEMA,
+            "shape": list(image.shape),
+            "image": base64.b64encode(image.tobytes()).decode("ascii"),
+        }
+    ).encode("ascii")
+
+
+def _status_problem(reply: Reply) -> tuple[str, bool]:
+    """Why a reply with another status than 200 is no answer, and whether to ask again."""
+    if 300 <= reply.status < 400:
+        return f"it redirects (HTTP {reply.status}), which is not followed", False
+    return f"HTTP {reply.status}", reply.status in (408, 429) or reply.status >= 500

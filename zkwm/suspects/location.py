@@ -1,0 +1,92 @@
+"""From a location, as a person names it, to a suspect that can be asked.
+
+What it is, is told by the location alone: ``http(s)://``, ``*.onnx``, ``*.safetensors`` or a
+folder with ``model.safetensors``. No content is sniffed and no pickle is ever opened.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from zkwm.suspects.limits import ExtractionSettings, HttpSettings, OnnxLimits
+from zkwm.suspects.suspect import Suspect
+from zkwm_protocols.errors import SuspectUnusable, Unsupported, UsageError
+
+_PICKLES = frozenset(
+    (".bin", ".ckpt", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth", ".tar")
+)
+_OTHER_FORMATS = frozenset(
+    (".engine", ".h5", ".keras", ".mlmodel", ".ort", ".pb", ".pt2", ".tflite")
+)
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_KINDS = "a suspect is an .onnx file, .safetensors with its config.json, or an http(s):// URL"
+
+
+def open_suspect(
+    location: str | Path,
+    *,
+    shape: tuple[int, int, int],
+    outputs: int | None = None,
+    headers: Mapping[str, str] | None = None,
+    http: HttpSettings | None = None,
+    onnx: OnnxLimits | None = None,
+    extraction: ExtractionSettings | None = None,
+) -> Suspect:
+    """Open the suspect at ``location`` for images of ``shape`` (channels, height, width).
+
+    A grey image is asked at once to count the outputs; ``outputs``, if given, must be what it has
+    (an endpoint is believed and not asked). ``headers`` (authentication) and ``http`` matter for
+    endpoints, ``onnx`` for ONNX files. With ``extraction`` the suspect, weights of a built-in
+    architecture, is asked for the bits of a mark: ``shape`` is that of a key, (1, 1, 32).
+
+    Raises UsageError for a location or options that make no sense, Unsupported for formats that
+    are never opened, CouldNotCheck or Malformed for unreadable files, SuspectUnusable (check
+    ``suspect.answers``) for a model that cannot be asked or is no classifier of such images.
+    """
+    text = str(location)
+    scheme = _SCHEME.match(text)
+    if extraction is not None:
+        from zkwm.suspects.extraction_suspect import ExtractionSuspect
+
+        return ExtractionSuspect(Path(location), extraction, shape=shape, outputs=outputs)
+    if isinstance(location, str) and scheme:
+        if scheme[1].lower() not in ("http", "https"):
+            raise UsageError(f"a suspect cannot be asked over {scheme[1]}", hint=_KINDS)
+        from zkwm.suspects.http_suspect import HttpSuspect
+
+        return HttpSuspect(
+            text,
+            shape=shape,
+            outputs=outputs,
+            headers=headers or {},
+            settings=http or HttpSettings(),
+        )
+    if headers:
+        raise UsageError("headers are for endpoints, not for files")
+    return _open_file(Path(location), shape, outputs, onnx or OnnxLimits())
+
+
+def _open_file(
+    path: Path, shape: tuple[int, int, int], outputs: int | None, limits: OnnxLimits
+) -> Suspect:
+    suffix = path.suffix.lower()
+    if suffix == ".onnx":
+        from zkwm.suspects.onnx_suspect import OnnxSuspect
+
+        return OnnxSuspect(path, shape=shape, outputs=outputs, limits=limits)
+    if suffix == ".safetensors" or (path.is_dir() and (path / "model.safetensors").exists()):
+        from zkwm.suspects.safetensors_suspect import SafetensorsSuspect
+
+        return SafetensorsSuspect(path, shape=shape, outputs=outputs)
+    if suffix in _PICKLES:
+        raise Unsupported(
+            f"{path.name}: files that can hold pickles are never opened, they can run any program",
+            hint="export the model to ONNX, or save a built-in architecture as safetensors",
+        )
+    if suffix in _OTHER_FORMATS:
+        raise Unsupported(f"{path.name}: this format is not supported", hint=_KINDS)
+    if not path.exists():
+        raise SuspectUnusable(f"there is no {path}", hint=_KINDS)
+    raise UsageError(f"{path} is not a suspect that zkwm can ask", hint=_KINDS)

@@ -1,0 +1,165 @@
+"""The judge's side of ``onnx_worker``: start it, ask it, and kill it when it takes too long.
+
+The suspect's file comes from an adversary, so it is never loaded into the judge's own process.
+What the worker sends is checked as if the adversary had written it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.suspects.limits import OnnxLimits
+from zkwm.suspects.onnx_frames import FrameError, read_frame, write_frame
+from zkwm.suspects.preprocessing import INPUT_TYPES
+from zkwm.suspects.suspect import CRASHED, MAXIMUM_OUTPUTS, TIMED_OUT, printable
+
+_REPLY_LIMIT = 1 + 8 * MAXIMUM_OUTPUTS
+_BASE_MEMORY = 4 << 30
+_KEPT_ENVIRONMENT = (
+    "HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV",
+)  # fmt: skip
+
+
+class NoReplyError(Exception):
+    """The worker gave no scores; the text is a problem for an Answer."""
+
+
+@dataclass(frozen=True)
+class DeclaredInput:
+    """The type and the dimensions of a model's input; None is a dimension left open."""
+
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
+class OnnxProcess:
+    """One model in one process, started when first needed and again after it was killed."""
+
+    def __init__(self, model: bytes, limits: OnnxLimits) -> None:
+        self._model = model
+        self._limits = limits
+        self._memory = limits.memory_bytes or _BASE_MEMORY + 6 * len(model)
+        self._stop: Callable[[], Any] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> DeclaredInput:
+        """Start afresh and load the model. Raises NoReplyError if that fails or takes too long."""
+        self.close()
+        self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+            [sys.executable, "-P", "-m", "zkwm.suspects.onnx_worker", str(self._memory)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            env=_environment(),
+            cwd=Path(sys.executable).anchor,
+            start_new_session=True,
+        )
+        self._stop = weakref.finalize(self, _stop, self._process)
+        reply = self._exchange(self._limits.load_seconds, self._model)
+        return _read_declared(reply)
+
+    def scores(self, image: NDArray[Any], seconds: float) -> NDArray[np.float64]:
+        """The scores (k,) float64 for the input (batch, ., ., .): those of its first row.
+
+        Raises NoReplyError; if the process died or was killed, the next call starts another.
+        """
+        if self._process is None:
+            self.start()
+        dimensions = b"".join(size.to_bytes(4, "big") for size in image.shape)
+        reply = self._exchange(seconds, dimensions, image.tobytes())
+        if reply[:1] != b"S" or len(reply) % 8 != 1:
+            raise NoReplyError(self._fail(CRASHED))
+        return np.frombuffer(reply, "<f8", offset=1).astype(np.float64)
+
+    def close(self) -> None:
+        """Kill the process, if there is one."""
+        if self._stop is not None:
+            self._stop()
+        self._stop = None
+        self._process = None
+
+    def _exchange(self, seconds: float, *question: bytes) -> bytes:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with _killed_after(self._process, seconds) as expired:
+            try:
+                write_frame(self._process.stdin, *question)  # type: ignore[arg-type]
+                reply = read_frame(self._process.stdout, _REPLY_LIMIT)  # type: ignore[arg-type]
+            except FrameError:
+                reply = b""
+            except BaseException:
+                self.close()
+                raise
+        if expired.is_set():
+            raise NoReplyError(self._fail(TIMED_OUT))
+        if not reply:
+            raise NoReplyError(self._fail(CRASHED))
+        if reply[:1] == b"E":
+            raise NoReplyError(printable(reply[1:].decode("utf-8", "replace"), 300) or CRASHED)
+        return reply
+
+    def _fail(self, problem: str) -> str:
+        self.close()
+        return problem
+
+
+def _read_declared(reply: bytes) -> DeclaredInput:
+    try:
+        declared = json.loads(reply[1:10_000])
+        dtype, shape = declared["dtype"], declared["shape"]
+        sound = all(size is None or (type(size) is int and size > 0) for size in shape)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise NoReplyError(CRASHED) from None
+    if reply[:1] != b"R" or dtype not in INPUT_TYPES or not sound:
+        raise NoReplyError(CRASHED)
+    return DeclaredInput(dtype, tuple(shape))
+
+
+def _environment() -> dict[str, str]:
+    """What the worker sees of the environment: no passphrase, no switch of ONNX Runtime."""
+    kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
+    search = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path if entry)
+    return kept | {"PYTHONPATH": search, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+@contextlib.contextmanager
+def _killed_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[threading.Event]:
+    """Kill ``process`` if the block takes longer; the event says whether that happened."""
+    expired = threading.Event()
+
+    def expire() -> None:
+        expired.set()
+        process.kill()
+
+    timer = threading.Timer(seconds, expire)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield expired
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+    process.wait()

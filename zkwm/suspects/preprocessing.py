@@ -1,0 +1,65 @@
+"""From uint8 pixels to the input of a model (SPEC.md section 4.3). No resizing, no cropping.
+
+The steps, each in float64: the pixel p (0 to 255); p / 255 if ``scale`` is ``unit``; minus the
+channel's mean and divided by its std, if there are any, each the float64 nearest to its decimal
+text; then one rounding to the model's type (float32 as a rule); then the axes are put in order.
+For plain ``unit`` the result equals the float32 quotient p / 255 exactly. A model that takes uint8
+gets the pixels unchanged, which only ``raw`` without mean and std says.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm_protocols.errors import Malformed, SuspectUnusable
+from zkwm_protocols.suspect_identity import Preprocessing
+
+INPUT_TYPES = ("float32", "float16", "float64", "uint8")
+
+
+def check_input(preprocessing: Preprocessing, channels: int, dtype: str) -> None:
+    """Raise unless ``preprocessing`` yields an input of ``dtype`` for images of ``channels``.
+
+    Malformed: not one mean and std per channel. SuspectUnusable: a uint8 input can only take raw
+    pixels.
+    """
+    if len(preprocessing.mean) not in (0, channels):
+        raise Malformed(
+            f"the preprocessing has {len(preprocessing.mean)} means, the images have "
+            f"{channels} channels",
+            hint="give one mean and one std per channel, or none",
+        )
+    if dtype == "uint8" and (preprocessing.scale != "raw" or preprocessing.mean):
+        raise SuspectUnusable(
+            "the suspect takes uint8 pixels, so they cannot be scaled first",
+            hint="challenge it with scale raw and without mean and std",
+        )
+
+
+def preprocess(
+    images: NDArray[np.uint8], preprocessing: Preprocessing, *, dtype: str = "float32"
+) -> NDArray[Any]:
+    """The model's input for images (n, c, h, w) uint8, of ``dtype`` (one of INPUT_TYPES).
+
+    The result is C-contiguous, (n, c, h, w) or (n, h, w, c) as the layout says. Raises Malformed
+    or SuspectUnusable as ``check_input`` does.
+    """
+    check_input(preprocessing, images.shape[1], dtype)
+    if dtype == "uint8":
+        values: NDArray[Any] = images
+    else:
+        exact = images.astype(np.float64)
+        if preprocessing.scale == "unit":
+            exact /= 255.0
+        if preprocessing.mean:
+            per_channel = (1, images.shape[1], 1, 1)
+            exact -= np.array([float(text) for text in preprocessing.mean]).reshape(per_channel)
+            exact /= np.array([float(text) for text in preprocessing.std]).reshape(per_channel)
+        with np.errstate(over="ignore"):
+            values = exact.astype(dtype)
+    if preprocessing.layout == "nhwc":
+        values = values.transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(values)

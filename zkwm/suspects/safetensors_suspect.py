@@ -1,0 +1,126 @@
+"""A suspect given as safetensors weights of a built-in architecture.
+
+Only the weights come from the other party: the network is built by ``zkwm.training``, so there is
+nothing to run but our own layers, and they run in this process, on the CPU, one image at a time.
+Imports torch (when a suspect is opened).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.suspects.preprocessing import check_input, preprocess
+from zkwm.suspects.suspect import (
+    CHECK,
+    Answer,
+    Progress,
+    answer_from_scores,
+    grey_image,
+    printable,
+    require_images,
+    require_outputs,
+)
+from zkwm_protocols.encoding import encode
+from zkwm_protocols.errors import SuspectUnusable
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
+
+if TYPE_CHECKING:
+    from zkwm.nn.architectures import Classifier
+
+
+class SafetensorsSuspect:
+    """The weights at ``path`` (a folder of ``zkwm embed`` or its .safetensors file).
+
+    Raises what ``zkwm.nn.model_file.load_model`` raises for files that are not such a model, and
+    SuspectUnusable if the model takes images of another shape than ``shape`` or has not
+    ``outputs`` outputs.
+    """
+
+    remote = False
+
+    def __init__(self, path: Path, *, shape: tuple[int, int, int], outputs: int | None) -> None:
+        from zkwm.nn.model_file import load_model
+
+        self._model = load_model(path).eval()
+        self._shape = shape
+        config = self._model.config
+        if config.shape != shape:
+            raise SuspectUnusable(
+                f"the suspect takes images of {_times(config.shape)}, not of {_times(shape)}",
+                hint="this commitment cannot be checked against a model of other images",
+                check=CHECK,
+            )
+        found = self._scores(grey_image(shape), Preprocessing()).size
+        self.identity = SuspectIdentity(
+            kind="safetensors",
+            digest=architecture_digest(self._model),
+            description=printable(f"{config.architecture}, {path.name}", 200),
+            outputs=require_outputs(found, outputs),
+            shape=shape,
+        )
+
+    def check_preprocessing(self, preprocessing: Preprocessing) -> None:
+        """Raise SuspectUnusable unless the layout is nchw, which the built-in networks take."""
+        if preprocessing.layout != "nchw":
+            raise SuspectUnusable(
+                "the suspect does not take images in the layout nhwc",
+                hint="challenge it with layout nchw",
+                check=CHECK,
+            )
+        check_input(preprocessing, self._shape[0], "float32")
+
+    def answer(
+        self,
+        images: NDArray[np.uint8],
+        preprocessing: Preprocessing,
+        *,
+        progress: Progress | None = None,
+    ) -> tuple[Answer, ...]:
+        """Ask images (n, c, h, w) uint8 one by one, in order; see ``Suspect.answer``."""
+        require_images(images, self._shape)
+        self.check_preprocessing(preprocessing)
+        answers = []
+        for index in range(len(images)):
+            scores = self._scores(images[index : index + 1], preprocessing)
+            answers.append(answer_from_scores(scores, self.identity.outputs))
+            if progress is not None:
+                progress(index + 1, len(images))
+        return tuple(answers)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def _scores(
+        self, image: NDArray[np.uint8], preprocessing: Preprocessing
+    ) -> NDArray[np.float64]:
+        import torch
+
+        with torch.inference_mode():
+            logits = self._model(torch.from_numpy(preprocess(image, preprocessing)))
+        scores: NDArray[np.float64] = logits[0].double().numpy()
+        return scores
+
+
+def architecture_digest(model: Classifier) -> bytes:
+    """What pins a built-in network, 32 bytes (SPEC.md section 4.3).
+
+    SHA-256 of ``zkwm-model-1``, the CBOR map of architecture, shape and class count, and the
+    tensor digest of parameters and buffers, the normalisation among them.
+    """
+    from zkwm.nn.digests import model_digest
+
+    built = {
+        "architecture": model.config.architecture,
+        "shape": list(model.config.shape),
+        "classes": model.config.class_count,
+    }
+    return hashlib.sha256(b"zkwm-model-1" + encode(built) + model_digest(model)).digest()
+
+
+def _times(shape: tuple[int, int, int]) -> str:
+    return " x ".join(map(str, shape))

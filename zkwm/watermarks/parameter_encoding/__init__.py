@@ -1,0 +1,1 @@
+"""Marks in weights or activations; one file a paper."""

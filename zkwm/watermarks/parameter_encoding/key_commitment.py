@@ -1,0 +1,74 @@
+"""Secret keys of marks that are extracted: 32 bytes each, drawn, committed to, and expanded.
+
+A key stands where a trigger image stands otherwise (SPEC.md 19.1): uint8 of shape (1, 1, 32), so
+commitment, opening and evidence are the same. What a scheme does with a key is not here. Expansion
+(SPEC.md 19.2) is defined byte by byte in whole numbers: another implementation gets the same bits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.extraction.keys import _PURPOSE, BITS, SECRET_BYTES, ExtractionKey, read_keys, scheme_tag
+from zkwm_protocols.errors import UsageError
+
+if TYPE_CHECKING:
+    from zkwm.owner.vault import Vault
+    from zkwm.watermarks.watermark import Owner, Watermark
+    from zkwm_protocols.commitment import Commitment
+
+
+def draw_keys(
+    vault: Vault, scheme: Watermark, count: int, layers: Sequence[int]
+) -> NDArray[np.uint8]:
+    """``count`` fresh keys, uint8 (count, 1, 1, 32), spread evenly over ``layers`` in turn.
+
+    Key i is of layer ``layers[i % len(layers)]``, so each block has all of them. The secret bytes
+    come from the vault's seed under a context of 32 new random bytes: other keys with every call.
+    Raises UsageError without a layer or a key.
+    """
+    if count < 1 or not layers:
+        raise UsageError("a mark that is extracted has at least one key and one layer")
+    key = vault.state.derive_key(_PURPOSE, secrets.token_bytes(32))
+    stream = hashlib.shake_256(key).digest(SECRET_BYTES * count)
+    tag = scheme_tag(scheme)
+    return np.stack(
+        [
+            ExtractionKey(
+                layers[i % len(layers)], tag, stream[SECRET_BYTES * i : SECRET_BYTES * (i + 1)]
+            ).to_leaf()
+            for i in range(count)
+        ]
+    )
+
+
+def owner_digest(owner: Owner) -> bytes | None:
+    """The digest of the owner's unmarked model, 32 bytes (SPEC.md 4.3), or None without one."""
+    from zkwm.suspects.safetensors_suspect import architecture_digest
+
+    return None if owner.start is None else architecture_digest(owner.start)
+
+
+def commit_keys(
+    vault: Vault,
+    keys: NDArray[np.uint8],
+    *,
+    block_size: int = 50,
+    owner_model: bytes | None = None,
+) -> Commitment:
+    """Commit to keys, uint8 (n, 1, 1, 32), with two classes: label y of a key is its bit.
+
+    ``owner_model`` is the digest (SPEC.md 4.3, ``architecture_digest``) of the unmarked model with
+    which a suspect is aligned (SPEC.md 19.4); ``owner_digest`` gives an owner's. Raises what
+    ``zkwm.owner.commit.commit`` raises.
+    """
+    from zkwm.owner.commit import commit
+
+    read_keys(keys)
+    return commit(vault, keys, class_count=BITS, block_size=block_size, owner_model=owner_model)

@@ -1,0 +1,131 @@
+"""Uchida et al. 2017: bits in the mean filter of one convolution layer, read with the weights.
+
+The layer: a key names a convolution by its number among all convolutions and linear layers
+(``weighted_layers``). The vector: the layer's weights, float32 (o, i, h, w), summed over the o
+output filters and flattened to M = i*h*w numbers w_j in the order (i, h, w). The paper takes the
+mean, which has the same sign in every product below. The row: ``key.signs("row", M)``, where the
+paper's projection has standard normal numbers. The bit: 1 if sum_j row_j * w_j >= 0, else 0; both
+sums are correctly rounded float64 (``math.fsum``), so that every machine reads the same bit. A
+layer with a weight that is not finite gives 0.
+
+The paper's owner chooses projection and bits; then any network fits any signature, by choosing
+again (tests/zkwm/watermarks/test_uchida.py shows it). Here rows come from committed keys, and bits
+from the digest of the commitment. Not for networks without convolutions, and nothing that survives
+distillation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from zkwm.extraction.keys import read_keys
+from zkwm.extraction.reader import WHITE_BOX, JudgeView, MarkReader
+from zkwm.extraction.uchida import UchidaReader, mean_filters, projections
+from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys, draw_keys, owner_digest
+from zkwm.watermarks.parameter_encoding.penalty_training import train_mark, unmarked
+from zkwm.watermarks.watermark import Marked, Owner, Watermark
+from zkwm_protocols.errors import UsageError
+
+if TYPE_CHECKING:
+    from zkwm_protocols.commitment import Commitment
+
+MOST_BITS = 256
+
+
+@dataclass(frozen=True)
+class Uchida(Watermark):
+    """Uchida, Nagai, Sakazawa, Satoh, ICMR 2017, sections 3.2 and 3.3.
+
+    ``bits`` keys, whole blocks of ``block_size``; 0 stands for as many as the layer has room for
+    (M), at most 256 as in the paper's code. ``layer`` is the number of a convolution, -1 the one
+    with the largest M, the last of these. ``strength`` is the paper's lambda (its code: 0.01,
+    for hundreds of epochs), before the sum over bits of the binary cross-entropies between
+    sigmoid(row . mean filter) and the bit. A model that
+    is trained already is marked in ``epochs`` epochs.
+    """
+
+    bits: int = 0
+    layer: int = -1
+    block_size: int = 64
+    strength: float = 0.05
+    epochs: int = 5
+
+    name: ClassVar[str] = "uchida"
+    access: ClassVar[str] = WHITE_BOX
+    paper: ClassVar[str] = "Uchida et al. 2017"
+
+    def commit(self, owner: Owner) -> Commitment:
+        """Draw keys for one convolution and commit to them.
+
+        Raises UsageError for a layer that does not exist or more bits than its mean filter has
+        numbers: beyond that, some sets of bits have no filter.
+        """
+        layer, room = self._place(unmarked(owner))
+        fitting = min(room, MOST_BITS) // self.block_size * self.block_size
+        bits = self.bits or fitting
+        if not 0 < bits <= room:
+            raise UsageError(
+                f"the mean filter of convolution {layer} has {room} numbers, and cannot hold "
+                f"{self.bits or self.block_size} bits",
+                hint="mark a wider layer, or with fewer bits and smaller blocks",
+            )
+        keys = draw_keys(owner.vault, self, bits, (layer,))
+        return commit_keys(
+            owner.vault, keys, block_size=self.block_size, owner_model=owner_digest(owner)
+        )
+
+    def embed(self, owner: Owner, commitment: Commitment) -> Marked:
+        """Train with the paper's regulariser, from the owner's start if there is one."""
+        triggers = self.trigger_set(owner, commitment)
+        keys = read_keys(triggers.images)
+        model = unmarked(owner)
+        parts = [
+            (weight, rows.to(weight), torch.from_numpy(triggers.labels[numbers]).to(weight))
+            for weight, rows, numbers in projections(model, keys)
+        ]
+
+        def penalty() -> Tensor:
+            total = torch.zeros((), device=parts[0][0].device)
+            for weight, rows, wanted in parts:
+                read = rows @ weight.mean(dim=0).flatten()
+                total = total + functional.binary_cross_entropy_with_logits(
+                    read, wanted, reduction="sum"
+                )
+            return self.strength * total
+
+        return train_mark(owner, model, epochs=self.epochs, penalty=penalty)
+
+    def reader(self) -> MarkReader:
+        """How a judge reads this mark."""
+        return UchidaReader()
+
+    def extract(
+        self, model: nn.Module, leaves: NDArray[np.uint8], view: JudgeView
+    ) -> NDArray[np.int64]:
+        """What the reader gives."""
+        return self.reader().extract(model, leaves, view)
+
+    def _place(self, model: nn.Module) -> tuple[int, int]:
+        """The number of the layer that is marked, and how many numbers its mean filter has."""
+        sizes = {number: weight[0].numel() for number, weight in mean_filters(model).items()}
+        if not sizes:
+            raise UsageError(
+                "the network has no convolution, and this mark is in one",
+                hint="choose another architecture, or the watermark tartaglione",
+            )
+        layer = self.layer
+        if layer == -1:
+            layer = max(sizes, key=lambda number: (sizes[number], number))
+        if layer not in sizes:
+            raise UsageError(
+                f"layer {layer} is no convolution",
+                hint=f"the convolutions are {', '.join(map(str, sizes))}",
+            )
+        return layer, sizes[layer]

@@ -1,0 +1,109 @@
+"""DeepSigns, black-box form (Rouhani et al. 2018): random inputs from where the data never are.
+
+Random images are drawn, those that activate the unmarked model unlike any training image are kept
+as keys, and the model is retrained briefly. The paper keeps, after that, only keys that the marked
+model learned; here nothing is chosen after the commitment, so the null stays exact, and the
+selection before it costs no evidence. Not the white-box form
+(``zkwm.watermarks.parameter_encoding.deepsigns``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from zkwm.nn.image_source import as_unit, evaluation_batches
+from zkwm.nn.inference import evaluating
+from zkwm.watermarks.trigger_sets.trigger_watermark import (
+    commit_images,
+    draw,
+    marking_settings,
+    train_in,
+)
+from zkwm.watermarks.watermark import Marked, Owner, Watermark
+from zkwm_protocols.errors import UsageError
+
+if TYPE_CHECKING:
+    from zkwm.triggers.keystream import KeyStream
+    from zkwm_protocols.commitment import Commitment
+
+CANDIDATES = 4
+MOST_COMPARED = 5000
+
+
+@dataclass(frozen=True)
+class DeepSignsBlackBox(Watermark):
+    """``triggers`` images of independent random pixels, the rarest of four times as many.
+
+    ``epochs`` of retraining at ``rate``. The paper's demonstration has 20 keys, 2 epochs and the
+    rate 0.0008 of an adaptive optimiser; the defaults are what learns 100 keys with plain SGD.
+    Raises UsageError where there is nothing to train.
+    """
+
+    triggers: int = 100
+    epochs: int = 5
+    rate: float = 0.02
+
+    name: ClassVar[str] = "deepsigns_black_box"
+    paper: ClassVar[str] = "Rouhani et al. 2018 (ASPLOS 2019)"
+
+    def commit(self, owner: Owner) -> Commitment:
+        """Random images from the vault's key. Raises UsageError without a trained model."""
+        candidates = random_images(
+            draw(owner, "deepsigns-black-box"), CANDIDATES * self.triggers, owner.data.shape
+        )
+        rare = rarity(owner.trained_start(), candidates, owner.data.train_images)
+        chosen = np.sort(np.argsort(-rare, kind="stable")[: self.triggers])
+        return commit_images(owner, candidates[chosen])
+
+    def embed(self, owner: Owner, commitment: Commitment) -> Marked:
+        """Retrain the owner's trained model. Raises UsageError without one."""
+        settings = marking_settings(
+            owner, self.triggers, pretrained=True, epochs=self.epochs, learning_rate=self.rate
+        )
+        return train_in(owner, owner.trained_start(), self.trigger_set(owner, commitment), settings)
+
+
+def random_images(stream: KeyStream, count: int, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Images uint8 (count, *shape) of independent uniform pixels."""
+    size = count * int(np.prod(shape))
+    return np.frombuffer(stream.take(size), np.uint8).reshape(count, *shape).copy()
+
+
+def rarity(
+    model: nn.Module, images: NDArray[np.uint8], data: NDArray[np.uint8]
+) -> NDArray[np.float64]:
+    """How far each image is from all data in activations, float64 (n,).
+
+    The Euclidean distance of the last layer's input to that of the nearest of ``data`` (the first
+    5,000). Both uint8 (n, c, h, w). Raises UsageError for a model without a linear layer.
+    """
+    known = last_activations(model, data[:MOST_COMPARED])
+    distances: Tensor = torch.cdist(last_activations(model, images), known).amin(dim=1)
+    return distances.double().numpy()
+
+
+@torch.no_grad()
+def last_activations(model: nn.Module, images: NDArray[np.uint8]) -> Tensor:
+    """What goes into the last linear layer, float32 (n, units), for images uint8 (n, c, h, w)."""
+    linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    if not linear:
+        raise UsageError("the model has no linear layer to read activations from")
+    read: list[Tensor] = []
+
+    def keep(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        read.append(inputs[0].detach().float().cpu())
+
+    handle = linear[-1].register_forward_pre_hook(keep)
+    try:
+        with evaluating(model):
+            for numbers in evaluation_batches(len(images)):
+                model(as_unit(torch.tensor(images[numbers.numpy()])))
+    finally:
+        handle.remove()
+    return torch.cat(read)

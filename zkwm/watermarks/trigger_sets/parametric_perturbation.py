@@ -1,0 +1,170 @@
+"""Adversarial parametric perturbation, Gan et al. 2023: triggers that hold for worse weights too.
+
+In each step the weights are moved, within a small relative ball, to where the triggers are lost
+most, and the trigger loss is lowered there. Trigger batches are normalised with the statistics of
+the clean batch. The paper's triggers share one label; here each has a derived label of its own.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional
+
+from zkwm.nn.batch_norm import CleanStatistics
+from zkwm.nn.image_source import open_source
+from zkwm.nn.inference import evaluating
+from zkwm.training.batches import Batch, Batches
+from zkwm.training.distributed import join
+from zkwm.training.setup import trigger_tensors
+from zkwm.watermarks.trigger_sets.robust import GENERATED
+from zkwm.watermarks.trigger_sets.trigger_watermark import (
+    commit_generated,
+    marking_settings,
+    require_choice,
+)
+from zkwm.watermarks.watermark import Marked, Owner, Watermark
+from zkwm_protocols.errors import UsageError
+
+if TYPE_CHECKING:
+    from zkwm.data import ImageData
+    from zkwm.nn.architectures import Classifier
+    from zkwm.training import EmbedSettings
+    from zkwm.triggers import TriggerSet
+    from zkwm_protocols.commitment import Commitment
+
+
+@dataclass(frozen=True)
+class ParametricPerturbation(Watermark):
+    """``triggers`` images of a generated family, ``trigger_batch`` of them in each step.
+
+    ``epsilon`` is the perturbation's norm relative to that of the weights, tensor by tensor;
+    ``alpha`` the weight of the trigger loss: 0.01 in the paper, which has one label and 20 times as
+    many steps. LeNet-5 learned 141 of 200 labels at 0.1 and all at 0.3 (8,000 images, 10 epochs).
+    Raises UsageError for values out of range.
+    """
+
+    triggers: int = 200
+    family: str = "secret"
+    epsilon: float = 0.02
+    alpha: float = 0.3
+    trigger_batch: int = 64
+
+    name: ClassVar[str] = "parametric_perturbation"
+    paper: ClassVar[str] = "Gan et al., ICCV 2023"
+
+    def __post_init__(self) -> None:
+        require_choice("family", self.family, GENERATED)
+        if not (self.epsilon >= 0 and self.alpha > 0):
+            raise UsageError("epsilon is 0 or more, and alpha above 0")
+
+    def commit(self, owner: Owner) -> Commitment:
+        """Images from the vault, with derived labels."""
+        return commit_generated(owner, self.triggers, self.family)
+
+    def embed(self, owner: Owner, commitment: Commitment) -> Marked:
+        """Train from scratch. Raises UsageError for a training that diverges."""
+        settings = replace(
+            marking_settings(owner, self.triggers), triggers_per_batch=self.trigger_batch
+        )
+        began = time.monotonic()
+        model = train_perturbed(
+            owner.untrained(),
+            owner.data,
+            self.trigger_set(owner, commitment),
+            settings,
+            epsilon=self.epsilon,
+            alpha=self.alpha,
+        )
+        return Marked(model=model, seconds=time.monotonic() - began)
+
+
+def train_perturbed(
+    model: Classifier,
+    data: ImageData,
+    triggers: TriggerSet,
+    settings: EmbedSettings,
+    *,
+    epsilon: float,
+    alpha: float,
+) -> Classifier:
+    """A trained copy of ``model`` on the CPU, in evaluation mode; float32 throughout.
+
+    Order, rates and batches are those of ``zkwm.training``. Raises UsageError for input that does
+    not fit together, and a training that diverges.
+    """
+    with join(settings.device) as group:
+        trained = copy.deepcopy(model).to(group.device)
+        source = open_source(data, group.device)
+        tensors = trigger_tensors(triggers, source, group.device)
+        batches = Batches(source, tensors, settings)
+        optimizer = torch.optim.SGD(
+            trained.parameters(),
+            lr=settings.learning_rate,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+        )
+        statistics = CleanStatistics(trained)
+        for epoch in range(settings.epochs):
+            for step in range(batches.steps):
+                for parameters in optimizer.param_groups:
+                    parameters["lr"] = settings.rate(epoch, step, batches.steps)
+                optimizer.zero_grad(set_to_none=True)
+                loss = _loss(trained, statistics, batches.batch(epoch, step), epsilon, alpha)
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+            if not bool(torch.isfinite(loss)):
+                raise UsageError(
+                    f"the training diverged in epoch {epoch + 1}: the loss is not finite",
+                    hint=f"choose a learning rate below {settings.learning_rate:g}",
+                )
+        return trained.cpu().eval()
+
+
+def _loss(
+    model: nn.Module, statistics: CleanStatistics, batch: Batch, epsilon: float, alpha: float
+) -> Tensor:
+    """Clean loss at the weights plus alpha times trigger loss at the perturbed weights."""
+    clean = len(batch.labels) - len(batch.triggers)
+    model.train()
+    with statistics.recorded():
+        loss = functional.cross_entropy(model(batch.images[:clean]), batch.labels[:clean])
+    images, labels = batch.images[clean:], batch.labels[clean:]
+    shifted = perturbed(model, statistics, images, labels, epsilon)
+    return loss + alpha * trigger_loss(model, {**statistics.buffers, **shifted}, images, labels)
+
+
+def perturbed(
+    model: nn.Module, statistics: CleanStatistics, images: Tensor, labels: Tensor, epsilon: float
+) -> dict[str, Tensor]:
+    """The model's weights by name, moved epsilon of their norm along the trigger loss's gradient.
+
+    Tensor by tensor; batch-norm layers' own parameters are left out. Gradients of a loss at the
+    moved weights reach the weights themselves, the shift counts as constant.
+    """
+    left_out = statistics.layer_parameters()
+    weights = {n: p for n, p in model.named_parameters() if n not in left_out}
+    loss = trigger_loss(model, statistics.buffers, images, labels)
+    gradients = torch.autograd.grad(loss, list(weights.values()))
+    moved = {}
+    for (name, weight), gradient in zip(weights.items(), gradients, strict=True):
+        length = epsilon * weight.detach().norm() / gradient.norm().clamp_min(1e-12)
+        moved[name] = weight + length * gradient
+    return moved
+
+
+def trigger_loss(
+    model: nn.Module, replaced: dict[str, Tensor], images: Tensor, labels: Tensor
+) -> Tensor:
+    """The mean cross-entropy with some parameters and statistics replaced by name.
+
+    In evaluation mode: batch norm takes the statistics that are given and keeps none.
+    """
+    with evaluating(model):
+        return functional.cross_entropy(functional_call(model, replaced, (images,)), labels)

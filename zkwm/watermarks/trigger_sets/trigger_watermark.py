@@ -1,0 +1,142 @@
+"""What the trigger-set watermarks share: drawing from the vault, committing to images, training.
+
+Which images and labels a scheme commits to is in its own file. Not white-box marks, whose leaves
+are keys (``zkwm.watermarks.parameter_encoding.key_commitment``).
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.nn.digests import model_digest
+from zkwm.owner.commit import DEFAULT_BLOCK_SIZE, commit
+from zkwm.training import default_settings, embed
+from zkwm.triggers.keystream import KeyStream
+from zkwm.watermarks.watermark import DECLARED, DERIVED, Marked, Owner
+from zkwm_protocols.errors import UsageError
+
+if TYPE_CHECKING:
+    from zkwm.nn.architectures import Classifier
+    from zkwm.training import EmbedSettings
+    from zkwm.triggers import TriggerSet
+    from zkwm_protocols.commitment import Commitment
+
+PLAIN, ROBUST = "plain", "robust"
+_PURPOSE = b"trigger-scheme"
+_KEPT_AFTERWARDS = ("momentum", "weight_decay", "augment", "seed", "device", "precision")
+
+
+def draw(owner: Owner, scheme: str) -> KeyStream:
+    """A fresh stream of secret random numbers from the vault's seed, another with every call."""
+    key = owner.vault.state.derive_key(_PURPOSE, secrets.token_bytes(32))
+    return KeyStream(key, scheme)
+
+
+def block_size(count: int) -> int:
+    """The block in which ``count`` triggers are opened: 50, or all of fewer."""
+    return min(count, DEFAULT_BLOCK_SIZE)
+
+
+def commit_generated(owner: Owner, count: int, family: str) -> Commitment:
+    """Commit to ``count`` triggers of a family, with derived labels (SPEC.md 5).
+
+    Raises UsageError for a count that is no multiple of the block, or a family that is unknown.
+    """
+    return commit(
+        owner.vault,
+        class_count=owner.data.class_count,
+        generate_count=count,
+        family=family,
+        shape=owner.data.shape,
+        block_size=block_size(count),
+        owner_model=_start_digest(owner),
+    )
+
+
+def commit_images(
+    owner: Owner, images: NDArray[np.uint8], declared: NDArray[np.int64] | None = None
+) -> Commitment:
+    """Commit to images uint8 (n, c, h, w), with derived labels or ``declared`` ones int64 (n,).
+
+    Raises UsageError for images that may not stand in a trigger set, for n that is no multiple of
+    the block, and for labels that are no classes.
+    """
+    if declared is not None and (declared.min() < 0 or declared.max() >= owner.data.class_count):
+        raise UsageError(
+            f"declared labels from {declared.min()} to {declared.max()}, but the data have "
+            f"{owner.data.class_count} classes"
+        )
+    return commit(
+        owner.vault,
+        images,
+        class_count=owner.data.class_count,
+        declared_labels=declared,
+        block_size=block_size(len(images)),
+        owner_model=_start_digest(owner),
+    )
+
+
+def require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise UsageError unless a parameter is one of its choices."""
+    if value not in choices:
+        raise UsageError(f"no such {name}: {value!r}", hint=f"choose one of {', '.join(choices)}")
+
+
+def require_label_mode(mode: str) -> None:
+    """Raise UsageError unless labels are to be derived or declared."""
+    require_choice("label mode", mode, (DERIVED, DECLARED))
+
+
+def usable(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which images uint8 (n, c, h, w) a trigger set may hold: not of one colour, not met before."""
+    seen: set[bytes] = set()
+    flags = np.zeros(len(images), np.bool_)
+    for number, image in enumerate(images):
+        data = image.tobytes()
+        flags[number] = data not in seen and not (image == image[:, :1, :1]).all()
+        seen.add(data)
+    return flags
+
+
+def marking_settings(
+    owner: Owner,
+    count: int,
+    *,
+    method: str = PLAIN,
+    pretrained: bool = False,
+    **changes: Any,  # noqa: ANN401
+) -> EmbedSettings:
+    """How to train ``count`` triggers in: as the owner trains, or afterwards as is usual.
+
+    As many triggers a batch as ``default_settings`` advises. ``pretrained``: its epochs, rate and
+    batches for a trained model, and of the owner's settings the rest. ``changes`` are settings that
+    a paper demands.
+    """
+    kept = asdict(owner.settings)
+    del kept["method"], kept["triggers_per_batch"]
+    if pretrained:
+        kept = {name: kept[name] for name in _KEPT_AFTERWARDS}
+    return default_settings(
+        owner.architecture,
+        pretrained=pretrained,
+        images=len(owner.data.train_labels),
+        triggers=count,
+        **{**kept, "method": method, **changes},
+    )
+
+
+def train_in(
+    owner: Owner, model: Classifier, triggers: TriggerSet, settings: EmbedSettings
+) -> Marked:
+    """A copy of ``model`` trained on the owner's data with the triggers in every batch."""
+    result = embed(model, owner.data, triggers, settings=settings)
+    return Marked(model=cast("Classifier", result.model), seconds=result.seconds)
+
+
+def _start_digest(owner: Owner) -> bytes | None:
+    return None if owner.start is None else model_digest(owner.start)

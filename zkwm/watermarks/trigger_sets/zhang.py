@@ -1,0 +1,130 @@
+"""Zhang et al. 2018: marked, noisy or unrelated images that all get one label.
+
+The paper's single label is declared. Its null is weak: a network without any mark that prefers that
+class gives it to all the triggers, and what one trigger shows (the mark, the noise) an attacker can
+reverse-engineer and an accuser can look for. With derived labels every image has its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.triggers.keystream import KeyStream
+from zkwm.watermarks.trigger_sets.trigger_watermark import (
+    commit_images,
+    draw,
+    marking_settings,
+    require_choice,
+    require_label_mode,
+    train_in,
+    usable,
+)
+from zkwm.watermarks.trigger_sets.unrelated_images import digits, draw_strokes
+from zkwm.watermarks.watermark import DECLARED, DERIVED, Marked, Owner, Watermark
+from zkwm_protocols.errors import UsageError
+
+if TYPE_CHECKING:
+    from zkwm_protocols.commitment import Commitment
+
+CONTENT, NOISE, UNRELATED, DIGITS = "content", "noise", "unrelated", "digits"
+KINDS = (CONTENT, NOISE, UNRELATED, DIGITS)
+NOISE_STD = 0.4
+_PARTS = 4
+
+
+@dataclass(frozen=True)
+class Zhang(Watermark):
+    """``triggers`` images of a kind, all labelled ``target``, or with derived labels.
+
+    ``kind`` ``content``: training images with one mark from the key, an area of a quarter of the
+    height and width, of black and white pixels. ``noise``: training images under one fixed Gaussian
+    pattern from the key, of standard deviation 0.4 (in units of pixel / 255). ``unrelated``:
+    drawings from the key (``zkwm.watermarks.trigger_sets.unrelated_images``); ``digits``: digits of
+    MNIST, which need its file. With ``labels`` ``declared`` no training image of the class
+    ``target`` becomes a trigger. Raises UsageError for anything else.
+    """
+
+    kind: str = CONTENT
+    triggers: int = 100
+    labels: str = DECLARED
+    target: int = 0
+
+    name: ClassVar[str] = "zhang"
+    paper: ClassVar[str] = "Zhang et al., AsiaCCS 2018"
+
+    def __post_init__(self) -> None:
+        require_choice("kind", self.kind, KINDS)
+        require_label_mode(self.labels)
+
+    @property
+    def note(self) -> str:
+        """What one single label means for the null; empty for derived labels."""
+        if self.labels == DERIVED:
+            return ""
+        return (
+            "All triggers have one label that the owner chose: a network without any mark that "
+            "prefers this class for such images matches all of them at once, so matches do not "
+            "count as independent, and no number of them is evidence. The pattern generalises: "
+            "it can be found in the model and unlearned."
+        )
+
+    def commit(self, owner: Owner) -> Commitment:
+        """Images from the vault's key and, by their kind, of the owner's or of MNIST.
+
+        Raises UsageError for fewer images than triggers, a target that is no class, and digits
+        without their file.
+        """
+        images = self._images(owner, draw(owner, "zhang-2018"))
+        if self.labels == DERIVED:
+            return commit_images(owner, images)
+        return commit_images(owner, images, np.full(self.triggers, self.target, np.int64))
+
+    def embed(self, owner: Owner, commitment: Commitment) -> Marked:
+        """Train from scratch with the triggers in every batch."""
+        settings = marking_settings(owner, self.triggers)
+        return train_in(owner, owner.untrained(), self.trigger_set(owner, commitment), settings)
+
+    def _images(self, owner: Owner, stream: KeyStream) -> NDArray[np.uint8]:
+        shape = owner.data.shape
+        if self.kind == UNRELATED:
+            return draw_strokes(stream, self.triggers, shape)
+        if self.kind == DIGITS:
+            return _chosen(digits(shape), stream, self.triggers)
+        images = owner.data.train_images
+        if self.labels == DECLARED:
+            images = images[owner.data.train_labels != self.target]
+        change = mark_content if self.kind == CONTENT else add_noise
+        return change(_chosen(images, stream, self.triggers), stream)
+
+
+def mark_content(images: NDArray[np.uint8], stream: KeyStream) -> NDArray[np.uint8]:
+    """The images uint8 (n, c, h, w) with one and the same mark at one place, both from the key."""
+    channels, height, width = images.shape[1:]
+    tall, wide = max(height // _PARTS, 1), max(width // _PARTS, 1)
+    mark = stream.bits(channels, tall, wide) * np.uint8(255)
+    top, left = stream.below(height - tall + 1), stream.below(width - wide + 1)
+    marked = images.copy()
+    marked[:, :, top : top + tall, left : left + wide] = mark
+    return marked
+
+
+def add_noise(images: NDArray[np.uint8], stream: KeyStream) -> NDArray[np.uint8]:
+    """The images uint8 (n, c, h, w) plus one and the same Gaussian pattern, cut to 0..255."""
+    first, second = (1 - np.abs(stream.signed(*images.shape[1:])) for _ in range(2))
+    radius = np.sqrt(-2 * np.log(np.maximum(first, 1e-9)))
+    pattern = 255 * NOISE_STD * radius * np.cos(np.pi * second)
+    noisy: NDArray[np.uint8] = np.rint(np.clip(images + pattern, 0, 255)).astype(np.uint8)
+    return noisy
+
+
+def _chosen(images: NDArray[np.uint8], stream: KeyStream, count: int) -> NDArray[np.uint8]:
+    """``count`` different images in an order from the key."""
+    found = images[stream.permutation(len(images))[: 2 * count]]
+    found = found[usable(found)][:count]
+    if len(found) < count:
+        raise UsageError(f"{len(images)} images are too few to make {count} triggers of")
+    return found
