@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+import numba
 import numpy as np
 import pytest
 
@@ -58,6 +59,13 @@ def test_many_triggers_are_as_each_alone() -> None:
         digest, cells = reference.digest_and_cells(message, b"zkwmleaf")
         assert digest == example.digests[trigger].tobytes()
         assert example.cells[part.first_cell : -MARGIN, trigger].tolist() == cells
+
+
+def test_no_threading_layer_is_started() -> None:
+    """Numba's OpenMP layer calls omp_set_num_threads, which changes torch's threads as well."""
+    make_example((1, 5, 5), np.arange(200, dtype=np.uint16) % 10)
+    with pytest.raises(ValueError, match="not initialized"):
+        numba.threading_layer()
 
 
 def test_nothing_else_is_written() -> None:

@@ -7,7 +7,7 @@ this module. Not constant in time: it runs where images and salts are at home.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
 from zkwm_protocols.argument.relation.blake2s_constants import (
@@ -34,6 +34,7 @@ from zkwm_protocols.argument.relation.blake2s_lookups import (
 from zkwm_protocols.argument.relation.leaf import LeafPart
 from zkwm_protocols.argument.relation.lookup_tables import Tables
 from zkwm_protocols.commitment import SALT_BYTES
+from zkwm_protocols.field.kernels.threads import run_tasks
 
 _Words = NDArray[np.int64]
 
@@ -72,13 +73,17 @@ def fill(
     if len(rows) != count or rows.shape[1] < first_lookup + part.lookup_count:
         raise ValueError("no room for the rows of the part")
     chaining = np.tile(initial_chaining().astype(np.int64), (count, 1))
-    _fill_blocks(
+    # not Numba's prange: its OpenMP layer sets the number of threads of torch in this process
+    run_tasks(
+        _fill_blocks,
+        -(-count // _TRIGGERS_AT_ONCE),
         _messages(part, images, salts, labels),
         upper_state(part.shape).astype(np.int64),
         chaining,
         cells[part.first_cell :],
         rows[:, first_lookup : first_lookup + part.lookup_count],
         np.array([tables.first_row(key) for key in _TABLES], dtype=np.int64),
+        work=count * part.blocks * BLOCK_LOOKUPS,
     )
     return chaining.astype("<u4").view(np.uint8)
 
@@ -98,8 +103,10 @@ def _messages(
     return data.view("<u4").astype(np.int64)
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def _fill_blocks(
+    first_turn: int,
+    last_turn: int,
     messages: _Words,
     upper: _Words,
     chaining: _Words,
@@ -107,12 +114,12 @@ def _fill_blocks(
     rows: NDArray[np.int32],
     first_rows: _Words,
 ) -> None:
-    """Every block of every trigger; ``chaining`` (n, 8) ends as the digest's words.
+    """Every block of the triggers of some turns; ``chaining`` (n, 8) ends as the digest's words.
 
-    Some triggers take a block in turn, for their cells share cache lines.
+    The triggers of a turn take a block one after the other, for their cells share cache lines.
     """
     count = messages.shape[0]
-    for turn in prange((count + _TRIGGERS_AT_ONCE - 1) // _TRIGGERS_AT_ONCE):
+    for turn in range(first_turn, last_turn):
         first = turn * _TRIGGERS_AT_ONCE
         state = np.empty(16, dtype=np.int64)
         for block in range(upper.shape[0]):
