@@ -24,7 +24,7 @@ from zkwm.judge.judge import Judge
 from zkwm.nn.architectures import Classifier
 from zkwm.owner.prove import prove
 from zkwm.owner.vault import Vault
-from zkwm.suspects import Suspect
+from zkwm.suspects import Answer, Suspect
 from zkwm.suspects.safetensors_suspect import architecture_digest
 from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys, draw_keys
 from zkwm.watermarks.parameter_encoding.tartaglione import Tartaglione
@@ -108,7 +108,7 @@ def test_a_reference_chosen_after_the_labels_would_frame_an_innocent_and_is_refu
 
     # a judge whose tool did not look when he asked finds out when he checks
     with monkeypatch.context() as patch:
-        patch.setattr("zkwm.judge.judge.require_committed_reference", lambda header, suspect: None)
+        patch.setattr(type(late), "check_committed", lambda suspect, header: None)
         challenge = judge.challenge(commitment, late, reveal=COUNT)
     proof = answered(case, judge, challenge)
     verdict = verdict_of(lambda: judge.verify(commitment, late, challenge, proof))
@@ -242,16 +242,18 @@ def test_zero_knowledge_about_an_extracted_mark_is_unsupported(
         argued.verify_against(case.commitment)
 
 
-class Impostor:
+class Impostor(Suspect):
     """A suspect that says that it is an extraction, with bits and a digest of its own making."""
-
-    remote = False
 
     def __init__(self, suspect: Suspect) -> None:
         self.identity = suspect.identity
 
     def check_preprocessing(self, preprocessing: Preprocessing) -> None:
         """Takes anything."""
+
+    def answer(self, images: Any, preprocessing: Preprocessing, *, progress: Any = None) -> Any:
+        """All bits are 1."""
+        return tuple(Answer(1) for _ in images)
 
 
 def test_only_our_own_extraction_is_judged(case: ExtractionCase, judge: Judge) -> None:

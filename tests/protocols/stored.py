@@ -15,7 +15,7 @@ from tests.support.spec_vectors import VECTORS
 from zkwm.judge.judge import Judge
 from zkwm.judge.key_file import JudgeKey
 from zkwm.judge.verdict import Verdict
-from zkwm.suspects import Answer, Progress
+from zkwm.suspects import Answer, Progress, Suspect
 from zkwm_protocols.errors import ZkwmError
 from zkwm_protocols.keys import BoxKey, SigningKey
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
@@ -75,7 +75,7 @@ def judge_key() -> JudgeKey:
 
 
 @dataclass(frozen=True)
-class TableSuspect:
+class TableSuspect(Suspect):
     """A suspect that answers from a table of images."""
 
     identity: SuspectIdentity

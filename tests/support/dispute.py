@@ -19,7 +19,7 @@ from zkwm.judge.key_file import JudgeKey
 from zkwm.judge.verdict import Verdict
 from zkwm.owner.vault import Vault
 from zkwm.secret_files.encrypted import Cost
-from zkwm.suspects import Answer
+from zkwm.suspects import Answer, Suspect
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment, make_commitment
 from zkwm_protocols.encoding import encode
@@ -49,7 +49,7 @@ def new_judge() -> Judge:
     return Judge(JudgeKey.generate())
 
 
-class TableSuspect:
+class TableSuspect(Suspect):
     """A suspect that looks its answers up: ``table`` by pixels, else ``rule`` of the image.
 
     An answer is an output, or text: the problem because of which there is none. ``asked`` keeps

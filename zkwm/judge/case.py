@@ -28,7 +28,6 @@ from zkwm.judge.verdict import (
     Verdict,
 )
 from zkwm.suspects import Suspect, open_suspect
-from zkwm.suspects.extraction_suspect import require_committed_reference
 from zkwm_protocols.argument_response import Response, read_response
 from zkwm_protocols.challenge import ARGUMENT, Challenge
 from zkwm_protocols.commitment import DECLARED, Commitment
@@ -84,18 +83,11 @@ class Case:
         with self.checks.group("response.challenge", "response.blocks"):
             self.response.verify_against(self.commitment, self.challenge)
 
-    def meet(self, suspect: Suspect | str | Path, options: dict[str, Any]) -> Suspect:
+    def meet(self, model: Suspect | str | Path, options: dict[str, Any]) -> Suspect:
         """Open the suspect and compare it with the challenge (check ``challenge.suspect``)."""
         pinned = self.challenge.suspect
         with self.checks.group("challenge.suspect"):
-            if isinstance(suspect, str | Path):
-                try:
-                    suspect = open_suspect(
-                        suspect, shape=pinned.shape, outputs=pinned.outputs, **options
-                    )
-                except ZkwmError as error:
-                    error.check = "challenge.suspect"  # it could not even be compared
-                    raise
+            suspect = self._opened(model, options)
             identity = suspect.identity
             if (identity.kind, identity.digest) != (pinned.kind, pinned.digest):
                 raise InvalidOpening(
@@ -110,9 +102,20 @@ class Case:
                     "says",
                     check="challenge.suspect",
                 )
-            require_committed_reference(self.commitment.header, suspect)
+            suspect.check_committed(self.commitment.header)
             suspect.check_preprocessing(self.challenge.preprocessing)
         return suspect
+
+    def _opened(self, model: Suspect | str | Path, options: dict[str, Any]) -> Suspect:
+        """A suspect as it is, or the one at a location."""
+        if not isinstance(model, str | Path):
+            return model
+        pinned = self.challenge.suspect
+        try:
+            return open_suspect(model, shape=pinned.shape, outputs=pinned.outputs, **options)
+        except ZkwmError as error:
+            error.check = "challenge.suspect"  # it could not even be compared
+            raise
 
     def check_labels(self, check: str) -> None:
         """Record whether the labels count: derived, or declared and accepted."""

@@ -114,13 +114,13 @@ def _record_of(suspect: Suspect) -> tuple[dict[str, Any], ...]:
     """What a remote suspect was asked and answered, decoys included, as JSON values."""
     return tuple(
         {
-            "image": asked.image_digest.hex(),
-            "output": asked.answer.output,
-            "problem": asked.answer.problem,
-            "attempts": asked.attempts,
-            "seconds": round(asked.seconds, 3),
+            "image": record.image_digest.hex(),
+            "output": record.answer.output,
+            "problem": record.answer.problem,
+            "attempts": record.attempts,
+            "seconds": round(record.seconds, 3),
         }
-        for asked in getattr(suspect, "records", ())
+        for record in suspect.records
     )
 
 

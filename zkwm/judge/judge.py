@@ -24,7 +24,6 @@ from zkwm.judge.key_file import JudgeKey, create_judge_key, open_judge_key
 from zkwm.judge.verdict import Verdict
 from zkwm.quantizer.derive import network_digest, network_of
 from zkwm.suspects import Progress, Suspect
-from zkwm.suspects.extraction_suspect import require_committed_reference
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument_response import Response
 from zkwm_protocols.challenge import NONCE_BYTES, Challenge
@@ -92,7 +91,7 @@ class Judge:
         if blocks <= header.block_count:
             require_reachable(commitment, blocks, policy)
         preprocessing = preprocessing or Preprocessing()
-        require_committed_reference(header, suspect)
+        suspect.check_committed(header)
         suspect.check_preprocessing(preprocessing)
         challenge = Challenge(
             **self._frame(commitment, suspect, purpose, class_map, excluded_blocks),

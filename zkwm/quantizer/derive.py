@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.files import read_limited
-from zkwm.suspects import Suspect
+from zkwm.suspects.suspect import Suspect, no_network_file
 from zkwm_protocols.errors import InvalidOpening, Unsupported, UsageError
-from zkwm_protocols.suspect_identity import EXTRACTION, Preprocessing, SuspectIdentity
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 
 if TYPE_CHECKING:
     from zkwm.data import ImageData
@@ -38,19 +38,8 @@ def derive_network(
     that cannot be proven, InvalidOpening (``challenge.suspect``) for another file, CouldNotCheck
     where it cannot be read.
     """
-    if suspect.kind == EXTRACTION:
-        raise Unsupported(
-            "zero knowledge is not possible about marks that are extracted from weights or "
-            "activations",
-            hint="ask for an opening (--reveal)",
-            check="challenge.network",
-        )
     if suspect.kind != "onnx":
-        raise Unsupported(
-            "zero knowledge is possible about a network in an ONNX file only",
-            hint="export the model to ONNX, or ask for an opening",
-            check="challenge.network",
-        )
+        raise no_network_file(suspect.kind)
     data = read_limited(model, _FILE_LIMIT)
     if hashlib.sha256(data).digest() != suspect.digest:
         raise InvalidOpening(
@@ -73,7 +62,7 @@ def derive_network(
 
 def network_of(suspect: Suspect, preprocessing: Preprocessing) -> IntegerNetwork:
     """The integer network of an open suspect; raises as ``derive_network`` does."""
-    return derive_network(getattr(suspect, "path", ""), suspect.identity, preprocessing)
+    return derive_network(suspect.network_file(), suspect.identity, preprocessing)
 
 
 def network_digest(network: IntegerNetwork) -> bytes:

@@ -7,7 +7,7 @@ Not here: which images are asked, in which order, among which decoys, and what t
 from zkwm.suspects.limits import ExtractionSettings, HttpSettings, OnnxLimits
 from zkwm.suspects.location import open_suspect
 from zkwm.suspects.preprocessing import preprocess
-from zkwm.suspects.suspect import Answer, Progress, Suspect
+from zkwm.suspects.suspect import Answer, Progress, QueryRecord, Suspect
 
 __all__ = [
     "Answer",
@@ -15,6 +15,7 @@ __all__ = [
     "HttpSettings",
     "OnnxLimits",
     "Progress",
+    "QueryRecord",
     "Suspect",
     "open_suspect",
     "preprocess",

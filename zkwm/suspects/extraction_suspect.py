@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 NOTHING_THERE = "nothing can be extracted with this key"
 
 
-class ExtractionSuspect:
+class ExtractionSuspect(Suspect):
     """The weights at ``path`` under a scheme, as ``settings`` say.
 
     Raises UsageError for a scheme or parameters that do not exist or do not matter to extraction,
@@ -40,8 +40,6 @@ class ExtractionSuspect:
     for suspect and reference; SuspectUnusable where the suspect cannot be aligned with the
     reference.
     """
-
-    remote = False
 
     def __init__(
         self,
@@ -82,7 +80,7 @@ class ExtractionSuspect:
             shape=KEY_SHAPE,
         )
 
-    def require_committed(self, header: Header) -> None:
+    def check_committed(self, header: Header) -> None:
         """Raise InvalidOpening (``challenge.suspect``) unless the reference is the header's.
 
         A reference that somebody chose later could be one that permutes an innocent network's
@@ -147,9 +145,6 @@ class ExtractionSuspect:
             Answer(int(bit)) if bit in (0, 1) else Answer(None, NOTHING_THERE) for bit in bits
         )
 
-    def close(self) -> None:
-        """Nothing to let go of."""
-
     def _alignment(self) -> str:
         """What a judge must know about permutations of neurons."""
         from zkwm.extraction.reader import WHITE_BOX
@@ -159,18 +154,6 @@ class ExtractionSuspect:
         if self.reference_digest is not None:
             return "aligned with the owner's unmarked model"
         return "NOT aligned: a permutation of neurons voids this mark"
-
-
-def require_committed_reference(header: Header, suspect: Suspect) -> None:
-    """For a suspect of kind ``extraction``, raise InvalidOpening unless its reference is fixed.
-
-    Raises Unsupported for one that is not ``ExtractionSuspect``: its reference is not known.
-    """
-    if suspect.identity.kind != EXTRACTION:
-        return
-    if not isinstance(suspect, ExtractionSuspect):
-        raise Unsupported("only zkwm's own extraction can be judged", check="challenge.suspect")
-    suspect.require_committed(header)
 
 
 def _scheme(settings: ExtractionSettings) -> MarkReader:

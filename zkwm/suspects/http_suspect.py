@@ -22,7 +22,6 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +34,8 @@ from zkwm.suspects.suspect import (
     NOT_ASKED,
     Answer,
     Progress,
+    QueryRecord,
+    Suspect,
     grey_image,
     require_images,
     require_outputs,
@@ -48,22 +49,12 @@ GONE = f"not asked: {MOST_SILENT} images before it got no reply at all"
 _LONGEST_PAUSE = 60.0
 
 
-@dataclass(frozen=True)
-class Asked:
-    """One image that was sent: SHA-256 of its pixels, the answer, attempts made, seconds taken."""
-
-    image_digest: bytes
-    answer: Answer
-    attempts: int
-    seconds: float
-
-
 def endpoint_digest(url: str) -> bytes:
     """The 32 bytes that stand for an endpoint in a challenge (SPEC.md section 4.3)."""
     return hashlib.sha256(b"zkwm-endpoint-1" + url.encode("utf-8")).digest()
 
 
-class HttpSuspect:
+class HttpSuspect(Suspect):
     """An endpoint at ``url``; ``headers`` go with each request and are shown nowhere.
 
     Asks one grey image to count the outputs unless ``outputs`` is given. Raises UsageError for a
@@ -85,7 +76,7 @@ class HttpSuspect:
         self._connection = EndpointConnection(url, headers, settings)
         self._settings = settings
         self._next_request = 0.0
-        self._records: dict[bytes, Asked] = {}
+        self._records: dict[bytes, QueryRecord] = {}
         if outputs is None:
             try:
                 found = self._count_outputs(shape)
@@ -98,8 +89,8 @@ class HttpSuspect:
         )
 
     @property
-    def records(self) -> tuple[Asked, ...]:
-        """Every image asked through ``answer`` so far, in the order of asking."""
+    def records(self) -> tuple[QueryRecord, ...]:
+        """Every image sent by ``answer`` so far, in order."""
         return tuple(self._records.values())
 
     def check_preprocessing(self, preprocessing: Preprocessing) -> None:
@@ -135,10 +126,12 @@ class HttpSuspect:
                     problem = GONE if silent >= MOST_SILENT else NOT_ASKED
                     answers.append(Answer(None, problem))
                     continue
-                asked = self._ask(image, digest, deadline)
-                no_reply = asked.answer.output is None and asked.attempts == self._settings.attempts
+                record = self._ask(image, digest, deadline)
+                no_reply = (
+                    record.answer.output is None and record.attempts == self._settings.attempts
+                )
                 silent = silent + 1 if no_reply else 0
-                self._records[digest] = asked
+                self._records[digest] = record
             answers.append(self._records[digest].answer)
             if progress is not None:
                 progress(index + 1, len(images))
@@ -148,14 +141,14 @@ class HttpSuspect:
         """Close the connection; the records stay."""
         self._connection.close()
 
-    def _ask(self, image: NDArray[np.uint8], digest: bytes, deadline: float) -> Asked:
+    def _ask(self, image: NDArray[np.uint8], digest: bytes, deadline: float) -> QueryRecord:
         start = time.monotonic()
         body, attempts = self._reply(image, deadline)
         if isinstance(body, Answer):
             answer = body
         else:
             answer = answer_from_reply(body, self.identity.outputs)
-        return Asked(digest, answer, attempts, time.monotonic() - start)
+        return QueryRecord(digest, answer, attempts, time.monotonic() - start)
 
     def _reply(self, image: NDArray[np.uint8], deadline: float) -> tuple[bytes | Answer, int]:
         """The body of the first reply with status 200, or why there is none; and the attempts."""

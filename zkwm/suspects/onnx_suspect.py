@@ -25,6 +25,7 @@ from zkwm.suspects.suspect import (
     NOT_ASKED,
     Answer,
     Progress,
+    Suspect,
     answer_from_scores,
     grey_image,
     printable,
@@ -40,14 +41,12 @@ _VALUES_LIMIT = 1 << 26
 """Values in one question: a quarter of a gibibyte in float32, 256 images of 3 x 224 x 224."""
 
 
-class OnnxSuspect:
+class OnnxSuspect(Suspect):
     """An ONNX file, run by ONNX Runtime on the CPU in a process of its own.
 
     ``shape`` is (channels, height, width) of the images. Raises CouldNotCheck or Malformed if the
     file cannot be read, SuspectUnusable if it is no classifier of such images.
     """
-
-    remote = False
 
     def __init__(
         self,
@@ -58,7 +57,7 @@ class OnnxSuspect:
         limits: OnnxLimits,
     ) -> None:
         model = read_limited(path, FILE_LIMIT)
-        self.path = path
+        self._path = path
         self._limits = limits
         self._shape = shape
         self._process = OnnxProcess(model, limits)
@@ -85,6 +84,10 @@ class OnnxSuspect:
             outputs=found,
             shape=shape,
         )
+
+    def network_file(self) -> Path:
+        """The file itself. It may have changed since it was opened: compare its digest."""
+        return self._path
 
     def check_preprocessing(self, preprocessing: Preprocessing) -> None:
         """Raise SuspectUnusable unless the model's input has this layout and type."""

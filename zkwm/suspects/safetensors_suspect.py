@@ -19,6 +19,7 @@ from zkwm.suspects.suspect import (
     CHECK,
     Answer,
     Progress,
+    Suspect,
     answer_from_scores,
     grey_image,
     printable,
@@ -33,15 +34,13 @@ if TYPE_CHECKING:
     from zkwm.nn.architectures import Classifier
 
 
-class SafetensorsSuspect:
+class SafetensorsSuspect(Suspect):
     """The weights at ``path`` (a folder of ``zkwm embed`` or its .safetensors file).
 
     Raises what ``zkwm.nn.model_file.load_model`` raises for files that are not such a model, and
     SuspectUnusable if the model takes images of another shape than ``shape`` or has not
     ``outputs`` outputs.
     """
-
-    remote = False
 
     def __init__(self, path: Path, *, shape: tuple[int, int, int], outputs: int | None) -> None:
         from zkwm.nn.model_file import load_model
@@ -91,9 +90,6 @@ class SafetensorsSuspect:
             if progress is not None:
                 progress(index + 1, len(images))
         return tuple(answers)
-
-    def close(self) -> None:
-        """Nothing to let go of."""
 
     def _scores(
         self, image: NDArray[np.uint8], preprocessing: Preprocessing

@@ -1,21 +1,26 @@
-"""What every suspect offers, and what one answer is.
+"""The type of all suspects, and of one answer.
 
-An answer is the index of the largest output over ALL outputs; mapping outputs to the classes of
-a commitment is the judge's business, not done here.
+A new kind of suspect (an endpoint adapter, for example) is a subclass of ``Suspect`` with an
+``identity``, ``check_preprocessing`` and ``answer``. The base class refuses everything else, so
+that a subclass that forgets something is refused, never believed. An answer is the index of the
+largest output over ALL outputs; the judge maps outputs to the classes of a commitment.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.errors import SuspectUnusable, UsageError
+from zkwm_protocols.commitment import Header
+from zkwm_protocols.errors import SuspectUnusable, Unsupported, UsageError
 from zkwm_protocols.ranks import MOST_OUTPUTS
-from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
+from zkwm_protocols.suspect_identity import EXTRACTION, Preprocessing, SuspectIdentity
 
 CHECK = "suspect.answers"
 MAXIMUM_OUTPUTS = 1_000_000
@@ -46,20 +51,55 @@ class Answer:
             raise ValueError("an answer has an output or a problem, never both")
 
 
-class Suspect(Protocol):
-    """A model that can be asked. Open one with ``zkwm.suspects.open_suspect``."""
+@dataclass(frozen=True)
+class QueryRecord:
+    """One image that was sent to a remote suspect.
+
+    ``image_digest`` is SHA-256 of its pixels (32 bytes); ``attempts`` were made, in ``seconds``.
+    """
+
+    image_digest: bytes
+    answer: Answer
+    attempts: int
+    seconds: float
+
+
+class Suspect(ABC):
+    """A model that can be queried. Open one with ``zkwm.suspects.open_suspect``."""
+
+    identity: SuspectIdentity
+    """What a challenge pins."""
+
+    remote: bool = False
+    """True if images leave this machine, so that they should be hidden among decoys."""
 
     @property
-    def identity(self) -> SuspectIdentity:
-        """What a challenge pins."""
+    def records(self) -> tuple[QueryRecord, ...]:
+        """Every image sent so far, in order; empty for a suspect that is not remote."""
+        return ()
 
-    @property
-    def remote(self) -> bool:
-        """True if images leave this machine, so that they should be hidden among decoys."""
+    def network_file(self) -> Path:
+        """The ONNX file whose network a zero-knowledge argument is about (SPEC.md 16.4).
 
+        Raises Unsupported (check ``challenge.network``) for a suspect without such a file.
+        """
+        raise no_network_file(self.identity.kind)
+
+    def check_committed(self, header: Header) -> None:
+        """Check that everything the suspect's answers depend on was fixed before the labels.
+
+        Answers to images depend on the suspect alone, so there is nothing to check. Bits of a mark
+        depend on a reference too: a suspect of kind ``extraction`` that cannot say its reference
+        raises Unsupported (check ``challenge.suspect``).
+        """
+        if self.identity.kind == EXTRACTION:
+            raise Unsupported("only zkwm's own extraction can be judged", check="challenge.suspect")
+
+    @abstractmethod
     def check_preprocessing(self, preprocessing: Preprocessing) -> None:
-        """Raise SuspectUnusable if the suspect cannot be fed this way. Asks nothing."""
+        """Raise SuspectUnusable if the suspect cannot take such an input. Queries nothing."""
 
+    @abstractmethod
     def answer(
         self,
         images: NDArray[np.uint8],
@@ -67,14 +107,36 @@ class Suspect(Protocol):
         *,
         progress: Progress | None = None,
     ) -> tuple[Answer, ...]:
-        """Ask every image (n, c, h, w) uint8 in the order given, each on its own.
+        """Query every image, in the order given and each on its own.
 
-        An image without a usable answer yields an Answer with a problem. Raises UsageError for
-        images of another shape or type, SuspectUnusable for a preprocessing it cannot take.
+        Args:
+            images (uint8, (n, c, h, w)): the images.
+            preprocessing: how pixels become the suspect's input.
+            progress: called after each image.
+
+        Returns one answer per image; an image without a usable answer yields an Answer with a
+        problem. Raises UsageError for images of another shape or type, SuspectUnusable for a
+        preprocessing that the suspect cannot take.
         """
 
-    def close(self) -> None:
-        """Let go of processes and connections. Safe to call twice."""
+    def close(self) -> None:  # noqa: B027  (most suspects hold nothing)
+        """Release processes and connections. Safe to call twice."""
+
+
+def no_network_file(kind: str) -> Unsupported:
+    """The error (check ``challenge.network``) for a kind of suspect without a network file."""
+    if kind == EXTRACTION:
+        return Unsupported(
+            "zero knowledge is not possible about marks that are extracted from weights or "
+            "activations",
+            hint="ask for an opening (--reveal)",
+            check="challenge.network",
+        )
+    return Unsupported(
+        "zero knowledge is possible about a network in an ONNX file only",
+        hint="export the model to ONNX, or ask for an opening",
+        check="challenge.network",
+    )
 
 
 def answer_from_scores(scores: NDArray[np.float64], outputs: int) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,11 +23,15 @@ def test_a_suspect_that_is_no_file(
     proof: ArgumentResponse,
     argument: StandIn,
 ) -> None:
-    class NoFile:
-        identity, remote = challenge.suspect, False
+    class NoFile(Suspect):
+        identity = challenge.suspect
 
         def check_preprocessing(self, preprocessing: object) -> None:
             """Take anything."""
+
+        def answer(self, images: Any, preprocessing: object, *, progress: Any = None) -> Any:
+            """Never asked."""
+            raise AssertionError
 
     verdict = verdict_of(lambda: judge.verify(owner.commitment, NoFile(), challenge, proof))
     assert failed(verdict) == ["challenge.network"]
