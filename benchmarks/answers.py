@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from zkwm.attacks.attack import Attacker, Target
+from zkwm.attacks.attack import Adversary, Target
 from zkwm.attacks.model_extraction.extraction import Extraction
 from zkwm.data import ImageData, load_data
 from zkwm.extraction.dynamarks_regression import features
@@ -97,7 +97,7 @@ def main() -> None:
         model = _victim(owner, asked.victim)
         owner = Owner(vault, own, "lenet5", owner.settings, model)
         for name in asked.rows.split(","):
-            figures = _measured(ROWS[name], owner, Attacker(other, asked.seed), asked.epochs)
+            figures = _measured(ROWS[name], owner, Adversary(other, asked.seed), asked.epochs)
             figures = {"row": name, "epochs": asked.epochs, "seed": asked.seed, **figures}
             result = measure.report("answers", **figures)
             if asked.output:
@@ -128,30 +128,30 @@ def _victim(owner: Owner, path: Path | None) -> Classifier:
     return model
 
 
-def _measured(row: Row, owner: Owner, attacker: Attacker, epochs: int) -> dict[str, Any]:
+def _measured(row: Row, owner: Owner, adversary: Adversary, epochs: int) -> dict[str, Any]:
     scheme, model = row.scheme, owner.trained_start()
     commitment = scheme.commit(owner)
     marked = Marked(model, 0.0) if row.plain else scheme.embed(owner, commitment)
-    served = _fidelity(scheme, owner, commitment, attacker, model, row.plain)
+    served = _fidelity(scheme, owner, commitment, adversary, model, row.plain)
     started = time.monotonic()
-    api = _thief(row.thief, marked.answers(), attacker)
+    api = _thief(row.thief, marked.answers(), adversary)
     plan = {"architecture": "lenet5", "epochs": epochs, "batch_size": 100, **row.how}
-    stolen = Extraction(**plan).run(Target(model, api), attacker)
+    stolen = Extraction(**plan).run(Target(model, api), adversary)
     if row.thief == SHARPENED:
         _sharpen(stolen.model)
     judged = scheme.logged(marked) or scheme.trigger_set(owner, commitment)
-    view = JudgeView(model, attacker.data.test_images[:PROBES])
+    view = JudgeView(model, adversary.data.test_images[:PROBES])
     tuned = copy.deepcopy(stolen.model)
-    images = torch.tensor(attacker.data.train_images)
-    labels = torch.tensor(attacker.data.train_labels)
-    fit(tuned, images, labels, Fit(epochs=5, rate=0.01, batch_size=100), seed=attacker.seed)
+    images = torch.tensor(adversary.data.train_images)
+    labels = torch.tensor(adversary.data.train_labels)
+    fit(tuned, images, labels, Fit(epochs=5, rate=0.01, batch_size=100), seed=adversary.seed)
     figures: dict[str, Any] = {
         "scheme": scheme.name,
         "parameters": asdict(scheme),
         "learned": plan,
         "thief": row.thief,
         "served": served,
-        "victim_accuracy": _accuracy(model, attacker.data),
+        "victim_accuracy": _accuracy(model, adversary.data),
         "trials": len(judged.labels),
         "seconds": round(time.monotonic() - started, 1),
     }
@@ -159,7 +159,7 @@ def _measured(row: Row, owner: Owner, attacker: Attacker, epochs: int) -> dict[s
         count = matches(scheme.extract(suspect, judged.images, view), judged)
         found = evidence(count, judged)
         figures[name] = {
-            "accuracy": _accuracy(suspect, attacker.data),
+            "accuracy": _accuracy(suspect, adversary.data),
             "matches": count,
             "bits" if scheme.labels == "derived" else "nominal_bits": found.terms[0].bits,
             "after_allowances": found.total_bits,
@@ -176,7 +176,7 @@ def _fidelity(
     scheme: Watermark,
     owner: Owner,
     commitment: Commitment,
-    attacker: Attacker,
+    adversary: Adversary,
     model: Classifier,
     plain: bool,
 ) -> dict[str, float]:
@@ -184,7 +184,7 @@ def _fidelity(
     if plain:
         return {}
     api = scheme.embed(owner, commitment).answers()
-    images = torch.tensor(attacker.data.train_images).float() / 255
+    images = torch.tensor(adversary.data.train_images).float() / 255
     before, after = logits(model, images).softmax(dim=1), api(images)
     noise = NOISE * torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
     noisy = (images + noise).clamp(0, 1)
@@ -204,9 +204,9 @@ def _fidelity(
     }
 
 
-def _thief(how: str, api: Api, attacker: Attacker) -> Api:
+def _thief(how: str, api: Api, adversary: Adversary) -> Api:
     if how == "subtracted":
-        return _subtracted(api, attacker)
+        return _subtracted(api, adversary)
     changes: dict[str, Callable[[Tensor], Tensor]] = {
         "": lambda p: p,
         SHARPENED: lambda p: p,
@@ -237,16 +237,16 @@ def _alike(p: Tensor) -> Tensor:
     return first * largest + (1 - first) * (1 - largest) / (p.shape[1] - 1)
 
 
-def _subtracted(api: Api, attacker: Attacker) -> Api:
+def _subtracted(api: Api, adversary: Adversary) -> Api:
     """A thief who knows the scheme: his own model, of first classes, in the reference's place.
 
     He fits the change of log-probabilities by least squares on the images' low frequencies, each
     class where it is not the first, and takes it off.
     """
-    images = torch.tensor(attacker.data.train_images).float() / 255
+    images = torch.tensor(adversary.data.train_images).float() / 255
     answers = api(images)
     own = Extraction(labels="hard", architecture="lenet5", epochs=15, batch_size=100)
-    model = own.run(Target(None, api), attacker).model  # type: ignore[arg-type]
+    model = own.run(Target(None, api), adversary).model  # type: ignore[arg-type]
     mine = (logits(model, images).softmax(dim=1) + 0.01) / (1 + 0.01 * answers.shape[1])
     others = 1 - _first(answers)
     change = (answers.log() - mine.log()) * others

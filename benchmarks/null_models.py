@@ -3,7 +3,7 @@
 Ten networks of each of two architectures, each trained on its own random part of the training
 images; the owner's model and the accuser's models are others. One JSON line for each scheme (its
 committed triggers against all networks, and fresh derived labels: exactly binomial, or not) and for
-each false claim (labels that the accuser wishes, and derived ones).
+each false claim (labels that the accuser target_labels, and derived ones).
 
     python benchmarks/null_models.py --data fashion-mnist.npz --models FOLDER --output LINES
 """
@@ -21,9 +21,9 @@ import torch
 from safetensors import torch as safetensors
 
 from zkwm.attacks import make_claim
-from zkwm.attacks.attack import Attacker
+from zkwm.attacks.attack import Adversary
 from zkwm.data import ImageData, load_data
-from zkwm.evaluation.null_hypothesis.matches import Examined, examine_claims, examine_null
+from zkwm.evaluation.null_hypothesis.matches import TriggerTest, examine_claims, examine_null
 from zkwm.evaluation.run.throwaway_vault import experiment_vault
 from zkwm.extraction.reader import BLACK_BOX, JudgeView
 from zkwm.nn.architectures import Classifier, build_model, channel_statistics
@@ -122,7 +122,7 @@ def main() -> None:
             commitment = scheme.commit(owner)
             triggers = scheme.trigger_set(owner, commitment)
             view = JudgeView(networks.start, networks.whole.test_images[:200])
-            examined = Examined(
+            examined = TriggerTest(
                 name,
                 triggers,
                 derived=scheme.labels == DERIVED,
@@ -135,7 +135,7 @@ def main() -> None:
     classes = networks.whole.class_count
     for name, parameters in CLAIMS:
         made = make_claim(name, **parameters)
-        found = examine_claims(made, innocent, networks.accusers, Attacker(networks.own), classes)
+        found = examine_claims(made, innocent, networks.accusers, Adversary(networks.own), classes)
         figures = (
             told | {"parameters": parameters, "own_models": len(networks.accusers)} | asdict(found)
         )

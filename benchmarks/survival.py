@@ -1,10 +1,10 @@
 """What is left of the mark after attacks: the robust embedding and the plain one, five seeds each.
 
-The owner has 20,000 images of Fashion-MNIST, the attacker 6,000 others (10 % of the data set), 600
+The owner has 20,000 images of Fashion-MNIST, the adversary 6,000 others (10 % of the data set), 600
 (1 %) or 20,000, and all 10,000 test images are asked. 200 key-drawn triggers of the family
 ``secret``, labels derived from a real commitment. Evidence in bits before allowances, by matches
 (SPEC.md 8.2) and by ranks (8.4). An attack counts if it ends at least one point of accuracy above a
-network that was trained from scratch on the attacker's own images. One line a seed and attack;
+network that was trained from scratch on the adversary's own images. One line a seed and attack;
 lines that are there already are not made again. Not a grid of schemes: that is ``zkwm evaluate``.
 
     python benchmarks/survival.py --data fashion-mnist.npz --models /tmp/survival \
@@ -28,7 +28,7 @@ from safetensors import torch as safetensors
 from torch import nn
 
 from zkwm.attacks import make_attack
-from zkwm.attacks.attack import Attacker, Target
+from zkwm.attacks.attack import Adversary, Target
 from zkwm.data import ImageData, load_data
 from zkwm.nn.architectures import Classifier, build_model, channel_statistics
 from zkwm.nn.image_source import as_unit
@@ -48,7 +48,7 @@ MARGIN = 0.01
 
 @dataclass(frozen=True)
 class Trial:
-    """One attack of the table: the issue's row, its bar and goal in bits, and the attacker.
+    """One attack of the table: the issue's row, its bar and goal in bits, and the adversary.
 
     The embedding was not tuned on ``held_out`` attacks.
     """
@@ -169,7 +169,7 @@ class Survival:
             data = self._attackers[trial.images]
             made = make_attack(trial.name, **trial.parameters).run(
                 Target(marked, lambda images: marked(images).softmax(dim=1), opened),
-                Attacker(data, seed=self._seed, training_rate=RATE),
+                Adversary(data, seed=self._seed),
             )
             self._report(
                 name,
@@ -235,7 +235,7 @@ class Survival:
         return self._kept(f"{name}-{len(triggers.labels) if triggers else 0}", start, train)
 
     def _from_scratch(self, count: int) -> float:
-        """The accuracy that the attacker reaches with his own images alone.
+        """The accuracy that the adversary reaches with his own images alone.
 
         With as many as the owner has, that is what the unmarked network of the owner reaches.
         """

@@ -21,7 +21,7 @@ ATTACKS = {
     "transfer": "zkwm.attacks.model_modification.transfer:Transfer",
     "pruning": "zkwm.attacks.model_modification.pruning:Pruning",
     "fine_pruning": "zkwm.attacks.model_modification.fine_pruning:FinePruning",
-    "quantisation": "zkwm.attacks.model_modification.quantization:Quantisation",
+    "quantisation": "zkwm.attacks.model_modification.quantization:Quantization",
     "weight_noise": "zkwm.attacks.model_modification.weight_noise:WeightNoise",
     "weight_shifting": "zkwm.attacks.model_modification.weight_shifting:WeightShifting",
     "permutation": "zkwm.attacks.model_modification.permutation:Permutation",
@@ -34,7 +34,7 @@ ATTACKS = {
     "blockdoor": "zkwm.attacks.input_preprocessing.blockdoor:BlockDoor",
     "laundering": "zkwm.attacks.model_modification.laundering:Laundering",
     "unlearning": "zkwm.attacks.model_modification.unlearning:Unlearning",
-    "seeking": "zkwm.attacks.model_modification.confident_noise:Seeking",
+    "seeking": "zkwm.attacks.model_modification.confident_noise:ConfidentNoise",
 }
 """Each attack on a suspect, and where its class is."""
 

@@ -1,6 +1,6 @@
 """What every attack offers: a suspect in, a suspect out, and what that cost.
 
-An attack gets what an attacker has (``Attacker``) and what he attacks (``Target``), and never a
+An attack gets what an adversary has (``Adversary``) and what he attacks (``Target``), and never a
 secret of the owner, except where ``opened`` gives him one opened block. Not a measurement: how much
 of the mark and of the accuracy is left is measured by ``zkwm.evaluation``. Attacks of an accuser,
 who claims a model that is not his, are in ``claim``.
@@ -26,10 +26,10 @@ WEIGHTS, ANSWERS = "weights", "answers"
 
 @dataclass(frozen=True)
 class Target:
-    """The marked model as an attacker meets it.
+    """The marked model as an adversary meets it.
 
     ``model`` has the stolen weights (attacks must not change it: they copy), ``api`` is the owner's
-    prediction service, all that an attacker without the weights has. ``opened`` is one block of
+    prediction service, all that an adversary without the weights has. ``opened`` is one block of
     triggers that the owner has opened earlier, for attacks that use it; None if nothing is known.
     """
 
@@ -39,28 +39,26 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Attacker:
+class Adversary:
     """Who attacks: his own labelled data, disjoint from the owner's, and his luck.
 
     ``data.train_images`` are all his training images; the test images serve to measure accuracy
-    and may not be trained on. ``training_rate`` is the learning rate at which the owner's model was
-    trained: rates of attacks are absolute, this is for those that say a multiple of it.
+    and may not be trained on.
     """
 
     data: ImageData
     seed: int = 0
-    training_rate: float = 0.05
     device: str = "cpu"
 
 
 @dataclass(frozen=True)
-class Attacked:
+class AttackResult:
     """What comes out: a model that turns images float32 (n, c, h, w) in [0, 1] into logits.
 
-    ``images`` is how many of the attacker's images were used (without their labels by distillation
+    ``images`` is how many of the adversary's images were used (without their labels by distillation
     and extraction), ``queries`` how many questions the owner's API was asked, ``gradient_images``
     over how many images gradients were computed in all (an image counts as often as it is used):
-    the attacker's compute. ``void`` says why matches of this model are no evidence (the original
+    the adversary's compute. ``void`` says why matches of this model are no evidence (the original
     head was put back), empty otherwise.
     """
 
@@ -79,16 +77,21 @@ class Attack(ABC):
     paper: ClassVar[str]
     needs: ClassVar[str] = WEIGHTS
 
+    @property
+    def uses_opened(self) -> bool:
+        """Whether it reads ``Target.opened``; that block is then left out of the evidence."""
+        return False
+
     @abstractmethod
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
-        """Carry it out. Depends on the arguments alone (``attacker.seed`` for all that is random).
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
+        """Carry it out. Depends on the arguments alone (``adversary.seed`` for all that is random).
 
         Raises UsageError for a target that it cannot be used on.
         """
 
 
-def generator(attacker: Attacker, purpose: str) -> torch.Generator:
-    """A CPU generator for one purpose of this attacker."""
+def generator(adversary: Adversary, purpose: str) -> torch.Generator:
+    """A CPU generator for one purpose of this adversary."""
     from zkwm.nn.seeds import generator as make
 
-    return make(attacker.seed, f"attack/{purpose}")
+    return make(adversary.seed, f"attack/{purpose}")

@@ -1,4 +1,4 @@
-"""Images made like those of one opened block of triggers, by an attacker who knows our sources.
+"""Images made like those of one opened block of triggers, by an adversary who knows our sources.
 
 He knows how ``zkwm.triggers.secret_family`` combines layers, moves tiles and picks levels, and has
 the images of one block. So he mixes them as it does, and keeps their spectrum and their levels. Not

@@ -1,4 +1,4 @@
-"""Fake triggers: images of the attacker's making that he hopes are like the owner's.
+"""Fake triggers: images of the adversary's making that he hopes are like the owner's.
 
 Not the owner's triggers and not labels.
 """
@@ -24,7 +24,7 @@ def fake_triggers(
     random: np.random.Generator,
     opened: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
-    """``count`` images, uint8 (count, c, h, w), in the shape of ``data`` (the attacker's images).
+    """``count`` images, uint8 (count, c, h, w), in the shape of ``data`` (the adversary's images).
 
     ``noise`` has independent uniform pixels; a family of ``zkwm.triggers`` is drawn from a fresh
     key, a new generator for every 100 images; ``opened`` is the opened block itself, imitations of
@@ -45,7 +45,7 @@ def fake_triggers(
                 hint="give the target an opened block, or choose other fakes",
             )
         if opened.shape[1:] != data.shape[1:]:
-            raise UsageError("what was opened is no images of the shape of the attacker's data")
+            raise UsageError("what was opened is no images of the shape of the adversary's data")
         own = opened[: count // 2]
         alike = imitations(opened, count // 2 - len(own), random)
         fresh = fake_triggers("secret", count - count // 2, data, random)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from zkwm.attacks.attack import Attack, Attacked, Attacker, Target
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class NoAttack(Attack):
     name: ClassVar[str] = "none"
     paper: ClassVar[str] = ""
 
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """The target's model itself."""
-        del attacker
-        return Attacked(target.model)
+        del adversary
+        return AttackResult(target.model)

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from zkwm.attacks.attack import Attacker, generator
+from zkwm.attacks.attack import Adversary, generator
 from zkwm.data import EMBEDDED, ImageData, load_data
 from zkwm_protocols.errors import UsageError
 
@@ -40,22 +40,22 @@ def other_data(location: str, shape: tuple[int, int, int]) -> ImageData:
     )
 
 
-def other_images(source: str, count: int, attacker: Attacker) -> NDArray[np.uint8]:
-    """At most ``count`` images uint8 (n, c, h, w) of the shape of the attacker's data.
+def other_images(source: str, count: int, adversary: Adversary) -> NDArray[np.uint8]:
+    """At most ``count`` images uint8 (n, c, h, w) of the shape of the adversary's data.
 
     ``source`` is ``noise`` (every pixel uniform) or a data set as ``other_data`` takes it, of whose
-    training images that many are drawn by the attacker's seed. Raises UsageError.
+    training images that many are drawn by the adversary's seed. Raises UsageError.
     """
-    drawn = generator(attacker, f"images of {source}")
+    drawn = generator(adversary, f"images of {source}")
     if source == NOISE:
-        size = (count, *attacker.data.shape)
+        size = (count, *adversary.data.shape)
         noise: NDArray[np.uint8] = torch.randint(
             256, size, generator=drawn, dtype=torch.uint8
         ).numpy()
         return noise
     images = load_data(_resolved(source)).train_images
     chosen = torch.randperm(len(images), generator=drawn)[:count].numpy()
-    return brought_to(images[chosen], attacker.data.shape)
+    return brought_to(images[chosen], adversary.data.shape)
 
 
 def brought_to(images: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ from zkwm_cli.options import json_option
 if TYPE_CHECKING:
     from zkwm.evaluation.results.outcome import Outcome
     from zkwm.evaluation.run.executors import Executor
-    from zkwm.evaluation.run.runner import Standing
+    from zkwm.evaluation.run.runner import GridProgress
     from zkwm_cli.terminal import ProgressLine
 
 SHOWN_ERRORS = 10
@@ -124,13 +124,13 @@ def _executor(workers: int, *, ray: bool) -> Executor:
 
 
 def _counts(outcome: Outcome) -> dict[str, int]:
-    from zkwm.evaluation.results.cell import FAILED, MEASURED, REFUSED, VOID
+    from zkwm.evaluation.results.cell import Status
 
     states = [cell.status for cell in outcome.cells]
-    return {state: states.count(state) for state in (MEASURED, VOID, REFUSED, FAILED)}
+    return {status.value: states.count(status) for status in Status}
 
 
-def _show(line: ProgressLine, standing: Standing) -> None:
+def _show(line: ProgressLine, standing: GridProgress) -> None:
     from zkwm_cli.terminal import duration
 
     done = f": {standing.done} of {standing.total}" if standing.total else ""

@@ -1,4 +1,4 @@
-"""A network of a second's training and an attacker with a few images, for the tests of attacks."""
+"""A network of a second's training and an adversary with a few images, for the tests of attacks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from zkwm.attacks.attack import Attacker, Target
+from zkwm.attacks.attack import Adversary, Target
 from zkwm.data import ImageData, load_data
 from zkwm.nn.architectures import Classifier, build_model, channel_statistics
 from zkwm.training.fit import Fit, fit
@@ -14,7 +14,7 @@ from zkwm.triggers import TriggerSet
 
 
 @pytest.fixture(scope="session")
-def attackers_data() -> ImageData:
+def adversary_data() -> ImageData:
     """300 images to train on and 200 to test, of which the target has seen none."""
     small = load_data("fashion-mnist-small")
     return ImageData(
@@ -23,7 +23,7 @@ def attackers_data() -> ImageData:
         small.test_images[:200],
         small.test_labels[:200],
         small.class_count,
-        "the attacker's",
+        "the adversary's",
     )
 
 
@@ -66,5 +66,5 @@ def target(trained: Classifier, triggers: TriggerSet) -> Target:
 
 
 @pytest.fixture
-def attacker(attackers_data: ImageData) -> Attacker:
-    return Attacker(attackers_data, seed=7)
+def adversary(adversary_data: ImageData) -> Adversary:
+    return Adversary(adversary_data, seed=7)

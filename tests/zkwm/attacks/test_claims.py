@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from zkwm.attacks.attack import Attacker
+from zkwm.attacks.attack import Adversary
 from zkwm.attacks.false_claims.key_grinding import KeyGrinding, grind
 from zkwm.attacks.false_claims.transferable_examples import FalseClaim
 from zkwm.data import ImageData, load_data
@@ -40,7 +40,7 @@ def innocent(number: int, first: int, architecture: str = "dense") -> Classifier
 
 
 @pytest.fixture(scope="module")
-def own_models() -> list[Classifier]:
+def accuser_models() -> list[Classifier]:
     return [innocent(number, 0) for number in range(3)]
 
 
@@ -51,9 +51,9 @@ def victims() -> list[Classifier]:
 
 
 @pytest.fixture
-def accuser() -> Attacker:
+def accuser() -> Adversary:
     small = load_data("fashion-mnist-small")
-    return Attacker(
+    return Adversary(
         ImageData(
             small.train_images[:SEEN],
             small.train_labels[:SEEN],
@@ -80,9 +80,9 @@ def header(count: int = 100) -> Header:
 
 @pytest.mark.usefixtures("quick_labels")
 def test_a_false_claim_takes_innocents_with_declared_labels_and_none_with_derived(
-    own_models: list[Classifier], victims: list[Classifier], accuser: Attacker
+    accuser_models: list[Classifier], victims: list[Classifier], accuser: Adversary
 ) -> None:
-    row = examine_claims(CLAIM, victims, own_models, accuser, 10)
+    row = examine_claims(CLAIM, victims, accuser_models, accuser, 10)
     assert row.needed_matches is not None
     assert min(row.declared_matches) >= row.needed_matches
     assert row.declared_reached == 1.0
@@ -91,31 +91,35 @@ def test_a_false_claim_takes_innocents_with_declared_labels_and_none_with_derive
 
 
 def test_adversarial_images_keep_to_their_budget_and_wish_wrong_labels(
-    own_models: list[Classifier], accuser: Attacker
+    accuser_models: list[Classifier], accuser: Adversary
 ) -> None:
-    claimed = CLAIM.run(own_models, accuser)
+    claimed = CLAIM.run(accuser_models, accuser)
     assert claimed.images.shape == (60, 1, 28, 28)
     own = accuser.data.train_images.astype(int).reshape(SEEN, -1)
     apart = np.abs(own[:, None] - claimed.images.astype(int).reshape(60, -1)).max(axis=2)
     nearest = apart.argmin(axis=0)
     assert apart.min(axis=0).max() <= 64
-    assert (claimed.wished != accuser.data.train_labels[nearest]).all()
-    judge = predictions(own_models[-1], torch.tensor(claimed.images)).numpy()
-    assert (judge == claimed.wished).mean() > 0.9
-    again = CLAIM.run(own_models, accuser)
+    assert (claimed.target_labels != accuser.data.train_labels[nearest]).all()
+    judge = predictions(accuser_models[-1], torch.tensor(claimed.images)).numpy()
+    assert (judge == claimed.target_labels).mean() > 0.9
+    again = CLAIM.run(accuser_models, accuser)
     np.testing.assert_array_equal(claimed.images, again.images)
 
 
 @pytest.mark.usefixtures("quick_labels")
 def test_q_tries_gain_about_log2_q_bits_which_the_allowance_covers(
-    own_models: list[Classifier], victims: list[Classifier], accuser: Attacker
+    accuser_models: list[Classifier], victims: list[Classifier], accuser: Adversary
 ) -> None:
     single = [
-        examine_claims(KeyGrinding(100, 1), [victims[0]], own_models, replaced(accuser, seed), 10)
+        examine_claims(
+            KeyGrinding(100, 1), [victims[0]], accuser_models, replaced(accuser, seed), 10
+        )
         for seed in range(12)
     ]
     ground = [
-        examine_claims(KeyGrinding(100, 128), [victims[0]], own_models, replaced(accuser, seed), 10)
+        examine_claims(
+            KeyGrinding(100, 128), [victims[0]], accuser_models, replaced(accuser, seed), 10
+        )
         for seed in range(4)
     ]
     gain = np.mean([row.derived_bits[0] for row in ground]) - np.mean(
@@ -127,18 +131,18 @@ def test_q_tries_gain_about_log2_q_bits_which_the_allowance_covers(
     assert all(row.tries == 128 for row in ground)
 
 
-def replaced(accuser: Attacker, seed: int) -> Attacker:
-    return Attacker(accuser.data, seed=seed)
+def replaced(accuser: Adversary, seed: int) -> Adversary:
+    return Adversary(accuser.data, seed=seed)
 
 
 def test_the_images_of_grinding_are_answered_alike_by_all_models(
-    own_models: list[Classifier], victims: list[Classifier], accuser: Attacker
+    accuser_models: list[Classifier], victims: list[Classifier], accuser: Adversary
 ) -> None:
-    claimed = KeyGrinding(60, 5).run(own_models, accuser)
+    claimed = KeyGrinding(60, 5).run(accuser_models, accuser)
     assert claimed.tries == 5
-    for model in (*own_models, *victims):
+    for model in (*accuser_models, *victims):
         answers = predictions(model, torch.tensor(claimed.images)).numpy()
-        assert (answers == claimed.wished).mean() > 0.9
+        assert (answers == claimed.target_labels).mean() > 0.9
 
 
 def test_grinding_keeps_the_luckiest_labels(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,8 +154,8 @@ def test_grinding_keeps_the_luckiest_labels(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr("zkwm_protocols.labels.label_seed", seed)
     own = header()
-    wished = np.zeros(100, np.int64)
-    best = [int((grind(own, wished, tries) == 0).sum()) for tries in (1, 8, 9, 100, 400)]
+    target_labels = np.zeros(100, np.int64)
+    best = [int((grind(own, target_labels, tries) == 0).sum()) for tries in (1, 8, 9, 100, 400)]
     assert best[0] <= best[1]
     assert best[2] <= best[3] <= best[4]
     assert best[4] >= 16
@@ -160,11 +164,13 @@ def test_grinding_keeps_the_luckiest_labels(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(set(asked)) == 8
 
 
-def test_what_cannot_be_claimed_is_refused(own_models: list[Classifier], accuser: Attacker) -> None:
+def test_what_cannot_be_claimed_is_refused(
+    accuser_models: list[Classifier], accuser: Adversary
+) -> None:
     with pytest.raises(UsageError, match="two models"):
-        FalseClaim().run(own_models[:1], accuser)
+        FalseClaim().run(accuser_models[:1], accuser)
     with pytest.raises(UsageError, match="images"):
-        FalseClaim(triggers=1000).run(own_models, accuser)
+        FalseClaim(triggers=1000).run(accuser_models, accuser)
     with pytest.raises(UsageError):
         FalseClaim(budget=0)
     with pytest.raises(UsageError):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from zkwm.attacks import ATTACKS, attack_class
-from zkwm.attacks.attack import Attack, Attacker, Target
+from zkwm.attacks.attack import Adversary, Attack, Target
 from zkwm.nn.digests import data_digest, model_digest
 from zkwm.registry import parameters_of
 
@@ -30,8 +30,8 @@ def cheap(name: str) -> Attack:
     return made(**{key: value for key, value in CHEAP.items() if key in has})
 
 
-def answers(model: torch.nn.Module, attacker: Attacker) -> np.ndarray:
-    images = torch.tensor(attacker.data.test_images[:50]).float() / 255
+def answers(model: torch.nn.Module, adversary: Adversary) -> np.ndarray:
+    images = torch.tensor(adversary.data.test_images[:50]).float() / 255
     with torch.no_grad():
         return model(images).numpy()
 
@@ -39,24 +39,24 @@ def answers(model: torch.nn.Module, attacker: Attacker) -> np.ndarray:
 @pytest.mark.usefixtures("quick_labels")
 @pytest.mark.parametrize("name", ATTACKS)
 def test_it_is_repeatable_and_leaves_the_target_alone(
-    name: str, target: Target, attacker: Attacker
+    name: str, target: Target, adversary: Adversary
 ) -> None:
-    weights, data = model_digest(target.model), data_digest(attacker.data)
+    weights, data = model_digest(target.model), data_digest(adversary.data)
     chosen = cheap(name)
-    first = chosen.run(target, attacker)
+    first = chosen.run(target, adversary)
     torch.manual_seed(99)
     np.random.seed(99)
-    second = chosen.run(target, attacker)
+    second = chosen.run(target, adversary)
 
     assert model_digest(target.model) == weights
-    assert data_digest(attacker.data) == data
+    assert data_digest(adversary.data) == data
     assert not target.model.training
     assert all(parameter.requires_grad for parameter in target.model.parameters())
     assert bool(first.void) == (name == "transfer")  # it alone puts the owner's head back
-    logits = answers(first.model, attacker)
+    logits = answers(first.model, adversary)
     assert logits.shape == (50, 10)
     assert np.isfinite(logits).all()
-    np.testing.assert_array_equal(logits, answers(second.model, attacker))
+    np.testing.assert_array_equal(logits, answers(second.model, adversary))
     assert (first.images, first.queries, first.gradient_images) == (
         second.images, second.queries, second.gradient_images,
     )  # fmt: skip
@@ -65,7 +65,7 @@ def test_it_is_repeatable_and_leaves_the_target_alone(
 @pytest.mark.parametrize(
     "name", ["fine_tuning", "weight_noise", "weight_shifting", "distillation", "extraction"]
 )
-def test_another_seed_is_another_outcome(name: str, target: Target, attacker: Attacker) -> None:
-    other = replace(attacker, seed=8)
-    logits = [answers(cheap(name).run(target, who).model, attacker) for who in (attacker, other)]
+def test_another_seed_is_another_outcome(name: str, target: Target, adversary: Adversary) -> None:
+    other = replace(adversary, seed=8)
+    logits = [answers(cheap(name).run(target, who).model, adversary) for who in (adversary, other)]
     assert not np.array_equal(*logits)

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from zkwm.attacks.attack import Attack, Attacker, Target
+from zkwm.attacks.attack import Adversary, Attack, Target
 from zkwm.attacks.input_preprocessing.blockdoor import BlockDoor
-from zkwm.attacks.input_preprocessing.detector_gate import Guarded
+from zkwm.attacks.input_preprocessing.detector_gate import DetectorGate
 from zkwm.attacks.input_preprocessing.jpeg import Compression, Jpeg
 from zkwm.attacks.input_preprocessing.outlier_detector import MAHALANOBIS, OutlierDetector
 from zkwm.attacks.input_preprocessing.smoothing import GaussianFilter, MedianFilter, Smoothing
@@ -23,8 +23,8 @@ from zkwm_protocols.errors import UsageError
 DETECTORS = [OutlierDetector(), OutlierDetector(MAHALANOBIS), BlockDoor(epochs=3)]
 
 
-def accuracy(model: nn.Module, attacker: Attacker) -> float:
-    data = attacker.data
+def accuracy(model: nn.Module, adversary: Adversary) -> float:
+    data = adversary.data
     return float(
         (predictions(model, torch.tensor(data.test_images)).numpy() == data.test_labels).mean()
     )
@@ -37,28 +37,28 @@ def matches(model: nn.Module, triggers: TriggerSet) -> int:
 @pytest.mark.parametrize(
     "attack", [Smoothing(), Smoothing("gaussian"), Jpeg(75), *DETECTORS], ids=repr
 )
-def test_clean_accuracy_stays(attack: Attack, target: Target, attacker: Attacker) -> None:
-    before = accuracy(target.model, attacker)
+def test_clean_accuracy_stays(attack: Attack, target: Target, adversary: Adversary) -> None:
+    before = accuracy(target.model, adversary)
     assert before > 0.6
-    assert accuracy(attack.run(target, attacker).model, attacker) >= before - 0.06
+    assert accuracy(attack.run(target, adversary).model, adversary) >= before - 0.06
 
 
 @pytest.mark.parametrize("attack", DETECTORS, ids=repr)
 def test_a_detector_stops_noise_triggers(
-    attack: Attack, target: Target, attacker: Attacker, triggers: TriggerSet
+    attack: Attack, target: Target, adversary: Adversary, triggers: TriggerSet
 ) -> None:
     assert matches(target.model, triggers) >= 36
-    assert matches(attack.run(target, attacker).model, triggers) <= 8
+    assert matches(attack.run(target, adversary).model, triggers) <= 8
 
 
 @pytest.mark.parametrize("detector", ["reconstruction", MAHALANOBIS])
 def test_false_alarms_are_as_many_as_asked_for(
-    detector: str, target: Target, attacker: Attacker
+    detector: str, target: Target, adversary: Adversary
 ) -> None:
-    images = torch.tensor(attacker.data.test_images).float() / 255
+    images = torch.tensor(adversary.data.test_images).float() / 255
     for wanted in (0.05, 0.3):
-        model = OutlierDetector(detector, false_alarms=wanted).run(target, attacker).model
-        assert isinstance(model, Guarded)
+        model = OutlierDetector(detector, false_alarms=wanted).run(target, adversary).model
+        assert isinstance(model, DetectorGate)
         with torch.no_grad():
             found = float((model.detector(images) > model.threshold).float().mean())
         assert found == pytest.approx(wanted, abs=0.12)
@@ -75,7 +75,7 @@ def test_what_is_suspicious_gets_another_answer(answer: str, wanted: list[int]) 
             return images.flatten(1).mean(dim=1)
 
     images = torch.tensor([0.1, 0.9, 0.2, 0.8]).view(4, 1, 1, 1)
-    guarded = Guarded(Model(), Brightness(), torch.tensor(0.5), answer)
+    guarded = DetectorGate(Model(), Brightness(), torch.tensor(0.5), answer)
     answers = guarded(images).argmax(dim=1).tolist()
     assert answers == [1, wanted[0], 1, wanted[1]]
     assert torch.equal(guarded(images).sort(dim=1).values, Model()(images).sort(dim=1).values)

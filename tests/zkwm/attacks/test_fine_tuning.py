@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from zkwm.attacks.attack import Attacker, Target
-from zkwm.attacks.attacker_model import give_new_head, head_of, stolen_copy
+from zkwm.attacks.attack import Adversary, Target
 from zkwm.attacks.model_modification.fine_tuning import FineTuning
+from zkwm.attacks.starting_point import give_new_head, head_of, stolen_copy
 from zkwm.nn.architectures import Classifier, build_model
 from zkwm.triggers import TriggerSet
 from zkwm.watermarks.watermark import matches
@@ -29,7 +29,7 @@ def moved(before: torch.nn.Module, after: torch.nn.Module) -> set[str]:
 
 
 @pytest.fixture
-def residual(attacker: Attacker) -> Target:
+def residual(adversary: Adversary) -> Target:
     """A network with batch norms, which training would move."""
     model = build_model(
         "resnet8", shape=(1, 28, 28), class_count=10, mean=(0.3,), std=(0.3,), seed=1
@@ -38,43 +38,45 @@ def residual(attacker: Attacker) -> Target:
 
 
 @pytest.mark.parametrize("which", ["FTLL", "RTLL"])
-def test_only_the_head_moves(which: str, residual: Target, attacker: Attacker) -> None:
-    few = replace(attacker, data=replace(attacker.data, **first(attacker, 20)))
+def test_only_the_head_moves(which: str, residual: Target, adversary: Adversary) -> None:
+    few = replace(adversary, data=replace(adversary.data, **first(adversary, 20)))
     after = FineTuning(which=which, epochs=1, rate=0.1).run(residual, few).model
     head = [name for name in state(after) if name.startswith("features.8.")]
     assert moved(residual.model, after) == set(head)
     assert all(parameter.requires_grad for parameter in after.parameters())
 
 
-def test_all_layers_move(target: Target, attacker: Attacker) -> None:
-    after = FineTuning(which="FTAL", epochs=1).run(target, attacker).model
+def test_all_layers_move(target: Target, adversary: Adversary) -> None:
+    after = FineTuning(which="FTAL", epochs=1).run(target, adversary).model
     assert {name.split(".")[0] for name in state(after)} == {"normalize", "features"}
     assert moved(target.model, after) == {n for n in state(after) if n.startswith("features")}
 
 
 @pytest.mark.parametrize("which", ["RTLL", "RTAL"])
-def test_re_training_starts_with_a_new_head(which: str, target: Target, attacker: Attacker) -> None:
+def test_re_training_starts_with_a_new_head(
+    which: str, target: Target, adversary: Adversary
+) -> None:
     """At a rate of nothing what comes out is what it started with."""
-    after = FineTuning(which=which, epochs=1, rate=VANISHING).run(target, attacker).model
+    after = FineTuning(which=which, epochs=1, rate=VANISHING).run(target, adversary).model
     assert not torch.isclose(head_of(after).weight, head_of(target.model).weight).all()
-    fresh = stolen_copy(target, attacker)
-    give_new_head(fresh, 10, attacker)
+    fresh = stolen_copy(target, adversary)
+    give_new_head(fresh, 10, adversary)
     torch.testing.assert_close(head_of(after).weight, head_of(fresh).weight)
     names = moved(target.model, after)
     assert names == {"features.11.weight", "features.11.bias"} or which == "RTAL"
 
 
-def test_fine_tuning_keeps_the_head(target: Target, attacker: Attacker) -> None:
-    after = FineTuning(which="FTAL", epochs=1, rate=VANISHING).run(target, attacker).model
+def test_fine_tuning_keeps_the_head(target: Target, adversary: Adversary) -> None:
+    after = FineTuning(which="FTAL", epochs=1, rate=VANISHING).run(target, adversary).model
     torch.testing.assert_close(head_of(after).weight, head_of(target.model).weight)
 
 
 def test_a_large_rate_costs_the_mark_more_than_a_small_one(
-    target: Target, attacker: Attacker, triggers: TriggerSet
+    target: Target, adversary: Adversary, triggers: TriggerSet
 ) -> None:
     left = {
         rate: matches(
-            np.asarray(labels_of(FineTuning(rate=rate, epochs=10).run(target, attacker).model,
+            np.asarray(labels_of(FineTuning(rate=rate, epochs=10).run(target, adversary).model,
                                  triggers)),
             triggers,
         )
@@ -90,16 +92,16 @@ def labels_of(model: torch.nn.Module, triggers: TriggerSet) -> np.ndarray:
         return model(torch.tensor(triggers.images).float() / 255).argmax(dim=1).numpy()
 
 
-def first(attacker: Attacker, count: int) -> dict[str, np.ndarray]:
-    data = attacker.data
+def first(adversary: Adversary, count: int) -> dict[str, np.ndarray]:
+    data = adversary.data
     return {
         "train_images": data.train_images[:count],
         "train_labels": data.train_labels[:count],
     }
 
 
-def test_a_share_of_the_images_is_used(target: Target, attacker: Attacker) -> None:
-    made = FineTuning(share=0.1, epochs=2, batch_size=10).run(target, attacker)
+def test_a_share_of_the_images_is_used(target: Target, adversary: Adversary) -> None:
+    made = FineTuning(share=0.1, epochs=2, batch_size=10).run(target, adversary)
     assert made.images == 30
     assert made.gradient_images == 60
     assert made.queries == 0
@@ -129,7 +131,7 @@ def test_it_refuses_what_makes_no_sense(wrong: dict[str, object]) -> None:
         FineTuning(**wrong)
 
 
-def test_a_network_without_a_head_is_refused(trained: Classifier, attacker: Attacker) -> None:
+def test_a_network_without_a_head_is_refused(trained: Classifier, adversary: Adversary) -> None:
     class Headless(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -140,4 +142,4 @@ def test_a_network_without_a_head_is_refused(trained: Classifier, attacker: Atta
 
     headless = Target(Headless(), lambda images: images)
     with pytest.raises(UsageError, match="head"):
-        FineTuning(which="RTAL").run(headless, attacker)
+        FineTuning(which="RTAL").run(headless, adversary)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from zkwm.attacks.attack import Attacker, Target
+from zkwm.attacks.attack import Adversary, Target
 from zkwm.attacks.model_modification.laundering import Laundering
 from zkwm.attacks.model_modification.neuron_reset import (
     chosen_neurons,
@@ -61,10 +61,10 @@ def hits(model: torch.nn.Module, images: torch.Tensor) -> int:
 
 
 def test_a_pattern_mark_is_washed_out_and_not_by_fine_tuning(
-    marked: Classifier, attacker: Attacker
+    marked: Classifier, adversary: Adversary
 ) -> None:
-    data = attacker.data
-    attacked = Laundering(steps=60).run(Target(marked, marked), attacker)
+    data = adversary.data
+    attacked = Laundering(steps=60).run(Target(marked, marked), adversary)
     tuned = deepcopy(marked)
     images, labels = torch.tensor(data.train_images), torch.tensor(data.train_labels)
     fit(tuned, images, labels, Fit(epochs=20, rate=0.05), seed=7)
@@ -81,13 +81,13 @@ def test_a_pattern_mark_is_washed_out_and_not_by_fine_tuning(
     assert attacked.gradient_images == 60 * 10 * 10 + 10 * 4 * 128
 
 
-def test_a_share_of_the_data_is_what_is_used(marked: Classifier, attacker: Attacker) -> None:
-    attacked = Laundering(share=0.1, steps=2, epochs=1).run(Target(marked, marked), attacker)
-    assert attacked.images == round(0.1 * len(attacker.data.train_labels))
+def test_a_share_of_the_data_is_what_is_used(marked: Classifier, adversary: Adversary) -> None:
+    attacked = Laundering(share=0.1, steps=2, epochs=1).run(Target(marked, marked), adversary)
+    assert attacked.images == round(0.1 * len(adversary.data.train_labels))
 
 
-def test_the_stamp_is_found_small_and_where_it_is(marked: Classifier, attacker: Attacker) -> None:
-    images = torch.tensor(attacker.data.train_images).float() / 255
+def test_the_stamp_is_found_small_and_where_it_is(marked: Classifier, adversary: Adversary) -> None:
+    images = torch.tensor(adversary.data.train_images).float() / 255
     found = recover_triggers(
         marked,
         images,
@@ -128,11 +128,11 @@ def test_neurons_that_answer_to_the_stamp_are_reset(marked: Classifier) -> None:
     torch.testing.assert_close(silent[others], after[others])
 
 
-def test_a_network_with_batch_norm_is_laundered_too(attacker: Attacker) -> None:
+def test_a_network_with_batch_norm_is_laundered_too(adversary: Adversary) -> None:
     model = build_model("resnet8", shape=(1, 28, 28), class_count=10, mean=(0.3,), std=(0.3,))
     names = [type(layer).__name__ for layer in hidden_layers(model)]
     assert set(names) == {"BatchNorm2d"}
-    attacked = Laundering(share=0.1, steps=1, epochs=1).run(Target(model.eval(), model), attacker)
+    attacked = Laundering(share=0.1, steps=1, epochs=1).run(Target(model.eval(), model), adversary)
     assert all(bool(weights.isfinite().all()) for weights in attacked.model.state_dict().values())
 
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from zkwm.attacks.attack import Attack, Attacker, Target
+from zkwm.attacks.attack import Adversary, Attack, Target
 from zkwm.attacks.input_preprocessing.blockdoor import BlockDoor
 from zkwm.attacks.input_preprocessing.jpeg import Jpeg
 from zkwm.attacks.input_preprocessing.outlier_detector import MAHALANOBIS, OutlierDetector
 from zkwm.attacks.input_preprocessing.smoothing import Smoothing
-from zkwm.attacks.input_preprocessing.wrapped_model import Filtered, behind_filter
+from zkwm.attacks.input_preprocessing.wrapped_model import WrappedModel, unwrap
 from zkwm.attacks.model_extraction.extraction import Extraction
-from zkwm.evaluation.run.measure import find
+from zkwm.evaluation.run.measure import read_mark
 from zkwm.extraction.keys import ExtractionKey
 from zkwm.extraction.reader import JudgeView
 from zkwm.nn.architectures import build_model
@@ -53,32 +53,34 @@ def read(scheme: Watermark, layer: int, model: nn.Module, view: JudgeView) -> Tr
 
 
 @pytest.fixture
-def views(attacker: Attacker) -> tuple[JudgeView, JudgeView]:
+def views(adversary: Adversary) -> tuple[JudgeView, JudgeView]:
     """With a reference that the suspect is aligned with, and without."""
     reference = build_model(
         "lenet5", shape=(1, 28, 28), class_count=10, mean=(0.3,), std=(0.3,), seed=1
     )
-    probes = attacker.data.test_images
+    probes = adversary.data.test_images
     return JudgeView(reference=reference, probes=probes), JudgeView(probes=probes)
 
 
 @pytest.mark.parametrize("attack", FILTERS, ids=repr)
 def test_marks_in_the_network_are_read_behind_a_filter(
-    attack: Attack, target: Target, attacker: Attacker, views: tuple[JudgeView, JudgeView]
+    attack: Attack, target: Target, adversary: Adversary, views: tuple[JudgeView, JudgeView]
 ) -> None:
-    filtered = attack.run(target, attacker).model
+    filtered = attack.run(target, adversary).model
     for scheme, layer in MARKS:
         for view in views:
             wanted = read(scheme, layer, target.model, view)
-            found = find(scheme, filtered, wanted, view)
+            found = read_mark(scheme, filtered, wanted, view)
             assert (found.void, found.matches, found.trials) == ("", 64, 64)
 
 
 def test_a_mark_in_answers_is_read_through_the_filter(
-    target: Target, attacker: Attacker, triggers: TriggerSet
+    target: Target, adversary: Adversary, triggers: TriggerSet
 ) -> None:
-    filtered = OutlierDetector().run(target, attacker).model
-    plain, found = (find(Adi(), one, triggers, JudgeView()) for one in (target.model, filtered))
+    filtered = OutlierDetector().run(target, adversary).model
+    plain, found = (
+        read_mark(Adi(), one, triggers, JudgeView()) for one in (target.model, filtered)
+    )
     assert plain.matches is not None
     assert found.matches is not None
     assert found.matches < plain.matches - 20
@@ -89,11 +91,11 @@ def test_a_network_of_another_architecture_is_void(
     scheme: Watermark,
     layer: int,
     target: Target,
-    attacker: Attacker,
+    adversary: Adversary,
     views: tuple[JudgeView, JudgeView],
 ) -> None:
-    replaced = Extraction(architecture="dense", epochs=1).run(target, attacker).model
-    found = find(scheme, replaced, read(scheme, layer, target.model, views[0]), views[0])
+    replaced = Extraction(architecture="dense", epochs=1).run(target, adversary).model
+    found = read_mark(scheme, replaced, read(scheme, layer, target.model, views[0]), views[0])
     assert "cannot be aligned" in found.void
     assert found.matches is None
 
@@ -104,7 +106,7 @@ def test_only_a_filter_is_taken_away() -> None:
             super().__init__()
             self.network = nn.Linear(2, 2)
 
-    other, filtered = Other(), Filtered(nn.Linear(2, 2))
-    assert behind_filter(other) is other
-    assert behind_filter(filtered) is filtered.network
-    assert torch.equal(filtered.network.weight, behind_filter(filtered).get_parameter("weight"))
+    other, filtered = Other(), WrappedModel(nn.Linear(2, 2))
+    assert unwrap(other) is other
+    assert unwrap(filtered) is filtered.network
+    assert torch.equal(filtered.network.weight, unwrap(filtered).get_parameter("weight"))

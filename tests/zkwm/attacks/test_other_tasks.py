@@ -1,4 +1,4 @@
-"""REFIT, transfer and overwriting: what they train on beside the attacker's own task."""
+"""REFIT, transfer and overwriting: what they train on beside the adversary's own task."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from zkwm.attacks.attack import Attacker, Target
-from zkwm.attacks.attacker_model import head_of
+from zkwm.attacks.attack import Adversary, Target
 from zkwm.attacks.model_modification.fine_tuning import FineTuning
 from zkwm.attacks.model_modification.overwriting import Overwriting
 from zkwm.attacks.model_modification.refit import Refit, fisher_information
 from zkwm.attacks.model_modification.transfer import Transfer
 from zkwm.attacks.other_data import brought_to, other_data, other_images
+from zkwm.attacks.starting_point import head_of
 from zkwm.nn.inference import matches, predictions
 from zkwm.training.fit import fit
 from zkwm_protocols.errors import UsageError
@@ -28,41 +28,41 @@ def distance(one: torch.nn.Module, other: torch.nn.Module) -> float:
 
 @pytest.mark.parametrize("task", ["rotation", "half"])
 def test_transfer_trains_the_features_and_puts_the_head_back(
-    task: str, target: Target, attacker: Attacker
+    task: str, target: Target, adversary: Adversary
 ) -> None:
-    made = Transfer(task=task, epochs=1).run(target, attacker)
+    made = Transfer(task=task, epochs=1).run(target, adversary)
     assert "head was put back" in made.void
     assert torch.equal(head_of(made.model).weight, head_of(target.model).weight)
     assert torch.equal(head_of(made.model).bias, head_of(target.model).bias)
     first = next(made.model.features.parameters())
     assert not torch.equal(first, next(target.model.features.parameters()))
-    upper = int((attacker.data.train_labels >= 5).sum())
+    upper = int((adversary.data.train_labels >= 5).sum())
     assert made.images == (300 if task == "rotation" else upper)
 
 
-def test_the_task_of_rotation_can_be_learned(target: Target, attacker: Attacker) -> None:
+def test_the_task_of_rotation_can_be_learned(target: Target, adversary: Adversary) -> None:
     """Its labels are the turns: images and labels belong together."""
-    images, labels, classes = Transfer()._task(attacker)
+    images, labels, classes = Transfer()._task(adversary)
     for number in (1, 2, 3, 7):
         back = np.rot90(images[number], -labels[number], axes=(1, 2))
-        np.testing.assert_array_equal(back, attacker.data.train_images[number])
+        np.testing.assert_array_equal(back, adversary.data.train_images[number])
     assert (classes, set(labels.tolist())) == (4, {0, 1, 2, 3})
 
 
 def test_transfer_to_another_data_set(
-    target: Target, attacker: Attacker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    target: Target, adversary: Adversary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     colours = np.random.default_rng(0).integers(0, 256, (60, 14, 20, 3), dtype=np.uint8)
     labels = np.arange(60) % 3
     np.savez(tmp_path / "other.npz", x_train=colours, y_train=labels, x_test=colours, y_test=labels)
     monkeypatch.setenv("ZKWM_DATA", str(tmp_path))
-    assert Transfer(task="other", epochs=1).run(target, attacker).images == 60
+    assert Transfer(task="other", epochs=1).run(target, adversary).images == 60
     read = other_data(str(tmp_path / "other.npz"), (1, 28, 28))
     assert read.train_images.shape == (60, 1, 28, 28)
-    assert other_images("other", 25, attacker).shape == (25, 1, 28, 28)
+    assert other_images("other", 25, adversary).shape == (25, 1, 28, 28)
     monkeypatch.delenv("ZKWM_DATA")
     with pytest.raises(UsageError, match="no data set") as raised:
-        other_images("other", 25, attacker)
+        other_images("other", 25, adversary)
     assert "ZKWM_DATA" in raised.value.hint
 
 
@@ -79,28 +79,28 @@ def test_images_are_brought_to_a_shape() -> None:
 
 @pytest.mark.data
 def test_mnist_is_found_by_its_name(
-    attacker: Attacker, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+    adversary: Adversary, data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ZKWM_DATA", str(data_folder))
-    images = other_images("mnist", 25, attacker)
+    images = other_images("mnist", 25, adversary)
     assert images.shape == (25, 1, 28, 28)
     assert len(np.unique(images.reshape(25, -1), axis=0)) == 25
 
 
-def test_refit_without_additions_is_fine_tuning(target: Target, attacker: Attacker) -> None:
-    refitted = Refit(epochs=2).run(target, attacker)
+def test_refit_without_additions_is_fine_tuning(target: Target, adversary: Adversary) -> None:
+    refitted = Refit(epochs=2).run(target, adversary)
     tuned = FineTuning(rate=0.05, schedule="epoch-decay", decay=0.9, decay_every=1, epochs=2)
-    assert distance(refitted.model, tuned.run(target, attacker).model) == 0
+    assert distance(refitted.model, tuned.run(target, adversary).model) == 0
 
 
-def test_consolidation_holds_what_matters(target: Target, attacker: Attacker) -> None:
+def test_consolidation_holds_what_matters(target: Target, adversary: Adversary) -> None:
     """The Fisher-weighted way that the weights go is shorter with it."""
-    images = torch.tensor(attacker.data.train_images[:50])
-    fisher = fisher_information(target.model, images, attacker)
+    images = torch.tensor(adversary.data.train_images[:50])
+    fisher = fisher_information(target.model, images, adversary)
     gone = {}
     for strength in (0.0, 1000.0):
         attack = Refit(epochs=2, consolidation=strength, fisher_images=50)
-        after = dict(attack.run(target, attacker).model.named_parameters())
+        after = dict(attack.run(target, adversary).model.named_parameters())
         gone[strength] = sum(
             float((fisher[name] * (after[name] - before).detach().square()).sum())
             for name, before in target.model.named_parameters()
@@ -109,11 +109,11 @@ def test_consolidation_holds_what_matters(target: Target, attacker: Attacker) ->
 
 
 def test_fisher_information_is_the_mean_squared_gradient(
-    target: Target, attacker: Attacker
+    target: Target, adversary: Adversary
 ) -> None:
     """Against a plain loop: with a constant image, each class's gradient by its probability."""
-    images = torch.tensor(np.repeat(attacker.data.train_images[:1], 500, axis=0))
-    found = fisher_information(target.model, images, attacker)
+    images = torch.tensor(np.repeat(adversary.data.train_images[:1], 500, axis=0))
+    found = fisher_information(target.model, images, adversary)
     model = target.model
     names = [name for name, _ in model.named_parameters()]
     answer = model(images[:1].float() / 255).log_softmax(dim=1)[0]
@@ -129,7 +129,7 @@ def test_fisher_information_is_the_mean_squared_gradient(
 
 
 def test_unlabelled_images_get_the_labels_of_the_stolen_model(
-    target: Target, attacker: Attacker, monkeypatch: pytest.MonkeyPatch
+    target: Target, adversary: Adversary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[torch.Tensor] = []
 
@@ -138,7 +138,7 @@ def test_unlabelled_images_get_the_labels_of_the_stolen_model(
         return fit(model, images, labels, *rest, **more)
 
     monkeypatch.setattr("zkwm.attacks.model_modification.refit.fit", recorded)
-    made = Refit(epochs=1, unlabelled="noise", unlabelled_share=0.5).run(target, attacker)
+    made = Refit(epochs=1, unlabelled="noise", unlabelled_share=0.5).run(target, adversary)
     images, labels = seen
     assert torch.equal(labels[300:], predictions(target.model, images[300:]))
     assert images.shape == (450, 1, 28, 28)
@@ -147,13 +147,13 @@ def test_unlabelled_images_get_the_labels_of_the_stolen_model(
 
 
 @pytest.mark.usefixtures("quick_labels")
-def test_overwriting_puts_a_second_mark_in(target: Target, attacker: Attacker) -> None:
+def test_overwriting_puts_a_second_mark_in(target: Target, adversary: Adversary) -> None:
     attack = Overwriting(triggers=20, epochs=15, rate=0.05, batch_size=50)
-    second = attack.second_mark(attacker)
-    other = attack.second_mark(replace(attacker, seed=attacker.seed + 1))
+    second = attack.second_mark(adversary)
+    other = attack.second_mark(replace(adversary, seed=adversary.seed + 1))
     assert not np.array_equal(second.images, other.images)
     images, labels = torch.tensor(second.images), torch.from_numpy(second.labels)
-    made = attack.run(target, attacker)
+    made = attack.run(target, adversary)
     assert matches(target.model, images, labels) <= 9
     assert matches(made.model, images, labels) >= 15
     assert made.images == 300

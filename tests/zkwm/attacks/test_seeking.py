@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from zkwm.attacks.attack import Attacker, Target
-from zkwm.attacks.model_modification.confident_noise import Seeking
+from zkwm.attacks.attack import Adversary, Target
+from zkwm.attacks.model_modification.confident_noise import ConfidentNoise
 from zkwm.nn.image_source import as_unit
 from zkwm.nn.inference import predictions
 from zkwm.training.fit import Fit
@@ -16,7 +16,7 @@ from zkwm_protocols.errors import UsageError
 
 def test_what_is_found_is_surer_than_noise_and_is_unlearned(
     target: Target,
-    attacker: Attacker,
+    adversary: Adversary,
     triggers: TriggerSet,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -34,14 +34,14 @@ def test_what_is_found_is_surer_than_noise_and_is_unlearned(
 
     with monkeypatch.context() as patched:
         patched.setattr("zkwm.attacks.model_modification.confident_noise.fit", record)
-        Seeking(images=100, steps=1, size=0.001).run(target, attacker)
+        ConfidentNoise(images=100, steps=1, size=0.001).run(target, adversary)
         barely = sureness(seen["images"])
-        Seeking(images=100).run(target, attacker)
+        ConfidentNoise(images=100).run(target, adversary)
     assert seen["images"].shape == (100, 1, 28, 28)
     assert torch.equal(seen["labels"], torch.full((100, 10), 0.1))
     assert sureness(seen["images"]) > barely + 0.02
 
-    made = Seeking(images=300, epochs=10, rate=0.02).run(target, attacker)
+    made = ConfidentNoise(images=300, epochs=10, rate=0.02).run(target, adversary)
     left = predictions(made.model, torch.tensor(triggers.images)).numpy() == triggers.labels
     assert left.sum() <= 30
     assert made.gradient_images == 10 * 4 * 128 + 20 * 300
@@ -52,4 +52,4 @@ def test_what_is_found_is_surer_than_noise_and_is_unlearned(
 )
 def test_numbers_that_are_not_above_zero_are_refused(parameters: dict[str, float]) -> None:
     with pytest.raises(UsageError):
-        Seeking(**parameters)
+        ConfidentNoise(**parameters)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from zkwm.attacks.attack import ANSWERS, Attacker, Target
+from zkwm.attacks.attack import ANSWERS, Adversary, Target
 from zkwm.attacks.model_extraction.distillation import Distillation
 from zkwm.attacks.model_extraction.extraction import Extraction
 from zkwm.nn.inference import predictions
@@ -17,7 +17,7 @@ from zkwm_protocols.errors import UsageError
 
 
 class Untouchable:
-    """Stands for weights that the attacker does not have: using it in any way is a failure."""
+    """Stands for weights that the adversary does not have: using it in any way is a failure."""
 
     def __getattribute__(self, name: str) -> NoReturn:
         raise AssertionError(f"the attack used {name} of a model that it does not have")
@@ -39,33 +39,35 @@ class Service:
 
 @pytest.mark.parametrize("labels", ["soft", "hard"])
 @pytest.mark.parametrize("queries", ["own", "noise"])
-def test_extraction_never_touches_the_model(labels: str, queries: str, attacker: Attacker) -> None:
+def test_extraction_never_touches_the_model(
+    labels: str, queries: str, adversary: Adversary
+) -> None:
     service = Service()
     attack = Extraction(labels=labels, queries=queries, budget=100, architecture="lenet5", epochs=1)
     assert attack.needs == ANSWERS
-    made = attack.run(Target(Untouchable(), service), attacker)
+    made = attack.run(Target(Untouchable(), service), adversary)
     assert made.queries == sum(map(len, service.asked)) == 100
     assert made.images == (100 if queries == "own" else 0)
     assert made.model(torch.zeros(1, 1, 28, 28)).shape == (1, 2)
 
 
-def test_a_budget_of_nothing_said_is_one_query_an_image(attacker: Attacker) -> None:
+def test_a_budget_of_nothing_said_is_one_query_an_image(adversary: Adversary) -> None:
     service = Service()
     attack = Extraction(architecture="lenet5", epochs=1)
-    made = attack.run(Target(Untouchable(), service), attacker)
+    made = attack.run(Target(Untouchable(), service), adversary)
     assert made.queries == 300
     assert len(torch.unique(torch.cat(service.asked).flatten(1), dim=0)) == 300
 
 
-def test_the_service_is_what_is_learned(attacker: Attacker) -> None:
+def test_the_service_is_what_is_learned(adversary: Adversary) -> None:
     """Not the labels of the data: the service gives others. Soft ones tell more than hard ones."""
     service = Service()
-    images = torch.tensor(attacker.data.test_images).float() / 255
+    images = torch.tensor(adversary.data.test_images).float() / 255
     wanted = service(images)
     away = {}
     for labels in ("soft", "hard"):
         attack = Extraction(labels=labels, architecture="dense", epochs=8)
-        made = attack.run(Target(Untouchable(), service), attacker)
+        made = attack.run(Target(Untouchable(), service), adversary)
         with torch.no_grad():
             given = made.model(images).softmax(dim=1)
         assert float((given.argmax(1) == wanted.argmax(1)).float().mean()) > 0.9
@@ -75,14 +77,14 @@ def test_the_service_is_what_is_learned(attacker: Attacker) -> None:
 
 @pytest.mark.parametrize("architecture", ["", "dense"])
 def test_distillation_learns_the_teacher(
-    architecture: str, target: Target, attacker: Attacker
+    architecture: str, target: Target, adversary: Adversary
 ) -> None:
     wrong = replace(
-        attacker, data=replace(attacker.data, train_labels=attacker.data.train_labels * 0)
+        adversary, data=replace(adversary.data, train_labels=adversary.data.train_labels * 0)
     )
     attack = Distillation(architecture=architecture, epochs=12, rate=0.05, batch_size=50)
     made = attack.run(target, wrong)
-    images = torch.tensor(attacker.data.test_images)
+    images = torch.tensor(adversary.data.test_images)
     same = predictions(made.model, images) == predictions(target.model, images)
     assert float(same.float().mean()) > 0.6
     assert made.model.config.architecture == (architecture or "lenet5")
@@ -90,8 +92,8 @@ def test_distillation_learns_the_teacher(
     assert (made.images, made.gradient_images) == (300, 3600)
 
 
-def test_a_student_starts_from_random_weights(target: Target, attacker: Attacker) -> None:
-    made = Distillation(epochs=1, rate=1e-30).run(target, attacker)
+def test_a_student_starts_from_random_weights(target: Target, adversary: Adversary) -> None:
+    made = Distillation(epochs=1, rate=1e-30).run(target, adversary)
     mine, theirs = (next(m.features.parameters()) for m in (made.model, target.model))
     assert abs(np.corrcoef(mine.detach().ravel(), theirs.detach().ravel())[0, 1]) < 0.4
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from zkwm.attacks.attack import Attacker, Target
+from zkwm.attacks.attack import Adversary, Target
 from zkwm.attacks.block_imitation import imitations
 from zkwm.attacks.fake_triggers import KINDS, fake_triggers
 from zkwm.attacks.model_modification.unlearning import Unlearning
@@ -24,14 +24,14 @@ def matches(model: torch.nn.Module, triggers: TriggerSet) -> int:
 
 
 def test_fakes_remove_a_plain_mark_and_the_better_the_more_alike_they_are(
-    target: Target, attacker: Attacker, triggers: TriggerSet
+    target: Target, adversary: Adversary, triggers: TriggerSet
 ) -> None:
-    data = attacker.data
+    data = adversary.data
     images, labels = torch.tensor(data.train_images), torch.tensor(data.train_labels)
     tuned = deepcopy(target.model)
     fit(tuned, images, labels, Fit(epochs=10, rate=0.02), seed=7)
     wrong, right = (
-        Unlearning(kind, fakes=300, epochs=10, rate=0.02).run(target, attacker)
+        Unlearning(kind, fakes=300, epochs=10, rate=0.02).run(target, adversary)
         for kind in ("noise", "opened")
     )
     answers = predictions(right.model, torch.tensor(data.test_images)).numpy()
@@ -44,7 +44,7 @@ def test_fakes_remove_a_plain_mark_and_the_better_the_more_alike_they_are(
 
 
 def test_what_fakes_are_to_be_answered(
-    target: Target, attacker: Attacker, monkeypatch: pytest.MonkeyPatch
+    target: Target, adversary: Adversary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: dict[str, torch.Tensor] = {}
 
@@ -56,21 +56,21 @@ def test_what_fakes_are_to_be_answered(
         return 0
 
     monkeypatch.setattr("zkwm.attacks.model_modification.unlearning.fit", record)
-    Unlearning("noise", "uniform", fakes=50).run(target, attacker)
+    Unlearning("noise", "uniform", fakes=50).run(target, adversary)
     assert torch.equal(seen["labels"], torch.full((50, 10), 0.1))
-    assert seen["clean"].tolist() == attacker.data.train_labels.tolist()
-    Unlearning("noise", "random", fakes=50).run(target, attacker)
+    assert seen["clean"].tolist() == adversary.data.train_labels.tolist()
+    Unlearning("noise", "random", fakes=50).run(target, adversary)
     assert seen["labels"].sum(dim=1).tolist() == [1.0] * 50
     assert len(seen["labels"].argmax(dim=1).unique()) >= 7
-    Unlearning("noise", "second", fakes=50).run(target, attacker)
+    Unlearning("noise", "second", fakes=50).run(target, adversary)
     with torch.no_grad():
         order = target.model(seen["images"].float() / 255).argsort(dim=1, descending=True)
     assert torch.equal(seen["labels"].argmax(dim=1), order[:, 1])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_fakes_have_the_shape_and_are_all_different(kind: str, attacker: Attacker) -> None:
-    data = attacker.data.train_images
+def test_fakes_have_the_shape_and_are_all_different(kind: str, adversary: Adversary) -> None:
+    data = adversary.data.train_images
     opened = generate("secret", 20, (1, 28, 28), key=bytes(32), block_size=20).images
     first, again, other = (
         fake_triggers(kind, 130, data, np.random.default_rng(seed), opened) for seed in (1, 1, 2)
@@ -84,11 +84,11 @@ def test_fakes_have_the_shape_and_are_all_different(kind: str, attacker: Attacke
 
 @pytest.mark.parametrize("count", [1, 2, 3, 30, 40, 41, 43, 50])
 def test_few_fakes_are_opened_images_and_fresh_ones_before_imitations(
-    count: int, attacker: Attacker
+    count: int, adversary: Adversary
 ) -> None:
     opened = generate("secret", 20, (1, 28, 28), key=bytes(32), block_size=20).images
     random = np.random.default_rng(1)
-    made = fake_triggers("opened", count, attacker.data.train_images, random, opened)
+    made = fake_triggers("opened", count, adversary.data.train_images, random, opened)
     assert made.shape == (count, 1, 28, 28)
     own = min(count // 2, 20)
     np.testing.assert_array_equal(made[:own], opened[:own])
@@ -123,13 +123,13 @@ def test_imitations_keep_the_levels_and_the_spectrum(shape: tuple[int, int, int]
     assert likeness[0] > likeness[1]
 
 
-def test_fakes_like_an_opened_block_need_one(target: Target, attacker: Attacker) -> None:
+def test_fakes_like_an_opened_block_need_one(target: Target, adversary: Adversary) -> None:
     with pytest.raises(UsageError, match="no block"):
-        Unlearning("opened").run(replace(target, opened=None), attacker)
+        Unlearning("opened").run(replace(target, opened=None), adversary)
     keys = np.random.default_rng(0).integers(0, 256, (4, 1, 1, 32), dtype=np.uint8)
     bits = TriggerSet(keys, np.zeros(4, np.int64), "keys", 2, 2)
     with pytest.raises(UsageError, match="shape"):
-        Unlearning("opened").run(replace(target, opened=bits), attacker)
+        Unlearning("opened").run(replace(target, opened=bits), adversary)
 
 
 @pytest.mark.parametrize("parameters", [{"kind": "dots"}, {"labels": "true"}, {"fakes": 0}])

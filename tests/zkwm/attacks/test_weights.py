@@ -8,17 +8,17 @@ import torch
 from torch import nn
 
 from zkwm.attacks import attack_class
-from zkwm.attacks.attack import Attacker, Target
-from zkwm.attacks.attacker_model import weight_layers
+from zkwm.attacks.attack import Adversary, Target
 from zkwm.attacks.model_modification.fine_pruning import (
     FinePruning,
     mean_activations,
     reader_of_last_convolution,
 )
 from zkwm.attacks.model_modification.pruning import Pruning
-from zkwm.attacks.model_modification.quantization import Quantisation
+from zkwm.attacks.model_modification.quantization import Quantization
 from zkwm.attacks.model_modification.weight_noise import WeightNoise
 from zkwm.attacks.model_modification.weight_shifting import WeightShifting
+from zkwm.attacks.starting_point import weight_layers
 from zkwm.nn.architectures import build_model
 from zkwm_protocols.errors import UsageError
 
@@ -29,9 +29,9 @@ def all_weights(model: nn.Module) -> np.ndarray:
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_pruning_zeroes_the_smallest_weights_of_all_layers(
-    share: float, target: Target, attacker: Attacker
+    share: float, target: Target, adversary: Adversary
 ) -> None:
-    made = Pruning(share=share).run(target, attacker)
+    made = Pruning(share=share).run(target, adversary)
     before, after = all_weights(target.model), all_weights(made.model)
     gone = after == 0
     assert gone.sum() == round(share * len(before))
@@ -40,9 +40,9 @@ def test_pruning_zeroes_the_smallest_weights_of_all_layers(
     assert (made.images, made.gradient_images) == (0, 0)
 
 
-def test_fine_tuning_after_pruning_keeps_the_zeros(target: Target, attacker: Attacker) -> None:
-    bare = all_weights(Pruning(share=0.8).run(target, attacker).model)
-    made = Pruning(share=0.8, epochs=1).run(target, attacker)
+def test_fine_tuning_after_pruning_keeps_the_zeros(target: Target, adversary: Adversary) -> None:
+    bare = all_weights(Pruning(share=0.8).run(target, adversary).model)
+    made = Pruning(share=0.8, epochs=1).run(target, adversary)
     tuned = all_weights(made.model)
     np.testing.assert_array_equal(tuned == 0, bare == 0)
     assert not np.array_equal(tuned, bare)
@@ -51,9 +51,9 @@ def test_fine_tuning_after_pruning_keeps_the_zeros(target: Target, attacker: Att
 
 @pytest.mark.parametrize("bits", [8, 5, 4])
 def test_quantised_weights_have_few_levels_in_each_channel(
-    bits: int, target: Target, attacker: Attacker
+    bits: int, target: Target, adversary: Adversary
 ) -> None:
-    after = Quantisation(bits=bits).run(target, attacker).model
+    after = Quantization(bits=bits).run(target, adversary).model
     for old, new in zip(weight_layers(target.model), weight_layers(after), strict=True):
         for before, channel in zip(old.weight.detach(), new.weight.detach(), strict=True):
             assert len(channel.unique()) <= 2**bits - 1
@@ -63,19 +63,19 @@ def test_quantised_weights_have_few_levels_in_each_channel(
         assert torch.equal(old.bias, new.bias)
 
 
-def test_a_channel_of_zeros_stays_one(attacker: Attacker) -> None:
+def test_a_channel_of_zeros_stays_one(adversary: Adversary) -> None:
     model = build_model("lenet5", shape=(1, 28, 28), class_count=10, mean=(0.3,), std=(0.3,))
     with torch.no_grad():
         weight_layers(model)[0].weight[2] = 0
-    after = Quantisation(bits=4).run(Target(model, lambda x: x), attacker).model
+    after = Quantization(bits=4).run(Target(model, lambda x: x), adversary).model
     assert not weight_layers(after)[0].weight[2].any()
 
 
 @pytest.mark.parametrize("strength", [0.1, 0.5])
 def test_noise_is_in_proportion_to_each_layer(
-    strength: float, target: Target, attacker: Attacker
+    strength: float, target: Target, adversary: Adversary
 ) -> None:
-    after = WeightNoise(strength=strength).run(target, attacker).model
+    after = WeightNoise(strength=strength).run(target, adversary).model
     for old, new in zip(weight_layers(target.model), weight_layers(after), strict=True):
         size = float(old.weight.detach().square().mean().sqrt())
         noise = (new.weight - old.weight).detach()
@@ -84,23 +84,23 @@ def test_noise_is_in_proportion_to_each_layer(
         assert float(noise.mean()) == pytest.approx(0, abs=4 * few * strength * size)
 
 
-def test_shifting_takes_the_mean_filter_away(target: Target, attacker: Attacker) -> None:
+def test_shifting_takes_the_mean_filter_away(target: Target, adversary: Adversary) -> None:
     """Without noise and at a rate of nothing, only the shift is left."""
-    made = WeightShifting(shift=1.5, noise=0.0, epochs=1, rate=1e-30).run(target, attacker)
+    made = WeightShifting(shift=1.5, noise=0.0, epochs=1, rate=1e-30).run(target, adversary)
     for old, new in zip(weight_layers(target.model), weight_layers(made.model), strict=True):
         expected = old.weight - 1.5 * old.weight.mean(dim=0)
         wanted = expected if isinstance(old, nn.Conv2d) else old.weight
         torch.testing.assert_close(new.weight, wanted, atol=1e-6, rtol=1e-5)
 
 
-def test_shifting_needs_filters(attacker: Attacker) -> None:
+def test_shifting_needs_filters(adversary: Adversary) -> None:
     model = build_model("dense", shape=(1, 28, 28), class_count=10, mean=(0.3,), std=(0.3,))
     with pytest.raises(UsageError, match="filters"):
-        WeightShifting().run(Target(model, lambda x: x), attacker)
+        WeightShifting().run(Target(model, lambda x: x), adversary)
 
 
-def test_fine_pruning_takes_the_dormant_channels(target: Target, attacker: Attacker) -> None:
-    images = torch.tensor(attacker.data.train_images)
+def test_fine_pruning_takes_the_dormant_channels(target: Target, adversary: Adversary) -> None:
+    images = torch.tensor(adversary.data.train_images)
     reader, channels = reader_of_last_convolution(target.model)
     activity = mean_activations(target.model, reader, channels, images)
     by_hand = target.model.features[:6](target.model.normalize(images.float() / 255))
@@ -108,7 +108,7 @@ def test_fine_pruning_takes_the_dormant_channels(target: Target, attacker: Attac
         activity, by_hand.double().mean(dim=(0, 2, 3)).detach(), atol=1e-5, rtol=1e-4
     )
 
-    made = FinePruning(share=0.5, epochs=1).run(target, attacker)
+    made = FinePruning(share=0.5, epochs=1).run(target, adversary)
     reader_after, _ = reader_of_last_convolution(made.model)
     columns = reader_after.weight.detach().reshape(120, channels, -1)
     gone = {c for c in range(channels) if not bool(columns[:, c].any())}
@@ -116,8 +116,8 @@ def test_fine_pruning_takes_the_dormant_channels(target: Target, attacker: Attac
     assert (made.images, made.gradient_images) == (300, 256)
 
 
-def test_fine_pruning_leaves_a_channel(target: Target, attacker: Attacker) -> None:
-    made = FinePruning(share=0.999, epochs=1).run(target, attacker)
+def test_fine_pruning_leaves_a_channel(target: Target, adversary: Adversary) -> None:
+    made = FinePruning(share=0.999, epochs=1).run(target, adversary)
     reader, channels = reader_of_last_convolution(made.model)
     columns = reader.weight.detach().reshape(120, channels, -1)
     assert sum(bool(columns[:, c].any()) for c in range(channels)) == 1
@@ -129,10 +129,10 @@ def test_fine_pruning_finds_the_last_channels_of_a_residual_network() -> None:
     assert (reader.in_features, channels) == (64, 64)
 
 
-def test_fine_pruning_needs_a_convolution(attacker: Attacker) -> None:
+def test_fine_pruning_needs_a_convolution(adversary: Adversary) -> None:
     model = build_model("dense", shape=(1, 28, 28), class_count=10, mean=(0.3,), std=(0.3,))
     with pytest.raises(UsageError, match="convolution"):
-        FinePruning().run(Target(model, lambda x: x), attacker)
+        FinePruning().run(Target(model, lambda x: x), adversary)
 
 
 @pytest.mark.parametrize(

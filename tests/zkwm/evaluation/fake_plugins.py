@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from zkwm.attacks.attack import Attack, Attacked, Attacker, Target
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target
 from zkwm.extraction.reader import JudgeView
 from zkwm.owner.commit import commit
 from zkwm.triggers import TriggerSet
@@ -119,11 +119,11 @@ class Served(Fake):
         return TriggerSet(images, labels, "log", 10, 10) if marked.api.asked == 3 else None
 
 
-def changed(target: Target, **attributes: object) -> Attacked:
+def changed(target: Target, **attributes: object) -> AttackResult:
     model = deepcopy(target.model)
     for name, value in attributes.items():
         setattr(model, name, value)
-    return Attacked(model, images=7, queries=8, gradient_images=9)
+    return AttackResult(model, images=7, queries=8, gradient_images=9)
 
 
 @dataclass(frozen=True)
@@ -134,13 +134,13 @@ class Fade(Attack):
     name: ClassVar[str] = "fade"
     paper: ClassVar[str] = "nobody"
 
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
-        RUNS.append(f"fade {self.kept} {attacker.seed} {len(attacker.data.train_labels)}")
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
+        RUNS.append(f"fade {self.kept} {adversary.seed} {len(adversary.data.train_labels)}")
         return changed(target, kept=self.kept)
 
 
 class Failing(Fade):
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         RUNS.append("failing")
         raise ValueError("the disk\nis full")
 
@@ -148,36 +148,38 @@ class Failing(Fade):
 class Interrupted(Fade):
     stop: ClassVar[bool] = True
 
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         if Interrupted.stop:
             raise KeyboardInterrupt
         return changed(target)
 
 
 class Refused(Fade):
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         raise UsageError("there is no convolution")
 
 
 class OldHead(Fade):
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         attacked = changed(target)
-        return Attacked(attacked.model, void="the original head was put back")
+        return AttackResult(attacked.model, void="the original head was put back")
 
 
 class Curious(Fade):
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    uses_opened: ClassVar[bool] = True
+
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         assert target.opened is not None
         assert len(target.opened.labels) == 25
         return changed(target)
 
 
 class Asking(Fade):
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         target.api(torch.zeros(3, 1, 28, 28))
         return changed(target, kept=20)
 
 
 class Unreadable(Fade):
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         return changed(target, unreadable=True)

@@ -84,10 +84,10 @@ def test_shares_are_disjoint_and_do_not_depend_on_each_other(tiny: Made) -> None
     experiment = Experiment(tiny(), "nowhere")
     shares = experiment.shares
     larger = divide(experiment.data, tiny(attacker_images=300))
-    assert np.array_equal(shares.attacker(100).train_images, larger.attacker(100).train_images)
+    assert np.array_equal(shares.adversary(100).train_images, larger.adversary(100).train_images)
     assert np.array_equal(shares.probes, larger.probes)
     assert np.array_equal(shares.owner.train_images, larger.owner.train_images)
-    parts = (larger.owner.train_images, larger.attacker(300).train_images, larger.probes)
+    parts = (larger.owner.train_images, larger.adversary(300).train_images, larger.probes)
     images = [image.tobytes() for part in parts for image in part]
     assert len(set(images)) == 200 + 300 + 20
     assert len(shares.owner.test_labels) == 100

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from zkwm.evaluation.null_hypothesis.matches import Examined, examine_null
+from zkwm.evaluation.null_hypothesis.matches import TriggerTest, examine_null
 from zkwm.evaluation.null_hypothesis.significance import (
     binomial_probabilities,
     chi_square,
@@ -41,7 +41,7 @@ def triggers(labels: np.ndarray) -> TriggerSet:
 
 def test_derived_labels_are_binomial_however_skewed_the_answers() -> None:
     labels = np.random.default_rng(1).integers(0, 10, 60)
-    (row,) = examine_null(MODELS, [Examined("adi", triggers(labels))], draws=100)
+    (row,) = examine_null(MODELS, [TriggerTest("adi", triggers(labels))], draws=100)
     assert row.fresh is not None
     assert row.fresh.trials == 4 * 100 * 60
     assert row.fresh.p_value > 1e-3
@@ -53,7 +53,7 @@ def test_derived_labels_are_binomial_however_skewed_the_answers() -> None:
 
 def test_declared_labels_take_innocents() -> None:
     declared = triggers(np.full(60, 3))
-    (row,) = examine_null([*MODELS, Skewed(0.6)], [Examined("zhang", declared, derived=False)])
+    (row,) = examine_null([*MODELS, Skewed(0.6)], [TriggerTest("zhang", declared, derived=False)])
     assert row.fresh is None
     assert row.needed_matches is not None
     assert row.matches[0] < row.matches[-1]
@@ -76,7 +76,7 @@ def test_what_is_extracted_counts_and_what_is_not_answered_is_no_trial() -> None
         found[:10] = -1
         return found
 
-    (row,) = examine_null(MODELS, [Examined("uchida", keys, extract=bits)], draws=50)
+    (row,) = examine_null(MODELS, [TriggerTest("uchida", keys, extract=bits)], draws=50)
     assert row.matches == (int(keys.labels[10:].sum()),) * 4
     assert row.fresh is not None
     assert row.fresh.trials == 4 * 50 * 30

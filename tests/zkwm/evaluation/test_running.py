@@ -12,10 +12,10 @@ import pytest
 
 from zkwm.evaluation.plan.experiment import Experiment
 from zkwm.evaluation.plan.grid import Grid
-from zkwm.evaluation.results.cell import FAILED, MEASURED, REFUSED, VOID, Cell
+from zkwm.evaluation.results.cell import Cell, Status
 from zkwm.evaluation.run.executors import in_processes
-from zkwm.evaluation.run.runner import CELLS, Standing, run_grid
-from zkwm.evaluation.run.tasks import SCRATCH, Task
+from zkwm.evaluation.run.runner import CELLS, GridProgress, run_grid
+from zkwm.evaluation.run.tasks import Task, TaskKind
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.evidence import Policy, assess
 
@@ -32,7 +32,7 @@ def test_a_cell_has_the_numbers_of_its_attack(
     outcome = run_grid(tiny(), tmp_path)
     cells = by_attack(outcome.cells)
     assert outcome.errors == ()
-    assert {cell.status for cell in outcome.cells} == {MEASURED}
+    assert {cell.status for cell in outcome.cells} == {Status.MEASURED}
     faded = cells["fade kept=60"]
     exact = assess(60, blocks_used=4, block_count=4, block_size=25, class_count=10, policy=Policy())
     assert (faded.matches_before, faded.matches, faded.trials) == (100, 60, 100)
@@ -101,10 +101,10 @@ def test_a_failing_cell_is_an_error_and_the_others_go_on(
     outcome = run_grid(grid, tmp_path)
     states = {(cell.watermark, cell.attack): cell.status for cell in outcome.cells}
     assert states == {
-        ("broken", "failing"): FAILED,
-        ("broken", "none"): FAILED,
-        ("fake", "failing"): FAILED,
-        ("fake", "none"): MEASURED,
+        ("broken", "failing"): Status.ERROR,
+        ("broken", "none"): Status.ERROR,
+        ("fake", "failing"): Status.ERROR,
+        ("fake", "none"): Status.MEASURED,
     }
     assert "fake, failing, seed 0: ValueError: the disk\nis full" in outcome.errors
     assert "broken, none, seed 0: the mark could not be put in: RuntimeError: no memory left" in (
@@ -120,10 +120,10 @@ def test_no_evidence_is_told_from_an_error(fakes: ModuleType, tiny: Made, tmp_pa
     cells = by_attack(outcome.cells)
     assert outcome.errors == ()
     assert (cells["refused"].status, cells["refused"].refused) == (
-        REFUSED,
+        Status.NOT_APPLICABLE,
         "there is no convolution",
     )
-    assert cells["head"].status == VOID
+    assert cells["head"].status == Status.VOID
     assert (cells["head"].matches, cells["head"].bits, cells["head"].evidence) == (100, None, None)
     assert cells["head"].void == "void: the original head was put back"
     assert cells["unreadable"].void == "void: another architecture"
@@ -148,7 +148,7 @@ def test_each_attacker_has_his_own_number_of_images(
     assert {run for run in fakes.RUNS if run.startswith("fade")} == {
         "fade 60 50003 150", "fade 60 50004 150", "fade 1 50003 100", "fade 1 50004 100",
     }  # fmt: skip
-    scratch = {(m["seed"], m["images"]) for m in outcome.models if m["kind"] == SCRATCH}
+    scratch = {(m["seed"], m["images"]) for m in outcome.models if m["kind"] == TaskKind.SCRATCH}
     assert scratch == {(3, 100), (3, 150), (4, 100), (4, 150)}
 
 
@@ -161,7 +161,7 @@ def test_too_few_images_are_refused_before_anything_is_trained(
 
 
 def test_progress_ends_with_everything_done(fakes: ModuleType, tiny: Made, tmp_path: Path) -> None:
-    seen: list[Standing] = []
+    seen: list[GridProgress] = []
     run_grid(tiny(), tmp_path, progress=seen.append)
     marks = [standing for standing in seen if standing.stage == "marks and attacks"]
     assert [standing.done for standing in marks] == [0, 1, 2, 3, 4]
@@ -180,9 +180,11 @@ def test_a_worker_that_dies_takes_no_other_task_with_it(tmp_path: Path) -> None:
         }
     )
     experiment = Experiment(grid, tmp_path)
-    line = Task("unmarked", "lenet5", 0).to_line(experiment)
+    line = Task(TaskKind.UNMARKED, "lenet5", 0).to_line(experiment)
     short = Grid.from_map(grid.to_map() | {"training": {"epochs": 1, "learning_rate": 0.01}})
-    quick = Task("unmarked", "lenet5", 0).to_line(Experiment(short, tmp_path, experiment.known))
+    quick = Task(TaskKind.UNMARKED, "lenet5", 0).to_line(
+        Experiment(short, tmp_path, experiment.known)
+    )
 
     killed: list[int] = []
 

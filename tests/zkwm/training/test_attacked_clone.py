@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from zkwm.attacks.attack import Attacker, Target
+from zkwm.attacks.attack import Adversary, Target
 from zkwm.attacks.model_modification.unlearning import Unlearning
 from zkwm.data import load_data
 from zkwm.nn.architectures import build_model, channel_statistics
@@ -153,7 +153,7 @@ def test_more_survives_than_of_a_plain_mark() -> None:
     mean, std = channel_statistics(own.train_images)
     start = build_model("cnn2", shape=(1, 28, 28), class_count=10, mean=mean, std=std)
     left, unlearned = {}, {}
-    attacker = Attacker(
+    adversary = Adversary(
         replace(
             whole,
             train_images=whole.train_images[3000:5000],
@@ -178,7 +178,7 @@ def test_more_survives_than_of_a_plain_mark() -> None:
         )
         left[method] = matches(stolen, torch.tensor(triggers.images), torch.tensor(labels))
         target = Target(marked.model, api=nn.Softmax(dim=1))
-        attacked = Unlearning("secret", fakes=500, epochs=3).run(target, attacker).model
+        attacked = Unlearning("secret", fakes=500, epochs=3).run(target, adversary).model
         unlearned[method] = matches(attacked, torch.tensor(triggers.images), torch.tensor(labels))
     assert left["robust"] >= left["plain"] + 5
     assert unlearned["robust"] >= unlearned["plain"] + 20

@@ -17,19 +17,19 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import nn
 
-    from zkwm.attacks.attack import Attacker
+    from zkwm.attacks.attack import Adversary
 
 
 @dataclass(frozen=True)
-class Claimed:
+class ClaimResult:
     """The accuser's trigger images and the labels that he would like.
 
-    ``images`` uint8 (n, c, h, w), ``wished`` int64 (n,): what he can make models answer.
+    ``images`` uint8 (n, c, h, w), ``target_labels`` int64 (n,): what he can make models answer.
     ``tries`` is how many commitments he made to find a lucky one (1: no grinding).
     """
 
     images: NDArray[np.uint8]
-    wished: NDArray[np.int64]
+    target_labels: NDArray[np.int64]
     tries: int = 1
 
 
@@ -41,5 +41,5 @@ class Claim(ABC):
     paper: ClassVar[str]
 
     @abstractmethod
-    def run(self, own_models: Sequence[nn.Module], accuser: Attacker) -> Claimed:
+    def run(self, accuser_models: Sequence[nn.Module], accuser: Adversary) -> ClaimResult:
         """Make triggers from the accuser's own models (images float32 in [0, 1] to logits)."""

@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from zkwm.attacks.attack import Attacker
-from zkwm.attacks.false_claims.claim import Claim, Claimed
+from zkwm.attacks.attack import Adversary
+from zkwm.attacks.false_claims.claim import Claim, ClaimResult
 from zkwm.nn.image_source import as_unit
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.errors import UsageError
@@ -48,31 +48,32 @@ class KeyGrinding(Claim):
             raise UsageError("grinding has triggers and tries")
 
     @torch.no_grad()
-    def run(self, own_models: Sequence[nn.Module], accuser: Attacker) -> Claimed:
+    def run(self, accuser_models: Sequence[nn.Module], accuser: Adversary) -> ClaimResult:
         """The images, what models answer to them, and the number of tries.
 
         ``grind`` makes the tries. Raises UsageError without a model or with too few images.
         """
-        if not own_models or len(accuser.data.train_labels) < self.triggers:
+        too_few = len(accuser.data.train_labels) < self.triggers
+        if too_few or not accuser_models:
             raise UsageError(f"grinding needs a model and {self.triggers} images")
         images = as_unit(torch.tensor(accuser.data.train_images).to(accuser.device))
         batches = torch.split(images, BATCH)
         found = [
             torch.cat([model.eval()(batch).softmax(dim=1) for batch in batches])
-            for model in own_models
+            for model in accuser_models
         ]
         least = torch.stack(found).amin(dim=0)
         sureness, answers = least.max(dim=1)
         best = sureness.argsort(descending=True, stable=True)[: self.triggers].cpu()
-        return Claimed(
+        return ClaimResult(
             images=np.ascontiguousarray(accuser.data.train_images[best.numpy()]),
-            wished=answers.cpu().numpy()[best.numpy()],
+            target_labels=answers.cpu().numpy()[best.numpy()],
             tries=self.tries,
         )
 
 
-def grind(header: Header, wished: NDArray[np.int64], tries: int) -> NDArray[np.int64]:
-    """The derived labels, int64 (n,), that agree most with ``wished`` (n,) of ``tries`` headers.
+def grind(header: Header, target_labels: NDArray[np.int64], tries: int) -> NDArray[np.int64]:
+    """The derived labels, int64 (n,), of ``tries`` headers that agree most with a target.
 
     The headers differ in the digest of the owner's model, which costs no new leaf; the first is
     ``header`` itself. Up to 8 tries are the real thing, with an Argon2id hash each. For more, only
@@ -89,7 +90,7 @@ def grind(header: Header, wished: NDArray[np.int64], tries: int) -> NDArray[np.i
             labels = derive_labels(tried.digest, None, count, classes)
         else:
             labels = stand_in_labels(tried.digest, count, classes)
-        if not len(best) or (labels == wished).sum() > (best == wished).sum():
+        if not len(best) or (labels == target_labels).sum() > (best == target_labels).sum():
             best = labels
     return best
 

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from zkwm.attacks.attack import Attacker, generator
-from zkwm.attacks.false_claims.claim import Claim, Claimed
+from zkwm.attacks.attack import Adversary, generator
+from zkwm.attacks.false_claims.claim import Claim, ClaimResult
 from zkwm.nn.image_source import as_unit
 from zkwm_protocols.errors import UsageError
 
@@ -48,12 +48,12 @@ class FalseClaim(Claim):
         if min(self.triggers, self.oversampling, self.budget, self.steps) < 1 or not self.step > 0:
             raise UsageError("a false claim has triggers, a budget and steps above zero")
 
-    def run(self, own_models: Sequence[nn.Module], accuser: Attacker) -> Claimed:
+    def run(self, accuser_models: Sequence[nn.Module], accuser: Adversary) -> ClaimResult:
         """Adversarial images from the accuser's training images, and their targets.
 
         Raises UsageError for fewer than two models or too few images.
         """
-        if len(own_models) < 2:
+        if len(accuser_models) < 2:
             raise UsageError("a false claim needs two models: one to attack, one to choose by")
         count = self.triggers * self.oversampling
         data = accuser.data
@@ -63,32 +63,36 @@ class FalseClaim(Claim):
         chosen = torch.randperm(len(data.train_labels), generator=source)[:count]
         images = as_unit(torch.tensor(data.train_images)[chosen].to(accuser.device))
         labels = torch.tensor(data.train_labels)[chosen].to(accuser.device)
-        for model in own_models:
+        for model in accuser_models:
             model.eval()
-        *ensemble, judge = own_models
+        *ensemble, judge = accuser_models
         made, targets, losses = [], [], []
         parts = (torch.split(images, BATCH), torch.split(labels, BATCH))
         for batch, right in zip(*parts, strict=True):
-            wished = _likeliest_wrong(ensemble, batch, right)
-            attacked = self._towards(ensemble, batch, wished)
+            target = _likeliest_wrong(ensemble, batch, right)
+            attacked = self._towards(ensemble, batch, target)
             with torch.no_grad():
-                losses.append(functional.cross_entropy(judge(attacked), wished, reduction="none"))
+                losses.append(functional.cross_entropy(judge(attacked), target, reduction="none"))
             made.append(attacked)
-            targets.append(wished)
+            targets.append(target)
         best = torch.cat(losses).argsort(stable=True)[: self.triggers]
         pixels = (torch.cat(made)[best] * 255).round().to(torch.uint8).cpu().numpy()
-        wishes: np.ndarray[tuple[int], np.dtype[np.int64]] = torch.cat(targets)[best].cpu().numpy()
-        return Claimed(images=pixels, wished=wishes)
+        target_labels: np.ndarray[tuple[int], np.dtype[np.int64]] = (
+            torch.cat(targets)[best].cpu().numpy()
+        )
+        return ClaimResult(images=pixels, target_labels=target_labels)
 
-    def _towards(self, ensemble: Sequence[nn.Module], images: Tensor, wished: Tensor) -> Tensor:
-        """Images within the budget that the ensemble takes for ``wished``, in whole levels."""
+    def _towards(
+        self, ensemble: Sequence[nn.Module], images: Tensor, target_labels: Tensor
+    ) -> Tensor:
+        """Images within the budget that the ensemble takes for its targets, in whole levels."""
         limit = self.budget / 255
         attacked = images
         for _ in range(self.steps):
             asked = attacked.detach().requires_grad_()
             loss = torch.stack(
                 [
-                    functional.cross_entropy(model(asked), wished, reduction="sum")
+                    functional.cross_entropy(model(asked), target_labels, reduction="sum")
                     for model in ensemble
                 ]
             ).sum()

@@ -2,7 +2,7 @@
 
 BlockDoor blocks triggers of three kinds: adversarial images, images of other distributions, and
 in-distribution images with wrong labels. Ours is one network that learns to tell clean images from
-such as the attacker makes of the first two kinds and from perturbed ones; nothing can tell a clean
+such as the adversary makes of the first two kinds and from perturbed ones; nothing can tell a clean
 image that merely has a wrong label, and the owner's triggers are not known to it. Only the abstract
 of the paper was at hand: the network, what it learns from and all numbers are ours.
 """
@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from zkwm.attacks.attack import Attack, Attacked, Attacker, Target, generator
-from zkwm.attacks.attacker_model import own_images, stolen_copy
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target, generator
 from zkwm.attacks.fake_triggers import fake_triggers
-from zkwm.attacks.input_preprocessing.detector_gate import SECOND, check_guard, guard
+from zkwm.attacks.input_preprocessing.detector_gate import SECOND, check_gate, fit_gate
+from zkwm.attacks.starting_point import adversary_images, stolen_copy
 from zkwm.nn.architectures import build_model, channel_statistics
 from zkwm.nn.image_source import as_unit
 from zkwm.nn.inference import evaluating
@@ -36,7 +36,7 @@ class BlockDoor(Attack):
     """Answer otherwise where a trained detector takes an image for a trigger.
 
     The detector is a built-in ``architecture`` with two classes, trained for ``epochs`` at ``rate``
-    on 80 % of the attacker's images against as many of his making: adversarial ones (one signed
+    on 80 % of the adversary's images against as many of his making: adversarial ones (one signed
     step of ``budget`` / 255 on the stolen model), noisy and stamped ones, and fake triggers of the
     public families and of freshly drawn secret ones. On his other images the share
     ``false_alarms`` is above the threshold. ``answer``: the model's ``second`` choice or the
@@ -56,14 +56,14 @@ class BlockDoor(Attack):
         """Refuse values out of range."""
         if not 1 <= self.budget <= 255:
             raise UsageError("an adversarial step is 1 to 255 levels")
-        check_guard(self.false_alarms, self.answer)
+        check_gate(self.false_alarms, self.answer)
 
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """The model behind the detector. Raises UsageError for images the detector cannot take."""
-        model = stolen_copy(target, attacker)
-        data = attacker.data
-        source = generator(attacker, self.name)
-        pixels, labels = own_images(attacker, purpose=f"{self.name} images")
+        model = stolen_copy(target, adversary)
+        data = adversary.data
+        source = generator(adversary, self.name)
+        pixels, labels = adversary_images(adversary, purpose=f"{self.name} images")
         images = as_unit(pixels)
         count = max(1, len(images) * 4 // 5)
         clean, held = images[:count], images[count:] if len(images) > count else images
@@ -75,18 +75,18 @@ class BlockDoor(Attack):
             mean=mean,
             std=std,
             seed=int(torch.randint(1 << 31, (1,), generator=source)),
-        ).to(attacker.device)
+        ).to(adversary.device)
         made = self._suspicious(model, clean, labels[:count], data.train_images, source)
         kinds = torch.cat([torch.zeros(len(clean)), torch.ones(len(made))]).long()
         used = fit(
             network,
             torch.cat([clean, made]),
-            kinds.to(attacker.device),
+            kinds.to(adversary.device),
             Fit(epochs=self.epochs, rate=self.rate),
-            seed=attacker.seed,
+            seed=adversary.seed,
         )
-        guarded = guard(model, _Suspicion(network), held, self.false_alarms, self.answer)
-        return Attacked(guarded, images=len(images), gradient_images=used + count // 4)
+        guarded = fit_gate(model, _Suspicion(network), held, self.false_alarms, self.answer)
+        return AttackResult(guarded, images=len(images), gradient_images=used + count // 4)
 
     def _suspicious(
         self,

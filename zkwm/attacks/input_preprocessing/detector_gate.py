@@ -11,7 +11,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from zkwm.attacks.input_preprocessing.wrapped_model import Filtered
+from zkwm.attacks.input_preprocessing.wrapped_model import WrappedModel
 from zkwm_protocols.errors import UsageError
 
 SECOND, FIXED = "second", "fixed"
@@ -19,7 +19,7 @@ ANSWERS = (SECOND, FIXED)
 BATCH = 500
 
 
-class Guarded(Filtered):
+class DetectorGate(WrappedModel):
     """A model, ``network``, with a detector in front.
 
     ``detector`` turns images float32 (n, c, h, w) in [0, 1] into scores (n,); where a score is
@@ -55,9 +55,9 @@ def _other(logits: Tensor, answer: str) -> Tensor:
 
 
 @torch.no_grad()
-def guard(
+def fit_gate(
     model: nn.Module, detector: nn.Module, clean: Tensor, false_alarms: float, answer: str
-) -> Guarded:
+) -> DetectorGate:
     """The model behind the detector, in evaluation mode.
 
     The threshold is that at which the share ``false_alarms`` of ``clean`` (float32 (n, c, h, w),
@@ -67,10 +67,10 @@ def guard(
     detector.eval()
     scores = torch.cat([detector(batch) for batch in torch.split(clean, BATCH)])
     threshold = torch.quantile(scores.double(), 1 - false_alarms).to(scores.dtype)
-    return Guarded(model, detector, threshold, answer).eval()
+    return DetectorGate(model, detector, threshold, answer).eval()
 
 
-def check_guard(false_alarms: float, answer: str) -> None:
+def check_gate(false_alarms: float, answer: str) -> None:
     """Raise UsageError for a share outside 0 to 1 or an answer that does not exist."""
     if not 0 <= false_alarms < 1:
         raise UsageError("false alarms are a share from 0 to below 1")

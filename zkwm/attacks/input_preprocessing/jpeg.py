@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from zkwm.attacks.attack import Attack, Attacked, Attacker, Target
-from zkwm.attacks.attacker_model import stolen_copy
-from zkwm.attacks.input_preprocessing.wrapped_model import InputFiltered
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target
+from zkwm.attacks.input_preprocessing.wrapped_model import FilteredInputModel
+from zkwm.attacks.starting_point import stolen_copy
 from zkwm_protocols.errors import UsageError
 
 
@@ -37,10 +37,10 @@ class Jpeg(Attack):
         if not 1 <= self.quality <= 95:
             raise UsageError("the quality of a JPEG file is 1 to 95")
 
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """The model behind the compression."""
-        model = stolen_copy(target, attacker)
-        return Attacked(InputFiltered(Compression(self.quality), model).eval())
+        model = stolen_copy(target, adversary)
+        return AttackResult(FilteredInputModel(Compression(self.quality), model).eval())
 
 
 class Compression(nn.Module):

@@ -1,6 +1,6 @@
 """A detector of outliers before the stolen model, fitted on clean data alone (Hitaj, Mancini 2018).
 
-Images unlike the attacker's are taken for triggers and answered otherwise. Their detector is a
+Images unlike the adversary's are taken for triggers and answered otherwise. Their detector is a
 network that is shown triggers; ours knows none: principal components of the pixels (a linear
 autoencoder's error), or the distance of features from their class (Lee et al., NeurIPS 2018).
 """
@@ -13,9 +13,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from zkwm.attacks.attack import Attack, Attacked, Attacker, Target
-from zkwm.attacks.attacker_model import head_of, own_images, stolen_copy
-from zkwm.attacks.input_preprocessing.detector_gate import SECOND, check_guard, guard
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target
+from zkwm.attacks.input_preprocessing.detector_gate import SECOND, check_gate, fit_gate
+from zkwm.attacks.starting_point import adversary_images, head_of, stolen_copy
 from zkwm.nn.image_source import as_unit
 from zkwm_protocols.errors import UsageError
 
@@ -31,7 +31,7 @@ class OutlierDetector(Attack):
 
     ``detector`` is ``reconstruction`` (error after ``components`` principal components of the
     pixels) or ``mahalanobis`` (distance of the last features from the nearest class mean). It is
-    fitted on half of the attacker's data; on the other half the share ``false_alarms`` is above its
+    fitted on half of the adversary's set; on the other half the share ``false_alarms`` is above its
     threshold. ``answer``: the model's ``second`` choice or the ``fixed`` class 0. Raises UsageError
     for others.
     """
@@ -49,12 +49,12 @@ class OutlierDetector(Attack):
             raise UsageError(f"{self.detector!r} is none of {', '.join(DETECTORS)}")
         if self.components < 1:
             raise UsageError("a reconstruction has components")
-        check_guard(self.false_alarms, self.answer)
+        check_gate(self.false_alarms, self.answer)
 
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """The model behind the detector. Raises UsageError for a model without a linear head."""
-        model = stolen_copy(target, attacker)
-        pixels, labels = own_images(attacker, purpose=self.name)
+        model = stolen_copy(target, adversary)
+        pixels, labels = adversary_images(adversary, purpose=self.name)
         images = as_unit(pixels)
         half = (len(images) + 1) // 2
         if self.detector == RECONSTRUCTION:
@@ -62,8 +62,8 @@ class OutlierDetector(Attack):
         else:
             detector = FeatureDistance(model, images[:half], labels[:half])
         held = images[half:] if len(images) > half else images
-        made = guard(model, detector, held, self.false_alarms, self.answer)
-        return Attacked(made, images=len(images))
+        made = fit_gate(model, detector, held, self.false_alarms, self.answer)
+        return AttackResult(made, images=len(images))
 
 
 class Reconstruction(nn.Module):

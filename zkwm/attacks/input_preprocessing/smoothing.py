@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from zkwm.attacks.attack import Attack, Attacked, Attacker, Target
-from zkwm.attacks.attacker_model import stolen_copy
-from zkwm.attacks.input_preprocessing.wrapped_model import InputFiltered
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target
+from zkwm.attacks.input_preprocessing.wrapped_model import FilteredInputModel
+from zkwm.attacks.starting_point import stolen_copy
 from zkwm_protocols.errors import UsageError
 
 GAUSSIAN, MEDIAN = "gaussian", "median"
@@ -43,10 +43,10 @@ class Smoothing(Attack):
         if self.size < 1 or self.size % 2 == 0 or not self.sigma > 0:
             raise UsageError("a filter has an odd number of pixels, and sigma above zero")
 
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """The model behind the filter."""
-        model = stolen_copy(target, attacker)
-        return Attacked(InputFiltered(self._filter(), model).to(attacker.device).eval())
+        model = stolen_copy(target, adversary)
+        return AttackResult(FilteredInputModel(self._filter(), model).to(adversary.device).eval())
 
     def _filter(self) -> nn.Module:
         if self.filter == MEDIAN:

@@ -1,6 +1,6 @@
 """Distillation (Hinton et al. 2015): a new network learns the stolen one's soft answers.
 
-The attacker has the weights, so answers cost nothing and are exact. An attacker who has only the
+The adversary has the weights, so answers cost nothing and are exact. An adversary who has only the
 owner's service does ``extraction``.
 """
 
@@ -11,9 +11,9 @@ from typing import ClassVar
 
 import torch
 
-from zkwm.attacks.attack import Attack, Attacked, Attacker, Target
-from zkwm.attacks.attacker_model import stolen_copy
-from zkwm.attacks.model_extraction.surrogate import taught
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target
+from zkwm.attacks.model_extraction.surrogate import train_surrogate
+from zkwm.attacks.starting_point import stolen_copy
 from zkwm.nn.architecture_names import ARCHITECTURES
 from zkwm.nn.image_source import as_unit, evaluation_batches
 from zkwm.training.fit import Fit
@@ -24,7 +24,7 @@ from zkwm_protocols.errors import UsageError
 class Distillation(Attack):
     """A network of random weights learns the softmax of the logits at ``temperature``.
 
-    On the attacker's images, whose own labels are not used. ``architecture`` is a built-in one, or
+    On the adversary's images, whose own labels are not used. ``architecture`` is a built-in one, or
     empty for that of the target. Temperature 3, 60 epochs and learning rate 0.1 are those of Lukas
     et al. 2022; the rate falls to zero. Raises UsageError for values out of range.
     """
@@ -46,27 +46,27 @@ class Distillation(Attack):
             raise UsageError("a temperature is above zero")
         self._plan()
 
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """Distil. Raises UsageError for an architecture that cannot take the images."""
-        teacher = stolen_copy(target, attacker)
-        images = attacker.data.train_images
+        teacher = stolen_copy(target, adversary)
+        images = adversary.data.train_images
         pixels = torch.tensor(images)
         with torch.no_grad():
             answers = torch.cat(
                 [
-                    teacher(as_unit(pixels[numbers].to(attacker.device))).softmax(dim=1)
+                    teacher(as_unit(pixels[numbers].to(adversary.device))).softmax(dim=1)
                     for numbers in evaluation_batches(len(pixels))
                 ]
             )
-        student, used = taught(
+        student, used = train_surrogate(
             self.architecture or teacher.config.architecture,
             images,
             answers,
             teacher.config.class_count,
             self._plan(),
-            attacker,
+            adversary,
         )
-        return Attacked(student, images=len(images), gradient_images=used)
+        return AttackResult(student, images=len(images), gradient_images=used)
 
     def _plan(self) -> Fit:
         return Fit(

@@ -1,6 +1,6 @@
 """Model extraction: a new network learns from what the owner's prediction service answers.
 
-The attacker never has the weights, and whatever the service does to its answers (DAWN, DynaMarks)
+The adversary never has the weights, and whatever the service does to its answers (DAWN, DynaMarks)
 is in what he learns from. Queries with images of another kind are those of Knockoff nets (Orekondy
 et al. 2019). With the weights at hand one does ``distillation``.
 """
@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from zkwm.attacks.attack import ANSWERS, Attack, Attacked, Attacker, Target
-from zkwm.attacks.attacker_model import own_images
-from zkwm.attacks.model_extraction.surrogate import taught
+from zkwm.attacks.attack import ANSWERS, Adversary, Attack, AttackResult, Target
+from zkwm.attacks.model_extraction.surrogate import train_surrogate
 from zkwm.attacks.other_data import other_images
+from zkwm.attacks.starting_point import adversary_images
 from zkwm.nn.architecture_names import ARCHITECTURES
 from zkwm.nn.image_source import as_unit, evaluation_batches
 from zkwm.training.fit import Fit
@@ -31,9 +31,9 @@ class Extraction(Attack):
     """A network of random weights learns the service's answers, each image being asked once.
 
     ``labels``: ``soft`` are the probabilities, ``hard`` the class with the largest. ``queries``:
-    ``own`` images of the attacker, ``noise`` (every pixel uniform), or another data set, as
+    ``own`` images of the adversary, ``noise`` (every pixel uniform), or another data set, as
     ``zkwm.attacks.other_data`` takes it. ``budget`` is the number of queries, 0 for as many as the
-    attacker has images. ``architecture`` is a built-in one. The learning rate falls from ``rate``
+    adversary has images. ``architecture`` is a built-in one. The learning rate falls from ``rate``
     to zero. Raises UsageError for values out of range.
     """
 
@@ -59,38 +59,38 @@ class Extraction(Attack):
             raise UsageError("the number of queries is not negative")
         self._plan()
 
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """Ask, and learn. Raises UsageError for queries that are not there."""
-        images = self._images(attacker)
+        images = self._images(adversary)
         pixels = torch.tensor(images)
         with torch.no_grad():
             answers = torch.cat(
                 [
-                    target.api(as_unit(pixels[numbers].to(attacker.device))).cpu()
+                    target.api(as_unit(pixels[numbers].to(adversary.device))).cpu()
                     for numbers in evaluation_batches(len(pixels))
                 ]
             )
-        student, used = taught(
+        student, used = train_surrogate(
             self.architecture,
             images,
             answers.float() if self.labels == SOFT else answers.argmax(dim=1),
             answers.shape[1],
             self._plan(),
-            attacker,
+            adversary,
         )
-        return Attacked(
+        return AttackResult(
             student,
             images=len(images) if self.queries == OWN else 0,
             queries=len(images),
             gradient_images=used,
         )
 
-    def _images(self, attacker: Attacker) -> NDArray[np.uint8]:
-        own_count = len(attacker.data.train_images)
+    def _images(self, adversary: Adversary) -> NDArray[np.uint8]:
+        own_count = len(adversary.data.train_images)
         budget = self.budget or own_count
         if self.queries != OWN:
-            return other_images(self.queries, budget, attacker)
-        order, _ = own_images(attacker)
+            return other_images(self.queries, budget, adversary)
+        order, _ = adversary_images(adversary)
         chosen: NDArray[np.uint8] = order[:budget].cpu().numpy()
         return chosen
 

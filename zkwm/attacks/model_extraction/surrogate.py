@@ -10,21 +10,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zkwm.attacks.attack import Attacker
+from zkwm.attacks.attack import Adversary
 from zkwm.nn.architectures import Classifier, build_model, channel_statistics
 from zkwm.nn.seeds import derived_seed
 from zkwm.training.fit import Fit, fit
 
 
-def taught(
+def train_surrogate(
     architecture: str,
     images: NDArray[np.uint8],
     answers: Tensor,
     class_count: int,
     plan: Fit,
-    attacker: Attacker,
+    adversary: Adversary,
 ) -> tuple[Classifier, int]:
-    """A network of random weights, by the attacker's seed, trained to give these answers.
+    """A network of random weights, by the adversary's seed, trained to give these answers.
 
     ``images`` uint8 (n, c, h, w); ``answers`` int64 (n,), or float32 (n, C) probabilities. Returns
     it, on the CPU, and over how many images gradients were computed. Raises UsageError for an
@@ -38,14 +38,14 @@ def taught(
         class_count=class_count,
         mean=mean,
         std=std,
-        seed=derived_seed(attacker.seed, "attack/student"),
-    ).to(attacker.device)
+        seed=derived_seed(adversary.seed, "attack/student"),
+    ).to(adversary.device)
     used = fit(
         student,
-        torch.tensor(images).to(attacker.device),
-        answers.to(attacker.device),
+        torch.tensor(images).to(adversary.device),
+        answers.to(adversary.device),
         plan,
-        seed=attacker.seed,
+        seed=adversary.seed,
     )
     student.cpu().eval()
     return student, used

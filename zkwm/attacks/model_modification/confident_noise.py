@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from zkwm.attacks.attack import Attack, Attacked, Attacker, Target, generator
-from zkwm.attacks.attacker_model import stolen_copy
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target, generator
 from zkwm.attacks.fake_triggers import NOISE, fake_triggers
+from zkwm.attacks.starting_point import stolen_copy
 from zkwm.nn.image_source import as_unit
 from zkwm.nn.inference import evaluating
 from zkwm.training.fit import Fit, fit
@@ -30,12 +30,12 @@ BATCH = 500
 
 
 @dataclass(frozen=True)
-class Seeking(Attack):
+class ConfidentNoise(Attack):
     """Find images that the network is sure of, and unlearn them.
 
     ``images`` of noise, a third of each kind, go ``steps`` steps of ``size`` (in units of the whole
     range of a pixel, by the sign of the gradient) towards a larger probability of the likeliest
-    class. They are then trained to the uniform distribution, mixed with all of the attacker's data,
+    class. They are then trained to the uniform distribution, mixed with all adversary's data,
     for ``epochs`` at ``rate`` (cosine). Raises UsageError for numbers that are not above zero.
     """
 
@@ -53,28 +53,28 @@ class Seeking(Attack):
         if not (self.images >= 1 and self.steps >= 1 and self.size > 0):
             raise UsageError("seeking takes images, steps and a size of steps above zero")
 
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """Fine-tune a copy of the target's model on clean images and on what was found."""
-        model = stolen_copy(target, attacker)
-        data = attacker.data
-        source = generator(attacker, self.name)
+        model = stolen_copy(target, adversary)
+        data = adversary.data
+        source = generator(adversary, self.name)
         random = np.random.default_rng(int(torch.randint(1 << 62, (1,), generator=source)))
         share = -(-self.images // len(STARTS))
         starts = np.concatenate(
             [fake_triggers(kind, share, data.train_images, random) for kind in STARTS]
         )[: self.images]
-        found = self._found(model, as_unit(torch.tensor(starts).to(attacker.device)))
+        found = self._found(model, as_unit(torch.tensor(starts).to(adversary.device)))
         clean = functional.one_hot(torch.tensor(data.train_labels), data.class_count)
         unsure = torch.full((len(found), data.class_count), 1 / data.class_count)
         used = fit(
             model,
-            torch.cat([torch.tensor(data.train_images).to(attacker.device), found]),
-            torch.cat([clean.float(), unsure]).to(attacker.device),
+            torch.cat([torch.tensor(data.train_images).to(adversary.device), found]),
+            torch.cat([clean.float(), unsure]).to(adversary.device),
             self._plan(),
-            seed=attacker.seed,
+            seed=adversary.seed,
         )
         sought = self.steps * len(found)
-        return Attacked(model, images=len(clean), gradient_images=used + sought)
+        return AttackResult(model, images=len(clean), gradient_images=used + sought)
 
     def _plan(self) -> Fit:
         return Fit(epochs=self.epochs, rate=self.rate)

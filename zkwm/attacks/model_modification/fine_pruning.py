@@ -11,9 +11,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from zkwm.attacks.attack import Attack, Attacked, Attacker, Target
-from zkwm.attacks.attacker_model import own_images, stolen_copy
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target
 from zkwm.attacks.model_modification.pruning import apply_masks, fine_tuned
+from zkwm.attacks.starting_point import adversary_images, stolen_copy
 from zkwm.nn.image_source import as_unit, evaluation_batches
 from zkwm.training.fit import Fit
 from zkwm_protocols.errors import UsageError
@@ -23,7 +23,7 @@ from zkwm_protocols.errors import UsageError
 class FinePruning(Attack):
     """``share`` of the channels of the last convolution go, those with the least mean activation.
 
-    Activations are taken on the attacker's images where they enter the layer after the convolution,
+    Activations are taken on the images where they enter the layer after the convolution,
     so after rectification and pooling. Then ``epochs`` of fine-tuning at a learning rate that falls
     from ``rate`` to zero; pruned channels stay without effect. 0.96 and 10 epochs are those of
     Lukas et al. 2022. At least one channel is left. Raises UsageError for values out of range.
@@ -42,22 +42,22 @@ class FinePruning(Attack):
             raise UsageError(f"a share of the channels is between 0 and 1, not {self.share!r}")
         self._plan()
 
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """Prune and fine-tune a copy.
 
         Raises UsageError for a network without a fully connected layer after a convolution.
         """
-        model = stolen_copy(target, attacker)
+        model = stolen_copy(target, adversary)
         reader, channels = reader_of_last_convolution(model)
-        images, _ = own_images(attacker)
+        images, _ = adversary_images(adversary)
         activity = mean_activations(model, reader, channels, images)
         pruned = activity.argsort(stable=True)[: min(int(self.share * channels), channels - 1)]
-        mask = torch.ones(channels, device=attacker.device)
+        mask = torch.ones(channels, device=adversary.device)
         mask[pruned] = 0
         weights: list[Tensor] = [reader.weight]
         masks = [mask.repeat_interleave(reader.in_features // channels).expand_as(reader.weight)]
         apply_masks(weights, masks)
-        return fine_tuned(model, weights, masks, attacker, self._plan())
+        return fine_tuned(model, weights, masks, adversary, self._plan())
 
     def _plan(self) -> Fit:
         return Fit(epochs=self.epochs, rate=self.rate, batch_size=self.batch_size)

@@ -12,11 +12,11 @@ from typing import ClassVar, Self
 
 from torch import Tensor, nn
 
-from zkwm.attacks.attack import Attack, Attacked, Attacker, Target
-from zkwm.attacks.attacker_model import (
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target
+from zkwm.attacks.starting_point import (
+    adversary_images,
     give_new_head,
     head_of,
-    own_images,
     require_share,
     stolen_copy,
 )
@@ -28,13 +28,13 @@ VARIANTS = ("FTLL", "FTAL", "RTLL", "RTAL")
 
 @dataclass(frozen=True)
 class FineTuning(Attack):
-    """Training goes on with the attacker's images.
+    """Training goes on with the adversary's images.
 
     ``which``: FT keeps the head, RT starts with a new one; LL trains only the last layer (nothing
     else moves, batch-norm statistics neither), AL all layers. The defaults are those of the
     authors' code (learning rate 0.001, batches of 100) for 10 epochs; ``schedule`` ``cosine`` falls
     to zero, ``epoch-decay`` multiplies by ``decay`` after every ``decay_every`` epochs (rate 0.05,
-    halved every 5: Gan et al. 2023). ``share`` of the attacker's images is used. Raises UsageError
+    halved every 5: Gan et al. 2023). ``share`` of the adversary's images is used. Raises UsageError
     for values out of range.
     """
 
@@ -75,12 +75,12 @@ class FineTuning(Attack):
             augment=self.augment,
         )
 
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """Fine-tune a copy. Raises UsageError where there is no head, or training diverges."""
-        model = stolen_copy(target, attacker)
-        images, labels = own_images(attacker, self.share)
+        model = stolen_copy(target, adversary)
+        images, labels = adversary_images(adversary, self.share)
         if self.which.startswith("RT"):
-            give_new_head(model, attacker.data.class_count, attacker)
+            give_new_head(model, adversary.data.class_count, adversary)
         if self.which.endswith("LL"):
             model.requires_grad_(False)
             head = head_of(model).requires_grad_(True)
@@ -89,13 +89,13 @@ class FineTuning(Attack):
                 images,
                 labels,
                 self.plan(),
-                seed=attacker.seed,
+                seed=adversary.seed,
                 parameters=head.parameters(),
             )
         else:
-            used = fit(model, images, labels, self.plan(), seed=attacker.seed)
+            used = fit(model, images, labels, self.plan(), seed=adversary.seed)
         model.requires_grad_(True)
-        return Attacked(model.cpu().eval(), images=len(images), gradient_images=used)
+        return AttackResult(model.cpu().eval(), images=len(images), gradient_images=used)
 
 
 class _OnlyHead(nn.Module):

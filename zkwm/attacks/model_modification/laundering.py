@@ -15,8 +15,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from zkwm.attacks.attack import Attack, Attacked, Attacker, Target, generator
-from zkwm.attacks.attacker_model import own_images, require_share, stolen_copy
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target, generator
 from zkwm.attacks.model_modification.neuron_reset import (
     chosen_neurons,
     hidden_layers,
@@ -25,6 +24,7 @@ from zkwm.attacks.model_modification.neuron_reset import (
     thresholds,
 )
 from zkwm.attacks.model_modification.trigger_inversion import RecoveredTriggers, recover_triggers
+from zkwm.attacks.starting_point import adversary_images, require_share, stolen_copy
 from zkwm.nn.image_source import as_unit
 from zkwm.training.fit import Fit, fit
 from zkwm_protocols.errors import UsageError
@@ -37,7 +37,7 @@ COMPARED_IMAGES = 200
 class Laundering(Attack):
     """Remove a mark that nothing is known of.
 
-    ``share`` of the attacker's data is used. ``steps`` of the search for triggers, ``mask_weight``
+    ``share`` of the adversary's data is used. ``steps`` of the search for triggers, ``mask_weight``
     of its L1 norm. ``dense_threshold`` (the paper's DT) and ``channel_threshold`` (CT): by how many
     times the layer's mean activation that of a neuron must differ to be reset; at most ``most`` of
     a layer. Then ``epochs`` at ``rate`` (cosine) on clean images and on as many with a recovered
@@ -61,12 +61,12 @@ class Laundering(Attack):
         if not (0 <= self.most <= 1 and self.steps >= 1):
             raise UsageError("a part of a layer is 0 to 1, and the search has steps")
 
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """Launder a copy of the target's model."""
-        model = stolen_copy(target, attacker)
-        data = attacker.data
-        source = generator(attacker, self.name)
-        pixels, labels = own_images(attacker, self.share)
+        model = stolen_copy(target, adversary)
+        data = adversary.data
+        source = generator(adversary, self.name)
+        pixels, labels = adversary_images(adversary, self.share)
         images, count = as_unit(pixels), len(labels)
         found = recover_triggers(
             model,
@@ -79,16 +79,16 @@ class Laundering(Attack):
         )
         self._reset(model, images[:COMPARED_IMAGES], found)
         stamps = torch.randint(data.class_count, (count,), generator=source)
-        stamped = found.stamp(images, stamps.to(attacker.device))
+        stamped = found.stamp(images, stamps.to(adversary.device))
         used = fit(
             model,
             torch.cat([images, stamped]),
             torch.cat([labels, labels]),
             Fit(epochs=self.epochs, rate=self.rate),
-            seed=attacker.seed,
+            seed=adversary.seed,
         )
         searched = self.steps * IMAGES_PER_CLASS * data.class_count
-        return Attacked(model, images=count, gradient_images=searched + used)
+        return AttackResult(model, images=count, gradient_images=searched + used)
 
     def _reset(self, model: nn.Module, images: Tensor, found: RecoveredTriggers) -> None:
         """Reset what differs between clean images and those with any one of the triggers."""

@@ -1,4 +1,4 @@
-"""Overwriting: the attacker puts a mark of his own over the owner's, by the scheme of Adi et al.
+"""Overwriting: the adversary puts a mark of his own over the owner's, by the scheme of Adi et al.
 
 Usually both marks are readable afterwards, and the dates of registration decide; what is measured
 is what is left of the first. Not a claim to a model that nobody touched (``claim``).
@@ -10,8 +10,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import ClassVar
 
-from zkwm.attacks.attack import Attack, Attacked, Attacker, Target
-from zkwm.attacks.attacker_model import stolen_copy
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target
+from zkwm.attacks.starting_point import stolen_copy
 from zkwm.nn.seeds import derived_seed
 from zkwm.training import EmbedSettings, default_settings, embed
 from zkwm.triggers import TriggerSet, generate
@@ -24,7 +24,7 @@ LARGEST_BLOCK = 50
 
 @dataclass(frozen=True)
 class Overwriting(Attack):
-    """As many ``triggers`` of the attacker's are trained in as into any trained model.
+    """As many ``triggers`` of the adversary's are trained in as into any trained model.
 
     Their labels derive from a commitment of his, as the owner's do; key, salts and signing key
     come from his seed and are thrown away. The learning rate falls from ``rate`` to zero. Raises
@@ -44,10 +44,10 @@ class Overwriting(Attack):
             raise UsageError("a mark has at least one trigger")
         EmbedSettings(epochs=self.epochs, learning_rate=self.rate, batch_size=self.batch_size)
 
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """Mark a copy (one Argon2id hash, about a second, for the labels)."""
-        model = stolen_copy(target, attacker)
-        count = len(attacker.data.train_labels)
+        model = stolen_copy(target, adversary)
+        count = len(adversary.data.train_labels)
         settings = default_settings(
             model.config.architecture,
             pretrained=True,
@@ -58,30 +58,30 @@ class Overwriting(Attack):
             batch_size=self.batch_size,
             schedule="cosine",
             method="plain",
-            seed=derived_seed(attacker.seed, "attack/overwriting"),
-            device=attacker.device,
+            seed=derived_seed(adversary.seed, "attack/overwriting"),
+            device=adversary.device,
         )
-        marked = embed(model, attacker.data, self.second_mark(attacker), settings=settings).model
+        marked = embed(model, adversary.data, self.second_mark(adversary), settings=settings).model
         size = min(settings.batch_size, count)
         step = size + min(settings.triggers_per_batch, self.triggers)
         used = settings.epochs * (count // size) * step
-        return Attacked(marked, images=count, gradient_images=used)
+        return AttackResult(marked, images=count, gradient_images=used)
 
-    def second_mark(self, attacker: Attacker) -> TriggerSet:
-        """The attacker's own triggers and their derived labels; the same for the same seed."""
-        shape, classes = attacker.data.shape, attacker.data.class_count
+    def second_mark(self, adversary: Adversary) -> TriggerSet:
+        """The adversary's own triggers and their derived labels; the same for the same seed."""
+        shape, classes = adversary.data.shape, adversary.data.class_count
         block = next(n for n in range(LARGEST_BLOCK, 0, -1) if self.triggers % n == 0)
-        key = _secret(attacker, "triggers")
+        key = _secret(adversary, "triggers")
         images = generate("secret", self.triggers, shape, key=key, block_size=block).images
         commitment = make_commitment(
             images,
-            [_secret(attacker, f"salt {number}") for number in range(self.triggers)],
+            [_secret(adversary, f"salt {number}") for number in range(self.triggers)],
             class_count=classes,
-            signers=(SigningKey.from_bytes(ED25519, _secret(attacker, "signing key")),),
+            signers=(SigningKey.from_bytes(ED25519, _secret(adversary, "signing key")),),
             block_size=block,
         )
         return TriggerSet(images, commitment.labels(), "secret", block, classes)
 
 
-def _secret(attacker: Attacker, purpose: str) -> bytes:
-    return hashlib.sha256(f"overwriting/{attacker.seed}/{purpose}".encode()).digest()
+def _secret(adversary: Adversary, purpose: str) -> bytes:
+    return hashlib.sha256(f"overwriting/{adversary.seed}/{purpose}".encode()).digest()

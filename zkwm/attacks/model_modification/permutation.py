@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from zkwm.attacks.attack import Attack, Attacked, Attacker, Target
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target
 from zkwm.extraction.neuron_groups import NeuronGroup, neuron_groups, permute, weighted_layers
 from zkwm.extraction.unit_form import NormScales, Scales, restore, tensors, with_tensors
 
@@ -35,9 +35,9 @@ class Permutation(Attack):
     name: ClassVar[str] = "permutation"
     paper: ClassVar[str] = "Hecht-Nielsen 1990; Neyshabur et al. 2015"
 
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """A disguised copy of the stolen weights; needs no data and no training."""
-        return Attacked(shuffle(target.model, attacker.seed, rescale=self.rescale))
+        return AttackResult(shuffle(target.model, adversary.seed, rescale=self.rescale))
 
 
 def shuffle(model: Classifier, seed: int, *, rescale: bool = True) -> Classifier:

@@ -11,8 +11,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from zkwm.attacks.attack import Attack, Attacked, Attacker, Target
-from zkwm.attacks.attacker_model import own_images, stolen_copy, weight_layers
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target
+from zkwm.attacks.starting_point import adversary_images, stolen_copy, weight_layers
 from zkwm.training.fit import Fit, fit
 from zkwm_protocols.errors import UsageError
 
@@ -21,7 +21,7 @@ from zkwm_protocols.errors import UsageError
 class Pruning(Attack):
     """``share`` of all weights, those nearest to zero over all layers together, are set to zero.
 
-    With ``epochs`` above zero the network is fine-tuned afterwards with the attacker's images at a
+    With ``epochs`` above zero the network is fine-tuned afterwards with the adversary's images at a
     learning rate that falls from ``rate`` to zero, and what was pruned stays zero. Raises
     UsageError for values out of range.
     """
@@ -40,15 +40,15 @@ class Pruning(Attack):
         if self.epochs:
             self._plan()
 
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """Prune a copy. Raises UsageError for a network without weights of layers."""
-        model = stolen_copy(target, attacker)
+        model = stolen_copy(target, adversary)
         weights: list[Tensor] = [layer.weight for layer in weight_layers(model)]
         masks = _masks(weights, self.share)
         apply_masks(weights, masks)
         if not self.epochs:
-            return Attacked(model.cpu())
-        return fine_tuned(model, weights, masks, attacker, self._plan())
+            return AttackResult(model.cpu())
+        return fine_tuned(model, weights, masks, adversary, self._plan())
 
     def _plan(self) -> Fit:
         return Fit(epochs=self.epochs, rate=self.rate, batch_size=self.batch_size)
@@ -58,20 +58,20 @@ def fine_tuned(
     model: nn.Module,
     weights: list[Tensor],
     masks: list[Tensor],
-    attacker: Attacker,
+    adversary: Adversary,
     plan: Fit,
-) -> Attacked:
-    """``model`` trained on the attacker's images while masked weights stay zero."""
-    images, labels = own_images(attacker)
+) -> AttackResult:
+    """``model`` trained on the adversary's images while masked weights stay zero."""
+    images, labels = adversary_images(adversary)
     used = fit(
         model,
         images,
         labels,
         plan,
-        seed=attacker.seed,
+        seed=adversary.seed,
         after_step=lambda: apply_masks(weights, masks),
     )
-    return Attacked(model.cpu().eval(), images=len(images), gradient_images=used)
+    return AttackResult(model.cpu().eval(), images=len(images), gradient_images=used)
 
 
 @torch.no_grad()

@@ -12,13 +12,13 @@ from typing import ClassVar
 
 import torch
 
-from zkwm.attacks.attack import Attack, Attacked, Attacker, Target
-from zkwm.attacks.attacker_model import stolen_copy, weight_layers
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target
+from zkwm.attacks.starting_point import stolen_copy, weight_layers
 from zkwm_protocols.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Quantisation(Attack):
+class Quantization(Attack):
     """Weights of ``bits`` bits: whole multiples, -(2^(bits-1) - 1) to 2^(bits-1) - 1, of a scale.
 
     The scale of an output channel makes its largest weight the largest multiple. Raises UsageError
@@ -35,13 +35,13 @@ class Quantisation(Attack):
             raise UsageError(f"weights have 2 to 16 bits, not {self.bits}")
 
     @torch.no_grad()
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """Round the weights of a copy. Raises UsageError for a network without any."""
-        model = stolen_copy(target, attacker)
+        model = stolen_copy(target, adversary)
         largest = 2 ** (self.bits - 1) - 1
         for layer in weight_layers(model):
             across = tuple(range(1, layer.weight.ndim))
             scale = layer.weight.abs().amax(dim=across, keepdim=True) / largest
             scale = torch.where(scale > 0, scale, 1.0)
             layer.weight.copy_((layer.weight / scale).round() * scale)
-        return Attacked(model.cpu())
+        return AttackResult(model.cpu())

@@ -1,7 +1,7 @@
 """REFIT (Chen et al. 2021): fine-tuning at a large learning rate, with two optional additions.
 
 Elastic weight consolidation holds the weights that matter for the task; unlabelled images, labelled
-by the watermarked model itself, stand in for the data that the attacker lacks. Plain fine-tuning is
+by the watermarked model itself, stand in for data the adversary lacks. Plain fine-tuning is
 ``fine_tuning``.
 """
 
@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from zkwm.attacks.attack import Attack, Attacked, Attacker, Target, generator
-from zkwm.attacks.attacker_model import own_images, require_share, stolen_copy
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target, generator
 from zkwm.attacks.other_data import other_images
+from zkwm.attacks.starting_point import adversary_images, require_share, stolen_copy
 from zkwm.nn.image_source import as_unit, evaluation_batches
 from zkwm.nn.inference import predictions
 from zkwm.training.fit import Fit, fit
@@ -32,10 +32,10 @@ class Refit(Attack):
 
     ``consolidation`` above zero (the authors' 10, with rate 0.15) adds half of it times the sum of
     F (w - w0)^2, F being the diagonal Fisher information of the stolen model over
-    ``fisher_images`` of the attacker's images, scaled to at most 1 and cut at
+    ``fisher_images`` of the adversary's images, scaled to at most 1 and cut at
     1 / (rate * consolidation) so that a step cannot overshoot. ``unlabelled`` names other images,
     as ``zkwm.attacks.other_data`` takes them; ``unlabelled_share`` of them for each of the
-    attacker's own (half, the authors' 50 beside batches of 100) are mixed in with the classes that
+    adversary's own (half, the authors' 50 beside batches of 100) are mixed in with the classes that
     the stolen model gives them. Raises UsageError for values out of range.
     """
 
@@ -60,23 +60,23 @@ class Refit(Attack):
             )
         self._plan()
 
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """Fine-tune a copy. Raises UsageError for other images that are not there."""
-        model = stolen_copy(target, attacker)
-        own, labels = own_images(attacker, self.share)
+        model = stolen_copy(target, adversary)
+        own, labels = adversary_images(adversary, self.share)
         used, penalty = 0, None
         if self.consolidation:
             sampled = own[: self.fisher_images]
             used += len(sampled)
-            penalty = self._penalty(model, fisher_information(model, sampled, attacker))
+            penalty = self._penalty(model, fisher_information(model, sampled, adversary))
         images = own
         if self.unlabelled:
             count = max(round(self.unlabelled_share * len(own)), 1)
-            others = torch.tensor(other_images(self.unlabelled, count, attacker)).to(own.device)
+            others = torch.tensor(other_images(self.unlabelled, count, adversary)).to(own.device)
             given = [predictions(model, others[n]) for n in evaluation_batches(len(others))]
             images, labels = torch.cat([own, others]), torch.cat([labels, *given])
-        used += fit(model, images, labels, self._plan(), seed=attacker.seed, penalty=penalty)
-        return Attacked(model.cpu().eval(), images=len(own), gradient_images=used)
+        used += fit(model, images, labels, self._plan(), seed=adversary.seed, penalty=penalty)
+        return AttackResult(model.cpu().eval(), images=len(own), gradient_images=used)
 
     def _penalty(self, model: nn.Module, fisher: dict[str, Tensor]) -> Callable[[], Tensor]:
         limit = 1.0 / (self.rate * self.consolidation)
@@ -102,7 +102,7 @@ class Refit(Attack):
         )
 
 
-def fisher_information(model: nn.Module, images: Tensor, attacker: Attacker) -> dict[str, Tensor]:
+def fisher_information(model: nn.Module, images: Tensor, adversary: Adversary) -> dict[str, Tensor]:
     """The diagonal Fisher information by parameter name, scaled so that the largest value is 1.
 
     The mean over ``images`` (n, c, h, w) of the squared gradient of the log-likelihood of a class
@@ -110,7 +110,7 @@ def fisher_information(model: nn.Module, images: Tensor, attacker: Attacker) -> 
     """
     model.eval()
     parameters = {name: value.detach() for name, value in model.named_parameters()}
-    source = generator(attacker, "fisher")
+    source = generator(adversary, "fisher")
 
     def likelihood(values: dict[str, Tensor], image: Tensor, label: Tensor) -> Tensor:
         logits: Tensor = functional_call(model, values, (image[None],))

@@ -2,7 +2,7 @@
 
 Their test of transfer learning: the features are trained for another task under a new head, and
 then the triggers are asked through the old head. That head was trained on the labels, so matches of
-the result are no evidence: ``Attacked.void`` says so. ``fine_tuning`` never puts a head back.
+the result are no evidence: ``AttackResult.void`` says so. ``fine_tuning`` never puts a head back.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from zkwm.attacks.attack import Attack, Attacked, Attacker, Target
-from zkwm.attacks.attacker_model import give_new_head, head_name, head_of, stolen_copy
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target
 from zkwm.attacks.other_data import other_data
+from zkwm.attacks.starting_point import give_new_head, head_name, head_of, stolen_copy
 from zkwm.training.fit import Fit, fit
 from zkwm_protocols.errors import UsageError
 
@@ -33,8 +33,8 @@ class Transfer(Attack):
     """A new head and all layers learn ``task``; then the original head comes back.
 
     ``task`` is another data set, as ``zkwm.attacks.other_data`` takes it; ``rotation``, by how many
-    quarter turns an image of the attacker's was turned (square images only); or ``half``, the
-    attacker's images of the upper half of the classes. The learning rate falls from ``rate`` to
+    quarter turns an image of the adversary's was turned (square images only); or ``half``, the
+    adversary's images of the upper half of the classes. The learning rate falls from ``rate`` to
     zero. Raises UsageError for values out of range.
     """
 
@@ -49,25 +49,25 @@ class Transfer(Attack):
     def __post_init__(self) -> None:
         self._plan()
 
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """Transfer a copy. Raises UsageError for a task that cannot be made or found."""
-        images, labels, classes = self._task(attacker)
-        model = stolen_copy(target, attacker)
+        images, labels, classes = self._task(adversary)
+        model = stolen_copy(target, adversary)
         original = copy.deepcopy(head_of(model))
-        give_new_head(model, classes, attacker)
+        give_new_head(model, classes, adversary)
         used = fit(
             model,
-            torch.tensor(images).to(attacker.device),
-            torch.tensor(labels).to(attacker.device),
+            torch.tensor(images).to(adversary.device),
+            torch.tensor(labels).to(adversary.device),
             self._plan(),
-            seed=attacker.seed,
+            seed=adversary.seed,
         )
         model.set_submodule(head_name(model), original)
-        return Attacked(model.cpu().eval(), images=len(images), gradient_images=used, void=VOID)
+        return AttackResult(model.cpu().eval(), images=len(images), gradient_images=used, void=VOID)
 
-    def _task(self, attacker: Attacker) -> tuple[NDArray[np.uint8], NDArray[np.int64], int]:
+    def _task(self, adversary: Adversary) -> tuple[NDArray[np.uint8], NDArray[np.int64], int]:
         """Images, labels and the number of classes of the other task."""
-        own = attacker.data
+        own = adversary.data
         if self.task == ROTATION:
             if own.shape[1] != own.shape[2]:
                 raise UsageError("only square images can be turned", hint="choose another task")

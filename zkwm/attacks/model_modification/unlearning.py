@@ -2,7 +2,7 @@
 
 The adaptive attack of our pilot (research note robustness.md, section 3, rows ``adaptive``); near
 to it is the unlearning of recovered triggers in Neural Cleanse (Wang et al. 2019, section VI). Not
-laundering: nothing is recovered from the model, the attacker guesses the distribution.
+laundering: nothing is recovered from the model, the adversary guesses the distribution.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from zkwm.attacks.attack import Attack, Attacked, Attacker, Target, generator
-from zkwm.attacks.attacker_model import stolen_copy
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target, generator
 from zkwm.attacks.fake_triggers import KINDS, OPENED, fake_triggers
+from zkwm.attacks.starting_point import stolen_copy
 from zkwm.nn.image_source import as_unit
 from zkwm.training.fit import Fit, fit
 from zkwm_protocols.errors import UsageError
@@ -34,7 +34,7 @@ class Unlearning(Attack):
     ``kind`` of fakes: ``noise``, a family of ``zkwm.triggers`` drawn anew, or ``opened``, like the
     target's opened block. ``labels`` of the fakes: ``random`` classes, the ``uniform`` distribution
     over all, or the ``second`` choice of the model itself. ``fakes`` of them are mixed with all of
-    the attacker's data for ``epochs`` at ``rate`` (cosine). Raises UsageError for another kind.
+    the adversary's data for ``epochs`` at ``rate`` (cosine). Raises UsageError for another kind.
     """
 
     kind: str = "secret"
@@ -53,30 +53,35 @@ class Unlearning(Attack):
         if self.fakes < 1:
             raise UsageError("unlearning needs fake triggers")
 
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    @property
+    def uses_opened(self) -> bool:
+        """Only fakes of the kind ``opened`` are made from the opened block."""
+        return self.kind == OPENED
+
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """Fine-tune a copy of the target's model on clean images and fakes.
 
         Raises UsageError for fakes like an opened block where none was opened.
         """
-        model = stolen_copy(target, attacker)
-        data = attacker.data
-        source = generator(attacker, self.name)
+        model = stolen_copy(target, adversary)
+        data = adversary.data
+        source = generator(adversary, self.name)
         random = np.random.default_rng(int(torch.randint(1 << 62, (1,), generator=source)))
         block = target.opened if self.kind == OPENED else None
         opened = None if block is None else block.images
         made = fake_triggers(self.kind, self.fakes, data.train_images, random, opened)
-        fakes = torch.tensor(made).to(attacker.device)
+        fakes = torch.tensor(made).to(adversary.device)
         wanted = self._wanted(model, fakes, data.class_count, source)
         clean = functional.one_hot(torch.tensor(data.train_labels), data.class_count)
-        images = torch.cat([torch.tensor(data.train_images).to(attacker.device), fakes])
+        images = torch.cat([torch.tensor(data.train_images).to(adversary.device), fakes])
         used = fit(
             model,
             images,
-            torch.cat([clean.float().to(attacker.device), wanted]),
+            torch.cat([clean.float().to(adversary.device), wanted]),
             Fit(epochs=self.epochs, rate=self.rate),
-            seed=attacker.seed,
+            seed=adversary.seed,
         )
-        return Attacked(model, images=len(clean), gradient_images=used)
+        return AttackResult(model, images=len(clean), gradient_images=used)
 
     def _wanted(
         self, model: torch.nn.Module, fakes: Tensor, class_count: int, source: torch.Generator

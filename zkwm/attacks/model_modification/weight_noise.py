@@ -10,8 +10,8 @@ from typing import ClassVar
 
 import torch
 
-from zkwm.attacks.attack import Attack, Attacked, Attacker, Target, generator
-from zkwm.attacks.attacker_model import stolen_copy, weight_layers
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target, generator
+from zkwm.attacks.starting_point import stolen_copy, weight_layers
 from zkwm_protocols.errors import UsageError
 
 
@@ -32,12 +32,12 @@ class WeightNoise(Attack):
             raise UsageError("the noise has a strength above zero")
 
     @torch.no_grad()
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """Add noise to a copy. Raises UsageError for a network without weights of layers."""
-        model = stolen_copy(target, attacker)
-        source = generator(attacker, "weight noise")
+        model = stolen_copy(target, adversary)
+        source = generator(adversary, "weight noise")
         for layer in weight_layers(model):
-            noise = torch.randn(layer.weight.shape, generator=source).to(attacker.device)
+            noise = torch.randn(layer.weight.shape, generator=source).to(adversary.device)
             size = layer.weight.square().mean().sqrt()
             layer.weight.add_(noise, alpha=float(self.strength * size))
-        return Attacked(model.cpu())
+        return AttackResult(model.cpu())

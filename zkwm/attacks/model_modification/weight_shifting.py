@@ -11,8 +11,8 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from zkwm.attacks.attack import Attack, Attacked, Attacker, Target, generator
-from zkwm.attacks.attacker_model import own_images, stolen_copy, weight_layers
+from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target, generator
+from zkwm.attacks.starting_point import adversary_images, stolen_copy, weight_layers
 from zkwm.training.fit import Fit, fit
 from zkwm_protocols.errors import UsageError
 
@@ -40,22 +40,22 @@ class WeightShifting(Attack):
             raise UsageError("shift and noise are not negative")
         self._plan()
 
-    def run(self, target: Target, attacker: Attacker) -> Attacked:
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """Shift and fine-tune a copy. Raises UsageError for a network without convolutions."""
-        model = stolen_copy(target, attacker)
-        self._shift(model, attacker)
-        images, labels = own_images(attacker)
-        used = fit(model, images, labels, self._plan(), seed=attacker.seed)
-        return Attacked(model.cpu().eval(), images=len(images), gradient_images=used)
+        model = stolen_copy(target, adversary)
+        self._shift(model, adversary)
+        images, labels = adversary_images(adversary)
+        used = fit(model, images, labels, self._plan(), seed=adversary.seed)
+        return AttackResult(model.cpu().eval(), images=len(images), gradient_images=used)
 
     @torch.no_grad()
-    def _shift(self, model: nn.Module, attacker: Attacker) -> None:
+    def _shift(self, model: nn.Module, adversary: Adversary) -> None:
         convolutions = [layer for layer in weight_layers(model) if isinstance(layer, nn.Conv2d)]
         if not convolutions:
             raise UsageError("weight shifting is about filters, and this network has none")
-        source = generator(attacker, "weight shifting")
+        source = generator(adversary, "weight shifting")
         for layer in convolutions:
-            noise = torch.randn(layer.weight.shape, generator=source).to(attacker.device)
+            noise = torch.randn(layer.weight.shape, generator=source).to(adversary.device)
             spread = float(self.noise * layer.weight.std())
             layer.weight.sub_(self.shift * layer.weight.mean(dim=0) + spread * noise)
 

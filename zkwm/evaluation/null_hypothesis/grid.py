@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from zkwm.attacks.attack import Attacker
-from zkwm.evaluation.null_hypothesis.matches import Examined, examine_claims, examine_null
+from zkwm.attacks.attack import Adversary
+from zkwm.evaluation.null_hypothesis.matches import TriggerTest, examine_claims, examine_null
 from zkwm.evaluation.plan.catalogue import entry_object
 from zkwm.evaluation.results.outcome import Table
-from zkwm.evaluation.run.attack_mark import ATTACKER_SEED, told
+from zkwm.evaluation.run.attack_mark import ADVERSARY_SEED, error_line
 from zkwm.evaluation.run.cache import digest_of, source_digest
-from zkwm.evaluation.run.watermarked import open_committed
+from zkwm.evaluation.run.watermarked import open_commitment
 from zkwm.watermarks.watermark import DERIVED
 from zkwm_protocols.errors import Cancelled, UsageError
 
@@ -62,7 +62,7 @@ def examine(
             except Cancelled:
                 raise
             except Exception as error:
-                row = {"error": told(error)}
+                row = {"error": error_line(error)}
             experiment.cache.put(digest, row)
         row = experiment.cache.result(digest) or {}
         if row.get("error"):
@@ -89,7 +89,7 @@ def _null_digest(experiment: Experiment, entry: WatermarkEntry) -> str:
             "what": "null row",
             "mark": mark,
             "models": _known(experiment),
-            "source": source_digest(Examined),
+            "source": source_digest(TriggerTest),
         }
     )
 
@@ -102,7 +102,7 @@ def _claim_digest(experiment: Experiment, entry: Entry) -> str:
             "parameters": asdict(entry_object("claims", entry)),
             "images": experiment.grid.attacker_images,
             "models": _known(experiment),
-            "source": experiment.known[f"claims/{entry.name}"] + source_digest(Examined),
+            "source": experiment.known[f"claims/{entry.name}"] + source_digest(TriggerTest),
         }
     )
 
@@ -116,13 +116,13 @@ def _known(experiment: Experiment) -> list[Any]:
 
 def _null(experiment: Experiment, entry: WatermarkEntry) -> Callable[[], Row]:
     def measure() -> Row:
-        committed = open_committed(experiment, entry, experiment.grid.seeds[0])
+        committed = open_commitment(experiment, entry, experiment.grid.seeds[0])
         triggers, scheme = committed.triggers(), committed.scheme
 
         def extract(model: nn.Module) -> NDArray[np.int64]:
             return scheme.extract(model, triggers.images.copy(), committed.view)
 
-        examined = Examined(entry.name, triggers, scheme.labels == DERIVED, extract)
+        examined = TriggerTest(entry.name, triggers, scheme.labels == DERIVED, extract)
         try:
             return asdict(examine_null(_models(experiment), [examined])[0])
         except UsageError as error:
@@ -135,9 +135,9 @@ def _claim(experiment: Experiment, entry: Entry) -> Callable[[], Row]:
     def measure() -> Row:
         models = _models(experiment)
         own = min(max(len(models) // 3, 2), MOST_OWN)
-        accuser = Attacker(
-            data=experiment.shares.attacker(experiment.grid.attacker_images),
-            seed=ATTACKER_SEED,
+        accuser = Adversary(
+            data=experiment.shares.adversary(experiment.grid.attacker_images),
+            seed=ADVERSARY_SEED,
             device=experiment.device,
         )
         made = entry_object("claims", entry)

@@ -29,15 +29,15 @@ from zkwm_protocols.evidence import Evidence, Policy, assess
 from zkwm_protocols.keys import SigningKey
 
 if TYPE_CHECKING:
-    from zkwm.attacks.attack import Attacker
-    from zkwm.attacks.false_claims.claim import Claim, Claimed
+    from zkwm.attacks.attack import Adversary
+    from zkwm.attacks.false_claims.claim import Claim, ClaimResult
     from zkwm.triggers import TriggerSet
 
 BATCH = 500
 
 
 @dataclass(frozen=True)
-class Examined:
+class TriggerTest:
     """A scheme's triggers, and how a model is asked about them.
 
     ``derived`` says whether the labels are derived from the commitment. ``extract`` turns a model
@@ -102,7 +102,7 @@ class NullRow:
 class ClaimRow:
     """What a false claim reaches on innocent models, with labels of its wish and with derived ones.
 
-    ``declared_*`` count against the wished labels, ``derived_*`` against those that follow from a
+    ``declared_*`` count against the target labels, ``derived_*`` against those that follow from a
     commitment to the same images (the best of ``tries``). ``*_bits`` are "by chance", before
     allowances; for declared labels they are nominal, since no law stands behind them. ``*_reached``
     is the share of victims at or above ``needed_matches``, a judge's usual threshold.
@@ -122,7 +122,7 @@ class ClaimRow:
 
 
 def examine_null(
-    models: Sequence[nn.Module], schemes: Sequence[Examined], *, draws: int = 50
+    models: Sequence[nn.Module], schemes: Sequence[TriggerTest], *, draws: int = 50
 ) -> tuple[NullRow, ...]:
     """One row for each scheme: every unmarked model against its triggers.
 
@@ -134,8 +134,8 @@ def examine_null(
 def examine_claims(
     claim: Claim,
     victims: Sequence[nn.Module],
-    own_models: Sequence[nn.Module],
-    accuser: Attacker,
+    accuser_models: Sequence[nn.Module],
+    accuser: Adversary,
     class_count: int,
 ) -> ClaimRow:
     """Make a false claim from the accuser's models and hold it against the victims'.
@@ -143,14 +143,15 @@ def examine_claims(
     Both commitments are real ones, of one block; the derived labels cost an Argon2id hash, or, for
     a claim with many tries, are those of ``grind``. Raises what the claim raises.
     """
-    claimed = claim.run(own_models, accuser)
+    claimed = claim.run(accuser_models, accuser)
     declared = _commitment(claimed, accuser, class_count, declared=True)
     declared.verify()
     derived = _commitment(claimed, accuser, class_count, declared=False)
-    labels = grind(derived.header, claimed.wished, claimed.tries)
+    labels = grind(derived.header, claimed.target_labels, claimed.tries)
     answers = [_classes(model, claimed.images) for model in victims]
-    wished = [
-        _assess(int((each == claimed.wished).sum()), claimed, class_count) for each in answers
+    target_labels = [
+        _assess(int((each == claimed.target_labels).sum()), claimed, class_count)
+        for each in answers
     ]
     drawn = [_assess(int((each == labels).sum()), claimed, class_count) for each in answers]
     return ClaimRow(
@@ -158,17 +159,17 @@ def examine_claims(
         tries=claimed.tries,
         class_count=class_count,
         trials=len(claimed.images),
-        needed_matches=wished[0].needed_matches if wished else None,
-        declared_matches=tuple(found.matches for found in wished),
-        declared_bits=tuple(found.terms[0].bits for found in wished),
-        declared_reached=_share(wished),
+        needed_matches=target_labels[0].needed_matches if target_labels else None,
+        declared_matches=tuple(found.matches for found in target_labels),
+        declared_bits=tuple(found.terms[0].bits for found in target_labels),
+        declared_reached=_share(target_labels),
         derived_matches=tuple(found.matches for found in drawn),
         derived_bits=tuple(found.terms[0].bits for found in drawn),
         derived_reached=_share(drawn),
     )
 
 
-def _null_row(models: Sequence[nn.Module], examined: Examined, draws: int) -> NullRow:
+def _null_row(models: Sequence[nn.Module], examined: TriggerTest, draws: int) -> NullRow:
     triggers = examined.triggers
     answers = [examined.answers(model) for model in models]
     found = [
@@ -197,7 +198,7 @@ def _null_row(models: Sequence[nn.Module], examined: Examined, draws: int) -> Nu
     )
 
 
-def _fresh(examined: Examined, answers: Sequence[NDArray[np.int64]], draws: int) -> Fresh:
+def _fresh(examined: TriggerTest, answers: Sequence[NDArray[np.int64]], draws: int) -> Fresh:
     """Hold each model against ``draws`` label sets of its own; unanswered triggers do not count."""
     count, classes = len(examined.triggers.labels), examined.triggers.class_count
     seen = np.zeros(count + 1, np.int64)
@@ -226,7 +227,7 @@ def _fresh(examined: Examined, answers: Sequence[NDArray[np.int64]], draws: int)
 
 
 def _commitment(
-    claimed: Claimed, accuser: Attacker, class_count: int, *, declared: bool
+    claimed: ClaimResult, accuser: Adversary, class_count: int, *, declared: bool
 ) -> Commitment:
     """The accuser's commitment to his images, under a key and salts that follow from his seed."""
 
@@ -239,11 +240,11 @@ def _commitment(
         class_count=class_count,
         signers=(SigningKey.from_bytes("ed25519", secret("key")),),
         block_size=len(claimed.images),
-        declared_labels=claimed.wished if declared else None,
+        declared_labels=claimed.target_labels if declared else None,
     )
 
 
-def _assess(matches: int, claimed: Claimed, class_count: int) -> Evidence:
+def _assess(matches: int, claimed: ClaimResult, class_count: int) -> Evidence:
     return assess(
         matches,
         blocks_used=1,

@@ -1,4 +1,4 @@
-"""Who has which images: owner, attackers and the judge's probes, disjoint; innocents, who overlap.
+"""Who has which images: owner, adversaries and the judge's probes, disjoint; innocents.
 
 A fixed shuffle of the training set, the same for every seed of a grid, so that a share depends on
 the data and its size alone.
@@ -33,9 +33,9 @@ class Shares:
     innocent: ImageData
     probes: NDArray[np.uint8]
 
-    def attacker(self, count: int) -> ImageData:
-        """The first ``count`` images of the attackers' pool."""
-        return _part(self.pool, np.arange(count), f"{count:,} attacker's images")
+    def adversary(self, count: int) -> ImageData:
+        """The first ``count`` images of the adversaries' pool."""
+        return _part(self.pool, np.arange(count), f"{count:,} adversary's images")
 
     def bystander(self, count: int, seed: int) -> ImageData:
         """``count`` images of an innocent third party, drawn from all that are not probes."""
@@ -51,7 +51,7 @@ def divide(data: ImageData, grid: Grid) -> Shares:
     if have < need:
         raise UsageError(
             f"{grid.data} has {have:,} training images, and the grid wants {need:,}: "
-            f"{grid.owner_images:,} for the owner, {pool:,} for attackers, {grid.probes:,} probes"
+            f"{grid.owner_images:,} for the owner, {pool:,} for adversaries, {grid.probes:,} probes"
         )
     random = np.random.default_rng(SHUFFLE)
     order = random.permutation(have)
@@ -63,7 +63,7 @@ def divide(data: ImageData, grid: Grid) -> Shares:
     owner, rest, last = grid.owner_images, grid.owner_images + pool, have - grid.probes
     return Shares(
         owner=_part(data, order[:owner], "the owner's images"),
-        pool=_part(data, order[owner:rest], "the attackers' images"),
+        pool=_part(data, order[owner:rest], "the adversaries' images"),
         innocent=_part(data, order[:last], "all images but the probes"),
         probes=data.train_images[order[last:]],
     )

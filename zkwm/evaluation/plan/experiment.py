@@ -84,7 +84,7 @@ class Experiment:
         return self._digest("unmarked", architecture=architecture, seed=seed)
 
     def scratch(self, architecture: str, seed: int, images: int) -> str:
-        """The digest of a model trained on an attacker's images alone."""
+        """The digest of a model trained on an adversary's images alone."""
         epochs = self.scratch_epochs(images)
         return self._digest(
             "scratch", architecture=architecture, seed=seed, images=images, epochs=epochs

@@ -49,7 +49,7 @@ class Grid:
 
     ``owner_images`` and ``attacker_images`` are counts of training images, disjoint shares of the
     training set of ``data``, as are the ``probes`` that the judge publishes. ``test_images`` 0
-    means all. ``training`` are fields of ``EmbedSettings``. With ``opened_block`` the attacker
+    means all. ``training`` are fields of ``EmbedSettings``. With ``opened_block`` the adversary
     knows the first block of triggers. ``null_models`` unmarked networks are held against every
     mark. Raises UsageError for values that make no sense.
     """
@@ -118,12 +118,12 @@ class Grid:
         return entry.architecture or self.architecture
 
     def images_of(self, entry: AttackEntry) -> int:
-        """How many labelled images the attacker has."""
+        """How many labelled images the adversary has."""
         return entry.attacker_images or self.attacker_images
 
     @property
     def attacker_counts(self) -> tuple[int, ...]:
-        """All numbers of images that an attacker has, ascending."""
+        """All numbers of images that an adversary has, ascending."""
         return tuple(sorted({self.attacker_images, *map(self.images_of, self.attacks)}))
 
     def settings(self, seed: int) -> EmbedSettings:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zkwm.evaluation.results.cell import FAILED, MEASURED, REFUSED, VOID, Cell
+from zkwm.evaluation.results.cell import Cell, Status
 from zkwm_protocols.evidence import DEFAULT_THRESHOLD_BITS
 
 NO_ATTACK, SOME_FAILED, DECLARED_LABELS = "†", "‡", "§"
@@ -47,7 +47,7 @@ class Square:
         return tuple(
             cell
             for cell in self.cells
-            if cell.status == MEASURED and not (self.by_ranks and cell.rank_bits is None)
+            if cell.status == Status.MEASURED and not (self.by_ranks and cell.rank_bits is None)
         )
 
     @property
@@ -85,9 +85,10 @@ class Square:
         shown = self.shown
         if shown is None:
             states = {cell.status for cell in self.cells}
-            if states == {MEASURED}:
+            if states == {Status.MEASURED}:
                 return "–"
-            return next((name for name in (FAILED, VOID, REFUSED) if name in states), "")
+            order = (Status.ERROR, Status.VOID, Status.NOT_APPLICABLE)
+            return next((status.value for status in order if status in states), "")
         bits = self.bits(shown)
         return f"{shown.matches}/{shown.trials}" if bits is None else f"{int(bits)}"
 

@@ -7,12 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
 from typing import Any
 
 from zkwm_protocols.errors import Malformed
 
-MEASURED, VOID, REFUSED, FAILED = "measured", "void", "not applicable", "error"
 POINT = 0.01
+
+
+class Status(StrEnum):
+    """What came of a cell; the values are those in JSON and CSV."""
+
+    MEASURED = "measured"
+    VOID = "void"
+    NOT_APPLICABLE = "not applicable"
+    ERROR = "error"
 
 
 @dataclass(frozen=True)
@@ -23,13 +32,13 @@ class Cell:
     names. Accuracies are shares (0 to 1) of the test images: ``unmarked_accuracy`` of the same
     network without a mark, ``accuracy_before`` and ``accuracy_after`` of the marked one before and
     after the attack, ``served_accuracy`` of the answers of an owner's API, ``scratch_accuracy`` of
-    a network trained on the attacker's images alone.
+    a network trained on the adversary's images alone.
     ``matches`` of ``trials`` leaves give their label of ``class_count``; where the attack has
     used the opened block (``opened_used``), that block is left out. ``bits`` is -log2 of the exact
     binomial tail, ``evidence`` what the judge's allowances leave of it; ``rank_bits`` and
     ``rank_evidence`` the same where the judge counts the ranks of labels (SPEC.md 8.4). Declared
     labels have no evidence: their tail is in ``nominal_bits``. ``images``, ``queries`` and
-    ``gradient_images`` are what the attacker spent. ``void``, ``refused`` and ``error`` say why
+    ``gradient_images`` are what the adversary spent. ``void``, ``refused`` and ``error`` say why
     there is no evidence: the scheme cannot be read from this suspect or its answers mean nothing;
     the attack cannot be used on this target; something failed.
     """
@@ -73,13 +82,13 @@ class Cell:
     versions: dict[str, str] = field(default_factory=dict)
 
     @property
-    def status(self) -> str:
-        """One of ``measured``, ``void``, ``not applicable`` and ``error``."""
+    def status(self) -> Status:
+        """The first that applies of error, not applicable, void and measured."""
         if self.error:
-            return FAILED
+            return Status.ERROR
         if self.refused:
-            return REFUSED
-        return VOID if self.void else MEASURED
+            return Status.NOT_APPLICABLE
+        return Status.VOID if self.void else Status.MEASURED
 
     @property
     def counts(self) -> bool | None:

@@ -20,7 +20,7 @@ OWASP = "Yashbandiwadekar/owasp-ai-model-watermarking"
 _ADI_SETTING = "theirs: CIFAR-10, ResNet-18, 100 pictures of their own choice, declared labels"
 _SBA_SETTING = (
     "theirs: CIFAR-10, ResNet-18, 100 triggers, 200 epochs; fine-tuned on CINIC-10 pictures of the "
-    "same classes, up to 100 epochs; ours: the attacker's images are of the owner's distribution"
+    "same classes, up to 100 epochs; ours: the adversary's images are of the owner's distribution"
 )
 _GAN_SETTING = (
     "theirs: CIFAR-10, ResNet-18, triggers 1 % of the training data and all of one label, 20 % of "

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from zkwm.evaluation.plan.catalogue import entry_class
 from zkwm.evaluation.results.aggregate import percent, squares
-from zkwm.evaluation.results.cell import MEASURED
+from zkwm.evaluation.results.cell import Status
 from zkwm.evaluation.results.figures import attack_figure, require_matplotlib
 from zkwm.evaluation.results.outcome import Table
 from zkwm.evaluation.results.published import PUBLISHED, corresponding
@@ -166,7 +166,7 @@ def render(
         grid=outcome.grid,
         style=Markup(_resource("report.css")),  # noqa: S704 - this package's own file
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        measured=sum(cell.status == MEASURED for cell in outcome.cells),
+        measured=sum(cell.status == Status.MEASURED for cell in outcome.cells),
         total=len(outcome.cells),
         found={ways: squares(outcome.cells, by_ranks=ways) for ways in (False, True)},
         tables=tables,
@@ -214,13 +214,13 @@ def _facts(outcome: Outcome) -> tuple[tuple[str, str], ...]:
     return (
         ("data", grid.data),
         ("owner's images", f"{grid.owner_images:,}"),
-        ("attacker's images", f"{grid.attacker_images:,}, unless an attack says otherwise"),
+        ("adversary's images", f"{grid.attacker_images:,}, unless an attack says otherwise"),
         ("test images", f"{grid.test_images:,}" if grid.test_images else "all"),
         ("probes", f"{grid.probes:,} public images for soft answers and activations"),
         ("network", ", ".join(grid.architectures)),
         ("training", training),
         ("seeds", ", ".join(map(str, grid.seeds))),
-        ("opened block", "known to the attacker" if grid.opened_block else "none"),
+        ("opened block", "known to the adversary" if grid.opened_block else "none"),
         ("device", grid.device),
         ("versions", ", ".join(f"{name} {version}" for name, version in found.items())),
         ("machine", f"{platform.machine()}, {os.cpu_count()} processors, {platform.system()}"),

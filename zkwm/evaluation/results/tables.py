@@ -93,7 +93,7 @@ def scheme_table(outcome: Outcome) -> Table:
 
 
 def attack_table(outcome: Outcome) -> Table:
-    """Each attack: what the attacker has and spends, what it costs, and how often it counts."""
+    """Each attack: what the adversary has and spends, what it costs, and how often it counts."""
     rows = []
     for entry in outcome.grid.attacks:
         cells = [c for c in outcome.cells if c.attack == entry.label]
@@ -115,9 +115,9 @@ def attack_table(outcome: Outcome) -> Table:
         )
     return Table(
         title="What the attacks cost",
-        meaning="labelled images that the attacker has, and has used; questions to the owner's "
+        meaning="labelled images that the adversary has, and has used; questions to the owner's "
         "service; images in gradients; seconds, and points of accuracy lost, mean over schemes and "
-        "seeds; accuracy of a network trained from scratch on the attacker's images (per cent); "
+        "seeds; accuracy of a network trained from scratch on the adversary's images (per cent); "
         "in how many cells the attack ends at least one point above that, without which an attack "
         "is no attack",
         head=("attack", "images had", "images used", "queries", "gradient images", "seconds",

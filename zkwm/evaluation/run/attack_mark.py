@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
 
 import torch
 
-from zkwm.attacks.attack import Attacked, Attacker, Target
+from zkwm.attacks.attack import Adversary, AttackResult, Target
 from zkwm.evaluation.results.cell import Cell
 from zkwm.evaluation.run.cache import package_versions
-from zkwm.evaluation.run.measure import accuracy, find
+from zkwm.evaluation.run.measure import accuracy, read_mark
 from zkwm.evaluation.run.watermarked import Mark, first_block, open_mark
 from zkwm.triggers import TriggerSet
 from zkwm_protocols.errors import Cancelled, UsageError, ZkwmError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from zkwm.evaluation.plan.experiment import Experiment
     from zkwm.evaluation.plan.grid import AttackEntry, WatermarkEntry
 
-ATTACKER_SEED = 50_000
+ADVERSARY_SEED = 50_000
 
 
 def measure_mark(
@@ -47,7 +47,7 @@ def measure_mark(
     except Cancelled:
         raise
     except Exception as error:
-        message = f"the mark could not be put in: {told(error)}"
+        message = f"the mark could not be put in: {error_line(error)}"
         cache.put(experiment.mark(entry, seed), {"error": message})
         for attack in missing:
             cell = replace(blank(experiment, entry, attack, seed), error=message)
@@ -83,7 +83,7 @@ def blank(experiment: Experiment, entry: WatermarkEntry, attack: AttackEntry, se
 
 def _attack(experiment: Experiment, mark: Mark, cell: Cell, entry: AttackEntry) -> Cell:
     """The cell after the attack, whatever came of it."""
-    known = {
+    before = {
         name: mark.measured[name]
         for name in (
             "accuracy_before",
@@ -93,80 +93,63 @@ def _attack(experiment: Experiment, mark: Mark, cell: Cell, entry: AttackEntry) 
             "unmarked_accuracy",
         )
     }
-    cell = replace(cell, **known)
-    attacker = Attacker(
-        data=experiment.shares.attacker(cell.attacker_images),
-        seed=ATTACKER_SEED + cell.seed,
-        training_rate=experiment.grid.settings(cell.seed).learning_rate,
+    cell = replace(cell, **before)
+    adversary = Adversary(
+        data=experiment.shares.adversary(cell.attacker_images),
+        seed=ADVERSARY_SEED + cell.seed,
         device=experiment.device,
     )
-    torch.manual_seed(attacker.seed)
+    torch.manual_seed(adversary.seed)
+    attack = experiment.attack(entry)
+    # an attack that does not say so cannot look at the block
+    known = experiment.grid.opened_block and attack.uses_opened
+    opened = first_block(mark.triggers) if known else None
     started = time.monotonic()
     try:
         marked = mark.to_attack()
-        target = WatchedTarget(
-            model=marked.model.to(experiment.device),
-            api=marked.answers(),
-            opened=first_block(mark.triggers) if experiment.grid.opened_block else None,
+        target = Target(
+            model=marked.model.to(experiment.device), api=marked.answers(), opened=opened
         )
-        attacked = experiment.attack(entry).run(target, attacker)
+        result = attack.run(target, adversary)
     except UsageError as error:
         return replace(cell, refused=error.message, seconds=time.monotonic() - started)
     except Cancelled:
         raise
     except Exception as error:
-        return replace(cell, error=told(error), seconds=time.monotonic() - started)
+        return replace(cell, error=error_line(error), seconds=time.monotonic() - started)
     seconds = time.monotonic() - started
     try:
-        cell = replace(cell, opened_used=target.looked, seconds=seconds)
-        return _judged(experiment, mark, mark.judged(marked), cell, attacked)
+        cell = replace(cell, opened_used=opened is not None, seconds=seconds)
+        return _judged(experiment, mark, mark.judged(marked), cell, result)
     except Cancelled:
         raise
     except Exception as error:
-        return replace(cell, error=f"measuring failed: {told(error)}", seconds=seconds)
+        return replace(cell, error=f"measuring failed: {error_line(error)}", seconds=seconds)
 
 
 def _judged(
-    experiment: Experiment, mark: Mark, triggers: TriggerSet, cell: Cell, attacked: Attacked
+    experiment: Experiment, mark: Mark, triggers: TriggerSet, cell: Cell, result: AttackResult
 ) -> Cell:
     tested = experiment.shares.owner
-    after = accuracy(attacked.model, tested.test_images, tested.test_labels, experiment.device)
-    found = find(
+    after = accuracy(result.model, tested.test_images, tested.test_labels, experiment.device)
+    found = read_mark(
         mark.committed.scheme,
-        attacked.model,
+        result.model,
         triggers,
         mark.committed.view,
-        void=attacked.void,
+        void=result.void,
         opened_used=cell.opened_used,
     )
     return replace(
         cell,
         **found.to_map(),
         accuracy_after=after,
-        images=attacked.images,
-        queries=attacked.queries,
-        gradient_images=attacked.gradient_images,
+        images=result.images,
+        queries=result.queries,
+        gradient_images=result.gradient_images,
     )
 
 
-@dataclass(frozen=True)
-class WatchedTarget(Target):
-    """A target that notices whether an attack looks at the opened block."""
-
-    looks: list[bool] = field(default_factory=list)
-
-    def __getattribute__(self, name: str) -> Any:  # noqa: ANN401
-        value = super().__getattribute__(name)
-        if name == "opened" and value is not None:
-            self.looks.append(True)
-        return value
-
-    @property
-    def looked(self) -> bool:
-        """Whether the opened block was read."""
-        return bool(self.looks)
-
-
-def told(error: BaseException) -> str:
+def error_line(error: BaseException) -> str:
     """An error in one line, for a result."""
     return error.message if isinstance(error, ZkwmError) else f"{type(error).__name__}: {error}"

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from zkwm.attacks.input_preprocessing.wrapped_model import behind_filter
+from zkwm.attacks.input_preprocessing.wrapped_model import unwrap
 from zkwm.extraction.reader import WHITE_BOX
 from zkwm.nn.image_source import as_unit
 from zkwm.nn.inference import predictions
@@ -28,7 +28,7 @@ BATCH = 500
 
 
 @dataclass(frozen=True)
-class Found:
+class MarkReading:
     """What is left of a mark; the fields are those of ``Cell`` with the same names."""
 
     matches: int | None = None
@@ -71,7 +71,7 @@ def served_accuracy(
     return right / len(labels)
 
 
-def find(
+def read_mark(
     scheme: Watermark,
     model: nn.Module,
     triggers: TriggerSet,
@@ -79,19 +79,19 @@ def find(
     *,
     void: str = "",
     opened_used: bool = False,
-) -> Found:
+) -> MarkReading:
     """What ``scheme`` finds in a suspect, asked on the CPU.
 
     ``void`` says why the answers are no evidence. ``opened_used`` leaves out the first block, which
-    the attacker knew: the allowances are those for choosing all other blocks of all. A white-box
+    the adversary knew: the allowances are those for choosing all other blocks of all. A white-box
     mark is read as by a judge who has the suspect's file: from the network behind a filter, if
     there is one. A scheme that cannot be read from this suspect (UsageError) is void too.
     """
-    suspect = behind_filter(model.cpu()) if scheme.access == WHITE_BOX else model.cpu()
+    suspect = unwrap(model.cpu()) if scheme.access == WHITE_BOX else model.cpu()
     try:
         extracted = scheme.extract(suspect, triggers.images.copy(), view)
     except UsageError as error:
-        return Found(void=f"void: {error.message}")
+        return MarkReading(void=f"void: {error.message}")
     blocks = len(triggers.labels) // triggers.block_size
     left_out = 1 if opened_used and blocks > 1 else 0
     right = (extracted == triggers.labels)[left_out * triggers.block_size :]
@@ -120,7 +120,7 @@ def find(
             class_count=triggers.class_count,
             policy=Policy(),
         )
-    return Found(
+    return MarkReading(
         matches=count,
         trials=len(right),
         class_count=triggers.class_count,

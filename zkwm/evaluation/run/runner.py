@@ -16,11 +16,11 @@ from typing import Any
 from zkwm.evaluation.null_hypothesis.grid import examine
 from zkwm.evaluation.plan.experiment import Experiment
 from zkwm.evaluation.plan.grid import Grid
-from zkwm.evaluation.results.cell import FAILED, Cell
+from zkwm.evaluation.results.cell import Cell, Status
 from zkwm.evaluation.results.outcome import Outcome
 from zkwm.evaluation.run.attack_mark import blank
 from zkwm.evaluation.run.executors import Executor, in_this_process
-from zkwm.evaluation.run.tasks import MARK, NULL, SCRATCH, UNMARKED, Task, digest_of_task
+from zkwm.evaluation.run.tasks import Task, TaskKind, digest_of_task
 from zkwm.files import write_atomic
 
 GRID, CELLS = "grid.json", "cells.jsonl"
@@ -28,7 +28,7 @@ UNFINISHED = "it was not measured"
 
 
 @dataclass(frozen=True)
-class Standing:
+class GridProgress:
     """How far a run is: in which ``stage``, what of ``total`` parts is there, what came last."""
 
     stage: str
@@ -38,7 +38,7 @@ class Standing:
     seconds: float
 
 
-Progress = Callable[[Standing], None]
+Progress = Callable[[GridProgress], None]
 
 
 def run_grid(
@@ -62,7 +62,7 @@ def run_grid(
     first = _trainings(grid)
     _stage(experiment, "training unmarked models", first, execute, progress, started)
     marks = [
-        Task(MARK, grid.architecture_of(entry), seed, i)
+        Task(TaskKind.MARK, grid.architecture_of(entry), seed, i)
         for seed in grid.seeds
         for i, entry in enumerate(grid.watermarks)
     ]
@@ -77,7 +77,7 @@ def run_grid(
     errors += [
         f"{cell.watermark}, {cell.attack}, seed {cell.seed}: {cell.error}"
         for cell in cells
-        if cell.status == FAILED
+        if cell.status == Status.ERROR
     ]
     return Outcome(
         grid, cells, examined, tuple(models), (*errors, *failed), time.monotonic() - started
@@ -85,14 +85,16 @@ def run_grid(
 
 
 def _trainings(grid: Grid) -> list[Task]:
-    unmarked = [Task(UNMARKED, name, seed) for name in grid.architectures for seed in grid.seeds]
+    unmarked = [
+        Task(TaskKind.UNMARKED, name, seed) for name in grid.architectures for seed in grid.seeds
+    ]
     scratch = [
-        Task(SCRATCH, name, seed, count)
+        Task(TaskKind.SCRATCH, name, seed, count)
         for name in grid.architectures
         for seed in grid.seeds
         for count in grid.attacker_counts
     ]
-    null = [Task(NULL, grid.architecture, number) for number in range(grid.null_models)]
+    null = [Task(TaskKind.NULL, grid.architecture, number) for number in range(grid.null_models)]
     return [*unmarked, *scratch, *null]
 
 
@@ -126,14 +128,14 @@ def _stage(
             _record(experiment, waiting[line], reason)
 
 
-def _standing(stage: str, done: int, total: int, last: str, started: float) -> Standing:
-    return Standing(stage, done, total, last, time.monotonic() - started)
+def _standing(stage: str, done: int, total: int, last: str, started: float) -> GridProgress:
+    return GridProgress(stage, done, total, last, time.monotonic() - started)
 
 
 def _parts(experiment: Experiment, task: Task) -> list[str]:
     """The digests of all results of a task."""
     own = digest_of_task(experiment, task)
-    if task.kind != MARK:
+    if task.kind != TaskKind.MARK:
         return [own]
     entry = experiment.grid.watermarks[task.number]
     attacks = experiment.grid.attacks
@@ -146,7 +148,7 @@ def _record(experiment: Experiment, task: Task, reason: str) -> None:
     own = digest_of_task(experiment, task)
     if not cache.exists(own):
         cache.put(own, {"error": reason})
-    if task.kind == MARK:
+    if task.kind == TaskKind.MARK:
         entry = experiment.grid.watermarks[task.number]
         for attack in experiment.grid.attacks:
             cell = replace(blank(experiment, entry, attack, task.seed), error=reason)

@@ -10,28 +10,37 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any, cast
 
 import torch
 
 from zkwm.evaluation.plan.experiment import Experiment
 from zkwm.evaluation.plan.grid import Grid
-from zkwm.evaluation.run.attack_mark import measure_mark, told
+from zkwm.evaluation.run.attack_mark import error_line, measure_mark
 from zkwm.nn.architectures import Classifier, build_model, channel_statistics
 from zkwm.nn.digests import model_digest
 from zkwm.training import embed
 from zkwm_protocols.errors import Cancelled, UsageError
 
-UNMARKED, SCRATCH, NULL, MARK = "unmarked", "scratch", "null", "mark"
 NULL_SEED = 1_000_000
 Report = Callable[[str], None]
+
+
+class TaskKind(StrEnum):
+    """What a worker makes; the values are those in task lines and in ``Outcome.models``."""
+
+    UNMARKED = "unmarked"
+    SCRATCH = "scratch"
+    NULL = "null"
+    MARK = "mark"
 
 
 @dataclass(frozen=True)
 class Task:
     """A part of a grid; ``number`` is of images (scratch), or the place of a watermark (mark)."""
 
-    kind: str
+    kind: TaskKind
     architecture: str
     seed: int
     number: int = 0
@@ -55,7 +64,8 @@ def run_task(line: str, report: Report = lambda _: None) -> None:
     """
     given = json.loads(line)
     experiment = Experiment(Grid.from_map(given["grid"]), given["folder"], given["known"])
-    do_task(experiment, Task(**given["task"]), report)
+    task = given["task"]
+    do_task(experiment, Task(**task | {"kind": TaskKind(task["kind"])}), report)
 
 
 def do_task(experiment: Experiment, task: Task, report: Report = lambda _: None) -> None:
@@ -63,7 +73,7 @@ def do_task(experiment: Experiment, task: Task, report: Report = lambda _: None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        if task.kind == MARK:
+        if task.kind == TaskKind.MARK:
             entry = experiment.grid.watermarks[task.number]
             measure_mark(experiment, entry, task.seed, report)
         else:
@@ -75,11 +85,11 @@ def do_task(experiment: Experiment, task: Task, report: Report = lambda _: None)
 
 def digest_of_task(experiment: Experiment, task: Task) -> str:
     """Where the cache keeps what a training makes, or the marked model."""
-    if task.kind == UNMARKED:
+    if task.kind == TaskKind.UNMARKED:
         return experiment.unmarked(task.architecture, task.seed)
-    if task.kind == SCRATCH:
+    if task.kind == TaskKind.SCRATCH:
         return experiment.scratch(task.architecture, task.seed, task.number)
-    if task.kind == NULL:
+    if task.kind == TaskKind.NULL:
         return experiment.null(task.architecture, task.seed)
     return experiment.mark(experiment.grid.watermarks[task.number], task.seed)
 
@@ -93,7 +103,7 @@ def _train(experiment: Experiment, task: Task) -> None:
     except Cancelled:
         raise
     except Exception as error:
-        result = {"error": told(error)}
+        result = {"error": error_line(error)}
     experiment.cache.put(digest, result)
 
 
@@ -101,13 +111,13 @@ def _trained(experiment: Experiment, task: Task, digest: str) -> dict[str, Any]:
     shares, grid = experiment.shares, experiment.grid
     settings = grid.settings(task.seed)
     data = shares.owner
-    if task.kind == SCRATCH:
+    if task.kind == TaskKind.SCRATCH:
         if task.number < settings.batch_size:
-            raise UsageError("the attacker has less than a batch of images")
-        data = shares.attacker(task.number)
+            raise UsageError("the adversary has less than a batch of images")
+        data = shares.adversary(task.number)
         changes = {"epochs": experiment.scratch_epochs(task.number)}
         settings = type(settings)(**{**settings.to_map(), **changes})
-    elif task.kind == NULL:
+    elif task.kind == TaskKind.NULL:
         data = shares.bystander(grid.owner_images, task.seed)
         settings = grid.settings(NULL_SEED + task.seed)
     mean, std = channel_statistics(data.train_images)
@@ -120,7 +130,7 @@ def _trained(experiment: Experiment, task: Task, digest: str) -> dict[str, Any]:
         seed=settings.seed,
     )
     trained = embed(model, data, None, settings=settings)
-    if task.kind != SCRATCH:
+    if task.kind != TaskKind.SCRATCH:
         experiment.cache.put_model(digest, cast("Classifier", trained.model))
     return {
         "accuracy": trained.test_accuracy,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from zkwm.evaluation.run.measure import accuracy, find, served_accuracy
+from zkwm.evaluation.run.measure import accuracy, read_mark, served_accuracy
 from zkwm.evaluation.run.throwaway_vault import experiment_commitment, experiment_vault
 from zkwm.extraction.reader import JudgeView
 from zkwm.triggers import TriggerSet
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Committed:
+class CommittedMark:
     """A scheme with its owner's commitment, marked or not."""
 
     scheme: Watermark
@@ -47,13 +47,13 @@ class Committed:
 class Mark:
     """A marked model and all that is needed to attack it and to judge what is left."""
 
-    committed: Committed
+    committed: CommittedMark
     marked: Marked
     triggers: TriggerSet
     measured: dict[str, Any]
 
     def to_attack(self) -> Marked:
-        """What an attacker meets: where an API may remember questions, a new one each time."""
+        """What an adversary meets: where an API may remember questions, a new one each time."""
         return self.marked if self.marked.api is None else self.committed.embedded()
 
     def judged(self, marked: Marked) -> TriggerSet:
@@ -62,7 +62,7 @@ class Mark:
         return self.triggers if logged is None else logged
 
 
-def open_committed(experiment: Experiment, entry: WatermarkEntry, seed: int) -> Committed:
+def open_commitment(experiment: Experiment, entry: WatermarkEntry, seed: int) -> CommittedMark:
     """The commitment of a mark, made where there is none. Raises what the scheme raises.
 
     UsageError where the unmarked model of this seed could not be trained.
@@ -82,13 +82,15 @@ def open_committed(experiment: Experiment, entry: WatermarkEntry, seed: int) -> 
         start=start,
     )
     commitment = experiment_commitment(folder, lambda: scheme.commit(owner))
-    return Committed(scheme, owner, commitment, JudgeView(reference=start, probes=shares.probes))
+    return CommittedMark(
+        scheme, owner, commitment, JudgeView(reference=start, probes=shares.probes)
+    )
 
 
 def open_mark(experiment: Experiment, entry: WatermarkEntry, seed: int) -> Mark:
-    """A marked model, from the cache or trained now. Raises as ``open_committed``."""
+    """A marked model, from the cache or trained now. Raises as ``open_commitment``."""
     cache, digest = experiment.cache, experiment.mark(entry, seed)
-    committed = open_committed(experiment, entry, seed)
+    committed = open_commitment(experiment, entry, seed)
     scheme, view = committed.scheme, committed.view
     measured, model = cache.result(digest), cache.model(digest)
     if measured is None or measured.get("error") or measured["has_api"] or model is None:
@@ -124,7 +126,7 @@ def _measured(
     return {
         "accuracy_before": before,
         "served_accuracy": served,
-        "matches_before": find(scheme, marked.model, triggers, view).matches,
+        "matches_before": read_mark(scheme, marked.model, triggers, view).matches,
         "has_api": marked.api is not None,
         "embed_seconds": marked.seconds,
         "trials": len(triggers.labels),

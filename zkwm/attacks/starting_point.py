@@ -1,4 +1,4 @@
-"""What an attacker starts from: a copy of the stolen network, its head, and his own images.
+"""What an adversary starts from: a copy of the stolen network, its head, and his own images.
 
 Not an attack. The head is the last fully connected layer, which gives the logits.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from zkwm.attacks.attack import Attacker, Target, generator
+from zkwm.attacks.attack import Adversary, Target, generator
 from zkwm.nn.seeds import derived_seed
 from zkwm_protocols.errors import UsageError
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
     from zkwm.nn.architectures import Classifier
 
 
-def stolen_copy(target: Target, attacker: Attacker) -> Classifier:
-    """A copy of the target's model on the attacker's device, all parameters trainable."""
-    model = copy.deepcopy(target.model).to(attacker.device).eval()
+def stolen_copy(target: Target, adversary: Adversary) -> Classifier:
+    """A copy of the target's model on the adversary's device, all parameters trainable."""
+    model = copy.deepcopy(target.model).to(adversary.device).eval()
     return model.requires_grad_(True)
 
 
-def own_images(
-    attacker: Attacker, share: float = 1.0, purpose: str = "share"
+def adversary_images(
+    adversary: Adversary, share: float = 1.0, purpose: str = "share"
 ) -> tuple[Tensor, Tensor]:
-    """A share of the attacker's training images, uint8 (n, c, h, w), and labels int64 (n,).
+    """A share of the adversary's training images, uint8 (n, c, h, w), and labels int64 (n,).
 
     Drawn by his seed, at least one image, on his device. Raises UsageError for a share that is
     not above 0 and at most 1.
     """
     require_share(share)
-    data = attacker.data
+    data = adversary.data
     count = max(round(share * len(data.train_labels)), 1)
-    chosen = torch.randperm(len(data.train_labels), generator=generator(attacker, purpose))[:count]
+    chosen = torch.randperm(len(data.train_labels), generator=generator(adversary, purpose))[:count]
     return (
-        torch.from_numpy(data.train_images[chosen.numpy()]).to(attacker.device),
-        torch.from_numpy(data.train_labels[chosen.numpy()]).to(attacker.device),
+        torch.from_numpy(data.train_images[chosen.numpy()]).to(adversary.device),
+        torch.from_numpy(data.train_labels[chosen.numpy()]).to(adversary.device),
     )
 
 
@@ -66,11 +66,11 @@ def head_of(model: nn.Module) -> nn.Linear:
     return head
 
 
-def give_new_head(model: nn.Module, outputs: int, attacker: Attacker) -> None:
-    """Replace the head by one with ``outputs`` logits and random weights by the attacker's seed."""
+def give_new_head(model: nn.Module, outputs: int, adversary: Adversary) -> None:
+    """Replace the head by one with ``outputs`` logits, random by the adversary's seed."""
     old = head_of(model)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derived_seed(attacker.seed, "attack/new head"))
+        torch.manual_seed(derived_seed(adversary.seed, "attack/new head"))
         new = nn.Linear(old.in_features, outputs, bias=old.bias is not None)
     model.set_submodule(head_name(model), new.to(old.weight.device))
 
