@@ -2,15 +2,23 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# One thread for each worker: the workers share the cores.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+# The versions that CI tests with; torch as a CPU build.
+LOCK := .ci/lock.txt
 
-.PHONY: demo test lint types docs bench bench-peer wheel clean
+.PHONY: demo test test-all lint types docs bench bench-peer wheel release lock clean
 
 demo: $(VENV)/installed
 	rm -rf demo
 	$(BIN)/zkwm demo --directory demo
 
+# What a change must pass: a real test of every package in minutes. `make test-all` is everything.
 test: $(VENV)/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(PYTEST) -m "not slow and not data and not gpu"
+
+test-all: $(VENV)/installed
+	$(PYTEST)
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
@@ -44,10 +52,21 @@ wheel: $(VENV)/installed
 	$(BIN)/python -m build --wheel --no-isolation
 	$(BIN)/check-wheel-contents dist/*.whl
 
+# Source and wheel that anybody can build again bit for bit from the same commit, and their SBOM.
+release: $(VENV)/installed
+	$(BIN)/python .ci/release.py
+
+# After a change of dependencies: install the newest that pyproject.toml allows, and write them down.
+lock:
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]' torch==2.13.0
+	$(BIN)/python -m pip freeze --exclude-editable | sed s/+cpu// > $(LOCK)
+
 clean:
 	rm -rf $(VENV) .venv-ezkl dist demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(VENV)/installed: pyproject.toml
+$(VENV)/installed: pyproject.toml $(LOCK)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint $(LOCK) --editable '.[dev]'
 	touch $@

@@ -1,0 +1,128 @@
+"""Judge with the base install alone: ``base_install.py BASE FULL DEMO``, printed as one JSON line.
+
+BASE and FULL are the folders ``bin`` of two virtual environments: one has the wheel without extras,
+the other with all. DEMO is a folder that ``zkwm demo`` made, with two blocks of triggers left.
+The base install does everything but train and prove in zero knowledge, and must reach "proven" and
+"not proven" by openings and by arguments, with a report each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PROVEN, NOT_PROVEN, USAGE = 0, 1, 2
+HEAVY = ("torch", "numba", "scipy", "safetensors", "onnxscript", "matplotlib", "yaml")
+ENVIRONMENT = {**os.environ, "ZKWM_PASSPHRASE": "demo", "PYTHONDONTWRITEBYTECODE": "1"}
+LARGEST_MB = 300
+
+
+def run(program: Path, folder: Path, command: str, expected: int = 0) -> str:
+    """Run ``zkwm`` with the words of ``command``; exit unless it ends as expected."""
+    done = subprocess.run(  # noqa: S603
+        [program / "zkwm", *command.split()],
+        cwd=folder,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != expected:
+        sys.exit(
+            f"zkwm {command}\nended with {done.returncode}, not {expected}\n"
+            f"{done.stdout}\n{done.stderr}"
+        )
+    return done.stdout + done.stderr
+
+
+def size(program: Path) -> float:
+    """Megabytes of a virtual environment's packages, without pip and setuptools."""
+    packages = next((program.parent / "lib").glob("python*/site-packages"))
+    own = ("pip", "setuptools", "wheel", "_distutils_hack", "pkg_resources")
+    files = (
+        path
+        for entry in packages.iterdir()
+        if not entry.name.startswith(own)
+        for path in ([entry] if entry.is_file() else entry.rglob("*"))
+        if path.is_file() and not path.is_symlink() and path.suffix != ".pyc"
+    )
+    return sum(path.stat().st_size for path in files) / 1e6
+
+
+def require_light(program: Path) -> None:
+    """Exit if a library of an extra is there."""
+    code = f"from importlib.util import find_spec; print([n for n in {HEAVY} if find_spec(n)])"
+    there = subprocess.check_output([program / "python", "-c", code], text=True)  # noqa: S603
+    if there.strip() != "[]":
+        sys.exit(f"the base install has {there}")
+
+
+def judge(base: Path, prover: Path, folder: Path, case: str, model: str, way: str) -> str:
+    """One case, challenged and verified by the base install; the verdict's outcome."""
+    opening = way == "opening"
+    told = f"--commitment acme.commitment --model {model} --challenge {case}.challenge"
+    asked = "--reveal 50" if opening else "--zero-knowledge"
+    run(
+        base,
+        folder,
+        f"challenge --commitment acme.commitment --model {model} {asked} "
+        f"--judge judge.key.pub --output {case}.challenge",
+    )
+    key = json.loads(run(base, folder, "inspect judge.key.pub --json"))
+    answer = (
+        f"prove --vault acme.vault --commitment acme.commitment --challenge {case}.challenge "
+        f"--judge-fingerprint {key['fingerprint']} --output {case}.proof"
+    )
+    run(prover, folder, answer if opening else f"{answer} --zero-knowledge --model {model}")
+    expected = PROVEN if model.startswith("marked") else NOT_PROVEN
+    verified = run(
+        base,
+        folder,
+        f"verify {told} --proof {case}.proof --judge judge.key --json --report {case}.html",
+        expected,
+    )
+    page = (folder / f"{case}.html").read_text(encoding="utf-8")
+    if "</html>" not in page:
+        sys.exit(f"the report {case}.html is not whole")
+    outcome: str = json.loads(verified)["outcome"]
+    return outcome
+
+
+def main() -> None:
+    """Everything that a base install is for, and what it says where an extra is missing."""
+    base, full, folder = (Path(text).resolve() for text in sys.argv[1:])
+    require_light(base)
+    verdicts = {}
+    for way in ("argument", "opening"):  # in this order: an argument needs blocks not yet opened
+        for model in ("marked", "unmarked"):
+            prover = base if way == "opening" else full
+            case = f"{way}-{model}"
+            verdicts[case] = judge(base, prover, folder, case, f"{model}/model.onnx", way)
+    run(base, folder, "keygen --output new.vault")
+    run(
+        base,
+        folder,
+        "commit --vault new.vault --generate 200 --family secret --shape 1,28,28 --classes 10 "
+        "--output new.commitment",
+    )
+    run(base, folder, "inspect new.commitment")
+    missing = run(
+        base,
+        folder,
+        "embed --vault new.vault --commitment new.commitment --architecture lenet5 "
+        "--data fashion-mnist-small --output new",
+        USAGE,
+    )
+    if "zkwm[train]" not in missing:
+        sys.exit(f"zkwm embed does not name the extra that is missing:\n{missing}")
+    megabytes = round(size(base), 1)
+    print(json.dumps({"base_install_mb": megabytes, "verdicts": verdicts}))
+    if megabytes > LARGEST_MB:
+        sys.exit(f"the base install has grown over {LARGEST_MB} MB")
+
+
+if __name__ == "__main__":
+    main()
