@@ -6,10 +6,13 @@ import hashlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support import torch_state
 
 sys.path.append(str(Path(__file__).parent))  # so that tests can import ``dispute``
 
@@ -20,6 +23,18 @@ settings.load_profile("unhurried")
 # Who starts the tests in the background has Control-C ignored, and every command would inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def torch_as_before() -> Iterator[None]:
+    """Torch's global state is the same before every test; a test without torch stays so."""
+    before = None
+    if torch_state.loaded():
+        before = torch_state.TorchState.now()
+        before.restore()
+    yield
+    if torch_state.loaded():
+        (before or torch_state.fresh()).restore()
 
 
 @pytest.fixture(scope="session")
