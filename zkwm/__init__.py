@@ -116,7 +116,12 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401
         return version("zkwm")
     if name not in _HOMES:
         raise AttributeError(f"module 'zkwm' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        from zkwm.extras import missing_extra
+
+        raise missing_extra(error) or error from None
 
 
 def __dir__() -> list[str]:

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
+from zkwm.extras import missing_extra
 from zkwm_protocols.errors import UsageError
 
 _PLAIN = {"int": int, "float": float, "str": str, "bool": bool}
@@ -23,15 +24,21 @@ _READ: dict[str, Callable[[str], object]] = {
 
 
 def load_class(table: Mapping[str, str], kind: str, name: str) -> Any:  # noqa: ANN401
-    """The class that ``table`` names ``module:Class`` for ``name``. Raises UsageError."""
+    """The class that ``table`` names ``module:Class`` for ``name``.
+
+    Raises UsageError for an unknown name, and where the class needs an extra that is missing.
+    """
     if name not in table:
         near = get_close_matches(str(name), table, n=1)
         raise UsageError(
             f"there is no {kind} {name!r}",
             hint=f"did you mean {near[0]}?" if near else f"choose one of {', '.join(table)}",
         )
-    module, _, found = table[name].partition(":")
-    return getattr(import_module(module), found)
+    module, _, class_name = table[name].partition(":")
+    try:
+        return getattr(import_module(module), class_name)
+    except ModuleNotFoundError as error:
+        raise missing_extra(error) or error from None
 
 
 def make(table: Mapping[str, str], kind: str, name: str, parameters: Mapping[str, object]) -> Any:  # noqa: ANN401

@@ -150,8 +150,11 @@ def _tell_usage(error: click.ClickException, *, as_json: bool) -> int:
 
 def _tell_failure(error: Exception, *, as_json: bool) -> int:
     """Tell an error of the library, or one that should not have come this far."""
+    from zkwm.extras import missing_extra
     from zkwm_protocols.errors import ZkwmError
 
+    if isinstance(error, ModuleNotFoundError):
+        error = missing_extra(error) or error
     if isinstance(error, ZkwmError):
         return tell_zkwm_error(error, as_json=as_json)
     memory = isinstance(error, MemoryError)

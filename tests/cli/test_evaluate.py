@@ -105,8 +105,8 @@ def test_a_fault_in_the_file_is_named(zkwm: Command, grid: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("module", "options", "hint"),
     [
-        ("yaml", [], "pip install 'zkwm[evaluation]'"),
-        ("matplotlib", [], "pip install 'zkwm[evaluation]'"),
+        ("yaml", [], "pip install 'zkwm[evaluate]'"),
+        ("matplotlib", [], "pip install 'zkwm[evaluate]'"),
         ("ray", ["--ray"], "pip install 'zkwm[ray]'"),
     ],
 )

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from zkwm.extras import require
 from zkwm.owner.disclosure import BIT_LIMIT, check_challenge, confirm_judge, pixels_of
 from zkwm.owner.spent_blocks import free_blocks
 from zkwm.owner.vault import ArgumentEntry, CommitmentSecrets, Vault, VaultState
@@ -190,6 +191,7 @@ def _prove(
     secret: bytes,
     progress: ArgumentProgress | None,
 ) -> bytes:
+    require("numba")
     from zkwm_protocols.argument import prover
 
     indices = _indices(commitment, blocks)

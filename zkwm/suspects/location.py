@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from zkwm.extras import require
 from zkwm.suspects.limits import ExtractionSettings, HttpSettings, OnnxLimits
 from zkwm.suspects.suspect import Suspect
 from zkwm_protocols.errors import SuspectUnusable, Unsupported, UsageError
@@ -48,6 +49,7 @@ def open_suspect(
     text = str(location)
     scheme = _SCHEME.match(text)
     if extraction is not None:
+        require("torch", "safetensors", "scipy")
         from zkwm.suspects.extraction_suspect import ExtractionSuspect
 
         return ExtractionSuspect(Path(location), extraction, shape=shape, outputs=outputs)
@@ -77,6 +79,7 @@ def _open_file(
 
         return OnnxSuspect(path, shape=shape, outputs=outputs, limits=limits)
     if suffix == ".safetensors" or (path.is_dir() and (path / "model.safetensors").exists()):
+        require("torch", "safetensors")
         from zkwm.suspects.safetensors_suspect import SafetensorsSuspect
 
         return SafetensorsSuspect(path, shape=shape, outputs=outputs)

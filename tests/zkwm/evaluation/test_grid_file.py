@@ -105,7 +105,7 @@ def test_without_pyyaml_a_hint_says_what_to_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(UsageError) as caught:
         parse(b"a: 1")
-    assert caught.value.hint == "pip install 'zkwm[evaluation]'"
+    assert caught.value.hint == "pip install 'zkwm[evaluate]'"
 
 
 @pytest.mark.parametrize("name", ["smoke", "readme", "laptop", "laptop_resnet8", "full"])

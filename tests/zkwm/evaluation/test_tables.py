@@ -153,7 +153,7 @@ def test_without_matplotlib_a_hint_says_what_to_install(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(UsageError) as caught:
         write_report(outcome, tmp_path)
-    assert caught.value.hint == "pip install 'zkwm[evaluation]'"
+    assert caught.value.hint == "pip install 'zkwm[evaluate]'"
     assert list(tmp_path.iterdir()) == []
 
 

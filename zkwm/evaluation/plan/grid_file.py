@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zkwm.evaluation.plan.catalogue import require_makeable
 from zkwm.evaluation.plan.grid import Grid
+from zkwm.extras import require
 from zkwm.files import read_limited
 from zkwm_protocols.errors import UsageError
 
@@ -68,11 +69,8 @@ def _strict_loader(yaml: ModuleType) -> Any:  # noqa: ANN401
 
 
 def _yaml() -> ModuleType:
-    try:
-        import yaml
-    except ImportError:
-        raise UsageError(
-            "reading a grid needs PyYAML", hint="pip install 'zkwm[evaluation]'"
-        ) from None
+    require("yaml")
+    import yaml
+
     found: ModuleType = yaml
     return found

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from zkwm.evaluation.results.aggregate import Square
 from zkwm.evaluation.results.cell import Cell
-from zkwm_protocols.errors import UsageError
+from zkwm.extras import require
 from zkwm_protocols.evidence import DEFAULT_THRESHOLD_BITS
 
 if TYPE_CHECKING:
@@ -92,11 +92,7 @@ def attack_figure(attack: str, watermarks: tuple[str, ...], found: dict[Any, Squ
 
 def require_matplotlib() -> None:
     """Raise UsageError where matplotlib is not installed."""
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        raise UsageError("figures need matplotlib", hint="pip install 'zkwm[evaluation]'") from None
-    del mpl
+    require("matplotlib")
 
 
 def _draw(axes: Axes, number: int, square: Square) -> bool:

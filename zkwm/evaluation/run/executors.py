@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from zkwm.evaluation.run.tasks import run_task
-from zkwm_protocols.errors import UsageError
+from zkwm.extras import require
 
 Tell = Callable[[str], None]
 Executor = Callable[[Sequence[str], Tell], dict[str, str]]
@@ -122,12 +122,9 @@ def on_ray(lines: Sequence[str], tell: Tell) -> dict[str, str]:
 
 def load_ray() -> Any:  # noqa: ANN401
     """The module ``ray``. Raises UsageError where it is not installed."""
-    try:
-        import ray
-    except ImportError:
-        raise UsageError(
-            "running on many machines needs Ray", hint="pip install 'zkwm[ray]'"
-        ) from None
+    require("ray")
+    import ray
+
     return ray
 
 
