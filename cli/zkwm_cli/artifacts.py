@@ -1,63 +1,53 @@
-"""Files in and out: ``-`` for stdin and stdout, nothing replaced unless asked, never half a file.
-
-Not formats: the bytes go to and come from the library as they are.
-"""
+"""Files in and out: ``-`` is stdin or stdout, nothing is replaced unasked or left half-written."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from zkwm_cli.exits import print_json
+from zkwm_cli.options import FILE, force_option, json_option, option
 from zkwm_protocols.errors import Malformed, UsageError
 
 STANDARD = "-"
 Parsed = TypeVar("Parsed")
 
 
-def require_one_stdin(**names: str | None) -> None:
-    """Raise UsageError when more than one option is ``-``; the keys are the options' names."""
-    claims = [f"--{name.replace('_', '-')}" for name, value in names.items() if value == STANDARD]
-    if len(claims) > 1:
-        raise UsageError(
-            f"{' and '.join(claims)} cannot both be read from standard input",
-            hint="put all but one of them into a file",
-        )
+@dataclass(frozen=True)
+class OutputOptions:
+    """Where the file that a command makes goes, and whether its summary is JSON."""
 
+    output: str = option(
+        "-o",
+        "--output",
+        required=True,
+        type=FILE,
+        metavar="FILE",
+        help="File to write; - is stdout.",
+    )
+    force: bool = force_option()
+    as_json: bool = json_option()
 
-def read_artefact(name: str, limit: int) -> bytes:
-    """The bytes of a file, or of stdin for ``-``. Raises CouldNotCheck or Malformed."""
-    from zkwm.files import read_limited
-
-    if name != STANDARD:
-        return read_limited(name, limit)
-    data = sys.stdin.buffer.read(limit + 1)
-    if len(data) > limit:
-        raise Malformed(f"standard input has more than the {limit} bytes that such a file may have")
-    return data
-
-
-def read_parsed(name: str, limit: int, parse: Callable[[bytes], Parsed]) -> Parsed:
-    """What ``parse`` makes of the bytes of a file or of stdin; its errors name the file."""
-    from zkwm_protocols.errors import Unsupported
-
-    data = read_artefact(name, limit)
-    try:
-        return parse(data)
-    except (Malformed, Unsupported) as error:
-        where = "standard input" if name == STANDARD else name
-        raise type(error)(f"{where}: {error.message}", hint=error.hint, check=error.check) from None
+    def target(self, *inputs: str | None) -> Output:
+        """The checked output; ``inputs`` are files that it must not replace. Raises UsageError."""
+        return Output(self.output, force=self.force, as_json=self.as_json, inputs=inputs)
 
 
 class Output:
-    """Where an artefact will go, checked before any work is done.
+    """The file that a command will write, checked before any work is done.
 
-    ``name`` is a file or ``-``; ``inputs`` are files that it must not be. Raises UsageError for a
-    file that exists (without ``force``; None where a command has no such option), a folder that
-    does not, and ``-`` together with --json.
+    Args:
+        name: a file, or ``-`` for stdout.
+        force: whether an existing file is replaced; None where a command has no --force.
+        as_json: whether stdout is taken by JSON.
+        inputs: files of the command that must not be replaced.
+
+    Raises:
+        UsageError: the file exists, its folder does not, it is an input, or ``-`` meets --json.
     """
 
     def __init__(
@@ -78,7 +68,7 @@ class Output:
                 )
             return
         path = Path(name)
-        # os.path.exists, unlike Path's, takes a URL or a name too long for a file as "no"
+        # os.path.exists, unlike Path.exists, answers no for a URL or a name that is too long
         for given in inputs:
             if given and os.path.exists(given) and _same(path, given):  # noqa: PTH110
                 raise UsageError(
@@ -95,7 +85,7 @@ class Output:
             )
 
     def write(self, data: bytes) -> None:
-        """Write the artefact whole, or nothing. Raises CouldNotCheck when the disk refuses."""
+        """Write the whole file, or nothing. Raises CouldNotCheck when the disk refuses."""
         from zkwm.files import write_atomic
 
         if self.name == STANDARD:
@@ -104,10 +94,44 @@ class Output:
         write_atomic(self.name, data, overwrite=self._force)
 
 
-def tell_result(as_json: bool, command: str, **fields: object) -> None:
-    """With --json: one object on stdout, schema ``zkwm/<command>/v1``."""
+def require_one_stdin(**names: str | None) -> None:
+    """Raise UsageError when more than one option is ``-``; keywords are the options' names."""
+    claims = [f"--{name.replace('_', '-')}" for name, value in names.items() if value == STANDARD]
+    if len(claims) > 1:
+        raise UsageError(
+            f"{' and '.join(claims)} cannot both be read from standard input",
+            hint="put all but one of them into a file",
+        )
+
+
+def read_artifact(name: str, limit: int) -> bytes:
+    """The bytes of a file, or of stdin for ``-``. Raises CouldNotCheck or Malformed."""
+    from zkwm.files import read_limited
+
+    if name != STANDARD:
+        return read_limited(name, limit)
+    data = sys.stdin.buffer.read(limit + 1)
+    if len(data) > limit:
+        raise Malformed(f"standard input has more than the {limit} bytes that such a file may have")
+    return data
+
+
+def read_parsed(name: str, limit: int, parse: Callable[[bytes], Parsed]) -> Parsed:
+    """Read a file, or stdin for ``-``, and parse it; errors of ``parse`` name the file."""
+    from zkwm_protocols.errors import Unsupported
+
+    data = read_artifact(name, limit)
+    try:
+        return parse(data)
+    except (Malformed, Unsupported) as error:
+        where = "standard input" if name == STANDARD else name
+        raise type(error)(f"{where}: {error.message}", hint=error.hint, check=error.check) from None
+
+
+def print_result(as_json: bool, command: str, **values: object) -> None:
+    """With --json: print one object of schema ``zkwm/<command>/v1`` on stdout."""
     if as_json:
-        print_json({"schema": f"zkwm/{command}/v1", **fields})
+        print_json({"schema": f"zkwm/{command}/v1", **values})
 
 
 def _same(path: Path, other: str) -> bool:

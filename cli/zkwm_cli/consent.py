@@ -1,13 +1,19 @@
-"""What an owner sees before he answers a challenge, and what he has to confirm.
+"""Consent of the owner: shows what an answer would release, and asks before it does.
 
-Not what is then released or recorded: that is in ``zkwm.owner.commit`` and
-``zkwm.owner.prove_argument``.
+What is released and recorded is decided in ``zkwm.owner``; this is what a person sees and types.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+import click
+
+from zkwm_cli.options import option
+from zkwm_cli.terminal import ask_yes, note, table, warn
+from zkwm_protocols.errors import Cancelled, UsageError
 
 if TYPE_CHECKING:
     from zkwm.owner.disclosure import ArgumentDisclosure, Disclosure
@@ -15,10 +21,95 @@ if TYPE_CHECKING:
 TRUSTED_LIMIT = 2**20
 
 
-def show(shown: Disclosure, block_size: int) -> None:
-    """What is about to be released, to whom, for what, and what was released before."""
-    from zkwm_cli.terminal import note, table, warn
+@dataclass(frozen=True)
+class ConsentOptions:
+    """How the owner confirms a judge whom the vault does not know: one way, or a question."""
 
+    judge_fingerprint: str | None = option(
+        "--judge-fingerprint",
+        metavar="FP",
+        help="The judge's fingerprint as you know it from elsewhere; another judge gets nothing.",
+    )
+    trusted_judges: str | None = option(
+        "--trusted-judges",
+        type=click.Path(),
+        metavar="FILE",
+        help="Fingerprints of judges that you trust, one a line.",
+    )
+    yes: bool = option(
+        "--yes", is_flag=True, help="Accept the judge that the challenge names, unasked."
+    )
+
+    def require_one_way(self) -> None:
+        """Raise a usage error when the judge would be confirmed in more than one way."""
+        ways = (self.judge_fingerprint is not None, self.trusted_judges is not None, self.yes)
+        if sum(ways) > 1:
+            raise click.UsageError("say one of --judge-fingerprint, --trusted-judges and --yes")
+
+    def read_trusted(self) -> frozenset[str] | None:
+        """The fingerprints in --trusted-judges, one a line; ``#`` begins a comment."""
+        from zkwm.files import read_limited
+
+        if self.trusted_judges is None:
+            return None
+        text = read_limited(self.trusted_judges, TRUSTED_LIMIT).decode("utf-8", "replace")
+        lines = (line.partition("#")[0].strip().lower() for line in text.splitlines())
+        return frozenset(line for line in lines if line)
+
+    def confirm(self, shown: Disclosure, trusted: frozenset[str] | None) -> str | None:
+        """The fingerprint that the owner confirms, or None for a judge known to the vault.
+
+        Raises Cancelled when a person says no, UsageError where nobody can be asked.
+        """
+        actual = shown.judge_fingerprint
+        if self.judge_fingerprint is not None:
+            return self.judge_fingerprint
+        if shown.repeated or shown.judge_known:
+            return None
+        if self.yes or (trusted is not None and actual in trusted):
+            return actual
+        if trusted is not None:
+            raise UsageError(
+                f"the judge {actual} is not among the trusted judges",
+                hint="compare the fingerprint with what the judge told you, then add it to the "
+                "file",
+            )
+        consequence = "open the triggers" if shown.argument is None else "answer"
+        answer = ask_yes(
+            f"Is this the fingerprint of a judge you trust, and do you {consequence} to them?"
+        )
+        if answer is None:
+            raise UsageError(
+                "the judge has to be confirmed, and there is no terminal to ask at",
+                hint=f"compare the fingerprint with what the judge told you, then say "
+                f"--judge-fingerprint {actual}",
+            )
+        if not answer:
+            raise Cancelled("declined; nothing was opened")
+        return actual
+
+
+def confirm_limit(shown: Disclosure, argument: ArgumentDisclosure, exceed: bool) -> bool:
+    """Whether more bits than the limit may be released; asks where that matters.
+
+    Raises Cancelled when a person says no, UsageError where nobody can be asked.
+    """
+    if exceed or shown.repeated or len(argument.bits) < argument.limit:
+        return exceed
+    released = f"{len(argument.bits)} bits have been released about this commitment"
+    answer = ask_yes(f"{released}. Release one more?")
+    if answer is None:
+        raise UsageError(
+            f"{released}, and there is no terminal to ask at",
+            hint="consider who has asked and why; --exceed-limit answers all the same",
+        )
+    if not answer:
+        raise Cancelled("declined; nothing was answered")
+    return True
+
+
+def show(shown: Disclosure, block_size: int) -> None:
+    """Print what would be released, to whom, for what, and what was released before."""
     argument = shown.argument
     note(
         "A judge asks you to open triggers:"
@@ -32,22 +123,21 @@ def show(shown: Disclosure, block_size: int) -> None:
         ("its digest", shown.suspect.digest.hex()),
         ("purpose", shown.purpose or "none given"),
         ("judge", f"{shown.judge_fingerprint} ({known})"),
-        ("issued", f"{issued}, by his clock"),
-        *_what(shown, block_size),
+        ("issued", f"{issued}, by the judge's clock"),
+        *_demand(shown, block_size),
         ("opened so far", name_blocks(shown.blocks_spent) if shown.blocks_spent else "none"),
     ]
     for entry in shown.released:
-        day = datetime.fromtimestamp(entry.recorded, UTC).strftime("%Y-%m-%d")
         purpose = f", {entry.purpose}" if entry.purpose else ""
         rows.append(
             (
-                f"  {day}",
+                f"  {_day(entry.recorded)}",
                 f"{name_blocks(entry.blocks)} to {entry.judge_fingerprint} "
                 f"for {entry.suspect_description}{purpose}",
             )
         )
     if argument is not None:
-        rows += _bits(argument)
+        rows += _released_bits(argument)
     table(rows)
     if shown.declared_labels:
         warn("the labels are declared: the verdict states no bits, and needs a judge who allows it")
@@ -55,7 +145,14 @@ def show(shown: Disclosure, block_size: int) -> None:
             warn("an argument shows the declared labels of its blocks to whoever reads it")
 
 
-def _what(shown: Disclosure, block_size: int) -> list[tuple[str, str]]:
+def name_blocks(blocks: tuple[int, ...]) -> str:
+    """``block 3``, ``blocks 0, 1``."""
+    numbers = ", ".join(str(block) for block in blocks)
+    return f"block{'' if len(blocks) == 1 else 's'} {numbers}"
+
+
+def _demand(shown: Disclosure, block_size: int) -> list[tuple[str, str]]:
+    """What the challenge demands: triggers to open, or matches to show."""
     argument = shown.argument
     if argument is None:
         count = len(shown.blocks_to_open) * block_size
@@ -72,15 +169,19 @@ def _what(shown: Disclosure, block_size: int) -> list[tuple[str, str]]:
     ]
 
 
-def _bits(argument: ArgumentDisclosure) -> list[tuple[str, str]]:
+def _released_bits(argument: ArgumentDisclosure) -> list[tuple[str, str]]:
     """How many bits were released about this commitment, and each of them."""
-    rows = [("bits so far", f"{len(argument.bits)}, one an answer; asked beyond {argument.limit}")]
+    rows = [
+        (
+            "bits so far",
+            f"{len(argument.bits)}, one per answer; confirmed again beyond {argument.limit}",
+        )
+    ]
     for entry in argument.bits:
-        day = datetime.fromtimestamp(entry.recorded, UTC).strftime("%Y-%m-%d")
         question = f"{entry.least_matches} of {entry.block_count} blocks"
         rows.append(
             (
-                f"  {day}",
+                f"  {_day(entry.recorded)}",
                 f"{entry.outcome}: {question}, network {entry.network_digest.hex()[:16]}, to "
                 f"{entry.judge_fingerprint} for {entry.suspect_description}",
             )
@@ -88,75 +189,5 @@ def _bits(argument: ArgumentDisclosure) -> list[tuple[str, str]]:
     return rows
 
 
-def confirm_limit(shown: Disclosure, given: bool) -> bool:
-    """Whether more bits than the limit may be released, asked where it matters and was not said.
-
-    Raises Cancelled when a person says no, UsageError where nobody can be asked.
-    """
-    from zkwm_cli.terminal import ask_yes
-    from zkwm_protocols.errors import Cancelled, UsageError
-
-    argument = shown.argument
-    assert argument is not None
-    if given or shown.repeated or len(argument.bits) < argument.limit:
-        return given
-    released = f"{len(argument.bits)} bits have been released about this commitment"
-    answer = ask_yes(f"{released}. Release one more?")
-    if answer is None:
-        raise UsageError(
-            f"{released}, and there is no terminal to ask at",
-            hint="consider who has asked and why; --exceed-limit answers all the same",
-        )
-    if not answer:
-        raise Cancelled("declined; nothing was answered")
-    return True
-
-
-def confirmed(
-    shown: Disclosure, given: str | None, trusted: frozenset[str] | None, *, yes: bool
-) -> str | None:
-    """The fingerprint that the owner confirms, or None for a judge whom the vault knows.
-
-    Raises Cancelled when a person says no, UsageError where nobody can be asked.
-    """
-    from zkwm_cli.terminal import ask_yes
-    from zkwm_protocols.errors import Cancelled, UsageError
-
-    actual = shown.judge_fingerprint
-    if given is not None:
-        return given
-    if shown.repeated or shown.judge_known:
-        return None
-    if yes or (trusted is not None and actual in trusted):
-        return actual
-    if trusted is not None:
-        raise UsageError(
-            f"the judge {actual} is not among the trusted judges",
-            hint="compare the fingerprint with what the judge told you, then add it to the file",
-        )
-    question = "do you open them to him" if shown.argument is None else "do you answer him"
-    answer = ask_yes(f"Is this the fingerprint of a judge you trust, and {question}?")
-    if answer is None:
-        raise UsageError(
-            "the judge has to be confirmed, and there is no terminal to ask at",
-            hint=f"compare the fingerprint with what the judge told you, then say "
-            f"--judge-fingerprint {actual}",
-        )
-    if not answer:
-        raise Cancelled("declined; nothing was opened")
-    return actual
-
-
-def read_trusted(name: str) -> frozenset[str]:
-    """The fingerprints in a file, one a line; empty lines and those with # do not count."""
-    from zkwm.files import read_limited
-
-    text = read_limited(name, TRUSTED_LIMIT).decode("utf-8", "replace")
-    lines = (line.partition("#")[0].strip().lower() for line in text.splitlines())
-    return frozenset(line for line in lines if line)
-
-
-def name_blocks(blocks: tuple[int, ...]) -> str:
-    """``block 3``, ``blocks 0, 1``."""
-    numbers = ", ".join(str(block) for block in blocks)
-    return f"block{'' if len(blocks) == 1 else 's'} {numbers}"
+def _day(recorded: int) -> str:
+    return datetime.fromtimestamp(recorded, UTC).strftime("%Y-%m-%d")

@@ -1,23 +1,116 @@
-"""Options that several commands share, and how their values are read."""
+"""Options of commands, declared as fields of frozen dataclasses and grouped by subject.
+
+``zkwm challenge`` has 33 options. Grouped, they reach its function as eight values that can be
+passed on, and commands that share a group spell, explain and read it alike.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from dataclasses import Field, field, fields
+from functools import wraps
+from typing import Any
 
 import click
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-Decorator = Callable[[Function], Function]
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 FILE = click.Path(allow_dash=True)
+_OPTION = "option"
+
+
+def option(*written: str, **settings: Any) -> Any:  # noqa: ANN401
+    """A dataclass field that one option fills; takes what ``click.option`` takes."""
+    return field(metadata={_OPTION: (written, settings)})
+
+
+def options(**parts: Any) -> Decorator:  # noqa: ANN401
+    """Declare options in this order, each part passed to the command under its keyword.
+
+    A part is either a dataclass whose fields are made by ``option``, or one such field.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def command(**values: Any) -> Any:  # noqa: ANN401
+            groups = {
+                name: part(**{one.name: values.pop(one.name) for one in fields(part)})
+                for name, part in parts.items()
+                if not isinstance(part, Field)
+            }
+            return function(**values, **groups)
+
+        # click puts the option that is declared last on top of the help
+        for name, part in reversed(_declared(parts)):
+            written, settings = part.metadata[_OPTION]
+            command = click.option(*written, name, **settings)(command)
+        return command
+
+    return decorate
+
+
+def _declared(parts: dict[str, Any]) -> list[tuple[str, Field[Any]]]:
+    """Every option as (name of its parameter, field), in order."""
+    found: list[tuple[str, Field[Any]]] = []
+    for name, part in parts.items():
+        single = isinstance(part, Field)
+        found += [(name, part)] if single else [(one.name, one) for one in fields(part)]
+    return found
+
+
+def json_option() -> Any:  # noqa: ANN401
+    """--json"""
+    return option("--json", is_flag=True, help="Answer in JSON on stdout.")
+
+
+def force_option() -> Any:  # noqa: ANN401
+    """--force"""
+    return option("--force", is_flag=True, help="Replace the output if it exists.")
+
+
+def passphrase_option() -> Any:  # noqa: ANN401
+    """--passphrase-file"""
+    return option(
+        "--passphrase-file",
+        type=FILE,
+        metavar="FILE",
+        help="Read the passphrase from this file's first line (- is stdin) instead of asking.",
+    )
+
+
+def commitment_option() -> Any:  # noqa: ANN401
+    """--commitment"""
+    return option(
+        "--commitment", required=True, type=FILE, metavar="FILE", help="The commitment; - is stdin."
+    )
+
+
+def challenge_option() -> Any:  # noqa: ANN401
+    """--challenge"""
+    return option(
+        "--challenge", required=True, type=FILE, metavar="FILE", help="The challenge; - is stdin."
+    )
+
+
+def parameter_option(explanation: str) -> Any:  # noqa: ANN401
+    """--parameter NAME=VALUE, which can be given several times"""
+    return option("--parameter", multiple=True, metavar="NAME=VALUE", help=explanation)
+
+
+def declared_labels_option() -> Any:  # noqa: ANN401
+    """--accept-declared-labels"""
+    return option(
+        "--accept-declared-labels",
+        is_flag=True,
+        help="Accept labels that the owner chose. Adversarial images would match as well.",
+    )
 
 
 def read_shape(
     ctx: click.Context, param: click.Parameter, value: str | None
 ) -> tuple[int, int, int] | None:
-    """Channels, height and width from ``3,32,32``; the library says which make sense."""
+    """Channels, height and width from ``3,32,32``; the library says which shapes are possible."""
     if value is None:
         return None
     numbers = _whole_numbers(value)
@@ -42,8 +135,8 @@ def read_decimals(ctx: click.Context, param: click.Parameter, value: str | None)
 
 
 @contextmanager
-def as_typed() -> Iterator[None]:
-    """What is malformed or does not fit in here was typed so: it becomes a UsageError."""
+def usage_errors() -> Iterator[None]:
+    """Turn errors about values that were typed (Malformed, InvalidOpening) into UsageError."""
     from zkwm_protocols.errors import InvalidOpening, Malformed, UsageError
 
     try:
@@ -57,64 +150,3 @@ def _whole_numbers(text: str) -> tuple[int, ...] | None:
     if not all(part.isascii() and part.isdecimal() and len(part) < 8 for part in parts):
         return None
     return tuple(int(part) for part in parts)
-
-
-def json_option(function: Function) -> Function:
-    """--json"""
-    return click.option("--json", "as_json", is_flag=True, help="Answer in JSON on stdout.")(
-        function
-    )
-
-
-def force_option(function: Function) -> Function:
-    """--force"""
-    return click.option("--force", is_flag=True, help="Replace the output if it exists.")(function)
-
-
-def output_option(metavar: str, what: str) -> Decorator[Any]:
-    """--output FILE"""
-    return click.option(
-        "-o", "--output", required=True, type=FILE, metavar=metavar, help=f"{what}; - is stdout."
-    )
-
-
-def parameter_option(what: str) -> Decorator[Any]:
-    """--parameter NAME=VALUE, any number of them"""
-    return click.option("--parameter", multiple=True, metavar="NAME=VALUE", help=what)
-
-
-def passphrase_option(function: Function) -> Function:
-    """--passphrase-file"""
-    return click.option(
-        "--passphrase-file",
-        type=FILE,
-        metavar="FILE",
-        help="Read the passphrase from this file's first line (- is stdin) instead of asking.",
-    )(function)
-
-
-def vault_option(function: Function) -> Function:
-    """--vault"""
-    return click.option(
-        "--vault", required=True, type=click.Path(), metavar="FILE", help="The owner's vault."
-    )(function)
-
-
-def declared_labels_option(function: Function) -> Function:
-    """--accept-declared-labels"""
-    return click.option(
-        "--accept-declared-labels",
-        is_flag=True,
-        help="Accept labels that the owner chose himself. Adversarial images would match as well.",
-    )(function)
-
-
-def commitment_option(function: Function) -> Function:
-    """--commitment"""
-    return click.option(
-        "--commitment",
-        required=True,
-        type=FILE,
-        metavar="FILE",
-        help="The commitment; - is stdin.",
-    )(function)

@@ -1,7 +1,4 @@
-"""Around a long proof: what it will cost, said beforehand, and how far it is.
-
-The proof itself is made by ``zkwm.owner.prove.prove``, to which ``LongProof.options`` go.
-"""
+"""Cost and progress of a long proof: time and memory beforehand, a progress line during it."""
 
 from __future__ import annotations
 
@@ -17,19 +14,21 @@ if TYPE_CHECKING:
 
 
 class LongProof:
-    """A context around ``prove``: derives the network, says time and memory, shows progress."""
+    """A context around ``zkwm.owner.prove.prove``, which takes ``options`` as keyword arguments.
+
+    Entering it has derived the integer network and printed what the proof will cost.
+    """
 
     def __init__(
-        self, model: str | None, test_data: str | None, asked: Challenge, committed: Commitment
+        self, model: str, test_data: str | None, challenge: Challenge, commitment: Commitment
     ) -> None:
         from zkwm.data import load_data
         from zkwm.quantizer.derive import derive_network
         from zkwm_cli.proof_progress import kernels_are_cold
         from zkwm_protocols.argument.cost_estimate import estimate
 
-        assert model is not None
-        network = derive_network(model, asked.suspect, asked.preprocessing)
-        expected = estimate(network, asked.block_count * committed.header.block_size)
+        network = derive_network(model, challenge.suspect, challenge.preprocessing)
+        expected = estimate(network, challenge.block_count * commitment.header.block_size)
         note(
             f"expected: {duration(expected.prove_seconds)}, "
             f"{expected.peak_bytes / 2**30:.1f} GiB of memory, a proof of "
@@ -57,7 +56,7 @@ class LongProof:
 
 
 def kernels_are_cold() -> bool:
-    """Whether the first proof will compile: about half a minute, once after installation."""
+    """Whether Numba has yet to compile: about half a minute, once after installation."""
     from zkwm_protocols.argument.logup_gkr import kernels
 
     kernel = kernels.fold_children

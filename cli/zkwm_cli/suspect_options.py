@@ -1,158 +1,155 @@
-"""Options that say which model is asked and how, for challenge and verify alike."""
+"""Options that say which model is asked, how it is reached, and how images are fed to it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from zkwm_cli.options import parameter_option, read_decimals
+from zkwm_cli.options import option, parameter_option, read_decimals, usage_errors
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+    from zkwm_protocols.suspect_identity import Preprocessing
 
 HEADERS_LIMIT = 64 * 1024
-EMBEDDED_PROBES = 500
+BUNDLED_PROBES = 500
 
 
-def suspect_options(function: Function) -> Function:
-    """--model, --timeout, --rate and --header-file."""
-    for option in (
-        click.option(
-            "--header-file",
-            type=click.Path(),
-            metavar="FILE",
-            help="HTTP headers for an endpoint, one 'Name: value' a line (for authentication).",
-        ),
-        click.option(
-            "--rate", type=float, metavar="R", help="At most R requests a second to an endpoint."
-        ),
-        click.option(
-            "--timeout", type=float, metavar="S", help="Seconds to wait for one answer (30)."
-        ),
-        click.option(
-            "--model",
-            required=True,
-            type=click.Path(),
-            metavar="MODEL",
-            help="The suspect: an .onnx file, a folder or .safetensors made by embed, or an "
-            "http(s) URL.",
-        ),
-    ):
-        function = option(function)
-    return function
+@dataclass(frozen=True)
+class SuspectOptions:
+    """The suspect and the way to reach it."""
+
+    model: str = option(
+        "--model",
+        required=True,
+        type=click.Path(),
+        metavar="MODEL",
+        help="The suspect: an .onnx file, a folder or .safetensors made by embed, or an http(s) "
+        "URL.",
+    )
+    timeout: float | None = option(
+        "--timeout", type=float, metavar="S", help="Seconds to wait for one answer (30)."
+    )
+    rate: float | None = option(
+        "--rate", type=float, metavar="R", help="At most R requests a second to an endpoint."
+    )
+    header_file: str | None = option(
+        "--header-file",
+        type=click.Path(),
+        metavar="FILE",
+        help="HTTP headers for an endpoint, one 'Name: value' a line (for authentication).",
+    )
+
+    def settings(self) -> dict[str, Any]:
+        """Keyword arguments of ``zkwm.suspects.open_suspect``."""
+        from zkwm.suspects import HttpSettings, OnnxLimits
+
+        settings: dict[str, Any] = {"http": HttpSettings(requests_per_second=self.rate)}
+        if self.timeout is not None:
+            settings["http"] = replace(settings["http"], request_seconds=self.timeout)
+            settings["onnx"] = OnnxLimits(image_seconds=self.timeout)
+        if self.header_file is not None:
+            settings["headers"] = _read_headers(self.header_file)
+        return settings
 
 
-def extraction_options(function: Function) -> Function:
-    """--watermark, --parameter, --reference and --probes."""
-    for option in (
-        click.option(
-            "--probes",
-            type=click.Path(),
-            metavar="PATH",
-            help="With --watermark: public images, of your own choice, on which activations or "
-            "answers are taken (.npz, .npy, a folder, or fashion-mnist-small), for the schemes "
-            "that need them.",
-        ),
-        click.option(
-            "--reference",
-            type=click.Path(),
-            metavar="MODEL",
-            help="With --watermark: the unmarked model that the commitment names. The suspect's "
-            "neurons are aligned with it, against permutation and rescaling.",
-        ),
-        parameter_option("With --watermark: a parameter of the scheme that extraction depends on."),
-        click.option(
-            "--watermark",
-            metavar="NAME",
-            help="The commitment is to keys of this scheme (uchida, tartaglione, deepsigns, ...): "
-            "extract their bits from the suspect's weights, activations or soft answers.",
-        ),
-    ):
-        function = option(function)
-    return function
+@dataclass(frozen=True)
+class ExtractionOptions:
+    """The scheme whose mark is extracted from the suspect, where the commitment is to keys."""
+
+    watermark: str | None = option(
+        "--watermark",
+        metavar="NAME",
+        help="The commitment is to keys of this scheme (uchida, tartaglione, deepsigns, ...): "
+        "extract their bits from the suspect's weights, activations or soft answers.",
+    )
+    parameter: tuple[str, ...] = parameter_option(
+        "With --watermark: a parameter of the scheme that extraction depends on."
+    )
+    reference: str | None = option(
+        "--reference",
+        type=click.Path(),
+        metavar="MODEL",
+        help="With --watermark: the unmarked model that the commitment names. The suspect's "
+        "neurons are aligned with it, against permutation and rescaling.",
+    )
+    probes: str | None = option(
+        "--probes",
+        type=click.Path(),
+        metavar="PATH",
+        help="With --watermark: public images that you choose, on which activations or answers "
+        "are taken (.npz, .npy, a folder, or fashion-mnist-small), for schemes that need them.",
+    )
+
+    def settings(self) -> dict[str, Any]:
+        """Keyword arguments of ``zkwm.suspects.open_suspect``; none without --watermark."""
+        if self.watermark is None:
+            if self.parameter or self.reference is not None or self.probes is not None:
+                raise click.UsageError("--parameter, --reference and --probes go with --watermark")
+            return {}
+        from zkwm.registry import read_parameters
+        from zkwm.suspects import ExtractionSettings
+        from zkwm.watermarks import WATERMARKS
+
+        return {
+            "extraction": ExtractionSettings(
+                watermark=self.watermark,
+                parameters=read_parameters(WATERMARKS, "watermark", self.watermark, self.parameter),
+                reference=self.reference,
+                probes=None if self.probes is None else _read_probes(self.probes),
+            )
+        }
 
 
-def preprocessing_options(function: Function) -> Function:
-    """--layout, --scale, --mean and --std."""
-    for option in (
-        click.option(
-            "--std", callback=read_decimals, metavar="X,...", help="Divides each channel."
-        ),
-        click.option(
-            "--mean", callback=read_decimals, metavar="X,...", help="Subtracted from each channel."
-        ),
-        click.option(
-            "--scale",
-            type=click.Choice(["unit", "raw"]),
-            default="unit",
-            show_default=True,
-            help="Pixels as 0 to 1, or as 0 to 255.",
-        ),
-        click.option(
-            "--layout",
-            type=click.Choice(["nchw", "nhwc"]),
-            default="nchw",
-            show_default=True,
-            help="Order of the axes of the suspect's input.",
-        ),
-    ):
-        function = option(function)
-    return function
+@dataclass(frozen=True)
+class PreprocessingOptions:
+    """What the suspect expects its images to look like."""
+
+    layout: str = option(
+        "--layout",
+        type=click.Choice(["nchw", "nhwc"]),
+        default="nchw",
+        show_default=True,
+        help="Order of the axes of the suspect's input.",
+    )
+    scale: str = option(
+        "--scale",
+        type=click.Choice(["unit", "raw"]),
+        default="unit",
+        show_default=True,
+        help="Pixels as 0 to 1, or as 0 to 255.",
+    )
+    mean: tuple[str, ...] = option(
+        "--mean", callback=read_decimals, metavar="X,...", help="Subtracted from each channel."
+    )
+    std: tuple[str, ...] = option(
+        "--std", callback=read_decimals, metavar="X,...", help="Divides each channel."
+    )
+
+    def read(self) -> Preprocessing:
+        """The same as a value of the protocols. Raises UsageError."""
+        from zkwm_protocols.suspect_identity import Preprocessing
+
+        with usage_errors():
+            return Preprocessing(layout=self.layout, scale=self.scale, mean=self.mean, std=self.std)
 
 
-def extracting(
-    watermark: str | None, parameter: tuple[str, ...], reference: str | None, probes: str | None
-) -> dict[str, Any]:
-    """The keyword argument for ``zkwm.open_suspect`` that these options stand for, or none."""
-    if watermark is None:
-        if parameter or reference is not None or probes is not None:
-            raise click.UsageError("--parameter, --reference and --probes go with --watermark")
-        return {}
-    from zkwm.registry import read_parameters
-    from zkwm.suspects import ExtractionSettings
-    from zkwm.watermarks import WATERMARKS
-
-    return {
-        "extraction": ExtractionSettings(
-            watermark=watermark,
-            parameters=read_parameters(WATERMARKS, "watermark", watermark, parameter),
-            reference=reference,
-            probes=None if probes is None else _probes(probes),
-        )
-    }
-
-
-def _probes(location: str) -> NDArray[np.uint8]:
-    """Images uint8 (n, c, h, w): those at a path, or the first 500 test images within zkwm."""
+def _read_probes(location: str) -> NDArray[np.uint8]:
+    """Images uint8 (n, c, h, w) at a path, or the first 500 test images bundled with zkwm."""
     from zkwm.data import EMBEDDED, load_data
     from zkwm.data.images import load_images
 
     if location == EMBEDDED:
-        return load_data(location).test_images[:EMBEDDED_PROBES]
+        return load_data(location).test_images[:BUNDLED_PROBES]
     return load_images(location)
 
 
-def asking(timeout: float | None, rate: float | None, header_file: str | None) -> dict[str, Any]:
-    """The keyword arguments for ``zkwm.open_suspect`` that these options stand for."""
-    from zkwm.suspects import HttpSettings, OnnxLimits
-
-    options: dict[str, Any] = {"http": HttpSettings(requests_per_second=rate)}
-    if timeout is not None:
-        options["http"] = replace(options["http"], request_seconds=timeout)
-        options["onnx"] = OnnxLimits(image_seconds=timeout)
-    if header_file is not None:
-        options["headers"] = _read_headers(header_file)
-    return options
-
-
 def _read_headers(name: str) -> dict[str, str]:
-    """Names and values of ``Name: value`` lines. Raises UsageError; shows no value."""
+    """Names and values of ``Name: value`` lines. Raises UsageError, which shows no value."""
     from zkwm.files import read_limited
     from zkwm_protocols.errors import UsageError
 
@@ -164,7 +161,7 @@ def _read_headers(name: str) -> dict[str, str]:
         header, colon, value = line.partition(":")
         if not colon or not header.strip() or header.strip() in headers:
             raise UsageError(
-                f"line {number} of {name} is no header, or one that was there before",
+                f"line {number} of {name} is no header, or repeats an earlier one",
                 hint="write one 'Name: value' a line",
             )
         headers[header.strip()] = value.strip()

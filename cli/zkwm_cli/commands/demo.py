@@ -11,17 +11,19 @@ import click
 
 from zkwm_cli.exits import print_json
 from zkwm_cli.main import main
-from zkwm_cli.options import json_option
+from zkwm_cli.options import json_option, option, options
 
 
 @click.command("demo", short_help="The whole job on embedded data, in under three minutes.")
-@click.option(
-    "--directory",
-    type=click.Path(),
-    metavar="DIR",
-    help="A new or empty folder for all files (default: a temporary one).",
+@options(
+    directory=option(
+        "--directory",
+        type=click.Path(),
+        metavar="DIR",
+        help="A new or empty folder for all files (default: a temporary one).",
+    ),
+    as_json=json_option(),
 )
-@json_option
 def command(directory: str | None, as_json: bool) -> None:
     """Commit, train with and without the mark, challenge, prove, verify: for real, in small.
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zkwm_cli.artifacts import tell_result
+from zkwm_cli.artifacts import print_result
 from zkwm_cli.exits import Exit
-from zkwm_cli.options import json_option
+from zkwm_cli.options import json_option, option, options
 
 if TYPE_CHECKING:
     from zkwm.evaluation.results.outcome import Outcome
@@ -21,25 +21,27 @@ SHOWN_ERRORS = 10
 
 @click.command("evaluate", short_help="Research: watermarks under attack, measured.")
 @click.argument("grid", type=click.Path(), required=False, metavar="[GRID.yaml]")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(),
-    metavar="FOLDER",
-    help="Folder for results, tables, figures and report.html; what it holds is not redone.",
+@options(
+    output=option(
+        "-o",
+        "--output",
+        type=click.Path(),
+        metavar="FOLDER",
+        help="Folder for results, tables, figures and report.html; what it holds is kept.",
+    ),
+    workers=option(
+        "--workers",
+        type=click.IntRange(1, 1024),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Processes on this machine, one thread each.",
+    ),
+    ray=option("--ray", is_flag=True, help="Run on a Ray cluster instead (RAY_ADDRESS)."),
+    data=option("--data", type=click.Path(), metavar="PATH", help="Use this data, not the grid's."),
+    listed=option("--list", is_flag=True, help="Name all watermarks, attacks and claims."),
+    as_json=json_option(),
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 1024),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Processes on this machine, one thread each.",
-)
-@click.option("--ray", is_flag=True, help="Run on a Ray cluster instead (RAY_ADDRESS).")
-@click.option("--data", type=click.Path(), metavar="PATH", help="Use this data, not the grid's.")
-@click.option("--list", "listed", is_flag=True, help="Name all watermarks, attacks and claims.")
-@json_option
 def command(
     grid: str | None,
     output: str | None,
@@ -51,8 +53,8 @@ def command(
 ) -> None:
     """Measure what is left of each watermark after each attack, from one YAML file.
 
-    After an interruption the same command goes on. Vaults in FOLDER have a passphrase that
-    everybody knows: they are an experiment's. Exit code 3 means that some cells failed.
+    After an interruption the same command resumes. Vaults in FOLDER have a passphrase that
+    everybody knows: they belong to an experiment. Exit code 3 means that some cells failed.
 
     \b
         zkwm evaluate examples/grids/smoke.yaml -o grid/ --workers 2
@@ -101,7 +103,7 @@ def _evaluate(
         f"{counts['measured']} of {sum(counts.values())} cells measured in "
         f"{duration(outcome.seconds)}; wrote {page}"
     )
-    tell_result(
+    print_result(
         as_json,
         "evaluate",
         path=output,
@@ -142,7 +144,7 @@ def _list(as_json: bool) -> None:
     from zkwm.evaluation.plan.catalogue import described
 
     found = described()
-    tell_result(as_json, "evaluate-list", **found)
+    print_result(as_json, "evaluate-list", **found)
     if as_json:
         return
     for kind, entries in found.items():

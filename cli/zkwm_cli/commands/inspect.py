@@ -8,12 +8,12 @@ import click
 
 from zkwm_cli.artifacts import read_parsed
 from zkwm_cli.exits import one_line, print_json, tell_zkwm_error
-from zkwm_cli.options import FILE, json_option
+from zkwm_cli.options import FILE, json_option, options
 
 
-@click.command("inspect", short_help="Show what any zkwm file says, and what of it holds.")
+@click.command("inspect", short_help="Show what any zkwm file says, and check what can be checked.")
 @click.argument("file", type=FILE)
-@json_option
+@options(as_json=json_option())
 def command(file: str, as_json: bool) -> None:
     """Show the kind, digests and fields of a commitment, challenge, proof, key or vault.
 
@@ -22,20 +22,21 @@ def command(file: str, as_json: bool) -> None:
     """
     from zkwm_cli.inspection import FILE_LIMIT, inspect_file
 
-    found = read_parsed(file, FILE_LIMIT, inspect_file)
+    inspection = read_parsed(file, FILE_LIMIT, inspect_file)
     if as_json:
-        print_json(found.to_json())
+        print_json(inspection.to_json())
     else:
-        click.echo(f"zkwm {found.kind}, {found.size} bytes, SHA-256 {found.sha256.hex()}")
+        size, digest = inspection.size, inspection.sha256.hex()
+        click.echo(f"zkwm {inspection.kind}, {size} bytes, SHA-256 {digest}")
         rows = {
-            **{name.replace("_", " "): _text(value) for name, value in found.fields.items()},
-            **found.checks,
+            **{name.replace("_", " "): _text(value) for name, value in inspection.fields.items()},
+            **inspection.checks,
         }
         for name, value in rows.items():
             click.echo(f"  {name:<22} {one_line(value)}")
-        click.echo(f"to check: {found.advice}")
-    if found.failure is not None:
-        raise click.exceptions.Exit(tell_zkwm_error(found.failure, as_json=False))
+        click.echo(f"to check: {inspection.advice}")
+    if inspection.failure is not None:
+        raise click.exceptions.Exit(tell_zkwm_error(inspection.failure, as_json=False))
 
 
 def _text(value: object) -> str:

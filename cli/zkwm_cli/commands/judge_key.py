@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import click
 
-from zkwm_cli.artifacts import Output, tell_result
-from zkwm_cli.options import json_option, passphrase_option
+from zkwm_cli.artifacts import Output, print_result
+from zkwm_cli.options import json_option, option, options, passphrase_option
 
 
 @click.command("judge-key", short_help="Make a judge's keys.")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(),
-    metavar="FILE",
-    help="The new secret key; FILE.pub gets the public one.",
+@options(
+    output=option(
+        "-o",
+        "--output",
+        required=True,
+        type=click.Path(),
+        metavar="FILE",
+        help="The new secret key; FILE.pub gets the public one.",
+    ),
+    passphrase_file=passphrase_option(),
+    as_json=json_option(),
 )
-@passphrase_option
-@json_option
 def command(output: str, passphrase_file: str | None, as_json: bool) -> None:
     """Make a judge's keys: FILE, encrypted, and FILE.pub for everybody.
 
@@ -36,4 +38,4 @@ def command(output: str, passphrase_file: str | None, as_json: bool) -> None:
     note(f"wrote {output} and {output}.pub; the fingerprint of the judge's key is")
     if not as_json:
         click.echo(fingerprint)
-    tell_result(as_json, "judge-key", path=output, public=f"{output}.pub", fingerprint=fingerprint)
+    print_result(as_json, "judge-key", path=output, public=f"{output}.pub", fingerprint=fingerprint)

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import click
 
-from zkwm_cli.artifacts import Output, tell_result
-from zkwm_cli.options import json_option, passphrase_option
+from zkwm_cli.artifacts import Output, print_result
+from zkwm_cli.options import json_option, option, options, passphrase_option
 
 
 @click.command("keygen", short_help="Make a vault: the owner's keys and secrets in one file.")
-@click.option(
-    "-o", "--output", required=True, type=click.Path(), metavar="FILE", help="The new vault."
+@options(
+    output=option(
+        "-o", "--output", required=True, type=click.Path(), metavar="FILE", help="The new vault."
+    ),
+    algorithm=option(
+        "--algorithm",
+        type=click.Choice(["ed25519", "ecdsa-p256"]),
+        default="ed25519",
+        show_default=True,
+        help="How the owner signs.",
+    ),
+    passphrase_file=passphrase_option(),
+    as_json=json_option(),
 )
-@click.option(
-    "--algorithm",
-    type=click.Choice(["ed25519", "ecdsa-p256"]),
-    default="ed25519",
-    show_default=True,
-    help="How the owner signs.",
-)
-@passphrase_option
-@json_option
 def command(output: str, algorithm: str, passphrase_file: str | None, as_json: bool) -> None:
-    """Make a vault: one encrypted file with the owner's keys and, later, all his secrets.
+    """Make a vault: one encrypted file with the owner's keys and, later, all their secrets.
 
     The fingerprint of the owner's key is printed on stdout. Whoever loses the vault, or its
     passphrase, can prove nothing any more: keep copies of both, apart from each other. An existing
@@ -40,4 +42,4 @@ def command(output: str, algorithm: str, passphrase_file: str | None, as_json: b
     note(f"wrote {output}; the fingerprint of the owner's key is")
     if not as_json:
         click.echo(fingerprint)
-    tell_result(as_json, "keygen", path=output, algorithm=algorithm, fingerprint=fingerprint)
+    print_result(as_json, "keygen", path=output, algorithm=algorithm, fingerprint=fingerprint)

@@ -1,218 +1,223 @@
-"""``zkwm prove``: the owner answers a challenge, once he has seen what that releases.
+"""``zkwm prove``: the owner answers a challenge, once they have seen what that releases.
 
-What is shown and asked before is in ``zkwm_cli.consent``.
+What the owner is shown and asked first is in ``zkwm_cli.consent``.
 """
 
 from __future__ import annotations
 
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from zkwm_cli.artifacts import Output, read_parsed, require_one_stdin, tell_result
-from zkwm_cli.options import (
-    FILE,
-    commitment_option,
-    force_option,
-    json_option,
-    output_option,
-    passphrase_option,
-    vault_option,
-)
+from zkwm_cli.artifacts import OutputOptions, print_result, read_parsed, require_one_stdin
+from zkwm_cli.consent import ConsentOptions
+from zkwm_cli.options import challenge_option, commitment_option, option, options
+from zkwm_cli.secret_options import VaultOptions
 
 if TYPE_CHECKING:
     from zkwm.owner.disclosure import Disclosure
+    from zkwm.owner.vault import Vault
     from zkwm_protocols.argument_response import Response
     from zkwm_protocols.challenge import Challenge
+    from zkwm_protocols.commitment import Commitment
+
+
+@dataclass(frozen=True)
+class ArgumentOptions:
+    """An answer in zero knowledge, and what it takes."""
+
+    zero_knowledge: bool = option(
+        "--zero-knowledge",
+        is_flag=True,
+        help="Open nothing: show that enough triggers match. Takes --model, and a challenge for "
+        "it.",
+    )
+    model: str | None = option(
+        "--model",
+        type=click.Path(),
+        metavar="FILE",
+        help="With --zero-knowledge: the suspect's ONNX file.",
+    )
+    test_data: str | None = option(
+        "--test-data",
+        type=click.Path(),
+        metavar="DATA",
+        help="With --zero-knowledge: test data of the suspect's task, to see that it is a "
+        "classifier (default: Fashion-MNIST where it fits).",
+    )
+    refuse: bool = option(
+        "--refuse",
+        is_flag=True,
+        help="With --zero-knowledge: tell the judge how many blocks are unopened, where they ask "
+        "for more.",
+    )
+    exceed_limit: bool = option(
+        "--exceed-limit",
+        is_flag=True,
+        help="With --zero-knowledge: release more than 16 bits about this commitment.",
+    )
+
+    def require_consistent(self) -> None:
+        """Raise a usage error for options of an argument where none was asked for."""
+        if not self.zero_knowledge and any(astuple(self)):
+            raise click.UsageError(
+                "--model, --test-data, --refuse and --exceed-limit go with --zero-knowledge"
+            )
+
+    def require_asked(self, challenge: Challenge) -> None:
+        """Raise UsageError unless the challenge asks for the way that the owner chose."""
+        from zkwm_protocols.challenge import ARGUMENT
+        from zkwm_protocols.errors import UsageError
+
+        argument = challenge.mode == ARGUMENT
+        if argument and not self.zero_knowledge:
+            raise UsageError(
+                "this challenge asks for a zero-knowledge argument, not for an opening",
+                hint="add --zero-knowledge --model FILE",
+            )
+        if self.zero_knowledge and not argument:
+            raise UsageError(
+                "this challenge asks to open triggers, not for a zero-knowledge argument",
+                hint="ask the judge for a challenge made with --zero-knowledge",
+            )
+        if self.zero_knowledge and self.model is None and not self.refuse:
+            raise UsageError(
+                "an argument takes the suspect's file",
+                hint="say --model with the suspect's ONNX file",
+            )
 
 
 @click.command("prove", short_help="Owner: answer a challenge, by opening triggers or without.")
-@vault_option
-@commitment_option
-@click.option(
-    "--challenge", required=True, type=FILE, metavar="FILE", help="The challenge; - is stdin."
+@options(
+    owner=VaultOptions,
+    commitment=commitment_option(),
+    challenge=challenge_option(),
+    argument=ArgumentOptions,
+    consent=ConsentOptions,
+    output=OutputOptions,
 )
-@output_option("FILE", "The proof")
-@click.option(
-    "--zero-knowledge",
-    is_flag=True,
-    help="Open nothing: show that enough triggers match. Takes --model, and a challenge for it.",
-)
-@click.option(
-    "--model",
-    type=click.Path(),
-    metavar="FILE",
-    help="With --zero-knowledge: the suspect's ONNX file.",
-)
-@click.option(
-    "--test-data",
-    type=click.Path(),
-    metavar="DATA",
-    help="With --zero-knowledge: test data of the suspect's task, to see that it is a classifier "
-    "(default: Fashion-MNIST where it fits).",
-)
-@click.option(
-    "--refuse",
-    is_flag=True,
-    help="With --zero-knowledge: tell the judge how many blocks are unopened, where he asks for "
-    "more.",
-)
-@click.option(
-    "--exceed-limit",
-    is_flag=True,
-    help="With --zero-knowledge: release more than 16 bits about this commitment.",
-)
-@click.option(
-    "--judge-fingerprint",
-    metavar="FP",
-    help="The judge's fingerprint as you know it from elsewhere; another judge gets nothing.",
-)
-@click.option(
-    "--trusted-judges",
-    type=click.Path(),
-    metavar="FILE",
-    help="Fingerprints of judges that you trust, one a line.",
-)
-@click.option("--yes", is_flag=True, help="Accept the judge that the challenge names, unasked.")
-@force_option
-@passphrase_option
-@json_option
 def command(
-    vault: str,
+    owner: VaultOptions,
     commitment: str,
     challenge: str,
-    output: str,
-    zero_knowledge: bool,
-    model: str | None,
-    test_data: str | None,
-    refuse: bool,
-    exceed_limit: bool,
-    judge_fingerprint: str | None,
-    trusted_judges: str | None,
-    yes: bool,
-    force: bool,
-    passphrase_file: str | None,
-    as_json: bool,
+    argument: ArgumentOptions,
+    consent: ConsentOptions,
+    output: OutputOptions,
 ) -> None:
     """Open whole blocks of triggers to the judge who asks, and record that in the vault.
 
     What is opened is spent: whoever sees it can train on it, so it serves in no case about a model
-    that is published later. First look at the suspect, the purpose and the judge, and compare his
-    fingerprint with what he told you through another channel. A judge whom this vault knows needs
+    that is published later. First look at the suspect, the purpose and the judge, and compare their
+    fingerprint with what they told you through another channel. A judge known to this vault needs
     no second confirmation. The same challenge again gives the same bytes and opens nothing more.
 
-    With --zero-knowledge nothing is opened: the proof shows that at least so many triggers as the
-    challenge says match, and nothing else, to anybody who reads it. The vault counts what is told
-    in this way, one bit an answer.
+    With --zero-knowledge nothing is opened: the proof shows that at least as many triggers as the
+    challenge demands match, and nothing else, to anybody who reads it. Each answer releases one
+    bit, which the vault counts.
     """
-    require_one_stdin(commitment=commitment, challenge=challenge, passphrase_file=passphrase_file)
-    if sum((judge_fingerprint is not None, trusted_judges is not None, yes)) > 1:
-        raise click.UsageError("say one of --judge-fingerprint, --trusted-judges and --yes")
-    if not zero_knowledge and (model, test_data, refuse, exceed_limit) != (
-        None,
-        None,
-        False,
-        False,
-    ):
-        raise click.UsageError(
-            "--model, --test-data, --refuse and --exceed-limit go with --zero-knowledge"
-        )
-    inputs = (vault, commitment, challenge, trusted_judges, model)
-    target = Output(output, force=force, as_json=as_json, inputs=inputs)
+    require_one_stdin(
+        commitment=commitment, challenge=challenge, passphrase_file=owner.passphrase_file
+    )
+    consent.require_one_way()
+    argument.require_consistent()
+    inputs = (owner.vault, commitment, challenge, consent.trusted_judges, argument.model)
+    target = output.target(*inputs)
 
-    from zkwm.owner.prove import disclosure, prove
-    from zkwm.owner.vault import Vault
-    from zkwm_cli.consent import confirm_limit, confirmed, read_trusted, show
-    from zkwm_cli.passphrases import passphrase
+    from zkwm.owner.prove import disclosure
+    from zkwm_cli.consent import show
     from zkwm_protocols import challenge as challenges
     from zkwm_protocols import commitment as commitments
 
     committed = read_parsed(commitment, commitments.FILE_LIMIT, commitments.Commitment.from_bytes)
     asked = read_parsed(challenge, challenges.FILE_LIMIT, challenges.Challenge.from_bytes)
-    _require_way(asked, zero_knowledge=zero_knowledge, model=model, refuse=refuse)
-    trusted = None if trusted_judges is None else read_trusted(trusted_judges)
-    own = Vault.open(vault, passphrase(passphrase_file, of=vault))
-    shown = disclosure(own, committed, asked)
+    argument.require_asked(asked)
+    trusted = consent.read_trusted()
+    vault = owner.open()
+    shown = disclosure(vault, committed, asked)
     show(shown, committed.header.block_size)
-    options: dict[str, Any] = {}
-    if zero_knowledge:
-        exceed_limit = confirm_limit(shown, exceed_limit)
-        options = {"refuse": refuse, "exceed_limit": exceed_limit}
-    fingerprint = confirmed(shown, judge_fingerprint, trusted, yes=yes)
-    if zero_knowledge and not refuse and not shown.repeated:
-        from zkwm_cli.proof_progress import LongProof
-
-        with LongProof(model, test_data, asked, committed) as work:
-            proof = prove(
-                own, committed, asked, judge_fingerprint=fingerprint, **options, **work.options
-            )
-    else:
-        proof = prove(own, committed, asked, judge_fingerprint=fingerprint, **options)
+    exceed = _confirm_limit(shown, argument)
+    fingerprint = consent.confirm(shown, trusted)
+    settings: dict[str, Any] = {"judge_fingerprint": fingerprint}
+    if shown.argument is not None:
+        settings |= {"refuse": argument.refuse, "exceed_limit": exceed}
+    proof = _prove(vault, committed, asked, argument, shown, settings)
     target.write(proof.to_bytes())
-    _tell(proof, shown, vault)
-    tell_result(
-        as_json,
+    _print(proof, shown, owner.vault, output)
+
+
+def _confirm_limit(shown: Disclosure, options: ArgumentOptions) -> bool:
+    """Whether the owner lets an argument exceed the limit of released bits."""
+    from zkwm_cli.consent import confirm_limit
+
+    if shown.argument is None:
+        return False
+    return confirm_limit(shown, shown.argument, options.exceed_limit)
+
+
+def _prove(
+    vault: Vault,
+    commitment: Commitment,
+    challenge: Challenge,
+    options: ArgumentOptions,
+    shown: Disclosure,
+    settings: dict[str, Any],
+) -> Response:
+    """The answer; for a new argument the network is derived first, and progress is shown."""
+    from zkwm.owner.prove import prove
+
+    model = options.model
+    if model is None or options.refuse or shown.repeated:
+        return prove(vault, commitment, challenge, **settings)
+    from zkwm_cli.proof_progress import LongProof
+
+    with LongProof(model, options.test_data, challenge, commitment) as work:
+        return prove(vault, commitment, challenge, **settings, **work.options)
+
+
+def _print(proof: Response, shown: Disclosure, vault: str, output: OutputOptions) -> None:
+    """What was released and recorded, and the same in JSON."""
+    from zkwm_cli.terminal import note
+
+    opened = () if shown.argument is not None else proof.blocks
+    note(_summary(proof, shown, vault))
+    print_result(
+        output.as_json,
         "prove",
-        path=output,
+        path=output.output,
         digest=proof.digest.hex(),
-        challenge=asked.digest.hex(),
-        commitment=committed.digest.hex(),
+        challenge=proof.challenge.hex(),
+        commitment=proof.commitment.hex(),
         judge=shown.judge_fingerprint,
         blocks=list(proof.blocks),
-        blocks_spent=sorted({*shown.blocks_spent, *(() if zero_knowledge else proof.blocks)}),
+        blocks_spent=sorted({*shown.blocks_spent, *opened}),
         block_count=shown.block_count,
         repeated=shown.repeated,
-        **(_argued(shown, proof) if zero_knowledge else {}),
+        **_argument_values(shown, proof),
     )
 
 
-def _require_way(
-    asked: Challenge, *, zero_knowledge: bool, model: str | None, refuse: bool
-) -> None:
-    """Raise UsageError unless the owner wants what the challenge asks for."""
-    from zkwm_protocols.challenge import ARGUMENT
-    from zkwm_protocols.errors import UsageError
-
-    if (asked.mode == ARGUMENT) != zero_knowledge:
-        raise UsageError(
-            "this challenge asks for a zero-knowledge argument, not for an opening"
-            if asked.mode == ARGUMENT
-            else "this challenge asks to open triggers, and knows no zero-knowledge way",
-            hint="add --zero-knowledge --model FILE"
-            if asked.mode == ARGUMENT
-            else "ask the judge for a challenge made with --zero-knowledge",
-        )
-    if zero_knowledge and model is None and not refuse:
-        raise UsageError(
-            "an argument takes the suspect's file", hint="say --model with the suspect's ONNX file"
-        )
-
-
-def _tell(proof: Response, shown: Disclosure, vault: str) -> None:
-    """What has left, and that it is recorded."""
+def _summary(proof: Response, shown: Disclosure, vault: str) -> str:
+    """What was released, and where that is recorded, in one line."""
     from zkwm_cli.consent import name_blocks
-    from zkwm_cli.terminal import note
 
     if shown.argument is None:
-        note(
-            "answered before: the same response again, and nothing more was opened"
-            if shown.repeated
-            else f"opened to this judge, recorded in {vault}: {name_blocks(proof.blocks)}"
-        )
-    elif shown.repeated:
-        note("answered before: the same response again, and no further bit is released")
-    else:
-        count = len(shown.argument.bits) + 1
-        what = f"a proof about {name_blocks(proof.blocks)}" if proof.blocks else "a refusal"
-        note(
-            f"{what}, recorded in {vault}; nothing was opened; bits released about this "
-            f"commitment: {count}"
-        )
+        if shown.repeated:
+            return "answered before: the same response again, and nothing more was opened"
+        return f"opened to this judge, recorded in {vault}: {name_blocks(proof.blocks)}"
+    if shown.repeated:
+        return "answered before: the same response again, and no further bit is released"
+    kind = f"a proof about {name_blocks(proof.blocks)}" if proof.blocks else "a refusal"
+    return (
+        f"{kind}, recorded in {vault}; nothing was opened; bits released about this commitment: "
+        f"{len(shown.argument.bits) + 1}"
+    )
 
 
-def _argued(shown: Disclosure, proof: Response) -> dict[str, object]:
-    """What only an answer in zero knowledge has, as JSON values."""
-    assert shown.argument is not None
+def _argument_values(shown: Disclosure, proof: Response) -> dict[str, object]:
+    """JSON values that only an answer in zero knowledge has."""
+    if shown.argument is None:
+        return {}
     return {
         "mode": "argument" if proof.blocks else "refusal",
         "network": shown.argument.network.hex(),

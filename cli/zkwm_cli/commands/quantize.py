@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zkwm_cli.artifacts import Output, tell_result
-from zkwm_cli.options import as_typed, force_option, json_option, output_option, read_shape
-from zkwm_cli.suspect_options import preprocessing_options
+from zkwm_cli.artifacts import OutputOptions, print_result
+from zkwm_cli.options import option, options, read_shape
+from zkwm_cli.suspect_options import PreprocessingOptions
 
 if TYPE_CHECKING:
+    from zkwm.quantizer import QuantizedNetwork
     from zkwm_protocols.integer_network.model import IntegerNetwork
     from zkwm_protocols.suspect_identity import Preprocessing
 
@@ -19,83 +20,84 @@ COMPARED = 500
 
 @click.command("quantize", short_help="Make the integer network of a model's ONNX file.")
 @click.argument("model", type=click.Path())
-@click.option(
-    "--shape",
-    callback=read_shape,
-    metavar="C,H,W",
-    help="Channels, height, width of the images (else as the file says).",
+@options(
+    shape=option(
+        "--shape",
+        callback=read_shape,
+        metavar="C,H,W",
+        help="Channels, height, width of the images (else as the file says).",
+    ),
+    preprocessing=PreprocessingOptions,
+    calibration=option(
+        "--calibration",
+        type=click.Path(),
+        metavar="PATH",
+        help="Images to choose scales on instead of the public ones: .npz, .npy or a folder.",
+    ),
+    output=OutputOptions,
 )
-@preprocessing_options
-@click.option(
-    "--calibration",
-    type=click.Path(),
-    metavar="PATH",
-    help="Images to choose scales on instead of the public ones: .npz, .npy or a folder.",
-)
-@output_option("FILE", "The network")
-@force_option
-@json_option
 def command(
     model: str,
     shape: tuple[int, int, int] | None,
-    layout: str,
-    scale: str,
-    mean: tuple[str, ...],
-    std: tuple[str, ...],
+    preprocessing: PreprocessingOptions,
     calibration: str | None,
-    output: str,
-    force: bool,
-    as_json: bool,
+    output: OutputOptions,
 ) -> None:
-    """Turn an ONNX classifier into a network over integers, bit for bit alike on any machine.
+    """Turn an ONNX classifier into an integer network, identical bit for bit on any machine.
 
     Zero-knowledge proofs are about this network. It is compared with the model itself on images
-    that no scale was chosen on. Where a model cannot be turned, zkwm challenge --reveal still asks
-    it as it is.
+    that no scale was chosen on. For a model that cannot be turned, zkwm challenge --reveal still
+    asks the model itself.
 
     \b
         zkwm quantize marked/model.onnx --output suspect.zknet
     """
-    target = Output(output, force=force, as_json=as_json, inputs=(model, calibration))
+    target = output.target(model, calibration)
 
     from zkwm.data.images import load_images
     from zkwm.files import read_limited
-    from zkwm.quantizer import declared_shape, facts, quantize
+    from zkwm.quantizer import declared_shape, quantize
     from zkwm.quantizer.onnx_file import FILE_LIMIT
-    from zkwm_cli.terminal import note, table
     from zkwm_protocols.integer_network import codec
-    from zkwm_protocols.suspect_identity import Preprocessing
 
-    with as_typed():
-        preprocessing = Preprocessing(layout=layout, scale=scale, mean=mean, std=std)
+    fed = preprocessing.read()
     data = read_limited(model, FILE_LIMIT)
-    shape = shape or declared_shape(data, layout)
+    shape = shape or declared_shape(data, preprocessing.layout)
     if shape is None:
         raise click.UsageError("the file leaves the size of its images open; say --shape C,H,W")
     images = None if calibration is None else load_images(calibration, shape=shape, fit="exact")
-    made = quantize(data, shape=shape, preprocessing=preprocessing, calibration=images)
-    found = facts(made.network)
-    agreeing = _agreement(made.network, model, preprocessing)
-    target.write(codec.to_bytes(made.network))
-    table([(number, rest) for number, _, rest in (x.partition(" ") for x in found["layers"])])
-    for left_out in made.notes:
+    result = quantize(data, shape=shape, preprocessing=fed, calibration=images)
+    agreement = _agreement(result.network, model, fed)
+    target.write(codec.to_bytes(result.network))
+    _print(result, agreement, output)
+
+
+def _print(result: QuantizedNetwork, agreement: dict[str, float], output: OutputOptions) -> None:
+    """Layers, cost and agreement with the model, and the same in JSON."""
+    from zkwm.quantizer import facts
+    from zkwm_cli.terminal import note, table
+
+    shown = facts(result.network)
+    layers = (layer.partition(" ") for layer in shown["layers"])
+    table([(number, description) for number, _, description in layers])
+    for left_out in result.notes:
         note(left_out)
     note(
-        f"{found['lookups_per_image']:,} look-ups an image, {found['table_rows']:,} table rows, "
-        f"calibrated on {made.calibration_count} images"
+        f"{shown['lookups_per_image']:,} lookups per image, {shown['table_rows']:,} table rows, "
+        f"calibrated on {result.calibration_count} images"
     )
-    for name, share in agreeing.items():
+    for name, share in agreement.items():
         note(f"same label as the model on {100 * share:.1f} % of {COMPARED} {name} images")
-    note(f"network {found['digest']}")
-    tell_result(
-        as_json,
+    note(f"network {shown['digest']}")
+    print_result(
+        output.as_json,
         "quantize",
-        path=output,
-        **found,
-        calibration_images=made.calibration_count,
-        calibration_digest=made.calibration_digest.hex(),
-        agreement=agreeing,
-        notes=list(made.notes),
+        path=output.output,
+        **shown,
+        calibration_images=result.calibration_count,
+        calibration_digest=result.calibration_digest.hex(),
+        agreement=agreement,
+        notes=list(result.notes),
     )
 
 

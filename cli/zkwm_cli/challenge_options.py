@@ -1,0 +1,177 @@
+"""Options of ``zkwm challenge``: the question to the owner, and the terms of the case."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from zkwm_cli.artifacts import read_artifact
+from zkwm_cli.options import FILE, declared_labels_option, option, read_numbers, usage_errors
+
+CLASS_MAP_LIMIT = 2**20
+
+
+@dataclass(frozen=True)
+class QuestionOptions:
+    """Whether triggers are opened or argued about, how many, and what is counted."""
+
+    reveal: int | None = option(
+        "--reveal",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Triggers to open, whole blocks (of 50).",
+    )
+    zero_knowledge: bool = option(
+        "--zero-knowledge",
+        is_flag=True,
+        help="Ask for a zero-knowledge argument instead: nothing is opened.",
+    )
+    blocks: int | None = option(
+        "--blocks",
+        type=click.IntRange(1, 100_000),
+        metavar="R",
+        help="With --zero-knowledge: blocks that it is about (default: all that are not excluded).",
+    )
+    least_matches: int | None = option(
+        "--least-matches",
+        type=click.IntRange(1, 10_000),
+        metavar="K",
+        help="With --zero-knowledge: matches to be shown (default: the fewest that suffice).",
+    )
+    images: str | None = option(
+        "--images",
+        type=click.Path(),
+        metavar="PATH",
+        help="With --zero-knowledge: images on which suspect and integer network are compared "
+        "(default: public ones).",
+    )
+    statistic: str = option(
+        "--statistic",
+        type=click.Choice(["matches", "ranks"]),
+        default="matches",
+        show_default=True,
+        help="What is counted: matches, or how high the suspect's scores rank each label "
+        "(stronger; for suspects that give scores). Decide before you know either.",
+    )
+
+    def require_consistent(self) -> None:
+        """Raise a usage error for options of both ways, or of none."""
+        if self.zero_knowledge == (self.reveal is not None):
+            raise click.UsageError("say one of --reveal and --zero-knowledge")
+        only_argued = (self.blocks, self.least_matches, self.images)
+        if not self.zero_knowledge and only_argued != (None, None, None):
+            raise click.UsageError(
+                "--blocks, --least-matches and --images go with --zero-knowledge"
+            )
+        if self.zero_knowledge and self.statistic != "matches":
+            raise click.UsageError(
+                "--statistic ranks goes with --reveal: an argument shows matches"
+            )
+
+
+@dataclass(frozen=True)
+class CaseTerms:
+    """What the judge fixes about a case: its purpose, the class map, the evidence demanded."""
+
+    purpose: str = option(
+        "--purpose", default="", metavar="TEXT", help="Shown to the owner: what this is for."
+    )
+    threshold_bits: int = option(
+        "--threshold-bits",
+        type=click.IntRange(1, 10_000),
+        default=40,
+        show_default=True,
+        metavar="BITS",
+        help="Evidence that must be left for 'proven'.",
+    )
+    functions_tried: int = option(
+        "--functions-tried",
+        type=click.IntRange(1, 1_000_000_000),
+        default=1,
+        show_default=True,
+        metavar="J",
+        help="Models, preprocessings and class maps tried on this commitment as far as you know, "
+        "this one included.",
+    )
+    exclude_blocks: tuple[int, ...] = option(
+        "--exclude-blocks",
+        callback=read_numbers,
+        metavar="N,N,...",
+        help="Blocks opened before the suspect was published; they may not be opened again.",
+    )
+    outputs: int | None = option(
+        "--outputs",
+        type=click.IntRange(2, 1_000_000),
+        metavar="K",
+        help="Number of the suspect's outputs (else counted).",
+    )
+    class_map: str | None = option(
+        "--class-map",
+        type=FILE,
+        metavar="FILE",
+        help="JSON list: the suspect's output for class 0, 1, 2, ... (default: the same numbers).",
+    )
+    owner_chose_class_map: bool = option(
+        "--owner-chose-class-map",
+        is_flag=True,
+        help="The owner chose the class map; what they gain by that is deducted.",
+    )
+    owner_choice_bits: int = option(
+        "--owner-choice-bits",
+        type=click.IntRange(0, 10_000_000),
+        default=0,
+        metavar="BITS",
+        help="Bits to deduct for anything else that the owner was allowed to choose.",
+    )
+    accept_declared_labels: bool = declared_labels_option()
+
+    def chosen_bits(self, outputs: int, class_count: int) -> int:
+        """Bits deducted for the owner's choices, the class map included where they chose it."""
+        from zkwm_protocols.evidence import class_map_bits
+
+        chosen = class_map_bits(outputs, class_count) if self.owner_chose_class_map else 0
+        return self.owner_choice_bits + chosen
+
+    def fixed(self, owner_choice_bits: int) -> dict[str, Any]:
+        """Keyword arguments of ``Judge.challenge`` and ``Judge.challenge_argument``."""
+        from zkwm_protocols.evidence import Policy
+
+        return {
+            "purpose": self.purpose,
+            "policy": Policy(
+                threshold_bits=self.threshold_bits,
+                functions_tried=self.functions_tried,
+                owner_choice_bits=owner_choice_bits,
+                accept_declared_labels=self.accept_declared_labels,
+            ),
+            "excluded_blocks": self.exclude_blocks,
+        }
+
+    def require_purpose(self) -> None:
+        """Raise UsageError for a purpose that is too long or not printable."""
+        from zkwm_protocols.challenge import MAXIMUM_PURPOSE
+        from zkwm_protocols.schema import require_text
+
+        with usage_errors():
+            require_text(self.purpose, MAXIMUM_PURPOSE)
+
+    def read_class_map(self) -> tuple[int, ...] | None:
+        """The class map in the file named, or None. Raises Malformed or CouldNotCheck."""
+        from zkwm_protocols.errors import Malformed
+
+        if self.class_map is None:
+            return None
+        try:
+            values = json.loads(read_artifact(self.class_map, CLASS_MAP_LIMIT))
+        except (ValueError, RecursionError):
+            values = None
+        if not isinstance(values, list) or not all(type(value) is int for value in values):
+            raise Malformed(
+                f"{self.class_map} is no class map",
+                hint="write a JSON list with the suspect's output for each class, such as "
+                "[0, 2, 1]",
+            )
+        return tuple(values)

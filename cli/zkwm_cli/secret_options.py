@@ -1,0 +1,82 @@
+"""Options that name a secret file, the vault or a judge's key, and how its passphrase is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from zkwm_cli.artifacts import read_parsed
+from zkwm_cli.options import option, passphrase_option
+
+if TYPE_CHECKING:
+    from zkwm.judge.judge import Judge
+    from zkwm.owner.vault import Vault
+
+PUBLIC_LIMIT = 4096
+
+
+@dataclass(frozen=True)
+class VaultOptions:
+    """The owner's vault."""
+
+    vault: str = option(
+        "--vault", required=True, type=click.Path(), metavar="FILE", help="The owner's vault."
+    )
+    passphrase_file: str | None = passphrase_option()
+
+    def open(self) -> Vault:
+        """Decrypt the vault. Raises VaultUnusable, CouldNotCheck or UsageError."""
+        from zkwm.owner.vault import Vault
+        from zkwm_cli.passphrases import passphrase
+
+        return Vault.open(self.vault, passphrase(self.passphrase_file, of=self.vault))
+
+
+@dataclass(frozen=True)
+class JudgeOptions:
+    """The judge's secret key: ``judge.key``, or the one beside ``judge.key.pub``."""
+
+    judge: str = option(
+        "--judge",
+        required=True,
+        type=click.Path(),
+        metavar="FILE",
+        help="Your judge's key (judge.key, or judge.key.pub with judge.key beside it).",
+    )
+    passphrase_file: str | None = passphrase_option()
+
+    @property
+    def secret(self) -> str:
+        """The name of the secret key's file."""
+        return self.judge.removesuffix(".pub")
+
+    def open(self) -> Judge:
+        """Decrypt the key.
+
+        Raises UsageError where only the public key exists, or where the public key named belongs
+        to another secret key.
+        """
+        from zkwm.judge.judge import Judge
+        from zkwm_cli.passphrases import passphrase
+        from zkwm_protocols.errors import UsageError
+        from zkwm_protocols.keys import JudgePublic
+
+        expected = None
+        if self.secret != self.judge:
+            expected = read_parsed(self.judge, PUBLIC_LIMIT, JudgePublic.from_bytes)
+            if not Path(self.secret).exists():
+                raise UsageError(
+                    f"{self.judge} is a judge's public key, and the secret key {self.secret} is "
+                    "not beside it",
+                    hint="only the judge can do this: say --judge with the secret key's file",
+                )
+        judge = Judge.open(self.secret, passphrase(self.passphrase_file, of=self.secret))
+        if expected is not None and judge.public != expected:
+            raise UsageError(
+                f"{self.judge} is not the public key of {self.secret}",
+                hint=f"say --judge {self.secret}, and keep each .pub beside its own key",
+            )
+        return judge

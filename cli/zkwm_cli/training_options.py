@@ -1,0 +1,168 @@
+"""Options of ``zkwm embed``: the mark to train in, the network, the data and the training."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zkwm_cli.artifacts import read_parsed, require_one_stdin
+from zkwm_cli.options import FILE, option, parameter_option, passphrase_option
+
+if TYPE_CHECKING:
+    from zkwm.data import ImageData
+    from zkwm.nn.architectures import Classifier
+    from zkwm.owner.vault import Vault
+    from zkwm_protocols.commitment import Commitment
+
+
+@dataclass(frozen=True)
+class MarkOptions:
+    """The commitment whose triggers are trained in, and the vault that holds them."""
+
+    vault: str | None = option(
+        "--vault", type=click.Path(), metavar="FILE", help="The owner's vault."
+    )
+    passphrase_file: str | None = passphrase_option()
+    commitment: str | None = option(
+        "--commitment", type=FILE, metavar="FILE", help="The commitment; - is stdin."
+    )
+    unmarked: bool = option(
+        "--unmarked",
+        is_flag=True,
+        help="Train without triggers instead: for comparison, or as a --start.",
+    )
+    watermark: str | None = option(
+        "--watermark",
+        metavar="NAME",
+        help="Train in the mark of this scheme, under which the commitment was made.",
+    )
+    parameter: tuple[str, ...] = parameter_option("With --watermark: a parameter of the scheme.")
+
+    def require_consistent(self) -> None:
+        """Raise a usage error unless the options name one mark, or none on purpose."""
+        require_one_stdin(commitment=self.commitment, passphrase_file=self.passphrase_file)
+        if self.unmarked and (self.vault or self.commitment):
+            raise click.UsageError("--unmarked takes neither --vault nor --commitment")
+        if not self.unmarked and not (self.vault and self.commitment):
+            raise click.UsageError(
+                "say --vault and --commitment (or --unmarked, for no mark at all)"
+            )
+        if self.unmarked and (self.watermark or self.parameter):
+            raise click.UsageError("--watermark and --parameter do not go with --unmarked")
+        if self.parameter and self.watermark is None:
+            raise click.UsageError("--parameter goes with --watermark")
+        self._require_one_passphrase()
+
+    def _require_one_passphrase(self) -> None:
+        """Raise a usage error where several processes would ask one person for a passphrase."""
+        from zkwm_cli.passphrases import VARIABLE
+
+        several = os.environ.get("WORLD_SIZE", "1") not in ("", "1")
+        given = self.passphrase_file not in (None, "-") or VARIABLE in os.environ
+        if several and not self.unmarked and not given:
+            raise click.UsageError(f"under torchrun, say --passphrase-file FILE or set {VARIABLE}")
+
+    def read_commitment(self) -> Commitment:
+        """The commitment. Raises Malformed or CouldNotCheck."""
+        from zkwm_protocols.commitment import FILE_LIMIT, Commitment
+
+        return read_parsed(str(self.commitment), FILE_LIMIT, Commitment.from_bytes)
+
+    def open_vault(self) -> Vault:
+        """The owner's vault, decrypted."""
+        from zkwm.owner.vault import Vault
+        from zkwm_cli.passphrases import passphrase
+
+        name = str(self.vault)
+        return Vault.open(name, passphrase(self.passphrase_file, of=name))
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """The network, the data and the settings of its training."""
+
+    architecture: str = option(
+        "--architecture",
+        required=True,
+        type=click.Choice(["lenet5", "dense", "cnn2", "cnn3", "cnn", "resnet8", "resnet18"]),
+        help="The network.",
+    )
+    data: str = option(
+        "--data",
+        required=True,
+        type=click.Path(),
+        metavar="PATH",
+        help="Data to train on: .npz, a folder, or fashion-mnist-small (inside zkwm).",
+    )
+    start: str | None = option(
+        "--start",
+        type=click.Path(),
+        metavar="MODEL",
+        help="Mark this trained model instead of a new one (model.safetensors or its folder).",
+    )
+    method: str = option(
+        "--method",
+        type=click.Choice(["robust", "plain"]),
+        default="robust",
+        show_default=True,
+        help="Train triggers in so that they survive attacks, or plainly (Adi et al. 2018): "
+        "faster.",
+    )
+    epochs: int | None = option("--epochs", type=int, metavar="N", help="Passes over the data.")
+    batch_size: int | None = option(
+        "--batch-size", type=int, metavar="N", help="Training images in a batch."
+    )
+    triggers_per_batch: int | None = option(
+        "--triggers-per-batch", type=int, metavar="K", help="Triggers added to each batch."
+    )
+    learning_rate: float | None = option(
+        "--learning-rate", type=float, metavar="R", help="Learning rate at the start."
+    )
+    seed: int | None = option("--seed", type=int, metavar="N", help="Seed of weights and order.")
+    device: str = option(
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="D",
+        help="auto, cpu, cuda or cuda:N.",
+    )
+
+    def settings(self) -> dict[str, Any]:
+        """Keyword arguments of ``zkwm.training.default_settings``: those that were given."""
+        values = {
+            name: value
+            for name, value in vars(self).items()
+            if name not in ("architecture", "data", "start")
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    def model(self, data: ImageData, seed: int) -> Classifier:
+        """The network that training starts from: --start, or a new one for the data.
+
+        Raises UsageError where --start has another architecture.
+        """
+        from zkwm.nn.architectures import build_model, channel_statistics
+        from zkwm.nn.model_file import load_model
+        from zkwm_protocols.errors import UsageError
+
+        if self.start is None:
+            channels, height, width = data.train_images.shape[1:]
+            mean, std = channel_statistics(data.train_images)
+            return build_model(
+                self.architecture,
+                shape=(channels, height, width),
+                class_count=data.class_count,
+                mean=mean,
+                std=std,
+                seed=seed,
+            )
+        model = load_model(self.start)
+        if model.config.architecture != self.architecture:
+            raise UsageError(
+                f"{self.start} is a {model.config.architecture}, not a {self.architecture}",
+                hint=f"say --architecture {model.config.architecture}",
+            )
+        return model
