@@ -97,8 +97,8 @@ def test_public_key_alone_cannot_sign(zkwm: Command, case: Files) -> None:
     case.judge.unlink()
     result = zkwm(*case.challenge_options())
     assert result.code == 2
-    assert "his secret key" in result.stderr
-    assert "only the judge himself can do this" in result.stderr
+    assert f"the secret key {case.judge} is not beside it" in result.stderr
+    assert "zkwm: hint: only the judge can do this" in result.stderr
 
 
 def test_public_key_of_another_judge(zkwm: Command, case: Files) -> None:

@@ -115,7 +115,7 @@ def test_interrupted_and_resumed(
     assert not (case.folder / "marked").exists()
     result = zkwm(*options)
     assert result.code == 0
-    assert f"going on from {case.folder / 'marked.checkpoint'}" in result.stderr
+    assert f"resuming from {case.folder / 'marked.checkpoint'}" in result.stderr
     assert not (case.folder / "marked.checkpoint").exists()
 
 

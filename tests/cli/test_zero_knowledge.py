@@ -69,7 +69,7 @@ def test_from_challenge_to_verdict(zkwm: Command, case: Files, linear: Path, ask
         f"at least {challenge.least_matches} of 150 triggers (3 of 4 blocks) match",
         "unopened 3 blocks",
         "opened so far block 0",
-        "bits so far 0, one an answer; asked beyond 16",
+        "bits so far 0, one per answer; confirmed again beyond 16",
         "expected: 6 s, 2.0 GiB of memory, a proof of 2.0 MiB",
         "compiling kernels (once after installation)",
         "a proof about blocks 1, 2, 3",
