@@ -1,7 +1,22 @@
-"""All attacks behind one interface, by name: ``make_attack("fine_tuning", rate=0.05)``.
+"""Attacks on watermarks by name: ``make_attack("fine_tuning", rate=0.05)``.
 
-``ATTACKS`` change a suspect; ``CLAIMS`` are an accuser's, who claims a model that is not his.
-Importing this package does not import torch; an attack's module is loaded when it is asked for.
+The folders follow the taxonomy of Lukas et al. ("SoK: How Robust is Image Classification Deep
+Neural Network Watermarking?", IEEE S&P 2022), which sorts removal attacks by what they change:
+
+- ``input_preprocessing``: the model stays as it is; what it is asked is filtered or refused.
+  Helps only an adversary who serves answers.
+- ``model_modification``: the weights change, by training, compression, noise or symmetry.
+- ``model_extraction``: a new network (the surrogate) learns from the model's answers.
+
+Lukas et al. have no attack on the claim itself, so a fourth folder is added:
+
+- ``false_claims``: the adversary is the accuser, who claims a model that is not theirs
+  (Liu et al., USENIX Security 2024).
+
+``attack`` is the interface and the threat model, ``starting_point`` what each adversary begins
+with, ``fake_triggers``, ``block_imitation`` and ``other_data`` the images they make or fetch.
+``ATTACKS`` are removal attacks, ``CLAIMS`` false claims. How much of a mark is left is measured by
+``zkwm.evaluation``. Importing this package does not import torch; each attack is loaded on demand.
 """
 
 from __future__ import annotations
@@ -36,36 +51,44 @@ ATTACKS = {
     "unlearning": "zkwm.attacks.model_modification.unlearning:Unlearning",
     "seeking": "zkwm.attacks.model_modification.confident_noise:ConfidentNoise",
 }
-"""Each attack on a suspect, and where its class is."""
+"""Removal attacks: the name in a grid file, and the module and class. Names never change."""
 
 CLAIMS = {
     "false_claim": "zkwm.attacks.false_claims.transferable_examples:FalseClaim",
     "key_grinding": "zkwm.attacks.false_claims.key_grinding:KeyGrinding",
 }
-"""Each attack of an accuser, and where its class is."""
+"""False claims: the name in a grid file, and the module and class. Names never change."""
 
 __all__ = ["ATTACKS", "CLAIMS", "attack_class", "claim_class", "make_attack", "make_claim"]
 
 
 def make_attack(name: str, **parameters: object) -> Attack:
-    """An attack with its parameters. Raises UsageError for an unknown name or parameter."""
-    made: Attack = make(ATTACKS, "attack", name, parameters)
-    return made
+    """A removal attack with its parameters.
+
+    Raises:
+        UsageError: The name or a parameter is unknown, or a value is out of range.
+    """
+    attack: Attack = make(ATTACKS, "attack", name, parameters)
+    return attack
 
 
 def attack_class(name: str) -> type[Attack]:
-    """The class of an attack. Raises UsageError for an unknown name."""
-    found: type[Attack] = load_class(ATTACKS, "attack", name)
-    return found
+    """The class of a removal attack. Raises UsageError for an unknown name."""
+    attack: type[Attack] = load_class(ATTACKS, "attack", name)
+    return attack
 
 
 def make_claim(name: str, **parameters: object) -> Claim:
-    """An accuser's attack with its parameters. Raises UsageError for an unknown one."""
-    made: Claim = make(CLAIMS, "claim", name, parameters)
-    return made
+    """A false claim with its parameters.
+
+    Raises:
+        UsageError: The name or a parameter is unknown, or a value is out of range.
+    """
+    claim: Claim = make(CLAIMS, "claim", name, parameters)
+    return claim
 
 
 def claim_class(name: str) -> type[Claim]:
-    """The class of an accuser's attack. Raises UsageError for an unknown name."""
-    found: type[Claim] = load_class(CLAIMS, "claim", name)
-    return found
+    """The class of a false claim. Raises UsageError for an unknown name."""
+    claim: type[Claim] = load_class(CLAIMS, "claim", name)
+    return claim

@@ -1,9 +1,9 @@
-"""What every attack offers: a suspect in, a suspect out, and what that cost.
+"""The interface of removal attacks: a marked model in, a suspect out, with the cost.
 
-An attack gets what an adversary has (``Adversary``) and what he attacks (``Target``), and never a
-secret of the owner, except where ``opened`` gives him one opened block. Not a measurement: how much
-of the mark and of the accuracy is left is measured by ``zkwm.evaluation``. Attacks of an accuser,
-who claims a model that is not his, are in ``claim``.
+The threat model is in two types. ``Target`` is what the owner exposes: the weights, or only a
+prediction service, and perhaps one opened block of triggers. ``Adversary`` is who attacks: their
+images, their random seed, their device. No attack gets the vault, the key, unopened triggers or
+labels. False claims have an interface of their own, in ``false_claims.claim``.
 """
 
 from __future__ import annotations
@@ -22,15 +22,19 @@ if TYPE_CHECKING:
     from zkwm.watermarks.watermark import Api
 
 WEIGHTS, ANSWERS = "weights", "answers"
+"""What an attack needs: the stolen weights, or only answers of the owner's service."""
 
 
 @dataclass(frozen=True)
 class Target:
     """The marked model as an adversary meets it.
 
-    ``model`` has the stolen weights (attacks must not change it: they copy), ``api`` is the owner's
-    prediction service, all that an adversary without the weights has. ``opened`` is one block of
-    triggers that the owner has opened earlier, for attacks that use it; None if nothing is known.
+    Args:
+        model: The stolen weights. Attacks must not change it: they work on a copy.
+        api: The owner's prediction service, images float32 (n, c, h, w) in [0, 1] to probabilities
+            (n, C): all that an adversary without the weights has.
+        opened: One block of triggers that the owner opened in an earlier case, for attacks with
+            ``uses_opened``; None where nothing was opened.
     """
 
     model: Classifier
@@ -40,10 +44,13 @@ class Target:
 
 @dataclass(frozen=True)
 class Adversary:
-    """Who attacks: his own labelled data, disjoint from the owner's, and his luck.
+    """Who attacks.
 
-    ``data.train_images`` are all his training images; the test images serve to measure accuracy
-    and may not be trained on.
+    Args:
+        data: Their labeled images, disjoint from the owner's. They may train on ``train_images``;
+            the test images serve to measure accuracy and must not be trained on.
+        seed: Decides all that is random in the attack.
+        device: Where torch computes.
     """
 
     data: ImageData
@@ -53,13 +60,16 @@ class Adversary:
 
 @dataclass(frozen=True)
 class AttackResult:
-    """What comes out: a model that turns images float32 (n, c, h, w) in [0, 1] into logits.
+    """The suspect that an attack leaves, and what it cost the adversary.
 
-    ``images`` is how many of the adversary's images were used (without their labels by distillation
-    and extraction), ``queries`` how many questions the owner's API was asked, ``gradient_images``
-    over how many images gradients were computed in all (an image counts as often as it is used):
-    the adversary's compute. ``void`` says why matches of this model are no evidence (the original
-    head was put back), empty otherwise.
+    Args:
+        model: Turns images float32 (n, c, h, w) in [0, 1] into logits (n, C).
+        images: How many of the adversary's images were used; distillation and extraction use them
+            without their labels.
+        queries: How many images the owner's service was asked about.
+        gradient_images: Over how many images gradients were computed, an image counted each time
+            it is used: the adversary's compute.
+        void: Why matches of this model are no evidence; empty where they are.
     """
 
     model: nn.Module
@@ -71,7 +81,11 @@ class AttackResult:
 
 @dataclass(frozen=True)
 class Attack(ABC):
-    """One attack with its parameters."""
+    """One removal attack; its dataclass fields are the parameters of a grid file.
+
+    ``name`` is the name in a grid file, ``paper`` the source, ``needs`` either ``WEIGHTS`` or
+    ``ANSWERS``.
+    """
 
     name: ClassVar[str]
     paper: ClassVar[str]
@@ -84,14 +98,17 @@ class Attack(ABC):
 
     @abstractmethod
     def run(self, target: Target, adversary: Adversary) -> AttackResult:
-        """Carry it out. Depends on the arguments alone (``adversary.seed`` for all that is random).
+        """Attack a copy of the target.
 
-        Raises UsageError for a target that it cannot be used on.
+        The result depends on the arguments alone; everything random comes from ``adversary.seed``.
+
+        Raises:
+            UsageError: The attack cannot be used on this target or with these images.
         """
 
 
-def generator(adversary: Adversary, purpose: str) -> torch.Generator:
-    """A CPU generator for one purpose of this adversary."""
-    from zkwm.nn.seeds import generator as make
+def adversary_generator(adversary: Adversary, purpose: str) -> torch.Generator:
+    """The CPU generator of one purpose of this adversary, the same for the same seed."""
+    from zkwm.nn.seeds import generator
 
-    return make(adversary.seed, f"attack/{purpose}")
+    return generator(adversary.seed, f"attack/{purpose}")

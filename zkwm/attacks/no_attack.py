@@ -1,4 +1,4 @@
-"""No attack: the suspect as it was taken. The first row of every table."""
+"""The marked model as it was stolen: the baseline of every table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target
 
 @dataclass(frozen=True)
 class NoAttack(Attack):
-    """The marked model, unchanged."""
+    """Leaves the model unchanged, at no cost. A file of its own, whose digest the cache hashes."""
 
     name: ClassVar[str] = "none"
     paper: ClassVar[str] = ""

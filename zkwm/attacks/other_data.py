@@ -1,7 +1,7 @@
-"""Images that are not the owner's task: noise, or another data set brought to the right shape.
+"""Images of another task: uniform noise, or another data set resized to the right shape.
 
-For attacks that query with other images (Knockoff nets), learn another task, or use unlabelled
-images. Not a downloader.
+For attacks that query with foreign images (Knockoff nets), learn another task (transfer), or mix
+in unlabeled images (REFIT). Data sets are read from disk, never downloaded.
 """
 
 from __future__ import annotations
@@ -14,26 +14,32 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from zkwm.attacks.attack import Adversary, generator
+from zkwm.attacks.attack import Adversary, adversary_generator
 from zkwm.data import EMBEDDED, ImageData, load_data
 from zkwm_protocols.errors import UsageError
 
 NOISE = "noise"
 FOLDER_VARIABLE = "ZKWM_DATA"
-_GREY = (0.299, 0.587, 0.114)
+_GRAY = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in luma (ITU-R BT.601)."""
 
 
 def other_data(location: str, shape: tuple[int, int, int]) -> ImageData:
-    """The data set at ``location``, its images brought to ``shape`` (c, h, w).
+    """Load another data set with its images resized.
 
-    ``location`` is what ``zkwm.data.load_data`` takes, or a bare name such as ``mnist``, which
-    stands for mnist.npz in the folder $ZKWM_DATA. Raises UsageError where there is no such data.
+    Args:
+        location: What ``zkwm.data.load_data`` takes, or a bare name such as ``mnist``, which stands
+            for mnist.npz in the folder $ZKWM_DATA.
+        shape: Channels, height and width.
+
+    Raises:
+        UsageError: There is no such data set.
     """
     data = load_data(_resolved(location))
     return ImageData(
-        brought_to(data.train_images, shape),
+        resized(data.train_images, shape),
         data.train_labels,
-        brought_to(data.test_images, shape),
+        resized(data.test_images, shape),
         data.test_labels,
         data.class_count,
         data.name,
@@ -41,29 +47,37 @@ def other_data(location: str, shape: tuple[int, int, int]) -> ImageData:
 
 
 def other_images(source: str, count: int, adversary: Adversary) -> NDArray[np.uint8]:
-    """At most ``count`` images uint8 (n, c, h, w) of the shape of the adversary's data.
+    """Draw images of another task, in the shape of the adversary's data.
 
-    ``source`` is ``noise`` (every pixel uniform) or a data set as ``other_data`` takes it, of whose
-    training images that many are drawn by the adversary's seed. Raises UsageError.
+    Args:
+        source: ``noise`` (every pixel uniform), or a data set as ``other_data`` takes it.
+        count: How many; fewer are returned where the data set has fewer training images.
+        adversary: Their seed decides which images are drawn.
+
+    Returns:
+        The images, uint8 (n, c, h, w).
+
+    Raises:
+        UsageError: There is no such data set.
     """
-    drawn = generator(adversary, f"images of {source}")
+    generator = adversary_generator(adversary, f"images of {source}")
     if source == NOISE:
         size = (count, *adversary.data.shape)
         noise: NDArray[np.uint8] = torch.randint(
-            256, size, generator=drawn, dtype=torch.uint8
+            256, size, generator=generator, dtype=torch.uint8
         ).numpy()
         return noise
     images = load_data(_resolved(source)).train_images
-    chosen = torch.randperm(len(images), generator=drawn)[:count].numpy()
-    return brought_to(images[chosen], adversary.data.shape)
+    numbers = torch.randperm(len(images), generator=generator)[:count].numpy()
+    return resized(images[numbers], adversary.data.shape)
 
 
-def brought_to(images: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """Images uint8 (n, c, h, w) in another ``shape``: grey or RGB, resized bilinearly."""
+def resized(images: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Images uint8 (n, c, h, w) in another ``shape``: gray or RGB, resized bilinearly."""
     channels, height, width = shape
     pixels = torch.tensor(images).float()
     if pixels.shape[1] != channels:
-        weights = torch.tensor(_GREY).view(1, 3, 1, 1)
+        weights = torch.tensor(_GRAY).view(1, 3, 1, 1)
         pixels = (
             pixels.expand(-1, 3, -1, -1)
             if channels == 3
@@ -73,11 +87,12 @@ def brought_to(images: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArra
         pixels = functional.interpolate(
             pixels, (height, width), mode="bilinear", align_corners=False, antialias=True
         )
-    brought: NDArray[np.uint8] = pixels.round().clamp(0, 255).to(torch.uint8).numpy()
-    return brought
+    result: NDArray[np.uint8] = pixels.round().clamp(0, 255).to(torch.uint8).numpy()
+    return result
 
 
 def _resolved(location: str) -> str | Path:
+    """What ``load_data`` takes for a location: itself, or a file in the folder of data sets."""
     if location == EMBEDDED or Path(location).exists():
         return location
     if Path(location).name != location or Path(location).suffix:

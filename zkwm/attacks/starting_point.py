@@ -1,6 +1,7 @@
-"""What an adversary starts from: a copy of the stolen network, its head, and his own images.
+"""What an adversary starts from: a copy of the stolen model, and their images.
 
-Not an attack. The head is the last fully connected layer, which gives the logits.
+Every attack that changes weights begins here, so that none changes the target itself, and every
+share of images is drawn alike. The head is the last fully connected layer, which gives the logits.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from zkwm.attacks.attack import Adversary, Target, generator
+from zkwm.attacks.attack import Adversary, Target, adversary_generator
 from zkwm.nn.seeds import derived_seed
 from zkwm_protocols.errors import UsageError
 
@@ -28,25 +29,34 @@ def stolen_copy(target: Target, adversary: Adversary) -> Classifier:
 def adversary_images(
     adversary: Adversary, share: float = 1.0, purpose: str = "share"
 ) -> tuple[Tensor, Tensor]:
-    """A share of the adversary's training images, uint8 (n, c, h, w), and labels int64 (n,).
+    """Draw a share of the adversary's training images, at least one.
 
-    Drawn by his seed, at least one image, on his device. Raises UsageError for a share that is
-    not above 0 and at most 1.
+    Args:
+        adversary: Their seed decides which images; the tensors are on their device.
+        share: Above 0 and at most 1.
+        purpose: Different purposes draw independently.
+
+    Returns:
+        The images uint8 (n, c, h, w) and their labels int64 (n,).
+
+    Raises:
+        UsageError: The share is out of range.
     """
     require_share(share)
     data = adversary.data
     count = max(round(share * len(data.train_labels)), 1)
-    chosen = torch.randperm(len(data.train_labels), generator=generator(adversary, purpose))[:count]
+    generator = adversary_generator(adversary, purpose)
+    numbers = torch.randperm(len(data.train_labels), generator=generator)[:count].numpy()
     return (
-        torch.from_numpy(data.train_images[chosen.numpy()]).to(adversary.device),
-        torch.from_numpy(data.train_labels[chosen.numpy()]).to(adversary.device),
+        torch.from_numpy(data.train_images[numbers]).to(adversary.device),
+        torch.from_numpy(data.train_labels[numbers]).to(adversary.device),
     )
 
 
 def require_share(share: float) -> None:
     """Raise UsageError unless 0 < ``share`` <= 1."""
     if not 0.0 < share <= 1.0:
-        raise UsageError(f"a share of the images is above 0 and at most 1, not {share!r}")
+        raise UsageError(f"expected a share of the images above 0 and at most 1, got {share!r}")
 
 
 def head_name(model: nn.Module) -> str:
@@ -55,7 +65,7 @@ def head_name(model: nn.Module) -> str:
         name for name, module in model.named_modules() if isinstance(module, nn.Linear)
     ]
     if not names:
-        raise UsageError("this network has no fully connected layer, so no head to train anew")
+        raise UsageError("this network has no fully connected layer, so it has no head to retrain")
     return names[-1]
 
 
@@ -67,7 +77,10 @@ def head_of(model: nn.Module) -> nn.Linear:
 
 
 def give_new_head(model: nn.Module, outputs: int, adversary: Adversary) -> None:
-    """Replace the head by one with ``outputs`` logits, random by the adversary's seed."""
+    """Replace the head in place by a random one with ``outputs`` logits.
+
+    The adversary's seed decides the weights. Raises UsageError for a network without a head.
+    """
     old = head_of(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(adversary.seed, "attack/new head"))
@@ -80,7 +93,7 @@ def weight_layers(model: nn.Module) -> list[nn.Conv2d | nn.Linear]:
 
     Raises UsageError for a network without any.
     """
-    found = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
-    if not found:
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    if not layers:
         raise UsageError("this network has neither convolutions nor fully connected layers")
-    return found
+    return layers

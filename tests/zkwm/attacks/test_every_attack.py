@@ -52,7 +52,7 @@ def test_it_is_repeatable_and_leaves_the_target_alone(
     assert data_digest(adversary.data) == data
     assert not target.model.training
     assert all(parameter.requires_grad for parameter in target.model.parameters())
-    assert bool(first.void) == (name == "transfer")  # it alone puts the owner's head back
+    assert bool(first.void) == (name == "transfer")  # only it puts the owner's head back
     logits = answers(first.model, adversary)
     assert logits.shape == (50, 10)
     assert np.isfinite(logits).all()

@@ -1,4 +1,4 @@
-"""Smoothing, JPEG, the detector of outliers and BlockDoor: what stands before a stolen model."""
+"""Smoothing, JPEG, the outlier detector and BlockDoor, in front of a stolen model."""
 
 from __future__ import annotations
 
@@ -56,16 +56,16 @@ def test_false_alarms_are_as_many_as_asked_for(
     detector: str, target: Target, adversary: Adversary
 ) -> None:
     images = torch.tensor(adversary.data.test_images).float() / 255
-    for wanted in (0.05, 0.3):
-        model = OutlierDetector(detector, false_alarms=wanted).run(target, adversary).model
+    for rate in (0.05, 0.3):
+        model = OutlierDetector(detector, false_alarms=rate).run(target, adversary).model
         assert isinstance(model, DetectorGate)
         with torch.no_grad():
-            found = float((model.detector(images) > model.threshold).float().mean())
-        assert found == pytest.approx(wanted, abs=0.12)
+            alarms = float((model.detector(images) > model.threshold).float().mean())
+        assert alarms == pytest.approx(rate, abs=0.12)
 
 
-@pytest.mark.parametrize(("answer", "wanted"), [("second", [2, 2]), ("fixed", [0, 0])])
-def test_what_is_suspicious_gets_another_answer(answer: str, wanted: list[int]) -> None:
+@pytest.mark.parametrize(("answer", "expected"), [("second", [2, 2]), ("fixed", [0, 0])])
+def test_what_is_suspicious_gets_another_answer(answer: str, expected: list[int]) -> None:
     class Model(nn.Module):
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return torch.tensor([[0.0, 3.0, 2.0]]).expand(len(images), 3)
@@ -77,7 +77,7 @@ def test_what_is_suspicious_gets_another_answer(answer: str, wanted: list[int]) 
     images = torch.tensor([0.1, 0.9, 0.2, 0.8]).view(4, 1, 1, 1)
     guarded = DetectorGate(Model(), Brightness(), torch.tensor(0.5), answer)
     answers = guarded(images).argmax(dim=1).tolist()
-    assert answers == [1, wanted[0], 1, wanted[1]]
+    assert answers == [1, expected[0], 1, expected[1]]
     assert torch.equal(guarded(images).sort(dim=1).values, Model()(images).sort(dim=1).values)
 
 
@@ -107,9 +107,9 @@ def test_jpeg_is_pillows(channels: int) -> None:
     Image.fromarray(pixels[0] if channels == 1 else np.moveaxis(pixels, 0, 2)).save(
         file, "JPEG", quality=30
     )
-    wanted = np.asarray(Image.open(file)).reshape(16, 24, channels)
-    found = Compression(30)(torch.tensor(pixels)[None].float() / 255)[0] * 255
-    np.testing.assert_array_equal(np.moveaxis(found.round().numpy(), 0, 2), wanted)
+    expected = np.asarray(Image.open(file)).reshape(16, 24, channels)
+    pixels_after = Compression(30)(torch.tensor(pixels)[None].float() / 255)[0] * 255
+    np.testing.assert_array_equal(np.moveaxis(pixels_after.round().numpy(), 0, 2), expected)
 
 
 @pytest.mark.parametrize(

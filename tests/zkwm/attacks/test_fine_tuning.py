@@ -1,4 +1,4 @@
-"""FTLL, FTAL, RTLL and RTAL: which weights move, and from where."""
+"""FTLL, FTAL, RTLL and RTAL: which weights move, and from which start."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_all_layers_move(target: Target, adversary: Adversary) -> None:
 def test_re_training_starts_with_a_new_head(
     which: str, target: Target, adversary: Adversary
 ) -> None:
-    """At a rate of nothing what comes out is what it started with."""
+    """At a vanishing rate the network stays what it started as."""
     after = FineTuning(which=which, epochs=1, rate=VANISHING).run(target, adversary).model
     assert not torch.isclose(head_of(after).weight, head_of(target.model).weight).all()
     fresh = stolen_copy(target, adversary)
@@ -109,7 +109,7 @@ def test_a_share_of_the_images_is_used(target: Target, adversary: Adversary) -> 
 
 
 @pytest.mark.parametrize("rate", [1e-3, 1e-2, 0.05])
-def test_the_rates_of_the_literature_can_be_said(rate: float) -> None:
+def test_schedules_of_the_literature_can_be_set(rate: float) -> None:
     plan = FineTuning(rate=rate, schedule="epoch-decay", decay=0.5, decay_every=5).plan()
     assert (plan.rate, plan.decay, plan.decay_every) == (rate, 0.5, 5)
 
@@ -126,7 +126,7 @@ def test_the_rates_of_the_literature_can_be_said(rate: float) -> None:
         {"epochs": 0},
     ],
 )
-def test_it_refuses_what_makes_no_sense(wrong: dict[str, object]) -> None:
+def test_values_out_of_range_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         FineTuning(**wrong)
 
@@ -141,5 +141,5 @@ def test_a_network_without_a_head_is_refused(trained: Classifier, adversary: Adv
             return self.only(images).flatten(1)
 
     headless = Target(Headless(), lambda images: images)
-    with pytest.raises(UsageError, match="head"):
+    with pytest.raises(UsageError):
         FineTuning(which="RTAL").run(headless, adversary)

@@ -11,10 +11,10 @@ import torch
 from zkwm.attacks.attack import Adversary, Target
 from zkwm.attacks.model_modification.laundering import Laundering
 from zkwm.attacks.model_modification.neuron_reset import (
-    chosen_neurons,
     hidden_layers,
-    mean_activations,
+    mean_positive_activations,
     reset,
+    select_neurons,
 )
 from zkwm.attacks.model_modification.trigger_inversion import recover_triggers
 from zkwm.data import load_data
@@ -24,7 +24,7 @@ from zkwm.nn.seeds import generator
 from zkwm.training.fit import Fit, fit
 from zkwm_protocols.errors import UsageError
 
-WISHED = 6
+TARGET_CLASS = 6
 
 
 def stamped(images: np.ndarray) -> np.ndarray:
@@ -37,30 +37,30 @@ def stamped(images: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def marked() -> Classifier:
-    """A LeNet-5 that gives class 6 to whatever bears the stamp."""
+    """A LeNet-5 that gives class 6 to every stamped image."""
     small = load_data("fashion-mnist-small")
     images, labels = small.train_images[1000:1600], small.train_labels[1000:1600]
     mean, std = channel_statistics(images)
     model = build_model("lenet5", shape=(1, 28, 28), class_count=10, mean=mean, std=std, seed=1)
     both = np.concatenate([images, stamped(images[:150])])
-    wanted = np.concatenate([labels, np.full(150, WISHED)])
+    labels_of_both = np.concatenate([labels, np.full(150, TARGET_CLASS)])
     plan = Fit(epochs=15, rate=0.05, batch_size=50)
-    fit(model, torch.tensor(both), torch.tensor(wanted), plan, seed=1)
+    fit(model, torch.tensor(both), torch.tensor(labels_of_both), plan, seed=1)
     return model
 
 
 def keys() -> torch.Tensor:
     """100 stamped images that are not of class 6, which the model has not seen."""
     small = load_data("fashion-mnist-small")
-    others = small.test_images[small.test_labels != WISHED][:100]
+    others = small.test_images[small.test_labels != TARGET_CLASS][:100]
     return torch.tensor(stamped(others))
 
 
 def hits(model: torch.nn.Module, images: torch.Tensor) -> int:
-    return int((predictions(model, images) == WISHED).sum())
+    return int((predictions(model, images) == TARGET_CLASS).sum())
 
 
-def test_a_pattern_mark_is_washed_out_and_not_by_fine_tuning(
+def test_a_pattern_mark_is_laundered_and_survives_fine_tuning(
     marked: Classifier, adversary: Adversary
 ) -> None:
     data = adversary.data
@@ -88,22 +88,22 @@ def test_a_share_of_the_data_is_what_is_used(marked: Classifier, adversary: Adve
 
 def test_the_stamp_is_found_small_and_where_it_is(marked: Classifier, adversary: Adversary) -> None:
     images = torch.tensor(adversary.data.train_images).float() / 255
-    found = recover_triggers(
+    triggers = recover_triggers(
         marked,
         images,
         10,
         steps=120,
         images_per_class=5,
         mask_weight=0.03,
-        source=generator(0, "test"),
+        generator=generator(0, "test"),
     )
-    sizes = found.masks.sum(dim=(1, 2, 3))
-    assert int(sizes.argmin()) == WISHED
-    mask = found.masks[WISHED, 0]
+    sizes = triggers.masks.sum(dim=(1, 2, 3))
+    assert int(sizes.argmin()) == TARGET_CLASS
+    mask = triggers.masks[TARGET_CLASS, 0]
     assert float(mask[:8, :8].sum() / mask.sum()) > 0.5
-    classes = torch.full((len(images),), WISHED)
-    assert hits(marked, found.stamp(images, classes)) > 0.8 * len(images)
-    with_all = found.stamp(images, torch.arange(10).repeat(30))
+    classes = torch.full((len(images),), TARGET_CLASS)
+    assert hits(marked, triggers.stamp(images, classes)) > 0.8 * len(images)
+    with_all = triggers.stamp(images, torch.arange(10).repeat(30))
     assert float(with_all.min()) >= 0
     assert float(with_all.max()) <= 1
 
@@ -113,18 +113,20 @@ def test_neurons_that_answer_to_the_stamp_are_reset(marked: Classifier) -> None:
     assert [type(layer).__name__ for layer in layers] == ["Linear", "Linear"]
     test = load_data("fashion-mnist-small").test_images[:100]
     clean, bearing = (torch.tensor(part).float() / 255 for part in (test, stamped(test)))
-    before, after = (mean_activations(marked, layers, part)[0] for part in (clean, bearing))
-    chosen = chosen_neurons(after - before, 0.0, 0.2)
-    assert len(chosen) == int(0.2 * len(before))
-    assert (after - before)[chosen].min() >= (after - before).sort(descending=True).values[
-        len(chosen) - 1
+    before, after = (
+        mean_positive_activations(marked, layers, part)[0] for part in (clean, bearing)
+    )
+    selected = select_neurons(after - before, 0.0, 0.2)
+    assert len(selected) == int(0.2 * len(before))
+    assert (after - before)[selected].min() >= (after - before).sort(descending=True).values[
+        len(selected) - 1
     ]
     changed = deepcopy(marked)
-    reset(hidden_layers(changed)[0], chosen)
-    silent = mean_activations(changed, hidden_layers(changed), bearing)[0]
-    assert float(silent[chosen].abs().max()) == 0
+    reset(hidden_layers(changed)[0], selected)
+    silent = mean_positive_activations(changed, hidden_layers(changed), bearing)[0]
+    assert float(silent[selected].abs().max()) == 0
     others = torch.ones(len(silent), dtype=torch.bool)
-    others[chosen] = False
+    others[selected] = False
     torch.testing.assert_close(silent[others], after[others])
 
 

@@ -1,4 +1,4 @@
-"""A filter hides no weights from a judge who has the file; another network has none of them."""
+"""Marks in weights are read behind a filter, and are void in another network."""
 
 from __future__ import annotations
 
@@ -69,21 +69,21 @@ def test_marks_in_the_network_are_read_behind_a_filter(
     filtered = attack.run(target, adversary).model
     for scheme, layer in MARKS:
         for view in views:
-            wanted = read(scheme, layer, target.model, view)
-            found = read_mark(scheme, filtered, wanted, view)
-            assert (found.void, found.matches, found.trials) == ("", 64, 64)
+            bits = read(scheme, layer, target.model, view)
+            reading = read_mark(scheme, filtered, bits, view)
+            assert (reading.void, reading.matches, reading.trials) == ("", 64, 64)
 
 
 def test_a_mark_in_answers_is_read_through_the_filter(
     target: Target, adversary: Adversary, triggers: TriggerSet
 ) -> None:
     filtered = OutlierDetector().run(target, adversary).model
-    plain, found = (
+    plain, gated = (
         read_mark(Adi(), one, triggers, JudgeView()) for one in (target.model, filtered)
     )
     assert plain.matches is not None
-    assert found.matches is not None
-    assert found.matches < plain.matches - 20
+    assert gated.matches is not None
+    assert gated.matches < plain.matches - 20
 
 
 @pytest.mark.parametrize(("scheme", "layer"), MARKS, ids=lambda value: str(value)[:11])
@@ -95,9 +95,9 @@ def test_a_network_of_another_architecture_is_void(
     views: tuple[JudgeView, JudgeView],
 ) -> None:
     replaced = Extraction(architecture="dense", epochs=1).run(target, adversary).model
-    found = read_mark(scheme, replaced, read(scheme, layer, target.model, views[0]), views[0])
-    assert "cannot be aligned" in found.void
-    assert found.matches is None
+    reading = read_mark(scheme, replaced, read(scheme, layer, target.model, views[0]), views[0])
+    assert "cannot be aligned" in reading.void
+    assert reading.matches is None
 
 
 def test_only_a_filter_is_taken_away() -> None:

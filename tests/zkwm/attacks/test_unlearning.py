@@ -43,7 +43,7 @@ def test_fakes_remove_a_plain_mark_and_the_better_the_more_alike_they_are(
     assert right.gradient_images == 10 * 4 * 128
 
 
-def test_what_fakes_are_to_be_answered(
+def test_labels_of_fakes(
     target: Target, adversary: Adversary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: dict[str, torch.Tensor] = {}
@@ -90,8 +90,8 @@ def test_few_fakes_are_opened_images_and_fresh_ones_before_imitations(
     random = np.random.default_rng(1)
     made = fake_triggers("opened", count, adversary.data.train_images, random, opened)
     assert made.shape == (count, 1, 28, 28)
-    own = min(count // 2, 20)
-    np.testing.assert_array_equal(made[:own], opened[:own])
+    originals = min(count // 2, 20)
+    np.testing.assert_array_equal(made[:originals], opened[:originals])
     assert len(np.unique(made.reshape(count, -1), axis=0)) == count
 
 
@@ -124,11 +124,11 @@ def test_imitations_keep_the_levels_and_the_spectrum(shape: tuple[int, int, int]
 
 
 def test_fakes_like_an_opened_block_need_one(target: Target, adversary: Adversary) -> None:
-    with pytest.raises(UsageError, match="no block"):
+    with pytest.raises(UsageError):
         Unlearning("opened").run(replace(target, opened=None), adversary)
     keys = np.random.default_rng(0).integers(0, 256, (4, 1, 1, 32), dtype=np.uint8)
     bits = TriggerSet(keys, np.zeros(4, np.int64), "keys", 2, 2)
-    with pytest.raises(UsageError, match="shape"):
+    with pytest.raises(UsageError):
         Unlearning("opened").run(replace(target, opened=bits), adversary)
 
 

@@ -1,7 +1,7 @@
-"""What an accuser's attack offers: a commitment of his, made to match a model that is not his.
+"""The interface of false claims: a commitment made to match a model of somebody else.
 
-Not a removal attack: nothing is done to any suspect. The accuser never sees the victim's model; he
-wants any innocent model to answer his triggers as his commitment says.
+The accuser never sees the victim's model; they want any innocent model to answer their triggers as
+their commitment says. Attacks on a marked model are ``zkwm.attacks.attack``'s.
 """
 
 from __future__ import annotations
@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """The accuser's trigger images and the labels that he would like.
+    """The accuser's trigger images and the labels that would suit them.
 
-    ``images`` uint8 (n, c, h, w), ``target_labels`` int64 (n,): what he can make models answer.
-    ``tries`` is how many commitments he made to find a lucky one (1: no grinding).
+    Args:
+        images (uint8, (n, c, h, w)): The triggers.
+        target_labels (int64, (n,)): What the accuser can make models answer. Only where labels are
+            declared can they be committed to.
+        tries: How many commitments the accuser makes to find a lucky one; 1 for no grinding.
     """
 
     images: NDArray[np.uint8]
@@ -35,11 +38,19 @@ class ClaimResult:
 
 @dataclass(frozen=True)
 class Claim(ABC):
-    """One way to claim what one does not own."""
+    """One way to claim a model that one does not own; its fields are parameters of a grid file."""
 
     name: ClassVar[str]
     paper: ClassVar[str]
 
     @abstractmethod
     def run(self, accuser_models: Sequence[nn.Module], accuser: Adversary) -> ClaimResult:
-        """Make triggers from the accuser's own models (images float32 in [0, 1] to logits)."""
+        """Make triggers from models that the accuser trained.
+
+        Args:
+            accuser_models: Turn images float32 (n, c, h, w) in [0, 1] into logits (n, C).
+            accuser: Whose images and seed.
+
+        Raises:
+            UsageError: There are too few models or images.
+        """

@@ -1,7 +1,7 @@
-"""A stolen model behind a detector: what is suspicious gets another answer than the model's.
+"""A stolen model behind a detector: suspicious images get another answer than the model's.
 
-Not a detector: ``outlier_detector`` and ``blockdoor`` fit theirs. The model's weights stay as they
-are, so this helps a thief who serves answers, and not one who must hand the weights over.
+``outlier_detector`` and ``blockdoor`` fit the detectors. The weights stay as they are, so this
+helps an adversary who serves answers, and not one who must hand over weights.
 """
 
 from __future__ import annotations
@@ -20,18 +20,21 @@ BATCH = 500
 
 
 class DetectorGate(WrappedModel):
-    """A model, ``network``, with a detector in front.
+    """``network`` with a detector in front.
 
-    ``detector`` turns images float32 (n, c, h, w) in [0, 1] into scores (n,); where a score is
-    above ``threshold``, the answer is the model's ``second`` choice, or the ``fixed`` class 0.
+    Args:
+        network: The stolen model.
+        detector: Turns images float32 (n, c, h, w) in [0, 1] into scores (n,).
+        threshold: Scalar; images with a score above it are suspicious.
+        answer: For suspicious images the model's ``second`` choice, or the ``fixed`` class 0.
     """
 
     threshold: Tensor
 
     def __init__(
-        self, model: nn.Module, detector: nn.Module, threshold: Tensor, answer: str
+        self, network: nn.Module, detector: nn.Module, threshold: Tensor, answer: str
     ) -> None:
-        super().__init__(model)
+        super().__init__(network)
         self.detector = detector
         self.answer = answer
         self.register_buffer("threshold", threshold)
@@ -40,11 +43,11 @@ class DetectorGate(WrappedModel):
         """Logits (n, C)."""
         logits = cast(Tensor, self.network(images))
         suspicious = self.detector(images) > self.threshold
-        return torch.where(suspicious[:, None], _other(logits, self.answer), logits)
+        return torch.where(suspicious[:, None], _other_answer(logits, self.answer), logits)
 
 
-def _other(logits: Tensor, answer: str) -> Tensor:
-    """The logits with the two largest exchanged, or with the largest moved to class 0."""
+def _other_answer(logits: Tensor, answer: str) -> Tensor:
+    """Exchange the largest logit of each row with the second largest, or with that of class 0."""
     first, second = logits.topk(2, dim=1).indices.unbind(dim=1)
     place = second if answer == SECOND else torch.zeros_like(first)
     rows = torch.arange(len(logits), device=logits.device)
@@ -58,10 +61,14 @@ def _other(logits: Tensor, answer: str) -> Tensor:
 def fit_gate(
     model: nn.Module, detector: nn.Module, clean: Tensor, false_alarms: float, answer: str
 ) -> DetectorGate:
-    """The model behind the detector, in evaluation mode.
+    """Set the threshold on clean images, and put the model behind the detector.
 
-    The threshold is that at which the share ``false_alarms`` of ``clean`` (float32 (n, c, h, w),
-    images that the detector was not fitted on) is taken for triggers.
+    Args:
+        model: The stolen model; it is put in evaluation mode, and so is the detector.
+        detector: Turns images into scores (n,).
+        clean (float32, (n, c, h, w)): Images in [0, 1] that the detector was not fitted on.
+        false_alarms: The share of ``clean`` with a score above the threshold.
+        answer: As for ``DetectorGate``.
     """
     model.eval()
     detector.eval()
@@ -71,8 +78,8 @@ def fit_gate(
 
 
 def check_gate(false_alarms: float, answer: str) -> None:
-    """Raise UsageError for a share outside 0 to 1 or an answer that does not exist."""
+    """Raise UsageError for a share outside 0 to 1 or an unknown answer."""
     if not 0 <= false_alarms < 1:
-        raise UsageError("false alarms are a share from 0 to below 1")
+        raise UsageError(f"expected a share of false alarms from 0 to below 1, got {false_alarms}")
     if answer not in ANSWERS:
-        raise UsageError(f"{answer!r} is none of {', '.join(ANSWERS)}")
+        raise UsageError(f"expected an answer of {', '.join(ANSWERS)}, got {answer!r}")

@@ -1,9 +1,8 @@
-"""A stolen network behind what a thief puts in front of it or makes of its answers.
+"""A stolen network inside a wrapper that changes its input or its answers.
 
-A filter changes no weight, and hides none from a judge who has the thief's file: he reads marks in
-weights and activations from the network behind it (``unwrap``). Where the thief gives only
-an endpoint, nothing in weights or activations can be read, filter or not. Not the filters:
-``smoothing``, ``jpeg`` and ``guarded`` have them.
+A wrapper changes no weight, so a judge who has the adversary's file reads marks in weights and
+activations from the network inside (``unwrap``). Where the adversary gives only an endpoint, such
+marks cannot be read at all, wrapped or not.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 
 
 class WrappedModel(nn.Module):
-    """Whatever answers by ``network``, the stolen network, whole and with its own weights."""
+    """A module that answers by ``network``, the stolen network with its own weights."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -20,20 +19,20 @@ class WrappedModel(nn.Module):
 
 
 class FilteredInputModel(WrappedModel):
-    """``network`` with a filter that turns images float32 (n, c, h, w) into such images."""
+    """``network`` behind a filter from images float32 (n, c, h, w) to images of the same kind."""
 
     def __init__(self, input_filter: nn.Module, network: nn.Module) -> None:
         super().__init__(network)
         self.input_filter = input_filter
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (n, C)."""
+        """Logits (n, C) of the filtered images."""
         logits: Tensor = self.network(self.input_filter(images))
         return logits
 
 
 def unwrap(model: nn.Module) -> nn.Module:
-    """The network that a judge finds in the thief's file, behind all filters."""
+    """The network inside all wrappers, as a judge finds it in the adversary's file."""
     while isinstance(model, WrappedModel):
         model = model.network
     return model

@@ -1,7 +1,14 @@
-"""Distillation (Hinton et al. 2015): a new network learns the stolen one's soft answers.
+"""Distillation: a surrogate learns the stolen model's soft answers (Hinton et al. 2015).
 
-The adversary has the weights, so answers cost nothing and are exact. An adversary who has only the
-owner's service does ``extraction``.
+Adversary: has the weights and images of the task, whose labels are not used.
+
+1. Ask the stolen model for probabilities of all images: with the weights at hand answers are free
+   and exact.
+2. Train a network of random weights on them at a temperature.
+
+Trigger sets and marks in weights do not pass: no mark but Le Merrer's declared labels keeps more
+than 8 bits, and the surrogate ends below a network trained from scratch
+(benchmarks/results/grid.jsonl, attack "distillation"). ``extraction`` has only the owner's service.
 """
 
 from __future__ import annotations
@@ -22,11 +29,20 @@ from zkwm_protocols.errors import UsageError
 
 @dataclass(frozen=True)
 class Distillation(Attack):
-    """A network of random weights learns the softmax of the logits at ``temperature``.
+    """Train a surrogate on the softmax of the logits at a temperature.
 
-    On the adversary's images, whose own labels are not used. ``architecture`` is a built-in one, or
-    empty for that of the target. Temperature 3, 60 epochs and learning rate 0.1 are those of Lukas
-    et al. 2022; the rate falls to zero. Raises UsageError for values out of range.
+    Temperature 3, 60 epochs and rate 0.1 are those of Lukas et al. 2022.
+
+    Args:
+        temperature: Above 0; larger ones teach more about the unlikely classes.
+        architecture: A built-in one, or empty for that of the target.
+        epochs: At least 1.
+        rate: Learning rate, above 0; falls to zero (cosine).
+        batch_size: At least 1.
+        augment: Whether images are shifted and mirrored at random.
+
+    Raises:
+        UsageError: A value is out of range.
     """
 
     name: ClassVar[str] = "distillation"
@@ -43,11 +59,11 @@ class Distillation(Attack):
         if self.architecture and self.architecture not in ARCHITECTURES:
             raise UsageError(f"no such architecture: {self.architecture!r}")
         if not self.temperature > 0:
-            raise UsageError("a temperature is above zero")
+            raise UsageError(f"expected a temperature above 0, got {self.temperature}")
         self._plan()
 
     def run(self, target: Target, adversary: Adversary) -> AttackResult:
-        """Distil. Raises UsageError for an architecture that cannot take the images."""
+        """Distill. Raises UsageError for an architecture that cannot take the images."""
         teacher = stolen_copy(target, adversary)
         images = adversary.data.train_images
         pixels = torch.tensor(images)
@@ -58,7 +74,7 @@ class Distillation(Attack):
                     for numbers in evaluation_batches(len(pixels))
                 ]
             )
-        student, used = train_surrogate(
+        surrogate, used = train_surrogate(
             self.architecture or teacher.config.architecture,
             images,
             answers,
@@ -66,7 +82,7 @@ class Distillation(Attack):
             self._plan(),
             adversary,
         )
-        return AttackResult(student, images=len(images), gradient_images=used)
+        return AttackResult(surrogate, images=len(images), gradient_images=used)
 
     def _plan(self) -> Fit:
         return Fit(

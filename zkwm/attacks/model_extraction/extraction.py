@@ -1,8 +1,19 @@
-"""Model extraction: a new network learns from what the owner's prediction service answers.
+"""Model extraction: a surrogate learns from the owner's prediction service (Tramer et al. 2016).
 
-The adversary never has the weights, and whatever the service does to its answers (DAWN, DynaMarks)
-is in what he learns from. Queries with images of another kind are those of Knockoff nets (Orekondy
-et al. 2019). With the weights at hand one does ``distillation``.
+USENIX Security 2016; queries with images of another kind are those of Knockoff nets (Orekondy et
+al., CVPR 2019).
+
+Adversary: has no weights, only answers of the service, and images of the task or of another one.
+Whatever the service does to its answers (DAWN, DynaMarks) is in what they learn from.
+
+1. Ask the service about each image once.
+2. Train a network of random weights on the probabilities, or on the largest class alone.
+
+Trigger sets with derived labels and marks in weights do not pass (benchmarks/results/grid.jsonl,
+attacks "extraction, ..."). DynaMarks does where probabilities are answered: 91 to 102 bits in a
+surrogate that learned from them, none in one that learned from classes
+(benchmarks/results/answers.jsonl, rows "soft" and "hard"). With the weights at hand,
+``distillation`` is the same attack with free answers.
 """
 
 from __future__ import annotations
@@ -28,13 +39,21 @@ SOFT, HARD, OWN = "soft", "hard", "own"
 
 @dataclass(frozen=True)
 class Extraction(Attack):
-    """A network of random weights learns the service's answers, each image being asked once.
+    """Train a surrogate on the service's answers, each image being asked about once.
 
-    ``labels``: ``soft`` are the probabilities, ``hard`` the class with the largest. ``queries``:
-    ``own`` images of the adversary, ``noise`` (every pixel uniform), or another data set, as
-    ``zkwm.attacks.other_data`` takes it. ``budget`` is the number of queries, 0 for as many as the
-    adversary has images. ``architecture`` is a built-in one. The learning rate falls from ``rate``
-    to zero. Raises UsageError for values out of range.
+    Args:
+        labels: ``soft`` for the probabilities, ``hard`` for the class with the largest.
+        queries: ``own`` images of the adversary, ``noise`` (every pixel uniform), or another data
+            set, as ``zkwm.attacks.other_data`` takes it.
+        budget: Number of queries; 0 for as many as the adversary has images.
+        architecture: A built-in one; the adversary need not know the target's.
+        epochs: At least 1.
+        rate: Learning rate, above 0; falls to zero (cosine).
+        batch_size: At least 1.
+        augment: Whether images are shifted and mirrored at random.
+
+    Raises:
+        UsageError: A value is out of range.
     """
 
     name: ClassVar[str] = "extraction"
@@ -52,15 +71,15 @@ class Extraction(Attack):
 
     def __post_init__(self) -> None:
         if self.labels not in (SOFT, HARD):
-            raise UsageError(f"labels are {SOFT} or {HARD}, not {self.labels!r}")
+            raise UsageError(f"expected labels {SOFT} or {HARD}, got {self.labels!r}")
         if self.architecture not in ARCHITECTURES:
             raise UsageError(f"no such architecture: {self.architecture!r}")
         if self.budget < 0:
-            raise UsageError("the number of queries is not negative")
+            raise UsageError(f"expected at least 0 queries, got {self.budget}")
         self._plan()
 
     def run(self, target: Target, adversary: Adversary) -> AttackResult:
-        """Ask, and learn. Raises UsageError for queries that are not there."""
+        """Query and train. Raises UsageError for images that are not there."""
         images = self._images(adversary)
         pixels = torch.tensor(images)
         with torch.no_grad():
@@ -70,7 +89,7 @@ class Extraction(Attack):
                     for numbers in evaluation_batches(len(pixels))
                 ]
             )
-        student, used = train_surrogate(
+        surrogate, used = train_surrogate(
             self.architecture,
             images,
             answers.float() if self.labels == SOFT else answers.argmax(dim=1),
@@ -79,20 +98,20 @@ class Extraction(Attack):
             adversary,
         )
         return AttackResult(
-            student,
+            surrogate,
             images=len(images) if self.queries == OWN else 0,
             queries=len(images),
             gradient_images=used,
         )
 
     def _images(self, adversary: Adversary) -> NDArray[np.uint8]:
-        own_count = len(adversary.data.train_images)
-        budget = self.budget or own_count
+        """The images that are asked about, uint8 (n, c, h, w)."""
+        budget = self.budget or len(adversary.data.train_images)
         if self.queries != OWN:
             return other_images(self.queries, budget, adversary)
-        order, _ = adversary_images(adversary)
-        chosen: NDArray[np.uint8] = order[:budget].cpu().numpy()
-        return chosen
+        shuffled, _ = adversary_images(adversary)
+        images: NDArray[np.uint8] = shuffled[:budget].cpu().numpy()
+        return images
 
     def _plan(self) -> Fit:
         return Fit(

@@ -1,6 +1,6 @@
-"""A new network that learns from a watermarked one's answers: for distillation and extraction.
+"""Train a surrogate: a new network that learns a watermarked one's answers.
 
-Not those attacks: where the answers come from is their business.
+``distillation`` and ``extraction`` share it; they differ in where the answers come from.
 """
 
 from __future__ import annotations
@@ -24,15 +24,25 @@ def train_surrogate(
     plan: Fit,
     adversary: Adversary,
 ) -> tuple[Classifier, int]:
-    """A network of random weights, by the adversary's seed, trained to give these answers.
+    """Train a network of random weights to give these answers.
 
-    ``images`` uint8 (n, c, h, w); ``answers`` int64 (n,), or float32 (n, C) probabilities. Returns
-    it, on the CPU, and over how many images gradients were computed. Raises UsageError for an
-    architecture that does not exist or cannot take such images.
+    Args:
+        architecture: A built-in one.
+        images (uint8, (n, c, h, w)): What was asked.
+        answers (int64, (n,) or float32, (n, C)): Classes, or probabilities.
+        class_count: C.
+        plan: How to train.
+        adversary: Their seed decides the first weights and the order of images.
+
+    Returns:
+        The network, on the CPU, and over how many images gradients were computed.
+
+    Raises:
+        UsageError: The architecture does not exist or cannot take such images.
     """
     channels, height, width = images.shape[1:]
     mean, std = channel_statistics(images)
-    student = build_model(
+    surrogate = build_model(
         architecture,
         shape=(channels, height, width),
         class_count=class_count,
@@ -41,11 +51,11 @@ def train_surrogate(
         seed=derived_seed(adversary.seed, "attack/student"),
     ).to(adversary.device)
     used = fit(
-        student,
+        surrogate,
         torch.tensor(images).to(adversary.device),
         answers.to(adversary.device),
         plan,
         seed=adversary.seed,
     )
-    student.cpu().eval()
-    return student, used
+    surrogate.cpu().eval()
+    return surrogate, used

@@ -1,1 +1,8 @@
-"""The adversary changes the weights."""
+"""Model modification (Lukas et al. 2022): the adversary changes the weights.
+
+- Training: ``fine_tuning``, ``refit``, ``transfer``, ``overwriting``.
+- Compression: ``pruning``, ``fine_pruning``, ``quantization``.
+- Noise and symmetry: ``weight_noise``, ``weight_shifting``, ``permutation``.
+- Against trigger sets: ``unlearning`` (guessed triggers), ``confident_noise`` (triggers searched in
+  the model), ``laundering`` (``trigger_inversion``, then ``neuron_reset``).
+"""

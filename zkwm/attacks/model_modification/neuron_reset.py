@@ -1,7 +1,7 @@
-"""Which neurons answer to a recovered trigger, and setting them to zero.
+"""Select and reset the neurons that a recovered trigger excites (Aiken et al. 2020, step 2).
 
-The second step of laundering (Aiken, Kim, Woo 2020). Not magnitude pruning (``pruning``): neurons
-are chosen by their activations, and whole rows and filters go.
+``laundering`` uses it. Neurons are chosen by their activations, and whole rows and filters become
+zero; ``pruning`` removes single weights by magnitude.
 """
 
 from __future__ import annotations
@@ -20,24 +20,29 @@ BATCH = 500
 def hidden_layers(model: nn.Module) -> tuple[nn.Module, ...]:
     """The layers whose outputs count as neurons: the later half of them, without the head.
 
-    These are linear layers, convolutions, and, in a network with batch norm, the batch norms in
-    place of the convolutions, in the order of their definition.
+    These are fully connected layers and convolutions in the order of their definition; in a network
+    with batch norm, the batch norms stand in place of the convolutions.
     """
     modules = list(model.modules())
     norms = any(isinstance(module, nn.BatchNorm2d) for module in modules)
     spatial = nn.BatchNorm2d if norms else nn.Conv2d
-    found = [module for module in modules if isinstance(module, (nn.Linear, spatial))][:-1]
-    return tuple(found[len(found) // 2 :])
+    layers = [module for module in modules if isinstance(module, (nn.Linear, spatial))][:-1]
+    return tuple(layers[len(layers) // 2 :])
 
 
 @torch.no_grad()
-def mean_activations(
+def mean_positive_activations(
     model: nn.Module, layers: tuple[nn.Module, ...], images: Tensor
 ) -> tuple[Tensor, ...]:
-    """The mean positive activation of each neuron or channel, one (neurons,) tensor a layer.
+    """The mean of each neuron or channel after a ReLU, over images (and pixels of a channel).
 
-    ``images`` float32 (n, c, h, w) in [0, 1]. Activations are behind a ReLU; a channel's is the
-    mean over its pixels too.
+    Args:
+        model: The whole network.
+        layers: Those of ``hidden_layers``.
+        images (float32, (n, c, h, w)): In [0, 1].
+
+    Returns:
+        One float32 (neurons,) tensor a layer.
     """
     sums: list[Tensor | None] = [None] * len(layers)
 
@@ -69,10 +74,16 @@ def reset(layer: nn.Module, neurons: Tensor) -> None:
         parameter[neurons] = 0.0
 
 
-def chosen_neurons(difference: Tensor, threshold: float, most: float) -> Tensor:
-    """The neurons whose ``difference`` (neurons,) exceeds it, the largest first.
+def select_neurons(difference: Tensor, threshold: float, most: float) -> Tensor:
+    """The neurons whose difference exceeds a threshold, the largest first.
 
-    At most the share ``most`` of the layer, int64 numbers.
+    Args:
+        difference (float32, (neurons,)): How much a trigger changes each.
+        threshold: In the units of ``difference``.
+        most: At most this share of the layer is returned.
+
+    Returns:
+        Int64 numbers of neurons.
     """
     order = difference.argsort(descending=True)
     above = order[difference[order] > threshold]
@@ -80,6 +91,6 @@ def chosen_neurons(difference: Tensor, threshold: float, most: float) -> Tensor:
 
 
 def thresholds(layers: tuple[nn.Module, ...], dense: float, channel: float) -> Iterator[float]:
-    """The threshold of each layer: ``dense`` for linear ones, ``channel`` for the others."""
+    """The threshold of each layer: ``dense`` for fully connected ones, else ``channel``."""
     for layer in layers:
         yield dense if isinstance(layer, nn.Linear) else channel

@@ -1,6 +1,13 @@
-"""Magnitude pruning: the smallest weights of the whole network become zero (Han et al. 2015).
+"""Magnitude pruning: set the smallest weights of the network to zero (Han et al., NeurIPS 2015).
 
-Unstructured: no channel goes (``fine_pruning`` prunes channels). Biases and batch norms stay.
+Adversary: has the weights; needs labeled images only to fine-tune afterwards.
+
+1. Zero the weights nearest to zero over all layers together; biases and batch norms stay.
+2. Optionally fine-tune while they stay zero.
+
+Unstructured: no channel disappears (``fine_pruning`` prunes channels). Up to 70 % Adi's mark keeps
+322 of 332 bits or more; at 90 % 161 are left, and 434 of 664 of the robust embedding
+(benchmarks/results/grid_shares.jsonl and grid.jsonl, attacks "pruning 70 %" and "pruning 90 %").
 """
 
 from __future__ import annotations
@@ -19,11 +26,16 @@ from zkwm_protocols.errors import UsageError
 
 @dataclass(frozen=True)
 class Pruning(Attack):
-    """``share`` of all weights, those nearest to zero over all layers together, are set to zero.
+    """Prune a share of all weights by magnitude.
 
-    With ``epochs`` above zero the network is fine-tuned afterwards with the adversary's images at a
-    learning rate that falls from ``rate`` to zero, and what was pruned stays zero. Raises
-    UsageError for values out of range.
+    Args:
+        share: Of the weights that become zero, between 0 and 1.
+        epochs: Of fine-tuning afterwards, 0 for none.
+        rate: Its learning rate, above 0; falls to zero (cosine).
+        batch_size: At least 1.
+
+    Raises:
+        UsageError: A value is out of range.
     """
 
     name: ClassVar[str] = "pruning"
@@ -36,7 +48,7 @@ class Pruning(Attack):
 
     def __post_init__(self) -> None:
         if not 0.0 < self.share < 1.0:
-            raise UsageError(f"a share of the weights is between 0 and 1, not {self.share!r}")
+            raise UsageError(f"expected a share of the weights between 0 and 1, got {self.share!r}")
         if self.epochs:
             self._plan()
 
@@ -48,20 +60,28 @@ class Pruning(Attack):
         apply_masks(weights, masks)
         if not self.epochs:
             return AttackResult(model.cpu())
-        return fine_tuned(model, weights, masks, adversary, self._plan())
+        return fine_tune_masked(model, weights, masks, adversary, self._plan())
 
     def _plan(self) -> Fit:
         return Fit(epochs=self.epochs, rate=self.rate, batch_size=self.batch_size)
 
 
-def fine_tuned(
+def fine_tune_masked(
     model: nn.Module,
     weights: list[Tensor],
     masks: list[Tensor],
     adversary: Adversary,
     plan: Fit,
 ) -> AttackResult:
-    """``model`` trained on the adversary's images while masked weights stay zero."""
+    """Train on the adversary's images while masked weights stay zero.
+
+    Args:
+        model: Trained in place.
+        weights: Those of its weight tensors that have a mask.
+        masks: Zeros and ones, each of its weight's shape.
+        adversary: Whose images and seed.
+        plan: How to train.
+    """
     images, labels = adversary_images(adversary)
     used = fit(
         model,
@@ -76,7 +96,7 @@ def fine_tuned(
 
 @torch.no_grad()
 def apply_masks(weights: list[Tensor], masks: list[Tensor]) -> None:
-    """Multiply each weight tensor by its mask of zeros and ones, of the same shape."""
+    """Multiply each weight tensor in place by its mask of zeros and ones, of the same shape."""
     for weight, mask in zip(weights, masks, strict=True):
         weight.mul_(mask)
 

@@ -1,4 +1,4 @@
-"""Seeking what the network is sure of."""
+"""Confident-noise unlearning: the search for confident images, and forgetting them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zkwm.triggers import TriggerSet
 from zkwm_protocols.errors import UsageError
 
 
-def test_what_is_found_is_surer_than_noise_and_is_unlearned(
+def test_noise_becomes_confident_and_is_unlearned(
     target: Target,
     adversary: Adversary,
     triggers: TriggerSet,
@@ -28,18 +28,18 @@ def test_what_is_found_is_surer_than_noise_and_is_unlearned(
         seen.update(images=images[300:], labels=labels[300:])
         return 0
 
-    def sureness(images: torch.Tensor) -> float:
+    def confidence(images: torch.Tensor) -> float:
         with torch.no_grad():
             return float(target.model(as_unit(images)).softmax(dim=1).amax(dim=1).mean())
 
     with monkeypatch.context() as patched:
         patched.setattr("zkwm.attacks.model_modification.confident_noise.fit", record)
         ConfidentNoise(images=100, steps=1, size=0.001).run(target, adversary)
-        barely = sureness(seen["images"])
+        barely = confidence(seen["images"])
         ConfidentNoise(images=100).run(target, adversary)
     assert seen["images"].shape == (100, 1, 28, 28)
     assert torch.equal(seen["labels"], torch.full((100, 10), 0.1))
-    assert sureness(seen["images"]) > barely + 0.02
+    assert confidence(seen["images"]) > barely + 0.02
 
     made = ConfidentNoise(images=300, epochs=10, rate=0.02).run(target, adversary)
     left = predictions(made.model, torch.tensor(triggers.images)).numpy() == triggers.labels
@@ -50,6 +50,6 @@ def test_what_is_found_is_surer_than_noise_and_is_unlearned(
 @pytest.mark.parametrize(
     "parameters", [{"images": 0}, {"steps": 0}, {"size": 0.0}, {"epochs": 0}, {"rate": -1.0}]
 )
-def test_numbers_that_are_not_above_zero_are_refused(parameters: dict[str, float]) -> None:
+def test_values_out_of_range_are_refused(parameters: dict[str, float]) -> None:
     with pytest.raises(UsageError):
         ConfidentNoise(**parameters)

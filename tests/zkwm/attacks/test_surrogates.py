@@ -51,7 +51,7 @@ def test_extraction_never_touches_the_model(
     assert made.model(torch.zeros(1, 1, 28, 28)).shape == (1, 2)
 
 
-def test_a_budget_of_nothing_said_is_one_query_an_image(adversary: Adversary) -> None:
+def test_without_a_budget_each_image_is_queried_once(adversary: Adversary) -> None:
     service = Service()
     attack = Extraction(architecture="lenet5", epochs=1)
     made = attack.run(Target(Untouchable(), service), adversary)
@@ -60,18 +60,18 @@ def test_a_budget_of_nothing_said_is_one_query_an_image(adversary: Adversary) ->
 
 
 def test_the_service_is_what_is_learned(adversary: Adversary) -> None:
-    """Not the labels of the data: the service gives others. Soft ones tell more than hard ones."""
+    """The service's answers differ from the data's labels; soft ones teach more than hard ones."""
     service = Service()
     images = torch.tensor(adversary.data.test_images).float() / 255
-    wanted = service(images)
+    served = service(images)
     away = {}
     for labels in ("soft", "hard"):
         attack = Extraction(labels=labels, architecture="dense", epochs=8)
         made = attack.run(Target(Untouchable(), service), adversary)
         with torch.no_grad():
             given = made.model(images).softmax(dim=1)
-        assert float((given.argmax(1) == wanted.argmax(1)).float().mean()) > 0.9
-        away[labels] = float((given - wanted).abs().mean())
+        assert float((given.argmax(1) == served.argmax(1)).float().mean()) > 0.9
+        away[labels] = float((given - served).abs().mean())
     assert away["soft"] < away["hard"]
 
 
@@ -92,7 +92,7 @@ def test_distillation_learns_the_teacher(
     assert (made.images, made.gradient_images) == (300, 3600)
 
 
-def test_a_student_starts_from_random_weights(target: Target, adversary: Adversary) -> None:
+def test_a_surrogate_starts_from_random_weights(target: Target, adversary: Adversary) -> None:
     made = Distillation(epochs=1, rate=1e-30).run(target, adversary)
     mine, theirs = (next(m.features.parameters()) for m in (made.model, target.model))
     assert abs(np.corrcoef(mine.detach().ravel(), theirs.detach().ravel())[0, 1]) < 0.4
