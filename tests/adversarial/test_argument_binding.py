@@ -110,7 +110,7 @@ def test_a_wrong_multiplicity(case: ArgumentCase, monkeypatch: pytest.MonkeyPatc
     assert refuse(case.statement, case.prove().to_bytes()) == "argument.relations"
 
 
-def test_a_look_up_in_another_table(case: ArgumentCase) -> None:
+def test_a_lookup_in_another_table(case: ArgumentCase) -> None:
     """The tag: rows of the table ``xor`` count as rows of no other, though values agree."""
     rows = case.witness.rows.copy()
     first = case.relation.first_lookups["argmax"]

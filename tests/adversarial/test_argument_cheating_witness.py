@@ -33,11 +33,11 @@ def leaf_cell(case: ArgumentCase, offset: int, *, block: int = 0, mix: int = 5) 
 
 
 def network_cell(case: ArgumentCase, node: int, offset: int = 0) -> int:
-    return case.relation.network_part.places[node].cell + offset
+    return case.relation.network.places[node].cell + offset
 
 
 def entries(case: ArgumentCase, node: int) -> int:
-    return case.relation.network_part.places[node].entries
+    return case.relation.network.places[node].entries
 
 
 def reject(
@@ -46,7 +46,7 @@ def reject(
     intended: tuple[str, str],
     *others: tuple[str, str],
 ) -> None:
-    """The intended look-up is broken, others perhaps, nothing else; and the proof is refused."""
+    """The intended lookup is broken, others perhaps, nothing else; and the proof is refused."""
     witness = case.with_cells(change)
     broken = {case.place_of(lookup) for lookup, _ in case.violations(witness.cells)}
     assert broken, "the change breaks nothing"
@@ -178,10 +178,10 @@ def argmax(case: ArgumentCase) -> list[tuple[str, str]]:
 
 def test_a_remainder_out_of_range_that_names_another_quotient(case: ArgumentCase) -> None:
     """r + 2^s and q - 1: the same Z, a table entry that exists, a remainder that must not."""
-    place = case.relation.network_part.places[5]
+    place = case.relation.network.places[5]
     network = case.statement.network
     shift, table = network.nodes[4].shift, network.tables[network.nodes[4].table]
-    values = case.look_up_values(case.witness.cells)
+    values = case.lookup_values(case.witness.cells)
     first = case.relation.first_lookups["network"] + place.lookup + place.entries
     quotients = [int(value[0, 0]) for value in values[first : first + place.entries]]
     signed = [q - P if q > P // 2 else q for q in quotients]
@@ -218,7 +218,7 @@ def test_a_loser_that_is_claimed_to_win() -> None:
 
 
 def test_phantom_cells(case: ArgumentCase, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Positions behind the last cell of a partly filled row, filled: they are no look-up's."""
+    """Positions behind the last cell of a partly filled row, filled: they are no lookup's."""
     layout = case.layout
     assert layout.witness_rows << layout.row_positions_log > layout.cells
     original = CommittedRows.encode

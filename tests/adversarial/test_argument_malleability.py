@@ -1,4 +1,4 @@
-"""A witness-malleability sweep: change any one cell, and some look-up leaves its table.
+"""A witness-malleability sweep: change any one cell, and some lookup leaves its table.
 
 Of the whole relation, all cells of one trigger, several kinds of change. A cell that could be
 changed alone would be a freedom that the relation leaves to a prover.
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.support.argument_case import ArgumentCase, argument_case
+from tests.support.relation_values import lookup_values
 from zkwm_protocols.field.scalar import P
 
 _AT_ONCE = 1_000
@@ -32,7 +33,7 @@ def test_no_cell_can_be_changed_alone(case: ArgumentCase, change: str) -> None:
         "halved": honest + pow(2, -1, P),
         "random": random,
     }[change] % P
-    expected = case.look_up_values(case.witness.cells)
+    expected = case.lookup_values(case.witness.cells)
     free: list[int] = []
     for start in range(0, len(honest), _AT_ONCE):
         places = np.arange(start, min(start + _AT_ONCE, len(honest)))
@@ -44,14 +45,10 @@ def test_no_cell_can_be_changed_alone(case: ArgumentCase, change: str) -> None:
 
 
 def _refused(case: ArgumentCase, cells: np.ndarray, expected: list[np.ndarray]) -> np.ndarray:
-    """For each column of cells whether some look-up's values are no row of its table."""
+    """For each column of cells whether some lookup's values are no row of its table."""
     relation, count = case.relation, cells.shape[1]
     public = np.repeat(case.public(), count, axis=1)
-    logits = relation.network_part.logit_values(cells)
-    values = relation.image.look_up_values(cells, public)
-    values += relation.leaf.look_up_values(cells, public)
-    values += relation.network_part.look_up_values(cells, public)
-    values += relation.argmax.look_up_values(cells, logits)
+    values = lookup_values(relation, cells, public)
     refused = np.zeros(count, dtype=bool)
     rows: dict[str, set[tuple[int, ...]]] = {}
     index = 0

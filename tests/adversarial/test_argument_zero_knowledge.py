@@ -52,7 +52,7 @@ def test_a_simulator_of_a_false_statement_is_accepted(
     verify(false, proof.to_bytes())
 
 
-def test_a_simulated_proof_is_refused_by_a_verifier_with_his_own_challenges(
+def test_a_simulated_proof_is_refused_by_a_verifier_with_other_challenges(
     case: ArgumentCase,
 ) -> None:
     oracle = ProgrammedOracle(11)
@@ -64,8 +64,8 @@ def test_a_simulated_proof_is_refused_by_a_verifier_with_his_own_challenges(
 def words(proof: Proof) -> dict[str, np.ndarray]:
     return {
         "messages": from_elements(list(proof.messages)).reshape(-1),
-        **{name: getattr(proof, name).reshape(-1) for name in POLYNOMIALS},
-        "columns": proof.column_cells.reshape(-1),
+        **{name: getattr(proof.combined, name).reshape(-1) for name in POLYNOMIALS},
+        "columns": proof.opened.cells.reshape(-1),
     }
 
 

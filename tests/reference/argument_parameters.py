@@ -34,7 +34,7 @@ class Sizes:
 
     triggers: int
     cells: int
-    look_ups: int
+    lookups: int
     rows: int  # before they are continued to M_T
     a: int
     k: int
@@ -73,7 +73,7 @@ class Sizes:
     @property
     def u(self) -> int:
         """U."""
-        return max(10, self.multiplicity_log, ceil_log2(self.look_ups))
+        return max(10, self.multiplicity_log, ceil_log2(self.lookups))
 
     @property
     def chunks(self) -> int:
@@ -135,7 +135,7 @@ class Sizes:
     def soundness(self) -> Fraction:
         """The sum of the terms of 17.9."""
         r, n, t = self.row_length, self.code_length, self.t
-        field = 8 * (self.triggers * self.look_ups + self.table_rows)
+        field = 8 * (self.triggers * self.lookups + self.table_rows)
         field += sum(3 * level + 2 for level in range(self.levels))
         field += 2 * self.rounds + 2 + 2 * n
         columns = Fraction(n + r + t, 2 * n) ** t

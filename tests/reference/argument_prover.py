@@ -49,7 +49,7 @@ class Prover:
         n = len(images)
         self.table = relation.rows()
         self.sizes = Sizes(
-            n, relation.cell_count, len(relation.look_ups), len(self.table), *parameters
+            n, relation.cell_count, len(relation.lookups), len(self.table), *parameters
         )
         self.table += [self.table[-1]] * (self.sizes.table_rows - len(self.table))
         self.cells, left = [], statement.threshold
@@ -63,7 +63,7 @@ class Prover:
         self.values = [
             [
                 (tags[item.table], *(evaluate(v, self.cells[b], public[b]) for v in item.values))
-                for item in relation.look_ups
+                for item in relation.lookups
             ]
             for b in range(n)
         ]
@@ -174,7 +174,7 @@ class Prover:
     def positions(self, alpha: Element, rho: list[Element]) -> None:
         s = self.sizes
         eq_u, eq_b = equality_table(rho[: s.u]), equality_table(rho[s.u :])
-        gradient = self.statement.relation.gradient(eq_u[: s.look_ups], alpha)
+        gradient = self.statement.relation.gradient(eq_u[: s.lookups], alpha)
         zeros = [ZERO] * ((1 << s.rounds) - s.cells)
         t = [scale(-1, gradient.get(("cell", j), ZERO)) for j in range(s.cells)] + zeros
         x = [
@@ -255,7 +255,7 @@ def started(statement: Statement, sizes: Sizes, root: bytes) -> Transcript:
     transcript.say_bytes("protocol", b"zkwm-argument-1")
     transcript.say_bytes("statement", statement.encode(sizes))
     transcript.say_bytes("commitment", root)
-    transcript.say_bytes("circuit", bytes(sizes.triggers * sizes.look_ups + sizes.table_rows))
+    transcript.say_bytes("circuit", bytes(sizes.triggers * sizes.lookups + sizes.table_rows))
     return transcript
 
 

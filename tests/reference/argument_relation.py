@@ -1,7 +1,7 @@
-"""Cells and look-ups of SPEC.md section 17.3, in plain Python.
+"""Cells and lookups of SPEC.md section 17.3, in plain Python.
 
 Every value is an affine expression: a dictionary from ("cell", j), ("public", i) or ("one", 0) to
-an integer modulo p. The relation of a network is the list of its look-ups; nothing here knows a
+an integer modulo p. The relation of a network is the list of its lookups; nothing here knows a
 proof, and nothing fills cells.
 """
 
@@ -66,7 +66,7 @@ def evaluate(expression: Affine, cells: Sequence[int], public: Sequence[int]) ->
 
 
 @dataclass(frozen=True)
-class LookUp:
+class Lookup:
     """Values that are claimed to be a row of a table."""
 
     table: Table
@@ -74,33 +74,33 @@ class LookUp:
 
 
 class Relation:
-    """The look-ups of one trigger of a network, in order, and the tables that they need."""
+    """The lookups of one trigger of a network, in order, and the tables that they need."""
 
     def __init__(self, network: Network) -> None:
         """Build everything; raises `NetworkError` if the tables have too many rows together."""
         self.network = network
         self.cell_count = 0
-        self.look_ups: list[LookUp] = []
+        self.lookups: list[Lookup] = []
         pixels = self._cells(prod(network.shape))
         salt = self._cells(32)
         for cell in pixels + salt:
-            self._look_up(("range", 8), cell)
+            self._lookup(("range", 8), cell)
         self._leaf(pixels, salt)
         self.match_cells: list[int] = []  # of g_0, g_1, ...
         self._largest(self._logits(pixels))
         self.tables = tables(network, {item.table[1] for item in self._ranges()})
         demand(sum(map(len, self.tables.values())) <= 2**22, "the tables have too many rows")
 
-    def _ranges(self) -> list[LookUp]:
-        return [item for item in self.look_ups if item.table[0] == "range"]
+    def _ranges(self) -> list[Lookup]:
+        return [item for item in self.lookups if item.table[0] == "range"]
 
     def _cells(self, count: int) -> list[Affine]:
         first = self.cell_count
         self.cell_count += count
         return [{("cell", first + i): 1} for i in range(count)]
 
-    def _look_up(self, table: Table, *values: Affine) -> None:
-        self.look_ups.append(LookUp(table, values))
+    def _lookup(self, table: Table, *values: Affine) -> None:
+        self.lookups.append(Lookup(table, values))
 
     # --- the leaf ---
 
@@ -137,10 +137,10 @@ class Relation:
         new = digest if last else self._words(8)
         for i in range(8):
             for k in range(4):
-                self._look_up(XOR, v[i][k], v[i + 8][k], halves[i][k])
+                self._lookup(XOR, v[i][k], v[i + 8][k], halves[i][k])
         for i in range(8):
             for k in range(4):
-                self._look_up(XOR, h[i][k], halves[i][k], new[i][k])
+                self._lookup(XOR, h[i][k], halves[i][k], new[i][k])
         return new
 
     def _words(self, count: int) -> list[Word]:
@@ -149,20 +149,20 @@ class Relation:
     def _mix(self, a: Word, b: Word, c: Word, d: Word, x: Word, y: Word) -> tuple[Word, ...]:
         a1, d1, c1, low1, high1, a2, d2, c2, low2, high2 = self._words(10)
         for k in range(4):
-            self._look_up(XOR, d[k], a1[k], d1[k])
+            self._lookup(XOR, d[k], a1[k], d1[k])
         for k in range(4):
-            self._look_up(XOR12, b[k], c1[k], low1[k], high1[k])
+            self._lookup(XOR12, b[k], c1[k], low1[k], high1[k])
         half_d = [d1[(k + 2) % 4] for k in range(4)]
         half_b = [weighted([(1, high1[(k + 1) % 4]), (16, low1[(k + 2) % 4])]) for k in range(4)]
         for k in range(4):
-            self._look_up(XOR, half_d[k], a2[k], d2[k])
+            self._lookup(XOR, half_d[k], a2[k], d2[k])
         for k in range(4):
-            self._look_up(XOR7, half_b[k], c2[k], low2[k], high2[k])
+            self._lookup(XOR7, half_b[k], c2[k], low2[k], high2[k])
         new_d = [d2[(k + 1) % 4] for k in range(4)]
         new_b = [weighted([(2, low2[(k + 1) % 4]), (1, high2[k])]) for k in range(4)]
         sums = [_carries([a, b, x], a1), _carries([c, half_d], c1)]
         sums += [_carries([a1, half_b, y], a2), _carries([c1, new_d], c2)]
-        self._look_up(CARRIES, *(carry for pair in sums for carry in pair))
+        self._lookup(CARRIES, *(carry for pair in sums for carry in pair))
         return a2, new_b, c2, new_d
 
     # --- the network ---
@@ -187,7 +187,7 @@ class Relation:
         remainders = self._cells(len(source)) if shift else []
         results = self._cells(len(source))
         for remainder in remainders:
-            self._look_up(("range", shift), remainder)
+            self._lookup(("range", shift), remainder)
         quotients: list[Affine] = source
         if shift:
             fraction = pow(2**shift, -1, P)
@@ -196,7 +196,7 @@ class Relation:
                 for z, r in zip(source, remainders, strict=True)
             ]
         for quotient, result in zip(quotients, results, strict=True):
-            self._look_up(table, quotient, result)
+            self._lookup(table, quotient, result)
         return results
 
     def _maximum(
@@ -216,7 +216,7 @@ class Relation:
             growth = self._cells(len(entries))
             for place, window in enumerate(entries):
                 excess = weighted([(1, window[i]), (-1, largest[place])])
-                self._look_up(POSITIVE, excess, growth[place])
+                self._lookup(POSITIVE, excess, growth[place])
                 largest[place] = weighted([(1, largest[place]), (1, growth[place])])
         return largest
 
@@ -233,7 +233,7 @@ class Relation:
         first = [self._cells(count) for _ in range(limbs - 1)]
         second = [self._cells(count) for _ in range(limbs - 1)]
         for match in matches:
-            self._look_up(("range", 1), match)
+            self._lookup(("range", 1), match)
         slack = [weighted([(1, top), (-1, z)]) for z in distinct]
         full = 2**bits - 1
         reverse = [
@@ -243,17 +243,17 @@ class Relation:
         for cells, wholes in ((first, slack), (second, reverse)):
             for limb in cells:
                 for cell in limb:
-                    self._look_up(("range", 8), cell)
+                    self._lookup(("range", 8), cell)
             fraction = pow(256 ** (limbs - 1), -1, P)
             for i, whole in enumerate(wholes):
                 lower = [(-(256**e) * fraction, limb[i]) for e, limb in enumerate(cells)]
                 highest = weighted([(fraction, whole), *lower])
-                self._look_up(("range", bits - 8 * (limbs - 1)), highest)
+                self._lookup(("range", bits - 8 * (limbs - 1)), highest)
 
     # --- the gradient ---
 
     def gradient(self, weights: Sequence[Element], alpha: Element) -> dict[Key, Element]:
-        """The sum over look-ups u of weights[u] (tag + alpha v_1 + alpha^2 v_2 + ...), as an
+        """The sum over lookups u of weights[u] (tag + alpha v_1 + alpha^2 v_2 + ...), as an
         expression over K; what stands at the key ("one", 0) is its constant.
 
         The tag of a table is its place in ``tables``, from 1.
@@ -264,7 +264,7 @@ class Relation:
         def accumulate(key: Key, value: Element) -> None:
             result[key] = add(result[key], value) if key in result else value
 
-        for weight, item in zip(weights, self.look_ups, strict=True):
+        for weight, item in zip(weights, self.lookups, strict=True):
             accumulate(UNIT, scale(tags[item.table], weight))
             for value in item.values:
                 weight = multiply(weight, alpha)

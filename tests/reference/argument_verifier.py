@@ -75,7 +75,7 @@ class Statement:
                 "outputs": b"".join(output.to_bytes(4, "big") for output in self.outputs),
                 "threshold": self.threshold,
                 "parameters": [sizes.a, sizes.k, sizes.t],
-                "sizes": [sizes.triggers, sizes.cells, sizes.look_ups, sizes.table_rows],
+                "sizes": [sizes.triggers, sizes.cells, sizes.lookups, sizes.table_rows],
             }
         )
 
@@ -95,9 +95,9 @@ def read_proof(statement: Statement, data: bytes) -> tuple[Sizes, dict[str, byte
     a, k, t = parameters
     require(a <= 16 and k <= 22, "argument.format")
     relation = statement.relation
-    rows, look_ups = len(relation.rows()), len(relation.look_ups)
-    sizes = Sizes(len(statement.leaves), relation.cell_count, look_ups, rows, a, k, t)
-    require(sizes.triggers * look_ups < P, "argument.format")
+    rows, lookups = len(relation.rows()), len(relation.lookups)
+    sizes = Sizes(len(statement.leaves), relation.cell_count, lookups, rows, a, k, t)
+    require(sizes.triggers * lookups < P, "argument.format")
     require(sizes.within_limits(), "argument.format")
     require(sizes.soundness() <= Fraction(1, 2**120), "argument.soundness")
     require(all(type(item) is bytes for item in value.values()), "argument.format")
@@ -122,11 +122,11 @@ def relations(
     replay = Replay(transcript, messages)
     numerator, denominator, rho = replay.tree(sizes.levels)
     eq_u, eq_b = equality_table(rho[: sizes.u]), equality_table(rho[sizes.u :])
-    of_triggers, of_look_ups = total(eq_b[:n]), total(eq_u[: sizes.look_ups])
+    of_triggers, of_lookups = total(eq_b[:n]), total(eq_u[: sizes.lookups])
 
-    gradient = relation.gradient(eq_u[: sizes.look_ups], alpha)
+    gradient = relation.gradient(eq_u[: sizes.lookups], alpha)
     public = statement.public_cells()
-    shown = multiply(of_triggers, subtract(multiply(beta, of_look_ups), gradient[("one", 0)]))
+    shown = multiply(of_triggers, subtract(multiply(beta, of_lookups), gradient[("one", 0)]))
     for i in range(34):
         cell = total(scale(public[b][i], eq_b[b]) for b in range(n))
         shown = subtract(shown, multiply(gradient.get(("public", i), ZERO), cell))
@@ -151,7 +151,7 @@ def relations(
     for j in range(sizes.witness_rows << sizes.a):
         for b in range(n):
             opened["cell", j, b] = multiply(eq_b[b], eq_j[j])
-    numerators = dict(form((ONE, numerator), (negated(of_triggers), known(of_look_ups))))
+    numerators = dict(form((ONE, numerator), (negated(of_triggers), known(of_lookups))))
     for row in range(sizes.table_rows):
         chunk_weight = eq_b[n + (row >> sizes.u)]
         numerators["multiplicity", row] = multiply(chunk_weight, eq_u[row % size])
@@ -179,7 +179,7 @@ def verify(
     transcript.say_bytes("protocol", b"zkwm-argument-1")
     transcript.say_bytes("statement", statement.encode(sizes))
     transcript.say_bytes("commitment", value["commitment"])
-    gates = sizes.triggers * sizes.look_ups + sizes.table_rows
+    gates = sizes.triggers * sizes.lookups + sizes.table_rows
     transcript.say_bytes("circuit", bytes(gates))
     zeros = relations(statement, sizes, transcript, value["messages"])
     check_opening(sizes, value, transcript, zeros)

@@ -1,6 +1,6 @@
 """The honest cells of one trigger, SPEC.md section 17.3, in plain Python on plain integers.
 
-Computes what a prover puts into the cells without the look-ups, so that the look-ups can be tested
+Computes what a prover puts into the cells without the lookups, so that the lookups can be tested
 against it. Not a prover: no multiplicities, no commitment.
 """
 
@@ -106,7 +106,7 @@ def network_cells(network: Network, image: bytes) -> tuple[list[int], list[int]]
 
 
 def largest_cells(network: Network, logits: list[int], matched: int | None) -> list[int]:
-    """The cells of the arg-max part with g = 1 at most at ``matched``."""
+    """The cells of the argmax part with g = 1 at most at ``matched``."""
     count = len(logits)
     bits = max(1, (2 * count * network.largest_logit + count - 1).bit_length())
     limbs = -(-bits // 8)

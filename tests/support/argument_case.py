@@ -1,6 +1,6 @@
 """A small dispute for the argument: network, images, salts, a true statement, and its parts.
 
-Shared by the tests of the argument and of attacks on it. ``violations`` says which look-ups of any
+Shared by the tests of the argument and of attacks on it. ``violations`` says which lookups of any
 witness, honest or not, are outside their tables: what a cheating prover broke, and nothing else.
 """
 
@@ -12,10 +12,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.support.forged_tree import ForgedTree
+from tests.support.relation_values import lookup_values
 from tests.support.small_networks import small_network
+from zkwm_protocols.argument.logup_gkr.protocol import Interaction
+from zkwm_protocols.argument.logup_gkr.prover import TreeProver
 from zkwm_protocols.argument.parameters import Layout, choose_layout
 from zkwm_protocols.argument.proof import Proof
-from zkwm_protocols.argument.prover import prove_witness
+from zkwm_protocols.argument.prover import lookup_tree, prove_witness, table_denominators
 from zkwm_protocols.argument.prover_randomness import RandomStream
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.relation.witness import Witness, make_witness
@@ -41,35 +45,29 @@ class ArgumentCase:
     witness: Witness
 
     def prove(self, witness: Witness | None = None) -> Proof:
-        """A proof for a witness, the honest one by default; look-ups as the cells say."""
-        given = witness or self.witness
+        """A proof for a witness, the honest one by default; lookups as the cells say."""
         return prove_witness(
             self.statement,
             self.relation,
             self.layout,
-            given,
+            witness or self.witness,
             RandomStream(b"vault secret" * 3),
             lambda step, part: None,
-            leaf_denominators=None if witness is None else self.denominators(given),
+            build_tree=lookup_tree if witness is None else self.tree_of_cells,
         )
 
     def public(self, statement: Statement | None = None) -> NDArray[np.uint8]:
         """The public cells (34, n)."""
         return self.relation.public_cells(statement or self.statement).astype(np.uint8)
 
-    def look_up_values(self, cells: NDArray[np.uint32]) -> list[Array]:
-        """For every look-up its values (width, n), from the cells alone."""
-        relation, public = self.relation, self.public()
-        values = relation.image.look_up_values(cells, public)
-        values += relation.leaf.look_up_values(cells, public)
-        values += relation.network_part.look_up_values(cells, public)
-        values += relation.argmax.look_up_values(cells, relation.network_part.logit_values(cells))
-        return values
+    def lookup_values(self, cells: NDArray[np.uint32]) -> list[Array]:
+        """For every lookup its values (width, n), from the cells alone."""
+        return lookup_values(self.relation, cells, self.public())
 
     def violations(self, cells: NDArray[np.uint32]) -> list[tuple[int, int]]:
-        """(look-up, trigger) wherever the values are no row of the look-up's table."""
+        """(lookup, trigger) wherever the values are no row of the lookup's table."""
         tables, found, index = self.relation.tables, [], 0
-        values = self.look_up_values(cells)
+        values = self.lookup_values(cells)
         known: dict[str, set[tuple[int, ...]]] = {}
         for group in self.relation.groups:
             if group.table not in known:
@@ -83,33 +81,49 @@ class ArgumentCase:
         return found
 
     def place_of(self, lookup: int) -> tuple[str, str]:
-        """The part and the table that a look-up belongs to."""
-        part = [name for name, first in self.relation.first_lookups.items() if first <= lookup][-1]
+        """The gadget and the table that a lookup belongs to."""
+        gadget = [name for name, first in self.relation.first_lookups.items() if first <= lookup][
+            -1
+        ]
         for group in self.relation.groups:
             if lookup < group.count:
-                return part, group.table
+                return gadget, group.table
             lookup -= group.count
-        raise AssertionError("no such look-up")
+        raise AssertionError("no such lookup")
 
-    def denominators(self, witness: Witness) -> Callable[[Sequence[Element], Element], Array]:
-        """d of every look-up as the cells have it, in its table or not."""
-        values = self.look_up_values(witness.cells)
+    def tree_of_cells(
+        self,
+        relation: Relation,
+        layout: Layout,
+        witness: Witness,
+        multiplicities: NDArray[np.uint32],
+        interaction: Interaction,
+    ) -> TreeProver:
+        """The fraction tree of lookups as the cells have them, in their tables or not."""
+        return ForgedTree(
+            self.denominators(witness, interaction.alphas, interaction.beta),
+            witness.rows,
+            table_denominators(relation, layout, interaction),
+            multiplicities,
+            layout.tree_columns_log,
+            layout.tree_rows_log,
+        )
+
+    def denominators(self, witness: Witness, alphas: Sequence[Element], beta: Element) -> Array:
+        """d of every lookup from the cells, (5, n, M)."""
+        values = self.lookup_values(witness.cells)
         keys = [group.table for group in self.relation.groups for _ in range(group.count)]
-
-        def compute(alphas: Sequence[Element], beta: Element) -> Array:
-            result = np.empty((5, witness.cells.shape[1], len(values)), dtype=np.uint64)
-            powers = [from_element(alpha)[:, None] for alpha in alphas]
-            for index, (key, value) in enumerate(zip(keys, values, strict=True)):
-                total = np.zeros((5, value.shape[1]), dtype=np.uint64)
-                total[0] = self.relation.tables.tag(key)
-                for power, row in zip(powers, value, strict=False):
-                    total = (total + multiply_base(power, row)) % np.uint64(P)
-                result[:, :, index] = subtract_arrays(
-                    np.broadcast_to(from_element(beta)[:, None], total.shape), total
-                )
-            return result
-
-        return compute
+        result = np.empty((5, witness.cells.shape[1], len(values)), dtype=np.uint64)
+        powers = [from_element(alpha)[:, None] for alpha in alphas]
+        for index, (key, value) in enumerate(zip(keys, values, strict=True)):
+            total = np.zeros((5, value.shape[1]), dtype=np.uint64)
+            total[0] = self.relation.tables.tag(key)
+            for power, row in zip(powers, value, strict=False):
+                total = (total + multiply_base(power, row)) % np.uint64(P)
+            result[:, :, index] = subtract_arrays(
+                np.broadcast_to(from_element(beta)[:, None], total.shape), total
+            )
+        return result
 
     def with_cells(self, change: Callable[[NDArray[np.uint32]], None]) -> Witness:
         """The honest witness with some cells changed."""

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from zkwm_protocols.argument.combined_claim import combined_claim
-from zkwm_protocols.argument.ligero import verifier as opening_check
+from zkwm_protocols.argument.combined_claim import challenge_columns, combination_challenge
 from zkwm_protocols.argument.ligero.column_tree import build_tree, hash_columns
 from zkwm_protocols.argument.ligero.linear_claim import (
     MASK_DOT_A,
@@ -21,6 +20,8 @@ from zkwm_protocols.argument.ligero.linear_claim import (
     MASK_PADS_A,
     MASK_PRODUCT,
 )
+from zkwm_protocols.argument.ligero.messages import CombinedRows, OpenedColumns
+from zkwm_protocols.argument.ligero.verifier import ColumnEquations, OpenedRows
 from zkwm_protocols.argument.logup_gkr.protocol import Interaction
 from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.proof import Proof
@@ -28,7 +29,7 @@ from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.argument.transcript import Transcript
 from zkwm_protocols.field.scalar import Element, P, constant, multiply, subtract
-from zkwm_protocols.field.vector import Array, from_element, from_elements, subtract_arrays, sum_all
+from zkwm_protocols.field.vector import Array, from_element, subtract_arrays, sum_all
 
 
 class ProgrammedOracle:
@@ -44,14 +45,13 @@ class ProgrammedOracle:
 
         class Programmed(Transcript):
             def challenge_list(self, label: str, count: int) -> list[Element]:
-                return oracle._answer(next(asked), lambda: oracle.elements(count))
+                return oracle.answer(next(asked), lambda: oracle.elements(count))
 
             def challenge_indices(self, label: str, bits: int, count: int) -> list[int]:
                 def drawn() -> list[int]:
-                    found = oracle._random.choice(1 << bits, count, replace=False)
-                    return sorted(int(index) for index in found)
+                    return oracle.indices(bits, count)
 
-                return oracle._answer(next(asked), drawn)
+                return oracle.answer(next(asked), drawn)
 
         return Programmed()
 
@@ -60,7 +60,13 @@ class ProgrammedOracle:
         drawn = self._random.integers(0, P, (count, 5)).tolist()
         return [(a[0], a[1], a[2], a[3], a[4]) for a in drawn]
 
-    def _answer(self, number: int, draw: Callable[[], Any]) -> Any:
+    def indices(self, bits: int, count: int) -> list[int]:
+        """Different indices below 2^``bits``, ascending."""
+        drawn = self._random.choice(1 << bits, count, replace=False)
+        return sorted(int(index) for index in drawn)
+
+    def answer(self, number: int, draw: Callable[[], Any]) -> Any:
+        """The challenge with this number, drawn when it is asked for the first time."""
         if number not in self._answers:
             self._answers[number] = draw()
         return self._answers[number]
@@ -69,7 +75,7 @@ class ProgrammedOracle:
 def simulate(
     statement: Statement, relation: Relation, layout: Layout, oracle: ProgrammedOracle, seed: int
 ) -> Proof:
-    """A proof that a verifier accepts who gets his challenges from ``oracle``."""
+    """A proof that is accepted by a verifier whose challenges come from ``oracle``."""
     random = np.random.default_rng(seed)
 
     def uniform(count: int) -> Array:
@@ -83,7 +89,7 @@ def simulate(
     sent: list[Element] = []
     interaction = Interaction(layout, relation, statement, bytes(32))
     interaction.transcript = oracle.transcript()
-    # the look-up challenges were drawn by the constructor: draw the programmed ones instead
+    # the lookup challenges were drawn by the constructor: draw the programmed ones instead
     alpha, interaction.beta = interaction.transcript.challenge_list("look-ups", 2)
     interaction.alphas = [alpha]
     while len(interaction.alphas) < 8:
@@ -98,32 +104,29 @@ def simulate(
     for _ in range(layout.position_rounds):
         interaction.receive_position(*messages(2))
     interaction.receive_cells(*messages(1), leaf)
-    claim, rhos, zeta = combined_claim(interaction, layout, relation, statement, leaf)
+    challenge = combination_challenge(interaction, layout, relation, statement, leaf)
     r, h, t = layout.row_length, layout.pad_row, layout.columns
-    low, dot, pads, product = (
-        uniform(r + t),
-        uniform(2 * r + t),
-        uniform(2 * h + t),
-        uniform(h + 2 * t),
+    combined = CombinedRows(
+        low=uniform(r + t),
+        dot=uniform(2 * r + t),
+        pads=uniform(2 * h + t),
+        product=uniform(h + 2 * t),
     )
-    of_pads = multiply(constant(h), sum_all(pads[:, ::h]))
-    dot[:, r - 1] = from_element(subtract(claim.constant, of_pads))
-    indices = interaction.transcript.challenge_indices("columns", layout.code_log, t)
+    of_pads = multiply(constant(h), sum_all(combined.pads[:, ::h]))
+    combined.dot[:, r - 1] = from_element(subtract(challenge.claim.constant, of_pads))
+    indices = challenge_columns(interaction, layout, combined)
     columns = random.integers(0, P, (t, layout.base_rows)).astype(np.uint32)
     masks = layout.witness_rows + layout.multiplicity_rows
-    points = opening_check._opened_points(layout, np.array(indices))
+    equations = ColumnEquations(layout, challenge, np.array(indices))
     # mask_low last: its equation reads the other masks
     for mask, polynomial, values in (
-        (MASK_DOT_A, dot, lambda rows: opening_check._dot_values(layout, claim, rows, points)),
-        (MASK_PADS_A, pads, lambda rows: opening_check._pads_values(layout, claim, rows, points)),
-        (
-            MASK_PRODUCT,
-            product,
-            lambda rows: opening_check._product_values(layout, rows, points, zeta),
-        ),
-        (MASK_LOW, low, lambda rows: opening_check._low_values(layout, rows, from_elements(rhos))),
+        (MASK_DOT_A, combined.dot, equations.dot),
+        (MASK_PADS_A, combined.pads, equations.pads),
+        (MASK_PRODUCT, combined.product, equations.product),
+        (MASK_LOW, combined.low, equations.low),
     ):
-        _solve(columns, masks + 5 * mask, layout, points.evaluate(polynomial), values)
+        at_points = equations.points.evaluate(polynomial)
+        _solve(columns, masks + 5 * mask, layout, at_points, values)
     nonces = [random.bytes(32) for _ in range(t)]
     leaves = bytearray(random.bytes(32 << layout.code_log))
     opened = hash_columns(columns, b"".join(nonces), np.array(indices))
@@ -134,20 +137,19 @@ def simulate(
         layout=layout,
         root=tree.root,
         messages=tuple(sent),
-        low=low,
-        dot=dot,
-        pads=pads,
-        product=product,
-        column_cells=columns,
-        nonces=tuple(nonces),
-        nodes=tuple(tree.missing_nodes(indices)),
+        combined=combined,
+        opened=OpenedColumns(columns, tuple(nonces), tuple(tree.missing_nodes(indices))),
     )
 
 
 def _solve(
-    columns: np.ndarray, place: int, layout: Layout, sent: Array, values: Callable[[Any], Array]
+    columns: np.ndarray,
+    place: int,
+    layout: Layout,
+    sent: Array,
+    values: Callable[[OpenedRows], Array],
 ) -> None:
     """Choose the mask's elements in the opened columns so that the equation holds."""
     columns[:, place : place + 5] = 0
-    without = values(opening_check._split(layout, columns))
+    without = values(OpenedRows.of(layout, columns))
     columns[:, place : place + 5] = subtract_arrays(sent, without).T.astype(np.uint32)

@@ -172,7 +172,7 @@ def _relation(case: ArgumentCase) -> dict[str, Any]:
         "salts": b"".join(case.salts),
         "leaf_cells": _digest(case.witness.cells[leaf_first:][: relation.leaf.cell_count, 0]),
         "network_cells": _digest(
-            case.witness.cells[relation.network_part.first_cell : relation.argmax.first_cell, 0]
+            case.witness.cells[relation.network.first_cell : relation.argmax.first_cell, 0]
         ),
         "rows": _digest(case.witness.rows[0, : relation.first_lookups["argmax"]]),
         "levels": layout.levels,

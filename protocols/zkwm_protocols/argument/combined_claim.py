@@ -1,29 +1,54 @@
-"""What prover and verifier both derive from the transcript: the one linear claim to open."""
+"""What prover and verifier both combine: all relations into one claim, and the columns to open.
+
+::
+
+    transcript (SPEC.md 17.8)                        this module
+    (9)  challenge "relations"   gammas, zeta, rhos  combination_challenge
+    (10) elements  low dot pads product              challenge_columns absorbs them
+    (11) challenge "columns"     t indices           challenge_columns draws them
+
+    relations:  one for each level of the tree   gamma_0 ..
+                T~(r) x = claim                  gamma_-4     (2) of SPEC.md 17.7
+                x = extension of the cells at r  gamma_-3     (3)
+                multiplicities                   gamma_-2     (4)
+                number of matches = k*           gamma_-1     (5)
+
+Both sides call the same two functions, so that neither can combine differently.
+"""
 
 from __future__ import annotations
 
 from zkwm_protocols.argument.ligero.linear_claim import CombinedClaim
+from zkwm_protocols.argument.ligero.messages import CombinationChallenge, CombinedRows
 from zkwm_protocols.argument.logup_gkr.protocol import Interaction, LeafClaim, combine_relations
 from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.statement import Statement
-from zkwm_protocols.field.scalar import Element
+from zkwm_protocols.field.vector import from_elements
 
 
-def combined_claim(
+def combination_challenge(
     interaction: Interaction,
     layout: Layout,
     relation: Relation,
     statement: Statement,
     leaf: LeafClaim,
-) -> tuple[CombinedClaim, list[Element], Element]:
-    """Draw gammas, zeta and rhos, and combine all relations (SPEC.md 17.7)."""
+) -> CombinationChallenge:
+    """Draw gammas, zeta and rhos, and combine all relations (SPEC.md 17.7).
+
+    Args:
+        interaction: the transcript so far, and the relations that it noted.
+        layout: all sizes.
+        relation: where the match cells are.
+        statement: whose outputs stand for the labels.
+        leaf: the claim on the cells in which the tree ended.
+    """
     count = layout.relation_count
     challenges = interaction.transcript.challenge_list(
         "relations", count + 1 + layout.combined_rows
     )
     gammas, zeta, rhos = challenges[:count], challenges[count], challenges[count + 1 :]
-    coefficients, known = combine_relations(interaction.relations, gammas, layout.pad_row)
+    coefficients, constant = combine_relations(interaction.relations, gammas, layout.pad_row)
     claim = CombinedClaim(
         batch=leaf.batch,
         point=interaction.position_point,
@@ -34,6 +59,18 @@ def combined_claim(
         match_cells=relation.match_cells(statement),
         match_factor=gammas[-1],
         pad_coefficients=coefficients,
-        constant=known,
+        constant=constant,
     )
-    return claim, rhos, zeta
+    return CombinationChallenge(claim=claim, rhos=from_elements(rhos), zeta=zeta)
+
+
+def challenge_columns(
+    interaction: Interaction, layout: Layout, combined: CombinedRows
+) -> list[int]:
+    """Absorb the combined rows and draw the columns to open: t indices, ascending, distinct."""
+    transcript = interaction.transcript
+    transcript.absorb_elements("low", combined.low)
+    transcript.absorb_elements("dot", combined.dot)
+    transcript.absorb_elements("pads", combined.pads)
+    transcript.absorb_elements("product", combined.product)
+    return transcript.challenge_indices("columns", layout.code_log, layout.columns)

@@ -105,7 +105,7 @@ class Layout:
 
     @property
     def tree_columns_log(self) -> int:
-        """U: one trigger's look-ups, and a chunk of the tables, fit into 2^U leaves."""
+        """U: one trigger's lookups, and a chunk of the tables, fit into 2^U leaves."""
         return max(MINIMUM_TREE_COLUMNS_LOG, self.multiplicity_log, (self.lookups - 1).bit_length())
 
     @property

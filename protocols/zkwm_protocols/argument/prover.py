@@ -1,7 +1,21 @@
-"""The prover of the argument (SPEC.md 17): witness in, proof out.
+"""The prover of the argument: witness in, proof out; every message leaves masked.
 
-Everything that leaves is masked here, in one place (``_Masked``): a value minus its pad. The
-arithmetic is in ``tree_prover``, ``witness_commitment`` and the kernels.
+::
+
+    make_witness          cells, table rows                              relation.witness
+      |
+    WitnessCommitment     tableau -> codewords -> root                   ligero
+      |                   (cells, multiplicities, and all pads)
+    Interaction           alpha, beta from the transcript                logup_gkr.protocol
+      |
+    TreeProver            root first: one sumcheck for each level        logup_gkr.prover
+      |                   messages minus pads -> transcript -> challenges
+    ProductSumcheck       from the leaves' claim to one point            field.kernels.sumcheck
+      |
+    combine, open         one linear claim, t columns                    ligero
+
+``_Masks`` is the one place where a message is made: value minus pad. The pads are committed before
+the first challenge, and the linear claim speaks of message + pad. SPEC.md 17.
 """
 
 from __future__ import annotations
@@ -12,7 +26,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.argument.combined_claim import combined_claim
+from zkwm_protocols.argument.combined_claim import challenge_columns, combination_challenge
 from zkwm_protocols.argument.ligero.prover import WitnessCommitment
 from zkwm_protocols.argument.logup_gkr.protocol import Interaction, LeafClaim
 from zkwm_protocols.argument.logup_gkr.prover import TreeProver
@@ -25,13 +39,13 @@ from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.field.kernels.linear_combination import fold_batch
 from zkwm_protocols.field.kernels.sumcheck import ProductSumcheck
 from zkwm_protocols.field.scalar import Element, add, multiply, subtract
-from zkwm_protocols.field.vector import Array, from_element, from_elements, subtract_arrays, to_list
+from zkwm_protocols.field.vector import Array, from_element, subtract_arrays, to_list
 
 Progress = Callable[[str, float], None]
 """Called with the name of the step that begins and the part done before it, 0 to 1."""
 
-LeafDenominators = Callable[[Sequence[Element], Element], Array]
-"""From the powers of alpha and beta, d of every look-up of every trigger, (5, n, M)."""
+BuildTree = Callable[[Relation, Layout, Witness, NDArray[np.uint32], Interaction], TreeProver]
+"""From relation, layout, witness, its multiplicities, and alpha and beta: the fraction tree."""
 
 
 def prove(
@@ -44,9 +58,16 @@ def prove(
 ) -> bytes:
     """Prove the statement; the bytes of SPEC.md 17.10.
 
-    ``images`` uint8 (n, c, h, w) and ``salts`` (32 bytes each) are the openings; ``secret`` is the
-    vault's, mixed into the randomness beside the operating system's. Raises UsageError for openings
-    that do not belong to the leaves, NotEnoughMatches when fewer than the threshold match.
+    Args:
+        statement: the public input.
+        images (uint8, (n, c, h, w)): the triggers.
+        salts: 32 bytes for each trigger.
+        secret: the vault's, mixed into the randomness beside the operating system's.
+        progress: called as each step begins.
+
+    Raises:
+        UsageError: openings that do not belong to the leaves.
+        NotEnoughMatches: fewer triggers than the threshold get their labels.
     """
     tell = progress or (lambda step, part: None)
     tell("run the network and hash the triggers", 0.0)
@@ -63,6 +84,32 @@ def prove(
     return prove_witness(statement, relation, layout, witness, stream, tell).to_bytes()
 
 
+def lookup_tree(
+    relation: Relation,
+    layout: Layout,
+    witness: Witness,
+    multiplicities: NDArray[np.uint32],
+    interaction: Interaction,
+) -> TreeProver:
+    """The fraction tree of lookups that are table rows, as the witness names them."""
+    return TreeProver(
+        witness.rows,
+        table_denominators(relation, layout, interaction),
+        multiplicities,
+        layout.tree_columns_log,
+        layout.tree_rows_log,
+    )
+
+
+def table_denominators(relation: Relation, layout: Layout, interaction: Interaction) -> Array:
+    """beta minus the fingerprint of every table row, uint64 (5, M_T), the last row repeated."""
+    fingerprints = relation.tables.fingerprints(interaction.alphas)
+    beta = from_element(interaction.beta).reshape(5, 1)
+    denominators = subtract_arrays(np.broadcast_to(beta, fingerprints.shape), fingerprints)
+    copies = layout.table_rows - denominators.shape[1]
+    return np.concatenate([denominators, denominators[:, -1:].repeat(copies, axis=1)], axis=1)
+
+
 def prove_witness(
     statement: Statement,
     relation: Relation,
@@ -70,12 +117,18 @@ def prove_witness(
     witness: Witness,
     stream: RandomStream,
     tell: Progress,
-    leaf_denominators: LeafDenominators | None = None,
+    build_tree: BuildTree = lookup_tree,
 ) -> Proof:
-    """The proof for a witness as it stands, honest or not.
+    """The proof for a given witness; whether it is true is not asked.
 
-    ``leaf_denominators`` replaces the table rows' where look-ups are not in their tables: a
-    cheating prover in a test needs it.
+    Args:
+        statement: the public input.
+        relation: of the statement's network.
+        layout: all sizes.
+        witness: cells and table rows.
+        stream: the secret randomness.
+        tell: called as each step begins.
+        build_tree: another than the honest tree for a prover whose lookups are no table rows.
     """
     tell("commit to the witness", 0.1)
     masks = _Masks(layout, stream)
@@ -84,52 +137,32 @@ def prove_witness(
         layout, witness.cells, multiplicities, masks.pads, masks.left, masks.right, stream
     )
     interaction = Interaction(layout, relation, statement, commitment.root)
-    tell("look-ups: build the tree", 0.4)
-    fingerprints = relation.tables.fingerprints(interaction.alphas)
-    beta = from_element(interaction.beta).reshape(5, 1)
-    table_denominators = subtract_arrays(np.broadcast_to(beta, fingerprints.shape), fingerprints)
-    copies = layout.table_rows - table_denominators.shape[1]
-    table_denominators = np.concatenate(
-        [table_denominators, table_denominators[:, -1:].repeat(copies, axis=1)], axis=1
-    )
-    tree = TreeProver(
-        witness.rows,
-        table_denominators,
-        multiplicities,
-        layout.tree_columns_log,
-        layout.tree_rows_log,
-        leaves=leaf_denominators and leaf_denominators(interaction.alphas, interaction.beta),
-    )
+    tell("lookups: build the tree", 0.4)
+    tree = build_tree(relation, layout, witness, multiplicities, interaction)
     _prove_tree(tree, interaction, masks, layout, tell)
-    del tree
-    tell("look-ups: from leaves to cells", 0.8)
+    del tree  # its leaves are larger than all that follows
+    tell("lookups: from leaves to cells", 0.8)
     leaf = interaction.leaf_claim()
     _prove_positions(interaction, masks, layout, leaf, witness.cells)
     tell("open the commitment", 0.85)
-    claim, rhos, zeta = combined_claim(interaction, layout, relation, statement, leaf)
-    low, dot, pads, product = commitment.combine(from_elements(rhos), claim, zeta)
-    transcript = interaction.transcript
-    for label, polynomial in (("low", low), ("dot", dot), ("pads", pads), ("product", product)):
-        transcript.absorb_elements(label, polynomial)
-    indices = transcript.challenge_indices("columns", layout.code_log, layout.columns)
-    columns, nonces, nodes = commitment.open(indices)
+    challenge = combination_challenge(interaction, layout, relation, statement, leaf)
+    combined = commitment.combine(challenge)
+    opened = commitment.open(challenge_columns(interaction, layout, combined))
     tell("done", 1.0)
     return Proof(
         layout=layout,
         root=commitment.root,
         messages=tuple(masks.sent),
-        low=low,
-        dot=dot,
-        pads=pads,
-        product=product,
-        column_cells=columns,
-        nonces=tuple(nonces),
-        nodes=tuple(nodes),
+        combined=combined,
+        opened=opened,
     )
 
 
 class _Masks:
-    """The pads, and the messages that they mask, in the order of sending."""
+    """The pads, and the messages that they mask, in the order of sending.
+
+    ``pads``, ``left`` and ``right`` (5, h) over K are committed; ``sent`` are the messages.
+    """
 
     def __init__(self, layout: Layout, stream: RandomStream) -> None:
         self.pads = self._row(layout.pad_count, layout.pad_row, stream)
@@ -173,9 +206,10 @@ class _Masks:
 def _prove_tree(
     tree: TreeProver, interaction: Interaction, masks: _Masks, layout: Layout, tell: Progress
 ) -> None:
+    """The sumchecks of all levels, from the root to the leaves (SPEC.md 17.5)."""
     interaction.receive_root(masks.mask(tree.root_denominator()))
     for level in range(layout.levels):
-        tell("look-ups: prove the tree", 0.5 + 0.3 * 2.0 ** (level - layout.levels))
+        tell("lookups: prove the tree", 0.5 + 0.3 * 2.0 ** (level - layout.levels))
         point = list(interaction.point)
         lam = interaction.begin_level()
         prover = tree.level(level, point, lam)
@@ -195,6 +229,7 @@ def _prove_positions(
     leaf: LeafClaim,
     cells: NDArray[np.uint32],
 ) -> None:
+    """The sumcheck over the triggers' cells, combined to one vector (SPEC.md 17.6)."""
     folded = fold_batch(leaf.batch, cells)
     prover = ProductSumcheck(leaf.gradient, folded, layout.position_rounds)
     for _ in range(layout.position_rounds):

@@ -1,27 +1,41 @@
-"""The verifier of the argument: raises, by name, or returns nothing.
+"""The verifier of the argument: it accepts a proof, or raises the check that failed.
 
-SPEC.md 17. NumPy and hashlib only. Work that grows with the proof comes after the checks that bound
-it: parameters and soundness, lengths, the transcript, then the opening.
+::
+
+    read_proof               form, parameters, soundness, lengths        work bounded by its size
+      |
+    Interaction (_replay)    all messages through the transcript         argument.tree
+      |   root, levels of the tree, leaf_claim, sumcheck over cells
+      v
+    combination_challenge    one linear claim
+      |
+    challenge_columns        t indices
+      |
+    check_opening            root, relations, four equations             argument.columns ...
+
+Work that grows with the proof comes after the checks that bound it. NumPy and hashlib only: no
+compiled code stands between a verdict and its reader. SPEC.md 17.
 """
 
 from __future__ import annotations
 
-from zkwm_protocols.argument.combined_claim import combined_claim
+from zkwm_protocols.argument.combined_claim import challenge_columns, combination_challenge
 from zkwm_protocols.argument.ligero.verifier import check_opening
 from zkwm_protocols.argument.logup_gkr.protocol import Interaction, LeafClaim
 from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.proof import Proof, read_proof
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.statement import Statement
-from zkwm_protocols.field.vector import from_elements
 
 
 def verify(statement: Statement, proof: bytes) -> Layout:
     """Accept a proof of the statement, or raise; returns the layout, which knows its soundness.
 
-    Raises Malformed or InvalidOpening with one of the checks argument.format, argument.soundness,
-    argument.tree, argument.columns, argument.relations, argument.low_degree, argument.dot,
-    argument.pads, argument.product.
+    Raises:
+        Malformed: argument.format.
+        InvalidOpening: argument.format, argument.soundness, argument.tree, argument.columns,
+            argument.relations, argument.low_degree, argument.dot, argument.pads or
+            argument.product.
     """
     relation = Relation(statement.network)
     parsed = read_proof(
@@ -34,29 +48,14 @@ def verify(statement: Statement, proof: bytes) -> Layout:
     layout = parsed.layout
     interaction = Interaction(layout, relation, statement, parsed.root)
     leaf = _replay(interaction, parsed)
-    claim, rhos, zeta = combined_claim(interaction, layout, relation, statement, leaf)
-    transcript = interaction.transcript
-    for label in ("low", "dot", "pads", "product"):
-        transcript.absorb_elements(label, getattr(parsed, label))
-    check_opening(
-        layout,
-        root=parsed.root,
-        claim=claim,
-        rhos=from_elements(rhos),
-        zeta=zeta,
-        low=parsed.low,
-        dot=parsed.dot,
-        pads=parsed.pads,
-        product=parsed.product,
-        columns=parsed.column_cells,
-        nonces=parsed.nonces,
-        nodes=parsed.nodes,
-        indices=transcript.challenge_indices("columns", layout.code_log, layout.columns),
-    )
+    challenge = combination_challenge(interaction, layout, relation, statement, leaf)
+    indices = challenge_columns(interaction, layout, parsed.combined)
+    check_opening(layout, parsed.root, challenge, parsed.combined, parsed.opened, indices)
     return layout
 
 
 def _replay(interaction: Interaction, proof: Proof) -> LeafClaim:
+    """Drive the interaction with the messages that were read; their number was checked."""
     messages = iter(proof.messages)
     interaction.receive_root(next(messages))
     for level in range(proof.layout.levels):

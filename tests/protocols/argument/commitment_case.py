@@ -11,6 +11,11 @@ from typing import Any
 import numpy as np
 
 from zkwm_protocols.argument.ligero.linear_claim import CombinedClaim
+from zkwm_protocols.argument.ligero.messages import (
+    CombinationChallenge,
+    CombinedRows,
+    OpenedColumns,
+)
 from zkwm_protocols.argument.ligero.prover import WitnessCommitment
 from zkwm_protocols.argument.ligero.verifier import check_opening
 from zkwm_protocols.argument.parameters import Layout
@@ -61,6 +66,10 @@ class Case:
     rhos: Array
     zeta: Element
 
+    @property
+    def challenge(self) -> CombinationChallenge:
+        return CombinationChallenge(self.claim, self.rhos, self.zeta)
+
     def commit(self, stream: Any) -> WitnessCommitment:
         return WitnessCommitment(
             self.layout,
@@ -83,31 +92,27 @@ class Exchange:
 
     case: Case
     root: bytes
-    low: Array
-    dot: Array
-    pads: Array
-    product: Array
-    columns: Any
-    nonces: tuple[bytes, ...]
-    nodes: tuple[bytes, ...]
+    combined: CombinedRows
+    opened: OpenedColumns
     indices: Any
 
     def check(self) -> None:
         check_opening(
             self.case.layout,
-            root=self.root,
-            claim=self.case.claim,
-            rhos=self.case.rhos,
-            zeta=self.case.zeta,
-            low=self.low,
-            dot=self.dot,
-            pads=self.pads,
-            product=self.product,
-            columns=self.columns,
-            nonces=self.nonces,
-            nodes=self.nodes,
-            indices=self.indices,
+            self.root,
+            self.case.challenge,
+            self.combined,
+            self.opened,
+            self.indices,
         )
+
+    def with_combined(self, **changes: Array) -> Exchange:
+        """The exchange with other combined rows."""
+        return replace(self, combined=replace(self.combined, **changes))
+
+    def with_opened(self, **changes: Any) -> Exchange:
+        """The exchange with other columns, nonces or nodes."""
+        return replace(self, opened=replace(self.opened, **changes))
 
 
 def elements(generator: Any, count: int) -> list[Element]:
@@ -205,7 +210,6 @@ def challenged_columns(layout: Layout, seed: int = 3) -> Any:
 def run_exchange(case: Case, stream: Any | None = None) -> Exchange:
     """Commit, combine, open: what an honest prover sends, or one whose parts a test replaced."""
     commitment = case.commit(stream or SeededStream(1))
-    low, dot, pads, product = commitment.combine(case.rhos, case.claim, case.zeta)
+    combined = commitment.combine(case.challenge)
     indices = challenged_columns(case.layout)
-    columns, nonces, nodes = commitment.open(indices)
-    return Exchange(case, commitment.root, low, dot, pads, product, columns, nonces, nodes, indices)
+    return Exchange(case, commitment.root, combined, commitment.open(indices), indices)

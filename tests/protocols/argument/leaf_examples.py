@@ -8,21 +8,21 @@ from types import SimpleNamespace
 import numpy as np
 
 from zkwm_protocols.argument.relation import blake2s_witness as leaf_witness
-from zkwm_protocols.argument.relation.image import ImagePart
-from zkwm_protocols.argument.relation.leaf import LeafPart
+from zkwm_protocols.argument.relation.image import ImageGadget
+from zkwm_protocols.argument.relation.leaf import LeafGadget
 from zkwm_protocols.argument.relation.lookup_tables import Tables
 
 # One block, not full and full; two, not full and full; three; 13.
 SHAPES = [(1, 1, 1), (1, 2, 11), (1, 5, 5), (1, 2, 43), (3, 5, 7), (1, 28, 28)]
 LABELS = np.array([0xFFFF, 0, 258], dtype=np.uint16)
 MARGIN = 3
-"""Cells and look-ups behind the two parts."""
+"""Cells and lookups behind the two parts."""
 
 
 @dataclass
 class Example:
-    image: ImagePart
-    leaf: LeafPart
+    image: ImageGadget
+    leaf: LeafGadget
     tables: Tables
     images: np.ndarray
     salts: np.ndarray
@@ -34,8 +34,8 @@ class Example:
 
 def make_example(shape: tuple[int, int, int], labels: np.ndarray = LABELS) -> Example:
     generator = np.random.default_rng(sum(shape))
-    image = ImagePart(shape)
-    leaf = LeafPart(shape, image.cell_count)
+    image = ImageGadget(shape)
+    leaf = LeafGadget(shape, image.cell_count)
     tables = Tables(SimpleNamespace(tables=()), {8})
     count = len(labels)
     images = generator.integers(0, 256, (count, *shape), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Network and arg-max part of a small network together, filled with honest cells, for tests."""
+"""Network and argmax part of a small network together, filled with honest cells, for tests."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.argument.relation.argmax import ArgmaxPart
+from tests.support.relation_values import argmax_values, network_values
+from zkwm_protocols.argument.relation.argmax import ArgmaxGadget
 from zkwm_protocols.argument.relation.lookup_tables import Tables
-from zkwm_protocols.argument.relation.network import NetworkPart
+from zkwm_protocols.argument.relation.network import NetworkGadget
 from zkwm_protocols.field.scalar import DEGREE, Element, P, add, constant, multiply, scale
 from zkwm_protocols.field.vector import Array, to_element
 from zkwm_protocols.integer_network.model import IntegerNetwork
-
-PUBLIC = np.zeros((34, 1), dtype=np.uint8)
 
 
 @dataclass
@@ -29,8 +28,8 @@ class NetworkCase:
 
     def __post_init__(self) -> None:
         first = self.pixel_cell + prod(self.network.shape) + self.gap
-        self.part = NetworkPart(self.network, first, self.pixel_cell)
-        self.argmax = ArgmaxPart(self.network, first + self.part.cell_count)
+        self.part = NetworkGadget(self.network, first, self.pixel_cell)
+        self.argmax = ArgmaxGadget(self.network, first + self.part.cell_count)
         self.groups = (*self.part.groups, *self.argmax.groups)
         self.cell_count = first + self.part.cell_count + self.argmax.cell_count
         self.lookup_count = self.part.lookup_count + self.argmax.lookup_count
@@ -41,7 +40,7 @@ class NetworkCase:
     def fill(
         self, images: NDArray[np.uint8], outputs: list[int], chosen: list[bool]
     ) -> tuple[NDArray[np.uint32], NDArray[np.int32], NDArray[np.int64]]:
-        """(cells, rows, logits); the first look-up has one more before it."""
+        """(cells, rows, logits); the first lookup has one more before it."""
         cells = np.zeros((self.cell_count, len(images)), dtype=np.uint32)
         rows = np.full((len(images), self.lookup_count + 2), -1, dtype=np.int32)
         pixels = images.reshape(len(images), -1).T
@@ -59,20 +58,18 @@ class NetworkCase:
         assert (rows[:, [0, -1]] == -1).all()
         return cells, rows[:, 1:-1], logits
 
-    def look_up_values(self, cells: NDArray[np.uint32]) -> list[Array]:
-        return [
-            *self.part.look_up_values(cells, PUBLIC),
-            *self.argmax.look_up_values(cells, self.part.logit_values(cells)),
-        ]
+    def lookup_values(self, cells: NDArray[np.uint32]) -> list[Array]:
+        values, logits = network_values(self.part, cells)
+        return [*values, *argmax_values(self.argmax, cells, logits)]
 
     @cached_property
     def row_sets(self) -> dict[str, set[tuple[int, ...]]]:
         return {key: set(map(tuple, self.tables.columns(key).tolist())) for key in set(self.keys)}
 
-    def wrong_look_ups(self, cells: NDArray[np.uint32]) -> list[list[int]]:
-        """For every trigger the look-ups whose values are no row of their table."""
+    def wrong_lookups(self, cells: NDArray[np.uint32]) -> list[list[int]]:
+        """For every trigger the lookups whose values are no row of their table."""
         result: list[list[int]] = [[] for _ in range(cells.shape[1])]
-        for index, values in enumerate(self.look_up_values(cells)):
+        for index, values in enumerate(self.lookup_values(cells)):
             for wrong, value in zip(result, values.T.tolist(), strict=True):
                 if tuple(value) not in self.row_sets[self.keys[index]]:
                     wrong.append(index)
@@ -85,7 +82,7 @@ class NetworkCase:
         return add(first, self.part.pull_back(weights[:, :count], alphas, cells, logits))
 
     def require_gradient(self, seed: int) -> None:
-        """Cells of any kind: the sum by values of look-ups is that by the gradient."""
+        """Cells of any kind: the sum by values of lookups is that by the gradient."""
         random = np.random.default_rng(seed)
         cells = random.integers(0, P, (self.cell_count, 1)).astype(np.uint32)
         weights = random.integers(0, P, (DEGREE, self.lookup_count)).astype(np.uint64)
@@ -98,7 +95,7 @@ class NetworkCase:
             change = add(to_element(after[:, cell]), scale(to_element(before[:, cell]), -1))
             result = add(result, scale(change, int(cells[cell, 0])))
         expected = constant(0)
-        for index, values in enumerate(self.look_up_values(cells)):
+        for index, values in enumerate(self.lookup_values(cells)):
             fingerprint = constant(0)
             for power, value in enumerate(values[:, 0]):
                 fingerprint = add(fingerprint, scale(alphas[power], int(value)))
@@ -106,9 +103,9 @@ class NetworkCase:
         assert result == expected
 
     def require_rows(self, cells: NDArray[np.uint32], rows: NDArray[np.int32]) -> None:
-        """Every look-up's value is the row that ``rows`` names."""
+        """Every lookup's value is the row that ``rows`` names."""
         for index, (key, values) in enumerate(
-            zip(self.keys, self.look_up_values(cells), strict=True)
+            zip(self.keys, self.lookup_values(cells), strict=True)
         ):
             named = rows[:, index] - self.tables.first_row(key)
             assert (named >= 0).all()

@@ -82,7 +82,7 @@ def test_the_committed_columns_are_values_of_the_rows(size: Any) -> None:
     expected[:, layout.row_length :] = tails.reshape(layout.witness_rows, -1)
     places = [3 * pow(root_of_unity(layout.code_log), int(c), P) % P for c in exchange.indices]
     points = Points(np.array(places, dtype=np.uint64), terms)
-    found = exchange.columns.T
+    found = exchange.opened.cells.T
     assert np.array_equal(points.evaluate(expected), found[: layout.witness_rows])
     for i, row in enumerate(rows.extension):
         start = layout.base_rows - 50 + 5 * i
@@ -133,9 +133,9 @@ def test_a_wrong_polynomial_is_refused(
     honest: Exchange, field: str, place: int, check: str
 ) -> None:
     for coefficient in range(5):
-        changed = getattr(honest, field).copy()
+        changed = getattr(honest.combined, field).copy()
         changed[coefficient, place] = (changed[coefficient, place] + np.uint64(1)) % np.uint64(P)
-        assert_refused(replace(honest, **{field: changed}), check)
+        assert_refused(honest.with_combined(**{field: changed}), check)
 
 
 def test_the_claim_cannot_be_repaired_in_the_polynomials(case: Case) -> None:
@@ -144,39 +144,41 @@ def test_the_claim_cannot_be_repaired_in_the_polynomials(case: Case) -> None:
     changed[0, 0] = (int(changed[0, 0]) + 1) % P
     exchange = run_exchange(replace(case, cells=changed))
     h, r = case.layout.pad_row, case.layout.row_length
-    found = [int(exchange.dot[c, r - 1]) + h * int(exchange.pads[c, ::h].sum()) for c in range(5)]
+    sent = exchange.combined
+    found = [int(sent.dot[c, r - 1]) + h * int(sent.pads[c, ::h].sum()) for c in range(5)]
     missing = np.array(
         [(want - have) % P for want, have in zip(case.claim.constant, found, strict=True)],
         dtype=np.uint64,
     )
-    dot = exchange.dot.copy()
+    dot = sent.dot.copy()
     dot[:, r - 1] = (dot[:, r - 1] + missing) % np.uint64(P)
-    assert_refused(replace(exchange, dot=dot), "argument.dot")
+    assert_refused(exchange.with_combined(dot=dot), "argument.dot")
     for place in (0, h, 2 * h):
-        pads = exchange.pads.copy()
+        pads = sent.pads.copy()
         share = missing * np.uint64(pow(h, -1, P)) % np.uint64(P)
         pads[:, place] = (pads[:, place] + share) % np.uint64(P)
-        assert_refused(replace(exchange, pads=pads), "argument.pads")
+        assert_refused(exchange.with_combined(pads=pads), "argument.pads")
 
 
 @pytest.mark.parametrize("row", [0, 3, -51, -1])
 def test_a_changed_column_element_is_refused(honest: Exchange, row: int) -> None:
-    columns = honest.columns.copy()
-    columns[2, row] = (int(columns[2, row]) + 1) % P
-    assert_refused(replace(honest, columns=columns), "argument.columns")
+    cells = honest.opened.cells.copy()
+    cells[2, row] = (int(cells[2, row]) + 1) % P
+    assert_refused(honest.with_opened(cells=cells), "argument.columns")
 
 
 def test_a_changed_nonce_node_or_root_is_refused(honest: Exchange) -> None:
     for field in ("nonces", "nodes"):
-        values = list(getattr(honest, field))
+        values = list(getattr(honest.opened, field))
         values[1] = bytes([values[1][0] ^ 1]) + values[1][1:]
-        assert_refused(replace(honest, **{field: tuple(values)}), "argument.columns")
+        assert_refused(honest.with_opened(**{field: tuple(values)}), "argument.columns")
     assert_refused(replace(honest, root=bytes(32)), "argument.columns")
 
 
 def test_nodes_in_surplus_or_missing_are_refused(honest: Exchange) -> None:
-    for nodes in (honest.nodes[:-1], honest.nodes + honest.nodes[-1:], ()):
-        assert_refused(replace(honest, nodes=nodes), "argument.columns")
+    nodes = honest.opened.nodes
+    for changed in (nodes[:-1], nodes + nodes[-1:], ()):
+        assert_refused(honest.with_opened(nodes=changed), "argument.columns")
 
 
 def test_columns_at_other_places_are_refused(honest: Exchange) -> None:
@@ -186,32 +188,34 @@ def test_columns_at_other_places_are_refused(honest: Exchange) -> None:
 
 
 def test_other_sizes_are_malformed(honest: Exchange) -> None:
-    short: dict[str, Any] = {
-        field: getattr(honest, field)[:, :-1] for field in ("low", "dot", "pads", "product")
-    }
-    short["columns"] = honest.columns[:, :-1]
-    short["nonces"] = honest.nonces[:-1]
-    for field, value in short.items():
+    opened = honest.opened
+    attempts = [
+        honest.with_combined(**{field: getattr(honest.combined, field)[:, :-1]})
+        for field in ("low", "dot", "pads", "product")
+    ]
+    attempts += [
+        honest.with_opened(cells=opened.cells[:, :-1]),
+        honest.with_opened(nonces=opened.nonces[:-1]),
+        honest.with_opened(nonces=(*opened.nonces[:-1], bytes(31))),
+        replace(honest, case=replace(honest.case, rhos=honest.case.rhos[:, :-1])),
+    ]
+    for attempt in attempts:
         with pytest.raises(Malformed) as caught:
-            replace(honest, **{field: value}).check()
+            attempt.check()
         assert caught.value.check == "argument.format"
-    with pytest.raises(Malformed):
-        replace(honest, nonces=(*honest.nonces[:-1], bytes(31))).check()
-    with pytest.raises(Malformed):
-        replace(honest, case=replace(honest.case, rhos=honest.case.rhos[:, :-1])).check()
 
 
 def _replace_extension_rows(
     monkeypatch: pytest.MonkeyPatch, change: Callable[[list[Any]], None]
 ) -> None:
-    honest_rows = committed_rows._extension_rows
+    honest_rows = committed_rows.extension_rows
 
     def changed(*arguments: Any) -> tuple[Any, ...]:
         rows = list(honest_rows(*arguments))
         change(rows)
         return tuple(rows)
 
-    monkeypatch.setattr(committed_rows, "_extension_rows", changed)
+    monkeypatch.setattr(committed_rows, "extension_rows", changed)
 
 
 def test_a_product_row_that_is_not_the_product_is_refused(
@@ -273,9 +277,9 @@ def test_a_row_of_too_high_degree_is_refused(
 
 def test_a_commitment_answers_once(case: Case) -> None:
     commitment = case.commit(SeededStream(1))
-    commitment.combine(case.rhos, case.claim, case.zeta)
+    commitment.combine(case.challenge)
     with pytest.raises(UsageError):
-        commitment.combine(case.rhos, case.claim, case.zeta)
+        commitment.combine(case.challenge)
     columns = np.arange(case.layout.columns)
     commitment.open(columns)
     with pytest.raises(UsageError):
@@ -304,6 +308,7 @@ def test_a_witness_of_other_sizes_is_refused(case: Case) -> None:
 
 
 def test_the_commitment_shows_nothing(case: Case) -> None:
+    """Nor do its private parts, which a traceback with locals would print."""
     commitment = case.commit(SeededStream(1))
     assert repr(commitment) == "WitnessCommitment()"
     assert repr(commitment._rows) == "CommittedRows()"

@@ -74,10 +74,12 @@ def test_two_streams_have_no_word_in_common() -> None:
     case = make_case()
     first, second = (run_exchange(case, SeededStream(seed)) for seed in (1, 2))
     assert first.root != second.root
-    for field in ("low", "dot", "pads", "product", "columns"):
-        assert not (getattr(first, field) == getattr(second, field)).any(), field
-    assert not set(first.nonces) & set(second.nonces)
-    assert not set(first.nodes) & set(second.nodes)
+    for field in ("low", "dot", "pads", "product"):
+        assert not (getattr(first.combined, field) == getattr(second.combined, field)).any(), field
+    one, other = first.opened, second.opened
+    assert not (one.cells == other.cells).any()
+    assert not set(one.nonces) & set(other.nonces)
+    assert not set(one.nodes) & set(other.nodes)
 
 
 def test_equal_arguments_of_the_real_stream_give_different_commitments() -> None:
@@ -165,7 +167,7 @@ def test_masks_have_full_degree_and_no_offset() -> None:
 def test_polynomials_of_an_all_zero_witness_look_random(field: str) -> None:
     case = make_case(SIZES[2])
     case = replace(case, cells=np.zeros_like(case.cells), pads=np.zeros_like(case.pads))
-    words = getattr(run_exchange(case), field).reshape(-1)
+    words = getattr(run_exchange(case).combined, field).reshape(-1)
     counts = np.bincount((words * np.uint64(16) // np.uint64(P)).astype(np.int64), minlength=16)
     expected = len(words) / 16
     assert ((counts - expected) ** 2 / expected).sum() < 45

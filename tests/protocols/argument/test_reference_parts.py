@@ -40,9 +40,9 @@ def rows_of(relation: Relation, table: tuple[str, int]) -> set[tuple[int, ...]]:
 
 @cache
 def readers(relation: Relation) -> dict[int, list[int]]:
-    """The look-ups that read a cell."""
+    """The lookups that read a cell."""
     result: dict[int, list[int]] = {}
-    for u, item in enumerate(relation.look_ups):
+    for u, item in enumerate(relation.lookups):
         for kind, cell in {key for value in item.values for key in value}:
             if kind == "cell":
                 result.setdefault(cell, []).append(u)
@@ -52,12 +52,12 @@ def readers(relation: Relation) -> dict[int, list[int]]:
 def broken(
     relation: Relation, cells: list[int], public: list[int], places: list[int] | None = None
 ) -> list[int]:
-    """The look-ups that are not rows of their tables (only those that read one of the places)."""
+    """The lookups that are not rows of their tables (only those that read one of the places)."""
     assert len(cells) == relation.cell_count
-    every: Iterable[int] = range(len(relation.look_ups))
+    every: Iterable[int] = range(len(relation.lookups))
     if places is not None:
         every = sorted({u for place in places for u in readers(relation)[place]})
-    items = [(u, relation.look_ups[u]) for u in every]
+    items = [(u, relation.lookups[u]) for u in every]
     return [
         u
         for u, item in items
@@ -182,7 +182,7 @@ def test_cells_of_the_leaf_end_in_blake2s(pixels: int):
 
 
 @pytest.mark.parametrize("shape", [[1, 4, 4], [3, 4, 2]])
-def test_honest_cells_obey_every_look_up_and_a_wrong_leaf_does_not(shape: list[int]):
+def test_honest_cells_obey_every_lookup_and_a_wrong_leaf_does_not(shape: list[int]):
     drawn = random.Random(7)
     size = shape[0] * shape[1] * shape[2]
     node = convolution(0, [2, shape[0], shape[1], shape[2]], 6)
@@ -316,7 +316,7 @@ def test_nodes_that_are_refused(node: int, change: dict[str, Any], message: str)
 
 
 def test_sizes_of_a_small_statement():
-    sizes = Sizes(triggers=2, cells=3400, look_ups=1500, rows=200_000, a=9, k=13, t=170)
+    sizes = Sizes(triggers=2, cells=3400, lookups=1500, rows=200_000, a=9, k=13, t=170)
     assert (sizes.row_length, sizes.witness_rows, sizes.multiplicity_log) == (1024, 7, 10)
     assert (sizes.u, sizes.chunks, sizes.levels, sizes.h) == (11, 98, 18, 512)
     assert sizes.table_rows == 196 * 1024

@@ -16,7 +16,7 @@ from zkwm_protocols.errors import Unsupported
 
 def test_parts_follow_each_other_without_gaps() -> None:
     relation = Relation(small_network())
-    parts = (relation.image, relation.leaf, relation.network_part, relation.argmax)
+    parts = (relation.image, relation.leaf, relation.network, relation.argmax)
     assert sum(part.cell_count for part in parts) == relation.cell_count
     assert sum(part.lookup_count for part in parts) == relation.lookup_count
     firsts = list(relation.first_lookups.values())

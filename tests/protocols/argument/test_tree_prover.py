@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 
+from tests.support.forged_tree import ForgedTree
 from zkwm_protocols.argument.logup_gkr.prover import TreeProver
 from zkwm_protocols.field import scalar, vector
 from zkwm_protocols.field.scalar import ONE, ZERO, Element, P, add, constant, multiply, subtract
@@ -15,7 +16,7 @@ Node = tuple[Element, Element]
 
 
 class Case:
-    """Random look-ups of random rows; U and b' as small as fits, or with ``spare`` bits in U."""
+    """Random lookups of random rows; U and b' as small as fits, or with ``spare`` bits in U."""
 
     def __init__(
         self, triggers: int, lookups: int, table_rows: int, seed: int, spare: int = 0
@@ -36,8 +37,9 @@ class Case:
         return (a[0], a[1], a[2], a[3], a[4])
 
     def prover(self) -> TreeProver:
-        return TreeProver(
-            self.rows, self.table, self.multiplicities, self.columns_log, self.rows_log, self.leaves
+        arguments = (self.rows, self.table, self.multiplicities, self.columns_log, self.rows_log)
+        return (
+            TreeProver(*arguments) if self.leaves is None else ForgedTree(self.leaves, *arguments)
         )
 
     def slow_leaves(self) -> list[Node]:
@@ -233,7 +235,7 @@ def test_a_wrong_multiplicity_shows_in_the_root() -> None:
     assert prover.root_numerator() != ZERO
 
 
-def test_a_false_look_up_shows_in_the_root() -> None:
+def test_a_false_lookup_shows_in_the_root() -> None:
     case = Case(3, 5, 7, 6)
     case.leaves = case.table[:, case.rows].copy()
     assert case.prover().root_numerator() == ZERO

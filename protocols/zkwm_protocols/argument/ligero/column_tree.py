@@ -1,7 +1,17 @@
-"""The hash tree over the columns of a codeword, and its openings (SPEC.md 17.7).
+"""The hash tree over the columns of the encoded tableau, and its multiproofs (SPEC.md 17.7).
 
-NumPy and hashlib only. The number of leaves is a power of two; every leaf carries a nonce, which
-hides the columns that stay closed. Not the tree of a commitment file (``merkle``).
+::
+
+    level k              root                   the commitment
+      ...                 ...
+    level 1        node        node    ...      SHA-256(zkwm-node-1, level, index, left, right)
+    level 0     leaf  leaf  leaf  leaf ...      SHA-256(zkwm-column-1, index, nonce, the column's
+                                                elements, rows in order); N = 2^k leaves
+
+    opening of columns 1 and 2:    (0)  1  2  (3)         (x) is sent: the sibling of a known node
+
+The nonces hide the columns that stay closed: without them a leaf could be searched for by guessing
+a column. NumPy and hashlib only. A commitment file has another tree, ``zkwm_protocols.merkle``.
 """
 
 from __future__ import annotations
@@ -22,14 +32,14 @@ NONCE_BYTES = 32
 _LEAF_PREFIX = np.frombuffer(b"zkwm-column-1", dtype=np.uint8)
 _NODE_PREFIX = b"zkwm-node-1"
 _ALIGNMENT = 3
-"""Bytes in front of a leaf's message, so that the elements in it are aligned."""
+"""Bytes in front of a leaf's message: 3 + 13 + 4 + 32 is a multiple of 4."""
 _COPIED_AT_ONCE = 16
-"""Rows of a codeword that are transposed together: they stay in the first cache."""
+"""Rows of the tableau that are transposed together: they stay in the first cache."""
 
 
 @dataclass(frozen=True, repr=False)
 class ColumnTree:
-    """All digests, ``levels[0]`` the leaves, the last the root: 32 bytes each, joined."""
+    """All digests of 32 bytes, joined level by level; the leaves first, the root last."""
 
     levels: tuple[bytes, ...]
 
@@ -39,7 +49,7 @@ class ColumnTree:
         return self.levels[-1]
 
     def missing_nodes(self, indices: Sequence[int]) -> tuple[bytes, ...]:
-        """What a verifier needs beside the leaves at ``indices`` (ascending, distinct)."""
+        """The nodes that an opening of ``indices`` (ascending, distinct) needs beside leaves."""
         return tuple(
             self.levels[level][DIGEST_BYTES * i : DIGEST_BYTES * (i + 1)]
             for level, i in _missing_places(indices, len(self.levels) - 1)
@@ -47,9 +57,12 @@ class ColumnTree:
 
 
 def hash_columns(columns: NDArray[np.uint32], nonces: bytes, indices: NDArray[np.integer]) -> bytes:
-    """The leaves of some columns, 32 bytes each, joined.
+    """The leaf digests of some columns, 32 bytes each, joined.
 
-    ``columns`` (m, rows over F_p), any memory order; ``nonces`` 32 m bytes; ``indices`` (m,).
+    Args:
+        columns (uint32, (m, base_rows)): canonical elements of F_p, in any memory order.
+        nonces: 32 m bytes.
+        indices (integers, (m,)): where the columns are in the codeword.
     """
     count, rows = columns.shape
     header = len(_LEAF_PREFIX) + 4 + NONCE_BYTES
@@ -62,6 +75,7 @@ def hash_columns(columns: NDArray[np.uint32], nonces: bytes, indices: NDArray[np
     )
     buffer[:, at_index + 4 : start] = np.frombuffer(nonces, dtype=np.uint8).reshape(count, -1)
     elements = buffer[:, start:].view("<u4")
+    # strip by strip: a whole column at a time would miss the cache at every element
     for row in range(0, rows, _COPIED_AT_ONCE):
         strip = slice(row, row + _COPIED_AT_ONCE)
         elements[:, strip] = columns[:, strip]
@@ -92,40 +106,46 @@ def build_tree(leaves: bytes) -> ColumnTree:
 def recompute_root(
     leaves: Sequence[bytes], indices: Sequence[int], nodes: Sequence[bytes], depth: int
 ) -> bytes:
-    """The root of a tree of 2^``depth`` leaves, of the opened leaves and the missing nodes.
+    """The root of a tree of 2^``depth`` leaves, from opened leaves and the nodes they lack.
 
-    ``indices`` are ascending and distinct, ``leaves`` theirs. Raises InvalidOpening
-    (argument.columns) when ``nodes`` are more or fewer than needed, or one has not 32 bytes.
+    Args:
+        leaves: digests of the opened leaves.
+        indices: their indices, ascending and distinct.
+        nodes: the missing nodes, level by level, ascending in each.
+        depth: the number of levels below the root.
+
+    Raises:
+        InvalidOpening: too many nodes, too few, or one of another length (argument.columns).
     """
     places = _missing_places(indices, depth)
     if len(nodes) != len(places) or any(len(node) != DIGEST_BYTES for node in nodes):
         raise InvalidOpening(
-            f"the opening of the columns needs {len(places)} nodes, and has {len(nodes)}",
+            f"the column opening: expected {len(places)} nodes, got {len(nodes)}",
             check=CHECK,
         )
-    given: list[dict[int, bytes]] = [{} for _ in range(depth + 1)]
+    sent: list[dict[int, bytes]] = [{} for _ in range(depth + 1)]
     for (level, i), node in zip(places, nodes, strict=True):
-        given[level][i] = node
-    known = dict(zip(indices, leaves, strict=True))
+        sent[level][i] = node
+    digests = dict(zip(indices, leaves, strict=True))
     for level in range(depth):
         prefix = _NODE_PREFIX + bytes([level + 1])
-        known |= given[level]
-        known = {
+        digests |= sent[level]
+        digests = {
             i >> 1: hashlib.sha256(
-                prefix + (i >> 1).to_bytes(4, "big") + digest + known[i + 1]
+                prefix + (i >> 1).to_bytes(4, "big") + digest + digests[i + 1]
             ).digest()
-            for i, digest in known.items()
+            for i, digest in digests.items()
             if i % 2 == 0
         }
-    return known[0]
+    return digests[0]
 
 
 def _missing_places(indices: Sequence[int], depth: int) -> list[tuple[int, int]]:
     """(level, index) of the nodes that an opening lacks, level by level, ascending in each."""
     places = []
-    known = {int(index) for index in indices}
+    computable = {int(index) for index in indices}
     for level in range(depth):
-        siblings = sorted({i ^ 1 for i in known} - known)
+        siblings = sorted({i ^ 1 for i in computable} - computable)
         places += [(level, i) for i in siblings]
-        known = {i >> 1 for i in known}
+        computable = {i >> 1 for i in computable}
     return places

@@ -1,7 +1,16 @@
-"""The hiding commitment to the witness and its pads: the prover's side of SPEC.md 17.7.
+"""The prover's side of the commitment: encode and hash, combine once, open once (SPEC.md 17.7).
 
-Commits once, combines once, opens once: a second answer under the same masks would tell something.
-Needs Numba (``committed_rows``); the verifier's side is ``opening_check``.
+::
+
+    CommittedRows --encode--> codewords (base_rows, N) --hash columns--> root
+
+    low      =  mask_low                     + sum of rho f          over all rows f
+    dot      =  mask_dot_a + X^R mask_dot_b  + sum of A f            over witness, multiplicities
+    pads     =  mask_pads_a + X^h mask_pads_b + sum of A f           over pads, left, right, product
+    product  =  mask_product + zeta (left * right - product) / (X^h - 1)
+
+A second answer under the same masks would tell something of the witness, so both steps refuse to be
+repeated. Needs Numba; the other side is ``ligero.verifier``.
 """
 
 from __future__ import annotations
@@ -36,6 +45,11 @@ from zkwm_protocols.argument.ligero.linear_claim import (
     witness_polynomial,
     witness_weights,
 )
+from zkwm_protocols.argument.ligero.messages import (
+    CombinationChallenge,
+    CombinedRows,
+    OpenedColumns,
+)
 from zkwm_protocols.argument.ligero.rows import CommittedRows
 from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.prover_randomness import RandomStream
@@ -60,9 +74,19 @@ _P = np.uint64(P)
 class WitnessCommitment:
     """A commitment to cells, multiplicities and pads, and the answers to its challenges.
 
-    ``cells`` uint32 (J, n); ``multiplicities`` uint32 (M_T,); ``pads``, ``left``, ``right`` (5, h)
-    over K, canonical; the row ``product`` is computed. Holds the codewords, 4 N bytes a row over
-    F_p. Raises UsageError for other shapes.
+    The row ``product`` is computed. Holds all codewords: 4 N bytes for each row over F_p.
+
+    Args:
+        layout: all sizes.
+        cells (uint32, (J, n)): the witness.
+        multiplicities (uint32, (M_T,)): of the table rows.
+        pads (uint64, (5, h)): over K, canonical; like ``left`` and ``right``.
+        left (uint64, (5, h)): first factors of the products.
+        right (uint64, (5, h)): second factors.
+        random: what tails, masks and nonces are drawn from.
+
+    Raises:
+        UsageError: other shapes than those of the layout.
     """
 
     def __init__(
@@ -88,39 +112,40 @@ class WitnessCommitment:
 
     @property
     def root(self) -> bytes:
-        """32 bytes, public."""
+        """The root of the column tree, 32 bytes, public."""
         return self._tree.root
 
-    def combine(
-        self, rhos: Array, claim: CombinedClaim, zeta: Element
-    ) -> tuple[Array, Array, Array, Array]:
-        """The polynomials low (5, R + t), dot (5, 2R + t), pads (5, 2h + t), product (5, h + 2t).
+    def combine(self, challenge: CombinationChallenge) -> CombinedRows:
+        """The four combined rows.
 
-        ``rhos`` (5, ``combined_rows``). Raises UsageError when called a second time.
+        Raises:
+            UsageError: called a second time.
         """
         if self._combined:
             raise UsageError("a commitment answers one challenge only")
         self._combined = True
-        layout = self._layout
+        layout, claim, rhos = self._layout, challenge.claim, challenge.rhos
         first = layout.witness_rows
         last = first + layout.multiplicity_rows
+        # five weights for the low-degree test, five for the claim: one pass over the rows
         of_witness = self._rows.fold_witness(
             np.concatenate([rhos[:, :first], witness_weights(claim, layout)])
         )
         of_multiplicities = self._rows.fold_multiplicities(
             np.concatenate([rhos[:, first:last], multiplicity_weights(claim, layout)])
         )
-        low = self._low(rhos[:, last:], add(of_witness[:5], of_multiplicities[:5]))
-        dot = self._dot(claim, of_witness[5:], of_multiplicities[5:])
-        return low, dot, self._pads(claim), self._product(zeta)
+        return CombinedRows(
+            low=self._low(rhos[:, last:], add(of_witness[:5], of_multiplicities[:5])),
+            dot=self._dot(claim, of_witness[5:], of_multiplicities[5:]),
+            pads=self._pads(claim),
+            product=self._product(challenge.zeta),
+        )
 
-    def open(
-        self, columns: Sequence[int] | NDArray[np.integer]
-    ) -> tuple[NDArray[np.uint32], tuple[bytes, ...], tuple[bytes, ...]]:
-        """The elements (t, ``base_rows``), nonces and missing nodes of t columns.
+    def open(self, columns: Sequence[int] | NDArray[np.integer]) -> OpenedColumns:
+        """The t columns of a challenge: ascending, distinct.
 
-        ``columns``: ascending, distinct. Raises UsageError for others, and when called a second
-        time.
+        Raises:
+            UsageError: other columns, or called a second time.
         """
         indices = np.asarray(columns, dtype=np.int64)
         if (
@@ -133,11 +158,14 @@ class WitnessCommitment:
         if self._opened:
             raise UsageError("a commitment is opened once")
         self._opened = True
-        cells = np.ascontiguousarray(self._codewords[:, indices].T)
-        nonces = tuple(self._nonces[NONCE_BYTES * i : NONCE_BYTES * (i + 1)] for i in indices)
-        return cells, nonces, self._tree.missing_nodes(indices.tolist())
+        return OpenedColumns(
+            cells=np.ascontiguousarray(self._codewords[:, indices].T),
+            nonces=tuple(self._nonces[NONCE_BYTES * i : NONCE_BYTES * (i + 1)] for i in indices),
+            nodes=self._tree.missing_nodes(indices.tolist()),
+        )
 
     def _low(self, rhos: Array, folded: Array) -> Array:
+        """``low`` (5, R + t): the folded rows over F_p, the mask, the other rows over K."""
         low = add(folded, self._rows.extension[MASK_LOW])
         for i, row in enumerate(self._rows.extension[MASK_LOW + 1 :]):
             terms = row.shape[1]
@@ -145,6 +173,7 @@ class WitnessCommitment:
         return low
 
     def _dot(self, claim: CombinedClaim, of_witness: Array, of_multiplicities: Array) -> Array:
+        """``dot`` (5, 2R + t); rows combined with their weights, times their common polynomial."""
         layout = self._layout
         r, t = layout.row_length, layout.columns
         dot = _sum_of_products(
@@ -154,6 +183,7 @@ class WitnessCommitment:
             ],
             2 * r + t,
         )
+        # relation (5) has one cell for each trigger: shifted rows instead of a polynomial A
         places = match_places(claim, layout)
         of_matches = np.zeros(2 * r + t, dtype=np.uint64)
         for row, exponent in zip(places.rows, places.exponents, strict=True):
@@ -164,6 +194,7 @@ class WitnessCommitment:
         return dot
 
     def _pads(self, claim: CombinedClaim) -> Array:
+        """``pads`` (5, 2h + t); A has the coefficients of the cells as values on the roots."""
         layout = self._layout
         h, t = layout.pad_row, layout.columns
         weights = interpolate(claim.pad_coefficients)
@@ -174,7 +205,7 @@ class WitnessCommitment:
         return pads
 
     def _product(self, zeta: Element) -> Array:
-        """mask_product + zeta (left right - product) / (X^h - 1)."""
+        """``product`` (5, h + 2t): mask_product + zeta (left right - product) / (X^h - 1)."""
         h = self._layout.pad_row
         rows = self._rows.extension
         difference = multiply_polynomials(rows[LEFT], rows[RIGHT])
@@ -188,6 +219,7 @@ class WitnessCommitment:
 
 
 def _hash_codewords(codewords: NDArray[np.uint32], nonces: bytes) -> ColumnTree:
+    """The tree over the columns of ``codewords`` (base_rows, N), blocks of columns in threads."""
     length = codewords.shape[1]
 
     def hash_block(start: int) -> bytes:
@@ -215,7 +247,8 @@ def _sum_of_products(pairs: Sequence[tuple[Array, Array]], terms: int) -> Array:
 def _divide_by_vanishing(polynomial: Array, h: int) -> Array:
     """The quotient by X^h - 1, which divides an honest prover's polynomial: (5, h or more terms).
 
-    Block j of h terms of the quotient is the sum of the blocks above j of the dividend.
+    From f = q (X^h - 1): f_i = q_(i-h) - q_i. So block j of h terms of the quotient is the sum of
+    the dividend's blocks above j.
     """
     terms = polynomial.shape[1]
     padded = np.zeros((5, -(-terms // h) * h), dtype=np.uint64)

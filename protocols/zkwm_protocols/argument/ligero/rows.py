@@ -1,7 +1,31 @@
-"""The rows of the commitment as polynomials: witness, multiplicities, masks, pads (SPEC.md 17.7).
+"""The tableau: all rows as polynomials, with the randomness that hides them (SPEC.md 17.7).
 
-Secret, prover only. Every row gets the randomness that hides it here; hashing and answering are
-done in ``witness_commitment``.
+::
+
+               coefficients 0 ............... R - 1 | R ..... R + t - 1
+    witness 0      cells j = 0 .. 2^a - 1           | t random            R = n 2^a:
+    witness 1      cells j = 2^a .. 2 2^a - 1       | t random            cell (b, j) of trigger b
+      ...                                           |                     is at b + n (j mod 2^a)
+    multiplicity   2^w table rows, then zeros       | t random
+      ...                                           |
+    -- rows over K, each five rows over F_p --------+------------------
+    mask_low       random                                                 R + t terms
+    mask_dot_a     random; coefficient R - 1 cancels the other masks      R + t
+    mask_dot_b     random                                                 R + t
+    mask_pads_a    random                                                 h + t
+    mask_pads_b    random                                                 h + t
+    mask_product   random                                                 h + 2t
+    pads           values on the h-th roots of unity = cells,             h + t
+    left             plus (X^h - 1) times t random coefficients           h + t
+    right                                                                 h + t
+    product        = left * right on the roots of unity                   h + t
+
+    encode:  row f  ->  f(3 w^0), f(3 w^1), ..., f(3 w^(N-1))     w a primitive N-th root of unity
+             a column of all base_rows codewords is what the column tree hashes
+
+With t random coefficients the t opened values of a row are uniform and independent of its cells:
+that is the hiding. The coset 3 w^c contains no root of unity, so no opened value of the last four
+rows is a cell. The masks hide the four combined rows alike. Secret, prover only.
 """
 
 from __future__ import annotations
@@ -32,13 +56,25 @@ from zkwm_protocols.field.vector import Array, add, combine, from_element, subtr
 from zkwm_protocols.field.vector import multiply as multiply_arrays
 
 _ENCODED_AT_ONCE = 64
+"""Rows encoded together: their coefficients are copied behind their random tails first."""
 
 
 class CommittedRows:
-    """All rows, by coefficients. ``extension[i]``: row i over K (order of ``claims``), (5, terms).
+    """All rows of the tableau, by coefficients.
 
-    ``cells`` uint32 (J, n) is kept, not copied; ``multiplicities`` uint32 (M_T,); ``pads``,
-    ``left``, ``right`` (5, h) over K, canonical. Raises UsageError for other shapes.
+    ``extension[i]`` is row i over K, (5, terms), in the order of ``linear_claim``.
+
+    Args:
+        layout: all sizes.
+        cells (uint32, (J, n)): kept, not copied where it need not be.
+        multiplicities (uint32, (M_T,)): of the table rows.
+        pads (uint64, (5, h)): over K, canonical; like ``left`` and ``right``.
+        left (uint64, (5, h)): first factors of the products.
+        right (uint64, (5, h)): second factors.
+        random: what tails and masks are drawn from.
+
+    Raises:
+        UsageError: other shapes than those of the layout.
     """
 
     def __init__(
@@ -57,8 +93,9 @@ class CommittedRows:
             or multiplicities.shape != (layout.table_rows,)
             or any(row.shape != (5, h) for row in (pads, left, right))
         ):
-            raise UsageError("the witness has other sizes than the layout")
+            raise UsageError("the witness does not have the sizes of the layout")
         self._layout = layout
+        # cell (b, j) is flat[n j + b]: rows of 2^a positions are consecutive, the last may be short
         flat = np.ascontiguousarray(cells).reshape(-1)
         full = layout.cells >> layout.row_positions_log
         self._full_rows = flat[: full * layout.row_length].reshape(full, layout.row_length)
@@ -68,13 +105,13 @@ class CommittedRows:
         self._multiplicities = multiplicities.reshape(layout.multiplicity_rows, -1)
         self._witness_tails = random.elements(layout.witness_rows * t).reshape(-1, t)
         self._multiplicity_tails = random.elements(layout.multiplicity_rows * t).reshape(-1, t)
-        self.extension = _extension_rows(layout, pads, left, right, random)
+        self.extension = extension_rows(layout, pads, left, right, random)
 
     def __repr__(self) -> str:
         return "CommittedRows()"
 
     def encode(self) -> NDArray[np.uint32]:
-        """All codewords, uint32 (``base_rows``, N): values at 3 w_N^c."""
+        """The encoded tableau, uint32 (base_rows, N): all rows at 3 w^c, c = 0 .. N - 1."""
         layout = self._layout
         codewords = np.empty((layout.base_rows, layout.code_length), dtype=np.uint32)
         place = 0
@@ -90,7 +127,10 @@ class CommittedRows:
         return codewords
 
     def fold_witness(self, weights: Array) -> Array:
-        """The sum of weights[:, i] times witness row i: (r, rows) over F_p -> (r, R + t)."""
+        """The sum of weights[:, i] times witness row i.
+
+        ``weights`` uint64 (r, witness_rows) over F_p, r a multiple of five; returns (r, R + t).
+        """
         full, length = len(self._full_rows), self._layout.row_length
         result = self._with_tail(weights, self._witness_tails)
         for start in range(0, len(weights), DEGREE):
@@ -101,13 +141,13 @@ class CommittedRows:
         return result
 
     def fold_multiplicities(self, weights: Array) -> Array:
-        """The same for the multiplicity rows: (r, rows) -> (r, R + t)."""
+        """The same for the multiplicity rows: (r, multiplicity_rows) -> (r, R + t)."""
         result = self._with_tail(weights, self._multiplicity_tails)
         result[:, : self._multiplicities.shape[1]] = combine(weights, self._multiplicities)
         return result
 
     def witness_rows(self, indices: NDArray[np.int64]) -> NDArray[np.uint32]:
-        """Witness rows by index, (m, R + t)."""
+        """Some witness rows with their tails, uint32 (m, R + t); ``indices`` int64 (m,)."""
         full = len(self._full_rows)
         heads = np.empty((len(indices), self._layout.row_length), dtype=np.uint32)
         inside = indices < full
@@ -116,6 +156,7 @@ class CommittedRows:
         return np.concatenate([heads, self._witness_tails[indices]], axis=1)
 
     def _with_tail(self, weights: Array, tails: NDArray[np.uint32]) -> Array:
+        """An array (r, R + t) with the combined tails at its end, zeros before."""
         layout = self._layout
         result = np.zeros((len(weights), layout.row_length + layout.columns), dtype=np.uint64)
         result[:, layout.row_length :] = combine(weights, tails)
@@ -127,6 +168,7 @@ class CommittedRows:
         tails: NDArray[np.uint32],
         codewords: NDArray[np.uint32],
     ) -> None:
+        """Encode rows of R or fewer coefficients and their tails into ``codewords`` (.., N)."""
         layout = self._layout
         terms = layout.row_length + layout.columns
         block = np.zeros((min(_ENCODED_AT_ONCE, len(heads)), terms), dtype=np.uint32)
@@ -138,9 +180,10 @@ class CommittedRows:
             encode(block[:count], layout.code_log, codewords[start:stop])
 
 
-def _extension_rows(
+def extension_rows(
     layout: Layout, pads: Array, left: Array, right: Array, random: RandomStream
 ) -> tuple[Array, ...]:
+    """The ten rows over K, (5, terms) each; arguments as those of ``CommittedRows``."""
     r, h, t = layout.row_length, layout.pad_row, layout.columns
 
     def draw(terms: int) -> Array:
@@ -154,6 +197,8 @@ def _extension_rows(
         MASK_PADS_B: draw(h + t),
         MASK_PRODUCT: draw(h + 2 * t),
     }
+    # What the masks add to the claim must be 0: coefficient R - 1 of dot, plus h times the
+    # coefficients of mask_pads_a + X^h mask_pads_b at multiples of h (the sum over the roots).
     offset = sum_all(np.concatenate([rows[MASK_PADS_A][:, ::h], rows[MASK_PADS_B][:, ::h]], axis=1))
     rows[MASK_DOT_A][:, r - 1] = from_element(negate(multiply(constant(h), offset)))
     product = multiply_arrays(left, right)

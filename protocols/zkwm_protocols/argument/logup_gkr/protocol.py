@@ -79,7 +79,7 @@ class LeafClaim:
 
     ``batch`` eq(rho_b, b) for the triggers, (5, n); ``chunk_weights`` the same for the chunks of
     the tables, (5, A); ``column_point`` rho_u; ``gradient`` T over the cells, (5, J); ``real`` the
-    sum of eq over all real look-ups.
+    sum of eq over all real lookups.
     """
 
     batch: Array

@@ -1,9 +1,28 @@
-"""The prover of the tree of fractions and of its sumchecks (SPEC.md 17.5). Messages, no transcript.
+"""The prover of the fraction tree: leaves, layers, and one fractional sumcheck for each layer.
 
-The leaf layer is two ragged blocks, the look-ups (n rows of M) and the tables (A rows of at most
-2^U); rows are halved until a column is left, then the columns of both are one row, which is halved
-on. Zeros behind a row or the rows are never stored, but for up to three columns that make whole
-pairs. What an honest look-up's leaf holds is the table row's d, gathered when it is needed.
+::
+
+    level 0          root                          n = 0 if every lookup is a table row
+    level 1          .    .                        parent: n = n0 (1 + d1) + n1 (1 + d0)
+      ...                                                  d = d0 + d1 + d0 d1
+    level U + b'     leaves (2^(U + b') of them, index u + 2^U b)
+
+    leaves as rows b and columns u:                columns 0 ........ M - 1 ....... 2^U - 1
+      rows 0 .. n - 1        lookups of trigger b          1 / (1 + d)     | 0 / 1
+      rows n .. n + A - 1    chunk of the tables   -multiplicity / (1 + d) ............. | 0 / 1
+      other rows             0 / 1
+
+    halving columns U times, then rows b' times:
+      two blocks (lookups; tables), rows of each kept apart  ->  one column each
+      -> joined into one row (``_join``)                     ->  the root
+
+A node stores its numerator n and its denominator less one, d, so that the zeros of the padding are
+the neutral fraction 0/1. They are never stored, but for up to three columns behind a row that make
+whole pairs of pairs. The leaves of an honest lookup equal the table row's: they are gathered by
+row number when they are needed and not kept.
+
+LogUp (Haböck, ePrint 2022/1530) in the form of Papini and Haböck (ePrint 2023/1284), SPEC.md 17.5.
+This module computes messages in the clear; masking and the transcript are ``argument.prover``'s.
 """
 
 from __future__ import annotations
@@ -34,7 +53,7 @@ from zkwm_protocols.field.scalar import DEGREE, ONE, Element, P, multiply, subtr
 from zkwm_protocols.field.vector import Array
 
 _GATHERED = 1 << 20
-"""Leaves gathered at a time while the tree is made."""
+"""Leaves gathered at a time while the tree is built."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +65,7 @@ class _Block:
 
 
 class TreeProver:
-    """The tree of SPEC.md 17.5: root first, then ``level`` 0, 1, ... in this order, once each."""
+    """The fraction tree: built at once, then proven level by level from the root, each once."""
 
     def __init__(
         self,
@@ -55,38 +74,39 @@ class TreeProver:
         multiplicities: NDArray[np.integer],
         columns_log: int,
         rows_log: int,
-        leaves: Array | None = None,
     ) -> None:
-        """Make the tree.
+        """Build all layers.
 
-        ``rows`` int32 (n, M): the global table row of every look-up. ``table_d`` canonical uint64
-        (5, M_T): beta - f of every table row. ``multiplicities`` (M_T,), from 0 to p - 1. U and b'
-        are ``columns_log`` and ``rows_log``. ``leaves`` canonical (5, n, M): d of the look-ups,
-        where it is not that of the table rows (an untruthful prover's); then ``rows`` gives only
-        n and M. Raises ValueError for what does not fit.
+        Args:
+            rows (int32, (n, M)): the table row of every lookup.
+            table_d (uint64, (5, M_T)): beta minus the fingerprint of every table row, canonical.
+            multiplicities (integers, (M_T,)): from 0 to p - 1.
+            columns_log: U.
+            rows_log: b'.
+
+        Raises:
+            ValueError: leaves that do not fit the tree, or a row that does not exist.
         """
         triggers, lookups = rows.shape
         table_rows = table_d.shape[1]
         chunks = -(-table_rows // (1 << columns_log))
         if columns_log < 1 or lookups > 1 << columns_log or triggers + chunks > 1 << rows_log:
             raise ValueError("the leaves do not fit the tree")
-        if leaves is not None and leaves.shape != (DEGREE, triggers, lookups):
-            raise ValueError(f"leaves of shape {leaves.shape}")
-        if leaves is None and not 0 <= int(rows.min()) <= int(rows.max()) < table_rows:
-            raise ValueError("a look-up of no table row")
+        if not 0 <= int(rows.min()) <= int(rows.max()) < table_rows:
+            raise ValueError("a lookup of no table row")
         self._rows = rows
-        self._leaves = leaves
         self._rows_log = rows_log
         self._width = _padded(lookups, columns_log)
+        # all lookups have the numerator 1: one row of numerators serves all triggers
         self._numerators = np.zeros((1, DEGREE, self._width), dtype=np.uint32)
         self._numerators[0, 0, :lookups] = line_of(ONE)[0]
-        self._table = np.zeros((0, 8), dtype=np.uint32)
         d = to_montgomery(table_d)
-        if leaves is None:
-            self._table = np.zeros((table_rows, 8), dtype=np.uint32)
-            self._table[:, :DEGREE] = d.T
+        # (M_T, 8): an element in half a cache line, so that gathering one touches one line
+        self._table = np.zeros((table_rows, 8), dtype=np.uint32)
+        self._table[:, :DEGREE] = d.T
         tables = _table_block(d, multiplicities, chunks, columns_log)
-        # self._nodes[l]: the blocks of the 2^l nodes from the root; the leaf look-ups are not kept
+        # self._nodes[l]: the blocks of the 2^(l+1) children of level l (reversed below); of the
+        # leaves only the tables' block is kept
         self._nodes: list[list[_Block]] = [[tables]]
         self._next = 0
         blocks = [self._lookup_parents(columns_log), _parents(tables, columns_log)]
@@ -101,17 +121,20 @@ class TreeProver:
         self._nodes.reverse()
 
     def root_numerator(self) -> Element:
-        """n of the root: 0 if every look-up is a table row, else all but never."""
+        """n of the root: 0 if every lookup is a table row, else 0 with negligible probability."""
         return canonical_element(self._root.n[0, :, 0])
 
     def root_denominator(self) -> Element:
-        """d of the root, which is sent."""
+        """d of the root, which is sent (masked)."""
         return canonical_element(self._root.d[0, :, 0])
 
     def level(self, level: int, point: Sequence[Element], challenge: Element) -> LevelProver:
-        """The sumcheck of a level, for the claims at ``point`` (of ``level`` elements) and lambda.
+        """The sumcheck of a level, for the claims at ``point`` (``level`` coordinates) and lambda.
 
-        Levels are taken in order, each once: their nodes are freed. ValueError otherwise.
+        The level's nodes are freed, so levels come in order and once.
+
+        Raises:
+            ValueError: another level than the next one.
         """
         if level != self._next or level >= len(self._nodes) or len(point) != level:
             raise ValueError(f"level {level} at {len(point)} coordinates is not the next one")
@@ -119,42 +142,51 @@ class TreeProver:
         blocks = self._nodes[level]
         self._nodes[level] = []
         if self._next == len(self._nodes):
-            d = self._lookup_denominators(slice(None))
+            d = self.lookup_denominators(slice(None))
             blocks = [_Block(self._numerators, d), *blocks]
             self._table = self._table[:0]
         return LevelProver(blocks, list(point), challenge, self._rows_log)
 
-    def _lookup_denominators(self, part: slice) -> Residues:
-        """d of some triggers' look-ups, zeros behind them."""
+    def lookup_denominators(self, part: slice) -> Residues:
+        """The leaves' d of some triggers' lookups, (triggers, 5, width), zeros behind them."""
         rows = self._rows[part]
         d = np.empty((rows.shape[0], DEGREE, self._width), dtype=np.uint32)
-        if self._leaves is None:
-            run_tasks(gather_leaves, rows.shape[0], self._table, rows, d, work=rows.size)
-        else:
-            d[:, :, rows.shape[1] :] = 0
-            leaves = np.ascontiguousarray(self._leaves[:, part].transpose(1, 0, 2))
-            d[:, :, : rows.shape[1]] = to_montgomery(leaves)
+        run_tasks(gather_leaves, rows.shape[0], self._table, rows, d, work=rows.size)
         return d
 
     def _lookup_parents(self, columns_log: int) -> _Block:
+        """The layer above the lookups' leaves, some triggers at a time to bound memory."""
         triggers, lookups = self._rows.shape
         shape = (triggers, DEGREE, _padded(self._width // 2, columns_log - 1))
         parents = _Block(np.zeros(shape, dtype=np.uint32), np.zeros(shape, dtype=np.uint32))
         step = max(1, _GATHERED // lookups)
         for start in range(0, triggers, step):
             part = slice(start, min(start + step, triggers))
-            children = _Block(self._numerators, self._lookup_denominators(part))
+            children = _Block(self._numerators, self.lookup_denominators(part))
             _fill_parents(children, _Block(parents.n[part], parents.d[part]))
         return parents
 
 
 class LevelProver:
-    """One level's sumcheck: ``round`` and ``bind`` for each of its l rounds, then ``children``."""
+    """One level's sumcheck: ``round`` and ``bind`` for each of its l rounds, then ``children``.
+
+    ::
+
+        rounds 0 .. column bits - 1      bind columns (u); rows have weights eq(q_rows, b)
+        then rows are joined (``_join_bound``) and bound like columns
+    """
 
     def __init__(
         self, blocks: list[_Block], point: list[Element], challenge: Element, rows_log: int
     ) -> None:
-        """``blocks``: the children of the level's 2^len(point) parents. ``TreeProver.level``."""
+        """Start; called by ``TreeProver.level``.
+
+        Args:
+            blocks: the children of the level's 2^len(point) parents.
+            point: where the claims on the parents are.
+            challenge: lambda, which combines numerators and denominators.
+            rows_log: b'.
+        """
         self._challenge = challenge
         self._challenge_line = line_of(challenge)
         self._column_bits = max(0, len(point) - rows_log)
@@ -169,12 +201,16 @@ class LevelProver:
             self._weights = [equality_table([])]
 
     def _start_phase(self, point: list[Element]) -> None:
-        """Bind the bits of ``point`` next: columns, or the columns' rows as a row."""
+        """Bind the bits of ``point`` next: those of columns, or of rows joined into one row."""
         self._left = len(point)
-        self._eq = equality_table(point[1:])
+        self._eq = equality_table(point[1:])  # the round's own coordinate is the verifier's
 
     def round(self) -> tuple[Element, Element]:
-        """h(0) and h(inf), the coefficient of X^2, of the round polynomial."""
+        """h(0) and h(inf), the coefficient of X^2, of the round polynomial h.
+
+        Raises:
+            ValueError: all rounds are over.
+        """
         if not self._left:
             raise ValueError("all rounds are over")
         eq = self._eq.reshape(1, DEGREE, -1)
@@ -182,8 +218,10 @@ class LevelProver:
         nothing = np.empty((0, DEGREE, 0), dtype=np.uint32)
         for index, weights in enumerate(self._weights):
             if self._bound:
+                # four bound arrays a row, in pairs (2i, 2i + 1)
                 n, d, per_row, step = nothing, self._bound[index], 4, 2
             else:
+                # children of two parents: in fours
                 n, d, per_row, step = self._children[index].n, self._children[index].d, 1, 4
             tasks = d.shape[0] // per_row * -(-(d.shape[2] // step) // CHUNK)
             sums = np.empty((tasks, 2, DEGREE), dtype=np.uint32)
@@ -195,7 +233,11 @@ class LevelProver:
         return canonical_element(total[0]), canonical_element(total[1])
 
     def bind(self, r: Element) -> None:
-        """Set the round's variable."""
+        """Fix the round's variable to the challenge r.
+
+        Raises:
+            ValueError: all rounds are over.
+        """
         if not self._left:
             raise ValueError("all rounds are over")
         self._left -= 1
@@ -213,7 +255,11 @@ class LevelProver:
             self._start_phase(self._row_point)
 
     def children(self) -> tuple[Element, Element, Element, Element]:
-        """n0, d0, n1, d1 of the children's extensions at the point of all challenges."""
+        """n0, d0, n1, d1 of the children's extensions at the point of all challenges.
+
+        Raises:
+            ValueError: rounds are left.
+        """
         if self._left:
             raise ValueError(f"{self._left} rounds are left")
         if not self._bound:
@@ -245,7 +291,7 @@ class LevelProver:
 
 
 def _padded(columns: int, bits: int) -> int:
-    """Columns of a row whose index has ``bits`` bits, continued to whole pairs of pairs."""
+    """Columns stored for a row whose index has ``bits`` bits: whole pairs of pairs."""
     unit = min(4, 1 << bits)
     return -(-columns // unit) * unit
 
@@ -253,10 +299,11 @@ def _padded(columns: int, bits: int) -> int:
 def _table_block(
     d: Residues, multiplicities: NDArray[np.integer], chunks: int, columns_log: int
 ) -> _Block:
-    """The leaves of the tables: rows of 2^U, or one of as many as there are."""
+    """The leaves of the tables: rows of 2^U, or one row that is not padded to 2^U."""
     table_rows = d.shape[1]
     width = 1 << columns_log if chunks > 1 else _padded(table_rows, columns_log)
     flat = np.zeros((2, DEGREE, chunks * width), dtype=np.uint32)
+    # minus the multiplicity: the tables' fractions cancel those of the lookups
     numerators = (P - np.asarray(multiplicities, dtype=np.int64)) % P
     flat[0, 0, :table_rows] = to_montgomery(numerators.astype(np.uint64))
     flat[1, :, :table_rows] = d
@@ -274,6 +321,7 @@ def _parents(children: _Block, bits: int) -> _Block:
 
 
 def _fill_parents(children: _Block, parents: _Block) -> None:
+    """Write the parents of all children; columns behind the last one stay 0."""
     rows, _, columns = children.d.shape
     tasks = rows * -(-(columns // 2) // CHUNK)
     run_tasks(
@@ -292,6 +340,7 @@ def _join(blocks: list[_Block], columns: int, bits: int) -> _Block:
 
 
 def _one_row(nodes: Residues, bits: int) -> Residues:
+    """Nodes (rows, 5, columns) as (1, 5, rows * columns), continued by zeros."""
     rows, _, columns = nodes.shape
     out = np.zeros((1, DEGREE, _padded(rows * columns, bits)), dtype=np.uint32)
     out[0, :, : rows * columns] = nodes.transpose(1, 0, 2).reshape(DEGREE, -1)
@@ -299,7 +348,7 @@ def _one_row(nodes: Residues, bits: int) -> Residues:
 
 
 def _join_bound(bound: list[Residues]) -> Residues:
-    """What is bound, of one column (4 rows, 5, 1), as one row (4, 5, rows), even."""
+    """Bound blocks of one column, (4 rows, 5, 1) each, as one row (4, 5, rows), rows made even."""
     joined = np.concatenate([arrays.reshape(-1, 4, DEGREE) for arrays in bound])
     rows = joined.shape[0]
     out = np.zeros((4, DEGREE, rows + rows % 2), dtype=np.uint32)

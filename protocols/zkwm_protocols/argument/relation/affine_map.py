@@ -1,7 +1,17 @@
-"""Values of look-ups as sparse affine maps of cells: their gradient, and the values themselves.
+"""A sparse affine map from cells to the values of lookups, and its transpose.
 
-SPEC.md 17.3, 17.6. Knows nothing of what the look-ups mean. The columns of a map are a range of a
-trigger's cells, from the first on, and behind it the public cells.
+::
+
+                     cells            public
+                  0 ...... c - 1 | c ... c + 33
+    value 0      [  .   a   .    |    .   .     ]   [cells ]   [   .      ]
+    value 1      [  b   .   .    |    .   d     ] * [public] + [constant_1]
+      ...
+
+    value i is v_(exponents[i] + 1) of lookup lookups[i]; a, b, d are ``coefficients``
+
+The leaf gadget is one such map. It is stored by entries, since each value reads a few of many
+thousand cells, and it knows nothing of what the lookups mean. SPEC.md 17.3, 17.6.
 """
 
 from __future__ import annotations
@@ -13,24 +23,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm_protocols.argument.relation.gadget import PUBLIC_CELLS
-from zkwm_protocols.field.scalar import DEGREE, Element, P
+from zkwm_protocols.field.scalar import DEGREE, Element
 from zkwm_protocols.field.vector import Array, add, from_elements, multiply, multiply_base, sum_all
 
 Index = NDArray[np.int64]
 
-_ENTRIES_AT_ONCE = 1 << 22
 _VALUES_AT_ONCE = 1 << 14
-"""Few enough for the caches."""
+"""Values weighted together: few enough for the caches."""
 
 
 @dataclass(frozen=True)
 class AffineMap:
-    """Values of look-ups; each is a sum of coefficients times columns, and a constant.
+    """Values of lookups as sums of coefficients times columns, plus constants.
 
-    Value i is v_(``exponents[i]`` + 1) of look-up ``lookups[i]``, ascending. Entry e adds
-    ``coefficients[e]`` (residues) times column ``columns[e]`` to value ``values[e]``, ascending.
-    ``constant_values`` and ``constants`` (residues) add constants to values. Columns from
-    ``cells`` on are the public cells.
+    Args:
+        cells: the number of cell columns; columns from here on are the public cells.
+        lookups (int64, (values,)): the lookup of each value, ascending.
+        exponents (int64, (values,)): value i has the weight alpha^(exponents[i] + 1).
+        values (int64, (entries,)): the value that an entry adds to, ascending.
+        columns (int64, (entries,)): the column that an entry reads.
+        coefficients (uint64, (entries,)): residues modulo p.
+        constant_values (int64, (constants,)): values with a constant.
+        constants (uint64, (constants,)): residues modulo p.
     """
 
     cells: int
@@ -43,12 +57,18 @@ class AffineMap:
     constants: Array
 
     def pull_back(
-        self, weights: Array, alphas: Sequence[Element], cells: Array, public: Array
+        self, weights: Array, alphas: Sequence[Element], gradient: Array, public_gradient: Array
     ) -> Element:
-        """Add the gradient of the weighted fingerprints; return their constant term.
+        """Apply the transpose: add the gradient of the weighted fingerprints.
 
-        As ``Part.pull_back``: ``weights`` (5, look-ups); ``cells`` (5, at least ``self.cells``)
-        and ``public`` (5, 34) are added to.
+        Args:
+            weights (uint64, (5, lookups)): the weight of each lookup, over K.
+            alphas: the powers of alpha, from alpha^1.
+            gradient (uint64, (5, at least cells)): added to, for the cells.
+            public_gradient (uint64, (5, 34)): added to, for the public cells.
+
+        Returns:
+            The constant term of the weighted sum of fingerprints.
         """
         factors = from_elements(alphas)
         weighted = np.empty((DEGREE, len(self.lookups)), dtype=np.uint64)
@@ -60,25 +80,8 @@ class AffineMap:
         width = self.cells + PUBLIC_CELLS
         for i in range(DEGREE):
             terms = multiply_base(weighted[i, self.values], self.coefficients)
-            # exact: less than 2^22 residues below 2^31 meet in one column
+            # exact in float64: less than 2^22 residues below 2^31 meet in one column
             totals = np.bincount(self.columns, weights=terms, minlength=width).astype(np.uint64)
-            cells[i, : self.cells] = add(cells[i, : self.cells], totals[: self.cells])
-            public[i] = add(public[i], totals[self.cells :])
+            gradient[i, : self.cells] = add(gradient[i, : self.cells], totals[: self.cells])
+            public_gradient[i] = add(public_gradient[i], totals[self.cells :])
         return sum_all(multiply_base(weighted[:, self.constant_values], self.constants))
-
-    def evaluate(self, cells: NDArray[np.uint32], public: NDArray[np.uint8]) -> list[Array]:
-        """The values of every look-up, from any cells: for each, residues of shape (values, n).
-
-        ``cells`` (at least ``self.cells``, n) are residues, ``public`` (34, n) bytes. Slow.
-        """
-        count = cells.shape[1]
-        inputs = np.concatenate([cells[: self.cells], public]).astype(np.uint64)
-        values = np.zeros((len(self.lookups), count), dtype=np.uint64)
-        np.add.at(values, self.constant_values, self.constants[:, None])
-        present, starts = np.unique(self.values, return_index=True)
-        step = max(1, _ENTRIES_AT_ONCE // len(self.values))
-        for first in range(0, count, step):
-            part = slice(first, first + step)
-            terms = inputs[self.columns, part] * self.coefficients[:, None] % np.uint64(P)
-            values[present, part] += np.add.reduceat(terms, starts, axis=0)
-        return np.split(values % np.uint64(P), np.flatnonzero(np.diff(self.lookups)) + 1)

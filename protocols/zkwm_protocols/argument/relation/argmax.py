@@ -1,7 +1,20 @@
-"""The arg-max part of the relation: g_l = 1 only where l is the label (SPEC.md 17.3, item 4).
+"""The argmax gadget shows that the logit of a marked output is the largest (SPEC.md 17.3, item 4).
 
-It says nothing where g is 0. The logits are the network part's affine expressions: the gradient in
-them goes from here into the network part's reverse pass.
+::
+
+    z'_l = O z_l + O - 1 - l            logits made distinct: ties belong to the smaller index
+    s_l  = V - z'_l                     in [0, 2^B): V is at least every z'_l
+    s'_l = (1 - g_l)(2^B - 1) - s_l     in [0, 2^B): where g_l = 1, s_l = 0 and V = z'_l
+
+    cells     V | g_0 .. g_(O-1) | lower limbs of s_l        | lower limbs of s'_l
+              1   O                (m-1) O, limb by limb       (m-1) O
+    lookups   range:1 of g_l | range:8 of the lower limbs, range:(B-8(m-1)) of the highest, of s_l
+                             | the same of s'_l
+
+    limbs have 8 bits; the highest is no cell but (s - sum of 256^i limb_i) / 256^(m-1)
+
+Where g is 0 nothing is claimed. The logits z_l are affine expressions of the network gadget's
+cells, so the gradient in them is handed to that gadget's reverse pass.
 """
 
 from __future__ import annotations
@@ -11,7 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.argument.relation.gadget import Group, lookup_count
+from zkwm_protocols.argument.relation.gadget import LookupGroup, lookup_count
 from zkwm_protocols.argument.relation.lookup_tables import Tables
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.field.scalar import DEGREE, Element, P, scale, subtract
@@ -20,8 +33,8 @@ from zkwm_protocols.field.vector import multiply as multiply_arrays
 from zkwm_protocols.integer_network.model import IntegerNetwork
 
 
-class ArgmaxPart:
-    """The arg-max of a network's logits; its cells begin at ``first_cell``."""
+class ArgmaxGadget:
+    """The argmax of a network's logits; its cells begin at ``first_cell``."""
 
     def __init__(self, network: IntegerNetwork, first_cell: int) -> None:
         self.outputs = network.outputs
@@ -30,32 +43,42 @@ class ArgmaxPart:
         self.first_cell = first_cell
         lower = (self.limbs - 1) * self.outputs
         self.cell_count = 1 + self.outputs + 2 * lower
-        limbs = [Group("range:8", lower)] if lower else []
-        limbs.append(Group(f"range:{self.bits - 8 * (self.limbs - 1)}", self.outputs))
-        self.groups: tuple[Group, ...] = (Group("range:1", self.outputs), *limbs, *limbs)
+        limbs = [LookupGroup("range:8", lower)] if lower else []
+        limbs.append(LookupGroup(f"range:{self.bits - 8 * (self.limbs - 1)}", self.outputs))
+        self.groups: tuple[LookupGroup, ...] = (
+            LookupGroup("range:1", self.outputs),
+            *limbs,
+            *limbs,
+        )
         self.lookup_count = lookup_count(self.groups)
 
     def g_cell(self, output: int) -> int:
-        """The cell g_l of output l."""
+        """The cell g_l of output l, 1 if this trigger counts as a match of label l."""
         return self.first_cell + 1 + output
 
     def pull_back(
-        self, weights: Array, alphas: Sequence[Element], cells: Array
+        self, weights: Array, alphas: Sequence[Element], gradient: Array
     ) -> tuple[Array, Element]:
         """Add the gradient of the weighted values; return that in the logits, and the constant.
 
-        ``weights`` (5, ``lookup_count``) over K; ``alphas`` from alpha^1. Adds into ``cells``
-        (5, J); the first result, (5, O), is for ``NetworkPart.pull_back``. No public cell is used.
+        Args:
+            weights (uint64, (5, lookup_count)): the weight of each lookup, over K.
+            alphas: the powers of alpha, from alpha^1.
+            gradient (uint64, (5, J)): added to, for the cells.
+
+        Returns:
+            The gradient in the logits (5, O), for ``NetworkGadget.pull_back``; the constant term.
         """
         outputs, lower = self.outputs, (self.limbs - 1) * self.outputs
         scaled = multiply_arrays(weights, from_element(alphas[0]).reshape(DEGREE, 1))
-        own = cells[:, self.first_cell : self.first_cell + self.cell_count]
+        own = gradient[:, self.first_cell : self.first_cell + self.cell_count]
         total = own.copy()
         total[:, 1 : 1 + outputs] += scaled[:, :outputs]
         tops = []
-        for side in range(2):
+        for side in range(2):  # s, then s'
             first = (1 + side * self.limbs) * outputs
             limbs = scaled[:, first : first + lower]
+            # the highest limb is s / 256^(m-1) minus 256^(i-m+1) of each lower limb i
             top = scaled[:, first + lower : first + lower + outputs]
             top = multiply_base(top, _scalar(pow(256, -(self.limbs - 1), P)))
             powers = np.uint64(256) ** np.arange(self.limbs - 1, dtype=np.uint64)
@@ -65,6 +88,7 @@ class ArgmaxPart:
                 limbs, carried.reshape(DEGREE, lower)
             )
             tops.append(top)
+        # s_l has V - z'_l with the weight of s minus that of s'
         difference = subtract_arrays(tops[0], tops[1])
         total[:, 0] += from_element(sum_all(difference))
         most = (1 << self.bits) - 1
@@ -86,16 +110,24 @@ class ArgmaxPart:
         tables: Tables,
         first_lookup: int,
     ) -> None:
-        """The prover's cells, and the table row of every look-up.
+        """Write the prover's cells, and the table row of every lookup.
 
-        ``logits`` int64 (n, O); where ``chosen`` (n,) is set, g of ``outputs`` (n,) is 1, all
-        others are 0. Writes into ``cells`` (J, n) and the columns of ``rows`` (n, M) from
-        ``first_lookup`` on. Raises UsageError where an output is chosen that is not the label.
+        Args:
+            logits (int64, (n, O)): of the integer network.
+            outputs (int64, (n,)): the output that stands for each trigger's label.
+            chosen (bool, (n,)): where g of that output is 1; all other g are 0.
+            cells (uint32, (J, n)): written, the gadget's rows.
+            rows (int32, (n, M)): written, the columns from ``first_lookup`` on.
+            tables: the relation's tables.
+            first_lookup: the gadget's first lookup.
+
+        Raises:
+            UsageError: a chosen trigger's label is not its argmax.
         """
         count, lower = len(logits), (self.limbs - 1) * self.outputs
         triggers = np.flatnonzero(chosen)
         if not np.array_equal(np.argmax(logits[triggers], axis=1), outputs[triggers]):
-            raise UsageError("a trigger is to count as a match whose label is another")
+            raise UsageError("a trigger chosen as a match does not get its label")
         order = self.outputs - 1 - np.arange(self.outputs, dtype=np.int64)
         ranked = (self.outputs * logits + order).T
         highest = ranked.max(axis=0)
@@ -114,32 +146,6 @@ class ArgmaxPart:
             numbers += [tables.first_row("range:8") + limb for limb in split[:-1]]
             numbers.append(tables.first_row(self.groups[-1].table) + split[-1])
         rows[:, first_lookup : first_lookup + self.lookup_count] = np.concatenate(numbers).T
-
-    def look_up_values(self, cells: NDArray[np.uint32], logits: Array) -> list[Array]:
-        """The value of every look-up for any cells: residues of shape (1, n) for each.
-
-        ``cells`` (J, n) and ``logits`` (O, n), of ``NetworkPart.logit_values``, are residues. Slow:
-        for tests.
-        """
-        own = [[int(x) for x in row] for row in cells[self.first_cell :][: self.cell_count]]
-        count, lower = cells.shape[1], (self.limbs - 1) * self.outputs
-        g = own[1 : 1 + self.outputs]
-        values = list(g)
-        for side in range(2):
-            begin = 1 + self.outputs + side * lower
-            values += own[begin : begin + lower]
-            for output in range(self.outputs):
-                top = []
-                for b in range(count):
-                    rank = self.outputs * int(logits[output, b]) + self.outputs - 1 - output
-                    value = own[0][b] - rank
-                    if side:
-                        value = (1 - g[output][b]) * (2**self.bits - 1) - value
-                    for limb in range(self.limbs - 1):
-                        value -= 256**limb * own[begin + limb * self.outputs + output][b]
-                    top.append(value * pow(256, 1 - self.limbs, P) % P)
-                values.append(top)
-        return [np.array([row], dtype=np.uint64) for row in values]
 
 
 def _scalar(residue: int) -> Array:

@@ -1,7 +1,19 @@
-"""The constants of BLAKE2s-256 (RFC 7693) as a leaf uses it: one message of SPEC.md 5.1.
+"""The constants of BLAKE2s-256 (RFC 7693) for the one message that a leaf hashes.
 
-Only numbers that depend on nothing but the shape of an image; the look-ups are in
-``leaf_structure``, and nothing is hashed here.
+::
+
+    message (SPEC.md 5.1), cut into blocks of 64 bytes, the last continued by zeros:
+
+    0        2   4   6   8             10     42
+    version  c   h   w   label field   salt   pixels, C order
+    BLOCK_BYTES = 64     LABEL_OFFSET  SALT_  PIXEL_OFFSET
+
+    working state of a block, 16 words:
+    v_0 .. v_7    chaining value h                 (``initial_chaining`` for the first block)
+    v_8 .. v_15   IV, counter, last-block flag     (``upper_state``)
+
+Every number here follows from the shape of an image; nothing is hashed. The lookups that check a
+block are in ``blake2s_lookups``.
 """
 
 from __future__ import annotations
@@ -13,7 +25,7 @@ from zkwm_protocols.commitment import LEAF_VERSION, SALT_BYTES
 
 BLOCK_BYTES = 64
 ROUNDS = 10
-INITIALISATION = (
+INITIALIZATION = (
     0x6A09E667, 0xBB67AE85, 0x3C6EF372, 0xA54FF53A, 0x510E527F, 0x9B05688C, 0x1F83D9AB, 0x5BE0CD19,
 )  # fmt: skip
 """IV of RFC 7693, section 2.6."""
@@ -39,11 +51,12 @@ LABEL_OFFSET = 8
 SALT_OFFSET = LABEL_OFFSET + 2
 PIXEL_OFFSET = SALT_OFFSET + SALT_BYTES
 
+# section 2.5: digest length 32, no key, fan-out and depth 1, the personalization of a leaf
 _PARAMETERS = bytes([32, 0, 1, 1]) + bytes(20) + b"zkwmleaf"
 
 
 def message_length(shape: tuple[int, int, int]) -> int:
-    """The bytes of a leaf's message for images of ``shape`` (channels, height, width)."""
+    """The length in bytes of a leaf's message for images of ``shape`` (channels, height, width)."""
     return PIXEL_OFFSET + shape[0] * shape[1] * shape[2]
 
 
@@ -60,13 +73,13 @@ def message_start(shape: tuple[int, int, int]) -> bytes:
 def initial_chaining() -> NDArray[np.uint32]:
     """The first block's h, 8 words: IV and parameter block (sections 2.5 and 3.3)."""
     parameters = np.frombuffer(_PARAMETERS, dtype="<u4").astype(np.uint32)
-    return np.array(INITIALISATION, dtype=np.uint32) ^ parameters
+    return np.array(INITIALIZATION, dtype=np.uint32) ^ parameters
 
 
 def upper_state(shape: tuple[int, int, int]) -> NDArray[np.uint32]:
     """v_8 .. v_15 before the rounds, (blocks, 8): IV with counter and last-block flag (3.2)."""
     blocks = block_count(shape)
-    words = np.tile(np.array(INITIALISATION, dtype=np.uint32), (blocks, 1))
+    words = np.tile(np.array(INITIALIZATION, dtype=np.uint32), (blocks, 1))
     counters = np.minimum((np.arange(blocks) + 1) * BLOCK_BYTES, message_length(shape))
     words[:, 4] ^= counters.astype(np.uint32)  # below 2^32: an image has at most 2^24 pixels
     words[-1, 6] ^= np.uint32(0xFFFFFFFF)

@@ -1,8 +1,28 @@
-"""The look-ups of one BLAKE2s block as affine forms, and those of a leaf's whole message.
+"""The lookups of one BLAKE2s block, and of a leaf's whole message, as affine forms.
 
-SPEC.md 17.3, item 2. The forms are the same in every block (``_block_template``); what a block
-reads from outside, its message bytes, chaining value and initial state, are columns that
-``leaf_map`` puts in place for a shape. Which values cells have is the prover's business.
+::
+
+    cells of a block                             lookups of a block
+    0    G 0 of round 0   40 cells               17
+    40   G 1 of round 0   40                     17
+    ..   80 applications of G (RFC 7693, 3.1)    ..
+    3200 FOLDED           32  v_i ^ v_(i+8)      32  xor (v_i, v_(i+8), folded)
+    3232 NEXT_CHAINING    32  new h              32  xor (h, folded, new h)
+
+    cells of G, four bytes each, least significant first:
+      a1 = a + b + x      d1 = d ^ a1          c1 = c + (d1 >>> 16)   bl1, bh1 = cut of b ^ c1
+      a2 = a1 + b' + y    d2 = d' ^ a2         c2 = c1 + (d2 >>> 8)   bl2, bh2 = cut of b' ^ c2
+    lookups of G, k = 0 .. 3:
+      xor (d, a1, d1)     xor12 (b, c1, bl1, bh1)     rotations by 16 and 8 move whole bytes; by 12
+      xor (d', a2, d2)    xor7 (b', c2, bl2, bh2)     and 7 they join halves cut at bits 4 and 7
+      carries: low and high carry of the sums a1, c1, a2, c2
+
+    columns that the forms of a block read:
+      0 .. 3263  its cells | h (32) | v_8 .. v_15 (32) | message (64)
+                 _CHAINING ^        ^ _UPPER           ^ _MESSAGE
+
+The forms are the same in every block (``block_template``, built once). ``leaf_map`` replaces the
+columns outside a block by cells, public cells or constants. SPEC.md 17.3, item 2.
 """
 
 from __future__ import annotations
@@ -30,7 +50,7 @@ from zkwm_protocols.argument.relation.blake2s_constants import (
     message_start,
     upper_state,
 )
-from zkwm_protocols.argument.relation.gadget import PUBLIC_CELLS, Group
+from zkwm_protocols.argument.relation.gadget import PUBLIC_CELLS, LookupGroup
 from zkwm_protocols.field.scalar import P
 from zkwm_protocols.field.vector import Array
 
@@ -53,14 +73,16 @@ _MESSAGE = _UPPER + 32
 _BLOCK_COLUMNS = _MESSAGE + BLOCK_BYTES
 
 _CONSTANT = -1
+"""Stands for a column that is a constant."""
 _PER_HALF = pow(1 << 16, -1, P)
+"""2^-16 modulo p: a carry is what remains of a half's sum, divided by 2^16."""
 
 
 @dataclass(frozen=True)
 class BlockTemplate:
-    """The look-ups of a block, over its own columns; the arrays are as in ``AffineMap``."""
+    """The lookups of a block over its own columns; the arrays are as in ``AffineMap``."""
 
-    groups: tuple[Group, ...]
+    groups: tuple[LookupGroup, ...]
     lookups: Index
     exponents: Index
     values: Index
@@ -70,17 +92,22 @@ class BlockTemplate:
 
 @lru_cache(maxsize=1)
 def block_template() -> BlockTemplate:
-    """The look-ups of one block, in order."""
+    """The lookups of one block, in order."""
     state = [_word(_CHAINING + 4 * i) for i in range(8)] + [_word(_UPPER + 4 * i) for i in range(8)]
     message = [_word(_MESSAGE + 4 * i) for i in range(16)]
-    groups: list[Group] = []
+    groups: list[LookupGroup] = []
     lookups: list[list[Form]] = []
     for index in range(ROUNDS * len(MIXED)):
         first, second = SCHEDULE[index // 8][2 * (index % 8) :][:2]
-        groups += [Group("xor", 4), Group("xor12", 4), Group("xor", 4), Group("xor7", 4)]
-        groups.append(Group("carries", 1))
+        groups += [
+            LookupGroup("xor", 4),
+            LookupGroup("xor12", 4),
+            LookupGroup("xor", 4),
+            LookupGroup("xor7", 4),
+        ]
+        groups.append(LookupGroup("carries", 1))
         lookups += _mix(state, MIXED[index % 8], message[first], message[second], index * MIX_CELLS)
-    groups.append(Group("xor", 64))
+    groups.append(LookupGroup("xor", 64))
     for i in range(8):
         folded = _word(FOLDED + 4 * i)
         lookups += _bytewise(state[i], state[i + 8], folded)
@@ -92,9 +119,12 @@ def block_template() -> BlockTemplate:
 
 @lru_cache(maxsize=2)
 def leaf_map(shape: tuple[int, int, int], first_cell: int) -> AffineMap:
-    """All look-ups of a leaf over its trigger's cells, the leaf's own from ``first_cell`` on.
+    """All lookups of a leaf as one map, of the trigger's cells and its public cells.
 
-    Pixels are the cells 0 .. c*h*w - 1, the salt the 32 cells behind them.
+    Args:
+        shape: channels, height, width of the image.
+        first_cell: the leaf gadget's first cell; pixels are the cells 0 .. c*h*w - 1, the salt
+            the 32 cells behind them.
     """
     template = block_template()
     blocks = block_count(shape)
@@ -121,20 +151,30 @@ def leaf_map(shape: tuple[int, int, int], first_cell: int) -> AffineMap:
 def _mix(
     state: list[Word], places: tuple[int, ...], x: Word, y: Word, cell: int
 ) -> list[list[Form]]:
-    """The 17 look-ups of G, whose 40 cells begin at ``cell``; replaces its four state words."""
+    """The 17 lookups of one G; its four words in ``state`` are replaced.
+
+    Args:
+        state: the 16 state words as forms.
+        places: the words a, b, c, d of the state.
+        x: the first message word.
+        y: the second message word.
+        cell: the first of its 40 cells.
+    """
     a, b, c, d = (state[place] for place in places)
     a1, d1, c1, low1, high1, a2, d2, c2, low2, high2 = (
         _word(cell + 4 * i) for i in range(MIX_CELLS // 4)
     )
     lookups = _bytewise(d, a1, d1) + _bytewise(b, c1, low1, high1)
     carries = _carries([a, b, x], a1)
-    d = [d1[(k + 2) % 4] for k in range(4)]
+    d = [d1[(k + 2) % 4] for k in range(4)]  # rotated by 16: two bytes
     carries += _carries([c, d], c1)
+    # rotated by 12: one byte, then the high 4 bits of a byte below the low 4 of the next
     b = [_combine([(high1[(k + 1) % 4], 1), (low1[(k + 2) % 4], 16)]) for k in range(4)]
     lookups += _bytewise(d, a2, d2) + _bytewise(b, c2, low2, high2)
     carries += _carries([a1, b, y], a2)
-    d = [d2[(k + 1) % 4] for k in range(4)]
+    d = [d2[(k + 1) % 4] for k in range(4)]  # rotated by 8: one byte
     carries += _carries([c1, d], c2)
+    # rotated by 7: one bit to the left of a rotation by 8
     b = [_combine([(low2[(k + 1) % 4], 2), (high2[k], 1)]) for k in range(4)]
     for place, word in zip(places, (a2, b, c2, d), strict=True):
         state[place] = word
@@ -142,7 +182,10 @@ def _mix(
 
 
 def _carries(operands: list[Word], total: Word) -> list[Form]:
-    """The low and the high carry of a sum of words."""
+    """The low and the high carry of ``total`` = the sum of ``operands``, as forms.
+
+    Sums are taken in halves of 16 bits, so that they stay far below p.
+    """
     low = _combine(
         [(word[k], 256**k * _PER_HALF) for word in operands for k in range(2)]
         + [(total[k], -(256**k) * _PER_HALF) for k in range(2)]
@@ -156,15 +199,17 @@ def _carries(operands: list[Word], total: Word) -> list[Form]:
 
 
 def _bytewise(*words: Word) -> list[list[Form]]:
-    """Four look-ups, of byte k of every word."""
+    """Four lookups; the values of lookup k are byte k of every word."""
     return [list(forms) for forms in zip(*words, strict=True)]
 
 
 def _word(column: int) -> Word:
+    """The word whose bytes are the four columns from ``column`` on."""
     return [{column + k: 1} for k in range(4)]
 
 
 def _combine(terms: Iterable[tuple[Form, int]]) -> Form:
+    """The sum of forms times factors, modulo p."""
     result: Form = {}
     for form, factor in terms:
         for column, coefficient in form.items():
@@ -172,8 +217,8 @@ def _combine(terms: Iterable[tuple[Form, int]]) -> Form:
     return result
 
 
-def _template(groups: tuple[Group, ...], lookups: list[list[Form]]) -> BlockTemplate:
-    """Look-ups as arrays."""
+def _template(groups: tuple[LookupGroup, ...], lookups: list[list[Form]]) -> BlockTemplate:
+    """The lookups' forms, flattened into arrays."""
     forms = [(u, k, form) for u, values in enumerate(lookups) for k, form in enumerate(values)]
     entries = [(i, *entry) for i, (_, _, form) in enumerate(forms) for entry in form.items()]
     return BlockTemplate(

@@ -1,7 +1,15 @@
-"""The prover's cells of the leaf part: BLAKE2s-256 with every step written down.
+"""The prover's cells of the leaf gadget: BLAKE2s-256 with every step written down.
 
-SPEC.md 17.3, item 2. Compiled with Numba, in parallel over triggers; the verifier never imports
-this module. Not constant in time: it runs where images and salts are at home.
+::
+
+    triggers in turns of 8, turns in threads; in a turn:
+        for each block:           state = chaining value | upper state
+            for each trigger:     80 x G -> 40 cells and 17 rows each
+                                  fold    -> 32 cells, 32 rows
+                                  chain   -> 32 cells (but in the last block), 32 rows
+
+The layout is that of ``blake2s_lookups``. Branches and memory accesses depend on secrets: it runs
+on the owner's machine, where images and salts lie in the clear anyway. SPEC.md 17.3, item 2.
 """
 
 from __future__ import annotations
@@ -31,7 +39,7 @@ from zkwm_protocols.argument.relation.blake2s_lookups import (
     MIX_LOOKUPS,
     NEXT_CHAINING,
 )
-from zkwm_protocols.argument.relation.leaf import LeafPart
+from zkwm_protocols.argument.relation.leaf import LeafGadget
 from zkwm_protocols.argument.relation.lookup_tables import Tables
 from zkwm_protocols.commitment import SALT_BYTES
 from zkwm_protocols.field.kernels.threads import run_tasks
@@ -48,7 +56,7 @@ _FOLD_LOOKUPS = _MIXES * MIX_LOOKUPS
 
 
 def fill(
-    part: LeafPart,
+    gadget: LeafGadget,
     images: NDArray[np.uint8],
     salts: NDArray[np.uint8],
     labels: NDArray[np.uint16],
@@ -57,49 +65,61 @@ def fill(
     tables: Tables,
     first_lookup: int,
 ) -> NDArray[np.uint8]:
-    """Write all cells of the part and the table row of every look-up; the leaves, (n, 32).
+    """Write all cells of the gadget and the table row of every lookup; return the leaves.
 
-    ``images`` (n, c, h, w), ``salts`` (n, 32), ``labels`` (n,) the label fields. Writes the part's
-    rows of ``cells`` (J, n) and the columns of ``rows`` (n, M) from ``first_lookup`` on. Raises
-    ValueError where shapes do not fit.
+    Args:
+        gadget: the leaf gadget.
+        images (uint8, (n, c, h, w)): the triggers.
+        salts (uint8, (n, 32)): their salts.
+        labels (uint16, (n,)): their label fields.
+        cells (uint32, (J, n)): written, the gadget's rows.
+        rows (int32, (n, M)): written, the columns from ``first_lookup`` on.
+        tables: the relation's tables.
+        first_lookup: the gadget's first lookup.
+
+    Returns:
+        The leaf digests, uint8 (n, 32).
+
+    Raises:
+        ValueError: shapes that do not fit each other.
     """
     count = len(images)
-    if images.shape != (count, *part.shape):
-        raise ValueError(f"images of shape {images.shape[1:]}, not {part.shape}")
+    if images.shape != (count, *gadget.shape):
+        raise ValueError(f"images of shape {images.shape[1:]}, not {gadget.shape}")
     if salts.shape != (count, SALT_BYTES) or labels.shape != (count,):
         raise ValueError("salts and label fields are one for each image")
-    if len(cells) < part.first_cell + part.cell_count or cells.shape[1] != count:
-        raise ValueError("no room for the cells of the part")
-    if len(rows) != count or rows.shape[1] < first_lookup + part.lookup_count:
-        raise ValueError("no room for the rows of the part")
+    if len(cells) < gadget.first_cell + gadget.cell_count or cells.shape[1] != count:
+        raise ValueError("no room for the cells of the gadget")
+    if len(rows) != count or rows.shape[1] < first_lookup + gadget.lookup_count:
+        raise ValueError("no room for the rows of the gadget")
     chaining = np.tile(initial_chaining().astype(np.int64), (count, 1))
     # not Numba's prange: its OpenMP layer sets the number of threads of torch in this process
     run_tasks(
         _fill_blocks,
         -(-count // _TRIGGERS_AT_ONCE),
-        _messages(part, images, salts, labels),
-        upper_state(part.shape).astype(np.int64),
+        _messages(gadget, images, salts, labels),
+        upper_state(gadget.shape).astype(np.int64),
         chaining,
-        cells[part.first_cell :],
-        rows[:, first_lookup : first_lookup + part.lookup_count],
+        cells[gadget.first_cell :],
+        rows[:, first_lookup : first_lookup + gadget.lookup_count],
         np.array([tables.first_row(key) for key in _TABLES], dtype=np.int64),
-        work=count * part.blocks * BLOCK_LOOKUPS,
+        work=count * gadget.blocks * BLOCK_LOOKUPS,
     )
     return chaining.astype("<u4").view(np.uint8)
 
 
 def _messages(
-    part: LeafPart,
+    gadget: LeafGadget,
     images: NDArray[np.uint8],
     salts: NDArray[np.uint8],
     labels: NDArray[np.uint16],
 ) -> _Words:
-    """The words of all messages, padded with zeros, (n, 16 times the blocks)."""
-    data = np.zeros((len(images), part.blocks * BLOCK_BYTES), dtype=np.uint8)
-    data[:, :LABEL_OFFSET] = np.frombuffer(message_start(part.shape), dtype=np.uint8)
+    """The words of all messages, padded with zeros, int64 (n, 16 times the blocks)."""
+    data = np.zeros((len(images), gadget.blocks * BLOCK_BYTES), dtype=np.uint8)
+    data[:, :LABEL_OFFSET] = np.frombuffer(message_start(gadget.shape), dtype=np.uint8)
     data[:, LABEL_OFFSET:SALT_OFFSET] = labels.astype(">u2").reshape(-1, 1).view(np.uint8)
     data[:, SALT_OFFSET:PIXEL_OFFSET] = salts
-    data[:, PIXEL_OFFSET : message_length(part.shape)] = images.reshape(len(images), -1)
+    data[:, PIXEL_OFFSET : message_length(gadget.shape)] = images.reshape(len(images), -1)
     return data.view("<u4").astype(np.int64)
 
 
@@ -116,7 +136,8 @@ def _fill_blocks(
 ) -> None:
     """Every block of the triggers of some turns; ``chaining`` (n, 8) ends as the digest's words.
 
-    The triggers of a turn take a block one after the other, for their cells share cache lines.
+    The triggers of a turn go through the blocks together: their cells share cache lines, since
+    the trigger is the last axis.
     """
     count = messages.shape[0]
     for turn in range(first_turn, last_turn):
@@ -148,7 +169,7 @@ def _fill_block(
     first_rows: _Words,
     last: bool,
 ) -> None:
-    """One block: its cells and rows from 0 on; the new chaining value replaces the old."""
+    """One block: its cells and rows from 0 on; the new chaining value replaces the old one."""
     for index in range(_MIXES):
         x = message[_SCHEDULE[index // 8, 2 * (index % 8)]]
         y = message[_SCHEDULE[index // 8, 2 * (index % 8) + 1]]
@@ -182,13 +203,14 @@ def _fill_mix(
     rows: NDArray[np.int32],
     first_rows: _Words,
 ) -> None:
-    """G on the state words at ``places``: 40 cells and 17 rows from 0 on."""
+    """G on the state words at ``places``: 40 cells and 17 rows, from 0 on."""
     a, b, c, d = state[places[0]], state[places[1]], state[places[2]], state[places[3]]
     carries = 0
     for half in range(2):
-        shift = 12 - 5 * half  # b turns by 12, then by 7; cut there, low bits within a byte
-        cut = 4 + 3 * half
+        shift = 12 - 5 * half  # b is rotated by 12, then by 7
+        cut = 4 + 3 * half  # the bit of a byte where those rotations cut: 4, then 7
         operand = y if half else x
+        # the row of the carries table is a number with the digits of _CARRY_BASES
         carries = carries * 9 + _carry_pair(a, b, operand, 3)
         a = (a + b + operand) & _WORD
         _write_bytes(cells, 20 * half, a)
@@ -212,25 +234,26 @@ def _fill_mix(
 
 @njit(cache=True)
 def _carry_pair(a: int, b: int, x: int, base: int) -> int:
-    """The carries of a + b + x as digits: the low half's, slower, and the high half's."""
+    """The carries of a + b + x as two digits: the low half's, slower, and the high half's."""
     low = ((a & 0xFFFF) + (b & 0xFFFF) + (x & 0xFFFF)) >> 16
     return low * base + ((a + b + x) >> 32)
 
 
 @njit(cache=True)
 def _rotate(word: int, count: int) -> int:
-    """A word of 32 bits turned to the right."""
+    """A word of 32 bits rotated to the right."""
     return ((word >> count) | (word << (32 - count))) & _WORD
 
 
 @njit(cache=True)
 def _write_bytes(cells: NDArray[np.uint32], first: int, word: int) -> None:
+    """The bytes of a word, the least significant first."""
     for k in range(4):
         cells[first + k] = (word >> (8 * k)) & 0xFF
 
 
 @njit(cache=True)
 def _write_pairs(rows: NDArray[np.int32], first: int, first_row: int, a: int, b: int) -> None:
-    """The rows of (byte k of a, byte k of b), a the slower."""
+    """The rows of (byte k of a, byte k of b) in a xor table, whose rows count a the slower."""
     for k in range(4):
         rows[first + k] = first_row + ((a >> (8 * k)) & 0xFF) * 256 + ((b >> (8 * k)) & 0xFF)

@@ -1,7 +1,17 @@
-"""What one part of the relation offers: its cells, its look-ups, and their gradient.
+"""A gadget is one piece of the relation: cells, lookups, and a gradient.
 
-SPEC.md 17.3. The relation is the image part, the leaf part, the network part and the arg-max part,
-one behind the other; what they have in common is here, nothing of what they compute.
+::
+
+    cells    0 ... J - 1    | image | leaf        | network      | argmax |
+    lookups  0 ... M - 1    | image | leaf        | network      | argmax |
+    public   0 ... 33       label field (2 bytes), leaf digest (32 bytes)
+
+    lookup u:  table key, and values v_1, v_2, ...: affine in cells, public cells and constants
+    gradient:  of  sum over u of w_u (alpha v_1 + alpha^2 v_2 + ...)  in cells and public cells
+
+The four gadgets of a trigger lie one behind the other. Prover and verifier both need the gradient:
+the lookup argument ends in a weighted sum of fingerprints, and the gradient turns that into one
+linear claim about cells (SPEC.md 17.3, 17.6).
 """
 
 from __future__ import annotations
@@ -10,43 +20,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from zkwm_protocols.field.scalar import Element
-from zkwm_protocols.field.vector import Array
-
 PUBLIC_CELLS = 34
 """Of each trigger: its label field (2 bytes, high first) and its leaf digest (32 bytes)."""
 
 
 @dataclass(frozen=True)
-class Group:
-    """``count`` look-ups in a row in the table with the key ``table``."""
+class LookupGroup:
+    """``count`` consecutive lookups into the table with the key ``table``."""
 
     table: str
     count: int
 
 
-class Part(Protocol):
-    """Cells and look-ups of one part, for one trigger."""
+class Gadget(Protocol):
+    """The sizes that the relation needs to place a gadget behind the one before it.
+
+    Every gadget also has ``pull_back``, which adds its share of the gradient to an array and
+    returns the constant term, and ``fill`` for the prover's cells. Their arguments differ: the
+    network's gradient starts from that of the argmax gadget.
+    """
 
     @property
     def cell_count(self) -> int:
-        """The number of cells that this part adds to a trigger."""
+        """Cells that the gadget adds to each trigger."""
 
     @property
-    def groups(self) -> tuple[Group, ...]:
-        """The look-ups in the order of SPEC.md 17.3."""
+    def groups(self) -> tuple[LookupGroup, ...]:
+        """The gadget's lookups, in the order of SPEC.md 17.3."""
 
-    def pull_back(
-        self, weights: Array, alphas: Sequence[Element], cells: Array, public: Array
-    ) -> Element:
-        """Add the gradient of the weighted fingerprints; return their constant term.
-
-        ``weights`` (5, look-ups of this part) over K; ``alphas`` the powers of alpha from 1. Adds
-        the coefficients of the sum over look-ups u of weights_u (alpha v_1 + alpha^2 v_2 + ...)
-        into ``cells`` (5, J), all cells of a trigger, and ``public`` (5, 34).
-        """
+    @property
+    def lookup_count(self) -> int:
+        """Lookups of the gadget, for each trigger."""
 
 
-def lookup_count(groups: Sequence[Group]) -> int:
-    """How many look-ups these groups have."""
+def lookup_count(groups: Sequence[LookupGroup]) -> int:
+    """The number of lookups in some groups."""
     return sum(group.count for group in groups)

@@ -1,7 +1,13 @@
-"""The image part of the relation: pixels and salt are bytes (SPEC.md 17.3, item 1).
+"""The image gadget shows that pixels and salt are bytes (SPEC.md 17.3, item 1).
 
-The first cells of a trigger. What they hash to is the leaf part's, what the network makes of them
-the network part's.
+::
+
+    cells     0 ............... c*h*w - 1 | c*h*w ... c*h*w + 31
+              pixels, C order             | salt
+    lookups   range:8 of every cell, in the same order
+
+Its cells are the first of a trigger. The leaf gadget hashes them, the network gadget reads the
+pixels; neither repeats the range check.
 """
 
 from __future__ import annotations
@@ -11,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.argument.relation.gadget import Group
+from zkwm_protocols.argument.relation.gadget import LookupGroup
 from zkwm_protocols.argument.relation.lookup_tables import Tables
 from zkwm_protocols.commitment import SALT_BYTES
 from zkwm_protocols.field.scalar import ZERO, Element
@@ -20,29 +26,28 @@ from zkwm_protocols.field.vector import Array, add, from_element, multiply
 TABLE = "range:8"
 
 
-class ImagePart:
-    """c*h*w pixels and 32 salt bytes for images of ``shape`` (c, h, w): the cells from 0 on."""
+class ImageGadget:
+    """Pixels and salt of an image of ``shape`` (c, h, w); its cells start at 0."""
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
         self.cell_count = shape[0] * shape[1] * shape[2] + SALT_BYTES
-        self.groups: tuple[Group, ...] = (Group(TABLE, self.cell_count),)
+        self.groups: tuple[LookupGroup, ...] = (LookupGroup(TABLE, self.cell_count),)
         self.lookup_count = self.cell_count
 
     def pull_back(
-        self, weights: Array, alphas: Sequence[Element], cells: Array, public: Array
+        self, weights: Array, alphas: Sequence[Element], gradient: Array, public_gradient: Array
     ) -> Element:
-        """Add the gradient of the weighted fingerprints; return their constant term, 0.
+        """Add the gradient of the weighted fingerprints; return the constant term, 0.
 
-        ``weights`` (5, ``lookup_count``) over K; ``alphas`` from alpha^1; adds into ``cells``
-        (5, J), and nothing into ``public`` (5, 34); see ``Part``.
+        Args:
+            weights (uint64, (5, lookup_count)): the weight of each lookup, over K.
+            alphas: the powers of alpha, from alpha^1.
+            gradient (uint64, (5, J)): added to, for the cells.
+            public_gradient (uint64, (5, 34)): for the public cells; untouched.
         """
-        own = cells[:, : self.cell_count]
+        own = gradient[:, : self.cell_count]
         own[:] = add(own, multiply(weights, from_element(alphas[0]).reshape(-1, 1)))
         return ZERO
-
-    def look_up_values(self, cells: NDArray[np.uint32], public: NDArray[np.uint8]) -> list[Array]:
-        """The value of every look-up for any cells (J, n): residues of shape (1, n) for each."""
-        return list(cells[: self.cell_count, None, :].astype(np.uint64))
 
     def fill(
         self,
@@ -52,11 +57,16 @@ class ImagePart:
         rows: NDArray[np.int32],
         tables: Tables,
     ) -> None:
-        """The prover's cells, and the table row of every look-up.
+        """Write the prover's cells, and the table row of every lookup.
 
-        ``images`` (n, c, h, w) and ``salts`` (n, 32); writes the first rows of ``cells`` (J, n) and
-        the first columns of ``rows`` (n, M).
+        Args:
+            images (uint8, (n, c, h, w)): the triggers.
+            salts (uint8, (n, 32)): their salts.
+            cells (uint32, (J, n)): written, the first ``cell_count`` rows.
+            rows (int32, (n, M)): written, the first ``lookup_count`` columns.
+            tables: the relation's tables.
         """
         values = np.concatenate([images.reshape(len(images), -1), salts], axis=1)
         cells[: self.cell_count] = values.T
+        # row v of a range table holds the value v
         rows[:, : self.lookup_count] = values.astype(np.int32) + np.int32(tables.first_row(TABLE))

@@ -1,30 +1,42 @@
-"""The leaf part of the relation: a trigger's pixels, salt and label field hash to its leaf.
+"""The leaf gadget shows that pixels, salt and label field hash to the public leaf.
 
-SPEC.md 17.3, item 2: cells and look-ups of BLAKE2s-256 over the message of 5.1. That pixels and
-salt are bytes is the image part's; the values of the cells are the prover's (``leaf_witness``).
+::
+
+    message   version c h w  | label field | salt          | pixels        | zeros
+    bytes     0 .......... 7 | 8, 9        | 10 ....... 41 | 42 ..........
+    are       constants      | public 0, 1 | image's cells | image's cells | constants
+
+              64 bytes         64 bytes                  last 64 bytes
+                 |                |                         |
+    h_0 --> [10 rounds] --> [10 rounds] --> ... -->   [10 rounds] --> leaf digest
+    constant            new h            new h                        public cells 2 ... 33
+                        (cells)          (cells)
+
+The hash is BLAKE2s-256 (RFC 7693), the message that of SPEC.md 5.1. ``blake2s_lookups`` draws the
+cells of one block; ``blake2s_witness`` computes them for the prover. SPEC.md 17.3, item 2.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from zkwm_protocols.argument.relation.blake2s_constants import block_count
 from zkwm_protocols.argument.relation.blake2s_lookups import BLOCK_CELLS, block_template, leaf_map
-from zkwm_protocols.argument.relation.gadget import Group, lookup_count
+from zkwm_protocols.argument.relation.gadget import LookupGroup, lookup_count
 from zkwm_protocols.commitment import MAXIMUM_PIXELS, SALT_BYTES
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.field.scalar import Element
 from zkwm_protocols.field.vector import Array
 
 
-class LeafPart:
-    """The leaf part for images of ``shape`` (channels, height, width).
+class LeafGadget:
+    """BLAKE2s over an image of ``shape`` (channels, height, width); cells from ``first_cell`` on.
 
-    Its cells begin at ``first_cell``; pixels are the trigger's cells 0 .. c*h*w - 1, the salt the
-    32 cells behind them. Raises Malformed for a shape that a leaf (SPEC.md 5.1) cannot have.
+    Pixels are the trigger's cells 0 .. c*h*w - 1, the salt the 32 cells behind them.
+
+    Raises:
+        Malformed: no leaf of SPEC.md 5.1 has this shape.
+        ValueError: ``first_cell`` lies inside pixels and salt.
     """
 
     def __init__(self, shape: tuple[int, int, int], first_cell: int) -> None:
@@ -35,27 +47,25 @@ class LeafPart:
         if pixels > MAXIMUM_PIXELS:
             raise Malformed("a trigger has at most 16,777,216 values")
         if first_cell < pixels + SALT_BYTES:
-            raise ValueError("the cells of the leaf come behind pixels and salt")
+            raise ValueError("the leaf's cells come behind pixels and salt")
         self.shape = shape
         self.first_cell = first_cell
         self.blocks = block_count(shape)
+        # the last block's new chaining value is the digest: 32 public cells instead of own ones
         self.cell_count = self.blocks * BLOCK_CELLS - 32
-        self.groups: tuple[Group, ...] = block_template().groups * self.blocks
+        self.groups: tuple[LookupGroup, ...] = block_template().groups * self.blocks
         self.lookup_count = lookup_count(self.groups)
 
     def pull_back(
-        self, weights: Array, alphas: Sequence[Element], cells: Array, public: Array
+        self, weights: Array, alphas: Sequence[Element], gradient: Array, public_gradient: Array
     ) -> Element:
-        """Add the gradient of the weighted fingerprints; return their constant term.
+        """Add the gradient of the weighted fingerprints; return the constant term.
 
-        ``weights`` (5, ``lookup_count``) and ``alphas`` (alpha^1 to alpha^8) over K. Adds into
-        ``cells`` (5, J) and ``public`` (5, 34); see ``Part`` and SPEC.md 17.6.
+        Args:
+            weights (uint64, (5, lookup_count)): the weight of each lookup, over K.
+            alphas: the powers of alpha, from alpha^1 to alpha^8.
+            gradient (uint64, (5, J)): added to, for the cells.
+            public_gradient (uint64, (5, 34)): added to, for the public cells.
         """
-        return leaf_map(self.shape, self.first_cell).pull_back(weights, alphas, cells, public)
-
-    def look_up_values(self, cells: NDArray[np.uint32], public: NDArray[np.uint8]) -> list[Array]:
-        """The values of every look-up for any cells, honest or not: residues (values, n) for each.
-
-        ``cells`` (J, n) are residues, ``public`` (34, n) bytes. Slow: for tests.
-        """
-        return leaf_map(self.shape, self.first_cell).evaluate(cells, public)
+        mapping = leaf_map(self.shape, self.first_cell)
+        return mapping.pull_back(weights, alphas, gradient, public_gradient)

@@ -1,7 +1,22 @@
-"""The tables that look-ups point into, one behind the other, each with its tag.
+"""The tables that lookups point into, one behind the other, each with its tag.
 
-SPEC.md 17.3. Rows are what a look-up's values must be one of; a fingerprint of a row is
-tag + alpha v_1 + alpha^2 v_2 + .... Which look-ups there are is the parts' business.
+::
+
+    row 0                                                                total_rows - 1
+    | xor | xor12 | xor7 | carries | positive | network:0 .. | range:w .. |
+    tag 1   2       3      4         5          6 ..           ..
+
+    xor       a, b, a ^ b                           65,536 rows, a the slower
+    xor12     a, b, (a ^ b) mod 16, (a ^ b) / 16    65,536
+    xor7      a, b, (a ^ b) mod 128, (a ^ b) / 128  65,536
+    carries   eight carries of BLAKE2s's G          1,296
+    positive  d, max(d, 0)                          511, d = -255 .. 255
+    network:i q, f(q)                               the activations of the integer network
+    range:w   v                                     2^w, for every width in use
+
+A lookup claims that its values are a row. LogUp sees a row by its fingerprint, the one element
+tag + alpha v_1 + alpha^2 v_2 + ... of K; the tag keeps rows of different tables apart. SPEC.md
+17.3.
 """
 
 from __future__ import annotations
@@ -28,10 +43,11 @@ Columns = NDArray[np.uint32]
 """The rows of one table as residues, shape (rows, width)."""
 
 _CARRY_BASES = (3, 3, 2, 2, 3, 3, 2, 2)
+"""A sum of three words carries 0 to 2, a sum of two 0 or 1; each has a low and a high carry."""
 
 
 class Tables:
-    """All tables of a relation, in order; ``widths`` are those of the range tables."""
+    """All tables of a relation, in order; ``widths`` are the bits of the range tables."""
 
     def __init__(self, network: IntegerNetwork, widths: Iterable[int]) -> None:
         self._columns: dict[str, Columns] = {
@@ -57,37 +73,38 @@ class Tables:
         self._tags = {key: index for index, key in enumerate(self._columns, 1)}
 
     def tag(self, key: str) -> int:
-        """The tag of a table, from 1."""
+        """The tag of the table ``key``, from 1."""
         return self._tags[key]
 
     def first_row(self, key: str) -> int:
-        """The number of a table's first row among all rows."""
+        """The number of a table's first row, counted over all tables."""
         return self._first[key]
 
-    def row_count(self, key: str) -> int:
-        """The number of a table's rows."""
-        return len(self._columns[key])
-
     def columns(self, key: str) -> Columns:
-        """A table's rows as residues, shape (rows, width)."""
+        """A table's rows as residues, uint32 (rows, width)."""
         return self._columns[key]
 
     def fingerprints(self, alphas: Sequence[Element]) -> Array:
-        """The fingerprints of all rows over K, shape (5, rows), for the powers of alpha from 1."""
-        parts = []
+        """The fingerprints of all rows over K, uint64 (5, rows); ``alphas`` from alpha^1."""
+        fingerprints = []
         for key, columns in self._columns.items():
             total = np.zeros((5, len(columns)), dtype=np.uint64)
             total[0] = self._tags[key]
             for index in range(columns.shape[1]):
                 weight = from_element(alphas[index]).reshape(5, 1)
                 total += multiply_base(weight, columns[:, index].astype(np.uint64))
-            parts.append(total % np.uint64(P))
-        return np.concatenate(parts, axis=1)
+            fingerprints.append(total % np.uint64(P))  # at most nine residues
+        return np.concatenate(fingerprints, axis=1)
 
     def weigh(self, weights: Array, first: int, alphas: Sequence[Element]) -> Element:
-        """The sum of weight times fingerprint over the rows from ``first`` on.
+        """The sum of weight times fingerprint over consecutive rows, without the fingerprints.
 
-        ``weights`` over K, (5, count). Rows behind the last one are copies of it (SPEC.md 17.5).
+        Args:
+            weights (uint64, (5, count)): over K, of the rows from ``first`` on.
+            first: the number of the first row.
+            alphas: the powers of alpha, from alpha^1.
+
+        Rows behind the last one are copies of it, as in the tree (SPEC.md 17.5).
         """
         result = constant(0)
         end = first + weights.shape[1]
@@ -109,6 +126,7 @@ class Tables:
 
 
 def _residues(rows: NDArray[np.int64]) -> Columns:
+    """Signed rows as read-only residues: tables are cached and shared."""
     columns: Columns = from_integers(rows).astype(np.uint32)
     columns.setflags(write=False)
     return columns
@@ -116,7 +134,7 @@ def _residues(rows: NDArray[np.int64]) -> Columns:
 
 @lru_cache(maxsize=3)
 def _xor_table(split: int) -> Columns:
-    """(a, b, a^b), the last in its low ``split`` bits and, below 8, the others."""
+    """Rows (a, b, a ^ b) of bytes; below 8, a ^ b is cut into ``split`` low bits and the rest."""
     a, b = np.divmod(np.arange(1 << 16, dtype=np.int64), 256)
     both = a ^ b
     if split == 8:
@@ -126,16 +144,19 @@ def _xor_table(split: int) -> Columns:
 
 @lru_cache(maxsize=1)
 def _carry_table() -> Columns:
+    """All combinations of the carries of a1, c1, a2, c2, low and high, the last the fastest."""
     grid = np.indices(_CARRY_BASES, dtype=np.int64).reshape(len(_CARRY_BASES), -1)
     return _residues(np.ascontiguousarray(grid.T))
 
 
 @lru_cache(maxsize=1)
 def _positive_table() -> Columns:
+    """Rows (d, max(d, 0)) for every difference d of two bytes."""
     difference = np.arange(-255, 256, dtype=np.int64)
     return _residues(np.stack([difference, np.maximum(difference, 0)], axis=1))
 
 
 @lru_cache(maxsize=32)
 def _range_table(width: int) -> Columns:
+    """Rows (v) of all integers of ``width`` bits."""
     return _residues(np.arange(1 << width, dtype=np.int64).reshape(-1, 1))

@@ -1,7 +1,21 @@
-"""The network part of the relation: quotients, remainders and maxima (SPEC.md 17.3, item 3).
+"""The network gadget shows every quotient, remainder and maximum of the integer network.
 
-Cells are remainders and results of activations, and positive parts of maxima; every other value is
-an affine expression of them, never written out. The arg-max is a part of its own.
+::
+
+    node          cells                      lookups                      value of the node
+    activation    E remainders r             range:s of r                 y
+      shift s     E results y                network:t of (q, y)
+    activation    E results y                network:t of (Z, y)          y
+      shift 0
+    maximum       (k - 1) E positive parts   positive of                  x_0 + e_1 + e_2 + ...
+      k taps      e_i                        (x_i - x_0 - e_1 .. - e_(i-1), e_i)
+    all others    none                       none                         affine in values before
+
+    Z the value that an activation reads, q = (Z + 2^(s-1) - r) / 2^s
+    E entries of the node's value; nodes in order, tap by tap in a maximum
+
+Every value between cells is an affine expression of them and never written out. The gradient of
+the lookups is one reverse pass through the network, as in backpropagation. SPEC.md 17.3, item 3.
 """
 
 from __future__ import annotations
@@ -13,9 +27,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.argument.relation.gadget import Group, lookup_count
+from zkwm_protocols.argument.relation.gadget import LookupGroup, lookup_count
 from zkwm_protocols.argument.relation.lookup_tables import Tables
-from zkwm_protocols.argument.relation.network_expressions import expression_values
 from zkwm_protocols.field.scalar import DEGREE, Element, P, add, constant, scale
 from zkwm_protocols.field.vector import Array, from_element, multiply_base, subtract_arrays, sum_all
 from zkwm_protocols.field.vector import add as add_arrays
@@ -30,9 +43,12 @@ _P = np.uint64(P)
 
 @dataclass(frozen=True)
 class Place:
-    """Where an activation's or a maximum's cells and look-ups begin; ``entries`` of the value.
+    """Where the cells and lookups of an activation or a maximum begin.
 
-    ``cell`` counts from the trigger's first cell, ``lookup`` from the part's first look-up.
+    Args:
+        cell: counted from the trigger's first cell.
+        lookup: counted from the gadget's first lookup.
+        entries: entries of the node's value.
     """
 
     cell: int
@@ -40,17 +56,42 @@ class Place:
     entries: int
 
 
-class NetworkPart:
-    """The network part; its cells begin at ``first_cell``, the image's pixels at ``pixel_cell``."""
+@dataclass(frozen=True)
+class _Weighted:
+    """Weights of lookups times powers of alpha; the second power only where it is asked for.
+
+    Args:
+        first (uint64, (5, lookup_count)): weights times alpha.
+        weights (uint64, (5, lookup_count)): the weights.
+        square (uint64, (5, 1)): alpha^2.
+    """
+
+    first: Array
+    weights: Array
+    square: Array
+
+    @classmethod
+    def of(cls, weights: Array, alphas: Sequence[Element]) -> _Weighted:
+        """For the powers of alpha from alpha^1."""
+        alpha, square = (from_element(power).reshape(DEGREE, 1) for power in alphas[:2])
+        return cls(multiply_arrays(weights, alpha), weights, square)
+
+    def second(self, span: slice) -> Array:
+        """Weights of some lookups times alpha^2, (5, length of the span)."""
+        return multiply_arrays(self.weights[:, span], self.square)
+
+
+class NetworkGadget:
+    """The nodes of an integer network; cells from ``first_cell``, pixels from ``pixel_cell`` on."""
 
     def __init__(self, network: IntegerNetwork, first_cell: int, pixel_cell: int = 0) -> None:
         self.network = network
         self.first_cell = first_cell
         self.pixel_cell = pixel_cell
         self.places: dict[int, Place] = {}
-        """By the number of the node."""
+        """By the number of the node, from 1; activations and maxima only."""
         cell = first_cell
-        groups: list[Group] = []
+        groups: list[LookupGroup] = []
         for number, node in enumerate(network.nodes, start=1):
             if not isinstance(node, Activation | Maximum):
                 continue
@@ -58,104 +99,113 @@ class NetworkPart:
             self.places[number] = Place(cell, lookup_count(groups), entries)
             if isinstance(node, Maximum):
                 cells = (prod(node.kernel) - 1) * entries
-                added = [Group("positive", cells)] if cells else []
+                added = [LookupGroup("positive", cells)] if cells else []
             else:
                 cells = (2 if node.shift else 1) * entries
-                added = [Group(f"range:{node.shift}", entries)] if node.shift else []
-                added.append(Group(f"network:{node.table}", entries))
+                added = [LookupGroup(f"range:{node.shift}", entries)] if node.shift else []
+                added.append(LookupGroup(f"network:{node.table}", entries))
             cell += cells
             groups += added
         self.cell_count = cell - first_cell
-        self.groups: tuple[Group, ...] = tuple(groups)
+        self.groups: tuple[LookupGroup, ...] = tuple(groups)
         self.lookup_count = lookup_count(groups)
 
     def pull_back(
-        self, weights: Array, alphas: Sequence[Element], cells: Array, logits: Array
+        self, weights: Array, alphas: Sequence[Element], gradient: Array, logit_gradient: Array
     ) -> Element:
         """Add the gradient of the weighted values; return the constant term.
 
-        ``weights`` (5, ``lookup_count``) over K; ``alphas`` from alpha^1; ``logits`` (5, O) is a
-        gradient in the logits from elsewhere (``ArgmaxPart.pull_back``). Adds into ``cells``
-        (5, J). No public cell is used. One pass backwards, each convolution transposed once.
+        One pass backwards, in which each convolution is transposed once. No public cell is read.
+
+        Args:
+            weights (uint64, (5, lookup_count)): the weight of each lookup, over K.
+            alphas: the powers of alpha, from alpha^1.
+            gradient (uint64, (5, J)): added to, for the cells.
+            logit_gradient (uint64, (5, O)): the gradient in the logits, of the argmax gadget.
         """
         network = self.network
-        first = multiply_arrays(weights, from_element(alphas[0]).reshape(DEGREE, 1))
-        second = from_element(alphas[1]).reshape(DEGREE, 1)
-        gradients = {len(network.nodes): logits.reshape(DEGREE, *network.shapes[-1])}
+        weighted = _Weighted.of(weights, alphas)
+        # in the value of each node, summed over all nodes that read it
+        gradients = {len(network.nodes): logit_gradient.reshape(DEGREE, *network.shapes[-1])}
         result = constant(0)
         for number in range(len(network.nodes), 0, -1):
-            node, gradient = network.nodes[number - 1], gradients.pop(number)
+            node, of_value = network.nodes[number - 1], gradients.pop(number)
+            term = constant(0)
+            pieces: tuple[Array, ...]
             if isinstance(node, Activation):
-                piece, term = self._activation(
-                    number, node, gradient, weights, first, second, cells
-                )
-                pieces: tuple[Array, ...] = (piece,)
+                piece, term = self._activation(number, node, of_value, weighted, gradient)
+                pieces = (piece,)
             elif isinstance(node, Maximum):
-                pieces = (self._maximum(number, node, gradient, weights, first, second, cells),)
-                term = constant(0)
+                pieces = (self._maximum(number, node, of_value, weighted, gradient),)
             else:
-                pieces, term = transpose(network, number, gradient)
+                pieces, term = transpose(network, number, of_value)
             result = add(result, term)
-            for source, piece in zip(sources_of(node), pieces, strict=True):
-                known = gradients.get(source)
-                gradients[source] = piece if known is None else add_arrays(known, piece)
-        _add_to(cells, self.pixel_cell, gradients[0])
+            for place, piece in zip(sources_of(node), pieces, strict=True):
+                gradients[place] = (
+                    add_arrays(gradients[place], piece) if place in gradients else piece
+                )
+        _add_to(gradient, self.pixel_cell, gradients[0])
         return result
 
     def _activation(
         self,
         number: int,
         node: Activation,
+        of_value: Array,
+        weighted: _Weighted,
         gradient: Array,
-        weights: Array,
-        first: Array,
-        second: Array,
-        cells: Array,
     ) -> tuple[Array, Element]:
-        """Its source's gradient and the constant; q = 2^-s (Z + 2^(s-1) - r)."""
-        place = self.places[number]
+        """The gradient in what the activation reads, and the constant; cells are added to.
+
+        Args:
+            number: the node's number, from 1.
+            node: the activation.
+            of_value (uint64, (5, c, h, w)): the gradient in its value.
+            weighted: the weights of all lookups of the gadget.
+            gradient (uint64, (5, J)): added to, for the cells.
+        """
+        place, first = self.places[number], weighted.first
         entries, cell, lookup = place.entries, place.cell, place.lookup
         if not node.shift:
             span = slice(lookup, lookup + entries)
             results, quotients, term = cell, first[:, span], constant(0)
         else:
+            # q = 2^-s (Z + 2^(s-1) - r): the weight of q goes to Z, to -r and to the constant
             span = slice(lookup + entries, lookup + 2 * entries)
             results = cell + entries
             quotients = multiply_base(
                 first[:, span], np.array(pow(2, -node.shift, P), dtype=np.uint64)
             )
             remainders = subtract_arrays(first[:, lookup : lookup + entries], quotients)
-            _add_to(cells, cell, remainders)
+            _add_to(gradient, cell, remainders)
             term = scale(sum_all(quotients), 1 << (node.shift - 1))
-        _add_to(cells, results, multiply_arrays(weights[:, span], second))
-        _add_to(cells, results, gradient)
+        _add_to(gradient, results, weighted.second(span))
+        _add_to(gradient, results, of_value)
         return quotients.reshape(DEGREE, *self.network.shapes[node.source]), term
 
     def _maximum(
         self,
         number: int,
         node: Maximum,
+        of_value: Array,
+        weighted: _Weighted,
         gradient: Array,
-        weights: Array,
-        first: Array,
-        second: Array,
-        cells: Array,
     ) -> Array:
-        """Its source's gradient; the value is x_0 + e_1 + e_2 + ... ."""
+        """The gradient in what the maximum reads; cells are added to. Arguments as above."""
         place, network = self.places[number], self.network
         shape, taps = network.shapes[number], prod(node.kernel)
         span = slice(place.lookup, place.lookup + (taps - 1) * place.entries)
-        # of x_i, from the look-ups of d_i = x_i - x_0 - e_1 - ... - e_(i-1), i = 1 ..
-        differences = first[:, span].reshape(DEGREE, taps - 1, *shape)
-        later = np.zeros((DEGREE, *shape), dtype=np.uint64)
-        positive = multiply_arrays(weights[:, span], second)
-        positive = positive.reshape(DEGREE, taps - 1, *shape)
-        own = cells[:, place.cell : place.cell + (taps - 1) * place.entries]
+        # lookup i is of d_i = x_i - x_0 - e_1 - ... - e_(i-1) and e_i, i = 1 .. taps - 1
+        differences = weighted.first[:, span].reshape(DEGREE, taps - 1, *shape)
+        positive = weighted.second(span).reshape(DEGREE, taps - 1, *shape)
+        own = gradient[:, place.cell : place.cell + (taps - 1) * place.entries]
         own = own.reshape(DEGREE, taps - 1, *shape)
+        # e_i is in the value, in its own lookup and, negative, in all later differences
+        later = np.zeros((DEGREE, *shape), dtype=np.uint64)
         for tap in range(taps - 2, -1, -1):
-            own[:, tap] = (own[:, tap] + positive[:, tap] + gradient + (_P - later)) % _P
+            own[:, tap] = (own[:, tap] + positive[:, tap] + of_value + (_P - later)) % _P
             later = add_arrays(later, differences[:, tap])
-        head = subtract_arrays(gradient, later)
+        head = subtract_arrays(of_value, later)  # x_0 is in the value and in every difference
         windows = Windows.of(node, network.shapes[node.source], shape)
         result = np.zeros((DEGREE, *network.shapes[node.source]), dtype=np.uint64)
         for tap, (rows, across), (out_rows, out_across) in windows.taps():
@@ -172,10 +222,20 @@ class NetworkPart:
         tables: Tables,
         first_lookup: int,
     ) -> NDArray[np.int64]:
-        """The prover's cells, and the table row of every look-up; returns the logits, int64 (n, O).
+        """Write the prover's cells, and the table row of every lookup.
 
-        ``images`` uint8 (n, c, h, w); writes into ``cells`` (J, n) and the columns of ``rows``
-        (n, M) from ``first_lookup`` on. Raises UsageError for images of another shape.
+        Args:
+            images (uint8, (n, c, h, w)): the triggers.
+            cells (uint32, (J, n)): written, the gadget's rows.
+            rows (int32, (n, M)): written, the columns from ``first_lookup`` on.
+            tables: the relation's tables.
+            first_lookup: the gadget's first lookup.
+
+        Returns:
+            The logits, int64 (n, O).
+
+        Raises:
+            UsageError: images of another shape or dtype.
         """
         logits = np.empty((len(images), self.network.outputs), dtype=np.int64)
         for part in batches(self.network, images):
@@ -200,20 +260,22 @@ class NetworkPart:
         rows: NDArray[np.int32],
         tables: Tables,
     ) -> None:
+        """Remainders, results and their rows for some triggers; ``values`` (c, h, w, n) each."""
         entries, cell, lookup = place.entries, place.cell, place.lookup
-        source = values[node.source].reshape(entries, -1).astype(np.int32)
+        quotient = values[node.source].reshape(entries, -1).astype(np.int32)
         if node.shift:
-            source += 1 << (node.shift - 1)
-            remainder = source & ((1 << node.shift) - 1)
-            source >>= node.shift
+            # arithmetic shift and mask: floor and remainder of negative values, too
+            quotient += 1 << (node.shift - 1)
+            remainder = quotient & ((1 << node.shift) - 1)
+            quotient >>= node.shift
             cells[cell : cell + entries] = remainder
             remainder += tables.first_row(f"range:{node.shift}")
             rows[:, lookup : lookup + entries] = remainder.T
             cell, lookup = cell + entries, lookup + entries
         cells[cell : cell + entries] = values[number].reshape(entries, -1)
         first = self.network.tables[node.table].first
-        source += tables.first_row(f"network:{node.table}") - first
-        rows[:, lookup : lookup + entries] = source.T
+        quotient += tables.first_row(f"network:{node.table}") - first
+        rows[:, lookup : lookup + entries] = quotient.T
 
     def _fill_maximum(
         self,
@@ -225,6 +287,7 @@ class NetworkPart:
         rows: NDArray[np.int32],
         tables: Tables,
     ) -> None:
+        """Positive parts and their rows for some triggers; ``values`` (c, h, w, n) each."""
         windows = Windows.of(node, self.network.shapes[node.source], self.network.shapes[number])
         running, *others = tap_entries(values[node.source].astype(np.int16), windows)
         cell, lookup = place.cell, place.lookup
@@ -232,26 +295,15 @@ class NetworkPart:
             difference = (entry - running).reshape(place.entries, -1)
             positive = np.maximum(difference, 0)
             cells[cell : cell + place.entries] = positive
+            # row d + 255 of the table holds the difference d
             numbers = difference.astype(np.int32) + (tables.first_row("positive") + 255)
             rows[:, lookup : lookup + place.entries] = numbers.T
             running += positive.reshape(running.shape)
             cell, lookup = cell + place.entries, lookup + place.entries
 
-    def look_up_values(self, cells: NDArray[np.uint32], public: NDArray[np.uint8]) -> list[Array]:
-        """The values of every look-up for any cells, honest or not: residues (values, n) for each.
 
-        ``cells`` (J, n) are residues; no public cell is used. Slow: for tests.
-        """
-        return expression_values(self.network, cells, self.pixel_cell, self.first_cell)[0]
-
-    def logit_values(self, cells: NDArray[np.uint32]) -> Array:
-        """The logits for any cells (J, n), honest or not: residues (O, n). Slow: for tests."""
-        values = expression_values(self.network, cells, self.pixel_cell, self.first_cell)[1]
-        return values[-1][:, 0, 0]
-
-
-def _add_to(cells: Array, first: int, values: Array) -> None:
-    """Add an array over K, flattened, to the cells from ``first`` on."""
+def _add_to(gradient: Array, first: int, values: Array) -> None:
+    """Add an array over K, (5, ...), to the gradient (5, J) in the cells from ``first`` on."""
     flat = values.reshape(DEGREE, -1)
-    own = cells[:, first : first + flat.shape[1]]
+    own = gradient[:, first : first + flat.shape[1]]
     own[:] = add_arrays(own, flat)

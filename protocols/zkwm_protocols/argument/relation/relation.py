@@ -1,7 +1,18 @@
-"""The whole relation: image, leaf, network and arg-max, for one trigger; its tables.
+"""The whole relation of one trigger: four gadgets, their tables, and their common gradient.
 
-SPEC.md 17.3, 17.4. A relation is made from public data alone and is the same for prover and
-verifier. Filling in a witness is done in ``witness``.
+::
+
+    cells J      | image       | leaf      | network            | argmax          |
+                 | pixels salt | BLAKE2s   | r, y, e of nodes   | V, g, limbs     |
+    lookups M    | image       | leaf      | network            | argmax          |
+                 ^ 0           ^ first_lookups["leaf"]  ...      ^ ["argmax"]
+    public 34    label field, leaf digest
+
+    all n triggers satisfy the same relation; one claim joins them: the sum over triggers of
+    g of the label's output is the threshold k* (``match_cells``)
+
+It follows from public data alone and is the same object for prover and verifier. ``witness`` fills
+in cells. SPEC.md 17.3, 17.4.
 """
 
 from __future__ import annotations
@@ -11,14 +22,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.argument.relation.argmax import ArgmaxPart
+from zkwm_protocols.argument.relation.argmax import ArgmaxGadget
 from zkwm_protocols.argument.relation.blake2s_constants import block_count
 from zkwm_protocols.argument.relation.blake2s_lookups import BLOCK_LOOKUPS
-from zkwm_protocols.argument.relation.gadget import PUBLIC_CELLS, Group
-from zkwm_protocols.argument.relation.image import ImagePart
-from zkwm_protocols.argument.relation.leaf import LeafPart
+from zkwm_protocols.argument.relation.gadget import PUBLIC_CELLS, Gadget, LookupGroup
+from zkwm_protocols.argument.relation.image import ImageGadget
+from zkwm_protocols.argument.relation.leaf import LeafGadget
 from zkwm_protocols.argument.relation.lookup_tables import Tables
-from zkwm_protocols.argument.relation.network import NetworkPart
+from zkwm_protocols.argument.relation.network import NetworkGadget
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.errors import Unsupported
 from zkwm_protocols.field.scalar import DEGREE, Element, P, add
@@ -30,37 +41,40 @@ MAXIMUM_CELLS = 1 << 24
 
 
 class Relation:
-    """What every trigger's cells have to satisfy: ``lookup_count`` look-ups in ``tables``.
+    """What every trigger's cells have to satisfy: ``lookup_count`` lookups into ``tables``.
 
-    Raises Unsupported (network.size) for a network with too many of them, before it builds anything
-    that grows with the images. The parts are ``image``, ``leaf``, ``network_part`` and ``argmax``,
-    their look-ups and cells in this order; ``first_lookups`` has the first look-up of each by name.
+    The gadgets are ``image``, ``leaf``, ``network`` and ``argmax``, with cells and lookups in this
+    order; ``first_lookups`` has the first lookup of each by name.
+
+    Raises:
+        Unsupported: more lookups or cells than the limits (network.size), found out before
+            anything is built that grows with the images.
     """
 
     def __init__(self, network: IntegerNetwork) -> None:
         if block_count(network.shape) * BLOCK_LOOKUPS > MAXIMUM_LOOKUPS:
             raise _too_large(network)
-        self.image = ImagePart(network.shape)
+        self.image = ImageGadget(network.shape)
         cells = self.image.cell_count
-        self.leaf = LeafPart(network.shape, first_cell=cells)
+        self.leaf = LeafGadget(network.shape, first_cell=cells)
         cells += self.leaf.cell_count
-        self.network_part = NetworkPart(network, first_cell=cells)
-        cells += self.network_part.cell_count
-        self.argmax = ArgmaxPart(network, first_cell=cells)
+        self.network = NetworkGadget(network, first_cell=cells)
+        cells += self.network.cell_count
+        self.argmax = ArgmaxGadget(network, first_cell=cells)
         self.cell_count = cells + self.argmax.cell_count
-        parts: dict[str, ImagePart | LeafPart | NetworkPart | ArgmaxPart] = {
+        gadgets: dict[str, Gadget] = {
             "image": self.image,
             "leaf": self.leaf,
-            "network": self.network_part,
+            "network": self.network,
             "argmax": self.argmax,
         }
         self.first_lookups: dict[str, int] = {}
-        self.groups: tuple[Group, ...] = ()
+        self.groups: tuple[LookupGroup, ...] = ()
         total = 0
-        for name, part in parts.items():
+        for name, gadget in gadgets.items():
             self.first_lookups[name] = total
-            self.groups += part.groups
-            total += part.lookup_count
+            self.groups += gadget.groups
+            total += gadget.lookup_count
         self.lookup_count = total
         if total > MAXIMUM_LOOKUPS or self.cell_count > MAXIMUM_CELLS:
             raise _too_large(network)
@@ -72,27 +86,33 @@ class Relation:
         self.tables = Tables(network, widths)
 
     def pull_back(self, weights: Array, alphas: Sequence[Element]) -> tuple[Array, Array, Element]:
-        """The gradient of the sum over look-ups of weight times fingerprint (SPEC.md 17.6).
+        """The gradient of the sum over lookups of weight times fingerprint (SPEC.md 17.6).
 
-        ``weights`` (5, M) over K; ``alphas`` the powers of alpha from 1 to 8. Returns the
-        coefficients of the cells (5, J) and of the public cells (5, 34), and the constant term with
-        all tags.
+        Args:
+            weights (uint64, (5, M)): the weight of each lookup, over K.
+            alphas: the powers of alpha, from alpha^1 to alpha^8.
+
+        Returns:
+            The coefficients of the cells (5, J) and of the public cells (5, 34), and the constant
+            term, all tags included.
         """
         cells = np.zeros((DEGREE, self.cell_count), dtype=np.uint64)
         public = np.zeros((DEGREE, PUBLIC_CELLS), dtype=np.uint64)
         first = self.first_lookups
-        known = self._tag_terms(weights)
-        known = add(known, self.image.pull_back(weights[:, : first["leaf"]], alphas, cells, public))
+        total = self._tag_terms(weights)
+        of_image = weights[:, : first["leaf"]]
+        total = add(total, self.image.pull_back(of_image, alphas, cells, public))
         of_leaf = weights[:, first["leaf"] : first["network"]]
-        known = add(known, self.leaf.pull_back(of_leaf, alphas, cells, public))
-        logits, fixed = self.argmax.pull_back(weights[:, first["argmax"] :], alphas, cells)
-        known = add(known, fixed)
+        total = add(total, self.leaf.pull_back(of_leaf, alphas, cells, public))
+        # the argmax first: it gives the network's reverse pass its gradient in the logits
+        logits, of_argmax = self.argmax.pull_back(weights[:, first["argmax"] :], alphas, cells)
+        total = add(total, of_argmax)
         of_network = weights[:, first["network"] : first["argmax"]]
-        known = add(known, self.network_part.pull_back(of_network, alphas, cells, logits))
-        return cells, public, known
+        total = add(total, self.network.pull_back(of_network, alphas, cells, logits))
+        return cells, public, total
 
     def public_cells(self, statement: Statement) -> Array:
-        """Label field and leaf digest of every trigger, byte by byte, (34, n)."""
+        """Label field and leaf digest of every trigger, byte by byte, uint64 (34, n)."""
         rows = [
             field.to_bytes(2, "big") + leaf
             for field, leaf in zip(statement.label_fields, statement.leaves, strict=True)
@@ -101,11 +121,11 @@ class Relation:
         return np.ascontiguousarray(data.T).astype(np.uint64)
 
     def match_cells(self, statement: Statement) -> NDArray[np.int64]:
-        """For every trigger the cell g of the output that stands for its label, (n,)."""
+        """For every trigger the cell g of the output that stands for its label, int64 (n,)."""
         return np.array([self.argmax.g_cell(o) for o in statement.outputs], dtype=np.int64)
 
     def _tag_terms(self, weights: Array) -> Element:
-        """The sum over look-ups of weight times the tag of its table."""
+        """The sum over lookups of weight times the tag of its table."""
         starts = np.cumsum([0] + [group.count for group in self.groups[:-1]])
         tags = np.array([self.tables.tag(group.table) for group in self.groups], dtype=np.uint64)
         totals = np.add.reduceat(weights, starts, axis=1) % np.uint64(P)
@@ -116,7 +136,7 @@ def _too_large(network: IntegerNetwork) -> Unsupported:
     shape = " x ".join(str(size) for size in network.shape)
     return Unsupported(
         f"an argument about this network on images of {shape} needs more than "
-        f"{MAXIMUM_LOOKUPS:,} look-ups or {MAXIMUM_CELLS:,} cells an image",
+        f"{MAXIMUM_LOOKUPS:,} lookups or {MAXIMUM_CELLS:,} cells an image",
         hint="ask for a selective opening instead: zkwm challenge --reveal",
         check="network.size",
     )

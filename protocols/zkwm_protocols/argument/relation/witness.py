@@ -1,6 +1,18 @@
-"""The owner's witness: all cells of all triggers, the rows that look-ups hit, multiplicities.
+"""The owner's witness: all cells of all triggers, and the table row that each lookup hits.
 
-SPEC.md 17.3 and 17.4. Secret through and through; only the prover imports this module.
+::
+
+    cells (J, n)                 trigger 0    1   ...   n - 1
+      0 ..          image            .        .           .      pixels, salt
+      ..            leaf             .        .           .      every step of BLAKE2s
+      ..            network          .        .           .      remainders, results, positive parts
+      .. J - 1      argmax           .        .           .      V, g, limbs
+
+    rows (n, M)                  rows[b, u] is the number of the table row that lookup u of
+                                 trigger b equals
+    multiplicities (M_T,)        how often each table row is hit, over all triggers
+
+Secret in every entry; only the prover imports this module. SPEC.md 17.3 and 17.4.
 """
 
 from __future__ import annotations
@@ -12,7 +24,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.argument.relation import blake2s_witness as leaf_witness
+from zkwm_protocols.argument.relation import blake2s_witness
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.errors import NotEnoughMatches, UsageError
@@ -20,15 +32,19 @@ from zkwm_protocols.errors import NotEnoughMatches, UsageError
 
 @dataclass(frozen=True)
 class Witness:
-    """``cells`` uint32 residues (J, n); ``rows`` int32 (n, M), the table row of each look-up."""
+    """The prover's secret, filled in.
+
+    Args:
+        cells (uint32, (J, n)): residues modulo p.
+        rows (int32, (n, M)): the table row of each lookup.
+    """
 
     cells: NDArray[np.uint32] = field(repr=False)
     rows: NDArray[np.int32] = field(repr=False)
 
     def multiplicities(self, count: int) -> NDArray[np.uint32]:
-        """How often each of ``count`` table rows is hit, uint32."""
-        found = np.bincount(self.rows.reshape(-1), minlength=count)
-        return found.astype(np.uint32)
+        """How often each of ``count`` table rows is hit, uint32 (count,)."""
+        return np.bincount(self.rows.reshape(-1), minlength=count).astype(np.uint32)
 
 
 def make_witness(
@@ -37,11 +53,20 @@ def make_witness(
     images: NDArray[np.uint8],
     salts: Sequence[bytes],
 ) -> Witness:
-    """The witness of a true statement.
+    """Fill in the witness of a true statement.
 
-    Exactly ``least_matches`` of the matching triggers, chosen at random, are marked as matches.
-    Raises UsageError where an image and salt do not hash to their leaf, NotEnoughMatches where too
-    few triggers match.
+    Exactly ``least_matches`` of the matching triggers, chosen at random, are marked as matches, so
+    that a proof does not show which of them, or how many more, match.
+
+    Args:
+        relation: the relation of the statement's network.
+        statement: the public input.
+        images (uint8, (n, c, h, w)): the triggers.
+        salts: 32 bytes for each trigger.
+
+    Raises:
+        UsageError: wrong shapes, or an image and salt that do not hash to their leaf.
+        NotEnoughMatches: fewer triggers than the threshold get their labels.
     """
     count = statement.triggers
     if images.shape != (count, *statement.network.shape) or images.dtype != np.uint8:
@@ -52,7 +77,7 @@ def make_witness(
     rows = np.zeros((count, relation.lookup_count), dtype=np.int32)
     salt_bytes = np.frombuffer(b"".join(salts), dtype=np.uint8).reshape(count, 32)
     relation.image.fill(images, salt_bytes, cells, rows, relation.tables)
-    digests = leaf_witness.fill(
+    digests = blake2s_witness.fill(
         relation.leaf,
         images,
         salt_bytes,
@@ -65,7 +90,7 @@ def make_witness(
     expected = np.frombuffer(b"".join(statement.leaves), dtype=np.uint8).reshape(count, 32)
     if not np.array_equal(digests, expected):
         raise UsageError("an image and its salt do not hash to the committed leaf")
-    logits = relation.network_part.fill(
+    logits = relation.network.fill(
         images, cells, rows, relation.tables, relation.first_lookups["network"]
     )
     outputs = np.array(statement.outputs, dtype=np.int64)
@@ -76,14 +101,14 @@ def make_witness(
     return Witness(cells=cells, rows=rows)
 
 
-def _choose_matches(matches: NDArray[np.bool_], wanted: int) -> NDArray[np.bool_]:
-    """Exactly ``wanted`` of the matches, at random: how many more there are stays secret."""
-    found = [int(index) for index in np.flatnonzero(matches)]
-    if len(found) < wanted:
+def _choose_matches(matches: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
+    """Exactly ``count`` of the matches, at random: how many more there are stays secret."""
+    candidates = [int(index) for index in np.flatnonzero(matches)]
+    if len(candidates) < count:
         raise NotEnoughMatches(
             "the suspect gives fewer committed triggers their labels than the challenge demands",
             hint="nothing was proven, and nothing leaves this vault",
         )
     chosen = np.zeros(len(matches), dtype=np.bool_)
-    chosen[secrets.SystemRandom().sample(found, wanted)] = True
+    chosen[secrets.SystemRandom().sample(candidates, count)] = True
     return chosen

@@ -1,4 +1,4 @@
-"""The arg-max part: limbs, ties, who may be chosen, and what a cheating owner cannot do."""
+"""The argmax part: limbs, ties, who may be chosen, and what a cheating owner cannot do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from tests.protocols.argument.network_case import NetworkCase
 from tests.support.small_networks import NetworkBuilder, constant_network, two_class_network
-from zkwm_protocols.argument.relation.gadget import Group
+from zkwm_protocols.argument.relation.gadget import LookupGroup
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.field.scalar import P
 from zkwm_protocols.integer_network.model import IntegerNetwork
@@ -44,11 +44,11 @@ def test_bits_and_groups() -> None:
     bits = [NetworkCase(constant_network(*logits)).argmax.bits for logits in LOGITS.values()]
     assert bits == [1, 4, 8, 9, 15, 17, 24, 29]
     assert NetworkCase(constant_network(63, 63)).argmax.groups == (
-        Group("range:1", 2), Group("range:8", 2), Group("range:8", 2),
+        LookupGroup("range:1", 2), LookupGroup("range:8", 2), LookupGroup("range:8", 2),
     )  # fmt: skip
     assert NetworkCase(constant_network(64, 64)).argmax.groups == (
-        Group("range:1", 2), Group("range:8", 2), Group("range:1", 2), Group("range:8", 2),
-        Group("range:1", 2),
+        LookupGroup("range:1", 2), LookupGroup("range:8", 2), LookupGroup("range:1", 2),
+        LookupGroup("range:8", 2), LookupGroup("range:1", 2),
     )  # fmt: skip
     part = NetworkCase(constant_network(*LOGITS["twenty-nine bits"])).argmax
     assert (part.limbs, part.cell_count, part.lookup_count) == (4, 1 + 2 + 2 * 3 * 2, 2 + 2 * 4 * 2)
@@ -62,7 +62,7 @@ def test_ties_belong_to_the_first() -> None:
     assert logits.tolist() == [[3, 3], [0, 3], [3, 0], [0, 0]]
     case.require_rows(cells, rows)
     for wrong in ([1, 1, 0, 0], [0, 1, 0, 1], [0, 0, 0, 0]):
-        with pytest.raises(UsageError, match="whose label is another"):
+        with pytest.raises(UsageError):
             case.fill(images, wrong, [True] * 4)
     cells, rows, _ = case.fill(images, [1, 0, 1, 1], [False] * 4)
     case.require_rows(cells, rows)
@@ -93,7 +93,7 @@ def test_only_the_label_can_be_marked_whatever_v_is(logits: tuple[int, ...]) -> 
     for marked in range(len(logits)):
         near = range(min(ranked) - 3, max(ranked) + 4)
         forged = np.concatenate([forge(case, logits, top, marked) for top in near], axis=1)
-        wrong = case.wrong_look_ups(forged)
+        wrong = case.wrong_lookups(forged)
         accepted = [top for top, found in zip(near, wrong, strict=True) if not found]
         assert accepted == ([ranked[label]] if marked == label else [])
 
@@ -105,7 +105,7 @@ def test_two_marks_and_other_values_are_no_rows() -> None:
     for value in (1, 2, P - 1):
         changed = cells.copy()
         changed[case.argmax.g_cell(1), 0] = value
-        assert case.wrong_look_ups(changed)[0]
+        assert case.wrong_lookups(changed)[0]
 
 
 def test_limbs_of_256_or_more_are_no_rows() -> None:
@@ -118,7 +118,7 @@ def test_limbs_of_256_or_more_are_no_rows() -> None:
     for cell in limbs:
         changed = cells.copy()
         changed[cell, 0] += 256
-        assert case.wrong_look_ups(changed)[0], cell
+        assert case.wrong_lookups(changed)[0], cell
 
 
 def test_many_triggers_of_a_network_that_looks_at_its_image() -> None:

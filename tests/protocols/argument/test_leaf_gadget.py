@@ -1,4 +1,4 @@
-"""The leaf part: which look-ups there are, their gradient, and that no cell can be another."""
+"""The leaf part: which lookups there are, their gradient, and that no cell can be another."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tests.protocols.argument.leaf_examples import LABELS, SHAPES, Example, make_example
+from tests.support.relation_values import image_values, leaf_values
 from zkwm_protocols.argument.relation.gadget import lookup_count
-from zkwm_protocols.argument.relation.leaf import LeafPart
+from zkwm_protocols.argument.relation.leaf import LeafGadget
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.field import scalar, vector
 
@@ -15,28 +16,27 @@ AT_ONCE = 512
 
 
 def table_of_each(example: Example) -> list[str]:
-    """The tables of the look-ups of image and leaf."""
+    """The tables of the lookups of image and leaf."""
     groups = example.image.groups + example.leaf.groups
     return [group.table for group in groups for _ in range(group.count)]
 
 
 def values_of(example: Example, cells: np.ndarray, public: np.ndarray) -> list[np.ndarray]:
-    image = example.image.look_up_values(cells, public)
-    return image + example.leaf.look_up_values(cells, public)
+    return image_values(example.image, cells) + leaf_values(example.leaf, cells, public)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_counts(shape: tuple[int, int, int]) -> None:
     pixels = shape[0] * shape[1] * shape[2]
     blocks = -(-(42 + pixels) // 64)
-    part = LeafPart(shape, pixels + 32)
+    part = LeafGadget(shape, pixels + 32)
     assert part.blocks == blocks
     assert part.cell_count == blocks * (80 * 40 + 64) - 32
     assert part.lookup_count == lookup_count(part.groups) == blocks * (80 * 17 + 64)
 
 
 def test_counts_of_the_usual_images() -> None:
-    digits, colours = LeafPart((1, 28, 28), 816), LeafPart((3, 32, 32), 3104)
+    digits, colours = LeafGadget((1, 28, 28), 816), LeafGadget((3, 32, 32), 3104)
     assert (digits.blocks, digits.cell_count, digits.lookup_count) == (13, 42_400, 18_512)
     assert (colours.blocks, colours.cell_count, colours.lookup_count) == (49, 159_904, 69_776)
 
@@ -46,16 +46,16 @@ def test_counts_of_the_usual_images() -> None:
 )
 def test_shapes_that_no_leaf_has(shape: tuple[int, int, int]) -> None:
     with pytest.raises(Malformed):
-        LeafPart(shape, 1 << 30)
+        LeafGadget(shape, 1 << 30)
 
 
 def test_the_part_comes_behind_pixels_and_salt() -> None:
     with pytest.raises(ValueError, match="behind"):
-        LeafPart((1, 2, 2), 35)
+        LeafGadget((1, 2, 2), 35)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_look_up_is_the_row_that_the_prover_names(shape: tuple[int, int, int]) -> None:
+def test_every_lookup_is_the_row_that_the_prover_names(shape: tuple[int, int, int]) -> None:
     example = make_example(shape)
     values = values_of(example, example.cells, example.public)
     names = table_of_each(example)
@@ -64,7 +64,7 @@ def test_every_look_up_is_the_row_that_the_prover_names(shape: tuple[int, int, i
         table = example.tables.columns(name)
         rows = example.rows[:, u] - example.tables.first_row(name)
         assert (rows >= 0).all()
-        assert (rows < example.tables.row_count(name)).all()
+        assert (rows < len(example.tables.columns(name))).all()
         assert (found == table[rows].T).all(), (u, name)
 
 
@@ -72,7 +72,7 @@ def test_every_look_up_is_the_row_that_the_prover_names(shape: tuple[int, int, i
 def test_pull_back_is_the_inner_product_with_the_values(shape: tuple[int, int, int]) -> None:
     generator = np.random.default_rng(9)
     first_cell = shape[1] * shape[2] + 32 + 5  # a gap changes nothing
-    part = LeafPart(shape, first_cell)
+    part = LeafGadget(shape, first_cell)
     count = first_cell + part.cell_count + 2
 
     def random(*size: int) -> np.ndarray:
@@ -91,7 +91,7 @@ def test_pull_back_is_the_inner_product_with_the_values(shape: tuple[int, int, i
     for part_of, inputs in ((added, cells), (public_added, public.astype(np.uint64))):
         found = scalar.add(found, vector.sum_all(vector.multiply_base(part_of, inputs)))
     expected = scalar.ZERO
-    values = part.look_up_values(cells.astype(np.uint32).reshape(-1, 1), public.reshape(-1, 1))
+    values = leaf_values(part, cells.astype(np.uint32).reshape(-1, 1), public.reshape(-1, 1))
     for u, column in enumerate(values):
         fingerprint = scalar.ZERO
         for power, value in zip(powers, column[:, 0], strict=False):
@@ -103,16 +103,16 @@ def test_pull_back_is_the_inner_product_with_the_values(shape: tuple[int, int, i
 
 def test_values_of_many_triggers_are_those_of_each() -> None:
     example = make_example((1, 5, 5), np.arange(400, dtype=np.uint16))  # in more than one go
-    together = example.leaf.look_up_values(example.cells, example.public)
+    together = leaf_values(example.leaf, example.cells, example.public)
     for trigger in (0, 399):
         only = slice(trigger, trigger + 1)
-        alone = example.leaf.look_up_values(example.cells[:, only], example.public[:, only])
+        alone = leaf_values(example.leaf, example.cells[:, only], example.public[:, only])
         for left, right in zip(together, alone, strict=True):
             assert (left[:, only] == right).all()
 
 
 def broken(example: Example, cells: np.ndarray, public: np.ndarray) -> np.ndarray:
-    """For every trigger, whether a look-up of changed cells is no row of its table."""
+    """For every trigger, whether a lookup of changed cells is no row of its table."""
     names = table_of_each(example)
     factors = np.random.default_rng(8).integers(1, 2**63, (8, 1), dtype=np.uint64)
     rows = {

@@ -1,21 +1,22 @@
-"""The image part: bytes, range look-ups, gradient."""
+"""The image part: bytes, range lookups, gradient."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from tests.protocols.argument.leaf_examples import make_example
-from zkwm_protocols.argument.relation.gadget import Group
-from zkwm_protocols.argument.relation.image import ImagePart
+from tests.support.relation_values import image_values
+from zkwm_protocols.argument.relation.gadget import LookupGroup
+from zkwm_protocols.argument.relation.image import ImageGadget
 from zkwm_protocols.field import scalar, vector
 
 SHAPE = (3, 2, 4)
 
 
-def test_one_range_look_up_for_every_pixel_and_salt_byte() -> None:
-    part = ImagePart(SHAPE)
+def test_one_range_lookup_for_every_pixel_and_salt_byte() -> None:
+    part = ImageGadget(SHAPE)
     assert part.cell_count == part.lookup_count == 3 * 2 * 4 + 32
-    assert part.groups == (Group("range:8", 56),)
+    assert part.groups == (LookupGroup("range:8", 56),)
 
 
 def test_cells_are_pixels_then_salt_and_rows_are_their_values() -> None:
@@ -28,7 +29,7 @@ def test_cells_are_pixels_then_salt_and_rows_are_their_values() -> None:
 
 
 def test_pull_back_is_the_inner_product_with_the_values() -> None:
-    part = ImagePart(SHAPE)
+    part = ImageGadget(SHAPE)
     generator = np.random.default_rng(5)
     weights = generator.integers(0, scalar.P, (5, part.lookup_count)).astype(np.uint64)
     alphas = [vector.to_element(row) for row in generator.integers(0, scalar.P, (8, 5))]
@@ -40,7 +41,7 @@ def test_pull_back_is_the_inner_product_with_the_values() -> None:
     assert (gradient[:, part.cell_count :] == before[:, part.cell_count :]).all()
     expected = found = scalar.ZERO
     added = vector.subtract_arrays(gradient, before)
-    values = part.look_up_values(cells, np.zeros((34, 1), dtype=np.uint8))
+    values = image_values(part, cells)
     assert len(values) == part.lookup_count
     for u, (value,) in enumerate(values):
         term = scalar.scale(vector.to_element(weights[:, u]), int(value[0]))
