@@ -1,0 +1,153 @@
+"""The contract of ``zkwm_protocols``: what its modules may import and touch, file by file.
+
+It is the part that a reviewer audits, so it is arithmetic on bytes and nothing else: no torch, no
+onnx, no files, no sockets, no clocks. Compiled code is for the prover's speed and never stands
+between a proof and its verdict.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2] / "protocols"
+PACKAGE = ROOT / "zkwm_protocols"
+
+# All that the protocols may import. Not here, and so refused: torch, onnx, files (pathlib, os,
+# shutil, tempfile), sockets (socket, ssl, urllib), clocks (time, datetime), processes, logging.
+ALLOWED = {
+    "__future__", "base64", "cbor2", "collections", "cryptography", "dataclasses", "decimal",
+    "enum", "fractions", "functools", "hashlib", "io", "itertools", "math", "nacl", "numpy", "re",
+    "secrets", "typing", "zkwm_protocols",
+}  # fmt: skip
+# Compiled code and threads: in these modules and in no others.
+COMPILED = {
+    "argument.ligero.prover": {"concurrent"},
+    "argument.logup_gkr.kernels": {"numba"},
+    "argument.relation.blake2s_witness": {"numba"},
+    "field.kernels.linear_combination": {"numba"},
+    "field.kernels.montgomery": {"numba"},
+    "field.kernels.ntt": {"numba"},
+    "field.kernels.sumcheck": {"numba"},
+    "field.kernels.threads": {"numba", "concurrent"},
+}
+# What imports one of those, directly or not: the prover's side, whole.
+PROVER = {
+    *COMPILED,
+    "argument.ligero.rows",
+    "argument.logup_gkr.prover",
+    "argument.prover",
+    "argument.relation.witness",
+}
+FORBIDDEN_CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
+FILE_METHODS = {"tofile", "fromfile", "memmap", "save", "savez", "load", "loadtxt", "genfromtxt"}
+HEAVY = ("torch", "onnx", "onnxruntime", "numba", "llvmlite")
+
+
+def modules() -> dict[str, Path]:
+    """Every module by its name below ``zkwm_protocols``; the package itself is ''."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imports(path: Path, *, at_the_top: bool = False) -> set[str]:
+    """Dotted names of everything that a file imports, in functions and for types, too."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names: set[str] = set()
+    for node in tree.body if at_the_top else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            names.add(str(node.module))
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def own(names: set[str]) -> set[str]:
+    """Those names that are modules of the package, below it; packages on the way included."""
+    below = {name.removeprefix("zkwm_protocols.") for name in names}
+    packages = {
+        ".".join(name.split(".")[:i]) for name in below for i in range(1, name.count(".") + 1)
+    }
+    return (below | packages) & set(MODULES)
+
+
+def reachable(start: str) -> set[str]:
+    """All modules that importing ``start`` may import, wherever the imports stand."""
+    found, waiting = {start}, [start]
+    while waiting:
+        new = own(imports(MODULES[waiting.pop()])) - found
+        found |= new
+        waiting += new
+    return found
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_imports_only_what_it_may(name: str) -> None:
+    top = {imported.split(".")[0] for imported in imports(MODULES[name])}
+    assert top <= ALLOWED | COMPILED.get(name, set())
+
+
+def test_compiled_code_is_used_where_it_is_named() -> None:
+    for name, extra in COMPILED.items():
+        top = {imported.split(".")[0] for imported in imports(MODULES[name])}
+        assert extra <= top, name
+
+
+def test_only_the_provers_side_reaches_compiled_code() -> None:
+    assert {name for name in MODULES if reachable(name) & set(COMPILED)} == PROVER
+
+
+def test_the_verifier_reaches_nothing_of_the_prover() -> None:
+    for name in ("argument.verifier", "argument.cost_estimate", "argument_response"):
+        assert not reachable(name) & PROVER, name
+    assert "argument.ligero.verifier" in reachable("argument.verifier")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_touches_no_files(name: str) -> None:
+    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Name):
+                assert node.func.id not in FORBIDDEN_CALLS
+            if isinstance(node.func, ast.Attribute):
+                assert node.func.attr not in FILE_METHODS
+        if isinstance(node, ast.ImportFrom) and node.module == "io":
+            assert {alias.name for alias in node.names} == {"BytesIO"}
+
+
+def test_everything_but_the_prover_works_without_numba() -> None:
+    """In a fresh process in which heavy packages cannot be imported at all."""
+    names = [f"zkwm_protocols.{name}".rstrip(".") for name in MODULES if name not in PROVER]
+    program = f"""
+import sys
+for name in {HEAVY!r}:
+    sys.modules[name] = None  # importing it raises ImportError
+{chr(10).join(f"import {name}" for name in names)}
+from zkwm_protocols.argument.verifier import verify
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_prover_needs_numba() -> None:
+    """So that the test above means something."""
+    program = "import sys\nsys.modules['numba'] = None\nimport zkwm_protocols.argument.prover"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode != 0
+    assert "numba" in done.stderr
