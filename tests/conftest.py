@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +12,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import torch_state
-
-sys.path.append(str(Path(__file__).parent))  # so that tests can import ``dispute``
 
 # How long an example takes depends on what else the machine does: no test fails by it.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])

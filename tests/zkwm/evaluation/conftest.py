@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from tests.support import fake_plugins
 from zkwm.data import ImageData, load_data
 from zkwm.evaluation.plan import catalogue as registries
 from zkwm.evaluation.plan.grid import Grid
@@ -45,17 +43,12 @@ def small_data() -> ImageData:
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch, small_data: ImageData) -> ModuleType:
     """The module of fake schemes and attacks, which are the only ones that there are."""
-    path = Path(__file__).with_name("fake_plugins.py")
-    specification = importlib.util.spec_from_file_location("fake_plugins", path)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    monkeypatch.setitem(sys.modules, "fake_plugins", module)
-    specification.loader.exec_module(module)
-    monkeypatch.setitem(registries.KINDS, "watermarks", ("watermark", module.WATERMARKS))
-    monkeypatch.setitem(registries.KINDS, "attacks", ("attack", module.ATTACKS))
+    fake_plugins.RUNS.clear()
+    fake_plugins.LABELS.clear()
+    monkeypatch.setitem(registries.KINDS, "watermarks", ("watermark", fake_plugins.WATERMARKS))
+    monkeypatch.setitem(registries.KINDS, "attacks", ("attack", fake_plugins.ATTACKS))
     monkeypatch.setattr("zkwm.evaluation.plan.experiment.load_data", lambda _: small_data)
-    return module
+    return fake_plugins
 
 
 @pytest.fixture

@@ -22,20 +22,20 @@ from zkwm_protocols.errors import UsageError
 RUNS: list[str] = []
 LABELS: dict[bytes, int] = {}
 WATERMARKS = {
-    "fake": "fake_plugins:Fake",
-    "broken": "fake_plugins:Broken",
-    "served": "fake_plugins:Served",
+    "fake": "tests.support.fake_plugins:Fake",
+    "broken": "tests.support.fake_plugins:Broken",
+    "served": "tests.support.fake_plugins:Served",
 }
 ATTACKS = {
     "none": "zkwm.attacks.no_attack:NoAttack",
-    "fade": "fake_plugins:Fade",
-    "failing": "fake_plugins:Failing",
-    "interrupted": "fake_plugins:Interrupted",
-    "refused": "fake_plugins:Refused",
-    "head": "fake_plugins:OldHead",
-    "curious": "fake_plugins:Curious",
-    "asking": "fake_plugins:Asking",
-    "unreadable": "fake_plugins:Unreadable",
+    "fade": "tests.support.fake_plugins:Fade",
+    "failing": "tests.support.fake_plugins:Failing",
+    "interrupted": "tests.support.fake_plugins:Interrupted",
+    "refused": "tests.support.fake_plugins:Refused",
+    "head": "tests.support.fake_plugins:OldHead",
+    "curious": "tests.support.fake_plugins:Curious",
+    "asking": "tests.support.fake_plugins:Asking",
+    "unreadable": "tests.support.fake_plugins:Unreadable",
 }
 
 
