@@ -1,4 +1,4 @@
-"""The zero-knowledge argument: proving and verifying, warm, without Argon2id. Bars in ``readme``.
+"""The zero-knowledge argument: proving and verifying, warm, without Argon2id.
 
 The networks have exactly the shapes of the product's and random weights, made directly as integer
 networks: the cost depends on shapes only. Prover and verifier run in processes of their own.

@@ -1,7 +1,8 @@
 """The curve of what was tried for a mark that survives: evidence against accuracy, as SVG.
 
 A dot a training of the search (results/survival_search.jsonl), four attacks, a colour and a shape
-for what the training had. README's table was measured on the same seeds and test images.
+for what the training had. The table in docs/results.md
+is of the same seeds and test images.
 
     python benchmarks/survival_figure.py
 """

@@ -1,6 +1,6 @@
-"""README's part on the zero-knowledge argument: figures beside their bars, and beside the peer's.
+"""Tables on the zero-knowledge argument: figures, their bars, and the peer ezkl.
 
-Lines of Markdown from benchmarks/results; nothing where no result is. ``readme`` puts them in.
+Lines of Markdown from benchmarks/results, none where there is no result; for ``docs_results``.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def argument(lines: list[Line]) -> Iterator[str]:
     yield (
         f"Warm, {machine['cores']} cores of {machine['processor']}, random weights and images "
         "(`benchmarks/argument.py`; shapes alone decide the cost); Argon2id for the labels comes "
-        f"on top of both sides. In brackets the bar. Soundness: at least {least:.1f} bits, proven "
-        "bounds only. The verifier needs NumPy, no compiler."
+        f"on top, for prover and verifier. Bars in parentheses. Soundness: at least "
+        f"{least:.1f} bits, proven bounds only. The verifier needs NumPy, no compiler."
     )
     yield ""
     yield "| network | triggers | prove | verify | proof | prover's memory |"
@@ -65,8 +65,20 @@ def argument(lines: list[Line]) -> Iterator[str]:
         yield ""
         yield (
             f"The first proof after an installation takes {first[-1]['compile_seconds']:.0f} s "
-            "more: Numba compiles, and keeps what it made (bar: 60 s)."
+            "more: Numba compiles its kernels and caches them (bar: 60 s)."
         )
+
+
+def in_short(lines: list[Line], network: str, triggers: int) -> str:
+    """Time to prove and to verify, and size of the proof, of one network."""
+    rows = [
+        line for line in lines if (line.get("network"), line.get("triggers")) == (network, triggers)
+    ]
+    row = rows[-1]
+    return (
+        f"prove {row['prove_seconds']:.1f} s, verify {row['verify_seconds']:.2f} s, "
+        f"{row['proof_bytes'] / 2**20:.2f} MiB"
+    )
 
 
 def laws(lines: list[Line]) -> Iterator[str]:
@@ -75,13 +87,13 @@ def laws(lines: list[Line]) -> Iterator[str]:
         return
     yield ""
     yield (
-        "How the costs grow (`benchmarks/argument_laws.py`): the prover's memory, and time, with "
-        "triggers and activations, hardly with weights (the network has to be run); the verifier's "
-        "time with the work of one image and the square root of the witness. Processor seconds, "
-        "the least of three runs."
+        "How the costs grow (`benchmarks/argument_laws.py`): the prover's memory and time grow "
+        "with triggers and activations, and hardly with weights, although the network has to be "
+        "run. The verifier's time grows with the work of one image and with the square root of the "
+        "witness. CPU seconds, the fastest of three runs."
     )
     yield ""
-    yield "![costs against triggers, activations, weights](benchmarks/results/argument_laws.svg)"
+    yield "![costs against triggers, activations, weights](../benchmarks/results/argument_laws.svg)"
 
 
 def peer(lines: list[Line]) -> Iterator[str]:
@@ -93,10 +105,10 @@ def peer(lines: list[Line]) -> Iterator[str]:
     version, count = rows[0]["ezkl"]["version"], rows[0]["triggers"]
     yield ""
     yield (
-        f"Beside ezkl {version} from PyPI: the same shapes, one run, one machine (`make "
-        "bench-peer`; all cores for both). ezkl proves one image that is private and whose hash is "
-        "public, with fixed parameters, public scores and so many columns that it takes 2^18 rows "
-        "(its default takes 2^19); its reference string was made here and is not counted."
+        f"Compared with ezkl {version} from PyPI: the same shapes, one run, one machine (`make "
+        "bench-peer`; all cores for both). ezkl proves one private image with a public hash, "
+        "fixed parameters and public scores, with enough columns to need 2^18 rows (its default "
+        "needs 2^19); its reference string was generated locally and is not counted."
     )
     yield ""
     yield (
@@ -117,12 +129,12 @@ def peer(lines: list[Line]) -> Iterator[str]:
     yield "| rests on | hash functions (random oracle) | pairings on BN254, a destroyed secret |"
     yield (
         "| the secret image | the commitment's own salted BLAKE2s leaf; pixels are bytes "
-        "| Poseidon hash, no salt; entries are not confined to the range of pixels |"
+        "| Poseidon hash, no salt; entries are not limited to the range of pixels |"
     )
-    yield "| the judge learns | that k* or more match | all scores, or a label for more time |"
+    yield "| the judge learns | that k* or more match | all scores, or the label at a higher cost |"
     yield (
         "| batch | all triggers in one proof "
-        "| an image a proof here; its own batches help dense layers, not convolutions |"
+        "| one image per proof here; its own batches help dense layers, not convolutions |"
     )
     yield "| network | integers of 10 bits by a public rule | fixed point of 13 bits |"
 

@@ -1,6 +1,6 @@
-"""README's part on marks: null models and false claims, what survives, marks in answers.
+"""Tables on marks: null models and false claims, what survives, marks in answers.
 
-Lines of Markdown from benchmarks/results; nothing where no result is. ``readme`` puts them in.
+Lines of Markdown from benchmarks/results, none where there is no result; for ``docs_results``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NAMES = {
     "longer": "DynaMarks, soft answers, 60 epochs",
     "dense": "DynaMarks, soft answers, a dense network",
     "cnn3": "DynaMarks, soft answers, a wider CNN",
-    "knockoff": "DynaMarks, digits of MNIST as questions",
+    "knockoff": "DynaMarks, digits of MNIST as queries",
     "hard": "DynaMarks, first class only",
     "rounded": "DynaMarks, answers rounded to two decimals",
     "top-3": "DynaMarks, three classes only",
@@ -31,16 +31,16 @@ NAMES = {
     "sharpened": "DynaMarks, the surrogate's last layer times 3",
     "unmarked": "no mark",
     "strong": "DynaMarks, twice the floor",
-    "dawn-2-soft": "DAWN, 2 % of questions",
-    "dawn-2-hard": "DAWN, 2 % of questions, first class only",
-    "dawn-5-soft": "DAWN, 5 % of questions",
-    "dawn-5-hard": "DAWN, 5 % of questions, first class only",
-    "dawn-5-knockoff": "DAWN, 5 % of questions, digits of MNIST",
+    "dawn-2-soft": "DAWN, 2 % of queries",
+    "dawn-2-hard": "DAWN, 2 % of queries, first class only",
+    "dawn-5-soft": "DAWN, 5 % of queries",
+    "dawn-5-hard": "DAWN, 5 % of queries, first class only",
+    "dawn-5-knockoff": "DAWN, 5 % of queries, digits of MNIST",
 }
 
 
 def null_models(lines: list[Line]) -> Iterator[str]:
-    """What schemes say of unmarked models, and how far false claims get."""
+    """Matches of unmarked models under each scheme, and how far false claims get."""
     nulls = [line for line in lines if line["benchmark"] == "null models"]
     claims = [line for line in lines if line["benchmark"] == "false claims"]
     if nulls:
@@ -49,11 +49,11 @@ def null_models(lines: list[Line]) -> Iterator[str]:
             f"{count} unmarked networks (`benchmarks/null_models.py`, {nulls[0]['data']}). For "
             "derived labels the counts are binomial, whatever the scheme; the last column is the "
             "p-value of the exact two-sided test of all matches with fresh labels. For declared "
-            "labels no law holds."
+            "labels there is no exact test."
         )
         yield from (
             "",
-            "| scheme | labels | matches of unmarked networks | by chance | reach 40 bits | p |",
+            "| scheme | labels | matches of unmarked networks | expected | reach 40 bits | p |",
             "|---|---|---|---|---|---|",
         )
         for line in nulls:
@@ -68,10 +68,10 @@ def null_models(lines: list[Line]) -> Iterator[str]:
     if claims:
         yield from (
             "",
-            "False claims (Liu et al., USENIX Security 2024) against the same networks. An accuser "
-            "makes adversarial images that carry over from his own models, before he has seen the "
-            "victim's. The same images, once with the labels that he wishes, once with those that "
-            "his commitment gives them: this is why labels are derived.",
+            "False claims (Liu et al., USENIX Security 2024) against the same networks. The "
+            "accuser crafts adversarial images that transfer from their own models, before they "
+            "have seen the victim's. The same images, once with labels of the accuser's choice, "
+            "once with labels derived from their commitment: this is why labels are derived.",
             "",
             "| claim | declared labels: matches, succeeds against | derived labels |",
             "|---|---|---|",
@@ -102,8 +102,8 @@ def _null_ranks(lines: list[Line]) -> Iterator[str]:
         f"By ranks (SPEC.md 8.4; `benchmarks/null_ranks.py`), {rows[0]['draws']:,} fresh label "
         f"sets for each of {rows[0]['networks']} unmarked networks and {len(rows)} schemes, "
         f"{sum(row['sets'] for row in rows):,} in all: exact p-values of at most "
-        f"{', '.join(shares)} of them, in brackets what the law expects; a chi-square test of all "
-        f"rank sums against their exact law gives p = {together['p_value']:.2f}.",
+        f"{', '.join(shares)} of them, expected counts in parentheses; a chi-square test of all "
+        f"rank sums against their exact distribution gives p = {together['p_value']:.2f}.",
     )
 
 
@@ -114,19 +114,19 @@ def survival(lines: list[Line]) -> Iterator[str]:
         return
     first = robust[0]
     seeds = {kind: len({line["seed"] for line in lines if line["kind"] == kind}) for kind in KINDS}
-    lost = [_lost(lines, kind) for kind in KINDS]
+    cost = [lost(lines, kind) for kind in KINDS]
     yield (
         f"The robust embedding (the default) and that of Adi et al. ({first['architecture']}, "
         f"Fashion-MNIST, {first['triggers']} triggers of the family `secret`, {seeds['robust']} "
-        f"seeds, {seeds['plain']} plain; `benchmarks/survival.py`): bits that are left, the worst "
-        "seed, by ranks and by matches, before the judge's allowances (71 where all four blocks "
-        "are opened). The owner has 20,000 images, the attacker 6,000 others unless said. Held "
-        "out: the embedding was not tuned on them, though earlier versions were measured by them "
-        "too; seeds and test images are those of the search. An attack counts if it ends a point "
-        "above a network trained on the attacker's images alone; how many seeds count is told, and "
-        "the worst of all seeds too. Where a block was opened, 498 bits are all there can be. "
-        "Accuracy: the attacked robust models' mean. Embedding costs "
-        f"{lost[0]}{_accuracy_missed(lines)} (plain: {lost[1]})."
+        f"seeds, {seeds['plain']} plain; `benchmarks/survival.py`). Bits that are left in the "
+        "worst seed, by ranks and by matches, before the judge's allowances (71 where all four "
+        "blocks are opened). The owner has 20,000 images, the adversary 6,000 others unless noted. "
+        "Held out: the embedding was not tuned on this attack, although earlier versions were "
+        "measured on it; seeds and test images are those of the search. An attack counts if the "
+        "attacked model is a point more accurate than one trained on the adversary's images "
+        "alone. Where a block was opened, 498 bits are the most there can be. Accuracy: mean of "
+        f"the attacked robust models. Embedding costs {cost[0]}{_accuracy_missed(lines)} (plain: "
+        f"{cost[1]})."
     )
     yield from (
         "",
@@ -151,15 +151,15 @@ def survival(lines: list[Line]) -> Iterator[str]:
         )
     yield from (
         "",
-        "The worst of the seeds that count; in brackets where none does.",
+        "The worst of the seeds that count; in parentheses where none does.",
         "",
         "Bars missed by ranks, among attacks that count: "
-        f"{'; '.join(_missed(lines, BITS[0]))}. By matches alone, all that is left where a suspect "
-        "answers without scores: "
-        f"{'; '.join(_missed(lines, BITS[1]))}. The last row is a thief who moves noise to where "
-        "the network is sure of its answer and trains that answer away: he removes every trigger "
-        "set that we tried. What else was tried: "
-        "[the curve](benchmarks/results/survival_search.svg), "
+        f"{'; '.join(_missed(lines, BITS[0]))}. By matches alone, which is what remains where "
+        "a suspect answers without scores: "
+        f"{'; '.join(_missed(lines, BITS[1]))}. The last row is confident-noise unlearning: the "
+        "adversary optimizes noise until the network is confident, then trains that answer away. "
+        "It removes every trigger set that we tried. What else was tried: "
+        "[the curve](../benchmarks/results/survival_search.svg), "
         "`benchmarks/results/survival_search.jsonl`.",
         "",
     )
@@ -179,9 +179,9 @@ def fresh(lines: list[Line]) -> Iterator[str]:
             of_all.append(f"{trial}: {least:.0f} of {rows[0]['bar']:.0f}")
     yield (
         f"{len(seeds)} seeds that the search never used ({seeds[0]} to {seeds[-1]}, the same test "
-        f"images; `survival_fresh.jsonl`): embedding costs {_lost(lines, 'robust')}. Bars missed "
-        f"by ranks, among attacks that count: {missed}. Where seeds that do not count are included "
-        f"({'; '.join(of_all)})."
+        f"images; `survival_fresh.jsonl`): embedding costs {lost(lines, 'robust')}. Bars missed "
+        f"by ranks, among attacks that count: {missed}. Bars missed where seeds that do not count "
+        f"are included: {'; '.join(of_all)}."
     )
     yield ""
 
@@ -196,7 +196,7 @@ def _accuracy_missed(lines: list[Line]) -> str:
 
 
 def _missed(lines: list[Line], bits: str) -> Iterator[str]:
-    """The attacks that count somewhere and leave less than their bar."""
+    """The attacks that count in some seed and leave less than their bar."""
     robust = [line for line in lines if line["kind"] == "robust"]
     for trial in dict.fromkeys(line["trial"] for line in robust if line["trial"] != "none"):
         counting = [line for line in robust if line["trial"] == trial and line["counts"]]
@@ -205,21 +205,21 @@ def _missed(lines: list[Line], bits: str) -> Iterator[str]:
 
 
 def answers(lines: list[Line]) -> Iterator[str]:
-    """DynaMarks beside DAWN."""
+    """DynaMarks and DAWN."""
     if not lines:
         return
     found = next(line["surrogate"] for line in lines if "bits" in line["surrogate"])
     allowances = found["bits"] - found["after_allowances"]
     yield from (
-        "Marks in answers: a LeNet-5 behind an API; a thief trains a surrogate on the answers to "
-        "6,000 images of his own, 30 epochs (`benchmarks/answers.py`). DynaMarks' test is exact; "
-        "DAWN's trusts the owner's log, so its bits are nominal. Bits before allowances: from "
-        f"DynaMarks' {allowances:.0f} are taken, and a judge usually demands {THRESHOLD}, so that "
-        f"{allowances + THRESHOLD:.0f} are proof. Each run draws new keys; of several, the one "
-        "with the fewest bits is shown. Change: the mean sum of absolute differences between the "
-        "model's probabilities and those that are served.",
+        "Marks in answers: a LeNet-5 behind an API; an adversary trains a surrogate on the answers "
+        "to 6,000 images of their own, 30 epochs (`benchmarks/answers.py`). DynaMarks' test is "
+        "exact; DAWN's trusts the owner's log, so its bits are nominal. Bits are before "
+        f"allowances: {allowances:.0f} are subtracted from DynaMarks', and a judge usually demands "
+        f"{THRESHOLD}, so {allowances + THRESHOLD:.0f} are proof. Each run draws new keys; of "
+        "several, the one with the fewest bits is shown. Change: the mean sum of absolute "
+        "differences between the model's probabilities and the served ones.",
         "",
-        "| service, and what the thief does | runs | proven | first class kept | change "
+        "| service, and what the adversary does | runs | proven | first class kept | change "
         "| surrogate | matches | bits | after fine-tuning on true labels |",
         "|---|---|---|---|---|---|---|---|---|",
     )
@@ -237,8 +237,8 @@ def answers(lines: list[Line]) -> Iterator[str]:
         )
     yield ""
     yield (
-        "A thief who trains on first classes alone, makes all other classes alike or fits the "
-        "change and subtracts it leaves DynaMarks nothing; one who fine-tunes the surrogate on "
+        "An adversary who trains on first classes alone, makes all other classes alike or fits the "
+        "change and subtracts it leaves nothing of DynaMarks; one who fine-tunes the surrogate on "
         "true labels leaves no proof of either mark."
     )
     yield ""
@@ -280,8 +280,28 @@ def _losses(lines: list[Line], kind: str) -> list[float]:
     return [100 * (line["unmarked_accuracy"] - line["accuracy"]) for line in rows]
 
 
-def _lost(lines: list[Line], kind: str) -> str:
-    lost = _losses(lines, kind)
-    if not lost:
+def lost(lines: list[Line], kind: str) -> str:
+    """Points of accuracy that embedding cost, mean and worst seed."""
+    points = _losses(lines, kind)
+    if not points:
         return "not measured"
-    return f"{sum(lost) / len(lost):.2f} points of accuracy on average, {max(lost):.2f} at worst"
+    mean = sum(points) / len(points)
+    return f"{mean:.2f} points of accuracy on average, {max(points):.2f} at worst"
+
+
+def worst_bits(lines: list[Line], trial: str) -> str:
+    """Bits by ranks that an attack leaves of the robust mark in the worst seed that counts."""
+    rows = [line for line in lines if (line["trial"], line["kind"]) == (trial, "robust")]
+    counting = [line[BITS[0]] for line in rows if line["counts"]]
+    least, of_all = min(counting), min(line[BITS[0]] for line in rows)
+    return f"{least:.0f}" if least == of_all else f"{least:.0f} ({of_all:.0f} of all seeds)"
+
+
+def false_claims(lines: list[Line], budget: int) -> str:
+    """The share of innocent models convicted, under derived and under declared labels."""
+    claims = [line for line in lines if line["benchmark"] == "false claims"]
+    line = next(line for line in claims if line["parameters"].get("budget") == budget)
+    return (
+        f"{100 * line['derived_reached']:.0f} % with derived labels, "
+        f"{100 * line['declared_reached']:.0f} % with declared ones"
+    )

@@ -1,43 +1,96 @@
-"""Write the tables of README.md from the lines in benchmarks/results.
+"""Write docs/results.md, and README's six figures, from the lines in benchmarks/results.
 
-Everything between the two marks in README is replaced; ``--check`` changes nothing and fails when
-README is not what the results say (a test does that). Not a benchmark.
+``--check`` changes nothing and fails when a page is not what the results say; a test runs it.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import docs_results_argument
+import docs_results_grid
+import docs_results_marks
 import measure
-import readme_argument
-import readme_grid
-import readme_marks
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-BEGIN, END = "<!-- begin benchmarks -->", "<!-- end benchmarks -->"
+PAGE = ROOT / "docs" / "results.md"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- begin figures -->", "<!-- end figures -->"
+INTRODUCTION = (
+    "# Results",
+    "",
+    "<!-- Written by benchmarks/docs_results.py: change the script or the results instead. -->",
+    "",
+    "Every figure comes from a line in `benchmarks/results`, which the named script appended.",
+    "Bits are -log2 of the exact chance that a model unrelated to the commitment does as well,",
+    "before the judge's allowances unless a table says otherwise (SPEC.md 8).",
+    "",
+)
 
 
 def main() -> None:
-    """Rewrite README, or with --check compare it."""
+    """Rewrite the two pages, or with --check compare them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="fail when README is out of date")
+    parser.add_argument("--check", action="store_true", help="fail when a page is out of date")
     check = parser.parse_args().check
-    readme = ROOT / "README.md"
-    text = readme.read_text()
-    before, rest = text.split(BEGIN)
+    readme = README.read_text()
+    before, rest = readme.split(BEGIN)
     after = rest.split(END)[1]
-    wanted = f"{before}{BEGIN}\n\n{tables()}\n{END}{after}"
-    if check:
-        if wanted != text:
-            sys.exit("README.md is out of date: run python benchmarks/readme.py")
-        return
-    readme.write_text(wanted)
+    table = "\n".join(figures())
+    pages = {
+        README: f"{before}{BEGIN}\n{table}\n{END}{after}",
+        PAGE: "\n".join((*INTRODUCTION, tables())) + "\n",
+    }
+    for path, text in pages.items():
+        if not check:
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            sys.exit(f"{path.name} is out of date: run python benchmarks/docs_results.py")
+
+
+def figures() -> Iterator[str]:
+    """README's six figures, each with the file that it comes from."""
+    survival, nulls = _lines("survival.jsonl"), _lines("null_models.jsonl")
+    speed = {line["benchmark"]: line for line in _lines("speed.jsonl")}
+    yield "| figure | measured | from |"
+    yield "|---|---|---|"
+    robust = docs_results_marks.lost(survival, "robust")
+    rows = [
+        ("accuracy that the mark costs (CNN, Fashion-MNIST)", robust, "survival"),
+        (
+            "bits left of 664 after fine-tuning at twice the rate, worst seed that counts",
+            docs_results_marks.worst_bits(survival, "FTAL, twice the rate"),
+            "survival",
+        ),
+        (
+            "bits left after the strongest attack we know (confident-noise unlearning)",
+            docs_results_marks.worst_bits(survival, "fakes that the network is sure of"),
+            "survival",
+        ),
+        (
+            "innocent models that a false claim convicts (Liu et al., budget 64)",
+            docs_results_marks.false_claims(nulls, budget=64),
+            "null_models",
+        ),
+        (
+            "argument about 100 triggers on LeNet-5, 2 cores",
+            docs_results_argument.in_short(_lines("argument.jsonl"), "lenet5", 100),
+            "argument",
+        ),
+        (
+            "`zkwm verify` of an opening, whole command",
+            f"{speed['command line']['verify_seconds']:.1f} s",
+            "speed",
+        ),
+    ]
+    for what, value, name in rows:
+        yield f"| {what} | {value} | [{name}.jsonl](benchmarks/results/{name}.jsonl) |"
 
 
 def tables() -> str:
@@ -47,14 +100,14 @@ def tables() -> str:
     fashion, cifar = _lines("fashion_mnist.jsonl"), _lines("cifar10.jsonl")
     return "\n".join(
         (
-            "### What a mark costs",
+            "## What a mark costs",
             "",
             *_fashion(fashion),
             "",
             *_cifar(cifar),
             "",
             *_marks(),
-            "### Speed",
+            "## Speed",
             "",
             *_speed(speed, openings),
             *_argument(),
@@ -67,26 +120,26 @@ def _marks() -> Iterable[str]:
         _lines(f"{name}.jsonl") for name in ("survival", "null_models", "answers", "grid")
     )
     if survival:
-        yield from ("### What survives", "", *readme_marks.survival(survival))
-        yield from readme_marks.fresh(_lines("survival_fresh.jsonl"))
+        yield from ("## What survives", "", *docs_results_marks.survival(survival))
+        yield from docs_results_marks.fresh(_lines("survival_fresh.jsonl"))
     if grid:
-        yield from ("### Every watermark under every attack", "", *readme_grid.grid(grid))
-        yield from readme_grid.residual(_lines("grid_resnet8.jsonl"))
-        yield from readme_grid.shares(_lines("grid_shares.jsonl"))
+        yield from ("## Every watermark under every attack", "", *docs_results_grid.grid(grid))
+        yield from docs_results_grid.residual(_lines("grid_resnet8.jsonl"))
+        yield from docs_results_grid.shares(_lines("grid_shares.jsonl"))
     if nulls:
-        yield from ("### Why labels are derived", "", *readme_marks.null_models(nulls))
+        yield from ("## Why labels are derived", "", *docs_results_marks.null_models(nulls))
     if answers:
-        yield from ("### Marks in answers", "", *readme_marks.answers(answers))
+        yield from ("## Marks in answers", "", *docs_results_marks.answers(answers))
 
 
 def _argument() -> Iterable[str]:
     lines = _lines("argument.jsonl")
     if not lines:
         return
-    yield from ("", "### The zero-knowledge argument", "")
-    yield from readme_argument.argument(lines)
-    yield from readme_argument.laws(_lines("argument_laws.jsonl"))
-    yield from readme_argument.peer(_lines("peer_ezkl.jsonl"))
+    yield from ("", "## The zero-knowledge argument", "")
+    yield from docs_results_argument.argument(lines)
+    yield from docs_results_argument.laws(_lines("argument_laws.jsonl"))
+    yield from docs_results_argument.peer(_lines("peer_ezkl.jsonl"))
 
 
 def _fashion(lines: list[dict[str, Any]]) -> Iterable[str]:
@@ -94,13 +147,13 @@ def _fashion(lines: list[dict[str, Any]]) -> Iterable[str]:
     seeds = len(unmarked)
     yield (
         f"LeNet-5 on all of Fashion-MNIST, family `secret`, {seeds} seeds (`benchmarks/"
-        f"fashion_mnist.py`, one line a training in `benchmarks/results`). Unmarked: "
+        f"fashion_mnist.py`, one line per training in `benchmarks/results`). Unmarked: "
         f"{_percent(line['test_accuracy'] for line in unmarked.values())} test accuracy. The "
-        "learning rate was chosen by the test accuracy of the first seed; there is no third part "
-        "of the data."
+        "learning rate was chosen by the test accuracy of the first seed; there is no validation "
+        "split."
     )
     yield ""
-    yield "| triggers | way | test accuracy | lost, mean (worst seed) | matched | unmarked match |"
+    yield "| triggers | training | test accuracy | lost, mean (worst) | matched | unmarked match |"
     yield "|---|---|---|---|---|---|"
     rows = sorted({(line["triggers"], line["kind"]) for line in lines if line["triggers"]})
     for count, kind in rows:
@@ -132,7 +185,7 @@ def _chance(line: dict[str, Any]) -> str:
     return (
         f"{line['networks']} unmarked networks against {line['commitments']} fresh commitments of "
         f"{line['triggers']} triggers (`benchmarks/chance.py`): {means} matches on average where "
-        f"chance gives {line['expected_mean']:.0f}; all together "
+        f"chance gives {line['expected_mean']:.0f}; overall "
         f"{line['standard_deviations_off']:+.2f} standard deviations off."
     )
 
@@ -145,8 +198,8 @@ def _cifar(lines: list[dict[str, Any]]) -> Iterable[str]:
             f"{settings['epochs']} epochs on {line['data']} ({line['device']}, "
             f"{line['precision']}) reached {100 * line['test_accuracy']:.1f} % and "
             f"{line['matches']} of {line['triggers']} triggers in {line['seconds'] / 60:.0f} "
-            "minutes. So short a run says little. The authors' 60 epochs on all images (their "
-            "93.8 % and 100 of 100) need a GPU, and that run is still open."
+            "minutes. A run this short says little. The authors' 60 epochs on all images (their "
+            "93.8 % and 100 of 100) need a GPU and have not been run."
         )
 
 
@@ -171,9 +224,9 @@ def _speed(speed: dict[str, dict[str, Any]], openings: list[dict[str, Any]]) -> 
             "with Argon2id) | 0.3 s |"
         )
     yield f"| `zkwm --help` | {line['help_seconds']:.2f} s | 0.3 s |"
-    yield f"| `zkwm verify` of an ONNX suspect, all in | {line['verify_seconds']:.1f} s | |"
+    yield f"| `zkwm verify` of an ONNX suspect, whole command | {line['verify_seconds']:.1f} s | |"
     yield (
-        f"| the demo, two trainings included | {line['demo_seconds']:.0f} s, "
+        f"| the demo, including two trainings | {line['demo_seconds']:.0f} s, "
         f"{line['demo_peak_mib'] / 1024:.2f} GiB | 180 s, 2 GiB |"
     )
     for embedding in _lines("embedding.jsonl"):

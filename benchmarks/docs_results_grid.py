@@ -1,6 +1,6 @@
-"""README's part on grids: every watermark under a dozen attacks, and triggers in a ResNet-8.
+"""Tables from grids: every watermark under a dozen attacks, and triggers in a ResNet-8.
 
-Called by ``readme.py``; not the grid itself, which ``zkwm evaluate`` makes.
+The grids themselves are made by ``zkwm evaluate``; called by ``docs_results``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SHOWN = (
     "unlearning, noise",
     "seeking",
 )
-"""The attacks that README shows; grid.md has them all."""
+"""The attacks that docs/results.md shows; grid.md has all of them."""
 
 
 def grid(lines: list[Line]) -> Iterator[str]:
@@ -38,24 +38,24 @@ def grid(lines: list[Line]) -> Iterator[str]:
     attacks = [attack for attack in SHOWN if any((s, attack) in cells for s in schemes)]
     yield (
         f"All schemes under all {len({line['attack'] for line in lines})} attacks, LeNet-5 on "
-        "Fashion-MNIST, one seed, short attacks (`zkwm evaluate examples/grids/readme.yaml`; all "
-        "of it in [grid.md](benchmarks/results/grid.md)). Bits before allowances, by ranks where "
-        "there are classes to rank, else by matches; *declared*: matches, since labels that an "
-        "owner chose have no exact test; – void or not applicable; small: the attack ends too low "
-        "to count."
+        "Fashion-MNIST, one seed, short attacks (`zkwm evaluate examples/grids/readme.yaml`; the "
+        "full table is [grid.md](../benchmarks/results/grid.md)). Bits before allowances, by ranks "
+        "where there are classes to rank, otherwise by matches. Italics: matches of declared "
+        "labels, for which there is no exact test. –: void or not applicable. Small print: the "
+        "attacked model is too inaccurate for the attack to count."
     )
     yield f"\n| | {' | '.join(attacks)} |\n|---|{'---|' * len(attacks)}"
     for scheme in schemes:
         found = [_cell(cells.get((scheme, attack))) for attack in attacks]
         yield f"| {scheme} | {' | '.join(found)} |"
     yield (
-        "\nNo mark is left by all of them. DynaMarks and DAWN mark answers, not the model, so only "
-        "what is trained on answers can carry them.\n"
+        "\nNo mark survives all of them. DynaMarks and DAWN mark answers, not the model, so only "
+        "a model trained on those answers can carry them.\n"
     )
 
 
 def residual(lines: list[Line]) -> Iterator[str]:
-    """Triggers in a network with batch normalisation, under each attack of its grid."""
+    """Triggers in a network with batch normalization, under each attack of its grid."""
     if not lines:
         return
     cells = {(line["watermark"], line["attack"]): line for line in lines}
@@ -64,13 +64,13 @@ def residual(lines: list[Line]) -> Iterator[str]:
     lost = [100 * (line["unmarked_accuracy"] - line["accuracy_before"]) for line in untouched]
     costs = ", ".join(f"{s} {points:.1f}" for s, points in zip(schemes, lost, strict=True))
     yield (
-        "The same for a ResNet-8, which has batch normalisation, with 6,100 images and one seed "
+        "The same for a ResNet-8, which has batch normalization, with 6,100 images and one seed "
         "(`zkwm evaluate examples/grids/laptop_resnet8.yaml`). Points of accuracy that embedding "
-        f"costs (1,000 test images, so a point is noise): {costs}. What the robust embedding shows "
-        "beside batches was changed for batch normalisation on this network and attacks at twice "
-        "the rate (`zkwm/training/robust/mixed_batch.py`; "
-        "`benchmarks/results/batch_norm_search.jsonl`); "
-        "APP does not learn a label for each image here. Adi has 100 triggers, the others 200."
+        f"costs (1,000 test images, so a point is noise): {costs}. The way the robust "
+        "embedding mixes auxiliary images into batches was tuned for batch normalization on this "
+        "network and on attacks at twice the rate (`zkwm/training/robust/mixed_batch.py`; "
+        "`benchmarks/results/batch_norm_search.jsonl`). "
+        "APP does not learn one label per image here. Adi has 100 triggers, the others 200."
     )
     yield from _by_attack(lines)
 
@@ -80,14 +80,14 @@ def shares(lines: list[Line]) -> Iterator[str]:
     if not lines:
         return
     yield (
-        "Rates, shares and bits that the first of these tables leaves out, for two of its marks "
-        "made anew (`zkwm evaluate examples/grids/shares.yaml`)."
+        "Rates, shares and bit widths that the first of these tables leaves out, for two of its "
+        "marks, trained again (`zkwm evaluate examples/grids/shares.yaml`)."
     )
     yield from _by_attack(lines)
 
 
 def _by_attack(lines: list[Line]) -> Iterator[str]:
-    """A row an attack, a column a mark."""
+    """One row per attack, one column per mark."""
     cells = {(line["watermark"], line["attack"]): line for line in lines}
     schemes = list(dict.fromkeys(line["watermark"] for line in lines))
     yield f"\n| attack | {' | '.join(schemes)} |\n|---|{'---|' * len(schemes)}"

@@ -1,0 +1,24 @@
+"""The owner's side of a case, made in a second, for pages that begin with a judge or a buyer.
+
+The suspect is one linear layer that answers the triggers; nothing is trained.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import zkwm
+from tests.support.argued import save_linear
+from zkwm.secret_files.encrypted import Cost
+
+PASSPHRASE = "a long phrase"
+CHEAP = Cost(operations=1, memory_kib=8 * 1024)
+
+
+def prepare() -> None:
+    """Make acme.vault, acme.commitment and suspect.onnx in the current folder."""
+    vault = zkwm.Vault.create("acme.vault", PASSPHRASE, cost=CHEAP)
+    commitment = zkwm.commit(vault, class_count=10, shape=(1, 16, 16), family="blocks")
+    triggers = zkwm.trigger_set(vault, commitment)
+    Path("acme.commitment").write_bytes(commitment.to_bytes())
+    save_linear(Path("suspect.onnx"), triggers.images, triggers.labels)
