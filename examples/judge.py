@@ -1,4 +1,4 @@
-"""A judge: challenges an owner about a suspect model, checks the answer, writes a report.
+"""A judge challenges an owner about a suspect model, checks the answer and writes a report.
 
 ``python examples/judge.py FOLDER`` plays both sides in a new folder, training included.
 """
@@ -19,7 +19,7 @@ def decide(
     ask_owner: Callable[[zkwm.Challenge], zkwm.Opening],
     report: Path,
 ) -> zkwm.Verdict:
-    """From challenge to verdict; ``ask_owner`` stands for mail, HTTP or a visit."""
+    """The verdict and its report; ``ask_owner`` stands for mail, HTTP or a visit."""
     suspect = zkwm.open_suspect(model, shape=commitment.header.shape)
     challenge = judge.challenge(commitment, suspect, reveal=50, purpose="Acme v. Doe")
     proof = ask_owner(challenge)
@@ -34,14 +34,14 @@ def decide(
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     folder.mkdir()
-    vault, made = owner.mark(folder, "the owner's own")
-    him = zkwm.Judge.create(folder / "judge.key", "the judge's own")
-    known = him.public.fingerprint()  # published by the judge, compared by the owner
+    vault, commitment = owner.mark(folder, "the owner's own")
+    judge = zkwm.Judge.create(folder / "judge.key", "the judge's own")
+    fingerprint = judge.public.fingerprint()  # published by the judge, compared by the owner
     verdict = decide(
-        him,
-        made,
+        judge,
+        commitment,
         folder / "marked",
-        lambda challenge: owner.answer(vault, made, challenge, known),
+        lambda challenge: owner.answer(vault, commitment, challenge, fingerprint),
         folder / "report.html",
     )
     print(zkwm.render_text(verdict))

@@ -1,4 +1,4 @@
-"""A marketplace: registers commitments, and settles a claim about a model that it lists.
+"""A marketplace registers commitments and settles a claim about a model that it lists.
 
 ``python examples/marketplace.py FOLDER`` plays owner and marketplace, training included.
 """
@@ -18,7 +18,7 @@ def settle(
     listing: str | Path,
     ask_owner: Callable[[zkwm.Challenge], zkwm.Opening],
 ) -> bool:
-    """Whether the owner's claim on a listed model is proven; the folder keeps every verdict."""
+    """Whether the owner's claim on a listed model is proven; the market keeps every verdict."""
     name = market.register(commitment)
     suspect = zkwm.open_suspect(listing, shape=commitment.header.shape)
     challenge = market.challenge(name, suspect, purpose=f"claim on {listing}")
@@ -32,13 +32,13 @@ def settle(
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     folder.mkdir()
-    vault, made = owner.mark(folder, "the owner's own")
+    vault, commitment = owner.mark(folder, "the owner's own")
     desk = zkwm.Judge.create(folder / "desk.key", "the desk's own")
-    known = desk.public.fingerprint()  # published by the marketplace, compared by owners
+    fingerprint = desk.public.fingerprint()  # published by the marketplace, compared by owners
     proven = settle(
         zkwm.Marketplace(folder / "market", desk),
-        made,
+        commitment,
         folder / "marked",
-        lambda challenge: owner.answer(vault, made, challenge, known),
+        lambda challenge: owner.answer(vault, commitment, challenge, fingerprint),
     )
     print("proven" if proven else "not proven")

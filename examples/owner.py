@@ -1,4 +1,4 @@
-"""An owner: commits to secret triggers, trains a model that carries them, answers a judge.
+"""An owner commits to secret triggers, trains a model that carries them, and answers a judge.
 
 ``python examples/owner.py FOLDER`` makes acme.vault, acme.commitment and marked/ in a new folder.
 """
@@ -12,7 +12,7 @@ DATA = "fashion-mnist-small"
 
 
 def mark(folder: Path, passphrase: str, epochs: int = 10) -> tuple[zkwm.Vault, zkwm.Commitment]:
-    """Commit first, then train: labels follow from the commitment."""
+    """Commit, then train: the labels of the triggers follow from the commitment."""
     vault = zkwm.Vault.create(folder / "acme.vault", passphrase)
     commitment = zkwm.commit(vault, class_count=10, shape=(1, 28, 28))
     data, triggers = zkwm.load_data(DATA), zkwm.trigger_set(vault, commitment)
@@ -25,7 +25,7 @@ def mark(folder: Path, passphrase: str, epochs: int = 10) -> tuple[zkwm.Vault, z
 def answer(
     vault: zkwm.Vault, commitment: zkwm.Commitment, challenge: zkwm.Challenge, fingerprint: str
 ) -> zkwm.Opening:
-    """Look at what would be released, then open it to the judge with this fingerprint."""
+    """Print what would be released, then open it to the judge with this fingerprint."""
     print(zkwm.disclosure(vault, commitment, challenge))
     return zkwm.prove(vault, commitment, challenge, judge_fingerprint=fingerprint)
 
@@ -33,5 +33,5 @@ def answer(
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     folder.mkdir()
-    _, made = mark(folder, "choose your own")
-    (folder / "acme.commitment").write_bytes(made.to_bytes())
+    _, commitment = mark(folder, "choose your own")
+    (folder / "acme.commitment").write_bytes(commitment.to_bytes())

@@ -1,7 +1,7 @@
 """zkwm: prove to a judge that a neural network carries the mark that you committed to.
 
 This module is the whole public API; everything else may change without notice. Names are loaded on
-first use, so that asking for a verdict never imports torch.
+first use, so that a judge never imports torch.
 
 An owner uses ``Vault``, ``commit``, ``trigger_set``, ``embed``, ``disclosure`` and ``prove``; a
 judge ``Judge``, ``open_suspect``, ``render_text`` and ``render_report``; a marketplace

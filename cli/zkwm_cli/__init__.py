@@ -1,1 +1,1 @@
-"""The command line ``zkwm``: names, options and exit codes. The work is done in ``zkwm``."""
+"""The command line ``zkwm``: commands, options and exit codes. ``zkwm`` does the work."""

@@ -1,7 +1,7 @@
-"""The whole job as a story: every command that owner and judge type, run for real, and its sum.
+"""The tour: every command that owner and judge type in a dispute, shown, run and summed up.
 
-Data and network are small (a part of Fashion-MNIST, LeNet-5), everything else is as in earnest.
-The commands themselves are those of the command line, which hands in the function that runs them.
+Only the data (a part of Fashion-MNIST) and the network (LeNet-5) are small. The command line passes
+in the function that runs its commands.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from zkwm_protocols.keys import JudgePublic
 
 SCHEMA = "zkwm/demo/v1"
 ENVIRONMENT = {"ZKWM_PASSPHRASE": "demo", "OMP_NUM_THREADS": "1"}
-"""Set where it is not set: a passphrase, and one thread, with which a network as small as this one
-trains almost as fast as with more on an idle machine, and many times faster on a busy one."""
+"""Set where unset: a passphrase, and one thread. So small a network trains almost as fast with one
+thread as with more on an idle machine, and many times faster on a busy one."""
 NOT_PROVEN = 1
 CANCELLED = 5
 
@@ -33,10 +33,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What came out: accuracies from 0 to 1, matches, bits, the folder, seconds in all.
+    """The outcome of the tour.
 
     ``marked`` and ``unmarked`` are the verdicts (as JSON values) on the marked model and on the
-    same model trained without triggers.
+    same model trained without triggers; accuracies are from 0 to 1.
     """
 
     folder: Path
@@ -53,31 +53,32 @@ class DemoResult:
         return {"schema": SCHEMA, **vars(self), "folder": str(self.folder)}
 
     def summary(self) -> Iterator[str]:
-        """The sum of it, for people."""
+        """The outcome in sentences."""
         yield (
             f"Marked model: {100 * self.marked_accuracy:.1f} % test accuracy, "
-            f"{self.trigger_matches} of {self.trigger_count} triggers learnt."
+            f"{self.trigger_matches} of {self.trigger_count} triggers learned."
         )
         yield (
             f"Same training without triggers: {100 * self.unmarked_accuracy:.1f} % test accuracy."
         )
         for name, verdict in (("marked", self.marked), ("unmarked", self.unmarked)):
             yield f"Verdict on the {name} model: {verdict['outcome']} ({verdict['reason']})."
-        yield "Two blocks of four are now spent, one for each case: what was opened stays opened."
+        yield "Two blocks of four are now spent, one for each case: what was opened stays open."
         yield f"For the court file: {self.folder / 'case.html'}"
         yield f"It took {self.seconds:.0f} s, training included. All files are in {self.folder}."
 
 
 def demo(folder: Path, *, run: Run, say: Say) -> DemoResult:
-    """Run the whole job in ``folder``, which is new or empty.
+    """Run the tour in a new or empty folder; ``say`` shows a line.
 
-    ``say`` shows a line.
-    Raises UsageError for a folder that holds something, Cancelled when a command was interrupted,
-    CouldNotCheck when one did not end as it should.
+    Raises:
+        UsageError: the folder is not empty.
+        Cancelled: a command was interrupted.
+        CouldNotCheck: a command ended with another exit code than expected.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(
-            f"{folder} is there and not an empty folder", hint="choose another --directory"
+            f"{folder} exists and is not an empty folder", hint="choose another --directory"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,19 +108,19 @@ def demo(folder: Path, *, run: Run, say: Say) -> DemoResult:
 
 
 class _Story:
-    """Says what happens, shows each command as it could be typed, runs it, checks how it ended."""
+    """Explains each step, shows its command as it would be typed, runs it, checks its exit code."""
 
     def __init__(self, run: Run, say: Say) -> None:
         self._run = run
         self._say = say
 
     def tell(self, text: str) -> None:
-        """What comes next, and why."""
+        """Say what comes next, and why."""
         self._say("")
         self._say(f"# {text}")
 
     def show(self, *words: str, output: str = "") -> None:
-        """A command line, and the file that its standard output goes to."""
+        """Show a command line, and the file that its standard output goes to."""
         self._say(f"$ {shlex.join(words)}" + (f" > {output}" if output else ""))
 
     def run(self, command: str, *, expected: int = 0, output: str = "") -> None:
@@ -136,31 +137,33 @@ class _Story:
         if code != expected:
             raise CouldNotCheck(
                 f"the demo's command zkwm {words[0]} ended with exit code {code}, not {expected}",
-                hint="what it said above tells why",
+                hint="its own message above says why",
             )
 
 
 def _owner_marks(story: _Story) -> None:
-    story.tell("The owner makes his vault and commits to 200 secret images.")
+    story.tell("The owner makes a vault and commits to 200 secret images.")
     story.run("keygen --output acme.vault")
     story.run(
         "commit --vault acme.vault --generate 200 --family secret --shape 1,28,28 --classes 10 "
         "--output acme.commitment"
     )
-    story.tell("He trains a model that answers them as the commitment dictates, and one without.")
+    story.tell(
+        "The owner trains a model that answers them as the commitment dictates, and one without."
+    )
     training = "--architecture lenet5 --data fashion-mnist-small --device cpu"
     story.run(
         "embed --vault acme.vault --commitment acme.commitment --method plain "
         f"{training} --output marked"
     )
     story.run(f"embed --unmarked {training} --output unmarked")
-    story.tell("A judge makes his keys, and tells the owner the fingerprint.")
+    story.tell("A judge makes their keys, and tells the owner the fingerprint.")
     story.run("judge-key --output judge.key")
 
 
 def _dispute(story: _Story, case: str, model: str, *, proven: bool) -> dict[str, Any]:
     """One case from challenge to verdict; the verdict as JSON values."""
-    story.tell(f"The judge asks about {model}; the owner opens 50 triggers, to him alone.")
+    story.tell(f"The judge asks about {model}; the owner opens 50 triggers, to the judge alone.")
     story.run(
         f"challenge --commitment acme.commitment --model {model} --reveal 50 --judge judge.key.pub "
         f"--purpose 'Acme v. Doe' --output {case}.challenge"
@@ -182,7 +185,7 @@ def _dispute(story: _Story, case: str, model: str, *, proven: bool) -> dict[str,
 
 @contextmanager
 def _environment() -> Iterator[dict[str, str]]:
-    """Variables of the environment that were not set: set for a while, and gone again."""
+    """Set the variables of ``ENVIRONMENT`` that were unset, and unset them afterwards."""
     chosen = {name: value for name, value in ENVIRONMENT.items() if name not in os.environ}
     os.environ.update(chosen)
     try:

@@ -1,6 +1,6 @@
-"""Exit codes, and how an error is told: in one line of text, in JSON, never as a traceback.
+"""Exit codes, and errors as one line of text and as JSON, never as a traceback.
 
-Not a place where errors are made: those come from ``zkwm`` with their own message and hint.
+The errors come from the library, with their own message and hint.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ERROR_SCHEMA = "zkwm/error/v1"
 
 
 class Exit(IntEnum):
-    """What a script can rely on. The same in every command."""
+    """The exit codes, the same in every command, that a script can rely on."""
 
     OK = 0
     NOT_PROVEN = 1
@@ -34,7 +34,7 @@ class Exit(IntEnum):
 EXIT_CODES = (
     (Exit.OK, "done; for verify: the claim is proven"),
     (Exit.NOT_PROVEN, "checked, all valid, and not proven"),
-    (Exit.USAGE, "the command line makes no sense; nothing was done"),
+    (Exit.USAGE, "the command line is wrong; nothing was done"),
     (Exit.COULD_NOT_CHECK, "could not be done or checked: malformed, invalid, unreadable"),
     (Exit.TRUST_MATERIAL_MISSING, "trust material is missing or expired"),
     (Exit.CANCELLED, "cancelled"),
@@ -57,12 +57,12 @@ def exit_code(error: ZkwmError) -> Exit:
 
 
 def one_line(text: str) -> str:
-    """``text`` on one line without control characters, whatever a file or server put into it."""
+    """``text`` on one line without control characters, whatever a file or server contains."""
     shown = "".join(character if character.isprintable() else " " for character in text)
     return " ".join(shown.split())
 
 
-def tell_error(
+def print_error(
     message: str,
     *,
     hint: str,
@@ -71,7 +71,16 @@ def tell_error(
     as_json: bool,
     word: str = "error",
 ) -> None:
-    """Say what went wrong and what to do next: text on stderr; with --json JSON on stdout too."""
+    """Print what went wrong and what to do next.
+
+    Args:
+        message: the error in one sentence.
+        hint: what to do next; may be empty.
+        check: id of the check that failed; may be empty.
+        code: the exit code that follows.
+        as_json: print an object of schema ``zkwm/error/v1`` on stdout as well.
+        word: how the line on stderr begins.
+    """
     where = f" [{check}]" if check else ""
     click.echo(f"zkwm: {word}: {one_line(message)}{where}", err=True)
     if hint:
@@ -90,17 +99,17 @@ def tell_error(
         )
 
 
-def tell_zkwm_error(error: ZkwmError, *, as_json: bool) -> Exit:
-    """Tell an error of the library and return its exit code.
+def print_zkwm_error(error: ZkwmError, *, as_json: bool) -> Exit:
+    """Print an error of the library and return its exit code.
 
-    Where a verdict belongs to it, the command has printed that already: then "not proven" needs
-    no further word, and there is no second JSON object.
+    An error that carries a verdict comes after the command has printed that verdict: "not proven"
+    then needs no further word, and no second JSON object follows.
     """
     from zkwm_protocols.errors import Cancelled, NotProven
 
     code = exit_code(error)
     if error.verdict is None or not isinstance(error, NotProven):
-        tell_error(
+        print_error(
             error.message,
             hint=error.hint or _usual_hint(error),
             check=error.check,
@@ -112,21 +121,24 @@ def tell_zkwm_error(error: ZkwmError, *, as_json: bool) -> Exit:
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """One JSON object on stdout, in ASCII, with a line break behind it."""
+    """Print one JSON object on stdout, in ASCII, and a line break."""
     click.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
 def _usual_hint(error: ZkwmError) -> str:
-    """What to do next where the library has no better advice."""
+    """What to do next where the error itself has no hint."""
     from zkwm_protocols import errors
 
     for kind, hint in (
-        (errors.Malformed, "get the file again from its maker; zkwm inspect FILE looks into it"),
-        (errors.InvalidSignature, "do not rely on this file; get it again from its maker"),
-        (errors.InvalidOpening, "ask the owner for his response to exactly this challenge"),
-        (errors.SuspectUnusable, "check that the model can be asked by itself"),
-        (errors.CouldNotCheck, "nothing was decided; mend this and run the command again"),
-        (errors.UsageError, "change that and run the command again; --help lists the options"),
+        (
+            errors.Malformed,
+            "get the file again from whoever made it; zkwm inspect FILE shows what can be read",
+        ),
+        (errors.InvalidSignature, "do not rely on this file; get it again from whoever made it"),
+        (errors.InvalidOpening, "ask the owner for their response to exactly this challenge"),
+        (errors.SuspectUnusable, "check that the model answers outside zkwm"),
+        (errors.CouldNotCheck, "nothing was decided; correct this and run the command again"),
+        (errors.UsageError, "correct this and run the command again; --help lists the options"),
     ):
         if isinstance(error, kind):
             return hint

@@ -1,6 +1,6 @@
-"""What can be read of a zkwm file without any secret: its kind, its fields, what holds by itself.
+"""Reads any zkwm file without a secret: its kind, its fields, the checks that need nothing else.
 
-Not a verdict: a file that is sound by itself proves nothing yet. Formats: SPEC.md 3 to 6, 18.
+A file that passes them proves nothing yet; ``zkwm verify`` decides. Formats: SPEC.md 3 to 6, 18.
 """
 
 from __future__ import annotations
@@ -31,12 +31,16 @@ NOT_CHECKED = "not checked"
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a file says of itself.
+    """The content of a file, as far as it can be read without a secret.
 
-    ``kind`` is that of its first line; ``sha256`` the digest of all its bytes; ``fields`` its
-    content as JSON values, secrets left out; ``checks`` maps what was looked at to one of
-    ``verified``, ``failed`` and ``not checked``; ``failure`` is the error of the first that failed;
-    ``advice`` says how the rest is checked.
+    Attributes:
+        kind: the kind in its first line.
+        sha256: digest of all its bytes.
+        size: number of its bytes.
+        fields: its content as JSON values, secrets left out.
+        checks: check id to ``verified``, ``failed`` or ``not checked``.
+        failure: the error of the first check that failed.
+        advice: how the rest is checked.
     """
 
     kind: str
@@ -115,7 +119,7 @@ def _commitment(data: bytes) -> _Reading:
         "commitment.signature": commitment.verify_signatures,
         "commitment.timestamp": commitment.beacon,
     }
-    return fields, tests, "compare the owner's fingerprint with the one he published"
+    return fields, tests, "compare the owner's fingerprint with the one they published"
 
 
 def _challenge(data: bytes) -> _Reading:
@@ -150,7 +154,7 @@ def _challenge(data: bytes) -> _Reading:
     return (
         fields,
         {"challenge.signature": challenge.verify_signature, "challenge.commitment": None},
-        "compare the judge's fingerprint with the one he told you through another channel",
+        "compare the judge's fingerprint with the one they told you through another channel",
     )
 
 
@@ -171,7 +175,7 @@ def _proof(data: bytes) -> _Reading:
     if isinstance(response, ArgumentResponse):
         fields["declared_labels"] = response.labels is not None
         fields["argument_bytes"] = len(response.argument)
-        advice = "an argument in zero knowledge, which its challenge's judge checks: zkwm verify"
+        advice = "a zero-knowledge argument, which the judge of its challenge checks: zkwm verify"
         return fields, {**signature, "argument.proof": None}, advice
     fields["unopened_blocks"] = response.unopened_blocks
     return fields, signature, "a refusal, which proves nothing: issue a smaller challenge"
@@ -189,7 +193,7 @@ def _judge_public(data: bytes) -> _Reading:
 
 def _network(data: bytes) -> _Reading:
     network = codec.from_bytes(data)
-    return facts(network), {}, "zkwm quantize of the suspect's own file gives the same digest"
+    return facts(network), {}, "zkwm quantize of the suspect's file gives the same digest"
 
 
 def _secret(kind: str) -> Callable[[bytes], _Reading]:
@@ -202,7 +206,11 @@ def _secret(kind: str) -> Callable[[bytes], _Reading]:
             "memory_kib": container.cost.memory_kib,
             "encrypted_bytes": len(container.ciphertext),
         }
-        return fields, {"content": None}, "its content takes the passphrase of its holder"
+        return (
+            fields,
+            {"content": None},
+            "its content can be read with the passphrase of its holder",
+        )
 
     return read
 

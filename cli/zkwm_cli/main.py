@@ -1,7 +1,7 @@
-"""The program ``zkwm``: its commands, loaded when they are needed, and its way out.
+"""The program ``zkwm``: finds the command, runs it, turns every error into an exit code.
 
-Commands are in ``zkwm_cli.commands``, one file each. Nothing here imports numpy, torch or any
-other part of the library before a command runs, so that help and completion are immediate.
+Commands are in ``zkwm_cli.commands``, one file each, imported on demand. Nothing of the library is
+imported before a command runs, so that help and completion are immediate.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import click
 
-from zkwm_cli.exits import EXIT_CODES, Exit, tell_error, tell_zkwm_error
+from zkwm_cli.exits import EXIT_CODES, Exit, print_error, print_zkwm_error
 
 COMMANDS = (
     "keygen",
@@ -36,7 +36,7 @@ COMPLETE_VARIABLE = "_ZKWM_COMPLETE"
 
 
 class CommandGroup(click.Group):
-    """The commands in the order of use, each imported from its own file when it is asked for."""
+    """The commands in the order of use, each imported from its file on demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All commands."""
@@ -53,7 +53,7 @@ class CommandGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that is meant, or a usage error that names the nearest."""
+        """The command that was typed, or a usage error that names the nearest."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             near = get_close_matches(args[0], COMMANDS, n=1)
             question = f"; did you mean {near[0]}?" if near else ""
@@ -80,7 +80,7 @@ class CommandGroup(click.Group):
 )
 @click.version_option(package_name="zkwm", message="zkwm %(version)s")
 def program() -> None:
-    """Nothing by itself."""
+    """The group itself does nothing."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -111,7 +111,7 @@ def run() -> NoReturn:
 
 
 def _execute(arguments: list[str]) -> int:
-    """The exit code of one command line; every error but one of stdout itself is told here."""
+    """Run one command line and return its exit code; only errors of stdout itself escape."""
     as_json = "--json" in arguments
     try:
         with program.make_context("zkwm", arguments) as context:
@@ -122,24 +122,24 @@ def _execute(arguments: list[str]) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        return _tell_usage(error, as_json=as_json)
+        return _print_usage_error(error, as_json=as_json)
     except (KeyboardInterrupt, EOFError, click.Abort):
         click.echo("", err=True)
-        tell_error("interrupted", hint="", code=Exit.CANCELLED, as_json=as_json, word="cancelled")
+        print_error("interrupted", hint="", code=Exit.CANCELLED, as_json=as_json, word="cancelled")
         return Exit.CANCELLED
     except OSError as error:
         if error.filename is None:
             raise
-        return _tell_failure(error, as_json=as_json)
+        return _print_failure(error, as_json=as_json)
     except Exception as error:
-        return _tell_failure(error, as_json=as_json)
+        return _print_failure(error, as_json=as_json)
     return Exit.OK
 
 
-def _tell_usage(error: click.ClickException, *, as_json: bool) -> int:
+def _print_usage_error(error: click.ClickException, *, as_json: bool) -> int:
     message = error.format_message()
     context = getattr(error, "ctx", None)
-    tell_error(
+    print_error(
         message[:1].lower() + message[1:].rstrip("."),
         hint=f"{context.command_path if context else 'zkwm'} --help lists what there is",
         code=Exit.USAGE,
@@ -148,21 +148,21 @@ def _tell_usage(error: click.ClickException, *, as_json: bool) -> int:
     return Exit.USAGE
 
 
-def _tell_failure(error: Exception, *, as_json: bool) -> int:
-    """Tell an error of the library, or one that should not have come this far."""
+def _print_failure(error: Exception, *, as_json: bool) -> int:
+    """Print an error of the library, or one that nobody foresaw."""
     from zkwm.extras import missing_extra
     from zkwm_protocols.errors import ZkwmError
 
     if isinstance(error, ModuleNotFoundError):
         error = missing_extra(error) or error
     if isinstance(error, ZkwmError):
-        return tell_zkwm_error(error, as_json=as_json)
+        return print_zkwm_error(error, as_json=as_json)
     memory = isinstance(error, MemoryError)
-    tell_error(
+    print_error(
         "not enough memory" if memory else f"internal error: {type(error).__name__}: {error}",
         hint="free some memory, or use a larger machine"
         if memory
-        else "this is a fault of zkwm; ZKWM_DEBUG=1 shows where it is, for a report",
+        else "this is a fault in zkwm; ZKWM_DEBUG=1 shows the traceback, for a report",
         code=Exit.COULD_NOT_CHECK,
         as_json=as_json,
     )
@@ -170,7 +170,7 @@ def _tell_failure(error: Exception, *, as_json: bool) -> int:
 
 
 def _silence_stdout() -> None:
-    """Let the interpreter flush into nothing on its way out."""
+    """Point stdout at the null device, so that the interpreter can flush when it exits."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):

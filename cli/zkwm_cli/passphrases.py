@@ -1,4 +1,4 @@
-"""Where a passphrase comes from: a file, the environment, or a person. Never an argument."""
+"""Passphrases: from a file, the environment or a person, never from an argument."""
 
 from __future__ import annotations
 
@@ -16,22 +16,28 @@ LONGEST = 4096
 
 
 def passphrase(file: str | None, *, of: str, new: bool = False) -> str:
-    """The passphrase ``of`` something: from ``file`` (``-`` is stdin), the environment, a person.
+    """The passphrase of a vault or key.
 
-    A file's first line counts, without its line break. A new passphrase is asked for twice. Raises
-    UsageError where there is none, an empty one, or two different ones.
+    Args:
+        file: a file whose first line is the passphrase, ``-`` for stdin, or None: then the
+            environment is read, or a person is asked.
+        of: what it opens, for messages.
+        new: ask a person twice.
+
+    Raises:
+        UsageError: there is none, it is empty, or it was typed in two ways.
     """
     if file is not None:
-        found = _from_file(file)
+        secret = _from_file(file)
     elif VARIABLE in os.environ:
-        found = os.environ[VARIABLE]
+        secret = os.environ[VARIABLE]
     else:
-        found = _from_person(of, new=new)
-    if not found:
+        secret = _from_person(of, new=new)
+    if not secret:
         raise UsageError(
             f"the passphrase of {of} is empty", hint="choose a long one, such as five random words"
         )
-    return found
+    return secret
 
 
 def _from_file(file: str) -> str:

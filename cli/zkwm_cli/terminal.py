@@ -1,7 +1,7 @@
-"""What a person at a terminal sees and types: notes, warnings, progress, questions, passphrases.
+"""Notes, warnings, progress and questions for a person at a terminal.
 
-All of it goes to stderr or to the terminal itself, never to stdout. Questions are put to the
-terminal even where stdin is a pipe; where there is none, nothing is asked.
+They go to stderr or to the terminal itself, never to stdout. Questions reach the terminal even
+where stdin is a pipe; where there is no terminal, nothing is asked.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ SPARSE_SECONDS = 30.0
 
 
 def note(text: str) -> None:
-    """One line for information."""
+    """Print one line of information."""
     click.echo(one_line(text), err=True)
 
 
 def warn(text: str) -> None:
-    """One line that a person should think about."""
+    """Print one line that a person should think about."""
     click.echo(f"zkwm: warning: {one_line(text)}", err=True)
 
 
 def table(rows: list[tuple[str, str]]) -> None:
-    """Names and values in two columns."""
+    """Print names and values in two columns."""
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         click.echo(f"  {name:<{width}}  {one_line(value)}", err=True)
@@ -48,7 +48,7 @@ def open_terminal() -> IO[str] | None:
 
 
 def notes_are_read() -> bool:
-    """Whether stderr, where everything is shown that a person decides on, is a terminal."""
+    """Whether stderr, which shows what a person decides on, is a terminal."""
     return sys.stderr.isatty()
 
 
@@ -65,7 +65,7 @@ def ask_yes(question: str) -> bool | None:
 
 
 class ProgressLine:
-    """One line on stderr that is written over; in a log, a line every half a minute instead."""
+    """A line on stderr that is overwritten; in a log, one line every half a minute."""
 
     def __init__(self, *, silent: bool = False) -> None:
         self._silent = silent
@@ -74,7 +74,7 @@ class ProgressLine:
         self._shown = False
 
     def update(self, text: str) -> None:
-        """Show how far things are."""
+        """Show the progress."""
         if self._silent:
             return
         text = one_line(text)
@@ -87,14 +87,14 @@ class ProgressLine:
             self._last = time.monotonic()
 
     def end(self) -> None:
-        """Leave a clean line."""
+        """Clear the line."""
         if self._shown:
             click.echo("\r\x1b[K", err=True, nl=False)
             self._shown = False
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them: 42 s, 3 min 5 s, 2 h 10 min."""
+    """Seconds in words: 42 s, 3 min 5 s, 2 h 10 min."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"

@@ -1,6 +1,6 @@
-"""Showing a verdict to people: text for a terminal, one HTML page for a court file.
+"""Verdicts for people: text for a terminal, one HTML page for a court file.
 
-Nothing is checked, counted or decided here (``zkwm.judge.judge`` does), and no file is written.
+Checking, counting and deciding is done by ``zkwm.judge.judge``; no file is written here.
 Importing this package imports neither jinja2 nor Pillow.
 """
 

@@ -1,6 +1,6 @@
-"""What a verdict holds, as named facts and counts that text and report both show.
+"""Named facts and counts of a verdict, which text and report both show.
 
-Not layout, and no new judgement: only what stands in the verdict, header and challenge.
+They repeat the verdict, the header and the challenge; nothing is judged here.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from zkwm_protocols.evidence import Evidence
 from zkwm_protocols.suspect_identity import EXTRACTION, Preprocessing
 
 _RANKED = (
-    " The judge counted more finely: how high the model's own scores place the label of each image "
-    "among all classes, after taking off what it gives every class as a habit."
+    " The judge counted more finely: how high the model's own scores rank the label of each image "
+    "among all classes, after subtracting each class's typical (median) score."
 )
 UNKNOWN = "not known: the check ended before it could be read"
 _SHOWN_MAPPINGS = 20
@@ -49,7 +49,7 @@ class Block:
 
 
 def claim(verdict: Verdict) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
-    """What was claimed, by whom, and about which model: (heading, facts)."""
+    """The claim, who makes it, and the model that it is about: (heading, facts)."""
     return (
         ("The commitment", _commitment(verdict)),
         ("The examined model (the suspect)", _suspect(verdict.challenge)),
@@ -82,7 +82,7 @@ def bits(hundredths: int) -> str:
 
 
 def in_plain_words(verdict: Verdict) -> str:
-    """What happened, for a reader without knowledge of the field; empty without a count."""
+    """The case for a reader who does not know the field; empty where nothing was counted."""
     evidence, header = verdict.evidence, verdict.header
     if evidence is None or header is None:
         return ""
@@ -113,9 +113,10 @@ def _what_happened(verdict: Verdict, evidence: Evidence, header: Header) -> str:
     if verdict.argued is not None:
         return (
             f"The owner's commitment fixes {count(header.leaf_count, 'trigger image')} without "
-            f"showing them. For this case the owner showed no image: he proved by calculation that "
-            f"he knows {evidence.trials:,} of them, and that the examined model gives the label "
-            f"fixed for the image to at least {evidence.matches:,} of these {evidence.trials:,}. "
+            "showing them. For this case the owner showed no image. They proved by calculation "
+            f"that they know {evidence.trials:,} of them, and that the examined model gives the "
+            f"label fixed for the image to at least {evidence.matches:,} of these "
+            f"{evidence.trials:,}. "
             "Which ones, and how many more, stays hidden."
         )
     unseen = sum(result.image is None for result in verdict.triggers)
@@ -173,7 +174,7 @@ def _images(header: Header) -> str:
     channels, height, width = header.shape
     return (
         f"{header.leaf_count:,} in {count(header.block_count, 'block')} of {header.block_size:,}; "
-        f"{width} × {height} pixels, {'grey' if channels == 1 else 'colour'}; "
+        f"{width} × {height} pixels, {'grayscale' if channels == 1 else 'color'}; "
         f"{header.class_count:,} classes"
     )
 

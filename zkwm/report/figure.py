@@ -1,7 +1,8 @@
-"""The figure: what luck gives, what the judge needs, and what was observed, as inline SVG.
+"""The figure of matches: null distribution, matches needed and observed, as inline SVG.
 
-Readable in grey: bars, a dashed line and a solid line with a diamond, each labelled in words. Only
-numbers and fixed words enter the SVG. Not for declared labels, where no null distribution holds.
+Readable in grayscale: bars, a dashed line and a solid line with a diamond, each labeled in words.
+Only numbers and fixed words enter the SVG. For declared labels no null distribution holds, so there
+is no figure.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ _GLYPH = 6.4
 def null_figure(evidence: Evidence, *, final: bool, least: bool = False) -> str:
     """An SVG element, 720 by 300 units: the distribution of matches of an unrelated model.
 
-    ``final`` is false where answers are missing, so that the count is one "so far"; ``least`` is
-    true where it was proven in zero knowledge, so that there may be more.
+    ``final`` is false where answers are missing (the count says "so far"); ``least`` is true where
+    the count was proven in zero knowledge, so that there may be more (it says "at least").
     """
     chances = null_distribution(evidence.trials, evidence.class_count)
     step, top = _probability_axis(max(chances))
@@ -52,7 +53,7 @@ def _description(evidence: Evidence) -> str:
 
 
 def _x(matches: float, trials: int) -> float:
-    """The centre of the column of ``matches``; columns 0 to trials fill the width."""
+    """The center of the column of ``matches``; columns 0 to trials fill the width."""
     return _LEFT + (_RIGHT - _LEFT) * (matches + 0.5) / (trials + 1)
 
 
@@ -119,7 +120,7 @@ def _distribution(chances: tuple[float, ...], top: float) -> str:
 
 
 def _enough(evidence: Evidence) -> Iterator[str]:
-    """The columns that reach the threshold, lightly shaded."""
+    """Light shading behind the columns that reach the threshold."""
     if evidence.needed_matches is not None:
         x = _x(evidence.needed_matches - 0.5, evidence.trials)
         yield (
@@ -129,7 +130,7 @@ def _enough(evidence: Evidence) -> Iterator[str]:
 
 
 def _marks(evidence: Evidence, word: str) -> Iterator[str]:
-    """Lines and their labels; the line further right has the upper row, so that none is crossed."""
+    """Lines and their labels; the line further right gets the upper row, so that none cross."""
     trials, needed, observed = evidence.trials, evidence.needed_matches, evidence.matches
     rows = (_UPPER, _LOWER)
     if needed is not None and observed < needed:

@@ -1,7 +1,7 @@
 """The verdict as one self-contained HTML page that can be printed on A4 and filed.
 
-No network, no script, no font from elsewhere; a content security policy in the page forbids them.
-The template escapes everything; foreign text is made visible first. jinja2 is imported when used.
+It loads nothing: no network, script or font; a content security policy in the page forbids them.
+Untrusted text is made visible, then escaped by the template. jinja2 is imported on first use.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MODEL = {
 
 @dataclass(frozen=True)
 class Card:
-    """One opened trigger as it is shown: result, picture (data URI or empty), kind of mark."""
+    """One opened trigger on the page: its result, picture (data URI or empty) and icon."""
 
     result: TriggerResult
     picture: str
@@ -43,7 +43,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Pictures:
-    """How the triggers are shown: cards by block, and what a reader must know about pictures."""
+    """All opened triggers on the page: cards by block, the legend, a note about the pictures."""
 
     blocks: tuple[tuple[facts.Block, tuple[Card, ...]], ...]
     statuses: tuple[tuple[str, str, str], ...]
@@ -51,7 +51,7 @@ class Pictures:
 
 
 def render_report(verdict: Verdict) -> str:
-    """The report as one HTML document. Works for every outcome, however little is known."""
+    """The report as one HTML document, for every outcome, however little is known."""
     from markupsafe import Markup
 
     evidence = verdict.evidence
@@ -192,7 +192,7 @@ def _named(verdict: Verdict) -> bool:
 
 
 def _digests(verdict: Verdict) -> tuple[facts.Fact, ...]:
-    """What the files must show when this report is checked again."""
+    """Digests that the files must have when this report is checked again."""
     rows = []
     if verdict.commitment_digest is not None:
         rows.append(facts.Fact("Commitment (zkwm inspect)", verdict.commitment_digest.hex(), True))

@@ -1,6 +1,6 @@
 """Opened triggers as PNG data URIs, small enough for one page.
 
-Not evidence: a trigger larger than the limit is shown reduced. Pillow is imported when used.
+The pictures illustrate: large triggers are reduced. Pillow is imported on first use.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The figure of a verdict by ranks: how often a label stood at each place, beside what luck gives.
+"""The figure of ranks: how often labels had each rank, and the null expectation, as inline SVG.
 
-Inline SVG of numbers and fixed words, readable in grey. Matches are drawn in ``figure``.
+Readable in grayscale; only numbers and fixed words enter the SVG. ``figure`` draws matches.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 702, 40, 246
 _MOST_PLACES = 20
 
 
-def rank_figure(found: Sequence[int | None], class_count: int) -> str:
-    """An SVG element, 720 by 300 units, of ranks 0 .. C - 1 (None: unanswered, left out).
+def rank_figure(ranks: Sequence[int | None], class_count: int) -> str:
+    """An SVG element, 720 by 300 units, of ranks 0 .. C - 1; None (unanswered) is left out.
 
-    With more than 20 classes the last bar holds all places from the 20th on.
+    With more than 20 classes the last bar holds every rank from the 20th on.
     """
     places = min(class_count, _MOST_PLACES)
     counts = [0] * places
-    for rank in found:
+    for rank in ranks:
         if rank is not None:
             counts[min(rank, places - 1)] += 1
     asked = sum(counts)
@@ -62,7 +62,7 @@ def _bars(counts: list[int], luck: list[float], top: float, *, rest: bool) -> It
         yield f'<text x="{middle:.1f}" y="{_BOTTOM + 19}" text-anchor="middle">{name}</text>'
     yield (
         f'<text x="{(_LEFT + _RIGHT) / 2:.0f}" y="{HEIGHT - 8}" text-anchor="middle">'
-        "place of the label among all classes, by the model's centred scores</text>"
+        "place of the label among all classes, by the model's centered scores</text>"
     )
     yield (
         f'<text transform="translate(20 {(_TOP + _BOTTOM) / 2:.0f}) rotate(-90)" '

@@ -1,6 +1,6 @@
-"""The verdict for a terminal: plain text, at most 92 columns, no colours, the outcome first.
+"""The verdict as plain text for a terminal: at most 92 columns, no colors, the outcome first.
 
-Foreign text is made visible, so that a description cannot move the cursor or reverse a line.
+Untrusted text is made visible, so that a description cannot move the cursor or reverse a line.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ def _evidence(verdict: Verdict) -> Iterator[str]:
     if evidence is not None:
         least = "" if verdict.argued is None else "at least "
         yield from _row("Matches", f"{least}{evidence.matches:,} of {evidence.trials:,}")
-        needed, found = evidence.needed_matches, evidence.rank_sum
-        if found is not None:
-            needed = found.needed
-            yield from _row("Ranks weigh", f"{found.value:,} of {found.largest:,}")
+        needed, ranks = evidence.needed_matches, evidence.rank_sum
+        if ranks is not None:
+            needed = ranks.needed
+            yield from _row("Weight of ranks", f"{ranks.value:,} of {ranks.largest:,}")
         yield from _row(
             "Needed", "out of reach, even if all match" if needed is None else f"{needed:,}"
         )

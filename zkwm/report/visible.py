@@ -1,6 +1,6 @@
-"""Foreign text, digests, times and odds as characters that cannot mislead a reader.
+"""Untrusted text, digests, times and odds in characters that cannot mislead a reader.
 
-Not HTML escaping: the template engine does that, on top of this.
+HTML escaping comes on top of this, from the template engine.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The fixed sentences of text and report: outcomes, what a verdict does not say, glossary.
+"""The fixed sentences of text and report: outcomes, limits of a verdict, glossary.
 
-Here so that both say the same and a lawyer can read them in one place. Nothing is computed.
+Both forms take them from here, so that they agree and a lawyer can review them in one place.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ TITLES = {
 _MEANINGS = {
     PROVEN: "The examined model carries the mark that was fixed in the commitment, by the standard "
     "that the judge set.",
-    NOT_PROVEN: "All files were valid and the model was asked, but the evidence stays under the "
-    "standard that the judge set.",
+    NOT_PROVEN: "All files were valid and the model was asked, but the evidence falls short of "
+    "the standard that the judge set.",
     COULD_NOT_CHECK: "The claim is neither confirmed nor refuted.",
     TRUST_MATERIAL_MISSING: "The claim is neither confirmed nor refuted: something that trust "
     "rests on is missing or expired.",
@@ -49,7 +49,7 @@ _DECLARED_RISK = (
 _LIMITS = (
     (
         "Who copied, and how",
-        "It does not say who copied whom, when, or by which way, nor whether a use was permitted.",
+        "It does not say who copied whom, when or how, nor whether a use was permitted.",
     ),
     (
         "A mark in one's own product",
@@ -59,7 +59,7 @@ _LIMITS = (
     (
         "Dates",
         "A commitment made after the examined model was published supports no claim. This version "
-        "checks no timestamps: when the commitment came about must be shown by other means.",
+        "checks no timestamps: the date of the commitment must be shown by other means.",
     ),
     (
         "Guilt",
@@ -85,14 +85,14 @@ _OPENED = (
 _ARGUED = (
     "The integer network",
     "The argument is about a network of whole numbers that follows from the model's file. How "
-    "often both answer alike was measured on the images named above, not on the triggers, which "
-    "nobody has seen.",
+    "often the two agree was measured on the images named above, not on the triggers, which "
+    "only the owner has seen.",
 )
 
 _ENDPOINT = (
     "The model behind an address",
     "The model was asked over the network. Its digest names the address only; whoever runs it may "
-    "exchange the model at any time, and asking again may give other answers.",
+    "replace the model at any time, and asking again may give other answers.",
 )
 
 _EVIDENCE = (
@@ -159,14 +159,14 @@ def meaning(verdict: Verdict) -> str:
     """The outcome in one plain sentence."""
     if verdict.argued is not None and verdict.outcome == NOT_PROVEN:
         return (
-            "All files were valid and the argument holds, but the owner chose the labels himself "
-            "and the judge did not accept declared labels."
+            "All files were valid and the argument holds, but the owner chose the labels and "
+            "the judge did not accept declared labels."
         )
     if verdict.declared_labels and verdict.outcome == NOT_PROVEN:
         if not verdict.declared_labels_accepted:
             return (
                 "All files were valid and the model was asked, but the owner chose the labels "
-                "himself and the judge did not accept declared labels."
+                "and the judge did not accept declared labels."
             )
         return (
             "All files were valid and the model was asked, but too few answers match, even though "
@@ -175,26 +175,24 @@ def meaning(verdict: Verdict) -> str:
     if verdict.declared_labels and verdict.outcome == PROVEN:
         return (
             "The examined model gives the labels that were fixed in the commitment. The owner "
-            "chose these labels himself, and the judge accepted that."
+            "chose these labels, and the judge accepted that."
         )
     return _MEANINGS[verdict.outcome]
 
 
 def declared_warning(verdict: Verdict) -> str:
-    """What must be said wherever the owner chose the labels himself; empty where he did not."""
+    """The warning wherever the owner chose the labels; empty where the labels are derived."""
     if not verdict.declared_labels:
         return ""
     if verdict.declared_labels_accepted:
-        stance = "The owner chose the labels himself, and the judge accepted declared labels. "
+        stance = "The owner chose the labels, and the judge accepted declared labels. "
     elif verdict.outcome == NOT_PROVEN:
         stance = (
-            "The owner chose the labels himself. The verdict is not proven, whatever the number "
+            "The owner chose the labels. The verdict is not proven, whatever the number "
             "of matches, because the judge did not accept declared labels. "
         )
     else:
-        stance = (
-            "The owner chose the labels himself, and the judge did not accept declared labels. "
-        )
+        stance = "The owner chose the labels, and the judge did not accept declared labels. "
     return stance + _DECLARED_RISK
 
 
@@ -218,14 +216,14 @@ def limits_in_short(verdict: Verdict) -> tuple[str, ...]:
     last = (
         '"Not proven" is not "innocent". Opened triggers are spent: keep them from third parties.'
         if verdict.argued is None
-        else "Nothing was opened. How many more triggers match, and which, is not known to anybody "
-        "but the owner."
+        else "Nothing was opened. How many more triggers match, and which, is known only to the "
+        "owner."
     )
     return (*_LIMITS_IN_SHORT, last)
 
 
 _LIMITS_IN_SHORT = (
-    "It does not say who copied whom, when or how; and it is no probability of guilt.",
+    "It does not say who copied whom, when or how, and it is not a probability of guilt.",
     "A mark in one's own product proves nothing: only one in the other party's product counts.",
     "No timestamp was checked: a commitment later than the model's publication supports no claim.",
 )

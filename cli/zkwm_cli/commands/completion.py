@@ -1,4 +1,4 @@
-"""``zkwm completion``: what a shell needs to complete zkwm's command lines."""
+"""``zkwm completion``: the script with which a shell completes zkwm's command lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``zkwm demo``: the whole job on embedded data, each command shown and run."""
+"""``zkwm demo``: a whole dispute on bundled data, each command shown and run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zkwm_cli.main import main
 from zkwm_cli.options import json_option, option, options
 
 
-@click.command("demo", short_help="The whole job on embedded data, in under three minutes.")
+@click.command("demo", short_help="A whole dispute on bundled data, in under three minutes.")
 @options(
     directory=option(
         "--directory",
@@ -25,7 +25,7 @@ from zkwm_cli.options import json_option, option, options
     as_json=json_option(),
 )
 def command(directory: str | None, as_json: bool) -> None:
-    """Commit, train with and without the mark, challenge, prove, verify: for real, in small.
+    """Commit, train with and without the mark, challenge, prove, verify: real, but small.
 
     Every command is shown as you would type it, then run. No network is used.
     """

@@ -1,4 +1,4 @@
-"""``zkwm evaluate``: every watermark under every attack of a grid, and its report."""
+"""``zkwm evaluate``: every watermark under every attack of a grid, and the report."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _evaluate(
     for error in outcome.errors[:SHOWN_ERRORS]:
         warn(error)
     if len(outcome.errors) > SHOWN_ERRORS:
-        warn(f"and {len(outcome.errors) - SHOWN_ERRORS} more; they stand in the report")
+        warn(f"and {len(outcome.errors) - SHOWN_ERRORS} more; the report lists them")
     counts = _counts(outcome)
     note(
         f"{counts['measured']} of {sum(counts.values())} cells measured in "

@@ -7,7 +7,7 @@ import json
 import click
 
 from zkwm_cli.artifacts import read_parsed
-from zkwm_cli.exits import one_line, print_json, tell_zkwm_error
+from zkwm_cli.exits import one_line, print_json, print_zkwm_error
 from zkwm_cli.options import FILE, json_option, options
 
 
@@ -36,7 +36,7 @@ def command(file: str, as_json: bool) -> None:
             click.echo(f"  {name:<22} {one_line(value)}")
         click.echo(f"to check: {inspection.advice}")
     if inspection.failure is not None:
-        raise click.exceptions.Exit(tell_zkwm_error(inspection.failure, as_json=False))
+        raise click.exceptions.Exit(print_zkwm_error(inspection.failure, as_json=False))
 
 
 def _text(value: object) -> str:

@@ -74,9 +74,9 @@ def test_ranks_prove_what_matches_do_not(
     assert verdict.evidence.rank_sum.value == weighted_sum(expected, CLASSES)
     assert verdict.evidence.total_bits > 100
     assert verdict.to_json()["ranks"]["needed"] == verdict.evidence.rank_sum.needed
-    assert "Ranks weigh" in render_text(verdict)
+    assert "Weight of ranks" in render_text(verdict)
     report = render_report(verdict)
-    assert "ranks weigh" in report
+    assert "weight of ranks" in report
     first = expected.count(0)
     assert f"{first} at the first place, 20.0 by luck" in report
 
