@@ -235,7 +235,7 @@ def _challenge(verdict: Verdict) -> tuple[Fact, ...]:
         Fact("Judge's key", challenge.judge.fingerprint(), True),
         Fact("Challenge", challenge.digest.hex(), True),
         Fact("Purpose", challenge.purpose or "none stated"),
-        Fact("Standard", f"{demanded}, at try {policy.functions_tried:,} on this commitment"),
+        Fact("Standard", f"{demanded}, attempt {policy.functions_tried:,} on this commitment"),
         Fact("Blocks", _blocks(verdict, challenge)),
         *((Fact("Answers recorded", f"{recorded:,}, in the JSON verdict"),) if recorded else ()),
         Fact("Issued", utc(challenge.issued)),
