@@ -144,12 +144,23 @@ def _marks(evidence: Evidence, word: str) -> Iterator[str]:
         x = _x(needed - 0.5, trials)
         lines.append(_line("needed", x, rows[1]))
         flags.append(_flag(x, rows[1], f"needed: {count(needed, 'match')}", rows[1] == _LOWER))
-    text = f"by luck: {by_luck(trials, evidence.class_count)}"
-    half = _GLYPH * len(text) / 2
-    x = min(max(_x(trials / evidence.class_count, trials), _LEFT + half), WIDTH - half)
     yield from lines
     yield from flags
-    yield _label(x, _TOP - 6, text, "middle")
+    text = f"by luck: {by_luck(trials, evidence.class_count)}"
+    crossing = [_x(observed, trials), *([] if needed is None else [_x(needed - 0.5, trials)])]
+    middle = _beside(_x(trials / evidence.class_count, trials), _GLYPH * len(text) / 2, crossing)
+    yield _label(middle, _TOP - 6, text, "middle")
+
+
+def _beside(x: float, half: float, lines: list[float]) -> float:
+    """The middle of a label of width 2 ``half``: near ``x``, inside the frame, off all lines."""
+    nearest = min(max(x, _LEFT + half), WIDTH - half)
+    places = [nearest, *(line + side * (half + 6) for line in lines for side in (1, -1))]
+    for place in places:
+        inside = _LEFT + half <= place <= WIDTH - half
+        if inside and all(abs(line - place) > half for line in lines):
+            return place
+    return nearest
 
 
 def _line(kind: str, x: float, row: float) -> str:
