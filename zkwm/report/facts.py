@@ -132,9 +132,9 @@ def _what_happened(verdict: Verdict, evidence: Evidence, header: Header) -> str:
         f"The owner's commitment fixes {count(header.leaf_count, 'trigger image')} without showing "
         f"them. For this case {evidence.trials:,} of them had to be opened and were shown to the "
         "examined model"
-        + (f", but for {unseen:,} that were not opened as committed" if unseen else "")
-        + f". It gave the label fixed for the image to {evidence.matches:,} of "
-        f"{evidence.trials:,}." + (_RANKED if evidence.rank_sum is not None else "")
+        + (f", except {unseen:,} that were not opened as committed" if unseen else "")
+        + f". It answered {evidence.matches:,} of {evidence.trials:,} with the label fixed for the "
+        "image." + (_RANKED if evidence.rank_sum is not None else "")
     )
 
 

@@ -140,7 +140,7 @@ def test_every_trigger_has_its_picture_and_answer_and_a_mark_in_words(
     assert len(re.findall(r"\d label \d output \d answer \d match", page.text)) == 36
     assert len(re.findall(r"\d label \d output \d answer \d no match", page.text)) == 8
     assert len(re.findall(r"\d label \d output \d no answer timed out", page.text)) == 4
-    assert "but for 2 that were not opened as committed" in page.text
+    assert "except 2 that were not opened as committed" in page.text
     assert "94 no picture wrong leaf" in page.text
     assert "95 no picture not opened" in page.text
     assert "Block 1: 36 of 50 match" in page.text
