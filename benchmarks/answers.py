@@ -156,7 +156,7 @@ def _measured(row: Row, owner: Owner, adversary: Adversary, epochs: int) -> dict
         "seconds": round(time.monotonic() - started, 1),
     }
     for name, suspect in (("surrogate", stolen.model), ("fine_tuned", tuned), ("victim", model)):
-        count = matches(scheme.extract(suspect, judged.images, view), judged)
+        count = matches(scheme.reader().extract(suspect, judged.images, view), judged)
         found = evidence(count, judged)
         figures[name] = {
             "accuracy": _accuracy(suspect, adversary.data),

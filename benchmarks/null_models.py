@@ -126,7 +126,7 @@ def main() -> None:
                 name,
                 triggers,
                 derived=scheme.labels == DERIVED,
-                extract=partial(scheme.extract, leaves=triggers.images, view=view),
+                extract=partial(scheme.reader().extract, leaves=triggers.images, view=view),
             )
             asked = innocent if scheme.access == BLACK_BOX else networks.innocent[ARCHITECTURES[0]]
             (row,) = examine_null(asked, [examined])

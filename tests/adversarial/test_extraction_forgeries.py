@@ -91,7 +91,7 @@ def test_a_reference_chosen_after_the_labels_would_frame_an_innocent_and_is_refu
     forged = fitting_reference(innocent, keys, commitment.labels(), layer)
 
     def matching(reference: Classifier) -> int:
-        bits = scheme.extract(innocent, keys, JudgeView(reference))
+        bits = scheme.reader().extract(innocent, keys, JudgeView(reference))
         return int((bits == commitment.labels()).sum())
 
     assert 35 < matching(unmarked) < 93
@@ -276,7 +276,9 @@ def test_innocent_bits_are_fair_coins_whatever_the_network(
         for _ in range(5):
             keys = draw_keys(vault, scheme, 200, layers)
             labels = commit_keys(vault, keys).labels()
-            found.append(int((scheme.extract(lopsided, keys, JudgeView()) == labels).sum()))
+            found.append(
+                int((scheme.reader().extract(lopsided, keys, JudgeView()) == labels).sum())
+            )
     total = sum(found)
     assert abs(total - 1000) < 6 * np.sqrt(2000 * 0.25)
     assert min(found) > 60

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from zkwm.attacks.attack import Adversary, Attack, AttackResult, Target
-from zkwm.extraction.reader import JudgeView
+from zkwm.extraction.reader import BLACK_BOX, JudgeView, MarkReader
 from zkwm.owner.commit import commit
 from zkwm.triggers import TriggerSet
 from zkwm.watermarks.watermark import Marked, Owner, Watermark
@@ -61,14 +61,8 @@ class Fake(Watermark):
         RUNS.append(f"embed {owner.settings.seed}")
         return Marked(model=deepcopy(owner.trained_start()), seconds=1.5)
 
-    def extract(
-        self, model: nn.Module, leaves: NDArray[np.uint8], view: JudgeView
-    ) -> NDArray[np.int64]:
-        if getattr(model, "unreadable", False):
-            raise UsageError("another architecture")
-        right = np.array([LABELS[leaf.tobytes()] for leaf in leaves])
-        kept = getattr(model, "kept", len(leaves))
-        return np.where(np.arange(len(leaves)) < kept, right, -1)
+    def reader(self) -> MarkReader:
+        return FakeReader()
 
     def scores(self, model: nn.Module, leaves: NDArray[np.uint8]) -> None:
         return None
@@ -79,6 +73,20 @@ class Fake(Watermark):
             {x.tobytes(): int(y) for x, y in zip(declared.images, declared.labels, strict=True)}
         )
         return declared
+
+
+class FakeReader(MarkReader):
+    name: ClassVar[str] = "fake"
+    access: ClassVar[str] = BLACK_BOX
+
+    def extract(
+        self, model: nn.Module, leaves: NDArray[np.uint8], view: JudgeView
+    ) -> NDArray[np.int64]:
+        if getattr(model, "unreadable", False):
+            raise UsageError("another architecture")
+        right = np.array([LABELS[leaf.tobytes()] for leaf in leaves])
+        kept = getattr(model, "kept", len(leaves))
+        return np.where(np.arange(len(leaves)) < kept, right, -1)
 
 
 @dataclass(frozen=True)

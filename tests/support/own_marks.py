@@ -37,7 +37,7 @@ class OwnMark:
 
     def read(self, model: nn.Module, view: JudgeView | None = None) -> int:
         """How many bits of a suspect are the owner's."""
-        found = self.scheme.extract(model, self.triggers.images, view or self.view)
+        found = self.scheme.reader().extract(model, self.triggers.images, view or self.view)
         return matches(found, self.triggers)
 
     def accuracy(self, model: nn.Module) -> float:

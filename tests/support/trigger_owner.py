@@ -78,7 +78,7 @@ def marked_and_matched(scheme: Watermark, owner: Owner) -> tuple[int, TriggerSet
 
 def matched(scheme: Watermark, model: nn.Module, triggers: TriggerSet) -> int:
     """The matches of any model."""
-    return matches(scheme.extract(model, triggers.images, JudgeView()), triggers)
+    return matches(scheme.reader().extract(model, triggers.images, JudgeView()), triggers)
 
 
 class Always(nn.Module):

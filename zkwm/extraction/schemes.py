@@ -1,4 +1,8 @@
-"""The marks that a judge can extract, by name."""
+"""The readers of all marks that are extracted (SPEC.md 19.5), by the scheme's name.
+
+This table is the whole list: every other scheme lives in the answers to trigger images, which a
+judge asks for without reading a mark.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +22,6 @@ READERS = {
 }
 """Each scheme's name and where its reader is."""
 
-IN_ANSWERS = frozenset(
-    {
-        "adi",
-        "robust",
-        "parametric_perturbation",
-        "zhang",
-        "le_merrer",
-        "deepsigns_black_box",
-        "dawn",
-    }
-)
-"""The schemes without a reader: a test holds that these are all the others."""
-
 
 def make_reader(name: str, **parameters: object) -> MarkReader:
     """A reader with its judged parameters. Raises UsageError for an unknown name or parameter."""
@@ -39,11 +30,12 @@ def make_reader(name: str, **parameters: object) -> MarkReader:
 
 
 def reader_class(name: str) -> type[MarkReader]:
-    """The class of a reader. Raises UsageError for a name that is not extracted."""
-    if name in IN_ANSWERS:
+    """The class of a reader. Raises UsageError for a scheme whose mark is not extracted."""
+    if name not in READERS:
         raise UsageError(
-            f"{name} is a mark in the answers to trigger images, and is not extracted",
-            hint="ask the suspect itself, without a watermark's name",
+            f"the mark of a watermark {name!r} is not extracted",
+            hint=f"marks are extracted for {', '.join(READERS)}; where a mark is in the answers to "
+            "trigger images, ask the suspect itself, without a watermark's name",
         )
     found: type[MarkReader] = load_class(READERS, "watermark", name)
     return found

@@ -94,7 +94,7 @@ def mark(scheme: Watermark, owner: Owner, commitment: Commitment) -> EmbedResult
         shape=data.shape,
         test_accuracy=float((found == data.test_labels).mean()),
         test_count=len(data.test_labels),
-        trigger_matches=matches(scheme.extract(model, triggers.images, view), triggers),
+        trigger_matches=matches(scheme.reader().extract(model, triggers.images, view), triggers),
         trigger_count=len(triggers.labels),
         seconds=marked.seconds,
         settings=owner.settings,

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from zkwm.extraction.reader import BLACK_BOX, JudgeView
+from zkwm.extraction.reader import BLACK_BOX, JudgeView, MarkReader
 from zkwm.nn.inference import logits, predictions
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.evidence import Evidence, Policy, assess
@@ -96,6 +96,21 @@ class Marked:
 
 
 @dataclass(frozen=True)
+class AnswerReader(MarkReader):
+    """Reads a mark in the answers: the class that the suspect gives for each trigger image."""
+
+    name: ClassVar[str] = "answers"
+    access: ClassVar[str] = BLACK_BOX
+
+    def extract(
+        self, model: nn.Module, leaves: NDArray[np.uint8], view: JudgeView
+    ) -> NDArray[np.int64]:
+        """The classes, int64 (n,), for images uint8 (n, c, h, w); ``view`` is not needed."""
+        del view
+        return predictions(model, torch.tensor(leaves)).cpu().numpy()
+
+
+@dataclass(frozen=True)
 class Watermark(ABC):
     """One scheme with its parameters; frozen, and equal parameters mean the same scheme."""
 
@@ -103,9 +118,7 @@ class Watermark(ABC):
     access: ClassVar[str] = BLACK_BOX
     paper: ClassVar[str]
     judged: ClassVar[tuple[str, ...]] = ()
-    """The parameters that ``extract`` depends on; a judge extracts with all others at default."""
-    needs_probes: ClassVar[bool] = False
-    """Whether ``extract`` takes probe images: a judge who has none must not make owners open."""
+    """The parameters that the bits depend on: those of ``reader()``."""
 
     @property
     def labels(self) -> str:
@@ -125,17 +138,9 @@ class Watermark(ABC):
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
         """Train the mark in. Raises UsageError for an owner who lacks what the scheme needs."""
 
-    def extract(
-        self, model: nn.Module, leaves: NDArray[np.uint8], view: JudgeView
-    ) -> NDArray[np.int64]:
-        """What the suspect gives for each committed image or key, int64 (n,), -1 for nothing.
-
-        ``leaves`` uint8 (n, c, h, w). A function of the suspect, the leaf and what the judge fixed;
-        it cannot know labels. By default: the class that the model gives for the trigger image.
-        Raises UsageError for a suspect that this cannot be read from (another architecture).
-        """
-        del view
-        return predictions(model, torch.tensor(leaves)).cpu().numpy()
+    def reader(self) -> MarkReader:
+        """The reader of this mark: by default the suspect's answers to the trigger images."""
+        return AnswerReader()
 
     def scores(self, model: nn.Module, leaves: NDArray[np.uint8]) -> NDArray[np.float64] | None:
         """The suspect's scores of all classes for each image, float64 (n, C), for SPEC.md 8.4.

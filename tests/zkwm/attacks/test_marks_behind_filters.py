@@ -47,7 +47,7 @@ def keys(layer: int) -> np.ndarray:
 
 def read(scheme: Watermark, layer: int, model: nn.Module, view: JudgeView) -> TriggerSet:
     """Keys whose labels are the bits that ``model`` gives: who matches all has the same bits."""
-    bits = scheme.extract(deepcopy(model), keys(layer), view)
+    bits = scheme.reader().extract(deepcopy(model), keys(layer), view)
     assert 0 < bits.sum() < 64
     return TriggerSet(keys(layer), bits, "keys", 64, 2)
 

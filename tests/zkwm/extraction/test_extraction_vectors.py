@@ -142,7 +142,7 @@ def test_digests_of_suspects(vector: dict[str, Any]) -> None:
 @pytest.mark.parametrize("vector", STORED["uchida"], ids=lambda vector: vector["name"])
 def test_bits_of_uchida(vector: dict[str, Any]) -> None:
     model = convolution(vector["weights"])
-    found = Uchida().extract(model, read_leaves(vector["keys"]), JudgeView())
+    found = Uchida().reader().extract(model, read_leaves(vector["keys"]), JudgeView())
     assert found.tolist() == vector["bits"]
 
 
@@ -154,7 +154,7 @@ def test_bits_of_tartaglione(vector: dict[str, Any]) -> None:
         values = tensor(vector["weights"])
         model = nn.Linear(values.shape[1], values.shape[0])
         model.weight = nn.Parameter(values)
-    found = Tartaglione().extract(model, read_leaves(vector["keys"]), JudgeView())
+    found = Tartaglione().reader().extract(model, read_leaves(vector["keys"]), JudgeView())
     assert found.tolist() == vector["bits"]
 
 
@@ -180,7 +180,7 @@ def test_bits_of_deepsigns() -> None:
     assert torch.equal(probes.flatten(1).float() / 255, activations)
     assert model(activations).argmax(dim=1).tolist() == vector["answers"]
     view = JudgeView(probes=probes.numpy())
-    found = DeepSigns().extract(model, read_leaves(vector["keys"]), view)
+    found = DeepSigns().reader().extract(model, read_leaves(vector["keys"]), view)
     assert found.tolist() == vector["bits"]
 
 
@@ -189,7 +189,7 @@ def test_bits_of_dynamarks(vector: dict[str, Any]) -> None:
     view = JudgeView(_LastLayer(vector["reference"]), tensor(vector["probes"]).numpy())
     scheme = DynaMarks(floor=vector["floor"])
     leaves = read_leaves(vector["keys"])
-    found = scheme.extract(_LastLayer(vector["suspect"]), leaves, view)
+    found = scheme.reader().extract(_LastLayer(vector["suspect"]), leaves, view)
     assert found.tolist() == vector["bits"]
     if vector["values"]:
         images = tensor(vector["probes"]).float() / 255

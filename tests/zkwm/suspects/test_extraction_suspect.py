@@ -119,7 +119,7 @@ def test_bits_do_not_depend_on_what_else_is_asked(case: ExtractionCase) -> None:
     ("settings", "error", "complaint"),
     [
         ({"watermark": "adi"}, UsageError, "is not extracted"),
-        ({"watermark": "uchid"}, UsageError, "no watermark"),
+        ({"watermark": "uchid"}, UsageError, "is not extracted"),
         ({"parameters": {"strength": 0.5}}, UsageError, "does not depend on a parameter"),
         ({"reference": "nowhere"}, Unsupported, "holds no weights"),
         ({"probes": np.zeros((1, 3, 28, 28), np.uint8)}, UsageError, "shape"),

@@ -79,7 +79,7 @@ def test_what_was_wrong_is_logged_once_and_can_be_committed_to(owner: Owner) -> 
     assert pairs.images.shape == (40, *small_data().shape)
     assert torch.equal(torch.tensor(pairs.images[: len(wrong)]), images[wrong])
     assert pairs.labels[: len(wrong)].tolist() == first[wrong].tolist()
-    assert matches(scheme.extract(marked.model, pairs.images, JudgeView()), pairs) == 0
+    assert matches(scheme.reader().extract(marked.model, pairs.images, JudgeView()), pairs) == 0
 
     committed = scheme.commit_log(owner, marked)
     assert committed.header.label_mode == DECLARED
@@ -98,9 +98,9 @@ def test_networks_repeat_what_they_were_told_even_classes_alone(
     pairs = scheme.logged(marked)
     assert pairs is not None
     stolen = copy.deepcopy(marked.model)
-    assert matches(scheme.extract(stolen, pairs.images, JudgeView()), pairs) == 0
+    assert matches(scheme.reader().extract(stolen, pairs.images, JudgeView()), pairs) == 0
     fit(stolen, questions[:200], told, Fit(epochs=30, rate=0.05, batch_size=25), seed=0)
-    found = matches(scheme.extract(stolen, pairs.images, JudgeView()), pairs)
+    found = matches(scheme.reader().extract(stolen, pairs.images, JudgeView()), pairs)
     assert found > len(pairs.labels) // 2
     assert scheme.labels == DECLARED
     assert "No exact null" in scheme.note
@@ -112,7 +112,7 @@ def test_what_is_refused(owner: Owner) -> None:
     marked = scheme.embed(owner, commitment)
     leaves = scheme.trigger_set(owner, commitment).images
     with pytest.raises(UsageError, match="key of this watermark cannot be asked"):
-        scheme.extract(marked.model, leaves, JudgeView())
+        scheme.reader().extract(marked.model, leaves, JudgeView())
     with pytest.raises(UsageError, match="does not hold 10 pairs"):
         scheme.commit_log(owner, marked)
     with pytest.raises(UsageError, match="not behind a service that logs"):

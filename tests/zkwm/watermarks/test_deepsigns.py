@@ -65,7 +65,7 @@ def test_bits_are_the_formula_and_a_class_without_probes_gives_zero() -> None:
         for key in keys
     ]
     leaves = np.stack([key.to_leaf() for key in keys])
-    found = DeepSigns().extract(_Plain(), leaves, JudgeView(probes=probes))
+    found = DeepSigns().reader().extract(_Plain(), leaves, JudgeView(probes=probes))
     assert found.dtype == np.int64
     assert found.tolist() == wanted
     assert 0 < sum(wanted) < 32
@@ -74,11 +74,11 @@ def test_bits_are_the_formula_and_a_class_without_probes_gives_zero() -> None:
 def test_what_cannot_be_read_is_refused(mark: OwnMark) -> None:
     leaf = ExtractionKey(10, bytes(16), bytes(14)).to_leaf()[None]
     with pytest.raises(UsageError, match="no probe images"):
-        SCHEME.extract(mark.start, leaf, JudgeView())
+        SCHEME.reader().extract(mark.start, leaf, JudgeView())
     with pytest.raises(UsageError, match="only 10"):
-        SCHEME.extract(mark.start, leaf, JudgeView(probes=mark.view.probes))
+        SCHEME.reader().extract(mark.start, leaf, JudgeView(probes=mark.view.probes))
     with pytest.raises(UsageError, match="no linear layer"):
-        SCHEME.extract(nn.Flatten(), leaf, JudgeView(probes=mark.view.probes))
+        SCHEME.reader().extract(nn.Flatten(), leaf, JudgeView(probes=mark.view.probes))
 
 
 def test_more_bits_than_means_are_refused(tmp_path: Any) -> None:

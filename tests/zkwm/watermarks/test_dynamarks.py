@@ -194,34 +194,36 @@ def test_what_cannot_be_read(mark: OwnMark) -> None:
     leaves = mark.triggers.images[:3]
     for view in (JudgeView(probes=mark.view.probes), JudgeView(reference=mark.start)):
         with pytest.raises(UsageError, match="unmarked model beside it"):
-            mark.scheme.extract(mark.start, leaves, view)
+            mark.scheme.reader().extract(mark.start, leaves, view)
     small = build_model("lenet5", shape=small_data().shape, class_count=9, mean=(0.3,), std=(0.3,))
     with pytest.raises(UsageError, match="has 9 classes, the owner's model 10"):
-        mark.scheme.extract(small, leaves, mark.view)
+        mark.scheme.reader().extract(small, leaves, mark.view)
 
     pair = build_model("lenet5", shape=small_data().shape, class_count=2, mean=(0.3,), std=(0.3,))
     with pytest.raises(UsageError, match="for two classes"):
-        mark.scheme.extract(pair, leaves, JudgeView(pair, mark.view.probes))
+        mark.scheme.reader().extract(pair, leaves, JudgeView(pair, mark.view.probes))
 
 
 def test_probes_in_which_nothing_can_be_read(mark: OwnMark) -> None:
     leaves = mark.triggers.images[:3]
     alike = Served(lambda images: torch.full((len(images), 10), 0.1))
     with pytest.raises(UsageError, match="an image of 7 by 28"):
-        mark.scheme.extract(alike, leaves, JudgeView(alike, mark.view.probes[:, :, :7]))
+        mark.scheme.reader().extract(alike, leaves, JudgeView(alike, mark.view.probes[:, :, :7]))
     constant = np.zeros_like(mark.view.probes[:3])
     constant[1] = 77
     with pytest.raises(UsageError, match="the probes are constant images"):
-        mark.scheme.extract(mark.start, leaves, JudgeView(mark.start, constant))
+        mark.scheme.reader().extract(mark.start, leaves, JudgeView(mark.start, constant))
     constant[2, 0, 0, 0] = 1
-    found = mark.scheme.extract(mark.start, leaves, JudgeView(mark.start, constant))
+    found = mark.scheme.reader().extract(mark.start, leaves, JudgeView(mark.start, constant))
     assert set(found.tolist()) <= {0, 1}
 
 
 def test_a_reference_that_tells_no_classes_apart_is_subtracted_as_nothing(mark: OwnMark) -> None:
     alike = Served(lambda images: torch.full((len(images), 3), 1 / 3))
     told = Served(lambda images: images.flatten(1)[:, 300:303].softmax(dim=1))
-    bits = mark.scheme.extract(told, mark.triggers.images, JudgeView(alike, mark.view.probes))
+    bits = mark.scheme.reader().extract(
+        told, mark.triggers.images, JudgeView(alike, mark.view.probes)
+    )
     assert 0 < bits.sum() < 200
 
 
@@ -234,9 +236,11 @@ def test_answers_that_are_not_finite_give_no_bit_of_1(mark: OwnMark, probability
         return answers
 
     keys, probes = mark.triggers.images, mark.view.probes
-    assert mark.scheme.extract(mark.start, keys, mark.view).any()
-    assert not mark.scheme.extract(Served(broken), keys, mark.view).any()
-    assert not mark.scheme.extract(mark.start, keys, JudgeView(Served(broken), probes)).any()
+    assert mark.scheme.reader().extract(mark.start, keys, mark.view).any()
+    assert not mark.scheme.reader().extract(Served(broken), keys, mark.view).any()
+    assert (
+        not mark.scheme.reader().extract(mark.start, keys, JudgeView(Served(broken), probes)).any()
+    )
 
 
 def test_what_cannot_be_committed_to(tmp_path: Path) -> None:

@@ -125,6 +125,6 @@ def test_zero_reads_as_one(mark: OwnMark) -> None:
     for parameter in empty.parameters():
         nn.init.zeros_(parameter)
     leaf = ExtractionKey(0, bytes(16), bytes(14)).to_leaf()[None]
-    found = SCHEME.extract(empty, leaf, JudgeView())
+    found = SCHEME.reader().extract(empty, leaf, JudgeView())
     assert found.dtype == np.int64
     assert found.tolist() == [1]

@@ -44,7 +44,7 @@ def test_bits_are_those_of_exact_arithmetic() -> None:
     model = build_model("lenet5", shape=(1, 28, 28), class_count=10, mean=(0.3,), std=(0.3,))
     keys = [ExtractionKey(layer, bytes(16), bytes([i] * 14)) for i in range(20) for layer in (0, 1)]
     leaves = np.stack([key.to_leaf() for key in keys])
-    found = Uchida().extract(model, leaves, JudgeView())
+    found = Uchida().reader().extract(model, leaves, JudgeView())
     for key, bit in zip(keys, found, strict=True):
         weight = [module for module in model.modules() if isinstance(module, nn.Conv2d)][
             key.layer
@@ -62,7 +62,7 @@ def test_weights_that_are_no_numbers_give_zero() -> None:
     model = build_model("lenet5", shape=(1, 28, 28), class_count=10, mean=(0.3,), std=(0.3,))
     nn.init.constant_(model.features[3].weight, float("inf"))
     key = ExtractionKey(1, bytes(16), bytes(14)).to_leaf()
-    assert Uchida().extract(model, key[None], JudgeView()).tolist() == [0]
+    assert Uchida().reader().extract(model, key[None], JudgeView()).tolist() == [0]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_key_of_a_missing_layer_is_refused() -> None:
     model = build_model("lenet5", shape=(1, 28, 28), class_count=10, mean=(0.3,), std=(0.3,))
     key = ExtractionKey(4, bytes(16), bytes(14)).to_leaf()
     with pytest.raises(UsageError, match="layer 4"):
-        Uchida().extract(model, key[None], JudgeView())
+        Uchida().reader().extract(model, key[None], JudgeView())
 
 
 def test_free_keys_forge_any_network_and_derived_bits_stop_it(tmp_path: Any) -> None:
@@ -99,8 +99,8 @@ def test_free_keys_forge_any_network_and_derived_bits_stop_it(tmp_path: Any) -> 
     innocent = owner.start
     assert innocent is not None
     drawn = draw_keys(owner.vault, SCHEME, 1024, (1,))
-    chosen = drawn[SCHEME.extract(innocent, drawn, JudgeView()) == 1][:256]
-    read = SCHEME.extract(innocent, chosen, JudgeView())
+    chosen = drawn[SCHEME.reader().extract(innocent, drawn, JudgeView()) == 1][:256]
+    read = SCHEME.reader().extract(innocent, chosen, JudgeView())
     assert int((read == np.ones(256)).sum()) == 256
     derived = commit_keys(owner.vault, chosen, block_size=64).labels()
     assert int((read == derived).sum()) in LIKE_COINS[256]

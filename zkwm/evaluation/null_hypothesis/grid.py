@@ -120,7 +120,7 @@ def _null(experiment: Experiment, entry: WatermarkEntry) -> Callable[[], Row]:
         triggers, scheme = committed.triggers(), committed.scheme
 
         def extract(model: nn.Module) -> NDArray[np.int64]:
-            return scheme.extract(model, triggers.images.copy(), committed.view)
+            return scheme.reader().extract(model, triggers.images.copy(), committed.view)
 
         examined = TriggerTest(entry.name, triggers, scheme.labels == DERIVED, extract)
         try:

@@ -89,7 +89,7 @@ def read_mark(
     """
     suspect = unwrap(model.cpu()) if scheme.access == WHITE_BOX else model.cpu()
     try:
-        extracted = scheme.extract(suspect, triggers.images.copy(), view)
+        extracted = scheme.reader().extract(suspect, triggers.images.copy(), view)
     except UsageError as error:
         return MarkReading(void=f"void: {error.message}")
     blocks = len(triggers.labels) // triggers.block_size

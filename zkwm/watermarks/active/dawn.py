@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from zkwm.extraction.dct_features import low_frequencies
-from zkwm.extraction.keys import ExtractionKey, read_keys
-from zkwm.extraction.reader import JudgeView
+from zkwm.extraction.keys import KEY_SHAPE, ExtractionKey, read_keys
+from zkwm.extraction.reader import JudgeView, MarkReader
 from zkwm.nn.image_source import as_unit
 from zkwm.nn.inference import logits
 from zkwm.triggers import TriggerSet
 from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys, draw_keys, owner_digest
-from zkwm.watermarks.watermark import DECLARED, Marked, Owner, Watermark
+from zkwm.watermarks.watermark import DECLARED, AnswerReader, Marked, Owner, Watermark
 from zkwm_protocols.errors import UsageError
 
 if TYPE_CHECKING:
@@ -116,14 +116,22 @@ class Dawn(Watermark):
             owner_model=owner_digest(owner),
         )
 
+    def reader(self) -> MarkReader:
+        """The reader of the log: the suspect's answers to the logged images."""
+        return LogReader()
+
+
+@dataclass(frozen=True)
+class LogReader(AnswerReader):
+    """Reads the class that the suspect gives for each logged image."""
+
+    name: ClassVar[str] = "dawn"
+
     def extract(
         self, model: nn.Module, leaves: NDArray[np.uint8], view: JudgeView
     ) -> NDArray[np.int64]:
-        """The class that the suspect gives for each logged image, int64 (n,).
-
-        Raises UsageError for the committed key, which is no image.
-        """
-        if leaves.shape[1:] == (1, 1, 32):
+        """The classes, int64 (n,). Raises UsageError for the committed key, which is no image."""
+        if leaves.shape[1:] == KEY_SHAPE:
             raise UsageError(
                 "the key of this watermark cannot be asked",
                 hint="judge the log: Dawn.logged after the service has answered",

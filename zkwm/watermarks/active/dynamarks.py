@@ -23,8 +23,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from zkwm.extraction.dynamarks import LEAST_FLOOR, DynaMarksReader, require_classes
 from zkwm.extraction.dynamarks_regression import (
@@ -35,7 +34,7 @@ from zkwm.extraction.dynamarks_regression import (
     key_maps,
 )
 from zkwm.extraction.keys import read_keys
-from zkwm.extraction.reader import SOFT_ANSWERS, JudgeView, MarkReader
+from zkwm.extraction.reader import SOFT_ANSWERS, MarkReader
 from zkwm.nn.inference import logits
 from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys, draw_keys, owner_digest
 from zkwm.watermarks.watermark import Marked, Owner, Watermark
@@ -65,7 +64,6 @@ class DynaMarks(Watermark):
     access: ClassVar[str] = SOFT_ANSWERS
     paper: ClassVar[str] = "Chakraborty et al. 2022"
     judged: ClassVar[tuple[str, ...]] = ("floor",)
-    needs_probes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not 0 < self.strength <= 5:
@@ -103,14 +101,8 @@ class DynaMarks(Watermark):
         return Marked(model=model, seconds=time.monotonic() - started, api=api)
 
     def reader(self) -> MarkReader:
-        """How a judge reads this mark."""
+        """The reader of this mark, which is all that a judge needs."""
         return DynaMarksReader(self.floor)
-
-    def extract(
-        self, model: nn.Module, leaves: NDArray[np.uint8], view: JudgeView
-    ) -> NDArray[np.int64]:
-        """What the reader gives."""
-        return self.reader().extract(model, leaves, view)
 
 
 class Responder:

@@ -27,15 +27,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from zkwm.extraction.deepsigns import DeepSignsReader, key_rows, last_linear, watched
 from zkwm.extraction.keys import read_keys
-from zkwm.extraction.reader import WHITE_BOX, JudgeView, MarkReader
+from zkwm.extraction.reader import WHITE_BOX, MarkReader
 from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys, draw_keys, owner_digest
 from zkwm.watermarks.parameter_encoding.penalty_training import train_mark, unmarked
 from zkwm.watermarks.parameter_encoding.reference_scales import ReferenceScales
@@ -68,7 +66,6 @@ class DeepSigns(Watermark):
     name: ClassVar[str] = "deepsigns"
     access: ClassVar[str] = WHITE_BOX
     paper: ClassVar[str] = "Rouhani et al. 2018"
-    needs_probes: ClassVar[bool] = True
 
     def commit(self, owner: Owner) -> Commitment:
         """Draw keys for all classes in turn and commit to them.
@@ -118,11 +115,5 @@ class DeepSigns(Watermark):
             return train_mark(owner, model, epochs=self.epochs, batch_penalty=penalty)
 
     def reader(self) -> MarkReader:
-        """How a judge reads this mark."""
+        """The reader of this mark, which is all that a judge needs."""
         return DeepSignsReader()
-
-    def extract(
-        self, model: nn.Module, leaves: NDArray[np.uint8], view: JudgeView
-    ) -> NDArray[np.int64]:
-        """What the reader gives."""
-        return self.reader().extract(model, leaves, view)

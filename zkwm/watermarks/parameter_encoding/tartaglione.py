@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from zkwm.extraction.reader import WHITE_BOX, JudgeView, MarkReader
+from zkwm.extraction.reader import WHITE_BOX, MarkReader
 from zkwm.extraction.tartaglione import (
     TartaglioneReader,
     key_positions,
@@ -126,14 +126,8 @@ class Tartaglione(Watermark):
         )
 
     def reader(self) -> MarkReader:
-        """How a judge reads this mark."""
+        """The reader of this mark, which is all that a judge needs."""
         return TartaglioneReader()
-
-    def extract(
-        self, model: nn.Module, leaves: NDArray[np.uint8], view: JudgeView
-    ) -> NDArray[np.int64]:
-        """What the reader gives."""
-        return self.reader().extract(model, leaves, view)
 
     def _different_keys(self, owner: Owner, total: int) -> NDArray[np.uint8]:
         found: dict[int, NDArray[np.uint8]] = {}

@@ -19,14 +19,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from zkwm.extraction.keys import read_keys
-from zkwm.extraction.reader import WHITE_BOX, JudgeView, MarkReader
+from zkwm.extraction.reader import WHITE_BOX, MarkReader
 from zkwm.extraction.uchida import UchidaReader, mean_filters, projections
 from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys, draw_keys, owner_digest
 from zkwm.watermarks.parameter_encoding.penalty_training import train_mark, unmarked
@@ -103,14 +101,8 @@ class Uchida(Watermark):
         return train_mark(owner, model, epochs=self.epochs, penalty=penalty)
 
     def reader(self) -> MarkReader:
-        """How a judge reads this mark."""
+        """The reader of this mark, which is all that a judge needs."""
         return UchidaReader()
-
-    def extract(
-        self, model: nn.Module, leaves: NDArray[np.uint8], view: JudgeView
-    ) -> NDArray[np.int64]:
-        """What the reader gives."""
-        return self.reader().extract(model, leaves, view)
 
     def _place(self, model: nn.Module) -> tuple[int, int]:
         """The number of the layer that is marked, and how many numbers its mean filter has."""
