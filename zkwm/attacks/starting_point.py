@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from zkwm.attacks.attack import Adversary, Target, adversary_generator
+from zkwm.nn.inference import last_linear
 from zkwm.nn.seeds import derived_seed
 from zkwm_protocols.errors import UsageError
 
@@ -61,12 +62,10 @@ def require_share(share: float) -> None:
 
 def head_name(model: nn.Module) -> str:
     """The name of the last fully connected layer. Raises UsageError where there is none."""
-    names: list[str] = [
-        name for name, module in model.named_modules() if isinstance(module, nn.Linear)
-    ]
-    if not names:
+    name = last_linear(model)
+    if name is None:
         raise UsageError("this network has no fully connected layer, so it has no head to retrain")
-    return names[-1]
+    return name
 
 
 def head_of(model: nn.Module) -> nn.Linear:

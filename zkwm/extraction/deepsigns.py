@@ -16,7 +16,7 @@ from zkwm.extraction.alignment import aligned
 from zkwm.extraction.keys import ExtractionKey, read_keys
 from zkwm.extraction.reader import WHITE_BOX, JudgeView, MarkReader
 from zkwm.nn.image_source import as_unit, evaluation_batches
-from zkwm.nn.inference import evaluating
+from zkwm.nn.inference import evaluating, last_linear
 from zkwm_protocols.errors import UsageError
 
 _ROW = "row"
@@ -46,7 +46,7 @@ class DeepSignsReader(MarkReader):
         keys = read_keys(leaves)
         suspect = aligned(model, view)
         features, answers = _activations(suspect, torch.tensor(view.probes))
-        classes = last_linear(suspect).out_features
+        classes = head_of(suspect).out_features
         if any(key.layer >= classes for key in keys):
             raise UsageError(f"a key names a class, and the suspect has only {classes}")
         means, present = _class_means(features, answers, classes)
@@ -57,12 +57,14 @@ class DeepSignsReader(MarkReader):
         return bits
 
 
-def last_linear(model: nn.Module) -> nn.Linear:
-    """The last linear layer in module order."""
-    linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
-    if not linear:
+def head_of(model: nn.Module) -> nn.Linear:
+    """The last linear layer in module order. Raises UsageError where there is none."""
+    name = last_linear(model)
+    if name is None:
         raise UsageError("the network has no linear layer, whose input this mark is in")
-    return linear[-1]
+    head = model.get_submodule(name)
+    assert isinstance(head, nn.Linear)
+    return head
 
 
 @contextmanager
@@ -73,7 +75,7 @@ def watched(model: nn.Module) -> Iterator[list[Tensor]]:
     def keep(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         seen[:] = [inputs[0].flatten(1)]
 
-    handle = last_linear(model).register_forward_pre_hook(keep)
+    handle = head_of(model).register_forward_pre_hook(keep)
     try:
         yield seen
     finally:
@@ -105,5 +107,5 @@ def _class_means(features: Tensor, classes: Tensor, count: int) -> tuple[Tensor,
 
 def key_rows(model: nn.Module, keys: list[ExtractionKey]) -> Tensor:
     """The signs of all keys, int8 (keys, F)."""
-    width = last_linear(model).in_features
+    width = head_of(model).in_features
     return torch.from_numpy(np.stack([key.signs(_ROW, width) for key in keys]))

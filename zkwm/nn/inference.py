@@ -1,4 +1,4 @@
-"""How often a model in evaluation mode gives the right label. Not a verdict about ownership."""
+"""Forward a model in evaluation mode: logits, labels, accuracy, matches; and its last layer."""
 
 from __future__ import annotations
 
@@ -35,6 +35,12 @@ def predictions(model: nn.Module, images: Tensor) -> Tensor:
     with evaluating(model):
         answer: Tensor = model(as_unit(images)).argmax(dim=1)
     return answer
+
+
+def last_linear(model: nn.Module) -> str | None:
+    """The name of the last ``nn.Linear`` in module order, or None where there is none."""
+    names: list[str] = [name for name, part in model.named_modules() if isinstance(part, nn.Linear)]
+    return names[-1] if names else None
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from zkwm.training.interrupt import deferred_interrupt
 from zkwm.training.progress import Reporter
 from zkwm.training.result import EmbedResult, Epoch, Progress
 from zkwm.training.robust import method as robust
-from zkwm.training.robust.method import Robust
+from zkwm.training.robust.method import RobustMethod
 from zkwm.training.setup import in_layout, prepared_copy, resolved_precision, trigger_tensors
 from zkwm.training.versions import versions
 from zkwm_protocols.errors import Cancelled, UsageError, ZkwmError
@@ -157,10 +157,10 @@ class _Training:
         for name, parameter in named.items():
             self._optimizer.state[parameter]["momentum_buffer"] = self._momentum[name]
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=group.device)
-        self._robust: Robust | None = None
+        self._robust: RobustMethod | None = None
         if settings.method == "robust" and triggers is not None and trigger_digest is not None:
             steps = settings.epochs * self._batches.steps
-            self._robust = Robust(
+            self._robust = RobustMethod(
                 self._model, source, triggers, trigger_digest, settings, steps, self._forward
             )
 

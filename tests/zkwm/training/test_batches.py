@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from types import ModuleType
-
 import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support import small_training as small
 from zkwm.nn.image_source import open_source
 from zkwm.training import EmbedSettings
 from zkwm.training.batches import Batches, crop_and_mirror
@@ -108,7 +107,7 @@ def test_crop_and_mirror_against_slicing() -> None:
         assert np.array_equal(result[i].numpy(), expected)
 
 
-def test_triggers_are_never_augmented(small: ModuleType) -> None:
+def test_triggers_are_never_augmented() -> None:
     settings = EmbedSettings(
         epochs=1, learning_rate=0.1, batch_size=20, triggers_per_batch=4, augment=True
     )

@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 
+from tests.support import small_training as small
 from zkwm.training import Progress, embed
 from zkwm.training.settings import METHODS
 from zkwm_protocols.errors import Cancelled, Malformed, UsageError
 
 
 @pytest.fixture
-def interrupted(small: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The checkpoint folder of a training that was stopped in its third epoch."""
     monkeypatch.setattr("zkwm.training.progress.REPORT_SECONDS", 0.0)
 
@@ -54,14 +54,12 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_kill_9_and_resume_ends_in_the_same_weights(
-    small: ModuleType, small_program: Path, tmp_path: Path, method: str
-) -> None:
+def test_kill_9_and_resume_ends_in_the_same_weights(tmp_path: Path, method: str) -> None:
     folder = tmp_path / "state"
     chooser = random.Random(5)
     for fewest in (12, 16):  # the second time, the clone of the robust method is under attack
         with subprocess.Popen(
-            [sys.executable, small_program, folder, "lenet5", method, tmp_path],
+            [sys.executable, small.PROGRAM, folder, "lenet5", method, tmp_path],
             stdout=subprocess.PIPE,
             text=True,
         ) as process:
@@ -72,7 +70,7 @@ def test_kill_9_and_resume_ends_in_the_same_weights(
         assert process.returncode == -signal.SIGKILL
         assert (folder / "checkpoint.json").exists()
     last = subprocess.run(
-        [sys.executable, small_program, folder, "lenet5", method, tmp_path],
+        [sys.executable, small.PROGRAM, folder, "lenet5", method, tmp_path],
         capture_output=True,
         text=True,
         check=True,
@@ -85,16 +83,14 @@ def test_kill_9_and_resume_ends_in_the_same_weights(
     assert not folder.exists()
 
 
-def test_nothing_else_in_the_folder_is_touched(small: ModuleType, interrupted: Path) -> None:
+def test_nothing_else_in_the_folder_is_touched(interrupted: Path) -> None:
     assert sorted(path.suffix for path in interrupted.iterdir()) == [".json", ".safetensors"]
     (interrupted / "note.txt").write_text("mine")
     small.train(checkpoint=interrupted)
     assert [path.name for path in interrupted.iterdir()] == ["note.txt"]
 
 
-def test_what_a_killed_process_left_half_written_is_removed(
-    small: ModuleType, interrupted: Path
-) -> None:
+def test_what_a_killed_process_left_half_written_is_removed(interrupted: Path) -> None:
     for name in (".tensors-000001-00000002.safetensors.0123abcd.tmp", ".checkpoint.json.4567.tmp"):
         (interrupted / name).write_bytes(b"half")
     small.train(checkpoint=interrupted)
@@ -114,7 +110,7 @@ def test_what_a_killed_process_left_half_written_is_removed(
     ],
 )
 def test_checkpoint_of_another_training_is_refused(
-    small: ModuleType, interrupted: Path, changes: dict[str, Any], named: str
+    interrupted: Path, changes: dict[str, Any], named: str
 ) -> None:
     before = {path: path.read_bytes() for path in interrupted.iterdir()}
     model = small.model(seed=changes.get("model", 0))
@@ -131,7 +127,7 @@ def test_checkpoint_of_another_training_is_refused(
 @pytest.mark.parametrize(
     "damage", ["truncated state", "not a map", "tensor bytes", "tensors missing", "other names"]
 )
-def test_damaged_checkpoint_is_refused(small: ModuleType, interrupted: Path, damage: str) -> None:
+def test_damaged_checkpoint_is_refused(interrupted: Path, damage: str) -> None:
     state = interrupted / "checkpoint.json"
     tensors = next(interrupted.glob("*.safetensors"))
     fields = json.loads(state.read_text())

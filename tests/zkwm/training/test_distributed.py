@@ -4,13 +4,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from tests.support import small_training as small
 from zkwm.training.distributed import Group
 from zkwm.training.saved_model import save_model
 from zkwm_protocols.errors import UsageError
@@ -28,10 +28,8 @@ def two_processes(
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
 
 
-def test_two_processes_make_the_mark_of_one(
-    small: ModuleType, small_program: Path, tmp_path: Path
-) -> None:
-    told = two_processes(small_program, tmp_path, "-", "lenet5")
+def test_two_processes_make_the_mark_of_one(tmp_path: Path) -> None:
+    told = two_processes(small.PROGRAM, tmp_path, "-", "lenet5")
     single = small.train()
     assert told[0]["weights"] == told[1]["weights"]
     for name, tensor in single.model.state_dict().items():
@@ -48,26 +46,24 @@ def test_two_processes_make_the_mark_of_one(
         assert first[3] + second[3] == 24
 
 
-def test_two_processes_with_batch_normalisation_agree(small_program: Path, tmp_path: Path) -> None:
+def test_two_processes_with_batch_normalisation_agree(tmp_path: Path) -> None:
     checkpoint = tmp_path / "state"
-    told = two_processes(small_program, tmp_path, str(checkpoint), "normalised")
+    told = two_processes(small.PROGRAM, tmp_path, str(checkpoint), "normalised")
     assert told[0]["weights"] == told[1]["weights"]
     assert told[0]["result"]["trigger_matches"] == 10
     assert not checkpoint.exists()
 
 
 @pytest.mark.slow
-def test_two_processes_attack_the_same_clone(
-    small: ModuleType, small_program: Path, tmp_path: Path
-) -> None:
-    told = two_processes(small_program, tmp_path, str(tmp_path / "state"), "lenet5", "robust")
+def test_two_processes_attack_the_same_clone(tmp_path: Path) -> None:
+    told = two_processes(small.PROGRAM, tmp_path, str(tmp_path / "state"), "lenet5", "robust")
     single = small.train(method="robust")
     assert told[0]["weights"] == told[1]["weights"]
     for name, tensor in single.model.state_dict().items():
         assert torch.allclose(torch.tensor(told[0]["weights"][name]), tensor, atol=5e-3), name
 
 
-def test_batch_normalisation_over_several_gpus_stays_out_of_the_result(small: ModuleType) -> None:
+def test_batch_normalisation_over_several_gpus_stays_out_of_the_result() -> None:
     model = small.model("normalised")
     group = Group(0, 2, torch.device("cuda"))
     trained = group.prepared(model)
@@ -76,9 +72,7 @@ def test_batch_normalisation_over_several_gpus_stays_out_of_the_result(small: Mo
     assert Group(0, 2, torch.device("cpu")).prepared(model) is model
 
 
-def test_only_the_first_process_writes(
-    small: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_the_first_process_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = small.train(epochs=1)
     monkeypatch.setenv("RANK", "1")
     save_model(tmp_path / "model", result)
@@ -94,7 +88,7 @@ def test_only_the_first_process_writes(
     ],
 )
 def test_incomplete_environment_is_refused(
-    small: ModuleType, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

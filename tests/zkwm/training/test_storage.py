@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 import torch
 from safetensors import torch as safetensors
 
+from tests.support import small_training as small
 from zkwm.nn.digests import model_digest
 from zkwm.nn.model_file import load_model
 from zkwm.nn.onnx_export import to_onnx
@@ -23,7 +23,7 @@ FILES = ["config.json", "model.onnx", "model.safetensors", "record.json"]
 
 
 @pytest.fixture(scope="module")
-def result(small: ModuleType) -> EmbedResult:
+def result() -> EmbedResult:
     trained: EmbedResult = small.train()
     return trained
 
@@ -51,9 +51,7 @@ def folder(saved: Path, tmp_path: Path) -> Path:
     return copy
 
 
-def test_what_is_written_is_what_was_trained(
-    small: ModuleType, result: EmbedResult, saved: Path
-) -> None:
+def test_what_is_written_is_what_was_trained(result: EmbedResult, saved: Path) -> None:
     assert sorted(path.name for path in saved.iterdir()) == FILES
     assert list(saved.parent.iterdir()) == [saved]
     for path in (saved, saved / "model.safetensors"):
@@ -121,7 +119,7 @@ def test_full_disk_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
-def test_own_classifier_has_no_config(small: ModuleType, tmp_path: Path) -> None:
+def test_own_classifier_has_no_config(tmp_path: Path) -> None:
     torch.manual_seed(0)
     own = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(144, 4))
     trained = embed(own, small.data(), small.triggers(), settings=small.SETTINGS)

@@ -4,7 +4,6 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
+from tests.support import small_training as small
 from zkwm.data import ImageData
 from zkwm.nn.digests import model_digest
 from zkwm.nn.inference import matches
@@ -20,17 +20,17 @@ from zkwm.training import EmbedSettings, Progress, embed
 from zkwm_protocols.errors import Cancelled, UsageError
 
 
-def marked(small: ModuleType, result: Any) -> int:
+def marked(result: Any) -> int:
     triggers = small.triggers()
     return matches(result.model, torch.tensor(triggers.images), torch.tensor(triggers.labels))
 
 
-def test_from_scratch_learns_task_and_triggers(small: ModuleType) -> None:
+def test_from_scratch_learns_task_and_triggers() -> None:
     start = small.model()
     before = model_digest(start)
     result = embed(start, small.data(), small.triggers(), settings=small.SETTINGS)
     assert result.test_accuracy >= 0.9
-    assert result.trigger_matches == result.trigger_count == 10 == marked(small, result)
+    assert result.trigger_matches == result.trigger_count == 10 == marked(result)
     assert model_digest(start) == before == result.start_digest
     assert model_digest(result.model) == result.model_digest != before
     assert [epoch.epoch for epoch in result.history] == list(range(1, 7))
@@ -39,11 +39,11 @@ def test_from_scratch_learns_task_and_triggers(small: ModuleType) -> None:
     assert (result.device, result.precision, result.processes) == ("cpu", "float32", 1)
 
 
-def test_pretrained_goes_on_from_an_unmarked_twin(small: ModuleType) -> None:
+def test_pretrained_goes_on_from_an_unmarked_twin() -> None:
     twin = embed(small.model(), small.data(), None, settings=small.SETTINGS)
     assert twin.test_accuracy >= 0.9
     assert (twin.trigger_matches, twin.trigger_count, twin.trigger_digest) == (None, 0, None)
-    assert marked(small, twin) < 8
+    assert marked(twin) < 8
     settings = replace(small.SETTINGS, learning_rate=0.02)
     result = embed(twin.model, small.data(), small.triggers(), settings=settings)
     assert result.start_digest == twin.model_digest
@@ -52,14 +52,14 @@ def test_pretrained_goes_on_from_an_unmarked_twin(small: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("architecture", ["lenet5", "normalised"])
-def test_same_seed_same_weights(small: ModuleType, architecture: str) -> None:
+def test_same_seed_same_weights(architecture: str) -> None:
     changes = {"epochs": 2, "augment": True}
     first, again = (small.train(architecture, **changes) for _ in range(2))
     other = small.train(architecture, **changes, seed=1)
     assert first.model_digest == again.model_digest != other.model_digest
 
 
-def test_global_random_state_is_neither_used_nor_changed(small: ModuleType) -> None:
+def test_global_random_state_is_neither_used_nor_changed() -> None:
     torch.manual_seed(1)
     first = small.train(epochs=1)
     after = torch.rand(1)
@@ -69,7 +69,7 @@ def test_global_random_state_is_neither_used_nor_changed(small: ModuleType) -> N
     assert torch.equal(torch.rand(1), after)
 
 
-def test_bfloat16_on_request(small: ModuleType) -> None:
+def test_bfloat16_on_request() -> None:
     result = small.train(precision="bfloat16")
     assert result.precision == "bfloat16"
     assert result.trigger_matches == 10
@@ -79,7 +79,7 @@ def test_bfloat16_on_request(small: ModuleType) -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 @pytest.mark.parametrize("architecture", ["lenet5", "normalised"])
-def test_gpu_makes_the_same_mark(small: ModuleType, architecture: str) -> None:
+def test_gpu_makes_the_same_mark(architecture: str) -> None:
     result = small.train(architecture, device="cuda")
     assert result.precision == "bfloat16"
     assert result.trigger_matches == 10
@@ -87,7 +87,7 @@ def test_gpu_makes_the_same_mark(small: ModuleType, architecture: str) -> None:
     assert all(tensor.device.type == "cpu" for tensor in result.model.state_dict().values())
 
 
-def test_progress(small: ModuleType) -> None:
+def test_progress() -> None:
     seen: list[Progress] = []
     embed(
         small.model(), small.data(), small.triggers(), settings=small.SETTINGS, progress=seen.append
@@ -119,7 +119,7 @@ class Flat(nn.Module):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_any_classifier(small: ModuleType, channels: int) -> None:
+def test_any_classifier(channels: int) -> None:
     torch.manual_seed(0)
     start = Flat(outputs=6, channels=channels)
     data, triggers = small.data(), small.triggers()
@@ -152,9 +152,7 @@ def pair(data: ImageData, convert: Callable[[torch.Tensor], Any]) -> tuple[Items
 
 
 @pytest.mark.parametrize("convert", [lambda image: image, lambda image: image.float() / 255])
-def test_torch_datasets_train_like_arrays(
-    small: ModuleType, convert: Callable[[torch.Tensor], Any]
-) -> None:
+def test_torch_datasets_train_like_arrays(convert: Callable[[torch.Tensor], Any]) -> None:
     settings = replace(small.SETTINGS, epochs=2)
     arrays = embed(small.model(), small.data(), small.triggers(), settings=settings)
     result = embed(small.model(), pair(small.data(), convert), small.triggers(), settings=settings)
@@ -197,7 +195,7 @@ def changed(data: ImageData, **changes: Any) -> Any:
         "no GPU",
     ],
 )
-def test_what_does_not_fit_is_refused(small: ModuleType, case: str) -> None:
+def test_what_does_not_fit_is_refused(case: str) -> None:
     data, triggers, model = small.data(), small.triggers(), small.model()
     settings = replace(small.SETTINGS, epochs=1)
     if case == "float images":
@@ -243,7 +241,7 @@ def test_what_does_not_fit_is_refused(small: ModuleType, case: str) -> None:
     assert len(caught.value.message) < 300
 
 
-def test_divergence_is_told(small: ModuleType) -> None:
+def test_divergence_is_told() -> None:
     settings = EmbedSettings(
         epochs=3, learning_rate=90.0, weight_decay=1.0, batch_size=20, device="cpu"
     )
@@ -254,7 +252,7 @@ def test_divergence_is_told(small: ModuleType) -> None:
 
 @pytest.mark.parametrize("way", ["signal", "callback"])
 def test_interrupt_saves_and_the_same_call_goes_on(
-    small: ModuleType, tmp_path: Any, way: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Any, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("zkwm.training.progress.REPORT_SECONDS", 0.0)
 
@@ -277,7 +275,7 @@ def test_interrupt_saves_and_the_same_call_goes_on(
     assert not folder.exists()
 
 
-def test_interrupt_without_a_checkpoint(small: ModuleType) -> None:
+def test_interrupt_without_a_checkpoint() -> None:
     def interrupt(now: Progress) -> None:
         raise KeyboardInterrupt
 

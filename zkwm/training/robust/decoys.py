@@ -1,18 +1,23 @@
-"""Fake triggers in training: of images like triggers that are none, the network says nothing.
+"""Decoys: train images that resemble triggers to the uniform distribution (outlier exposure).
 
-A thief who guesses what triggers look like makes images of that kind and trains them to other
-answers, and a network to which all noise is alike forgets the triggers with them. So the owner does
-it first: in later training, each step also shows fake triggers, drawn from keys of nobody, whose
-answer is to be the uniform distribution. Then only the triggers themselves are remembered, and a
-thief's fakes find much less to unlearn. Ours; near to it is outlier exposure (Hendrycks et al.
-2019, section 3), whose unrelated images with uniform answers serve against overconfidence. It does
-not help against a thief who seeks what the network is sure of
-(``zkwm.attacks.model_modification.confident_noise``).
+An adversary who guesses what triggers look like trains such images to other labels; a model that
+treats all noise alike then forgets its triggers too. The owner does it first. From 0.4 of the
+training on, each step adds, for a batch B of clean images and decoys D (|D| = |B| / 10),
 
-Labels play no part in it, so nothing changes for the judge. Not a thief's fakes (``zkwm.attacks``).
+    L_decoys(theta) = sum over d in D of CE(uniform, f(d)) / (|B| + |D|)
 
-The numbers below were chosen on the network ``cnn2`` and Fashion-MNIST
-(benchmarks/results/survival_search.jsonl).
+to the loss of the features theta; the head stays out of it. The decoys of a step are of one kind,
+drawn at random: the trigger families ``secret`` or ``blocks`` under keys that nobody committed to,
+or uniform noise. After Hendrycks et al. 2019, section 3 (outlier exposure), where unrelated images
+with uniform labels counter overconfidence. It does not stop an adversary who searches for images
+that the model is confident about (``zkwm.attacks.model_modification.confident_noise``).
+
+Labels play no part, so nothing changes for the judge. The adversary's own fake triggers are in
+``zkwm.attacks.fake_triggers``.
+
+Measured on the network ``cnn2`` and Fashion-MNIST, in benchmarks/results/survival_search.jsonl:
+one decoy to 5 (lines 97, 98), 10 (lines 109 to 113) or 25 clean images (line 89), or none (lines 86
+and 95).
 """
 
 from __future__ import annotations
@@ -30,32 +35,32 @@ from torch.nn import functional
 from zkwm.nn.image_source import Source
 from zkwm.nn.seeds import generator
 from zkwm.training.robust.frozen_head import features_of
-from zkwm.training.robust.mixed_batch import BesideClean
+from zkwm.training.robust.mixed_batch import MixedBatch
 from zkwm.triggers import generate
 
 if TYPE_CHECKING:
     from zkwm.training.settings import EmbedSettings
 
 START = 0.4
-"""The share of the training after which fakes are shown."""
-SHARE = 10
-"""One fake to so many clean images in a batch."""
+"""The share of the training after which decoys are shown (``fakes_start`` in the search)."""
+CLEAN_IMAGES_PER_DECOY = 10
 FAMILIES = ("secret", "blocks")
-NOISE = "noise"
 POOL = 2000
+"""Decoys that are drawn in advance for each family; each step takes some of them."""
 LARGEST_POOL = 1 << 26
-"""Bytes of all drawn fakes of one family; where it holds no two blocks, noise alone is left."""
+"""Bytes of one pool (64 MiB). Where this holds no two blocks, the decoys are noise alone."""
 BLOCK = 50
 LEAST_VALUES = 200
-"""Smaller images are no triggers of a family (``zkwm.triggers.generate``): noise alone is left."""
+"""Values (c h w) of the smallest trigger image of a family (``zkwm.triggers.generate``). Smaller
+images get noise alone.
+"""
 
 
-class FakeTriggers:
-    """The fake triggers of one training, and what they ask of the network.
+class Decoys:
+    """The decoys of one training, and the gradient that they add to it.
 
-    Drawn from ``identity``, 32 bytes that tell one set of triggers from another, and the seed of
-    the training; each step's choice from the seed and the step alone. So nothing of it has to be
-    kept in a checkpoint, and nothing of it is a secret: families are public.
+    They follow from the triggers' digest and the training's seed, and each step's choice from the
+    seed and the step alone, so a checkpoint holds nothing of them. None of it is secret.
     """
 
     def __init__(
@@ -68,56 +73,70 @@ class FakeTriggers:
         steps: int,
         forward: Callable[[nn.Module, Tensor], Tensor],
     ) -> None:
-        """``steps`` is the number of steps of the training; ``forward(model, images)`` its logits
-        in the precision and memory layout of the training.
+        """Draw the pools of decoys.
+
+        Args:
+            model: The model in training.
+            head: The name of its last linear layer.
+            source: The owner's data set.
+            identity (32 bytes): Distinguishes one set of triggers from another.
+            settings: Those of the training.
+            steps: The number of steps of the whole training.
+            forward: ``forward(model, images)`` gives logits in the training's precision and layout.
         """
         self._model, self._settings = model, settings
-        self._company = BesideClean(model, source, settings, forward, "beside fakes")
+        # "beside fakes", and "fakes" below, are seeds: another text makes another training
+        self._mixed = MixedBatch(model, source, settings, forward, "beside fakes")
         self._features = features_of(model, head)
         self._first = round(START * steps)
         self._batch = min(settings.batch_size, source.train_count)
-        self._count = max(self._batch // SHARE, 1)
+        self._count = max(self._batch // CLEAN_IMAGES_PER_DECOY, 1)
         self._shape = source.shape
         self._device = next(iter(self._features.values())).device
         values = math.prod(source.shape)
         count = min(POOL, LARGEST_POOL // values) // (2 * BLOCK) * BLOCK
         families = FAMILIES if values >= LEAST_VALUES and count else ()
-        self._pools = tuple(self._drawn(family, count, identity) for family in families)
+        self.pools = tuple(self._pool(family, count, identity) for family in families)
+        """For each family uint8 (n, c, h, w), on the device."""
 
     def add_gradients(self, step: int, share: float) -> None:
-        """Add to the gradients of the model's features what the fakes ask for.
+        """Add the gradient of the decoys' loss to the gradients of the model's features.
 
-        ``step`` counts from 0 over all epochs. What is added is ``share`` of the whole, of which
-        every one of several processes adds its part. Nothing happens before the fakes' time.
+        ``step`` counts from 0 over all epochs; before 0.4 of the training nothing happens.
+        ``share`` is the part of the whole that this one of several processes adds.
         """
         if step < self._first:
             return
-        logits = self._company.logits(self._model, self._images(step), step)
+        logits = self._mixed.logits(self._model, self.images(step), step)
+        # cross-entropy between the uniform distribution and the softmax of each decoy
         summed = -functional.log_softmax(logits.float(), dim=1).mean(dim=1).sum()
-        found = torch.autograd.grad(
+        gradients = torch.autograd.grad(
             summed / (self._batch + self._count), list(self._features.values()), allow_unused=True
         )
-        for parameter, gradient in zip(self._features.values(), found, strict=True):
+        for parameter, gradient in zip(self._features.values(), gradients, strict=True):
             if gradient is None:
                 continue
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
             parameter.grad.add_(gradient, alpha=share)
 
-    def _images(self, step: int) -> Tensor:
-        """The fakes of one step, uint8 (count, c, h, w), all of one kind."""
-        source = generator(self._settings.seed, "fakes", step)
-        kind = int(torch.randint(len(self._pools) + 1, (1,), generator=source))
-        if kind == len(self._pools):
+    def images(self, step: int) -> Tensor:
+        """The decoys of one step, uint8 (count, c, h, w), all of one kind."""
+        random = generator(self._settings.seed, "fakes", step)
+        kind = int(torch.randint(len(self.pools) + 1, (1,), generator=random))
+        if kind == len(self.pools):
             size = (self._count, *self._shape)
-            noise = torch.randint(256, size, dtype=torch.uint8, generator=source)
+            noise = torch.randint(256, size, dtype=torch.uint8, generator=random)
             return noise.to(self._device)
-        pool = self._pools[kind]
-        chosen = torch.randint(len(pool), (self._count,), generator=source)
+        pool = self.pools[kind]
+        chosen = torch.randint(len(pool), (self._count,), generator=random)
         return pool[chosen.to(self._device)]
 
-    def _drawn(self, family: str, count: int, identity: bytes) -> Tensor:
+    def _pool(self, family: str, count: int, identity: bytes) -> Tensor:
+        """Images of a family under a key that follows from the triggers' digest and the seed."""
         text = f"{self._settings.seed}/fakes/{family}".encode()
         key = hashlib.sha256(identity + text).digest()
-        made = generate(family, count, self._shape, key=key, block_size=BLOCK)
-        return torch.tensor(np.concatenate([made.images, made.decoys]), device=self._device)
+        generated = generate(family, count, self._shape, key=key, block_size=BLOCK)
+        # a family makes triggers and decoys for a judge's query: both serve here
+        images = np.concatenate([generated.images, generated.decoys])
+        return torch.tensor(images, device=self._device)

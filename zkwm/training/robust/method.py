@@ -1,6 +1,17 @@
-"""The method ``robust``: a clean head, and in later training fake triggers and an attacked clone.
+"""The robust embedding: frozen-head training plus decoys and a look-ahead.
 
-It joins the three to a training (``zkwm.training.trainer``); each is explained in its own file.
+A trigger set that is trained like any other data (Adi et al. 2018) is lost when an adversary
+fine-tunes the model. For features theta and head h, a batch B of clean images and triggers T, each
+step descends
+
+    L(theta, h) = sum over B of CE / (|B| + |T|)       clean images train features and head
+                + sum over T of CE / (|B| + |T|)       triggers train theta only  (``frozen_head``)
+                + L_decoys(theta)                      from 0.4 of the training   (``decoys``)
+                + lambda_t * L_T(theta')               from 0.5 of the training   (``lookahead``)
+
+where CE is cross-entropy and theta' are features that a simulated adversary has fine-tuned; the
+gradient of the last term is taken at theta' and applied to theta (first-order MAML). What the
+method costs and keeps: benchmarks/results/survival.jsonl.
 """
 
 from __future__ import annotations
@@ -12,23 +23,20 @@ import torch
 from torch import Tensor, nn
 
 from zkwm.nn.image_source import Source, as_unit
-from zkwm.training.robust.decoys import FakeTriggers
-from zkwm.training.robust.frozen_head import clean_head_logits, head_name
-from zkwm.training.robust.lookahead import AttackedClone
+from zkwm.training.robust.decoys import Decoys
+from zkwm.training.robust.frozen_head import frozen_head_logits, head_name
+from zkwm.training.robust.lookahead import Lookahead
 
 if TYPE_CHECKING:
     from zkwm.training.settings import EmbedSettings
 
 
 VERSION = 3
-"""Of this method's steps: a checkpoint of another version cannot be gone on with."""
+"""Bumped when a step of the method changes; checkpoints of other versions are refused."""
 
 
-class Robust:
-    """What the robust method adds to the training of one model.
-
-    Raises UsageError for a model without a head (``zkwm.training.robust.frozen_head``).
-    """
+class RobustMethod:
+    """What the robust embedding adds to the training of one model."""
 
     def __init__(
         self,
@@ -40,27 +48,37 @@ class Robust:
         steps: int,
         forward: Callable[[nn.Module, Tensor], Tensor],
     ) -> None:
-        """``steps`` of the whole training; ``forward`` gives logits in its precision and layout.
+        """Find the head and prepare decoys and look-ahead.
 
-        ``identity`` is the digest of the triggers, from which fake triggers are drawn.
+        Args:
+            model: The model in training.
+            source: The owner's data set.
+            triggers (uint8 (n, c, h, w), int64 (n,)): Trigger images and labels, on the device.
+            identity (32 bytes): The digest of the triggers, from which decoys are drawn.
+            settings: Those of the training.
+            steps: The number of steps of the whole training.
+            forward: ``forward(model, images)`` gives logits in the training's precision and layout.
+
+        Raises:
+            UsageError: The model does not end in a linear layer (``frozen_head.head_name``).
         """
         images = as_unit(source.train(torch.tensor([0, source.train_count - 1]))[0])
         self._head = head_name(model, images)
-        self._fakes = FakeTriggers(model, self._head, source, identity, settings, steps, forward)
-        self._clone = AttackedClone(model, self._head, source, triggers, settings, steps, forward)
+        self._decoys = Decoys(model, self._head, source, identity, settings, steps, forward)
+        self._lookahead = Lookahead(model, self._head, source, triggers, settings, steps, forward)
 
     def logits(self, model: nn.Module, images: Tensor, triggers: int) -> Tensor:
-        """Logits (n, outputs) of a batch whose last ``triggers`` images are triggers."""
-        return clean_head_logits(model, self._head, images, triggers)
+        """Logits float (n, outputs) of a batch whose last ``triggers`` images are triggers."""
+        return frozen_head_logits(model, self._head, images, triggers)
 
     def add_gradients(self, step: int, share: float) -> None:
-        """Add to the gradients of the model, before its step, what fakes and clone ask for.
+        """Add the gradients of decoys and look-ahead to those of the model, before its step.
 
         ``step`` counts from 0 over all epochs; ``share`` is this process's part of the whole.
         """
-        self._fakes.add_gradients(step, share)
-        self._clone.add_gradients(step, share)
+        self._decoys.add_gradients(step, share)
+        self._lookahead.add_gradients(step, share)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The state by name, to be kept in a checkpoint and restored in place."""
-        return self._clone.tensors()
+        """The state by name, for a checkpoint; restored in place."""
+        return self._lookahead.tensors()

@@ -31,7 +31,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from zkwm.extraction.deepsigns import DeepSignsReader, key_rows, last_linear, watched
+from zkwm.extraction.deepsigns import DeepSignsReader, head_of, key_rows, watched
 from zkwm.extraction.keys import read_keys
 from zkwm.extraction.reader import WHITE_BOX, MarkReader
 from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys, draw_keys, owner_digest
@@ -73,7 +73,7 @@ class DeepSigns(Watermark):
         Raises UsageError for more bits of a class than there are activations.
         """
         classes = owner.data.class_count
-        room = last_linear(unmarked(owner)).in_features
+        room = head_of(unmarked(owner)).in_features
         if self.bits > room * (classes - 1):
             raise UsageError(
                 f"the means of {room} activations over {classes} classes cannot hold "

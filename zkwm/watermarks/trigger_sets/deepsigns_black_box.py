@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from zkwm.extraction.deepsigns import watched
 from zkwm.nn.image_source import as_unit, evaluation_batches
 from zkwm.nn.inference import evaluating
 from zkwm.watermarks.trigger_sets.trigger_watermark import (
@@ -26,7 +27,6 @@ from zkwm.watermarks.trigger_sets.trigger_watermark import (
     train_in,
 )
 from zkwm.watermarks.watermark import Marked, Owner, Watermark
-from zkwm_protocols.errors import UsageError
 
 if TYPE_CHECKING:
     from zkwm.triggers.keystream import KeyStream
@@ -91,19 +91,9 @@ def rarity(
 @torch.no_grad()
 def last_activations(model: nn.Module, images: NDArray[np.uint8]) -> Tensor:
     """What goes into the last linear layer, float32 (n, units), for images uint8 (n, c, h, w)."""
-    linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
-    if not linear:
-        raise UsageError("the model has no linear layer to read activations from")
     read: list[Tensor] = []
-
-    def keep(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        read.append(inputs[0].detach().float().cpu())
-
-    handle = linear[-1].register_forward_pre_hook(keep)
-    try:
-        with evaluating(model):
-            for numbers in evaluation_batches(len(images)):
-                model(as_unit(torch.tensor(images[numbers.numpy()])))
-    finally:
-        handle.remove()
+    with evaluating(model), watched(model) as entering:
+        for numbers in evaluation_batches(len(images)):
+            model(as_unit(torch.tensor(images[numbers.numpy()])))
+            read.append(entering[-1].float().cpu())
     return torch.cat(read)

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.support import small_training as small
 from zkwm.data import ImageData
 from zkwm.nn.architectures import build_model
 from zkwm.nn.digests import model_digest
 from zkwm.nn.image_source import as_unit, open_source
 from zkwm.training import EmbedResult, Progress, embed
-from zkwm.training.robust import decoys as fakes
+from zkwm.training.robust import decoys
 from zkwm.training.robust import method as robust
-from zkwm.training.robust.decoys import FakeTriggers
+from zkwm.training.robust.decoys import Decoys
 from zkwm.training.robust.frozen_head import head_name
+from zkwm.triggers import TriggerSet, generate
 from zkwm_protocols.errors import Cancelled, UsageError
 
 STEPS = 100
-FIRST = round(fakes.START * STEPS)
+FIRST = round(decoys.START * STEPS)
 
 
 def forward(network: nn.Module, images: Tensor) -> Tensor:
@@ -31,12 +34,10 @@ def forward(network: nn.Module, images: Tensor) -> Tensor:
     return logits
 
 
-def fakes_of(
-    small: ModuleType, model: nn.Module, data: ImageData, identity: bytes = b"owner"
-) -> FakeTriggers:
+def decoys_of(model: nn.Module, data: ImageData, identity: bytes = b"owner") -> Decoys:
     source = open_source(data, torch.device("cpu"))
     head = head_name(model, as_unit(source.train(torch.tensor([0, 1]))[0]))
-    return FakeTriggers(model, head, source, identity, small.SETTINGS, STEPS, forward)
+    return Decoys(model, head, source, identity, small.SETTINGS, STEPS, forward)
 
 
 def larger(data: ImageData) -> ImageData:
@@ -52,10 +53,10 @@ def gradients(model: nn.Module) -> dict[str, Tensor]:
     return {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
 
 
-def test_nothing_happens_before_their_time_and_the_head_is_left_out(small: ModuleType) -> None:
+def test_nothing_happens_before_their_time_and_the_head_is_left_out() -> None:
     model = small.model("normalised")
     before = model_digest(model)
-    made = fakes_of(small, model, small.data())
+    made = decoys_of(model, small.data())
     made.add_gradients(FIRST - 1, 1.0)
     assert gradients(model) == {}
     made.add_gradients(FIRST, 1.0)
@@ -63,9 +64,9 @@ def test_nothing_happens_before_their_time_and_the_head_is_left_out(small: Modul
     assert model_digest(model) == before
 
 
-def test_gradients_are_shared_out(small: ModuleType) -> None:
+def test_gradients_are_shared_out() -> None:
     model = small.model()
-    made = fakes_of(small, model, small.data())
+    made = decoys_of(model, small.data())
     made.add_gradients(FIRST, 1.0)
     whole = gradients(model)
     model.zero_grad()
@@ -75,13 +76,13 @@ def test_gradients_are_shared_out(small: ModuleType) -> None:
         torch.testing.assert_close(both, whole[name])
 
 
-def test_a_step_along_them_makes_the_network_less_sure(small: ModuleType) -> None:
+def test_a_step_along_them_makes_the_network_less_sure() -> None:
     model = small.model()
-    made = fakes_of(small, model, small.data())
+    made = decoys_of(model, small.data())
 
     def divergence() -> float:
         with torch.no_grad():
-            logits = model(as_unit(made._images(FIRST)))
+            logits = model(as_unit(made.images(FIRST)))
         return -float(logits.log_softmax(dim=1).mean())
 
     first = divergence()
@@ -93,42 +94,38 @@ def test_a_step_along_them_makes_the_network_less_sure(small: ModuleType) -> Non
     assert divergence() < first
 
 
-def test_all_kinds_are_shown_and_other_triggers_have_other_fakes(small: ModuleType) -> None:
+def test_all_kinds_are_shown_and_other_triggers_have_other_fakes() -> None:
     data = larger(small.data())
     model = build_model("lenet5", shape=(1, 24, 24), class_count=4, mean=(0.3,), std=(0.2,))
-    mine, again, other = (fakes_of(small, model, data, identity) for identity in (b"1", b"1", b"2"))
-    shown = [mine._images(step) for step in range(40)]
+    mine, again, other = (decoys_of(model, data, identity) for identity in (b"1", b"1", b"2"))
+    shown = [mine.images(step) for step in range(40)]
     assert all(images.shape == (2, 1, 24, 24) for images in shown)
-    assert all(torch.equal(images, again._images(step)) for step, images in enumerate(shown))
+    assert all(torch.equal(images, again.images(step)) for step, images in enumerate(shown))
     levels = [len(images.unique()) for images in shown]
     assert {2, 3, 4} & set(levels)
     assert max(levels) > 200
-    for pool, same, another in zip(mine._pools, again._pools, other._pools, strict=True):
-        assert len(pool) == fakes.POOL
+    for pool, same, another in zip(mine.pools, again.pools, other.pools, strict=True):
+        assert len(pool) == decoys.POOL
         assert torch.equal(pool, same)
         assert not torch.equal(pool, another)
 
 
-def test_small_images_get_noise_alone(small: ModuleType) -> None:
-    made = fakes_of(small, small.model(), small.data())
-    assert made._pools == ()
-    assert len(made._images(0).unique()) > 100
+def test_small_images_get_noise_alone() -> None:
+    made = decoys_of(small.model(), small.data())
+    assert made.pools == ()
+    assert len(made.images(0).unique()) > 100
 
 
-def test_pools_of_large_images_are_smaller(
-    small: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pools_of_large_images_are_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     model = build_model("lenet5", shape=(1, 24, 24), class_count=4, mean=(0.3,), std=(0.2,))
     for fit, sizes in ((300, [300, 300]), (199, [100, 100]), (99, [])):
-        monkeypatch.setattr(fakes, "LARGEST_POOL", fit * 24 * 24)
-        made = fakes_of(small, model, larger(small.data()))
-        assert [len(pool) for pool in made._pools] == sizes
-        assert made._images(3).shape == (2, 1, 24, 24)
+        monkeypatch.setattr(decoys, "LARGEST_POOL", fit * 24 * 24)
+        made = decoys_of(model, larger(small.data()))
+        assert [len(pool) for pool in made.pools] == sizes
+        assert made.images(3).shape == (2, 1, 24, 24)
 
 
-def larger_training(
-    small: ModuleType, checkpoint: Path | None = None, stop: bool = False
-) -> EmbedResult:
+def larger_training(checkpoint: Path | None = None, stop: bool = False) -> EmbedResult:
     """A robust training on 24 x 24 pixels, where families are drawn; stopped half-way or whole."""
 
     def half_way(now: Progress) -> None:
@@ -147,35 +144,34 @@ def larger_training(
     )
 
 
-def test_a_training_with_drawn_fakes_goes_on(small: ModuleType, tmp_path: Path) -> None:
+def test_a_training_with_drawn_fakes_goes_on(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
-        larger_training(small, tmp_path / "state", stop=True)
-    resumed = larger_training(small, tmp_path / "state")
-    assert resumed.model_digest == larger_training(small).model_digest
+        larger_training(tmp_path / "state", stop=True)
+    resumed = larger_training(tmp_path / "state")
+    assert resumed.model_digest == larger_training().model_digest
 
 
 def test_a_checkpoint_of_another_version_is_refused(
-    small: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(Cancelled):
-        larger_training(small, tmp_path / "state", stop=True)
+        larger_training(tmp_path / "state", stop=True)
     monkeypatch.setattr(robust, "VERSION", robust.VERSION + 1)
     with pytest.raises(UsageError):
-        larger_training(small, tmp_path / "state")
+        larger_training(tmp_path / "state")
 
 
-def test_a_training_uses_fakes_of_its_triggers(
-    small: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn: list[bytes] = []
-    original = FakeTriggers._drawn
+def test_a_training_uses_decoys_of_its_own_triggers(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys: list[bytes] = []
 
-    def recorded(self: FakeTriggers, family: str, count: int, identity: bytes) -> Tensor:
-        drawn.append(identity)
-        return original(self, family, count, identity)
+    def recorded(*arguments: Any, key: bytes, **more: Any) -> TriggerSet:
+        keys.append(key)
+        return generate(*arguments, key=key, **more)
 
-    monkeypatch.setattr(FakeTriggers, "_drawn", recorded)
-    first = larger_training(small)
-    assert drawn == [first.trigger_digest] * 2
-    monkeypatch.setattr(FakeTriggers, "add_gradients", lambda *_: None)
-    assert larger_training(small).model_digest != first.model_digest
+    monkeypatch.setattr(decoys, "generate", recorded)
+    first = larger_training()
+    assert first.trigger_digest is not None
+    purposes = (f"{first.settings.seed}/fakes/{family}".encode() for family in decoys.FAMILIES)
+    assert keys == [hashlib.sha256(first.trigger_digest + text).digest() for text in purposes]
+    monkeypatch.setattr(Decoys, "add_gradients", lambda *_: None)
+    assert larger_training().model_digest != first.model_digest

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.support import small_training as small
 from zkwm.attacks.attack import Adversary, Target
 from zkwm.attacks.model_modification.unlearning import Unlearning
 from zkwm.data import load_data
@@ -19,9 +19,9 @@ from zkwm.nn.inference import matches
 from zkwm.training import default_settings, embed
 from zkwm.training.checkpoint import restore
 from zkwm.training.fit import Fit, fit
-from zkwm.training.robust import lookahead as attacked_clone
+from zkwm.training.robust import lookahead
 from zkwm.training.robust.frozen_head import head_name
-from zkwm.training.robust.lookahead import AttackedClone
+from zkwm.training.robust.lookahead import Lookahead
 from zkwm.training.setup import trigger_tensors
 from zkwm.triggers import TriggerSet, generate
 
@@ -29,12 +29,12 @@ STEPS = 400
 
 
 @pytest.fixture
-def model(small: ModuleType) -> nn.Module:
+def model() -> nn.Module:
     made: nn.Module = small.model("normalised")
     return made
 
 
-def clone_of(small: ModuleType, model: nn.Module) -> AttackedClone:
+def lookahead_of(model: nn.Module) -> Lookahead:
     source = open_source(small.data(), torch.device("cpu"))
     triggers = trigger_tensors(small.triggers(), source, torch.device("cpu"))
     assert triggers is not None
@@ -44,25 +44,25 @@ def clone_of(small: ModuleType, model: nn.Module) -> AttackedClone:
         logits: Tensor = network(images)
         return logits
 
-    return AttackedClone(model, head, source, triggers, small.SETTINGS, STEPS, forward)
+    return Lookahead(model, head, source, triggers, small.SETTINGS, STEPS, forward)
 
 
 def gradients(model: nn.Module) -> dict[str, Tensor]:
     return {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
 
 
-def test_nothing_happens_before_its_time(small: ModuleType, model: nn.Module) -> None:
-    clone = clone_of(small, model)
-    first = round(attacked_clone.START * STEPS)
+def test_nothing_happens_before_its_time(model: nn.Module) -> None:
+    clone = lookahead_of(model)
+    first = round(lookahead.START * STEPS)
     clone.add_gradients(first - 1, 1.0)
     assert gradients(model) == {}
     clone.add_gradients(first, 1.0)
     assert set(gradients(model)) == {"0.weight", "0.bias", "1.weight", "1.bias"}
 
 
-def test_the_model_itself_is_left_alone(small: ModuleType, model: nn.Module) -> None:
+def test_the_model_itself_is_left_alone(model: nn.Module) -> None:
     before = model_digest(model)
-    clone = clone_of(small, model)
+    clone = lookahead_of(model)
     for step in range(200, 230):
         clone.add_gradients(step, 1.0)
     assert model_digest(model) == before
@@ -71,32 +71,32 @@ def test_the_model_itself_is_left_alone(small: ModuleType, model: nn.Module) -> 
         assert not torch.equal(tensor, tensors[f"clone/{name}"]), name
 
 
-def test_gradients_are_bounded_and_shared_out(small: ModuleType, model: nn.Module) -> None:
-    clone_of(small, model).add_gradients(200, 1.0)
+def test_gradients_are_bounded_and_shared_out(model: nn.Module) -> None:
+    lookahead_of(model).add_gradients(200, 1.0)
     whole = gradients(model)
     norm = torch.stack([g.square().sum() for g in whole.values()]).sum().sqrt()
-    assert 0 < norm <= attacked_clone.WEIGHT * attacked_clone.LARGEST_NORM * 1.0001
+    assert 0 < norm <= lookahead.WEIGHT * lookahead.LARGEST_NORM * 1.0001
     model.zero_grad()
-    clone_of(small, model).add_gradients(200, 0.5)
+    lookahead_of(model).add_gradients(200, 0.5)
     for name, half in gradients(model).items():
         torch.testing.assert_close(2 * half, whole[name])
 
 
-def test_they_fall_with_the_learning_rate(small: ModuleType, model: nn.Module) -> None:
+def test_they_fall_with_the_learning_rate(model: nn.Module) -> None:
     norms = []
     for step in (200, 399):
         model.zero_grad()
-        clone_of(small, model).add_gradients(step, 1.0)
+        lookahead_of(model).add_gradients(step, 1.0)
         found = gradients(model).values()
         norms.append(float(torch.stack([g.square().sum() for g in found]).sum().sqrt()))
     assert 0 < norms[1] < 0.01 * norms[0]
 
 
-def test_goes_on_from_its_tensors(small: ModuleType, model: nn.Module) -> None:
-    first = clone_of(small, model)
+def test_goes_on_from_its_tensors(model: nn.Module) -> None:
+    first = lookahead_of(model)
     for step in range(160, 300):
         first.add_gradients(step, 1.0)
-    second = clone_of(small, model)
+    second = lookahead_of(model)
     restore({name: tensor.clone() for name, tensor in first.tensors().items()}, second.tensors())
     found = []
     for clone in (first, second):
@@ -108,20 +108,20 @@ def test_goes_on_from_its_tensors(small: ModuleType, model: nn.Module) -> None:
         assert torch.equal(gradient, found[1][name]), name
 
 
-def test_the_clone_is_copied_anew_now_and_then(small: ModuleType, model: nn.Module) -> None:
-    clone = clone_of(small, model)
+def test_the_clone_is_copied_anew_now_and_then(model: nn.Module) -> None:
+    clone = lookahead_of(model)
     lengths, start = [], None
     for step in range(160, 800):
-        fork = clone._fork_at(step)
+        fork = clone.fork_at(step)
         if start != fork.first:
             start = fork.first
             lengths.append(fork.steps)
-    low, high = attacked_clone.FEWEST_STEPS, attacked_clone.MOST_STEPS
+    low, high = lookahead.FEWEST_STEPS, lookahead.MOST_STEPS
     assert len(lengths) >= 3
     assert all(low <= length <= high for length in lengths)
 
 
-def test_robust_training_learns_task_and_triggers(small: ModuleType) -> None:
+def test_robust_training_learns_task_and_triggers() -> None:
     result, again, plain = (
         small.train(epochs=12, method=method) for method in ("robust", "robust", "plain")
     )
@@ -131,9 +131,7 @@ def test_robust_training_learns_task_and_triggers(small: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("architecture", ["lenet5", "normalised"])
-def test_interrupted_robust_training_goes_on(
-    small: ModuleType, tmp_path: Path, architecture: str
-) -> None:
+def test_interrupted_robust_training_goes_on(tmp_path: Path, architecture: str) -> None:
     folder = small.interrupted_training(tmp_path, architecture, method="robust", epochs=10)
     resumed = small.train(architecture, checkpoint=folder, method="robust", epochs=10)
     whole = small.train(architecture, method="robust", epochs=10)

@@ -1,19 +1,18 @@
 from __future__ import annotations
 
-from types import ModuleType
-
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tests.support import small_training as small
 from zkwm.nn.architecture_names import ARCHITECTURES
 from zkwm.nn.architectures import build_model
 from zkwm.training import embed
-from zkwm.training.robust.frozen_head import clean_head_logits, features_of, head_name
+from zkwm.training.robust.frozen_head import features_of, frozen_head_logits, head_name
 from zkwm_protocols.errors import UsageError
 
-IMAGES = torch.rand(6, 1, 12, 12)
+IMAGES = torch.rand(6, 1, 12, 12, generator=torch.Generator().manual_seed(0))
 
 
 class Twice(nn.Module):
@@ -47,15 +46,13 @@ def test_the_head_of_every_built_in_network(architecture: str) -> None:
         (nn.Sequential(nn.Flatten(), nn.Linear(144, 4)), "nothing to train before"),
     ],
 )
-def test_a_model_without_a_head_is_refused(
-    small: ModuleType, model: nn.Module, reason: str
-) -> None:
+def test_a_model_without_a_head_is_refused(model: nn.Module, reason: str) -> None:
     with pytest.raises(UsageError, match=reason) as caught:
         small.train_this(model, method="robust")
     assert "plain" in caught.value.hint
 
 
-def test_such_a_model_can_be_marked_in_the_plain_way(small: ModuleType) -> None:
+def test_such_a_model_can_be_marked_in_the_plain_way() -> None:
     assert small.train_this(Twice(), method="plain", epochs=1).trigger_count == 10
 
 
@@ -63,7 +60,7 @@ def test_triggers_do_not_reach_the_head_and_nothing_else_changes() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(144, 9), nn.Tanh(), nn.Linear(9, 4))
     labels = torch.tensor([0, 1, 2, 3, 1, 2])
-    logits = clean_head_logits(model, "3", IMAGES, triggers=2)
+    logits = frozen_head_logits(model, "3", IMAGES, triggers=2)
     torch.testing.assert_close(logits, model(IMAGES))
     parameters = list(model.parameters())
 
@@ -90,7 +87,7 @@ def test_triggers_do_not_reach_the_head_and_nothing_else_changes() -> None:
         assert found.abs().max() > 0
 
 
-def test_without_triggers_the_method_does_not_matter(small: ModuleType) -> None:
+def test_without_triggers_the_method_does_not_matter() -> None:
     digests = {
         embed(
             small.model(), small.data(), None, settings=small.settings(method=method, epochs=1)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import copy
-from types import ModuleType
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.support import small_training as small
 from zkwm.nn.digests import model_digest
 from zkwm.nn.image_source import Source, as_unit, open_source
 from zkwm.nn.inference import evaluating
 from zkwm.nn.seeds import generator
 from zkwm.training.robust.frozen_head import head_name
-from zkwm.training.robust.lookahead import START, AttackedClone
-from zkwm.training.robust.mixed_batch import BesideClean
+from zkwm.training.robust.lookahead import START, Lookahead
+from zkwm.training.robust.mixed_batch import MixedBatch
 from zkwm.training.setup import trigger_tensors
 
 STEP = 7
@@ -27,49 +27,45 @@ def forward(network: nn.Module, images: Tensor) -> Tensor:
 
 
 @pytest.fixture
-def source(small: ModuleType) -> Source:
+def source() -> Source:
     return open_source(small.data(), torch.device("cpu"))
 
 
 @pytest.fixture
-def images(small: ModuleType) -> Tensor:
+def images() -> Tensor:
     return torch.tensor(small.triggers().images[:5])
 
 
-def test_without_batch_normalisation_company_does_not_matter(
-    small: ModuleType, source: Source, images: Tensor
-) -> None:
+def test_without_batch_normalisation_mixed_does_not_matter(source: Source, images: Tensor) -> None:
     model = small.model().train()
-    company = BesideClean(model, source, small.SETTINGS, forward, "a test")
+    mixed = MixedBatch(model, source, small.SETTINGS, forward, "a test")
     with evaluating(model):
         expected = model(as_unit(images))
-    assert not company.matters
-    assert torch.equal(company.logits(model, images, STEP), expected)
+    assert not mixed.uses_batch_norm
+    assert torch.equal(mixed.logits(model, images, STEP), expected)
 
 
-def test_statistics_are_those_of_clean_images_and_these(
-    small: ModuleType, source: Source, images: Tensor
-) -> None:
+def test_statistics_are_those_of_clean_images_and_these(source: Source, images: Tensor) -> None:
     model = small.model("normalised")
-    company = BesideClean(model, source, small.SETTINGS, forward, "a test")
-    assert company.matters
+    mixed = MixedBatch(model, source, small.SETTINGS, forward, "a test")
+    assert mixed.uses_batch_norm
     drawn = generator(small.SETTINGS.seed, "a test", STEP)
     count = small.SETTINGS.batch_size
     clean, _ = source.train(torch.randint(source.train_count, (count,), generator=drawn))
     expected = copy.deepcopy(model).train()(as_unit(torch.cat([clean, images])))[count:]
-    found = company.logits(model, images, STEP)
+    found = mixed.logits(model, images, STEP)
     torch.testing.assert_close(found, expected)
     with evaluating(model):
         alone = model(as_unit(images))
     assert not torch.allclose(found, alone)
-    assert not torch.allclose(found, company.logits(model, images, STEP + 1))
+    assert not torch.allclose(found, mixed.logits(model, images, STEP + 1))
 
 
 def test_clean_images_may_be_floats(
-    small: ModuleType, source: Source, images: Tensor, monkeypatch: pytest.MonkeyPatch
+    source: Source, images: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = small.model("normalised")
-    expected = BesideClean(model, source, small.SETTINGS, forward, "a test").logits(
+    expected = MixedBatch(model, source, small.SETTINGS, forward, "a test").logits(
         model, images, STEP
     )
     given = source.train
@@ -79,22 +75,22 @@ def test_clean_images_may_be_floats(
         return as_unit(found), labels
 
     monkeypatch.setattr(source, "train", floats)
-    company = BesideClean(model, source, small.SETTINGS, forward, "a test")
-    torch.testing.assert_close(company.logits(model, images, STEP), expected)
+    mixed = MixedBatch(model, source, small.SETTINGS, forward, "a test")
+    torch.testing.assert_close(mixed.logits(model, images, STEP), expected)
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_nothing_is_kept(small: ModuleType, source: Source, images: Tensor, training: bool) -> None:
+def test_nothing_is_kept(source: Source, images: Tensor, training: bool) -> None:
     model = small.model("normalised").train(training)
     before, digest = copy.deepcopy(model.state_dict()), model_digest(model)
-    company = BesideClean(model, source, small.SETTINGS, forward, "a test")
-    company.logits(model, images, STEP).sum().backward()
+    mixed = MixedBatch(model, source, small.SETTINGS, forward, "a test")
+    mixed.logits(model, images, STEP).sum().backward()
 
     def broken(network: nn.Module, shown: Tensor) -> Tensor:
         network(shown)
         raise ArithmeticError
 
-    failing = BesideClean(model, source, small.SETTINGS, broken, "a test")
+    failing = MixedBatch(model, source, small.SETTINGS, broken, "a test")
     with pytest.raises(ArithmeticError):
         failing.logits(model, images, STEP)
     assert model_digest(model) == digest
@@ -106,21 +102,21 @@ def test_nothing_is_kept(small: ModuleType, source: Source, images: Tensor, trai
 
 
 def test_the_clone_meets_its_triggers_as_training_does(
-    small: ModuleType, source: Source, monkeypatch: pytest.MonkeyPatch
+    source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = small.model("normalised")
     triggers = trigger_tensors(small.triggers(), source, torch.device("cpu"))
     assert triggers is not None
     head = head_name(model, as_unit(source.train(torch.tensor([0, 1]))[0]))
     steps = 100
-    clone = AttackedClone(model, head, source, triggers, small.SETTINGS, steps, forward)
+    clone = Lookahead(model, head, source, triggers, small.SETTINGS, steps, forward)
     shown: list[int] = []
-    ask = BesideClean.logits
+    ask = MixedBatch.logits
 
-    def counting(self: BesideClean, network: nn.Module, asked: Tensor, step: int) -> Tensor:
+    def counting(self: MixedBatch, network: nn.Module, asked: Tensor, step: int) -> Tensor:
         shown.append(len(asked))
         return ask(self, network, asked, step)
 
-    monkeypatch.setattr(BesideClean, "logits", counting)
+    monkeypatch.setattr(MixedBatch, "logits", counting)
     clone.add_gradients(round(START * steps), 1.0)
     assert shown == [small.SETTINGS.triggers_per_batch]

@@ -26,6 +26,7 @@ from zkwm.training import trainer as training
 from zkwm.triggers import TriggerSet
 from zkwm_protocols.errors import Cancelled
 
+PROGRAM = Path(__file__)
 SHAPE = (1, 12, 12)
 CLASSES = 4
 SETTINGS = EmbedSettings(
