@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("*.md", "docs/*.md", "spec/*.md", "benchmarks/results/*.md")
+STYLES = ("docs/*.css",)
 LINK = re.compile(r"\]\(([^)#\s]+)|(?:src|href)=\"([^\"#]+)")
 
 
@@ -23,11 +24,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Replace the files of docs/ by those of the repository, at their own paths."""
     from mkdocs.structure.files import File
 
-    for file in list(files.documentation_pages()) + list(files.media_files()):
-        files.remove(file)
+    for file in list(files):
+        if file.src_dir == config.docs_dir:  # the theme's own files stay
+            files.remove(file)
     pages = {page for pattern in PAGES for page in ROOT.glob(pattern)}
     linked = {target for page in pages for target in linked_files(page)}
-    for path in sorted(pages | linked):
+    styles = {style for pattern in STYLES for style in ROOT.glob(pattern)}
+    for path in sorted(pages | linked | styles):
         uri = path.relative_to(ROOT).as_posix()
         files.append(File.generated(config, uri, abs_src_path=str(path)))
     return files

@@ -15,6 +15,23 @@ PASSPHRASE = "a long phrase"
 CHEAP = Cost(operations=1, memory_kib=8 * 1024)
 
 
+def the_owner() -> dict[str, object]:
+    """Names that a marketplace's snippet takes for granted, from the owner's files here."""
+    commitment = zkwm.Commitment.from_bytes(Path("acme.commitment").read_bytes())
+
+    def ask_owner(challenge: zkwm.Challenge) -> object:
+        vault = zkwm.Vault.open("acme.vault", PASSPHRASE)
+        judge = challenge.judge.fingerprint()
+        return zkwm.prove(vault, commitment, challenge, judge_fingerprint=judge)
+
+    return {
+        "zkwm": zkwm,
+        "passphrase": PASSPHRASE,
+        "commitment": commitment,
+        "ask_owner": ask_owner,
+    }
+
+
 def prepare() -> None:
     """Make acme.vault, acme.commitment and suspect.onnx in the current folder."""
     vault = zkwm.Vault.create("acme.vault", PASSPHRASE, cost=CHEAP)
