@@ -1,0 +1,213 @@
+"""Documents as the code writes them, each with its rule of spec/formats.cddl and its reader.
+
+A dispute in memory, on the smallest sizes. Nothing is trained; the only cost is one Argon2id of the
+cheapest parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.support.dispute import CHEAP, PASSPHRASE, Accuser, asking, random_images
+from tests.support.small_networks import small_network
+from zkwm.judge.judge import Judge
+from zkwm.judge.key_file import JudgeKey, create_judge_key
+from zkwm.owner.vault import CommitmentSecrets, LedgerEntry, Vault
+from zkwm.owner.vault.ledger import ArgumentEntry
+from zkwm.owner.vault.state import VaultState
+from zkwm.secret_files.encrypted import Container, open_file
+from zkwm_protocols.argument.parameters import choose_layout
+from zkwm_protocols.argument.statement import Statement
+from zkwm_protocols.argument_response import (
+    ArgumentResponse,
+    Refusal,
+    make_statement,
+    read_response,
+)
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.commitment import Commitment, Header
+from zkwm_protocols.encoding import decode, encode, pack
+from zkwm_protocols.integer_network import codec
+from zkwm_protocols.keys import ECDSA_P256, ED25519, JudgePublic, SigningKey
+from zkwm_protocols.sealing import unseal
+
+LIMIT = 2**28
+Reader = Callable[[bytes], object]
+
+
+@dataclass(frozen=True)
+class Document:
+    """The encoding of a value, its rule, and how the code reads it (None: it never does)."""
+
+    rule: str
+    data: bytes
+    read: Reader | None = None
+
+    @property
+    def value(self) -> Any:
+        """The decoded value."""
+        return decode(self.data, limit=LIMIT)
+
+
+def value_of(file: bytes) -> bytes:
+    """The value of a file without its first line."""
+    return file[file.index(b"\n") + 1 :]
+
+
+def read_challenge_body(body: bytes) -> object:
+    """A challenge by its body."""
+    return Challenge.from_bytes(pack("challenge", {"body": body, "signature": bytes(64)}))
+
+
+def read_response_body(body: bytes) -> object:
+    """A response by its body."""
+    return read_response(pack("proof", {"body": body, "signatures": [bytes(64)]}))
+
+
+def framed(kind: str, read: Callable[[bytes], object]) -> Reader:
+    """A reader of values from a reader of files."""
+    return lambda data: read(f"zkwm-{kind}/1\n".encode() + data)
+
+
+def public_documents() -> dict[str, Document]:
+    """What parties exchange, and what is hashed of it, by name."""
+    judge_key = JudgeKey.generate()
+    judge = Judge(judge_key)
+    keys = (
+        SigningKey.from_bytes(ED25519, bytes(range(32))),
+        SigningKey.from_bytes(ECDSA_P256, bytes(range(1, 33))),
+    )
+    declared = np.arange(100) % 10
+    owner = Accuser(random_images(100), keys=keys)
+    declaring = Accuser(random_images(100), declared_labels=declared)
+    challenge = asking(judge, owner.commitment, purpose="a dispute", excluded_blocks=(1,))
+    ranks = asking(judge, owner.commitment, statistic="ranks")
+    opening = owner.answer(challenge, [0])
+    network = small_network()
+    argued = argument_challenge(asking(judge, declaring.commitment), codec.digest(network))
+    argument = ArgumentResponse(
+        argued.digest, declaring.commitment.digest, (0,), tuple(range(10)) * 5, b"a proof"
+    ).signed_by(declaring.keys)
+    derived = ArgumentResponse(argued.digest, owner.commitment.digest, (0, 1), None, b"a proof")
+    refusal = Refusal(argued.digest, declaring.commitment.digest, 1).signed_by(declaring.keys)
+    labels = tuple(int(label) for label in declared[:50])
+    statement = make_statement(
+        declaring.commitment, argued, network, (0,), tuple(y % 2 for y in labels)
+    )
+    read_network = framed("network", codec.from_bytes)
+    return {
+        "header": Document("Header", owner.commitment.header.to_bytes(), Header.from_bytes),
+        "commitment": Document(
+            "CommitmentFile",
+            value_of(owner.commitment.to_bytes()),
+            framed("commitment", Commitment.from_bytes),
+        ),
+        "commitment to declared labels": Document(
+            "CommitmentFile", value_of(declaring.commitment.to_bytes())
+        ),
+        "challenge": Document(
+            "ChallengeFile",
+            value_of(challenge.to_bytes()),
+            framed("challenge", Challenge.from_bytes),
+        ),
+        "challenge for an opening": Document(
+            "OpeningChallenge", challenge.body(), read_challenge_body
+        ),
+        "challenge for ranks": Document("RanksChallenge", ranks.body()),
+        "challenge for an argument": Document(
+            "ArgumentChallenge", argued.body(), read_challenge_body
+        ),
+        "response": Document(
+            "ProofFile", value_of(opening.to_bytes()), framed("proof", read_response)
+        ),
+        "opening": Document("Opening", opening.body(), read_response_body),
+        "openings": Document("OpeningPlaintext", unseal(opening.sealed, judge_key.box)),
+        "argument": Document("Argument", argument.body(), read_response_body),
+        "argument of derived labels": Document("Argument", derived.body(), read_response_body),
+        "refusal": Document("Refusal", refusal.body(), read_response_body),
+        "judge": Document(
+            "JudgePublicFile",
+            value_of(judge.public.to_bytes()),
+            framed("judge-public", JudgePublic.from_bytes),
+        ),
+        "network": Document("NetworkFile", value_of(codec.to_bytes(network)), read_network),
+        "context": Document("Context", statement.context),
+        "statement": Document("Statement", _statement_bytes()),
+    }
+
+
+def argument_challenge(opening: Challenge, network: bytes) -> Any:
+    """The same challenge for an argument, as the code reads and writes it again."""
+    fields = decode(opening.body(), limit=LIMIT)
+    fields |= {"mode": "argument", "network": network, "least_matches": 30}
+    return read_challenge_body(encode(fields))
+
+
+def private_documents(folder: Path) -> dict[str, Document]:
+    """What the vault's and the judge's files hold, by name."""
+    vault = Vault.create(folder / "owner.vault", PASSPHRASE, cost=CHEAP)
+    owner = Accuser(random_images(100))
+    entry: dict[str, Any] = {
+        "challenge_digest": bytes(32),
+        "commitment_digest": owner.commitment.digest,
+        "judge_fingerprint": owner.keys[0].public.fingerprint(),
+        "purpose": "a dispute",
+        "suspect_description": "model.onnx",
+        "suspect_digest": bytes(32),
+        "issued": 1_750_000_000,
+        "recorded": 1_750_000_100,
+        "response": b"the bytes that left",
+    }
+    argued = {"network_digest": bytes(32), "block_count": 1, "least_matches": 30}
+    with vault.transaction() as state:
+        state.commitments[owner.commitment.digest] = CommitmentSecrets(
+            commitment_file=owner.commitment.to_bytes(),
+            family="secret",
+            salts=b"".join(owner.salts),
+            images=owner.images.tobytes(),
+            decoys=b"",
+            labels=None,
+        )
+        state.ledger.append(LedgerEntry(**entry, blocks=(0,)))
+        entry["challenge_digest"] = b"\x01" * 32
+        state.ledger.append(ArgumentEntry(**entry, **argued, outcome="proved", blocks=(1,)))
+        state.trusted_judges.append(owner.keys[0].public.fingerprint())
+    create_judge_key(folder / "judge.key", PASSPHRASE, cost=CHEAP)
+    found = {}
+    for kind, name, rule in (
+        ("vault", "owner.vault", "VaultFile"),
+        ("judge-key", "judge.key", "JudgeKeyFile"),
+    ):
+        data = (folder / name).read_bytes()
+        found[f"{kind} file"] = Document(rule, value_of(data), framed(kind, _container(kind)))
+        found[kind] = Document(
+            "Vault" if kind == "vault" else "JudgeKey", encode(open_file(kind, PASSPHRASE, data))
+        )
+    found["vault"] = Document(
+        "Vault",
+        found["vault"].data,
+        lambda data: VaultState.from_map(decode(data, limit=LIMIT)),
+    )
+    return found
+
+
+def _container(kind: str) -> Reader:
+    return lambda data: Container.from_bytes(kind, data)
+
+
+def _statement_bytes() -> bytes:
+    network = small_network()
+    statement = Statement(
+        context=b"context",
+        network=network,
+        leaves=(bytes(32), b"\x01" * 32),
+        label_fields=(0xFFFF, 0xFFFF),
+        outputs=(0, 1),
+        least_matches=1,
+    )
+    return statement.to_bytes(choose_layout(triggers=2, cells=7698, lookups=4055, rows=233_743))
