@@ -1,10 +1,11 @@
-"""Aligning a suspect with a reference: neurons put in order and to scale, answers unchanged.
+"""Align a suspect with a reference: order and scale of neurons, with the same answers.
 
-Function-preserving changes of a network would void a mark that is read from weights. The suspect is
-brought to unit form, its neurons are matched with the reference's by linear assignment, group by
-group until nothing moves (weight matching: Ainsworth, Hayase, Srinivasa, ICLR 2023, section 3.2),
-and it gets the reference's scales (SPEC.md 19.4). The reference is fixed before labels exist, so
-this gives nobody a choice. No help against changes that are not of these kinds.
+Permuting or rescaling neurons changes no answer and would void a mark that is read from weights
+(SPEC.md 19.4). The suspect is brought to unit form, its neurons are matched with the reference's by
+linear assignment, group by group until nothing moves (weight matching: Ainsworth, Hayase and
+Srinivasa, "Git Re-Basin", ICLR 2023, section 3.2), and it gets the reference's scales. The
+reference is fixed before labels exist, so nobody has a choice. Changes that preserve the function
+only approximately, and neurons that never fire, are not undone.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ MOST_PASSES = 30
 
 
 def aligned(model: nn.Module, view: JudgeView) -> nn.Module:
-    """The suspect as a mark is read from it: aligned where there is a reference, else itself."""
+    """The network to read a mark from: aligned where there is a reference, else the suspect.
+
+    Raises UsageError where there is a reference and the suspect is no built-in network.
+    """
     if view.reference is None:
         return model
     if not isinstance(model, Classifier):
@@ -34,13 +38,15 @@ def aligned(model: nn.Module, view: JudgeView) -> nn.Module:
 
 
 def align(model: Classifier, reference: Classifier) -> Classifier:
-    """A network with the answers of ``model``, its neurons as near ``reference`` as they can be.
+    """A copy of ``model`` with the same answers and its neurons as near ``reference`` as possible.
 
-    New, float32, on the CPU, in evaluation mode; logits are equal up to rounding, one positive
-    factor, and a number that is the same for all classes. The same for all networks that
-    permutation and rescaling make of one (up to rounding and ties). Raises UsageError where the two
-    differ in architecture, images or classes, or where weights are so large that products overflow.
+    The copy is float32, on the CPU, in evaluation mode. Its logits are equal to the model's up to
+    rounding, one positive factor, and a number that is the same for all classes. All networks that
+    permutation and rescaling make of one have the same copy (up to rounding and ties). Raises
+    UsageError where the two differ in architecture, images or classes, or where weights are so
+    large that products overflow.
     """
+    # Statistics of the images are a scale of the first layer (unit form, step 1): they may differ.
     kinds = [
         replace(one.config, mean=(0.0,) * one.config.shape[0], std=(1.0,) * one.config.shape[0])
         for one in (model, reference)
@@ -53,46 +59,55 @@ def align(model: Classifier, reference: Classifier) -> Classifier:
             f"{reference.config.class_count}"
         )
     state, _ = unit_form(model)
-    wanted, scales = unit_form(reference)
-    if not all(bool(tensor.isfinite().all()) for one in (state, wanted) for tensor in one.values()):
+    target, scales = unit_form(reference)
+    if not all(bool(tensor.isfinite().all()) for one in (state, target) for tensor in one.values()):
         raise UsageError(
-            "weights of the network, or of its reference, are too large for it to be aligned",
-            hint="no training leaves such weights: neurons that never answer may hide them",
+            "weights of the network, or of its reference, are too large for an alignment",
+            hint="no training leaves such weights: neurons that never fire may hide them",
         )
-    _match(state, wanted, neuron_groups(reference))
+    _match(state, target, neuron_groups(reference))
     restore(reference, state, scales)
     return with_tensors(model, state)
 
 
 def _match(
-    state: dict[str, Tensor], wanted: dict[str, Tensor], groups: tuple[NeuronGroup, ...]
+    state: dict[str, Tensor], target: dict[str, Tensor], groups: tuple[NeuronGroup, ...]
 ) -> None:
-    """Permute ``state`` in place: first by what reads settled neurons only, then by everything."""
+    """Permute the neurons of ``state`` in place until they match ``target`` (SPEC.md 19.4).
+
+    The first pass goes from the image to the output and compares a group by the makers that read
+    groups already placed; the following passes compare by all makers and readers, until none moves.
+    """
     settled: set[str] = {groups[0].makers[0].layer}
     for group in groups:
         makers = [maker.layer for maker in group.makers if maker.layer in settled]
-        _assign(state, wanted, group, [(f"{layer}.weight", 0, 1) for layer in makers])
+        _assign(state, target, group, [(f"{layer}.weight", 0, 1) for layer in makers])
         settled |= {reader.layer for reader in group.readers}
     for _ in range(MOST_PASSES):
-        moved = [_assign(state, wanted, group, list(group.weight_axes())) for group in groups]
+        moved = [_assign(state, target, group, list(group.weight_axes())) for group in groups]
         if not any(moved):
             return
 
 
 def _assign(
     state: dict[str, Tensor],
-    wanted: dict[str, Tensor],
+    target: dict[str, Tensor],
     group: NeuronGroup,
     axes: list[tuple[str, int, int]],
 ) -> bool:
-    """Permute one group so that the inner products along ``axes`` are largest; whether it moved."""
+    """Permute one group so that the sum of inner products along ``axes`` is largest.
+
+    ``axes`` holds (tensor's name, axis, copies), as of ``NeuronGroup.axes``. Returns whether the
+    group moved.
+    """
     from scipy.optimize import linear_sum_assignment
 
     likeness = np.zeros((group.size, group.size))
     for name, axis, copies in axes:
-        rows = [_rows(one[name], group.size, axis, copies) for one in (wanted, state)]
+        rows = [_rows(one[name], group.size, axis, copies) for one in (target, state)]
         likeness += (rows[0] @ rows[1].T).numpy()
     _, order = linear_sum_assignment(likeness, maximize=True)
+    # A gain within rounding is none, or ties would be swapped for ever.
     if likeness[np.arange(group.size), order].sum() <= np.trace(likeness) * (1 + 1e-12):
         return False
     permute(state, group, torch.from_numpy(order))

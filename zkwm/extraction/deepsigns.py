@@ -1,4 +1,8 @@
-"""How a judge reads the mark deepsigns (SPEC.md 19.5)."""
+"""Read a mark of ``deepsigns``: bits in the class means of activations (SPEC.md 19.5).
+
+After Rouhani, Chen and Koushanfar, "DeepSigns", arXiv 1804.00750 (2018), white-box form. Embedding
+is in ``zkwm.watermarks.parameter_encoding.deepsigns``.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,23 @@ _ROW = "row"
 
 @dataclass(frozen=True)
 class DeepSignsReader(MarkReader):
-    """Reads the bits as the module says (SPEC.md 19.5)."""
+    """Reads the sign of a keyed projection of a class's mean activation (SPEC.md 19.5).
+
+    - Layer: a class c.
+    - Activations: the input of the last linear layer (in module order), float32 (n, F) for n
+      images; in the built-in networks the penultimate features, after ReLU or pooling.
+    - Images: the judge's public probes. A probe belongs to the class of the suspect's largest
+      answer (the first of several), so that nothing depends on anybody's labels.
+    - Means: with f_ij the activations in float64 and n_c the number of probes of class c,
+      mu_cj = sum_{i of c} f_ij / n_c; m_j is the mean of mu_cj over the classes that have a probe.
+    - Row: ``key.signs("row", F)``, where the paper has standard normal numbers.
+    - Bit: 1 if sum_j row_j (mu_cj - m_j) >= 0, else 0; 0 for a class without probes. A bit that is
+      always 0 matches with probability 1/2 like any other, since labels are fair coins that were
+      tossed after the keys were fixed.
+
+    The sums are float64, but activations are the suspect's float32 arithmetic: as with answers to
+    triggers, a machine that rounds differently may read another bit where a sum is nearly 0.
+    """
 
     name: ClassVar[str] = "deepsigns"
     access: ClassVar[str] = WHITE_BOX

@@ -1,4 +1,8 @@
-"""How a judge reads the mark dynamarks (SPEC.md 19.5)."""
+"""Read a mark of ``dynamarks``: keyed changes of answered probabilities (SPEC.md 19.5).
+
+After Chakraborty, Xing, Liu and Srivastava, "DynaMarks", 2022. Embedding, by a service that changes
+its answers, is in ``zkwm.watermarks.active.dynamarks``.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from zkwm.extraction.dynamarks_regression import (
-    features,
-    read_back,
-)
+from zkwm.extraction.dynamarks_regression import features, read_back
 from zkwm.extraction.keys import read_keys
 from zkwm.extraction.reader import SOFT_ANSWERS, JudgeView, MarkReader
 from zkwm.nn.inference import logits
@@ -26,7 +27,20 @@ LEAST_FLOOR = 1e-6
 
 @dataclass(frozen=True)
 class DynaMarksReader(MarkReader):
-    """Reads the bits as the module says (SPEC.md 19.5)."""
+    """Reads whether a surrogate has each key's change, or its opposite (SPEC.md 19.5).
+
+    - Layer: 0 in every key, not read.
+    - Answers: log-probabilities of suspect and reference on the judge's public probes; the suspect
+      as it is, without alignment, so that a surrogate may have any architecture.
+    - Row: a key's map (63, C), ``key.signs("answers", 63 * C)``: how the log-probability of each
+      class changes with each low frequency of the image (``dynamarks_regression.key_maps``).
+    - Bit: 1 if the coefficient of the key's change in a ridge regression over all opened keys is
+      >= 0, else 0 (``dynamarks_regression.read_back``). Bits of keys that are opened together
+      depend on each other.
+
+    ``floor`` is added to every probability first. Raises UsageError for one that is not from 10^-6
+    to 0.1.
+    """
 
     floor: float = 0.01
 
@@ -53,8 +67,8 @@ class DynaMarksReader(MarkReader):
                 "this mark is read on probe images, with the owner's unmarked model beside it",
                 hint="choose public images of the task; the commitment names the owner's model",
             )
-        grey = view.probes.sum(axis=1, dtype=np.int64)
-        if bool((grey == grey[:, :1, :1]).all()):
+        gray = view.probes.sum(axis=1, dtype=np.int64)
+        if bool((gray == gray[:, :1, :1]).all()):
             raise UsageError("the probes are constant images, which no key's change depends on")
         keys = read_keys(leaves)
         suspect = _log_probabilities(model, view.probes)
@@ -80,6 +94,7 @@ def require_classes(classes: int) -> None:
 
 
 def _log_probabilities(model: nn.Module, images: NDArray[np.uint8]) -> Tensor:
+    """The model's log-probabilities, float64 (n, C), for images uint8 (n, c, h, w)."""
     batches = torch.split(torch.tensor(images), _BATCH)
-    found = [logits(model, batch) for batch in batches]
-    return torch.cat(found).cpu().double().log_softmax(dim=1)
+    answers = [logits(model, batch) for batch in batches]
+    return torch.cat(answers).cpu().double().log_softmax(dim=1)

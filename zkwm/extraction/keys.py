@@ -1,4 +1,9 @@
-"""Secret keys of marks that are extracted, and their streams (SPEC.md 19.1 and 19.2)."""
+"""The secret keys with which a mark is read, and their streams (SPEC.md 19.1 and 19.2).
+
+A key is committed to in place of a trigger image; its derived label is the bit that the marked
+model gives. Streams are defined byte by byte in whole numbers, so that every implementation expands
+a key alike.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +27,20 @@ SCHEME_BYTES = 16
 SECRET_BYTES = 14
 LARGEST_LAYER = 65_535
 BITS = 2
-_STREAM, _SCHEME, _PURPOSE = b"zkwm-stream-1", b"zkwm-scheme-1", b"extraction"
+PURPOSE = b"extraction"
+"""The context under which an owner's vault derives the secrets of keys."""
+
+_STREAM, _SCHEME = b"zkwm-stream-1", b"zkwm-scheme-1"
 
 
 @dataclass(frozen=True)
 class ExtractionKey:
-    """One key: ``layer`` 0 to 65,535, ``scheme`` 16 bytes (``scheme_tag``), ``secret`` 14 bytes.
+    """One key of 32 bytes.
+
+    Attributes:
+        layer: 0 to 65,535; its meaning is the scheme's.
+        scheme: 16 bytes, the ``scheme_tag``.
+        secret: 14 random bytes.
 
     Raises Malformed for other sizes.
     """
@@ -48,11 +61,11 @@ class ExtractionKey:
 
     @property
     def seed(self) -> bytes:
-        """All but the layer, 30 bytes: what is expanded."""
+        """All but the layer, 30 bytes, from which streams are expanded."""
         return self.scheme + self.secret
 
     def to_leaf(self) -> NDArray[np.uint8]:
-        """What is committed to: uint8 (1, 1, 32), the layer in 2 bytes big endian, the seed."""
+        """The committed image uint8 (1, 1, 32): the layer in 2 bytes, big endian, and the seed."""
         data = self.layer.to_bytes(2, "big") + self.seed
         return np.frombuffer(data, np.uint8).reshape(KEY_SHAPE).copy()
 
@@ -84,7 +97,8 @@ class ExtractionKey:
         """``count`` numbers that are close to standard normal, float64.
 
         Each is (the sum of the next 12 bytes of the stream - 1530) / 256: exact in float32 too,
-        variance 0.99998, between -6 and 6. Independent, and symmetric about zero.
+        variance 0.99998, between -6 and 6. Independent, and symmetric about zero. Reserved: no
+        scheme reads them today, but SPEC.md 19.2 and its vectors have them.
         """
         data = np.frombuffer(self.stream(purpose, 12 * count), np.uint8).reshape(count, 12)
         sums = data.sum(axis=1, dtype=np.int64) - 1530
@@ -116,17 +130,18 @@ def read_keys(leaves: NDArray[np.uint8]) -> list[ExtractionKey]:
 
 
 def judged_parameters(scheme: Scheme) -> dict[str, int | bool | str]:
-    """The parameters of a scheme that extraction depends on; a float as the text of its repr."""
-    known = {field.name for field in fields(scheme)}
-    values = {name: getattr(scheme, name) for name in scheme.judged if name in known}
+    """The parameters of a scheme that its bits depend on; a float as the text of its repr."""
+    declared = {field.name for field in fields(scheme)}
+    values = {name: getattr(scheme, name) for name in scheme.judged if name in declared}
     return {name: repr(v) if isinstance(v, float) else v for name, v in values.items()}
 
 
 def scheme_tag(scheme: Scheme) -> bytes:
-    """What every key of a scheme carries, 16 bytes: the scheme and how its bits are extracted.
+    """The tag of a scheme and its judged parameters, 16 bytes, which each of its keys carries.
 
-    The first bytes of SHA-256 of ``zkwm-scheme-1`` and the CBOR map of name and judged parameters.
-    Committed to before labels exist, so nobody can look for a parameter that fits the labels.
+    The first bytes of SHA-256 of ``zkwm-scheme-1`` and the CBOR map of name and judged parameters
+    (SPEC.md 19.1). It is committed to before labels exist, so that nobody can search for a
+    parameter that fits the labels.
     """
     described = encode({"scheme": scheme.name, "parameters": judged_parameters(scheme)})
     return hashlib.sha256(_SCHEME + described).digest()[:SCHEME_BYTES]

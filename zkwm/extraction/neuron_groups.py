@@ -1,8 +1,8 @@
-"""Which neurons of a built-in network may change places, and which tensors run over them.
+"""The groups of a built-in network's neurons that may be permuted, and their tensors.
 
-Permuting the neurons of a group in every tensor alike changes no answer, nor does multiplying one
-by a positive number where those that read it are divided by it. Used by alignment and by the
-permutation attack; neither is here.
+Permuting the neurons of a group in every tensor alike changes no answer; nor does multiplying one
+neuron by a positive number and dividing the weights that read it. Alignment
+(``zkwm.extraction.alignment``) and the permutation attack both build on this.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BATCH_NORM_TENSORS = ("weight", "bias", "running_mean", "running_var")
 
 @dataclass(frozen=True)
 class Maker:
-    """A convolution or linear layer that makes neurons, and the batch norm after it, if any."""
+    """A convolution or linear layer whose outputs are the neurons, and its batch norm, if any."""
 
     layer: str
     norm: str | None = None
@@ -28,7 +28,8 @@ class Maker:
 
 @dataclass(frozen=True)
 class Reader:
-    """A layer that reads neurons: ``copies`` adjacent inputs each (pixels of a flattened one)."""
+    """A layer whose inputs are the neurons: ``copies`` adjacent inputs each, pixels if
+    flattened."""
 
     layer: str
     copies: int = 1
@@ -36,11 +37,14 @@ class Reader:
 
 @dataclass(frozen=True)
 class NeuronGroup:
-    """``size`` neurons with what makes and what reads them; their sum goes through one ReLU.
+    """Neurons that are permuted together, with the layers that make and that read them.
 
-    The first maker reads earlier groups only, or the image. Several makers are those of a residual
-    stream, whose channels belong together through all blocks of a stage. ``joined``: the first two
-    are added up before any ReLU.
+    Attributes:
+        size: the number of neurons.
+        makers: the first reads earlier groups only, or the image. Several makers are those of a
+            residual stream, whose channels belong together through all blocks of a stage.
+        readers: the layers whose inputs the neurons are.
+        joined: whether the first two makers are added before any ReLU.
     """
 
     size: int
@@ -49,7 +53,8 @@ class NeuronGroup:
     joined: bool = False
 
     def axes(self, state: dict[str, Tensor]) -> Iterator[tuple[str, int, int]]:
-        """(tensor's name, axis, copies) of everything in ``state`` that runs over the neurons."""
+        """Yield (tensor's name, axis, copies) for every axis in ``state`` that runs over the
+        neurons."""
         for maker in self.makers:
             yield f"{maker.layer}.weight", 0, 1
             if f"{maker.layer}.bias" in state:
@@ -61,7 +66,7 @@ class NeuronGroup:
             yield f"{reader.layer}.weight", 1, reader.copies
 
     def weight_axes(self) -> Iterator[tuple[str, int, int]]:
-        """The same of the weights of layers alone."""
+        """Yield the same for the weights of layers alone, without biases and batch norms."""
         for maker in self.makers:
             yield f"{maker.layer}.weight", 0, 1
         for reader in self.readers:
@@ -78,7 +83,7 @@ def neuron_groups(model: Classifier) -> tuple[NeuronGroup, ...]:
 def weighted_layers(model: nn.Module) -> list[tuple[str, nn.Conv2d | nn.Linear]]:
     """Convolutions and linear layers with their names, in the order of ``named_modules``.
 
-    The place in this list is what a key calls the number of a layer (SPEC.md 19.1).
+    The index in this list is a layer's number, by which keys name it (SPEC.md 19.1 and 19.5).
     """
     return [
         (name, module)
@@ -88,20 +93,20 @@ def weighted_layers(model: nn.Module) -> list[tuple[str, nn.Conv2d | nn.Linear]]
 
 
 def by_neuron(tensor: Tensor, size: int, axis: int, copies: int) -> Tensor:
-    """The tensor with an axis of neurons split in two: (..., size, copies, ...)."""
+    """The tensor with an axis of size * copies split in two: (..., size, copies, ...)."""
     shape = tensor.shape
     return tensor.reshape(*shape[:axis], size, copies, *shape[axis + 1 :])
 
 
 def permute(state: dict[str, Tensor], group: NeuronGroup, order: Tensor) -> None:
-    """Put neuron ``order[j]`` in place j, int64 (size,), in all tensors of ``state``, in place."""
+    """Move neuron ``order[j]`` to place j in all tensors of ``state``; ``order`` int64 (size,)."""
     for name, axis, copies in group.axes(state):
         grouped = by_neuron(state[name], group.size, axis, copies)
         state[name] = grouped.index_select(axis, order).flatten(axis, axis + 1)
 
 
 def scale_readers(state: dict[str, Tensor], group: NeuronGroup, factors: Tensor) -> None:
-    """Multiply what reads neuron j by ``factors[j]`` (size,), in place."""
+    """Multiply the weights that read neuron j by ``factors[j]``, (size,), in place."""
     for reader in group.readers:
         name = f"{reader.layer}.weight"
         spread = factors.repeat_interleave(reader.copies)
@@ -114,6 +119,7 @@ def scale_rows(state: dict[str, Tensor], name: str, factors: Tensor) -> None:
 
 
 def _chain(model: Classifier) -> tuple[NeuronGroup, ...]:
+    """The groups of a network of layers in a row: the outputs of each but the last."""
     layers = weighted_layers(model)
     groups = []
     for (name, layer), (after, reading) in pairwise(layers):
@@ -124,6 +130,7 @@ def _chain(model: Classifier) -> tuple[NeuronGroup, ...]:
 
 
 def _residual(model: Classifier) -> tuple[NeuronGroup, ...]:
+    """The groups of a residual network: each stage's stream, then the inside of its blocks."""
     layers = weighted_layers(model)
     stem, head = layers[0], layers[-1]
     blocks = [
@@ -153,5 +160,5 @@ def _residual(model: Classifier) -> tuple[NeuronGroup, ...]:
 
 
 def _stream(size: int, makers: list[Maker], readers: list[Reader]) -> NeuronGroup:
-    """The channels of one stage; all but the first begin with a shortcut of their own."""
+    """The channels of one stage; every stage but the first begins with a shortcut convolution."""
     return NeuronGroup(size, tuple(makers), tuple(readers), joined="shortcut" in makers[0].layer)

@@ -1,4 +1,4 @@
-"""What reads a mark from a suspect, and what a judge has beside it (SPEC.md 19.3)."""
+"""The interface of a reader of marks, and the judge's inputs to it (SPEC.md 19.3)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ BLACK_BOX, WHITE_BOX, SOFT_ANSWERS = "black-box", "white-box", "soft answers"
 
 @dataclass(frozen=True)
 class JudgeView:
-    """What a judge has beside the suspect, fixed before any label was known.
+    """A judge's inputs beside suspect and keys, fixed before any label was known.
 
-    ``reference`` is the unmarked model whose digest the commitment names: a suspect's neurons are
-    aligned with it, None where the commitment names none. ``probes`` uint8 (m, c, h, w) are public
-    images that the judge chose, on which activations or soft answers are taken.
+    Attributes:
+        reference: the unmarked model whose digest the commitment names, with which a suspect's
+            neurons are aligned; None where the commitment names none.
+        probes (uint8, (m, c, h, w)): public images of the judge's choice, on which activations or
+            soft answers are taken.
     """
 
     reference: Classifier | None = None
@@ -32,7 +34,7 @@ class JudgeView:
 
 
 class Scheme(Protocol):
-    """What a key's tag names: a scheme, and the parameters that its bits depend on."""
+    """A scheme as a key's tag names it: its name and the parameters that its bits depend on."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
     name: ClassVar[str]
@@ -41,7 +43,13 @@ class Scheme(Protocol):
 
 @dataclass(frozen=True)
 class MarkReader(ABC):
-    """How the bits of one scheme are read; its fields are the judged parameters."""
+    """Reads the bits of one scheme. Its fields are the parameters that the bits depend on.
+
+    ``access`` says what is read: the answers (``BLACK_BOX``), weights or activations
+    (``WHITE_BOX``), or probabilities (``SOFT_ANSWERS``). ``judged`` lists the parameters that a
+    key's tag names. With ``needs_probes``, a judge without probe images must not issue a challenge:
+    the owner would open keys for nothing.
+    """
 
     name: ClassVar[str]
     access: ClassVar[str]
@@ -52,4 +60,17 @@ class MarkReader(ABC):
     def extract(
         self, model: nn.Module, leaves: NDArray[np.uint8], view: JudgeView
     ) -> NDArray[np.int64]:
-        """One bit for each key, int64 (n,), -1 for nothing. Raises UsageError, see the scheme."""
+        """Read one bit for each key.
+
+        A function of its arguments alone: it cannot know labels, so that each bit of a model that
+        does not depend on the commitment matches its label like a fair coin (SPEC.md 19.6).
+
+        Args:
+            model: the suspect.
+            leaves (uint8, (n, 1, 1, 32)): the committed keys; images (n, c, h, w) where
+                ``access`` is ``BLACK_BOX``.
+            view: the reference and the probes.
+
+        Returns int64 (n,): the bits (classes where ``access`` is ``BLACK_BOX``), -1 for nothing.
+        Raises UsageError for a suspect that lacks what the scheme reads.
+        """

@@ -1,7 +1,7 @@
 """The readers of all marks that are extracted (SPEC.md 19.5), by the scheme's name.
 
-This table is the whole list: every other scheme lives in the answers to trigger images, which a
-judge asks for without reading a mark.
+The table is complete: every other watermark is in the answers to trigger images, and a judge
+queries the suspect for those instead of reading a mark.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ READERS = {
     "tartaglione": "zkwm.extraction.tartaglione:TartaglioneReader",
     "dynamarks": "zkwm.extraction.dynamarks:DynaMarksReader",
 }
-"""Each scheme's name and where its reader is."""
+"""The module and class of each scheme's reader."""
 
 
 def make_reader(name: str, **parameters: object) -> MarkReader:
     """A reader with its judged parameters. Raises UsageError for an unknown name or parameter."""
-    made: MarkReader = make(READERS, "watermark", name, parameters)
-    return made
+    reader: MarkReader = make(READERS, "watermark", name, parameters)
+    return reader
 
 
 def reader_class(name: str) -> type[MarkReader]:
@@ -37,5 +37,5 @@ def reader_class(name: str) -> type[MarkReader]:
             hint=f"marks are extracted for {', '.join(READERS)}; where a mark is in the answers to "
             "trigger images, ask the suspect itself, without a watermark's name",
         )
-    found: type[MarkReader] = load_class(READERS, "watermark", name)
-    return found
+    reader: type[MarkReader] = load_class(READERS, "watermark", name)
+    return reader

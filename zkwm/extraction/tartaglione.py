@@ -1,4 +1,9 @@
-"""How a judge reads the mark tartaglione (SPEC.md 19.5)."""
+"""Read a mark of ``tartaglione``: the signs of secret parameters (SPEC.md 19.5).
+
+After Tartaglione, Grangetto, Cavagnino and Botta, "Delving in the loss landscape to embed robust
+watermarks into neural networks", ICPR 2020. Embedding is in
+``zkwm.watermarks.parameter_encoding.tartaglione``.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +25,15 @@ _POSITION = "position"
 
 @dataclass(frozen=True)
 class TartaglioneReader(MarkReader):
-    """Reads the bits as the module says (SPEC.md 19.5)."""
+    """Reads the sign of one weight for each key (SPEC.md 19.5).
+
+    - Layer: 0 in every key, not read.
+    - Parameters: the weights of all convolutions and linear layers (``weighted_layers``, without
+      biases), each flattened in C order, one after the other: numbers 0 to P - 1.
+    - Position: ``key.choices("position", 1, P)``. It needs no check that positions differ: every
+      bit is a fair coin to the judge, whatever the position (SPEC.md 8).
+    - Bit: 1 if the parameter there is >= 0, else 0.
+    """
 
     name: ClassVar[str] = "tartaglione"
     access: ClassVar[str] = WHITE_BOX
@@ -30,7 +43,7 @@ class TartaglioneReader(MarkReader):
     ) -> NDArray[np.int64]:
         """One bit for each key, int64 (n,), of the suspect aligned with ``view.reference``.
 
-        Positions are taken within the suspect: one of another architecture is read elsewhere.
+        Positions are counted in the suspect, so another architecture is read elsewhere.
         """
         suspect = aligned(model, view)
         flat = torch.cat([weight.detach().cpu().flatten() for _, weight in marked_weights(suspect)])
@@ -40,16 +53,16 @@ class TartaglioneReader(MarkReader):
 
 
 def marked_weights(model: nn.Module) -> list[tuple[str, Tensor]]:
-    """All weights that can be marked, by name, in the order of their numbers."""
+    """All weights that can be marked, with their names, in the order of their numbers."""
     return [(f"{name}.weight", layer.weight) for name, layer in weighted_layers(model)]
 
 
 def weight_count(model: nn.Module) -> int:
-    """How many weights can be marked."""
+    """The number P of weights that can be marked."""
     return sum(weight.numel() for _, weight in marked_weights(model))
 
 
 def key_positions(leaves: NDArray[np.uint8], total: int) -> NDArray[np.int64]:
     """The position of each key, int64 (n,), among ``total`` weights."""
-    found = [int(key.choices(_POSITION, 1, total)[0]) for key in read_keys(leaves)]
-    return np.array(found, np.int64)
+    positions = [int(key.choices(_POSITION, 1, total)[0]) for key in read_keys(leaves)]
+    return np.array(positions, np.int64)

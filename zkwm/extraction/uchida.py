@@ -1,4 +1,8 @@
-"""How a judge reads the mark uchida (SPEC.md 19.5)."""
+"""Read a mark of ``uchida``: bits in the summed filters of a convolution (SPEC.md 19.5).
+
+After Uchida, Nagai, Sakazawa and Satoh, "Embedding watermarks into deep neural networks", ICMR
+2017. Embedding is in ``zkwm.watermarks.parameter_encoding.uchida``.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,18 @@ _ROW = "row"
 
 @dataclass(frozen=True)
 class UchidaReader(MarkReader):
-    """Reads the bits as the module says (SPEC.md 19.5)."""
+    """Reads the sign of a keyed projection of a convolution's weights (SPEC.md 19.5).
+
+    - Layer: a key names a convolution by its number among all convolutions and linear layers
+      (``weighted_layers``).
+    - Vector: the layer's weights, float32 (o, i, h, w), summed over the o filters and flattened to
+      M = i*h*w numbers w_j in the order (i, h, w). The paper takes the mean, which has the same
+      sign in every product below.
+    - Row: ``key.signs("row", M)``, where the paper's projection has standard normal numbers.
+    - Bit: 1 if sum_j row_j * w_j >= 0, else 0. Both sums are correctly rounded float64
+      (``math.fsum``), so that every machine reads the same bit. A layer with a weight that is not
+      finite gives 0.
+    """
 
     name: ClassVar[str] = "uchida"
     access: ClassVar[str] = WHITE_BOX
@@ -47,7 +62,7 @@ class UchidaReader(MarkReader):
 
 
 def mean_filters(model: nn.Module) -> dict[int, Tensor]:
-    """The weights (o, i, h, w) of all convolutions by the number of their layer."""
+    """The weights float32 (o, i, h, w) of all convolutions, by the number of their layer."""
     return {
         number: layer.weight
         for number, (_, layer) in enumerate(weighted_layers(model))
@@ -58,14 +73,18 @@ def mean_filters(model: nn.Module) -> dict[int, Tensor]:
 def projections(
     model: nn.Module, keys: list[ExtractionKey]
 ) -> list[tuple[Tensor, Tensor, list[int]]]:
-    """For each layer of the keys: its weights, rows int8 (keys, M), the numbers of the keys."""
+    """For each layer that a key names: weights, rows, and the keys' places in ``keys``.
+
+    The weights are float32 (o, i, h, w), the rows int8 (keys of this layer, M). Raises UsageError
+    for a layer that is no convolution of the network.
+    """
     filters = mean_filters(model)
-    found = []
+    layers = []
     for layer in sorted({key.layer for key in keys}):
         if layer not in filters:
             raise UsageError(f"layer {layer}, which a key names, is no convolution of the network")
         numbers = [number for number, key in enumerate(keys) if key.layer == layer]
         size = filters[layer][0].numel()
         rows = np.stack([keys[number].signs(_ROW, size) for number in numbers])
-        found.append((filters[layer], torch.from_numpy(rows), numbers))
-    return found
+        layers.append((filters[layer], torch.from_numpy(rows), numbers))
+    return layers

@@ -1,8 +1,8 @@
-"""One form for all networks that differ only in the scale of their neurons: unit neurons.
+"""The unit form of a network: one form for all that differ in the scale of neurons only.
 
-Exact symmetries of the built-in networks beside the order of neurons (``neuron_groups``):
-``Scales`` lists them. ``unit_form`` takes them out, and ``restore`` puts in those of another
-network (SPEC.md 19.4). Not a measure of how near two networks are.
+Apart from the order of neurons (``neuron_groups``), built-in networks have exact symmetries:
+``Scales`` lists them. ``unit_form`` removes them, and ``restore`` applies those of another network
+(SPEC.md 19.4, steps 1 to 5).
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ from zkwm.nn.architectures import Classifier
 
 @dataclass(frozen=True)
 class NormScales:
-    """What is arbitrary about a layer and the batch norm after it, float64 (neurons,).
+    """The arbitrary scales of a layer before a batch norm, each float64 (neurons,).
 
-    ``rows`` multiplies the layer's rows, any number but 0, against batch norm's weight; ``spans``
-    is sqrt(variance + eps), against the weight too; ``means`` the running mean, against the bias.
+    Attributes:
+        rows: multiplies the layer's rows, any number but 0; batch norm's weight undoes it.
+        spans: sqrt(variance + eps); batch norm's weight undoes it.
+        means: the running mean; batch norm's bias undoes it.
     """
 
     rows: Tensor
@@ -39,13 +41,16 @@ class NormScales:
 
 @dataclass(frozen=True)
 class Scales:
-    """What is arbitrary about a network, float64.
+    """The arbitrary scales of a network, float64.
 
-    ``spread`` (c,) divides the image's channels, against the first layer. ``norms`` are those of
-    each layer before a batch norm, by its name. ``groups`` multiplies the neurons of each group,
-    against those that read them; ``shares`` is the part of the bias that the first of two joined
-    makers has, None for other groups. ``head`` multiplies all logits, and ``logits`` (inputs + 1,)
-    is added to the weights and the bias of each: neither changes the order of a network's answers.
+    Attributes:
+        spread (c,): divides the image's channels; the first layer undoes it.
+        norms: those of each layer before a batch norm, by the layer's name.
+        groups: multiply the neurons of each group, (size,); the layers that read them undo it.
+        shares: the bias that the first of two joined makers has, None for other groups.
+        head: multiplies all logits.
+        logits (inputs + 1,): is added to the weights and the bias of each class. Like ``head`` it
+            does not change the order of a network's answers.
     """
 
     spread: Tensor
@@ -67,22 +72,22 @@ def tensors(model: Classifier) -> dict[str, Tensor]:
 
 def with_tensors(model: Classifier, state: dict[str, Tensor]) -> Classifier:
     """A copy of the network with these tensors, float32, on the CPU, in evaluation mode."""
-    found = copy.deepcopy(model).cpu().eval()
+    network = copy.deepcopy(model).cpu().eval()
     rounded = {name: tensor.float() for name, tensor in state.items()}
-    found.load_state_dict({**found.state_dict(), **rounded})
-    found.config = replace(
-        found.config,
+    network.load_state_dict({**network.state_dict(), **rounded})
+    network.config = replace(
+        network.config,
         mean=tuple(rounded["normalize.mean"].flatten().tolist()),
         std=tuple(rounded["normalize.std"].flatten().tolist()),
     )
-    return found
+    return network
 
 
 def unit_form(model: Classifier) -> tuple[dict[str, Tensor], Scales]:
-    """The tensors, float64, of the network in which every neuron has the length 1, and the rest.
+    """The tensors, float64, of the network with all neurons of length 1, and the scales removed.
 
-    The length of a neuron is that of its row of weights or, behind a batch norm, the weight that
-    this has for a row of length 1. A neuron of length 0 keeps its scale.
+    The length of a neuron is that of its row of weights or, before a batch norm, the weight that
+    the batch norm has for a row of length 1. A neuron of length 0 keeps its scale.
     """
     state, groups = tensors(model), neuron_groups(model)
     first, last = _ends(model)
@@ -106,9 +111,9 @@ def unit_form(model: Classifier) -> tuple[dict[str, Tensor], Scales]:
 
 
 def restore(model: Classifier, state: dict[str, Tensor], scales: Scales) -> None:
-    """Give a network these scales in addition, in place: the reverse of ``unit_form``.
+    """Apply scales to the tensors ``state`` of a network, in place: the inverse of ``unit_form``.
 
-    ``norms`` and ``shares`` are set, not added to, apart from ``rows``.
+    Groups, rows, channels and logits are multiplied or added to; spans, means and shares are set.
     """
     first, last = _ends(model)
     _scale_logits(state, last, scales.head)
@@ -120,10 +125,10 @@ def restore(model: Classifier, state: dict[str, Tensor], scales: Scales) -> None
         _scale_group(state, group, factors)
         for maker in group.makers:
             if maker.norm is not None:
-                wanted = scales.norms[maker.layer]
-                _scale_before_norm(state, maker, wanted.rows)
-                _set_span(model, state, maker, wanted.spans)
-                _set_mean(state, maker, wanted.means, wanted.spans)
+                norm = scales.norms[maker.layer]
+                _scale_before_norm(state, maker, norm.rows)
+                _set_span(model, state, maker, norm.spans)
+                _set_mean(state, maker, norm.means, norm.spans)
     _scale_channels(state, first, scales.spread)
 
 
@@ -133,7 +138,7 @@ def _unit_makers(
     makers: tuple[Maker, ...],
     norms: dict[str, NormScales],
 ) -> None:
-    """Before a batch norm: rows of length 1, mean 0, span 1, and a weight that is positive."""
+    """Before a batch norm: rows of length 1, mean 0, span 1, weight positive; record the scales."""
     for maker in makers:
         if maker.norm is None:
             continue
@@ -147,49 +152,54 @@ def _unit_makers(
 
 
 def _scale_before_norm(state: dict[str, Tensor], maker: Maker, factors: Tensor) -> None:
+    """Multiply a layer's rows; batch norm's mean follows, and its weight undoes it."""
     scale_rows(state, f"{maker.layer}.weight", factors)
     scale_rows(state, f"{maker.norm}.running_mean", factors)
     scale_rows(state, f"{maker.norm}.weight", 1 / factors)
 
 
-def _set_span(model: Classifier, state: dict[str, Tensor], maker: Maker, wanted: Tensor) -> Tensor:
-    """Make sqrt(variance + eps) what is wanted, by way of batch norm's weight; what it was."""
+def _set_span(model: Classifier, state: dict[str, Tensor], maker: Maker, span: Tensor) -> Tensor:
+    """Set sqrt(variance + eps) to ``span``; batch norm's weight undoes it. Returns the old span."""
     eps = float(model.get_submodule(str(maker.norm)).eps)  # type: ignore[arg-type]
-    found = (state[f"{maker.norm}.running_var"] + eps).sqrt()
-    scale_rows(state, f"{maker.norm}.weight", wanted / found)
-    state[f"{maker.norm}.running_var"] = wanted * wanted - eps
-    return found
+    before = (state[f"{maker.norm}.running_var"] + eps).sqrt()
+    scale_rows(state, f"{maker.norm}.weight", span / before)
+    state[f"{maker.norm}.running_var"] = span * span - eps
+    return before
 
 
-def _set_mean(state: dict[str, Tensor], maker: Maker, wanted: Tensor, spans: Tensor) -> None:
-    """Make batch norm's mean what is wanted, by way of its bias, at these spans."""
+def _set_mean(state: dict[str, Tensor], maker: Maker, value: Tensor, spans: Tensor) -> None:
+    """Set batch norm's running mean to ``value`` at these spans; its bias undoes it."""
     mean, bias = f"{maker.norm}.running_mean", f"{maker.norm}.bias"
-    state[bias] = state[bias] + state[f"{maker.norm}.weight"] * (wanted - state[mean]) / spans
-    state[mean] = wanted.clone()
+    state[bias] = state[bias] + state[f"{maker.norm}.weight"] * (value - state[mean]) / spans
+    state[mean] = value.clone()
 
 
 def _move_bias(
     state: dict[str, Tensor], group: NeuronGroup, share: Tensor | None = None
 ) -> Tensor | None:
-    """Leave the first of two joined makers this much bias (none); what it had."""
+    """Set the first joined maker's bias to ``share`` (0 if None); the second maker undoes it.
+
+    Returns the old bias, or None for a group that is not joined.
+    """
     if not group.joined:
         return None
     names = [f"{maker.norm}.bias" for maker in group.makers[:2]]
-    found = state[names[0]]
-    left = torch.zeros_like(found) if share is None else share
-    state[names[0]] = left.clone()
-    state[names[1]] = state[names[1]] + found - left
-    return found
+    before = state[names[0]]
+    after = torch.zeros_like(before) if share is None else share
+    state[names[0]] = after.clone()
+    state[names[1]] = state[names[1]] + before - after
+    return before
 
 
 def _length(state: dict[str, Tensor], maker: Maker) -> Tensor:
+    """The length of each of the maker's neurons, (size,); 1 in place of 0."""
     if maker.norm is None:
         return _nonzero(state[f"{maker.layer}.weight"].flatten(1).norm(dim=1))
     return _nonzero(state[f"{maker.norm}.weight"].abs())
 
 
 def _scale_group(state: dict[str, Tensor], group: NeuronGroup, factors: Tensor) -> None:
-    """Multiply neurons by ``factors`` (size,), and divide what reads them."""
+    """Multiply neurons by ``factors``, (size,), and divide the weights that read them."""
     for maker in group.makers:
         for name in ("weight", "bias"):
             full = f"{maker.norm or maker.layer}.{name}"
@@ -199,7 +209,7 @@ def _scale_group(state: dict[str, Tensor], group: NeuronGroup, factors: Tensor) 
 
 
 def _scale_channels(state: dict[str, Tensor], first: str, factors: Tensor) -> None:
-    """Multiply the divisors of the image's channels by ``factors``; the first layer undoes it."""
+    """Multiply the std of the image's channels by ``factors``, (c,); the first layer undoes it."""
     state["normalize.std"] = state["normalize.std"] * factors.view(1, -1, 1, 1)
     weight = state[f"{first}.weight"]
     spread = factors.repeat_interleave(weight.shape[1] // len(factors))
@@ -207,6 +217,7 @@ def _scale_channels(state: dict[str, Tensor], first: str, factors: Tensor) -> No
 
 
 def _add_to_logits(state: dict[str, Tensor], last: str, values: Tensor) -> None:
+    """Add ``values``, (inputs + 1,), to the weights and the bias of every class."""
     state[f"{last}.weight"] = state[f"{last}.weight"] + values[:-1]
     state[f"{last}.bias"] = state[f"{last}.bias"] + values[-1]
 
@@ -217,6 +228,7 @@ def _scale_logits(state: dict[str, Tensor], last: str, factor: Tensor) -> None:
 
 
 def _ends(model: Classifier) -> tuple[str, str]:
+    """The names of the first and the last layer with weights."""
     layers = weighted_layers(model)
     return layers[0][0], layers[-1][0]
 

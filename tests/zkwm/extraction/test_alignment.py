@@ -32,22 +32,22 @@ def network(architecture: str, seed: int = 0) -> Classifier:
     shape = SHAPES.get(architecture, (3, 8, 8))
     mean, std = (0.3, 0.4, 0.2)[: shape[0]], (0.3, 0.2, 0.25)[: shape[0]]
     model = build_model(architecture, shape=shape, class_count=5, mean=mean, std=std, seed=seed)
-    source = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     for name, tensor in model.state_dict().items():
         if name.endswith("running_var"):
-            tensor.copy_(0.5 + torch.rand(tensor.shape, generator=source))
+            tensor.copy_(0.5 + torch.rand(tensor.shape, generator=generator))
         elif name.endswith("running_mean") or (".bn" in name and name.endswith(".bias")):
-            tensor.copy_(0.3 * torch.randn(tensor.shape, generator=source))
+            tensor.copy_(0.3 * torch.randn(tensor.shape, generator=generator))
     return model.eval()
 
 
 def changed(model: Classifier, noise: float) -> Classifier:
     """As if it had been trained on: every weight with some noise."""
-    found, source = copy.deepcopy(model), torch.Generator().manual_seed(99)
+    found, generator = copy.deepcopy(model), torch.Generator().manual_seed(99)
     with torch.no_grad():
         for parameter in found.parameters():
             spread = parameter.std(unbiased=False)
-            parameter += noise * spread * torch.randn(parameter.shape, generator=source)
+            parameter += noise * spread * torch.randn(parameter.shape, generator=generator)
     return found
 
 
@@ -175,7 +175,7 @@ def test_weights_that_overflow_behind_dead_neurons_are_refused():
             layer.weight[:, :copies] = 3e38 if number else layer.weight[:, :copies]
         layers[0].weight[0], layers[0].bias[0] = 1e36, -3e38
     assert bool(torch.isfinite(relative_logits(suspect, SHAPES["cnn"])).all())
-    with pytest.raises(UsageError, match="too large for it to be aligned"):
+    with pytest.raises(UsageError, match="too large"):
         align(suspect, reference)
 
 

@@ -38,5 +38,5 @@ def test_brightness_and_contrast_do_not_count_and_noise_hardly() -> None:
 
 @pytest.mark.parametrize("side", [1, 29])
 def test_there_are_no_more_than_pixels(side: int) -> None:
-    with pytest.raises(UsageError, match="has 2 to 28 of them"):
+    with pytest.raises(UsageError, match="2 to 28 frequencies"):
         low_frequencies(_images(), side)

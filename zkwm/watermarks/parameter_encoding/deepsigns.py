@@ -1,18 +1,7 @@
 """DeepSigns (Rouhani et al. 2018), white-box form: bits in the class means of activations.
 
-The activations: what goes into the last linear layer (its place in ``module.modules``), float32
-(n, F) for n images; for the built-in networks the penultimate features, after ReLU or pooling. The
-images: the judge's public probes. A probe belongs to the class for which the suspect's own answer
-is largest (the first of several), so nothing depends on anybody's labels. With f_ij the
-activations, float64, and n_c the number of probes of class c: mu_cj = sum_{i of c} f_ij / n_c, and
-m_j is the mean of mu_cj over the classes that have a probe. The row: ``key.signs("row", F)``, where
-the paper has standard normal numbers; a key's layer number is the class c. The bit: 1 if
-sum_j row_j (mu_cj - m_j) >= 0, else 0; for a class without probes, 0. Labels are fair coins that
-were thrown after the keys were fixed, so a bit that is always 0 matches with probability 1/2 as
-any other does.
-
-The sums are taken in float64, but activations are the suspect's float32 arithmetic: as with answers
-to triggers, a machine that rounds otherwise may read another bit where a sum is nearly 0.
+Activations, rows and bits are defined where they are read: ``zkwm.extraction.deepsigns`` (SPEC.md
+19.5).
 
 Ours: the centring (activations after ReLU are positive, so that without it all classes share most
 of their bits), the signs, and the training: the paper makes centres of their own carry the bits

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.extraction.keys import _PURPOSE, BITS, SECRET_BYTES, ExtractionKey, read_keys, scheme_tag
+from zkwm.extraction.keys import BITS, PURPOSE, SECRET_BYTES, ExtractionKey, read_keys, scheme_tag
 from zkwm_protocols.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def draw_keys(
     """
     if count < 1 or not layers:
         raise UsageError("a mark that is extracted has at least one key and one layer")
-    key = vault.state.derive_key(_PURPOSE, secrets.token_bytes(32))
+    key = vault.state.derive_key(PURPOSE, secrets.token_bytes(32))
     stream = hashlib.shake_256(key).digest(SECRET_BYTES * count)
     tag = scheme_tag(scheme)
     return np.stack(

@@ -1,14 +1,11 @@
 """Tartaglione et al. 2020: secret parameters hold the mark, and steep walls stand around them.
 
-The parameters: the weights of all convolutions and linear layers (``weighted_layers``, without
-biases), each flattened in the order of its axes, one behind the other: numbers 0 to P - 1. The
-position of a key is ``key.choices("position", 1, P)``; its layer number is 0 and has no meaning.
-The bit: 1 if the parameter there is >= 0, else 0.
+Parameters, position and bit are defined where they are read: ``zkwm.extraction.tartaglione``
+(SPEC.md 19.5).
 
-Two keys of one commitment that meet at a position would be of use to nobody, since their labels
-are independent, but would cost the owner one of them; so he draws keys until all positions differ.
-The judge has nothing to check there: every bit that is read is a fair coin to him, whatever the
-position (SPEC.md 8).
+Two keys of one commitment that meet at a position would be of use to nobody, since their labels are
+independent, but would cost the owner one of them; so the owner draws keys until all positions
+differ.
 
 Ours: the paper writes the pixels of a picture as values, here it is a sign with a magnitude that
 the owner chooses at embedding and that extraction ignores. The paper's loss at the marked values

@@ -1,12 +1,6 @@
 """Uchida et al. 2017: bits in the mean filter of one convolution layer, read with the weights.
 
-The layer: a key names a convolution by its number among all convolutions and linear layers
-(``weighted_layers``). The vector: the layer's weights, float32 (o, i, h, w), summed over the o
-output filters and flattened to M = i*h*w numbers w_j in the order (i, h, w). The paper takes the
-mean, which has the same sign in every product below. The row: ``key.signs("row", M)``, where the
-paper's projection has standard normal numbers. The bit: 1 if sum_j row_j * w_j >= 0, else 0; both
-sums are correctly rounded float64 (``math.fsum``), so that every machine reads the same bit. A
-layer with a weight that is not finite gives 0.
+Layer, row and bit are defined where they are read: ``zkwm.extraction.uchida`` (SPEC.md 19.5).
 
 The paper's owner chooses projection and bits; then any network fits any signature, by choosing
 again (tests/zkwm/watermarks/test_uchida.py shows it). Here rows come from committed keys, and bits
