@@ -17,7 +17,7 @@ def test_links_resolve(page: Path) -> None:
             continue
         name, _, anchor = unquote(link).partition("#")
         target = (page.parent / name).resolve() if name else page
-        assert target.is_file(), f"{page.name}: {link}"
+        assert target.exists(), f"{page.name}: {link}"
         assert target.is_relative_to(ROOT), f"{page.name}: {link}"
         if anchor and target.suffix == ".md":
             assert anchor in anchors(target), f"{page.name}: {link}"
