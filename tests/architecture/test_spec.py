@@ -31,7 +31,19 @@ from tests.architecture.spec_pages import (
     table,
 )
 from tests.goldens.frozen import domain_strings
+from tests.support.dispute import (
+    Accuser,
+    TableSuspect,
+    asking,
+    new_judge,
+    random_images,
+    verdict_of,
+)
+from zkwm.judge import key_file
 from zkwm.judge.checks import ARGUMENT_TITLES, TITLES
+from zkwm_protocols import challenge, commitment, response_file
+from zkwm_protocols.argument import parameters
+from zkwm_protocols.integer_network import codec
 
 LONGEST_LINE = 300
 FOLDERS = ("zkwm", "protocols", "cli", "tests", "examples", "benchmarks", "docs", "spec")
@@ -231,3 +243,45 @@ def test_streams_of_code_and_registry() -> None:
     calibration = (ROOT / "zkwm/quantizer/calibration.py").read_text(encoding="utf-8")
     assert 'b"colours"' in calibration
     assert "`colours`, `calibration`, `agreement`" in REGISTRY.read_text(encoding="utf-8")
+
+
+def test_limits_of_files_in_code_and_registry() -> None:
+    limits = {row[0].strip("`"): row[1] for row in table(REGISTRY, "File kinds") if "iB" in row[1]}
+    units = {"KiB": 2**10, "MiB": 2**20}
+    found = {kind: int(text.split()[0]) * units[text.split()[1]] for kind, text in limits.items()}
+    assert found == {
+        "commitment": commitment.FILE_LIMIT,
+        "challenge": challenge.FILE_LIMIT,
+        "proof": response_file.FILE_LIMIT,
+        "judge-public": key_file.FILE_LIMIT,
+        "network": codec.MAXIMUM_FILE,
+    }
+
+
+def test_keys_of_a_verdict_in_code_and_text() -> None:
+    judge = new_judge()
+    owner = Accuser(random_images(100))
+    verdict = verdict_of(
+        lambda: judge.verify(
+            owner.commitment, TableSuspect(), asking(judge, owner.commitment), b"no proof"
+        )
+    )
+    rows = table(ROOT / "spec/06-checks.md", "10.2 JSON")
+    described = [key for row in rows for key in re.findall(r"`(\w+)`", row[0])]
+    assert sorted(described) == sorted(verdict.to_json())
+
+
+def test_limits_of_the_argument_in_code_and_text() -> None:
+    text = (ROOT / "spec/09-argument.md").read_text(encoding="utf-8")
+    for limit in (
+        f"a <= {parameters.MAXIMUM_ROW_POSITIONS_LOG}",
+        f"k <= {parameters.MAXIMUM_CODE_LOG}",
+        f"R <= 2^{parameters.MAXIMUM_ROW_LENGTH.bit_length() - 1}",
+        f"t <= {parameters.MAXIMUM_COLUMNS:,}",
+        f"reject above 2^-{parameters.SOUNDNESS_BITS}",
+        f"at most {parameters.MAXIMUM_PROOF_BYTES >> 20} MiB",
+    ):
+        assert limit in text, limit
+    terms = [row[0] for row in table(ROOT / "spec/09-argument.md", "17.9 Soundness")]
+    layout = parameters.choose_layout(triggers=2, cells=7698, lookups=4055, rows=233_743)
+    assert terms == [term.name for term in layout.soundness()]
