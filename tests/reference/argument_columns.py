@@ -1,4 +1,4 @@
-"""Code words and the tree of columns of SPEC.md section 17.7, as the plain Python prover of the
+"""Codewords and the tree of columns of SPEC.md section 17.7, as the plain Python prover of the
 argument makes them.
 """
 
@@ -13,7 +13,7 @@ from .argument_polynomial import KPolynomial, transform
 
 
 class Committed:
-    """The rows, their code words and the tree of columns."""
+    """The rows, their codewords and the tree of columns."""
 
     def __init__(self, sizes: Sizes, base: list[list[int]], rows: list[KPolynomial], rng: Random):
         flat = base + [[c[i] for c in row] for row in rows for i in range(5)]

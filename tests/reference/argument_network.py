@@ -47,7 +47,7 @@ class Network:
 
 
 def integers(value: Any, count: int, low: int, high: int = 2**32) -> list[int]:
-    """A list of so many integers in a range; raises `NetworkError`."""
+    """A list of ``count`` integers in a range; raises `NetworkError`."""
     demand(type(value) is list and len(value) == count, f"not a list of {count}")
     demand(all(type(x) is int and low <= x <= high for x in value), "an integer out of range")
     return list(value)
@@ -59,7 +59,7 @@ def integer(value: Any, low: int, high: int) -> int:
 
 
 def signed(data: Any, size: int) -> list[int]:
-    """Little-endian signed integers of so many bytes; raises `NetworkError`."""
+    """Little-endian signed integers of ``size`` bytes each; raises `NetworkError`."""
     demand(type(data) is bytes and len(data) % size == 0, "not an array of integers")
     return [
         int.from_bytes(data[i : i + size], "little", signed=True) for i in range(0, len(data), size)

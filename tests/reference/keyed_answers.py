@@ -44,7 +44,7 @@ def logarithms(logits: list[float]) -> list[float]:
     return [value - largest - total for value in logits]
 
 
-def centred(values: list[float], first: int) -> list[float]:
+def centered(values: list[float], first: int) -> list[float]:
     """[v]_f: less the mean over the other classes, and 0 at f."""
     mean = fsum(v for c, v in enumerate(values) if c != first) / (len(values) - 1)
     return [0.0 if c == first else v - mean for c, v in enumerate(values)]
@@ -60,7 +60,7 @@ def key_map(key: bytes, classes: int) -> list[list[float]]:
 def features(image: Pixels) -> list[float]:
     """x of a probe."""
     height, width = len(image[0]), len(image[0][0])
-    grey = [
+    gray = [
         [fsum(channel[y][x] for channel in image) / len(image) for x in range(width)]
         for y in range(height)
     ]
@@ -69,7 +69,7 @@ def features(image: Pixels) -> list[float]:
         for j in range(SIDE):
             if (i, j) != (0, 0):
                 total = fsum(
-                    grey[y][x] * basis(i, y, height) * basis(j, x, width)
+                    gray[y][x] * basis(i, y, height) * basis(j, x, width)
                     for y in range(height)
                     for x in range(width)
                 )
@@ -116,8 +116,8 @@ def read_back(
     answers = as_sure([logarithms(theirs) for theirs in suspect], sure)
     known, found = [], []
     for p, r, first in zip(expected, answers, firsts, strict=True):
-        known.append(centred([log(value + floor) for value in p], first))
-        found.append(centred([log(value + floor / 3) for value in r], first))
+        known.append(centered([log(value + floor) for value in p], first))
+        found.append(centered([log(value + floor / 3) for value in r], first))
     shared = fsum(
         a * b for r, s in zip(known, found, strict=True) for a, b in zip(r, s, strict=True)
     )
@@ -133,7 +133,7 @@ def read_back(
         change: list[float] = []
         for x, first in zip(inputs, firsts, strict=True):
             moved = [fsum(a * s for a, s in zip(x, column, strict=True)) for column in columns]
-            change.extend(centred(moved, first))
+            change.extend(centered(moved, first))
         changes.append(change)
     flat = [value for row in left for value in row]
     gram = [[fsum(a * b for a, b in zip(i, j, strict=True)) for j in changes] for i in changes]

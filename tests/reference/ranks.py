@@ -20,7 +20,7 @@ def median(values: list[float]) -> float:
 
 
 def ranks(scores: list[list[float]], labels: list[int]) -> list[int]:
-    """The rank of each label among its row of centred scores."""
+    """The rank of each label among its row of centered scores."""
     scores = [[min(max(value, -(2.0**1000)), 2.0**1000) for value in row] for row in scores]
     flat = [value for row in scores for value in row]
     unit = all(0 <= value <= 1 for value in flat)
