@@ -1,14 +1,31 @@
-"""The zero-knowledge argument: knowledge of all openings, and at least k* matches (SPEC.md 17).
+"""A zero-knowledge argument that committed triggers get their labels from a network.
 
-| module | what it is |
-|---|---|
-| ``statement``, ``proof`` | what is proven; its bytes |
-| ``parameters`` | sizes and proven soundness, term by term |
-| ``transcript``, ``interaction`` | Fiat-Shamir; challenges and relations that both sides share |
-| ``tables``, ``part``, ``relation`` and the parts | cells and lookups of one trigger |
-| ``claims``, ``column_tree``, ``opening_check`` | the commitment, as the verifier sees it |
-| ``verifier`` | accepts or raises; NumPy and hashlib only |
-| ``witness``, ``leaf_witness``, ``randomness`` | the owner's secrets and masks |
-| ``tree_prover``, ``committed_rows``, ``witness_commitment``, ``prover`` | the proof; Numba |
-| ``estimate`` | what a proof costs |
+::
+
+    statement    leaf digests, labels, network, threshold k*          public
+        |
+    relation     cells and lookups of every trigger                   what must hold
+        |
+    logup_gkr    all lookups are table rows: one sum of fractions,    -> one claim about cells
+        |        proven layer by layer
+    ligero       a hiding commitment to the cells opens that claim    -> accept or refuse
+        |
+    proof        bytes
+
+Read in this order:
+
+1. ``statement``, ``parameters``: what is proven; sizes and soundness, term by term.
+2. ``relation``: gadgets, tables, witness. A lookup claims that affine expressions are a table row.
+3. ``logup_gkr``: LogUp (Haböck, ePrint 2022/1530) as a fractional sumcheck in GKR form (Papini and
+   Haböck, ePrint 2023/1284).
+4. ``ligero``: an interleaved Reed-Solomon code, column openings, a low-degree test (Ames, Hazay,
+   Ishai, Venkitasubramaniam, CCS 2017). Every message above is one-time padded, and the pads are
+   committed as well (as in Longfellow, ePrint 2024/2010).
+5. ``transcript``, ``combined_claim``: Fiat-Shamir; what both sides derive from it.
+6. ``prover``, ``verifier``: the two sides as a whole. ``proof``: the bytes between them.
+7. ``prover_randomness``, ``cost_estimate``: the secret stream; cost beforehand.
+
+The verifier needs NumPy and hashlib. Only the prover imports Numba: ``prover``,
+``relation.witness``, ``relation.blake2s_witness``, ``logup_gkr.prover`` and ``.kernels``,
+``ligero.prover`` and ``.rows`` (tests/architecture/test_protocols.py). SPEC.md 17.
 """

@@ -1,7 +1,8 @@
-"""What a proof will cost, told before it is started: sizes exactly, time and memory about.
+"""The cost of a proof before it is started: sizes exactly, time and memory approximately.
 
-The laws are those of the algorithms (SPEC.md 17); the constants were measured by
-``benchmarks/argument.py`` on two cores, and other machines differ.
+Sizes follow from the layout that the prover will choose. Time is linear in lookups and in bytes of
+codewords; the constants were measured by ``benchmarks/argument.py`` on two cores, so other machines
+differ.
 """
 
 from __future__ import annotations
@@ -21,8 +22,16 @@ _BYTES_A_LOOKUP = 48
 
 @dataclass(frozen=True)
 class Estimate:
-    """``lookups`` and ``cells`` of all triggers; seconds and bytes of proving; the proof's bytes;
-    proven soundness in bits."""
+    """What a proof costs.
+
+    Args:
+        lookups: of all triggers.
+        cells: of all triggers.
+        prove_seconds: time of proving, approximately.
+        peak_bytes: memory of proving, approximately.
+        proof_bytes: size of the proof, within a few percent.
+        soundness_bits: proven soundness.
+    """
 
     lookups: int
     cells: int
@@ -33,7 +42,12 @@ class Estimate:
 
 
 def estimate(network: IntegerNetwork, triggers: int) -> Estimate:
-    """The cost of proving for this many triggers. Raises UsageError where no proof is possible."""
+    """The cost of a proof about ``triggers`` triggers of a network.
+
+    Raises:
+        Unsupported: the network has too many lookups or cells (network.size).
+        UsageError: no parameters are sound for this number of triggers.
+    """
     relation = Relation(network)
     layout = choose_layout(
         triggers=triggers,

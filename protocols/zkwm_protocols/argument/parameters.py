@@ -1,7 +1,19 @@
-"""Sizes of one proof, and its soundness: every term as an exact fraction, with its theorem.
+"""Sizes of one proof, and its soundness: every term an exact fraction, with its theorem.
 
-SPEC.md 17.5, 17.7 and 17.9. A proof carries three parameters; everything else follows from public
-sizes. Proven bounds only: no conjecture on proximity gaps stands behind any number here.
+::
+
+    public sizes      n triggers, J cells and M lookups of each, rows of all tables
+    parameters        a (2^a positions in a row), k (N = 2^k codeword length), t (opened columns)
+
+    tableau           R = n 2^a       row length        witness_rows = ceil(J / 2^a)
+                      w               2^w table rows in a multiplicity row
+                      h               pad_row, of the rows pads, left, right, product
+                      N >= 2R + 2t,   R >= h + 2t
+    tree              U, b'           2^U columns, 2^b' rows of leaves; U + b' levels
+                      A               chunks of 2^U table rows
+
+A proof carries a, k and t; all else follows. Only proven bounds are used: no conjecture on
+proximity gaps stands behind any number here. SPEC.md 17.5, 17.7 and 17.9.
 """
 
 from __future__ import annotations
@@ -30,7 +42,13 @@ MAXIMUM_PROOF_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class SoundnessTerm:
-    """One way in which a false statement may pass: an upper bound of its probability."""
+    """One way in which a false statement may pass.
+
+    Args:
+        name: of the term, as in SPEC.md 17.9.
+        bound: an upper bound of its probability, exact.
+        theorem: what it follows from.
+    """
 
     name: str
     bound: Fraction
@@ -44,10 +62,19 @@ class SoundnessTerm:
 
 @dataclass(frozen=True)
 class Layout:
-    """All sizes. ``triggers`` n, ``cells`` J and ``lookups`` M of one trigger, ``rows`` of all
-    tables together as they are; ``row_positions_log`` a, ``code_log`` k, ``columns`` t.
+    """All sizes of a proof.
 
-    Raises InvalidOpening (argument.format) for parameters outside the limits of SPEC.md 17.9.
+    Args:
+        triggers: n.
+        cells: J, of one trigger.
+        lookups: M, of one trigger.
+        rows: of all tables together, before they are continued.
+        row_positions_log: a.
+        code_log: k.
+        columns: t.
+
+    Raises:
+        InvalidOpening: parameters outside the limits of SPEC.md 17.9 (argument.format).
     """
 
     triggers: int
@@ -80,7 +107,7 @@ class Layout:
 
     @property
     def code_length(self) -> int:
-        """N."""
+        """N, the length of a codeword."""
         return 1 << self.code_log
 
     @property
@@ -95,7 +122,7 @@ class Layout:
 
     @property
     def table_rows(self) -> int:
-        """M_T: rows of all tables, continued to a multiple of 2^w."""
+        """M_T: the rows of all tables, continued to a multiple of 2^w by repeating the last."""
         return self.multiplicity_rows << self.multiplicity_log
 
     @property
@@ -105,7 +132,7 @@ class Layout:
 
     @property
     def tree_columns_log(self) -> int:
-        """U: one trigger's lookups, and a chunk of the tables, fit into 2^U leaves."""
+        """U: the lookups of one trigger fit into 2^U leaves, and so does a multiplicity row."""
         return max(MINIMUM_TREE_COLUMNS_LOG, self.multiplicity_log, (self.lookups - 1).bit_length())
 
     @property
@@ -130,12 +157,16 @@ class Layout:
 
     @property
     def pad_count(self) -> int:
-        """Cells of the row ``pads``: the root, the rounds, the last value."""
+        """Cells of the row ``pads``: one for each message but w, d1, n1, d0 of the levels.
+
+        The root; two for each round of the levels, level l having l rounds; two for each round of
+        the sumcheck over cells; its last value.
+        """
         return 1 + self.levels * (self.levels - 1) + 2 * self.position_rounds + 1
 
     @cached_property
     def pad_row(self) -> int:
-        """h: cells of the rows pads, left, right, product."""
+        """h: cells of each of the rows pads, left, right, product; a power of two."""
         return 1 << (max(self.pad_count, 2 * self.levels) - 1).bit_length()
 
     @property
@@ -145,7 +176,7 @@ class Layout:
 
     @property
     def base_rows(self) -> int:
-        """Elements of F_p in a column."""
+        """Rows of the tableau over F_p, and so elements of a column."""
         return self.witness_rows + self.multiplicity_rows + 5 * EXTENSION_ROWS
 
     @property
@@ -155,24 +186,24 @@ class Layout:
 
     @property
     def relation_count(self) -> int:
-        """Linear relations on committed cells: one a level, and four."""
+        """Linear relations on committed cells: one for each level, and four more."""
         return self.levels + 4
 
     @property
     def fractions(self) -> int:
-        """Leaves of the tree that exist: n M + M_T."""
+        """Leaves of the tree that are no padding: n M + M_T."""
         return self.triggers * self.lookups + self.table_rows
 
     @property
     def proof_bytes(self) -> int:
-        """About how long the proof is."""
+        """The length of the proof, within a few percent: the missing nodes are estimated."""
         r, h, t = self.row_length, self.pad_row, self.columns
         elements = self.message_count + (r + t) + (2 * r + t) + (2 * h + t) + (h + 2 * t)
         path = t * max(1, self.code_log - t.bit_length() + 2)
         return 20 * elements + t * (4 * self.base_rows + 32) + 32 * path
 
     def soundness(self) -> tuple[SoundnessTerm, ...]:
-        """The terms of SPEC.md 17.9; they add up."""
+        """The terms of SPEC.md 17.9; the soundness error is at most their sum."""
         n, r, t = self.code_length, self.row_length, self.columns
         levels = self.levels
         return (
@@ -216,19 +247,30 @@ class Layout:
         return -_log2(self.soundness_error())
 
     def require_sound(self) -> None:
-        """Raise InvalidOpening (argument.soundness) where the sum is above 2^-120."""
+        """Require that the soundness error is at most 2^-120.
+
+        Raises:
+            InvalidOpening: it is larger (argument.soundness).
+        """
         if self.soundness_error() * 2**SOUNDNESS_BITS > 1:
             raise InvalidOpening(
-                f"a proof with these parameters has {self.soundness_bits:.1f} bits of soundness, "
-                f"{SOUNDNESS_BITS} are demanded",
+                f"soundness of the proof's parameters: expected at least {SOUNDNESS_BITS} bits, "
+                f"got {self.soundness_bits:.1f}",
                 check="argument.soundness",
             )
 
 
 def choose_layout(*, triggers: int, cells: int, lookups: int, rows: int) -> Layout:
-    """The layout that an honest prover takes: sound, and short without much encoding.
+    """The layout of an honest prover: sound, and a good balance of length and encoding time.
 
-    Raises UsageError where no parameters within the limits are sound.
+    Args:
+        triggers: n.
+        cells: J, of one trigger.
+        lookups: M, of one trigger.
+        rows: of all tables together.
+
+    Raises:
+        UsageError: no parameters within the limits are sound.
     """
     best: tuple[float, Layout] | None = None
     for a in range(MAXIMUM_ROW_POSITIONS_LOG + 1):
@@ -240,6 +282,7 @@ def choose_layout(*, triggers: int, cells: int, lookups: int, rows: int) -> Layo
             layout = _with_fewest_columns(triggers, cells, lookups, rows, a, code_log)
             if layout is None:
                 continue
+            # 200 bytes of codewords cost about as much as one byte of the proof
             score = layout.proof_bytes + 4 * layout.base_rows * layout.code_length / 200
             if best is None or score < best[0]:
                 best = (score, layout)
@@ -254,12 +297,14 @@ def choose_layout(*, triggers: int, cells: int, lookups: int, rows: int) -> Layo
 def _with_fewest_columns(
     triggers: int, cells: int, lookups: int, rows: int, a: int, code_log: int
 ) -> Layout | None:
+    """The layout with the fewest columns that are sound, or None where none are."""
     length, n = triggers << a, 1 << code_log
     columns = 64
     while True:
         rate = (n + length + columns) / (2 * n)
         if rate >= 1:
             return None
+        # rate^columns below 2^-120, with a bit and a half for all other terms
         needed = int((SOUNDNESS_BITS + 1.5) / -log2(rate)) + 1
         if needed <= columns:
             break
@@ -273,6 +318,6 @@ def _with_fewest_columns(
 
 
 def _log2(value: Fraction) -> float:
-    """log2 of a positive fraction that may be far below the range of a float."""
+    """log2 of a positive fraction, which may be far below the range of a float."""
     shift = value.denominator.bit_length() - value.numerator.bit_length()
     return log2(float(value * Fraction(2) ** shift)) - shift

@@ -1,9 +1,14 @@
-"""The prover's secret randomness: one stream that never repeats and cannot be copied.
+"""The prover's secret randomness: a stream that never repeats and cannot be copied.
 
-SHAKE-256 in counter blocks under a key from the operating system, a secret of the vault and
-digests of statement and witness: with a broken or rewound operating system the stream is still
-secret, and differs for different witnesses. Not the transcript's challenges, which are public
-(``transcript``).
+::
+
+    key    = SHA-512(zkwm-random-1, 64 bytes of the operating system, secret, digests)
+    stream = SHAKE-256(zkwm-random-1, key, 0) | SHAKE-256(zkwm-random-1, key, 1) | ...
+
+All masks, tails and nonces come from here: used twice, they would give the witness away. The
+vault's secret keeps the stream secret where the operating system's generator is broken; digests of
+statement and witness make it differ where that generator is rewound. The verifier's challenges are
+public and come from ``transcript``.
 """
 
 from __future__ import annotations
@@ -26,15 +31,24 @@ _MINIMUM_SECRET_BYTES = 32
 class RandomStream:
     """Uniform bytes and elements of F_p, each given out once.
 
-    ``secret`` has at least 32 bytes (UsageError); ``digests`` bind the stream to what it is used
-    for. Two streams with equal arguments differ. Copying and pickling raise TypeError.
+    Two streams with equal arguments differ. Copying and pickling raise TypeError.
+
+    Args:
+        secret: at least 32 bytes.
+        digests: of what the stream is used for.
+
+    Raises:
+        UsageError: a secret that is too short.
     """
 
     __slots__ = ("_counter", "_key")
 
     def __init__(self, secret: bytes, *digests: bytes) -> None:
         if len(secret) < _MINIMUM_SECRET_BYTES:
-            raise UsageError(f"the secret of a random stream has {_MINIMUM_SECRET_BYTES} bytes")
+            raise UsageError(
+                f"the secret of a random stream: expected at least {_MINIMUM_SECRET_BYTES} bytes, "
+                f"got {len(secret)}"
+            )
         hasher = hashlib.sha512(_PREFIX + secrets.token_bytes(64))
         for part in (secret, *digests):
             hasher.update(len(part).to_bytes(8, "big") + part)
@@ -53,7 +67,10 @@ class RandomStream:
         return b"".join(blocks)
 
     def elements(self, count: int) -> NDArray[np.uint32]:
-        """The next ``count`` elements of F_p, uniform, as uint32 of shape (count,)."""
+        """The next ``count`` elements of F_p, uniform: uint32 (count,).
+
+        Words of 31 bits below p; the others, one in 128, are skipped.
+        """
         result = np.empty(count, dtype=np.uint32)
         filled = 0
         while filled < count:

@@ -1,6 +1,17 @@
-"""What is proven, as public data (SPEC.md 17.1), and its bytes for the transcript (17.8).
+"""The public input of the argument, and the bytes of it that the transcript absorbs.
 
-The secret side, images and salts, is no part of it.
+::
+
+    blocks U of the commitment, ascending:      b = 0      1     ...    n - 1
+      leaf digests c_b (32 bytes)                   .      .              .
+      label fields (0xffff: derived)                .      .              .
+      outputs o_b of the network                    .      .              .
+    network, threshold k*, context
+
+    claim: images x_b and salts s_b are known with c_b = Leaf(x_b, s_b) for all b, and at least k*
+    of the x_b have the label o_b
+
+Images and salts, the secret side, are in ``relation.witness``. SPEC.md 17.1 and 17.8.
 """
 
 from __future__ import annotations
@@ -20,10 +31,16 @@ MAXIMUM_TRIGGERS = 10_000
 class Statement:
     """The owner knows all openings, and at least ``least_matches`` triggers have their label.
 
-    ``context`` binds everything else (challenge, header, blocks); ``leaves`` are n digests of 32
-    bytes; ``label_fields`` the n label fields of the leaves (0xffff for derived labels);
-    ``outputs[b]`` the output of the network that stands for the label of trigger b. Raises
-    UsageError when these do not fit each other.
+    Args:
+        context: binds everything else: challenge, header, blocks.
+        network: the integer network.
+        leaves: n digests of 32 bytes.
+        label_fields: the n label fields of the leaves, 0xffff for derived labels.
+        outputs: for each trigger the output that stands for its label.
+        least_matches: k*.
+
+    Raises:
+        UsageError: these do not fit each other.
     """
 
     context: bytes
@@ -36,7 +53,7 @@ class Statement:
     def __post_init__(self) -> None:
         count = len(self.leaves)
         if not 1 <= count <= MAXIMUM_TRIGGERS:
-            raise UsageError(f"a statement has 1 to {MAXIMUM_TRIGGERS:,} triggers, not {count}")
+            raise UsageError(f"triggers: expected 1 to {MAXIMUM_TRIGGERS:,}, got {count}")
         if len(self.label_fields) != count or len(self.outputs) != count:
             raise UsageError("leaves, label fields and outputs are one for each trigger")
         if any(len(leaf) != 32 for leaf in self.leaves):
@@ -50,11 +67,11 @@ class Statement:
 
     @property
     def triggers(self) -> int:
-        """n."""
+        """n, the number of triggers."""
         return len(self.leaves)
 
     def to_bytes(self, layout: Layout) -> bytes:
-        """What the transcript absorbs as ``statement``."""
+        """The bytes that the transcript absorbs as ``statement``, with the proof's sizes."""
         return encode(
             {
                 "context": self.context,

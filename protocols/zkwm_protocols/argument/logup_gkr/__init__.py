@@ -1,1 +1,16 @@
-"""LogUp by GKR: every lookup is a fraction, and their sum is proven layer by layer."""
+"""LogUp by GKR: every lookup is a fraction, and their sum is proven layer by layer.
+
+::
+
+    sum over lookups of 1 / (beta - f)  =  sum over table rows of multiplicity / (beta - f_row)
+
+    f = tag + alpha v_1 + alpha^2 v_2 + ...      the fingerprint of a lookup's values
+
+If that holds for random alpha and beta, every lookup is a table row (LogUp, Haböck, ePrint
+2022/1530). All fractions are the leaves of a binary tree of sums; each layer is reduced to the next
+by a fractional sumcheck, as in GKR (Papini and Haböck, ePrint 2023/1284), down to one claim about
+the leaves, and by the gradient of the lookups to one claim about cells.
+
+``protocol`` is what both sides share; read it first. ``prover`` builds the tree and computes the
+messages, ``kernels`` are its compiled loops. SPEC.md 17.5, 17.6.
+"""

@@ -1,9 +1,20 @@
-"""The compiled loops of the tree of fractions (SPEC.md 17.5): leaves, parents, round polynomials.
+"""Compiled loops of the fraction tree: leaves, parents, round polynomials (SPEC.md 17.5).
 
-Arrays are in Montgomery form. The nodes of a level lie in rows (the bits of b) and columns (the
-bits of u): numerators ``n`` (rows or 1, 5, C), denominators less one ``d`` (rows, 5, C). A sumcheck
-binds n0, n1 + lambda d1, d0, d1, in this order: (4 rows, 5, C), row by row. Not the order of
-levels and rounds: that is ``tree_prover``, which calls these.
+::
+
+    n, d (rows, 5, C)     numerators (one row where all rows agree) and denominators less one;
+                          rows are the bits of b, columns the bits of u
+    bound (4 rows, 5, C)  n0, n1 + lambda d1, d0, d1 of every row, after the first fold
+
+    tasks: (row, chunk of CHUNK columns); a chunk is worked on line by line (``montgomery``)
+
+           C children of a row         0 1 2 3 4 5 6 7
+           parents                      0   1   2   3
+           pairs of parents (rounds)      0       1
+
+All in Montgomery form. ``sum_round`` with children = True fuses the first round with making the
+four arrays, so that they are never stored at full length. Levels and rounds are put in order by
+``logup_gkr.prover``.
 """
 
 from __future__ import annotations
@@ -39,7 +50,15 @@ _FOUR = np.uint64(4)
 def gather_leaves(
     begin: int, end: int, table: Residues, rows: NDArray[np.int32], d: Residues
 ) -> None:
-    """d[b, :, u] = table[rows[b, u]], behind them 0; ``table`` (M_T, 8), five of them used."""
+    """d[b, :, u] = table[rows[b, u]] for rows begin .. end - 1 of ``d``, zeros behind.
+
+    Args:
+        begin: the first trigger.
+        end: behind the last trigger.
+        table (uint32, (M_T, 8)): a table row's d in the first five.
+        rows (int32, (n, M)): the table row of every lookup.
+        d (uint32, (n, 5, width)): written.
+    """
     for b in range(begin, end):
         for u in range(rows.shape[1]):
             entry = table[rows[b, u]]
@@ -54,7 +73,16 @@ def gather_leaves(
 def make_parents(
     begin: int, end: int, n: Residues, d: Residues, parent_n: Residues, parent_d: Residues
 ) -> None:
-    """Parents of columns 2i and 2i + 1 (C is even), in tasks of a row's CHUNK parents."""
+    """Parents of columns 2i and 2i + 1: n0 (1 + d1) + n1 (1 + d0), and d0 + d1 + d0 d1.
+
+    Args:
+        begin: the first task, a row's CHUNK parents.
+        end: behind the last task.
+        n (uint32, (rows or 1, 5, C)): numerators, C even.
+        d (uint32, (rows, 5, C)): denominators less one.
+        parent_n (uint32, (rows, 5, at least C / 2)): written.
+        parent_d (uint32, (rows, 5, at least C / 2)): written.
+    """
     n0 = new_line()
     n1 = new_line()
     d0 = new_line()
@@ -90,7 +118,7 @@ def _load_quadruples(
     start: int,
     count: int,
 ) -> None:
-    """Columns 4i, 4i + 1, 4i + 2, 4i + 3 of array ``which``."""
+    """Columns 4i .. 4i + 3 of array ``which`` into four lines, i = start .. start + count - 1."""
     first = np.uint64(start)
     for k in range(DEGREE):
         for i in range(np.uint64(count)):
@@ -111,9 +139,16 @@ def fold_children(
     r: Residues,
     out: Residues,
 ) -> None:
-    """Make n0, n1 + lambda d1, d0, d1 of every parent and bind the lowest bit; C divides by four.
+    """The first fold: n0, n1 + lambda d1, d0, d1 of pairs of parents, their lowest bit bound to r.
 
-    ``challenge`` (lambda) and ``r`` are lines; ``out`` (4 rows, 5, at least C / 4).
+    Args:
+        begin: the first task, CHUNK pairs of a row.
+        end: behind the last task.
+        n (uint32, (rows or 1, 5, C)): numerators of the children, C a multiple of four.
+        d (uint32, (rows, 5, C)): denominators less one.
+        challenge: lambda, a line.
+        r: the round's challenge, a line.
+        out (uint32, (4 rows, 5, at least C / 4)): written.
     """
     n0, n1, d0, d1 = new_line(), new_line(), new_line(), new_line()
     high_n0, high_n1, high_d0, high_d1 = new_line(), new_line(), new_line(), new_line()
@@ -150,11 +185,19 @@ def sum_round(
     weights: Residues,
     sums: Residues,
 ) -> None:
-    """h(0) and h(inf) of every task: a row's CHUNK pairs of parents, into ``sums`` (tasks, 2, 5).
+    """h(0) and h(inf) of every task, weighted with eq.
 
-    With ``children`` the parents are those of ``n`` and ``d``; else ``d`` holds what is bound (4
-    rows, 5, C) and ``n`` nothing. ``challenge``: lambda, a line. ``eq`` (1, 5, at least the pairs)
-    for the columns, ``weights`` (5, rows).
+    Args:
+        begin: the first task, CHUNK pairs of a row.
+        end: behind the last task.
+        children: whether ``n`` and ``d`` are children, of two parents every four columns; else
+            ``d`` is what is bound and ``n`` is empty.
+        n (uint32, (rows or 1, 5, C)): numerators.
+        d (uint32, (rows, 5, C) or (4 rows, 5, C)): denominators less one, or what is bound.
+        challenge: lambda, a line.
+        eq (uint32, (1, 5, at least the pairs)): eq of the later column bits.
+        weights (uint32, (5, rows)): eq of the row bits.
+        sums (uint32, (tasks, 2, 5)): written.
     """
     n0, n1, d0, d1 = new_line(), new_line(), new_line(), new_line()
     high_n0, high_n1, high_d0, high_d1 = new_line(), new_line(), new_line(), new_line()
@@ -179,6 +222,7 @@ def sum_round(
                 load_pairs(n1, high_n1, d, 4 * row + 1, at, count)
                 load_pairs(d0, high_d0, d, 4 * row + 2, at, count)
                 load_pairs(d1, high_d1, d, 4 * row + 3, at, count)
+            # h(inf): F's quadratic terms n0 d1 + n1' d0 of the differences high - low
             subtract_line(high_n0, high_n0, n0, count)
             subtract_line(high_n1, high_n1, n1, count)
             subtract_line(high_d0, high_d0, d0, count)
@@ -186,7 +230,7 @@ def sum_round(
             product_line(value, high_n0, high_d1, count)
             add_product_line(value, high_n1, high_d0, count)
             add_product_line(at_infinity, value, weight, count)
-            # F = n0 + n1' + n0 d1 + (n1' + lambda) d0 with n1' = n1 + lambda d1
+            # h(0): F = n0 + n1' + n0 d1 + (n1' + lambda) d0 of the lows, n1' = n1 + lambda d1
             add_line(value, n0, n1, count)
             add_product_line(value, n0, d1, count)
             add_line(n1, n1, challenge, count)
@@ -194,6 +238,7 @@ def sum_round(
             add_product_line(at_zero, value, weight, count)
         sum_line(sums, task, 0, at_zero)
         sum_line(sums, task, 1, at_infinity)
+        # eq of the row is the same for the whole task: multiplied once, at the end
         for which in range(2):
             s = sums[task, which]
             weighted = quintic_product(

@@ -1,9 +1,26 @@
-"""Both sides' common view of the tree and of the sumcheck over cells: challenges and relations.
+"""Challenges and relations of the fraction tree and of the sumcheck over cells, for both sides.
 
-SPEC.md 17.5, 17.6 and 17.8. An ``Interaction`` is driven by messages (the prover drives it with
-what he sends, the verifier with what he reads), draws the challenges, and writes down what the
-messages and the committed pads have to satisfy: linear relations, proven by the opening. It decides
-nothing by itself but that no division by zero occurs.
+::
+
+    receive_root                       d of the root; its numerator is the constant 0
+    for each level l = 0 ..:           claims n, d at the point q, l coordinates
+      begin_level                      lambda;  c = n + lambda d
+      for each round j < l:
+        receive_round                  h(0), h(inf); r_j;  c becomes h(r_j)
+      receive_children                 w = n0 + lambda d0, d1, n1, d0 at r
+                                       relation: c = w + n1 + lambda d1 + w d1 + n1 d0
+                                       mu;  new claims at the point (mu, r_0, r_1, ...)
+    leaf_claim                         d of the leaves -> a sum over cells, T_j X_j
+    for each round over cells:
+      receive_position                 s(0), s(inf); r
+    receive_cells                      x, the extension of X at r;  relation: T~(r) x = claim
+
+    every message = value - pad        so a claim is an ``Affine`` value: a number plus pads
+
+The prover drives an ``Interaction`` with the messages that it sends, the verifier with those it
+reads: the same code draws the challenges and writes down the linear relations on committed pads and
+cells, which the opening proves. It decides nothing but that no division by zero occurs. SPEC.md
+17.5, 17.6 and 17.8.
 """
 
 from __future__ import annotations
@@ -40,7 +57,7 @@ from zkwm_protocols.field.vector import (
 from zkwm_protocols.field.vector import multiply as multiply_arrays
 
 PADS, LEFT, RIGHT, PRODUCT = range(4)
-"""The rows over K that relations speak of, by their place in ``CombinedClaim``."""
+"""The rows over K that relations speak of, numbered as in ``CombinedClaim.pad_coefficients``."""
 
 Term = tuple[int, int, Element]
 """(row, cell, coefficient)."""
@@ -48,7 +65,7 @@ Term = tuple[int, int, Element]
 
 @dataclass(frozen=True)
 class Affine:
-    """A value that is known up to pads: a constant plus coefficients times committed cells."""
+    """A value known up to pads: a constant plus coefficients times committed cells."""
 
     constant: Element
     terms: tuple[Term, ...]
@@ -67,7 +84,7 @@ class Affine:
 
 @dataclass(frozen=True)
 class LinearRelation:
-    """The sum of coefficients times cells equals ``constant`` (SPEC.md 17.7, relations 1 and 2)."""
+    """The claim that the sum of coefficients times cells is ``constant`` (SPEC.md 17.7)."""
 
     terms: tuple[Term, ...]
     constant: Element
@@ -75,11 +92,14 @@ class LinearRelation:
 
 @dataclass(frozen=True)
 class LeafClaim:
-    """Where the tree ends: what is claimed of the triggers' cells, in public numbers.
+    """The claim about the triggers' cells in which the tree ends, in public numbers.
 
-    ``batch`` eq(rho_b, b) for the triggers, (5, n); ``chunk_weights`` the same for the chunks of
-    the tables, (5, A); ``column_point`` rho_u; ``gradient`` T over the cells, (5, J); ``real`` the
-    sum of eq over all real lookups.
+    Args:
+        batch (uint64, (5, n)): eq(rho_b, b) for every trigger b.
+        chunk_weights (uint64, (5, A)): eq(rho_b, n + a) for every chunk a of the tables.
+        column_point: rho_u.
+        gradient (uint64, (5, J)): T, the coefficients of the combined cells.
+        real: the sum of eq over all leaves that are lookups.
     """
 
     batch: Array
@@ -90,7 +110,17 @@ class LeafClaim:
 
 
 class Interaction:
-    """The transcript of one proof, from the commitment to the last value of the sumcheck."""
+    """The transcript of one proof, from the commitment to the last value of the sumcheck.
+
+    Args:
+        layout: all sizes.
+        relation: of the statement's network.
+        statement: the public input.
+        root: of the column tree, 32 bytes.
+
+    Its methods are called in the order of the module's picture. ``relations`` collects what the
+    opening has to prove; ``point`` and ``position_point`` are the challenges so far.
+    """
 
     def __init__(
         self, layout: Layout, relation: Relation, statement: Statement, root: bytes
@@ -102,6 +132,7 @@ class Interaction:
         self.transcript.absorb_bytes("protocol", b"zkwm-argument-1")
         self.transcript.absorb_bytes("statement", statement.to_bytes(layout))
         self.transcript.absorb_bytes("commitment", root)
+        # the tree's gates: all that neither statement nor commitment fixes (SPEC.md 17.8, 4)
         self.transcript.absorb_zeros("circuit", layout.fractions)
         alpha, self.beta = self.transcript.challenge_list("look-ups", 2)
         self.alphas = [alpha]
@@ -121,12 +152,12 @@ class Interaction:
         self._round_challenges: list[Element] = []
 
     def receive_root(self, message: Element) -> None:
-        """The root's d, masked. Its numerator is the constant 0."""
+        """Take the root's d, masked. Its numerator is the constant 0."""
         self.transcript.absorb_elements("root", [message])
         self._denominator = self._masked(message)
 
     def begin_level(self) -> Element:
-        """Draw lambda and combine both claims of this level."""
+        """Draw lambda and combine both claims of this level into one; returns lambda."""
         self._lambda = self.transcript.challenge_element("level")
         self._claim = self._numerator.plus(self._denominator.scaled(self._lambda))
         self._inverses = _inverses(self.point)
@@ -134,11 +165,12 @@ class Interaction:
         return self._lambda
 
     def receive_round(self, at_zero: Element, at_infinity: Element) -> Element:
-        """h(0) and h(inf), masked; draws and returns r_j."""
+        """Take h(0) and h(inf), masked; draw and return r_j."""
         self.transcript.absorb_elements("round", [at_zero, at_infinity])
         r = self.transcript.challenge_element("round")
         index = len(self._round_challenges)
         q = self.point[index]
+        # c = (1 - q) h(0) + q h(1) gives h(1); then h(r), linear in c, h(0) and h(inf)
         of_claim = multiply(r, self._inverses[index])
         of_zero = subtract(subtract(ONE, r), multiply(of_claim, subtract(ONE, q)))
         self._fold_claim(of_claim, of_zero, r, at_zero, at_infinity)
@@ -146,13 +178,15 @@ class Interaction:
         return r
 
     def receive_children(self, w: Element, d1: Element, n1: Element, d0: Element) -> Element:
-        """The four values at the point, masked; notes the level's relation; returns mu."""
+        """Take the four values at the point, masked; note the level's relation; draw mu."""
         self.transcript.absorb_elements("children", [w, d1, n1, d0])
         first, second = 2 * self._level, 2 * self._level + 1
         lam = self._lambda
         known = add(add(w, n1), multiply(lam, d1))
         known = add(known, add(multiply(w, d1), multiply(n1, d0)))
         minus = negate(ONE)
+        # products of message + pad: message * message is known, message * pad linear, and
+        # pad * pad a cell of the row product
         terms = (
             *self._finished_chain(),
             (LEFT, first, negate(add(ONE, d1))),
@@ -173,7 +207,11 @@ class Interaction:
         return mu
 
     def leaf_claim(self) -> LeafClaim:
-        """Turn the claim on the leaves' d into one on the cells (SPEC.md 17.6)."""
+        """Turn the claim on the leaves' d into one on the cells (SPEC.md 17.6).
+
+        The leaves' d are beta minus fingerprints, affine in cells: everything public is moved to
+        the constant, and the gradient T of the rest is what cells are weighted with.
+        """
         layout, relation = self._layout, self._relation
         columns = equality_table(self.point[: layout.tree_columns_log])
         rows = equality_table(self.point[layout.tree_columns_log :])
@@ -206,18 +244,18 @@ class Interaction:
         )
 
     def receive_position(self, at_zero: Element, at_infinity: Element) -> Element:
-        """s(0) and s(inf) of the sumcheck over cells, masked; draws and returns the challenge."""
+        """Take s(0) and s(inf) of the sumcheck over cells, masked; draw and return r."""
         self.transcript.absorb_elements("position", [at_zero, at_infinity])
         r = self.transcript.challenge_element("position")
-        of_zero = subtract(ONE, add(r, r))
+        of_zero = subtract(ONE, add(r, r))  # s(1) = claim - s(0): there is no eq factor here
         self._fold_claim(r, of_zero, r, at_zero, at_infinity)
         self.position_point.append(r)
         return r
 
     def receive_cells(self, x: Element, claim: LeafClaim) -> None:
-        """The extension of the triggers' combined cells at the point, masked. The last message.
+        """Take the extension of the combined cells at the point, masked: the last message.
 
-        Notes relations 2 to 4 as far as they speak of pads; the opening adds the cells.
+        Notes relations (2) to (5) as far as they speak of pads; the opening adds the cells.
         """
         self.transcript.absorb_elements("cells", [x])
         factor = evaluate_extension(claim.gradient, self.position_point)
@@ -236,7 +274,7 @@ class Interaction:
         self.relations.append(LinearRelation((), constant(self._statement.least_matches)))
 
     def _masked(self, message: Element) -> Affine:
-        """message + the next cell of the row ``pads``."""
+        """The value behind a message: message + the next cell of the row ``pads``."""
         pad = self._pads
         self._pads += 1
         return Affine(message, ((PADS, pad, ONE),))
@@ -249,7 +287,11 @@ class Interaction:
         at_zero: Element,
         at_infinity: Element,
     ) -> None:
-        """One round: the claim becomes of_claim claim + of_zero h(0) + (r^2 - r) h(inf)."""
+        """One round: the claim becomes of_claim claim + of_zero h(0) + (r^2 - r) h(inf).
+
+        The constant is updated at once; the pads' coefficients are kept in ``_chain`` and
+        multiplied out once, when the rounds are over.
+        """
         of_infinity = subtract(multiply(r, r), r)
         known = add(multiply(of_zero, at_zero), multiply(of_infinity, at_infinity))
         known = add(multiply(of_claim, self._claim.constant), known)
@@ -258,7 +300,10 @@ class Interaction:
         self._pads += 2
 
     def _finished_chain(self) -> tuple[Term, ...]:
-        """The claim's terms after all rounds; ``_claim`` has its constant already."""
+        """The claim's terms after all rounds; ``_claim`` has its constant already.
+
+        From the last round back: ``later`` is the product of of_claim of the rounds behind.
+        """
         terms: list[Term] = []
         later = ONE
         for of_claim, of_zero, of_infinity, pad in reversed(self._chain):
@@ -272,7 +317,16 @@ class Interaction:
 def combine_relations(
     relations: list[LinearRelation], gammas: list[Element], pad_row: int
 ) -> tuple[Array, Element]:
-    """The coefficients on pads, left, right, product, (4, 5, h), and the constant, all weighted."""
+    """The weighted sum of relations: coefficients on pads, left, right, product, and constant.
+
+    Args:
+        relations: in the order of SPEC.md 17.7.
+        gammas: one weight for each.
+        pad_row: h.
+
+    Returns:
+        The coefficients, uint64 (4, 5, h), and the constant.
+    """
     totals: dict[tuple[int, int], Element] = {}
     known = ZERO
     for relation, gamma in zip(relations, gammas, strict=True):
@@ -287,7 +341,10 @@ def combine_relations(
 
 
 def evaluate_extension(array: Array, point: list[Element]) -> Element:
-    """The multilinear extension of an array over K, continued by zeros, at a point."""
+    """The multilinear extension of an array (5, J) over K, continued by zeros, at a point.
+
+    In two steps, so that no equality table of 2^len(point) entries is needed.
+    """
     low = min(len(point), 12)
     inner = equality_table(point[:low])
     rows = -(-array.shape[1] >> low)
@@ -300,11 +357,16 @@ def evaluate_extension(array: Array, point: list[Element]) -> Element:
 
 
 def _between(at_zero: Affine, at_one: Affine, mu: Element) -> Affine:
+    """The line through two values, at mu."""
     return at_zero.scaled(subtract(ONE, mu)).plus(at_one.scaled(mu))
 
 
 def _inverses(values: list[Element]) -> list[Element]:
-    """1 / v of every value, with one inversion. Raises InvalidOpening for a zero."""
+    """1 / v of every value, with one inversion (Montgomery's trick).
+
+    Raises:
+        InvalidOpening: a value is 0 (argument.tree).
+    """
     products = [ONE]
     for value in values:
         products.append(multiply(products[-1], value))
