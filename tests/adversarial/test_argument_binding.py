@@ -139,7 +139,7 @@ FIELDS = (
 def test_a_byte_changed(case: ArgumentCase, proof: bytes, key: str) -> None:
     """Whatever was sent before the columns were drawn: changed, others are drawn than were opened.
 
-    That the polynomials have checks of their own is tests/protocols/argument/test_commitment.py.
+    That the polynomials have checks of their own is tests/protocols/argument/test_ligero.py.
     """
     fields = decode(proof, limit=LIMIT)
     rng = np.random.default_rng(5)

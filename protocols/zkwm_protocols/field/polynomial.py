@@ -1,7 +1,14 @@
-"""Polynomials over K for NumPy: at a few points of F_p, and from values on roots of unity.
+"""Polynomials for NumPy: values at a few points, coefficients from roots of unity.
+
+::
+
+    Points:       x^e = x^(e mod B) * (x^B)^(e div B)     two tables of about sqrt(length) powers
+                  f(x) = sum over blocks of B terms       two matrix products, not length * t powers
+
+    interpolate:  values at w^0, w^1, ..., w^(h-1)  ->  coefficients, by a radix-2 transform
 
 What the verifier of SPEC.md 17.7 needs; exact, no compiler. The prover's transforms of long rows
-are in ``compiled``.
+are in ``kernels.ntt``.
 """
 
 from __future__ import annotations
@@ -16,25 +23,27 @@ _P = np.uint64(P)
 
 
 class Points:
-    """Points of F_p, shape (t,), and values there of polynomials of at most ``length`` terms.
+    """Points of F_p, and values there of polynomials of at most ``length`` terms.
 
-    Powers are kept in two short tables: x^e = x^(e mod B) (x^B)^(e div B).
+    Args:
+        values (uint64, (t,)): the points.
+        length: the largest number of terms.
     """
 
     def __init__(self, values: Array, length: int) -> None:
         self.values = values
-        self._log = max(1, length - 1).bit_length() + 1 >> 1
+        self._log = max(1, length - 1).bit_length() + 1 >> 1  # B = 2^log, about sqrt(length)
         self._block = 1 << self._log
         self._low = powers_base(values, self._block)
         self._high = powers_base(power_base(values, self._block), -(-length >> self._log))
 
     def power(self, exponents: NDArray[np.integer]) -> Array:
-        """x^e below the length: exponents (m,) -> (m, t)."""
+        """x^e of every point, e below the length: exponents (m,) to uint64 (m, t)."""
         e = np.asarray(exponents, dtype=np.int64)
         return multiply_base(self._low[e & (self._block - 1)], self._high[e >> self._log])
 
     def evaluate(self, polynomials: Array) -> Array:
-        """Values (r, t) of polynomials (r, d) over F_p, so (5, d) -> (5, t) over K."""
+        """Values (r, t) of polynomials (r, d) over F_p; one over K is (5, d) to (5, t)."""
         count, terms = polynomials.shape
         blocks = -(-terms >> self._log)
         padded = np.zeros((count, blocks << self._log), dtype=np.uint64)
@@ -45,7 +54,11 @@ class Points:
 
 
 def interpolate(values: Array) -> Array:
-    """Coefficients from values at w_h^0, w_h^1, ... along the last axis, over F_p; same shape."""
+    """Coefficients from values at w_h^0, w_h^1, ... along the last axis; the same shape.
+
+    The inverse transform over F_p, decimation in time: h = 2^log values in bit-reversed order,
+    then log stages of butterflies with the inverse roots, then a division by h.
+    """
     size = values.shape[-1]
     log = size.bit_length() - 1
     result = values.reshape(-1, size)[:, _bit_reversal(log)]
@@ -62,6 +75,7 @@ def interpolate(values: Array) -> Array:
 
 
 def _bit_reversal(log: int) -> NDArray[np.intp]:
+    """The bit-reversed numbers of 0 .. 2^log - 1."""
     order = np.zeros(1, dtype=np.intp)
     for _ in range(log):
         order = np.concatenate([2 * order, 2 * order + 1])

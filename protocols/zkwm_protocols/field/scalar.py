@@ -1,7 +1,11 @@
 """Single elements of K = F_p[X] / (X^5 + X^2 - 1) as tuples of five integers (SPEC.md 17.2).
 
-Coefficient of 1 first, each from 0 to p - 1. For the few thousand operations of a verifier's
-control flow; arrays are in ``vector``. Public data only: nothing here runs in constant time.
+::
+
+    (a0, a1, a2, a3, a4)  =  a0 + a1 X + a2 X^2 + a3 X^3 + a4 X^4,   each from 0 to p - 1
+
+For the few thousand operations of a verifier's control flow; arrays are in ``vector``. Only public
+data passes through here, so nothing runs in constant time.
 """
 
 from __future__ import annotations
@@ -12,9 +16,12 @@ Element: TypeAlias = tuple[int, int, int, int, int]
 
 P = 2**31 - 2**24 + 1
 GENERATOR = 3
+"""Of the multiplicative group of F_p."""
 TWO_ADICITY = 24
+"""The largest power of two that divides p - 1."""
 DEGREE = 5
 ORDER = P**DEGREE
+"""The number of elements of K."""
 ZERO: Element = (0, 0, 0, 0, 0)
 ONE: Element = (1, 0, 0, 0, 0)
 
@@ -55,6 +62,8 @@ def multiply(a: Element, b: Element) -> Element:
     """a b, with X^5 = 1 - X^2."""
     a0, a1, a2, a3, a4 = a
     b0, b1, b2, b3, b4 = b
+    # c_k: coefficients of X^5 to X^8 of the plain product, which X^5 = 1 - X^2 folds back:
+    # X^6 = X - X^3, X^7 = X^2 - X^4, X^8 = X^3 - X^5 = X^3 + X^2 - 1
     c5 = a1 * b4 + a2 * b3 + a3 * b2 + a4 * b1
     c6 = a2 * b4 + a3 * b3 + a4 * b2
     c7 = a3 * b4 + a4 * b3
@@ -80,7 +89,7 @@ def scale(a: Element, factor: int) -> Element:
 
 
 def power(a: Element, exponent: int) -> Element:
-    """a to a power from 0."""
+    """a to a power, 0 or more."""
     result = ONE
     while exponent:
         if exponent & 1:
@@ -91,9 +100,10 @@ def power(a: Element, exponent: int) -> Element:
 
 
 def inverse(a: Element) -> Element:
-    """1 / a. Raises ZeroDivisionError for 0.
+    """1 / a, by the norm: a^(1 + p + p^2 + p^3 + p^4) lies in F_p, and a^p is a linear map.
 
-    By the norm: a^(1 + p + p^2 + p^3 + p^4) lies in F_p, and a^p is a linear map.
+    Raises:
+        ZeroDivisionError: a is 0.
     """
     if a == ZERO:
         raise ZeroDivisionError("0 has no inverse in K")
@@ -106,24 +116,19 @@ def inverse(a: Element) -> Element:
     return scale(conjugates, pow(norm, -1, P))
 
 
-def evaluate_equality(left: list[Element], right: list[Element]) -> Element:
-    """eq(left, right): the product over i of l_i r_i + (1 - l_i)(1 - r_i)."""
-    result = ONE
-    for a, b in zip(left, right, strict=True):
-        both = multiply(a, b)
-        result = multiply(result, add(subtract(subtract(ONE, a), b), add(both, both)))
-    return result
-
-
 def root_of_unity(logarithm: int) -> int:
-    """The primitive 2^``logarithm``-th root of unity of F_p that SPEC.md 17.2 fixes."""
+    """The primitive 2^``logarithm``-th root of unity of F_p that SPEC.md 17.2 fixes.
+
+    Raises:
+        ValueError: ``logarithm`` is not 0 to 24.
+    """
     if not 0 <= logarithm <= TWO_ADICITY:
         raise ValueError("F_p has roots of unity of order 2^0 to 2^24")
     return pow(GENERATOR, (P - 1) >> logarithm, P)
 
 
 def _frobenius(a: Element) -> Element:
-    """a^p."""
+    """a^p, the Frobenius map: linear over F_p, so given by the images of X^i."""
     result = constant(a[0])
     for coefficient, image in zip(a[1:], _FROBENIUS_IMAGES, strict=True):
         result = add(result, scale(image, coefficient))

@@ -1,7 +1,14 @@
 """Arrays over F_p and K for NumPy: what the verifier computes with (SPEC.md 17.2).
 
-An array over F_p is uint64 with entries below p. An array over K has one more axis in front, of
-length 5: ``a[i]`` holds the coefficients of X^i. Exact, vectorised, no compiler. Public data only.
+::
+
+    over F_p    uint64 (...), entries below p
+    over K      uint64 (5, ...): a[i] has the coefficients of X^i
+
+    a product of two entries is below 2^62: four fit into 64 bits, five do not
+    matrix products run in float64: entries cut into 16-bit halves, exact below 2^53
+
+Exact, vectorized, no compiler. Public data only: nothing runs in constant time.
 """
 
 from __future__ import annotations
@@ -19,18 +26,23 @@ Array = NDArray[np.uint64]
 _P = np.uint64(P)
 _HALF_BITS = 16
 _BLOCK = 1 << 13
+"""Elements multiplied together: their scratch arrays stay in cache."""
 _BROAD = 16
+"""Columns from which a matrix is multiplied without BLAS."""
 _FOLDING = (((0, 5), (8,)), ((1, 6), ()), ((2, 7, 8), (5,)), ((3, 8), (6,)), ((4,), (7,)))
-"""Which coefficients of a product of degree 8 go, with which sign, into those below 5."""
+"""For each coefficient below 5, those of the plain product that are added and subtracted.
+
+From X^5 = 1 - X^2, as in ``scalar.multiply``.
+"""
 
 
 def from_integers(values: NDArray[np.integer]) -> Array:
-    """Signed integers as residues."""
+    """Signed integers (any shape) as residues, uint64."""
     return np.asarray(np.asarray(values, dtype=np.int64) % P, dtype=np.uint64)
 
 
 def from_element(element: Element) -> Array:
-    """One element of K, shape (5,)."""
+    """One element of K as an array, uint64 (5,)."""
     return np.array(element, dtype=np.uint64)
 
 
@@ -41,7 +53,7 @@ def to_element(array: Array) -> Element:
 
 
 def from_elements(elements: Sequence[Element]) -> Array:
-    """Elements of K as an array, shape (5, count)."""
+    """Elements of K as an array, uint64 (5, count)."""
     return np.array(elements, dtype=np.uint64).reshape(-1, DEGREE).T.copy()
 
 
@@ -51,22 +63,22 @@ def to_list(array: Array) -> list[Element]:
 
 
 def add(a: Array, b: Array) -> Array:
-    """a + b, over F_p or K."""
+    """a + b, over F_p or K; shapes broadcast."""
     return (a + b) % _P
 
 
 def subtract_arrays(a: Array, b: Array) -> Array:
-    """a - b, over F_p or K."""
+    """a - b, over F_p or K; shapes broadcast."""
     return (a + (_P - b)) % _P
 
 
 def multiply_base(a: Array, b: Array) -> Array:
-    """a b where at least one is over F_p; shapes broadcast as NumPy's."""
+    """a b where at least one is over F_p; shapes broadcast."""
     return (a * b) % _P
 
 
 def multiply(a: Array, b: Array) -> Array:
-    """a b over K; the axes behind the first broadcast. X^5 = 1 - X^2."""
+    """a b over K, both (5, ...); the axes behind the first broadcast."""
     trailing = max(a.ndim, b.ndim) - 1
     a = a.reshape(DEGREE, *(1,) * (trailing - a.ndim + 1), *a.shape[1:])
     b = b.reshape(DEGREE, *(1,) * (trailing - b.ndim + 1), *b.shape[1:])
@@ -81,7 +93,7 @@ def multiply(a: Array, b: Array) -> Array:
 
 
 def _multiply_block(a: Array, b: Array, product: Array) -> None:
-    """``product`` = a b for arrays (5, m) that stay in cache."""
+    """``product`` = a b for arrays (5, m), small enough for the cache."""
     term, quotient = np.empty_like(product[0]), np.empty_like(product[0])
     c = []
     for k in range(2 * DEGREE - 1):
@@ -105,14 +117,14 @@ def _multiply_block(a: Array, b: Array, product: Array) -> None:
 
 
 def _reduce(values: Array, quotient: Array) -> None:
-    """``values`` modulo p in place; faster than ``%``."""
+    """``values`` modulo p, in place: faster than ``%``, which divides twice."""
     np.floor_divide(values, _P, out=quotient)
     quotient *= _P
     values -= quotient
 
 
 def power_base(a: Array, exponent: int) -> Array:
-    """a to a power from 0, over F_p, entry by entry."""
+    """a to a power, 0 or more, over F_p, entry by entry."""
     result = np.ones_like(a)
     while exponent:
         if exponent & 1:
@@ -134,15 +146,26 @@ def sum_all(a: Array) -> Element:
 
 
 def combine(weights: Array, rows: NDArray[np.unsignedinteger]) -> Array:
-    """sum over i of weights[:, i] rows[i]: weights over K (5, m), rows over F_p (m, t) -> (5, t).
+    """The sum over i of weights[:, i] rows[i].
 
-    By products of double precision numbers, exact: 16-bit halves, at most 2^21 rows.
+    Args:
+        weights (uint64, (5, m)): over K, m below 2^21.
+        rows (unsigned integers, (m, t)): over F_p.
+
+    Returns:
+        uint64 (5, t).
+
+    Raises:
+        ValueError: too many rows.
     """
     return _exact_product(weights, np.asarray(rows))
 
 
 def _exact_product(left: Array, right: NDArray[np.unsignedinteger]) -> Array:
-    """left (r, m) times right (m, t) over F_p, exact in float64 for m below 2^21."""
+    """left (r, m) times right (m, t) over F_p, in float64.
+
+    Halves have 16 bits, so a product is below 2^32 and a sum of 2^21 of them below 2^53: exact.
+    """
     if left.shape[1] >= 1 << 21:
         raise ValueError("at most 2^21 rows")
     mask = np.uint64(0xFFFF)
@@ -161,8 +184,11 @@ def _exact_product(left: Array, right: NDArray[np.unsignedinteger]) -> Array:
 
 
 def _float_product(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """left right. A few rows times a broad matrix is too little work for threads of BLAS: where
-    other processes run, waking them costs a hundred times the product."""
+    """The matrix product, without BLAS where it has few rows and many columns.
+
+    That is too little work for BLAS's threads: on a busy machine, waking them costs a hundred
+    times the product.
+    """
     if right.shape[1] < _BROAD:
         return left @ right
     product: NDArray[np.float64] = np.einsum("rm,mt->rt", left, right)
@@ -170,14 +196,14 @@ def _float_product(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDA
 
 
 def _join(halves: list[NDArray[np.float64]]) -> Array:
-    """low + 2^16 high modulo p, of exact non-negative doubles."""
+    """low + 2^16 high modulo p, uint64, of exact non-negative doubles."""
     low = halves[0].astype(np.uint64) % _P
     high = halves[1].astype(np.uint64) % _P
     return (low + high * np.uint64(1 << _HALF_BITS)) % _P
 
 
 def equality_table(point: Sequence[Element]) -> Array:
-    """eq(point, i) for i = 0 .. 2^len(point) - 1, shape (5, 2^len); bit 0 is point[0]."""
+    """eq(point, i) for i = 0 .. 2^len(point) - 1, uint64 (5, 2^len); point[0] is for bit 0."""
     table = from_element(ONE).reshape(DEGREE, 1)
     for coordinate in point:
         high = multiply(table, from_element(coordinate).reshape(DEGREE, 1))
@@ -187,7 +213,7 @@ def equality_table(point: Sequence[Element]) -> Array:
 
 
 def powers(base: Element, count: int) -> Array:
-    """base^0 .. base^(count-1) over K, shape (5, count)."""
+    """base^0 .. base^(count-1) over K, uint64 (5, count)."""
     table = from_element(ONE).reshape(DEGREE, 1)
     step = from_element(base).reshape(DEGREE, 1)
     while table.shape[1] < count:
@@ -197,7 +223,7 @@ def powers(base: Element, count: int) -> Array:
 
 
 def powers_base(base: Array, count: int) -> Array:
-    """base[c]^i for i below count: base over F_p (t,) -> (count, t)."""
+    """base[c]^i for i below count: base over F_p, uint64 (t,), to (count, t)."""
     table = np.ones((1, base.shape[0]), dtype=np.uint64)
     step = base % _P
     while table.shape[0] < count:
@@ -207,23 +233,31 @@ def powers_base(base: Array, count: int) -> Array:
 
 
 def to_bytes(array: Array) -> bytes:
-    """The bytes of an array over K, element by element, or over F_p (SPEC.md 17.2)."""
+    """The bytes of an array over K (5, count), element by element, or over F_p (SPEC.md 17.2)."""
     ordered = array.T if array.ndim == 2 else array
     return np.ascontiguousarray(ordered).astype("<u4").tobytes()
 
 
 def read_elements(data: bytes, count: int) -> Array:
-    """``count`` elements of K, shape (5, count). Raises Malformed for a wrong length or residue."""
+    """``count`` elements of K, uint64 (5, count).
+
+    Raises:
+        Malformed: another length, or a residue that is not below p.
+    """
     return read_base(data, DEGREE * count).reshape(count, DEGREE).T.copy()
 
 
 def read_base(data: bytes, count: int) -> Array:
-    """``count`` elements of F_p. Raises Malformed for a wrong length or a residue from p."""
+    """``count`` elements of F_p, uint64 (count,).
+
+    Raises:
+        Malformed: another length, or a residue that is not below p.
+    """
     if len(data) != 4 * count:
-        raise Malformed(f"{4 * count} bytes of field elements were expected, not {len(data)}")
+        raise Malformed(f"field elements: expected {4 * count} bytes, got {len(data)}")
     values = np.frombuffer(data, dtype="<u4")
     if count and int(values.max()) >= P:
-        raise Malformed("a field element that is not below p")
+        raise Malformed("a field element is not below p")
     return values.astype(np.uint64)
 
 

@@ -1,7 +1,16 @@
-"""The transposes of the linear nodes over K: gradients of a result become gradients of sources.
+"""The transposes of the linear nodes over K: from the gradient of a result to those of its inputs.
 
-SPEC.md 16.1, 17.6. Exact products of doubles (``correlation``). Activations and maxima are not
-linear; the argument's network part handles them.
+::
+
+    convolution     correlate_transposed with the weights; constant: gradient * bias
+    sum             the same gradient for every term
+    concatenation   the gradient, cut along the channels
+    reshape         the gradient, reshaped
+
+    residues of K as float64, centered to +-p/2; two halves of 16 bits where sums would pass 2^53
+
+Activations and maxima are not linear: the argument's network gadget handles them. SPEC.md 16.1,
+17.6.
 """
 
 from __future__ import annotations
@@ -28,43 +37,54 @@ _HALF = 65536.0
 def transpose(
     network: IntegerNetwork, number: int, gradient: Array
 ) -> tuple[tuple[Array, ...], Element]:
-    """The gradients that a linear node gives its sources, and the constant term.
+    """The gradients that a linear node hands to the values that it reads, and the constant term.
 
-    ``gradient`` over K, (5, *shape of value ``number``); one result for each source, (5, *shape of
-    the source). The constant is the inner product of ``gradient`` and the bias. Raises ValueError
-    for a node that is not linear.
+    Args:
+        network: the network.
+        number: the node's number, from 1.
+        gradient (uint64, (5, c, h, w)): over K, in the node's value.
+
+    Returns:
+        One gradient for each value that the node reads, in its shape; the inner product of
+        ``gradient`` and the bias.
+
+    Raises:
+        ValueError: the node is not linear.
     """
     node = network.nodes[number - 1]
-    sources = [network.shapes[source] for source in sources_of(node)]
+    shapes = [network.shapes[place] for place in sources_of(node)]
     if isinstance(node, Convolution):
-        windows = Windows.of(node, sources[0], network.shapes[number])
+        windows = Windows.of(node, shapes[0], network.shapes[number])
         return (_transpose_convolution(node, gradient, windows),), _bias_term(node, gradient)
     if isinstance(node, Sum):
-        return (gradient,) * len(sources), ZERO
+        return (gradient,) * len(shapes), ZERO
     if isinstance(node, Concatenation):
-        cuts = np.cumsum([shape[0] for shape in sources])[:-1]
+        cuts = np.cumsum([shape[0] for shape in shapes])[:-1]
         return tuple(np.split(gradient, cuts, axis=1)), ZERO
     if isinstance(node, Reshape):
-        return (gradient.reshape(DEGREE, *sources[0]),), ZERO
+        return (gradient.reshape(DEGREE, *shapes[0]),), ZERO
     raise ValueError(f"node {number} is not linear")
 
 
 def _transpose_convolution(node: Convolution, gradient: Array, windows: Windows) -> Array:
+    """A convolution's transpose, by exact products of doubles."""
     weights = node.weights.astype(np.float64)
-    centred = np.ascontiguousarray(np.moveaxis(gradient, 0, -1)).astype(np.float64)
-    centred -= P * (centred > P // 2)
+    # the five coefficients are the last axis: one matrix product for all of them
+    centered = np.ascontiguousarray(np.moveaxis(gradient, 0, -1)).astype(np.float64)
+    centered -= P * (centered > P // 2)
     if splits(weights, P // 2 + 1, transposed=True, groups=node.groups):
-        high = np.floor(centred / _HALF)
-        low = correlate_transposed(centred - high * _HALF, weights, windows, node.groups)
+        high = np.floor(centered / _HALF)
+        low = correlate_transposed(centered - high * _HALF, weights, windows, node.groups)
         high = correlate_transposed(high, weights, windows, node.groups)
         result = _residues(high) * np.uint64(1 << 16) + _residues(low)
         return _coefficients_first(result % np.uint64(P))
     return _coefficients_first(
-        _residues(correlate_transposed(centred, weights, windows, node.groups))
+        _residues(correlate_transposed(centered, weights, windows, node.groups))
     )
 
 
 def _bias_term(node: Convolution, gradient: Array) -> Element:
+    """The inner product of gradient and bias, which is one a channel or one an entry."""
     bias = from_integers(node.bias)
     if node.bias.ndim == 1:
         gradient = gradient.sum(axis=(2, 3)) % np.uint64(P)  # at most 2^24 residues: exact
@@ -77,4 +97,5 @@ def _residues(values: NDArray[np.float64]) -> Array:
 
 
 def _coefficients_first(values: Array) -> Array:
+    """The last axis moved to the front."""
     return np.ascontiguousarray(np.moveaxis(values, -1, 0))

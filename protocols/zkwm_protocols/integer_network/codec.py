@@ -1,5 +1,13 @@
 """The file of an integer network, and its digest (SPEC.md 16.1).
 
+::
+
+    zkwm-network/1 | CBOR {type, version, shape [c, h, w],
+                           tables [{first, values}, ...],
+                           nodes  [{kind, source(s), ...}, ...]}      node i makes value i
+
+    digest = SHA-256(zkwm-network-1, CBOR)                            what a challenge names
+
 Reading checks form and sizes before arrays are made, and then everything that ``IntegerNetwork``
 demands: a network that was read is valid.
 """
@@ -66,7 +74,11 @@ _KEYS = {
 
 
 def to_bytes(network: IntegerNetwork) -> bytes:
-    """The network's file. Raises Malformed above the limit of 256 MiB."""
+    """The network's file.
+
+    Raises:
+        Malformed: more than 256 MiB (network.size).
+    """
     data = pack(KIND, _value(network))
     if len(data) > MAXIMUM_FILE:
         raise Malformed("a network of more than 256 MiB", check="network.size")
@@ -76,8 +88,9 @@ def to_bytes(network: IntegerNetwork) -> bytes:
 def from_bytes(data: bytes) -> IntegerNetwork:
     """Read a network's file.
 
-    Raises Malformed or Unsupported, with the checks of ``IntegerNetwork`` and, where the file is
-    not of the form, ``network.format``.
+    Raises:
+        Malformed: the file does not have the form (network.format), or as ``IntegerNetwork``.
+        Unsupported: as ``IntegerNetwork``.
     """
     try:
         return _network(unpack(KIND, data, limit=MAXIMUM_FILE))
@@ -92,12 +105,14 @@ def digest(network: IntegerNetwork) -> bytes:
 
 
 def _value(network: IntegerNetwork) -> Value:
+    """The CBOR map of a network."""
     tables = [{"first": table.first, "values": table.values.tobytes()} for table in network.tables]
     nodes = [_node_value(node) for node in network.nodes]
     return {**_CONSTANTS, "shape": list(network.shape), "tables": tables, "nodes": nodes}
 
 
 def _node_value(node: Node) -> Value:
+    """The CBOR map of a node; arrays little-endian in C order."""
     if isinstance(node, Convolution):
         return {
             "kind": "convolution",
@@ -133,6 +148,7 @@ def _node_value(node: Node) -> Value:
 
 
 def _network(value: Value) -> IntegerNetwork:
+    """A network from its CBOR map."""
     fields = require_map(value, "type version shape tables nodes", "network")
     require_constants(fields, _CONSTANTS, "a network")
     shape = _shape(fields["shape"])
@@ -150,7 +166,7 @@ def _table(value: Value) -> Table:
 
 
 def _nodes(values: list[Any], shape: Shape) -> list[Node]:
-    """The nodes; the shapes so far say how a bias is to be read."""
+    """The nodes; shapes are inferred on the way, for they say how a bias is read."""
     shapes: list[Shape] = [shape]
     nodes: list[Node] = []
     for number, value in enumerate(values, start=1):
@@ -164,18 +180,19 @@ def _nodes(values: list[Any], shape: Shape) -> list[Node]:
 
 
 def _node(value: Value, shapes: list[Shape]) -> Node:
+    """A node from its CBOR map; ``shapes`` are those of all values before it."""
     if not isinstance(value, dict):
         raise Malformed("a map was expected")
     kind = require_text(value.get("kind"), 32)
     if kind not in _KEYS:
         raise Malformed("a node of an unknown kind")
     fields = require_map(value, f"kind {_KEYS[kind]}", "node")
-    known = len(shapes) - 1
+    last = len(shapes) - 1
     if kind in ("sum", "concatenation"):
         listed = require_list(fields["sources"], 2, MAXIMUM_SOURCES)
-        sources = tuple(require_integer(source, known) for source in listed)
+        sources = tuple(require_integer(source, last) for source in listed)
         return Sum(sources) if kind == "sum" else Concatenation(sources)
-    source = require_integer(fields["source"], known)
+    source = require_integer(fields["source"], last)
     if kind == "convolution":
         return _convolution(fields, source, shapes[source])
     if kind == "reshape":
@@ -187,6 +204,7 @@ def _node(value: Value, shapes: list[Shape]) -> Node:
 
 
 def _convolution(fields: dict[str, Any], source: int, shape: Shape) -> Convolution:
+    """A convolution of a value of ``shape``; byte lengths are checked before arrays are made."""
     sizes = _sides(fields["sizes"], 4, 1, MAXIMUM_ENTRIES)
     weights = np.frombuffer(require_bytes(fields["weights"], 2 * prod(sizes)), dtype="<i2")
     stride, dilation = _pair(fields["stride"]), _pair(fields["dilation"])

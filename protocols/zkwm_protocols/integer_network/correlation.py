@@ -1,8 +1,16 @@
 """Cross-correlation and its transpose as exact products of double precision numbers.
 
-Arrays are (channels, height, width, n): n images, or the five coefficients of K, share one matrix
-product. Whoever calls sees to it that every partial sum is an integer below 2^53; ``splits`` is for
-that. Where the unfolded source would not fit a budget, taps are taken one by one.
+::
+
+    values (C, h, w, n) --unfold--> (C * taps, positions * n)
+    weights (O, C / groups, kh, kw) as a matrix (groups, O / groups, C / groups * taps)
+    result (O, *result, n) = matrix * unfolded
+
+    n: images, or the five coefficients of K; both share one matrix product
+
+The caller makes sure that every partial sum is an integer below 2^53 (``splits``), so BLAS may add
+in any order and the result is exact. Where the unfolded values would take too much memory, taps are
+taken one by one.
 """
 
 from __future__ import annotations
@@ -16,11 +24,21 @@ Doubles = NDArray[np.float64]
 
 EXACT = 1 << 53
 UNFOLDED_ENTRIES = 1 << 21
-"""The most entries that are unfolded at once: 16 MiB."""
+"""The most entries unfolded at once: 16 MiB."""
 
 
 def correlate(values: Doubles, weights: Doubles, windows: Windows, groups: int) -> Doubles:
-    """(C, h, w, n) by weights (O, C / groups, kh, kw) -> (O, *result, n), without a bias."""
+    """Cross-correlation without a bias.
+
+    Args:
+        values (float64, (C, h, w, n)): integers.
+        weights (float64, (O, C / groups, kh, kw)): integers.
+        windows: of the convolution.
+        groups: of channels.
+
+    Returns:
+        float64 (O, height, width, n).
+    """
     count = values.shape[3]
     matrix = _grouped(weights, groups)
     result = np.zeros((weights.shape[0], *windows.result, count))
@@ -40,7 +58,17 @@ def correlate(values: Doubles, weights: Doubles, windows: Windows, groups: int) 
 def correlate_transposed(
     gradient: Doubles, weights: Doubles, windows: Windows, groups: int
 ) -> Doubles:
-    """(O, *result, n) -> (C, h, w, n): the transpose of ``correlate`` in its first argument."""
+    """The transpose of ``correlate`` in its first argument.
+
+    Args:
+        gradient (float64, (O, height, width, n)): integers.
+        weights (float64, (O, C / groups, kh, kw)): integers.
+        windows: of the convolution.
+        groups: of channels.
+
+    Returns:
+        float64 (C, h, w, n).
+    """
     count, channels = gradient.shape[3], weights.shape[1] * groups
     matrix = _grouped(weights, groups).transpose(0, 2, 1)
     result = np.zeros((channels, *windows.source, count))
@@ -63,10 +91,16 @@ def correlate_transposed(
 
 
 def splits(weights: Doubles, magnitude: int, *, transposed: bool = False, groups: int = 1) -> bool:
-    """Whether sums of weights times entries up to ``magnitude`` may reach 2^53.
+    """Whether sums of weights times entries may reach 2^53.
 
-    Then the caller gives the entries in two halves of 16 bits, which cannot: fan-in is at most
-    2^24 and a weight below 2^9.
+    If so the caller passes the entries in two halves of 16 bits, whose sums cannot: fan-in is at
+    most 2^24 and a weight below 2^9.
+
+    Args:
+        weights (float64, (O, C / groups, kh, kw)): integers.
+        magnitude: the largest absolute value of an entry.
+        transposed: whether for ``correlate_transposed``, which sums over outputs.
+        groups: of channels.
     """
     absolute = np.abs(weights)
     if transposed:
@@ -76,12 +110,12 @@ def splits(weights: Doubles, magnitude: int, *, transposed: bool = False, groups
 
 
 def _grouped(weights: Doubles, groups: int) -> Doubles:
-    """The matrices (groups, O / groups, everything else) of weights (O, ...)."""
+    """Weights (O, ...) as matrices (groups, O / groups, all other axes)."""
     return weights.reshape(groups, weights.shape[0] // groups, -1)
 
 
 def _unfold(values: Doubles, windows: Windows) -> Doubles:
-    """(C, h, w, n) -> (C, taps, *result, n), zero outside."""
+    """What each tap reads, 0 outside: (C, h, w, n) to (C, taps, height, width, n)."""
     if windows.is_identity:
         return values
     channels, _, _, count = values.shape
@@ -95,6 +129,7 @@ def _unfold(values: Doubles, windows: Windows) -> Doubles:
 def _correlate_taps(
     values: Doubles, weights: Doubles, windows: Windows, groups: int, result: Doubles
 ) -> None:
+    """As ``correlate``, added into ``result`` tap by tap: less memory, more products."""
     by_tap = weights.reshape(*weights.shape[:2], -1)
     for tap, (rows, across), (out_rows, out_across) in windows.taps():
         piece = values[:, rows, across]

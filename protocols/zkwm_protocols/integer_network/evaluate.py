@@ -1,7 +1,13 @@
-"""What an integer network makes of images, exactly (SPEC.md 16.1, 16.3).
+"""The values, logits and labels of an integer network, exactly (SPEC.md 16.1, 16.3).
 
-Convolutions are matrix products of doubles whose partial sums are integers below 2^53; images are
-taken some at a time, so that memory stays bounded. Nothing here is secret by itself or erased.
+::
+
+    images uint8 (n, c, h, w)
+      -> value 0 (c, h, w, n) -> value 1 -> ... -> logits (O, 1, 1, n)
+         uint8 for values of bytes, else int32
+
+The image is the last axis, as in the argument's cells. Convolutions are matrix products of doubles
+whose partial sums are integers below 2^53. Images come in batches, so that memory stays bounded.
 """
 
 from __future__ import annotations
@@ -28,17 +34,22 @@ from zkwm_protocols.integer_network.model import (
 from zkwm_protocols.integer_network.windows import Windows
 
 Value = NDArray[Any]
-"""uint8 for a value of bytes, else int32; (channels, height, width, n)."""
+"""(channels, height, width, n), uint8 for a value of bytes, else int32."""
 
 ENTRIES_AT_ONCE = 1 << 23
+"""Entries of all values together, for the images of one batch."""
 _HALF = 65536.0
 
 
 def trace(network: IntegerNetwork, images: NDArray[np.uint8]) -> list[Value]:
-    """Every value for every image, the images' own first: arrays (channels, height, width, n).
+    """Every value for every image, the images themselves first: (channels, height, width, n) each.
 
-    ``images`` uint8 (n, c, h, w). The image is the LAST axis, as in the argument's cells; uint8 for
-    values of bytes, int32 for others. Raises UsageError for other images.
+    Args:
+        network: the network.
+        images (uint8, (n, c, h, w)): of the network's shape.
+
+    Raises:
+        UsageError: other images.
     """
     count = len(images)
     values = [
@@ -46,13 +57,17 @@ def trace(network: IntegerNetwork, images: NDArray[np.uint8]) -> list[Value]:
         for shape, of_bytes in zip(network.shapes, network.of_bytes, strict=True)
     ]
     for part in batches(network, images):
-        for value, found in zip(values, _forward(network, images[part]), strict=True):
-            value[..., part] = found
+        for value, of_part in zip(values, _forward(network, images[part]), strict=True):
+            value[..., part] = of_part
     return values
 
 
 def logits(network: IntegerNetwork, images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """The logits, int64 (n, O), of images uint8 (n, c, h, w). Raises UsageError for others."""
+    """The logits, int64 (n, O), of images uint8 (n, c, h, w).
+
+    Raises:
+        UsageError: other images.
+    """
     result = np.empty((len(images), network.outputs), dtype=np.int64)
     for part in batches(network, images):
         result[part] = _forward(network, images[part])[-1][:, 0, 0].T
@@ -60,17 +75,21 @@ def logits(network: IntegerNetwork, images: NDArray[np.uint8]) -> NDArray[np.int
 
 
 def labels(network: IntegerNetwork, images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """The label of each image, int64 (n,): the smallest index among the largest (SPEC.md 16.3)."""
+    """The label of each image, int64 (n,): the first of the largest logits (SPEC.md 16.3)."""
     return np.asarray(np.argmax(logits(network, images), axis=1), dtype=np.int64)
 
 
 def batches(network: IntegerNetwork, images: NDArray[np.uint8]) -> Iterator[slice]:
-    """Ranges of images whose values all together fit in memory well.
+    """Ranges of images whose values together stay within ``ENTRIES_AT_ONCE``.
 
-    Raises UsageError unless ``images`` is uint8 (n, c, h, w) of the network's shape.
+    Raises:
+        UsageError: ``images`` is not uint8 (n, c, h, w) of the network's shape.
     """
     if images.ndim != 4 or images.shape[1:] != network.shape or images.dtype != np.uint8:
-        raise UsageError(f"the images are not uint8 of the network's shape {network.shape}")
+        raise UsageError(
+            f"images: expected uint8 of shape {network.shape}, got {images.dtype} of shape "
+            f"{images.shape[1:]}"
+        )
     entries = sum(int(np.prod(shape)) for shape in network.shapes)
     step = max(1, ENTRIES_AT_ONCE // entries)
     for start in range(0, len(images), step):
@@ -78,41 +97,45 @@ def batches(network: IntegerNetwork, images: NDArray[np.uint8]) -> Iterator[slic
 
 
 def _forward(network: IntegerNetwork, images: NDArray[np.uint8]) -> list[Value]:
+    """All values of one batch."""
     values: list[Value] = [np.ascontiguousarray(np.moveaxis(images, 0, -1))]
     for number, node in enumerate(network.nodes, start=1):
         values.append(_evaluate(network, number, node, [values[i] for i in sources_of(node)]))
     return values
 
 
-def _evaluate(network: IntegerNetwork, number: int, node: Node, sources: list[Value]) -> Value:
-    shape, first = network.shapes[number], sources[0]
+def _evaluate(network: IntegerNetwork, number: int, node: Node, inputs: list[Value]) -> Value:
+    """The value of one node, from the values that it reads."""
+    shape, first = network.shapes[number], inputs[0]
     if isinstance(node, Convolution):
         windows = Windows.of(node, network.shapes[node.source], shape)
         return _convolution(node, first, windows, network.magnitudes[node.source])
     if isinstance(node, Activation):
         table = network.tables[node.table]
-        half = (1 << node.shift) >> 1
+        half = (1 << node.shift) >> 1  # 0 for shift 0
         index = ((first.astype(np.int32) + np.int32(half)) >> node.shift) - np.int32(table.first)
         return np.take(table.values, index)
     if isinstance(node, Maximum):
         windows = Windows.of(node, network.shapes[node.source], shape)
+        # entries outside count as 0, the least byte: they change no maximum
         result = np.zeros((*shape, first.shape[3]), dtype=np.uint8)
         for _, (rows, across), (out_rows, out_across) in windows.taps():
             target = result[:, out_rows, out_across]
             np.maximum(target, first[:, rows, across], out=target)
         return result
     if isinstance(node, Sum):
-        return np.asarray(np.sum(sources, axis=0, dtype=np.int32))
+        return np.asarray(np.sum(inputs, axis=0, dtype=np.int32))
     if isinstance(node, Concatenation):
-        return np.concatenate(sources)
+        return np.concatenate(inputs)
     if isinstance(node, Reshape):
         return first.reshape(*shape, first.shape[3])
     raise AssertionError(f"node {number} is of no kind")
 
 
-def _convolution(node: Convolution, source: Value, windows: Windows, magnitude: int) -> Value:
+def _convolution(node: Convolution, value: Value, windows: Windows, magnitude: int) -> Value:
+    """A convolution plus bias, int32; ``magnitude`` bounds the entries of ``value``."""
     weights = node.weights.astype(np.float64)
-    values = source.astype(np.float64)
+    values = value.astype(np.float64)
     if splits(weights, magnitude):
         high = np.floor(values / _HALF)
         # the total is below 2^30, so the high half's is small enough to stay exact

@@ -1,7 +1,12 @@
-"""An integer network: tables and nodes that were checked against each other (SPEC.md 16.1, 16.2).
+"""An integer network: tables and nodes that were checked against each other.
 
-An ``IntegerNetwork`` that exists is valid: shapes fit, bounds hold, so that equality over F_p is
-equality of integers. Its file is in ``codec``, its evaluation in ``evaluate``.
+::
+
+    value 0 = image --> node 1 --> value 1 --> node 2 --> value 2 ... --> value L = logits [O, 1, 1]
+                          reads any values below its number
+
+An ``IntegerNetwork`` that exists is valid: shapes fit and bounds hold, so that equality over F_p is
+equality of integers. Its file is in ``codec``, its evaluation in ``evaluate``. SPEC.md 16.1, 16.2.
 """
 
 from __future__ import annotations
@@ -45,16 +50,21 @@ MAXIMUM_WEIGHT = 511
 class IntegerNetwork:
     """A valid integer network; value 0 is the image, value i is made by ``nodes[i - 1]``.
 
-    Raises, with the node's number and why: Malformed with the check ``network.format``,
-    ``network.weights`` or ``network.table``; Unsupported with ``network.size``,
-    ``network.overflow`` or ``network.logits``.
+    Args:
+        shape: channels, height, width of the image.
+        tables: the functions of its activations.
+        nodes: in order of evaluation.
+
+    Raises:
+        Malformed: network.format, network.weights or network.table, with the node's number.
+        Unsupported: network.size, network.overflow or network.logits, with the node's number.
     """
 
     shape: Shape
     tables: tuple[Table, ...]
     nodes: tuple[Node, ...]
     shapes: tuple[Shape, ...] = field(init=False)
-    """Of every value, (channels, height, width)."""
+    """(channels, height, width) of every value."""
     of_bytes: tuple[bool, ...] = field(init=False)
     """Whether a value is of bytes, for every value."""
     magnitudes: tuple[int, ...] = field(init=False)
@@ -66,12 +76,12 @@ class IntegerNetwork:
         if not all(isinstance(table, Table) for table in self.tables) or not all(
             isinstance(node, Node) for node in self.nodes
         ):
-            raise Malformed("something that is no table or no node", check="network.format")
+            raise Malformed("expected tables and nodes", check="network.format")
         shapes, of_bytes = infer_shapes(self.shape, len(self.tables), self.nodes)
         for number, node in enumerate(self.nodes, start=1):
             if isinstance(node, Convolution) and _largest(node) > MAXIMUM_WEIGHT:
                 raise Malformed(
-                    f"node {number}: a weight above {MAXIMUM_WEIGHT} in absolute value",
+                    f"node {number}: a weight is above {MAXIMUM_WEIGHT} in absolute value",
                     check="network.weights",
                 )
         object.__setattr__(self, "shapes", shapes)
@@ -96,4 +106,5 @@ class IntegerNetwork:
 
 
 def _largest(node: Convolution) -> int:
+    """The largest absolute weight."""
     return max(int(node.weights.max()), -int(node.weights.min()))

@@ -1,8 +1,18 @@
 """The nodes of an integer network, as data (SPEC.md 16.1).
 
-Each says what it is made of and nothing of what it computes. A node checks the types of its own
-fields; whether nodes fit each other is the network's question (``model``, ``shapes``). Arrays are
-copied and made read-only. Two nodes are equal only when they are one object: compare digests.
+::
+
+    node            reads            value
+    Convolution     source           cross-correlation with zero padding, plus bias
+    Sum             sources          entry-wise sum
+    Concatenation   sources          along the channels
+    Reshape         source           the same entries in C order
+    Activation      source, table    f(floor((Z + 2^(shift-1)) / 2^shift))
+    Maximum         source           over windows, of bytes
+
+A node checks the types and ranges of its own fields; whether nodes fit each other is checked by
+``shapes``, ``bounds`` and ``model``. Arrays are copied and made read-only. Nodes with arrays are
+equal only when they are one object: compare digests.
 """
 
 from __future__ import annotations
@@ -22,15 +32,24 @@ Pads: TypeAlias = tuple[int, int, int, int]
 MAXIMUM_SOURCES = 64
 MAXIMUM_SHIFT = 16
 MAXIMUM_WINDOW = 1024
-"""The most that a kernel's side, a stride or a dilation is, and what a pad stays under."""
+"""The largest side of a kernel, stride or dilation; a pad is smaller."""
 
 
 @dataclass(frozen=True, eq=False)
 class Convolution:
     """Cross-correlation with zero padding, as ONNX ``Conv``, plus bias.
 
-    ``weights`` int16 (O, I, kh, kw), I the channels of one group; ``bias`` int32 (O,) or
-    (O, H, W) of the result; ``pads`` top, left, bottom, right. Raises Malformed.
+    Args:
+        source: the number of the value that it reads.
+        weights (int16, (O, I, kh, kw)): I the channels of one group.
+        bias (int32, (O,) or (O, H, W)): of channels, or of entries of the result.
+        stride: down, across.
+        pads: top, left, bottom, right.
+        dilation: down, across.
+        groups: of channels.
+
+    Raises:
+        Malformed: types, sizes or ranges (network.format).
     """
 
     source: int
@@ -48,7 +67,7 @@ class Convolution:
         object.__setattr__(self, "weights", _read_only(self.weights, np.int16))
         object.__setattr__(self, "bias", _read_only(self.bias, np.int32))
         if self.weights.ndim != 4 or self.weights.size == 0 or self.bias.ndim not in (1, 3):
-            raise _malformed("weights have sizes [O, I, kh, kw], a bias has O or O, H, W")
+            raise _malformed("expected weights of sizes [O, I, kh, kw] and a bias of O or O, H, W")
         if max(self.weights.shape[2:]) > MAXIMUM_WINDOW or self.groups < 1:
             raise _malformed(f"a kernel has sides of at most {MAXIMUM_WINDOW}, at least one group")
 
@@ -60,7 +79,11 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Sum:
-    """The entry-wise sum of 2 to 64 values of one shape. Raises Malformed."""
+    """The entry-wise sum of 2 to 64 values of one shape.
+
+    Raises:
+        Malformed: network.format.
+    """
 
     sources: tuple[int, ...]
 
@@ -70,7 +93,11 @@ class Sum:
 
 @dataclass(frozen=True)
 class Concatenation:
-    """2 to 64 values, one behind the other along the channels. Raises Malformed."""
+    """2 to 64 values, one behind the other along the channels.
+
+    Raises:
+        Malformed: network.format.
+    """
 
     sources: tuple[int, ...]
 
@@ -80,7 +107,11 @@ class Concatenation:
 
 @dataclass(frozen=True)
 class Reshape:
-    """The same entries in C order under another shape. Raises Malformed."""
+    """The same entries in C order under another shape.
+
+    Raises:
+        Malformed: network.format.
+    """
 
     source: int
     shape: Shape
@@ -92,7 +123,11 @@ class Reshape:
 
 @dataclass(frozen=True)
 class Activation:
-    """f(floor((Z + 2^(shift-1)) / 2^shift)), for shift 0 f(Z); f is a table. Raises Malformed."""
+    """f(floor((Z + 2^(shift-1)) / 2^shift)), for shift 0 f(Z); f is a table.
+
+    Raises:
+        Malformed: network.format.
+    """
 
     source: int
     shift: int
@@ -106,7 +141,11 @@ class Activation:
 
 @dataclass(frozen=True)
 class Maximum:
-    """The maximum over windows of a value of bytes; entries outside are 0. Raises Malformed."""
+    """The maximum over windows of a value of bytes; entries outside are 0.
+
+    Raises:
+        Malformed: network.format.
+    """
 
     source: int
     kernel: Pair
@@ -121,9 +160,14 @@ class Maximum:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A function into bytes: f(first + i) = values[i]; ``values`` uint8 (1 to 2^20,).
+    """A function into bytes: f(first + i) = values[i].
 
-    Raises Malformed.
+    Args:
+        first: the smallest argument.
+        values (uint8, (1 to 2^20,)): of consecutive arguments.
+
+    Raises:
+        Malformed: network.format or network.table.
     """
 
     first: int
@@ -160,16 +204,17 @@ def _malformed(message: str) -> Malformed:
 
 
 def _require_integers(values: object, count: int) -> tuple[int, ...]:
+    """A tuple of ``count`` integers; a bool is none."""
     if not isinstance(values, tuple) or len(values) != count:
-        raise _malformed(f"a tuple of {count} integers was expected")
+        raise _malformed(f"expected a tuple of {count} integers")
     if any(type(value) is not int for value in values):
-        raise _malformed("an integer was expected")
+        raise _malformed("expected an integer")
     return values
 
 
 def _require_sources(sources: object) -> None:
     if not isinstance(sources, tuple) or not 2 <= len(sources) <= MAXIMUM_SOURCES:
-        raise _malformed(f"a tuple of 2 to {MAXIMUM_SOURCES} sources was expected")
+        raise _malformed(f"expected a tuple of 2 to {MAXIMUM_SOURCES} sources")
     _require_integers(sources, len(sources))
 
 
@@ -181,9 +226,9 @@ def _require_window(sides: object, pads: object) -> None:
 
 
 def _read_only(array: object, dtype: type[np.generic]) -> NDArray[Any]:
-    """The array in C order, of exactly this dtype, with no way to write to it."""
+    """The array in C order and read-only; its dtype must be ``dtype`` already."""
     if not isinstance(array, np.ndarray) or array.dtype != np.dtype(dtype):
-        raise _malformed(f"an array of {np.dtype(dtype).name} was expected")
+        raise _malformed(f"expected an array of {np.dtype(dtype).name}")
     if array.flags.writeable or not array.flags.c_contiguous:
         array = array.copy(order="C")
         array.flags.writeable = False

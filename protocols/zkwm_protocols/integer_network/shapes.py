@@ -1,6 +1,15 @@
-"""The shape of every value of an integer network, and the limits on sizes (SPEC.md 16.1, 16.2).
+"""The shape of every value of an integer network, and the limits on sizes.
 
-Only integers are looked at, nothing is allocated: a reader calls this before any evaluation.
+::
+
+    node            shape of its value
+    convolution     [O, floor((h + pads - dilation (kh - 1) - 1) / stride) + 1, likewise w]
+    maximum         [C, likewise, likewise]
+    sum             that of its terms            concatenation   channels added
+    reshape         as written                   activation      that of what it reads
+
+Only integers are looked at and nothing is allocated: a reader calls this before any evaluation.
+SPEC.md 16.1, 16.2.
 """
 
 from __future__ import annotations
@@ -36,8 +45,14 @@ def infer_shapes(
 ) -> tuple[tuple[Shape, ...], tuple[bool, ...]]:
     """The shape of every value and whether it is of bytes, the image first.
 
-    Raises Malformed (``network.format``) where sizes or numbers do not fit each other and
-    Unsupported (``network.size``) above a limit, with the node's number.
+    Args:
+        shape: channels, height, width of the image.
+        table_count: the number of tables.
+        nodes: in order.
+
+    Raises:
+        Malformed: sizes or numbers do not fit each other (network.format), with the node's number.
+        Unsupported: a size is above its limit (network.size), with the node's number.
     """
     if not 1 <= len(nodes) <= MAXIMUM_NODES or table_count > MAXIMUM_TABLES:
         raise _too_large(f"1 to {MAXIMUM_NODES} nodes and at most {MAXIMUM_TABLES} tables")
@@ -82,13 +97,18 @@ def infer_shapes(
 
 
 def _multiplications(node: Node, result: Shape) -> int:
+    """Entries of the result times taps, padding included."""
     if isinstance(node, Convolution):
         return prod(result) * prod(node.weights.shape[1:])
     return prod(result) * prod(node.kernel) if isinstance(node, Maximum) else 0
 
 
 def shape_of(node: Node, sources: Sequence[Shape]) -> Shape:
-    """The shape of what a node makes of values of these shapes. Raises Malformed if it cannot."""
+    """The shape of a node's value, from the shapes of the values that it reads.
+
+    Raises:
+        Malformed: they do not fit the node (network.format).
+    """
     first = sources[0]
     if isinstance(node, Convolution):
         outputs, inputs, *_ = node.weights.shape
@@ -116,7 +136,18 @@ def shape_of(node: Node, sources: Sequence[Shape]) -> Shape:
 
 
 def result_sides(source: Shape, kernel: Pair, stride: Pair, pads: Pads, dilation: Pair) -> Pair:
-    """Height and width of the result of sliding windows. Raises Malformed if there are none."""
+    """Height and width of the result of sliding windows.
+
+    Args:
+        source: the shape that they slide over.
+        kernel: its sides.
+        stride: down, across.
+        pads: top, left, bottom, right.
+        dilation: down, across.
+
+    Raises:
+        Malformed: the kernel does not fit once (network.format).
+    """
     sides = []
     for axis in range(2):
         room = source[axis + 1] + pads[axis] + pads[axis + 2]
@@ -128,6 +159,7 @@ def result_sides(source: Shape, kernel: Pair, stride: Pair, pads: Pads, dilation
 
 
 def _require_entries(shape: Shape) -> None:
+    """A shape is three positive integers with a product of at most 2^24."""
     if len(shape) != 3 or any(type(side) is not int or side < 1 for side in shape):
         raise _malformed("a shape is [channels, height, width], each at least 1")
     if prod(shape) > MAXIMUM_ENTRIES:

@@ -1,7 +1,17 @@
-"""Where a sliding window touches its source: for each tap, the positions inside (SPEC.md 16.1).
+"""Where a sliding window touches what it reads: for each tap, the positions inside.
 
-Convolutions and maxima, forward and transposed, all walk over these slices; padding is never
-materialised.
+::
+
+    length 5, kernel 3, stride 2, pad 1         window of result 0   -1  0  1
+                                                window of result 1    1  2  3
+                                                window of result 2    3  4  5
+
+    tap 0 reads  -1  1  3       inside: entries 1:4:2 for results 1:3
+    tap 1 reads   0  2  4               entries 0:5:2 for results 0:3
+    tap 2 reads   1  3  5               entries 1:4:2 for results 0:2
+
+A tap is one entry of the kernel. Convolutions and maxima, forward and transposed, all walk over
+these slices, so padding is never materialized. SPEC.md 16.1.
 """
 
 from __future__ import annotations
@@ -21,7 +31,16 @@ Slices = tuple[slice, slice]
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows over a source of sides ``source``, one for each entry of the sides ``result``."""
+    """Windows of a convolution or a maximum.
+
+    Args:
+        source: height and width of what they slide over.
+        result: height and width of the result; one window for each entry.
+        kernel: its sides.
+        stride: down, across.
+        pads: top, left, bottom, right.
+        dilation: down, across.
+    """
 
     source: Pair
     result: Pair
@@ -42,9 +61,9 @@ class Windows:
         return self.kernel == self.stride == (1, 1) and self.pads == (0, 0, 0, 0)
 
     def taps(self) -> Iterator[tuple[int, Slices, Slices]]:
-        """(number of the tap in C order, entries of the source, positions of the result).
+        """(number of the tap in C order, entries that it reads, positions of the result).
 
-        Taps that lie outside of the source at every position are left out.
+        Taps that are outside at every position are left out.
         """
         for row in range(self.kernel[0]):
             vertical = self._valid(0, row)
@@ -58,7 +77,11 @@ class Windows:
                     )
 
     def _valid(self, axis: int, tap: int) -> Slices | None:
-        """Of one axis: the slice of the source and that of the result, or None."""
+        """Of one axis: the slice that a tap reads and that of the result, or None.
+
+        Result i reads entry i * stride + offset, which is inside from the first i with a value of
+        0 or more to the last with one below the length.
+        """
         stride, offset = self.stride[axis], tap * self.dilation[axis] - self.pads[axis]
         first = max(0, -(offset // stride))
         last = min(self.result[axis] - 1, (self.source[axis] - 1 - offset) // stride)
@@ -69,7 +92,7 @@ class Windows:
 
 
 def tap_entries(values: NDArray[Any], windows: Windows) -> Iterator[NDArray[Any]]:
-    """What each tap reads in C order, 0 outside: (C, h, w, n) -> arrays (C, *result, n)."""
+    """What each tap reads, in C order, 0 outside: (C, h, w, n) to arrays (C, height, width, n)."""
     places = {tap: (inside, positions) for tap, inside, positions in windows.taps()}
     for tap in range(prod(windows.kernel)):
         entries = np.zeros((values.shape[0], *windows.result, values.shape[3]), values.dtype)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.support.field_values import evaluate_equality
 from zkwm_protocols.argument.ligero.linear_claim import CombinedClaim
 from zkwm_protocols.argument.ligero.messages import (
     CombinationChallenge,
@@ -25,7 +26,6 @@ from zkwm_protocols.field.scalar import (
     Element,
     P,
     add,
-    evaluate_equality,
     multiply,
     scale,
 )

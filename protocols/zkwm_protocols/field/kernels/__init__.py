@@ -1,1 +1,10 @@
-"""Compiled field arithmetic. The prover alone imports it; the verifier never does."""
+"""Compiled field arithmetic for the prover; the verifier never imports it.
+
+::
+
+    montgomery           scalars and lines of elements in Montgomery form
+    ntt                  number-theoretic transforms: codewords, interpolation, products
+    linear_combination   sums of many rows with weights in K
+    sumcheck             folding arrays, and the whole prover of a sumcheck over products
+    threads              a range of tasks over all cores
+"""

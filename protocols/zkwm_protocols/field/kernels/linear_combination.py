@@ -1,6 +1,12 @@
-"""Linear combinations of many rows over F_p with weights in K, for the prover (SPEC.md 17.6, 17.7).
+"""Linear combinations of many rows over F_p with weights in K (SPEC.md 17.6, 17.7).
 
-What ``vector.combine`` does by matrix products in double precision, without its copies.
+::
+
+    fold_rows    weights (5, m), rows (m, t)   ->  (5, t)    the rows of the tableau
+    fold_batch   weights (5, n), cells (J, n)  ->  (5, J)    the cells of all triggers to one vector
+
+The verifier does the same by matrix products in double precision (``vector.combine``); here there
+are no copies of the rows.
 """
 
 from __future__ import annotations
@@ -32,13 +38,14 @@ def _add_four(
     x2: Residues,
     x3: Residues,
 ) -> None:
-    """total += w[0] x0 + ... + w[3] x3, every sum reduced once (w in Montgomery form)."""
+    """total += w[0] x0 + ... + w[3] x3; four products make one reduction (w in Montgomery form)."""
     w0, w1, w2, w3 = np.uint64(w[0]), np.uint64(w[1]), np.uint64(w[2]), np.uint64(w[3])
     for j in range(total.shape[0]):
         four = (
             w0 * np.uint64(x0[j]) + w1 * np.uint64(x1[j])
             + w2 * np.uint64(x2[j]) + w3 * np.uint64(x3[j])
         )  # fmt: skip
+        # a sum of 2^32 residues still fits: no reduction of ``total`` until the end
         total[j] += np.uint64(reduce(saturate(four)))
 
 
@@ -58,6 +65,7 @@ def _fold_rows(
         total = np.zeros((DEGREE, stop - start), dtype=np.uint64)
         for i in range(0, weights.shape[1], 4):
             x0 = rows[i, start:stop]
+            # behind the last row the weight is 0: any row will do
             x1 = rows[min(i + 1, last), start:stop]
             x2 = rows[min(i + 2, last), start:stop]
             x3 = rows[min(i + 3, last), start:stop]
@@ -69,9 +77,17 @@ def _fold_rows(
 
 
 def fold_rows(weights: Array, rows: NDArray[np.uint32]) -> Array:
-    """The sum over i of weights[:, i] rows[i], all canonical: (5, m) over K, (m, t) -> (5, t).
+    """The sum over i of weights[:, i] rows[i].
 
-    At most 2^32 rows. Raises ValueError if the numbers of weights and rows differ.
+    Args:
+        weights (uint64, (5, m)): over K, canonical; m at most 2^32.
+        rows (uint32, (m, t)): over F_p, canonical.
+
+    Returns:
+        uint64 (5, t), canonical.
+
+    Raises:
+        ValueError: the numbers of weights and rows differ.
     """
     count = rows.shape[0]
     if weights.shape != (DEGREE, count):
@@ -88,6 +104,7 @@ def fold_rows(weights: Array, rows: NDArray[np.uint32]) -> Array:
 @njit(cache=True)
 def _inner_product(w: NDArray[np.uint64], x: Residues) -> np.uint64:
     """The sum of w x modulo p, canonical."""
+    # products below 2^62 are cut in halves of 32 bits: sums of 2^32 halves fit
     low = np.uint64(0)
     high = np.uint64(0)
     for b in range(x.shape[0]):
@@ -101,15 +118,24 @@ def _inner_product(w: NDArray[np.uint64], x: Residues) -> np.uint64:
 def _fold_batch(
     begin: int, end: int, weights: NDArray[np.uint64], cells: Residues, out: NDArray[np.uint64]
 ) -> None:
+    """Cells begin .. end - 1 of ``cells`` (J, n) into ``out`` (5, J)."""
     for j in range(begin, end):
         for k in range(DEGREE):
             out[k, j] = _inner_product(weights[k], cells[j])
 
 
 def fold_batch(weights: Array, cells: NDArray[np.uint32]) -> Array:
-    """The sum over b of weights[:, b] cells[:, b], all canonical: (5, n) over K, (J, n) -> (5, J).
+    """The sum over b of weights[:, b] cells[:, b].
 
-    At most 2^32 columns. Raises ValueError if the numbers of weights and columns differ.
+    Args:
+        weights (uint64, (5, n)): over K, canonical; n at most 2^32.
+        cells (uint32, (J, n)): over F_p, canonical.
+
+    Returns:
+        uint64 (5, J), canonical.
+
+    Raises:
+        ValueError: the numbers of weights and columns differ.
     """
     if weights.shape != (DEGREE, cells.shape[1]):
         raise ValueError(f"weights of shape {weights.shape} for {cells.shape[1]} columns")

@@ -1,9 +1,17 @@
-"""The prover's arithmetic in F_p and K for Numba (SPEC.md 17.2): scalars, lines, conversions.
+"""The prover's arithmetic in F_p and K for Numba: scalars, lines, conversions (SPEC.md 17.2).
 
-Only the prover imports this module; the verifier has ``vector``. Elements of K are uint32 arrays
-with first axis 5 in Montgomery form: a 2^32 modulo p, below p. Kernels work line by line: a line
-is a flat uint32 array of 5 ``LINE`` residues, coefficient k of element i at k ``LINE`` + i, small
-enough for the first cache and of a fixed stride, so that the compiler vectorises.
+::
+
+    Montgomery form      a * 2^32 modulo p, below p, uint32
+    an array over K      uint32 (5, ...)
+    a line               LINE elements in one flat array:
+
+        | coefficient 0 of elements 0 .. 127 | coefficient 1 ... | ... | coefficient 4 ... |
+          0                                    LINE                      4 LINE
+
+Kernels load columns of an array into lines and work line by line: a line is small enough for the
+first cache and has a fixed stride, so that the compiler vectorizes the loops. The verifier computes
+with ``field.vector`` instead.
 """
 
 from __future__ import annotations
@@ -15,12 +23,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from zkwm_protocols.field.scalar import DEGREE, Element, P
-from zkwm_protocols.field.vector import Array
 
 Residues = NDArray[np.uint32]
 
 LINE = 128
-"""Elements a line."""
+"""Elements of a line."""
 
 _P64 = np.uint64(P)
 _P32 = np.uint32(P)
@@ -38,6 +45,7 @@ _ONE = np.uint32(_RADIX)
 @njit(forceinline=True)
 def add(a: np.uint32, b: np.uint32) -> np.uint32:
     """a + b of residues."""
+    # the smaller of total and total - p modulo 2^32: an underflow is large
     total = np.uint32(a + b)
     return min(total, np.uint32(total - _P32))
 
@@ -45,19 +53,24 @@ def add(a: np.uint32, b: np.uint32) -> np.uint32:
 @njit(forceinline=True)
 def subtract(a: np.uint32, b: np.uint32) -> np.uint32:
     """a - b of residues."""
+    # the smaller again: an underflow is large, and adding p repairs it
     difference = np.uint32(a - b)
     return min(difference, np.uint32(difference + _P32))
 
 
 @njit(forceinline=True)
 def saturate(total: np.uint64) -> np.uint64:
-    """A sum of at most four products of residues, less p 2^32 if it is 2^63 or more: below 2^63."""
+    """A sum of at most four products of residues, minus p 2^32 if its top bit is set: below 2^63.
+
+    The result is the same modulo p, and small enough for ``reduce``. Four products of residues
+    are below 4 p^2 < 2^64.
+    """
     return total - (_P_HIGH & (_ZERO - (total >> _SIGN)))
 
 
 @njit(forceinline=True)
 def reduce(total: np.uint64) -> np.uint32:
-    """total / 2^32 modulo p, below p, of a number below 2^63."""
+    """total / 2^32 modulo p, below p, of a number below 2^63 (Montgomery reduction)."""
     multiple = (total * _INVERSE) & _LOW
     # both words agree in the low half; of the high ones the first is below 1.008 p, the second p
     residue = np.uint32((total >> _WORD) - ((multiple * _P64) >> _WORD))
@@ -67,7 +80,7 @@ def reduce(total: np.uint64) -> np.uint32:
 
 @njit(forceinline=True)
 def product(a: np.uint32, b: np.uint32) -> np.uint32:
-    """a b / 2^32: of two in Montgomery form it is in it; of one and a canonical it is canonical."""
+    """a b / 2^32: in Montgomery form if both are; canonical if one is and the other canonical."""
     return reduce(np.uint64(a) * np.uint64(b))
 
 
@@ -81,6 +94,8 @@ def _sum_of_five(a0, a1, a2, a3, a4, b0, b1, b2, b3, b4):  # type: ignore[no-unt
 @njit(forceinline=True)
 def quintic_product(a0, a1, a2, a3, a4, b0, b1, b2, b3, b4):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """The product in K of two elements in Montgomery form, X^5 = 1 - X^2: five residues."""
+    # coefficient k is an inner product of a with row k of the matrix of b, folded: c .. f are the
+    # entries that X^5 = 1 - X^2 makes of more than one coefficient
     x0, x1, x2, x3, x4 = np.uint64(a0), np.uint64(a1), np.uint64(a2), np.uint64(a3), np.uint64(a4)
     c = subtract(b1, b4)
     d = subtract(b0, b3)
@@ -140,7 +155,7 @@ def subtract_line(out: Residues, a: Residues, b: Residues, count: int) -> None:
 
 @njit(cache=True)
 def sum_line(sums: Residues, task: int, which: int, line: Residues) -> None:
-    """The sum of a whole line into sums[task, which], ``sums`` (tasks, number, 5)."""
+    """The sum of a whole line, into sums[task, which]; ``sums`` uint32 (tasks, number, 5)."""
     for k in range(DEGREE):
         total = _ZERO
         for i in range(k * LINE, (k + 1) * LINE):
@@ -161,32 +176,25 @@ def to_montgomery(values: NDArray[np.unsignedinteger]) -> Residues:
     return out
 
 
-def from_montgomery(values: Residues) -> Array:
-    """The canonical residues (uint64, any shape) of residues in Montgomery form."""
-    out = np.empty(values.shape, dtype=np.uint32)
-    _convert(values.reshape(-1), np.uint32(1), out.reshape(-1))
-    return out.astype(np.uint64)
-
-
 def montgomery_element(element: Element) -> Residues:
     """One element of K in Montgomery form, shape (5,)."""
     return np.array([coefficient * _RADIX % P for coefficient in element], dtype=np.uint32)
 
 
 def line_of(element: Element) -> Residues:
-    """A line of one element."""
+    """A line of one element, repeated."""
     return np.repeat(montgomery_element(element), LINE)
 
 
 def canonical_element(values: NDArray[np.unsignedinteger]) -> Element:
-    """The element of K of five integers in Montgomery form (they may be sums above p)."""
+    """The element of K of five integers in Montgomery form, which may be sums above p."""
     a = [int(value) * _RADIX_INVERSE % P for value in values]
     return (a[0], a[1], a[2], a[3], a[4])
 
 
 @njit(cache=True)
 def _equality_table(table: Residues, point: Residues) -> None:
-    """Fill ``table`` (5, 2^len) from ``point`` (len, 5)."""
+    """Fill ``table`` (5, 2^len) from ``point`` (len, 5), doubling its length at each coordinate."""
     for k in range(DEGREE):
         table[k, 0] = _ONE if k == 0 else np.uint32(0)
     size = 1
@@ -203,7 +211,7 @@ def _equality_table(table: Residues, point: Residues) -> None:
 
 
 def equality_table(point: Sequence[Element]) -> Residues:
-    """eq(point, i), i = 0 .. 2^len - 1, in Montgomery form, (5, 2^len); bit 0 is point[0]."""
+    """eq(point, i), i = 0 .. 2^len - 1, in Montgomery form, uint32 (5, 2^len)."""
     table = np.empty((DEGREE, 1 << len(point)), dtype=np.uint32)
     rows = [montgomery_element(q) for q in point]
     _equality_table(table, np.array(rows, dtype=np.uint32).reshape(-1, DEGREE))
@@ -211,7 +219,10 @@ def equality_table(point: Sequence[Element]) -> Residues:
 
 
 def drop_first_bit(table: Residues) -> Residues:
-    """The equality table of a point without its first coordinate: sums of neighbours."""
+    """The equality table of a point without its first coordinate: sums of neighbors.
+
+    eq(q, 2i) + eq(q, 2i + 1) = eq(q without q_0, i), as (1 - q_0) + q_0 = 1.
+    """
     total = table[:, 0::2] + table[:, 1::2]
     result: Residues = np.minimum(total, total - _P32)
     return result

@@ -1,9 +1,17 @@
 """Number-theoretic transforms over F_p for the prover: codewords, interpolation, products.
 
-SPEC.md 17.2, 17.7. Rows are canonical uint32; only the roots are in Montgomery form, so that
-products stay canonical. A transform of length N = A B takes A x B numbers, transforms columns (a
-strip of them at a time, in the second cache), multiplies by powers of w_N, transposes, and
-transforms columns again; all inner loops run along rows. An array over K is five rows over F_p.
+::
+
+    a row of N = A B coefficients, as a matrix of A rows and B columns (index i B + j):
+
+    1  transform the columns          strips of 64 columns at a time (second cache)
+    2  multiply (k, j) by w_N^(k j)   twiddles
+    3  transpose                      into ``middle``
+    4  transform the columns again    -> values at w_N^0, w_N^1, ...
+
+All inner loops run along rows of the strip. Rows are canonical uint32; only roots and factors are
+in Montgomery form, so that products stay canonical. An array over K is five rows over F_p.
+SPEC.md 17.2, 17.7.
 """
 
 from __future__ import annotations
@@ -25,10 +33,16 @@ _RADIX = (1 << 32) % P
 
 @njit(cache=True)
 def _transform_strip(strip: Residues, logarithm: int, width: int, roots: Residues) -> None:
-    """Transform the columns of ``strip`` (2^logarithm rows) in place, to bit-reversed rows.
+    """Transform the columns of a strip in place; its rows end in bit-reversed order.
 
-    Decimation in frequency; ``roots`` are the powers of the root of order 2^logarithm (or more: a
-    multiple of it, of which every so manieth is taken).
+    Decimation in frequency.
+
+    Args:
+        strip (uint32, (at least 2^logarithm, at least width)): the columns.
+        logarithm: of the length.
+        width: the number of columns.
+        roots (uint32, (2^(m-1),)): powers of the root of order 2^m, m at least ``logarithm``; one
+            in ``stride`` of them is used.
     """
     size = 1 << logarithm
     half = size >> 1
@@ -50,6 +64,7 @@ def _transform_strip(strip: Residues, logarithm: int, width: int, roots: Residue
 
 @njit(cache=True)
 def _reverse_bits(value: int, count: int) -> int:
+    """The number with the low ``count`` bits of ``value`` in reverse order."""
     reversed_value = 0
     for _ in range(count):
         reversed_value = 2 * reversed_value + (value & 1)
@@ -68,10 +83,17 @@ def _transform_row(
     middle: Residues,
     out: Residues,
 ) -> None:
-    """Values of a row, times ``factors``, at all powers of the root of order 2^logarithm.
+    """Values of one row at all powers of the root of order N = 2^logarithm.
 
-    ``roots``: its powers, half of them. ``twiddles``: see _fill_twiddles. ``strip`` and ``middle``
-    are scratch; ``out`` (2^logarithm,).
+    Args:
+        row (uint32, (d,)): coefficients, d at most N.
+        factors (uint32, (d,)): what they are multiplied with first, in Montgomery form.
+        roots (uint32, (N / 2,)): powers of the root.
+        twiddles (uint32, (A, B)): see ``_fill_twiddles``.
+        logarithm: of N.
+        strip (uint32, (A, 64)): scratch.
+        middle (uint32, (N,)): scratch.
+        out (uint32, (N,)): written.
     """
     second_log = logarithm // 2
     first_log = logarithm - second_log
@@ -81,6 +103,7 @@ def _transform_row(
     length = row.shape[0]
     for start in range(0, second, width):
         for i in range(first):
+            # the row ends at ``length``: zeros from there on
             base = i * second + start
             count = min(max(length - base, 0), width)
             for j in range(count):
@@ -89,7 +112,7 @@ def _transform_row(
                 strip[i, j] = np.uint32(0)
         _transform_strip(strip, first_log, width, roots)
         for i in range(first):
-            k = _reverse_bits(i, first_log)
+            k = _reverse_bits(i, first_log)  # the strip's rows are in bit-reversed order
             line = strip[i]
             twiddle = twiddles[i, start : start + width]
             for j in range(width):
@@ -119,6 +142,7 @@ def _transform_rows(
     logarithm: int,
     out: Residues,
 ) -> None:
+    """Rows begin .. end - 1, with scratch of this thread's own."""
     size = 1 << logarithm
     first = 1 << (logarithm - logarithm // 2)
     strip = np.empty((first, _STRIP), dtype=np.uint32)
@@ -129,7 +153,7 @@ def _transform_rows(
 
 @njit(cache=True)
 def _fill_powers(base: np.uint32, start: np.uint32, out: Residues) -> None:
-    """start, start base, start base^2, ...: ``base`` in Montgomery form."""
+    """start, start base, start base^2, ... into ``out``; ``base`` in Montgomery form."""
     value = start
     for i in range(out.shape[0]):
         out[i] = value
@@ -138,7 +162,7 @@ def _fill_powers(base: np.uint32, start: np.uint32, out: Residues) -> None:
 
 @njit(cache=True)
 def _fill_twiddles(root: np.uint32, out: Residues) -> None:
-    """out[i, j] = root^(k j), k the reversed bits of i; in Montgomery form."""
+    """out[i, j] = root^(k j), k the reversed bits of i, in Montgomery form; ``out`` (A, B)."""
     rows = out.shape[0]
     bits = 0
     while rows >> (bits + 1):
@@ -150,7 +174,7 @@ def _fill_twiddles(root: np.uint32, out: Residues) -> None:
 
 
 def _powers(base: int, count: int, start: int = 1) -> Residues:
-    """start base^i in Montgomery form."""
+    """start base^i for i below ``count``, in Montgomery form."""
     out = np.empty(count, dtype=np.uint32)
     _fill_powers(np.uint32(base * _RADIX % P), np.uint32(start * _RADIX % P), out)
     return out
@@ -159,7 +183,18 @@ def _powers(base: int, count: int, start: int = 1) -> Residues:
 def _transform(
     rows: NDArray[np.uint32], base: int, scale: int, logarithm: int, out: NDArray[np.uint32]
 ) -> None:
-    """out[:, c] = scale * row polynomial at base w^c, w the root of order 2^logarithm."""
+    """out[:, c] = scale * row polynomial at base w^c, w the root of order 2^logarithm.
+
+    Args:
+        rows (uint32, (r, d)): canonical coefficients.
+        base: of the coset.
+        scale: a factor of all values.
+        logarithm: of the length.
+        out (uint32, (r, 2^logarithm)): written.
+
+    Raises:
+        ValueError: shapes that do not fit.
+    """
     if not 0 <= logarithm <= TWO_ADICITY:
         raise ValueError("lengths of 2^0 to 2^24")
     size = 1 << logarithm
@@ -181,10 +216,15 @@ def _transform(
 def encode(
     coefficients: NDArray[np.uint32], logarithm: int, out: NDArray[np.uint32] | None = None
 ) -> NDArray[np.uint32]:
-    """Codewords of SPEC.md 17.7: row r's polynomial at 3 w_N^c, c = 0 .. N-1, N = 2^logarithm.
+    """Reed-Solomon codewords: each row's polynomial at 3 w_N^c, c = 0 .. N - 1 (SPEC.md 17.7).
 
-    ``coefficients`` canonical uint32 (r, d), d at most N; ``out`` (r, N) uint32, C-contiguous, is
-    written and returned. Raises ValueError for shapes that do not fit.
+    Args:
+        coefficients (uint32, (r, d)): canonical, d at most N.
+        logarithm: of N.
+        out (uint32, (r, N)): written and returned, C-contiguous.
+
+    Raises:
+        ValueError: shapes that do not fit.
     """
     if out is None:
         out = np.empty((coefficients.shape[0], 1 << logarithm), dtype=np.uint32)
@@ -193,16 +233,19 @@ def encode(
 
 
 def _evaluate(coefficients: Array, logarithm: int) -> Array:
-    """Values at w^0, w^1, ... of a few polynomials (r, d), canonical: (r, 2^logarithm)."""
+    """Values at w^0, w^1, ... of polynomials (r, d), canonical: uint64 (r, 2^logarithm)."""
     out = np.empty((coefficients.shape[0], 1 << logarithm), dtype=np.uint32)
     _transform(coefficients.astype(np.uint32), 1, 1, logarithm, out)
     return out.astype(np.uint64)
 
 
 def interpolate(values: Array) -> Array:
-    """Coefficients of the polynomials with the given values on w_h^0, w_h^1, ..., h a power of two.
+    """Coefficients from values at w_h^0, w_h^1, ..., h a power of two.
 
     Canonical residues (r, h) to (r, h), for instance an array over K (5, h).
+
+    Raises:
+        ValueError: h is no power of two.
     """
     size = values.shape[1]
     logarithm = size.bit_length() - 1
@@ -215,8 +258,12 @@ def interpolate(values: Array) -> Array:
 
 
 def multiply_polynomials(a: Array, b: Array) -> Array:
-    """The product of polynomials, canonical coefficients: (5, l) over K by (5, m) over K or (m,)
-    over F_p -> (5, l + m - 1)."""
+    """The product of polynomials, uint64 (5, l + m - 1), canonical.
+
+    Args:
+        a (uint64, (5, l)): over K.
+        b (uint64, (5, m) or (m,)): over K or over F_p.
+    """
     length = a.shape[-1] + b.shape[-1] - 1
     logarithm = max(length - 1, 0).bit_length()
     left = _evaluate(a, logarithm)

@@ -1,8 +1,13 @@
-"""Sumcheck over arrays in K for the prover: lines to and from arrays, folding, sums of products.
+"""Sumcheck over arrays in K for the prover: lines, folding, and sums of products.
 
-SPEC.md 17.5 and 17.6: variables are bound from the lowest index bit, so that a step meets entries
-2i and 2i + 1. ``ProductSumcheck`` is the whole prover of 17.6; the tree's is in
-``argument.tree_prover`` and uses the kernels of this module.
+::
+
+    entries   0  1   2  3   4  5   6  7          the lowest index bit is bound first:
+              |__|   |__|   |__|   |__|          entries 2i and 2i + 1 meet
+    after r     0      1      2      3           a_2i + r (a_2i+1 - a_2i)
+
+``ProductSumcheck`` is the whole prover of SPEC.md 17.6. That of the fraction tree (17.5) is in
+``argument.logup_gkr`` and uses the kernels of this module.
 """
 
 from __future__ import annotations
@@ -25,7 +30,7 @@ from zkwm_protocols.field.scalar import DEGREE, Element
 from zkwm_protocols.field.vector import Array
 
 CHUNK = 8 * LINE
-"""Columns that one task of a kernel works on."""
+"""Columns of one task of a kernel."""
 
 _ONE = np.uint64(1)
 _TWO = np.uint64(2)
@@ -37,10 +42,10 @@ def new_line() -> Residues:
     return np.zeros(DEGREE * LINE, dtype=np.uint32)
 
 
-# Unsigned indices below, because a signed one that could be negative is not vectorised.
+# Unsigned indices below: a signed one could be negative, and the loop is then not vectorized.
 @njit(cache=True)
 def load_line(line: Residues, arrays: Residues, which: int, start: int, count: int) -> None:
-    """Columns start .. start + count - 1 of array ``which`` of ``arrays`` (number, 5, C)."""
+    """Columns start .. start + count - 1 of array ``which`` (5, C) into a line."""
     first = np.uint64(start)
     for k in range(DEGREE):
         for i in range(np.uint64(count)):
@@ -49,7 +54,7 @@ def load_line(line: Residues, arrays: Residues, which: int, start: int, count: i
 
 @njit(cache=True)
 def store_line(arrays: Residues, which: int, line: Residues, start: int, count: int) -> None:
-    """The inverse of ``load_line``."""
+    """A line into columns start .. start + count - 1 of array ``which``."""
     first = np.uint64(start)
     for k in range(DEGREE):
         for i in range(np.uint64(count)):
@@ -60,7 +65,7 @@ def store_line(arrays: Residues, which: int, line: Residues, start: int, count: 
 def load_pairs(
     low: Residues, high: Residues, arrays: Residues, which: int, start: int, count: int
 ) -> None:
-    """Columns 2i and 2i + 1 of array ``which``, i = start .. start + count - 1."""
+    """Columns 2i and 2i + 1 of array ``which`` into two lines, i = start .. start + count - 1."""
     first = np.uint64(start)
     for k in range(DEGREE):
         for i in range(np.uint64(count)):
@@ -70,14 +75,17 @@ def load_pairs(
 
 @njit(cache=True)
 def fold_lines(low: Residues, high: Residues, r: Residues, count: int) -> None:
-    """low += r (high - low); ``r`` is a line of one element, ``high`` is lost."""
+    """low += r (high - low); ``r`` is a line of one element, ``high`` is overwritten."""
     subtract_line(high, high, low, count)
     add_product_line(low, high, r, count)
 
 
 @njit(cache=True, nogil=True)
 def _fold(first: int, last: int, arrays: Residues, r: Residues, out: Residues) -> None:
-    """``arrays`` (number, 5, C), ``r`` a line, ``out`` (number, 5, at least C / 2) zero behind."""
+    """Fold pairs of columns; a task is CHUNK pairs of one array.
+
+    ``arrays`` (number, 5, C), ``r`` a line, ``out`` (number, 5, at least C / 2) with zeros behind.
+    """
     pairs = arrays.shape[2] // 2
     chunks = (pairs + CHUNK - 1) // CHUNK
     low = new_line()
@@ -94,9 +102,15 @@ def _fold(first: int, last: int, arrays: Residues, r: Residues, out: Residues) -
 
 
 def fold(arrays: Residues, r: Element, *, last: bool) -> Residues:
-    """Bind the lowest index bit of ``arrays`` (count, 5, C), C even, to r: (count, 5, C / 2).
+    """Bind the lowest index bit of ``arrays`` to r.
 
-    Unless it is the ``last`` bit, columns are continued by zeros to an even number.
+    Args:
+        arrays (uint32, (number, 5, C)): in Montgomery form, C even.
+        r: the challenge.
+        last: whether it is the last bit; else columns are continued by a zero to an even number.
+
+    Returns:
+        uint32 (number, 5, C / 2, or one more).
     """
     columns = arrays.shape[2] // 2
     if not last:
@@ -110,7 +124,7 @@ def fold(arrays: Residues, r: Element, *, last: bool) -> Residues:
 
 @njit(cache=True, nogil=True)
 def _product_round(first: int, last: int, arrays: Residues, sums: Residues) -> None:
-    """``arrays`` (2, 5, C), ``sums`` (tasks, 2, 5)."""
+    """s(0) and s(inf) of CHUNK pairs a task; ``arrays`` (2, 5, C), ``sums`` (tasks, 2, 5)."""
     pairs = arrays.shape[2] // 2
     a = new_line()
     b = new_line()
@@ -134,13 +148,22 @@ def _product_round(first: int, last: int, arrays: Residues, sums: Residues) -> N
 
 
 class ProductSumcheck:
-    """The prover of SPEC.md 17.6: the sum over j of left_j right_j, both continued by zeros.
+    """The prover of the sum over j of left_j right_j, both continued by zeros.
 
-    For every round ``round`` and then ``bind``; after the last, ``values``.
+    For every round ``round`` and then ``bind``; after the last, ``values`` (SPEC.md 17.6).
     """
 
     def __init__(self, left: Array, right: Array, rounds: int) -> None:
-        """``left``, ``right`` canonical (5, J) over K, J from 1 to 2^rounds; else ValueError."""
+        """Start.
+
+        Args:
+            left (uint64, (5, J)): over K, canonical.
+            right (uint64, (5, J)): over K, canonical.
+            rounds: the number of rounds; J is 1 to 2^rounds.
+
+        Raises:
+            ValueError: other shapes.
+        """
         columns = left.shape[1]
         if left.shape != right.shape or not 1 <= columns <= 1 << rounds:
             raise ValueError(f"{left.shape} and {right.shape} for {rounds} rounds")
@@ -152,25 +175,37 @@ class ProductSumcheck:
         self._rounds = rounds
 
     def round(self) -> tuple[Element, Element]:
-        """s(0) and s(inf), the coefficient of X^2, of the round polynomial."""
+        """s(0) and s(inf), the coefficient of X^2, of the round polynomial s.
+
+        Raises:
+            ValueError: all rounds are over.
+        """
         if not self._rounds:
             raise ValueError("all rounds are over")
         tasks = -(-self._arrays.shape[2] // (2 * CHUNK))
         sums = np.empty((tasks, 2, DEGREE), dtype=np.uint32)
         run_tasks(_product_round, tasks, self._arrays, sums, work=self._arrays.size // 10)
         total = sums.sum(axis=0, dtype=np.uint64)
-        # a sum over x y in Montgomery form is one itself
+        # products of Montgomery forms are in Montgomery form, and so are their sums
         return canonical_element(total[0]), canonical_element(total[1])
 
     def bind(self, r: Element) -> None:
-        """Set the round's variable."""
+        """Fix the round's variable to the challenge r.
+
+        Raises:
+            ValueError: all rounds are over.
+        """
         if not self._rounds:
             raise ValueError("all rounds are over")
         self._rounds -= 1
         self._arrays = fold(self._arrays, r, last=self._rounds == 0)
 
     def values(self) -> tuple[Element, Element]:
-        """The extensions of left and right at the point of all challenges."""
+        """The extensions of left and right at the point of all challenges.
+
+        Raises:
+            ValueError: rounds are left.
+        """
         if self._rounds:
             raise ValueError(f"{self._rounds} rounds are left")
         return canonical_element(self._arrays[0, :, 0]), canonical_element(self._arrays[1, :, 0])

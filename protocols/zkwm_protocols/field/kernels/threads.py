@@ -1,7 +1,8 @@
-"""Compiled kernels on all cores: a range of tasks is cut among threads (kernels release the GIL).
+"""Compiled kernels on all cores: a range of independent tasks is cut among threads.
 
-Small jobs stay in the calling thread: on a busy machine a thread costs more than a millisecond.
-Not a scheduler: tasks are independent, and a kernel writes only what belongs to its own.
+Kernels release the GIL, and each writes only what belongs to its own tasks. Small jobs stay in the
+calling thread: on a busy machine a thread costs more than a millisecond. Plain threads instead of
+Numba's: its threading layer would change the number of threads of torch in the same process.
 """
 
 from __future__ import annotations
@@ -14,16 +15,21 @@ from numba import config
 
 _PIECES_PER_THREAD = 4
 _WORK_PER_THREAD = 50_000
-"""Half a millisecond."""
+"""Products in K; half a millisecond of work."""
 _THREADS = int(config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
 """The cores of this process; the environment variable of the same name overrides it."""
 
 
 def run_tasks(kernel: Callable[..., None], count: int, *arguments: object, work: int) -> None:
-    """``kernel(first, last, *arguments)`` for ranges that make up 0 .. count - 1.
+    """Call ``kernel(first, last, *arguments)`` for ranges that make up 0 .. count - 1.
 
-    ``work``: about how many products in K (or as much) there are in all. What a kernel raises is
-    raised.
+    Args:
+        kernel: a compiled function that releases the GIL.
+        count: the number of tasks.
+        arguments: handed on to every call.
+        work: the total work, in products in K, approximately.
+
+    An exception of a kernel is raised here.
     """
     threads = min(_THREADS, count, work // _WORK_PER_THREAD)
     if threads <= 1:
