@@ -39,6 +39,7 @@ COMPILED = {
 PROVER = {
     *COMPILED,
     "argument.ligero.rows",
+    "argument.logup_gkr.blocks",
     "argument.logup_gkr.prover",
     "argument.prover",
     "argument.relation.witness",

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from tests.support.forged_tree import ForgedTree
 from tests.support.relation_values import lookup_values
 from tests.support.small_networks import small_network
+from zkwm_protocols.argument.layout_choice import choose_layout
 from zkwm_protocols.argument.logup_gkr.protocol import Interaction
 from zkwm_protocols.argument.logup_gkr.prover import TreeProver
-from zkwm_protocols.argument.parameters import Layout, choose_layout
+from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.proof import Proof
 from zkwm_protocols.argument.prover import lookup_tree, prove_witness, table_denominators
 from zkwm_protocols.argument.prover_randomness import RandomStream

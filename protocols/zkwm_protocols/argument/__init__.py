@@ -14,7 +14,8 @@
 
 Read in this order:
 
-1. ``statement``, ``parameters``: what is proven; sizes and soundness, term by term.
+1. ``statement``, ``parameters``, ``layout_choice``: what is proven; sizes and soundness, term by
+   term; how a prover chooses them.
 2. ``relation``: gadgets, tables, witness. A lookup claims that affine expressions are a table row.
 3. ``logup_gkr``: LogUp (Haböck, ePrint 2022/1530) as a fractional sumcheck in GKR form (Papini and
    Haböck, ePrint 2023/1284).
@@ -26,6 +27,6 @@ Read in this order:
 7. ``prover_randomness``, ``cost_estimate``: the secret stream; cost beforehand.
 
 The verifier needs NumPy and hashlib. Only the prover imports Numba: ``prover``,
-``relation.witness``, ``relation.blake2s_witness``, ``logup_gkr.prover`` and ``.kernels``,
-``ligero.prover`` and ``.rows`` (tests/architecture/test_protocols.py). SPEC.md 17.
+``relation.witness``, ``relation.blake2s_witness``, ``logup_gkr.prover``, ``.blocks`` and
+``.kernels``, ``ligero.prover`` and ``.rows`` (tests/architecture/test_protocols.py). SPEC.md 17.
 """

@@ -20,7 +20,8 @@ from __future__ import annotations
 
 from zkwm_protocols.argument.ligero.linear_claim import CombinedClaim
 from zkwm_protocols.argument.ligero.messages import CombinationChallenge, CombinedRows
-from zkwm_protocols.argument.logup_gkr.protocol import Interaction, LeafClaim, combine_relations
+from zkwm_protocols.argument.logup_gkr.protocol import Interaction, LeafClaim
+from zkwm_protocols.argument.logup_gkr.relations import combine_relations
 from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.statement import Statement

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zkwm_protocols.argument.parameters import Layout, choose_layout
+from zkwm_protocols.argument.layout_choice import choose_layout
+from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.integer_network.model import IntegerNetwork
 

@@ -27,10 +27,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm_protocols.argument.combined_claim import challenge_columns, combination_challenge
+from zkwm_protocols.argument.layout_choice import choose_layout
 from zkwm_protocols.argument.ligero.prover import WitnessCommitment
 from zkwm_protocols.argument.logup_gkr.protocol import Interaction, LeafClaim
 from zkwm_protocols.argument.logup_gkr.prover import TreeProver
-from zkwm_protocols.argument.parameters import Layout, choose_layout
+from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.proof import Proof
 from zkwm_protocols.argument.prover_randomness import RandomStream
 from zkwm_protocols.argument.relation.relation import Relation

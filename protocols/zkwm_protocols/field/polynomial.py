@@ -1,4 +1,4 @@
-"""Polynomials for NumPy: values at a few points, coefficients from roots of unity.
+"""Polynomials for NumPy: values at a few points, coefficients, multilinear extensions.
 
 ::
 
@@ -13,11 +13,22 @@ are in ``kernels.ntt``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.field.scalar import P, root_of_unity
-from zkwm_protocols.field.vector import Array, combine, multiply_base, power_base, powers_base
+from zkwm_protocols.field.scalar import Element, P, root_of_unity
+from zkwm_protocols.field.vector import (
+    Array,
+    combine,
+    equality_table,
+    multiply,
+    multiply_base,
+    power_base,
+    powers_base,
+    sum_all,
+)
 
 _P = np.uint64(P)
 
@@ -72,6 +83,22 @@ def interpolate(values: Array) -> Array:
         second = (pairs[:, 0] + (_P - turned)) % _P
         result = np.concatenate([first, second], axis=1)
     return (result.reshape(values.shape) * np.uint64(pow(size, -1, P))) % _P
+
+
+def evaluate_extension(array: Array, point: Sequence[Element]) -> Element:
+    """The multilinear extension of an array (5, J) over K, continued by zeros, at a point.
+
+    In two steps, so that no equality table of 2^len(point) entries is needed.
+    """
+    low = min(len(point), 12)
+    inner = equality_table(point[:low])
+    rows = -(-array.shape[1] >> low)
+    padded = np.zeros((5, rows << low), dtype=np.uint64)
+    padded[:, : array.shape[1]] = array
+    products = multiply(padded.reshape(5, rows, 1 << low), inner[:, None, :])
+    outer = equality_table(point[low:])[:, :rows]
+    sums = products.sum(axis=2) % _P
+    return sum_all(multiply(sums, outer))
 
 
 def _bit_reversal(log: int) -> NDArray[np.intp]:

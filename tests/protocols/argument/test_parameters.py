@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zkwm_protocols.argument.parameters import Layout, choose_layout
+from zkwm_protocols.argument.layout_choice import choose_layout
+from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.errors import InvalidOpening, UsageError
 
 GOOD = {"triggers": 100, "cells": 60_000, "lookups": 37_000, "rows": 350_000}

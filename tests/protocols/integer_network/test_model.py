@@ -88,9 +88,10 @@ REFUSED: dict[str, Case] = {
         lambda: IntegerNetwork((1, 1, 1), (), [convolution()]),  # type: ignore[arg-type]
         Malformed, "network.format", "are tuples",
     ),
-    "no node": (lambda: network("sum"), Malformed, "network.format", "no node"),
+    "no node": (lambda: network("sum"), Malformed, "network.format", "tables and nodes"),
     "no table": (
-        lambda: network(convolution(), tables=(3,)), Malformed, "network.format", "no table",
+        lambda: network(convolution(), tables=(3,)),
+        Malformed, "network.format", "tables and nodes",
     ),
     "image of two sides": (
         lambda: network(convolution(), shape=(1, 1)), Malformed, "network.format", "a shape is",
@@ -131,15 +132,15 @@ REFUSED: dict[str, Case] = {
     ),
     "weights of three axes": (
         lambda: convolution(weights=np.ones((2, 1, 1), np.int16)),
-        Malformed, "network.format", "weights have sizes",
+        Malformed, "network.format", "expected weights",
     ),
     "no weights": (
         lambda: convolution(weights=np.ones((2, 0, 1, 1), np.int16)),
-        Malformed, "network.format", "weights have sizes",
+        Malformed, "network.format", "expected weights",
     ),
     "a bias of two axes": (
         lambda: convolution(bias=np.zeros((2, 1), np.int32)),
-        Malformed, "network.format", "a bias has",
+        Malformed, "network.format", "a bias of",
     ),
     "a bias too short": (
         lambda: network(convolution(bias=np.zeros(1, np.int32))),
@@ -179,11 +180,11 @@ REFUSED: dict[str, Case] = {
         lambda: convolution(pads=(0, 0, 0)), Malformed, "network.format", "tuple of 4",
     ),
     "a number that is a boolean": (
-        lambda: convolution(stride=(True, 1)), Malformed, "network.format", "an integer was",
+        lambda: convolution(stride=(True, 1)), Malformed, "network.format", "an integer",
     ),
     "a NumPy number": (
         lambda: Reshape(np.int64(0), (1, 1, 1)),  # type: ignore[arg-type]
-        Malformed, "network.format", "an integer was",
+        Malformed, "network.format", "an integer",
     ),
     "a sum of one": (lambda: Sum((0,)), Malformed, "network.format", "2 to 64 sources"),
     "a sum of 65": (lambda: Sum((0,) * 65), Malformed, "network.format", "2 to 64 sources"),

@@ -11,6 +11,7 @@ If that holds for random alpha and beta, every lookup is a table row (LogUp, Hab
 by a fractional sumcheck, as in GKR (Papini and Haböck, ePrint 2023/1284), down to one claim about
 the leaves, and by the gradient of the lookups to one claim about cells.
 
-``protocol`` is what both sides share; read it first. ``prover`` builds the tree and computes the
-messages, ``kernels`` are its compiled loops. SPEC.md 17.5, 17.6.
+``protocol`` is what both sides share; read it first, then ``relations``, in whose forms it writes
+down what has to hold. ``prover`` builds the tree of ``blocks`` of nodes and computes the messages;
+``kernels`` are its compiled loops. SPEC.md 17.5, 17.6.
 """

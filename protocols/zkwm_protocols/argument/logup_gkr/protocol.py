@@ -29,16 +29,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zkwm_protocols.argument.parameters import Layout
+from zkwm_protocols.argument.logup_gkr.relations import (
+    LEFT,
+    PADS,
+    PRODUCT,
+    RIGHT,
+    Affine,
+    LinearRelation,
+    Term,
+    between,
+)
+from zkwm_protocols.argument.parameters import FINGERPRINT_DEGREE, Layout
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.argument.transcript import Transcript
 from zkwm_protocols.errors import InvalidOpening
+from zkwm_protocols.field.polynomial import evaluate_extension
 from zkwm_protocols.field.scalar import (
     ONE,
     ZERO,
     Element,
-    P,
     add,
     constant,
     inverse,
@@ -54,40 +64,6 @@ from zkwm_protocols.field.vector import (
     sum_all,
     to_element,
 )
-from zkwm_protocols.field.vector import multiply as multiply_arrays
-
-PADS, LEFT, RIGHT, PRODUCT = range(4)
-"""The rows over K that relations speak of, numbered as in ``CombinedClaim.pad_coefficients``."""
-
-Term = tuple[int, int, Element]
-"""(row, cell, coefficient)."""
-
-
-@dataclass(frozen=True)
-class Affine:
-    """A value known up to pads: a constant plus coefficients times committed cells."""
-
-    constant: Element
-    terms: tuple[Term, ...]
-
-    def scaled(self, factor: Element) -> Affine:
-        """This times an element of K."""
-        return Affine(
-            multiply(self.constant, factor),
-            tuple((row, cell, multiply(value, factor)) for row, cell, value in self.terms),
-        )
-
-    def plus(self, other: Affine) -> Affine:
-        """The sum of two."""
-        return Affine(add(self.constant, other.constant), self.terms + other.terms)
-
-
-@dataclass(frozen=True)
-class LinearRelation:
-    """The claim that the sum of coefficients times cells is ``constant`` (SPEC.md 17.7)."""
-
-    terms: tuple[Term, ...]
-    constant: Element
 
 
 @dataclass(frozen=True)
@@ -136,7 +112,7 @@ class Interaction:
         self.transcript.absorb_zeros("circuit", layout.fractions)
         alpha, self.beta = self.transcript.challenge_list("look-ups", 2)
         self.alphas = [alpha]
-        while len(self.alphas) < 8:
+        while len(self.alphas) < FINGERPRINT_DEGREE:
             self.alphas.append(multiply(self.alphas[-1], alpha))
         self.relations: list[LinearRelation] = []
         self.point: list[Element] = []
@@ -200,8 +176,8 @@ class Interaction:
         mu = self.transcript.challenge_element("side")
         d0_value = Affine(d0, ((RIGHT, second, ONE),))
         n0_value = Affine(w, ((LEFT, first, ONE),)).plus(d0_value.scaled(negate(lam)))
-        self._numerator = _between(n0_value, Affine(n1, ((LEFT, second, ONE),)), mu)
-        self._denominator = _between(d0_value, Affine(d1, ((RIGHT, first, ONE),)), mu)
+        self._numerator = between(n0_value, Affine(n1, ((LEFT, second, ONE),)), mu)
+        self._denominator = between(d0_value, Affine(d1, ((RIGHT, first, ONE),)), mu)
         self.point = [mu, *self._round_challenges]
         self._level += 1
         return mu
@@ -312,53 +288,6 @@ class Interaction:
             later = multiply(later, of_claim)
         terms.extend((row, cell, multiply(later, v)) for row, cell, v in self._claim.terms)
         return tuple(terms)
-
-
-def combine_relations(
-    relations: list[LinearRelation], gammas: list[Element], pad_row: int
-) -> tuple[Array, Element]:
-    """The weighted sum of relations: coefficients on pads, left, right, product, and constant.
-
-    Args:
-        relations: in the order of SPEC.md 17.7.
-        gammas: one weight for each.
-        pad_row: h.
-
-    Returns:
-        The coefficients, uint64 (4, 5, h), and the constant.
-    """
-    totals: dict[tuple[int, int], Element] = {}
-    known = ZERO
-    for relation, gamma in zip(relations, gammas, strict=True):
-        known = add(known, multiply(gamma, relation.constant))
-        for row, cell, value in relation.terms:
-            place = (row, cell)
-            totals[place] = add(totals.get(place, ZERO), multiply(gamma, value))
-    coefficients = np.zeros((4, 5, pad_row), dtype=np.uint64)
-    for (row, cell), value in totals.items():
-        coefficients[row, :, cell] = value
-    return coefficients, known
-
-
-def evaluate_extension(array: Array, point: list[Element]) -> Element:
-    """The multilinear extension of an array (5, J) over K, continued by zeros, at a point.
-
-    In two steps, so that no equality table of 2^len(point) entries is needed.
-    """
-    low = min(len(point), 12)
-    inner = equality_table(point[:low])
-    rows = -(-array.shape[1] >> low)
-    padded = np.zeros((5, rows << low), dtype=np.uint64)
-    padded[:, : array.shape[1]] = array
-    products = multiply_arrays(padded.reshape(5, rows, 1 << low), inner[:, None, :])
-    outer = equality_table(point[low:])[:, :rows]
-    sums = products.sum(axis=2) % np.uint64(P)
-    return sum_all(multiply_arrays(sums, outer))
-
-
-def _between(at_zero: Affine, at_one: Affine, mu: Element) -> Affine:
-    """The line through two values, at mu."""
-    return at_zero.scaled(subtract(ONE, mu)).plus(at_one.scaled(mu))
 
 
 def _inverses(values: list[Element]) -> list[Element]:

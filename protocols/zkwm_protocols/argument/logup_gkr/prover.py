@@ -14,7 +14,7 @@
 
     halving columns U times, then rows b' times:
       two blocks (lookups; tables), rows of each kept apart  ->  one column each
-      -> joined into one row (``_join``)                     ->  the root
+      -> joined into one row (``join_blocks``)                     ->  the root
 
 A node stores its numerator n and its denominator less one, d, so that the zeros of the padding are
 the neutral fraction 0/1. They are never stored, but for up to three columns behind a row that make
@@ -28,17 +28,21 @@ This module computes messages in the clear; masking and the transcript are ``arg
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.argument.logup_gkr.kernels import (
-    fold_children,
-    gather_leaves,
-    make_parents,
-    sum_round,
+from zkwm_protocols.argument.logup_gkr.blocks import (
+    Block,
+    fill_parents,
+    join_blocks,
+    join_bound,
+    padded,
+    parents_of,
+    split_weights,
+    table_block,
 )
+from zkwm_protocols.argument.logup_gkr.kernels import fold_children, gather_leaves, sum_round
 from zkwm_protocols.field.kernels.montgomery import (
     Residues,
     canonical_element,
@@ -49,19 +53,11 @@ from zkwm_protocols.field.kernels.montgomery import (
 )
 from zkwm_protocols.field.kernels.sumcheck import CHUNK, fold
 from zkwm_protocols.field.kernels.threads import run_tasks
-from zkwm_protocols.field.scalar import DEGREE, ONE, Element, P, multiply, subtract
+from zkwm_protocols.field.scalar import DEGREE, ONE, Element, multiply, subtract
 from zkwm_protocols.field.vector import Array
 
 _GATHERED = 1 << 20
 """Leaves gathered at a time while the tree is built."""
-
-
-@dataclass(frozen=True)
-class _Block:
-    """Nodes in rows: numerators (rows or 1, 5, C) and denominators less one (rows, 5, C)."""
-
-    n: Residues
-    d: Residues
 
 
 class TreeProver:
@@ -96,7 +92,7 @@ class TreeProver:
             raise ValueError("a lookup of no table row")
         self._rows = rows
         self._rows_log = rows_log
-        self._width = _padded(lookups, columns_log)
+        self._width = padded(lookups, columns_log)
         # all lookups have the numerator 1: one row of numerators serves all triggers
         self._numerators = np.zeros((1, DEGREE, self._width), dtype=np.uint32)
         self._numerators[0, 0, :lookups] = line_of(ONE)[0]
@@ -104,19 +100,19 @@ class TreeProver:
         # (M_T, 8): an element in half a cache line, so that gathering one touches one line
         self._table = np.zeros((table_rows, 8), dtype=np.uint32)
         self._table[:, :DEGREE] = d.T
-        tables = _table_block(d, multiplicities, chunks, columns_log)
+        tables = table_block(d, multiplicities, chunks, columns_log)
         # self._nodes[l]: the blocks of the 2^(l+1) children of level l (reversed below); of the
         # leaves only the tables' block is kept
-        self._nodes: list[list[_Block]] = [[tables]]
+        self._nodes: list[list[Block]] = [[tables]]
         self._next = 0
-        blocks = [self._lookup_parents(columns_log), _parents(tables, columns_log)]
+        blocks = [self._lookup_parents(columns_log), parents_of(tables, columns_log)]
         for bits in range(columns_log - 1, 0, -1):
             self._nodes.append(blocks)
-            blocks = [_parents(block, bits) for block in blocks]
-        blocks = [_join(blocks, 1, rows_log)]
+            blocks = [parents_of(block, bits) for block in blocks]
+        blocks = [join_blocks(blocks, 1, rows_log)]
         for bits in range(rows_log, 0, -1):
             self._nodes.append(blocks)
-            blocks = [_parents(block, bits) for block in blocks]
+            blocks = [parents_of(block, bits) for block in blocks]
         self._root = blocks[0]
         self._nodes.reverse()
 
@@ -143,7 +139,7 @@ class TreeProver:
         self._nodes[level] = []
         if self._next == len(self._nodes):
             d = self.lookup_denominators(slice(None))
-            blocks = [_Block(self._numerators, d), *blocks]
+            blocks = [Block(self._numerators, d), *blocks]
             self._table = self._table[:0]
         return LevelProver(blocks, list(point), challenge, self._rows_log)
 
@@ -154,16 +150,16 @@ class TreeProver:
         run_tasks(gather_leaves, rows.shape[0], self._table, rows, d, work=rows.size)
         return d
 
-    def _lookup_parents(self, columns_log: int) -> _Block:
+    def _lookup_parents(self, columns_log: int) -> Block:
         """The layer above the lookups' leaves, some triggers at a time to bound memory."""
         triggers, lookups = self._rows.shape
-        shape = (triggers, DEGREE, _padded(self._width // 2, columns_log - 1))
-        parents = _Block(np.zeros(shape, dtype=np.uint32), np.zeros(shape, dtype=np.uint32))
+        shape = (triggers, DEGREE, padded(self._width // 2, columns_log - 1))
+        parents = Block(np.zeros(shape, dtype=np.uint32), np.zeros(shape, dtype=np.uint32))
         step = max(1, _GATHERED // lookups)
         for start in range(0, triggers, step):
             part = slice(start, min(start + step, triggers))
-            children = _Block(self._numerators, self.lookup_denominators(part))
-            _fill_parents(children, _Block(parents.n[part], parents.d[part]))
+            children = Block(self._numerators, self.lookup_denominators(part))
+            fill_parents(children, Block(parents.n[part], parents.d[part]))
         return parents
 
 
@@ -173,11 +169,11 @@ class LevelProver:
     ::
 
         rounds 0 .. column bits - 1      bind columns (u); rows have weights eq(q_rows, b)
-        then rows are joined (``_join_bound``) and bound like columns
+        then rows are joined (``join_bound``) and bound like columns
     """
 
     def __init__(
-        self, blocks: list[_Block], point: list[Element], challenge: Element, rows_log: int
+        self, blocks: list[Block], point: list[Element], challenge: Element, rows_log: int
     ) -> None:
         """Start; called by ``TreeProver.level``.
 
@@ -192,10 +188,10 @@ class LevelProver:
         self._column_bits = max(0, len(point) - rows_log)
         self._row_point = point[self._column_bits :]
         if len(blocks) == 2 and not self._column_bits:
-            blocks = [_join(blocks, 2, rows_log + 1)]
-        self._children: list[_Block] = blocks
+            blocks = [join_blocks(blocks, 2, rows_log + 1)]
+        self._children: list[Block] = blocks
         self._bound: list[Residues] = []
-        self._weights = _split(equality_table(self._row_point), blocks)
+        self._weights = split_weights(equality_table(self._row_point), blocks)
         self._start_phase(point[: self._column_bits] or self._row_point)
         if not self._column_bits:
             self._weights = [equality_table([])]
@@ -250,7 +246,7 @@ class LevelProver:
             self._eq = drop_first_bit(self._eq)
         elif self._column_bits:
             self._column_bits = 0
-            self._bound = [_join_bound(self._bound)]
+            self._bound = [join_bound(self._bound)]
             self._weights = [equality_table([])]
             self._start_phase(self._row_point)
 
@@ -288,79 +284,3 @@ class LevelProver:
                 line_of(r), out, work=block.d.size // 4,
             )  # fmt: skip
             self._bound.append(out)
-
-
-def _padded(columns: int, bits: int) -> int:
-    """Columns stored for a row whose index has ``bits`` bits: whole pairs of pairs."""
-    unit = min(4, 1 << bits)
-    return -(-columns // unit) * unit
-
-
-def _table_block(
-    d: Residues, multiplicities: NDArray[np.integer], chunks: int, columns_log: int
-) -> _Block:
-    """The leaves of the tables: rows of 2^U, or one row that is not padded to 2^U."""
-    table_rows = d.shape[1]
-    width = 1 << columns_log if chunks > 1 else _padded(table_rows, columns_log)
-    flat = np.zeros((2, DEGREE, chunks * width), dtype=np.uint32)
-    # minus the multiplicity: the tables' fractions cancel those of the lookups
-    numerators = (P - np.asarray(multiplicities, dtype=np.int64)) % P
-    flat[0, 0, :table_rows] = to_montgomery(numerators.astype(np.uint64))
-    flat[1, :, :table_rows] = d
-    both = flat.reshape(2, DEGREE, chunks, width).transpose(0, 2, 1, 3)
-    return _Block(np.ascontiguousarray(both[0]), np.ascontiguousarray(both[1]))
-
-
-def _parents(children: _Block, bits: int) -> _Block:
-    """The parents of nodes whose column index has ``bits`` bits."""
-    rows, _, columns = children.d.shape
-    shape = (rows, DEGREE, _padded(columns // 2, bits - 1))
-    parents = _Block(np.zeros(shape, dtype=np.uint32), np.zeros(shape, dtype=np.uint32))
-    _fill_parents(children, parents)
-    return parents
-
-
-def _fill_parents(children: _Block, parents: _Block) -> None:
-    """Write the parents of all children; columns behind the last one stay 0."""
-    rows, _, columns = children.d.shape
-    tasks = rows * -(-(columns // 2) // CHUNK)
-    run_tasks(
-        make_parents, tasks, children.n, children.d, parents.n, parents.d,
-        work=children.d.size // 3,
-    )  # fmt: skip
-
-
-def _join(blocks: list[_Block], columns: int, bits: int) -> _Block:
-    """Blocks of one or two columns as one row: index column + columns * row, of ``bits`` bits."""
-    n = np.concatenate(
-        [np.broadcast_to(block.n, block.d.shape)[:, :, :columns] for block in blocks]
-    )
-    d = np.concatenate([block.d[:, :, :columns] for block in blocks])
-    return _Block(_one_row(n, bits), _one_row(d, bits))
-
-
-def _one_row(nodes: Residues, bits: int) -> Residues:
-    """Nodes (rows, 5, columns) as (1, 5, rows * columns), continued by zeros."""
-    rows, _, columns = nodes.shape
-    out = np.zeros((1, DEGREE, _padded(rows * columns, bits)), dtype=np.uint32)
-    out[0, :, : rows * columns] = nodes.transpose(1, 0, 2).reshape(DEGREE, -1)
-    return out
-
-
-def _join_bound(bound: list[Residues]) -> Residues:
-    """Bound blocks of one column, (4 rows, 5, 1) each, as one row (4, 5, rows), rows made even."""
-    joined = np.concatenate([arrays.reshape(-1, 4, DEGREE) for arrays in bound])
-    rows = joined.shape[0]
-    out = np.zeros((4, DEGREE, rows + rows % 2), dtype=np.uint32)
-    out[:, :, :rows] = joined.transpose(1, 2, 0)
-    return out
-
-
-def _split(weights: Residues, blocks: list[_Block]) -> list[Residues]:
-    """The weights of each block's rows."""
-    parts = []
-    start = 0
-    for block in blocks:
-        parts.append(np.ascontiguousarray(weights[:, start : start + block.d.shape[0]]))
-        start += block.d.shape[0]
-    return parts
