@@ -1,4 +1,4 @@
-"""Watermarks and attacks that cost nothing and say what was asked of them. Not a test."""
+"""Watermarks and attacks for tests of the grid: they cost nothing and record their calls."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Served(Fake):
-    """Lives in an API, which no cache can hold; what it logs is its first 50 triggers."""
+    """Lives in a service, which no cache can hold; its log is its first 50 triggers."""
 
     name: ClassVar[str] = "served"
 

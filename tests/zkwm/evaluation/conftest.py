@@ -1,4 +1,4 @@
-"""Fake plugins in the registries, a tiny grid of them, and cells out of nothing."""
+"""Fake watermarks and attacks in the catalogue, a tiny grid of them, and cells."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import fake_plugins
 from zkwm.data import ImageData, load_data
-from zkwm.evaluation.plan import catalogue as registries
+from zkwm.evaluation.plan import catalogue
 from zkwm.evaluation.plan.grid import Grid
 from zkwm.evaluation.results.cell import Cell
 
@@ -28,7 +28,7 @@ TINY = {
 
 @pytest.fixture(scope="session")
 def small_data() -> ImageData:
-    """The first images of the embedded data set, read once."""
+    """The first images of the bundled data set, read once."""
     data = load_data("fashion-mnist-small")
     return ImageData(
         data.train_images[:800],
@@ -42,11 +42,11 @@ def small_data() -> ImageData:
 
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch, small_data: ImageData) -> ModuleType:
-    """The module of fake schemes and attacks, which are the only ones that there are."""
+    """The module of fake schemes and attacks, which replace the real ones."""
     fake_plugins.RUNS.clear()
     fake_plugins.LABELS.clear()
-    monkeypatch.setitem(registries.KINDS, "watermarks", ("watermark", fake_plugins.WATERMARKS))
-    monkeypatch.setitem(registries.KINDS, "attacks", ("attack", fake_plugins.ATTACKS))
+    monkeypatch.setitem(catalogue.KINDS, "watermarks", ("watermark", fake_plugins.WATERMARKS))
+    monkeypatch.setitem(catalogue.KINDS, "attacks", ("attack", fake_plugins.ATTACKS))
     monkeypatch.setattr("zkwm.evaluation.plan.experiment.load_data", lambda _: small_data)
     return fake_plugins
 

@@ -1,4 +1,4 @@
-"""What a cell is called in the cache: by all that determines it, and by nothing else."""
+"""The digest of a cell: everything that determines it, and nothing else."""
 
 from __future__ import annotations
 
@@ -67,17 +67,17 @@ def test_a_changed_scheme_is_measured_again(
     fakes: ModuleType, tiny: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = Experiment(tiny(), tmp_path)
-    known = dict(before.known)
+    digests = dict(before.input_digests)
     source = tmp_path / "changed.py"
     source.write_text(Path(str(fakes.__file__)).read_text() + "# changed\n")
     with monkeypatch.context() as patch:
         patch.setattr("inspect.getfile", lambda _: str(source))
         changed = Experiment(tiny(), tmp_path)
-        assert changed.known["watermarks/fake"] != known["watermarks/fake"]
+        assert changed.input_digests["watermarks/fake"] != digests["watermarks/fake"]
         entry = changed.grid.watermarks[0]
         assert changed.mark(entry, 0) != before.mark(entry, 0)
-        # a worker that starts after the change still calls it as those before
-        assert Experiment(tiny(), tmp_path, known).mark(entry, 0) == before.mark(entry, 0)
+        # a worker that starts after the change still uses the digests from before
+        assert Experiment(tiny(), tmp_path, digests).mark(entry, 0) == before.mark(entry, 0)
 
 
 def test_shares_are_disjoint_and_do_not_depend_on_each_other(tiny: Made) -> None:

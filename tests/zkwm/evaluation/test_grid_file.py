@@ -1,4 +1,4 @@
-"""The YAML of a grid: strict, plain, limited; what is wrong is named."""
+"""The YAML of a grid: strict, plain and limited; a message names the fault."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_grid_is_read_with_its_defaults(fakes: ModuleType, tmp_path: Path) -> 
         ({"opened_block": 1}, "opened_block", ""),
     ],
 )
-def test_what_is_wrong_is_named(
+def test_a_message_names_the_fault(
     fakes: ModuleType, tmp_path: Path, changes: dict[str, Any], message: str, hint: str
 ) -> None:
     path = write(tmp_path, **changes)
@@ -74,8 +74,8 @@ def test_what_is_wrong_is_named(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("seeds: [0]\nseeds: [1]", "'seeds' stands twice (line 2)"),
-        ("training: {epochs: 1, epochs: 2}", "'epochs' stands twice"),
+        ("seeds: [0]\nseeds: [1]", "'seeds' occurs twice (line 2)"),
+        ("training: {epochs: 1, epochs: 2}", "'epochs' occurs twice"),
         ("a: &x [1]\nb: *x", "no references"),
         ("a: !!python/object/apply:os.system [echo]", "could not determine a constructor"),
         ("a: [", "line 1"),

@@ -1,4 +1,4 @@
-"""Unmarked models: exactly binomial for derived labels, and no law for declared ones."""
+"""Matches of unmarked models: binomial for derived labels, no law for declared ones."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_derived_labels_are_binomial_however_skewed_the_answers() -> None:
     assert row.least_p_value > 1e-3
 
 
-def test_declared_labels_take_innocents() -> None:
+def test_declared_labels_accuse_innocent_models() -> None:
     declared = triggers(np.full(60, 3))
     (row,) = examine_null([*MODELS, Skewed(0.6)], [TriggerTest("zhang", declared, derived=False)])
     assert row.fresh is None
@@ -62,7 +62,7 @@ def test_declared_labels_take_innocents() -> None:
     assert row.least_p_value < 1e-6
 
 
-def test_what_is_extracted_counts_and_what_is_not_answered_is_no_trial() -> None:
+def test_extracted_bits_count_and_no_answer_is_no_trial() -> None:
     keys = TriggerSet(
         np.random.default_rng(2).integers(0, 256, (40, 1, 1, 32), dtype=np.uint8),
         np.random.default_rng(3).integers(0, 2, 40),
@@ -72,9 +72,9 @@ def test_what_is_extracted_counts_and_what_is_not_answered_is_no_trial() -> None
     )
 
     def bits(model: nn.Module) -> np.ndarray:
-        found = np.ones(40, np.int64)
-        found[:10] = -1
-        return found
+        values = np.ones(40, np.int64)
+        values[:10] = -1
+        return values
 
     (row,) = examine_null(MODELS, [TriggerTest("uchida", keys, extract=bits)], draws=50)
     assert row.matches == (int(keys.labels[10:].sum()),) * 4
@@ -99,8 +99,8 @@ def test_the_chi_square_test_notices_a_wrong_spread() -> None:
     # 6.251 is the upper tenth of chi-square with three degrees of freedom
     expected = np.full(4, 100.0)
     step = np.sqrt(6.251 * 100 / 4)
-    found = chi_square([100, 100, 100, 100], expected)
-    assert (found.statistic, found.degrees, found.p_value) == (0.0, 3, 1.0)
+    test = chi_square([100, 100, 100, 100], expected)
+    assert (test.statistic, test.degrees, test.p_value) == (0.0, 3, 1.0)
     counts = [100 + step, 100 - step, 100 + step, 100 - step]
     assert chi_square(counts, expected).p_value == pytest.approx(0.1, abs=1e-3)
     probabilities = 1000 * binomial_probabilities(50, 10)

@@ -1,4 +1,4 @@
-"""Rank sums of unmarked networks have the law that SPEC.md 8.4 says; those of others do not."""
+"""Rank sums of unmarked networks follow the law of SPEC.md 8.4; those of others do not."""
 
 from __future__ import annotations
 
@@ -57,17 +57,17 @@ def test_expected_shares_are_those_of_all_label_vectors() -> None:
         assert below.expected == pytest.approx(243 * max(s for s in shares if s <= 2**-below.bits))
 
 
-def test_labels_that_the_scores_know_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = np.random.default_rng(3).integers(0, CLASSES, COUNT)
-    favoured = np.eye(CLASSES)[known]
+def test_scores_that_depend_on_labels_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    leaked = np.random.default_rng(3).integers(0, CLASSES, COUNT)
+    favored = np.eye(CLASSES)[leaked]
 
-    def half_known(digest: bytes, count: int, classes: int) -> np.ndarray:
+    def partly_leaked(digest: bytes, count: int, classes: int) -> np.ndarray:
         random = np.random.default_rng(list(digest))
         drawn = random.integers(0, classes, count)
-        return np.where(random.random(count) < 0.2, known, drawn)
+        return np.where(random.random(count) < 0.2, leaked, drawn)
 
-    monkeypatch.setattr("zkwm.evaluation.null_hypothesis.ranks.stand_in_labels", half_known)
-    row = examine_ranks(MODELS, "adi", triggers(), lambda _: favoured, draws=300)
+    monkeypatch.setattr("zkwm.evaluation.null_hypothesis.ranks.stand_in_labels", partly_leaked)
+    row = examine_ranks(MODELS, "adi", triggers(), lambda _: favored, draws=300)
     assert row.below[1].seen > 2 * row.below[1].expected
     assert row.below[1].p_value < 1e-9
     assert row.spread.p_value < 1e-9
@@ -76,6 +76,6 @@ def test_labels_that_the_scores_know_are_noticed(monkeypatch: pytest.MonkeyPatch
 def test_several_tests_are_one() -> None:
     # 6.251 and 14.684 are the upper tenths of chi-square with 3 and with 9 degrees of freedom
     tests = [ChiSquare(6.251, 3, 0.1), ChiSquare(14.684 - 6.251, 6, 0.2), ChiSquare(0.0, 0, 1.0)]
-    found = together(tests)
-    assert (found.statistic, found.degrees) == (pytest.approx(14.684), 9)
-    assert found.p_value == pytest.approx(0.1, abs=1e-3)
+    combined = together(tests)
+    assert (combined.statistic, combined.degrees) == (pytest.approx(14.684), 9)
+    assert combined.p_value == pytest.approx(0.1, abs=1e-3)

@@ -1,4 +1,4 @@
-"""Tables, figures and the page: the worst seed, the right signs, the same numbers everywhere."""
+"""Tables, figures and the page: the worst seed, its signs, the same numbers everywhere."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_declared_labels_show_matches_and_never_bits(cell: Made) -> None:
     assert not square(declared).enough
 
 
-def test_what_was_not_measured_says_why(cell: Made) -> None:
+def test_squares_without_a_number_say_why(cell: Made) -> None:
     assert square(cell(void="void: x"), cell(seed=1, void="void: x")).text == "void"
     assert square(cell(error="x"), cell(seed=1, void="void: x")).text == "error"
     assert square(cell(refused="x")).text == "not applicable"
@@ -76,8 +76,8 @@ def test_what_was_not_measured_says_why(cell: Made) -> None:
 
 def test_ranks_are_a_table_of_their_own(cell: Made) -> None:
     ranked = cell(rank_bits=400.9, rank_evidence=330.0)
-    found = squares((ranked, cell(seed=1)), by_ranks=True)["A", "X"]
-    assert found.text == "400 / 1.0 ‡"
+    square_ = squares((ranked, cell(seed=1)), by_ranks=True)["A", "X"]
+    assert square_.text == "400 / 1.0 ‡"
     assert squares((cell(),), by_ranks=True)["A", "X"].left == "–"
 
 
@@ -132,16 +132,16 @@ def test_many_attacks_are_several_tables(cell: Made) -> None:
 
 def test_published_figures_stand_beside_the_cells_that_correspond(outcome: Outcome) -> None:
     rows = published_rows(outcome)
-    told = {(row[1], row[6]): row for row in rows}
-    assert ("pruning to 90 %", "A<b> / Y") in told
-    assert told["pruning to 90 %", "A<b> / Y"][2:6] == ("32", "46.9", "60.0 to 61.0", "88.0")
+    by_row = {(row[1], row[6]): row for row in rows}
+    assert ("pruning to 90 %", "A<b> / Y") in by_row
+    assert by_row["pruning to 90 %", "A<b> / Y"][2:6] == ("32", "46.9", "60.0 to 61.0", "88.0")
     assert not any(row[1] in ("pruning to 70 %", "pruning to 80 %", "FTAL at 0.01") for row in rows)
 
 
 def test_a_figure_shows_each_scheme_that_has_evidence(outcome: Outcome) -> None:
-    found = squares(outcome.cells)
-    svg = attack_figure("X", ("A<b>", "Z"), found)
-    assert svg == attack_figure("X", ("A<b>", "Z"), found)
+    by_key = squares(outcome.cells)
+    svg = attack_figure("X", ("A<b>", "Z"), by_key)
+    assert svg == attack_figure("X", ("A<b>", "Z"), by_key)
     assert "A&lt;b&gt;" in svg
     assert ">Z<" not in svg
     assert "usual threshold, 40 bits" in svg

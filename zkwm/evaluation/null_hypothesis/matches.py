@@ -1,8 +1,8 @@
-"""What schemes say of unmarked models, and whether a false claim reaches an innocent one.
+"""Matches of unmarked models under each scheme, and of innocent models under false claims.
 
 The reason for derived labels, measured: for them the matches of any model that is not marked are
-exactly binomial, whatever its answers are; labels that an accuser chose have no such law. A
-measurement for research, not a verdict.
+exactly binomial, whatever its answers are; labels that an accuser chose follow no law. ``ranks``
+does it for rank sums.
 """
 
 from __future__ import annotations
@@ -38,10 +38,14 @@ BATCH = 500
 
 @dataclass(frozen=True)
 class TriggerTest:
-    """A scheme's triggers, and how a model is asked about them.
+    """A scheme's committed triggers, and how a model is asked about them.
 
-    ``derived`` says whether the labels are derived from the commitment. ``extract`` turns a model
-    into int64 (n,) values, -1 for nothing; None asks for the class of each trigger image.
+    Args:
+        scheme: Its name.
+        triggers: Leaves and labels.
+        derived: Whether the labels are derived from the commitment.
+        extract: Turns a model into int64 (n,) values, -1 for no answer; None asks for the class of
+            each trigger image.
     """
 
     scheme: str
@@ -50,7 +54,7 @@ class TriggerTest:
     extract: Callable[[nn.Module], NDArray[np.int64]] | None = None
 
     def answers(self, model: nn.Module) -> NDArray[np.int64]:
-        """What the model gives for each trigger."""
+        """The model's value for each trigger, int64 (n,)."""
         return (
             _classes(model, self.triggers.images) if self.extract is None else self.extract(model)
         )
@@ -58,12 +62,18 @@ class TriggerTest:
 
 @dataclass(frozen=True)
 class Fresh:
-    """Matches with fresh labels: ``draws`` label sets for every model, all independent.
+    """Matches with fresh labels, several independent label sets for every model.
 
-    ``p_value`` is that of the exact two-sided binomial test of the sum, ``spread_p_value`` that of
-    the chi-square test of how the single counts are distributed (``spread_statistic`` on
-    ``spread_degrees``). Labels come from the real derivation but a SHA-256 seed in place of
-    Argon2id.
+    Labels come from the real derivation but a SHA-256 seed in place of Argon2id.
+
+    Args:
+        draws: Label sets for each model.
+        matches: Of all sets together.
+        trials: Of all sets together.
+        p_value: Of the exact two-sided binomial test of ``matches``.
+        spread_statistic: Of the chi-square test of the distribution of the single counts.
+        spread_degrees: Its degrees of freedom.
+        spread_p_value: Its p-value.
     """
 
     draws: int
@@ -79,11 +89,18 @@ class Fresh:
 class NullRow:
     """What a scheme says of unmarked models.
 
-    ``matches`` of each model with the labels as committed, of ``trials``; ``most_bits`` the bits
-    "by chance" (before allowances) of the luckiest model, ``least_p_value`` the smallest two-sided
-    p of a model, times the number of models (at most 1). ``needed_matches`` reach a judge's usual
-    threshold when all is opened (None: not even all do), ``reached`` is the share of models that
-    do. ``fresh`` is None for declared labels, which cannot be drawn anew.
+    Args:
+        scheme: Its name.
+        derived: Whether its labels are derived from the commitment.
+        class_count: C.
+        trials: Triggers.
+        matches: Of each model with the labels as committed.
+        most_bits: Bits "by chance" (before allowances) of the luckiest model.
+        least_p_value: The smallest two-sided p of a model, times the number of models, at most 1.
+        needed_matches: That reach a judge's usual threshold when all is opened; None where not even
+            all do.
+        reached: The share of models that reach it.
+        fresh: None for declared labels, of which there are no others to draw.
     """
 
     scheme: str
@@ -100,12 +117,21 @@ class NullRow:
 
 @dataclass(frozen=True)
 class ClaimRow:
-    """What a false claim reaches on innocent models, with labels of its wish and with derived ones.
+    """What a false claim reaches on innocent models, with declared labels and with derived ones.
 
-    ``declared_*`` count against the target labels, ``derived_*`` against those that follow from a
-    commitment to the same images (the best of ``tries``). ``*_bits`` are "by chance", before
-    allowances; for declared labels they are nominal, since no law stands behind them. ``*_reached``
-    is the share of victims at or above ``needed_matches``, a judge's usual threshold.
+    Args:
+        claim: Its name.
+        tries: Commitments that the accuser made.
+        class_count: C.
+        trials: Triggers.
+        needed_matches: That reach a judge's usual threshold; None where not even all do.
+        declared_matches: Of each victim with the accuser's target labels.
+        declared_bits: The nominal bits "by chance", before allowances; no law stands behind them.
+        declared_reached: Share of victims with at least ``needed_matches``.
+        derived_matches: Of each victim with the labels that follow from a commitment to the same
+            images (the best of ``tries``).
+        derived_bits: The bits "by chance", before allowances.
+        derived_reached: Share of victims with at least ``needed_matches``.
     """
 
     claim: str
@@ -122,13 +148,21 @@ class ClaimRow:
 
 
 def examine_null(
-    models: Sequence[nn.Module], schemes: Sequence[TriggerTest], *, draws: int = 50
+    models: Sequence[nn.Module], tests: Sequence[TriggerTest], *, draws: int = 50
 ) -> tuple[NullRow, ...]:
-    """One row for each scheme: every unmarked model against its triggers.
+    """Compare every unmarked model with the triggers of each scheme.
 
-    ``draws`` fresh label sets for every model; 20 models and 200 triggers take about a second.
+    20 models and 200 triggers take about a second.
+
+    Args:
+        models: Unmarked networks.
+        tests: One for each scheme.
+        draws: Fresh label sets for each model.
+
+    Returns:
+        One row for each test.
     """
-    return tuple(_null_row(models, scheme, draws) for scheme in schemes)
+    return tuple(_null_row(models, test, draws) for test in tests)
 
 
 def examine_claims(
@@ -138,41 +172,47 @@ def examine_claims(
     accuser: Adversary,
     class_count: int,
 ) -> ClaimRow:
-    """Make a false claim from the accuser's models and hold it against the victims'.
+    """Make a false claim from the accuser's models, and test it on the victims'.
 
     Both commitments are real ones, of one block; the derived labels cost an Argon2id hash, or, for
     a claim with many tries, are those of ``grind``. Raises what the claim raises.
+
+    Args:
+        claim: The attack.
+        victims: Innocent models that the accuser has never seen.
+        accuser_models: Models that the accuser trained.
+        accuser: Whose images and seed.
+        class_count: C.
     """
-    claimed = claim.run(accuser_models, accuser)
-    declared = _commitment(claimed, accuser, class_count, declared=True)
+    result = claim.run(accuser_models, accuser)
+    declared = _commitment(result, accuser, class_count, declared=True)
     declared.verify()
-    derived = _commitment(claimed, accuser, class_count, declared=False)
-    labels = grind(derived.header, claimed.target_labels, claimed.tries)
-    answers = [_classes(model, claimed.images) for model in victims]
-    target_labels = [
-        _assess(int((each == claimed.target_labels).sum()), claimed, class_count)
-        for each in answers
-    ]
-    drawn = [_assess(int((each == labels).sum()), claimed, class_count) for each in answers]
+    derived = _commitment(result, accuser, class_count, declared=False)
+    derived_labels = grind(derived.header, result.target_labels, result.tries)
+    answers = [_classes(model, result.images) for model in victims]
+    by_target, by_derived = (
+        [_assess(int((each == labels).sum()), result, class_count) for each in answers]
+        for labels in (result.target_labels, derived_labels)
+    )
     return ClaimRow(
         claim=claim.name,
-        tries=claimed.tries,
+        tries=result.tries,
         class_count=class_count,
-        trials=len(claimed.images),
-        needed_matches=target_labels[0].needed_matches if target_labels else None,
-        declared_matches=tuple(found.matches for found in target_labels),
-        declared_bits=tuple(found.terms[0].bits for found in target_labels),
-        declared_reached=_share(target_labels),
-        derived_matches=tuple(found.matches for found in drawn),
-        derived_bits=tuple(found.terms[0].bits for found in drawn),
-        derived_reached=_share(drawn),
+        trials=len(result.images),
+        needed_matches=by_target[0].needed_matches if by_target else None,
+        declared_matches=tuple(each.matches for each in by_target),
+        declared_bits=tuple(each.terms[0].bits for each in by_target),
+        declared_reached=_share_reached(by_target),
+        derived_matches=tuple(each.matches for each in by_derived),
+        derived_bits=tuple(each.terms[0].bits for each in by_derived),
+        derived_reached=_share_reached(by_derived),
     )
 
 
-def _null_row(models: Sequence[nn.Module], examined: TriggerTest, draws: int) -> NullRow:
-    triggers = examined.triggers
-    answers = [examined.answers(model) for model in models]
-    found = [
+def _null_row(models: Sequence[nn.Module], test: TriggerTest, draws: int) -> NullRow:
+    triggers = test.triggers
+    answers = [test.answers(model) for model in models]
+    evidence = [
         assess(
             int((each == triggers.labels).sum()),
             blocks_used=len(triggers.labels) // triggers.block_size,
@@ -183,33 +223,39 @@ def _null_row(models: Sequence[nn.Module], examined: TriggerTest, draws: int) ->
         )
         for each in answers
     ]
-    least = min(two_sided(each.matches, each.trials, each.class_count) for each in found)
+    least = min(two_sided(each.matches, each.trials, each.class_count) for each in evidence)
     return NullRow(
-        scheme=examined.scheme,
-        derived=examined.derived,
+        scheme=test.scheme,
+        derived=test.derived,
         class_count=triggers.class_count,
         trials=len(triggers.labels),
-        matches=tuple(each.matches for each in found),
-        most_bits=max(each.terms[0].bits for each in found),
+        matches=tuple(each.matches for each in evidence),
+        most_bits=max(each.terms[0].bits for each in evidence),
         least_p_value=min(1.0, least * len(models)),
-        needed_matches=found[0].needed_matches,
-        reached=_share(found),
-        fresh=_fresh(examined, answers, draws) if examined.derived else None,
+        needed_matches=evidence[0].needed_matches,
+        reached=_share_reached(evidence),
+        fresh=_fresh(test, answers, draws) if test.derived else None,
     )
 
 
-def _fresh(examined: TriggerTest, answers: Sequence[NDArray[np.int64]], draws: int) -> Fresh:
-    """Hold each model against ``draws`` label sets of its own; unanswered triggers do not count."""
-    count, classes = len(examined.triggers.labels), examined.triggers.class_count
+def _fresh(test: TriggerTest, answers: Sequence[NDArray[np.int64]], draws: int) -> Fresh:
+    """Compare each model with label sets of its own.
+
+    Args:
+        test: For the name, the number of triggers and of classes.
+        answers (int64, (n,) each): What each model answered; -1 is no trial.
+        draws: Label sets for each model.
+    """
+    count, classes = len(test.triggers.labels), test.triggers.class_count
     seen = np.zeros(count + 1, np.int64)
     expected = np.zeros(count + 1)
     total, trials = 0, 0
     for number, each in enumerate(answers):
-        asked = int((each >= 0).sum())
-        expected[: asked + 1] += draws * binomial_probabilities(asked, classes)
-        trials += draws * asked
+        answered = int((each >= 0).sum())
+        expected[: answered + 1] += draws * binomial_probabilities(answered, classes)
+        trials += draws * answered
         for draw in range(draws):
-            text = f"zkwm fresh labels/{examined.scheme}/{number}/{draw}"
+            text = f"zkwm fresh labels/{test.scheme}/{number}/{draw}"
             labels = stand_in_labels(hashlib.sha256(text.encode()).digest(), count, classes)
             matches = int((each == labels).sum())
             seen[matches] += 1
@@ -227,36 +273,38 @@ def _fresh(examined: TriggerTest, answers: Sequence[NDArray[np.int64]], draws: i
 
 
 def _commitment(
-    claimed: ClaimResult, accuser: Adversary, class_count: int, *, declared: bool
+    result: ClaimResult, accuser: Adversary, class_count: int, *, declared: bool
 ) -> Commitment:
-    """The accuser's commitment to his images, under a key and salts that follow from his seed."""
+    """The accuser's commitment to their images, under a key and salts that follow from the seed."""
 
     def secret(name: str) -> bytes:
         return hashlib.sha256(f"zkwm accuser/{accuser.seed}/{name}".encode()).digest()
 
     return make_commitment(
-        claimed.images,
-        [secret(f"salt/{number}") for number in range(len(claimed.images))],
+        result.images,
+        [secret(f"salt/{number}") for number in range(len(result.images))],
         class_count=class_count,
         signers=(SigningKey.from_bytes("ed25519", secret("key")),),
-        block_size=len(claimed.images),
-        declared_labels=claimed.target_labels if declared else None,
+        block_size=len(result.images),
+        declared_labels=result.target_labels if declared else None,
     )
 
 
-def _assess(matches: int, claimed: ClaimResult, class_count: int) -> Evidence:
+def _assess(matches: int, result: ClaimResult, class_count: int) -> Evidence:
+    """The evidence of a claim of one block."""
     return assess(
         matches,
         blocks_used=1,
         block_count=1,
-        block_size=len(claimed.images),
+        block_size=len(result.images),
         class_count=class_count,
         policy=Policy(accept_declared_labels=True),
     )
 
 
-def _share(found: Sequence[Evidence]) -> float:
-    return sum(each.reached for each in found) / len(found) if found else 0.0
+def _share_reached(evidence: Sequence[Evidence]) -> float:
+    """The share that reaches the threshold, 0 to 1."""
+    return sum(each.reached for each in evidence) / len(evidence) if evidence else 0.0
 
 
 def _classes(model: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.int64]:

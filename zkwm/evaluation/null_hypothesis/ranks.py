@@ -1,9 +1,8 @@
-"""What the evidence by ranks (SPEC.md 8.4) says of unmarked networks.
+"""Rank sums of unmarked networks against their exact law (SPEC.md 8.4).
 
-Theory: a rank sum S of labels that a network does not depend on has one exact law, whatever the
-network's scores are. Here fresh derived labels are drawn many times for every network, and how S
-and its exact p-values fall is held against that law. A measurement for research, not a verdict;
-matches are in ``null_models``.
+The rank sum S of labels that a network does not depend on has one law, whatever the network's
+scores are. Here fresh derived labels are drawn many times for every network, and the distribution
+of S and of its exact p-values is compared with that law. ``matches`` does it for matches.
 """
 
 from __future__ import annotations
@@ -31,10 +30,14 @@ THRESHOLDS = (1, 5, 10)
 
 @dataclass(frozen=True)
 class Below:
-    """How many of the fresh label sets have an exact p-value of at most 2^-``bits``.
+    """How many of the fresh label sets have an exact p-value of at most 2^-bits.
 
-    ``expected`` is exact, and below sets * 2^-bits: S is a whole number, and takes few p-values.
-    ``p_value`` is that of the exact two-sided binomial test of ``seen``.
+    Args:
+        bits: The threshold.
+        seen: How many there are.
+        expected: The exact expectation; less than sets * 2^-bits, because S is a whole number and
+            takes few p-values.
+        p_value: Of the exact two-sided binomial test of ``seen``.
     """
 
     bits: int
@@ -47,11 +50,17 @@ class Below:
 class RankRow:
     """What ranks say of unmarked networks under one scheme.
 
-    ``committed_bits`` are -log2 of the p-value of each network with the labels as committed (not
-    independent of each other: the labels are the same). ``sets`` fresh label sets, ``draws`` for
-    each network, all independent; ``most_bits`` is the luckiest of them. ``below`` has the
-    `THRESHOLDS` that so few triggers can reach at all. ``spread`` is the
-    chi-square test of how all their S are distributed.
+    Args:
+        scheme: Its name.
+        class_count: C.
+        trials: Triggers.
+        committed_bits: -log2 of the p-value of each network with the labels as committed; they
+            depend on each other, since the labels are the same.
+        draws: Fresh label sets for each network, all independent.
+        sets: Fresh label sets of all networks.
+        most_bits: Of the luckiest of them.
+        below: For each of ``THRESHOLDS`` that the number of triggers can reach at all.
+        spread: The chi-square test of the distribution of all S.
     """
 
     scheme: str
@@ -73,25 +82,30 @@ def examine_ranks(
     *,
     draws: int = 1000,
 ) -> RankRow:
-    """One row: every network's scores against ``draws`` fresh label sets of its own.
+    """Compare every network's scores with fresh label sets.
 
-    ``scores`` gives float64 (n, C) for a network. ``scheme`` names the row, and its fresh labels:
-    rows of different names are independent. 20 networks, 200 triggers and 1,000 sets take about
-    half a minute.
+    20 networks, 200 triggers and 1,000 sets take about half a minute.
+
+    Args:
+        models: Unmarked networks.
+        scheme: Names the row and its fresh labels: rows of different names are independent.
+        triggers: The committed triggers.
+        scores: Gives float64 (n, C) for a network.
+        draws: Fresh label sets for each network.
     """
     count, classes = len(triggers.labels), triggers.class_count
     tails = _tails(count, classes)
     bits = -np.log2(np.array([float(tail) for tail in tails]))
-    places = np.arange(count)
-    seen = np.zeros(len(tails), np.int64)
+    rows = np.arange(count)
+    seen = np.zeros(len(tails), np.int64)  # how often each S occurred
     committed = []
     for number, model in enumerate(models):
-        weighed = _weights_of_labels(scores(model), classes)
-        committed.append(float(bits[weighed[places, triggers.labels].sum()]))
+        label_weights = _weights_of_labels(scores(model), classes)
+        committed.append(float(bits[label_weights[rows, triggers.labels].sum()]))
         for draw in range(draws):
             text = f"zkwm fresh ranks/{scheme}/{number}/{draw}"
             labels = stand_in_labels(hashlib.sha256(text.encode()).digest(), count, classes)
-            seen[weighed[places, labels].sum()] += 1
+            seen[label_weights[rows, labels].sum()] += 1
     sets = draws * len(models)
     chances = [float(a - b) for a, b in zip(tails, [*tails[1:], Fraction(0)], strict=True)]
     return RankRow(
@@ -119,14 +133,21 @@ def _tails(trials: int, class_count: int) -> list[Fraction]:
 
 
 def _weights_of_labels(scores: NDArray[np.float64], class_count: int) -> NDArray[np.int64]:
-    """What each label would weigh for each trigger, int64 (n, C)."""
+    """The weight that each label would have for each trigger, int64 (n, C)."""
     table = np.array(weights(class_count), np.int64)
-    found = [ranks(scores, [label] * len(scores)) for label in range(class_count)]
-    weighed: NDArray[np.int64] = table[np.array(found).T]
-    return weighed
+    places = [ranks(scores, [label] * len(scores)) for label in range(class_count)]
+    label_weights: NDArray[np.int64] = table[np.array(places).T]
+    return label_weights
 
 
 def _below(threshold: int, tails: list[Fraction], seen: NDArray[np.int64]) -> Below:
+    """Compare the p-values below a threshold in bits with their expectation.
+
+    Args:
+        threshold: In bits.
+        tails: P[S >= s] for every s.
+        seen (int64, (len(tails),)): How often each S occurred.
+    """
     least = next(s for s, tail in enumerate(tails) if tail <= Fraction(1, 2**threshold))
     chance, hits, sets = float(tails[least]), int(seen[least:].sum()), int(seen.sum())
     return Below(

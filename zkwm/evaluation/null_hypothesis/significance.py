@@ -1,7 +1,7 @@
-"""Tests of whether counts of matches are binomial: for experiments over many models and keys.
+"""Tests of whether counts follow a law, for experiments over many models and keys.
 
-Not the evidence of a verdict (``zkwm_protocols.evidence``, in whole numbers): here probabilities
-are double precision, good to about nine digits, so that millions of trials can be tested.
+Probabilities are double precision, good to about nine digits, so that millions of trials can be
+tested. The evidence of a verdict is computed in whole numbers, in ``zkwm_protocols.evidence``.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ import torch
 from numpy.typing import NDArray
 
 LEAST_EXPECTED = 5.0
+"""Fewest expected observations of a group, by the usual rule for Pearson's test."""
+
 _TIES = 1e-7
+"""Relative difference below which two probabilities count as equal."""
 
 
 @dataclass(frozen=True)
 class ChiSquare:
-    """Pearson's test: the statistic, its degrees of freedom, and the chance of one so large."""
+    """Pearson's test: the statistic, its degrees of freedom, and the chance of one as large."""
 
     statistic: float
     degrees: int
@@ -38,34 +41,39 @@ def binomial_probabilities(trials: int, class_count: int) -> NDArray[np.float64]
 
 
 def two_sided(matches: int, trials: int, class_count: int) -> float:
-    """The exact two-sided binomial test: how often a count at most as likely as this comes."""
+    """The exact two-sided binomial test: the chance of a count at most as likely as this."""
     probabilities = binomial_probabilities(trials, class_count)
     rare = probabilities <= probabilities[matches] * (1 + _TIES)
     return min(1.0, float(probabilities[rare].sum()))
 
 
 def chi_square(counts: Sequence[int], expected: NDArray[np.float64]) -> ChiSquare:
-    """Whether ``counts`` (how often 0, 1, ... matches came) are as ``expected``, one for each.
+    """Whether counts are as expected.
 
-    Neighbouring numbers of matches are put together until at least 5 are expected. Both sum up to
-    the number of observations. With fewer than two such groups nothing is tested and p is 1.
+    Neighbors are grouped until at least 5 are expected. With fewer than two groups nothing is
+    tested, and p is 1.
+
+    Args:
+        counts: How often each outcome 0, 1, ... was observed.
+        expected (float64, (n,)): How often it is expected; the same sum.
     """
     groups: list[tuple[float, float]] = []
-    seen, hoped = 0.0, 0.0
+    group_count, group_expected = 0.0, 0.0
     for count, value in zip(counts, expected, strict=True):
-        seen, hoped = seen + count, hoped + float(value)
-        if hoped >= LEAST_EXPECTED:
-            groups.append((seen, hoped))
-            seen, hoped = 0.0, 0.0
+        group_count, group_expected = group_count + count, group_expected + float(value)
+        if group_expected >= LEAST_EXPECTED:
+            groups.append((group_count, group_expected))
+            group_count, group_expected = 0.0, 0.0
     if groups:
+        # what is left at the end is too little for a group of its own
         last = groups.pop()
-        groups.append((last[0] + seen, last[1] + hoped))
+        groups.append((last[0] + group_count, last[1] + group_expected))
     statistic = sum((count - value) ** 2 / value for count, value in groups)
     return _chi_square(statistic, max(len(groups) - 1, 0))
 
 
 def together(tests: Sequence[ChiSquare]) -> ChiSquare:
-    """One test of several independent ones: the sum of their statistics and of their degrees."""
+    """One test of several independent ones: the sum of statistics and of degrees of freedom."""
     return _chi_square(sum(test.statistic for test in tests), sum(test.degrees for test in tests))
 
 

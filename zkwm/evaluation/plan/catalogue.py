@@ -1,4 +1,4 @@
-"""All watermarks, attacks and claims that there are, as a list; and whether a grid's can be made.
+"""The catalogue of watermarks, attacks and claims; and whether a grid's entries exist.
 
 The classes are loaded from the tables of ``zkwm.watermarks`` and ``zkwm.attacks``, which imports
 torch.
@@ -21,32 +21,38 @@ KINDS: dict[str, tuple[str, Mapping[str, str]]] = {
     "attacks": ("attack", ATTACKS),
     "claims": ("claim", CLAIMS),
 }
-"""The lists of a grid, and where each kind is found."""
+"""For each list of a grid: the word for one of its entries, and the table of classes."""
 
 
 def described() -> dict[str, list[dict[str, Any]]]:
-    """Every watermark, attack and claim: name, paper, access or needs, parameters and defaults."""
+    """Every watermark, attack and claim, as ``zkwm evaluate --list`` prints them.
+
+    Each has name, summary, paper, access or needs, and parameters with their defaults.
+    """
     return {
-        kind: [_described(word, table, name) for name in table]
+        kind: [_describe(word, table, name) for name in table]
         for kind, (word, table) in KINDS.items()
     }
 
 
 def entry_class(kind: str, entry: Entry) -> type[Any]:
-    """The class that an entry of the list ``kind`` names. Raises UsageError."""
+    """The class that an entry of the list ``kind`` names. Raises UsageError for an unknown one."""
     word, table = KINDS[kind]
-    found: type[Any] = load_class(table, word, entry.name)
-    return found
+    scheme: type[Any] = load_class(table, word, entry.name)
+    return scheme
 
 
 def entry_object(kind: str, entry: Entry) -> Any:  # noqa: ANN401
-    """The scheme, attack or claim of an entry of the list ``kind``. Raises UsageError."""
+    """The watermark, attack or claim of an entry of the list ``kind``.
+
+    Raises UsageError for an unknown name or parameter, or a value out of range.
+    """
     word, table = KINDS[kind]
     return make(table, word, entry.name, entry.parameters)
 
 
-def require_makeable(grid: Grid) -> None:
-    """Raise UsageError, with its place, for a name or parameter that does not exist."""
+def require_entries(grid: Grid) -> None:
+    """Raise UsageError, with its place in the grid, for an entry that cannot be made."""
     for kind, entries in grid.lists.items():
         for i, entry in enumerate(entries):
             try:
@@ -55,14 +61,14 @@ def require_makeable(grid: Grid) -> None:
                 raise UsageError(f"{kind}[{i}]: {error.message}", hint=error.hint) from None
 
 
-def _described(word: str, table: Mapping[str, str], name: str) -> dict[str, Any]:
-    found = load_class(table, word, name)
-    more = {key: getattr(found, key) for key in ("access", "needs") if hasattr(found, key)}
-    summary = (sys.modules[found.__module__].__doc__ or "").strip().partition("\n")[0]
+def _describe(word: str, table: Mapping[str, str], name: str) -> dict[str, Any]:
+    scheme = load_class(table, word, name)
+    reach = {key: getattr(scheme, key) for key in ("access", "needs") if hasattr(scheme, key)}
+    summary = (sys.modules[scheme.__module__].__doc__ or "").strip().partition("\n")[0]
     return {
         "name": name,
         "summary": summary,
-        "paper": found.paper,
-        **more,
-        "parameters": parameters_of(found),
+        "paper": scheme.paper,
+        **reach,
+        "parameters": parameters_of(scheme),
     }

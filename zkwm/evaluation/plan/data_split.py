@@ -1,7 +1,7 @@
-"""Who has which images: owner, adversaries and the judge's probes, disjoint; innocents.
+"""Divide a data set among the owner, the adversaries, the judge's probes and innocents.
 
-A fixed shuffle of the training set, the same for every seed of a grid, so that a share depends on
-the data and its size alone.
+Owner, adversaries and probes are disjoint; innocent third parties draw from all but the probes. One
+fixed shuffle for all seeds of a grid, so that a part depends on the data and its size alone.
 """
 
 from __future__ import annotations
@@ -18,14 +18,18 @@ from zkwm_protocols.errors import UsageError
 if TYPE_CHECKING:
     from zkwm.evaluation.plan.grid import Grid
 
-SHUFFLE = 2018
+SHUFFLE_SEED = 2018
 
 
 @dataclass(frozen=True)
 class Shares:
-    """Training images and labels in parts; every part has the same test images.
+    """The training images and labels in parts; every part has the same test images.
 
-    ``probes`` uint8 (m, c, h, w) are public.
+    Args:
+        owner: The owner's part.
+        pool: All that adversaries may have.
+        innocent: All but the probes, for third parties.
+        probes (uint8, (m, c, h, w)): Public images, for soft answers and activations.
     """
 
     owner: ImageData
@@ -35,13 +39,13 @@ class Shares:
 
     def adversary(self, count: int) -> ImageData:
         """The first ``count`` images of the adversaries' pool."""
-        return _part(self.pool, np.arange(count), f"{count:,} adversary's images")
+        return _part(self.pool, np.arange(count), f"{count:,} images of an adversary")
 
     def bystander(self, count: int, seed: int) -> ImageData:
-        """``count`` images of an innocent third party, drawn from all that are not probes."""
-        random = np.random.default_rng((SHUFFLE, seed))
-        chosen = random.permutation(len(self.innocent.train_labels))[:count]
-        return _part(self.innocent, chosen, f"{count:,} images of a third party")
+        """``count`` images of an innocent third party, drawn by ``seed``."""
+        random = np.random.default_rng((SHUFFLE_SEED, seed))
+        numbers = random.permutation(len(self.innocent.train_labels))[:count]
+        return _part(self.innocent, numbers, f"{count:,} images of a third party")
 
 
 def divide(data: ImageData, grid: Grid) -> Shares:
@@ -50,16 +54,17 @@ def divide(data: ImageData, grid: Grid) -> Shares:
     have, need = len(data.train_labels), grid.owner_images + pool + grid.probes
     if have < need:
         raise UsageError(
-            f"{grid.data} has {have:,} training images, and the grid wants {need:,}: "
+            f"{grid.data} has {have:,} training images, and the grid needs {need:,}: "
             f"{grid.owner_images:,} for the owner, {pool:,} for adversaries, {grid.probes:,} probes"
         )
-    random = np.random.default_rng(SHUFFLE)
+    random = np.random.default_rng(SHUFFLE_SEED)
     order = random.permutation(have)
     if grid.test_images:
         tested = np.sort(random.permutation(len(data.test_labels))[: grid.test_images])
         data = replace(
             data, test_images=data.test_images[tested], test_labels=data.test_labels[tested]
         )
+    # order: owner | adversaries | (unused) | probes
     owner, rest, last = grid.owner_images, grid.owner_images + pool, have - grid.probes
     return Shares(
         owner=_part(data, order[:owner], "the owner's images"),
@@ -69,10 +74,11 @@ def divide(data: ImageData, grid: Grid) -> Shares:
     )
 
 
-def _part(data: ImageData, chosen: NDArray[np.int64], name: str) -> ImageData:
+def _part(data: ImageData, numbers: NDArray[np.int64], name: str) -> ImageData:
+    """The training images of these numbers, int64 (n,), with all test images."""
     return replace(
         data,
-        train_images=data.train_images[chosen],
-        train_labels=data.train_labels[chosen],
+        train_images=data.train_images[numbers],
+        train_labels=data.train_labels[numbers],
         name=name,
     )

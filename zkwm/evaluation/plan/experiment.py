@@ -1,6 +1,6 @@
-"""An experiment: a grid in a folder, what each part of it is called in the cache, and its data.
+"""An experiment: a grid in a folder, with a digest as the name of each of its parts.
 
-Names and data only; what is trained and measured is in ``tasks``.
+Names and data only; what is trained and measured is in ``zkwm.evaluation.run``.
 """
 
 from __future__ import annotations
@@ -30,27 +30,32 @@ MOST_SCRATCH_EPOCHS = 100
 class Experiment:
     """A grid and the folder that keeps its results.
 
-    ``known`` is what ``known`` of the same experiment gave elsewhere, so that all workers call the
-    same things by the same digests, even while files change. Reading the data raises what
-    ``load_data`` raises, and UsageError where they are too few.
+    Args:
+        grid: What is measured.
+        folder: Made when something is first written.
+        input_digests: What ``input_digests`` of the same experiment gave in another process, so
+            that all workers call the same things by the same names even while files change.
+
+    Reading the data raises what ``load_data`` raises, and UsageError where they are too few.
     """
 
     def __init__(
-        self, grid: Grid, folder: str | Path, known: Mapping[str, str] | None = None
+        self, grid: Grid, folder: str | Path, input_digests: Mapping[str, str] | None = None
     ) -> None:
         self.grid = grid
         self.cache = Cache(folder)
-        self._known = dict(known or {})
+        self._input_digests = dict(input_digests or {})
 
     @cached_property
-    def known(self) -> dict[str, str]:
-        """The digests of the data and of the source of each scheme, attack and claim."""
-        if not self._known:
-            self._known["data"] = data_digest(self.data).hex()
+    def input_digests(self) -> dict[str, str]:
+        """Digests of the data and of the source file of each watermark, attack and claim."""
+        if not self._input_digests:
+            self._input_digests["data"] = data_digest(self.data).hex()
             for kind, entries in self.grid.lists.items():
                 for entry in entries:
-                    self._known[f"{kind}/{entry.name}"] = source_digest(entry_class(kind, entry))
-        return self._known
+                    digest = source_digest(entry_class(kind, entry))
+                    self._input_digests[f"{kind}/{entry.name}"] = digest
+        return self._input_digests
 
     @cached_property
     def data(self) -> ImageData:
@@ -70,14 +75,21 @@ class Experiment:
         return "cuda" if torch.cuda.is_available() else "cpu"
 
     def scheme(self, entry: WatermarkEntry) -> Watermark:
-        """The watermark of an entry. Raises UsageError."""
-        made: Watermark = entry_object("watermarks", entry)
-        return made
+        """The watermark of an entry. Raises UsageError for a value out of range."""
+        scheme: Watermark = entry_object("watermarks", entry)
+        return scheme
 
     def attack(self, entry: AttackEntry) -> Attack:
-        """The attack of an entry. Raises UsageError."""
-        made: Attack = entry_object("attacks", entry)
-        return made
+        """The attack of an entry. Raises UsageError for a value out of range."""
+        attack: Attack = entry_object("attacks", entry)
+        return attack
+
+    def scratch_epochs(self, images: int) -> int:
+        """Epochs that make as many steps as the owner's training has, 100 at most."""
+        training = self.grid.settings(0)
+        owner_steps = max(self.grid.owner_images // training.batch_size, 1)
+        steps = max(images // training.batch_size, 1)
+        return min(-(-training.epochs * owner_steps // steps), MOST_SCRATCH_EPOCHS)
 
     def unmarked(self, architecture: str, seed: int) -> str:
         """The digest of an owner's unmarked model."""
@@ -89,13 +101,6 @@ class Experiment:
         return self._digest(
             "scratch", architecture=architecture, seed=seed, images=images, epochs=epochs
         )
-
-    def scratch_epochs(self, images: int) -> int:
-        """Epochs for as many steps as the owner's training has, 100 at most."""
-        training = self.grid.settings(0)
-        steps = max(self.grid.owner_images // training.batch_size, 1)
-        own_steps = max(images // training.batch_size, 1)
-        return min(-(-training.epochs * steps // own_steps), MOST_SCRATCH_EPOCHS)
 
     def null(self, architecture: str, number: int) -> str:
         """The digest of an innocent third party's model."""
@@ -109,29 +114,29 @@ class Experiment:
             seed=seed,
             scheme=entry.name,
             parameters=asdict(self.scheme(entry)),
-            source=self.known[f"watermarks/{entry.name}"],
+            source=self.input_digests[f"watermarks/{entry.name}"],
             probes=self.grid.probes,
         )
 
     def cell(self, entry: WatermarkEntry, attack: AttackEntry, seed: int) -> str:
-        """The digest of a cell."""
+        """The digest of a cell: a marked model under an attack."""
         return digest_of(
             {
                 "what": "cell",
                 "mark": self.mark(entry, seed),
                 "attack": attack.name,
                 "parameters": asdict(self.attack(attack)),
-                "source": self.known[f"attacks/{attack.name}"],
+                "source": self.input_digests[f"attacks/{attack.name}"],
                 "images": self.grid.images_of(attack),
                 "opened_block": self.grid.opened_block,
             }
         )
 
     def described(self) -> dict[str, Any]:
-        """What decides everything, beside the entries: for digests of parts elsewhere."""
+        """What decides every result, except the entries; for digests of parts elsewhere."""
         grid = self.grid
         return {
-            "data": self.known["data"],
+            "data": self.input_digests["data"],
             "owner_images": grid.owner_images,
             "test_images": grid.test_images,
             "training": grid.training,

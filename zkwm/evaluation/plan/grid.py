@@ -1,7 +1,8 @@
-"""What a grid measures: data and its shares, training, seeds, watermarks, attacks and claims.
+"""A grid: data and its shares, training, seeds, watermarks, attacks and claims.
 
-Plain data with strict reading from a map of plain values. Not the file format (``grid_file``), and
-not the running of it (``running``). Does not import torch.
+Plain data with strict reading from a map of plain values, so that a typing error is refused before
+hours of training. ``grid_file`` reads the YAML, ``zkwm.evaluation.run`` measures. Does not import
+torch.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ TRAINING = tuple(f.name for f in fields(EmbedSettings) if f.name not in ("seed",
 
 @dataclass(frozen=True)
 class Entry:
-    """A scheme, an attack or a claim by its name, with parameters, and how tables call it."""
+    """A watermark, attack or claim of a grid.
+
+    Args:
+        name: In the tables of ``zkwm.watermarks`` and ``zkwm.attacks``.
+        label: How tables call it; different within a list.
+        parameters: Those of its class that differ from the defaults.
+    """
 
     name: str
     label: str
@@ -31,27 +38,42 @@ class Entry:
 
 @dataclass(frozen=True)
 class WatermarkEntry(Entry):
-    """A scheme, on a network of ``architecture`` (empty: the grid's)."""
+    """A watermark, on a network of ``architecture`` (empty: the grid's)."""
 
     architecture: str = ""
 
 
 @dataclass(frozen=True)
 class AttackEntry(Entry):
-    """An attack by somebody who has ``attacker_images`` labelled images (0: the grid's number)."""
+    """An attack by an adversary with ``attacker_images`` labeled images (0: the grid's number)."""
 
     attacker_images: int = 0
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Everything that is to be measured.
+    """Everything that is to be measured; the fields are the keys of a grid file.
 
-    ``owner_images`` and ``attacker_images`` are counts of training images, disjoint shares of the
-    training set of ``data``, as are the ``probes`` that the judge publishes. ``test_images`` 0
-    means all. ``training`` are fields of ``EmbedSettings``. With ``opened_block`` the adversary
-    knows the first block of triggers. ``null_models`` unmarked networks are held against every
-    mark. Raises UsageError for values that make no sense.
+    Args:
+        data: What ``zkwm.data.load_data`` takes.
+        owner_images: Training images of the owner.
+        attacker_images: Labeled images of an adversary, disjoint from the owner's.
+        training: Fields of ``EmbedSettings``, for the unmarked model; epochs and learning_rate at
+            least.
+        watermarks: At least one.
+        attacks: Each is run against each mark.
+        claims: False claims, each made against the null models.
+        title: Of the report.
+        architecture: Of all networks but those of entries with their own.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        seeds: Different whole numbers from 0 to 9,999; each is one owner and one adversary.
+        test_images: How many are used; 0 for all.
+        probes: Images that the judge publishes, disjoint from all others.
+        null_models: Unmarked networks that each mark is read from.
+        opened_block: Whether adversaries may use the first block of triggers.
+
+    Raises:
+        UsageError: A value is of the wrong type or out of range.
     """
 
     data: str
@@ -83,6 +105,11 @@ class Grid:
         whole = all(type(seed) is int and 0 <= seed < 10_000 for seed in self.seeds)
         if not self.seeds or not whole or len(set(self.seeds)) < len(self.seeds):
             raise UsageError("seeds are different whole numbers from 0 to 9,999")
+        self._check_entries()
+        self.settings(self.seeds[0])
+
+    def _check_entries(self) -> None:
+        """Raise UsageError for an unknown architecture, a repeated label or an empty list."""
         for name in self.architectures:
             if name not in ARCHITECTURES:
                 near = get_close_matches(name, ARCHITECTURES, n=1)
@@ -98,12 +125,14 @@ class Grid:
             raise UsageError("a grid has at least one watermark")
         for attack in self.attacks:
             if type(attack.attacker_images) is not int or attack.attacker_images < 0:
-                raise UsageError(f"attacker_images of {attack.label} is a whole number")
-        self.settings(self.seeds[0])
+                raise UsageError(
+                    f"attacker_images of {attack.label} is a whole number of at least 0, "
+                    f"not {attack.attacker_images!r}"
+                )
 
     @property
     def lists(self) -> dict[str, tuple[Entry, ...]]:
-        """The three lists by their names in a file."""
+        """The three lists by their keys in a file."""
         return {"watermarks": self.watermarks, "attacks": self.attacks, "claims": self.claims}
 
     @property
@@ -114,11 +143,11 @@ class Grid:
         )
 
     def architecture_of(self, entry: WatermarkEntry) -> str:
-        """The network that a scheme is put into."""
+        """The network that a watermark is embedded in."""
         return entry.architecture or self.architecture
 
     def images_of(self, entry: AttackEntry) -> int:
-        """How many labelled images the adversary has."""
+        """How many labeled images the adversary of an attack has."""
         return entry.attacker_images or self.attacker_images
 
     @property
@@ -127,7 +156,7 @@ class Grid:
         return tuple(sorted({self.attacker_images, *map(self.images_of, self.attacks)}))
 
     def settings(self, seed: int) -> EmbedSettings:
-        """The training of the unmarked model. Raises UsageError."""
+        """The training of the unmarked model. Raises UsageError for a value out of range."""
         return EmbedSettings(**self.training, seed=seed, device=self.device)
 
     def with_data(self, data: str) -> Grid:
@@ -143,12 +172,17 @@ class Grid:
 
     @classmethod
     def from_map(cls, values: Mapping[str, Any]) -> Grid:
-        """Read a map of plain values. Raises UsageError, naming the nearest key that exists."""
+        """Read a map of plain values.
+
+        Raises:
+            UsageError: A key is unknown (the nearest one is the hint) or missing, or a value is of
+                the wrong type or out of range.
+        """
         checked = dict(values)
-        require_known(checked, [field.name for field in fields(cls)], "a grid")
+        require_keys(checked, [field.name for field in fields(cls)], "a grid")
         for name in ("data", "owner_images", "attacker_images", "training", "watermarks"):
             if name not in checked:
-                raise UsageError(f"the grid does not say {name}")
+                raise UsageError(f"a grid needs the key {name}")
         checked["training"] = _training(checked["training"])
         seeds = checked.get("seeds", [0])
         if not isinstance(seeds, list | tuple):
@@ -167,53 +201,59 @@ _RANGES = (
     ("probes", 1, 1_000_000),
     ("null_models", 0, 10_000),
 )
-_Kind = TypeVar("_Kind", bound=Entry)
+_EntryType = TypeVar("_EntryType", bound=Entry)
 
 
-def require_known(values: Mapping[str, Any], known: list[str], what: str) -> None:
-    """Raise UsageError for a key that ``what`` does not have."""
+def require_keys(values: Mapping[str, Any], allowed: list[str], what: str) -> None:
+    """Raise UsageError for a key that ``what`` does not have, with the nearest one as hint."""
     for name in values:
-        if name not in known:
-            near = get_close_matches(str(name), known, n=1)
+        if name not in allowed:
+            near = get_close_matches(str(name), allowed, n=1)
             raise UsageError(
                 f"{what} has no key {str(name)!r}",
-                hint=f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}",
+                hint=f"did you mean {near[0]}?" if near else f"it has {', '.join(allowed)}",
             )
 
 
 def _training(values: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The map of training settings, checked."""
     if not isinstance(values, dict):
         raise UsageError("training is a map of settings, such as epochs and learning_rate")
-    require_known(values, list(TRAINING), "training")
+    require_keys(values, list(TRAINING), "training")
     for name in ("epochs", "learning_rate"):
         if name not in values:
-            raise UsageError(f"training does not say {name}")
+            raise UsageError(f"training needs the key {name}")
     return values
 
 
-def _entries(values: Any, kind: str, made: type[_Kind]) -> tuple[_Kind, ...]:  # noqa: ANN401
+def _entries(
+    values: Any,  # noqa: ANN401
+    kind: str,
+    entry_type: type[_EntryType],
+) -> tuple[_EntryType, ...]:
+    """The entries of a list. Raises UsageError with the place of a fault."""
     if not isinstance(values, list | tuple) or len(values) > MAXIMUM_ENTRIES:
         raise UsageError(f"{kind} is a list of at most {MAXIMUM_ENTRIES} entries")
-    return tuple(_entry(value, f"{kind}[{i}]", made) for i, value in enumerate(values))
+    return tuple(_entry(value, f"{kind}[{i}]", entry_type) for i, value in enumerate(values))
 
 
-def _entry(value: Any, place: str, made: type[_Kind]) -> _Kind:  # noqa: ANN401
-    """An entry: a name alone, or a map with a name, our own keys, and else parameters."""
+def _entry(value: Any, place: str, entry_type: type[_EntryType]) -> _EntryType:  # noqa: ANN401
+    """An entry: a name alone, or a map with name, fields of ``entry_type``, and parameters."""
     if isinstance(value, str):
         value = {"name": value}
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
         raise UsageError(f"{place} is a name, or a map that says name")
-    own = {field.name for field in fields(made)} - {"parameters"}
+    entry_fields = {field.name for field in fields(entry_type)} - {"parameters"}
     parameters = dict(value.get("parameters", {}))
-    parameters |= {k: v for k, v in value.items() if k not in own and k != "parameters"}
-    for name, given in parameters.items():
-        if not isinstance(name, str) or type(given) not in PLAIN:
-            raise UsageError(f"{place}: the parameter {name!r} is no plain value: {given!r}")
-    said = {k: v for k, v in value.items() if k in own}
+    parameters |= {k: v for k, v in value.items() if k not in entry_fields and k != "parameters"}
+    for name, parameter in parameters.items():
+        if not isinstance(name, str) or type(parameter) not in PLAIN:
+            raise UsageError(f"{place}: the parameter {name!r} is no plain value: {parameter!r}")
+    settings = {k: v for k, v in value.items() if k in entry_fields}
     words = (f"{k}={v:g}" if type(v) is float else f"{k}={v}" for k, v in parameters.items())
-    label = said.setdefault("label", " ".join((said["name"], *words)))
+    label = settings.setdefault("label", " ".join((settings["name"], *words)))
     if not isinstance(label, str) or not label.strip() or len(label) > 80:
         raise UsageError(f"{place}: a label is a text of at most 80 characters")
-    if not isinstance(said.get("architecture", ""), str):
+    if not isinstance(settings.get("architecture", ""), str):
         raise UsageError(f"{place}: the architecture is a name")
-    return made(parameters=parameters, **said)
+    return entry_type(parameters=parameters, **settings)

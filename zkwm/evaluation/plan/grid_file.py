@@ -1,6 +1,6 @@
-"""A grid as a YAML file: plain values only, each key once, no references, limited in size.
+"""Read a grid from a YAML file: plain values, each key once, no references, limited in size.
 
-PyYAML, from the extra ``evaluation``, is imported when it is needed.
+PyYAML, from the extra ``evaluate``, is imported when it is needed.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zkwm.evaluation.plan.catalogue import require_makeable
+from zkwm.evaluation.plan.catalogue import require_entries
 from zkwm.evaluation.plan.grid import Grid
 from zkwm.extras import require
 from zkwm.files import read_limited
@@ -21,17 +21,23 @@ LIMIT = 256 * 1024
 
 
 def read_grid(path: str | Path) -> Grid:
-    """The grid in a file. Raises UsageError, with the place of the fault, or CouldNotCheck."""
+    """The grid in a file.
+
+    Raises:
+        UsageError: The file is no grid; the message names the file and the place of the fault.
+        Malformed: The file is larger than ``LIMIT``.
+        CouldNotCheck: The file cannot be read.
+    """
     try:
         grid = Grid.from_map(parse(read_limited(path, LIMIT)))
-        require_makeable(grid)
+        require_entries(grid)
     except UsageError as error:
         raise UsageError(f"{path}: {error.message}", hint=error.hint) from None
     return grid
 
 
 def parse(data: bytes) -> dict[str, Any]:
-    """The map in a YAML document. Raises UsageError."""
+    """The map in a YAML document. Raises UsageError where there is none, or PyYAML is missing."""
     yaml = _yaml()
     try:
         value = yaml.load(data, Loader=_strict_loader(yaml))
@@ -45,7 +51,7 @@ def parse(data: bytes) -> dict[str, Any]:
 
 
 def _strict_loader(yaml: ModuleType) -> Any:  # noqa: ANN401
-    """SafeLoader, without references (they can expand without bound) and with each key once."""
+    """A SafeLoader that refuses references (they can expand without bound) and repeated keys."""
 
     class Strict(yaml.SafeLoader):  # type: ignore[name-defined,misc]
         def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401
@@ -60,10 +66,10 @@ def _strict_loader(yaml: ModuleType) -> Any:  # noqa: ANN401
                 if not isinstance(key, yaml.ScalarNode):
                     raise UsageError(f"a key is a plain text (line {line})")
                 if key.value in seen:
-                    raise UsageError(f"the key {key.value!r} stands twice (line {line})")
+                    raise UsageError(f"the key {key.value!r} occurs twice (line {line})")
                 seen.add(key.value)
-            made: dict[Any, Any] = super().construct_mapping(node, deep=deep)
-            return made
+            mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+            return mapping
 
     return Strict
 
@@ -72,5 +78,5 @@ def _yaml() -> ModuleType:
     require("yaml")
     import yaml
 
-    found: ModuleType = yaml
-    return found
+    module: ModuleType = yaml
+    return module

@@ -1,6 +1,6 @@
-"""The grid as squares: a scheme under an attack over all seeds, and the worst of them.
+"""Aggregate cells into squares: a scheme under an attack over all seeds, and the worst seed.
 
-Numbers are chosen here and nowhere else, so that tables, figures and report say the same.
+Every number that is shown is chosen here, so that tables, figures and report agree.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ NOTES = (
 class Square:
     """All seeds of a scheme under an attack.
 
-    ``shown`` is the cell that tables quote: of the seeds in which the attack counts (all, where it
-    counts in none) the one with the least evidence, or the fewest matches where labels are
-    declared; None where nothing was measured. ``by_ranks`` is about a judge who gets scores and
-    counts the ranks of labels (SPEC.md 8.4).
+    Args:
+        watermark: The grid's label.
+        attack: The grid's label.
+        cells: One for each seed.
+        by_ranks: For a judge who gets scores and counts the ranks of labels (SPEC.md 8.4).
     """
 
     watermark: str
@@ -34,16 +35,16 @@ class Square:
     by_ranks: bool = False
 
     def bits(self, cell: Cell) -> float | None:
-        """What the exact tail says of a cell."""
+        """The bits of a cell's exact tail."""
         return cell.rank_bits if self.by_ranks else cell.bits
 
     def evidence(self, cell: Cell) -> float | None:
-        """What the judge's allowances leave of that."""
+        """What the judge's allowances leave of ``bits``."""
         return cell.rank_evidence if self.by_ranks else cell.evidence
 
     @property
     def measured(self) -> tuple[Cell, ...]:
-        """The seeds with a number."""
+        """The cells with a number."""
         return tuple(
             cell
             for cell in self.cells
@@ -52,18 +53,23 @@ class Square:
 
     @property
     def attacked(self) -> bool:
-        """Whether the attack counts in some seed (or nobody knows)."""
+        """Whether the attack counts in some seed, or that is unknown."""
         return any(cell.counts is not False for cell in self.measured)
 
     @property
     def shown(self) -> Cell | None:
-        """The worst seed."""
-        chosen = [cell for cell in self.measured if cell.counts is not False] or self.measured
-        return min(chosen, key=self._left) if chosen else None
+        """The cell that tables quote: of the worst seed.
+
+        Of the seeds in which the attack counts (all, where it counts in none), the one with the
+        least evidence, or the fewest matches where labels are declared. None where nothing was
+        measured.
+        """
+        cells = [cell for cell in self.measured if cell.counts is not False] or self.measured
+        return min(cells, key=self._left) if cells else None
 
     @property
     def enough(self) -> bool:
-        """Whether even the worst seed reaches a judge's usual threshold."""
+        """Whether even the worst seed reaches a judge's default threshold."""
         shown = self.shown
         return shown is not None and (self.evidence(shown) or 0) >= DEFAULT_THRESHOLD_BITS
 
@@ -100,10 +106,11 @@ class Square:
 
     @property
     def text(self) -> str:
-        """What stands in a table: bits / points, with signs."""
+        """The text in a table: bits / points, with signs."""
         return f"{self.left} / {self.lost} {self.marks}".rstrip() if self.lost else self.left
 
     def _left(self, cell: Cell) -> tuple[float, float]:
+        """What cells are ordered by: bits (else matches), then matches."""
         matches = -1.0 if cell.matches is None else float(cell.matches)
         bits = self.bits(cell)
         return (matches if bits is None else bits, matches)
@@ -111,10 +118,10 @@ class Square:
 
 def squares(cells: tuple[Cell, ...], *, by_ranks: bool = False) -> dict[tuple[str, str], Square]:
     """All squares by (watermark, attack), in the order of the cells."""
-    found: dict[tuple[str, str], list[Cell]] = {}
+    groups: dict[tuple[str, str], list[Cell]] = {}
     for cell in cells:
-        found.setdefault((cell.watermark, cell.attack), []).append(cell)
-    return {key: Square(*key, tuple(value), by_ranks) for key, value in found.items()}
+        groups.setdefault((cell.watermark, cell.attack), []).append(cell)
+    return {key: Square(*key, tuple(group), by_ranks) for key, group in groups.items()}
 
 
 def points(value: float) -> str:
@@ -123,5 +130,5 @@ def points(value: float) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share (0 to 1) in per cent with one decimal."""
+    """A share (0 to 1) in percent with one decimal; empty for None."""
     return "" if share is None else f"{100 * share:.1f}"

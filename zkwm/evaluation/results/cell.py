@@ -1,6 +1,7 @@
-"""One measured cell of the grid: a scheme, an attack, a seed, and what was left. Plain data.
+"""One measured cell of a grid: a watermark, an attack, a seed, and what was left.
 
-Not a verdict: the judge's allowances are in ``evidence``, and no judge was asked.
+Plain data, one JSON line of ``cells.jsonl``. No judge was asked: the judge's allowances are in
+``evidence``, but a cell is no verdict.
 """
 
 from __future__ import annotations
@@ -26,21 +27,46 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Cell:
-    """What one attack left of one mark.
+    """What one attack left of one mark. Accuracies are shares (0 to 1) of the test images.
 
-    ``watermark`` and ``attack`` are the labels of the grid, ``scheme`` and ``attack_name`` the
-    names. Accuracies are shares (0 to 1) of the test images: ``unmarked_accuracy`` of the same
-    network without a mark, ``accuracy_before`` and ``accuracy_after`` of the marked one before and
-    after the attack, ``served_accuracy`` of the answers of an owner's API, ``scratch_accuracy`` of
-    a network trained on the adversary's images alone.
-    ``matches`` of ``trials`` leaves give their label of ``class_count``; where the attack has
-    used the opened block (``opened_used``), that block is left out. ``bits`` is -log2 of the exact
-    binomial tail, ``evidence`` what the judge's allowances leave of it; ``rank_bits`` and
-    ``rank_evidence`` the same where the judge counts the ranks of labels (SPEC.md 8.4). Declared
-    labels have no evidence: their tail is in ``nominal_bits``. ``images``, ``queries`` and
-    ``gradient_images`` are what the adversary spent. ``void``, ``refused`` and ``error`` say why
-    there is no evidence: the scheme cannot be read from this suspect or its answers mean nothing;
-    the attack cannot be used on this target; something failed.
+    Args:
+        digest: Names the cell in the cache.
+        watermark: The grid's label.
+        scheme: The watermark's name.
+        parameters: Of the scheme.
+        attack: The grid's label.
+        attack_name: The attack's name.
+        attack_parameters: Of the attack.
+        seed: The grid's.
+        architecture: Of the network.
+        attacker_images: Labeled images that the adversary has.
+        access: Of the judge: black-box or white-box.
+        labels: Derived or declared.
+        note: What a reader should know of the scheme.
+        unmarked_accuracy: Of the same network without a mark.
+        accuracy_before: Of the marked network.
+        served_accuracy: Of the answers of the owner's service, where there is one.
+        accuracy_after: Of the attacked network.
+        scratch_accuracy: Of a network trained on the adversary's images alone.
+        matches_before: Of the marked network.
+        matches: Leaves that give their label; without the opened block where the attack used it.
+        trials: Leaves that were asked about.
+        class_count: Of a leaf's label.
+        bits: -log2 of the exact binomial tail.
+        nominal_bits: The same for declared labels, which are no evidence.
+        evidence: What the judge's allowances leave of ``bits``.
+        rank_bits: As ``bits``, where the judge counts the ranks of labels (SPEC.md 8.4).
+        rank_evidence: What the judge's allowances leave of ``rank_bits``.
+        opened_used: Whether the attack used the opened block.
+        images: That the adversary used.
+        queries: To the owner's service.
+        gradient_images: Over which gradients were computed.
+        seconds: Of the attack.
+        embed_seconds: Of the training with the mark.
+        void: Why the scheme cannot be read from this suspect, or its answers mean nothing.
+        refused: Why the attack cannot be used on this target.
+        error: What failed.
+        versions: Of Python, zkwm and torch.
     """
 
     digest: str
@@ -99,12 +125,12 @@ class Cell:
 
     @property
     def deployed_accuracy(self) -> float | None:
-        """The accuracy of what an owner offers: his API where he has one, else the marked model."""
+        """The accuracy of what an owner offers: the service where there is one, else the model."""
         return self.accuracy_before if self.served_accuracy is None else self.served_accuracy
 
     @property
     def accuracy_lost(self) -> float | None:
-        """What the attack cost, in points (hundredths); negative where accuracy rose."""
+        """What the attack cost in points (hundredths); negative where accuracy rose."""
         if self.accuracy_after is None or self.accuracy_before is None:
             return None
         return 100 * (self.accuracy_before - self.accuracy_after)
@@ -115,10 +141,9 @@ class Cell:
 
     @classmethod
     def from_map(cls, values: Mapping[str, Any]) -> Cell:
-        """What ``to_map`` made. Raises Malformed."""
+        """What ``to_map`` made. Raises Malformed where a field is missing."""
         names = {field.name for field in fields(cls)}
-        given = {name: value for name, value in values.items() if name in names}
         try:
-            return cls(**given)
+            return cls(**{name: value for name, value in values.items() if name in names})
         except TypeError:
             raise Malformed("this is no cell of a grid") from None

@@ -1,12 +1,14 @@
-"""One figure an attack, as SVG: evidence against accuracy lost, a colour and a shape a scheme.
+"""One SVG figure for each attack: evidence against accuracy lost.
 
-matplotlib, from the extra ``evaluation``, is imported when it is needed. The numbers are those of
-``squares``; schemes whose labels are declared have no evidence and are not drawn.
+Each scheme has a color and a shape. The numbers are those of ``squares``; schemes whose labels are
+declared have no evidence and are not drawn. matplotlib, from the extra ``evaluate``, is imported
+when it is needed.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zkwm.evaluation.results.aggregate import Square
@@ -17,7 +19,7 @@ from zkwm_protocols.evidence import DEFAULT_THRESHOLD_BITS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS = (
+COLORS = (
     "#1f5a94", "#c2501f", "#2f7d4f", "#7b4ea3", "#a8871b", "#b5295d", "#2a8fa3", "#6b4f3a",
     "#5d6672", "#8a1f1f",
 )  # fmt: skip
@@ -40,10 +42,18 @@ SIZE = (8.2, 4.2)
 LEAST_SPAN = 1.0
 
 
-def attack_figure(attack: str, watermarks: tuple[str, ...], found: dict[Any, Square]) -> str:
-    """The SVG of an attack, the same for the same numbers; ``watermarks`` gives the order.
+def attack_figure(
+    attack: str, watermarks: tuple[str, ...], by_key: Mapping[tuple[str, str], Square]
+) -> str:
+    """The SVG of an attack, the same for the same numbers.
 
-    ``found`` is what ``squares`` gives. Raises UsageError where matplotlib is not installed.
+    Args:
+        attack: Its label.
+        watermarks: Labels, in the order of colors.
+        by_key: What ``squares`` gives, by (watermark, attack).
+
+    Raises:
+        UsageError: matplotlib is not installed.
     """
     require_matplotlib()
     import matplotlib as mpl
@@ -53,31 +63,11 @@ def attack_figure(attack: str, watermarks: tuple[str, ...], found: dict[Any, Squ
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.add_subplot()
         drawn = [
-            _draw(axes, i, found[name, attack])
+            _draw(axes, i, by_key[name, attack])
             for i, name in enumerate(watermarks)
-            if (name, attack) in found
+            if (name, attack) in by_key
         ]
-        axes.axhline(DEFAULT_THRESHOLD_BITS, color="#16191d", linewidth=1, linestyle=(0, (6, 4)))
-        axes.axhline(0, color="#b9bfc6", linewidth=0.8)
-        axes.annotate(
-            f"usual threshold, {DEFAULT_THRESHOLD_BITS} bits",
-            (1, DEFAULT_THRESHOLD_BITS),
-            xycoords=("axes fraction", "data"),
-            xytext=(-2, 3),
-            textcoords="offset points",
-            ha="right",
-            fontsize=8.5,
-        )
-        axes.set_title(attack, loc="left", fontsize=11, fontweight="bold")
-        axes.set_xlabel("accuracy lost to the attack, points")
-        axes.set_ylabel("evidence, bits (after the judge's allowances)")
-        axes.margins(0.08)
-        low, high = axes.get_xlim()
-        if high - low < LEAST_SPAN:
-            middle = (low + high) / 2
-            axes.set_xlim(middle - LEAST_SPAN / 2, middle + LEAST_SPAN / 2)
-        axes.grid(color="#eceef0", linewidth=0.8)
-        axes.set_axisbelow(True)
+        _decorate(axes, attack)
         if any(drawn):
             figure.legend(loc="outside right upper", frameon=False, fontsize=9)
         else:
@@ -90,19 +80,47 @@ def attack_figure(attack: str, watermarks: tuple[str, ...], found: dict[Any, Squ
     return written.getvalue()
 
 
+def _decorate(axes: Axes, attack: str) -> None:
+    """Title, labels, grid, and the lines of no evidence and of the default threshold."""
+    axes.axhline(DEFAULT_THRESHOLD_BITS, color="#16191d", linewidth=1, linestyle=(0, (6, 4)))
+    axes.axhline(0, color="#b9bfc6", linewidth=0.8)
+    axes.annotate(
+        f"usual threshold, {DEFAULT_THRESHOLD_BITS} bits",
+        (1, DEFAULT_THRESHOLD_BITS),
+        xycoords=("axes fraction", "data"),
+        xytext=(-2, 3),
+        textcoords="offset points",
+        ha="right",
+        fontsize=8.5,
+    )
+    axes.set_title(attack, loc="left", fontsize=11, fontweight="bold")
+    axes.set_xlabel("accuracy lost to the attack, points")
+    axes.set_ylabel("evidence, bits (after the judge's allowances)")
+    axes.margins(0.08)
+    low, high = axes.get_xlim()
+    if high - low < LEAST_SPAN:
+        middle = (low + high) / 2
+        axes.set_xlim(middle - LEAST_SPAN / 2, middle + LEAST_SPAN / 2)
+    axes.grid(color="#eceef0", linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
 def require_matplotlib() -> None:
     """Raise UsageError where matplotlib is not installed."""
     require("matplotlib")
 
 
 def _draw(axes: Axes, number: int, square: Square) -> bool:
-    """A scheme: the worst seed large, the others small; hollow where the attack does not count."""
+    """Draw a scheme: the worst seed large, the others small, a bar up to the evidence by ranks.
+
+    Points are hollow where the attack does not count. Returns whether anything was drawn.
+    """
     shown = square.shown
     if shown is None or shown.evidence is None:
         return False
     style: dict[str, Any] = {
-        "color": COLOURS[number % len(COLOURS)],
-        "marker": SHAPES[(number + number // len(COLOURS)) % len(SHAPES)],
+        "color": COLORS[number % len(COLORS)],
+        "marker": SHAPES[(number + number // len(COLORS)) % len(SHAPES)],
         "linestyle": "none",
     }
     for cell in square.measured:
@@ -125,6 +143,7 @@ def _draw(axes: Axes, number: int, square: Square) -> bool:
 def _point(
     axes: Axes, cell: Cell, style: dict[str, Any], *, size: float, label: str | None, hollow: bool
 ) -> None:
+    """Draw a cell, if it has a number; only labeled points are in the legend."""
     if cell.accuracy_lost is None or cell.evidence is None:
         return
     axes.plot(

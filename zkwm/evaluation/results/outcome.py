@@ -1,4 +1,4 @@
-"""What a grid has measured, and the plain tables that are made of it."""
+"""Everything that a grid has measured, and the plain tables made of it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from zkwm.evaluation.results.cell import Cell
 
 @dataclass(frozen=True)
 class Outcome:
-    """Everything that a grid has measured.
+    """What ``run_grid`` returns.
 
-    ``examined`` are the tables of null models and of claims by name, ``models`` the accuracies of
-    unmarked networks by (kind, architecture, seed, images). ``errors`` has a line for all that
-    failed.
+    Args:
+        grid: What was asked for.
+        cells: In the order of the grid: watermarks, attacks, seeds.
+        null_tables: Of null models and of claims, by the names of their CSV files.
+        models: Of each model without a mark: kind, architecture, seed, images and accuracy.
+        errors: A line for everything that failed.
+        seconds: Of this run.
     """
 
     grid: Grid
     cells: tuple[Cell, ...]
-    examined: dict[str, Table]
+    null_tables: dict[str, Table]
     models: tuple[dict[str, Any], ...]
     errors: tuple[str, ...]
     seconds: float
@@ -28,9 +32,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: a title, what its numbers are, names of columns, and rows of as many texts.
+    """A table of texts.
 
-    ``by_ranks`` is None where the table is not one of schemes by attacks.
+    Args:
+        title: Its heading.
+        meaning: What its numbers are.
+        head: Names of columns.
+        rows: Each of as many texts.
+        by_ranks: For a table of schemes by attacks, whether evidence is by ranks; else None.
     """
 
     title: str

@@ -1,8 +1,8 @@
-"""Figures that others have published, to stand beside ours where the cells correspond.
+"""Published figures of others, to stand beside ours where the cells correspond.
 
-Data only, from the project's research note (sections 1.5, 1.6, 5.1 and 8.1) with the place where
-each was read. Trigger figures are shares of triggers (per cent) as their authors count them: none
-of them has labels derived from a commitment, and none is evidence in bits.
+Each names the paper or repository where it was read. Trigger figures are shares of triggers in
+percent, as their authors count them: none of them has labels derived from a commitment, and none is
+evidence in bits.
 """
 
 from __future__ import annotations
@@ -31,13 +31,20 @@ _GAN_SETTING = (
 
 @dataclass(frozen=True)
 class Published:
-    """A published cell: ``accuracy`` and ``kept`` (triggers that keep their label) in per cent.
+    """A published cell.
 
-    ``scheme`` and ``attack`` are names of the registries; ``fits`` says whether a cell of ours
-    corresponds to it, as far as its parameters tell.
+    Args:
+        study: The paper or repository.
+        what: Scheme and attack in its words.
+        scheme: The name of the watermark in ``zkwm.watermarks``.
+        attack: The name of the attack in ``zkwm.attacks``.
+        accuracy: After the attack, percent; None where it is not said.
+        kept: Triggers that keep their label, percent; None where it is not said.
+        difference: How their setting differs from ours.
+        fits: Whether a cell of ours corresponds, as far as its parameters tell.
     """
 
-    source: str
+    study: str
     what: str
     scheme: str
     attack: str
@@ -48,7 +55,7 @@ class Published:
 
 
 def corresponding(published: Published, cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
-    """Our measured cells that a published one can be held against."""
+    """Our measured cells that correspond to a published one."""
     return tuple(
         cell
         for cell in cells
@@ -60,11 +67,12 @@ def corresponding(published: Published, cells: tuple[Cell, ...]) -> tuple[Cell, 
 
 
 def _parameter(name: str, low: float, high: float) -> Callable[[Cell], bool]:
+    """A parameter of the attack between two values."""
     return lambda cell: low <= float(cell.attack_parameters.get(name, -1)) <= high
 
 
 def _tuned(which: str, low: float, high: float) -> Callable[[Cell], bool]:
-    """Fine-tuning of this kind at such rates."""
+    """Fine-tuning of this kind at a rate between two values."""
     return lambda cell: (
         cell.attack_parameters.get("which") == which
         and low <= float(cell.attack_parameters.get("rate", -1)) <= high
@@ -72,10 +80,12 @@ def _tuned(which: str, low: float, high: float) -> Callable[[Cell], bool]:
 
 
 def _kind(kind: str) -> Callable[[Cell], bool]:
+    """A watermark of this ``kind``."""
     return lambda cell: cell.parameters.get("kind") == kind
 
 
 def _both(*tests: Callable[[Cell], bool]) -> Callable[[Cell], bool]:
+    """All of several conditions."""
     return lambda cell: all(test(cell) for test in tests)
 
 
@@ -127,5 +137,5 @@ PUBLISHED: tuple[Published, ...] = (
               "theirs: MNIST, bits chosen freely; ours: projection and bits derived",
               _parameter("share", 0.89, 0.91)),
     Published(OWASP, "Uchida, neurons permuted (bits kept)", "uchida", "permutation", None, 56.2,
-              "theirs: MNIST, extracted as it stands; ours: aligned with the unmarked model first"),
+              "theirs: MNIST, read without alignment; ours: aligned with the unmarked model first"),
 )  # fmt: skip

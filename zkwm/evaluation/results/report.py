@@ -1,7 +1,7 @@
-"""What a run leaves for people: Markdown, CSV, SVG, and one self-contained HTML page.
+"""Write the report of a run: Markdown, CSV, SVG, and one self-contained HTML page.
 
-The page needs no network, no script and no font from elsewhere; a content security policy forbids
-them. Numbers come from ``tables`` and ``figures``.
+The page needs no network, no script and no foreign font; a content security policy forbids them.
+Numbers come from ``tables`` and ``figures``.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def write_report(outcome: Outcome, folder: str | Path) -> Path:
     """
     folder = Path(folder)
     require_matplotlib()
-    tables, more = all_tables(outcome), examined_tables(outcome)
+    tables, more = all_tables(outcome), extra_tables(outcome)
     files = {
         TABLES: markdown((*tables, *more.values())),
         "bits.csv": bits_csv(outcome),
@@ -91,20 +91,20 @@ def all_tables(outcome: Outcome) -> tuple[Table, ...]:
     )
 
 
-def examined_tables(outcome: Outcome) -> dict[str, Table]:
+def extra_tables(outcome: Outcome) -> dict[str, Table]:
     """Null models, claims and published figures, by the names of their CSV files."""
-    found = dict(outcome.examined)
+    tables = dict(outcome.null_tables)
     rows = published_rows(outcome)
     if rows:
-        found["published"] = Table(
+        tables["published"] = Table(
             "Published figures beside ours",
-            "triggers that keep their label and accuracy after the attack, per cent; ours: from "
+            "triggers that keep their label and accuracy after the attack, percent; ours: from "
             "the worst to the best seed and parameters of the corresponding cells",
             ("source", "what", "theirs", "their accuracy", "ours", "our accuracy", "ours, label",
              "what differs"),
             rows,
         )  # fmt: skip
-    return found
+    return tables
 
 
 def published_rows(outcome: Outcome) -> tuple[tuple[str, ...], ...]:
@@ -119,7 +119,7 @@ def published_rows(outcome: Outcome) -> tuple[tuple[str, ...], ...]:
         labels = sorted({f"{c.watermark} / {c.attack}" for c in ours})
         rows.append(
             (
-                published.source,
+                published.study,
                 published.what,
                 "" if published.kept is None else f"{published.kept:g}",
                 "" if published.accuracy is None else f"{published.accuracy:g}",
@@ -134,10 +134,10 @@ def published_rows(outcome: Outcome) -> tuple[tuple[str, ...], ...]:
 
 def figures(outcome: Outcome) -> tuple[Figure, ...]:
     """A figure for each attack of the grid."""
-    found = squares(outcome.cells)
+    by_key = squares(outcome.cells)
     order = tuple(entry.label for entry in outcome.grid.watermarks)
     return tuple(
-        Figure(entry.label, _file_name(i, entry.label), attack_figure(entry.label, order, found))
+        Figure(entry.label, _file_name(i, entry.label), attack_figure(entry.label, order, by_key))
         for i, entry in enumerate(outcome.grid.attacks, 1)
     )
 
@@ -148,7 +148,14 @@ def render(
     more: dict[str, Table],
     drawn: tuple[Figure, ...],
 ) -> str:
-    """The page as one HTML document."""
+    """The page as one HTML document.
+
+    Args:
+        outcome: Of the run.
+        tables: Of the grid itself.
+        more: Other tables, by name.
+        drawn: One figure for each attack.
+    """
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -168,7 +175,7 @@ def render(
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         measured=sum(cell.status == Status.MEASURED for cell in outcome.cells),
         total=len(outcome.cells),
-        found={ways: squares(outcome.cells, by_ranks=ways) for ways in (False, True)},
+        squares={ranks: squares(outcome.cells, by_ranks=ranks) for ranks in (False, True)},
         tables=tables,
         more=tuple(more.values()),
         figures=drawn,
@@ -186,14 +193,15 @@ def _entries(outcome: Outcome) -> Table:
     rows = []
     for kind, entries in outcome.grid.lists.items():
         for entry in entries:
-            found = entry_class(kind, entry)
-            values = parameters_of(found) | entry.parameters
+            scheme = entry_class(kind, entry)
+            values = parameters_of(scheme) | entry.parameters
             text = ", ".join(f"{name} {value}" for name, value in values.items())
-            rows.append((kind.removesuffix("s"), entry.label, found.paper, text))
+            rows.append((kind.removesuffix("s"), entry.label, scheme.paper, text))
     return Table("", "", ("", "label", "after", "parameters"), tuple(rows))
 
 
 def _models(outcome: Outcome) -> Table:
+    """The models without a mark, by kind, network and number of images."""
     groups: dict[tuple[str, str, int], list[float]] = {}
     for model in outcome.models:
         key = (model["kind"], model["architecture"], model["images"])
@@ -208,9 +216,10 @@ def _models(outcome: Outcome) -> Table:
 
 
 def _facts(outcome: Outcome) -> tuple[tuple[str, str], ...]:
+    """What was asked for and where it ran, as names and texts."""
     grid = outcome.grid
     training = ", ".join(f"{name} {value}" for name, value in grid.training.items())
-    found = versions((*PACKAGES, "matplotlib", "PyYAML"))
+    by_package = versions((*PACKAGES, "matplotlib", "PyYAML"))
     return (
         ("data", grid.data),
         ("owner's images", f"{grid.owner_images:,}"),
@@ -222,12 +231,13 @@ def _facts(outcome: Outcome) -> tuple[tuple[str, str], ...]:
         ("seeds", ", ".join(map(str, grid.seeds))),
         ("opened block", "known to the adversary" if grid.opened_block else "none"),
         ("device", grid.device),
-        ("versions", ", ".join(f"{name} {version}" for name, version in found.items())),
+        ("versions", ", ".join(f"{name} {version}" for name, version in by_package.items())),
         ("machine", f"{platform.machine()}, {os.cpu_count()} processors, {platform.system()}"),
     )
 
 
 def _span(values: list[float]) -> str:
+    """The least and the greatest number, with one decimal."""
     if not values:
         return ""
     low, high = f"{min(values):.1f}", f"{max(values):.1f}"

@@ -1,4 +1,7 @@
-"""The tables of an outcome: rows of texts, and from them Markdown and CSV. No layout in HTML."""
+"""The tables of an outcome as rows of texts, and from them Markdown and CSV.
+
+``report`` lays them out in HTML.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +16,23 @@ from zkwm.evaluation.results.cell import Cell
 from zkwm.evaluation.results.outcome import Table
 
 if TYPE_CHECKING:
+    from zkwm.evaluation.plan.grid import AttackEntry, WatermarkEntry
     from zkwm.evaluation.results.outcome import Outcome
 
 COLUMNS = 6
 
 
 def grid_tables(outcome: Outcome, *, by_ranks: bool = False) -> tuple[Table, ...]:
-    """Schemes by attacks, so many attacks in each that it can be read.
+    """Schemes by attacks, at most ``COLUMNS`` attacks in each table.
 
-    ``by_ranks``: of the schemes that have classes to rank, for a judge who gets scores.
+    With ``by_ranks``, of the schemes that have classes to rank, for a judge who gets scores.
     """
-    found, grid = squares(outcome.cells, by_ranks=by_ranks), outcome.grid
+    by_key, grid = squares(outcome.cells, by_ranks=by_ranks), outcome.grid
     attacks = [entry.label for entry in grid.attacks]
     rows = [
         entry.label
         for entry in grid.watermarks
-        if not by_ranks or any(found[entry.label, attack].shown for attack in attacks)
+        if not by_ranks or any(by_key[entry.label, attack].shown for attack in attacks)
     ]
     parts = [attacks[i : i + COLUMNS] for i in range(0, len(attacks) if rows else 0, COLUMNS)]
     signs = "; ".join(f"{sign} {meaning}" for sign, meaning in NOTES)
@@ -40,7 +44,7 @@ def grid_tables(outcome: Outcome, *, by_ranks: bool = False) -> tuple[Table, ...
             meaning="bits left (−log2 of the exact tail, before the judge's allowances) / points "
             f"of accuracy lost, of the worst of {len(grid.seeds)} seeds; {signs}",
             head=("watermark", *part),
-            rows=tuple((label, *(found[label, attack].text for attack in part)) for label in rows),
+            rows=tuple((label, *(by_key[label, attack].text for attack in part)) for label in rows),
             by_ranks=by_ranks,
         )
         for number, part in enumerate(parts, 1)
@@ -48,82 +52,80 @@ def grid_tables(outcome: Outcome, *, by_ranks: bool = False) -> tuple[Table, ...
 
 
 def scheme_table(outcome: Outcome) -> Table:
-    """Each scheme: where it lives, its labels, what it costs, and how many leaves it embeds."""
-    rows = []
-    for entry in outcome.grid.watermarks:
-        cells = _one_per_seed(c for c in outcome.cells if c.watermark == entry.label)
-        first = cells[0] if cells else None
-        marked = [c for c in cells if c.accuracy_before is not None]
-        cost = [
-            100 * (c.unmarked_accuracy - c.deployed_accuracy)
-            for c in marked
-            if c.unmarked_accuracy is not None and c.deployed_accuracy is not None
-        ]
-        before = [c.matches_before for c in marked if c.matches_before is not None]
-        trials = next(
-            (
-                c.trials
-                for c in outcome.cells
-                if c.watermark == entry.label and c.trials and not c.opened_used
-            ),
-            None,
-        )
-        rows.append(
-            (
-                entry.label,
-                outcome.grid.architecture_of(entry),
-                first.access if first else "",
-                first.labels if first else "",
-                _mean_percent(c.unmarked_accuracy for c in marked),
-                _mean_percent(c.deployed_accuracy for c in marked),
-                points(mean(cost)) if cost else "",
-                points(max(cost)) if cost else "",
-                f"{min(before)}" + (f" of {trials}" if trials else "") if before else "",
-                f"{mean(c.embed_seconds for c in marked):.0f}" if marked else "",
-            )
-        )
+    """Each scheme: network, access, labels, what it costs, and how many leaves are embedded."""
     return Table(
         title="The marks before any attack",
-        meaning="accuracies in per cent, mean over the seeds; points lost by the mark, mean and "
+        meaning="accuracies in percent, mean over the seeds; points lost by the mark, mean and "
         "worst; matches of the worst seed; seconds of training with the mark",
         head=("watermark", "network", "access", "labels", "unmarked", "marked", "lost",
               "lost, worst", "matches", "seconds"),
-        rows=tuple(rows),
+        rows=tuple(_scheme_row(outcome, entry) for entry in outcome.grid.watermarks),
     )  # fmt: skip
+
+
+def _scheme_row(outcome: Outcome, entry: WatermarkEntry) -> tuple[str, ...]:
+    cells = _one_per_seed(c for c in outcome.cells if c.watermark == entry.label)
+    first = cells[0] if cells else None
+    marked = [c for c in cells if c.accuracy_before is not None]
+    cost = [
+        100 * (c.unmarked_accuracy - c.deployed_accuracy)
+        for c in marked
+        if c.unmarked_accuracy is not None and c.deployed_accuracy is not None
+    ]
+    before = [c.matches_before for c in marked if c.matches_before is not None]
+    trials = next(
+        (
+            c.trials
+            for c in outcome.cells
+            if c.watermark == entry.label and c.trials and not c.opened_used
+        ),
+        None,
+    )
+    return (
+        entry.label,
+        outcome.grid.architecture_of(entry),
+        first.access if first else "",
+        first.labels if first else "",
+        _mean_percent(c.unmarked_accuracy for c in marked),
+        _mean_percent(c.deployed_accuracy for c in marked),
+        points(mean(cost)) if cost else "",
+        points(max(cost)) if cost else "",
+        f"{min(before)}" + (f" of {trials}" if trials else "") if before else "",
+        f"{mean(c.embed_seconds for c in marked):.0f}" if marked else "",
+    )
 
 
 def attack_table(outcome: Outcome) -> Table:
     """Each attack: what the adversary has and spends, what it costs, and how often it counts."""
-    rows = []
-    for entry in outcome.grid.attacks:
-        cells = [c for c in outcome.cells if c.attack == entry.label]
-        done = [c for c in cells if c.accuracy_after is not None]
-        lost = [c.accuracy_lost for c in done if c.accuracy_lost is not None]
-        counted = [c for c in done if c.counts is not None]
-        rows.append(
-            (
-                entry.label,
-                f"{outcome.grid.images_of(entry):,}",
-                _most(c.images for c in done),
-                _most(c.queries for c in done),
-                _most(c.gradient_images for c in done),
-                f"{mean(c.seconds for c in done):.1f}" if done else "",
-                points(mean(lost)) if lost else "",
-                _mean_percent(c.scratch_accuracy for c in done),
-                f"{sum(c.counts is True for c in counted)} of {len(counted)}" if counted else "",
-            )
-        )
     return Table(
         title="What the attacks cost",
-        meaning="labelled images that the adversary has, and has used; questions to the owner's "
+        meaning="labeled images that the adversary has, and has used; queries to the owner's "
         "service; images in gradients; seconds, and points of accuracy lost, mean over schemes and "
-        "seeds; accuracy of a network trained from scratch on the adversary's images (per cent); "
+        "seeds; accuracy of a network trained from scratch on the adversary's images (percent); "
         "in how many cells the attack ends at least one point above that, without which an attack "
         "is no attack",
         head=("attack", "images had", "images used", "queries", "gradient images", "seconds",
               "lost", "scratch", "counts"),
-        rows=tuple(rows),
+        rows=tuple(_attack_row(outcome, entry) for entry in outcome.grid.attacks),
     )  # fmt: skip
+
+
+def _attack_row(outcome: Outcome, entry: AttackEntry) -> tuple[str, ...]:
+    cells = [c for c in outcome.cells if c.attack == entry.label]
+    done = [c for c in cells if c.accuracy_after is not None]
+    lost = [c.accuracy_lost for c in done if c.accuracy_lost is not None]
+    counted = [c for c in done if c.counts is not None]
+    return (
+        entry.label,
+        f"{outcome.grid.images_of(entry):,}",
+        _most(c.images for c in done),
+        _most(c.queries for c in done),
+        _most(c.gradient_images for c in done),
+        f"{mean(c.seconds for c in done):.1f}" if done else "",
+        points(mean(lost)) if lost else "",
+        _mean_percent(c.scratch_accuracy for c in done),
+        f"{sum(c.counts is True for c in counted)} of {len(counted)}" if counted else "",
+    )
 
 
 def markdown(tables: Iterable[Table]) -> str:
@@ -148,12 +150,12 @@ def bits_csv(outcome: Outcome, *, by_ranks: bool = False) -> str:
         shown = square.shown
         return "" if shown is None or square.bits(shown) is None else square.left
 
-    return _wide(outcome, text, by_ranks=by_ranks)
+    return _scheme_by_attack_csv(outcome, text, by_ranks=by_ranks)
 
 
 def lost_csv(outcome: Outcome) -> str:
     """Schemes by attacks: points of accuracy lost in the seed that the bits are of."""
-    return _wide(outcome, lambda s: s.lost.replace("−", "-"))
+    return _scheme_by_attack_csv(outcome, lambda s: s.lost.replace("−", "-"))
 
 
 def cells_csv(cells: Sequence[Cell]) -> str:
@@ -163,11 +165,14 @@ def cells_csv(cells: Sequence[Cell]) -> str:
     return _csv([names, *([_plain(row[name]) for name in names] for row in rows)])
 
 
-def _wide(outcome: Outcome, text: Callable[[Square], str], *, by_ranks: bool = False) -> str:
-    found, grid = squares(outcome.cells, by_ranks=by_ranks), outcome.grid
+def _scheme_by_attack_csv(
+    outcome: Outcome, text: Callable[[Square], str], *, by_ranks: bool = False
+) -> str:
+    """A CSV of one text a square."""
+    by_key, grid = squares(outcome.cells, by_ranks=by_ranks), outcome.grid
     attacks = [entry.label for entry in grid.attacks]
     rows = (
-        [entry.label, *(text(found[entry.label, attack]) for attack in attacks)]
+        [entry.label, *(text(by_key[entry.label, attack]) for attack in attacks)]
         for entry in grid.watermarks
     )
     return _csv([["watermark", *attacks], *rows])
@@ -180,6 +185,7 @@ def _csv(rows: Iterable[Iterable[str]]) -> str:
 
 
 def _plain(value: object) -> str:
+    """A value as CSV has it; maps as name=value."""
     if isinstance(value, dict):
         return " ".join(f"{name}={part}" for name, part in value.items())
     return "" if value is None else str(value)
@@ -190,17 +196,17 @@ def _line(row: Sequence[str]) -> str:
 
 
 def _one_per_seed(cells: Iterable[Cell]) -> list[Cell]:
-    """For each seed a cell that knows the marked model, where there is one."""
-    found: dict[int, Cell] = {}
+    """For each seed a cell with the accuracy of the marked model, where there is one."""
+    by_seed: dict[int, Cell] = {}
     for cell in cells:
-        if cell.seed not in found or found[cell.seed].accuracy_before is None:
-            found[cell.seed] = cell
-    return list(found.values())
+        if cell.seed not in by_seed or by_seed[cell.seed].accuracy_before is None:
+            by_seed[cell.seed] = cell
+    return list(by_seed.values())
 
 
 def _mean_percent(shares: Iterable[float | None]) -> str:
-    known = [share for share in shares if share is not None]
-    return percent(mean(known)) if known else ""
+    numbers = [share for share in shares if share is not None]
+    return percent(mean(numbers)) if numbers else ""
 
 
 def _most(counts: Iterable[int]) -> str:

@@ -1,7 +1,7 @@
-"""One mark under all attacks: commit, train it in, attack it, measure each time.
+"""One mark under all attacks of a grid: commit, embed, attack, and measure each time.
 
-A mark and its attacks are one task, since a scheme may answer through an API that lives in this
-process. Each cell is in the cache as soon as it is measured. What a mark is: ``marks``.
+A mark and its attacks are one task, because a service of the owner lives in this process. Each cell
+is in the cache as soon as it is measured. ``watermarked`` has the marks.
 """
 
 from __future__ import annotations
@@ -26,6 +26,16 @@ if TYPE_CHECKING:
     from zkwm.evaluation.plan.grid import AttackEntry, WatermarkEntry
 
 ADVERSARY_SEED = 50_000
+"""Added to the grid's seed, so that no adversary shares the owner's randomness."""
+
+BEFORE = (
+    "accuracy_before",
+    "served_accuracy",
+    "matches_before",
+    "embed_seconds",
+    "unmarked_accuracy",
+)
+"""Fields of a cell that are measured once for a mark."""
 
 
 def measure_mark(
@@ -36,7 +46,16 @@ def measure_mark(
 ) -> None:
     """Measure every cell of a mark that the cache does not have.
 
-    What fails is recorded as an error in its cell, and the others go on. Raises Cancelled.
+    A failure is recorded as an error in its cell, and the others continue.
+
+    Args:
+        experiment: Grid and cache.
+        entry: The watermark.
+        seed: The owner's.
+        report: Called with one line for each cell.
+
+    Raises:
+        Cancelled: The run was interrupted.
     """
     cache, grid = experiment.cache, experiment.grid
     missing = [a for a in grid.attacks if not cache.has(experiment.cell(entry, a, seed))]
@@ -47,7 +66,7 @@ def measure_mark(
     except Cancelled:
         raise
     except Exception as error:
-        message = f"the mark could not be put in: {error_line(error)}"
+        message = f"the mark could not be embedded: {error_line(error)}"
         cache.put(experiment.mark(entry, seed), {"error": message})
         for attack in missing:
             cell = replace(blank(experiment, entry, attack, seed), error=message)
@@ -82,18 +101,8 @@ def blank(experiment: Experiment, entry: WatermarkEntry, attack: AttackEntry, se
 
 
 def _attack(experiment: Experiment, mark: Mark, cell: Cell, entry: AttackEntry) -> Cell:
-    """The cell after the attack, whatever came of it."""
-    before = {
-        name: mark.measured[name]
-        for name in (
-            "accuracy_before",
-            "served_accuracy",
-            "matches_before",
-            "embed_seconds",
-            "unmarked_accuracy",
-        )
-    }
-    cell = replace(cell, **before)
+    """The cell after the attack, whatever came of it. Raises Cancelled."""
+    cell = replace(cell, **{name: mark.measured[name] for name in BEFORE})
     adversary = Adversary(
         data=experiment.shares.adversary(cell.attacker_images),
         seed=ADVERSARY_SEED + cell.seed,
@@ -101,9 +110,9 @@ def _attack(experiment: Experiment, mark: Mark, cell: Cell, entry: AttackEntry) 
     )
     torch.manual_seed(adversary.seed)
     attack = experiment.attack(entry)
-    # an attack that does not say so cannot look at the block
-    known = experiment.grid.opened_block and attack.uses_opened
-    opened = first_block(mark.triggers) if known else None
+    # only an attack that declares it gets the block, so none can use it unnoticed
+    gets_block = experiment.grid.opened_block and attack.uses_opened
+    opened = first_block(mark.triggers) if gets_block else None
     started = time.monotonic()
     try:
         marked = mark.to_attack()
@@ -130,9 +139,18 @@ def _attack(experiment: Experiment, mark: Mark, cell: Cell, entry: AttackEntry) 
 def _judged(
     experiment: Experiment, mark: Mark, triggers: TriggerSet, cell: Cell, result: AttackResult
 ) -> Cell:
+    """The cell with what is left of accuracy and mark.
+
+    Args:
+        experiment: For test images and device.
+        mark: For scheme and view.
+        triggers: The leaves that a judge asks about.
+        cell: As it was before.
+        result: Of the attack.
+    """
     tested = experiment.shares.owner
     after = accuracy(result.model, tested.test_images, tested.test_labels, experiment.device)
-    found = read_mark(
+    reading = read_mark(
         mark.committed.scheme,
         result.model,
         triggers,
@@ -142,7 +160,7 @@ def _judged(
     )
     return replace(
         cell,
-        **found.to_map(),
+        **reading.to_map(),
         accuracy_after=after,
         images=result.images,
         queries=result.queries,
@@ -151,5 +169,5 @@ def _judged(
 
 
 def error_line(error: BaseException) -> str:
-    """An error in one line, for a result."""
+    """An error as a result records it: the message of ours, else with its type."""
     return error.message if isinstance(error, ZkwmError) else f"{type(error).__name__}: {error}"

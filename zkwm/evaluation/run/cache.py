@@ -1,7 +1,7 @@
-"""What a grid has already measured and trained, by the digest of everything that determines it.
+"""The cache of a grid: results and models by the digest of everything that determines them.
 
-A folder with JSON results and marked models, written whole or not at all, so that several
-processes can use it at once and a killed one leaves nothing half. Not a proof of anything.
+A folder of JSON results and marked models, each written whole or not at all, so that several
+processes can use it at once and an interrupted run leaves nothing half-written.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ INTERFACES = (
     "abc", "builtins", "zkwm.attacks.attack", "zkwm.attacks.false_claims.claim",
     "zkwm.watermarks.watermark",
 )  # fmt: skip
+"""Modules that a source digest leaves out."""
 
 
 def digest_of(values: Mapping[str, Any]) -> str:
-    """SHA-256 of plain values in canonical JSON, as hex; with the versions that matter."""
+    """SHA-256, in hex, of JSON values in canonical form and of ``package_versions``."""
     described = {"versions": package_versions(), **values}
     text = json.dumps(described, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return sha256(text.encode()).hexdigest()
@@ -38,29 +39,29 @@ def digest_of(values: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=1)
 def package_versions() -> dict[str, str]:
-    """Python, zkwm and torch: what a result is bound to."""
+    """Python, zkwm and torch: the versions that a result is bound to."""
     return versions(PACKAGES)
 
 
-def source_digest(made: type[Any]) -> str:
-    """SHA-256 of the files that define a class and its bases, as hex.
+def source_digest(scheme: type[Any]) -> str:
+    """SHA-256, in hex, of the files that define a class and its bases.
 
-    So that a scheme or an attack that was changed is measured again. The common interfaces and
-    what those files import are not covered: a new version of zkwm covers them.
+    So a scheme or an attack whose file changed is measured again. The common interfaces and what
+    those files import are not covered: a new version of zkwm covers them.
     """
-    bases = (base for base in made.__mro__ if base.__module__ not in INTERFACES)
+    bases = (base for base in scheme.__mro__ if base.__module__ not in INTERFACES)
     names = sorted(inspect.getfile(base) for base in bases)
     return sha256(b"".join(Path(name).read_bytes() for name in names)).hexdigest()
 
 
 class Cache:
-    """The cache in a folder of an experiment, which is made when something is written."""
+    """The cache in an experiment's folder, which is made when something is written."""
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
 
     def exists(self, digest: str) -> bool:
-        """Whether there is a result, be it an error."""
+        """Whether there is a result, including an error."""
         return self._path(digest).exists()
 
     def has(self, digest: str) -> bool:
@@ -84,7 +85,7 @@ class Cache:
     def put(self, digest: str, value: Mapping[str, Any]) -> None:
         """Store a result (JSON values), replacing an earlier one."""
         path = self._path(digest)
-        _make(path.parent)
+        _make_folder(path.parent)
         write_atomic(path, json.dumps(value, allow_nan=False).encode() + b"\n", overwrite=True)
 
     def model(self, digest: str) -> Classifier | None:
@@ -99,20 +100,20 @@ class Cache:
         from zkwm.nn.model_file import save_classifier
 
         folder = self.folder / "models" / digest
-        _make(folder)
+        _make_folder(folder)
         save_classifier(folder, model)
 
     def secrets(self, digest: str) -> Path:
-        """The folder of a mark's commitment and vault (an experiment's, see the package)."""
+        """The folder of a mark's commitment and throwaway vault."""
         folder = self.folder / "marks" / digest
-        _make(folder)
+        _make_folder(folder)
         return folder
 
     def _path(self, digest: str) -> Path:
         return self.folder / "cache" / digest[:2] / f"{digest}.json"
 
 
-def _make(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,7 +1,7 @@
-"""Doing tasks: one after the other here, in local worker processes, or on a Ray cluster.
+"""Executors: do tasks in this process, in local worker processes, or on a Ray cluster.
 
-All three do the same with the same line; what comes out is in the cache. A worker that dies takes
-no other with it. The order of the stages is in ``running``.
+All three do the same with the same line, and leave the results in the cache. A worker that dies
+takes no other task with it. ``runner`` orders the stages.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from zkwm.extras import require
 
 Tell = Callable[[str], None]
 Executor = Callable[[Sequence[str], Tell], dict[str, str]]
-"""Does tasks (lines) and tells what is done; returns why a task broke off, by its line."""
+"""Does tasks (lines) and reports each result; returns why a task broke off, by its line."""
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 
 
 def in_this_process(lines: Sequence[str], tell: Tell) -> dict[str, str]:
@@ -32,7 +32,7 @@ def in_this_process(lines: Sequence[str], tell: Tell) -> dict[str, str]:
 
 
 def in_processes(workers: int) -> Executor:
-    """An executor with so many processes, each doing a task after the other on one thread."""
+    """An executor of ``workers`` processes, each doing one task after the other on one thread."""
 
     def run(lines: Sequence[str], tell: Tell) -> dict[str, str]:
         waiting, broken = list(lines), dict[str, str]()
@@ -41,7 +41,7 @@ def in_processes(workers: int) -> Executor:
             while waiting or crew:
                 while waiting and len(crew) < workers:
                     crew.append(_Worker(waiting.pop(0)))
-                ready = wait([worker.connection for worker in crew], timeout=LOOK_SECONDS)
+                ready = wait([worker.connection for worker in crew], timeout=POLL_SECONDS)
                 for worker in [worker for worker in crew if worker.connection in ready]:
                     reason = worker.outcome()
                     if reason:
@@ -61,7 +61,7 @@ def in_processes(workers: int) -> Executor:
 
 
 class _Worker:
-    """A process that does one task at a time and says when it is done."""
+    """A process that does one task at a time and reports when it is done."""
 
     def __init__(self, line: str) -> None:
         context = multiprocessing.get_context("spawn")
@@ -78,7 +78,7 @@ class _Worker:
             self.connection.send_bytes(line.encode())
 
     def outcome(self) -> str:
-        """Why the task broke off, or nothing; call it when the connection is ready."""
+        """Why the task broke off, or an empty text; call it when the connection is ready."""
         try:
             return self.connection.recv_bytes().decode()
         except (EOFError, OSError):
@@ -86,17 +86,17 @@ class _Worker:
             return f"its process ended with the code {self._process.exitcode}"
 
     def end(self) -> None:
-        """Stop it, whatever it does."""
+        """Stop the process, whatever it does."""
         self._process.terminate()
         self._process.join()
         self.connection.close()
 
 
 def on_ray(lines: Sequence[str], tell: Tell) -> dict[str, str]:
-    """An executor on a Ray cluster: the one of ``RAY_ADDRESS``, or one made here.
+    """Do tasks on a Ray cluster: the one of ``RAY_ADDRESS``, or one started here.
 
-    The folder and the data must be seen under the same names by all its machines, each with zkwm
-    installed. Raises UsageError where Ray is not installed.
+    Folder and data must have the same paths on all its machines, each with zkwm installed. Raises
+    UsageError where Ray is not installed.
     """
     ray = load_ray()
     if not ray.is_initialized():
@@ -106,7 +106,7 @@ def on_ray(lines: Sequence[str], tell: Tell) -> dict[str, str]:
     broken = {}
     try:
         while waiting:
-            done, _ = ray.wait(list(waiting), timeout=LOOK_SECONDS)
+            done, _ = ray.wait(list(waiting), timeout=POLL_SECONDS)
             for reference in done:
                 line = waiting.pop(reference)
                 try:
@@ -129,7 +129,7 @@ def load_ray() -> Any:  # noqa: ANN401
 
 
 def _work(connection: Connection) -> None:
-    """What a worker process does: out of reach of the terminal's Ctrl-C, and not without parent."""
+    """The loop of a worker: out of reach of the terminal's Ctrl-C, and ends with its parent."""
     if hasattr(os, "setsid"):
         os.setsid()
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -140,6 +140,7 @@ def _work(connection: Connection) -> None:
 
 
 def _end_with_parent() -> None:
+    """Wait for the parent to end, and end this process: nobody would stop it otherwise."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,4 +1,4 @@
-"""Measuring one suspect: its accuracy, and what a scheme still finds in it. Not a verdict."""
+"""Measure one suspect: its accuracy, and what a watermark's reader still finds in it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zkwm.nn.image_source import as_unit
 from zkwm.nn.inference import predictions
 from zkwm.watermarks.watermark import DERIVED
 from zkwm_protocols.errors import UsageError
-from zkwm_protocols.evidence import Policy, assess
+from zkwm_protocols.evidence import Evidence, Policy, assess
 from zkwm_protocols.ranks import ranks, weighted_sum
 
 if TYPE_CHECKING:
@@ -49,7 +49,17 @@ class MarkReading:
 def accuracy(
     model: nn.Module, images: NDArray[np.uint8], labels: NDArray[np.int64], device: str
 ) -> float:
-    """The share (0 to 1) of images uint8 (n, c, h, w) with the right label; moves the model."""
+    """The share of images with the right label.
+
+    Args:
+        model: Moved to the device, and left there.
+        images (uint8, (n, c, h, w)): Test images.
+        labels (int64, (n,)): Their labels.
+        device: Where torch computes.
+
+    Returns:
+        0 to 1.
+    """
     model = model.to(device)
     right = 0
     for start in range(0, len(labels), BATCH):
@@ -62,7 +72,7 @@ def accuracy(
 def served_accuracy(
     api: Api, images: NDArray[np.uint8], labels: NDArray[np.int64], device: str
 ) -> float:
-    """The share (0 to 1) of images uint8 (n, c, h, w) that a service gives the right class for."""
+    """The share (0 to 1) of images for which a service gives the right class; as ``accuracy``."""
     right = 0
     for start in range(0, len(labels), BATCH):
         answers = api(as_unit(torch.from_numpy(images[start : start + BATCH]).to(device)))
@@ -80,12 +90,19 @@ def read_mark(
     void: str = "",
     opened_used: bool = False,
 ) -> MarkReading:
-    """What ``scheme`` finds in a suspect, asked on the CPU.
+    """Read a mark from a suspect, on the CPU, and assess it.
 
-    ``void`` says why the answers are no evidence. ``opened_used`` leaves out the first block, which
-    the adversary knew: the allowances are those for choosing all other blocks of all. A white-box
-    mark is read as by a judge who has the suspect's file: from the network behind a filter, if
-    there is one. A scheme that cannot be read from this suspect (UsageError) is void too.
+    A white-box mark is read as by a judge who has the suspect's file: from the network inside all
+    wrappers. A scheme that cannot be read from this suspect (UsageError) is void.
+
+    Args:
+        scheme: The watermark.
+        model: The suspect.
+        triggers: The committed leaves with their labels.
+        view: What else the judge has: reference model and probes.
+        void: Why the answers are no evidence; empty where they are.
+        opened_used: Leave out the first block, which the adversary knew. The allowances are then
+            those for choosing all other blocks of all.
     """
     suspect = unwrap(model.cpu()) if scheme.access == WHITE_BOX else model.cpu()
     try:
@@ -94,34 +111,20 @@ def read_mark(
         return MarkReading(void=f"void: {error.message}")
     blocks = len(triggers.labels) // triggers.block_size
     left_out = 1 if opened_used and blocks > 1 else 0
-    right = (extracted == triggers.labels)[left_out * triggers.block_size :]
-    count = int(right.sum())
-    evidence = assess(
-        count,
-        blocks_used=blocks - left_out,
-        block_count=blocks,
-        block_size=triggers.block_size,
-        class_count=triggers.class_count,
-        policy=Policy(),
-    )
+    kept = slice(left_out * triggers.block_size, None)
+    right = (extracted == triggers.labels)[kept]
+    matches = int(right.sum())
+    evidence = _assess(triggers, matches, left_out)
     bits, total = evidence.terms[0].bits, evidence.total_bits
     exact = scheme.labels == DERIVED and not void
     ranked = None
     scores = scheme.scores(suspect, triggers.images) if exact else None
     if scores is not None and np.isfinite(scores).all():
-        kept = slice(left_out * triggers.block_size, None)
-        found = ranks(scores[kept, : triggers.class_count], triggers.labels[kept].tolist())
-        ranked = assess(
-            count,
-            rank_sum=weighted_sum(found, triggers.class_count),
-            blocks_used=blocks - left_out,
-            block_count=blocks,
-            block_size=triggers.block_size,
-            class_count=triggers.class_count,
-            policy=Policy(),
-        )
+        places = ranks(scores[kept, : triggers.class_count], triggers.labels[kept].tolist())
+        rank_sum = weighted_sum(places, triggers.class_count)
+        ranked = _assess(triggers, matches, left_out, rank_sum)
     return MarkReading(
-        matches=count,
+        matches=matches,
         trials=len(right),
         class_count=triggers.class_count,
         bits=bits if exact else None,
@@ -130,4 +133,20 @@ def read_mark(
         rank_bits=ranked.terms[0].bits if ranked else None,
         rank_evidence=ranked.total_bits if ranked else None,
         void=f"void: {void}" if void else "",
+    )
+
+
+def _assess(
+    triggers: TriggerSet, matches: int, left_out: int, rank_sum: int | None = None
+) -> Evidence:
+    """The evidence of all blocks but ``left_out``, by matches or by ranks."""
+    blocks = len(triggers.labels) // triggers.block_size
+    return assess(
+        matches,
+        rank_sum=rank_sum,
+        blocks_used=blocks - left_out,
+        block_count=blocks,
+        block_size=triggers.block_size,
+        class_count=triggers.class_count,
+        policy=Policy(),
     )

@@ -1,7 +1,8 @@
-"""Running a grid: unmarked, scratch and null models first, then marks with their attacks.
+"""Run a grid: unmarked, scratch and null models first, then marks with their attacks.
 
-What is in the folder already is not done again, so a run that was stopped goes on. Writes
-``grid.json`` and ``cells.jsonl``; tables, figures and the report are made from what is returned.
+Results that the folder already holds are not made again, so an interrupted run resumes. Writes
+``grid.json`` and ``cells.jsonl``; ``zkwm.evaluation.results.report`` makes tables, figures and the
+page from what is returned.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from zkwm.evaluation.null_hypothesis.grid import examine
+from zkwm.evaluation.null_hypothesis.grid_stage import null_tables
 from zkwm.evaluation.plan.experiment import Experiment
 from zkwm.evaluation.plan.grid import Grid
 from zkwm.evaluation.results.cell import Cell, Status
@@ -29,7 +30,15 @@ UNFINISHED = "it was not measured"
 
 @dataclass(frozen=True)
 class GridProgress:
-    """How far a run is: in which ``stage``, what of ``total`` parts is there, what came last."""
+    """How far a run is.
+
+    Args:
+        stage: What is being done.
+        done: Results of the stage that are there.
+        total: All results of the stage; 0 where they are not counted.
+        last: The latest result.
+        seconds: Since the start.
+    """
 
     stage: str
     done: int
@@ -38,7 +47,7 @@ class GridProgress:
     seconds: float
 
 
-Progress = Callable[[GridProgress], None]
+ReportProgress = Callable[[GridProgress], None]
 
 
 def run_grid(
@@ -46,45 +55,87 @@ def run_grid(
     folder: str | Path,
     *,
     execute: Executor = in_this_process,
-    progress: Progress = lambda _: None,
+    progress: ReportProgress = lambda _: None,
 ) -> Outcome:
     """Measure what the folder does not hold yet, and return all of it.
 
-    Raises UsageError for data that are too few, what ``load_data`` raises, Cancelled or
-    KeyboardInterrupt after an interruption (the same call then goes on). Parts that fail are
-    ``errors``; another call tries them again.
+    Parts that fail are ``Outcome.errors``; another call tries them again.
+
+    Args:
+        grid: What is measured.
+        folder: Of the experiment; made where there is none.
+        execute: Where tasks are done.
+        progress: Called after each result.
+
+    Raises:
+        UsageError: The data are too few for the grid, or cannot be loaded.
+        Cancelled, KeyboardInterrupt: The run was interrupted; the same call resumes it.
     """
-    started = time.monotonic()
-    experiment = Experiment(grid, folder)
+    run = _Run(Experiment(grid, folder), execute, progress, time.monotonic())
+    experiment = run.experiment
     _ = experiment.shares  # refuse data that are too few before anything is trained
     experiment.cache.folder.mkdir(parents=True, exist_ok=True)
     _write(experiment.cache.folder / GRID, json.dumps(grid.to_map(), indent=2) + "\n")
-    first = _trainings(grid)
-    _stage(experiment, "training unmarked models", first, execute, progress, started)
-    marks = [
-        Task(TaskKind.MARK, grid.architecture_of(entry), seed, i)
-        for seed in grid.seeds
-        for i, entry in enumerate(grid.watermarks)
-    ]
-    _stage(experiment, "marks and attacks", marks, execute, progress, started)
-    examined, failed = examine(
-        experiment, lambda last: progress(_standing("null models and claims", 0, 0, last, started))
+    trainings = _trainings(grid)
+    run.stage("training unmarked models", trainings)
+    run.stage("marks and attacks", _marks(grid))
+    tables, null_errors = null_tables(
+        experiment, lambda last: run.report("null models and claims", 0, 0, last)
     )
     cells = _cells(experiment)
     lines = (json.dumps(cell.to_map(), allow_nan=False) for cell in cells)
     _write(experiment.cache.folder / CELLS, "".join(f"{line}\n" for line in lines))
-    models, errors = _models(experiment, first)
+    models, errors = _models(experiment, trainings)
     errors += [
         f"{cell.watermark}, {cell.attack}, seed {cell.seed}: {cell.error}"
         for cell in cells
         if cell.status == Status.ERROR
     ]
-    return Outcome(
-        grid, cells, examined, tuple(models), (*errors, *failed), time.monotonic() - started
-    )
+    return Outcome(grid, cells, tables, tuple(models), (*errors, *null_errors), run.seconds())
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One call of ``run_grid``: where it works, and how it reports."""
+
+    experiment: Experiment
+    execute: Executor
+    progress: ReportProgress
+    started: float
+
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def report(self, stage: str, done: int, total: int, last: str) -> None:
+        self.progress(GridProgress(stage, done, total, last, self.seconds()))
+
+    def stage(self, stage: str, tasks: Sequence[Task]) -> None:
+        """Do all tasks of which a result is missing, and record those that broke off."""
+        experiment = self.experiment
+        results = {task: _results(experiment, task) for task in tasks}
+        waiting = {
+            task.to_line(experiment): task
+            for task in tasks
+            if not all(map(experiment.cache.has, results[task]))
+        }
+        total = sum(map(len, results.values()))
+        last = ""
+
+        def tell(text: str) -> None:
+            nonlocal last
+            last = text or last
+            digests = (digest for parts in results.values() for digest in parts)
+            done = sum(map(experiment.cache.exists, digests))
+            self.report(stage, done, total, last)
+
+        if waiting:
+            tell("")
+            for line, reason in self.execute(list(waiting), tell).items():
+                _record(experiment, waiting[line], reason)
 
 
 def _trainings(grid: Grid) -> list[Task]:
+    """The models without a mark: owners' unmarked, adversaries' from scratch, innocents'."""
     unmarked = [
         Task(TaskKind.UNMARKED, name, seed) for name in grid.architectures for seed in grid.seeds
     ]
@@ -98,56 +149,31 @@ def _trainings(grid: Grid) -> list[Task]:
     return [*unmarked, *scratch, *null]
 
 
-def _stage(
-    experiment: Experiment,
-    stage: str,
-    tasks: Sequence[Task],
-    execute: Executor,
-    progress: Progress,
-    started: float,
-) -> None:
-    """Do all tasks of which something is missing, and record those that broke off."""
-    parts = {task: _parts(experiment, task) for task in tasks}
-    waiting = {
-        task.to_line(experiment): task
-        for task in tasks
-        if not all(map(experiment.cache.has, parts[task]))
-    }
-    total = sum(map(len, parts.values()))
-    last = ""
-
-    def tell(text: str) -> None:
-        nonlocal last
-        last = text or last
-        done = sum(experiment.cache.exists(part) for found in parts.values() for part in found)
-        progress(_standing(stage, done, total, last, started))
-
-    if waiting:
-        tell("")
-        for line, reason in execute(list(waiting), tell).items():
-            _record(experiment, waiting[line], reason)
+def _marks(grid: Grid) -> list[Task]:
+    """One task for each watermark and seed."""
+    return [
+        Task(TaskKind.MARK, grid.architecture_of(entry), seed, i)
+        for seed in grid.seeds
+        for i, entry in enumerate(grid.watermarks)
+    ]
 
 
-def _standing(stage: str, done: int, total: int, last: str, started: float) -> GridProgress:
-    return GridProgress(stage, done, total, last, time.monotonic() - started)
-
-
-def _parts(experiment: Experiment, task: Task) -> list[str]:
+def _results(experiment: Experiment, task: Task) -> list[str]:
     """The digests of all results of a task."""
-    own = digest_of_task(experiment, task)
+    digest = digest_of_task(experiment, task)
     if task.kind != TaskKind.MARK:
-        return [own]
+        return [digest]
     entry = experiment.grid.watermarks[task.number]
     attacks = experiment.grid.attacks
-    return [own, *(experiment.cell(entry, attack, task.seed) for attack in attacks)]
+    return [digest, *(experiment.cell(entry, attack, task.seed) for attack in attacks)]
 
 
 def _record(experiment: Experiment, task: Task, reason: str) -> None:
-    """Put the error of a task that broke off wherever it left nothing."""
+    """Record why a task broke off wherever it left no result."""
     cache = experiment.cache
-    own = digest_of_task(experiment, task)
-    if not cache.exists(own):
-        cache.put(own, {"error": reason})
+    digest = digest_of_task(experiment, task)
+    if not cache.exists(digest):
+        cache.put(digest, {"error": reason})
     if task.kind == TaskKind.MARK:
         entry = experiment.grid.watermarks[task.number]
         for attack in experiment.grid.attacks:
@@ -157,7 +183,7 @@ def _record(experiment: Experiment, task: Task, reason: str) -> None:
 
 
 def _cells(experiment: Experiment) -> tuple[Cell, ...]:
-    """All cells of the grid, in its order, with the accuracy from scratch put in."""
+    """All cells of the grid, in its order, with the accuracy from scratch added."""
     grid, cells = experiment.grid, []
     for entry in grid.watermarks:
         for attack in grid.attacks:
@@ -175,11 +201,11 @@ def _cells(experiment: Experiment) -> tuple[Cell, ...]:
 
 
 def _models(
-    experiment: Experiment, tasks: Sequence[Task]
+    experiment: Experiment, trainings: Sequence[Task]
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """The accuracies of the models without a mark, and what failed."""
     models, errors = [], []
-    for task in tasks:
+    for task in trainings:
         result = experiment.cache.result(digest_of_task(experiment, task)) or {}
         if result.get("error"):
             name = f"{task.kind} {task.architecture}, seed {task.seed}"

@@ -1,8 +1,8 @@
-"""The parts of a grid that one worker does alone: train a model, or mark one and attack it.
+"""Tasks: the parts of a grid that one worker does alone.
 
-A task is a line of JSON, its results go to the cache at once, and one that is there is not made
-again: any number of processes, here or elsewhere, can work on one folder. The order of tasks is in
-``running``.
+A task trains one model, or embeds one mark and attacks it. It is a line of JSON, its results go to
+the cache at once, and one that is there is not made again: any number of processes, here or on
+other machines, can work on one folder. ``runner`` orders the tasks.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ from zkwm.training import embed
 from zkwm_protocols.errors import Cancelled, UsageError
 
 NULL_SEED = 1_000_000
+"""Added to the number of an innocent model, so that none shares an owner's randomness."""
+
 Report = Callable[[str], None]
 
 
 class TaskKind(StrEnum):
-    """What a worker makes; the values are those in task lines and in ``Outcome.models``."""
+    """What a task makes; the values are those in task lines and in ``Outcome.models``."""
 
     UNMARKED = "unmarked"
     SCRATCH = "scratch"
@@ -38,7 +40,14 @@ class TaskKind(StrEnum):
 
 @dataclass(frozen=True)
 class Task:
-    """A part of a grid; ``number`` is of images (scratch), or the place of a watermark (mark)."""
+    """A part of a grid.
+
+    Args:
+        kind: What is made.
+        architecture: Of the network.
+        seed: Of the training; for an innocent model its number.
+        number: Of the adversary's images (scratch), or of the watermark in its list (mark).
+    """
 
     kind: TaskKind
     architecture: str
@@ -46,25 +55,33 @@ class Task:
     number: int = 0
 
     def to_line(self, experiment: Experiment) -> str:
-        """All that a worker needs to know, as JSON."""
+        """Everything that a worker needs, as one line of JSON."""
         return json.dumps(
             {
                 "task": asdict(self),
                 "grid": experiment.grid.to_map(),
                 "folder": str(experiment.cache.folder.resolve()),
-                "known": experiment.known,
+                "input_digests": experiment.input_digests,
             }
         )
 
 
 def run_task(line: str, report: Report = lambda _: None) -> None:
-    """Do a task that ``to_line`` described, on one thread; ``report`` is told what was done.
+    """Do a task that ``to_line`` described, on one thread.
 
-    What fails is recorded as an error in the cache. Raises Cancelled after an interruption.
+    A failure is recorded as an error in the cache.
+
+    Args:
+        line: The task.
+        report: Called with a line of text for each result.
+
+    Raises:
+        Cancelled: The run was interrupted.
     """
-    given = json.loads(line)
-    experiment = Experiment(Grid.from_map(given["grid"]), given["folder"], given["known"])
-    task = given["task"]
+    values = json.loads(line)
+    grid = Grid.from_map(values["grid"])
+    experiment = Experiment(grid, values["folder"], values["input_digests"])
+    task = values["task"]
     do_task(experiment, Task(**task | {"kind": TaskKind(task["kind"])}), report)
 
 
@@ -84,7 +101,7 @@ def do_task(experiment: Experiment, task: Task, report: Report = lambda _: None)
 
 
 def digest_of_task(experiment: Experiment, task: Task) -> str:
-    """Where the cache keeps what a training makes, or the marked model."""
+    """The digest by which the cache keeps what a task trains."""
     if task.kind == TaskKind.UNMARKED:
         return experiment.unmarked(task.architecture, task.seed)
     if task.kind == TaskKind.SCRATCH:
@@ -95,11 +112,12 @@ def digest_of_task(experiment: Experiment, task: Task) -> str:
 
 
 def _train(experiment: Experiment, task: Task) -> None:
+    """Train a model without a mark, unless the cache has it."""
     digest = digest_of_task(experiment, task)
     if experiment.cache.has(digest):
         return
     try:
-        result = _trained(experiment, task, digest)
+        result = _train_unmarked(experiment, task, digest)
     except Cancelled:
         raise
     except Exception as error:
@@ -107,7 +125,8 @@ def _train(experiment: Experiment, task: Task) -> None:
     experiment.cache.put(digest, result)
 
 
-def _trained(experiment: Experiment, task: Task, digest: str) -> dict[str, Any]:
+def _train_unmarked(experiment: Experiment, task: Task, digest: str) -> dict[str, Any]:
+    """Train the model of a task, store it where it is needed again, and return its result."""
     shares, grid = experiment.shares, experiment.grid
     settings = grid.settings(task.seed)
     data = shares.owner

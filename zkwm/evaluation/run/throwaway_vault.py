@@ -1,7 +1,7 @@
-"""The vault and the commitment of a mark in an experiment: throwaway keys, kept to go on later.
+"""The vault and commitment of a mark in an experiment, kept so that a run can resume.
 
-Not for an owner: the passphrase stands here. What these vaults hold is worth nothing outside the
-experiment.
+The keys are throwaway ones: the passphrase stands here, and what these vaults hold is worth nothing
+outside the experiment. An owner's vault is ``zkwm.owner.vault``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ VAULT, COMMITMENT = "experiment.vault", "experiment.commitment"
 
 
 def experiment_vault(folder: Path) -> Vault:
-    """The vault in a folder, made where there is none."""
+    """The vault in a folder, created where there is none."""
     path = folder / VAULT
     if path.exists():
         return Vault.open(path, PASSPHRASE)
@@ -28,10 +28,10 @@ def experiment_vault(folder: Path) -> Vault:
 
 
 def experiment_commitment(folder: Path, make: Callable[[], Commitment]) -> Commitment:
-    """The commitment in a folder, made where there is none."""
+    """The commitment in a folder, made and stored where there is none."""
     path = folder / COMMITMENT
     if path.exists():
         return Commitment.from_bytes(read_limited(path, FILE_LIMIT))
-    made = make()
-    write_atomic(path, made.to_bytes(), overwrite=True)
-    return made
+    commitment = make()
+    write_atomic(path, commitment.to_bytes(), overwrite=True)
+    return commitment

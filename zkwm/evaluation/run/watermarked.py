@@ -1,6 +1,6 @@
-"""The marks of an experiment: committed, trained in or taken from the cache, ready to be attacked.
+"""The marks of an experiment: commit, embed or load from the cache, ready to be attacked.
 
-Not the attacks (``marking``). Vault and commitment are the experiment's own (``experiment_keys``).
+``attack_mark`` attacks them. Vault and commitment are throwaway ones (``throwaway_vault``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CommittedMark:
-    """A scheme with its owner's commitment, marked or not."""
+    """A scheme with its owner's commitment, embedded or not.
+
+    Args:
+        scheme: The watermark.
+        owner: Vault, data, training and unmarked model.
+        commitment: Of the owner.
+        view: What the judge has: the unmarked model as reference, and the probes.
+    """
 
     scheme: Watermark
     owner: Owner
@@ -34,7 +41,7 @@ class CommittedMark:
     view: JudgeView
 
     def embedded(self) -> Marked:
-        """The mark put in, the same each time."""
+        """Embed the mark; the same result each time."""
         torch.manual_seed(self.owner.settings.seed)
         return self.scheme.embed(self.owner, self.commitment)
 
@@ -45,7 +52,14 @@ class CommittedMark:
 
 @dataclass(frozen=True)
 class Mark:
-    """A marked model and all that is needed to attack it and to judge what is left."""
+    """A marked model and everything that is needed to attack it and to judge what is left.
+
+    Args:
+        committed: Its scheme and commitment.
+        marked: The marked model, and its service where the mark is in the answers.
+        triggers: The committed leaves with their labels.
+        measured: What the cache keeps of it before any attack.
+    """
 
     committed: CommittedMark
     marked: Marked
@@ -53,19 +67,21 @@ class Mark:
     measured: dict[str, Any]
 
     def to_attack(self) -> Marked:
-        """What an adversary meets: where an API may remember questions, a new one each time."""
+        """What an adversary meets; a service may remember queries, so each gets a new one."""
         return self.marked if self.marked.api is None else self.committed.embedded()
 
     def judged(self, marked: Marked) -> TriggerSet:
-        """What a judge is shown after an attack on ``marked``: a log, where an API keeps one."""
+        """The leaves that a judge asks about: a service's log after an attack, if it keeps one."""
         logged = None if marked.api is None else self.committed.scheme.logged(marked)
         return self.triggers if logged is None else logged
 
 
 def open_commitment(experiment: Experiment, entry: WatermarkEntry, seed: int) -> CommittedMark:
-    """The commitment of a mark, made where there is none. Raises what the scheme raises.
+    """The commitment of a mark, made where there is none.
 
-    UsageError where the unmarked model of this seed could not be trained.
+    Raises:
+        UsageError: The unmarked model of this seed could not be trained, or the scheme cannot be
+            used on it.
     """
     cache, shares, grid = experiment.cache, experiment.shares, experiment.grid
     architecture = grid.architecture_of(entry)
@@ -82,17 +98,16 @@ def open_commitment(experiment: Experiment, entry: WatermarkEntry, seed: int) ->
         start=start,
     )
     commitment = experiment_commitment(folder, lambda: scheme.commit(owner))
-    return CommittedMark(
-        scheme, owner, commitment, JudgeView(reference=start, probes=shares.probes)
-    )
+    view = JudgeView(reference=start, probes=shares.probes)
+    return CommittedMark(scheme, owner, commitment, view)
 
 
 def open_mark(experiment: Experiment, entry: WatermarkEntry, seed: int) -> Mark:
-    """A marked model, from the cache or trained now. Raises as ``open_commitment``."""
+    """A marked model, from the cache or embedded now. Raises as ``open_commitment``."""
     cache, digest = experiment.cache, experiment.mark(entry, seed)
     committed = open_commitment(experiment, entry, seed)
-    scheme, view = committed.scheme, committed.view
     measured, model = cache.result(digest), cache.model(digest)
+    # a service lives in this process, so a mark with one cannot be loaded
     if measured is None or measured.get("error") or measured["has_api"] or model is None:
         marked = committed.embedded()
         measured = None
@@ -100,7 +115,7 @@ def open_mark(experiment: Experiment, entry: WatermarkEntry, seed: int) -> Mark:
         marked = Marked(model=model, seconds=measured["embed_seconds"])
     triggers = committed.triggers()
     if measured is None:
-        measured = _measured(experiment, scheme, marked, triggers, view)
+        measured = _measure(experiment, committed, marked, triggers)
         architecture = experiment.grid.architecture_of(entry)
         unmarked = cache.result(experiment.unmarked(architecture, seed)) or {}
         measured["unmarked_accuracy"] = unmarked.get("accuracy")
@@ -109,13 +124,10 @@ def open_mark(experiment: Experiment, entry: WatermarkEntry, seed: int) -> Mark:
     return Mark(committed, marked, triggers, measured)
 
 
-def _measured(
-    experiment: Experiment,
-    scheme: Watermark,
-    marked: Marked,
-    triggers: TriggerSet,
-    view: JudgeView,
+def _measure(
+    experiment: Experiment, committed: CommittedMark, marked: Marked, triggers: TriggerSet
 ) -> dict[str, Any]:
+    """What the cache keeps of a marked model, before any attack."""
     tested = experiment.shares.owner
     before = accuracy(marked.model, tested.test_images, tested.test_labels, experiment.device)
     served = None
@@ -123,10 +135,11 @@ def _measured(
         served = served_accuracy(
             marked.api, tested.test_images, tested.test_labels, experiment.device
         )
+    reading = read_mark(committed.scheme, marked.model, triggers, committed.view)
     return {
         "accuracy_before": before,
         "served_accuracy": served,
-        "matches_before": read_mark(scheme, marked.model, triggers, view).matches,
+        "matches_before": reading.matches,
         "has_api": marked.api is not None,
         "embed_seconds": marked.seconds,
         "trials": len(triggers.labels),
@@ -135,6 +148,6 @@ def _measured(
 
 
 def first_block(triggers: TriggerSet) -> TriggerSet:
-    """The block that an owner has opened earlier."""
+    """The block that an owner has opened in an earlier case."""
     size = triggers.block_size
     return replace(triggers, images=triggers.images[:size], labels=triggers.labels[:size])

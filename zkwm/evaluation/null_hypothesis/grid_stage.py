@@ -1,14 +1,14 @@
-"""Innocent models in the grid: each mark held against them, each false claim made against them.
+"""The last stage of a grid: read each mark from innocent models, and make each false claim.
 
-The measurements themselves are in ``null_models``; here they get the grid's models, are kept in the
-cache, and become tables. Of the innocent models a third, ten at most, are the accuser's own where a
-false claim is made; the others are its victims.
+``matches`` measures; here it gets the grid's models, its results go to the cache, and become
+tables. Where a false claim is made, a third of the innocent models, ten at most, are the accuser's
+and the others are the victims.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
@@ -31,55 +31,79 @@ if TYPE_CHECKING:
     from zkwm.evaluation.plan.grid import Entry, WatermarkEntry
 
 NULL_TABLE, CLAIMS_TABLE = "null_models", "false_claims"
-MOST_OWN = 10
+MOST_ACCUSER_MODELS = 10
 Row = dict[str, Any]
 
 
-def examine(
+@dataclass(frozen=True)
+class _Part:
+    """One row of a table: where the cache keeps it, and how it is measured."""
+
+    table: str
+    label: str
+    digest: str
+    measure: Callable[[], Row]
+
+
+def null_tables(
     experiment: Experiment, tell: Callable[[str], None]
 ) -> tuple[dict[str, Table], tuple[str, ...]]:
-    """The tables of null models and of claims, without those that are empty, and what failed.
+    """The tables of null models and of claims that are not empty, and what failed.
 
-    Marks are those of the first seed. What is in the cache is not measured again. Raises Cancelled.
+    Marks are those of the first seed. Results in the cache are not measured again. ``tell`` gets
+    the label of each row before it is measured. Raises Cancelled.
     """
-    grid, failed = experiment.grid, list[str]()
-    rows: dict[str, list[Row]] = {NULL_TABLE: [], CLAIMS_TABLE: []}
+    grid, errors = experiment.grid, list[str]()
     if not grid.null_models:
         return {}, ()
-    parts: list[tuple[str, str, str, Callable[[], Row]]] = [
+    rows: dict[str, list[Row]] = {NULL_TABLE: [], CLAIMS_TABLE: []}
+    for part in _parts(experiment):
+        tell(part.label)
+        row = _result(experiment, part)
+        if row.get("error"):
+            errors.append(f"{part.label}, innocent models: {row['error']}")
+        elif not row.get("void"):
+            rows[part.table].append({**row, "label": part.label})
+    tables = {
+        NULL_TABLE: _null_table(rows[NULL_TABLE], grid.null_models),
+        CLAIMS_TABLE: _claims_table(rows[CLAIMS_TABLE]),
+    }
+    return {name: table for name, table in tables.items() if table.rows}, tuple(errors)
+
+
+def _parts(experiment: Experiment) -> list[_Part]:
+    grid = experiment.grid
+    marks = (
         (NULL_TABLE, entry.label, _null_digest(experiment, entry), _null(experiment, entry))
         for entry in grid.watermarks
-    ]
-    parts += [
+    )
+    claims = (
         (CLAIMS_TABLE, entry.label, _claim_digest(experiment, entry), _claim(experiment, entry))
         for entry in grid.claims
-    ]
-    for table, label, digest, measure in parts:
-        tell(label)
-        if not experiment.cache.has(digest):
-            try:
-                row = measure()
-            except Cancelled:
-                raise
-            except Exception as error:
-                row = {"error": error_line(error)}
-            experiment.cache.put(digest, row)
-        row = experiment.cache.result(digest) or {}
-        if row.get("error"):
-            failed.append(f"{label}, innocent models: {row['error']}")
-        elif not row.get("void"):
-            rows[table].append({**row, "label": label})
-    made = {NULL_TABLE: _null_table(rows[NULL_TABLE], grid.null_models)}
-    made[CLAIMS_TABLE] = _claims_table(rows[CLAIMS_TABLE])
-    return {name: table for name, table in made.items() if table.rows}, tuple(failed)
+    )
+    return [_Part(*part) for part in (*marks, *claims)]
+
+
+def _result(experiment: Experiment, part: _Part) -> Row:
+    """The row of a part, measured unless the cache has it. Raises Cancelled."""
+    if not experiment.cache.has(part.digest):
+        try:
+            row = part.measure()
+        except Cancelled:
+            raise
+        except Exception as error:
+            row = {"error": error_line(error)}
+        experiment.cache.put(part.digest, row)
+    return experiment.cache.result(part.digest) or {}
 
 
 def _models(experiment: Experiment) -> list[nn.Module]:
-    found = (
+    """The innocent models that could be trained."""
+    models = (
         experiment.cache.model(experiment.null(experiment.grid.architecture, number))
         for number in range(experiment.grid.null_models)
     )
-    return [model for model in found if model is not None]
+    return [model for model in models if model is not None]
 
 
 def _null_digest(experiment: Experiment, entry: WatermarkEntry) -> str:
@@ -88,33 +112,36 @@ def _null_digest(experiment: Experiment, entry: WatermarkEntry) -> str:
         {
             "what": "null row",
             "mark": mark,
-            "models": _known(experiment),
+            "models": _model_digests(experiment),
             "source": source_digest(TriggerTest),
         }
     )
 
 
 def _claim_digest(experiment: Experiment, entry: Entry) -> str:
+    source = experiment.input_digests[f"claims/{entry.name}"]
     return digest_of(
         {
             "what": "claim row",
             "claim": entry.name,
             "parameters": asdict(entry_object("claims", entry)),
             "images": experiment.grid.attacker_images,
-            "models": _known(experiment),
-            "source": experiment.known[f"claims/{entry.name}"] + source_digest(TriggerTest),
+            "models": _model_digests(experiment),
+            "source": source + source_digest(TriggerTest),
         }
     )
 
 
-def _known(experiment: Experiment) -> list[Any]:
-    """The digests of the innocent models that there are."""
+def _model_digests(experiment: Experiment) -> list[Any]:
+    """The digests of the innocent models that the cache has."""
     architecture, count = experiment.grid.architecture, experiment.grid.null_models
     results = (experiment.cache.result(experiment.null(architecture, i)) for i in range(count))
     return [result.get("model") for result in results if result]
 
 
 def _null(experiment: Experiment, entry: WatermarkEntry) -> Callable[[], Row]:
+    """A function that measures a mark on the innocent models."""
+
     def measure() -> Row:
         committed = open_commitment(experiment, entry, experiment.grid.seeds[0])
         triggers, scheme = committed.triggers(), committed.scheme
@@ -122,9 +149,9 @@ def _null(experiment: Experiment, entry: WatermarkEntry) -> Callable[[], Row]:
         def extract(model: nn.Module) -> NDArray[np.int64]:
             return scheme.reader().extract(model, triggers.images.copy(), committed.view)
 
-        examined = TriggerTest(entry.name, triggers, scheme.labels == DERIVED, extract)
+        test = TriggerTest(entry.name, triggers, scheme.labels == DERIVED, extract)
         try:
-            return asdict(examine_null(_models(experiment), [examined])[0])
+            return asdict(examine_null(_models(experiment), [test])[0])
         except UsageError as error:
             return {"void": error.message}
 
@@ -132,19 +159,21 @@ def _null(experiment: Experiment, entry: WatermarkEntry) -> Callable[[], Row]:
 
 
 def _claim(experiment: Experiment, entry: Entry) -> Callable[[], Row]:
+    """A function that makes a false claim and measures it on the victims."""
+
     def measure() -> Row:
         models = _models(experiment)
-        own = min(max(len(models) // 3, 2), MOST_OWN)
+        count = min(max(len(models) // 3, 2), MOST_ACCUSER_MODELS)
         accuser = Adversary(
             data=experiment.shares.adversary(experiment.grid.attacker_images),
             seed=ADVERSARY_SEED,
             device=experiment.device,
         )
-        made = entry_object("claims", entry)
+        claim = entry_object("claims", entry)
         classes = experiment.data.class_count
         for model in models:
             model.to(experiment.device)
-        return asdict(examine_claims(made, models[own:], models[:own], accuser, classes))
+        return asdict(examine_claims(claim, models[count:], models[:count], accuser, classes))
 
     return measure
 
@@ -155,7 +184,7 @@ def _null_table(rows: list[Row], count: int) -> Table:
         meaning="matches of models that carry no mark; bits by chance of the luckiest (before the "
         "judge's allowances); models that reach a judge's usual threshold; p values of the sum and "
         "of the spread of matches over fresh labels, which are exactly binomial where labels are "
-        "derived; labels that an owner chose have no such law",
+        "derived; labels that an owner chose follow no law",
         head=("watermark", "labels", "leaves", "classes", "expected", "mean", "most",
               "bits of luckiest", "reach the threshold", "p, sum", "p, spread"),
         rows=tuple(_null_row(row) for row in rows),
@@ -182,9 +211,9 @@ def _null_row(row: Row) -> tuple[str, ...]:
 def _claims_table(rows: list[Row]) -> Table:
     return Table(
         title="False claims against innocent models",
-        meaning="an accuser makes triggers from models of his own, without seeing the victims'; "
-        "matches with labels that he chose, and with labels derived from his commitment (the best "
-        "of his tries); how many victims reach a judge's usual threshold",
+        meaning="an accuser makes triggers from models of their own, without seeing the victims'; "
+        "matches with labels that the accuser chose, and with labels derived from the commitment "
+        "(the best of all tries); how many victims reach a judge's usual threshold",
         head=("claim", "tries", "triggers", "needed", "declared: mean", "declared: most",
               "declared: victims", "derived: mean", "derived: most", "derived: victims"),
         rows=tuple(
@@ -193,15 +222,16 @@ def _claims_table(rows: list[Row]) -> Table:
                 f"{row['tries']:,}",
                 str(row["trials"]),
                 "" if row["needed_matches"] is None else str(row["needed_matches"]),
-                *_reached(row, "declared"),
-                *_reached(row, "derived"),
+                *_matches_and_reached(row, "declared"),
+                *_matches_and_reached(row, "derived"),
             )
             for row in rows
         ),
     )  # fmt: skip
 
 
-def _reached(row: Row, labels: str) -> tuple[str, str, str]:
+def _matches_and_reached(row: Row, labels: str) -> tuple[str, str, str]:
+    """Mean and most matches, and how many victims reach the threshold; empty without victims."""
     matches, share = row[f"{labels}_matches"], row[f"{labels}_reached"]
     if not matches:
         return "", "", ""
