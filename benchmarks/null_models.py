@@ -23,7 +23,8 @@ from safetensors import torch as safetensors
 from zkwm.attacks import make_claim
 from zkwm.attacks.attack import Adversary
 from zkwm.data import ImageData, load_data
-from zkwm.evaluation.null_hypothesis.matches import TriggerTest, examine_claims, examine_null
+from zkwm.evaluation.null_hypothesis.claims import examine_claims
+from zkwm.evaluation.null_hypothesis.matches import TriggerTest, examine_null
 from zkwm.evaluation.run.throwaway_vault import experiment_vault
 from zkwm.extraction.reader import BLACK_BOX, JudgeView
 from zkwm.nn.architectures import Classifier, build_model, channel_statistics

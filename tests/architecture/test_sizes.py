@@ -18,7 +18,6 @@ TOO_LARGE = {  # to be emptied
     "protocols/zkwm_protocols/argument/relation/blake2s_witness.py: fill",
     "protocols/zkwm_protocols/argument/relation/witness.py: make_witness",
     "protocols/zkwm_protocols/challenge.py: verify_against",
-    "zkwm/evaluation/run/measure.py: read_mark",
     "zkwm/judge/judge.py: challenge_argument",
     "zkwm/judge/verdict.py: to_json",
     "zkwm/owner/commit.py: commit",

@@ -12,7 +12,7 @@ from zkwm.attacks.attack import Adversary
 from zkwm.attacks.false_claims.key_grinding import KeyGrinding, grind
 from zkwm.attacks.false_claims.transferable_examples import FalseClaim
 from zkwm.data import ImageData, load_data
-from zkwm.evaluation.null_hypothesis.matches import examine_claims
+from zkwm.evaluation.null_hypothesis.claims import examine_claims
 from zkwm.nn.architectures import Classifier, build_model, channel_statistics
 from zkwm.nn.inference import predictions
 from zkwm.training.fit import Fit, fit

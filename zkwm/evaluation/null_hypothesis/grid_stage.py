@@ -1,8 +1,8 @@
 """The last stage of a grid: read each mark from innocent models, and make each false claim.
 
-``matches`` measures; here it gets the grid's models, its results go to the cache, and become
-tables. Where a false claim is made, a third of the innocent models, ten at most, are the accuser's
-and the others are the victims.
+``matches`` and ``claims`` measure; here they get the grid's models, and their results go to the
+cache and become tables. Where a false claim is made, a third of the innocent models, ten at most,
+are the accuser's and the others are the victims.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from zkwm.attacks.attack import Adversary
-from zkwm.evaluation.null_hypothesis.matches import TriggerTest, examine_claims, examine_null
+from zkwm.evaluation.null_hypothesis.claims import ClaimRow, examine_claims
+from zkwm.evaluation.null_hypothesis.matches import TriggerTest, examine_null
 from zkwm.evaluation.plan.catalogue import entry_object
 from zkwm.evaluation.results.outcome import Table
 from zkwm.evaluation.run.attack_mark import ADVERSARY_SEED, error_line
@@ -127,7 +128,7 @@ def _claim_digest(experiment: Experiment, entry: Entry) -> str:
             "parameters": asdict(entry_object("claims", entry)),
             "images": experiment.grid.attacker_images,
             "models": _model_digests(experiment),
-            "source": source + source_digest(TriggerTest),
+            "source": source + source_digest(ClaimRow),
         }
     )
 

@@ -92,8 +92,8 @@ def read_mark(
 ) -> MarkReading:
     """Read a mark from a suspect, on the CPU, and assess it.
 
-    A white-box mark is read as by a judge who has the suspect's file: from the network inside all
-    wrappers. A scheme that cannot be read from this suspect (UsageError) is void.
+    A white-box mark is read from the network inside all wrappers, as by a judge with the file. A
+    scheme that cannot be read from this suspect (UsageError) is void.
 
     Args:
         scheme: The watermark.
@@ -101,8 +101,8 @@ def read_mark(
         triggers: The committed leaves with their labels.
         view: What else the judge has: reference model and probes.
         void: Why the answers are no evidence; empty where they are.
-        opened_used: Leave out the first block, which the adversary knew. The allowances are then
-            those for choosing all other blocks of all.
+        opened_used: Leave out the first block, which the adversary knew, at the allowance for
+            choosing all others.
     """
     suspect = unwrap(model.cpu()) if scheme.access == WHITE_BOX else model.cpu()
     try:
@@ -115,25 +115,32 @@ def read_mark(
     right = (extracted == triggers.labels)[kept]
     matches = int(right.sum())
     evidence = _assess(triggers, matches, left_out)
-    bits, total = evidence.terms[0].bits, evidence.total_bits
+    bits = evidence.terms[0].bits
     exact = scheme.labels == DERIVED and not void
-    ranked = None
     scores = scheme.scores(suspect, triggers.images) if exact else None
-    if scores is not None and np.isfinite(scores).all():
-        places = ranks(scores[kept, : triggers.class_count], triggers.labels[kept].tolist())
-        rank_sum = weighted_sum(places, triggers.class_count)
-        ranked = _assess(triggers, matches, left_out, rank_sum)
+    ranked = None if scores is None else _assess_ranks(triggers, matches, left_out, scores)
     return MarkReading(
         matches=matches,
         trials=len(right),
         class_count=triggers.class_count,
         bits=bits if exact else None,
         nominal_bits=None if exact else bits,
-        evidence=total if exact else None,
+        evidence=evidence.total_bits if exact else None,
         rank_bits=ranked.terms[0].bits if ranked else None,
         rank_evidence=ranked.total_bits if ranked else None,
         void=f"void: {void}" if void else "",
     )
+
+
+def _assess_ranks(
+    triggers: TriggerSet, matches: int, left_out: int, scores: NDArray[np.float64]
+) -> Evidence | None:
+    """The evidence by ranks of ``scores`` (n, C); None where they are not all finite."""
+    if not np.isfinite(scores).all():
+        return None
+    kept = slice(left_out * triggers.block_size, None)
+    places = ranks(scores[kept, : triggers.class_count], triggers.labels[kept].tolist())
+    return _assess(triggers, matches, left_out, weighted_sum(places, triggers.class_count))
 
 
 def _assess(
