@@ -14,7 +14,6 @@ from tests.docs.session import SHELL, Session
 from zkwm_cli.main import COMMANDS, program
 
 RUNNABLE = [page for page in GUIDES if any(block.run.startswith("run") for block in blocks(page))]
-SLOW = [page for page in RUNNABLE if any(block.slow for block in blocks(page))]
 FAST = [page for page in RUNNABLE if any(b.run == "run" and not b.slow for b in blocks(page))]
 
 
@@ -27,15 +26,6 @@ def test_quick_blocks_run(page: Path, tmp_path: Path) -> None:
     session = Session(tmp_path)
     for block in blocks(page):
         if block.run.startswith("run") and not block.slow:
-            session.run(block)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("page", SLOW, ids=name_of)
-def test_all_blocks_run(page: Path, tmp_path: Path) -> None:
-    session = Session(tmp_path)
-    for block in blocks(page):
-        if block.run.startswith("run"):
             session.run(block)
 
 
