@@ -285,3 +285,30 @@ def test_limits_of_the_argument_in_code_and_text() -> None:
     terms = [row[0] for row in table(ROOT / "spec/09-argument.md", "17.9 Soundness")]
     layout = parameters.choose_layout(triggers=2, cells=7698, lookups=4055, rows=233_743)
     assert terms == [term.name for term in layout.soundness()]
+
+
+def test_operators_of_code_and_text() -> None:
+    from zkwm.quantizer import translate
+
+    rows = table(ROOT / "spec/08-quantizer.md", "Refusals")
+    described = [operator for row in rows for operator in re.findall(r"`(\w+)`", row[1])]
+    # the table of translations is private: nothing but the text needs all names at once
+    assert sorted(described) == sorted(translate._OPERATORS)
+
+
+def test_only_known_modules_encode() -> None:
+    """A module that encodes a map writes a format: it needs a rule in formats.cddl."""
+    known = {
+        "argument.proof", "argument.statement", "argument_response", "challenge", "commitment",
+        "encoding", "integer_network.codec", "keys", "opening", "response_file",
+        "extraction.keys", "secret_files.encrypted", "suspects.extraction_suspect",
+        "suspects.safetensors_suspect",
+    }  # fmt: skip
+    found = set()
+    for package in (ROOT / "protocols/zkwm_protocols", ROOT / "zkwm", ROOT / "cli/zkwm_cli"):
+        for path in package.rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            imported = re.search(r"from zkwm_protocols\.encoding import ([\w, ()\n]+)", text)
+            if imported and re.search(r"\b(encode|pack)\b", imported[1]):
+                found.add(".".join(path.relative_to(package).with_suffix("").parts))
+    assert found <= known, "describe the new maps in formats.cddl and test_spec_formats.py"
