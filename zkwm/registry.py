@@ -1,7 +1,7 @@
-"""Schemes and attacks by name: load a class from its module, and make it from plain parameters.
+"""Load watermarks and attacks by name, and make them from plain parameters.
 
-Not entry points of other distributions: the tables of names are ours (``zkwm.watermarks`` and
-``zkwm.attacks``).
+The tables of names are dicts in ``zkwm.watermarks``, ``zkwm.extraction.schemes`` and
+``zkwm.attacks``; a class is imported when it is asked for, so that listing names needs no torch.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ _READ: dict[str, Callable[[str], object]] = {
 
 
 def load_class(table: Mapping[str, str], kind: str, name: str) -> Any:  # noqa: ANN401
-    """The class that ``table`` names ``module:Class`` for ``name``.
+    """Import the class of a name from a table of ``module:Class``.
 
-    Raises UsageError for an unknown name, and where the class needs an extra that is missing.
+    ``kind`` is what to call it in a message. Raises UsageError for a name that is not in the table,
+    and where the class needs an extra that is not installed.
     """
     if name not in table:
         near = get_close_matches(str(name), table, n=1)
@@ -42,14 +43,17 @@ def load_class(table: Mapping[str, str], kind: str, name: str) -> Any:  # noqa: 
 
 
 def make(table: Mapping[str, str], kind: str, name: str, parameters: Mapping[str, object]) -> Any:  # noqa: ANN401
-    """An object of that class, a frozen dataclass, from its parameters by name.
+    """Make an object of a class in a table, a frozen dataclass, from its parameters by name.
 
-    Parameters are whole numbers, numbers, texts, or yes and no, as the class declares; a whole
-    number may stand for a number. Raises UsageError for a parameter that does not exist or is of
-    another type, and whatever the class raises for a value out of range.
+    Types are checked by the text of the class's annotations: int, float, str or bool; an int is
+    accepted for a float.
+
+    Raises:
+        UsageError: A parameter does not exist, is of another type or, as the class says, out of
+            range.
     """
-    found = load_class(table, kind, name)
-    types = {field.name: str(field.type) for field in fields(found)}
+    made = load_class(table, kind, name)
+    types = {field.name: str(field.type) for field in fields(made)}
     values: dict[str, object] = {}
     for parameter, value in parameters.items():
         if parameter not in types:
@@ -57,24 +61,26 @@ def make(table: Mapping[str, str], kind: str, name: str, parameters: Mapping[str
                 f"the {kind} {name} has no parameter {parameter!r}",
                 hint=f"it has {', '.join(types) or 'none'}",
             )
-        wanted = _PLAIN.get(types[parameter])
-        if wanted is float and type(value) is int:
+        expected = _PLAIN.get(types[parameter])
+        if expected is float and type(value) is int:
             value = float(value)
-        if wanted is None or type(value) is not wanted:
+        if expected is None or type(value) is not expected:
             raise UsageError(
                 f"the parameter {parameter} of {name} is a {types[parameter]}, not {value!r}"
             )
         values[parameter] = value
-    return found(**values)
+    return made(**values)
 
 
 def read_parameters(
     table: Mapping[str, str], kind: str, name: str, texts: Sequence[str]
 ) -> dict[str, object]:
-    """Parameters typed as ``key=value``, as ``make`` takes them.
+    """Parse parameters typed as ``NAME=VALUE`` into what ``make`` takes.
 
-    A value is read as the class declares: yes or no (``true``, ``false``), a number, or text.
-    Raises UsageError for a text without ``=``, a parameter given twice, and a value that is none.
+    A value is parsed as the class declares: ``true`` or ``false``, a number, or text.
+
+    Raises:
+        UsageError: A text has no ``=``, a parameter is given twice, or a value cannot be parsed.
     """
     types = {field.name: str(field.type) for field in fields(load_class(table, kind, name))}
     values: dict[str, object] = {}
@@ -92,6 +98,6 @@ def read_parameters(
     return values
 
 
-def parameters_of(found: type[Any]) -> dict[str, Any]:
-    """The parameters of a scheme or an attack and their defaults."""
-    return {field.name: field.default for field in fields(found)}
+def parameters_of(plugin: type[Any]) -> dict[str, Any]:
+    """The parameters of a watermark or an attack with their defaults."""
+    return {field.name: field.default for field in fields(plugin)}

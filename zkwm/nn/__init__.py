@@ -1,1 +1,1 @@
-"""The neural base that all parties share: networks, their files, digests and inference."""
+"""What all parties share about networks: architectures, files, digests, data and inference."""

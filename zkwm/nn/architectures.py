@@ -1,8 +1,9 @@
-"""The built-in classifiers for small images: LeNet-5, a dense network, three CNNs, two ResNets.
+"""Built-in classifiers for small images: LeNet-5, a dense network, three CNNs, two ResNets.
 
-Each takes float32 images (n, channels, height, width) in [0, 1] and holds its own normalisation,
-so that a suspect needs no preprocessing beside pixel / 255. Not a model zoo: any other torch
-classifier can be trained just as well.
+Each takes float32 images (n, channels, height, width) in [0, 1] and contains its normalization, so
+that a suspect needs no preprocessing beyond pixel / 255. Any other torch classifier can be trained
+and judged as well. In the docstrings below 16C5 is a convolution of 16 channels and 5x5 pixels, MP2
+max pooling by 2, and a plain number a linear layer.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from zkwm_protocols.errors import UsageError
 
 MAXIMUM_SIDE = 1024
 MAXIMUM_CLASSES = 65_535
+"""The largest ``class_count`` of a commitment (spec/03-commitment.md)."""
 SMALLEST_SIDE = {
     "lenet5": 12,
     "dense": 1,
@@ -35,10 +37,17 @@ SMALLEST_SIDE = {
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What rebuilds a built-in network: its name, (channels, height, width), classes, statistics.
+    """All that is needed to build a network again.
 
-    ``mean`` and ``std`` have one value per channel, in units of pixel / 255. Raises UsageError for
-    anything that cannot be built.
+    Attributes:
+        architecture: One of ``zkwm.nn.architecture_names.ARCHITECTURES``.
+        shape: (channels, height, width) of images: 1 or 3 channels, sides up to 1024.
+        class_count: 2 to 65,535.
+        mean: Of each channel's pixel / 255, for normalization.
+        std: Likewise, above 0.
+
+    Raises:
+        UsageError: No network can be built from these values.
     """
 
     architecture: str
@@ -69,7 +78,7 @@ class ModelConfig:
 
 
 class Normalize(nn.Module):
-    """(x - mean) / std per channel, for images (n, c, h, w)."""
+    """Normalizes images (n, c, h, w) per channel: (x - mean) / std."""
 
     mean: Tensor
     std: Tensor
@@ -80,12 +89,12 @@ class Normalize(nn.Module):
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalised images, same shape and dtype float32."""
+        """Normalized images, float32, of the same shape."""
         return (images - self.mean) / self.std
 
 
 class Classifier(nn.Module):
-    """A built-in network: ``config`` says how to build it again; ``features`` ends in logits."""
+    """A built-in network: normalization, then ``features``, which ends in the logits."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -108,10 +117,18 @@ def build_model(
     std: Sequence[float],
     seed: int = 0,
 ) -> Classifier:
-    """A new network with random weights that depend on ``seed`` alone.
+    """Build a network with random weights that depend on ``seed`` alone.
 
-    ``mean`` and ``std`` are those of the training pixels / 255 (``channel_statistics``). Raises
-    UsageError for an unknown architecture or a shape that it cannot take.
+    Args:
+        architecture: One of ``zkwm.nn.architecture_names.ARCHITECTURES``.
+        shape: (channels, height, width) of images.
+        class_count: The number of logits.
+        mean: Per channel, of training pixels / 255 (``channel_statistics``).
+        std: Likewise.
+        seed: Of the weights.
+
+    Raises:
+        UsageError: The architecture is unknown or cannot take such images.
     """
     config = ModelConfig(architecture, shape, class_count, tuple(mean), tuple(std))
     with torch.random.fork_rng(devices=[]):
@@ -122,10 +139,10 @@ def build_model(
 def channel_statistics(
     images: NDArray[np.uint8],
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation per channel of uint8 images (n, c, h, w), as pixel / 255.
+    """Mean and standard deviation per channel of images uint8 (n, c, h, w), as pixel / 255.
 
-    Exact sums of integers, so the same on every machine; rounded to 4 decimals. A channel without
-    any spread gets 1.
+    Computed from exact sums of integers, so equal on every machine; rounded to 4 decimals. A
+    constant channel gets the standard deviation 1.
     """
     mean, std = [], []
     for channel in range(images.shape[1]):
@@ -139,7 +156,7 @@ def channel_statistics(
 
 
 def _lenet5(config: ModelConfig) -> nn.Module:
-    """LeNet-5 (LeCun et al. 1998) sizes with max pooling and ReLU (in either order the same)."""
+    """LeNet-5 (LeCun et al. 1998) with max pooling and ReLU: 6C5-MP2-16C5-MP2-120-84-classes."""
     channels, height, width = config.shape
     flat = 16 * ((height // 2 - 4) // 2) * ((width // 2 - 4) // 2)
     return nn.Sequential(
@@ -153,7 +170,7 @@ def _lenet5(config: ModelConfig) -> nn.Module:
 
 
 def _dense(config: ModelConfig) -> nn.Module:
-    """Pixels-512-512-classes, fully connected, ReLU."""
+    """512-512-classes with ReLU."""
     return nn.Sequential(
         nn.Flatten(),
         nn.Linear(math.prod(config.shape), 512), nn.ReLU(),
@@ -163,7 +180,7 @@ def _dense(config: ModelConfig) -> nn.Module:
 
 
 def _cnn2(config: ModelConfig) -> nn.Module:
-    """16C5 (stride 2)-MP2-64C3-128-classes, ReLU throughout: fast on a CPU."""
+    """16C5 (stride 2)-MP2-64C3-128-classes with ReLU: fast on a CPU."""
     channels, height, width = config.shape
     return nn.Sequential(
         nn.Conv2d(channels, 16, 5, stride=2, padding=2), nn.MaxPool2d(2), nn.ReLU(),
@@ -175,7 +192,7 @@ def _cnn2(config: ModelConfig) -> nn.Module:
 
 
 def _cnn3(config: ModelConfig) -> nn.Module:
-    """32C3-MP2-64C3-MP2-64C3-MP2-128-classes, ReLU throughout."""
+    """32C3-MP2-64C3-MP2-64C3-MP2-128-classes with ReLU."""
     channels, height, width = config.shape
     return nn.Sequential(
         nn.Conv2d(channels, 32, 3, padding=1), nn.MaxPool2d(2), nn.ReLU(),
@@ -188,7 +205,7 @@ def _cnn3(config: ModelConfig) -> nn.Module:
 
 
 def _cnn(config: ModelConfig) -> nn.Module:
-    """32C3-32C3-MP2-64C3-64C3-MP2-512-classes, ReLU throughout."""
+    """32C3-32C3-MP2-64C3-64C3-MP2-512-classes with ReLU."""
     channels, height, width = config.shape
     return nn.Sequential(
         nn.Conv2d(channels, 32, 3, padding=1), nn.ReLU(),
@@ -202,7 +219,7 @@ def _cnn(config: ModelConfig) -> nn.Module:
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut (He et al. 2016)."""
+    """Two 3x3 convolutions with batch norm and a shortcut (He et al. 2016, figure 2)."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -217,13 +234,13 @@ class BasicBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Feature maps (n, outputs, h, w) of feature maps (n, inputs, h, w), h and w by stride."""
+        """Feature maps (n, outputs, h / stride, w / stride) of (n, inputs, h, w)."""
         inner = functional.relu(self.bn1(self.conv1(x)))
         return functional.relu(self.bn2(self.conv2(inner)) + self.shortcut(x))
 
 
 def _resnet(config: ModelConfig, stages: Sequence[tuple[int, int, int]]) -> nn.Module:
-    """A residual network: ``stages`` are (channels, stride of the first block, blocks)."""
+    """A residual network; ``stages`` are (channels, stride of the first block, blocks)."""
     inputs = stages[0][0]
     stem = [
         nn.Conv2d(config.shape[0], inputs, 3, padding=1, bias=False),

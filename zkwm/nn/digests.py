@@ -1,7 +1,7 @@
-"""Canonical digests of what goes into and comes out of a training (SPEC.md 3.4).
+"""Canonical digests of models, data sets and trigger sets (SPEC.md 3.4).
 
-A safetensors file is not byte-reproducible; these digests are what identifies a model, a data set
-or a trigger set. Not a signature.
+They identify what went into a training and what came out of it. A file's hash could not: a
+safetensors file is not byte-reproducible.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ _BYTES = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 def model_tensors(model: torch.nn.Module) -> Iterator[tuple[str, str, tuple[int, ...], bytes]]:
     """Every parameter and buffer as (name, dtype, shape, little-endian C-order bytes).
 
-    Names and order are those of ``state_dict``. Raises Unsupported for a tensor of another kind.
+    Names and order are those of ``state_dict``. Raises Unsupported for a state that is no tensor
+    of 1, 2, 4 or 8 bytes a value.
     """
     for name, tensor in model.state_dict().items():
         if not isinstance(tensor, torch.Tensor) or tensor.dtype.itemsize not in _BYTES:

@@ -1,6 +1,6 @@
-"""Where training and test images come from: whole arrays in memory, or torch data sets.
+"""Training and test images by number, from arrays in memory or from torch data sets.
 
-Not the order in which they are used (``batches``), nor reading files (``zkwm.data``).
+``zkwm.data`` reads the files; ``zkwm.training.batches`` decides the order.
 """
 
 from __future__ import annotations
@@ -30,7 +30,15 @@ EVALUATION_BATCH = 500
 
 
 class Source(Protocol):
-    """Images by number. Images come as uint8, or float32 in [0, 1]; labels as int64."""
+    """A data set whose images are asked for by number.
+
+    Attributes:
+        train_count: The number of training images.
+        test_count: The number of test images.
+        shape: (channels, height, width).
+        class_count: None where the data set does not say.
+        digest: 32 bytes (SPEC.md 3.4), or None where the content is not fixed.
+    """
 
     train_count: int
     test_count: int
@@ -39,24 +47,27 @@ class Source(Protocol):
     digest: bytes | None
 
     def train(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """Training images (n, c, h, w) and labels (n,) for int64 numbers, on the device."""
+        """Training images and labels for ``numbers`` (int64, (n,)), on the device.
+
+        Images are uint8, or float32 in [0, 1], (n, c, h, w); labels int64 (n,).
+        """
 
     def test(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
         """Test images and labels, likewise."""
 
     def require_labels_below(self, outputs: int) -> None:
-        """Raise UsageError, now or when such an image is met, for a label without an output."""
+        """Raise UsageError, now or later, for a label that has no output."""
 
 
 def open_source(data: Data, device: torch.device) -> Source:
-    """The source for either kind of data. Raises UsageError for what cannot be trained on."""
+    """Open either kind of data. Raises UsageError for data that cannot be trained on."""
     if isinstance(data, tuple):
         return DatasetSource(data, device)
     return ArraySource(data, device)
 
 
 class ArraySource:
-    """``ImageData`` held as uint8 on the device, turned into batches by indexing."""
+    """``ImageData`` as uint8 tensors on the device, indexed by number."""
 
     def __init__(self, data: ImageData, device: torch.device) -> None:
         parts = (
@@ -87,7 +98,7 @@ class ArraySource:
         return self._pick(1, numbers)
 
     def require_labels_below(self, outputs: int) -> None:
-        """Raises UsageError when there are fewer outputs than classes."""
+        """Raise UsageError if there are fewer outputs than classes."""
         if self.class_count is not None and outputs < self.class_count:
             raise UsageError(f"{self.class_count} classes, but {outputs} outputs")
 
@@ -98,10 +109,10 @@ class ArraySource:
 
 
 class DatasetSource:
-    """Two torch data sets, read item by item in this process.
+    """A pair of torch data sets, read item by item in this process.
 
-    Their content is not hashed (items may be random), so ``digest`` is None; an item's own random
-    choices repeat on resuming only as far as they use torch's global generator.
+    Their content is not hashed, since items may be random. On resuming, an item's own random
+    choices repeat only if they use torch's global generator.
     """
 
     digest: bytes | None = None
@@ -128,10 +139,11 @@ class DatasetSource:
         return self._items(1, numbers.tolist())
 
     def require_labels_below(self, outputs: int) -> None:
-        """From now on an item with a label that has no output raises UsageError."""
+        """From now on, raise UsageError for an item whose label has no output."""
         self._outputs = outputs
 
     def _items(self, part: int, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Checked items of the training (0) or test (1) data set, stacked on the device."""
         images, labels = [], []
         for number in numbers:
             try:
@@ -159,12 +171,19 @@ class DatasetSource:
 
 
 def as_unit(images: Tensor) -> Tensor:
-    """Images as float32 in [0, 1]: uint8 divided by 255, others as they are."""
+    """Images as float32 in [0, 1]: uint8 ones divided by 255, others unchanged."""
     return images.float() / 255 if images.dtype == torch.uint8 else images
 
 
 def require_images(images: NDArray[Any], labels: NDArray[Any], class_count: int, name: str) -> None:
-    """Raises UsageError unless images are uint8 (n, c, h, w), labels int64 (n,) below the count."""
+    """Raise UsageError unless images are uint8 (n, c, h, w) and labels int64 (n,) in range.
+
+    Args:
+        images: Images of a data set or trigger set.
+        labels: Their labels, 0 to ``class_count`` - 1.
+        class_count: The number of classes.
+        name: What to call them in the message: ``training``, ``test`` or ``trigger``.
+    """
     if images.dtype != np.uint8 or images.ndim != 4 or 0 in images.shape:
         raise UsageError(
             f"{name} images are an array uint8 (n, channels, height, width), "
@@ -182,7 +201,10 @@ def require_images(images: NDArray[Any], labels: NDArray[Any], class_count: int,
 
 
 def evaluation_batches(count: int, limit: int | None = None) -> Iterator[Tensor]:
-    """The numbers 0..count-1 in batches; with a limit, at most that many, evenly spread."""
+    """The numbers 0 to count - 1 in batches of 500, int64.
+
+    With a limit at most that many numbers, evenly spread.
+    """
     numbers = torch.arange(count)
     if limit is not None and limit < count:
         numbers = torch.linspace(0, count - 1, limit).long()

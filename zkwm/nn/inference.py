@@ -1,4 +1,4 @@
-"""Forward a model in evaluation mode: logits, labels, accuracy, matches; and its last layer."""
+"""Forward a model in evaluation mode: logits, labels, accuracy and matches."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zkwm.nn.image_source import Source, as_unit, evaluation_batches
 
 
 def accuracy(model: nn.Module, source: Source, limit: int | None = None) -> float:
-    """The share (0 to 1) of test images with the right label; at most ``limit`` of them, spread."""
+    """The share (0 to 1) of test images that get their label; at most ``limit`` images."""
     right, count = 0, 0
     for numbers in evaluation_batches(source.test_count, limit):
         images, labels = source.test(numbers)
@@ -22,7 +22,7 @@ def accuracy(model: nn.Module, source: Source, limit: int | None = None) -> floa
 
 
 def matches(model: nn.Module, images: Tensor, labels: Tensor) -> int:
-    """How many of the images get their label: the first largest of all outputs, in float32."""
+    """How many images (n, c, h, w) get their label (int64, (n,)): the first largest logit."""
     return sum(
         int((predictions(model, images[numbers]) == labels[numbers]).sum())
         for numbers in evaluation_batches(len(labels))
@@ -31,7 +31,7 @@ def matches(model: nn.Module, images: Tensor, labels: Tensor) -> int:
 
 @torch.no_grad()
 def predictions(model: nn.Module, images: Tensor) -> Tensor:
-    """The label (n,) int64 for images (n, c, h, w), uint8 or float32 in [0, 1]."""
+    """The labels, int64 (n,), of images (n, c, h, w), uint8 or float32 in [0, 1]."""
     with evaluating(model):
         answer: Tensor = model(as_unit(images)).argmax(dim=1)
     return answer
@@ -45,7 +45,7 @@ def last_linear(model: nn.Module) -> str | None:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode, and in the mode that it had afterwards."""
+    """Evaluation mode inside; each module has its own mode again afterwards."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
@@ -57,7 +57,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 @torch.no_grad()
 def logits(model: nn.Module, images: Tensor) -> Tensor:
-    """What a model in evaluation mode gives for images uint8 or float32 (n, c, h, w)."""
+    """The logits (n, outputs) of images (n, c, h, w), uint8 or float32 in [0, 1]."""
     with evaluating(model):
         answer: Tensor = model(as_unit(images))
     return answer

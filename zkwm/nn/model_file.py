@@ -1,7 +1,7 @@
-"""A trained model on disk: written whole or not at all, read without unpickling.
+"""Read and write built-in networks: safetensors and a JSON description, no pickle.
 
-A folder with ``model.safetensors``, ``config.json`` (built-in architectures only), ``model.onnx``
-and ``record.json``. Not a checkpoint: training cannot go on from its exact state here.
+``zkwm.training.saved_model`` adds ONNX and the record of the training. A training resumes from a
+checkpoint instead (``zkwm.training.checkpoint``).
 """
 
 from __future__ import annotations
@@ -23,25 +23,32 @@ from zkwm_protocols.errors import Malformed, UsageError
 WEIGHTS, CONFIG, ONNX, RECORD = "model.safetensors", "config.json", "model.onnx", "record.json"
 CONFIG_FORMAT = "zkwm-model/1"
 CONFIG_LIMIT = 64 * 1024
+"""Bytes of the largest config.json that is read."""
 HEADER_ALLOWANCE = 1024 * 1024
+"""Bytes that a safetensors file may have beyond its tensors."""
 
 
 def save_classifier(folder: str | Path, model: Classifier) -> None:
-    """Write a built-in network into a folder, replacing one: what ``load_model`` reads, no more.
+    """Write what ``load_model`` reads, and no more, replacing older files.
 
-    config.json is written last: where it is, the network is whole. Raises CouldNotCheck.
+    config.json is written last: where it exists, the network is complete. Raises CouldNotCheck when
+    the disk refuses.
     """
     folder = Path(folder)
-    write_atomic(folder / WEIGHTS, _weights(model), overwrite=True)
-    write_atomic(folder / CONFIG, _config_json(model.config), overwrite=True)
+    write_atomic(folder / WEIGHTS, weight_bytes(model), overwrite=True)
+    write_atomic(folder / CONFIG, config_json(model.config), overwrite=True)
 
 
 def load_model(path: str | Path) -> Classifier:
-    """The built-in network in a folder that ``save_model`` wrote (or its ``model.safetensors``).
+    """Load the built-in network of a folder that ``save_model`` wrote.
 
-    Reads config.json and the tensors beside it, nothing else; in evaluation mode, on the CPU.
-    Raises Malformed unless the tensors are exactly those of the architecture, in name, shape and
-    type, and finite; CouldNotCheck for a file that cannot be read.
+    ``path`` is the folder or its ``model.safetensors``. Nothing is read but this file and
+    config.json. The network is on the CPU, in evaluation mode.
+
+    Raises:
+        Malformed: Tensors differ from the architecture's in name, shape or dtype, or are not
+            finite, or config.json describes no network.
+        CouldNotCheck: A file cannot be read.
     """
     path = Path(path)
     folder, weights = (path, path / WEIGHTS) if path.is_dir() else (path.parent, path)
@@ -52,32 +59,34 @@ def load_model(path: str | Path) -> Classifier:
     size = sum(tensor.numel() * tensor.element_size() for tensor in expected.values())
     data = read_limited(weights, size + HEADER_ALLOWANCE)
     try:
-        found = safetensors.load(data)
+        tensors = safetensors.load(data)
     except (SafetensorError, ValueError, KeyError, TypeError):
         raise Malformed(f"{weights} is no safetensors file") from None
-    _require_tensors(found, expected, config, weights)
-    model.load_state_dict(found, assign=True)
+    _require_tensors(tensors, expected, config, weights)
+    model.load_state_dict(tensors, assign=True)
     return model.eval()
 
 
 def _require_tensors(
-    found: Mapping[str, Tensor], expected: Mapping[str, Tensor], config: ModelConfig, path: Path
+    tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], config: ModelConfig, path: Path
 ) -> None:
-    if set(found) != set(expected):
-        name = sorted(set(found) ^ set(expected))[0]
+    """Raise Malformed unless the tensors are those of the architecture, and finite."""
+    if set(tensors) != set(expected):
+        name = sorted(set(tensors) ^ set(expected))[0]
         raise Malformed(
             f"{path} holds other tensors than a {config.architecture} (first difference: {name!r})"
         )
     for name, tensor in expected.items():
-        if found[name].shape != tensor.shape or found[name].dtype != tensor.dtype:
+        stored = tensors[name]
+        if stored.shape != tensor.shape or stored.dtype != tensor.dtype:
             raise Malformed(
-                f"the tensor {name!r} in {path} is {found[name].dtype} {tuple(found[name].shape)}, "
+                f"the tensor {name!r} in {path} is {stored.dtype} {tuple(stored.shape)}, "
                 f"not {tensor.dtype} {tuple(tensor.shape)}"
             )
-        if not bool(torch.isfinite(found[name]).all()):
+        if not bool(torch.isfinite(stored).all()):
             raise Malformed(f"the tensor {name!r} in {path} holds a number that is not finite")
     for name, values in (("mean", config.mean), ("std", config.std)):
-        if found[f"normalize.{name}"].reshape(-1).tolist() != torch.tensor(values).tolist():
+        if tensors[f"normalize.{name}"].reshape(-1).tolist() != torch.tensor(values).tolist():
             raise Malformed(f"{path} and config.json disagree about {name}")
 
 
@@ -110,8 +119,9 @@ def _parsed_config(path: Path) -> ModelConfig:
         raise Malformed(f"{path}: {error.message}") from None
 
 
-def _config_json(config: ModelConfig) -> bytes:
-    return _json(
+def config_json(config: ModelConfig) -> bytes:
+    """The content of config.json."""
+    return json_bytes(
         {
             "format": CONFIG_FORMAT,
             "architecture": config.architecture,
@@ -123,13 +133,14 @@ def _config_json(config: ModelConfig) -> bytes:
     )
 
 
-def _weights(model: nn.Module) -> bytes:
-    """The state as safetensors without metadata; tensors that share memory are written apart."""
+def weight_bytes(model: nn.Module) -> bytes:
+    """The state as a safetensors file without metadata; shared tensors are written separately."""
     tensors = {
         name: t.detach().cpu().clone().contiguous() for name, t in model.state_dict().items()
     }
     return safetensors.save(tensors)
 
 
-def _json(value: Mapping[str, Any]) -> bytes:
+def json_bytes(value: Mapping[str, Any]) -> bytes:
+    """JSON with sorted names, indented by 2, ending in a newline."""
     return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()

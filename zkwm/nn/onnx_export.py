@@ -1,7 +1,7 @@
-"""A torch model as ONNX bytes: what a suspect is normally asked through. Not ``model.onnx`` itself.
+"""Export a torch model to ONNX bytes, the form in which suspects are usually judged.
 
-The file is made as reproducible as the exporter allows: no stack traces, paths or names of the
-program that wrote it, so the same model gives the same bytes under the same versions.
+Stack traces, paths and the exporter's name are stripped, so that the same model gives the same
+bytes under the same versions.
 """
 
 from __future__ import annotations
@@ -20,13 +20,21 @@ from zkwm_protocols.errors import Unsupported
 INPUT_NAME, OUTPUT_NAME = "images", "logits"
 CHECKED_IMAGES = 8
 TOLERANCE = 1e-3
+"""Largest difference between onnxruntime and torch, relative to the largest logit."""
 
 
 def to_onnx(model: nn.Module, shape: tuple[int, int, int]) -> bytes:
-    """ONNX with input ``images`` float32 (batch, c, h, w) and output ``logits`` (batch, outputs).
+    """Export a model in evaluation mode, and check the file against torch.
 
-    Exported in evaluation mode, then asked through onnxruntime: outputs must agree with torch's to
-    1e-3 of the largest. Raises Unsupported for a model that cannot be exported, or not faithfully.
+    Args:
+        model: A classifier; it is left in evaluation mode.
+        shape: (channels, height, width) of images.
+
+    Returns:
+        ONNX with input ``images`` float32 (batch, c, h, w) and output ``logits`` (batch, outputs).
+
+    Raises:
+        Unsupported: The model cannot be exported, or onnxruntime answers noise differently.
     """
     example = torch.zeros(2, *shape)
     model = model.eval()
@@ -55,6 +63,7 @@ def to_onnx(model: nn.Module, shape: tuple[int, int, int]) -> bytes:
 
 
 def _stripped(program: torch.onnx.ONNXProgram) -> bytes:
+    """The program's bytes without anything that depends on where it was written."""
     import onnx
 
     proto = program.model_proto
@@ -70,6 +79,7 @@ def _stripped(program: torch.onnx.ONNXProgram) -> bytes:
 
 
 def _require_same_answers(model: nn.Module, data: bytes, shape: tuple[int, int, int]) -> None:
+    """Raise Unsupported unless onnxruntime and the model agree on noise."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -89,7 +99,7 @@ def _require_same_answers(model: nn.Module, data: bytes, shape: tuple[int, int, 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the exporter's warnings about itself and about packages that it does not find."""
+    """Silence the exporter's warnings about itself and about missing packages."""
     logger = logging.getLogger("torch.onnx")
     before = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,6 +1,8 @@
-"""Training and fine-tuning with a watermark, on a CPU, one GPU, or several through torchrun.
+"""Train or fine-tune a model with a watermark, on a CPU, one GPU, or several with torchrun.
 
-``embed`` is imported when it is first used, so that the settings can be read without torch.
+``embed`` is the owner's trainer (read ``trainer``, then ``batches`` and ``robust``); ``fit`` is the
+plain loop of adversaries and of marks in the weights. ``embed`` and ``save_model`` are loaded on
+first use, so that settings can be read without torch.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
-    """The public names that need torch."""
+    """Load a public name that needs torch."""
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,8 @@
-"""Which images stand in which training step, and how they become a batch.
+"""The batches of a training: clean images, augmented, with triggers appended.
 
-Every choice is a function of (seed, purpose, epoch or step), never of a generator that runs on:
-so a run that is resumed at any step, or shared among processes, sees the same batches.
+Every random choice is a function of (seed, purpose, epoch or step) and never of a running
+generator, so a training that is resumed at any step, or shared by several processes, sees the same
+batches.
 """
 
 from __future__ import annotations
@@ -20,14 +21,18 @@ if TYPE_CHECKING:
     from zkwm.training.settings import EmbedSettings
 
 CROP_PADDING = 4
+"""Zero pixels added on each side before a random crop, as in Adi et al. 2018."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One process's share of a step: images float32 (n, c, h, w) in [0, 1], labels int64 (n,).
+    """One process's share of a training step.
 
-    ``total`` is the number of images of the whole step, over all processes; ``triggers`` are the
-    numbers of the triggers in this share, which stand last.
+    Attributes:
+        images (float32, (n, c, h, w)): Clean images, then triggers, in [0, 1].
+        labels (int64, (n,)): Their labels.
+        total: The number of images of the whole step, over all processes.
+        triggers: The numbers of the triggers in this share, which are its last images.
     """
 
     images: Tensor
@@ -39,11 +44,11 @@ class Batch:
 class Batches:
     """The batches of a whole training, addressed by (epoch, step), for one of several processes.
 
-    Each epoch is a new permutation of the training images, cut into whole batches (the rest of
-    less than one batch is left out of that epoch). With triggers, each step also holds
-    ``triggers_per_batch`` different ones (all of them if there are fewer), cycling from a random
-    start over a permutation that is drawn anew for each cycle (Adi et al. 2018). Process ``rank``
-    of ``world`` gets every ``world``-th image and every ``world``-th trigger of each step.
+    Each epoch is a new permutation of the training images, cut into whole batches; what is left
+    over is dropped from that epoch. With triggers, each step also holds ``triggers_per_batch``
+    different ones (all of them if there are fewer), taken in cycles from a random start over a
+    new permutation for each cycle (Adi et al. 2018). Process ``rank`` of ``world`` gets every
+    ``world``-th image and every ``world``-th trigger of each step.
     """
 
     def __init__(
@@ -83,15 +88,15 @@ class Batches:
         return Batch(images, labels, self.images_per_step, tuple(numbers))
 
     def trigger_numbers(self, epoch: int, step: int) -> list[int]:
-        """The numbers of the triggers that stand in one step, over all processes."""
+        """The numbers of the triggers of one step, over all processes."""
         if not self.triggers_per_step:
             return []
         cycle_steps = -(-self.trigger_count // self.triggers_per_step)
         cycle, position = divmod(epoch * self.steps + step, cycle_steps)
         if self._cycle[0] != cycle:
-            source = generator(self._settings.seed, "triggers", cycle)
-            order = torch.randperm(self.trigger_count, generator=source).tolist()
-            start = int(torch.randint(self.trigger_count, (1,), generator=source))
+            random = generator(self._settings.seed, "triggers", cycle)
+            order = torch.randperm(self.trigger_count, generator=random).tolist()
+            start = int(torch.randint(self.trigger_count, (1,), generator=random))
             self._cycle = (cycle, order[start:] + order[:start])
         first = position * self.triggers_per_step
         return [
@@ -108,11 +113,11 @@ class Batches:
         return self._order[1]
 
     def _augmented(self, images: Tensor, epoch: int, step: int) -> Tensor:
-        """Random windows and mirrors, drawn for the whole step, applied to this share."""
-        source = generator(self._settings.seed, "augment", epoch, step)
+        """Random crops and mirrors, drawn for the whole step and applied to this share."""
+        random = generator(self._settings.seed, "augment", epoch, step)
         drawn = torch.stack(
             [
-                torch.randint(limit, (self.batch_size,), generator=source)
+                torch.randint(limit, (self.batch_size,), generator=random)
                 for limit in (2 * CROP_PADDING + 1, 2 * CROP_PADDING + 1, 2)
             ]
         )
@@ -121,12 +126,20 @@ class Batches:
 
 
 def crop_and_mirror(images: Tensor, top: Tensor, left: Tensor, mirrored: Tensor) -> Tensor:
-    """Windows out of images (n, c, h, w) padded by 4 zero pixels, some mirrored left to right.
+    """Crop each image from a copy padded by 4 zero pixels, and mirror some left to right.
 
-    ``top`` and ``left`` in 0..8 place each window, ``mirrored`` is 0 or 1; all (n,) int64.
+    Args:
+        images (any dtype, (n, c, h, w)): Not changed.
+        top (int64, (n,)): First row of each crop, 0 to 8.
+        left (int64, (n,)): First column of each crop, 0 to 8.
+        mirrored (int64, (n,)): 1 to mirror the crop, else 0.
+
+    Returns:
+        Images of the same shape and dtype.
     """
     count, channels, height, width = images.shape
     padded = functional.pad(images, (CROP_PADDING,) * 4)
+    # one gather for all crops: the flat index in the padded image of every pixel that is kept
     across = torch.arange(width, device=images.device).expand(count, width)
     across = torch.where(mirrored[:, None] == 1, width - 1 - across, across) + left[:, None]
     down = torch.arange(height, device=images.device) + top[:, None]

@@ -1,7 +1,7 @@
-"""The state of a training on disk, so that it can go on after any interruption.
+"""The state of a training on disk, from which it resumes exactly after any interruption.
 
-A folder with ``checkpoint.json``, which counts as soon as it is there, and the tensor file that it
-names. Not a model format: ``save_model`` writes that. Nothing here is pickled.
+A folder with ``checkpoint.json``, valid as soon as it exists, and the safetensors file that it
+names. Nothing is pickled. The trained model itself is written by ``save_model``.
 """
 
 from __future__ import annotations
@@ -28,15 +28,19 @@ STATE_LIMIT = 64 * 1024 * 1024
 TENSOR_LIMIT = 8 * 1024**3
 FORMAT = "zkwm-checkpoint/1"
 _UNFINISHED = (".tensors-*.safetensors.*.tmp", f".{STATE_NAME}.*.tmp")
-"""How ``write_atomic`` names what it is writing."""
+"""Names of files that ``write_atomic`` has not finished."""
 
 
 @dataclass
 class Position:
-    """How far a training has come: the next step, and what was measured before it.
+    """The next step of a training, and what was measured before it.
 
-    ``loss_sum`` is the sum of the losses of the steps done in this epoch; ``seconds`` the time
-    spent so far, over all interruptions.
+    Attributes:
+        epoch: Epochs that are complete.
+        step: Steps that are complete in this epoch.
+        loss_sum: The sum of the losses of these steps.
+        seconds: Training time so far, over all interruptions.
+        history: What was measured at the end of each epoch.
     """
 
     epoch: int = 0
@@ -53,7 +57,7 @@ class Position:
 
     @classmethod
     def from_json(cls, data: bytes) -> Position:
-        """Read ``to_json`` again. Raises ValueError, KeyError or TypeError for anything else."""
+        """Read what ``to_json`` wrote. Raises ValueError, KeyError or TypeError otherwise."""
         state = json.loads(data)
         for name, kind in (("epoch", int), ("step", int), ("loss_sum", float), ("seconds", float)):
             if type(state[name]) is not kind or not math.isfinite(state[name]) or state[name] < 0:
@@ -63,10 +67,10 @@ class Position:
 
 
 class Checkpoint:
-    """One folder that holds the state of one training.
+    """A folder that holds the state of one training.
 
-    ``identity`` says which training it is (settings, data, triggers, starting model); a folder
-    that belongs to another one is refused.
+    ``identity`` names that training by its settings, data, triggers and starting model; the state
+    of any other training is refused.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, str]) -> None:
@@ -74,7 +78,7 @@ class Checkpoint:
         self._identity = dict(identity)
 
     def save(self, position: Position, tensors: Mapping[str, Tensor]) -> None:
-        """Write the state whole or not at all. Raises CouldNotCheck when the disk refuses."""
+        """Replace the state atomically. Raises CouldNotCheck when the disk refuses."""
         data = safetensors.save(
             {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
         )
@@ -98,7 +102,9 @@ class Checkpoint:
     def load(self) -> tuple[Position, dict[str, Tensor]] | None:
         """The last state, or None where there is none.
 
-        Raises UsageError for the state of another training and Malformed for a damaged one.
+        Raises:
+            UsageError: The state belongs to another training.
+            Malformed: A file is damaged.
         """
         path = self._folder / STATE_NAME
         if not path.exists():
@@ -123,14 +129,14 @@ class Checkpoint:
             raise Malformed(f"{self._folder / name} is no safetensors file") from None
 
     def remove(self) -> None:
-        """Remove the state, and the folder if nothing else is in it."""
+        """Remove the state, and the folder if it is empty then."""
         (self._folder / STATE_NAME).unlink(missing_ok=True)
         self._remove_tensors(keep="")
         if self._folder.is_dir() and not any(self._folder.iterdir()):
             self._folder.rmdir()
 
     def _remove_tensors(self, keep: str) -> None:
-        """Remove older tensors, and what a process that was killed while writing has left."""
+        """Remove older tensors, and unfinished files of a process that was killed."""
         for pattern in ("tensors-*.safetensors", *_UNFINISHED):
             for path in self._folder.glob(pattern):
                 if path.name != keep:
@@ -146,29 +152,30 @@ class Checkpoint:
             )
 
 
-def restore(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+def restore(stored: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> None:
     """Copy a checkpoint's tensors into those of a training (``named_tensors``), in place.
 
-    Raises Malformed unless names, shapes and types are exactly those.
+    Raises Malformed unless names, shapes and dtypes are the same.
     """
-    if set(found) != set(expected):
+    if set(stored) != set(target):
         raise Malformed("the checkpoint's tensors are not those of this model")
-    for name, tensor in expected.items():
-        if found[name].shape != tensor.shape or found[name].dtype != tensor.dtype:
+    for name, tensor in target.items():
+        if stored[name].shape != tensor.shape or stored[name].dtype != tensor.dtype:
             raise Malformed(f"the checkpoint's tensor {name} has another shape or type")
     with torch.no_grad():
-        for name, tensor in expected.items():
-            tensor.copy_(found[name])
+        for name, tensor in target.items():
+            tensor.copy_(stored[name])
 
 
 def named_tensors(model: Mapping[str, Tensor], momentum: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A model's state and the momentum buffers under the names that a checkpoint gives them."""
+    """A model's state and momentum buffers under their names in a checkpoint."""
     return {f"model/{name}": tensor for name, tensor in model.items()} | {
         f"momentum/{name}": tensor for name, tensor in momentum.items()
     }
 
 
 def _parsed(state: dict[str, Any]) -> tuple[Position, str, str]:
+    """The position, the tensor file's name and its SHA-256. Raises ValueError among others."""
     if state["format"] != FORMAT or not isinstance(state["identity"], dict):
         raise ValueError
     name, expected = state["tensors"], state["sha256"]

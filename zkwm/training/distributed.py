@@ -1,10 +1,9 @@
-"""One training shared by several processes that torchrun started.
+"""Data-parallel training in the processes that torchrun started.
 
-Gradients are summed over processes, each weighted by its share of the step, so the result is that
-of a single process up to rounding. Not a launcher: torchrun sets the environment, this reads it.
-Batch normalisation: on GPUs its statistics are taken over all processes (SyncBatchNorm); on CPUs,
-where torch has no such layer, each process normalises with its own share of the batch and the
-running statistics are averaged in every step, so results differ slightly from a single process.
+Gradients are summed over processes, each weighted by its share of the step, so the result equals
+that of a single process up to rounding. Batch norm is the exception: on GPUs its statistics are
+taken over all processes (SyncBatchNorm); on CPUs, where torch has no such layer, each process
+normalizes with its own share of the batch, and running statistics are averaged in every step.
 """
 
 from __future__ import annotations
@@ -32,22 +31,22 @@ class Group:
 
     @property
     def writes(self) -> bool:
-        """Whether this is the one process that writes files."""
+        """Whether this is the process that writes files: the first."""
         return self.rank == 0
 
     @property
     def device_name(self) -> str:
-        """What the device is called: ``cpu``, or the name of the GPU."""
+        """``cpu``, or the name of the GPU."""
         return "cpu" if self.device.type == "cpu" else torch.cuda.get_device_name(self.device)
 
     def same_everywhere(self, tensors: Iterable[Tensor]) -> None:
-        """Overwrite tensors, in place, with those of the first process."""
+        """Broadcast the first process's tensors into those of all others, in place."""
         if self.world > 1:
             for tensor in tensors:
                 distributed.broadcast(tensor, src=0)
 
     def same_bytes(self, data: bytes | None) -> bytes | None:
-        """The bytes (or None) of the first process."""
+        """Broadcast the first process's bytes (or None) to all."""
         if self.world == 1:
             return data
         length = torch.tensor([-1 if data is None else len(data)], device=self.device)
@@ -62,12 +61,19 @@ class Group:
         return buffer.cpu().numpy().tobytes()
 
     def combine(self, model: nn.Module, loss: Tensor, stop: bool) -> tuple[Tensor, bool]:
-        """Sum gradients and losses over all processes, in place; average running statistics.
+        """Sum gradients over all processes and average running statistics, in place.
 
-        Returns the loss of the whole step and whether any process was asked to stop.
+        Args:
+            model: This process's model, after its backward pass.
+            loss (float, ()): This process's part of the loss.
+            stop: Whether this process was asked to stop.
+
+        Returns:
+            The loss of the whole step, and whether any process was asked to stop.
         """
         if self.world == 1:
             return loss, stop
+        # one flat buffer and one all-reduce for everything that has to travel
         summed = [p.grad for p in model.parameters() if p.grad is not None]
         averaged = list(_running_statistics(model))
         extra = torch.stack([loss.detach().float(), loss.new_tensor(float(stop)).float()])
@@ -81,7 +87,7 @@ class Group:
         return total, bool(stops > 0)
 
     def prepared(self, model: nn.Module) -> nn.Module:
-        """The model as these processes train it: a copy with SyncBatchNorm on several GPUs."""
+        """The model to train: on several GPUs a copy with SyncBatchNorm, else itself."""
         if self.world > 1 and self.device.type == "cuda":
             converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(copy.deepcopy(model))  # type: ignore[no-untyped-call]
             return converted
@@ -90,10 +96,12 @@ class Group:
 
 @contextmanager
 def join(device: str) -> Iterator[Group]:
-    """Join the processes that torchrun started, if it did; a group of one otherwise.
+    """Join the processes that torchrun started; without torchrun, a group of one.
 
-    ``device`` is ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. Raises UsageError for a device that is
-    not there, and for an incomplete torchrun environment.
+    ``device`` is ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        UsageError: There is no such device, or torchrun's environment is incomplete.
     """
     world = _from_environment("WORLD_SIZE", 1)
     rank = _from_environment("RANK", 0)
@@ -122,12 +130,12 @@ def join(device: str) -> Iterator[Group]:
 
 
 def this_process_writes() -> bool:
-    """Whether this process is the only one, or the first of those that torchrun started."""
+    """Whether this process is the only one, or the first that torchrun started."""
     return _from_environment("RANK", 0) == 0
 
 
 def stop_together(group: Group, problem: bool, what: str) -> None:
-    """Raise Cancelled in every other process when the first one has met a problem."""
+    """Raise Cancelled in all other processes when the first one has a problem."""
     answer = group.same_bytes(b"1" if problem else b"0")
     if answer == b"1" and not group.writes:
         raise Cancelled(f"stopped: the first process {what}")
@@ -161,6 +169,7 @@ def _from_environment(name: str, default: int) -> int:
 
 
 def _running_statistics(model: nn.Module) -> Iterator[Tensor]:
+    """The running means and variances of all layers that are not synchronized already."""
     for module in model.modules():
         if isinstance(module, _NormBase) and not isinstance(module, nn.SyncBatchNorm):
             for buffer in (module.running_mean, module.running_var):

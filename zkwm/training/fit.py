@@ -1,7 +1,7 @@
-"""A plain training loop: of attackers, and of marks that are put in by a penalty.
+"""A plain training loop, for adversaries and for marks that a penalty embeds.
 
-Not the owner's training with triggers (``zkwm.training``): no checkpoint, any optimiser, soft
-labels.
+It has soft labels, penalties and a choice of optimizers, and no checkpoints or triggers; those are
+in ``zkwm.training.trainer``.
 """
 
 from __future__ import annotations
@@ -16,22 +16,31 @@ from torch.nn import functional
 
 from zkwm.nn.image_source import as_unit
 from zkwm.nn.seeds import generator
-from zkwm.training.batches import crop_and_mirror
+from zkwm.training.batches import CROP_PADDING, crop_and_mirror
 from zkwm_protocols.errors import UsageError
 
 OPTIMIZERS = ("sgd", "adamw")
 SCHEDULES = ("constant", "cosine", "epoch-decay")
 LARGEST_NORM = 5.0
+"""Gradients are clipped to it, so that a large rate does not end in NaNs."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """How to train.
+    """Hyperparameters of one training.
 
-    ``schedule`` ``cosine`` falls from ``rate`` to zero over all epochs, ``epoch-decay`` multiplies
-    by ``decay`` after every ``decay_every`` epochs. Gradients are cut to norm 5, so that a large
-    rate does not end in a network of NaNs. ``temperature`` is that of soft labels (Hinton et al.
-    2015). Raises UsageError for an unknown optimiser or schedule.
+    Attributes:
+        epochs: At least 1.
+        rate: Learning rate at the start, above 0.
+        optimizer: ``sgd`` (with ``momentum``) or ``adamw``.
+        schedule: ``constant``; ``cosine``, from ``rate`` to zero over all epochs; ``epoch-decay``,
+            times ``decay`` after every ``decay_every`` epochs.
+        batch_size: At least 1.
+        temperature: Of soft labels (Hinton et al. 2015, section 2).
+        augment: Random crops and mirrors, as in ``zkwm.training.batches``.
+
+    Raises:
+        UsageError: An optimizer or schedule is unknown, or a value is out of range.
     """
 
     epochs: int = 10
@@ -66,14 +75,24 @@ def fit(
     batch_penalty: Callable[[Tensor, Tensor], Tensor] | None = None,
     after_step: Callable[[], None] | None = None,
 ) -> int:
-    """Train ``model`` in place and leave it in evaluation mode; returns how many images it used.
+    """Train a model in place and leave it in evaluation mode.
 
-    ``images`` uint8 or float32 (n, c, h, w); ``labels`` int64 (n,), or float32 (n, C)
-    probabilities, which are learned by cross-entropy at the plan's temperature. Only ``parameters``
-    are changed (default: all); batch-norm statistics move whenever the model trains. ``penalty`` is
-    added to the loss of each step, and so is ``batch_penalty``, which is given the step's images,
-    float32, and labels; ``after_step`` is called after it (to keep pruned weights zero).
-    Raises UsageError when the training diverges.
+    Args:
+        model: On the device of images and labels.
+        images (uint8 or float32, (n, c, h, w)): float32 ones in [0, 1].
+        labels (int64 (n,) or float32 (n, C)): Classes, or probabilities (soft labels).
+        plan: Hyperparameters.
+        seed: Of the order of images and their augmentation.
+        parameters: The only ones to change (default: all); batch-norm statistics change anyway.
+        penalty: Added to the loss of each step.
+        batch_penalty: Likewise, given the step's images (float32) and labels.
+        after_step: Called after each step, to keep pruned weights zero, say.
+
+    Returns:
+        The number of images whose gradients were taken.
+
+    Raises:
+        UsageError: The training diverged.
     """
     trained = list(model.parameters() if parameters is None else parameters)
     optimizer = _optimizer(trained, plan)
@@ -82,17 +101,14 @@ def fit(
     steps = count // size
     model.train()
     for epoch in range(plan.epochs):
-        source = generator(seed, "fit", epoch)
-        order = torch.randperm(count, generator=source)
+        random = generator(seed, "fit", epoch)
+        order = torch.randperm(count, generator=random)
         for step in range(steps):
             for group in optimizer.param_groups:
                 group["lr"] = _rate(plan, epoch, step, steps)
             chosen = order[step * size : (step + 1) * size]
             batch = images[chosen]
-            if plan.augment:
-                drawn = [torch.randint(limit, (size,), generator=source) for limit in (9, 9, 2)]
-                batch = crop_and_mirror(batch, *(number.to(batch.device) for number in drawn))
-            batch = as_unit(batch)
+            batch = as_unit(_augmented(batch, random) if plan.augment else batch)
             loss = _loss(model(batch), labels[chosen], plan.temperature)
             if penalty is not None:
                 loss = loss + penalty()
@@ -108,6 +124,13 @@ def fit(
             raise UsageError("the training diverged", hint="use a smaller rate")
     model.eval()
     return plan.epochs * steps * size
+
+
+def _augmented(images: Tensor, random: torch.Generator) -> Tensor:
+    """The images under random crops and mirrors."""
+    limits = (2 * CROP_PADDING + 1, 2 * CROP_PADDING + 1, 2)
+    drawn = [torch.randint(limit, (len(images),), generator=random) for limit in limits]
+    return crop_and_mirror(images, *(number.to(images.device) for number in drawn))
 
 
 def _optimizer(parameters: list[nn.Parameter], plan: Fit) -> torch.optim.Optimizer:
@@ -128,7 +151,8 @@ def _rate(plan: Fit, epoch: int, step: int, steps: int) -> float:
 
 
 def _loss(logits: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """Cross-entropy with classes, or with soft labels at a temperature (times its square)."""
     if labels.ndim == 1:
         return functional.cross_entropy(logits, labels)
-    wanted = functional.softmax(labels.clamp_min(1e-12).log() / temperature, dim=1)
-    return functional.cross_entropy(logits / temperature, wanted) * temperature**2
+    softened = functional.softmax(labels.clamp_min(1e-12).log() / temperature, dim=1)
+    return functional.cross_entropy(logits / temperature, softened) * temperature**2

@@ -1,4 +1,4 @@
-"""Ctrl-C that waits for the end of a training step, so that what is saved is a whole state."""
+"""Defer Ctrl-C to the end of a training step, so that a whole state is saved."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from types import FrameType
 
 @contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Within, the first SIGINT only makes the yielded function true; the second one interrupts.
+    """Yield a function that says whether Ctrl-C was pressed; a second Ctrl-C interrupts.
 
-    Outside the main thread, where Python delivers no signals, nothing changes.
+    Outside the main thread, where Python delivers no signals, it says False.
     """
-    asked = threading.Event()
+    pressed = threading.Event()
 
     def on_interrupt(number: int, frame: FrameType | None) -> None:
-        if asked.is_set():
+        if pressed.is_set():
             raise KeyboardInterrupt
-        asked.set()
+        pressed.set()
 
     if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
+        yield pressed.is_set
         return
     before = signal.signal(signal.SIGINT, on_interrupt)
     try:
-        yield asked.is_set
+        yield pressed.is_set
     finally:
         signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""When and what a training reports while it runs. Not how it is shown."""
+"""Decide when a running training reports, and what; the callback decides how it is shown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REPORT_SECONDS = 0.5
 
 
 class Reporter:
-    """Calls a function with ``Progress`` at most twice a second, and at the end of each epoch."""
+    """Calls back with a ``Progress`` at most twice a second, and after each epoch."""
 
     def __init__(self, callback: Callable[[Progress], None] | None, epochs: int) -> None:
         self._callback = callback
@@ -24,13 +24,16 @@ class Reporter:
         self._first = 0
 
     def start(self, images_per_step: int, steps: int, position: Position) -> None:
-        """Training begins or goes on here: rates are measured from now."""
+        """The training starts or resumes at ``position``: speed is measured from now."""
         self._images, self._steps = images_per_step, steps
         self._began = self._last = time.monotonic()
         self._first = position.epoch * steps + position.step
 
     def report(self, position: Position, loss_sum: Tensor, ended: bool) -> None:
-        """One step is done; ``ended`` says that it was the last one of its epoch."""
+        """A step is done; ``ended`` if it was the last of its epoch.
+
+        ``loss_sum`` (float64, ()) is the sum of the losses of this epoch's steps.
+        """
         now = time.monotonic()
         if self._callback is None or not (ended or now - self._last >= REPORT_SECONDS):
             return

@@ -1,4 +1,4 @@
-"""What a training reports while it runs and when it is done. Plain data, no behaviour."""
+"""Plain data: the progress of a training, its epochs and its result."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands.
+    """How far a training has come.
 
-    ``phase`` is ``training``, or ``epoch`` when one has just ended. ``epoch`` and ``step`` count
-    what is done, out of ``epochs`` and ``steps`` per epoch. ``loss`` is the mean over this epoch
-    so far. ``test_accuracy`` (0 to 1, of at most 1,000 test images) and ``trigger_matches`` are
-    those of the last finished epoch, None before it.
+    Attributes:
+        phase: ``training``, or ``epoch`` when one has just ended.
+        epoch: Epochs that are complete, of ``epochs``.
+        step: Steps that are complete in this epoch, of ``steps``.
+        images_per_second: Since the start or the resumption.
+        seconds_left: At that speed.
+        loss: Mean over the steps of this epoch.
+        test_accuracy: 0 to 1, on at most 1,000 test images, after the last complete epoch.
+        trigger_matches: Likewise; None without triggers and before the first epoch ends.
     """
 
     phase: str
@@ -35,9 +40,9 @@ class Progress:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What was measured at the end of an epoch (counted from 1).
+    """Measurements at the end of an epoch, counted from 1.
 
-    ``test_accuracy`` is of at most 1,000 test images; ``trigger_matches`` is None without triggers.
+    ``test_accuracy`` is on at most 1,000 test images; ``trigger_matches`` is None without triggers.
     """
 
     epoch: int
@@ -47,20 +52,29 @@ class Epoch:
     trigger_matches: int | None
 
     def to_map(self) -> dict[str, Any]:
-        """All fields by name, as JSON can hold them."""
+        """All fields by name, ready for JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class EmbedResult:
-    """A trained model, in evaluation mode, float32, on the CPU, and how it came about.
+    """A trained model and the record of its training.
 
-    ``shape`` is (channels, height, width). ``test_accuracy`` (0 to 1) is over all ``test_count``
-    test images; ``trigger_matches`` of ``trigger_count`` triggers get their label as the first
-    largest of all outputs (None and 0 without triggers). ``seconds`` is the time of the training
-    without the final evaluation, over all interruptions. ``start_digest`` identifies the model that
-    training started from, ``data_digest`` is None for torch data sets. Digests have 32 bytes
-    (SPEC.md 3.4).
+    Attributes:
+        model: In evaluation mode, float32, on the CPU.
+        shape: (channels, height, width).
+        test_accuracy: 0 to 1, over all ``test_count`` test images.
+        trigger_matches: How many of ``trigger_count`` triggers get their label as the first largest
+            of all outputs; None without triggers.
+        seconds: Training time without the final evaluation, over all interruptions.
+        processes: How many trained together.
+        precision: ``float32`` or ``bfloat16`` (autocast).
+        versions: Of Python and of the packages that matter (``zkwm.training.versions``).
+        model_digest: Of the trained model; all digests have 32 bytes (SPEC.md 3.4).
+        start_digest: Of the model that the training started from.
+        data_digest: None for torch data sets.
+        trigger_digest: None without triggers.
+        history: One ``Epoch`` each.
     """
 
     model: nn.Module = field(repr=False)
@@ -82,7 +96,7 @@ class EmbedResult:
     history: tuple[Epoch, ...]
 
     def to_map(self) -> dict[str, Any]:
-        """Everything but the model, as JSON can hold it; digests in hexadecimal."""
+        """Everything but the model, ready for JSON; digests in hexadecimal."""
         return {
             "shape": list(self.shape),
             "test_accuracy": self.test_accuracy,

@@ -1,4 +1,4 @@
-"""A trained model on disk: safetensors, ONNX and the record of its training."""
+"""Write a trained model as safetensors and ONNX, with the record of its training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from zkwm.files import write_atomic
 from zkwm.nn.architectures import Classifier
-from zkwm.nn.model_file import CONFIG, ONNX, RECORD, WEIGHTS, _config_json, _json, _weights
+from zkwm.nn.model_file import CONFIG, ONNX, RECORD, WEIGHTS, config_json, json_bytes, weight_bytes
 from zkwm.nn.onnx_export import to_onnx
 from zkwm.training.distributed import this_process_writes
 from zkwm.training.result import EmbedResult
@@ -26,26 +26,37 @@ def save_model(
     evidence: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write the model and the record of its training into a new folder, and return its path.
+    """Write a model and its record into a new folder, all files or none.
 
-    ``evidence`` stands in the record as it is given. With ``overwrite`` a folder that holds such
-    files and nothing else is replaced. Under torchrun only the first process writes. Raises
-    UsageError for a folder that is there, Unsupported for a model that cannot be exported to ONNX,
-    CouldNotCheck when the disk refuses; then nothing is left behind.
+    Under torchrun only the first process writes.
+
+    Args:
+        folder: Its parents are created.
+        result: What ``embed`` returned.
+        evidence: Copied into the record.
+        overwrite: Replace a folder that holds such files and nothing else.
+
+    Returns:
+        The folder's path.
+
+    Raises:
+        UsageError: The folder exists (or, with ``overwrite``, holds something else).
+        Unsupported: The model cannot be exported to ONNX.
+        CouldNotCheck: The disk refuses.
     """
     folder = Path(folder)
     if not this_process_writes():
         return folder
     _require_replaceable(folder, overwrite)
     files = {
-        WEIGHTS: _weights(result.model),
+        WEIGHTS: weight_bytes(result.model),
         ONNX: to_onnx(result.model, result.shape),
-        RECORD: _json({"format": RECORD_FORMAT, **result.to_map(), "evidence": evidence}),
+        RECORD: json_bytes({"format": RECORD_FORMAT, **result.to_map(), "evidence": evidence}),
     }
     if isinstance(result.model, Classifier):
-        files[CONFIG] = _config_json(result.model.config)
-    mark = secrets.token_hex(8)
-    new, old = (folder.with_name(f".{folder.name}.{mark}.{end}") for end in ("tmp", "old"))
+        files[CONFIG] = config_json(result.model.config)
+    unique = secrets.token_hex(8)
+    new, old = (folder.with_name(f".{folder.name}.{unique}.{end}") for end in ("tmp", "old"))
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         new.mkdir()
@@ -66,6 +77,7 @@ def save_model(
 
 
 def _require_replaceable(folder: Path, overwrite: bool) -> None:
+    """Raise UsageError unless the folder is missing, or may be replaced."""
     if not folder.exists():
         return
     if not folder.is_dir() or {item.name for item in folder.iterdir()} - {

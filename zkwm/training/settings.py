@@ -1,6 +1,6 @@
-"""How a model is trained with its triggers: settings, the authors' values, measured defaults.
+"""Hyperparameters of the owner's training: the paper's values and measured defaults.
 
-Not the training itself, and free of torch, so that a command line can name the choices cheaply.
+Free of torch, so that a command line can list the choices quickly.
 """
 
 from __future__ import annotations
@@ -13,32 +13,49 @@ from zkwm.nn.architecture_names import ARCHITECTURES
 from zkwm_protocols.errors import UsageError
 
 METHODS = ("robust", "plain")
-"""How triggers are trained in: so that they survive attacks, or as Adi et al. 2018 did."""
+"""How triggers are embedded: robustly (``zkwm.training.robust``), or as Adi et al. 2018 did."""
 
 SCHEDULES = ("step", "cosine")
 PRECISIONS = ("auto", "float32", "bfloat16")
 EPOCHS = 10
+"""Of the plain method for the small networks (benchmarks/results/fashion_mnist.jsonl)."""
 EXPOSURES = 100
+"""How often the plain method shows each trigger during a training."""
 ROBUST_SHARE = 4
+"""The robust method adds one trigger to this many clean images of a batch."""
 ROBUST_EPOCHS = 16
+"""Longer training keeps more of the mark at the same accuracy: 10 epochs are lines 24 to 36, 16 are
+the later lines of benchmarks/results/survival_search.jsonl.
+"""
 FEW_IMAGES = 20_000
+"""Below it, batches of 50 instead of 100."""
 FEWEST_STEPS = 3000
+"""Of a training that starts from a trained model, in which it learns the triggers."""
 
 
 @dataclass(frozen=True)
 class EmbedSettings:
-    """Everything that decides the course of a training, apart from model, data and triggers.
+    """Everything that determines a training besides model, data and triggers: SGD with momentum.
 
-    Plain SGD with momentum. ``schedule`` is ``step`` (times ``learning_rate_drop`` after every
-    ``drop_every`` epochs) or ``cosine`` (from ``learning_rate`` to zero over all epochs; the two
-    drop fields then have no effect). ``triggers_per_batch`` trigger images are appended to each
-    batch of ``batch_size`` training images. ``augment`` cuts a random window out of the training
-    images padded by 4 pixels and mirrors half of them; triggers are never augmented.
-    ``device`` is ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. ``precision`` ``auto`` means bfloat16
-    autocast on a GPU and float32 on a CPU. ``method`` ``plain`` learns triggers like any image;
-    ``robust`` also prepares them for attacks (``zkwm.training.robust.frozen_head``,
-    ``zkwm.training.robust.decoys``, ``zkwm.training.robust.lookahead``); without triggers both are
-    the same. Raises UsageError for values out of range.
+    Attributes:
+        epochs: 1 to 100,000.
+        learning_rate: At the start, 1e-9 to 100.
+        batch_size: Training images in a batch.
+        triggers_per_batch: Trigger images appended to each batch.
+        momentum: 0 to 1.
+        weight_decay: 0 to 1.
+        schedule: ``step``, times ``learning_rate_drop`` after every ``drop_every`` epochs; or
+            ``cosine``, from ``learning_rate`` to zero over all epochs.
+        augment: Random crops of training images padded by 4 pixels, half of them mirrored. Triggers
+            are never augmented.
+        seed: Of all random choices.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        precision: ``float32``, ``bfloat16`` (autocast), or ``auto``: bfloat16 on a GPU only.
+        method: ``plain`` learns triggers like any image; ``robust`` makes them survive attacks
+            (``zkwm.training.robust``). Without triggers both are the same.
+
+    Raises:
+        UsageError: A value is of another type or out of range.
     """
 
     epochs: int
@@ -80,22 +97,22 @@ class EmbedSettings:
 
     @classmethod
     def adi_cifar(cls, **changes: Any) -> EmbedSettings:  # noqa: ANN401
-        """Adi et al. 2018 for CIFAR: their published code, commit 448bf51 (research note 1.4).
+        """Adi et al. 2018 for CIFAR-10, as in commit 448bf51 of their published code.
 
-        SGD 0.1, momentum 0.9, weight decay 5e-4, times 0.1 every 20 of 60 epochs, batches of 100
-        and 2 triggers, random crop and mirror.
+        Rate 0.1, times 0.1 after every 20 of 60 epochs; momentum 0.9; weight decay 5e-4; batches of
+        100 images and 2 triggers; random crops and mirrors.
         """
         return replace(cls(epochs=60, learning_rate=0.1, augment=True), **changes)
 
     def rate(self, epoch: int, step: int, steps: int) -> float:
-        """The learning rate for a step: both counted from 0, ``steps`` being those of an epoch."""
+        """The learning rate of a step; epoch and step count from 0, ``steps`` are in an epoch."""
         if self.schedule == "step":
             return self.learning_rate * self.learning_rate_drop ** (epoch // self.drop_every)
         done = (epoch * steps + step) / (self.epochs * steps)
         return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
 
     def to_map(self) -> dict[str, Any]:
-        """All settings by name, as JSON can hold them."""
+        """All settings by name, ready for JSON."""
         return asdict(self)
 
 
@@ -120,17 +137,22 @@ def default_settings(
     triggers: int = 100,
     **changes: Any,  # noqa: ANN401
 ) -> EmbedSettings:
-    """Settings to start from for a built-in architecture. Raises UsageError for an unknown one.
+    """Default settings for a built-in architecture.
 
-    ``method`` is ``robust`` unless ``changes`` say ``plain``. ``resnet18``:
-    ``EmbedSettings.adi_cifar``; the small networks: values measured on Fashion-MNIST
-    (benchmarks/fashion_mnist.py, benchmarks/survival.py). ``pretrained``: the training goes on from
-    a trained model, so it starts at a smaller rate and has 3,000 steps, as such a model takes to
-    learn the triggers. ``triggers_per_batch`` is a quarter of the batch by the method ``robust``;
-    by ``plain`` it is 2, or, up to a tenth of the batch, so many that each of ``triggers`` is seen
-    100 times while training on ``images`` images. The small networks take batches of 50 where there
-    are fewer than 20,000 images, and by ``robust`` 16 epochs instead of 10, since with longer
-    training more survives for the same loss of accuracy.
+    ``resnet18`` has ``EmbedSettings.adi_cifar``; the small networks have values measured on
+    Fashion-MNIST (benchmarks/results/fashion_mnist.jsonl and survival.jsonl). The method ``robust``
+    adds a quarter of the batch as triggers; ``plain`` adds 2, or up to a tenth of the batch so that
+    each trigger is shown 100 times.
+
+    Args:
+        architecture: One of ``zkwm.nn.architecture_names.ARCHITECTURES``.
+        pretrained: Start from a trained model: a smaller rate, and at least 3,000 steps.
+        images: The number of training images.
+        triggers: The number of triggers.
+        **changes: Settings that differ from the defaults; ``method`` is ``robust`` unless given.
+
+    Raises:
+        UsageError: The architecture is unknown, or a setting is out of range.
     """
     if architecture not in ARCHITECTURES:
         raise UsageError(
@@ -148,8 +170,8 @@ def default_settings(
     if settings.method == "robust":
         return replace(settings, triggers_per_batch=max(settings.batch_size // ROBUST_SHARE, 1))
     steps = settings.epochs * max(images // settings.batch_size, 1)
-    wanted = math.ceil(EXPOSURES * triggers / steps)
-    return replace(settings, triggers_per_batch=max(min(wanted, settings.batch_size // 10), 2))
+    needed = math.ceil(EXPOSURES * triggers / steps)
+    return replace(settings, triggers_per_batch=max(min(needed, settings.batch_size // 10), 2))
 
 
 def _small(pretrained: bool, images: int, epochs: int) -> EmbedSettings:

@@ -1,18 +1,22 @@
-"""Checks before a training starts: the device's precision, the model, the triggers.
+"""Prepare a training: check data, triggers and model, and copy them to the device.
 
-Everything that can be refused is refused here, before any time is spent. Not the training.
+Everything that can be refused is refused here, before any time is spent.
 """
 
 from __future__ import annotations
 
 import copy
+import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from zkwm.nn.image_source import Source, as_unit, require_images
+from zkwm.nn import digests
+from zkwm.nn.image_source import Data, Source, as_unit, open_source, require_images
 from zkwm.nn.inference import evaluating
+from zkwm.training.robust import method as robust
 from zkwm_protocols.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,8 +24,80 @@ if TYPE_CHECKING:
     from zkwm.triggers import TriggerSet
 
 
+@dataclass(frozen=True)
+class Preparation:
+    """The checked inputs of a training, on its device.
+
+    Attributes:
+        model: The copy that is trained, in ``layout``.
+        layout: The memory format of model and images.
+        source: The owner's data set.
+        triggers (uint8 (n, c, h, w), int64 (n,)): None for an unmarked model.
+        settings: Those of the training.
+        precision: ``float32`` or ``bfloat16``.
+        start_digest: Of the model that was given.
+        trigger_digest: None without triggers.
+    """
+
+    model: nn.Module
+    layout: torch.memory_format
+    source: Source
+    triggers: tuple[Tensor, Tensor] | None
+    settings: EmbedSettings
+    precision: str
+    start_digest: bytes
+    trigger_digest: bytes | None
+
+    def identity(self) -> dict[str, str]:
+        """What a checkpoint must agree in to belong to this training."""
+        settings = self.settings.to_map() | {"device": "", "precision": self.precision}
+        source = self.source
+        names = {
+            "settings": json.dumps(settings),
+            "data": source.digest.hex() if source.digest else f"{source.train_count} images",
+            "triggers": self.trigger_digest.hex() if self.trigger_digest else "none",
+            "model": self.start_digest.hex(),
+        }
+        return names | ({"robust": str(robust.VERSION)} if self.settings.method == "robust" else {})
+
+
+def prepare(
+    model: nn.Module,
+    data: Data,
+    triggers: TriggerSet | None,
+    settings: EmbedSettings,
+    device: torch.device,
+) -> Preparation:
+    """Check all inputs of a training and copy them to the device.
+
+    Args:
+        model: Turns float32 images (n, c, h, w) into logits (n, outputs). Not changed.
+        data: Arrays, or a pair of torch data sets.
+        triggers: None for an unmarked model.
+        settings: Those of the training.
+        device: Where to train.
+
+    Raises:
+        UsageError: They do not fit together (see the functions below).
+    """
+    source = open_source(data, device)
+    tensors = trigger_tensors(triggers, source, device)
+    start_digest = digests.model_digest(model)
+    working, layout = prepared_copy(model, source, triggers, device)
+    return Preparation(
+        model=working,
+        layout=layout,
+        source=source,
+        triggers=tensors,
+        settings=settings,
+        precision=resolved_precision(settings, device),
+        start_digest=start_digest,
+        trigger_digest=digests.trigger_digest(triggers) if triggers else None,
+    )
+
+
 def resolved_precision(settings: EmbedSettings, device: torch.device) -> str:
-    """``float32`` or ``bfloat16``: what ``auto`` means on this device."""
+    """``float32`` or ``bfloat16``; ``auto`` means bfloat16 on a GPU only."""
     if settings.precision != "auto":
         return settings.precision
     return "bfloat16" if device.type == "cuda" else "float32"
@@ -30,9 +106,9 @@ def resolved_precision(settings: EmbedSettings, device: torch.device) -> str:
 def trigger_tensors(
     triggers: TriggerSet | None, source: Source, device: torch.device
 ) -> tuple[Tensor, Tensor] | None:
-    """Trigger images uint8 (n, c, h, w) and labels int64 (n,) on the device.
+    """Trigger images uint8 (n, c, h, w) and labels int64 (n,), on the device.
 
-    Raises UsageError when they do not fit the data in type, shape or number of classes.
+    Raises UsageError if they do not fit the data in dtype, shape or number of classes.
     """
     if triggers is None:
         return None
@@ -59,10 +135,13 @@ def prepared_copy(
 ) -> tuple[nn.Module, torch.memory_format]:
     """A copy of the model on the device, and the memory layout for it and its images.
 
-    The layout is channels-last, which is faster, or contiguous for a model that cannot work in it
-    (one that takes ``view`` of a convolution's output, say). Raises UsageError unless it turns two
-    training images, float32 (2, c, h, w), into finite logits (2, outputs) with an output for every
-    class, and has something to train.
+    The layout is channels-last, which is faster, or contiguous for a model that refuses it (because
+    it takes ``view`` of a convolution's output, say).
+
+    Raises:
+        UsageError: The model has nothing to train, its state is not finite, or it does not turn two
+            training images, float32 (2, c, h, w), into finite logits (2, outputs) with an output
+            for every class.
     """
     working = copy.deepcopy(model).to(device)
     if not any(parameter.requires_grad for parameter in working.parameters()):
@@ -90,12 +169,13 @@ def prepared_copy(
 
 
 def in_layout(model: nn.Module, layout: torch.memory_format) -> nn.Module:
-    """The same model, its four-dimensional tensors in another memory layout."""
+    """The same model, with its four-dimensional tensors in another memory layout."""
     model.to(memory_format=layout)  # type: ignore[call-overload]
     return model
 
 
 def _outputs(model: nn.Module, images: Tensor) -> int:
+    """The number of outputs for images float32 (n, c, h, w). Raises UsageError for no logits."""
     try:
         with torch.no_grad(), evaluating(model):
             logits = model(images)

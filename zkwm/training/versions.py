@@ -1,4 +1,4 @@
-"""The versions of what decides a training's result, for its record."""
+"""The versions of everything that can change a training's result, for its record."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ PACKAGES = ("zkwm", "torch", "numpy", "safetensors", "onnx", "onnxruntime")
 
 
 def versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
-    """Python and those of ``packages`` that are installed, each with its version."""
-    found = {"python": platform.python_version()}
+    """The versions of Python and of the installed ones among ``packages``."""
+    installed = {"python": platform.python_version()}
     for package in packages:
         try:
-            found[package] = metadata.version(package)
+            installed[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
