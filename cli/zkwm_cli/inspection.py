@@ -14,7 +14,7 @@ from zkwm.quantizer.summary import facts
 from zkwm.secret_files.encrypted import Container
 from zkwm_protocols import response_file as responses
 from zkwm_protocols.argument_response import ArgumentResponse, read_response
-from zkwm_protocols.challenge import ARGUMENT, Challenge
+from zkwm_protocols.challenge import ArgumentChallenge, Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import Malformed, ZkwmError
 from zkwm_protocols.integer_network import codec
@@ -135,12 +135,12 @@ def _challenge(data: bytes) -> _Reading:
         "judge": challenge.judge.fingerprint(),
         **(
             {
-                "mode": ARGUMENT,
-                "network": _hex(challenge.network),
+                "mode": challenge.mode,
+                "network": challenge.network.hex(),
                 "least_matches": challenge.least_matches,
                 "blocks_to_argue_about": challenge.block_count,
             }
-            if challenge.mode == ARGUMENT
+            if isinstance(challenge, ArgumentChallenge)
             else {"blocks_to_open": challenge.block_count}
         ),
         "excluded_blocks": list(challenge.excluded_blocks),

@@ -1,22 +1,26 @@
-"""The challenge: everything that the judge fixes before the owner answers, signed.
+"""The challenge: everything the judge fixes before the owner answers, signed (SPEC.md 6.1, 18.1).
 
-SPEC.md sections 6.1 and 18.1. Network, preprocessing and class map come from the judge, so that
-they give the owner no freedom; what he leaves to the owner is counted in the policy. The nonce
-makes it fresh. Reading a suspect, asking for confirmation and keeping a ledger are not done here.
+Network, preprocessing and class map come from the judge, so that they give the owner no freedom;
+whatever is left to the owner is counted in the policy. A nonce makes each challenge unique.
+``OpeningChallenge`` asks for whole blocks to be opened, ``ArgumentChallenge`` for a zero-knowledge
+argument about them. Asking a suspect is in ``zkwm.suspects``, the ledger in ``zkwm.owner.vault``.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, ClassVar, Self
 
-from zkwm_protocols.commitment import DERIVED, Commitment
+from zkwm_protocols.commitment import Commitment, Header, LabelMode
 from zkwm_protocols.encoding import decode, encode, pack, unpack
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed, UsageError
 from zkwm_protocols.evidence import Policy
 from zkwm_protocols.feasibility import require_least_matches, require_reachable
 from zkwm_protocols.keys import JudgePublic, SigningKey
-from zkwm_protocols.ranks import MATCHES, MOST_OUTPUTS, RANKS, STATISTICS
+from zkwm_protocols.ranks import MOST_OUTPUTS, Statistic
 from zkwm_protocols.schema import (
     require_boolean,
     require_bytes,
@@ -31,8 +35,6 @@ from zkwm_protocols.suspect_identity import EXTRACTION, Preprocessing, SuspectId
 FILE_LIMIT = 4 * 2**20
 MAXIMUM_PURPOSE = 500
 NONCE_BYTES = 32
-OPENING = "opening"
-ARGUMENT = "argument"
 _TYPE = "zkwm-challenge"
 _FIELDS = (
     "type version mode commitment suspect preprocessing class_map judge nonce block_count"
@@ -41,21 +43,37 @@ _FIELDS = (
 _MOST_MATCHES = 10_000
 
 
-@dataclass(frozen=True)
-class Challenge:
-    """The signed body. ``class_map[y]`` is the suspect's output that stands for label y.
+class Mode(StrEnum):
+    """Which answer a challenge asks for."""
 
-    ``block_count`` is r, the number of whole blocks to open; ``excluded_blocks`` may not be among
-    them (known to have been opened before the suspect was published); ``issued`` is the judge's
-    clock in seconds since 1970, for people, not for security.
+    OPENING = "opening"
+    ARGUMENT = "argument"
 
-    A challenge for a zero-knowledge argument has two fields more: ``network``, the digest of the
-    integer network (32 bytes), and ``least_matches``, k*; r is then the number of blocks that the
-    argument is about, and nothing is opened.
 
-    ``statistic`` is ``matches``, or ``ranks`` (SPEC.md 8.4), which takes a suspect that gives
-    scores. Raises Malformed when built wrong.
+@dataclass(frozen=True, kw_only=True)
+class Challenge(ABC):
+    """The signed body of a challenge, and what both of its types have in common.
+
+    Args:
+        commitment: D, 32 bytes.
+        suspect: the model that is meant.
+        preprocessing: how pixels become the suspect's input.
+        class_map: ``class_map[y]`` is the suspect's output that stands for label y.
+        judge: the public keys of the judge who issues the challenge.
+        nonce: 32 random bytes.
+        block_count: r, the number of whole blocks that the answer is about.
+        excluded_blocks: blocks that may not be among them, ascending: those known to have been
+            opened before the suspect was published.
+        purpose: what the challenge is for, in the judge's words.
+        issued: the judge's clock in seconds since 1970; for people, not for security.
+        policy: what the judge demands.
+        signature: 64 bytes, or none before ``signed_by``.
+
+    Raises:
+        Malformed: a field is outside its range.
     """
+
+    mode: ClassVar[Mode]
 
     commitment: bytes
     suspect: SuspectIdentity
@@ -69,21 +87,8 @@ class Challenge:
     issued: int
     policy: Policy
     signature: bytes = b""
-    network: bytes | None = None
-    least_matches: int | None = None
-    statistic: str = MATCHES
 
     def __post_init__(self) -> None:
-        if self.statistic not in STATISTICS:
-            raise Malformed(f"no such statistic: {self.statistic!r}")
-        if self.statistic == RANKS and self.network is not None:
-            raise Malformed("an argument shows matches, not ranks")
-        if (self.network is None) != (self.least_matches is None):
-            raise Malformed("a network and a number of matches belong together")
-        if self.network is not None and len(self.network) != 32:
-            raise Malformed("a network's digest has 32 bytes")
-        if self.least_matches is not None and not 1 <= self.least_matches <= _MOST_MATCHES:
-            raise Malformed("the least number of matches is 1 to 10,000")
         if len(self.commitment) != 32 or len(self.nonce) != NONCE_BYTES:
             raise Malformed("a commitment's digest and a nonce have 32 bytes")
         if len(self.preprocessing.mean) not in (0, self.suspect.shape[0]):
@@ -93,14 +98,13 @@ class Challenge:
         require_text(self.purpose, MAXIMUM_PURPOSE)
 
     @property
-    def mode(self) -> str:
-        """``opening`` or ``argument``: which answer is asked for."""
-        return OPENING if self.network is None else ARGUMENT
+    def statistic(self) -> Statistic:
+        """What counts as evidence: matches, unless an opening counts ranks (SPEC.md 8.4)."""
+        return Statistic.MATCHES
 
     def body(self) -> bytes:
-        """What is signed: the one encoding of all fields but the signature."""
+        """The bytes that are signed: the one encoding of all fields but the signature."""
         policy = self.policy
-        argued = {"network": self.network, "least_matches": self.least_matches}
         return encode(
             {
                 "type": _TYPE,
@@ -122,8 +126,7 @@ class Challenge:
                     "owner_choice_bits": policy.owner_choice_bits,
                     "accept_declared_labels": policy.accept_declared_labels,
                 },
-                **(argued if self.mode == ARGUMENT else {}),
-                **({} if self.statistic == MATCHES else {"statistic": self.statistic}),
+                **self._own_fields(),
             }
         )
 
@@ -137,58 +140,32 @@ class Challenge:
         return pack("challenge", {"body": self.body(), "signature": self.signature})
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Challenge:
-        """Read a challenge file. Raises Malformed or Unsupported. ``verify_signature`` is next."""
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read a challenge file: of either type, or of one as that type's method.
+
+        ``verify_signature`` comes next. Raises Malformed or Unsupported.
+        """
         outer = require_map(unpack("challenge", data, limit=FILE_LIMIT), "body signature", "file")
         body = decode(require_bytes(outer["body"]), limit=FILE_LIMIT)
-        argued = isinstance(body, dict) and body.get("mode") == ARGUMENT
-        ranked = isinstance(body, dict) and "statistic" in body
-        names = f"{_FIELDS}{' network least_matches' * argued}{' statistic' * ranked}"
-        fields = require_map(body, names, "challenge")
-        constants: dict[str, str | int] = {
-            "type": _TYPE,
-            "version": 1,
-            "mode": ARGUMENT if argued else OPENING,
-        }
-        if ranked:
-            constants["statistic"] = RANKS
-        require_constants(
-            fields, constants, "a challenge of version 1 for an opening or an argument"
-        )
-        return cls(
-            commitment=require_bytes(fields["commitment"], 32),
-            suspect=SuspectIdentity.from_map(fields["suspect"]),
-            preprocessing=Preprocessing.from_map(fields["preprocessing"]),
-            class_map=tuple(
-                require_integer(output, 1_000_000)
-                for output in require_list(fields["class_map"], 2, 65_535)
-            ),
-            judge=JudgePublic.from_map(fields["judge"]),
-            nonce=require_bytes(fields["nonce"], NONCE_BYTES),
-            block_count=require_integer(fields["block_count"], 100_000, least=1),
-            excluded_blocks=tuple(
-                require_integer(block, 100_000)
-                for block in require_list(fields["excluded_blocks"], 0, 100_000)
-            ),
-            purpose=require_text(fields["purpose"], MAXIMUM_PURPOSE),
-            issued=require_integer(fields["issued"], 2**40),
-            policy=_read_policy(fields["policy"]),
-            signature=require_bytes(outer["signature"], 64),
-            network=require_bytes(fields["network"], 32) if argued else None,
-            least_matches=require_integer(fields["least_matches"], _MOST_MATCHES, least=1)
-            if argued
-            else None,
-            statistic=RANKS if ranked else MATCHES,
-        )
+        signature = require_bytes(outer["signature"], 64)
+        argued = isinstance(body, dict) and body.get("mode") == Mode.ARGUMENT
+        kind = ArgumentChallenge if argued else OpeningChallenge
+        challenge = kind._from_body(body, signature)
+        if not isinstance(challenge, cls):
+            raise Malformed(f"expected a challenge of another mode, got one for an {kind.mode}")
+        return challenge
 
-    def signed_by(self, key: SigningKey) -> Challenge:
-        """The same challenge with the judge's signature."""
+    def signed_by(self, key: SigningKey) -> Self:
+        """The same challenge with the judge's signature. Raises UsageError for another's key."""
         if key.public != self.judge.signing:
             raise UsageError("this is not the secret key of the judge that the challenge names")
-        return Challenge(**{**self.__dict__, "signature": key.sign("challenge", self.digest)})
+        return replace(self, signature=key.sign("challenge", self.digest))
 
     def verify_signature(self) -> None:
-        """Raise InvalidSignature unless the judge that the challenge names has signed it."""
+        """Check that the judge whom the challenge names has signed it.
+
+        Raises InvalidSignature (``challenge.signature``).
+        """
         try:
             self.judge.signing.verify("challenge", self.digest, self.signature)
         except InvalidSignature:
@@ -198,79 +175,63 @@ class Challenge:
             ) from None
 
     def verify_against(self, commitment: Commitment) -> None:
-        """Raise InvalidOpening unless this challenge fits the commitment (SPEC.md 6.1, 18.1).
+        """Check that this challenge fits the commitment (SPEC.md 6.1, 18.1).
 
-        Same D; a class map of C different outputs of the suspect; the commitment's image shape;
-        enough blocks that are not excluded; and a size that can reach the threshold (the hint
-        names the smallest that can). For an argument, a suspect that is a file, and a k* that
-        reaches it.
+        Raises InvalidOpening:
+            ``challenge.commitment``: it is for another D, or counts ranks of declared labels.
+            ``challenge.class_map``: it does not give each of the C labels its own output.
+            ``challenge.suspect``: the suspect takes other images, or cannot be asked in this way.
+            ``challenge.reachable``: too few blocks are left, or the threshold is out of reach (the
+            hint names the smallest size that reaches it).
         """
-        header = commitment.header
         if self.commitment != commitment.digest:
             raise InvalidOpening(
                 "the challenge is for another commitment", check="challenge.commitment"
             )
-        if len(self.class_map) != header.class_count:
-            raise InvalidOpening(
-                f"the class map has {len(self.class_map)} labels, the commitment "
-                f"{header.class_count} classes",
-                check="challenge.class_map",
-            )
-        if len(set(self.class_map)) != len(self.class_map):
-            raise InvalidOpening(
-                "the class map gives one output to two labels", check="challenge.class_map"
-            )
-        if any(not 0 <= output < self.suspect.outputs for output in self.class_map):
-            raise InvalidOpening(
-                "the class map names an output that the suspect does not have",
-                check="challenge.class_map",
-            )
-        if self.suspect.shape != header.shape:
+        self._verify_class_map(commitment.header)
+        if self.suspect.shape != commitment.header.shape:
             raise InvalidOpening(
                 "the suspect takes images of another shape than the commitment's",
                 check="challenge.suspect",
             )
         if self.suspect.kind == EXTRACTION:
             self._verify_extraction()
-        if self.mode == ARGUMENT and self.suspect.kind != "onnx":
-            raise InvalidOpening(
-                "an argument is about the network in an ONNX file, and the suspect is none",
-                hint="ask for an opening instead",
-                check="challenge.suspect",
-            )
-        if self.statistic == RANKS:
-            self._verify_ranks(commitment)
-        excluded = sum(block < header.block_count for block in self.excluded_blocks)
-        if self.block_count > header.block_count - excluded:
-            raise InvalidOpening(
-                f"{self.block_count} blocks are asked for, and the commitment has "
-                f"{header.block_count}, {excluded} of them excluded",
-                check="challenge.reachable",
-            )
-        try:
-            require_reachable(commitment, self.block_count, self.policy)
-            if self.least_matches is not None:
-                require_least_matches(commitment, self.block_count, self.policy, self.least_matches)
-        except UsageError as error:
-            raise InvalidOpening(error.message, hint=error.hint, check=error.check) from None
+        self._verify_mode(commitment.header)
+        self._verify_size(commitment)
 
-    def _verify_ranks(self, commitment: Commitment) -> None:
-        """Ranks need scores that can be kept, and labels that nobody chose (SPEC.md 8.4)."""
-        if self.suspect.outputs > MOST_OUTPUTS or self.suspect.kind == EXTRACTION:
-            raise InvalidOpening(
-                f"ranks are for suspects that give scores for at most {MOST_OUTPUTS} outputs",
-                hint="ask for matches",
-                check="challenge.suspect",
+    @abstractmethod
+    def _own_fields(self) -> dict[str, Any]:
+        """The fields of the body that only this type has."""
+
+    @classmethod
+    @abstractmethod
+    def _from_body(cls, body: object, signature: bytes) -> Self:
+        """Read a decoded body. Raises Malformed."""
+
+    @abstractmethod
+    def _verify_mode(self, header: Header) -> None:
+        """Raise InvalidOpening where this way of answering is impossible for suspect or labels."""
+
+    def _require_reachable(self, commitment: Commitment) -> None:
+        """Raise UsageError (``challenge.reachable``) where no answer can reach the threshold."""
+        require_reachable(commitment, self.block_count, self.policy)
+
+    def _verify_class_map(self, header: Header) -> None:
+        problem = ""
+        if len(self.class_map) != header.class_count:
+            problem = (
+                f"the class map has {len(self.class_map)} labels, the commitment "
+                f"{header.class_count} classes"
             )
-        if commitment.header.label_mode != DERIVED:
-            raise InvalidOpening(
-                "ranks are for derived labels, and the owner declared these",
-                hint="ask for matches",
-                check="challenge.commitment",
-            )
+        elif len(set(self.class_map)) != len(self.class_map):
+            problem = "the class map gives one output to two labels"
+        elif any(not 0 <= output < self.suspect.outputs for output in self.class_map):
+            problem = "the class map names an output that the suspect does not have"
+        if problem:
+            raise InvalidOpening(problem, check="challenge.class_map")
 
     def _verify_extraction(self) -> None:
-        """What leaves no choice where a mark is extracted (SPEC.md 19.3)."""
+        """Leave no choice where a mark is extracted (SPEC.md 19.3)."""
         if self.class_map != (0, 1):
             raise InvalidOpening(
                 "where a mark is extracted, label 0 is bit 0 and label 1 is bit 1",
@@ -280,6 +241,144 @@ class Challenge:
             raise InvalidOpening(
                 "keys are not images: they have no preprocessing", check="challenge.suspect"
             )
+
+    def _verify_size(self, commitment: Commitment) -> None:
+        header = commitment.header
+        excluded = sum(block < header.block_count for block in self.excluded_blocks)
+        if self.block_count > header.block_count - excluded:
+            raise InvalidOpening(
+                f"{self.block_count} blocks are asked for, and the commitment has "
+                f"{header.block_count}, {excluded} of them excluded",
+                check="challenge.reachable",
+            )
+        try:
+            self._require_reachable(commitment)
+        except UsageError as error:
+            raise InvalidOpening(error.message, hint=error.hint, check=error.check) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpeningChallenge(Challenge):
+    """Asks the owner to open r whole blocks to the judge (SPEC.md 6.1).
+
+    ``statistic`` is ``matches``, or ``ranks`` for a suspect that gives scores (SPEC.md 8.4).
+    """
+
+    mode = Mode.OPENING
+    statistic: Statistic = Statistic.MATCHES
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.statistic not in tuple(Statistic):
+            raise Malformed(f"no such statistic: {self.statistic!r}")
+
+    def _own_fields(self) -> dict[str, Any]:
+        # Left out where it is "matches": challenges from before SPEC.md 8.4 keep their bytes.
+        return {} if self.statistic == Statistic.MATCHES else {"statistic": self.statistic}
+
+    @classmethod
+    def _from_body(cls, body: object, signature: bytes) -> Self:
+        ranked = isinstance(body, dict) and "statistic" in body
+        constants: dict[str, str | int] = {"statistic": Statistic.RANKS.value} if ranked else {}
+        fields = _require_body(body, cls.mode, " statistic" * ranked, constants)
+        statistic = Statistic.RANKS if ranked else Statistic.MATCHES
+        return cls(**_read_common(fields), signature=signature, statistic=statistic)
+
+    def _verify_mode(self, header: Header) -> None:
+        """Ranks need scores that can be kept, and labels that nobody chose (SPEC.md 8.4)."""
+        if self.statistic != Statistic.RANKS:
+            return
+        if self.suspect.outputs > MOST_OUTPUTS or self.suspect.kind == EXTRACTION:
+            raise InvalidOpening(
+                f"ranks are for suspects that give scores for at most {MOST_OUTPUTS} outputs",
+                hint="ask for matches",
+                check="challenge.suspect",
+            )
+        if header.label_mode != LabelMode.DERIVED:
+            raise InvalidOpening(
+                "ranks are for derived labels, and the owner declared these",
+                hint="ask for matches",
+                check="challenge.commitment",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArgumentChallenge(Challenge):
+    """Asks for a zero-knowledge argument about r blocks; nothing is opened (SPEC.md 18.1).
+
+    ``network`` is the digest of the suspect's integer network, 32 bytes; ``least_matches`` is k*,
+    the number of triggers that have to match at least.
+    """
+
+    mode = Mode.ARGUMENT
+    network: bytes
+    least_matches: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_bytes(self.network, 32)
+        require_integer(self.least_matches, _MOST_MATCHES, least=1)
+
+    def _own_fields(self) -> dict[str, Any]:
+        return {"network": self.network, "least_matches": self.least_matches}
+
+    @classmethod
+    def _from_body(cls, body: object, signature: bytes) -> Self:
+        fields = _require_body(body, cls.mode, " network least_matches", {})
+        return cls(
+            **_read_common(fields),
+            signature=signature,
+            network=fields["network"],
+            least_matches=fields["least_matches"],
+        )
+
+    def _verify_mode(self, header: Header) -> None:
+        if self.suspect.kind != "onnx":
+            raise InvalidOpening(
+                "an argument is about the network in an ONNX file, and the suspect is none",
+                hint="ask for an opening instead",
+                check="challenge.suspect",
+            )
+
+    def _require_reachable(self, commitment: Commitment) -> None:
+        super()._require_reachable(commitment)
+        require_least_matches(commitment, self.block_count, self.policy, self.least_matches)
+
+
+def _require_body(
+    body: object, mode: Mode, more: str, constants: dict[str, str | int]
+) -> dict[str, Any]:
+    """The fields of a body of this mode, ``more`` of them than every challenge has."""
+    fields = require_map(body, _FIELDS + more, "challenge")
+    require_constants(
+        fields,
+        {"type": _TYPE, "version": 1, "mode": mode.value, **constants},
+        "a challenge of version 1 for an opening or an argument",
+    )
+    return fields
+
+
+def _read_common(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields that every challenge has, checked, as arguments of its constructor."""
+    return {
+        "commitment": require_bytes(fields["commitment"], 32),
+        "suspect": SuspectIdentity.from_map(fields["suspect"]),
+        "preprocessing": Preprocessing.from_map(fields["preprocessing"]),
+        "class_map": tuple(
+            require_integer(output, 1_000_000)
+            for output in require_list(fields["class_map"], 2, 65_535)
+        ),
+        "judge": JudgePublic.from_map(fields["judge"]),
+        "nonce": require_bytes(fields["nonce"], NONCE_BYTES),
+        "block_count": require_integer(fields["block_count"], 100_000, least=1),
+        "excluded_blocks": tuple(
+            require_integer(block, 100_000)
+            for block in require_list(fields["excluded_blocks"], 0, 100_000)
+        ),
+        "purpose": require_text(fields["purpose"], MAXIMUM_PURPOSE),
+        "issued": require_integer(fields["issued"], 2**40),
+        "policy": _read_policy(fields["policy"]),
+    }
 
 
 def _read_policy(value: object) -> Policy:

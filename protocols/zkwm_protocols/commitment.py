@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -21,16 +22,14 @@ from zkwm_protocols.keys import PublicKey, SigningKey
 from zkwm_protocols.labels import MAXIMUM_CLASSES, derive_labels
 from zkwm_protocols.schema import (
     require_bytes,
+    require_choice,
     require_constants,
     require_integer,
     require_list,
     require_map,
     require_optional_bytes,
-    require_text,
 )
 
-DERIVED = "derived"
-DECLARED = "declared"
 DERIVED_LABEL_FIELD = 0xFFFF
 LEAF_VERSION = 1
 MAXIMUM_LEAVES = 100_000
@@ -40,6 +39,13 @@ FILE_LIMIT = 8 * 2**20
 SALT_BYTES = 32
 
 _HEADER_TYPE = "zkwm-commitment-header"
+
+
+class LabelMode(StrEnum):
+    """Where labels come from: derived from D, or declared by the owner (SPEC.md 5.4)."""
+
+    DERIVED = "derived"
+    DECLARED = "declared"
 
 
 def leaf(pixels: NDArray[np.uint8], salt: bytes, label: int | None) -> bytes:
@@ -67,7 +73,7 @@ class Header:
     block_size: int
     class_count: int
     shape: tuple[int, int, int]
-    label_mode: str
+    label_mode: LabelMode
     owner_keys: tuple[PublicKey, ...]
     root: bytes
     timestamp_authority: bytes | None = None
@@ -85,8 +91,7 @@ class Header:
             raise Malformed("a trigger has 1 or 3 channels and sides of 1 to 65,535 pixels")
         if channels * height * width > MAXIMUM_PIXELS:
             raise Malformed("a trigger has at most 16,777,216 values")
-        if self.label_mode not in (DERIVED, DECLARED):
-            raise Malformed("labels are 'derived' or 'declared'")
+        require_choice(self.label_mode, LabelMode, "labels")
         for digest in (self.timestamp_authority, self.owner_model):
             require_optional_bytes(digest, 32)
         require_bytes(self.root, 32)
@@ -134,7 +139,7 @@ class Header:
             block_size=require_integer(fields["block_size"], MAXIMUM_BLOCK),
             class_count=require_integer(fields["class_count"], MAXIMUM_CLASSES),
             shape=(shape[0], shape[1], shape[2]),
-            label_mode=require_text(fields["label_mode"], 16),
+            label_mode=require_choice(fields["label_mode"], LabelMode, "labels"),
             owner_keys=tuple(
                 PublicKey.from_map(key) for key in require_list(fields["owner_keys"], 1, 4)
             ),
@@ -253,7 +258,7 @@ class Commitment:
 
     def labels(self) -> NDArray[np.int64]:
         """The derived labels, int64, shape (leaf_count,). Raises Malformed in declared mode."""
-        if self.header.label_mode != DERIVED:
+        if self.header.label_mode != LabelMode.DERIVED:
             raise Malformed("declared labels are hidden in the leaves")
         return derive_labels(
             self.digest, self.beacon(), self.header.leaf_count, self.header.class_count
@@ -298,7 +303,7 @@ def make_commitment(
         block_size=block_size,
         class_count=class_count,
         shape=(channels, height, width),
-        label_mode=DERIVED if declared_labels is None else DECLARED,
+        label_mode=LabelMode.DERIVED if declared_labels is None else LabelMode.DECLARED,
         owner_keys=tuple(signer.public for signer in signers),
         root=merkle.root(leaves),
         owner_model=owner_model,

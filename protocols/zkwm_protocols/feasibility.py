@@ -7,8 +7,6 @@ for nothing, so that it is neither issued nor answered. The sum itself is in
 
 from __future__ import annotations
 
-from typing import Any
-
 from zkwm_protocols import evidence
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import UsageError
@@ -16,40 +14,12 @@ from zkwm_protocols.evidence import Policy
 
 
 def require_reachable(commitment: Commitment, block_count: int, policy: Policy) -> None:
-    """Raise UsageError, naming the smallest size that can, when all matches would not be enough.
+    """Check that ``block_count`` blocks can reach the threshold with all matches.
 
-    Also for more than 10,000 triggers, which no assessment takes.
+    Raises UsageError (``challenge.reachable``), naming the smallest size that can, or for more than
+    10,000 triggers, which no assessment takes.
     """
-    header = commitment.header
-    if block_count * header.block_size > evidence.MAXIMUM_TRIALS:
-        raise UsageError(
-            f"{block_count * header.block_size:,} triggers are asked for, and one assessment "
-            f"takes at most {evidence.MAXIMUM_TRIALS:,}",
-            hint="open fewer blocks",
-            check="challenge.reachable",
-        )
-    numbers: dict[str, Any] = {
-        "block_size": header.block_size,
-        "class_count": header.class_count,
-        "policy": policy,
-    }
-    perfect = evidence.assess(
-        block_count * header.block_size,
-        blocks_used=block_count,
-        block_count=header.block_count,
-        **numbers,
-    )
-    if perfect.reached:
-        return
-    smallest = evidence.smallest_reveal(block_count=header.block_count, **numbers)
-    raise UsageError(
-        f"even {perfect.trials} matches of {perfect.trials} leave {perfect.total_bits:.2f} bits, "
-        f"less than the {policy.threshold_bits} that the judge demands",
-        hint=f"reveal at least {smallest * header.block_size} triggers"
-        if smallest
-        else "no number of triggers of this commitment can reach this threshold",
-        check="challenge.reachable",
-    )
+    fewest_matches(commitment, block_count, policy)
 
 
 def fewest_matches(commitment: Commitment, block_count: int, policy: Policy) -> int:
@@ -57,17 +27,39 @@ def fewest_matches(commitment: Commitment, block_count: int, policy: Policy) -> 
 
     Raises UsageError, as ``require_reachable`` does, where even all matches would not.
     """
-    require_reachable(commitment, block_count, policy)
     header = commitment.header
-    fewest = evidence.needed_matches(
+    triggers = block_count * header.block_size
+    if triggers > evidence.MAXIMUM_TRIALS:
+        raise UsageError(
+            f"{triggers:,} triggers are asked for, and one assessment "
+            f"takes at most {evidence.MAXIMUM_TRIALS:,}",
+            hint="open fewer blocks",
+            check="challenge.reachable",
+        )
+    perfect = evidence.assess(
+        triggers,
         blocks_used=block_count,
         block_count=header.block_count,
         block_size=header.block_size,
         class_count=header.class_count,
         policy=policy,
     )
-    assert fewest is not None  # require_reachable has seen to it
-    return fewest
+    if perfect.needed_matches is not None:
+        return perfect.needed_matches
+    smallest = evidence.smallest_reveal(
+        block_count=header.block_count,
+        block_size=header.block_size,
+        class_count=header.class_count,
+        policy=policy,
+    )
+    raise UsageError(
+        f"even {triggers} matches of {triggers} leave {perfect.total_bits:.2f} bits, "
+        f"less than the {policy.threshold_bits} that the judge demands",
+        hint=f"reveal at least {smallest * header.block_size} triggers"
+        if smallest
+        else "no number of triggers of this commitment can reach this threshold",
+        check="challenge.reachable",
+    )
 
 
 def require_least_matches(

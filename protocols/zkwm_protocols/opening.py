@@ -8,42 +8,31 @@ here.
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.challenge import OPENING, Challenge
-from zkwm_protocols.commitment import DECLARED, SALT_BYTES, Commitment, Header, leaf
+from zkwm_protocols.challenge import Challenge, Mode, OpeningChallenge
+from zkwm_protocols.commitment import SALT_BYTES, Commitment, Header, LabelMode, leaf
 from zkwm_protocols.encoding import decode, encode
 from zkwm_protocols.errors import Malformed, UsageError
 from zkwm_protocols.keys import BoxKey, SigningKey
-from zkwm_protocols.response_file import (
-    FILE_LIMIT,
-    read_blocks,
-    read_response_file,
-    response_file,
-    verify_answers,
-    verify_blocks,
-    verify_owner_signatures,
-)
-from zkwm_protocols.schema import (
-    require_bytes,
-    require_constants,
-    require_integer,
-    require_list,
-    require_map,
-)
+from zkwm_protocols.response_file import FILE_LIMIT, SignedResponse, read_blocks, verify_blocks
+from zkwm_protocols.schema import require_bytes, require_integer, require_list, require_map
 from zkwm_protocols.sealing import seal, unseal
 
 _FRAME_BYTES = 4 * 2**20
-_TYPE = "zkwm-opening"
 
-VALID = "valid"
-WRONG = "wrong"
-MISSING = "missing"
+
+class LeafStatus(StrEnum):
+    """What became of one leaf of an opened block."""
+
+    VALID = "valid"
+    WRONG = "wrong"
+    MISSING = "missing"
 
 
 @dataclass(frozen=True)
@@ -73,69 +62,42 @@ class CheckedTrigger:
 
     block: int
     index: int
-    status: str
+    status: LeafStatus
     pixels: NDArray[np.uint8] | None = field(repr=False)
     label: int | None
 
 
 @dataclass(frozen=True)
-class Opening:
-    """The response: blocks in ascending order, sealed openings, one signature per owner's key."""
+class Opening(SignedResponse):
+    """The response of a selective opening: ``blocks``, ascending, and their sealed openings."""
 
-    challenge: bytes
-    commitment: bytes
+    TYPE: ClassVar[str] = "zkwm-opening"
+    PURPOSE: ClassVar[str] = "opening"
+    MODE: ClassVar[Mode] = Mode.OPENING
+    FIELDS: ClassVar[str] = "blocks sealed"
+
     blocks: tuple[int, ...]
     sealed: bytes
-    signatures: tuple[bytes, ...] = ()
-
-    def body(self) -> bytes:
-        """What is signed: the challenge's digest, the blocks and the sealed openings."""
-        return encode(
-            {
-                "type": _TYPE,
-                "version": 1,
-                "challenge": self.challenge,
-                "commitment": self.commitment,
-                "blocks": list(self.blocks),
-                "sealed": self.sealed,
-            }
-        )
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 of the body, 32 bytes."""
-        return hashlib.sha256(self.body()).digest()
-
-    def to_bytes(self) -> bytes:
-        """The proof file."""
-        return response_file(self.body(), self.signatures)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Opening:
-        """Read a proof file. Raises Malformed or Unsupported; ``verify_against`` comes next."""
-        body, signatures = read_response_file(data)
-        fields = require_map(body, "type version challenge commitment blocks sealed", "opening")
-        require_constants(fields, {"type": _TYPE, "version": 1}, "an opening of version 1")
-        return cls(
-            challenge=require_bytes(fields["challenge"], 32),
-            commitment=require_bytes(fields["commitment"], 32),
-            blocks=read_blocks(fields["blocks"]),
-            sealed=require_bytes(fields["sealed"]),
-            signatures=signatures,
-        )
-
-    def verify_signatures(self, header: Header) -> None:
-        """Raise InvalidSignature unless every owner's key of the commitment has signed."""
-        verify_owner_signatures(header, "opening", self.digest, self.signatures)
 
     def verify_against(self, commitment: Commitment, challenge: Challenge) -> None:
-        """Raise InvalidOpening unless this answers exactly that challenge (SPEC.md 6.3).
+        """Check that this answers exactly that challenge (SPEC.md 6.3).
 
-        Same challenge and commitment digests; exactly r different existing blocks, ascending, none
-        of them excluded by the judge.
+        Raises InvalidOpening:
+            ``response.challenge``: it answers another challenge or commitment.
+            ``response.blocks``: not exactly r different existing blocks, ascending, none excluded.
         """
-        verify_answers(self.challenge, self.commitment, OPENING, commitment, challenge)
+        self._verify_challenge(commitment, challenge)
         verify_blocks(self.blocks, commitment, challenge)
+
+    def _own_fields(self) -> dict[str, Any]:
+        return {"blocks": list(self.blocks), "sealed": self.sealed}
+
+    @classmethod
+    def _read_own(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "blocks": read_blocks(fields["blocks"]),
+            "sealed": require_bytes(fields["sealed"]),
+        }
 
 
 def make_opening(
@@ -175,13 +137,11 @@ def make_opening(
         sealed=seal(plaintext, challenge.judge.box),
     )
     unsigned.verify_against(commitment, challenge)
-    return replace(
-        unsigned, signatures=tuple(key.sign("opening", unsigned.digest) for key in signers)
-    )
+    return unsigned.signed_by(signers)
 
 
 def open_sealed(
-    commitment: Commitment, challenge: Challenge, opening: Opening, box: BoxKey
+    commitment: Commitment, challenge: OpeningChallenge, opening: Opening, box: BoxKey
 ) -> tuple[OpenedBlock, ...]:
     """Unseal the response with the judge's key and read it (SPEC.md 6.3).
 
@@ -206,25 +166,29 @@ def check_leaves(
     commitment); in declared mode it is the one inside the leaf.
     """
     header = commitment.header
-    derived = None if header.label_mode == DECLARED else commitment.labels()
+    derived = None if header.label_mode == LabelMode.DECLARED else commitment.labels()
     checked = []
     for opened in blocks:
         for offset, trigger in enumerate(opened.triggers):
             index = opened.block * header.block_size + offset
-            status = MISSING
+            status = LeafStatus.MISSING
             if trigger is not None:
                 digest = leaf(trigger.pixels, trigger.salt, trigger.label)
-                status = VALID if digest == commitment.leaves[index] else WRONG
-            if status != VALID or trigger is None:
+                status = (
+                    LeafStatus.VALID if digest == commitment.leaves[index] else LeafStatus.WRONG
+                )
+            if status != LeafStatus.VALID or trigger is None:
                 checked.append(CheckedTrigger(opened.block, index, status, None, None))
                 continue
             known = trigger.label if derived is None else int(derived[index])
-            checked.append(CheckedTrigger(opened.block, index, VALID, trigger.pixels, known))
+            checked.append(
+                CheckedTrigger(opened.block, index, LeafStatus.VALID, trigger.pixels, known)
+            )
     return tuple(checked)
 
 
 def _read_plaintext(
-    plaintext: bytes, header: Header, challenge: Challenge, opening: Opening
+    plaintext: bytes, header: Header, challenge: OpeningChallenge, opening: Opening
 ) -> tuple[OpenedBlock, ...]:
     fields = require_map(decode(plaintext, limit=FILE_LIMIT), "challenge blocks", "openings")
     if require_bytes(fields["challenge"], 32) != challenge.digest:
@@ -264,7 +228,7 @@ def _read_trigger(value: object, header: Header) -> OpenedTrigger | None:
         return None
     fields = require_map(value, "pixels salt label", "opened trigger")
     label = fields["label"]
-    if header.label_mode == DECLARED:
+    if header.label_mode == LabelMode.DECLARED:
         label = require_integer(label, header.class_count - 1)
     elif label is not None:
         raise Malformed("a declared label in a commitment whose labels are derived")

@@ -9,18 +9,23 @@ independent of all others. Not how the suspect is asked, and no allowances (``ev
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-MATCHES = "matches"
-RANKS = "ranks"
-STATISTICS = (MATCHES, RANKS)
 MOST_OUTPUTS = 1000
 _LEAST_PROBABILITY = 2.0**-40
 _LARGEST_SCORE = 2.0**1000
 _SUM_TOLERANCE = 1e-3
+
+
+class Statistic(StrEnum):
+    """What a judge counts: labels that match, or how high each label ranks among the scores."""
+
+    MATCHES = "matches"
+    RANKS = "ranks"
 
 
 @lru_cache(maxsize=64)

@@ -6,9 +6,12 @@ Each function returns its argument with a type, or raises Malformed. Nothing is 
 from __future__ import annotations
 
 import re
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from zkwm_protocols.errors import Malformed
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 _NOT_PRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
@@ -47,6 +50,14 @@ def require_constants(fields: dict[str, Any], constants: dict[str, str | int], w
     for key, value in constants.items():
         if type(fields[key]) is not type(value) or fields[key] != value:
             raise Malformed(f"not {what}: its field {key!r} is another")
+
+
+def require_choice(value: object, choices: type[Choice], what: str) -> Choice:
+    """The member of ``choices`` with this value."""
+    for choice in choices:
+        if value == choice:
+            return choice
+    raise Malformed(f"{what}: expected {' or '.join(map(repr, map(str, choices)))}")
 
 
 def require_boolean(value: object) -> bool:

@@ -72,7 +72,7 @@ def test_a_map_that_is_none_fails_its_check_though_the_judge_signed_it(
     judge: Judge, owner: Accuser, innocent: TableSuspect, class_map: tuple[int, ...], why: str
 ) -> None:
     honest = judge.challenge(owner.commitment, innocent, reveal=50)
-    signed = replace(honest, class_map=class_map).signed_by(judge._key.signing)
+    signed = replace(honest, class_map=class_map).signed_by(judge.key.signing)
     proof = owner.answer(signed, [0])
     for form in (signed, signed.to_bytes()):
         verdict = verdict_of(

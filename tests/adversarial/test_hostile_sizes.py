@@ -176,7 +176,7 @@ def test_a_hostile_challenge_does_not_hold_up_an_owner(judge: Judge) -> None:
         "map": {"class_map": tuple(range(65_535))},
     }
     for what, changes in hostile.items():
-        challenge = replace(honest, **changes).signed_by(judge._key.signing)
+        challenge = replace(honest, **changes).signed_by(judge.key.signing)
         start = time.process_time()
         try:
             read = Challenge.from_bytes(challenge.to_bytes())

@@ -79,7 +79,7 @@ def test_an_opening_holds_its_blocks_and_nothing_of_the_others(
 ) -> None:
     challenge = asking(judge, commitment)
     proof = prove(vault, commitment, challenge, judge_fingerprint=fingerprint)
-    blocks = open_sealed(commitment, challenge, proof, judge._key.box)
+    blocks = open_sealed(commitment, challenge, proof, judge.key.box)
     images = trigger_set(vault, commitment).images
     (opened,) = blocks
     assert opened.block == 0
@@ -153,7 +153,7 @@ def test_an_unreachable_challenge_is_not_answered(
     small = commit(vault, random_images(20), class_count=10, block_size=10)
     honest = Accuser(random_images(200)).commitment
     challenge = replace(asking(judge, honest), commitment=small.digest, block_count=2).signed_by(
-        judge._key.signing
+        judge.key.signing
     )
     with pytest.raises(InvalidOpening) as caught:
         prove(vault, small, challenge, judge_fingerprint=fingerprint)
@@ -180,9 +180,9 @@ def test_nothing_secret_in_reprs(
         state.ledger[0],
         trigger_set(vault, commitment),
         disclosure(vault, commitment, challenge),
-        open_sealed(commitment, challenge, proof, judge._key.box),
+        open_sealed(commitment, challenge, proof, judge.key.box),
         judge,
-        judge._key,
+        judge.key,
     ]
     for item in shown:
         text = repr(item)

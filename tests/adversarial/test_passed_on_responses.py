@@ -36,7 +36,7 @@ def suspect(owner: Accuser) -> Any:
 
 def key_of(judge: Judge) -> JudgeKey:
     """A judge who deals dishonestly has his own keys at hand."""
-    return judge._key
+    return judge.key
 
 
 def test_the_response_convinces_the_judge_it_was_made_for(

@@ -19,7 +19,7 @@ from zkwm_protocols.argument_response import (
     make_statement,
     read_response,
 )
-from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.challenge import ArgumentChallenge, Challenge, OpeningChallenge
 from zkwm_protocols.encoding import decode, encode, pack, unpack
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed, ZkwmError
 from zkwm_protocols.evidence import Policy
@@ -34,8 +34,21 @@ DECLARED = Accuser(
 )
 
 
-def challenge_for(owner: Accuser, **changes: Any) -> Challenge:
-    fields: dict[str, Any] = {
+def challenge_for(owner: Accuser, **changes: Any) -> ArgumentChallenge:
+    """A challenge for an argument about all blocks."""
+    return ArgumentChallenge(
+        **terms_for(owner) | {"network": b"\x07" * 32, "least_matches": 60} | changes
+    ).signed_by(JUDGE.key.signing)
+
+
+def opening_for(owner: Accuser) -> OpeningChallenge:
+    """A challenge to open all blocks."""
+    return OpeningChallenge(**terms_for(owner)).signed_by(JUDGE.key.signing)
+
+
+def terms_for(owner: Accuser) -> dict[str, Any]:
+    """The fields of either challenge."""
+    return {
         "commitment": owner.commitment.digest,
         "suspect": SuspectIdentity("onnx", bytes(32), "model.onnx", 10, (1, 8, 8)),
         "preprocessing": Preprocessing(),
@@ -47,10 +60,7 @@ def challenge_for(owner: Accuser, **changes: Any) -> Challenge:
         "purpose": "a dispute",
         "issued": 1_750_000_000,
         "policy": Policy(),
-        "network": b"\x07" * 32,
-        "least_matches": 60,
     }
-    return Challenge(**fields | changes).signed_by(JUDGE._key.signing)
 
 
 CHALLENGE = challenge_for(OWNER)
@@ -88,7 +98,7 @@ def test_the_mode_and_both_numbers_are_signed() -> None:
 
 
 def test_an_opening_has_neither_field() -> None:
-    opening = challenge_for(OWNER, network=None, least_matches=None)
+    opening = opening_for(OWNER)
     assert opening.mode == "opening"
     assert not {"network", "least_matches"} & set(decode(opening.body(), limit=2**20))
 
@@ -187,7 +197,7 @@ def test_an_excluded_block_is_not_argued_about() -> None:
 
 
 def test_each_way_answers_its_own_challenge_only() -> None:
-    opening = challenge_for(OWNER, network=None, least_matches=None)
+    opening = opening_for(OWNER)
     argued = replace(ANSWER, challenge=opening.digest)
     opened = Opening(CHALLENGE.digest, OWNER.commitment.digest, (0, 1, 2, 3), b"sealed")
     refused = replace(REFUSAL, challenge=opening.digest)

@@ -22,9 +22,7 @@ from zkwm_protocols.commitment import Commitment, make_commitment
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed, ZkwmError
 from zkwm_protocols.keys import BoxKey
 from zkwm_protocols.opening import (
-    MISSING,
-    VALID,
-    WRONG,
+    LeafStatus,
     OpenedBlock,
     OpenedTrigger,
     Opening,
@@ -83,7 +81,7 @@ def test_a_good_response(mode: str) -> None:
     exchange.opening.verify_against(exchange.commitment, exchange.challenge)
     blocks = open_sealed(exchange.commitment, exchange.challenge, exchange.opening, BOX)
     triggers = check_leaves(exchange.commitment, blocks)
-    assert [trigger.status for trigger in triggers] == [VALID] * 40
+    assert [trigger.status for trigger in triggers] == [LeafStatus.VALID] * 40
     assert [trigger.index for trigger in triggers] == [*range(20), *range(60, 80)]
     assert [trigger.block for trigger in triggers] == [0] * 20 + [3] * 20
     secrets = BUILDER.secrets[mode]
@@ -211,12 +209,12 @@ def test_plaintexts_that_are_refused(mode: str, path: tuple[Any, ...], value: An
 @pytest.mark.parametrize(
     ("mode", "path", "value", "status"),
     [
-        ("derived", TRIGGER, None, MISSING),
-        ("derived", (*TRIGGER, "pixels"), flip, WRONG),
-        ("derived", (*TRIGGER, "salt"), flip, WRONG),
-        ("declared", (*TRIGGER, "label"), lambda label: (label + 1) % 16, WRONG),
-        ("declared", (*TRIGGER, "pixels"), flip, WRONG),
-        ("derived", TRIGGER, GOOD.plaintext["blocks"][1]["triggers"][8], WRONG),
+        ("derived", TRIGGER, None, LeafStatus.MISSING),
+        ("derived", (*TRIGGER, "pixels"), flip, LeafStatus.WRONG),
+        ("derived", (*TRIGGER, "salt"), flip, LeafStatus.WRONG),
+        ("declared", (*TRIGGER, "label"), lambda label: (label + 1) % 16, LeafStatus.WRONG),
+        ("declared", (*TRIGGER, "pixels"), flip, LeafStatus.WRONG),
+        ("derived", TRIGGER, GOOD.plaintext["blocks"][1]["triggers"][8], LeafStatus.WRONG),
     ],
 )
 def test_a_missing_or_wrong_leaf_is_a_miss_and_stays(
@@ -230,7 +228,7 @@ def test_a_missing_or_wrong_leaf_is_a_miss_and_stays(
     assert triggers[27].status == status
     assert triggers[27].pixels is None
     assert triggers[27].label is None
-    assert [t.status for t in triggers if t.index != triggers[27].index] == [VALID] * 39
+    assert [t.status for t in triggers if t.index != triggers[27].index] == [LeafStatus.VALID] * 39
 
 
 def test_no_decoys_and_as_many_as_triggers() -> None:
@@ -252,7 +250,10 @@ def test_a_declared_label_is_never_the_mark_of_derived_ones() -> None:
         )  # fmt: skip
         assert not set(declared.leaves) & set(derived.leaves)
         blocks = (OpenedBlock(0, (OpenedTrigger(image[0], salts[0], None),) * 2),)
-        assert [t.status for t in check_leaves(declared, blocks)] == [WRONG, WRONG]
+        assert [t.status for t in check_leaves(declared, blocks)] == [
+            LeafStatus.WRONG,
+            LeafStatus.WRONG,
+        ]
 
 
 @pytest.mark.parametrize(

@@ -20,15 +20,14 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.support.dispute import Accuser
-from zkwm.judge.judge import Judge
+from tests.support.dispute import Accuser, TestJudge
 from zkwm.owner.prove import prove
 from zkwm.owner.vault import Vault
 from zkwm.quantizer.derive import derive_network
 from zkwm_protocols.argument.parameters import SoundnessTerm
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.argument_response import ArgumentResponse, make_statement
-from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.challenge import ArgumentChallenge, Challenge, OpeningChallenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import InvalidOpening, Malformed, NotEnoughMatches
 from zkwm_protocols.integer_network.evaluate import labels as network_labels
@@ -157,6 +156,15 @@ def answer(vault: Vault, commitment: Commitment, asked: Challenge, model: Path, 
     return prove(vault, commitment, asked, **options)
 
 
-def signed(challenge: Challenge, judge: Judge, **changes: Any) -> Challenge:
+def opening_instead(
+    challenge: ArgumentChallenge, judge: TestJudge, **changes: Any
+) -> OpeningChallenge:
+    """A challenge to open blocks, otherwise as this one, signed by its judge."""
+    own = ("signature", "network", "least_matches")
+    fields = {name: value for name, value in vars(challenge).items() if name not in own}
+    return OpeningChallenge(**{**fields, **changes}).signed_by(judge.key.signing)
+
+
+def signed(challenge: Challenge, judge: TestJudge, **changes: Any) -> Challenge:
     """A challenge changed, and signed again by its judge."""
-    return replace(challenge, signature=b"", **changes).signed_by(judge._key.signing)
+    return replace(challenge, signature=b"", **changes).signed_by(judge.key.signing)

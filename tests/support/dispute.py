@@ -44,9 +44,19 @@ def random_images(
     return np.random.default_rng(seed).integers(0, 256, (count, *shape), dtype=np.uint8)
 
 
-def new_judge() -> Judge:
-    """A judge whose keys are in no file."""
-    return Judge(JudgeKey.generate())
+class TestJudge(Judge):
+    """A judge whose keys are in no file, and known to the test."""
+
+    __test__ = False
+
+    def __init__(self, key: JudgeKey) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+def new_judge() -> TestJudge:
+    """A judge with new keys."""
+    return TestJudge(JudgeKey.generate())
 
 
 class TableSuspect(Suspect):

@@ -1,64 +1,100 @@
-"""A case in zero knowledge: derive the network, hold it against the suspect, check the argument.
+"""The checks of a zero-knowledge argument: network, agreement with the suspect, proof.
 
-SPEC.md section 18.3. Used by ``zkwm.judge.judge`` alone; common checks and the verdict are in
-``zkwm.judge.case``. Imports neither torch nor numba.
+SPEC.md section 18.3. ``zkwm.judge.case`` has the checks that both ways share. Imports neither torch
+nor numba.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from zkwm.judge.case import Case
+from zkwm.judge.case import (
+    ArgumentCase,
+    Findings,
+    Request,
+    pinned_suspect,
+    record_labels,
+    require_labels,
+)
 from zkwm.judge.check_agreement import measure_agreement, require_agreement
-from zkwm.judge.checks import PASSED
+from zkwm.judge.checks import Checks
+from zkwm.judge.verdict import Argued, CheckStatus
 from zkwm.quantizer.derive import network_of, require_network
-from zkwm.suspects import Suspect
-from zkwm_protocols.argument_response import ArgumentResponse, make_statement
+from zkwm_protocols.argument_response import make_statement
 from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, ZkwmError
+from zkwm_protocols.evidence import Evidence
 
 if TYPE_CHECKING:
+    from zkwm_protocols.argument.parameters import Layout
     from zkwm_protocols.integer_network.model import IntegerNetwork
 
 
-def examine_argument(case: Case, suspect: Suspect, images: NDArray[np.uint8] | None) -> None:
-    """The checks from ``challenge.network`` to ``argument.proof``, then weigh k* matches.
+def examine_argument(
+    checks: Checks, case: ArgumentCase, request: Request, findings: Findings
+) -> Iterator[Findings]:
+    """The checks from ``argument.labels`` to ``argument.proof``; yields what each step finds.
 
-    ``images`` (uint8, (n, c, h, w)) are the judge's own for the comparison of suspect and integer
-    network; without them public ones are taken.
+    Raises NotProven where declared labels do not count, CouldNotCheck for everything else.
     """
     challenge = case.challenge
-    with case.checks.group("challenge.network"):
-        network = network_of(suspect, challenge.preprocessing)
-        require_network(network, challenge.network)
-    with case.checks.group("argument.agreement"):
-        agreements = measure_agreement(network, suspect, challenge.preprocessing, images)
-        assert case.argued is not None
-        case.argued = replace(case.argued, agreements=agreements)
-        require_agreement(agreements)
-    case.checks.set(
-        "argument.agreement",
-        PASSED,
-        ", ".join(f"{one.agreeing} of {one.asked} {one.kind}" for one in agreements),
+    record_labels(checks, "argument.labels", case)
+    with pinned_suspect(checks, case, request) as suspect:
+        with checks.group("challenge.network"):
+            network = network_of(suspect, challenge.preprocessing)
+            require_network(network, challenge.network)
+        with checks.group("argument.agreement"):
+            agreements = measure_agreement(
+                network, suspect, challenge.preprocessing, request.images
+            )
+            argued = Argued(challenge.network, challenge.least_matches, agreements)
+            yield replace(findings, argued=argued)
+            require_agreement(agreements)
+        checks.set(
+            "argument.agreement",
+            CheckStatus.PASSED,
+            ", ".join(f"{one.agreeing} of {one.asked} {one.kind}" for one in agreements),
+        )
+        with checks.group("argument.format", "argument.soundness", "argument.proof"):
+            layout = _verify(checks, case, network)
+    argued = replace(
+        argued,
+        soundness_bits=layout.soundness_bits,
+        soundness_terms=tuple((term.name, term.bits, term.theorem) for term in layout.soundness()),
     )
-    with case.checks.group("argument.format", "argument.soundness", "argument.proof"):
-        _verify(case, network)
-    case.weigh(case.argued.least_matches)
+    evidence = case.weigh(challenge.least_matches)
+    yield replace(findings, argued=argued, evidence=evidence, summary=case.summary(evidence))
+    decide(checks, case, evidence)
 
 
-def _verify(case: Case, network: IntegerNetwork) -> None:
+def decide(checks: Checks, case: ArgumentCase, evidence: Evidence) -> None:
+    """Check that the labels count, and that k* matches reach the threshold (SPEC.md 18.3).
+
+    A challenge whose k* does not reach it has failed ``challenge.reachable`` long before; that is
+    not relied on here. Raises NotProven (``argument.labels``) or InvalidOpening
+    (``challenge.reachable``).
+    """
+    require_labels(checks, "argument.labels", case, evidence)
+    if not evidence.reached:
+        raise InvalidOpening(
+            "the challenge demands too few matches for its threshold", check="challenge.reachable"
+        )
+
+
+def _verify(checks: Checks, case: ArgumentCase, network: IntegerNetwork) -> Layout:
+    """Verify the argument; its sizes, from which its soundness follows.
+
+    Raises errors with the ids of the judge's checks; those inside the argument have their own.
+    """
     from zkwm_protocols.argument import verifier
 
     response = case.response
-    assert isinstance(response, ArgumentResponse)  # response.challenge has seen to it
     statement = make_statement(
         case.commitment, case.challenge, network, response.blocks, response.labels
     )
     try:
-        layout = verifier.verify(statement, response.argument)
+        return verifier.verify(statement, response.argument)
     except MemoryError:
         raise CouldNotCheck(
             "there is not enough memory to check an argument about this network",
@@ -66,14 +102,8 @@ def _verify(case: Case, network: IntegerNetwork) -> None:
             check="argument.proof",
         ) from None
     except ZkwmError as error:
-        if error.check in case.checks.titles:
+        if error.check in checks.titles:
             raise
         raise InvalidOpening(
             f"{error.message} ({error.check})", hint=error.hint, check="argument.proof"
         ) from None
-    assert case.argued is not None
-    case.argued = replace(
-        case.argued,
-        soundness_bits=layout.soundness_bits,
-        soundness_terms=tuple((term.name, term.bits, term.theorem) for term in layout.soundness()),
-    )

@@ -1,104 +1,131 @@
-"""A case of selective opening: unseal, check every leaf, ask the suspect, count the matches.
+"""The checks of a selective opening: unseal, check every leaf, ask the suspect, count matches.
 
-SPEC.md sections 6.3, 7 and 9.2. Used by ``zkwm.judge.judge`` alone; common checks and the verdict
-are in ``zkwm.judge.case``.
+SPEC.md sections 6.3, 7 and 9.2. ``zkwm.judge.case`` has the checks that both ways share.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.judge.case import Case
-from zkwm.judge.checks import FAILED, PASSED
-from zkwm.judge.query import MATCH, NO_ANSWER, question
-from zkwm.judge.verdict import TriggerResult
-from zkwm.suspects import Progress, Suspect
-from zkwm_protocols.errors import InvalidOpening, SuspectUnusable
+from zkwm.judge.case import (
+    Findings,
+    OpeningCase,
+    Request,
+    pinned_suspect,
+    record_labels,
+    require_labels,
+)
+from zkwm.judge.checks import Checks
+from zkwm.judge.query import question
+from zkwm.judge.verdict import CheckStatus, TriggerResult, TriggerStatus
+from zkwm.suspects import Suspect
+from zkwm_protocols.errors import InvalidOpening, NotProven, SuspectUnusable
+from zkwm_protocols.evidence import Evidence
+from zkwm_protocols.keys import BoxKey
 from zkwm_protocols.opening import (
-    VALID,
     CheckedTrigger,
+    LeafStatus,
     OpenedBlock,
-    Opening,
     check_leaves,
     open_sealed,
 )
-from zkwm_protocols.ranks import RANKS
+from zkwm_protocols.ranks import Statistic
 from zkwm_protocols.suspect_identity import EXTRACTION
 
 
-class OpenedCase:
-    """What was opened in a case; raises on construction where that cannot be read."""
+def examine_opening(
+    checks: Checks, case: OpeningCase, request: Request, findings: Findings, box: BoxKey
+) -> Iterator[Findings]:
+    """The checks from ``opening.sealed`` to ``evidence.threshold``; yields what each step finds.
 
-    def __init__(self, case: Case) -> None:
-        """The checks ``opening.*``, which need no suspect."""
-        self._case = case
-        commitment, opening = case.commitment, case.response
-        assert isinstance(opening, Opening)  # response.challenge has seen to it
-        with case.checks.group("opening.sealed", "opening.format"):
-            self._blocks: tuple[OpenedBlock, ...] = open_sealed(
-                commitment, case.challenge, opening, case.key.box
+    ``box`` is the judge's secret key, to which the openings are sealed. Raises NotProven where all
+    is valid and the evidence stays under the threshold, CouldNotCheck for everything else.
+    """
+    with checks.group("opening.sealed", "opening.format"):
+        blocks = open_sealed(case.commitment, case.challenge, case.response, box)
+    triggers = _check_leaves(checks, case, blocks)
+    record_labels(checks, "opening.labels", case)
+    with pinned_suspect(checks, case, request) as suspect:
+        decoys = _decoys(blocks, request.decoys, case.challenge.suspect.shape)
+        with checks.group("suspect.answers"):
+            results = question(suspect, case.challenge, triggers, decoys, progress=request.progress)
+            findings = replace(findings, triggers=results, suspect_record=_record_of(suspect))
+            yield findings
+            matches = sum(result.status == TriggerStatus.MATCH for result in results)
+            evidence = case.weigh(matches, [result.rank for result in results])
+            summary = case.summary(evidence)
+            yield replace(findings, evidence=evidence, summary=summary)
+            answered = _require_answers(case, results, evidence)
+        checks.set("suspect.answers", CheckStatus.PASSED, answered)
+    require_labels(checks, "opening.labels", case, evidence)
+    with checks.group("evidence.threshold"):
+        if not evidence.reached:
+            raise NotProven(summary, check="evidence.threshold")
+    checks.set("evidence.threshold", CheckStatus.PASSED, summary)
+
+
+def _check_leaves(
+    checks: Checks, case: OpeningCase, blocks: tuple[OpenedBlock, ...]
+) -> tuple[CheckedTrigger, ...]:
+    """Check ``opening.leaves``: a bad leaf is a miss, or fatal where answers depend on others."""
+    extracted = case.challenge.suspect.kind == EXTRACTION
+    with checks.group("opening.leaves"):
+        triggers = check_leaves(case.commitment, blocks)
+        bad = sum(trigger.status != LeafStatus.VALID for trigger in triggers)
+        if bad and (extracted or case.challenge.statistic == Statistic.RANKS):
+            raise InvalidOpening(
+                f"{bad} of {len(triggers)} triggers are missing or wrong, and all are "
+                f"needed where {'a mark is extracted' if extracted else 'ranks are counted'}",
+                hint="an owner who knows the labels could change the answers to some triggers "
+                "by leaving out others",
+                check="opening.leaves",
             )
-        with case.checks.group("opening.leaves"):
-            self._triggers: tuple[CheckedTrigger, ...] = check_leaves(commitment, self._blocks)
-        bad = sum(trigger.status != VALID for trigger in self._triggers)
-        together = case.challenge.suspect.kind == EXTRACTION
-        if bad and (together or case.challenge.statistic == RANKS):
-            with case.checks.group("opening.leaves"):
-                raise InvalidOpening(
-                    f"{bad} of {len(self._triggers)} triggers are missing or wrong, and all are "
-                    f"needed where {'a mark is extracted' if together else 'ranks are counted'}",
-                    hint="an owner who knows the labels could change the answers to some triggers "
-                    "by leaving out others",
-                    check="opening.leaves",
-                )
-        case.checks.set(
-            "opening.leaves",
-            FAILED if bad else PASSED,
-            f"{bad} of {len(self._triggers)} missing or wrong, each counted as a miss"
-            if bad
-            else f"{len(self._triggers)} of {len(self._triggers)}",
-        )
-        case.check_labels("opening.labels")
-
-    def ask(
-        self, suspect: Suspect, decoys: NDArray[np.uint8] | None, progress: Progress | None
-    ) -> None:
-        """Ask the suspect every opened trigger once, among decoys where it is remote."""
-        case = self._case
-        sealed = [decoy for block in self._blocks for decoy in block.decoys]
-        if sealed:
-            decoys = np.stack(sealed)
-        elif decoys is None:
-            decoys = np.zeros((0, *case.challenge.suspect.shape), dtype=np.uint8)
-        with case.checks.group("suspect.answers"):
-            case.results = question(
-                suspect, case.challenge, self._triggers, decoys, progress=progress
-            )
-            case.record = _record_of(suspect)
-            _weigh(case)
+    checks.set(
+        "opening.leaves",
+        CheckStatus.FAILED if bad else CheckStatus.PASSED,
+        f"{bad} of {len(triggers)} missing or wrong, each counted as a miss"
+        if bad
+        else f"{len(triggers)} of {len(triggers)}",
+    )
+    return triggers
 
 
-def _weigh(case: Case) -> None:
-    """Count matches. Raises SuspectUnusable where missing answers could change the verdict."""
-    matches = sum(result.status == MATCH for result in case.results)
-    unanswered = [result for result in case.results if result.status == NO_ANSWER]
-    evidence = case.weigh(matches)
+def _decoys(
+    blocks: tuple[OpenedBlock, ...], given: NDArray[np.uint8] | None, shape: tuple[int, int, int]
+) -> NDArray[np.uint8]:
+    """The decoys in the openings, else the judge's own, uint8 (n, *shape)."""
+    sealed = [decoy for block in blocks for decoy in block.decoys]
+    if sealed:
+        return np.stack(sealed)
+    return np.zeros((0, *shape), dtype=np.uint8) if given is None else given
+
+
+def _require_answers(
+    case: OpeningCase, results: tuple[TriggerResult, ...], evidence: Evidence
+) -> str:
+    """How many triggers were answered, in words.
+
+    Raises SuspectUnusable (``suspect.answers``) where missing answers could change the verdict.
+    """
+    unanswered = [result for result in results if result.status == TriggerStatus.NO_ANSWER]
     if evidence.rank_sum is None:
-        needed, found, each = evidence.needed_matches, matches, 1
-        state = f"{matches} match, {needed} are needed"
+        needed, count, each = evidence.needed_matches, evidence.matches, 1
+        state = f"{count} match, {needed} are needed"
     else:
-        needed, found = evidence.rank_sum.needed, evidence.rank_sum.value
+        needed, count = evidence.rank_sum.needed, evidence.rank_sum.value
         each = evidence.rank_sum.largest // evidence.trials
-        state = f"ranks weigh {found}, {needed} is needed"
+        state = f"ranks weigh {count}, {needed} is needed"
     if (
         unanswered
         and case.labels_count
         and not evidence.reached
         and needed is not None
-        and found + each * len(unanswered) >= needed
+        and count + each * len(unanswered) >= needed
     ):
         raise SuspectUnusable(
             f"{len(unanswered)} triggers got no answer ({_why(unanswered)}), and they "
@@ -106,8 +133,7 @@ def _weigh(case: Case) -> None:
             hint="make the suspect answer, then verify again with the same challenge and proof",
             check="suspect.answers",
         )
-    detail = f"{len(case.results) - len(unanswered)} of {len(case.results)} answered"
-    case.checks.set("suspect.answers", PASSED, detail)
+    return f"{len(results) - len(unanswered)} of {len(results)} answered"
 
 
 def _record_of(suspect: Suspect) -> tuple[dict[str, Any], ...]:

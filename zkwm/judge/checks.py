@@ -1,7 +1,8 @@
-"""The numbered checks of a judge (SPEC.md 9.2, 18.3), in order, and a recorder of each's fate.
+"""The ids and titles of a judge's checks, in order, and a recorder of their results.
 
-Not the checks themselves: those raise, in ``zkwm_protocols`` and ``zkwm.judge.judge``. The recorder
-turns what they raise into a list that names each check as passed, failed or skipped.
+SPEC.md sections 9.2 and 18.3. The checks themselves raise, in ``zkwm_protocols`` and in the other
+modules of ``zkwm.judge``; the recorder turns what they raise into a list that gives each check as
+passed, failed or skipped.
 """
 
 from __future__ import annotations
@@ -9,12 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from zkwm.judge.verdict import Check
+from zkwm.judge.verdict import Check, CheckStatus
 from zkwm_protocols.errors import ZkwmError
-
-PASSED = "passed"
-FAILED = "failed"
-SKIPPED = "skipped"
 
 TITLES = {
     "commitment.format": "The commitment file is well formed",
@@ -55,18 +52,21 @@ ARGUMENT_TITLES = {
 
 
 class Checks:
-    """What became of each check so far. ``titles`` are the checks of the way, in order."""
+    """The result of each check so far.
+
+    ``titles`` are the checks that apply, in order: ``TITLES``, or ``ARGUMENT_TITLES``.
+    """
 
     def __init__(self) -> None:
         self.titles = TITLES
-        self._results: dict[str, tuple[str, str]] = {}
+        self._results: dict[str, tuple[CheckStatus, str]] = {}
 
     @contextmanager
     def group(self, *ids: str) -> Iterator[None]:
-        """Run checks that are made in the order of ``ids``.
+        """Record the checks ``ids``, which the block makes in this order.
 
         All have passed when the block ends. When it raises, those before the one that the error
-        names have; an error that names none is the first one's.
+        names have passed; an error that names no check counts as the first one's.
         """
         try:
             yield
@@ -75,19 +75,19 @@ class Checks:
             order = list(self.titles)
             for earlier in ids:
                 if order.index(earlier) < order.index(failing):
-                    self._results.setdefault(earlier, (PASSED, ""))
-            self.set(failing, FAILED, error.message)
+                    self._results.setdefault(earlier, (CheckStatus.PASSED, ""))
+            self.set(failing, CheckStatus.FAILED, error.message)
             raise
         for passed in ids:
-            self._results.setdefault(passed, (PASSED, ""))
+            self._results.setdefault(passed, (CheckStatus.PASSED, ""))
 
-    def set(self, check: str, status: str, detail: str) -> None:
-        """Record one check."""
+    def set(self, check: str, status: CheckStatus, detail: str) -> None:
+        """Record the result of one check."""
         self._results[check] = (status, detail)
 
     def all(self) -> tuple[Check, ...]:
-        """Every check in its order; those that were not reached are skipped."""
+        """Every check in order; those that were not reached are skipped."""
         return tuple(
-            Check(name, title, *self._results.get(name, (SKIPPED, "not reached")))
+            Check(name, title, *self._results.get(name, (CheckStatus.SKIPPED, "not reached")))
             for name, title in self.titles.items()
         )

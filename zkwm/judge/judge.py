@@ -1,51 +1,62 @@
-"""The judge: issue a challenge, check a response, ask the suspect, weigh, decide.
+"""The judge: issue challenges, check responses, decide (SPEC.md 6.1, 7, 8, 9 and 18).
 
-SPEC.md 6.1, 7, 8, 9 and 18. A proven verdict is returned; every other outcome raises, with the
-whole verdict attached to the error, so that "not proven" is never mistaken for "could not check".
-Showing a verdict is done in ``zkwm.report``.
+A proven verdict is returned; every other outcome raises, with the whole verdict attached to the
+error, so that "not proven" is never mistaken for "could not check". ``zkwm.report`` shows verdicts.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.judge.case import Case
+from zkwm.judge.case import ArgumentCase, Findings, Request, make_verdict, read_case
 from zkwm.judge.check_agreement import Comparison, measure_agreement, require_agreement
 from zkwm.judge.check_argument import examine_argument
-from zkwm.judge.check_opening import OpenedCase
+from zkwm.judge.check_opening import examine_opening
+from zkwm.judge.checks import Checks
 from zkwm.judge.key_file import JudgeKey, create_judge_key, open_judge_key
 from zkwm.judge.verdict import Verdict
 from zkwm.quantizer.derive import network_digest, network_of
+from zkwm.secret_files.encrypted import DEFAULT_COST, Cost
 from zkwm.suspects import Progress, Suspect
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument_response import Response
-from zkwm_protocols.challenge import NONCE_BYTES, Challenge
+from zkwm_protocols.challenge import NONCE_BYTES, ArgumentChallenge, Challenge, OpeningChallenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import UsageError, ZkwmError
 from zkwm_protocols.evidence import Policy
 from zkwm_protocols.feasibility import fewest_matches, require_reachable
 from zkwm_protocols.keys import JudgePublic
-from zkwm_protocols.ranks import MATCHES
+from zkwm_protocols.ranks import Statistic
+from zkwm_protocols.schema import require_choice
 from zkwm_protocols.suspect_identity import Preprocessing
 
 
 class Judge:
-    """A judge with his keys. Make one with ``create`` or ``open``."""
+    """A judge with their keys. Make one with ``create``, ``open`` or ``from_key``."""
 
     def __init__(self, key: JudgeKey) -> None:
         self._key = key
 
     @classmethod
-    def create(cls, path: str | Path, passphrase: str) -> Judge:
-        """Make keys; write ``path`` (secret, encrypted) and ``path``.pub. Raises UsageError."""
-        return cls(create_judge_key(path, passphrase))
+    def from_key(cls, key: JudgeKey) -> Judge:
+        """A judge with these keys, which need not be in a file."""
+        return cls(key)
+
+    @classmethod
+    def create(cls, path: str | Path, passphrase: str, *, cost: Cost = DEFAULT_COST) -> Judge:
+        """Make keys; write ``path`` (secret, encrypted) and ``path``.pub. Raises UsageError.
+
+        ``cost`` is what a guess at the passphrase costs (Argon2id).
+        """
+        return cls(create_judge_key(path, passphrase, cost=cost))
 
     @classmethod
     def open(cls, path: str | Path, passphrase: str) -> Judge:
@@ -68,8 +79,8 @@ class Judge:
         class_map: tuple[int, ...] | None = None,
         policy: Policy | None = None,
         excluded_blocks: tuple[int, ...] = (),
-        statistic: str = MATCHES,
-    ) -> Challenge:
+        statistic: str = Statistic.MATCHES,
+    ) -> OpeningChallenge:
         """A new signed challenge to open ``reveal`` triggers, whole blocks (SPEC.md 6.1).
 
         ``class_map`` gives the suspect's output for each label (default: the same number);
@@ -93,12 +104,12 @@ class Judge:
         preprocessing = preprocessing or Preprocessing()
         suspect.check_committed(header)
         suspect.check_preprocessing(preprocessing)
-        challenge = Challenge(
+        challenge = OpeningChallenge(
             **self._frame(commitment, suspect, purpose, class_map, excluded_blocks),
             preprocessing=preprocessing,
             block_count=blocks,
             policy=policy,
-            statistic=statistic,
+            statistic=require_choice(statistic, Statistic, "statistic"),
         )
         challenge.verify_against(commitment)
         return challenge.signed_by(self._key.signing)
@@ -117,7 +128,7 @@ class Judge:
         excluded_blocks: tuple[int, ...] = (),
         images: NDArray[np.uint8] | None = None,
         report: Callable[[tuple[Comparison, ...]], None] | None = None,
-    ) -> Challenge:
+    ) -> ArgumentChallenge:
         """A new signed challenge for a zero-knowledge argument (SPEC.md 18.1). Opens nothing.
 
         The suspect's integer network is derived from its file and held against it: on ``images``
@@ -141,7 +152,7 @@ class Judge:
         suspect.check_preprocessing(preprocessing)
         network = network_of(suspect, preprocessing)
         Relation(network)  # refuses one that is too large to be argued about
-        challenge = Challenge(
+        challenge = ArgumentChallenge(
             **self._frame(commitment, suspect, purpose, class_map, excluded_blocks),
             preprocessing=preprocessing,
             block_count=blocks,
@@ -169,38 +180,68 @@ class Judge:
         progress: Progress | None = None,
         **suspect_options: Any,  # noqa: ANN401
     ) -> Verdict:
-        """Check a response of either way and decide (SPEC.md 9.2, 18.3). Returns a proven verdict.
+        """Check a response of either type and decide (SPEC.md 9.2, 18.3); return a proven verdict.
 
-        Files may be given as their bytes. ``suspect`` is an open suspect, or where to find it
-        (then ``suspect_options`` go to ``zkwm.open_suspect``). ``decoys`` are the judge's own
-        images, used with a remote suspect when the openings carry none; ``images`` those on which
-        suspect and integer network are compared when an argument is checked.
+        The checks, in this order; the first that fails is raised:
 
-        Raises NotProven when all is valid and the evidence stays under the threshold,
-        TrustMaterialMissing, or a CouldNotCheck for everything else; each with ``.verdict``.
+        1. ``commitment.*``: the file, the root of its leaves, its signature, its timestamp.
+        2. ``challenge.*``: the file, its signature, this judge's own, and for this commitment.
+        3. ``response.*``: the file, its signature, the challenge that it answers, its blocks.
+        4. ``opening.*``: unsealed, well formed, every leaf as committed, labels that count; or
+           ``argument.labels`` alone.
+        5. ``challenge.suspect``: the model at hand is the one that the challenge names.
+        6. ``suspect.answers``: every trigger that matters got an answer; or ``challenge.network``
+           and ``argument.*``: the integer network is the suspect's, and the argument about it
+           holds.
+        7. ``evidence.threshold``: the evidence reaches the threshold.
+
+        Args:
+            commitment: the commitment, or its file's bytes.
+            suspect: an open suspect, or where it is; then ``suspect_options`` go to
+                ``zkwm.open_suspect``.
+            challenge: this judge's challenge, or its file's bytes.
+            proof: the owner's response, or its file's bytes.
+            decoys (uint8, (n, channels, height, width)): the judge's own images, asked among the
+                triggers where the suspect is remote and the openings carry no decoys.
+            images (uint8, (n, channels, height, width)): those on which suspect and integer network
+                are compared where an argument is checked; public ones by default.
+            accept_declared_labels: accept labels that the owner declared, whatever the policy says.
+            progress: called with the images answered so far and those in all.
+
+        Raises:
+            NotProven: all is valid, and the evidence stays under the threshold.
+            TrustMaterialMissing: the commitment names a timestamp that cannot be checked.
+            CouldNotCheck: everything else that fails.
+            Each carries the whole verdict as ``verdict``.
         """
-        case = Case(self._key, accept_declared_labels=accept_declared_labels)
+        request = Request(
+            commitment,
+            suspect,
+            challenge,
+            proof,
+            decoys=decoys,
+            images=images,
+            accept_declared_labels=accept_declared_labels,
+            progress=progress,
+            suspect_options=suspect_options,
+        )
+        checks, findings = Checks(), Findings()
+        end = partial(make_verdict, checks, accept_declared_labels=accept_declared_labels)
         try:
-            case.read(commitment, challenge, proof)
-            opened = None
-            if case.argued is None:
-                opened = OpenedCase(case)
-            else:
-                case.check_labels("argument.labels")
-            model = case.meet(suspect, suspect_options)
-            try:
-                if opened is not None:
-                    opened.ask(model, decoys, progress)
-                else:
-                    examine_argument(case, model, images)
-            finally:
-                if model is not suspect:
-                    model.close()
-            case.decide()
+            for known in self._examine(checks, request):
+                findings = known
         except ZkwmError as error:
-            error.verdict = case.verdict(error)
+            error.verdict = end(findings, error)
             raise
-        return case.verdict(None)
+        return end(findings, None)
+
+    def _examine(self, checks: Checks, request: Request) -> Iterator[Findings]:
+        """Make the checks in order; yield what is known after each step. Raises what fails."""
+        case, findings = yield from read_case(checks, request, self.public)
+        if isinstance(case, ArgumentCase):
+            yield from examine_argument(checks, case, request, findings)
+        else:
+            yield from examine_opening(checks, case, request, findings, self._key.box)
 
     def _frame(
         self,

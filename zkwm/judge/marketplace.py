@@ -18,7 +18,7 @@ from typing import Any
 
 from zkwm.files import read_limited, write_atomic
 from zkwm.judge.judge import Judge
-from zkwm.judge.verdict import NOT_PROVEN, PROVEN, Verdict
+from zkwm.judge.verdict import CheckStatus, Outcome, Verdict
 from zkwm.suspects import Suspect
 from zkwm_protocols import challenge as challenges
 from zkwm_protocols import commitment as commitments
@@ -99,6 +99,7 @@ class Marketplace:
                 "excluded_blocks": self._opened(name),
             }
             size = commitment.header.block_size
+            challenge: Challenge
             if zero_knowledge:
                 blocks = None if reveal is None else _blocks(reveal, size)
                 challenge = self._judge.challenge_argument(
@@ -203,12 +204,15 @@ def _functions(earlier: list[Challenge], suspect: Suspect) -> int:
 
 def _reached(verdict: dict[str, Any], name: str) -> bool:
     """Whether a check was made. ``opening.leaves``: the owner's own, signed opening was read."""
-    return any(check["id"] == name and check["status"] != "skipped" for check in verdict["checks"])
+    return any(
+        check["id"] == name and check["status"] != CheckStatus.SKIPPED
+        for check in verdict["checks"]
+    )
 
 
 def _progress(verdict: dict[str, Any]) -> int:
     """How far the checks came: nothing was opened, opened, or decided; proven is the furthest."""
-    decided = {NOT_PROVEN: 1, PROVEN: 2}.get(verdict["outcome"], 0)
+    decided = {Outcome.NOT_PROVEN: 1, Outcome.PROVEN: 2}.get(verdict["outcome"], 0)
     return _reached(verdict, "opening.leaves") + decided
 
 

@@ -13,25 +13,20 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.judge.verdict import TriggerResult
+from zkwm.judge.verdict import TriggerResult, TriggerStatus
 from zkwm.suspects import Answer, Progress, Suspect
 from zkwm.triggers import generate
 from zkwm.triggers.public_families import LEAST_BITS
-from zkwm_protocols.challenge import Challenge
-from zkwm_protocols.opening import MISSING, VALID, CheckedTrigger
-from zkwm_protocols.ranks import RANKS, ranks
+from zkwm_protocols.challenge import OpeningChallenge
+from zkwm_protocols.opening import CheckedTrigger, LeafStatus
+from zkwm_protocols.ranks import Statistic, ranks
 
-MATCH = "match"
-NO_MATCH = "no match"
-WRONG_LEAF = "wrong leaf"
-MISSING_LEAF = "missing leaf"
-NO_ANSWER = "no answer"
 NO_SCORES = "the suspect gives a label and no scores"
 
 
 def question(
     suspect: Suspect,
-    challenge: Challenge,
+    challenge: OpeningChallenge,
     triggers: tuple[CheckedTrigger, ...],
     decoys: NDArray[np.uint8],
     *,
@@ -61,16 +56,21 @@ def question(
         ):
             answers[image.tobytes()] = answer
     results = tuple(_result(trigger, challenge, answers) for trigger in triggers)
-    return _ranked(results, challenge, answers) if challenge.statistic == RANKS else results
+    return (
+        _ranked(results, challenge, answers) if challenge.statistic == Statistic.RANKS else results
+    )
 
 
 def _ranked(
-    results: tuple[TriggerResult, ...], challenge: Challenge, answers: dict[bytes, Answer]
+    results: tuple[TriggerResult, ...], challenge: OpeningChallenge, answers: dict[bytes, Answer]
 ) -> tuple[TriggerResult, ...]:
     """The results with the rank of each label (SPEC.md 8.4); without scores there is no answer."""
     rows, labels, scored = [], [], []
     for number, result in enumerate(results):
-        if result.status in (MATCH, NO_MATCH) and result.image is not None:
+        if (
+            result.status in (TriggerStatus.MATCH, TriggerStatus.NO_MATCH)
+            and result.image is not None
+        ):
             scores = answers[result.image.tobytes()].scores
             if scores is not None and result.label is not None:
                 rows.append(scores[list(challenge.class_map)])
@@ -80,25 +80,29 @@ def _ranked(
     return tuple(
         replace(result, rank=found[number])
         if number in found
-        else replace(result, status=NO_ANSWER, problem=result.problem or NO_SCORES)
-        if result.status in (MATCH, NO_MATCH)
+        else replace(result, status=TriggerStatus.NO_ANSWER, problem=result.problem or NO_SCORES)
+        if result.status in (TriggerStatus.MATCH, TriggerStatus.NO_MATCH)
         else result
         for number, result in enumerate(results)
     )
 
 
 def _result(
-    trigger: CheckedTrigger, challenge: Challenge, answers: dict[bytes, Answer]
+    trigger: CheckedTrigger, challenge: OpeningChallenge, answers: dict[bytes, Answer]
 ) -> TriggerResult:
-    if trigger.status != VALID or trigger.pixels is None or trigger.label is None:
-        status = MISSING_LEAF if trigger.status == MISSING else WRONG_LEAF
+    if trigger.status != LeafStatus.VALID or trigger.pixels is None or trigger.label is None:
+        status = (
+            TriggerStatus.MISSING_LEAF
+            if trigger.status == LeafStatus.MISSING
+            else TriggerStatus.WRONG_LEAF
+        )
         return TriggerResult(trigger.block, trigger.index, status, None, None, None, None)
     answer = answers[trigger.pixels.tobytes()]
     expected = challenge.class_map[trigger.label]
     if answer.output is None:
-        status = NO_ANSWER
+        status = TriggerStatus.NO_ANSWER
     else:
-        status = MATCH if answer.output == expected else NO_MATCH
+        status = TriggerStatus.MATCH if answer.output == expected else TriggerStatus.NO_MATCH
     return TriggerResult(
         block=trigger.block,
         index=trigger.index,

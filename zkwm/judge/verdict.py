@@ -1,4 +1,4 @@
-"""What a judge's check ends with: a verdict, its checks by id, and each opened trigger.
+"""The verdict of a judge: its outcome, every check by id, and each opened trigger.
 
 SPEC.md sections 9, 10 and 18.3. Data only: ``zkwm.judge.judge`` decides, ``zkwm.report`` shows.
 """
@@ -6,6 +6,7 @@ SPEC.md sections 9, 10 and 18.3. Data only: ``zkwm.judge.judge`` decides, ``zkwm
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -13,41 +14,72 @@ from numpy.typing import NDArray
 
 from zkwm.judge.check_agreement import Comparison
 from zkwm_protocols.challenge import Challenge
-from zkwm_protocols.commitment import Header
+from zkwm_protocols.commitment import Header, LabelMode
 from zkwm_protocols.evidence import Evidence
 
 SCHEMA = "zkwm/verdict/v1"
 
-PROVEN = "proven"
-NOT_PROVEN = "not proven"
-COULD_NOT_CHECK = "could not be checked"
-TRUST_MATERIAL_MISSING = "trust material missing"
+
+class Outcome(StrEnum):
+    """How a case ends."""
+
+    PROVEN = "proven"
+    NOT_PROVEN = "not proven"
+    COULD_NOT_CHECK = "could not be checked"
+    TRUST_MATERIAL_MISSING = "trust material missing"
+
+
+class CheckStatus(StrEnum):
+    """The result of one numbered check; skipped are those that were not reached."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class TriggerStatus(StrEnum):
+    """What became of one trigger of an opened block.
+
+    ``WRONG_LEAF`` was opened, but does not hash to the committed digest; ``MISSING_LEAF`` was not
+    opened. Both are misses.
+    """
+
+    MATCH = "match"
+    NO_MATCH = "no match"
+    WRONG_LEAF = "wrong leaf"
+    MISSING_LEAF = "missing leaf"
+    NO_ANSWER = "no answer"
 
 
 @dataclass(frozen=True)
 class Check:
-    """One numbered check of SPEC.md 9: ``status`` is passed, failed or skipped; ``detail`` why."""
+    """One numbered check of SPEC.md 9 and its result; ``detail`` says why."""
 
     id: str
     title: str
-    status: str
+    status: CheckStatus
     detail: str
 
 
 @dataclass(frozen=True)
 class TriggerResult:
-    """One trigger of an opened block.
+    """One trigger of an opened block. What is not known is None.
 
-    ``status``: ``match``, ``no match``, ``wrong leaf`` (opened, but not to the committed digest),
-    ``missing leaf`` (not opened) or ``no answer``. ``image`` is uint8 (channels, height, width);
-    ``label`` the committed label, ``expected_output`` the output that stands for it, ``answer``
-    the suspect's output; ``rank`` where ranks are counted, that of the label among the centred
-    scores, 0 the highest. What is not known is None; ``problem`` says why there is no answer.
+    Args:
+        block: the number of its block.
+        index: its number among all triggers of the commitment.
+        status: whether it matches.
+        image (uint8, (channels, height, width)): its pixels.
+        label: the committed label.
+        expected_output: the suspect's output that stands for the label.
+        answer: the suspect's output.
+        problem: why there is no answer.
+        rank: where ranks are counted, the label's rank among the centered scores, 0 the highest.
     """
 
     block: int
     index: int
-    status: str
+    status: TriggerStatus
     image: NDArray[np.uint8] | None
     label: int | None
     expected_output: int | None
@@ -60,9 +92,12 @@ class TriggerResult:
 class Argued:
     """What was examined of an answer in zero knowledge.
 
-    ``network`` is the digest of the integer network, ``least_matches`` k*; ``agreements`` how
-    often it answers as the suspect does; ``soundness_bits`` those of the argument, 0.0 before it
-    was checked, and ``soundness_terms`` what they are made of: name, bits, theorem (SPEC.md 17.9).
+    Args:
+        network: the digest of the integer network, 32 bytes.
+        least_matches: k*.
+        agreements: how often the integer network answers as the suspect does.
+        soundness_bits: those of the argument; 0.0 before it was checked.
+        soundness_terms: what they are made of: name, bits, theorem (SPEC.md 17.9).
     """
 
     network: bytes
@@ -76,14 +111,26 @@ class Argued:
 class Verdict:
     """The outcome and all that led to it. Fields that a failed check left unknown are None.
 
-    ``outcome`` is one of the four constants of this module; ``reason`` one sentence; ``checked``
-    the judge's clock in seconds since 1970; ``proof_digest`` SHA-256 of the proof file;
-    ``versions`` name and version of the software used. ``argued`` is None where triggers were to be
-    opened; elsewhere nothing was opened, ``triggers`` is empty, and the matches of ``evidence`` are
-    k*: there are at least so many.
+    Args:
+        outcome: how the case ended.
+        reason: one sentence.
+        hint: what to do next, or empty.
+        checks: every check in order.
+        commitment_digest: D, 32 bytes.
+        header: the commitment's header.
+        challenge: the challenge that was answered.
+        proof_digest: SHA-256 of the proof file, 32 bytes.
+        blocks: the blocks that the response is about.
+        triggers: every trigger that was opened; empty for an argument.
+        evidence: the evidence; for an argument its matches are k*, the least there are.
+        declared_labels_accepted: whether the owner declared the labels and the judge accepts them.
+        suspect_record: what a remote suspect was asked and answered, as JSON values.
+        checked: the judge's clock in seconds since 1970.
+        versions: the software used, by name.
+        argued: what was examined of an argument; None where triggers were to be opened.
     """
 
-    outcome: str
+    outcome: Outcome
     reason: str
     hint: str
     checks: tuple[Check, ...]
@@ -103,12 +150,12 @@ class Verdict:
     @property
     def proven(self) -> bool:
         """Whether the claim is proven under the judge's policy."""
-        return self.outcome == PROVEN
+        return self.outcome == Outcome.PROVEN
 
     @property
     def declared_labels(self) -> bool:
-        """Whether the owner chose the labels himself, so that no bits may be stated."""
-        return self.header is not None and self.header.label_mode == "declared"
+        """Whether the owner declared the labels, so that no bits may be stated."""
+        return self.header is not None and self.header.label_mode == LabelMode.DECLARED
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as JSON values, schema ``zkwm/verdict/v1`` (SPEC.md 10.2), without images."""

@@ -50,24 +50,15 @@ def commit(
                 "generated triggers have derived labels",
                 hint="give the images that your labels belong to",
             )
+        # A context of its own for every call, so that no two commitments share a trigger.
         key = vault.state.derive_key(b"triggers", secrets.token_bytes(32))
-        generated = generate(
+        triggers = generate(
             family, generate_count, shape, key=key, block_size=block_size, data=data
         )
-        images, decoys = generated.images, generated.decoys
+        images, decoys = triggers.images, triggers.decoys
     else:
         family = "given"
-    check_images(images)
-    if declared_labels is not None:
-        _require_labels(declared_labels, len(images))
-    if block_size < 1:
-        raise UsageError("a block has at least one trigger")
-    if len(images) % block_size:
-        raise UsageError(
-            f"{len(images)} triggers are not a multiple of the block of {block_size}",
-            hint=f"give {len(images) // block_size * block_size or block_size} images, or choose "
-            "another block size",
-        )
+    _require_fitting(images, declared_labels, block_size)
     salts = [secrets.token_bytes(SALT_BYTES) for _ in range(len(images))]
     with vault.transaction() as state:
         commitment = make_commitment(
@@ -106,6 +97,23 @@ def trigger_set(vault: Vault, commitment: Commitment) -> TriggerSet:
         block_size=header.block_size,
         class_count=header.class_count,
     )
+
+
+def _require_fitting(
+    images: NDArray[np.uint8], labels: NDArray[np.int64] | None, block_size: int
+) -> None:
+    """Raise UsageError unless these are usable images in whole blocks, each with its label."""
+    check_images(images)
+    if labels is not None:
+        _require_labels(labels, len(images))
+    if block_size < 1:
+        raise UsageError("a block has at least one trigger")
+    if len(images) % block_size:
+        raise UsageError(
+            f"{len(images)} triggers are not a multiple of the block of {block_size}",
+            hint=f"give {len(images) // block_size * block_size or block_size} images, or choose "
+            "another block size",
+        )
 
 
 def _require_labels(labels: NDArray[np.int64], count: int) -> None:

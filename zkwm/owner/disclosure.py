@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from zkwm.owner.spent_blocks import free_blocks
 from zkwm.owner.vault import ArgumentEntry, CommitmentSecrets, LedgerEntry, VaultState
-from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.challenge import ArgumentChallenge, Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.suspect_identity import SuspectIdentity
@@ -106,11 +106,9 @@ def confirm_judge(state: VaultState, challenge: Challenge, fingerprint: str | No
 
 
 def disclose_argument(
-    state: VaultState, commitment: Commitment, challenge: Challenge
+    state: VaultState, commitment: Commitment, challenge: ArgumentChallenge
 ) -> ArgumentDisclosure:
     """What the challenge for an argument asks, and what was released before."""
-    assert challenge.network is not None
-    assert challenge.least_matches is not None
     return ArgumentDisclosure(
         network=challenge.network,
         least_matches=challenge.least_matches,

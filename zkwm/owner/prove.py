@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zkwm.owner.disclosure import (
+    ArgumentDisclosure,
     Disclosure,
     check_challenge,
     confirm_judge,
@@ -17,8 +18,8 @@ from zkwm.owner.prove_argument import ArgumentProgress, argue
 from zkwm.owner.spent_blocks import choose_blocks, spent_blocks
 from zkwm.owner.vault import CommitmentSecrets, LedgerEntry, Vault
 from zkwm_protocols.argument_response import Response
-from zkwm_protocols.challenge import ARGUMENT, Challenge
-from zkwm_protocols.commitment import DERIVED, SALT_BYTES, Commitment
+from zkwm_protocols.challenge import ArgumentChallenge, Challenge
+from zkwm_protocols.commitment import SALT_BYTES, Commitment, LabelMode
 from zkwm_protocols.opening import OpenedBlock, OpenedTrigger, Opening, make_opening
 
 if TYPE_CHECKING:
@@ -34,10 +35,12 @@ def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Di
     """
     with vault.transaction() as state:
         check_challenge(state, commitment, challenge)
-    argued = challenge.mode == ARGUMENT
     repeated = state.response_to(challenge.digest)
+    argument: ArgumentDisclosure | None = None
     blocks: tuple[int, ...] = ()
-    if not argued:
+    if isinstance(challenge, ArgumentChallenge):
+        argument = disclose_argument(state, commitment, challenge)
+    else:
         blocks = repeated.blocks if repeated else choose_blocks(state, commitment, challenge)
     return Disclosure(
         suspect=challenge.suspect,
@@ -46,14 +49,14 @@ def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Di
         judge_fingerprint=challenge.judge.fingerprint(),
         judge_known=challenge.judge.fingerprint() in state.trusted_judges,
         repeated=repeated is not None,
-        declared_labels=commitment.header.label_mode != DERIVED,
+        declared_labels=commitment.header.label_mode != LabelMode.DERIVED,
         block_count=commitment.header.block_count,
         blocks_to_open=blocks,
         blocks_spent=tuple(sorted(spent_blocks(state, commitment))),
         released=tuple(
             entry for entry in state.openings() if entry.commitment_digest == commitment.digest
         ),
-        argument=disclose_argument(state, commitment, challenge) if argued else None,
+        argument=argument,
     )
 
 
@@ -84,7 +87,7 @@ def prove(
     Raises UsageError for an unconfirmed or another judge; InvalidOpening when too few blocks are
     left; InvalidSignature or InvalidOpening for a challenge that does not fit.
     """
-    if challenge.mode == ARGUMENT:
+    if isinstance(challenge, ArgumentChallenge):
         return argue(
             vault,
             commitment,
@@ -96,12 +99,19 @@ def prove(
             exceed_limit=exceed_limit,
             progress=progress,
         )
+    return _open_blocks(vault, commitment, challenge, judge_fingerprint)
+
+
+def _open_blocks(
+    vault: Vault, commitment: Commitment, challenge: Challenge, fingerprint: str | None
+) -> Opening:
+    """Open the first free blocks to the judge, and enter that into the ledger."""
     with vault.transaction() as state:
         own = check_challenge(state, commitment, challenge)
         earlier = state.response_to(challenge.digest)
         if earlier is not None:
             return Opening.from_bytes(earlier.response)
-        confirm_judge(state, challenge, judge_fingerprint)
+        confirm_judge(state, challenge, fingerprint)
         blocks = choose_blocks(state, commitment, challenge)
         opening = make_opening(
             commitment,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,18 +17,12 @@ from zkwm.extras import require
 from zkwm.owner.disclosure import BIT_LIMIT, check_challenge, confirm_judge, pixels_of
 from zkwm.owner.spent_blocks import free_blocks
 from zkwm.owner.vault import ArgumentEntry, CommitmentSecrets, Vault, VaultState
-from zkwm.owner.vault.ledger import PROVED, REFUSED, TOO_FEW
+from zkwm.owner.vault.ledger import ArgumentOutcome
 from zkwm.quantizer.derive import derive_network, require_classifier, require_network
-from zkwm_protocols.argument_response import (
-    ArgumentResponse,
-    Refusal,
-    make_statement,
-    read_response,
-)
-from zkwm_protocols.challenge import Challenge
-from zkwm_protocols.commitment import DECLARED, SALT_BYTES, Commitment
+from zkwm_protocols.argument_response import ArgumentResponse, Refusal, make_statement
+from zkwm_protocols.challenge import ArgumentChallenge
+from zkwm_protocols.commitment import SALT_BYTES, Commitment
 from zkwm_protocols.errors import InvalidOpening, NotEnoughMatches, UsageError
-from zkwm_protocols.opening import Opening
 
 if TYPE_CHECKING:
     from zkwm.data import ImageData
@@ -41,7 +36,7 @@ ArgumentProgress: TypeAlias = Callable[[str, float], None]
 def argue(
     vault: Vault,
     commitment: Commitment,
-    challenge: Challenge,
+    challenge: ArgumentChallenge,
     *,
     judge_fingerprint: str | None,
     model: str | Path | IntegerNetwork | None,
@@ -68,54 +63,54 @@ def argue(
         earlier = _answered(state, challenge)
         if earlier is not None:
             return earlier
-        if model is None and not refuse:
-            raise UsageError(
-                "an argument is about the suspect's network, and its file is missing",
-                hint="give the suspect's file (--model)",
-            )
+        file = None if refuse else _require_model(model)
         confirm_judge(state, challenge, judge_fingerprint)
         _require_below_limit(state, commitment, exceed_limit=exceed_limit)
-        free = free_blocks(state, commitment, challenge)
-        if refuse:
-            return _refuse(state, commitment, challenge, len(free))
+        if file is None:
+            return _refuse(state, commitment, challenge)
         _require_same_question(state, commitment, challenge)
-        blocks = _choose(free, commitment, challenge)
-    secret = state.derive_key(b"argument", challenge.digest)
-    network = _network(model, challenge)
+        blocks = _choose(state, commitment, challenge)
+    network = _network(file, challenge)
     require_classifier(network, challenge.class_map, test_data)
     labels = _declared_labels(own, commitment, blocks)
     statement = make_statement(commitment, challenge, network, blocks, labels)
+    secret = state.derive_key(b"argument", challenge.digest)
+    record = partial(_record_bit, vault, commitment, challenge, blocks, exceed_limit=exceed_limit)
     try:
         proof = _prove(statement, own, commitment, blocks, secret, progress)
     except NotEnoughMatches as error:
-        _record_bit(vault, commitment, challenge, blocks, None, exceed_limit=exceed_limit)
+        record(None)
         error.hint = "this is recorded in the vault: a judge who hears of it has learnt one bit"
         raise
     response = ArgumentResponse(
-        challenge=challenge.digest,
-        commitment=commitment.digest,
-        blocks=blocks,
-        labels=labels,
-        argument=proof,
+        challenge.digest, commitment.digest, blocks, labels, proof
     ).signed_by((state.signing_key,))
     response.verify_against(commitment, challenge)
-    earlier = _record_bit(vault, commitment, challenge, blocks, response, exceed_limit=exceed_limit)
-    return earlier or response
+    return record(response) or response
 
 
-def _answered(state: VaultState, challenge: Challenge) -> ArgumentResponse | Refusal | None:
+def _answered(state: VaultState, challenge: ArgumentChallenge) -> ArgumentResponse | Refusal | None:
     """What was answered to this very challenge before. Raises NotEnoughMatches after silence."""
-    entry = state.response_to(challenge.digest)
-    if entry is None:
-        return None
-    if not entry.response:
-        raise NotEnoughMatches(
-            "fewer triggers match than this challenge asks for, as was found before",
-            hint="nothing was computed or recorded again",
+    for entry in state.arguments(challenge.commitment):
+        if entry.challenge_digest == challenge.digest:
+            if entry.outcome == ArgumentOutcome.REFUSED:
+                return Refusal.from_bytes(entry.response)
+            if entry.outcome == ArgumentOutcome.PROVED:
+                return ArgumentResponse.from_bytes(entry.response)
+            raise NotEnoughMatches(
+                "fewer triggers match than this challenge asks for, as was found before",
+                hint="nothing was computed or recorded again",
+            )
+    return None
+
+
+def _require_model(model: str | Path | IntegerNetwork | None) -> str | Path | IntegerNetwork:
+    if model is None:
+        raise UsageError(
+            "an argument is about the suspect's network, and its file is missing",
+            hint="give the suspect's file (--model)",
         )
-    response = read_response(entry.response)
-    assert not isinstance(response, Opening)  # a challenge has one mode
-    return response
+    return model
 
 
 def _require_below_limit(state: VaultState, commitment: Commitment, *, exceed_limit: bool) -> None:
@@ -129,7 +124,9 @@ def _require_below_limit(state: VaultState, commitment: Commitment, *, exceed_li
         )
 
 
-def _require_same_question(state: VaultState, commitment: Commitment, challenge: Challenge) -> None:
+def _require_same_question(
+    state: VaultState, commitment: Commitment, challenge: ArgumentChallenge
+) -> None:
     """Raise UsageError where another number of matches was answered for about this network."""
     asked = (challenge.block_count, challenge.least_matches)
     for entry in state.arguments(commitment.digest):
@@ -146,7 +143,11 @@ def _require_same_question(state: VaultState, commitment: Commitment, challenge:
             )
 
 
-def _choose(free: tuple[int, ...], commitment: Commitment, challenge: Challenge) -> tuple[int, ...]:
+def _choose(
+    state: VaultState, commitment: Commitment, challenge: ArgumentChallenge
+) -> tuple[int, ...]:
+    """The first r blocks that are free. Raises InvalidOpening (``challenge.reachable``)."""
+    free = free_blocks(state, commitment, challenge)
     if len(free) < challenge.block_count:
         raise InvalidOpening(
             f"{challenge.block_count} blocks are asked for and {len(free)} of "
@@ -158,8 +159,8 @@ def _choose(free: tuple[int, ...], commitment: Commitment, challenge: Challenge)
     return free[: challenge.block_count]
 
 
-def _network(model: str | Path | IntegerNetwork | None, challenge: Challenge) -> IntegerNetwork:
-    assert model is not None
+def _network(model: str | Path | IntegerNetwork, challenge: ArgumentChallenge) -> IntegerNetwork:
+    """The integer network of the model, checked to be the challenge's. Raises InvalidOpening."""
     network = (
         derive_network(model, challenge.suspect, challenge.preprocessing)
         if isinstance(model, str | Path)
@@ -172,9 +173,9 @@ def _network(model: str | Path | IntegerNetwork | None, challenge: Challenge) ->
 def _declared_labels(
     own: CommitmentSecrets, commitment: Commitment, blocks: tuple[int, ...]
 ) -> tuple[int, ...] | None:
-    if commitment.header.label_mode != DECLARED:
+    """The declared labels of the triggers of ``blocks``; None where labels are derived."""
+    if own.labels is None:
         return None
-    assert own.labels is not None
     return tuple(own.labels[index] for index in _indices(commitment, blocks))
 
 
@@ -204,10 +205,9 @@ def _prove(
     )
 
 
-def _refuse(
-    state: VaultState, commitment: Commitment, challenge: Challenge, unopened: int
-) -> Refusal:
+def _refuse(state: VaultState, commitment: Commitment, challenge: ArgumentChallenge) -> Refusal:
     """The signed refusal, entered into the ledger of ``state``."""
+    unopened = len(free_blocks(state, commitment, challenge))
     if unopened >= challenge.block_count:
         raise UsageError(
             f"{unopened} blocks are unopened and not excluded, and the challenge asks for "
@@ -215,14 +215,14 @@ def _refuse(
             hint="answer without --refuse, or not at all",
         )
     refusal = Refusal(challenge.digest, commitment.digest, unopened).signed_by((state.signing_key,))
-    state.ledger.append(_entry(challenge, REFUSED, (), refusal.to_bytes()))
+    state.ledger.append(_entry(challenge, ArgumentOutcome.REFUSED, (), refusal.to_bytes()))
     return refusal
 
 
 def _record_bit(
     vault: Vault,
     commitment: Commitment,
-    challenge: Challenge,
+    challenge: ArgumentChallenge,
     blocks: tuple[int, ...],
     response: ArgumentResponse | None,
     *,
@@ -245,16 +245,18 @@ def _record_bit(
                 "a block of this argument was opened while it was made; nothing has left",
                 hint="run the command again: it takes other blocks, if there are enough",
             )
-        outcome, data = (TOO_FEW, b"") if response is None else (PROVED, response.to_bytes())
+        outcome, data = (
+            (ArgumentOutcome.TOO_FEW, b"")
+            if response is None
+            else (ArgumentOutcome.PROVED, response.to_bytes())
+        )
         state.ledger.append(_entry(challenge, outcome, blocks, data))
     return None
 
 
 def _entry(
-    challenge: Challenge, outcome: str, blocks: tuple[int, ...], response: bytes
+    challenge: ArgumentChallenge, outcome: ArgumentOutcome, blocks: tuple[int, ...], response: bytes
 ) -> ArgumentEntry:
-    assert challenge.network is not None
-    assert challenge.least_matches is not None
     return ArgumentEntry(
         challenge_digest=challenge.digest,
         commitment_digest=challenge.commitment,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from zkwm.judge.verdict import COULD_NOT_CHECK, Argued, TriggerResult, Verdict
+from zkwm.judge.verdict import Argued, Outcome, TriggerResult, Verdict
 from zkwm.report.visible import by_luck, count, odds, utc
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header
@@ -94,7 +94,7 @@ def in_plain_words(verdict: Verdict) -> str:
         f"{opening} Nobody could choose these labels: they follow from the commitment. A model "
         f"that has nothing to do with the commitment matches {luck} by luck."
     )
-    if verdict.outcome == COULD_NOT_CHECK:
+    if verdict.outcome == Outcome.COULD_NOT_CHECK:
         return words
     total = evidence.total_hundredths
     if total <= 0:

@@ -12,7 +12,7 @@ from hashlib import sha256
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from zkwm.judge.verdict import COULD_NOT_CHECK, TriggerResult, Verdict
+from zkwm.judge.verdict import Outcome, TriggerResult, Verdict
 from zkwm.report import facts, wording
 from zkwm.report.figure import null_figure
 from zkwm.report.pictures import MAXIMUM_PICTURES, data_uri, side_limit
@@ -55,7 +55,7 @@ def render_report(verdict: Verdict) -> str:
     from markupsafe import Markup
 
     evidence = verdict.evidence
-    undecided = verdict.outcome == COULD_NOT_CHECK
+    undecided = verdict.outcome == Outcome.COULD_NOT_CHECK
     figure = ""
     ranked = evidence is not None and evidence.rank_sum is not None
     if ranked and evidence is not None:

@@ -5,23 +5,23 @@ Both forms take them from here, so that they agree and a lawyer can review them 
 
 from __future__ import annotations
 
-from zkwm.judge.verdict import COULD_NOT_CHECK, NOT_PROVEN, PROVEN, TRUST_MATERIAL_MISSING, Verdict
+from zkwm.judge.verdict import Outcome, Verdict
 
 TITLES = {
-    PROVEN: "Proven",
-    NOT_PROVEN: "Not proven",
-    COULD_NOT_CHECK: "Could not be checked",
-    TRUST_MATERIAL_MISSING: "Trust material is missing",
+    Outcome.PROVEN: "Proven",
+    Outcome.NOT_PROVEN: "Not proven",
+    Outcome.COULD_NOT_CHECK: "Could not be checked",
+    Outcome.TRUST_MATERIAL_MISSING: "Trust material is missing",
 }
 
 _MEANINGS = {
-    PROVEN: "The examined model carries the mark that was fixed in the commitment, by the standard "
-    "that the judge set.",
-    NOT_PROVEN: "All files were valid and the model was asked, but the evidence falls short of "
+    Outcome.PROVEN: "The examined model carries the mark that was fixed in the commitment, by "
     "the standard that the judge set.",
-    COULD_NOT_CHECK: "The claim is neither confirmed nor refuted.",
-    TRUST_MATERIAL_MISSING: "The claim is neither confirmed nor refuted: something that trust "
-    "rests on is missing or expired.",
+    Outcome.NOT_PROVEN: "All files were valid and the model was asked, but the evidence falls "
+    "short of the standard that the judge set.",
+    Outcome.COULD_NOT_CHECK: "The claim is neither confirmed nor refuted.",
+    Outcome.TRUST_MATERIAL_MISSING: "The claim is neither confirmed nor refuted: something that "
+    "trust rests on is missing or expired.",
 }
 
 STATUSES = {
@@ -157,12 +157,12 @@ _GLOSSARY = (
 
 def meaning(verdict: Verdict) -> str:
     """The outcome in one plain sentence."""
-    if verdict.argued is not None and verdict.outcome == NOT_PROVEN:
+    if verdict.argued is not None and verdict.outcome == Outcome.NOT_PROVEN:
         return (
             "All files were valid and the argument holds, but the owner chose the labels and "
             "the judge did not accept declared labels."
         )
-    if verdict.declared_labels and verdict.outcome == NOT_PROVEN:
+    if verdict.declared_labels and verdict.outcome == Outcome.NOT_PROVEN:
         if not verdict.declared_labels_accepted:
             return (
                 "All files were valid and the model was asked, but the owner chose the labels "
@@ -172,7 +172,7 @@ def meaning(verdict: Verdict) -> str:
             "All files were valid and the model was asked, but too few answers match, even though "
             "the judge accepted declared labels."
         )
-    if verdict.declared_labels and verdict.outcome == PROVEN:
+    if verdict.declared_labels and verdict.outcome == Outcome.PROVEN:
         return (
             "The examined model gives the labels that were fixed in the commitment. The owner "
             "chose these labels, and the judge accepted that."
@@ -186,7 +186,7 @@ def declared_warning(verdict: Verdict) -> str:
         return ""
     if verdict.declared_labels_accepted:
         stance = "The owner chose the labels, and the judge accepted declared labels. "
-    elif verdict.outcome == NOT_PROVEN:
+    elif verdict.outcome == Outcome.NOT_PROVEN:
         stance = (
             "The owner chose the labels. The verdict is not proven, whatever the number "
             "of matches, because the judge did not accept declared labels. "

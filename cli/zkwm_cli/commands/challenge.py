@@ -118,13 +118,15 @@ def _print(
 ) -> None:
     """The question in one line, how well both networks agree, and the same in JSON."""
     from zkwm_cli.terminal import note
+    from zkwm_protocols.challenge import ArgumentChallenge
 
+    argued = challenge if isinstance(challenge, ArgumentChallenge) else None
     fingerprint = challenge.judge.fingerprint()
     triggers = challenge.block_count * commitment.header.block_size
     question = (
         f"open {triggers} triggers"
-        if challenge.network is None
-        else f"show that at least {challenge.least_matches} of {triggers} triggers match, and open "
+        if argued is None
+        else f"show that at least {argued.least_matches} of {triggers} triggers match, and open "
         "none,"
     )
     note(
@@ -147,8 +149,8 @@ def _print(
         owner_choice_bits=owner_choice_bits,
         mode=challenge.mode,
         statistic=challenge.statistic,
-        network=None if challenge.network is None else challenge.network.hex(),
-        least_matches=challenge.least_matches,
+        network=None if argued is None else argued.network.hex(),
+        least_matches=None if argued is None else argued.least_matches,
         agreement=[vars(agreement) for agreement in agreements],
     )
 

@@ -131,11 +131,11 @@ def _print(
 
 def _evidence(commitment: Commitment, result: EmbedResult) -> dict[str, Any] | None:
     """What the matches would be worth with every block opened, under a judge's usual policy."""
-    from zkwm_protocols.commitment import DERIVED
+    from zkwm_protocols.commitment import LabelMode
     from zkwm_protocols.evidence import MAXIMUM_TRIALS, Policy, assess
 
     header = commitment.header
-    stated = header.label_mode == DERIVED and header.leaf_count <= MAXIMUM_TRIALS
+    stated = header.label_mode == LabelMode.DERIVED and header.leaf_count <= MAXIMUM_TRIALS
     if result.trigger_matches is None or not stated:
         return None
     evidence = assess(

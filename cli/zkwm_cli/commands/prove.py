@@ -67,10 +67,10 @@ class ArgumentOptions:
 
     def require_asked(self, challenge: Challenge) -> None:
         """Raise UsageError unless the challenge asks for the way that the owner chose."""
-        from zkwm_protocols.challenge import ARGUMENT
+        from zkwm_protocols.challenge import Mode
         from zkwm_protocols.errors import UsageError
 
-        argument = challenge.mode == ARGUMENT
+        argument = challenge.mode == Mode.ARGUMENT
         if argument and not self.zero_knowledge:
             raise UsageError(
                 "this challenge asks for a zero-knowledge argument, not for an opening",

@@ -15,7 +15,7 @@ from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.encoding import decode, encode
 from zkwm_protocols.errors import InvalidOpening, Malformed, NotProven, SuspectUnusable
 from zkwm_protocols.evidence import Policy
-from zkwm_protocols.ranks import RANKS, ranks, weighted_sum
+from zkwm_protocols.ranks import Statistic, ranks, weighted_sum
 
 pytestmark = pytest.mark.usefixtures("quick_labels")
 
@@ -63,7 +63,7 @@ def test_ranks_prove_what_matches_do_not(
     matched = challenge_for(judge, owner, weakened)
     with pytest.raises(NotProven):
         judge.verify(owner.commitment, weakened, matched, owner.answer(matched, range(4)))
-    ranked = challenge_for(judge, owner, weakened, statistic=RANKS)
+    ranked = challenge_for(judge, owner, weakened, statistic=Statistic.RANKS)
     assert Challenge.from_bytes(ranked.to_bytes()) == ranked
     verdict = judge.verify(owner.commitment, weakened, ranked, owner.answer(ranked, range(4)))
     rows = [weakened.scores[image.tobytes()] for image in owner.images]
@@ -83,7 +83,7 @@ def test_ranks_prove_what_matches_do_not(
 
 def test_an_innocent_model_is_not_proven(judge: Judge, owner: Accuser) -> None:
     innocent = ScoredSuspect(scores_of(owner.images, owner.labels, 0.0))
-    ranked = challenge_for(judge, owner, innocent, statistic=RANKS)
+    ranked = challenge_for(judge, owner, innocent, statistic=Statistic.RANKS)
     with pytest.raises(NotProven):
         judge.verify(owner.commitment, innocent, ranked, owner.answer(ranked, range(4)))
 
@@ -92,7 +92,7 @@ def test_a_trigger_left_out_is_refused(
     judge: Judge, owner: Accuser, weakened: ScoredSuspect
 ) -> None:
     # He knows labels and scores: by leaving out, he could move what is typical of a class.
-    ranked = challenge_for(judge, owner, weakened, statistic=RANKS)
+    ranked = challenge_for(judge, owner, weakened, statistic=Statistic.RANKS)
     proof = owner.answer(ranked, [owner.block(0, t7=None), 1, 2, 3])
     verdict = verdict_of(lambda: judge.verify(owner.commitment, weakened, ranked, proof))
     assert failed(verdict) == ["opening.leaves"]
@@ -103,7 +103,7 @@ def test_a_suspect_that_gives_labels_only_cannot_be_checked(judge: Judge, owner:
     silent = TableSuspect(
         {image.tobytes(): int(y) for image, y in zip(owner.images, owner.labels, strict=True)}
     )
-    ranked = challenge_for(judge, owner, silent, statistic=RANKS)
+    ranked = challenge_for(judge, owner, silent, statistic=Statistic.RANKS)
     with pytest.raises(SuspectUnusable, match="no scores"):
         judge.verify(owner.commitment, silent, ranked, owner.answer(ranked, range(4)))
 
@@ -113,7 +113,7 @@ def test_missing_answers_weigh_nothing(
 ) -> None:
     for image in owner.images[:10]:
         weakened.scores[image.tobytes()] = "timed out"
-    ranked = challenge_for(judge, owner, weakened, statistic=RANKS)
+    ranked = challenge_for(judge, owner, weakened, statistic=Statistic.RANKS)
     verdict = judge.verify(owner.commitment, weakened, ranked, owner.answer(ranked, range(4)))
     assert [trigger.rank for trigger in verdict.triggers[:10]] == [None] * 10
 
@@ -126,21 +126,21 @@ def test_declared_labels_have_no_ranks(judge: Judge, weakened: ScoredSuspect) ->
             declared.commitment,
             weakened,
             reveal=50,
-            statistic=RANKS,
+            statistic=Statistic.RANKS,
             policy=Policy(accept_declared_labels=True),
         )
 
 
 def test_too_many_outputs_have_no_ranks(judge: Judge, owner: Accuser) -> None:
     with pytest.raises(InvalidOpening, match="at most 1000 outputs"):
-        challenge_for(judge, owner, TableSuspect(outputs=1001), statistic=RANKS)
+        challenge_for(judge, owner, TableSuspect(outputs=1001), statistic=Statistic.RANKS)
 
 
 @pytest.mark.parametrize("statistic", ["matches", "sums", 1, ""])
 def test_no_other_statistic_is_read(
     judge: Judge, owner: Accuser, weakened: ScoredSuspect, statistic: object
 ) -> None:
-    ranked = challenge_for(judge, owner, weakened, statistic=RANKS)
+    ranked = challenge_for(judge, owner, weakened, statistic=Statistic.RANKS)
     body = decode(ranked.body(), limit=10**6)
     assert isinstance(body, dict)
     from zkwm_protocols.encoding import pack

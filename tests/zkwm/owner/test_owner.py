@@ -15,7 +15,7 @@ from zkwm.owner.commit import commit, trigger_set
 from zkwm.owner.disclosure import Disclosure
 from zkwm.owner.prove import disclosure, prove
 from zkwm.owner.vault import Vault
-from zkwm_protocols.commitment import DECLARED, DERIVED, Commitment
+from zkwm_protocols.commitment import Commitment, LabelMode
 from zkwm_protocols.errors import Malformed, TrustMaterialMissing, UsageError, ZkwmError
 from zkwm_protocols.keys import ECDSA_P256
 
@@ -39,7 +39,7 @@ def test_given_images_are_committed_with_derived_labels(vault: Vault) -> None:
     header = made.header
     assert (header.leaf_count, header.block_size, header.class_count) == (100, 50, 10)
     assert header.shape == SHAPE
-    assert header.label_mode == DERIVED
+    assert header.label_mode == LabelMode.DERIVED
     assert header.owner_model == bytes(range(32))
     assert header.owner_keys == (vault.state.signing_key.public,)
     own = vault.state.commitments[made.digest]
@@ -89,7 +89,7 @@ def test_mixtures_are_made_of_the_owners_data(vault: Vault) -> None:
 def test_declared_labels_are_kept_and_hidden(vault: Vault) -> None:
     labels = np.arange(50, dtype=np.int64) % 10
     made = commit(vault, random_images(50), class_count=10, declared_labels=labels)
-    assert made.header.label_mode == DECLARED
+    assert made.header.label_mode == LabelMode.DECLARED
     assert np.array_equal(trigger_set(vault, made).labels, labels)
     with pytest.raises(Malformed):
         made.labels()

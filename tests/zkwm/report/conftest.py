@@ -11,16 +11,13 @@ import pytest
 
 from zkwm.judge.checks import TITLES
 from zkwm.judge.verdict import (
-    COULD_NOT_CHECK,
-    NOT_PROVEN,
-    PROVEN,
-    TRUST_MATERIAL_MISSING,
     Check,
+    Outcome,
     TriggerResult,
     Verdict,
 )
-from zkwm_protocols.challenge import Challenge
-from zkwm_protocols.commitment import Header
+from zkwm_protocols.challenge import OpeningChallenge
+from zkwm_protocols.commitment import Header, LabelMode
 from zkwm_protocols.evidence import Policy, assess
 from zkwm_protocols.keys import ED25519, BoxKey, JudgePublic, SigningKey
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
@@ -56,12 +53,12 @@ def build(
         block_size=block_size,
         class_count=class_count,
         shape=shape,
-        label_mode="declared" if declared else "derived",
+        label_mode=LabelMode.DECLARED if declared else LabelMode.DERIVED,
         owner_keys=(OWNER.public,),
         root=bytes(range(32)),
     )
     used = len(statuses) // block_size
-    challenge = Challenge(
+    challenge = OpeningChallenge(
         commitment=header.digest,
         suspect=SuspectIdentity(kind, bytes(range(100, 132)), description, class_count, shape),
         preprocessing=Preprocessing(),
@@ -91,7 +88,7 @@ def build(
         for i, status in enumerate(statuses)
     )
     counts = accepted or not declared
-    outcome = outcome or (PROVEN if evidence.reached and counts else NOT_PROVEN)
+    outcome = outcome or (Outcome.PROVEN if evidence.reached and counts else Outcome.NOT_PROVEN)
     matches = f"{evidence.matches} of {evidence.trials} triggers match"
     if declared:
         reason = f"{matches}; the owner declared the labels"
@@ -191,19 +188,19 @@ def every_outcome() -> dict[str, Verdict]:
             ("match",) * 9 + ("no match",) * 41, declared=True, accepted=True
         ),
         "answers missing": build(
-            ("match",) * 30 + ("no answer",) * 20, outcome=COULD_NOT_CHECK, kind="http"
+            ("match",) * 30 + ("no answer",) * 20, outcome=Outcome.COULD_NOT_CHECK, kind="http"
         ),
-        "nothing readable": stopped("commitment.format", COULD_NOT_CHECK),
+        "nothing readable": stopped("commitment.format", Outcome.COULD_NOT_CHECK),
         "proof malformed": stopped(
             "response.format",
-            COULD_NOT_CHECK,
+            Outcome.COULD_NOT_CHECK,
             commitment_digest=full.commitment_digest,
             header=full.header,
             challenge=full.challenge,
         ),
         "trust material missing": stopped(
             "commitment.timestamp",
-            TRUST_MATERIAL_MISSING,
+            Outcome.TRUST_MATERIAL_MISSING,
             commitment_digest=full.commitment_digest,
             header=full.header,
         ),

@@ -13,15 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zkwm.judge.verdict import (
-    COULD_NOT_CHECK,
-    NOT_PROVEN,
-    PROVEN,
-    TRUST_MATERIAL_MISSING,
-    Check,
-    TriggerResult,
-    Verdict,
-)
+from zkwm.judge.verdict import Check, Outcome, TriggerResult, Verdict
 from zkwm.report import render_report
 from zkwm.report.pictures import data_uri, side_limit
 
@@ -65,10 +57,10 @@ class Page(HTMLParser):
 
 def test_every_outcome_gives_a_whole_page_with_its_title(verdicts: dict[str, Verdict]) -> None:
     titles = {
-        PROVEN: "Proven",
-        NOT_PROVEN: "Not proven",
-        COULD_NOT_CHECK: "Could not be checked",
-        TRUST_MATERIAL_MISSING: "Trust material is missing",
+        Outcome.PROVEN: "Proven",
+        Outcome.NOT_PROVEN: "Not proven",
+        Outcome.COULD_NOT_CHECK: "Could not be checked",
+        Outcome.TRUST_MATERIAL_MISSING: "Trust material is missing",
     }
     assert {verdict.outcome for verdict in verdicts.values()} == set(titles)
     for verdict in verdicts.values():
@@ -266,7 +258,7 @@ def test_labels_that_need_a_timestamp_are_not_called_derived_from_the_commitment
     assert verdict.header is not None
     header = dataclasses.replace(verdict.header, timestamp_authority=bytes(range(32)))
     missing = dataclasses.replace(
-        verdict, outcome=TRUST_MATERIAL_MISSING, header=header, evidence=None, triggers=()
+        verdict, outcome=Outcome.TRUST_MATERIAL_MISSING, header=header, evidence=None, triggers=()
     )
     assert "not defined without its token" in Page(render_report(missing)).text
 
@@ -323,7 +315,7 @@ def test_an_outcome_without_any_knowledge_still_explains_itself(
     verdicts: dict[str, Verdict],
 ) -> None:
     verdict = verdicts["nothing readable"]
-    assert verdict.outcome == COULD_NOT_CHECK
+    assert verdict.outcome == Outcome.COULD_NOT_CHECK
     text = Page(render_report(verdict)).text
     assert "neither confirmed nor refuted" in text
     assert text.count("not known: the check ended before it could be read") == 5

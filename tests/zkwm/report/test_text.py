@@ -9,22 +9,15 @@ from collections.abc import Callable
 
 import pytest
 
-from zkwm.judge.verdict import (
-    COULD_NOT_CHECK,
-    NOT_PROVEN,
-    PROVEN,
-    TRUST_MATERIAL_MISSING,
-    Check,
-    Verdict,
-)
+from zkwm.judge.verdict import Check, Outcome, Verdict
 from zkwm.report import render_text
 
 BITS = re.compile(r"\d bits")
 FIRST_WORDS = {
-    PROVEN: "PROVEN: ",
-    NOT_PROVEN: "NOT PROVEN: ",
-    COULD_NOT_CHECK: "COULD NOT BE CHECKED: ",
-    TRUST_MATERIAL_MISSING: "TRUST MATERIAL IS MISSING: ",
+    Outcome.PROVEN: "PROVEN: ",
+    Outcome.NOT_PROVEN: "NOT PROVEN: ",
+    Outcome.COULD_NOT_CHECK: "COULD NOT BE CHECKED: ",
+    Outcome.TRUST_MATERIAL_MISSING: "TRUST MATERIAL IS MISSING: ",
 }
 
 

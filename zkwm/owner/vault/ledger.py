@@ -7,6 +7,7 @@ spends none, and releases one bit.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
@@ -21,10 +22,6 @@ from zkwm_protocols.schema import (
     require_text,
 )
 
-PROVED = "proved"
-REFUSED = "refused"
-TOO_FEW = "too few matches"
-OUTCOMES = (PROVED, REFUSED, TOO_FEW)
 _MAXIMUM_COUNT = 100_000
 _MAXIMUM_MATCHES = 10_000
 _MAXIMUM_TIME = 2**40
@@ -33,6 +30,18 @@ _FIELDS = (
     " suspect_digest issued recorded response"
 )
 _KIND = "argument"
+
+
+class ArgumentOutcome(StrEnum):
+    """How a challenge for an argument was answered.
+
+    ``PROVED``: at least k* triggers match. ``REFUSED``: the owner signed that too few blocks are
+    unopened. ``TOO_FEW``: nothing left the vault, and the owner's silence tells.
+    """
+
+    PROVED = "proved"
+    REFUSED = "refused"
+    TOO_FEW = "too few matches"
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,7 @@ class ArgumentEntry:
 
     challenge_digest: bytes
     commitment_digest: bytes
-    outcome: str
+    outcome: ArgumentOutcome
     network_digest: bytes
     block_count: int
     least_matches: int
@@ -97,7 +106,7 @@ class ArgumentEntry:
     response: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        if self.outcome not in OUTCOMES:
+        if self.outcome not in tuple(ArgumentOutcome):
             raise Malformed("an argument was proved, refused, or had too few matches")
         require_bytes(self.network_digest, 32)
         require_integer(self.block_count, _MAXIMUM_COUNT, least=1)
@@ -105,13 +114,13 @@ class ArgumentEntry:
         _require_entry(self)
         if len(self.blocks) != (self.block_count if self.asks_for_matches else 0):
             raise Malformed("an argument names as many blocks as were asked for, a refusal none")
-        if bool(self.response) != (self.outcome != TOO_FEW):
+        if bool(self.response) != (self.outcome != ArgumentOutcome.TOO_FEW):
             raise Malformed("an argument or a refusal has a response, silence none")
 
     @property
     def asks_for_matches(self) -> bool:
         """Whether the answer was about matches, and not only about what is unopened."""
-        return self.outcome != REFUSED
+        return self.outcome != ArgumentOutcome.REFUSED
 
     @property
     def question(self) -> tuple[int, int]:

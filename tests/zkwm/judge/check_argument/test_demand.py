@@ -10,13 +10,14 @@ import pytest
 
 from tests.support.argued import StandIn, argue, signed
 from tests.support.dispute import Accuser, failed, new_judge, verdict_of
-from zkwm.judge.case import Case
-from zkwm.judge.checks import ARGUMENT_TITLES
+from zkwm.judge.case import ArgumentCase, Findings, make_verdict
+from zkwm.judge.check_argument import decide
+from zkwm.judge.checks import ARGUMENT_TITLES, Checks
 from zkwm.judge.judge import Judge
 from zkwm.judge.marketplace import Marketplace
-from zkwm.judge.verdict import Argued
 from zkwm.suspects import Suspect
-from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.argument_response import ArgumentResponse
+from zkwm_protocols.challenge import ArgumentChallenge
 from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, UsageError, ZkwmError
 from zkwm_protocols.evidence import Policy, assess
 
@@ -53,7 +54,11 @@ def test_what_cannot_reach_the_threshold_is_not_asked_for(
     ids=repr,
 )
 def test_a_demand_under_the_threshold_fails_before_the_answer_is_read(
-    judge: Judge, owner: Accuser, suspect: Suspect, challenge: Challenge, changes: dict[str, Any]
+    judge: Judge,
+    owner: Accuser,
+    suspect: Suspect,
+    challenge: ArgumentChallenge,
+    changes: dict[str, Any],
 ) -> None:
     """So that no verdict on an argument has to hold its evidence against the threshold."""
     asked = signed(challenge, judge, **changes)
@@ -64,23 +69,22 @@ def test_a_demand_under_the_threshold_fails_before_the_answer_is_read(
 
 
 def test_evidence_under_the_threshold_is_never_proven_by_an_argument(
-    judge: Judge, owner: Accuser, challenge: Challenge
+    owner: Accuser, challenge: ArgumentChallenge, proof: ArgumentResponse
 ) -> None:
-    """Even if a challenge that asks too little had come so far."""
-    case = Case(judge._key, accept_declared_labels=False)
-    case._commitment = owner.commitment
-    case._challenge = replace(challenge, least_matches=1)
-    case.argued = Argued(bytes(32), 1)
-    case.weigh(1)
+    """Even if a challenge that asks too little had passed every check before."""
+    asked = replace(challenge, least_matches=1)
+    case = ArgumentCase(owner.commitment, asked, proof, accept_declared_labels=False)
+    checks = Checks()
     with pytest.raises(InvalidOpening) as caught:
-        case.decide()
+        decide(checks, case, case.weigh(1))
     assert caught.value.check == "challenge.reachable"
-    assert not case.verdict(caught.value).proven
+    verdict = make_verdict(checks, Findings(), caught.value, accept_declared_labels=False)
+    assert not verdict.proven
 
 
 @pytest.mark.parametrize("threshold", [1, 40, 117])
 def test_what_may_be_demanded_is_what_reaches_the_threshold(
-    owner: Accuser, challenge: Challenge, threshold: int
+    owner: Accuser, challenge: ArgumentChallenge, threshold: int
 ) -> None:
     policy, header = Policy(threshold_bits=threshold), owner.commitment.header
     for least in range(1, 101):

@@ -165,18 +165,20 @@ def test_checking_an_argument_loads_neither_torch_nor_numba(
     proof = argue(owner, challenge, model)
     for name, value in (("c", owner.commitment), ("q", challenge), ("p", proof)):
         (tmp_path / name).write_bytes(value.to_bytes())
+    signing, box = judge.key.signing.to_bytes().hex(), judge.key.box.to_bytes().hex()
     program = f"""
 import sys
 from pathlib import Path
 from zkwm.judge.judge import Judge
 from zkwm.judge.key_file import JudgeKey
 from zkwm_protocols.errors import CouldNotCheck
+from zkwm_protocols.keys import ED25519, BoxKey, SigningKey
 folder = Path({str(tmp_path)!r})
-judge = Judge(JudgeKey.generate())
-import zkwm.judge.case
-from zkwm_protocols.challenge import Challenge
 files = [(folder / name).read_bytes() for name in "cqp"]
-judge._key = type("Key", (), {{"public": Challenge.from_bytes(files[1]).judge}})()
+judge = Judge.from_key(
+    JudgeKey(SigningKey.from_bytes(ED25519, bytes.fromhex("{signing}")),
+             BoxKey(bytes.fromhex("{box}")))
+)
 try:
     judge.verify(files[0], {str(model)!r}, files[1], files[2])
 except CouldNotCheck as error:

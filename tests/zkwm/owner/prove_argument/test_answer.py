@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.argued import SHAPE, StandIn, answer, save_linear, signed
+from tests.support.argued import SHAPE, StandIn, answer, opening_instead, save_linear
 from tests.support.dispute import PASSPHRASE, random_images
 from zkwm.judge.judge import Judge
 from zkwm.owner.commit import commit
 from zkwm.owner.prove import disclosure, prove
 from zkwm.owner.vault import Vault
-from zkwm.owner.vault.ledger import PROVED, ArgumentEntry
+from zkwm.owner.vault.ledger import ArgumentEntry, ArgumentOutcome
 from zkwm.suspects import open_suspect
 from zkwm_protocols.argument_response import ArgumentResponse, read_response
 from zkwm_protocols.challenge import Challenge
@@ -39,7 +39,7 @@ def test_an_argument_opens_nothing_and_is_one_bit(
     state = Vault.open(vault.path, PASSPHRASE).state
     (entry,) = state.ledger
     assert isinstance(entry, ArgumentEntry)
-    assert (entry.outcome, entry.response) == (PROVED, proof.to_bytes())
+    assert (entry.outcome, entry.response) == (ArgumentOutcome.PROVED, proof.to_bytes())
     assert state.spent_blocks(commitment.digest) == frozenset()
     statement = argument.statements[0]
     assert statement.leaves == commitment.leaves
@@ -118,7 +118,7 @@ def test_the_vault_is_free_during_the_proof(
     model: Path,
     argument: StandIn,
 ) -> None:
-    opening = signed(challenge, judge, network=None, least_matches=None, block_count=2)
+    opening = opening_instead(challenge, judge, block_count=2)
     other = Vault.open(vault.path, PASSPHRASE)
     argument.during = lambda: prove(
         other, commitment, opening, judge_fingerprint=judge.public.fingerprint()

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.argued import StandIn, answer, signed
+from tests.support.argued import StandIn, answer, opening_instead, signed
 from zkwm.judge.judge import Judge
 from zkwm.owner.disclosure import BIT_LIMIT
 from zkwm.owner.prove import prove
 from zkwm.owner.vault import Vault
-from zkwm.owner.vault.ledger import PROVED, REFUSED, TOO_FEW, ArgumentEntry
+from zkwm.owner.vault.ledger import ArgumentEntry, ArgumentOutcome
 from zkwm_protocols.argument_response import ArgumentResponse, Refusal
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
@@ -34,7 +34,7 @@ def test_too_few_matches_are_a_recorded_silence(
             answer(vault, commitment, asked, model)
     (entry,) = vault.state.ledger
     assert isinstance(entry, ArgumentEntry)
-    assert (entry.outcome, entry.response) == (TOO_FEW, b"")
+    assert (entry.outcome, entry.response) == (ArgumentOutcome.TOO_FEW, b"")
     assert argument.proofs == 1
 
 
@@ -54,7 +54,9 @@ def test_one_number_of_matches_for_a_network(
         assert "would tell more" in caught.value.message
     again = signed(challenge, judge, nonce=bytes(32))
     assert isinstance(answer(vault, commitment, again, model), ArgumentResponse)
-    assert [entry.outcome for entry in vault.state.arguments(commitment.digest)] == [PROVED] * 2
+    assert [entry.outcome for entry in vault.state.arguments(commitment.digest)] == [
+        ArgumentOutcome.PROVED
+    ] * 2
 
 
 def test_beyond_the_limit_only_when_said(
@@ -87,7 +89,7 @@ def test_opened_blocks_stay_out_and_a_refusal_is_a_bit(
     challenge: Challenge,
     argument: StandIn,
 ) -> None:
-    opening = signed(challenge, judge, network=None, least_matches=None, block_count=2)
+    opening = opening_instead(challenge, judge, block_count=2)
     prove(vault, commitment, opening, judge_fingerprint=judge.public.fingerprint())
     with pytest.raises(InvalidOpening) as caught:
         answer(vault, commitment, challenge, model)
@@ -100,7 +102,7 @@ def test_opened_blocks_stay_out_and_a_refusal_is_a_bit(
     refusal.verify_signatures(commitment.header)
     entry = vault.state.ledger[-1]
     assert isinstance(entry, ArgumentEntry)
-    assert (entry.outcome, entry.blocks) == (REFUSED, ())
+    assert (entry.outcome, entry.blocks) == (ArgumentOutcome.REFUSED, ())
     smaller = signed(challenge, judge, block_count=2, least_matches=45)
     proof = answer(vault, commitment, smaller, model)
     assert proof.blocks == (2, 3)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from zkwm.owner.vault import ArgumentEntry, CommitmentSecrets, LedgerEntry, Vault, VaultState
-from zkwm.owner.vault.ledger import PROVED, REFUSED, TOO_FEW, read_entry
+from zkwm.owner.vault.ledger import ArgumentOutcome, read_entry
 from zkwm_protocols.encoding import decode, encode
 from zkwm_protocols.errors import Malformed, VaultUnusable
 from zkwm_protocols.keys import SigningKey
@@ -21,7 +21,7 @@ def argued(digest: bytes) -> ArgumentEntry:
     return ArgumentEntry(
         challenge_digest=b"\x0a" * 32,
         commitment_digest=digest,
-        outcome=PROVED,
+        outcome=ArgumentOutcome.PROVED,
         network_digest=b"\x0b" * 32,
         block_count=2,
         least_matches=60,
@@ -37,11 +37,15 @@ def argued(digest: bytes) -> ArgumentEntry:
 
 
 def refused(entry: ArgumentEntry, **changes: Any) -> ArgumentEntry:
-    return replace(entry, outcome=REFUSED, blocks=(), **changes)
+    return replace(entry, outcome=ArgumentOutcome.REFUSED, blocks=(), **changes)
 
 
 def test_an_entry_comes_back_as_it_was(argued: ArgumentEntry) -> None:
-    for entry in (argued, refused(argued), replace(argued, outcome=TOO_FEW, response=b"")):
+    for entry in (
+        argued,
+        refused(argued),
+        replace(argued, outcome=ArgumentOutcome.TOO_FEW, response=b""),
+    ):
         assert read_entry(decode(encode(entry.to_map()), limit=2**20)) == entry
 
 
@@ -66,8 +70,8 @@ def test_an_opening_is_written_as_before(entry: Callable[[int], LedgerEntry]) ->
         {"blocks": ()},
         {"blocks": (5, 4)},
         {"response": b""},
-        {"outcome": TOO_FEW},
-        {"outcome": REFUSED},
+        {"outcome": ArgumentOutcome.TOO_FEW},
+        {"outcome": ArgumentOutcome.REFUSED},
         {"challenge_digest": bytes(31)},
         {"judge_fingerprint": "abcd"},
         {"purpose": "two\nlines"},
