@@ -1,8 +1,8 @@
-"""The commitment: leaves, blocks, root, header, digest D, signatures.
+"""The commitment: trigger leaves in blocks, Merkle root, header, digest D (SPEC.md section 5).
 
-SPEC.md section 5. Images are committed before any label exists. This module does not choose
-images, keep secrets or read files; registration (timestamps, logs) is not checked here beyond
-refusing to derive labels for a named authority whose token is not there.
+Images are committed before any label exists, so that nobody can fit images to labels. Timestamps
+and logs are not checked by this version: it refuses to derive labels where the header names a
+timestamp authority. ``zkwm.owner.commit`` chooses images and keeps the secrets.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class LabelMode(StrEnum):
 
 
 def leaf(pixels: NDArray[np.uint8], salt: bytes, label: int | None) -> bytes:
-    """The leaf of one trigger, 32 bytes (SPEC.md 5.1).
+    """The leaf of one trigger, 32 bytes: BLAKE2s-256 (RFC 7693; SPEC.md 5.1).
 
-    ``pixels`` is uint8 of shape (channels, height, width); ``salt`` 32 secret random bytes;
-    ``label`` the declared label, or None where labels are derived. BLAKE2s-256 (RFC 7693).
+    ``pixels`` is uint8 of shape (channels, height, width); ``salt`` 32 secret random bytes, which
+    hide the image; ``label`` the declared label, or None where labels are derived.
     """
     field = DERIVED_LABEL_FIELD if label is None else label
     numbers = (LEAF_VERSION, *pixels.shape, field)
@@ -63,10 +63,21 @@ def leaf(pixels: NDArray[np.uint8], salt: bytes, label: int | None) -> bytes:
 
 @dataclass(frozen=True)
 class Header:
-    """What is signed and what D is the digest of (SPEC.md 5.2). Raises Malformed when built wrong.
+    """The signed header of a commitment, whose digest is D (SPEC.md 5.2).
 
-    ``shape`` is (channels, height, width); ``root``, ``timestamp_authority`` and ``owner_model``
-    are digests of 32 bytes, the last two or None.
+    Args:
+        leaf_count: n, the number of triggers.
+        block_size: triggers in a block.
+        class_count: C, the number of classes.
+        shape: (channels, height, width) of a trigger.
+        label_mode: where labels come from.
+        owner_keys: one to four keys that sign for the owner.
+        root: of the Merkle tree over the leaves, 32 bytes.
+        timestamp_authority: digest of the authority whose token dates the commitment, or None.
+        owner_model: digest of the owner's unmarked model, or None.
+
+    Raises:
+        Malformed: a field is outside its range.
     """
 
     leaf_count: int
@@ -123,7 +134,7 @@ class Header:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Header:
-        """Read a header. Raises Malformed."""
+        """Read ``to_bytes``. Raises Malformed."""
         fields = require_map(
             decode(data, limit=4096),
             "type version leaf_count block_size class_count shape label_mode owner_keys"
@@ -156,7 +167,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Commitment:
-    """The public file: header, all leaf digests, signatures, and room for registration.
+    """The public file: header, all leaves, signatures, and room for a timestamp and log proofs.
 
     Raises Malformed when built with a token for an authority that the header does not name.
     """
@@ -213,14 +224,20 @@ class Commitment:
         )
 
     def verify_root(self) -> None:
-        """Raise Malformed unless the leaves hash to the header's root."""
+        """Check that the leaves hash to the header's root.
+
+        Raises Malformed (``commitment.root``).
+        """
         if merkle.root(self.leaves) != self.header.root:
             raise Malformed(
                 "the leaf digests do not hash to the root that was signed", check="commitment.root"
             )
 
     def verify_signatures(self) -> None:
-        """Raise InvalidSignature unless every owner's key of the header has signed D."""
+        """Check that every owner's key of the header has signed D.
+
+        Raises InvalidSignature (``commitment.signature``).
+        """
         if len(self.signatures) != len(self.header.owner_keys):
             raise InvalidSignature(
                 "not every owner's key has signed the commitment", check="commitment.signature"
@@ -237,8 +254,9 @@ class Commitment:
     def beacon(self) -> bytes | None:
         """The beacon that enters the labels, or None where no authority is named.
 
-        Raises TrustMaterialMissing where the header names a timestamp authority: without a checked
-        token of that authority the labels are not defined, and this version checks none.
+        Raises TrustMaterialMissing (``commitment.timestamp``) where the header names a timestamp
+        authority: without a checked token of that authority the labels are not defined, and this
+        version checks none.
         """
         if self.header.timestamp_authority is None:
             return None
@@ -251,7 +269,7 @@ class Commitment:
         )
 
     def verify(self) -> None:
-        """All checks of a commitment by itself (SPEC.md 9.1). Raises the first that fails."""
+        """Make all checks of a commitment by itself (SPEC.md 9.1). Raises the first that fails."""
         self.verify_root()
         self.verify_signatures()
         self.beacon()
@@ -275,10 +293,19 @@ def make_commitment(
     declared_labels: NDArray[np.int64] | None = None,
     owner_model: bytes | None = None,
 ) -> Commitment:
-    """Commit to images, uint8 (n, channels, height, width), with one 32-byte salt each.
+    """Commit to images, with one salt each.
 
-    ``declared_labels`` (int64, (n,)) makes the declared mode; without, labels are derived from D.
-    Raises Malformed when numbers do not fit together.
+    Args:
+        images (uint8, (n, channels, height, width)): the triggers.
+        salts: n times 32 secret random bytes.
+        class_count: C, the number of classes.
+        signers: the owner's keys, in the order of the header.
+        block_size: triggers in a block; divides n.
+        declared_labels (int64, (n,)): makes the declared mode; without, labels are derived from D.
+        owner_model: digest of the owner's unmarked model, or None.
+
+    Raises:
+        Malformed: these do not fit together.
     """
     count = len(images)
     if images.ndim != 4 or images.dtype != np.uint8:

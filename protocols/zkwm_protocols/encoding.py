@@ -1,8 +1,8 @@
 """Strict deterministic CBOR, the frame of every zkwm file, and the digest of tensors.
 
 SPEC.md sections 3.2 to 3.4. The profile is small on purpose: null, booleans, integers of at most
-64 bits, byte strings, text, arrays and maps with text keys; one encoding for each value. This is
-not a CBOR codec (cbor2 is): it is the gate before and after it.
+64 bits, byte strings, text, arrays, and maps with text keys; one encoding for each value. cbor2
+encodes and decodes; this module bounds and checks what goes in and comes out.
 """
 
 from __future__ import annotations
@@ -92,7 +92,10 @@ def tensor_digest(tensors: Iterable[tuple[str, str, tuple[int, ...], bytes]]) ->
 
 
 def _count_profile(value: Value, depth: int) -> int:
-    """How many items ``value`` is made of, itself and map keys included; Malformed outside."""
+    """The number of items in ``value``, itself and map keys included.
+
+    Raises Malformed outside the profile, or nested deeper than ``depth``.
+    """
     if value is None or isinstance(value, bool | bytes):
         return 1
     if isinstance(value, str):

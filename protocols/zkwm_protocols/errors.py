@@ -1,8 +1,24 @@
-"""The errors of zkwm, one tree, so that a caller can tell "not proven" from "could not check".
+"""The errors of zkwm: one tree, so that "not proven" is never taken for "could not check".
 
-Every error carries what happened (``message``), what to do next (``hint``) and, where a numbered
-check of SPEC.md section 9 failed, that check's id (``check``). Nothing here decides exit codes:
-the command line maps these classes to them.
+::
+
+    ZkwmError
+    ├── UsageError               the request makes no sense; nothing was read or changed
+    │   └── NotEnoughMatches     fewer than k* triggers match; for the owner alone
+    ├── NotProven                everything was valid; the evidence stays under the threshold
+    ├── CouldNotCheck            the claim is neither confirmed nor refuted
+    │   ├── Malformed            a file is not in its format
+    │   ├── Unsupported          this version cannot check it
+    │   ├── InvalidSignature     a signature does not verify
+    │   ├── InvalidOpening       a response or its challenge does not fit
+    │   ├── SuspectUnusable      the suspect cannot be asked
+    │   └── VaultUnusable        a vault or key file cannot be opened or written
+    ├── TrustMaterialMissing     a timestamp token or key is missing or expired
+    └── Cancelled                a person said no, or interrupted
+
+Each error carries what happened (``message``), what to do next (``hint``) and the id of the failed
+check of SPEC.md section 9, if there is one (``check``). The command line maps the classes to exit
+codes (``zkwm_cli.exits``).
 """
 
 from __future__ import annotations
@@ -13,7 +29,13 @@ from typing import Any
 class ZkwmError(Exception):
     """Base of all errors that zkwm raises on purpose.
 
-    ``verdict`` is the whole verdict (``zkwm.Verdict``) where a judge's check ended with this error.
+    Args:
+        message: what happened, in one line.
+        hint: what to do next, or empty.
+        check: the id of the check that failed, or empty.
+
+    ``verdict`` is the whole verdict (``zkwm.Verdict``) of a ``Judge.verify`` that ended with this
+    error, else None.
     """
 
     verdict: Any = None
@@ -26,7 +48,7 @@ class ZkwmError(Exception):
 
 
 class UsageError(ZkwmError):
-    """The request makes no sense as it stands; nothing was read as evidence and nothing changed."""
+    """The request makes no sense; nothing was read as evidence and nothing was changed."""
 
 
 class CouldNotCheck(ZkwmError):
@@ -34,7 +56,7 @@ class CouldNotCheck(ZkwmError):
 
 
 class Malformed(CouldNotCheck):
-    """A file or message is not what its format demands."""
+    """A file or message is not in the format that it should have."""
 
 
 class InvalidSignature(CouldNotCheck):
@@ -42,15 +64,19 @@ class InvalidSignature(CouldNotCheck):
 
 
 class InvalidOpening(CouldNotCheck):
-    """A response does not answer the challenge that it is presented for."""
+    """The response or its challenge does not fit.
+
+    Raised for openings, arguments and refusals alike, and for challenges that do not fit their
+    commitment or suspect.
+    """
 
 
 class SuspectUnusable(CouldNotCheck):
-    """The suspect model cannot be asked, or its answers cannot be used."""
+    """The suspect cannot be asked, or its answers cannot be used."""
 
 
 class Unsupported(CouldNotCheck):
-    """Valid, as far as can be seen, but this version does not know how to check it."""
+    """Valid as far as this version can see, which does not know how to check it."""
 
 
 class VaultUnusable(CouldNotCheck):
@@ -58,7 +84,7 @@ class VaultUnusable(CouldNotCheck):
 
 
 class TrustMaterialMissing(ZkwmError):
-    """Something that trust rests on (a timestamp token, a key) is missing or expired."""
+    """A timestamp token or a key that trust rests on is missing or expired."""
 
 
 class Cancelled(ZkwmError):
@@ -72,5 +98,5 @@ class NotProven(ZkwmError):
 class NotEnoughMatches(UsageError):
     """Fewer triggers than k* match, so that an honest owner has no argument to make.
 
-    This tells the owner's secret, and is shown to him alone: what he says to a judge releases it.
+    This is the owner's secret: it is shown to the owner alone, and telling a judge releases it.
     """

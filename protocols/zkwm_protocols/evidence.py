@@ -1,9 +1,9 @@
-"""Evidence in bits: one exact binomial tail, less everything that the owner was free to choose.
+"""Evidence in bits: an exact binomial tail, minus all that could be chosen (SPEC.md section 8).
 
-SPEC.md section 8. A decision is made on hundredths of a bit, each term rounded towards less
-evidence, so that what is printed adds up to what is decided. This is the probability that an
-unrelated function does as well by luck; it is not a probability that a person copied a model. What
-the ranks of labels are, which may stand in for matches, is in ``ranks``.
+The decision is made on hundredths of a bit, each term rounded towards less evidence, so that the
+printed terms add up to the decision. The tail is the probability that an unrelated function does as
+well by luck; it is not the probability that a person copied a model. ``zkwm_protocols.ranks``
+defines the ranks that may be counted instead of matches.
 """
 
 from __future__ import annotations
@@ -25,11 +25,19 @@ DEFAULT_THRESHOLD_BITS = 40
 
 @dataclass(frozen=True)
 class Policy:
-    """What the judge demands and what he knows (SPEC.md 8.3); part of the signed challenge.
+    """The judge's demand, and what was left to the owner; part of the signed challenge.
 
-    ``threshold_bits`` must be left over; ``functions_tried`` is j, the number of networks,
-    preprocessings and class maps that were tried on this commitment as far as he knows, this one
-    included; ``owner_choice_bits`` is what the owner was allowed to choose.
+    SPEC.md section 8.3.
+
+    Args:
+        threshold_bits: the evidence that has to be left.
+        functions_tried: j, the number of networks, preprocessings and class maps that were tried
+            on this commitment as far as the judge knows, this one included.
+        owner_choice_bits: what the owner was allowed to choose, in bits.
+        accept_declared_labels: whether labels that the owner declared may prove anything.
+
+    Raises:
+        Malformed: a field is outside its range.
     """
 
     threshold_bits: int = DEFAULT_THRESHOLD_BITS
@@ -48,7 +56,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Term:
-    """One line of the sum: a signed number of hundredths of a bit and what it stands for."""
+    """One line of the sum: a signed number of hundredths of a bit, and its meaning."""
 
     name: str
     hundredths: int
@@ -71,10 +79,17 @@ class RankSum:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The sum: ``matches`` of ``trials`` with its terms, the total and the judge's threshold.
+    """The evidence of one case, term by term.
 
-    Where ranks decide, ``rank_sum`` holds them, and ``matches`` are for information; else it is
-    None. ``needed_matches`` is None where even all matches are too few, or ranks decide.
+    Args:
+        matches: the triggers that match; for information where ranks decide.
+        trials: the triggers that count.
+        class_count: C, the number of classes.
+        terms: the lines of the sum.
+        threshold_bits: what the judge demands.
+        needed_matches: the fewest matches that reach it; None where even all do not, or where
+            ranks decide.
+        rank_sum: the statistic of ranks where it decides, else None.
     """
 
     matches: int
@@ -113,9 +128,17 @@ def assess(
 ) -> Evidence:
     """The evidence of ``matches`` triggers among ``blocks_used`` whole blocks (SPEC.md 8.2).
 
-    ``block_count`` is B of the header, always: what was opened before does not lower it. With
-    ``rank_sum``, the weighted sum of the ranks (SPEC.md 8.4), it decides instead of the matches.
-    Raises UsageError for numbers that do not fit together.
+    Args:
+        matches: the triggers that match.
+        blocks_used: r, the blocks that were opened or argued about.
+        block_count: B of the header, always: what was opened before does not lower it.
+        block_size: triggers in a block.
+        class_count: C, the number of classes.
+        policy: what the judge demands.
+        rank_sum: the weighted sum of the ranks (SPEC.md 8.4); decides instead of the matches.
+
+    Raises:
+        UsageError: the numbers do not fit together.
     """
     trials = blocks_used * block_size
     if trials > MAXIMUM_TRIALS:
@@ -162,9 +185,9 @@ def needed_matches(
 def smallest_reveal(
     *, block_count: int, block_size: int, class_count: int, policy: Policy
 ) -> int | None:
-    """The fewest blocks that reach the threshold with every trigger matching, or None.
+    """The fewest blocks that reach the threshold when every trigger matches, or None.
 
-    At most MAXIMUM_TRIALS triggers: no assessment takes more.
+    They hold at most ``MAXIMUM_TRIALS`` triggers, as no assessment takes more.
     """
     fixed = sum(term.hundredths for term in _allowances(block_count, block_count, policy))
     demanded = 100 * policy.threshold_bits - fixed
@@ -181,7 +204,7 @@ def smallest_reveal(
 
 
 def class_map_bits(outputs: int, class_count: int) -> int:
-    """The bits that an owner gains who may choose the class map: log2 of outputs!/(outputs-C)!."""
+    """The bits gained by choosing the class map: log2(outputs! / (outputs - C)!), rounded up."""
     return -(-hundredths_up(perm(outputs, class_count)) // 100)
 
 
@@ -208,7 +231,7 @@ def _assess_ranks(
     policy: Policy,
     allowances: tuple[Term, ...],
 ) -> Evidence:
-    """The evidence where the ranks of the labels decide (SPEC.md 8.4)."""
+    """The evidence where the ranks of the labels decide (SPEC.md 8.4). Raises UsageError."""
     largest = trials * ranks.weights(class_count)[0]
     if not 0 <= rank_sum <= largest:
         raise UsageError("a sum of ranks that so many triggers cannot have")

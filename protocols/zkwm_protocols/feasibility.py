@@ -1,8 +1,7 @@
-"""Whether a challenge can be met at all: the smallest sizes and the fewest matches that suffice.
+"""The smallest sizes and fewest matches that reach a threshold (SPEC.md 6.1, 18.1).
 
-SPEC.md sections 6.1 and 18.1. A challenge that no answer can satisfy would cost the owner secrets
-for nothing, so that it is neither issued nor answered. The sum itself is in
-``zkwm_protocols.evidence``.
+A challenge that no answer can satisfy would cost the owner secrets for nothing, so that it is
+neither issued nor answered. The bits themselves are counted in ``zkwm_protocols.evidence``.
 """
 
 from __future__ import annotations
@@ -65,7 +64,10 @@ def fewest_matches(commitment: Commitment, block_count: int, policy: Policy) -> 
 def require_least_matches(
     commitment: Commitment, block_count: int, policy: Policy, least_matches: int
 ) -> None:
-    """Raise UsageError unless ``least_matches`` matches can be had and reach the threshold."""
+    """Check that k* = ``least_matches`` is possible and reaches the threshold.
+
+    Raises UsageError (``challenge.reachable``), naming the values that do.
+    """
     triggers = block_count * commitment.header.block_size
     fewest = fewest_matches(commitment, block_count, policy)
     if least_matches > triggers:

@@ -1,9 +1,8 @@
-"""Keys: signatures by Ed25519 and P-256, X25519 boxes, and the fingerprints people compare.
+"""Keys: Ed25519 and P-256 signatures, X25519 boxes, fingerprints (SPEC.md 4.1 and 4.2).
 
-SPEC.md sections 4.1 and 4.2. No key is ever stored, looked up or trusted here: that is the
-vault's, the judge's policy's and a person's business. The curves are those of ``cryptography`` and
-libsodium; what is written here is the domain separation, the strict encodings and the refusal of
-bad points.
+The curves are those of ``cryptography`` and libsodium; this module adds domain separation, strict
+encodings and the refusal of bad points. The vault (``zkwm.owner.vault``) and
+``zkwm.judge.key_file`` store keys; people decide whom they trust by comparing fingerprints.
 """
 
 from __future__ import annotations
@@ -46,10 +45,10 @@ _JUDGE_FILE_LIMIT = 4096
 
 
 def signed_message(purpose: str, digest: bytes) -> bytes:
-    """What is really signed: ``zkwm-signature-1``, the purpose's length, the purpose, the digest.
+    """The bytes under a signature: ``zkwm-signature-1``, the purpose's length, purpose, digest.
 
     ``purpose`` is 1 to 63 of a-z, 0-9 and ``-``, beginning with a letter; ``digest`` 32 bytes.
-    Raises Malformed otherwise. A signature for one purpose is therefore none for another.
+    A signature for one purpose is therefore none for another. Raises Malformed.
     """
     if not _PURPOSE.fullmatch(purpose):
         raise Malformed("a purpose of signing is 1 to 63 lower-case ASCII characters")
@@ -58,7 +57,7 @@ def signed_message(purpose: str, digest: bytes) -> bytes:
 
 
 def require_fingerprint(text: object) -> str:
-    """A fingerprint as ``PublicKey.fingerprint`` writes it, or Malformed."""
+    """A fingerprint as ``PublicKey.fingerprint`` writes it. Raises Malformed for anything else."""
     if not isinstance(text, str) or not _FINGERPRINT.fullmatch(text):
         raise Malformed("a fingerprint is eight groups of four of a-z and 2-7, joined by '-'")
     return text
@@ -66,12 +65,16 @@ def require_fingerprint(text: object) -> str:
 
 @dataclass(frozen=True)
 class PublicKey:
-    """A key that signatures are checked with.
+    """A public key that verifies signatures.
 
     ``algorithm`` is ``ed25519`` or ``ecdsa-p256``; ``data`` the 32 bytes of RFC 8032 5.1.5, or the
-    33 bytes of a compressed point by SEC 1 2.3.3. Raises Malformed for anything that is not the
-    canonical encoding of a point of the prime-order group other than the identity (a small-order
-    Ed25519 key would accept one signature for many messages), Unsupported for another algorithm.
+    33 bytes of a compressed point by SEC 1 2.3.3.
+
+    Raises:
+        Malformed: anything but the canonical encoding of a point of the prime-order group other
+            than the identity (a small-order Ed25519 key would accept one signature for many
+            messages).
+        Unsupported: another algorithm.
     """
 
     algorithm: str
@@ -105,7 +108,7 @@ class PublicKey:
         return cls(require_text(fields["algorithm"], 32), require_bytes(fields["public"]))
 
     def fingerprint(self) -> str:
-        """What people compare: eight groups of four characters, joined by ``-``; 160 bits.
+        """The text that people compare: eight groups of four characters, joined by ``-``; 160 bits.
 
         The first 20 bytes of SHA-256(``zkwm-key-1`` || encoding of ``to_map``) in lower-case base32
         (RFC 4648, section 6). It covers the algorithm without naming it.
@@ -224,8 +227,7 @@ class BoxPublicKey:
     """An X25519 key that openings are sealed to: the 32 bytes of RFC 7748, section 5.
 
     Raises Malformed for an encoding that is not canonical and for a point of small order, with
-    which the shared secret would be zero whatever the sender does (RFC 7748, section 6.1): found by
-    multiplying once and looking at the product, so that no list of points has to be complete.
+    which the shared secret would be zero whatever the sender does (RFC 7748, section 6.1).
     """
 
     data: bytes
@@ -235,6 +237,7 @@ class BoxPublicKey:
         if int.from_bytes(self.data, "little") >= _FIELD_25519:
             raise Malformed("not the canonical encoding of an X25519 public key")
         try:
+            # libsodium refuses a product of zero: no list of small-order points to keep complete.
             nacl.bindings.crypto_scalarmult(b"\x01" * 32, self.data)
         except nacl.exceptions.RuntimeError:
             raise Malformed("an X25519 public key of small order") from None
@@ -274,7 +277,7 @@ class BoxKey:
 
 @dataclass(frozen=True)
 class JudgePublic:
-    """Who a judge is: the key that signs challenges and the key that openings are sealed to."""
+    """A judge's public keys: one signs challenges, openings are sealed to the other."""
 
     signing: PublicKey
     box: BoxPublicKey
@@ -301,7 +304,7 @@ class JudgePublic:
         return cls.from_map(unpack("judge-public", data, limit=_JUDGE_FILE_LIMIT))
 
     def fingerprint(self) -> str:
-        """What an owner confirms before answering: as ``PublicKey.fingerprint``, over both keys.
+        """The text that an owner confirms: as ``PublicKey.fingerprint``, over both keys.
 
         The prefix is ``zkwm-judge-1``.
         """

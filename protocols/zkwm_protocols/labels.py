@@ -1,8 +1,8 @@
-"""Labels that nobody can choose: public functions of the commitment's digest.
+"""Derived labels: public functions of the commitment's digest that nobody chooses (SPEC.md 5.4).
 
-SPEC.md section 5.4. The labels are exactly uniform over the classes and exist only once every
-image is committed, so that for any function that does not depend on the commitment the number of
-matches is exactly binomial. They are public and need no proof.
+The labels are exactly uniform over the classes and exist only once every image is committed, so
+that for any function that does not depend on the commitment the number of matches is exactly
+binomial. They are public and need no proof.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ MAXIMUM_CLASSES = 65_535
 def label_seed(digest: bytes, beacon: bytes | None) -> bytes:
     """The seed of all labels, 32 bytes, by Argon2id (t = 3, 256 MiB, p = 1): about a second.
 
-    ``digest`` is D, 32 bytes; ``beacon`` is 32 bytes, or None for 32 zero bytes. The price of one
-    try is what an accuser pays who varies header fields; SPEC.md section 8 charges 48 bits for it.
-    Raises CouldNotCheck when the memory is not to be had.
+    ``digest`` is D, 32 bytes; ``beacon`` is 32 bytes, or None for 32 zero bytes. An accuser who
+    varies header fields to get better labels pays this for every try; SPEC.md section 8 charges 48
+    bits for it. Raises CouldNotCheck when there is not enough memory, Malformed for other lengths.
     """
     if len(digest) != 32 or (beacon is not None and len(beacon) != 32):
         raise Malformed("a digest and a beacon have 32 bytes")
@@ -55,7 +55,7 @@ def label(seed: bytes, index: int, class_count: int) -> int:
     """The label of one trigger: the first value below ``class_count`` in its SHAKE-256 stream.
 
     The stream is read as big-endian words of two bytes, each cut to the fewest low bits that hold
-    ``class_count`` - 1 (SPEC.md 5.4); rejection makes the label exactly uniform.
+    ``class_count`` - 1 (SPEC.md 5.4). Rejecting larger values makes the label exactly uniform.
     """
     mask = (1 << (class_count - 1).bit_length()) - 1
     stream = hashlib.shake_256(b"zkwm-label-1" + seed + index.to_bytes(4, "big"))

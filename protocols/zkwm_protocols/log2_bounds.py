@@ -1,6 +1,6 @@
-"""Hundredths of a binary logarithm, rounded one way, as if from exact integers (SPEC.md 8.2).
+"""Binary logarithms of exact integers in hundredths, with directed rounding (SPEC.md 8.2).
 
-Nothing but that: what the numbers stand for is in ``evidence``.
+Owner, judge and any other implementation get the same integer, on every machine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def hundredths_up(value: int) -> int:
 
 def _scaled_log2(numerator: int, denominator: int, rounding: str) -> int:
     whole, rest = divmod(numerator, denominator)
-    if rest == 0 and whole & (whole - 1) == 0:
+    if rest == 0 and whole & (whole - 1) == 0:  # a power of two: exact
         return 100 * (whole.bit_length() - 1)
     logarithm = _CONTEXT.subtract(_ln(numerator), _ln(denominator))
     scaled = _CONTEXT.divide(_CONTEXT.multiply(Decimal(100), logarithm), _ln(2))

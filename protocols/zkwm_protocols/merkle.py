@@ -1,7 +1,8 @@
-"""The root of the Merkle tree of RFC 9162 (section 2.1.1), by SHA-256.
+"""The root of the Merkle tree of RFC 9162 (section 2.1.1), by SHA-256 (SPEC.md 5.3).
 
-SPEC.md section 5.3. Only the root: a commitment file carries all leaf digests, so that whoever
-holds it recomputes the whole tree and needs no inclusion proof.
+There are no inclusion proofs here: a commitment file carries all leaves, so that whoever holds it
+recomputes the whole tree. The columns of an argument have proofs
+(``zkwm_protocols.argument.ligero.column_tree``).
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from collections.abc import Sequence
 def root(entries: Sequence[bytes]) -> bytes:
     """The Merkle tree hash, 32 bytes, of the entries in their order (RFC 9162, 2.1.1).
 
-    Equal to the recursive definition (split at the largest power of two below the length): level
-    by level, an odd node out moves up unchanged.
+    Computed level by level, where a node without a sibling moves up unchanged; that equals the
+    recursive definition, which splits at the largest power of two below the length.
     """
     if not entries:
         return hashlib.sha256(b"").digest()

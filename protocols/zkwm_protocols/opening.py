@@ -1,9 +1,8 @@
-"""Selective opening: the response to a challenge, by whole blocks, sealed to one judge.
+"""Selective opening: a response that opens whole blocks, sealed to one judge (SPEC.md 6.2, 6.3).
 
-SPEC.md sections 6.2 and 6.3. The owner names the blocks; the freedom to choose them is paid for in
-advance (SPEC.md 8). A leaf that is missing or wrong is a miss, never left out. The response has no
-list of spent triggers: an owner's word on that is worth nothing. Asking the suspect is not done
-here.
+The owner names the blocks; evidence pays for that choice in advance (SPEC.md 8). A leaf that is
+missing or wrong is a miss and never left out. The response has no list of spent triggers: an
+owner's word on that is worth nothing. ``zkwm.judge.query`` asks the suspect.
 """
 
 from __future__ import annotations
@@ -37,9 +36,10 @@ class LeafStatus(StrEnum):
 
 @dataclass(frozen=True)
 class OpenedTrigger:
-    """What the owner reveals of one trigger: pixels uint8 (channels, height, width), 32-byte salt.
+    """One opened trigger; ``repr`` shows nothing of it.
 
-    ``label`` is the declared label, or None where labels are derived. ``repr`` shows none of them.
+    ``pixels`` is uint8 (channels, height, width), ``salt`` 32 bytes; ``label`` is the declared
+    label, or None where labels are derived.
     """
 
     pixels: NDArray[np.uint8] = field(repr=False)
@@ -49,7 +49,7 @@ class OpenedTrigger:
 
 @dataclass(frozen=True)
 class OpenedBlock:
-    """A whole block: its triggers in order (None: not opened) and decoys of the same generator."""
+    """A whole block: its triggers in order (None: not opened), and decoys of the same generator."""
 
     block: int
     triggers: tuple[OpenedTrigger | None, ...]
@@ -58,7 +58,11 @@ class OpenedBlock:
 
 @dataclass(frozen=True)
 class CheckedTrigger:
-    """One leaf after the check. ``status`` is valid, wrong or missing; the last two need valid."""
+    """One leaf after the check.
+
+    ``index`` is the trigger's number among all of the commitment; ``pixels`` (uint8, (channels,
+    height, width)) and ``label`` are None unless the leaf is valid.
+    """
 
     block: int
     index: int
@@ -109,8 +113,18 @@ def make_opening(
     """Seal whole blocks to the challenge's judge and sign the response (SPEC.md 6.2).
 
     Sealing draws fresh randomness: the caller records the bytes and hands out the same ones when
-    the same challenge comes again. Raises InvalidOpening where the blocks do not fit, UsageError
-    where the file would be larger than a reader may take.
+    the same challenge comes again.
+
+    Args:
+        commitment: the commitment that the blocks belong to.
+        challenge: the challenge that is answered.
+        blocks: the opened blocks, ascending.
+        signers: the owner's keys, in the order of the header.
+
+    Raises:
+        InvalidOpening: the blocks do not fit (``response.blocks``), or the challenge asks for an
+            argument (``response.challenge``).
+        UsageError: the file would be larger than a reader may take.
     """
     plaintext = encode(
         {
@@ -143,10 +157,12 @@ def make_opening(
 def open_sealed(
     commitment: Commitment, challenge: OpeningChallenge, opening: Opening, box: BoxKey
 ) -> tuple[OpenedBlock, ...]:
-    """Unseal the response with the judge's key and read it (SPEC.md 6.3).
+    """Unseal the response with the judge's key ``box`` and read it (SPEC.md 6.3).
 
-    Raises InvalidOpening where it was not sealed to this key, and Malformed where the plaintext is
-    not exactly the blocks that the response names, whole, for this challenge.
+    Raises:
+        InvalidOpening: it was not sealed to this key (``opening.sealed``).
+        Malformed: the plaintext is not exactly the blocks that the response names, whole, for this
+            challenge (``opening.format``).
     """
     plaintext = unseal(opening.sealed, box)
     try:
@@ -159,10 +175,10 @@ def open_sealed(
 def check_leaves(
     commitment: Commitment, blocks: tuple[OpenedBlock, ...]
 ) -> tuple[CheckedTrigger, ...]:
-    """Compare every leaf of the opened blocks with the commitment; give each its label.
+    """Compare every leaf of the opened blocks with the commitment, and give each its label.
 
-    A trigger that is missing, or does not hash to the committed leaf, stays in the result: it is a
-    miss. In derived mode the label is the derived one (this costs the Argon2id seed, once for a
+    A trigger that is missing, or does not hash to the committed leaf, stays in the result as a
+    miss. In derived mode the label is the derived one (which costs one Argon2id hash for each
     commitment); in declared mode it is the one inside the leaf.
     """
     header = commitment.header
@@ -180,9 +196,9 @@ def check_leaves(
             if status != LeafStatus.VALID or trigger is None:
                 checked.append(CheckedTrigger(opened.block, index, status, None, None))
                 continue
-            known = trigger.label if derived is None else int(derived[index])
+            label = trigger.label if derived is None else int(derived[index])
             checked.append(
-                CheckedTrigger(opened.block, index, LeafStatus.VALID, trigger.pixels, known)
+                CheckedTrigger(opened.block, index, LeafStatus.VALID, trigger.pixels, label)
             )
     return tuple(checked)
 

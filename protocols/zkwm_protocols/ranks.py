@@ -1,9 +1,9 @@
-"""Evidence from the ranks of labels among a suspect's scores: exact, and far stronger than matches.
+"""Ranks of labels among a suspect's scores: a statistic stronger than matches (SPEC.md 8.4).
 
-SPEC.md section 8.4. A judge who gets scores, not only the largest, asks how high each label stands
-after every class has lost its own typical score. Nothing of that looks at a label, so for a
-function that does not depend on the commitment each rank is uniform on 0 to C - 1, exactly, and
-independent of all others. Not how the suspect is asked, and no allowances (``evidence``).
+With scores instead of labels alone, a judge can ask how high each label ranks once the typical
+score of every class is removed. Nothing in that looks at a label, so for a function that does not
+depend on the commitment each rank is exactly uniform on 0 to C - 1, and independent of all others.
+``zkwm_protocols.evidence`` subtracts the allowances.
 """
 
 from __future__ import annotations
@@ -30,61 +30,60 @@ class Statistic(StrEnum):
 
 @lru_cache(maxsize=64)
 def weights(class_count: int) -> tuple[int, ...]:
-    """The weight of each rank 0 .. C - 1: floor(2 log2(C / (rank + 1))), from integers alone."""
+    """The weight of each rank 0 to C - 1: floor(2 log2(C / (rank + 1))), computed in integers."""
     squared = class_count**2
     return tuple((squared // (rank + 1) ** 2).bit_length() - 1 for rank in range(class_count))
 
 
-def centred(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores (n, C) float64, finite, without what is typical of an image and of a class.
+def centered(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores (n, C), float64 and finite, minus the median of each image and then of each class.
 
-    Probabilities (all within 0 to 1, every row with a sum within 0.001 of 1) are replaced by their
-    natural logarithms, none below that of 2^-40. Then each row loses its median, then each column
-    its own; the median of k numbers is the ceil(k/2)-th in ascending order. Medians, because a
-    suspect may answer a few images wildly to move a mean. Before all this scores are cut to at most
-    2^1000 in size: an overflow would end in NaN, beside which several labels stand first.
+    Probabilities (all within 0 to 1, every row with a sum within 0.001 of 1) are first replaced by
+    their natural logarithms, none below that of 2^-40. The median of k numbers is the ceil(k/2)-th
+    in ascending order; a mean could be moved by a suspect that answers a few images wildly.
     """
+    # An overflow below would end in NaN, against which several labels would rank first.
     values = np.clip(scores, -_LARGEST_SCORE, _LARGEST_SCORE)
     unit = bool(len(values)) and values.min() >= 0 and values.max() <= 1
     if unit and np.abs(values.sum(axis=1) - 1).max() <= _SUM_TOLERANCE:
         values = np.log(np.maximum(values, _LEAST_PROBABILITY))
     values = values - _lower_median(values, axis=1)
-    centred_values: NDArray[np.float64] = values - _lower_median(values, axis=0)
-    return centred_values
+    centered_values: NDArray[np.float64] = values - _lower_median(values, axis=0)
+    return centered_values
 
 
 def ranks(scores: NDArray[np.float64], labels: Sequence[int]) -> tuple[int, ...]:
-    """For each image, the rank of its label among the C centred scores: 0 is the highest.
+    """For each image, the rank of its label among the C centered scores: 0 is the highest.
 
-    ``scores`` (n, C) float64, finite; column y is the score of label y. A class of equal score
-    stands before the label if its number is smaller, so that each row's ranks are a permutation.
+    ``scores`` (n, C) float64, finite; column y is the score of label y. Among equal scores the
+    smaller class number ranks first, so that each row's ranks are a permutation.
     """
-    values = centred(scores)
-    found = []
+    values = centered(scores)
+    result = []
     for row, label in zip(values, labels, strict=True):
-        own = row[label]
-        found.append(int((row > own).sum() + (row[:label] == own).sum()))
-    return tuple(found)
+        score = row[label]
+        result.append(int((row > score).sum() + (row[:label] == score).sum()))
+    return tuple(result)
 
 
-def weighted_sum(found: Sequence[int | None], class_count: int) -> int:
+def weighted_sum(label_ranks: Sequence[int | None], class_count: int) -> int:
     """The statistic: the sum of the weights of the ranks; None (a miss) weighs nothing."""
     table = weights(class_count)
-    return sum(table[rank] for rank in found if rank is not None)
+    return sum(table[rank] for rank in label_ranks if rank is not None)
 
 
 def tail_numerators(trials: int, class_count: int) -> Iterator[tuple[int, int]]:
     """(s, number of the C^n rank vectors whose weighted sum is s or more), from the largest s down.
 
-    The coefficients of (sum over ranks of x^weight)^n, by the recurrence of a power of a
-    polynomial: with q_i ranks that weigh i less than the largest (q_0 = 1),
+    These are sums of the coefficients of (sum over ranks of x^weight)^n, by the recurrence of a
+    power of a polynomial: with q_i ranks that weigh i less than the largest (q_0 = 1),
     k c_k = sum over i >= 1 of (i (n + 1) - k) q_i c_(k-i).
     """
     table = weights(class_count)
     largest = table[0]
     missing = [(largest - weight) for weight in table]
     counts = np.bincount(missing, minlength=largest + 1).tolist()
-    assert counts[0] == 1  # rank 1 weighs 2 less
+    # counts[0] is 1, as the recurrence needs: rank 1 weighs 2 less than rank 0.
     terms = [(i, count) for i, count in enumerate(counts) if i and count]
     coefficients = [1]
     total = 1
@@ -95,7 +94,7 @@ def tail_numerators(trials: int, class_count: int) -> Iterator[tuple[int, int]]:
         )
         coefficients.append(above // k)
         if k > largest:
-            coefficients[k - largest - 1] = 0  # never needed again
+            coefficients[k - largest - 1] = 0  # no later step reads it: a large integer freed
         total += coefficients[k]
         yield trials * largest - k, total
 

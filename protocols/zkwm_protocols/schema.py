@@ -1,6 +1,7 @@
-"""Type and size checks on decoded values: what every reader of a zkwm file asks of each field.
+"""Type and size checks of decoded fields, which every reader of a zkwm file makes.
 
-Each function returns its argument with a type, or raises Malformed. Nothing is converted.
+Each function returns its argument, typed, or raises Malformed; nothing is converted, except to a
+member of an enum.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _NOT_PRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
-"""Controls, separators, and what is invisible or turns the direction of writing (SPEC.md 3.2)."""
+"""Controls, separators, invisible characters, changes of writing direction (SPEC.md 3.2)."""
 
 
 def require_map(value: object, keys: str, what: str) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def require_optional_bytes(value: object, length: int | None = None) -> bytes | 
 def require_text(value: object, most: int) -> str:
     """Printable text of at most ``most`` code points (SPEC.md 3.2).
 
-    Which code points are refused is fixed by a list, not by a version of Unicode: two readers
+    A fixed list says which code points are refused, not a version of Unicode, so that two readers
     never disagree about a file.
     """
     if not isinstance(value, str) or len(value) > most or _NOT_PRINTABLE.search(value):

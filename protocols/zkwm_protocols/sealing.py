@@ -1,8 +1,7 @@
-"""Sealing: boxes to a judge's key, keys from passwords, authenticated encryption.
+"""Sealed boxes to a judge's key, Argon2id, authenticated encryption (SPEC.md 4.2).
 
-SPEC.md section 4.2. All of it is libsodium by PyNaCl; this module fixes which parts are used and
-which error each failure is. No file formats: the vault's container is
-``zkwm.secret_files.encrypted``.
+All of it is libsodium by PyNaCl; this module fixes which parts are used and which error each
+failure is. The container of secret files is in ``zkwm.secret_files.encrypted``.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ SEAL_BYTES = 48
 def seal(plaintext: bytes, recipient: BoxPublicKey) -> bytes:
     """Encrypt to a public key: libsodium's ``crypto_box_seal``, ``SEAL_BYTES`` longer.
 
-    Anybody can seal; who did is said by a signature over the result, not here. Two calls never
-    give the same bytes.
+    Anybody can seal; a signature over the result says who did. Two calls never give the same
+    bytes.
     """
     return nacl.bindings.crypto_box_seal(plaintext, recipient.data)
 
@@ -49,7 +48,7 @@ def password_key(password: bytes, salt: bytes, *, operations: int, memory_bytes:
     """32 bytes by Argon2id version 1.3 (RFC 9106), one lane.
 
     ``salt`` is 16 bytes, ``operations`` the number of passes, ``memory_bytes`` a multiple of 1,024.
-    Raises CouldNotCheck when the memory is not to be had, Malformed for impossible parameters.
+    Raises CouldNotCheck when there is not enough memory, Malformed for impossible parameters.
     """
     require_bytes(salt, SALT_BYTES)
     try:

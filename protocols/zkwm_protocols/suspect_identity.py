@@ -1,7 +1,7 @@
-"""What a challenge fixes about the suspect: its identity and how images are fed to it.
+"""The suspect as a challenge names it: its identity, and how images are fed to it.
 
-SPEC.md section 4.3. The judge fixes both, so that neither gives the owner any freedom. Asking the
-suspect is not done here (``zkwm.suspects`` does).
+SPEC.md section 4.3. The judge fixes both, so that neither gives the owner any freedom.
+``zkwm.suspects`` asks suspects.
 """
 
 from __future__ import annotations
@@ -28,10 +28,17 @@ _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,12})?")
 class SuspectIdentity:
     """Which model is meant.
 
-    ``digest`` is 32 bytes: SHA-256 of an ONNX file, the model digest of SPEC.md 4.3 for
-    safetensors, SHA-256 of ``zkwm-endpoint-1`` and the URL for an endpoint, that of SPEC.md 19.3
-    for a mark that is extracted. ``outputs`` is the number of outputs; ``shape`` is (channels,
-    height, width).
+    Args:
+        kind: ``onnx``, ``safetensors``, ``http`` or ``extraction``.
+        digest: 32 bytes. SHA-256 of an ONNX file; the model digest of SPEC.md 4.3 for safetensors;
+            SHA-256 of ``zkwm-endpoint-1`` and the URL for an endpoint; that of SPEC.md 19.3 for a
+            mark that is extracted.
+        description: for people.
+        outputs: the number of outputs.
+        shape: (channels, height, width) of an input image.
+
+    Raises:
+        Malformed: a field is outside its range.
     """
 
     kind: str
@@ -81,8 +88,14 @@ class SuspectIdentity:
 class Preprocessing:
     """How uint8 pixels become the suspect's input.
 
-    ``layout`` is ``nchw`` or ``nhwc``; ``scale`` is ``unit`` (pixel / 255) or ``raw`` (0 to 255).
-    Then ``mean`` is subtracted and ``std`` divides, one decimal text per channel or none.
+    Args:
+        layout: ``nchw`` or ``nhwc``.
+        scale: ``unit`` (pixel / 255) or ``raw`` (0 to 255).
+        mean: subtracted next, one decimal number as text per channel, or none.
+        std: divides next, likewise.
+
+    Raises:
+        Malformed: a field is outside its range.
     """
 
     layout: str = "nchw"

@@ -13,7 +13,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from tests.support.dispute import failed, status, verdict_of
+from tests.support.dispute import failed, recast, refused, status, verdict_of
 from tests.support.extraction_case import COUNT, LAYER, ExtractionCase, network, new_case
 from zkwm.extraction.alignment import align
 from zkwm.extraction.keys import read_keys
@@ -29,7 +29,7 @@ from zkwm.suspects.safetensors_suspect import architecture_digest
 from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys, draw_keys
 from zkwm.watermarks.parameter_encoding.tartaglione import Tartaglione
 from zkwm.watermarks.parameter_encoding.uchida import Uchida
-from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.challenge import ArgumentChallenge, Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import InvalidOpening, Unsupported
 from zkwm_protocols.keys import SigningKey
@@ -103,10 +103,10 @@ def test_a_reference_chosen_after_the_labels_would_frame_an_innocent_and_is_refu
     honest = case.suspect(path, reference=case.save("named", unmarked))
     late = case.suspect(path, reference=case.save("late", forged))
     assert late.identity.digest != honest.identity.digest
-    with pytest.raises(InvalidOpening, match="not the unmarked model that the commitment names"):
+    with refused(InvalidOpening, "challenge.suspect"):
         judge.challenge(commitment, late, reveal=COUNT)
 
-    # a judge whose tool did not look when he asked finds out when he checks
+    # a judge whose tool did not look when it asked finds out when it checks
     with monkeypatch.context() as patch:
         patch.setattr(type(late), "check_committed", lambda suspect, header: None)
         challenge = judge.challenge(commitment, late, reveal=COUNT)
@@ -125,10 +125,8 @@ def test_whether_there_is_a_reference_is_no_choice_either(
     case = new_case(tmp_path, named=named)
     path = tmp_path / "marked"
     wrong = case.suspect(path, reference=None if named else tmp_path / "unmarked")
-    complaint = "none was given" if named else "names no unmarked model"
-    with pytest.raises(InvalidOpening, match=complaint) as caught:
+    with refused(InvalidOpening, "challenge.suspect"):
         judge.challenge(case.commitment, wrong, reveal=COUNT)
-    assert caught.value.check == "challenge.suspect"
 
 
 def test_a_reference_that_differs_in_one_weight_is_another(
@@ -138,7 +136,7 @@ def test_a_reference_that_differs_in_one_weight_is_another(
     with torch.no_grad():
         near.get_parameter("features.0.weight")[0, 0, 0, 0] += 1e-6
     suspect = case.suspect(case.folder / "marked", reference=case.save("near", near))
-    with pytest.raises(InvalidOpening, match="not the unmarked model"):
+    with refused(InvalidOpening, "challenge.suspect"):
         judge.challenge(case.commitment, suspect, reveal=COUNT)
 
 
@@ -149,14 +147,13 @@ def test_keys_of_another_scheme_are_refused(tmp_path: Path, judge: Judge) -> Non
     proof = answered(case, judge, challenge)
     verdict = verdict_of(lambda: judge.verify(case.commitment, suspect, challenge, proof))
     assert failed(verdict) == ["suspect.answers"]
-    assert "committed for another scheme than tartaglione" in verdict.reason
     assert status(verdict, "evidence.threshold") == "skipped"
 
 
 def test_one_foreign_key_among_many_is_found(case: ExtractionCase) -> None:
     mixed = case.keys.copy()
     mixed[5] = draw_keys(case.vault, Tartaglione(), 1, (LAYER,))
-    with pytest.raises(InvalidOpening, match="another scheme"):
+    with refused(InvalidOpening, "suspect.answers"):
         case.suspect(case.folder / "marked").answer(mixed, Preprocessing())
 
 
@@ -181,7 +178,7 @@ def test_other_probes_or_another_scheme_are_another_suspect(
 def test_no_key_may_be_left_out(
     case: ExtractionCase, judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # He knows the labels; where bits are read jointly (dynamarks), a key that is not there
+    # The owner knows the labels; where bits are read jointly (dynamarks), a key that is not there
     # changes those of others.
     suspect = case.suspect(case.folder / "marked")
     challenge = judge.challenge(case.commitment, suspect, reveal=COUNT)
@@ -203,19 +200,18 @@ def test_no_key_may_be_left_out(
 
 
 @pytest.mark.parametrize(
-    ("options", "complaint", "check"),
+    ("options", "check"),
     [
-        ({"class_map": (1, 0)}, "label 0 is bit 0", "challenge.class_map"),
-        ({"statistic": "ranks"}, "ranks are for suspects", "challenge.suspect"),
+        ({"class_map": (1, 0)}, "challenge.class_map"),
+        ({"statistic": "ranks"}, "challenge.suspect"),
     ],
 )
 def test_a_judge_is_not_talked_into_another_question(
-    case: ExtractionCase, judge: Judge, options: dict[str, Any], complaint: str, check: str
+    case: ExtractionCase, judge: Judge, options: dict[str, Any], check: str
 ) -> None:
     suspect = case.suspect(case.folder / "marked")
-    with pytest.raises(InvalidOpening, match=complaint) as caught:
+    with refused(InvalidOpening, check):
         judge.challenge(case.commitment, suspect, reveal=COUNT, **options)
-    assert caught.value.check == check
 
 
 def test_an_owner_answers_no_challenge_with_a_preprocessing(
@@ -224,7 +220,7 @@ def test_an_owner_answers_no_challenge_with_a_preprocessing(
     suspect = case.suspect(case.folder / "marked")
     good = judge.challenge(case.commitment, suspect, reveal=COUNT)
     other = replace(good, preprocessing=Preprocessing(scale="raw"))
-    with pytest.raises(InvalidOpening, match="no preprocessing"):
+    with refused(InvalidOpening, "challenge.suspect"):
         other.verify_against(case.commitment)
 
 
@@ -232,13 +228,12 @@ def test_zero_knowledge_about_an_extracted_mark_is_unsupported(
     case: ExtractionCase, judge: Judge
 ) -> None:
     suspect = case.suspect(case.folder / "marked")
-    with pytest.raises(Unsupported, match="extracted from weights or activations") as caught:
+    with refused(Unsupported, "challenge.network") as caught:
         judge.challenge_argument(case.commitment, suspect)
-    assert caught.value.check == "challenge.network"
     assert "--reveal" in caught.value.hint
     good = judge.challenge(case.commitment, suspect, reveal=COUNT)
-    argued = replace(good, network=bytes(32), least_matches=COUNT)
-    with pytest.raises(InvalidOpening, match="ONNX"):
+    argued = recast(good, ArgumentChallenge, network=bytes(32), least_matches=COUNT)
+    with refused(InvalidOpening, "challenge.suspect"):
         argued.verify_against(case.commitment)
 
 
@@ -258,7 +253,7 @@ class Impostor(Suspect):
 
 def test_only_our_own_extraction_is_judged(case: ExtractionCase, judge: Judge) -> None:
     impostor: Any = Impostor(case.suspect(case.folder / "marked"))
-    with pytest.raises(Unsupported, match="own extraction"):
+    with refused(Unsupported, "challenge.suspect"):
         judge.challenge(case.commitment, impostor, reveal=COUNT)
 
 

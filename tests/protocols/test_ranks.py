@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as arrays
 from tests.reference import ranks as reference
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.evidence import Policy, assess
-from zkwm_protocols.ranks import centred, ranks, tail_numerators, weighted_sum, weights
+from zkwm_protocols.ranks import centered, ranks, tail_numerators, weighted_sum, weights
 
 SHAPES = st.tuples(st.integers(1, 12), st.integers(2, 7))
 SCORES = arrays.arrays(np.float64, SHAPES, elements=st.floats(-1e6, 1e6, width=32))
@@ -41,7 +41,7 @@ def test_weights_are_those_of_the_reference(class_count: int) -> None:
 def test_an_example_by_hand() -> None:
     # Class 0 is a habit of this model; without it the second image ranks label 2 highest.
     scores = np.array([[9.0, 5.0, 1.0], [9.0, 1.0, 5.0], [9.0, 3.0, 3.0]])
-    assert centred(scores).tolist() == [[0, 0, -4], [0, -4, 0], [2, 0, 0]]
+    assert centered(scores).tolist() == [[0, 0, -4], [0, -4, 0], [2, 0, 0]]
     assert ranks(scores, [1, 2, 0]) == (1, 1, 0)
 
 

@@ -20,7 +20,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.support.dispute import Accuser, TestJudge
+from tests.support.dispute import Accuser, TestJudge, recast
 from zkwm.owner.prove import prove
 from zkwm.owner.vault import Vault
 from zkwm.quantizer.derive import derive_network
@@ -160,9 +160,7 @@ def opening_instead(
     challenge: ArgumentChallenge, judge: TestJudge, **changes: Any
 ) -> OpeningChallenge:
     """A challenge to open blocks, otherwise as this one, signed by its judge."""
-    own = ("signature", "network", "least_matches")
-    fields = {name: value for name, value in vars(challenge).items() if name not in own}
-    return OpeningChallenge(**{**fields, **changes}).signed_by(judge.key.signing)
+    return recast(challenge, OpeningChallenge, **changes).signed_by(judge.key.signing)
 
 
 def signed(challenge: Challenge, judge: TestJudge, **changes: Any) -> Challenge:

@@ -7,11 +7,13 @@ himself and signs whatever he likes. Nothing here is a test, and nothing costs a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from zkwm.judge.judge import Judge
@@ -34,6 +36,7 @@ PASSPHRASE = "five random words are enough"
 SHAPE = (1, 8, 8)
 CLASSES = 10
 
+AnyChallenge = TypeVar("AnyChallenge", bound=Challenge)
 Rule = Callable[[NDArray[np.uint8]], "int | str"]
 
 
@@ -220,6 +223,21 @@ def asking(judge: Judge, commitment: Commitment, **options: Any) -> Challenge:
 def spent(vault: Vault, commitment: Commitment) -> set[int]:
     """The spent blocks as they stand on disk."""
     return set(Vault.open(vault.path, PASSPHRASE).state.spent_blocks(commitment.digest))
+
+
+def recast(challenge: Challenge, kind: type[AnyChallenge], **changes: Any) -> AnyChallenge:
+    """An unsigned challenge of another type, with all fields that both types have."""
+    names = {field.name for field in fields(kind)} - {"signature"}
+    common = {name: value for name, value in vars(challenge).items() if name in names}
+    return kind(**{**common, **changes})
+
+
+@contextmanager
+def refused(kind: type[ZkwmError], check: str) -> Iterator[pytest.ExceptionInfo[ZkwmError]]:
+    """The block raises an error of this type, from the check with this id."""
+    with pytest.raises(kind) as caught:
+        yield caught
+    assert caught.value.check == check
 
 
 def verdict_of(act: Callable[[], Verdict]) -> Verdict:

@@ -1,8 +1,7 @@
-"""The integer network of a suspect's own file, and how well it stands for the suspect.
+"""How often a suspect and its integer network give the same output (SPEC.md 18.1, 18.3).
 
-SPEC.md sections 16.4, 18.1, 18.3 and 18.5. The owner and the judge derive it alike, each from the
-file that he has; agreement is measured for the judge, and the owner sees to it that the network is
-one that classifies. How a network is made integer is in ``zkwm.quantizer``. Does not import torch.
+An argument is about the integer network, the accusation about the suspect, so that the two have to
+agree before an argument says anything. ``zkwm.quantizer`` makes the network. Does not import torch.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ RANDOM = "random images"
 
 @dataclass(frozen=True)
 class Comparison:
-    """On how many of ``asked`` images of a kind suspect and integer network give one output."""
+    """Suspect and integer network give the same output for ``agreeing`` of ``asked`` images."""
 
     kind: str
     asked: int
@@ -47,21 +46,29 @@ def measure_agreement(
     preprocessing: Preprocessing,
     images: NDArray[np.uint8] | None = None,
 ) -> tuple[Comparison, ...]:
-    """Compare suspect and integer network on ``images`` (uint8, (n, c, h, w)) and random ones.
+    """Compare suspect and integer network on two sets of images; the first set decides.
 
-    Without ``images`` on the public ones of SPEC.md 16.5 that no scale was chosen on. An image
-    without an answer counts against agreement. The first entry decides (``require_agreement``).
-    Raises UsageError for images of another shape, or none.
+    An image without an answer counts against agreement.
+
+    Args:
+        network: derived from the suspect's file.
+        suspect: the model.
+        preprocessing: how pixels become the suspect's input.
+        images (uint8, (n, channels, height, width)): the first set; by default the public images of
+            SPEC.md 16.5 on which no scale was chosen. The second set is random.
+
+    Raises:
+        UsageError: images of another shape, or none.
     """
     from zkwm.quantizer import agreement
 
     public, random = public_sets(network.shape)
     sets = ((PUBLIC, public) if images is None else (GIVEN, images), (RANDOM, random))
-    counts = [
-        (kind, agreement(network, suspect, shown, preprocessing=preprocessing))
-        for kind, shown in sets
+    results = [
+        (kind, agreement(network, suspect, batch, preprocessing=preprocessing))
+        for kind, batch in sets
     ]
-    return tuple(Comparison(kind, found.count, found.agreeing) for kind, found in counts)
+    return tuple(Comparison(kind, result.count, result.agreeing) for kind, result in results)
 
 
 def require_agreement(agreements: tuple[Comparison, ...]) -> None:

@@ -81,14 +81,27 @@ class Judge:
         excluded_blocks: tuple[int, ...] = (),
         statistic: str = Statistic.MATCHES,
     ) -> OpeningChallenge:
-        """A new signed challenge to open ``reveal`` triggers, whole blocks (SPEC.md 6.1).
+        """A new signed challenge to open whole blocks (SPEC.md 6.1).
 
-        ``class_map`` gives the suspect's output for each label (default: the same number);
-        ``excluded_blocks`` may not be opened: those known to have been opened before the suspect
-        was published. ``statistic`` ``ranks`` counts the ranks of the labels among the suspect's
-        scores instead of matches (SPEC.md 8.4): stronger, for suspects that give scores. Raises
-        UsageError, naming the smallest size that can, when ``reveal`` cannot
-        reach the threshold even with all matches.
+        Args:
+            commitment: the owner's.
+            suspect: the model that the challenge is about.
+            reveal: the number of triggers to open, in whole blocks.
+            purpose: what the challenge is for.
+            preprocessing: how pixels become the suspect's input; the default one is
+                ``Preprocessing()``.
+            class_map: the suspect's output for each label; by default the same number.
+            policy: what the judge demands; ``Policy()`` by default.
+            excluded_blocks: blocks that may not be opened, known to have been opened before the
+                suspect was published.
+            statistic: ``matches``, or ``ranks`` to count the ranks of the labels among the
+                suspect's scores (SPEC.md 8.4): stronger, for suspects that give scores.
+
+        Raises:
+            UsageError: ``reveal`` is not whole blocks, or cannot reach the threshold even with all
+                matches (``challenge.reachable``; the hint names the smallest size that can).
+            InvalidOpening: suspect or class map do not fit the commitment.
+            SuspectUnusable: the suspect cannot take such an input.
         """
         commitment.verify()
         header = commitment.header
@@ -129,16 +142,23 @@ class Judge:
         images: NDArray[np.uint8] | None = None,
         report: Callable[[tuple[Comparison, ...]], None] | None = None,
     ) -> ArgumentChallenge:
-        """A new signed challenge for a zero-knowledge argument (SPEC.md 18.1). Opens nothing.
+        """A new signed challenge for a zero-knowledge argument, which opens nothing (SPEC.md 18.1).
 
-        The suspect's integer network is derived from its file and held against it: on ``images``
-        (uint8, (n, c, h, w)), or on public ones, and random ones; ``report`` is told how often both
-        agree. ``blocks`` is r, by default all that are not excluded; ``least_matches`` is k*, by
-        default the fewest that reach the threshold. Other arguments are those of ``challenge``.
+        The suspect's integer network is derived from its file, and both are compared on images.
+        Arguments that are not listed are those of ``challenge``.
 
-        Raises UsageError where the threshold cannot be reached, Unsupported for a suspect that
-        cannot be proven about, SuspectUnusable (``argument.agreement``) where suspect and network
-        agree on less than 90 % of the images.
+        Args:
+            blocks: r, by default all blocks that are not excluded.
+            least_matches: k*, by default the fewest that reach the threshold.
+            images (uint8, (n, channels, height, width)): those of the comparison; by default public
+                ones. Random ones are added.
+            report: called with the result of the comparison.
+
+        Raises:
+            UsageError: the threshold cannot be reached (``challenge.reachable``).
+            Unsupported: the suspect cannot be proven about (``challenge.network``).
+            SuspectUnusable: suspect and network agree on less than 90 % of the images
+                (``argument.agreement``).
         """
         commitment.verify()
         header = commitment.header
@@ -151,7 +171,7 @@ class Judge:
         preprocessing = preprocessing or Preprocessing()
         suspect.check_preprocessing(preprocessing)
         network = network_of(suspect, preprocessing)
-        Relation(network)  # refuses one that is too large to be argued about
+        Relation(network)  # raises for a network that is too large for an argument
         challenge = ArgumentChallenge(
             **self._frame(commitment, suspect, purpose, class_map, excluded_blocks),
             preprocessing=preprocessing,

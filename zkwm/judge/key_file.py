@@ -1,7 +1,4 @@
-"""A judge's keys on disk: the secret file, encrypted, and the public file beside it.
-
-SPEC.md section 11. Whom a judge trusts, and what he issued, is not kept here.
-"""
+"""A judge's keys on disk: the encrypted secret file, and the public file (SPEC.md section 11)."""
 
 from __future__ import annotations
 
@@ -38,10 +35,11 @@ class JudgeKey:
 
 
 def create_judge_key(path: str | Path, passphrase: str, *, cost: Cost = DEFAULT_COST) -> JudgeKey:
-    """New keys: writes ``path`` (encrypted, 0600) and ``<path>.pub`` (0644).
+    """Make new keys: write ``path`` (encrypted, 0600) and ``<path>.pub`` (0644).
 
-    Raises UsageError when either exists or the passphrase is empty, and CouldNotCheck when one
-    cannot be written; then neither is left.
+    ``cost`` is what a guess at the passphrase costs (Argon2id). Raises UsageError when either file
+    exists or the passphrase is empty, and CouldNotCheck when one cannot be written; then neither is
+    left.
     """
     target = storage.resolve(path)
     public = Path(f"{path}.pub")

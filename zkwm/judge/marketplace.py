@@ -1,8 +1,8 @@
-"""A marketplace's desk: it registers commitments, challenges owners about a model, and settles.
+"""A marketplace: a judge who keeps commitments, challenges and verdicts between cases.
 
-A marketplace is a judge with a memory: it keeps commitments, challenges and verdicts in one folder,
-counts for each commitment how many functions were tried (SPEC.md 8.3), and excludes blocks that
-were opened to it before. Not a server: a service over this API is another matter.
+It counts for each commitment how many functions were tried (SPEC.md 8.3), and excludes blocks that
+were opened to it before: state that a judge otherwise has to pass in with every challenge. This is
+an API over a folder, without a server.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Marketplace:
 
     Layout: ``commitments/<D>``, ``challenges/<digest>``, ``verdicts/<challenge digest>.json`` and
     an empty file ``opened/<D>-<block>`` for each block that was opened here, all digests in
-    hexadecimal. Safe for several processes on one folder. Raises UsageError for a folder that
-    cannot be made.
+    hexadecimal. Several processes may use one folder. Raises UsageError for a folder that cannot be
+    made.
     """
 
     def __init__(self, folder: str | Path, judge: Judge, policy: Policy | None = None) -> None:
@@ -52,9 +52,10 @@ class Marketplace:
             raise UsageError(f"cannot keep a marketplace in {folder}: {reason}") from None
 
     def register(self, commitment: Commitment) -> str:
-        """Check and keep a commitment; return its digest in hexadecimal. Twice is once.
+        """Check and keep a commitment; return its digest in hexadecimal.
 
-        Raises what ``Commitment.verify`` raises; then nothing is kept.
+        Registering it again changes nothing. Raises what ``Commitment.verify`` raises; then nothing
+        is kept.
         """
         commitment.verify()
         name = commitment.digest.hex()
@@ -64,7 +65,7 @@ class Marketplace:
         return name
 
     def commitment(self, name: str) -> Commitment:
-        """A registered commitment. Raises UsageError when there is none of this name."""
+        """The registered commitment with this digest. Raises UsageError when there is none."""
         path = self._path("commitments", name)
         return Commitment.from_bytes(read_limited(path, commitments.FILE_LIMIT))
 
@@ -79,12 +80,21 @@ class Marketplace:
     ) -> Challenge:
         """Challenge the owner of a registered commitment about a model.
 
-        ``reveal`` triggers are asked for, by default one block; with ``zero_knowledge`` an argument
-        about ``reveal``, by default all that were not opened here, and nothing is opened. The
-        number of functions tried and the excluded blocks come from the folder: every different
-        model, preprocessing or class map that this commitment was held against counts, and blocks
-        opened in an earlier case stay out.
-        Raises UsageError when the threshold cannot be reached, or what asking the suspect raises.
+        The number of functions tried and the excluded blocks come from the folder: every different
+        model, preprocessing and class map of an earlier challenge counts, and blocks opened in an
+        earlier case stay out.
+
+        Args:
+            name: the commitment's digest in hexadecimal.
+            suspect: the model that the challenge is about.
+            reveal: the number of triggers, in whole blocks. By default one block, or, for an
+                argument, all that were not opened here.
+            purpose: what the challenge is for.
+            zero_knowledge: ask for an argument, which opens nothing.
+
+        Raises:
+            UsageError: there is no such commitment, or the threshold cannot be reached.
+            Also what asking the suspect raises.
         """
         commitment = self.commitment(name)
         with self._lock():
@@ -116,7 +126,7 @@ class Marketplace:
         """Check the owner's response; keep the verdict, whatever it is; return it if proven.
 
         What was opened stays excluded for good, and a kept verdict is replaced only by one whose
-        checks came as far: a later response, a stranger's perhaps, takes nothing back.
+        checks came at least as far: a later response, perhaps a stranger's, takes nothing back.
         Raises UsageError for a challenge that this marketplace did not issue, and what
         ``Judge.verify`` raises, with its verdict.
         """
@@ -150,9 +160,10 @@ class Marketplace:
                 write_atomic(path, json.dumps(value, indent=1).encode(), overwrite=True)
 
     def _path(self, kind: str, name: str) -> Path:
-        known = len(name) == 64 and all(letter in "0123456789abcdef" for letter in name)
+        # A digest in hexadecimal: nothing that could name a file elsewhere.
+        digest = len(name) == 64 and all(letter in "0123456789abcdef" for letter in name)
         path = self._folder / kind / name
-        if not known or not path.is_file():
+        if not digest or not path.is_file():
             raise UsageError(f"this marketplace has no such {kind[:-1]}: {name[:80]!r}")
         return path
 
@@ -187,7 +198,7 @@ def _blocks(triggers: int, size: int) -> int:
 def _functions(earlier: list[Challenge], suspect: Suspect) -> int:
     """How many other functions (model, preprocessing, class map) the earlier challenges name.
 
-    An address pins no model: what an endpoint was yesterday counts as another function.
+    An address pins no model, so that each earlier challenge about an endpoint counts as another.
     """
     tried = {
         (
@@ -203,7 +214,7 @@ def _functions(earlier: list[Challenge], suspect: Suspect) -> int:
 
 
 def _reached(verdict: dict[str, Any], name: str) -> bool:
-    """Whether a check was made. ``opening.leaves``: the owner's own, signed opening was read."""
+    """Whether a check was reached; ``opening.leaves`` means that a signed opening was read."""
     return any(
         check["id"] == name and check["status"] != CheckStatus.SKIPPED
         for check in verdict["checks"]

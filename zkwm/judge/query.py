@@ -1,7 +1,7 @@
-"""Asking a suspect about opened triggers, among decoys where it could notice, and counting.
+"""Ask a suspect every opened trigger, among decoys if it is remote (SPEC.md section 7).
 
-SPEC.md section 7. Each different image is asked once and the first answer counts. Not how a suspect
-is reached (``zkwm.suspects``), nor what the matches are worth (``zkwm_protocols.evidence``).
+Each different image is asked once and the first answer counts. ``zkwm.suspects`` reaches suspects;
+``zkwm_protocols.evidence`` says what the matches are worth.
 """
 
 from __future__ import annotations
@@ -32,12 +32,18 @@ def question(
     *,
     progress: Progress | None = None,
 ) -> tuple[TriggerResult, ...]:
-    """Ask the suspect every valid trigger once and compare with the class map of the challenge.
+    """Ask the suspect every valid trigger once, and compare with the challenge's class map.
 
-    ``decoys`` (uint8, (n, channels, height, width)) are asked too, in one random order with the
-    triggers, when the suspect is remote; when there are fewer than triggers, random images of the
-    judge's make up for them. A decoy that repeats another, or a trigger, is none. Answers to decoys
-    do not count.
+    Args:
+        suspect: the model.
+        challenge: has the preprocessing, the class map and the statistic.
+        triggers: the opened triggers, their leaves checked.
+        decoys (uint8, (n, channels, height, width)): asked too if the suspect is remote, in one
+            random order with the triggers; their answers do not count. A decoy that repeats
+            another, or a trigger, is dropped. Random images make up for any that are missing.
+        progress: called after each image.
+
+    Returns the result of each trigger, in order.
     """
     images = _different([t.pixels for t in triggers if t.pixels is not None])
     asked = list(images.values())
@@ -64,7 +70,10 @@ def question(
 def _ranked(
     results: tuple[TriggerResult, ...], challenge: OpeningChallenge, answers: dict[bytes, Answer]
 ) -> tuple[TriggerResult, ...]:
-    """The results with the rank of each label (SPEC.md 8.4); without scores there is no answer."""
+    """The results with the rank of each label (SPEC.md 8.4); without scores there is no answer.
+
+    Ranks depend on all scores together, so they are computed once every answer is there.
+    """
     rows, labels, scored = [], [], []
     for number, result in enumerate(results):
         if (
@@ -76,10 +85,10 @@ def _ranked(
                 rows.append(scores[list(challenge.class_map)])
                 labels.append(result.label)
                 scored.append(number)
-    found = dict(zip(scored, ranks(np.stack(rows), labels) if rows else (), strict=True))
+    rank_of = dict(zip(scored, ranks(np.stack(rows), labels) if rows else (), strict=True))
     return tuple(
-        replace(result, rank=found[number])
-        if number in found
+        replace(result, rank=rank_of[number])
+        if number in rank_of
         else replace(result, status=TriggerStatus.NO_ANSWER, problem=result.problem or NO_SCORES)
         if result.status in (TriggerStatus.MATCH, TriggerStatus.NO_MATCH)
         else result
@@ -122,9 +131,10 @@ def _different(images: list[NDArray[np.uint8]]) -> dict[bytes, NDArray[np.uint8]
 def _decoys(
     given: list[NDArray[np.uint8]], count: int, shape: tuple[int, int, int]
 ) -> list[NDArray[np.uint8]]:
-    """At least ``count`` decoys: those given, and random images of the judge's.
+    """At least ``count`` decoys: those given, and random images.
 
-    These are smooth, or of independent pixels where images are too small for anything else.
+    Random ones are of the public family ``abstract``, or independent pixels where images are too
+    small for it.
     """
     missing = count - len(given)
     if missing <= 0:
@@ -133,5 +143,5 @@ def _decoys(
         random = np.frombuffer(secrets.token_bytes(missing * math.prod(shape)), dtype=np.uint8)
         return [*given, *random.reshape(missing, *shape)]
     half = -(-missing // 2)
-    own = generate("abstract", half, shape, key=secrets.token_bytes(32), block_size=half)
-    return [*given, *own.images, *own.decoys]
+    drawn = generate("abstract", half, shape, key=secrets.token_bytes(32), block_size=half)
+    return [*given, *drawn.images, *drawn.decoys]

@@ -1,1 +1,5 @@
-"""The owner's side: commit, see what an answer would disclose, prove. Secrets are in the vault."""
+"""The owner: commit, see what an answer would disclose, answer a challenge.
+
+Secrets and the ledger are in ``zkwm.owner.vault``. Nothing is exported here, since ``commit`` and
+``prove`` are names of modules and of functions.
+"""

@@ -1,8 +1,7 @@
-"""The owner's side: commit to triggers, get them for embedding, answer a judge's challenge.
+"""Commit to a trigger set, and get it back for embedding (SPEC.md 5.6).
 
-SPEC.md sections 5.6, 6.2 and 7. Whatever leaves this module has been recorded in the vault before.
-Not here: asking a person (the command line does), training, everything that a judge does, and how
-an answer in zero knowledge comes about (``zkwm.owner.prove_argument``).
+The secrets are in the vault, durably, before a commitment leaves this module. Answering a challenge
+is in ``zkwm.owner.prove``, training in ``zkwm.training``.
 """
 
 from __future__ import annotations
@@ -35,13 +34,21 @@ def commit(
     block_size: int = DEFAULT_BLOCK_SIZE,
     owner_model: bytes | None = None,
 ) -> Commitment:
-    """Commit to ``images`` (uint8, (n, channels, height, width)), or to generated ones.
+    """Commit to images, given or generated; their secrets are then in the vault, on disk.
 
-    Without ``images``, ``generate_count`` triggers of ``family`` and ``shape`` are drawn from the
-    vault's seed, new ones with every call (``data`` are the owner's own images for ``mixture``).
-    ``declared_labels`` (int64, (n,)) makes the declared mode, which proves less (SPEC.md 5.4).
-    The secrets are in the vault, on disk, before the commitment is returned. Raises UsageError for
-    images that may not stand in a trigger set, VaultUnusable when the vault cannot be written.
+    Args:
+        vault: the owner's vault, which signs.
+        images (uint8, (n, channels, height, width)): the triggers; without, new ones are generated.
+        class_count: C, the number of classes.
+        declared_labels (int64, (n,)): makes the declared mode, which proves less (SPEC.md 5.4).
+        generate_count, family, shape: how many triggers are generated, and of which kind.
+        data (uint8, (m, channels, height, width)): the owner's images, for the family ``mixture``.
+        block_size: triggers in a block; divides n.
+        owner_model: digest of the owner's unmarked model (32 bytes), where marks are extracted.
+
+    Raises:
+        UsageError: images or labels cannot be a trigger set.
+        VaultUnusable: the vault cannot be written.
     """
     decoys: NDArray[np.uint8] | None = None
     if images is None:
@@ -87,13 +94,13 @@ def trigger_set(vault: Vault, commitment: Commitment) -> TriggerSet:
     Derived labels cost one Argon2id hash, about a second. Raises UsageError when the vault does
     not hold this commitment's secrets, TrustMaterialMissing when its labels need a beacon.
     """
-    own = secrets_of(vault.state, commitment)
+    kept = secrets_of(vault.state, commitment)
     header = commitment.header
-    declared = own.labels
+    declared = kept.labels
     return TriggerSet(
-        images=pixels_of(own.images, header.shape),
+        images=pixels_of(kept.images, header.shape),
         labels=commitment.labels() if declared is None else np.array(declared, dtype=np.int64),
-        family=own.family,
+        family=kept.family,
         block_size=header.block_size,
         class_count=header.class_count,
     )

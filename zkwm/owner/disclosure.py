@@ -1,6 +1,6 @@
-"""Before an owner answers: checks of the challenge, the judge confirmed, what would be released.
+"""What an owner checks and sees before answering: challenge, judge, what would be released.
 
-SPEC.md sections 6.2 and 18.5. For both ways of answering; nothing is answered here.
+SPEC.md sections 6.2 and 18.5. Both ways of answering share it; ``zkwm.owner.prove`` answers.
 """
 
 from __future__ import annotations
@@ -25,9 +25,13 @@ BIT_LIMIT = 16
 class ArgumentDisclosure:
     """What an answer in zero knowledge would release: one bit, about this question.
 
-    ``network`` is the digest of the integer network, ``least_matches`` k*, ``block_count`` the
-    blocks that are asked for and ``unopened`` the number that there is; ``bits`` are those released
-    about this commitment so far, ``limit`` the number beyond which the owner is asked.
+    Args:
+        network: the digest of the integer network, 32 bytes.
+        least_matches: k*.
+        block_count: the blocks that are asked for.
+        unopened: the blocks that are left.
+        bits: the bits released about this commitment so far.
+        limit: the number of bits beyond which the owner is asked.
     """
 
     network: bytes
@@ -40,12 +44,21 @@ class ArgumentDisclosure:
 
 @dataclass(frozen=True)
 class Disclosure:
-    """What an owner must see before he answers a challenge.
+    """What an owner must see before answering a challenge.
 
-    ``blocks_to_open`` are the blocks that ``prove`` would open, ``blocks_spent`` those opened
-    before, ``released`` the openings of this commitment; ``judge_known`` tells whether this judge's
-    fingerprint was confirmed before, ``repeated`` whether this very challenge was answered before.
-    ``argument`` is None where an opening is asked for.
+    Args:
+        suspect: the model that the challenge is about.
+        purpose: what the judge says the challenge is for.
+        issued: the judge's clock in seconds since 1970.
+        judge_fingerprint: of the judge who issued it.
+        judge_known: whether this fingerprint was confirmed before.
+        repeated: whether this very challenge was answered before.
+        declared_labels: whether the owner declared the labels.
+        block_count: all blocks of the commitment.
+        blocks_to_open: those that ``prove`` would open.
+        blocks_spent: those opened before.
+        released: the openings of this commitment.
+        argument: what an argument would release; None where an opening is asked for.
     """
 
     suspect: SuspectIdentity
@@ -66,26 +79,26 @@ def check_challenge(
     state: VaultState, commitment: Commitment, challenge: Challenge
 ) -> CommitmentSecrets:
     """The secrets for a challenge that fits. Raises what its checks raise (SPEC.md 6.1)."""
-    own = secrets_of(state, commitment)
+    kept = secrets_of(state, commitment)
     commitment.verify()
     challenge.verify_signature()
     challenge.verify_against(commitment)
-    return own
+    return kept
 
 
 def secrets_of(state: VaultState, commitment: Commitment) -> CommitmentSecrets:
     """The secrets of a commitment. Raises UsageError when the vault does not hold them."""
-    own = state.commitments.get(commitment.digest)
-    if own is None:
+    kept = state.commitments.get(commitment.digest)
+    if kept is None:
         raise UsageError(
             f"the vault does not hold the secrets of commitment {commitment.digest.hex()[:16]}",
             hint="use the vault that made the commitment",
         )
-    return own
+    return kept
 
 
 def confirm_judge(state: VaultState, challenge: Challenge, fingerprint: str | None) -> None:
-    """Raise UsageError unless the judge is the one that the owner means; remember him if new."""
+    """Raise UsageError unless the judge is the one that the owner means; remember a new one."""
     actual = challenge.judge.fingerprint()
     if fingerprint is None:
         if actual not in state.trusted_judges:
@@ -108,7 +121,7 @@ def confirm_judge(state: VaultState, challenge: Challenge, fingerprint: str | No
 def disclose_argument(
     state: VaultState, commitment: Commitment, challenge: ArgumentChallenge
 ) -> ArgumentDisclosure:
-    """What the challenge for an argument asks, and what was released before."""
+    """What a challenge for an argument asks, and what was released before."""
     return ArgumentDisclosure(
         network=challenge.network,
         least_matches=challenge.least_matches,

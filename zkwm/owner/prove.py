@@ -1,4 +1,8 @@
-"""The owner answers a challenge: opens blocks, or hands on to the argument (SPEC.md 7)."""
+"""Answer a challenge: open blocks, or argue in zero knowledge (SPEC.md 6.2 and 7).
+
+What leaves this module is in the vault's ledger before. The zero-knowledge way is in
+``zkwm.owner.prove_argument``; asking a person is the command line's part.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +34,8 @@ if TYPE_CHECKING:
 def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Disclosure:
     """What answering this challenge would release, to whom and for what. Changes nothing.
 
-    Reads the vault anew, so that answers of other processes are shown too. Makes all checks of the
-    challenge (SPEC.md 6.1) and raises the first that fails.
+    Reads the vault from disk, so that answers of other processes are included. Makes all checks of
+    the challenge (SPEC.md 6.1) and raises the first that fails.
     """
     with vault.transaction() as state:
         check_challenge(state, commitment, challenge)
@@ -72,20 +76,23 @@ def prove(
     exceed_limit: bool = False,
     progress: ArgumentProgress | None = None,
 ) -> Response:
-    """Answer a challenge, in the way that it asks for (SPEC.md 6.2 and 18.2).
+    """Answer a challenge in the way that it asks for (SPEC.md 6.2 and 18.2).
 
-    ``judge_fingerprint`` is what the owner knows of the judge from elsewhere; it may be left out
-    for a judge whom this vault confirmed before. The response is on disk in the vault before it is
-    returned; the same challenge gives the same bytes again.
+    An ``Opening`` opens unspent whole blocks to the judge, who alone can read it; they are then
+    spent. An ``ArgumentResponse`` opens nothing, and shows that at least k* triggers match. The
+    response is in the vault, on disk, before it is returned; the same challenge gives the same
+    bytes again.
 
-    A challenge for an opening opens unspent whole blocks to its judge, who alone can read the
-    ``Opening``; they are then spent. A challenge for an argument opens nothing: ``model`` is the
-    suspect's file, which is also in the owner's hands, and the ``ArgumentResponse`` shows that at
-    least k* triggers match. ``test_data``, ``refuse``, ``exceed_limit`` and ``progress`` are those
-    of ``zkwm.owner.prove_argument.argue``, which says what it raises.
+    Args:
+        judge_fingerprint: the judge's, as the owner knows it from elsewhere; may be left out for a
+            judge whom this vault confirmed before.
+        model, test_data, refuse, exceed_limit, progress: for an argument alone; see
+            ``zkwm.owner.prove_argument.argue``, which also says what it raises.
 
-    Raises UsageError for an unconfirmed or another judge; InvalidOpening when too few blocks are
-    left; InvalidSignature or InvalidOpening for a challenge that does not fit.
+    Raises:
+        UsageError: the judge is another, or has not been confirmed.
+        InvalidOpening: too few blocks are left, or the challenge does not fit.
+        InvalidSignature: the challenge is not the judge's.
     """
     if isinstance(challenge, ArgumentChallenge):
         return argue(
@@ -107,7 +114,7 @@ def _open_blocks(
 ) -> Opening:
     """Open the first free blocks to the judge, and enter that into the ledger."""
     with vault.transaction() as state:
-        own = check_challenge(state, commitment, challenge)
+        kept = check_challenge(state, commitment, challenge)
         earlier = state.response_to(challenge.digest)
         if earlier is not None:
             return Opening.from_bytes(earlier.response)
@@ -116,7 +123,7 @@ def _open_blocks(
         opening = make_opening(
             commitment,
             challenge,
-            tuple(_open_block(own, commitment, block) for block in blocks),
+            tuple(_open_block(kept, commitment, block) for block in blocks),
             (state.signing_key,),
         )
         state.ledger.append(
@@ -136,18 +143,18 @@ def _open_blocks(
     return opening
 
 
-def _open_block(own: CommitmentSecrets, commitment: Commitment, block: int) -> OpenedBlock:
+def _open_block(kept: CommitmentSecrets, commitment: Commitment, block: int) -> OpenedBlock:
     header = commitment.header
-    images = pixels_of(own.images, header.shape)
-    decoys = pixels_of(own.decoys, header.shape)
+    images = pixels_of(kept.images, header.shape)
+    decoys = pixels_of(kept.decoys, header.shape)
     indices = range(block * header.block_size, (block + 1) * header.block_size)
     return OpenedBlock(
         block=block,
         triggers=tuple(
             OpenedTrigger(
                 pixels=images[i],
-                salt=own.salts[i * SALT_BYTES : (i + 1) * SALT_BYTES],
-                label=None if own.labels is None else own.labels[i],
+                salt=kept.salts[i * SALT_BYTES : (i + 1) * SALT_BYTES],
+                label=None if kept.labels is None else kept.labels[i],
             )
             for i in indices
         ),

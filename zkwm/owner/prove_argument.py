@@ -1,8 +1,8 @@
-"""The owner's answer in zero knowledge: one bit about one network, and nothing is opened.
+"""Answer a challenge in zero knowledge: release one bit about one network, open nothing.
 
-SPEC.md sections 18.2 and 18.5. The long work is done while others may use the vault; the bit and
-the response are recorded, durably, before anything leaves this module. The argument itself is made
-in ``zkwm_protocols.argument``, which is imported when it is needed.
+SPEC.md sections 18.2 and 18.5. The vault is not locked while the argument is computed
+(``zkwm_protocols.argument.prover``). The bit and the response are recorded, durably, before
+anything leaves this module.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from zkwm_protocols.integer_network.model import IntegerNetwork
 
 ArgumentProgress: TypeAlias = Callable[[str, float], None]
-"""Called with what is being done and how much of that is done, 0 to 1."""
+"""Called with the name of a step and how much of it is done, 0 to 1."""
 
 
 def argue(
@@ -47,19 +47,23 @@ def argue(
 ) -> ArgumentResponse | Refusal:
     """Answer a challenge for an argument (SPEC.md 18.2).
 
-    ``model`` is the suspect's file, or the integer network that ``derive_network`` made of it;
-    ``test_data`` the labelled images on which it has to be better than chance
-    (``require_classifier``). With ``refuse`` the owner answers that he has fewer unopened blocks
-    than are asked for. ``exceed_limit`` allows more than 16 bits about one commitment.
+    Args:
+        judge_fingerprint: the judge's, or None for a judge confirmed before.
+        model: the suspect's file, or the integer network that ``derive_network`` made of it.
+        test_data: labeled images on which it has to be better than chance.
+        refuse: answer that fewer blocks are unopened than are asked for.
+        exceed_limit: release more than 16 bits about one commitment.
+        progress: called with each step of the prover.
 
-    Raises UsageError without a model, for an unconfirmed judge, at the limit, for another number of
-    blocks or matches than was answered about this network before, for a network near chance, and
-    for a refusal without a reason; NotEnoughMatches, when that has been recorded, where fewer than
-    k* triggers match; InvalidOpening where blocks are missing or the network is not the
-    challenge's; what ``check_challenge`` raises.
+    Raises:
+        UsageError: no model, an unconfirmed judge, the limit, another question about this network
+            than was answered before, a network near chance, a refusal without a reason.
+        NotEnoughMatches: fewer than k* triggers match; that has been recorded.
+        InvalidOpening: blocks are missing, or the network is not the challenge's.
+        Also what ``check_challenge`` raises.
     """
     with vault.transaction() as state:
-        own = check_challenge(state, commitment, challenge)
+        kept = check_challenge(state, commitment, challenge)
         earlier = _answered(state, challenge)
         if earlier is not None:
             return earlier
@@ -72,12 +76,12 @@ def argue(
         blocks = _choose(state, commitment, challenge)
     network = _network(file, challenge)
     require_classifier(network, challenge.class_map, test_data)
-    labels = _declared_labels(own, commitment, blocks)
+    labels = _declared_labels(kept, commitment, blocks)
     statement = make_statement(commitment, challenge, network, blocks, labels)
     secret = state.derive_key(b"argument", challenge.digest)
     record = partial(_record_bit, vault, commitment, challenge, blocks, exceed_limit=exceed_limit)
     try:
-        proof = _prove(statement, own, commitment, blocks, secret, progress)
+        proof = _prove(statement, kept, commitment, blocks, secret, progress)
     except NotEnoughMatches as error:
         record(None)
         error.hint = "this is recorded in the vault: a judge who hears of it has learnt one bit"
@@ -171,12 +175,12 @@ def _network(model: str | Path | IntegerNetwork, challenge: ArgumentChallenge) -
 
 
 def _declared_labels(
-    own: CommitmentSecrets, commitment: Commitment, blocks: tuple[int, ...]
+    kept: CommitmentSecrets, commitment: Commitment, blocks: tuple[int, ...]
 ) -> tuple[int, ...] | None:
     """The declared labels of the triggers of ``blocks``; None where labels are derived."""
-    if own.labels is None:
+    if kept.labels is None:
         return None
-    return tuple(own.labels[index] for index in _indices(commitment, blocks))
+    return tuple(kept.labels[index] for index in _indices(commitment, blocks))
 
 
 def _indices(commitment: Commitment, blocks: tuple[int, ...]) -> list[int]:
@@ -186,7 +190,7 @@ def _indices(commitment: Commitment, blocks: tuple[int, ...]) -> list[int]:
 
 def _prove(
     statement: Statement,
-    own: CommitmentSecrets,
+    kept: CommitmentSecrets,
     commitment: Commitment,
     blocks: tuple[int, ...],
     secret: bytes,
@@ -198,8 +202,8 @@ def _prove(
     indices = _indices(commitment, blocks)
     return prover.prove(
         statement,
-        pixels_of(own.images, commitment.header.shape)[indices],
-        [own.salts[i * SALT_BYTES : (i + 1) * SALT_BYTES] for i in indices],
+        pixels_of(kept.images, commitment.header.shape)[indices],
+        [kept.salts[i * SALT_BYTES : (i + 1) * SALT_BYTES] for i in indices],
         secret=secret,
         progress=progress,
     )
@@ -230,9 +234,9 @@ def _record_bit(
 ) -> ArgumentResponse | Refusal | None:
     """Enter the bit, and the response that may then leave; None for too few matches.
 
-    The vault was open to others while the argument was made: returns what was answered to this
-    challenge in the meantime, which then is the answer, and enters nothing. Raises UsageError
-    where what they did forbids this answer, so that it never leaves.
+    Other processes could use the vault while the argument was made. If one of them answered this
+    challenge, that answer is returned and nothing entered. Raises UsageError where what they did
+    forbids this answer, so that it never leaves.
     """
     with vault.transaction() as state:
         earlier = _answered(state, challenge)

@@ -1,6 +1,6 @@
-"""Which blocks of a commitment are spent, and which would be opened next.
+"""The spent and the free blocks of a commitment, by the vault's ledger (SPEC.md 6.2, step 4).
 
-SPEC.md section 6.2, step 4. Reads the vault's ledger; changes and opens nothing.
+A trigger that was opened once is known to somebody and proves nothing to anybody else.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from zkwm_protocols.errors import InvalidOpening
 def choose_blocks(
     state: VaultState, commitment: Commitment, challenge: Challenge
 ) -> tuple[int, ...]:
-    """The first r blocks that are neither spent nor excluded. Raises InvalidOpening (SPEC 6.2)."""
+    """The first r blocks that are neither spent nor excluded (SPEC.md 6.2).
+
+    Raises InvalidOpening (``challenge.reachable``).
+    """
     free = free_blocks(state, commitment, challenge)
     if len(free) < challenge.block_count:
         size = commitment.header.block_size
@@ -37,7 +40,7 @@ def free_blocks(state: VaultState, commitment: Commitment, challenge: Challenge)
 
 def spent_blocks(state: VaultState, commitment: Commitment) -> frozenset[int]:
     """The blocks opened before, and those with an image that was opened from another commitment."""
-    header, own = commitment.header, state.commitments[commitment.digest]
+    header, kept = commitment.header, state.commitments[commitment.digest]
     shown: set[bytes] = set()
     for entry in state.openings():
         if entry.commitment_digest != commitment.digest:
@@ -46,11 +49,11 @@ def spent_blocks(state: VaultState, commitment: Commitment) -> frozenset[int]:
             images = _split(other)
             for block in entry.blocks:
                 shown.update(images[block * size : (block + 1) * size])
-    again = (index for index, image in enumerate(_split(own)) if image in shown)
+    again = (index for index, image in enumerate(_split(kept)) if image in shown)
     return state.spent_blocks(commitment.digest) | {i // header.block_size for i in again}
 
 
-def _split(own: CommitmentSecrets) -> list[bytes]:
+def _split(kept: CommitmentSecrets) -> list[bytes]:
     """The bytes of each image of a commitment."""
-    size = len(own.images) * SALT_BYTES // len(own.salts)
-    return [own.images[i : i + size] for i in range(0, len(own.images), size)]
+    size = len(kept.images) * SALT_BYTES // len(kept.salts)
+    return [kept.images[i : i + size] for i in range(0, len(kept.images), size)]

@@ -1,1 +1,4 @@
-"""Encrypted files with owner-only permissions: under the vault and under a judge's key."""
+"""Encrypted files that only their owner can read: the vault's and the judge's key.
+
+``encrypted`` makes the bytes, ``storage`` puts them on disk.
+"""

@@ -1,8 +1,7 @@
-"""The encrypted container of every secret file: a passphrase, Argon2id, XChaCha20-Poly1305.
+"""The container of every secret file: passphrase, Argon2id, XChaCha20-Poly1305 (SPEC.md 11).
 
-SPEC.md section 11. The first line is ``zkwm-<kind>/1``; then a map with the parameters of the
-key derivation, a nonce and the ciphertext. Everything before the ciphertext is authenticated with
-it. Bytes only: where they are stored, and what they mean, is said elsewhere.
+The first line is ``zkwm-<kind>/1``; then comes a map with the parameters of the key derivation, a
+nonce and the ciphertext. Everything before the ciphertext is authenticated with it.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ LEAST_MEMORY_KIB, MOST_MEMORY_KIB = 8 * 2**10, 2**20
 
 @dataclass(frozen=True)
 class Cost:
-    """What one guess of the passphrase costs: passes of Argon2id, and memory in KiB.
+    """The price of one guess at the passphrase: passes of Argon2id, and memory in KiB.
 
     Raises Unsupported outside 1 to 10 passes and 8 MiB to 1 GiB, so that no file can make its
     reader work, or allocate, without bound.
@@ -96,10 +95,10 @@ class Container:
 
 
 class FileKey:
-    """The key of one secret file, derived once and good for every later version of that file."""
+    """The key of one secret file, derived once and used for every later version of that file."""
 
     def __init__(self, passphrase: str, cost: Cost, salt: bytes) -> None:
-        """Derive the key; this is the slow step. Raises CouldNotCheck for lack of memory."""
+        """Derive the key, the slow step. Raises CouldNotCheck when there is not enough memory."""
         self._cost = cost
         self._salt = salt
         self._key = password_key(
@@ -168,7 +167,7 @@ def open_file(kind: str, passphrase: str, data: bytes) -> Value:
     """The value of a secret file.
 
     Raises Malformed or Unsupported for what can be seen without the passphrase, and VaultUnusable,
-    always with one message, for a wrong passphrase or an altered file.
+    always with the same message, for a wrong passphrase or an altered file.
     """
     container = Container.from_bytes(kind, data)
     return FileKey(passphrase, container.cost, container.salt).open(container)

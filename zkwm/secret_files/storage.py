@@ -1,8 +1,8 @@
-"""Secret files on a disk: who may read them, one writer at a time, whole writes, no rubbish left.
+"""Secret files on disk: permissions, one writer at a time, atomic and durable writes.
 
-POSIX only (``flock`` and permission bits). What is in the files is not looked at here; they are
-encrypted before they come. A copy of an old file put back by hand cannot be recognised by anything
-in this folder: copies of a vault must not be used beside each other.
+POSIX only (``flock`` and permission bits). The bytes are encrypted before they get here
+(``zkwm.secret_files.encrypted``). An old copy that somebody puts back cannot be recognized: never
+use two copies of a vault.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _POLL_SECONDS = 0.02
 
 
 def resolve(path: str | Path) -> Path:
-    """The file itself, behind any symbolic links, so that a link is written through, not replaced.
+    """The file behind any symbolic links, so that writing does not replace a link.
 
     Raises VaultUnusable for a name that no file can have, or links that run in a circle.
     """
@@ -35,9 +35,10 @@ def resolve(path: str | Path) -> Path:
 
 
 def read_private(path: Path, limit: int) -> bytes:
-    """The bytes of a secret file. Raises VaultUnusable when others may read or write it too.
+    """The bytes of a secret file.
 
-    Malformed for a file over ``limit`` bytes.
+    Raises VaultUnusable when it cannot be read, or when other users may read or write it; Malformed
+    for more than ``limit`` bytes.
     """
     try:
         mode = path.stat().st_mode
@@ -59,9 +60,10 @@ def read_private(path: Path, limit: int) -> bytes:
 
 
 def write_private(path: Path, data: bytes, *, overwrite: bool) -> None:
-    """Write a secret file whole, durably, mode 0600. Raises VaultUnusable when the disk refuses.
+    """Write a secret file atomically and durably, mode 0600.
 
-    UsageError when the file exists and ``overwrite`` is false.
+    Raises VaultUnusable when it cannot be written, UsageError when it exists and ``overwrite`` is
+    false.
     """
     try:
         write_atomic(path, data, mode=PRIVATE_MODE, overwrite=overwrite)
@@ -77,9 +79,9 @@ def write_private(path: Path, data: bytes, *, overwrite: bool) -> None:
 def exclusive(path: Path, *, wait_seconds: float) -> Iterator[None]:
     """Hold the lock of the secret file ``path``: the file ``<name>.lock`` beside it.
 
-    Files that a killed writer left behind are removed first. The lock goes with the process that
-    holds it, however it ends; the lock file stays. Raises VaultUnusable when another holder does
-    not let go within ``wait_seconds``.
+    Files that a killed writer left behind are removed first. The lock ends with the process that
+    holds it, however that ends; the lock file stays. Raises VaultUnusable when another process does
+    not release it within ``wait_seconds``.
     """
     lock = path.with_name(f"{path.name}.lock")
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -1,4 +1,4 @@
-"""The owner's secrets on disk: keys, commitments' salts and images, and what was released."""
+"""The owner's vault: keys, the secrets of commitments, and the ledger, in one encrypted file."""
 
 from zkwm.owner.vault.ledger import ArgumentEntry, LedgerEntry
 from zkwm.owner.vault.state import CommitmentSecrets, VaultState

@@ -1,7 +1,7 @@
-"""The entries of a vault's ledger: openings, and what was answered in zero knowledge.
+"""The entries of a vault's ledger: openings, and answers in zero knowledge.
 
-SPEC.md sections 11 and 18.5. Values and their rules only. An opening spends its blocks; an argument
-spends none, and releases one bit.
+SPEC.md sections 11 and 18.5. An opening spends its blocks; an argument spends none, and releases
+one bit.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from zkwm_protocols.errors import Malformed
 from zkwm_protocols.keys import require_fingerprint
 from zkwm_protocols.schema import (
     require_bytes,
+    require_choice,
     require_constants,
     require_integer,
     require_list,
@@ -48,8 +49,20 @@ class ArgumentOutcome(StrEnum):
 class LedgerEntry:
     """One opening: which blocks of which commitment went to whom, and the very bytes that left.
 
-    Digests are 32 bytes; ``issued`` (the judge's clock) and ``recorded`` (the owner's) are seconds
-    since 1970. Raises Malformed when built wrong.
+    Args:
+        challenge_digest: 32 bytes, of the challenge that was answered.
+        commitment_digest: D, 32 bytes.
+        blocks: the blocks that were opened, ascending.
+        judge_fingerprint: of the judge who can read the opening.
+        purpose: what the judge said the challenge was for.
+        suspect_description: the suspect, for people.
+        suspect_digest: 32 bytes.
+        issued: the judge's clock in seconds since 1970.
+        recorded: the owner's clock in seconds since 1970.
+        response: the proof file.
+
+    Raises:
+        Malformed: a field is outside its range.
     """
 
     challenge_digest: bytes
@@ -84,10 +97,17 @@ class LedgerEntry:
 class ArgumentEntry:
     """One bit that was released in zero knowledge, and the very bytes that left, if any did.
 
-    ``outcome`` is ``proved`` (at least k* triggers of ``blocks`` match), ``refused`` (fewer than
-    ``block_count`` blocks are unopened: the owner signed that, and ``blocks`` is empty) or
-    ``too few matches`` (nothing left the vault; the owner's silence tells). ``network_digest`` is
-    the digest of the integer network, ``least_matches`` k*. Raises Malformed when built wrong.
+    The fields that ``LedgerEntry`` has too mean the same; ``blocks`` is empty for a refusal, and
+    ``response`` where nothing left the vault.
+
+    Args:
+        outcome: how the challenge was answered.
+        network_digest: of the integer network, 32 bytes.
+        block_count: r, the blocks that were asked for.
+        least_matches: k*.
+
+    Raises:
+        Malformed: a field is outside its range.
     """
 
     challenge_digest: bytes
@@ -106,8 +126,7 @@ class ArgumentEntry:
     response: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        if self.outcome not in tuple(ArgumentOutcome):
-            raise Malformed("an argument was proved, refused, or had too few matches")
+        require_choice(self.outcome, ArgumentOutcome, "outcome of an argument")
         require_bytes(self.network_digest, 32)
         require_integer(self.block_count, _MAXIMUM_COUNT, least=1)
         require_integer(self.least_matches, _MAXIMUM_MATCHES, least=1)
@@ -119,12 +138,12 @@ class ArgumentEntry:
 
     @property
     def asks_for_matches(self) -> bool:
-        """Whether the answer was about matches, and not only about what is unopened."""
+        """Whether the answer says something about matches; a refusal does not."""
         return self.outcome != ArgumentOutcome.REFUSED
 
     @property
     def question(self) -> tuple[int, int]:
-        """What was asked of the network: the number of blocks, and k*."""
+        """The question about the network: the number of blocks, and k*."""
         return self.block_count, self.least_matches
 
     def to_map(self) -> dict[str, Any]:
@@ -142,7 +161,8 @@ class ArgumentEntry:
         require_constants(fields, {"kind": _KIND}, "an entry of the ledger")
         blocks = tuple(require_list(fields["blocks"], 0, _MAXIMUM_COUNT))
         values = {name: value for name, value in fields.items() if name != "kind"}
-        return cls(**{**values, "blocks": blocks})
+        outcome = require_choice(fields["outcome"], ArgumentOutcome, "outcome of an argument")
+        return cls(**{**values, "blocks": blocks, "outcome": outcome})
 
 
 def read_entry(value: object) -> LedgerEntry | ArgumentEntry:
@@ -152,7 +172,7 @@ def read_entry(value: object) -> LedgerEntry | ArgumentEntry:
 
 
 def _require_entry(entry: LedgerEntry | ArgumentEntry) -> None:
-    """What holds for entries of both kinds. Raises Malformed."""
+    """Check what both kinds of entries have in common. Raises Malformed."""
     for digest in (entry.challenge_digest, entry.commitment_digest, entry.suspect_digest):
         require_bytes(digest, 32)
     if not isinstance(entry.blocks, tuple):

@@ -1,8 +1,7 @@
-"""What a vault holds: the owner's keys, the secrets of each commitment, the ledger.
+"""The content of a vault: keys, the secrets of each commitment, the ledger (SPEC.md 11).
 
-SPEC.md section 11. Values and their rules only. A ledger grows and never changes: what was opened
-to whom cannot be forgotten, or a spent trigger would be opened again to somebody else. Its entries
-are in ``zkwm.owner.vault.ledger``.
+A ledger grows and never changes: if what was opened to whom could be forgotten, a spent trigger
+would be opened again to somebody else. Its entries are in ``zkwm.owner.vault.ledger``.
 """
 
 from __future__ import annotations
@@ -30,12 +29,18 @@ _OLDER_COPY = "if an older copy of the vault was put back, put the newest one ba
 
 @dataclass(frozen=True)
 class CommitmentSecrets:
-    """What the owner keeps of one commitment of n triggers.
+    """The secrets of one commitment of n triggers.
 
-    ``commitment_file`` is the public file; ``family`` the trigger family, or ``given``; ``salts``
-    n times 32 bytes; ``images`` the n images, uint8 in C order of (n, channels, height, width);
-    ``decoys`` as many bytes, or none; ``labels`` the n declared labels, or None where labels are
-    derived. Raises Malformed when these do not fit each other.
+    Args:
+        commitment_file: the public file.
+        family: the trigger family, or ``given``.
+        salts: n times 32 bytes.
+        images: uint8 in C order of (n, channels, height, width).
+        decoys: as many bytes as ``images``, or none.
+        labels: the n declared labels, or None where labels are derived.
+
+    Raises:
+        Malformed: these do not fit each other.
     """
 
     commitment_file: bytes = field(repr=False)
@@ -89,9 +94,12 @@ class CommitmentSecrets:
 class VaultState:
     """The content of a vault, to be changed within ``Vault.transaction`` only.
 
-    ``seed`` is 32 random bytes from which keys of generated triggers derive; ``commitments`` maps
-    D (32 bytes) to its secrets; ``ledger`` is in order of time; ``trusted_judges`` are fingerprints
-    that the owner has confirmed.
+    Args:
+        signing_key: signs commitments and responses.
+        seed: 32 random bytes, from which ``derive_key`` derives.
+        commitments: the secrets of each commitment, by D (32 bytes).
+        ledger: every answer, in order of time.
+        trusted_judges: the fingerprints that the owner has confirmed.
     """
 
     signing_key: SigningKey
@@ -114,7 +122,7 @@ class VaultState:
         return [entry for entry in self.ledger if isinstance(entry, LedgerEntry)]
 
     def arguments(self, commitment_digest: bytes) -> list[ArgumentEntry]:
-        """What was answered in zero knowledge about a commitment: one released bit each."""
+        """The answers in zero knowledge about a commitment: one released bit each."""
         return [
             entry
             for entry in self.ledger
@@ -156,8 +164,8 @@ class VaultState:
             },
             "seed": self.seed,
             "commitments": [
-                {"digest": digest, "secrets": own.to_map()}
-                for digest, own in self.commitments.items()
+                {"digest": digest, "secrets": kept.to_map()}
+                for digest, kept in self.commitments.items()
             ],
             "ledger": [entry.to_map() for entry in self.ledger],
             "trusted_judges": list(self.trusted_judges),
@@ -167,9 +175,9 @@ class VaultState:
     def from_map(cls, value: object) -> VaultState:
         """Read ``to_map``. Raises Malformed or Unsupported.
 
-        A commitment, a challenge or a trusted judge stands there once; an entry is of a commitment
-        that is there; openings and arguments are of blocks that no earlier opening has spent, and
-        the arguments about one commitment and network of one number of blocks and matches.
+        No commitment, challenge or trusted judge occurs twice; every entry is about a commitment
+        that the vault holds; openings and arguments are about blocks that no earlier opening has
+        spent; all arguments about one commitment and network ask one question.
         """
         fields = require_map(value, "signing seed commitments ledger trusted_judges", "vault")
         signing = require_map(fields["signing"], "algorithm secret", "signing key")
@@ -202,15 +210,15 @@ class VaultState:
 def require_successor(earlier: VaultState, later: VaultState) -> None:
     """Raise VaultUnusable unless ``later`` keeps everything that may not be lost.
 
-    The keys and the seed stay, no commitment goes or changes, and the earlier ledger is the
+    The keys and the seed stay, no commitment is removed or changed, and the earlier ledger is the
     beginning of the later one.
     """
     if later.signing_key != earlier.signing_key or not hmac.compare_digest(
         later.seed, earlier.seed
     ):
         raise VaultUnusable("the keys of the vault have been replaced", hint=_OLDER_COPY)
-    for digest, own in earlier.commitments.items():
-        if later.commitments.get(digest) != own:
+    for digest, kept in earlier.commitments.items():
+        if later.commitments.get(digest) != kept:
             raise VaultUnusable(
                 "a commitment's secrets have been removed from the vault, or altered",
                 hint=_OLDER_COPY,

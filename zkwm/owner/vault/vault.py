@@ -1,8 +1,9 @@
-"""The owner's vault: one encrypted file with keys, secrets and the ledger, changed by transactions.
+"""The vault file: opened by a passphrase, changed by transactions (SPEC.md section 11).
 
-SPEC.md section 11. A transaction is on disk, durably, when it returns, or has changed nothing; two
-processes never lose each other's entries. It decides nothing about what may be opened to whom: that
-is ``zkwm.owner.commit``. It cannot notice that the whole file was replaced by an older copy while
+Open one with ``Vault.create`` or ``Vault.open``, read ``state``, and change it within
+``transaction`` only: that is on disk, durably, when it returns, or has changed nothing, and two
+processes never lose each other's entries. What may be opened to whom is decided in
+``zkwm.owner.prove``. A vault cannot notice that the whole file was replaced by an older copy while
 no process had it open.
 """
 
@@ -43,8 +44,16 @@ class Vault:
     ) -> Vault:
         """A new vault with a new signing key and seed, mode 0600.
 
-        Raises UsageError when the file exists or the passphrase is empty, Unsupported for another
-        ``algorithm`` than ``ed25519`` or ``ecdsa-p256``, VaultUnusable when it cannot be written.
+        Args:
+            path: a file that does not exist.
+            passphrase: opens the vault.
+            algorithm: of the signing key, ``ed25519`` or ``ecdsa-p256``.
+            cost: what a guess at the passphrase costs (Argon2id).
+
+        Raises:
+            UsageError: the file exists or the passphrase is empty.
+            Unsupported: another algorithm.
+            VaultUnusable: the file cannot be written.
         """
         target = storage.resolve(path)
         state = VaultState(
@@ -72,20 +81,21 @@ class Vault:
 
     @property
     def state(self) -> VaultState:
-        """A copy of what this process read or wrote last; changing it changes nothing else."""
+        """A copy of what this process read or wrote last; changing it changes no vault."""
         return self._state.copy()
 
     @contextmanager
     def transaction(self, *, wait_seconds: float = WAIT_SECONDS) -> Iterator[VaultState]:
         """``with vault.transaction() as state``: change ``state``, and it is written on leaving.
 
-        The file is locked and read again first, so ``state`` is the newest there is. Leaving by an
-        exception writes nothing; leaving without a change neither. Transactions do not nest.
+        The file is locked and read first, so that ``state`` is the newest there is. Nothing is
+        written when the block raises or changes nothing. Transactions do not nest.
 
-        Raises VaultUnusable when another process holds the vault for more than ``wait_seconds``,
-        when the file cannot be read or written, when it has become another vault or an older one
-        than this process has seen, or when a commitment or an entry of the ledger has been removed
-        or altered; Malformed for a state that breaks a rule of ``VaultState``.
+        Raises:
+            VaultUnusable: another process holds the vault for more than ``wait_seconds``; the file
+                cannot be read or written; it has become another vault, or an older one than this
+                process has seen; a commitment or an entry of the ledger was removed or altered.
+            Malformed: the state breaks a rule of ``VaultState.from_map``.
         """
         with storage.exclusive(self._path, wait_seconds=wait_seconds):
             current = self._read()
