@@ -63,14 +63,15 @@ class ArgumentResponse(SignedResponse):
         header, labels = commitment.header, self.labels
         if (labels is not None) != (header.label_mode == LabelMode.DECLARED):
             raise InvalidOpening(
-                "labels stand in a response if and only if they are declared",
+                "a response has labels if, and only if, the owner declared them",
                 check="response.blocks",
             )
         if labels is not None and (
             len(labels) != len(self.blocks) * header.block_size or max(labels) >= header.class_count
         ):
             raise InvalidOpening(
-                "the response has not one declared label for each trigger", check="response.blocks"
+                "the response does not have one declared label for each trigger",
+                check="response.blocks",
             )
 
     def _own_fields(self) -> dict[str, Any]:

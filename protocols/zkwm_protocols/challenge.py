@@ -90,11 +90,11 @@ class Challenge(ABC):
 
     def __post_init__(self) -> None:
         if len(self.commitment) != 32 or len(self.nonce) != NONCE_BYTES:
-            raise Malformed("a commitment's digest and a nonce have 32 bytes")
+            raise Malformed("expected 32 bytes for the commitment's digest and for the nonce")
         if len(self.preprocessing.mean) not in (0, self.suspect.shape[0]):
             raise Malformed("mean and std have one value for each of the suspect's channels")
         if self.block_count < 1 or list(self.excluded_blocks) != sorted(set(self.excluded_blocks)):
-            raise Malformed("at least one block, and excluded blocks ascending, each once")
+            raise Malformed("expected at least one block, and excluded blocks ascending, each once")
         require_text(self.purpose, MAXIMUM_PURPOSE)
 
     @property
@@ -247,7 +247,7 @@ class Challenge(ABC):
         excluded = sum(block < header.block_count for block in self.excluded_blocks)
         if self.block_count > header.block_count - excluded:
             raise InvalidOpening(
-                f"{self.block_count} blocks are asked for, and the commitment has "
+                f"{self.block_count} blocks are asked for; the commitment has "
                 f"{header.block_count}, {excluded} of them excluded",
                 check="challenge.reachable",
             )
@@ -270,7 +270,7 @@ class OpeningChallenge(Challenge):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.statistic not in tuple(Statistic):
-            raise Malformed(f"no such statistic: {self.statistic!r}")
+            raise Malformed(f"unknown statistic: {self.statistic!r}")
 
     def _own_fields(self) -> dict[str, Any]:
         # Left out where it is "matches": challenges from before SPEC.md 8.4 keep their bytes.
@@ -296,7 +296,7 @@ class OpeningChallenge(Challenge):
             )
         if header.label_mode != LabelMode.DERIVED:
             raise InvalidOpening(
-                "ranks are for derived labels, and the owner declared these",
+                "ranks are for derived labels; the owner declared these",
                 hint="ask for matches",
                 check="challenge.commitment",
             )
@@ -335,7 +335,7 @@ class ArgumentChallenge(Challenge):
     def _verify_mode(self, header: Header) -> None:
         if self.suspect.kind != "onnx":
             raise InvalidOpening(
-                "an argument is about the network in an ONNX file, and the suspect is none",
+                "an argument is about the network in an ONNX file; this suspect is not one",
                 hint="ask for an opening instead",
                 check="challenge.suspect",
             )

@@ -38,7 +38,7 @@ def decode(data: bytes, *, limit: int) -> Value:
     profile: no tags, floats, indefinite lengths, duplicate keys, long integers or bytes left over.
     """
     if len(data) > limit:
-        raise Malformed(f"{len(data)} bytes where at most {limit} are allowed")
+        raise Malformed(f"expected at most {limit} bytes, got {len(data)}")
     _require_bounded_nesting(data)
     try:
         stream = BytesIO(data)
@@ -68,8 +68,8 @@ def unpack(kind: str, data: bytes, *, limit: int) -> Value:
             hint="use the zkwm release that wrote it, or a newer one",
         )
     if magic.startswith(b"zkwm-"):
-        found = magic[5:].decode("ascii", "replace")
-        raise Malformed(f"this is a zkwm file of another kind ({found!r}), not a {kind}")
+        other = magic[5:].decode("ascii", "replace")
+        raise Malformed(f"this is a zkwm file of another kind ({other!r}), not a {kind}")
     raise Malformed(f"this is not a zkwm {kind} file")
 
 

@@ -144,7 +144,10 @@ def assess(
     if trials > MAXIMUM_TRIALS:
         raise UsageError(f"at most {MAXIMUM_TRIALS} triggers in one assessment")
     if not (1 <= blocks_used <= block_count and 0 <= matches <= trials):
-        raise UsageError("more matches than triggers, or more blocks than there are")
+        raise UsageError(
+            f"expected 1 to {block_count} blocks and 0 to {trials} matches, "
+            f"got {blocks_used} and {matches}"
+        )
     if rank_sum is not None:
         return _assess_ranks(
             rank_sum, matches, trials, class_count, policy,
@@ -234,7 +237,7 @@ def _assess_ranks(
     """The evidence where the ranks of the labels decide (SPEC.md 8.4). Raises UsageError."""
     largest = trials * ranks.weights(class_count)[0]
     if not 0 <= rank_sum <= largest:
-        raise UsageError("a sum of ranks that so many triggers cannot have")
+        raise UsageError(f"expected a sum of ranks from 0 to {largest}, got {rank_sum}")
     everything = class_count**trials
     tail = _rank_tail_numerator(rank_sum, trials, class_count)
     chance = Term(
@@ -290,22 +293,22 @@ def _allowances(blocks_used: int, block_count: int, policy: Policy) -> tuple[Ter
         Term(
             "grinding of the commitment",
             -100 * GRINDING_BITS,
-            "commitments that an accuser could have tried; the price of one is an Argon2id hash",
+            "commitments that an accuser could have tried, at one Argon2id hash each",
         ),
         Term(
             "functions tried",
             -hundredths_up(tried * (tried + 1)),
-            f"log2 of j(j+1) for the number {tried} in the row of functions that the judge knows",
+            f"log2 of j(j+1), where j = {tried} functions were tried as far as the judge knows",
         ),
         Term(
             "choice of the suspect",
             -100 * SUSPECT_BITS,
-            "models among which an accuser could have looked for a lucky one",
+            "models among which an accuser could have searched for a lucky one",
         ),
         Term(
             "owner's choices",
             -100 * policy.owner_choice_bits,
-            "preprocessing, scales and class map, where the judge left them to the owner",
+            "preprocessing, scales and class map, if the judge left them to the owner",
         ),
     )
 

@@ -24,7 +24,7 @@ _NOT_PRINTABLE = re.compile(
 def require_map(value: object, keys: str, what: str) -> dict[str, Any]:
     """A map with exactly the keys that ``keys`` lists, separated by spaces."""
     if not isinstance(value, dict):
-        raise Malformed(f"{what}: a map was expected")
+        raise Malformed(f"{what}: expected a map, got {_name(value)}")
     expected = set(keys.split())
     if set(value) != expected:
         wrong = sorted(set(value) ^ expected)
@@ -35,14 +35,14 @@ def require_map(value: object, keys: str, what: str) -> dict[str, Any]:
 def require_list(value: object, least: int, most: int) -> list[Any]:
     """A list of ``least`` to ``most`` items."""
     if not isinstance(value, list) or not least <= len(value) <= most:
-        raise Malformed(f"a list of {least} to {most} items was expected")
+        raise Malformed(f"expected a list of {least} to {most} items, got {_name(value)}")
     return value
 
 
 def require_integer(value: object, most: int, least: int = 0) -> int:
     """An integer from ``least`` to ``most``; a boolean is not one."""
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise Malformed(f"an integer from {least} to {most} was expected")
+        raise Malformed(f"expected an integer from {least} to {most}, got {_name(value)}")
     return value
 
 
@@ -50,7 +50,7 @@ def require_constants(fields: dict[str, Any], constants: dict[str, str | int], w
     """Each field of ``constants`` has exactly the value given there; ``true`` is not 1."""
     for key, value in constants.items():
         if type(fields[key]) is not type(value) or fields[key] != value:
-            raise Malformed(f"not {what}: its field {key!r} is another")
+            raise Malformed(f"not {what}: its field {key!r} has another value")
 
 
 def require_choice(value: object, choices: type[Choice], what: str) -> Choice:
@@ -64,7 +64,7 @@ def require_choice(value: object, choices: type[Choice], what: str) -> Choice:
 def require_boolean(value: object) -> bool:
     """A boolean."""
     if not isinstance(value, bool):
-        raise Malformed("true or false was expected")
+        raise Malformed(f"expected true or false, got {_name(value)}")
     return value
 
 
@@ -72,7 +72,7 @@ def require_bytes(value: object, length: int | None = None) -> bytes:
     """A byte string, of exactly ``length`` bytes where that is given."""
     if not isinstance(value, bytes) or (length is not None and len(value) != length):
         size = "" if length is None else f" of {length} bytes"
-        raise Malformed(f"a byte string{size} was expected")
+        raise Malformed(f"expected a byte string{size}, got {_name(value)}")
     return value
 
 
@@ -88,5 +88,17 @@ def require_text(value: object, most: int) -> str:
     never disagree about a file.
     """
     if not isinstance(value, str) or len(value) > most or _NOT_PRINTABLE.search(value):
-        raise Malformed(f"printable text of at most {most} characters was expected")
+        raise Malformed(f"expected printable text of at most {most} characters, got {_name(value)}")
     return value
+
+
+def _name(value: object) -> str:
+    """A value in a message: its type, and its size where it has one; never its content."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int):
+        return f"the integer {value}" if abs(value) < 2**64 else "a larger integer"
+    for kind, name in ((bytes, "bytes"), (str, "characters"), (list, "items"), (dict, "fields")):
+        if isinstance(value, kind):
+            return f"{len(value)} {name}"
+    return f"a value of type {type(value).__name__}"

@@ -177,7 +177,7 @@ def test_too_few_matches(zkwm: Command, case: Files, tmp_path: Path, argument: S
     result = zkwm(*answer(case, tmp_path / "innocent.onnx", path), "--json")
     assert result.code == 2
     assert "triggers match" in result.json["error"]
-    assert "has learnt one bit" in result.json["hint"]
+    assert "releases one bit" in result.json["hint"]
     assert bits(case) == 1
     assert not (case.folder / "new.proof").exists()
 

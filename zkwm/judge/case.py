@@ -210,8 +210,8 @@ def require_labels(checks: Checks, check: str, case: Case, evidence: Evidence) -
     with checks.group(check):
         if not case.labels_count:
             raise NotProven(
-                f"{case.matches(evidence)}, but the owner chose "
-                "their labels himself, and the judge does not accept declared labels",
+                f"{case.matches(evidence)}, but the owner chose their labels, "
+                "and the judge does not accept declared labels",
                 hint="declared labels prove little: adversarial images would match as well "
                 "(--accept-declared-labels accepts them all the same)",
                 check=check,

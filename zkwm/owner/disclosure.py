@@ -104,7 +104,7 @@ def confirm_judge(state: VaultState, challenge: Challenge, fingerprint: str | No
         if actual not in state.trusted_judges:
             raise UsageError(
                 "the judge of this challenge has not been confirmed",
-                hint=f"ask the judge for his key's fingerprint, compare it with {actual}, and "
+                hint=f"ask the judge for their key's fingerprint, compare it with {actual}, and "
                 "give it",
             )
         return
@@ -112,7 +112,7 @@ def confirm_judge(state: VaultState, challenge: Challenge, fingerprint: str | No
         raise UsageError(
             f"the challenge comes from the judge with the fingerprint {actual}, not from "
             "the one that was given",
-            hint="do not answer; ask the judge which of the two is his",
+            hint="do not answer; ask the judge which of the two is theirs",
         )
     if actual not in state.trusted_judges:
         state.trusted_judges.append(actual)

@@ -84,7 +84,7 @@ def argue(
         proof = _prove(statement, kept, commitment, blocks, secret, progress)
     except NotEnoughMatches as error:
         record(None)
-        error.hint = "this is recorded in the vault: a judge who hears of it has learnt one bit"
+        error.hint = "this is recorded in the vault: telling a judge releases one bit"
         raise
     response = ArgumentResponse(
         challenge.digest, commitment.digest, blocks, labels, proof
@@ -123,8 +123,7 @@ def _require_below_limit(state: VaultState, commitment: Commitment, *, exceed_li
         raise UsageError(
             f"{released} bits have been released about this commitment, and {BIT_LIMIT} are the "
             "limit",
-            hint="consider who has asked and why; to answer all the same takes a confirmation "
-            "(--exceed-limit)",
+            hint="consider who has asked and why; --exceed-limit answers all the same",
         )
 
 
@@ -140,9 +139,9 @@ def _require_same_question(
             and entry.question != asked
         ):
             raise UsageError(
-                f"about this network it was answered whether {entry.least_matches} triggers of "
-                f"{entry.block_count} blocks match; {challenge.least_matches} of "
-                f"{challenge.block_count} blocks would tell more than that",
+                f"you have answered whether {entry.least_matches} triggers of {entry.block_count} "
+                f"blocks match on this network; answering about {challenge.least_matches} of "
+                f"{challenge.block_count} blocks would tell more",
                 hint="ask the judge for a challenge with the same numbers",
             )
 
@@ -156,7 +155,7 @@ def _choose(
         raise InvalidOpening(
             f"{challenge.block_count} blocks are asked for and {len(free)} of "
             f"{commitment.header.block_count} are still unopened and not excluded",
-            hint="ask the judge for a smaller challenge; --refuse gives him your signed word on "
+            hint="ask the judge for a smaller challenge; --refuse gives them your signed word on "
             "the number, which counts as a released bit",
             check="challenge.reachable",
         )
@@ -246,7 +245,7 @@ def _record_bit(
         _require_same_question(state, commitment, challenge)
         if not set(blocks) <= set(free_blocks(state, commitment, challenge)):
             raise UsageError(
-                "a block of this argument was opened while it was made; nothing has left",
+                "a block of this argument was opened while it was made; nothing was released",
                 hint="run the command again: it takes other blocks, if there are enough",
             )
         outcome, data = (

@@ -48,7 +48,7 @@ class Cost:
             and LEAST_MEMORY_KIB <= self.memory_kib <= MOST_MEMORY_KIB
         ):
             raise Unsupported(
-                "the key derivation asks for more, or less, work than this version accepts",
+                "the key derivation asks for more or less work than this version accepts",
                 hint="1 to 10 passes and 8 MiB to 1 GiB are accepted; the file may be damaged",
             )
 
@@ -84,7 +84,7 @@ class Container:
         )
         ciphertext = require_bytes(fields["ciphertext"])
         if len(ciphertext) < TAG_BYTES:
-            raise Malformed(f"a {kind} file without content")
+            raise Malformed(f"the {kind} file is empty")
         return cls(
             kind=kind,
             cost=cost,

@@ -70,8 +70,8 @@ def write_private(path: Path, data: bytes, *, overwrite: bool) -> None:
     except CouldNotCheck as error:
         raise VaultUnusable(
             error.message,
-            hint="nothing was lost: what was there before is still there, whole; make room, or "
-            "see to the permissions, and try again",
+            hint="nothing was lost, the old file is still there; make room or correct the "
+            "permissions, and try again",
         ) from None
 
 
@@ -90,7 +90,7 @@ def exclusive(path: Path, *, wait_seconds: float) -> Iterator[None]:
     except OSError as error:
         raise VaultUnusable(
             f"cannot make the lock file {lock}: {error.strerror}",
-            hint="the folder must be writable, with a little room left",
+            hint="the folder must be writable and not full",
         ) from None
     try:
         _acquire(descriptor, path, time.monotonic() + wait_seconds)
@@ -113,7 +113,7 @@ def _acquire(descriptor: int, path: Path, deadline: float) -> None:
         except OSError as error:
             raise VaultUnusable(
                 f"cannot lock {path}: {error.strerror}",
-                hint="keep it on a disk of this machine",
+                hint="keep it on a local disk",
             ) from None
         else:
             return

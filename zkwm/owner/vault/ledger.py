@@ -132,7 +132,9 @@ class ArgumentEntry:
         require_integer(self.least_matches, _MAXIMUM_MATCHES, least=1)
         _require_entry(self)
         if len(self.blocks) != (self.block_count if self.asks_for_matches else 0):
-            raise Malformed("an argument names as many blocks as were asked for, a refusal none")
+            raise Malformed(
+                "an argument names as many blocks as were asked for, and a refusal none"
+            )
         if bool(self.response) != (self.outcome != ArgumentOutcome.TOO_FEW):
             raise Malformed("an argument or a refusal has a response, silence none")
 
@@ -176,7 +178,7 @@ def _require_entry(entry: LedgerEntry | ArgumentEntry) -> None:
     for digest in (entry.challenge_digest, entry.commitment_digest, entry.suspect_digest):
         require_bytes(digest, 32)
     if not isinstance(entry.blocks, tuple):
-        raise Malformed("an entry of the ledger names its blocks")
+        raise Malformed("an entry of the ledger has a list of blocks")
     for block in entry.blocks:
         require_integer(block, _MAXIMUM_COUNT)
     if any(first >= second for first, second in pairwise(entry.blocks)):

@@ -58,12 +58,12 @@ class CommitmentSecrets:
         if rest or not 1 <= count <= _MAXIMUM_COUNT:
             raise Malformed("a commitment's secrets have one salt of 32 bytes for each trigger")
         if not require_bytes(self.images) or len(self.images) % count:
-            raise Malformed("a commitment's images are not one for each salt")
+            raise Malformed("expected one image for each salt")
         if len(require_bytes(self.decoys)) not in (0, len(self.images)):
-            raise Malformed("a commitment's decoys are not one for each image")
+            raise Malformed("expected one decoy for each image, or none")
         if self.labels is not None:
             if not isinstance(self.labels, tuple) or len(self.labels) != count:
-                raise Malformed("declared labels are not one for each trigger")
+                raise Malformed("expected one declared label for each trigger")
             for label in self.labels:
                 require_integer(label, 65_534)
 
@@ -186,7 +186,7 @@ class VaultState:
             pair = require_map(item, "digest secrets", "commitment")
             digest = require_bytes(pair["digest"], 32)
             if digest in commitments:
-                raise Malformed("a commitment stands in the vault twice")
+                raise Malformed("a commitment occurs twice in the vault")
             commitments[digest] = CommitmentSecrets.from_map(pair["secrets"])
         ledger = [read_entry(item) for item in require_list(fields["ledger"], 0, _MAXIMUM_COUNT)]
         _require_consistent(commitments, ledger)
@@ -195,7 +195,7 @@ class VaultState:
             for item in require_list(fields["trusted_judges"], 0, _MAXIMUM_COUNT)
         ]
         if len(set(trusted)) != len(trusted):
-            raise Malformed("a trusted judge stands in the vault twice")
+            raise Malformed("a trusted judge occurs twice in the vault")
         return cls(
             signing_key=SigningKey.from_bytes(
                 require_text(signing["algorithm"], 32), require_bytes(signing["secret"], 32)
@@ -237,16 +237,16 @@ def _require_consistent(
     questions: dict[tuple[bytes, bytes], tuple[int, int]] = {}
     for entry in ledger:
         if entry.commitment_digest not in commitments:
-            raise Malformed("an entry of a commitment that the vault does not hold")
+            raise Malformed("a ledger entry about a commitment that the vault does not hold")
         if entry.challenge_digest in challenges:
             raise Malformed("one challenge has two responses in the ledger")
         challenges.add(entry.challenge_digest)
         blocks = {(entry.commitment_digest, block) for block in entry.blocks}
         if blocks & spent:
-            raise Malformed("a block stands in the ledger as used after it was opened")
+            raise Malformed("the ledger uses a block after it was opened")
         if isinstance(entry, LedgerEntry):
             spent |= blocks
         elif entry.asks_for_matches:
             network = (entry.commitment_digest, entry.network_digest)
             if questions.setdefault(network, entry.question) != entry.question:
-                raise Malformed("two numbers of matches were answered for about one network")
+                raise Malformed("the ledger answers two questions about one network")
