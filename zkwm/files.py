@@ -1,6 +1,7 @@
-"""Reading with a limit and writing whole files or nothing.
+"""Read files up to a limit; write files whole or not at all.
 
-Not a file format: those are in ``zkwm_protocols.encoding``. ``-`` is the command line's business.
+A judge reads files of the other party, so every read is bounded; a crash never leaves half a file.
+File formats are in ``zkwm_protocols.encoding``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def read_limited(path: str | Path, limit: int) -> bytes:
-    """The bytes of a regular file of at most ``limit`` bytes. Raises CouldNotCheck or Malformed."""
+    """Read a file of at most ``limit`` bytes.
+
+    Raises CouldNotCheck for an unreadable file, Malformed for a larger one.
+    """
     try:
         with Path(path).open("rb") as file:
             expected = min(limit, os.fstat(file.fileno()).st_size)
@@ -34,11 +38,19 @@ def read_limited(path: str | Path, limit: int) -> bytes:
 def write_atomic(
     path: str | Path, data: bytes, *, mode: int = 0o644, overwrite: bool = False
 ) -> None:
-    """Write ``data`` to ``path`` whole, durably, or not at all.
+    """Write ``data`` to ``path`` durably, whole or not at all.
 
-    A new file is written beside it, flushed to disk and renamed (or linked, where nothing may be
-    overwritten), then the folder is flushed. Raises UsageError when ``path`` exists and
-    ``overwrite`` is false, and CouldNotCheck when the disk refuses; then nothing is left behind.
+    A temporary file in the same folder is flushed to disk and renamed (or linked, without
+    ``overwrite``), then the folder is flushed.
+
+    Args:
+        path: the file.
+        data: its content.
+        mode: the permissions of a new file.
+        overwrite: whether an existing file may be replaced.
+
+    Raises UsageError where ``path`` exists and ``overwrite`` is false, CouldNotCheck where the disk
+    refuses; then nothing is left behind.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
@@ -69,10 +81,10 @@ def write_atomic(
 
 
 def _link_or_rename(temporary: Path, path: Path) -> None:
-    """Give the new file its name if nothing has it; FileExistsError otherwise.
+    """Move a new file to ``path``. Raises FileExistsError where ``path`` exists.
 
-    A hard link does so in one step. File systems without links (FAT, some network disks) get a
-    look and a rename, between which another process could put a file there.
+    A hard link does both in one step. On file systems without links (FAT, some network disks) a
+    check and a rename do, between which another process could create the file.
     """
     try:
         os.link(temporary, path)

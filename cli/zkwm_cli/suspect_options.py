@@ -140,10 +140,10 @@ class PreprocessingOptions:
 
 def _read_probes(location: str) -> NDArray[np.uint8]:
     """Images uint8 (n, c, h, w) at a path, or the first 500 test images bundled with zkwm."""
-    from zkwm.data import EMBEDDED, load_data
+    from zkwm.data import BUNDLED, load_data
     from zkwm.data.images import load_images
 
-    if location == EMBEDDED:
+    if location == BUNDLED:
         return load_data(location).test_images[:BUNDLED_PROBES]
     return load_images(location)
 

@@ -107,7 +107,7 @@ def test_environment_is_left_as_it_was(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.slow
 def test_in_earnest(process: Command, tmp_path: Path) -> None:
-    """Real training on the embedded data: proven on the marked model and not on its twin."""
+    """Real training on the bundled data: proven on the marked model and not on its twin."""
     result = process("demo", "--directory", tmp_path / "demo", "--json", timeout=600)
     assert result.code == 0, result.stderr
     found = result.json

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from zkwm.attacks.attack import Adversary, adversary_generator
-from zkwm.data import EMBEDDED, ImageData, load_data
+from zkwm.data import BUNDLED, ImageData, load_data
 from zkwm_protocols.errors import UsageError
 
 NOISE = "noise"
@@ -93,7 +93,7 @@ def resized(images: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[n
 
 def _resolved(location: str) -> str | Path:
     """What ``load_data`` takes for a location: itself, or a file in the folder of data sets."""
-    if location == EMBEDDED or Path(location).exists():
+    if location == BUNDLED or Path(location).exists():
         return location
     if Path(location).name != location or Path(location).suffix:
         raise UsageError(f"there is no data set {location!r}")

@@ -1,7 +1,4 @@
-"""Data sets in one .npz file: plain arrays, or difference-coded colour planes.
-
-Not folders of images (``folder_data``).
-"""
+"""Data sets in one .npz file: plain arrays, or difference-coded color planes."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from zkwm_protocols.errors import UsageError
 
 
 def _plain_labels(labels: NDArray[Any], where: str) -> NDArray[np.int64]:
-    """Labels of any whole-number type, (n,) or (n, 1), as int64 (n,)."""
+    """Labels of any integer type, (n,) or (n, 1), as int64 (n,). Raises UsageError."""
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) == 0:
@@ -30,7 +27,7 @@ def _plain_labels(labels: NDArray[Any], where: str) -> NDArray[np.int64]:
 
 
 def decode_differences(planes: NDArray[Any], where: str) -> NDArray[np.uint8]:
-    """Colour images, uint8 (n, 3, h, w), out of difference-coded planes (3, n, h, w).
+    """Decode color images, uint8 (n, 3, h, w), from difference-coded planes uint8 (3, n, h, w).
 
     The planes are R - G, G, B - G, each differenced along height and width, all modulo 256.
     Raises UsageError for any other array.
@@ -47,10 +44,10 @@ def decode_differences(planes: NDArray[Any], where: str) -> NDArray[np.uint8]:
 
 
 def from_arrays(arrays: Mapping[str, NDArray[Any]], name: str) -> ImageData:
-    """A data set out of x_train, y_train, x_test, y_test (or x_train_d2 and x_test_d2).
+    """Make a data set of x_train, y_train, x_test, y_test (or x_train_d2 and x_test_d2).
 
-    Images are uint8 N,H,W or N,H,W,C or N,C,H,W. There are as many classes as the largest label
-    says. Raises UsageError where something is missing or does not fit.
+    Images are uint8 N,H,W or N,H,W,C or N,C,H,W. The number of classes is the largest label plus 1.
+    Raises UsageError where something is missing or does not fit.
     """
     parts: list[NDArray[Any]] = []
     for part in ("train", "test"):
@@ -70,5 +67,6 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]], name: str) -> ImageData:
 
 
 def load_array_data(path: Path) -> ImageData:
-    """The data set in the .npz file ``path``. Raises UsageError, Malformed or CouldNotCheck."""
+    """Load the data set in the .npz file ``path``. Raises UsageError, Malformed or
+    CouldNotCheck."""
     return from_arrays(read_arrays(path), path.stem)

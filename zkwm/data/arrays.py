@@ -1,7 +1,7 @@
-"""Reading numpy's .npy and .npz files from strangers: bounded, checked before it is unpacked.
+"""Read NumPy's .npy and .npz files from strangers, bounded before anything is unpacked.
 
-Not a use of ``numpy.load``: that unpacks a file before anybody can ask how large it gets. Arrays
-of Python objects (pickles) are never read.
+``numpy.load`` unpacks a file before its size can be checked, so it is not used. Arrays of Python
+objects (pickles) are never read.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def _read_array(file: IO[bytes], where: str, limit: int) -> NDArray[Any]:
-    """One .npy stream of at most ``limit`` bytes of data, nothing before and nothing behind."""
+    """Read one .npy stream of at most ``limit`` bytes of data, with nothing after it.
+
+    ``where`` names the file in errors. Raises Malformed.
+    """
     read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     try:
         with warnings.catch_warnings():
@@ -53,7 +56,8 @@ def _read_array(file: IO[bytes], where: str, limit: int) -> NDArray[Any]:
 
 
 def read_npy(data: bytes, where: str, *, limit: int = MAX_BYTES) -> NDArray[Any]:
-    """The array of numbers (read-only) in the .npy file ``data``; ``where`` names it in errors.
+    """Read the array of numbers, read-only, in the .npy file ``data``; ``where`` names it in
+    errors.
 
     Raises Malformed for anything else, object arrays and more than ``limit`` bytes included.
     """
@@ -61,7 +65,7 @@ def read_npy(data: bytes, where: str, *, limit: int = MAX_BYTES) -> NDArray[Any]
 
 
 def read_npz(data: bytes, where: str, *, limit: int = MAX_BYTES) -> Mapping[str, NDArray[Any]]:
-    """All arrays of numbers in the .npz file ``data``, by name.
+    """Read all arrays of numbers in the .npz file ``data``, by name.
 
     Arrays of text (lists of file names, say) are left out. Raises Malformed where the archive is
     damaged, encrypted, packed in an unusual way, or unpacks to more than ``limit`` bytes in all.
@@ -71,7 +75,9 @@ def read_npz(data: bytes, where: str, *, limit: int = MAX_BYTES) -> Mapping[str,
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
             if len(members) > _MAX_MEMBERS:
-                raise Malformed(f"{where} has {len(members)} members; at most {_MAX_MEMBERS}")
+                raise Malformed(
+                    f"{where} has {len(members)} members; at most {_MAX_MEMBERS} are read"
+                )
             left = limit
             for member in members:
                 name = member.filename.removesuffix(".npy")
@@ -97,7 +103,7 @@ def _is_text(file: IO[bytes]) -> bool:
 
 
 def read_arrays(path: str | Path, *, limit: int = MAX_BYTES) -> Mapping[str, NDArray[Any]]:
-    """The arrays of a .npz file by name, or the one array of a .npy file under the name "".
+    """Read the arrays of a .npz file by name, or that of a .npy file under the name "".
 
     Raises CouldNotCheck where the file cannot be read, Malformed where it is not such a file.
     """

@@ -1,7 +1,4 @@
-"""Data sets as folders: train/<class>/<image files> and test/<class>/<image files>.
-
-Not lists of files with labels beside them.
-"""
+"""Data sets as folders: train/<class>/<image files> and test/<class>/<image files>."""
 
 from __future__ import annotations
 
@@ -16,44 +13,44 @@ from zkwm_protocols.errors import CouldNotCheck, UsageError
 
 
 def _classes(folder: Path) -> list[str]:
-    """The names of the folders in ``folder``, in string order."""
+    """The names of the folders in ``folder``, in string order. Raises UsageError, CouldNotCheck."""
     try:
-        found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError:
         raise CouldNotCheck(
             f"cannot read {folder}",
             hint="a folder of data has train/CLASS/IMAGES and test/CLASS/IMAGES",
         ) from None
-    for path in found:
+    for path in paths:
         if not path.is_dir():
             raise UsageError(f"{path} is no folder, where one folder a class should be")
-    return [path.name for path in found]
+    return [path.name for path in paths]
 
 
 def _part(
     folder: Path, classes: list[str], shape: Shape | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Images and labels of train or test, class after class."""
+    """Images uint8 (n, c, h, w) and labels int64 (n,) of train or test, class after class."""
     files = [list_pictures(folder / name) for name in classes]
-    counts = [len(found) for found in files]
+    counts = [len(paths) for paths in files]
     if sum(counts) > MAX_FILES:
         raise UsageError(f"{folder} holds {sum(counts)} files; at most {MAX_FILES} are read")
-    images = read_pictures([path for found in files for path in found], shape=shape)
+    images = read_pictures([path for paths in files for path in paths], shape=shape)
     return images, np.repeat(np.arange(len(classes)), counts).astype(np.int64)
 
 
 def load_folder_data(path: Path) -> ImageData:
-    """The data set in the folder ``path``.
+    """Load the data set in the folder ``path``.
 
     Classes are numbered in the string order of their folders' names, which must be the same in
-    train and test. All images have the size of the first, and are grey where that is. Raises
+    train and test. All images have the size of the first, and are gray if it is. Raises
     UsageError, Malformed or CouldNotCheck, naming the file.
     """
     classes = _classes(path / "train")
     other = _classes(path / "test")
     if classes != other:
         odd = sorted(set(classes) ^ set(other))
-        raise UsageError(f"{path}: the class {odd[0]} is not in both of train and test")
+        raise UsageError(f"{path}: the class {odd[0]} is not in both train and test")
     train_images, train_labels = _part(path / "train", classes, None)
     channels, height, width = train_images.shape[1:]
     test_images, test_labels = _part(path / "test", classes, (channels, height, width))

@@ -1,6 +1,6 @@
-"""Labelled images to train and test on, in memory.
+"""A labeled data set in memory: training and test images as NumPy arrays.
 
-Not a loader of batches: ``zkwm.training`` makes tensors of it.
+``zkwm.training`` makes tensors and batches of it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,17 @@ from zkwm_protocols.errors import UsageError
 
 @dataclass(frozen=True, repr=False)
 class ImageData:
-    """A data set.
+    """A labeled data set.
 
-    ``train_images`` and ``test_images`` are uint8 (n, c, h, w) of one shape, ``train_labels`` and
-    ``test_labels`` int64 (n,), each 0 .. class_count - 1. Raises UsageError where that is not so.
+    Attributes:
+        train_images (uint8, (n, c, h, w)): training images, c 1 or 3.
+        train_labels (int64, (n,)): their classes, 0 to class_count - 1.
+        test_images (uint8, (m, c, h, w)): test images of the same shape.
+        test_labels (int64, (m,)): their classes.
+        class_count: the number of classes, at least 2.
+        name: for messages.
+
+    Raises UsageError for arrays that do not fit together.
     """
 
     train_images: NDArray[np.uint8]
@@ -29,7 +36,7 @@ class ImageData:
     name: str
 
     def __post_init__(self) -> None:
-        """Refuse arrays that do not belong together."""
+        """Refuse arrays that do not fit together."""
         if self.class_count < 2:
             raise UsageError(f"{self.name} has {self.class_count} class: there is nothing to learn")
         parts = (
@@ -38,7 +45,9 @@ class ImageData:
         )
         for part, images, labels in parts:
             if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3):
-                raise UsageError(f"the {part} images of {self.name} are not uint8 N,C,H,W")
+                raise UsageError(
+                    f"the {part} images of {self.name} are not uint8 N,C,H,W with 1 or 3 channels"
+                )
             if labels.dtype != np.int64 or labels.shape != (len(images),) or len(images) == 0:
                 raise UsageError(
                     f"{self.name} has {len(images)} {part} images and labels {labels.shape}"
@@ -55,7 +64,7 @@ class ImageData:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of an image."""
+        """(channels, height, width) of an image."""
         channels, height, width = self.train_images.shape[1:]
         return channels, height, width
 

@@ -1,8 +1,8 @@
-"""Reading an owner's own pictures: arrays in files, folders of image files, one image file.
+"""Read pictures and labels: arrays in files, folders of image files, one image file.
 
-Not data sets with labels for training (``zkwm.data``) and not generated triggers
-(``zkwm.triggers``). Files are taken as they come from strangers: formats, sizes and counts are
-bounded, nothing is unpickled, and every problem names the file.
+Files may come from strangers: formats, sizes and counts are bounded, nothing is unpickled, and
+every error names the file. Data sets with a training and a test part are read by
+``zkwm.data.load_data``.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ MAX_PICTURE_BYTES = 1 << 26
 MAX_PICTURE_PIXELS = 1 << 26
 MAX_LABEL = 65534
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM")
-_GREY = ("1", "L", "LA", "La")
-_COLOUR = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
+_GRAY = ("1", "L", "LA", "La")
+_COLOR = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
 _IMAGE_KEYS = ("images", "x", "x_trigger", "x_crop")
 _LABEL_KEYS = ("labels", "y", "y_trigger")
 _NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,2})?")
@@ -42,7 +42,7 @@ _MAX_TEXT = 1 << 24
 
 
 def as_nchw(array: NDArray[Any], where: str, shape: Shape | None = None) -> NDArray[np.uint8]:
-    """Pixels (n, h, w), (n, h, w, c) or (n, c, h, w) as uint8 (n, c, h, w), c 1 or 3.
+    """Convert pixels (n, h, w), (n, h, w, c) or (n, c, h, w) to uint8 (n, c, h, w), c 1 or 3.
 
     ``shape`` (c, h, w) decides where both readings are possible. Raises UsageError, naming
     ``where``, for other types than uint8, other shapes, and no images at all.
@@ -74,27 +74,30 @@ def as_nchw(array: NDArray[Any], where: str, shape: Shape | None = None) -> NDAr
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """The files in ``folder`` in the string order of their names (1, 10, 100, 11, ..., 2).
+    """List the files in ``folder`` in the string order of their names (1, 10, 100, 11, ..., 2).
 
     That is the order in which Adi et al. pair their trigger images with labels. Hidden files are
     skipped. Raises UsageError for a folder inside, no file at all, or more than MAX_FILES.
     """
     try:
-        found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
         raise CouldNotCheck(f"cannot read {folder}: {error.strerror}") from None
-    if not found:
+    if not paths:
         raise UsageError(f"there are no images in {folder}")
-    if len(found) > MAX_FILES:
-        raise UsageError(f"{folder} holds {len(found)} files; at most {MAX_FILES} are read")
-    for path in found:
+    if len(paths) > MAX_FILES:
+        raise UsageError(f"{folder} holds {len(paths)} files; at most {MAX_FILES} are read")
+    for path in paths:
         if path.is_dir():
             raise UsageError(f"{path} is a folder, where only images should be")
-    return found
+    return paths
 
 
 def _open(path: Path) -> Image:
-    """The picture in a file, loaded whole, at most MAX_PICTURE_PIXELS. Raises Malformed."""
+    """Load the picture in a file, at most MAX_PICTURE_PIXELS.
+
+    Raises Malformed for a damaged or too large file, UsageError for pixels of an unknown kind.
+    """
     from PIL import Image
 
     data = read_limited(path, MAX_PICTURE_BYTES)
@@ -113,7 +116,7 @@ def _open(path: Path) -> Image:
         ) from None
     if pixels > MAX_PICTURE_PIXELS:
         raise Malformed(f"{path} has {pixels} pixels; at most {MAX_PICTURE_PIXELS} are read")
-    if picture.mode not in _GREY + _COLOUR:
+    if picture.mode not in _GRAY + _COLOR:
         raise UsageError(
             f"{path} has pixels of the kind {picture.mode}", hint="convert it to 8 bits a channel"
         )
@@ -121,7 +124,7 @@ def _open(path: Path) -> Image:
 
 
 def _fitted(picture: Image, path: Path, size: tuple[int, int], fit: Fit) -> Image:
-    """``picture`` at ``size`` (height, width): as it is, its middle, or the whole of it scaled."""
+    """``picture`` at ``size`` (height, width): unchanged, its center, or all of it scaled."""
     from PIL import Image
 
     height, width = size
@@ -132,7 +135,7 @@ def _fitted(picture: Image, path: Path, size: tuple[int, int], fit: Fit) -> Imag
     if fit == "exact":
         raise UsageError(
             f"{path} is {picture.height} by {picture.width} pixels, not {height} by {width}",
-            hint="say a shape and fit crop (the middle of every picture) or fit resize (all of it)",
+            hint="say a shape and fit crop (the center of every picture) or fit resize (all of it)",
         )
     if picture.height < height or picture.width < width:
         raise UsageError(
@@ -146,23 +149,31 @@ def _fitted(picture: Image, path: Path, size: tuple[int, int], fit: Fit) -> Imag
 def read_pictures(
     paths: Sequence[Path], *, shape: Shape | None = None, fit: Fit = "exact"
 ) -> NDArray[np.uint8]:
-    """Image files as uint8 (n, c, h, w), all of ``shape`` (c, h, w), or of the first file's shape.
+    """Read image files as uint8 (n, c, h, w), all of one shape.
 
-    Without ``shape``, c is 3 when the first file has colours. Grey becomes colour and the reverse
-    by Pillow (ITU-R 601 luma); transparency is dropped, a camera's rotation mark is not followed.
-    ``fit`` says what happens to another size: "exact" refuses it, "crop" takes the middle h by w
-    pixels at full resolution (as the loader of Adi et al.), "resize" scales (bicubic, aspect ratio
-    not kept). Raises UsageError, Malformed or CouldNotCheck, naming the file.
+    Gray becomes color and the reverse by Pillow (ITU-R 601 luma); transparency is dropped, a
+    camera's rotation tag is not followed.
+
+    Args:
+        paths: the files, in the order of the result.
+        shape: (c, h, w) of the result; None for the first file's, with c 3 if it has colors.
+        fit: for other sizes: "exact" refuses, "crop" takes the center h by w pixels at full
+            resolution (as the loader of Adi et al.), "resize" scales (bicubic, without keeping the
+            aspect ratio).
+
+    Raises UsageError, Malformed or CouldNotCheck, naming the file.
     """
     result: NDArray[np.uint8] | None = None
     for index, path in enumerate(paths):
         picture = _open(path)
         if shape is None:
-            shape = (1 if picture.mode in _GREY else 3, picture.height, picture.width)
+            shape = (1 if picture.mode in _GRAY else 3, picture.height, picture.width)
         channels, height, width = shape
         if result is None:
             if len(paths) * channels * height * width > MAX_BYTES:
-                raise UsageError(f"{len(paths)} images of shape {shape} take over {MAX_BYTES} B")
+                raise UsageError(
+                    f"{len(paths)} images of shape {shape} take more than {MAX_BYTES} bytes"
+                )
             result = np.empty((len(paths), *shape), np.uint8)
         picture = picture.convert("L" if channels == 1 else "RGB")
         pixels = np.asarray(_fitted(picture, path, (height, width), fit))
@@ -175,7 +186,7 @@ def read_pictures(
 def _pick(
     arrays: Mapping[str, NDArray[Any]], keys: Sequence[str], path: Path, what: str
 ) -> NDArray[Any]:
-    """The only array, or the first under one of ``keys``. Raises UsageError where none is."""
+    """The only array, or the first under one of ``keys``. Raises UsageError if there is none."""
     if len(arrays) == 1:
         return next(iter(arrays.values()))
     for key in keys:
@@ -189,7 +200,7 @@ def _pick(
 
 
 def _channels(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
-    """Grey (n, 1, h, w) to colour, or colour (n, 3, h, w) to grey by Pillow's luma."""
+    """Gray (n, 1, h, w) to color, or color (n, 3, h, w) to gray by Pillow's luma."""
     if images.shape[1] == channels:
         return images
     if channels == 3:
@@ -201,13 +212,17 @@ def _channels(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
 def load_images(
     path: str | Path, *, shape: Shape | None = None, fit: Fit = "exact"
 ) -> NDArray[np.uint8]:
-    """The images at ``path``, uint8 (n, c, h, w).
+    """Load the images at ``path``, uint8 (n, c, h, w).
 
-    ``path`` is a .npz file (one array, or one named images, x, x_trigger or x_crop), a .npy file
-    (both N,H,W, N,H,W,C or N,C,H,W, uint8), one image file, or a folder of image files, taken in
-    the string order of their names. ``shape`` (c, h, w) and ``fit`` as in ``read_pictures``; a
-    stored array of another size can be cropped, not resized. Raises UsageError for what does not
-    fit the request, Malformed for damaged files, CouldNotCheck for unreadable ones.
+    Args:
+        path: a .npz file (one array, or one named images, x, x_trigger or x_crop), a .npy file
+            (both uint8 N,H,W or N,H,W,C or N,C,H,W), one image file, or a folder of image files,
+            taken in the string order of their names.
+        shape: (c, h, w) of the result, as in ``read_pictures``.
+        fit: as in ``read_pictures``; a stored array of another size can be cropped, not resized.
+
+    Raises UsageError for images that do not fit the request, Malformed for damaged files,
+    CouldNotCheck for unreadable ones.
     """
     path = Path(path)
     if fit not in ("exact", "crop", "resize"):
@@ -224,7 +239,7 @@ def load_images(
         if fit != "crop" or height < shape[1] or width < shape[2]:
             raise UsageError(
                 f"the images in {path} have the shape {images.shape[1:]}, not {shape}",
-                hint="say fit crop to take the middle of larger images, or store them at that size",
+                hint="say fit crop to take the center of larger images, or store them at that size",
             )
         top, left = round((height - shape[1]) / 2), round((width - shape[2]) / 2)
         images = images[:, :, top : top + shape[1], left : left + shape[2]]
@@ -232,7 +247,7 @@ def load_images(
 
 
 def load_labels(path: str | Path, count: int) -> NDArray[np.int64]:
-    """``count`` labels, int64 (count,), each 0..65534, the i-th for the i-th image.
+    """Load ``count`` labels, int64 (count,), each 0 to 65534, one for each image in order.
 
     ``path`` is a text file with one whole number a line (7, or 7.000e+00 as numpy writes it), a
     .npy file, or a .npz file (one array, or one named labels, y or y_trigger). Raises UsageError
@@ -244,16 +259,16 @@ def load_labels(path: str | Path, count: int) -> NDArray[np.int64]:
         if array.ndim != 1 or array.dtype.kind not in "iu":
             raise UsageError(f"{path} holds {array.dtype} {array.shape}, not a list of labels")
         numbers = [int(value) for value in array[: count + 1]]
-        found = len(array)
+        length = len(array)
     else:
         try:
             lines = read_limited(path, _MAX_TEXT).decode("ascii").splitlines()
         except UnicodeDecodeError:
             raise Malformed(f"{path} is not a text file of labels") from None
         numbers = [_whole(line.strip(), path, number) for number, line in enumerate(lines, 1)]
-        found = len(lines)
-    if found != count:
-        raise UsageError(f"{path} has {found} labels for {count} images")
+        length = len(lines)
+    if length != count:
+        raise UsageError(f"{path} has {length} labels for {count} images")
     for index, value in enumerate(numbers):
         if not 0 <= value <= MAX_LABEL:
             raise UsageError(f"label {index} in {path} is {value}; labels are 0 to {MAX_LABEL}")
@@ -261,7 +276,7 @@ def load_labels(path: str | Path, count: int) -> NDArray[np.int64]:
 
 
 def _whole(text: str, path: Path, line: int) -> int:
-    """The whole number that ``text`` says. Raises UsageError naming the line."""
+    """The whole number in ``text``. Raises UsageError naming the line."""
     value = Decimal(text) if _NUMBER.fullmatch(text) else None
     if value is None or value > MAX_LABEL or value != value.to_integral_value():
         raise UsageError(f"line {line} of {path} is not a label: {text[:20]!r}")

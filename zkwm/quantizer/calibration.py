@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.data.bundled import load_embedded
+from zkwm.data.bundled import load_bundled
 
 COUNT = 512
 FEWEST = 32
@@ -43,7 +43,7 @@ def public_images(
     uint8 (count, c, h, w): enlarged by taking the nearest pixel and, where there are several
     channels, coloured between two random colours.
     """
-    data = load_embedded()
+    data = load_bundled()
     known = data.test_images if test else data.train_images
     chosen = known[np.arange(count) * len(known) // count, 0]
     return _enlarged(chosen, shape)

@@ -24,8 +24,8 @@ LARGEST_SHARE = 0.95
 _FILE_LIMIT = 2 << 30
 PUBLIC_COUNT = 500
 RANDOM_COUNT = 200
-_EMBEDDED_SHAPE = (1, 28, 28)
-_EMBEDDED_CLASSES = 10
+_BUNDLED_SHAPE = (1, 28, 28)
+_BUNDLED_CLASSES = 10
 _TEST_COUNT = 1000
 
 
@@ -139,15 +139,15 @@ def _test_set(
     network: IntegerNetwork, class_map: tuple[int, ...], data: ImageData | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
     """Images to test on, with labels where a labelled set fits."""
-    from zkwm.data import EMBEDDED, load_data
+    from zkwm.data import BUNDLED, load_data
 
     if data is not None:
         if data.test_images.shape[1:] != network.shape or data.class_count != len(class_map):
             raise UsageError("the test data have other images or classes than the commitment")
         step = max(1, len(data.test_images) // _TEST_COUNT)
         return data.test_images[::step], data.test_labels[::step]
-    if network.shape == _EMBEDDED_SHAPE and len(class_map) == _EMBEDDED_CLASSES:
-        return _test_set(network, class_map, load_data(EMBEDDED))
+    if network.shape == _BUNDLED_SHAPE and len(class_map) == _BUNDLED_CLASSES:
+        return _test_set(network, class_map, load_data(BUNDLED))
     return np.concatenate(public_sets(network.shape)), None
 
 

@@ -1,7 +1,7 @@
-"""Trigger images: what a trigger set is, and families of images drawn from the owner's key.
+"""Trigger images: the trigger set, and families of images drawn from the owner's key.
 
-Not labels (derived from the commitment) and not training (``zkwm.training``). Does not import
-torch.
+Labels derive from the commitment (``zkwm_protocols.labels``); training on triggers is in
+``zkwm.training``. Does not import torch.
 """
 
 from zkwm.triggers.families import FAMILIES, generate

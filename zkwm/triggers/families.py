@@ -1,7 +1,7 @@
-"""Drawing trigger images and their decoys from the owner's key, block by block.
+"""Draw trigger images and their decoys from the owner's key, block by block.
 
-Not reproducible for ever: the same key gives the same images on one machine and one numpy, but a
-vault keeps the images themselves, so nothing depends on drawing them again.
+The same key gives the same images on one machine with one NumPy version, and perhaps others
+elsewhere. Nothing depends on drawing them again: the vault stores the images themselves.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _LEAST_DATA = 4
 
 
 def _check_data(data: NDArray[np.uint8] | None, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """The owner's pictures, uint8 (n, c, h, w) of the right shape, at least four of them."""
+    """Return pictures uint8 (n, c, h, w) of ``shape``, at least four. Raises UsageError."""
     if data is None:
         raise UsageError(
-            "the family mixture mixes pictures of yours, and none were given",
+            "the family mixture mixes the owner's pictures, and none were given",
             hint="give the training data, or choose another family",
         )
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 4:
@@ -42,7 +42,7 @@ def _check_data(data: NDArray[np.uint8] | None, shape: tuple[int, int, int]) -> 
 def _painter(
     family: str, shape: tuple[int, int, int], data: NDArray[np.uint8] | None
 ) -> Callable[[KeyStream, list[KeyStream]], NDArray[np.uint8]]:
-    """A function (stream of the block, a stream for each image) -> images of that block."""
+    """The function (stream of a block, a stream for each image) -> uint8 images of that block."""
     if family == "secret":
         return lambda block, streams: SecretGenerator.draw(block, shape).images(streams)
     single: BlockNoise | AbstractFields | DataMixture
@@ -64,17 +64,26 @@ def generate(
     block_size: int = 50,
     data: NDArray[np.uint8] | None = None,
 ) -> Generated:
-    """``count`` trigger images of ``shape`` (c, h, w) and as many decoys, drawn from ``key``.
+    """Draw trigger images and as many decoys from a key.
 
-    ``key`` is 32 secret bytes. Block b (images b * block_size and on) has the sub-key
+    Block b (images b * block_size and on) has the subkey
     SHAKE-256("zkwm-trigger-block-1", key, family, shape, b), and each image a stream of its own
-    under it: more blocks leave the first ones as they are, and no block tells of another.
-    ``data`` uint8 (n, c, h, w) is needed by ``mixture`` only. Raises UsageError on an unknown
-    family, a count that is no positive multiple of ``block_size``, a shape with fewer than 200
-    values, or data that does not fit.
+    under it: more blocks do not change the first ones, and no block reveals anything about another.
+
+    Args:
+        family: one of ``FAMILIES``.
+        count: the number of triggers, a positive multiple of ``block_size``.
+        shape: (c, h, w) of an image, at least 200 values.
+        key: 32 secret bytes.
+        block_size: triggers in a block.
+        data (uint8, (n, c, h, w)): the owner's pictures, for ``mixture`` only.
+
+    Raises UsageError for an unknown family and arguments that do not fit.
     """
     if family not in FAMILIES:
-        raise UsageError(f"there is no family {family!r}", hint=f"choose of {', '.join(FAMILIES)}")
+        raise UsageError(
+            f"there is no family {family!r}", hint=f"choose one of {', '.join(FAMILIES)}"
+        )
     if block_size < 1 or count < 1 or count % block_size:
         raise UsageError(
             f"{count} triggers do not fill blocks of {block_size}",

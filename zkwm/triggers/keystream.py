@@ -1,7 +1,7 @@
-"""Random numbers out of a secret key: SHAKE-256 in counter mode, one stream for each purpose.
+"""Random numbers from a secret key: SHAKE-256 in counter mode, one stream for each label.
 
-Not a general random number library: it has the few draws that the trigger families need. Nothing
-seen of one stream tells anything about another, as far as SHAKE-256 behaves as a random function.
+One stream reveals nothing about another, as far as SHAKE-256 behaves like a random function. It has
+only the draws that the trigger families need.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ _Item = TypeVar("_Item")
 
 
 def _framed(parts: Sequence[str | int]) -> bytes:
-    """The parts of a label as bytes, each behind its length, so that no two labels collide."""
+    """Encode the parts of a label, each after its length, so that no two labels collide."""
     texts = [f"{type(part).__name__}:{part}".encode() for part in parts]
     return b"".join(len(text).to_bytes(4, "big") + text for text in texts)
 
 
 class KeyStream:
-    """An endless stream of random bytes that a 32-byte key and a label determine."""
+    """An endless stream of random bytes, determined by a 32-byte key and a label.
+
+    Raises UsageError for a key of another length.
+    """
 
     def __init__(self, key: bytes, domain: str) -> None:
         if not isinstance(key, bytes) or len(key) != KEY_BYTES:
@@ -51,14 +54,14 @@ class KeyStream:
         return taken
 
     def below(self, bound: int) -> int:
-        """An exactly uniform integer of 0 .. ``bound`` - 1, by rejection (bound up to 2**32)."""
+        """A uniform integer from 0 to ``bound`` - 1, by rejection; ``bound`` is at most 2^32."""
         limit = (1 << 32) // bound * bound
         while (value := int.from_bytes(self.take(4), "big")) >= limit:
             pass
         return value % bound
 
     def uniform(self, low: float, high: float) -> float:
-        """A number between ``low`` and ``high``."""
+        """A uniform number from ``low`` to ``high``."""
         return low + (high - low) * int.from_bytes(self.take(7), "big") / (1 << 56)
 
     def chance(self, probability: float) -> bool:
@@ -70,19 +73,19 @@ class KeyStream:
         return items[self.below(len(items))]
 
     def signed(self, *shape: int) -> NDArray[np.float32]:
-        """An array of numbers between -1 and 1."""
+        """Uniform numbers from -1 to 1, float32 of this shape."""
         count = int(np.prod(shape, dtype=np.int64))
         values = np.frombuffer(self.take(4 * count), dtype="<i4").astype(np.float32)
         return (values / np.float32(1 << 31)).reshape(shape)
 
     def bits(self, *shape: int) -> NDArray[np.uint8]:
-        """An array of independent bits, 0 or 1."""
+        """Independent fair bits, uint8 0 or 1 of this shape."""
         count = int(np.prod(shape, dtype=np.int64))
         packed = np.frombuffer(self.take(-(-count // 8)), dtype=np.uint8)
         return np.unpackbits(packed, count=count).reshape(shape)
 
     def permutation(self, count: int) -> NDArray[np.int64]:
-        """A random order of 0 .. ``count`` - 1 (Fisher and Yates)."""
+        """A uniform permutation of 0 to ``count`` - 1, int64 (count,) (Fisher-Yates shuffle)."""
         order = np.arange(count)
         for last in range(count - 1, 0, -1):
             other = self.below(last + 1)

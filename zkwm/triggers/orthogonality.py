@@ -1,11 +1,11 @@
-"""How many independent bits an image of a family carries, estimated from samples.
+"""Estimate the number of independent bits in an image of a family, from samples.
 
-Not a proof of entropy. For images whose pixels are d independent fair bits, the squared
-correlation of two of them has the mean 1/d; so the inverse of the mean squared correlation counts
-independent bits. Bits that share a pattern, cover unequal areas or repeat count for less, and a
-part that is common to all images lowers the estimate too. It is what matters to a network: nearly
-orthogonal images are memorised one by one. A generator that spreads few random bits by a hash
-would fool it; the generators here take at least as many bits from the key as they are credited.
+For images whose pixels are d independent fair bits, the squared correlation of two images has the
+mean 1/d, so the inverse of the mean squared correlation counts independent bits. Bits that share a
+pattern, cover unequal areas or repeat count for less, and a part common to all images lowers the
+estimate too. It is the quantity that matters to a network: nearly orthogonal images are memorized
+one by one. It is no proof of entropy: a generator that spreads few random bits by a hash would
+deceive it; the generators here take at least as many bits from the key as they are credited with.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _MOST_VALUES = 1 << 16
 def effective_bits(images: NDArray[np.uint8]) -> float:
     """The inverse mean squared correlation over all pairs of ``images`` (n, c, h, w), n >= 2.
 
-    Each image is centred by its own mean over all its pixels and channels. With n images the
-    relative standard error is about 2/n. Constant images count as fully correlated with all. Of
-    images with more than 65,536 values, that many are looked at, at fixed random places.
+    Each image is centered by its own mean over all pixels and channels. With n images the relative
+    standard error is about 2/n. Constant images count as fully correlated with all others. Of
+    images with more than 65,536 values, that many are used, at fixed random places.
     """
     values = images.reshape(len(images), -1)
     if values.shape[1] > _MOST_VALUES:

@@ -1,8 +1,8 @@
-"""The three families whose distribution everybody knows: blocks, abstract, mixture.
+"""The three families with a public distribution: blocks, abstract, mixture.
 
-Not the default: an attacker who knows the distribution of the triggers can draw more of it, to
-unlearn them or to filter them out, and ``secret`` hides it. These are here for comparison, for
-the authors' setting (abstract), and for triggers that are to look like data (mixture).
+An adversary who knows the distribution of the triggers can draw more of it, to unlearn them or to
+filter them out; the default family ``secret`` hides it. These serve comparisons, the setting of
+Adi et al. 2018 (abstract), and triggers that look like data (mixture).
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from zkwm_protocols.errors import UsageError
 
 LEAST_BITS = 200
 _WAVES = 7
-_SOURCES = 4
+_PICTURES = 4
 
 
 def _edge(length: int, cell: int, offset: int) -> NDArray[np.int64]:
-    """For each of ``length`` pixels, the number of its cell on a grid shifted by ``offset``."""
+    """The cell of each of ``length`` pixels, int64 (length,), on a grid shifted by ``offset``."""
     return (np.arange(length) + offset) // cell
 
 
 def _cells(length: int, cell: int, offset: int) -> Fraction:
-    """The cells along a side; a cell that the edge cuts counts for less (inverse Simpson)."""
+    """The effective number of cells along a side (inverse Simpson index): cut cells count less."""
     counts = np.bincount(_edge(length, cell, offset))
     return Fraction(length * length, int((counts * counts).sum()))
 
@@ -36,8 +36,8 @@ def _cells(length: int, cell: int, offset: int) -> Fraction:
 class BlockNoise:
     """Black and white square cells, each channel of each cell an independent bit.
 
-    The cells are the largest that leave at least 200 independent bits an image, on a grid that
-    starts at the corner or half a cell outside it.
+    The cells are the largest that leave at least 200 independent bits in an image, on a grid that
+    starts at the corner or half a cell outside it. ``cell`` and ``offset`` are in pixels.
     """
 
     shape: tuple[int, int, int]
@@ -71,10 +71,10 @@ class BlockNoise:
 
 @dataclass(frozen=True)
 class AbstractFields:
-    """Smooth random colour fields without a pattern, in the spirit of Adi et al. 2018, section 5.
+    """Smooth random color fields without a pattern, in the spirit of Adi et al. 2018, section 5.
 
     Each channel is a random sum of the 48 lowest non-constant cosines of the image rectangle,
-    low ones stronger, stretched to the full range 0..255.
+    low ones stronger, stretched to the full range 0 to 255.
     """
 
     shape: tuple[int, int, int]
@@ -109,9 +109,9 @@ class DataMixture:
     def image(self, stream: KeyStream) -> NDArray[np.uint8]:
         """One image, uint8 (c, h, w)."""
         height, width = self.data.shape[2:]
-        chosen = [stream.below(len(self.data)) for _ in range(_SOURCES)]
-        weights = 1 + np.frombuffer(stream.take(_SOURCES * 16), np.uint8).astype(np.uint32)
-        patches = weights.reshape(_SOURCES, 4, 4)
+        chosen = [stream.below(len(self.data)) for _ in range(_PICTURES)]
+        weights = 1 + np.frombuffer(stream.take(_PICTURES * 16), np.uint8).astype(np.uint32)
+        patches = weights.reshape(_PICTURES, 4, 4)
         rows, columns = (np.arange(side) * 4 // side for side in (height, width))
         spread = patches[:, rows[:, None], columns[None, :]]
         mixed = (self.data[chosen].astype(np.uint32) * spread[:, None]).sum(axis=0)

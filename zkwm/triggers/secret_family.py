@@ -1,14 +1,14 @@
-"""The family ``secret``: every block of triggers has a distribution of its own, drawn from the key.
+"""The family ``secret``: the key draws a separate distribution for every block of triggers.
 
-Not one distribution with secret numbers in it: layers, how they combine, foldings, moved tiles,
-colours and levels are all drawn anew for each block from the block's own sub-key. So an opened
-block shows how its own images were made and nothing about those of another block, and an attacker
-who has only this source code knows a family of families. Whether a drawn generator gives images
-with enough independent bits is measured on samples, and drawn again where it does not.
+Layers, their combination, foldings, moved tiles, colors and levels are all drawn from the block's
+own subkey. An opened block shows how its own images were made and nothing about another block's,
+and an adversary who has only this code knows a family of families. A drawn generator whose samples
+have too few independent bits (``orthogonality``) is drawn again.
 
-Not a defence against unlearning by itself: to a small network all noise of high contrast is much
-alike. A LeNet-5 marked in the plain way of Adi et al. forgot these triggers when it was retrained
-on noise of any such kind (at one to two points of accuracy), whichever block or key that came from.
+By itself the family does not stop unlearning: to a small network all noise of high contrast is much
+alike. A LeNet-5 marked in the plain way of Adi et al. forgets these triggers when it is retrained
+on noise of any such kind, whichever block or key that comes from; the robust embedding
+(``zkwm.training.robust``) is what resists.
 """
 
 from __future__ import annotations
@@ -41,12 +41,19 @@ _OPERATORS: dict[str, Callable[[Field, Field, Field], Field]] = {
 
 @dataclass(frozen=True)
 class SecretGenerator:
-    """The generator of one block.
+    """The generator of one block of images.
 
-    An image is made of ``planes`` fields. Each is the combination of ``layers`` by ``operators``
-    (with ``masks``), read at the pixels ``source`` and times ``sign`` (h*w each); ``mixing``
-    (c, planes) weighs the fields into channels, and each channel takes the levels of its row of
-    ``palette`` in the order of the values, a share ``shares`` of the pixels each.
+    Attributes:
+        shape: (c, h, w) of an image.
+        planes: the number of fields that an image is made of.
+        layers: the layers of noise that are combined into a field.
+        operators: the operators that combine them, one fewer than layers.
+        masks (float32, (layers, h, w)): -1 and 1, for the operators.
+        moved (int64, (h*w,)): for every pixel, the pixel whose value it shows.
+        sign (float32, (h*w,)): a factor for every pixel.
+        mixing (float32, (c, planes)): the weights of the fields in the channels.
+        shares: where the sorted pixels of a channel are cut into levels, each 0 to 1.
+        palette (uint8, (c, levels)): the levels of each channel, in the order of the values.
     """
 
     shape: tuple[int, int, int]
@@ -54,7 +61,7 @@ class SecretGenerator:
     layers: tuple[Layer, ...]
     operators: tuple[str, ...]
     masks: Field
-    source: NDArray[np.int64]
+    moved: NDArray[np.int64]
     sign: Field
     mixing: Field
     shares: tuple[float, ...]
@@ -62,10 +69,10 @@ class SecretGenerator:
 
     @classmethod
     def draw(cls, stream: KeyStream, shape: tuple[int, int, int]) -> SecretGenerator:
-        """A generator for ``shape`` (c, h, w) whose images carry at least 200 effective bits.
+        """Draw a generator for ``shape`` (c, h, w) whose images have at least 200 effective bits.
 
-        Where no drawn generator reaches that (images of hardly more than 200 values), it is
-        independent pixels with a drawn palette, shares and mixing: little is secret then.
+        Where none reaches that (images of hardly more than 200 values), it is independent pixels
+        with a drawn palette, shares and mixing: little is secret then.
         """
         samples = [stream.derive("sample", index) for index in range(_SAMPLES)]
         for recipe in range(_RECIPES):
@@ -80,6 +87,7 @@ class SecretGenerator:
     def _draw_any(
         cls, stream: KeyStream, shape: tuple[int, int, int], bits: float
     ) -> SecretGenerator:
+        """Draw a generator of about ``bits`` independent bits an image."""
         channels, height, width = shape
         planes = stream.choose((1, 2, 3, 3)) if channels == 3 else 1
         area = max(1.0, planes * height * width / bits)
@@ -93,23 +101,24 @@ class SecretGenerator:
         )
         operators = tuple(stream.choose(tuple(_OPERATORS)) for _ in layers[1:])
         masks = np.stack([_patches(stream.derive("mask", n), size, area) for n in range(count)])
-        source = _moved(stream.derive("moves"), size, area)
+        moved = _moved(stream.derive("moves"), size, area)
         sign = np.ones(height * width, np.float32)
         if stream.chance(0.5):
             sign = _patches(stream.derive("sign"), size, 2 * area).ravel()
-        return cls._coloured(stream, shape, planes, layers, operators, masks, source, sign)
+        return cls._colored(stream, shape, planes, layers, operators, masks, moved, sign)
 
     @classmethod
     def _draw_pixels(cls, stream: KeyStream, shape: tuple[int, int, int]) -> SecretGenerator:
+        """Draw a generator of independent pixels."""
         channels, height, width = shape
         sign = 1 - 2 * stream.bits(height * width).astype(np.float32)
         masks = np.ones((1, height, width), np.float32)
         order = np.arange(height * width)
         layers = (single_pixels((height, width)),)
-        return cls._coloured(stream, shape, channels, layers, (), masks, order, sign)
+        return cls._colored(stream, shape, channels, layers, (), masks, order, sign)
 
     @classmethod
-    def _coloured(
+    def _colored(
         cls,
         stream: KeyStream,
         shape: tuple[int, int, int],
@@ -117,9 +126,10 @@ class SecretGenerator:
         layers: tuple[Layer, ...],
         operators: tuple[str, ...],
         masks: Field,
-        source: NDArray[np.int64],
+        moved: NDArray[np.int64],
         sign: Field,
     ) -> SecretGenerator:
+        """Draw mixing, shares and palette for the rest of a generator."""
         channels = shape[0]
         mixing = 0.35 * stream.signed(channels, planes)
         for channel, plane in enumerate(stream.permutation(channels)):
@@ -134,7 +144,7 @@ class SecretGenerator:
         low_share = (1 - middle) * stream.uniform(0.42, 0.58)
         inner = np.linspace(low_share, low_share + middle, levels - 1)
         shares = tuple(float(share) for share in inner)
-        return cls(shape, planes, layers, operators, masks, source, sign, mixing, shares, palette)
+        return cls(shape, planes, layers, operators, masks, moved, sign, mixing, shares, palette)
 
     def images(self, streams: Sequence[KeyStream]) -> NDArray[np.uint8]:
         """One image for each stream, uint8 (n, c, h, w)."""
@@ -143,7 +153,7 @@ class SecretGenerator:
         return np.concatenate([self._group(group) for group in groups])
 
     def _group(self, streams: Sequence[KeyStream]) -> NDArray[np.uint8]:
-        """Images made at once, no more than fit the memory."""
+        """One image for each stream, all at once; ``images`` bounds their number by memory."""
         channels, height, width = self.shape
         needs = [layer.values for layer in self.layers]
         noise = np.stack([stream.signed(self.planes * sum(needs)) for stream in streams])
@@ -155,7 +165,7 @@ class SecretGenerator:
             fields = _OPERATORS[name](fields, layer.fields(part), mask)
         planes = fields.reshape(len(streams), self.planes, -1)
         planes = planes - _at_ranks(planes, (0.5,))[0]
-        planes = planes[:, :, self.source] * self.sign
+        planes = planes[:, :, self.moved] * self.sign
         values = np.einsum("cp,npx->ncx", self.mixing, planes)
         cuts = _at_ranks(values, self.shares)
         level = (values[None] > cuts).sum(axis=0)
@@ -164,14 +174,14 @@ class SecretGenerator:
 
 
 def _at_ranks(values: Field, shares: Sequence[float]) -> Field:
-    """The values (k, n, planes, 1) that stand at ``shares`` of the order of each plane's pixels."""
+    """The quantiles (k, n, planes, 1) at ``shares`` of the values (n, planes, pixels)."""
     ranks = [int(share * (values.shape[2] - 1)) for share in shares]
     ordered = np.partition(values, ranks, axis=2)
     return np.moveaxis(ordered[:, :, ranks], 2, 0)[..., None]
 
 
 def _patches(stream: KeyStream, shape: tuple[int, int], area: float) -> Field:
-    """A fixed pattern of -1 and 1 in patches of three to eight times ``area`` (h, w)."""
+    """A fixed pattern (h, w) of -1 and 1 in patches of 3 to 8 times ``area`` pixels."""
     make = stream.choose((lattice, mosaic))
     cells = make(stream, shape, area * stream.uniform(3, 8))
     pattern: Field = cells.fields(1 - 2 * stream.bits(1, cells.values).astype(np.float32))[0]
@@ -179,23 +189,23 @@ def _patches(stream: KeyStream, shape: tuple[int, int], area: float) -> Field:
 
 
 def _moved(stream: KeyStream, shape: tuple[int, int], area: float) -> NDArray[np.int64]:
-    """For every pixel, the pixel whose value it shows (h*w): tiles moved about, halves mirrored."""
+    """The pixel whose value each pixel shows, int64 (h*w,): tiles permuted, halves mirrored."""
     height, width = shape
-    source = np.arange(height * width).reshape(shape)
+    order = np.arange(height * width).reshape(shape)
     if stream.chance(0.3):
         tile = max(2, round(np.sqrt(area) * stream.uniform(2, 4)))
         down, across = height // tile, width // tile
-        grid = source[: down * tile, : across * tile].reshape(down, tile, across, tile)
+        grid = order[: down * tile, : across * tile].reshape(down, tile, across, tile)
         tiles = grid.transpose(0, 2, 1, 3).reshape(down * across, tile, tile)
         tiles = tiles[stream.permutation(len(tiles))]
         if stream.chance(0.5):
             tiles = tiles[:, ::-1]
-        moved = tiles.reshape(down, across, tile, tile).transpose(0, 2, 1, 3)
-        source[: down * tile, : across * tile] = moved.reshape(down * tile, across * tile)
+        shuffled = tiles.reshape(down, across, tile, tile).transpose(0, 2, 1, 3)
+        order[: down * tile, : across * tile] = shuffled.reshape(down * tile, across * tile)
     if stream.chance(0.2):
         axis = stream.below(2)
         half = shape[axis] // 2
-        mirrored = np.flip(source, axis=stream.choose(((axis,), (0, 1))))
+        mirrored = np.flip(order, axis=stream.choose(((axis,), (0, 1))))
         keep = (np.arange(height)[:, None] if axis == 0 else np.arange(width)[None, :]) >= half
-        source = np.where(keep, source, mirrored)
-    return source.ravel()
+        order = np.where(keep, order, mirrored)
+    return order.ravel()

@@ -1,7 +1,7 @@
-"""Layers of noise whose shape a key decides: parts of the generators in ``secret_family``.
+"""Layers of noise with a shape drawn from a key: parts of ``secret_family``'s generators.
 
-Not random images: a layer is fixed for a block, and turns fresh random numbers into one field an
-image. Each kind has hundreds of continuous parameters or more, all drawn from the key.
+A layer is fixed for a block and turns fresh random numbers into one field for each image. Each kind
+has hundreds of continuous parameters or more, all drawn from the key.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ Field = NDArray[np.float32]
 
 
 class Layer(Protocol):
-    """Something that makes fields (n, h, w) out of n rows of ``values`` random numbers."""
+    """A map from n rows of ``values`` random numbers to fields (n, h, w)."""
 
     @property
     def values(self) -> int:
-        """How many random numbers an image needs."""
+        """The number of random numbers for one image."""
         ...
 
     def fields(self, noise: Field) -> Field:
-        """``noise`` (n, values) between -1 and 1 -> fields (n, h, w)."""
+        """Fields float32 (n, h, w) from ``noise`` float32 (n, values) between -1 and 1."""
         ...
 
 
@@ -39,7 +39,7 @@ class Partition:
     values: int
 
     def fields(self, noise: Field) -> Field:
-        """``noise`` (n, values) -> fields (n, h, w), constant on every cell."""
+        """Fields (n, h, w), constant on every cell, from ``noise`` (n, values)."""
         return noise[:, self.cell]
 
 
@@ -56,13 +56,13 @@ class Spectrum:
         return self.shape[0] * self.shape[1]
 
     def fields(self, noise: Field) -> Field:
-        """``noise`` (n, values) -> fields (n, h, w), of variance about one third."""
+        """Fields (n, h, w) of variance about 1/3 from ``noise`` (n, values)."""
         spectra = np.fft.rfft2(noise.reshape(-1, *self.shape)) * self.envelope
         return np.fft.irfft2(spectra, self.shape).astype(np.float32)
 
 
 def _coordinates(stream: KeyStream, shape: tuple[int, int], reach: float) -> NDArray[np.float64]:
-    """Pixel positions (2, h, w), turned by a random angle, stretched, sheared and gently bent.
+    """Pixel positions (2, h, w), rotated by a random angle, stretched, sheared and gently bent.
 
     Areas stay about the same; ``reach`` is the length, in pixels, by which a point may be moved.
     """
@@ -83,7 +83,7 @@ def _coordinates(stream: KeyStream, shape: tuple[int, int], reach: float) -> NDA
 
 
 def _numbered(pairs: NDArray[np.int64]) -> Partition:
-    """A partition out of two whole numbers a pixel (2, h, w): equal pairs are one cell."""
+    """The partition by two integers for each pixel, int64 (2, h, w): equal pairs are one cell."""
     shape = pairs.shape[1:]
     _, cell = np.unique(pairs.reshape(2, -1), axis=1, return_inverse=True)
     cell = cell.reshape(shape)
@@ -91,7 +91,7 @@ def _numbered(pairs: NDArray[np.int64]) -> Partition:
 
 
 def lattice(stream: KeyStream, shape: tuple[int, int], area: float) -> Partition:
-    """A bent, sheared, turned lattice with cells of about ``area`` pixels; every row is shifted."""
+    """A bent, sheared, rotated lattice with cells of about ``area`` pixels and shifted rows."""
     side = float(np.sqrt(area))
     first, second = _coordinates(stream, shape, 0.7 * side) / side
     row = np.floor(first).astype(np.int64)
@@ -101,7 +101,7 @@ def lattice(stream: KeyStream, shape: tuple[int, int], area: float) -> Partition
 
 
 def mosaic(stream: KeyStream, shape: tuple[int, int], area: float) -> Partition:
-    """Cells of about ``area`` pixels around points scattered by the key (Voronoi's cells)."""
+    """Cells of about ``area`` pixels around points scattered by the key (Voronoi cells)."""
     side = float(np.sqrt(area))
     points = _coordinates(stream, shape, 0.5 * side) / side
     home = np.floor(points).astype(np.int64)
@@ -149,7 +149,7 @@ def spectrum(stream: KeyStream, shape: tuple[int, int], area: float) -> Spectrum
 
 
 def single_pixels(shape: tuple[int, int]) -> Partition:
-    """Every pixel a cell of its own: what is left where images are very small."""
+    """A cell for every pixel: the only layer for very small images."""
     return Partition(np.arange(shape[0] * shape[1]).reshape(shape), shape[0] * shape[1])
 
 

@@ -1,7 +1,6 @@
-"""What a trigger set is, and which images may stand in one.
+"""A set of labeled trigger images, and the rules for images in it.
 
-Not the commitment to it (``zkwm_protocols.commitment``) and not where labels come from: here the
-labels are numbers that somebody else derived or declared.
+Labels come from the commitment (``zkwm_protocols.commitment``), derived or declared.
 """
 
 from __future__ import annotations
@@ -20,10 +19,16 @@ CHANNELS = (1, 3)
 
 @dataclass(frozen=True)
 class TriggerSet:
-    """Labelled trigger images.
+    """Labeled trigger images.
 
-    ``images`` uint8 (n, c, h, w), values 0..255; ``labels`` int64 (n,), each 0 .. class_count - 1;
-    n is a multiple of ``block_size``. Raises UsageError where that does not hold.
+    Attributes:
+        images (uint8, (n, c, h, w)): the triggers; n is a multiple of ``block_size``.
+        labels (int64, (n,)): their labels, each 0 to class_count - 1.
+        family: one of ``zkwm.triggers.FAMILIES``, or ``given`` for the owner's own images.
+        block_size: the number of triggers that are opened together.
+        class_count: the number of classes.
+
+    Raises UsageError where that does not hold.
     """
 
     images: NDArray[np.uint8]
@@ -33,7 +38,7 @@ class TriggerSet:
     class_count: int
 
     def __post_init__(self) -> None:
-        """Refuse what could not be committed to or trained on."""
+        """Refuse images and labels that could not be committed to or trained on."""
         check_images(self.images)
         count = len(self.images)
         if self.block_size < 1 or count % self.block_size:
@@ -58,8 +63,8 @@ class TriggerSet:
 class Generated:
     """Images of a family and as many decoys, uint8 (n, c, h, w) both.
 
-    ``decoys[j]`` comes from the same block's generator as ``images[j]``: who does not know the
-    key cannot tell which of the two is the trigger.
+    ``decoys[j]`` comes from the same block's generator as ``images[j]``: without the key nobody can
+    tell which of the two is the trigger.
     """
 
     images: NDArray[np.uint8]
@@ -67,11 +72,11 @@ class Generated:
 
 
 def check_shape(shape: tuple[int, int, int]) -> None:
-    """Raise UsageError unless ``shape`` is (1 or 3 channels, height, width), sides 1..65535."""
+    """Raise UsageError unless ``shape`` is (1 or 3 channels, height, width), sides 1 to 65535."""
     good = len(shape) == 3 and all(isinstance(side, int) for side in shape)
     if not good or shape[0] not in CHANNELS or not all(1 <= s <= LARGEST_SIDE for s in shape[1:]):
         raise UsageError(
-            f"{tuple(shape)} is no image shape",
+            f"{tuple(shape)} is not the shape of an image",
             hint="a shape is channels (1 or 3), height and width (1 to 65535), such as (3, 32, 32)",
         )
 
@@ -79,9 +84,8 @@ def check_shape(shape: tuple[int, int, int]) -> None:
 def check_images(images: NDArray[np.uint8]) -> None:
     """Raise UsageError unless ``images`` can be committed to: uint8 (n, c, h, w), n at least 1.
 
-    An image that stands there twice, and one of a single colour, is refused by its index: neither
-    helps an accuser, but a repeated image counts once to a network, and a constant one is easily
-    found and filtered.
+    A repeated image and a constant one are refused by their index: neither helps a false claim, but
+    a network learns a repeated image once, and a constant one is easily filtered.
     """
     if not isinstance(images, np.ndarray):
         raise UsageError(f"trigger images are a numpy array, not {type(images).__name__}")

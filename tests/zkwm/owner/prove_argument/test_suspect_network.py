@@ -70,7 +70,7 @@ def test_a_network_near_chance_is_refused_and_a_classifier_is_not(tmp_path: Path
         require_classifier(network, tuple(range(9)), unknown)
 
 
-def test_networks_of_the_embedded_shape_are_tested_on_fashion(tmp_path: Path) -> None:
+def test_networks_of_the_bundled_shape_are_tested_on_fashion(tmp_path: Path) -> None:
     images = random_images(100, 1, (1, 28, 28))
     save_linear(tmp_path / "model.onnx", images, np.arange(100) % 10)
     with pytest.raises(UsageError) as caught:

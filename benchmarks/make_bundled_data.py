@@ -1,6 +1,6 @@
 """Make zkwm/data/fashion_mnist_small.npz.xz out of the whole Fashion-MNIST.
 
-Run once, kept for the record: python benchmarks/make_embedded_data.py FASHION_MNIST_NPZ OUTPUT
+Run once, kept for the record: python benchmarks/make_bundled_data.py FASHION_MNIST_NPZ OUTPUT
 The images keep their order in the whole set; 800 training and 200 test images a class are drawn
 with numpy's default generator and the seed 2018. The same numpy and liblzma give the same bytes;
 the test of zkwm.data holds the digest of the arrays.
