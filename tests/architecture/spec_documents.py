@@ -21,7 +21,7 @@ from zkwm.owner.vault import CommitmentSecrets, LedgerEntry, Vault
 from zkwm.owner.vault.ledger import ArgumentEntry
 from zkwm.owner.vault.state import VaultState
 from zkwm.secret_files.encrypted import Container, open_file
-from zkwm_protocols.argument.parameters import choose_layout
+from zkwm_protocols.argument.layout_choice import choose_layout
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.argument_response import (
     ArgumentResponse,

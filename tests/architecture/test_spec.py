@@ -42,7 +42,7 @@ from tests.support.dispute import (
 from zkwm.judge import key_file
 from zkwm.judge.checks import ARGUMENT_TITLES, TITLES
 from zkwm_protocols import challenge, commitment, response_file
-from zkwm_protocols.argument import parameters
+from zkwm_protocols.argument import layout_choice, parameters
 from zkwm_protocols.integer_network import codec
 
 LONGEST_LINE = 300
@@ -283,7 +283,7 @@ def test_limits_of_the_argument_in_code_and_text() -> None:
     ):
         assert limit in text, limit
     terms = [row[0] for row in table(ROOT / "spec/09-argument.md", "17.9 Soundness")]
-    layout = parameters.choose_layout(triggers=2, cells=7698, lookups=4055, rows=233_743)
+    layout = layout_choice.choose_layout(triggers=2, cells=7698, lookups=4055, rows=233_743)
     assert terms == [term.name for term in layout.soundness()]
 
 
