@@ -111,7 +111,7 @@ def test_a_wrong_multiplicity(case: ArgumentCase, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_lookup_in_another_table(case: ArgumentCase) -> None:
-    """The tag: rows of the table ``xor`` count as rows of no other, though values agree."""
+    """Tags keep tables apart: a row of one counts in no other, even with the same values."""
     rows = case.witness.rows.copy()
     first = case.relation.first_lookups["argmax"]
     tables = case.relation.tables
@@ -137,7 +137,7 @@ FIELDS = (
 
 @pytest.mark.parametrize("key", FIELDS)
 def test_a_byte_changed(case: ArgumentCase, proof: bytes, key: str) -> None:
-    """Whatever was sent before the columns were drawn: changed, others are drawn than were opened.
+    """Messages before the challenge of columns: a change draws other columns than were opened.
 
     That the polynomials have checks of their own is tests/protocols/argument/test_ligero.py.
     """
@@ -218,7 +218,7 @@ def test_a_map_with_one_field_too_many(case: ArgumentCase, proof: bytes) -> None
 
 @pytest.mark.slow
 def test_every_byte_of_a_proof(case: ArgumentCase, proof: bytes) -> None:
-    """One bit of every 97th byte (of every byte by ZKWM_EVERY_BYTE=1, hours)."""
+    """One bit of 60 bytes spread over the proof; of every byte with ZKWM_EVERY_BYTE=1 (hours)."""
     import os
 
     step = 1 if os.environ.get("ZKWM_EVERY_BYTE") else len(proof) // 60

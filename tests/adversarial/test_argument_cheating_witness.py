@@ -1,4 +1,4 @@
-"""One cheating prover for every relation: all is consistent but the one thing that he breaks.
+"""One cheating prover for every kind of lookup: everything is consistent but what it breaks.
 
 The evaluator names what is broken (and that nothing else is), the verifier refuses the proof: the
 fractions do not add up to zero, so that the relations on the committed cells do not hold.
@@ -46,7 +46,7 @@ def reject(
     intended: tuple[str, str],
     *others: tuple[str, str],
 ) -> None:
-    """The intended lookup is broken, others perhaps, nothing else; and the proof is refused."""
+    """The intended lookup is broken, perhaps ``others``, nothing else; the proof is refused."""
     witness = case.with_cells(change)
     broken = {case.place_of(lookup) for lookup, _ in case.violations(witness.cells)}
     assert broken, "the change breaks nothing"
@@ -147,7 +147,7 @@ def test_a_chaining_value_that_is_not_the_last_blocks(case: ArgumentCase) -> Non
 
 
 def test_an_image_that_does_not_hash_to_its_leaf(case: ArgumentCase) -> None:
-    """Everything of another image, hashed honestly: only the leaf itself is wrong."""
+    """All cells are those of another image, hashed honestly: only the leaf is wrong."""
     other = argument_case(2, seed=99, network=case.statement.network)
     with pytest.raises(AssertionError, match="breaks nothing"):
         reject(case, lambda cells: None, ("leaf", "xor"))
@@ -205,20 +205,23 @@ def test_a_match_bit_that_is_no_bit(case: ArgumentCase) -> None:
 
 
 def test_a_margin_that_is_negative(case: ArgumentCase) -> None:
-    """V below the largest logit: s of the largest is -1."""
+    """V is below the largest logit, so that its s is -1."""
     highest = argmax(case)[-1]
     reject(case, add_to(case.relation.argmax.first_cell, P - 1), highest, *argmax(case))
 
 
 def test_a_loser_that_is_claimed_to_win() -> None:
-    """g set for an output that is not the label, all else consistent."""
+    """g is set for an output that is not the label; all else is consistent."""
     case = argument_case(2, wrong=1)
     g = case.relation.argmax.g_cell(case.statement.outputs[0])
     reject(case, add_to(g, 1, trigger=0), argmax(case)[-1], *argmax(case))
 
 
 def test_phantom_cells(case: ArgumentCase, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Positions behind the last cell of a partly filled row, filled: they are no lookup's."""
+    """Cells behind the last one of a partly filled row, which no lookup reads.
+
+    The row is private: an honest prover has no way to fill it, and should have none.
+    """
     layout = case.layout
     assert layout.witness_rows << layout.row_positions_log > layout.cells
     original = CommittedRows.encode

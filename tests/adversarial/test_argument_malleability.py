@@ -1,7 +1,7 @@
-"""A witness-malleability sweep: change any one cell, and some lookup leaves its table.
+"""A malleability sweep over the witness: change any one cell, and some lookup leaves its table.
 
-Of the whole relation, all cells of one trigger, several kinds of change. A cell that could be
-changed alone would be a freedom that the relation leaves to a prover.
+All cells of one trigger, several kinds of change. A cell that could be changed alone would be a
+freedom that the relation leaves to a prover.
 """
 
 from __future__ import annotations

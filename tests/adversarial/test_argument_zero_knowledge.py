@@ -1,6 +1,6 @@
-"""Nothing leaks: the simulator, two seeds, two witnesses, distributions, masks as they must be.
+"""A proof leaks nothing: a simulator, two seeds, two witnesses, distributions, masks.
 
-Leaks that other systems had are named where they are tried.
+Leaks that were found in other proof systems are tried, with their issue's number.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def test_a_simulator_without_a_witness_is_accepted(
 def test_a_simulator_of_a_false_statement_is_accepted(
     case: ArgumentCase, oracle: ProgrammedOracle
 ) -> None:
-    """So the power is in the challenges alone: without programming them it fails, see below."""
+    """Its power lies in choosing the challenges: with others it fails (next test)."""
     false = replace(case.statement, leaves=(bytes(32),) * 3, least_matches=3)
     proof = simulate(false, case.relation, case.layout, oracle, seed=2)
     verify(false, proof.to_bytes())
@@ -70,7 +70,7 @@ def words(proof: Proof) -> dict[str, np.ndarray]:
 
 
 def test_two_runs_share_no_word(case: ArgumentCase, oracle: ProgrammedOracle) -> None:
-    """With the same challenges, too: a word that is equal was not masked (Plonky3 #1727)."""
+    """Even with the same challenges: an equal word was not masked (Plonky3 #1727)."""
     first, second = words(case.prove()), words(case.prove())
     for name, values in first.items():
         equal = int((values == second[name]).sum())
@@ -89,7 +89,7 @@ def test_every_coefficient_of_every_element_is_masked(
 
 
 def test_two_witnesses_share_no_word(case: ArgumentCase, oracle: ProgrammedOracle) -> None:
-    """Of three matches two are marked: which two is the witness's choice, and nobody can tell."""
+    """Which of the matching triggers are marked is the witness's choice and stays hidden."""
     other = argument_case(3, wrong=1, least_matches=1)
     one, two = case.prove(), replace(case, witness=other.witness).prove()
     for name, values in words(one).items():
@@ -99,7 +99,7 @@ def test_two_witnesses_share_no_word(case: ArgumentCase, oracle: ProgrammedOracl
 def test_the_prover_draws_from_the_operating_system(
     case: ArgumentCase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Vault secret, statement and witness alone must not fix the masks."""
+    """The masks do not follow from vault secret, statement and witness alone."""
     made: list[bytes] = []
 
     def prove_twice() -> None:
@@ -114,7 +114,7 @@ def test_the_prover_draws_from_the_operating_system(
 
 @pytest.mark.parametrize("trial", range(3))
 def test_words_are_uniform(case: ArgumentCase, trial: int) -> None:
-    """Chi-square over 64 classes of every kind of word, of one witness and fresh randomness."""
+    """Chi-square over 64 classes for every kind of word; one witness, fresh randomness."""
     sums: dict[str, np.ndarray] = {}
     for _ in range(3):
         proof = case.prove()
@@ -129,7 +129,7 @@ def test_words_are_uniform(case: ArgumentCase, trial: int) -> None:
 
 
 def test_a_message_cannot_be_changed_once_it_is_sent(case: ArgumentCase) -> None:
-    """Pads lie under the root that all challenges follow (one chosen late: barretenberg #1539)."""
+    """All pads are committed before the first challenge (one chosen late: barretenberg #1539)."""
     proof = case.prove()
     messages = list(proof.messages)
     messages[-1] = (messages[-1][0] ^ 1, *messages[-1][1:])

@@ -42,12 +42,12 @@ class Sizes:
 
     @property
     def row_length(self) -> int:
-        """R."""
+        """R, the length of a witness row."""
         return self.triggers << self.a
 
     @property
     def code_length(self) -> int:
-        """N."""
+        """N, the length of a codeword."""
         return 1 << self.k
 
     @property
@@ -57,7 +57,7 @@ class Sizes:
 
     @property
     def multiplicity_log(self) -> int:
-        """w."""
+        """w: a multiplicity row holds 2^w table rows."""
         return min(16, self.row_length.bit_length() - 1)
 
     @property
@@ -67,22 +67,22 @@ class Sizes:
 
     @property
     def table_rows(self) -> int:
-        """M_T."""
+        """M_T, the rows of all tables, continued."""
         return self.multiplicity_rows << self.multiplicity_log
 
     @property
     def u(self) -> int:
-        """U."""
+        """U: the tree has 2^U columns."""
         return max(10, self.multiplicity_log, ceil_log2(self.lookups))
 
     @property
     def chunks(self) -> int:
-        """A."""
+        """A, the chunks of 2^U table rows."""
         return -(-self.table_rows >> self.u)
 
     @property
     def levels(self) -> int:
-        """U + b'."""
+        """U + b', the levels of the tree."""
         return self.u + ceil_log2(self.triggers + self.chunks)
 
     @property

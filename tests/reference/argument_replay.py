@@ -43,7 +43,7 @@ def form(*terms: tuple[Element, Form]) -> Form:
 
 
 def known(value: Element) -> Form:
-    """A form without cells."""
+    """A constant as a form."""
     return {UNIT: value}
 
 

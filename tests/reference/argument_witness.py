@@ -38,7 +38,7 @@ def _mix(v: list[int], at: tuple[int, ...], x: int, y: int) -> list[int]:
 
 
 def leaf_cells(data: bytes) -> tuple[list[int], bytes]:
-    """The cells of the leaf part for the hashed bytes, and the digest."""
+    """The cells of the leaf gadget for the hashed bytes, and the digest."""
     h = list(INITIAL)
     h[0] ^= 0x01010020
     h[6] ^= int.from_bytes(b"zkwm", "little")
@@ -82,7 +82,7 @@ def _maximum(
 
 
 def network_cells(network: Network, image: bytes) -> tuple[list[int], list[int]]:
-    """The cells of the network part, and the logits."""
+    """The cells of the network gadget, and the logits."""
     values = [list(image)]
     cells: list[int] = []
     for node in network.nodes:
@@ -106,7 +106,7 @@ def network_cells(network: Network, image: bytes) -> tuple[list[int], list[int]]
 
 
 def largest_cells(network: Network, logits: list[int], matched: int | None) -> list[int]:
-    """The cells of the argmax part with g = 1 at most at ``matched``."""
+    """The cells of the argmax gadget with g = 1 at most at ``matched``."""
     count = len(logits)
     bits = max(1, (2 * count * network.largest_logit + count - 1).bit_length())
     limbs = -(-bits // 8)

@@ -1,4 +1,4 @@
-"""A small dispute for the argument: network, images, salts, a true statement, and its parts.
+"""A small statement for the argument, with everything that its prover knows.
 
 Shared by the tests of the argument and of attacks on it. ``violations`` says which lookups of any
 witness, honest or not, are outside their tables: what a cheating prover broke, and nothing else.
@@ -46,7 +46,7 @@ class ArgumentCase:
     witness: Witness
 
     def prove(self, witness: Witness | None = None) -> Proof:
-        """A proof for a witness, the honest one by default; lookups as the cells say."""
+        """A proof for a witness, the honest one by default; lookups follow from its cells."""
         return prove_witness(
             self.statement,
             self.relation,

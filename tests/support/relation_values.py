@@ -30,7 +30,7 @@ from zkwm_protocols.integer_network.model import (
     Reshape,
     Shape,
     Sum,
-    sources_of,
+    inputs_of,
 )
 from zkwm_protocols.integer_network.windows import Windows, tap_entries
 
@@ -120,7 +120,7 @@ def expression_values(
     lookups: list[Array] = []
     for number, node in enumerate(network.nodes, start=1):
         shape = network.shapes[number]
-        inputs = [values[source] for source in sources_of(node)]
+        inputs = [values[place] for place in inputs_of(node)]
         if isinstance(node, Activation):
             entries = prod(shape)
             quotient = inputs[0].reshape(entries, -1)
@@ -135,7 +135,7 @@ def expression_values(
             first_cell += entries
             values.append(result.reshape(*shape, -1))
         elif isinstance(node, Maximum):
-            windows = Windows.of(node, network.shapes[node.source], shape)
+            windows = Windows.of(node, network.shapes[node.input], shape)
             running, *others = tap_entries(inputs[0], windows)
             for entry in others:
                 positive = residues[first_cell : first_cell + prod(shape)].reshape(running.shape)

@@ -39,7 +39,7 @@ class NetworkBuilder:
 
     def convolution(
         self,
-        source: int,
+        value: int,
         outputs: int,
         kernel: tuple[int, int] = (1, 1),
         *,
@@ -51,49 +51,49 @@ class NetworkBuilder:
         weight_limit: int = 9,
         bias_limit: int = 100,
     ) -> int:
-        sizes = (outputs, self.shapes[source][0] // groups, *kernel)
+        sizes = (outputs, self.shapes[value][0] // groups, *kernel)
         weights = self.random.integers(-weight_limit, weight_limit + 1, sizes).astype(np.int16)
         bias = self.random.integers(-bias_limit, bias_limit + 1, outputs).astype(np.int32)
-        node = Convolution(source, weights, bias, stride, pads, dilation, groups)
+        node = Convolution(value, weights, bias, stride, pads, dilation, groups)
         if bias_by_position:
-            whole = shape_of(node, [self.shapes[source]])
+            whole = shape_of(node, [self.shapes[value]])
             bias = self.random.integers(-bias_limit, bias_limit + 1, whole).astype(np.int32)
-            node = Convolution(source, weights, bias, stride, pads, dilation, groups)
+            node = Convolution(value, weights, bias, stride, pads, dilation, groups)
         fan_in = int(np.abs(weights.astype(np.int64)).sum(axis=(1, 2, 3)).max())
-        return self.add(node, fan_in * self.bounds[source] + bias_limit)
+        return self.add(node, fan_in * self.bounds[value] + bias_limit)
 
-    def activation(self, source: int, shift: int) -> int:
+    def activation(self, value: int, shift: int) -> int:
         half = 1 << shift >> 1
-        first = (half - self.bounds[source]) >> shift
-        last = (half + self.bounds[source]) >> shift
+        first = (half - self.bounds[value]) >> shift
+        last = (half + self.bounds[value]) >> shift
         values = self.random.integers(0, 256, last - first + 1).astype(np.uint8)
         self.tables.append(Table(first, values))
-        return self.add(Activation(source, shift, len(self.tables) - 1), 255)
+        return self.add(Activation(value, shift, len(self.tables) - 1), 255)
 
     def maximum(
         self,
-        source: int,
+        value: int,
         kernel: tuple[int, int],
         stride: tuple[int, int],
         pads: tuple[int, int, int, int] = (0, 0, 0, 0),
     ) -> int:
-        return self.add(Maximum(source, kernel, stride, pads), 255)
+        return self.add(Maximum(value, kernel, stride, pads), 255)
 
-    def sum(self, *sources: int) -> int:
-        return self.add(Sum(sources), sum(self.bounds[i] for i in sources))
+    def sum(self, *inputs: int) -> int:
+        return self.add(Sum(inputs), sum(self.bounds[i] for i in inputs))
 
-    def concatenation(self, *sources: int) -> int:
-        return self.add(Concatenation(sources), max(self.bounds[i] for i in sources))
+    def concatenation(self, *inputs: int) -> int:
+        return self.add(Concatenation(inputs), max(self.bounds[i] for i in inputs))
 
-    def reshape(self, source: int, shape: Shape) -> int:
-        return self.add(Reshape(source, shape), self.bounds[source])
+    def reshape(self, value: int, shape: Shape) -> int:
+        return self.add(Reshape(value, shape), self.bounds[value])
 
-    def flatten(self, source: int) -> int:
-        return self.reshape(source, (prod(self.shapes[source]), 1, 1))
+    def flatten(self, value: int) -> int:
+        return self.reshape(value, (prod(self.shapes[value]), 1, 1))
 
     def add(self, node: Node, bound: int) -> int:
-        sources = node.sources if isinstance(node, Sum | Concatenation) else (node.source,)
-        self.shapes.append(shape_of(node, [self.shapes[i] for i in sources]))
+        inputs = node.inputs if isinstance(node, Sum | Concatenation) else (node.input,)
+        self.shapes.append(shape_of(node, [self.shapes[i] for i in inputs]))
         self.bounds.append(bound)
         self.nodes.append(node)
         return len(self.nodes)

@@ -27,7 +27,7 @@ from zkwm_protocols.integer_network.model import (
     IntegerNetwork,
     Reshape,
     Sum,
-    sources_of,
+    inputs_of,
 )
 from zkwm_protocols.integer_network.windows import Windows
 
@@ -52,7 +52,7 @@ def transpose(
         ValueError: the node is not linear.
     """
     node = network.nodes[number - 1]
-    shapes = [network.shapes[place] for place in sources_of(node)]
+    shapes = [network.shapes[place] for place in inputs_of(node)]
     if isinstance(node, Convolution):
         windows = Windows.of(node, shapes[0], network.shapes[number])
         return (_transpose_convolution(node, gradient, windows),), _bias_term(node, gradient)

@@ -31,7 +31,7 @@ from zkwm_protocols.integer_network.nodes import (
     Shape,
     Sum,
     Table,
-    sources_of,
+    inputs_of,
 )
 from zkwm_protocols.integer_network.windows import Windows
 
@@ -64,16 +64,16 @@ def require_bounds(
         Malformed: a table does not cover what its activation reads (network.table).
     """
     intervals: dict[int, Interval] = {0: _bytes(shapes[0])}
-    last_use = {source: i for i, node in enumerate(nodes, 1) for source in sources_of(node)}
+    last_use = {place: i for i, node in enumerate(nodes, 1) for place in inputs_of(node)}
     magnitudes = [255]
     for number, node in enumerate(nodes, start=1):
-        inputs = [intervals[source] for source in sources_of(node)]
+        inputs = [intervals[place] for place in inputs_of(node)]
         if isinstance(node, Activation):
             _require_table(number, node, tables[node.table], inputs[0])
         interval = (
             _bytes(shapes[number])
             if of_bytes[number]
-            else _interval(node, inputs, shapes[sources_of(node)[0]], shapes[number])
+            else _interval(node, inputs, shapes[inputs_of(node)[0]], shapes[number])
         )
         magnitude = max(-float(interval[0].min()), float(interval[1].max()))
         if magnitude > MAXIMUM_BOUND:
@@ -84,9 +84,9 @@ def require_bounds(
         magnitudes.append(int(magnitude))
         intervals[number] = interval
         # values may be large: an interval is dropped after its last use
-        for source in set(sources_of(node)):
-            if last_use[source] == number:
-                del intervals[source]
+        for place in set(inputs_of(node)):
+            if last_use[place] == number:
+                del intervals[place]
     bits = (2 * shapes[-1][0] * magnitudes[-1] + shapes[-1][0] - 1).bit_length()
     if bits > 29:
         raise Unsupported(
@@ -110,10 +110,10 @@ def _bytes(shape: Shape) -> Interval:
     return np.zeros(shape), np.full(shape, 255.0)
 
 
-def _interval(node: Node, inputs: list[Interval], source: Shape, shape: Shape) -> Interval:
-    """The bounds of a value that is not of bytes; ``source`` is the shape of its first input."""
+def _interval(node: Node, inputs: list[Interval], input_shape: Shape, shape: Shape) -> Interval:
+    """The bounds of a value that is not of bytes; ``input_shape`` is of the first."""
     if isinstance(node, Convolution):
-        return _convolution(node, inputs[0], Windows.of(node, source, shape))
+        return _convolution(node, inputs[0], Windows.of(node, input_shape, shape))
     lower = [interval[0] for interval in inputs]
     upper = [interval[1] for interval in inputs]
     if isinstance(node, Sum):

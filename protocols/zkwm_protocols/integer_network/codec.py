@@ -32,11 +32,11 @@ from zkwm_protocols.integer_network.model import (
     Reshape,
     Sum,
     Table,
-    sources_of,
+    inputs_of,
 )
 from zkwm_protocols.integer_network.nodes import (
+    MAXIMUM_INPUTS,
     MAXIMUM_SHIFT,
-    MAXIMUM_SOURCES,
     MAXIMUM_WINDOW,
     Pads,
     Pair,
@@ -116,7 +116,7 @@ def _node_value(node: Node) -> Value:
     if isinstance(node, Convolution):
         return {
             "kind": "convolution",
-            "source": node.source,
+            "source": node.input,
             "weights": node.weights.astype("<i2").tobytes(),
             "sizes": list(node.weights.shape),
             "stride": list(node.stride),
@@ -126,21 +126,21 @@ def _node_value(node: Node) -> Value:
             "bias": node.bias.astype("<i4").tobytes(),
         }
     if isinstance(node, Sum):
-        return {"kind": "sum", "sources": list(node.sources)}
+        return {"kind": "sum", "sources": list(node.inputs)}
     if isinstance(node, Concatenation):
-        return {"kind": "concatenation", "sources": list(node.sources)}
+        return {"kind": "concatenation", "sources": list(node.inputs)}
     if isinstance(node, Reshape):
-        return {"kind": "reshape", "source": node.source, "shape": list(node.shape)}
+        return {"kind": "reshape", "source": node.input, "shape": list(node.shape)}
     if isinstance(node, Activation):
         return {
             "kind": "activation",
-            "source": node.source,
+            "source": node.input,
             "shift": node.shift,
             "table": node.table,
         }
     return {
         "kind": "maximum",
-        "source": node.source,
+        "source": node.input,
         "kernel": list(node.kernel),
         "stride": list(node.stride),
         "pads": list(node.pads),
@@ -172,7 +172,7 @@ def _nodes(values: list[Any], shape: Shape) -> list[Node]:
     for number, value in enumerate(values, start=1):
         try:
             nodes.append(_node(value, shapes))
-            shapes.append(shape_of(nodes[-1], [shapes[i] for i in sources_of(nodes[-1])]))
+            shapes.append(shape_of(nodes[-1], [shapes[i] for i in inputs_of(nodes[-1])]))
         except ZkwmError as error:
             check = error.check or "network.format"
             raise type(error)(f"node {number}: {error.message}", check=check) from None
@@ -189,22 +189,22 @@ def _node(value: Value, shapes: list[Shape]) -> Node:
     fields = require_map(value, f"kind {_KEYS[kind]}", "node")
     last = len(shapes) - 1
     if kind in ("sum", "concatenation"):
-        listed = require_list(fields["sources"], 2, MAXIMUM_SOURCES)
-        sources = tuple(require_integer(source, last) for source in listed)
-        return Sum(sources) if kind == "sum" else Concatenation(sources)
-    source = require_integer(fields["source"], last)
+        listed = require_list(fields["sources"], 2, MAXIMUM_INPUTS)
+        inputs = tuple(require_integer(number, last) for number in listed)
+        return Sum(inputs) if kind == "sum" else Concatenation(inputs)
+    number = require_integer(fields["source"], last)
     if kind == "convolution":
-        return _convolution(fields, source, shapes[source])
+        return _convolution(fields, number, shapes[number])
     if kind == "reshape":
-        return Reshape(source, _shape(fields["shape"]))
+        return Reshape(number, _shape(fields["shape"]))
     if kind == "activation":
         shift = require_integer(fields["shift"], MAXIMUM_SHIFT)
-        return Activation(source, shift, require_integer(fields["table"], MAXIMUM_TABLES))
-    return Maximum(source, _pair(fields["kernel"]), _pair(fields["stride"]), _pads(fields["pads"]))
+        return Activation(number, shift, require_integer(fields["table"], MAXIMUM_TABLES))
+    return Maximum(number, _pair(fields["kernel"]), _pair(fields["stride"]), _pads(fields["pads"]))
 
 
-def _convolution(fields: dict[str, Any], source: int, shape: Shape) -> Convolution:
-    """A convolution of a value of ``shape``; byte lengths are checked before arrays are made."""
+def _convolution(fields: dict[str, Any], number: int, shape: Shape) -> Convolution:
+    """A convolution of value ``number`` of ``shape``; lengths are checked before arrays exist."""
     sizes = _sides(fields["sizes"], 4, 1, MAXIMUM_ENTRIES)
     weights = np.frombuffer(require_bytes(fields["weights"], 2 * prod(sizes)), dtype="<i2")
     stride, dilation = _pair(fields["stride"]), _pair(fields["dilation"])
@@ -216,7 +216,7 @@ def _convolution(fields: dict[str, Any], source: int, shape: Shape) -> Convoluti
         raise Malformed("the bias has another size")
     bias = np.frombuffer(data, dtype="<i4").astype(np.int32, copy=False)
     return Convolution(
-        source,
+        number,
         weights.astype(np.int16, copy=False).reshape(sizes),
         bias if len(data) == 4 * sizes[0] else bias.reshape(whole),
         stride,

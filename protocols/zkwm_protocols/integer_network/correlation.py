@@ -46,12 +46,12 @@ def correlate(values: Doubles, weights: Doubles, windows: Windows, groups: int) 
     step = count if windows.is_identity else max(1, UNFOLDED_ENTRIES // unfolded)
     for start in range(0, count, step):
         part = slice(start, min(start + step, count))
-        source, target = np.ascontiguousarray(values[..., part]), result[..., part]
+        entries, target = np.ascontiguousarray(values[..., part]), result[..., part]
         if unfolded <= UNFOLDED_ENTRIES or windows.is_identity:
-            columns = _unfold(source, windows).reshape(groups, matrix.shape[2], -1)
+            columns = _unfold(entries, windows).reshape(groups, matrix.shape[2], -1)
             target[...] = np.matmul(matrix, columns).reshape(target.shape)
         else:
-            _correlate_taps(source, weights, windows, groups, target)
+            _correlate_taps(entries, weights, windows, groups, target)
     return result
 
 
@@ -71,7 +71,7 @@ def correlate_transposed(
     """
     count, channels = gradient.shape[3], weights.shape[1] * groups
     matrix = _grouped(weights, groups).transpose(0, 2, 1)
-    result = np.zeros((channels, *windows.source, count))
+    result = np.zeros((channels, *windows.input, count))
     unfolded = channels * weights[0, 0].size * gradient[0].size
     if unfolded <= count * UNFOLDED_ENTRIES or windows.is_identity:
         columns: Doubles = np.matmul(matrix, gradient.reshape(groups, matrix.shape[2], -1))

@@ -29,7 +29,7 @@ from zkwm_protocols.integer_network.model import (
     Node,
     Reshape,
     Sum,
-    sources_of,
+    inputs_of,
 )
 from zkwm_protocols.integer_network.windows import Windows
 
@@ -100,7 +100,7 @@ def _forward(network: IntegerNetwork, images: NDArray[np.uint8]) -> list[Value]:
     """All values of one batch."""
     values: list[Value] = [np.ascontiguousarray(np.moveaxis(images, 0, -1))]
     for number, node in enumerate(network.nodes, start=1):
-        values.append(_evaluate(network, number, node, [values[i] for i in sources_of(node)]))
+        values.append(_evaluate(network, number, node, [values[i] for i in inputs_of(node)]))
     return values
 
 
@@ -108,15 +108,15 @@ def _evaluate(network: IntegerNetwork, number: int, node: Node, inputs: list[Val
     """The value of one node, from the values that it reads."""
     shape, first = network.shapes[number], inputs[0]
     if isinstance(node, Convolution):
-        windows = Windows.of(node, network.shapes[node.source], shape)
-        return _convolution(node, first, windows, network.magnitudes[node.source])
+        windows = Windows.of(node, network.shapes[node.input], shape)
+        return _convolution(node, first, windows, network.magnitudes[node.input])
     if isinstance(node, Activation):
         table = network.tables[node.table]
         half = (1 << node.shift) >> 1  # 0 for shift 0
         index = ((first.astype(np.int32) + np.int32(half)) >> node.shift) - np.int32(table.first)
         return np.take(table.values, index)
     if isinstance(node, Maximum):
-        windows = Windows.of(node, network.shapes[node.source], shape)
+        windows = Windows.of(node, network.shapes[node.input], shape)
         # entries outside count as 0, the least byte: they change no maximum
         result = np.zeros((*shape, first.shape[3]), dtype=np.uint8)
         for _, (rows, across), (out_rows, out_across) in windows.taps():

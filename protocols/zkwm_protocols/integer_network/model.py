@@ -25,7 +25,7 @@ from zkwm_protocols.integer_network.nodes import (
     Shape,
     Sum,
     Table,
-    sources_of,
+    inputs_of,
 )
 from zkwm_protocols.integer_network.shapes import infer_shapes
 
@@ -40,7 +40,7 @@ __all__ = [
     "Shape",
     "Sum",
     "Table",
-    "sources_of",
+    "inputs_of",
 ]
 
 MAXIMUM_WEIGHT = 511

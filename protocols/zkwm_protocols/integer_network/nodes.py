@@ -3,16 +3,17 @@
 ::
 
     node            reads            value
-    Convolution     source           cross-correlation with zero padding, plus bias
-    Sum             sources          entry-wise sum
-    Concatenation   sources          along the channels
-    Reshape         source           the same entries in C order
-    Activation      source, table    f(floor((Z + 2^(shift-1)) / 2^shift))
-    Maximum         source           over windows, of bytes
+    Convolution     input            cross-correlation with zero padding, plus bias
+    Sum             inputs           entry-wise sum
+    Concatenation   inputs           along the channels
+    Reshape         input            the same entries in C order
+    Activation      input, table     f(floor((Z + 2^(shift-1)) / 2^shift))
+    Maximum         input            over windows, of bytes
 
-A node checks the types and ranges of its own fields; whether nodes fit each other is checked by
-``shapes``, ``bounds`` and ``model``. Arrays are copied and made read-only. Nodes with arrays are
-equal only when they are one object: compare digests.
+Inputs are numbers of values; files call them ``source`` and ``sources``. A node checks the types
+and ranges of its own fields; whether nodes fit each other is checked by ``shapes``, ``bounds`` and
+``model``. Arrays are copied and made read-only. Nodes with arrays are equal only when they are one
+object: compare digests.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ Pair: TypeAlias = tuple[int, int]
 Shape: TypeAlias = tuple[int, int, int]
 Pads: TypeAlias = tuple[int, int, int, int]
 
-MAXIMUM_SOURCES = 64
+MAXIMUM_INPUTS = 64
 MAXIMUM_SHIFT = 16
 MAXIMUM_WINDOW = 1024
 """The largest side of a kernel, stride or dilation; a pad is smaller."""
@@ -40,7 +41,7 @@ class Convolution:
     """Cross-correlation with zero padding, as ONNX ``Conv``, plus bias.
 
     Args:
-        source: the number of the value that it reads.
+        input: the number of the value that it reads.
         weights (int16, (O, I, kh, kw)): I the channels of one group.
         bias (int32, (O,) or (O, H, W)): of channels, or of entries of the result.
         stride: down, across.
@@ -52,7 +53,7 @@ class Convolution:
         Malformed: types, sizes or ranges (network.format).
     """
 
-    source: int
+    input: int
     weights: NDArray[np.int16]
     bias: NDArray[np.int32]
     stride: Pair = (1, 1)
@@ -61,7 +62,7 @@ class Convolution:
     groups: int = 1
 
     def __post_init__(self) -> None:
-        _require_integers((self.source, self.groups), 2)
+        _require_integers((self.input, self.groups), 2)
         _require_window(self.stride, self.pads)
         _require_window(self.dilation, self.pads)
         object.__setattr__(self, "weights", _read_only(self.weights, np.int16))
@@ -85,10 +86,10 @@ class Sum:
         Malformed: network.format.
     """
 
-    sources: tuple[int, ...]
+    inputs: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        _require_sources(self.sources)
+        _require_inputs(self.inputs)
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,10 @@ class Concatenation:
         Malformed: network.format.
     """
 
-    sources: tuple[int, ...]
+    inputs: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        _require_sources(self.sources)
+        _require_inputs(self.inputs)
 
 
 @dataclass(frozen=True)
@@ -113,11 +114,11 @@ class Reshape:
         Malformed: network.format.
     """
 
-    source: int
+    input: int
     shape: Shape
 
     def __post_init__(self) -> None:
-        _require_integers((self.source,), 1)
+        _require_integers((self.input,), 1)
         _require_integers(self.shape, 3)
 
 
@@ -129,12 +130,12 @@ class Activation:
         Malformed: network.format.
     """
 
-    source: int
+    input: int
     shift: int
     table: int
 
     def __post_init__(self) -> None:
-        _require_integers((self.source, self.shift, self.table), 3)
+        _require_integers((self.input, self.shift, self.table), 3)
         if not 0 <= self.shift <= MAXIMUM_SHIFT:
             raise _malformed(f"a shift is 0 to {MAXIMUM_SHIFT}")
 
@@ -147,13 +148,13 @@ class Maximum:
         Malformed: network.format.
     """
 
-    source: int
+    input: int
     kernel: Pair
     stride: Pair
     pads: Pads = (0, 0, 0, 0)
 
     def __post_init__(self) -> None:
-        _require_integers((self.source,), 1)
+        _require_integers((self.input,), 1)
         _require_window(self.kernel, self.pads)
         _require_window(self.stride, self.pads)
 
@@ -194,9 +195,9 @@ class Table:
 Node: TypeAlias = Convolution | Sum | Concatenation | Reshape | Activation | Maximum
 
 
-def sources_of(node: Node) -> tuple[int, ...]:
+def inputs_of(node: Node) -> tuple[int, ...]:
     """The numbers of the values that a node reads, in its order."""
-    return node.sources if isinstance(node, Sum | Concatenation) else (node.source,)
+    return node.inputs if isinstance(node, Sum | Concatenation) else (node.input,)
 
 
 def _malformed(message: str) -> Malformed:
@@ -212,10 +213,10 @@ def _require_integers(values: object, count: int) -> tuple[int, ...]:
     return values
 
 
-def _require_sources(sources: object) -> None:
-    if not isinstance(sources, tuple) or not 2 <= len(sources) <= MAXIMUM_SOURCES:
-        raise _malformed(f"expected a tuple of 2 to {MAXIMUM_SOURCES} sources")
-    _require_integers(sources, len(sources))
+def _require_inputs(inputs: object) -> None:
+    if not isinstance(inputs, tuple) or not 2 <= len(inputs) <= MAXIMUM_INPUTS:
+        raise _malformed(f"expected a tuple of 2 to {MAXIMUM_INPUTS} inputs")
+    _require_integers(inputs, len(inputs))
 
 
 def _require_window(sides: object, pads: object) -> None:

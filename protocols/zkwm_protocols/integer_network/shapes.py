@@ -29,7 +29,7 @@ from zkwm_protocols.integer_network.nodes import (
     Reshape,
     Shape,
     Sum,
-    sources_of,
+    inputs_of,
 )
 
 MAXIMUM_NODES = 1000
@@ -63,15 +63,15 @@ def infer_shapes(
     entries, multiplications = prod(shape), 0
     for number, node in enumerate(nodes, start=1):
         try:
-            sources = sources_of(node)
-            if not all(0 <= source < number for source in sources):
-                raise _malformed("a source is not a value below it")
-            used.update(sources)
-            result = shape_of(node, [shapes[source] for source in sources])
+            inputs = inputs_of(node)
+            if not all(0 <= place < number for place in inputs):
+                raise _malformed("an input is not a value below the node's")
+            used.update(inputs)
+            result = shape_of(node, [shapes[place] for place in inputs])
             _require_entries(result)
             if isinstance(node, Activation) and not 0 <= node.table < table_count:
                 raise _malformed("there is no such table")
-            if isinstance(node, Maximum) and not of_bytes[node.source]:
+            if isinstance(node, Maximum) and not of_bytes[node.input]:
                 raise _malformed("a maximum is taken of bytes only")
         except ZkwmError as error:
             raise type(error)(f"node {number}: {error.message}", check=error.check) from None
@@ -84,7 +84,7 @@ def infer_shapes(
         shapes.append(result)
         of_bytes.append(
             isinstance(node, Activation | Maximum)
-            or (isinstance(node, Reshape | Concatenation) and all(of_bytes[i] for i in sources))
+            or (isinstance(node, Reshape | Concatenation) and all(of_bytes[i] for i in inputs))
         )
     unused = set(range(len(shapes))) - used
     if unused:
@@ -103,16 +103,16 @@ def _multiplications(node: Node, result: Shape) -> int:
     return prod(result) * prod(node.kernel) if isinstance(node, Maximum) else 0
 
 
-def shape_of(node: Node, sources: Sequence[Shape]) -> Shape:
+def shape_of(node: Node, inputs: Sequence[Shape]) -> Shape:
     """The shape of a node's value, from the shapes of the values that it reads.
 
     Raises:
         Malformed: they do not fit the node (network.format).
     """
-    first = sources[0]
+    first = inputs[0]
     if isinstance(node, Convolution):
-        outputs, inputs, *_ = node.weights.shape
-        if inputs * node.groups != first[0] or outputs % node.groups:
+        outputs, channels, *_ = node.weights.shape
+        if channels * node.groups != first[0] or outputs % node.groups:
             raise _malformed("channels do not fit weights and groups")
         sides = result_sides(first, node.kernel, node.stride, node.pads, node.dilation)
         if node.bias.shape not in ((outputs,), (outputs, *sides)):
@@ -121,13 +121,13 @@ def shape_of(node: Node, sources: Sequence[Shape]) -> Shape:
     if isinstance(node, Maximum):
         return (first[0], *result_sides(first, node.kernel, node.stride, node.pads, (1, 1)))
     if isinstance(node, Sum):
-        if any(shape != first for shape in sources):
+        if any(shape != first for shape in inputs):
             raise _malformed("the terms of a sum have different shapes")
         return first
     if isinstance(node, Concatenation):
-        if any(shape[1:] != first[1:] for shape in sources):
+        if any(shape[1:] != first[1:] for shape in inputs):
             raise _malformed("the parts of a concatenation have different heights or widths")
-        return (sum(shape[0] for shape in sources), first[1], first[2])
+        return (sum(shape[0] for shape in inputs), first[1], first[2])
     if isinstance(node, Reshape):
         if min(node.shape) < 1 or prod(node.shape) != prod(first):
             raise _malformed("a reshape changes the number of entries")
@@ -135,11 +135,11 @@ def shape_of(node: Node, sources: Sequence[Shape]) -> Shape:
     return first
 
 
-def result_sides(source: Shape, kernel: Pair, stride: Pair, pads: Pads, dilation: Pair) -> Pair:
+def result_sides(shape: Shape, kernel: Pair, stride: Pair, pads: Pads, dilation: Pair) -> Pair:
     """Height and width of the result of sliding windows.
 
     Args:
-        source: the shape that they slide over.
+        shape: what they slide over.
         kernel: its sides.
         stride: down, across.
         pads: top, left, bottom, right.
@@ -150,7 +150,7 @@ def result_sides(source: Shape, kernel: Pair, stride: Pair, pads: Pads, dilation
     """
     sides = []
     for axis in range(2):
-        room = source[axis + 1] + pads[axis] + pads[axis + 2]
+        room = shape[axis + 1] + pads[axis] + pads[axis + 2]
         room -= dilation[axis] * (kernel[axis] - 1) + 1
         if room < 0:
             raise _malformed("the kernel is larger than what it slides over")

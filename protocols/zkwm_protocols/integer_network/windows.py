@@ -34,7 +34,7 @@ class Windows:
     """Windows of a convolution or a maximum.
 
     Args:
-        source: height and width of what they slide over.
+        input: height and width of what they slide over.
         result: height and width of the result; one window for each entry.
         kernel: its sides.
         stride: down, across.
@@ -42,7 +42,7 @@ class Windows:
         dilation: down, across.
     """
 
-    source: Pair
+    input: Pair
     result: Pair
     kernel: Pair
     stride: Pair
@@ -50,10 +50,10 @@ class Windows:
     dilation: Pair
 
     @classmethod
-    def of(cls, node: Convolution | Maximum, source: Shape, result: Shape) -> Windows:
-        """The windows of a node between values of these shapes."""
+    def of(cls, node: Convolution | Maximum, input_shape: Shape, shape: Shape) -> Windows:
+        """The windows of a node that reads ``input_shape`` and makes ``shape``."""
         dilation = node.dilation if isinstance(node, Convolution) else (1, 1)
-        return cls(source[1:], result[1:], node.kernel, node.stride, node.pads, dilation)
+        return cls(input_shape[1:], shape[1:], node.kernel, node.stride, node.pads, dilation)
 
     @property
     def is_identity(self) -> bool:
@@ -84,7 +84,7 @@ class Windows:
         """
         stride, offset = self.stride[axis], tap * self.dilation[axis] - self.pads[axis]
         first = max(0, -(offset // stride))
-        last = min(self.result[axis] - 1, (self.source[axis] - 1 - offset) // stride)
+        last = min(self.result[axis] - 1, (self.input[axis] - 1 - offset) // stride)
         if first > last:
             return None
         begin, end = first * stride + offset, last * stride + offset + 1

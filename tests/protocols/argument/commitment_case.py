@@ -42,7 +42,7 @@ SIZES = [
 
 
 class SeededStream:
-    """A random stream for tests that are repeatable."""
+    """A repeatable random stream."""
 
     def __init__(self, seed: int) -> None:
         self._generator = np.random.default_rng(seed)
@@ -208,7 +208,7 @@ def challenged_columns(layout: Layout, seed: int = 3) -> Any:
 
 
 def run_exchange(case: Case, stream: Any | None = None) -> Exchange:
-    """Commit, combine, open: what an honest prover sends, or one whose parts a test replaced."""
+    """Commit, combine and open, with an honest prover or one that a test has changed."""
     commitment = case.commit(stream or SeededStream(1))
     combined = commitment.combine(case.challenge)
     indices = challenged_columns(case.layout)

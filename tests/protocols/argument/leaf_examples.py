@@ -1,4 +1,4 @@
-"""Filled image and leaf parts of random triggers, for the tests of both."""
+"""Image and leaf gadgets of random triggers, filled in by the prover, for the tests of both."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zkwm_protocols.argument.relation.lookup_tables import Tables
 SHAPES = [(1, 1, 1), (1, 2, 11), (1, 5, 5), (1, 2, 43), (3, 5, 7), (1, 28, 28)]
 LABELS = np.array([0xFFFF, 0, 258], dtype=np.uint16)
 MARGIN = 3
-"""Cells and lookups behind the two parts."""
+"""Cells and lookups behind the two gadgets."""
 
 
 @dataclass

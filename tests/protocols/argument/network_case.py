@@ -1,4 +1,4 @@
-"""Network and argmax part of a small network together, filled with honest cells, for tests."""
+"""The network and argmax gadgets of a small network together, filled with honest cells."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from zkwm_protocols.integer_network.model import IntegerNetwork
 
 @dataclass
 class NetworkCase:
-    """``gap`` cells lie between the pixels, which begin at ``pixel_cell``, and the parts."""
+    """``gap`` cells lie between the pixels, which begin at ``pixel_cell``, and the gadgets."""
 
     network: IntegerNetwork
     pixel_cell: int = 0
@@ -28,11 +28,11 @@ class NetworkCase:
 
     def __post_init__(self) -> None:
         first = self.pixel_cell + prod(self.network.shape) + self.gap
-        self.part = NetworkGadget(self.network, first, self.pixel_cell)
-        self.argmax = ArgmaxGadget(self.network, first + self.part.cell_count)
-        self.groups = (*self.part.groups, *self.argmax.groups)
-        self.cell_count = first + self.part.cell_count + self.argmax.cell_count
-        self.lookup_count = self.part.lookup_count + self.argmax.lookup_count
+        self.gadget = NetworkGadget(self.network, first, self.pixel_cell)
+        self.argmax = ArgmaxGadget(self.network, first + self.gadget.cell_count)
+        self.groups = (*self.gadget.groups, *self.argmax.groups)
+        self.cell_count = first + self.gadget.cell_count + self.argmax.cell_count
+        self.lookup_count = self.gadget.lookup_count + self.argmax.lookup_count
         ranges = [group.table for group in self.groups if group.table.startswith("range:")]
         self.tables = Tables(self.network, {8, *(int(name[6:]) for name in ranges)})
         self.keys = [group.table for group in self.groups for _ in range(group.count)]
@@ -45,7 +45,7 @@ class NetworkCase:
         rows = np.full((len(images), self.lookup_count + 2), -1, dtype=np.int32)
         pixels = images.reshape(len(images), -1).T
         cells[self.pixel_cell : self.pixel_cell + len(pixels)] = pixels
-        logits = self.part.fill(images, cells, rows, self.tables, 1)
+        logits = self.gadget.fill(images, cells, rows, self.tables, 1)
         self.argmax.fill(
             logits,
             np.array(outputs, dtype=np.int64),
@@ -53,13 +53,13 @@ class NetworkCase:
             cells,
             rows,
             self.tables,
-            1 + self.part.lookup_count,
+            1 + self.gadget.lookup_count,
         )
         assert (rows[:, [0, -1]] == -1).all()
         return cells, rows[:, 1:-1], logits
 
     def lookup_values(self, cells: NDArray[np.uint32]) -> list[Array]:
-        values, logits = network_values(self.part, cells)
+        values, logits = network_values(self.gadget, cells)
         return [*values, *argmax_values(self.argmax, cells, logits)]
 
     @cached_property
@@ -76,13 +76,13 @@ class NetworkCase:
         return result
 
     def pull_back(self, weights: Array, alphas: list[Element], cells: Array) -> Element:
-        """Of both parts."""
-        count = self.part.lookup_count
+        """The gradient of both gadgets, the argmax first; returns the constant term."""
+        count = self.gadget.lookup_count
         logits, first = self.argmax.pull_back(weights[:, count:], alphas, cells)
-        return add(first, self.part.pull_back(weights[:, :count], alphas, cells, logits))
+        return add(first, self.gadget.pull_back(weights[:, :count], alphas, cells, logits))
 
     def require_gradient(self, seed: int) -> None:
-        """Cells of any kind: the sum by values of lookups is that by the gradient."""
+        """The weighted sum of fingerprints from lookup values is that from the gradient."""
         random = np.random.default_rng(seed)
         cells = random.integers(0, P, (self.cell_count, 1)).astype(np.uint32)
         weights = random.integers(0, P, (DEGREE, self.lookup_count)).astype(np.uint64)

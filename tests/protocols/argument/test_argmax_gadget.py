@@ -1,4 +1,4 @@
-"""The argmax part: limbs, ties, who may be chosen, and what a cheating owner cannot do."""
+"""The argmax gadget: limbs, ties, who may be chosen, and what a cheating owner cannot do."""
 
 from __future__ import annotations
 
@@ -50,8 +50,12 @@ def test_bits_and_groups() -> None:
         LookupGroup("range:1", 2), LookupGroup("range:8", 2), LookupGroup("range:1", 2),
         LookupGroup("range:8", 2), LookupGroup("range:1", 2),
     )  # fmt: skip
-    part = NetworkCase(constant_network(*LOGITS["twenty-nine bits"])).argmax
-    assert (part.limbs, part.cell_count, part.lookup_count) == (4, 1 + 2 + 2 * 3 * 2, 2 + 2 * 4 * 2)
+    gadget = NetworkCase(constant_network(*LOGITS["twenty-nine bits"])).argmax
+    assert (gadget.limbs, gadget.cell_count, gadget.lookup_count) == (
+        4,
+        1 + 2 + 2 * 3 * 2,
+        2 + 2 * 4 * 2,
+    )
 
 
 def test_ties_belong_to_the_first() -> None:
@@ -70,16 +74,16 @@ def test_ties_belong_to_the_first() -> None:
 
 def forge(case: NetworkCase, logits: tuple[int, ...], top: int, marked: int) -> np.ndarray:
     """The best cells for V = ``top`` and g of ``marked`` set: all limbs of the true residues."""
-    part, outputs = case.argmax, len(logits)
+    gadget, outputs = case.argmax, len(logits)
     cells, _, _ = case.fill(ONE_PIXEL, [0], [False])
-    own = cells[part.first_cell :, 0]
+    own = cells[gadget.first_cell :, 0]
     own[0] = top % P
     own[1 : 1 + outputs] = [int(i == marked) for i in range(outputs)]
-    lower = (part.limbs - 1) * outputs
+    lower = (gadget.limbs - 1) * outputs
     for i, logit in enumerate(logits):
         s = top - (outputs * logit + outputs - 1 - i)
-        for side, value in enumerate((s, (i != marked) * (2**part.bits - 1) - s)):
-            for limb in range(part.limbs - 1):
+        for side, value in enumerate((s, (i != marked) * (2**gadget.bits - 1) - s)):
+            for limb in range(gadget.limbs - 1):
                 place = 1 + outputs + side * lower + limb * outputs + i
                 own[place] = (value >> 8 * limb) & 255
     return cells
@@ -127,7 +131,7 @@ def test_many_triggers_of_a_network_that_looks_at_its_image() -> None:
     network: IntegerNetwork = builder.build()
     case = NetworkCase(network)
     images = builder.images(40)
-    logits = case.part.fill(
+    logits = case.gadget.fill(
         images,
         np.zeros((case.cell_count, 40), np.uint32),
         np.zeros((40, case.lookup_count), np.int32),

@@ -1,4 +1,4 @@
-"""The argument's stored vectors: made anew they are the same, and the stored proof verifies."""
+"""The argument's stored vectors: regenerated they are the same, and the stored proof verifies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def case() -> ArgumentCase:
     return vector_case()
 
 
-def test_made_anew_they_are_the_same(case: ArgumentCase) -> None:
+def test_regenerated_they_are_the_same(case: ArgumentCase) -> None:
     stored = vectors("argument")
     for name, value in hexadecimal(small_vectors(case)).items():
         assert stored[name] == value, name
@@ -61,7 +61,7 @@ def test_every_field_is_changed_once(case: ArgumentCase) -> None:
 
 @pytest.mark.slow
 def test_the_reference_agrees_on_the_stored_proof(case: ArgumentCase) -> None:
-    """Accepted, and of the changed ones those that need no second replay refused by name."""
+    """It accepts the proof, and refuses those changed ones that take no second slow replay."""
     proof = PROOF.read_bytes()
     by_reference(case, proof)
     fields = decode(proof, limit=LIMIT)

@@ -41,24 +41,24 @@ def test_digests_are_the_leaves(shape: tuple[int, int, int]) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_cells_are_those_of_the_reference(shape: tuple[int, int, int]) -> None:
     example = make_example(shape)
-    part = example.leaf
+    gadget = example.leaf
     for trigger, label in enumerate(LABELS):
         message = message_of(example.images[trigger], example.salts[trigger], int(label))
         digest, cells = reference.digest_and_cells(message, b"zkwmleaf")
         assert digest == example.digests[trigger].tobytes()
-        own = example.cells[part.first_cell : part.first_cell + part.cell_count, trigger]
+        own = example.cells[gadget.first_cell : gadget.first_cell + gadget.cell_count, trigger]
         assert own.tolist() == cells
 
 
 def test_many_triggers_are_as_each_alone() -> None:
     labels = np.arange(19, dtype=np.uint16)  # more than are filled in one turn, and no multiple
     example = make_example((1, 5, 5), labels)
-    part = example.leaf
+    gadget = example.leaf
     for trigger, label in enumerate(labels):
         message = message_of(example.images[trigger], example.salts[trigger], int(label))
         digest, cells = reference.digest_and_cells(message, b"zkwmleaf")
         assert digest == example.digests[trigger].tobytes()
-        assert example.cells[part.first_cell : -MARGIN, trigger].tolist() == cells
+        assert example.cells[gadget.first_cell : -MARGIN, trigger].tolist() == cells
 
 
 def test_no_threading_layer_is_started() -> None:

@@ -1,4 +1,4 @@
-"""The tree over columns against a recursive reference, and openings that must not pass."""
+"""The column tree against a recursive reference; openings that must be refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEAVES = [hashlib.sha256(bytes([i])).digest() for i in range(1 << DEPTH)]
 
 
 def reference_node(level: int, index: int) -> bytes:
-    """SPEC.md 17.7, as it is written."""
+    """A node by the recursive definition of SPEC.md 17.7."""
     if level == 0:
         return LEAVES[index]
     left = reference_node(level - 1, 2 * index)
@@ -43,7 +43,7 @@ def reference_missing(indices: list[int]) -> list[bytes]:
 opened_places = st.sets(st.integers(0, (1 << DEPTH) - 1), min_size=1).map(sorted)
 
 
-def test_the_leaf_is_the_hash_that_is_written_down() -> None:
+def test_a_leaf_is_the_hash_of_the_specification() -> None:
     generator = np.random.default_rng(1)
     columns = generator.integers(0, 2**31, (3, 5), dtype=np.uint32)
     nonces = generator.bytes(96)
@@ -66,7 +66,7 @@ def test_the_memory_order_of_columns_does_not_matter() -> None:
 
 VECTOR_LEAF = "20435863f73bcc2d59d4b79a647b30bd0f091dc7a8e005fe0b1c40693cdeb171"
 VECTOR_ROOT = "a8036a033a484bc3d81e52e883ac29ca6aa02fbd02c1e5bbb75106761e1458b1"
-"""Of four columns of the elements 0 to 11, nonces of the bytes 0 to 127; by ``struct`` alone."""
+"""Of four columns of the elements 0 to 11 and nonces of the bytes 0 to 127; from ``struct``."""
 
 
 def test_vectors() -> None:
@@ -105,7 +105,7 @@ def test_any_change_of_an_opening_gives_another_root(
 
 
 @given(opened_places)
-def test_surplus_lack_and_short_nodes_are_refused(indices: list[int]) -> None:
+def test_too_many_too_few_and_short_nodes_are_refused(indices: list[int]) -> None:
     leaves = [LEAVES[i] for i in indices]
     nodes = build_tree(b"".join(LEAVES)).missing_nodes(indices)
     wrong = [(*nodes, bytes(32))]

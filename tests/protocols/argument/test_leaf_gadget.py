@@ -1,4 +1,4 @@
-"""The leaf part: which lookups there are, their gradient, and that no cell can be another."""
+"""The leaf gadget: which lookups there are, their gradient, and that no cell can be another."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def values_of(example: Example, cells: np.ndarray, public: np.ndarray) -> list[n
 def test_counts(shape: tuple[int, int, int]) -> None:
     pixels = shape[0] * shape[1] * shape[2]
     blocks = -(-(42 + pixels) // 64)
-    part = LeafGadget(shape, pixels + 32)
-    assert part.blocks == blocks
-    assert part.cell_count == blocks * (80 * 40 + 64) - 32
-    assert part.lookup_count == lookup_count(part.groups) == blocks * (80 * 17 + 64)
+    gadget = LeafGadget(shape, pixels + 32)
+    assert gadget.blocks == blocks
+    assert gadget.cell_count == blocks * (80 * 40 + 64) - 32
+    assert gadget.lookup_count == lookup_count(gadget.groups) == blocks * (80 * 17 + 64)
 
 
 def test_counts_of_the_usual_images() -> None:
@@ -49,7 +49,7 @@ def test_shapes_that_no_leaf_has(shape: tuple[int, int, int]) -> None:
         LeafGadget(shape, 1 << 30)
 
 
-def test_the_part_comes_behind_pixels_and_salt() -> None:
+def test_the_gadget_comes_behind_pixels_and_salt() -> None:
     with pytest.raises(ValueError, match="behind"):
         LeafGadget((1, 2, 2), 35)
 
@@ -72,26 +72,26 @@ def test_every_lookup_is_the_row_that_the_prover_names(shape: tuple[int, int, in
 def test_pull_back_is_the_inner_product_with_the_values(shape: tuple[int, int, int]) -> None:
     generator = np.random.default_rng(9)
     first_cell = shape[1] * shape[2] + 32 + 5  # a gap changes nothing
-    part = LeafGadget(shape, first_cell)
-    count = first_cell + part.cell_count + 2
+    gadget = LeafGadget(shape, first_cell)
+    count = first_cell + gadget.cell_count + 2
 
     def random(*size: int) -> np.ndarray:
         return generator.integers(0, scalar.P, size).astype(np.uint64)
 
-    weights, alphas = random(5, part.lookup_count), vector.powers((2, 7, 1, 8, 2), 9)[:, 1:]
+    weights, alphas = random(5, gadget.lookup_count), vector.powers((2, 7, 1, 8, 2), 9)[:, 1:]
     powers = [vector.to_element(alphas[:, k]) for k in range(8)]
     cells, before, public_before = random(count), random(5, count), random(5, 34)
     public = generator.integers(0, 256, 34, dtype=np.uint8)
     gradient, public_gradient = before.copy(), public_before.copy()
-    found = part.pull_back(weights, powers, gradient, public_gradient)
+    found = gadget.pull_back(weights, powers, gradient, public_gradient)
     added = vector.subtract_arrays(gradient, before)
     public_added = vector.subtract_arrays(public_gradient, public_before)
     assert not added[:, shape[1] * shape[2] + 32 : first_cell].any()
     assert not added[:, -2:].any()
-    for part_of, inputs in ((added, cells), (public_added, public.astype(np.uint64))):
-        found = scalar.add(found, vector.sum_all(vector.multiply_base(part_of, inputs)))
+    for gradient_of, inputs in ((added, cells), (public_added, public.astype(np.uint64))):
+        found = scalar.add(found, vector.sum_all(vector.multiply_base(gradient_of, inputs)))
     expected = scalar.ZERO
-    values = leaf_values(part, cells.astype(np.uint32).reshape(-1, 1), public.reshape(-1, 1))
+    values = leaf_values(gadget, cells.astype(np.uint32).reshape(-1, 1), public.reshape(-1, 1))
     for u, column in enumerate(values):
         fingerprint = scalar.ZERO
         for power, value in zip(powers, column[:, 0], strict=False):
@@ -123,8 +123,8 @@ def broken(example: Example, cells: np.ndarray, public: np.ndarray) -> np.ndarra
     triggers: dict[str, list[np.ndarray]] = {name: [] for name in rows}
     honest = values_of(example, example.cells[:, :1], example.public[:, :1])
     for first in range(0, cells.shape[1], AT_ONCE):
-        part = slice(first, first + AT_ONCE)
-        values = values_of(example, cells[:, part], public[:, part])
+        columns = slice(first, first + AT_ONCE)
+        values = values_of(example, cells[:, columns], public[:, columns])
         for name, new, usual in zip(names, values, honest, strict=True):
             changed = np.flatnonzero((new != usual).any(axis=0))
             found[name].append((new[:, changed] * factors[: len(new)]).sum(axis=0))

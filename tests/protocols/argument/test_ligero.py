@@ -1,4 +1,4 @@
-"""The commitment of SPEC.md 17.7: honest ones pass, every single deviation fails by its check."""
+"""The Ligero commitment of SPEC.md 17.7: honest ones pass, every deviation fails its own check."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_boundary_values_are_accepted() -> None:
 
 @pytest.mark.parametrize("size", SIZES[1:3], ids=str)
 def test_the_committed_columns_are_values_of_the_rows(size: Any) -> None:
-    """Against the definition: row i has cell (b, j) at b + n (j - i 2^a), codeword at 3 w^c."""
+    """Row i has cell (b, j) at coefficient b + n (j - i 2^a); its codeword is at 3 w^c."""
     case = make_case(size)
     layout = case.layout
     exchange = run_exchange(case)
@@ -139,7 +139,7 @@ def test_a_wrong_polynomial_is_refused(
 
 
 def test_the_claim_cannot_be_repaired_in_the_polynomials(case: Case) -> None:
-    """A wrong cell, and dot or pads changed so that the relations hold: their own check fails."""
+    """With a wrong cell and ``dot`` or ``pads`` changed so that the relations hold."""
     changed = case.cells.copy()
     changed[0, 0] = (int(changed[0, 0]) + 1) % P
     exchange = run_exchange(replace(case, cells=changed))

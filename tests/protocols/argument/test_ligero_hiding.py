@@ -1,4 +1,4 @@
-"""What an opened commitment shows is random: the hiding of SPEC.md 17.7, measured."""
+"""An opened commitment is random: the hiding of SPEC.md 17.7, measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network part: gradient against values, honest cells, the reference, and wrong cells."""
+"""The network gadget: gradient against values, honest cells, the reference, and wrong cells."""
 
 from __future__ import annotations
 
@@ -104,15 +104,15 @@ def test_groups_of_every_kind() -> None:
     same = builder.maximum(pooled, (1, 1), (1, 1))
     plain = builder.activation(same, 0)
     builder.convolution(builder.flatten(plain), 2)
-    part = NetworkCase(builder.build()).part
-    assert part.groups == (
+    gadget = NetworkCase(builder.build()).gadget
+    assert gadget.groups == (
         LookupGroup("range:4", 8),
         LookupGroup("network:0", 8),
         LookupGroup("positive", 2),
         LookupGroup("network:1", 2),
     )
-    assert part.cell_count == 8 + 8 + 2 + 2
-    assert part.lookup_count == lookup_count(part.groups)
+    assert gadget.cell_count == 8 + 8 + 2 + 2
+    assert gadget.lookup_count == lookup_count(gadget.groups)
 
 
 def test_logits_that_are_bytes() -> None:
@@ -131,16 +131,16 @@ def test_logits_that_are_bytes() -> None:
         case.require_rows(cells, rows)
 
 
-def test_each_cell_of_the_part_is_bound() -> None:
+def test_each_cell_of_the_gadget_is_bound() -> None:
     """Whatever cell is changed by 1, some lookup's value is no row."""
     network = small_network()
     case = NetworkCase(network)
     image = images_for(network, 1)
     cells, _, _ = case.fill(image, [0], [False])
     random = np.random.default_rng(4)
-    offsets = random.choice(case.part.cell_count, 200, replace=False)
+    offsets = random.choice(case.gadget.cell_count, 200, replace=False)
     changed = cells.repeat(len(offsets), axis=1)
-    changed[case.part.first_cell + offsets, np.arange(len(offsets))] += 1
+    changed[case.gadget.first_cell + offsets, np.arange(len(offsets))] += 1
     assert all(case.wrong_lookups(changed))
 
 
@@ -150,7 +150,7 @@ def test_a_remainder_of_another_quotient_is_no_row() -> None:
     case = NetworkCase(network)
     image = images_for(network, 1)
     cells, _, _ = case.fill(image, [0], [False])
-    place = case.part.places[2]
+    place = case.gadget.places[2]
     for step in (8, -8):
         changed = cells.copy()
         changed[place.cell, 0] = (int(cells[place.cell, 0]) + step) % P

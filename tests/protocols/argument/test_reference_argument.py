@@ -1,5 +1,6 @@
-"""The plain Python prover and verifier of the argument against each other, on the smallest
-statement, and every check of the verifier made to fail. Minutes: the whole file is slow.
+"""The reference prover and verifier against each other, and every check made to fail.
+
+On the smallest statement; in plain Python it takes minutes, so the whole file is slow.
 """
 
 from __future__ import annotations

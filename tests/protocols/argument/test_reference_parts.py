@@ -1,4 +1,4 @@
-"""Parts of the reference verifier of the argument by themselves: field, transcript, relation."""
+"""The reference verifier piece by piece: field, transcript, relation."""
 
 from __future__ import annotations
 

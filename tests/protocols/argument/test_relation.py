@@ -1,4 +1,4 @@
-"""The whole relation: sizes, limits, and that nothing that grows is built before they are known."""
+"""The whole relation: sizes, limits, and refusal before anything large is built."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.errors import Unsupported
 
 
-def test_parts_follow_each_other_without_gaps() -> None:
+def test_gadgets_follow_each_other_without_gaps() -> None:
     relation = Relation(small_network())
-    parts = (relation.image, relation.leaf, relation.network, relation.argmax)
-    assert sum(part.cell_count for part in parts) == relation.cell_count
-    assert sum(part.lookup_count for part in parts) == relation.lookup_count
+    gadgets = (relation.image, relation.leaf, relation.network, relation.argmax)
+    assert sum(gadget.cell_count for gadget in gadgets) == relation.cell_count
+    assert sum(gadget.lookup_count for gadget in gadgets) == relation.lookup_count
     firsts = list(relation.first_lookups.values())
-    assert firsts == list(np.cumsum([0] + [part.lookup_count for part in parts[:-1]]))
+    assert firsts == list(np.cumsum([0] + [gadget.lookup_count for gadget in gadgets[:-1]]))
     assert relation.argmax.g_cell(0) == relation.argmax.first_cell + 1
 
 

@@ -15,7 +15,7 @@ from zkwm_protocols.integer_network.model import (
     IntegerNetwork,
     Maximum,
     Sum,
-    sources_of,
+    inputs_of,
 )
 
 
@@ -35,10 +35,10 @@ def require_transposed(network: IntegerNetwork, seed: int = 0) -> None:
             continue
         gradient = random_gradient(network, number, seed)
         pieces, result = adjoint.transpose(network, number, gradient)
-        for source, piece in zip(sources_of(node), pieces, strict=True):
-            assert piece.shape == (DEGREE, *network.shapes[source])
+        for place, piece in zip(inputs_of(node), pieces, strict=True):
+            assert piece.shape == (DEGREE, *network.shapes[place])
             assert piece.max() < P
-            result = add(result, sum_all(multiply_base(piece, values[source])))
+            result = add(result, sum_all(multiply_base(piece, values[place])))
         assert result == sum_all(multiply_base(gradient, values[number])), number
 
 

@@ -1,4 +1,4 @@
-"""The file of a network: round trips, every refusal of the form, and mutated bytes."""
+"""The file of a network: round trips, refusals by form, and mutated bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every rule of SPEC.md 16.1 and 16.2 by name, and bounds against the slow reference."""
+"""Every rule of SPEC.md 16.1 and 16.2 by its check, and bounds against the reference."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from zkwm_protocols.integer_network.model import (
 )
 
 
-def convolution(source: int = 0, outputs: int = 2, inputs: int = 1, **changes: Any) -> Convolution:
+def convolution(value: int = 0, outputs: int = 2, inputs: int = 1, **changes: Any) -> Convolution:
     fields: dict[str, Any] = {
         "weights": np.ones((outputs, inputs, 1, 1), np.int16),
         "bias": np.zeros(outputs, np.int32),
     }
-    return Convolution(source, **(fields | changes))
+    return Convolution(value, **(fields | changes))
 
 
 def network(*nodes: Any, tables: Any = (), shape: Any = (1, 1, 1)) -> IntegerNetwork:
@@ -42,7 +42,7 @@ IDENTITY = Table(0, np.arange(256, dtype=np.uint8))
 
 
 def wide(count: int, height: int, weight: int = 511, bias: int = 0) -> Convolution:
-    """Of all entries of an image of one channel and one column."""
+    """A dense layer over all entries of an image of one channel and one column."""
     weights = np.full((count, 1, height, 1), weight, np.int16)
     return Convolution(0, weights, np.full(count, bias, np.int32))
 
@@ -58,7 +58,7 @@ def test_shapes_bounds_and_digest_are_those_of_the_reference(seed: int) -> None:
         assert decode(encode(value), limit=1 << 20) == value
 
 
-def test_bits_of_the_arg_max() -> None:
+def test_bits_of_the_argmax() -> None:
     assert network(convolution()).argmax_bits == (2 * 2 * 255 + 1).bit_length()
     assert constant_network(0, 0).argmax_bits == 1
     assert constant_network(63, -5).argmax_bits == 8
@@ -77,7 +77,7 @@ def test_arrays_are_copies_that_nobody_writes_to() -> None:
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0
     with pytest.raises(dataclasses.FrozenInstanceError):
-        made.source = 3  # type: ignore[misc]
+        made.input = 3  # type: ignore[misc]
 
 
 Case = tuple[Callable[[], Any], type[ZkwmError], str, str]
@@ -104,7 +104,7 @@ REFUSED: dict[str, Case] = {
         Malformed, "network.format", "1 or 3 channels",
     ),
     "a value above": (
-        lambda: network(convolution(1)), Malformed, "network.format", "node 1: a source",
+        lambda: network(convolution(1)), Malformed, "network.format", "node 1: an input",
     ),
     "a value unused": (
         lambda: network(convolution(), convolution()),
@@ -158,7 +158,7 @@ REFUSED: dict[str, Case] = {
         lambda: convolution(weights=np.ones((2, 1, 1025, 1), np.int16)),
         Malformed, "network.format", "at most 1024",
     ),
-    "a kernel larger than its source": (
+    "a kernel larger than its input": (
         lambda: network(wide(2, 3), shape=(1, 2, 1)), Malformed, "network.format", "node 1: the ke",
     ),
     "stride 0": (
@@ -186,13 +186,13 @@ REFUSED: dict[str, Case] = {
         lambda: Reshape(np.int64(0), (1, 1, 1)),  # type: ignore[arg-type]
         Malformed, "network.format", "an integer",
     ),
-    "a sum of one": (lambda: Sum((0,)), Malformed, "network.format", "2 to 64 sources"),
-    "a sum of 65": (lambda: Sum((0,) * 65), Malformed, "network.format", "2 to 64 sources"),
+    "a sum of one": (lambda: Sum((0,)), Malformed, "network.format", "2 to 64 inputs"),
+    "a sum of 65": (lambda: Sum((0,) * 65), Malformed, "network.format", "2 to 64 inputs"),
     "a sum of different shapes": (
         lambda: network(convolution(), Sum((0, 1))), Malformed, "network.format", "node 2: the te",
     ),
     "a concatenation of one": (
-        lambda: Concatenation((1,)), Malformed, "network.format", "2 to 64 sources",
+        lambda: Concatenation((1,)), Malformed, "network.format", "2 to 64 inputs",
     ),
     "a concatenation of different sides": (
         lambda: network(wide(1, 2), Concatenation((0, 1)), shape=(1, 2, 1)),
@@ -312,7 +312,7 @@ def test_refused(name: str) -> None:
 
 
 def test_the_largest_that_is_allowed() -> None:
-    """Each limit is met exactly: one less room than in the refusals above."""
+    """Each limit is met exactly: one more is refused above."""
     assert network(wide(2, 1, 511)).logit_bound == 511 * 255
     largest = wide(2, 1, 1, (1 << 30) - 255)
     nothing = convolution(1, 2, 2, weights=np.zeros((2, 2, 1, 1), np.int16))

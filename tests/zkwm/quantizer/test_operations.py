@@ -213,7 +213,7 @@ def test_residual_sums(projected: bool) -> None:
     data = sketch.flat(256)
     assert share(data, kinds=["Sum"]) >= MOSTLY
     total = next(node for node in network_of(data).nodes if isinstance(node, Sum))
-    assert len(total.sources) == 2
+    assert len(total.inputs) == 2
 
 
 def test_sums_of_linear_bottlenecks() -> None:

@@ -35,7 +35,7 @@ from zkwm_protocols.field.vector import add as add_arrays
 from zkwm_protocols.field.vector import multiply as multiply_arrays
 from zkwm_protocols.integer_network.adjoint import transpose
 from zkwm_protocols.integer_network.evaluate import Value, batches, trace
-from zkwm_protocols.integer_network.model import Activation, IntegerNetwork, Maximum, sources_of
+from zkwm_protocols.integer_network.model import Activation, IntegerNetwork, Maximum, inputs_of
 from zkwm_protocols.integer_network.windows import Windows, tap_entries
 
 _P = np.uint64(P)
@@ -140,7 +140,7 @@ class NetworkGadget:
             else:
                 pieces, term = transpose(network, number, of_value)
             result = add(result, term)
-            for place, piece in zip(sources_of(node), pieces, strict=True):
+            for place, piece in zip(inputs_of(node), pieces, strict=True):
                 gradients[place] = (
                     add_arrays(gradients[place], piece) if place in gradients else piece
                 )
@@ -181,7 +181,7 @@ class NetworkGadget:
             term = scale(sum_all(quotients), 1 << (node.shift - 1))
         _add_to(gradient, results, weighted.second(span))
         _add_to(gradient, results, of_value)
-        return quotients.reshape(DEGREE, *self.network.shapes[node.source]), term
+        return quotients.reshape(DEGREE, *self.network.shapes[node.input]), term
 
     def _maximum(
         self,
@@ -206,8 +206,8 @@ class NetworkGadget:
             own[:, tap] = (own[:, tap] + positive[:, tap] + of_value + (_P - later)) % _P
             later = add_arrays(later, differences[:, tap])
         head = subtract_arrays(of_value, later)  # x_0 is in the value and in every difference
-        windows = Windows.of(node, network.shapes[node.source], shape)
-        result = np.zeros((DEGREE, *network.shapes[node.source]), dtype=np.uint64)
+        windows = Windows.of(node, network.shapes[node.input], shape)
+        result = np.zeros((DEGREE, *network.shapes[node.input]), dtype=np.uint64)
         for tap, (rows, across), (out_rows, out_across) in windows.taps():
             piece = head if tap == 0 else differences[:, tap - 1]
             # below 2^52: a window has at most 2^20 taps
@@ -262,7 +262,7 @@ class NetworkGadget:
     ) -> None:
         """Remainders, results and their rows for some triggers; ``values`` (c, h, w, n) each."""
         entries, cell, lookup = place.entries, place.cell, place.lookup
-        quotient = values[node.source].reshape(entries, -1).astype(np.int32)
+        quotient = values[node.input].reshape(entries, -1).astype(np.int32)
         if node.shift:
             # arithmetic shift and mask: floor and remainder of negative values, too
             quotient += 1 << (node.shift - 1)
@@ -288,8 +288,8 @@ class NetworkGadget:
         tables: Tables,
     ) -> None:
         """Positive parts and their rows for some triggers; ``values`` (c, h, w, n) each."""
-        windows = Windows.of(node, self.network.shapes[node.source], self.network.shapes[number])
-        running, *others = tap_entries(values[node.source].astype(np.int16), windows)
+        windows = Windows.of(node, self.network.shapes[node.input], self.network.shapes[number])
+        running, *others = tap_entries(values[node.input].astype(np.int16), windows)
         cell, lookup = place.cell, place.lookup
         for entry in others:
             difference = (entry - running).reshape(place.entries, -1)
