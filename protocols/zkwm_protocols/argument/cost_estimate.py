@@ -60,6 +60,7 @@ def estimate(network: IntegerNetwork, triggers: int) -> Estimate:
 
 
 def _of_layout(layout: Layout) -> Estimate:
+    """The estimate of a layout, by the measured constants."""
     lookups = layout.triggers * layout.lookups
     cells = layout.triggers * layout.cells
     code_bytes = 4 * layout.base_rows * layout.code_length

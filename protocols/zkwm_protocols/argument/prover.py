@@ -177,6 +177,7 @@ class _Masks:
 
     @staticmethod
     def _row(count: int, length: int, stream: RandomStream) -> Array:
+        """``count`` random elements of K, then zeros, (5, length)."""
         row = np.zeros((5, length), dtype=np.uint64)
         row[:, :count] = stream.elements(5 * count).reshape(5, count)
         return row
@@ -199,6 +200,7 @@ class _Masks:
         )
 
     def _send(self, value: Element, pad: Element) -> Element:
+        """Mask a value, note the message and return it."""
         message = subtract(value, pad)
         self.sent.append(message)
         return message

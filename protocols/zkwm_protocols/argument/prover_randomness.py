@@ -99,4 +99,5 @@ class RandomStream:
 
     @staticmethod
     def _refuse() -> NoReturn:
+        """A copy would give the same values out twice."""
         raise TypeError("a random stream is never copied: its values must be used once")

@@ -102,6 +102,7 @@ class Transcript:
         return self._state.digest()
 
     def _frame(self, kind: int, label: str, length: int) -> None:
+        """Append the head of a frame; its data follows."""
         name = label.encode("ascii")
         self._state.update(bytes([kind, len(name)]) + name + length.to_bytes(8, "big"))
 

@@ -1,7 +1,8 @@
-"""Single elements of K = F_p[X] / (X^5 + X^2 - 1) as tuples of five integers (SPEC.md 17.2).
+"""Single elements of K as tuples of five integers (SPEC.md 17.2).
 
 ::
 
+    K = F_p[X] / (X^5 + X^2 - 1)
     (a0, a1, a2, a3, a4)  =  a0 + a1 X + a2 X^2 + a3 X^3 + a4 X^4,   each from 0 to p - 1
 
 For the few thousand operations of a verifier's control flow; arrays are in ``vector``. Only public
@@ -100,7 +101,9 @@ def power(a: Element, exponent: int) -> Element:
 
 
 def inverse(a: Element) -> Element:
-    """1 / a, by the norm: a^(1 + p + p^2 + p^3 + p^4) lies in F_p, and a^p is a linear map.
+    """1 / a, by the norm.
+
+    a^(1 + p + p^2 + p^3 + p^4) lies in F_p, and a^p is a linear map: one inversion in F_p is left.
 
     Raises:
         ZeroDivisionError: a is 0.

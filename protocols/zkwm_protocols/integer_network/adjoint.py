@@ -1,4 +1,4 @@
-"""The transposes of the linear nodes over K: from the gradient of a result to those of its inputs.
+"""The transposes of the linear nodes over K: gradients of inputs from those of results.
 
 ::
 

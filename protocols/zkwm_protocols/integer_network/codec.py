@@ -160,6 +160,7 @@ def _network(value: Value) -> IntegerNetwork:
 
 
 def _table(value: Value) -> Table:
+    """A table from its CBOR map."""
     fields = require_map(value, "first values", "table")
     first = require_integer(fields["first"], 1 << 30, -(1 << 30))
     return Table(first, np.frombuffer(require_bytes(fields["values"]), dtype=np.uint8))
@@ -227,19 +228,23 @@ def _convolution(fields: dict[str, Any], number: int, shape: Shape) -> Convoluti
 
 
 def _pair(value: Value) -> Pair:
+    """A kernel, stride or dilation: down, across."""
     first, second = _sides(value, 2, 1, MAXIMUM_WINDOW)
     return (first, second)
 
 
 def _pads(value: Value) -> Pads:
+    """Pads: top, left, bottom, right."""
     top, left, bottom, right = _sides(value, 4, 0, MAXIMUM_WINDOW - 1)
     return (top, left, bottom, right)
 
 
 def _shape(value: Value) -> Shape:
+    """A shape: channels, height, width."""
     channels, height, width = _sides(value, 3, 1, MAXIMUM_ENTRIES)
     return (channels, height, width)
 
 
 def _sides(value: Value, count: int, least: int, most: int) -> list[int]:
+    """A list of ``count`` integers from ``least`` to ``most``."""
     return [require_integer(side, most, least) for side in require_list(value, count, count)]

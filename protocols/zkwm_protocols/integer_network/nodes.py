@@ -201,6 +201,7 @@ def inputs_of(node: Node) -> tuple[int, ...]:
 
 
 def _malformed(message: str) -> Malformed:
+    """A refusal with the check of the form."""
     return Malformed(message, check="network.format")
 
 
@@ -214,12 +215,14 @@ def _require_integers(values: object, count: int) -> tuple[int, ...]:
 
 
 def _require_inputs(inputs: object) -> None:
+    """A tuple of 2 to 64 integers."""
     if not isinstance(inputs, tuple) or not 2 <= len(inputs) <= MAXIMUM_INPUTS:
         raise _malformed(f"expected a tuple of 2 to {MAXIMUM_INPUTS} inputs")
     _require_integers(inputs, len(inputs))
 
 
 def _require_window(sides: object, pads: object) -> None:
+    """Two sides from 1 to 1024, and four pads below 1024."""
     if not all(1 <= side <= MAXIMUM_WINDOW for side in _require_integers(sides, 2)):
         raise _malformed(f"kernel, stride and dilation are 1 to {MAXIMUM_WINDOW}")
     if not all(0 <= pad < MAXIMUM_WINDOW for pad in _require_integers(pads, 4)):

@@ -167,8 +167,10 @@ def _require_entries(shape: Shape) -> None:
 
 
 def _malformed(message: str) -> Malformed:
+    """A refusal with the check of the form."""
     return Malformed(message, check="network.format")
 
 
 def _too_large(message: str) -> Unsupported:
+    """A refusal with the check of sizes."""
     return Unsupported(message, check="network.size")

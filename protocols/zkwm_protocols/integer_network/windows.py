@@ -92,7 +92,10 @@ class Windows:
 
 
 def tap_entries(values: NDArray[Any], windows: Windows) -> Iterator[NDArray[Any]]:
-    """What each tap reads, in C order, 0 outside: (C, h, w, n) to arrays (C, height, width, n)."""
+    """What each tap reads, in C order, and 0 outside.
+
+    ``values`` (C, h, w, n); an array (C, height, width, n) for each tap.
+    """
     places = {tap: (inside, positions) for tap, inside, positions in windows.taps()}
     for tap in range(prod(windows.kernel)):
         entries = np.zeros((values.shape[0], *windows.result, values.shape[3]), values.dtype)

@@ -2,16 +2,18 @@
 
 ::
 
-    rows        the tableau: every row a polynomial, every polynomial a Reed-Solomon codeword
+    rows              the tableau: every row a polynomial, every polynomial a codeword
       |
-    column_tree hash the columns of the encoded tableau; the root is the commitment
+    column_tree       hashes the columns of the encoded tableau; the root is the commitment
       |
-    messages    one challenge, four combined rows, t opened columns
+    messages          one challenge, four combined rows, t opened columns
       |
-    linear_claim    what the dot test proves, as polynomials
+    linear_claim      the linear constraints as polynomials
       |
-    prover, verifier
+    prover, verifier  the two sides
 
-Ames, Hazay, Ishai and Venkitasubramaniam, "Ligero", CCS 2017: an interleaved Reed-Solomon code, in
-the unique-decoding regime. Read ``rows`` first: its docstring draws the tableau. SPEC.md 17.7.
+Ames, Hazay, Ishai and Venkitasubramaniam, "Ligero", CCS 2017. The rows are one interleaved
+Reed-Solomon code, in the unique-decoding regime. Their tests are here, in one round: of the
+interleaved code (``low``), of linear constraints (``dot`` and ``pads``), of quadratic constraints
+(``product``). Read ``rows`` first: its docstring draws the tableau. SPEC.md 17.7.
 """

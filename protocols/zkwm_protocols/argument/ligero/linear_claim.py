@@ -113,9 +113,9 @@ def multiplicity_weights(claim: CombinedClaim, layout: Layout) -> Array:
 
 
 def witness_polynomial(claim: CombinedClaim, layout: Layout) -> Array:
-    """The polynomial A of the witness rows: eq(rho_b, b) eq(r_lo, p) at X^(R - 1 - b - n p).
+    """The polynomial A of the witness rows, uint64 (5, R).
 
-    uint64 (5, R).
+    eq(rho_b, b) eq(r_lo, p) is at X^(R - 1 - b - n p).
     """
     positions = equality_table(claim.point[: layout.row_positions_log])
     # both axes reversed: cell b + n p is at R - 1 - (b + n p)
@@ -124,9 +124,9 @@ def witness_polynomial(claim: CombinedClaim, layout: Layout) -> Array:
 
 
 def multiplicity_polynomial(claim: CombinedClaim, layout: Layout) -> Array:
-    """The polynomial A of the multiplicity rows: eq(rho_u's low bits, p) at X^(R - 1 - p).
+    """The polynomial A of the multiplicity rows, uint64 (5, R).
 
-    uint64 (5, R).
+    eq(rho_u's low bits, p) is at X^(R - 1 - p).
     """
     width = 1 << layout.multiplicity_log
     result = np.zeros((5, layout.row_length), dtype=np.uint64)
@@ -164,9 +164,10 @@ def match_places(claim: CombinedClaim, layout: Layout) -> MatchPlaces:
 
 
 def _evaluate_reversed_equality(point: Sequence[Element], base: Array) -> Array:
-    """The sum over p of eq(point, p) y^(2^len - 1 - p), as a product over the bits of p.
+    """The equality table of a point, as a polynomial in reverse order, at y.
 
-    Bit i contributes (1 - point_i) y^(2^i) + point_i: where the bit is 1, the exponent has none.
+    That is the sum over p of eq(point, p) y^(2^len - 1 - p), as a product over the bits of p. Bit i
+    contributes (1 - point_i) y^(2^i) + point_i: where the bit is 1, the exponent lacks 2^i.
     ``base``: y over F_p, uint64 (t,); the result is (5, t).
     """
     factors = []

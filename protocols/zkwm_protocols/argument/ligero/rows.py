@@ -187,6 +187,7 @@ def extension_rows(
     r, h, t = layout.row_length, layout.pad_row, layout.columns
 
     def draw(terms: int) -> Array:
+        """Random coefficients over K, (5, terms)."""
         return random.elements(5 * terms).reshape(5, terms).astype(np.uint64)
 
     rows: dict[int, Array] = {
@@ -208,7 +209,10 @@ def extension_rows(
 
 
 def _hide_on_roots(values: Array, tail: Array) -> Array:
-    """The values on the h-th roots of unity, plus (X^h - 1) times the tail: (5, h + t)."""
+    """A polynomial with given values on the h-th roots of unity, hidden elsewhere: (5, h + t).
+
+    It is the interpolation plus (X^h - 1) times the tail.
+    """
     h, t = values.shape[1], tail.shape[1]
     result = np.zeros((5, h + t), dtype=np.uint64)
     result[:, :h] = interpolate(values)

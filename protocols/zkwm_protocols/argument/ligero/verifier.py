@@ -235,6 +235,7 @@ def _require_shapes(
     combined: CombinedRows,
     opened: OpenedColumns,
 ) -> None:
+    """All arrays have the layout's sizes."""
     r, h, t = layout.row_length, layout.pad_row, layout.columns
     if (
         challenge.rhos.shape != (5, layout.combined_rows)
@@ -254,6 +255,7 @@ def _require_shapes(
 def _check_root(
     layout: Layout, root: bytes, opened: OpenedColumns, indices: NDArray[np.int64]
 ) -> None:
+    """The opened columns hash to the root."""
     leaves = hash_columns(opened.cells, b"".join(opened.nonces), indices)
     recomputed = recompute_root(
         [leaves[i : i + DIGEST_BYTES] for i in range(0, len(leaves), DIGEST_BYTES)],
@@ -288,5 +290,6 @@ def _opened_points(layout: Layout, indices: NDArray[np.int64]) -> Points:
 
 
 def _require_equal(sent: Array, expected: Array, check: str) -> None:
+    """A combined row that was sent has the expected values, (5, t) each."""
     if not np.array_equal(sent, expected):
         raise InvalidOpening("a combined row does not agree with the opened columns", check=check)

@@ -90,7 +90,10 @@ def _one_row(nodes: Residues, bits: int) -> Residues:
 
 
 def join_bound(bound: list[Residues]) -> Residues:
-    """Bound blocks of one column, (4 rows, 5, 1) each, as one row (4, 5, rows), rows made even."""
+    """Bound blocks of one column each, joined into one row.
+
+    (4 rows, 5, 1) each to (4, 5, rows), rows continued by a zero to an even number.
+    """
     joined = np.concatenate([arrays.reshape(-1, 4, DEGREE) for arrays in bound])
     rows = joined.shape[0]
     out = np.zeros((4, DEGREE, rows + rows % 2), dtype=np.uint32)

@@ -73,7 +73,9 @@ def gather_leaves(
 def make_parents(
     begin: int, end: int, n: Residues, d: Residues, parent_n: Residues, parent_d: Residues
 ) -> None:
-    """Parents of columns 2i and 2i + 1: n0 (1 + d1) + n1 (1 + d0), and d0 + d1 + d0 d1.
+    """The parents of columns 2i and 2i + 1.
+
+    n = n0 (1 + d1) + n1 (1 + d0), and d = d0 + d1 + d0 d1.
 
     Args:
         begin: the first task, a row's CHUNK parents.
@@ -139,7 +141,9 @@ def fold_children(
     r: Residues,
     out: Residues,
 ) -> None:
-    """The first fold: n0, n1 + lambda d1, d0, d1 of pairs of parents, their lowest bit bound to r.
+    """The first fold of a level: from children to four bound arrays.
+
+    n0, n1 + lambda d1, d0, d1 of pairs of parents, their lowest index bit bound to r.
 
     Args:
         begin: the first task, CHUNK pairs of a row.

@@ -149,4 +149,5 @@ class ArgmaxGadget:
 
 
 def _scalar(residue: int) -> Array:
+    """A residue as an array without axes."""
     return np.array(residue, dtype=np.uint64)

@@ -234,7 +234,7 @@ def _fill_mix(
 
 @njit(cache=True)
 def _carry_pair(a: int, b: int, x: int, base: int) -> int:
-    """The carries of a + b + x as two digits: the low half's, slower, and the high half's."""
+    """The carries of a + b + x as two digits: the low half's, then the high half's."""
     low = ((a & 0xFFFF) + (b & 0xFFFF) + (x & 0xFFFF)) >> 16
     return low * base + ((a + b + x) >> 32)
 
@@ -254,6 +254,6 @@ def _write_bytes(cells: NDArray[np.uint32], first: int, word: int) -> None:
 
 @njit(cache=True)
 def _write_pairs(rows: NDArray[np.int32], first: int, first_row: int, a: int, b: int) -> None:
-    """The rows of (byte k of a, byte k of b) in a xor table, whose rows count a the slower."""
+    """The rows of the bytes of a and b in a xor table: first row + 256 a + b."""
     for k in range(4):
         rows[first + k] = first_row + ((a >> (8 * k)) & 0xFF) * 256 + ((b >> (8 * k)) & 0xFF)

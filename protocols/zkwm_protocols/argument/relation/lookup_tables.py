@@ -134,7 +134,10 @@ def _residues(rows: NDArray[np.int64]) -> Columns:
 
 @lru_cache(maxsize=3)
 def _xor_table(split: int) -> Columns:
-    """Rows (a, b, a ^ b) of bytes; below 8, a ^ b is cut into ``split`` low bits and the rest."""
+    """Rows (a, b, a ^ b) of bytes, a the slower.
+
+    With ``split`` below 8, a ^ b is cut into its low bits and the others.
+    """
     a, b = np.divmod(np.arange(1 << 16, dtype=np.int64), 256)
     both = a ^ b
     if split == 8:

@@ -133,10 +133,11 @@ class Relation:
 
 
 def _too_large(network: IntegerNetwork) -> Unsupported:
+    """The refusal of a network with too many lookups or cells."""
     shape = " x ".join(str(size) for size in network.shape)
     return Unsupported(
         f"an argument about this network on images of {shape} needs more than "
-        f"{MAXIMUM_LOOKUPS:,} lookups or {MAXIMUM_CELLS:,} cells an image",
+        f"{MAXIMUM_LOOKUPS:,} lookups or {MAXIMUM_CELLS:,} cells for each image",
         hint="ask for a selective opening instead: zkwm challenge --reveal",
         check="network.size",
     )

@@ -60,10 +60,10 @@ def subtract(a: np.uint32, b: np.uint32) -> np.uint32:
 
 @njit(forceinline=True)
 def saturate(total: np.uint64) -> np.uint64:
-    """A sum of at most four products of residues, minus p 2^32 if its top bit is set: below 2^63.
+    """A sum of at most four products of residues, made smaller than 2^63 for ``reduce``.
 
-    The result is the same modulo p, and small enough for ``reduce``. Four products of residues
-    are below 4 p^2 < 2^64.
+    p 2^32, a multiple of p, is subtracted where the top bit is set. Four products of residues are
+    below 4 p^2 < 2^64.
     """
     return total - (_P_HIGH & (_ZERO - (total >> _SIGN)))
 
@@ -112,7 +112,7 @@ def quintic_product(a0, a1, a2, a3, a4, b0, b1, b2, b3, b4):  # type: ignore[no-
 
 @njit(cache=True)
 def product_line(out: Residues, a: Residues, b: Residues, count: int) -> None:
-    """out = a b over K, the first ``count`` elements of three lines; out may be a or b."""
+    """out = a b over K, for the first ``count`` elements; out may be a or b."""
     for i in range(count):
         out[i], out[LINE + i], out[2 * LINE + i], out[3 * LINE + i], out[4 * LINE + i] = (
             quintic_product(
@@ -165,6 +165,7 @@ def sum_line(sums: Residues, task: int, which: int, line: Residues) -> None:
 
 @njit(cache=True)
 def _convert(values: NDArray[np.unsignedinteger], factor: np.uint32, out: Residues) -> None:
+    """out = values * factor / 2^32 modulo p."""
     for i in range(values.shape[0]):
         out[i] = product(np.uint32(values[i]), factor)
 
