@@ -9,8 +9,8 @@
 If that holds for random alpha and beta, every lookup is a table row, but for the probability that
 SPEC.md 17.9 calls "look-ups" (LogUp, Haböck, ePrint 2022/1530). All fractions are the leaves of a
 binary tree of sums; each layer is reduced to the next by a fractional sumcheck, as in GKR (Papini
-and Haböck, ePrint 2023/1284), down to one claim about the leaves, and by the gradient of the lookups
-to one claim about cells.
+and Haböck, ePrint 2023/1284), down to one claim about the leaves, and by the gradient of the
+lookups to one claim about cells.
 
 ``protocol`` is what both sides share; read it first, then ``relations``, in whose forms it writes
 down what has to hold. ``prover`` builds the tree of ``blocks`` of nodes and computes the messages;
