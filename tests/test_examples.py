@@ -14,7 +14,6 @@ import pytest
 import zkwm
 from tests.support.argued import StandIn, save_linear
 from tests.support.case_files import save_lookup
-from zkwm.judge.key_file import create_judge_key
 from zkwm.secret_files.encrypted import Cost
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -26,8 +25,7 @@ CHEAP = Cost(operations=1, memory_kib=8 * 1024)
 def examples(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
     """The example scripts as modules; keys are made at the smallest cost."""
     monkeypatch.syspath_prepend(EXAMPLES)
-    monkeypatch.setitem(zkwm.Vault.create.__func__.__kwdefaults__, "cost", CHEAP)
-    monkeypatch.setitem(create_judge_key.__kwdefaults__, "cost", CHEAP)
+    monkeypatch.setattr("zkwm.secret_files.encrypted.DEFAULT_COST", CHEAP)
     found = {name: __import__(name) for name in EXAMPLE_NAMES}
     for name in found:
         monkeypatch.delitem(sys.modules, name)

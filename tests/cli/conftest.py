@@ -30,8 +30,7 @@ from tests.support.case_files import (
     save_lookup,
     scores,
 )
-from zkwm.judge.key_file import create_judge_key, read_judge_public
-from zkwm.owner.vault import Vault
+from zkwm.judge.key_file import read_judge_public
 from zkwm.secret_files.encrypted import Cost
 from zkwm_cli.main import main
 
@@ -83,8 +82,7 @@ def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _cheap_passphrases() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(Vault.create.__func__.__kwdefaults__, "cost", CHEAP)
-        patch.setitem(create_judge_key.__kwdefaults__, "cost", CHEAP)
+        patch.setattr("zkwm.secret_files.encrypted.DEFAULT_COST", CHEAP)
         yield
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.case_files import Command, Files, spent
-from zkwm.owner.vault import Vault
 from zkwm_protocols.errors import CouldNotCheck
 
 
@@ -80,7 +79,7 @@ def test_challenge_for_another_commitment(zkwm: Command, case: Files) -> None:
 def test_vault_held_by_another_process(
     zkwm: Command, case: Files, fresh: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(Vault.transaction.__wrapped__.__kwdefaults__, "wait_seconds", 0.1)
+    monkeypatch.setattr("zkwm.owner.vault.vault.WAIT_SECONDS", 0.1)
     lock = os.open(f"{case.vault}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
     try:

@@ -24,7 +24,7 @@ from zkwm.judge.checks import Checks
 from zkwm.judge.key_file import JudgeKey, create_judge_key, open_judge_key
 from zkwm.judge.verdict import Verdict
 from zkwm.quantizer.derive import network_digest, network_of
-from zkwm.secret_files.encrypted import DEFAULT_COST, Cost
+from zkwm.secret_files.encrypted import Cost
 from zkwm.suspects import Progress, Suspect
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument_response import Response
@@ -51,10 +51,10 @@ class Judge:
         return cls(key)
 
     @classmethod
-    def create(cls, path: str | Path, passphrase: str, *, cost: Cost = DEFAULT_COST) -> Judge:
+    def create(cls, path: str | Path, passphrase: str, *, cost: Cost | None = None) -> Judge:
         """Make keys; write ``path`` (secret, encrypted) and ``path``.pub. Raises UsageError.
 
-        ``cost`` is what a guess at the passphrase costs (Argon2id).
+        ``cost`` is the price of a guess at the passphrase (Argon2id).
         """
         return cls(create_judge_key(path, passphrase, cost=cost))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from zkwm.files import read_limited, write_atomic
 from zkwm.secret_files import storage
-from zkwm.secret_files.encrypted import DEFAULT_COST, Cost, open_file, seal_file
+from zkwm.secret_files.encrypted import Cost, open_file, seal_file
 from zkwm_protocols.errors import UsageError, ZkwmError
 from zkwm_protocols.keys import ED25519, BoxKey, JudgePublic, SigningKey
 from zkwm_protocols.schema import require_bytes, require_map
@@ -34,12 +34,12 @@ class JudgeKey:
         return JudgePublic(self.signing.public, self.box.public)
 
 
-def create_judge_key(path: str | Path, passphrase: str, *, cost: Cost = DEFAULT_COST) -> JudgeKey:
+def create_judge_key(path: str | Path, passphrase: str, *, cost: Cost | None = None) -> JudgeKey:
     """Make new keys: write ``path`` (encrypted, 0600) and ``<path>.pub`` (0644).
 
-    ``cost`` is what a guess at the passphrase costs (Argon2id). Raises UsageError when either file
-    exists or the passphrase is empty, and CouldNotCheck when one cannot be written; then neither is
-    left.
+    ``cost`` is the price of a guess at the passphrase (Argon2id). Raises UsageError when either
+    file exists or the passphrase is empty, and CouldNotCheck when one cannot be written; then
+    neither is left.
     """
     target = storage.resolve(path)
     public = Path(f"{path}.pub")

@@ -81,19 +81,17 @@ def arithmetic(translation: Translation, node: OnnxNode) -> Value:
     left, right = translation.value(node, 0), translation.value(node, 1)
     if left is None or right is None:
         raise node.refusal("it has two inputs")
-    if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
-        if node.operator == "Div" and not right.all():
-            raise node.refusal("a division by zero")
-        if left.dtype == right.dtype == np.int64:
-            raise node.refusal("arithmetic on constant integers")
-        return _NUMPY[node.operator](left, right)
-    if isinstance(left, Tensor) and isinstance(right, Tensor):
-        return _of_tensors(translation, node, left, right)
     if isinstance(left, Tensor):
-        assert isinstance(right, np.ndarray)
+        if isinstance(right, Tensor):
+            return _of_tensors(translation, node, left, right)
         return _with_constant(translation, node, left, right.astype(np.float64), first=True)
-    assert isinstance(right, Tensor)
-    return _with_constant(translation, node, right, left.astype(np.float64), first=False)
+    if isinstance(right, Tensor):
+        return _with_constant(translation, node, right, left.astype(np.float64), first=False)
+    if node.operator == "Div" and not right.all():
+        raise node.refusal("a division by zero")
+    if left.dtype == right.dtype == np.int64:
+        raise node.refusal("arithmetic on constant integers")
+    return _NUMPY[node.operator](left, right)
 
 
 def _with_constant(

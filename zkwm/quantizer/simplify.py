@@ -128,10 +128,9 @@ def _fold_average(layers: list[Layer], number: int, _: Counter[int]) -> bool:
     if not isinstance(layer, Linear):
         return False
     for index, term in enumerate(layer.terms):
-        if not _is_average(layers, term.source):
-            continue
         inner = layers[term.source]
-        assert isinstance(inner, Linear)
+        if not isinstance(inner, Linear) or not _is_average(layers, term.source):
+            continue
         average, kernel = inner.terms[0], term.kernel
         window, source = average.kernel.sides, layers[average.source].shape
         reach = [kernel.dilation[k] * (kernel.sides[k] - 1) + 1 for k in range(2)]

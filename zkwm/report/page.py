@@ -119,9 +119,8 @@ def _pictures(verdict: Verdict) -> Pictures:
     if facts.extracted(verdict):
         shown = []
         notes.append("The triggers are secret keys, not images, and are not shown.")
-    if shown:
-        image = shown[0].image
-        assert image is not None
+    image = shown[0].image if shown else None
+    if image is not None:
         channels, height, width = image.shape
         limit = side_limit(len(shown), (channels, height, width))
         if max(height, width) > limit:

@@ -54,6 +54,7 @@ class Cost:
 
 
 DEFAULT_COST = Cost()
+"""The cost of every new file for which none is given."""
 
 
 @dataclass(frozen=True)
@@ -109,13 +110,13 @@ class FileKey:
         )
 
     @classmethod
-    def new(cls, passphrase: str, cost: Cost = DEFAULT_COST) -> FileKey:
+    def new(cls, passphrase: str, cost: Cost | None = None) -> FileKey:
         """A key for a new file, with a random salt. Raises UsageError for an empty passphrase."""
         if not passphrase:
             raise UsageError(
                 "the passphrase is empty", hint="choose a long one, such as five random words"
             )
-        return cls(passphrase, cost, new_salt())
+        return cls(passphrase, cost or DEFAULT_COST, new_salt())
 
     def fits(self, container: Container) -> bool:
         """Whether the file asks for this derivation: same salt, same cost."""
@@ -158,7 +159,7 @@ class FileKey:
         return "<FileKey>"
 
 
-def seal_file(kind: str, passphrase: str, value: Value, cost: Cost = DEFAULT_COST) -> bytes:
+def seal_file(kind: str, passphrase: str, value: Value, cost: Cost | None = None) -> bytes:
     """A secret file of ``kind`` with ``value``. Raises UsageError for an empty passphrase."""
     return FileKey.new(passphrase, cost).seal(kind, value)
 

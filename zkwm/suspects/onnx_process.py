@@ -93,13 +93,13 @@ class OnnxProcess:
         self._process = None
 
     def _exchange(self, seconds: float, *question: bytes) -> bytes:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with _killed_after(self._process, seconds) as expired:
+        process = self._process
+        if process is None or process.stdin is None or process.stdout is None:
+            raise NoReplyError(self._fail(CRASHED))
+        with _killed_after(process, seconds) as expired:
             try:
-                write_frame(self._process.stdin, *question)  # type: ignore[arg-type]
-                reply = read_frame(self._process.stdout, _REPLY_LIMIT)  # type: ignore[arg-type]
+                write_frame(process.stdin, *question)  # type: ignore[arg-type]
+                reply = read_frame(process.stdout, _REPLY_LIMIT)  # type: ignore[arg-type]
             except FrameError:
                 reply = b""
             except BaseException:

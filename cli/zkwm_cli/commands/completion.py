@@ -17,8 +17,7 @@ def command(shell: str) -> None:
         zkwm completion zsh  > ~/.zfunc/_zkwm
         zkwm completion fish > ~/.config/fish/completions/zkwm.fish
     """
-    from click.shell_completion import get_completion_class
+    from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
-    completion = get_completion_class(shell)
-    assert completion is not None
+    completion = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}[shell]
     click.echo(completion(program, {}, "zkwm", COMPLETE_VARIABLE).source())

@@ -16,12 +16,13 @@ from pathlib import Path
 
 from zkwm.owner.vault.state import SEED_BYTES, VaultState, require_successor
 from zkwm.secret_files import storage
-from zkwm.secret_files.encrypted import DEFAULT_COST, FILE_LIMIT, Container, Cost, FileKey
+from zkwm.secret_files.encrypted import FILE_LIMIT, Container, Cost, FileKey
 from zkwm_protocols.errors import VaultUnusable
 from zkwm_protocols.keys import ED25519, SigningKey
 
 KIND = "vault"
 WAIT_SECONDS = 20.0
+"""How long a transaction waits for another process, unless it says otherwise."""
 
 
 class Vault:
@@ -40,7 +41,7 @@ class Vault:
         passphrase: str,
         *,
         algorithm: str = ED25519,
-        cost: Cost = DEFAULT_COST,
+        cost: Cost | None = None,
     ) -> Vault:
         """A new vault with a new signing key and seed, mode 0600.
 
@@ -48,7 +49,8 @@ class Vault:
             path: a file that does not exist.
             passphrase: opens the vault.
             algorithm: of the signing key, ``ed25519`` or ``ecdsa-p256``.
-            cost: what a guess at the passphrase costs (Argon2id).
+            cost: the price of a guess at the passphrase (Argon2id); by default
+                ``zkwm.secret_files.encrypted.DEFAULT_COST``.
 
         Raises:
             UsageError: the file exists or the passphrase is empty.
@@ -85,19 +87,21 @@ class Vault:
         return self._state.copy()
 
     @contextmanager
-    def transaction(self, *, wait_seconds: float = WAIT_SECONDS) -> Iterator[VaultState]:
+    def transaction(self, *, wait_seconds: float | None = None) -> Iterator[VaultState]:
         """``with vault.transaction() as state``: change ``state``, and it is written on leaving.
 
         The file is locked and read first, so that ``state`` is the newest there is. Nothing is
         written when the block raises or changes nothing. Transactions do not nest.
 
         Raises:
-            VaultUnusable: another process holds the vault for more than ``wait_seconds``; the file
+            VaultUnusable: another process holds the vault for more than ``wait_seconds``
+                (``WAIT_SECONDS`` by default); the file
                 cannot be read or written; it has become another vault, or an older one than this
                 process has seen; a commitment or an entry of the ledger was removed or altered.
             Malformed: the state breaks a rule of ``VaultState.from_map``.
         """
-        with storage.exclusive(self._path, wait_seconds=wait_seconds):
+        wait = WAIT_SECONDS if wait_seconds is None else wait_seconds
+        with storage.exclusive(self._path, wait_seconds=wait):
             current = self._read()
             require_successor(self._state, current)
             self._state = current
