@@ -1,6 +1,9 @@
-"""All watermarks behind one interface, by name: ``make_watermark("adi", triggers=500)``.
+"""Watermarking schemes behind one interface: ``make_watermark("adi", triggers=500)``.
 
-Importing this package does not import torch; a scheme's module is loaded when it is asked for.
+Folders, after the taxonomy of Lukas et al. 2022: ``trigger_sets`` (marks in the answers to secret
+images), ``parameter_encoding`` (marks in weights or activations) and ``active`` (marks in served
+answers). One file is one paper; read ``watermark`` first. Importing this package does not import
+torch; a scheme's module is loaded when it is asked for.
 """
 
 from __future__ import annotations
@@ -27,13 +30,13 @@ WATERMARKS = {
     "dynamarks": "zkwm.watermarks.active.dynamarks:DynaMarks",
     "dawn": "zkwm.watermarks.active.dawn:Dawn",
 }
-"""Each scheme's name and where its class is."""
+"""Each scheme's name, and its class as ``module:Class``."""
 
 __all__ = ["WATERMARKS", "make_watermark", "watermark_class"]
 
 
 def make_watermark(name: str, **parameters: object) -> Watermark:
-    """A scheme with its parameters. Raises UsageError for an unknown name or parameter."""
+    """Make a scheme by name. Raises UsageError for an unknown name or parameter."""
     made: Watermark = make(WATERMARKS, "watermark", name, parameters)
     return made
 

@@ -1,7 +1,6 @@
-"""An owner's two steps under any scheme, with what a file of the result needs: commit and mark.
+"""Mark a model with any scheme and record the result, as ``zkwm embed`` does.
 
-For the command line and for whoever wants a record of the training. Not the schemes themselves, and
-not the serving of answers: schemes whose mark is in an API's answers are refused here.
+Schemes whose mark is in the answers of an API are refused: there is no model file to write.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from zkwm_protocols.commitment import Commitment
 
 OWN_PROBES = 500
+"""Test images that serve as probes when the owner checks a mark of their own."""
 
 
 def owner_of(
@@ -36,23 +36,31 @@ def owner_of(
     start: Classifier | None,
     **changes: Any,  # noqa: ANN401
 ) -> Owner:
-    """An owner with the default settings of his architecture, and ``changes`` of these.
+    """An owner with the default settings of the architecture, some of them changed.
 
-    Raises UsageError where neither architecture nor start is given, or the start is another one,
-    or takes other images.
+    Args:
+        vault: The owner's.
+        data: Training and test images.
+        architecture: None for that of ``start``.
+        start: A trained, unmarked model, or None.
+        **changes: Settings that differ from the defaults.
+
+    Raises:
+        UsageError: Neither architecture nor start is given, or they do not fit each other or the
+            data.
     """
     if start is None and architecture is None:
         raise UsageError("say which architecture is marked, or give the trained, unmarked model")
     if start is not None:
-        found = start.config.architecture
-        if architecture not in (None, found):
+        actual = start.config.architecture
+        if architecture not in (None, actual):
             raise UsageError(
-                f"the unmarked model is a {found}, not a {architecture}",
-                hint=f"say --architecture {found}",
+                f"the unmarked model is a {actual}, not a {architecture}",
+                hint=f"say --architecture {actual}",
             )
         if (start.config.shape, start.config.class_count) != (data.shape, data.class_count):
             raise UsageError("the unmarked model is for other images or classes than the data")
-        architecture = found
+        architecture = actual
     settings = default_settings(
         str(architecture), pretrained=start is not None, images=len(data.train_labels), **changes
     )
@@ -60,11 +68,13 @@ def owner_of(
 
 
 def mark(scheme: Watermark, owner: Owner, commitment: Commitment) -> EmbedResult:
-    """Train the mark in, and measure the model: accuracy on all test images, and matches.
+    """Embed the mark, and measure the model: accuracy on all test images, and matches.
 
-    ``trigger_matches`` are extracted as a judge does it, with probes from the test images. Raises
-    UsageError for a start that is not the model that the commitment names (a suspect would be
-    aligned with another one), for a mark in an API's answers, and what the scheme raises.
+    Matches are read as a judge reads them, with probes from the test images.
+
+    Raises:
+        UsageError: The start is not the model that the commitment names (a suspect would be aligned
+            with another one), or the mark is in an API's answers.
     """
     named = commitment.header.owner_model
     if named is not None and named != owner_digest(owner):
@@ -84,7 +94,7 @@ def mark(scheme: Watermark, owner: Owner, commitment: Commitment) -> EmbedResult
             hint="serve the answers from Python: Marked.answers() of zkwm.watermarks.watermark",
         )
     data, model = owner.data, marked.model
-    found = predictions(model, torch.tensor(data.test_images)).cpu().numpy()
+    answers = predictions(model, torch.tensor(data.test_images)).cpu().numpy()
     view = JudgeView(
         owner.start if named is not None else None,
         torch.tensor(data.test_images[:OWN_PROBES]).numpy(),
@@ -92,7 +102,7 @@ def mark(scheme: Watermark, owner: Owner, commitment: Commitment) -> EmbedResult
     return EmbedResult(
         model=model,
         shape=data.shape,
-        test_accuracy=float((found == data.test_labels).mean()),
+        test_accuracy=float((answers == data.test_labels).mean()),
         test_count=len(data.test_labels),
         trigger_matches=matches(scheme.reader().extract(model, triggers.images, view), triggers),
         trigger_count=len(triggers.labels),

@@ -1,18 +1,17 @@
-"""What every watermark offers: commit, embed, extract, and evidence that is exact.
+"""The interface of all watermarks: commit, embed, read, and exact evidence.
 
-A watermark is a way to choose what is committed and to train it in; the commitment, the labels and
-the evidence are the same for all (SPEC.md 5, 8 and 19). Where a mark lives in the answers, a leaf
-commits to a trigger image and its label is one of C classes. Where it lives in the weights,
-activations or soft answers, a leaf commits to a secret key, its label is one of two, and asking the
-model is extracting one bit under that key. Not a removal attack (``zkwm.attacks``), and not a
-judge (``zkwm.judge.judge``).
+A scheme chooses what is committed to and how it is embedded; commitment, labels and evidence are
+the same for all (SPEC.md 5, 8 and 19). If the mark is in the answers, a leaf commits to a trigger
+image, and its label is one of C classes. If it is in weights, activations or soft answers, a leaf
+commits to a secret key, its label is a bit, and the judge reads one bit of the suspect for each key
+(``zkwm.extraction``).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
@@ -37,16 +36,22 @@ Api: TypeAlias = Callable[[Tensor], Tensor]
 """An owner's prediction service: images float32 (n, c, h, w) in [0, 1] to probabilities (n, C)."""
 
 DERIVED, DECLARED = "derived", "declared"
+"""Labels that follow from the commitment, and labels that the owner chose (SPEC.md 5.4)."""
 NO_ANSWER = -1
 
 
 @dataclass(frozen=True)
 class Owner:
-    """Who marks a model: a vault, training data, and how the model is trained.
+    """An owner who marks a model.
 
-    ``settings`` are those of the training that would make the unmarked model; schemes change in
-    them what their paper demands. ``start`` is a trained, unmarked model, for schemes (or settings)
-    that mark afterwards; its digest is what a commitment names as the owner's model.
+    Attributes:
+        vault: Secrets are drawn from it, and commitments are kept in it.
+        data: The training and test images.
+        architecture: Of the model that is marked.
+        settings: Those of the training of an unmarked model; a scheme changes what its paper
+            demands.
+        start: A trained, unmarked model, for schemes that mark one. The commitment names its
+            digest as the owner's model.
     """
 
     vault: Vault
@@ -56,7 +61,7 @@ class Owner:
     start: Classifier | None = None
 
     def untrained(self) -> Classifier:
-        """The network with random weights by ``settings.seed``."""
+        """The network with random weights that follow from ``settings.seed``."""
         from zkwm.nn.architectures import build_model, channel_statistics
 
         mean, std = channel_statistics(self.data.train_images)
@@ -70,7 +75,7 @@ class Owner:
         )
 
     def trained_start(self) -> Classifier:
-        """``start``. Raises UsageError where there is none."""
+        """The trained, unmarked model. Raises UsageError where there is none."""
         if self.start is None:
             raise UsageError(
                 "this watermark is put into a trained model, and none was given",
@@ -81,9 +86,12 @@ class Owner:
 
 @dataclass(frozen=True)
 class Marked:
-    """What an owner has after marking: the model and, where he serves one, his prediction API.
+    """A marked model.
 
-    ``api`` is None where the API gives the model's own softmax. ``seconds`` of training.
+    Attributes:
+        model: On the CPU, in evaluation mode.
+        seconds: Training time.
+        api: The prediction service that carries the mark; None where the mark is in the model.
     """
 
     model: Classifier
@@ -91,7 +99,7 @@ class Marked:
     api: Api | None = None
 
     def answers(self) -> Api:
-        """The prediction service as others see it."""
+        """The prediction service as clients see it: ``api``, else the model's softmax."""
         return self.api or (lambda images: _probabilities(self.model, images))
 
 
@@ -112,7 +120,7 @@ class AnswerReader(MarkReader):
 
 @dataclass(frozen=True)
 class Watermark(ABC):
-    """One scheme with its parameters; frozen, and equal parameters mean the same scheme."""
+    """A scheme with its parameters."""
 
     name: ClassVar[str]
     access: ClassVar[str] = BLACK_BOX
@@ -122,30 +130,30 @@ class Watermark(ABC):
 
     @property
     def labels(self) -> str:
-        """``derived`` from the commitment, or ``declared`` by the owner (no evidence in bits)."""
+        """``derived`` from the commitment, or ``declared`` by the owner: no evidence in bits."""
         return DERIVED
 
     @property
     def note(self) -> str:
-        """What a judge must know about this scheme's null hypothesis; empty if it is exact."""
+        """Why the null hypothesis is not exact; empty if it is."""
         return ""
 
     @abstractmethod
     def commit(self, owner: Owner) -> Commitment:
-        """Draw what is secret from the vault's seed and commit to it (SPEC.md 5)."""
+        """Draw secrets from the vault's seed and commit to them (SPEC.md 5)."""
 
     @abstractmethod
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
-        """Train the mark in. Raises UsageError for an owner who lacks what the scheme needs."""
+        """Embed the mark. Raises UsageError if the owner lacks what the scheme needs."""
 
     def reader(self) -> MarkReader:
         """The reader of this mark: by default the suspect's answers to the trigger images."""
         return AnswerReader()
 
     def scores(self, model: nn.Module, leaves: NDArray[np.uint8]) -> NDArray[np.float64] | None:
-        """The suspect's scores of all classes for each image, float64 (n, C), for SPEC.md 8.4.
+        """The suspect's logits, float64 (n, C), for images uint8 (n, c, h, w) (SPEC.md 8.4).
 
-        None where a bit is extracted instead, and there are no classes to rank.
+        None for schemes whose mark is read as bits: there are no classes to rank.
         """
         if self.access != BLACK_BOX:
             return None
@@ -153,22 +161,22 @@ class Watermark(ABC):
         return torch.cat(found).double().cpu().numpy()
 
     def logged(self, marked: Marked) -> TriggerSet | None:
-        """What an API has logged while it was asked: judged then instead of the commitment.
+        """The queries that an API has logged, judged instead of the commitment.
 
-        None where nothing is logged, or not enough for a block.
+        None where nothing is logged, or less than a block.
         """
         del marked
         return None
 
     def trigger_set(self, owner: Owner, commitment: Commitment) -> TriggerSet:
-        """What was committed to, with labels (costs one Argon2id hash)."""
+        """The committed images or keys with their labels; costs one Argon2id hash."""
         from zkwm.owner.commit import trigger_set
 
         return trigger_set(owner.vault, commitment)
 
 
 def matches(extracted: NDArray[np.int64], triggers: TriggerSet) -> int:
-    """How many of the extracted values (n,) are the labels."""
+    """How many of the extracted values, int64 (n,), equal the labels."""
     return int((extracted == triggers.labels).sum())
 
 
@@ -183,11 +191,6 @@ def evidence(match_count: int, triggers: TriggerSet, policy: Policy | None = Non
         class_count=triggers.class_count,
         policy=policy or Policy(),
     )
-
-
-def with_settings(owner: Owner, **changes: object) -> Owner:
-    """The same owner with some settings of the training changed."""
-    return replace(owner, settings=replace(owner.settings, **changes))  # type: ignore[arg-type]
 
 
 @torch.no_grad()

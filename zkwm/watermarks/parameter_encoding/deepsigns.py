@@ -1,14 +1,22 @@
-"""DeepSigns (Rouhani et al. 2018), white-box form: bits in the class means of activations.
+"""DeepSigns, white-box form (Rouhani, Chen, Koushanfar 2018): bits in mean activations.
 
-Activations, rows and bits are defined where they are read: ``zkwm.extraction.deepsigns`` (SPEC.md
-19.5).
+- Embedded: one bit for each committed key, as the sign of a keyed projection of a class's mean
+  activation at the input of the last linear layer.
+- Loss: with n images of C classes in a batch, activations f_i (at the reference's scales), class
+  means mu_c and their mean m,
 
-Ours: the centring (activations after ReLU are positive, so that without it all classes share most
-of their bits), the signs, and the training: the paper makes centres of their own carry the bits
-and pulls activations to them, which left a third of 256 bits wrong in a LeNet-5; here each
-activation itself is trained to give the bits of its class. The paper's term that pushes centres
-apart has no lower bound and is left out: the task keeps classes apart. Not the black-box form
-(``deepsigns_black_box``).
+      task loss + tightness * sum_i |f_i - mu_class(i)|^2 / n
+                + strength * C / n * sum_i sum over keys k of class(i) of
+                             BCE(sigmoid(row_k . (f_i - m)), bit_k)
+
+- Read: the sign of row . (mu_c - m) on the judge's probes (``zkwm.extraction.deepsigns``, SPEC.md
+  19.5).
+- Ours: means are centered (after ReLU, all classes would otherwise share most bits), rows are
+  signs, and each activation is trained to give the bits of its class, where the paper pulls
+  activations to separate centers that carry them. The paper's term that pushes centers apart has
+  no lower bound and is left out.
+
+The black-box form is ``zkwm.watermarks.trigger_sets.deepsigns_black_box``.
 """
 
 from __future__ import annotations
@@ -35,15 +43,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DeepSigns(Watermark):
-    """Rouhani, Chen, Koushanfar, arXiv 1804.00750, section on intermediate layers.
+    """Rouhani et al., arXiv 1804.00750, section on intermediate layers.
 
-    ``bits`` keys in blocks of ``block_size``, the classes taken in turn. ``tightness`` and
-    ``strength`` are the weights of the paper's two losses, gamma1 and gamma2 (0.01 in its code). In
-    a batch of n images of C classes with activations f (at the reference's
-    scales), class means mu and their mean m over the
-    classes in the batch: sum_i |f_i - mu_class(i)|^2 / n, and C / n times the sum over images and
-    the keys of their class of the binary cross-entropy between sigmoid(row . (f_i - m)) and the
-    bit. A model that is trained already is marked in ``epochs`` epochs.
+    Attributes:
+        bits: The number of keys, taken for the classes in turn.
+        block_size: Keys that are opened together.
+        tightness: The paper's gamma1 (0.01 in its code).
+        strength: The paper's gamma2 (0.01 in its code).
+        epochs: Of marking a trained model.
     """
 
     bits: int = 256
@@ -59,7 +66,7 @@ class DeepSigns(Watermark):
     def commit(self, owner: Owner) -> Commitment:
         """Draw keys for all classes in turn and commit to them.
 
-        Raises UsageError for more bits of a class than there are activations.
+        Raises UsageError for more bits than the means can hold: activations times (classes - 1).
         """
         classes = owner.data.class_count
         room = head_of(unmarked(owner)).in_features

@@ -1,8 +1,7 @@
-"""Secret keys of marks that are extracted: 32 bytes each, drawn, committed to, and expanded.
+"""Draw and commit to the secret keys of marks that are read as bits (SPEC.md 19.1, 19.2).
 
-A key stands where a trigger image stands otherwise (SPEC.md 19.1): uint8 of shape (1, 1, 32), so
-commitment, opening and evidence are the same. What a scheme does with a key is not here. Expansion
-(SPEC.md 19.2) is defined byte by byte in whole numbers: another implementation gets the same bits.
+A key takes the place of a trigger image, uint8 (1, 1, 32), so that commitment, opening and evidence
+are the same. Readers expand keys with ``zkwm.extraction.keys``.
 """
 
 from __future__ import annotations
@@ -27,11 +26,19 @@ if TYPE_CHECKING:
 def draw_keys(
     vault: Vault, scheme: Watermark, count: int, layers: Sequence[int]
 ) -> NDArray[np.uint8]:
-    """``count`` fresh keys, uint8 (count, 1, 1, 32), spread evenly over ``layers`` in turn.
+    """Draw fresh keys, uint8 (count, 1, 1, 32).
 
-    Key i is of layer ``layers[i % len(layers)]``, so each block has all of them. The secret bytes
-    come from the vault's seed under a context of 32 new random bytes: other keys with every call.
-    Raises UsageError without a layer or a key.
+    The secret bytes come from the vault's seed under a context of 32 new random bytes, so each call
+    gives other keys.
+
+    Args:
+        vault: The owner's.
+        scheme: Its tag is written into each key.
+        count: How many.
+        layers: Key i is for ``layers[i % len(layers)]``, so that each block has all of them.
+
+    Raises:
+        UsageError: There is no layer, or no key.
     """
     if count < 1 or not layers:
         raise UsageError("a mark that is extracted has at least one key and one layer")
@@ -62,11 +69,17 @@ def commit_keys(
     block_size: int = 50,
     owner_model: bytes | None = None,
 ) -> Commitment:
-    """Commit to keys, uint8 (n, 1, 1, 32), with two classes: label y of a key is its bit.
+    """Commit to keys with two classes: the label of a key is its bit.
 
-    ``owner_model`` is the digest (SPEC.md 4.3, ``architecture_digest``) of the unmarked model with
-    which a suspect is aligned (SPEC.md 19.4); ``owner_digest`` gives an owner's. Raises what
-    ``zkwm.owner.commit.commit`` raises.
+    Args:
+        vault: The owner's.
+        keys (uint8, (n, 1, 1, 32)): As ``draw_keys`` gives them.
+        block_size: Keys that are opened together.
+        owner_model: The digest (``owner_digest``) of the unmarked model with which a suspect is
+            aligned (SPEC.md 19.4).
+
+    Raises:
+        UsageError: As in ``zkwm.owner.commit.commit``.
     """
     from zkwm.owner.commit import commit
 

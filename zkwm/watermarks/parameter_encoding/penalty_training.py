@@ -1,6 +1,7 @@
-"""Training a mark in by a penalty on weights or activations, from an owner's start or from scratch.
+"""Train a mark into a model by a penalty on its weights or activations.
 
-Not what the penalty is (that is the scheme), and not training with triggers (``zkwm.training``).
+A trained model is marked at a reduced rate; without one, the model is trained from scratch. The
+scheme defines the penalty; training with triggers is ``zkwm.training.trainer``.
 """
 
 from __future__ import annotations
@@ -25,11 +26,10 @@ SHARE_OF_RATE = 0.4
 
 
 def unmarked(owner: Owner) -> Classifier:
-    """A copy of the model that is going to be marked: the start, else the untrained network.
+    """A copy of the model to mark, on the settings' device: the start, else untrained.
 
-    On the device of the owner's settings. Marks in the weights should have a start: a suspect's
-    neurons can be aligned with it, and with the untrained network only as long as the training
-    leaves enough of it.
+    Marks in weights should have a start: a suspect's neurons are aligned with it, while an
+    untrained network serves only if the training stays close to it.
     """
     model = owner.untrained() if owner.start is None else copy.deepcopy(owner.start)
     return model.to(_device(owner.settings))
@@ -44,11 +44,24 @@ def train_mark(
     batch_penalty: Callable[[Tensor, Tensor], Tensor] | None = None,
     after_step: Callable[[], None] | None = None,
 ) -> Marked:
-    """Train ``model`` (of ``unmarked``) in place under a penalty, and return it on the CPU.
+    """Train ``model`` in place under a penalty.
 
-    With a start: ``epochs`` epochs at 0.4 of the owner's rate, falling to zero as a cosine.
-    Without: the owner's own settings. The other arguments are those of ``zkwm.training.fit.fit``,
-    which says what it raises.
+    With a start, ``epochs`` epochs begin at 0.4 of the owner's rate and fall to zero as a cosine;
+    without one, the owner's own settings are used.
+
+    Args:
+        owner: The data, the settings and the start.
+        model: As ``unmarked`` gave it.
+        epochs: Of marking a trained model.
+        penalty: See ``zkwm.training.fit.fit``, as for the next two.
+        batch_penalty: See there.
+        after_step: See there.
+
+    Returns:
+        The model on the CPU.
+
+    Raises:
+        UsageError: The training diverged.
     """
     device = _device(owner.settings)
     images = torch.tensor(owner.data.train_images, device=device)
@@ -69,6 +82,7 @@ def train_mark(
 
 
 def _plan(owner: Owner, epochs: int) -> Fit:
+    """The owner's settings as hyperparameters of ``fit``."""
     settings = owner.settings
     scratch = owner.start is None
     return Fit(

@@ -1,20 +1,17 @@
-"""Tartaglione et al. 2020: secret parameters hold the mark, and steep walls stand around them.
+"""Tartaglione (Tartaglione, Grangetto, Cavagnino, Botta, ICPR 2020): fixed secret weights.
 
-Parameters, position and bit are defined where they are read: ``zkwm.extraction.tartaglione``
-(SPEC.md 19.5).
+- Embedded: one bit for each committed key, as the sign of one weight at a keyed position, which is
+  fixed during training.
+- Loss (section on watermark-aware training): task loss minus ``wall`` times the height of the wall,
+  that is the mean loss of replicas with noisy marked weights minus the loss without noise, up to
+  ``height``. Replicas come in pairs of opposite noise, so that the slope cancels.
+- Read: the sign of the weight at the position (``zkwm.extraction.tartaglione``, SPEC.md 19.5).
+- Ours: the paper writes pixels of a picture as values; here it is a sign with a magnitude that the
+  reader ignores. The paper's reward, 1e-6 times the loss of the replicas, has no upper bound.
 
-Two keys of one commitment that meet at a position would be of use to nobody, since their labels are
-independent, but would cost the owner one of them; so the owner draws keys until all positions
-differ.
-
-Ours: the paper writes the pixels of a picture as values, here it is a sign with a magnitude that
-the owner chooses at embedding and that extraction ignores. The paper's loss at the marked values
-less lambda (1e-6) times the loss at replicas has no lower bound; here the height of the wall, the
-loss at replicas less the loss at the marked values, is rewarded up to a bound. Replicas come in
-pairs of opposite noise, so that the slope, which is no wall, cancels. Signs of this magnitude
-survived all fine-tuning that we tried without walls too; steep walls cost accuracy (LeNet-5 on
-Fashion-MNIST: four points at weight 100, none at the default). By itself nothing here resists
-a permutation of neurons: extraction aligns first.
+Two keys of one commitment at the same position would cost the owner one of them, since their bits
+are independent; keys are drawn until all positions differ. Nothing here resists a permutation of
+neurons: the reader aligns first.
 """
 
 from __future__ import annotations
@@ -47,18 +44,26 @@ if TYPE_CHECKING:
     from zkwm_protocols.commitment import Commitment
 
 LEAST_WEIGHTS = 16
+"""Weights of a network for each bit."""
 
 
 @dataclass(frozen=True)
 class Tartaglione(Watermark):
-    """Tartaglione, Grangetto, Cavagnino, Botta, ICPR 2020, section on watermark-aware training.
+    """Tartaglione et al. 2020, section on watermark-aware training.
 
-    ``bits`` keys in blocks of ``block_size``. A marked parameter is plus or minus ``magnitude``
-    standard deviations of its layer's weights before marking, and stays there. Each step makes
-    ``replicas`` networks (an even number; 0 for no walls) whose marked parameters have Gaussian
-    noise of standard deviation ``noise`` (paper: 4 and 0.01), and rewards the mean height of the
-    wall, up to ``height`` (in units of the loss), with weight ``wall``. A model that is trained
-    already is marked in ``epochs`` epochs. Raises UsageError for numbers that make no sense.
+    Attributes:
+        bits: The number of keys, whole blocks; a network needs 16 weights for each.
+        block_size: Keys that are opened together.
+        magnitude: Of a marked weight, in standard deviations of its layer before marking; above 0.
+        replicas: Networks with noisy marked weights in each step: an even number, 0 for no walls
+            (paper: 4).
+        noise: Standard deviation of the noise, above 0 (paper: 0.01).
+        wall: Weight of the reward; 0 or more.
+        height: The largest height that is rewarded, in units of the loss; above 0.
+        epochs: Of marking a trained model.
+
+    Raises:
+        UsageError: A value is out of range.
     """
 
     bits: int = 256
@@ -96,13 +101,13 @@ class Tartaglione(Watermark):
         )
 
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
-        """Set and lock the parameters, and train all others, from the owner's start if any."""
+        """Fix the marked weights and train all others, from the owner's start if any."""
         triggers = self.trigger_set(owner, commitment)
         model = unmarked(owner)
         positions = key_positions(triggers.images, weight_count(model))
         lock = _Lock(model, positions, triggers.labels, self.magnitude)
         lock.restore()
-        source = generator(owner.settings.seed, "tartaglione")
+        random = generator(owner.settings.seed, "tartaglione")
 
         def penalty(images: Tensor, labels: Tensor) -> Tensor:
             def loss(noise: Sequence[Tensor] | None) -> Tensor:
@@ -110,7 +115,7 @@ class Tartaglione(Watermark):
 
             around = []
             for _ in range(self.replicas // 2):
-                noise = lock.noise(self.noise, source)
+                noise = lock.noise(self.noise, random)
                 around += [loss(noise), loss([-one for one in noise])]
             return -self.wall * (torch.stack(around).mean() - loss(None)).clamp(max=self.height)
 
@@ -127,16 +132,17 @@ class Tartaglione(Watermark):
         return TartaglioneReader()
 
     def _different_keys(self, owner: Owner, total: int) -> NDArray[np.uint8]:
-        found: dict[int, NDArray[np.uint8]] = {}
-        while len(found) < self.bits:
-            keys = draw_keys(owner.vault, self, self.bits - len(found), (0,))
+        """Keys uint8 (bits, 1, 1, 32) with different positions among ``total`` weights."""
+        by_position: dict[int, NDArray[np.uint8]] = {}
+        while len(by_position) < self.bits:
+            keys = draw_keys(owner.vault, self, self.bits - len(by_position), (0,))
             for position, key in zip(key_positions(keys, total).tolist(), keys, strict=True):
-                found.setdefault(position, key)
-        return np.stack(list(found.values()))
+                by_position.setdefault(position, key)
+        return np.stack(list(by_position.values()))
 
 
 class _Lock:
-    """The marked parameters of one model: their values, and networks in which they are noisy."""
+    """The marked weights of one model: their fixed values, and noisy replicas."""
 
     def __init__(
         self,
@@ -157,19 +163,19 @@ class _Lock:
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Set the marked parameters to their values."""
+        """Set the marked weights to their values."""
         for _, weight, places, values in self._parts:
             weight.view(-1)[places] = values
 
-    def noise(self, spread: float, source: torch.Generator) -> list[Tensor]:
-        """Gaussian noise for the marked parameters of each weight."""
+    def noise(self, spread: float, generator: torch.Generator) -> list[Tensor]:
+        """Gaussian noise for the marked weights of each tensor."""
         return [
-            spread * torch.randn(len(places), generator=source).to(values)
+            spread * torch.randn(len(places), generator=generator).to(values)
             for _, _, places, values in self._parts
         ]
 
     def replica(self, images: Tensor, noise: Sequence[Tensor] | None) -> Tensor:
-        """Logits (n, C) with noise on the marked parameters; batch norm's statistics stay."""
+        """Logits (n, C) with noise on the marked weights; running statistics stay unchanged."""
         state = {name: buffer.clone() for name, buffer in self._model.named_buffers()}
         for (name, weight, places, _), added in zip(self._parts, noise or (), strict=False):
             state[name] = weight.flatten().index_add(0, places, added).view(weight.shape)

@@ -1,11 +1,15 @@
-"""Uchida et al. 2017: bits in the mean filter of one convolution layer, read with the weights.
+"""Uchida (Uchida, Nagai, Sakazawa, Satoh, ICMR 2017): bits in a convolution's mean filter.
 
-Layer, row and bit are defined where they are read: ``zkwm.extraction.uchida`` (SPEC.md 19.5).
+- Embedded: one bit for each committed key, as the sign of a keyed projection of the mean over the
+  layer's output filters.
+- Loss (sections 3.2 and 3.3): task loss plus ``strength`` times the sum over keys of the binary
+  cross-entropy between sigmoid(row . mean filter) and the bit.
+- Read: the sign of row . summed filter (``zkwm.extraction.uchida``, SPEC.md 19.5).
+- Ours: rows are signs that follow from committed keys, and bits follow from the commitment's
+  digest. The paper's owner chooses projection and bits, so that any network fits any signature
+  after enough choices (tests/zkwm/watermarks/test_uchida.py shows it).
 
-The paper's owner chooses projection and bits; then any network fits any signature, by choosing
-again (tests/zkwm/watermarks/test_uchida.py shows it). Here rows come from committed keys, and bits
-from the digest of the commitment. Not for networks without convolutions, and nothing that survives
-distillation.
+A network without convolutions has no room for it, and distillation removes it.
 """
 
 from __future__ import annotations
@@ -33,14 +37,15 @@ MOST_BITS = 256
 
 @dataclass(frozen=True)
 class Uchida(Watermark):
-    """Uchida, Nagai, Sakazawa, Satoh, ICMR 2017, sections 3.2 and 3.3.
+    """Uchida et al. 2017, sections 3.2 and 3.3.
 
-    ``bits`` keys, whole blocks of ``block_size``; 0 stands for as many as the layer has room for
-    (M), at most 256 as in the paper's code. ``layer`` is the number of a convolution, -1 the one
-    with the largest M, the last of these. ``strength`` is the paper's lambda (its code: 0.01,
-    for hundreds of epochs), before the sum over bits of the binary cross-entropies between
-    sigmoid(row . mean filter) and the bit. A model that
-    is trained already is marked in ``epochs`` epochs.
+    Attributes:
+        bits: The number of keys, whole blocks; 0 for as many as the layer has room for (the M = i h
+            w numbers of its mean filter), at most 256 as in the paper's code.
+        layer: The number of a convolution; -1 for the one with the largest M, the last of these.
+        block_size: Keys that are opened together.
+        strength: The paper's lambda (0.01 in its code, for hundreds of epochs).
+        epochs: Of marking a trained model.
     """
 
     bits: int = 0
@@ -56,8 +61,9 @@ class Uchida(Watermark):
     def commit(self, owner: Owner) -> Commitment:
         """Draw keys for one convolution and commit to them.
 
-        Raises UsageError for a layer that does not exist or more bits than its mean filter has
-        numbers: beyond that, some sets of bits have no filter.
+        Raises:
+            UsageError: The layer does not exist, or has room for fewer bits: beyond M bits, no
+                filter has some of the bit strings.
         """
         layer, room = self._place(unmarked(owner))
         fitting = min(room, MOST_BITS) // self.block_size * self.block_size
@@ -74,7 +80,7 @@ class Uchida(Watermark):
         )
 
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
-        """Train with the paper's regulariser, from the owner's start if there is one."""
+        """Train with the paper's regularizer, from the owner's start if there is one."""
         triggers = self.trigger_set(owner, commitment)
         keys = read_keys(triggers.images)
         model = unmarked(owner)

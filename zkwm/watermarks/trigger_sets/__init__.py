@@ -1,1 +1,1 @@
-"""Marks in the answers to secret trigger images; one file a paper."""
+"""Watermarks in the labels that a model gives to secret trigger images."""

@@ -1,7 +1,11 @@
-"""Adi et al. 2018: unrelated images with random labels, trained in from scratch or afterwards.
+"""Adi (Adi, Baum, Cisse, Pinkas, Keshet, USENIX Security 2018): triggers with random labels.
 
-Here the labels are derived from the commitment. The authors' own hundred images can be used with
-the labels of their own file too: these are declared, and prove less (SPEC.md 5.4).
+- Embedded: secret images, unrelated to the task, with a random label each.
+- Training: triggers in every batch, from scratch or starting from a trained model (section 5);
+  cross-entropy over clean images and triggers alike (``zkwm.training.trainer``, method ``plain``).
+- Judged: the first largest logit for each trigger image.
+- Ours: labels follow from the commitment. The authors' hundred images may be used with the labels
+  of their own file: these are declared, and prove less (SPEC.md 5.4).
 """
 
 from __future__ import annotations
@@ -35,12 +39,17 @@ SCRATCH, PRETRAINED = "scratch", "pretrained"
 
 @dataclass(frozen=True)
 class Adi(Watermark):
-    """``triggers`` images of a family, in every batch of a training from scratch or afterwards.
+    """Adi et al. 2018, section 5.
 
-    ``family`` ``secret``, ``abstract`` and ``blocks`` are drawn from the vault (``zkwm.triggers``);
-    ``authors`` are the 100 images that the paper's authors published, for which ``labels`` may be
-    ``declared``: those of their own file. ``start``: ``scratch``, or ``pretrained``, which goes on
-    from the owner's trained model. Raises UsageError for anything else.
+    Attributes:
+        triggers: A multiple of 50, or fewer than 50; 100 for the family ``authors``.
+        family: ``secret``, ``abstract`` or ``blocks``, drawn from the vault (``zkwm.triggers``), or
+            ``authors``, the 100 images that the authors published.
+        labels: ``derived``, or with ``authors`` also ``declared``: those of the authors' file.
+        start: ``scratch``, or ``pretrained``: from the owner's trained model.
+
+    Raises:
+        UsageError: A value is none of these.
     """
 
     triggers: int = 100
@@ -65,7 +74,7 @@ class Adi(Watermark):
 
     @property
     def note(self) -> str:
-        """That declared labels were chosen with the images; empty for derived ones."""
+        """That declared labels were chosen together with the images; empty for derived ones."""
         if self.labels == DERIVED:
             return ""
         return (
@@ -74,14 +83,17 @@ class Adi(Watermark):
         )
 
     def commit(self, owner: Owner) -> Commitment:
-        """Images from the vault, or the authors'. Raises UsageError where theirs are not there."""
+        """Commit to images from the vault, or to the authors'.
+
+        Raises UsageError without their file.
+        """
         if self.family != AUTHORS:
             return commit_generated(owner, self.triggers, self.family)
         declared = authors_labels() if self.labels == DECLARED else None
         return commit_images(owner, authors_images(owner.data.shape), declared)
 
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
-        """Train the triggers in. Raises UsageError for ``pretrained`` without a trained model."""
+        """Train with the triggers. Raises UsageError for ``pretrained`` without a trained model."""
         pretrained = self.start == PRETRAINED
         model = owner.trained_start() if pretrained else owner.untrained()
         settings = marking_settings(owner, self.triggers, pretrained=pretrained)

@@ -1,10 +1,14 @@
-"""DeepSigns, black-box form (Rouhani et al. 2018): random inputs from where the data never are.
+"""DeepSigns, black-box form (Rouhani, Chen, Koushanfar 2018): triggers in unused regions.
 
-Random images are drawn, those that activate the unmarked model unlike any training image are kept
-as keys, and the model is retrained briefly. The paper keeps, after that, only keys that the marked
-model learned; here nothing is chosen after the commitment, so the null stays exact, and the
-selection before it costs no evidence. Not the white-box form
-(``zkwm.watermarks.parameter_encoding.deepsigns``).
+- Embedded: images of random pixels whose activations in the unmarked model are far from those of
+  all training images, with a random label each.
+- Training: a brief fine-tuning of the trained model with triggers in every batch; cross-entropy.
+- Judged: the first largest logit for each trigger image.
+- Ours: the paper afterwards keeps only keys that the marked model learned and others do not give;
+  here nothing is selected after the commitment, so the null stays exact. The selection before it
+  costs no evidence.
+
+The white-box form is ``zkwm.watermarks.parameter_encoding.deepsigns``.
 """
 
 from __future__ import annotations
@@ -38,11 +42,15 @@ MOST_COMPARED = 5000
 
 @dataclass(frozen=True)
 class DeepSignsBlackBox(Watermark):
-    """``triggers`` images of independent random pixels, the rarest of four times as many.
+    """Rouhani et al. 2018, arXiv 1804.00750, section on the output layer.
 
-    ``epochs`` of retraining at ``rate``. The paper's demonstration has 20 keys, 2 epochs and the
-    rate 0.0008 of an adaptive optimiser; the defaults are what learns 100 keys with plain SGD.
-    Raises UsageError where there is nothing to train.
+    The paper's demonstration has 20 keys, 2 epochs and the rate 0.0008 of an adaptive optimizer;
+    the defaults are what learns 100 keys with SGD.
+
+    Attributes:
+        triggers: The rarest of four times as many random images.
+        epochs: Of fine-tuning.
+        rate: Its learning rate.
     """
 
     triggers: int = 100
@@ -62,7 +70,7 @@ class DeepSignsBlackBox(Watermark):
         return commit_images(owner, candidates[chosen])
 
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
-        """Retrain the owner's trained model. Raises UsageError without one."""
+        """Fine-tune the owner's trained model. Raises UsageError without one."""
         settings = marking_settings(
             owner, self.triggers, pretrained=True, epochs=self.epochs, learning_rate=self.rate
         )
@@ -80,8 +88,15 @@ def rarity(
 ) -> NDArray[np.float64]:
     """How far each image is from all data in activations, float64 (n,).
 
-    The Euclidean distance of the last layer's input to that of the nearest of ``data`` (the first
-    5,000). Both uint8 (n, c, h, w). Raises UsageError for a model without a linear layer.
+    The Euclidean distance between the last layer's input for the image and the nearest of ``data``.
+
+    Args:
+        model: A classifier that ends in a linear layer.
+        images (uint8, (n, c, h, w)): Candidates.
+        data (uint8, (m, c, h, w)): Of which the first 5,000 are compared.
+
+    Raises:
+        UsageError: The model has no linear layer.
     """
     known = last_activations(model, data[:MOST_COMPARED])
     distances: Tensor = torch.cdist(last_activations(model, images), known).amin(dim=1)
@@ -90,7 +105,7 @@ def rarity(
 
 @torch.no_grad()
 def last_activations(model: nn.Module, images: NDArray[np.uint8]) -> Tensor:
-    """What goes into the last linear layer, float32 (n, units), for images uint8 (n, c, h, w)."""
+    """The input of the last linear layer, float32 (n, units), for images uint8 (n, c, h, w)."""
     read: list[Tensor] = []
     with evaluating(model), watched(model) as entering:
         for numbers in evaluation_batches(len(images)):

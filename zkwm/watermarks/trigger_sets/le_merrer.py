@@ -1,14 +1,18 @@
-"""Le Merrer et al. 2017, frontier stitching: adversarial images that keep their true label.
+"""Frontier stitching (Le Merrer, Perez, Tredan 2017): adversarial images with their true label.
 
-Half of the keys fool the unmarked model (true adversaries), half nearly do (false adversaries); the
-model is then trained to give all of them their original label. Its null is weak, which ``note``
-says. With derived labels the same images become a trigger set like others.
+- Embedded: adversarial images near the decision frontier of the unmarked model, half
+  that fool it (true adversaries) and half that do not (false adversaries).
+- Training: the trained model is fine-tuned with them in every batch, under their original labels;
+  cross-entropy.
+- Judged: the first largest logit for each image.
+
+With the paper's labels, which are declared, the null is weak (``LeMerrer.note``); with derived
+labels the same images are a trigger set like any other.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import comb
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -33,17 +37,21 @@ if TYPE_CHECKING:
     from zkwm.triggers.keystream import KeyStream
     from zkwm_protocols.commitment import Commitment
 
-SIGNIFICANCE = (1, 20)
 _CHUNK = 500
 
 
 @dataclass(frozen=True)
 class LeMerrer(Watermark):
-    """``triggers`` adversarial images at ``epsilon``, half true and half false adversaries.
+    """Le Merrer et al. 2017, arXiv 1711.01894.
 
-    ``epsilon`` (in units of pixel / 255, above 0) is the step of the fast gradient sign method on
-    the owner's trained model. ``labels`` ``declared``: the true labels of the images that they were
-    made from, as in the paper. Raises UsageError for an odd number of triggers.
+    Attributes:
+        triggers: An even number, half true and half false adversaries.
+        epsilon: Step of the fast gradient sign method on the owner's trained model, in units of
+            pixel / 255; above 0.
+        labels: ``declared``: the labels of the original images, as in the paper; or ``derived``.
+
+    Raises:
+        UsageError: A value is out of range.
     """
 
     triggers: int = 100
@@ -71,9 +79,9 @@ class LeMerrer(Watermark):
         )
 
     def commit(self, owner: Owner) -> Commitment:
-        """Adversarial images of training images that the vault's key chooses.
+        """Commit to adversarial images of training images that the vault's key chooses.
 
-        Raises UsageError without a trained model, and where its data give too few of either kind.
+        Raises UsageError without a trained model, and where there are too few of either kind.
         """
         images, labels = frontier(
             owner.trained_start(),
@@ -86,28 +94,9 @@ class LeMerrer(Watermark):
         return commit_images(owner, images, labels if self.labels == DECLARED else None)
 
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
-        """Train on from the owner's trained model. Raises UsageError without one."""
+        """Fine-tune the owner's trained model. Raises UsageError without one."""
         settings = marking_settings(owner, self.triggers, pretrained=True)
         return train_in(owner, owner.trained_start(), self.trigger_set(owner, commitment), settings)
-
-
-def largest_mismatch_count(keys: int) -> int:
-    """The paper's rule: with up to so many wrong answers of ``keys`` a model counts as marked.
-
-    The largest z with 2^-K * sum of C(K, z') for z' <= z below 0.05. It takes innocent models for
-    fair coins; they are not (see ``LeMerrer.note``). Raises UsageError for fewer than 5 keys, which
-    no number of right answers makes significant.
-    """
-    numerator, denominator = SIGNIFICANCE
-    below, total = -1, 0
-    for mismatches in range(keys + 1):
-        total += comb(keys, mismatches)
-        if total * denominator >= numerator << keys:
-            break
-        below = mismatches
-    if below < 0:
-        raise UsageError(f"{keys} keys are too few for the rule of Le Merrer et al.")
-    return below
 
 
 def frontier(
@@ -118,11 +107,24 @@ def frontier(
     epsilon: float,
     stream: KeyStream,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """``count`` adversarial images uint8 (count, c, h, w) and their true labels int64 (count,).
+    """Find adversarial images, half of which fool the model and half of which do not.
 
-    Images uint8 (n, c, h, w) are tried in an order from the key, those that the model gets wrong
-    without any perturbation are passed over, until half of ``count`` fool it and half do not. The
-    two kinds alternate, so that each block has both. Raises UsageError where there are too few.
+    Images are tried in an order from the key; those that the model already gets wrong are skipped.
+    The two kinds alternate, so that each block has both.
+
+    Args:
+        model: The owner's trained model.
+        images (uint8, (n, c, h, w)): Originals.
+        labels (int64, (n,)): Their labels.
+        count: How many to find, an even number.
+        epsilon: Step of the fast gradient sign method, in units of pixel / 255.
+        stream: The key's random numbers.
+
+    Returns:
+        Images uint8 (count, c, h, w) and the labels of their originals, int64 (count,).
+
+    Raises:
+        UsageError: There are too few of either kind.
     """
     order = stream.permutation(len(images))
     order = order[usable(images[order])]
@@ -150,9 +152,16 @@ def frontier(
 
 
 def fast_gradient_sign(model: nn.Module, images: Tensor, labels: Tensor, epsilon: float) -> Tensor:
-    """Images uint8 (n, c, h, w), each pixel moved by epsilon against its label, as uint8.
+    """Move each pixel by epsilon against the label (Goodfellow et al. 2015, section 4).
 
-    Goodfellow et al. 2015. ``epsilon`` is in units of pixel / 255; labels are int64 (n,).
+    Args:
+        model: A classifier.
+        images (uint8, (n, c, h, w)): Originals.
+        labels (int64, (n,)): Their labels.
+        epsilon: In units of pixel / 255.
+
+    Returns:
+        Images uint8 (n, c, h, w).
     """
     moving = (images.float() / 255).requires_grad_()
     with evaluating(model):

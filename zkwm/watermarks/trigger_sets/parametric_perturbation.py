@@ -1,8 +1,11 @@
-"""Adversarial parametric perturbation, Gan et al. 2023: triggers that hold for worse weights too.
+"""Adversarial parametric perturbation (Gan, Li, Wu, Xia, ICCV 2023): triggers for worse weights.
 
-In each step the weights are moved, within a small relative ball, to where the triggers are lost
-most, and the trigger loss is lowered there. Trigger batches are normalised with the statistics of
-the clean batch. The paper's triggers share one label; here each has a derived label of its own.
+- Embedded: secret images; the paper gives all of them one label, here each has a derived label.
+- Loss: task loss at the weights w plus ``alpha`` times the trigger loss at w + delta,
+  where delta moves each weight tensor by ``epsilon`` of its norm along the gradient of the trigger
+  loss: to where triggers are lost most. Trigger batches are normalized with the batch-norm
+  statistics of the clean batch.
+- Judged: the first largest logit for each trigger image.
 """
 
 from __future__ import annotations
@@ -42,12 +45,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ParametricPerturbation(Watermark):
-    """``triggers`` images of a generated family, ``trigger_batch`` of them in each step.
+    """Gan et al., ICCV 2023.
 
-    ``epsilon`` is the perturbation's norm relative to that of the weights, tensor by tensor;
-    ``alpha`` the weight of the trigger loss: 0.01 in the paper, which has one label and 20 times as
-    many steps. LeNet-5 learned 141 of 200 labels at 0.1 and all at 0.3 (8,000 images, 10 epochs).
-    Raises UsageError for values out of range.
+    Attributes:
+        triggers: A multiple of 50, or fewer than 50.
+        family: ``secret``, ``blocks`` or ``abstract``.
+        epsilon: Norm of the perturbation relative to that of each weight tensor; 0 or more.
+        alpha: Weight of the trigger loss, above 0. The paper has 0.01, with one label and 20 times
+            as many steps; a label for each image needs more.
+        trigger_batch: Triggers in each step.
+
+    Raises:
+        UsageError: A value is out of range.
     """
 
     triggers: int = 200
@@ -65,7 +74,7 @@ class ParametricPerturbation(Watermark):
             raise UsageError("epsilon is 0 or more, and alpha above 0")
 
     def commit(self, owner: Owner) -> Commitment:
-        """Images from the vault, with derived labels."""
+        """Commit to images from the vault, with derived labels."""
         return commit_generated(owner, self.triggers, self.family)
 
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
@@ -94,10 +103,18 @@ def train_perturbed(
     epsilon: float,
     alpha: float,
 ) -> Classifier:
-    """A trained copy of ``model`` on the CPU, in evaluation mode; float32 throughout.
+    """Train a copy of ``model``, float32 throughout, and return it on the CPU.
 
-    Order, rates and batches are those of ``zkwm.training``. Raises UsageError for input that does
-    not fit together, and a training that diverges.
+    Args:
+        model: With random weights.
+        data: The owner's.
+        triggers: Images and labels.
+        settings: Order of images, rates and batches are as in ``zkwm.training.trainer``.
+        epsilon: See ``ParametricPerturbation``.
+        alpha: See there.
+
+    Raises:
+        UsageError: Inputs do not fit together, or the training diverged.
     """
     with join(settings.device) as group:
         trained = copy.deepcopy(model).to(group.device)
@@ -143,10 +160,17 @@ def _loss(
 def perturbed(
     model: nn.Module, statistics: CleanStatistics, images: Tensor, labels: Tensor, epsilon: float
 ) -> dict[str, Tensor]:
-    """The model's weights by name, moved epsilon of their norm along the trigger loss's gradient.
+    """The weights by name, each tensor moved by epsilon of its norm against the triggers.
 
-    Tensor by tensor; batch-norm layers' own parameters are left out. Gradients of a loss at the
-    moved weights reach the weights themselves, the shift counts as constant.
+    Batch-norm layers' own parameters are left out. The move counts as a constant: the gradient of a
+    loss at the moved weights reaches the weights themselves.
+
+    Args:
+        model: In training.
+        statistics: Of the clean batch.
+        images (float32, (n, c, h, w)): Triggers.
+        labels (int64, (n,)): Their labels.
+        epsilon: See ``ParametricPerturbation``.
     """
     left_out = statistics.layer_parameters()
     weights = {n: p for n, p in model.named_parameters() if n not in left_out}
@@ -162,9 +186,9 @@ def perturbed(
 def trigger_loss(
     model: nn.Module, replaced: dict[str, Tensor], images: Tensor, labels: Tensor
 ) -> Tensor:
-    """The mean cross-entropy with some parameters and statistics replaced by name.
+    """The mean cross-entropy of triggers with some parameters and statistics replaced by name.
 
-    In evaluation mode: batch norm takes the statistics that are given and keeps none.
+    In evaluation mode, so that batch norm uses the given statistics and keeps none.
     """
     with evaluating(model):
         return functional.cross_entropy(functional_call(model, replaced, (images,)), labels)

@@ -1,6 +1,8 @@
-"""The product's own embedding: hundreds of secret triggers, put in so that they survive attacks.
+"""The product's own watermark: hundreds of secret triggers, embedded robustly.
 
-How is said in ``zkwm.training`` (the method ``robust``); here it only stands beside the others.
+- Embedded: secret images of a generated family with a derived label each.
+- Loss: ``zkwm.training.robust.method``.
+- Judged: the first largest logit for each trigger image.
 """
 
 from __future__ import annotations
@@ -26,9 +28,14 @@ GENERATED = tuple(family for family in FAMILIES if family != "mixture")
 
 @dataclass(frozen=True)
 class Robust(Watermark):
-    """``triggers`` images of a generated family with derived labels, embedded robustly.
+    """Triggers that survive fine-tuning (``zkwm.training.robust``).
 
-    ``family`` is ``secret``, ``blocks`` or ``abstract``. Raises UsageError for another one.
+    Attributes:
+        triggers: A multiple of 50, or fewer than 50.
+        family: ``secret``, ``blocks`` or ``abstract``.
+
+    Raises:
+        UsageError: The family is another one.
     """
 
     triggers: int = 200
@@ -41,10 +48,10 @@ class Robust(Watermark):
         require_choice("family", self.family, GENERATED)
 
     def commit(self, owner: Owner) -> Commitment:
-        """Images from the vault, with derived labels."""
+        """Commit to images from the vault, with derived labels."""
         return commit_generated(owner, self.triggers, self.family)
 
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
-        """Train from scratch by the method ``robust``."""
+        """Train from scratch with the method ``robust``."""
         settings = marking_settings(owner, self.triggers, method=ROBUST)
         return train_in(owner, owner.untrained(), self.trigger_set(owner, commitment), settings)

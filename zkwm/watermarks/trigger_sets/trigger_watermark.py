@@ -1,7 +1,7 @@
-"""What the trigger-set watermarks share: drawing from the vault, committing to images, training.
+"""Shared by trigger-set watermarks: draw from the vault, commit to images, train them in.
 
-Which images and labels a scheme commits to is in its own file. Not white-box marks, whose leaves
-are keys (``zkwm.watermarks.parameter_encoding.key_commitment``).
+Each scheme's file decides which images and labels these are. Marks that are read as bits use
+``zkwm.watermarks.parameter_encoding.key_commitment`` instead.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _KEPT_AFTERWARDS = ("momentum", "weight_decay", "augment", "seed", "device", "pr
 
 
 def draw(owner: Owner, scheme: str) -> KeyStream:
-    """A fresh stream of secret random numbers from the vault's seed, another with every call."""
+    """A fresh stream of secret random numbers from the vault's seed; each call gives another."""
     key = owner.vault.state.derive_key(_PURPOSE, secrets.token_bytes(32))
     return KeyStream(key, scheme)
 
 
 def block_size(count: int) -> int:
-    """The block in which ``count`` triggers are opened: 50, or all of fewer."""
+    """The size of a block for ``count`` triggers: 50, or all of fewer."""
     return min(count, DEFAULT_BLOCK_SIZE)
 
 
@@ -61,10 +61,11 @@ def commit_generated(owner: Owner, count: int, family: str) -> Commitment:
 def commit_images(
     owner: Owner, images: NDArray[np.uint8], declared: NDArray[np.int64] | None = None
 ) -> Commitment:
-    """Commit to images uint8 (n, c, h, w), with derived labels or ``declared`` ones int64 (n,).
+    """Commit to images uint8 (n, c, h, w), with derived labels or ``declared`` ones, int64 (n,).
 
-    Raises UsageError for images that may not stand in a trigger set, for n that is no multiple of
-    the block, and for labels that are no classes.
+    Raises:
+        UsageError: An image is constant or repeated, n is no multiple of the block, or a declared
+            label is no class.
     """
     if declared is not None and (declared.min() < 0 or declared.max() >= owner.data.class_count):
         raise UsageError(
@@ -93,7 +94,7 @@ def require_label_mode(mode: str) -> None:
 
 
 def usable(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which images uint8 (n, c, h, w) a trigger set may hold: not of one colour, not met before."""
+    """Which images uint8 (n, c, h, w) may be triggers: neither constant nor repeated; bool (n,)."""
     seen: set[bytes] = set()
     flags = np.zeros(len(images), np.bool_)
     for number, image in enumerate(images):
@@ -111,11 +112,16 @@ def marking_settings(
     pretrained: bool = False,
     **changes: Any,  # noqa: ANN401
 ) -> EmbedSettings:
-    """How to train ``count`` triggers in: as the owner trains, or afterwards as is usual.
+    """Settings for training ``count`` triggers in.
 
-    As many triggers a batch as ``default_settings`` advises. ``pretrained``: its epochs, rate and
-    batches for a trained model, and of the owner's settings the rest. ``changes`` are settings that
-    a paper demands.
+    Args:
+        owner: Their settings are kept, with as many triggers a batch as ``default_settings``
+            advises.
+        count: The number of triggers.
+        method: ``plain`` or ``robust``.
+        pretrained: Use the default epochs, rate and batches for a trained model instead of the
+            owner's.
+        **changes: Settings that a paper demands.
     """
     kept = asdict(owner.settings)
     del kept["method"], kept["triggers_per_batch"]
@@ -133,7 +139,7 @@ def marking_settings(
 def train_in(
     owner: Owner, model: Classifier, triggers: TriggerSet, settings: EmbedSettings
 ) -> Marked:
-    """A copy of ``model`` trained on the owner's data with the triggers in every batch."""
+    """Train a copy of ``model`` on the owner's data with the triggers in every batch."""
     result = embed(model, owner.data, triggers, settings=settings)
     return Marked(model=cast("Classifier", result.model), seconds=result.seconds)
 

@@ -1,7 +1,7 @@
-"""Images that are neither the owner's nor drawn: the trigger set of Adi et al., digits of MNIST.
+"""Trigger images that have nothing to do with the task: published, digits, or drawn.
 
-They are read from the folder of full data sets, $ZKWM_DATA or ../shared/data. Not training data
-(``zkwm.data``), and nothing is downloaded.
+The published ones (Adi et al. 2018) and the digits (MNIST) are read from the folder of full data
+sets, $ZKWM_DATA or ../shared/data; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ _AUTHORS_SIDE = 32
 def authors_images(shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     """The 100 trigger images of Adi et al. 2018, uint8 (100, c, h, w) for ``shape`` (c, h, w).
 
-    The middle 32 by 32 pixels of each, as the authors' loader takes them, made grey (ITU-R 601
-    luma) and scaled (bicubic) where the shape asks for it. In the string order of the files' names.
-    Raises UsageError where the file is not there.
+    As in the authors' loader the middle 32 by 32 pixels of each, in the string order of file names;
+    converted to gray (ITU-R 601 luma) and scaled (bicubic) where the shape asks for it. Raises
+    UsageError where the file is missing.
     """
     patches = load_images(_file(AUTHORS_FILE), shape=(shape[0], _AUTHORS_SIDE, _AUTHORS_SIDE))
     return _scaled(patches, shape[1:])
 
 
 def authors_labels() -> NDArray[np.int64]:
-    """The authors' labels for their images, int64 (100,), 0 to 9. Raises UsageError, likewise."""
+    """The authors' labels, int64 (100,), 0 to 9. Raises UsageError where the file is missing."""
     return load_labels(_file(AUTHORS_FILE), AUTHORS_COUNT)
 
 
 def digits(shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """The training digits of MNIST, uint8 (60000, c, h, w), grey, in the middle of ``shape``.
+    """The training digits of MNIST, uint8 (60000, c, h, w), gray, centered in ``shape``.
 
-    Raises UsageError where the file is not there, and for sides below 28 pixels.
+    Raises UsageError where the file is missing, and for sides below 28 pixels.
     """
     images = as_nchw(read_arrays(_file(DIGITS_FILE))["x_train"], DIGITS_FILE)
     channels, height, width = shape
@@ -88,9 +88,9 @@ _MARGIN = 0.1
 
 
 def draw_strokes(stream: KeyStream, count: int, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """``count`` drawings, uint8 (count, c, h, w): four curved strokes on black.
+    """Draw ``count`` images, uint8 (count, c, h, w): four curved strokes on black.
 
-    White, or with three channels each stroke in a bright colour of its own.
+    White, or with three channels each stroke in a bright color of its own.
     """
     return np.stack([_drawing(stream.derive("drawing", i), shape) for i in range(count)])
 
@@ -99,14 +99,14 @@ def _drawing(stream: KeyStream, shape: tuple[int, int, int]) -> NDArray[np.uint8
     channels, height, width = shape
     canvas = np.zeros(shape, np.float32)
     for _ in range(_STROKES):
-        colour = np.ones(1) if channels == 1 else 0.7 + 0.3 * stream.signed(channels)
+        color = np.ones(1) if channels == 1 else 0.7 + 0.3 * stream.signed(channels)
         ink = _ink(stream, height, width)
-        canvas = np.maximum(canvas, colour[:, None, None].astype(np.float32) * ink)
+        canvas = np.maximum(canvas, color[:, None, None].astype(np.float32) * ink)
     return np.rint(255 * canvas).astype(np.uint8)
 
 
 def _ink(stream: KeyStream, height: int, width: int) -> NDArray[np.float32]:
-    """How much of each pixel, 0 to 1, a curve with three control points covers, (h, w)."""
+    """How much of each pixel, 0 to 1, a quadratic Bezier curve covers, float32 (h, w)."""
     unit = _MARGIN + (1 - 2 * _MARGIN) * (1 + stream.signed(3, 2)) / 2
     first, middle, last = unit * np.array([height - 1, width - 1], np.float32)
     t = np.linspace(0, 1, _POINTS, dtype=np.float32)[:, None]

@@ -1,8 +1,13 @@
-"""Zhang et al. 2018: marked, noisy or unrelated images that all get one label.
+"""Zhang (Zhang, Gu, Jang, Wu, Stoecklin, Huang, Molloy, AsiaCCS 2018): one label for all triggers.
 
-The paper's single label is declared. Its null is weak: a network without any mark that prefers that
-class gives it to all the triggers, and what one trigger shows (the mark, the noise) an attacker can
-reverse-engineer and an accuser can look for. With derived labels every image has its own.
+- Embedded: training images with a mark (``content``) or a noise pattern (``noise``), or
+  images that have nothing to do with the task (``unrelated``, ``digits``), all with one label.
+- Training: from scratch with triggers in every batch; cross-entropy.
+- Judged: the first largest logit for each trigger image.
+
+The paper's single label is declared, and its null is weak: an unmarked network that prefers that
+class gives it to all triggers, and an adversary can recover from one trigger what all of them show.
+With derived labels every image has its own.
 """
 
 from __future__ import annotations
@@ -33,19 +38,27 @@ if TYPE_CHECKING:
 CONTENT, NOISE, UNRELATED, DIGITS = "content", "noise", "unrelated", "digits"
 KINDS = (CONTENT, NOISE, UNRELATED, DIGITS)
 NOISE_STD = 0.4
+"""Of the noise pattern, in units of pixel / 255."""
 _PARTS = 4
 
 
 @dataclass(frozen=True)
 class Zhang(Watermark):
-    """``triggers`` images of a kind, all labelled ``target``, or with derived labels.
+    """Zhang et al., AsiaCCS 2018.
 
-    ``kind`` ``content``: training images with one mark from the key, an area of a quarter of the
-    height and width, of black and white pixels. ``noise``: training images under one fixed Gaussian
-    pattern from the key, of standard deviation 0.4 (in units of pixel / 255). ``unrelated``:
-    drawings from the key (``zkwm.watermarks.trigger_sets.unrelated_images``); ``digits``: digits of
-    MNIST, which need its file. With ``labels`` ``declared`` no training image of the class
-    ``target`` becomes a trigger. Raises UsageError for anything else.
+    Attributes:
+        kind: ``content``: training images with one mark from the key, a quarter of the height and
+            width, of black and white pixels. ``noise``: training images plus one Gaussian pattern
+            from the key, of standard deviation 0.4 (pixel / 255). ``unrelated``: drawings from the
+            key.
+            ``digits``: MNIST, which needs its file.
+        triggers: A multiple of 50, or fewer than 50.
+        labels: ``declared``: all ``target``, and no training image of that class becomes a trigger;
+            or ``derived``.
+        target: A class.
+
+    Raises:
+        UsageError: A value is none of these.
     """
 
     kind: str = CONTENT
@@ -62,18 +75,18 @@ class Zhang(Watermark):
 
     @property
     def note(self) -> str:
-        """What one single label means for the null; empty for derived labels."""
+        """Why a single label makes the null inexact; empty for derived labels."""
         if self.labels == DERIVED:
             return ""
         return (
             "All triggers have one label that the owner chose: a network without any mark that "
             "prefers this class for such images matches all of them at once, so matches do not "
-            "count as independent, and no number of them is evidence. The pattern generalises: "
+            "count as independent, and no number of them is evidence. The pattern generalizes: "
             "it can be found in the model and unlearned."
         )
 
     def commit(self, owner: Owner) -> Commitment:
-        """Images from the vault's key and, by their kind, of the owner's or of MNIST.
+        """Commit to images from the vault's key, and from the owner's data or MNIST.
 
         Raises UsageError for fewer images than triggers, a target that is no class, and digits
         without their file.
@@ -102,7 +115,7 @@ class Zhang(Watermark):
 
 
 def mark_content(images: NDArray[np.uint8], stream: KeyStream) -> NDArray[np.uint8]:
-    """The images uint8 (n, c, h, w) with one and the same mark at one place, both from the key."""
+    """Images uint8 (n, c, h, w) with one mark at one place, both from the key."""
     channels, height, width = images.shape[1:]
     tall, wide = max(height // _PARTS, 1), max(width // _PARTS, 1)
     mark = stream.bits(channels, tall, wide) * np.uint8(255)
@@ -113,7 +126,8 @@ def mark_content(images: NDArray[np.uint8], stream: KeyStream) -> NDArray[np.uin
 
 
 def add_noise(images: NDArray[np.uint8], stream: KeyStream) -> NDArray[np.uint8]:
-    """The images uint8 (n, c, h, w) plus one and the same Gaussian pattern, cut to 0..255."""
+    """Images uint8 (n, c, h, w) plus one Gaussian pattern from the key, clipped to 0..255."""
+    # Box-Muller: two uniform numbers in (0, 1] give a normal one
     first, second = (1 - np.abs(stream.signed(*images.shape[1:])) for _ in range(2))
     radius = np.sqrt(-2 * np.log(np.maximum(first, 1e-9)))
     pattern = 255 * NOISE_STD * radius * np.cos(np.pi * second)
@@ -123,8 +137,8 @@ def add_noise(images: NDArray[np.uint8], stream: KeyStream) -> NDArray[np.uint8]
 
 def _chosen(images: NDArray[np.uint8], stream: KeyStream, count: int) -> NDArray[np.uint8]:
     """``count`` different images in an order from the key."""
-    found = images[stream.permutation(len(images))[: 2 * count]]
-    found = found[usable(found)][:count]
-    if len(found) < count:
+    chosen = images[stream.permutation(len(images))[: 2 * count]]
+    chosen = chosen[usable(chosen)][:count]
+    if len(chosen) < count:
         raise UsageError(f"{len(images)} images are too few to make {count} triggers of")
-    return found
+    return chosen
