@@ -183,7 +183,7 @@ def _nodes(values: list[Any], shape: Shape) -> list[Node]:
 def _node(value: Value, shapes: list[Shape]) -> Node:
     """A node from its CBOR map; ``shapes`` are those of all values before it."""
     if not isinstance(value, dict):
-        raise Malformed("a map was expected")
+        raise Malformed("expected a map")
     kind = require_text(value.get("kind"), 32)
     if kind not in _KEYS:
         raise Malformed("a node of an unknown kind")

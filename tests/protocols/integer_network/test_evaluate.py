@@ -91,8 +91,11 @@ def test_a_sum_that_cancels_in_doubles_only_is_refused() -> None:
     weights = np.where(np.arange(count) < count // 2, 511, -511).astype(np.int16)
     weights[-1] = -509
     weights = np.stack([weights, weights]).reshape(2, count, 1, 1)
-    with pytest.raises(Unsupported, match="node 2: values may reach 2147483646, above"):
-        IntegerNetwork((1, 1, 1), (), (constants, Convolution(1, weights, np.zeros(2, np.int32))))
+    sum_of_both = Convolution(1, weights, np.zeros(2, np.int32))
+    with pytest.raises(Unsupported) as caught:
+        IntegerNetwork((1, 1, 1), (), (constants, sum_of_both))
+    assert caught.value.check == "network.overflow"
+    assert "2147483646" in caught.value.message
 
 
 def test_the_first_of_the_largest_is_the_label() -> None:
