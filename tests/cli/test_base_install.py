@@ -114,9 +114,42 @@ commitment = zkwm.Commitment.from_bytes(open(sys.argv[1] + "/acme.commitment", "
 challenge = zkwm.Challenge.from_bytes(open(sys.argv[1] + "/unanswered.challenge", "rb").read())
 missing("prove", lambda: prove(vault, commitment, challenge, judge_fingerprint=sys.argv[2],
                                model=sys.argv[1] + "/linear.onnx"))
+"""
+
+COMMANDS = """
+import io
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 from zkwm_cli.main import main
-assert main(["embed", "--vault", "v", "--commitment", "c", "--architecture", "lenet5",
-             "--data", "fashion-mnist-small", "--output", "o"]) == 2
+
+def run(line):
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main(line.split())
+    return code, out.getvalue(), err.getvalue().splitlines()
+
+OWNER = "--vault acme.vault --commitment acme.commitment"
+LENET = "--architecture lenet5 --data fashion-mnist-small"
+for extra, line in (
+    ("train", f"embed {OWNER} {LENET}"),
+    ("train", f"embed {OWNER} {LENET} --watermark uchida"),
+    ("train", f"commit --vault acme.vault {LENET} --watermark uchida"),
+    ("train", "challenge --commitment acme.commitment --model linear.onnx --watermark uchida"
+              " --reveal 50 --judge judge.key"),
+    ("prove", f"prove {OWNER} --challenge unanswered.challenge --zero-knowledge"
+              " --model linear.onnx --yes"),
+    ("evaluate", "evaluate grid.yaml"),
+):
+    code, out, err = run(f"{line} --output made")
+    assert (code, out) == (2, ""), (line, code, out, err)
+    assert err[-2].startswith("zkwm: error: "), err
+    assert err[-1] == f"zkwm: hint: pip install 'zkwm[{extra}]'", (line, err)
+    assert not Path("made").exists()
+for line in ("demo --directory made", "evaluate --list"):
+    code, out, err = run(line)
+    assert (code, out, len(err)) == (2, "", 2), (line, code, out, err)
+    assert err[1].startswith("zkwm: hint: pip install 'zkwm["), err
+assert run("quantize linear.onnx --output linear.zknet")[0] == 0
 """
 
 
@@ -197,3 +230,10 @@ def test_an_endpoint_answers(base_install: Path) -> None:
 
 def test_what_is_missing_is_named(base_install: Path, case: tuple[Path, str]) -> None:
     run_light(MISSING, base_install, *case)
+
+
+def test_a_command_that_needs_an_extra_names_it(
+    base_install: Path, case: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(case[0])
+    run_light(COMMANDS, base_install)

@@ -141,7 +141,7 @@ def test_cells_that_failed_are_an_exit_code(
     assert result.code == 3
     assert len(result.json["errors"]) == 12
     assert "zkwm: warning: cell 9 failed" in result.stderr
-    assert "zkwm: warning: and 2 more; they stand in the report" in result.stderr
+    assert "zkwm: warning: and 2 more; the report lists them" in result.stderr
 
 
 def test_an_interruption_is_cancelled(

@@ -29,8 +29,10 @@ def command(directory: str | None, as_json: bool) -> None:
 
     Every command is shown as you would type it, then run. No network is used.
     """
+    from zkwm.extras import require
     from zkwm_cli.demo_story import demo
 
+    require("torch", "safetensors", "onnxscript")
     folder = Path(directory if directory is not None else tempfile.mkdtemp(prefix="zkwm-demo-"))
     result = demo(folder, run=_run, say=lambda text: click.echo(text, err=True))
     if as_json:

@@ -75,13 +75,15 @@ def command(
 def _evaluate(
     name: str, output: str, workers: int, *, ray: bool, data: str | None, as_json: bool
 ) -> None:
+    """Run the grid, write its report, print the counts; exit code 3 where cells failed."""
+    from zkwm.extras import require
+
+    require("matplotlib", "yaml")
     from zkwm.evaluation.plan.grid_file import read_grid
-    from zkwm.evaluation.results.figures import require_matplotlib
     from zkwm.evaluation.results.report import write_report
     from zkwm.evaluation.run.runner import run_grid
     from zkwm_cli.terminal import ProgressLine, duration, note, warn
 
-    require_matplotlib()
     execute = _executor(workers, ray=ray)
     grid = read_grid(name)
     if data is not None:
@@ -89,7 +91,7 @@ def _evaluate(
     line = ProgressLine()
     try:
         outcome = run_grid(
-            grid, output, execute=execute, progress=lambda standing: _show(line, standing)
+            grid, output, execute=execute, progress=lambda progress: _show(line, progress)
         )
     finally:
         line.end()
@@ -117,6 +119,7 @@ def _evaluate(
 
 
 def _executor(workers: int, *, ray: bool) -> Executor:
+    """What runs the tasks: this process, several, or a Ray cluster."""
     from zkwm.evaluation.run.executors import in_processes, in_this_process, load_ray, on_ray
 
     if ray:
@@ -126,28 +129,31 @@ def _executor(workers: int, *, ray: bool) -> Executor:
 
 
 def _counts(outcome: Outcome) -> dict[str, int]:
+    """The number of cells of each status."""
     from zkwm.evaluation.results.cell import Status
 
     states = [cell.status for cell in outcome.cells]
     return {status.value: states.count(status) for status in Status}
 
 
-def _show(line: ProgressLine, standing: GridProgress) -> None:
+def _show(line: ProgressLine, progress: GridProgress) -> None:
+    """The stage, how many of its tasks are done, and the last one, on the progress line."""
     from zkwm_cli.terminal import duration
 
-    done = f": {standing.done} of {standing.total}" if standing.total else ""
-    last = f", {standing.last}" if standing.last else ""
-    line.update(f"{standing.stage}{done}, {duration(standing.seconds)}{last}")
+    done = f": {progress.done} of {progress.total}" if progress.total else ""
+    last = f", {progress.last}" if progress.last else ""
+    line.update(f"{progress.stage}{done}, {duration(progress.seconds)}{last}")
 
 
 def _list(as_json: bool) -> None:
+    """Print every watermark, attack and claim with its parameters."""
     from zkwm.evaluation.plan.catalogue import described
 
-    found = described()
-    print_result(as_json, "evaluate-list", **found)
+    catalogue = described()
+    print_result(as_json, "evaluate-list", **catalogue)
     if as_json:
         return
-    for kind, entries in found.items():
+    for kind, entries in catalogue.items():
         click.echo(f"{kind}:")
         for entry in entries:
             click.echo(f"  {entry['name']}: {entry['summary']}")
@@ -156,6 +162,7 @@ def _list(as_json: bool) -> None:
 
 
 def _details(entry: dict[str, Any]) -> list[str]:
+    """Paper and access or needs in one line, parameters with their defaults in another."""
     reach = entry.get("access") or entry.get("needs")
     first = ", ".join(filter(None, (entry["paper"], reach and f"by {reach}")))
     parameters = ", ".join(f"{name} {value}" for name, value in entry["parameters"].items())
