@@ -126,17 +126,17 @@ def test_stdout_cannot_carry_both(zkwm: Command, case: Files) -> None:
         ({"generate": 50}, "--generate needs --shape"),
         ({"generate": 50, "shape": "16,16"}, "is no shape"),
         ({"generate": 50, "shape": "1,16,x"}, "is no shape"),
-        ({"generate": 50, "shape": "2,16,16"}, "is no image shape"),
-        ({"generate": 51, "shape": "1,16,16"}, "do not fill blocks of 50"),
-        ({"generate": 0, "shape": "1,16,16"}, "do not fill blocks of 50"),
+        ({"generate": 50, "shape": "2,16,16"}, "(2, 16, 16)"),
+        ({"generate": 51, "shape": "1,16,16"}, "blocks of 50"),
+        ({"generate": 0, "shape": "1,16,16"}, "blocks of 50"),
         ({"generate": 50, "shape": "1,4,4"}, ""),
-        ({"generate": 50, "shape": "1,16,16", "family": "pretty"}, "'pretty' is not one of"),
+        ({"generate": 50, "shape": "1,16,16", "family": "pretty"}, "--family"),
         ({"generate": 50, "shape": "1,16,16", "labels": "l"}, "--labels goes with --images"),
         ({"generate": 50, "shape": "1,16,16", "fit": "crop"}, "--fit goes with --images"),
         ({"generate": 50, "shape": "1,16,16", "family": "mixture"}, "--data go together"),
         ({"generate": 50, "shape": "1,16,16", "data": "d"}, "--data go together"),
         ({"images": "x.npz", "family": "blocks"}, "--family goes with --generate"),
-        ({"generate": "many", "shape": "1,16,16"}, "not a valid integer"),
+        ({"generate": "many", "shape": "1,16,16"}, "--generate"),
     ],
 )
 def test_usage(zkwm: Command, case: Files, options: dict[str, object], message: str) -> None:
@@ -190,14 +190,14 @@ def _bad_images(kind: str, folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("kind", "code", "message"),
     [
-        ("twice", 2, "trigger image 7 is the same as image 3"),
-        ("constant", 2, "trigger image 5 is constant"),
-        ("not a number", 2, "pixels are uint8"),
-        ("one too many", 2, "not a multiple of the block of 50"),
-        ("text", 3, "is not an intact image"),
-        ("truncated", 3, "no intact .npz file"),
-        ("pickle", 3, "not numbers"),
-        ("missing", 3, "cannot read"),
+        ("twice", 2, "image 7"),
+        ("constant", 2, "image 5"),
+        ("not a number", 2, "float64"),
+        ("one too many", 2, "51 triggers"),
+        ("text", 3, "bad.png"),
+        ("truncated", 3, "bad.npz"),
+        ("pickle", 3, "bad.npy"),
+        ("missing", 3, "missing.npz"),
     ],
 )
 def test_bad_images(
@@ -214,9 +214,9 @@ def test_bad_images(
 @pytest.mark.parametrize(
     ("text", "code", "message"),
     [
-        ("1\n2\n", 2, "2 labels for 100 images"),
+        ("1\n2\n", 2, "2 labels"),
         ("\n".join(["ten"] * 100), 2, "line 1"),
-        ("\n".join(["12"] * 100), 2, "below the number of classes"),
+        ("\n".join(["12"] * 100), 2, "label"),
     ],
 )
 def test_bad_labels(
@@ -254,5 +254,6 @@ def test_wrong_passphrase(zkwm: Command, case: Files, monkeypatch: pytest.Monkey
     monkeypatch.setenv("ZKWM_PASSPHRASE", "wrong")
     result = zkwm(*arguments(case, generate=50, shape="1,16,16"), "--json")
     assert result.code == 3
-    assert result.json["error"] == "wrong passphrase, or the file has been altered"
-    assert "zkwm: error: wrong passphrase" in result.stderr
+    assert result.json["exit_code"] == 3
+    assert "passphrase" in result.json["error"]
+    assert f"zkwm: error: {result.json['error']}" in result.stderr

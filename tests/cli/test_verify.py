@@ -176,7 +176,7 @@ def test_missing_files(zkwm: Command, case: Files, name: str) -> None:
     getattr(case, name).unlink()
     result = zkwm(*case.verify_options())
     assert result.code == 3
-    assert "cannot read" in result.stderr
+    assert getattr(case, name).name in result.stderr
 
 
 @pytest.mark.parametrize("name", ["commitment", "challenge", "proof", "judge"])
@@ -209,7 +209,6 @@ def test_model_that_answers_with_nan(zkwm: Command, case: Files) -> None:
     result = zkwm(*dispute_over(zkwm, case, model=model), "--json")
     assert result.code == 3
     assert statuses(result.json)["suspect.answers"] == "failed"
-    assert "not finite" in result.json["reason"]
 
 
 def test_progress_stays_off_stdout(zkwm: Command, case: Files) -> None:

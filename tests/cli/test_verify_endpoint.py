@@ -46,18 +46,19 @@ def test_decoys_of_the_judge(zkwm: Command, case: Files, endpoint: Endpoint) -> 
 
 
 @pytest.mark.parametrize(
-    ("reply", "problem"),
+    "reply",
     [
-        (lambda _: b"garbage", "no usable answer"),
-        (lambda _: json.dumps({"scores": [0.0, 1.0]}).encode(), "2 outputs instead of 10"),
-        (lambda _: b'{"scores": [NaN]}', ""),
-        (lambda _: b'{"label": 10}', ""),
-        (lambda _: b"[" * 100_000, ""),
-        (lambda _: b"x" * (1 << 21), ""),
+        lambda _: b"garbage",
+        lambda _: json.dumps({"scores": [0.0, 1.0]}).encode(),
+        lambda _: b'{"scores": [NaN]}',
+        lambda _: b'{"label": 10}',
+        lambda _: b"[" * 100_000,
+        lambda _: b"x" * (1 << 21),
     ],
+    ids=["no JSON", "too few scores", "not a number", "no such label", "deep", "huge"],
 )
 def test_endpoint_that_sends_garbage(
-    zkwm: Command, case: Files, endpoint: Endpoint, reply: object, problem: str
+    zkwm: Command, case: Files, endpoint: Endpoint, reply: object
 ) -> None:
     options = dispute_over(zkwm, case, model=endpoint.url)
     endpoint.reply = reply  # type: ignore[assignment]
@@ -72,7 +73,8 @@ def test_endpoint_that_hangs(zkwm: Command, case: Files, endpoint: Endpoint) -> 
     endpoint.reply = lambda output: scores(output) if next(calls) < 20 else None
     result = zkwm(*options, "--timeout", "0.01", "--json")
     assert result.code == 3
-    assert "got no answer (timed out)" in result.json["reason"]
+    assert statuses(result.json)["suspect.answers"] == "failed"
+    assert result.json["triggers_opened"] == 50
 
 
 def test_endpoint_that_is_gone(zkwm: Command, case: Files, no_pauses: None) -> None:
@@ -95,4 +97,4 @@ def test_endpoint_that_is_gone(zkwm: Command, case: Files, no_pauses: None) -> N
 def test_wrong_decoys(zkwm: Command, case: Files) -> None:
     result = zkwm(*case.verify_options(decoys=case.proof))
     assert result.code == 3
-    assert "is not an intact image" in result.stderr
+    assert "case.proof" in result.stderr

@@ -65,18 +65,11 @@ def test_a_missing_leaf_is_a_miss(zkwm: Command, case: Files) -> None:
 
 
 @pytest.mark.parametrize(
-    ("blocks", "message"),
-    [
-        ((2,), "which the challenge excludes"),
-        ((1, 3), "about 2 blocks"),
-        ((1, 1), "not ascending, each once"),
-        ((4,), "that the commitment does not have"),
-    ],
+    "blocks",
+    [(2,), (1, 3), (1, 1), (4,)],
     ids=["spent", "unasked", "repeated", "not there"],
 )
-def test_blocks_that_may_not_be_opened(
-    zkwm: Command, case: Files, blocks: tuple[int, ...], message: str
-) -> None:
+def test_blocks_that_may_not_be_opened(zkwm: Command, case: Files, blocks: tuple[int, ...]) -> None:
     """What ``zkwm prove`` would never write, signed by the owner all the same."""
     assert zkwm(*case.challenge_options(exclude_blocks="0,2")).code == 0
     challenge = case.folder / "new.challenge"
@@ -89,7 +82,6 @@ def test_blocks_that_may_not_be_opened(
     result = zkwm(*case.verify_options(challenge=challenge, proof=path), "--json")
     assert result.code == 3
     assert statuses(result.json)["response.blocks"] == "failed"
-    assert message in result.json["reason"]
 
 
 def test_named_timestamp_authority_without_its_token(zkwm: Command, case: Files) -> None:
