@@ -1,4 +1,4 @@
-"""A judge challenges an owner about a suspect model, checks the answer and writes a report.
+"""A judge challenges an owner about a suspect, checks the answer, writes a report.
 
 ``python examples/judge.py FOLDER`` plays both sides in a new folder, training included.
 """

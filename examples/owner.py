@@ -1,4 +1,4 @@
-"""An owner commits to secret triggers, trains a model that carries them, and answers a judge.
+"""An owner commits to triggers, trains a model that carries them, answers a judge.
 
 ``python examples/owner.py FOLDER`` makes acme.vault, acme.commitment and marked/ in a new folder.
 """

@@ -1,4 +1,4 @@
-"""Files in and out: ``-`` is stdin or stdout, nothing is replaced unasked or left half-written."""
+"""Files in and out: ``-`` is stdin or stdout; nothing is replaced unasked or half-written."""
 
 from __future__ import annotations
 
@@ -135,4 +135,5 @@ def print_result(as_json: bool, command: str, **values: object) -> None:
 
 
 def _same(path: Path, other: str) -> bool:
+    """Whether both names lead to one existing file."""
     return path.exists() and path.samefile(other)

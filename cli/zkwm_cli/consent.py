@@ -190,4 +190,5 @@ def _released_bits(argument: ArgumentDisclosure) -> list[tuple[str, str]]:
 
 
 def _day(recorded: int) -> str:
+    """The date of an entry in UTC."""
     return datetime.fromtimestamp(recorded, UTC).strftime("%Y-%m-%d")

@@ -1,4 +1,4 @@
-"""The tour: every command that owner and judge type in a dispute, shown, run and summed up.
+"""The tour: every command of a dispute, shown, run and summed up.
 
 Only the data (a part of Fashion-MNIST) and the network (LeNet-5) are small. The command line passes
 in the function that runs its commands.
@@ -108,7 +108,7 @@ def demo(folder: Path, *, run: Run, say: Say) -> DemoResult:
 
 
 class _Story:
-    """Explains each step, shows its command as it would be typed, runs it, checks its exit code."""
+    """Explains each step, shows its command, runs it and checks its exit code."""
 
     def __init__(self, run: Run, say: Say) -> None:
         self._run = run
@@ -142,6 +142,7 @@ class _Story:
 
 
 def _owner_marks(story: _Story) -> None:
+    """The owner commits and trains twice; the judge makes their keys."""
     story.tell("The owner makes a vault and commits to 200 secret images.")
     story.run("keygen --output acme.vault")
     story.run(
@@ -196,5 +197,6 @@ def _environment() -> Iterator[dict[str, str]]:
 
 
 def _read_json(name: str) -> dict[str, Any]:
+    """The object in a JSON file."""
     value: dict[str, Any] = json.loads(Path(name).read_text(encoding="utf-8"))
     return value

@@ -1,4 +1,4 @@
-"""Reads any zkwm file without a secret: its kind, its fields, the checks that need nothing else.
+"""Reads any zkwm file without a secret: kind, fields and the checks possible.
 
 A file that passes them proves nothing yet; ``zkwm verify`` decides. Formats: SPEC.md 3 to 6, 18.
 """
@@ -97,6 +97,7 @@ _Reading = tuple[dict[str, Any], dict[str, Callable[[], object] | None], str]
 
 
 def _commitment(data: bytes) -> _Reading:
+    """Root, signatures and timestamp can be checked."""
     commitment = Commitment.from_bytes(data)
     header = commitment.header
     fields = {
@@ -123,6 +124,7 @@ def _commitment(data: bytes) -> _Reading:
 
 
 def _challenge(data: bytes) -> _Reading:
+    """The signature can be checked; whether it fits its commitment cannot."""
     challenge = Challenge.from_bytes(data)
     suspect, policy = challenge.suspect, challenge.policy
     fields = {
@@ -159,6 +161,7 @@ def _challenge(data: bytes) -> _Reading:
 
 
 def _proof(data: bytes) -> _Reading:
+    """Which kind of response it is; nothing can be checked without challenge and commitment."""
     response = read_response(data)
     fields: dict[str, Any] = {
         "digest": response.digest.hex(),
@@ -182,6 +185,7 @@ def _proof(data: bytes) -> _Reading:
 
 
 def _judge_public(data: bytes) -> _Reading:
+    """The judge's fingerprint, for comparison."""
     judge = JudgePublic.from_bytes(data)
     fields = {
         "fingerprint": judge.fingerprint(),
@@ -192,11 +196,14 @@ def _judge_public(data: bytes) -> _Reading:
 
 
 def _network(data: bytes) -> _Reading:
+    """Sizes, layers and digest."""
     network = codec.from_bytes(data)
     return facts(network), {}, "zkwm quantize of the suspect's file gives the same digest"
 
 
 def _secret(kind: str) -> Callable[[bytes], _Reading]:
+    """A reader of an encrypted file: only its key derivation is visible."""
+
     def read(data: bytes) -> _Reading:
         container = Container.from_bytes(kind, data)
         fields = {
@@ -216,6 +223,7 @@ def _secret(kind: str) -> Callable[[bytes], _Reading]:
 
 
 def _hex(digest: bytes | None) -> str | None:
+    """A digest in hexadecimal, or None."""
     return None if digest is None else digest.hex()
 
 

@@ -137,6 +137,7 @@ def _execute(arguments: list[str]) -> int:
 
 
 def _print_usage_error(error: click.ClickException, *, as_json: bool) -> int:
+    """Print an error of the command line and return its exit code."""
     message = error.format_message()
     context = getattr(error, "ctx", None)
     print_error(

@@ -146,6 +146,7 @@ def usage_errors() -> Iterator[None]:
 
 
 def _whole_numbers(text: str) -> tuple[int, ...] | None:
+    """Numbers of up to seven digits between commas; None where the text is anything else."""
     parts = text.split(",")
     if not all(part.isascii() and part.isdecimal() and len(part) < 8 for part in parts):
         return None

@@ -41,6 +41,7 @@ def passphrase(file: str | None, *, of: str, new: bool = False) -> str:
 
 
 def _from_file(file: str) -> str:
+    """The first line of a file or of stdin, at most 4096 bytes of UTF-8."""
     try:
         if file == "-":
             line = sys.stdin.buffer.readline(LONGEST + 2)
@@ -65,6 +66,7 @@ def _from_file(file: str) -> str:
 
 
 def _from_person(of: str, *, new: bool) -> str:
+    """A passphrase typed at the terminal without echo, twice for a new one."""
     terminal = open_terminal()
     if terminal is None:
         raise UsageError(

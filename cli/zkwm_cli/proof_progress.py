@@ -1,4 +1,4 @@
-"""Cost and progress of a long proof: time and memory beforehand, a progress line during it."""
+"""Cost of a long proof beforehand, and its progress."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ class LongProof:
         self._line.end()
 
     def _show(self, stage: str, done: float) -> None:
+        """Stage, share done and time spent on the progress line."""
         spent = duration(time.monotonic() - self._began)
         self._line.update(f"{stage}: {100 * done:.0f} %, {spent} so far")
 

@@ -35,4 +35,5 @@ def embed_under(options: MarkOptions, training: TrainingOptions) -> tuple[Commit
 
 
 def _scheme(name: str, parameter: tuple[str, ...]) -> Watermark:
+    """The scheme of this name with the parameters typed."""
     return make_watermark(name, **read_parameters(WATERMARKS, "watermark", name, parameter))

@@ -1,4 +1,4 @@
-"""Options that name a secret file, the vault or a judge's key, and how its passphrase is given."""
+"""Options that name the vault or the judge's key, and give its passphrase."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that say which model is asked, how it is reached, and how images are fed to it."""
+"""Options about the suspect: where it is, how it is asked, what its images look like."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options of ``zkwm embed``: the mark to train in, the network, the data and the training."""
+"""Options of ``zkwm embed``: the mark, the network, the data and the training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options of ``zkwm commit``: triggers that are generated or given, or a scheme that draws them."""
+"""Options of ``zkwm commit``: triggers generated or given, or drawn by a scheme."""
 
 from __future__ import annotations
 

@@ -110,6 +110,7 @@ def in_plain_words(verdict: Verdict) -> str:
 
 
 def _what_happened(verdict: Verdict, evidence: Evidence, header: Header) -> str:
+    """What was opened, extracted or proven, and how much of it matches."""
     if verdict.argued is not None:
         return (
             f"The owner's commitment fixes {count(header.leaf_count, 'trigger image')} without "
@@ -139,6 +140,7 @@ def _what_happened(verdict: Verdict, evidence: Evidence, header: Header) -> str:
 
 
 def _commitment(verdict: Verdict) -> tuple[Fact, ...]:
+    """The commitment, its keys, triggers and labels."""
     header, digest = verdict.header, verdict.commitment_digest
     known = Fact("Commitment", digest.hex(), True) if digest else Fact("Commitment", UNKNOWN)
     if header is None:
@@ -164,6 +166,7 @@ def _commitment(verdict: Verdict) -> tuple[Fact, ...]:
 
 
 def _keys(header: Header) -> str:
+    """Number, blocks and size of keys under which bits are extracted."""
     return (
         f"{header.leaf_count:,} in {count(header.block_count, 'block')} of {header.block_size:,}; "
         "32 bytes each, one bit each"
@@ -171,6 +174,7 @@ def _keys(header: Header) -> str:
 
 
 def _images(header: Header) -> str:
+    """Number, blocks, size, color and classes of the triggers."""
     channels, height, width = header.shape
     return (
         f"{header.leaf_count:,} in {count(header.block_count, 'block')} of {header.block_size:,}; "
@@ -180,6 +184,7 @@ def _images(header: Header) -> str:
 
 
 def _labels(verdict: Verdict, header: Header) -> str:
+    """Whether labels are derived or declared, and whether the judge accepted the latter."""
     if not verdict.declared_labels:
         if header.timestamp_authority is not None:
             return "derived from the commitment and a timestamp; not defined without its token"
@@ -189,6 +194,7 @@ def _labels(verdict: Verdict, header: Header) -> str:
 
 
 def _suspect(challenge: Challenge | None) -> tuple[Fact, ...]:
+    """The suspect, and how images are fed to it."""
     if challenge is None:
         return (Fact("Model", UNKNOWN),)
     suspect = challenge.suspect
@@ -203,6 +209,7 @@ def _suspect(challenge: Challenge | None) -> tuple[Fact, ...]:
 
 
 def _preprocessing(preprocessing: Preprocessing) -> str:
+    """Scale, layout, mean and deviation in words."""
     scale = "pixels divided by 255" if preprocessing.scale == "unit" else "pixels 0 to 255"
     text = f"{scale}, layout {preprocessing.layout.upper()}"
     if preprocessing.mean:
@@ -212,6 +219,7 @@ def _preprocessing(preprocessing: Preprocessing) -> str:
 
 
 def _class_map(class_map: tuple[int, ...]) -> str:
+    """Which output stands for which label; the identity in words."""
     if class_map == tuple(range(len(class_map))):
         return "each label stands for the output of the same number"
     pairs = [f"{label} → {output}" for label, output in enumerate(class_map[:_SHOWN_MAPPINGS])]
@@ -220,6 +228,7 @@ def _class_map(class_map: tuple[int, ...]) -> str:
 
 
 def _challenge(verdict: Verdict) -> tuple[Fact, ...]:
+    """The judge, the case and the standard of evidence."""
     challenge = verdict.challenge
     checked = Fact("Checked", utc(verdict.checked))
     if challenge is None:
@@ -244,6 +253,7 @@ def _challenge(verdict: Verdict) -> tuple[Fact, ...]:
 
 
 def _argument(argued: Argued) -> tuple[Fact, ...]:
+    """Claim, network, agreement and soundness of a zero-knowledge argument."""
     agreements = ", ".join(
         f"{one.agreeing:,} of {one.asked:,} {one.kind}" for one in argued.agreements
     )
@@ -263,6 +273,7 @@ def _argument(argued: Argued) -> tuple[Fact, ...]:
 
 
 def _blocks(verdict: Verdict, challenge: Challenge) -> str:
+    """Blocks demanded, used and excluded."""
     text = f"{challenge.block_count:,} demanded"
     if verdict.blocks:
         used = "opened" if verdict.argued is None else "argued about, none opened"
@@ -273,9 +284,11 @@ def _blocks(verdict: Verdict, challenge: Challenge) -> str:
 
 
 def _numbers(numbers: tuple[int, ...]) -> str:
+    """Numbers between commas, cut after 40."""
     rest = "" if len(numbers) <= _SHOWN_BLOCKS else f", … ({len(numbers):,} in all)"
     return ", ".join(str(number) for number in numbers[:_SHOWN_BLOCKS]) + rest
 
 
 def _optional(name: str, digest: bytes | None) -> tuple[Fact, ...]:
+    """A digest as a fact, where there is one."""
     return () if digest is None else (Fact(name, digest.hex(), True),)

@@ -43,6 +43,7 @@ def null_figure(evidence: Evidence, *, final: bool, least: bool = False) -> str:
 
 
 def _description(evidence: Evidence) -> str:
+    """The figure in a sentence, for those who cannot see it."""
     needed = evidence.needed_matches
     return (
         f"Number of matching answers out of {evidence.trials}: by luck "
@@ -58,6 +59,7 @@ def _x(matches: float, trials: int) -> float:
 
 
 def _y(chance: float, top: float) -> float:
+    """The height of a probability."""
     return _BOTTOM - (_BOTTOM - _TOP) * chance / top
 
 
@@ -70,6 +72,7 @@ def _probability_axis(highest: float) -> tuple[float, float]:
 
 
 def _match_ticks(trials: int) -> list[int]:
+    """About ten round numbers from 0 to ``trials``."""
     rough = trials / 10
     power = 10 ** max(0, floor(log10(rough))) if rough >= 1 else 1
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
@@ -80,6 +83,7 @@ def _match_ticks(trials: int) -> list[int]:
 
 
 def _axes(trials: int, step: float, top: float) -> Iterator[str]:
+    """Grid, ticks and titles of both axes."""
     for number in range(round(top / step) + 1):
         y = _y(number * step, top)
         yield f'<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
@@ -164,6 +168,7 @@ def _beside(x: float, half: float, lines: list[float]) -> float:
 
 
 def _line(kind: str, x: float, row: float) -> str:
+    """A vertical line of a CSS class down to the axis."""
     return f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{row - 10}" y2="{_BOTTOM}"/>'
 
 
@@ -178,6 +183,7 @@ def _flag(x: float, y: float, text: str, leftwards: bool, *, bold: bool = False)
 
 
 def _label(x: float, y: float, text: str, anchor: str, bold: bool = False) -> str:
+    """A text with a white outline."""
     weight = ' font-weight="700"' if bold else ""
     return (
         f'<text class="label" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{weight}>{text}</text>'

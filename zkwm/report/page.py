@@ -90,6 +90,7 @@ def render_report(verdict: Verdict) -> str:
 
 @lru_cache(maxsize=1)
 def _template() -> Template:
+    """The compiled template with its filters."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     environment = Environment(
@@ -110,10 +111,12 @@ def _template() -> Template:
 
 
 def _resource(name: str) -> str:
+    """A file of the templates folder as text."""
     return resources.files("zkwm.report").joinpath("templates", name).read_text("utf-8")
 
 
 def _pictures(verdict: Verdict) -> Pictures:
+    """Cards, legend and note; pictures reduced and left out as the budget demands."""
     shown = [result for result in verdict.triggers if result.image is not None][:MAXIMUM_PICTURES]
     limit, notes = 0, []
     if facts.extracted(verdict):
@@ -164,6 +167,7 @@ def _bits(hundredths: int) -> str:
 
 
 def _mark(status: str) -> str:
+    """The icon of a status: yes, no or unknown."""
     if status == "match":
         return "yes"
     return "unknown" if status == "no answer" else "no"
@@ -187,6 +191,7 @@ def _command(verdict: Verdict) -> tuple[str, ...]:
 
 
 def _named(verdict: Verdict) -> bool:
+    """Whether the commitment names an unmarked model."""
     return verdict.header is not None and verdict.header.owner_model is not None
 
 

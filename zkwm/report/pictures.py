@@ -30,9 +30,9 @@ def side_limit(count: int, shape: tuple[int, int, int]) -> int:
 
 
 def data_uri(image: NDArray[np.uint8], limit: int) -> str:
-    """One image, uint8 (1 or 3, height, width), as a PNG data URI, at most ``limit`` pixels long.
+    """One image, uint8 (1 or 3, height, width), as a PNG data URI.
 
-    Smaller images keep their pixels exactly; larger ones are averaged down.
+    Images of sides up to ``limit`` keep their pixels exactly; larger ones are averaged down.
     """
     from PIL import Image
 

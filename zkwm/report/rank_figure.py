@@ -1,4 +1,4 @@
-"""The figure of ranks: how often labels had each rank, and the null expectation, as inline SVG.
+"""The figure of ranks: observed counts and the null expectation, as inline SVG.
 
 Readable in grayscale; only numbers and fixed words enter the SVG. ``figure`` draws matches.
 """
@@ -39,6 +39,7 @@ def rank_figure(ranks: Sequence[int | None], class_count: int) -> str:
 
 
 def _bars(counts: list[int], luck: list[float], top: float, *, rest: bool) -> Iterator[str]:
+    """One bar and one dashed expectation for each rank, and the axis."""
     wide = (_RIGHT - _LEFT) / len(counts)
     scale = (_BOTTOM - _TOP) / top
     yield f'<line class="axis" x1="{_LEFT}" x2="{_RIGHT}" y1="{_BOTTOM}" y2="{_BOTTOM}"/>'

@@ -1,4 +1,4 @@
-"""The verdict as plain text for a terminal: at most 92 columns, no colors, the outcome first.
+"""The verdict as plain text for a terminal: 92 columns, no colors, outcome first.
 
 Untrusted text is made visible, so that a description cannot move the cursor or reverse a line.
 """
@@ -49,6 +49,7 @@ def render_text(verdict: Verdict) -> str:
 
 
 def _evidence(verdict: Verdict) -> Iterator[str]:
+    """The sum term by term, then matches, need and luck; a warning for declared labels."""
     evidence = verdict.evidence
     warning = wording.declared_warning(verdict)
     if evidence is None:
@@ -72,6 +73,7 @@ def _evidence(verdict: Verdict) -> Iterator[str]:
 
 
 def _sum(evidence: Evidence) -> Iterator[str]:
+    """The terms in bits, a rule, what is left and what is demanded."""
     for term in evidence.terms:
         yield from _term(term.name, term.hundredths, term.meaning)
     yield "  " + "-" * (_NAME + _BITS)
@@ -84,6 +86,7 @@ def _sum(evidence: Evidence) -> Iterator[str]:
 
 
 def _term(name: str, hundredths: int, meaning: str) -> Iterator[str]:
+    """One term; its meaning continues on indented lines."""
     head = f"  {visible(name):<{_NAME}}{facts.bits(hundredths):>{_BITS}} bits"
     indent = len(head) + 2
     meanings = wrap(visible(meaning), WIDTH - indent) or [""]
@@ -93,6 +96,7 @@ def _term(name: str, hundredths: int, meaning: str) -> Iterator[str]:
 
 
 def _triggers(verdict: Verdict) -> Iterator[str]:
+    """The number of triggers of each status by block, with the indices of misses."""
     for block in facts.blocks(verdict):
         parts = []
         for status, number in sorted(block.counts.items()):
@@ -106,8 +110,10 @@ def _triggers(verdict: Verdict) -> Iterator[str]:
 
 
 def _row(name: str, value: str) -> list[str]:
+    """A name and a value in two columns."""
     return _wrapped(f"  {name:<17} {value}", indent=20)
 
 
 def _wrapped(text: str, *, indent: int = 0, first: str = "") -> list[str]:
+    """Lines of at most 92 columns."""
     return wrap(text, WIDTH, initial_indent=first, subsequent_indent=" " * indent)

@@ -40,4 +40,5 @@ def command(file: str, as_json: bool) -> None:
 
 
 def _text(value: object) -> str:
+    """A field for people: texts as they are, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
