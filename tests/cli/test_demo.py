@@ -1,4 +1,4 @@
-"""demo: the story with a stand-in for the commands, and once in earnest."""
+"""demo: the tour with a stand-in for the commands, and once with real training."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_environment_is_left_as_it_was(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.slow
-def test_in_earnest(process: Command, tmp_path: Path) -> None:
+def test_the_real_tour(process: Command, tmp_path: Path) -> None:
     """Real training on the bundled data: proven on the marked model and not on its twin."""
     result = process("demo", "--directory", tmp_path / "demo", "--json", timeout=600)
     assert result.code == 0, result.stderr

@@ -1,4 +1,4 @@
-"""embed: sources, settings, output, resuming, several processes; with trainings of an instant."""
+"""embed: data, settings, output, resuming, several processes, in very short trainings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""evaluate: a small grid in earnest, what --list says, and how failures are told."""
+"""evaluate: a small grid, the list of everything, and how failures are reported."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_grid_from_one_command(zkwm: Command, grid: Path, tmp_path: Path) -> N
     assert [cell["attack"] for cell in cells] == ["none", "4 bits"]
     assert cells[0]["matches"] == cells[0]["matches_before"]
     assert cells[1]["attack_parameters"] == {"bits": 4}
-    # the same commitment is judged again: what is kept is not drawn anew
+    # results that the folder holds are kept: the same commitment, the same cells
     again = zkwm("evaluate", grid, "-o", folder)
     assert again.code == 0
     assert again.stdout == ""

@@ -1,4 +1,4 @@
-"""A whole case of a mark that is extracted, by commands alone, and what these refuse."""
+"""A whole case of an extracted mark by commands alone, and what they refuse."""
 
 from __future__ import annotations
 

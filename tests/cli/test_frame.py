@@ -1,4 +1,4 @@
-"""The program as a whole: help, streams, exit codes, JSON, speed, what it does not import."""
+"""The program as a whole: help, streams, exit codes, JSON, speed, imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""prove: what the owner is shown, how the judge is confirmed, what is spent."""
+"""prove: what the owner is shown, how the judge is confirmed, which blocks are spent."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_same_challenge_gives_the_same_bytes(zkwm: Command, case: Files) -> 
     assert spent(case) == 1
 
 
-def test_the_owner_sees_what_he_releases(zkwm: Command, case: Files, fresh: Path) -> None:
+def test_the_owner_sees_what_is_released(zkwm: Command, case: Files, fresh: Path) -> None:
     result = zkwm(*case.prove_options(challenge=fresh), "--yes")
     assert result.code == 0
     shown = " ".join(result.stderr.split())

@@ -1,4 +1,4 @@
-"""quantize: from an ONNX file to a network's file, and what it says on the way."""
+"""quantize: from an ONNX file to the file of an integer network, and its summary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""challenge --statistic ranks and verify: what a judge who counts ranks sees."""
+"""challenge --statistic ranks and verify: a judge who counts ranks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def test_a_case_by_ranks(zkwm: Command, case: Files) -> None:
     assert first.startswith(
         "PROVEN: 50 of 50 triggers match, the ranks of their labels weigh 300 of 300: 93.09 bits"
     )
-    told = zkwm("inspect", case.folder / "new.challenge", "--json").json
-    assert "ranks" in str(told)
+    inspected = zkwm("inspect", case.folder / "new.challenge", "--json").json
+    assert "ranks" in str(inspected)
 
 
 def test_an_innocent_model_by_ranks(zkwm: Command, case: Files) -> None:

@@ -1,4 +1,4 @@
-"""verify: every outcome with its exit code, its streams, its JSON, its report; spoilt files."""
+"""verify: exit code, streams, JSON and report of every outcome; spoilt files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""verify: files that are sound by themselves and do not belong together, or prove too much."""
+"""verify: files that are valid alone but do not belong together, or prove too much."""
 
 from __future__ import annotations
 

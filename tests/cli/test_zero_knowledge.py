@@ -1,4 +1,4 @@
-"""challenge, prove and verify in zero knowledge, as they are typed; the argument is a stand-in."""
+"""challenge, prove and verify in zero knowledge by commands; the argument is a stand-in."""
 
 from __future__ import annotations
 
