@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.spec_pages import (
+from tests.goldens.frozen import domain_strings
+from tests.support.dispute import (
+    Accuser,
+    TableSuspect,
+    asking,
+    new_judge,
+    random_images,
+    verdict_of,
+)
+from tests.support.spec_pages import (
     CHAPTERS,
     ENTRY,
     PAGES,
@@ -30,15 +39,6 @@ from tests.architecture.spec_pages import (
     sections,
     table,
 )
-from tests.goldens.frozen import domain_strings
-from tests.support.dispute import (
-    Accuser,
-    TableSuspect,
-    asking,
-    new_judge,
-    random_images,
-    verdict_of,
-)
 from zkwm.judge import key_file
 from zkwm.judge.checks import ARGUMENT_TITLES, TITLES
 from zkwm_protocols import challenge, commitment, response_file
@@ -51,6 +51,10 @@ _CITED = re.compile(
     rf"SPEC(?:\.md)?,?(?: sections?)? ({SECTION}(?:(?:, and |, | and | to | or ){SECTION})*)(?!\w)"
 )
 _TWO_SENTENCES = re.compile(r"(?<!\bcf)(?<!e\.g)(?<!i\.e)[.!?][\"')\]*]* +[\"'(\[*]*[A-Z]")
+_BRITISH = re.compile(
+    r"colour|grey|centred|labell|normalis|quantis|personalis|look-up|arg-max|judgement|artefact",
+    re.IGNORECASE,
+)
 _KEYWORD = re.compile(r"\b(MUST|SHOULD|MAY|REQUIRED|SHALL|RECOMMENDED|OPTIONAL)\b")
 _CHECK_ID = re.compile(r"\"((?:argument|network)\.[a-z_]+)\"")
 _PREFIXES_OUTSIDE_OF_CONSTANTS = {"zkwm-label-seed1", "zkwm-beacon-1"}
@@ -150,6 +154,20 @@ def test_links_resolve() -> None:
             if fragment and target in pages:
                 known = {anchor(heading) for heading in headings(target)}
                 assert fragment in known, f"{name(document)}: {link}"
+
+
+def test_how_sentences_are_told_apart() -> None:
+    for two in ("A b. C d.", "A b? C d.", "(A b.) C d.", "**A b.** C d.", 'It says "a." B c.'):
+        assert _TWO_SENTENCES.search(two), two
+    for one in ("A b; c d.", "By RFC 8032, e.g. Ed25519.", "Lund et al., degree 3.", "code: A b."):
+        assert not _TWO_SENTENCES.search(one), one
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_american_spelling(page: Path) -> None:
+    for number, line in lines(page):
+        words = re.sub(r"`[^`]*`", "code", line)
+        assert not _BRITISH.search(words), f"line {number}: {words[:80]}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
@@ -282,7 +300,7 @@ def test_limits_of_the_argument_in_code_and_text() -> None:
         f"at most {parameters.MAXIMUM_PROOF_BYTES >> 20} MiB",
     ):
         assert limit in text, limit
-    terms = [row[0] for row in table(ROOT / "spec/09-argument.md", "17.9 Soundness")]
+    terms = listed(ROOT / "spec/09-argument.md", "17.9 Soundness")
     layout = layout_choice.choose_layout(triggers=2, cells=7698, lookups=4055, rows=233_743)
     assert terms == [term.name for term in layout.soundness()]
 

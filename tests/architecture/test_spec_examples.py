@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from tests.architecture.spec_pages import ROOT
+from tests.support.spec_pages import ROOT
 from zkwm_protocols import ranks
 from zkwm_protocols.evidence import Evidence, Policy, assess, needed_matches
 

@@ -18,14 +18,14 @@ import numpy as np
 import pytest
 from cddl_verifier import Validator
 
-from tests.architecture.spec_documents import (
+from tests.support.spec_documents import (
     LIMIT,
     Document,
     private_documents,
     public_documents,
     value_of,
 )
-from tests.architecture.spec_pages import FORMATS
+from tests.support.spec_pages import FORMATS
 from tests.support.spec_vectors import VECTORS
 from zkwm.extraction.keys import judged_parameters, scheme_tag
 from zkwm.extraction.schemes import READERS, make_reader
