@@ -1,7 +1,8 @@
-"""Marks in answers: what surrogates carry, DynaMarks against DAWN, and what the answers lose.
+"""Marks in answers: bits left in surrogates, for DynaMarks and DAWN, and the cost in answers.
 
-LeNet-5 trained on 20,000 images of Fashion-MNIST is asked 6,000 others (or digits of MNIST); a
-surrogate learns the answers, and is fine-tuned on true labels. One JSON line a surrogate.
+A LeNet-5 trained on 20,000 images of Fashion-MNIST answers queries of 6,000 others (or digits of
+MNIST); a surrogate learns the answers, and is fine-tuned on true labels. One JSON line for each
+surrogate.
 
     ZKWM_DATA=../shared/data python benchmarks/answers.py --rows soft,hard,dawn-2-soft \
         --output benchmarks/results/answers.jsonl
@@ -40,15 +41,19 @@ from zkwm.watermarks.active.dynamarks import DynaMarks
 from zkwm.watermarks.watermark import Api, Marked, Owner, Watermark, evidence, matches
 from zkwm_protocols.commitment import Commitment
 
-OWNERS, ATTACKERS, PROBES, NOISE = 20_000, 6_000, 5_000, 0.01
+OWNER_IMAGES, ADVERSARY_IMAGES, PROBES, NOISE = 20_000, 6_000, 5_000, 0.01
 SHARPENED, FACTOR = "last layer times 3", 3.0
 
 
 @dataclass(frozen=True)
 class Row:
-    """One surrogate: of which service, and how it learns; ``thief`` is done to the answers.
+    """One surrogate.
 
-    ``SHARPENED`` is done to the surrogate.
+    Args:
+        scheme: Of the service.
+        how: Parameters of the extraction.
+        thief: What the adversary does to the answers, or, for ``SHARPENED``, to the surrogate.
+        plain: Whether the service answers without a mark.
     """
 
     scheme: Watermark = field(default_factory=DynaMarks)
@@ -81,7 +86,7 @@ ROWS = {
 
 
 def main() -> None:
-    """Measure the rows asked for."""
+    """Print one JSON line for each row that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", default=",".join(ROWS))
     parser.add_argument("--epochs", type=int, default=30)
@@ -90,12 +95,15 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     asked = parser.parse_args()
     data = load_data(Path(os.environ["ZKWM_DATA"]) / "fashion-mnist.npz")
-    own, other = _part(data, 0, OWNERS), _part(data, OWNERS, OWNERS + ATTACKERS)
+    owner_data, other = (
+        _part(data, 0, OWNER_IMAGES),
+        _part(data, OWNER_IMAGES, OWNER_IMAGES + ADVERSARY_IMAGES),
+    )
     with TemporaryDirectory() as folder:
         vault = Vault.create(Path(folder) / "owner.vault", "a benchmark's vault")
-        owner = Owner(vault, own, "lenet5", default_settings("lenet5"))
+        owner = Owner(vault, owner_data, "lenet5", default_settings("lenet5"))
         model = _victim(owner, asked.victim)
-        owner = Owner(vault, own, "lenet5", owner.settings, model)
+        owner = Owner(vault, owner_data, "lenet5", owner.settings, model)
         for name in asked.rows.split(","):
             figures = _measured(ROWS[name], owner, Adversary(other, asked.seed), asked.epochs)
             figures = {"row": name, "epochs": asked.epochs, "seed": asked.seed, **figures}
@@ -129,12 +137,13 @@ def _victim(owner: Owner, path: Path | None) -> Classifier:
 
 
 def _measured(row: Row, owner: Owner, adversary: Adversary, epochs: int) -> dict[str, Any]:
+    """The figures of one surrogate, of the same fine-tuned, and of the victim."""
     scheme, model = row.scheme, owner.trained_start()
     commitment = scheme.commit(owner)
     marked = Marked(model, 0.0) if row.plain else scheme.embed(owner, commitment)
     served = _fidelity(scheme, owner, commitment, adversary, model, row.plain)
     started = time.monotonic()
-    api = _thief(row.thief, marked.answers(), adversary)
+    api = _altered(row.thief, marked.answers(), adversary)
     plan = {"architecture": "lenet5", "epochs": epochs, "batch_size": 100, **row.how}
     stolen = Extraction(**plan).run(Target(model, api), adversary)
     if row.thief == SHARPENED:
@@ -157,19 +166,19 @@ def _measured(row: Row, owner: Owner, adversary: Adversary, epochs: int) -> dict
     }
     for name, suspect in (("surrogate", stolen.model), ("fine_tuned", tuned), ("victim", model)):
         count = matches(scheme.reader().extract(suspect, judged.images, view), judged)
-        found = evidence(count, judged)
+        assessed = evidence(count, judged)
         figures[name] = {
             "accuracy": _accuracy(suspect, adversary.data),
             "matches": count,
-            "bits" if scheme.labels == "derived" else "nominal_bits": found.terms[0].bits,
-            "after_allowances": found.total_bits,
+            "bits" if scheme.labels == "derived" else "nominal_bits": assessed.terms[0].bits,
+            "after_allowances": assessed.total_bits,
         }
     return figures
 
 
 def _accuracy(model: torch.nn.Module, data: ImageData) -> float:
-    found = predictions(model, torch.tensor(data.test_images)).numpy()
-    return float((found == data.test_labels).mean())
+    answers = predictions(model, torch.tensor(data.test_images)).numpy()
+    return float((answers == data.test_labels).mean())
 
 
 def _fidelity(
@@ -180,7 +189,10 @@ def _fidelity(
     model: Classifier,
     plain: bool,
 ) -> dict[str, float]:
-    """How served answers differ from the model's, by a service of its own (DAWN's log is kept)."""
+    """How served answers differ from the model's.
+
+    Asks a new service, so that the log of the measured one (DAWN) is not touched.
+    """
     if plain:
         return {}
     api = scheme.embed(owner, commitment).answers()
@@ -204,7 +216,8 @@ def _fidelity(
     }
 
 
-def _thief(how: str, api: Api, adversary: Adversary) -> Api:
+def _altered(how: str, api: Api, adversary: Adversary) -> Api:
+    """The service behind what the adversary does to its answers."""
     if how == "subtracted":
         return _subtracted(api, adversary)
     changes: dict[str, Callable[[Tensor], Tensor]] = {
@@ -238,15 +251,16 @@ def _alike(p: Tensor) -> Tensor:
 
 
 def _subtracted(api: Api, adversary: Adversary) -> Api:
-    """A thief who knows the scheme: his own model, of first classes, in the reference's place.
+    """Answers less the estimated mark, by an adversary who knows the scheme.
 
-    He fits the change of log-probabilities by least squares on the images' low frequencies, each
-    class where it is not the first, and takes it off.
+    Their own model, trained on first classes, stands in for the reference. They fit the change of
+    log-probabilities by least squares on the images' low frequencies, for each class where it is
+    not the first, and subtract it.
     """
     images = torch.tensor(adversary.data.train_images).float() / 255
     answers = api(images)
-    own = Extraction(labels="hard", architecture="lenet5", epochs=15, batch_size=100)
-    model = own.run(Target(None, api), adversary).model  # type: ignore[arg-type]
+    attack = Extraction(labels="hard", architecture="lenet5", epochs=15, batch_size=100)
+    model = attack.run(Target(None, api), adversary).model  # type: ignore[arg-type]
     mine = (logits(model, images).softmax(dim=1) + 0.01) / (1 + 0.01 * answers.shape[1])
     others = 1 - _first(answers)
     change = (answers.log() - mine.log()) * others

@@ -1,7 +1,10 @@
-"""The zero-knowledge argument: proving and verifying, warm, without Argon2id.
+"""The zero-knowledge argument: cost of proving and verifying, warm, without Argon2id.
 
 The networks have exactly the shapes of the product's and random weights, made directly as integer
-networks: the cost depends on shapes only. Prover and verifier run in processes of their own.
+networks: the cost depends on shapes only. Prover and verifier run in processes of their own, so
+that each has its own peak memory. Bars are in ``docs_results_argument``.
+
+    python benchmarks/argument.py --network lenet5 [--triggers 100] [--runs 3]
 """
 
 from __future__ import annotations
@@ -22,9 +25,10 @@ VERIFICATIONS = 5
 
 
 def measured(network: str, triggers: int, runs: int) -> dict[str, Any]:
-    """All figures of one network; times are medians of ``runs`` proofs in one process.
+    """All figures of one network.
 
-    Processor seconds are the least: other work on the machine can only add to them.
+    Times in seconds are medians of ``runs`` proofs in one process. Processor seconds are the least:
+    other work on the machine can only add to them.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "proof"
@@ -54,6 +58,15 @@ def measured(network: str, triggers: int, runs: int) -> dict[str, Any]:
 
 
 def _process(side: str, network: str, triggers: int, runs: int, file: Path) -> dict[str, Any]:
+    """Run ``argument_process`` and read its figures.
+
+    Args:
+        side: ``prove`` or ``verify``.
+        network: By its name in ``integer_networks``.
+        triggers: How many.
+        runs: How many proofs or verifications.
+        file: The proof, written by one side and read by the other.
+    """
     command = [sys.executable, PROCESS, side, network, str(triggers), str(runs), file]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     figures: dict[str, Any] = json.loads(done.stdout)
@@ -61,21 +74,21 @@ def _process(side: str, network: str, triggers: int, runs: int, file: Path) -> d
 
 
 def main() -> None:
-    """Print a few words, or with --json one line."""
+    """Print one JSON line, and a summary to stderr."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--network", required=True, help="dense, lenet5 or cifar")
+    parser.add_argument("--network", required=True, help="tiny, dense, lenet5 or cifar")
     parser.add_argument("--triggers", type=int, default=100)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--json", action="store_true", help="one line of JSON, not words")
+    parser.add_argument("--json", action="store_true", help="no summary on stderr")
     chosen = parser.parse_args()
     figures = measured(chosen.network, chosen.triggers, chosen.runs)
+    measure.report("argument", **figures)
     if chosen.json:
-        measure.report("argument", **figures)
         return
     for name in ("prove_seconds", "verify_seconds", "proof_bytes", "peak_bytes", "soundness_bits"):
-        print(f"{name:16} {figures[name]:>16,}")
+        print(f"{name:16} {figures[name]:>16,}", file=sys.stderr)
     for step, seconds in figures["prove_steps"].items():
-        print(f"  {seconds:8.2f} s  {step}")
+        print(f"  {seconds:8.2f} s  {step}", file=sys.stderr)
 
 
 if __name__ == "__main__":

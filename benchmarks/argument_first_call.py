@@ -1,6 +1,8 @@
-"""What the first proof after an installation costs: the kernels are compiled, then cached.
+"""Cost of the first proof after an installation, when Numba compiles the kernels.
 
-A tiny proof with an empty cache of Numba, and again with the one that it left. Bar: 60 s more.
+A tiny proof with an empty cache, and again with the cache that it left. Bar: 60 s more.
+
+    python benchmarks/argument_first_call.py
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ PROCESS = Path(__file__).with_name("argument_process.py")
 
 
 def tiny_proof_seconds(cache: Path) -> float:
-    """A whole process that proves something tiny."""
+    """Seconds of a whole process that proves a tiny network, with this cache of Numba's."""
     start = time.perf_counter()
     subprocess.run(
         [sys.executable, PROCESS, "prove", "tiny", "4", "1", cache / "proof"],

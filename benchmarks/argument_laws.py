@@ -1,9 +1,11 @@
-"""How the argument's costs grow: with triggers, with activations, with weights.
+"""How the argument's costs grow with triggers, activations and weights.
 
-Appends JSON lines to results/argument_laws.jsonl, skips what stands there already, and draws
-results/argument_laws.svg. What is expected: the prover's time and memory are linear in triggers and
-activations and hardly feel weights (the network has to be run); the verifier's time grows with one
-image's work and with the square root of the witness, no more.
+Appends JSON lines to results/argument_laws.jsonl, skips measurements already there, and draws
+results/argument_laws.svg. Expected: the prover's time and memory are linear in triggers and
+activations and hardly depend on weights (the network has to be run); the verifier's time grows with
+the work of one image and with the square root of the witness.
+
+    python benchmarks/argument_laws.py [--series triggers activations weights] [--runs 3]
 """
 
 from __future__ import annotations
@@ -41,10 +43,9 @@ def main() -> None:
 
 
 def _is_done(series: str, network: str, triggers: int) -> bool:
-    wanted = (series, network, triggers)
+    key = (series, network, triggers)
     return any(
-        (line["series"], line["network"], line["triggers"]) == wanted
-        for line in measure.lines(LINES)
+        (line["series"], line["network"], line["triggers"]) == key for line in measure.lines(LINES)
     )
 
 

@@ -1,7 +1,7 @@
-"""One process of a benchmark of the argument: proves, or verifies, and prints raw figures.
+"""One side of the argument in a process of its own: prove or verify, and print raw figures.
 
-A process of its own for each side, so that its peak memory is that side's alone; torch and the rest
-of the product are not imported. ``argument`` starts it.
+So its peak memory is that side's alone; torch and the rest of the product are not imported.
+``argument.py`` starts it, and adds machine and versions.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from zkwm_protocols.evidence import Policy, needed_matches
 from zkwm_protocols.integer_network.evaluate import labels
 
 NOT_MATCHING = 10
-"""Every tenth trigger has another label than the network's."""
+"""Every tenth trigger has another label than the network gives."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Case:
 
 
 def case(network_name: str, triggers: int) -> Case:
-    """Random images, of which nine in ten match; the threshold leaves the judge's 40 bits."""
+    """Random images, nine in ten of which match, against the judge's threshold of 40 bits."""
     network = integer_networks.network(network_name)
     random = np.random.default_rng(triggers)
     images = random.integers(0, 256, (triggers, *network.shape), dtype=np.uint8)
@@ -67,7 +67,7 @@ def case(network_name: str, triggers: int) -> Case:
 
 
 def prove_runs(network_name: str, triggers: int, runs: int, file: Path) -> dict[str, Any]:
-    """Warm proofs, seconds in all and by step; the last one is left in ``file``."""
+    """Prove after a warm-up: seconds in all and by step; the last proof is left in ``file``."""
     from zkwm_protocols.argument.prover import prove
 
     started = time.perf_counter()
@@ -93,7 +93,7 @@ def prove_runs(network_name: str, triggers: int, runs: int, file: Path) -> dict[
 
 
 def verify_runs(network_name: str, triggers: int, runs: int, file: Path) -> dict[str, Any]:
-    """Verifications of the proof in ``file``, each with everything from its bytes on."""
+    """Verify the proof in ``file``, each time from its bytes."""
     statement, proof = case(network_name, triggers).statement, file.read_bytes()
     seconds, busy = [], []
     for _ in range(runs):
@@ -118,11 +118,12 @@ def verify_runs(network_name: str, triggers: int, runs: int, file: Path) -> dict
 def peak_bytes() -> int:
     """The largest resident memory of this process so far: VmHWM."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    found = next(line for line in lines if line.startswith("VmHWM:"))
-    return int(found.split()[1]) * 1024
+    peak = next(line for line in lines if line.startswith("VmHWM:"))
+    return int(peak.split()[1]) * 1024
 
 
 def _prove_once(chosen: Case, prove: Any) -> tuple[bytes, list[tuple[str, float]], float]:  # noqa: ANN401
+    """A proof, the times at which its steps began, and when it ended."""
     marks: list[tuple[str, float]] = [("", time.perf_counter())]
     proof = prove(
         chosen.statement,
@@ -135,13 +136,13 @@ def _prove_once(chosen: Case, prove: Any) -> tuple[bytes, list[tuple[str, float]
 
 
 def _by_step(marks: list[tuple[str, float]], ended: float) -> dict[str, float]:
-    """Seconds from each mark to the next, marks of one name together."""
-    found: dict[str, float] = {}
+    """Seconds of each step: from each mark to the next, marks of one name summed."""
+    seconds: dict[str, float] = {}
     following = [*(at for _, at in marks[1:]), ended]
     for (step, at), until in zip(marks, following, strict=True):
         if step:
-            found[step] = found.get(step, 0.0) + until - at
-    return found
+            seconds[step] = seconds.get(step, 0.0) + until - at
+    return seconds
 
 
 def _sizes(network: Any) -> dict[str, int]:  # noqa: ANN401

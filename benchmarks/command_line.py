@@ -1,7 +1,9 @@
-"""The command line as a person feels it: `zkwm --help`, the demo, `zkwm verify` of an ONNX suspect.
+"""Times of whole commands: `zkwm --help`, the demo, `zkwm verify` of an ONNX suspect.
 
 Bars: help under 0.3 s; the demo, training included, under 180 s and 2 GiB; verify without torch.
-Times in seconds as whole processes, medians; memory of the largest process, in MiB.
+Times are medians in seconds; memory is that of the largest process, in MiB.
+
+    python benchmarks/command_line.py
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ ZKWM = str(Path(sys.executable).with_name("zkwm"))
 
 
 def seconds(command: list[str], folder: Path) -> float:
-    """Run a command to its end, successfully; how long it took."""
+    """Run a command in a folder; its seconds. Raises CalledProcessError where it fails."""
     start = time.perf_counter()
     subprocess.run(
         command,

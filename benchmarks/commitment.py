@@ -1,6 +1,8 @@
-"""Committing to 1,000 images of 3 x 32 x 32, warm: leaves, root, header, signature. Bar: 1 s.
+"""Commit to 1,000 images of 3 x 32 x 32, warm: leaves, root, header, signature. Bar: 1 s.
 
-The Argon2id hash of the labels is timed apart: it is a price by design.
+The Argon2id hash of the labels is timed separately: it is slow on purpose.
+
+    python benchmarks/commitment.py
 """
 
 from __future__ import annotations
@@ -25,15 +27,15 @@ def main() -> None:
     commit, verify, seed, derive = [], [], [], []
     for run in range(6):
         start = time.perf_counter()
-        made = make_commitment(images, salts, class_count=10, signers=(key,), block_size=50)
-        data = made.to_bytes()
+        commitment = make_commitment(images, salts, class_count=10, signers=(key,), block_size=50)
+        data = commitment.to_bytes()
         committed = time.perf_counter()
         Commitment.from_bytes(data).verify()
         verified = time.perf_counter()
         label_seed.cache_clear()
-        label_seed(made.digest, None)
+        label_seed(commitment.digest, None)
         seeded = time.perf_counter()
-        derive_labels(made.digest, None, 1000, 10)
+        derive_labels(commitment.digest, None, 1000, 10)
         derived = time.perf_counter()
         if run:
             commit.append(committed - start)

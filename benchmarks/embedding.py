@@ -1,7 +1,7 @@
-"""What embedding costs in time: a training with triggers against the same training without.
+"""Cost of embedding in time: a training with triggers against the same training without.
 
-Runs of both kinds alternate, so that a machine that slows down slows both; the figure is the ratio
-of the medians, by the clock and by processor time (which other programs disturb less). Bar: 1.15.
+Runs of both kinds alternate, so that a machine that slows down slows both. The figure is the ratio
+of the medians, by the clock and by processor time, which other programs disturb less. Bar: 1.15.
 
     python benchmarks/embedding.py [--data fashion-mnist.npz] [--architecture lenet5]
 """
@@ -23,6 +23,9 @@ from zkwm.data import load_data
 from zkwm.nn.architecture_names import ARCHITECTURES
 from zkwm.nn.architectures import build_model, channel_statistics
 from zkwm.training import default_settings, embed
+
+Times = dict[str, list[tuple[float, float]]]
+"""For each kind of training its runs: seconds by the clock, and of the processor."""
 
 
 def main() -> None:
@@ -59,21 +62,13 @@ def main() -> None:
         mean=mean,
         std=std,
     )
-    times: dict[str, list[tuple[float, float]]] = {"unmarked": [], "marked": []}
+    times: Times = {"unmarked": [], "marked": []}
     for repeat in range(arguments.repeats + 1):
         for kind in times if repeat % 2 else reversed(times):
             cpu = time.process_time()
             result = embed(model, data, triggers if kind == "marked" else None, settings=settings)
-            if repeat:
+            if repeat:  # the first pair warms up
                 times[kind].append((result.seconds, time.process_time() - cpu))
-    figures: dict[str, Any] = {}
-    for number, clock in enumerate(("seconds", "processor_seconds")):
-        medians = {kind: median(run[number] for run in runs) for kind, runs in times.items()}
-        figures |= {f"{kind}_{clock}": round(value, 3) for kind, value in medians.items()}
-        figures[f"{clock}_ratio"] = round(medians["marked"] / medians["unmarked"], 4)
-        figures[f"{clock}_all"] = {
-            kind: [round(run[number], 3) for run in runs] for kind, runs in times.items()
-        }
     line = measure.report(
         "embedding",
         data=data.name,
@@ -83,10 +78,23 @@ def main() -> None:
         settings=settings.to_map(),
         device=str(torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"),
         bar=1.15,
-        **figures,
+        **_figures(times),
     )
     if arguments.output:
         measure.append(arguments.output, line)
+
+
+def _figures(times: Times) -> dict[str, Any]:
+    """Medians, their ratio and all times, by each clock."""
+    figures: dict[str, Any] = {}
+    for number, clock in enumerate(("seconds", "processor_seconds")):
+        medians = {kind: median(run[number] for run in runs) for kind, runs in times.items()}
+        figures |= {f"{kind}_{clock}": round(value, 3) for kind, value in medians.items()}
+        figures[f"{clock}_ratio"] = round(medians["marked"] / medians["unmarked"], 4)
+        figures[f"{clock}_all"] = {
+            kind: [round(run[number], 3) for run in runs] for kind, runs in times.items()
+        }
+    return figures
 
 
 if __name__ == "__main__":

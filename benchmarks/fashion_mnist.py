@@ -1,6 +1,6 @@
-"""Fashion-MNIST: what a mark costs in accuracy, from scratch and pre-trained, against no mark.
+"""Cost of a mark in accuracy on Fashion-MNIST, from scratch and pre-trained, against no mark.
 
-LeNet-5 unless told otherwise, default settings, three seeds.
+LeNet-5 by default, default settings, three seeds.
 
     python benchmarks/fashion_mnist.py --data fashion-mnist.npz \
         --output benchmarks/results/fashion_mnist.jsonl --models /tmp/unmarked

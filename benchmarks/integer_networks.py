@@ -1,7 +1,7 @@
-"""Integer networks with random weights, for measuring what the argument costs (SPEC.md 16).
+"""Integer networks with random weights, for measuring the cost of the argument (SPEC.md 16).
 
-The cost depends on shapes only: weights fill their ten bits, shifts bring sums to the size of a
-byte, as the quantiser's do. These networks have learned nothing; their labels are arbitrary.
+The cost depends on shapes only: weights fill their ten bits, and shifts bring sums to the size of a
+byte, as the quantizer's do. These networks have learned nothing; their labels are arbitrary.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ LARGEST_WEIGHT = 511
 _BYTE_SIZE, _WEIGHT_DEVIATION = 100.0, 128.0
 _OUTPUT_SIZE = 85.0
 _LARGEST_LOGIT_FAN_IN = 800
-"""Beyond it the weights of the logits are smaller, so that an arg-max can take their sums."""
+"""Beyond it the weights of the logits are smaller, so that an argmax can take their sums."""
 
 
 class Layers:
-    """A chain of layers on an image; every method adds one behind the last."""
+    """A chain of layers on an image; every method appends one."""
 
     def __init__(self, shape: Shape, seed: int = 1) -> None:
         self._random = np.random.default_rng(seed)

@@ -1,7 +1,8 @@
-"""Twelve small plots in one SVG: what the argument costs against what it grows with.
+"""Twelve small plots in one SVG: costs of the argument against what they grow with.
 
-A column a series, a row a cost; points as measured and the law that is claimed, fitted by least
-squares and written out. Readable in grey, on a light and on a dark page.
+A column for each series, a row for each cost; measured points and the claimed law, fitted by least
+squares and written out. Readable in gray, on a light and on a dark page. ``argument_laws`` draws
+it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _SIZE = (3 * _ACROSS + 6, _TOP + 4 * _DOWN - 24)
 
 @dataclass(frozen=True)
 class Growth:
-    """A column: its series, its title, x of a line and what a law calls it."""
+    """A column: its series, its title, and x of a line with its symbol in a law."""
 
     series: str
     title: str

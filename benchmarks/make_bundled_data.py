@@ -1,19 +1,20 @@
-"""Make zkwm/data/fashion_mnist_small.npz.xz out of the whole Fashion-MNIST.
+"""Make zkwm/data/fashion_mnist_small.npz.xz from the whole of Fashion-MNIST.
 
-Run once, kept for the record: python benchmarks/make_bundled_data.py FASHION_MNIST_NPZ OUTPUT
-The images keep their order in the whole set; 800 training and 200 test images a class are drawn
-with numpy's default generator and the seed 2018. The same numpy and liblzma give the same bytes;
-the test of zkwm.data holds the digest of the arrays.
+800 training and 200 test images of each class are drawn with numpy's default generator and the seed
+2018, and keep their order. The same numpy and liblzma give the same bytes; a test of ``zkwm.data``
+holds the digest of the arrays. Run once, kept for the record:
+
+    python benchmarks/make_bundled_data.py FASHION_MNIST_NPZ OUTPUT
 """
 
 from __future__ import annotations
 
 import io
-import json
 import lzma
 import sys
 from pathlib import Path
 
+import measure
 import numpy as np
 
 PER_CLASS = {"train": 800, "test": 200}
@@ -39,7 +40,7 @@ def main(source: Path, output: Path) -> None:
     packed = lzma.compress(plain.getvalue(), preset=9 | lzma.PRESET_EXTREME)
     output.write_bytes(packed)
     sizes = {part: len(arrays[f"x_{part}"]) for part in PER_CLASS}
-    print(json.dumps({"output": output.name, "bytes": len(packed), "images": sizes}))
+    measure.report("bundled data", output=output.name, bytes=len(packed), images=sizes)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Committed trigger sets for benchmarks, drawn from a number so that a run can be repeated.
 
-The number makes owner's key, images and salts predictable: for measuring only.
+The number makes key, images and salts predictable: for measuring only.
 """
 
 from __future__ import annotations
@@ -25,9 +25,15 @@ def committed_triggers(
     *,
     salts: str = "salt",
 ) -> TriggerSet:
-    """``count`` trigger images and the labels that follow from the commitment to them.
+    """Draw trigger images and commit to them; the labels follow from the commitment.
 
-    Another name of ``salts`` makes another commitment, so other labels, to the same images.
+    Args:
+        family: Of triggers.
+        count: How many.
+        shape: Channels, height and width.
+        class_count: C.
+        number: Decides everything.
+        salts: Another name makes another commitment, so other labels, to the same images.
     """
     generated = generate(family, count, shape, key=_secret("images", number), block_size=BLOCK_SIZE)
     commitment = make_commitment(

@@ -1,6 +1,6 @@
-"""What every benchmark reports beside its figures: machine, versions, peak memory, time.
+"""What every benchmark reports with its figures: machine, versions, peak memory, load and date.
 
-``report`` prints one JSON line. Not a timer: each benchmark knows best what it times.
+``report`` prints one JSON line; each benchmark does its own timing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PACKAGES = ("zkwm", "torch", "numpy", "numba", "onnxruntime", "cryptography", "p
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores that this process may use, memory, system; threads and GPU of torch."""
+    """Processor, cores that this process may use, memory in GiB, system, torch's threads, GPU."""
     processor = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -28,7 +28,7 @@ def machine() -> dict[str, Any]:
         names = [value.strip() for name, _, value in lines if name.strip() == "model name"]
         processor = names[0] if names else processor
     affinity = getattr(os, "sched_getaffinity", None)
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "processor": processor,
         "cores": len(affinity(0)) if affinity else os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
@@ -36,10 +36,10 @@ def machine() -> dict[str, Any]:
     }
     torch = sys.modules.get("torch")
     if torch is not None:
-        found["threads"] = torch.get_num_threads()
+        facts["threads"] = torch.get_num_threads()
         if torch.cuda.is_available():
-            found["gpu"] = torch.cuda.get_device_name()
-    return found
+            facts["gpu"] = torch.cuda.get_device_name()
+    return facts
 
 
 def peak_memory_mib() -> float:
@@ -49,7 +49,7 @@ def peak_memory_mib() -> float:
 
 
 def line(name: str, **figures: object) -> dict[str, Any]:
-    """One benchmark's figures with all that is needed to judge them."""
+    """A benchmark's figures, with the machine, versions and load they depend on."""
     return {
         "benchmark": name,
         **figures,
@@ -69,7 +69,7 @@ def report(name: str, **figures: object) -> dict[str, Any]:
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
-    """The lines that a benchmark has already appended to a file; none if there is no file."""
+    """The lines that a benchmark has appended to a file; none if there is no file."""
     return [json.loads(text) for text in path.read_text().splitlines()] if path.exists() else []
 
 

@@ -1,9 +1,9 @@
-"""What every scheme says of 20 unmarked networks, and what false claims reach on them.
+"""Matches of 20 unmarked networks under every scheme, and under false claims.
 
 Ten networks of each of two architectures, each trained on its own random part of the training
 images; the owner's model and the accuser's models are others. One JSON line for each scheme (its
-committed triggers against all networks, and fresh derived labels: exactly binomial, or not) and for
-each false claim (labels that the accuser target_labels, and derived ones).
+committed triggers against all networks, and fresh derived labels, tested against the binomial law)
+and for each false claim (with labels that the accuser chose, and with derived ones).
 
     python benchmarks/null_models.py --data fashion-mnist.npz --models FOLDER --output LINES
 """
@@ -62,14 +62,23 @@ CLAIMS = (
 
 @dataclass(frozen=True)
 class Networks:
-    """The data, the owner's half of it, and all networks; ``told`` is what every line says."""
+    """The data and all networks of a run.
+
+    Args:
+        whole: The data set.
+        own: The owner's half of it.
+        innocent: Unmarked networks by architecture.
+        accusers: The accuser's networks.
+        start: The owner's unmarked network.
+        shared: Figures that every line has.
+    """
 
     whole: ImageData
     own: ImageData
     innocent: dict[str, list[Classifier]]
     accusers: list[Classifier]
     start: Classifier
-    told: dict[str, object]
+    shared: dict[str, object]
 
     @property
     def all_innocent(self) -> list[Classifier]:
@@ -83,7 +92,7 @@ class Networks:
 
 
 def prepare(description: str) -> tuple[Networks, Path | None]:
-    """Read the arguments, and train what is not there yet; with the file for the lines."""
+    """Read the arguments and train the missing networks; returns them and the file for lines."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", default="fashion-mnist-small")
     parser.add_argument("--models", type=Path, required=True, help="keeps the networks")
@@ -103,19 +112,19 @@ def prepare(description: str) -> tuple[Networks, Path | None]:
     accusers = [train(own, name, 1000 + number) for name in ARCHITECTURES for number in range(2)]
     start = train(own, ARCHITECTURES[0], 2000)
     every = [model for models in innocent.values() for model in models]
-    told: dict[str, object] = {
+    shared: dict[str, object] = {
         "data": whole.name,
         "networks": len(every),
         "training_images": min(arguments.images, half),
         "accuracies": [round(_accuracy(model, whole), 4) for model in every],
     }
-    return Networks(whole, own, innocent, accusers, start, told), arguments.output
+    return Networks(whole, own, innocent, accusers, start, shared), arguments.output
 
 
 def main() -> None:
-    """Measure, print JSON lines."""
+    """Print one JSON line for each scheme and claim."""
     networks, output = prepare(str(__doc__).splitlines()[0])
-    innocent, told = networks.all_innocent, networks.told
+    innocent, shared = networks.all_innocent, networks.shared
     with tempfile.TemporaryDirectory() as folder:
         owner = networks.owner(Path(folder))
         for name, parameters in SCHEMES:
@@ -123,23 +132,24 @@ def main() -> None:
             commitment = scheme.commit(owner)
             triggers = scheme.trigger_set(owner, commitment)
             view = JudgeView(networks.start, networks.whole.test_images[:200])
-            examined = TriggerTest(
+            test = TriggerTest(
                 name,
                 triggers,
                 derived=scheme.labels == DERIVED,
                 extract=partial(scheme.reader().extract, leaves=triggers.images, view=view),
             )
             asked = innocent if scheme.access == BLACK_BOX else networks.innocent[ARCHITECTURES[0]]
-            (row,) = examine_null(asked, [examined])
-            figures = told | {"parameters": parameters, "access": scheme.access} | asdict(row)
+            (row,) = examine_null(asked, [test])
+            figures = shared | {"parameters": parameters, "access": scheme.access} | asdict(row)
             report(output, "null models", figures)
     classes = networks.whole.class_count
     for name, parameters in CLAIMS:
-        made = make_claim(name, **parameters)
-        found = examine_claims(made, innocent, networks.accusers, Adversary(networks.own), classes)
-        figures = (
-            told | {"parameters": parameters, "own_models": len(networks.accusers)} | asdict(found)
+        claim = make_claim(name, **parameters)
+        result = examine_claims(
+            claim, innocent, networks.accusers, Adversary(networks.own), classes
         )
+        figures = shared | {"parameters": parameters, "own_models": len(networks.accusers)}
+        figures |= asdict(result)
         report(output, "false claims", figures)
 
 
@@ -160,7 +170,15 @@ def _part(data: ImageData, first: int, last: int) -> ImageData:
 def _network(
     folder: Path, images: int, data: ImageData, architecture: str, number: int
 ) -> Classifier:
-    """A network trained for five epochs on random images, or what an earlier run left of it."""
+    """A network trained for five epochs on random images, or loaded from an earlier run.
+
+    Args:
+        folder: Keeps networks.
+        images: How many to train on.
+        data: Where they are drawn from.
+        architecture: Of the network.
+        number: Decides images and weights.
+    """
     mean, std = channel_statistics(data.train_images)
     model = build_model(
         architecture,
@@ -174,8 +192,8 @@ def _network(
     if path.exists():
         model.load_state_dict(safetensors.load(path.read_bytes()))
         return model.eval()
-    source = generator(number, "null model")
-    chosen = torch.randperm(len(data.train_labels), generator=source)[:images]
+    random = generator(number, "null model")
+    chosen = torch.randperm(len(data.train_labels), generator=random)[:images]
     plan = Fit(epochs=5, rate=0.05, batch_size=100)
     pictures, labels = torch.tensor(data.train_images), torch.tensor(data.train_labels)
     fit(model, pictures[chosen], labels[chosen], plan, seed=number)

@@ -1,8 +1,8 @@
 """Rank sums (SPEC.md 8.4) of the unmarked networks of null_models.py, against their exact law.
 
-For each scheme of trigger images with derived labels 1,000 fresh label sets for every network: how
-many have p-values of at most 2^-1, 2^-5, 2^-10, and a chi-square test of all rank sums. One JSON
-line for each scheme, and one with the test of all schemes together.
+For each scheme of trigger images with derived labels, 1,000 fresh label sets for every network: how
+many have p-values of at most 2^-1, 2^-5 and 2^-10, and a chi-square test of all rank sums. One JSON
+line for each scheme, and one for all schemes together.
 
     python benchmarks/null_ranks.py --data fashion-mnist.npz --models FOLDER --output LINES
 """
@@ -27,7 +27,7 @@ from zkwm.watermarks.watermark import DERIVED, Watermark
 
 
 def main() -> None:
-    """Measure, print JSON lines."""
+    """Print one JSON line for each scheme, and one for all."""
     networks, output = prepare(str(__doc__).splitlines()[0])
     spreads = []
     with tempfile.TemporaryDirectory() as folder:
@@ -44,15 +44,15 @@ def main() -> None:
                 partial(_scores, scheme, triggers.images),
             )
             spreads.append(row.spread)
-            figures = networks.told | {"parameters": parameters} | asdict(row) | {"scheme": name}
+            figures = networks.shared | {"parameters": parameters} | asdict(row) | {"scheme": name}
             report(output, "null ranks", figures)
-    report(output, "null ranks together", networks.told | asdict(together(spreads)))
+    report(output, "null ranks together", networks.shared | asdict(together(spreads)))
 
 
 def _scores(scheme: Watermark, images: NDArray[np.uint8], model: nn.Module) -> NDArray[np.float64]:
-    found = scheme.scores(model, images)
-    assert found is not None  # a black-box mark has scores
-    return found
+    scores = scheme.scores(model, images)
+    assert scores is not None  # a black-box mark has scores
+    return scores
 
 
 if __name__ == "__main__":

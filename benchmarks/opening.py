@@ -1,8 +1,10 @@
-"""Checking an opening of 50 triggers, the suspect's own inference aside, warm. Bar: 0.3 s.
+"""Check an opening of 50 triggers, warm, without the suspect's inference. Bar: 0.3 s.
 
-Everything of ``Judge.verify`` from the files' bytes to the verdict, with a suspect that answers
-at once. Once with the label seed known (a commitment that was checked before in this process) and
-once with its Argon2id hash.
+All of ``Judge.verify`` from the files' bytes to the verdict, with a suspect that answers at once:
+with the label seed cached (the commitment was checked before in this process), and with its
+Argon2id hash.
+
+    python benchmarks/opening.py
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ class InstantSuspect(zkwm.Suspect):
     """Answers from a table, so that only the check is timed."""
 
     def __init__(self, triggers: zkwm.TriggerSet, shape: tuple[int, int, int]) -> None:
-        """Learn the triggers by heart."""
+        """Store the answer to each trigger."""
         self.identity = SuspectIdentity("onnx", bytes(32), "a table", 10, shape)
         self._table = {
             image.tobytes(): int(label)
@@ -33,7 +35,7 @@ class InstantSuspect(zkwm.Suspect):
         }
 
     def check_preprocessing(self, preprocessing: Preprocessing) -> None:
-        """Take anything."""
+        """Accept anything."""
 
     def answer(
         self, images: np.ndarray, preprocessing: Preprocessing, *, progress: object = None

@@ -1,10 +1,12 @@
-"""The peer that a user would pick, ezkl from PyPI, beside our argument on the same networks.
+"""ezkl, the usual proof system for networks, beside our argument on the same networks.
 
 ezkl proves one image: its Poseidon hash and the network's scores are public. Ours proves a batch of
-triggers: committed, scores hidden, matches counted. Both on this machine in one run, with all of
-its cores; prints one JSON line a network with the ratio per trigger. ezkl is installed in
-.venv-ezkl; its reference string is made here and counted apart. Steps over the limits of time and
-memory are ended and named.
+triggers: committed, scores hidden, matches counted. Both run on this machine with all of its cores;
+prints one JSON line for each network, with the ratio per trigger. ezkl is installed from PyPI into
+.venv-ezkl; its reference string is made here and counted separately. Steps that exceed the limits
+of time and memory are ended, and the line says so.
+
+    python benchmarks/peer_ezkl.py [--networks dense lenet5]
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ VENV = ROOT / ".venv-ezkl"
 STEP = Path(__file__).with_name("peer_ezkl_step.py")
 STEPS = ("settings", "srs", "setup", "witness", "prove", "verify")
 COLUMNS = {"dense": 3, "lenet5": 4}
-"""Inner columns of the circuit: so many that it fits into 2^18 rows; with ezkl's default of 2 it
+"""Inner columns of the circuit: enough for it to fit into 2^18 rows; with ezkl's default of 2 it
 needs 2^19, twice the keys and memory."""
 RESULTS = Path(__file__).parent / "results" / "peer_ezkl.jsonl"
 
@@ -48,7 +50,7 @@ def install() -> str:
 
 
 def peer(network: str, seconds: float, gibibytes: float) -> dict[str, Any]:
-    """All steps for one image: each one's figures, or why the rest is missing."""
+    """All steps for one image: the figures of each, or why the rest is missing."""
     python = install()
     with tempfile.TemporaryDirectory(dir=ROOT / ".venv-ezkl") as name:
         folder = Path(name)
@@ -56,31 +58,31 @@ def peer(network: str, seconds: float, gibibytes: float) -> dict[str, Any]:
         pixels = np.random.default_rng(1).integers(0, 256, 784) / 255
         (folder / "input.json").write_text(json.dumps({"input_data": [pixels.tolist()]}))
         columns = COLUMNS[network]
-        found: dict[str, Any] = {"version": VERSION, "columns": columns, "steps": {}}
+        figures: dict[str, Any] = {"version": VERSION, "columns": columns, "steps": {}}
         for step in STEPS:
             command = [python, str(STEP), step, name, str(columns)]
             try:
-                found["steps"][step] = _limited(command, seconds, gibibytes)
+                figures["steps"][step] = _limited(command, seconds, gibibytes)
             except OverLimit as problem:
-                found["ended"] = f"{step}: {problem}"
+                figures["ended"] = f"{step}: {problem}"
                 break
-            _tell(f"ezkl {network} {step}: {found['steps'][step]}")
+            _tell(f"ezkl {network} {step}: {figures['steps'][step]}")
         for key in ("settings.json", "srs", "pk", "vk", "proof.json"):
             file = folder / key
             if file.exists():
-                found[f"{file.stem}_bytes"] = file.stat().st_size
+                figures[f"{file.stem}_bytes"] = file.stat().st_size
         if (folder / "settings.json").exists():
             chosen = json.loads((folder / "settings.json").read_text())
-            found["logrows"] = chosen["run_args"]["logrows"]
-            found["rows"] = chosen.get("num_rows")
+            figures["logrows"] = chosen["run_args"]["logrows"]
+            figures["rows"] = chosen.get("num_rows")
         if (folder / "proof.json").exists():
             proof = json.loads((folder / "proof.json").read_text())
-            found["proof_bytes"] = len(proof["proof"])
-    return found
+            figures["proof_bytes"] = len(proof["proof"])
+    return figures
 
 
 def _limited(command: list[str], seconds: float, gibibytes: float) -> dict[str, Any]:
-    """Run a step; raises OverLimit when it takes too much, CalledProcessError when it fails."""
+    """Run a step. Raises OverLimit beyond a limit, CalledProcessError where it fails."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         end = time.monotonic() + seconds
         while process.poll() is None:

@@ -1,7 +1,8 @@
-"""One step of the peer ezkl, in a process of its own and in ezkl's virtual environment.
+"""One step of ezkl, in a process of its own and in ezkl's virtual environment.
 
 ``python peer_ezkl_step.py STEP FOLDER COLUMNS`` prints one JSON line: seconds of the call itself,
-processor seconds, peak memory. Imports nothing of this project; ``peer_ezkl`` starts it.
+processor seconds, peak memory. Imports nothing of this project; ``peer_ezkl.py`` starts it, and
+adds machine and versions.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 import ezkl
 
 SCALE = 13
-"""What ezkl's own calibration chose for these networks (shared/research/ezkl.md)."""
+"""Bits of fixed-point fractions: what ezkl's own calibration chooses for these networks."""
 
 
 def settings(folder: Path, columns: int) -> None:
@@ -36,7 +37,7 @@ def settings(folder: Path, columns: int) -> None:
 
 
 def srs(folder: Path, columns: int) -> None:
-    """A structured reference string of our own: fit for measuring, not for trust."""
+    """A structured reference string made here: fit for measuring, not for trust."""
     chosen = json.loads((folder / "settings.json").read_text())
     ezkl.gen_srs(str(folder / "srs"), chosen["run_args"]["logrows"])
 

@@ -1,7 +1,7 @@
-"""LeNet-5 and the dense network as ONNX files for the peer: our shapes, random float weights.
+"""LeNet-5 and the dense network as ONNX files for ezkl: our shapes, random float weights.
 
-Written node by node with every attribute stated, since the peer's reader takes a missing stride
-otherwise than ONNX does. Not the product's export, and nothing that was trained.
+Written node by node with every attribute, since ezkl's reader takes a missing stride otherwise than
+ONNX does. The product's own export is ``zkwm.nn.onnx_export``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Graph:
         return self._add("Relu", [])
 
     def flatten(self) -> Graph:
-        """One axis but for the batch."""
+        """All axes but the batch into one."""
         return self._add("Flatten", [], axis=1)
 
     def dense(self, inputs: int, outputs: int) -> Graph:

@@ -1,11 +1,12 @@
-"""What is left of the mark after attacks: the robust embedding and the plain one, five seeds each.
+"""Evidence left after attacks on the robust embedding and the plain one, five seeds each.
 
 The owner has 20,000 images of Fashion-MNIST, the adversary 6,000 others (10 % of the data set), 600
 (1 %) or 20,000, and all 10,000 test images are asked. 200 key-drawn triggers of the family
 ``secret``, labels derived from a real commitment. Evidence in bits before allowances, by matches
 (SPEC.md 8.2) and by ranks (8.4). An attack counts if it ends at least one point of accuracy above a
-network that was trained from scratch on the adversary's own images. One line a seed and attack;
-lines that are there already are not made again. Not a grid of schemes: that is ``zkwm evaluate``.
+network trained from scratch on the adversary's images. One JSON line for each seed and attack;
+lines that are there are not made again. ``survival_trials`` has the attacks. A grid of schemes is
+``zkwm evaluate``'s.
 
     python benchmarks/survival.py --data fashion-mnist.npz --models /tmp/survival \
         --output benchmarks/results/survival.jsonl
@@ -16,7 +17,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ import measure
 import numpy as np
 import torch
 from safetensors import torch as safetensors
+from survival_trials import AS_MANY, HUNDREDTH, OWNER, RATE, TENTH, TRIALS
 from torch import nn
 
 from zkwm.attacks import make_attack
@@ -39,75 +41,9 @@ from zkwm.triggers import TriggerSet
 from zkwm_protocols.evidence import Policy, assess
 from zkwm_protocols.ranks import ranks, weighted_sum
 
-OWNER, TENTH, HUNDREDTH, AS_MANY = 20_000, 6_000, 600, 20_000
 KINDS = ("robust", "plain")
-RATE = 0.05
 MARGIN = 0.01
 """By how much an attack must beat a network trained from scratch, in units of accuracy."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One attack of the table: the issue's row, its bar and goal in bits, and the adversary.
-
-    The embedding was not tuned on ``held_out`` attacks.
-    """
-
-    row: str
-    bar: float
-    goal: float
-    name: str
-    parameters: dict[str, Any]
-    images: int = TENTH
-    held_out: bool = False
-
-
-def _tuned(which: str, factor: float, **more: object) -> dict[str, object]:
-    return {"which": which, "rate": factor * RATE, "schedule": "cosine", **more}
-
-
-TRIALS = {
-    "FTAL, twice the rate": Trial("FTAL", 256, 500, "fine_tuning", _tuned("FTAL", 2)),
-    "RTAL, the rate": Trial("RTAL", 500, 600, "fine_tuning", _tuned("RTAL", 1)),
-    "RTAL, twice the rate": Trial("RTAL x2", 256, 400, "fine_tuning", _tuned("RTAL", 2)),
-    "RTAL, twice the rate, 30 epochs": Trial(
-        "30 epochs", 96, 128, "fine_tuning", _tuned("RTAL", 2, epochs=30)
-    ),
-    "RTAL, AdamW 1e-3": Trial(
-        "AdamW", 64, 128, "fine_tuning", _tuned("RTAL", 0.02, optimizer="adamw")
-    ),
-    "RTAL, AdamW 3e-3": Trial(
-        "AdamW", 64, 128, "fine_tuning", _tuned("RTAL", 0.06, optimizer="adamw"), held_out=True
-    ),
-    "RTAL, twice the rate, 20,000 images": Trial(
-        "as much data", 128, 200, "fine_tuning", _tuned("RTAL", 2, epochs=6), AS_MANY, held_out=True
-    ),
-    "REFIT-like, 10 epochs": Trial(
-        "REFIT", 128, 200, "refit", {"rate": RATE, "epochs": 10}, held_out=True
-    ),
-    "pruning 90 %": Trial("pruning", 600, 640, "pruning", {"share": 0.9}),
-    "pruning 90 %, fine-tuned": Trial(
-        "pruning", 600, 640, "pruning", {"share": 0.9, "epochs": 2, "rate": 0.02}
-    ),
-    "4 bits": Trial("pruning", 600, 640, "quantisation", {"bits": 4}),
-    "fine-pruning 96 %": Trial("fine-pruning", 128, 200, "fine_pruning", {}, held_out=True),
-    "laundering, 1 %": Trial(
-        "laundering 1 %", 64, 128, "laundering", {"rate": 0.02}, HUNDREDTH, held_out=True
-    ),
-    "laundering, 10 %": Trial("laundering 10 %", 40, 128, "laundering", {}),
-    "fakes of noise, uniform": Trial("fakes, other", 200, 300, "unlearning", {"kind": "noise"}),
-    "fakes of blocks, random": Trial(
-        "fakes, other", 200, 300, "unlearning", {"kind": "blocks", "labels": "random"}
-    ),
-    "fakes of fields, uniform": Trial("fakes, other", 200, 300, "unlearning", {"kind": "abstract"}),
-    "fakes of an opened block, random": Trial(
-        "fakes, same", 40, 128, "unlearning", {"kind": "opened", "labels": "random"}
-    ),
-    "fakes of an opened block, uniform": Trial(
-        "fakes, same", 40, 128, "unlearning", {"kind": "opened"}
-    ),
-    "fakes that the network is sure of": Trial("fakes, sought", 40, 128, "seeking", {}),
-}
 
 
 def main() -> None:
@@ -130,7 +66,13 @@ def main() -> None:
 
 
 class Survival:
-    """One owner with one seed, his marked model, and all that is tried against it."""
+    """One owner with one seed, their marked model, and all attacks on it.
+
+    Args:
+        arguments: Of the command line.
+        seed: Of owner and adversary.
+        kind: Of the embedding: robust or plain.
+    """
 
     def __init__(self, arguments: argparse.Namespace, seed: int, kind: str) -> None:
         self._arguments, self._seed, self._kind = arguments, seed, kind
@@ -138,8 +80,8 @@ class Survival:
         order = np.random.default_rng(seed).permutation(len(whole.train_labels))
         self._owner = _part(whole, order[:OWNER])
         rest = order[OWNER:]
-        self._attackers = {count: _part(whole, rest[:count]) for count in (TENTH, HUNDREDTH)}
-        self._attackers[AS_MANY] = _part(whole, rest[-AS_MANY:])
+        self._adversaries = {count: _part(whole, rest[:count]) for count in (TENTH, HUNDREDTH)}
+        self._adversaries[AS_MANY] = _part(whole, rest[-AS_MANY:])
         self._triggers = marks.committed_triggers(
             "secret", arguments.triggers, whole.shape, whole.class_count, number=seed
         )
@@ -151,7 +93,7 @@ class Survival:
         }
 
     def measure(self, trials: list[str]) -> None:
-        """Each trial that has no line yet, after the model itself without an attack."""
+        """Measure the model without an attack, and each trial that has no line yet."""
         missing = [name for name in ("none", *trials) if not self._is_done(name)]
         if not missing:
             return
@@ -163,17 +105,17 @@ class Survival:
                 self._report("none", marked, self._triggers, 0.0, unmarked_accuracy=before)
                 continue
             trial = TRIALS[name]
-            opened, asked = None, self._triggers
+            opened, asked = None, self._triggers  # an opened block is not asked about
             if trial.parameters.get("kind") == "opened":
                 opened, asked = _blocks(asked, 0, 1), _blocks(asked, 1, None)
-            data = self._attackers[trial.images]
-            made = make_attack(trial.name, **trial.parameters).run(
+            data = self._adversaries[trial.images]
+            result = make_attack(trial.name, **trial.parameters).run(
                 Target(marked, lambda images: marked(images).softmax(dim=1), opened),
                 Adversary(data, seed=self._seed),
             )
             self._report(
                 name,
-                made.model,
+                result.model,
                 asked,
                 time.process_time() - began,
                 row=trial.row,
@@ -209,9 +151,9 @@ class Survival:
         measure.append(self._arguments.output, line)
 
     def _is_done(self, trial: str) -> bool:
-        wanted = self._key | {"trial": trial}
+        key = self._key | {"trial": trial}
         return any(
-            all(line[name] == value for name, value in wanted.items())
+            all(line[name] == value for name, value in key.items())
             for line in measure.lines(self._arguments.output)
         )
 
@@ -235,13 +177,13 @@ class Survival:
         return self._kept(f"{name}-{len(triggers.labels) if triggers else 0}", start, train)
 
     def _from_scratch(self, count: int) -> float:
-        """The accuracy that the adversary reaches with his own images alone.
+        """The accuracy that the adversary reaches with their images alone.
 
-        With as many as the owner has, that is what the unmarked network of the owner reaches.
+        With as many as the owner has, it is that of the owner's unmarked network.
         """
         if count == OWNER:
             return _accuracy(self._trained(None), self._owner)
-        data, start = self._attackers[count], self._untrained()
+        data, start = self._adversaries[count], self._untrained()
 
         def train() -> nn.Module:
             epochs = 10 if count > HUNDREDTH else 40

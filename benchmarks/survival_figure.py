@@ -1,8 +1,7 @@
-"""The curve of what was tried for a mark that survives: evidence against accuracy, as SVG.
+"""Draw the search for a mark that survives: evidence against accuracy, as SVG.
 
-A dot a training of the search (results/survival_search.jsonl), four attacks, a colour and a shape
-for what the training had. The table in docs/results.md
-is of the same seeds and test images.
+A dot for each training of the search (results/survival_search.jsonl), four attacks, a color and a
+shape for each kind of training. docs/results.md was measured on the same seeds and test images.
 
     python benchmarks/survival_figure.py
 """
@@ -26,7 +25,7 @@ ATTACKS = (
     "fakes of an opened block, random",
 )
 EARLIER = {"laundering-like, 10 %": "laundering, 10 %"}
-"""A first version of an attack, by the name of the attack that it stands beside."""
+"""A first version of an attack, and the attack with which it is shown."""
 KINDS = (
     ("clean head and clones", "#c2501f", "^"),
     ("fakes, clones of one weight", "#1f5a94", "s"),
@@ -46,12 +45,12 @@ def main() -> None:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9.6, 6.4), layout="constrained")
         for axes, attack in zip(figure.subplots(2, 2).flat, ATTACKS, strict=True):
-            for name, colour, shape in KINDS:
+            for name, color, shape in KINDS:
                 found = [_point(line, attack) for line in marked if _kind(line) == name]
                 points = [point for point in found if point is not None]
                 axes.scatter(
                     [accuracy for accuracy, _ in points], [bits for _, bits in points],
-                    color=colour, marker=shape, s=26, label=name, alpha=0.85, linewidths=0,
+                    color=color, marker=shape, s=26, label=name, alpha=0.85, linewidths=0,
                 )  # fmt: skip
             axes.set_title(attack, loc="left", fontsize=10)
             axes.set_xlabel("accuracy of the marked network, %")

@@ -1,9 +1,9 @@
 """A table of trainings: unmarked, marked from scratch, marked after the unmarked training.
 
-One JSON line per training is appended to a file; trainings that already stand there are skipped
-and one that was interrupted goes on from its checkpoint, so a table can be made in pieces. Each
-marked line also tells how many of its triggers every unmarked network so far matches. What is
-trained on what, with which settings, is the business of the scripts that use this.
+One JSON line per training is printed and appended to a file; trainings already there are skipped
+and an interrupted one resumes from its checkpoint, so a table can be made in pieces. Each marked
+line also says how many of its triggers each unmarked network so far matches. ``fashion_mnist`` and
+``cifar10`` choose data and settings.
 """
 
 from __future__ import annotations
@@ -34,7 +34,14 @@ SettingsFor = Callable[[bool, int, int, int], EmbedSettings]
 
 
 class Table:
-    """The trainings of one table: those done, and those still to do."""
+    """The trainings of one table: those done, and those still to do.
+
+    Args:
+        name: Of the benchmark.
+        arguments: Those of ``arguments_for``.
+        architecture: Of all networks.
+        settings: Gives the settings of a training.
+    """
 
     def __init__(
         self,
@@ -52,10 +59,14 @@ class Table:
         self._unmarked: dict[int, torch.nn.Module] = {}
 
     def make(self, seeds: int, families: list[str], counts: list[int], kinds: list[str]) -> None:
-        """All unmarked networks, then the marked ones, family by family.
+        """Train all unmarked networks, then the marked ones, family by family.
 
-        ``kinds`` are ``scratch`` and ``pretrained``; with ``only-scratch`` no unmarked network is
-        trained, for machines on which one training is long enough.
+        Args:
+            seeds: How many.
+            families: Of triggers.
+            counts: Numbers of triggers.
+            kinds: ``scratch`` and ``pretrained``; with ``only-scratch`` alone no unmarked network
+                is trained, for machines on which one training takes long.
         """
         if kinds == ["only-scratch"]:
             kinds = ["scratch"]
@@ -119,15 +130,15 @@ class Table:
         return result
 
     def _null(self, seed: int, triggers: TriggerSet) -> dict[str, Any]:
-        """How many triggers an unmarked network matches, and how unlikely so many or few are."""
+        """How many triggers an unmarked network matches, and how unlikely that is."""
         images, labels = torch.tensor(triggers.images), torch.tensor(triggers.labels)
-        found = matches(self._unmarked[seed], images, labels)
+        count_matched = matches(self._unmarked[seed], images, labels)
         count, classes = len(labels), triggers.class_count
         return {
             "seed": seed,
-            "matches": found,
-            "tail_bits": marks.tail_bits(found, count, classes),
-            "two_sided": marks.two_sided(found, count, classes),
+            "matches": count_matched,
+            "tail_bits": marks.tail_bits(count_matched, count, classes),
+            "two_sided": marks.two_sided(count_matched, count, classes),
         }
 
     def _new_network(self, seed: int) -> torch.nn.Module:
@@ -155,13 +166,13 @@ class Table:
         }
 
     def _is_done(self, key: dict[str, Any]) -> bool:
-        wanted = json.dumps(key, sort_keys=True)
-        found = ({name: line[name] for name in KEY} for line in measure.lines(self._output))
-        return any(json.dumps(each, sort_keys=True) == wanted for each in found)
+        text = json.dumps(key, sort_keys=True)
+        done = ({name: line[name] for name in KEY} for line in measure.lines(self._output))
+        return any(json.dumps(each, sort_keys=True) == text for each in done)
 
 
 def arguments_for(description: str, **defaults: Any) -> argparse.ArgumentParser:  # noqa: ANN401
-    """The options that all tables have."""
+    """The options of all tables, with the defaults of one."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--data", required=True, help="path that zkwm.data can load")
     parser.add_argument("--output", type=Path, required=True, help="JSON lines, appended to")
@@ -171,13 +182,13 @@ def arguments_for(description: str, **defaults: Any) -> argparse.ArgumentParser:
     parser.add_argument("--families", nargs="+")
     parser.add_argument("--kinds", nargs="+", default=["scratch", "pretrained"])
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--images", type=int, help="train on so many images, balanced, not on all")
+    parser.add_argument("--images", type=int, help="train on this many images, balanced by class")
     parser.set_defaults(**defaults)
     return parser
 
 
 def _balanced(data: ImageData, count: int | None) -> ImageData:
-    """The first ``count`` training images, as many of each class, or all without ``count``."""
+    """The first ``count`` training images, equally many of each class; all without ``count``."""
     if count is None:
         return data
     each = count // data.class_count
