@@ -1,7 +1,8 @@
-"""Asking a suspect model: an ONNX file, safetensors of a built-in architecture, or an endpoint.
+"""Query a suspect model: an ONNX file, safetensors of a built-in architecture, or an endpoint.
 
-Not here: which images are asked, in which order, among which decoys, and what the answers mean
-(``zkwm.judge.judge``). Importing this package imports neither torch, onnx, onnxruntime nor urllib3.
+Which images are queried, in which order and among which decoys, and what the answers mean, is the
+judge's business (``zkwm.judge``). Importing this package imports neither torch, onnx, onnxruntime
+nor urllib3.
 """
 
 from zkwm.suspects.limits import ExtractionSettings, HttpSettings, OnnxLimits

@@ -1,7 +1,7 @@
-"""Reading what an endpoint replies: ``{"scores": [k numbers]}`` or ``{"label": integer}``.
+"""Parse the reply of an endpoint: ``{"scores": [k numbers]}`` or ``{"label": integer}``.
 
-Strict, because the reply comes from the other party: one key, bounded nesting, no NaN or Infinity,
-``true`` is no number, no key twice. Not here: getting the reply (``http_connection``).
+The reply comes from the other party, so parsing is strict: one key, bounded nesting, no NaN or
+Infinity, ``true`` is not a number, no repeated key.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _MAXIMUM_DEPTH = 4
 
 
 class ReplyError(Exception):
-    """The reply breaks the protocol; the text is a problem for an Answer."""
+    """The reply breaks the protocol; the text is the problem of an Answer."""
 
 
 def read_reply(body: bytes) -> list[float] | int:
-    """The scores, or the label, that ``body`` holds. Raises ReplyError.
+    """Read the scores, or the label, in ``body``. Raises ReplyError.
 
     A number too large for a float64 reads as an infinity, which makes the answer not finite.
     """
@@ -42,7 +42,7 @@ def read_reply(body: bytes) -> list[float] | int:
 
 
 def answer_from_reply(body: bytes, outputs: int) -> Answer:
-    """The answer in ``body`` of an endpoint with ``outputs`` outputs."""
+    """The answer in the body of a reply; ``outputs`` is the endpoint's number of outputs."""
     try:
         reply = read_reply(body)
     except ReplyError as reason:
@@ -85,7 +85,7 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def _require_shallow(text: str) -> None:
-    """Bound the nesting before the parser recurses; brackets in texts count, which is harmless."""
+    """Bound the nesting before the parser recurses; brackets in strings count too, harmlessly."""
     depth = 0
     for character in text:
         if character in "[{":

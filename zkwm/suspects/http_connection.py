@@ -1,8 +1,8 @@
-"""One POST to one URL within a hard time limit, over urllib3.
+"""Send one POST request to one URL within a hard time limit, over urllib3.
 
-Socket time-outs alone do not bound a server that sends a byte a second, so a timer shuts the
-socket when the whole attempt has taken too long. Redirects are not followed, proxies from the
-environment not used, certificates always checked. No retries here (``http_suspect`` counts them).
+Socket timeouts do not bound a server that sends one byte a second, so a timer shuts the socket when
+the whole attempt takes too long. Redirects are not followed, proxies from the environment are not
+used, certificates are always checked. Retries are up to ``http_suspect``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class NoReplyError(Exception):
-    """No reply arrived; the text is a problem for an Answer. ``final``: asking again is no use."""
+    """No reply arrived; the text is the problem of an Answer. ``final``: do not send again."""
 
     def __init__(self, problem: str, *, final: bool = False) -> None:
         super().__init__(problem)
@@ -45,7 +45,7 @@ class NoReplyError(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """What arrived: ``status``, the seconds of ``Retry-After`` (0 without), and the body."""
+    """A reply: its status, the seconds of ``Retry-After`` (0 without), and its body."""
 
     status: int
     retry_after: int
@@ -53,9 +53,9 @@ class Reply:
 
 
 class EndpointConnection:
-    """A connection that is opened when first used and kept for the next request.
+    """A connection that opens on first use and is kept for the next request.
 
-    ``headers`` are sent with each request, e.g. for authentication; they appear in no message,
+    ``headers``, for example for authentication, go with each request; they appear in no message,
     record or repr. Raises UsageError for a URL or headers that cannot be used.
     """
 
@@ -67,7 +67,7 @@ class EndpointConnection:
         self._headers = _checked_headers(headers)
         if not self._secure and self._host not in _LOOPBACK:
             raise UsageError(
-                "over plain http anybody on the way can read triggers and answer for the suspect",
+                "over plain http anybody on the path can read triggers and answer for the suspect",
                 hint="use an https:// URL",
             )
         self._settings = settings
@@ -75,10 +75,10 @@ class EndpointConnection:
         self._tls = self._tls_context() if self._secure else None
 
     def post(self, body: bytes, seconds: float) -> Reply:
-        """POST JSON ``body``; the reply, whatever its status. Raises NoReplyError.
+        """Send the JSON ``body``; return the reply, whatever its status. Raises NoReplyError.
 
-        ``seconds`` bounds everything after the connection is made; making it is bounded by
-        ``connect_seconds`` for each address of the host, or ``seconds`` if that is less.
+        ``seconds`` bounds everything after connecting. Connecting is bounded by ``connect_seconds``
+        for each address of the host, or by ``seconds`` if that is less.
         """
         from urllib3.exceptions import HTTPError, NewConnectionError
         from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
@@ -106,6 +106,7 @@ class EndpointConnection:
         self._connection = None
 
     def _attempt(self, body: bytes, seconds: float, watchdog: _Watchdog) -> Reply:
+        """Connect, send and read; raises what urllib3, ssl and sockets raise, and NoReplyError."""
         connection = self._connected(min(seconds, self._settings.connect_seconds))
         connection.timeout = seconds
         with watchdog.guarding(connection.sock):
@@ -140,6 +141,7 @@ class EndpointConnection:
         )
 
     def _connected(self, seconds: float) -> HTTPConnection:
+        """The open connection, made within ``seconds`` for each address if there is none."""
         from urllib3.connection import HTTPConnection, HTTPSConnection
 
         if self._connection is not None and self._connection.is_connected:
@@ -163,7 +165,7 @@ class EndpointConnection:
 
 
 class _Watchdog:
-    """Shuts the guarded socket once ``seconds`` have passed, from a thread of its own."""
+    """A timer in its own thread that shuts the guarded socket after ``seconds``."""
 
     def __init__(self, seconds: float) -> None:
         self.expired = False
@@ -182,9 +184,9 @@ class _Watchdog:
 
     @contextlib.contextmanager
     def guarding(self, guarded: socket.socket | None) -> Iterator[None]:
-        """While the block runs, ``guarded`` is shut on expiry.
+        """Shut ``guarded`` on expiry while the block runs.
 
-        Raises NoReplyError if the time has run out already.
+        Raises NoReplyError if the time is over already.
         """
         with self._lock:
             self._socket = guarded
@@ -205,10 +207,11 @@ class _Watchdog:
 
 
 def _split(url: str) -> SplitResult:
+    """Parse the URL. Raises UsageError, without repeating a URL that may hold a secret."""
     hint = "an endpoint is http(s)://host[:port]/path; put keys into headers, not into the URL"
     if len(url) > _URL_LIMIT or not re.fullmatch(r"[\x21-\x7e]+", url) or "\\" in url:
         raise UsageError(
-            f"a URL is at most {_URL_LIMIT} ASCII characters without blanks", hint=hint
+            f"a URL is at most {_URL_LIMIT} ASCII characters without spaces", hint=hint
         )
     try:
         parts = urlsplit(url)
@@ -225,6 +228,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """A copy of the headers. Raises UsageError, without repeating a value, for a bad one."""
     for name, value in headers.items():
         if not _TOKEN.fullmatch(name) or name.lower() in _OWN_HEADERS:
             raise UsageError("a header has a name that is not allowed")

@@ -1,18 +1,18 @@
-"""A suspect behind an HTTP endpoint, asked by the protocol ``zkwm/query/v1``.
+"""A suspect behind an HTTP endpoint, queried by the protocol ``zkwm/query/v1``.
 
-Request, one image each::
+A request carries one image::
 
     POST <URL>    Content-Type: application/json
     {"schema": "zkwm/query/v1", "shape": [c, h, w], "image": "<base64 of c*h*w uint8 pixels>"}
 
-Reply with status 200: ``{"scores": [k numbers]}`` (the largest wins, the first of equals) or
-``{"label": integer from 0 to k - 1}``; nothing else in the object. The endpoint preprocesses as it
-likes. Status 408, 429 and 5xx, a broken connection and a time-out mean that no answer arrived: the
-image is asked again, a few times. Any other reply is the answer, or says there is none, for good:
-an image that was answered is never asked again, even if it comes twice.
+The reply has status 200 and the body ``{"scores": [k numbers]}`` (the largest wins, the first of
+equals) or ``{"label": integer from 0 to k - 1}``, with no other key. The endpoint does its own
+preprocessing. Status 408, 429 and 5xx, a broken connection and a timeout mean that no answer
+arrived: the image is sent again, a few times. Any other reply is final, usable or not: an image
+that was answered is never sent again, even if the judge has it twice.
 
-Not here: decoys and random order (``zkwm.judge.judge``). What an endpoint answers to the judge need
-not be what it answers to others; a digest of its URL does not pin a model.
+Decoys and the random order are the judge's (``zkwm.judge.query``). An endpoint may answer the judge
+otherwise than others; the digest of a URL does not pin a model.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from zkwm.suspects.suspect import (
     Progress,
     QueryRecord,
     Suspect,
-    grey_image,
+    gray_image,
     require_images,
     require_outputs,
 )
@@ -50,16 +50,16 @@ _LONGEST_PAUSE = 60.0
 
 
 def endpoint_digest(url: str) -> bytes:
-    """The 32 bytes that stand for an endpoint in a challenge (SPEC.md section 4.3)."""
+    """The digest of an endpoint in a challenge, 32 bytes (SPEC.md 4.3)."""
     return hashlib.sha256(b"zkwm-endpoint-1" + url.encode("utf-8")).digest()
 
 
 class HttpSuspect(Suspect):
-    """An endpoint at ``url``; ``headers`` go with each request and are shown nowhere.
+    """The endpoint at ``url``; ``headers`` go with each request and are shown nowhere.
 
-    Asks one grey image to count the outputs unless ``outputs`` is given. Raises UsageError for a
-    URL or headers that cannot be used, SuspectUnusable if that image gets no usable answer or only
-    a label, which does not tell the number of outputs.
+    Sends one gray image to count the outputs unless ``outputs`` is given. Raises UsageError for a
+    URL or headers that cannot be used, SuspectUnusable (check ``suspect.answers``) if that image
+    gets no usable answer, or only a label, which does not reveal the number of outputs.
     """
 
     remote = True
@@ -79,13 +79,13 @@ class HttpSuspect(Suspect):
         self._records: dict[bytes, QueryRecord] = {}
         if outputs is None:
             try:
-                found = self._count_outputs(shape)
+                count = self._count_outputs(shape)
             finally:
                 self.close()
         else:
-            found = require_outputs(outputs, None)
+            count = require_outputs(outputs, None)
         self.identity = SuspectIdentity(
-            kind="http", digest=endpoint_digest(url), description=url, outputs=found, shape=shape
+            kind="http", digest=endpoint_digest(url), description=url, outputs=count, shape=shape
         )
 
     @property
@@ -94,7 +94,7 @@ class HttpSuspect(Suspect):
         return tuple(self._records.values())
 
     def check_preprocessing(self, preprocessing: Preprocessing) -> None:
-        """Raise SuspectUnusable unless it is the default: an endpoint gets plain pixels."""
+        """Raise SuspectUnusable unless it is the default: an endpoint receives plain pixels."""
         if preprocessing != Preprocessing():
             raise SuspectUnusable(
                 "an endpoint does its own preprocessing, so none can be fixed for it",
@@ -109,10 +109,10 @@ class HttpSuspect(Suspect):
         *,
         progress: Progress | None = None,
     ) -> tuple[Answer, ...]:
-        """Ask images (n, c, h, w) uint8 one by one, in order; see ``Suspect.answer``.
+        """Query images uint8 (n, c, h, w) one by one, in order; see ``Suspect.answer``.
 
-        An image asked before is not sent again: its recorded answer, or problem, stands. After
-        ``MOST_SILENT`` images in a row without any reply the rest are not asked.
+        An image sent before is not sent again: its recorded answer, or problem, stands. After
+        ``MOST_SILENT`` images in a row without any reply the rest are not sent.
         """
         require_images(images, self.identity.shape)
         self.check_preprocessing(preprocessing)
@@ -142,6 +142,7 @@ class HttpSuspect(Suspect):
         self._connection.close()
 
     def _ask(self, image: NDArray[np.uint8], digest: bytes, deadline: float) -> QueryRecord:
+        """Send one image uint8 (c, h, w) until ``deadline``, and record the outcome."""
         start = time.monotonic()
         body, attempts = self._reply(image, deadline)
         if isinstance(body, Answer):
@@ -151,7 +152,8 @@ class HttpSuspect(Suspect):
         return QueryRecord(digest, answer, attempts, time.monotonic() - start)
 
     def _reply(self, image: NDArray[np.uint8], deadline: float) -> tuple[bytes | Answer, int]:
-        """The body of the first reply with status 200, or why there is none; and the attempts."""
+        """The body of the first reply with status 200, or the problem; and the number of
+        attempts."""
         question = _question(image)
         attempt = 0
         while True:
@@ -175,15 +177,16 @@ class HttpSuspect(Suspect):
             time.sleep(pause)
 
     def _wait_for_turn(self, deadline: float) -> float:
-        """Keep to the rate; the seconds left until ``deadline``, at least a hundredth."""
+        """Wait as the rate demands; return the seconds until ``deadline``, at least 0.01."""
         if self._settings.requests_per_second is not None:
             time.sleep(max(0.0, min(self._next_request, deadline) - time.monotonic()))
             self._next_request = time.monotonic() + 1.0 / self._settings.requests_per_second
         return max(0.01, deadline - time.monotonic())
 
     def _count_outputs(self, shape: tuple[int, int, int]) -> int:
+        """Send a gray image and count the scores. Raises SuspectUnusable."""
         deadline = time.monotonic() + self._settings.total_seconds
-        body, _ = self._reply(grey_image(shape)[0], deadline)
+        body, _ = self._reply(gray_image(shape)[0], deadline)
         try:
             reply = body if isinstance(body, Answer) else read_reply(body)
         except ReplyError as reason:
@@ -196,14 +199,15 @@ class HttpSuspect(Suspect):
             )
         if isinstance(reply, int):
             raise SuspectUnusable(
-                "the endpoint answers with labels, which does not tell how many there are",
-                hint="say the number of its outputs",
+                "the endpoint answers with labels, which do not reveal how many outputs there are",
+                hint="give the number of its outputs",
                 check=CHECK,
             )
         return require_outputs(len(reply), None)
 
 
 def _question(image: NDArray[np.uint8]) -> bytes:
+    """The body of a request for one image uint8 (c, h, w)."""
     return json.dumps(
         {
             "schema": SCHEMA,
@@ -214,7 +218,7 @@ def _question(image: NDArray[np.uint8]) -> bytes:
 
 
 def _status_problem(reply: Reply) -> tuple[str, bool]:
-    """Why a reply with another status than 200 is no answer, and whether to ask again."""
+    """The problem of a reply with another status than 200, and whether to send again."""
     if 300 <= reply.status < 400:
         return f"it redirects (HTTP {reply.status}), which is not followed", False
     return f"HTTP {reply.status}", reply.status in (408, 429) or reply.status >= 500

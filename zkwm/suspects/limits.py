@@ -1,4 +1,4 @@
-"""Limits within which a suspect is asked. Numbers only: nothing here asks anything."""
+"""Settings for querying a suspect of each kind: time, memory, retries, a mark's scheme."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from zkwm_protocols.errors import UsageError
 
 @dataclass(frozen=True)
 class OnnxLimits:
-    """How much an ONNX file may use; times in seconds.
+    """Time and memory that an ONNX file may use.
 
-    ``load_seconds`` for opening it, ``image_seconds`` for one image, ``total_seconds`` for one
-    call of ``answer``. ``memory_bytes`` bounds the address space of the process that runs the
-    file (where the system has such a limit); None is 4 GiB and six times the file.
+    Attributes:
+        load_seconds: for opening the file.
+        image_seconds: for one image.
+        total_seconds: for one call of ``answer``.
+        memory_bytes: the address space of the process that runs the file, at least 256 MiB (where
+            the system has such a limit); None is 4 GiB plus six times the file.
     """
 
     load_seconds: float = 120.0
@@ -36,13 +39,17 @@ class OnnxLimits:
 
 @dataclass(frozen=True)
 class HttpSettings:
-    """How an endpoint is asked; times in seconds.
+    """Time limits, retries and trust for an endpoint.
 
-    ``connect_seconds`` for connection and TLS, ``request_seconds`` for one attempt from the first
-    byte sent to the last received, ``total_seconds`` for one call of ``answer``. Where no answer
-    arrived, up to ``attempts`` in all, with pauses of ``backoff_seconds`` times 1, 2, 4 and so on.
-    ``requests_per_second`` None is as fast as it answers. ``certificate_authorities`` is a PEM
-    file to trust instead of the system's.
+    Attributes:
+        connect_seconds: for connection and TLS.
+        request_seconds: for one attempt, from the first byte sent to the last received.
+        total_seconds: for one call of ``answer``.
+        attempts: how often an image is sent while no answer arrives, 1 to 100.
+        backoff_seconds: the pause after the first attempt; it doubles with each further one.
+        requests_per_second: the highest rate; None is as fast as the endpoint answers.
+        reply_bytes: the largest reply, 64 bytes to 256 MiB.
+        certificate_authorities: a PEM file to trust instead of the system's.
     """
 
     connect_seconds: float = 10.0
@@ -67,13 +74,15 @@ class HttpSettings:
 
 @dataclass(frozen=True, eq=False)
 class ExtractionSettings:
-    """What a judge fixes about a mark that is extracted (SPEC.md 19.3).
+    """The judge's choices for a mark that is extracted (SPEC.md 19.3).
 
-    ``watermark`` is the scheme's name, ``parameters`` those of its parameters that extraction
-    depends on, where they are not the default ones. ``reference`` is where the unmarked model lies
-    that the commitment names, None where it names none. ``probes`` uint8 (m, c, h, w) are public
-    images, of the judge's choice, on which activations or answers are taken; None for schemes that
-    look at weights alone.
+    Attributes:
+        watermark: the scheme's name.
+        parameters: those of its parameters that bits depend on, where they are not the default.
+        reference: the path of the unmarked model that the commitment names; None where it names
+            none.
+        probes (uint8, (m, c, h, w)): public images of the judge's choice, on which activations or
+            answers are taken; None for schemes that read weights alone.
     """
 
     watermark: str
@@ -83,6 +92,6 @@ class ExtractionSettings:
 
 
 def require_positive(name: str, value: float) -> None:
-    """Raise UsageError unless ``value`` is a positive finite number up to a million."""
+    """Raise UsageError unless ``value`` is positive, finite and at most a million."""
     if not math.isfinite(value) or not 0 < value <= 1_000_000:
         raise UsageError(f"{name} is a positive number")

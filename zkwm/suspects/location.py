@@ -1,7 +1,7 @@
-"""From a location, as a person names it, to a suspect that can be asked.
+"""Open the suspect at a location: a URL, an ONNX file, or safetensors.
 
-What it is, is told by the location alone: ``http(s)://``, ``*.onnx``, ``*.safetensors`` or a
-folder with ``model.safetensors``. No content is sniffed and no pickle is ever opened.
+The location alone decides the kind: ``http(s)://``, ``*.onnx``, ``*.safetensors`` or a folder with
+``model.safetensors``. No content is sniffed and no pickle is ever opened.
 """
 
 from __future__ import annotations
@@ -35,16 +35,26 @@ def open_suspect(
     onnx: OnnxLimits | None = None,
     extraction: ExtractionSettings | None = None,
 ) -> Suspect:
-    """Open the suspect at ``location`` for images of ``shape`` (channels, height, width).
+    """Open the suspect at ``location``.
 
-    A grey image is asked at once to count the outputs; ``outputs``, if given, must be what it has
-    (an endpoint is believed and not asked). ``headers`` (authentication) and ``http`` matter for
-    endpoints, ``onnx`` for ONNX files. With ``extraction`` the suspect, weights of a built-in
-    architecture, is asked for the bits of a mark: ``shape`` is that of a key, (1, 1, 32).
+    A gray image is queried at once to count the outputs, unless ``outputs`` is given for an
+    endpoint, which is then believed.
 
-    Raises UsageError for a location or options that make no sense, Unsupported for formats that
-    are never opened, CouldNotCheck or Malformed for unreadable files, SuspectUnusable (check
-    ``suspect.answers``) for a model that cannot be asked or is no classifier of such images.
+    Args:
+        location: a URL, or the path of an ONNX file, of .safetensors or of a folder with them.
+        shape: (channels, height, width) of the images; with ``extraction`` that of a key, (1, 1,
+            32).
+        outputs: the expected number of outputs; None accepts any.
+        headers: HTTP headers for an endpoint, for example for authentication.
+        http: limits for an endpoint.
+        onnx: limits for an ONNX file.
+        extraction: read the bits of a mark from the suspect, weights of a built-in architecture,
+            instead of its answers to images.
+
+    Raises UsageError for a location or options that do not fit together, and where an extra of the
+    package is missing; Unsupported for formats that are never opened; CouldNotCheck or Malformed
+    for unreadable files; SuspectUnusable (check ``suspect.answers``) for a model that cannot be
+    queried or is no classifier of such images.
     """
     text = str(location)
     scheme = _SCHEME.match(text)
@@ -55,7 +65,7 @@ def open_suspect(
         return ExtractionSuspect(Path(location), extraction, shape=shape, outputs=outputs)
     if isinstance(location, str) and scheme:
         if scheme[1].lower() not in ("http", "https"):
-            raise UsageError(f"a suspect cannot be asked over {scheme[1]}", hint=_KINDS)
+            raise UsageError(f"a suspect cannot be queried over {scheme[1]}", hint=_KINDS)
         from zkwm.suspects.http_suspect import HttpSuspect
 
         return HttpSuspect(
@@ -92,4 +102,4 @@ def _open_file(
         raise Unsupported(f"{path.name}: this format is not supported", hint=_KINDS)
     if not path.exists():
         raise SuspectUnusable(f"there is no {path}", hint=_KINDS)
-    raise UsageError(f"{path} is not a suspect that zkwm can ask", hint=_KINDS)
+    raise UsageError(f"{path} is not a suspect that zkwm can query", hint=_KINDS)

@@ -1,7 +1,7 @@
 """Length-prefixed frames between the judge and the process that runs an ONNX file.
 
-A frame is 8 bytes of big-endian length and the payload. Raw bytes, so that neither side ever
-unpickles what the other sent. Not a network protocol.
+A frame is its length in 8 big-endian bytes, then the payload: raw bytes, so that neither side
+unpickles what the other sent.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _CHUNK = 1 << 20
 
 
 class FrameError(Exception):
-    """The other side went away, or announced more than may come."""
+    """The other side closed the stream, or announced a frame above the limit."""
 
 
 def write_frame(stream: BinaryIO, *parts: bytes) -> None:
@@ -26,7 +26,7 @@ def write_frame(stream: BinaryIO, *parts: bytes) -> None:
 
 
 def read_frame(stream: BinaryIO, limit: int) -> bytes:
-    """The payload of the next frame. Raises FrameError if it is longer than ``limit`` or cut."""
+    """Read the payload of the next frame. Raises FrameError if it exceeds ``limit`` or is cut."""
     length = int.from_bytes(_read_all(stream, 8), "big")
     if length > limit:
         raise FrameError("too long")

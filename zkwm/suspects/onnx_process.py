@@ -1,7 +1,7 @@
-"""The judge's side of ``onnx_worker``: start it, ask it, and kill it when it takes too long.
+"""The judge's side of ``onnx_worker``: start it, query it, kill it when it takes too long.
 
-The suspect's file comes from an adversary, so it is never loaded into the judge's own process.
-What the worker sends is checked as if the adversary had written it.
+The suspect's file may come from an adversary, so it is never loaded into the judge's own process,
+and the worker's replies are checked as if the adversary had written them.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ _KEPT_ENVIRONMENT = (
 
 
 class NoReplyError(Exception):
-    """The worker gave no scores; the text is a problem for an Answer."""
+    """The worker gave no scores; the text is the problem of an Answer."""
 
 
 @dataclass(frozen=True)
 class DeclaredInput:
-    """The type and the dimensions of a model's input; None is a dimension left open."""
+    """The type and the dimensions of a model's input; None is an open dimension."""
 
     dtype: str
     shape: tuple[int | None, ...]
 
 
 class OnnxProcess:
-    """One model in one process, started when first needed and again after it was killed."""
+    """One model in one process, started on first use and again after it was killed."""
 
     def __init__(self, model: bytes, limits: OnnxLimits) -> None:
         self._model = model
@@ -56,7 +56,7 @@ class OnnxProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> DeclaredInput:
-        """Start afresh and load the model. Raises NoReplyError if that fails or takes too long."""
+        """Start a new process and load the model. Raises NoReplyError on failure or timeout."""
         self.close()
         self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
             [sys.executable, "-P", "-m", "zkwm.suspects.onnx_worker", str(self._memory)],
@@ -64,16 +64,16 @@ class OnnxProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            env=_environment(),
+            env=worker_environment(),
             cwd=Path(sys.executable).anchor,
             start_new_session=True,
         )
         self._stop = weakref.finalize(self, _stop, self._process)
         reply = self._exchange(self._limits.load_seconds, self._model)
-        return _read_declared(reply)
+        return read_declared(reply)
 
     def scores(self, image: NDArray[Any], seconds: float) -> NDArray[np.float64]:
-        """The scores (k,) float64 for the input (batch, ., ., .): those of its first row.
+        """The scores float64 (k,) of the first row of a batch, an array of rank 4.
 
         Raises NoReplyError; if the process died or was killed, the next call starts another.
         """
@@ -85,6 +85,11 @@ class OnnxProcess:
             raise NoReplyError(self._fail(CRASHED))
         return np.frombuffer(reply, "<f8", offset=1).astype(np.float64)
 
+    @property
+    def pid(self) -> int | None:
+        """The id of the running process, None while there is none."""
+        return None if self._process is None else self._process.pid
+
     def close(self) -> None:
         """Kill the process, if there is one."""
         if self._stop is not None:
@@ -93,6 +98,7 @@ class OnnxProcess:
         self._process = None
 
     def _exchange(self, seconds: float, *question: bytes) -> bytes:
+        """Send one frame and return the reply within ``seconds``. Raises NoReplyError."""
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
             raise NoReplyError(self._fail(CRASHED))
@@ -118,7 +124,8 @@ class OnnxProcess:
         return problem
 
 
-def _read_declared(reply: bytes) -> DeclaredInput:
+def read_declared(reply: bytes) -> DeclaredInput:
+    """Read the worker's first reply as an adversary's. Raises NoReplyError."""
     try:
         declared = json.loads(reply[1:10_000])
         dtype, shape = declared["dtype"], declared["shape"]
@@ -130,8 +137,8 @@ def _read_declared(reply: bytes) -> DeclaredInput:
     return DeclaredInput(dtype, tuple(shape))
 
 
-def _environment() -> dict[str, str]:
-    """What the worker sees of the environment: no passphrase, no switch of ONNX Runtime."""
+def worker_environment() -> dict[str, str]:
+    """The worker's environment variables, without passphrases and options of ONNX Runtime."""
     kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
     search = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path if entry)
     return kept | {"PYTHONPATH": search, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -139,7 +146,7 @@ def _environment() -> dict[str, str]:
 
 @contextlib.contextmanager
 def _killed_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[threading.Event]:
-    """Kill ``process`` if the block takes longer; the event says whether that happened."""
+    """Kill ``process`` if the block takes longer; the event tells whether it did."""
     expired = threading.Event()
 
     def expire() -> None:

@@ -1,9 +1,10 @@
-"""A suspect given as an ONNX file. Never loads it into this process; never imports torch.
+"""A suspect given as an ONNX file, which runs in a separate process and without torch.
 
-The file is read once; its digest and the model that runs come from the same bytes. One input of
-rank 4, one image; dimensions fixed or open. Each image is asked on its own: an open batch gets one
-image, a fixed batch of b gets b copies of it and the first row counts, so that no answer depends
-on the other images. The scores are the only output, or the only one declared as a float matrix.
+The file is read once, so that its digest and the model that runs come from the same bytes. The
+model has one input of rank 4, with fixed or open dimensions. Each image is queried on its own: an
+open batch gets one image, a fixed batch of b gets b copies, of which the first row counts, so that
+no answer depends on other images. The scores are the only output, or the only one declared as a
+matrix of floats.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from zkwm.suspects.suspect import (
     Progress,
     Suspect,
     answer_from_scores,
-    grey_image,
+    gray_image,
     printable,
     require_images,
     require_outputs,
@@ -38,14 +39,20 @@ from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 FILE_LIMIT = 2 << 30
 _BATCH_LIMIT = 256
 _VALUES_LIMIT = 1 << 26
-"""Values in one question: a quarter of a gibibyte in float32, 256 images of 3 x 224 x 224."""
+"""Values in one query: 256 MiB in float32, enough for 256 images of 3 x 224 x 224."""
 
 
 class OnnxSuspect(Suspect):
-    """An ONNX file, run by ONNX Runtime on the CPU in a process of its own.
+    """An ONNX file, run by ONNX Runtime on the CPU in its own process.
 
-    ``shape`` is (channels, height, width) of the images. Raises CouldNotCheck or Malformed if the
-    file cannot be read, SuspectUnusable if it is no classifier of such images.
+    Args:
+        path: the file.
+        shape: (channels, height, width) of the images.
+        outputs: the expected number of outputs; None accepts any.
+        limits: the time and memory that the file may use.
+
+    Raises CouldNotCheck or Malformed if the file cannot be read, SuspectUnusable (check
+    ``suspect.answers``) if it is no classifier of such images.
     """
 
     def __init__(
@@ -64,13 +71,13 @@ class OnnxSuspect(Suspect):
         try:
             self._input = self._process.start()
             layouts = _layouts(self._input, shape)
-            grey = Preprocessing(layout=layouts[0], scale="raw")
-            scores = self._ask(grey_image(shape), grey, limits.image_seconds)
-            found = require_outputs(scores.size, outputs)
+            plain = Preprocessing(layout=layouts[0], scale="raw")
+            scores = self._ask(gray_image(shape), plain, limits.image_seconds)
+            count = require_outputs(scores.size, outputs)
         except NoReplyError as reason:
             self.close()
             raise SuspectUnusable(
-                f"the ONNX model cannot be asked: {reason}",
+                f"the ONNX model cannot be queried: {reason}",
                 hint="check that the file runs in ONNX Runtime on the CPU by itself",
                 check=CHECK,
             ) from None
@@ -81,12 +88,12 @@ class OnnxSuspect(Suspect):
             kind="onnx",
             digest=hashlib.sha256(model).digest(),
             description=printable(path.name, 200),
-            outputs=found,
+            outputs=count,
             shape=shape,
         )
 
     def network_file(self) -> Path:
-        """The file itself. It may have changed since it was opened: compare its digest."""
+        """The file. It may have changed since it was opened: compare its digest."""
         return self._path
 
     def check_preprocessing(self, preprocessing: Preprocessing) -> None:
@@ -107,10 +114,10 @@ class OnnxSuspect(Suspect):
         *,
         progress: Progress | None = None,
     ) -> tuple[Answer, ...]:
-        """Ask images (n, c, h, w) uint8 one by one, in order; see ``Suspect.answer``.
+        """Query images uint8 (n, c, h, w) one by one, in order; see ``Suspect.answer``.
 
-        An image on which the model hangs, crashes or runs out of memory has no answer; the model
-        is then started afresh for the next one.
+        An image on which the model hangs, crashes or runs out of memory has no answer; the model is
+        restarted for the next one.
         """
         require_images(images, self._shape)
         self.check_preprocessing(preprocessing)
@@ -138,6 +145,7 @@ class OnnxSuspect(Suspect):
     def _ask(
         self, image: NDArray[np.uint8], preprocessing: Preprocessing, seconds: float
     ) -> NDArray[np.float64]:
+        """The scores float64 (k,) for one image uint8 (1, c, h, w). Raises NoReplyError."""
         values = preprocess(image, preprocessing, dtype=self._input.dtype)
         batch = self._input.shape[0] or 1
         return self._process.scores(np.repeat(values, batch, axis=0), seconds)

@@ -1,10 +1,10 @@
 """The process that runs a suspect's ONNX file: ``python -P -m zkwm.suspects.onnx_worker MEMORY``.
 
-Frames (``zkwm.suspects.onnx_frames``) in: the model, then for each question four 4-byte big-endian
+Frames in (``zkwm.suspects.onnx_frames``): the model, then for each query four 4-byte big-endian
 dimensions and the input's bytes. Frames out, one for each frame in: ``R`` and JSON (the declared
-input), ``S`` and the scores as little-endian float64, or ``E`` and why not. Ends when its input
-ends. It bounds itself to MEMORY bytes of address space and writes no files; it is a guard against
-endless loops, memory and crashes, not a sandbox against a flaw in ONNX Runtime that runs code.
+input), ``S`` and the scores as little-endian float64, or ``E`` and the reason. It ends when its
+input ends, bounds itself to MEMORY bytes of address space, and writes no files. It guards against
+endless loops, memory and crashes; it is no sandbox against a flaw in ONNX Runtime that runs code.
 """
 
 from __future__ import annotations
@@ -36,18 +36,20 @@ _DTYPES = {
 _SCORE_TYPES = ("f2", "f4", "f8", "i1", "i2", "i4", "u1", "u2", "u4")
 
 
-class _RefusedError(Exception):
+class RefusedError(Exception):
     """The model, or its answer, cannot be used; the text says why."""
 
 
 class _Model:
+    """A loaded model. Raises RefusedError where it cannot be queried."""
+
     def __init__(self, data: bytes) -> None:
-        self._session = _open_session(data)
+        self._session = open_session(data)
         inputs = self._session.get_inputs()
         if len(inputs) != 1:
-            raise _RefusedError(f"it has {len(inputs)} inputs, only models with one can be asked")
+            raise RefusedError(f"it has {len(inputs)} inputs, only models with one can be queried")
         if inputs[0].type not in _DTYPES:
-            raise _RefusedError(f"its input is {inputs[0].type}, not float16/32/64 or uint8")
+            raise RefusedError(f"its input is {inputs[0].type}, not float16/32/64 or uint8")
         self._input = inputs[0].name
         self._output = _choose_output(self._session.get_outputs())
         self.dtype = _DTYPES[inputs[0].type]
@@ -55,30 +57,33 @@ class _Model:
                       for size in inputs[0].shape or []]  # fmt: skip
 
     def scores(self, question: bytes) -> bytes:
+        """The first row of scores for one query, as bytes of float64. Raises RefusedError."""
         shape = tuple(int.from_bytes(question[4 * i : 4 * i + 4], "big") for i in range(4))
         image = np.frombuffer(question, self.dtype, offset=16).reshape(shape)
         output = self._session.run([self._output], {self._input: image})[0]
         if not isinstance(output, np.ndarray) or output.dtype.str[1:] not in _SCORE_TYPES:
-            raise _RefusedError("its output is not a tensor of numbers")
+            raise RefusedError("its output is not a tensor of numbers")
         if output.ndim != 2 or output.shape[0] != shape[0]:
-            raise _RefusedError(f"its output has the shape {output.shape}, not (images, classes)")
+            raise RefusedError(f"its output has the shape {output.shape}, not (images, classes)")
         if output.shape[1] > _MAXIMUM_OUTPUTS:
-            raise _RefusedError(f"it has more than {_MAXIMUM_OUTPUTS:,} outputs")
+            raise RefusedError(f"it has more than {_MAXIMUM_OUTPUTS:,} outputs")
         return np.asarray(output[0], "<f8").tobytes()
 
 
-def _open_session(data: bytes) -> onnxruntime.InferenceSession:
+def open_session(data: bytes) -> onnxruntime.InferenceSession:
+    """Load a model of one file into ONNX Runtime: one thread, no custom code. Raises
+    RefusedError."""
     import onnx
     import onnxruntime
 
     try:
         proto = onnx.load_model_from_string(data)
     except Exception:
-        raise _RefusedError("it is not an ONNX file") from None
+        raise RefusedError("it is not an ONNX file") from None
     if data[4:8] == b"ORTM":
-        raise _RefusedError("it is not an ONNX file")
+        raise RefusedError("it is not an ONNX file")
     if any(map(_is_external, _tensors(proto))):
-        raise _RefusedError(
+        raise RefusedError(
             "its weights lie in other files, which its digest does not cover; "
             "save it as one file without external data"
         )
@@ -95,11 +100,11 @@ def _open_session(data: bytes) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise _RefusedError(f"ONNX Runtime refuses it: {error}") from None
+        raise RefusedError(f"ONNX Runtime refuses it: {error}") from None
 
 
 def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    """Every tensor that the file holds, in graphs, functions and attributes, however nested."""
+    """Yield every tensor of the file, in graphs, functions and attributes, however nested."""
     yield from _graph_tensors(model.graph)
     for training in model.training_info:
         yield from _graph_tensors(training.initialization)
@@ -142,7 +147,7 @@ def _choose_output(outputs: list[Any]) -> str:
             and len(output.shape or ()) == 2
         ]
     if len(outputs) != 1:
-        raise _RefusedError(
+        raise RefusedError(
             f"it has several outputs, {len(outputs)} of them (images, classes); "
             "export it with the scores as its only output"
         )
@@ -167,7 +172,7 @@ def _limit_resources(memory: int) -> None:
 
 
 def _read_questions(stream: BinaryIO, questions: queue.SimpleQueue[bytes]) -> None:
-    """Pass frames on; when the judge has gone, end at once, even amid a model's loop."""
+    """Queue frames; end the process at once when the judge is gone, even inside a model's loop."""
     try:
         while True:
             questions.put(read_frame(stream, _FRAME_LIMIT))

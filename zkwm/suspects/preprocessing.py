@@ -1,10 +1,10 @@
-"""From uint8 pixels to the input of a model (SPEC.md section 4.3). No resizing, no cropping.
+"""Convert uint8 pixels to the input of a model (SPEC.md 4.3), without resizing or cropping.
 
-The steps, each in float64: the pixel p (0 to 255); p / 255 if ``scale`` is ``unit``; minus the
-channel's mean and divided by its std, if there are any, each the float64 nearest to its decimal
-text; then one rounding to the model's type (float32 as a rule); then the axes are put in order.
-For plain ``unit`` the result equals the float32 quotient p / 255 exactly. A model that takes uint8
-gets the pixels unchanged, which only ``raw`` without mean and std says.
+The steps, in float64: the pixel p (0 to 255); p / 255 if ``scale`` is ``unit``; minus the channel's
+mean and divided by its std, if there are any, each the float64 nearest to its decimal text; one
+rounding to the model's type (usually float32); then the order of the axes. For plain ``unit`` the
+result equals the float32 quotient p / 255 exactly. A model that takes uint8 gets the pixels
+unchanged, so it needs ``raw`` without mean and std.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ INPUT_TYPES = ("float32", "float16", "float64", "uint8")
 def check_input(preprocessing: Preprocessing, channels: int, dtype: str) -> None:
     """Raise unless ``preprocessing`` yields an input of ``dtype`` for images of ``channels``.
 
-    Malformed: not one mean and std per channel. SuspectUnusable: a uint8 input can only take raw
-    pixels.
+    Raises Malformed without one mean and std for each channel (or none), SuspectUnusable for a
+    uint8 input of pixels that are not raw.
     """
     if len(preprocessing.mean) not in (0, channels):
         raise Malformed(
@@ -42,10 +42,15 @@ def check_input(preprocessing: Preprocessing, channels: int, dtype: str) -> None
 def preprocess(
     images: NDArray[np.uint8], preprocessing: Preprocessing, *, dtype: str = "float32"
 ) -> NDArray[Any]:
-    """The model's input for images (n, c, h, w) uint8, of ``dtype`` (one of INPUT_TYPES).
+    """The model's input for images.
 
-    The result is C-contiguous, (n, c, h, w) or (n, h, w, c) as the layout says. Raises Malformed
-    or SuspectUnusable as ``check_input`` does.
+    Args:
+        images (uint8, (n, c, h, w)): the images.
+        preprocessing: layout, scale, mean and std.
+        dtype: the type of the result, one of INPUT_TYPES.
+
+    Returns a C-contiguous array, (n, c, h, w) or (n, h, w, c) as the layout says. Raises as
+    ``check_input`` does.
     """
     check_input(preprocessing, images.shape[1], dtype)
     if dtype == "uint8":

@@ -1,8 +1,8 @@
 """A suspect given as safetensors weights of a built-in architecture.
 
-Only the weights come from the other party: the network is built by ``zkwm.training``, so there is
-nothing to run but our own layers, and they run in this process, on the CPU, one image at a time.
-Imports torch (when a suspect is opened).
+Only the weights come from the other party. The network is built by ``zkwm.nn.architectures``, so
+that only zkwm's own layers run: in this process, on the CPU, one image at a time. Imports torch
+when a suspect is opened.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from zkwm.suspects.suspect import (
     Progress,
     Suspect,
     answer_from_scores,
-    grey_image,
+    gray_image,
     printable,
     require_images,
     require_outputs,
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 
 class SafetensorsSuspect(Suspect):
-    """The weights at ``path`` (a folder of ``zkwm embed`` or its .safetensors file).
+    """The network at ``path``, a folder made by ``zkwm embed`` or its .safetensors file.
 
-    Raises what ``zkwm.nn.model_file.load_model`` raises for files that are not such a model, and
-    SuspectUnusable if the model takes images of another shape than ``shape`` or has not
-    ``outputs`` outputs.
+    Raises what ``zkwm.nn.model_file.load_model`` raises, and SuspectUnusable (check
+    ``suspect.answers``) where the model takes images of another shape than ``shape`` or does not
+    have ``outputs`` outputs.
     """
 
     def __init__(self, path: Path, *, shape: tuple[int, int, int], outputs: int | None) -> None:
@@ -54,17 +54,17 @@ class SafetensorsSuspect(Suspect):
                 hint="this commitment cannot be checked against a model of other images",
                 check=CHECK,
             )
-        found = self._scores(grey_image(shape), Preprocessing()).size
+        count = self._scores(gray_image(shape), Preprocessing()).size
         self.identity = SuspectIdentity(
             kind="safetensors",
             digest=architecture_digest(self._model),
             description=printable(f"{config.architecture}, {path.name}", 200),
-            outputs=require_outputs(found, outputs),
+            outputs=require_outputs(count, outputs),
             shape=shape,
         )
 
     def check_preprocessing(self, preprocessing: Preprocessing) -> None:
-        """Raise SuspectUnusable unless the layout is nchw, which the built-in networks take."""
+        """Raise SuspectUnusable unless the layout is nchw, that of the built-in networks."""
         if preprocessing.layout != "nchw":
             raise SuspectUnusable(
                 "the suspect does not take images in the layout nhwc",
@@ -80,7 +80,7 @@ class SafetensorsSuspect(Suspect):
         *,
         progress: Progress | None = None,
     ) -> tuple[Answer, ...]:
-        """Ask images (n, c, h, w) uint8 one by one, in order; see ``Suspect.answer``."""
+        """Query images uint8 (n, c, h, w) one by one, in order; see ``Suspect.answer``."""
         require_images(images, self._shape)
         self.check_preprocessing(preprocessing)
         answers = []
@@ -94,6 +94,7 @@ class SafetensorsSuspect(Suspect):
     def _scores(
         self, image: NDArray[np.uint8], preprocessing: Preprocessing
     ) -> NDArray[np.float64]:
+        """The logits float64 (outputs,) for one image uint8 (1, c, h, w)."""
         import torch
 
         with torch.inference_mode():
@@ -103,10 +104,10 @@ class SafetensorsSuspect(Suspect):
 
 
 def architecture_digest(model: Classifier) -> bytes:
-    """What pins a built-in network, 32 bytes (SPEC.md section 4.3).
+    """The digest of a built-in network, 32 bytes (SPEC.md 4.3).
 
-    SHA-256 of ``zkwm-model-1``, the CBOR map of architecture, shape and class count, and the
-    tensor digest of parameters and buffers, the normalisation among them.
+    SHA-256 of ``zkwm-model-1``, the CBOR map of architecture, shape and class count, and the tensor
+    digest of parameters and buffers, including the normalization.
     """
     from zkwm.nn.digests import model_digest
 

@@ -25,21 +25,24 @@ from zkwm_protocols.suspect_identity import EXTRACTION, Preprocessing, SuspectId
 CHECK = "suspect.answers"
 MAXIMUM_OUTPUTS = 1_000_000
 
+# Problems of answers: they stand in verdicts and records, which others read by program.
 TIMED_OUT = "timed out"
 NOT_FINITE = "not finite"
 CRASHED = "crashed"
-OUT_OF_MEMORY = "out of memory"
 NOT_ASKED = "not asked: the time for all images ran out"
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Called with (images answered so far, images in all)."""
+"""Called with (number of images answered, number of all images)."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer: ``output`` is the arg-max, or None and ``problem`` says why there is none.
+    """The answer to one image.
 
-    ``scores`` float64 (outputs,) where the suspect gives them, for at most 1,000 outputs.
+    Attributes:
+        output: the index of the largest output, or None where there is no usable answer.
+        problem: why there is none; empty where there is an output.
+        scores (float64, (outputs,)): where the suspect gives them, for at most 1,000 outputs.
     """
 
     output: int | None
@@ -48,14 +51,18 @@ class Answer:
 
     def __post_init__(self) -> None:
         if (self.output is None) != bool(self.problem):
-            raise ValueError("an answer has an output or a problem, never both")
+            raise ValueError("an answer has an output or a problem, not both")
 
 
 @dataclass(frozen=True)
 class QueryRecord:
-    """One image that was sent to a remote suspect.
+    """One image that was sent to a remote suspect, for the record of a verdict.
 
-    ``image_digest`` is SHA-256 of its pixels (32 bytes); ``attempts`` were made, in ``seconds``.
+    Attributes:
+        image_digest: SHA-256 of its pixels, 32 bytes.
+        answer: the answer that counts.
+        attempts: how often it was sent.
+        seconds: the time that all attempts took.
     """
 
     image_digest: bytes
@@ -68,7 +75,7 @@ class Suspect(ABC):
     """A model that can be queried. Open one with ``zkwm.suspects.open_suspect``."""
 
     identity: SuspectIdentity
-    """What a challenge pins."""
+    """The digest, shape and number of outputs that a challenge pins."""
 
     remote: bool = False
     """True if images leave this machine, so that they should be hidden among decoys."""
@@ -140,9 +147,9 @@ def no_network_file(kind: str) -> Unsupported:
 
 
 def answer_from_scores(scores: NDArray[np.float64], outputs: int) -> Answer:
-    """The arg-max of one row of scores (k,) float64; the first index wins a tie.
+    """The argmax of one row of scores float64 (k,); the first index wins a tie.
 
-    A row that is not ``outputs`` long or holds NaN or an infinity has no answer.
+    There is no answer where k is not ``outputs`` or a score is NaN or infinite.
     """
     if scores.shape != (outputs,):
         return Answer(None, f"{scores.size} outputs instead of {outputs}")
@@ -155,34 +162,40 @@ def answer_from_scores(scores: NDArray[np.float64], outputs: int) -> Answer:
 def require_images(images: NDArray[np.uint8], shape: tuple[int, int, int]) -> None:
     """Raise UsageError unless ``images`` is uint8 of shape (n, *shape)."""
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
-        raise UsageError("images are a uint8 array")
+        raise UsageError("images are an array of uint8")
     if images.ndim != 4 or images.shape[1:] != shape:
-        raise UsageError(f"images have the shape (n, {', '.join(map(str, shape))})")
+        raise UsageError(
+            f"expected images of shape (n, {', '.join(map(str, shape))}), got {images.shape}"
+        )
 
 
-def grey_image(shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """The image (1, c, h, w) that a suspect is asked on opening: every pixel 128."""
+def gray_image(shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """The image uint8 (1, c, h, w) that counts a suspect's outputs: every pixel is 128."""
     return np.full((1, *shape), 128, np.uint8)
 
 
-def require_outputs(found: int, wanted: int | None) -> int:
-    """The number of outputs. Raises SuspectUnusable if it is not ``wanted``, or is impossible."""
-    if not 2 <= found <= MAXIMUM_OUTPUTS:
+def require_outputs(count: int, expected: int | None) -> int:
+    """Return the number of outputs, ``count``.
+
+    Raises SuspectUnusable (check ``suspect.answers``) where it is not ``expected``, or no
+    classifier has so few or so many.
+    """
+    if not 2 <= count <= MAXIMUM_OUTPUTS:
         raise SuspectUnusable(
-            f"the suspect gives {found} outputs, a classifier has 2 to {MAXIMUM_OUTPUTS:,}",
+            f"the suspect gives {count} outputs, a classifier has 2 to {MAXIMUM_OUTPUTS:,}",
             hint="export the model so that it returns one score for each class",
             check=CHECK,
         )
-    if wanted is not None and found != wanted:
+    if expected is not None and count != expected:
         raise SuspectUnusable(
-            f"the suspect gives {found} outputs, not {wanted}",
-            hint="say the number of outputs that it has, or none to have it counted",
+            f"the suspect gives {count} outputs, not {expected}",
+            hint="give the number of outputs that it has, or leave it out to have them counted",
             check=CHECK,
         )
-    return found
+    return count
 
 
 def printable(text: str, limit: int) -> str:
-    """Untrusted ``text`` on one line: printable characters only, cut to ``limit``."""
+    """Untrusted ``text`` on one line: printable characters only, at most ``limit`` of them."""
     clean = "".join(character if character.isprintable() else " " for character in text[:10_000])
     return " ".join(clean.split())[:limit]

@@ -134,7 +134,7 @@ def test_operators_that_do_not_exist_here(graphs: Any) -> None:
 def test_files_that_are_not_onnx(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "suspect.onnx"
     path.write_bytes(data)
-    refused(path, "cannot be asked")
+    refused(path, "cannot be queried")
 
 
 def test_damaged_files_end_in_an_answer_or_a_named_error(graphs: Any) -> None:

@@ -118,11 +118,11 @@ def test_a_constant_too_large_to_fold(graphs: Any, within: Any) -> None:
 
 
 def test_the_worker_sees_no_secret_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    from zkwm.suspects.onnx_process import _environment
+    from zkwm.suspects.onnx_process import worker_environment
 
     monkeypatch.setenv("ZKWM_PASSPHRASE", "correct horse")
     monkeypatch.setenv("ORT_LOAD_CONFIG_FROM_MODEL", "1")
-    environment = _environment()
+    environment = worker_environment()
     assert "correct horse" not in environment.values()
     assert not [name for name in environment if name.startswith(("ZKWM", "ORT"))]
 
@@ -132,8 +132,8 @@ def test_a_worker_that_is_killed_is_started_again(graphs: Any) -> None:
     process.start()
     image = np.float32([[[[1, 2], [4, 3]]]])
     assert process.scores(image, 10).tolist() == [1, 2, 4, 3]
-    assert process._process is not None
-    os.kill(process._process.pid, signal.SIGKILL)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
     with pytest.raises(NoReplyError, match="crashed"):
         process.scores(image, 10)
     assert process.scores(image, 10).tolist() == [1, 2, 4, 3]
@@ -156,10 +156,10 @@ def test_a_worker_that_is_killed_is_started_again(graphs: Any) -> None:
     ],
 )
 def test_a_worker_that_was_taken_over_is_not_believed(reply: bytes) -> None:
-    from zkwm.suspects.onnx_process import _read_declared
+    from zkwm.suspects.onnx_process import read_declared
 
     with pytest.raises(NoReplyError, match="crashed"):
-        _read_declared(reply)
+        read_declared(reply)
 
 
 def test_no_worker_outlives_the_judge(graphs: Any) -> None:

@@ -177,8 +177,8 @@ def test_the_worker_never_imports_torch() -> None:
 import sys
 import zkwm.suspects.onnx_worker as worker
 try:
-    worker._open_session(b"no model")
-except worker._RefusedError:
+    worker.open_session(b"no model")
+except worker.RefusedError:
     pass
 assert "onnxruntime" in sys.modules
 assert "torch" not in sys.modules
