@@ -76,30 +76,37 @@ def framed(kind: str, read: Callable[[bytes], object]) -> Reader:
 
 def public_documents() -> dict[str, Document]:
     """What parties exchange, and what is hashed of it, by name."""
-    judge_key = JudgeKey.generate()
-    judge = Judge(judge_key)
     keys = (
         SigningKey.from_bytes(ED25519, bytes(range(32))),
         SigningKey.from_bytes(ECDSA_P256, bytes(range(1, 33))),
     )
-    declared = np.arange(100) % 10
     owner = Accuser(random_images(100), keys=keys)
-    declaring = Accuser(random_images(100), declared_labels=declared)
-    challenge = asking(judge, owner.commitment, purpose="a dispute", excluded_blocks=(1,))
-    ranks = asking(judge, owner.commitment, statistic="ranks")
-    opening = owner.answer(challenge, [0])
+    declaring = Accuser(random_images(100), declared_labels=np.arange(100) % 2)
+    judge_key = JudgeKey.generate()
+    judge = Judge(judge_key)
     network = small_network()
     argued = argument_challenge(asking(judge, declaring.commitment), codec.digest(network))
-    argument = ArgumentResponse(
-        argued.digest, declaring.commitment.digest, (0,), tuple(range(10)) * 5, b"a proof"
-    ).signed_by(declaring.keys)
-    derived = ArgumentResponse(argued.digest, owner.commitment.digest, (0, 1), None, b"a proof")
-    refusal = Refusal(argued.digest, declaring.commitment.digest, 1).signed_by(declaring.keys)
-    labels = tuple(int(label) for label in declared[:50])
-    statement = make_statement(
-        declaring.commitment, argued, network, (0,), tuple(y % 2 for y in labels)
-    )
-    read_network = framed("network", codec.from_bytes)
+    statement = make_statement(declaring.commitment, argued, network, (0,), tuple(range(2)) * 25)
+    return {
+        **_commitments(owner, declaring),
+        **_openings(judge, judge_key, owner),
+        **_arguments(argued, owner, declaring),
+        "judge": Document(
+            "JudgePublicFile",
+            value_of(judge.public.to_bytes()),
+            framed("judge-public", JudgePublic.from_bytes),
+        ),
+        "network": Document(
+            "NetworkFile",
+            value_of(codec.to_bytes(network)),
+            framed("network", codec.from_bytes),
+        ),
+        "context": Document("Context", statement.context),
+        "statement": Document("Statement", _statement_bytes()),
+    }
+
+
+def _commitments(owner: Accuser, declaring: Accuser) -> dict[str, Document]:
     return {
         "header": Document("Header", owner.commitment.header.to_bytes(), Header.from_bytes),
         "commitment": Document(
@@ -110,6 +117,15 @@ def public_documents() -> dict[str, Document]:
         "commitment to declared labels": Document(
             "CommitmentFile", value_of(declaring.commitment.to_bytes())
         ),
+    }
+
+
+def _openings(judge: Judge, key: JudgeKey, owner: Accuser) -> dict[str, Document]:
+    """Challenges for openings, and an opening."""
+    challenge = asking(judge, owner.commitment, purpose="a dispute", excluded_blocks=(1,))
+    ranks = asking(judge, owner.commitment, statistic="ranks")
+    opening = owner.answer(challenge, [0])
+    return {
         "challenge": Document(
             "ChallengeFile",
             value_of(challenge.to_bytes()),
@@ -118,26 +134,33 @@ def public_documents() -> dict[str, Document]:
         "challenge for an opening": Document(
             "OpeningChallenge", challenge.body(), read_challenge_body
         ),
+        # without the key `statistic` it is a valid challenge for an opening: no reader refuses that
         "challenge for ranks": Document("RanksChallenge", ranks.body()),
-        "challenge for an argument": Document(
-            "ArgumentChallenge", argued.body(), read_challenge_body
-        ),
         "response": Document(
             "ProofFile", value_of(opening.to_bytes()), framed("proof", read_response)
         ),
         "opening": Document("Opening", opening.body(), read_response_body),
-        "openings": Document("OpeningPlaintext", unseal(opening.sealed, judge_key.box)),
-        "argument": Document("Argument", argument.body(), read_response_body),
-        "argument of derived labels": Document("Argument", derived.body(), read_response_body),
-        "refusal": Document("Refusal", refusal.body(), read_response_body),
-        "judge": Document(
-            "JudgePublicFile",
-            value_of(judge.public.to_bytes()),
-            framed("judge-public", JudgePublic.from_bytes),
+        "openings": Document("OpeningPlaintext", unseal(opening.sealed, key.box)),
+    }
+
+
+def _arguments(argued: Any, owner: Accuser, declaring: Accuser) -> dict[str, Document]:
+    """A challenge for an argument, and what answers it; the argument itself is a placeholder."""
+    digests = argued.digest, declaring.commitment.digest
+    argument = ArgumentResponse(*digests, (0,), tuple(range(10)) * 5, b"a proof")
+    derived = ArgumentResponse(argued.digest, owner.commitment.digest, (0, 1), None, b"a proof")
+    refusal = Refusal(*digests, 1)
+    return {
+        "challenge for an argument": Document(
+            "ArgumentChallenge", argued.body(), read_challenge_body
         ),
-        "network": Document("NetworkFile", value_of(codec.to_bytes(network)), read_network),
-        "context": Document("Context", statement.context),
-        "statement": Document("Statement", _statement_bytes()),
+        "argument": Document(
+            "Argument", argument.signed_by(declaring.keys).body(), read_response_body
+        ),
+        "argument of derived labels": Document("Argument", derived.body(), read_response_body),
+        "refusal": Document(
+            "Refusal", refusal.signed_by(declaring.keys).body(), read_response_body
+        ),
     }
 
 
