@@ -52,13 +52,13 @@ class Row:
     Args:
         scheme: Of the service.
         how: Parameters of the extraction.
-        thief: What the adversary does to the answers, or, for ``SHARPENED``, to the surrogate.
+        alteration: What the adversary does to the answers, or, for ``SHARPENED``, to the surrogate.
         plain: Whether the service answers without a mark.
     """
 
     scheme: Watermark = field(default_factory=DynaMarks)
     how: dict[str, Any] = field(default_factory=dict)
-    thief: str = ""
+    alteration: str = ""
     plain: bool = False
 
 
@@ -69,12 +69,12 @@ ROWS = {
     "cnn3": Row(how={"architecture": "cnn3"}),
     "knockoff": Row(how={"queries": "mnist"}),
     "hard": Row(how={"labels": "hard"}),
-    "rounded": Row(thief="two decimals"),
-    "top-3": Row(thief="top 3"),
-    "temperature": Row(thief="temperature 2"),
-    "uniform": Row(thief="other classes alike"),
-    "subtracted": Row(thief="subtracted"),
-    "sharpened": Row(thief=SHARPENED),
+    "rounded": Row(alteration="two decimals"),
+    "top-3": Row(alteration="top 3"),
+    "temperature": Row(alteration="temperature 2"),
+    "uniform": Row(alteration="other classes alike"),
+    "subtracted": Row(alteration="subtracted"),
+    "sharpened": Row(alteration=SHARPENED),
     "unmarked": Row(plain=True),
     "strong": Row(scheme=DynaMarks(floor=0.02)),
     "dawn-2-soft": Row(scheme=Dawn(rate=0.02)),
@@ -143,10 +143,10 @@ def _measured(row: Row, owner: Owner, adversary: Adversary, epochs: int) -> dict
     marked = Marked(model, 0.0) if row.plain else scheme.embed(owner, commitment)
     served = _fidelity(scheme, owner, commitment, adversary, model, row.plain)
     started = time.monotonic()
-    api = _altered(row.thief, marked.answers(), adversary)
+    api = _altered(row.alteration, marked.answers(), adversary)
     plan = {"architecture": "lenet5", "epochs": epochs, "batch_size": 100, **row.how}
     stolen = Extraction(**plan).run(Target(model, api), adversary)
-    if row.thief == SHARPENED:
+    if row.alteration == SHARPENED:
         _sharpen(stolen.model)
     judged = scheme.logged(marked) or scheme.trigger_set(owner, commitment)
     view = JudgeView(model, adversary.data.test_images[:PROBES])
@@ -158,7 +158,7 @@ def _measured(row: Row, owner: Owner, adversary: Adversary, epochs: int) -> dict
         "scheme": scheme.name,
         "parameters": asdict(scheme),
         "learned": plan,
-        "thief": row.thief,
+        "thief": row.alteration,
         "served": served,
         "victim_accuracy": _accuracy(model, adversary.data),
         "trials": len(judged.labels),

@@ -34,6 +34,7 @@ ATTACKS = {
     "refused": "tests.support.fake_plugins:Refused",
     "head": "tests.support.fake_plugins:OldHead",
     "curious": "tests.support.fake_plugins:Curious",
+    "unaware": "tests.support.fake_plugins:Unaware",
     "asking": "tests.support.fake_plugins:Asking",
     "unreadable": "tests.support.fake_plugins:Unreadable",
 }
@@ -173,7 +174,17 @@ class OldHead(Fade):
         return AttackResult(attacked.model, void="the original head was put back")
 
 
+class Unaware(Fade):
+    """Does not say that it uses the opened block, and looks for it."""
+
+    def run(self, target: Target, adversary: Adversary) -> AttackResult:
+        assert target.opened is None
+        return changed(target)
+
+
 class Curious(Fade):
+    """Uses the opened block, and says so."""
+
     uses_opened: ClassVar[bool] = True
 
     def run(self, target: Target, adversary: Adversary) -> AttackResult:

@@ -3,7 +3,7 @@
 The folders follow the taxonomy of Lukas et al. ("SoK: How Robust is Image Classification Deep
 Neural Network Watermarking?", IEEE S&P 2022), which sorts removal attacks by what they change:
 
-- ``input_preprocessing``: the model stays as it is; what it is asked is filtered or refused.
+- ``input_preprocessing``: the model stays as it is; its input is filtered or refused.
   Helps only an adversary who serves answers.
 - ``model_modification``: the weights change, by training, compression, noise or symmetry.
 - ``model_extraction``: a new network (the surrogate) learns from the model's answers.

@@ -7,7 +7,7 @@ share of images is drawn alike. The head is the last fully connected layer, whic
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -70,9 +70,7 @@ def head_name(model: nn.Module) -> str:
 
 def head_of(model: nn.Module) -> nn.Linear:
     """The last fully connected layer. Raises UsageError where there is none."""
-    head = model.get_submodule(head_name(model))
-    assert isinstance(head, nn.Linear)
-    return head
+    return cast("nn.Linear", model.get_submodule(head_name(model)))
 
 
 def give_new_head(model: nn.Module, outputs: int, adversary: Adversary) -> None:

@@ -123,6 +123,10 @@ def test_imitations_keep_the_levels_and_the_spectrum(shape: tuple[int, int, int]
     assert likeness[0] > likeness[1]
 
 
+def test_only_fakes_like_an_opened_block_use_it() -> None:
+    assert [kind for kind in KINDS if Unlearning(kind).uses_opened] == ["opened"]
+
+
 def test_fakes_like_an_opened_block_need_one(target: Target, adversary: Adversary) -> None:
     with pytest.raises(UsageError):
         Unlearning("opened").run(replace(target, opened=None), adversary)

@@ -133,7 +133,9 @@ def test_no_evidence_is_told_from_an_error(fakes: ModuleType, tiny: Made, tmp_pa
 def test_a_block_that_the_attack_used_is_left_out(
     fakes: ModuleType, tiny: Made, tmp_path: Path
 ) -> None:
-    cells = by_attack(run_grid(tiny(attacks=["none", "curious"]), tmp_path).cells)
+    cells = by_attack(run_grid(tiny(attacks=["none", "curious", "unaware"]), tmp_path).cells)
+    assert cells["unaware"].status == Status.MEASURED
+    assert (cells["unaware"].trials, cells["unaware"].opened_used) == (100, False)
     assert (cells["none"].trials, cells["none"].opened_used) == (100, False)
     assert (cells["curious"].trials, cells["curious"].opened_used) == (75, True)
     exact = assess(75, blocks_used=3, block_count=4, block_size=25, class_count=10, policy=Policy())

@@ -93,8 +93,8 @@ class Refit(Attack):
             used += len(sample)
             penalty = self._penalty(model, fisher_information(model, sample, adversary))
         if self.unlabelled:
-            wanted = max(round(self.unlabelled_share * count), 1)
-            others = torch.tensor(other_images(self.unlabelled, wanted, adversary))
+            other_count = max(round(self.unlabelled_share * count), 1)
+            others = torch.tensor(other_images(self.unlabelled, other_count, adversary))
             others = others.to(images.device)
             answers = [predictions(model, others[n]) for n in evaluation_batches(len(others))]
             images, labels = torch.cat([images, others]), torch.cat([labels, *answers])

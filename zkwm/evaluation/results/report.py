@@ -172,7 +172,7 @@ def render(
     return environment.get_template("report.html.j2").render(
         grid=outcome.grid,
         style=Markup(_resource("report.css")),  # noqa: S704 - this package's own file
-        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         measured=sum(cell.status == Status.MEASURED for cell in outcome.cells),
         total=len(outcome.cells),
         squares={ranks: squares(outcome.cells, by_ranks=ranks) for ranks in (False, True)},
