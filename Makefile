@@ -7,7 +7,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --d
 # The versions that CI tests with; torch as a CPU build.
 LOCK := .ci/lock.txt
 
-.PHONY: demo test test-all lint types docs bench bench-peer wheel release lock clean
+.PHONY: demo test test-all test-slow lint types docs bench bench-peer wheel release lock clean
 
 demo: $(VENV)/installed
 	rm -rf demo
@@ -17,8 +17,10 @@ demo: $(VENV)/installed
 test: $(VENV)/installed
 	$(PYTEST) -m "not slow and not data and not gpu"
 
-test-all: $(VENV)/installed
-	$(PYTEST)
+test-all: test test-slow
+
+test-slow: $(VENV)/installed
+	$(PYTEST) -m "slow or data or gpu"
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
