@@ -69,6 +69,7 @@ def test_the_figure_has_a_dot_for_each_measurement(benchmark):
     assert len([one for one in root.iter() if one.tag.endswith("polyline")]) == 2 * 4
 
 
+@pytest.mark.slow
 def test_all_figures_that_are_promised():
     command = [sys.executable, BENCHMARKS / "argument.py", "--network", "tiny"]
     done = subprocess.run(

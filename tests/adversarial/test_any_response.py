@@ -78,6 +78,7 @@ def changed(
     return [OpenedBlock(number, tuple(triggers[number])) for number in order]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("declared", [False, True])
 def test_no_response_convicts_an_innocent(judge: Judge, owner: Accuser, declared: bool) -> None:
     """Declared: the labels were declared before the model was known, and are accepted."""

@@ -36,6 +36,7 @@ def refuse(statement: Statement, proof: bytes) -> str:
     return caught.value.check
 
 
+@pytest.mark.slow
 def test_the_statement_itself(case: ArgumentCase, proof: bytes) -> None:
     layout = verify(case.statement, proof)
     assert layout.soundness_bits >= 120
@@ -242,6 +243,7 @@ def test_reading_gives_back_the_same_bytes(case: ArgumentCase, proof: bytes) -> 
     assert parsed.to_bytes() == proof
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("triggers", [1, 5])
 def test_other_numbers_of_triggers(triggers: int) -> None:
     case = argument_case(triggers, seed=7)

@@ -13,6 +13,8 @@ from tests.support.argument_case import ArgumentCase, argument_case
 from tests.support.relation_values import lookup_values
 from zkwm_protocols.field.scalar import P
 
+pytestmark = pytest.mark.slow
+
 _AT_ONCE = 1_000
 
 

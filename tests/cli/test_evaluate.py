@@ -37,6 +37,7 @@ def grid(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_grid_from_one_command(zkwm: Command, grid: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     first = zkwm("evaluate", grid, "-o", folder, "--json")

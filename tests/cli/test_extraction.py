@@ -76,6 +76,7 @@ def challenge(zkwm: Command, model: str, output: Path, *more: str) -> Result:
     )
 
 
+@pytest.mark.slow
 def test_the_commitment_is_to_keys_and_names_the_model(folder: Path) -> None:
     commitment = Commitment.from_bytes((folder / "acme.commitment").read_bytes())
     assert (commitment.header.class_count, commitment.header.shape) == (2, (1, 1, 32))

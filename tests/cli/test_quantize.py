@@ -45,6 +45,7 @@ def model(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_transcript(zkwm: Command, model: Path, tmp_path: Path) -> None:
     output = tmp_path / "suspect.zknet"
     result = zkwm("quantize", model, "--output", output)
@@ -64,6 +65,7 @@ def test_transcript(zkwm: Command, model: Path, tmp_path: Path) -> None:
     assert lines[7:] == [f"network {codec.digest(network).hex()}"]
 
 
+@pytest.mark.slow
 def test_json_and_inspect(zkwm: Command, model: Path, tmp_path: Path) -> None:
     output = tmp_path / "suspect.zknet"
     result = zkwm("quantize", model, "--output", output, "--json")
@@ -81,6 +83,7 @@ def test_json_and_inspect(zkwm: Command, model: Path, tmp_path: Path) -> None:
     assert again.json["digest"] == result.json["digest"]
 
 
+@pytest.mark.slow
 def test_preprocessing_and_calibration_count(zkwm: Command, model: Path, tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (40, 1, 12, 12), dtype=np.uint8)
     np.savez(tmp_path / "images.npz", images=images)

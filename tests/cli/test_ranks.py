@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.case_files import Command, Files, dispute_over
 
 
+@pytest.mark.slow
 def test_a_case_by_ranks(zkwm: Command, case: Files) -> None:
     result = zkwm(*dispute_over(zkwm, case, statistic="ranks"))
     assert result.code == 0, result.stderr

@@ -46,6 +46,7 @@ def test_no_two_rows_of_a_table_are_equal(tables: Tables) -> None:
         assert len(np.unique(tables.columns(key), axis=0)) == len(tables.columns(key))
 
 
+@pytest.mark.slow
 def test_weighted_sums_are_sums_of_fingerprints(tables: Tables) -> None:
     rng = np.random.default_rng(1)
     alpha = tuple(int(value) for value in rng.integers(0, P, 5))

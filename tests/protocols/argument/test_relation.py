@@ -50,6 +50,7 @@ def test_networks_too_large(limit: str, monkeypatch: pytest.MonkeyPatch) -> None
     assert caught.value.check == "network.size"
 
 
+@pytest.mark.slow
 def test_an_honest_witness_is_in_all_tables() -> None:
     case = argument_case(2)
     assert case.violations(case.witness.cells) == []

@@ -78,6 +78,7 @@ def header(count: int = 100) -> Header:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_labels")
 def test_a_false_claim_takes_innocents_with_declared_labels_and_none_with_derived(
     accuser_models: list[Classifier], victims: list[Classifier], accuser: Adversary
@@ -90,6 +91,7 @@ def test_a_false_claim_takes_innocents_with_declared_labels_and_none_with_derive
     assert row.derived_reached == 0.0
 
 
+@pytest.mark.slow
 def test_adversarial_images_keep_to_their_budget_and_wish_wrong_labels(
     accuser_models: list[Classifier], accuser: Adversary
 ) -> None:
@@ -106,6 +108,7 @@ def test_adversarial_images_keep_to_their_budget_and_wish_wrong_labels(
     np.testing.assert_array_equal(claimed.images, again.images)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_labels")
 def test_q_tries_gain_about_log2_q_bits_which_the_allowance_covers(
     accuser_models: list[Classifier], victims: list[Classifier], accuser: Adversary
@@ -135,6 +138,7 @@ def replaced(accuser: Adversary, seed: int) -> Adversary:
     return Adversary(accuser.data, seed=seed)
 
 
+@pytest.mark.slow
 def test_the_images_of_grinding_are_answered_alike_by_all_models(
     accuser_models: list[Classifier], victims: list[Classifier], accuser: Adversary
 ) -> None:

@@ -36,6 +36,7 @@ def answers(model: torch.nn.Module, adversary: Adversary) -> np.ndarray:
         return model(images).numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_labels")
 @pytest.mark.parametrize("name", ATTACKS)
 def test_it_is_repeatable_and_leaves_the_target_alone(

@@ -71,6 +71,7 @@ def test_fine_tuning_keeps_the_head(target: Target, adversary: Adversary) -> Non
     torch.testing.assert_close(head_of(after).weight, head_of(target.model).weight)
 
 
+@pytest.mark.slow
 def test_a_large_rate_costs_the_mark_more_than_a_small_one(
     target: Target, adversary: Adversary, triggers: TriggerSet
 ) -> None:

@@ -24,6 +24,8 @@ from zkwm.nn.seeds import generator
 from zkwm.training.fit import Fit, fit
 from zkwm_protocols.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 TARGET_CLASS = 6
 
 

@@ -62,6 +62,7 @@ def views(adversary: Adversary) -> tuple[JudgeView, JudgeView]:
     return JudgeView(reference=reference, probes=probes), JudgeView(probes=probes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", FILTERS, ids=repr)
 def test_marks_in_the_network_are_read_behind_a_filter(
     attack: Attack, target: Target, adversary: Adversary, views: tuple[JudgeView, JudgeView]
@@ -74,6 +75,7 @@ def test_marks_in_the_network_are_read_behind_a_filter(
             assert (reading.void, reading.matches, reading.trials) == ("", 64, 64)
 
 
+@pytest.mark.slow
 def test_a_mark_in_answers_is_read_through_the_filter(
     target: Target, adversary: Adversary, triggers: TriggerSet
 ) -> None:

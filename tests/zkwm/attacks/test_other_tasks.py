@@ -87,6 +87,7 @@ def test_mnist_is_found_by_its_name(
     assert len(np.unique(images.reshape(25, -1), axis=0)) == 25
 
 
+@pytest.mark.slow
 def test_refit_without_additions_is_fine_tuning(target: Target, adversary: Adversary) -> None:
     refitted = Refit(epochs=2).run(target, adversary)
     tuned = FineTuning(rate=0.05, schedule="epoch-decay", decay=0.9, decay_every=1, epochs=2)

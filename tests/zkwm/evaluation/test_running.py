@@ -171,6 +171,7 @@ def test_progress_ends_with_everything_done(fakes: ModuleType, tiny: Made, tmp_p
     assert marks[-1].last == "fake, seed 0: fade kept=20"
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_takes_no_other_task_with_it(tmp_path: Path) -> None:
     grid = Grid.from_map(
         {

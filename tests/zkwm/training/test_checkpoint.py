@@ -53,6 +53,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_kill_9_and_resume_ends_in_the_same_weights(tmp_path: Path, method: str) -> None:
     folder = tmp_path / "state"

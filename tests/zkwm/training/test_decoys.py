@@ -144,6 +144,7 @@ def larger_training(checkpoint: Path | None = None, stop: bool = False) -> Embed
     )
 
 
+@pytest.mark.slow
 def test_a_training_with_drawn_fakes_goes_on(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         larger_training(tmp_path / "state", stop=True)
@@ -151,6 +152,7 @@ def test_a_training_with_drawn_fakes_goes_on(tmp_path: Path) -> None:
     assert resumed.model_digest == larger_training().model_digest
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_version_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,8 @@ from zkwm.training.distributed import Group
 from zkwm.training.saved_model import save_model
 from zkwm_protocols.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 
 def two_processes(
     program: Path, folder: Path, checkpoint: str, architecture: str, method: str = "plain"

@@ -121,6 +121,7 @@ def test_the_clone_is_copied_anew_now_and_then(model: nn.Module) -> None:
     assert all(low <= length <= high for length in lengths)
 
 
+@pytest.mark.slow
 def test_robust_training_learns_task_and_triggers() -> None:
     result, again, plain = (
         small.train(epochs=12, method=method) for method in ("robust", "robust", "plain")
@@ -130,6 +131,7 @@ def test_robust_training_learns_task_and_triggers() -> None:
     assert result.model_digest == again.model_digest != plain.model_digest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["lenet5", "normalised"])
 def test_interrupted_robust_training_goes_on(tmp_path: Path, architecture: str) -> None:
     folder = small.interrupted_training(tmp_path, architecture, method="robust", epochs=10)

@@ -51,6 +51,7 @@ def folder(saved: Path, tmp_path: Path) -> Path:
     return copy
 
 
+@pytest.mark.slow
 def test_what_is_written_is_what_was_trained(result: EmbedResult, saved: Path) -> None:
     assert sorted(path.name for path in saved.iterdir()) == FILES
     assert list(saved.parent.iterdir()) == [saved]

@@ -25,6 +25,7 @@ def marked(result: Any) -> int:
     return matches(result.model, torch.tensor(triggers.images), torch.tensor(triggers.labels))
 
 
+@pytest.mark.slow
 def test_from_scratch_learns_task_and_triggers() -> None:
     start = small.model()
     before = model_digest(start)
@@ -39,6 +40,7 @@ def test_from_scratch_learns_task_and_triggers() -> None:
     assert (result.device, result.precision, result.processes) == ("cpu", "float32", 1)
 
 
+@pytest.mark.slow
 def test_pretrained_goes_on_from_an_unmarked_twin() -> None:
     twin = embed(small.model(), small.data(), None, settings=small.SETTINGS)
     assert twin.test_accuracy >= 0.9
@@ -51,6 +53,7 @@ def test_pretrained_goes_on_from_an_unmarked_twin() -> None:
     assert result.test_accuracy >= 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["lenet5", "normalised"])
 def test_same_seed_same_weights(architecture: str) -> None:
     changes = {"epochs": 2, "augment": True}
@@ -59,6 +62,7 @@ def test_same_seed_same_weights(architecture: str) -> None:
     assert first.model_digest == again.model_digest != other.model_digest
 
 
+@pytest.mark.slow
 def test_global_random_state_is_neither_used_nor_changed() -> None:
     torch.manual_seed(1)
     first = small.train(epochs=1)
@@ -69,6 +73,7 @@ def test_global_random_state_is_neither_used_nor_changed() -> None:
     assert torch.equal(torch.rand(1), after)
 
 
+@pytest.mark.slow
 def test_bfloat16_on_request() -> None:
     result = small.train(precision="bfloat16")
     assert result.precision == "bfloat16"
@@ -87,6 +92,7 @@ def test_gpu_makes_the_same_mark(architecture: str) -> None:
     assert all(tensor.device.type == "cpu" for tensor in result.model.state_dict().values())
 
 
+@pytest.mark.slow
 def test_progress() -> None:
     seen: list[Progress] = []
     embed(
@@ -118,6 +124,7 @@ class Flat(nn.Module):
         return logits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 def test_any_classifier(channels: int) -> None:
     torch.manual_seed(0)
@@ -151,6 +158,7 @@ def pair(data: ImageData, convert: Callable[[torch.Tensor], Any]) -> tuple[Items
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("convert", [lambda image: image, lambda image: image.float() / 255])
 def test_torch_datasets_train_like_arrays(convert: Callable[[torch.Tensor], Any]) -> None:
     settings = replace(small.SETTINGS, epochs=2)
@@ -250,6 +258,7 @@ def test_divergence_is_told() -> None:
     assert "learning rate" in caught.value.hint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["signal", "callback"])
 def test_interrupt_saves_and_the_same_call_goes_on(
     tmp_path: Any, way: str, monkeypatch: pytest.MonkeyPatch

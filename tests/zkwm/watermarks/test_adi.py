@@ -27,6 +27,7 @@ from zkwm_protocols.errors import UsageError
 pytestmark = pytest.mark.usefixtures("quick_labels")
 
 
+@pytest.mark.slow
 def test_marked_from_scratch_it_proves_itself_and_an_unmarked_model_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -42,6 +43,7 @@ def test_marked_from_scratch_it_proves_itself_and_an_unmarked_model_does_not(
     assert evidence(innocent, triggers).total_bits < 0
 
 
+@pytest.mark.slow
 def test_a_trained_model_is_marked_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

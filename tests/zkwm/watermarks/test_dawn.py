@@ -31,6 +31,7 @@ def questions() -> Tensor:
     return torch.tensor(small_data().train_images).float() / 255
 
 
+@pytest.mark.slow
 def test_the_share_is_wrong(owner: Owner, questions: Tensor) -> None:
     """Of fixed keys, since images alike are wrong together and the share of one key varies."""
     scheme = Dawn(rate=0.1)
@@ -45,6 +46,7 @@ def test_the_share_is_wrong(owner: Owner, questions: Tensor) -> None:
     assert 0.08 < wrong < 0.12
 
 
+@pytest.mark.slow
 def test_only_two_classes_are_exchanged(owner: Owner, questions: Tensor) -> None:
     scheme = Dawn(rate=0.3)
     mark = scheme.embed(owner, scheme.commit(owner))
@@ -86,6 +88,7 @@ def test_what_was_wrong_is_logged_once_and_can_be_committed_to(owner: Owner) -> 
     assert trigger_set(owner.vault, committed).labels.tolist() == pairs.labels.tolist()
 
 
+@pytest.mark.slow
 def test_networks_repeat_what_they_were_told_even_classes_alone(
     owner: Owner, questions: Tensor
 ) -> None:

@@ -16,7 +16,7 @@ from zkwm.extraction.reader import JudgeView
 from zkwm.watermarks.parameter_encoding.deepsigns import DeepSigns
 from zkwm_protocols.errors import UsageError
 
-pytestmark = pytest.mark.usefixtures("quick_labels")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_labels")]
 SCHEME = DeepSigns(strength=1.0, epochs=20)
 
 

@@ -26,7 +26,7 @@ from zkwm.watermarks.trigger_sets.deepsigns_black_box import (
 )
 from zkwm_protocols.errors import UsageError
 
-pytestmark = pytest.mark.usefixtures("quick_labels")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_labels")]
 
 
 def test_rarity_is_the_distance_to_the_nearest_activation() -> None:

@@ -51,6 +51,7 @@ def questions() -> Tensor:
     return torch.cat([torch.tensor(small_data().test_images).float() / 255, noise])
 
 
+@pytest.mark.slow
 def test_nothing_is_trained_and_first_classes_stay(mark: OwnMark, questions: Tensor) -> None:
     assert mark.marked.model is mark.start
     with torch.no_grad():
@@ -178,6 +179,7 @@ def test_the_opposite_change_gives_the_opposite_bits(mark: OwnMark) -> None:
     assert mark.read(Served(opposite)) <= 30
 
 
+@pytest.mark.slow
 def test_a_network_that_learns_the_answers_carries_bits(tmp_path: Path) -> None:
     made = make_mark(DynaMarks(bits=100, strength=2.0, floor=0.05), tmp_path)
     images = torch.tensor(small_data().train_images)
@@ -227,6 +229,7 @@ def test_a_reference_that_tells_no_classes_apart_is_subtracted_as_nothing(mark: 
     assert 0 < bits.sum() < 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("probability", [0.0, math.inf, math.nan])
 def test_answers_that_are_not_finite_give_no_bit_of_1(mark: OwnMark, probability: float) -> None:
     def broken(images: Tensor) -> Tensor:

@@ -73,6 +73,7 @@ def test_half_of_the_keys_fool_the_model_and_half_do_not() -> None:
     assert len(set(sources)) == 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("labels", "steps"), [("declared", 120), (DERIVED, 240)])
 def test_the_keys_get_their_labels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labels: str, steps: int

@@ -114,6 +114,7 @@ def test_the_gradient_reaches_the_weights_under_the_perturbation(resnet: nn.Modu
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in resnet.parameters())
 
 
+@pytest.mark.slow
 def test_it_is_embedded_and_extracted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fix_draws(monkeypatch)
     scheme = ParametricPerturbation(triggers=20, trigger_batch=20, alpha=0.5)
@@ -122,6 +123,7 @@ def test_it_is_embedded_and_extracted(tmp_path: Path, monkeypatch: pytest.Monkey
     assert matched(scheme, trained_model(), triggers) <= 10
 
 
+@pytest.mark.slow
 def test_a_network_with_batch_norm_learns_triggers_too_and_every_time_the_same(
     resnet: nn.Module,
 ) -> None:

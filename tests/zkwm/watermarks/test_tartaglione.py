@@ -20,7 +20,7 @@ from zkwm.watermarks.parameter_encoding import tartaglione
 from zkwm.watermarks.parameter_encoding.tartaglione import Tartaglione
 from zkwm_protocols.errors import UsageError
 
-pytestmark = pytest.mark.usefixtures("quick_labels")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_labels")]
 SCHEME = Tartaglione(epochs=6, replicas=0)
 
 

@@ -71,6 +71,7 @@ def test_settings_for_a_trained_model_keep_seed_and_device(tmp_path: Path) -> No
     assert settings.epochs == 3
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_digits_stand_in_the_middle(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZKWM_DATA", str(data_folder))

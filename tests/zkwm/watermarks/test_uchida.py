@@ -34,6 +34,7 @@ def test_bits_are_read_and_nothing_from_the_unmarked_model(mark: OwnMark) -> Non
     assert mark.accuracy(mark.marked.model) > mark.accuracy(mark.start) - 0.04
 
 
+@pytest.mark.slow
 def test_bits_survive_fine_tuning_and_a_disguise(mark: OwnMark) -> None:
     disguised = shuffle(fine_tuned(mark.marked.model), seed=4)  # leaves no channel in its place
     assert mark.read(disguised) >= 115

@@ -98,6 +98,7 @@ def test_a_single_label_is_matched_by_a_model_that_always_gives_it(tmp_path: Pat
     assert not derived.note
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "labels", "epochs"),
     [(CONTENT, DECLARED, 12), (NOISE, DECLARED, 12), (UNRELATED, DERIVED, 14)],

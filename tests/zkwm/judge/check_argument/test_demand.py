@@ -22,6 +22,7 @@ from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, UsageError, Zkw
 from zkwm_protocols.evidence import Policy, assess
 
 
+@pytest.mark.slow
 def test_blocks_and_matches_can_be_chosen(judge: Judge, owner: Accuser, suspect: Suspect) -> None:
     asked = judge.challenge_argument(
         owner.commitment, suspect, blocks=3, least_matches=70, excluded_blocks=(0,)
@@ -101,6 +102,7 @@ def test_what_may_be_demanded_is_what_reaches_the_threshold(
         assert caught.value.check == "challenge.reachable"
 
 
+@pytest.mark.slow
 def test_a_marketplace_settles_in_zero_knowledge(
     owner: Accuser, suspect: Suspect, model: Path, argument: StandIn, tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ from zkwm_protocols.argument_response import ArgumentResponse
 from zkwm_protocols.challenge import Challenge
 
 
+@pytest.mark.slow
 def test_a_true_argument_is_proven(
     judge: Judge,
     owner: Accuser,
@@ -46,6 +47,7 @@ def test_a_true_argument_is_proven(
     assert value["evidence"]["reached"]
 
 
+@pytest.mark.slow
 def test_files_and_a_path_do_as_well(
     judge: Judge,
     owner: Accuser,
@@ -72,6 +74,7 @@ def proven(
     return judge.verify(owner.commitment, suspect, challenge, proof)
 
 
+@pytest.mark.slow
 def test_the_text_says_what_was_proven_and_what_stays_hidden(proven: Verdict) -> None:
     shown = " ".join(render_text(proven).split())
     for expected in (
@@ -87,6 +90,7 @@ def test_the_text_says_what_was_proven_and_what_stays_hidden(proven: Verdict) ->
     assert "Opened triggers" not in shown
 
 
+@pytest.mark.slow
 def test_the_page_says_so_too(proven: Verdict) -> None:
     page = render_report(proven)
     for expected in (

@@ -16,6 +16,7 @@ from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import SuspectUnusable, Unsupported
 
 
+@pytest.mark.slow
 def test_a_suspect_that_is_no_file(
     judge: Judge,
     owner: Accuser,
@@ -55,6 +56,7 @@ def test_a_file_that_was_exchanged_after_it_was_opened(
     assert failed(verdict) == ["challenge.suspect"]
 
 
+@pytest.mark.slow
 def test_low_agreement_could_not_be_checked_and_points_to_openings(
     judge: Judge,
     owner: Accuser,

@@ -57,6 +57,7 @@ def test_the_same_challenge_gives_the_same_bytes_and_no_new_bit(
     assert len(vault.state.ledger) == 1
 
 
+@pytest.mark.slow
 def test_declared_labels_are_in_the_response(
     vault: Vault, judge: Judge, argument: StandIn, tmp_path: Path
 ) -> None:

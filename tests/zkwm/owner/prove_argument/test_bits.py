@@ -38,6 +38,7 @@ def test_too_few_matches_are_a_recorded_silence(
     assert argument.proofs == 1
 
 
+@pytest.mark.slow
 def test_one_number_of_matches_for_a_network(
     vault: Vault,
     commitment: Commitment,
@@ -59,6 +60,7 @@ def test_one_number_of_matches_for_a_network(
     ] * 2
 
 
+@pytest.mark.slow
 def test_beyond_the_limit_only_when_said(
     vault: Vault,
     commitment: Commitment,

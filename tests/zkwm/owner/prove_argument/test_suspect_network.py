@@ -22,6 +22,7 @@ from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, Unsupported, Us
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 
 
+@pytest.mark.slow
 def test_the_network_must_be_that_of_the_challenge(
     vault: Vault,
     commitment: Commitment,
@@ -49,6 +50,7 @@ def network_of(path: Path, shape: tuple[int, int, int] = SHAPE) -> Any:
     return derive_network(path, SuspectIdentity("onnx", digest, "", 10, shape), Preprocessing())
 
 
+@pytest.mark.slow
 def test_a_constant_network_is_refused(tmp_path: Path) -> None:
     images = random_images(30, 1, SHAPE)
     save_linear(tmp_path / "constant.onnx", images, np.arange(30) % 10, favour=1000.0)

@@ -37,6 +37,7 @@ def run(vault: Vault, entry: Callable[[int], LedgerEntry], passphrase: str) -> C
     return job
 
 
+@pytest.mark.slow
 def test_kill_9_at_random_instants_loses_no_acknowledged_entry(run: Callable[..., Any]) -> None:
     rounds = 30
     result = run("random", rounds)
@@ -48,6 +49,7 @@ def test_kill_9_at_random_instants_loses_no_acknowledged_entry(run: Callable[...
     assert result["leftovers"] == 0
 
 
+@pytest.mark.slow
 def test_kill_9_at_each_step_leaves_the_old_or_the_new_vault(run: Callable[..., Any]) -> None:
     results = run("steps")
     assert len(results) == 10
@@ -60,6 +62,7 @@ def test_kill_9_at_each_step_leaves_the_old_or_the_new_vault(run: Callable[..., 
     assert any(result["stale"] for result in results)
 
 
+@pytest.mark.slow
 def test_processes_beside_each_other_lose_nothing(run: Callable[..., Any]) -> None:
     result = run("beside", 3, 20)
     assert result["statuses"] == [0, 0, 0]
