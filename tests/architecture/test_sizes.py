@@ -27,9 +27,10 @@ def too_large() -> Iterator[str]:
             if len(source.splitlines()) > FILE_LINES:
                 yield name
             for node in ast.walk(ast.parse(source)):
-                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                    if _lines(node) > FUNCTION_LINES or _parameters(node) > PARAMETERS:
-                        yield f"{name}: {node.name}"
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (
+                    _lines(node) > FUNCTION_LINES or _parameters(node) > PARAMETERS
+                ):
+                    yield f"{name}: {node.name}"
 
 
 def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

@@ -163,8 +163,13 @@ def endpoint(case: Files, no_pauses: None) -> Iterator[Endpoint]:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """Say nothing where an asker hung up: a traceback on stderr would be taken for ours."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     found = Endpoint(
         f"http://127.0.0.1:{server.server_port}/model",
         {image.tobytes(): int(label) for image, label in zip(images, labels, strict=True)},
