@@ -212,16 +212,6 @@ def equality_table(point: Sequence[Element]) -> Array:
     return table
 
 
-def powers(base: Element, count: int) -> Array:
-    """base^0 .. base^(count-1) over K, uint64 (5, count)."""
-    table = from_element(ONE).reshape(DEGREE, 1)
-    step = from_element(base).reshape(DEGREE, 1)
-    while table.shape[1] < count:
-        table = np.concatenate([table, multiply(table, step)], axis=1)
-        step = multiply(step, step)
-    return table[:, :count]
-
-
 def powers_base(base: Array, count: int) -> Array:
     """base[c]^i for i below count: base over F_p, uint64 (t,), to (count, t)."""
     table = np.ones((1, base.shape[0]), dtype=np.uint64)

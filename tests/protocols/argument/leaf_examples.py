@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from zkwm_protocols.argument.relation import blake2s_witness as leaf_witness
+from zkwm_protocols.argument.relation import blake2s_witness
 from zkwm_protocols.argument.relation.image import ImageGadget
 from zkwm_protocols.argument.relation.leaf import LeafGadget
 from zkwm_protocols.argument.relation.lookup_tables import Tables
@@ -43,7 +43,7 @@ def make_example(shape: tuple[int, int, int], labels: np.ndarray = LABELS) -> Ex
     cells = np.full((image.cell_count + leaf.cell_count + MARGIN, count), 77, dtype=np.uint32)
     rows = np.full((count, image.lookup_count + leaf.lookup_count + MARGIN), -77, dtype=np.int32)
     image.fill(images, salts, cells, rows, tables)
-    digests = leaf_witness.fill(
+    digests = blake2s_witness.fill(
         leaf, images, salts, labels, cells, rows, tables, image.lookup_count
     )
     fields = labels.astype(">u2").reshape(-1, 1).view(np.uint8)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.protocols.argument.leaf_examples import LABELS, MARGIN, SHAPES, make_example
 from tests.reference import blake2s as reference
-from zkwm_protocols.argument.relation import blake2s_witness as leaf_witness
+from zkwm_protocols.argument.relation import blake2s_witness
 from zkwm_protocols.commitment import leaf
 
 
@@ -94,6 +94,6 @@ def test_shapes_that_do_not_fit(wrong: str) -> None:
         rows = rows[:, : -MARGIN - 1]
     first_lookup = example.image.lookup_count
     with pytest.raises(ValueError, match=r"images of shape|one for each image|no room"):
-        leaf_witness.fill(
+        blake2s_witness.fill(
             example.leaf, images, salts, labels, cells, rows, example.tables, first_lookup
         )

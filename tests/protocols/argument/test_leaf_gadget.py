@@ -78,8 +78,8 @@ def test_pull_back_is_the_inner_product_with_the_values(shape: tuple[int, int, i
     def random(*size: int) -> np.ndarray:
         return generator.integers(0, scalar.P, size).astype(np.uint64)
 
-    weights, alphas = random(5, gadget.lookup_count), vector.powers((2, 7, 1, 8, 2), 9)[:, 1:]
-    powers = [vector.to_element(alphas[:, k]) for k in range(8)]
+    weights = random(5, gadget.lookup_count)
+    powers = [scalar.power((2, 7, 1, 8, 2), k) for k in range(1, 9)]
     cells, before, public_before = random(count), random(5, count), random(5, 34)
     public = generator.integers(0, 256, 34, dtype=np.uint8)
     gradient, public_gradient = before.copy(), public_before.copy()

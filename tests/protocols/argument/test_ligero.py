@@ -17,7 +17,7 @@ from tests.protocols.argument.commitment_case import (
     make_case,
     run_exchange,
 )
-from zkwm_protocols.argument.ligero import rows as committed_rows
+from zkwm_protocols.argument.ligero import rows as tableau
 from zkwm_protocols.argument.ligero.linear_claim import MASK_DOT_A, MASK_LOW, MASK_PADS_B, PRODUCT
 from zkwm_protocols.argument.prover_randomness import RandomStream
 from zkwm_protocols.errors import InvalidOpening, Malformed, UsageError
@@ -69,7 +69,7 @@ def test_the_committed_columns_are_values_of_the_rows(size: Any) -> None:
     case = make_case(size)
     layout = case.layout
     exchange = run_exchange(case)
-    rows = committed_rows.CommittedRows(
+    rows = tableau.CommittedRows(
         layout, case.cells, case.multiplicities, case.pads, case.left, case.right, SeededStream(1)
     )
     tails = SeededStream(1).elements(layout.witness_rows * layout.columns)
@@ -208,14 +208,14 @@ def test_other_sizes_are_malformed(honest: Exchange) -> None:
 def _replace_extension_rows(
     monkeypatch: pytest.MonkeyPatch, change: Callable[[list[Any]], None]
 ) -> None:
-    honest_rows = committed_rows.extension_rows
+    honest_rows = tableau.extension_rows
 
     def changed(*arguments: Any) -> tuple[Any, ...]:
         rows = list(honest_rows(*arguments))
         change(rows)
         return tuple(rows)
 
-    monkeypatch.setattr(committed_rows, "extension_rows", changed)
+    monkeypatch.setattr(tableau, "extension_rows", changed)
 
 
 def test_a_product_row_that_is_not_the_product_is_refused(
@@ -226,7 +226,7 @@ def test_a_product_row_that_is_not_the_product_is_refused(
 
     _replace_extension_rows(monkeypatch, change)
     values = powers_base(_root(case.layout.pad_row), case.layout.pad_row)[:, 0]
-    rows = committed_rows.CommittedRows(
+    rows = tableau.CommittedRows(
         case.layout, case.cells, case.multiplicities, case.pads, case.left, case.right,
         SeededStream(1),
     )  # fmt: skip
@@ -259,7 +259,7 @@ def test_a_row_of_too_high_degree_is_refused(
         "mask_low": layout.base_rows - 50 + 5 * MASK_LOW,
         "product": layout.base_rows - 1,
     }[row]
-    honest_encode = committed_rows.CommittedRows.encode
+    honest_encode = tableau.CommittedRows.encode
 
     def encode(self: Any) -> Any:
         codewords = honest_encode(self)
@@ -271,7 +271,7 @@ def test_a_row_of_too_high_degree_is_refused(
         codewords[index] = (codewords[index] + term[0]) % np.uint64(P)
         return codewords
 
-    monkeypatch.setattr(committed_rows.CommittedRows, "encode", encode)
+    monkeypatch.setattr(tableau.CommittedRows, "encode", encode)
     assert_refused(run_exchange(case), "argument.low_degree")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.field_values import from_montgomery
 from zkwm_protocols.field import scalar, vector
-from zkwm_protocols.field.kernels import montgomery as compiled
+from zkwm_protocols.field.kernels import montgomery
 from zkwm_protocols.field.kernels.montgomery import LINE
 from zkwm_protocols.field.kernels.sumcheck import CHUNK, ProductSumcheck, fold
 from zkwm_protocols.field.scalar import Element, P, add, multiply, subtract
@@ -37,7 +37,7 @@ def test_binding_a_bit(columns: int) -> None:
     arrays = residues((3, 5, columns), 11)
     r = elements(1, 12)[0]
     for last in (False, True):
-        bound = from_montgomery(fold(compiled.to_montgomery(arrays), r, last=last))
+        bound = from_montgomery(fold(montgomery.to_montgomery(arrays), r, last=last))
         half = columns // 2
         assert bound.shape[2] == (half if last else half + half % 2)
         for before, after in zip(arrays, bound, strict=True):

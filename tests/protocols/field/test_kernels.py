@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.field_values import from_montgomery
 from zkwm_protocols.field import scalar, vector
-from zkwm_protocols.field.kernels import montgomery as compiled
+from zkwm_protocols.field.kernels import montgomery
 from zkwm_protocols.field.kernels import threads as tasks
 from zkwm_protocols.field.kernels.linear_combination import fold_batch, fold_rows
 from zkwm_protocols.field.kernels.montgomery import LINE, Residues
@@ -42,29 +42,29 @@ def line(array: Array) -> Residues:
 
 def test_conversions() -> None:
     values = residues((5, 3, 7), 1)
-    form = compiled.to_montgomery(values)
+    form = montgomery.to_montgomery(values)
     assert form.dtype == np.uint32
     assert (form == (values << np.uint64(32)) % np.uint64(P)).all()
     assert (from_montgomery(form) == values).all()
-    assert (compiled.to_montgomery(values.astype(np.uint32)) == form).all()
+    assert (montgomery.to_montgomery(values.astype(np.uint32)) == form).all()
     element = vector.to_element(values[:, 1, 2])
-    assert (compiled.montgomery_element(element) == form[:, 1, 2]).all()
-    assert compiled.canonical_element(form[:, 1, 2]) == element
-    assert compiled.canonical_element(form[:, 1, 2].astype(np.uint64) + np.uint64(P)) == element
-    assert (compiled.line_of(element) == np.repeat(form[:, 1, 2], LINE)).all()
+    assert (montgomery.montgomery_element(element) == form[:, 1, 2]).all()
+    assert montgomery.canonical_element(form[:, 1, 2]) == element
+    assert montgomery.canonical_element(form[:, 1, 2].astype(np.uint64) + np.uint64(P)) == element
+    assert (montgomery.line_of(element) == np.repeat(form[:, 1, 2], LINE)).all()
 
 
 def test_scalar_kernels_at_the_extremes() -> None:
     inverse = pow(1 << 32, -1, P)
     for a, b in itertools.product(EXTREMES.tolist(), repeat=2):
         x, y = np.uint32(a), np.uint32(b)
-        assert int(compiled.add(x, y)) == (a + b) % P
-        assert int(compiled.subtract(x, y)) == (a - b) % P
-        assert int(compiled.product(x, y)) == a * b * inverse % P
+        assert int(montgomery.add(x, y)) == (a + b) % P
+        assert int(montgomery.subtract(x, y)) == (a - b) % P
+        assert int(montgomery.product(x, y)) == a * b * inverse % P
     for total in (0, 1, P, P << 31, (P << 32) - 1, P << 32, 2**63 - 1):
-        assert int(compiled.reduce(np.uint64(total))) == total * inverse % P
+        assert int(montgomery.reduce(np.uint64(total))) == total * inverse % P
     for total in (0, 2**63 - 1, 2**63, 4 * (P - 1) ** 2):
-        saturated = int(compiled.saturate(np.uint64(total)))
+        saturated = int(montgomery.saturate(np.uint64(total)))
         assert saturated < 2**63
         assert saturated % P == total % P
 
@@ -75,14 +75,14 @@ def test_lines(count: int) -> None:
         a, b, c = (residues((5, LINE), 100 * seed + i) for i in range(3))
         if not seed:
             a[:], b[:], c[:] = P - 1, P - 1, P - 1
-        x, y, z = (compiled.to_montgomery(array) for array in (a, b, c))
-        both = compiled.to_montgomery(vector.multiply(a, b))
+        x, y, z = (montgomery.to_montgomery(array) for array in (a, b, c))
+        both = montgomery.to_montgomery(vector.multiply(a, b))
         for kernel, expected in (
-            (compiled.product_line, both),
-            (compiled.add_product_line, vector.add(z.astype(np.uint64), both.astype(np.uint64))),
-            (compiled.add_line, vector.add(x.astype(np.uint64), y.astype(np.uint64))),
+            (montgomery.product_line, both),
+            (montgomery.add_product_line, vector.add(z.astype(np.uint64), both.astype(np.uint64))),
+            (montgomery.add_line, vector.add(x.astype(np.uint64), y.astype(np.uint64))),
             (
-                compiled.subtract_line,
+                montgomery.subtract_line,
                 vector.subtract_arrays(*(v.astype(np.uint64) for v in (x, y))),
             ),
         ):
@@ -91,7 +91,7 @@ def test_lines(count: int) -> None:
             assert (out.reshape(5, LINE)[:, :count] == expected[:, :count]).all()
             assert (out.reshape(5, LINE)[:, count:] == z[:, count:]).all()
         sums = np.zeros((2, 3, 5), dtype=np.uint32)
-        compiled.sum_line(sums, 1, 2, x.reshape(-1))
+        montgomery.sum_line(sums, 1, 2, x.reshape(-1))
         assert tuple(sums[1, 2].tolist()) == vector.sum_all(x.astype(np.uint64))
         assert not sums[0].any()
 
@@ -105,7 +105,7 @@ def test_every_product_of_extremes() -> None:
             right = np.repeat(other[:, None], part.shape[1], axis=1)
             for a, b in ((part, right), (right, part)):
                 out = new_line()
-                compiled.product_line(out, line(a), line(b), part.shape[1])
+                montgomery.product_line(out, line(a), line(b), part.shape[1])
                 expected = from_montgomery(vector.multiply(a, b).astype(np.uint32))  # a b / 2^32
                 assert (out.reshape(5, LINE)[:, : part.shape[1]] == expected).all()
 
@@ -128,11 +128,11 @@ def test_lines_from_and_to_arrays() -> None:
 @pytest.mark.parametrize("length", [0, 1, 5])
 def test_equality_tables(length: int) -> None:
     point = elements(length, 4)
-    table = compiled.equality_table(point)
+    table = montgomery.equality_table(point)
     assert (from_montgomery(table) == vector.equality_table(point)).all()
     if length:
-        shorter = compiled.drop_first_bit(table)
-        assert (shorter == compiled.equality_table(point[1:])).all()
+        shorter = montgomery.drop_first_bit(table)
+        assert (shorter == montgomery.equality_table(point[1:])).all()
 
 
 def slow_values(coefficients: Array, points: list[int]) -> list[list[int]]:
