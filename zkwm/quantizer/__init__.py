@@ -1,4 +1,11 @@
-"""From an ONNX classifier to an integer network (SPEC.md 16.5), and how well the two agree."""
+"""Quantization of an ONNX classifier to an integer network (SPEC.md 16.5), and their agreement.
+
+Read in this order: ``quantizer`` (the whole way), ``onnx_file`` (the file as plain data),
+``translate`` (operations to layers, by ``linear``, ``elementwise`` and ``shaping``), ``simplify``
+(fewer layers), ``build`` (layers to nodes, with ``scales``, ``calibrate`` and ``integers``).
+``derive`` gives owner and judge the same network. No torch, and nothing whose result depends on the
+machine.
+"""
 
 from zkwm.quantizer.calibration import public_images, random_images
 from zkwm.quantizer.network_agreement import Agreement, agreement

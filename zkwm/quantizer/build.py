@@ -1,7 +1,7 @@
-"""From simplified layers to an integer network, layer by layer (SPEC.md 16.5).
+"""Build the integer network from simplified layers, layer by layer (SPEC.md 16.5).
 
-Each activation is calibrated on the bytes that the integer network built so far gives for the
-calibration images. No torch, no ONNX, and nothing whose result depends on the machine.
+Each activation is calibrated on the bytes that the network built so far gives for the calibration
+images, so that errors of earlier layers are taken into account.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from zkwm.quantizer.layers import (
     Linear,
     Maxima,
     Reshaped,
+    inputs_of,
     scaling,
-    sources_of,
     use_counts,
 )
 from zkwm.quantizer.scales import LARGEST_WEIGHT, Curve, choose
@@ -42,9 +42,9 @@ TABLE_ROWS = 1 << 18
 
 
 class Builder:
-    """Nodes and tables so far, and which layer is which value of bytes.
+    """The nodes and tables built so far, and the value that holds each layer's bytes.
 
-    ``image`` is value 0, the pixels, as the model's input.
+    ``image`` is value 0, the pixels, with their meaning as the model's input.
     """
 
     def __init__(self, graph: Layers, image: Bytes) -> None:
@@ -55,8 +55,8 @@ class Builder:
         self._bytes: dict[int, Bytes] = {}
 
     def network(self) -> IntegerNetwork:
-        """Build everything. Raises Unsupported where the network would leave SPEC.md 16.2."""
-        for number in self._wanted():
+        """Build everything. Raises Unsupported where the network would exceed SPEC.md 16.2."""
+        for number in self._byte_layers():
             self._bytes[number] = self._make(number)
         self._logits(self._linear(self._graph.output))
         tables = tuple(curve.table(*ends) for curve, ends in self._tables.items())
@@ -64,23 +64,24 @@ class Builder:
             raise Unsupported("the tables of the model's functions have more than 2^18 rows")
         return IntegerNetwork(self._image.shape, tables, tuple(self._nodes))
 
-    def _wanted(self) -> list[int]:
-        """The layers that must be bytes: all but sums that only functions (or nothing) read."""
+    def _byte_layers(self) -> list[int]:
+        """The layers that must be bytes: all but sums that only functions read, or nothing."""
         layers, output = self._graph.layers, self._graph.output
         uses = use_counts(list(layers), output)
         used = [number for number in range(output + 1) if uses[number]]
-        wanted = {number for number in used if not isinstance(layers[number], Linear)}
+        layers_of_bytes = {number for number in used if not isinstance(layers[number], Linear)}
         for number in used:
             if not isinstance(layers[number], Function):
-                wanted.update(sources_of(layers[number]))
-        return sorted(wanted)
+                layers_of_bytes.update(inputs_of(layers[number]))
+        return sorted(layers_of_bytes)
 
     def _make(self, number: int) -> Bytes:
+        """Emit the nodes of a layer that must be bytes."""
         layer = self._graph.layers[number]
         if isinstance(layer, Image):
             return self._image
         if isinstance(layer, Function):
-            return self._activation(self._linear(layer.source), layer.expression)
+            return self._activation(self._linear(layer.input), layer.expression)
         if isinstance(layer, Linear):
             return self._view(layer) or self._activation(layer, X)
         if isinstance(layer, Maxima):
@@ -90,80 +91,82 @@ class Builder:
         return self._reshaped(layer)
 
     def _linear(self, number: int) -> Linear:
-        """A linear layer itself; of others the sum that has just them."""
+        """A linear layer itself; another layer as the sum of only itself."""
         layer = self._graph.layers[number]
         return layer if isinstance(layer, Linear) else self._alone(number)
 
     def _alone(self, number: int) -> Linear:
-        """The sum of one layer of bytes and nothing else."""
+        """The sum of one layer of bytes, unchanged."""
         shape = self._graph.layers[number].shape
         return Linear(shape, (scaling(number, shape, np.ones(shape[0])),), np.zeros(shape[0]))
 
     def _view(self, layer: Linear) -> Bytes | None:
-        """Scaled bytes are the same bytes with another meaning, where that can be said."""
+        """Scaled bytes as the same bytes with another scale and zero, None where that is
+        impossible."""
         term = layer.terms[0]
         factor = term.kernel.weights.reshape(-1)
         if len(layer.terms) > 1 or not term.kernel.is_scaling or not factor.all():
             return None
-        source = self._bytes[term.source]
-        scale = source.scale * factor
+        before = self._bytes[term.input]
+        scale = before.scale * factor
         if not scale.all() or not np.isfinite(scale).all():
             return None
-        zero = source.zero - layer.bias / scale
+        zero = before.zero - layer.bias / scale
         if not (np.abs(zero) <= LARGEST_ZERO).all():
             return None
-        return Bytes(source.value, scale, zero, source.images)
+        return Bytes(before.value, scale, zero, before.images)
 
     def _activation(self, layer: Linear, expression: Expression) -> Bytes:
-        """A table look-up of the shifted sum."""
+        """A table lookup of the shifted sum."""
         parts = self._parts(layer)
         choice = choose(expression, measure(parts, layer))
         sums = fit(parts, layer, choice)
         ends = sums.ends()
-        known = self._tables.get(choice.curve, ends)
-        self._tables[choice.curve] = (min(ends[0], known[0]), max(ends[1], known[1]))
+        before = self._tables.get(choice.curve, ends)
+        self._tables[choice.curve] = (min(ends[0], before[0]), max(ends[1], before[1]))
         table = list(self._tables).index(choice.curve)
         value = self._emit(Activation(self._emit_sum(sums), sums.shift, table))
         images = choice.curve.table(*ends).values[sums.quotients() - ends[0]]
         return Bytes(value, choice.scale, choice.zero, images)
 
     def _maxima(self, layer: Maxima) -> Bytes:
-        source = self._bytes[layer.source]
-        if not (source.scale >= 0).all():
-            source = self._activation(self._alone(layer.source), X)
-        value = self._emit(Maximum(source.value, layer.kernel, layer.stride, layer.pads))
+        """Maxima of bytes; bytes with a negative scale are first made rising."""
+        before = self._bytes[layer.input]
+        if not (before.scale >= 0).all():
+            before = self._activation(self._alone(layer.input), X)
+        value = self._emit(Maximum(before.value, layer.kernel, layer.stride, layer.pads))
         windows = Kernel(np.ones((1, 1, *layer.kernel)), layer.stride, layer.pads).windows(
-            source.shape, layer.shape
+            before.shape, layer.shape
         )
-        images = np.zeros((*layer.shape, source.images.shape[3]), np.uint8)
+        images = np.zeros((*layer.shape, before.images.shape[3]), np.uint8)
         for _, (rows, columns), (out_rows, out_columns) in windows.taps():
             target = images[:, out_rows, out_columns]
-            np.maximum(target, source.images[:, rows, columns], out=target)
-        return Bytes(value, source.scale, source.zero, images)
+            np.maximum(target, before.images[:, rows, columns], out=target)
+        return Bytes(value, before.scale, before.zero, images)
 
     def _joined(self, layer: Joined) -> Bytes:
-        sources = [self._bytes[number] for number in layer.sources]
+        inputs = [self._bytes[number] for number in layer.inputs]
         return Bytes(
-            self._emit(Concatenation(tuple(source.value for source in sources))),
-            np.concatenate([source.scale for source in sources]),
-            np.concatenate([source.zero for source in sources]),
-            np.concatenate([source.images for source in sources]),
+            self._emit(Concatenation(tuple(before.value for before in inputs))),
+            np.concatenate([before.scale for before in inputs]),
+            np.concatenate([before.zero for before in inputs]),
+            np.concatenate([before.images for before in inputs]),
         )
 
     def _reshaped(self, layer: Reshaped) -> Bytes:
-        source = self._bytes[layer.source]
+        before = self._bytes[layer.input]
         facts = []
-        for fact in (source.scale, source.zero):
-            entries = np.broadcast_to(fact[:, None, None], source.shape).reshape(layer.shape[0], -1)
+        for fact in (before.scale, before.zero):
+            entries = np.broadcast_to(fact[:, None, None], before.shape).reshape(layer.shape[0], -1)
             if not (entries == entries[:, :1]).all():
                 raise Unsupported("a reshape mixes channels of different scales")
             facts.append(entries[:, 0])
-        value = self._emit(Reshape(source.value, layer.shape))
-        images = source.images.reshape(*layer.shape, -1)
+        value = self._emit(Reshape(before.value, layer.shape))
+        images = before.images.reshape(*layer.shape, -1)
         return Bytes(value, facts[0], facts[1], images)
 
     def _logits(self, layer: Linear) -> None:
-        """The last sum, all outputs in one unit, as fine as weights and arg-max allow."""
+        """The last sum, all outputs in one unit, as fine as weights and argmax allow."""
         parts = self._parts(layer)
         unit = max(float(part.largest().max()) for part in parts) / float(LARGEST_WEIGHT)
         if unit == 0.0:
@@ -181,20 +184,20 @@ class Builder:
         self._emit_sum(Sums(scaled, bias, 0, layer.shape))
 
     def _parts(self, layer: Linear) -> list[Part]:
-        return [Part.of(self._bytes[term.source], term.kernel) for term in layer.terms]
+        return [Part.of(self._bytes[term.input], term.kernel) for term in layer.terms]
 
     def _emit_sum(self, sums: Sums) -> int:
-        """The nodes of a sum; the bias goes to the first convolution that is not doubled."""
+        """Emit the nodes of a sum; the bias goes to the first convolution that is not doubled."""
         bearer = next(one for one in sums.scaled if one.doublings == 0)
         values, outputs = [], sums.shape[0]
         for one in sums.scaled:
             kernel = one.part.kernel
-            own = sums.bias if one is bearer else np.zeros(outputs, np.int64)
+            bias = sums.bias if one is bearer else np.zeros(outputs, np.int64)
             value = self._emit(
                 Convolution(
-                    one.part.source.value,
+                    one.part.input.value,
                     one.weights.astype(np.int16),
-                    own.astype(np.int32),
+                    bias.astype(np.int32),
                     kernel.stride,
                     kernel.pads,
                     kernel.dilation,

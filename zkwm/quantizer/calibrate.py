@@ -1,4 +1,4 @@
-"""The sums of one layer: their exact extrema, and the shift and whole weights that fit (16.5)."""
+"""The sums of one layer: exact extrema, then integer weights and a shift (SPEC.md 16.5)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ QUOTIENT_BOUND = 1 << 16
 
 @dataclass(frozen=True, eq=False)
 class Scaled:
-    """Whole ``weights`` of a part, which then are doubled ``doublings`` times."""
+    """Integer ``weights`` of a part, to be doubled ``doublings`` times."""
 
     part: Part
     weights: Doubles
@@ -39,14 +39,14 @@ class Scaled:
 
     @property
     def total(self) -> Doubles:
-        """The weights in all."""
+        """The weights with the doublings."""
         total: Doubles = self.weights * float(1 << self.doublings)
         return total
 
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """A layer in whole numbers: its parts, bias (O,) or (O, height, width), and shift."""
+    """A layer in integers: parts, bias int64 (O,) or (O, height, width), and shift in bits."""
 
     scaled: tuple[Scaled, ...]
     bias: NDArray[np.int64]
@@ -54,7 +54,7 @@ class Sums:
     shape: Shape
 
     def quotients(self) -> NDArray[np.int64]:
-        """The rounded sums over 2^shift for the calibration images, (O, height, width, n)."""
+        """Rounded sums / 2^shift of the calibration images, int64 (O, height, width, n)."""
         total = _sums([(one.part, one.total) for one in self.scaled], self.bias, self.shape)
         half = float((1 << self.shift) >> 1)
         return np.floor((total + half) / float(1 << self.shift)).astype(np.int64)
@@ -67,7 +67,7 @@ class Sums:
 
 
 def measure(parts: Sequence[Part], layer: Linear) -> Extent:
-    """Extrema of a layer's sums, from trial weights of 16 bits, each channel by itself."""
+    """The range of a layer's sums, from trial weights of 16 bits in each channel's own unit."""
     largest = np.maximum.reduce([part.largest() for part in parts])
     largest = np.where(largest < SMALLEST, 0.0, largest)
     alone = np.where(layer.bias == 0.0, 1.0, np.abs(layer.bias))
@@ -87,7 +87,7 @@ def measure(parts: Sequence[Part], layer: Linear) -> Extent:
 
 
 def fit(parts: Sequence[Part], layer: Linear, choice: Choice) -> Sums:
-    """The largest shift for which weights and bounds fit. Raises Unsupported if none does."""
+    """Find the largest shift for which weights and bounds fit. Raises Unsupported if none does."""
     for shift in range(LARGEST_SHIFT, -1, -1):
         scaled = _scaled(parts, choice.step, shift)
         if scaled is None:
@@ -110,22 +110,27 @@ def fit(parts: Sequence[Part], layer: Linear, choice: Choice) -> Sums:
 
 
 def _scaled(parts: Sequence[Part], step: Doubles, shift: int) -> tuple[Scaled, ...] | None:
-    """Whole weights for a shift; scaled bytes beside convolutions may take two steps."""
+    """Integer weights for a shift, None where they do not fit.
+
+    Bytes that are only scaled, next to convolutions (a residual sum), may need large weights: those
+    are smaller weights and doublings.
+    """
     mixed = any(not part.kernel.is_scaling for part in parts)
-    found = []
+    fitting = []
     for part in parts:
         exact = part.weights / step[:, None, None, None]
         for doublings in range(LARGEST_DOUBLING + 1 if mixed and part.kernel.is_scaling else 1):
             weights = np.rint(exact * 2.0 ** (shift - doublings))
             if np.abs(weights).max() <= LARGEST_WEIGHT:
-                found.append(Scaled(part, weights, doublings))
+                fitting.append(Scaled(part, weights, doublings))
                 break
         else:
             return None
-    return tuple(found)
+    return tuple(fitting)
 
 
 def _sums(trial: Sequence[tuple[Part, Doubles]], bias: NDArray[np.int64], shape: Shape) -> Doubles:
+    """The sums of the calibration images for trial weights, float64 (O, height, width, n)."""
     total = spread_bias(bias)
     for part, weights in trial:
         total = total + products(part, weights, shape)

@@ -1,4 +1,8 @@
-"""The images that scales are chosen on: public, and the same on every machine (SPEC.md 16.5)."""
+"""The images on which scales are chosen: public, the same on every machine (SPEC.md 16.5).
+
+Owner and judge must derive the same network without exchanging images, so the default images come
+from the bundled part of Fashion-MNIST and from SHAKE-256.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,12 @@ _BLOCKS = (1, 2, 4, 8)
 
 
 def image_count(multiplications: int, entries: int) -> int:
-    """How many images a network of so many multiplications and entries is calibrated on."""
+    """The number of calibration images for a network with this work for one image.
+
+    Args:
+        multiplications: multiplications of all convolutions.
+        entries: entries of all layers.
+    """
     affordable = min(MULTIPLICATIONS // max(multiplications, 1), ENTRIES // max(entries, 1))
     return max(FEWEST, min(COUNT, affordable) // 4 * 4)
 
@@ -38,21 +47,21 @@ def default_images(shape: tuple[int, int, int], count: int) -> NDArray[np.uint8]
 def public_images(
     shape: tuple[int, int, int], count: int, *, test: bool = False
 ) -> NDArray[np.uint8]:
-    """Up to 2,000 Fashion-MNIST images, spread over the embedded training (or test) images.
+    """Up to 2,000 Fashion-MNIST images, spread over the bundled training (or test) images.
 
-    uint8 (count, c, h, w): enlarged by taking the nearest pixel and, where there are several
-    channels, coloured between two random colours.
+    Returns uint8 (count, c, h, w): scaled by the nearest pixel and, with several channels, colored
+    between two random colors.
     """
     data = load_bundled()
-    known = data.test_images if test else data.train_images
-    chosen = known[np.arange(count) * len(known) // count, 0]
-    return _enlarged(chosen, shape)
+    bundled = data.test_images if test else data.train_images
+    chosen = bundled[np.arange(count) * len(bundled) // count, 0]
+    return _resized(chosen, shape)
 
 
 def random_images(shape: tuple[int, int, int], count: int, purpose: bytes) -> NDArray[np.uint8]:
-    """Images of random blocks, uint8 (count, c, h, w), their sides 1, 2, 4, 8, 1, ... pixels.
+    """Images of random blocks with sides of 1, 2, 4, 8, 1, ... pixels, uint8 (count, c, h, w).
 
-    Other images for every ``purpose``.
+    Every ``purpose`` has different images.
     """
     channels, height, width = shape
     images = np.empty((count, *shape), np.uint8)
@@ -71,21 +80,23 @@ def calibration_digest(images: NDArray[np.uint8]) -> bytes:
     return hashlib.sha256(_DOMAIN + sizes + np.ascontiguousarray(images).tobytes()).digest()
 
 
-def _enlarged(pictures: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """Grey pictures (n, a, b) as (n, c, h, w): nearest pixels, coloured if c > 1."""
+def _resized(pictures: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Gray pictures uint8 (n, a, b) as (n, c, h, w): nearest pixels, colored if c > 1."""
     channels, height, width = shape
     rows = (2 * np.arange(height) + 1) * pictures.shape[1] // (2 * height)
     columns = (2 * np.arange(width) + 1) * pictures.shape[2] // (2 * width)
-    grey: NDArray[np.uint8] = pictures[:, rows[:, None], columns][:, None]
+    gray: NDArray[np.uint8] = pictures[:, rows[:, None], columns][:, None]
     if channels == 1:
-        return grey
-    colours = _stream(b"colours", shape, 2 * len(pictures) * channels).astype(np.int64)
-    dark, bright = colours.reshape(2, len(pictures), channels, 1, 1)
-    mixed = dark * (255 - grey) + bright * grey.astype(np.int64)
+        return gray
+    # The purpose is part of SPEC.md 16.5, spelled as it was first written.
+    colors = _stream(b"colours", shape, 2 * len(pictures) * channels).astype(np.int64)
+    dark, bright = colors.reshape(2, len(pictures), channels, 1, 1)
+    mixed = dark * (255 - gray) + bright * gray.astype(np.int64)
     return np.asarray(mixed // 255, np.uint8)
 
 
 def _stream(purpose: bytes, shape: tuple[int, int, int], length: int) -> NDArray[np.uint8]:
+    """``length`` bytes of SHAKE-256 for a shape and a purpose, uint8 (length,)."""
     sizes = b"".join(size.to_bytes(4, "big") for size in shape)
     seed = _DOMAIN + sizes + purpose
     return np.frombuffer(hashlib.shake_256(seed).digest(length), np.uint8)

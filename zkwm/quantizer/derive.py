@@ -1,4 +1,8 @@
-"""The integer network that owner and judge both derive from the suspect's file (SPEC.md 16.4)."""
+"""Derive a suspect's integer network, the same for owner and judge (SPEC.md 16.4).
+
+The owner also checks that the network classifies (SPEC.md 18.5): an answer about a network that a
+judge made up could reveal triggers.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +36,11 @@ _TEST_COUNT = 1000
 def derive_network(
     model: str | Path, suspect: SuspectIdentity, preprocessing: Preprocessing
 ) -> IntegerNetwork:
-    """The integer network of the file ``model``, which must be the suspect (SPEC.md 16.4).
+    """Quantize the file ``model``, which must be the suspect of a challenge (SPEC.md 16.4).
 
     Raises Unsupported (check ``challenge.network``) for a suspect that is no ONNX file or has nodes
-    that cannot be proven, InvalidOpening (``challenge.suspect``) for another file, CouldNotCheck
-    where it cannot be read.
+    that cannot be proven, InvalidOpening (check ``challenge.suspect``) for another file,
+    CouldNotCheck where it cannot be read.
     """
     if suspect.kind != "onnx":
         raise no_network_file(suspect.kind)
@@ -44,7 +48,7 @@ def derive_network(
     if hashlib.sha256(data).digest() != suspect.digest:
         raise InvalidOpening(
             f"{model} is not the file that the challenge names",
-            hint="give the very file that the challenge was made for",
+            hint="give exactly the file that the challenge was made for",
             check="challenge.suspect",
         )
     try:
@@ -54,7 +58,7 @@ def derive_network(
         raise
     if (network.shape, network.outputs) != (suspect.shape, suspect.outputs):
         raise InvalidOpening(
-            "the integer network has other images or outputs than the suspect",
+            "the integer network takes other images or has other outputs than the suspect",
             check="challenge.network",
         )
     return network
@@ -74,10 +78,10 @@ def network_digest(network: IntegerNetwork) -> bytes:
 
 def require_network(network: IntegerNetwork, digest: bytes | None) -> None:
     """Raise InvalidOpening (check ``challenge.network``) unless it is the challenge's."""
-    found = network_digest(network)
-    if found != digest:
+    derived = network_digest(network)
+    if derived != digest:
         raise InvalidOpening(
-            f"the suspect's file gives the integer network {found.hex()[:16]}, and the challenge "
+            f"the suspect's file gives the integer network {derived.hex()[:16]}, and the challenge "
             f"names {'none' if digest is None else digest.hex()[:16]}",
             hint="use the zkwm release that the challenge was made with, or ask for a new one",
             check="challenge.network",
@@ -87,13 +91,18 @@ def require_network(network: IntegerNetwork, digest: bytes | None) -> None:
 def require_classifier(
     network: IntegerNetwork, class_map: tuple[int, ...], data: ImageData | None = None
 ) -> None:
-    """Raise UsageError unless the network classifies, so that one bit about it is only one bit.
+    """Raise UsageError unless the network classifies, so that an answer about it is one bit only.
 
     A judge chooses the network; one that answers by chance, or always alike, could be made to read
-    triggers. ``data`` has the test images of the suspect's task, by default the part of
-    Fashion-MNIST that comes with zkwm where shape and number of classes fit: the network must be
-    right on a quarter of what chance leaves over, 1/C + (1 - 1/C) / 4. Where no labelled set fits,
-    no output may be the answer to more than 95 % of public and random images (SPEC.md 18.5).
+    triggers (SPEC.md 18.5). On labeled test images the network must be right on a quarter of what
+    chance leaves, 1/C + (1 - 1/C) / 4. Where there are none, no output may be the answer to more
+    than 95 % of public and random images.
+
+    Args:
+        network: the integer network.
+        class_map: the output for each class.
+        data: the test images of the suspect's task; by default the bundled part of Fashion-MNIST
+            where shape and number of classes fit.
     """
     images, labels = _test_set(network, class_map, data)
     if labels is not None:
@@ -104,15 +113,15 @@ def require_classifier(
     if most > LARGEST_SHARE * len(answers):
         raise UsageError(
             f"the integer network gives output {output} to {most} of {len(answers)} public and "
-            "random images: to answer about it could show your triggers",
-            hint="if it classifies all the same, give test data of its task with --test-data",
+            "random images: an answer about it could reveal your triggers",
+            hint="if it does classify, give test data of its task with --test-data",
         )
 
 
 def public_sets(
     shape: tuple[int, int, int],
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """500 public and 200 random images, uint8 (n, *shape), the same for everybody."""
+    """500 public and 200 random images, uint8 (n, c, h, w), the same on every machine."""
     from zkwm.quantizer import public_images, random_images
 
     return (
@@ -138,7 +147,7 @@ def _labels(network: IntegerNetwork, images: NDArray[np.uint8]) -> NDArray[np.in
 def _test_set(
     network: IntegerNetwork, class_map: tuple[int, ...], data: ImageData | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
-    """Images to test on, with labels where a labelled set fits."""
+    """Test images uint8 (n, c, h, w), with labels int64 (n,) where a labeled set fits."""
     from zkwm.data import BUNDLED, load_data
 
     if data is not None:
@@ -157,11 +166,12 @@ def _require_right(
     images: NDArray[np.uint8],
     labels: NDArray[np.int64],
 ) -> None:
+    """Raise UsageError unless the network is right often enough on labeled images."""
     right = int((_labels(network, images) == np.array(class_map)[labels]).sum())
     chance = 1 / len(class_map)
     if right < (chance + (1 - chance) / 4) * len(images):
         raise UsageError(
             f"the integer network is right on {right} of {len(images)} test images, which is near "
-            "chance: to answer about it could show your triggers",
+            "chance: an answer about it could reveal your triggers",
             hint="if the suspect is made for another task, give its test data with --test-data",
         )

@@ -1,4 +1,4 @@
-"""ONNX operations on every entry by itself, and arithmetic with constants."""
+"""Translate elementwise ONNX operations, and arithmetic with constants, to layers."""
 
 from __future__ import annotations
 
@@ -150,11 +150,11 @@ def _of_tensors(translation: Translation, node: OnnxNode, left: Tensor, right: T
         return Tensor(left.root, left.dims, apply(kind, left.expression, other))
     if node.operator not in ("Add", "Sub"):
         raise node.refusal("a product or quotient of two different computed tensors")
-    sources = [translation.layer_of(node, tensor) for tensor in (left, right)]
-    shape = translation.layers[sources[0]].shape
+    inputs = [translation.layer_of(node, tensor) for tensor in (left, right)]
+    shape = translation.layers[inputs[0]].shape
     signs = (1.0, -1.0 if node.operator == "Sub" else 1.0)
     terms = tuple(
-        scaling(source, shape, np.full(shape[0], sign))
-        for source, sign in zip(sources, signs, strict=True)
+        scaling(before, shape, np.full(shape[0], sign))
+        for before, sign in zip(inputs, signs, strict=True)
     )
     return translation.fresh(node, Linear(shape, terms, np.zeros(shape[0])), left.dims)

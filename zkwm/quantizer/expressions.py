@@ -1,6 +1,6 @@
-"""Functions of one number, as data, and their exact-as-needed values (SPEC.md 16.5).
+"""Functions of one number as data, and their values on every machine alike (SPEC.md 16.5).
 
-Values are computed in decimal arithmetic of 30 digits and rounded once to double precision, since
+Values are computed in decimal arithmetic of 30 digits and rounded once to double precision, because
 the exponential functions of processors and libraries differ in the last bit.
 """
 
@@ -21,9 +21,9 @@ _ERF_LIMIT = Decimal(7)
 
 @dataclass(frozen=True)
 class Expression:
-    """``kind`` applied to ``arguments``, with fixed ``parameters``; the variable is ``x``.
+    """The function ``kind`` of ``arguments``, with fixed ``parameters``; ``x`` is the variable.
 
-    ``size`` counts its parts.
+    ``size`` is the number of its parts.
     """
 
     kind: str
@@ -40,7 +40,7 @@ MONOTONE = ("relu", "clip", "leaky", "elu", "sigmoid", "tanh", "erf")
 
 
 def constant(value: float) -> Expression:
-    """A number."""
+    """The expression of a number."""
     return Expression("constant", (float(value),))
 
 
@@ -50,7 +50,7 @@ def apply(kind: str, *arguments: Expression, parameters: tuple[float, ...] = ())
 
 
 def split_affine(expression: Expression) -> tuple[float, float, Expression]:
-    """(a, b, core) with the expression = a core + b, core x or not affine in anything."""
+    """(a, b, core) with expression = a * core + b, where core is x or not affine."""
     if expression.kind == "constant":
         return 0.0, expression.parameters[0], X
     if expression.kind in ("add", "multiply"):
@@ -68,7 +68,7 @@ def split_affine(expression: Expression) -> tuple[float, float, Expression]:
 
 
 def is_monotone(expression: Expression) -> bool:
-    """Whether it is a never falling function of x, as far as its form tells."""
+    """Whether its form shows that it is a nondecreasing function of x."""
     if expression.kind in ("leaky", "elu") and expression.parameters[0] < 0:
         return False
     return expression.kind == "x" or (
@@ -116,7 +116,7 @@ def _tanh(x: Decimal) -> Decimal:
 
 
 def _erf(x: Decimal) -> Decimal:
-    """2/sqrt(pi) exp(-x^2) sum of 2^k x^(2k+1) / (1 3 5 ... (2k+1)): terms of one sign."""
+    """2/sqrt(pi) exp(-x^2) sum_k 2^k x^(2k+1) / (1 3 5 ... (2k+1)), whose terms have one sign."""
     if abs(x) >= _ERF_LIMIT:
         return Decimal(1).copy_sign(x)
     square, term, total, odd = 2 * x * x, x, x, 1

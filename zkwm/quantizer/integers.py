@@ -1,7 +1,7 @@
 """Bytes with a scale, and linear maps of them in exact integers (SPEC.md 16.5).
 
-Products run in double precision, where every partial sum is an integer below 2^53, so that no
-order of summation matters.
+Products run in double precision, where every partial sum is an integer below 2^53, so that the
+order of summation does not matter.
 """
 
 from __future__ import annotations
@@ -26,10 +26,13 @@ _LARGEST_BIAS = float(1 << 46)
 
 @dataclass(frozen=True, eq=False)
 class Bytes:
-    """A value of bytes of the integer network: real entry = scale * (byte - zero).
+    """A value of the integer network that holds bytes: real entry = scale * (byte - zero).
 
-    ``scale`` and ``zero`` are float64 (channels,); ``images`` uint8 (channels, height, width, n)
-    are its entries for the n calibration images.
+    Attributes:
+        value: the number of the value in the network.
+        scale (float64, (channels,)): the real number that one step of a byte stands for.
+        zero (float64, (channels,)): the byte, perhaps fractional, that stands for 0.
+        images (uint8, (channels, height, width, n)): its entries for the n calibration images.
     """
 
     value: int
@@ -45,46 +48,49 @@ class Bytes:
 
     @property
     def fixed_zero(self) -> NDArray[np.int64]:
-        """``zero`` in units of 2^-16."""
+        """``zero`` in units of 2^-16, int64 (channels,)."""
         return np.rint(self.zero * (1 << FRACTION_BITS)).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A convolution of bytes: ``weights`` float64 with the source's scale already in them."""
+    """A convolution of bytes: ``weights`` float64 already include the input's scale."""
 
-    source: Bytes
+    input: Bytes
     kernel: Kernel
     weights: Doubles
 
     @classmethod
-    def of(cls, source: Bytes, kernel: Kernel) -> Part:
-        """The part for a kernel over real numbers. Raises Unsupported beyond double precision."""
-        weights = kernel.weights * kernel.by_input(source.scale)
+    def of(cls, input: Bytes, kernel: Kernel) -> Part:
+        """The part for a kernel over real numbers. Raises Unsupported outside double precision."""
+        weights = kernel.weights * kernel.by_input(input.scale)
         largest = np.abs(weights).max()
         if not (largest == 0.0 or SMALLEST < largest < 1.0 / SMALLEST):
             raise Unsupported("weights are too large or too small for double precision")
-        return cls(source, kernel, weights)
+        return cls(input, kernel, weights)
 
     def largest(self) -> Doubles:
-        """The largest absolute weight of each output (O,)."""
+        """The largest absolute weight of each output, float64 (O,)."""
         largest: Doubles = np.abs(self.weights).max(axis=(1, 2, 3))
         return largest
 
 
 def products(part: Part, weights: Doubles, shape: Shape) -> Doubles:
-    """Whole ``weights`` times the bytes of the calibration images: (O, height, width, n)."""
-    windows = part.kernel.windows(part.source.shape, shape)
-    images = part.source.images.astype(np.float64)
+    """Integer ``weights`` times the calibration bytes, float64 (O, height, width, n).
+
+    ``shape`` is (O, height, width) of the result.
+    """
+    windows = part.kernel.windows(part.input.shape, shape)
+    images = part.input.images.astype(np.float64)
     return correlate(images, weights, windows, part.kernel.groups)
 
 
 def zero_products(part: Part, weights: Doubles, shape: Shape) -> NDArray[np.int64]:
-    """Whole weights times the zeros, in units of 2^-16: (O, 1, 1), or (O, height, width).
+    """Integer weights times the zeros, in units of 2^-16: int64 (O, 1, 1) or (O, height, width).
 
-    Only taps inside of the source count: padding is the real number zero, which adds nothing.
+    Only taps inside the input count: padding is the real number 0, which adds nothing.
     """
-    zero = part.source.fixed_zero
+    zero = part.input.fixed_zero
     if not zero.any():
         return np.zeros((shape[0], 1, 1), np.int64)
     if not any(part.kernel.pads):
@@ -92,8 +98,9 @@ def zero_products(part: Part, weights: Doubles, shape: Shape) -> NDArray[np.int6
         by_input = part.kernel.by_input(zero.astype(np.float64)).astype(np.int64)
         without_pads: NDArray[np.int64] = (taps * by_input).sum(axis=1)
         return without_pads
-    windows = part.kernel.windows(part.source.shape, shape)
-    planes = np.broadcast_to(zero[:, None, None, None], (*part.source.shape, 1))
+    windows = part.kernel.windows(part.input.shape, shape)
+    planes = np.broadcast_to(zero[:, None, None, None], (*part.input.shape, 1))
+    # In two halves, so that each product stays an exact integer below 2^53.
     high, low = planes >> FRACTION_BITS, planes & ((1 << FRACTION_BITS) - 1)
     sums = [
         correlate(half.astype(np.float64), weights, windows, part.kernel.groups)[..., 0]
@@ -105,13 +112,17 @@ def zero_products(part: Part, weights: Doubles, shape: Shape) -> NDArray[np.int6
 def whole_bias(
     bias: Doubles, parts: Sequence[tuple[Part, Doubles]], shape: Shape
 ) -> NDArray[np.int64]:
-    """The bias in whole units, (O,) or (O, height, width).
+    """Round the bias to integers, int64 (O,) or (O, height, width).
 
-    ``bias`` (O,) is the real one in the same units; the zeros of the parts are taken off. Raises
-    Unsupported for one that is out of all proportion.
+    Args:
+        bias (float64, (O,)): the real bias in the unit of the integer sums.
+        parts: each part with its integer weights; the products of their zeros are subtracted.
+        shape: (O, height, width) of the sums.
+
+    Raises Unsupported for a bias of 2^46 units or more.
     """
     if not (np.abs(bias) < _LARGEST_BIAS).all():
-        raise Unsupported("a bias is out of all proportion to the weights beside it")
+        raise Unsupported("a bias is out of proportion to the weights of its layer")
     total = np.rint(bias * (1 << FRACTION_BITS)).astype(np.int64)[:, None, None]
     for part, weights in parts:
         total = total - zero_products(part, weights, shape)
@@ -121,14 +132,14 @@ def whole_bias(
 
 
 def spread_bias(bias: NDArray[np.int64]) -> Doubles:
-    """A bias as it is added to (O, height, width, n)."""
+    """The bias as float64 that broadcasts with (O, height, width, n)."""
     return bias.astype(np.float64).reshape(bias.shape[0], *(bias.shape[1:] or (1, 1)), 1)
 
 
 def limits(
     bias: NDArray[np.int64], weights: Sequence[Doubles]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Lower and upper bound of each output (O,), whatever the bytes are (padding or not)."""
+    """Lower and upper bound of each output, int64 (O,), for any bytes and at any padding."""
     flat = bias.reshape(bias.shape[0], -1)
     lower, upper = flat.min(axis=1), flat.max(axis=1)
     for array in weights:

@@ -1,7 +1,7 @@
-"""The classifier over real numbers, as a list of layers: what lies between ONNX and integers.
+"""The classifier over real numbers as a list of layers, between ONNX and integers.
 
-Shapes are (channels, height, width) of one image. A layer reads layers before it, by number; layer
-0 is the image as the model gets it. Everything linear is one kind of layer: a sum of convolutions.
+Shapes are (channels, height, width) of one image. A layer reads earlier layers, by number; layer 0
+is the model's input. Every linear operation is one kind of layer: a sum of convolutions.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ Pads: TypeAlias = tuple[int, int, int, int]
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """A convolution: ``weights`` float64 (O, I / groups, kh, kw); pads are top, left, ..."""
+    """A convolution: ``weights`` float64 (O, I / groups, kh, kw).
+
+    ``pads`` are top, left, bottom, right; padding is the real number 0.
+    """
 
     weights: NDArray[np.float64]
     stride: Pair = (1, 1)
@@ -39,7 +42,7 @@ class Kernel:
 
     @property
     def is_scaling(self) -> bool:
-        """Whether each channel is only multiplied by a number."""
+        """Whether it multiplies each channel by a number and does nothing else."""
         return (
             self.is_per_channel
             and self.sides == self.stride == (1, 1)
@@ -48,25 +51,25 @@ class Kernel:
 
     @property
     def is_per_channel(self) -> bool:
-        """Whether each channel goes into one channel, its own."""
+        """Whether it maps each channel to itself (depthwise, without multiplier)."""
         return self.weights.shape[:2] == (self.groups, 1)
 
     def by_input(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Values (I,) of the input's channels as an array that broadcasts with the weights."""
+        """Values float64 (I,) of the input's channels, broadcastable with the weights."""
         outputs, inputs = self.weights.shape[:2]
         by_group = np.repeat(values.reshape(self.groups, inputs), outputs // self.groups, axis=0)
         return by_group.reshape(outputs, inputs, 1, 1)
 
-    def windows(self, source: Shape, result: Shape) -> Windows:
-        """Where it slides between values of these shapes."""
-        return Windows(source[1:], result[1:], self.sides, self.stride, self.pads, self.dilation)
+    def windows(self, input: Shape, result: Shape) -> Windows:
+        """The windows between an input and a result of these shapes."""
+        return Windows(input[1:], result[1:], self.sides, self.stride, self.pads, self.dilation)
 
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """A convolution of a layer."""
+    """A convolution of the layer ``input``."""
 
-    source: int
+    input: int
     kernel: Kernel
 
 
@@ -91,16 +94,16 @@ class Function:
     """``expression`` of every entry."""
 
     shape: Shape
-    source: int
+    input: int
     expression: Expression
 
 
 @dataclass(frozen=True, eq=False)
 class Maxima:
-    """The maximum over windows; entries outside do not count."""
+    """The maximum over windows; padding does not count."""
 
     shape: Shape
-    source: int
+    input: int
     kernel: Pair
     stride: Pair
     pads: Pads
@@ -108,18 +111,18 @@ class Maxima:
 
 @dataclass(frozen=True, eq=False)
 class Joined:
-    """Layers one behind the other along the channels."""
+    """Layers concatenated along the channels."""
 
     shape: Shape
-    sources: tuple[int, ...]
+    inputs: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Reshaped:
-    """The same entries in C order."""
+    """The same entries in C order, in another shape."""
 
     shape: Shape
-    source: int
+    input: int
 
 
 Layer: TypeAlias = Image | Linear | Function | Maxima | Joined | Reshaped
@@ -127,38 +130,38 @@ Layer: TypeAlias = Image | Linear | Function | Maxima | Joined | Reshaped
 
 @dataclass(frozen=True, eq=False)
 class Layers:
-    """All layers; the last one that counts is ``output``, the logits. ``notes`` are for people."""
+    """All layers; ``output`` is the number of the logits, ``notes`` are for people."""
 
     layers: tuple[Layer, ...]
     output: int
     notes: tuple[str, ...] = ()
 
 
-def scaling(source: int, shape: Shape, factor: NDArray[np.float64]) -> Term:
+def scaling(input: int, shape: Shape, factor: NDArray[np.float64]) -> Term:
     """The term that multiplies each channel of a layer by its entry of ``factor`` (channels,)."""
-    return Term(source, Kernel(factor.reshape(-1, 1, 1, 1), groups=shape[0]))
+    return Term(input, Kernel(factor.reshape(-1, 1, 1, 1), groups=shape[0]))
 
 
-def sources_of(layer: Layer) -> tuple[int, ...]:
-    """The layers that a layer reads."""
+def inputs_of(layer: Layer) -> tuple[int, ...]:
+    """The numbers of the layers that a layer reads."""
     if isinstance(layer, Image):
         return ()
     if isinstance(layer, Linear):
-        return tuple(term.source for term in layer.terms)
-    return layer.sources if isinstance(layer, Joined) else (layer.source,)
+        return tuple(term.input for term in layer.terms)
+    return layer.inputs if isinstance(layer, Joined) else (layer.input,)
 
 
 def use_counts(layers: list[Layer], output: int) -> Counter[int]:
-    """How often each layer is read by those that lead to the output, or is it."""
+    """How often each layer is read on the way to the output, which counts once itself."""
     counts = Counter({output: 1})
     for number in range(output, -1, -1):
         if counts[number]:
-            counts.update(sources_of(layers[number]))
+            counts.update(inputs_of(layers[number]))
     return counts
 
 
 def multiplications(layers: list[Layer], output: int) -> int:
-    """Multiplications of all convolutions for one image."""
+    """The number of multiplications of all convolutions for one image."""
     counts = use_counts(layers, output)
     return sum(
         prod(layer.shape) * prod(term.kernel.weights.shape[1:])

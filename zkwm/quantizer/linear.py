@@ -1,4 +1,4 @@
-"""ONNX operations that are linear, and pooling."""
+"""Translate linear ONNX operations and pooling to layers."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def batch_normalization(translation: Translation, node: OnnxNode) -> Value:
     if not (spread > 0).all():
         raise node.refusal("a variance is not positive")
     scale = factor / np.sqrt(spread)
-    source = translation.layer_of(node, tensor)
-    return Tensor(translation.affine(source, scale, offset - mean * scale), tensor.dims)
+    before = translation.layer_of(node, tensor)
+    return Tensor(translation.affine(before, scale, offset - mean * scale), tensor.dims)
 
 
 def maximum_pool(translation: Translation, node: OnnxNode) -> Value:
@@ -127,6 +127,7 @@ def average_pool(translation: Translation, node: OnnxNode) -> Value:
 
 
 def _image(translation: Translation, node: OnnxNode) -> Tensor:
+    """The input of a node, with height and width. Raises Unsupported."""
     tensor = translation.tensor(node)
     if len(tensor.dims) != 3:
         raise node.refusal("its input has no height and width")
@@ -134,6 +135,7 @@ def _image(translation: Translation, node: OnnxNode) -> Tensor:
 
 
 def _pair(node: OnnxNode, name: str) -> Pair:
+    """An attribute of two sizes, (1, 1) where it is left out. Raises Unsupported."""
     values = node.attributes.get(name) or [1, 1]
     if len(values) != 2 or not all(1 <= value <= MAXIMUM_SIDE for value in values):
         raise node.refusal(f"{name} is {values[:8]}; two numbers from 1 to {MAXIMUM_SIDE}")
@@ -143,7 +145,7 @@ def _pair(node: OnnxNode, name: str) -> Pair:
 def _window(
     node: OnnxNode, dims: tuple[int, ...], kernel: Pair, dilation: Pair
 ) -> tuple[Pair, Pads, Pair]:
-    """(stride, pads, sides of the result), pads extended to what auto_pad and ceil_mode say."""
+    """(stride, pads, sides of the result), with pads extended as auto_pad and ceil_mode demand."""
     stride = _pair(node, "strides")
     given = node.attributes.get("pads") or [0, 0, 0, 0]
     mode = node.attributes.get("auto_pad", b"NOTSET")

@@ -1,7 +1,7 @@
-"""How often an integer network gives the label of the model that it was made from.
+"""Measure how often an integer network and its model give the same label.
 
-Measured on images that no scale was chosen on. Not a proof of anything: it says whether checking
-the integer network instead of the model makes sense.
+Measured on images on which no scale was chosen. It proves nothing; it tells whether an argument
+about the integer network says something about the model (SPEC.md 18.3).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from zkwm_protocols.suspect_identity import Preprocessing
 
 @dataclass(frozen=True)
 class Agreement:
-    """On ``agreeing`` of ``count`` images both gave the same label; no answer never agrees."""
+    """The number of images on which both gave the same label; a missing answer never agrees."""
 
     agreeing: int
     count: int
 
     @property
     def share(self) -> float:
-        """Between 0 and 1."""
+        """The share of agreeing images, 0 to 1."""
         return self.agreeing / self.count
 
 
@@ -39,7 +39,14 @@ def agreement(
     preprocessing: Preprocessing,
     progress: Progress | None = None,
 ) -> Agreement:
-    """Ask the suspect for each of ``images`` uint8 (n, c, h, w), n > 0, and count equal labels.
+    """Query the suspect for each image and count equal labels.
+
+    Args:
+        network: the integer network.
+        suspect: the model that it was quantized from.
+        images (uint8, (n, c, h, w)): at least one image.
+        preprocessing: how pixels become the suspect's input.
+        progress: called after each image.
 
     Raises UsageError for other images, for none, and for a suspect with another number of outputs.
     """

@@ -1,7 +1,7 @@
-"""An ONNX file as plain data: nodes in order, constants as arrays, one input and the scores.
+"""Read an ONNX file as plain data: nodes in order, constants as arrays, one input, the scores.
 
-Only the protobuf is parsed; nothing of the file is run. External data, several inputs, functions
-of the file's own and everything above a limit are refused.
+Only the protobuf is parsed; nothing of the file runs. External data, several inputs, functions
+defined in the file, and everything above a limit are refused.
 """
 
 from __future__ import annotations
@@ -22,14 +22,19 @@ if TYPE_CHECKING:
 
 FILE_LIMIT = 1 << 29
 MAXIMUM_NODES = 10_000
-HINT = "open triggers instead: zkwm challenge --reveal asks the model itself, whatever it is"
+HINT = "open triggers instead: zkwm challenge --reveal queries the model itself, whatever it is"
 
 
 @dataclass(frozen=True)
 class OnnxNode:
-    """One operation; ``inputs`` has "" where an optional input is left out.
+    """One operation.
 
-    ``attributes`` are int, float, bytes, lists of int or float, or arrays.
+    Attributes:
+        name: the node's name, or its first output's.
+        operator: the ONNX operator.
+        inputs: names of its inputs, "" where an optional one is left out.
+        outputs: names of its outputs.
+        attributes: int, float, bytes, lists of int or float, or arrays; None for other kinds.
     """
 
     name: str
@@ -39,7 +44,7 @@ class OnnxNode:
     attributes: dict[str, Any]
 
     def refusal(self, reason: str) -> Unsupported:
-        """The error that says why this node has no integer counterpart."""
+        """The error (check ``network.unsupported``) for a node without an integer counterpart."""
         return Unsupported(
             f"node {printable(self.name, 100)!r} ({printable(self.operator, 50)}): {reason}",
             hint=HINT,
@@ -49,9 +54,14 @@ class OnnxNode:
 
 @dataclass(frozen=True)
 class OnnxGraph:
-    """``nodes`` in topological order; ``constants`` by name; ``dims`` of the input, None if open.
+    """The graph of a classifier.
 
-    ``output`` is the name of the scores.
+    Attributes:
+        nodes: in topological order.
+        constants: arrays by name, float64 or int64.
+        input: the name of the input.
+        dims: the dimensions of the input, None where they are open.
+        output: the name of the scores.
     """
 
     nodes: tuple[OnnxNode, ...]
@@ -64,8 +74,8 @@ class OnnxGraph:
 def read_onnx(path_or_bytes: str | Path | bytes) -> OnnxGraph:
     """Read an ONNX file of at most 512 MiB.
 
-    Raises CouldNotCheck or Malformed for what is no such file, Unsupported for external data and
-    for files with more than one input or matrix of scores.
+    Raises CouldNotCheck or Malformed for any other file, Unsupported for external data and for
+    files with more than one input or matrix of scores.
     """
     import onnx
 
@@ -80,12 +90,12 @@ def read_onnx(path_or_bytes: str | Path | bytes) -> OnnxGraph:
         raise Malformed("this is not an ONNX file") from None
     graph = model.graph
     if not graph.node:
-        raise Malformed("this is not an ONNX file, or one without any operation")
+        raise Malformed("this is not an ONNX file, or it has no operation")
     if len(graph.node) > MAXIMUM_NODES:
         raise Unsupported(f"more than {MAXIMUM_NODES} nodes", hint=HINT)
-    own = {(function.domain, function.name) for function in model.functions}
+    defined = {(function.domain, function.name) for function in model.functions}
     constants = {tensor.name: _array(tensor) for tensor in graph.initializer}
-    nodes = tuple(_node(node, own) for node in graph.node)
+    nodes = tuple(_node(node, defined) for node in graph.node)
     inputs = [item for item in graph.input if item.name not in constants]
     if len(inputs) != 1:
         raise Unsupported(f"the model has {len(inputs)} inputs, not one", hint=HINT)
@@ -99,7 +109,7 @@ def read_onnx(path_or_bytes: str | Path | bytes) -> OnnxGraph:
 
 
 def _scores(outputs: list[onnx.ValueInfoProto]) -> str:
-    """The only output, or the only one declared as a matrix (as when a suspect is asked)."""
+    """The only output, or the only one declared as a matrix, as for an ONNX suspect."""
     if len(outputs) > 1:
         outputs = [item for item in outputs if len(_dims(item)) == 2]
     if len(outputs) != 1:
@@ -111,13 +121,15 @@ def _scores(outputs: list[onnx.ValueInfoProto]) -> str:
 
 
 def _dims(item: onnx.ValueInfoProto) -> tuple[int | None, ...]:
+    """The declared dimensions, None where they are open."""
     return tuple(
         int(size.dim_value) if size.dim_value > 0 else None
         for size in item.type.tensor_type.shape.dim
     )
 
 
-def _node(node: onnx.NodeProto, own: set[tuple[str, str]]) -> OnnxNode:
+def _node(node: onnx.NodeProto, defined: set[tuple[str, str]]) -> OnnxNode:
+    """A node as plain data. Raises Unsupported for operators that the file defines itself."""
     import onnx
 
     attributes: dict[str, Any] = {}
@@ -138,13 +150,13 @@ def _node(node: onnx.NodeProto, own: set[tuple[str, str]]) -> OnnxNode:
         outputs=tuple(node.output),
         attributes=attributes,
     )
-    if node.domain not in ("", "ai.onnx") or (node.domain, node.op_type) in own:
+    if node.domain not in ("", "ai.onnx") or (node.domain, node.op_type) in defined:
         raise read.refusal(f"it is not of ONNX itself but of {printable(node.domain, 50)!r}")
     return read
 
 
 def _array(tensor: onnx.TensorProto) -> NDArray[Any]:
-    """A constant; floats as float64, integers as int64. Raises Malformed or Unsupported."""
+    """A constant, floats as float64, integers as int64. Raises Malformed or Unsupported."""
     from onnx import numpy_helper
 
     name = printable(tensor.name, 100)
@@ -160,7 +172,7 @@ def _array(tensor: onnx.TensorProto) -> NDArray[Any]:
     if array.dtype.kind in "biu":
         return array.astype(np.int64)
     if array.dtype.kind != "f":
-        raise Unsupported(f"the constant {name!r} is of a type that is not read", hint=HINT)
+        raise Unsupported(f"the constant {name!r} has a type that is not supported", hint=HINT)
     values = array.astype(np.float64)
     if not np.isfinite(values).all():
         raise Malformed(f"the constant {name!r} holds NaN or an infinity")

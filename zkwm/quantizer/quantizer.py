@@ -1,7 +1,7 @@
-"""From an ONNX classifier to the integer network that the argument is about (SPEC.md 16.5).
+"""Quantize an ONNX classifier to the integer network of the argument (SPEC.md 16.5).
 
-A judge and an owner who quantise the same file get the same bytes, on any machine. The model is
-parsed, never run.
+Judge and owner who quantize the same file get the same bytes, on any machine. The model is parsed,
+never run.
 """
 
 from __future__ import annotations
@@ -32,10 +32,13 @@ MOST_IMAGES = 10_000
 
 @dataclass(frozen=True)
 class QuantizedNetwork:
-    """An integer network and what it was calibrated on.
+    """An integer network and the calibration that chose its scales.
 
-    ``calibration_digest`` (32 bytes) is of the ``calibration_count`` images; ``notes`` say what was
-    left out of the model because it changes no label.
+    Attributes:
+        network: the integer network.
+        calibration_digest: the digest of the calibration images, 32 bytes.
+        calibration_count: the number of calibration images.
+        notes: the parts of the model that were left out because they change no label.
     """
 
     network: IntegerNetwork
@@ -51,11 +54,17 @@ def quantize(
     preprocessing: Preprocessing,
     calibration: NDArray[np.uint8] | None = None,
 ) -> QuantizedNetwork:
-    """The integer network of an ONNX file for images of ``shape`` (channels, height, width).
+    """Quantize an ONNX file to an integer network.
 
-    ``calibration`` is uint8 (n, c, h, w), at most 10,000 images; None is the default of SPEC.md
-    16.5. Raises CouldNotCheck or Malformed for an unreadable file, UsageError for images or a
-    preprocessing that do not fit, Unsupported (naming the node) where a model has no such network.
+    Args:
+        path_or_bytes: the file, or its content.
+        shape: (channels, height, width) of the images.
+        preprocessing: how pixels become the model's input.
+        calibration (uint8, (n, c, h, w)): 1 to 10,000 images; None for those of SPEC.md 16.5, on
+            which owner and judge agree.
+
+    Raises CouldNotCheck or Malformed for an unreadable file, UsageError for images or preprocessing
+    that do not fit, Unsupported (naming the node) for a model without such a network.
     """
     check_input(preprocessing, shape[0], "float32")
     graph = simplify(translate(read_onnx(path_or_bytes), shape, preprocessing.layout))
@@ -72,9 +81,9 @@ def quantize(
 
 
 def declared_shape(path_or_bytes: str | Path | bytes, layout: str) -> Shape | None:
-    """(channels, height, width) as the file declares its input, None where it leaves them open.
+    """The declared (channels, height, width) of a file's input, None where they are open.
 
-    ``layout`` is ``nchw`` or ``nhwc``. Raises as ``quantize`` does for a file it cannot read.
+    ``layout`` is ``nchw`` or ``nhwc``. Raises as ``quantize`` does for an unreadable file.
     """
     sizes = read_onnx(path_or_bytes).dims[1:]
     if len(sizes) != 3:
@@ -86,7 +95,7 @@ def declared_shape(path_or_bytes: str | Path | bytes, layout: str) -> Shape | No
 
 
 def _image(images: NDArray[np.uint8], preprocessing: Preprocessing) -> Bytes:
-    """Pixels as the model's input: scale * (pixel - zero), from SPEC.md 4.3."""
+    """Pixels uint8 (n, c, h, w) as the model's input, scale * (pixel - zero) (SPEC.md 4.3)."""
     channels = images.shape[1]
     whole = 255.0 if preprocessing.scale == "unit" else 1.0
     mean = np.array([float(text) for text in preprocessing.mean] or [0.0] * channels)
@@ -98,5 +107,6 @@ def _image(images: NDArray[np.uint8], preprocessing: Preprocessing) -> Bytes:
 
 
 def _entries(graph: Layers) -> int:
+    """The number of entries of all layers that lead to the output, for one image."""
     uses = use_counts(list(graph.layers), graph.output)
     return sum(prod(layer.shape) for number, layer in enumerate(graph.layers) if uses[number])

@@ -1,8 +1,8 @@
-"""Scales: how large a real number one step of a byte is, and how far sums are shifted (16.5).
+"""Choose the scale of each layer's bytes and the step of its sums (SPEC.md 16.5).
 
-Everything is computed from a layer's weights and from exact extrema over the calibration images,
-by double precision operations on single numbers. Multiplying a channel by a power of two changes
-its scale by that power and nothing else.
+Everything follows from a layer's weights and the exact extrema over the calibration images, by
+double precision operations on single numbers. Multiplying a channel by a power of two multiplies
+its scale by that power and changes nothing else.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from zkwm_protocols.integer_network.nodes import Table
 
 LARGEST_WEIGHT = 511
 LEAST_SHIFT = 8
-"""Scales are at least so large that sums can be shifted by this."""
+"""Scales are large enough for sums to be shifted by this many bits."""
 LARGEST_QUOTIENT = 1 << 15
-"""Scales are at least so large that no sum over a scale exceeds this."""
+"""Scales are large enough for every sum divided by its step to stay within this."""
 DEAD = 8
-"""A channel's scale covers at least an eighth of its largest absolute sum."""
+"""A channel's bytes cover at least 1 / DEAD of its largest absolute sum."""
 FINEST_STEP = 8
 CURVE_QUOTIENT = 1 << 14
 
@@ -32,7 +32,7 @@ CURVE_QUOTIENT = 1 << 14
 class Curve:
     """A table as a function: byte = clip(round(expression(q * step) / scale) + zero).
 
-    ``expression`` x stands for the plain clip (step and scale 1, zero 0).
+    The expression x stands for the plain clip (step and scale 1, zero 0).
     """
 
     expression: Expression = X
@@ -41,7 +41,7 @@ class Curve:
     zero: int = 0
 
     def table(self, first: int, last: int) -> Table:
-        """The table from ``first`` to ``last``."""
+        """The table of bytes for quotients q from ``first`` to ``last``."""
         points = np.arange(first, last + 1, dtype=np.float64)
         values = points
         if self.expression != X:
@@ -51,11 +51,14 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Extent:
-    """What is known of the sums of a layer, each float64 (channels,).
+    """The range of a layer's sums, each float64 (channels,).
 
-    ``low`` and ``high`` are the extrema over the calibration images; ``upper`` bounds the sums and
-    ``bound`` their absolute values over all images; ``weight`` is the largest absolute weight of a
-    byte.
+    Attributes:
+        low: the minimum over the calibration images.
+        high: the maximum over the calibration images.
+        upper: an upper bound for any image.
+        bound: a bound of the absolute value for any image.
+        weight: the largest absolute weight of a byte.
     """
 
     low: Doubles
@@ -66,17 +69,22 @@ class Extent:
 
     @property
     def largest(self) -> Doubles:
-        """The largest absolute sum seen."""
+        """The largest absolute sum over the calibration images."""
         largest: Doubles = np.maximum(np.abs(self.low), np.abs(self.high))
         return largest
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """A quotient q is sum / ``step`` + ``offset``; its byte means scale * (byte - zero).
+    """The scales of a layer: q = sum / step + offset, and byte = curve(q) means scale * (byte -
+    zero).
 
-    A channel that is zero for every image has the scale 0: nothing reads it.
-    ``step``, ``scale`` and ``zero`` are float64 (channels,), ``offset`` whole float64 (channels,).
+    Attributes:
+        step (float64, (channels,)): the real size of one quotient.
+        offset (float64, (channels,)): integers.
+        curve: the table from quotients to bytes.
+        scale (float64, (channels,)): 0 for a channel that is zero for every image.
+        zero (float64, (channels,)): the byte that means 0.
     """
 
     step: Doubles
@@ -87,7 +95,7 @@ class Choice:
 
 
 def choose(expression: Expression, extent: Extent) -> Choice:
-    """Scales for a function of sums. Raises Unsupported where none fits."""
+    """Choose the scales for a function of sums. Raises Unsupported where none fits."""
     limits = _clip_limits(expression)
     if limits is not None:
         return _clip(limits, extent)
@@ -99,6 +107,7 @@ def choose(expression: Expression, extent: Extent) -> Choice:
 
 
 def _clip_limits(expression: Expression) -> tuple[float, float] | None:
+    """The limits of a function that clips (the identity, ReLU, Clip), None for others."""
     if expression == X:
         return -inf, inf
     if expression.arguments != (X,):
@@ -111,19 +120,20 @@ def _clip_limits(expression: Expression) -> tuple[float, float] | None:
 
 
 def _least_step(extent: Extent, quotient: int) -> Doubles:
-    """The smallest step that weights and bounds allow."""
+    """The smallest step, (channels,), for which weights and quotients stay within their limits."""
     by_weight = extent.weight * float(1 << LEAST_SHIFT) / float(LARGEST_WEIGHT)
     least: Doubles = np.maximum(by_weight, extent.bound / float(quotient))
     return least
 
 
 def _sufficient(step: Doubles, extent: Extent) -> Doubles:
-    """The step, or the least that is allowed; 1 for a channel that is always zero."""
+    """The step raised to the smallest that is allowed; 1 for a channel that is always zero."""
     step = np.maximum(step, _least_step(extent, LARGEST_QUOTIENT))
     return np.where(step == 0.0, 1.0, step)
 
 
 def _clip(limits: tuple[float, float], extent: Extent) -> Choice:
+    """Scales per channel for a clip, whose table is the plain clip of the quotient to a byte."""
     low, high = limits
     bottom = np.maximum(extent.low, low)
     if low == 0.0:
@@ -140,6 +150,7 @@ def _clip(limits: tuple[float, float], extent: Extent) -> Choice:
 
 
 def _leaky(expression: Expression, slope: float, extent: Extent) -> Choice:
+    """Scales per channel for a leaky ReLU: homogeneous, so that one table serves all channels."""
     zero = max(1, round(255.0 * slope / (1.0 + slope)))
     step = np.maximum(extent.high / float(255 - zero), -extent.low * slope / float(zero))
     step = _sufficient(np.maximum(step, extent.largest / float(DEAD) / 255.0), extent)
@@ -149,7 +160,7 @@ def _leaky(expression: Expression, slope: float, extent: Extent) -> Choice:
 
 
 def _general(expression: Expression, extent: Extent) -> Choice:
-    """One step, a power of two, for all channels, since the function has a scale of its own."""
+    """One step, a power of two, for all channels: the function is not homogeneous."""
     needed = float(_least_step(extent, CURVE_QUOTIENT).max())
     step = 2.0**-FINEST_STEP
     while step < needed:

@@ -1,4 +1,4 @@
-"""ONNX operations that move entries about: reshapes, concatenation, and what exporters add."""
+"""Translate ONNX operations on shapes: reshapes, concatenation, and exporters' boilerplate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zkwm.quantizer.onnx_file import OnnxNode
 from zkwm.quantizer.translation import Tensor, Translation, Value
 
 BATCH = -1
-"""Stands for the number of images in constants that are made of shapes."""
+"""Stands for the number of images in constants computed from shapes."""
 
 
 def layer_shape(dims: tuple[int, ...]) -> Shape:
@@ -78,8 +78,8 @@ def reshape(translation: Translation, node: OnnxNode) -> Value:
         ]
     total = prod(tensor.dims)
     if dims.count(-1) == 1:
-        known = prod(size for size in dims if size != -1)
-        dims = [total // known if size == -1 and known > 0 else size for size in dims]
+        others = prod(size for size in dims if size != -1)
+        dims = [total // others if size == -1 and others > 0 else size for size in dims]
     if min(dims) < 1 or prod(dims) != total:
         raise node.refusal(f"a reshape of {tensor.dims} to {target[:8]}")
     return _reshaped(translation, node, tensor, tuple(dims))
@@ -151,9 +151,9 @@ def concatenate(translation: Translation, node: OnnxNode) -> Value:
         raise node.refusal("only along the channels, of equal height and width")
     if not 2 <= len(tensors) <= 64:
         raise node.refusal("only of 2 to 64 tensors")
-    sources = tuple(translation.layer_of(node, tensor) for tensor in tensors)
+    inputs = tuple(translation.layer_of(node, tensor) for tensor in tensors)
     dims = (sum(tensor.dims[0] for tensor in tensors), *tensors[0].dims[1:])
-    return translation.fresh(node, Joined(layer_shape(dims), sources), dims)
+    return translation.fresh(node, Joined(layer_shape(dims), inputs), dims)
 
 
 def _reshaped(
@@ -164,5 +164,5 @@ def _reshaped(
     shape = layer_shape(dims)
     if shape == translation.layers[tensor.root].shape:
         return Tensor(tensor.root, dims, tensor.expression)
-    source = translation.layer_of(node, tensor)
-    return translation.fresh(node, Reshaped(shape, source), dims)
+    before = translation.layer_of(node, tensor)
+    return translation.fresh(node, Reshaped(shape, before), dims)

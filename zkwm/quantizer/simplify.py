@@ -1,7 +1,7 @@
-"""Layers that compute the same with fewer steps (SPEC.md 16.5): folding, and maxima last.
+"""Simplify layers (SPEC.md 16.5): fold scalings and averages, move maxima last.
 
-Each rule keeps the function over the real numbers. All arithmetic is on single entries, so that
-it is the same on every machine.
+Each rule preserves the function over the real numbers and saves lookups in the argument. All
+arithmetic is on single entries, so that it is the same on every machine.
 """
 
 from __future__ import annotations
@@ -47,28 +47,29 @@ def simplify(graph: Layers) -> Layers:
 
 
 def _swap_maximum(layers: list[Layer], number: int, uses: Counter[int]) -> bool:
-    """A rising function (or scaling) of maxima of something linear: the maxima come last."""
+    """Swap a nondecreasing function (or scaling) with the maxima of a linear layer that it
+    reads."""
     layer = layers[number]
     if isinstance(layer, Function) and is_monotone(layer.expression):
-        source = layer.source
+        before = layer.input
     elif isinstance(layer, Linear) and _is_rising(layer):
-        source = layer.terms[0].source
+        before = layer.terms[0].input
     else:
         return False
-    maxima = layers[source]
+    maxima = layers[before]
     if (
         not isinstance(maxima, Maxima)
-        or uses[source] != 1
-        or not isinstance(layers[maxima.source], Linear)
+        or uses[before] != 1
+        or not isinstance(layers[maxima.input], Linear)
     ):
         return False
-    shape = layers[maxima.source].shape
+    shape = layers[maxima.input].shape
     if isinstance(layer, Function):
-        layers[source] = replace(layer, shape=shape, source=maxima.source)
+        layers[before] = replace(layer, shape=shape, input=maxima.input)
     else:
-        term = replace(layer.terms[0], source=maxima.source)
-        layers[source] = replace(layer, shape=shape, terms=(term,))
-    layers[number] = replace(maxima, source=source)
+        term = replace(layer.terms[0], input=maxima.input)
+        layers[before] = replace(layer, shape=shape, terms=(term,))
+    layers[number] = replace(maxima, input=before)
     return True
 
 
@@ -78,15 +79,15 @@ def _is_rising(layer: Linear) -> bool:
 
 
 def _fold_scaling(layers: list[Layer], number: int, uses: Counter[int]) -> bool:
-    """Scaled channels of something linear that nothing else reads: scale its weights instead."""
+    """Fold a scaling into the weights of a linear layer that nothing else reads."""
     layer = layers[number]
     if not isinstance(layer, Linear):
         return False
     for index, term in enumerate(layer.terms):
-        inner = layers[term.source]
+        inner = layers[term.input]
         if (
             not isinstance(inner, Linear)
-            or uses[term.source] != 1
+            or uses[term.input] != 1
             or not term.kernel.is_scaling
             or len(layer.terms) + len(inner.terms) - 1 > MAXIMUM_TERMS
         ):
@@ -104,38 +105,38 @@ def _fold_scaling(layers: list[Layer], number: int, uses: Counter[int]) -> bool:
 
 
 def _reshape_to_kernel(layers: list[Layer], number: int, _: Counter[int]) -> bool:
-    """A dense layer over a flattened average: a convolution as large as its input."""
+    """Turn a dense layer over a flattened average into a convolution as large as its input."""
     layer = layers[number]
     if not isinstance(layer, Linear):
         return False
     for index, term in enumerate(layer.terms):
-        flat = layers[term.source]
+        flat = layers[term.input]
         if not isinstance(flat, Reshaped) or flat.shape[1:] != (1, 1):
             continue
-        source = layers[flat.source]
+        before = layers[flat.input]
         plain = term.kernel.groups == 1 and term.kernel.sides == (1, 1)
-        if not plain or not _is_average(layers, flat.source) or max(source.shape) > MAXIMUM_SIDE:
+        if not plain or not _is_average(layers, flat.input) or max(before.shape) > MAXIMUM_SIDE:
             continue
-        weights = term.kernel.weights.reshape(-1, *source.shape)
-        layers[number] = _with_term(layer, index, Term(flat.source, Kernel(weights)))
+        weights = term.kernel.weights.reshape(-1, *before.shape)
+        layers[number] = _with_term(layer, index, Term(flat.input, Kernel(weights)))
         return True
     return False
 
 
 def _fold_average(layers: list[Layer], number: int, _: Counter[int]) -> bool:
-    """A convolution of averages over disjoint windows of bytes: one with a larger kernel."""
+    """Fold averages over disjoint windows of bytes into a convolution with a larger kernel."""
     layer = layers[number]
     if not isinstance(layer, Linear):
         return False
     for index, term in enumerate(layer.terms):
-        inner = layers[term.source]
-        if not isinstance(inner, Linear) or not _is_average(layers, term.source):
+        inner = layers[term.input]
+        if not isinstance(inner, Linear) or not _is_average(layers, term.input):
             continue
         average, kernel = inner.terms[0], term.kernel
-        window, source = average.kernel.sides, layers[average.source].shape
+        window, before = average.kernel.sides, layers[average.input].shape
         reach = [kernel.dilation[k] * (kernel.sides[k] - 1) + 1 for k in range(2)]
         sides = (reach[0] * window[0], reach[1] * window[1])
-        left_over = any(source[k + 1] % window[k] and kernel.pads[k + 2] for k in range(2))
+        left_over = any(before[k + 1] % window[k] and kernel.pads[k + 2] for k in range(2))
         top, left, bottom, right = kernel.pads
         pads = (top * window[0], left * window[1], bottom * window[0], right * window[1])
         stride = (kernel.stride[0] * window[0], kernel.stride[1] * window[1])
@@ -144,13 +145,13 @@ def _fold_average(layers: list[Layer], number: int, _: Counter[int]) -> bool:
         if prod(kernel.weights.shape[:2]) * prod(sides) > MAXIMUM_WEIGHTS:
             continue
         spread = Kernel(_spread(kernel, average.kernel), stride, pads, groups=kernel.groups)
-        layers[number] = _with_term(layer, index, Term(average.source, spread))
+        layers[number] = _with_term(layer, index, Term(average.input, spread))
         return True
     return False
 
 
 def _is_average(layers: list[Layer], number: int) -> bool:
-    """Whether it is a sum over disjoint windows, each channel by itself, of no linear layer."""
+    """Whether it sums disjoint windows, each channel by itself, of a layer that is not linear."""
     layer = layers[number]
     if not isinstance(layer, Linear) or len(layer.terms) != 1 or layer.bias.any():
         return False
@@ -160,7 +161,7 @@ def _is_average(layers: list[Layer], number: int) -> bool:
         and kernel.sides == kernel.stride != (1, 1)
         and kernel.pads == (0, 0, 0, 0)
         and kernel.dilation == (1, 1)
-        and not isinstance(layers[layer.terms[0].source], Linear)
+        and not isinstance(layers[layer.terms[0].input], Linear)
     )
 
 

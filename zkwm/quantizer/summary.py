@@ -1,4 +1,4 @@
-"""What an integer network costs and consists of, for people. Nothing here is normative."""
+"""Describe an integer network for people: sizes, layers, lookups. Not normative."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from zkwm_protocols.integer_network.model import (
 
 
 def facts(network: IntegerNetwork) -> dict[str, Any]:
-    """Digest, sizes, look-ups an image (SPEC.md 17.3, parts 3 and 4) and layers, as JSON values."""
+    """Digest, sizes, lookups for an image (SPEC.md 17.3, parts 3 and 4) and layers, as JSON
+    values."""
     return {
         "digest": digest(network).hex(),
         "shape": list(network.shape),
@@ -31,7 +32,7 @@ def facts(network: IntegerNetwork) -> dict[str, Any]:
 
 
 def lookups(network: IntegerNetwork) -> int:
-    """Look-ups for one image in the network and the arg-max; image and leaf come on top."""
+    """The number of lookups for one image in network and argmax, without image and leaf."""
     limbs = (network.argmax_bits + 7) // 8
     total = network.outputs * (1 + 2 * limbs)
     for node, shape in zip(network.nodes, network.shapes[1:], strict=True):
@@ -43,6 +44,7 @@ def lookups(network: IntegerNetwork) -> int:
 
 
 def _describe(node: Node) -> str:
+    """One node in a few words."""
     name = type(node).__name__.lower()
     if isinstance(node, Convolution):
         groups = f", groups {node.groups}" if node.groups > 1 else ""

@@ -1,4 +1,4 @@
-"""Which ONNX operation is translated by what, and the end of the graph."""
+"""Translate an ONNX graph to layers: the table of operators, and the end of the graph."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ _OPERATORS: dict[str, _Translator] = {
     "Concat": shaping.concatenate,
 }  # fmt: skip
 _LAST = ("Softmax", "LogSoftmax", "Sigmoid")
-"""Rising functions: the largest score stays the largest, so at the end they are left out."""
+"""Increasing functions keep the largest score the largest: at the end they are left out."""
 
 
 def translate(graph: OnnxGraph, shape: Shape, layout: str) -> Layers:
-    """The layers of a classifier of images of ``shape`` (channels, height, width).
+    """Translate a classifier of images of ``shape`` (channels, height, width) to layers.
 
-    ``layout`` is ``nchw`` or ``nhwc``. Raises Unsupported, naming the node, for what has no
-    integer counterpart, and UsageError for a model of other images.
+    ``layout`` is ``nchw`` or ``nhwc``. Raises Unsupported, naming the node, for an operation
+    without an integer counterpart, and UsageError for a model of other images.
     """
     channels, height, width = shape
-    wanted = (height, width, channels) if layout == "nhwc" else shape
+    expected = (height, width, channels) if layout == "nhwc" else shape
     if len(graph.dims) != 4 or any(
-        size not in (None, want) for size, want in zip(graph.dims[1:], wanted, strict=True)
+        size not in (None, want) for size, want in zip(graph.dims[1:], expected, strict=True)
     ):
-        found = " x ".join("?" if size is None else str(size) for size in graph.dims)
+        declared = " x ".join("?" if size is None else str(size) for size in graph.dims)
         raise UsageError(
-            f"the model's input is {found or 'a scalar'}, which does not take images of "
+            f"the model's input is {declared or 'a scalar'}, which does not take images of "
             f"{channels} x {height} x {width} in the layout {layout}"
         )
     translation = Translation(graph, shape, layout)
@@ -76,18 +76,20 @@ def translate(graph: OnnxGraph, shape: Shape, layout: str) -> Layers:
         translation.names[node.outputs[0]] = value
     output = translation.names.get(graph.output)
     if not isinstance(output, Tensor) or len(output.dims) != 1 or output.dims[0] < 2:
-        raise Unsupported("the model's output is not a matrix of at least two scores an image")
+        raise Unsupported(
+            "the model's output is not a matrix of at least two scores for each image"
+        )
     end = nodes[-1]
     number = translation.layer_of(end, output)
     return Layers(tuple(translation.layers), number, tuple(translation.notes))
 
 
 def _needed(graph: OnnxGraph) -> list[OnnxNode]:
-    """The nodes that lead to the scores, in the file's order."""
-    wanted = {graph.output}
+    """The nodes on the way to the scores, in the file's order."""
+    needed = {graph.output}
     kept = []
     for node in reversed(graph.nodes):
-        if wanted & set(node.outputs):
-            wanted |= set(node.inputs)
+        if needed & set(node.outputs):
+            needed |= set(node.inputs)
             kept.append(node)
     return kept[::-1]

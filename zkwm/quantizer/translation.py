@@ -1,8 +1,8 @@
-"""From an ONNX graph to layers: what is known of each tensor, and how layers are added.
+"""The state of a translation: the layers so far, and the tensor of each ONNX name.
 
-The operations themselves are in ``elementwise``, ``linear`` and ``shaping``. Entry-wise functions
-stay expressions of the layer that they are computed from until something else reads them, so that
-x * sigmoid(x) or GELU in its parts becomes one function of x.
+The operations are translated by ``elementwise``, ``linear`` and ``shaping``. Elementwise functions
+stay expressions of the layer that they are computed from until another operation reads them, so
+that x * sigmoid(x), or a GELU in parts, becomes one function of x.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class Tensor:
 
 
 Value: TypeAlias = Tensor | NDArray[Any]
-"""What a name stands for: something computed, or a constant (float64 or int64)."""
+"""The value of an ONNX name: a computed tensor, or a constant (float64 or int64)."""
 
 
 class Translation:
-    """The layers so far and what each ONNX name stands for."""
+    """The layers so far and the value of each ONNX name."""
 
     def __init__(self, graph: OnnxGraph, shape: Shape, layout: str) -> None:
         self.layers: list[Layer] = [Image(shape)]
@@ -54,7 +54,7 @@ class Translation:
         last = layout == "nhwc"
         dims = (height, width, channels) if last else shape
         self.names[graph.input] = Tensor(0, dims, channels_last=last)
-        self._made: dict[tuple[int, Expression], int] = {}
+        self._functions: dict[tuple[int, Expression], int] = {}
 
     def value(self, node: OnnxNode, index: int) -> Value | None:
         """The input ``index`` of a node, None if it is left out. Raises Unsupported."""
@@ -62,14 +62,14 @@ class Translation:
             return None
         name = node.inputs[index]
         if name not in self.names:
-            raise node.refusal("it reads something that no node before it makes")
+            raise node.refusal("it reads a name that no earlier node outputs")
         return self.names[name]
 
     def tensor(self, node: OnnxNode, index: int = 0) -> Tensor:
         """A computed input, channels first. Raises Unsupported for a constant."""
         value = self.value(node, index)
         if not isinstance(value, Tensor):
-            raise node.refusal("a computed input was expected where there is a constant or nothing")
+            raise node.refusal("expected a computed input, got a constant or none")
         if value.channels_last:
             raise node.refusal("channels come last; only a Transpose may read such an input")
         return value
@@ -87,7 +87,7 @@ class Translation:
         return len(self.layers) - 1
 
     def layer_of(self, node: OnnxNode, tensor: Tensor) -> int:
-        """The layer whose entries are this tensor, made if there is none yet."""
+        """The number of the layer whose entries are this tensor, added if there is none yet."""
         scale, offset, core = split_affine(tensor.expression)
         if scale == 0.0:
             raise node.refusal("its input does not depend on the image")
@@ -97,28 +97,30 @@ class Translation:
         channels = self.layers[inner].shape[0]
         return self.affine(inner, np.full(channels, scale), np.full(channels, offset))
 
-    def affine(self, source: int, factor: NDArray[np.float64], offset: NDArray[np.float64]) -> int:
-        """The layer factor * source + offset, per channel (channels,)."""
-        shape = self.layers[source].shape
-        return self.add(Linear(shape, (scaling(source, shape, factor),), offset))
+    def affine(self, input: int, factor: NDArray[np.float64], offset: NDArray[np.float64]) -> int:
+        """The layer factor * input + offset, per channel (channels,)."""
+        shape = self.layers[input].shape
+        return self.add(Linear(shape, (scaling(input, shape, factor),), offset))
 
     def fresh(self, node: OnnxNode, layer: Layer, dims: tuple[int, ...] | None = None) -> Tensor:
-        """The tensor of a new layer; ``dims`` unless they are its shape. Raises Unsupported."""
+        """Add a layer and return its tensor, with ``dims`` (default: its shape). Raises
+        Unsupported."""
         if min(layer.shape) < 1 or prod(layer.shape) > MAXIMUM_ENTRIES:
             raise node.refusal(f"its result has the shape {layer.shape}")
         return Tensor(self.add(layer), dims or layer.shape)
 
     def _function(self, root: int, core: Expression) -> int:
-        """A Function layer; a linear map inside of a monotone function becomes a layer."""
-        if (root, core) in self._made:
-            return self._made[root, core]
-        source, expression = root, core
+        """The number of a Function layer; a linear map inside the function becomes its own
+        layer."""
+        if (root, core) in self._functions:
+            return self._functions[root, core]
+        before, expression = root, core
         if len(core.arguments) == 1:
             scale, offset, inner = split_affine(core.arguments[0])
             if inner == X and scale != 0.0 and core.arguments[0] != X:
                 channels = self.layers[root].shape[0]
-                source = self.affine(root, np.full(channels, scale), np.full(channels, offset))
+                before = self.affine(root, np.full(channels, scale), np.full(channels, offset))
                 expression = replace(core, arguments=(X,))
-        number = self.add(Function(self.layers[source].shape, source, expression))
-        self._made[root, core] = number
+        number = self.add(Function(self.layers[before].shape, before, expression))
+        self._functions[root, core] = number
         return number

@@ -80,18 +80,18 @@ def test_tables() -> None:
 def slow_sum(part: Part, weights: np.ndarray, bias: float, position: tuple[int, int, int]) -> int:
     """round(bias - zeros) plus products for one entry of the result and image 0, in fractions."""
     output, row, column = position
-    kernel, source = part.kernel, part.source
+    kernel, inputs = part.kernel, part.input
     total, exact = 0, Fraction(round(bias * 65536), 65536)
     for i in range(weights.shape[1]):
         channel = output // (weights.shape[0] // kernel.groups) * weights.shape[1] + i
-        zero = Fraction(round(float(source.zero[channel]) * 65536), 65536)
+        zero = Fraction(round(float(inputs.zero[channel]) * 65536), 65536)
         for a in range(kernel.sides[0]):
             for b in range(kernel.sides[1]):
                 y = row * kernel.stride[0] + a * kernel.dilation[0] - kernel.pads[0]
                 x = column * kernel.stride[1] + b * kernel.dilation[1] - kernel.pads[1]
-                if 0 <= y < source.shape[1] and 0 <= x < source.shape[2]:
+                if 0 <= y < inputs.shape[1] and 0 <= x < inputs.shape[2]:
                     weight = int(weights[output, i, a, b])
-                    total += weight * int(source.images[channel, y, x, 0])
+                    total += weight * int(inputs.images[channel, y, x, 0])
                     exact -= weight * zero
     return total + math.floor(exact + Fraction(1, 2))
 
@@ -100,14 +100,14 @@ def slow_sum(part: Part, weights: np.ndarray, bias: float, position: tuple[int, 
 @pytest.mark.parametrize("groups", [1, 2])
 def test_sums_with_zeros_and_padding(pads: tuple[int, int, int, int], groups: int) -> None:
     random = np.random.default_rng(3)
-    source = Bytes(
+    inputs = Bytes(
         0,
         random.uniform(0.1, 2, 4),
         random.normal(size=4) * 300,
         random.integers(0, 256, (4, 6, 7, 2), dtype=np.uint8),
     )
     kernel = Kernel(random.normal(size=(6, 4 // groups, 3, 2)), (2, 1), pads, (1, 2), groups)
-    part = Part.of(source, kernel)
+    part = Part.of(inputs, kernel)
     weights = np.rint(part.weights * 1000)
     shape = (6, (6 + pads[0] + pads[2] - 3) // 2 + 1, 7 + pads[1] + pads[3] - 2)
     bias = random.normal(size=6) * 1e5
