@@ -113,6 +113,7 @@ def main() -> None:
 
 
 def _part(data: ImageData, start: int, stop: int) -> ImageData:
+    """Training images from ``start`` to ``stop``, with all test images."""
     return ImageData(
         data.train_images[start:stop],
         data.train_labels[start:stop],
@@ -124,6 +125,7 @@ def _part(data: ImageData, start: int, stop: int) -> ImageData:
 
 
 def _victim(owner: Owner, path: Path | None) -> Classifier:
+    """The model behind the service, trained or loaded from ``path``."""
     model = owner.untrained()
     if path and path.exists():
         model.load_state_dict(torch.load(path, weights_only=True))
@@ -177,6 +179,7 @@ def _measured(row: Row, owner: Owner, adversary: Adversary, epochs: int) -> dict
 
 
 def _accuracy(model: torch.nn.Module, data: ImageData) -> float:
+    """The share of test images with the right label."""
     answers = predictions(model, torch.tensor(data.test_images)).numpy()
     return float((answers == data.test_labels).mean())
 
@@ -189,7 +192,7 @@ def _fidelity(
     model: Classifier,
     plain: bool,
 ) -> dict[str, float]:
-    """How served answers differ from the model's.
+    """Differences between served answers and the model's.
 
     Asks a new service, so that the log of the measured one (DAWN) is not touched.
     """
@@ -240,6 +243,7 @@ def _sharpen(model: nn.Module) -> None:
 
 
 def _scaled(p: Tensor) -> Tensor:
+    """Probabilities that sum to 1 again."""
     return p / p.sum(dim=1, keepdim=True)
 
 
@@ -283,6 +287,7 @@ def _subtracted(api: Api, adversary: Adversary) -> Api:
 
 
 def _first(answers: Tensor) -> Tensor:
+    """One-hot of each answer's first class, float32 (n, C)."""
     return functional.one_hot(answers.argmax(dim=1), answers.shape[1]).float()
 
 

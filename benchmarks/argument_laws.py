@@ -1,4 +1,4 @@
-"""How the argument's costs grow with triggers, activations and weights.
+"""Growth of the argument's costs with triggers, activations and weights.
 
 Appends JSON lines to results/argument_laws.jsonl, skips measurements already there, and draws
 results/argument_laws.svg. Expected: the prover's time and memory are linear in triggers and
@@ -43,6 +43,7 @@ def main() -> None:
 
 
 def _is_done(series: str, network: str, triggers: int) -> bool:
+    """Whether the results have this measurement."""
     key = (series, network, triggers)
     return any(
         (line["series"], line["network"], line["triggers"]) == key for line in measure.lines(LINES)

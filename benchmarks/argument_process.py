@@ -67,7 +67,14 @@ def case(network_name: str, triggers: int) -> Case:
 
 
 def prove_runs(network_name: str, triggers: int, runs: int, file: Path) -> dict[str, Any]:
-    """Prove after a warm-up: seconds in all and by step; the last proof is left in ``file``."""
+    """Prove after a warm-up, and measure seconds in all and by step.
+
+    Args:
+        network_name: Of ``integer_networks``.
+        triggers: How many.
+        runs: How many proofs.
+        file: Gets the last proof.
+    """
     from zkwm_protocols.argument.prover import prove
 
     started = time.perf_counter()
@@ -93,7 +100,14 @@ def prove_runs(network_name: str, triggers: int, runs: int, file: Path) -> dict[
 
 
 def verify_runs(network_name: str, triggers: int, runs: int, file: Path) -> dict[str, Any]:
-    """Verify the proof in ``file``, each time from its bytes."""
+    """Verify a proof, each time from its bytes.
+
+    Args:
+        network_name: Of ``integer_networks``.
+        triggers: How many.
+        runs: How many verifications.
+        file: The proof.
+    """
     statement, proof = case(network_name, triggers).statement, file.read_bytes()
     seconds, busy = [], []
     for _ in range(runs):
@@ -146,6 +160,7 @@ def _by_step(marks: list[tuple[str, float]], ended: float) -> dict[str, float]:
 
 
 def _sizes(network: Any) -> dict[str, int]:  # noqa: ANN401
+    """The sizes of a network that costs depend on."""
     return {
         "activations": integer_networks.activations(network),
         "weights": integer_networks.weights(network),
@@ -155,6 +170,7 @@ def _sizes(network: Any) -> dict[str, int]:  # noqa: ANN401
 
 
 def _tell(text: str) -> None:
+    """A line on stderr."""
     print(text, file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Cost of a mark in accuracy on CIFAR-10 with ResNet-18, by the settings of Adi et al.
+"""Cost of a mark in accuracy on CIFAR-10, with ResNet-18 as in Adi et al.
 
 The whole run needs a GPU (60 epochs over 50,000 images):
 
@@ -27,6 +27,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     def settings(pretrained: bool, triggers: int, images: int, seed: int) -> EmbedSettings:
+        """The settings of one training; as ``table.SettingsFor``."""
         changes: dict[str, object] = {
             "seed": seed,
             "device": arguments.device,

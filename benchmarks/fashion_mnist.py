@@ -21,6 +21,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     def settings(pretrained: bool, triggers: int, images: int, seed: int) -> EmbedSettings:
+        """The settings of one training; as ``table.SettingsFor``."""
         return default_settings(
             arguments.architecture,
             pretrained=pretrained,

@@ -74,6 +74,7 @@ class Layers:
         stride: int,
         deviation: float = _WEIGHT_DEVIATION,
     ) -> None:
+        """Append a convolution with random weights of this deviation."""
         sizes = (outputs, self._shape[0], side, side)
         weights = np.rint(self._random.normal(0.0, deviation, sizes))
         whole = np.clip(weights, -LARGEST_WEIGHT, LARGEST_WEIGHT).astype(np.int16)
@@ -83,6 +84,7 @@ class Layers:
         )
 
     def _relu(self) -> Layers:
+        """Append a ReLU with the shift that brings sums to the size of a byte."""
         weights = self._last_weights().reshape(self._shape[0], -1)
         sums = _BYTE_SIZE * _WEIGHT_DEVIATION * weights.shape[1] ** 0.5
         shift = max(1, round(log2(sums / _OUTPUT_SIZE)))
@@ -93,15 +95,18 @@ class Layers:
         return self
 
     def _last_weights(self) -> NDArray[np.int16]:
+        """The weights of the convolution that was just appended."""
         last = self._nodes[-1]
         assert isinstance(last, Convolution)
         return last.weights
 
     def _flatten(self) -> None:
+        """Append a reshape to one axis, where there is more than one."""
         if self._shape[1:] != (1, 1):
             self._add(Reshape(len(self._nodes), (prod(self._shape), 1, 1)))
 
     def _add(self, node: Node) -> None:
+        """Append a node and update the shape."""
         self._nodes.append(node)
         self._shape = shape_of(node, [self._shape])
 

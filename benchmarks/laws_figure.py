@@ -86,6 +86,7 @@ def figure(lines: list[Line]) -> str:
 
 
 def _plots(lines: list[Line]) -> Iterator[str]:
+    """All plots, column by column."""
     for column, growth in enumerate(COLUMNS):
         chosen = sorted(
             (line for line in lines if line["series"] == growth.series), key=growth.value
@@ -104,6 +105,7 @@ def _plots(lines: list[Line]) -> Iterator[str]:
 
 
 def _plot(growth: Growth, cost: Cost, x: list[float], y: list[float]) -> Iterator[str]:
+    """One plot: axes, titles, the fitted law and the measured points."""
     root = growth.series in cost.roots
     first, second = fit(x, y, root)
     right, top = _axis(max(x)), _axis(max(y))
@@ -126,6 +128,7 @@ def _plot(growth: Growth, cost: Cost, x: list[float], y: list[float]) -> Iterato
 
 
 def _law(growth: Growth, first: float, second: float, root: bool) -> str:
+    """The fitted law as text."""
     name = growth.symbol
     growing = f"√{name}" if root else name
     if abs(second) < 1e-3 * abs(first):
@@ -140,6 +143,7 @@ def _digits(value: float) -> str:
 
 
 def _grid(right: tuple[float, float], top: tuple[float, float]) -> Iterator[str]:
+    """Grid lines, ticks and their numbers."""
     for tick in _ticks(top):
         at = _HEIGHT * (1 - tick / top[1])
         yield f'<line class="grid" x1="0" x2="{_WIDTH}" y1="{at:.1f}" y2="{at:.1f}"/>'
@@ -160,6 +164,7 @@ def _axis(largest: float) -> tuple[float, float]:
 
 
 def _ticks(axis: tuple[float, float]) -> list[float]:
+    """The positions of ticks on an axis."""
     step, end = axis
     return [step * i for i in range(round(end / step) + 1)]
 

@@ -60,11 +60,12 @@ def tail_bits(matches: int, count: int, class_count: int) -> float:
 
 
 def two_sided(matches: int, count: int, class_count: int) -> float:
-    """How often Binomial(count, 1/class_count) is at least as improbable as ``matches``."""
+    """P that Binomial(count, 1/class_count) is at least as improbable as ``matches``."""
     weights = [comb(count, k) * (class_count - 1) ** (count - k) for k in range(count + 1)]
     rare = sum(weight for weight in weights if weight <= weights[matches])
     return round(float(Fraction(rare, class_count**count)), 4)
 
 
 def _secret(*parts: str | int) -> bytes:
+    """32 bytes that follow from the parts: predictable, for measuring only."""
     return hashlib.sha256("/".join(["zkwm-benchmark", *map(str, parts)]).encode()).digest()

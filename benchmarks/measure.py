@@ -1,4 +1,4 @@
-"""What every benchmark reports with its figures: machine, versions, peak memory, load and date.
+"""The context of every benchmark's figures: machine, versions, peak memory, load and date.
 
 ``report`` prints one JSON line; each benchmark does its own timing.
 """

@@ -161,6 +161,7 @@ def report(output: Path | None, name: str, figures: dict[str, object]) -> None:
 
 
 def _part(data: ImageData, first: int, last: int) -> ImageData:
+    """Training images from ``first`` to ``last``, with all test images."""
     images, labels = data.train_images[first:last], data.train_labels[first:last]
     return ImageData(
         images, labels, data.test_images, data.test_labels, data.class_count, data.name
@@ -203,6 +204,7 @@ def _network(
 
 
 def _accuracy(model: Classifier, data: ImageData) -> float:
+    """The share of test images with the right label."""
     batches = torch.split(torch.tensor(data.test_images), 500)
     answers = torch.cat([predictions(model, batch) for batch in batches]).numpy()
     return float((answers == data.test_labels).mean())

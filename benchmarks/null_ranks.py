@@ -50,6 +50,7 @@ def main() -> None:
 
 
 def _scores(scheme: Watermark, images: NDArray[np.uint8], model: nn.Module) -> NDArray[np.float64]:
+    """The scores of a model for the trigger images, float64 (n, C)."""
     scores = scheme.scores(model, images)
     assert scores is not None  # a black-box mark has scores
     return scores

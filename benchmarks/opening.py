@@ -44,7 +44,7 @@ class InstantSuspect(zkwm.Suspect):
         return tuple(Answer(self._table[image.tobytes()]) for image in images)
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there is nothing to close."""
 
 
 def measure_shape(folder: Path, shape: tuple[int, int, int]) -> None:

@@ -100,6 +100,7 @@ def _limited(command: list[str], seconds: float, gibibytes: float) -> dict[str, 
 
 
 def _resident_bytes(process: int) -> int:
+    """The resident memory of a process; 0 where it has ended."""
     try:
         text = Path(f"/proc/{process}/statm").read_text()
     except OSError:
@@ -108,6 +109,7 @@ def _resident_bytes(process: int) -> int:
 
 
 def _tell(text: str) -> None:
+    """A line on stderr."""
     print(text, file=sys.stderr, flush=True)
 
 

@@ -25,7 +25,7 @@ class Graph:
         self._last = "image"
 
     def convolution(self, inputs: int, outputs: int, side: int, pad: int) -> Graph:
-        """A square kernel, stride 1."""
+        """Append a convolution with a square kernel of this side, stride 1."""
         names = self._parameters((outputs, inputs, side, side), outputs)
         return self._add(
             "Conv",
@@ -63,6 +63,7 @@ class Graph:
         return model
 
     def _add(self, operator: str, parameters: list[str], **attributes: object) -> Graph:
+        """Append a node that reads the last one."""
         result = f"value{len(self._nodes) + 1}"
         node = helper.make_node(operator, [self._last, *parameters], [result], **attributes)
         self._nodes.append(node)
@@ -70,6 +71,7 @@ class Graph:
         return self
 
     def _parameters(self, sizes: tuple[int, ...], outputs: int) -> list[str]:
+        """The names of new random weights and biases."""
         limit = prod(sizes[1:]) ** -0.5
         names = []
         for name, shape in (("weights", sizes), ("bias", (outputs,))):

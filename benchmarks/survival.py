@@ -135,6 +135,7 @@ class Survival:
         seconds: float,
         **figures: object,
     ) -> None:
+        """Print and append the line of a trial."""
         accuracy = _accuracy(model, self._owner)
         scratch = figures.get("scratch_accuracy")
         if isinstance(scratch, float):
@@ -151,6 +152,7 @@ class Survival:
         measure.append(self._arguments.output, line)
 
     def _is_done(self, trial: str) -> bool:
+        """Whether the output has this trial."""
         key = self._key | {"trial": trial}
         return any(
             all(line[name] == value for name, value in key.items())
@@ -195,6 +197,7 @@ class Survival:
         return _accuracy(self._kept(f"scratch-{count}", start, train), self._owner)
 
     def _kept(self, name: str, start: Classifier, train: Callable[[], nn.Module]) -> Classifier:
+        """The model of a file, trained and stored where there is none."""
         path = self._arguments.models / f"{self._arguments.architecture}-{name}-{self._seed}.st"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -203,6 +206,7 @@ class Survival:
         return start.eval()
 
     def _untrained(self) -> Classifier:
+        """The network with random weights."""
         mean, std = channel_statistics(self._owner.train_images)
         return build_model(
             self._arguments.architecture,
@@ -215,6 +219,7 @@ class Survival:
 
 
 def _part(data: ImageData, numbers: np.ndarray[Any, Any]) -> ImageData:
+    """The training images of these numbers, with all test images."""
     return replace(
         data,
         name=f"{data.name}, {len(numbers)} images",
@@ -224,12 +229,14 @@ def _part(data: ImageData, numbers: np.ndarray[Any, Any]) -> ImageData:
 
 
 def _blocks(triggers: TriggerSet, first: int, last: int | None) -> TriggerSet:
+    """The blocks from ``first`` to before ``last``."""
     size = triggers.block_size
     part = slice(first * size, None if last is None else last * size)
     return replace(triggers, images=triggers.images[part], labels=triggers.labels[part])
 
 
 def _accuracy(model: nn.Module, data: ImageData) -> float:
+    """The share of test images with the right label."""
     images, labels = torch.tensor(data.test_images), torch.tensor(data.test_labels)
     right = [
         (predictions(model, i) == y).sum()

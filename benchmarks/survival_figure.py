@@ -62,10 +62,12 @@ def main() -> None:
 
 
 def _shown(line: Line) -> bool:
+    """Whether a training is of the network and the number of triggers of the figure."""
     return line["network"] == NETWORK and line["settings"]["triggers"] == 200
 
 
 def _kind(line: Line) -> str:
+    """The kind of a training, one of ``KINDS``."""
     settings = line["settings"]
     if not settings.get("fakes"):
         return "clean head and clones"
@@ -77,6 +79,7 @@ def _kind(line: Line) -> str:
 
 
 def _point(line: Line, attack: str) -> tuple[float, float] | None:
+    """Accuracy in percent and bits by ranks of a training under an attack."""
     for name, found in line["attacks"].items():
         if EARLIER.get(name, name) == attack:
             return 100 * line["accuracy"], found["bits_by_ranks"]

@@ -38,6 +38,7 @@ class Trial:
 
 
 def _tuned(which: str, factor: float, **more: object) -> dict[str, object]:
+    """Parameters of fine-tuning at ``factor`` times the owner's rate."""
     return {"which": which, "rate": factor * RATE, "schedule": "cosine", **more}
 
 

@@ -93,6 +93,7 @@ class Table:
         return model
 
     def _marked_network(self, kind: str, seed: int, family: str, count: int) -> None:
+        """Train a marked network, unless the output has it."""
         settings = self._settings(kind == "pretrained", count, len(self._data.train_labels), seed)
         triggers = marks.committed_triggers(
             family, count, self._data.shape, self._data.class_count, number=seed
@@ -109,6 +110,7 @@ class Table:
         triggers: TriggerSet | None,
         settings: EmbedSettings,
     ) -> EmbedResult:
+        """Train, and print and append the line."""
         key = self._key(kind, settings, triggers)
         checkpoint = self._models / "-".join(
             ["checkpoint", self._architecture, kind, str(key["triggers"]), str(settings.seed)]
@@ -130,7 +132,7 @@ class Table:
         return result
 
     def _null(self, seed: int, triggers: TriggerSet) -> dict[str, Any]:
-        """How many triggers an unmarked network matches, and how unlikely that is."""
+        """The matches of an unmarked network, and how unlikely they are."""
         images, labels = torch.tensor(triggers.images), torch.tensor(triggers.labels)
         count_matched = matches(self._unmarked[seed], images, labels)
         count, classes = len(labels), triggers.class_count
@@ -142,6 +144,7 @@ class Table:
         }
 
     def _new_network(self, seed: int) -> torch.nn.Module:
+        """The network with random weights."""
         mean, std = channel_statistics(self._data.train_images)
         return build_model(
             self._architecture,
@@ -155,6 +158,7 @@ class Table:
     def _key(
         self, kind: str, settings: EmbedSettings, triggers: TriggerSet | None
     ) -> dict[str, Any]:
+        """The fields by which a training is found in the output."""
         return {
             "data": self._data.name,
             "architecture": self._architecture,
@@ -166,6 +170,7 @@ class Table:
         }
 
     def _is_done(self, key: dict[str, Any]) -> bool:
+        """Whether the output has this training."""
         text = json.dumps(key, sort_keys=True)
         done = ({name: line[name] for name in KEY} for line in measure.lines(self._output))
         return any(json.dumps(each, sort_keys=True) == text for each in done)
@@ -203,6 +208,7 @@ def _balanced(data: ImageData, count: int | None) -> ImageData:
 
 
 def _tell(now: Progress) -> None:
+    """A line on stderr for each epoch."""
     if now.phase == "epoch":
         accuracy = f"{100 * (now.test_accuracy or 0):.1f} %"
         print(

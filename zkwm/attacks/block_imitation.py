@@ -98,6 +98,7 @@ _WAYS: tuple[Callable[[Pixels, int, np.random.Generator], Values], ...] = (
 
 
 def _sample(opened: Pixels, count: int, random: np.random.Generator) -> Pixels:
+    """``count`` random images of the block, with repetition."""
     return opened[random.integers(len(opened), size=count)]
 
 

@@ -92,7 +92,7 @@ def resized(images: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[n
 
 
 def _resolved(location: str) -> str | Path:
-    """What ``load_data`` takes for a location: itself, or a file in the folder of data sets."""
+    """The argument of ``load_data`` for a location: itself, or a file in the data folder."""
     if location == BUNDLED or Path(location).exists():
         return location
     if Path(location).name != location or Path(location).suffix:

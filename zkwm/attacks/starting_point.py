@@ -1,4 +1,4 @@
-"""What an adversary starts from: a copy of the stolen model, and their images.
+"""The starting point of an adversary: a copy of the stolen model, and their images.
 
 Every attack that changes weights begins here, so that none changes the target itself, and every
 share of images is drawn alike. The head is the last fully connected layer, which gives the logits.

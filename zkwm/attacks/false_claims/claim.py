@@ -38,7 +38,7 @@ class ClaimResult:
 
 @dataclass(frozen=True)
 class Claim(ABC):
-    """One way to claim a model that one does not own; its fields are parameters of a grid file."""
+    """One kind of false claim; its dataclass fields are the parameters of a grid file."""
 
     name: ClassVar[str]
     paper: ClassVar[str]

@@ -137,7 +137,7 @@ class BlockDoor(Attack):
 
 
 class _Suspicion(nn.Module):
-    """How much more a network of two classes takes an image for the second, suspicious one."""
+    """Scores images by the logit of the suspicious class less that of the clean one."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -170,7 +170,7 @@ def adversarial(model: nn.Module, images: Tensor, labels: Tensor, budget: int) -
 
 
 def perturbed(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Add Gaussian noise of deviation 0.3 to every other image, and a random stamp to the rest.
+    """Add Gaussian noise (deviation 0.3) to every other image, a random stamp to the rest.
 
     A stamp is a square of a fifth of the side with independent black and white pixels. ``images``
     float32 (n, c, h, w) in [0, 1].

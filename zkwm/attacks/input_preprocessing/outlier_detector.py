@@ -135,7 +135,7 @@ class FeatureDistance(nn.Module):
 
     @torch.no_grad()
     def _features(self, images: Tensor) -> Tensor:
-        """What enters the head for these images, float32 (n, f)."""
+        """The input of the head for these images, float32 (n, f)."""
         inputs_of_head: list[Tensor] = []
         handle = self.head.register_forward_pre_hook(
             lambda module, inputs: inputs_of_head.append(inputs[0])

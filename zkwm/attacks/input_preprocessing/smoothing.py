@@ -62,6 +62,7 @@ class Smoothing(Attack):
         return AttackResult(FilteredInputModel(self._filter(), model).to(adversary.device).eval())
 
     def _filter(self) -> nn.Module:
+        """The filter that the parameters name."""
         if self.filter == MEDIAN:
             return MedianFilter(self.size)
         return GaussianFilter(self.size, self.sigma)

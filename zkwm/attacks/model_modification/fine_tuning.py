@@ -85,7 +85,7 @@ class FineTuning(Attack):
         self.plan()
 
     def plan(self) -> Fit:
-        """How the network is trained. Raises UsageError for an unknown optimizer or schedule."""
+        """The training plan. Raises UsageError for an unknown optimizer or schedule."""
         return Fit(
             epochs=self.epochs,
             rate=self.rate,

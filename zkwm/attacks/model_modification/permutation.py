@@ -74,6 +74,7 @@ def shuffle(model: Classifier, seed: int, *, rescale: bool = True) -> Classifier
 def _draw_scales(
     model: Classifier, groups: tuple[NeuronGroup, ...], generator: torch.Generator
 ) -> Scales:
+    """Random scales of everything that can be rescaled without changing answers."""
     norms = {
         maker.layer: NormScales(
             rows=_factors(group.size, generator) * _signs(group.size, generator),

@@ -96,7 +96,7 @@ def fine_tune_masked(
 
 @torch.no_grad()
 def apply_masks(weights: list[Tensor], masks: list[Tensor]) -> None:
-    """Multiply each weight tensor in place by its mask of zeros and ones, of the same shape."""
+    """Multiply each weight tensor in place by its mask of zeros and ones."""
     for weight, mask in zip(weights, masks, strict=True):
         weight.mul_(mask)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ClaimRow:
-    """What a false claim reaches on innocent models, with declared labels and with derived ones.
+    """A false claim's result on innocent models, with declared and with derived labels.
 
     Args:
         claim: Its name.

@@ -73,6 +73,7 @@ def null_tables(
 
 
 def _parts(experiment: Experiment) -> list[_Part]:
+    """All rows of both tables, marks before claims."""
     grid = experiment.grid
     marks = (
         (NULL_TABLE, entry.label, _null_digest(experiment, entry), _null(experiment, entry))
@@ -108,6 +109,7 @@ def _models(experiment: Experiment) -> list[nn.Module]:
 
 
 def _null_digest(experiment: Experiment, entry: WatermarkEntry) -> str:
+    """The digest of a mark's row."""
     mark = experiment.mark(entry, experiment.grid.seeds[0])
     return digest_of(
         {
@@ -120,6 +122,7 @@ def _null_digest(experiment: Experiment, entry: WatermarkEntry) -> str:
 
 
 def _claim_digest(experiment: Experiment, entry: Entry) -> str:
+    """The digest of a claim's row."""
     source = experiment.input_digests[f"claims/{entry.name}"]
     return digest_of(
         {
@@ -180,6 +183,7 @@ def _claim(experiment: Experiment, entry: Entry) -> Callable[[], Row]:
 
 
 def _null_table(rows: list[Row], count: int) -> Table:
+    """The table of all marks on ``count`` innocent models."""
     return Table(
         title=f"What each scheme says of {count} innocent models",
         meaning="matches of models that carry no mark; bits by chance of the luckiest (before the "
@@ -193,6 +197,7 @@ def _null_table(rows: list[Row], count: int) -> Table:
 
 
 def _null_row(row: Row) -> tuple[str, ...]:
+    """The texts of one mark."""
     matches, fresh = row["matches"], row["fresh"]
     return (
         row["label"],
@@ -210,6 +215,7 @@ def _null_row(row: Row) -> tuple[str, ...]:
 
 
 def _claims_table(rows: list[Row]) -> Table:
+    """The table of all false claims."""
     return Table(
         title="False claims against innocent models",
         meaning="an accuser makes triggers from models of their own, without seeing the victims'; "

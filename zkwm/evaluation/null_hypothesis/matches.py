@@ -83,7 +83,7 @@ class Fresh:
 
 @dataclass(frozen=True)
 class NullRow:
-    """What a scheme says of unmarked models.
+    """The matches of unmarked models under one scheme.
 
     Args:
         scheme: Its name.
@@ -130,6 +130,7 @@ def examine_null(
 
 
 def _null_row(models: Sequence[nn.Module], test: TriggerTest, draws: int) -> NullRow:
+    """The row of one scheme; ``draws`` as in ``examine_null``."""
     triggers = test.triggers
     answers = [test.answers(model) for model in models]
     evidence = [

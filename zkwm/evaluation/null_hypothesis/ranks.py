@@ -30,7 +30,7 @@ THRESHOLDS = (1, 5, 10)
 
 @dataclass(frozen=True)
 class Below:
-    """How many of the fresh label sets have an exact p-value of at most 2^-bits.
+    """The number of fresh label sets with an exact p-value of at most 2^-bits.
 
     Args:
         bits: The threshold.
@@ -48,7 +48,7 @@ class Below:
 
 @dataclass(frozen=True)
 class RankRow:
-    """What ranks say of unmarked networks under one scheme.
+    """The rank sums of unmarked networks under one scheme.
 
     Args:
         scheme: Its name.

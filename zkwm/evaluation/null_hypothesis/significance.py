@@ -78,6 +78,7 @@ def together(tests: Sequence[ChiSquare]) -> ChiSquare:
 
 
 def _chi_square(statistic: float, degrees: int) -> ChiSquare:
+    """The test of a statistic; p is 1 without degrees of freedom."""
     if degrees == 0:
         return ChiSquare(0.0, 0, 1.0)
     half = torch.tensor([degrees / 2, statistic / 2], dtype=torch.float64)

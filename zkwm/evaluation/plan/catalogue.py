@@ -62,6 +62,7 @@ def require_entries(grid: Grid) -> None:
 
 
 def _describe(word: str, table: Mapping[str, str], name: str) -> dict[str, Any]:
+    """One entry of ``described``."""
     scheme = load_class(table, word, name)
     reach = {key: getattr(scheme, key) for key in ("access", "needs") if hasattr(scheme, key)}
     summary = (sys.modules[scheme.__module__].__doc__ or "").strip().partition("\n")[0]

@@ -133,7 +133,7 @@ class Experiment:
         )
 
     def described(self) -> dict[str, Any]:
-        """What decides every result, except the entries; for digests of parts elsewhere."""
+        """The settings that decide every result, except the entries."""
         grid = self.grid
         return {
             "data": self.input_digests["data"],
@@ -144,4 +144,5 @@ class Experiment:
         }
 
     def _digest(self, what: str, **values: object) -> str:
+        """The digest of a part, by ``described`` and its own values."""
         return digest_of({"what": what, **self.described(), **values})

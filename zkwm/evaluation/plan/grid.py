@@ -147,7 +147,7 @@ class Grid:
         return entry.architecture or self.architecture
 
     def images_of(self, entry: AttackEntry) -> int:
-        """How many labeled images the adversary of an attack has."""
+        """The number of labeled images that the adversary of an attack has."""
         return entry.attacker_images or self.attacker_images
 
     @property

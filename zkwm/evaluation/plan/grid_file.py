@@ -75,6 +75,7 @@ def _strict_loader(yaml: ModuleType) -> Any:  # noqa: ANN401
 
 
 def _yaml() -> ModuleType:
+    """The module ``yaml``. Raises UsageError where PyYAML is not installed."""
     require("yaml")
     import yaml
 

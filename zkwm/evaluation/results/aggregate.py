@@ -39,7 +39,7 @@ class Square:
         return cell.rank_bits if self.by_ranks else cell.bits
 
     def evidence(self, cell: Cell) -> float | None:
-        """What the judge's allowances leave of ``bits``."""
+        """The evidence: ``bits`` less the judge's allowances."""
         return cell.rank_evidence if self.by_ranks else cell.evidence
 
     @property
@@ -110,7 +110,7 @@ class Square:
         return f"{self.left} / {self.lost} {self.marks}".rstrip() if self.lost else self.left
 
     def _left(self, cell: Cell) -> tuple[float, float]:
-        """What cells are ordered by: bits (else matches), then matches."""
+        """The order of cells: by bits (else matches), then by matches."""
         matches = -1.0 if cell.matches is None else float(cell.matches)
         bits = self.bits(cell)
         return (matches if bits is None else bits, matches)

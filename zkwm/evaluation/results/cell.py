@@ -17,7 +17,7 @@ POINT = 0.01
 
 
 class Status(StrEnum):
-    """What came of a cell; the values are those in JSON and CSV."""
+    """The state of a cell; the values are those in JSON and CSV."""
 
     MEASURED = "measured"
     VOID = "void"
@@ -27,7 +27,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Cell:
-    """What one attack left of one mark. Accuracies are shares (0 to 1) of the test images.
+    """The measurement of one attack on one mark. Accuracies are shares (0 to 1) of the test images.
 
     Args:
         digest: Names the cell in the cache.
@@ -130,7 +130,7 @@ class Cell:
 
     @property
     def accuracy_lost(self) -> float | None:
-        """What the attack cost in points (hundredths); negative where accuracy rose."""
+        """The points (hundredths) of accuracy that the attack cost; negative where it rose."""
         if self.accuracy_after is None or self.accuracy_before is None:
             return None
         return 100 * (self.accuracy_before - self.accuracy_after)
@@ -141,7 +141,7 @@ class Cell:
 
     @classmethod
     def from_map(cls, values: Mapping[str, Any]) -> Cell:
-        """What ``to_map`` made. Raises Malformed where a field is missing."""
+        """The cell of a map that ``to_map`` made. Raises Malformed where a field is missing."""
         names = {field.name for field in fields(cls)}
         try:
             return cls(**{name: value for name, value in values.items() if name in names})

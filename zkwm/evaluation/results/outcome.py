@@ -11,7 +11,7 @@ from zkwm.evaluation.results.cell import Cell
 
 @dataclass(frozen=True)
 class Outcome:
-    """What ``run_grid`` returns.
+    """The result of ``run_grid``.
 
     Args:
         grid: What was asked for.

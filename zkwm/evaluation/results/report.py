@@ -216,7 +216,7 @@ def _models(outcome: Outcome) -> Table:
 
 
 def _facts(outcome: Outcome) -> tuple[tuple[str, str], ...]:
-    """What was asked for and where it ran, as names and texts."""
+    """The settings of the grid and the machine, as names and texts."""
     grid = outcome.grid
     training = ", ".join(f"{name} {value}" for name, value in grid.training.items())
     by_package = versions((*PACKAGES, "matplotlib", "PyYAML"))
@@ -245,9 +245,11 @@ def _span(values: list[float]) -> str:
 
 
 def _file_name(number: int, label: str) -> str:
+    """The name of a figure's file: its number and its label."""
     words = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:60]
     return f"{number:02}-{words}.svg"
 
 
 def _resource(name: str) -> str:
+    """A text file of ``zkwm/evaluation/templates``."""
     return resources.files("zkwm.evaluation").joinpath("templates", name).read_text("utf-8")

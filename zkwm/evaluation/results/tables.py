@@ -64,6 +64,7 @@ def scheme_table(outcome: Outcome) -> Table:
 
 
 def _scheme_row(outcome: Outcome, entry: WatermarkEntry) -> tuple[str, ...]:
+    """The texts of one scheme."""
     cells = _one_per_seed(c for c in outcome.cells if c.watermark == entry.label)
     first = cells[0] if cells else None
     marked = [c for c in cells if c.accuracy_before is not None]
@@ -111,6 +112,7 @@ def attack_table(outcome: Outcome) -> Table:
 
 
 def _attack_row(outcome: Outcome, entry: AttackEntry) -> tuple[str, ...]:
+    """The texts of one attack."""
     cells = [c for c in outcome.cells if c.attack == entry.label]
     done = [c for c in cells if c.accuracy_after is not None]
     lost = [c.accuracy_lost for c in done if c.accuracy_lost is not None]
@@ -179,6 +181,7 @@ def _scheme_by_attack_csv(
 
 
 def _csv(rows: Iterable[Iterable[str]]) -> str:
+    """Rows of texts as CSV."""
     written = io.StringIO()
     csv.writer(written, lineterminator="\n").writerows(rows)
     return written.getvalue()
@@ -192,6 +195,7 @@ def _plain(value: object) -> str:
 
 
 def _line(row: Sequence[str]) -> str:
+    """A row of a Markdown table."""
     return "| " + " | ".join(text.replace("|", "\\|") for text in row) + " |"
 
 
@@ -205,9 +209,11 @@ def _one_per_seed(cells: Iterable[Cell]) -> list[Cell]:
 
 
 def _mean_percent(shares: Iterable[float | None]) -> str:
+    """The mean of the shares that are known, in percent; empty without any."""
     numbers = [share for share in shares if share is not None]
     return percent(mean(numbers)) if numbers else ""
 
 
 def _most(counts: Iterable[int]) -> str:
+    """The largest count."""
     return f"{max(counts, default=0):,}"

@@ -80,7 +80,14 @@ def measure_mark(
 
 
 def blank(experiment: Experiment, entry: WatermarkEntry, attack: AttackEntry, seed: int) -> Cell:
-    """The cell of an attack before anything was measured."""
+    """The cell of an attack before anything was measured.
+
+    Args:
+        experiment: Grid and digests.
+        entry: The watermark.
+        attack: The attack.
+        seed: The grid's.
+    """
     grid, scheme = experiment.grid, experiment.scheme(entry)
     return Cell(
         digest=experiment.cell(entry, attack, seed),

@@ -110,10 +110,12 @@ class Cache:
         return folder
 
     def _path(self, digest: str) -> Path:
+        """The file of a result."""
         return self.folder / "cache" / digest[:2] / f"{digest}.json"
 
 
 def _make_folder(folder: Path) -> None:
+    """Make a folder and its parents. Raises CouldNotCheck."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -29,7 +29,7 @@ BATCH = 500
 
 @dataclass(frozen=True)
 class MarkReading:
-    """What is left of a mark; the fields are those of ``Cell`` with the same names."""
+    """A reading of a mark; the fields are those of ``Cell`` with the same names."""
 
     matches: int | None = None
     trials: int | None = None
@@ -72,7 +72,17 @@ def accuracy(
 def served_accuracy(
     api: Api, images: NDArray[np.uint8], labels: NDArray[np.int64], device: str
 ) -> float:
-    """The share (0 to 1) of images for which a service gives the right class; as ``accuracy``."""
+    """The share of images for which a service gives the right class.
+
+    Args:
+        api: The service.
+        images (uint8, (n, c, h, w)): Test images.
+        labels (int64, (n,)): Their labels.
+        device: Where the images are sent.
+
+    Returns:
+        0 to 1.
+    """
     right = 0
     for start in range(0, len(labels), BATCH):
         answers = api(as_unit(torch.from_numpy(images[start : start + BATCH]).to(device)))

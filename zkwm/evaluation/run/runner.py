@@ -30,7 +30,7 @@ UNFINISHED = "it was not measured"
 
 @dataclass(frozen=True)
 class GridProgress:
-    """How far a run is.
+    """The progress of a run.
 
     Args:
         stage: What is being done.
@@ -104,9 +104,11 @@ class _Run:
     started: float
 
     def seconds(self) -> float:
+        """Seconds since the start."""
         return time.monotonic() - self.started
 
     def report(self, stage: str, done: int, total: int, last: str) -> None:
+        """Tell the caller of ``run_grid`` how far the run is."""
         self.progress(GridProgress(stage, done, total, last, self.seconds()))
 
     def stage(self, stage: str, tasks: Sequence[Task]) -> None:
@@ -223,4 +225,5 @@ def _models(
 
 
 def _write(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
     write_atomic(path, text.encode(), overwrite=True)

@@ -30,7 +30,7 @@ Report = Callable[[str], None]
 
 
 class TaskKind(StrEnum):
-    """What a task makes; the values are those in task lines and in ``Outcome.models``."""
+    """The kind of a task; the values are those in task lines and in ``Outcome.models``."""
 
     UNMARKED = "unmarked"
     SCRATCH = "scratch"
@@ -126,7 +126,7 @@ def _train(experiment: Experiment, task: Task) -> None:
 
 
 def _train_unmarked(experiment: Experiment, task: Task, digest: str) -> dict[str, Any]:
-    """Train the model of a task, store it where it is needed again, and return its result."""
+    """Train the model of a task; store it, unless it is from scratch; return its result."""
     shares, grid = experiment.shares, experiment.grid
     settings = grid.settings(task.seed)
     data = shares.owner

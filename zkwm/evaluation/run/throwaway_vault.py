@@ -1,4 +1,4 @@
-"""The vault and commitment of a mark in an experiment, kept so that a run can resume.
+"""The throwaway vault and commitment of a mark, kept so that a run can resume.
 
 The keys are throwaway ones: the passphrase stands here, and what these vaults hold is worth nothing
 outside the experiment. An owner's vault is ``zkwm.owner.vault``.

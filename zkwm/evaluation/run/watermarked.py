@@ -52,7 +52,7 @@ class CommittedMark:
 
 @dataclass(frozen=True)
 class Mark:
-    """A marked model and everything that is needed to attack it and to judge what is left.
+    """A marked model, with everything needed to attack and to judge it.
 
     Args:
         committed: Its scheme and commitment.
@@ -67,7 +67,7 @@ class Mark:
     measured: dict[str, Any]
 
     def to_attack(self) -> Marked:
-        """What an adversary meets; a service may remember queries, so each gets a new one."""
+        """The marked model for one attack; a service that remembers queries is a new one."""
         return self.marked if self.marked.api is None else self.committed.embedded()
 
     def judged(self, marked: Marked) -> TriggerSet:
@@ -127,7 +127,7 @@ def open_mark(experiment: Experiment, entry: WatermarkEntry, seed: int) -> Mark:
 def _measure(
     experiment: Experiment, committed: CommittedMark, marked: Marked, triggers: TriggerSet
 ) -> dict[str, Any]:
-    """What the cache keeps of a marked model, before any attack."""
+    """Measure a marked model before any attack, as the cache keeps it."""
     tested = experiment.shares.owner
     before = accuracy(marked.model, tested.test_images, tested.test_labels, experiment.device)
     served = None
