@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.argument.verifier import verify
-from zkwm_protocols.commitment import DERIVED_LABEL_FIELD, leaf
-from zkwm_protocols.evidence import Policy, needed_matches
+from zkwm_protocols.evidence import needed_matches
 from zkwm_protocols.integer_network.evaluate import labels
+from zkwm_protocols.leaves import DERIVED_LABEL_FIELD, leaf
+from zkwm_protocols.policy import Policy
 
 NOT_MATCHING = 10
 """Every tenth trigger has another label than the network gives."""

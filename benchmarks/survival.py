@@ -38,7 +38,8 @@ from zkwm.nn.inference import predictions
 from zkwm.training import default_settings, embed
 from zkwm.training.fit import Fit, fit
 from zkwm.triggers import TriggerSet
-from zkwm_protocols.evidence import Policy, assess
+from zkwm_protocols.evidence import assess
+from zkwm_protocols.policy import Policy
 from zkwm_protocols.ranks import ranks, weighted_sum
 
 KINDS = ("robust", "plain")

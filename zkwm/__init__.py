@@ -36,7 +36,7 @@ _HOMES = {
     "NotEnoughMatches": "zkwm_protocols.errors",
     "NotProven": "zkwm_protocols.errors",
     "Opening": "zkwm_protocols.opening",
-    "Policy": "zkwm_protocols.evidence",
+    "Policy": "zkwm_protocols.policy",
     "Preprocessing": "zkwm_protocols.suspect_identity",
     "Progress": "zkwm.training",
     "Refusal": "zkwm_protocols.argument_response",
@@ -105,8 +105,8 @@ if TYPE_CHECKING:
         VaultUnusable,
         ZkwmError,
     )
-    from zkwm_protocols.evidence import Policy
     from zkwm_protocols.opening import Opening
+    from zkwm_protocols.policy import Policy
     from zkwm_protocols.suspect_identity import Preprocessing
 
 

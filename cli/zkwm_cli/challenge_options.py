@@ -137,7 +137,7 @@ class CaseTerms:
 
     def fixed(self, owner_choice_bits: int) -> dict[str, Any]:
         """Keyword arguments of ``Judge.challenge`` and ``Judge.challenge_argument``."""
-        from zkwm_protocols.evidence import Policy
+        from zkwm_protocols.policy import Policy
 
         return {
             "purpose": self.purpose,
@@ -152,7 +152,7 @@ class CaseTerms:
 
     def require_purpose(self) -> None:
         """Raise UsageError for a purpose that is too long or not printable."""
-        from zkwm_protocols.challenge import MAXIMUM_PURPOSE
+        from zkwm_protocols.challenge_body import MAXIMUM_PURPOSE
         from zkwm_protocols.schema import require_text
 
         with usage_errors():

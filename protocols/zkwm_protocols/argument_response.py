@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import numpy as np
 
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge, Mode
-from zkwm_protocols.commitment import DERIVED_LABEL_FIELD, Commitment, LabelMode
+from zkwm_protocols.commitment import Commitment, LabelMode
 from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import InvalidOpening, Malformed
+from zkwm_protocols.leaves import DERIVED_LABEL_FIELD
 from zkwm_protocols.opening import Opening
 from zkwm_protocols.response_file import SignedResponse, read_blocks, read_frame, verify_blocks
 from zkwm_protocols.schema import require_bytes, require_integer, require_list

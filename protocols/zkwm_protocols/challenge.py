@@ -14,32 +14,24 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Self
 
+from zkwm_protocols.challenge_body import (
+    MAXIMUM_PURPOSE,
+    NONCE_BYTES,
+    TYPE,
+    read_common,
+    require_body,
+)
 from zkwm_protocols.commitment import Commitment, Header, LabelMode
 from zkwm_protocols.encoding import decode, encode, pack, unpack
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed, UsageError
-from zkwm_protocols.evidence import Policy
 from zkwm_protocols.feasibility import require_least_matches, require_reachable
 from zkwm_protocols.keys import JudgePublic, SigningKey
+from zkwm_protocols.policy import Policy
 from zkwm_protocols.ranks import MOST_OUTPUTS, Statistic
-from zkwm_protocols.schema import (
-    require_boolean,
-    require_bytes,
-    require_constants,
-    require_integer,
-    require_list,
-    require_map,
-    require_text,
-)
+from zkwm_protocols.schema import require_bytes, require_integer, require_map, require_text
 from zkwm_protocols.suspect_identity import EXTRACTION, Preprocessing, SuspectIdentity
 
 FILE_LIMIT = 4 * 2**20
-MAXIMUM_PURPOSE = 500
-NONCE_BYTES = 32
-_TYPE = "zkwm-challenge"
-_FIELDS = (
-    "type version mode commitment suspect preprocessing class_map judge nonce block_count"
-    " excluded_blocks purpose issued policy"
-)
 _MOST_MATCHES = 10_000
 
 
@@ -104,10 +96,9 @@ class Challenge(ABC):
 
     def body(self) -> bytes:
         """The bytes that are signed: the one encoding of all fields but the signature."""
-        policy = self.policy
         return encode(
             {
-                "type": _TYPE,
+                "type": TYPE,
                 "version": 1,
                 "mode": self.mode,
                 "commitment": self.commitment,
@@ -120,12 +111,7 @@ class Challenge(ABC):
                 "excluded_blocks": list(self.excluded_blocks),
                 "purpose": self.purpose,
                 "issued": self.issued,
-                "policy": {
-                    "threshold_bits": policy.threshold_bits,
-                    "functions_tried": policy.functions_tried,
-                    "owner_choice_bits": policy.owner_choice_bits,
-                    "accept_declared_labels": policy.accept_declared_labels,
-                },
+                "policy": self.policy.to_map(),
                 **self._own_fields(),
             }
         )
@@ -280,9 +266,9 @@ class OpeningChallenge(Challenge):
     def _from_body(cls, body: object, signature: bytes) -> Self:
         ranked = isinstance(body, dict) and "statistic" in body
         constants: dict[str, str | int] = {"statistic": Statistic.RANKS.value} if ranked else {}
-        fields = _require_body(body, cls.mode, " statistic" * ranked, constants)
+        fields = require_body(body, cls.mode, " statistic" * ranked, constants)
         statistic = Statistic.RANKS if ranked else Statistic.MATCHES
-        return cls(**_read_common(fields), signature=signature, statistic=statistic)
+        return cls(**read_common(fields), signature=signature, statistic=statistic)
 
     def _verify_mode(self, header: Header) -> None:
         """Ranks need scores that can be kept, and labels that nobody chose (SPEC.md 8.4)."""
@@ -324,9 +310,9 @@ class ArgumentChallenge(Challenge):
 
     @classmethod
     def _from_body(cls, body: object, signature: bytes) -> Self:
-        fields = _require_body(body, cls.mode, " network least_matches", {})
+        fields = require_body(body, cls.mode, " network least_matches", {})
         return cls(
-            **_read_common(fields),
+            **read_common(fields),
             signature=signature,
             network=fields["network"],
             least_matches=fields["least_matches"],
@@ -343,53 +329,3 @@ class ArgumentChallenge(Challenge):
     def _require_reachable(self, commitment: Commitment) -> None:
         super()._require_reachable(commitment)
         require_least_matches(commitment, self.block_count, self.policy, self.least_matches)
-
-
-def _require_body(
-    body: object, mode: Mode, more: str, constants: dict[str, str | int]
-) -> dict[str, Any]:
-    """The fields of a body of this mode, ``more`` of them than every challenge has."""
-    fields = require_map(body, _FIELDS + more, "challenge")
-    require_constants(
-        fields,
-        {"type": _TYPE, "version": 1, "mode": mode.value, **constants},
-        "a challenge of version 1 for an opening or an argument",
-    )
-    return fields
-
-
-def _read_common(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields that every challenge has, checked, as arguments of its constructor."""
-    return {
-        "commitment": require_bytes(fields["commitment"], 32),
-        "suspect": SuspectIdentity.from_map(fields["suspect"]),
-        "preprocessing": Preprocessing.from_map(fields["preprocessing"]),
-        "class_map": tuple(
-            require_integer(output, 1_000_000)
-            for output in require_list(fields["class_map"], 2, 65_535)
-        ),
-        "judge": JudgePublic.from_map(fields["judge"]),
-        "nonce": require_bytes(fields["nonce"], NONCE_BYTES),
-        "block_count": require_integer(fields["block_count"], 100_000, least=1),
-        "excluded_blocks": tuple(
-            require_integer(block, 100_000)
-            for block in require_list(fields["excluded_blocks"], 0, 100_000)
-        ),
-        "purpose": require_text(fields["purpose"], MAXIMUM_PURPOSE),
-        "issued": require_integer(fields["issued"], 2**40),
-        "policy": _read_policy(fields["policy"]),
-    }
-
-
-def _read_policy(value: object) -> Policy:
-    fields = require_map(
-        value,
-        "threshold_bits functions_tried owner_choice_bits accept_declared_labels",
-        "policy",
-    )
-    return Policy(
-        threshold_bits=require_integer(fields["threshold_bits"], 10_000),
-        functions_tried=require_integer(fields["functions_tried"], 1_000_000_000),
-        owner_choice_bits=require_integer(fields["owner_choice_bits"], 10_000_000),
-        accept_declared_labels=require_boolean(fields["accept_declared_labels"]),
-    )

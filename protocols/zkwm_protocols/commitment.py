@@ -20,6 +20,7 @@ from zkwm_protocols.encoding import decode, encode, pack, unpack
 from zkwm_protocols.errors import InvalidSignature, Malformed, TrustMaterialMissing
 from zkwm_protocols.keys import PublicKey, SigningKey
 from zkwm_protocols.labels import MAXIMUM_CLASSES, derive_labels
+from zkwm_protocols.leaves import make_leaves
 from zkwm_protocols.schema import (
     require_bytes,
     require_choice,
@@ -30,13 +31,10 @@ from zkwm_protocols.schema import (
     require_optional_bytes,
 )
 
-DERIVED_LABEL_FIELD = 0xFFFF
-LEAF_VERSION = 1
 MAXIMUM_LEAVES = 100_000
 MAXIMUM_BLOCK = 10_000
 MAXIMUM_PIXELS = 2**24
 FILE_LIMIT = 8 * 2**20
-SALT_BYTES = 32
 
 _HEADER_TYPE = "zkwm-commitment-header"
 
@@ -46,19 +44,6 @@ class LabelMode(StrEnum):
 
     DERIVED = "derived"
     DECLARED = "declared"
-
-
-def leaf(pixels: NDArray[np.uint8], salt: bytes, label: int | None) -> bytes:
-    """The leaf of one trigger, 32 bytes: BLAKE2s-256 (RFC 7693; SPEC.md 5.1).
-
-    ``pixels`` is uint8 of shape (channels, height, width); ``salt`` 32 secret random bytes, which
-    hide the image; ``label`` the declared label, or None where labels are derived.
-    """
-    field = DERIVED_LABEL_FIELD if label is None else label
-    numbers = (LEAF_VERSION, *pixels.shape, field)
-    prefix = b"".join(number.to_bytes(2, "big") for number in numbers)
-    body = np.ascontiguousarray(pixels, dtype=np.uint8).tobytes()
-    return hashlib.blake2s(prefix + salt + body, person=b"zkwmleaf").digest()
 
 
 @dataclass(frozen=True)
@@ -307,26 +292,10 @@ def make_commitment(
     Raises:
         Malformed: these do not fit together.
     """
-    count = len(images)
-    if images.ndim != 4 or images.dtype != np.uint8:
-        raise Malformed("images are uint8 of shape (n, channels, height, width)")
-    if len(salts) != count or any(len(salt) != SALT_BYTES for salt in salts):
-        raise Malformed("one salt of 32 bytes for each image")
-    if declared_labels is not None and (
-        len(declared_labels) != count
-        or (declared_labels < 0).any()
-        or (declared_labels >= class_count).any()
-    ):
-        raise Malformed("one declared label below the number of classes for each image")
-    labels: list[int | None] = (
-        [None] * count if declared_labels is None else [int(y) for y in declared_labels]
-    )
-    leaves = tuple(
-        leaf(image, salt, label) for image, salt, label in zip(images, salts, labels, strict=True)
-    )
+    leaves = make_leaves(images, salts, declared_labels, class_count)
     channels, height, width = images.shape[1:]
     header = Header(
-        leaf_count=count,
+        leaf_count=len(leaves),
         block_size=block_size,
         class_count=class_count,
         shape=(channels, height, width),

@@ -14,44 +14,13 @@ from functools import lru_cache
 from math import comb, exp, lgamma, log, log1p, perm
 
 from zkwm_protocols import ranks
-from zkwm_protocols.errors import Malformed, UsageError
+from zkwm_protocols.errors import UsageError
 from zkwm_protocols.log2_bounds import hundredths_down, hundredths_up
+from zkwm_protocols.policy import Policy
 
 GRINDING_BITS = 48
 SUSPECT_BITS = 20
 MAXIMUM_TRIALS = 10_000
-DEFAULT_THRESHOLD_BITS = 40
-
-
-@dataclass(frozen=True)
-class Policy:
-    """The judge's demand, and what was left to the owner; part of the signed challenge.
-
-    SPEC.md section 8.3.
-
-    Args:
-        threshold_bits: the evidence that has to be left.
-        functions_tried: j, the number of networks, preprocessings and class maps that were tried
-            on this commitment as far as the judge knows, this one included.
-        owner_choice_bits: what the owner was allowed to choose, in bits.
-        accept_declared_labels: whether labels that the owner declared may prove anything.
-
-    Raises:
-        Malformed: a field is outside its range.
-    """
-
-    threshold_bits: int = DEFAULT_THRESHOLD_BITS
-    functions_tried: int = 1
-    owner_choice_bits: int = 0
-    accept_declared_labels: bool = False
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.threshold_bits <= 10_000:
-            raise Malformed("the threshold is 1 to 10,000 bits")
-        if not 1 <= self.functions_tried <= 1_000_000_000:
-            raise Malformed("the number of functions tried is 1 to 1,000,000,000")
-        if not 0 <= self.owner_choice_bits <= 10_000_000:
-            raise Malformed("the owner's choice is 0 to 10,000,000 bits")
 
 
 @dataclass(frozen=True)
@@ -148,23 +117,14 @@ def assess(
             f"expected 1 to {block_count} blocks and 0 to {trials} matches, "
             f"got {blocks_used} and {matches}"
         )
+    allowances = _allowances(blocks_used, block_count, policy)
     if rank_sum is not None:
-        return _assess_ranks(
-            rank_sum, matches, trials, class_count, policy,
-            _allowances(blocks_used, block_count, policy),
-        )  # fmt: skip
-    tail = _tail_numerator(matches, trials, class_count)
-    chance = Term(
-        "matches by chance",
-        hundredths_down(class_count**trials, tail),
-        f"-log2 of the chance that an unrelated function gives {matches} or more of {trials} "
-        f"labels, each drawn from {class_count}",
-    )
+        return _assess_ranks(rank_sum, matches, trials, class_count, policy, allowances)
     return Evidence(
         matches=matches,
         trials=trials,
         class_count=class_count,
-        terms=(chance, *_allowances(blocks_used, block_count, policy)),
+        terms=(_matches_by_chance(matches, trials, class_count), *allowances),
         threshold_bits=policy.threshold_bits,
         needed_matches=needed_matches(
             blocks_used=blocks_used,
@@ -223,6 +183,16 @@ def null_distribution(trials: int, class_count: int) -> tuple[float, ...]:
             + (trials - k) * miss
         )
         for k in range(trials + 1)
+    )
+
+
+def _matches_by_chance(matches: int, trials: int, class_count: int) -> Term:
+    tail = _tail_numerator(matches, trials, class_count)
+    return Term(
+        "matches by chance",
+        hundredths_down(class_count**trials, tail),
+        f"-log2 of the chance that an unrelated function gives {matches} or more of {trials} "
+        f"labels, each drawn from {class_count}",
     )
 
 

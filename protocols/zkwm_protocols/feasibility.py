@@ -9,7 +9,7 @@ from __future__ import annotations
 from zkwm_protocols import evidence
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import UsageError
-from zkwm_protocols.evidence import Policy
+from zkwm_protocols.policy import Policy
 
 
 def require_reachable(commitment: Commitment, block_count: int, policy: Policy) -> None:

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm_protocols.challenge import Challenge, Mode, OpeningChallenge
-from zkwm_protocols.commitment import SALT_BYTES, Commitment, Header, LabelMode, leaf
+from zkwm_protocols.commitment import Commitment, Header, LabelMode
 from zkwm_protocols.encoding import decode, encode
 from zkwm_protocols.errors import Malformed, UsageError
 from zkwm_protocols.keys import BoxKey, SigningKey
+from zkwm_protocols.leaves import SALT_BYTES, leaf
 from zkwm_protocols.response_file import FILE_LIMIT, SignedResponse, read_blocks, verify_blocks
 from zkwm_protocols.schema import require_bytes, require_integer, require_list, require_map
 from zkwm_protocols.sealing import seal, unseal

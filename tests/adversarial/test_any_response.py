@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from tests.support.dispute import Accuser, TableSuspect, random_images, verdict_of
 from zkwm.judge.judge import Judge
 from zkwm_protocols.errors import Malformed
-from zkwm_protocols.evidence import Policy
 from zkwm_protocols.opening import OpenedBlock, OpenedTrigger
+from zkwm_protocols.policy import Policy
 
 INNOCENT = TableSuspect(name="innocent")
 POOL = random_images(400, 77)

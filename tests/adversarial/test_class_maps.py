@@ -25,7 +25,8 @@ from tests.support.dispute import (
 from zkwm.judge.judge import Judge
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import InvalidOpening, NotProven, UsageError
-from zkwm_protocols.evidence import Policy, class_map_bits
+from zkwm_protocols.evidence import class_map_bits
+from zkwm_protocols.policy import Policy
 from zkwm_protocols.suspect_identity import Preprocessing
 
 OUTPUTS = 1000

@@ -20,8 +20,8 @@ from zkwm.judge.judge import Judge
 from zkwm.report import render_report, render_text
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import Malformed, NotProven
-from zkwm_protocols.evidence import Policy
 from zkwm_protocols.opening import OpenedTrigger
+from zkwm_protocols.policy import Policy
 
 BITS = re.compile(r"\bbits?\b|2\^|\bin a (million|billion)\b", re.IGNORECASE)
 

@@ -21,7 +21,7 @@ from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import SuspectUnusable, UsageError, ZkwmError
-from zkwm_protocols.evidence import Policy
+from zkwm_protocols.policy import Policy
 
 
 def largest(accuser: Accuser, **fields: Any) -> Commitment:

@@ -20,9 +20,10 @@ from zkwm.judge.judge import Judge
 from zkwm_protocols import labels as labels_module
 from zkwm_protocols.commitment import make_commitment
 from zkwm_protocols.errors import NotProven
-from zkwm_protocols.evidence import Policy, assess, null_distribution
+from zkwm_protocols.evidence import assess, null_distribution
 from zkwm_protocols.keys import SigningKey
 from zkwm_protocols.labels import label
+from zkwm_protocols.policy import Policy
 
 TRIES = 400
 TRIGGERS = 50

@@ -24,8 +24,8 @@ from zkwm.judge.judge import Judge
 from zkwm.judge.key_file import JudgeKey
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature
-from zkwm_protocols.evidence import Policy
 from zkwm_protocols.keys import JudgePublic, SigningKey
+from zkwm_protocols.policy import Policy
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 
 

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from tests.support.dispute import CLASSES, Accuser, TableSuspect, failed, random_images, verdict_of
 from zkwm.judge.judge import Judge
 from zkwm_protocols.errors import InvalidOpening, NotProven, UsageError
-from zkwm_protocols.evidence import Policy, assess, null_distribution, smallest_reveal
+from zkwm_protocols.evidence import assess, null_distribution, smallest_reveal
 from zkwm_protocols.labels import label
+from zkwm_protocols.policy import Policy
 
 LEAVES = 1000
 

@@ -20,7 +20,7 @@ PACKAGE = ROOT / "zkwm_protocols"
 # All that the protocols may import. Not here, and so refused: torch, onnx, files (pathlib, os,
 # shutil, tempfile), sockets (socket, ssl, urllib), clocks (time, datetime), processes, logging.
 ALLOWED = {
-    "__future__", "base64", "cbor2", "collections", "cryptography", "dataclasses", "decimal",
+    "__future__", "abc", "base64", "cbor2", "collections", "cryptography", "dataclasses", "decimal",
     "enum", "fractions", "functools", "hashlib", "io", "itertools", "math", "nacl", "numpy", "re",
     "secrets", "typing", "zkwm_protocols",
 }  # fmt: skip

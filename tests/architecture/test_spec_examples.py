@@ -8,7 +8,8 @@ import numpy as np
 
 from tests.support.spec_pages import ROOT
 from zkwm_protocols import ranks
-from zkwm_protocols.evidence import Evidence, Policy, assess, needed_matches
+from zkwm_protocols.evidence import Evidence, assess, needed_matches
+from zkwm_protocols.policy import Policy
 
 
 def text(page: str) -> str:

@@ -22,9 +22,9 @@ from zkwm_protocols.argument_response import (
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge, OpeningChallenge
 from zkwm_protocols.encoding import decode, encode, pack, unpack
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed, ZkwmError
-from zkwm_protocols.evidence import Policy
 from zkwm_protocols.feasibility import fewest_matches
 from zkwm_protocols.opening import Opening
+from zkwm_protocols.policy import Policy
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 
 JUDGE = new_judge()

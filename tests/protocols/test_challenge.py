@@ -27,8 +27,8 @@ from zkwm_protocols.errors import (
     Unsupported,
     UsageError,
 )
-from zkwm_protocols.evidence import Policy
 from zkwm_protocols.feasibility import require_reachable
+from zkwm_protocols.policy import Policy
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 
 GOOD = cases()[0]

@@ -17,9 +17,10 @@ from tests.reference.cbor import RejectedError
 from tests.vectors.build import OWNERS, Secrets, commitment_map, file, header_map
 from tests.vectors.exchange import flip, put
 from zkwm_protocols import labels
-from zkwm_protocols.commitment import Commitment, Header, leaf, make_commitment
+from zkwm_protocols.commitment import Commitment, Header, make_commitment
 from zkwm_protocols.errors import InvalidSignature, Malformed, TrustMaterialMissing, Unsupported
 from zkwm_protocols.keys import SigningKey
+from zkwm_protocols.leaves import leaf
 
 SECRETS = Secrets.fixed("test", [1, 2, 3], 6, None)
 HEADER = header_map(SECRETS, 3, 10)

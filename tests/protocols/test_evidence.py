@@ -16,13 +16,13 @@ from zkwm_protocols import log2_bounds as logarithms
 from zkwm_protocols.errors import Malformed, UsageError
 from zkwm_protocols.evidence import (
     Evidence,
-    Policy,
     assess,
     class_map_bits,
     needed_matches,
     null_distribution,
     smallest_reveal,
 )
+from zkwm_protocols.policy import Policy
 
 # The smallest k with P[Binomial(n, 1/C) >= k] at most 2^-40, 2^-64, 2^-128; None: not even n.
 THRESHOLDS = [

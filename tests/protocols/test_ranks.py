@@ -14,7 +14,8 @@ from hypothesis.extra import numpy as arrays
 
 from tests.reference import ranks as reference
 from zkwm_protocols.errors import UsageError
-from zkwm_protocols.evidence import Policy, assess
+from zkwm_protocols.evidence import assess
+from zkwm_protocols.policy import Policy
 from zkwm_protocols.ranks import centered, ranks, tail_numerators, weighted_sum, weights
 
 SHAPES = st.tuples(st.integers(1, 12), st.integers(2, 7))

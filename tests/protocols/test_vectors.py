@@ -17,7 +17,7 @@ from tests.vectors.generate import generate
 from zkwm.judge.checks import TITLES
 from zkwm_protocols import evidence, merkle
 from zkwm_protocols.challenge import Challenge
-from zkwm_protocols.commitment import Commitment, Header, leaf, make_commitment
+from zkwm_protocols.commitment import Commitment, Header, make_commitment
 from zkwm_protocols.errors import (
     CouldNotCheck,
     NotProven,
@@ -27,7 +27,9 @@ from zkwm_protocols.errors import (
 )
 from zkwm_protocols.keys import SigningKey
 from zkwm_protocols.labels import derive_labels, label_seed
+from zkwm_protocols.leaves import leaf
 from zkwm_protocols.opening import Opening, check_leaves, open_sealed
+from zkwm_protocols.policy import Policy
 from zkwm_protocols.ranks import ranks, weights
 from zkwm_protocols.sealing import unseal
 
@@ -76,7 +78,7 @@ def test_ranks() -> None:
         assert list(ranks(np.array(case["scores"]), case["labels"])) == case["ranks"]
     for case in stored["sums"]:
         found = evidence.assess(
-            0, rank_sum=case["sum"], policy=evidence.Policy(), blocks_used=1, block_count=1,
+            0, rank_sum=case["sum"], policy=Policy(), blocks_used=1, block_count=1,
             block_size=case["trials"], class_count=case["class_count"],
         )  # fmt: skip
         assert found.terms[0].hundredths == case["term"]
@@ -219,7 +221,7 @@ def test_labels() -> None:
 
 @pytest.mark.parametrize("vector", EVIDENCE["sums"], ids=lambda v: f"{v['matches']}")
 def test_sums(vector: dict[str, Any]) -> None:
-    policy = evidence.Policy(
+    policy = Policy(
         threshold_bits=vector["threshold_bits"],
         functions_tried=vector["functions_tried"],
         owner_choice_bits=vector["owner_choice_bits"],

@@ -25,11 +25,11 @@ from zkwm_protocols.argument.prover_randomness import RandomStream
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.relation.witness import Witness, make_witness
 from zkwm_protocols.argument.statement import Statement
-from zkwm_protocols.commitment import leaf
 from zkwm_protocols.field.scalar import Element, P
 from zkwm_protocols.field.vector import Array, from_element, multiply_base, subtract_arrays
 from zkwm_protocols.integer_network.evaluate import labels
 from zkwm_protocols.integer_network.model import IntegerNetwork
+from zkwm_protocols.leaves import leaf
 
 DERIVED_FIELD = 0xFFFF
 

@@ -28,12 +28,13 @@ from zkwm.secret_files.encrypted import Cost
 from zkwm.suspects import Progress, Suspect
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument_response import Response
-from zkwm_protocols.challenge import NONCE_BYTES, ArgumentChallenge, Challenge, OpeningChallenge
+from zkwm_protocols.challenge import ArgumentChallenge, Challenge, OpeningChallenge
+from zkwm_protocols.challenge_body import NONCE_BYTES
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import UsageError, ZkwmError
-from zkwm_protocols.evidence import Policy
 from zkwm_protocols.feasibility import fewest_matches, require_reachable
 from zkwm_protocols.keys import JudgePublic
+from zkwm_protocols.policy import Policy
 from zkwm_protocols.ranks import Statistic
 from zkwm_protocols.schema import require_choice
 from zkwm_protocols.suspect_identity import Preprocessing
@@ -84,12 +85,10 @@ class Judge:
         """A new signed challenge to open whole blocks (SPEC.md 6.1).
 
         Args:
-            commitment: the owner's.
-            suspect: the model that the challenge is about.
+            commitment, suspect: the owner's, and the model that the challenge is about.
             reveal: the number of triggers to open, in whole blocks.
             purpose: what the challenge is for.
-            preprocessing: how pixels become the suspect's input; the default one is
-                ``Preprocessing()``.
+            preprocessing: how pixels become the suspect's input; ``Preprocessing()`` by default.
             class_map: the suspect's output for each label; by default the same number.
             policy: what the judge demands; ``Policy()`` by default.
             excluded_blocks: blocks that may not be opened, known to have been opened before the
@@ -98,24 +97,18 @@ class Judge:
                 suspect's scores (SPEC.md 8.4): stronger, for suspects that give scores.
 
         Raises:
-            UsageError: ``reveal`` is not whole blocks, or cannot reach the threshold even with all
-                matches (``challenge.reachable``; the hint names the smallest size that can).
+            UsageError: ``reveal`` is not whole blocks, or cannot reach the threshold
+                (``challenge.reachable``; the hint names the smallest size that can).
             InvalidOpening: suspect or class map do not fit the commitment.
             SuspectUnusable: the suspect cannot take such an input.
         """
         commitment.verify()
-        header = commitment.header
         policy = policy or Policy()
-        if reveal < 1 or reveal % header.block_size:
-            raise UsageError(
-                f"triggers are revealed in whole blocks of {header.block_size}, not {reveal}",
-                hint=f"reveal {max(1, round(reveal / header.block_size)) * header.block_size}",
-            )
-        blocks = reveal // header.block_size
-        if blocks <= header.block_count:
+        blocks = _whole_blocks(reveal, commitment.header.block_size)
+        if blocks <= commitment.header.block_count:
             require_reachable(commitment, blocks, policy)
         preprocessing = preprocessing or Preprocessing()
-        suspect.check_committed(header)
+        suspect.check_committed(commitment.header)
         suspect.check_preprocessing(preprocessing)
         challenge = OpeningChallenge(
             **self._frame(commitment, suspect, purpose, class_map, excluded_blocks),
@@ -144,29 +137,25 @@ class Judge:
     ) -> ArgumentChallenge:
         """A new signed challenge for a zero-knowledge argument, which opens nothing (SPEC.md 18.1).
 
-        The suspect's integer network is derived from its file, and both are compared on images.
         Arguments that are not listed are those of ``challenge``.
 
         Args:
             blocks: r, by default all blocks that are not excluded.
             least_matches: k*, by default the fewest that reach the threshold.
-            images (uint8, (n, channels, height, width)): those of the comparison; by default public
-                ones. Random ones are added.
+            images (uint8, (n, channels, height, width)): where the suspect and its integer network
+                are compared; public ones by default. Random ones are added.
             report: called with the result of the comparison.
 
         Raises:
             UsageError: the threshold cannot be reached (``challenge.reachable``).
             Unsupported: the suspect cannot be proven about (``challenge.network``).
-            SuspectUnusable: suspect and network agree on less than 90 % of the images
-                (``argument.agreement``).
+            SuspectUnusable: both agree on less than 90 % of the images (``argument.agreement``).
         """
         commitment.verify()
-        header = commitment.header
-        policy = policy or Policy()
+        policy, block_count = policy or Policy(), commitment.header.block_count
         if blocks is None:
-            usable = set(range(header.block_count)) - set(excluded_blocks)
-            blocks = max(1, len(usable))
-        if least_matches is None and 1 <= blocks <= header.block_count:
+            blocks = max(1, len(set(range(block_count)) - set(excluded_blocks)))
+        if least_matches is None and 1 <= blocks <= block_count:
             least_matches = fewest_matches(commitment, blocks, policy)
         preprocessing = preprocessing or Preprocessing()
         suspect.check_preprocessing(preprocessing)
@@ -200,53 +189,41 @@ class Judge:
         progress: Progress | None = None,
         **suspect_options: Any,  # noqa: ANN401
     ) -> Verdict:
-        """Check a response of either type and decide (SPEC.md 9.2, 18.3); return a proven verdict.
+        """Check a response of either type and decide; return a proven verdict (SPEC.md 9.2, 18.3).
 
-        The checks, in this order; the first that fails is raised:
+        The checks, by group and in this order; the first that fails is raised:
 
         1. ``commitment.*``: the file, the root of its leaves, its signature, its timestamp.
-        2. ``challenge.*``: the file, its signature, this judge's own, and for this commitment.
+        2. ``challenge.*``: the file, its signature, this judge's own, for this commitment.
         3. ``response.*``: the file, its signature, the challenge that it answers, its blocks.
-        4. ``opening.*``: unsealed, well formed, every leaf as committed, labels that count; or
-           ``argument.labels`` alone.
+        4. ``opening.*``: unsealed, well formed, the committed leaves; or ``argument.labels``.
         5. ``challenge.suspect``: the model at hand is the one that the challenge names.
-        6. ``suspect.answers``: every trigger that matters got an answer; or ``challenge.network``
-           and ``argument.*``: the integer network is the suspect's, and the argument about it
-           holds.
-        7. ``evidence.threshold``: the evidence reaches the threshold.
+        6. ``suspect.answers``; or ``challenge.network`` and the rest of ``argument.*``.
+        7. ``evidence.threshold``.
 
         Args:
-            commitment: the commitment, or its file's bytes.
-            suspect: an open suspect, or where it is; then ``suspect_options`` go to
+            commitment, challenge, proof: what was presented, or the bytes of its file.
+            suspect: an open suspect, or its location; ``suspect_options`` then go to
                 ``zkwm.open_suspect``.
-            challenge: this judge's challenge, or its file's bytes.
-            proof: the owner's response, or its file's bytes.
-            decoys (uint8, (n, channels, height, width)): the judge's own images, asked among the
-                triggers where the suspect is remote and the openings carry no decoys.
-            images (uint8, (n, channels, height, width)): those on which suspect and integer network
-                are compared where an argument is checked; public ones by default.
-            accept_declared_labels: accept labels that the owner declared, whatever the policy says.
-            progress: called with the images answered so far and those in all.
+            decoys (uint8, (n, channels, height, width)): images to hide triggers from a remote
+                suspect, where the openings carry none.
+            images (uint8, (n, channels, height, width)): where the suspect and its integer network
+                are compared; public ones by default.
+            accept_declared_labels: accept labels that the owner declared, whatever the policy.
+            progress: called with the images answered so far, and those in all.
 
-        Raises:
-            NotProven: all is valid, and the evidence stays under the threshold.
-            TrustMaterialMissing: the commitment names a timestamp that cannot be checked.
-            CouldNotCheck: everything else that fails.
-            Each carries the whole verdict as ``verdict``.
+        Raises NotProven where all is valid and the evidence stays under the threshold,
+        TrustMaterialMissing, or a CouldNotCheck; each carries the whole verdict as ``verdict``.
         """
-        request = Request(
-            commitment,
-            suspect,
-            challenge,
-            proof,
-            decoys=decoys,
-            images=images,
-            accept_declared_labels=accept_declared_labels,
-            progress=progress,
-            suspect_options=suspect_options,
-        )
+        return self._decide(Request(
+            commitment, suspect, challenge, proof, decoys, images, accept_declared_labels,
+            progress, suspect_options,
+        ))  # fmt: skip
+
+    def _decide(self, request: Request) -> Verdict:
+        """Make all checks; return the verdict, or raise the error that carries it."""
         checks, findings = Checks(), Findings()
-        end = partial(make_verdict, checks, accept_declared_labels=accept_declared_labels)
+        end = partial(make_verdict, checks, accept_declared_labels=request.accept_declared_labels)
         try:
             for known in self._examine(checks, request):
                 findings = known
@@ -284,3 +261,13 @@ class Judge:
             "purpose": purpose,
             "issued": int(time.time()),
         }
+
+
+def _whole_blocks(triggers: int, block_size: int) -> int:
+    """The number of blocks that hold these triggers. Raises UsageError for a part of one."""
+    if triggers < 1 or triggers % block_size:
+        raise UsageError(
+            f"triggers are revealed in whole blocks of {block_size}, not {triggers}",
+            hint=f"reveal {max(1, round(triggers / block_size)) * block_size}",
+        )
+    return triggers // block_size

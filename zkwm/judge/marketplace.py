@@ -26,7 +26,7 @@ from zkwm_protocols.argument_response import Response
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import Malformed, UsageError, ZkwmError
-from zkwm_protocols.evidence import Policy
+from zkwm_protocols.policy import Policy
 
 _VERDICT_LIMIT = 64 * 2**20
 
@@ -98,16 +98,7 @@ class Marketplace:
         """
         commitment = self.commitment(name)
         with self._lock():
-            earlier = [c for c in self._challenges() if c.commitment == commitment.digest]
-            policy = replace(
-                self._policy,
-                functions_tried=self._policy.functions_tried + _functions(earlier, suspect),
-            )
-            options: dict[str, Any] = {
-                "purpose": purpose,
-                "policy": policy,
-                "excluded_blocks": self._opened(name),
-            }
+            options = {"purpose": purpose, **self._terms(commitment, suspect)}
             size = commitment.header.block_size
             challenge: Challenge
             if zero_knowledge:
@@ -146,6 +137,15 @@ class Marketplace:
         """Every verdict kept, as JSON values, by the challenge's digest in hexadecimal."""
         return {
             path.stem: _read_json(path) for path in sorted(self._folder.glob("verdicts/*.json"))
+        }
+
+    def _terms(self, commitment: Commitment, suspect: Suspect) -> dict[str, Any]:
+        """The policy and the excluded blocks that follow from earlier cases."""
+        earlier = [c for c in self._challenges() if c.commitment == commitment.digest]
+        tried = self._policy.functions_tried + _functions(earlier, suspect)
+        return {
+            "policy": replace(self._policy, functions_tried=tried),
+            "excluded_blocks": self._opened(commitment.digest.hex()),
         }
 
     def _keep(self, challenge: Challenge, verdict: Verdict) -> None:

@@ -16,6 +16,7 @@ from zkwm.judge.check_agreement import Comparison
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header, LabelMode
 from zkwm_protocols.evidence import Evidence
+from zkwm_protocols.suspect_identity import SuspectIdentity
 
 SCHEMA = "zkwm/verdict/v1"
 
@@ -176,14 +177,7 @@ class Verdict:
             "challenge": None if challenge is None else challenge.digest.hex(),
             "judge": None if challenge is None else challenge.judge.fingerprint(),
             "purpose": None if challenge is None else challenge.purpose,
-            "suspect": None
-            if challenge is None
-            else {
-                "kind": challenge.suspect.kind,
-                "digest": challenge.suspect.digest.hex(),
-                "description": challenge.suspect.description,
-                "outputs": challenge.suspect.outputs,
-            },
+            "suspect": None if challenge is None else _suspect(challenge.suspect),
             "mode": None if challenge is None else challenge.mode,
             "argument": None if self.argued is None else _argued(self.argued),
             "proof": None if self.proof_digest is None else self.proof_digest.hex(),
@@ -199,22 +193,32 @@ class Verdict:
             else vars(evidence.rank_sum),
             "evidence": None if evidence is None or self.declared_labels else _sum(evidence),
             "checks": [vars(check) for check in self.checks],
-            "triggers": [
-                {
-                    "block": result.block,
-                    "index": result.index,
-                    "status": result.status,
-                    "label": result.label,
-                    "expected_output": result.expected_output,
-                    "answer": result.answer,
-                    "rank": result.rank,
-                    "problem": result.problem,
-                }
-                for result in self.triggers
-            ],
+            "triggers": [_trigger(result) for result in self.triggers],
             "suspect_record": list(self.suspect_record),
             "versions": self.versions,
         }
+
+
+def _suspect(suspect: SuspectIdentity) -> dict[str, Any]:
+    return {
+        "kind": suspect.kind,
+        "digest": suspect.digest.hex(),
+        "description": suspect.description,
+        "outputs": suspect.outputs,
+    }
+
+
+def _trigger(result: TriggerResult) -> dict[str, Any]:
+    return {
+        "block": result.block,
+        "index": result.index,
+        "status": result.status,
+        "label": result.label,
+        "expected_output": result.expected_output,
+        "answer": result.answer,
+        "rank": result.rank,
+        "problem": result.problem,
+    }
 
 
 def _argued(argued: Argued) -> dict[str, Any]:

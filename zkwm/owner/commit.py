@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from zkwm.owner.disclosure import pixels_of, secrets_of
 from zkwm.owner.vault import CommitmentSecrets, Vault
 from zkwm.triggers import TriggerSet, check_images, generate
-from zkwm_protocols.commitment import SALT_BYTES, Commitment, make_commitment
+from zkwm_protocols.commitment import Commitment, make_commitment
 from zkwm_protocols.errors import UsageError
+from zkwm_protocols.leaves import SALT_BYTES
 
 DEFAULT_BLOCK_SIZE = 50
 DEFAULT_COUNT = 200
@@ -37,54 +38,38 @@ def commit(
     """Commit to images, given or generated; their secrets are then in the vault, on disk.
 
     Args:
-        vault: the owner's vault, which signs.
         images (uint8, (n, channels, height, width)): the triggers; without, new ones are generated.
         class_count: C, the number of classes.
         declared_labels (int64, (n,)): makes the declared mode, which proves less (SPEC.md 5.4).
-        generate_count, family, shape: how many triggers are generated, and of which kind.
+        generate_count, family, shape: the number and kind of generated triggers.
         data (uint8, (m, channels, height, width)): the owner's images, for the family ``mixture``.
         block_size: triggers in a block; divides n.
         owner_model: digest of the owner's unmarked model (32 bytes), where marks are extracted.
 
-    Raises:
-        UsageError: images or labels cannot be a trigger set.
-        VaultUnusable: the vault cannot be written.
+    Raises UsageError for images or labels that cannot be a trigger set, VaultUnusable.
     """
     decoys: NDArray[np.uint8] | None = None
     if images is None:
-        if declared_labels is not None:
-            raise UsageError(
-                "generated triggers have derived labels",
-                hint="give the images that your labels belong to",
-            )
+        _require_derived(declared_labels)
         # A context of its own for every call, so that no two commitments share a trigger.
         key = vault.state.derive_key(b"triggers", secrets.token_bytes(32))
-        triggers = generate(
-            family, generate_count, shape, key=key, block_size=block_size, data=data
-        )
-        images, decoys = triggers.images, triggers.decoys
+        drawn = generate(family, generate_count, shape, key=key, block_size=block_size, data=data)
+        images, decoys = drawn.images, drawn.decoys
     else:
         family = "given"
     _require_fitting(images, declared_labels, block_size)
     salts = [secrets.token_bytes(SALT_BYTES) for _ in range(len(images))]
     with vault.transaction() as state:
         commitment = make_commitment(
-            images,
-            salts,
-            class_count=class_count,
-            signers=(state.signing_key,),
-            block_size=block_size,
-            declared_labels=declared_labels,
-            owner_model=owner_model,
-        )
+            images, salts, class_count=class_count, signers=(state.signing_key,),
+            block_size=block_size, declared_labels=declared_labels, owner_model=owner_model,
+        )  # fmt: skip
         state.commitments[commitment.digest] = CommitmentSecrets(
-            commitment_file=commitment.to_bytes(),
-            family=family,
-            salts=b"".join(salts),
+            commitment_file=commitment.to_bytes(), family=family, salts=b"".join(salts),
             images=np.ascontiguousarray(images).tobytes(),
             decoys=b"" if decoys is None else np.ascontiguousarray(decoys).tobytes(),
             labels=None if declared_labels is None else tuple(int(y) for y in declared_labels),
-        )
+        )  # fmt: skip
     return commitment
 
 
@@ -104,6 +89,14 @@ def trigger_set(vault: Vault, commitment: Commitment) -> TriggerSet:
         block_size=header.block_size,
         class_count=header.class_count,
     )
+
+
+def _require_derived(labels: NDArray[np.int64] | None) -> None:
+    if labels is not None:
+        raise UsageError(
+            "generated triggers have derived labels",
+            hint="give the images that your labels belong to",
+        )
 
 
 def _require_fitting(

@@ -23,7 +23,8 @@ from zkwm.owner.spent_blocks import choose_blocks, spent_blocks
 from zkwm.owner.vault import CommitmentSecrets, LedgerEntry, Vault
 from zkwm_protocols.argument_response import Response
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge
-from zkwm_protocols.commitment import SALT_BYTES, Commitment, LabelMode
+from zkwm_protocols.commitment import Commitment, LabelMode
+from zkwm_protocols.leaves import SALT_BYTES
 from zkwm_protocols.opening import OpenedBlock, OpenedTrigger, Opening, make_opening
 
 if TYPE_CHECKING:

@@ -21,8 +21,9 @@ from zkwm.owner.vault.ledger import ArgumentOutcome
 from zkwm.quantizer.derive import derive_network, require_classifier, require_network
 from zkwm_protocols.argument_response import ArgumentResponse, Refusal, make_statement
 from zkwm_protocols.challenge import ArgumentChallenge
-from zkwm_protocols.commitment import SALT_BYTES, Commitment
+from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import InvalidOpening, NotEnoughMatches, UsageError
+from zkwm_protocols.leaves import SALT_BYTES
 
 if TYPE_CHECKING:
     from zkwm.data import ImageData
@@ -48,7 +49,7 @@ def argue(
     """Answer a challenge for an argument (SPEC.md 18.2).
 
     Args:
-        judge_fingerprint: the judge's, or None for a judge confirmed before.
+        judge_fingerprint: None for a judge confirmed before.
         model: the suspect's file, or the integer network that ``derive_network`` made of it.
         test_data: labeled images on which it has to be better than chance.
         refuse: answer that fewer blocks are unopened than are asked for.
@@ -56,11 +57,10 @@ def argue(
         progress: called with each step of the prover.
 
     Raises:
-        UsageError: no model, an unconfirmed judge, the limit, another question about this network
-            than was answered before, a network near chance, a refusal without a reason.
-        NotEnoughMatches: fewer than k* triggers match; that has been recorded.
-        InvalidOpening: blocks are missing, or the network is not the challenge's.
-        Also what ``check_challenge`` raises.
+        UsageError: no model, a judge not confirmed, the limit, another question than before about
+            this network, a network near chance, a refusal without a reason.
+        NotEnoughMatches: fewer than k* triggers match, which is recorded.
+        InvalidOpening: blocks are missing, or the challenge or its network does not fit.
     """
     with vault.transaction() as state:
         kept = check_challenge(state, commitment, challenge)
@@ -76,21 +76,33 @@ def argue(
         blocks = _choose(state, commitment, challenge)
     network = _network(file, challenge)
     require_classifier(network, challenge.class_map, test_data)
-    labels = _declared_labels(kept, commitment, blocks)
-    statement = make_statement(commitment, challenge, network, blocks, labels)
-    secret = state.derive_key(b"argument", challenge.digest)
     record = partial(_record_bit, vault, commitment, challenge, blocks, exceed_limit=exceed_limit)
     try:
-        proof = _prove(statement, kept, commitment, blocks, secret, progress)
+        response = _respond(state, kept, commitment, challenge, network, blocks, progress)
     except NotEnoughMatches as error:
         record(None)
         error.hint = "this is recorded in the vault: telling a judge releases one bit"
         raise
-    response = ArgumentResponse(
-        challenge.digest, commitment.digest, blocks, labels, proof
-    ).signed_by((state.signing_key,))
-    response.verify_against(commitment, challenge)
     return record(response) or response
+
+
+def _respond(
+    state: VaultState,
+    kept: CommitmentSecrets,
+    commitment: Commitment,
+    challenge: ArgumentChallenge,
+    network: IntegerNetwork,
+    blocks: tuple[int, ...],
+    progress: ArgumentProgress | None,
+) -> ArgumentResponse:
+    """Prove, check and sign; nothing is recorded yet. Raises NotEnoughMatches."""
+    labels = _declared_labels(kept, commitment, blocks)
+    statement = make_statement(commitment, challenge, network, blocks, labels)
+    secret = state.derive_key(b"argument", challenge.digest)
+    proof = _prove(statement, kept, commitment, blocks, secret, progress)
+    response = ArgumentResponse(challenge.digest, commitment.digest, blocks, labels, proof)
+    response.verify_against(commitment, challenge)
+    return response.signed_by((state.signing_key,))
 
 
 def _answered(state: VaultState, challenge: ArgumentChallenge) -> ArgumentResponse | Refusal | None:

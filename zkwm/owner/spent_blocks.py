@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from zkwm.owner.vault import CommitmentSecrets, VaultState
 from zkwm_protocols.challenge import Challenge
-from zkwm_protocols.commitment import SALT_BYTES, Commitment
+from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import InvalidOpening
+from zkwm_protocols.leaves import SALT_BYTES
 
 
 def choose_blocks(

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from zkwm.extraction.reader import BLACK_BOX, JudgeView, MarkReader
 from zkwm.nn.inference import logits, predictions
 from zkwm_protocols.errors import UsageError
-from zkwm_protocols.evidence import Evidence, Policy, assess
+from zkwm_protocols.evidence import Evidence, assess
+from zkwm_protocols.policy import Policy
 
 if TYPE_CHECKING:
     from zkwm.data import ImageData

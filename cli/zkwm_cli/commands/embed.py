@@ -132,7 +132,8 @@ def _print(
 def _evidence(commitment: Commitment, result: EmbedResult) -> dict[str, Any] | None:
     """What the matches would be worth with every block opened, under a judge's usual policy."""
     from zkwm_protocols.commitment import LabelMode
-    from zkwm_protocols.evidence import MAXIMUM_TRIALS, Policy, assess
+    from zkwm_protocols.evidence import MAXIMUM_TRIALS, assess
+    from zkwm_protocols.policy import Policy
 
     header = commitment.header
     stated = header.label_mode == LabelMode.DERIVED and header.leaf_count <= MAXIMUM_TRIALS

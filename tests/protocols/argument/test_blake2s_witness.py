@@ -11,7 +11,7 @@ import pytest
 from tests.protocols.argument.leaf_examples import LABELS, MARGIN, SHAPES, make_example
 from tests.reference import blake2s as reference
 from zkwm_protocols.argument.relation import blake2s_witness
-from zkwm_protocols.commitment import leaf
+from zkwm_protocols.leaves import leaf
 
 
 def message_of(image: np.ndarray, salt: np.ndarray, label: int) -> bytes:

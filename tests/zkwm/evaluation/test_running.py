@@ -17,7 +17,8 @@ from zkwm.evaluation.run.executors import in_processes
 from zkwm.evaluation.run.runner import CELLS, GridProgress, run_grid
 from zkwm.evaluation.run.tasks import Task, TaskKind
 from zkwm_protocols.errors import UsageError
-from zkwm_protocols.evidence import Policy, assess
+from zkwm_protocols.evidence import assess
+from zkwm_protocols.policy import Policy
 
 Made = Callable[..., Grid]
 

@@ -27,7 +27,7 @@ from zkwm.watermarks.parameter_encoding.deepsigns import DeepSigns
 from zkwm.watermarks.parameter_encoding.tartaglione import Tartaglione
 from zkwm.watermarks.parameter_encoding.uchida import Uchida
 from zkwm.watermarks.watermark import Watermark
-from zkwm_protocols.commitment import leaf
+from zkwm_protocols.leaves import leaf
 
 STORED = vectors("extraction")
 TOLERANCE = STORED["tolerance"]

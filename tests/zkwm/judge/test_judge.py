@@ -21,8 +21,8 @@ from tests.support.dispute import (
 from zkwm.judge.checks import TITLES
 from zkwm.judge.judge import Judge
 from zkwm_protocols.errors import CouldNotCheck, NotProven, UsageError
-from zkwm_protocols.evidence import Policy
 from zkwm_protocols.keys import JudgePublic
+from zkwm_protocols.policy import Policy
 from zkwm_protocols.suspect_identity import Preprocessing
 
 pytestmark = pytest.mark.usefixtures("quick_labels")

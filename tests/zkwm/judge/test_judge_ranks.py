@@ -22,7 +22,7 @@ from zkwm.suspects.suspect import answer_from_scores
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.encoding import decode, encode
 from zkwm_protocols.errors import InvalidOpening, Malformed, NotProven, SuspectUnusable
-from zkwm_protocols.evidence import Policy
+from zkwm_protocols.policy import Policy
 from zkwm_protocols.ranks import Statistic, ranks, weighted_sum
 
 pytestmark = pytest.mark.usefixtures("quick_labels")

@@ -11,7 +11,7 @@ from tests.support.dispute import Accuser, TableSuspect, marked, random_images
 from zkwm.judge.judge import Judge
 from zkwm.judge.marketplace import Marketplace
 from zkwm_protocols.errors import NotProven, UsageError
-from zkwm_protocols.evidence import Policy
+from zkwm_protocols.policy import Policy
 
 pytestmark = pytest.mark.usefixtures("quick_labels")
 

@@ -18,8 +18,9 @@ from zkwm.judge.verdict import (
 )
 from zkwm_protocols.challenge import OpeningChallenge
 from zkwm_protocols.commitment import Header, LabelMode
-from zkwm_protocols.evidence import Policy, assess
+from zkwm_protocols.evidence import assess
 from zkwm_protocols.keys import ED25519, BoxKey, JudgePublic, SigningKey
+from zkwm_protocols.policy import Policy
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 
 OWNER = SigningKey.from_bytes(ED25519, bytes([1] * 32))

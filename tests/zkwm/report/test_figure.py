@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zkwm.report.figure import HEIGHT, WIDTH, null_figure
-from zkwm_protocols.evidence import Evidence, Policy, assess, null_distribution
+from zkwm_protocols.evidence import Evidence, assess, null_distribution
+from zkwm_protocols.policy import Policy
 
 SVG = "{http://www.w3.org/2000/svg}"
 

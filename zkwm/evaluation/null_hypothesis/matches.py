@@ -24,7 +24,8 @@ from zkwm.evaluation.null_hypothesis.significance import (
     two_sided,
 )
 from zkwm.nn.inference import predictions
-from zkwm_protocols.evidence import Evidence, Policy, assess
+from zkwm_protocols.evidence import Evidence, assess
+from zkwm_protocols.policy import Policy
 
 if TYPE_CHECKING:
     from zkwm.triggers import TriggerSet

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zkwm.evaluation.results.cell import Cell, Status
-from zkwm_protocols.evidence import DEFAULT_THRESHOLD_BITS
+from zkwm_protocols.policy import DEFAULT_THRESHOLD_BITS
 
 NO_ATTACK, SOME_FAILED, DECLARED_LABELS = "†", "‡", "§"
 NOTES = (

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zkwm.evaluation.results.aggregate import Square
 from zkwm.evaluation.results.cell import Cell
 from zkwm.extras import require
-from zkwm_protocols.evidence import DEFAULT_THRESHOLD_BITS
+from zkwm_protocols.policy import DEFAULT_THRESHOLD_BITS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

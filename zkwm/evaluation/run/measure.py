@@ -16,7 +16,8 @@ from zkwm.nn.image_source import as_unit
 from zkwm.nn.inference import predictions
 from zkwm.watermarks.watermark import DERIVED
 from zkwm_protocols.errors import UsageError
-from zkwm_protocols.evidence import Evidence, Policy, assess
+from zkwm_protocols.evidence import Evidence, assess
+from zkwm_protocols.policy import Policy
 from zkwm_protocols.ranks import ranks, weighted_sum
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.commitment import LEAF_VERSION, SALT_BYTES
+from zkwm_protocols.leaves import LEAF_VERSION, SALT_BYTES
 
 BLOCK_BYTES = 64
 ROUNDS = 10

@@ -41,8 +41,8 @@ from zkwm_protocols.argument.relation.blake2s_lookups import (
 )
 from zkwm_protocols.argument.relation.leaf import LeafGadget
 from zkwm_protocols.argument.relation.lookup_tables import Tables
-from zkwm_protocols.commitment import SALT_BYTES
 from zkwm_protocols.field.kernels.threads import run_tasks
+from zkwm_protocols.leaves import SALT_BYTES
 
 _Words = NDArray[np.int64]
 

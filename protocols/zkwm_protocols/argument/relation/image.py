@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from zkwm_protocols.argument.relation.gadget import LookupGroup
 from zkwm_protocols.argument.relation.lookup_tables import Tables
-from zkwm_protocols.commitment import SALT_BYTES
 from zkwm_protocols.field.scalar import ZERO, Element
 from zkwm_protocols.field.vector import Array, add, from_element, multiply
+from zkwm_protocols.leaves import SALT_BYTES
 
 TABLE = "range:8"
 

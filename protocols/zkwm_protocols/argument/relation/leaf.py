@@ -23,10 +23,11 @@ from collections.abc import Sequence
 from zkwm_protocols.argument.relation.blake2s_constants import block_count
 from zkwm_protocols.argument.relation.blake2s_lookups import BLOCK_CELLS, block_template, leaf_map
 from zkwm_protocols.argument.relation.gadget import LookupGroup, lookup_count
-from zkwm_protocols.commitment import MAXIMUM_PIXELS, SALT_BYTES
+from zkwm_protocols.commitment import MAXIMUM_PIXELS
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.field.scalar import Element
 from zkwm_protocols.field.vector import Array
+from zkwm_protocols.leaves import SALT_BYTES
 
 
 class LeafGadget:

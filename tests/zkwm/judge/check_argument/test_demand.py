@@ -19,7 +19,8 @@ from zkwm.suspects import Suspect
 from zkwm_protocols.argument_response import ArgumentResponse
 from zkwm_protocols.challenge import ArgumentChallenge
 from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, UsageError, ZkwmError
-from zkwm_protocols.evidence import Policy, assess
+from zkwm_protocols.evidence import assess
+from zkwm_protocols.policy import Policy
 
 
 @pytest.mark.slow
