@@ -177,6 +177,53 @@ def fold_children(
             store_line(out, 4 * row + 3, d1, at, count)
 
 
+@njit(cache=True)
+def _load_children(
+    lines: Residues,
+    n: Residues,
+    d: Residues,
+    challenge: Residues,
+    row: int,
+    start: int,
+    count: int,
+) -> None:
+    """n0, n1' = n1 + lambda d1, d0, d1 of pairs of parents: lines 0 to 3 low, 4 to 7 high."""
+    _load_quadruples(lines[0], lines[1], lines[4], lines[5], n, row % n.shape[0], start, count)
+    _load_quadruples(lines[2], lines[3], lines[6], lines[7], d, row, start, count)
+    add_product_line(lines[1], challenge, lines[3], count)
+    add_product_line(lines[5], challenge, lines[7], count)
+
+
+@njit(cache=True)
+def _add_infinity(
+    at_infinity: Residues, lines: Residues, weight: Residues, value: Residues, count: int
+) -> None:
+    """h(inf): F's quadratic terms n0 d1 + n1' d0, of high - low; overwrites the highs."""
+    for which in range(4):
+        subtract_line(lines[which + 4], lines[which + 4], lines[which], count)
+    product_line(value, lines[4], lines[7], count)
+    add_product_line(value, lines[5], lines[6], count)
+    add_product_line(at_infinity, value, weight, count)
+
+
+@njit(cache=True)
+def _add_zero(
+    at_zero: Residues,
+    lines: Residues,
+    challenge: Residues,
+    weight: Residues,
+    value: Residues,
+    count: int,
+) -> None:
+    """h(0): F = n0 + n1' + n0 d1 + (n1' + lambda) d0 of the lows; overwrites n1'."""
+    n0, n1, d0, d1 = lines[0], lines[1], lines[2], lines[3]
+    add_line(value, n0, n1, count)
+    add_product_line(value, n0, d1, count)
+    add_line(n1, n1, challenge, count)
+    add_product_line(value, n1, d0, count)
+    add_product_line(at_zero, value, weight, count)
+
+
 @njit(cache=True, nogil=True)
 def sum_round(
     begin: int,
@@ -203,8 +250,7 @@ def sum_round(
         weights (uint32, (5, rows)): eq of the row bits.
         sums (uint32, (tasks, 2, 5)): written.
     """
-    n0, n1, d0, d1 = new_line(), new_line(), new_line(), new_line()
-    high_n0, high_n1, high_d0, high_d1 = new_line(), new_line(), new_line(), new_line()
+    lines = np.zeros((8, DEGREE * LINE), dtype=np.uint32)
     value, weight = new_line(), new_line()
     pairs = d.shape[2] // 4 if children else d.shape[2] // 2
     chunks = (pairs + CHUNK - 1) // CHUNK
@@ -217,29 +263,12 @@ def sum_round(
             count = min(LINE, stop - at)
             load_line(weight, eq, 0, at, count)
             if children:
-                _load_quadruples(n0, n1, high_n0, high_n1, n, row % n.shape[0], at, count)
-                _load_quadruples(d0, d1, high_d0, high_d1, d, row, at, count)
-                add_product_line(n1, challenge, d1, count)
-                add_product_line(high_n1, challenge, high_d1, count)
+                _load_children(lines, n, d, challenge, row, at, count)
             else:
-                load_pairs(n0, high_n0, d, 4 * row, at, count)
-                load_pairs(n1, high_n1, d, 4 * row + 1, at, count)
-                load_pairs(d0, high_d0, d, 4 * row + 2, at, count)
-                load_pairs(d1, high_d1, d, 4 * row + 3, at, count)
-            # h(inf): F's quadratic terms n0 d1 + n1' d0 of the differences high - low
-            subtract_line(high_n0, high_n0, n0, count)
-            subtract_line(high_n1, high_n1, n1, count)
-            subtract_line(high_d0, high_d0, d0, count)
-            subtract_line(high_d1, high_d1, d1, count)
-            product_line(value, high_n0, high_d1, count)
-            add_product_line(value, high_n1, high_d0, count)
-            add_product_line(at_infinity, value, weight, count)
-            # h(0): F = n0 + n1' + n0 d1 + (n1' + lambda) d0 of the lows, n1' = n1 + lambda d1
-            add_line(value, n0, n1, count)
-            add_product_line(value, n0, d1, count)
-            add_line(n1, n1, challenge, count)
-            add_product_line(value, n1, d0, count)
-            add_product_line(at_zero, value, weight, count)
+                for which in range(4):
+                    load_pairs(lines[which], lines[which + 4], d, 4 * row + which, at, count)
+            _add_infinity(at_infinity, lines, weight, value, count)
+            _add_zero(at_zero, lines, challenge, weight, value, count)
         sum_line(sums, task, 0, at_zero)
         sum_line(sums, task, 1, at_infinity)
         # eq of the row is the same for the whole task: multiplied once, at the end
