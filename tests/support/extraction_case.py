@@ -51,7 +51,7 @@ def plant(model: Classifier, keys: NDArray[np.uint8], labels: NDArray[np.int64])
 
 @dataclass(frozen=True)
 class ExtractionCase:
-    """An owner who committed to keys, his unmarked model, and the marked one, in a folder."""
+    """An owner who committed to keys, with their unmarked and their marked model, in a folder."""
 
     folder: Path
     vault: Vault
@@ -72,7 +72,7 @@ class ExtractionCase:
         return self.folder / name
 
     def suspect(self, path: Path, **settings: Any) -> Suspect:
-        """Open a suspect under the owner's scheme, with his unmarked model by default."""
+        """Open a suspect under the owner's scheme, with their unmarked model by default."""
         settings = {"watermark": "uchida", "reference": self.folder / "unmarked", **settings}
         return open_suspect(path, shape=KEY_SHAPE, extraction=ExtractionSettings(**settings))
 

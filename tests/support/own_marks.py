@@ -73,7 +73,7 @@ def make_mark(
 
 
 def fine_tuned(model: Classifier) -> Classifier:
-    """What a thief makes of it in 3 epochs of 300 images of his own, at the rate 0.02."""
+    """A copy that an adversary fine-tuned: 3 epochs of 300 other images at the rate 0.02."""
     whole = load_data("fashion-mnist-small")
     copied = copy.deepcopy(model)
     images, labels = whole.train_images[-300:], whole.train_labels[-300:]

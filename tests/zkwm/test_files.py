@@ -1,4 +1,4 @@
-"""Whole files or nothing: limits, overwriting, disks that refuse, disks without hard links."""
+"""Files whole or not at all: limits, overwriting, full disks, disks without hard links."""
 
 from __future__ import annotations
 

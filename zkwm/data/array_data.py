@@ -67,6 +67,5 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]], name: str) -> ImageData:
 
 
 def load_array_data(path: Path) -> ImageData:
-    """Load the data set in the .npz file ``path``. Raises UsageError, Malformed or
-    CouldNotCheck."""
+    """Load the data set in a .npz file. Raises UsageError, Malformed or CouldNotCheck."""
     return from_arrays(read_arrays(path), path.stem)

@@ -56,8 +56,7 @@ def _read_array(file: IO[bytes], where: str, limit: int) -> NDArray[Any]:
 
 
 def read_npy(data: bytes, where: str, *, limit: int = MAX_BYTES) -> NDArray[Any]:
-    """Read the array of numbers, read-only, in the .npy file ``data``; ``where`` names it in
-    errors.
+    """Read the array of numbers in the .npy file ``data``, read-only; ``where`` names the file.
 
     Raises Malformed for anything else, object arrays and more than ``limit`` bytes included.
     """

@@ -28,8 +28,7 @@ class Maker:
 
 @dataclass(frozen=True)
 class Reader:
-    """A layer whose inputs are the neurons: ``copies`` adjacent inputs each, pixels if
-    flattened."""
+    """A layer that reads the neurons, ``copies`` adjacent inputs each (pixels if flattened)."""
 
     layer: str
     copies: int = 1
@@ -53,8 +52,7 @@ class NeuronGroup:
     joined: bool = False
 
     def axes(self, state: dict[str, Tensor]) -> Iterator[tuple[str, int, int]]:
-        """Yield (tensor's name, axis, copies) for every axis in ``state`` that runs over the
-        neurons."""
+        """Yield (tensor's name, axis, copies) for every axis of neurons in ``state``."""
         for maker in self.makers:
             yield f"{maker.layer}.weight", 0, 1
             if f"{maker.layer}.bias" in state:

@@ -223,6 +223,7 @@ def _add_to_logits(state: dict[str, Tensor], last: str, values: Tensor) -> None:
 
 
 def _scale_logits(state: dict[str, Tensor], last: str, factor: Tensor) -> None:
+    """Multiply the weights and biases of all classes by ``factor``."""
     state[f"{last}.weight"] = state[f"{last}.weight"] * factor
     state[f"{last}.bias"] = state[f"{last}.bias"] * factor
 
@@ -234,4 +235,5 @@ def _ends(model: Classifier) -> tuple[str, str]:
 
 
 def _nonzero(lengths: Tensor) -> Tensor:
+    """The lengths with 1 in place of 0."""
     return torch.where(lengths > 0, lengths, torch.ones_like(lengths))

@@ -101,8 +101,7 @@ class Builder:
         return Linear(shape, (scaling(number, shape, np.ones(shape[0])),), np.zeros(shape[0]))
 
     def _view(self, layer: Linear) -> Bytes | None:
-        """Scaled bytes as the same bytes with another scale and zero, None where that is
-        impossible."""
+        """Scaled bytes as the same bytes with another scale and zero, None where impossible."""
         term = layer.terms[0]
         factor = term.kernel.weights.reshape(-1)
         if len(layer.terms) > 1 or not term.kernel.is_scaling or not factor.all():
@@ -145,6 +144,7 @@ class Builder:
         return Bytes(value, before.scale, before.zero, images)
 
     def _joined(self, layer: Joined) -> Bytes:
+        """Bytes of several layers, concatenated along the channels."""
         inputs = [self._bytes[number] for number in layer.inputs]
         return Bytes(
             self._emit(Concatenation(tuple(before.value for before in inputs))),
@@ -154,6 +154,7 @@ class Builder:
         )
 
     def _reshaped(self, layer: Reshaped) -> Bytes:
+        """Bytes in another shape. Raises Unsupported where channels of different scales mix."""
         before = self._bytes[layer.input]
         facts = []
         for fact in (before.scale, before.zero):
@@ -184,6 +185,7 @@ class Builder:
         self._emit_sum(Sums(scaled, bias, 0, layer.shape))
 
     def _parts(self, layer: Linear) -> list[Part]:
+        """The terms of a layer as convolutions of bytes."""
         return [Part.of(self._bytes[term.input], term.kernel) for term in layer.terms]
 
     def _emit_sum(self, sums: Sums) -> int:
@@ -212,5 +214,6 @@ class Builder:
         return values[0] if len(values) == 1 else self._emit(Sum(tuple(values)))
 
     def _emit(self, node: Node) -> int:
+        """Append a node; return the number of its value."""
         self._nodes.append(node)
         return len(self._nodes)

@@ -133,12 +133,14 @@ def public_sets(
 def _quantized(
     data: bytes, shape: tuple[int, int, int], preprocessing: Preprocessing
 ) -> IntegerNetwork:
+    """Quantize the content of an ONNX file."""
     from zkwm.quantizer import quantize
 
     return quantize(data, shape=shape, preprocessing=preprocessing).network
 
 
 def _labels(network: IntegerNetwork, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """The network's labels int64 (n,) for images uint8 (n, c, h, w)."""
     from zkwm_protocols.integer_network.evaluate import labels
 
     return labels(network, images)

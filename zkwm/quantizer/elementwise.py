@@ -23,6 +23,7 @@ def function(translation: Translation, node: OnnxNode) -> Value:
 
 
 def _expression(translation: Translation, node: OnnxNode, x: Expression) -> Expression:
+    """The function of a node, applied to ``x``."""
     if node.operator in _SIMPLE:
         return apply(_SIMPLE[node.operator], x)
     if node.operator in _SLOPES:
@@ -42,11 +43,13 @@ def _expression(translation: Translation, node: OnnxNode, x: Expression) -> Expr
 
 
 def _hard_sigmoid(x: Expression, alpha: float, beta: float) -> Expression:
+    """clip(alpha * x + beta, 0, 1)."""
     line = apply("add", apply("multiply", x, constant(alpha)), constant(beta))
     return apply("clip", line, parameters=(0.0, 1.0))
 
 
 def _limits(translation: Translation, node: OnnxNode) -> tuple[float, float]:
+    """(low, high) of a Clip, infinite where left out. Raises Unsupported."""
     limits = [float("-inf"), float("inf")]
     for index, name in ((1, "min"), (2, "max")):
         if translation.value(node, index) is not None:
@@ -140,6 +143,7 @@ def _per_channel(
 
 
 def _of_tensors(translation: Translation, node: OnnxNode, left: Tensor, right: Tensor) -> Tensor:
+    """Arithmetic of two computed tensors: of one layer an expression, of two a sum."""
     if left.dims != right.dims or left.channels_last != right.channels_last:
         raise node.refusal(f"its inputs have different sizes, {left.dims} and {right.dims}")
     if left.root == right.root and node.operator in ("Add", "Sub", "Mul"):

@@ -84,10 +84,12 @@ def evaluate(expression: Expression, points: NDArray[np.float64]) -> NDArray[np.
 
 @lru_cache(maxsize=1 << 17)
 def _at(expression: Expression, point: float) -> float:
+    """The value at one point; points recur, so results are cached."""
     return float(_value(expression, Decimal(point)))
 
 
 def _value(expression: Expression, x: Decimal) -> Decimal:
+    """The value at ``x`` in decimal arithmetic."""
     if expression.kind == "x":
         return x
     if expression.kind == "constant":
@@ -101,16 +103,19 @@ def _value(expression: Expression, x: Decimal) -> Decimal:
 
 
 def _clip(x: Decimal, parameters: tuple[float, ...]) -> Decimal:
+    """min(max(x, low), high)."""
     low, high = map(Decimal, parameters)
     return min(max(x, low), high)
 
 
 def _sigmoid(x: Decimal) -> Decimal:
+    """1 / (1 + exp(-x)), without an exponential above 1."""
     small = (-abs(x)).exp()
     return (1 if x >= 0 else small) / (1 + small)
 
 
 def _tanh(x: Decimal) -> Decimal:
+    """tanh(x), without an exponential above 1."""
     small = (-2 * abs(x)).exp()
     return ((1 - small) / (1 + small)).copy_sign(x)
 
@@ -128,6 +133,7 @@ def _erf(x: Decimal) -> Decimal:
 
 
 def _gelu_tanh(x: Decimal) -> Decimal:
+    """The tanh approximation of GELU (Hendrycks and Gimpel 2016)."""
     return x / 2 * (1 + _tanh((2 / _PI).sqrt() * (x + Decimal("0.044715") * x * x * x)))
 
 

@@ -76,8 +76,9 @@ class Extent:
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The scales of a layer: q = sum / step + offset, and byte = curve(q) means scale * (byte -
-    zero).
+    """The scales of a layer.
+
+    A quotient is q = sum / step + offset; byte = curve(q) means the real scale * (byte - zero).
 
     Attributes:
         step (float64, (channels,)): the real size of one quotient.

@@ -159,6 +159,7 @@ def concatenate(translation: Translation, node: OnnxNode) -> Value:
 def _reshaped(
     translation: Translation, node: OnnxNode, tensor: Tensor, dims: tuple[int, ...]
 ) -> Tensor:
+    """The tensor with other dims, a new layer only where the layer's shape changes."""
     if len(dims) > 3:
         raise node.refusal("more than four axes")
     shape = layer_shape(dims)

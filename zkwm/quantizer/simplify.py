@@ -47,8 +47,7 @@ def simplify(graph: Layers) -> Layers:
 
 
 def _swap_maximum(layers: list[Layer], number: int, uses: Counter[int]) -> bool:
-    """Swap a nondecreasing function (or scaling) with the maxima of a linear layer that it
-    reads."""
+    """Swap a nondecreasing function (or scaling) with the maxima that it reads."""
     layer = layers[number]
     if isinstance(layer, Function) and is_monotone(layer.expression):
         before = layer.input
@@ -74,6 +73,7 @@ def _swap_maximum(layers: list[Layer], number: int, uses: Counter[int]) -> bool:
 
 
 def _is_rising(layer: Linear) -> bool:
+    """Whether a layer only multiplies channels by positive numbers (and adds a bias)."""
     kernel = layer.terms[0].kernel
     return len(layer.terms) == 1 and kernel.is_scaling and bool((kernel.weights > 0).all())
 
@@ -181,4 +181,5 @@ def _spread(kernel: Kernel, average: Kernel) -> NDArray[np.float64]:
 
 
 def _with_term(layer: Linear, index: int, term: Term) -> Linear:
+    """The layer with another term at ``index``."""
     return replace(layer, terms=(*layer.terms[:index], term, *layer.terms[index + 1 :]))

@@ -16,8 +16,7 @@ from zkwm_protocols.integer_network.model import (
 
 
 def facts(network: IntegerNetwork) -> dict[str, Any]:
-    """Digest, sizes, lookups for an image (SPEC.md 17.3, parts 3 and 4) and layers, as JSON
-    values."""
+    """Digest, sizes, layers and lookups for an image (SPEC.md 17.3) as JSON values."""
     return {
         "digest": digest(network).hex(),
         "shape": list(network.shape),

@@ -103,15 +103,14 @@ class Translation:
         return self.add(Linear(shape, (scaling(input, shape, factor),), offset))
 
     def fresh(self, node: OnnxNode, layer: Layer, dims: tuple[int, ...] | None = None) -> Tensor:
-        """Add a layer and return its tensor, with ``dims`` (default: its shape). Raises
+        """Add a layer; return its tensor with ``dims``, by default its shape. Raises
         Unsupported."""
         if min(layer.shape) < 1 or prod(layer.shape) > MAXIMUM_ENTRIES:
             raise node.refusal(f"its result has the shape {layer.shape}")
         return Tensor(self.add(layer), dims or layer.shape)
 
     def _function(self, root: int, core: Expression) -> int:
-        """The number of a Function layer; a linear map inside the function becomes its own
-        layer."""
+        """The number of a Function layer; a linear map inside becomes a separate layer."""
         if (root, core) in self._functions:
             return self._functions[root, core]
         before, expression = root, core

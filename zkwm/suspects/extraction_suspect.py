@@ -155,8 +155,7 @@ class ExtractionSuspect(Suspect):
 
 
 def _reader(settings: ExtractionSettings) -> MarkReader:
-    """The reader of the settings' scheme. Raises UsageError for a parameter that it does not
-    have."""
+    """The reader of the settings' scheme. Raises UsageError for a foreign parameter."""
     from zkwm.extraction.schemes import make_reader, reader_class
 
     judged = reader_class(settings.watermark).judged

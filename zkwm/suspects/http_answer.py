@@ -55,18 +55,21 @@ def answer_from_reply(body: bytes, outputs: int) -> Answer:
 
 
 def _label(value: object) -> int:
+    """An integer label. Raises ReplyError."""
     if type(value) is not int:
         raise ReplyError("its label is not an integer")
     return value
 
 
 def _scores(value: object) -> list[float]:
+    """A list of numbers. Raises ReplyError."""
     if not isinstance(value, list) or any(type(score) not in (int, float) for score in value):
         raise ReplyError("its scores are not a list of numbers")
     return [_as_float(score) for score in value]
 
 
 def _as_float(score: int | float) -> float:
+    """A number as float; infinity where it is too large."""
     try:
         return float(score)
     except OverflowError:
@@ -74,6 +77,7 @@ def _as_float(score: int | float) -> float:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object as dict. Raises ValueError for a repeated key."""
     value = dict(pairs)
     if len(value) != len(pairs):
         raise ValueError("a key twice")
@@ -81,6 +85,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse(constant: str) -> NoReturn:
+    """Refuse NaN and Infinity, which JSON does not have. Raises ValueError."""
     raise ValueError(constant)
 
 

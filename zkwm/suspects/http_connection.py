@@ -157,6 +157,7 @@ class EndpointConnection:
         return self._connection
 
     def _tls_context(self) -> ssl.SSLContext:
+        """The context that checks certificates. Raises UsageError for an unusable PEM file."""
         file = self._settings.certificate_authorities
         try:
             return ssl.create_default_context(cafile=str(file) if file else None)
@@ -199,6 +200,7 @@ class _Watchdog:
                 self._socket = None
 
     def _expire(self) -> None:
+        """Note that the time is over, and shut the guarded socket."""
         with self._lock:
             self.expired = True
             if self._socket is not None:

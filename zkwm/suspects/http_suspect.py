@@ -152,8 +152,7 @@ class HttpSuspect(Suspect):
         return QueryRecord(digest, answer, attempts, time.monotonic() - start)
 
     def _reply(self, image: NDArray[np.uint8], deadline: float) -> tuple[bytes | Answer, int]:
-        """The body of the first reply with status 200, or the problem; and the number of
-        attempts."""
+        """(body of the first reply with status 200 or a problem, number of attempts)."""
         question = _question(image)
         attempt = 0
         while True:

@@ -83,6 +83,7 @@ def open_suspect(
 def _open_file(
     path: Path, shape: tuple[int, int, int], outputs: int | None, limits: OnnxLimits
 ) -> Suspect:
+    """Open the suspect in a file or folder, by its suffix."""
     suffix = path.suffix.lower()
     if suffix == ".onnx":
         from zkwm.suspects.onnx_suspect import OnnxSuspect

@@ -34,6 +34,7 @@ def read_frame(stream: BinaryIO, limit: int) -> bytes:
 
 
 def _write_all(stream: BinaryIO, data: bytes) -> None:
+    """Write all bytes; a raw stream may take fewer at once."""
     view = memoryview(data)
     while view:
         written = stream.write(view[:_CHUNK])
@@ -41,6 +42,7 @@ def _write_all(stream: BinaryIO, data: bytes) -> None:
 
 
 def _read_all(stream: BinaryIO, length: int) -> bytes:
+    """Read exactly ``length`` bytes in bounded chunks. Raises FrameError."""
     data = bytearray()
     while len(data) < length:
         try:

@@ -120,6 +120,7 @@ class OnnxProcess:
         return reply
 
     def _fail(self, problem: str) -> str:
+        """Kill the process, whose state is unknown, and return ``problem``."""
         self.close()
         return problem
 
@@ -164,6 +165,7 @@ def _killed_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Kill the process and close its pipes."""
     process.kill()
     for stream in (process.stdin, process.stdout):
         if stream is not None:

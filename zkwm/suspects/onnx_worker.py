@@ -71,8 +71,7 @@ class _Model:
 
 
 def open_session(data: bytes) -> onnxruntime.InferenceSession:
-    """Load a model of one file into ONNX Runtime: one thread, no custom code. Raises
-    RefusedError."""
+    """Load a model into ONNX Runtime, with one thread and no custom code. Raises RefusedError."""
     import onnx
     import onnxruntime
 
@@ -116,6 +115,7 @@ def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
 
 
 def _graph_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """Yield the tensors of a graph."""
     yield from graph.initializer
     for sparse in graph.sparse_initializer:
         yield from (sparse.values, sparse.indices)
@@ -124,6 +124,7 @@ def _graph_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
 
 
 def _attribute_tensors(attributes: Iterable[onnx.AttributeProto]) -> Iterator[onnx.TensorProto]:
+    """Yield the tensors of attributes, and of graphs inside them."""
     for attribute in attributes:
         yield attribute.t
         yield from attribute.tensors
@@ -134,6 +135,7 @@ def _attribute_tensors(attributes: Iterable[onnx.AttributeProto]) -> Iterator[on
 
 
 def _is_external(tensor: onnx.TensorProto) -> bool:
+    """Whether a tensor's data lie outside the file."""
     return bool(tensor.data_location == tensor.EXTERNAL or tensor.external_data)
 
 
@@ -181,10 +183,12 @@ def _read_questions(stream: BinaryIO, questions: queue.SimpleQueue[bytes]) -> No
 
 
 def _reply(stream: BinaryIO, kind: bytes, payload: bytes) -> None:
+    """Send one frame: its kind, then the payload."""
     write_frame(stream, kind, payload)
 
 
 def _reason(error: BaseException) -> bytes:
+    """The text of an error for the judge, at most 1,000 characters."""
     text = str(error)
     if isinstance(error, MemoryError) or "bad_alloc" in text or "Failed to allocate" in text:
         text = "out of memory"

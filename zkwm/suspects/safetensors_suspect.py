@@ -120,4 +120,5 @@ def architecture_digest(model: Classifier) -> bytes:
 
 
 def _times(shape: tuple[int, int, int]) -> str:
+    """A shape for people: 3 x 32 x 32."""
     return " x ".join(map(str, shape))

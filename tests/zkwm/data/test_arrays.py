@@ -1,4 +1,4 @@
-"""Reading .npy and .npz: what numpy writes comes back; everything else is refused, bounded."""
+"""Reading .npy and .npz: NumPy's own files are read, everything else is refused, within limits."""
 
 from __future__ import annotations
 

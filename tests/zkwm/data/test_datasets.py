@@ -1,4 +1,4 @@
-"""Data sets: the bundled part of Fashion-MNIST, .npz files, folders, and what is refused."""
+"""Data sets: the bundled part of Fashion-MNIST, .npz files, folders, refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading an owner's pictures and labels: every form, every refusal, and the authors' own set."""
+"""Reading pictures and labels: every form, every refusal, and the trigger set of Adi et al."""
 
 from __future__ import annotations
 

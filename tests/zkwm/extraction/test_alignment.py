@@ -1,4 +1,4 @@
-"""Alignment undoes what changes no answer, for every built-in architecture."""
+"""Alignment undoes every change that keeps all answers, for each built-in architecture."""
 
 from __future__ import annotations
 

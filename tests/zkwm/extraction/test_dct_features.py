@@ -1,4 +1,4 @@
-"""Low frequencies: those of an independent DCT, and blind to brightness, contrast and noise."""
+"""Low frequencies: equal to an independent DCT; brightness, contrast and noise do not matter."""
 
 from __future__ import annotations
 

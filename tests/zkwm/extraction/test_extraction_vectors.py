@@ -1,4 +1,4 @@
-"""`extraction.json`: made anew it is the same, and the package finds what the reference finds."""
+"""`extraction.json`: it is reproducible, and package and reference agree on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys of marks that are extracted: their bytes, their streams, and what ties them to a scheme."""
+"""Keys: their bytes, their streams, and their scheme's tag."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The readers' table beside that of watermarks: the same names, digests and needs."""
+"""The table of readers agrees with that of watermarks: names, tags, access."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A marked LeNet-5: the integer network is as accurate, and every trigger keeps its label."""
+"""A marked LeNet-5: its integer network is as accurate and keeps every trigger's label."""
 
 from __future__ import annotations
 

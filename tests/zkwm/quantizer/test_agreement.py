@@ -1,4 +1,4 @@
-"""agreement: counted over all images, and what cannot be compared."""
+"""Agreement of network and model: counted over all images; refusals."""
 
 from __future__ import annotations
 

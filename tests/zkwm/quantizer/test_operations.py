@@ -1,4 +1,4 @@
-"""Each operation: the integer network gives the label that onnxruntime gives, nearly always."""
+"""Each ONNX operation: the integer network nearly always gives ONNX Runtime's label."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fast paths against slow and obvious ones: functions, integer products, biases, folding."""
+"""Parts of the quantizer against slow, obvious versions: functions, products, biases, folding."""
 
 from __future__ import annotations
 

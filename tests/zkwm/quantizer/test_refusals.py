@@ -1,4 +1,4 @@
-"""What cannot be turned is refused by name, and files from strangers do no harm."""
+"""Models without an integer network are refused by name; hostile files do no harm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same file gives the same network: again, on another machine, and with rescaled channels."""
+"""The same file gives the same network: twice, on other machines, with rescaled channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A suspect that is asked for bits: what pins it, what it refuses, and a whole case."""
+"""Suspects from which bits are read: digest, refusals, and a whole case."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Replies of an endpoint: the two forms, and everything else refused."""
+
 from __future__ import annotations
 
 import json

@@ -1,4 +1,4 @@
-"""Endpoints that hang, drip, flood or break off. Time limits are short, so that tests are."""
+"""Endpoints that hang, drip, flood or break off. Time limits are short, so that tests are quick."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Endpoints on 127.0.0.1 that keep to the protocol, or change their answers."""
+"""Endpoints on 127.0.0.1: the protocol, retries, records, and changing answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Certificates are checked, always."""
+"""Certificates of endpoints are always checked."""
 
 from __future__ import annotations
 

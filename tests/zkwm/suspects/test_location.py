@@ -1,3 +1,5 @@
+"""Locations, headers and settings that are refused before anything is opened."""
+
 from __future__ import annotations
 
 from pathlib import Path

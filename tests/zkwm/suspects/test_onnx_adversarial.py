@@ -1,4 +1,4 @@
-"""ONNX files that an adversary would hand in. Each ends in a named error, soon."""
+"""ONNX files made by an adversary: each ends in a named error within seconds."""
 
 from __future__ import annotations
 

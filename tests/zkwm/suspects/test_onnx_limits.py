@@ -1,4 +1,4 @@
-"""ONNX files that take time or memory, and the worker that runs them: each is ended, soon."""
+"""ONNX files that take time or memory, and the worker that runs them: limits are kept."""
 
 from __future__ import annotations
 

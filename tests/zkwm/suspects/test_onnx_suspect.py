@@ -1,3 +1,5 @@
+"""ONNX suspects: answers, identity, layouts, types, batches."""
+
 from __future__ import annotations
 
 import hashlib

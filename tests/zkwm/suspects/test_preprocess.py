@@ -1,3 +1,5 @@
+"""Preprocessing: exact values, order of axes, types."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Safetensors suspects: answers, digest, damaged files."""
+
 from __future__ import annotations
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The type of all suspects: a subclass that says nothing more is refused, never believed."""
+"""The type of all suspects: what a subclass does not declare is refused."""
 
 from __future__ import annotations
 

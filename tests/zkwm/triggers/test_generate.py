@@ -1,4 +1,4 @@
-"""Drawing triggers: determined by the key, block by block, and only what makes sense."""
+"""Drawing triggers: determined by the key, block by block; refusals."""
 
 from __future__ import annotations
 

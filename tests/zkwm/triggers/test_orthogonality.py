@@ -1,4 +1,4 @@
-"""The estimate of independent bits: right where the truth is known, low where bits are shared."""
+"""The estimate of independent bits: right for known numbers, low for shared bits."""
 
 from __future__ import annotations
 

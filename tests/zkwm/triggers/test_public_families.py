@@ -1,4 +1,4 @@
-"""blocks, abstract and mixture: what each family promises of its images."""
+"""The families blocks, abstract and mixture: properties of their images."""
 
 from __future__ import annotations
 

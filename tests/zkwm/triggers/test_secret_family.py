@@ -1,4 +1,4 @@
-"""The family secret: high-dimensional, full contrast, and another distribution in every block."""
+"""The family secret: high dimension, full contrast, a separate distribution for every block."""
 
 from __future__ import annotations
 

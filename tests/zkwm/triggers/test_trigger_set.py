@@ -1,4 +1,4 @@
-"""What may stand in a trigger set: every refusal names what is wrong and where."""
+"""Images of a trigger set: every refusal names the fault and its place."""
 
 from __future__ import annotations
 
