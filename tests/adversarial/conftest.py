@@ -46,7 +46,7 @@ def vault(tmp_path: Path) -> Vault:
 
 @pytest.fixture
 def commitment(vault: Vault) -> Commitment:
-    """His commitment: four blocks of 50."""
+    """The owner's commitment: four blocks of 50."""
     return commit(vault, random_images(200), class_count=10)
 
 

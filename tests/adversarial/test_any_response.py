@@ -1,7 +1,7 @@
-"""Any response at all, by an accuser who knows everything but cannot break a hash.
+"""Arbitrary responses by an accuser who knows everything but cannot break a hash.
 
-Hypothesis makes up responses out of everything that he could change; the suspect is innocent. None
-of them ends in "proven", and none in anything else than an error of zkwm's with a verdict.
+Hypothesis makes up responses out of everything that an accuser could change; the suspect is
+innocent. Each of them ends in an error of zkwm's with a verdict, and none in "proven".
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from zkwm_protocols.policy import Policy
 
 INNOCENT = TableSuspect(name="innocent")
 POOL = random_images(400, 77)
-"""Images that the accuser tried on the innocent model after he knew the labels."""
+"""Images that the accuser tried on the innocent model once the labels were known."""
 
 CHANGES = st.lists(
     st.tuples(

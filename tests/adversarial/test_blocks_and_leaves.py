@@ -1,4 +1,4 @@
-"""Openings that leave out, repeat, invent or alter: SPEC.md 6.2, 6.3.
+"""Openings that omit, repeat, invent or alter triggers: SPEC.md 6.2, 6.3.
 
 The suspect of these tests carries the mark, so that only the check under attack stands between the
 response and a proven verdict.
@@ -28,18 +28,22 @@ from zkwm_protocols.opening import OpenedBlock
 
 
 @pytest.fixture
-def thief(owner: Accuser) -> TableSuspect:
+def stolen_model(owner: Accuser) -> TableSuspect:
     return marked(owner.images, owner.labels, name="the thief's")
 
 
 @pytest.fixture
-def challenge(judge: Judge, owner: Accuser, thief: TableSuspect) -> Challenge:
+def challenge(judge: Judge, owner: Accuser, stolen_model: TableSuspect) -> Challenge:
     """One block of 50; block 3 is excluded."""
-    return judge.challenge(owner.commitment, thief, reveal=50, excluded_blocks=(3,))
+    return judge.challenge(owner.commitment, stolen_model, reveal=50, excluded_blocks=(3,))
 
 
-def judged(judge: Judge, owner: Accuser, thief: Any, challenge: Challenge, proof: Any) -> Verdict:
-    return verdict_of(lambda: judge.verify(owner.commitment, thief, challenge, proof.to_bytes()))
+def judged(
+    judge: Judge, owner: Accuser, stolen_model: Any, challenge: Challenge, proof: Any
+) -> Verdict:
+    return verdict_of(
+        lambda: judge.verify(owner.commitment, stolen_model, challenge, proof.to_bytes())
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,13 +62,13 @@ def judged(judge: Judge, owner: Accuser, thief: Any, challenge: Challenge, proof
 def test_blocks_that_were_not_asked_for(
     judge: Judge,
     owner: Accuser,
-    thief: TableSuspect,
+    stolen_model: TableSuspect,
     challenge: Challenge,
     blocks: list[int],
     named: tuple[int, ...] | None,
 ) -> None:
     proof = owner.answer(challenge, blocks, named_blocks=named)
-    verdict = judged(judge, owner, thief, challenge, proof)
+    verdict = judged(judge, owner, stolen_model, challenge, proof)
     assert verdict.outcome == "could not be checked"
     assert failed(verdict) == ["response.blocks"]
 
@@ -73,40 +77,40 @@ def test_blocks_that_were_not_asked_for(
 def test_other_blocks_are_sealed_than_the_response_names(
     judge: Judge,
     owner: Accuser,
-    thief: TableSuspect,
+    stolen_model: TableSuspect,
     challenge: Challenge,
     inside: list[int],
 ) -> None:
     """The public part of the response names blocks that an outsider may count on."""
     proof = owner.answer(challenge, inside, named_blocks=(0,))
-    assert failed(judged(judge, owner, thief, challenge, proof)) == ["opening.format"]
+    assert failed(judged(judge, owner, stolen_model, challenge, proof)) == ["opening.format"]
 
 
 @pytest.mark.parametrize("keep", [0, 1, 49, 51, 100])
 def test_a_block_that_is_not_whole(
-    judge: Judge, owner: Accuser, thief: TableSuspect, challenge: Challenge, keep: int
+    judge: Judge, owner: Accuser, stolen_model: TableSuspect, challenge: Challenge, keep: int
 ) -> None:
     """Too few triggers or too many: nothing is left out, nothing is added."""
     triggers = (owner.block(0).triggers * 2)[:keep]
     proof = owner.answer(challenge, [OpenedBlock(0, triggers)])
-    assert failed(judged(judge, owner, thief, challenge, proof)) == ["opening.format"]
+    assert failed(judged(judge, owner, stolen_model, challenge, proof)) == ["opening.format"]
 
 
 def test_a_block_with_more_decoys_than_triggers(
-    judge: Judge, owner: Accuser, thief: TableSuspect, challenge: Challenge
+    judge: Judge, owner: Accuser, stolen_model: TableSuspect, challenge: Challenge
 ) -> None:
     decoys = tuple(random_images(51, 5))
     proof = owner.answer(challenge, [replace(owner.block(0), decoys=decoys)])
-    assert failed(judged(judge, owner, thief, challenge, proof)) == ["opening.format"]
+    assert failed(judged(judge, owner, stolen_model, challenge, proof)) == ["opening.format"]
 
 
 @pytest.mark.parametrize("missing", [1, 25, 50])
 def test_triggers_that_are_not_opened_are_misses_and_stay_in_the_count(
-    judge: Judge, owner: Accuser, thief: TableSuspect, challenge: Challenge, missing: int
+    judge: Judge, owner: Accuser, stolen_model: TableSuspect, challenge: Challenge, missing: int
 ) -> None:
     hidden = {f"t{i}": None for i in range(missing)}
     proof = owner.answer(challenge, [owner.block(0, **hidden)])
-    verdict = judged(judge, owner, thief, challenge, proof)
+    verdict = judged(judge, owner, stolen_model, challenge, proof)
     assert status(verdict, "opening.leaves") == "failed"
     assert verdict.evidence is not None
     assert verdict.evidence.trials == 50
@@ -117,7 +121,7 @@ def test_triggers_that_are_not_opened_are_misses_and_stay_in_the_count(
 
 @pytest.mark.parametrize("what", ["pixel", "salt", "another leaf", "order"])
 def test_triggers_that_do_not_open_their_leaf_are_misses_though_the_suspect_would_match(
-    judge: Judge, owner: Accuser, thief: TableSuspect, challenge: Challenge, what: str
+    judge: Judge, owner: Accuser, stolen_model: TableSuspect, challenge: Challenge, what: str
 ) -> None:
     pixels = owner.images[0].copy()
     pixels[0, 0, 0] ^= 1
@@ -127,9 +131,9 @@ def test_triggers_that_do_not_open_their_leaf_are_misses_though_the_suspect_woul
         "another leaf": {"t0": owner.trigger(1)},
         "order": {"t0": owner.trigger(1), "t1": owner.trigger(0)},
     }[what]
-    thief.table[pixels.tobytes()] = int(owner.labels[0])
+    stolen_model.table[pixels.tobytes()] = int(owner.labels[0])
     verdict = judged(
-        judge, owner, thief, challenge, owner.answer(challenge, [owner.block(0, **wrong)])
+        judge, owner, stolen_model, challenge, owner.answer(challenge, [owner.block(0, **wrong)])
     )
     assert verdict.evidence is not None
     assert verdict.evidence.trials == 50
@@ -160,20 +164,20 @@ def test_images_made_after_the_labels_are_known_are_misses(
 def test_the_threshold_is_exact(
     judge: Judge,
     owner: Accuser,
-    thief: TableSuspect,
+    stolen_model: TableSuspect,
     challenge: Challenge,
     needed_less: int,
     outcome: str,
 ) -> None:
     """As many matches as are needed, and one fewer."""
     proof = owner.answer(challenge, [0])
-    perfect = judged(judge, owner, thief, challenge, proof)
+    perfect = judged(judge, owner, stolen_model, challenge, proof)
     assert perfect.evidence is not None
     assert perfect.evidence.needed_matches is not None
     wanted = perfect.evidence.needed_matches - needed_less
     for index in range(wanted, 50):
-        thief.table[owner.images[index].tobytes()] = int(owner.labels[index] + 1) % 10
-    verdict = judged(judge, owner, thief, challenge, proof)
+        stolen_model.table[owner.images[index].tobytes()] = int(owner.labels[index] + 1) % 10
+    verdict = judged(judge, owner, stolen_model, challenge, proof)
     assert verdict.outcome == outcome
     assert verdict.evidence is not None
     assert verdict.evidence.matches == wanted
@@ -181,10 +185,10 @@ def test_the_threshold_is_exact(
 
 
 def test_verdicts_cannot_be_added(
-    judge: Judge, owner: Accuser, thief: TableSuspect, challenge: Challenge
+    judge: Judge, owner: Accuser, stolen_model: TableSuspect, challenge: Challenge
 ) -> None:
     """Two half verdicts do not make a whole one: there is nothing to add them with."""
-    verdict = judged(judge, owner, thief, challenge, owner.answer(challenge, [0]))
+    verdict = judged(judge, owner, stolen_model, challenge, owner.answer(challenge, [0]))
     assert verdict.evidence is not None
     for left, right in ((verdict, verdict), (verdict.evidence, verdict.evidence)):
         with pytest.raises(TypeError):

@@ -1,7 +1,7 @@
 """A class map or a preprocessing that the accuser chooses: SPEC.md 6.1, 7, 8.2.
 
-A suspect has a thousand outputs and the commitment ten classes. Whoever may say, after the labels
-are known, which output stands for which label, matches as he likes.
+A suspect has a thousand outputs and the commitment ten classes. Whoever chooses, once the labels
+are known, which output stands for which label, can have any number of matches.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def test_each_preprocessing_that_was_tried_is_paid_for(judge: Judge, owner: Accu
 
 
 def test_an_answer_outside_the_class_map_is_no_match(judge: Judge, owner: Accuser) -> None:
-    """The suspect's arg-max is over all its outputs, not over those that the map names."""
+    """The suspect's argmax is over all its outputs, not over those that the map names."""
 
     def rule(image: Any) -> int:
         return OUTPUTS - 1

@@ -1,8 +1,8 @@
 """Transferable adversarial images with labels that the accuser declares: SPEC.md 5.4.
 
-He asks the innocent model (or any like it) first and declares its own answers as labels: 50 of 50
-match. Declared labels therefore earn no bits and no "proven" unless the judge's policy says so,
-and everything says that they were declared.
+The accuser first asks the innocent model (or any like it) and declares its answers as labels, so
+that 50 of 50 match. Declared labels therefore earn no bits and no "proven" unless the judge's
+policy accepts them, and every output says that they were declared.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def test_missing_answers_cannot_change_a_verdict_on_labels_that_are_not_accepted
 
 
 def test_the_same_images_with_derived_labels_are_worth_what_luck_is(judge: Judge) -> None:
-    """Without his labels the accuser's images match like any others: binomial, over 300 tries."""
+    """Derived labels: the accuser's images match like any others, binomial over 300 tries."""
     innocent = TableSuspect(name="innocent")
     counts = []
     for seed in range(300):
@@ -129,7 +129,7 @@ def test_a_declared_label_inside_an_opening_with_derived_labels_is_malformed(
 def test_another_declared_label_than_the_committed_one_is_a_miss(
     judge: Judge, accuser: Accuser
 ) -> None:
-    """The label is hashed into the leaf: he cannot adapt it to another suspect."""
+    """The label is hashed into the leaf: it cannot be adapted to another suspect."""
     another = TableSuspect(name="another innocent")
     policy = Policy(accept_declared_labels=True)
     challenge = judge.challenge(accuser.commitment, another, reveal=50, policy=policy)
@@ -163,11 +163,11 @@ def test_leaves_with_hidden_labels_under_a_header_that_says_derived(
     """A leaf with a label never opens as one without: the label field is part of what is hashed."""
     header = replace(accuser.commitment.header, label_mode="derived")
     (key,) = accuser.keys
-    relabelled = Accuser(accuser.images, keys=accuser.keys)
-    relabelled.commitment = Commitment(
+    relabeled = Accuser(accuser.images, keys=accuser.keys)
+    relabeled.commitment = Commitment(
         header, accuser.commitment.leaves, (key.sign("commitment", header.digest),)
     )
-    challenge = judge.challenge(relabelled.commitment, innocent, reveal=50)
+    challenge = judge.challenge(relabeled.commitment, innocent, reveal=50)
     with pytest.raises(NotProven) as caught:
-        judge.verify(relabelled.commitment, innocent, challenge, relabelled.answer(challenge, [0]))
+        judge.verify(relabeled.commitment, innocent, challenge, relabeled.answer(challenge, [0]))
     assert {result.status for result in caught.value.verdict.triggers} == {"wrong leaf"}

@@ -1,7 +1,7 @@
-"""A suspect that would rather not answer, or not the same way twice: SPEC.md 7.
+"""Suspects that avoid an answer, or do not give the same one twice: SPEC.md 7.
 
-It may time out on what looks like a trigger, answer NaN or nonsense, change its mind, or guess
-from the order of the questions which images are triggers.
+They may time out on what looks like a trigger, answer NaN or nonsense, change their answers, or
+guess from the order of the queries which images are triggers.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def test_the_judge_makes_up_for_missing_decoys(judge: Judge, large: Accuser, giv
 def test_triggers_sealed_as_decoys_hide_nothing_and_are_not_counted(
     judge: Judge, large: Accuser
 ) -> None:
-    """Fifty "decoys" that are the triggers, or one image fifty times: the judge adds his own."""
+    """Fifty "decoys" that are the triggers, or one image fifty times: the judge adds others."""
     for decoys in (large.images, np.repeat(random_images(1, 9, LARGE), 50, axis=0)):
         asked = asked_of(judge, large, tuple(decoys))
         assert len(asked) == len(set(asked))

@@ -1,4 +1,4 @@
-"""Marks that are extracted: what an accuser could choose late, and that each choice is refused."""
+"""Extracted marks: everything that an accuser could choose late is refused (SPEC.md 19)."""
 
 from __future__ import annotations
 

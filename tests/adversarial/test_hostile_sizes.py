@@ -1,6 +1,6 @@
 """Small files that would cost a judge, or an owner, hours or gigabytes.
 
-Byte-level mutations of each format are in tests/protocols; hostile graphs in tests/zkwm/models.
+Byte-level mutations of each format are in tests/protocols; hostile graphs in tests/zkwm/suspects.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Searching for a commitment whose labels fit, and models that make luck likely: SPEC.md 5.4, 8.
 
 Derived labels are uniform and independent of the images, so no model and no images are luckier
-than others; trying many commitments gains the logarithm of the tries, and 48 bits are taken.
+than others; trying many commitments gains the logarithm of the tries, for which 48 bits are
+subtracted.
 """
 
 from __future__ import annotations

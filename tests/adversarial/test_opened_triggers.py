@@ -1,8 +1,8 @@
 """Opened triggers, trained into an innocent's model: SPEC.md 6.1 rule 2.
 
-What was opened in one case is known to its judge and whoever saw it. Somebody trains it into
+Blocks opened in one case are known to its judge and whoever saw them. Somebody trains them into
 another model, and the accuser presents the same blocks again. The judge excludes them; a
-marketplace, which remembers what was opened to it, does so by itself and is not made to forget.
+marketplace, which remembers what was opened to it, does so by itself and cannot be made to forget.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import InvalidOpening, NotProven, UsageError, ZkwmError
 from zkwm_protocols.keys import ED25519, SigningKey
 
-THIEF = "the thief's"
+STOLEN_MODEL = "the thief's"
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_the_images_of_an_excluded_block_in_the_place_of_another_are_misses(
 def test_opened_images_under_a_new_commitment_have_other_labels(
     judge: Judge, owner: Accuser
 ) -> None:
-    """Whoever saw an opening commits to the same images and salts himself."""
+    """Whoever saw an opening commits to the same images and salts."""
     suspect = poisoned(owner, 0, 1, 2, 3)
     copy = Accuser(owner.images, keys=(SigningKey.from_bytes(ED25519, bytes(32)),))
     assert copy.commitment.leaves == owner.commitment.leaves
@@ -79,10 +79,10 @@ def test_opened_images_under_a_new_commitment_have_other_labels(
 def test_a_marketplace_excludes_what_was_opened_to_it(
     market: Marketplace, owner: Accuser, name: str
 ) -> None:
-    thief = marked(owner.images, owner.labels, name=THIEF)
-    first = market.challenge(name, thief)
+    stolen_model = marked(owner.images, owner.labels, name=STOLEN_MODEL)
+    first = market.challenge(name, stolen_model)
     assert first.excluded_blocks == ()
-    assert market.settle(thief, first, owner.answer(first, [0])).proven
+    assert market.settle(stolen_model, first, owner.answer(first, [0])).proven
     suspect = poisoned(owner, 0)
     second = market.challenge(name, suspect)
     assert second.excluded_blocks == (0,)
@@ -98,9 +98,9 @@ def test_a_later_bad_response_does_not_make_a_marketplace_forget(
     market: Marketplace, owner: Accuser, other_judge: Judge, name: str, garbage: str
 ) -> None:
     """Settling the same challenge again with rubbish: the verdict and the opened block stay."""
-    thief = marked(owner.images, owner.labels, name=THIEF)
-    first = market.challenge(name, thief)
-    market.settle(thief, first, owner.answer(first, [0]))
+    stolen_model = marked(owner.images, owner.labels, name=STOLEN_MODEL)
+    first = market.challenge(name, stolen_model)
+    market.settle(stolen_model, first, owner.answer(first, [0]))
     later = {
         "noise": b"zkwm-proof/1\n\x00",
         "stranger's": Accuser(owner.images, keys=(SigningKey.generate(),)).answer(first, [2]),
@@ -108,7 +108,7 @@ def test_a_later_bad_response_does_not_make_a_marketplace_forget(
         "two blocks": owner.answer(first, [2, 3]),
     }[garbage]
     with pytest.raises(ZkwmError):
-        market.settle(thief, first, later)
+        market.settle(stolen_model, first, later)
     assert market.verdicts()[first.digest.hex()]["outcome"] == "proven"
     assert market.challenge(name, poisoned(owner, 0)).excluded_blocks == (0,)
 
@@ -116,11 +116,11 @@ def test_a_later_bad_response_does_not_make_a_marketplace_forget(
 def test_a_second_response_of_the_owner_adds_to_what_was_opened(
     market: Marketplace, owner: Accuser, name: str
 ) -> None:
-    """He signs two responses to one challenge: both blocks were seen."""
-    thief = marked(owner.images, owner.labels, name=THIEF)
-    first = market.challenge(name, thief)
-    market.settle(thief, first, owner.answer(first, [0]))
-    market.settle(thief, first, owner.answer(first, [3]))
+    """The owner signs two responses to one challenge: both blocks were seen."""
+    stolen_model = marked(owner.images, owner.labels, name=STOLEN_MODEL)
+    first = market.challenge(name, stolen_model)
+    market.settle(stolen_model, first, owner.answer(first, [0]))
+    market.settle(stolen_model, first, owner.answer(first, [3]))
     assert market.challenge(name, poisoned(owner, 0)).excluded_blocks == (0, 3)
 
 
@@ -128,19 +128,19 @@ def test_a_strangers_response_excludes_nothing(
     market: Marketplace, owner: Accuser, name: str
 ) -> None:
     """Or anybody could use up the owner's blocks."""
-    thief = marked(owner.images, owner.labels, name=THIEF)
-    first = market.challenge(name, thief)
+    stolen_model = marked(owner.images, owner.labels, name=STOLEN_MODEL)
+    first = market.challenge(name, stolen_model)
     stranger = Accuser(owner.images, keys=(SigningKey.generate(),))
     forged = stranger.answer(first, [0], commitment=owner.commitment.digest)
-    verdict = verdict_of(lambda: market.settle(thief, first, forged))
+    verdict = verdict_of(lambda: market.settle(stolen_model, first, forged))
     assert failed(verdict) == ["response.signature"]
-    assert market.challenge(name, thief).excluded_blocks == ()
+    assert market.challenge(name, stolen_model).excluded_blocks == ()
 
 
 def test_a_suspect_that_gave_no_answers_still_saw_the_block(
     market: Marketplace, owner: Accuser, name: str
 ) -> None:
-    silent = TableSuspect(rule=lambda _: "timed out", name=THIEF, remote=True, kind="http")
+    silent = TableSuspect(rule=lambda _: "timed out", name=STOLEN_MODEL, remote=True, kind="http")
     first = market.challenge(name, silent)
     verdict = verdict_of(lambda: market.settle(silent, first, owner.answer(first, [0])))
     assert verdict.outcome == "could not be checked"

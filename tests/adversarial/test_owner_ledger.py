@@ -1,4 +1,4 @@
-"""What an owner's vault must never forget: SPEC.md 6.2 rules 3, 4 and 7, section 11.
+"""Entries that an owner's vault must never lose: SPEC.md 6.2 rules 3, 4 and 7, section 11.
 
 A crash, a second process or a challenge asked twice must not open one block to two people, nor lose
 what was opened.
@@ -189,7 +189,7 @@ def test_a_vault_is_never_written_that_could_not_be_read_again(
 def test_disclosure_shows_what_another_process_has_released_meanwhile(
     vault: Vault, commitment: Commitment, judge: Judge, fingerprint: str
 ) -> None:
-    """An owner who has had his vault open for days still sees everything before he answers."""
+    """An owner whose vault was open for days still sees everything before answering."""
     elsewhere = Vault.open(vault.path, PASSPHRASE)
     challenge = asking(judge, commitment)
     prove(elsewhere, commitment, challenge, judge_fingerprint=fingerprint)

@@ -1,7 +1,7 @@
-"""What an owner's vault must never give away: SPEC.md 6.2.
+"""Secrets that an owner's vault must never give away: SPEC.md 6.2.
 
-A hostile judge, or somebody in his name, would like to see more triggers than he may, or see them
-under another name; a log or a traceback may be read by anybody.
+A hostile judge, or somebody in a judge's name, wants to see more triggers than the challenge
+allows, or to see them under another name; anybody may read a log or a traceback.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def test_a_fingerprint_that_is_not_the_judges_gets_nothing(
 def test_a_judge_in_anothers_name_with_his_own_box_gets_nothing(
     vault: Vault, commitment: Commitment, judge: Judge, other_judge: Judge, fingerprint: str
 ) -> None:
-    """He puts his own box under the trusted judge's signing key."""
+    """The adversary puts another box under the trusted judge's signing key."""
     prove(vault, commitment, asking(judge, commitment), judge_fingerprint=fingerprint)
     challenge = asking(judge, commitment)
     mixed = replace(challenge.judge, box=other_judge.public.box)

@@ -35,7 +35,7 @@ def suspect(owner: Accuser) -> Any:
 
 
 def key_of(judge: Judge) -> JudgeKey:
-    """A judge who deals dishonestly has his own keys at hand."""
+    """A dishonest judge's keys."""
     return judge.key
 
 
@@ -73,7 +73,7 @@ def test_the_response_is_presented_under_another_judges_own_challenge(
 def test_a_judge_reseals_what_he_received_under_another_judges_challenge(
     judge: Judge, other_judge: Judge, owner: Accuser, suspect: Any
 ) -> None:
-    """He knows every opened image and salt; he cannot sign as the owner."""
+    """The judge knows every opened image and salt, and cannot sign as the owner."""
     proof = owner.answer(judge.challenge(owner.commitment, suspect, reveal=50), [0])
     own = other_judge.challenge(owner.commitment, suspect, reveal=50)
     resealed = replace(owner.answer(own, [0]), signatures=proof.signatures)
@@ -108,7 +108,7 @@ def test_sealed_openings_are_moved_into_a_response_to_another_challenge(
 def test_a_stranger_presents_the_owners_sealed_box_as_his_own_opening(
     judge: Judge, owner: Accuser, suspect: Any
 ) -> None:
-    """The judge's verdict tells him nothing of what is inside."""
+    """The verdict tells the other judge nothing of what is inside."""
     honest = owner.answer(judge.challenge(owner.commitment, suspect, reveal=50), [0])
     stranger = Accuser(random_images(200, 9), keys=(SigningKey.generate(),))
     challenge = judge.challenge(stranger.commitment, suspect, reveal=50)
@@ -177,7 +177,7 @@ def test_the_model_at_hand_is_not_the_one_of_the_challenge(
 def test_a_challenge_in_a_judges_name_with_another_box(
     judge: Judge, other_judge: Judge, owner: Accuser, suspect: Any
 ) -> None:
-    """Somebody asks in the judge's name and would read the answer himself."""
+    """Somebody asks in the judge's name to read the answer."""
     honest = judge.challenge(owner.commitment, suspect, reveal=50)
     mixed = JudgePublic(judge.public.signing, other_judge.public.box)
     assert mixed.fingerprint() != judge.public.fingerprint()

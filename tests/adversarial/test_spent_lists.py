@@ -2,7 +2,7 @@
 
 The accuser commits to a thousand images, waits for an innocent model, finds its hundred chance
 matches and would like to open just those ("all the others were opened before"). Whole blocks, paid
-for in advance, leave him nothing: SPEC.md 6.2, 6.3, 8.2.
+for in advance, leave nothing to choose: SPEC.md 6.2, 6.3, 8.2.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def test_the_luckiest_blocks_are_not_proven(judge: Judge, block_size: int) -> No
 
 
 def test_fifty_single_triggers_instead_of_a_block_are_refused(judge: Judge) -> None:
-    """He names as many lucky triggers as a block has, from all over the commitment."""
+    """The accuser names as many lucky triggers as a block has, from all over the commitment."""
     accuser = Accuser(random_images(LEAVES, 3))
     suspect = TableSuspect(name="innocent")
     lucky = np.flatnonzero(matches_of(accuser, suspect))[:50]
@@ -161,7 +161,7 @@ def test_chance_matches_are_binomial(chances: NDArray[np.bool_]) -> None:
 def test_no_innocent_model_is_convicted_in_400_commitments(
     chances: NDArray[np.bool_], block_size: int
 ) -> None:
-    """The best blocks of 400 commitments, for numbers of blocks that could convict a thief."""
+    """The best blocks of 400 commitments, for numbers of blocks that could prove a theft."""
     blocks = LEAVES // block_size
     policy = Policy()
     fewest = smallest_reveal(

@@ -26,52 +26,52 @@ from zkwm_protocols.keys import ECDSA_P256, ED25519, SigningKey
 
 
 @pytest.fixture
-def thief(owner: Accuser) -> TableSuspect:
+def stolen_model(owner: Accuser) -> TableSuspect:
     return marked(owner.images, owner.labels, name="the thief's")
 
 
 @pytest.fixture
-def challenge(judge: Judge, owner: Accuser, thief: TableSuspect) -> Challenge:
-    return judge.challenge(owner.commitment, thief, reveal=50)
+def challenge(judge: Judge, owner: Accuser, stolen_model: TableSuspect) -> Challenge:
+    return judge.challenge(owner.commitment, stolen_model, reveal=50)
 
 
 def judged(
-    judge: Judge, commitment: Commitment, thief: Any, challenge: Challenge, proof: Any
+    judge: Judge, commitment: Commitment, stolen_model: Any, challenge: Challenge, proof: Any
 ) -> Verdict:
-    return verdict_of(lambda: judge.verify(commitment.to_bytes(), thief, challenge, proof))
+    return verdict_of(lambda: judge.verify(commitment.to_bytes(), stolen_model, challenge, proof))
 
 
 def test_somebody_else_signs_the_leaves_with_his_own_key(
-    judge: Judge, owner: Accuser, thief: TableSuspect
+    judge: Judge, owner: Accuser, stolen_model: TableSuspect
 ) -> None:
     """Even with the images and salts: another key is another D, and other labels."""
     stolen = Accuser(owner.images, keys=(SigningKey.from_bytes(ED25519, bytes(32)),))
     assert stolen.commitment.leaves == owner.commitment.leaves
     assert stolen.commitment.digest != owner.commitment.digest
-    challenge = judge.challenge(stolen.commitment, thief, reveal=50)
+    challenge = judge.challenge(stolen.commitment, stolen_model, reveal=50)
     with pytest.raises(NotProven) as caught:
-        judge.verify(stolen.commitment, thief, challenge, stolen.answer(challenge, [0]))
+        judge.verify(stolen.commitment, stolen_model, challenge, stolen.answer(challenge, [0]))
     assert caught.value.verdict.evidence.total_bits < -30
 
 
 def test_the_owners_signature_on_another_header(
-    judge: Judge, owner: Accuser, thief: TableSuspect, challenge: Challenge
+    judge: Judge, owner: Accuser, stolen_model: TableSuspect, challenge: Challenge
 ) -> None:
     other = replace(owner.commitment.header, owner_model=bytes(32))
     altered = replace(owner.commitment, header=other)
-    verdict = judged(judge, altered, thief, challenge, owner.answer(challenge, [0]))
+    verdict = judged(judge, altered, stolen_model, challenge, owner.answer(challenge, [0]))
     assert failed(verdict) == ["commitment.signature"]
 
 
 def test_leaves_that_are_not_those_of_the_root(
-    judge: Judge, owner: Accuser, thief: TableSuspect, challenge: Challenge
+    judge: Judge, owner: Accuser, stolen_model: TableSuspect, challenge: Challenge
 ) -> None:
     """One digest replaced after signing, to fit an image made later."""
     leaves = (bytes(32), *owner.commitment.leaves[1:])
     verdict = judged(
         judge,
         replace(owner.commitment, leaves=leaves),
-        thief,
+        stolen_model,
         challenge,
         owner.answer(challenge, [0]),
     )
@@ -87,7 +87,7 @@ def test_inner_nodes_in_the_place_of_leaves(owner: Accuser) -> None:
 
 @pytest.mark.parametrize("present", [0, 1])
 def test_one_of_two_owners_signs_the_commitment_alone(
-    judge: Judge, thief: TableSuspect, present: int
+    judge: Judge, stolen_model: TableSuspect, present: int
 ) -> None:
     keys = (SigningKey.generate(), SigningKey.generate(ECDSA_P256))
     both = Accuser(random_images(50), keys=keys)
@@ -103,27 +103,27 @@ def test_one_of_two_owners_signs_the_commitment_alone(
 def test_one_of_two_owners_answers_alone(judge: Judge, present: int) -> None:
     keys = (SigningKey.generate(), SigningKey.generate(ECDSA_P256))
     both = Accuser(random_images(50), keys=keys)
-    thief = marked(both.images, both.labels)
-    challenge = judge.challenge(both.commitment, thief, reveal=50)
+    stolen_model = marked(both.images, both.labels)
+    challenge = judge.challenge(both.commitment, stolen_model, reveal=50)
     proof = both.answer(challenge, [0])
-    assert judge.verify(both.commitment, thief, challenge, proof).proven
+    assert judge.verify(both.commitment, stolen_model, challenge, proof).proven
     signature = proof.signatures[present]
     swapped = proof.signatures[::-1]
     for signatures in ((signature,), (signature, signature), (signature, bytes(64)), swapped):
         stripped = replace(proof, signatures=signatures)
-        verdict = judged(judge, both.commitment, thief, challenge, stripped)
+        verdict = judged(judge, both.commitment, stolen_model, challenge, stripped)
         assert failed(verdict) == ["response.signature"]
 
 
 def test_a_signature_for_one_purpose_is_none_for_another(
-    judge: Judge, owner: Accuser, thief: TableSuspect, challenge: Challenge
+    judge: Judge, owner: Accuser, stolen_model: TableSuspect, challenge: Challenge
 ) -> None:
     """The owner signed this response's digest, but as if it were a commitment or a challenge."""
     proof = owner.answer(challenge, [0])
     (key,) = owner.keys
     for purpose in ("commitment", "challenge"):
         wrong = replace(proof, signatures=(key.sign(purpose, proof.digest),))
-        verdict = judged(judge, owner.commitment, thief, challenge, wrong)
+        verdict = judged(judge, owner.commitment, stolen_model, challenge, wrong)
         assert failed(verdict) == ["response.signature"]
 
 
@@ -156,12 +156,16 @@ def registered(owner: Accuser, token: bytes | None) -> Accuser:
 
 @pytest.mark.parametrize("token", [None, b"", b"\x30\x03\x02\x01\x00"])
 def test_an_authority_is_named_and_its_token_missing_or_unchecked(
-    judge: Judge, owner: Accuser, thief: TableSuspect, challenge: Challenge, token: bytes | None
+    judge: Judge,
+    owner: Accuser,
+    stolen_model: TableSuspect,
+    challenge: Challenge,
+    token: bytes | None,
 ) -> None:
     """Trust material is missing (exit code 4); the labels are never derived from zero bytes."""
     named = registered(owner, token)
     with pytest.raises(TrustMaterialMissing) as caught:
-        judge.verify(named.commitment, thief, challenge, b"")
+        judge.verify(named.commitment, stolen_model, challenge, b"")
     verdict = caught.value.verdict
     assert verdict.outcome == "trust material missing"
     assert failed(verdict) == ["commitment.timestamp"]
@@ -169,11 +173,11 @@ def test_an_authority_is_named_and_its_token_missing_or_unchecked(
     with pytest.raises(TrustMaterialMissing):
         named.commitment.labels()
     with pytest.raises(TrustMaterialMissing):
-        judge.challenge(named.commitment, thief, reveal=50)
+        judge.challenge(named.commitment, stolen_model, reveal=50)
 
 
 def test_a_token_of_an_authority_that_nobody_named(
-    judge: Judge, owner: Accuser, thief: TableSuspect, challenge: Challenge
+    judge: Judge, owner: Accuser, stolen_model: TableSuspect, challenge: Challenge
 ) -> None:
     """Added later, by anybody: it stands under no signature and must not impress a reader."""
     with pytest.raises(Malformed):
@@ -181,5 +185,5 @@ def test_a_token_of_an_authority_that_nobody_named(
     plain = owner.commitment.to_bytes()
     forged = plain.replace(b"etoken\xf6", b"etoken\x45token")
     assert forged != plain
-    verdict = verdict_of(lambda: judge.verify(forged, thief, challenge, b""))
+    verdict = verdict_of(lambda: judge.verify(forged, stolen_model, challenge, b""))
     assert failed(verdict) == ["commitment.format"]

@@ -1,7 +1,7 @@
 """Learning about unopened triggers from opened ones: SPEC.md 5.6.
 
-Whoever saw a block opened knows its images and their style. If all blocks had one style, he could
-find and erase the rest. Every block has a generator of its own, from a sub-key of its own.
+Whoever saw a block opened knows its images and their style. If all blocks had one style, the rest
+could be found and erased. Every block has its own generator, from its own sub-key.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SIZE = 50
 OWNERS = 10
 
 
-def centred(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+def centered(images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Images as vectors of mean 0 and length 1, (n, pixels)."""
     flat = images.reshape(len(images), -1).astype(float)
     flat -= flat.mean(axis=1, keepdims=True)
@@ -27,7 +27,7 @@ def centred(images: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 def style(opened: NDArray[np.uint8]) -> NDArray[np.float64]:
     """What an opened block shows of its generator: which pixels go together, (pixels, pixels)."""
-    images = centred(opened)
+    images = centered(opened)
     together = images.T @ images
     np.fill_diagonal(together, 0)
     return np.asarray(together / np.linalg.norm(together))
@@ -35,7 +35,7 @@ def style(opened: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 def likeness(images: NDArray[np.uint8], together: NDArray[np.float64]) -> float:
     """How far the same pixels go together in these images, on average."""
-    flat = centred(images)
+    flat = centered(images)
     return float(np.einsum("np,pq,nq->n", flat, together, flat, optimize=True).mean())
 
 

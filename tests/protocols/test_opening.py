@@ -299,7 +299,7 @@ def test_other_files_are_refused(outer: dict[str, Any]) -> None:
 @given(st.integers(0, len(write(GOOD.plaintext)) - 1), st.integers(1, 255))
 @settings(deadline=None, max_examples=200)
 def test_no_altered_byte_makes_another_valid_trigger(place: int, change: int) -> None:
-    """An owner may seal what he likes: it is refused, or a miss, or a decoy."""
+    """Whatever an owner seals is refused, or a miss, or a decoy."""
     encoded = bytearray(write(GOOD.plaintext))
     encoded[place] ^= change
     opening = replace(GOOD.opening, sealed=seal(bytes(encoded), BOX.public))

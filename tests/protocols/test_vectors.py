@@ -1,4 +1,4 @@
-"""The stored vectors: made anew they are the same; both implementations agree on all of them."""
+"""The stored vectors: building them again gives the same; both implementations agree on them."""
 
 from __future__ import annotations
 

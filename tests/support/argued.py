@@ -151,7 +151,7 @@ def argue(owner: Accuser, asked: Challenge, model: Path) -> ArgumentResponse:
 
 
 def answer(vault: Vault, commitment: Commitment, asked: Challenge, model: Path, **more: Any) -> Any:
-    """The owner's answer about a model to a judge whom he has confirmed."""
+    """The owner's answer about a model to a confirmed judge."""
     options = {"judge_fingerprint": asked.judge.fingerprint(), "model": model, **more}
     return prove(vault, commitment, asked, **options)
 

@@ -1,7 +1,7 @@
-"""A dispute in memory: an owner who keeps to no rule, a judge, suspects that answer from a table.
+"""A dispute in memory: an accuser bound by no rule, a judge, suspects that answer from a table.
 
-What ``zkwm.owner.commit`` would never do, an ``Accuser`` can: he holds his keys, images and salts
-himself and signs whatever he likes. Nothing here is a test, and nothing costs a passphrase's hash.
+What ``zkwm.owner`` would never do, an ``Accuser`` can: they hold keys, images and salts without a
+vault, and sign anything. Nothing here is a test, and nothing costs a passphrase's hash.
 """
 
 from __future__ import annotations
@@ -126,9 +126,10 @@ def marked(images: NDArray[np.uint8], labels: Iterable[int], **options: Any) -> 
 
 
 class Accuser:
-    """Somebody who commits and answers challenges as he likes, honestly unless told otherwise.
+    """Somebody who commits and answers challenges without a vault; honest by default.
 
-    Without ``keys`` he has always the same one: labels, and luck, are the same in every run.
+    Without ``keys`` there is always the same one, so that labels, and luck, are the same in every
+    run.
     """
 
     def __init__(
@@ -204,7 +205,7 @@ class Accuser:
         return self.sign(replace(unsigned, **changes))
 
     def sign(self, opening: Opening) -> Opening:
-        """The response with the signatures of all his keys."""
+        """The response with the signatures of all keys."""
         return replace(
             opening, signatures=tuple(key.sign("opening", opening.digest) for key in self.keys)
         )

@@ -30,7 +30,7 @@ WEIGHTS = np.eye(4)
 
 
 def black_times_factor(name: str) -> list[onnx.NodeProto]:
-    """``name`` is 0 for a grey image and the tensor ``factor`` for a black one."""
+    """``name`` is 0 for a gray image and the tensor ``factor`` for a black one."""
     return [
         helper.make_node("ReduceMax", ["x"], ["peak"], keepdims=0),
         helper.make_node("Less", ["peak", "one"], ["black"]),

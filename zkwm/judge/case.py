@@ -147,15 +147,15 @@ def read_case(
     Yields what is known after each file; returns the case, and all that is known then.
     """
     with checks.group("commitment.format"):
-        given = request.commitment
-        commitment = given if isinstance(given, Commitment) else Commitment.from_bytes(given)
+        file = request.commitment
+        commitment = file if isinstance(file, Commitment) else Commitment.from_bytes(file)
     findings = Findings(commitment)
     yield findings
     with checks.group("commitment.root", "commitment.signature", "commitment.timestamp"):
         commitment.verify()
     with checks.group("challenge.format"):
-        asked = request.challenge
-        challenge = asked if isinstance(asked, Challenge) else Challenge.from_bytes(asked)
+        data = request.challenge
+        challenge = data if isinstance(data, Challenge) else Challenge.from_bytes(data)
     findings = replace(findings, challenge=challenge)
     if isinstance(challenge, ArgumentChallenge):
         checks.titles = ARGUMENT_TITLES

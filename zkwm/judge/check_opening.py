@@ -96,13 +96,13 @@ def _check_leaves(
 
 
 def _decoys(
-    blocks: tuple[OpenedBlock, ...], given: NDArray[np.uint8] | None, shape: tuple[int, int, int]
+    blocks: tuple[OpenedBlock, ...], decoys: NDArray[np.uint8] | None, shape: tuple[int, int, int]
 ) -> NDArray[np.uint8]:
     """The decoys in the openings, else the judge's own, uint8 (n, *shape)."""
     sealed = [decoy for block in blocks for decoy in block.decoys]
     if sealed:
         return np.stack(sealed)
-    return np.zeros((0, *shape), dtype=np.uint8) if given is None else given
+    return np.zeros((0, *shape), dtype=np.uint8) if decoys is None else decoys
 
 
 def _require_answers(
@@ -152,5 +152,7 @@ def _record_of(suspect: Suspect) -> tuple[dict[str, Any], ...]:
 
 def _why(unanswered: list[TriggerResult]) -> str:
     """Why the first of them that was asked got no answer."""
-    asked = [result.problem for result in unanswered if not result.problem.startswith("not asked")]
-    return (asked or [unanswered[0].problem])[0]
+    problems = [
+        result.problem for result in unanswered if not result.problem.startswith("not asked")
+    ]
+    return (problems or [unanswered[0].problem])[0]

@@ -46,15 +46,15 @@ def question(
     Returns the result of each trigger, in order.
     """
     images = _different([t.pixels for t in triggers if t.pixels is not None])
-    asked = list(images.values())
+    queries = list(images.values())
     if suspect.remote:
         different = _different([decoy for decoy in decoys if decoy.tobytes() not in images])
-        asked += _decoys(list(different.values()), len(asked), challenge.suspect.shape)
-    order = list(range(len(asked)))
+        queries += _decoys(list(different.values()), len(queries), challenge.suspect.shape)
+    order = list(range(len(queries)))
     secrets.SystemRandom().shuffle(order)
     answers: dict[bytes, Answer] = {}
-    if asked:
-        shuffled = np.stack([asked[i] for i in order])
+    if queries:
+        shuffled = np.stack([queries[i] for i in order])
         for image, answer in zip(
             shuffled,
             suspect.answer(shuffled, challenge.preprocessing, progress=progress),
@@ -129,19 +129,19 @@ def _different(images: list[NDArray[np.uint8]]) -> dict[bytes, NDArray[np.uint8]
 
 
 def _decoys(
-    given: list[NDArray[np.uint8]], count: int, shape: tuple[int, int, int]
+    decoys: list[NDArray[np.uint8]], count: int, shape: tuple[int, int, int]
 ) -> list[NDArray[np.uint8]]:
     """At least ``count`` decoys: those given, and random images.
 
     Random ones are of the public family ``abstract``, or independent pixels where images are too
     small for it.
     """
-    missing = count - len(given)
+    missing = count - len(decoys)
     if missing <= 0:
-        return given
+        return decoys
     if math.prod(shape) < LEAST_BITS:
         random = np.frombuffer(secrets.token_bytes(missing * math.prod(shape)), dtype=np.uint8)
-        return [*given, *random.reshape(missing, *shape)]
+        return [*decoys, *random.reshape(missing, *shape)]
     half = -(-missing // 2)
     drawn = generate("abstract", half, shape, key=secrets.token_bytes(32), block_size=half)
-    return [*given, *drawn.images, *drawn.decoys]
+    return [*decoys, *drawn.images, *drawn.decoys]

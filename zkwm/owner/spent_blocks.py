@@ -42,15 +42,15 @@ def free_blocks(state: VaultState, commitment: Commitment, challenge: Challenge)
 def spent_blocks(state: VaultState, commitment: Commitment) -> frozenset[int]:
     """The blocks opened before, and those with an image that was opened from another commitment."""
     header, kept = commitment.header, state.commitments[commitment.digest]
-    shown: set[bytes] = set()
+    opened: set[bytes] = set()
     for entry in state.openings():
         if entry.commitment_digest != commitment.digest:
             other = state.commitments[entry.commitment_digest]
             size = Commitment.from_bytes(other.commitment_file).header.block_size
             images = _split(other)
             for block in entry.blocks:
-                shown.update(images[block * size : (block + 1) * size])
-    again = (index for index, image in enumerate(_split(kept)) if image in shown)
+                opened.update(images[block * size : (block + 1) * size])
+    again = (index for index, image in enumerate(_split(kept)) if image in opened)
     return state.spent_blocks(commitment.digest) | {i // header.block_size for i in again}
 
 

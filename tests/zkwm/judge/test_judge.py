@@ -34,7 +34,7 @@ def owner() -> Accuser:
 
 
 @pytest.fixture
-def thief(owner: Accuser) -> TableSuspect:
+def stolen_model(owner: Accuser) -> TableSuspect:
     return marked(owner.images, owner.labels, name="the thief's")
 
 
@@ -112,9 +112,9 @@ def test_images_of_another_shape_are_not_challenged(judge: Judge, owner: Accuser
     assert caught.value.check == "challenge.suspect"
 
 
-def test_a_marked_model_is_proven(judge: Judge, owner: Accuser, thief: TableSuspect) -> None:
-    challenge = judge.challenge(owner.commitment, thief, reveal=50, purpose="a dispute")
-    verdict = judge.verify(owner.commitment, thief, challenge, owner.answer(challenge, [2]))
+def test_a_marked_model_is_proven(judge: Judge, owner: Accuser, stolen_model: TableSuspect) -> None:
+    challenge = judge.challenge(owner.commitment, stolen_model, reveal=50, purpose="a dispute")
+    verdict = judge.verify(owner.commitment, stolen_model, challenge, owner.answer(challenge, [2]))
     assert verdict.proven
     assert verdict.blocks == (2,)
     assert [check.id for check in verdict.checks] == list(TITLES)
@@ -128,13 +128,13 @@ def test_a_marked_model_is_proven(judge: Judge, owner: Accuser, thief: TableSusp
 
 
 def test_files_and_objects_give_the_same_verdict(
-    judge: Judge, owner: Accuser, thief: TableSuspect
+    judge: Judge, owner: Accuser, stolen_model: TableSuspect
 ) -> None:
-    challenge = judge.challenge(owner.commitment, thief, reveal=50)
+    challenge = judge.challenge(owner.commitment, stolen_model, reveal=50)
     proof = owner.answer(challenge, [0])
-    from_objects = judge.verify(owner.commitment, thief, challenge, proof).to_json()
+    from_objects = judge.verify(owner.commitment, stolen_model, challenge, proof).to_json()
     from_files = judge.verify(
-        owner.commitment.to_bytes(), thief, challenge.to_bytes(), proof.to_bytes()
+        owner.commitment.to_bytes(), stolen_model, challenge.to_bytes(), proof.to_bytes()
     ).to_json()
     for changing in ("checked",):
         from_objects.pop(changing), from_files.pop(changing)
@@ -162,9 +162,9 @@ def test_a_class_map_is_applied(judge: Judge, owner: Accuser) -> None:
     assert verdict.triggers[0].expected_output == int(owner.labels[0]) + 10
 
 
-def test_a_verdict_is_json(judge: Judge, owner: Accuser, thief: TableSuspect) -> None:
-    challenge = judge.challenge(owner.commitment, thief, reveal=50)
-    verdict = judge.verify(owner.commitment, thief, challenge, owner.answer(challenge, [0]))
+def test_a_verdict_is_json(judge: Judge, owner: Accuser, stolen_model: TableSuspect) -> None:
+    challenge = judge.challenge(owner.commitment, stolen_model, reveal=50)
+    verdict = judge.verify(owner.commitment, stolen_model, challenge, owner.answer(challenge, [0]))
     value = json.loads(json.dumps(verdict.to_json()))
     assert value["schema"] == "zkwm/verdict/v1"
     assert value["outcome"] == "proven"
@@ -178,25 +178,27 @@ def test_a_verdict_is_json(judge: Judge, owner: Accuser, thief: TableSuspect) ->
 def test_declared_labels_may_be_accepted_when_verifying(judge: Judge) -> None:
     images = random_images(50)
     owner = Accuser(images, declared_labels=np.arange(50, dtype=np.int64) % CLASSES)
-    thief = marked(images, owner.labels)
-    challenge = judge.challenge(owner.commitment, thief, reveal=50)
+    stolen_model = marked(images, owner.labels)
+    challenge = judge.challenge(owner.commitment, stolen_model, reveal=50)
     proof = owner.answer(challenge, [0])
     with pytest.raises(NotProven):
-        judge.verify(owner.commitment, thief, challenge, proof)
-    verdict = judge.verify(owner.commitment, thief, challenge, proof, accept_declared_labels=True)
+        judge.verify(owner.commitment, stolen_model, challenge, proof)
+    verdict = judge.verify(
+        owner.commitment, stolen_model, challenge, proof, accept_declared_labels=True
+    )
     assert verdict.proven
     assert verdict.declared_labels_accepted
     assert verdict.to_json()["evidence"] is None
 
 
-def test_progress_is_told(judge: Judge, owner: Accuser, thief: TableSuspect) -> None:
+def test_progress_is_told(judge: Judge, owner: Accuser, stolen_model: TableSuspect) -> None:
     class Telling(TableSuspect):
         def answer(self, images: Any, preprocessing: Any, *, progress: Any = None) -> Any:
             progress(len(images), len(images))
             return super().answer(images, preprocessing)
 
     told: list[tuple[int, int]] = []
-    suspect = Telling(thief.table)
+    suspect = Telling(stolen_model.table)
     challenge = judge.challenge(owner.commitment, suspect, reveal=50)
     judge.verify(
         owner.commitment,
@@ -209,22 +211,22 @@ def test_progress_is_told(judge: Judge, owner: Accuser, thief: TableSuspect) -> 
 
 
 def test_a_suspect_that_the_judge_opened_himself_stays_open(
-    judge: Judge, owner: Accuser, thief: TableSuspect, monkeypatch: pytest.MonkeyPatch
+    judge: Judge, owner: Accuser, stolen_model: TableSuspect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And one that ``verify`` opened is closed, whatever the outcome."""
     closed: list[TableSuspect] = []
     monkeypatch.setattr(TableSuspect, "close", lambda self: closed.append(self))
-    challenge = judge.challenge(owner.commitment, thief, reveal=50)
+    challenge = judge.challenge(owner.commitment, stolen_model, reveal=50)
     proof = owner.answer(challenge, [0])
-    judge.verify(owner.commitment, thief, challenge, proof)
+    judge.verify(owner.commitment, stolen_model, challenge, proof)
     assert closed == []
-    monkeypatch.setattr("zkwm.judge.case.open_suspect", lambda *_, **__: thief)
+    monkeypatch.setattr("zkwm.judge.case.open_suspect", lambda *_, **__: stolen_model)
     judge.verify(owner.commitment, "model.onnx", challenge, proof)
-    assert closed == [thief]
-    thief.table.clear()
+    assert closed == [stolen_model]
+    stolen_model.table.clear()
     with pytest.raises(NotProven):
         judge.verify(owner.commitment, "model.onnx", challenge, proof)
-    assert closed == [thief, thief]
+    assert closed == [stolen_model, stolen_model]
 
 
 def test_another_judge_has_other_keys() -> None:

@@ -99,7 +99,7 @@ def test_an_innocent_model_is_not_proven(judge: Judge, owner: Accuser) -> None:
 def test_a_trigger_left_out_is_refused(
     judge: Judge, owner: Accuser, weakened: ScoredSuspect
 ) -> None:
-    # He knows labels and scores: by leaving out, he could move what is typical of a class.
+    # The owner knows labels and scores: leaving triggers out could move the median of a class.
     ranked = challenge_for(judge, owner, weakened, statistic=Statistic.RANKS)
     proof = owner.answer(ranked, [owner.block(0, t7=None), 1, 2, 3])
     verdict = verdict_of(lambda: judge.verify(owner.commitment, weakened, ranked, proof))

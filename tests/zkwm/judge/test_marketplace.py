@@ -30,11 +30,11 @@ def test_from_registration_to_a_verdict(market: Marketplace, owner: Accuser) -> 
     name = market.register(owner.commitment)
     assert name == owner.commitment.digest.hex()
     assert market.commitment(name) == owner.commitment
-    thief = marked(owner.images, owner.labels)
-    challenge = market.challenge(name, thief, purpose="listing 17")
+    stolen_model = marked(owner.images, owner.labels)
+    challenge = market.challenge(name, stolen_model, purpose="listing 17")
     assert challenge.block_count == 1
     assert challenge.purpose == "listing 17"
-    verdict = market.settle(thief, challenge, owner.answer(challenge, [0]).to_bytes())
+    verdict = market.settle(stolen_model, challenge, owner.answer(challenge, [0]).to_bytes())
     assert verdict.proven
     assert market.verdicts() == {challenge.digest.hex(): verdict.to_json()}
 
@@ -52,12 +52,12 @@ def test_a_proven_verdict_stays_though_the_endpoint_answers_otherwise_later(
     market: Marketplace, owner: Accuser
 ) -> None:
     name = market.register(owner.commitment)
-    thief = marked(owner.images, owner.labels)
-    challenge = market.challenge(name, thief)
+    stolen_model = marked(owner.images, owner.labels)
+    challenge = market.challenge(name, stolen_model)
     response = owner.answer(challenge, [0])
-    proven = market.settle(thief, challenge, response)
+    proven = market.settle(stolen_model, challenge, response)
     changed = TableSuspect(name="innocent")
-    changed.identity = thief.identity
+    changed.identity = stolen_model.identity
     with pytest.raises(NotProven):
         market.settle(changed, challenge, response)
     assert market.verdicts() == {challenge.digest.hex(): proven.to_json()}
@@ -72,9 +72,9 @@ def test_a_folder_is_opened_again(
     market: Marketplace, owner: Accuser, judge: Judge, tmp_path: Path
 ) -> None:
     name = market.register(owner.commitment)
-    thief = marked(owner.images, owner.labels)
-    challenge = market.challenge(name, thief)
-    market.settle(thief, challenge, owner.answer(challenge, [1]))
+    stolen_model = marked(owner.images, owner.labels)
+    challenge = market.challenge(name, stolen_model)
+    market.settle(stolen_model, challenge, owner.answer(challenge, [1]))
     again = Marketplace(tmp_path / "market", judge)
     later = again.challenge(name, TableSuspect(name="another"))
     assert later.excluded_blocks == (1,)
