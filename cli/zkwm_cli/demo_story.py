@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zkwm_cli.exits import Exit
 from zkwm_protocols.errors import Cancelled, CouldNotCheck, UsageError
 from zkwm_protocols.keys import JudgePublic
 
@@ -23,8 +24,6 @@ SCHEMA = "zkwm/demo/v1"
 ENVIRONMENT = {"ZKWM_PASSPHRASE": "demo", "OMP_NUM_THREADS": "1"}
 """Set where unset: a passphrase, and one thread. So small a network trains almost as fast with one
 thread as with more on an idle machine, and many times faster on a busy one."""
-NOT_PROVEN = 1
-CANCELLED = 5
 
 Run = Callable[[list[str]], tuple[int, str]]
 """Runs the arguments of one command; returns its exit code and what it printed on stdout."""
@@ -132,7 +131,7 @@ class _Story:
             Path(output).write_text(printed, encoding="utf-8")
         elif printed:
             self._say(printed.rstrip())
-        if code == CANCELLED:
+        if code == Exit.CANCELLED:
             raise Cancelled("the demo was interrupted", hint="its folder can be removed")
         if code != expected:
             raise CouldNotCheck(
@@ -178,7 +177,7 @@ def _dispute(story: _Story, case: str, model: str, *, proven: bool) -> dict[str,
     story.run(
         f"verify --commitment acme.commitment --model {model} --challenge {case}.challenge "
         f"--proof {case}.proof --judge judge.key --json --report {case}.html",
-        expected=0 if proven else NOT_PROVEN,
+        expected=Exit.OK if proven else Exit.NOT_PROVEN,
         output=f"{case}.json",
     )
     return _read_json(f"{case}.json")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from zkwm.quantizer.summary import facts
@@ -24,9 +25,13 @@ from zkwm_protocols.opening import Opening
 SCHEMA = "zkwm/inspect/v1"
 FILE_LIMIT = responses.FILE_LIMIT
 
-VERIFIED = "verified"
-FAILED = "failed"
-NOT_CHECKED = "not checked"
+
+class State(StrEnum):
+    """The outcome of one check."""
+
+    VERIFIED = "verified"
+    FAILED = "failed"
+    NOT_CHECKED = "not checked"
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Inspection:
         sha256: digest of all its bytes.
         size: number of its bytes.
         fields: its content as JSON values, secrets left out.
-        checks: check id to ``verified``, ``failed`` or ``not checked``.
+        checks: check id to state.
         failure: the error of the first check that failed.
         advice: how the rest is checked.
     """
@@ -47,7 +52,7 @@ class Inspection:
     sha256: bytes
     size: int
     fields: dict[str, Any]
-    checks: dict[str, str]
+    checks: dict[str, State]
     failure: ZkwmError | None
     advice: str
 
@@ -75,19 +80,19 @@ def inspect_file(data: bytes) -> Inspection:
             hint=f"zkwm files are of the kinds {', '.join(sorted(_READERS))}",
         )
     fields, tests, advice = _READERS[kind](data)
-    checks: dict[str, str] = {}
+    checks: dict[str, State] = {}
     failure: ZkwmError | None = None
     for name, test in tests.items():
-        checks[name] = NOT_CHECKED
+        checks[name] = State.NOT_CHECKED
         if test is None:
             continue
         try:
             test()
         except ZkwmError as error:
-            checks[name] = FAILED
+            checks[name] = State.FAILED
             failure = failure or error
         else:
-            checks[name] = VERIFIED
+            checks[name] = State.VERIFIED
     return Inspection(
         kind, hashlib.sha256(data).digest(), len(data), fields, checks, failure, advice
     )

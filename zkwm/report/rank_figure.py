@@ -56,14 +56,14 @@ def _bars(counts: list[int], luck: list[float], top: float, *, rest: bool) -> It
             f'y2="{y:.1f}"/>'
         )
         yield (
-            f'<text class="label" x="{middle:.1f}" y="{_BOTTOM - height - 6:.1f}" '
+            f'<text class="label" x="{middle:.1f}" y="{min(y, _BOTTOM - height) - 6:.1f}" '
             f'text-anchor="middle">{count:,}</text>'
         )
         name = f"{place + 1}{'+' if rest and place == len(counts) - 1 else ''}"
         yield f'<text x="{middle:.1f}" y="{_BOTTOM + 19}" text-anchor="middle">{name}</text>'
     yield (
         f'<text x="{(_LEFT + _RIGHT) / 2:.0f}" y="{HEIGHT - 8}" text-anchor="middle">'
-        "place of the label among all classes, by the model's centered scores</text>"
+        "rank of the label among all classes, by the model's centered scores</text>"
     )
     yield (
         f'<text transform="translate(20 {(_TOP + _BOTTOM) / 2:.0f}) rotate(-90)" '
