@@ -24,7 +24,6 @@ class LongProof:
     ) -> None:
         from zkwm.data import load_data
         from zkwm.quantizer.derive import derive_network
-        from zkwm_cli.proof_progress import kernels_are_cold
         from zkwm_protocols.argument.cost_estimate import estimate
 
         network = derive_network(model, challenge.suspect, challenge.preprocessing)

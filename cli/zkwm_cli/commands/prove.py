@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zkwm_cli.artifacts import OutputOptions, print_result, read_parsed, require_one_stdin
-from zkwm_cli.consent import ConsentOptions
+from zkwm_cli.consent import ConsentOptions, confirm_limit, name_blocks, show
 from zkwm_cli.options import challenge_option, commitment_option, option, options
 from zkwm_cli.secret_options import VaultOptions
 
@@ -125,7 +125,6 @@ def command(
     target = output.target(*inputs)
 
     from zkwm.owner.prove import disclosure
-    from zkwm_cli.consent import show
     from zkwm_protocols import challenge as challenges
     from zkwm_protocols import commitment as commitments
 
@@ -148,8 +147,6 @@ def command(
 
 def _confirm_limit(shown: Disclosure, options: ArgumentOptions) -> bool:
     """Whether the owner lets an argument exceed the limit of released bits."""
-    from zkwm_cli.consent import confirm_limit
-
     if shown.argument is None:
         return False
     return confirm_limit(shown, shown.argument, options.exceed_limit)
@@ -199,8 +196,6 @@ def _print(proof: Response, shown: Disclosure, vault: str, output: OutputOptions
 
 def _summary(proof: Response, shown: Disclosure, vault: str) -> str:
     """What was released, and where that is recorded, in one line."""
-    from zkwm_cli.consent import name_blocks
-
     if shown.argument is None:
         if shown.repeated:
             return "answered before: the same response again, and nothing more was opened"
