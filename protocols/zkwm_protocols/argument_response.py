@@ -76,6 +76,7 @@ class ArgumentResponse(SignedResponse):
             )
 
     def _own_fields(self) -> dict[str, Any]:
+        """The blocks, the declared labels and the argument."""
         return {
             "blocks": list(self.blocks),
             "labels": None if self.labels is None else list(self.labels),
@@ -84,6 +85,7 @@ class ArgumentResponse(SignedResponse):
 
     @classmethod
     def _read_own(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        """The same, checked. Raises Malformed."""
         labels = fields["labels"]
         if labels is not None:
             labels = tuple(
@@ -130,10 +132,12 @@ class Refusal(SignedResponse):
         )
 
     def _own_fields(self) -> dict[str, Any]:
+        """The number of blocks that are left."""
         return {"unopened_blocks": self.unopened_blocks}
 
     @classmethod
     def _read_own(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        """The same, checked. Raises Malformed."""
         return {"unopened_blocks": require_integer(fields["unopened_blocks"], 100_000)}
 
 

@@ -203,6 +203,7 @@ class Challenge(ABC):
         require_reachable(commitment, self.block_count, self.policy)
 
     def _verify_class_map(self, header: Header) -> None:
+        """Raise InvalidOpening (``challenge.class_map``) unless labels and outputs pair up."""
         problem = ""
         if len(self.class_map) != header.class_count:
             problem = (
@@ -229,6 +230,7 @@ class Challenge(ABC):
             )
 
     def _verify_size(self, commitment: Commitment) -> None:
+        """Raise InvalidOpening (``challenge.reachable``) where r blocks are too many or too few."""
         header = commitment.header
         excluded = sum(block < header.block_count for block in self.excluded_blocks)
         if self.block_count > header.block_count - excluded:
@@ -259,11 +261,13 @@ class OpeningChallenge(Challenge):
             raise Malformed(f"unknown statistic: {self.statistic!r}")
 
     def _own_fields(self) -> dict[str, Any]:
+        """The statistic, where it is not ``matches``."""
         # Left out where it is "matches": challenges from before SPEC.md 8.4 keep their bytes.
         return {} if self.statistic == Statistic.MATCHES else {"statistic": self.statistic}
 
     @classmethod
     def _from_body(cls, body: object, signature: bytes) -> Self:
+        """Read a body of mode ``opening``. Raises Malformed."""
         ranked = isinstance(body, dict) and "statistic" in body
         constants: dict[str, str | int] = {"statistic": Statistic.RANKS.value} if ranked else {}
         fields = require_body(body, cls.mode, " statistic" * ranked, constants)
@@ -306,10 +310,12 @@ class ArgumentChallenge(Challenge):
         require_integer(self.least_matches, _MOST_MATCHES, least=1)
 
     def _own_fields(self) -> dict[str, Any]:
+        """The network's digest and k*."""
         return {"network": self.network, "least_matches": self.least_matches}
 
     @classmethod
     def _from_body(cls, body: object, signature: bytes) -> Self:
+        """Read a body of mode ``argument``. Raises Malformed."""
         fields = require_body(body, cls.mode, " network least_matches", {})
         return cls(
             **read_common(fields),
@@ -319,6 +325,7 @@ class ArgumentChallenge(Challenge):
         )
 
     def _verify_mode(self, header: Header) -> None:
+        """Raise InvalidOpening (``challenge.suspect``) unless the suspect is an ONNX file."""
         if self.suspect.kind != "onnx":
             raise InvalidOpening(
                 "an argument is about the network in an ONNX file; this suspect is not one",
@@ -327,5 +334,6 @@ class ArgumentChallenge(Challenge):
             )
 
     def _require_reachable(self, commitment: Commitment) -> None:
+        """Raise UsageError where r blocks or k* matches cannot reach the threshold."""
         super()._require_reachable(commitment)
         require_least_matches(commitment, self.block_count, self.policy, self.least_matches)

@@ -1,4 +1,4 @@
-"""The errors of zkwm: one tree, so that "not proven" is never taken for "could not check".
+"""The error tree of zkwm, in which "not proven" is never "could not check".
 
 ::
 
@@ -76,7 +76,7 @@ class SuspectUnusable(CouldNotCheck):
 
 
 class Unsupported(CouldNotCheck):
-    """Valid as far as this version can see, which does not know how to check it."""
+    """Possibly valid, but this version does not know how to check it."""
 
 
 class VaultUnusable(CouldNotCheck):

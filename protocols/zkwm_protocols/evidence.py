@@ -25,7 +25,7 @@ MAXIMUM_TRIALS = 10_000
 
 @dataclass(frozen=True)
 class Term:
-    """One line of the sum: a signed number of hundredths of a bit, and its meaning."""
+    """One line of the sum: hundredths of a bit, signed, and their meaning."""
 
     name: str
     hundredths: int
@@ -139,7 +139,7 @@ def assess(
 def needed_matches(
     *, blocks_used: int, block_count: int, block_size: int, class_count: int, policy: Policy
 ) -> int | None:
-    """The fewest matches that reach the threshold, or None where even all of them do not."""
+    """The fewest matches that reach the threshold; None where even all do not."""
     trials = blocks_used * block_size
     allowances = _allowances(blocks_used, block_count, policy)
     return _least(_tail_numerators(trials, class_count), class_count**trials, allowances, policy)
@@ -187,6 +187,7 @@ def null_distribution(trials: int, class_count: int) -> tuple[float, ...]:
 
 
 def _matches_by_chance(matches: int, trials: int, class_count: int) -> Term:
+    """The term of the exact binomial tail (SPEC.md 8.2)."""
     tail = _tail_numerator(matches, trials, class_count)
     return Term(
         "matches by chance",
@@ -248,6 +249,7 @@ def _least(
 
 
 def _allowances(blocks_used: int, block_count: int, policy: Policy) -> tuple[Term, ...]:
+    """The terms that are subtracted: all that could be chosen (SPEC.md 8.2)."""
     tried = policy.functions_tried
     return (
         Term(
@@ -294,10 +296,12 @@ def _tail_numerators(trials: int, class_count: int) -> Iterator[tuple[int, int]]
 
 @lru_cache(maxsize=256)
 def _tail_numerator(matches: int, trials: int, class_count: int) -> int:
+    """The numerator over class_count**trials of P[Binomial >= matches]."""
     return next(tail for k, tail in _tail_numerators(trials, class_count) if k == matches)
 
 
 @lru_cache(maxsize=256)
 def _rank_tail_numerator(rank_sum: int, trials: int, class_count: int) -> int:
+    """The numerator over class_count**trials of P[sum of rank weights >= rank_sum]."""
     tails = ranks.tail_numerators(trials, class_count)
     return next(tail for value, tail in tails if value == rank_sum)

@@ -312,14 +312,17 @@ class JudgePublic:
 
 
 def _fingerprint(prefix: bytes, value: dict[str, Any]) -> str:
+    """The first 160 bits of SHA-256 in groups of four base32 characters."""
     digest = hashlib.sha256(prefix + encode(value)).digest()[:20]
     text = base64.b32encode(digest).decode("ascii").lower()
     return "-".join(text[i : i + 4] for i in range(0, 32, 4))
 
 
 def _p256_public(data: bytes) -> ec.EllipticCurvePublicKey:
+    """The key of a compressed point. Raises ValueError for anything else."""
     return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), data)
 
 
 def _p256_bytes(key: ec.EllipticCurvePublicKey) -> bytes:
+    """The compressed point of a key, 33 bytes."""
     return key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)

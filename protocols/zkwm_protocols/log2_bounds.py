@@ -22,6 +22,7 @@ def hundredths_up(value: int) -> int:
 
 
 def _scaled_log2(numerator: int, denominator: int, rounding: str) -> int:
+    """100 log2(numerator / denominator), rounded by ``ROUND_FLOOR`` or ``ROUND_CEILING``."""
     whole, rest = divmod(numerator, denominator)
     if rest == 0 and whole & (whole - 1) == 0:  # a power of two: exact
         return 100 * (whole.bit_length() - 1)

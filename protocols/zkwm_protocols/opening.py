@@ -95,10 +95,12 @@ class Opening(SignedResponse):
         verify_blocks(self.blocks, commitment, challenge)
 
     def _own_fields(self) -> dict[str, Any]:
+        """The blocks and the sealed openings."""
         return {"blocks": list(self.blocks), "sealed": self.sealed}
 
     @classmethod
     def _read_own(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        """The same, checked. Raises Malformed."""
         return {
             "blocks": read_blocks(fields["blocks"]),
             "sealed": require_bytes(fields["sealed"]),
@@ -207,6 +209,7 @@ def check_leaves(
 def _read_plaintext(
     plaintext: bytes, header: Header, challenge: OpeningChallenge, opening: Opening
 ) -> tuple[OpenedBlock, ...]:
+    """The opened blocks: exactly those that the response names. Raises Malformed."""
     fields = require_map(decode(plaintext, limit=FILE_LIMIT), "challenge blocks", "openings")
     if require_bytes(fields["challenge"], 32) != challenge.digest:
         raise Malformed("the sealed openings are for another challenge")
@@ -219,6 +222,7 @@ def _read_plaintext(
 
 
 def _trigger_to_map(trigger: OpenedTrigger | None) -> dict[str, Any] | None:
+    """The CBOR map of an opened trigger; null for one that is not opened."""
     if trigger is None:
         return None
     return {
@@ -229,6 +233,7 @@ def _trigger_to_map(trigger: OpenedTrigger | None) -> dict[str, Any] | None:
 
 
 def _read_block(value: object, header: Header) -> OpenedBlock:
+    """Read an opened block, whole. Raises Malformed."""
     fields = require_map(value, "block triggers decoys", "opened block")
     size = header.block_size
     triggers = require_list(fields["triggers"], size, size)
@@ -241,6 +246,7 @@ def _read_block(value: object, header: Header) -> OpenedBlock:
 
 
 def _read_trigger(value: object, header: Header) -> OpenedTrigger | None:
+    """Read ``_trigger_to_map``. Raises Malformed."""
     if value is None:
         return None
     fields = require_map(value, "pixels salt label", "opened trigger")
@@ -257,6 +263,7 @@ def _read_trigger(value: object, header: Header) -> OpenedTrigger | None:
 
 
 def _read_pixels(value: object, header: Header) -> NDArray[np.uint8]:
+    """Read an image, uint8 of the header's shape. Raises Malformed."""
     channels, height, width = header.shape
     data = require_bytes(value, channels * height * width)
     return np.frombuffer(data, dtype=np.uint8).reshape(header.shape)

@@ -22,7 +22,7 @@ _SUM_TOLERANCE = 1e-3
 
 
 class Statistic(StrEnum):
-    """What a judge counts: labels that match, or how high each label ranks among the scores."""
+    """The statistic that decides: matching labels, or ranks of labels among scores."""
 
     MATCHES = "matches"
     RANKS = "ranks"
@@ -100,6 +100,7 @@ def tail_numerators(trials: int, class_count: int) -> Iterator[tuple[int, int]]:
 
 
 def _lower_median(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """The median along an axis, which is kept with size 1; the lower one of two."""
     position = (values.shape[axis] - 1) // 2
     ordered = np.partition(values, position, axis=axis)
     return ordered.take([position], axis=axis)

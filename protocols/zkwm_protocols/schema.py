@@ -93,7 +93,7 @@ def require_text(value: object, most: int) -> str:
 
 
 def _name(value: object) -> str:
-    """A value in a message: its type, and its size where it has one; never its content."""
+    """The type and size of a value, for messages; never its content."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, int):

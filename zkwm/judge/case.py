@@ -1,4 +1,4 @@
-"""A case before a judge: what was presented, what is known of it so far, and the verdict.
+"""A case before a judge: the files presented, the findings so far, the verdict.
 
 ``Judge.verify`` drives the checks of SPEC.md 9.2 and 18.3 in their order. This module has those
 that both ways of answering share; ``zkwm.judge.check_opening`` and ``zkwm.judge.check_argument``
@@ -51,7 +51,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Findings:
-    """What is known of a case so far; None or empty where the checks did not come that far."""
+    """The results of the checks so far; None or empty where they were not reached."""
 
     commitment: Commitment | None = None
     challenge: Challenge | None = None
@@ -67,7 +67,7 @@ class Findings:
 class Case:
     """The three files of a dispute, read, signed and about each other.
 
-    ``accept_declared_labels`` is the judge's own option, besides that of the challenge's policy.
+    ``accept_declared_labels`` is the judge's own option, in addition to the challenge's policy.
     """
 
     AT_LEAST: ClassVar[str] = ""
@@ -264,6 +264,7 @@ def _accepted(option: bool, challenge: Challenge | None) -> bool:
 def _check_challenge(
     checks: Checks, challenge: Challenge, commitment: Commitment, judge: JudgePublic
 ) -> None:
+    """The checks of the challenge: signature, this judge's own, fits the commitment."""
     with checks.group("challenge.signature"):
         challenge.verify_signature()
     with checks.group("challenge.judge"):
@@ -281,6 +282,7 @@ def _check_challenge(
 def _pair(
     commitment: Commitment, challenge: Challenge, response: Response, accept: bool
 ) -> OpeningCase | ArgumentCase:
+    """The case of a response that answers the challenge. Raises InvalidOpening."""
     if isinstance(challenge, OpeningChallenge) and isinstance(response, Opening):
         return OpeningCase(commitment, challenge, response, accept)
     if isinstance(challenge, ArgumentChallenge) and isinstance(response, ArgumentResponse):

@@ -1,4 +1,4 @@
-"""The ids and titles of a judge's checks, in order, and a recorder of their results.
+"""The ids and titles of a judge's checks, and a recorder of their results.
 
 SPEC.md sections 9.2 and 18.3. The checks themselves raise, in ``zkwm_protocols`` and in the other
 modules of ``zkwm.judge``; the recorder turns what they raise into a list that gives each check as

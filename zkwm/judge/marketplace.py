@@ -149,6 +149,7 @@ class Marketplace:
         }
 
     def _keep(self, challenge: Challenge, verdict: Verdict) -> None:
+        """Keep the verdict and the blocks that were opened."""
         value = verdict.to_json()
         path = self._folder / "verdicts" / f"{challenge.digest.hex()}.json"
         with self._lock():
@@ -160,6 +161,7 @@ class Marketplace:
                 write_atomic(path, json.dumps(value, indent=1).encode(), overwrite=True)
 
     def _path(self, kind: str, name: str) -> Path:
+        """The file of a commitment or challenge. Raises UsageError when there is none."""
         # A digest in hexadecimal: nothing that could name a file elsewhere.
         digest = len(name) == 64 and all(letter in "0123456789abcdef" for letter in name)
         path = self._folder / kind / name
@@ -168,6 +170,7 @@ class Marketplace:
         return path
 
     def _challenges(self) -> list[Challenge]:
+        """Every challenge that was issued here."""
         return [
             Challenge.from_bytes(read_limited(path, challenges.FILE_LIMIT))
             for path in sorted(self._folder.glob("challenges/*"))
@@ -181,6 +184,7 @@ class Marketplace:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
+        """Hold the folder's lock."""
         descriptor = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -190,6 +194,7 @@ class Marketplace:
 
 
 def _blocks(triggers: int, size: int) -> int:
+    """The number of blocks that hold these triggers. Raises UsageError for a part of one."""
     if triggers < 1 or triggers % size:
         raise UsageError(f"{triggers} triggers are not a number of whole blocks of {size}")
     return triggers // size
@@ -228,6 +233,7 @@ def _progress(verdict: dict[str, Any]) -> int:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    """A kept verdict as JSON values. Raises Malformed."""
     try:
         value = json.loads(read_limited(path, _VERDICT_LIMIT))
     except ValueError:

@@ -99,6 +99,7 @@ def _ranked(
 def _result(
     trigger: CheckedTrigger, challenge: OpeningChallenge, answers: dict[bytes, Answer]
 ) -> TriggerResult:
+    """The result of one trigger, by the answer to its image."""
     if trigger.status != LeafStatus.VALID or trigger.pixels is None or trigger.label is None:
         status = (
             TriggerStatus.MISSING_LEAF
@@ -125,6 +126,7 @@ def _result(
 
 
 def _different(images: list[NDArray[np.uint8]]) -> dict[bytes, NDArray[np.uint8]]:
+    """The different images by their bytes, each once."""
     return {image.tobytes(): image for image in images}
 
 

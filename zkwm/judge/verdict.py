@@ -200,6 +200,7 @@ class Verdict:
 
 
 def _suspect(suspect: SuspectIdentity) -> dict[str, Any]:
+    """The suspect's identity as JSON values."""
     return {
         "kind": suspect.kind,
         "digest": suspect.digest.hex(),
@@ -209,6 +210,7 @@ def _suspect(suspect: SuspectIdentity) -> dict[str, Any]:
 
 
 def _trigger(result: TriggerResult) -> dict[str, Any]:
+    """A trigger's result as JSON values, without its image."""
     return {
         "block": result.block,
         "index": result.index,
@@ -222,6 +224,7 @@ def _trigger(result: TriggerResult) -> dict[str, Any]:
 
 
 def _argued(argued: Argued) -> dict[str, Any]:
+    """What was examined of an argument, as JSON values."""
     return {
         "network": argued.network.hex(),
         "least_matches": argued.least_matches,
@@ -235,6 +238,7 @@ def _argued(argued: Argued) -> dict[str, Any]:
 
 
 def _sum(evidence: Evidence) -> dict[str, Any]:
+    """The evidence as JSON values."""
     return {
         "terms": [
             {"name": term.name, "bits": term.bits, "meaning": term.meaning}

@@ -92,6 +92,7 @@ def trigger_set(vault: Vault, commitment: Commitment) -> TriggerSet:
 
 
 def _require_derived(labels: NDArray[np.int64] | None) -> None:
+    """Raise UsageError for labels of triggers that are yet to be generated."""
     if labels is not None:
         raise UsageError(
             "generated triggers have derived labels",
@@ -117,6 +118,7 @@ def _require_fitting(
 
 
 def _require_labels(labels: NDArray[np.int64], count: int) -> None:
+    """Raise UsageError unless there is one whole number for each trigger."""
     if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu":
         raise UsageError("declared labels are an array of whole numbers")
     if labels.shape != (count,):

@@ -98,7 +98,7 @@ def secrets_of(state: VaultState, commitment: Commitment) -> CommitmentSecrets:
 
 
 def confirm_judge(state: VaultState, challenge: Challenge, fingerprint: str | None) -> None:
-    """Raise UsageError unless the judge is the one that the owner means; remember a new one."""
+    """Raise UsageError unless the owner means this judge; remember a new one."""
     actual = challenge.judge.fingerprint()
     if fingerprint is None:
         if actual not in state.trusted_judges:

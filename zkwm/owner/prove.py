@@ -145,6 +145,7 @@ def _open_blocks(
 
 
 def _open_block(kept: CommitmentSecrets, commitment: Commitment, block: int) -> OpenedBlock:
+    """The opening of a whole block from the commitment's secrets."""
     header = commitment.header
     images = pixels_of(kept.images, header.shape)
     decoys = pixels_of(kept.decoys, header.shape)

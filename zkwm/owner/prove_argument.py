@@ -121,6 +121,7 @@ def _answered(state: VaultState, challenge: ArgumentChallenge) -> ArgumentRespon
 
 
 def _require_model(model: str | Path | IntegerNetwork | None) -> str | Path | IntegerNetwork:
+    """The model. Raises UsageError where none is given."""
     if model is None:
         raise UsageError(
             "an argument is about the suspect's network, and its file is missing",
@@ -130,6 +131,7 @@ def _require_model(model: str | Path | IntegerNetwork | None) -> str | Path | In
 
 
 def _require_below_limit(state: VaultState, commitment: Commitment, *, exceed_limit: bool) -> None:
+    """Raise UsageError at ``BIT_LIMIT`` released bits, unless the owner exceeds it."""
     released = len(state.arguments(commitment.digest))
     if released >= BIT_LIMIT and not exceed_limit:
         raise UsageError(
@@ -195,6 +197,7 @@ def _declared_labels(
 
 
 def _indices(commitment: Commitment, blocks: tuple[int, ...]) -> list[int]:
+    """The numbers of all triggers of the blocks."""
     size = commitment.header.block_size
     return [index for block in blocks for index in range(block * size, (block + 1) * size)]
 
@@ -207,6 +210,7 @@ def _prove(
     secret: bytes,
     progress: ArgumentProgress | None,
 ) -> bytes:
+    """The argument, as bytes. Raises NotEnoughMatches."""
     require("numba")
     from zkwm_protocols.argument import prover
 
@@ -272,6 +276,7 @@ def _record_bit(
 def _entry(
     challenge: ArgumentChallenge, outcome: ArgumentOutcome, blocks: tuple[int, ...], response: bytes
 ) -> ArgumentEntry:
+    """The ledger entry of an answer to this challenge, recorded now."""
     return ArgumentEntry(
         challenge_digest=challenge.digest,
         commitment_digest=challenge.commitment,

@@ -96,7 +96,7 @@ class Container:
 
 
 class FileKey:
-    """The key of one secret file, derived once and used for every later version of that file."""
+    """The key of one secret file, derived once and used for all its versions."""
 
     def __init__(self, passphrase: str, cost: Cost, salt: bytes) -> None:
         """Derive the key, the slow step. Raises CouldNotCheck when there is not enough memory."""
@@ -175,6 +175,7 @@ def open_file(kind: str, passphrase: str, data: bytes) -> Value:
 
 
 def _kdf_map(cost: Cost, salt: bytes) -> dict[str, Any]:
+    """The CBOR map of the key derivation."""
     return {
         "algorithm": KDF_ALGORITHM,
         "operations": cost.operations,
@@ -184,6 +185,7 @@ def _kdf_map(cost: Cost, salt: bytes) -> dict[str, Any]:
 
 
 def _associated(kind: str, kdf: dict[str, Any], nonce: bytes) -> bytes:
+    """The bytes that are authenticated and not encrypted."""
     return pack(kind, kdf) + nonce
 
 

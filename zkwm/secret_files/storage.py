@@ -101,6 +101,7 @@ def exclusive(path: Path, *, wait_seconds: float) -> Iterator[None]:
 
 
 def _acquire(descriptor: int, path: Path, deadline: float) -> None:
+    """Take the lock, trying until ``deadline`` (monotonic seconds). Raises VaultUnusable."""
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

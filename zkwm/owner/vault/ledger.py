@@ -47,7 +47,7 @@ class ArgumentOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """One opening: which blocks of which commitment went to whom, and the very bytes that left.
+    """One opening: the blocks, the judge who got them, and the bytes that left.
 
     Args:
         challenge_digest: 32 bytes, of the challenge that was answered.
@@ -95,7 +95,7 @@ class LedgerEntry:
 
 @dataclass(frozen=True)
 class ArgumentEntry:
-    """One bit that was released in zero knowledge, and the very bytes that left, if any did.
+    """One bit released in zero knowledge, and the bytes that left, if any did.
 
     The fields that ``LedgerEntry`` has too mean the same; ``blocks`` is empty for a refusal, and
     ``response`` where nothing left the vault.

@@ -232,6 +232,7 @@ def require_successor(earlier: VaultState, later: VaultState) -> None:
 def _require_consistent(
     commitments: dict[bytes, CommitmentSecrets], ledger: list[LedgerEntry | ArgumentEntry]
 ) -> None:
+    """Check the rules across entries that ``VaultState.from_map`` names. Raises Malformed."""
     challenges: set[bytes] = set()
     spent: set[tuple[bytes, int]] = set()
     questions: dict[tuple[bytes, bytes], tuple[int, int]] = {}

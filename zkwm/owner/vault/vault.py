@@ -115,6 +115,7 @@ class Vault:
                 self._state = checked
 
     def _read(self) -> VaultState:
+        """The state on disk. Raises VaultUnusable where the file is another vault."""
         container = Container.from_bytes(KIND, storage.read_private(self._path, FILE_LIMIT))
         if not self._key.fits(container):
             raise VaultUnusable(
