@@ -64,7 +64,7 @@ class DynaMarksReader(MarkReader):
         """
         if view.reference is None or not len(view.probes):
             raise UsageError(
-                "this mark is read on probe images, with the owner's unmarked model beside it",
+                "this mark is read on probe images, with the owner's unmarked model as reference",
                 hint="choose public images of the task; the commitment names the owner's model",
             )
         gray = view.probes.sum(axis=1, dtype=np.int64)

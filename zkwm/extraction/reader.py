@@ -20,7 +20,7 @@ BLACK_BOX, WHITE_BOX, SOFT_ANSWERS = "black-box", "white-box", "soft answers"
 
 @dataclass(frozen=True)
 class JudgeView:
-    """A judge's inputs beside suspect and keys, fixed before any label was known.
+    """A judge's inputs apart from suspect and keys, fixed before any label was known.
 
     Attributes:
         reference: the unmarked model whose digest the commitment names, with which a suspect's

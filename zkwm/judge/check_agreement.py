@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.quantizer.derive import public_sets
+from zkwm.quantizer.calibration import public_sets
 from zkwm.suspects import Suspect
 from zkwm_protocols.errors import SuspectUnusable
 from zkwm_protocols.suspect_identity import Preprocessing

@@ -18,7 +18,8 @@ from zkwm.owner.disclosure import BIT_LIMIT, check_challenge, confirm_judge, pix
 from zkwm.owner.spent_blocks import free_blocks
 from zkwm.owner.vault import ArgumentEntry, CommitmentSecrets, Vault, VaultState
 from zkwm.owner.vault.ledger import ArgumentOutcome
-from zkwm.quantizer.derive import derive_network, require_classifier, require_network
+from zkwm.quantizer.classifier import require_classifier
+from zkwm.quantizer.derive import derive_network, require_network
 from zkwm_protocols.argument_response import ArgumentResponse, Refusal, make_statement
 from zkwm_protocols.challenge import ArgumentChallenge
 from zkwm_protocols.commitment import Commitment

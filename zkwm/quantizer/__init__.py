@@ -3,8 +3,8 @@
 Read in this order: ``quantizer`` (the whole way), ``onnx_file`` (the file as plain data),
 ``translate`` (operations to layers, by ``linear``, ``elementwise`` and ``shaping``), ``simplify``
 (fewer layers), ``build`` (layers to nodes, with ``scales``, ``calibrate`` and ``integers``).
-``derive`` gives owner and judge the same network. No torch, and nothing whose result depends on the
-machine.
+``derive`` gives owner and judge the same network; ``classifier`` checks it for the owner. No torch,
+and nothing whose result depends on the machine.
 """
 
 from zkwm.quantizer.calibration import public_images, random_images

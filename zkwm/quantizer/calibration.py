@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from zkwm.data.bundled import load_bundled
 
 COUNT = 512
+PUBLIC_COUNT = 500
+RANDOM_COUNT = 200
 FEWEST = 32
 MULTIPLICATIONS = 1 << 35
 ENTRIES = 1 << 28
@@ -72,6 +74,19 @@ def random_images(shape: tuple[int, int, int], count: int, purpose: bytes) -> ND
         grown = noise.repeat(side, axis=1).repeat(side, axis=2)
         images[index] = grown[:, :height, :width]
     return images
+
+
+def public_sets(
+    shape: tuple[int, int, int],
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """500 public and 200 random images, uint8 (n, c, h, w), on which no scale was chosen.
+
+    Agreement is measured on them (SPEC.md 18.1), and the owner's check of a classifier (18.5).
+    """
+    return (
+        public_images(shape, PUBLIC_COUNT, test=True),
+        random_images(shape, RANDOM_COUNT, b"agreement"),
+    )
 
 
 def calibration_digest(images: NDArray[np.uint8]) -> bytes:

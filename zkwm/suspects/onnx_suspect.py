@@ -78,7 +78,7 @@ class OnnxSuspect(Suspect):
             self.close()
             raise SuspectUnusable(
                 f"the ONNX model cannot be queried: {reason}",
-                hint="check that the file runs in ONNX Runtime on the CPU by itself",
+                hint="check that the file runs in ONNX Runtime on the CPU",
                 check=CHECK,
             ) from None
         except SuspectUnusable:

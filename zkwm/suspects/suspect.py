@@ -177,8 +177,8 @@ def gray_image(shape: tuple[int, int, int]) -> NDArray[np.uint8]:
 def require_outputs(count: int, expected: int | None) -> int:
     """Return the number of outputs, ``count``.
 
-    Raises SuspectUnusable (check ``suspect.answers``) where it is not ``expected``, or no
-    classifier has so few or so many.
+    Raises SuspectUnusable (check ``suspect.answers``) where it is not ``expected``, or is
+    not that of a classifier.
     """
     if not 2 <= count <= MAXIMUM_OUTPUTS:
         raise SuspectUnusable(

@@ -56,8 +56,8 @@ def test_bundled_data_is_balanced_and_has_no_image_twice(small: ImageData) -> No
 def test_bundled_file_is_small_and_its_license_lies_beside_it() -> None:
     folder = resources.files("zkwm.data")
     assert len(folder.joinpath(bundled.FILE).read_bytes()) < 3_900_000
-    licence = folder.joinpath("fashion_mnist_small.LICENSE").read_text(encoding="utf-8")
-    assert licence.startswith("The MIT License (MIT) Copyright © 2017 Zalando SE")
+    license_text = folder.joinpath("fashion_mnist_small.LICENSE").read_text(encoding="utf-8")
+    assert license_text.startswith("The MIT License (MIT) Copyright © 2017 Zalando SE")
 
 
 @pytest.mark.parametrize("place", [0, 100, 1_000_000, -5])

@@ -61,7 +61,7 @@ def convolution(weights: list[Any]) -> nn.Module:
     return nn.Sequential(layer)
 
 
-def test_generated_anew_they_are_the_same() -> None:
+def test_generated_again_they_are_the_same() -> None:
     made = generate()
     assert set(made) == set(STORED)
     for name, value in made.items():

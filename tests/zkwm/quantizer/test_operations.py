@@ -263,7 +263,7 @@ def test_ways_to_flatten(way: str) -> None:
     assert share(sketch.file()) >= MOSTLY
 
 
-def test_channels_last_and_normalisation_outside() -> None:
+def test_channels_last_and_normalization_outside() -> None:
     outside = Preprocessing("nhwc", "unit", ("0.4", "0.5", "0.3"), ("0.2", "0.25", "0.3"))
     sketch = Sketch((3, 8, 8), layout="nhwc")
     sketch.add("Mul", "images", sketch.constant([0.5, 1.0, 2.0]))
@@ -273,7 +273,7 @@ def test_channels_last_and_normalisation_outside() -> None:
     assert share(sketch.flat(384), (3, 8, 8), outside) >= MOSTLY
 
 
-def test_raw_pixels_normalised_inside() -> None:
+def test_raw_pixels_normalized_inside() -> None:
     raw = Preprocessing(scale="raw")
     sketch = Sketch()
     sketch.add("Div", "images", sketch.constant(255.0))

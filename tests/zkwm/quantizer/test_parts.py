@@ -138,5 +138,5 @@ def test_simplified_layers_are_few() -> None:
     sketch.add("AveragePool", kernel_shape=[3, 3], strides=[3, 3])
     graph = simplify(translate(read_onnx(sketch.flat(4)), SHAPE, RAW.layout))
     assert graph.layers[graph.output].shape == (5, 1, 1)
-    # batch normalisation, and the order of maximum and relu, leave no trace (norms are positive)
+    # batch normalization, and the order of maximum and relu, leave no trace (norms are positive)
     assert len(network_of(sketch.file()).nodes) == 4

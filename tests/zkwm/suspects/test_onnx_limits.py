@@ -163,7 +163,7 @@ def test_a_worker_that_was_taken_over_is_not_believed(reply: bytes) -> None:
 
 
 def test_no_worker_outlives_the_judge(graphs: Any) -> None:
-    """Killed amid an endless model, the judge leaves no process behind."""
+    """A judge that is killed inside an endless model leaves no process behind."""
     path = graphs.save(loop_nodes("forever"), {"forever": np.int64(2**62), "yes": np.array(True)})
     program = """
 import sys, threading, time

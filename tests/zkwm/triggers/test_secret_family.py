@@ -43,8 +43,8 @@ def features(images: np.ndarray) -> np.ndarray:
         / power
         for down, across in lags
     ]
-    colours = (values[:, 0] * values[:, -1]).mean() / power
-    return np.array([*np.concatenate(levels), *correlations, colours])
+    colors = (values[:, 0] * values[:, -1]).mean() / power
+    return np.array([*np.concatenate(levels), *correlations, colors])
 
 
 @pytest.mark.parametrize("shape", SHAPES)

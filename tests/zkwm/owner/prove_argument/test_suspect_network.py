@@ -15,7 +15,8 @@ from tests.support.dispute import random_images
 from zkwm.data import ImageData
 from zkwm.judge.judge import Judge
 from zkwm.owner.vault import Vault
-from zkwm.quantizer.derive import derive_network, require_classifier
+from zkwm.quantizer.classifier import require_classifier
+from zkwm.quantizer.derive import derive_network
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, Unsupported, UsageError
