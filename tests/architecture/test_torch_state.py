@@ -60,7 +60,7 @@ def test_torch_imported_by_the_test_itself_is_reset(tmp_path: Path) -> None:
         "    torch.set_num_threads(7), torch.set_default_dtype(torch.float64)\n"
         "def test_sees():\n"
         "    import torch\n"
-        "    assert torch.get_num_threads() == 2 and torch.get_default_dtype() == torch.float32\n"
+        "    assert torch.get_num_threads() == 1 and torch.get_default_dtype() == torch.float32\n"
     )
     arguments = ("-q", "-p", "no:cacheprovider", "-p", "tests.conftest", "--rootdir", str(tmp_path))
     assert "2 passed" in python("-m", "pytest", *arguments, str(test), OMP_NUM_THREADS="2")

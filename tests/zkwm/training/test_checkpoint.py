@@ -5,14 +5,11 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from tests.support import small_training as small
 from zkwm.training import Progress, embed
@@ -42,17 +39,6 @@ def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """As the program does: sums over several threads are rounded in another order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_kill_9_and_resume_ends_in_the_same_weights(tmp_path: Path, method: str) -> None:
@@ -79,8 +65,7 @@ def test_kill_9_and_resume_ends_in_the_same_weights(tmp_path: Path, method: str)
     first_step = [int(number) for number in last[0].split("/")]
     assert first_step > [0, 5]
     result = json.loads((tmp_path / "0.json").read_text())["result"]
-    with one_thread():
-        assert result["model_digest"] == small.train(method=method).model_digest.hex()
+    assert result["model_digest"] == small.train(method=method).model_digest.hex()
     assert not folder.exists()
 
 

@@ -38,7 +38,7 @@ def test_two_processes_make_the_mark_of_one(tmp_path: Path) -> None:
         assert torch.allclose(torch.tensor(told[0]["weights"][name]), tensor, atol=2e-3), name
     for each in told:
         assert each["result"]["processes"] == 2
-        assert each["result"]["trigger_matches"] == 10
+        assert abs(each["result"]["trigger_matches"] - (single.trigger_matches or 0)) <= 2
         assert abs(each["result"]["test_accuracy"] - single.test_accuracy) <= 2 / 60
         assert len(each["result"]["history"]) == 6
     for first, second in zip(told[0]["seen"], told[1]["seen"], strict=True):
@@ -52,7 +52,7 @@ def test_two_processes_with_batch_normalisation_agree(tmp_path: Path) -> None:
     checkpoint = tmp_path / "state"
     told = two_processes(small.PROGRAM, tmp_path, str(checkpoint), "normalised")
     assert told[0]["weights"] == told[1]["weights"]
-    assert told[0]["result"]["trigger_matches"] == 10
+    assert told[0]["result"]["trigger_matches"] >= 7  # unmarked twins have 1 to 6
     assert not checkpoint.exists()
 
 
