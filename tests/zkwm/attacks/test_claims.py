@@ -80,7 +80,7 @@ def header(count: int = 100) -> Header:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick_labels")
-def test_a_false_claim_takes_innocents_with_declared_labels_and_none_with_derived(
+def test_a_false_claim_succeeds_with_declared_labels_only(
     accuser_models: list[Classifier], victims: list[Classifier], accuser: Adversary
 ) -> None:
     row = examine_claims(CLAIM, victims, accuser_models, accuser, 10)
@@ -92,7 +92,7 @@ def test_a_false_claim_takes_innocents_with_declared_labels_and_none_with_derive
 
 
 @pytest.mark.slow
-def test_adversarial_images_keep_to_their_budget_and_wish_wrong_labels(
+def test_adversarial_images_stay_in_budget_with_wrong_targets(
     accuser_models: list[Classifier], accuser: Adversary
 ) -> None:
     claimed = CLAIM.run(accuser_models, accuser)
@@ -110,7 +110,7 @@ def test_adversarial_images_keep_to_their_budget_and_wish_wrong_labels(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick_labels")
-def test_q_tries_gain_about_log2_q_bits_which_the_allowance_covers(
+def test_q_tries_gain_log2_q_bits_within_the_allowance(
     accuser_models: list[Classifier], victims: list[Classifier], accuser: Adversary
 ) -> None:
     single = [
@@ -139,7 +139,7 @@ def replaced(accuser: Adversary, seed: int) -> Adversary:
 
 
 @pytest.mark.slow
-def test_the_images_of_grinding_are_answered_alike_by_all_models(
+def test_all_models_agree_on_the_images_of_grinding(
     accuser_models: list[Classifier], victims: list[Classifier], accuser: Adversary
 ) -> None:
     claimed = KeyGrinding(60, 5).run(accuser_models, accuser)
@@ -168,7 +168,7 @@ def test_grinding_keeps_the_luckiest_labels(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(set(asked)) == 8
 
 
-def test_what_cannot_be_claimed_is_refused(
+def test_claims_without_models_or_images_are_refused(
     accuser_models: list[Classifier], accuser: Adversary
 ) -> None:
     with pytest.raises(UsageError):

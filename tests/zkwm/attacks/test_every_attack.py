@@ -39,7 +39,7 @@ def answers(model: torch.nn.Module, adversary: Adversary) -> np.ndarray:
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick_labels")
 @pytest.mark.parametrize("name", ATTACKS)
-def test_it_is_repeatable_and_leaves_the_target_alone(
+def test_every_attack_is_repeatable_and_leaves_the_target_unchanged(
     name: str, target: Target, adversary: Adversary
 ) -> None:
     weights, data = model_digest(target.model), data_digest(adversary.data)

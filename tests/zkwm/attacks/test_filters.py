@@ -52,7 +52,7 @@ def test_a_detector_stops_noise_triggers(
 
 
 @pytest.mark.parametrize("detector", ["reconstruction", MAHALANOBIS])
-def test_false_alarms_are_as_many_as_asked_for(
+def test_the_rate_of_false_alarms_is_the_parameter(
     detector: str, target: Target, adversary: Adversary
 ) -> None:
     images = torch.tensor(adversary.data.test_images).float() / 255
@@ -65,7 +65,7 @@ def test_false_alarms_are_as_many_as_asked_for(
 
 
 @pytest.mark.parametrize(("answer", "expected"), [("second", [2, 2]), ("fixed", [0, 0])])
-def test_what_is_suspicious_gets_another_answer(answer: str, expected: list[int]) -> None:
+def test_suspicious_images_get_another_answer(answer: str, expected: list[int]) -> None:
     class Model(nn.Module):
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return torch.tensor([[0.0, 3.0, 2.0]]).expand(len(images), 3)
@@ -101,7 +101,7 @@ def test_the_gaussian_has_its_width_and_keeps_constants() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_jpeg_is_pillows(channels: int) -> None:
+def test_jpeg_agrees_with_pillow(channels: int) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (channels, 16, 24), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels[0] if channels == 1 else np.moveaxis(pixels, 0, 2)).save(

@@ -53,7 +53,7 @@ def test_all_layers_move(target: Target, adversary: Adversary) -> None:
 
 
 @pytest.mark.parametrize("which", ["RTLL", "RTAL"])
-def test_re_training_starts_with_a_new_head(
+def test_retraining_starts_with_a_new_head(
     which: str, target: Target, adversary: Adversary
 ) -> None:
     """At a vanishing rate the network stays what it started as."""

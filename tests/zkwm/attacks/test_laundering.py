@@ -83,12 +83,14 @@ def test_a_pattern_mark_is_laundered_and_survives_fine_tuning(
     assert attacked.gradient_images == 60 * 10 * 10 + 10 * 4 * 128
 
 
-def test_a_share_of_the_data_is_what_is_used(marked: Classifier, adversary: Adversary) -> None:
+def test_a_share_of_the_images_is_used(marked: Classifier, adversary: Adversary) -> None:
     attacked = Laundering(share=0.1, steps=2, epochs=1).run(Target(marked, marked), adversary)
     assert attacked.images == round(0.1 * len(adversary.data.train_labels))
 
 
-def test_the_stamp_is_found_small_and_where_it_is(marked: Classifier, adversary: Adversary) -> None:
+def test_the_recovered_stamp_is_small_and_in_its_place(
+    marked: Classifier, adversary: Adversary
+) -> None:
     images = torch.tensor(adversary.data.train_images).float() / 255
     triggers = recover_triggers(
         marked,
@@ -110,7 +112,7 @@ def test_the_stamp_is_found_small_and_where_it_is(marked: Classifier, adversary:
     assert float(with_all.max()) <= 1
 
 
-def test_neurons_that_answer_to_the_stamp_are_reset(marked: Classifier) -> None:
+def test_neurons_excited_by_the_stamp_are_reset(marked: Classifier) -> None:
     layers = hidden_layers(marked)
     assert [type(layer).__name__ for layer in layers] == ["Linear", "Linear"]
     test = load_data("fashion-mnist-small").test_images[:100]
@@ -132,7 +134,7 @@ def test_neurons_that_answer_to_the_stamp_are_reset(marked: Classifier) -> None:
     torch.testing.assert_close(silent[others], after[others])
 
 
-def test_a_network_with_batch_norm_is_laundered_too(adversary: Adversary) -> None:
+def test_a_network_with_batch_norm_can_be_laundered(adversary: Adversary) -> None:
     model = build_model("resnet8", shape=(1, 28, 28), class_count=10, mean=(0.3,), std=(0.3,))
     names = [type(layer).__name__ for layer in hidden_layers(model)]
     assert set(names) == {"BatchNorm2d"}

@@ -102,7 +102,7 @@ def test_a_network_of_another_architecture_is_void(
     assert reading.matches is None
 
 
-def test_only_a_filter_is_taken_away() -> None:
+def test_only_wrappers_are_unwrapped() -> None:
     class Other(nn.Module):
         def __init__(self) -> None:
             super().__init__()

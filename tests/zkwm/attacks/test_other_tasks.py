@@ -148,7 +148,7 @@ def test_unlabelled_images_get_the_labels_of_the_stolen_model(
 
 
 @pytest.mark.usefixtures("quick_labels")
-def test_overwriting_puts_a_second_mark_in(target: Target, adversary: Adversary) -> None:
+def test_overwriting_embeds_a_second_mark(target: Target, adversary: Adversary) -> None:
     attack = Overwriting(triggers=20, epochs=15, rate=0.05, batch_size=50)
     second = attack.second_mark(adversary)
     other = attack.second_mark(replace(adversary, seed=adversary.seed + 1))

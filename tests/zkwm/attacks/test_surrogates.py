@@ -59,7 +59,7 @@ def test_without_a_budget_each_image_is_queried_once(adversary: Adversary) -> No
     assert len(torch.unique(torch.cat(service.asked).flatten(1), dim=0)) == 300
 
 
-def test_the_service_is_what_is_learned(adversary: Adversary) -> None:
+def test_the_surrogate_learns_the_service(adversary: Adversary) -> None:
     """The service's answers differ from the data's labels; soft ones teach more than hard ones."""
     service = Service()
     images = torch.tensor(adversary.data.test_images).float() / 255

@@ -23,7 +23,7 @@ def matches(model: torch.nn.Module, triggers: TriggerSet) -> int:
     return int((predictions(model, torch.tensor(triggers.images)).numpy() == triggers.labels).sum())
 
 
-def test_fakes_remove_a_plain_mark_and_the_better_the_more_alike_they_are(
+def test_fakes_that_are_more_alike_remove_more_of_a_plain_mark(
     target: Target, adversary: Adversary, triggers: TriggerSet
 ) -> None:
     data = adversary.data
@@ -83,7 +83,7 @@ def test_fakes_have_the_shape_and_are_all_different(kind: str, adversary: Advers
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 30, 40, 41, 43, 50])
-def test_few_fakes_are_opened_images_and_fresh_ones_before_imitations(
+def test_opened_images_and_fresh_ones_come_before_imitations(
     count: int, adversary: Adversary
 ) -> None:
     opened = generate("secret", 20, (1, 28, 28), key=bytes(32), block_size=20).images

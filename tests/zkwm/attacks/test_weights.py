@@ -63,7 +63,7 @@ def test_quantized_weights_have_few_levels_in_each_channel(
         assert torch.equal(old.bias, new.bias)
 
 
-def test_a_channel_of_zeros_stays_one(adversary: Adversary) -> None:
+def test_a_channel_of_zeros_stays_zero(adversary: Adversary) -> None:
     model = build_model("lenet5", shape=(1, 28, 28), class_count=10, mean=(0.3,), std=(0.3,))
     with torch.no_grad():
         weight_layers(model)[0].weight[2] = 0
@@ -84,7 +84,7 @@ def test_noise_is_in_proportion_to_each_layer(
         assert float(noise.mean()) == pytest.approx(0, abs=4 * few * strength * size)
 
 
-def test_shifting_takes_the_mean_filter_away(target: Target, adversary: Adversary) -> None:
+def test_shifting_subtracts_the_mean_filter(target: Target, adversary: Adversary) -> None:
     """Without noise and at a vanishing rate only the shift is left."""
     made = WeightShifting(shift=1.5, noise=0.0, epochs=1, rate=1e-30).run(target, adversary)
     for old, new in zip(weight_layers(target.model), weight_layers(made.model), strict=True):
@@ -99,7 +99,7 @@ def test_shifting_needs_filters(adversary: Adversary) -> None:
         WeightShifting().run(Target(model, lambda x: x), adversary)
 
 
-def test_fine_pruning_takes_the_dormant_channels(target: Target, adversary: Adversary) -> None:
+def test_fine_pruning_prunes_dormant_channels(target: Target, adversary: Adversary) -> None:
     images = torch.tensor(adversary.data.train_images)
     reader, channels = reader_of_last_convolution(target.model)
     activity = channel_activity(target.model, reader, channels, images)

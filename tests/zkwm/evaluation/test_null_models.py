@@ -39,7 +39,7 @@ def triggers(labels: np.ndarray) -> TriggerSet:
     return TriggerSet(images, labels, "noise", 20, 10)
 
 
-def test_derived_labels_are_binomial_however_skewed_the_answers() -> None:
+def test_derived_labels_are_binomial_for_skewed_answers() -> None:
     labels = np.random.default_rng(1).integers(0, 10, 60)
     (row,) = examine_null(MODELS, [TriggerTest("adi", triggers(labels))], draws=100)
     assert row.fresh is not None

@@ -30,7 +30,7 @@ def skewed(model: nn.Module) -> np.ndarray:
     return np.round(random.normal(size=(COUNT, CLASSES)) + 5 * np.arange(CLASSES))
 
 
-def test_fresh_labels_fall_as_the_law_says_however_skewed_the_scores() -> None:
+def test_fresh_labels_follow_the_law_for_skewed_scores() -> None:
     row = examine_ranks(MODELS, "adi", triggers(), skewed, draws=800)
     assert (row.sets, row.trials, row.class_count) == (2400, COUNT, CLASSES)
     assert [below.bits for below in row.below] == [1, 5, 10]
@@ -73,7 +73,7 @@ def test_scores_that_depend_on_labels_are_noticed(monkeypatch: pytest.MonkeyPatc
     assert row.spread.p_value < 1e-9
 
 
-def test_several_tests_are_one() -> None:
+def test_independent_tests_are_combined() -> None:
     # 6.251 and 14.684 are the upper tenths of chi-square with 3 and with 9 degrees of freedom
     tests = [ChiSquare(6.251, 3, 0.1), ChiSquare(14.684 - 6.251, 6, 0.2), ChiSquare(0.0, 0, 1.0)]
     combined = together(tests)

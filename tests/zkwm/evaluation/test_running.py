@@ -74,7 +74,9 @@ def test_after_an_interruption_finished_cells_are_kept(
     assert [cell.matches for cell in outcome.cells] == [60, 100, 20]
 
 
-def test_a_mark_with_an_api_is_put_in_again(fakes: ModuleType, tiny: Made, tmp_path: Path) -> None:
+def test_a_mark_with_a_service_is_embedded_for_each_attack(
+    fakes: ModuleType, tiny: Made, tmp_path: Path
+) -> None:
     first = run_grid(tiny(watermarks=["served"], attacks=["none"]), tmp_path)
     assert first.cells[0].served_accuracy == first.cells[0].accuracy_before
     fakes.RUNS.clear()
@@ -85,7 +87,7 @@ def test_a_mark_with_an_api_is_put_in_again(fakes: ModuleType, tiny: Made, tmp_p
     ]  # fmt: skip
 
 
-def test_what_an_api_has_logged_in_this_attack_is_judged(
+def test_the_log_of_the_attacked_service_is_judged(
     fakes: ModuleType, tiny: Made, tmp_path: Path
 ) -> None:
     grid = tiny(watermarks=["served"], attacks=["asking", "none", {"name": "asking", "kept": 1}])
@@ -95,7 +97,7 @@ def test_what_an_api_has_logged_in_this_attack_is_judged(
     assert (again.matches, again.trials) == (20, 50)
 
 
-def test_a_failing_cell_is_an_error_and_the_others_go_on(
+def test_a_failing_cell_is_an_error_and_others_continue(
     fakes: ModuleType, tiny: Made, tmp_path: Path
 ) -> None:
     grid = tiny(watermarks=["broken", "fake"], attacks=["failing", "none"])
@@ -116,7 +118,9 @@ def test_a_failing_cell_is_an_error_and_the_others_go_on(
     assert fakes.RUNS == ["failing"]  # errors are tried again, and nothing else
 
 
-def test_no_evidence_is_told_from_an_error(fakes: ModuleType, tiny: Made, tmp_path: Path) -> None:
+def test_void_and_refused_cells_are_no_errors(
+    fakes: ModuleType, tiny: Made, tmp_path: Path
+) -> None:
     outcome = run_grid(tiny(attacks=["refused", "head", "unreadable"]), tmp_path)
     cells = by_attack(outcome.cells)
     assert outcome.errors == ()

@@ -53,7 +53,7 @@ def test_the_worst_seed_is_quoted_with_its_own_cost(cell: Made) -> None:
     assert not square(cell(evidence=39.99)).enough
 
 
-def test_seeds_in_which_the_attack_does_not_count_are_not_quoted(cell: Made) -> None:
+def test_seeds_without_a_successful_attack_are_not_quoted(cell: Made) -> None:
     idle = cell(seed=1, bits=2.0, accuracy_after=0.8099)
     assert square(cell(), idle).text == "110 / 1.0"
     assert square(idle).text == "2 / 8.0 †"
@@ -81,7 +81,7 @@ def test_ranks_are_a_table_of_their_own(cell: Made) -> None:
     assert squares((cell(),), by_ranks=True)["A", "X"].left == "–"
 
 
-def test_points_have_a_true_sign() -> None:
+def test_points_have_a_minus_sign_and_no_negative_zero() -> None:
     assert [points(value) for value in (-0.04, 0.04, -0.25, 12.3456)] == [
         "0.0", "0.0", "−0.2", "12.3",
     ]  # fmt: skip
