@@ -29,7 +29,7 @@ from zkwm_protocols.keys import JudgePublic, SigningKey
 from zkwm_protocols.policy import Policy
 from zkwm_protocols.ranks import MOST_OUTPUTS, Statistic
 from zkwm_protocols.schema import require_bytes, require_integer, require_map, require_text
-from zkwm_protocols.suspect_identity import EXTRACTION, Preprocessing, SuspectIdentity
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
 
 FILE_LIMIT = 4 * 2**20
 _MOST_MATCHES = 10_000
@@ -180,7 +180,7 @@ class Challenge(ABC):
                 "the suspect takes images of another shape than the commitment's",
                 check="challenge.suspect",
             )
-        if self.suspect.kind == EXTRACTION:
+        if self.suspect.kind == SuspectKind.EXTRACTION:
             self._verify_extraction()
         self._verify_mode(commitment.header)
         self._verify_size(commitment)
@@ -278,7 +278,7 @@ class OpeningChallenge(Challenge):
         """Ranks need scores that can be kept, and labels that nobody chose (SPEC.md 8.4)."""
         if self.statistic != Statistic.RANKS:
             return
-        if self.suspect.outputs > MOST_OUTPUTS or self.suspect.kind == EXTRACTION:
+        if self.suspect.outputs > MOST_OUTPUTS or self.suspect.kind == SuspectKind.EXTRACTION:
             raise InvalidOpening(
                 f"ranks are for suspects that give scores for at most {MOST_OUTPUTS} outputs",
                 hint="ask for matches",
@@ -326,7 +326,7 @@ class ArgumentChallenge(Challenge):
 
     def _verify_mode(self, header: Header) -> None:
         """Raise InvalidOpening (``challenge.suspect``) unless the suspect is an ONNX file."""
-        if self.suspect.kind != "onnx":
+        if self.suspect.kind != SuspectKind.ONNX:
             raise InvalidOpening(
                 "an argument is about the network in an ONNX file; this suspect is not one",
                 hint="ask for an opening instead",

@@ -8,20 +8,29 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.schema import (
     require_bytes,
+    require_choice,
     require_integer,
     require_list,
     require_map,
     require_text,
 )
 
-EXTRACTION = "extraction"
-KINDS = ("onnx", "safetensors", "http", EXTRACTION)
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,12})?")
+
+
+class SuspectKind(StrEnum):
+    """What a suspect is: a file, an endpoint, or a mark that is extracted from a model."""
+
+    ONNX = "onnx"
+    SAFETENSORS = "safetensors"
+    HTTP = "http"
+    EXTRACTION = "extraction"
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,7 @@ class SuspectIdentity:
     """Which model is meant.
 
     Args:
-        kind: ``onnx``, ``safetensors``, ``http`` or ``extraction``.
+        kind: what the suspect is.
         digest: 32 bytes. SHA-256 of an ONNX file; the model digest of SPEC.md 4.3 for safetensors;
             SHA-256 of ``zkwm-endpoint-1`` and the URL for an endpoint; that of SPEC.md 19.3 for a
             mark that is extracted.
@@ -41,15 +50,14 @@ class SuspectIdentity:
         Malformed: a field is outside its range.
     """
 
-    kind: str
+    kind: SuspectKind
     digest: bytes
     description: str
     outputs: int
     shape: tuple[int, int, int]
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise Malformed(f"no such kind of suspect: {self.kind!r}")
+        require_choice(self.kind, SuspectKind, "kind of suspect")
         if len(self.digest) != 32:
             raise Malformed("a suspect's digest has 32 bytes")
         if not 2 <= self.outputs <= 1_000_000:
@@ -57,7 +65,7 @@ class SuspectIdentity:
         require_text(self.description, 500)
         if len(self.shape) != 3 or not all(1 <= size <= 65_535 for size in self.shape):
             raise Malformed("a shape is (channels, height, width)")
-        if self.kind == EXTRACTION and (self.outputs, self.shape) != (2, (1, 1, 32)):
+        if self.kind == SuspectKind.EXTRACTION and (self.outputs, self.shape) != (2, (1, 1, 32)):
             raise Malformed("a mark that is extracted has 2 outputs and keys of shape (1, 1, 32)")
 
     def to_map(self) -> dict[str, Any]:
@@ -76,7 +84,7 @@ class SuspectIdentity:
         fields = require_map(value, "kind digest description outputs shape", "suspect")
         shape = [require_integer(size, 65_535) for size in require_list(fields["shape"], 3, 3)]
         return cls(
-            kind=require_text(fields["kind"], 20),
+            kind=require_choice(fields["kind"], SuspectKind, "kind of suspect"),
             digest=require_bytes(fields["digest"], 32),
             description=require_text(fields["description"], 500),
             outputs=require_integer(fields["outputs"], 1_000_000),

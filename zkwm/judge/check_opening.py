@@ -35,7 +35,7 @@ from zkwm_protocols.opening import (
     open_sealed,
 )
 from zkwm_protocols.ranks import Statistic
-from zkwm_protocols.suspect_identity import EXTRACTION
+from zkwm_protocols.suspect_identity import SuspectKind
 
 
 def examine_opening(
@@ -73,7 +73,7 @@ def _check_leaves(
     checks: Checks, case: OpeningCase, blocks: tuple[OpenedBlock, ...]
 ) -> tuple[CheckedTrigger, ...]:
     """Check ``opening.leaves``: a bad leaf is a miss, or fatal where answers depend on others."""
-    extracted = case.challenge.suspect.kind == EXTRACTION
+    extracted = case.challenge.suspect.kind == SuspectKind.EXTRACTION
     with checks.group("opening.leaves"):
         triggers = check_leaves(case.commitment, blocks)
         bad = sum(trigger.status != LeafStatus.VALID for trigger in triggers)

@@ -27,6 +27,7 @@ from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import Malformed, UsageError, ZkwmError
 from zkwm_protocols.policy import Policy
+from zkwm_protocols.suspect_identity import SuspectKind
 
 _VERDICT_LIMIT = 64 * 2**20
 
@@ -210,10 +211,10 @@ def _functions(earlier: list[Challenge], suspect: Suspect) -> int:
             c.suspect.digest,
             c.preprocessing,
             c.class_map,
-            c.nonce if c.suspect.kind == "http" else b"",
+            c.nonce if c.suspect.kind == SuspectKind.HTTP else b"",
         )
         for c in earlier
-        if c.suspect.kind == "http" or c.suspect.digest != suspect.identity.digest
+        if c.suspect.kind == SuspectKind.HTTP or c.suspect.digest != suspect.identity.digest
     }
     return len(tried)
 

@@ -10,7 +10,7 @@ from zkwm.files import read_limited
 from zkwm.suspects.onnx_suspect import FILE_LIMIT
 from zkwm.suspects.suspect import Suspect, no_network_file
 from zkwm_protocols.errors import InvalidOpening, Unsupported
-from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
 
 if TYPE_CHECKING:
     from zkwm_protocols.integer_network.model import IntegerNetwork
@@ -25,7 +25,7 @@ def derive_network(
     that cannot be proven, InvalidOpening (check ``challenge.suspect``) for another file,
     CouldNotCheck where it cannot be read.
     """
-    if suspect.kind != "onnx":
+    if suspect.kind != SuspectKind.ONNX:
         raise no_network_file(suspect.kind)
     data = read_limited(model, FILE_LIMIT)
     if hashlib.sha256(data).digest() != suspect.digest:

@@ -13,7 +13,7 @@ from zkwm.report.visible import by_luck, count, odds, utc
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.evidence import Evidence
-from zkwm_protocols.suspect_identity import EXTRACTION, Preprocessing
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind
 
 _RANKED = (
     " The judge counted more finely: how high the model's own scores rank the label of each image "
@@ -23,10 +23,11 @@ UNKNOWN = "not known: the check ended before it could be read"
 _SHOWN_MAPPINGS = 20
 _SHOWN_BLOCKS = 40
 _KINDS = {
-    "onnx": "ONNX file",
-    "safetensors": "safetensors with a built-in architecture",
-    "http": "endpoint asked over the network",
-    EXTRACTION: "mark extracted from weights, activations or answers of a built-in architecture",
+    SuspectKind.ONNX: "ONNX file",
+    SuspectKind.SAFETENSORS: "safetensors with a built-in architecture",
+    SuspectKind.HTTP: "endpoint asked over the network",
+    SuspectKind.EXTRACTION: "mark extracted from weights, activations or answers of a "
+    "built-in architecture",
 }
 
 
@@ -60,7 +61,9 @@ def claim(verdict: Verdict) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
 
 def extracted(verdict: Verdict) -> bool:
     """Whether the triggers are keys under which bits are extracted (SPEC.md 19)."""
-    return verdict.challenge is not None and verdict.challenge.suspect.kind == EXTRACTION
+    return (
+        verdict.challenge is not None and verdict.challenge.suspect.kind == SuspectKind.EXTRACTION
+    )
 
 
 def blocks(verdict: Verdict) -> tuple[Block, ...]:
@@ -201,7 +204,11 @@ def _suspect(challenge: Challenge | None) -> tuple[Fact, ...]:
     return (
         Fact("Model", suspect.description or "no description"),
         Fact("Kind", _KINDS[suspect.kind]),
-        Fact("Address digest" if suspect.kind == "http" else "Digest", suspect.digest.hex(), True),
+        Fact(
+            "Address digest" if suspect.kind == SuspectKind.HTTP else "Digest",
+            suspect.digest.hex(),
+            True,
+        ),
         Fact("Outputs", f"{suspect.outputs:,}"),
         Fact("Preprocessing", _preprocessing(challenge.preprocessing)),
         Fact("Class map", _class_map(challenge.class_map)),

@@ -12,22 +12,22 @@ from hashlib import sha256
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from zkwm.judge.verdict import Outcome, TriggerResult, Verdict
+from zkwm.judge.verdict import CheckStatus, Outcome, TriggerResult, TriggerStatus, Verdict
 from zkwm.report import facts, wording
 from zkwm.report.figure import null_figure
 from zkwm.report.pictures import MAXIMUM_PICTURES, data_uri, side_limit
 from zkwm.report.rank_figure import rank_figure
 from zkwm.report.visible import by_luck, groups, utc, visible
-from zkwm_protocols.suspect_identity import EXTRACTION
+from zkwm_protocols.suspect_identity import SuspectKind
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 _MODEL = {
-    "onnx": "MODEL.onnx",
-    "safetensors": "MODEL_FOLDER",
-    "http": "https://ADDRESS",
-    EXTRACTION: "MODEL_FOLDER",
+    SuspectKind.ONNX: "MODEL.onnx",
+    SuspectKind.SAFETENSORS: "MODEL_FOLDER",
+    SuspectKind.HTTP: "https://ADDRESS",
+    SuspectKind.EXTRACTION: "MODEL_FOLDER",
 }
 
 
@@ -73,7 +73,8 @@ def render_report(verdict: Verdict) -> str:
         undecided=undecided,
         claim=facts.claim(verdict),
         leaves_failed=any(
-            check.id == "opening.leaves" and check.status == "failed" for check in verdict.checks
+            check.id == "opening.leaves" and check.status == CheckStatus.FAILED
+            for check in verdict.checks
         ),
         ranked=ranked,
         figure=Markup(figure),  # noqa: S704 - made of numbers and fixed words only
@@ -168,20 +169,24 @@ def _bits(hundredths: int) -> str:
 
 def _mark(status: str) -> str:
     """The icon of a status: yes, no or unknown."""
-    if status == "match":
+    if status == TriggerStatus.MATCH:
         return "yes"
-    return "unknown" if status == "no answer" else "no"
+    return "unknown" if status == TriggerStatus.NO_ANSWER else "no"
 
 
 def _command(verdict: Verdict) -> tuple[str, ...]:
     """The command line in pieces that should not be broken across lines."""
-    kind = "onnx" if verdict.challenge is None else verdict.challenge.suspect.kind
+    kind = SuspectKind.ONNX if verdict.challenge is None else verdict.challenge.suspect.kind
     return (
         "zkwm verify",
         "--commitment FILE.commitment",
         f"--model {_MODEL[kind]}",
-        *(("--watermark NAME",) if kind == EXTRACTION else ()),
-        *(("--reference UNMARKED_MODEL",) if kind == EXTRACTION and _named(verdict) else ()),
+        *(("--watermark NAME",) if kind == SuspectKind.EXTRACTION else ()),
+        *(
+            ("--reference UNMARKED_MODEL",)
+            if kind == SuspectKind.EXTRACTION and _named(verdict)
+            else ()
+        ),
         "--challenge FILE.challenge",
         "--proof FILE.proof",
         "--judge JUDGE.key",
@@ -203,10 +208,10 @@ def _digests(verdict: Verdict) -> tuple[facts.Fact, ...]:
     challenge = verdict.challenge
     if challenge is not None:
         suspect = {
-            "onnx": "Model (file, SHA-256)",
-            "safetensors": "Model (zkwm inspect)",
-            "http": "Model (its address)",
-            EXTRACTION: "Mark and model (SPEC.md 19.3)",
+            SuspectKind.ONNX: "Model (file, SHA-256)",
+            SuspectKind.SAFETENSORS: "Model (zkwm inspect)",
+            SuspectKind.HTTP: "Model (its address)",
+            SuspectKind.EXTRACTION: "Mark and model (SPEC.md 19.3)",
         }[challenge.suspect.kind]
         rows += [
             facts.Fact("Challenge (zkwm inspect)", challenge.digest.hex(), True),

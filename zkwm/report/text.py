@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from textwrap import wrap
 
-from zkwm.judge.verdict import Verdict
+from zkwm.judge.verdict import CheckStatus, TriggerStatus, Verdict
 from zkwm.report import facts, wording
 from zkwm.report.visible import by_luck, groups, visible
 from zkwm_protocols.evidence import Evidence
@@ -37,7 +37,7 @@ def render_text(verdict: Verdict) -> str:
     lines += ["", "Checks"]
     for check in verdict.checks:
         detail = f": {visible(check.detail)}" if check.detail else ""
-        status = check.status.upper() if check.status == "failed" else check.status
+        status = check.status.upper() if check.status == CheckStatus.FAILED else check.status
         lines += _wrapped(
             f"  {visible(status):<8} {visible(check.id):<22} {visible(check.title)}{detail}",
             indent=33,
@@ -101,7 +101,7 @@ def _triggers(verdict: Verdict) -> Iterator[str]:
         parts = []
         for status, number in sorted(block.counts.items()):
             part = f"{number:,} {wording.STATUSES.get(status, status)}"
-            if status != "match":
+            if status != TriggerStatus.MATCH:
                 indices = [str(t.index) for t in block.triggers if t.status == status]
                 rest = ", …" if len(indices) > _SHOWN_INDICES else ""
                 part += f" ({', '.join(indices[:_SHOWN_INDICES])}{rest})"

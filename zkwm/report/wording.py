@@ -5,7 +5,8 @@ Both forms take them from here, so that they agree and a lawyer can review them 
 
 from __future__ import annotations
 
-from zkwm.judge.verdict import Outcome, Verdict
+from zkwm.judge.verdict import Outcome, TriggerStatus, Verdict
+from zkwm_protocols.suspect_identity import SuspectKind
 
 TITLES = {
     Outcome.PROVEN: "Proven",
@@ -24,20 +25,20 @@ _MEANINGS = {
     "trust rests on is missing or expired.",
 }
 
-STATUSES = {
-    "match": "match",
-    "no match": "no match",
-    "wrong leaf": "wrong leaf",
-    "missing leaf": "not opened",
-    "no answer": "no answer",
+STATUSES: dict[str, str] = {
+    TriggerStatus.MATCH: "match",
+    TriggerStatus.NO_MATCH: "no match",
+    TriggerStatus.WRONG_LEAF: "wrong leaf",
+    TriggerStatus.MISSING_LEAF: "not opened",
+    TriggerStatus.NO_ANSWER: "no answer",
 }
 
-STATUS_MEANINGS = {
-    "match": "the answer is the expected output",
-    "no match": "the answer is another output",
-    "wrong leaf": "opened, but not to what was committed; counts as a miss",
-    "missing leaf": "the owner did not open it; counts as a miss",
-    "no answer": "the model gave no usable answer",
+STATUS_MEANINGS: dict[str, str] = {
+    TriggerStatus.MATCH: "the answer is the expected output",
+    TriggerStatus.NO_MATCH: "the answer is another output",
+    TriggerStatus.WRONG_LEAF: "opened, but not to what was committed; counts as a miss",
+    TriggerStatus.MISSING_LEAF: "the owner did not open it; counts as a miss",
+    TriggerStatus.NO_ANSWER: "the model gave no usable answer",
 }
 
 _DECLARED_RISK = (
@@ -199,7 +200,7 @@ def declared_warning(verdict: Verdict) -> str:
 def limits(verdict: Verdict) -> tuple[tuple[str, str], ...]:
     """What this verdict does not say: (heading, sentences)."""
     challenge = verdict.challenge
-    remote = challenge is not None and challenge.suspect.kind == "http"
+    remote = challenge is not None and challenge.suspect.kind == SuspectKind.HTTP
     stated = verdict.evidence is not None and not verdict.declared_labels
     shown = _OPENED if verdict.argued is None else _ARGUED
     return (*_LIMITS, shown, *((_EVIDENCE,) if stated else ()), *((_ENDPOINT,) if remote else ()))

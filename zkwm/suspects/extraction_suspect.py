@@ -22,7 +22,7 @@ from zkwm.suspects.suspect import CHECK, Answer, Progress, Suspect, printable, r
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.encoding import encode, tensor_digest
 from zkwm_protocols.errors import InvalidOpening, SuspectUnusable, Unsupported, UsageError
-from zkwm_protocols.suspect_identity import EXTRACTION, Preprocessing, SuspectIdentity
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
 
 if TYPE_CHECKING:
     from zkwm.extraction.reader import MarkReader
@@ -67,7 +67,7 @@ class ExtractionSuspect(Suspect):
         probes = _checked_probes(self._reader, settings.probes, self._model.config.shape)
         self._view = JudgeView(reference) if probes is None else JudgeView(reference, probes)
         self.identity = SuspectIdentity(
-            kind=EXTRACTION,
+            kind=SuspectKind.EXTRACTION,
             digest=extraction_digest(
                 self._reader, architecture_digest(self._model), self.reference_digest, probes
             ),

@@ -41,7 +41,7 @@ from zkwm.suspects.suspect import (
     require_outputs,
 )
 from zkwm_protocols.errors import SuspectUnusable
-from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
 
 SCHEMA = "zkwm/query/v1"
 MOST_SILENT = 10
@@ -85,7 +85,11 @@ class HttpSuspect(Suspect):
         else:
             count = require_outputs(outputs, None)
         self.identity = SuspectIdentity(
-            kind="http", digest=endpoint_digest(url), description=url, outputs=count, shape=shape
+            kind=SuspectKind.HTTP,
+            digest=endpoint_digest(url),
+            description=url,
+            outputs=count,
+            shape=shape,
         )
 
     @property

@@ -34,7 +34,7 @@ from zkwm.suspects.suspect import (
     require_outputs,
 )
 from zkwm_protocols.errors import SuspectUnusable
-from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
 
 FILE_LIMIT = 2 << 30
 _BATCH_LIMIT = 256
@@ -85,7 +85,7 @@ class OnnxSuspect(Suspect):
             self.close()
             raise
         self.identity = SuspectIdentity(
-            kind="onnx",
+            kind=SuspectKind.ONNX,
             digest=hashlib.sha256(model).digest(),
             description=printable(path.name, 200),
             outputs=count,

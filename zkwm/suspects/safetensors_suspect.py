@@ -28,7 +28,7 @@ from zkwm.suspects.suspect import (
 )
 from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import SuspectUnusable
-from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
 
 if TYPE_CHECKING:
     from zkwm.nn.architectures import Classifier
@@ -56,7 +56,7 @@ class SafetensorsSuspect(Suspect):
             )
         count = self._scores(gray_image(shape), Preprocessing()).size
         self.identity = SuspectIdentity(
-            kind="safetensors",
+            kind=SuspectKind.SAFETENSORS,
             digest=architecture_digest(self._model),
             description=printable(f"{config.architecture}, {path.name}", 200),
             outputs=require_outputs(count, outputs),

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.errors import SuspectUnusable, Unsupported, UsageError
 from zkwm_protocols.ranks import MOST_OUTPUTS
-from zkwm_protocols.suspect_identity import EXTRACTION, Preprocessing, SuspectIdentity
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
 
 CHECK = "suspect.answers"
 MAXIMUM_OUTPUTS = 1_000_000
@@ -99,7 +99,7 @@ class Suspect(ABC):
         depend on a reference too: a suspect of kind ``extraction`` that cannot say its reference
         raises Unsupported (check ``challenge.suspect``).
         """
-        if self.identity.kind == EXTRACTION:
+        if self.identity.kind == SuspectKind.EXTRACTION:
             raise Unsupported("only zkwm's own extraction can be judged", check="challenge.suspect")
 
     @abstractmethod
@@ -132,7 +132,7 @@ class Suspect(ABC):
 
 def no_network_file(kind: str) -> Unsupported:
     """The error (check ``challenge.network``) for a kind of suspect without a network file."""
-    if kind == EXTRACTION:
+    if kind == SuspectKind.EXTRACTION:
         return Unsupported(
             "zero knowledge is not possible about marks that are extracted from weights or "
             "activations",
