@@ -77,7 +77,7 @@ class Output:
         if path.is_dir():
             raise UsageError(f"{name} is a folder", hint="give the name of a file in it")
         if os.path.lexists(path) and not force:
-            way_out = "" if force is None else ", or say --force to replace it"
+            way_out = "" if force is None else ", or use --force to replace it"
             raise UsageError(f"{name} exists", hint=f"choose another name{way_out}")
         if not path.parent.is_dir():
             raise UsageError(

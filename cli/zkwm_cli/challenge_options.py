@@ -60,7 +60,7 @@ class QuestionOptions:
     def require_consistent(self) -> None:
         """Raise a usage error for options of both ways, or of none."""
         if self.zero_knowledge == (self.reveal is not None):
-            raise click.UsageError("say one of --reveal and --zero-knowledge")
+            raise click.UsageError("use one of --reveal and --zero-knowledge")
         only_argued = (self.blocks, self.least_matches, self.images)
         if not self.zero_knowledge and only_argued != (None, None, None):
             raise click.UsageError(

@@ -44,7 +44,7 @@ class ConsentOptions:
         """Raise a usage error when the judge would be confirmed in more than one way."""
         ways = (self.judge_fingerprint is not None, self.trusted_judges is not None, self.yes)
         if sum(ways) > 1:
-            raise click.UsageError("say one of --judge-fingerprint, --trusted-judges and --yes")
+            raise click.UsageError("use one of --judge-fingerprint, --trusted-judges and --yes")
 
     def read_trusted(self) -> frozenset[str] | None:
         """The fingerprints in --trusted-judges, one a line; ``#`` begins a comment."""

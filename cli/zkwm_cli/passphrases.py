@@ -71,7 +71,7 @@ def _from_person(of: str, *, new: bool) -> str:
     if terminal is None:
         raise UsageError(
             f"the passphrase of {of} is needed, and there is no terminal to ask at",
-            hint=f"say --passphrase-file FILE, or set {VARIABLE}",
+            hint=f"use --passphrase-file FILE, or set {VARIABLE}",
         )
     if terminal is not sys.stdin:
         terminal.close()

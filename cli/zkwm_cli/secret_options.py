@@ -71,12 +71,12 @@ class JudgeOptions:
                 raise UsageError(
                     f"{self.judge} is a judge's public key, and the secret key {self.secret} is "
                     "not beside it",
-                    hint="only the judge can do this: say --judge with the secret key's file",
+                    hint="only the judge can do this: give --judge with the secret key's file",
                 )
         judge = Judge.open(self.secret, passphrase(self.passphrase_file, of=self.secret))
         if expected is not None and judge.public != expected:
             raise UsageError(
                 f"{self.judge} is not the public key of {self.secret}",
-                hint=f"say --judge {self.secret}, and keep each .pub beside its own key",
+                hint=f"give --judge {self.secret}, and keep each .pub beside its own key",
             )
         return judge

@@ -48,7 +48,7 @@ class MarkOptions:
             raise click.UsageError("--unmarked takes neither --vault nor --commitment")
         if not self.unmarked and not (self.vault and self.commitment):
             raise click.UsageError(
-                "say --vault and --commitment (or --unmarked, for no mark at all)"
+                "give --vault and --commitment (or --unmarked, for no mark at all)"
             )
         if self.unmarked and (self.watermark or self.parameter):
             raise click.UsageError("--watermark and --parameter do not go with --unmarked")
@@ -63,7 +63,7 @@ class MarkOptions:
         several = os.environ.get("WORLD_SIZE", "1") not in ("", "1")
         given = self.passphrase_file not in (None, "-") or VARIABLE in os.environ
         if several and not self.unmarked and not given:
-            raise click.UsageError(f"under torchrun, say --passphrase-file FILE or set {VARIABLE}")
+            raise click.UsageError(f"under torchrun, use --passphrase-file FILE or set {VARIABLE}")
 
     def read_commitment(self) -> Commitment:
         """The commitment. Raises Malformed or CouldNotCheck."""
@@ -163,6 +163,6 @@ class TrainingOptions:
         if model.config.architecture != self.architecture:
             raise UsageError(
                 f"{self.start} is a {model.config.architecture}, not a {self.architecture}",
-                hint=f"say --architecture {model.config.architecture}",
+                hint=f"use --architecture {model.config.architecture}",
             )
         return model

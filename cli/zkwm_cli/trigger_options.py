@@ -65,7 +65,7 @@ class TriggerOptions:
     def require_one_source(self) -> None:
         """Raise a usage error unless triggers are either generated or given, and complete."""
         if (self.generate is None) == (self.images is None):
-            raise click.UsageError("say either --generate N or --images PATH")
+            raise click.UsageError("give either --generate N or --images PATH")
         if self.generate is None:
             foreign, other = {"--family": self.family, "--data": self.data}, "--generate"
         else:
@@ -97,7 +97,7 @@ class TriggerOptions:
     def class_count(self) -> int:
         """--classes, which everything but --watermark needs."""
         if self.classes is None:
-            raise click.UsageError("say --classes, the number of classes of the model")
+            raise click.UsageError("give --classes, the number of classes of the model")
         return self.classes
 
 

@@ -234,7 +234,7 @@ def test_nothing_is_replaced_without_force(zkwm: Command, case: Files) -> None:
     options = arguments(case, generate=50, shape="1,16,16", output=case.commitment)
     result = zkwm(*options)
     assert result.code == 2
-    assert "say --force to replace it" in result.stderr
+    assert "use --force to replace it" in result.stderr
     assert case.commitment.read_bytes() == before
     assert len(Vault.open(case.vault, PASSPHRASE).state.commitments) == 1
     assert zkwm(*options, "--force").code == 0

@@ -93,7 +93,7 @@ def test_folder_is_replaced_with_force_only(zkwm: Command, case: Files, data: Pa
     folder.mkdir()
     result = zkwm(*arguments(case, data))
     assert result.code == 2
-    assert "say --force" in result.stderr
+    assert "use --force" in result.stderr
     (folder / "letter").write_text("keep me")
     result = zkwm(*arguments(case, data), "--force")
     assert result.code == 2
@@ -141,8 +141,8 @@ def test_several_processes_cannot_ask_for_one_passphrase(
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        ({"vault": None}, 2, "say --vault and --commitment"),
-        ({"commitment": None}, 2, "say --vault and --commitment"),
+        ({"vault": None}, 2, "give --vault and --commitment"),
+        ({"commitment": None}, 2, "give --vault and --commitment"),
         ({"architecture": "vgg"}, 2, "--architecture"),
         ({"epochs": 0}, 2, "epochs"),
         ({"learning_rate": -1}, 2, "learning_rate"),

@@ -166,7 +166,7 @@ def test_the_start_is_the_model_that_was_named(zkwm: Command, folder: Path, tmp_
     [
         (("commit", *SCHEME, "--output", "x"), "needs --data"),
         (("commit", *SCHEME, "--data", "d", "--generate", 50, "--output", "x"), "draws what it"),
-        (("commit", "--generate", 50, "--shape", "1,16,16", "--output", "x"), "say --classes"),
+        (("commit", "--generate", 50, "--shape", "1,16,16", "--output", "x"), "give --classes"),
         (
             ("commit", "--generate", 50, "--shape", "1,16,16", "--classes", 9, "--owner-model", "m",
              "--output", "x"),

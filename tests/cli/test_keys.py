@@ -147,7 +147,7 @@ def test_no_passphrase_and_no_terminal(
     result = zkwm("keygen", "--output", tmp_path / "v")
     assert (result.code, result.stdout) == (2, "")
     assert "there is no terminal to ask at" in result.stderr
-    assert "zkwm: hint: say --passphrase-file FILE, or set ZKWM_PASSPHRASE" in result.stderr
+    assert "zkwm: hint: use --passphrase-file FILE, or set ZKWM_PASSPHRASE" in result.stderr
 
 
 def test_passphrase_typed_twice(tmp_path: Path) -> None:

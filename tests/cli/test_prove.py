@@ -159,7 +159,7 @@ def test_not_among_the_trusted(zkwm: Command, case: Files, fresh: Path) -> None:
 def test_one_way_to_confirm_at_a_time(zkwm: Command, case: Files, fresh: Path) -> None:
     result = zkwm(*case.prove_options(challenge=fresh, judge_fingerprint=STRANGER), "--yes")
     assert result.code == 2
-    assert "say one of" in result.stderr
+    assert "use one of" in result.stderr
 
 
 def test_pipe(process: Command, case: Files) -> None:

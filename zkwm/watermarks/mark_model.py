@@ -50,13 +50,13 @@ def owner_of(
             data.
     """
     if start is None and architecture is None:
-        raise UsageError("say which architecture is marked, or give the trained, unmarked model")
+        raise UsageError("give the architecture, or the trained, unmarked model")
     if start is not None:
         actual = start.config.architecture
         if architecture not in (None, actual):
             raise UsageError(
                 f"the unmarked model is a {actual}, not a {architecture}",
-                hint=f"say --architecture {actual}",
+                hint=f"use --architecture {actual}",
             )
         if (start.config.shape, start.config.class_count) != (data.shape, data.class_count):
             raise UsageError("the unmarked model is for other images or classes than the data")

@@ -47,7 +47,7 @@ def command(
     """
     mark.require_consistent()
     if not force and Path(output).exists() and _first_process():
-        raise click.UsageError(f"{output} exists; choose another name, or say --force")
+        raise click.UsageError(f"{output} exists; choose another name, or use --force")
 
     from zkwm.training.saved_model import save_model
 

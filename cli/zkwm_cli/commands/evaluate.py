@@ -66,7 +66,7 @@ def command(
         _list(as_json)
         return
     if grid is None or output is None:
-        raise click.UsageError("say a grid and an --output folder (or --list)")
+        raise click.UsageError("give a grid and an --output folder (or --list)")
     if ray and workers != 1:
         raise click.UsageError("--workers is for this machine; with --ray the cluster decides")
     _evaluate(grid, output, workers, ray=ray, data=data, as_json=as_json)

@@ -84,7 +84,7 @@ class ArgumentOptions:
         if self.zero_knowledge and self.model is None and not self.refuse:
             raise UsageError(
                 "an argument takes the suspect's file",
-                hint="say --model with the suspect's ONNX file",
+                hint="give --model with the suspect's ONNX file",
             )
 
 

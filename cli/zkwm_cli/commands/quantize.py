@@ -64,7 +64,7 @@ def command(
     data = read_limited(model, FILE_LIMIT)
     shape = shape or declared_shape(data, preprocessing.layout)
     if shape is None:
-        raise click.UsageError("the file leaves the size of its images open; say --shape C,H,W")
+        raise click.UsageError("the file leaves the size of its images open; give --shape C,H,W")
     images = None if calibration is None else load_images(calibration, shape=shape, fit="exact")
     result = quantize(data, shape=shape, preprocessing=fed, calibration=images)
     agreement = _agreement(result.network, model, fed)
