@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +41,15 @@ def black_times_factor(name: str) -> list[onnx.NodeProto]:
     ]
 
 
-def refused(path: Path, match: str, **options: Any) -> None:
-    with pytest.raises(SuspectUnusable, match=match) as caught:
-        open_suspect(path, shape=SHAPE, **options)
+@contextmanager
+def unusable(reason: str) -> Iterator[pytest.ExceptionInfo[SuspectUnusable]]:
+    """SuspectUnusable of the check ``suspect.answers``, whose message has the word ``reason``."""
+    with pytest.raises(SuspectUnusable, match=reason) as caught:
+        yield caught
     assert caught.value.check == "suspect.answers"
+
+
+def refused(path: Path, reason: str, **options: Any) -> None:
+    with unusable(reason) as caught:
+        open_suspect(path, shape=SHAPE, **options)
     assert caught.value.message.isprintable()

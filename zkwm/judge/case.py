@@ -293,12 +293,12 @@ def _pair(
 
 def _open(request: Request, challenge: Challenge) -> Suspect:
     """The suspect of the request. Errors are those of ``challenge.suspect``."""
-    suspect, pinned = request.suspect, challenge.suspect
-    if not isinstance(suspect, str | Path):
-        return suspect
+    model, pinned = request.suspect, challenge.suspect
+    if not isinstance(model, str | Path):  # an open suspect already
+        return model
     try:
         return open_suspect(
-            suspect, shape=pinned.shape, outputs=pinned.outputs, **request.suspect_options
+            model, shape=pinned.shape, outputs=pinned.outputs, **request.suspect_options
         )
     except ZkwmError as error:
         error.check = "challenge.suspect"  # it could not even be compared

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from tests.support.http_endpoint import IMAGES, PLAIN, first_answer, open_endpoint, send
+from tests.support.onnx_case import unusable
 from zkwm.suspects import Answer, HttpSettings
-from zkwm_protocols.errors import SuspectUnusable, UsageError
+from zkwm_protocols.errors import UsageError
 from zkwm_protocols.suspect_identity import Preprocessing
 
 
@@ -58,7 +59,7 @@ def test_the_url_is_asked_as_it_stands(serve: Any) -> None:
 
 def test_labels_need_the_number_of_outputs(serve: Any) -> None:
     server = serve(lambda _, query: {"label": pixels(query)[0] % 4})
-    with pytest.raises(SuspectUnusable, match="labels") as caught:
+    with unusable("labels") as caught:
         open_endpoint(server.url, outputs=None)
     assert "number of its outputs" in caught.value.hint
     suspect = open_endpoint(server.url)
@@ -122,7 +123,7 @@ def test_a_lasting_failure_is_given_up(serve: Any) -> None:
     server = serve(lambda handler, _: send(handler, b"", 500))
     assert first_answer(server.url) == Answer(None, "HTTP 500")
     assert len(server.queries) == 2
-    with pytest.raises(SuspectUnusable, match="HTTP 500") as caught:
+    with unusable("HTTP 500") as caught:
         open_endpoint(server.url, outputs=None)
     assert caught.value.check == "suspect.answers"
 
@@ -214,7 +215,7 @@ def test_preprocessing_belongs_to_the_endpoint(serve: Any) -> None:
         Preprocessing(layout="nhwc"),
         Preprocessing(mean=("0.5",), std=("0.5",)),
     ):
-        with pytest.raises(SuspectUnusable, match="own preprocessing"):
+        with unusable("own preprocessing"):
             suspect.answer(IMAGES, rule)
     with pytest.raises(UsageError, match="shape"):
         suspect.answer(IMAGES[:, 0], PLAIN)
