@@ -28,7 +28,7 @@ from zkwm.evaluation.null_hypothesis.matches import TriggerTest, examine_null
 from zkwm.evaluation.run.throwaway_vault import experiment_vault
 from zkwm.extraction.reader import BLACK_BOX, JudgeView
 from zkwm.nn.architectures import Classifier, build_model, channel_statistics
-from zkwm.nn.inference import predictions
+from zkwm.nn.inference import matches
 from zkwm.nn.seeds import generator
 from zkwm.training import default_settings
 from zkwm.training.fit import Fit, fit
@@ -205,9 +205,8 @@ def _network(
 
 def _accuracy(model: Classifier, data: ImageData) -> float:
     """The share of test images with the right label."""
-    batches = torch.split(torch.tensor(data.test_images), 500)
-    answers = torch.cat([predictions(model, batch) for batch in batches]).numpy()
-    return float((answers == data.test_labels).mean())
+    images, labels = torch.tensor(data.test_images), torch.tensor(data.test_labels)
+    return matches(model, images, labels) / len(labels)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from zkwm.attacks.attack import Adversary, Target
 from zkwm.data import ImageData, load_data
 from zkwm.nn.architectures import Classifier, build_model, channel_statistics
 from zkwm.nn.image_source import as_unit
-from zkwm.nn.inference import predictions
+from zkwm.nn.inference import matches
 from zkwm.training import default_settings, embed
 from zkwm.training.fit import Fit, fit
 from zkwm.triggers import TriggerSet
@@ -239,11 +239,7 @@ def _blocks(triggers: TriggerSet, first: int, last: int | None) -> TriggerSet:
 def _accuracy(model: nn.Module, data: ImageData) -> float:
     """The share of test images with the right label."""
     images, labels = torch.tensor(data.test_images), torch.tensor(data.test_labels)
-    right = [
-        (predictions(model, i) == y).sum()
-        for i, y in zip(torch.split(images, 500), torch.split(labels, 500), strict=True)
-    ]
-    return round(float(torch.stack(right).sum()) / len(labels), 4)
+    return round(matches(model, images, labels) / len(labels), 4)
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from torch import nn
 from zkwm.attacks.input_preprocessing.wrapped_model import unwrap
 from zkwm.extraction.reader import WHITE_BOX
 from zkwm.nn.image_source import as_unit
-from zkwm.nn.inference import predictions
+from zkwm.nn.inference import matches as count_matches
 from zkwm.watermarks.watermark import DERIVED
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.evidence import Evidence, assess
@@ -61,13 +61,8 @@ def accuracy(
     Returns:
         0 to 1.
     """
-    model = model.to(device)
-    right = 0
-    for start in range(0, len(labels), BATCH):
-        batch = torch.from_numpy(images[start : start + BATCH]).to(device)
-        answers = predictions(model, batch).cpu().numpy()
-        right += int((answers == labels[start : start + BATCH]).sum())
-    return right / len(labels)
+    on_device = torch.tensor(images).to(device), torch.tensor(labels).to(device)
+    return count_matches(model.to(device), *on_device) / len(labels)
 
 
 def served_accuracy(
@@ -86,7 +81,7 @@ def served_accuracy(
     """
     right = 0
     for start in range(0, len(labels), BATCH):
-        answers = api(as_unit(torch.from_numpy(images[start : start + BATCH]).to(device)))
+        answers = api(as_unit(torch.tensor(images[start : start + BATCH]).to(device)))
         classes = answers.argmax(dim=1).cpu().numpy()
         right += int((classes == labels[start : start + BATCH]).sum())
     return right / len(labels)
