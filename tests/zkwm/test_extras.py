@@ -1,0 +1,44 @@
+"""Optional libraries: the table agrees with pyproject.toml, and a missing one names its extra."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from zkwm.extras import EXTRAS, missing_extra, require
+from zkwm_protocols.errors import UsageError
+
+PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+DISTRIBUTIONS = {"yaml": "pyyaml"}
+
+
+def names(requirements: list[str]) -> set[str]:
+    """The distributions that requirements name."""
+    return {re.split(r"[\[<>=~! ;]", requirement)[0].lower() for requirement in requirements}
+
+
+@pytest.mark.parametrize(("library", "extra"), EXTRAS.items())
+def test_each_library_is_installed_by_its_extra_alone(library: str, extra: str) -> None:
+    distribution = DISTRIBUTIONS.get(library, library)
+    assert distribution in names(PROJECT["optional-dependencies"][extra])
+    assert distribution not in names(PROJECT["dependencies"])
+
+
+@pytest.mark.parametrize(("library", "extra"), EXTRAS.items())
+def test_a_missing_library_names_its_extra(
+    library: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(UsageError) as caught:
+        require("json", library)
+    assert caught.value.hint == f"pip install 'zkwm[{extra}]'"
+
+
+def test_other_modules_are_not_the_business_of_an_extra() -> None:
+    with pytest.raises(ModuleNotFoundError) as caught:
+        require("zkwm_no_such_module")
+    assert missing_extra(caught.value) is None
