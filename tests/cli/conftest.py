@@ -79,8 +79,9 @@ def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zkwm_cli.passphrases.open_terminal", lambda: None)
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def _cheap_passphrases() -> Iterator[None]:
+    """Commands make keys at the smallest cost; only in these tests, hence not for the session."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("zkwm.secret_files.encrypted.DEFAULT_COST", CHEAP)
         yield
@@ -96,6 +97,7 @@ def _original(tmp_path_factory: pytest.TempPathFactory) -> Files:
     folder = tmp_path_factory.mktemp("original")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZKWM_PASSPHRASE", PASSPHRASE)
+        patch.setattr("zkwm.secret_files.encrypted.DEFAULT_COST", CHEAP)
         patch.chdir(folder)
         _made("keygen", "--output", "acme.vault")
         _made("judge-key", "--output", "judge.key")
@@ -109,6 +111,7 @@ def _original(tmp_path_factory: pytest.TempPathFactory) -> Files:
     save_lookup(files.innocent, images, (labels + 1) % 10)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZKWM_PASSPHRASE", PASSPHRASE)
+        patch.setattr("zkwm.secret_files.encrypted.DEFAULT_COST", CHEAP)
         _made(
             *files.challenge_options(output=files.challenge, purpose="Acme v. Doe"),
         )
