@@ -12,7 +12,6 @@ FILE_LINES = 350
 FUNCTION_LINES = 50
 PARAMETERS = 10
 TOO_LARGE = {  # to be emptied
-    "protocols/zkwm_protocols/argument/logup_gkr/kernels.py: sum_round",
     "zkwm/judge/judge.py: challenge_argument",
 }
 
