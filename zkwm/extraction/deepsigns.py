@@ -70,9 +70,9 @@ class DeepSignsReader(MarkReader):
         if any(key.layer >= classes for key in keys):
             raise UsageError(f"a key names a class, and the suspect has only {classes}")
         means, present = _class_means(features, answers, classes)
-        apart = means - means[present].mean(dim=0)
+        centered = means - means[present].mean(dim=0)
         of_class = torch.tensor([key.layer for key in keys])
-        read = (key_rows(suspect, keys).double() * apart[of_class]).sum(dim=1)
+        read = (key_rows(suspect, keys).double() * centered[of_class]).sum(dim=1)
         bits: NDArray[np.int64] = ((read >= 0) & present[of_class]).long().numpy()
         return bits
 
@@ -89,7 +89,7 @@ def head_of(model: nn.Module) -> nn.Linear:
 
 @contextmanager
 def watched(model: nn.Module) -> Iterator[list[Tensor]]:
-    """A list of one tensor: what went into the head last, (n, F)."""
+    """Yield a list that holds one tensor: the last input of the head, (n, F)."""
     seen: list[Tensor] = []
 
     def keep(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -115,7 +115,7 @@ def _activations(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _class_means(features: Tensor, classes: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The mean of features (n, F) for each class, float64 (count, F), and which classes have any.
+    """Each class's mean of features (n, F), float64 (count, F), and whether it has any image.
 
     The mean of a class without images is 0.
     """

@@ -134,6 +134,9 @@ def _residual(model: Classifier) -> tuple[NeuronGroup, ...]:
     blocks = [
         (name, block) for name, block in model.named_modules() if isinstance(block, BasicBlock)
     ]
+    # ``makers`` and ``readers`` are those of the current stage's stream; ``inner`` holds the groups
+    # within the stage's blocks. A block with a shortcut convolution begins the next stage: it still
+    # reads the old stream, and its inner group comes after the new one.
     groups: list[NeuronGroup] = []
     inner: list[NeuronGroup] = []
     size = stem[1].weight.shape[0]
