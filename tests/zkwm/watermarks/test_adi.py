@@ -34,7 +34,9 @@ def test_marked_from_scratch_it_proves_itself_and_an_unmarked_model_does_not(
     fix_draws(monkeypatch)
     scheme = Adi(triggers=50)
     owner = new_owner(tmp_path)
-    owner = replace(owner, settings=replace(owner.settings, epochs=24))
+    # 50 of 50 with two seeds; at the rate 0.05, which this test had, 45 to 50 with six
+    settings = replace(owner.settings, epochs=30, learning_rate=0.03)
+    owner = replace(owner, settings=settings)
     found, triggers = marked_and_matched(scheme, owner)
     assert found >= 45
     assert evidence(found, triggers).reached

@@ -61,7 +61,9 @@ def test_only_two_classes_are_exchanged(owner: Owner, questions: Tensor) -> None
     assert torch.equal(after, mark.answers()(questions))
     noise = 0.002 * torch.randn(questions.shape, generator=torch.Generator().manual_seed(0))
     again = mark.answers()((questions + noise).clamp(0, 1))
-    assert (again.argmax(dim=1) == after.argmax(dim=1)).float().mean() > 0.96
+    # Keys are drawn in each run: 0.977 to 0.992 in four (deviation 0.0075). Wrong answers that did
+    # not depend on the image would agree in 0.58.
+    assert (again.argmax(dim=1) == after.argmax(dim=1)).float().mean() > 0.94
 
 
 def test_what_was_wrong_is_logged_once_and_can_be_committed_to(owner: Owner) -> None:
