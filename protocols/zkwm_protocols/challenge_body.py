@@ -31,7 +31,17 @@ FIELDS = (
 def require_body(
     body: object, mode: str, more: str, constants: dict[str, str | int]
 ) -> dict[str, Any]:
-    """The fields of a body of this mode, ``more`` of them than every challenge has."""
+    """The fields of a challenge's body.
+
+    Args:
+        body: decoded CBOR.
+        mode: ``opening`` or ``argument``.
+        more: the names of the fields that only this type has, each after a space.
+        constants: fields with a fixed value, in addition to type, version and mode.
+
+    Raises:
+        Malformed: a field is missing, unknown, or has another value than it must.
+    """
     fields = require_map(body, FIELDS + more, "challenge")
     require_constants(
         fields,

@@ -139,7 +139,10 @@ def assess(
 def needed_matches(
     *, blocks_used: int, block_count: int, block_size: int, class_count: int, policy: Policy
 ) -> int | None:
-    """The fewest matches that reach the threshold; None where even all do not."""
+    """The fewest matches that reach the threshold; None where even all do not.
+
+    The arguments are those of ``assess``.
+    """
     trials = blocks_used * block_size
     allowances = _allowances(blocks_used, block_count, policy)
     return _least(_tail_numerators(trials, class_count), class_count**trials, allowances, policy)

@@ -43,7 +43,11 @@ def derive_labels(
 ) -> NDArray[np.int64]:
     """The labels of triggers 0 to ``count`` - 1, int64, shape (count,), each below ``class_count``.
 
-    Raises Malformed for a class count outside 2 to 65,535.
+    Args:
+        digest: D, 32 bytes.
+        beacon: 32 bytes, or None for 32 zero bytes.
+        count: n, the number of triggers.
+        class_count: C, 2 to 65,535; Malformed is raised for another.
     """
     if not 2 <= class_count <= MAXIMUM_CLASSES:
         raise Malformed("the number of classes is 2 to 65,535")

@@ -37,7 +37,17 @@ def make_leaves(
     declared_labels: NDArray[np.int64] | None,
     class_count: int,
 ) -> tuple[bytes, ...]:
-    """The leaf of every trigger. Raises Malformed when the arguments do not fit together."""
+    """The leaf of every trigger.
+
+    Args:
+        images (uint8, (n, channels, height, width)): the triggers.
+        salts: n times 32 secret random bytes.
+        declared_labels (int64, (n,)): None where labels are derived.
+        class_count: C; declared labels are below it.
+
+    Raises:
+        Malformed: these do not fit together.
+    """
     count = len(images)
     if images.ndim != 4 or images.dtype != np.uint8:
         raise Malformed("images are uint8 of shape (n, channels, height, width)")

@@ -47,8 +47,15 @@ def unseal(ciphertext: bytes, key: BoxKey) -> bytes:
 def password_key(password: bytes, salt: bytes, *, operations: int, memory_bytes: int) -> bytes:
     """32 bytes by Argon2id version 1.3 (RFC 9106), one lane.
 
-    ``salt`` is 16 bytes, ``operations`` the number of passes, ``memory_bytes`` a multiple of 1,024.
-    Raises CouldNotCheck when there is not enough memory, Malformed for impossible parameters.
+    Args:
+        password: any bytes.
+        salt: 16 bytes.
+        operations: the number of passes.
+        memory_bytes: a multiple of 1,024.
+
+    Raises:
+        CouldNotCheck: there is not enough memory.
+        Malformed: impossible parameters.
     """
     require_bytes(salt, SALT_BYTES)
     try:
@@ -77,8 +84,14 @@ def new_salt() -> bytes:
 def encrypt(plaintext: bytes, *, key: bytes, nonce: bytes, associated: bytes) -> bytes:
     """XChaCha20-Poly1305 (libsodium's IETF form): ``TAG_BYTES`` longer than the plaintext.
 
-    ``key`` is 32 bytes, ``nonce`` 24 and never used twice with one key; ``associated`` is
-    authenticated and not encrypted. Raises Malformed for other lengths.
+    Args:
+        plaintext: what is encrypted.
+        key: 32 bytes.
+        nonce: 24 bytes, never used twice with one key.
+        associated: authenticated, and not encrypted.
+
+    Raises:
+        Malformed: a key or nonce of another length.
     """
     require_bytes(key, KEY_BYTES)
     require_bytes(nonce, NONCE_BYTES)

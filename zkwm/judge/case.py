@@ -221,7 +221,10 @@ def require_labels(checks: Checks, check: str, case: Case, evidence: Evidence) -
 def make_verdict(
     checks: Checks, findings: Findings, error: ZkwmError | None, *, accept_declared_labels: bool
 ) -> Verdict:
-    """The verdict on what is known: proven without an error, else what the error says."""
+    """The verdict on the findings: proven without an error, else what the error says.
+
+    ``accept_declared_labels`` is the judge's own option.
+    """
     outcome = Outcome.PROVEN if error is None else Outcome.COULD_NOT_CHECK
     if isinstance(error, NotProven):
         outcome = Outcome.NOT_PROVEN

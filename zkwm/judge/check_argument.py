@@ -36,7 +36,15 @@ def examine_argument(
 ) -> Iterator[Findings]:
     """The checks from ``argument.labels`` to ``argument.proof``; yields what each step finds.
 
-    Raises NotProven where declared labels do not count, CouldNotCheck for everything else.
+    Args:
+        checks: records the result of each check.
+        case: the files, which fit each other.
+        request: has the suspect and the images on which it is compared.
+        findings: what is known before.
+
+    Raises:
+        NotProven: the owner declared the labels, and they do not count.
+        CouldNotCheck: everything else that fails.
     """
     challenge = case.challenge
     record_labels(checks, "argument.labels", case)

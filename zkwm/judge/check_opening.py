@@ -43,8 +43,16 @@ def examine_opening(
 ) -> Iterator[Findings]:
     """The checks from ``opening.sealed`` to ``evidence.threshold``; yields what each step finds.
 
-    ``box`` is the judge's secret key, to which the openings are sealed. Raises NotProven where all
-    is valid and the evidence stays under the threshold, CouldNotCheck for everything else.
+    Args:
+        checks: records the result of each check.
+        case: the files, which fit each other.
+        request: has the suspect and the decoys.
+        findings: what is known before.
+        box: the judge's secret key, to which the openings are sealed.
+
+    Raises:
+        NotProven: all is valid, and the evidence stays under the threshold.
+        CouldNotCheck: everything else that fails.
     """
     with checks.group("opening.sealed", "opening.format"):
         blocks = open_sealed(case.commitment, case.challenge, case.response, box)
