@@ -19,9 +19,9 @@ import marks
 import measure
 import torch
 
-from zkwm.data import load_data
+from zkwm.data import ImageData, load_data
 from zkwm.nn.architecture_names import ARCHITECTURES
-from zkwm.nn.architectures import build_model, channel_statistics
+from zkwm.nn.architectures import Classifier, build_model, channel_statistics
 from zkwm.training import default_settings, embed
 
 Times = dict[str, list[tuple[float, float]]]
@@ -54,14 +54,7 @@ def main() -> None:
         ),
         epochs=arguments.epochs,
     )
-    mean, std = channel_statistics(data.train_images)
-    model = build_model(
-        arguments.architecture,
-        shape=data.shape,
-        class_count=data.class_count,
-        mean=mean,
-        std=std,
-    )
+    model = _untrained(arguments.architecture, data)
     times: Times = {"unmarked": [], "marked": []}
     for repeat in range(arguments.repeats + 1):
         for kind in times if repeat % 2 else reversed(times):
@@ -82,6 +75,14 @@ def main() -> None:
     )
     if arguments.output:
         measure.append(arguments.output, line)
+
+
+def _untrained(architecture: str, data: ImageData) -> Classifier:
+    """The network with random weights."""
+    mean, std = channel_statistics(data.train_images)
+    return build_model(
+        architecture, shape=data.shape, class_count=data.class_count, mean=mean, std=std
+    )
 
 
 def _figures(times: Times) -> dict[str, Any]:
