@@ -191,7 +191,7 @@ def test_an_endpoint_of_tiny_images_gets_decoys_too(judge: Judge, owner: Accuser
 
 
 def test_the_order_tells_an_endpoint_nothing(judge: Judge, large: Accuser) -> None:
-    """Over 200 questionings, a trigger's mean place and its neighbours are those of a shuffle."""
+    """Over 200 rounds, a trigger's mean place and its neighbors are those of a shuffle."""
     triggers = {image.tobytes() for image in large.images}
     suspect = remote(large)
     challenge = judge.challenge(large.commitment, suspect, reveal=50)

@@ -1,8 +1,8 @@
-"""Zero knowledge without the calculation: a linear suspect, and an argument that is a digest.
+"""Zero knowledge without a proof system: a linear suspect, and an argument that is a digest.
 
-Not a test. What surrounds the argument (challenge, vault, judge, command line) is tried with these;
-the argument itself is tried in tests/protocols/argument. With what tests of owner and judge do
-again and again: argue, answer, sign a changed challenge.
+Everything around the argument (challenge, vault, judge, command line) is tested with these; the
+argument itself is tested in tests/protocols/argument. Also what tests of owner and judge share:
+argue, answer, sign a changed challenge.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ def save_linear(
     images: NDArray[np.uint8],
     labels: NDArray[np.int64],
     classes: int = 10,
-    favour: float = 0.0,
+    bonus: float = 0.0,
 ) -> None:
     """An ONNX file of one dense layer that gives these images, of independent pixels, the labels.
 
     There are fewer images than pixels, so that a layer that does is found by least squares.
-    ``favour`` is added to the score of output 0.
+    ``bonus`` is added to the score of output 0.
     """
     flat = images.reshape(len(images), -1) / 255.0 - 0.5
     wanted = np.eye(classes)[labels] - 1 / classes
     weights = flat.T @ np.linalg.solve(flat @ flat.T + 0.1 * np.eye(len(flat)), wanted)
-    tensors = {"w": weights, "b": -0.5 * weights.sum(axis=0) + favour * np.eye(classes)[0]}
+    tensors = {"w": weights, "b": -0.5 * weights.sum(axis=0) + bonus * np.eye(classes)[0]}
     graph = helper.make_graph(
         [
             helper.make_node("Flatten", ["x"], ["flat"]),

@@ -120,7 +120,7 @@ def hashed_answers(name: str, outputs: int = CLASSES) -> Rule:
 
 
 def marked(images: NDArray[np.uint8], labels: Iterable[int], **options: Any) -> TableSuspect:
-    """A suspect that learnt these images with these labels by heart."""
+    """A suspect that memorized these images with these labels."""
     pairs = zip(images, labels, strict=True)
     return TableSuspect({image.tobytes(): int(label) for image, label in pairs}, **options)
 

@@ -1,4 +1,4 @@
-"""What a judge holds a response against: its argument, its challenge, its labels, a refusal."""
+"""Responses of an argument that a judge refuses: argument, challenge, labels, refusals."""
 
 from __future__ import annotations
 

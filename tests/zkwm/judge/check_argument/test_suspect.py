@@ -1,4 +1,4 @@
-"""The suspect of an argument: a file, the one opened, with an integer network that is like it."""
+"""The suspect of an argument: the pinned file, with an integer network that agrees with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The owner's answer in zero knowledge: what leaves, is recorded, shown before, or not answered."""
+"""The owner's zero-knowledge answer: disclosed, recorded, returned, repeated or refused."""
 
 from __future__ import annotations
 

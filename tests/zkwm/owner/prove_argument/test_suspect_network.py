@@ -1,4 +1,4 @@
-"""The network of a suspect's file: whose it is, and that one made to read triggers is refused."""
+"""The network of a suspect's file: the challenge's own, and no network made to read triggers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def network_of(path: Path, shape: tuple[int, int, int] = SHAPE) -> Any:
 @pytest.mark.slow
 def test_a_constant_network_is_refused(tmp_path: Path) -> None:
     images = random_images(30, 1, SHAPE)
-    save_linear(tmp_path / "constant.onnx", images, np.arange(30) % 10, favour=1000.0)
+    save_linear(tmp_path / "constant.onnx", images, np.arange(30) % 10, bonus=1000.0)
     with pytest.raises(UsageError, match="gives output 0 to"):
         require_classifier(network_of(tmp_path / "constant.onnx"), tuple(range(10)))
 

@@ -1,4 +1,4 @@
-"""Entries of the ledger that were answered in zero knowledge, beside openings, old and new."""
+"""Ledger entries of zero-knowledge answers, next to openings, old and new."""
 
 from __future__ import annotations
 

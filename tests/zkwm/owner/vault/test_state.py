@@ -1,4 +1,4 @@
-"""What a vault may hold, and what may follow on what."""
+"""The rules of a vault's state, and of the states that may follow it."""
 
 from __future__ import annotations
 
