@@ -1,7 +1,7 @@
-"""A training of a second on made-up images: for the tests, and as a program that they can kill.
+"""A training of one second on synthetic images, also as a program that a test can kill.
 
-``python small_training.py CHECKPOINT ARCHITECTURE METHOD FOLDER`` prints a line per step and writes
-what came out into FOLDER; ``-`` is no checkpoint.
+``python small_training.py CHECKPOINT ARCHITECTURE METHOD FOLDER`` prints a line for each step and
+writes the result into FOLDER, one JSON file for each process; ``-`` stands for no checkpoint.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def triggers(seed: int = 1, count: int = 10) -> TriggerSet:
 
 
 def model(architecture: str = "lenet5", seed: int = 0) -> nn.Module:
-    """A network with random weights for these images; ``normalised`` is one of a user's own."""
-    if architecture == "normalised":
+    """A network with random weights for these images; ``normalized`` is one of a user's own."""
+    if architecture == "normalized":
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             return nn.Sequential(
@@ -94,7 +94,7 @@ def train_this(start: nn.Module, checkpoint: Path | None = None, **changes: Any)
 
 
 def settings(**changes: Any) -> EmbedSettings:
-    """The settings, some of them changed."""
+    """``SETTINGS`` with some of them changed."""
     return replace(SETTINGS, **changes)
 
 
@@ -119,7 +119,7 @@ def interrupted_training(folder: Path, architecture: str, **changes: Any) -> Pat
 
 
 def main() -> None:
-    """Train with a checkpoint after every step, tell each step, and what came out at the end."""
+    """Train with a checkpoint after every step; print each step and write the result."""
     torch.set_num_threads(1)
     training.CHECKPOINT_SECONDS = reporting.REPORT_SECONDS = 0.0
     seen: list[Any] = []

@@ -7,7 +7,7 @@ in ``zkwm.training.trainer``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -77,6 +77,8 @@ def fit(
 ) -> int:
     """Train a model in place and leave it in evaluation mode.
 
+    Returns how many images' gradients were taken. Raises UsageError if the training diverged.
+
     Args:
         model: On the device of images and labels.
         images (uint8 or float32, (n, c, h, w)): float32 ones in [0, 1].
@@ -87,33 +89,22 @@ def fit(
         penalty: Added to the loss of each step.
         batch_penalty: Likewise, given the step's images (float32) and labels.
         after_step: Called after each step, to keep pruned weights zero, say.
-
-    Returns:
-        The number of images whose gradients were taken.
-
-    Raises:
-        UsageError: The training diverged.
     """
     trained = list(model.parameters() if parameters is None else parameters)
     optimizer = _optimizer(trained, plan)
-    count = len(images)
-    size = min(plan.batch_size, count)
-    steps = count // size
+    size = min(plan.batch_size, len(images))
+    steps = len(images) // size
     model.train()
     for epoch in range(plan.epochs):
-        random = generator(seed, "fit", epoch)
-        order = torch.randperm(count, generator=random)
-        for step in range(steps):
+        batches = _batches(images, labels, size, plan.augment, generator(seed, "fit", epoch))
+        for step, (batch, truth) in enumerate(batches):
             for group in optimizer.param_groups:
                 group["lr"] = _rate(plan, epoch, step, steps)
-            chosen = order[step * size : (step + 1) * size]
-            batch = images[chosen]
-            batch = as_unit(_augmented(batch, random) if plan.augment else batch)
-            loss = _loss(model(batch), labels[chosen], plan.temperature)
+            loss = _loss(model(batch), truth, plan.temperature)
             if penalty is not None:
                 loss = loss + penalty()
             if batch_penalty is not None:
-                loss = loss + batch_penalty(batch, labels[chosen])
+                loss = loss + batch_penalty(batch, truth)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(trained, LARGEST_NORM)
@@ -124,6 +115,17 @@ def fit(
             raise UsageError("the training diverged", hint="use a smaller rate")
     model.eval()
     return plan.epochs * steps * size
+
+
+def _batches(
+    images: Tensor, labels: Tensor, size: int, augment: bool, random: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """One epoch in random order: images float32 (size, c, h, w) and their labels."""
+    order = torch.randperm(len(images), generator=random)
+    for step in range(len(images) // size):
+        chosen = order[step * size : (step + 1) * size]
+        batch = images[chosen]
+        yield as_unit(_augmented(batch, random) if augment else batch), labels[chosen]
 
 
 def _augmented(images: Tensor, random: torch.Generator) -> Tensor:

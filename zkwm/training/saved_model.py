@@ -55,25 +55,30 @@ def save_model(
     }
     if isinstance(result.model, Classifier):
         files[CONFIG] = config_json(result.model.config)
-    unique = secrets.token_hex(8)
-    new, old = (folder.with_name(f".{folder.name}.{unique}.{end}") for end in ("tmp", "old"))
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        new.mkdir()
-        try:
-            for name, data in files.items():
-                write_atomic(new / name, data)
-            if folder.exists():
-                folder.rename(old)
-            new.rename(folder)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
-            if old.exists() and not folder.exists():
-                old.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
+        _replace_folder(folder, files)
     except OSError as error:
         raise CouldNotCheck(f"cannot write {folder}: {error.strerror}") from None
     return folder
+
+
+def _replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files into a new folder, replacing an old one: all of them, or nothing changes."""
+    unique = secrets.token_hex(8)
+    new, old = (folder.with_name(f".{folder.name}.{unique}.{end}") for end in ("tmp", "old"))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    new.mkdir()
+    try:
+        for name, data in files.items():
+            write_atomic(new / name, data)
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _require_replaceable(folder: Path, overwrite: bool) -> None:

@@ -84,8 +84,7 @@ def mark(scheme: Watermark, owner: Owner, commitment: Commitment) -> EmbedResult
             hint="start from the very model that was given with commit",
         )
     triggers = scheme.trigger_set(owner, commitment)
-    start = owner.untrained() if owner.start is None else owner.start
-    start_digest = model_digest(start)
+    start_digest = model_digest(owner.start or owner.untrained())
     marked = scheme.embed(owner, commitment)
     if marked.api is not None:
         raise UsageError(

@@ -38,7 +38,6 @@ Api: TypeAlias = Callable[[Tensor], Tensor]
 
 DERIVED, DECLARED = "derived", "declared"
 """Labels that follow from the commitment, and labels that the owner chose (SPEC.md 5.4)."""
-NO_ANSWER = -1
 
 
 @dataclass(frozen=True)

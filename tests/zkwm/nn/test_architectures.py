@@ -56,7 +56,7 @@ def test_weights_depend_on_the_seed_alone() -> None:
     assert built(2) != first
 
 
-def test_normalisation_is_inside() -> None:
+def test_normalization_is_inside() -> None:
     model = build_model("lenet5", shape=(1, 28, 28), class_count=10, mean=(0.25,), std=(0.5,))
     images = torch.rand(3, 1, 28, 28)
     assert torch.equal(model(images), model.features((images - 0.25) / 0.5))

@@ -54,7 +54,7 @@ def gradients(model: nn.Module) -> dict[str, Tensor]:
 
 
 def test_nothing_happens_before_their_time_and_the_head_is_left_out() -> None:
-    model = small.model("normalised")
+    model = small.model("normalized")
     before = model_digest(model)
     made = decoys_of(model, small.data())
     made.add_gradients(FIRST - 1, 1.0)

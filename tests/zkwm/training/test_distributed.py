@@ -48,9 +48,9 @@ def test_two_processes_make_the_mark_of_one(tmp_path: Path) -> None:
         assert first[3] + second[3] == 24
 
 
-def test_two_processes_with_batch_normalisation_agree(tmp_path: Path) -> None:
+def test_two_processes_with_batch_normalization_agree(tmp_path: Path) -> None:
     checkpoint = tmp_path / "state"
-    told = two_processes(small.PROGRAM, tmp_path, str(checkpoint), "normalised")
+    told = two_processes(small.PROGRAM, tmp_path, str(checkpoint), "normalized")
     assert told[0]["weights"] == told[1]["weights"]
     assert told[0]["result"]["trigger_matches"] >= 7  # unmarked twins have 1 to 6
     assert not checkpoint.exists()
@@ -65,8 +65,8 @@ def test_two_processes_attack_the_same_clone(tmp_path: Path) -> None:
         assert torch.allclose(torch.tensor(told[0]["weights"][name]), tensor, atol=5e-3), name
 
 
-def test_batch_normalisation_over_several_gpus_stays_out_of_the_result() -> None:
-    model = small.model("normalised")
+def test_batch_normalization_over_several_gpus_stays_out_of_the_result() -> None:
+    model = small.model("normalized")
     group = Group(0, 2, torch.device("cuda"))
     trained = group.prepared(model)
     assert isinstance(trained[1], nn.SyncBatchNorm)

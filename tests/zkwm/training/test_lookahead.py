@@ -31,7 +31,7 @@ STEPS = 400
 
 @pytest.fixture
 def model() -> nn.Module:
-    made: nn.Module = small.model("normalised")
+    made: nn.Module = small.model("normalized")
     return made
 
 
@@ -136,7 +136,7 @@ def test_robust_training_learns_task_and_triggers() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("architecture", ["lenet5", "normalised"])
+@pytest.mark.parametrize("architecture", ["lenet5", "normalized"])
 def test_interrupted_robust_training_goes_on(tmp_path: Path, architecture: str) -> None:
     folder = small.interrupted_training(tmp_path, architecture, method="robust", epochs=10)
     resumed = small.train(architecture, checkpoint=folder, method="robust", epochs=10)

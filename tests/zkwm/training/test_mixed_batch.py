@@ -36,7 +36,7 @@ def images() -> Tensor:
     return torch.tensor(small.triggers().images[:5])
 
 
-def test_without_batch_normalisation_mixed_does_not_matter(source: Source, images: Tensor) -> None:
+def test_without_batch_norm_images_are_forwarded_alone(source: Source, images: Tensor) -> None:
     model = small.model().train()
     mixed = MixedBatch(model, source, small.SETTINGS, forward, "a test")
     with evaluating(model):
@@ -46,7 +46,7 @@ def test_without_batch_normalisation_mixed_does_not_matter(source: Source, image
 
 
 def test_statistics_are_those_of_clean_images_and_these(source: Source, images: Tensor) -> None:
-    model = small.model("normalised")
+    model = small.model("normalized")
     mixed = MixedBatch(model, source, small.SETTINGS, forward, "a test")
     assert mixed.uses_batch_norm
     drawn = generator(small.SETTINGS.seed, "a test", STEP)
@@ -64,7 +64,7 @@ def test_statistics_are_those_of_clean_images_and_these(source: Source, images: 
 def test_clean_images_may_be_floats(
     source: Source, images: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = small.model("normalised")
+    model = small.model("normalized")
     expected = MixedBatch(model, source, small.SETTINGS, forward, "a test").logits(
         model, images, STEP
     )
@@ -81,7 +81,7 @@ def test_clean_images_may_be_floats(
 
 @pytest.mark.parametrize("training", [True, False])
 def test_nothing_is_kept(source: Source, images: Tensor, training: bool) -> None:
-    model = small.model("normalised").train(training)
+    model = small.model("normalized").train(training)
     before, digest = copy.deepcopy(model.state_dict()), model_digest(model)
     mixed = MixedBatch(model, source, small.SETTINGS, forward, "a test")
     mixed.logits(model, images, STEP).sum().backward()
@@ -104,7 +104,7 @@ def test_nothing_is_kept(source: Source, images: Tensor, training: bool) -> None
 def test_the_clone_meets_its_triggers_as_training_does(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = small.model("normalised")
+    model = small.model("normalized")
     triggers = trigger_tensors(small.triggers(), source, torch.device("cpu"))
     assert triggers is not None
     head = head_name(model, as_unit(source.train(torch.tensor([0, 1]))[0]))

@@ -68,7 +68,7 @@ def test_a_trained_model_is_marked_afterwards() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("architecture", ["lenet5", "normalised"])
+@pytest.mark.parametrize("architecture", ["lenet5", "normalized"])
 def test_same_seed_same_weights(architecture: str) -> None:
     changes = {"epochs": 2, "augment": True}
     first, again = (small.train(architecture, **changes) for _ in range(2))
@@ -98,7 +98,7 @@ def test_bfloat16_on_request() -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
-@pytest.mark.parametrize("architecture", ["lenet5", "normalised"])
+@pytest.mark.parametrize("architecture", ["lenet5", "normalized"])
 def test_gpu_makes_the_same_mark(architecture: str) -> None:
     result = small.train(architecture, device="cuda")
     assert result.precision == "bfloat16"

@@ -282,7 +282,7 @@ def test_parameters_out_of_range(parameters: dict[str, float]) -> None:
 
 @pytest.mark.parametrize("factor", [0.2, 3.0, 10.0])
 def test_the_temperature_of_answers_changes_nothing_that_is_read(factor: float) -> None:
-    """A thief who multiplies his last layer: no first class moves, and no bit."""
+    """An adversary who multiplies their last layer moves no first class, and no bit."""
     drawn = torch.Generator().manual_seed(4)
     keys = [ExtractionKey(0, bytes(16), bytes([number] * 14)) for number in range(20)]
     inputs = features(torch.rand(60, 1, 9, 8, generator=drawn))

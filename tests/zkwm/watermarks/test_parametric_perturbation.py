@@ -90,7 +90,7 @@ def test_no_other_move_of_that_size_loses_more() -> None:
         assert trigger_loss(model, {"weight": other}, images, labels) < lost
 
 
-def test_triggers_are_normalised_with_the_clean_batch_and_leave_no_trace() -> None:
+def test_triggers_are_normalized_with_the_clean_batch_and_leave_no_trace() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(4, 3))
     clean, triggers = torch.rand(8, 1, 2, 2), 5 + torch.rand(6, 1, 2, 2)

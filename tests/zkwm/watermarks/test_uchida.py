@@ -91,10 +91,10 @@ def test_a_key_of_a_missing_layer_is_refused() -> None:
 
 
 def test_free_keys_forge_any_network_and_derived_bits_stop_it(tmp_path: Any) -> None:
-    """A forger draws rows until an innocent network gives the bits that he wants, two draws each.
+    """An adversary draws rows until an innocent network gives the bits they want, two draws each.
 
-    Free bits, the paper's way: his signature of ones is found, 256 of 256. Bits that derive from
-    his commitment to those very rows: about half, though he chose every row for its bit.
+    With free bits, the paper's way, their signature of ones is found, 256 of 256. Bits that derive
+    from a commitment to those very rows match about half, though each row was chosen for its bit.
     """
     owner = new_owner(tmp_path)
     innocent = owner.start

@@ -78,8 +78,8 @@ def test_noise_is_one_pattern_on_all_images() -> None:
 
 
 def test_noise_has_the_strength_that_is_said() -> None:
-    grey = np.full((1, 3, 64, 64), 128, np.uint8)
-    noisy = add_noise(grey, KeyStream(bytes(32), "test"))[0] / 255
+    gray = np.full((1, 3, 64, 64), 128, np.uint8)
+    noisy = add_noise(gray, KeyStream(bytes(32), "test"))[0] / 255
     # A normal variable around the middle, cut at both ends: its quartiles are those of the whole.
     low, high = np.quantile(noisy, [0.25, 0.75])
     assert (high - low) / 1.349 == pytest.approx(NOISE_STD, rel=0.05)
