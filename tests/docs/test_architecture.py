@@ -1,4 +1,4 @@
-"""The map of docs/architecture.md: its files and names exist, and it names every package."""
+"""The map of docs/architecture.md: it names each module once, and its walks lead somewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from tests.docs.pages import ROOT
 TEXT = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 WALKS = TEXT[TEXT.index("## Walk 1") : TEXT.index("## Where to change")]
 ROOMS = re.findall(r"^\| `([^`]+\.py)`(?: `([^`]+)`)? \|", WALKS, flags=re.MULTILINE)
-BASES = (ROOT, ROOT / "protocols/zkwm_protocols", ROOT / "cli/zkwm_cli", ROOT / "zkwm")
 
 
 def test_there_are_two_walks() -> None:
@@ -30,13 +29,22 @@ def test_each_room_of_the_walks_exists(path: str, name: str) -> None:
         }
 
 
-def test_each_file_and_folder_of_the_map_exists() -> None:
-    table = TEXT[TEXT.index("## The map") : TEXT.index("### cli/zkwm_cli")]
-    for row in re.findall(r"^\| (`[^|]+) \|", table, flags=re.MULTILINE):
-        for name in re.findall(r"`([^`]+)`", row):
-            candidates = [base / name for base in BASES]
-            candidates += [base / f"{name}.py" for base in BASES]
-            assert any(path.exists() for path in candidates), name
+def test_the_map_names_each_module_once() -> None:
+    """Each row names files or folders that exist; each module stands in one, or in its folder."""
+    sections = re.split(
+        r"^### ", TEXT[TEXT.index("## The map") : TEXT.index("### tests")], flags=re.M
+    )
+    for section in sections[1:]:
+        base = ROOT / section[: section.index("\n")].split(":")[0]
+        rows = re.findall(r"^\| (`[^|]+) \|", section, flags=re.MULTILINE)
+        names = [base / name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+        assert [
+            name for name in names if not (name.is_dir() or name.with_suffix(".py").exists())
+        ] == []
+        for path in base.rglob("*.py"):
+            if path.stem not in ("__init__", "__main__"):
+                module = path.with_suffix("")
+                assert sum(name in (module, *module.parents) for name in names) == 1, path
 
 
 def test_the_contract_is_that_of_the_test() -> None:
