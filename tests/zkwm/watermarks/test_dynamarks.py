@@ -195,7 +195,7 @@ def test_a_network_that_learns_the_answers_carries_bits(tmp_path: Path) -> None:
 def test_what_cannot_be_read(mark: OwnMark) -> None:
     leaves = mark.triggers.images[:3]
     for view in (JudgeView(probes=mark.view.probes), JudgeView(reference=mark.start)):
-        with pytest.raises(UsageError, match="unmarked model beside it"):
+        with pytest.raises(UsageError, match="unmarked model as reference"):
             mark.scheme.reader().extract(mark.start, leaves, view)
     small = build_model("lenet5", shape=small_data().shape, class_count=9, mean=(0.3,), std=(0.3,))
     with pytest.raises(UsageError, match="has 9 classes, the owner's model 10"):
