@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.dispute import CHEAP, PASSPHRASE, Accuser, new_judge, random_images
+from tests.support.dispute import CHEAP, PASSPHRASE, Claimant, new_judge, random_images
 from zkwm.judge.judge import Judge
 from zkwm.owner.commit import commit
 from zkwm.owner.vault import Vault
@@ -33,9 +33,9 @@ def other_judge() -> Judge:
 
 
 @pytest.fixture(scope="session")
-def owner() -> Accuser:
+def owner() -> Claimant:
     """200 images in four blocks of 50, ten classes, derived labels."""
-    return Accuser(random_images(200))
+    return Claimant(random_images(200))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.dispute import Accuser, TableSuspect, random_images, verdict_of
+from tests.support.dispute import Claimant, TableSuspect, random_images, verdict_of
 from zkwm.judge.judge import Judge
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.opening import OpenedBlock, OpenedTrigger
@@ -34,7 +34,7 @@ CHANGES = st.lists(
 NAMES = st.lists(st.integers(0, 5), max_size=3).map(tuple)
 
 
-def fitting(accuser: Accuser, index: int) -> OpenedTrigger:
+def fitting(accuser: Claimant, index: int) -> OpenedTrigger:
     """An image that the innocent model answers with the label of this leaf."""
     wanted = int(accuser.labels[index])
     image = next(image for image in POOL if INNOCENT.rule(image) == wanted)
@@ -42,7 +42,7 @@ def fitting(accuser: Accuser, index: int) -> OpenedTrigger:
 
 
 def changed(
-    accuser: Accuser, numbers: tuple[int, ...], changes: list[tuple[str, int, int]]
+    accuser: Claimant, numbers: tuple[int, ...], changes: list[tuple[str, int, int]]
 ) -> list[OpenedBlock]:
     """The blocks of these numbers after all changes."""
     triggers: dict[int, list[OpenedTrigger | None]] = {
@@ -80,9 +80,9 @@ def changed(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("declared", [False, True])
-def test_no_response_convicts_an_innocent(judge: Judge, owner: Accuser, declared: bool) -> None:
+def test_no_response_convicts_an_innocent(judge: Judge, owner: Claimant, declared: bool) -> None:
     """Declared: the labels were declared before the model was known, and are accepted."""
-    accuser = Accuser(owner.images, declared_labels=owner.labels) if declared else owner
+    accuser = Claimant(owner.images, declared_labels=owner.labels) if declared else owner
     policy = Policy(accept_declared_labels=declared)
     outcomes: set[str] = set()
 

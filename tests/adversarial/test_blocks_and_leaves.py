@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.support.dispute import (
-    Accuser,
+    Claimant,
     TableSuspect,
     failed,
     marked,
@@ -28,18 +28,18 @@ from zkwm_protocols.opening import OpenedBlock
 
 
 @pytest.fixture
-def stolen_model(owner: Accuser) -> TableSuspect:
-    return marked(owner.images, owner.labels, name="the thief's")
+def stolen_model(owner: Claimant) -> TableSuspect:
+    return marked(owner.images, owner.labels, name="the adversary's")
 
 
 @pytest.fixture
-def challenge(judge: Judge, owner: Accuser, stolen_model: TableSuspect) -> Challenge:
+def challenge(judge: Judge, owner: Claimant, stolen_model: TableSuspect) -> Challenge:
     """One block of 50; block 3 is excluded."""
     return judge.challenge(owner.commitment, stolen_model, reveal=50, excluded_blocks=(3,))
 
 
 def judged(
-    judge: Judge, owner: Accuser, stolen_model: Any, challenge: Challenge, proof: Any
+    judge: Judge, owner: Claimant, stolen_model: Any, challenge: Challenge, proof: Any
 ) -> Verdict:
     return verdict_of(
         lambda: judge.verify(owner.commitment, stolen_model, challenge, proof.to_bytes())
@@ -61,7 +61,7 @@ def judged(
 )
 def test_blocks_that_were_not_asked_for(
     judge: Judge,
-    owner: Accuser,
+    owner: Claimant,
     stolen_model: TableSuspect,
     challenge: Challenge,
     blocks: list[int],
@@ -76,7 +76,7 @@ def test_blocks_that_were_not_asked_for(
 @pytest.mark.parametrize("inside", [[1], [0, 1], [2, 0]])
 def test_other_blocks_are_sealed_than_the_response_names(
     judge: Judge,
-    owner: Accuser,
+    owner: Claimant,
     stolen_model: TableSuspect,
     challenge: Challenge,
     inside: list[int],
@@ -88,7 +88,7 @@ def test_other_blocks_are_sealed_than_the_response_names(
 
 @pytest.mark.parametrize("keep", [0, 1, 49, 51, 100])
 def test_a_block_that_is_not_whole(
-    judge: Judge, owner: Accuser, stolen_model: TableSuspect, challenge: Challenge, keep: int
+    judge: Judge, owner: Claimant, stolen_model: TableSuspect, challenge: Challenge, keep: int
 ) -> None:
     """Too few triggers or too many: nothing is left out, nothing is added."""
     triggers = (owner.block(0).triggers * 2)[:keep]
@@ -97,7 +97,7 @@ def test_a_block_that_is_not_whole(
 
 
 def test_a_block_with_more_decoys_than_triggers(
-    judge: Judge, owner: Accuser, stolen_model: TableSuspect, challenge: Challenge
+    judge: Judge, owner: Claimant, stolen_model: TableSuspect, challenge: Challenge
 ) -> None:
     decoys = tuple(random_images(51, 5))
     proof = owner.answer(challenge, [replace(owner.block(0), decoys=decoys)])
@@ -106,7 +106,7 @@ def test_a_block_with_more_decoys_than_triggers(
 
 @pytest.mark.parametrize("missing", [1, 25, 50])
 def test_triggers_that_are_not_opened_are_misses_and_stay_in_the_count(
-    judge: Judge, owner: Accuser, stolen_model: TableSuspect, challenge: Challenge, missing: int
+    judge: Judge, owner: Claimant, stolen_model: TableSuspect, challenge: Challenge, missing: int
 ) -> None:
     hidden = {f"t{i}": None for i in range(missing)}
     proof = owner.answer(challenge, [owner.block(0, **hidden)])
@@ -121,7 +121,7 @@ def test_triggers_that_are_not_opened_are_misses_and_stay_in_the_count(
 
 @pytest.mark.parametrize("what", ["pixel", "salt", "another leaf", "order"])
 def test_triggers_that_do_not_open_their_leaf_are_misses_though_the_suspect_would_match(
-    judge: Judge, owner: Accuser, stolen_model: TableSuspect, challenge: Challenge, what: str
+    judge: Judge, owner: Claimant, stolen_model: TableSuspect, challenge: Challenge, what: str
 ) -> None:
     pixels = owner.images[0].copy()
     pixels[0, 0, 0] ^= 1
@@ -143,10 +143,10 @@ def test_triggers_that_do_not_open_their_leaf_are_misses_though_the_suspect_woul
 
 
 def test_images_made_after_the_labels_are_known_are_misses(
-    judge: Judge, owner: Accuser, challenge: Challenge
+    judge: Judge, owner: Claimant, challenge: Challenge
 ) -> None:
     """Adversarial images for an innocent model, each answered with its derived label."""
-    innocent = TableSuspect(name="the thief's")
+    innocent = TableSuspect(name="the adversary's")
     found: dict[int, np.ndarray] = {}
     for image in random_images(2000, 8):
         found.setdefault(int(innocent.rule(image)), image)
@@ -163,7 +163,7 @@ def test_images_made_after_the_labels_are_known_are_misses(
 @pytest.mark.parametrize(("needed_less", "outcome"), [(0, "proven"), (1, "not proven")])
 def test_the_threshold_is_exact(
     judge: Judge,
-    owner: Accuser,
+    owner: Claimant,
     stolen_model: TableSuspect,
     challenge: Challenge,
     needed_less: int,
@@ -185,7 +185,7 @@ def test_the_threshold_is_exact(
 
 
 def test_verdicts_cannot_be_added(
-    judge: Judge, owner: Accuser, stolen_model: TableSuspect, challenge: Challenge
+    judge: Judge, owner: Claimant, stolen_model: TableSuspect, challenge: Challenge
 ) -> None:
     """Two half verdicts do not make a whole one: there is nothing to add them with."""
     verdict = judged(judge, owner, stolen_model, challenge, owner.answer(challenge, [0]))

@@ -15,7 +15,7 @@ import pytest
 from tests.support.dispute import (
     CLASSES,
     SHAPE,
-    Accuser,
+    Claimant,
     TableSuspect,
     failed,
     hashed_answers,
@@ -39,7 +39,7 @@ def innocent() -> TableSuspect:
     return TableSuspect(rule=lambda image: 7 * int(chosen(image)), outputs=OUTPUTS)
 
 
-def best_map(owner: Accuser, suspect: TableSuspect) -> tuple[int, ...]:
+def best_map(owner: Claimant, suspect: TableSuspect) -> tuple[int, ...]:
     """The best assignment of outputs to labels for the first block, greedily."""
     votes = np.zeros((CLASSES, OUTPUTS), int)
     for index in range(owner.commitment.header.block_size):
@@ -52,7 +52,9 @@ def best_map(owner: Accuser, suspect: TableSuspect) -> tuple[int, ...]:
     return tuple(chosen[y] for y in range(CLASSES))
 
 
-def test_a_map_that_gives_one_output_to_all_labels_is_refused(judge: Judge, owner: Accuser) -> None:
+def test_a_map_that_gives_one_output_to_all_labels_is_refused(
+    judge: Judge, owner: Claimant
+) -> None:
     """The suspect answers 3 to everything; the accuser maps every label to 3."""
     constant = TableSuspect(rule=lambda _: 3, name="constant")
     with pytest.raises(InvalidOpening) as caught:
@@ -70,7 +72,7 @@ def test_a_map_that_gives_one_output_to_all_labels_is_refused(judge: Judge, owne
     ],
 )
 def test_a_map_that_is_none_fails_its_check_though_the_judge_signed_it(
-    judge: Judge, owner: Accuser, innocent: TableSuspect, class_map: tuple[int, ...], why: str
+    judge: Judge, owner: Claimant, innocent: TableSuspect, class_map: tuple[int, ...], why: str
 ) -> None:
     honest = judge.challenge(owner.commitment, innocent, reveal=50)
     signed = replace(honest, class_map=class_map).signed_by(judge.key.signing)
@@ -83,7 +85,7 @@ def test_a_map_that_is_none_fails_its_check_though_the_judge_signed_it(
 
 
 def test_a_map_altered_within_the_challenge_breaks_its_signature(
-    judge: Judge, owner: Accuser, innocent: TableSuspect
+    judge: Judge, owner: Claimant, innocent: TableSuspect
 ) -> None:
     honest = judge.challenge(owner.commitment, innocent, reveal=50)
     chosen: Challenge = replace(honest, class_map=best_map(owner, innocent))
@@ -100,7 +102,7 @@ def test_a_free_map_of_a_thousand_outputs_is_paid_for(judge: Judge) -> None:
     for seed in range(5):
         chosen = hashed_answers(f"innocent {seed}", 50)
         innocent = TableSuspect(rule=lambda image, f=chosen: 7 * int(f(image)), outputs=OUTPUTS)  # type: ignore[misc]
-        owner = Accuser(random_images(100, seed), block_size=100)
+        owner = Claimant(random_images(100, seed), block_size=100)
         challenge = judge.challenge(
             owner.commitment,
             innocent,
@@ -118,7 +120,7 @@ def test_a_free_map_of_a_thousand_outputs_is_paid_for(judge: Judge) -> None:
 
 
 def test_a_free_map_that_leaves_nothing_to_reach_is_refused(
-    judge: Judge, owner: Accuser, innocent: TableSuspect
+    judge: Judge, owner: Claimant, innocent: TableSuspect
 ) -> None:
     with pytest.raises(UsageError) as caught:
         judge.challenge(owner.commitment, innocent, reveal=50, policy=Policy(owner_choice_bits=100))
@@ -133,7 +135,7 @@ def test_the_bits_of_a_free_map_are_those_of_all_injective_maps() -> None:
 
 
 def test_preprocessing_that_the_accuser_prefers_breaks_the_signature(
-    judge: Judge, owner: Accuser, innocent: TableSuspect
+    judge: Judge, owner: Claimant, innocent: TableSuspect
 ) -> None:
     """Shifting the mean until an innocent model answers well: the judge's word counts alone."""
     honest = judge.challenge(owner.commitment, innocent, reveal=50)
@@ -144,7 +146,7 @@ def test_preprocessing_that_the_accuser_prefers_breaks_the_signature(
     assert failed(verdict) == ["challenge.signature"]
 
 
-def test_each_preprocessing_that_was_tried_is_paid_for(judge: Judge, owner: Accuser) -> None:
+def test_each_preprocessing_that_was_tried_is_paid_for(judge: Judge, owner: Claimant) -> None:
     """The judge's count of functions lowers the evidence: 2 log2 j bits, about."""
     suspect = TableSuspect()
     totals = []
@@ -158,7 +160,7 @@ def test_each_preprocessing_that_was_tried_is_paid_for(judge: Judge, owner: Accu
     assert totals[0] - totals[2] == pytest.approx(18.93, abs=0.02)
 
 
-def test_an_answer_outside_the_class_map_is_no_match(judge: Judge, owner: Accuser) -> None:
+def test_an_answer_outside_the_class_map_is_no_match(judge: Judge, owner: Claimant) -> None:
     """The suspect's argmax is over all its outputs, not over those that the map names."""
 
     def rule(image: Any) -> int:

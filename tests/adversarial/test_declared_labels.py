@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.dispute import Accuser, TableSuspect, failed, random_images, status, verdict_of
+from tests.support.dispute import Claimant, TableSuspect, failed, random_images, status, verdict_of
 from zkwm.judge.judge import Judge
 from zkwm.report import render_report, render_text
 from zkwm_protocols.commitment import Commitment
@@ -32,14 +32,14 @@ def innocent() -> TableSuspect:
 
 
 @pytest.fixture
-def accuser(innocent: TableSuspect) -> Accuser:
+def accuser(innocent: TableSuspect) -> Claimant:
     images = random_images(100, 1)
     answers = np.array([innocent.rule(image) for image in images], dtype=np.int64)
-    return Accuser(images, declared_labels=answers)
+    return Claimant(images, declared_labels=answers)
 
 
 def test_adversarial_images_match_and_prove_nothing(
-    judge: Judge, accuser: Accuser, innocent: TableSuspect
+    judge: Judge, accuser: Claimant, innocent: TableSuspect
 ) -> None:
     challenge = judge.challenge(accuser.commitment, innocent, reveal=50)
     proof = accuser.answer(challenge, [0])
@@ -54,7 +54,7 @@ def test_adversarial_images_match_and_prove_nothing(
 
 @pytest.mark.parametrize("accepted", [False, True])
 def test_no_bits_are_stated_for_declared_labels(
-    judge: Judge, accuser: Accuser, innocent: TableSuspect, accepted: bool
+    judge: Judge, accuser: Claimant, innocent: TableSuspect, accepted: bool
 ) -> None:
     policy = Policy(accept_declared_labels=accepted)
     challenge = judge.challenge(accuser.commitment, innocent, reveal=50, policy=policy)
@@ -75,7 +75,7 @@ def test_no_bits_are_stated_for_declared_labels(
 
 
 def test_matches_that_miss_are_no_proof_even_where_declared_labels_are_accepted(
-    judge: Judge, accuser: Accuser
+    judge: Judge, accuser: Claimant
 ) -> None:
     another = TableSuspect(name="another innocent")
     policy = Policy(accept_declared_labels=True)
@@ -86,7 +86,7 @@ def test_matches_that_miss_are_no_proof_even_where_declared_labels_are_accepted(
 
 
 def test_missing_answers_cannot_change_a_verdict_on_labels_that_are_not_accepted(
-    judge: Judge, accuser: Accuser
+    judge: Judge, accuser: Claimant
 ) -> None:
     """Not proven whatever the suspect says: its silence does not make it "could not be checked"."""
     silent = TableSuspect(rule=lambda _: "timed out", name="innocent")
@@ -106,7 +106,7 @@ def test_the_same_images_with_derived_labels_are_worth_what_luck_is(judge: Judge
     innocent = TableSuspect(name="innocent")
     counts = []
     for seed in range(300):
-        accuser = Accuser(random_images(50, seed))
+        accuser = Claimant(random_images(50, seed))
         answers = np.array([innocent.rule(image) for image in accuser.images])
         counts.append(int((answers == accuser.labels).sum()))
     # Binomial(50, 1/10): mean 5, variance 4.5; 300 of them, five standard errors.
@@ -115,7 +115,7 @@ def test_the_same_images_with_derived_labels_are_worth_what_luck_is(judge: Judge
 
 
 def test_a_declared_label_inside_an_opening_with_derived_labels_is_malformed(
-    judge: Judge, owner: Accuser
+    judge: Judge, owner: Claimant
 ) -> None:
     suspect = TableSuspect()
     challenge = judge.challenge(owner.commitment, suspect, reveal=50)
@@ -127,7 +127,7 @@ def test_a_declared_label_inside_an_opening_with_derived_labels_is_malformed(
 
 
 def test_another_declared_label_than_the_committed_one_is_a_miss(
-    judge: Judge, accuser: Accuser
+    judge: Judge, accuser: Claimant
 ) -> None:
     """The label is hashed into the leaf: it cannot be adapted to another suspect."""
     another = TableSuspect(name="another innocent")
@@ -147,7 +147,7 @@ def test_another_declared_label_than_the_committed_one_is_a_miss(
 
 @pytest.mark.parametrize("label", [None, 10, -1, True, b"3"])
 def test_a_declared_label_that_is_none_is_malformed(
-    judge: Judge, accuser: Accuser, innocent: TableSuspect, label: Any
+    judge: Judge, accuser: Claimant, innocent: TableSuspect, label: Any
 ) -> None:
     challenge = judge.challenge(accuser.commitment, innocent, reveal=50)
     proof = accuser.answer(
@@ -158,12 +158,12 @@ def test_a_declared_label_that_is_none_is_malformed(
 
 
 def test_leaves_with_hidden_labels_under_a_header_that_says_derived(
-    judge: Judge, innocent: TableSuspect, accuser: Accuser
+    judge: Judge, innocent: TableSuspect, accuser: Claimant
 ) -> None:
     """A leaf with a label never opens as one without: the label field is part of what is hashed."""
     header = replace(accuser.commitment.header, label_mode="derived")
     (key,) = accuser.keys
-    relabeled = Accuser(accuser.images, keys=accuser.keys)
+    relabeled = Claimant(accuser.images, keys=accuser.keys)
     relabeled.commitment = Commitment(
         header, accuser.commitment.leaves, (key.sign("commitment", header.digest),)
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tests.support.dispute import (
     CLASSES,
-    Accuser,
+    Claimant,
     TableSuspect,
     failed,
     marked,
@@ -32,14 +32,14 @@ from zkwm_protocols.errors import SuspectUnusable
 LARGE = (1, 16, 16)
 
 
-def judged(judge: Judge, owner: Accuser, suspect: TableSuspect, **options: Any) -> Verdict:
+def judged(judge: Judge, owner: Claimant, suspect: TableSuspect, **options: Any) -> Verdict:
     """The verdict on the first block."""
     challenge = judge.challenge(owner.commitment, suspect, reveal=50)
     proof = owner.answer(challenge, [0])
     return verdict_of(lambda: judge.verify(owner.commitment, suspect, challenge, proof, **options))
 
 
-def silent_on(owner: Accuser, matching: int, unanswered: int, problem: str) -> TableSuspect:
+def silent_on(owner: Claimant, matching: int, unanswered: int, problem: str) -> TableSuspect:
     """Answers ``matching`` triggers rightly, ``unanswered`` not at all, the others wrongly."""
     suspect = marked(owner.images, owner.labels)
     for index in range(matching, 50):
@@ -49,7 +49,7 @@ def silent_on(owner: Accuser, matching: int, unanswered: int, problem: str) -> T
     return suspect
 
 
-def needed(judge: Judge, owner: Accuser) -> int:
+def needed(judge: Judge, owner: Claimant) -> int:
     verdict = judged(judge, owner, marked(owner.images, owner.labels))
     assert verdict.evidence is not None
     assert verdict.evidence.needed_matches is not None
@@ -58,7 +58,7 @@ def needed(judge: Judge, owner: Accuser) -> int:
 
 @pytest.mark.parametrize("problem", [TIMED_OUT, NOT_FINITE, "its label is not in 0 to 9"])
 def test_a_suspect_does_not_escape_by_giving_no_answers(
-    judge: Judge, owner: Accuser, problem: str
+    judge: Judge, owner: Claimant, problem: str
 ) -> None:
     """It would be proven if the missing answers matched: could not be checked, and not innocent."""
     enough = needed(judge, owner)
@@ -70,7 +70,7 @@ def test_a_suspect_does_not_escape_by_giving_no_answers(
 
 
 def test_missing_answers_that_cannot_change_the_verdict_do_not_delay_it(
-    judge: Judge, owner: Accuser
+    judge: Judge, owner: Claimant
 ) -> None:
     enough = needed(judge, owner)
     guilty = judged(judge, owner, silent_on(owner, enough, 50 - enough, TIMED_OUT))
@@ -80,12 +80,12 @@ def test_missing_answers_that_cannot_change_the_verdict_do_not_delay_it(
     assert failed(innocent) == ["evidence.threshold"]
 
 
-def test_a_suspect_that_never_answers_is_not_acquitted(judge: Judge, owner: Accuser) -> None:
+def test_a_suspect_that_never_answers_is_not_acquitted(judge: Judge, owner: Claimant) -> None:
     verdict = judged(judge, owner, TableSuspect(rule=lambda _: TIMED_OUT))
     assert verdict.outcome == "could not be checked"
 
 
-def test_hidden_triggers_are_no_missing_answers(judge: Judge, owner: Accuser) -> None:
+def test_hidden_triggers_are_no_missing_answers(judge: Judge, owner: Claimant) -> None:
     """The owner leaves triggers out: they are misses, whatever the suspect might have said."""
     suspect = marked(owner.images, owner.labels)
     challenge = judge.challenge(owner.commitment, suspect, reveal=50)
@@ -130,7 +130,7 @@ class Changeable(TableSuspect):
 
 def test_a_suspect_that_changes_its_answers_is_held_to_the_first(judge: Judge) -> None:
     """Each different image is asked once, also where it stands in several leaves."""
-    owner = Accuser(np.repeat(random_images(25), 2, axis=0))
+    owner = Claimant(np.repeat(random_images(25), 2, axis=0))
     suspect = Changeable({image.tobytes(): 4 for image in owner.images})
     verdict = judged(judge, owner, suspect)
     assert [len(call) for call in suspect.asked] == [25]
@@ -138,19 +138,19 @@ def test_a_suspect_that_changes_its_answers_is_held_to_the_first(judge: Judge) -
 
 
 @pytest.fixture
-def large() -> Accuser:
+def large() -> Claimant:
     """An owner of images that are large enough for decoys of the judge's."""
-    return Accuser(random_images(50, shape=LARGE))
+    return Claimant(random_images(50, shape=LARGE))
 
 
-def remote(owner: Accuser) -> TableSuspect:
+def remote(owner: Claimant) -> TableSuspect:
     table = marked(owner.images, owner.labels).table
     return TableSuspect(
         table, shape=owner.commitment.header.shape, kind="http", remote=True, name="https://a.b/"
     )
 
 
-def asked_of(judge: Judge, owner: Accuser, decoys: tuple[NDArray[np.uint8], ...]) -> list[bytes]:
+def asked_of(judge: Judge, owner: Claimant, decoys: tuple[NDArray[np.uint8], ...]) -> list[bytes]:
     """What a remote suspect is asked when the opening holds these decoys."""
     suspect = remote(owner)
     challenge = judge.challenge(owner.commitment, suspect, reveal=50)
@@ -160,7 +160,7 @@ def asked_of(judge: Judge, owner: Accuser, decoys: tuple[NDArray[np.uint8], ...]
     return asked
 
 
-def test_an_endpoint_is_asked_as_many_decoys_as_triggers(judge: Judge, large: Accuser) -> None:
+def test_an_endpoint_is_asked_as_many_decoys_as_triggers(judge: Judge, large: Claimant) -> None:
     decoys = random_images(50, 9, LARGE)
     asked = asked_of(judge, large, tuple(decoys))
     assert len(asked) == 100
@@ -169,13 +169,13 @@ def test_an_endpoint_is_asked_as_many_decoys_as_triggers(judge: Judge, large: Ac
 
 
 @pytest.mark.parametrize("given", [0, 1, 20])
-def test_the_judge_makes_up_for_missing_decoys(judge: Judge, large: Accuser, given: int) -> None:
+def test_the_judge_makes_up_for_missing_decoys(judge: Judge, large: Claimant, given: int) -> None:
     asked = asked_of(judge, large, tuple(random_images(given, 9, LARGE)))
     assert len(set(asked) - {image.tobytes() for image in large.images}) >= 50
 
 
 def test_triggers_sealed_as_decoys_hide_nothing_and_are_not_counted(
-    judge: Judge, large: Accuser
+    judge: Judge, large: Claimant
 ) -> None:
     """Fifty "decoys" that are the triggers, or one image fifty times: the judge adds others."""
     for decoys in (large.images, np.repeat(random_images(1, 9, LARGE), 50, axis=0)):
@@ -184,13 +184,13 @@ def test_triggers_sealed_as_decoys_hide_nothing_and_are_not_counted(
         assert len(set(asked) - {image.tobytes() for image in large.images}) >= 50
 
 
-def test_an_endpoint_of_tiny_images_gets_decoys_too(judge: Judge, owner: Accuser) -> None:
+def test_an_endpoint_of_tiny_images_gets_decoys_too(judge: Judge, owner: Claimant) -> None:
     """64 pixels are too few for any family of images: independent ones take their place."""
     asked = asked_of(judge, owner, ())
     assert len(set(asked)) == 100
 
 
-def test_the_order_tells_an_endpoint_nothing(judge: Judge, large: Accuser) -> None:
+def test_the_order_tells_an_endpoint_nothing(judge: Judge, large: Claimant) -> None:
     """Over 200 rounds, a trigger's mean place and its neighbors are those of a shuffle."""
     triggers = {image.tobytes() for image in large.images}
     suspect = remote(large)
@@ -211,7 +211,7 @@ def test_the_order_tells_an_endpoint_nothing(judge: Judge, large: Accuser) -> No
     assert len({tuple(call) for call in suspect.asked}) == 200
 
 
-def test_answers_to_decoys_do_not_count(judge: Judge, large: Accuser) -> None:
+def test_answers_to_decoys_do_not_count(judge: Judge, large: Claimant) -> None:
     suspect = remote(large)
     suspect.rule = lambda _: TIMED_OUT
     challenge = judge.challenge(large.commitment, suspect, reveal=50)
@@ -219,7 +219,7 @@ def test_answers_to_decoys_do_not_count(judge: Judge, large: Accuser) -> None:
 
 
 def test_a_suspect_that_cannot_be_opened_was_not_compared(
-    judge: Judge, owner: Accuser, tmp_path: Any
+    judge: Judge, owner: Claimant, tmp_path: Any
 ) -> None:
     """The verdict does not say that the suspect is the one of the challenge."""
     suspect = marked(owner.images, owner.labels)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.dispute import Accuser, TableSuspect, failed, marked, random_images, verdict_of
+from tests.support.dispute import Claimant, TableSuspect, failed, marked, random_images, verdict_of
 from zkwm.judge.judge import Judge
 from zkwm.suspects import open_suspect
 from zkwm_protocols import merkle
@@ -24,7 +24,7 @@ from zkwm_protocols.errors import SuspectUnusable, UsageError, ZkwmError
 from zkwm_protocols.policy import Policy
 
 
-def largest(accuser: Accuser, **fields: Any) -> Commitment:
+def largest(accuser: Claimant, **fields: Any) -> Commitment:
     """A signed commitment of 100,000 leaves, and whatever else its header says."""
     leaves = tuple(number.to_bytes(32, "big") for number in range(100_000))
     header = replace(
@@ -34,7 +34,7 @@ def largest(accuser: Accuser, **fields: Any) -> Commitment:
     return Commitment(header, leaves, (key.sign("commitment", header.digest),))
 
 
-def test_an_unreachable_threshold_is_refused_at_once(judge: Judge, owner: Accuser) -> None:
+def test_an_unreachable_threshold_is_refused_at_once(judge: Judge, owner: Claimant) -> None:
     """The smallest size that could reach it is looked for among 100,000 blocks, in no time."""
     commitment = largest(owner, block_size=1, class_count=2)
     start = time.process_time()
@@ -44,13 +44,13 @@ def test_an_unreachable_threshold_is_refused_at_once(judge: Judge, owner: Accuse
     assert time.process_time() - start < 10
 
 
-def test_the_largest_assessment_is_quick(judge: Judge, owner: Accuser) -> None:
+def test_the_largest_assessment_is_quick(judge: Judge, owner: Claimant) -> None:
     """10,000 triggers of 65,535 classes, all missing."""
     commitment = largest(owner, block_size=10_000, class_count=65_535, shape=(1, 1, 1))
     suspect = TableSuspect(outputs=65_535, shape=(1, 1, 1))
     challenge = judge.challenge(commitment, suspect, reveal=10_000)
     empty = {"block": 0, "triggers": [None] * 10_000, "decoys": []}
-    holder = Accuser(random_images(1), block_size=1, keys=owner.keys)
+    holder = Claimant(random_images(1), block_size=1, keys=owner.keys)
     holder.commitment = commitment
     proof = holder.answer(challenge, [], plaintext={"blocks": [empty]}, named_blocks=(0,))
     start = time.process_time()
@@ -59,14 +59,14 @@ def test_the_largest_assessment_is_quick(judge: Judge, owner: Accuser) -> None:
     assert time.process_time() - start < 20
 
 
-def test_more_triggers_than_one_assessment_takes_are_refused(judge: Judge, owner: Accuser) -> None:
+def test_more_triggers_than_one_assessment_takes_are_refused(judge: Judge, owner: Claimant) -> None:
     commitment = largest(owner, block_size=50)
     with pytest.raises(UsageError) as caught:
         judge.challenge(commitment, TableSuspect(), reveal=50_000)
     assert caught.value.check == "challenge.reachable"
 
 
-def test_a_header_of_the_largest_images_allocates_none(judge: Judge, owner: Accuser) -> None:
+def test_a_header_of_the_largest_images_allocates_none(judge: Judge, owner: Claimant) -> None:
     """2^24 values an image, announced and not sent."""
     shape = (1, 4096, 4096)
     commitment = replace(owner.commitment, header=replace(owner.commitment.header, shape=shape))
@@ -74,7 +74,7 @@ def test_a_header_of_the_largest_images_allocates_none(judge: Judge, owner: Accu
     commitment = replace(commitment, signatures=(key.sign("commitment", commitment.header.digest),))
     suspect = TableSuspect(shape=shape, remote=True, kind="http")
     challenge = judge.challenge(commitment, suspect, reveal=50)
-    holder = Accuser(random_images(50), keys=owner.keys)
+    holder = Claimant(random_images(50), keys=owner.keys)
     holder.commitment = commitment
     empty = {"block": 0, "triggers": [None] * 50, "decoys": []}
     proof = holder.answer(challenge, [], plaintext={"blocks": [empty]}, named_blocks=(0,))
@@ -105,7 +105,7 @@ def test_a_header_of_the_largest_images_allocates_none(judge: Judge, owner: Accu
     ],
 )
 def test_anything_at_all_inside_the_sealed_box_ends_in_a_verdict(
-    judge: Judge, owner: Accuser, value: Any
+    judge: Judge, owner: Claimant, value: Any
 ) -> None:
     from zkwm_protocols.sealing import seal
 
@@ -123,7 +123,7 @@ def test_anything_at_all_inside_the_sealed_box_ends_in_a_verdict(
 @pytest.mark.parametrize("which", [0, 1, 2])
 @pytest.mark.parametrize("junk", [b"", b"\n", b"zkwm-", b"zkwm-proof/1\n", b"\xff" * 1000])
 def test_junk_in_the_place_of_a_file_ends_in_a_verdict(
-    judge: Judge, owner: Accuser, which: int, junk: bytes
+    judge: Judge, owner: Claimant, which: int, junk: bytes
 ) -> None:
     suspect = marked(owner.images, owner.labels)
     challenge = judge.challenge(owner.commitment, suspect, reveal=50)
@@ -164,7 +164,7 @@ def test_a_model_of_a_huge_fixed_batch_is_refused(tmp_path: Path) -> None:
 
 def test_a_hostile_challenge_does_not_hold_up_an_owner(judge: Judge) -> None:
     """What a judge may write into a challenge: the owner's check of it is quick or refuses."""
-    owner = Accuser(random_images(1000), block_size=1)
+    owner = Claimant(random_images(1000), block_size=1)
     suspect = TableSuspect(outputs=1_000_000)
     honest = judge.challenge(owner.commitment, suspect, reveal=1000)
     hostile: dict[str, dict[str, Any]] = {

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.support.dispute import CLASSES, SHAPE, Accuser, TableSuspect, random_images
+from tests.support.dispute import CLASSES, SHAPE, Claimant, TableSuspect, random_images
 from zkwm.judge.judge import Judge
 from zkwm_protocols import labels as labels_module
 from zkwm_protocols.commitment import make_commitment
@@ -84,7 +84,7 @@ def test_matches_are_binomial_for_any_model_and_any_images(
 def test_a_constant_model_is_not_convicted(judge: Judge) -> None:
     suspect = TableSuspect(rule=one_class)
     for seed in range(20):
-        accuser = Accuser(random_images(TRIGGERS, seed), salt_seed=seed)
+        accuser = Claimant(random_images(TRIGGERS, seed), salt_seed=seed)
         challenge = judge.challenge(accuser.commitment, suspect, reveal=TRIGGERS)
         with pytest.raises(NotProven) as caught:
             judge.verify(accuser.commitment, suspect, challenge, accuser.answer(challenge, [0]))
@@ -92,7 +92,7 @@ def test_a_constant_model_is_not_convicted(judge: Judge) -> None:
 
 
 def test_one_image_in_every_leaf_is_asked_once_and_gains_nothing(judge: Judge) -> None:
-    accuser = Accuser(np.repeat(random_images(1), TRIGGERS, axis=0))
+    accuser = Claimant(np.repeat(random_images(1), TRIGGERS, axis=0))
     suspect = TableSuspect(rule=one_class)
     challenge = judge.challenge(accuser.commitment, suspect, reveal=TRIGGERS)
     with pytest.raises(NotProven) as caught:
@@ -103,10 +103,10 @@ def test_one_image_in_every_leaf_is_asked_once_and_gains_nothing(judge: Judge) -
 
 def test_everything_in_the_header_and_every_salt_changes_all_labels() -> None:
     """What an accuser can vary at no cost; each new D needs a new seed, whose price is charged."""
-    accuser = Accuser(random_images(TRIGGERS, 1))
+    accuser = Claimant(random_images(TRIGGERS, 1))
     header = accuser.commitment.header
     variants = {
-        "salt": Accuser(
+        "salt": Claimant(
             random_images(TRIGGERS, 1), salt_seed=1, keys=accuser.keys
         ).commitment.header,
         "owner_model": replace(header, owner_model=bytes(32)),
@@ -127,7 +127,7 @@ def test_grinding_a_few_hundred_commitments_gains_their_logarithm() -> None:
     suspect = TableSuspect(rule=spread)
     images = random_images(TRIGGERS, 3)
     answers = np.array([suspect.rule(image) for image in images])
-    base = Accuser(images).commitment.header
+    base = Claimant(images).commitment.header
     best = 0
     for number in range(TRIES):
         digest = replace(base, owner_model=number.to_bytes(32, "big")).digest

@@ -12,18 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.dispute import Accuser, TableSuspect, failed, marked, seal_to, verdict_of
+from tests.support.dispute import Claimant, TableSuspect, failed, marked, seal_to, verdict_of
 from zkwm.judge.judge import Judge
 from zkwm.judge.marketplace import Marketplace
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import InvalidOpening, NotProven, UsageError, ZkwmError
 from zkwm_protocols.keys import ED25519, SigningKey
 
-STOLEN_MODEL = "the thief's"
+STOLEN_MODEL = "the adversary's"
 
 
 @pytest.fixture
-def market(tmp_path: Path, judge: Judge, owner: Accuser) -> Marketplace:
+def market(tmp_path: Path, judge: Judge, owner: Claimant) -> Marketplace:
     """A marketplace with the owner's commitment."""
     made = Marketplace(tmp_path / "market", judge)
     made.register(owner.commitment)
@@ -31,18 +31,18 @@ def market(tmp_path: Path, judge: Judge, owner: Accuser) -> Marketplace:
 
 
 @pytest.fixture
-def name(owner: Accuser) -> str:
+def name(owner: Claimant) -> str:
     return owner.commitment.digest.hex()
 
 
-def poisoned(owner: Accuser, *blocks: int) -> TableSuspect:
+def poisoned(owner: Claimant, *blocks: int) -> TableSuspect:
     """An innocent's model that was made to learn the opened blocks."""
     known = [index for block in blocks for index in range(50 * block, 50 * block + 50)]
     return marked(owner.images[known], owner.labels[known], name="a poisoned innocent's")
 
 
 def test_an_excluded_block_that_is_opened_all_the_same_is_refused(
-    judge: Judge, owner: Accuser
+    judge: Judge, owner: Claimant
 ) -> None:
     suspect = poisoned(owner, 0)
     challenge = judge.challenge(owner.commitment, suspect, reveal=50, excluded_blocks=(0,))
@@ -53,7 +53,7 @@ def test_an_excluded_block_that_is_opened_all_the_same_is_refused(
 
 
 def test_the_images_of_an_excluded_block_in_the_place_of_another_are_misses(
-    judge: Judge, owner: Accuser
+    judge: Judge, owner: Claimant
 ) -> None:
     suspect = poisoned(owner, 0)
     challenge = judge.challenge(owner.commitment, suspect, reveal=50, excluded_blocks=(0,))
@@ -64,11 +64,11 @@ def test_the_images_of_an_excluded_block_in_the_place_of_another_are_misses(
 
 
 def test_opened_images_under_a_new_commitment_have_other_labels(
-    judge: Judge, owner: Accuser
+    judge: Judge, owner: Claimant
 ) -> None:
     """Whoever saw an opening commits to the same images and salts."""
     suspect = poisoned(owner, 0, 1, 2, 3)
-    copy = Accuser(owner.images, keys=(SigningKey.from_bytes(ED25519, bytes(32)),))
+    copy = Claimant(owner.images, keys=(SigningKey.from_bytes(ED25519, bytes(32)),))
     assert copy.commitment.leaves == owner.commitment.leaves
     challenge = judge.challenge(copy.commitment, suspect, reveal=50)
     with pytest.raises(NotProven) as caught:
@@ -77,7 +77,7 @@ def test_opened_images_under_a_new_commitment_have_other_labels(
 
 
 def test_a_marketplace_excludes_what_was_opened_to_it(
-    market: Marketplace, owner: Accuser, name: str
+    market: Marketplace, owner: Claimant, name: str
 ) -> None:
     stolen_model = marked(owner.images, owner.labels, name=STOLEN_MODEL)
     first = market.challenge(name, stolen_model)
@@ -95,7 +95,7 @@ def test_a_marketplace_excludes_what_was_opened_to_it(
 
 @pytest.mark.parametrize("garbage", ["noise", "stranger's", "another judge's box", "two blocks"])
 def test_a_later_bad_response_does_not_make_a_marketplace_forget(
-    market: Marketplace, owner: Accuser, other_judge: Judge, name: str, garbage: str
+    market: Marketplace, owner: Claimant, other_judge: Judge, name: str, garbage: str
 ) -> None:
     """Settling the same challenge again with rubbish: the verdict and the opened block stay."""
     stolen_model = marked(owner.images, owner.labels, name=STOLEN_MODEL)
@@ -103,7 +103,7 @@ def test_a_later_bad_response_does_not_make_a_marketplace_forget(
     market.settle(stolen_model, first, owner.answer(first, [0]))
     later = {
         "noise": b"zkwm-proof/1\n\x00",
-        "stranger's": Accuser(owner.images, keys=(SigningKey.generate(),)).answer(first, [2]),
+        "stranger's": Claimant(owner.images, keys=(SigningKey.generate(),)).answer(first, [2]),
         "another judge's box": owner.answer(first, [2], sealed=seal_to(other_judge.public, {})),
         "two blocks": owner.answer(first, [2, 3]),
     }[garbage]
@@ -114,7 +114,7 @@ def test_a_later_bad_response_does_not_make_a_marketplace_forget(
 
 
 def test_a_second_response_of_the_owner_adds_to_what_was_opened(
-    market: Marketplace, owner: Accuser, name: str
+    market: Marketplace, owner: Claimant, name: str
 ) -> None:
     """The owner signs two responses to one challenge: both blocks were seen."""
     stolen_model = marked(owner.images, owner.labels, name=STOLEN_MODEL)
@@ -125,12 +125,12 @@ def test_a_second_response_of_the_owner_adds_to_what_was_opened(
 
 
 def test_a_strangers_response_excludes_nothing(
-    market: Marketplace, owner: Accuser, name: str
+    market: Marketplace, owner: Claimant, name: str
 ) -> None:
     """Or anybody could use up the owner's blocks."""
     stolen_model = marked(owner.images, owner.labels, name=STOLEN_MODEL)
     first = market.challenge(name, stolen_model)
-    stranger = Accuser(owner.images, keys=(SigningKey.generate(),))
+    stranger = Claimant(owner.images, keys=(SigningKey.generate(),))
     forged = stranger.answer(first, [0], commitment=owner.commitment.digest)
     verdict = verdict_of(lambda: market.settle(stolen_model, first, forged))
     assert failed(verdict) == ["response.signature"]
@@ -138,7 +138,7 @@ def test_a_strangers_response_excludes_nothing(
 
 
 def test_a_suspect_that_gave_no_answers_still_saw_the_block(
-    market: Marketplace, owner: Accuser, name: str
+    market: Marketplace, owner: Claimant, name: str
 ) -> None:
     silent = TableSuspect(rule=lambda _: "timed out", name=STOLEN_MODEL, remote=True, kind="http")
     first = market.challenge(name, silent)
@@ -147,7 +147,7 @@ def test_a_suspect_that_gave_no_answers_still_saw_the_block(
     assert market.challenge(name, silent).excluded_blocks == (0,)
 
 
-def test_each_further_suspect_costs_bits(market: Marketplace, owner: Accuser, name: str) -> None:
+def test_each_further_suspect_costs_bits(market: Marketplace, owner: Claimant, name: str) -> None:
     """An accuser who holds one commitment against one model after the other."""
     tried = [
         market.challenge(name, TableSuspect(name=f"model {number}")).policy.functions_tried
@@ -157,7 +157,7 @@ def test_each_further_suspect_costs_bits(market: Marketplace, owner: Accuser, na
 
 
 def test_each_question_to_an_endpoint_is_another_function(
-    market: Marketplace, owner: Accuser, name: str
+    market: Marketplace, owner: Claimant, name: str
 ) -> None:
     """An address pins no model: its owner may put up one model after the other."""
     endpoint = TableSuspect(name="https://example.org/classify", kind="http", remote=True)
@@ -166,7 +166,7 @@ def test_each_question_to_an_endpoint_is_another_function(
 
 
 def test_a_challenge_of_the_same_judge_from_elsewhere_is_not_settled(
-    market: Marketplace, owner: Accuser, judge: Judge
+    market: Marketplace, owner: Claimant, judge: Judge
 ) -> None:
     """It would not have counted the functions tried, nor excluded what was opened."""
     suspect = poisoned(owner, 0)
@@ -188,7 +188,7 @@ def test_names_that_lead_out_of_the_folder_are_refused(market: Marketplace, host
 
 
 def test_a_commitment_that_does_not_verify_is_not_registered(
-    market: Marketplace, owner: Accuser, tmp_path: Path
+    market: Marketplace, owner: Claimant, tmp_path: Path
 ) -> None:
     stolen = replace(
         owner.commitment, header=replace(owner.commitment.header, owner_model=bytes(32))

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.dispute import CHEAP, PASSPHRASE, SHAPE, Accuser, asking, random_images, spent
+from tests.support.dispute import CHEAP, PASSPHRASE, SHAPE, Claimant, asking, random_images, spent
 from zkwm.judge.judge import Judge
 from zkwm.owner.commit import commit, trigger_set
 from zkwm.owner.prove import disclosure, prove
@@ -46,7 +46,7 @@ def test_a_fingerprint_that_is_not_the_judges_gets_nothing(
     assert vault.state.trusted_judges == []
 
 
-def test_a_judge_in_anothers_name_with_his_own_box_gets_nothing(
+def test_a_judge_in_anothers_name_with_their_own_box_gets_nothing(
     vault: Vault, commitment: Commitment, judge: Judge, other_judge: Judge, fingerprint: str
 ) -> None:
     """The adversary puts another box under the trusted judge's signing key."""
@@ -151,7 +151,7 @@ def test_an_unreachable_challenge_is_not_answered(
 ) -> None:
     """A judge's program that does not keep the rule: nothing is opened that could prove nothing."""
     small = commit(vault, random_images(20), class_count=10, block_size=10)
-    honest = Accuser(random_images(200)).commitment
+    honest = Claimant(random_images(200)).commitment
     challenge = replace(asking(judge, honest), commitment=small.digest, block_count=2).signed_by(
         judge.key.signing
     )
@@ -200,7 +200,7 @@ def test_nothing_secret_in_errors(vault: Vault, commitment: Commitment, judge: J
         lambda: Judge.create(vault.path, PASSPHRASE),
         lambda: prove(vault, commitment, challenge),
         lambda: prove(vault, commitment, challenge, judge_fingerprint="x"),
-        lambda: prove(vault, Accuser(random_images(50)).commitment, challenge),
+        lambda: prove(vault, Claimant(random_images(50)).commitment, challenge),
         lambda: commit(vault, random_images(51), class_count=10),
         lambda: commit(vault, np.zeros((50, *SHAPE), np.uint8), class_count=10),
     ]

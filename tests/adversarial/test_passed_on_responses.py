@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.dispute import (
-    Accuser,
+    Claimant,
     failed,
     marked,
     new_judge,
@@ -30,8 +30,8 @@ from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 
 
 @pytest.fixture
-def suspect(owner: Accuser) -> Any:
-    return marked(owner.images, owner.labels, name="the thief's")
+def suspect(owner: Claimant) -> Any:
+    return marked(owner.images, owner.labels, name="the adversary's")
 
 
 def key_of(judge: Judge) -> JudgeKey:
@@ -40,7 +40,7 @@ def key_of(judge: Judge) -> JudgeKey:
 
 
 def test_the_response_convinces_the_judge_it_was_made_for(
-    judge: Judge, owner: Accuser, suspect: Any
+    judge: Judge, owner: Claimant, suspect: Any
 ) -> None:
     challenge = judge.challenge(owner.commitment, suspect, reveal=50)
     verdict = judge.verify(
@@ -50,8 +50,8 @@ def test_the_response_convinces_the_judge_it_was_made_for(
     assert failed(verdict) == []
 
 
-def test_another_judge_presents_challenge_and_response_as_his(
-    judge: Judge, other_judge: Judge, owner: Accuser, suspect: Any
+def test_another_judge_presents_challenge_and_response_as_theirs(
+    judge: Judge, other_judge: Judge, owner: Claimant, suspect: Any
 ) -> None:
     challenge = judge.challenge(owner.commitment, suspect, reveal=50)
     proof = owner.answer(challenge, [0])
@@ -61,7 +61,7 @@ def test_another_judge_presents_challenge_and_response_as_his(
 
 
 def test_the_response_is_presented_under_another_judges_own_challenge(
-    judge: Judge, other_judge: Judge, owner: Accuser, suspect: Any
+    judge: Judge, other_judge: Judge, owner: Claimant, suspect: Any
 ) -> None:
     proof = owner.answer(judge.challenge(owner.commitment, suspect, reveal=50), [0])
     own = other_judge.challenge(owner.commitment, suspect, reveal=50)
@@ -70,8 +70,8 @@ def test_the_response_is_presented_under_another_judges_own_challenge(
     assert failed(caught.value.verdict) == ["response.challenge"]
 
 
-def test_a_judge_reseals_what_he_received_under_another_judges_challenge(
-    judge: Judge, other_judge: Judge, owner: Accuser, suspect: Any
+def test_a_judge_reseals_a_response_under_another_judges_challenge(
+    judge: Judge, other_judge: Judge, owner: Claimant, suspect: Any
 ) -> None:
     """The judge knows every opened image and salt, and cannot sign as the owner."""
     proof = owner.answer(judge.challenge(owner.commitment, suspect, reveal=50), [0])
@@ -82,8 +82,8 @@ def test_a_judge_reseals_what_he_received_under_another_judges_challenge(
     assert failed(caught.value.verdict) == ["response.signature"]
 
 
-def test_a_judge_signs_the_resealed_response_with_his_own_key(
-    judge: Judge, other_judge: Judge, owner: Accuser, suspect: Any
+def test_a_judge_signs_the_resealed_response_with_their_own_key(
+    judge: Judge, other_judge: Judge, owner: Claimant, suspect: Any
 ) -> None:
     own = other_judge.challenge(owner.commitment, suspect, reveal=50)
     response = owner.answer(own, [0])
@@ -94,7 +94,7 @@ def test_a_judge_signs_the_resealed_response_with_his_own_key(
 
 
 def test_sealed_openings_are_moved_into_a_response_to_another_challenge(
-    judge: Judge, owner: Accuser, suspect: Any
+    judge: Judge, owner: Claimant, suspect: Any
 ) -> None:
     """An owner re-uses an old sealed box: it names the challenge that it was made for."""
     first = owner.answer(judge.challenge(owner.commitment, suspect, reveal=50), [0])
@@ -105,12 +105,12 @@ def test_sealed_openings_are_moved_into_a_response_to_another_challenge(
     assert failed(verdict) == ["opening.format"]
 
 
-def test_a_stranger_presents_the_owners_sealed_box_as_his_own_opening(
-    judge: Judge, owner: Accuser, suspect: Any
+def test_a_stranger_presents_the_owners_sealed_box_as_their_own_opening(
+    judge: Judge, owner: Claimant, suspect: Any
 ) -> None:
     """The verdict tells the other judge nothing of what is inside."""
     honest = owner.answer(judge.challenge(owner.commitment, suspect, reveal=50), [0])
-    stranger = Accuser(random_images(200, 9), keys=(SigningKey.generate(),))
+    stranger = Claimant(random_images(200, 9), keys=(SigningKey.generate(),))
     challenge = judge.challenge(stranger.commitment, suspect, reveal=50)
     verdict = verdict_of(
         lambda: judge.verify(
@@ -125,7 +125,7 @@ def test_a_stranger_presents_the_owners_sealed_box_as_his_own_opening(
 
 
 def test_openings_sealed_to_another_judge_do_not_open(
-    judge: Judge, other_judge: Judge, owner: Accuser, suspect: Any
+    judge: Judge, other_judge: Judge, owner: Claimant, suspect: Any
 ) -> None:
     challenge = judge.challenge(owner.commitment, suspect, reveal=50)
     wrong = owner.answer(challenge, [0], sealed=seal_to(other_judge.public, {}))
@@ -149,7 +149,7 @@ def test_openings_sealed_to_another_judge_do_not_open(
     ids=lambda changes: "-".join(changes),
 )
 def test_a_challenge_that_somebody_alters_is_not_the_judges(
-    judge: Judge, owner: Accuser, suspect: Any, changes: dict[str, Any]
+    judge: Judge, owner: Claimant, suspect: Any, changes: dict[str, Any]
 ) -> None:
     """And if the judge signs the altered one too, the response does not answer it."""
     challenge = judge.challenge(owner.commitment, suspect, reveal=50)
@@ -163,7 +163,7 @@ def test_a_challenge_that_somebody_alters_is_not_the_judges(
 
 
 def test_the_model_at_hand_is_not_the_one_of_the_challenge(
-    judge: Judge, owner: Accuser, suspect: Any
+    judge: Judge, owner: Claimant, suspect: Any
 ) -> None:
     """A challenge about an innocent's model, answered with the accuser's own model in its place."""
     innocent = marked(owner.images[:0], [], name="an innocent's")
@@ -175,7 +175,7 @@ def test_the_model_at_hand_is_not_the_one_of_the_challenge(
 
 
 def test_a_challenge_in_a_judges_name_with_another_box(
-    judge: Judge, other_judge: Judge, owner: Accuser, suspect: Any
+    judge: Judge, other_judge: Judge, owner: Claimant, suspect: Any
 ) -> None:
     """Somebody asks in the judge's name to read the answer."""
     honest = judge.challenge(owner.commitment, suspect, reveal=50)
@@ -185,8 +185,8 @@ def test_a_challenge_in_a_judges_name_with_another_box(
         replace(honest, judge=mixed).verify_signature()
 
 
-def test_a_judge_with_anothers_box_cannot_make_him_read_it_as_his_own(
-    owner: Accuser, suspect: Any, judge: Judge
+def test_a_judge_with_anothers_box_cannot_pass_it_on_as_their_own(
+    owner: Claimant, suspect: Any, judge: Judge
 ) -> None:
     """Judge A seals to judge B: B refuses, for the challenge is A's."""
     own = key_of(new_judge())

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.support.dispute import CLASSES, Accuser, TableSuspect, failed, random_images, verdict_of
+from tests.support.dispute import CLASSES, Claimant, TableSuspect, failed, random_images, verdict_of
 from zkwm.judge.judge import Judge
 from zkwm_protocols.errors import InvalidOpening, NotProven, UsageError
 from zkwm_protocols.evidence import assess, null_distribution, smallest_reveal
@@ -24,7 +24,7 @@ from zkwm_protocols.policy import Policy
 LEAVES = 1000
 
 
-def matches_of(accuser: Accuser, suspect: TableSuspect) -> NDArray[np.bool_]:
+def matches_of(accuser: Claimant, suspect: TableSuspect) -> NDArray[np.bool_]:
     """Which of all triggers the suspect happens to answer with their labels."""
     answers = np.array([suspect.rule(image) for image in accuser.images])
     return np.asarray(answers == accuser.labels)
@@ -37,7 +37,7 @@ def best_blocks(matched: NDArray[np.bool_], block_size: int, count: int) -> list
 
 
 def test_fifty_lucky_leaves_of_a_thousand_blocks_of_one_are_refused(judge: Judge) -> None:
-    accuser = Accuser(random_images(LEAVES, 1), block_size=1)
+    accuser = Claimant(random_images(LEAVES, 1), block_size=1)
     suspect = TableSuspect(name="innocent")
     assert matches_of(accuser, suspect).sum() >= 50
     with pytest.raises(UsageError) as caught:
@@ -48,7 +48,7 @@ def test_fifty_lucky_leaves_of_a_thousand_blocks_of_one_are_refused(judge: Judge
 def test_blocks_of_one_that_can_reach_the_threshold_need_more_luck_than_there_is(
     judge: Judge,
 ) -> None:
-    accuser = Accuser(random_images(LEAVES, 1), block_size=1)
+    accuser = Claimant(random_images(LEAVES, 1), block_size=1)
     suspect = TableSuspect(name="innocent")
     fewest = smallest_reveal(block_count=LEAVES, block_size=1, class_count=CLASSES, policy=Policy())
     assert fewest is not None
@@ -64,7 +64,7 @@ def test_blocks_of_one_that_can_reach_the_threshold_need_more_luck_than_there_is
 
 @pytest.mark.parametrize("block_size", [5, 50])
 def test_the_luckiest_blocks_are_not_proven(judge: Judge, block_size: int) -> None:
-    accuser = Accuser(random_images(LEAVES, 2), block_size=block_size)
+    accuser = Claimant(random_images(LEAVES, 2), block_size=block_size)
     suspect = TableSuspect(name="innocent")
     blocks = LEAVES // block_size
     fewest = smallest_reveal(
@@ -83,7 +83,7 @@ def test_the_luckiest_blocks_are_not_proven(judge: Judge, block_size: int) -> No
 
 def test_fifty_single_triggers_instead_of_a_block_are_refused(judge: Judge) -> None:
     """The accuser names as many lucky triggers as a block has, from all over the commitment."""
-    accuser = Accuser(random_images(LEAVES, 3))
+    accuser = Claimant(random_images(LEAVES, 3))
     suspect = TableSuspect(name="innocent")
     lucky = np.flatnonzero(matches_of(accuser, suspect))[:50]
     challenge = judge.challenge(accuser.commitment, suspect, reveal=50)
@@ -98,7 +98,7 @@ def test_fifty_single_triggers_instead_of_a_block_are_refused(judge: Judge) -> N
 
 
 def test_only_the_lucky_triggers_of_a_block_are_opened(judge: Judge) -> None:
-    accuser = Accuser(random_images(LEAVES, 4))
+    accuser = Claimant(random_images(LEAVES, 4))
     suspect = TableSuspect(name="innocent")
     matched = matches_of(accuser, suspect)
     (lucky,) = best_blocks(matched, 50, 1)
@@ -114,7 +114,7 @@ def test_only_the_lucky_triggers_of_a_block_are_opened(judge: Judge) -> None:
 
 def test_a_list_of_spent_blocks_in_the_response_is_malformed(judge: Judge) -> None:
     """There is no place for such a list; one that is put in is an unknown field."""
-    accuser = Accuser(random_images(LEAVES, 5))
+    accuser = Claimant(random_images(LEAVES, 5))
     suspect = TableSuspect(name="innocent")
     challenge = judge.challenge(accuser.commitment, suspect, reveal=50)
     spent = list(range(1, 20))
@@ -125,7 +125,7 @@ def test_a_list_of_spent_blocks_in_the_response_is_malformed(judge: Judge) -> No
 
 def test_spent_blocks_never_lower_the_number_of_blocks(judge: Judge) -> None:
     """Nineteen of twenty blocks excluded: B stays 20 in the sum."""
-    accuser = Accuser(random_images(LEAVES, 6))
+    accuser = Claimant(random_images(LEAVES, 6))
     suspect = TableSuspect(name="innocent")
     challenge = judge.challenge(
         accuser.commitment, suspect, reveal=50, excluded_blocks=tuple(range(19))
@@ -185,7 +185,7 @@ def test_no_innocent_model_is_convicted_in_400_commitments(
 
 def test_a_response_with_the_blocks_of_another_choice_is_refused(judge: Judge) -> None:
     """More blocks than asked for, so that the judge may take the best of them."""
-    accuser = Accuser(random_images(LEAVES, 7))
+    accuser = Claimant(random_images(LEAVES, 7))
     suspect = TableSuspect(name="innocent")
     challenge = judge.challenge(accuser.commitment, suspect, reveal=50)
     proof = accuser.answer(challenge, range(20))

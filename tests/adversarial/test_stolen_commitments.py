@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.dispute import (
-    Accuser,
+    Claimant,
     TableSuspect,
     failed,
     marked,
@@ -26,12 +26,12 @@ from zkwm_protocols.keys import ECDSA_P256, ED25519, SigningKey
 
 
 @pytest.fixture
-def stolen_model(owner: Accuser) -> TableSuspect:
-    return marked(owner.images, owner.labels, name="the thief's")
+def stolen_model(owner: Claimant) -> TableSuspect:
+    return marked(owner.images, owner.labels, name="the adversary's")
 
 
 @pytest.fixture
-def challenge(judge: Judge, owner: Accuser, stolen_model: TableSuspect) -> Challenge:
+def challenge(judge: Judge, owner: Claimant, stolen_model: TableSuspect) -> Challenge:
     return judge.challenge(owner.commitment, stolen_model, reveal=50)
 
 
@@ -41,11 +41,11 @@ def judged(
     return verdict_of(lambda: judge.verify(commitment.to_bytes(), stolen_model, challenge, proof))
 
 
-def test_somebody_else_signs_the_leaves_with_his_own_key(
-    judge: Judge, owner: Accuser, stolen_model: TableSuspect
+def test_somebody_else_signs_the_leaves_with_their_own_key(
+    judge: Judge, owner: Claimant, stolen_model: TableSuspect
 ) -> None:
     """Even with the images and salts: another key is another D, and other labels."""
-    stolen = Accuser(owner.images, keys=(SigningKey.from_bytes(ED25519, bytes(32)),))
+    stolen = Claimant(owner.images, keys=(SigningKey.from_bytes(ED25519, bytes(32)),))
     assert stolen.commitment.leaves == owner.commitment.leaves
     assert stolen.commitment.digest != owner.commitment.digest
     challenge = judge.challenge(stolen.commitment, stolen_model, reveal=50)
@@ -55,7 +55,7 @@ def test_somebody_else_signs_the_leaves_with_his_own_key(
 
 
 def test_the_owners_signature_on_another_header(
-    judge: Judge, owner: Accuser, stolen_model: TableSuspect, challenge: Challenge
+    judge: Judge, owner: Claimant, stolen_model: TableSuspect, challenge: Challenge
 ) -> None:
     other = replace(owner.commitment.header, owner_model=bytes(32))
     altered = replace(owner.commitment, header=other)
@@ -64,7 +64,7 @@ def test_the_owners_signature_on_another_header(
 
 
 def test_leaves_that_are_not_those_of_the_root(
-    judge: Judge, owner: Accuser, stolen_model: TableSuspect, challenge: Challenge
+    judge: Judge, owner: Claimant, stolen_model: TableSuspect, challenge: Challenge
 ) -> None:
     """One digest replaced after signing, to fit an image made later."""
     leaves = (bytes(32), *owner.commitment.leaves[1:])
@@ -78,7 +78,7 @@ def test_leaves_that_are_not_those_of_the_root(
     assert failed(verdict) == ["commitment.root"]
 
 
-def test_inner_nodes_in_the_place_of_leaves(owner: Accuser) -> None:
+def test_inner_nodes_in_the_place_of_leaves(owner: Claimant) -> None:
     """The tree's inner nodes never pass as leaves: half as many "leaves" have another root."""
     leaves = owner.commitment.leaves
     pairs = [merkle.root(leaves[i : i + 2]) for i in range(0, len(leaves), 2)]
@@ -90,7 +90,7 @@ def test_one_of_two_owners_signs_the_commitment_alone(
     judge: Judge, stolen_model: TableSuspect, present: int
 ) -> None:
     keys = (SigningKey.generate(), SigningKey.generate(ECDSA_P256))
-    both = Accuser(random_images(50), keys=keys)
+    both = Claimant(random_images(50), keys=keys)
     both.commitment.verify()
     signature = both.commitment.signatures[present]
     for signatures in ((signature,), (signature, signature), (signature, bytes(64))):
@@ -102,7 +102,7 @@ def test_one_of_two_owners_signs_the_commitment_alone(
 @pytest.mark.parametrize("present", [0, 1])
 def test_one_of_two_owners_answers_alone(judge: Judge, present: int) -> None:
     keys = (SigningKey.generate(), SigningKey.generate(ECDSA_P256))
-    both = Accuser(random_images(50), keys=keys)
+    both = Claimant(random_images(50), keys=keys)
     stolen_model = marked(both.images, both.labels)
     challenge = judge.challenge(both.commitment, stolen_model, reveal=50)
     proof = both.answer(challenge, [0])
@@ -116,7 +116,7 @@ def test_one_of_two_owners_answers_alone(judge: Judge, present: int) -> None:
 
 
 def test_a_signature_for_one_purpose_is_none_for_another(
-    judge: Judge, owner: Accuser, stolen_model: TableSuspect, challenge: Challenge
+    judge: Judge, owner: Claimant, stolen_model: TableSuspect, challenge: Challenge
 ) -> None:
     """The owner signed this response's digest, but as if it were a commitment or a challenge."""
     proof = owner.answer(challenge, [0])
@@ -127,7 +127,7 @@ def test_a_signature_for_one_purpose_is_none_for_another(
         assert failed(verdict) == ["response.signature"]
 
 
-def test_a_judge_who_is_the_owner_gains_no_second_meaning(owner: Accuser) -> None:
+def test_a_judge_who_is_the_owner_gains_no_second_meaning(owner: Claimant) -> None:
     """One key for commitments, challenges and openings: three messages that are never the same."""
     (key,) = owner.keys
     signed = {
@@ -143,10 +143,10 @@ def test_a_judge_who_is_the_owner_gains_no_second_meaning(owner: Accuser) -> Non
                 key.public.verify(purpose, owner.commitment.digest, signature)
 
 
-def registered(owner: Accuser, token: bytes | None) -> Accuser:
+def registered(owner: Claimant, token: bytes | None) -> Claimant:
     """The owner's commitment under a header that names a timestamp authority."""
     header = replace(owner.commitment.header, timestamp_authority=b"\x01" * 32)
-    copy = Accuser(owner.images, keys=owner.keys)
+    copy = Claimant(owner.images, keys=owner.keys)
     (key,) = owner.keys
     copy.commitment = Commitment(
         header, owner.commitment.leaves, (key.sign("commitment", header.digest),), token
@@ -157,7 +157,7 @@ def registered(owner: Accuser, token: bytes | None) -> Accuser:
 @pytest.mark.parametrize("token", [None, b"", b"\x30\x03\x02\x01\x00"])
 def test_an_authority_is_named_and_its_token_missing_or_unchecked(
     judge: Judge,
-    owner: Accuser,
+    owner: Claimant,
     stolen_model: TableSuspect,
     challenge: Challenge,
     token: bytes | None,
@@ -177,7 +177,7 @@ def test_an_authority_is_named_and_its_token_missing_or_unchecked(
 
 
 def test_a_token_of_an_authority_that_nobody_named(
-    judge: Judge, owner: Accuser, stolen_model: TableSuspect, challenge: Challenge
+    judge: Judge, owner: Claimant, stolen_model: TableSuspect, challenge: Challenge
 ) -> None:
     """Added later, by anybody: it stands under no signature and must not impress a reader."""
     with pytest.raises(Malformed):

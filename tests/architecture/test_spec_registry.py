@@ -10,7 +10,7 @@ from functools import cache
 
 from tests.goldens.frozen import domain_strings
 from tests.support.dispute import (
-    Accuser,
+    Claimant,
     TableSuspect,
     asking,
     new_judge,
@@ -106,7 +106,7 @@ def test_limits_of_files_in_code_and_registry() -> None:
 
 def test_keys_of_a_verdict_in_code_and_text() -> None:
     judge = new_judge()
-    owner = Accuser(random_images(100))
+    owner = Claimant(random_images(100))
     verdict = verdict_of(
         lambda: judge.verify(
             owner.commitment, TableSuspect(), asking(judge, owner.commitment), b"no proof"

@@ -1,1 +1,1 @@
-"""What a change of house must not change: names, digests, formats, a training each."""
+"""Names, digests, formats and one training of each kind, frozen: no reorganization changes them."""

@@ -1,6 +1,6 @@
 """What is frozen in ``goldens.json``: ``python -m tests.goldens.frozen`` writes it anew.
 
-Write it anew only where a change of behavior is meant, and say in CHANGELOG what changed.
+Regenerate it only where a change of behavior is intended, and say in CHANGELOG what changed.
 """
 
 from __future__ import annotations

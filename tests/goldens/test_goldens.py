@@ -1,4 +1,4 @@
-"""The product against ``goldens.json``: a change of house leaves names, digests and files alone."""
+"""The product against ``goldens.json``: names, digests and files stay as they were frozen."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.dispute import Accuser, new_judge, random_images
+from tests.support.dispute import Claimant, new_judge, random_images
 from zkwm_protocols.argument_response import (
     ARGUMENT_LIMIT,
     ArgumentResponse,
@@ -28,25 +28,25 @@ from zkwm_protocols.policy import Policy
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 
 JUDGE = new_judge()
-OWNER = Accuser(random_images(100), block_size=25)
-DECLARED = Accuser(
+OWNER = Claimant(random_images(100), block_size=25)
+DECLARED = Claimant(
     random_images(100, 1), block_size=25, declared_labels=np.arange(100, dtype=np.int64) % 10
 )
 
 
-def challenge_for(owner: Accuser, **changes: Any) -> ArgumentChallenge:
+def challenge_for(owner: Claimant, **changes: Any) -> ArgumentChallenge:
     """A challenge for an argument about all blocks."""
     return ArgumentChallenge(
         **terms_for(owner) | {"network": b"\x07" * 32, "least_matches": 60} | changes
     ).signed_by(JUDGE.key.signing)
 
 
-def opening_for(owner: Accuser) -> OpeningChallenge:
+def opening_for(owner: Claimant) -> OpeningChallenge:
     """A challenge to open all blocks."""
     return OpeningChallenge(**terms_for(owner)).signed_by(JUDGE.key.signing)
 
 
-def terms_for(owner: Accuser) -> dict[str, Any]:
+def terms_for(owner: Claimant) -> dict[str, Any]:
     """The fields of either challenge."""
     return {
         "commitment": owner.commitment.digest,

@@ -7,9 +7,9 @@ from __future__ import annotations
 import hashlib
 from random import Random
 
-from .argument_field import P, powers, root_of_unity
-from .argument_parameters import Sizes
-from .argument_polynomial import KPolynomial, transform
+from tests.reference.argument_field import P, powers, root_of_unity
+from tests.reference.argument_parameters import Sizes
+from tests.reference.argument_polynomial import KPolynomial, transform
 
 
 class Committed:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, TypeVar
 
-from .argument_field import P
-from .cbor import write
+from tests.reference.argument_field import P
+from tests.reference.cbor import write
 
 Shape = tuple[int, int, int]
 Term = TypeVar("Term")

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from .argument_field import (
+from tests.reference.argument_field import (
     ZERO,
     P,
     add,
@@ -22,9 +22,9 @@ from .argument_field import (
     total,
     words,
 )
-from .argument_parameters import K_ROWS, Sizes, require
-from .argument_replay import UNIT, Form, form, negated
-from .argument_transcript import Transcript
+from tests.reference.argument_parameters import K_ROWS, Sizes, require
+from tests.reference.argument_replay import UNIT, Form, form, negated
+from tests.reference.argument_transcript import Transcript
 
 CELL_ROWS = ("pads", "left", "right", "product")
 

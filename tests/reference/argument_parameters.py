@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .argument_field import ORDER
+from tests.reference.argument_field import ORDER
 
 K_ROWS = ["mask_low", "mask_dot_a", "mask_dot_b", "mask_pads_a", "mask_pads_b", "mask_product"]
 K_ROWS += ["pads", "left", "right", "product"]

@@ -4,7 +4,17 @@ the lowest first.
 
 from __future__ import annotations
 
-from .argument_field import ZERO, Element, P, add, power, powers, root_of_unity, scale, total
+from tests.reference.argument_field import (
+    ZERO,
+    Element,
+    P,
+    add,
+    power,
+    powers,
+    root_of_unity,
+    scale,
+    total,
+)
 
 KPolynomial = list[Element]
 SLOT = 96

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from random import Random
 
-from . import cbor
-from .argument_columns import Committed
-from .argument_field import (
+from tests.reference import cbor
+from tests.reference.argument_columns import Committed
+from tests.reference.argument_field import (
     ONE,
     ZERO,
     Element,
@@ -23,14 +23,14 @@ from .argument_field import (
     subtract,
     total,
 )
-from .argument_opening import CELL_ROWS, packed_rows
-from .argument_parameters import K_ROWS, Sizes
-from .argument_polynomial import KPolynomial, on_roots, plus, times
-from .argument_relation import evaluate
-from .argument_replay import Form, form
-from .argument_transcript import Transcript
-from .argument_verifier import Statement, relations
-from .argument_witness import fill
+from tests.reference.argument_opening import CELL_ROWS, packed_rows
+from tests.reference.argument_parameters import K_ROWS, Sizes
+from tests.reference.argument_polynomial import KPolynomial, on_roots, plus, times
+from tests.reference.argument_relation import evaluate
+from tests.reference.argument_replay import Form, form
+from tests.reference.argument_transcript import Transcript
+from tests.reference.argument_verifier import Statement, relations
+from tests.reference.argument_witness import fill
 
 
 class Prover:

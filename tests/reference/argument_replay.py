@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any
 
-from .argument_field import (
+from tests.reference.argument_field import (
     ONE,
     ZERO,
     Element,
@@ -24,8 +24,8 @@ from .argument_field import (
     subtract,
     total,
 )
-from .argument_parameters import require
-from .argument_transcript import Transcript
+from tests.reference.argument_parameters import require
+from tests.reference.argument_transcript import Transcript
 
 Key = tuple[Any, ...]
 Form = Mapping[Key, Element]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import product
 
-from .argument_field import P
-from .argument_network import Network
+from tests.reference.argument_field import P
+from tests.reference.argument_network import Network
 
 Row = tuple[int, ...]
 Table = tuple[str, int]

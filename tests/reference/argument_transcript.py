@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from .argument_field import Element, P
+from tests.reference.argument_field import Element, P
 
 BYTES, ELEMENTS, CHALLENGE = 1, 2, 3
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from . import cbor
-from .argument_field import (
+from tests.reference import cbor
+from tests.reference.argument_field import (
     ONE,
     ZERO,
     Element,
@@ -26,12 +26,12 @@ from .argument_field import (
     total,
     words,
 )
-from .argument_network import Network, read_network
-from .argument_opening import check_opening
-from .argument_parameters import Rejected, Sizes, require
-from .argument_relation import Relation
-from .argument_replay import UNIT, Form, Key, Replay, form, known, negated
-from .argument_transcript import Transcript
+from tests.reference.argument_network import Network, read_network
+from tests.reference.argument_opening import check_opening
+from tests.reference.argument_parameters import Rejected, Sizes, require
+from tests.reference.argument_relation import Relation
+from tests.reference.argument_replay import UNIT, Form, Key, Replay, form, known, negated
+from tests.reference.argument_transcript import Transcript
 
 
 class Statement:

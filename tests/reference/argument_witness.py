@@ -9,8 +9,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from .argument_network import Network, argument_of_largest, linear, sources, windows
-from .argument_relation import INITIAL, MIXED, SCHEDULE
+from tests.reference.argument_network import Network, argument_of_largest, linear, sources, windows
+from tests.reference.argument_relation import INITIAL, MIXED, SCHEDULE
 
 
 def _octets(value: int) -> list[int]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import nacl.pwhash.argon2id
 
-from .cbor import RejectedError, read
-from .signatures import check_public_key
+from tests.reference.cbor import RejectedError, read
+from tests.reference.signatures import check_public_key
 
 MIB = 1024 * 1024
 

@@ -8,9 +8,9 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from .cbor import RejectedError, read
-from .commitment import MIB, array, exact_map, file_value, integer, octets
-from .signatures import check_judge
+from tests.reference.cbor import RejectedError, read
+from tests.reference.commitment import MIB, array, exact_map, file_value, integer, octets
+from tests.reference.signatures import check_judge
 
 DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,12})?")
 NOT_PRINTABLE = (

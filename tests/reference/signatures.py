@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
-from .cbor import RejectedError, write
+from tests.reference.cbor import RejectedError, write
 
 P = 2**255 - 19
 ORDER = 2**252 + 27742317777372353535851937790883648493

@@ -20,7 +20,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.support.dispute import Accuser, TestJudge, recast
+from tests.support.dispute import Claimant, TestJudge, recast
 from zkwm.owner.prove import prove
 from zkwm.owner.vault import Vault
 from zkwm.quantizer.derive import derive_network
@@ -137,7 +137,7 @@ class StandIn:
         return self
 
 
-def argue(owner: Accuser, asked: Challenge, model: Path) -> ArgumentResponse:
+def argue(owner: Claimant, asked: Challenge, model: Path) -> ArgumentResponse:
     """A true argument about the first r blocks, whatever the suspect does."""
     network = derive_network(model, asked.suspect, asked.preprocessing)
     blocks = tuple(range(asked.block_count))

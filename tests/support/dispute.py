@@ -1,6 +1,6 @@
 """A dispute in memory: an accuser bound by no rule, a judge, suspects that answer from a table.
 
-What ``zkwm.owner`` would never do, an ``Accuser`` can: they hold keys, images and salts without a
+What ``zkwm.owner`` would never do, an ``Claimant`` can: they hold keys, images and salts without a
 vault, and sign anything. Nothing here is a test, and nothing costs a passphrase's hash.
 """
 
@@ -125,8 +125,8 @@ def marked(images: NDArray[np.uint8], labels: Iterable[int], **options: Any) -> 
     return TableSuspect({image.tobytes(): int(label) for image, label in pairs}, **options)
 
 
-class Accuser:
-    """Somebody who commits and answers challenges without a vault; honest by default.
+class Claimant:
+    """An owner or an accuser: commits and answers challenges without a vault; honest by default.
 
     Without ``keys`` there is always the same one, so that labels, and luck, are the same in every
     run.

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.support.dispute import CHEAP, PASSPHRASE, Accuser, asking, random_images
+from tests.support.dispute import CHEAP, PASSPHRASE, Claimant, asking, random_images
 from tests.support.small_networks import small_network
 from zkwm.judge.judge import Judge
 from zkwm.judge.key_file import JudgeKey, create_judge_key
@@ -80,8 +80,8 @@ def public_documents() -> dict[str, Document]:
         SigningKey.from_bytes(ED25519, bytes(range(32))),
         SigningKey.from_bytes(ECDSA_P256, bytes(range(1, 33))),
     )
-    owner = Accuser(random_images(100), keys=keys)
-    declaring = Accuser(random_images(100), declared_labels=np.arange(100) % 2)
+    owner = Claimant(random_images(100), keys=keys)
+    declaring = Claimant(random_images(100), declared_labels=np.arange(100) % 2)
     judge_key = JudgeKey.generate()
     judge = Judge(judge_key)
     network = small_network()
@@ -106,7 +106,7 @@ def public_documents() -> dict[str, Document]:
     }
 
 
-def _commitments(owner: Accuser, declaring: Accuser) -> dict[str, Document]:
+def _commitments(owner: Claimant, declaring: Claimant) -> dict[str, Document]:
     return {
         "header": Document("Header", owner.commitment.header.to_bytes(), Header.from_bytes),
         "commitment": Document(
@@ -120,7 +120,7 @@ def _commitments(owner: Accuser, declaring: Accuser) -> dict[str, Document]:
     }
 
 
-def _openings(judge: Judge, key: JudgeKey, owner: Accuser) -> dict[str, Document]:
+def _openings(judge: Judge, key: JudgeKey, owner: Claimant) -> dict[str, Document]:
     """Challenges for openings, and an opening."""
     challenge = asking(judge, owner.commitment, purpose="a dispute", excluded_blocks=(1,))
     ranks = asking(judge, owner.commitment, statistic="ranks")
@@ -144,7 +144,7 @@ def _openings(judge: Judge, key: JudgeKey, owner: Accuser) -> dict[str, Document
     }
 
 
-def _arguments(argued: Any, owner: Accuser, declaring: Accuser) -> dict[str, Document]:
+def _arguments(argued: Any, owner: Claimant, declaring: Claimant) -> dict[str, Document]:
     """A challenge for an argument, and what answers it; the argument itself is a placeholder."""
     digests = argued.digest, declaring.commitment.digest
     argument = ArgumentResponse(*digests, (0,), tuple(range(10)) * 5, b"a proof")
@@ -174,7 +174,7 @@ def argument_challenge(opening: Challenge, network: bytes) -> Any:
 def private_documents(folder: Path) -> dict[str, Document]:
     """What the vault's and the judge's files hold, by name."""
     vault = Vault.create(folder / "owner.vault", PASSPHRASE, cost=CHEAP)
-    owner = Accuser(random_images(100))
+    owner = Claimant(random_images(100))
     entry: dict[str, Any] = {
         "challenge_digest": bytes(32),
         "commitment_digest": owner.commitment.digest,

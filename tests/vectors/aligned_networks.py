@@ -187,7 +187,7 @@ def _drawn_network(outline: tuple[Row, ...], drawn: random.Random) -> Network:
 
 
 def _disguised(network: Network, drawn: random.Random) -> Network:
-    """The same function: neurons permuted, and every scale of 19.4 drawn anew."""
+    """The same function: neurons permuted, and every scale of 19.4 drawn at random."""
     found, _ = alignment.unit_form(network)
     groups = alignment.groups(found)
     for group in groups:

@@ -1,6 +1,6 @@
 """Writes the argument's vectors of SPEC.md section 15: ``python -m tests.vectors.argument``.
 
-Small ones of every part: made anew they are the same. And one whole proof, ``argument.proof``,
+Small ones of every part: made again, they are the same. And one whole proof, ``argument.proof``,
 random, with bytes changed in it and the check that MUST fail then; a stored proof is kept while it
 is one of the same statement.
 """
@@ -43,7 +43,7 @@ CHANGED = (
 
 
 def small_vectors(case: ArgumentCase) -> dict[str, Any]:
-    """Field, transcript, column tree, network, relation: made anew they are the same."""
+    """Field, transcript, column tree, network, relation: made again, they are the same."""
     return {
         "field": _field(),
         "transcript": _transcript(),

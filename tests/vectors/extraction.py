@@ -1,7 +1,7 @@
 """Writes `extraction.json` of SPEC.md section 15: ``python -m tests.vectors.extraction``.
 
 Every value is the reference implementation's (`tests/reference`), from inputs that are fixed here:
-made anew it is the same.
+made again, it is the same.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ FEWEST_STEPS = 3000
 
 @dataclass(frozen=True)
 class EmbedSettings:
-    """Everything that determines a training besides model, data and triggers: SGD with momentum.
+    """Everything that determines a training, except model, data and triggers: SGD with momentum.
 
     Attributes:
         epochs: 1 to 100,000.

@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.zkwm.evaluation.conftest import TINY
 from zkwm.evaluation.plan.grid import Grid
 from zkwm.evaluation.plan.grid_file import LIMIT, parse, read_grid
 from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
-
-from .conftest import TINY
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "grids"
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.dispute import (
     CLASSES,
-    Accuser,
+    Claimant,
     TableSuspect,
     failed,
     marked,
@@ -29,13 +29,13 @@ pytestmark = pytest.mark.usefixtures("quick_labels")
 
 
 @pytest.fixture(scope="module")
-def owner() -> Accuser:
-    return Accuser(random_images(200))
+def owner() -> Claimant:
+    return Claimant(random_images(200))
 
 
 @pytest.fixture
-def stolen_model(owner: Accuser) -> TableSuspect:
-    return marked(owner.images, owner.labels, name="the thief's")
+def stolen_model(owner: Claimant) -> TableSuspect:
+    return marked(owner.images, owner.labels, name="the adversary's")
 
 
 def test_keys_are_made_and_opened_again(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_keys_are_made_and_opened_again(tmp_path: Path) -> None:
     assert published == made.public
 
 
-def test_a_challenge_fixes_what_the_judge_said(judge: Judge, owner: Accuser) -> None:
+def test_a_challenge_fixes_what_the_judge_said(judge: Judge, owner: Claimant) -> None:
     suspect = TableSuspect(outputs=20)
     challenge = judge.challenge(
         owner.commitment,
@@ -66,7 +66,7 @@ def test_a_challenge_fixes_what_the_judge_said(judge: Judge, owner: Accuser) -> 
     assert challenge.judge == judge.public
 
 
-def test_two_challenges_are_never_the_same(judge: Judge, owner: Accuser) -> None:
+def test_two_challenges_are_never_the_same(judge: Judge, owner: Claimant) -> None:
     made = [judge.challenge(owner.commitment, TableSuspect(), reveal=50) for _ in range(2)]
     assert made[0].nonce != made[1].nonce
 
@@ -89,7 +89,7 @@ def test_two_challenges_are_never_the_same(judge: Judge, owner: Accuser) -> None
     ids=str,
 )
 def test_challenges_that_are_not_issued(
-    judge: Judge, owner: Accuser, options: dict[str, Any], check: str
+    judge: Judge, owner: Claimant, options: dict[str, Any], check: str
 ) -> None:
     with pytest.raises((UsageError, CouldNotCheck)) as caught:
         judge.challenge(owner.commitment, TableSuspect(), **options)
@@ -97,7 +97,7 @@ def test_challenges_that_are_not_issued(
 
 
 def test_the_smallest_size_that_can_reach_the_threshold_is_named(
-    judge: Judge, owner: Accuser
+    judge: Judge, owner: Claimant
 ) -> None:
     with pytest.raises(UsageError) as caught:
         judge.challenge(
@@ -106,13 +106,15 @@ def test_the_smallest_size_that_can_reach_the_threshold_is_named(
     assert "100 triggers" in caught.value.hint
 
 
-def test_images_of_another_shape_are_not_challenged(judge: Judge, owner: Accuser) -> None:
+def test_images_of_another_shape_are_not_challenged(judge: Judge, owner: Claimant) -> None:
     with pytest.raises(CouldNotCheck) as caught:
         judge.challenge(owner.commitment, TableSuspect(shape=(3, 8, 8)), reveal=50)
     assert caught.value.check == "challenge.suspect"
 
 
-def test_a_marked_model_is_proven(judge: Judge, owner: Accuser, stolen_model: TableSuspect) -> None:
+def test_a_marked_model_is_proven(
+    judge: Judge, owner: Claimant, stolen_model: TableSuspect
+) -> None:
     challenge = judge.challenge(owner.commitment, stolen_model, reveal=50, purpose="a dispute")
     verdict = judge.verify(owner.commitment, stolen_model, challenge, owner.answer(challenge, [2]))
     assert verdict.proven
@@ -128,7 +130,7 @@ def test_a_marked_model_is_proven(judge: Judge, owner: Accuser, stolen_model: Ta
 
 
 def test_files_and_objects_give_the_same_verdict(
-    judge: Judge, owner: Accuser, stolen_model: TableSuspect
+    judge: Judge, owner: Claimant, stolen_model: TableSuspect
 ) -> None:
     challenge = judge.challenge(owner.commitment, stolen_model, reveal=50)
     proof = owner.answer(challenge, [0])
@@ -141,7 +143,7 @@ def test_files_and_objects_give_the_same_verdict(
     assert from_files == from_objects
 
 
-def test_an_unrelated_model_is_not_proven(judge: Judge, owner: Accuser) -> None:
+def test_an_unrelated_model_is_not_proven(judge: Judge, owner: Claimant) -> None:
     suspect = TableSuspect(name="innocent")
     challenge = judge.challenge(owner.commitment, suspect, reveal=50)
     with pytest.raises(NotProven) as caught:
@@ -151,7 +153,7 @@ def test_an_unrelated_model_is_not_proven(judge: Judge, owner: Accuser) -> None:
     assert failed(verdict) == ["evidence.threshold"]
 
 
-def test_a_class_map_is_applied(judge: Judge, owner: Accuser) -> None:
+def test_a_class_map_is_applied(judge: Judge, owner: Claimant) -> None:
     shifted = marked(owner.images, owner.labels + 10, outputs=20)
     challenge = judge.challenge(
         owner.commitment, shifted, reveal=50, class_map=tuple(range(10, 20))
@@ -162,7 +164,7 @@ def test_a_class_map_is_applied(judge: Judge, owner: Accuser) -> None:
     assert verdict.triggers[0].expected_output == int(owner.labels[0]) + 10
 
 
-def test_a_verdict_is_json(judge: Judge, owner: Accuser, stolen_model: TableSuspect) -> None:
+def test_a_verdict_is_json(judge: Judge, owner: Claimant, stolen_model: TableSuspect) -> None:
     challenge = judge.challenge(owner.commitment, stolen_model, reveal=50)
     verdict = judge.verify(owner.commitment, stolen_model, challenge, owner.answer(challenge, [0]))
     value = json.loads(json.dumps(verdict.to_json()))
@@ -177,7 +179,7 @@ def test_a_verdict_is_json(judge: Judge, owner: Accuser, stolen_model: TableSusp
 
 def test_declared_labels_may_be_accepted_when_verifying(judge: Judge) -> None:
     images = random_images(50)
-    owner = Accuser(images, declared_labels=np.arange(50, dtype=np.int64) % CLASSES)
+    owner = Claimant(images, declared_labels=np.arange(50, dtype=np.int64) % CLASSES)
     stolen_model = marked(images, owner.labels)
     challenge = judge.challenge(owner.commitment, stolen_model, reveal=50)
     proof = owner.answer(challenge, [0])
@@ -191,7 +193,7 @@ def test_declared_labels_may_be_accepted_when_verifying(judge: Judge) -> None:
     assert verdict.to_json()["evidence"] is None
 
 
-def test_progress_is_told(judge: Judge, owner: Accuser, stolen_model: TableSuspect) -> None:
+def test_progress_is_told(judge: Judge, owner: Claimant, stolen_model: TableSuspect) -> None:
     class Telling(TableSuspect):
         def answer(self, images: Any, preprocessing: Any, *, progress: Any = None) -> Any:
             progress(len(images), len(images))
@@ -211,7 +213,7 @@ def test_progress_is_told(judge: Judge, owner: Accuser, stolen_model: TableSuspe
 
 
 def test_a_suspect_that_the_judge_opened_himself_stays_open(
-    judge: Judge, owner: Accuser, stolen_model: TableSuspect, monkeypatch: pytest.MonkeyPatch
+    judge: Judge, owner: Claimant, stolen_model: TableSuspect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And one that ``verify`` opened is closed, whatever the outcome."""
     closed: list[TableSuspect] = []

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tests.support.dispute import (
     CLASSES,
-    Accuser,
+    Claimant,
     TableSuspect,
     failed,
     random_images,
@@ -52,21 +52,21 @@ def scores_of(images: NDArray[np.uint8], labels: NDArray[np.int64], strength: fl
 
 
 @pytest.fixture(scope="module")
-def owner() -> Accuser:
-    return Accuser(random_images(200))
+def owner() -> Claimant:
+    return Claimant(random_images(200))
 
 
 @pytest.fixture
-def weakened(owner: Accuser) -> ScoredSuspect:
+def weakened(owner: Claimant) -> ScoredSuspect:
     return ScoredSuspect(scores_of(owner.images, owner.labels, 2.5))
 
 
-def challenge_for(judge: Judge, owner: Accuser, suspect: TableSuspect, **terms: object):
+def challenge_for(judge: Judge, owner: Claimant, suspect: TableSuspect, **terms: object):
     return judge.challenge(owner.commitment, suspect, reveal=200, **terms)
 
 
 def test_ranks_prove_what_matches_do_not(
-    judge: Judge, owner: Accuser, weakened: ScoredSuspect
+    judge: Judge, owner: Claimant, weakened: ScoredSuspect
 ) -> None:
     matched = challenge_for(judge, owner, weakened)
     with pytest.raises(NotProven):
@@ -89,7 +89,7 @@ def test_ranks_prove_what_matches_do_not(
     assert f"{first} at the first place, 20.0 by luck" in report
 
 
-def test_an_innocent_model_is_not_proven(judge: Judge, owner: Accuser) -> None:
+def test_an_innocent_model_is_not_proven(judge: Judge, owner: Claimant) -> None:
     innocent = ScoredSuspect(scores_of(owner.images, owner.labels, 0.0))
     ranked = challenge_for(judge, owner, innocent, statistic=Statistic.RANKS)
     with pytest.raises(NotProven):
@@ -97,7 +97,7 @@ def test_an_innocent_model_is_not_proven(judge: Judge, owner: Accuser) -> None:
 
 
 def test_a_trigger_left_out_is_refused(
-    judge: Judge, owner: Accuser, weakened: ScoredSuspect
+    judge: Judge, owner: Claimant, weakened: ScoredSuspect
 ) -> None:
     # The owner knows labels and scores: leaving triggers out could move the median of a class.
     ranked = challenge_for(judge, owner, weakened, statistic=Statistic.RANKS)
@@ -107,7 +107,7 @@ def test_a_trigger_left_out_is_refused(
     assert verdict.outcome == "could not be checked"
 
 
-def test_a_suspect_that_gives_labels_only_cannot_be_checked(judge: Judge, owner: Accuser) -> None:
+def test_a_suspect_that_gives_labels_only_cannot_be_checked(judge: Judge, owner: Claimant) -> None:
     silent = TableSuspect(
         {image.tobytes(): int(y) for image, y in zip(owner.images, owner.labels, strict=True)}
     )
@@ -117,7 +117,7 @@ def test_a_suspect_that_gives_labels_only_cannot_be_checked(judge: Judge, owner:
 
 
 def test_missing_answers_weigh_nothing(
-    judge: Judge, owner: Accuser, weakened: ScoredSuspect
+    judge: Judge, owner: Claimant, weakened: ScoredSuspect
 ) -> None:
     for image in owner.images[:10]:
         weakened.scores[image.tobytes()] = "timed out"
@@ -128,7 +128,7 @@ def test_missing_answers_weigh_nothing(
 
 def test_declared_labels_have_no_ranks(judge: Judge, weakened: ScoredSuspect) -> None:
     images = random_images(50, seed=9)
-    declared = Accuser(images, declared_labels=np.zeros(50, np.int64))
+    declared = Claimant(images, declared_labels=np.zeros(50, np.int64))
     with refused(InvalidOpening, "challenge.commitment"):
         judge.challenge(
             declared.commitment,
@@ -139,14 +139,14 @@ def test_declared_labels_have_no_ranks(judge: Judge, weakened: ScoredSuspect) ->
         )
 
 
-def test_too_many_outputs_have_no_ranks(judge: Judge, owner: Accuser) -> None:
+def test_too_many_outputs_have_no_ranks(judge: Judge, owner: Claimant) -> None:
     with refused(InvalidOpening, "challenge.suspect"):
         challenge_for(judge, owner, TableSuspect(outputs=1001), statistic=Statistic.RANKS)
 
 
 @pytest.mark.parametrize("statistic", ["matches", "sums", 1, ""])
 def test_no_other_statistic_is_read(
-    judge: Judge, owner: Accuser, weakened: ScoredSuspect, statistic: object
+    judge: Judge, owner: Claimant, weakened: ScoredSuspect, statistic: object
 ) -> None:
     ranked = challenge_for(judge, owner, weakened, statistic=Statistic.RANKS)
     body = decode(ranked.body(), limit=10**6)

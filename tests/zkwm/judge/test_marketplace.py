@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.dispute import Accuser, TableSuspect, marked, random_images
+from tests.support.dispute import Claimant, TableSuspect, marked, random_images
 from zkwm.judge.judge import Judge
 from zkwm.judge.marketplace import Marketplace
 from zkwm_protocols.errors import NotProven, UsageError
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.usefixtures("quick_labels")
 
 
 @pytest.fixture(scope="module")
-def owner() -> Accuser:
-    return Accuser(random_images(200))
+def owner() -> Claimant:
+    return Claimant(random_images(200))
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def market(tmp_path: Path, judge: Judge) -> Marketplace:
     return Marketplace(tmp_path / "market", judge)
 
 
-def test_from_registration_to_a_verdict(market: Marketplace, owner: Accuser) -> None:
+def test_from_registration_to_a_verdict(market: Marketplace, owner: Claimant) -> None:
     name = market.register(owner.commitment)
     assert name == owner.commitment.digest.hex()
     assert market.commitment(name) == owner.commitment
@@ -39,7 +39,7 @@ def test_from_registration_to_a_verdict(market: Marketplace, owner: Accuser) -> 
     assert market.verdicts() == {challenge.digest.hex(): verdict.to_json()}
 
 
-def test_a_verdict_that_is_not_proven_is_kept_too(market: Marketplace, owner: Accuser) -> None:
+def test_a_verdict_that_is_not_proven_is_kept_too(market: Marketplace, owner: Claimant) -> None:
     name = market.register(owner.commitment)
     suspect = TableSuspect(name="innocent")
     challenge = market.challenge(name, suspect)
@@ -49,7 +49,7 @@ def test_a_verdict_that_is_not_proven_is_kept_too(market: Marketplace, owner: Ac
 
 
 def test_a_proven_verdict_stays_though_the_endpoint_answers_otherwise_later(
-    market: Marketplace, owner: Accuser
+    market: Marketplace, owner: Claimant
 ) -> None:
     name = market.register(owner.commitment)
     stolen_model = marked(owner.images, owner.labels)
@@ -63,13 +63,13 @@ def test_a_proven_verdict_stays_though_the_endpoint_answers_otherwise_later(
     assert market.verdicts() == {challenge.digest.hex(): proven.to_json()}
 
 
-def test_registering_twice_is_once(market: Marketplace, owner: Accuser, tmp_path: Path) -> None:
+def test_registering_twice_is_once(market: Marketplace, owner: Claimant, tmp_path: Path) -> None:
     assert market.register(owner.commitment) == market.register(owner.commitment)
     assert len(list((tmp_path / "market" / "commitments").iterdir())) == 1
 
 
 def test_a_folder_is_opened_again(
-    market: Marketplace, owner: Accuser, judge: Judge, tmp_path: Path
+    market: Marketplace, owner: Claimant, judge: Judge, tmp_path: Path
 ) -> None:
     name = market.register(owner.commitment)
     stolen_model = marked(owner.images, owner.labels)
@@ -82,7 +82,7 @@ def test_a_folder_is_opened_again(
 
 
 def test_the_policy_of_the_marketplace_is_in_its_challenges(
-    tmp_path: Path, judge: Judge, owner: Accuser
+    tmp_path: Path, judge: Judge, owner: Claimant
 ) -> None:
     policy = Policy(threshold_bits=30, functions_tried=5)
     market = Marketplace(tmp_path / "market", judge, policy)
@@ -93,8 +93,8 @@ def test_the_policy_of_the_marketplace_is_in_its_challenges(
     assert market.challenge(name, TableSuspect(name="two")).policy.functions_tried == 6
 
 
-def test_commitments_do_not_share_their_counts(market: Marketplace, owner: Accuser) -> None:
-    other = Accuser(random_images(200, 1))
+def test_commitments_do_not_share_their_counts(market: Marketplace, owner: Claimant) -> None:
+    other = Claimant(random_images(200, 1))
     names = [market.register(who.commitment) for who in (owner, other)]
     suspect = TableSuspect(name="a model")
     market.challenge(names[0], suspect)
@@ -106,7 +106,7 @@ def test_unknown_commitments_are_refused(market: Marketplace) -> None:
         market.commitment("0" * 64)
 
 
-def test_two_at_once_count_each_other(market: Marketplace, owner: Accuser) -> None:
+def test_two_at_once_count_each_other(market: Marketplace, owner: Claimant) -> None:
     name = market.register(owner.commitment)
     counts: list[int] = []
 

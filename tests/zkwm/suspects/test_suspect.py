@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.dispute import Accuser, TableSuspect, random_images
+from tests.support.dispute import Claimant, TableSuspect, random_images
 from tests.support.http_endpoint import IMAGES, PLAIN, open_endpoint
 from tests.support.onnx_case import SHAPE, WEIGHTS
 from zkwm.suspects import Suspect, open_suspect
@@ -33,7 +33,7 @@ def test_an_onnx_file_is_its_own_network_file(graphs: Any) -> None:
 
 
 def test_only_an_extraction_has_to_say_its_reference() -> None:
-    header = Accuser(random_images(50)).commitment.header
+    header = Claimant(random_images(50)).commitment.header
     for kind in ("http", "safetensors", "onnx"):
         TableSuspect(kind=kind).check_committed(header)
     with pytest.raises(Unsupported) as caught:

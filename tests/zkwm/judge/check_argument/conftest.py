@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.argued import SHAPE, argue, save_linear
-from tests.support.dispute import Accuser, random_images
+from tests.support.dispute import Claimant, random_images
 from zkwm.judge.judge import Judge
 from zkwm.suspects import Suspect, open_suspect
 from zkwm_protocols.argument_response import ArgumentResponse
@@ -33,12 +33,12 @@ def _quick_labels(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def owner() -> Accuser:
-    return Accuser(random_images(100, shape=SHAPE), block_size=25)
+def owner() -> Claimant:
+    return Claimant(random_images(100, shape=SHAPE), block_size=25)
 
 
 @pytest.fixture(scope="session")
-def model(owner: Accuser, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(owner: Claimant, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models") / "model.onnx"
     with pytest.MonkeyPatch.context() as patch:
         make_labels_quick(patch)
@@ -54,10 +54,10 @@ def suspect(model: Path) -> Iterator[Suspect]:
 
 
 @pytest.fixture(scope="session")
-def challenge(judge: Judge, owner: Accuser, suspect: Suspect) -> Challenge:
+def challenge(judge: Judge, owner: Claimant, suspect: Suspect) -> Challenge:
     return judge.challenge_argument(owner.commitment, suspect, purpose="Acme v. Doe")
 
 
 @pytest.fixture
-def proof(owner: Accuser, challenge: Challenge, model: Path) -> ArgumentResponse:
+def proof(owner: Claimant, challenge: Challenge, model: Path) -> ArgumentResponse:
     return argue(owner, challenge, model)

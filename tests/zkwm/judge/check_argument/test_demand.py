@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.argued import StandIn, argue, signed
-from tests.support.dispute import Accuser, failed, new_judge, verdict_of
+from tests.support.dispute import Claimant, failed, new_judge, verdict_of
 from zkwm.judge.case import ArgumentCase, Findings, make_verdict
 from zkwm.judge.check_argument import decide
 from zkwm.judge.checks import ARGUMENT_TITLES, Checks
@@ -24,7 +24,7 @@ from zkwm_protocols.policy import Policy
 
 
 @pytest.mark.slow
-def test_blocks_and_matches_can_be_chosen(judge: Judge, owner: Accuser, suspect: Suspect) -> None:
+def test_blocks_and_matches_can_be_chosen(judge: Judge, owner: Claimant, suspect: Suspect) -> None:
     asked = judge.challenge_argument(
         owner.commitment, suspect, blocks=3, least_matches=70, excluded_blocks=(0,)
     )
@@ -38,7 +38,7 @@ def test_blocks_and_matches_can_be_chosen(judge: Judge, owner: Accuser, suspect:
 
 
 def test_what_cannot_reach_the_threshold_is_not_asked_for(
-    judge: Judge, owner: Accuser, suspect: Suspect
+    judge: Judge, owner: Claimant, suspect: Suspect
 ) -> None:
     with pytest.raises(UsageError) as caught:
         judge.challenge_argument(owner.commitment, suspect, policy=Policy(threshold_bits=1000))
@@ -57,7 +57,7 @@ def test_what_cannot_reach_the_threshold_is_not_asked_for(
 )
 def test_a_demand_under_the_threshold_fails_before_the_answer_is_read(
     judge: Judge,
-    owner: Accuser,
+    owner: Claimant,
     suspect: Suspect,
     challenge: ArgumentChallenge,
     changes: dict[str, Any],
@@ -71,7 +71,7 @@ def test_a_demand_under_the_threshold_fails_before_the_answer_is_read(
 
 
 def test_evidence_under_the_threshold_is_never_proven_by_an_argument(
-    owner: Accuser, challenge: ArgumentChallenge, proof: ArgumentResponse
+    owner: Claimant, challenge: ArgumentChallenge, proof: ArgumentResponse
 ) -> None:
     """Even if a challenge that asks too little had passed every check before."""
     asked = replace(challenge, least_matches=1)
@@ -86,7 +86,7 @@ def test_evidence_under_the_threshold_is_never_proven_by_an_argument(
 
 @pytest.mark.parametrize("threshold", [1, 40, 117])
 def test_what_may_be_demanded_is_what_reaches_the_threshold(
-    owner: Accuser, challenge: ArgumentChallenge, threshold: int
+    owner: Claimant, challenge: ArgumentChallenge, threshold: int
 ) -> None:
     policy, header = Policy(threshold_bits=threshold), owner.commitment.header
     for least in range(1, 101):
@@ -105,7 +105,7 @@ def test_what_may_be_demanded_is_what_reaches_the_threshold(
 
 @pytest.mark.slow
 def test_a_marketplace_settles_in_zero_knowledge(
-    owner: Accuser, suspect: Suspect, model: Path, argument: StandIn, tmp_path: Path
+    owner: Claimant, suspect: Suspect, model: Path, argument: StandIn, tmp_path: Path
 ) -> None:
     market = Marketplace(tmp_path / "market", new_judge())
     name = market.register(owner.commitment)

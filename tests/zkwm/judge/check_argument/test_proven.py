@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.argued import StandIn
-from tests.support.dispute import Accuser
+from tests.support.dispute import Claimant
 from zkwm.judge.checks import ARGUMENT_TITLES
 from zkwm.judge.judge import Judge
 from zkwm.judge.verdict import Verdict
@@ -21,7 +21,7 @@ from zkwm_protocols.challenge import Challenge
 @pytest.mark.slow
 def test_a_true_argument_is_proven(
     judge: Judge,
-    owner: Accuser,
+    owner: Claimant,
     suspect: Suspect,
     challenge: Challenge,
     proof: ArgumentResponse,
@@ -50,7 +50,7 @@ def test_a_true_argument_is_proven(
 @pytest.mark.slow
 def test_files_and_a_path_do_as_well(
     judge: Judge,
-    owner: Accuser,
+    owner: Claimant,
     model: Path,
     challenge: Challenge,
     proof: ArgumentResponse,
@@ -65,7 +65,7 @@ def test_files_and_a_path_do_as_well(
 @pytest.fixture
 def proven(
     judge: Judge,
-    owner: Accuser,
+    owner: Claimant,
     suspect: Suspect,
     challenge: Challenge,
     proof: ArgumentResponse,

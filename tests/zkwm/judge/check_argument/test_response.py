@@ -13,7 +13,7 @@ import pytest
 from tests.support.argued import SHAPE, StandIn, argue, save_linear, signed
 from tests.support.dispute import (
     CLASSES,
-    Accuser,
+    Claimant,
     failed,
     new_judge,
     random_images,
@@ -40,7 +40,7 @@ DECLARED = np.arange(100, dtype=np.int64) % CLASSES
 )
 def test_a_bad_argument_could_not_be_checked(
     judge: Judge,
-    owner: Accuser,
+    owner: Claimant,
     suspect: Suspect,
     challenge: Challenge,
     proof: ArgumentResponse,
@@ -59,7 +59,7 @@ def test_a_bad_argument_could_not_be_checked(
 
 def test_the_verdict_names_the_verifiers_own_check(
     judge: Judge,
-    owner: Accuser,
+    owner: Claimant,
     suspect: Suspect,
     challenge: Challenge,
     proof: ArgumentResponse,
@@ -72,7 +72,7 @@ def test_the_verdict_names_the_verifiers_own_check(
 
 def test_too_little_memory_is_could_not_check(
     judge: Judge,
-    owner: Accuser,
+    owner: Claimant,
     suspect: Suspect,
     challenge: Challenge,
     proof: ArgumentResponse,
@@ -90,7 +90,7 @@ def test_too_little_memory_is_could_not_check(
 
 def test_another_network_than_the_challenges(
     judge: Judge,
-    owner: Accuser,
+    owner: Claimant,
     suspect: Suspect,
     challenge: Challenge,
     proof: ArgumentResponse,
@@ -105,7 +105,7 @@ def test_another_network_than_the_challenges(
 
 
 def test_a_refusal_could_not_be_checked(
-    judge: Judge, owner: Accuser, suspect: Suspect, challenge: Challenge
+    judge: Judge, owner: Claimant, suspect: Suspect, challenge: Challenge
 ) -> None:
     refusal = Refusal(challenge.digest, owner.commitment.digest, 3).signed_by(owner.keys)
     with pytest.raises(CouldNotCheck) as caught:
@@ -117,7 +117,7 @@ def test_a_refusal_could_not_be_checked(
 
 def test_an_argument_is_for_its_judge_and_challenge_only(
     judge: Judge,
-    owner: Accuser,
+    owner: Claimant,
     suspect: Suspect,
     challenge: Challenge,
     proof: ArgumentResponse,
@@ -137,7 +137,7 @@ def test_an_argument_is_for_its_judge_and_challenge_only(
 def test_declared_labels_prove_nothing_unless_accepted(
     judge: Judge, argument: StandIn, tmp_path: Path
 ) -> None:
-    owner = Accuser(random_images(100, 7, SHAPE), block_size=25, declared_labels=DECLARED)
+    owner = Claimant(random_images(100, 7, SHAPE), block_size=25, declared_labels=DECLARED)
     path = tmp_path / "declared.onnx"
     save_linear(path, owner.images, DECLARED)
     suspect = open_suspect(path, shape=SHAPE)
@@ -159,7 +159,7 @@ def test_declared_labels_prove_nothing_unless_accepted(
 
 @pytest.mark.slow
 def test_checking_an_argument_loads_neither_torch_nor_numba(
-    judge: Judge, owner: Accuser, model: Path, challenge: Challenge, tmp_path: Path
+    judge: Judge, owner: Claimant, model: Path, challenge: Challenge, tmp_path: Path
 ) -> None:
     """With the real verifier, which refuses this argument; what it needs is loaded by then."""
     proof = argue(owner, challenge, model)

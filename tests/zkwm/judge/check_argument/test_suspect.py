@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.argued import SHAPE, StandIn
-from tests.support.dispute import Accuser, failed, verdict_of
+from tests.support.dispute import Claimant, failed, verdict_of
 from zkwm.judge.judge import Judge
 from zkwm.suspects import Suspect, open_suspect
 from zkwm_protocols.argument_response import ArgumentResponse
@@ -19,7 +19,7 @@ from zkwm_protocols.errors import SuspectUnusable, Unsupported
 @pytest.mark.slow
 def test_a_suspect_that_is_no_file(
     judge: Judge,
-    owner: Accuser,
+    owner: Claimant,
     challenge: Challenge,
     proof: ArgumentResponse,
     argument: StandIn,
@@ -40,7 +40,7 @@ def test_a_suspect_that_is_no_file(
 
 def test_a_file_that_was_exchanged_after_it_was_opened(
     judge: Judge,
-    owner: Accuser,
+    owner: Claimant,
     model: Path,
     challenge: Challenge,
     proof: ArgumentResponse,
@@ -59,7 +59,7 @@ def test_a_file_that_was_exchanged_after_it_was_opened(
 @pytest.mark.slow
 def test_low_agreement_could_not_be_checked_and_points_to_openings(
     judge: Judge,
-    owner: Accuser,
+    owner: Claimant,
     suspect: Suspect,
     challenge: Challenge,
     proof: ArgumentResponse,
@@ -85,9 +85,9 @@ def test_low_agreement_could_not_be_checked_and_points_to_openings(
     assert judge.verify(owner.commitment, suspect, challenge, proof).proven
 
 
-def test_the_judge_compares_on_his_own_images(
+def test_the_judge_compares_on_images_of_their_own(
     judge: Judge,
-    owner: Accuser,
+    owner: Claimant,
     suspect: Suspect,
     challenge: Challenge,
     proof: ArgumentResponse,
@@ -102,7 +102,7 @@ def test_the_judge_compares_on_his_own_images(
 
 
 def test_a_network_that_cannot_be_proven_about_points_to_openings(
-    judge: Judge, owner: Accuser, suspect: Suspect, monkeypatch: pytest.MonkeyPatch
+    judge: Judge, owner: Claimant, suspect: Suspect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise Unsupported("node 'softmax': not a layer that can be proven")
