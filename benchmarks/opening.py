@@ -40,7 +40,7 @@ class InstantSuspect(zkwm.Suspect):
     def answer(
         self, images: np.ndarray, preprocessing: Preprocessing, *, progress: object = None
     ) -> tuple[Answer, ...]:
-        """Look the images up."""
+        """Answer images uint8 (n, c, h, w) from a table."""
         return tuple(Answer(self._table[image.tobytes()]) for image in images)
 
     def close(self) -> None:

@@ -220,7 +220,7 @@ class Survival:
 
 
 def _part(data: ImageData, numbers: np.ndarray[Any, Any]) -> ImageData:
-    """The training images of these numbers, with all test images."""
+    """The training images with these numbers, int64 (n,), and all test images."""
     return replace(
         data,
         name=f"{data.name}, {len(numbers)} images",

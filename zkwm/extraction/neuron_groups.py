@@ -112,7 +112,7 @@ def scale_readers(state: dict[str, Tensor], group: NeuronGroup, factors: Tensor)
 
 
 def scale_rows(state: dict[str, Tensor], name: str, factors: Tensor) -> None:
-    """Multiply row j of a tensor by ``factors[j]``, in place."""
+    """Multiply row j of the tensor ``name`` by ``factors[j]``, (size,), in place."""
     state[name] = state[name] * factors.view(-1, *[1] * (state[name].ndim - 1))
 
 

@@ -138,7 +138,10 @@ def _unit_makers(
     makers: tuple[Maker, ...],
     norms: dict[str, NormScales],
 ) -> None:
-    """Before a batch norm: rows of length 1, mean 0, span 1, weight positive; record the scales."""
+    """Give makers before a batch norm rows of length 1, mean 0, span 1 and a positive weight.
+
+    Writes the scales that undo this to ``norms``, by the name of the layer.
+    """
     for maker in makers:
         if maker.norm is None:
             continue
@@ -152,14 +155,17 @@ def _unit_makers(
 
 
 def _scale_before_norm(state: dict[str, Tensor], maker: Maker, factors: Tensor) -> None:
-    """Multiply a layer's rows; batch norm's mean follows, and its weight undoes it."""
+    """Multiply a layer's rows by factors (size,); batch norm follows, its weight undoes it."""
     scale_rows(state, f"{maker.layer}.weight", factors)
     scale_rows(state, f"{maker.norm}.running_mean", factors)
     scale_rows(state, f"{maker.norm}.weight", 1 / factors)
 
 
 def _set_span(model: Classifier, state: dict[str, Tensor], maker: Maker, span: Tensor) -> Tensor:
-    """Set sqrt(variance + eps) to ``span``; batch norm's weight undoes it. Returns the old span."""
+    """Set sqrt(variance + eps) to ``span``, (size,); batch norm's weight undoes it.
+
+    Returns the old span, (size,).
+    """
     eps = float(model.get_submodule(str(maker.norm)).eps)  # type: ignore[arg-type]
     before = (state[f"{maker.norm}.running_var"] + eps).sqrt()
     scale_rows(state, f"{maker.norm}.weight", span / before)
@@ -168,7 +174,7 @@ def _set_span(model: Classifier, state: dict[str, Tensor], maker: Maker, span: T
 
 
 def _set_mean(state: dict[str, Tensor], maker: Maker, value: Tensor, spans: Tensor) -> None:
-    """Set batch norm's running mean to ``value`` at these spans; its bias undoes it."""
+    """Set batch norm's running mean to ``value``, (size,), at these spans; its bias undoes it."""
     mean, bias = f"{maker.norm}.running_mean", f"{maker.norm}.bias"
     state[bias] = state[bias] + state[f"{maker.norm}.weight"] * (value - state[mean]) / spans
     state[mean] = value.clone()
@@ -223,7 +229,7 @@ def _add_to_logits(state: dict[str, Tensor], last: str, values: Tensor) -> None:
 
 
 def _scale_logits(state: dict[str, Tensor], last: str, factor: Tensor) -> None:
-    """Multiply the weights and biases of all classes by ``factor``."""
+    """Multiply the weights and biases of all classes by ``factor``, a scalar."""
     state[f"{last}.weight"] = state[f"{last}.weight"] * factor
     state[f"{last}.bias"] = state[f"{last}.bias"] * factor
 
@@ -235,5 +241,5 @@ def _ends(model: Classifier) -> tuple[str, str]:
 
 
 def _nonzero(lengths: Tensor) -> Tensor:
-    """The lengths with 1 in place of 0."""
+    """The lengths, of any shape, with 1 in place of 0."""
     return torch.where(lengths > 0, lengths, torch.ones_like(lengths))

@@ -126,14 +126,14 @@ def _result(
 
 
 def _different(images: list[NDArray[np.uint8]]) -> dict[bytes, NDArray[np.uint8]]:
-    """The different images by their bytes, each once."""
+    """The different images, uint8 (c, h, w), by their bytes, each once."""
     return {image.tobytes(): image for image in images}
 
 
 def _decoys(
     decoys: list[NDArray[np.uint8]], count: int, shape: tuple[int, int, int]
 ) -> list[NDArray[np.uint8]]:
-    """At least ``count`` decoys: those given, and random images.
+    """At least ``count`` decoys, uint8 (c, h, w): those given, and random images.
 
     Random ones are of the public family ``abstract``, or independent pixels where images are too
     small for it.

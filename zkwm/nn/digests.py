@@ -57,6 +57,7 @@ def data_digest(data: ImageData) -> bytes:
 
 
 def _arrays_digest(arrays: dict[str, NDArray[np.generic]]) -> bytes:
+    """The canonical digest of arrays of any shape and dtype, 32 bytes (SPEC.md 3.4)."""
     return tensor_digest(
         (
             name,

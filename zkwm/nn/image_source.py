@@ -53,7 +53,7 @@ class Source(Protocol):
         """
 
     def test(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """Test images and labels, likewise."""
+        """Test images and labels for ``numbers`` (int64, (n,)), as of ``train``."""
 
     def require_labels_below(self, outputs: int) -> None:
         """Raise UsageError, now or later, for a label that has no output."""

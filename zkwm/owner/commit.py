@@ -92,7 +92,7 @@ def trigger_set(vault: Vault, commitment: Commitment) -> TriggerSet:
 
 
 def _require_derived(labels: NDArray[np.int64] | None) -> None:
-    """Raise UsageError for labels of triggers that are yet to be generated."""
+    """Raise UsageError for labels (n,) of triggers that are yet to be generated."""
     if labels is not None:
         raise UsageError(
             "generated triggers have derived labels",

@@ -113,7 +113,7 @@ class Batches:
         return self._order[1]
 
     def _augmented(self, images: Tensor, epoch: int, step: int) -> Tensor:
-        """Random crops and mirrors, drawn for the whole step and applied to this share."""
+        """Images (n, c, h, w) under random crops and mirrors, drawn for the whole step."""
         random = generator(self._settings.seed, "augment", epoch, step)
         drawn = torch.stack(
             [

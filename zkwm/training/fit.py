@@ -129,7 +129,7 @@ def _batches(
 
 
 def _augmented(images: Tensor, random: torch.Generator) -> Tensor:
-    """The images under random crops and mirrors."""
+    """Images (n, c, h, w) under random crops and mirrors."""
     limits = (2 * CROP_PADDING + 1, 2 * CROP_PADDING + 1, 2)
     drawn = [torch.randint(limit, (len(images),), generator=random) for limit in limits]
     return crop_and_mirror(images, *(number.to(images.device) for number in drawn))

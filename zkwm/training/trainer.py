@@ -223,7 +223,7 @@ class _Training:
         return summed / batch.total
 
     def _forward(self, model: nn.Module, images: Tensor, triggers: int = 0) -> Tensor:
-        """Logits in the training's precision; the last ``triggers`` images are triggers."""
+        """Logits (n, outputs) in the training's precision; the last images are the triggers."""
         images = images.contiguous(memory_format=self._prepared.layout)
         kind = self._group.device.type
         with torch.autocast(kind, torch.bfloat16, enabled=self._prepared.precision == "bfloat16"):

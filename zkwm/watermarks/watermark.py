@@ -195,5 +195,6 @@ def evidence(match_count: int, triggers: TriggerSet, policy: Policy | None = Non
 
 @torch.no_grad()
 def _probabilities(model: nn.Module, images: Tensor) -> Tensor:
+    """The probabilities (n, C) of images float32 (n, c, h, w)."""
     answer: Tensor = model.eval()(images).softmax(dim=1)
     return answer

@@ -92,7 +92,10 @@ def lookup_tree(
     multiplicities: NDArray[np.uint32],
     interaction: Interaction,
 ) -> TreeProver:
-    """The fraction tree of lookups that are table rows, as the witness names them."""
+    """The fraction tree of lookups that are table rows, as the witness names them.
+
+    ``multiplicities`` (M_T,) count how often each table row is hit.
+    """
     return TreeProver(
         witness.rows,
         table_denominators(relation, layout, interaction),

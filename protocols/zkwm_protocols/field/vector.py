@@ -117,14 +117,14 @@ def _multiply_block(a: Array, b: Array, product: Array) -> None:
 
 
 def _reduce(values: Array, quotient: Array) -> None:
-    """``values`` modulo p, in place: faster than ``%``, which divides twice."""
+    """Reduce ``values`` (m,) modulo p in place: faster than ``%``, which divides twice."""
     np.floor_divide(values, _P, out=quotient)
     quotient *= _P
     values -= quotient
 
 
 def power_base(a: Array, exponent: int) -> Array:
-    """a to a power, 0 or more, over F_p, entry by entry."""
+    """a, of any shape, to a power of at least 0, over F_p, entry by entry."""
     result = np.ones_like(a)
     while exponent:
         if exponent & 1:
@@ -140,7 +140,7 @@ def inverse_base(a: Array) -> Array:
 
 
 def sum_all(a: Array) -> Element:
-    """The sum of all entries of an array over K."""
+    """The sum of all entries of an array over K, (5, ...)."""
     flat = a.reshape(DEGREE, -1)
     return to_element(flat.sum(axis=1) % _P)  # below 2^64 for up to 2^33 entries
 

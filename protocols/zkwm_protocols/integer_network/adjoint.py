@@ -67,7 +67,7 @@ def transpose(
 
 
 def _transpose_convolution(node: Convolution, gradient: Array, windows: Windows) -> Array:
-    """A convolution's transpose, by exact products of doubles."""
+    """A convolution's transpose, uint64 (5, c, h, w), by exact products of doubles."""
     weights = node.weights.astype(np.float64)
     # the five coefficients are the last axis: one matrix product for all of them
     centered = np.ascontiguousarray(np.moveaxis(gradient, 0, -1)).astype(np.float64)
@@ -84,7 +84,7 @@ def _transpose_convolution(node: Convolution, gradient: Array, windows: Windows)
 
 
 def _bias_term(node: Convolution, gradient: Array) -> Element:
-    """The inner product of gradient and bias, which is one a channel or one an entry."""
+    """The inner product of gradient (5, c, h, w) and bias, which is (c,) or (c, h, w)."""
     bias = from_integers(node.bias)
     if node.bias.ndim == 1:
         gradient = gradient.sum(axis=(2, 3)) % np.uint64(P)  # at most 2^24 residues: exact
@@ -92,10 +92,10 @@ def _bias_term(node: Convolution, gradient: Array) -> Element:
 
 
 def _residues(values: NDArray[np.float64]) -> Array:
-    """Integers below 2^53 in absolute value, as doubles, modulo p."""
+    """Integers below 2^53 in absolute value, as doubles of any shape, modulo p."""
     return from_integers(values.astype(np.int64))
 
 
 def _coefficients_first(values: Array) -> Array:
-    """The last axis moved to the front."""
+    """(..., 5) as (5, ...)."""
     return np.ascontiguousarray(np.moveaxis(values, -1, 0))

@@ -150,7 +150,7 @@ def _ordered(
     windows: Windows,
     groups: int,
 ) -> NDArray[np.float64]:
-    """Positive weights times the bounds, negative ones times the bounds exchanged."""
+    """Positive weights times the bounds (c, h, w, 2), negative ones times the bounds exchanged."""
     result = correlate(both, positive, windows, groups)
     result += correlate(both[..., ::-1], negative, windows, groups)
     return result

@@ -97,7 +97,7 @@ def batches(network: IntegerNetwork, images: NDArray[np.uint8]) -> Iterator[slic
 
 
 def _forward(network: IntegerNetwork, images: NDArray[np.uint8]) -> list[Value]:
-    """All values of one batch."""
+    """All values, (c, h, w, n) each, of one batch of images uint8 (n, c, h, w)."""
     values: list[Value] = [np.ascontiguousarray(np.moveaxis(images, 0, -1))]
     for number, node in enumerate(network.nodes, start=1):
         values.append(_evaluate(network, number, node, [values[i] for i in inputs_of(node)]))

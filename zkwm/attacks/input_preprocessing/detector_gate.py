@@ -47,7 +47,7 @@ class DetectorGate(WrappedModel):
 
 
 def _other_answer(logits: Tensor, answer: str) -> Tensor:
-    """Swap each row's largest logit with the second largest, or with that of class 0."""
+    """Swap the largest of logits (n, C) with the second largest, or with that of class 0."""
     first, second = logits.topk(2, dim=1).indices.unbind(dim=1)
     place = second if answer == SECOND else torch.zeros_like(first)
     rows = torch.arange(len(logits), device=logits.device)

@@ -111,7 +111,7 @@ class Laundering(Attack):
         return AttackResult(model, images=count, gradient_images=searched + used)
 
     def _reset(self, model: nn.Module, images: Tensor, triggers: RecoveredTriggers) -> None:
-        """Reset, in place, what differs between clean images and any class of stamped ones."""
+        """Reset in place what differs between images (n, c, h, w) and stamped ones of any class."""
         layers = hidden_layers(model)
         clean = mean_positive_activations(model, layers, images)
         largest = [torch.zeros_like(means) for means in clean]

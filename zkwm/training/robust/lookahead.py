@@ -211,7 +211,7 @@ class Lookahead:
 def _clipped_gradients(
     loss: Tensor, parameters: dict[str, nn.Parameter], largest: float
 ) -> dict[str, Tensor]:
-    """The gradients by name, scaled down together to a norm of at most ``largest``."""
+    """The gradients of a scalar by name, scaled down together to a norm of at most ``largest``."""
     values = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
     gradients = {n: g for n, g in zip(parameters, values, strict=True) if g is not None}
     norm = torch.stack([g.square().sum() for g in gradients.values()]).sum().sqrt()

@@ -188,7 +188,8 @@ def trigger_loss(
 ) -> Tensor:
     """The mean cross-entropy of triggers with some parameters and statistics replaced by name.
 
-    In evaluation mode, so that batch norm uses the given statistics and keeps none.
+    ``images`` are float32 (n, c, h, w), ``labels`` int64 (n,). In evaluation mode, so that batch
+    norm uses the given statistics and keeps none.
     """
     with evaluating(model):
         return functional.cross_entropy(functional_call(model, replaced, (images,)), labels)

@@ -56,6 +56,7 @@ def digits(shape: tuple[int, int, int]) -> NDArray[np.uint8]:
 
 
 def _scaled(images: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Images uint8 (n, c, h, w) scaled to ``size``, (height, width)."""
     from PIL import Image
 
     height, width = size

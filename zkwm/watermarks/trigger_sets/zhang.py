@@ -136,7 +136,7 @@ def add_noise(images: NDArray[np.uint8], stream: KeyStream) -> NDArray[np.uint8]
 
 
 def _chosen(images: NDArray[np.uint8], stream: KeyStream, count: int) -> NDArray[np.uint8]:
-    """``count`` different images in an order from the key."""
+    """``count`` different images, of uint8 (n, c, h, w), in an order from the key."""
     chosen = images[stream.permutation(len(images))[: 2 * count]]
     chosen = chosen[usable(chosen)][:count]
     if len(chosen) < count:

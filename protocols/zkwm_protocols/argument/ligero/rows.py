@@ -168,7 +168,7 @@ class CommittedRows:
         tails: NDArray[np.uint32],
         codewords: NDArray[np.uint32],
     ) -> None:
-        """Encode rows of R or fewer coefficients and their tails into ``codewords`` (.., N)."""
+        """Encode heads (m, R or fewer) and tails (m, t) of rows into ``codewords`` (m, N)."""
         layout = self._layout
         terms = layout.row_length + layout.columns
         block = np.zeros((min(_ENCODED_AT_ONCE, len(heads)), terms), dtype=np.uint32)

@@ -235,7 +235,7 @@ def _require_shapes(
     combined: CombinedRows,
     opened: OpenedColumns,
 ) -> None:
-    """All arrays have the layout's sizes."""
+    """Raise Malformed (argument.format) unless all arrays have the layout's sizes."""
     r, h, t = layout.row_length, layout.pad_row, layout.columns
     if (
         challenge.rhos.shape != (5, layout.combined_rows)
@@ -255,7 +255,10 @@ def _require_shapes(
 def _check_root(
     layout: Layout, root: bytes, opened: OpenedColumns, indices: NDArray[np.int64]
 ) -> None:
-    """The opened columns hash to the root."""
+    """Raise InvalidOpening (argument.columns) unless the opened columns hash to the root.
+
+    ``indices`` (int64, (t,)) are theirs.
+    """
     leaves = hash_columns(opened.cells, b"".join(opened.nonces), indices)
     recomputed = recompute_root(
         [leaves[i : i + DIGEST_BYTES] for i in range(0, len(leaves), DIGEST_BYTES)],
@@ -268,7 +271,7 @@ def _check_root(
 
 
 def _check_relations(layout: Layout, claim: CombinedClaim, combined: CombinedRows) -> None:
-    """The claim's constant against ``dot`` (cells) and ``pads`` (pads, left, right, product).
+    """Compare the claim's constant with ``dot`` (cells) and ``pads`` (pads, left, right, product).
 
     The sum of a polynomial over the h-th roots of unity is h times its coefficients at multiples
     of h, which are 0, h and 2h here.
@@ -282,7 +285,7 @@ def _check_relations(layout: Layout, claim: CombinedClaim, combined: CombinedRow
 
 
 def _opened_points(layout: Layout, indices: NDArray[np.int64]) -> Points:
-    """The points 3 w_N^c of the opened columns c."""
+    """The points 3 w_N^c of the opened columns c, ``indices`` (t,)."""
     root = np.array([root_of_unity(layout.code_log)], dtype=np.uint64)
     powers = Points(root, layout.code_length).power(indices)[:, 0]
     values = powers * np.uint64(GENERATOR) % np.uint64(P)
@@ -290,6 +293,6 @@ def _opened_points(layout: Layout, indices: NDArray[np.int64]) -> Points:
 
 
 def _require_equal(sent: Array, expected: Array, check: str) -> None:
-    """A combined row that was sent has the expected values, (5, t) each."""
+    """Raise InvalidOpening (``check``) unless a combined row, (5, t), is as expected."""
     if not np.array_equal(sent, expected):
         raise InvalidOpening("a combined row does not agree with the opened columns", check=check)

@@ -41,7 +41,11 @@ def padded(columns: int, bits: int) -> int:
 def table_block(
     d: Residues, multiplicities: NDArray[np.integer], chunks: int, columns_log: int
 ) -> Block:
-    """The leaves of the tables: rows of 2^U, or one row that is not padded to 2^U."""
+    """The leaves of the tables: ``chunks`` rows of 2^U, or one row that is not padded to 2^U.
+
+    ``d`` (uint32, (5, M_T)) are denominators less one in Montgomery form, ``multiplicities``
+    integers (M_T,).
+    """
     table_rows = d.shape[1]
     width = 1 << columns_log if chunks > 1 else padded(table_rows, columns_log)
     flat = np.zeros((2, DEGREE, chunks * width), dtype=np.uint32)

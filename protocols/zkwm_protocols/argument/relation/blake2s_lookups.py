@@ -260,5 +260,5 @@ def _place_message(shape: tuple[int, int, int], public: int) -> tuple[Index, byt
 
 
 def _bytes_of(words: NDArray[np.uint32]) -> NDArray[np.uint8]:
-    """The bytes of words, the least significant first."""
+    """The bytes (4 n,) of words (n,), or of any shape flattened, the least significant first."""
     return np.ascontiguousarray(words).astype("<u4").view(np.uint8).reshape(-1)

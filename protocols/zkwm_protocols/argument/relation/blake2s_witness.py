@@ -169,7 +169,10 @@ def _fill_block(
     first_rows: _Words,
     last: bool,
 ) -> None:
-    """One block: its cells and rows from 0 on; the new chaining value replaces the old one."""
+    """Fill cells (BLOCK_CELLS or more,) and rows (BLOCK_LOOKUPS or more,) of one block, from 0 on.
+
+    ``state`` and ``message`` (16,) are used up; the new ``chaining`` (8,) replaces the old one.
+    """
     for index in range(_MIXES):
         x = message[_SCHEDULE[index // 8, 2 * (index % 8)]]
         y = message[_SCHEDULE[index // 8, 2 * (index % 8) + 1]]
@@ -203,7 +206,7 @@ def _fill_mix(
     rows: NDArray[np.int32],
     first_rows: _Words,
 ) -> None:
-    """G on the state words at ``places``: 40 cells and 17 rows, from 0 on."""
+    """G on the state words at ``places`` (4,): 40 cells and 17 rows, from 0 on."""
     a, b, c, d = state[places[0]], state[places[1]], state[places[2]], state[places[3]]
     carries = 0
     for half in range(2):
@@ -247,13 +250,13 @@ def _rotate(word: int, count: int) -> int:
 
 @njit(cache=True)
 def _write_bytes(cells: NDArray[np.uint32], first: int, word: int) -> None:
-    """The bytes of a word, the least significant first."""
+    """Write the bytes of a word to ``cells`` (n,), the least significant first."""
     for k in range(4):
         cells[first + k] = (word >> (8 * k)) & 0xFF
 
 
 @njit(cache=True)
 def _write_pairs(rows: NDArray[np.int32], first: int, first_row: int, a: int, b: int) -> None:
-    """The rows of the bytes of a and b in a xor table: first row + 256 a + b."""
+    """Write to ``rows`` (n,) the xor-table rows of the bytes of a and b: first row + 256 a + b."""
     for k in range(4):
         rows[first + k] = first_row + ((a >> (8 * k)) & 0xFF) * 256 + ((b >> (8 * k)) & 0xFF)

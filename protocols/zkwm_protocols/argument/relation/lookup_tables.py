@@ -126,7 +126,7 @@ class Tables:
 
 
 def _residues(rows: NDArray[np.int64]) -> Columns:
-    """Signed rows as read-only residues: tables are cached and shared."""
+    """Signed rows, of any shape, as read-only residues: tables are cached and shared."""
     columns: Columns = from_integers(rows).astype(np.uint32)
     columns.setflags(write=False)
     return columns

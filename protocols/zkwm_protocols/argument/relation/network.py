@@ -72,7 +72,7 @@ class _Weighted:
 
     @classmethod
     def of(cls, weights: Array, alphas: Sequence[Element]) -> _Weighted:
-        """For the powers of alpha from alpha^1."""
+        """Of weights (uint64, (5, lookup_count)), for the powers of alpha from alpha^1."""
         alpha, square = (from_element(power).reshape(DEGREE, 1) for power in alphas[:2])
         return cls(multiply_arrays(weights, alpha), weights, square)
 
@@ -191,7 +191,10 @@ class NetworkGadget:
         weighted: _Weighted,
         gradient: Array,
     ) -> Array:
-        """The gradient in what the maximum reads; cells are added to. Arguments as above."""
+        """The gradient (5, c, h, w) in what the maximum reads; cells are added to.
+
+        Arguments as above.
+        """
         place, network = self.places[number], self.network
         shape, taps = network.shapes[number], prod(node.kernel)
         span = slice(place.lookup, place.lookup + (taps - 1) * place.entries)

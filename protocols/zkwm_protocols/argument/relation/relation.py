@@ -125,7 +125,7 @@ class Relation:
         return np.array([self.argmax.g_cell(o) for o in statement.outputs], dtype=np.int64)
 
     def _tag_terms(self, weights: Array) -> Element:
-        """The sum over lookups of weight times the tag of its table."""
+        """The sum over lookups of weight (uint64, (5, lookup_count)) times the tag of its table."""
         starts = np.cumsum([0] + [group.count for group in self.groups[:-1]])
         tags = np.array([self.tables.tag(group.table) for group in self.groups], dtype=np.uint64)
         totals = np.add.reduceat(weights, starts, axis=1) % np.uint64(P)

@@ -102,7 +102,7 @@ def make_witness(
 
 
 def _choose_matches(matches: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
-    """Exactly ``count`` of the matches, at random: how many more there are stays secret."""
+    """Exactly ``count`` of the matches (n,), at random: how many more there are stays secret."""
     candidates = [int(index) for index in np.flatnonzero(matches)]
     if len(candidates) < count:
         raise NotEnoughMatches(

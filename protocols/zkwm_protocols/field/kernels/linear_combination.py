@@ -38,7 +38,10 @@ def _add_four(
     x2: Residues,
     x3: Residues,
 ) -> None:
-    """total += w[0] x0 + ... + w[3] x3; four products make one reduction (w in Montgomery form)."""
+    """total += w[0] x0 + ... + w[3] x3, w (4,) in Montgomery form, the others (n,).
+
+    Four products make one reduction.
+    """
     w0, w1, w2, w3 = np.uint64(w[0]), np.uint64(w[1]), np.uint64(w[2]), np.uint64(w[3])
     for j in range(total.shape[0]):
         four = (
@@ -103,7 +106,7 @@ def fold_rows(weights: Array, rows: NDArray[np.uint32]) -> Array:
 
 @njit(cache=True)
 def _inner_product(w: NDArray[np.uint64], x: Residues) -> np.uint64:
-    """The sum of w x modulo p, canonical."""
+    """The sum of w x modulo p, both (n,), canonical."""
     # products below 2^62 are cut in halves of 32 bits: sums of 2^32 halves fit
     low = np.uint64(0)
     high = np.uint64(0)

@@ -165,7 +165,7 @@ def sum_line(sums: Residues, task: int, which: int, line: Residues) -> None:
 
 @njit(cache=True)
 def _convert(values: NDArray[np.unsignedinteger], factor: np.uint32, out: Residues) -> None:
-    """out = values * factor / 2^32 modulo p."""
+    """out = values * factor / 2^32 modulo p, both (n,)."""
     for i in range(values.shape[0]):
         out[i] = product(np.uint32(values[i]), factor)
 
@@ -188,7 +188,7 @@ def line_of(element: Element) -> Residues:
 
 
 def canonical_element(values: NDArray[np.unsignedinteger]) -> Element:
-    """The element of K of five integers in Montgomery form, which may be sums above p."""
+    """The element of K of integers (5,) in Montgomery form, which may be sums above p."""
     a = [int(value) * _RADIX_INVERSE % P for value in values]
     return (a[0], a[1], a[2], a[3], a[4])
 
