@@ -140,7 +140,7 @@ FIELDS = (
 def test_a_byte_changed(case: ArgumentCase, proof: bytes, key: str) -> None:
     """Messages before the challenge of columns: a change draws other columns than were opened.
 
-    That the polynomials have checks of their own is tests/protocols/argument/test_ligero.py.
+    That the polynomials have checks of their own is tests/protocols/argument/ligero/test_ligero.py.
     """
     fields = decode(proof, limit=LIMIT)
     rng = np.random.default_rng(5)

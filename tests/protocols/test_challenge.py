@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.protocols.stored import cases
 from tests.reference.cbor import RejectedError, read
 from tests.reference.commitment import file_value
 from tests.reference.exchange import read_challenge
+from tests.support.stored_vectors import cases
 from tests.vectors.build import JUDGE, OTHER_JUDGE, challenge_map, file
 from tests.vectors.exchange import put
 from zkwm_protocols.challenge import Challenge

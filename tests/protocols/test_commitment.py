@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.protocols.stored import fast_label_seed, vectors
 from tests.reference import commitment as reference
 from tests.reference.cbor import RejectedError
+from tests.support.stored_vectors import fast_label_seed, vectors
 from tests.vectors.build import OWNERS, Secrets, commitment_map, file, header_map
 from tests.vectors.exchange import flip, put
 from zkwm_protocols import labels

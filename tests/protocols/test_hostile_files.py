@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.protocols.stored import cases, judge_key
 from tests.reference.cbor import RejectedError, read, write
 from tests.reference.commitment import file_value, read_commitment
 from tests.reference.exchange import read_challenge, read_response
+from tests.support.stored_vectors import cases, judge_key
 from tests.vectors.build import (
     JUDGE_BOX,
     OWNERS,

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.protocols.stored import fast_label_seed
 from tests.reference import commitment as reference
+from tests.support.stored_vectors import fast_label_seed
 from zkwm_protocols import labels
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.labels import derive_labels, label, label_seed

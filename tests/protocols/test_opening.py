@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.protocols.stored import cases, fast_label_seed, judge_key
 from tests.reference.cbor import RejectedError, read, write
 from tests.reference.exchange import read_plaintext, read_response
+from tests.support.stored_vectors import cases, fast_label_seed, judge_key
 from tests.vectors.build import OTHER_BOX, OWNERS, file, proof_map
 from tests.vectors.exchange import BLOCK_SIZE, Builder, flip, put
 from zkwm_protocols import labels

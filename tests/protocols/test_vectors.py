@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.protocols.stored import Case, cases, judge_key, judged, vectors
 from tests.reference import commitment as reference
 from tests.reference.cbor import write
 from tests.reference.judge import CHECKS, Examination, examine
 from tests.reference.signatures import fingerprint
+from tests.support.stored_vectors import Case, cases, judge_key, judged, vectors
 from tests.vectors.exchange import label_seed as cached_seed
 from tests.vectors.generate import generate
 from zkwm.judge.checks import TITLES

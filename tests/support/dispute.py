@@ -1,4 +1,4 @@
-"""A dispute in memory: an accuser bound by no rule, a judge, suspects that answer from a table.
+"""A dispute in memory: a claimant bound by no rule, a judge, suspects that answer from a table.
 
 What ``zkwm.owner`` would never do, an ``Claimant`` can: they hold keys, images and salts without a
 vault, and sign anything. Nothing here is a test, and nothing costs a passphrase's hash.

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.protocols.stored import vectors
 from tests.reference import argument_verifier as reference
 from tests.reference.argument_parameters import Rejected
 from tests.support.argument_case import ArgumentCase
+from tests.support.stored_vectors import vectors
 from tests.vectors.argument import LIMIT, PROOF, mutations, small_vectors, vector_case
 from tests.vectors.build import hexadecimal
 from zkwm_protocols.argument.verifier import verify

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.protocols.argument.reference_networks import every_kind, hashed
 from tests.reference import cbor
 from tests.reference.argument_field import ONE, Element, P, add
 from tests.reference.argument_network import argument_of_largest, read_network
@@ -22,6 +21,7 @@ from tests.reference.argument_prover import Prover
 from tests.reference.argument_replay import UNIT, Key
 from tests.reference.argument_verifier import Statement, verify
 from tests.reference.argument_witness import network_cells
+from tests.support.reference_networks import every_kind, hashed
 from zkwm_protocols.argument import prover, verifier
 from zkwm_protocols.argument import statement as implementation
 from zkwm_protocols.integer_network import codec

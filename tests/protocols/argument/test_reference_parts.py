@@ -14,13 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.protocols.argument.reference_networks import (
-    convolution,
-    every_kind,
-    packed,
-    public_cells,
-    tiny,
-)
 from tests.reference import argument_field as field
 from tests.reference.argument_field import ONE, ORDER, ZERO, Element, P
 from tests.reference.argument_network import NetworkError, argument_of_largest, read_network, signed
@@ -29,6 +22,13 @@ from tests.reference.argument_relation import Relation, evaluate
 from tests.reference.argument_replay import Replay
 from tests.reference.argument_transcript import Transcript
 from tests.reference.argument_witness import fill, leaf_cells, network_cells
+from tests.support.reference_networks import (
+    convolution,
+    every_kind,
+    packed,
+    public_cells,
+    tiny,
+)
 
 elements = st.tuples(*[st.integers(0, P - 1)] * 5)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.protocols.integer_network import loops
+from tests.support import network_loops as loops
 from tests.support.small_networks import random_network, small_network, two_class_network
 from zkwm_protocols.errors import Unsupported, UsageError
 from zkwm_protocols.integer_network import correlation, evaluate

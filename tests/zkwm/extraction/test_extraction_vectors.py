@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.protocols.stored import vectors
 from tests.reference import extraction as reference
+from tests.support.stored_vectors import vectors
 from tests.support.tiny_networks import tensor, tiny_network
 from tests.vectors.extraction import generate
 from zkwm.extraction.alignment import align

@@ -8,8 +8,8 @@ import numba
 import numpy as np
 import pytest
 
-from tests.protocols.argument.leaf_examples import LABELS, MARGIN, SHAPES, make_example
 from tests.reference import blake2s as reference
+from tests.support.leaf_examples import LABELS, MARGIN, SHAPES, make_example
 from zkwm_protocols.argument.relation import blake2s_witness
 from zkwm_protocols.leaves import leaf
 

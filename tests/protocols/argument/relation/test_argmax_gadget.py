@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.protocols.argument.network_case import NetworkCase
+from tests.support.network_case import NetworkCase
 from tests.support.small_networks import NetworkBuilder, constant_network, two_class_network
 from zkwm_protocols.argument.relation.gadget import LookupGroup
 from zkwm_protocols.errors import UsageError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.protocols.argument.leaf_examples import make_example
+from tests.support.leaf_examples import make_example
 from tests.support.relation_values import image_values
 from zkwm_protocols.argument.relation.gadget import LookupGroup
 from zkwm_protocols.argument.relation.image import ImageGadget

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.protocols.argument.commitment_case import SIZES, equality_at, make_case
+from tests.support.commitment_case import SIZES, equality_at, make_case
 from zkwm_protocols.argument.ligero.linear_claim import (
     evaluate_multiplicity_polynomial,
     evaluate_witness_polynomial,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.protocols.argument.commitment_case import (
+from tests.support.commitment_case import (
     SIZES,
     Case,
     Exchange,

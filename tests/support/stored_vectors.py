@@ -1,4 +1,4 @@
-"""The stored vectors, and small ready-made files, for the tests of this folder."""
+"""The stored vectors, and small ready-made files, for tests of the documents of a dispute."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.protocols.argument.leaf_examples import LABELS, SHAPES, Example, make_example
+from tests.support.leaf_examples import LABELS, SHAPES, Example, make_example
 from tests.support.relation_values import image_values, leaf_values
 from zkwm_protocols.argument.relation.gadget import lookup_count
 from zkwm_protocols.argument.relation.leaf import LeafGadget

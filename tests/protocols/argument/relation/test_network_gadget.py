@@ -7,10 +7,10 @@ from math import prod
 import numpy as np
 import pytest
 
-from tests.protocols.argument.network_case import NetworkCase
 from tests.reference import argument_witness
 from tests.reference.argument_network import read_network
 from tests.reference.argument_relation import Relation, evaluate
+from tests.support.network_case import NetworkCase
 from tests.support.small_networks import (
     NetworkBuilder,
     constant_network,
