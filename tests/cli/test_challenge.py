@@ -204,6 +204,14 @@ def test_refused(
     assert not (case.folder / "new.challenge").exists()
 
 
+def test_choices_of_the_owner_that_no_policy_holds(zkwm: Command, case: Files) -> None:
+    """Each is within its range; together they are not, as only the suspect's outputs show."""
+    options = case.challenge_options(owner_choice_bits=10_000_000)
+    result = zkwm(*options, "--owner-chose-class-map")
+    assert (result.code, result.stdout) == (3, "")
+    assert "10,000,000 bits" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "code", "message"),
     [

@@ -196,7 +196,15 @@ def test_the_way_has_to_be_said(zkwm: Command, case: Files, linear: Path, asked:
 
 
 @pytest.mark.parametrize(
-    "more", [["--model", "x.onnx"], ["--refuse"], ["--exceed-limit"], ["--test-data", "x"]]
+    "more",
+    [
+        ["--model", "x.onnx"],
+        ["--model", ""],
+        ["--refuse"],
+        ["--exceed-limit"],
+        ["--test-data", "x"],
+        ["--test-data", ""],
+    ],
 )
 def test_options_of_the_other_way(zkwm: Command, case: Files, more: list[str]) -> None:
     result = zkwm(*case.prove_options(), *more)

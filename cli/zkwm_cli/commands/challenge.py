@@ -76,9 +76,9 @@ def command(
         open_suspect(suspect.model, shape=shape, outputs=terms.outputs, **settings)
     ) as asked:
         bits = terms.chosen_bits(asked.identity.outputs, committed.header.class_count)
-        issue = _issuer(key, question, agreements)
+        issue = partial(_issuer(key, question, agreements), **fixed, **terms.fixed(bits))
         with usage_errors():
-            challenge = issue(committed, asked, **fixed, **terms.fixed(bits))
+            challenge = issue(committed, asked)
     target.write(challenge.to_bytes())
     _print(challenge, committed, agreements, bits, output)
 

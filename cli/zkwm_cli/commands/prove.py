@@ -5,7 +5,7 @@ What the owner is shown and asked first is in ``zkwm_cli.consent``.
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,7 +60,8 @@ class ArgumentOptions:
 
     def require_consistent(self) -> None:
         """Raise a usage error for options of an argument where none was asked for."""
-        if not self.zero_knowledge and any(astuple(self)):
+        only_argued = (self.model, self.test_data, self.refuse, self.exceed_limit)
+        if not self.zero_knowledge and only_argued != (None, None, False, False):
             raise click.UsageError(
                 "--model, --test-data, --refuse and --exceed-limit go with --zero-knowledge"
             )

@@ -95,5 +95,5 @@ def test_the_honest_choice_is_sound(triggers: int, cells: int, lookups: int, row
 
 
 def test_a_statement_that_no_parameters_fit() -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="no parameters"):
         choose_layout(triggers=10_000, cells=100, lookups=2**24, rows=200_000)

@@ -113,9 +113,9 @@ def test_other_images_are_refused() -> None:
     network = small_network()
     images = images_for(network, 2)
     for wrong in (images[0], images[:, :, :-1], images.astype(np.int16)):
-        with pytest.raises(UsageError):
+        with pytest.raises(UsageError, match="expected uint8"):
             evaluate.labels(network, wrong)
-        with pytest.raises(UsageError):
+        with pytest.raises(UsageError, match="expected uint8"):
             evaluate.trace(network, wrong)
 
 

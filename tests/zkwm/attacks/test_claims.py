@@ -171,13 +171,13 @@ def test_grinding_keeps_the_luckiest_labels(monkeypatch: pytest.MonkeyPatch) -> 
 def test_claims_without_models_or_images_are_refused(
     accuser_models: list[Classifier], accuser: Adversary
 ) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="two models"):
         FalseClaim().run(accuser_models[:1], accuser)
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="images"):
         FalseClaim(triggers=1000).run(accuser_models, accuser)
     with pytest.raises(UsageError):
         FalseClaim(budget=0)
     with pytest.raises(UsageError):
         KeyGrinding(tries=0)
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="a model"):
         KeyGrinding().run([], accuser)

@@ -144,5 +144,5 @@ def test_a_network_without_a_head_is_refused(trained: Classifier, adversary: Adv
             return self.only(images).flatten(1)
 
     headless = Target(Headless(), lambda images: images)
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="head"):
         FineTuning(which="RTAL").run(headless, adversary)

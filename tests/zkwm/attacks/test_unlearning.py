@@ -130,11 +130,11 @@ def test_only_fakes_like_an_opened_block_use_it() -> None:
 
 
 def test_fakes_like_an_opened_block_need_one(target: Target, adversary: Adversary) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="no block"):
         Unlearning("opened").run(replace(target, opened=None), adversary)
     keys = np.random.default_rng(0).integers(0, 256, (4, 1, 1, 32), dtype=np.uint8)
     bits = TriggerSet(keys, np.zeros(4, np.int64), "keys", 2, 2)
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="shape"):
         Unlearning("opened").run(replace(target, opened=bits), adversary)
 
 

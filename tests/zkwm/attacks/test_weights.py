@@ -95,7 +95,7 @@ def test_shifting_subtracts_the_mean_filter(target: Target, adversary: Adversary
 
 def test_shifting_needs_filters(adversary: Adversary) -> None:
     model = build_model("dense", shape=(1, 28, 28), class_count=10, mean=(0.3,), std=(0.3,))
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="filters"):
         WeightShifting().run(Target(model, lambda x: x), adversary)
 
 
@@ -131,7 +131,7 @@ def test_fine_pruning_finds_the_last_channels_of_a_residual_network() -> None:
 
 def test_fine_pruning_needs_a_convolution(adversary: Adversary) -> None:
     model = build_model("dense", shape=(1, 28, 28), class_count=10, mean=(0.3,), std=(0.3,))
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="convolution"):
         FinePruning().run(Target(model, lambda x: x), adversary)
 
 

@@ -162,7 +162,7 @@ def test_each_attack_has_its_number_of_images(
 def test_too_few_images_are_refused_before_anything_is_trained(
     fakes: ModuleType, tiny: Made, tmp_path: Path
 ) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="has 800 training images"):
         run_grid(tiny(owner_images=750), tmp_path)
     assert list(tmp_path.iterdir()) == []
 

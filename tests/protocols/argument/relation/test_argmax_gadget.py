@@ -66,7 +66,7 @@ def test_ties_belong_to_the_first() -> None:
     assert logits.tolist() == [[3, 3], [0, 3], [3, 0], [0, 0]]
     case.require_rows(cells, rows)
     for wrong in ([1, 1, 0, 0], [0, 1, 0, 1], [0, 0, 0, 0]):
-        with pytest.raises(UsageError):
+        with pytest.raises(UsageError, match="get its label"):
             case.fill(images, wrong, [True] * 4)
     cells, rows, _ = case.fill(images, [1, 0, 1, 1], [False] * 4)
     case.require_rows(cells, rows)

@@ -160,5 +160,5 @@ def test_a_remainder_of_another_quotient_is_no_row() -> None:
 def test_other_images_are_refused() -> None:
     network = small_network()
     case = NetworkCase(network)
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="expected uint8"):
         case.fill(images_for(network, 2)[:, :, :5], [0, 0], [False, False])
