@@ -208,8 +208,8 @@ def answers(lines: list[Line]) -> Iterator[str]:
     """DynaMarks and DAWN."""
     if not lines:
         return
-    found = next(line["surrogate"] for line in lines if "bits" in line["surrogate"])
-    allowances = found["bits"] - found["after_allowances"]
+    result = next(line["surrogate"] for line in lines if "bits" in line["surrogate"])
+    allowances = result["bits"] - result["after_allowances"]
     yield from (
         "Marks in answers: a LeNet-5 behind an API; an adversary trains a surrogate on the answers "
         "to 6,000 images of their own, 30 epochs (`benchmarks/answers.py`). DynaMarks' test is "
@@ -226,14 +226,14 @@ def answers(lines: list[Line]) -> Iterator[str]:
     rows = {name: [line for line in lines if line["row"] == name] for name in NAMES}
     for runs in filter(None, rows.values()):
         line = min(runs, key=lambda run: _bits(run["surrogate"]))
-        found, later, served = line["surrogate"], line["fine_tuned"], line["served"]
-        nominal = " (nominal)" * ("nominal_bits" in found)
+        result, later, served = line["surrogate"], line["fine_tuned"], line["served"]
+        nominal = " (nominal)" * ("nominal_bits" in result)
         kept = f"{100 * served['first_class_kept']:.1f} %" if served else ""
         yield (
             f"| {NAMES[line['row']]} | {len(runs)} | {_proven(runs)} | {kept} "
             f"| {served.get('mean_l1', '')} "
-            f"| {100 * found['accuracy']:.1f} % | {found['matches']} of {line['trials']} "
-            f"| **{_bits(found):.0f}**{nominal} | {_bits(later):.0f} |"
+            f"| {100 * result['accuracy']:.1f} % | {result['matches']} of {line['trials']} "
+            f"| **{_bits(result):.0f}**{nominal} | {_bits(later):.0f} |"
         )
     yield ""
     yield (
@@ -246,14 +246,14 @@ def answers(lines: list[Line]) -> Iterator[str]:
 
 def _proven(runs: list[Line]) -> str:
     """In how many runs a judge's usual policy is met; of nominal bits nothing is proven."""
-    found = [run["surrogate"] for run in runs]
-    if "nominal_bits" in found[0]:
+    surrogates = [run["surrogate"] for run in runs]
+    if "nominal_bits" in surrogates[0]:
         return "–"
-    return str(sum(one["after_allowances"] >= THRESHOLD for one in found))
+    return str(sum(one["after_allowances"] >= THRESHOLD for one in surrogates))
 
 
-def _bits(found: Line) -> float:
-    return float(found["bits"] if "bits" in found else found["nominal_bits"])
+def _bits(result: Line) -> float:
+    return float(result["bits"] if "bits" in result else result["nominal_bits"])
 
 
 def _named(line: Line) -> str:

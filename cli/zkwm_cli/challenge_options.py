@@ -74,7 +74,7 @@ class QuestionOptions:
 
 @dataclass(frozen=True)
 class CaseTerms:
-    """What the judge fixes about a case: its purpose, the class map, the evidence demanded."""
+    """The terms of a case: its purpose, the class map, the evidence demanded."""
 
     purpose: str = option(
         "--purpose", default="", metavar="TEXT", help="Shown to the owner: what this is for."

@@ -23,7 +23,7 @@ TRUSTED_LIMIT = 2**20
 
 @dataclass(frozen=True)
 class ConsentOptions:
-    """How the owner confirms a judge whom the vault does not know: one way, or a question."""
+    """Options to confirm a judge whom the vault does not know; without any, a question."""
 
     judge_fingerprint: str | None = option(
         "--judge-fingerprint",
@@ -56,15 +56,15 @@ class ConsentOptions:
         lines = (line.partition("#")[0].strip().lower() for line in text.splitlines())
         return frozenset(line for line in lines if line)
 
-    def confirm(self, shown: Disclosure, trusted: frozenset[str] | None) -> str | None:
+    def confirm(self, release: Disclosure, trusted: frozenset[str] | None) -> str | None:
         """The fingerprint that the owner confirms, or None for a judge known to the vault.
 
         Raises Cancelled when a person says no, UsageError where nobody can be asked.
         """
-        actual = shown.judge_fingerprint
+        actual = release.judge_fingerprint
         if self.judge_fingerprint is not None:
             return self.judge_fingerprint
-        if shown.repeated or shown.judge_known:
+        if release.repeated or release.judge_known:
             return None
         if self.yes or (trusted is not None and actual in trusted):
             return actual
@@ -74,7 +74,7 @@ class ConsentOptions:
                 hint="compare the fingerprint with what the judge told you, then add it to the "
                 "file",
             )
-        consequence = "open the triggers" if shown.argument is None else "answer"
+        consequence = "open the triggers" if release.argument is None else "answer"
         answer = ask_yes(
             f"Is this the fingerprint of a judge you trust, and do you {consequence} to them?"
         )
@@ -89,12 +89,12 @@ class ConsentOptions:
         return actual
 
 
-def confirm_limit(shown: Disclosure, argument: ArgumentDisclosure, exceed: bool) -> bool:
+def confirm_limit(release: Disclosure, argument: ArgumentDisclosure, exceed: bool) -> bool:
     """Whether more bits than the limit may be released; asks where that matters.
 
     Raises Cancelled when a person says no, UsageError where nobody can be asked.
     """
-    if exceed or shown.repeated or len(argument.bits) < argument.limit:
+    if exceed or release.repeated or len(argument.bits) < argument.limit:
         return exceed
     released = f"{len(argument.bits)} bits have been released about this commitment"
     answer = ask_yes(f"{released}. Release one more?")
@@ -108,26 +108,26 @@ def confirm_limit(shown: Disclosure, argument: ArgumentDisclosure, exceed: bool)
     return True
 
 
-def show(shown: Disclosure, block_size: int) -> None:
+def show(release: Disclosure, block_size: int) -> None:
     """Print what would be released, to whom, for what, and what was released before."""
-    argument = shown.argument
+    argument = release.argument
     note(
         "A judge asks you to open triggers:"
         if argument is None
         else "A judge asks you for a zero-knowledge argument; no trigger is opened:"
     )
-    issued = datetime.fromtimestamp(shown.issued, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    known = "known to this vault" if shown.judge_known else "NOT known to this vault"
+    issued = datetime.fromtimestamp(release.issued, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    known = "known to this vault" if release.judge_known else "NOT known to this vault"
     rows = [
-        ("suspect", f"{shown.suspect.description} ({shown.suspect.kind})"),
-        ("its digest", shown.suspect.digest.hex()),
-        ("purpose", shown.purpose or "none given"),
-        ("judge", f"{shown.judge_fingerprint} ({known})"),
+        ("suspect", f"{release.suspect.description} ({release.suspect.kind})"),
+        ("its digest", release.suspect.digest.hex()),
+        ("purpose", release.purpose or "none given"),
+        ("judge", f"{release.judge_fingerprint} ({known})"),
         ("issued", f"{issued}, by the judge's clock"),
-        *_demand(shown, block_size),
-        ("opened so far", name_blocks(shown.blocks_spent) if shown.blocks_spent else "none"),
+        *_demand(release, block_size),
+        ("opened so far", name_blocks(release.blocks_spent) if release.blocks_spent else "none"),
     ]
-    for entry in shown.released:
+    for entry in release.released:
         purpose = f", {entry.purpose}" if entry.purpose else ""
         rows.append(
             (
@@ -139,7 +139,7 @@ def show(shown: Disclosure, block_size: int) -> None:
     if argument is not None:
         rows += _released_bits(argument)
     table(rows)
-    if shown.declared_labels:
+    if release.declared_labels:
         warn("the labels are declared: the verdict states no bits, and needs a judge who allows it")
         if argument is not None:
             warn("an argument shows the declared labels of its blocks to whoever reads it")
@@ -151,19 +151,19 @@ def name_blocks(blocks: tuple[int, ...]) -> str:
     return f"block{'' if len(blocks) == 1 else 's'} {numbers}"
 
 
-def _demand(shown: Disclosure, block_size: int) -> list[tuple[str, str]]:
+def _demand(release: Disclosure, block_size: int) -> list[tuple[str, str]]:
     """What the challenge demands: triggers to open, or matches to show."""
-    argument = shown.argument
+    argument = release.argument
     if argument is None:
-        count = len(shown.blocks_to_open) * block_size
-        blocks = f"{name_blocks(shown.blocks_to_open)} of {shown.block_count}"
+        count = len(release.blocks_to_open) * block_size
+        blocks = f"{name_blocks(release.blocks_to_open)} of {release.block_count}"
         return [("to be opened", f"{count} triggers, {blocks}")]
     return [
         ("network", argument.network.hex()),
         (
             "to be shown",
             f"at least {argument.least_matches} of {argument.block_count * block_size} triggers "
-            f"({argument.block_count} of {shown.block_count} blocks) match",
+            f"({argument.block_count} of {release.block_count} blocks) match",
         ),
         ("unopened", f"{argument.unopened} blocks, of those that the judge does not exclude"),
     ]

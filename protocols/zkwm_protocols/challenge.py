@@ -36,7 +36,7 @@ _MOST_MATCHES = 10_000
 
 
 class Mode(StrEnum):
-    """Which answer a challenge asks for."""
+    """The answer that a challenge asks for."""
 
     OPENING = "opening"
     ARGUMENT = "argument"

@@ -40,7 +40,7 @@ _HEADER_TYPE = "zkwm-commitment-header"
 
 
 class LabelMode(StrEnum):
-    """Where labels come from: derived from D, or declared by the owner (SPEC.md 5.4)."""
+    """The origin of labels: derived from D, or declared by the owner (SPEC.md 5.4)."""
 
     DERIVED = "derived"
     DECLARED = "declared"

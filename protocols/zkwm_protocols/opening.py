@@ -28,7 +28,7 @@ _FRAME_BYTES = 4 * 2**20
 
 
 class LeafStatus(StrEnum):
-    """What became of one leaf of an opened block."""
+    """The status of one leaf of an opened block."""
 
     VALID = "valid"
     WRONG = "wrong"

@@ -25,7 +25,7 @@ _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,12})?")
 
 
 class SuspectKind(StrEnum):
-    """What a suspect is: a file, an endpoint, or a mark that is extracted from a model."""
+    """The kind of a suspect: a file, an endpoint, or a mark extracted from a model."""
 
     ONNX = "onnx"
     SAFETENSORS = "safetensors"
@@ -35,7 +35,7 @@ class SuspectKind(StrEnum):
 
 @dataclass(frozen=True)
 class SuspectIdentity:
-    """Which model is meant.
+    """The model that a challenge is about.
 
     Args:
         kind: what the suspect is.
@@ -94,7 +94,7 @@ class SuspectIdentity:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How uint8 pixels become the suspect's input.
+    """The map from uint8 pixels to the suspect's input.
 
     Args:
         layout: ``nchw`` or ``nhwc``.

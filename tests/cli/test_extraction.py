@@ -21,7 +21,7 @@ TRAINING = ("--parameter", "strength=3", "--parameter", "epochs=16")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def case_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with data, an unmarked network, and the same one marked, by the commands."""
     from tests.support.trigger_owner import trained_model
     from zkwm_cli.main import main
@@ -64,9 +64,9 @@ def save_folder(folder: Path, model: object) -> None:
 
 
 @pytest.fixture
-def folder(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(made)
-    return made
+def folder(case_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(case_folder)
+    return case_folder
 
 
 def challenge(zkwm: Command, model: str, output: Path, *more: str) -> Result:

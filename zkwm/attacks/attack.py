@@ -44,7 +44,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Adversary:
-    """Who attacks.
+    """The party that attacks: their images, randomness and device.
 
     Args:
         data: Their labeled images, disjoint from the owner's. They may train on ``train_images``;

@@ -30,7 +30,7 @@ class JudgeKey:
 
     @property
     def public(self) -> JudgePublic:
-        """What the judge publishes."""
+        """The public keys, which the judge publishes."""
         return JudgePublic(self.signing.public, self.box.public)
 
 

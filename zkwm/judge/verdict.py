@@ -22,7 +22,7 @@ SCHEMA = "zkwm/verdict/v1"
 
 
 class Outcome(StrEnum):
-    """How a case ends."""
+    """The outcome of a case."""
 
     PROVEN = "proven"
     NOT_PROVEN = "not proven"
@@ -39,7 +39,7 @@ class CheckStatus(StrEnum):
 
 
 class TriggerStatus(StrEnum):
-    """What became of one trigger of an opened block.
+    """The status of one trigger of an opened block.
 
     ``WRONG_LEAF`` was opened, but does not hash to the committed digest; ``MISSING_LEAF`` was not
     opened. Both are misses.

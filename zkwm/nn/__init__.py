@@ -1,1 +1,1 @@
-"""What all parties share about networks: architectures, files, digests, data and inference."""
+"""Networks, as all parties use them: architectures, files, digests, data and inference."""

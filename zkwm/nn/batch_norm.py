@@ -1,4 +1,4 @@
-"""Which statistics batch norm uses: those of a mixed batch, or of the last clean one.
+"""Choose batch norm's statistics: those of a mixed batch, or of the last clean one.
 
 A model's batch-norm layers normalize with the statistics of the batch (training) or with running
 averages (evaluation). Two embeddings need something else: ``batch_statistics`` normalizes with the

@@ -79,13 +79,13 @@ def trigger_set(vault: Vault, commitment: Commitment) -> TriggerSet:
     Derived labels cost one Argon2id hash, about a second. Raises UsageError when the vault does
     not hold this commitment's secrets, TrustMaterialMissing when its labels need a beacon.
     """
-    kept = secrets_of(vault.state, commitment)
+    owner_secrets = secrets_of(vault.state, commitment)
     header = commitment.header
-    declared = kept.labels
+    declared = owner_secrets.labels
     return TriggerSet(
-        images=pixels_of(kept.images, header.shape),
+        images=pixels_of(owner_secrets.images, header.shape),
         labels=commitment.labels() if declared is None else np.array(declared, dtype=np.int64),
-        family=kept.family,
+        family=owner_secrets.family,
         block_size=header.block_size,
         class_count=header.class_count,
     )

@@ -1,4 +1,4 @@
-"""What an owner checks and sees before answering: challenge, judge, what would be released.
+"""Checks before an owner answers: the challenge, the judge, and what would be released.
 
 SPEC.md sections 6.2 and 18.5. Both ways of answering share it; ``zkwm.owner.prove`` answers.
 """
@@ -79,22 +79,22 @@ def check_challenge(
     state: VaultState, commitment: Commitment, challenge: Challenge
 ) -> CommitmentSecrets:
     """The secrets for a challenge that fits. Raises what its checks raise (SPEC.md 6.1)."""
-    kept = secrets_of(state, commitment)
+    owner_secrets = secrets_of(state, commitment)
     commitment.verify()
     challenge.verify_signature()
     challenge.verify_against(commitment)
-    return kept
+    return owner_secrets
 
 
 def secrets_of(state: VaultState, commitment: Commitment) -> CommitmentSecrets:
     """The secrets of a commitment. Raises UsageError when the vault does not hold them."""
-    kept = state.commitments.get(commitment.digest)
-    if kept is None:
+    owner_secrets = state.commitments.get(commitment.digest)
+    if owner_secrets is None:
         raise UsageError(
             f"the vault does not hold the secrets of commitment {commitment.digest.hex()[:16]}",
             hint="use the vault that made the commitment",
         )
-    return kept
+    return owner_secrets
 
 
 def confirm_judge(state: VaultState, challenge: Challenge, fingerprint: str | None) -> None:

@@ -115,7 +115,7 @@ def _open_blocks(
 ) -> Opening:
     """Open the first free blocks to the judge, and enter that into the ledger."""
     with vault.transaction() as state:
-        kept = check_challenge(state, commitment, challenge)
+        owner_secrets = check_challenge(state, commitment, challenge)
         earlier = state.response_to(challenge.digest)
         if earlier is not None:
             return Opening.from_bytes(earlier.response)
@@ -124,7 +124,7 @@ def _open_blocks(
         opening = make_opening(
             commitment,
             challenge,
-            tuple(_open_block(kept, commitment, block) for block in blocks),
+            tuple(_open_block(owner_secrets, commitment, block) for block in blocks),
             (state.signing_key,),
         )
         state.ledger.append(
@@ -144,19 +144,21 @@ def _open_blocks(
     return opening
 
 
-def _open_block(kept: CommitmentSecrets, commitment: Commitment, block: int) -> OpenedBlock:
+def _open_block(
+    owner_secrets: CommitmentSecrets, commitment: Commitment, block: int
+) -> OpenedBlock:
     """The opening of a whole block from the commitment's secrets."""
     header = commitment.header
-    images = pixels_of(kept.images, header.shape)
-    decoys = pixels_of(kept.decoys, header.shape)
+    images = pixels_of(owner_secrets.images, header.shape)
+    decoys = pixels_of(owner_secrets.decoys, header.shape)
     indices = range(block * header.block_size, (block + 1) * header.block_size)
     return OpenedBlock(
         block=block,
         triggers=tuple(
             OpenedTrigger(
                 pixels=images[i],
-                salt=kept.salts[i * SALT_BYTES : (i + 1) * SALT_BYTES],
-                label=None if kept.labels is None else kept.labels[i],
+                salt=owner_secrets.salts[i * SALT_BYTES : (i + 1) * SALT_BYTES],
+                label=None if owner_secrets.labels is None else owner_secrets.labels[i],
             )
             for i in indices
         ),

@@ -64,7 +64,7 @@ def argue(
         InvalidOpening: blocks are missing, or the challenge or its network does not fit.
     """
     with vault.transaction() as state:
-        kept = check_challenge(state, commitment, challenge)
+        owner_secrets = check_challenge(state, commitment, challenge)
         earlier = _answered(state, challenge)
         if earlier is not None:
             return earlier
@@ -79,7 +79,7 @@ def argue(
     require_classifier(network, challenge.class_map, test_data)
     record = partial(_record_bit, vault, commitment, challenge, blocks, exceed_limit=exceed_limit)
     try:
-        response = _respond(state, kept, commitment, challenge, network, blocks, progress)
+        response = _respond(state, owner_secrets, commitment, challenge, network, blocks, progress)
     except NotEnoughMatches as error:
         record(None)
         error.hint = "this is recorded in the vault: telling a judge releases one bit"
@@ -89,7 +89,7 @@ def argue(
 
 def _respond(
     state: VaultState,
-    kept: CommitmentSecrets,
+    owner_secrets: CommitmentSecrets,
     commitment: Commitment,
     challenge: ArgumentChallenge,
     network: IntegerNetwork,
@@ -97,10 +97,10 @@ def _respond(
     progress: ArgumentProgress | None,
 ) -> ArgumentResponse:
     """Prove, check and sign; nothing is recorded yet. Raises NotEnoughMatches."""
-    labels = _declared_labels(kept, commitment, blocks)
+    labels = _declared_labels(owner_secrets, commitment, blocks)
     statement = make_statement(commitment, challenge, network, blocks, labels)
     secret = state.derive_key(b"argument", challenge.digest)
-    proof = _prove(statement, kept, commitment, blocks, secret, progress)
+    proof = _prove(statement, owner_secrets, commitment, blocks, secret, progress)
     response = ArgumentResponse(challenge.digest, commitment.digest, blocks, labels, proof)
     response.verify_against(commitment, challenge)
     return response.signed_by((state.signing_key,))
@@ -189,12 +189,12 @@ def _network(model: str | Path | IntegerNetwork, challenge: ArgumentChallenge) -
 
 
 def _declared_labels(
-    kept: CommitmentSecrets, commitment: Commitment, blocks: tuple[int, ...]
+    owner_secrets: CommitmentSecrets, commitment: Commitment, blocks: tuple[int, ...]
 ) -> tuple[int, ...] | None:
     """The declared labels of the triggers of ``blocks``; None where labels are derived."""
-    if kept.labels is None:
+    if owner_secrets.labels is None:
         return None
-    return tuple(kept.labels[index] for index in _indices(commitment, blocks))
+    return tuple(owner_secrets.labels[index] for index in _indices(commitment, blocks))
 
 
 def _indices(commitment: Commitment, blocks: tuple[int, ...]) -> list[int]:
@@ -205,7 +205,7 @@ def _indices(commitment: Commitment, blocks: tuple[int, ...]) -> list[int]:
 
 def _prove(
     statement: Statement,
-    kept: CommitmentSecrets,
+    owner_secrets: CommitmentSecrets,
     commitment: Commitment,
     blocks: tuple[int, ...],
     secret: bytes,
@@ -218,8 +218,8 @@ def _prove(
     indices = _indices(commitment, blocks)
     return prover.prove(
         statement,
-        pixels_of(kept.images, commitment.header.shape)[indices],
-        [kept.salts[i * SALT_BYTES : (i + 1) * SALT_BYTES] for i in indices],
+        pixels_of(owner_secrets.images, commitment.header.shape)[indices],
+        [owner_secrets.salts[i * SALT_BYTES : (i + 1) * SALT_BYTES] for i in indices],
         secret=secret,
         progress=progress,
     )

@@ -41,7 +41,7 @@ def free_blocks(state: VaultState, commitment: Commitment, challenge: Challenge)
 
 def spent_blocks(state: VaultState, commitment: Commitment) -> frozenset[int]:
     """The blocks opened before, and those with an image that was opened from another commitment."""
-    header, kept = commitment.header, state.commitments[commitment.digest]
+    header, owner_secrets = commitment.header, state.commitments[commitment.digest]
     opened: set[bytes] = set()
     for entry in state.openings():
         if entry.commitment_digest != commitment.digest:
@@ -50,11 +50,11 @@ def spent_blocks(state: VaultState, commitment: Commitment) -> frozenset[int]:
             images = _split(other)
             for block in entry.blocks:
                 opened.update(images[block * size : (block + 1) * size])
-    again = (index for index, image in enumerate(_split(kept)) if image in opened)
+    again = (index for index, image in enumerate(_split(owner_secrets)) if image in opened)
     return state.spent_blocks(commitment.digest) | {i // header.block_size for i in again}
 
 
-def _split(kept: CommitmentSecrets) -> list[bytes]:
+def _split(owner_secrets: CommitmentSecrets) -> list[bytes]:
     """The bytes of each image of a commitment."""
-    size = len(kept.images) * SALT_BYTES // len(kept.salts)
-    return [kept.images[i : i + size] for i in range(0, len(kept.images), size)]
+    size = len(owner_secrets.images) * SALT_BYTES // len(owner_secrets.salts)
+    return [owner_secrets.images[i : i + size] for i in range(0, len(owner_secrets.images), size)]

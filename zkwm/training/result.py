@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training has come.
+    """The progress of a running training.
 
     Attributes:
         phase: ``training``, or ``epoch`` when one has just ended.

@@ -134,23 +134,23 @@ def command(
     argument.require_asked(asked)
     trusted = consent.read_trusted()
     vault = owner.open()
-    shown = disclosure(vault, committed, asked)
-    show(shown, committed.header.block_size)
-    exceed = _confirm_limit(shown, argument)
-    fingerprint = consent.confirm(shown, trusted)
+    release = disclosure(vault, committed, asked)
+    show(release, committed.header.block_size)
+    exceed = _confirm_limit(release, argument)
+    fingerprint = consent.confirm(release, trusted)
     settings: dict[str, Any] = {"judge_fingerprint": fingerprint}
-    if shown.argument is not None:
+    if release.argument is not None:
         settings |= {"refuse": argument.refuse, "exceed_limit": exceed}
-    proof = _prove(vault, committed, asked, argument, shown, settings)
+    proof = _prove(vault, committed, asked, argument, release, settings)
     target.write(proof.to_bytes())
-    _print(proof, shown, owner.vault, output)
+    _print(proof, release, owner.vault, output)
 
 
-def _confirm_limit(shown: Disclosure, options: ArgumentOptions) -> bool:
+def _confirm_limit(release: Disclosure, options: ArgumentOptions) -> bool:
     """Whether the owner lets an argument exceed the limit of released bits."""
-    if shown.argument is None:
+    if release.argument is None:
         return False
-    return confirm_limit(shown, shown.argument, options.exceed_limit)
+    return confirm_limit(release, release.argument, options.exceed_limit)
 
 
 def _prove(
@@ -158,14 +158,14 @@ def _prove(
     commitment: Commitment,
     challenge: Challenge,
     options: ArgumentOptions,
-    shown: Disclosure,
+    release: Disclosure,
     settings: dict[str, Any],
 ) -> Response:
     """The answer; for a new argument the network is derived first, and progress is shown."""
     from zkwm.owner.prove import prove
 
     model = options.model
-    if model is None or options.refuse or shown.repeated:
+    if model is None or options.refuse or release.repeated:
         return prove(vault, commitment, challenge, **settings)
     from zkwm_cli.proof_progress import LongProof
 
@@ -173,12 +173,12 @@ def _prove(
         return prove(vault, commitment, challenge, **settings, **work.options)
 
 
-def _print(proof: Response, shown: Disclosure, vault: str, output: OutputOptions) -> None:
+def _print(proof: Response, release: Disclosure, vault: str, output: OutputOptions) -> None:
     """What was released and recorded, and the same in JSON."""
     from zkwm_cli.terminal import note
 
-    opened = () if shown.argument is not None else proof.blocks
-    note(_summary(proof, shown, vault))
+    opened = () if release.argument is not None else proof.blocks
+    note(_summary(proof, release, vault))
     print_result(
         output.as_json,
         "prove",
@@ -186,37 +186,37 @@ def _print(proof: Response, shown: Disclosure, vault: str, output: OutputOptions
         digest=proof.digest.hex(),
         challenge=proof.challenge.hex(),
         commitment=proof.commitment.hex(),
-        judge=shown.judge_fingerprint,
+        judge=release.judge_fingerprint,
         blocks=list(proof.blocks),
-        blocks_spent=sorted({*shown.blocks_spent, *opened}),
-        block_count=shown.block_count,
-        repeated=shown.repeated,
-        **_argument_values(shown, proof),
+        blocks_spent=sorted({*release.blocks_spent, *opened}),
+        block_count=release.block_count,
+        repeated=release.repeated,
+        **_argument_values(release, proof),
     )
 
 
-def _summary(proof: Response, shown: Disclosure, vault: str) -> str:
+def _summary(proof: Response, release: Disclosure, vault: str) -> str:
     """What was released, and where that is recorded, in one line."""
-    if shown.argument is None:
-        if shown.repeated:
+    if release.argument is None:
+        if release.repeated:
             return "answered before: the same response again, and nothing more was opened"
         return f"opened to this judge, recorded in {vault}: {name_blocks(proof.blocks)}"
-    if shown.repeated:
+    if release.repeated:
         return "answered before: the same response again, and no further bit is released"
     kind = f"a proof about {name_blocks(proof.blocks)}" if proof.blocks else "a refusal"
     return (
         f"{kind}, recorded in {vault}; nothing was opened; bits released about this commitment: "
-        f"{len(shown.argument.bits) + 1}"
+        f"{len(release.argument.bits) + 1}"
     )
 
 
-def _argument_values(shown: Disclosure, proof: Response) -> dict[str, object]:
+def _argument_values(release: Disclosure, proof: Response) -> dict[str, object]:
     """JSON values that only an answer in zero knowledge has."""
-    if shown.argument is None:
+    if release.argument is None:
         return {}
     return {
         "mode": "argument" if proof.blocks else "refusal",
-        "network": shown.argument.network.hex(),
-        "least_matches": shown.argument.least_matches,
-        "bits_released": len(shown.argument.bits) + (not shown.repeated),
+        "network": release.argument.network.hex(),
+        "least_matches": release.argument.least_matches,
+        "bits_released": len(release.argument.bits) + (not release.repeated),
     }

@@ -108,7 +108,7 @@ class VerdictOptions:
     extraction=ExtractionOptions,
     judge=JudgeOptions,
     checks=CheckOptions,
-    shown=VerdictOptions,
+    presentation=VerdictOptions,
 )
 def command(
     case: CaseFiles,
@@ -116,7 +116,7 @@ def command(
     extraction: ExtractionOptions,
     judge: JudgeOptions,
     checks: CheckOptions,
-    shown: VerdictOptions,
+    presentation: VerdictOptions,
 ) -> None:
     """Check the owner's answer to your challenge, ask the suspect, and weigh the evidence.
 
@@ -135,7 +135,7 @@ def command(
         passphrase_file=judge.passphrase_file,
     )
     inputs = (case.commitment, suspect.model, case.challenge, case.proof, judge.judge, judge.secret)
-    page = shown.page(inputs)
+    page = presentation.page(inputs)
     files = case.read()
     settings = checks.settings() | suspect.settings() | extraction.settings()
     key = judge.open()
@@ -143,9 +143,9 @@ def command(
         verdict = _verify(key, files, suspect.model, settings)
     except ZkwmError as error:
         if error.verdict is not None:
-            _print(error.verdict, page, as_json=shown.as_json)
+            _print(error.verdict, page, as_json=presentation.as_json)
         raise
-    _print(verdict, page, as_json=shown.as_json)
+    _print(verdict, page, as_json=presentation.as_json)
 
 
 def _verify(

@@ -1,4 +1,4 @@
-"""What prover and verifier both combine: all relations into one claim, and the columns to open.
+"""Combine all relations into one claim, and draw the columns to open, for both sides.
 
 ::
 

@@ -23,7 +23,7 @@ _BYTES_A_LOOKUP = 48
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a proof costs.
+    """The cost of a proof.
 
     Args:
         lookups: of all triggers.

@@ -1,4 +1,4 @@
-"""Where a sliding window touches what it reads: for each tap, the positions inside.
+"""Sliding windows: for each tap of a kernel, the positions inside the input.
 
 ::
 

@@ -202,10 +202,10 @@ def test_bits_of_dynamarks(vector: dict[str, Any]) -> None:
         assert values == pytest.approx(vector["values"], abs=1e-4 * np.abs(values).max())
 
 
-def assert_near(state: dict[str, Tensor], wanted: dict[str, list[Any]]) -> None:
-    """Every tensor within the tolerance, times the largest number of the wanted one."""
-    assert {name for name, one in wanted.items() if one[0] == "float32"} <= set(state)
-    for name, stored in wanted.items():
+def assert_near(state: dict[str, Tensor], expected: dict[str, list[Any]]) -> None:
+    """Every tensor within the tolerance, times the largest number of the expected one."""
+    assert {name for name, one in expected.items() if one[0] == "float32"} <= set(state)
+    for name, stored in expected.items():
         if stored[0] == "float32":
             values = tensor(stored).double()
             difference = (state[name].double() - values).abs().max()

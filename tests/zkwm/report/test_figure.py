@@ -26,8 +26,8 @@ def evidence(matches: int, blocks: int = 1, size: int = 50, classes: int = 10) -
     )
 
 
-def draw(found: Evidence, *, final: bool = True) -> ElementTree.Element:
-    return ElementTree.fromstring(null_figure(found, final=final))
+def draw(outcome: Evidence, *, final: bool = True) -> ElementTree.Element:
+    return ElementTree.fromstring(null_figure(outcome, final=final))
 
 
 def one(figure: ElementTree.Element, kind: str) -> ElementTree.Element:
@@ -64,9 +64,9 @@ def test_a_count_that_is_not_final_says_so_far() -> None:
 def test_the_observation_is_in_the_shade_exactly_when_it_is_enough(
     matches: int, inside: bool
 ) -> None:
-    found = evidence(matches)
-    figure = draw(found)
-    assert found.reached is inside
+    outcome = evidence(matches)
+    figure = draw(outcome)
+    assert outcome.reached is inside
     observed = float(one(figure, "observed").get("x1", ""))
     assert (observed > float(one(figure, "enough").get("x", ""))) is inside
 

@@ -67,8 +67,8 @@ def test_triggers_do_not_reach_the_head_and_nothing_else_changes() -> None:
     def gradients(value: Tensor) -> list[Tensor | None]:
         return list(torch.autograd.grad(value, parameters, retain_graph=True, allow_unused=True))
 
-    def loss(part: Tensor, wanted: Tensor) -> Tensor:
-        return functional.cross_entropy(part, wanted, reduction="sum")
+    def loss(part: Tensor, targets: Tensor) -> Tensor:
+        return functional.cross_entropy(part, targets, reduction="sum")
 
     plain = model(IMAGES)
     for found, expected in zip(

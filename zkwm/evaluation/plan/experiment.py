@@ -64,12 +64,12 @@ class Experiment:
 
     @cached_property
     def shares(self) -> Shares:
-        """Who has which images."""
+        """The images of owner, adversaries and third parties."""
         return divide(self.data, self.grid)
 
     @cached_property
     def device(self) -> str:
-        """Where attacks run and accuracy is measured."""
+        """The device on which attacks run and accuracy is measured."""
         if self.grid.device != "auto":
             return self.grid.device
         return "cuda" if torch.cuda.is_available() else "cpu"

@@ -34,7 +34,7 @@ _KIND = "argument"
 
 
 class ArgumentOutcome(StrEnum):
-    """How a challenge for an argument was answered.
+    """The outcome of a challenge for an argument.
 
     ``PROVED``: at least k* triggers match. ``REFUSED``: the owner signed that too few blocks are
     unopened. ``TOO_FEW``: nothing left the vault, and the owner's silence tells.

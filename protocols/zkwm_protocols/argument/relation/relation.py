@@ -41,7 +41,7 @@ MAXIMUM_CELLS = 1 << 24
 
 
 class Relation:
-    """What every trigger's cells have to satisfy: ``lookup_count`` lookups into ``tables``.
+    """The relation that every trigger's cells satisfy: ``lookup_count`` lookups into ``tables``.
 
     The gadgets are ``image``, ``leaf``, ``network`` and ``argmax``, with cells and lookups in this
     order; ``first_lookups`` has the first lookup of each by name.

@@ -55,7 +55,7 @@ def digest() -> bytes:
 
 
 @pytest.fixture
-def own() -> CommitmentSecrets:
+def secret_record() -> CommitmentSecrets:
     """The secrets of the one commitment."""
     return SECRETS
 

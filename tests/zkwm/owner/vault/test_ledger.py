@@ -159,7 +159,7 @@ def test_a_refusal_fixes_no_number(vault: Vault, argued: ArgumentEntry) -> None:
 
 
 def test_an_argument_is_never_removed_or_altered(
-    vault: Vault, argued: ArgumentEntry, own: CommitmentSecrets
+    vault: Vault, argued: ArgumentEntry, secret_record: CommitmentSecrets
 ) -> None:
     with vault.transaction() as state:
         state.ledger.append(argued)

@@ -24,11 +24,13 @@ OTHER = b"\xee" * 32
 
 
 @pytest.fixture
-def state(digest: bytes, own: CommitmentSecrets, entry: Callable[[int], LedgerEntry]) -> VaultState:
+def state(
+    digest: bytes, secret_record: CommitmentSecrets, entry: Callable[[int], LedgerEntry]
+) -> VaultState:
     return VaultState(
         signing_key=SigningKey.generate(),
         seed=b"\xa7" * 32,
-        commitments={digest: own},
+        commitments={digest: secret_record},
         ledger=[entry(0), entry(3)],
         trusted_judges=[entry(0).judge_fingerprint],
     )
@@ -76,21 +78,21 @@ def test_a_copy_does_not_change_the_original(state: VaultState) -> None:
     assert state.trusted_judges
 
 
-def test_records_cannot_be_changed(state: VaultState, own: CommitmentSecrets) -> None:
+def test_records_cannot_be_changed(state: VaultState, secret_record: CommitmentSecrets) -> None:
     with pytest.raises(FrozenInstanceError):
         state.ledger[0].blocks = ()  # type: ignore[misc]
     with pytest.raises(FrozenInstanceError):
-        own.salts = b""  # type: ignore[misc]
+        secret_record.salts = b""  # type: ignore[misc]
 
 
-def test_no_repr_shows_a_secret(state: VaultState, own: CommitmentSecrets) -> None:
-    text = repr(state) + repr(own) + repr(state.ledger)
+def test_no_repr_shows_a_secret(state: VaultState, secret_record: CommitmentSecrets) -> None:
+    text = repr(state) + repr(secret_record) + repr(state.ledger)
     for secret in (
         state.seed,
         state.signing_key.to_bytes(),
-        own.salts,
-        own.images,
-        own.decoys,
+        secret_record.salts,
+        secret_record.images,
+        secret_record.decoys,
         state.ledger[0].response,
     ):
         assert repr(secret)[2:-1] not in text
@@ -118,14 +120,14 @@ def test_no_repr_shows_a_secret(state: VaultState, own: CommitmentSecrets) -> No
     ],
 )
 def test_secrets_that_do_not_fit_each_other_are_refused(
-    own: CommitmentSecrets, change: dict[str, Any]
+    secret_record: CommitmentSecrets, change: dict[str, Any]
 ) -> None:
     with pytest.raises(Malformed):
-        replace(own, **change)
+        replace(secret_record, **change)
 
 
-def test_declared_labels_and_no_decoys_are_kept(own: CommitmentSecrets) -> None:
-    declared = replace(own, labels=(3, 65_534), decoys=b"")
+def test_declared_labels_and_no_decoys_are_kept(secret_record: CommitmentSecrets) -> None:
+    declared = replace(secret_record, labels=(3, 65_534), decoys=b"")
     assert CommitmentSecrets.from_map(declared.to_map()) == declared
 
 
@@ -225,11 +227,11 @@ def test_any_other_value_is_refused(junk: object, name: str) -> None:
 
 
 def test_a_successor_may_grow(
-    state: VaultState, own: CommitmentSecrets, entry: Callable[[int], LedgerEntry]
+    state: VaultState, secret_record: CommitmentSecrets, entry: Callable[[int], LedgerEntry]
 ) -> None:
     later = state.copy()
     later.ledger.append(entry(5))
-    later.commitments[OTHER] = own
+    later.commitments[OTHER] = secret_record
     later.trusted_judges.clear()
     require_successor(state, later)
     require_successor(state, state.copy())
@@ -244,7 +246,7 @@ SUCCESSIONS: dict[str, Callable[[VaultState], object]] = {
     "a response altered": lambda s: s.ledger.__setitem__(0, replace(s.ledger[0], response=b"")),
     "a commitment removed": lambda s: s.commitments.clear(),
     "a salt altered": lambda s: s.commitments.update(
-        {d: replace(own, salts=bytes(64)) for d, own in s.commitments.items()}
+        {d: replace(secret_record, salts=bytes(64)) for d, secret_record in s.commitments.items()}
     ),
     "another seed": lambda s: setattr(s, "seed", OTHER),
     "another key": lambda s: setattr(s, "signing_key", SigningKey.generate()),

@@ -157,8 +157,8 @@ def test_a_write_cut_off_in_the_middle_leaves_the_old_vault(vault: Vault, passph
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
         try:
             with vault.transaction() as state:
-                for digest, own in list(state.commitments.items()):
-                    state.commitments[bytes(32)] = replace(own, images=bytes(20_000), decoys=b"")
+                for digest, record in list(state.commitments.items()):
+                    state.commitments[bytes(32)] = replace(record, images=bytes(20_000), decoys=b"")
         except VaultUnusable as error:
             print(error.message)
         """
@@ -178,10 +178,10 @@ def test_a_write_cut_off_in_the_middle_leaves_the_old_vault(vault: Vault, passph
 
 
 def test_a_vault_that_would_grow_too_large_is_not_written(
-    vault: Vault, own: CommitmentSecrets, monkeypatch: pytest.MonkeyPatch
+    vault: Vault, secret_record: CommitmentSecrets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = vault.path.read_bytes()
     monkeypatch.setattr("zkwm.secret_files.encrypted.FILE_LIMIT", 4000)
     with pytest.raises(UsageError, match="grow"), vault.transaction() as state:
-        state.commitments[bytes(32)] = replace(own, images=bytes(20_000), decoys=b"")
+        state.commitments[bytes(32)] = replace(secret_record, images=bytes(20_000), decoys=b"")
     assert vault.path.read_bytes() == before
