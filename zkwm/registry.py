@@ -48,6 +48,12 @@ def make(table: Mapping[str, str], kind: str, name: str, parameters: Mapping[str
     Types are checked by the text of the class's annotations: int, float, str or bool; an int is
     accepted for a float.
 
+    Args:
+        table: "module:Class" by name.
+        kind: What the table holds, for messages.
+        name: Which of them.
+        parameters: Values by name; defaults for the others.
+
     Raises:
         UsageError: A parameter does not exist, is of another type or, as the class says, out of
             range.
@@ -79,6 +85,12 @@ def read_parameters(
 
     A value is parsed as the class declares: ``true`` or ``false``, a number, or text.
 
+    Args:
+        table: "module:Class" by name.
+        kind: What the table holds, for messages.
+        name: Which of them.
+        texts: The parameters, as typed.
+
     Raises:
         UsageError: A text has no ``=``, a parameter is given twice, or a value cannot be parsed.
     """
@@ -88,7 +100,7 @@ def read_parameters(
         key, equals, value = text.partition("=")
         if not equals or key in values:
             raise UsageError(
-                f"{text!r} is no parameter, or one that was there before",
+                f"{text!r} is not a parameter, or was given before",
                 hint="write it as NAME=VALUE, each once",
             )
         try:

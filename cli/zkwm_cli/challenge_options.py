@@ -170,7 +170,7 @@ class CaseTerms:
             values = None
         if not isinstance(values, list) or not all(type(value) is int for value in values):
             raise Malformed(
-                f"{self.class_map} is no class map",
+                f"{self.class_map} is not a class map",
                 hint="write a JSON list with the suspect's output for each class, such as "
                 "[0, 2, 1]",
             )

@@ -125,7 +125,7 @@ def read_numbers(ctx: click.Context, param: click.Parameter, value: str | None) 
     """Whole numbers from ``0,3,4``."""
     numbers = () if value is None else _whole_numbers(value)
     if numbers is None:
-        raise click.BadParameter(f"{value!r} is no list of numbers, such as 0,3,4", ctx, param)
+        raise click.BadParameter(f"{value!r} is not a list of numbers, such as 0,3,4", ctx, param)
     return numbers
 
 

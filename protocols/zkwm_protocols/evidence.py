@@ -153,7 +153,8 @@ def smallest_reveal(
 ) -> int | None:
     """The fewest blocks that reach the threshold when every trigger matches, or None.
 
-    They hold at most ``MAXIMUM_TRIALS`` triggers, as no assessment takes more.
+    They hold at most ``MAXIMUM_TRIALS`` triggers, as no assessment takes more. The arguments are
+    those of ``assess``.
     """
     fixed = sum(term.hundredths for term in _allowances(block_count, block_count, policy))
     demanded = 100 * policy.threshold_bits - fixed

@@ -64,9 +64,16 @@ def fewest_matches(commitment: Commitment, block_count: int, policy: Policy) -> 
 def require_least_matches(
     commitment: Commitment, block_count: int, policy: Policy, least_matches: int
 ) -> None:
-    """Check that k* = ``least_matches`` is possible and reaches the threshold.
+    """Check that k* is possible and reaches the threshold.
 
-    Raises UsageError (``challenge.reachable``), naming the values that do.
+    Args:
+        commitment: has the number of classes and of triggers in a block.
+        block_count: r, the blocks that are asked for.
+        policy: has the threshold.
+        least_matches: k*.
+
+    Raises:
+        UsageError: it is not (``challenge.reachable``); the hint names the values that are.
     """
     triggers = block_count * commitment.header.block_size
     fewest = fewest_matches(commitment, block_count, policy)

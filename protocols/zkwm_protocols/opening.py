@@ -160,7 +160,13 @@ def make_opening(
 def open_sealed(
     commitment: Commitment, challenge: OpeningChallenge, opening: Opening, box: BoxKey
 ) -> tuple[OpenedBlock, ...]:
-    """Unseal the response with the judge's key ``box`` and read it (SPEC.md 6.3).
+    """Unseal the response with the judge's key and read it (SPEC.md 6.3).
+
+    Args:
+        commitment: has the shape of images and the size of a block.
+        challenge: what is answered.
+        opening: the response.
+        box: the judge's secret key.
 
     Raises:
         InvalidOpening: it was not sealed to this key (``opening.sealed``).

@@ -31,8 +31,8 @@ def test_yes_and_no_that_were_typed():
 @pytest.mark.parametrize(
     ("texts", "complaint"),
     [
-        (("epochs",), "no parameter"),
-        (("epochs=1", "epochs=2"), "was there before"),
+        (("epochs",), "not a parameter"),
+        (("epochs=1", "epochs=2"), "was given before"),
         (("epochs=many",), "is a int, not 'many'"),
         (("rescale=yes",), "is a bool"),
     ],

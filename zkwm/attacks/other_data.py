@@ -46,11 +46,11 @@ def other_data(location: str, shape: tuple[int, int, int]) -> ImageData:
     )
 
 
-def other_images(source: str, count: int, adversary: Adversary) -> NDArray[np.uint8]:
+def other_images(name: str, count: int, adversary: Adversary) -> NDArray[np.uint8]:
     """Draw images of another task, in the shape of the adversary's data.
 
     Args:
-        source: ``noise`` (every pixel uniform), or a data set as ``other_data`` takes it.
+        name: ``noise`` (every pixel uniform), or a data set as ``other_data`` takes it.
         count: How many; fewer are returned where the data set has fewer training images.
         adversary: Their seed decides which images are drawn.
 
@@ -60,14 +60,14 @@ def other_images(source: str, count: int, adversary: Adversary) -> NDArray[np.ui
     Raises:
         UsageError: There is no such data set.
     """
-    generator = adversary_generator(adversary, f"images of {source}")
-    if source == NOISE:
+    generator = adversary_generator(adversary, f"images of {name}")
+    if name == NOISE:
         size = (count, *adversary.data.shape)
         noise: NDArray[np.uint8] = torch.randint(
             256, size, generator=generator, dtype=torch.uint8
         ).numpy()
         return noise
-    images = load_data(_resolved(source)).train_images
+    images = load_data(_resolved(name)).train_images
     numbers = torch.randperm(len(images), generator=generator)[:count].numpy()
     return resized(images[numbers], adversary.data.shape)
 

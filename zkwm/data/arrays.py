@@ -40,7 +40,7 @@ def _read_array(file: IO[bytes], where: str, limit: int) -> NDArray[Any]:
             version = npy.read_magic(file)
             shape, fortran, dtype = read_header[version](file, max_header_size=_MAX_HEADER)
     except Exception:  # numpy parses Python text here: its errors are an open list
-        raise Malformed(f"{where} is no numpy array of a known version") from None
+        raise Malformed(f"{where} is not a numpy array of a known version") from None
     if dtype.hasobject or dtype.kind not in "biuf":
         raise Malformed(f"{where} holds {dtype}, not numbers")
     if any(side < 0 for side in shape):
@@ -91,7 +91,7 @@ def read_npz(data: bytes, where: str, *, limit: int = MAX_BYTES) -> Mapping[str,
                     arrays[name] = _read_array(file, f"{name} in {where}", left)
                     left -= arrays[name].nbytes
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError):
-        raise Malformed(f"{where} is no intact .npz file") from None
+        raise Malformed(f"{where} is not an intact .npz file") from None
     return arrays
 
 

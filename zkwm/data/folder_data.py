@@ -23,7 +23,7 @@ def _classes(folder: Path) -> list[str]:
         ) from None
     for path in paths:
         if not path.is_dir():
-            raise UsageError(f"{path} is no folder, where one folder a class should be")
+            raise UsageError(f"{path} is not a folder; expected one folder for each class")
     return [path.name for path in paths]
 
 

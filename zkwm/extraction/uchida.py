@@ -76,13 +76,15 @@ def projections(
     """For each layer that a key names: weights, rows, and the keys' places in ``keys``.
 
     The weights are float32 (o, i, h, w), the rows int8 (keys of this layer, M). Raises UsageError
-    for a layer that is no convolution of the network.
+    for a layer that is not a convolution of the network.
     """
     filters = mean_filters(model)
     layers = []
     for layer in sorted({key.layer for key in keys}):
         if layer not in filters:
-            raise UsageError(f"layer {layer}, which a key names, is no convolution of the network")
+            raise UsageError(
+                f"layer {layer}, which a key names, is not a convolution of the network"
+            )
         numbers = [number for number, key in enumerate(keys) if key.layer == layer]
         size = filters[layer][0].numel()
         rows = np.stack([keys[number].signs(_ROW, size) for number in numbers])

@@ -153,7 +153,7 @@ class DatasetSource:
                 raise UsageError(f"item {number} of a data set is no (image, label)") from None
             if not isinstance(image, Tensor) or image.ndim != 3:
                 raise UsageError(
-                    f"image {number} of a data set is no tensor (channels, height, width)",
+                    f"image {number} of a data set is not a tensor (channels, height, width)",
                     hint="convert images in the data set, for example to uint8 tensors",
                 )
             images.append(image if image.dtype == torch.uint8 else image.float())

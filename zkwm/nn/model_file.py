@@ -61,7 +61,7 @@ def load_model(path: str | Path) -> Classifier:
     try:
         tensors = safetensors.load(data)
     except (SafetensorError, ValueError, KeyError, TypeError):
-        raise Malformed(f"{weights} is no safetensors file") from None
+        raise Malformed(f"{weights} is not a safetensors file") from None
     _require_tensors(tensors, expected, config, weights)
     model.load_state_dict(tensors, assign=True)
     return model.eval()

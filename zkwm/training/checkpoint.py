@@ -126,7 +126,7 @@ class Checkpoint:
         try:
             return position, safetensors.load(data)
         except (SafetensorError, ValueError):
-            raise Malformed(f"{self._folder / name} is no safetensors file") from None
+            raise Malformed(f"{self._folder / name} is not a safetensors file") from None
 
     def remove(self) -> None:
         """Remove the state, and the folder if it is empty then."""

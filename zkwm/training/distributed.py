@@ -164,7 +164,7 @@ def _from_environment(name: str, default: int) -> int:
     if not text:
         return default
     if not text.isdecimal() or len(text) > 9:
-        raise UsageError(f"the environment variable {name} is no number")
+        raise UsageError(f"the environment variable {name} is not a number")
     return int(text)
 
 

@@ -138,6 +138,12 @@ def prepared_copy(
     The layout is channels-last, which is faster, or contiguous for a model that refuses it (because
     it takes ``view`` of a convolution's output, say).
 
+    Args:
+        model: Not changed.
+        source: The training images that are tried.
+        triggers: Their labels need an output each; None for a training without triggers.
+        device: Of the copy.
+
     Raises:
         UsageError: The model has nothing to train, its state is not finite, or it does not turn two
             training images, float32 (2, c, h, w), into finite logits (2, outputs) with an output

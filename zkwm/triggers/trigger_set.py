@@ -42,7 +42,7 @@ class TriggerSet:
         check_images(self.images)
         count = len(self.images)
         if self.block_size < 1 or count % self.block_size:
-            raise UsageError(f"{count} trigger images are no multiple of {self.block_size}")
+            raise UsageError(f"{count} trigger images are not a multiple of {self.block_size}")
         labels = self.labels
         if not isinstance(labels, np.ndarray) or labels.dtype != np.int64:
             raise UsageError("the labels of a trigger set are an int64 array")

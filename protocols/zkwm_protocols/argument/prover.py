@@ -94,7 +94,12 @@ def lookup_tree(
 ) -> TreeProver:
     """The fraction tree of lookups that are table rows, as the witness names them.
 
-    ``multiplicities`` (M_T,) count how often each table row is hit.
+    Args:
+        relation: of the statement's network.
+        layout: all sizes.
+        witness: cells and table rows.
+        multiplicities (uint32, (M_T,)): how often each table row is hit.
+        interaction: has the challenges alpha and beta.
     """
     return TreeProver(
         witness.rows,
@@ -193,7 +198,15 @@ class _Masks:
     def mask_children(
         self, level: int, w: Element, d1: Element, n1: Element, d0: Element
     ) -> tuple[Element, Element, Element, Element]:
-        """The four values of a level minus cells of ``left`` and ``right``."""
+        """The four values of a level minus cells of ``left`` and ``right``.
+
+        Args:
+            level: from 0 at the root.
+            w: n0 + lambda d0, of child 0.
+            d1: the denominator of child 1, less one.
+            n1: the numerator of child 1.
+            d0: the denominator of child 0, less one.
+        """
         first, second = 2 * level, 2 * level + 1
         return (
             self._send(w, self._left[first]),

@@ -206,7 +206,7 @@ def test_folders_that_are_no_data_set(tmp_path: Path) -> None:
     with pytest.raises(Malformed, match=r"odd.png is not an intact image"):
         load_data(tmp_path)
     (tmp_path / "train" / "notes.txt").write_text("hello")
-    with pytest.raises(UsageError, match=r"notes.txt is no folder"):
+    with pytest.raises(UsageError, match=r"notes.txt is not a folder"):
         load_data(tmp_path)
 
 
@@ -214,7 +214,7 @@ def test_missing_and_damaged_files(tmp_path: Path) -> None:
     with pytest.raises(CouldNotCheck, match="cannot read"):
         load_data(tmp_path / "none.npz")
     (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 hello")
-    with pytest.raises(Malformed, match=r"no intact \.npz"):
+    with pytest.raises(Malformed, match=r"not an intact \.npz"):
         load_data(tmp_path / "bad.npz")
 
 

@@ -46,7 +46,7 @@ def test_a_grid_is_read_with_its_defaults(fakes: ModuleType, tmp_path: Path) -> 
         ({"watermarks": ["fak"]}, "watermarks[0]: there is no watermark 'fak'", "fake"),
         ({"attacks": [{"name": "fade", "keep": 3}]}, "attacks[0]: the attack fade has no", "kept"),
         ({"attacks": [{"name": "fade", "kept": "x"}]}, "kept of fade is a int", ""),
-        ({"attacks": [{"name": "fade", "kept": [1]}]}, "no plain value", ""),
+        ({"attacks": [{"name": "fade", "kept": [1]}]}, "not a plain value", ""),
         ({"attacks": [{"label": "x"}]}, "says name", ""),
         ({"attacks": 3}, "attacks is a list", ""),
         ({"seeds": [1, 1]}, "different whole numbers", ""),

@@ -148,7 +148,7 @@ def test_suspects_from_which_nothing_can_be_extracted(case: ExtractionCase) -> N
     with unusable("cannot be aligned"):
         case.suspect(other)
     unaligned = case.suspect(other, reference=None)
-    with unusable("no convolution"):
+    with unusable("not a convolution"):
         unaligned.answer(case.keys, Preprocessing())
     settings = {"shape": (1, 28, 28), "outputs": 10}
     with pytest.raises(UsageError, match="trigger images, not to keys"):

@@ -83,8 +83,8 @@ def test_trigger_set_holds_what_it_is_given_and_shows_no_pixels() -> None:
         ([0, 1, 2], 2, "need 4 labels"),
         ([0, 1, 2, 10], 2, "label 10 of trigger 3"),
         ([0, -1, 2, 3], 2, "label -1 of trigger 1"),
-        ([0, 1, 2, 3], 3, "no multiple of 3"),
-        ([0, 1, 2, 3], 0, "no multiple of 0"),
+        ([0, 1, 2, 3], 3, "not a multiple of 3"),
+        ([0, 1, 2, 3], 0, "not a multiple of 0"),
         ([0.0, 1.0, 2.0, 3.0], 2, "int64"),
     ],
 )

@@ -71,7 +71,7 @@ def test_weights_that_are_no_numbers_give_zero() -> None:
     [
         (Uchida(bits=192), "lenet5", "150 numbers, and cannot hold 192"),
         (Uchida(layer=0), "lenet5", "25 numbers, and cannot hold 64"),
-        (Uchida(layer=2), "lenet5", "layer 2 is no convolution"),
+        (Uchida(layer=2), "lenet5", "layer 2 is not a convolution"),
         (Uchida(), "dense", "no convolution"),
     ],
 )

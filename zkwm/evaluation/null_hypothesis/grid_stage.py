@@ -123,7 +123,7 @@ def _null_digest(experiment: Experiment, entry: WatermarkEntry) -> str:
 
 def _claim_digest(experiment: Experiment, entry: Entry) -> str:
     """The digest of a claim's row."""
-    source = experiment.input_digests[f"claims/{entry.name}"]
+    input_digest = experiment.input_digests[f"claims/{entry.name}"]
     return digest_of(
         {
             "what": "claim row",
@@ -131,7 +131,7 @@ def _claim_digest(experiment: Experiment, entry: Entry) -> str:
             "parameters": asdict(entry_object("claims", entry)),
             "images": experiment.grid.attacker_images,
             "models": _model_digests(experiment),
-            "source": source + source_digest(ClaimRow),
+            "source": input_digest + source_digest(ClaimRow),
         }
     )
 

@@ -248,7 +248,7 @@ def _entry(value: Any, place: str, entry_type: type[_EntryType]) -> _EntryType: 
     parameters |= {k: v for k, v in value.items() if k not in entry_fields and k != "parameters"}
     for name, parameter in parameters.items():
         if not isinstance(name, str) or type(parameter) not in PLAIN:
-            raise UsageError(f"{place}: the parameter {name!r} is no plain value: {parameter!r}")
+            raise UsageError(f"{place}: the parameter {name!r} is not a plain value: {parameter!r}")
     settings = {k: v for k, v in value.items() if k in entry_fields}
     words = (f"{k}={v:g}" if type(v) is float else f"{k}={v}" for k, v in parameters.items())
     label = settings.setdefault("label", " ".join((settings["name"], *words)))

@@ -146,4 +146,4 @@ class Cell:
         try:
             return cls(**{name: value for name, value in values.items() if name in names})
         except TypeError:
-            raise Malformed("this is no cell of a grid") from None
+            raise Malformed("this is not a cell of a grid") from None

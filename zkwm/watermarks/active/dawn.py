@@ -78,7 +78,7 @@ class Dawn(Watermark):
 
     @property
     def note(self) -> str:
-        """Why matches with the log are no evidence in bits."""
+        """The reason why matches with the log are not evidence in bits."""
         return (
             "The key is committed to before anything is served, but the log is not: the owner says "
             "which images were queried, and could leave out pairs or add images of their own, "

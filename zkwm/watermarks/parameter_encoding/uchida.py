@@ -117,7 +117,7 @@ class Uchida(Watermark):
             layer = max(sizes, key=lambda number: (sizes[number], number))
         if layer not in sizes:
             raise UsageError(
-                f"layer {layer} is no convolution",
+                f"layer {layer} is not a convolution",
                 hint=f"the convolutions are {', '.join(map(str, sizes))}",
             )
         return layer, sizes[layer]

@@ -188,8 +188,13 @@ def trigger_loss(
 ) -> Tensor:
     """The mean cross-entropy of triggers with some parameters and statistics replaced by name.
 
-    ``images`` are float32 (n, c, h, w), ``labels`` int64 (n,). In evaluation mode, so that batch
-    norm uses the given statistics and keeps none.
+    In evaluation mode, so that batch norm uses the given statistics and keeps none.
+
+    Args:
+        model: The network.
+        replaced: Parameters and statistics by name, in place of the model's own.
+        images (float32, (n, c, h, w)): Triggers.
+        labels (int64, (n,)): Their labels.
     """
     with evaluating(model):
         return functional.cross_entropy(functional_call(model, replaced, (images,)), labels)

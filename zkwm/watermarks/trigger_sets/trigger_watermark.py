@@ -139,7 +139,14 @@ def marking_settings(
 def train_in(
     owner: Owner, model: Classifier, triggers: TriggerSet, settings: EmbedSettings
 ) -> Marked:
-    """Train a copy of ``model`` on the owner's data with the triggers in every batch."""
+    """Train a copy of ``model`` on the owner's data with the triggers in every batch.
+
+    Args:
+        owner: The data set.
+        model: The start; not changed.
+        triggers: Images and labels.
+        settings: Of the training.
+    """
     result = embed(model, owner.data, triggers, settings=settings)
     return Marked(model=cast("Classifier", result.model), seconds=result.seconds)
 

@@ -43,8 +43,11 @@ def table_block(
 ) -> Block:
     """The leaves of the tables: ``chunks`` rows of 2^U, or one row that is not padded to 2^U.
 
-    ``d`` (uint32, (5, M_T)) are denominators less one in Montgomery form, ``multiplicities``
-    integers (M_T,).
+    Args:
+        d (uint32, (5, M_T)): denominators less one, in Montgomery form.
+        multiplicities (integers, (M_T,)): of the table rows.
+        chunks: the number of rows.
+        columns_log: U.
     """
     table_rows = d.shape[1]
     width = 1 << columns_log if chunks > 1 else padded(table_rows, columns_log)
