@@ -1,3 +1,5 @@
+"""Training with a mark: triggers are learned, runs repeat exactly, faults are named."""
+
 from __future__ import annotations
 
 import os

@@ -7,7 +7,7 @@
 - Read: the sign of row . summed filter (``zkwm.extraction.uchida``, SPEC.md 19.5).
 - Ours: rows are signs that follow from committed keys, and bits follow from the commitment's
   digest. The paper's owner chooses projection and bits, so that any network fits any signature
-  after enough choices (tests/zkwm/watermarks/test_uchida.py shows it).
+  after enough choices (tests/zkwm/watermarks/parameter_encoding/test_uchida.py shows it).
 
 A network without convolutions has no room for it, and distillation removes it.
 """

@@ -15,7 +15,7 @@ from zkwm.evaluation.plan.grid import Grid
 from zkwm.evaluation.plan.grid_file import LIMIT, parse, read_grid
 from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
 
-EXAMPLES = Path(__file__).parents[3] / "examples" / "grids"
+EXAMPLES = Path(__file__).parents[4] / "examples" / "grids"
 
 
 def write(folder: Path, **changes: Any) -> Path:
