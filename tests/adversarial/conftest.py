@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.dispute import CHEAP, PASSPHRASE, Claimant, new_judge, random_images
+from tests.support.dispute import (
+    CHEAP,
+    PASSPHRASE,
+    Claimant,
+    TableSuspect,
+    marked,
+    new_judge,
+    random_images,
+)
 from zkwm.judge.judge import Judge
 from zkwm.owner.commit import commit
 from zkwm.owner.vault import Vault
@@ -36,6 +44,12 @@ def other_judge() -> Judge:
 def owner() -> Claimant:
     """200 images in four blocks of 50, ten classes, derived labels."""
     return Claimant(random_images(200))
+
+
+@pytest.fixture
+def stolen_model(owner: Claimant) -> TableSuspect:
+    """A model that carries the owner's mark."""
+    return marked(owner.images, owner.labels, name="the adversary's")
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from tests.support.dispute import (
     Claimant,
     TableSuspect,
     failed,
-    marked,
     random_images,
     status,
     verdict_of,
@@ -25,11 +24,6 @@ from zkwm.judge.judge import Judge
 from zkwm.judge.verdict import Verdict
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.opening import OpenedBlock
-
-
-@pytest.fixture
-def stolen_model(owner: Claimant) -> TableSuspect:
-    return marked(owner.images, owner.labels, name="the adversary's")
 
 
 @pytest.fixture

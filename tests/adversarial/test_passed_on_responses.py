@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.dispute import (
     Claimant,
+    TableSuspect,
     failed,
     marked,
     new_judge,
@@ -30,8 +31,8 @@ from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 
 
 @pytest.fixture
-def suspect(owner: Claimant) -> Any:
-    return marked(owner.images, owner.labels, name="the adversary's")
+def suspect(stolen_model: TableSuspect) -> Any:
+    return stolen_model
 
 
 def key_of(judge: Judge) -> JudgeKey:

@@ -26,11 +26,6 @@ from zkwm_protocols.keys import ECDSA_P256, ED25519, SigningKey
 
 
 @pytest.fixture
-def stolen_model(owner: Claimant) -> TableSuspect:
-    return marked(owner.images, owner.labels, name="the adversary's")
-
-
-@pytest.fixture
 def challenge(judge: Judge, owner: Claimant, stolen_model: TableSuspect) -> Challenge:
     return judge.challenge(owner.commitment, stolen_model, reveal=50)
 

@@ -1,4 +1,4 @@
-"""The judge's side of zero knowledge: an accuser, a suspect they marked, a challenge, a response.
+"""The judge's side of zero knowledge: an owner, a suspect they marked, a challenge, a response.
 
 Tests change none of what is made once in a session.
 """
