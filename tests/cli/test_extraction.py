@@ -125,7 +125,7 @@ def test_from_challenge_to_proven(zkwm: Command, folder: Path, tmp_path: Path, m
         assert "COULD NOT BE CHECKED" in refused.stdout
 
 
-def test_a_judge_is_told_which_reference_is_missing(
+def test_a_judge_learns_which_reference_is_missing(
     zkwm: Command, folder: Path, tmp_path: Path
 ) -> None:
     for options, complaint in (

@@ -96,7 +96,7 @@ def test_a_good_response(mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["derived", "declared"])
-def test_made_anew_it_seals_the_same(mode: str) -> None:
+def test_made_again_it_seals_the_same(mode: str) -> None:
     exchange = EXCHANGES[mode]
     blocks = open_sealed(exchange.commitment, exchange.challenge, exchange.opening, BOX)
     made = make_opening(exchange.commitment, exchange.challenge, blocks, OWNERS)

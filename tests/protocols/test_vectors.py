@@ -59,7 +59,7 @@ def examined(case: Case) -> Examination:
 
 
 @pytest.mark.parametrize("name", ["commitment", "evidence", "exchange", "ranks"])
-def test_generated_anew_they_are_the_same(name: str, generated: dict[str, Any]) -> None:
+def test_generated_again_they_are_the_same(name: str, generated: dict[str, Any]) -> None:
     assert generated[name] == vectors(name)
 
 

@@ -22,7 +22,7 @@ SHAPE = (1, 2, 2)
 RAW = Preprocessing(scale="raw")
 
 
-GREY = np.full((1, *SHAPE), 128, np.uint8)
+GRAY = np.full((1, *SHAPE), 128, np.uint8)
 
 
 BLACK = np.zeros((1, *SHAPE), np.uint8)

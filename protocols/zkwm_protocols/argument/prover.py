@@ -70,8 +70,8 @@ def prove(
         UsageError: openings that do not belong to the leaves.
         NotEnoughMatches: fewer triggers than the threshold get their labels.
     """
-    tell = progress or (lambda step, part: None)
-    tell("run the network and hash the triggers", 0.0)
+    report = progress or (lambda step, part: None)
+    report("run the network and hash the triggers", 0.0)
     relation = Relation(statement.network)
     witness = make_witness(relation, statement, images, salts)
     layout = choose_layout(
@@ -82,7 +82,7 @@ def prove(
     )
     digest = hashlib.sha256(witness.cells.tobytes()).digest()
     stream = RandomStream(secret, hashlib.sha256(statement.to_bytes(layout)).digest(), digest)
-    return prove_witness(statement, relation, layout, witness, stream, tell).to_bytes()
+    return prove_witness(statement, relation, layout, witness, stream, report).to_bytes()
 
 
 def lookup_tree(
@@ -125,7 +125,7 @@ def prove_witness(
     layout: Layout,
     witness: Witness,
     stream: RandomStream,
-    tell: Progress,
+    report: Progress,
     build_tree: BuildTree = lookup_tree,
 ) -> Proof:
     """The proof for a given witness; whether it is true is not asked.
@@ -136,28 +136,28 @@ def prove_witness(
         layout: all sizes.
         witness: cells and table rows.
         stream: the secret randomness.
-        tell: called as each step begins.
+        report: called as each step begins.
         build_tree: another than the honest tree for a prover whose lookups are no table rows.
     """
-    tell("commit to the witness", 0.1)
+    report("commit to the witness", 0.1)
     masks = _Masks(layout, stream)
     multiplicities = witness.multiplicities(layout.table_rows)
     commitment = WitnessCommitment(
         layout, witness.cells, multiplicities, masks.pads, masks.left, masks.right, stream
     )
     interaction = Interaction(layout, relation, statement, commitment.root)
-    tell("lookups: build the tree", 0.4)
+    report("lookups: build the tree", 0.4)
     tree = build_tree(relation, layout, witness, multiplicities, interaction)
-    _prove_tree(tree, interaction, masks, layout, tell)
+    _prove_tree(tree, interaction, masks, layout, report)
     del tree  # its leaves are larger than all that follows
-    tell("lookups: from leaves to cells", 0.8)
+    report("lookups: from leaves to cells", 0.8)
     leaf = interaction.leaf_claim()
     _prove_positions(interaction, masks, layout, leaf, witness.cells)
-    tell("open the commitment", 0.85)
+    report("open the commitment", 0.85)
     challenge = combination_challenge(interaction, layout, relation, statement, leaf)
     combined = commitment.combine(challenge)
     opened = commitment.open(challenge_columns(interaction, layout, combined))
-    tell("done", 1.0)
+    report("done", 1.0)
     return Proof(
         layout=layout,
         root=commitment.root,
@@ -223,12 +223,12 @@ class _Masks:
 
 
 def _prove_tree(
-    tree: TreeProver, interaction: Interaction, masks: _Masks, layout: Layout, tell: Progress
+    tree: TreeProver, interaction: Interaction, masks: _Masks, layout: Layout, report: Progress
 ) -> None:
     """The sumchecks of all levels, from the root to the leaves (SPEC.md 17.5)."""
     interaction.receive_root(masks.mask(tree.root_denominator()))
     for level in range(layout.levels):
-        tell("lookups: prove the tree", 0.5 + 0.3 * 2.0 ** (level - layout.levels))
+        report("lookups: prove the tree", 0.5 + 0.3 * 2.0 ** (level - layout.levels))
         point = list(interaction.point)
         lam = interaction.begin_level()
         prover = tree.level(level, point, lam)

@@ -19,8 +19,8 @@ from zkwm.data.images import load_images, load_labels
 from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError, ZkwmError
 
 RNG = np.random.default_rng(5)
-GREY = RNG.integers(0, 256, (4, 9, 7), dtype=np.uint8)
-COLOUR = RNG.integers(0, 256, (4, 9, 7, 3), dtype=np.uint8)
+GRAY = RNG.integers(0, 256, (4, 9, 7), dtype=np.uint8)
+COLOR = RNG.integers(0, 256, (4, 9, 7, 3), dtype=np.uint8)
 
 
 def save_folder(folder: Path, pixels: np.ndarray, names: list[str]) -> Path:
@@ -33,11 +33,11 @@ def save_folder(folder: Path, pixels: np.ndarray, names: list[str]) -> Path:
 @pytest.mark.parametrize(
     ("array", "expected"),
     [
-        (GREY, GREY[:, None]),
-        (GREY[:, None], GREY[:, None]),
-        (GREY[..., None], GREY[:, None]),
-        (COLOUR, COLOUR.transpose(0, 3, 1, 2)),
-        (COLOUR.transpose(0, 3, 1, 2), COLOUR.transpose(0, 3, 1, 2)),
+        (GRAY, GRAY[:, None]),
+        (GRAY[:, None], GRAY[:, None]),
+        (GRAY[..., None], GRAY[:, None]),
+        (COLOR, COLOR.transpose(0, 3, 1, 2)),
+        (COLOR.transpose(0, 3, 1, 2), COLOR.transpose(0, 3, 1, 2)),
     ],
 )
 def test_arrays_in_every_layout(tmp_path: Path, array: np.ndarray, expected: np.ndarray) -> None:
@@ -49,12 +49,12 @@ def test_arrays_in_every_layout(tmp_path: Path, array: np.ndarray, expected: np.
 
 
 def test_named_array_is_chosen_in_the_documented_order(tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", x_resize=GREY, x=GREY[:2], images=GREY[1:2])
+    np.savez(tmp_path / "a.npz", x_resize=GRAY, x=GRAY[:2], images=GRAY[1:2])
     assert len(load_images(tmp_path / "a.npz")) == 1
 
 
 def test_archive_without_a_known_name_is_refused_with_its_names(tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", first=GREY, second=GREY)
+    np.savez(tmp_path / "a.npz", first=GRAY, second=GRAY)
     with pytest.raises(UsageError, match="holds first, second, and none is named images"):
         load_images(tmp_path / "a.npz")
 
@@ -73,10 +73,10 @@ def test_ambiguous_layout_needs_the_shape(tmp_path: Path) -> None:
     ("array", "message"),
     [
         (np.full((2, 5, 5), np.nan, np.float32), "holds float32; pixels are uint8"),
-        (GREY.astype(np.int64), "holds int64; pixels are uint8"),
-        (GREY[0], "these are not images"),
-        (GREY[None, None], "these are not images"),
-        (GREY[:0], "these are not images"),
+        (GRAY.astype(np.int64), "holds int64; pixels are uint8"),
+        (GRAY[0], "these are not images"),
+        (GRAY[None, None], "these are not images"),
+        (GRAY[:0], "these are not images"),
         (RNG.integers(0, 256, (2, 5, 5, 4), dtype=np.uint8), "these are not images"),
     ],
 )
@@ -88,22 +88,22 @@ def test_arrays_that_are_no_images(tmp_path: Path, array: np.ndarray, message: s
 
 
 def test_folder_is_read_in_string_order_of_names(tmp_path: Path) -> None:
-    folder = save_folder(tmp_path / "f", GREY, ["10.png", "2.png", "1.png", "9.png"])
+    folder = save_folder(tmp_path / "f", GRAY, ["10.png", "2.png", "1.png", "9.png"])
     (folder / ".hidden").write_text("not looked at")
-    expected = GREY[[2, 0, 1, 3]][:, None]  # 1, 10, 2, 9
+    expected = GRAY[[2, 0, 1, 3]][:, None]  # 1, 10, 2, 9
     assert np.array_equal(load_images(folder), expected)
 
 
 def test_single_image_file(tmp_path: Path) -> None:
-    Image.fromarray(COLOUR[0]).save(tmp_path / "one.bmp")
-    expected = COLOUR[:1].transpose(0, 3, 1, 2)
+    Image.fromarray(COLOR[0]).save(tmp_path / "one.bmp")
+    expected = COLOR[:1].transpose(0, 3, 1, 2)
     assert np.array_equal(load_images(tmp_path / "one.bmp"), expected)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])
 def test_every_common_kind_of_pixels(tmp_path: Path, mode: str) -> None:
     name = "a.jpg" if mode == "CMYK" else "a.png"
-    made = Image.fromarray(COLOUR[0]).convert(mode)
+    made = Image.fromarray(COLOR[0]).convert(mode)
     made.save(tmp_path / name)
     stored = Image.open(tmp_path / name)
     gray = mode in ("1", "L", "LA")
@@ -115,12 +115,12 @@ def test_every_common_kind_of_pixels(tmp_path: Path, mode: str) -> None:
 
 
 def test_arrays_change_channels_as_pillow_does(tmp_path: Path) -> None:
-    np.save(tmp_path / "c.npy", COLOUR)
-    np.save(tmp_path / "g.npy", GREY)
-    expected = [np.asarray(Image.fromarray(pixels).convert("L")) for pixels in COLOUR]
+    np.save(tmp_path / "c.npy", COLOR)
+    np.save(tmp_path / "g.npy", GRAY)
+    expected = [np.asarray(Image.fromarray(pixels).convert("L")) for pixels in COLOR]
     assert np.array_equal(load_images(tmp_path / "c.npy", shape=(1, 9, 7))[:, 0], expected)
     grown = load_images(tmp_path / "g.npy", shape=(3, 9, 7))
-    assert all(np.array_equal(grown[:, channel], GREY) for channel in range(3))
+    assert all(np.array_equal(grown[:, channel], GRAY) for channel in range(3))
 
 
 def test_sixteen_bits_are_refused(tmp_path: Path) -> None:
@@ -130,8 +130,8 @@ def test_sixteen_bits_are_refused(tmp_path: Path) -> None:
 
 
 def test_other_size_is_refused_with_the_choices(tmp_path: Path) -> None:
-    folder = save_folder(tmp_path / "f", GREY, ["a.png", "b.png", "c.png", "d.png"])
-    Image.fromarray(GREY[0][:5]).save(folder / "c.png")
+    folder = save_folder(tmp_path / "f", GRAY, ["a.png", "b.png", "c.png", "d.png"])
+    Image.fromarray(GRAY[0][:5]).save(folder / "c.png")
     with pytest.raises(UsageError, match=r"c.png is 5 by 7 pixels, not 9 by 7") as caught:
         load_images(folder)
     assert "crop" in caught.value.hint
@@ -140,18 +140,18 @@ def test_other_size_is_refused_with_the_choices(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(9, 7), (5, 3), (4, 4), (9, 2), (1, 1)])
 def test_crop_takes_the_middle_of_files_and_arrays(tmp_path: Path, height: int, width: int) -> None:
-    np.save(tmp_path / "a.npy", COLOUR)
-    folder = save_folder(tmp_path / "f", COLOUR, ["a.png", "b.png", "c.png", "d.png"])
+    np.save(tmp_path / "a.npy", COLOR)
+    folder = save_folder(tmp_path / "f", COLOR, ["a.png", "b.png", "c.png", "d.png"])
     top, left = round((9 - height) / 2), round((7 - width) / 2)
-    middle = COLOUR[:, top : top + height, left : left + width].transpose(0, 3, 1, 2)
+    middle = COLOR[:, top : top + height, left : left + width].transpose(0, 3, 1, 2)
     for path in (tmp_path / "a.npy", folder):
         got = load_images(path, shape=(3, height, width), fit="crop")
         assert np.array_equal(got, middle)
 
 
 def test_crop_out_of_a_smaller_image_is_refused(tmp_path: Path) -> None:
-    np.save(tmp_path / "a.npy", COLOUR)
-    folder = save_folder(tmp_path / "f", COLOUR, ["a.png", "b.png", "c.png", "d.png"])
+    np.save(tmp_path / "a.npy", COLOR)
+    folder = save_folder(tmp_path / "f", COLOR, ["a.png", "b.png", "c.png", "d.png"])
     with pytest.raises(UsageError, match="too small to crop"):
         load_images(folder, shape=(3, 10, 7), fit="crop")
     with pytest.raises(UsageError, match="have the shape"):
@@ -159,8 +159,8 @@ def test_crop_out_of_a_smaller_image_is_refused(tmp_path: Path) -> None:
 
 
 def test_resize_scales_files_and_refuses_arrays(tmp_path: Path) -> None:
-    np.save(tmp_path / "a.npy", COLOUR)
-    folder = save_folder(tmp_path / "f", COLOUR, ["a.png", "b.png", "c.png", "d.png"])
+    np.save(tmp_path / "a.npy", COLOR)
+    folder = save_folder(tmp_path / "f", COLOR, ["a.png", "b.png", "c.png", "d.png"])
     assert load_images(folder, shape=(3, 4, 20), fit="resize").shape == (4, 3, 4, 20)
     with pytest.raises(UsageError, match="have the shape"):
         load_images(tmp_path / "a.npy", shape=(3, 4, 20), fit="resize")
@@ -171,7 +171,7 @@ def test_unknown_fit_is_refused(tmp_path: Path) -> None:
         load_images(tmp_path, shape=(1, 4, 4), fit="stretch")  # type: ignore[arg-type]
 
 
-def png(data: np.ndarray = COLOUR[0]) -> bytes:
+def png(data: np.ndarray = COLOR[0]) -> bytes:
     file = io.BytesIO()
     Image.fromarray(data).save(file, "PNG")
     return file.getvalue()
@@ -212,7 +212,7 @@ def test_decompression_bomb_is_refused(tmp_path: Path, side: int) -> None:
     ],
 )
 def test_damaged_and_unknown_files_are_malformed(tmp_path: Path, data: bytes) -> None:
-    folder = save_folder(tmp_path / "f", GREY[:1], ["a.png"])
+    folder = save_folder(tmp_path / "f", GRAY[:1], ["a.png"])
     (folder / "b.png").write_bytes(data)
     with pytest.raises(Malformed, match=r"b.png is not an intact image"):
         load_images(folder)
@@ -233,7 +233,7 @@ def test_damaged_bytes_raise_nothing_but_our_errors(
 
 
 def test_files_and_counts_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = save_folder(tmp_path / "f", GREY, ["a.png", "b.png", "c.png", "d.png"])
+    folder = save_folder(tmp_path / "f", GRAY, ["a.png", "b.png", "c.png", "d.png"])
     monkeypatch.setattr(module, "MAX_FILES", 3)
     with pytest.raises(UsageError, match="holds 4 files; at most 3"):
         load_images(folder)
@@ -262,7 +262,7 @@ def test_labels_in_every_form(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("7\n0\n65534\n")
     (tmp_path / "b.txt").write_text("7.000000000000000000e+00\r\n0.\r\n6.5534e4")
     np.save(tmp_path / "c.npy", np.array([7, 0, 65534]))
-    np.savez(tmp_path / "d.npz", x=GREY, y=np.array([7, 0, 65534], np.uint16))
+    np.savez(tmp_path / "d.npz", x=GRAY, y=np.array([7, 0, 65534], np.uint16))
     for name in ("a.txt", "b.txt", "c.npy", "d.npz"):
         labels = load_labels(tmp_path / name, 3)
         assert labels.dtype == np.int64

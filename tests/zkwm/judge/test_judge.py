@@ -193,7 +193,7 @@ def test_declared_labels_may_be_accepted_when_verifying(judge: Judge) -> None:
     assert verdict.to_json()["evidence"] is None
 
 
-def test_progress_is_told(judge: Judge, owner: Claimant, stolen_model: TableSuspect) -> None:
+def test_progress_is_reported(judge: Judge, owner: Claimant, stolen_model: TableSuspect) -> None:
     class Telling(TableSuspect):
         def answer(self, images: Any, preprocessing: Any, *, progress: Any = None) -> Any:
             progress(len(images), len(images))

@@ -50,7 +50,7 @@ def test_scores_and_the_protocol(serve: Any) -> None:
     assert "s3cret" not in repr(suspect) + repr(suspect.records) + repr(vars(suspect))
 
 
-def test_the_url_is_asked_as_it_stands(serve: Any) -> None:
+def test_the_url_is_asked_unchanged(serve: Any) -> None:
     server = serve(lambda _, query: {"label": 1})
     assert first_answer(server.url + "?version=2&x=%20") == Answer(1)
     assert first_answer(server.url.removesuffix("/ask")) == Answer(1)

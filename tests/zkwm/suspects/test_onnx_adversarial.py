@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.support.onnx_case import BLACK, GREY, RAW, SHAPE, WEIGHTS, black_times_factor, refused
+from tests.support.onnx_case import BLACK, GRAY, RAW, SHAPE, WEIGHTS, black_times_factor, refused
 from zkwm.suspects import Answer, open_suspect
 from zkwm_protocols.errors import Malformed, SuspectUnusable
 
@@ -20,7 +20,7 @@ def test_an_answer_that_is_not_finite(graphs: Any, value: float) -> None:
     weights = np.eye(4)
     weights[0, 3] = value
     suspect = open_suspect(graphs.linear(weights), shape=SHAPE)
-    assert suspect.answer(GREY, RAW) == (Answer(None, "not finite"),)
+    assert suspect.answer(GRAY, RAW) == (Answer(None, "not finite"),)
     suspect.close()
 
 
@@ -54,7 +54,7 @@ def test_a_number_of_outputs_that_changes(graphs: Any) -> None:
     }
     suspect = open_suspect(graphs.save(nodes, tensors), shape=SHAPE)
     assert suspect.identity.outputs == 3
-    answers = suspect.answer(np.concatenate([GREY, BLACK, GREY]), RAW)
+    answers = suspect.answer(np.concatenate([GRAY, BLACK, GRAY]), RAW)
     assert answers == (Answer(0), Answer(None, "5 outputs instead of 3"), Answer(0))
     suspect.close()
 
@@ -150,7 +150,7 @@ def test_damaged_files_end_in_an_answer_or_a_named_error(graphs: Any) -> None:
             suspect = open_suspect(path, shape=SHAPE)
         except SuspectUnusable:
             continue
-        assert len(suspect.answer(GREY, RAW)) == 1
+        assert len(suspect.answer(GRAY, RAW)) == 1
         suspect.close()
 
 

@@ -15,7 +15,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from tests.support.onnx_case import BLACK, GREY, RAW, SHAPE, WEIGHTS, black_times_factor, refused
+from tests.support.onnx_case import BLACK, GRAY, RAW, SHAPE, WEIGHTS, black_times_factor, refused
 from zkwm.suspects import Answer, OnnxLimits, open_suspect
 from zkwm.suspects.onnx_process import NoReplyError, OnnxProcess
 
@@ -57,7 +57,7 @@ def test_a_model_that_never_ends_on_some_images(graphs: Any, within: Any) -> Non
     path = graphs.save([*black_times_factor("rounds"), *loop_nodes("rounds")], tensors)
     suspect = open_suspect(path, shape=SHAPE, onnx=OnnxLimits(image_seconds=2))
     with within(30):
-        answers = suspect.answer(np.concatenate([GREY, BLACK, GREY]), RAW)
+        answers = suspect.answer(np.concatenate([GRAY, BLACK, GRAY]), RAW)
     assert answers == (Answer(0), Answer(None, "timed out"), Answer(0))
     suspect.close()
 
@@ -67,7 +67,7 @@ def test_the_time_for_all_images(graphs: Any, within: Any) -> None:
     path = graphs.save([*black_times_factor("rounds"), *loop_nodes("rounds")], tensors)
     suspect = open_suspect(path, shape=SHAPE, onnx=OnnxLimits(total_seconds=1))
     with within(30):
-        answers = suspect.answer(np.concatenate([GREY, BLACK, GREY, GREY]), RAW)
+        answers = suspect.answer(np.concatenate([GRAY, BLACK, GRAY, GRAY]), RAW)
     out_of_time = Answer(None, "not asked: the time for all images ran out")
     assert answers == (Answer(0), Answer(None, "timed out"), out_of_time, out_of_time)
     suspect.close()
@@ -91,7 +91,7 @@ def test_a_model_that_takes_all_memory(graphs: Any, within: Any) -> None:
     }
     suspect = open_suspect(graphs.save(nodes, tensors), shape=SHAPE)
     with within(30):
-        answers = suspect.answer(np.concatenate([GREY, BLACK, GREY]), RAW)
+        answers = suspect.answer(np.concatenate([GRAY, BLACK, GRAY]), RAW)
     assert answers == (Answer(0), Answer(None, "out of memory"), Answer(0))
     suspect.close()
 

@@ -139,7 +139,7 @@ class Unexportable(torch.nn.Module):
         return -images
 
 
-def test_what_cannot_be_exported_is_told() -> None:
+def test_what_cannot_be_exported_is_reported() -> None:
     with pytest.raises(Unsupported, match="ONNX"):
         to_onnx(Unexportable(), (1, 4, 4))
 

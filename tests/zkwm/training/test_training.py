@@ -267,7 +267,7 @@ def test_what_does_not_fit_is_refused(case: str) -> None:
     assert len(caught.value.message) < 300
 
 
-def test_divergence_is_told() -> None:
+def test_divergence_is_reported() -> None:
     settings = EmbedSettings(
         epochs=3, learning_rate=90.0, weight_decay=1.0, batch_size=20, device="cpu"
     )
@@ -278,7 +278,7 @@ def test_divergence_is_told() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["signal", "callback"])
-def test_interrupt_saves_and_the_same_call_goes_on(
+def test_interrupt_saves_and_the_same_call_resumes(
     tmp_path: Any, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("zkwm.training.progress.REPORT_SECONDS", 0.0)

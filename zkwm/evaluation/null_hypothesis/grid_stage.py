@@ -47,11 +47,11 @@ class _Part:
 
 
 def null_tables(
-    experiment: Experiment, tell: Callable[[str], None]
+    experiment: Experiment, report: Callable[[str], None]
 ) -> tuple[dict[str, Table], tuple[str, ...]]:
     """The tables of null models and of claims that are not empty, and what failed.
 
-    Marks are those of the first seed. Results in the cache are not measured again. ``tell`` gets
+    Marks are those of the first seed. Results in the cache are not measured again. ``report`` gets
     the label of each row before it is measured. Raises Cancelled.
     """
     grid, errors = experiment.grid, list[str]()
@@ -59,7 +59,7 @@ def null_tables(
         return {}, ()
     rows: dict[str, list[Row]] = {NULL_TABLE: [], CLAIMS_TABLE: []}
     for part in _parts(experiment):
-        tell(part.label)
+        report(part.label)
         row = _result(experiment, part)
         if row.get("error"):
             errors.append(f"{part.label}, innocent models: {row['error']}")

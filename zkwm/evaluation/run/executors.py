@@ -17,24 +17,24 @@ from typing import Any
 from zkwm.evaluation.run.tasks import run_task
 from zkwm.extras import require
 
-Tell = Callable[[str], None]
-Executor = Callable[[Sequence[str], Tell], dict[str, str]]
+Report = Callable[[str], None]
+Executor = Callable[[Sequence[str], Report], dict[str, str]]
 """Does tasks (lines) and reports each result; returns why a task broke off, by its line."""
 
 POLL_SECONDS = 1.0
 
 
-def in_this_process(lines: Sequence[str], tell: Tell) -> dict[str, str]:
+def in_this_process(lines: Sequence[str], report: Report) -> dict[str, str]:
     """One task after the other, on one thread."""
     for line in lines:
-        run_task(line, tell)
+        run_task(line, report)
     return {}
 
 
 def in_processes(workers: int) -> Executor:
     """An executor of ``workers`` processes, each doing one task after the other on one thread."""
 
-    def run(lines: Sequence[str], tell: Tell) -> dict[str, str]:
+    def run(lines: Sequence[str], report: Report) -> dict[str, str]:
         waiting, broken = list(lines), dict[str, str]()
         crew: list[_Worker] = []
         try:
@@ -51,7 +51,7 @@ def in_processes(workers: int) -> Executor:
                         worker.end()
                     else:
                         worker.start(waiting.pop(0))
-                tell("")
+                report("")
         finally:
             for worker in crew:
                 worker.end()
@@ -92,7 +92,7 @@ class _Worker:
         self.connection.close()
 
 
-def on_ray(lines: Sequence[str], tell: Tell) -> dict[str, str]:
+def on_ray(lines: Sequence[str], report: Report) -> dict[str, str]:
     """Do tasks on a Ray cluster: the one of ``RAY_ADDRESS``, or one started here.
 
     Folder and data must have the same paths on all its machines, each with zkwm installed. Raises
@@ -113,7 +113,7 @@ def on_ray(lines: Sequence[str], tell: Tell) -> dict[str, str]:
                     ray.get(reference)
                 except ray.exceptions.RayError as error:
                     broken[line] = f"on Ray: {type(error).__name__}"
-            tell("")
+            report("")
     finally:
         for reference in waiting:
             ray.cancel(reference, force=True)

@@ -123,7 +123,7 @@ class _Run:
         total = sum(map(len, results.values()))
         last = ""
 
-        def tell(text: str) -> None:
+        def update(text: str) -> None:
             nonlocal last
             last = text or last
             digests = (digest for parts in results.values() for digest in parts)
@@ -131,8 +131,8 @@ class _Run:
             self.report(stage, done, total, last)
 
         if waiting:
-            tell("")
-            for line, reason in self.execute(list(waiting), tell).items():
+            update("")
+            for line, reason in self.execute(list(waiting), update).items():
                 _record(experiment, waiting[line], reason)
 
 

@@ -36,9 +36,9 @@ def test_counts(shape: tuple[int, int, int]) -> None:
 
 
 def test_counts_of_the_usual_images() -> None:
-    digits, colours = LeafGadget((1, 28, 28), 816), LeafGadget((3, 32, 32), 3104)
+    digits, colors = LeafGadget((1, 28, 28), 816), LeafGadget((3, 32, 32), 3104)
     assert (digits.blocks, digits.cell_count, digits.lookup_count) == (13, 42_400, 18_512)
-    assert (colours.blocks, colours.cell_count, colours.lookup_count) == (49, 159_904, 69_776)
+    assert (colors.blocks, colors.cell_count, colors.lookup_count) == (49, 159_904, 69_776)
 
 
 @pytest.mark.parametrize(

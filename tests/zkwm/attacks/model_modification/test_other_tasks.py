@@ -129,7 +129,7 @@ def test_fisher_information_is_the_mean_squared_gradient(
         torch.testing.assert_close(estimated[name], expected[name] / largest, atol=0.2, rtol=0)
 
 
-def test_unlabelled_images_get_the_labels_of_the_stolen_model(
+def test_unlabeled_images_get_the_labels_of_the_stolen_model(
     target: Target, adversary: Adversary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[torch.Tensor] = []

@@ -100,7 +100,7 @@ def test_a_full_disk_leaves_the_old_vault(
     assert Vault.open(vault.path, passphrase).state.ledger == [entry(1)]
 
 
-def test_a_write_that_may_not_last_is_an_error_and_the_vault_goes_on(
+def test_a_write_that_may_not_last_is_an_error_and_the_vault_stays_usable(
     vault: Vault, entry: Entry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The new file is in its place, and then the folder cannot be flushed to the disk."""

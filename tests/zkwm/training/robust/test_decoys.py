@@ -145,7 +145,7 @@ def larger_training(checkpoint: Path | None = None, stop: bool = False) -> Embed
 
 
 @pytest.mark.slow
-def test_a_training_with_drawn_fakes_goes_on(tmp_path: Path) -> None:
+def test_a_training_with_drawn_decoys_resumes(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         larger_training(tmp_path / "state", stop=True)
     resumed = larger_training(tmp_path / "state")

@@ -109,7 +109,7 @@ def test_goes_on_from_its_tensors(model: nn.Module) -> None:
         assert torch.equal(gradient, found[1][name]), name
 
 
-def test_the_clone_is_copied_anew_now_and_then(model: nn.Module) -> None:
+def test_the_clone_is_copied_again_now_and_then(model: nn.Module) -> None:
     clone = lookahead_of(model)
     lengths, start = [], None
     for step in range(160, 800):
@@ -137,7 +137,7 @@ def test_robust_training_learns_task_and_triggers() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["lenet5", "normalized"])
-def test_interrupted_robust_training_goes_on(tmp_path: Path, architecture: str) -> None:
+def test_interrupted_robust_training_resumes(tmp_path: Path, architecture: str) -> None:
     folder = small.interrupted_training(tmp_path, architecture, method="robust", epochs=10)
     resumed = small.train(architecture, checkpoint=folder, method="robust", epochs=10)
     whole = small.train(architecture, method="robust", epochs=10)

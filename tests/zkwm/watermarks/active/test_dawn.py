@@ -91,7 +91,7 @@ def test_what_was_wrong_is_logged_once_and_can_be_committed_to(owner: Owner) -> 
 
 
 @pytest.mark.slow
-def test_networks_repeat_what_they_were_told_even_classes_alone(
+def test_networks_repeat_the_answers_they_learned_even_classes_alone(
     owner: Owner, questions: Tensor
 ) -> None:
     """With a fixed key, since how much is repeated varies from key to key."""
