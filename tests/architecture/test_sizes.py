@@ -11,7 +11,7 @@ PACKAGES = ("protocols/zkwm_protocols", "zkwm", "cli/zkwm_cli")
 FILE_LINES = 350
 FUNCTION_LINES = 50
 PARAMETERS = 10
-TOO_LARGE = {  # to be emptied
+EXCEPTIONS = {  # public API: all arguments of ``challenge`` that apply, and four of its own
     "zkwm/judge/judge.py: challenge_argument",
 }
 
@@ -48,4 +48,4 @@ def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def test_files_and_functions_are_small() -> None:
-    assert set(too_large()) - TOO_LARGE == set(), "split it (or name it in TOO_LARGE for now)"
+    assert set(too_large()) == EXCEPTIONS
