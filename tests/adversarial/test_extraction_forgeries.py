@@ -125,8 +125,9 @@ def test_whether_there_is_a_reference_is_no_choice_either(
     case = new_case(tmp_path, named=named)
     path = tmp_path / "marked"
     wrong = case.suspect(path, reference=None if named else tmp_path / "unmarked")
-    with refused(InvalidOpening, "challenge.suspect"):
+    with refused(InvalidOpening, "challenge.suspect") as caught:
         judge.challenge(case.commitment, wrong, reveal=COUNT)
+    assert ("none was given" if named else "no unmarked model") in caught.value.message
 
 
 def test_a_reference_that_differs_in_one_weight_is_another(
