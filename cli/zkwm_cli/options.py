@@ -116,7 +116,9 @@ def read_shape(
     numbers = _whole_numbers(value)
     if numbers is None or len(numbers) != 3:
         raise click.BadParameter(
-            f"{value!r} is no shape; write channels, height and width, such as 3,32,32", ctx, param
+            f"{value!r} is not a shape; write channels, height and width, such as 3,32,32",
+            ctx,
+            param,
         )
     return numbers[0], numbers[1], numbers[2]
 

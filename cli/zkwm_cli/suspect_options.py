@@ -161,7 +161,7 @@ def _read_headers(name: str) -> dict[str, str]:
         header, colon, value = line.partition(":")
         if not colon or not header.strip() or header.strip() in headers:
             raise UsageError(
-                f"line {number} of {name} is no header, or repeats an earlier one",
+                f"line {number} of {name} is not a header, or repeats an earlier one",
                 hint="write one 'Name: value' a line",
             )
         headers[header.strip()] = value.strip()
