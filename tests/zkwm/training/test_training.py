@@ -40,9 +40,9 @@ def test_from_scratch_learns_task_and_triggers() -> None:
     before = model_digest(start)
     settings = small.settings(**SLOWLY)
     result = embed(start, small.data(), small.triggers(), settings=settings)
-    assert result.test_accuracy >= 0.8
+    assert result.test_accuracy >= 0.9
     assert result.trigger_count == 10
-    assert result.trigger_matches == marked(result) >= 8
+    assert result.trigger_matches == marked(result) == 10
     assert model_digest(start) == before == result.start_digest
     assert model_digest(result.model) == result.model_digest != before
     assert [epoch.epoch for epoch in result.history] == list(range(1, 17))
@@ -58,15 +58,14 @@ def test_a_trained_model_is_marked_afterwards() -> None:
     At the rate 0.02, which this test had, the same seeds gave 2 to 10.
     """
     twin = embed(small.model(), small.data(), None, settings=small.SETTINGS)
-    assert twin.test_accuracy >= 0.8
+    assert twin.test_accuracy >= 0.9
     assert (twin.trigger_matches, twin.trigger_count, twin.trigger_digest) == (None, 0, None)
     assert marked(twin) < 8
     settings = replace(small.SETTINGS, learning_rate=0.01, epochs=30)
     result = embed(twin.model, small.data(), small.triggers(), settings=settings)
     assert result.start_digest == twin.model_digest
-    assert result.trigger_matches is not None
-    assert result.trigger_matches >= 8
-    assert result.test_accuracy >= 0.8
+    assert result.trigger_matches == 10
+    assert result.test_accuracy >= 0.9
 
 
 @pytest.mark.slow
@@ -93,8 +92,7 @@ def test_global_random_state_is_neither_used_nor_changed() -> None:
 def test_bfloat16_on_request() -> None:
     result = small.train(precision="bfloat16", **SLOWLY)
     assert result.precision == "bfloat16"
-    assert result.trigger_matches is not None
-    assert result.trigger_matches >= 8
+    assert result.trigger_matches == 10
     assert all(t.dtype != torch.bfloat16 for t in result.model.state_dict().values())
 
 
@@ -151,8 +149,7 @@ def test_any_classifier(channels: int) -> None:
     data = replace(data, **{name: getattr(data, name).repeat(channels, 1) for name in names})
     triggers = replace(triggers, images=triggers.images.repeat(channels, 1))
     results = [embed(start, data, triggers, settings=small.SETTINGS) for _ in range(2)]
-    assert results[0].trigger_matches is not None
-    assert results[0].trigger_matches >= 8  # 10 with each of 15 seeds
+    assert results[0].trigger_matches == 10  # 10 with each of 15 seeds
     assert results[0].model_digest == results[1].model_digest
 
 

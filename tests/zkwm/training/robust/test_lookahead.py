@@ -129,9 +129,8 @@ def test_robust_training_learns_task_and_triggers() -> None:
         small.train(epochs=16, learning_rate=0.03, method=method)
         for method in ("robust", "robust", "plain")
     )
-    assert result.test_accuracy >= 0.8
-    assert result.trigger_matches is not None
-    assert result.trigger_matches >= 8
+    assert result.test_accuracy >= 0.9
+    assert result.trigger_matches == 10
     assert result.model_digest == again.model_digest != plain.model_digest
 
 
