@@ -8,7 +8,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from zkwm.training.checkpoint import Position
-from zkwm.training.result import Progress
+from zkwm.training.result import Phase, Progress
 
 REPORT_SECONDS = 0.5
 
@@ -44,7 +44,7 @@ class Reporter:
         loss = last.loss if ended and last else float(loss_sum) / max(position.step, 1)
         self._callback(
             Progress(
-                phase="epoch" if ended else "training",
+                phase=Phase.EPOCH if ended else Phase.TRAINING,
                 epoch=position.epoch,
                 epochs=self._epochs,
                 step=position.step,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,12 +12,19 @@ if TYPE_CHECKING:
     from zkwm.training.settings import EmbedSettings
 
 
+class Phase(StrEnum):
+    """Why a progress is reported: within an epoch, or at its end."""
+
+    TRAINING = "training"
+    EPOCH = "epoch"
+
+
 @dataclass(frozen=True)
 class Progress:
     """The progress of a running training.
 
     Attributes:
-        phase: ``training``, or ``epoch`` when one has just ended.
+        phase: ``Phase.TRAINING``, or ``Phase.EPOCH`` when an epoch has just ended.
         epoch: Epochs that are complete, of ``epochs``.
         step: Steps that are complete in this epoch, of ``steps``.
         images_per_second: Since the start or the resumption.
@@ -26,7 +34,7 @@ class Progress:
         trigger_matches: Likewise; None without triggers and before the first epoch ends.
     """
 
-    phase: str
+    phase: Phase
     epoch: int
     epochs: int
     step: int

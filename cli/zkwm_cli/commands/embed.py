@@ -164,9 +164,10 @@ def _first_process() -> bool:
 
 def _show(line: ProgressLine, progress: Progress) -> None:
     """Epoch, speed, loss and time left on the progress line."""
+    from zkwm.training.result import Phase
     from zkwm_cli.terminal import duration
 
-    if progress.phase == "epoch":
+    if progress.phase is Phase.EPOCH:
         place = f"epoch {progress.epoch}/{progress.epochs} done"
     else:
         place = (
