@@ -7,6 +7,7 @@ the same bytes. A tree with changes is refused: its version would not name what 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -57,6 +58,9 @@ def write_sbom(wheel: Path, target: Path) -> None:
             target,
             python,
         )
+    bill = json.loads(target.read_text())  # the tool finds no version where it is dynamic
+    bill["metadata"]["component"]["version"] = wheel.name.split("-")[1]
+    target.write_text(json.dumps(bill, indent=2) + "\n")
 
 
 def main() -> None:
