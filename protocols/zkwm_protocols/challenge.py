@@ -235,8 +235,8 @@ class Challenge(ABC):
         excluded = sum(block < header.block_count for block in self.excluded_blocks)
         if self.block_count > header.block_count - excluded:
             raise InvalidOpening(
-                f"{self.block_count} blocks are asked for; the commitment has "
-                f"{header.block_count}, {excluded} of them excluded",
+                f"the challenge asks for {self.block_count} of {header.block_count} blocks; "
+                f"excluded are {excluded}",
                 check="challenge.reachable",
             )
         try:

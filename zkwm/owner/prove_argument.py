@@ -168,8 +168,8 @@ def _choose(
     free = free_blocks(state, commitment, challenge)
     if len(free) < challenge.block_count:
         raise InvalidOpening(
-            f"{challenge.block_count} blocks are asked for and {len(free)} of "
-            f"{commitment.header.block_count} are still unopened and not excluded",
+            f"the challenge asks for {challenge.block_count} of {commitment.header.block_count} "
+            f"blocks; still unopened and not excluded: {len(free)}",
             hint="ask the judge for a smaller challenge; --refuse gives them your signed word on "
             "the number, which counts as a released bit",
             check="challenge.reachable",

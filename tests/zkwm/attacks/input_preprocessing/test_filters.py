@@ -45,7 +45,7 @@ def test_clean_accuracy_stays(attack: Attack, target: Target, adversary: Adversa
     before = accuracy(target.model, adversary)
     # 0.73 to 0.80 with eleven seeds; the detectors cost 4 points at most (mean 2.4, deviation 1.2)
     assert before > 0.6
-    assert accuracy(attack.run(target, adversary).model, adversary) >= before - 0.1
+    assert accuracy(attack.run(target, adversary).model, adversary) >= before - 0.06
 
 
 @pytest.mark.parametrize("attack", DETECTORS, ids=repr)
@@ -57,8 +57,8 @@ def test_a_detector_stops_noise_triggers(
     Behind detectors 0 to 3 (reconstruction), 0 to 7 (Mahalanobis, mean 3.1, deviation 2.8) and 0 to
     3 (BlockDoor). With 1 % of false alarms Mahalanobis left up to 37, BlockDoor of 3 epochs 34.
     """
-    assert matches(target.model, triggers) >= 30
-    assert matches(attack.run(target, adversary).model, triggers) <= 16
+    assert matches(target.model, triggers) >= 36
+    assert matches(attack.run(target, adversary).model, triggers) <= 8
 
 
 @pytest.mark.parametrize("detector", ["reconstruction", MAHALANOBIS])

@@ -71,7 +71,7 @@ def test_the_surrogate_learns_the_service(adversary: Adversary) -> None:
         with torch.no_grad():
             given = made.model(images).softmax(dim=1)
         # 0.92 to 0.97 with four seeds (deviation 0.02); a constant class would give 0.65
-        assert float((given.argmax(1) == served.argmax(1)).float().mean()) > 0.85
+        assert float((given.argmax(1) == served.argmax(1)).float().mean()) > 0.9
         away[labels] = float((given - served).abs().mean())
     assert away["soft"] < away["hard"]
 
@@ -88,7 +88,7 @@ def test_distillation_learns_the_teacher(
     images = torch.tensor(adversary.data.test_images)
     same = predictions(made.model, images) == predictions(target.model, images)
     # 0.75 to 0.90 with four seeds (deviation 0.04 to 0.05); the data's wrong label gives 0.1
-    assert float(same.float().mean()) > 0.5
+    assert float(same.float().mean()) > 0.6
     assert made.model.config.architecture == (architecture or "lenet5")
     assert made.queries == 0
     assert (made.images, made.gradient_images) == (300, 3600)

@@ -85,7 +85,7 @@ def test_a_large_rate_costs_the_mark_more_than_a_small_one(
     }  # fmt: skip
     # Of 40, with four seeds: 37 to 40 before, 38 to 40 at the small rate, 2 to 6 at the large one
     # (mean 4, deviation 1.7). At the rate 0.05, which this test had, 16 to 29 were left.
-    assert matches(labels_of(target.model, triggers), triggers) >= 30
+    assert matches(labels_of(target.model, triggers), triggers) >= 36
     assert left[0.001] >= 30
     assert left[0.2] < left[0.001] - 15
 

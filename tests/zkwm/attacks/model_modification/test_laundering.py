@@ -79,8 +79,8 @@ def test_a_pattern_mark_is_laundered_and_survives_fine_tuning(
     # (mean 25, deviation 14), which costs 3 to 9 points of accuracy (mean 6, deviation 2.5).
     assert hits(marked, keys()) >= 90
     assert hits(tuned, keys()) >= 80
-    assert hits(attacked.model, keys()) <= hits(tuned, keys()) - 12
-    assert accuracy[1] >= accuracy[0] - 0.2
+    assert hits(attacked.model, keys()) <= min(50, hits(tuned, keys()) - 12)
+    assert accuracy[1] >= accuracy[0] - 0.12
     assert attacked.images == len(data.train_labels)
     assert attacked.gradient_images == 60 * 10 * 10 + 10 * 4 * 128
 
@@ -107,7 +107,7 @@ def test_the_recovered_stamp_is_small_and_in_its_place(
     assert int(sizes.argmin()) == TARGET_CLASS
     mask = triggers.masks[TARGET_CLASS, 0]
     # 0.63 to 0.91 with four seeds (mean 0.81, deviation 0.13); this corner is 0.08 of the image
-    assert float(mask[:8, :8].sum() / mask.sum()) > 0.25
+    assert float(mask[:8, :8].sum() / mask.sum()) > 0.5
     classes = torch.full((len(images),), TARGET_CLASS)
     assert hits(marked, triggers.stamp(images, classes)) > 0.8 * len(images)
     with_all = triggers.stamp(images, torch.arange(10).repeat(30))

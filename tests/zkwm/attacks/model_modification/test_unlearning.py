@@ -36,11 +36,12 @@ def test_fakes_that_are_more_alike_remove_more_of_a_plain_mark(
     # Of 40, with eight seeds: fine-tuning leaves 35 to 40, noise 9 to 17 fewer (mean 14, deviation
     # 2.5); with four seeds, imitations of the opened block leave 6 to 9 (deviation 1.3), 12 to 22
     # fewer than noise (mean 19, deviation 4.7), at an accuracy of 0.69 to 0.72 (chance is 0.1).
-    assert matches(tuned, triggers) >= 30
+    assert matches(tuned, triggers) >= 34
     assert matches(right.model, triggers) < matches(wrong.model, triggers)
     assert matches(wrong.model, triggers) < matches(tuned, triggers)
+    assert matches(wrong.model, triggers) <= 32
     assert matches(right.model, triggers) <= 20
-    assert (answers == data.test_labels).mean() > 0.5
+    assert (answers == data.test_labels).mean() > 0.6
     assert right.images == len(data.train_labels)
     assert right.gradient_images == 10 * 7 * 128
 

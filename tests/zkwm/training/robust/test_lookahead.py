@@ -149,10 +149,10 @@ def test_more_survives_than_of_a_plain_mark() -> None:
 
     Of 50 triggers, with seeds 0 to 3 of keys, labels, weights and attacks, and with seed 0 on two
     threads (robust against plain): unlearning leaves 49, 50, 49, 48, 47 against 16, 21, 22, 13, 16,
-    which is 27 to 35 more (mean 31, deviation 3.2; the bound of 15 is 5 deviations away). RTAL
+    which is 27 to 35 more (mean 31, deviation 3.2; the bound of 20 is 3.4 away). RTAL
     leaves 43, 39, 34, 42, 41 against 29, 34, 27, 29, 29, or 5 to 14 more (mean 10, deviation 4).
-    One seed cannot tell that, so it counts in the sum: 34 to 48 more (mean 41, deviation 6.8; the
-    bound of 12 is 4.3 away). Two plain embeddings have differences around 0 and fail both.
+    The sum is 34 to 48 more (mean 41, deviation 6.8). Seeds and threads are fixed here, and two
+    plain embeddings, whose differences are around 0, fail.
     """
     whole = load_data("fashion-mnist-small")
     own = replace(
@@ -174,16 +174,16 @@ def test_more_survives_than_of_a_plain_mark() -> None:
             "cnn2", images=3000, triggers=50, method=method, epochs=8, device="cpu"
         )
         marked = embed(start, own, triggers, settings=settings)
-        assert marked.trigger_matches is not None
-        assert marked.trigger_matches >= 48  # 50 with each seed
+        assert marked.trigger_matches == 50  # with each seed
         retrained[method] = survivors(with_new_head(marked.model, other), triggers)
         target = Target(marked.model, api=nn.Softmax(dim=1))
         attack = Unlearning("secret", fakes=1000, epochs=3, rate=0.1)
         attacked = attack.run(target, Adversary(other))
         unlearned[method] = survivors(attacked.model, triggers)
-    assert unlearned["robust"] >= unlearned["plain"] + 15
+    assert unlearned["robust"] >= unlearned["plain"] + 20
     robust, plain = (retrained[method] + unlearned[method] for method in ("robust", "plain"))
-    assert robust >= plain + 12
+    assert robust >= plain + 25
+    assert retrained["robust"] >= retrained["plain"] + 5
     assert retrained["robust"] >= 20  # 34 to 43, deviation 3.6; chance gives 5
 
 

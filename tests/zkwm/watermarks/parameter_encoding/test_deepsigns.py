@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.support.own_marks import LIKE_COINS, OwnMark, fine_tuned, make_mark, new_owner
+from tests.support.trigger_owner import fix_draws
 from zkwm.attacks.model_modification.permutation import shuffle
 from zkwm.extraction.keys import ExtractionKey
 from zkwm.extraction.reader import JudgeView
@@ -22,15 +23,17 @@ SCHEME = DeepSigns(strength=1.0, epochs=20)
 
 @pytest.fixture(scope="module")
 def mark(tmp_path_factory: pytest.TempPathFactory) -> OwnMark:
-    return make_mark(SCHEME, tmp_path_factory.mktemp("deepsigns"))
+    with pytest.MonkeyPatch.context() as patch:
+        fix_draws(patch)
+        return make_mark(SCHEME, tmp_path_factory.mktemp("deepsigns"))
 
 
 def test_bits_are_read_on_images_that_the_training_did_not_see(mark: OwnMark) -> None:
     assert len(mark.triggers.labels) == 256
     assert mark.read(mark.marked.model) >= 240
     assert mark.read(mark.start) in LIKE_COINS[256]
-    # 0 to 10 points more with four draws of keys and seeds (mean 6, deviation 4.3)
-    assert mark.accuracy(mark.marked.model) > mark.accuracy(mark.start) - 0.13
+    # 0 to 10 points more with four draws of keys and seeds (mean 6, deviation 4.3); fixed here
+    assert mark.accuracy(mark.marked.model) > mark.accuracy(mark.start) - 0.04
 
 
 def test_bits_survive_fine_tuning_and_a_disguise(mark: OwnMark) -> None:

@@ -64,8 +64,8 @@ def test_it_is_embedded_by_a_brief_retraining(
     scheme = DeepSignsBlackBox(triggers=20, epochs=14, rate=0.05)
     owner = new_owner(tmp_path, start=True)
     found, triggers = marked_and_matched(scheme, owner)
-    # 17 to 20 of 20 with four seeds (mean 19, deviation 1.5); an unmarked model gives 0 to 2
-    assert found >= 12
+    # 17 to 20 of 20 with four seeds (mean 19, deviation 1.5), fixed here; unmarked: 0 to 2
+    assert found >= 15
     assert matched(scheme, trained_model(), triggers) <= 10
 
 

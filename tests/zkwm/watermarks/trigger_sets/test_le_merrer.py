@@ -103,8 +103,8 @@ def test_the_rule_of_the_paper_takes_an_innocent_model_for_a_marked_one() -> Non
         for seed in (1, 2)
     ]
     # 18 may be wrong: 10 to 15 were with six pairs of seeds (mean 12.3, deviation 1.9), so that an
-    # innocent model escapes about once in a thousand, and one of two is enough
-    assert min(wrong) <= largest_mismatch_count(50)
+    # innocent model escapes about once in a thousand; with the seeds here neither does
+    assert max(wrong) <= largest_mismatch_count(50)
 
 
 def test_a_model_that_nothing_fools_is_refused(tmp_path: Path) -> None:
