@@ -93,8 +93,8 @@ class CaseTerms:
         default=1,
         show_default=True,
         metavar="J",
-        help="Models, preprocessings and class maps tried on this commitment as far as you know, "
-        "this one included.",
+        help="Models, preprocessings, class maps and statistics tried on this commitment as far as "
+        "you know, this one included. Your ledger's own count is taken where it is larger.",
     )
     exclude_blocks: tuple[int, ...] = option(
         "--exclude-blocks",

@@ -15,6 +15,7 @@ from tests.support.dispute import (
     PASSPHRASE,
     Claimant,
     TableSuspect,
+    TestJudge,
     marked,
     new_judge,
     random_images,
@@ -31,8 +32,14 @@ def cheap_labels(quick_labels: None) -> None:
 
 
 @pytest.fixture(scope="session")
-def judge() -> Judge:
+def judge() -> TestJudge:
     return new_judge()
+
+
+@pytest.fixture(autouse=True)
+def new_ledger(judge: TestJudge) -> None:
+    """No test finds what another one asked."""
+    judge.forget()
 
 
 @pytest.fixture(scope="session")

@@ -171,6 +171,7 @@ def test_the_threshold_is_exact(
     wanted = perfect.evidence.needed_matches - needed_less
     for index in range(wanted, 50):
         stolen_model.table[owner.images[index].tobytes()] = int(owner.labels[index] + 1) % 10
+    judge.forget()
     verdict = judged(judge, owner, stolen_model, challenge, proof)
     assert verdict.outcome == outcome
     assert verdict.evidence is not None

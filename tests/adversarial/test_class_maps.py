@@ -151,6 +151,7 @@ def test_each_preprocessing_that_was_tried_is_paid_for(judge: Judge, owner: Clai
     suspect = TableSuspect()
     totals = []
     for tried in (1, 2, 1000):
+        judge.forget()
         policy = Policy(threshold_bits=1, functions_tried=tried)
         challenge = judge.challenge(owner.commitment, suspect, reveal=50, policy=policy)
         with pytest.raises(NotProven) as caught:

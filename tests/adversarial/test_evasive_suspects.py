@@ -6,7 +6,6 @@ guess from the order of the queries which images are triggers.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from tests.support.dispute import (
     CLASSES,
     Claimant,
     TableSuspect,
+    TestJudge,
     failed,
     marked,
     random_images,
@@ -49,10 +49,11 @@ def silent_on(owner: Claimant, matching: int, unanswered: int, problem: str) -> 
     return suspect
 
 
-def needed(judge: Judge, owner: Claimant) -> int:
+def needed(judge: TestJudge, owner: Claimant) -> int:
     verdict = judged(judge, owner, marked(owner.images, owner.labels))
     assert verdict.evidence is not None
     assert verdict.evidence.needed_matches is not None
+    judge.forget()
     return verdict.evidence.needed_matches
 
 
@@ -70,11 +71,12 @@ def test_a_suspect_does_not_escape_by_giving_no_answers(
 
 
 def test_missing_answers_that_cannot_change_the_verdict_do_not_delay_it(
-    judge: Judge, owner: Claimant
+    judge: TestJudge, owner: Claimant
 ) -> None:
     enough = needed(judge, owner)
     guilty = judged(judge, owner, silent_on(owner, enough, 50 - enough, TIMED_OUT))
     assert guilty.proven
+    judge.forget()
     innocent = judged(judge, owner, silent_on(owner, enough - 6, 5, TIMED_OUT))
     assert innocent.outcome == "not proven"
     assert failed(innocent) == ["evidence.threshold"]
@@ -150,65 +152,87 @@ def remote(owner: Claimant) -> TableSuspect:
     )
 
 
-def asked_of(judge: Judge, owner: Claimant, decoys: tuple[NDArray[np.uint8], ...]) -> list[bytes]:
-    """What a remote suspect is asked when the opening holds these decoys."""
+def asked_of(judge: Judge, owner: Claimant, natural: NDArray[np.uint8] | None) -> list[bytes]:
+    """What a remote suspect is asked where the judge brings these natural images."""
     suspect = remote(owner)
     challenge = judge.challenge(owner.commitment, suspect, reveal=50)
-    proof = owner.answer(challenge, [replace(owner.block(0), decoys=decoys)])
-    assert judge.verify(owner.commitment, suspect, challenge, proof).proven
+    proof = owner.answer(challenge, [0])
+    assert judge.verify(owner.commitment, suspect, challenge, proof, decoys=natural).proven
     (asked,) = suspect.asked
     return asked
 
 
 def test_an_endpoint_is_asked_as_many_decoys_as_triggers(judge: Judge, large: Claimant) -> None:
-    decoys = random_images(50, 9, LARGE)
-    asked = asked_of(judge, large, tuple(decoys))
-    assert len(asked) == 100
-    assert {image.tobytes() for image in decoys} < set(asked)
-    assert {image.tobytes() for image in large.images} < set(asked)
+    """Fifty of families in which triggers are made, and natural images: the judge's, or public."""
+    natural = random_images(30, 9, LARGE)
+    for given, count in ((natural, 30), (None, 25)):
+        asked = asked_of(judge, large, given)
+        assert len(asked) == len(set(asked)) == 100 + count
+        assert {image.tobytes() for image in large.images} < set(asked)
+    assert {image.tobytes() for image in natural} < set(asked_of(judge, large, natural))
 
 
-@pytest.mark.parametrize("given", [0, 1, 20])
-def test_the_judge_makes_up_for_missing_decoys(judge: Judge, large: Claimant, given: int) -> None:
-    asked = asked_of(judge, large, tuple(random_images(given, 9, LARGE)))
-    assert len(set(asked) - {image.tobytes() for image in large.images}) >= 50
-
-
-def test_triggers_sealed_as_decoys_hide_nothing_and_are_not_counted(
+def test_decoys_that_are_triggers_hide_nothing_and_are_not_counted(
     judge: Judge, large: Claimant
 ) -> None:
-    """Fifty "decoys" that are the triggers, or one image fifty times: the judge adds others."""
-    for decoys in (large.images, np.repeat(random_images(1, 9, LARGE), 50, axis=0)):
-        asked = asked_of(judge, large, tuple(decoys))
+    """Natural images that are the triggers, or one image fifty times: drawn decoys stay."""
+    for natural in (large.images, np.repeat(random_images(1, 9, LARGE), 50, axis=0)):
+        asked = asked_of(judge, large, natural)
         assert len(asked) == len(set(asked))
         assert len(set(asked) - {image.tobytes() for image in large.images}) >= 50
 
 
 def test_an_endpoint_of_tiny_images_gets_decoys_too(judge: Judge, owner: Claimant) -> None:
     """64 pixels are too few for any family of images: independent ones take their place."""
-    asked = asked_of(judge, owner, ())
-    assert len(set(asked)) == 100
+    assert len(set(asked_of(judge, owner, None))) == 125
 
 
-def test_the_order_tells_an_endpoint_nothing(judge: Judge, large: Claimant) -> None:
-    """Over 200 rounds, a trigger's mean place and its neighbors are those of a shuffle."""
+def test_the_owner_has_no_say_in_the_decoys(judge: TestJudge, large: Claimant) -> None:
+    """Other responses, other decoys in them: what is asked follows from judge and challenge."""
+    suspect = remote(large)
+    challenge = judge.challenge(large.commitment, suspect, reveal=50)
+    asked = []
+    for _ in range(2):
+        judge.forget()
+        judge.verify(large.commitment, suspect, challenge, large.answer(challenge, [0]))
+        asked.append(set(suspect.asked[-1]))
+    assert asked[0] == asked[1]
+    other = judge.challenge(large.commitment, suspect, reveal=50)
+    judge.verify(large.commitment, suspect, other, large.answer(other, [0]))
+    assert len(asked[0] & set(suspect.asked[-1])) < 80  # the triggers, and some natural images
+
+
+def test_a_suspect_that_knows_the_challenge_cannot_tell_its_decoys(
+    judge: TestJudge, other_judge: TestJudge, large: Claimant
+) -> None:
+    """They follow from the judge's secret key, too: another key gives others."""
+    challenge = judge.challenge(large.commitment, remote(large), reveal=50)
+    keys = {maker.key.decoy_key(challenge.digest, 0) for maker in (judge, other_judge)}
+    assert len(keys) == 2
+    assert judge.key.decoy_key(challenge.digest, 1) not in keys
+
+
+def test_the_order_tells_an_endpoint_nothing(judge: TestJudge, large: Claimant) -> None:
+    """Over 60 rounds, a trigger's mean place and its neighbors are those of a shuffle."""
     triggers = {image.tobytes() for image in large.images}
     suspect = remote(large)
     challenge = judge.challenge(large.commitment, suspect, reveal=50)
-    decoys = tuple(random_images(50, 9, LARGE))
-    proof = large.answer(challenge, [replace(large.block(0), decoys=decoys)])
-    for _ in range(200):
-        judge.verify(large.commitment, suspect, challenge, proof)
+    proof = large.answer(challenge, [0])
+    natural = random_images(1, 9, LARGE)
+    for _ in range(60):
+        judge.forget()
+        judge.verify(large.commitment, suspect, challenge, proof, decoys=natural)
     flags = np.array([[image in triggers for image in call] for call in suspect.asked])
-    assert flags.shape == (200, 100)
+    assert flags.shape == (60, 101)
     assert (flags.sum(axis=1) == 50).all()
-    # Each place holds a trigger with probability 1/2: 100 places, 200 draws, chi-square.
+    # Each place holds a trigger with probability 50/101: 101 places, 60 draws, chi-square.
     places = flags.sum(axis=0)
-    assert ((places - 100) ** 2 / 50).sum() < 190
-    # Neighbours are alike with probability 49/99.
-    alike = (flags[:, 1:] == flags[:, :-1]).mean()
-    assert abs(alike - 49 / 99) < 6 * 0.5 / np.sqrt(200 * 99)
-    assert len({tuple(call) for call in suspect.asked}) == 200
+    expected = 60 * 50 / 101
+    assert ((places - expected) ** 2 / (expected * 51 / 101)).sum() < 190
+    # Neighbors are alike with this probability.
+    alike, by_chance = (flags[:, 1:] == flags[:, :-1]).mean(), (50 * 49 + 51 * 50) / (101 * 100)
+    assert abs(alike - by_chance) < 6 * 0.5 / np.sqrt(60 * 100)
+    assert len({tuple(call) for call in suspect.asked}) == 60
 
 
 def test_answers_to_decoys_do_not_count(judge: Judge, large: Claimant) -> None:

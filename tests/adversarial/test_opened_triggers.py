@@ -149,11 +149,14 @@ def test_a_suspect_that_gave_no_answers_still_saw_the_block(
 
 def test_each_further_suspect_costs_bits(market: Marketplace, owner: Claimant, name: str) -> None:
     """An accuser who holds one commitment against one model after the other."""
-    tried = [
-        market.challenge(name, TableSuspect(name=f"model {number}")).policy.functions_tried
-        for number in (0, 1, 1, 2, 0)
-    ]
-    assert tried == [1, 2, 2, 3, 3]
+    tried = []
+    for block, number in enumerate((0, 1, 1, 2)):
+        suspect = TableSuspect(name=f"model {number}")
+        challenge = market.challenge(name, suspect)
+        tried.append(challenge.policy.functions_tried)
+        with pytest.raises(NotProven):
+            market.settle(suspect, challenge, owner.answer(challenge, [block]))
+    assert tried == [1, 2, 2, 3]
 
 
 def test_each_question_to_an_endpoint_is_another_function(
@@ -161,7 +164,12 @@ def test_each_question_to_an_endpoint_is_another_function(
 ) -> None:
     """An address pins no model: its owner may put up one model after the other."""
     endpoint = TableSuspect(name="https://example.org/classify", kind="http", remote=True)
-    tried = [market.challenge(name, endpoint).policy.functions_tried for _ in range(3)]
+    tried = []
+    for block in range(3):
+        challenge = market.challenge(name, endpoint)
+        tried.append(challenge.policy.functions_tried)
+        with pytest.raises(NotProven):
+            market.settle(endpoint, challenge, owner.answer(challenge, [block]))
     assert tried == [1, 2, 3]
 
 

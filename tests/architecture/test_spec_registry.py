@@ -149,6 +149,7 @@ def test_only_known_modules_encode() -> None:
         "encoding", "integer_network.codec", "keys", "opening", "response_file",
         "extraction.keys", "secret_files.encrypted", "suspects.extraction_suspect",
         "suspects.safetensors_suspect",
+        "judge.ledger",  # digests that stay in the judge's own file
     }  # fmt: skip
     found = set()
     for package in (ROOT / "protocols/zkwm_protocols", ROOT / "zkwm", ROOT / "cli/zkwm_cli"):

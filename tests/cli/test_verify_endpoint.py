@@ -18,7 +18,7 @@ def test_endpoint(zkwm: Command, case: Files, endpoint: Endpoint) -> None:
     headers.write_text("Authorization: Bearer abc\n")
     result = zkwm(*options, "--header-file", headers, "--json")
     assert result.code == 0, result.stderr
-    assert len(endpoint.asked) == 100  # as many decoys as triggers
+    assert len(endpoint.asked) == 125  # as many decoys as triggers, and natural images
     assert sum(image in endpoint.table for image in endpoint.asked) == 50
     assert endpoint.headers[-1]["Authorization"] == "Bearer abc"
     assert "Bearer" not in result.stdout + result.stderr

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from zkwm.judge.judge import Judge
 from zkwm.judge.key_file import JudgeKey
+from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.verdict import Verdict
 from zkwm.owner.vault import Vault
 from zkwm.secret_files.encrypted import Cost
@@ -48,13 +49,17 @@ def random_images(
 
 
 class TestJudge(Judge):
-    """A judge whose keys are in no file, and known to the test."""
+    """A judge whose keys are in no file, and known to the test; ``forget`` starts a new ledger."""
 
     __test__ = False
 
     def __init__(self, key: JudgeKey) -> None:
         super().__init__(key)
         self.key = key
+
+    def forget(self) -> None:
+        """Begin with a new ledger, as another judge would."""
+        self._ledger = JudgeLedger()
 
 
 def new_judge() -> TestJudge:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.support.argued import StandIn
-from tests.support.dispute import new_judge
-from zkwm.judge.judge import Judge
+from tests.support.dispute import TestJudge, new_judge
 
 
 @pytest.fixture(scope="session")
-def judge() -> Judge:
+def judge() -> TestJudge:
     """A judge whose keys are in no file."""
     return new_judge()
 
@@ -19,3 +18,10 @@ def judge() -> Judge:
 def argument(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     """An argument that is a digest, in place of prover, verifier and estimate."""
     return StandIn().install(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def new_ledger(request: pytest.FixtureRequest) -> None:
+    """No test finds what another one asked."""
+    if "judge" in request.fixturenames:
+        request.getfixturevalue("judge").forget()

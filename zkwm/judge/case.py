@@ -8,13 +8,9 @@ whatever a step learns it yields as new ``Findings``, so that a verdict can say 
 
 from __future__ import annotations
 
-import hashlib
-import platform
-import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,16 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.judge.checks import ARGUMENT_TITLES, Checks
-from zkwm.judge.verdict import Argued, CheckStatus, Outcome, TriggerResult, Verdict
+from zkwm.judge.verdict import Argued, Asked, CheckStatus, FirstSeen, TriggerResult
 from zkwm.suspects import Progress, Suspect, open_suspect
 from zkwm_protocols.argument_response import ArgumentResponse, Response, read_response
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge, OpeningChallenge
 from zkwm_protocols.commitment import Commitment, LabelMode
-from zkwm_protocols.errors import InvalidOpening, NotProven, TrustMaterialMissing, ZkwmError
+from zkwm_protocols.errors import InvalidOpening, NotProven, ZkwmError
 from zkwm_protocols.evidence import Evidence, assess
 from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.opening import Opening
 from zkwm_protocols.ranks import Statistic, weighted_sum
+
+NO_DATE = "no authority is named: nobody says when the commitment was made"
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,9 @@ class Findings:
     suspect_record: tuple[dict[str, Any], ...] = ()
     evidence: Evidence | None = None
     summary: str = ""
+    functions_tried: int | None = None
+    asked: Asked | None = None
+    first_seen: FirstSeen | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Case:
     """The three files of a dispute, read, signed and about each other.
 
     ``accept_declared_labels`` is the judge's own option, in addition to the challenge's policy.
+    ``functions_tried`` is j by the judge's ledger, and never less than the policy's.
     """
 
     AT_LEAST: ClassVar[str] = ""
@@ -76,6 +78,7 @@ class Case:
     challenge: Challenge
     response: Response
     accept_declared_labels: bool
+    functions_tried: int = 1
 
     @property
     def declared(self) -> bool:
@@ -85,11 +88,12 @@ class Case:
     @property
     def labels_count(self) -> bool:
         """Whether the labels may prove anything: derived, or declared and accepted."""
-        return not self.declared or _accepted(self.accept_declared_labels, self.challenge)
+        return not self.declared or accepted(self.accept_declared_labels, self.challenge)
 
     def weigh(self, matches: int, ranks: Sequence[int | None] = ()) -> Evidence:
         """The evidence of ``matches`` triggers, or of the ranks of their labels."""
-        header = self.commitment.header
+        header, policy = self.commitment.header, self.challenge.policy
+        tried = max(policy.functions_tried, self.functions_tried)
         ranked = self.challenge.statistic == Statistic.RANKS
         return assess(
             matches,
@@ -98,7 +102,7 @@ class Case:
             block_count=header.block_count,
             block_size=header.block_size,
             class_count=header.class_count,
-            policy=self.challenge.policy,
+            policy=replace(policy, functions_tried=tried),
         )
 
     def matches(self, evidence: Evidence) -> str:
@@ -153,6 +157,8 @@ def read_case(
     yield findings
     with checks.group("commitment.root", "commitment.signature", "commitment.timestamp"):
         commitment.verify()
+    if commitment.header.timestamp_authority is None:
+        checks.set("commitment.timestamp", CheckStatus.SKIPPED, NO_DATE)
     with checks.group("challenge.format"):
         data = request.challenge
         challenge = data if isinstance(data, Challenge) else Challenge.from_bytes(data)
@@ -187,6 +193,7 @@ def pinned_suspect(checks: Checks, case: Case, request: Request) -> Iterator[Sus
     try:
         with checks.group("challenge.suspect"):
             _require_pinned(suspect, case)
+            suspect.draw_probes(case.challenge.nonce)
         yield suspect
     finally:
         if suspect is not request.suspect:
@@ -218,48 +225,7 @@ def require_labels(checks: Checks, check: str, case: Case, evidence: Evidence) -
             )
 
 
-def make_verdict(
-    checks: Checks, findings: Findings, error: ZkwmError | None, *, accept_declared_labels: bool
-) -> Verdict:
-    """The verdict on the findings: proven without an error, else what the error says.
-
-    ``accept_declared_labels`` is the judge's own option.
-    """
-    outcome = Outcome.PROVEN if error is None else Outcome.COULD_NOT_CHECK
-    if isinstance(error, NotProven):
-        outcome = Outcome.NOT_PROVEN
-    elif isinstance(error, TrustMaterialMissing):
-        outcome = Outcome.TRUST_MATERIAL_MISSING
-    response = findings.response
-    header = None if findings.commitment is None else findings.commitment.header
-    return Verdict(
-        outcome=outcome,
-        reason=findings.summary if error is None else error.message,
-        hint="" if error is None else error.hint,
-        checks=checks.all(),
-        commitment_digest=None if header is None else header.digest,
-        header=header,
-        challenge=findings.challenge,
-        proof_digest=None if response is None else hashlib.sha256(response.to_bytes()).digest(),
-        blocks=() if response is None else response.blocks,
-        triggers=findings.triggers,
-        evidence=findings.evidence,
-        declared_labels_accepted=header is not None
-        and header.label_mode == LabelMode.DECLARED
-        and _accepted(accept_declared_labels, findings.challenge),
-        suspect_record=findings.suspect_record,
-        checked=int(time.time()),
-        versions={
-            "zkwm": version("zkwm"),
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "onnxruntime": version("onnxruntime"),
-        },
-        argued=findings.argued,
-    )
-
-
-def _accepted(option: bool, challenge: Challenge | None) -> bool:
+def accepted(option: bool, challenge: Challenge | None) -> bool:
     """Whether the judge accepts declared labels, by an option or by the challenge's policy."""
     return option or (challenge is not None and challenge.policy.accept_declared_labels)
 

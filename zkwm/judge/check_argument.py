@@ -76,6 +76,23 @@ def examine_argument(
     decide(checks, case, evidence)
 
 
+def require_still_reached(case: ArgumentCase) -> None:
+    """Check that k* reaches the threshold with j as the judge's ledger counts it now.
+
+    Raises InvalidOpening (``challenge.reachable``) where other challenges about this commitment
+    were answered since this one was issued, so that this function costs more.
+    """
+    if case.weigh(case.challenge.least_matches).reached:
+        return
+    raise InvalidOpening(
+        f"this is function {case.functions_tried} that was tried on the commitment, and "
+        f"{case.challenge.least_matches} matches no longer reach the threshold: other challenges "
+        "were answered after this one was issued",
+        hint="issue a new challenge, which asks for as many matches as are needed now",
+        check="challenge.reachable",
+    )
+
+
 def decide(checks: Checks, case: ArgumentCase, evidence: Evidence) -> None:
     """Check that the labels count, and that k* matches reach the threshold (SPEC.md 18.3).
 

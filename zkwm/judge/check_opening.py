@@ -9,9 +9,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from zkwm.judge.case import (
     Findings,
     OpeningCase,
@@ -21,12 +18,13 @@ from zkwm.judge.case import (
     require_labels,
 )
 from zkwm.judge.checks import Checks
-from zkwm.judge.query import question
-from zkwm.judge.verdict import CheckStatus, TriggerResult, TriggerStatus
+from zkwm.judge.key_file import JudgeKey
+from zkwm.judge.ledger import JudgeLedger
+from zkwm.judge.query import Asking, question
+from zkwm.judge.verdict import Asked, CheckStatus, TriggerResult, TriggerStatus
 from zkwm.suspects import Suspect
 from zkwm_protocols.errors import InvalidOpening, NotProven, SuspectUnusable
 from zkwm_protocols.evidence import Evidence
-from zkwm_protocols.keys import BoxKey
 from zkwm_protocols.opening import (
     CheckedTrigger,
     LeafStatus,
@@ -39,30 +37,50 @@ from zkwm_protocols.suspect_identity import SuspectKind
 
 
 def examine_opening(
-    checks: Checks, case: OpeningCase, request: Request, findings: Findings, box: BoxKey
+    checks: Checks,
+    case: OpeningCase,
+    request: Request,
+    findings: Findings,
+    key: JudgeKey,
+    ledger: JudgeLedger,
 ) -> Iterator[Findings]:
     """The checks from ``opening.sealed`` to ``evidence.threshold``; yields what each step finds.
 
     Args:
         checks: records the result of each check.
         case: the files, which fit each other.
-        request: has the suspect and the decoys.
+        request: has the suspect and the judge's natural images.
         findings: what is known before.
-        box: the judge's secret key, to which the openings are sealed.
+        key: the judge's, to which the openings are sealed, and from which decoys follow.
+        ledger: the judge's, which keeps what was opened, and the suspect's first answers.
 
     Raises:
         NotProven: all is valid, and the evidence stays under the threshold.
         CouldNotCheck: everything else that fails.
     """
     with checks.group("opening.sealed", "opening.format"):
-        blocks = open_sealed(case.commitment, case.challenge, case.response, box)
+        blocks = open_sealed(case.commitment, case.challenge, case.response, key.box)
+    challenge = case.challenge
+    ledger.record_opening(challenge, case.response.blocks)
     triggers = _check_leaves(checks, case, blocks)
     record_labels(checks, "opening.labels", case)
     with pinned_suspect(checks, case, request) as suspect:
-        decoys = _decoys(blocks, request.decoys, case.challenge.suspect.shape)
+        asking = Asking(
+            ledger,
+            lambda before: key.decoy_key(challenge.digest, before),
+            request.decoys,
+            request.progress,
+        )
         with checks.group("suspect.answers"):
-            results = question(suspect, case.challenge, triggers, decoys, progress=request.progress)
-            findings = replace(findings, triggers=results, suspect_record=_record_of(suspect))
+            results, asked = question(suspect, challenge, triggers, asking)
+            case = _counted(case, asked, ledger)
+            findings = replace(
+                findings,
+                triggers=results,
+                suspect_record=_record_of(suspect),
+                asked=asked,
+                functions_tried=case.functions_tried,
+            )
             yield findings
             matches = sum(result.status == TriggerStatus.MATCH for result in results)
             evidence = case.weigh(matches, [result.rank for result in results])
@@ -103,14 +121,17 @@ def _check_leaves(
     return triggers
 
 
-def _decoys(
-    blocks: tuple[OpenedBlock, ...], decoys: NDArray[np.uint8] | None, shape: tuple[int, int, int]
-) -> NDArray[np.uint8]:
-    """The decoys in the openings, else the judge's own, uint8 (n, *shape)."""
-    sealed = [decoy for block in blocks for decoy in block.decoys]
-    if sealed:
-        return np.stack(sealed)
-    return np.zeros((0, *shape), dtype=np.uint8) if decoys is None else decoys
+def _counted(case: OpeningCase, asked: Asked, ledger: JudgeLedger) -> OpeningCase:
+    """The case with j as it stands after the suspect was asked.
+
+    Where ranks are counted, answers that came later move medians, and with them every rank: each
+    repetition that asked is another function (SPEC.md 8.4). Matches only grow towards what all
+    first answers together would give, so that a repetition gains nothing there.
+    """
+    if case.challenge.statistic != Statistic.RANKS or not asked.earlier:
+        return case
+    number = ledger.count_function(case.challenge, asked.earlier)
+    return replace(case, functions_tried=max(case.functions_tried, number))
 
 
 def _require_answers(
@@ -138,7 +159,8 @@ def _require_answers(
         raise SuspectUnusable(
             f"{len(unanswered)} triggers got no answer ({_why(unanswered)}), and they "
             f"could change the verdict: {state}",
-            hint="make the suspect answer, then verify again with the same challenge and proof",
+            hint="make the suspect answer, then verify again with the same challenge and proof: "
+            "answers that it gave are kept, and only the others are asked for",
             check="suspect.answers",
         )
     return f"{len(results) - len(unanswered)} of {len(results)} answered"

@@ -9,22 +9,26 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.judge.case import ArgumentCase, Findings, Request, make_verdict, read_case
+from zkwm.judge.case import ArgumentCase, Findings, Request, read_case
 from zkwm.judge.check_agreement import Comparison, measure_agreement, require_agreement
-from zkwm.judge.check_argument import examine_argument
+from zkwm.judge.check_argument import examine_argument, require_still_reached
 from zkwm.judge.check_opening import examine_opening
 from zkwm.judge.checks import Checks
+from zkwm.judge.decision import make_verdict
 from zkwm.judge.key_file import JudgeKey, create_judge_key, open_judge_key
+from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.verdict import Verdict
 from zkwm.quantizer.derive import network_digest, network_of
 from zkwm.secret_files.encrypted import Cost
+from zkwm.secret_files.storage import resolve
 from zkwm.suspects import Progress, Suspect
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument_response import Response
@@ -39,30 +43,53 @@ from zkwm_protocols.ranks import Statistic
 from zkwm_protocols.schema import require_choice
 from zkwm_protocols.suspect_identity import Preprocessing
 
+AnyChallenge = TypeVar("AnyChallenge", bound=Challenge)
+
 
 class Judge:
-    """A judge with their keys. Make one with ``create``, ``open`` or ``from_key``."""
+    """A judge with their keys and their ledger. Make one with ``create``, ``open``, ``from_key``.
 
-    def __init__(self, key: JudgeKey) -> None:
+    The ledger counts the functions that were tried on each commitment and keeps the suspects'
+    first answers, over all cases (``zkwm.judge.ledger``). Beside a key file ``judge.key`` it is
+    ``judge.key.ledger``.
+    """
+
+    def __init__(self, key: JudgeKey, ledger: JudgeLedger | None = None) -> None:
         self._key = key
+        self._ledger = ledger or JudgeLedger()
 
     @classmethod
-    def from_key(cls, key: JudgeKey) -> Judge:
-        """A judge with these keys, which need not be in a file."""
-        return cls(key)
+    def from_key(cls, key: JudgeKey, ledger: JudgeLedger | None = None) -> Judge:
+        """A judge with these keys, which need not be in a file.
+
+        Without a ledger this object counts for itself, and forgets with it.
+        """
+        return cls(key, ledger)
 
     @classmethod
     def create(cls, path: str | Path, passphrase: str, *, cost: Cost | None = None) -> Judge:
-        """Make keys; write ``path`` (secret, encrypted) and ``path``.pub. Raises UsageError.
+        """Make keys; write ``path`` (secret, encrypted), ``path``.pub and ``path``.ledger.
 
-        ``cost`` is the price of a guess at the passphrase (Argon2id).
+        ``cost`` is the price of a guess at the passphrase (Argon2id). Raises UsageError.
         """
-        return cls(create_judge_key(path, passphrase, cost=cost))
+        return cls(create_judge_key(path, passphrase, cost=cost), _ledger_beside(path))
 
     @classmethod
     def open(cls, path: str | Path, passphrase: str) -> Judge:
-        """Open a judge's secret key file. Raises VaultUnusable."""
-        return cls(open_judge_key(path, passphrase))
+        """Open a judge's secret key file. Raises VaultUnusable, and CouldNotCheck for the ledger.
+
+        A ledger that is missing is made: then nothing was tried before.
+        """
+        return cls(open_judge_key(path, passphrase), _ledger_beside(path))
+
+    @property
+    def ledger(self) -> JudgeLedger:
+        """What this judge asked and learned so far."""
+        return self._ledger
+
+    def with_ledger(self, ledger: JudgeLedger) -> Judge:
+        """The same judge with another ledger."""
+        return Judge(self._key, ledger)
 
     @property
     def public(self) -> JudgePublic:
@@ -117,8 +144,7 @@ class Judge:
             policy=policy,
             statistic=require_choice(statistic, Statistic, "statistic"),
         )
-        challenge.verify_against(commitment)
-        return challenge.signed_by(self._key.signing)
+        return self._issue(self._priced(challenge), commitment)
 
     def challenge_argument(
         self,
@@ -155,6 +181,7 @@ class Judge:
         policy, block_count = policy or Policy(), commitment.header.block_count
         if blocks is None:
             blocks = max(1, len(set(range(block_count)) - set(excluded_blocks)))
+        asked_for = least_matches is not None
         if least_matches is None and 1 <= blocks <= block_count:
             least_matches = fewest_matches(commitment, blocks, policy)
         preprocessing = preprocessing or Preprocessing()
@@ -169,12 +196,16 @@ class Judge:
             network=network_digest(network),
             least_matches=least_matches or 1,
         )
+        challenge = self._priced(challenge)
+        if not asked_for and blocks <= block_count:
+            fewest = fewest_matches(commitment, blocks, challenge.policy)
+            challenge = replace(challenge, least_matches=fewest)
         challenge.verify_against(commitment)
         agreements = measure_agreement(network, suspect, preprocessing, images)
         if report is not None:
             report(agreements)
         require_agreement(agreements)
-        return challenge.signed_by(self._key.signing)
+        return self._issue(challenge, commitment)
 
     def verify(
         self,
@@ -205,8 +236,8 @@ class Judge:
             commitment, challenge, proof: what was presented, or the bytes of its file.
             suspect: an open suspect, or its location; ``suspect_options`` then go to
                 ``zkwm.open_suspect``.
-            decoys (uint8, (n, channels, height, width)): images to hide triggers from a remote
-                suspect, where the openings carry none.
+            decoys (uint8, (n, channels, height, width)): natural images that the suspect is made
+                for, asked beside the triggers instead of public ones; other decoys are drawn.
             images (uint8, (n, channels, height, width)): where the suspect and its integer network
                 are compared; public ones by default.
             accept_declared_labels: accept labels that the owner declared, whatever the policy.
@@ -228,17 +259,48 @@ class Judge:
             for known in self._examine(checks, request):
                 findings = known
         except ZkwmError as error:
-            error.verdict = end(findings, error)
+            error.verdict = self._kept(end(findings, error))
             raise
-        return end(findings, None)
+        return self._kept(end(findings, None))
+
+    def _kept(self, verdict: Verdict) -> Verdict:
+        """The verdict, recorded in the ledger where it is on a valid response."""
+        if verdict.functions_tried is not None and verdict.challenge and verdict.proof_digest:
+            self._ledger.record_verdict(
+                verdict.challenge.digest, verdict.proof_digest, verdict.outcome
+            )
+        return verdict
 
     def _examine(self, checks: Checks, request: Request) -> Iterator[Findings]:
         """Make the checks in order; yield what is known after each step. Raises what fails."""
         case, findings = yield from read_case(checks, request, self.public)
+        # A valid answer of the owner's: from here on its function counts (SPEC.md 8.3).
+        number = self._ledger.count_function(case.challenge)
+        case = replace(case, functions_tried=number)
+        seen = self._ledger.first_seen(case.challenge)
+        findings = replace(findings, functions_tried=number, first_seen=seen)
+        yield findings
         if isinstance(case, ArgumentCase):
+            with checks.group("challenge.reachable"):
+                require_still_reached(case)
             yield from examine_argument(checks, case, request, findings)
         else:
-            yield from examine_opening(checks, case, request, findings, self._key.box)
+            yield from examine_opening(checks, case, request, findings, self._key, self._ledger)
+
+    def _priced(self, challenge: AnyChallenge) -> AnyChallenge:
+        """The challenge with j as the ledger counts it, where that is more than the policy says."""
+        policy = challenge.policy
+        tried = max(policy.functions_tried, self._ledger.next_number(challenge))
+        return replace(challenge, policy=replace(policy, functions_tried=tried))
+
+    def _issue(self, challenge: AnyChallenge, commitment: Commitment) -> AnyChallenge:
+        """The challenge, signed and kept in the ledger. Raises UsageError or InvalidOpening."""
+        if challenge.block_count <= commitment.header.block_count:
+            require_reachable(commitment, challenge.block_count, challenge.policy)
+        challenge.verify_against(commitment)
+        signed = challenge.signed_by(self._key.signing)
+        self._ledger.record_challenge(signed)
+        return signed
 
     def _frame(
         self,
@@ -261,6 +323,11 @@ class Judge:
             "purpose": purpose,
             "issued": int(time.time()),
         }
+
+
+def _ledger_beside(path: str | Path) -> JudgeLedger:
+    """The ledger beside a judge's key file. Raises CouldNotCheck."""
+    return JudgeLedger(f"{resolve(path)}.ledger")
 
 
 def _whole_blocks(triggers: int, block_size: int) -> int:

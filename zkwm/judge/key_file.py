@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from zkwm_protocols.keys import ED25519, BoxKey, JudgePublic, SigningKey
 from zkwm_protocols.schema import require_bytes, require_map
 
 KIND = "judge-key"
+_DECOYS = b"zkwm-decoys-1"
 FILE_LIMIT = 4096
 
 
@@ -32,6 +34,14 @@ class JudgeKey:
     def public(self) -> JudgePublic:
         """The public keys, which the judge publishes."""
         return JudgePublic(self.signing.public, self.box.public)
+
+    def decoy_key(self, challenge: bytes, asking: int) -> bytes:
+        """The key of the decoys for a challenge (its digest), 32 bytes (SPEC.md 7).
+
+        ``asking`` counts how often the suspect was asked before, from 0.
+        """
+        message = _DECOYS + challenge + asking.to_bytes(8, "big")
+        return hmac.digest(self.signing.to_bytes(), message, "sha256")
 
 
 def create_judge_key(path: str | Path, passphrase: str, *, cost: Cost | None = None) -> JudgeKey:

@@ -1,8 +1,8 @@
 """A marketplace: a judge who keeps commitments, challenges and verdicts between cases.
 
-It counts for each commitment how many functions were tried (SPEC.md 8.3), and excludes blocks that
-were opened to it before: state that a judge otherwise has to pass in with every challenge. This is
-an API over a folder, without a server.
+The judge's ledger counts for each commitment how many functions were tried (SPEC.md 8.3), and knows
+which blocks were opened: a marketplace excludes them from later challenges. This is an API over a
+folder, without a server.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from zkwm.files import read_limited, write_atomic
 from zkwm.judge.judge import Judge
+from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.verdict import CheckStatus, Outcome, Verdict
 from zkwm.suspects import Suspect
 from zkwm_protocols import challenge as challenges
@@ -27,7 +27,8 @@ from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import Malformed, UsageError, ZkwmError
 from zkwm_protocols.policy import Policy
-from zkwm_protocols.suspect_identity import SuspectKind
+from zkwm_protocols.ranks import Statistic
+from zkwm_protocols.suspect_identity import Preprocessing
 
 _VERDICT_LIMIT = 64 * 2**20
 
@@ -35,25 +36,27 @@ _VERDICT_LIMIT = 64 * 2**20
 class Marketplace:
     """A folder of commitments, challenges and verdicts, and the judge who issues and checks them.
 
-    Layout: ``commitments/<D>``, ``challenges/<digest>``, ``verdicts/<challenge digest>.json`` and
-    an empty file ``opened/<D>-<block>`` for each block that was opened here, all digests in
-    hexadecimal. Several processes may use one folder. Raises UsageError for a folder that cannot be
-    made.
+    Layout: ``commitments/<D>``, ``challenges/<digest>`` and ``verdicts/<challenge digest>.json``,
+    all digests in hexadecimal. What was tried and opened stands in the judge's ledger; that of a
+    judge without a key file is kept in the folder, as ``ledger``. Several processes may use one
+    folder. Raises UsageError for a folder that cannot be made.
     """
 
     def __init__(self, folder: str | Path, judge: Judge, policy: Policy | None = None) -> None:
         self._folder = Path(folder)
-        self._judge = judge
         self._policy = policy or Policy()
         try:
-            for name in ("commitments", "challenges", "opened", "verdicts"):
+            for name in ("commitments", "challenges", "verdicts"):
                 (self._folder / name).mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "not a usable file name"
             raise UsageError(f"cannot keep a marketplace in {folder}: {reason}") from None
+        if judge.ledger.path is None:
+            judge = judge.with_ledger(JudgeLedger(self._folder / "ledger"))
+        self._judge = judge
 
     def register(self, commitment: Commitment) -> str:
-        """Check and keep a commitment; return its digest in hexadecimal.
+        """Check and keep a commitment, and when it was first seen; return its digest in hex.
 
         Registering it again changes nothing. Raises what ``Commitment.verify`` raises; then nothing
         is kept.
@@ -63,6 +66,7 @@ class Marketplace:
         path = self._folder / "commitments" / name
         if not path.exists():
             write_atomic(path, commitment.to_bytes(), overwrite=True)
+        self._judge.ledger.see_commitment(commitment.digest)
         return name
 
     def commitment(self, name: str) -> Commitment:
@@ -78,12 +82,15 @@ class Marketplace:
         reveal: int | None = None,
         purpose: str = "",
         zero_knowledge: bool = False,
+        preprocessing: Preprocessing | None = None,
+        class_map: tuple[int, ...] | None = None,
+        statistic: str = Statistic.MATCHES,
     ) -> Challenge:
         """Challenge the owner of a registered commitment about a model.
 
-        The number of functions tried and the excluded blocks come from the folder: every different
-        model, preprocessing and class map of an earlier challenge counts, and blocks opened in an
-        earlier case stay out.
+        The number of functions tried comes from the judge's ledger, which counts those of every
+        challenge that was answered. Blocks that were opened in an earlier case stay out. The
+        suspect's file is read, and the suspect asked, without a lock: that holds up nobody.
 
         Args:
             name: the commitment's digest in hexadecimal.
@@ -92,26 +99,35 @@ class Marketplace:
                 argument, all that were not opened here.
             purpose: what the challenge is for.
             zero_knowledge: ask for an argument, which opens nothing.
+            preprocessing, class_map: those of ``Judge.challenge``.
+            statistic: ``matches``, or ``ranks``, which an argument does not have.
 
         Raises:
             UsageError: there is no such commitment, or the threshold cannot be reached.
             Also what asking the suspect raises.
         """
         commitment = self.commitment(name)
-        with self._lock():
-            options = {"purpose": purpose, **self._terms(commitment, suspect)}
-            size = commitment.header.block_size
-            challenge: Challenge
-            if zero_knowledge:
-                blocks = None if reveal is None else _blocks(reveal, size)
-                challenge = self._judge.challenge_argument(
-                    commitment, suspect, blocks=blocks, **options
-                )
-            else:
-                challenge = self._judge.challenge(
-                    commitment, suspect, reveal=reveal or size, **options
-                )
-            write_atomic(self._folder / "challenges" / challenge.digest.hex(), challenge.to_bytes())
+        size = commitment.header.block_size
+        options: dict[str, Any] = {
+            "purpose": purpose,
+            "policy": self._policy,
+            "excluded_blocks": self._judge.ledger.opened_blocks(commitment.digest),
+            "preprocessing": preprocessing,
+            "class_map": class_map,
+        }
+        challenge: Challenge
+        if not zero_knowledge:
+            challenge = self._judge.challenge(
+                commitment, suspect, reveal=reveal or size, statistic=statistic, **options
+            )
+        elif statistic != Statistic.MATCHES:
+            raise UsageError("an argument shows matches", hint="ask for an opening to count ranks")
+        else:
+            blocks = None if reveal is None else _blocks(reveal, size)
+            challenge = self._judge.challenge_argument(
+                commitment, suspect, blocks=blocks, **options
+            )
+        write_atomic(self._folder / "challenges" / challenge.digest.hex(), challenge.to_bytes())
         return challenge
 
     def settle(self, suspect: Suspect, challenge: Challenge, proof: Response | bytes) -> Verdict:
@@ -119,6 +135,7 @@ class Marketplace:
 
         What was opened stays excluded for good, and a kept verdict is replaced only by one whose
         checks came at least as far: a later response, perhaps a stranger's, takes nothing back.
+        Settling again asks the suspect only for answers that it did not give: first ones stand.
         Raises UsageError for a challenge that this marketplace did not issue, and what
         ``Judge.verify`` raises, with its verdict.
         """
@@ -140,24 +157,11 @@ class Marketplace:
             path.stem: _read_json(path) for path in sorted(self._folder.glob("verdicts/*.json"))
         }
 
-    def _terms(self, commitment: Commitment, suspect: Suspect) -> dict[str, Any]:
-        """The policy and the excluded blocks that follow from earlier cases."""
-        earlier = [c for c in self._challenges() if c.commitment == commitment.digest]
-        tried = self._policy.functions_tried + _functions(earlier, suspect)
-        return {
-            "policy": replace(self._policy, functions_tried=tried),
-            "excluded_blocks": self._opened(commitment.digest.hex()),
-        }
-
     def _keep(self, challenge: Challenge, verdict: Verdict) -> None:
-        """Keep the verdict and the blocks that were opened."""
+        """Keep the verdict, unless one that came further is kept."""
         value = verdict.to_json()
         path = self._folder / "verdicts" / f"{challenge.digest.hex()}.json"
         with self._lock():
-            if _reached(value, "opening.leaves"):
-                for block in verdict.blocks:
-                    name = f"{challenge.commitment.hex()}-{block}"
-                    write_atomic(self._folder / "opened" / name, b"", overwrite=True)
             if not path.exists() or _progress(value) >= _progress(_read_json(path)):
                 write_atomic(path, json.dumps(value, indent=1).encode(), overwrite=True)
 
@@ -169,19 +173,6 @@ class Marketplace:
         if not digest or not path.is_file():
             raise UsageError(f"this marketplace has no such {kind[:-1]}: {name[:80]!r}")
         return path
-
-    def _challenges(self) -> list[Challenge]:
-        """Every challenge that was issued here."""
-        return [
-            Challenge.from_bytes(read_limited(path, challenges.FILE_LIMIT))
-            for path in sorted(self._folder.glob("challenges/*"))
-            if not path.name.startswith(".")
-        ]
-
-    def _opened(self, name: str) -> tuple[int, ...]:
-        """The blocks of a commitment that were opened here."""
-        paths = self._folder.glob(f"opened/{name}-*")
-        return tuple(sorted(int(path.name.rpartition("-")[2]) for path in paths))
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
@@ -199,24 +190,6 @@ def _blocks(triggers: int, size: int) -> int:
     if triggers < 1 or triggers % size:
         raise UsageError(f"{triggers} triggers are not a number of whole blocks of {size}")
     return triggers // size
-
-
-def _functions(earlier: list[Challenge], suspect: Suspect) -> int:
-    """How many other functions (model, preprocessing, class map) the earlier challenges name.
-
-    An address pins no model, so that each earlier challenge about an endpoint counts as another.
-    """
-    tried = {
-        (
-            c.suspect.digest,
-            c.preprocessing,
-            c.class_map,
-            c.nonce if c.suspect.kind == SuspectKind.HTTP else b"",
-        )
-        for c in earlier
-        if c.suspect.kind == SuspectKind.HTTP or c.suspect.digest != suspect.identity.digest
-    }
-    return len(tried)
 
 
 def _reached(verdict: dict[str, Any], name: str) -> bool:

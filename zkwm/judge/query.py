@@ -1,69 +1,148 @@
 """Ask a suspect every opened trigger, among decoys if it is remote (SPEC.md section 7).
 
-Each different image is asked once and the first answer counts. ``zkwm.suspects`` reaches suspects;
+Each different image is asked once and the first answer counts: it is kept in the judge's ledger,
+and a repetition asks only for what is missing. ``zkwm.suspects`` reaches suspects;
 ``zkwm_protocols.evidence`` says what the matches are worth.
 """
 
 from __future__ import annotations
 
-import math
+import hashlib
 import secrets
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.judge.verdict import TriggerResult, TriggerStatus
+from zkwm.judge.decoys import natural_count, natural_images, odd_decoys
+from zkwm.judge.ledger import JudgeLedger
+from zkwm.judge.verdict import AnswerRate, Asked, TriggerResult, TriggerStatus
 from zkwm.suspects import Answer, Progress, Suspect
-from zkwm.triggers import generate
-from zkwm.triggers.public_families import LEAST_BITS
 from zkwm_protocols.challenge import OpeningChallenge
 from zkwm_protocols.opening import CheckedTrigger, LeafStatus
 from zkwm_protocols.ranks import Statistic, ranks
+from zkwm_protocols.suspect_identity import SuspectKind
 
 NO_SCORES = "the suspect gives a label and no scores"
+TRIGGERS, DECOYS, NATURAL = "triggers", "decoys", "natural images"
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a judge brings to the questions.
+
+    Args:
+        ledger: where first answers are kept.
+        decoy_key: the 32-byte key of the decoys, by how often the suspect was asked before.
+        natural (uint8, (n, channels, height, width)): natural images of the judge's, or None.
+        progress: called after each image.
+    """
+
+    ledger: JudgeLedger
+    decoy_key: Callable[[int], bytes]
+    natural: NDArray[np.uint8] | None = None
+    progress: Progress | None = None
 
 
 def question(
     suspect: Suspect,
     challenge: OpeningChallenge,
     triggers: tuple[CheckedTrigger, ...],
-    decoys: NDArray[np.uint8],
-    *,
-    progress: Progress | None = None,
-) -> tuple[TriggerResult, ...]:
+    asking: Asking,
+) -> tuple[tuple[TriggerResult, ...], Asked]:
     """Ask the suspect every valid trigger once, and compare with the challenge's class map.
+
+    A remote suspect gets at least as many decoys, and natural images, in one random order with the
+    triggers. Any other gets them only where it leaves triggers unanswered: then their rates tell
+    whether it evades.
 
     Args:
         suspect: the model.
         challenge: has the preprocessing, the class map and the statistic.
         triggers: the opened triggers, their leaves checked.
-        decoys (uint8, (n, channels, height, width)): asked too if the suspect is remote, in one
-            random order with the triggers; their answers do not count. A decoy that repeats
-            another, or a trigger, is dropped. Random images make up for any that are missing.
-        progress: called after each image.
+        asking: the ledger, and what decoys are made of.
 
-    Returns the result of each trigger, in order.
+    Returns the result of each trigger, in order, and what was asked.
     """
     images = _different([t.pixels for t in triggers if t.pixels is not None])
-    queries = list(images.values())
-    if suspect.remote:
-        different = _different([decoy for decoy in decoys if decoy.tobytes() not in images])
-        queries += _decoys(list(different.values()), len(queries), challenge.suspect.shape)
-    order = list(range(len(queries)))
-    secrets.SystemRandom().shuffle(order)
-    answers: dict[bytes, Answer] = {}
-    if queries:
-        shuffled = np.stack([queries[i] for i in order])
-        for image, answer in zip(
-            shuffled,
-            suspect.answer(shuffled, challenge.preprocessing, progress=progress),
-            strict=True,
-        ):
-            answers[image.tobytes()] = answer
+    # A mark is computed by the judge, all keys at once: nothing is kept and nothing hidden.
+    kept = challenge.suspect.kind != SuspectKind.EXTRACTION
+    known = asking.ledger.first_answers(challenge, list(images)) if kept else {}
+    missing = [image for digest, image in images.items() if digest not in known]
+    before = asking.ledger.count_asking(challenge) if missing else _earlier(asking, challenge)
+    others: dict[str, list[NDArray[np.uint8]]] = {DECOYS: [], NATURAL: []}
+    if missing and suspect.remote:
+        others = _others(challenge, images, asking, before)
+    answers = _ask(suspect, challenge, [*missing, *others[DECOYS], *others[NATURAL]], asking)
+    if kept:
+        asked_for = {digest: answer for digest, answer in answers.items() if digest in images}
+        asking.ledger.keep_answers(challenge, asked_for)
+    answers |= known
+    if kept and not suspect.remote and any(answers[digest].output is None for digest in images):
+        others = _others(challenge, images, asking, before)
+        answers |= _ask(suspect, challenge, [*others[DECOYS], *others[NATURAL]], asking)
+    rates = [
+        _rate(kind, [answers[digest] for digest in wanted])
+        for kind, wanted in (
+            (TRIGGERS, list(images)),
+            *((kind, list(_different(batch))) for kind, batch in others.items()),
+        )
+    ]
     results = tuple(_result(trigger, challenge, answers) for trigger in triggers)
-    return (
-        _ranked(results, challenge, answers) if challenge.statistic == Statistic.RANKS else results
+    if challenge.statistic == Statistic.RANKS:
+        results = _ranked(results, challenge, answers)
+    return results, Asked(before, len(known), tuple(rate for rate in rates if rate.asked))
+
+
+def _earlier(asking: Asking, challenge: OpeningChallenge) -> int:
+    """How often the suspect was asked before the asking whose answers all stand."""
+    return max(0, asking.ledger.askings(challenge) - 1)
+
+
+def _ask(
+    suspect: Suspect,
+    challenge: OpeningChallenge,
+    images: list[NDArray[np.uint8]],
+    asking: Asking,
+) -> dict[bytes, Answer]:
+    """The answers to images uint8 (c, h, w), in one random order, by their SHA-256."""
+    queries = list(_different(images).values())
+    if not queries:
+        return {}
+    secrets.SystemRandom().shuffle(queries)
+    found = suspect.answer(np.stack(queries), challenge.preprocessing, progress=asking.progress)
+    return {_digest(image): answer for image, answer in zip(queries, found, strict=True)}
+
+
+def _others(
+    challenge: OpeningChallenge,
+    images: dict[bytes, NDArray[np.uint8]],
+    asking: Asking,
+    before: int,
+) -> dict[str, list[NDArray[np.uint8]]]:
+    """The decoys and the natural images that are asked beside the triggers, each once."""
+    shape, key, count = challenge.suspect.shape, asking.decoy_key(before), len(images)
+    batches = {
+        DECOYS: odd_decoys(count, shape, key),
+        NATURAL: natural_images(natural_count(count), shape, key, asking.natural),
+    }
+    seen = set(images)
+    chosen: dict[str, list[NDArray[np.uint8]]] = {}
+    for kind, batch in batches.items():
+        new = {digest: image for digest, image in _different(batch).items() if digest not in seen}
+        seen |= set(new)
+        chosen[kind] = list(new.values())
+    return chosen
+
+
+def _rate(kind: str, answers: Sequence[Answer]) -> AnswerRate:
+    """How many of these answers there are, and how many of them have scores."""
+    return AnswerRate(
+        kind,
+        asked=len(answers),
+        answered=sum(answer.output is not None for answer in answers),
+        scored=sum(answer.scores is not None for answer in answers),
     )
 
 
@@ -80,7 +159,7 @@ def _ranked(
             result.status in (TriggerStatus.MATCH, TriggerStatus.NO_MATCH)
             and result.image is not None
         ):
-            scores = answers[result.image.tobytes()].scores
+            scores = answers[_digest(result.image)].scores
             if scores is not None and result.label is not None:
                 rows.append(scores[list(challenge.class_map)])
                 labels.append(result.label)
@@ -107,7 +186,7 @@ def _result(
             else TriggerStatus.WRONG_LEAF
         )
         return TriggerResult(trigger.block, trigger.index, status, None, None, None, None)
-    answer = answers[trigger.pixels.tobytes()]
+    answer = answers[_digest(trigger.pixels)]
     expected = challenge.class_map[trigger.label]
     if answer.output is None:
         status = TriggerStatus.NO_ANSWER
@@ -125,25 +204,13 @@ def _result(
     )
 
 
-def _different(images: list[NDArray[np.uint8]]) -> dict[bytes, NDArray[np.uint8]]:
-    """The different images, uint8 (c, h, w), by their bytes, each once."""
-    return {image.tobytes(): image for image in images}
+def _different(
+    images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+) -> dict[bytes, NDArray[np.uint8]]:
+    """The different images, uint8 (c, h, w), by their SHA-256, each once."""
+    return {_digest(image): image for image in images}
 
 
-def _decoys(
-    decoys: list[NDArray[np.uint8]], count: int, shape: tuple[int, int, int]
-) -> list[NDArray[np.uint8]]:
-    """At least ``count`` decoys, uint8 (c, h, w): those given, and random images.
-
-    Random ones are of the public family ``abstract``, or independent pixels where images are too
-    small for it.
-    """
-    missing = count - len(decoys)
-    if missing <= 0:
-        return decoys
-    if math.prod(shape) < LEAST_BITS:
-        random = np.frombuffer(secrets.token_bytes(missing * math.prod(shape)), dtype=np.uint8)
-        return [*decoys, *random.reshape(missing, *shape)]
-    half = -(-missing // 2)
-    drawn = generate("abstract", half, shape, key=secrets.token_bytes(32), block_size=half)
-    return [*decoys, *drawn.images, *drawn.decoys]
+def _digest(image: NDArray[np.uint8]) -> bytes:
+    """SHA-256 of an image's pixels, 32 bytes."""
+    return hashlib.sha256(np.ascontiguousarray(image).tobytes()).digest()

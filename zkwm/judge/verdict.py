@@ -19,6 +19,7 @@ from zkwm_protocols.evidence import Evidence
 from zkwm_protocols.suspect_identity import SuspectIdentity
 
 SCHEMA = "zkwm/verdict/v1"
+_USABLE, _EVADED = 0.99, 0.9
 
 
 class Outcome(StrEnum):
@@ -90,6 +91,55 @@ class TriggerResult:
 
 
 @dataclass(frozen=True)
+class FirstSeen:
+    """When the judge first saw commitment and suspect, by their clock, in seconds since 1970."""
+
+    commitment: int
+    suspect: int
+
+
+@dataclass(frozen=True)
+class AnswerRate:
+    """Of ``asked`` images of one kind ``answered`` got an answer, ``scored`` with scores."""
+
+    kind: str
+    asked: int
+    answered: int
+    scored: int
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How the suspect was asked.
+
+    Args:
+        earlier: how often it had been asked for this challenge before.
+        kept: the triggers whose first answer was kept from then.
+        rates: how many images of each kind it answered: triggers first, then, where they were
+            asked, decoys and natural images.
+    """
+
+    earlier: int
+    kept: int
+    rates: tuple[AnswerRate, ...]
+
+    @property
+    def evasive(self) -> bool:
+        """Whether it answers natural images, and leaves more than a tenth of the triggers."""
+        if len(self.rates) < 2:
+            return False
+        triggers, natural = self.rates[0], self.rates[-1]
+        if natural.answered < _USABLE * natural.asked:
+            return False
+        if triggers.answered < _EVADED * triggers.asked:
+            return True
+        # Scores that are there for natural images alone: an evasion where ranks are counted.
+        return natural.scored >= _USABLE * natural.asked and (
+            triggers.scored < _EVADED * triggers.asked
+        )
+
+
+@dataclass(frozen=True)
 class Argued:
     """What was examined of an answer in zero knowledge.
 
@@ -129,6 +179,9 @@ class Verdict:
         checked: the judge's clock in seconds since 1970.
         versions: the software used, by name.
         argued: what was examined of an argument; None where triggers were to be opened.
+        functions_tried: j, by the judge's ledger; None before the response was known to be valid.
+        asked: how the suspect was asked; None where it was not.
+        first_seen: when the judge first saw commitment and suspect.
     """
 
     outcome: Outcome
@@ -147,6 +200,9 @@ class Verdict:
     checked: int
     versions: dict[str, str]
     argued: Argued | None = None
+    functions_tried: int | None = None
+    asked: Asked | None = None
+    first_seen: FirstSeen | None = None
 
     @property
     def proven(self) -> bool:
@@ -195,6 +251,10 @@ class Verdict:
             "checks": [vars(check) for check in self.checks],
             "triggers": [_trigger(result) for result in self.triggers],
             "suspect_record": list(self.suspect_record),
+            "functions_tried": self.functions_tried,
+            "asked": None if self.asked is None else _asked(self.asked),
+            "dates_checked": False,
+            "first_seen": None if self.first_seen is None else vars(self.first_seen),
             "versions": self.versions,
         }
 
@@ -234,6 +294,16 @@ def _argued(argued: Argued) -> dict[str, Any]:
             for name, bits, theorem in argued.soundness_terms
         ],
         "agreement": [vars(agreement) for agreement in argued.agreements],
+    }
+
+
+def _asked(asked: Asked) -> dict[str, Any]:
+    """How the suspect was asked, as JSON values."""
+    return {
+        "earlier": asked.earlier,
+        "kept": asked.kept,
+        "rates": [vars(rate) for rate in asked.rates],
+        "evasive": asked.evasive,
     }
 
 

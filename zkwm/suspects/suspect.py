@@ -102,6 +102,12 @@ class Suspect(ABC):
         if self.identity.kind == SuspectKind.EXTRACTION:
             raise Unsupported("only zkwm's own extraction can be judged", check="challenge.suspect")
 
+    def draw_probes(self, nonce: bytes) -> None:  # noqa: B027  (most suspects need none)
+        """Draw what else is asked beside the images, by the nonce of a challenge, 32 bytes.
+
+        Called before ``answer``. Probes of a mark that is extracted are drawn so (SPEC.md 19.3).
+        """
+
     @abstractmethod
     def check_preprocessing(self, preprocessing: Preprocessing) -> None:
         """Raise SuspectUnusable if the suspect cannot take such an input. Queries nothing."""

@@ -57,8 +57,8 @@ class CheckOptions:
         "--decoys",
         type=click.Path(),
         metavar="PATH",
-        help="Images to hide the triggers among when an endpoint is asked (else those of the "
-        "proof).",
+        help="Natural images of the suspect's task, asked beside the triggers (else public ones). "
+        "Other decoys are drawn.",
     )
     images: str | None = option(
         "--images",

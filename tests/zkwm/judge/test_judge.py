@@ -18,6 +18,7 @@ from tests.support.dispute import (
     new_judge,
     random_images,
 )
+from zkwm.judge.case import NO_DATE
 from zkwm.judge.checks import TITLES
 from zkwm.judge.judge import Judge
 from zkwm_protocols.errors import CouldNotCheck, NotProven, UsageError
@@ -120,7 +121,12 @@ def test_a_marked_model_is_proven(
     assert verdict.proven
     assert verdict.blocks == (2,)
     assert [check.id for check in verdict.checks] == list(TITLES)
-    assert {check.status for check in verdict.checks} == {"passed"}
+    assert [check.id for check in verdict.checks if check.status != "passed"] == [
+        "commitment.timestamp"
+    ]
+    (date,) = [check for check in verdict.checks if check.id == "commitment.timestamp"]
+    assert (date.status, date.detail) == ("skipped", NO_DATE)
+    assert verdict.to_json()["dates_checked"] is False
     assert verdict.evidence is not None
     assert verdict.evidence.matches == verdict.evidence.trials == 50
     # 50 log2(10) - log2(4) - log2(4) - 48 - 1 - 20, each rounded against the owner.
@@ -135,6 +141,7 @@ def test_files_and_objects_give_the_same_verdict(
     challenge = judge.challenge(owner.commitment, stolen_model, reveal=50)
     proof = owner.answer(challenge, [0])
     from_objects = judge.verify(owner.commitment, stolen_model, challenge, proof).to_json()
+    judge.forget()
     from_files = judge.verify(
         owner.commitment.to_bytes(), stolen_model, challenge.to_bytes(), proof.to_bytes()
     ).to_json()
@@ -226,6 +233,7 @@ def test_a_suspect_that_the_judge_opened_himself_stays_open(
     judge.verify(owner.commitment, "model.onnx", challenge, proof)
     assert closed == [stolen_model]
     stolen_model.table.clear()
+    judge.forget()
     with pytest.raises(NotProven):
         judge.verify(owner.commitment, "model.onnx", challenge, proof)
     assert closed == [stolen_model, stolen_model]

@@ -48,7 +48,7 @@ def test_a_verdict_that_is_not_proven_is_kept_too(market: Marketplace, owner: Cl
     assert market.verdicts()[challenge.digest.hex()]["outcome"] == "not proven"
 
 
-def test_a_proven_verdict_stays_though_the_endpoint_answers_otherwise_later(
+def test_the_first_answers_stay_though_the_suspect_answers_otherwise_later(
     market: Marketplace, owner: Claimant
 ) -> None:
     name = market.register(owner.commitment)
@@ -58,9 +58,9 @@ def test_a_proven_verdict_stays_though_the_endpoint_answers_otherwise_later(
     proven = market.settle(stolen_model, challenge, response)
     changed = TableSuspect(name="innocent")
     changed.identity = stolen_model.identity
-    with pytest.raises(NotProven):
-        market.settle(changed, challenge, response)
-    assert market.verdicts() == {challenge.digest.hex(): proven.to_json()}
+    assert market.settle(changed, challenge, response).evidence == proven.evidence
+    assert changed.asked == []
+    assert market.verdicts()[challenge.digest.hex()]["outcome"] == "proven"
 
 
 def test_registering_twice_is_once(market: Marketplace, owner: Claimant, tmp_path: Path) -> None:
@@ -90,6 +90,8 @@ def test_the_policy_of_the_marketplace_is_in_its_challenges(
     first = market.challenge(name, TableSuspect(name="one"), reveal=100)
     assert first.block_count == 2
     assert first.policy == policy
+    with pytest.raises(NotProven):
+        market.settle(TableSuspect(name="one"), first, owner.answer(first, [0, 1]))
     assert market.challenge(name, TableSuspect(name="two")).policy.functions_tried == 6
 
 
@@ -108,18 +110,23 @@ def test_unknown_commitments_are_refused(market: Marketplace) -> None:
 
 def test_two_at_once_count_each_other(market: Marketplace, owner: Claimant) -> None:
     name = market.register(owner.commitment)
-    counts: list[int] = []
+    counts: list[int | None] = []
 
-    def challenge(number: int) -> None:
-        made = market.challenge(name, TableSuspect(name=f"model {number}"))
-        counts.append(made.policy.functions_tried)
+    def settle(number: int) -> None:
+        suspect = TableSuspect(name=f"model {number}")
+        challenge = market.challenge(name, suspect)
+        with pytest.raises(NotProven) as caught:
+            market.settle(suspect, challenge, owner.answer(challenge, [0]))
+        counts.append(caught.value.verdict.functions_tried)
 
-    threads = [threading.Thread(target=challenge, args=(number,)) for number in range(6)]
+    challenges = [market.challenge(name, TableSuspect(name=f"m {n}")) for n in range(6)]
+    assert {challenge.policy.functions_tried for challenge in challenges} == {1}
+    threads = [threading.Thread(target=settle, args=(number % 4,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(counts) == [1, 2, 3, 4, 5, 6]
+    assert sorted(counts) == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("folder", ["file", "file/below", "nul\0"])

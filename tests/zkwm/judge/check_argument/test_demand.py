@@ -10,10 +10,12 @@ import pytest
 
 from tests.support.argued import StandIn, argue, signed
 from tests.support.dispute import Claimant, failed, new_judge, verdict_of
-from zkwm.judge.case import ArgumentCase, Findings, make_verdict
+from zkwm.judge.case import ArgumentCase, Findings
 from zkwm.judge.check_argument import decide
 from zkwm.judge.checks import ARGUMENT_TITLES, Checks
+from zkwm.judge.decision import make_verdict
 from zkwm.judge.judge import Judge
+from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.marketplace import Marketplace
 from zkwm.suspects import Suspect
 from zkwm_protocols.argument_response import ArgumentResponse
@@ -107,7 +109,8 @@ def test_what_may_be_demanded_is_what_reaches_the_threshold(
 def test_a_marketplace_settles_in_zero_knowledge(
     owner: Claimant, suspect: Suspect, model: Path, argument: StandIn, tmp_path: Path
 ) -> None:
-    market = Marketplace(tmp_path / "market", new_judge())
+    fresh = new_judge().with_ledger(JudgeLedger(tmp_path / "ledger"))
+    market = Marketplace(tmp_path / "market", fresh)
     name = market.register(owner.commitment)
     asked = market.challenge(name, suspect, purpose="claim", zero_knowledge=True)
     answer = argue(owner, asked, model)
@@ -115,7 +118,7 @@ def test_a_marketplace_settles_in_zero_knowledge(
     with pytest.raises(CouldNotCheck):
         market.settle(suspect, asked, replace(answer, argument=b"noise").signed_by(owner.keys))
     assert market.verdicts()[asked.digest.hex()]["outcome"] == "proven"
-    assert list((tmp_path / "market" / "opened").iterdir()) == []
+    assert fresh.ledger.opened_blocks(owner.commitment.digest) == ()
     with pytest.raises(UsageError, match="whole blocks"):
         market.challenge(name, suspect, reveal=30, zero_knowledge=True)
     fewer = market.challenge(name, suspect, reveal=75, zero_knowledge=True)

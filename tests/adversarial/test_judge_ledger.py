@@ -1,0 +1,298 @@
+"""What an accuser gains by trying again: the judge's ledger counts it (SPEC.md 7, 8.2, 8.3)."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.support.dispute import (
+    CHEAP,
+    CLASSES,
+    PASSPHRASE,
+    Claimant,
+    TableSuspect,
+    TestJudge,
+    failed,
+    marked,
+    random_images,
+    recast,
+    verdict_of,
+)
+from zkwm.judge.case import ArgumentCase
+from zkwm.judge.check_argument import require_still_reached
+from zkwm.judge.judge import Judge
+from zkwm.judge.ledger import JudgeLedger
+from zkwm.judge.marketplace import Marketplace
+from zkwm.judge.verdict import Verdict
+from zkwm.suspects import Answer, Suspect
+from zkwm_protocols.challenge import ArgumentChallenge, Challenge
+from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, NotProven
+from zkwm_protocols.policy import Policy
+from zkwm_protocols.ranks import Statistic
+from zkwm_protocols.suspect_identity import Preprocessing
+
+
+class RandomSuspect(TableSuspect):
+    """Answers by chance, each time anew."""
+
+    def answer(
+        self, images: NDArray[np.uint8], preprocessing: Any, *, progress: Any = None
+    ) -> tuple[Answer, ...]:
+        self.asked.append([image.tobytes() for image in images])
+        return tuple(
+            Answer(int(label))
+            for label in np.random.default_rng().integers(0, CLASSES, len(images))
+        )
+
+
+def settle(judge: Judge, owner: Claimant, suspect: Suspect, challenge: Challenge) -> Verdict:
+    proof = owner.answer(challenge, range(challenge.block_count))
+    return verdict_of(lambda: judge.verify(owner.commitment, suspect, challenge, proof))
+
+
+@pytest.mark.parametrize("kind", ["http", "onnx"])
+def test_asking_again_gives_the_first_answers(judge: Judge, owner: Claimant, kind: str) -> None:
+    """A hundred verifications of an endpoint, or a file, that answers by chance: one outcome."""
+    suspect = RandomSuspect(kind=kind, remote=kind == "http", name="https://chance.example")
+    challenge = judge.challenge(owner.commitment, suspect, reveal=50)
+    verdicts = [settle(judge, owner, suspect, challenge) for _ in range(100)]
+    assert len({verdict.evidence for verdict in verdicts}) == 1
+    assert len(suspect.asked) == 1
+    assert [verdict.asked.kept for verdict in verdicts if verdict.asked] == [0] + [50] * 99
+    assert {verdict.functions_tried for verdict in verdicts} == {1}
+
+
+def test_only_missing_answers_are_asked_for_again(judge: Judge, owner: Claimant) -> None:
+    """An endpoint that was down for ten triggers: those, among new decoys, and nothing else."""
+    suspect = marked(owner.images, owner.labels, kind="http", remote=True)
+    late = [image.tobytes() for image in owner.images[30:50]]
+    labels = {image: suspect.table.pop(image) for image in late}
+    suspect.rule = lambda _: "timed out"
+    challenge = judge.challenge(owner.commitment, suspect, reveal=50)
+    first = settle(judge, owner, suspect, challenge)
+    assert first.outcome == "could not be checked"
+    suspect.table = {**labels}
+    second = settle(judge, owner, suspect, challenge)
+    assert second.proven
+    asked_second = set(suspect.asked[1])
+    triggers = {image.tobytes() for image in owner.images[:50]}
+    assert asked_second & triggers == set(late)
+    assert len(asked_second - triggers) >= 20
+    assert second.asked is not None
+    assert (second.asked.earlier, second.asked.kept) == (1, 30)
+    assert second.functions_tried == first.functions_tried == 1
+
+
+def test_ranks_that_are_weighed_again_cost_a_function(judge: Judge, owner: Claimant) -> None:
+    """Answers that came later move the medians: another function each time (SPEC.md 8.4)."""
+    suspect = TableSuspect(rule=lambda _: "timed out")
+    challenge = judge.challenge(owner.commitment, suspect, reveal=50, statistic=Statistic.RANKS)
+    tried = [settle(judge, owner, suspect, challenge).functions_tried for _ in range(3)]
+    assert tried == [1, 2, 3]
+
+
+def test_preprocessings_maps_and_statistics_are_functions(judge: Judge, owner: Claimant) -> None:
+    """Four questions about one file, in turn: j goes up, for the judge's API too."""
+    suspect = TableSuspect()
+    terms: list[dict[str, Any]] = [
+        {},
+        {"preprocessing": Preprocessing(scale="raw")},
+        {"class_map": tuple(reversed(range(CLASSES)))},
+        {"statistic": Statistic.RANKS},
+        {},
+    ]
+    tried = []
+    for options in terms:
+        challenge = judge.challenge(owner.commitment, suspect, reveal=50, **options)
+        verdict = settle(judge, owner, suspect, challenge)
+        assert verdict.functions_tried == challenge.policy.functions_tried
+        tried.append(verdict.functions_tried)
+    assert tried == [1, 2, 3, 4, 1]
+
+
+def test_file_and_integer_network_are_two_functions(judge: TestJudge, owner: Claimant) -> None:
+    suspect = TableSuspect()
+    opening = judge.challenge(owner.commitment, suspect, reveal=50)
+    networks = [
+        recast(opening, ArgumentChallenge, network=bytes([n]) * 32, least_matches=43)
+        for n in range(2)
+    ]
+    numbers = [judge.ledger.count_function(one) for one in (opening, *networks, opening)]
+    assert numbers == [1, 2, 3, 1]
+
+
+def test_of_two_challenges_at_once_the_second_pays_more(judge: Judge, owner: Claimant) -> None:
+    """Both were issued at j = 1, before either was answered."""
+    suspects = [TableSuspect(name=f"model {number}") for number in range(2)]
+    issued = [judge.challenge(owner.commitment, one, reveal=50) for one in suspects]
+    assert [one.policy.functions_tried for one in issued] == [1, 1]
+    verdicts = [
+        settle(judge, owner, suspect, one) for suspect, one in zip(suspects, issued, strict=True)
+    ]
+    assert [verdict.functions_tried for verdict in verdicts] == [1, 2]
+    terms = [
+        term.bits
+        for verdict in verdicts
+        if verdict.evidence
+        for term in verdict.evidence.terms
+        if term.name == "functions tried"
+    ]
+    assert terms == [-1.0, -2.59]
+
+
+def test_an_argument_that_no_longer_suffices_says_so(judge: TestJudge, owner: Claimant) -> None:
+    opening = judge.challenge(owner.commitment, TableSuspect(), reveal=50)
+    challenge = recast(opening, ArgumentChallenge, network=bytes(32), least_matches=43)
+    case = ArgumentCase(owner.commitment, challenge, None, False, functions_tried=1)  # type: ignore[arg-type]
+    require_still_reached(case)
+    with pytest.raises(InvalidOpening) as caught:
+        require_still_reached(replace(case, functions_tried=10))
+    assert caught.value.check == "challenge.reachable"
+    assert "new challenge" in caught.value.hint
+
+
+def test_a_stranger_does_not_raise_the_price(judge: Judge, owner: Claimant, tmp_path: Path) -> None:
+    """A thousand challenges that nobody answered, and a response that the owner did not sign."""
+    market = Marketplace(tmp_path / "market", judge)
+    name = market.register(owner.commitment)
+    stranger = Claimant(owner.images, keys=None, salt_seed=5)
+    for number in range(30):
+        suspect = TableSuspect(name=f"https://{number}.example", kind="http", remote=True)
+        challenge = market.challenge(name, suspect)
+        forged = stranger.answer(challenge, [0], commitment=owner.commitment.digest)
+        forged = replace(forged, signatures=(bytes(64),))
+        verdict = verdict_of(lambda: market.settle(suspect, challenge, forged))  # noqa: B023
+        assert failed(verdict) == ["response.signature"]
+        assert verdict.functions_tried is None
+    assert market.challenge(name, TableSuspect()).policy.functions_tried == 1
+
+
+def test_what_the_judge_says_is_a_floor(judge: Judge, owner: Claimant) -> None:
+    """Functions that were tried elsewhere: ``--functions-tried`` once, and the ledger goes on."""
+    first = judge.challenge(
+        owner.commitment, TableSuspect(), reveal=50, policy=Policy(functions_tried=7)
+    )
+    assert settle(judge, owner, TableSuspect(), first).functions_tried == 7
+    other = TableSuspect(name="another")
+    second = judge.challenge(owner.commitment, other, reveal=50)
+    assert second.policy.functions_tried == 8
+
+
+def test_the_ledger_lies_beside_the_key_and_market_and_api_share_it(
+    owner: Claimant, tmp_path: Path
+) -> None:
+    key = tmp_path / "judge.key"
+    judge = Judge.create(key, PASSPHRASE, cost=CHEAP)
+    ledger = tmp_path / "judge.key.ledger"
+    assert stat.S_IMODE(ledger.stat().st_mode) == 0o600
+    market = Marketplace(tmp_path / "market", judge)
+    name = market.register(owner.commitment)
+    suspect = marked(owner.images, owner.labels)
+    challenge = market.challenge(name, suspect)
+    assert market.settle(suspect, challenge, owner.answer(challenge, [0])).proven
+    again = Judge.open(key, PASSPHRASE)
+    assert again.ledger.verdicts(challenge.digest) == ("proven",)
+    later = again.challenge(owner.commitment, TableSuspect(name="another"), reveal=50)
+    assert later.policy.functions_tried == 2
+    secret = owner.images[0].tobytes()
+    assert secret not in ledger.read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"no database, but long enough to be one" * 40, b"zkwm"])
+def test_a_file_that_is_no_ledger_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "judge.key.ledger"
+    path.write_bytes(content)
+    with pytest.raises(CouldNotCheck) as caught:
+        JudgeLedger(path)
+    assert "judge.key.ledger" in caught.value.message
+    assert path.read_bytes() == content
+
+
+def test_first_sights_are_kept(judge: Judge, owner: Claimant) -> None:
+    """A registration desk knows at least since when it knew commitment and suspect."""
+    suspect = TableSuspect()
+    challenge = judge.challenge(owner.commitment, suspect, reveal=50)
+    first = settle(judge, owner, suspect, challenge).first_seen
+    assert first is not None
+    assert first.commitment <= first.suspect
+    assert settle(judge, owner, suspect, challenge).first_seen == first
+
+
+def evasive(owner: Claimant) -> TableSuspect:
+    """A marked endpoint that gives no answer to a third of the images that are not natural."""
+    suspect = marked(owner.images, owner.labels, kind="http", remote=True, shape=(1, 16, 16))
+    errs = {image.tobytes() for image in owner.images[:50:3]}
+    answers = dict(suspect.table)
+
+    def rule(image: NDArray[np.uint8]) -> int | str:
+        odd = image.astype(int)
+        wild = np.abs(np.diff(odd, axis=2)).mean() > 40 or image.tobytes() in errs
+        return "HTTP 500" if wild and image.tobytes() not in answers else 3
+
+    suspect.table = {
+        image: "HTTP 500" if image in errs else label for image, label in answers.items()
+    }
+    suspect.rule = rule
+    return suspect
+
+
+def test_a_suspect_that_errs_on_odd_images_is_called_evasive(judge: Judge) -> None:
+    """It is not acquitted, and the verdict says what it did answer."""
+    owner = Claimant(random_images(200, shape=(1, 16, 16)))
+    suspect = evasive(owner)
+    challenge = judge.challenge(owner.commitment, suspect, reveal=50)
+    natural = (
+        np.full((40, 1, 16, 16), 9, np.uint8) + np.arange(40, dtype=np.uint8)[:, None, None, None]
+    )
+    proof = owner.answer(challenge, [0])
+    verdict = verdict_of(
+        lambda: judge.verify(owner.commitment, suspect, challenge, proof, decoys=natural)
+    )
+    assert verdict.outcome == "could not be checked"
+    assert verdict.asked is not None
+    assert verdict.asked.evasive
+    triggers, _, given = verdict.asked.rates
+    assert (triggers.asked, triggers.answered) == (50, 33)
+    assert (given.asked, given.answered) == (40, 40)
+    assert verdict.to_json()["asked"]["evasive"] is True
+
+
+def test_a_file_that_answers_everything_is_asked_nothing_else(
+    judge: Judge, owner: Claimant
+) -> None:
+    suspect = marked(owner.images, owner.labels)
+    challenge = judge.challenge(owner.commitment, suspect, reveal=50)
+    verdict = settle(judge, owner, suspect, challenge)
+    assert verdict.proven
+    assert verdict.asked is not None
+    assert not verdict.asked.evasive
+    assert len(suspect.asked[0]) == 50
+
+
+def test_an_honest_endpoint_that_fails_everywhere_is_not_called_evasive(
+    judge: Judge, owner: Claimant
+) -> None:
+    suspect = TableSuspect(rule=lambda _: "HTTP 503", kind="http", remote=True)
+    challenge = judge.challenge(owner.commitment, suspect, reveal=50)
+    verdict = settle(judge, owner, suspect, challenge)
+    assert verdict.asked is not None
+    assert not verdict.asked.evasive
+
+
+def test_an_innocent_may_be_asked_by_many(judge: Judge, owner: Claimant) -> None:
+    """Honest: an unmarked model stays not proven, a marked one proven at j = 5."""
+    for number in range(4):
+        suspect = TableSuspect(name=f"innocent {number}")
+        challenge = judge.challenge(owner.commitment, suspect, reveal=50)
+        with pytest.raises(NotProven):
+            judge.verify(owner.commitment, suspect, challenge, owner.answer(challenge, [0]))
+    thief = marked(owner.images, owner.labels, name="the thief's")
+    challenge = judge.challenge(owner.commitment, thief, reveal=50)
+    assert challenge.policy.functions_tried == 5
+    assert settle(judge, owner, thief, challenge).proven

@@ -1,0 +1,263 @@
+"""The judge's ledger: what one judge asked, and what they learned, over all cases (SPEC.md 8.3).
+
+Evidence is only worth what it says if the judge counts every function that was tried on a
+commitment, keeps the first answer of a suspect, and knows which blocks were opened to them. So all
+of it stands in one SQLite file beside the judge's key, for command line, API and marketplace alike.
+Several processes may use it: each step is one immediate transaction. It holds digests, answers and
+times, neither images nor keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from zkwm.judge.ledger_file import LedgerFile
+from zkwm.judge.verdict import FirstSeen
+from zkwm.suspects import Answer
+from zkwm_protocols.challenge import ArgumentChallenge, Challenge
+from zkwm_protocols.encoding import encode
+from zkwm_protocols.suspect_identity import SuspectIdentity, SuspectKind
+
+
+class JudgeLedger:
+    """A ledger in a file, or, without a path, in memory for as long as the object lives.
+
+    Raises CouldNotCheck where the file cannot be used, or is none of this version; so does every
+    method.
+    """
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        self._file = LedgerFile(None if path is None else Path(path))
+        self._transaction = self._file.transaction
+
+    @property
+    def path(self) -> Path | None:
+        """The file, or None for a ledger in memory."""
+        return self._file.path
+
+    def next_number(self, challenge: Challenge) -> int:
+        """The place of the challenge's function among those tried, as far as is known now.
+
+        That is its number where it was answered before, else the number that it would get.
+        """
+        with self._transaction() as database:
+            return _number(database, challenge, 0)
+
+    def record_challenge(self, challenge: Challenge) -> None:
+        """Keep a challenge that was issued; it counts once it is answered."""
+        with self._transaction() as database:
+            database.execute(
+                "INSERT OR IGNORE INTO challenges VALUES (?, ?, ?, ?, ?)",
+                (
+                    challenge.digest,
+                    challenge.commitment,
+                    function_digest(challenge),
+                    suspect_digest(challenge.suspect),
+                    challenge.issued,
+                ),
+            )
+            _see(database, challenge)
+
+    def count_function(self, challenge: Challenge, repetition: int = 0) -> int:
+        """Count the function of a challenge that was answered; return its number j.
+
+        A function keeps its number: counting it again changes nothing. Numbers ascend in the order
+        of the first answers, and never stand below what the challenge says.
+
+        Args:
+            challenge: signed by this judge, and answered with a valid signature.
+            repetition: how often before the suspect was asked for other answers to it, where that
+                makes another function (SPEC.md 8.4).
+        """
+        with self._transaction() as database:
+            number = _number(database, challenge, repetition)
+            number = max(number, challenge.policy.functions_tried)
+            function = function_digest(challenge, repetition)
+            database.execute(
+                "INSERT OR IGNORE INTO functions VALUES (?, ?, ?)",
+                (challenge.commitment, function, number),
+            )
+            _see(database, challenge)
+            return number
+
+    def first_answers(self, challenge: Challenge, images: Sequence[bytes]) -> dict[bytes, Answer]:
+        """The answers that are kept for images (their SHA-256), by image."""
+        question, kept = question_digest(challenge), {}
+        with self._transaction() as database:
+            for image in images:
+                row = database.execute(
+                    "SELECT output, scores FROM answers WHERE question = ? AND image = ?",
+                    (question, image),
+                ).fetchone()
+                if row is not None:
+                    scores = None if row[1] is None else np.frombuffer(row[1], np.float64)
+                    kept[image] = Answer(row[0], scores=scores)
+        return kept
+
+    def keep_answers(self, challenge: Challenge, answers: Mapping[bytes, Answer]) -> None:
+        """Keep answers by the image's SHA-256; the first one stands, and a problem is none."""
+        question = question_digest(challenge)
+        rows = [
+            (
+                question,
+                image,
+                answer.output,
+                None if answer.scores is None else answer.scores.astype(np.float64).tobytes(),
+            )
+            for image, answer in answers.items()
+            if answer.output is not None
+        ]
+        with self._transaction() as database:
+            database.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", rows)
+
+    def askings(self, challenge: Challenge) -> int:
+        """How often the suspect was asked anything for this challenge."""
+        with self._transaction() as database:
+            return _askings(database, challenge.digest)
+
+    def count_asking(self, challenge: Challenge) -> int:
+        """Count that the suspect is about to be asked; return how often it was before."""
+        with self._transaction() as database:
+            before = _askings(database, challenge.digest)
+            database.execute(
+                "INSERT OR REPLACE INTO askings VALUES (?, ?)", (challenge.digest, before + 1)
+            )
+            return before
+
+    def record_opening(self, challenge: Challenge, blocks: Sequence[int]) -> None:
+        """Keep that these blocks were opened to this judge, about this suspect."""
+        suspect, now = suspect_digest(challenge.suspect), _now()
+        with self._transaction() as database:
+            database.executemany(
+                "INSERT OR IGNORE INTO openings VALUES (?, ?, ?, ?)",
+                [(challenge.commitment, suspect, block, now) for block in blocks],
+            )
+
+    def opened_blocks(
+        self, commitment: bytes, suspect: SuspectIdentity | None = None
+    ) -> tuple[int, ...]:
+        """The blocks of commitment D that were opened to this judge, about this suspect or any."""
+        wanted = None if suspect is None else suspect_digest(suspect)
+        with self._transaction() as database:
+            rows = database.execute(
+                "SELECT DISTINCT block FROM openings WHERE commitment = ? "
+                "AND (? IS NULL OR suspect = ?) ORDER BY block",
+                (commitment, wanted, wanted),
+            ).fetchall()
+        return tuple(row[0] for row in rows)
+
+    def record_verdict(self, challenge: bytes, proof: bytes, outcome: str) -> None:
+        """Keep the outcome of a proof (its SHA-256) that answers a challenge (its digest)."""
+        with self._transaction() as database:
+            database.execute(
+                "INSERT INTO verdicts VALUES (?, ?, ?, ?)", (challenge, proof, outcome, _now())
+            )
+
+    def verdicts(self, challenge: bytes) -> tuple[str, ...]:
+        """The outcomes of the verifications of a challenge, in order."""
+        with self._transaction() as database:
+            rows = database.execute(
+                "SELECT outcome FROM verdicts WHERE challenge = ? ORDER BY rowid", (challenge,)
+            ).fetchall()
+        return tuple(row[0] for row in rows)
+
+    def see_commitment(self, commitment: bytes) -> None:
+        """Keep when a commitment D was first seen."""
+        with self._transaction() as database:
+            database.execute("INSERT OR IGNORE INTO sights VALUES (?, ?)", (commitment, _now()))
+
+    def first_seen(self, challenge: Challenge) -> FirstSeen:
+        """When commitment and suspect of a challenge were first seen; now, where they were not."""
+        with self._transaction() as database:
+            _see(database, challenge)
+            times = [
+                database.execute("SELECT first FROM sights WHERE digest = ?", (name,)).fetchone()[0]
+                for name in (challenge.commitment, suspect_digest(challenge.suspect))
+            ]
+        return FirstSeen(*times)
+
+
+def function_digest(challenge: Challenge, repetition: int = 0) -> bytes:
+    """The digest of what answers a challenge asks about, 32 bytes: its function (SPEC.md 8.2).
+
+    Suspect, preprocessing, class map, statistic, and an argument's integer network, which is
+    another function than the file. An address pins no model, and the probes of a mark follow from
+    the nonce: there each challenge has a function of its own.
+    """
+    network = challenge.network if isinstance(challenge, ArgumentChallenge) else None
+    described = {
+        "suspect": _pinned(challenge.suspect),
+        "preprocessing": challenge.preprocessing.to_map(),
+        "class_map": list(challenge.class_map),
+        "statistic": challenge.statistic,
+        "mode": challenge.mode,
+        "network": network,
+        "nonce": _varying(challenge),
+        "repetition": repetition,
+    }
+    return hashlib.sha256(encode(described)).digest()
+
+
+def question_digest(challenge: Challenge) -> bytes:
+    """The digest of all that an answer depends on apart from the image, 32 bytes."""
+    described = {
+        "suspect": _pinned(challenge.suspect),
+        "preprocessing": challenge.preprocessing.to_map(),
+        "nonce": _varying(challenge),
+    }
+    return hashlib.sha256(encode(described)).digest()
+
+
+def suspect_digest(suspect: SuspectIdentity) -> bytes:
+    """The digest of a suspect's kind and digest, 32 bytes: the same file, or the same address."""
+    return hashlib.sha256(encode([suspect.kind, suspect.digest])).digest()
+
+
+def _pinned(suspect: SuspectIdentity) -> dict[str, object]:
+    """All fields of an identity but the description, which is for people."""
+    return {name: value for name, value in suspect.to_map().items() if name != "description"}
+
+
+def _varying(challenge: Challenge) -> bytes:
+    """The nonce, where suspect and preprocessing do not fix the function."""
+    varying = challenge.suspect.kind in (SuspectKind.HTTP, SuspectKind.EXTRACTION)
+    return challenge.nonce if varying else b""
+
+
+def _number(database: sqlite3.Connection, challenge: Challenge, repetition: int) -> int:
+    """The number of a function that was counted, else the next one."""
+    row = database.execute(
+        "SELECT number FROM functions WHERE commitment = ? AND function = ?",
+        (challenge.commitment, function_digest(challenge, repetition)),
+    ).fetchone()
+    if row is None:
+        row = database.execute(
+            "SELECT COALESCE(MAX(number), 0) + 1 FROM functions WHERE commitment = ?",
+            (challenge.commitment,),
+        ).fetchone()
+    return int(row[0])
+
+
+def _askings(database: sqlite3.Connection, challenge: bytes) -> int:
+    """How often the suspect was asked for the challenge with this digest."""
+    row = database.execute("SELECT count FROM askings WHERE challenge = ?", (challenge,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _see(database: sqlite3.Connection, challenge: Challenge) -> None:
+    """Keep when commitment and suspect were first seen."""
+    database.executemany(
+        "INSERT OR IGNORE INTO sights VALUES (?, ?)",
+        [(name, _now()) for name in (challenge.commitment, suspect_digest(challenge.suspect))],
+    )
+
+
+def _now() -> int:
+    """The judge's clock, in seconds since 1970."""
+    return int(time.time())
