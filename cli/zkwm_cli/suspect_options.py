@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from zkwm_protocols.suspect_identity import Preprocessing
 
 HEADERS_LIMIT = 64 * 1024
-BUNDLED_PROBES = 500
 
 
 @dataclass(frozen=True)
@@ -81,8 +80,8 @@ class ExtractionOptions:
         "--probes",
         type=click.Path(),
         metavar="PATH",
-        help="With --watermark: public images that you choose, on which activations or answers "
-        "are taken (.npz, .npy, a folder, or fashion-mnist-small), for schemes that need them.",
+        help="With --watermark, for schemes that need probes: the data set that the commitment "
+        "names, or fashion-mnist-small where it names none. Your challenge draws 500 images of it.",
     )
 
     def settings(self) -> dict[str, Any]:
@@ -139,12 +138,12 @@ class PreprocessingOptions:
 
 
 def _read_probes(location: str) -> NDArray[np.uint8]:
-    """Images uint8 (n, c, h, w) at a path, or the first 500 test images bundled with zkwm."""
+    """Images uint8 (n, c, h, w) at a path, or the test images bundled with zkwm."""
     from zkwm.data import BUNDLED, load_data
     from zkwm.data.images import load_images
 
     if location == BUNDLED:
-        return load_data(location).test_images[:BUNDLED_PROBES]
+        return load_data(location).test_images
     return load_images(location)
 
 

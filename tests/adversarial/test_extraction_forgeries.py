@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,11 +15,22 @@ import torch
 from numpy.typing import NDArray
 
 from tests.support.dispute import failed, recast, refused, status, verdict_of
-from tests.support.extraction_case import COUNT, LAYER, ExtractionCase, network, new_case
+from tests.support.extraction_case import (
+    BLOCK,
+    COUNT,
+    LAYER,
+    WEIGHT,
+    ExtractionCase,
+    network,
+    new_case,
+)
+from zkwm.data.bundled import load_bundled
 from zkwm.extraction.alignment import align
-from zkwm.extraction.keys import read_keys
+from zkwm.extraction.keys import ExtractionKey, read_keys, scheme_tag
 from zkwm.extraction.neuron_groups import neuron_groups, permute, weighted_layers
+from zkwm.extraction.probes import drawn_probes
 from zkwm.extraction.reader import JudgeView
+from zkwm.extraction.schemes import make_reader
 from zkwm.extraction.unit_form import tensors, with_tensors
 from zkwm.judge.judge import Judge
 from zkwm.nn.architectures import Classifier
@@ -26,12 +38,13 @@ from zkwm.owner.prove import prove
 from zkwm.owner.vault import Vault
 from zkwm.suspects import Answer, Suspect
 from zkwm.suspects.safetensors_suspect import architecture_digest
+from zkwm.watermarks.active.dynamarks import DynaMarks
 from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys, draw_keys
 from zkwm.watermarks.parameter_encoding.tartaglione import Tartaglione
 from zkwm.watermarks.parameter_encoding.uchida import Uchida
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge
 from zkwm_protocols.commitment import Commitment
-from zkwm_protocols.errors import InvalidOpening, Unsupported
+from zkwm_protocols.errors import InvalidOpening, NotProven, Unsupported, UsageError
 from zkwm_protocols.keys import SigningKey
 from zkwm_protocols.opening import OpenedBlock, Opening, make_opening
 from zkwm_protocols.suspect_identity import Preprocessing
@@ -174,6 +187,70 @@ def test_other_probes_or_another_scheme_are_another_suspect(
     ):
         verdict = verdict_of(partial(judge.verify, case.commitment, other, challenge, proof))
         assert failed(verdict) == ["challenge.suspect"]
+
+
+@pytest.mark.parametrize("scheme", ["deepsigns", "dynamarks"])
+def test_probes_of_somebodys_choice_leave_no_proof(
+    case: ExtractionCase, judge: Judge, scheme: str
+) -> None:
+    """Crafted images, a part of the bundled ones, or their order: refused before keys are opened.
+
+    Moved at most 48 of 255 a pixel, 300 images gave an innocent 354 of 400 bits (issue 11).
+    """
+    public = load_bundled().test_images
+    crafted = np.clip(public[:300].astype(int) + 48, 0, 255).astype(np.uint8)
+    for probes in (crafted, public[:500], public[::-1].copy()):
+        suspect = case.suspect(case.folder / "marked", watermark=scheme, probes=probes)
+        with refused(InvalidOpening, "challenge.suspect"):
+            judge.challenge(case.commitment, suspect, reveal=COUNT)
+    # Nor when the response is checked: another data set is another suspect than the challenge's.
+    honest = case.suspect(case.folder / "marked", watermark=scheme, probes=public)
+    challenge = judge.challenge(case.commitment, honest, reveal=COUNT)
+    proof = answered(case, judge, challenge)
+    verdict = verdict_of(partial(judge.verify, case.commitment, suspect, challenge, proof))
+    assert failed(verdict) == ["challenge.suspect"]
+
+
+def test_the_nonce_draws_the_probes(case: ExtractionCase, judge: Judge) -> None:
+    """An honest surrogate under the bundled data set: other challenges, other probes."""
+    public = load_bundled().test_images
+    drawn = [drawn_probes(public, bytes([number]) * 32) for number in (0, 0, 1)]
+    assert np.array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2])
+    assert len({image.tobytes() for image in drawn[0]}) == 500
+    keys = draw_keys(case.vault, DynaMarks(), COUNT, (0,))
+    innocent = case.save("innocent", network(3))
+    named = architecture_digest(case.unmarked)
+    commitment = commit_keys(case.vault, keys, block_size=BLOCK, owner_model=named)
+    suspect = case.suspect(innocent, watermark="dynamarks", probes=public)
+    assert "500 probes from the 2000 images" in suspect.identity.description
+    challenge = judge.challenge(commitment, suspect, reveal=COUNT)
+    fingerprint = judge.public.fingerprint()
+    proof = prove(case.vault, commitment, challenge, judge_fingerprint=fingerprint)
+    with pytest.raises(NotProven):
+        judge.verify(commitment, suspect, challenge, proof)
+    again = judge.challenge(commitment, suspect, reveal=COUNT)
+    assert again.policy.functions_tried == 2
+
+
+@pytest.mark.parametrize("scheme", ["uchida", "tartaglione", "deepsigns", "dynamarks"])
+def test_what_is_not_finite_is_no_answer(case: ExtractionCase, scheme: str) -> None:
+    """One weight of 1e37, or NaN: could not be checked, where all bits were 0 before."""
+    broken = copy.deepcopy(case.marked)
+    with torch.no_grad():
+        broken.get_parameter(WEIGHT).view(-1)[:40] = 1e37
+    if scheme in ("uchida", "tartaglione"):
+        with torch.no_grad():
+            broken.get_parameter(WEIGHT).view(-1)[0] = math.nan
+    reader = make_reader(scheme)
+    secrets = np.random.default_rng(0).integers(0, 256, (20, 14), dtype=np.uint8)
+    keys = np.stack(
+        [ExtractionKey(LAYER, scheme_tag(reader), secret.tobytes()).to_leaf() for secret in secrets]
+    )
+    reference = case.unmarked if scheme == "dynamarks" else None
+    view = JudgeView(reference, load_bundled().test_images[:20])
+    with pytest.raises(UsageError, match="finite"):
+        reader.extract(broken, keys, view)
 
 
 def test_no_key_may_be_left_out(

@@ -90,15 +90,29 @@ def suspect_digest(
     reference: bytes | None,
     probes: Tensor | None,
 ) -> bytes:
-    """The digest of a suspect of which a mark is extracted (19.3)."""
+    """The digest of a suspect of which a mark is extracted (19.3); ``probes`` is the data set."""
     value = {
         "scheme": scheme,
         "parameters": described(parameters),
         "model": model,
         "reference": reference,
-        "probes": None if probes is None else tensors_digest({"probes": probes}),
+        "probe_data": None if probes is None else tensors_digest({"probes": probes}),
+        "probe_count": 0 if probes is None else min(500, probes[1][0]),
     }
-    return hashlib.sha256(b"zkwm-extraction-1" + write(value)).digest()
+    return hashlib.sha256(b"zkwm-extraction-2" + write(value)).digest()
+
+
+def drawn_probes(nonce: bytes, images: int) -> list[int]:
+    """The numbers of the probes among so many images, for a challenge with this nonce (19.3)."""
+    words = hashlib.shake_256(b"zkwm-probes-1" + nonce).digest(80 * images + 800)
+    limit = 2**64 // images * images
+    numbers: list[int] = []
+    for start in range(0, len(words), 8):
+        word = int.from_bytes(words[start : start + 8], "big")
+        if word < limit and word % images not in numbers:
+            numbers.append(word % images)
+    assert len(numbers) >= min(500, images)
+    return numbers[: min(500, images)]
 
 
 def nearest(exact: Fraction) -> float:
@@ -106,10 +120,13 @@ def nearest(exact: Fraction) -> float:
     return exact.numerator / exact.denominator
 
 
-def uchida_bit(one_key: bytes, filters: list[list[list[float]]]) -> int:
-    """The bit of a key; weights [o][i][h * w + w'] of the convolution that it names."""
+def uchida_bit(one_key: bytes, filters: list[list[list[float]]]) -> int | None:
+    """The bit of a key; weights [o][i][h * w + w'] of the convolution that it names.
+
+    None where weights are not finite: the suspect could not be checked.
+    """
     if not all(isfinite(w) for row in filters for taps in row for w in taps):
-        return 0
+        return None
     places = [(i, t) for i in range(len(filters[0])) for t in range(len(filters[0][0]))]
     means = [nearest(sum((Fraction(row[i][t]) for row in filters), Fraction())) for i, t in places]
     drawn = signs(one_key[2:], "row", len(means))
@@ -117,8 +134,10 @@ def uchida_bit(one_key: bytes, filters: list[list[list[float]]]) -> int:
     return 1 if total >= 0 else 0
 
 
-def tartaglione_bit(one_key: bytes, weights: list[float]) -> int:
-    """The bit of a key; all weights without biases, layer after layer."""
+def tartaglione_bit(one_key: bytes, weights: list[float]) -> int | None:
+    """The bit of a key; all weights without biases, layer after layer. None: not finite."""
+    if not all(map(isfinite, weights)):
+        return None
     (place,) = choices(one_key[2:], "position", 1, len(weights))
     return 1 if weights[place] >= 0 else 0
 

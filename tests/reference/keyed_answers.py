@@ -149,8 +149,8 @@ def dynamarks_bits(
     reference: list[list[float]],
     probes: list[Pixels],
     floor: float,
-) -> list[int]:
-    """The bits of keys that are opened together."""
+) -> list[int] | None:
+    """The bits of keys that are opened together; None where an answer is not finite."""
     if not all(isfinite(value) for row in (*suspect, *reference) for value in row):
-        return [0] * len(keys)
+        return None
     return [1 if value >= 0 else 0 for value in read_back(keys, suspect, reference, probes, floor)]

@@ -116,7 +116,11 @@ def suspect_vectors(networks: list[dict[str, Any]]) -> dict[str, Any]:
             ("example", None, probes),
         )
     ]  # fmt: skip
-    return {"models": models, "suspects": found}
+    drawn = [
+        {"nonce": nonce, "images": images, "numbers": extraction.drawn_probes(nonce, images)}
+        for nonce, images in ((bytes(32), 3), (bytes(range(32)), 700))
+    ]
+    return {"models": models, "suspects": found, "probes": drawn}
 
 
 def generate() -> dict[str, Any]:

@@ -55,8 +55,8 @@ class DeepSignsReader(MarkReader):
     ) -> NDArray[np.int64]:
         """One bit for each key, int64 (n,), of the suspect aligned with ``view.reference``.
 
-        Raises UsageError without probes, or for a suspect without a linear head or with fewer
-        outputs than a key's class.
+        Raises UsageError without probes, for a suspect without a linear head or with fewer outputs
+        than a key's class, and where activations are not finite.
         """
         if not len(view.probes):
             raise UsageError(
@@ -66,6 +66,8 @@ class DeepSignsReader(MarkReader):
         keys = read_keys(leaves)
         suspect = aligned(model, view)
         features, answers = _activations(suspect, torch.tensor(view.probes))
+        if not bool(torch.isfinite(features).all()):
+            raise UsageError("activations of the suspect on the probes are not finite")
         classes = head_of(suspect).out_features
         if any(key.layer >= classes for key in keys):
             raise UsageError(f"a key names a class, and the suspect has only {classes}")

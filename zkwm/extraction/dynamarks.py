@@ -58,9 +58,9 @@ class DynaMarksReader(MarkReader):
     ) -> NDArray[np.int64]:
         """One bit for each key, int64 (n,): whether the suspect has its change or the opposite.
 
-        All 0 where answers of suspect or reference are not finite. Raises UsageError without a
-        reference or probes, for probes of less than 8 pixels a side or constant ones alone, and for
-        a suspect with another number of classes than the reference, or with two.
+        Raises UsageError without a reference or probes, for probes of less than 8 pixels a side or
+        constant ones alone, for a suspect with another number of classes than the reference, or
+        with two, and where answers of suspect or reference are not finite.
         """
         if view.reference is None or not len(view.probes):
             raise UsageError(
@@ -80,7 +80,9 @@ class DynaMarksReader(MarkReader):
             )
         require_classes(reference.shape[1])
         if not bool(torch.isfinite(suspect).all() and torch.isfinite(reference).all()):
-            return np.zeros(len(keys), np.int64)
+            raise UsageError(
+                "answers of the suspect or of its reference on the probes are not finite"
+            )
         inputs = features(torch.tensor(view.probes).float() / 255)
         values = read_back(keys, suspect, reference, inputs, self.floor)
         bits: NDArray[np.int64] = (values >= 0).astype(np.int64)

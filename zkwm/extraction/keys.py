@@ -8,6 +8,7 @@ a key alike.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
@@ -108,25 +109,33 @@ class ExtractionKey:
     def choices(self, purpose: str, count: int, bound: int) -> NDArray[np.int64]:
         """``count`` different numbers from 0 to ``bound`` - 1, uniform, in the order drawn.
 
-        The stream is read as big-endian words of 8 bytes; a word from floor(2^64 / bound) * bound
-        on is skipped, then word mod bound is taken unless it was taken before. Raises UsageError
-        for more numbers than there are.
+        As ``different_numbers`` of this key's stream for the purpose.
         """
-        if not 0 <= count <= bound < 1 << 32:
-            raise UsageError(f"{count} different numbers below {bound} do not exist")
-        limit = (1 << 64) // bound * bound if bound else 0
-        asked = 2 * count + 16
-        while True:
-            words = np.frombuffer(self.stream(purpose, 8 * asked), ">u8").tolist()
-            taken = list(dict.fromkeys(word % bound for word in words if word < limit))
-            if len(taken) >= count:
-                return np.array(taken[:count], np.int64)
-            asked *= 2
+        return different_numbers(lambda length: self.stream(purpose, length), count, bound)
 
 
 def read_keys(leaves: NDArray[np.uint8]) -> list[ExtractionKey]:
     """The keys of leaves, uint8 (n, 1, 1, 32). Raises Malformed for another shape."""
     return [ExtractionKey.from_leaf(leaf) for leaf in leaves]
+
+
+def different_numbers(stream: Callable[[int], bytes], count: int, bound: int) -> NDArray[np.int64]:
+    """``count`` different numbers from 0 to ``bound`` - 1, int64, uniform, in the order drawn.
+
+    ``stream`` gives the first bytes of an endless stream, which is read as big-endian words of 8
+    bytes; a word from floor(2^64 / bound) * bound on is skipped, then word mod bound is taken
+    unless it was taken before. Raises UsageError for more numbers than there are.
+    """
+    if not 0 <= count <= bound < 1 << 32:
+        raise UsageError(f"{count} different numbers below {bound} do not exist")
+    limit = (1 << 64) // bound * bound if bound else 0
+    asked = 2 * count + 16
+    while True:
+        words = np.frombuffer(stream(8 * asked), ">u8").tolist()
+        taken = list(dict.fromkeys(word % bound for word in words if word < limit))
+        if len(taken) >= count:
+            return np.array(taken[:count], np.int64)
+        asked *= 2
 
 
 def judged_parameters(scheme: Scheme) -> dict[str, int | bool | str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from zkwm.nn.architectures import Classifier
 
 
+NOT_FINITE = "weights of the suspect are not finite numbers, so that nothing can be read from them"
 BLACK_BOX, WHITE_BOX, SOFT_ANSWERS = "black-box", "white-box", "soft answers"
 
 
@@ -25,8 +26,8 @@ class JudgeView:
     Attributes:
         reference: the unmarked model whose digest the commitment names, with which a suspect's
             neurons are aligned; None where the commitment names none.
-        probes (uint8, (m, c, h, w)): public images of the judge's choice, on which activations or
-            soft answers are taken.
+        probes (uint8, (m, c, h, w)): public images, drawn by rule (``zkwm.extraction.probes``), on
+            which activations or soft answers are taken.
     """
 
     reference: Classifier | None = None

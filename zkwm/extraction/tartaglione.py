@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from zkwm.extraction.alignment import aligned
 from zkwm.extraction.keys import read_keys
 from zkwm.extraction.neuron_groups import weighted_layers
-from zkwm.extraction.reader import WHITE_BOX, JudgeView, MarkReader
+from zkwm.extraction.reader import NOT_FINITE, WHITE_BOX, JudgeView, MarkReader
+from zkwm_protocols.errors import UsageError
 
 _POSITION = "position"
 
@@ -43,10 +44,13 @@ class TartaglioneReader(MarkReader):
     ) -> NDArray[np.int64]:
         """One bit for each key, int64 (n,), of the suspect aligned with ``view.reference``.
 
-        Positions are counted in the suspect, so another architecture is read elsewhere.
+        Positions are counted in the suspect, so another architecture is read elsewhere. Raises
+        UsageError where weights are not finite.
         """
         suspect = aligned(model, view)
         flat = torch.cat([weight.detach().cpu().flatten() for _, weight in marked_weights(suspect)])
+        if not bool(torch.isfinite(flat).all()):
+            raise UsageError(NOT_FINITE)
         positions = torch.from_numpy(key_positions(leaves, len(flat)))
         bits: NDArray[np.int64] = (flat[positions] >= 0).long().numpy()
         return bits

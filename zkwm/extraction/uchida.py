@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from zkwm.extraction.alignment import aligned
 from zkwm.extraction.keys import ExtractionKey, read_keys
 from zkwm.extraction.neuron_groups import weighted_layers
-from zkwm.extraction.reader import WHITE_BOX, JudgeView, MarkReader
+from zkwm.extraction.reader import NOT_FINITE, WHITE_BOX, JudgeView, MarkReader
 from zkwm_protocols.errors import UsageError
 
 _ROW = "row"
@@ -35,8 +35,7 @@ class UchidaReader(MarkReader):
       sign in every product below.
     - Row: ``key.signs("row", M)``, where the paper's projection has standard normal numbers.
     - Bit: 1 if sum_j row_j * w_j >= 0, else 0. Both sums are correctly rounded float64
-      (``math.fsum``), so that every machine reads the same bit. A layer with a weight that is not
-      finite gives 0.
+      (``math.fsum``), so that every machine reads the same bit.
     """
 
     name: ClassVar[str] = "uchida"
@@ -47,14 +46,15 @@ class UchidaReader(MarkReader):
     ) -> NDArray[np.int64]:
         """One bit for each key, int64 (n,), of the suspect aligned with ``view.reference``.
 
-        Raises UsageError for a suspect without the layer of a key.
+        Raises UsageError for a suspect without the layer of a key, or whose weights there are not
+        finite.
         """
         keys = read_keys(leaves)
         bits = np.zeros(len(keys), np.int64)
         for weight, rows, numbers in projections(aligned(model, view), keys):
             weights = weight.detach().cpu().double().flatten(1).numpy()
             if not np.isfinite(weights).all():
-                continue
+                raise UsageError(NOT_FINITE)
             summed = np.array([math.fsum(column) for column in weights.T.tolist()])
             for number, row in zip(numbers, rows.numpy(), strict=True):
                 bits[number] = math.fsum((row * summed).tolist()) >= 0

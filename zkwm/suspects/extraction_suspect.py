@@ -9,6 +9,7 @@ torch when a suspect is opened.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.extraction.keys import BITS, KEY_SHAPE, judged_parameters, read_keys, scheme_tag
+from zkwm.extraction.probes import bundled_digest, data_digest, drawn_probes, probe_count
 from zkwm.suspects.limits import ExtractionSettings
 from zkwm.suspects.safetensors_suspect import architecture_digest
 from zkwm.suspects.suspect import CHECK, Answer, Progress, Suspect, printable, require_images
 from zkwm_protocols.commitment import Header
-from zkwm_protocols.encoding import encode, tensor_digest
+from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import InvalidOpening, SuspectUnusable, Unsupported, UsageError
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
 
@@ -64,16 +66,17 @@ class ExtractionSuspect(Suspect):
             reference = _weights(Path(settings.reference))
             self.reference_digest = architecture_digest(reference)
             _require_comparable(self._reader, self._model, reference)
-        probes = _checked_probes(self._reader, settings.probes, self._model.config.shape)
-        self._view = JudgeView(reference) if probes is None else JudgeView(reference, probes)
+        self._data = _checked_data(self._reader, settings.probes, self._model.config.shape)
+        self._data_digest = None if self._data is None else data_digest(self._data)
+        self._view = JudgeView(reference)
         self.identity = SuspectIdentity(
             kind=SuspectKind.EXTRACTION,
             digest=extraction_digest(
-                self._reader, architecture_digest(self._model), self.reference_digest, probes
+                self._reader, architecture_digest(self._model), self.reference_digest, self._data
             ),
             description=printable(
                 f"mark {self._reader.name} in {self._model.config.architecture}, {path.name}; "
-                f"{self._alignment()}",
+                f"{self._alignment()}{self._origin()}",
                 400,
             ),
             outputs=BITS,
@@ -81,11 +84,12 @@ class ExtractionSuspect(Suspect):
         )
 
     def check_committed(self, header: Header) -> None:
-        """Raise InvalidOpening (check ``challenge.suspect``) unless the reference is the header's.
+        """Raise InvalidOpening (``challenge.suspect``) for a foreign reference or data set.
 
         A reference chosen later could permute an innocent network's neurons until its bits fit the
-        labels (SPEC.md 19.6).
+        labels, and probes chosen later could be fitted to the keys (SPEC.md 19.6).
         """
+        self._check_data(header)
         if self.reference_digest == header.owner_model:
             return
         if header.owner_model is None:
@@ -108,6 +112,11 @@ class ExtractionSuspect(Suspect):
             check="challenge.suspect",
         )
 
+    def draw_probes(self, nonce: bytes) -> None:
+        """Draw the probes of a challenge with this nonce, 32 bytes (SPEC.md 19.3)."""
+        if self._data is not None:
+            self._view = replace(self._view, probes=drawn_probes(self._data, nonce))
+
     def check_preprocessing(self, preprocessing: Preprocessing) -> None:
         """Raise SuspectUnusable unless it is the default: keys are not images."""
         if preprocessing != Preprocessing():
@@ -121,6 +130,8 @@ class ExtractionSuspect(Suspect):
         progress: Progress | None = None,
     ) -> tuple[Answer, ...]:
         """Read the bits of keys uint8 (n, 1, 1, 32), in order; see ``Suspect.answer``.
+
+        Where the scheme reads probes, ``draw_probes`` comes first.
 
         Raises, with the check ``suspect.answers``, InvalidOpening for a key of another scheme or of
         other parameters, SuspectUnusable for a suspect that lacks what the scheme reads.
@@ -142,6 +153,36 @@ class ExtractionSuspect(Suspect):
         if progress is not None:
             progress(len(images), len(images))
         return tuple(Answer(int(bit)) if bit in (0, 1) else Answer(None, NO_BIT) for bit in bits)
+
+    def _check_data(self, header: Header) -> None:
+        """Raise InvalidOpening (check ``challenge.suspect``) for probes of somebody's choice."""
+        if self._data_digest is None:
+            return
+        named: bytes | None = getattr(header, "probe_data", None)
+        if self._data_digest == (bundled_digest() if named is None else named):
+            return
+        expected = (
+            "the commitment names none, so they are the test images of fashion-mnist-small"
+            if named is None
+            else f"the commitment names the data set {named.hex()[:16]}"
+        )
+        raise InvalidOpening(
+            f"the probes are drawn from {self._data_digest.hex()[:16]}, a data set of somebody's "
+            f"choice: {expected}",
+            hint="give that data set; probes chosen after the labels can be fitted to any keys",
+            check="challenge.suspect",
+        )
+
+    def _origin(self) -> str:
+        """Where the probes come from, for the description; empty without any."""
+        if self._data is None or self._data_digest is None:
+            return ""
+        bundled = self._data_digest == bundled_digest()
+        name = "fashion-mnist-small" if bundled else self._data_digest.hex()[:16]
+        return (
+            f"; the challenge draws {probe_count(len(self._data))} probes from the "
+            f"{len(self._data)} images of {name}"
+        )
 
     def _alignment(self) -> str:
         """What a judge must know about permutations of neurons, for the description."""
@@ -201,16 +242,16 @@ def _require_comparable(reader: MarkReader, model: Classifier, reference: Classi
         )
 
 
-def _checked_probes(
+def _checked_data(
     reader: MarkReader, probes: NDArray[np.uint8] | None, shape: tuple[int, int, int]
 ) -> NDArray[np.uint8] | None:
-    """Return the probes. Raises UsageError for other images, or none where they are needed."""
+    """Return the data set. Raises UsageError for other images, or none where they are needed."""
     if probes is not None:
         require_images(probes, shape)
     if reader.needs_probes and (probes is None or not len(probes)):
         raise UsageError(
             f"{reader.name} is read on probe images, and there are none",
-            hint="choose public images that the suspect is made for",
+            hint="give the data set that the commitment names, or fashion-mnist-small",
         )
     return probes
 
@@ -227,17 +268,14 @@ def extraction_digest(
         reader: the scheme and its parameters.
         model: the ``architecture_digest`` of the suspect, 32 bytes.
         reference: that of the reference, None without one.
-        probes (uint8, (m, c, h, w)): the judge's probe images, None without.
+        probes (uint8, (n, c, h, w)): the data set that probes are drawn from, None without.
     """
     pinned = {
         "scheme": reader.name,
         "parameters": judged_parameters(reader),
         "model": model,
         "reference": reference,
-        "probes": None
-        if probes is None
-        else tensor_digest(
-            [("probes", "uint8", probes.shape, np.ascontiguousarray(probes).tobytes())]
-        ),
+        "probe_data": None if probes is None else data_digest(probes),
+        "probe_count": 0 if probes is None else probe_count(len(probes)),
     }
-    return hashlib.sha256(b"zkwm-extraction-1" + encode(pinned)).digest()
+    return hashlib.sha256(b"zkwm-extraction-2" + encode(pinned)).digest()

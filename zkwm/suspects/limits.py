@@ -81,8 +81,9 @@ class ExtractionSettings:
         parameters: those of its parameters that bits depend on, where they are not the default.
         reference: the path of the unmarked model that the commitment names; None where it names
             none.
-        probes (uint8, (m, c, h, w)): public images of the judge's choice, on which activations or
-            answers are taken; None for schemes that read weights alone.
+        probes (uint8, (n, c, h, w)): the data set from which the challenge's nonce draws the images
+            on which activations or answers are taken: the one that the commitment names, or else
+            the bundled test images; None for schemes that read weights alone.
     """
 
     watermark: str

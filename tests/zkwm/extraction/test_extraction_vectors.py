@@ -17,7 +17,8 @@ from tests.vectors.extraction import generate
 from zkwm.extraction.alignment import align
 from zkwm.extraction.dynamarks_regression import features, read_back
 from zkwm.extraction.keys import ExtractionKey, judged_parameters, read_keys, scheme_tag
-from zkwm.extraction.reader import JudgeView
+from zkwm.extraction.probes import drawn_probes
+from zkwm.extraction.reader import JudgeView, MarkReader
 from zkwm.extraction.unit_form import unit_form
 from zkwm.suspects.extraction_suspect import extraction_digest
 from zkwm.suspects.safetensors_suspect import architecture_digest
@@ -27,6 +28,7 @@ from zkwm.watermarks.parameter_encoding.deepsigns import DeepSigns
 from zkwm.watermarks.parameter_encoding.tartaglione import Tartaglione
 from zkwm.watermarks.parameter_encoding.uchida import Uchida
 from zkwm.watermarks.watermark import Watermark
+from zkwm_protocols.errors import UsageError
 from zkwm_protocols.leaves import leaf
 
 STORED = vectors("extraction")
@@ -139,11 +141,29 @@ def test_digests_of_suspects(vector: dict[str, Any]) -> None:
     assert found.hex() == vector["digest"]
 
 
+@pytest.mark.parametrize("vector", STORED["probes"], ids=lambda vector: str(vector["images"]))
+def test_probes_that_a_nonce_draws(vector: dict[str, Any]) -> None:
+    numbered = np.arange(vector["images"], dtype=np.uint16).view(np.uint8).reshape(-1, 1, 1, 2)
+    found = drawn_probes(numbered, bytes.fromhex(vector["nonce"]))
+    assert found.reshape(-1).view(np.uint16).tolist() == vector["numbers"]
+
+
+def assert_bits(
+    reader: MarkReader, model: nn.Module, vector: dict[str, Any], view: JudgeView
+) -> None:
+    """The bits of the vector; where it has none, there is no answer."""
+    leaves = read_leaves(vector["keys"])
+    if vector["bits"] is None:
+        with pytest.raises(UsageError, match="finite"):
+            reader.extract(model, leaves, view)
+    else:
+        assert reader.extract(model, leaves, view).tolist() == vector["bits"]
+
+
 @pytest.mark.parametrize("vector", STORED["uchida"], ids=lambda vector: vector["name"])
 def test_bits_of_uchida(vector: dict[str, Any]) -> None:
     model = convolution(vector["weights"])
-    found = Uchida().reader().extract(model, read_leaves(vector["keys"]), JudgeView())
-    assert found.tolist() == vector["bits"]
+    assert_bits(Uchida().reader(), model, vector, JudgeView())
 
 
 @pytest.mark.parametrize("vector", STORED["tartaglione"], ids=lambda vector: vector["name"])
@@ -154,8 +174,7 @@ def test_bits_of_tartaglione(vector: dict[str, Any]) -> None:
         values = tensor(vector["weights"])
         model = nn.Linear(values.shape[1], values.shape[0])
         model.weight = nn.Parameter(values)
-    found = Tartaglione().reader().extract(model, read_leaves(vector["keys"]), JudgeView())
-    assert found.tolist() == vector["bits"]
+    assert_bits(Tartaglione().reader(), model, vector, JudgeView())
 
 
 class _LastLayer(nn.Module):
@@ -189,8 +208,7 @@ def test_bits_of_dynamarks(vector: dict[str, Any]) -> None:
     view = JudgeView(_LastLayer(vector["reference"]), tensor(vector["probes"]).numpy())
     scheme = DynaMarks(floor=vector["floor"])
     leaves = read_leaves(vector["keys"])
-    found = scheme.reader().extract(_LastLayer(vector["suspect"]), leaves, view)
-    assert found.tolist() == vector["bits"]
+    assert_bits(scheme.reader(), _LastLayer(vector["suspect"]), vector, view)
     if vector["values"]:
         images = tensor(vector["probes"]).float() / 255
         with torch.no_grad():

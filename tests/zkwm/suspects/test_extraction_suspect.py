@@ -89,9 +89,10 @@ def test_the_digest_pins_everything_that_bits_depend_on(case: ExtractionCase) ->
         "parameters": {},
         "model": architecture_digest(case.marked),
         "reference": architecture_digest(case.unmarked),
-        "probes": tensor_digest([("probes", "uint8", (2, 1, 28, 28), probes.tobytes())]),
+        "probe_data": tensor_digest([("probes", "uint8", (2, 1, 28, 28), probes.tobytes())]),
+        "probe_count": 2,
     }
-    assert found.digest == hashlib.sha256(b"zkwm-extraction-1" + encode(pinned)).digest()
+    assert found.digest == hashlib.sha256(b"zkwm-extraction-2" + encode(pinned)).digest()
     others = [
         case.suspect(path).identity,
         case.suspect(path, probes=probes[:1]).identity,
@@ -159,7 +160,8 @@ def test_a_mark_in_answers_is_read_from_another_architecture(case: ExtractionCas
     probes = np.random.default_rng(1).integers(0, 256, (20, 1, 28, 28), dtype=np.uint8)
     surrogate = case.save("surrogate", network(1, "dense"))
     suspect = case.suspect(surrogate, watermark="dynamarks", probes=probes)
-    assert suspect.identity.description.endswith("read from its answers")
+    assert "read from its answers; the challenge draws 20 probes" in suspect.identity.description
+    suspect.draw_probes(bytes(32))
     keys = draw_keys(case.vault, DynaMarks(), 10, (0,))
     found = [answer.output for answer in suspect.answer(keys, Preprocessing())]
     assert set(found) <= {0, 1}
