@@ -148,3 +148,5 @@ _FUNCTIONS: dict[str, Callable[[Decimal, tuple[float, ...]], Decimal]] = {
     "gelu": lambda x, _: x / 2 * (1 + _erf(x / Decimal(2).sqrt())),
     "gelu_tanh": lambda x, _: _gelu_tanh(x),
 }
+KINDS = {kind: {"clip": 2, "leaky": 1, "elu": 1}.get(kind, 0) for kind in _FUNCTIONS}
+"""The functions of one number, with how many parameters each takes."""

@@ -130,11 +130,20 @@ Layer: TypeAlias = Image | Linear | Function | Maxima | Joined | Reshaped
 
 @dataclass(frozen=True, eq=False)
 class Layers:
-    """All layers; ``output`` is the number of the logits, ``notes`` are for people."""
+    """All layers of a classifier.
+
+    Attributes:
+        layers: each reads earlier ones.
+        output: the number of the logits.
+        notes: what was left out, for people.
+        last: the functions between logits and scores, in order: ``softmax``, ``logsoftmax`` or
+            ``sigmoid``.
+    """
 
     layers: tuple[Layer, ...]
     output: int
     notes: tuple[str, ...] = ()
+    last: tuple[str, ...] = ()
 
 
 def scaling(input: int, shape: Shape, factor: NDArray[np.float64]) -> Term:

@@ -58,10 +58,12 @@ def translate(graph: OnnxGraph, shape: Shape, layout: str) -> Layers:
         )
     translation = Translation(graph, shape, layout)
     nodes = _needed(graph)
+    ending: list[str] = []
     while nodes and nodes[-1].operator in _LAST and nodes[-1].outputs[0] == graph.output:
         last = nodes.pop()
         if last.operator != "Sigmoid" and last.attributes.get("axis", -1) not in (1, -1):
             raise last.refusal("it does not run over the scores")
+        ending.insert(0, last.operator.lower())
         translation.notes.append(f"{last.operator} at the end left out: it changes no label")
         graph_output = last.inputs[0]
         graph = OnnxGraph(graph.nodes, graph.constants, graph.input, graph.dims, graph_output)
@@ -81,7 +83,7 @@ def translate(graph: OnnxGraph, shape: Shape, layout: str) -> Layers:
         )
     end = nodes[-1]
     number = translation.layer_of(end, output)
-    return Layers(tuple(translation.layers), number, tuple(translation.notes))
+    return Layers(tuple(translation.layers), number, tuple(translation.notes), tuple(ending))
 
 
 def _needed(graph: OnnxGraph) -> list[OnnxNode]:
