@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-PROVEN, NOT_PROVEN, USAGE = 0, 1, 2
+PROVEN, NOT_PROVEN, USAGE = 0, 10, 2
 HEAVY = ("torch", "numba", "scipy", "safetensors", "onnxscript", "matplotlib", "yaml")
 ENVIRONMENT = {**os.environ, "ZKWM_PASSPHRASE": "demo", "PYTHONDONTWRITEBYTECODE": "1"}
 LARGEST_MB = 300

@@ -1,6 +1,6 @@
 """``python -m zkwm_cli``: the command line where no script is installed, as under torchrun."""
 
-from zkwm_cli.main import run
+from zkwm_cli.start import run
 
 if __name__ == "__main__":
     run()

@@ -10,7 +10,7 @@ import os
 import sys
 import traceback
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -21,39 +21,54 @@ ERROR_SCHEMA = "zkwm/error/v1"
 
 
 class Exit(IntEnum):
-    """The exit codes, the same in every command, that a script can rely on."""
+    """The exit codes, the same in every command, that a script can rely on.
+
+    1 is none of them: a broken installation, a killed process or a shell gives it.
+    """
 
     OK = 0
-    NOT_PROVEN = 1
     USAGE = 2
     COULD_NOT_CHECK = 3
     TRUST_MATERIAL_MISSING = 4
     CANCELLED = 5
+    NOT_PROVEN = 10
 
 
 EXIT_CODES = (
     (Exit.OK, "done; for verify: the claim is proven"),
-    (Exit.NOT_PROVEN, "checked, all valid, and not proven"),
     (Exit.USAGE, "the command line is wrong; nothing was done"),
     (Exit.COULD_NOT_CHECK, "could not be done or checked: malformed, invalid, unreadable"),
     (Exit.TRUST_MATERIAL_MISSING, "trust material is missing or expired"),
     (Exit.CANCELLED, "cancelled"),
+    (Exit.NOT_PROVEN, "verify: checked, all valid, and not proven"),
 )
 
 
 def exit_code(error: ZkwmError) -> Exit:
-    """The exit code of an error of the library, by its class."""
+    """The exit code of an error of the library, by its class.
+
+    "Not proven" is not among them: only ``decided`` gives that code, once the verdict is written.
+    """
     from zkwm_protocols import errors
 
     for kind, code in (
         (errors.UsageError, Exit.USAGE),
-        (errors.NotProven, Exit.NOT_PROVEN),
         (errors.TrustMaterialMissing, Exit.TRUST_MATERIAL_MISSING),
         (errors.Cancelled, Exit.CANCELLED),
     ):
         if isinstance(error, kind):
             return code
     return Exit.COULD_NOT_CHECK
+
+
+def decided(*, proven: bool) -> NoReturn:
+    """End ``zkwm verify`` with 0 or 10, once the whole verdict has left this process.
+
+    The only place that gives either code for a verdict. Raises OSError where stdout could not be
+    written, so that nobody takes a lost verdict for one.
+    """
+    sys.stdout.flush()
+    raise click.exceptions.Exit(Exit.OK if proven else Exit.NOT_PROVEN)
 
 
 def one_line(text: str) -> str:
@@ -102,21 +117,20 @@ def print_error(
 def print_zkwm_error(error: ZkwmError, *, as_json: bool) -> Exit:
     """Print an error of the library and return its exit code.
 
-    An error that carries a verdict comes after the command has printed that verdict: "not proven"
-    then needs no further word, and no second JSON object follows.
+    An error that carries a verdict comes after the command has printed that verdict: no second
+    JSON object follows.
     """
-    from zkwm_protocols.errors import Cancelled, NotProven
+    from zkwm_protocols.errors import Cancelled
 
     code = exit_code(error)
-    if error.verdict is None or not isinstance(error, NotProven):
-        print_error(
-            error.message,
-            hint=error.hint or _usual_hint(error),
-            check=error.check,
-            code=code,
-            as_json=as_json and error.verdict is None,
-            word="cancelled" if isinstance(error, Cancelled) else "error",
-        )
+    print_error(
+        error.message,
+        hint=error.hint or _usual_hint(error),
+        check=error.check,
+        code=code,
+        as_json=as_json and error.verdict is None,
+        word="cancelled" if isinstance(error, Cancelled) else "error",
+    )
     return code
 
 

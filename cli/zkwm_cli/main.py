@@ -17,6 +17,7 @@ from typing import NoReturn
 import click
 
 from zkwm_cli.exits import EXIT_CODES, Exit, print_error, print_zkwm_error
+from zkwm_cli.streams import is_stream_error, prepare, silence_stdout
 
 COMMANDS = (
     "keygen",
@@ -89,17 +90,15 @@ def main(arguments: Sequence[str]) -> int:
         code = _execute(list(arguments))
         sys.stdout.flush()
     except OSError as error:
-        _silence_stdout()
+        silence_stdout()
         click.echo(f"zkwm: error: cannot write to standard output: {error.strerror}", err=True)
         return Exit.COULD_NOT_CHECK
     return code
 
 
 def run() -> NoReturn:
-    """The entry point of the installed program."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    """Run the command line of this process and exit (``zkwm_cli.start`` calls it)."""
+    prepare()
     if not os.environ.get("ZKWM_DEBUG"):
         warnings.simplefilter("ignore")
     instruction = os.environ.get(COMPLETE_VARIABLE)
@@ -128,7 +127,7 @@ def _execute(arguments: list[str]) -> int:
         print_error("interrupted", hint="", code=Exit.CANCELLED, as_json=as_json, word="cancelled")
         return Exit.CANCELLED
     except OSError as error:
-        if error.filename is None:
+        if is_stream_error(error):
             raise
         return _print_failure(error, as_json=as_json)
     except Exception as error:
@@ -158,21 +157,22 @@ def _print_failure(error: Exception, *, as_json: bool) -> int:
         error = missing_extra(error) or error
     if isinstance(error, ZkwmError):
         return print_zkwm_error(error, as_json=as_json)
-    memory = isinstance(error, MemoryError)
-    print_error(
-        "not enough memory" if memory else f"internal error: {type(error).__name__}: {error}",
-        hint="free some memory, or use a larger machine"
-        if memory
-        else "this is a fault in zkwm; ZKWM_DEBUG=1 shows the traceback, for a report",
-        code=Exit.COULD_NOT_CHECK,
-        as_json=as_json,
-    )
+    message, hint = _unforeseen(error)
+    print_error(message, hint=hint, code=Exit.COULD_NOT_CHECK, as_json=as_json)
     return Exit.COULD_NOT_CHECK
 
 
-def _silence_stdout() -> None:
-    """Point stdout at the null device, so that the interpreter can flush when it exits."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        return
+def _unforeseen(error: Exception) -> tuple[str, str]:
+    """What to say about an error that is not the library's own, and what to do next."""
+    if isinstance(error, MemoryError):
+        return "not enough memory", "free some memory, or use a larger machine"
+    if isinstance(error, OSError):
+        where = "" if error.filename is None else f" {error.filename}"
+        return (
+            f"the operating system refused{where}: {error.strerror or error}",
+            "free what it ran out of (ulimit -a shows the limits), and run the command again",
+        )
+    return (
+        f"internal error: {type(error).__name__}: {error}",
+        "this is a fault in zkwm; ZKWM_DEBUG=1 shows the traceback, for a report",
+    )

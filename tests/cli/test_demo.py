@@ -70,8 +70,8 @@ def test_a_command_that_fails(tmp_path: Path) -> None:
 
 
 def test_a_verdict_that_is_not_the_right_one(tmp_path: Path) -> None:
-    with pytest.raises(CouldNotCheck, match="zkwm verify ended with exit code 1, not 0"):
-        zkwm_cli.demo_story.demo(tmp_path / "demo", run=Stage("verify", 1), say=lambda _: None)
+    with pytest.raises(CouldNotCheck, match="zkwm verify ended with exit code 10, not 0"):
+        zkwm_cli.demo_story.demo(tmp_path / "demo", run=Stage("verify", 10), say=lambda _: None)
 
 
 def test_a_command_that_is_interrupted(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -27,7 +28,7 @@ def test_help_lists_the_commands_in_the_order_of_use(zkwm: Command) -> None:
     places = [words.index(name) for name in main.COMMANDS]
     assert places == sorted(places)
     for code, meaning in exits.EXIT_CODES:
-        assert f"{int(code)}  {meaning}" in result.stdout
+        assert f"{int(code):<2}  {meaning}" in result.stdout
 
 
 @pytest.mark.parametrize("name", main.COMMANDS)
@@ -102,7 +103,7 @@ def test_usage_errors_are_json_too(zkwm: Command, arguments: list[str]) -> None:
     ("error", "code"),
     [
         (errors.UsageError("m"), 2),
-        (errors.NotProven("m"), 1),
+        (errors.NotProven("m"), 3),
         (errors.CouldNotCheck("m"), 3),
         (errors.Malformed("m"), 3),
         (errors.InvalidSignature("m"), 3),
@@ -303,3 +304,43 @@ def test_json_is_ascii(zkwm: Command, case: Files) -> None:
     result = zkwm("inspect", case.folder / "new.challenge", "--json")
     assert result.stdout.isascii()
     assert json.loads(result.stdout)["fields"]["purpose"] == "Straße 道"
+
+
+def test_each_code_has_one_meaning() -> None:
+    codes = [int(code) for code, _ in exits.EXIT_CODES]
+    assert len(set(codes)) == len(exits.Exit)
+    assert 1 not in codes
+
+
+def test_not_proven_without_a_verdict_is_no_verdict() -> None:
+    """An error of that class from anywhere else never becomes the code of a verdict."""
+    assert exits.exit_code(errors.NotProven("m")) == exits.Exit.COULD_NOT_CHECK
+
+
+def test_a_broken_installation_is_an_error_like_others() -> None:
+    script = (
+        "import sys; sys.modules['click'] = None;"
+        "from zkwm_cli.start import run; sys.argv = ['zkwm', '--help']; run()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=False, text=True
+    )
+    assert done.returncode == 3
+    assert done.stderr.startswith("zkwm: error: this installation is broken: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_an_error_of_the_system_names_what_it_is(
+    zkwm: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too many open files is not a fault of standard output (verdict.md, 5.5)."""
+
+    def fail(_: bytes) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("zkwm_cli.inspection.inspect_file", fail)
+    result = zkwm("inspect", __file__, "--json")
+    assert result.code == 3
+    assert "refused: Too many open files" in result.stderr
+    assert "standard output" not in result.stderr
+    assert result.json["exit_code"] == 3

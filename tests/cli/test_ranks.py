@@ -22,7 +22,7 @@ def test_a_case_by_ranks(zkwm: Command, case: Files) -> None:
 def test_an_innocent_model_by_ranks(zkwm: Command, case: Files) -> None:
     options = dispute_over(zkwm, case, model=case.innocent, statistic="ranks")
     result = zkwm(*options, "--json")
-    assert result.code == 1
+    assert result.code == 10
     assert result.json["statistic"] == "ranks"
     assert result.json["ranks"]["value"] < result.json["ranks"]["needed"]
 

@@ -32,7 +32,7 @@ def test_not_proven(zkwm: Command, case: Files) -> None:
     options = dispute_over(zkwm, case, model=case.innocent)
     report = case.folder / "report.html"
     result = zkwm(*options, "--report", report)
-    assert result.code == 1
+    assert result.code == 10
     assert result.stdout.startswith("NOT PROVEN: 0 of 50 triggers match")
     assert "zkwm: error" not in result.stderr
     assert "not proven" in report.read_text(encoding="utf-8").lower()
@@ -40,7 +40,7 @@ def test_not_proven(zkwm: Command, case: Files) -> None:
 
 def test_not_proven_in_json(zkwm: Command, case: Files) -> None:
     result = zkwm(*dispute_over(zkwm, case, model=case.innocent), "--json")
-    assert result.code == 1
+    assert result.code == 10
     assert result.json["outcome"] == "not proven"
     assert statuses(result.json)["evidence.threshold"] == "failed"
 

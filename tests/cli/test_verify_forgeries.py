@@ -119,7 +119,7 @@ def test_declared_labels_prove_nothing_by_themselves(
 ) -> None:
     options = dispute_over(zkwm, case, commitment=declared)
     result = zkwm(*options, "--json")
-    assert result.code == 1
+    assert result.code == 10
     assert result.json["matches"] == 50
     assert result.json["evidence"] is None
     assert statuses(result.json)["opening.labels"] == "failed"

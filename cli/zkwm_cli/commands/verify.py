@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zkwm_cli.artifacts import STANDARD, Output, read_artifact, require_one_stdin
-from zkwm_cli.exits import print_json
+from zkwm_cli.exits import decided, print_json
 from zkwm_cli.options import (
     FILE,
     challenge_option,
@@ -123,10 +123,10 @@ def command(
     The proof itself says which way it is: opened triggers, which the suspect is asked, or a
     zero-knowledge argument about the suspect's file, which shows that enough triggers match.
 
-    The verdict goes to stdout. Exit code 0 means proven; 1 checked and not proven; 3 could not be
-    checked, which says nothing about the claim; 4 something that trust rests on is missing.
+    The verdict goes to stdout. Exit code 0 means proven; 10 checked and not proven; 3 could not
+    be checked, which says nothing about the claim; 4 something that trust rests on is missing.
     """
-    from zkwm_protocols.errors import ZkwmError
+    from zkwm_protocols.errors import NotProven, ZkwmError
 
     require_one_stdin(
         commitment=case.commitment,
@@ -139,13 +139,19 @@ def command(
     files = case.read()
     settings = checks.settings() | suspect.settings() | extraction.settings()
     key = judge.open()
+    error: ZkwmError | None = None
     try:
         verdict = _verify(key, files, suspect.model, settings)
-    except ZkwmError as error:
-        if error.verdict is not None:
-            _print(error.verdict, page, as_json=presentation.as_json)
-        raise
-    _print(verdict, page, as_json=presentation.as_json)
+    except ZkwmError as failure:
+        if failure.verdict is None:
+            raise
+        verdict, error = failure.verdict, failure
+    _print(verdict, as_json=presentation.as_json)
+    if page is not None:
+        _write_report(verdict, page)
+    if error is not None and not isinstance(error, NotProven):
+        raise error
+    decided(proven=error is None)
 
 
 def _verify(
@@ -169,21 +175,23 @@ def _verify(
         line.end()
 
 
-def _print(verdict: Verdict, page: Output | None, *, as_json: bool) -> None:
-    """The verdict on stdout, and the report, whatever the outcome.
-
-    Where the report cannot be written, that error carries the verdict, which has been printed.
-    """
-    from zkwm.report import render_report, render_text
-    from zkwm_protocols.errors import ZkwmError
+def _print(verdict: Verdict, *, as_json: bool) -> None:
+    """The verdict on stdout, whatever the outcome."""
+    from zkwm.report import render_text
 
     if as_json:
         print_json(verdict.to_json())
     else:
         click.echo(render_text(verdict), nl=False)
-    if page is not None:
-        try:
-            page.write(render_report(verdict).encode("utf-8"))
-        except ZkwmError as error:
-            error.verdict = verdict
-            raise
+
+
+def _write_report(verdict: Verdict, page: Output) -> None:
+    """Write the page; a page that cannot be written is a warning, and changes no outcome."""
+    from zkwm.report import render_report
+    from zkwm_cli.terminal import warn
+
+    try:
+        page.write(render_report(verdict).encode("utf-8"))
+    except Exception as error:  # whatever is missing for a page, the verdict has been given
+        reason = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
+        warn(f"the report was not written ({reason}); the verdict above stands")

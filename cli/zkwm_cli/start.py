@@ -1,0 +1,33 @@
+"""The entry point of the installed program: whatever fails, the exit code is never 0, 1 or 10.
+
+Imports nothing but the standard library, so that a broken installation is an error like others.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+COULD_NOT_CHECK = 3
+
+
+def run() -> NoReturn:
+    """Run the program and exit. An import that fails ends in code 3, with one line on stderr."""
+    try:
+        from zkwm_cli.main import run as program
+    except Exception as error:
+        if os.environ.get("ZKWM_DEBUG"):
+            raise SystemExit(_report(error, repr(error.__traceback__))) from error
+        raise SystemExit(_report(error, "install zkwm again")) from None
+    program()
+
+
+def _report(error: Exception, hint: str) -> int:
+    """Say what could not be imported, where anybody can read it; return the exit code."""
+    try:
+        sys.stderr.write(f"zkwm: error: this installation is broken: {error}\nzkwm: hint: {hint}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        sys.stderr = None  # nobody reads it; the interpreter must not try again
+    return COULD_NOT_CHECK
