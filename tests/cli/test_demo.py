@@ -43,7 +43,7 @@ class Stage:
         if arguments[0] != "verify":
             return 0, ""
         proven = "marked/model.onnx" in arguments
-        return int(not proven), json.dumps(VERDICTS["case.json" if proven else "other.json"])
+        return (0 if proven else 10), json.dumps(VERDICTS["case.json" if proven else "other.json"])
 
 
 def test_the_story(tmp_path: Path) -> None:
