@@ -142,6 +142,10 @@ class ArgumentCase(Case):
     challenge: ArgumentChallenge
     response: ArgumentResponse
 
+    def matches(self, evidence: Evidence) -> str:
+        """How many triggers match, in words, and of what: the network is not the file."""
+        return f"{super().matches(evidence)} in the integer network made from the file"
+
 
 def read_case(
     checks: Checks, request: Request, judge: JudgePublic

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from zkwm.judge.verdict import Argued, Outcome, TriggerResult, Verdict
+from zkwm.judge.verdict import Argued, Asked, FirstSeen, Outcome, TriggerResult, Verdict
 from zkwm.report.visible import by_luck, count, odds, utc
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header
@@ -118,8 +118,9 @@ def _what_happened(verdict: Verdict, evidence: Evidence, header: Header) -> str:
         return (
             f"The owner's commitment fixes {count(header.leaf_count, 'trigger image')} without "
             "showing them. For this case the owner showed no image. They proved by calculation "
-            f"that they know {evidence.trials:,} of them, and that the examined model gives the "
-            f"label fixed for the image to at least {evidence.matches:,} of these "
+            f"that they know {evidence.trials:,} of them, and that the integer network made from "
+            f"the examined file gives the label fixed for the image to at least "
+            f"{evidence.matches:,} of these "
             f"{evidence.trials:,}. "
             "Which ones, and how many more, stays hidden."
         )
@@ -247,16 +248,39 @@ def _challenge(verdict: Verdict) -> tuple[Fact, ...]:
         else f"{policy.threshold_bits} bits"
     )
     recorded = len(verdict.suspect_record)
+    tried = verdict.functions_tried or policy.functions_tried
     return (
         Fact("Judge's key", challenge.judge.fingerprint(), True),
         Fact("Challenge", challenge.digest.hex(), True),
         Fact("Purpose", challenge.purpose or "none stated"),
-        Fact("Standard", f"{demanded}, attempt {policy.functions_tried:,} on this commitment"),
+        Fact("Standard", f"{demanded}, function {tried:,} tried on this commitment"),
         Fact("Blocks", _blocks(verdict, challenge)),
+        *_answers(verdict.asked),
         *((Fact("Answers recorded", f"{recorded:,}, in the JSON verdict"),) if recorded else ()),
         Fact("Issued", utc(challenge.issued)),
+        *_sights(verdict.first_seen),
         checked,
     )
+
+
+def _answers(asked: Asked | None) -> tuple[Fact, ...]:
+    """How many images of each kind the suspect answered, now and before."""
+    if asked is None or not asked.rates:
+        return ()
+    rates = ", ".join(
+        f"{rate.kind} {rate.answered:,} of {rate.asked:,} ({rate.scored:,} with scores)"
+        for rate in asked.rates
+    )
+    kept = f"; {count(asked.kept, 'first answer')} kept from before" if asked.kept else ""
+    return (Fact("Answers", rates + kept),)
+
+
+def _sights(seen: FirstSeen | None) -> tuple[Fact, ...]:
+    """Since when the judge knows commitment and suspect, by their own clock."""
+    if seen is None:
+        return ()
+    times = f"commitment {utc(seen.commitment)}, model {utc(seen.suspect)}, by the judge's clock"
+    return (Fact("First seen", times),)
 
 
 def _argument(argued: Argued) -> tuple[Fact, ...]:

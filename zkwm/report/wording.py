@@ -25,6 +25,13 @@ _MEANINGS = {
     "trust rests on is missing or expired.",
 }
 
+_ARGUED_MEANINGS = {
+    Outcome.PROVEN: "The integer network made from the examined file carries the mark that was "
+    "fixed in the commitment, by the standard that the judge set.",
+    Outcome.NOT_PROVEN: "All files were valid and the argument holds, but the owner chose the "
+    "labels and the judge did not accept declared labels.",
+}
+
 STATUSES: dict[str, str] = {
     TriggerStatus.MATCH: "match",
     TriggerStatus.NO_MATCH: "no match",
@@ -58,9 +65,15 @@ _LIMITS = (
         "other party's product counts.",
     ),
     (
+        "How the mark came in",
+        "A mark can come in with training data, a pre-trained model or a merge of models. In our "
+        "trials fifty marked images among thousands convicted whoever trained on them. The result "
+        "says that model and commitment depend on each other, not through whom.",
+    ),
+    (
         "Dates",
-        "A commitment made after the examined model was published supports no claim. This version "
-        "checks no timestamps: the date of the commitment must be shown by other means.",
+        "A commitment made after the examined model was published supports no claim. Nobody signed "
+        "a date here, and none was checked: when each was made must be shown by other means.",
     ),
     (
         "Guilt",
@@ -85,15 +98,17 @@ _OPENED = (
 
 _ARGUED = (
     "The integer network",
-    "The argument is about a network of whole numbers that follows from the model's file. How "
+    "The argument is about the integer network made from the file, not about the file. How "
     "often the two agree was measured on the images named above, not on the triggers, which "
-    "only the owner has seen.",
+    "only the owner has seen. A file that was made to deceive can carry the mark in one and not in "
+    "the other: an opening, where triggers are shown to the file itself, settles it.",
 )
 
 _ENDPOINT = (
     "The model behind an address",
     "The model was asked over the network. Its digest names the address only; whoever runs it may "
-    "replace the model at any time, and asking again may give other answers.",
+    "replace the model at any time, answer a judge differently from a customer, and fail on images "
+    "that look odd.",
 )
 
 _EVIDENCE = (
@@ -157,12 +172,28 @@ _GLOSSARY = (
 
 
 def meaning(verdict: Verdict) -> str:
+    """The outcome in one plain sentence, and one on a suspect that evades."""
+    return " ".join(filter(None, (_outcome(verdict), evasion(verdict))))
+
+
+def evasion(verdict: Verdict) -> str:
+    """The sentence on a suspect that answers natural images and few triggers, else empty."""
+    if verdict.asked is None or not verdict.asked.evasive:
+        return ""
+    triggers, natural = verdict.asked.rates[0], verdict.asked.rates[-1]
+    counts = (
+        f"{natural.answered:,} of {natural.asked:,} natural images and "
+        f"{triggers.answered:,} of {triggers.asked:,} triggers"
+    )
+    if triggers.answered == triggers.asked:
+        counts += f", with scores {natural.scored:,} and {triggers.scored:,} of them"
+    return f"The model is evasive: it answered {counts}."
+
+
+def _outcome(verdict: Verdict) -> str:
     """The outcome in one plain sentence."""
     if verdict.argued is not None and verdict.outcome == Outcome.NOT_PROVEN:
-        return (
-            "All files were valid and the argument holds, but the owner chose the labels and "
-            "the judge did not accept declared labels."
-        )
+        return _ARGUED_MEANINGS[verdict.outcome]
     if verdict.declared_labels and verdict.outcome == Outcome.NOT_PROVEN:
         if not verdict.declared_labels_accepted:
             return (
@@ -174,11 +205,13 @@ def meaning(verdict: Verdict) -> str:
             "the judge accepted declared labels."
         )
     if verdict.declared_labels and verdict.outcome == Outcome.PROVEN:
+        what = "model" if verdict.argued is None else "file's integer network"
         return (
-            "The examined model gives the labels that were fixed in the commitment. The owner "
+            f"The examined {what} gives the labels that were fixed in the commitment. The owner "
             "chose these labels, and the judge accepted that."
         )
-    return _MEANINGS[verdict.outcome]
+    special = {} if verdict.argued is None else _ARGUED_MEANINGS
+    return special.get(verdict.outcome, _MEANINGS[verdict.outcome])
 
 
 def declared_warning(verdict: Verdict) -> str:
@@ -220,11 +253,17 @@ def limits_in_short(verdict: Verdict) -> tuple[str, ...]:
         else "Nothing was opened. How many more triggers match, and which, is known only to the "
         "owner."
     )
-    return (*_LIMITS_IN_SHORT, last)
+    network = () if verdict.argued is None else (_NETWORK_IN_SHORT,)
+    return (*_LIMITS_IN_SHORT, *network, last)
 
 
 _LIMITS_IN_SHORT = (
     "It does not say who copied whom, when or how, and it is not a probability of guilt.",
     "A mark in one's own product proves nothing: only one in the other party's product counts.",
+    "A mark can come in with training data, a pre-trained model or a merge: it does not say how.",
     "No timestamp was checked: a commitment later than the model's publication supports no claim.",
+)
+_NETWORK_IN_SHORT = (
+    "The argument is about the integer network made from the file. A file made to deceive can "
+    "behave differently: ask for an opening too."
 )

@@ -116,12 +116,12 @@ def test_two_at_once_count_each_other(market: Marketplace, owner: Claimant) -> N
         suspect = TableSuspect(name=f"model {number}")
         challenge = market.challenge(name, suspect)
         with pytest.raises(NotProven) as caught:
-            market.settle(suspect, challenge, owner.answer(challenge, [0]))
+            market.settle(suspect, challenge, owner.answer(challenge, [number]))
         counts.append(caught.value.verdict.functions_tried)
 
     challenges = [market.challenge(name, TableSuspect(name=f"m {n}")) for n in range(6)]
     assert {challenge.policy.functions_tried for challenge in challenges} == {1}
-    threads = [threading.Thread(target=settle, args=(number % 4,)) for number in range(4)]
+    threads = [threading.Thread(target=settle, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -144,7 +144,7 @@ def test_the_page_says_what_the_result_does_not_say(verdicts: dict[str, Verdict]
         for expected in (
             "who copied whom",
             "A mark in one's own product",
-            "checks no timestamps",
+            "Nobody signed a date here",
             "not a probability of guilt",
             "does not mean innocent",
             "They are spent",

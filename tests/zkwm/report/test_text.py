@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -9,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from zkwm.judge.verdict import Check, Outcome, Verdict
-from zkwm.report import render_text
+from zkwm.judge.verdict import AnswerRate, Argued, Asked, Check, FirstSeen, Outcome, Verdict
+from zkwm.report import render_report, render_text
 
 BITS = re.compile(r"\d bits")
 FIRST_WORDS = {
@@ -115,3 +116,43 @@ def test_text_imports_neither_jinja2_nor_pillow_nor_torch() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert result.stdout.strip() == b"[]", result.stderr
+
+
+def evaded(make_verdict: Callable[..., Verdict], scored: int, answered: int) -> Verdict:
+    rates = (
+        AnswerRate("triggers", 50, answered, scored),
+        AnswerRate("decoys", 50, 20, 20),
+        AnswerRate("natural images", 25, 25, 25),
+    )
+    seen = FirstSeen(commitment=0, suspect=86_400)
+    return make_verdict(asked=Asked(1, 7, rates), functions_tried=3, first_seen=seen)
+
+
+def test_an_evasive_suspect_is_called_so(make_verdict: Callable[..., Verdict]) -> None:
+    verdict = evaded(make_verdict, 33, 33)
+    for shown in (render_text(verdict), re.sub("<[^>]*>", "", render_report(verdict))):
+        text = " ".join(shown.split())
+        assert "evasive: it answered 25 of 25 natural images and 33 of 50 triggers" in text
+        assert "triggers 33 of 50 (33 with scores)" in text
+        assert "7 first answers kept from before" in text
+        assert "function 3 tried on this commitment" in text
+        assert "commitment 1970-01-01" in text
+    labels_alone = " ".join(render_text(evaded(make_verdict, 0, 50)).split())
+    assert "with scores 25 and 0 of them" in labels_alone
+    honest = " ".join(render_text(evaded(make_verdict, 50, 50)).split())
+    assert "evasive" not in honest
+
+
+def test_limits_name_training_data_dates_and_the_integer_network(
+    make_verdict: Callable[..., Verdict],
+) -> None:
+    verdict = make_verdict()
+    argued = dataclasses.replace(verdict, argued=Argued(bytes(32), 43), triggers=())
+    for one in (verdict, argued):
+        for shown in (render_text(one), render_report(one)):
+            text = " ".join(shown.split())
+            assert "training data, a pre-trained model or a merge" in text
+    for shown in (render_text(argued), render_report(argued)):
+        text = " ".join(shown.split())
+        assert "The integer network made from the examined file carries the mark" in text
+        assert "The argument is about the integer network made from the file" in text
