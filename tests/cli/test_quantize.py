@@ -105,10 +105,10 @@ def test_preprocessing_and_calibration_count(zkwm: Command, model: Path, tmp_pat
 
 def test_refusals(zkwm: Command, model: Path, tmp_path: Path) -> None:
     output = tmp_path / "suspect.zknet"
-    save_classifier(tmp_path / "odd.onnx", "Softplus")
+    save_classifier(tmp_path / "odd.onnx", "Round")
     result = zkwm("quantize", tmp_path / "odd.onnx", "--output", output)
     assert result.code == 3
-    assert "node 'last' (Softplus): " in result.stderr
+    assert "node 'last' (Round): " in result.stderr
     assert "zkwm challenge --reveal" in result.stderr
     assert not output.exists()
     save_classifier(tmp_path / "open.onnx", height="h")

@@ -11,6 +11,10 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from zkwm.quantizer import quantize, random_images
+from zkwm.quantizer.onnx_file import read_onnx
+from zkwm.quantizer.real_network import real_scores
+from zkwm.quantizer.simplify import simplify
+from zkwm.quantizer.translate import translate
 from zkwm.suspects.preprocessing import preprocess
 from zkwm_protocols.integer_network.codec import digest
 from zkwm_protocols.integer_network.evaluate import labels
@@ -109,13 +113,31 @@ def float_labels(data: bytes, images: np.ndarray, preprocessing: Preprocessing =
     return session.run(None, {"images": preprocess(images, preprocessing)})[0].argmax(axis=1)
 
 
+def require_scores(
+    data: bytes, shape: tuple[int, int, int] = SHAPE, preprocessing: Preprocessing = RAW
+) -> None:
+    """The layers over real numbers must give the scores of ONNX Runtime."""
+    inputs = preprocess(random_images(shape, 20, b"tests, real scores"), preprocessing)
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    wanted = session.run(None, {session.get_inputs()[0].name: inputs})[0]
+    first = inputs.transpose(0, 3, 1, 2) if preprocessing.layout == "nhwc" else inputs
+    layers = translate(read_onnx(data), shape, preprocessing.layout)
+    for made in (layers, simplify(layers)):
+        found = real_scores(made, first.astype(np.float64))
+        np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-3 * np.abs(wanted).max())
+
+
 def share(
     data: bytes,
     shape: tuple[int, int, int] = SHAPE,
     preprocessing: Preprocessing = RAW,
     kinds: Sequence[str] = (),
 ) -> float:
-    """How often labels are equal; ``kinds`` of nodes must be in the network."""
+    """How often labels are equal; ``kinds`` of nodes must be in the network.
+
+    Before that, scores of the layers over real numbers must be those of ONNX Runtime.
+    """
+    require_scores(data, shape, preprocessing)
     network = network_of(data, shape, preprocessing)
     found = {type(node).__name__ for node in network.nodes}
     assert set(kinds) <= found, found

@@ -1,8 +1,9 @@
 """Quantization of an ONNX classifier to an integer network (SPEC.md 16.5), and their agreement.
 
 Read in this order: ``quantizer`` (the whole way), ``onnx_file`` (the file as plain data),
-``translate`` (operations to layers, by ``linear``, ``elementwise`` and ``shaping``), ``simplify``
-(fewer layers), ``build`` (layers to nodes, with ``scales``, ``calibrate`` and ``integers``).
+``translate`` (operations to layers, by ``linear``, ``pooling``, ``elementwise``, ``arithmetic``,
+``shaping``, ``slicing`` and ``views``), ``simplify`` (fewer layers), ``build`` (layers to nodes,
+with ``scales``, ``calibrate`` and ``integers``).
 ``derive`` gives owner and judge the same network; ``classifier`` checks it for the owner. No torch,
 and nothing whose result depends on the machine.
 """

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from zkwm.quantizer.calibrate import Scaled, Sums, fit, measure
-from zkwm.quantizer.expressions import Expression, X
-from zkwm.quantizer.integers import LARGEST_ZERO, Bytes, Part, limits, whole_bias
+from zkwm.quantizer.expressions import Expression, X, apply
+from zkwm.quantizer.integers import LARGEST_ZERO, Bytes, Part, limits, products, whole_bias
 from zkwm.quantizer.layers import (
     Function,
     Image,
@@ -19,6 +19,7 @@ from zkwm.quantizer.layers import (
     Layers,
     Linear,
     Maxima,
+    Product,
     Reshaped,
     inputs_of,
     scaling,
@@ -26,6 +27,7 @@ from zkwm.quantizer.layers import (
 )
 from zkwm.quantizer.scales import LARGEST_WEIGHT, Curve, choose
 from zkwm_protocols.errors import Unsupported
+from zkwm_protocols.integer_network.correlation import correlate
 from zkwm_protocols.integer_network.model import (
     Activation,
     Concatenation,
@@ -36,6 +38,7 @@ from zkwm_protocols.integer_network.model import (
     Reshape,
     Sum,
 )
+from zkwm_protocols.integer_network.nodes import inputs_of as nodes_read
 
 LOGIT_LIMIT = 1 << 29
 TABLE_ROWS = 1 << 18
@@ -83,7 +86,9 @@ class Builder:
         if isinstance(layer, Function):
             return self._activation(self._linear(layer.input), layer.expression)
         if isinstance(layer, Linear):
-            return self._view(layer) or self._activation(layer, X)
+            return self._view(layer) or self._copied(layer) or self._activation(layer, X)
+        if isinstance(layer, Product):
+            return self._activation(self._product(layer), X)
         if isinstance(layer, Maxima):
             return self._maxima(layer)
         if isinstance(layer, Joined):
@@ -115,15 +120,73 @@ class Builder:
             return None
         return Bytes(before.value, scale, zero, before.images)
 
+    def _copied(self, layer: Linear) -> Bytes | None:
+        """Bytes that a convolution of ones and zeros copies, None where it is another."""
+        term = layer.terms[0]
+        kernel, before = term.kernel, self._bytes[term.input]
+        if len(layer.terms) > 1 or layer.bias.any() or not np.isin(kernel.weights, (0, 1)).all():
+            return None
+        windows = kernel.windows(before.shape, layer.shape)
+        taps = correlate(np.ones((*before.shape, 1)), kernel.weights, windows, kernel.groups)
+        if not (taps == 1.0).all():
+            return None
+        part = Part(before, kernel, kernel.weights)
+        facts = [
+            correlate(
+                np.broadcast_to(fact[:, None, None, None], (*before.shape, 1)),
+                kernel.weights, windows, kernel.groups,
+            )[:, 0, 0, 0]
+            for fact in (before.scale, before.zero)
+        ]  # fmt: skip
+        bias = np.zeros(layer.shape[0], np.int64)
+        value = self._emit_sum(Sums((Scaled(part, kernel.weights),), bias, 0, layer.shape))
+        images = products(part, kernel.weights, layer.shape).astype(np.uint8)
+        return Bytes(value, facts[0], facts[1], images)
+
+    def _product(self, layer: Product) -> Linear:
+        """The product of two layers of bytes as a sum: of their squared sum and difference, and of
+        both.
+
+        With middles c = scale * (127.5 - zero), ab = (a - c_a)(b - c_b) + c_b a + c_a b - c_a c_b,
+        and for bytes p, q: (p - 127.5)(q - 127.5) = ((p + q - 255)^2 - (p - q)^2) / 4.
+        """
+        left, right = (self._bytes[number] for number in layer.inputs)
+        channels = layer.shape[0]
+        ones, none = np.ones((channels, 1, 1, 1)), np.zeros(channels, np.int64)
+        kernel = Kernel(ones, groups=channels)
+        terms = []
+        for sign, bias in ((1.0, none - 255), (-1.0, none)):
+            scaled = (
+                Scaled(Part(left, kernel, ones), ones),
+                Scaled(Part(right, kernel, sign * ones), sign * ones),
+            )
+            sums = Sums(scaled, bias, 0, layer.shape)
+            squares = Curve(apply("multiply", X, X), 1.0, 255.0, 0)
+            value = self._emit(
+                Activation(self._emit_sum(sums), 0, self._table(squares, (-255, 255)))
+            )
+            images = squares.table(-255, 255).values[sums.quotients() + 255]
+            number = -1 - len(self._bytes)
+            self._bytes[number] = Bytes(value, np.ones(channels), np.zeros(channels), images)
+            terms.append(scaling(number, layer.shape, sign * 63.75 * left.scale * right.scale))
+        middles = [one.scale * (127.5 - one.zero) for one in (left, right)]
+        terms.append(scaling(layer.inputs[0], layer.shape, middles[1]))
+        terms.append(scaling(layer.inputs[1], layer.shape, middles[0]))
+        return Linear(layer.shape, tuple(terms), -middles[0] * middles[1])
+
+    def _table(self, curve: Curve, ends: tuple[int, int]) -> int:
+        """The number of a curve's table, which covers ``ends`` from now on."""
+        before = self._tables.get(curve, ends)
+        self._tables[curve] = (min(ends[0], before[0]), max(ends[1], before[1]))
+        return list(self._tables).index(curve)
+
     def _activation(self, layer: Linear, expression: Expression) -> Bytes:
         """A table lookup of the shifted sum."""
         parts = self._parts(layer)
         choice = choose(expression, measure(parts, layer))
         sums = fit(parts, layer, choice)
         ends = sums.ends()
-        before = self._tables.get(choice.curve, ends)
-        self._tables[choice.curve] = (min(ends[0], before[0]), max(ends[1], before[1]))
-        table = list(self._tables).index(choice.curve)
+        table = self._table(choice.curve, ends)
         value = self._emit(Activation(self._emit_sum(sums), sums.shift, table))
         images = choice.curve.table(*ends).values[sums.quotients() - ends[0]]
         return Bytes(value, choice.scale, choice.zero, images)
@@ -131,7 +194,7 @@ class Builder:
     def _maxima(self, layer: Maxima) -> Bytes:
         """Maxima of bytes; bytes with a negative scale are first made rising."""
         before = self._bytes[layer.input]
-        if not (before.scale >= 0).all():
+        if not (before.scale >= 0).all() or not self._of_bytes(before.value):
             before = self._activation(self._alone(layer.input), X)
         value = self._emit(Maximum(before.value, layer.kernel, layer.stride, layer.pads))
         windows = Kernel(np.ones((1, 1, *layer.kernel)), layer.stride, layer.pads).windows(
@@ -142,6 +205,15 @@ class Builder:
             target = images[:, out_rows, out_columns]
             np.maximum(target, before.images[:, rows, columns], out=target)
         return Bytes(value, before.scale, before.zero, images)
+
+    def _of_bytes(self, value: int) -> bool:
+        """Whether a value is of bytes by SPEC.md 16.1: what a sum copied is not."""
+        if value == 0:
+            return True
+        node = self._nodes[value - 1]
+        if isinstance(node, Reshape | Concatenation):
+            return all(self._of_bytes(number) for number in nodes_read(node))
+        return isinstance(node, Activation | Maximum)
 
     def _joined(self, layer: Joined) -> Bytes:
         """Bytes of several layers, concatenated along the channels."""

@@ -36,7 +36,7 @@ class Expression:
 
 
 X = Expression("x")
-MONOTONE = ("relu", "clip", "leaky", "elu", "sigmoid", "tanh", "erf")
+MONOTONE = ("relu", "clip", "leaky", "elu", "sigmoid", "tanh", "erf", "softplus", "exp")
 
 
 def constant(value: float) -> Expression:
@@ -137,6 +137,11 @@ def _gelu_tanh(x: Decimal) -> Decimal:
     return x / 2 * (1 + _tanh((2 / _PI).sqrt() * (x + Decimal("0.044715") * x * x * x)))
 
 
+def _softplus(x: Decimal) -> Decimal:
+    """log(1 + exp(x)), without an exponential above 1."""
+    return max(x, Decimal(0)) + (1 + (-abs(x)).exp()).ln()
+
+
 _FUNCTIONS: dict[str, Callable[[Decimal, tuple[float, ...]], Decimal]] = {
     "relu": lambda x, _: max(x, Decimal(0)),
     "clip": _clip,
@@ -147,6 +152,15 @@ _FUNCTIONS: dict[str, Callable[[Decimal, tuple[float, ...]], Decimal]] = {
     "erf": lambda x, _: _erf(x),
     "gelu": lambda x, _: x / 2 * (1 + _erf(x / Decimal(2).sqrt())),
     "gelu_tanh": lambda x, _: _gelu_tanh(x),
+    "abs": lambda x, _: abs(x),
+    "exp": lambda x, _: x.exp(),
+    "log": lambda x, _: x.ln(),
+    "softplus": lambda x, _: _softplus(x),
+    "reciprocal": lambda x, _: 1 / x,
+    "sqrt": lambda x, _: x.sqrt(),
+    "thresholded": lambda x, p: x if x > Decimal(p[0]) else Decimal(0),
 }
-KINDS = {kind: {"clip": 2, "leaky": 1, "elu": 1}.get(kind, 0) for kind in _FUNCTIONS}
+KINDS = {
+    kind: {"clip": 2, "leaky": 1, "elu": 1, "thresholded": 1}.get(kind, 0) for kind in _FUNCTIONS
+}
 """The functions of one number, with how many parameters each takes."""

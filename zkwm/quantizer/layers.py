@@ -125,7 +125,15 @@ class Reshaped:
     input: int
 
 
-Layer: TypeAlias = Image | Linear | Function | Maxima | Joined | Reshaped
+@dataclass(frozen=True, eq=False)
+class Product:
+    """The product of two layers of this shape, entry by entry."""
+
+    shape: Shape
+    inputs: tuple[int, int]
+
+
+Layer: TypeAlias = Image | Linear | Function | Maxima | Joined | Reshaped | Product
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +165,7 @@ def inputs_of(layer: Layer) -> tuple[int, ...]:
         return ()
     if isinstance(layer, Linear):
         return tuple(term.input for term in layer.terms)
-    return layer.inputs if isinstance(layer, Joined) else (layer.input,)
+    return layer.inputs if isinstance(layer, Joined | Product) else (layer.input,)
 
 
 def use_counts(layers: list[Layer], output: int) -> Counter[int]:

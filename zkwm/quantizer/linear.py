@@ -1,38 +1,59 @@
-"""Translate linear ONNX operations and pooling to layers."""
+"""Translate convolutions, dense layers and batch normalization to layers."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
-from zkwm.quantizer.layers import Kernel, Linear, Maxima, Pads, Pair, Term
+from zkwm.quantizer.layers import Kernel, Linear, Pads, Pair, Reshaped, Term
 from zkwm.quantizer.onnx_file import OnnxNode
 from zkwm.quantizer.translation import Tensor, Translation, Value
+from zkwm.quantizer.views import plain
 
 MAXIMUM_SIDE = 1024
 
 
 def convolution(translation: Translation, node: OnnxNode) -> Value:
     """Conv in two dimensions."""
-    tensor = _image(translation, node)
+    tensor = image(translation, node)
     weights = translation.constant(node, 1).astype(np.float64)
     groups = int(node.attributes.get("group", 1))
     if weights.ndim != 4 or weights.shape[1] * groups != tensor.dims[0] or groups < 1:
         raise node.refusal("its weights do not fit its input")
     if weights.shape[0] % groups:
         raise node.refusal("its outputs do not divide into its groups")
-    dilation = _pair(node, "dilations")
+    dilation = pair(node, "dilations")
     sides = (weights.shape[2], weights.shape[3])
-    stride, pads, result = _window(node, tensor.dims, sides, dilation)
+    stride, pads, result = window(node, tensor.dims, sides, dilation)
     bias = np.zeros(weights.shape[0])
     if translation.value(node, 2) is not None:
         bias = translation.constant(node, 2).reshape(-1)
     if bias.shape != weights.shape[:1]:
         raise node.refusal("its bias does not fit its weights")
     kernel = Kernel(weights, stride, pads, dilation, groups)
-    term = Term(translation.layer_of(node, tensor), kernel)
+    term = _without_padding(translation, Term(translation.layer_of(node, tensor), kernel))
     return translation.fresh(node, Linear((weights.shape[0], *result), (term,), bias))
+
+
+def _without_padding(translation: Translation, term: Term) -> Term:
+    """A convolution of a layer that only puts zeros around another, as one of the other."""
+    before, kernel = translation.layers[term.input], term.kernel
+    if not isinstance(before, Linear) or len(before.terms) != 1 or before.bias.any():
+        return term
+    inner = before.terms[0].kernel
+    pads = tuple(a + b for a, b in zip(kernel.pads, inner.pads, strict=True))
+    if (
+        not inner.is_per_channel
+        or inner.sides != (1, 1)
+        or inner.stride != (1, 1)
+        or not (inner.weights == 1.0).all()
+        or max(pads) >= MAXIMUM_SIDE
+    ):
+        return term
+    around = (pads[0], pads[1], pads[2], pads[3])
+    return Term(before.terms[0].input, replace(kernel, pads=around))
 
 
 def dense(translation: Translation, node: OnnxNode) -> Value:
@@ -56,14 +77,23 @@ def dense(translation: Translation, node: OnnxNode) -> Value:
         if constant.size not in (1, outputs):
             raise node.refusal("its bias does not fit its weights")
         bias = bias + beta * constant.reshape(-1)
+    before = translation.layer_of(node, tensor)
+    shape = translation.layers[before].shape
+    if tensor.places is not None:
+        # the entries stand in another order: the weights follow them
+        moved = np.zeros((outputs, prod(shape)))
+        moved[:, tensor.places] = matrix
+        matrix = moved
+        if shape[1:] != (1, 1):
+            before = translation.add(Reshaped((prod(shape), 1, 1), before))
     weights = np.ascontiguousarray(alpha * matrix).reshape(outputs, -1, 1, 1)
-    term = Term(translation.layer_of(node, tensor), Kernel(weights))
+    term = Term(before, Kernel(weights))
     return translation.fresh(node, Linear((outputs, 1, 1), (term,), bias), (outputs,))
 
 
 def batch_normalization(translation: Translation, node: OnnxNode) -> Value:
     """(x - mean) / sqrt(variance + epsilon) * factor + offset, per channel."""
-    tensor = translation.tensor(node)
+    tensor = plain(translation, node, translation.tensor(node))
     if node.attributes.get("training_mode", 0):
         raise node.refusal("it is in training mode")
     factor, offset, mean, variance = (
@@ -79,62 +109,15 @@ def batch_normalization(translation: Translation, node: OnnxNode) -> Value:
     return Tensor(translation.affine(before, scale, offset - mean * scale), tensor.dims)
 
 
-def maximum_pool(translation: Translation, node: OnnxNode) -> Value:
-    """MaxPool without dilation."""
-    tensor = _image(translation, node)
-    if _pair(node, "dilations") != (1, 1) or (len(node.outputs) > 1 and node.outputs[1]):
-        raise node.refusal("only without dilation and indices")
-    kernel = _pair(node, "kernel_shape")
-    stride, pads, result = _window(node, tensor.dims, kernel, (1, 1))
-    layer = Maxima(
-        (tensor.dims[0], *result), translation.layer_of(node, tensor), kernel, stride, pads
-    )
-    return translation.fresh(node, layer)
-
-
-def average_pool(translation: Translation, node: OnnxNode) -> Value:
-    """AveragePool, GlobalAveragePool and ReduceMean over height and width."""
-    tensor = _image(translation, node)
-    dims: tuple[int, ...] | None = None
-    kernel = stride = (tensor.dims[1], tensor.dims[2])
-    pads: Pads = (0, 0, 0, 0)
-    result: Pair = (1, 1)
-    if node.operator == "ReduceMean":
-        axes = node.attributes.get("axes")
-        if translation.value(node, 1) is not None:
-            axes = translation.constant(node, 1).reshape(-1).tolist()
-        if axes is None or sorted(axis % 4 for axis in axes) != [2, 3]:
-            raise node.refusal("only over height and width")
-        if not node.attributes.get("keepdims", 1):
-            dims = (tensor.dims[0],)
-    elif node.operator == "AveragePool":
-        if _pair(node, "dilations") != (1, 1):
-            raise node.refusal("only without dilation")
-        kernel = _pair(node, "kernel_shape")
-        whole = replace(node, attributes={**node.attributes, "ceil_mode": 0})
-        stride, pads, result = _window(whole, tensor.dims, kernel, (1, 1))
-        if result != _window(node, tensor.dims, kernel, (1, 1))[2]:
-            raise node.refusal("windows that reach beyond the padding (ceil_mode)")
-        if any(pads) and not node.attributes.get("count_include_pad", 0):
-            raise node.refusal("averages at the border of fewer pixels (count_include_pad 0)")
-    if max(kernel) > MAXIMUM_SIDE:
-        raise node.refusal("a window of more than 1024 pixels a side")
-    channels = tensor.dims[0]
-    weights = np.full((channels, 1, *kernel), 1.0 / (kernel[0] * kernel[1]))
-    term = Term(translation.layer_of(node, tensor), Kernel(weights, stride, pads, groups=channels))
-    layer = Linear((channels, *result), (term,), np.zeros(channels))
-    return translation.fresh(node, layer, dims)
-
-
-def _image(translation: Translation, node: OnnxNode) -> Tensor:
+def image(translation: Translation, node: OnnxNode) -> Tensor:
     """The input of a node, with height and width. Raises Unsupported."""
-    tensor = translation.tensor(node)
+    tensor = plain(translation, node, translation.tensor(node))
     if len(tensor.dims) != 3:
         raise node.refusal("its input has no height and width")
     return tensor
 
 
-def _pair(node: OnnxNode, name: str) -> Pair:
+def pair(node: OnnxNode, name: str) -> Pair:
     """An attribute of two sizes, (1, 1) where it is left out. Raises Unsupported."""
     values = node.attributes.get(name) or [1, 1]
     if len(values) != 2 or not all(1 <= value <= MAXIMUM_SIDE for value in values):
@@ -142,11 +125,11 @@ def _pair(node: OnnxNode, name: str) -> Pair:
     return int(values[0]), int(values[1])
 
 
-def _window(
+def window(
     node: OnnxNode, dims: tuple[int, ...], kernel: Pair, dilation: Pair
 ) -> tuple[Pair, Pads, Pair]:
     """(stride, pads, sides of the result), with pads extended as auto_pad and ceil_mode demand."""
-    stride = _pair(node, "strides")
+    stride = pair(node, "strides")
     given = node.attributes.get("pads") or [0, 0, 0, 0]
     mode = node.attributes.get("auto_pad", b"NOTSET")
     if len(given) != 4 or not all(0 <= pad < MAXIMUM_SIDE for pad in given):

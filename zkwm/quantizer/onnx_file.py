@@ -174,6 +174,7 @@ def _array(tensor: onnx.TensorProto) -> NDArray[Any]:
     if array.dtype.kind != "f":
         raise Unsupported(f"the constant {name!r} has a type that is not supported", hint=HINT)
     values = array.astype(np.float64)
-    if not np.isfinite(values).all():
+    # the limits of a Clip may be infinite; other operations refuse what is not a number
+    if np.isnan(values).any() or (values.size != 1 and np.isinf(values).any()):
         raise Malformed(f"the constant {name!r} holds NaN or an infinity")
     return values

@@ -23,6 +23,7 @@ from zkwm.quantizer.layers import (
     Layers,
     Linear,
     Maxima,
+    Product,
     inputs_of,
     use_counts,
 )
@@ -96,6 +97,8 @@ def _value(layer: Layer, inputs: list[Doubles]) -> Doubles:
         return values_at(layer.expression, inputs[0])
     if isinstance(layer, Maxima):
         return _maxima(inputs[0], layer)
+    if isinstance(layer, Product):
+        return inputs[0] * inputs[1]
     if isinstance(layer, Joined):
         return np.concatenate(inputs)
     return inputs[0].reshape(*layer.shape, -1)
@@ -166,6 +169,13 @@ FUNCTIONS: dict[str, Callable[[Doubles, tuple[float, ...]], Doubles]] = {
     "erf": lambda x, _: _erf(x),
     "gelu": lambda x, _: x / 2 * (1 + _erf(x / math.sqrt(2))),
     "gelu_tanh": lambda x, _: _gelu_tanh(x),
+    "abs": lambda x, _: np.abs(x),
+    "exp": lambda x, _: np.exp(x),
+    "log": lambda x, _: np.log(x),
+    "softplus": lambda x, _: np.logaddexp(0.0, x),
+    "reciprocal": lambda x, _: 1.0 / x,
+    "sqrt": lambda x, _: np.sqrt(x),
+    "thresholded": lambda x, p: np.where(x > p[0], x, 0.0),
 }
 """The functions of ``expressions``, by kind, in double precision."""
 

@@ -46,6 +46,7 @@ class Curve:
         values = points
         if self.expression != X:
             values = np.rint(evaluate(self.expression, points * self.step) / self.scale) + self.zero
+            values = np.where(np.isnan(values), 0.0, values)
         return Table(first, np.clip(values, 0, 255).astype(np.uint8))
 
 

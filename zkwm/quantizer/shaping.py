@@ -5,19 +5,21 @@ from __future__ import annotations
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
-from zkwm.quantizer.layers import Joined, Reshaped, Shape
+from zkwm.quantizer.layers import Joined
 from zkwm.quantizer.onnx_file import OnnxNode
 from zkwm.quantizer.translation import Tensor, Translation, Value
+from zkwm.quantizer.views import (
+    layer_shape,
+    places_of,
+    plain,
+    reshaped,
+    viewed,
+)
 
 BATCH = -1
 """Stands for the number of images in constants computed from shapes."""
-
-
-def layer_shape(dims: tuple[int, ...]) -> Shape:
-    """Dims of one to three axes as (channels, height, width)."""
-    channels, height, width = (*dims, 1, 1)[:3]
-    return channels, height, width
 
 
 def passed_on(translation: Translation, node: OnnxNode) -> Value:
@@ -42,10 +44,9 @@ def constant_node(translation: Translation, node: OnnxNode) -> Value:
 
 
 def shape_of(translation: Translation, node: OnnxNode) -> Value:
-    """Shape: the batch is left open."""
-    if node.attributes.get("start", 0) or "end" in node.attributes:
-        raise node.refusal("only the whole shape")
-    return np.array([BATCH, *translation.tensor(node).dims], np.int64)
+    """Shape, or a part of it: the batch is left open."""
+    dims = np.array([BATCH, *translation.tensor(node).dims], np.int64)
+    return dims[node.attributes.get("start", 0) : node.attributes.get("end")]
 
 
 def gather(translation: Translation, node: OnnxNode) -> Value:
@@ -62,14 +63,14 @@ def flatten(translation: Translation, node: OnnxNode) -> Value:
     axis = node.attributes.get("axis", 1)
     if axis not in (1, -len(tensor.dims)):
         raise node.refusal("it would mix images with each other")
-    return _reshaped(translation, node, tensor, (prod(tensor.dims),))
+    return reshaped(translation, node, tensor, (prod(tensor.dims),))
 
 
 def reshape(translation: Translation, node: OnnxNode) -> Value:
     """Reshape that keeps the batch."""
     tensor = translation.tensor(node)
     target = translation.constant(node, 1).reshape(-1).tolist()
-    if not 2 <= len(target) <= 4 or target[0] not in (BATCH, 0, 1):
+    if not 2 <= len(target) <= 7 or target[0] not in (BATCH, 0, 1):
         raise node.refusal(f"a reshape to {target[:8]}; the first axis must stay the batch")
     dims = target[1:]
     if not node.attributes.get("allowzero", 0):
@@ -82,7 +83,7 @@ def reshape(translation: Translation, node: OnnxNode) -> Value:
         dims = [total // others if size == -1 and others > 0 else size for size in dims]
     if min(dims) < 1 or prod(dims) != total:
         raise node.refusal(f"a reshape of {tensor.dims} to {target[:8]}")
-    return _reshaped(translation, node, tensor, tuple(dims))
+    return reshaped(translation, node, tensor, tuple(dims))
 
 
 def squeeze(translation: Translation, node: OnnxNode) -> Value:
@@ -107,13 +108,13 @@ def squeeze(translation: Translation, node: OnnxNode) -> Value:
         rank = len(dims) + len(axes or [])
         for axis in sorted(axis % rank for axis in axes or []):
             dims.insert(axis, 1)
-        if dims[0] != BATCH or rank > 4:
-            raise node.refusal("an axis before the batch, or more than four axes")
-    return _reshaped(translation, node, tensor, tuple(dims[1:]))
+        if dims[0] != BATCH:
+            raise node.refusal("an axis before the batch")
+    return reshaped(translation, node, tensor, tuple(dims[1:]))
 
 
 def transpose(translation: Translation, node: OnnxNode) -> Value:
-    """From nhwc, or where only axes of size 1 move."""
+    """Transpose that keeps the batch."""
     value = translation.value(node, 0)
     order = node.attributes.get("perm")
     if isinstance(value, np.ndarray):
@@ -125,15 +126,8 @@ def transpose(translation: Translation, node: OnnxNode) -> Value:
     rank = len(value.dims) + 1
     if order is None or sorted(order) != list(range(rank)) or order[0] != 0:
         raise node.refusal("it would mix images with each other")
-    dims = tuple(value.dims[axis - 1] for axis in order[1:])
-    if value.channels_last:
-        if order != [0, 3, 1, 2]:
-            raise node.refusal("only from nhwc to nchw")
-        return Tensor(value.root, dims, value.expression)
-    moved = [axis for axis in order[1:] if value.dims[axis - 1] > 1]
-    if moved != sorted(moved):
-        raise node.refusal("it changes the order of channels and pixels")
-    return _reshaped(translation, node, value, dims)
+    moved = places_of(value).transpose([axis - 1 for axis in order[1:]])
+    return viewed(translation, node, value, moved)
 
 
 def concatenate(translation: Translation, node: OnnxNode) -> Value:
@@ -145,25 +139,26 @@ def concatenate(translation: Translation, node: OnnxNode) -> Value:
             raise node.refusal("only parts of a shape")
         return np.concatenate(constants).astype(np.int64)
     tensors = [translation.tensor(node, index) for index in range(len(values))]
-    axis = node.attributes.get("axis", 1)
+    if len(tensors) == 1:
+        return tensors[0]
     rank = len(tensors[0].dims) + 1
-    if axis not in (1, 1 - rank) or any(t.dims[1:] != tensors[0].dims[1:] for t in tensors):
+    axis = int(node.attributes.get("axis", 1)) % rank
+    if axis == 0 or any(len(tensor.dims) != rank - 1 for tensor in tensors):
+        raise node.refusal("it would mix images with each other")
+    fronts = [
+        plain(translation, node, viewed(translation, node, t, _front(places_of(t), axis)))
+        for t in tensors
+    ]
+    if any(front.dims[1:] != fronts[0].dims[1:] for front in fronts):
         raise node.refusal("only along the channels, of equal height and width")
-    if not 2 <= len(tensors) <= 64:
+    if len(tensors) > 64:
         raise node.refusal("only of 2 to 64 tensors")
-    inputs = tuple(translation.layer_of(node, tensor) for tensor in tensors)
-    dims = (sum(tensor.dims[0] for tensor in tensors), *tensors[0].dims[1:])
-    return translation.fresh(node, Joined(layer_shape(dims), inputs), dims)
+    inputs = tuple(translation.layer_of(node, front) for front in fronts)
+    dims = (sum(front.dims[0] for front in fronts), *fronts[0].dims[1:])
+    joined = translation.fresh(node, Joined(layer_shape(dims), inputs), dims)
+    return viewed(translation, node, joined, np.moveaxis(places_of(joined), 0, axis - 1))
 
 
-def _reshaped(
-    translation: Translation, node: OnnxNode, tensor: Tensor, dims: tuple[int, ...]
-) -> Tensor:
-    """The tensor with other dims, a new layer only where the layer's shape changes."""
-    if len(dims) > 3:
-        raise node.refusal("more than four axes")
-    shape = layer_shape(dims)
-    if shape == translation.layers[tensor.root].shape:
-        return Tensor(tensor.root, dims, tensor.expression)
-    before = translation.layer_of(node, tensor)
-    return translation.fresh(node, Reshaped(shape, before), dims)
+def _front(places: NDArray[np.int64], axis: int) -> NDArray[np.int64]:
+    """The places with an axis of ONNX's numbering first."""
+    return np.moveaxis(places, axis - 1, 0)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from zkwm.quantizer import elementwise, linear, shaping
+from zkwm.quantizer import arithmetic, elementwise, linear, pooling, shaping, slicing
 from zkwm.quantizer.layers import Layers, Shape
 from zkwm.quantizer.onnx_file import OnnxGraph, OnnxNode
 from zkwm.quantizer.translation import Tensor, Translation, Value
+from zkwm.quantizer.views import plain
 from zkwm_protocols.errors import Unsupported, UsageError
 
 MAXIMUM_EXPRESSION = 100
@@ -18,14 +19,20 @@ _Translator = Callable[[Translation, OnnxNode], Value]
 _OPERATORS: dict[str, _Translator] = {
     **dict.fromkeys(
         ("Relu", "Sigmoid", "Tanh", "Erf", "LeakyRelu", "Elu", "Clip", "Gelu", "HardSigmoid",
-         "HardSwish"), elementwise.function),
-    **dict.fromkeys(("Add", "Sub", "Mul", "Div"), elementwise.arithmetic),
+         "HardSwish", "Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Softplus", "Softsign",
+         "Mish", "Swish", "Selu", "Celu", "ThresholdedRelu"), elementwise.function),
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div"), arithmetic.arithmetic),
+    **dict.fromkeys(("Max", "Min"), arithmetic.extreme),
+    "Sum": arithmetic.add_up,
+    "PRelu": arithmetic.parametric,
     "Pow": elementwise.power,
     "Conv": linear.convolution,
     **dict.fromkeys(("Gemm", "MatMul"), linear.dense),
     "BatchNormalization": linear.batch_normalization,
-    "MaxPool": linear.maximum_pool,
-    **dict.fromkeys(("AveragePool", "GlobalAveragePool", "ReduceMean"), linear.average_pool),
+    "MaxPool": pooling.maximum_pool,
+    "AveragePool": pooling.average_pool,
+    **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool"), pooling.global_pool),
+    **dict.fromkeys(("ReduceMean", "ReduceSum", "ReduceMax"), pooling.reduction),
     **dict.fromkeys(("Identity", "Dropout", "Cast"), shaping.passed_on),
     "Constant": shaping.constant_node,
     "Shape": shaping.shape_of,
@@ -35,6 +42,9 @@ _OPERATORS: dict[str, _Translator] = {
     **dict.fromkeys(("Squeeze", "Unsqueeze"), shaping.squeeze),
     "Transpose": shaping.transpose,
     "Concat": shaping.concatenate,
+    "Slice": slicing.cut,
+    "Split": slicing.split,
+    "Pad": slicing.pad,
 }  # fmt: skip
 _LAST = ("Softmax", "LogSoftmax", "Sigmoid")
 """Increasing functions keep the largest score the largest: at the end they are left out."""
@@ -82,7 +92,7 @@ def translate(graph: OnnxGraph, shape: Shape, layout: str) -> Layers:
             "the model's output is not a matrix of at least two scores for each image"
         )
     end = nodes[-1]
-    number = translation.layer_of(end, output)
+    number = translation.layer_of(end, plain(translation, end, output))
     return Layers(tuple(translation.layers), number, tuple(translation.notes), tuple(ending))
 
 

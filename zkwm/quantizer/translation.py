@@ -21,22 +21,18 @@ from zkwm.quantizer.onnx_file import OnnxGraph, OnnxNode
 MAXIMUM_ENTRIES = 1 << 24
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tensor:
     """``expression`` of the entries of layer ``root``; ``dims`` as in ONNX, without the batch.
 
-    ``channels_last`` is for an input in the layout nhwc: its dims are (h, w, c), its layer's not.
+    ``places`` (int64, dims) are the entries' places in the layer, None where they are the layer's
+    own in C order.
     """
 
     root: int
     dims: tuple[int, ...]
     expression: Expression = X
-    channels_last: bool = False
-
-    @property
-    def channels(self) -> int:
-        """The size of the axis of channels."""
-        return self.dims[-1] if self.channels_last else self.dims[0]
+    places: NDArray[np.int64] | None = None
 
 
 Value: TypeAlias = Tensor | NDArray[Any]
@@ -50,10 +46,11 @@ class Translation:
         self.layers: list[Layer] = [Image(shape)]
         self.notes: list[str] = []
         self.names: dict[str, Value] = dict(graph.constants)
-        channels, height, width = shape
-        last = layout == "nhwc"
-        dims = (height, width, channels) if last else shape
-        self.names[graph.input] = Tensor(0, dims, channels_last=last)
+        places = None
+        if layout == "nhwc":
+            places = np.arange(prod(shape), dtype=np.int64).reshape(shape).transpose(1, 2, 0)
+        self.names[graph.input] = Tensor(0, shape if places is None else places.shape, X, places)
+        self.copies: dict[tuple[int, Expression, tuple[int, ...], bytes], int] = {}
         self._functions: dict[tuple[int, Expression], int] = {}
 
     def value(self, node: OnnxNode, index: int) -> Value | None:
@@ -63,15 +60,20 @@ class Translation:
         name = node.inputs[index]
         if name not in self.names:
             raise node.refusal("it reads a name that no earlier node outputs")
-        return self.names[name]
+        value = self.names[name]
+        if (
+            isinstance(value, np.ndarray)
+            and not np.isfinite(value).all()
+            and node.operator != "Clip"
+        ):
+            raise node.refusal("it computes with an infinite constant")
+        return value
 
     def tensor(self, node: OnnxNode, index: int = 0) -> Tensor:
-        """A computed input, channels first. Raises Unsupported for a constant."""
+        """A computed input, in any order. Raises Unsupported for a constant."""
         value = self.value(node, index)
         if not isinstance(value, Tensor):
             raise node.refusal("expected a computed input, got a constant or none")
-        if value.channels_last:
-            raise node.refusal("channels come last; only a Transpose may read such an input")
         return value
 
     def constant(self, node: OnnxNode, index: int) -> NDArray[Any]:
@@ -80,6 +82,13 @@ class Translation:
         if not isinstance(value, np.ndarray):
             raise node.refusal(f"its input {index} is not a constant")
         return value
+
+    def number(self, node: OnnxNode, index: int) -> float:
+        """A constant input of one number. Raises Unsupported for others."""
+        value = self.constant(node, index)
+        if value.size != 1:
+            raise node.refusal(f"its input {index} is not one number")
+        return float(value.reshape(-1)[0])
 
     def add(self, layer: Layer) -> int:
         """Append a layer and return its number."""
