@@ -50,10 +50,11 @@ def write_atomic(
         overwrite: whether an existing file may be replaced.
 
     Raises UsageError where ``path`` exists and ``overwrite`` is false, CouldNotCheck where the disk
-    refuses; then nothing is left behind.
+    refuses; then nothing is left behind, unless the error says that the new file is in its place.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    written = False
     try:
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -65,6 +66,7 @@ def write_atomic(
                 temporary.replace(path)
             else:
                 _link_or_rename(temporary, path)
+            written = True
         finally:
             temporary.unlink(missing_ok=True)
         folder = os.open(path.parent, os.O_RDONLY)
@@ -77,6 +79,12 @@ def write_atomic(
             f"{path} exists", hint="choose another name; nothing was replaced"
         ) from None
     except OSError as error:
+        if written:
+            raise CouldNotCheck(
+                f"cannot flush the folder of {path}: {error.strerror}",
+                hint=f"the new {path.name} IS in its place, and a power cut now could undo that; "
+                "see to the disk, and run the command again",
+            ) from None
         raise CouldNotCheck(f"cannot write {path}: {error.strerror}") from None
 
 

@@ -81,8 +81,8 @@ class ConsentOptions:
         if answer is None:
             raise UsageError(
                 "the judge has to be confirmed, and there is no terminal to ask at",
-                hint=f"compare the fingerprint with what the judge told you, then say "
-                f"--judge-fingerprint {actual}",
+                hint="ask the judge for their fingerprint through another channel, and give what "
+                "they tell you: --judge-fingerprint FINGERPRINT",
             )
         if not answer:
             raise Cancelled("declined; nothing was opened")
@@ -116,7 +116,7 @@ def show(release: Disclosure, block_size: int) -> None:
         if argument is None
         else "A judge asks you for a zero-knowledge argument; no trigger is opened:"
     )
-    issued = datetime.fromtimestamp(release.issued, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    issued = _utc(release.issued, "%Y-%m-%d %H:%M UTC")
     known = "known to this vault" if release.judge_known else "NOT known to this vault"
     rows = [
         ("suspect", f"{release.suspect.description} ({release.suspect.kind})"),
@@ -191,4 +191,12 @@ def _released_bits(argument: ArgumentDisclosure) -> list[tuple[str, str]]:
 
 def _day(recorded: int) -> str:
     """The date of an entry in UTC."""
-    return datetime.fromtimestamp(recorded, UTC).strftime("%Y-%m-%d")
+    return _utc(recorded, "%Y-%m-%d")
+
+
+def _utc(seconds: int, form: str) -> str:
+    """Seconds since 1970 in words; formats admit years that a calendar here does not."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime(form)
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds:,} seconds after 1970"

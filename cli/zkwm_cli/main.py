@@ -17,6 +17,7 @@ from typing import NoReturn
 import click
 
 from zkwm_cli.exits import EXIT_CODES, Exit, print_error, print_zkwm_error
+from zkwm_cli.hardening import take_passphrase
 from zkwm_cli.streams import is_stream_error, prepare, silence_stdout
 
 COMMANDS = (
@@ -99,6 +100,7 @@ def main(arguments: Sequence[str]) -> int:
 def run() -> NoReturn:
     """Run the command line of this process and exit (``zkwm_cli.start`` calls it)."""
     prepare()
+    take_passphrase()
     if not os.environ.get("ZKWM_DEBUG"):
         warnings.simplefilter("ignore")
     instruction = os.environ.get(COMPLETE_VARIABLE)
@@ -130,6 +132,8 @@ def _execute(arguments: list[str]) -> int:
         if is_stream_error(error):
             raise
         return _print_failure(error, as_json=as_json)
+    except SystemExit as error:
+        return _print_failure(RuntimeError(f"a library left with {error.code}"), as_json=as_json)
     except Exception as error:
         return _print_failure(error, as_json=as_json)
     return Exit.OK

@@ -8,10 +8,10 @@ import stat
 import sys
 from pathlib import Path
 
+from zkwm_cli.hardening import VARIABLE, environment_passphrase, protect_memory
 from zkwm_cli.terminal import open_terminal, warn
 from zkwm_protocols.errors import CouldNotCheck, UsageError
 
-VARIABLE = "ZKWM_PASSPHRASE"
 LONGEST = 4096
 
 
@@ -27,10 +27,11 @@ def passphrase(file: str | None, *, of: str, new: bool = False) -> str:
     Raises:
         UsageError: there is none, it is empty, or it was typed in two ways.
     """
+    protect_memory()
     if file is not None:
         secret = _from_file(file)
-    elif VARIABLE in os.environ:
-        secret = os.environ[VARIABLE]
+    elif (given := environment_passphrase()) is not None:
+        secret = given
     else:
         secret = _from_person(of, new=new)
     if not secret:

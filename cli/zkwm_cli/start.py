@@ -13,14 +13,15 @@ COULD_NOT_CHECK = 3
 
 
 def run() -> NoReturn:
-    """Run the program and exit. An import that fails ends in code 3, with one line on stderr."""
+    """Run the program and exit. An import that fails, at the start or later, ends in code 3."""
     try:
         from zkwm_cli.main import run as program
+
+        program()
     except Exception as error:
         if os.environ.get("ZKWM_DEBUG"):
             raise SystemExit(_report(error, repr(error.__traceback__))) from error
         raise SystemExit(_report(error, "install zkwm again")) from None
-    program()
 
 
 def _report(error: Exception, hint: str) -> int:

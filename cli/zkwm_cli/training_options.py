@@ -58,10 +58,10 @@ class MarkOptions:
 
     def _require_one_passphrase(self) -> None:
         """Raise a usage error where several processes would ask one person for a passphrase."""
-        from zkwm_cli.passphrases import VARIABLE
+        from zkwm_cli.hardening import VARIABLE, environment_passphrase
 
         several = os.environ.get("WORLD_SIZE", "1") not in ("", "1")
-        given = self.passphrase_file not in (None, "-") or VARIABLE in os.environ
+        given = self.passphrase_file not in (None, "-") or environment_passphrase()
         if several and not self.unmarked and not given:
             raise click.UsageError(f"under torchrun, use --passphrase-file FILE or set {VARIABLE}")
 

@@ -57,13 +57,26 @@ def create_judge_key(path: str | Path, passphrase: str, *, cost: Cost | None = N
         raise UsageError(f"{public} exists", hint="choose another name")
     key = JudgeKey.generate()
     value = {"signing": key.signing.to_bytes(), "box": key.box.to_bytes()}
-    storage.write_private(target, seal_file(KIND, passphrase, value, cost), overwrite=False)
+    # public first: a public key without the secret one harms nobody, and the other way round
+    # the judge could not publish it
+    write_atomic(public, key.public.to_bytes())
     try:
-        write_atomic(public, key.public.to_bytes())
+        storage.write_private(target, seal_file(KIND, passphrase, value, cost), overwrite=False)
     except ZkwmError:
-        target.unlink(missing_ok=True)
+        public.unlink(missing_ok=True)
         raise
     return key
+
+
+def write_judge_public(path: str | Path, passphrase: str) -> JudgePublic:
+    """Write ``<path>.pub`` again from the secret file ``path``.
+
+    Raises UsageError where the public file exists, CouldNotCheck where it cannot be written, and
+    what ``open_judge_key`` raises.
+    """
+    public = open_judge_key(path, passphrase).public
+    write_atomic(Path(f"{path}.pub"), public.to_bytes())
+    return public
 
 
 def open_judge_key(path: str | Path, passphrase: str) -> JudgeKey:

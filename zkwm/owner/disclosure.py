@@ -104,8 +104,8 @@ def confirm_judge(state: VaultState, challenge: Challenge, fingerprint: str | No
         if actual not in state.trusted_judges:
             raise UsageError(
                 "the judge of this challenge has not been confirmed",
-                hint=f"ask the judge for their key's fingerprint, compare it with {actual}, and "
-                "give it",
+                hint="ask the judge for their key's fingerprint through another channel, and give "
+                "what they tell you",
             )
         return
     if fingerprint.strip().lower() != actual:

@@ -1,8 +1,8 @@
 """Secret files on disk: permissions, one writer at a time, atomic and durable writes.
 
 POSIX only (``flock`` and permission bits). The bytes are encrypted before they get here
-(``zkwm.secret_files.encrypted``). An old copy that somebody puts back cannot be recognized: never
-use two copies of a vault.
+(``zkwm.secret_files.encrypted``). A lock is known by its inode and a file has one name: whoever
+removes the lock file, or links the secret file, gets an error and not a second writer.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ import re
 import stat
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from zkwm.files import read_limited, write_atomic
 from zkwm_protocols.errors import CouldNotCheck, Malformed, VaultUnusable
 
 PRIVATE_MODE = 0o600
+GROUP_VARIABLE = "ZKWM_GROUP_READABLE"
+"""Set to 1, it lets the group read a secret file, as containers mount them."""
 _POLL_SECONDS = 0.02
 
 
@@ -37,16 +40,23 @@ def resolve(path: str | Path) -> Path:
 def read_private(path: Path, limit: int) -> bytes:
     """The bytes of a secret file.
 
-    Raises VaultUnusable when it cannot be read, or when other users may read or write it; Malformed
-    for more than ``limit`` bytes.
+    Raises VaultUnusable when it cannot be read, when other users may read or write it, or when it
+    has a second name (a hard link, whose writer would not be seen); Malformed for more than
+    ``limit`` bytes.
     """
     try:
-        mode = path.stat().st_mode
+        found = path.stat()
     except OSError as error:
         raise VaultUnusable(f"cannot read {path}: {error.strerror}") from None
+    mode = found.st_mode
     if not stat.S_ISREG(mode):
         raise VaultUnusable(f"{path} is not a file")
-    if mode & 0o077:
+    if found.st_nlink > 1:
+        raise VaultUnusable(
+            f"{path} has {found.st_nlink} names (hard links), and each could open other blocks",
+            hint="remove the other names, find -samefile FILE lists them; a symbolic link is fine",
+        )
+    if mode & (0o037 if os.environ.get(GROUP_VARIABLE) == "1" else 0o077):
         raise VaultUnusable(
             f"{path} can be read or written by other users of this machine",
             hint=f"chmod 600 {path}",
@@ -70,13 +80,45 @@ def write_private(path: Path, data: bytes, *, overwrite: bool) -> None:
     except CouldNotCheck as error:
         raise VaultUnusable(
             error.message,
-            hint="nothing was lost, the old file is still there; make room or correct the "
+            hint=error.hint
+            or "nothing was lost, the old file is still there; make room or correct the "
             "permissions, and try again",
         ) from None
 
 
+@dataclass(frozen=True)
+class Held:
+    """The lock of the secret file ``path`` while held: the file ``lock``, open as a number."""
+
+    path: Path
+    lock: Path
+    descriptor: int
+
+    def require(self, data: bytes) -> None:
+        """Raise VaultUnusable unless the lock is still this one, and the file still ``data``.
+
+        A cleaner may remove the lock file, and a sync service replace the secret file, while a
+        command works; whoever wrote now would undo what another process has recorded.
+        """
+        if not _is_open_as(self.lock, self.descriptor):
+            raise VaultUnusable(
+                f"the lock file {self.lock} was removed or replaced while it was in use",
+                hint="nothing was changed; keep the folder from cleaners and sync services, and "
+                "run the command again",
+            )
+        try:
+            same = read_private(self.path, len(data)) == data
+        except Malformed:  # it has grown
+            same = False
+        if not same:
+            raise VaultUnusable(
+                f"{self.path} was changed while this command used it",
+                hint="nothing was changed by this command; run it again",
+            )
+
+
 @contextlib.contextmanager
-def exclusive(path: Path, *, wait_seconds: float) -> Iterator[None]:
+def exclusive(path: Path, *, wait_seconds: float) -> Iterator[Held]:
     """Hold the lock of the secret file ``path``: the file ``<name>.lock`` beside it.
 
     Files that a killed writer left behind are removed first. The lock ends with the process that
@@ -84,20 +126,37 @@ def exclusive(path: Path, *, wait_seconds: float) -> Iterator[None]:
     not release it within ``wait_seconds``.
     """
     lock = path.with_name(f"{path.name}.lock")
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        descriptor = _open_lock(lock)
+        try:
+            _acquire(descriptor, path, deadline)
+            if _is_open_as(lock, descriptor):
+                _remove_leftovers(path)
+                yield Held(path, lock, descriptor)
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _is_open_as(path: Path, descriptor: int) -> bool:
+    """Whether the file that is open as ``descriptor`` is the one that ``path`` names."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except OSError:
+        return False
+
+
+def _open_lock(lock: Path) -> int:
+    """The lock file, made where it is missing. Raises VaultUnusable."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        descriptor = os.open(lock, flags, PRIVATE_MODE)
+        return os.open(lock, flags, PRIVATE_MODE)
     except OSError as error:
         raise VaultUnusable(
             f"cannot make the lock file {lock}: {error.strerror}",
             hint="the folder must be writable and not full",
         ) from None
-    try:
-        _acquire(descriptor, path, time.monotonic() + wait_seconds)
-        _remove_leftovers(path)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _acquire(descriptor: int, path: Path, deadline: float) -> None:
@@ -117,6 +176,13 @@ def _acquire(descriptor: int, path: Path, deadline: float) -> None:
                 hint="keep it on a local disk",
             ) from None
         else:
+            return
+
+
+def clean(path: Path) -> None:
+    """Remove what a killed writer of the secret file ``path`` left, where nobody is writing it."""
+    if path.exists():
+        with contextlib.suppress(VaultUnusable), exclusive(path, wait_seconds=0):
             return
 
 

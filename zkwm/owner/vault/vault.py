@@ -63,6 +63,7 @@ class Vault:
         )
         key = FileKey.new(passphrase, cost)
         storage.write_private(target, key.seal(KIND, state.to_map()), overwrite=False)
+        storage.clean(target)
         return cls(target, key, state)
 
     @classmethod
@@ -72,6 +73,7 @@ class Vault:
         Malformed or Unsupported for a file that is not a vault of this version.
         """
         target = storage.resolve(path)
+        storage.clean(target)
         container = Container.from_bytes(KIND, storage.read_private(target, FILE_LIMIT))
         key = FileKey(passphrase, container.cost, container.salt)
         return cls(target, key, VaultState.from_map(key.open(container)))
@@ -101,8 +103,9 @@ class Vault:
             Malformed: the state breaks a rule of ``VaultState.from_map``.
         """
         wait = WAIT_SECONDS if wait_seconds is None else wait_seconds
-        with storage.exclusive(self._path, wait_seconds=wait):
-            current = self._read()
+        with storage.exclusive(self._path, wait_seconds=wait) as held:
+            read = storage.read_private(self._path, FILE_LIMIT)
+            current = self._parse(read)
             require_successor(self._state, current)
             self._state = current
             changed = current.copy()
@@ -111,12 +114,13 @@ class Vault:
             checked = VaultState.from_map(changed.to_map())
             if checked != current:
                 data = self._key.seal(KIND, checked.to_map())
+                held.require(read)
                 storage.write_private(self._path, data, overwrite=True)
                 self._state = checked
 
-    def _read(self) -> VaultState:
-        """The state on disk. Raises VaultUnusable where the file is another vault."""
-        container = Container.from_bytes(KIND, storage.read_private(self._path, FILE_LIMIT))
+    def _parse(self, data: bytes) -> VaultState:
+        """The state in the bytes of the file. Raises VaultUnusable where it is another vault."""
+        container = Container.from_bytes(KIND, data)
         if not self._key.fits(container):
             raise VaultUnusable(
                 f"{self._path} has been replaced since it was opened", hint="open it again"

@@ -114,8 +114,11 @@ def test_a_write_that_may_not_last_is_an_error_and_the_vault_stays_usable(
 
     with monkeypatch.context() as patch:
         patch.setattr(files.os, "fsync", refuse_second)
-        with pytest.raises(VaultUnusable, match="cannot write"), vault.transaction() as state:
-            state.ledger.append(entry(1))
+        with pytest.raises(VaultUnusable, match="cannot flush") as caught:  # noqa: SIM117
+            with vault.transaction() as state:
+                state.ledger.append(entry(1))
+    assert "IS in its place" in caught.value.hint
+    assert "old file" not in caught.value.hint
     with vault.transaction() as state:
         assert state.ledger == [entry(1)]
         state.ledger.append(entry(2))
