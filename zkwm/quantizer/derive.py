@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zkwm.files import read_limited
-from zkwm.suspects.onnx_suspect import FILE_LIMIT
+from zkwm.suspects.onnx_parts import read_whole
 from zkwm.suspects.suspect import Suspect, no_network_file
 from zkwm_protocols.errors import InvalidOpening, Unsupported
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
@@ -27,8 +25,8 @@ def derive_network(
     """
     if suspect.kind != SuspectKind.ONNX:
         raise no_network_file(suspect.kind)
-    data = read_limited(model, FILE_LIMIT)
-    if hashlib.sha256(data).digest() != suspect.digest:
+    data, digest = read_whole(Path(model))
+    if digest != suspect.digest:
         raise InvalidOpening(
             f"{model} is not the file that the challenge names",
             hint="give exactly the file that the challenge was made for",

@@ -109,14 +109,9 @@ def read_onnx(path_or_bytes: str | Path | bytes) -> OnnxGraph:
 
 
 def _scores(outputs: list[onnx.ValueInfoProto]) -> str:
-    """The only output, or the only one declared as a matrix, as for an ONNX suspect."""
-    if len(outputs) > 1:
-        outputs = [item for item in outputs if len(_dims(item)) == 2]
+    """The only output, by the rule of SPEC.md 4.3 that holds for the suspect itself."""
     if len(outputs) != 1:
-        raise Unsupported(
-            "the model has several outputs",
-            hint="export it with the scores as its only output",
-        )
+        raise Unsupported(f"the model has {len(outputs)} outputs, not one", hint=HINT)
     return str(outputs[0].name)
 
 

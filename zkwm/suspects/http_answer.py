@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from zkwm.suspects.suspect import Answer, answer_from_scores
+from zkwm.suspects.suspect import Answer, answer_from_label, answer_from_scores
 
 UNREADABLE = "its reply is not the JSON of the protocol"
 _MAXIMUM_DEPTH = 4
@@ -49,9 +49,7 @@ def answer_from_reply(body: bytes, outputs: int) -> Answer:
         return Answer(None, str(reason))
     if isinstance(reply, list):
         return answer_from_scores(np.array(reply, np.float64), outputs)
-    if not 0 <= reply < outputs:
-        return Answer(None, f"its label is not in 0 to {outputs - 1}")
-    return Answer(reply)
+    return answer_from_label(reply, outputs)
 
 
 def _label(value: object) -> int:

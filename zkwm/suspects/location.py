@@ -34,6 +34,7 @@ def open_suspect(
     http: HttpSettings | None = None,
     onnx: OnnxLimits | None = None,
     extraction: ExtractionSettings | None = None,
+    output: str = "",
 ) -> Suspect:
     """Open the suspect at ``location``.
 
@@ -50,12 +51,15 @@ def open_suspect(
         onnx: limits for an ONNX file.
         extraction: read the bits of a mark from the suspect, weights of a built-in architecture,
             instead of its answers to images.
+        output: the name of an ONNX file's output that is asked; empty for the only one.
 
     Raises UsageError for a location or options that do not fit together, and where an extra of the
     package is missing; Unsupported for formats that are never opened; CouldNotCheck or Malformed
     for unreadable files; SuspectUnusable (check ``suspect.answers``) for a model that cannot be
     queried or is no classifier of such images.
     """
+    if output and not str(location).lower().endswith(".onnx"):
+        raise UsageError("only outputs of an ONNX file have names")
     text = str(location)
     scheme = _SCHEME.match(text)
     if extraction is not None:
@@ -77,18 +81,22 @@ def open_suspect(
         )
     if headers:
         raise UsageError("headers are for endpoints, not for files")
-    return _open_file(Path(location), shape, outputs, onnx or OnnxLimits())
+    return _open_file(Path(location), shape, outputs, onnx or OnnxLimits(), output)
 
 
 def _open_file(
-    path: Path, shape: tuple[int, int, int], outputs: int | None, limits: OnnxLimits
+    path: Path,
+    shape: tuple[int, int, int],
+    outputs: int | None,
+    limits: OnnxLimits,
+    output: str,
 ) -> Suspect:
     """Open the suspect in a file or folder, by its suffix."""
     suffix = path.suffix.lower()
     if suffix == ".onnx":
         from zkwm.suspects.onnx_suspect import OnnxSuspect
 
-        return OnnxSuspect(path, shape=shape, outputs=outputs, limits=limits)
+        return OnnxSuspect(path, shape=shape, outputs=outputs, limits=limits, output=output)
     if suffix == ".safetensors" or (path.is_dir() and (path / "model.safetensors").exists()):
         require("torch", "safetensors")
         from zkwm.suspects.safetensors_suspect import SafetensorsSuspect

@@ -27,6 +27,9 @@ from zkwm.suspects.preprocessing import INPUT_TYPES
 from zkwm.suspects.suspect import CRASHED, MAXIMUM_OUTPUTS, TIMED_OUT, printable
 
 _REPLY_LIMIT = 1 + 8 * MAXIMUM_OUTPUTS
+_MERGED_LIMIT = (2 << 30) + 1
+_NAMES_LIMIT = 1 << 20
+_MOST_FILES = 1000
 _BASE_MEMORY = 4 << 30
 _KEPT_ENVIRONMENT = (
     "HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV",
@@ -34,7 +37,20 @@ _KEPT_ENVIRONMENT = (
 
 
 class NoReplyError(Exception):
-    """The worker gave no scores; the text is the problem of an Answer."""
+    """The worker gave no answer; the text is the problem of an Answer, ``hint`` what helps."""
+
+    def __init__(self, problem: str, hint: str = "") -> None:
+        super().__init__(problem)
+        self.hint = hint
+
+
+ReadFile = Callable[[str], bytes]
+"""Reads a file of weights by the name that the model gives it; raises what the judge shall see."""
+
+
+def no_files(name: str) -> bytes:
+    """Refuse every file of weights. Raises NoReplyError."""
+    raise NoReplyError(f"its weights lie in another file: {printable(name, 100)}")
 
 
 @dataclass(frozen=True)
@@ -48,15 +64,37 @@ class DeclaredInput:
 class OnnxProcess:
     """One model in one process, started on first use and again after it was killed."""
 
-    def __init__(self, model: bytes, limits: OnnxLimits) -> None:
+    def __init__(
+        self,
+        model: bytes,
+        limits: OnnxLimits,
+        *,
+        output: str = "",
+        read_file: ReadFile = no_files,
+    ) -> None:
         self._model = model
         self._limits = limits
+        self._output = output
+        self._read_file = read_file
+        self.parts: dict[str, bytes] | None = None
         self._memory = limits.memory_bytes or _BASE_MEMORY + 6 * len(model)
         self._stop: Callable[[], Any] | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> DeclaredInput:
         """Start a new process and load the model. Raises NoReplyError on failure or timeout."""
+        return read_declared(self._load(merge=False))
+
+    def merged(self) -> bytes:
+        """The model as one file, without running it. Raises NoReplyError."""
+        reply = self._load(merge=True)
+        self.close()
+        if reply[:1] != b"M":
+            raise NoReplyError(CRASHED)
+        return reply[1:]
+
+    def _load(self, *, merge: bool) -> bytes:
+        """Start a new process, hand it the model and its files of weights; return its reply."""
         self.close()
         self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
             [sys.executable, "-P", "-m", "zkwm.suspects.onnx_worker", str(self._memory)],
@@ -69,18 +107,31 @@ class OnnxProcess:
             start_new_session=True,
         )
         self._stop = weakref.finalize(self, _stop, self._process)
-        reply = self._exchange(self._limits.load_seconds, self._model)
-        return read_declared(reply)
+        limit = _MERGED_LIMIT if merge else _REPLY_LIMIT
+        seconds = self._limits.load_seconds
+        self._send(json.dumps({"output": self._output, "merge": merge}).encode())
+        reply = self._exchange(seconds, [(self._model,)], limit)
+        if reply[:1] == b"P":
+            names = read_names(reply)
+            if self.parts is None:
+                self.parts = {name: self._read_file(name) for name in names}
+            if sorted(self.parts) != names:
+                raise NoReplyError(self._fail(CRASHED))
+            reply = self._exchange(seconds, [(self.parts[name],) for name in names], limit)
+        return reply
 
-    def scores(self, image: NDArray[Any], seconds: float) -> NDArray[np.float64]:
-        """The scores float64 (k,) of the first row of a batch, an array of rank 4.
+    def scores(self, image: NDArray[Any], seconds: float) -> NDArray[np.float64] | int:
+        """The scores float64 (k,), or the label, of the first row of a batch.
 
         Raises NoReplyError; if the process died or was killed, the next call starts another.
         """
         if self._process is None:
             self.start()
         dimensions = b"".join(size.to_bytes(4, "big") for size in image.shape)
-        reply = self._exchange(seconds, dimensions, image.tobytes())
+        rank = image.ndim.to_bytes(1, "big")
+        reply = self._exchange(seconds, [(rank, dimensions, image.tobytes())])
+        if reply[:1] == b"L" and len(reply) == 9:
+            return int.from_bytes(reply[1:], "little", signed=True)
         if reply[:1] != b"S" or len(reply) % 8 != 1:
             raise NoReplyError(self._fail(CRASHED))
         return np.frombuffer(reply, "<f8", offset=1).astype(np.float64)
@@ -97,15 +148,24 @@ class OnnxProcess:
         self._stop = None
         self._process = None
 
-    def _exchange(self, seconds: float, *question: bytes) -> bytes:
-        """Send one frame and return the reply within ``seconds``. Raises NoReplyError."""
+    def _send(self, frame: bytes) -> None:
+        """Send a frame that has no reply of its own; a failure shows in the next exchange."""
+        if self._process is not None and self._process.stdin is not None:
+            with contextlib.suppress(FrameError):
+                write_frame(self._process.stdin, frame)  # type: ignore[arg-type]
+
+    def _exchange(
+        self, seconds: float, frames: list[tuple[bytes, ...]], limit: int = _REPLY_LIMIT
+    ) -> bytes:
+        """Send frames and return the one reply within ``seconds``. Raises NoReplyError."""
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
             raise NoReplyError(self._fail(CRASHED))
         with _killed_after(process, seconds) as expired:
             try:
-                write_frame(process.stdin, *question)  # type: ignore[arg-type]
-                reply = read_frame(process.stdout, _REPLY_LIMIT)  # type: ignore[arg-type]
+                for frame in frames:
+                    write_frame(process.stdin, *frame)  # type: ignore[arg-type]
+                reply = read_frame(process.stdout, limit)  # type: ignore[arg-type]
             except FrameError:
                 reply = b""
             except BaseException:
@@ -116,7 +176,8 @@ class OnnxProcess:
         if not reply:
             raise NoReplyError(self._fail(CRASHED))
         if reply[:1] == b"E":
-            raise NoReplyError(printable(reply[1:].decode("utf-8", "replace"), 300) or CRASHED)
+            reason, _, hint = reply[1:].decode("utf-8", "replace").partition("\n")
+            raise NoReplyError(printable(reason, 300) or CRASHED, printable(hint, 300))
         return reply
 
     def _fail(self, problem: str) -> str:
@@ -136,6 +197,19 @@ def read_declared(reply: bytes) -> DeclaredInput:
     if reply[:1] != b"R" or dtype not in INPUT_TYPES or not sound:
         raise NoReplyError(CRASHED)
     return DeclaredInput(dtype, tuple(shape))
+
+
+def read_names(reply: bytes) -> list[str]:
+    """Read the names of files of weights as an adversary's. Raises NoReplyError."""
+    try:
+        names = json.loads(reply[1:_NAMES_LIMIT])
+    except (ValueError, RecursionError):
+        raise NoReplyError(CRASHED) from None
+    if not isinstance(names, list) or not all(type(name) is str for name in names):
+        raise NoReplyError(CRASHED)
+    if not 1 <= len(names) <= _MOST_FILES or names != sorted(set(names)):
+        raise NoReplyError(f"its weights lie in more than {_MOST_FILES} files")
+    return names
 
 
 def worker_environment() -> dict[str, str]:

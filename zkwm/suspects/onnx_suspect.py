@@ -1,45 +1,53 @@
 """A suspect given as an ONNX file, which runs in a separate process and without torch.
 
 The file is read once, so that its digest and the model that runs come from the same bytes. The
-model has one input of rank 4, with fixed or open dimensions. Each image is queried on its own: an
-open batch gets one image, a fixed batch of b gets b copies, of which the first row counts, so that
-no answer depends on other images. The scores are the only output, or the only one declared as a
-matrix of floats.
+model has one input, with fixed or open dimensions: images, or their pixels in a row. Each image is
+queried on its own: an open batch gets one image, a fixed batch of b gets b copies, of which the
+first row counts, so that no answer depends on other images. The output that is asked is the only
+one, or the one that the judge names; it gives scores, or whole labels.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.files import read_limited
 from zkwm.suspects.limits import OnnxLimits
+from zkwm.suspects.onnx_parts import FILE_LIMIT, WeightFiles, onnx_digest
 from zkwm.suspects.onnx_process import DeclaredInput, NoReplyError, OnnxProcess
 from zkwm.suspects.preprocessing import check_input, preprocess
 from zkwm.suspects.suspect import (
     CHECK,
+    CRASHED,
     NOT_ASKED,
+    TIMED_OUT,
     Answer,
     Progress,
     Suspect,
+    answer_from_label,
     answer_from_scores,
     gray_image,
     printable,
     require_images,
     require_outputs,
 )
-from zkwm_protocols.errors import SuspectUnusable
+from zkwm_protocols.errors import SuspectUnusable, ZkwmError
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
 
-FILE_LIMIT = 2 << 30
 _BATCH_LIMIT = 256
 _VALUES_LIMIT = 1 << 26
 """Values in one query: 256 MiB in float32, enough for 256 images of 3 x 224 x 224."""
+_HINTS = {
+    CRASHED: "it may need more memory than the process that runs it is given",
+    TIMED_OUT: "give it more time (--timeout S)",
+    "out of memory": "ask it on a machine with more memory, or the service that runs it",
+}
 
 
 class OnnxSuspect(Suspect):
@@ -50,6 +58,7 @@ class OnnxSuspect(Suspect):
         shape: (channels, height, width) of the images.
         outputs: the expected number of outputs; None accepts any.
         limits: the time and memory that the file may use.
+        output: the name of the output that is asked; empty for the only one.
 
     Raises CouldNotCheck or Malformed if the file cannot be read, SuspectUnusable (check
     ``suspect.answers``) if it is no classifier of such images.
@@ -62,31 +71,32 @@ class OnnxSuspect(Suspect):
         shape: tuple[int, int, int],
         outputs: int | None,
         limits: OnnxLimits,
+        output: str = "",
     ) -> None:
         model = read_limited(path, FILE_LIMIT)
         self._path = path
         self._limits = limits
         self._shape = shape
-        self._process = OnnxProcess(model, limits)
+        self._process = OnnxProcess(model, limits, output=output, read_file=WeightFiles(path))
         try:
             self._input = self._process.start()
             layouts = _layouts(self._input, shape)
             plain = Preprocessing(layout=layouts[0], scale="raw")
             scores = self._ask(gray_image(shape), plain, limits.image_seconds)
-            count = require_outputs(scores.size, outputs)
+            count = _count(scores, outputs)
         except NoReplyError as reason:
             self.close()
             raise SuspectUnusable(
                 f"the ONNX model cannot be queried: {reason}",
-                hint="check that the file runs in ONNX Runtime on the CPU",
+                hint=reason.hint or _HINTS.get(str(reason), ""),
                 check=CHECK,
             ) from None
-        except SuspectUnusable:
+        except ZkwmError:
             self.close()
             raise
         self.identity = SuspectIdentity(
             kind=SuspectKind.ONNX,
-            digest=hashlib.sha256(model).digest(),
+            digest=onnx_digest(model, self._process.parts),
             description=printable(path.name, 200),
             outputs=count,
             shape=shape,
@@ -131,7 +141,7 @@ class OnnxSuspect(Suspect):
             seconds = min(self._limits.image_seconds, left)
             try:
                 scores = self._ask(images[index : index + 1], preprocessing, seconds)
-                answers.append(answer_from_scores(scores, self.identity.outputs))
+                answers.append(_answer(scores, self.identity.outputs))
             except NoReplyError as reason:
                 answers.append(Answer(None, str(reason)))
             if progress is not None:
@@ -144,22 +154,60 @@ class OnnxSuspect(Suspect):
 
     def _ask(
         self, image: NDArray[np.uint8], preprocessing: Preprocessing, seconds: float
-    ) -> NDArray[np.float64]:
-        """The scores float64 (k,) for one image uint8 (1, c, h, w). Raises NoReplyError."""
+    ) -> NDArray[np.float64] | int:
+        """The scores float64 (k,), or the label, for one image uint8 (1, c, h, w).
+
+        Raises NoReplyError.
+        """
         values = preprocess(image, preprocessing, dtype=self._input.dtype)
         batch = self._input.shape[0] or 1
-        return self._process.scores(np.repeat(values, batch, axis=0), seconds)
+        return self._process.scores(
+            np.repeat(_shaped(values, len(self._input.shape)), batch, axis=0), seconds
+        )
+
+
+def _shaped(values: NDArray[Any], rank: int) -> NDArray[Any]:
+    """One image (1, ...) for an input of this rank: 2 is a row of pixels, 3 leaves channels out."""
+    if rank == 2:
+        return values.reshape(1, -1)
+    return values.squeeze(1 if values.shape[1] == 1 else 3) if rank == 3 else values
+
+
+def _count(scores: NDArray[np.float64] | int, outputs: int | None) -> int:
+    """The number of outputs. Raises SuspectUnusable for labels where nobody says it."""
+    if not isinstance(scores, int):
+        return require_outputs(scores.size, outputs)
+    if outputs is None:
+        raise SuspectUnusable(
+            "the suspect answers with labels, which do not reveal how many outputs there are",
+            hint="give the number of its outputs (--outputs K)",
+            check=CHECK,
+        )
+    return require_outputs(outputs, None)
+
+
+def _answer(scores: NDArray[np.float64] | int, outputs: int) -> Answer:
+    """The answer of scores, or of a label."""
+    if not isinstance(scores, int):
+        return answer_from_scores(scores, outputs)
+    return answer_from_label(scores, outputs)
 
 
 def _layouts(declared: DeclaredInput, shape: tuple[int, int, int]) -> list[str]:
-    """The layouts in which images of ``shape`` fit the declared input. Raises SuspectUnusable."""
+    """The layouts in which images of ``shape`` fit the declared input. Raises SuspectUnusable.
+
+    A row of pixels and an image without its one channel fit in both (SPEC.md 4.3).
+    """
     channels, height, width = shape
-    orders = {"nchw": (channels, height, width), "nhwc": (height, width, channels)}
+    flat = ((channels * height * width,), *([(height, width)] if channels == 1 else []))
+    orders = {
+        "nchw": ((channels, height, width), *flat),
+        "nhwc": ((height, width, channels), *flat),
+    }
     fitting = [
         layout
-        for layout, order in orders.items()
-        if len(declared.shape) == 4
-        and all(size in (None, want) for size, want in zip(declared.shape[1:], order, strict=True))
+        for layout, forms in orders.items()
+        if any(_fits(declared.shape[1:], form) for form in forms)
     ]
     batch = declared.shape[0] or 1 if declared.shape else 1
     if not fitting or batch > _BATCH_LIMIT or batch * math.prod(shape) > _VALUES_LIMIT:
@@ -171,3 +219,10 @@ def _layouts(declared: DeclaredInput, shape: tuple[int, int, int]) -> list[str]:
             check=CHECK,
         )
     return fitting
+
+
+def _fits(declared: tuple[int | None, ...], sizes: tuple[int, ...]) -> bool:
+    """Whether sizes fit the declared ones, of which None takes any."""
+    return len(declared) == len(sizes) and all(
+        size in (None, want) for size, want in zip(declared, sizes, strict=True)
+    )

@@ -1,10 +1,13 @@
 """The process that runs a suspect's ONNX file: ``python -P -m zkwm.suspects.onnx_worker MEMORY``.
 
-Frames in (``zkwm.suspects.onnx_frames``): the model, then for each query four 4-byte big-endian
-dimensions and the input's bytes. Frames out, one for each frame in: ``R`` and JSON (the declared
-input), ``S`` and the scores as little-endian float64, or ``E`` and the reason. It ends when its
-input ends, bounds itself to MEMORY bytes of address space, and writes no files. It guards against
-endless loops, memory and crashes; it is no sandbox against a flaw in ONNX Runtime that runs code.
+Frames in (``zkwm.suspects.onnx_frames``): JSON (the output that is asked, whether the file is only
+merged), the model, the files of weights that ``P`` and JSON asked for; then for each query its
+rank in one byte, 4-byte big-endian dimensions and the input's bytes. Frames out: ``R`` and JSON
+(the declared input) or ``M`` and the merged model, then one for each query: ``S`` and the scores as
+little-endian float64, or ``L`` and a label as int64. ``E`` and the reason, a line feed and a hint
+come instead where something is refused. It ends when its input ends, bounds itself to MEMORY bytes
+of address space, and writes no files. It guards against endless loops, memory and crashes; it is no
+sandbox against a flaw in ONNX Runtime that runs code.
 """
 
 from __future__ import annotations
@@ -14,11 +17,16 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from zkwm.suspects.onnx_contents import (
+    RefusedError,
+    external_files,
+    merge,
+    require_deterministic,
+)
 from zkwm.suspects.onnx_frames import FrameError, read_frame, write_frame
 
 if TYPE_CHECKING:
@@ -32,61 +40,79 @@ _DTYPES = {
     "tensor(float16)": "float16",
     "tensor(double)": "float64",
     "tensor(uint8)": "uint8",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
 }
 _SCORE_TYPES = ("f2", "f4", "f8", "i1", "i2", "i4", "u1", "u2", "u4")
-
-
-class RefusedError(Exception):
-    """The model, or its answer, cannot be used; the text says why."""
+_ANOTHER_OUTPUT = "name an output with scores or labels"
 
 
 class _Model:
     """A loaded model. Raises RefusedError where it cannot be queried."""
 
-    def __init__(self, data: bytes) -> None:
-        self._session = open_session(data)
+    def __init__(self, model: bytes, output: str) -> None:
+        self._session = open_session(model)
         inputs = self._session.get_inputs()
         if len(inputs) != 1:
-            raise RefusedError(f"it has {len(inputs)} inputs, only models with one can be queried")
+            raise RefusedError(
+                f"it has {len(inputs)} inputs, only models with one can be queried",
+                "ask the service that runs it, by its URL",
+            )
         if inputs[0].type not in _DTYPES:
-            raise RefusedError(f"its input is {inputs[0].type}, not float16/32/64 or uint8")
+            raise RefusedError(
+                f"its input is {inputs[0].type}, not float16/32/64, int32, int64 or uint8",
+                "ask the service that runs it, by its URL",
+            )
         self._input = inputs[0].name
-        self._output = _choose_output(self._session.get_outputs())
+        self._output = choose_output([item.name for item in self._session.get_outputs()], output)
         self.dtype = _DTYPES[inputs[0].type]
         self.shape = [size if isinstance(size, int) and size > 0 else None
                       for size in inputs[0].shape or []]  # fmt: skip
 
-    def scores(self, question: bytes) -> bytes:
-        """The first row of scores for one query, as bytes of float64. Raises RefusedError."""
-        shape = tuple(int.from_bytes(question[4 * i : 4 * i + 4], "big") for i in range(4))
-        image = np.frombuffer(question, self.dtype, offset=16).reshape(shape)
+    def answer(self, question: bytes) -> tuple[bytes, bytes]:
+        """``S`` and the first row of scores as float64, or ``L`` and the label as int64.
+
+        Raises RefusedError.
+        """
+        rank = question[0]
+        sizes = (int.from_bytes(question[1 + 4 * i : 5 + 4 * i], "big") for i in range(rank))
+        shape = tuple(sizes)
+        image = np.frombuffer(question, self.dtype, offset=1 + 4 * rank).reshape(shape)
         output = self._session.run([self._output], {self._input: image})[0]
-        if not isinstance(output, np.ndarray) or output.dtype.str[1:] not in _SCORE_TYPES:
-            raise RefusedError("its output is not a tensor of numbers")
-        if output.ndim != 2 or output.shape[0] != shape[0]:
-            raise RefusedError(f"its output has the shape {output.shape}, not (images, classes)")
-        if output.shape[1] > _MAXIMUM_OUTPUTS:
+        kind = output.dtype.str[1:] if isinstance(output, np.ndarray) else ""
+        if kind not in (*_SCORE_TYPES, "i8"):
+            raise RefusedError("its output is not a tensor of numbers", _ANOTHER_OUTPUT)
+        if output.shape in ((shape[0],), (shape[0], 1)) and kind[0] in "iu":
+            return b"L", np.asarray(output.reshape(-1)[0], "<i8").tobytes()
+        classes = [size for size in output.shape[1:] if size != 1]
+        if output.ndim < 2 or output.shape[0] != shape[0] or len(classes) > 1 or kind == "i8":
+            raise RefusedError(
+                f"its output is {output.dtype} of the shape {output.shape}, neither scores "
+                "(images, classes) nor whole labels (images,)",
+                _ANOTHER_OUTPUT,
+            )
+        if output.size > shape[0] * _MAXIMUM_OUTPUTS:
             raise RefusedError(f"it has more than {_MAXIMUM_OUTPUTS:,} outputs")
-        return np.asarray(output[0], "<f8").tobytes()
+        return b"S", np.asarray(output[0], "<f8").tobytes()
 
 
-def open_session(data: bytes) -> onnxruntime.InferenceSession:
-    """Load a model into ONNX Runtime, with one thread and no custom code. Raises RefusedError."""
+def read_model(data: bytes) -> onnx.ModelProto:
+    """Parse an ONNX file. Raises RefusedError."""
     import onnx
+
+    refusal = RefusedError("it is not an ONNX file", "get the file again from where it came")
+    if data[4:8] == b"ORTM":
+        raise refusal
+    try:
+        return onnx.load_model_from_string(data)
+    except Exception:
+        raise refusal from None
+
+
+def open_session(model: bytes) -> onnxruntime.InferenceSession:
+    """Load a model into ONNX Runtime, with one thread and no custom code. Raises RefusedError."""
     import onnxruntime
 
-    try:
-        proto = onnx.load_model_from_string(data)
-    except Exception:
-        raise RefusedError("it is not an ONNX file") from None
-    if data[4:8] == b"ORTM":
-        raise RefusedError("it is not an ONNX file")
-    if any(map(_is_external, _tensors(proto))):
-        raise RefusedError(
-            "its weights lie in other files, which its digest does not cover; "
-            "save it as one file without external data"
-        )
-    del proto
     onnxruntime.set_default_logger_severity(4)
     onnxruntime.set_seed(0)
     options = onnxruntime.SessionOptions()
@@ -97,63 +123,26 @@ def open_session(data: bytes) -> onnxruntime.InferenceSession:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise RefusedError(f"ONNX Runtime refuses it: {error}") from None
-
-
-def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    """Yield every tensor of the file, in graphs, functions and attributes, however nested."""
-    yield from _graph_tensors(model.graph)
-    for training in model.training_info:
-        yield from _graph_tensors(training.initialization)
-        yield from _graph_tensors(training.algorithm)
-    for function in model.functions:
-        yield from _attribute_tensors(function.attribute_proto)
-        for node in function.node:
-            yield from _attribute_tensors(node.attribute)
-
-
-def _graph_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """Yield the tensors of a graph."""
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    for node in graph.node:
-        yield from _attribute_tensors(node.attribute)
-
-
-def _attribute_tensors(attributes: Iterable[onnx.AttributeProto]) -> Iterator[onnx.TensorProto]:
-    """Yield the tensors of attributes, and of graphs inside them."""
-    for attribute in attributes:
-        yield attribute.t
-        yield from attribute.tensors
-        for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-            yield from (sparse.values, sparse.indices)
-        for graph in (attribute.g, *attribute.graphs):
-            yield from _graph_tensors(graph)
-
-
-def _is_external(tensor: onnx.TensorProto) -> bool:
-    """Whether a tensor's data lie outside the file."""
-    return bool(tensor.data_location == tensor.EXTERNAL or tensor.external_data)
-
-
-def _choose_output(outputs: list[Any]) -> str:
-    """The only output, or the only one declared as a matrix of floats."""
-    if len(outputs) > 1:
-        outputs = [
-            output
-            for output in outputs
-            if output.type in ("tensor(float)", "tensor(float16)", "tensor(double)")
-            and len(output.shape or ()) == 2
-        ]
-    if len(outputs) != 1:
         raise RefusedError(
-            f"it has several outputs, {len(outputs)} of them (images, classes); "
-            "export it with the scores as its only output"
+            f"ONNX Runtime refuses it: {error}", "check that ONNX Runtime runs the file on the CPU"
+        ) from None
+
+
+def choose_output(names: list[str], wanted: str) -> str:
+    """The output ``wanted``, or the only one (SPEC.md 4.3). Raises RefusedError."""
+    shown = ", ".join(repr(name) for name in names[:20])
+    if wanted:
+        if wanted not in names:
+            raise RefusedError(f"it has no output {wanted!r}", f"its outputs are {shown}")
+        return wanted
+    if len(names) != 1:
+        raise RefusedError(
+            f"it has {len(names)} outputs: {shown}",
+            "say which one holds the scores",
         )
-    return str(outputs[0].name)
+    return names[0]
 
 
 def _limit_resources(memory: int) -> None:
@@ -188,11 +177,25 @@ def _reply(stream: BinaryIO, kind: bytes, payload: bytes) -> None:
 
 
 def _reason(error: BaseException) -> bytes:
-    """The text of an error for the judge, at most 1,000 characters."""
-    text = str(error)
+    """An error for the judge: its text in one line of at most 1,000 characters, then its hint."""
+    hint = error.hint if isinstance(error, RefusedError) else ""
+    text = " ".join(str(error).split())
     if isinstance(error, MemoryError) or "bad_alloc" in text or "Failed to allocate" in text:
         text = "out of memory"
-    return text[:1000].encode("utf-8", "replace")
+    return f"{text[:1000]}\n{hint[:1000]}".encode("utf-8", "replace")
+
+
+def _load(questions: queue.SimpleQueue[bytes], replies: BinaryIO) -> bytes:
+    """The file, merged with those that hold its weights. Raises RefusedError."""
+    data = questions.get()
+    model = read_model(data)
+    require_deterministic(model)
+    names = external_files(model)
+    if not names:
+        return data
+    _reply(replies, b"P", json.dumps(names).encode())
+    merge(model, {name: questions.get() for name in names})
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 def main() -> None:
@@ -203,8 +206,14 @@ def main() -> None:
     questions: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     stdin = os.fdopen(0, "rb", buffering=0, closefd=False)
     threading.Thread(target=_read_questions, args=(stdin, questions), daemon=True).start()
+    wanted = json.loads(questions.get())
     try:
-        model = _Model(questions.get())
+        merged = _load(questions, replies)
+        if wanted["merge"]:
+            _reply(replies, b"M", merged)
+            return
+        model = _Model(merged, wanted["output"])
+        del merged
     except (Exception, MemoryError) as error:
         _reply(replies, b"E", _reason(error))
         return
@@ -212,11 +221,11 @@ def main() -> None:
     _reply(replies, b"R", json.dumps(declared).encode())
     while True:
         try:
-            scores = model.scores(questions.get())
+            answer = model.answer(questions.get())
         except (Exception, MemoryError) as error:
             _reply(replies, b"E", _reason(error))
         else:
-            _reply(replies, b"S", scores)
+            _reply(replies, *answer)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 The steps, in float64: the pixel p (0 to 255); p / 255 if ``scale`` is ``unit``; minus the channel's
 mean and divided by its std, if there are any, each the float64 nearest to its decimal text; one
 rounding to the model's type (usually float32); then the order of the axes. For plain ``unit`` the
-result equals the float32 quotient p / 255 exactly. A model that takes uint8 gets the pixels
-unchanged, so it needs ``raw`` without mean and std.
+result equals the float32 quotient p / 255 exactly. A model that takes whole numbers gets the
+pixels unchanged, so it needs ``raw`` without mean and std.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 from zkwm_protocols.errors import Malformed, SuspectUnusable
 from zkwm_protocols.suspect_identity import Preprocessing
 
-INPUT_TYPES = ("float32", "float16", "float64", "uint8")
+WHOLE_TYPES = ("uint8", "int32", "int64")
+INPUT_TYPES = ("float32", "float16", "float64", *WHOLE_TYPES)
 
 
 def check_input(preprocessing: Preprocessing, channels: int, dtype: str) -> None:
     """Raise unless ``preprocessing`` yields an input of ``dtype`` for images of ``channels``.
 
     Raises Malformed without one mean and std for each channel (or none), SuspectUnusable for a
-    uint8 input of pixels that are not raw.
+    input of whole numbers for pixels that are not raw.
     """
     if len(preprocessing.mean) not in (0, channels):
         raise Malformed(
@@ -32,10 +33,11 @@ def check_input(preprocessing: Preprocessing, channels: int, dtype: str) -> None
             f"{channels} channels",
             hint="give one mean and one std per channel, or none",
         )
-    if dtype == "uint8" and (preprocessing.scale != "raw" or preprocessing.mean):
+    if dtype in WHOLE_TYPES and (preprocessing.scale != "raw" or preprocessing.mean):
         raise SuspectUnusable(
-            "the suspect takes uint8 pixels, so they cannot be scaled first",
-            hint="challenge it with scale raw and without mean and std",
+            f"the suspect takes {dtype} pixels, so they cannot be scaled first",
+            hint="challenge it with --scale raw and without --mean and --std",
+            check="suspect.answers",
         )
 
 
@@ -53,8 +55,8 @@ def preprocess(
     ``check_input`` does.
     """
     check_input(preprocessing, images.shape[1], dtype)
-    if dtype == "uint8":
-        values: NDArray[Any] = images
+    if dtype in WHOLE_TYPES:
+        values: NDArray[Any] = images.astype(dtype)
     else:
         exact = images.astype(np.float64)
         if preprocessing.scale == "unit":

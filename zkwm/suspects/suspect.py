@@ -165,6 +165,13 @@ def answer_from_scores(scores: NDArray[np.float64], outputs: int) -> Answer:
     return Answer(int(np.argmax(scores)), scores=kept)
 
 
+def answer_from_label(label: int, outputs: int) -> Answer:
+    """The answer of a suspect that gives a label, without scores, which is one of its outputs."""
+    if not 0 <= label < outputs:
+        return Answer(None, f"its label is not in 0 to {outputs - 1}")
+    return Answer(label)
+
+
 def require_images(images: NDArray[np.uint8], shape: tuple[int, int, int]) -> None:
     """Raise UsageError unless ``images`` is uint8 of shape (n, *shape)."""
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8:

@@ -82,7 +82,7 @@ def test_several_outputs_that_could_be_the_scores(graphs: Any) -> None:
         helper.make_node("Softmax", ["y"], ["z"]),
     ]
     outputs = (("y", TensorProto.FLOAT, ("b", 4)), ("z", TensorProto.FLOAT, ("b", 4)))
-    refused(graphs.save(nodes, {}, outputs=outputs), "several outputs, 2 of them")
+    refused(graphs.save(nodes, {}, outputs=outputs), "2 outputs: 'y', 'z'")
 
 
 def test_several_inputs(graphs: Any) -> None:
@@ -94,22 +94,57 @@ def test_several_inputs(graphs: Any) -> None:
 
 
 def test_inputs_that_are_no_such_images(graphs: Any) -> None:
-    for shape in (("batch", 3, 2, 2), ("batch", 4), ("batch", 1, 2, 3), (1000, 1, 2, 2)):
+    for shape in (("batch", 3, 2, 2), ("batch", 5), ("batch", 2, 3), (1000, 1, 2, 2)):
         path = graphs.save([helper.make_node("Flatten", ["x"], ["y"])], {}, input_shape=shape)
         refused(path, "does not take images of 1 x 2 x 2")
     nodes = [
         helper.make_node("Cast", ["x"], ["float"], to=TensorProto.FLOAT),
         helper.make_node("Flatten", ["float"], ["y"]),
     ]
-    refused(graphs.save(nodes, {}, input_type=TensorProto.INT64), "int64")
+    refused(graphs.save(nodes, {}, input_type=TensorProto.INT16), "int16")
 
 
-def test_weights_outside_the_file(graphs: Any) -> None:
+@pytest.mark.parametrize(
+    "location", ["../weights.bin", "/etc/passwd", "sub/weights.bin", "", "..", ".hidden", "a\\b"]
+)
+def test_weights_outside_the_folder(graphs: Any, location: str) -> None:
     path = graphs.linear(
         WEIGHTS, save_as_external_data=True, location="weights.bin", size_threshold=0
     )
-    assert (path.parent / "weights.bin").exists()
-    refused(path, "other files")
+    model = onnx.load(path, load_external_data=False)
+    for entry in model.graph.initializer[0].external_data:
+        if entry.key == "location":
+            entry.value = location
+    path.write_bytes(model.SerializeToString())
+    refused(path, "does not name a file beside it")
+
+
+def test_files_of_weights_that_are_not_there_whole(graphs: Any) -> None:
+    path = graphs.linear(
+        WEIGHTS, save_as_external_data=True, location="weights.bin", size_threshold=0
+    )
+    part = path.parent / "weights.bin"
+    part.write_bytes(part.read_bytes()[:-1])
+    refused(path, "beyond the end")
+    part.unlink()
+    refused(path, "is not there")
+    (path.parent / "real.bin").write_bytes(b"\0" * 64)
+    part.symlink_to(path.parent / "real.bin")
+    refused(path, "a link")
+
+
+@pytest.mark.parametrize("operator", ["RandomNormalLike", "RandomUniformLike", "Dropout"])
+def test_operators_that_draw_at_random(graphs: Any, operator: str) -> None:
+    mode = {"ratio": np.float32(0.5), "training": np.array(True)} if operator == "Dropout" else {}
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["flat"]),
+        helper.make_node(operator, ["flat", *mode], ["noise"]),
+        helper.make_node("Add", ["flat", "noise"], ["y"]),
+    ]
+    refused(graphs.save(nodes, mode), f"{operator}.*draws at random")
+    if operator == "Dropout":
+        mode["training"] = np.array(False)
+        open_suspect(graphs.save(nodes, mode), shape=SHAPE).close()
 
 
 def test_weights_outside_the_file_within_a_branch(graphs: Any) -> None:
@@ -122,7 +157,7 @@ def test_weights_outside_the_file_within_a_branch(graphs: Any) -> None:
         [helper.make_node("Constant", [], ["branch_y"], value=hidden)], "branch", [], [result]
     )
     node = helper.make_node("If", ["yes"], ["y"], then_branch=branch, else_branch=branch)
-    refused(graphs.save([node], {"yes": np.array(True)}), "other files")
+    refused(graphs.save([node], {"yes": np.array(True)}), "secret.bin.*is not there")
 
 
 def test_operators_that_do_not_exist_here(graphs: Any) -> None:

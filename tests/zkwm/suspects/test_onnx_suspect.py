@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from onnx import TensorProto, helper
 
 from tests.support.onnx_case import unusable
 from zkwm.suspects import Answer, open_suspect
+from zkwm.suspects.onnx_parts import read_whole
+from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import Malformed, SuspectUnusable, UsageError
 from zkwm_protocols.suspect_identity import Preprocessing
 
@@ -102,7 +105,7 @@ def test_nhwc(graphs: Any) -> None:
     suspect.close()
 
 
-@pytest.mark.parametrize("dtype", ["UINT8", "FLOAT16", "DOUBLE"])
+@pytest.mark.parametrize("dtype", ["UINT8", "INT32", "INT64", "FLOAT16", "DOUBLE"])
 def test_input_types(graphs: Any, dtype: str) -> None:
     nodes = [
         helper.make_node("Cast", ["x"], ["float"], to=TensorProto.FLOAT),
@@ -114,8 +117,8 @@ def test_input_types(graphs: Any, dtype: str) -> None:
     )
     suspect = open_suspect(path, shape=SHAPE)
     assert suspect.answer(IMAGES, RAW) == arg_max(IMAGES, WEIGHTS)
-    if dtype == "UINT8":
-        with pytest.raises(SuspectUnusable, match="uint8") as caught:
+    if "INT" in dtype:
+        with pytest.raises(SuspectUnusable, match=dtype.lower()) as caught:
             suspect.check_preprocessing(UNIT)
         assert "raw" in caught.value.hint
     suspect.close()
@@ -136,7 +139,8 @@ def test_preprocessing_reaches_the_model(graphs: Any) -> None:
     suspect.close()
 
 
-def test_the_only_matrix_among_several_outputs(graphs: Any) -> None:
+def two_outputs(graphs: Any) -> Path:
+    """Scores ``y``, and the index of the largest, ``label``."""
     nodes = [
         helper.make_node("Flatten", ["x"], ["flat"]),
         helper.make_node("MatMul", ["flat", "w"], ["y"]),
@@ -146,10 +150,98 @@ def test_the_only_matrix_among_several_outputs(graphs: Any) -> None:
         ("label", TensorProto.INT64, ("batch",)),
         ("y", TensorProto.FLOAT, ("batch", 6)),
     )
-    path = graphs.save(nodes, {"w": WEIGHTS.astype(np.float32)}, outputs=outputs)
+    return graphs.save(nodes, {"w": WEIGHTS.astype(np.float32)}, outputs=outputs)
+
+
+def test_several_outputs_are_refused_unless_one_is_named(graphs: Any) -> None:
+    path = two_outputs(graphs)
+    with unusable("2 outputs: 'label', 'y'"):
+        open_suspect(path, shape=SHAPE)
+    with unusable("no output 'z'") as caught:
+        open_suspect(path, shape=SHAPE, output="z")
+    assert caught.value.hint == "its outputs are 'label', 'y'"
+    suspect = open_suspect(path, shape=SHAPE, output="y")
+    assert suspect.answer(IMAGES, UNIT) == arg_max(IMAGES, WEIGHTS)
+    suspect.close()
+
+
+def test_labels_alone_are_answers_without_scores(graphs: Any) -> None:
+    path = two_outputs(graphs)
+    with unusable("labels") as caught:
+        open_suspect(path, shape=SHAPE, output="label")
+    assert "--outputs" in caught.value.hint
+    suspect = open_suspect(path, shape=SHAPE, output="label", outputs=6)
+    answers = suspect.answer(IMAGES, UNIT)
+    suspect.close()
+    assert answers == arg_max(IMAGES, WEIGHTS)
+    assert all(answer.scores is None for answer in answers)
+    suspect = open_suspect(path, shape=SHAPE, output="label", outputs=2)
+    problems = {answer.problem for answer in suspect.answer(IMAGES, UNIT)}
+    suspect.close()
+    assert "its label is not in 0 to 1" in problems
+
+
+@pytest.mark.parametrize("size", [(4,), (2, 2), (1, 2, 2), (None,)])
+def test_rows_of_pixels_and_images_without_channels(graphs: Any, size: tuple[int, ...]) -> None:
+    path = graphs.linear(WEIGHTS, input_shape=("batch", *size))
     suspect = open_suspect(path, shape=SHAPE)
     assert suspect.answer(IMAGES, UNIT) == arg_max(IMAGES, WEIGHTS)
     suspect.close()
+
+
+def test_rows_of_pixels_in_the_order_of_the_layout(graphs: Any) -> None:
+    shape = (3, 2, 4)
+    images = np.random.default_rng(2).integers(0, 256, (5, *shape), dtype=np.uint8)
+    weights = np.random.default_rng(3).normal(size=(24, 4))
+    suspect = open_suspect(graphs.linear(weights, input_shape=("batch", 24)), shape=shape)
+    assert suspect.answer(images, UNIT) == arg_max(images, weights)
+    rows = images.transpose(0, 2, 3, 1)
+    assert suspect.answer(images, Preprocessing(layout="nhwc")) == arg_max(rows, weights)
+    suspect.close()
+
+
+@pytest.mark.parametrize("size", [(-1, 6, 1, 1), (-1, 1, 6), (-1, 1, 1, 6)])
+def test_unit_axes_of_the_scores(graphs: Any, size: tuple[int, ...]) -> None:
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "w"], ["scores"]),
+        helper.make_node("Reshape", ["scores", "size"], ["y"]),
+    ]
+    tensors = {"w": WEIGHTS.astype(np.float32), "size": np.array(size, np.int64)}
+    outputs = (("y", TensorProto.FLOAT, None),)
+    suspect = open_suspect(graphs.save(nodes, tensors, outputs=outputs), shape=SHAPE)
+    assert suspect.answer(IMAGES, UNIT) == arg_max(IMAGES, WEIGHTS)
+    suspect.close()
+
+
+def test_weights_in_a_second_file(graphs: Any) -> None:
+    path = graphs.linear(
+        WEIGHTS, save_as_external_data=True, location="suspect.onnx.data", size_threshold=0
+    )
+    part = path.parent / "suspect.onnx.data"
+    suspect = open_suspect(path, shape=SHAPE)
+    assert suspect.answer(IMAGES, UNIT) == arg_max(IMAGES, WEIGHTS)
+    files = [{"name": part.name, "size": 96, "sha256": sha256(part.read_bytes())}]
+    pinned = encode({"model": sha256(path.read_bytes()), "files": files})
+    assert suspect.identity.digest == sha256(b"zkwm-onnx-1" + pinned)
+    first = suspect.identity.digest
+    suspect.close()
+    part.write_bytes(np.ascontiguousarray(-WEIGHTS.astype(np.float32)).tobytes())
+    suspect = open_suspect(path, shape=SHAPE)
+    assert suspect.identity.digest != first
+    assert suspect.answer(IMAGES, UNIT) == arg_max(IMAGES, -WEIGHTS)
+    suspect.close()
+    whole, digest = read_whole(path)
+    assert digest == suspect.identity.digest
+    path.write_bytes(whole)
+    suspect = open_suspect(path, shape=SHAPE)
+    assert suspect.identity.digest == sha256(whole)
+    assert suspect.answer(IMAGES, UNIT) == arg_max(IMAGES, -WEIGHTS)
+    suspect.close()
+
+
+def sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
 
 
 def test_images_of_another_kind_are_refused(graphs: Any) -> None:

@@ -1,0 +1,91 @@
+"""An ONNX file and the files that hold its weights: read once, pinned by one digest (SPEC.md 4.3).
+
+``torch.onnx.export`` writes large weights, by default all, to a second file. Only files beside the
+model are read, no links, none outside of its folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from zkwm.files import read_limited
+from zkwm.suspects.limits import OnnxLimits
+from zkwm.suspects.onnx_process import NoReplyError, OnnxProcess
+from zkwm.suspects.suspect import CHECK, printable
+from zkwm_protocols.encoding import encode
+from zkwm_protocols.errors import SuspectUnusable
+
+FILE_LIMIT = 2 << 30
+_NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+ -]{0,199}")
+_MENTIONS_FILES = b"location"
+
+
+def onnx_digest(model: bytes, parts: Mapping[str, bytes] | None) -> bytes:
+    """The digest of an ONNX suspect, 32 bytes: of the file alone, or with its files of weights."""
+    if not parts:
+        return hashlib.sha256(model).digest()
+    files = [
+        {"name": name, "size": len(data), "sha256": hashlib.sha256(data).digest()}
+        for name, data in sorted(parts.items())
+    ]
+    pinned = {"model": hashlib.sha256(model).digest(), "files": files}
+    return hashlib.sha256(b"zkwm-onnx-1" + encode(pinned)).digest()
+
+
+class WeightFiles:
+    """Reads the files beside ``model``, at most ``FILE_LIMIT`` bytes in all."""
+
+    def __init__(self, model: Path) -> None:
+        self._folder = model.absolute().parent
+        self._left = FILE_LIMIT
+
+    def __call__(self, name: str) -> bytes:
+        """The bytes of the file. Raises NoReplyError for a name that is no plain file beside."""
+        shown = repr(printable(name, 100))
+        if not _NAME.fullmatch(name) or name.endswith((".", " ")):
+            raise NoReplyError(
+                f"its weights lie in {shown}, which does not name a file beside it",
+                "save the model again, so that its weights lie in the same folder",
+            )
+        path = self._folder / name
+        try:
+            mode = path.lstat().st_mode
+        except OSError:
+            raise NoReplyError(
+                f"its weights lie in the file {shown}, which is not there",
+                f"put {printable(name, 100)} beside the model; a model comes with all its files",
+            ) from None
+        if not stat.S_ISREG(mode):
+            raise NoReplyError(
+                f"its weights lie in {shown}, which is a link or no file",
+                "put the file itself beside the model",
+            )
+        data = read_limited(path, self._left)
+        self._left -= len(data)
+        return data
+
+
+def read_whole(path: Path) -> tuple[bytes, bytes]:
+    """The model at ``path`` as one file, its weights in it, and the suspect's digest, 32 bytes.
+
+    The file is parsed in the limited process, and only where it can refer to other files at all.
+    Raises CouldNotCheck or Malformed for files that cannot be read, SuspectUnusable (check
+    ``suspect.answers``) for weights that are not beside the model.
+    """
+    model = read_limited(path, FILE_LIMIT)
+    if _MENTIONS_FILES not in model:
+        return model, onnx_digest(model, None)
+    process = OnnxProcess(model, OnnxLimits(), read_file=WeightFiles(path))
+    try:
+        merged = process.merged()
+    except NoReplyError as reason:
+        raise SuspectUnusable(
+            f"the ONNX model cannot be read: {reason}", hint=reason.hint, check=CHECK
+        ) from None
+    finally:
+        process.close()
+    return merged, onnx_digest(model, process.parts)
