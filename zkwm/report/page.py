@@ -209,7 +209,7 @@ def _digests(verdict: Verdict) -> tuple[facts.Fact, ...]:
     if challenge is not None:
         suspect = {
             SuspectKind.ONNX: "Model (file, SHA-256)",
-            SuspectKind.SAFETENSORS: "Model (zkwm inspect)",
+            SuspectKind.SAFETENSORS: "Model (SPEC.md 4.3)",
             SuspectKind.HTTP: "Model (its address)",
             SuspectKind.EXTRACTION: "Mark and model (SPEC.md 19.3)",
         }[challenge.suspect.kind]

@@ -12,6 +12,7 @@ from zkwm.judge.judge import Judge
 from zkwm.judge.marketplace import Marketplace
 from zkwm_protocols.errors import NotProven, UsageError
 from zkwm_protocols.policy import Policy
+from zkwm_protocols.suspect_identity import Preprocessing
 
 pytestmark = pytest.mark.usefixtures("quick_labels")
 
@@ -127,6 +128,31 @@ def test_two_at_once_count_each_other(market: Marketplace, owner: Claimant) -> N
     for thread in threads:
         thread.join()
     assert sorted(counts) == [1, 2, 3, 4]
+
+
+class SlowSuspect(TableSuspect):
+    """A suspect whose file takes as long to read as a test wants."""
+
+    reached, go_on = threading.Event(), threading.Event()
+
+    def check_preprocessing(self, preprocessing: Preprocessing) -> None:
+        self.reached.set()
+        assert self.go_on.wait(60)
+
+
+def test_a_slow_suspect_holds_up_nobody(market: Marketplace, owner: Claimant) -> None:
+    """A listing that takes minutes to read: others are settled meanwhile."""
+    name = market.register(owner.commitment)
+    slow = SlowSuspect(name="slow")
+    thread = threading.Thread(target=lambda: market.challenge(name, slow))
+    thread.start()
+    assert slow.reached.wait(60)
+    stolen_model = marked(owner.images, owner.labels)
+    challenge = market.challenge(name, stolen_model, preprocessing=Preprocessing(scale="raw"))
+    assert challenge.preprocessing.scale == "raw"
+    assert market.settle(stolen_model, challenge, owner.answer(challenge, [0])).proven
+    slow.go_on.set()
+    thread.join()
 
 
 @pytest.mark.parametrize("folder", ["file", "file/below", "nul\0"])
