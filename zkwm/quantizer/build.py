@@ -41,7 +41,7 @@ from zkwm_protocols.integer_network.model import (
 from zkwm_protocols.integer_network.nodes import inputs_of as nodes_read
 
 LOGIT_LIMIT = 1 << 29
-TABLE_ROWS = 1 << 18
+TABLE_ROWS = 1 << 21
 
 
 class Builder:
@@ -64,7 +64,7 @@ class Builder:
         self._logits(self._linear(self._graph.output))
         tables = tuple(curve.table(*ends) for curve, ends in self._tables.items())
         if sum(table.values.size for table in tables) > TABLE_ROWS:
-            raise Unsupported("the tables of the model's functions have more than 2^18 rows")
+            raise Unsupported("the tables of the model's functions have more than 2^21 rows")
         return IntegerNetwork(self._image.shape, tables, tuple(self._nodes))
 
     def _byte_layers(self) -> list[int]:

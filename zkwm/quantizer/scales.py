@@ -8,7 +8,7 @@ its scale by that power and changes nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
+from math import ceil, frexp, inf
 
 import numpy as np
 
@@ -26,6 +26,8 @@ DEAD = 8
 """A channel's bytes cover at least 1 / DEAD of its largest absolute sum."""
 FINEST_STEP = 8
 CURVE_QUOTIENT = 1 << 14
+SHARED_BITS = 3
+"""Binary digits of a curve's scale behind the first."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,12 @@ def _leaky(expression: Expression, slope: float, extent: Extent) -> Choice:
     return Choice(step, np.zeros_like(step), curve, scale, np.full_like(step, zero))
 
 
+def _shared(scale: float) -> float:
+    """The least of 8, 9, ..., 15 times a power of two that is no smaller, so that tables recur."""
+    unit = 2.0 ** (frexp(scale)[1] - 1 - SHARED_BITS)
+    return ceil(scale / unit) * unit
+
+
 def _general(expression: Expression, extent: Extent) -> Choice:
     """One step, a power of two, for all channels: the function is not homogeneous."""
     needed = float(_least_step(extent, CURVE_QUOTIENT).max())
@@ -173,7 +181,7 @@ def _general(expression: Expression, extent: Extent) -> Choice:
     if not np.isfinite(values).all():
         raise Unsupported("a function of the model is not finite on calibration images")
     bottom, top = float(values.min()), float(values.max())
-    scale = (top - bottom) / 255.0 if top > bottom else max(abs(top), 1.0)
+    scale = _shared((top - bottom) / 255.0 if top > bottom else max(abs(top), 1.0))
     zero = round(-bottom / scale)
     channels = extent.low.shape
     return Choice(

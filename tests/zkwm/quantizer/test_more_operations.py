@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from tests.support.small_models import RAW, SHAPE, Sketch, network_of, share
+from tests.support.small_models import RAW, SHAPE, Sketch, network_of, require_scores, share
 from zkwm.quantizer import random_images
 from zkwm.quantizer.summary import lookups
 from zkwm.suspects.preprocessing import preprocess
@@ -274,6 +274,29 @@ def test_product_of_signed_tensors_of_one_size() -> None:
     data = sketch.flat(216)
     assert share(data) >= MOSTLY
     assert error(data) < 0.05
+
+
+def test_a_keras_model_that_tf2onnx_exported() -> None:
+    """Strided, depthwise, squeeze-and-excite, SAME average, concatenation, Flatten of nhwc."""
+    shape = (3, 16, 16)
+    data = (CASES.parent / "tf2onnx-keras.onnx").read_bytes()
+    require_scores(data, shape, NHWC)
+    images = random_images(shape, 200, b"tests, to compare")
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    real = session.run(None, {"images": preprocess(images, NHWC)})[0].argmax(axis=1)
+    assert (labels(network_of(data, shape, NHWC), images) == real).mean() >= 0.9
+
+
+def test_functions_of_like_ranges_share_a_table() -> None:
+    sketch = Sketch()
+    for channels in (3, 6, 6, 6, 6, 6):
+        sketch.convolution(channels, 6, pads=[1, 1, 1, 1])
+        sketch.add("HardSwish")
+        sketch.add("Tanh")
+    data = sketch.flat(384)
+    network = network_of(data)
+    assert sum(isinstance(node, Activation) for node in network.nodes) == 6
+    assert len(network.tables) < 6
 
 
 @pytest.mark.parametrize("file", sorted(CASES.glob("*.onnx")), ids=lambda file: file.stem)

@@ -14,7 +14,7 @@ from zkwm.quantizer import public_images, quantize, random_images
 from zkwm.quantizer.calibration import COUNT, calibration_digest, default_images, image_count
 from zkwm_protocols.integer_network.codec import digest
 
-GOLDEN = "3f5b08bc88a20d5f43a6c9cc68b787fac8ea6a348b30ddff6eaddc4327b46325"
+GOLDEN = "ef3dbb6338e4d2f4aae86a10c85ceae450dc6494935be851cfa17e0f7ddf2283"
 GOLDEN_CALIBRATION = "dd577d86c1ce29fe035cdd1d5d39a64130ed049e5f59a0468991de9c78369adb"
 
 
