@@ -96,6 +96,8 @@ def batch_normalization(translation: Translation, node: OnnxNode) -> Value:
     tensor = plain(translation, node, translation.tensor(node))
     if node.attributes.get("training_mode", 0):
         raise node.refusal("it is in training mode")
+    if not node.attributes.get("spatial", 1):
+        raise node.refusal("it normalizes each pixel by itself (spatial 0)")
     factor, offset, mean, variance = (
         translation.constant(node, index).reshape(-1) for index in range(1, 5)
     )

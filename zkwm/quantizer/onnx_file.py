@@ -1,19 +1,26 @@
-"""Read an ONNX file as plain data: nodes in order, constants as arrays, one input, the scores.
+"""Read an ONNX file as plain data: typed nodes in order, constants, one input, the scores.
 
-Only the protobuf is parsed; nothing of the file runs. External data, several inputs, functions
-defined in the file, and everything above a limit are refused.
+Only the protobuf is parsed; nothing of the file runs. Whatever two readers could read in two ways
+is refused: names given twice, nodes out of order, attributes that the schema does not know.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.files import read_limited
+from zkwm.quantizer.onnx_schema import (
+    SchemaFault,
+    array_of,
+    attributes_of,
+    integer_inputs,
+    is_onnx,
+    opset_of,
+)
 from zkwm.suspects.suspect import printable
 from zkwm_protocols.errors import Malformed, Unsupported
 
@@ -23,6 +30,8 @@ if TYPE_CHECKING:
 FILE_LIMIT = 1 << 29
 MAXIMUM_NODES = 10_000
 HINT = "open triggers instead: zkwm challenge --reveal queries the model itself, whatever it is"
+INPUT_TYPES = {1: "float32", 11: "float64", 2: "uint8"}
+"""Types of the input by their number in ONNX; others, as float16, are computed with otherwise."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,10 @@ class OnnxNode:
         operator: the ONNX operator.
         inputs: names of its inputs, "" where an optional one is left out.
         outputs: names of its outputs.
-        attributes: int, float, bytes, lists of int or float, or arrays; None for other kinds.
+        attributes: typed by the operator's schema, with its defaults: int, float, bytes, lists of
+            these, or arrays.
+        fault: why the node is not one of its schema; empty where it is.
+        integer_inputs: the numbers of the inputs that are integers by the schema.
     """
 
     name: str
@@ -42,6 +54,8 @@ class OnnxNode:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: dict[str, Any]
+    fault: str = ""
+    integer_inputs: frozenset[int] = frozenset()
 
     def refusal(self, reason: str) -> Unsupported:
         """The error (check ``network.unsupported``) for a node without an integer counterpart."""
@@ -58,10 +72,12 @@ class OnnxGraph:
 
     Attributes:
         nodes: in topological order.
-        constants: arrays by name, float64 or int64.
+        constants: arrays by name, in the file's own types.
         input: the name of the input.
         dims: the dimensions of the input, None where they are open.
         output: the name of the scores.
+        opset: the version of ONNX's operators.
+        input_type: ``float32``, ``float64`` or ``uint8``.
     """
 
     nodes: tuple[OnnxNode, ...]
@@ -69,6 +85,8 @@ class OnnxGraph:
     input: str
     dims: tuple[int | None, ...]
     output: str
+    opset: int
+    input_type: str = field(default="float32")
 
 
 def read_onnx(path_or_bytes: str | Path | bytes) -> OnnxGraph:
@@ -93,19 +111,57 @@ def read_onnx(path_or_bytes: str | Path | bytes) -> OnnxGraph:
         raise Malformed("this is not an ONNX file, or it has no operation")
     if len(graph.node) > MAXIMUM_NODES:
         raise Unsupported(f"more than {MAXIMUM_NODES} nodes", hint=HINT)
-    defined = {(function.domain, function.name) for function in model.functions}
-    constants = {tensor.name: _array(tensor) for tensor in graph.initializer}
-    nodes = tuple(_node(node, defined) for node in graph.node)
-    inputs = [item for item in graph.input if item.name not in constants]
+    opset = opset_of(model)
+    _require_single_names(graph)
+    names = {tensor.name for tensor in graph.initializer}
+    inputs = [item for item in graph.input if item.name not in names]
     if len(inputs) != 1:
         raise Unsupported(f"the model has {len(inputs)} inputs, not one", hint=HINT)
+    input_type = INPUT_TYPES.get(inputs[0].type.tensor_type.elem_type)
+    if input_type is None:
+        raise Unsupported(
+            f"the model's input is of a type that is not read; it can be {', '.join(_types())}",
+            hint=HINT,
+        )
+    defined = {(function.domain, function.name) for function in model.functions}
+    known = {"", inputs[0].name, *names}
+    nodes = []
+    for node in graph.node:
+        nodes.append(_node(node, opset, defined, known))
+        known.update(node.output)
     return OnnxGraph(
-        nodes=nodes,
-        constants=constants,
+        nodes=tuple(nodes),
+        constants={tensor.name: array_of(tensor) for tensor in graph.initializer},
         input=inputs[0].name,
         dims=_dims(inputs[0]),
         output=_scores(list(graph.output)),
+        opset=opset,
+        input_type=input_type,
     )
+
+
+def _types() -> list[str]:
+    """The types that an input may have."""
+    return list(INPUT_TYPES.values())
+
+
+def _require_single_names(graph: onnx.GraphProto) -> None:
+    """Raise Malformed where two things have one name: readers differ in which of them counts."""
+    if graph.sparse_initializer:
+        raise Unsupported("constants that are stored as sparse tensors", hint=HINT)
+    initializers = [tensor.name for tensor in graph.initializer]
+    seen: set[str] = set()
+    for name in [
+        *initializers,
+        *(item.name for item in graph.input if item.name not in set(initializers)),
+        *(name for node in graph.node for name in node.output if name),
+    ]:
+        if name in seen:
+            raise Malformed(
+                f"the name {printable(name, 100)!r} is given to two values of the graph",
+                hint="export the model again; the ONNX checker refuses this file, too",
+            )
+        seen.add(name)
 
 
 def _scores(outputs: list[onnx.ValueInfoProto]) -> str:
@@ -123,53 +179,28 @@ def _dims(item: onnx.ValueInfoProto) -> tuple[int | None, ...]:
     )
 
 
-def _node(node: onnx.NodeProto, defined: set[tuple[str, str]]) -> OnnxNode:
-    """A node as plain data. Raises Unsupported for operators that the file defines itself."""
-    import onnx
-
+def _node(
+    node: onnx.NodeProto, opset: int, defined: set[tuple[str, str]], known: set[str]
+) -> OnnxNode:
+    """A node as plain data, with a ``fault`` where it is not one of ONNX's own or of its schema."""
     attributes: dict[str, Any] = {}
-    kinds = onnx.AttributeProto
-    for attribute in node.attribute:
-        if attribute.type == kinds.TENSOR:
-            attributes[attribute.name] = _array(attribute.t)
-        elif attribute.type in (kinds.INT, kinds.FLOAT, kinds.STRING):
-            attributes[attribute.name] = onnx.helper.get_attribute_value(attribute)
-        elif attribute.type in (kinds.INTS, kinds.FLOATS):
-            attributes[attribute.name] = list(onnx.helper.get_attribute_value(attribute))
-        else:
-            attributes[attribute.name] = None
-    read = OnnxNode(
+    fault, integers = "", frozenset[int]()
+    if not is_onnx(node.domain) or (node.domain, node.op_type) in defined:
+        fault = f"it is not of ONNX itself but of {printable(node.domain, 50)!r}"
+    elif not known.issuperset(node.input):
+        fault = "it reads a name that no earlier node outputs"
+    else:
+        try:
+            attributes = dict(attributes_of(node, opset))
+            integers = integer_inputs(node.op_type, opset)
+        except SchemaFault as error:
+            fault = str(error)
+    return OnnxNode(
         name=node.name or (node.output[0] if node.output else ""),
         operator=node.op_type,
         inputs=tuple(node.input),
         outputs=tuple(node.output),
         attributes=attributes,
+        fault=fault,
+        integer_inputs=integers,
     )
-    if node.domain not in ("", "ai.onnx") or (node.domain, node.op_type) in defined:
-        raise read.refusal(f"it is not of ONNX itself but of {printable(node.domain, 50)!r}")
-    return read
-
-
-def _array(tensor: onnx.TensorProto) -> NDArray[Any]:
-    """A constant, floats as float64, integers as int64. Raises Malformed or Unsupported."""
-    from onnx import numpy_helper
-
-    name = printable(tensor.name, 100)
-    if tensor.data_location == tensor.EXTERNAL or tensor.external_data:
-        raise Unsupported(
-            f"the weights {name!r} lie in another file, which the model's digest does not cover",
-            hint="save it as one file without external data",
-        )
-    try:
-        array = numpy_helper.to_array(tensor)
-    except Exception:  # onnx raises whatever numpy does
-        raise Malformed(f"the constant {name!r} is damaged") from None
-    if array.dtype.kind in "biu":
-        return array.astype(np.int64)
-    if array.dtype.kind != "f":
-        raise Unsupported(f"the constant {name!r} has a type that is not supported", hint=HINT)
-    values = array.astype(np.float64)
-    # the limits of a Clip may be infinite; other operations refuse what is not a number
-    if np.isnan(values).any() or (values.size != 1 and np.isinf(values).any()):
-        raise Malformed(f"the constant {name!r} holds NaN or an infinity")
-    return values

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from zkwm.quantizer.layers import Joined
 from zkwm.quantizer.onnx_file import OnnxNode
-from zkwm.quantizer.translation import Tensor, Translation, Value
+from zkwm.quantizer.translation import Translation, Value
 from zkwm.quantizer.views import (
     layer_shape,
     places_of,
@@ -23,38 +23,15 @@ BATCH = -1
 
 
 def passed_on(translation: Translation, node: OnnxNode) -> Value:
-    """Identity, Dropout (a trained model drops nothing) and Cast between floats."""
-    value = translation.value(node, 0)
-    if value is None:
-        raise node.refusal("it has no input")
-    to_float = node.operator != "Cast" or node.attributes.get("to") in (1, 10, 11, 16)
-    if isinstance(value, Tensor) and not to_float:
-        raise node.refusal("a cast to something other than floating point")
-    return value
+    """Identity, Dropout (a trained model drops nothing) and Cast to float32 or float64.
 
-
-def constant_node(translation: Translation, node: OnnxNode) -> Value:
-    """Constant."""
-    for name in ("value", "value_float", "value_floats", "value_int", "value_ints"):
-        if node.attributes.get(name) is not None:
-            kind = np.int64 if "int" in name else np.float64
-            value = node.attributes[name]
-            return value if isinstance(value, np.ndarray) else np.asarray(value, kind)
-    raise node.refusal("a constant of a kind that is not read")
-
-
-def shape_of(translation: Translation, node: OnnxNode) -> Value:
-    """Shape, or a part of it: the batch is left open."""
-    dims = np.array([BATCH, *translation.tensor(node).dims], np.int64)
-    return dims[node.attributes.get("start", 0) : node.attributes.get("end")]
-
-
-def gather(translation: Translation, node: OnnxNode) -> Value:
-    """Gather of constants."""
-    values, index = translation.constant(node, 0), translation.constant(node, 1)
-    if values.ndim != 1 or index.size > 16 or np.any(abs(index) >= values.size + (index < 0)):
-        raise node.refusal("only entries of a shape")
-    return np.asarray(values[index], np.int64)
+    A cast to float16 or integers rounds, so it is refused.
+    """
+    if node.operator == "Cast" and node.attributes["to"] not in (1, 11):
+        raise node.refusal("a cast to something other than float32 or float64")
+    if translation.value(node, 2) is not None and translation.constant(node, 2).any():
+        raise node.refusal("it is in training mode")
+    return translation.tensor(node)
 
 
 def flatten(translation: Translation, node: OnnxNode) -> Value:
@@ -88,14 +65,9 @@ def reshape(translation: Translation, node: OnnxNode) -> Value:
 
 def squeeze(translation: Translation, node: OnnxNode) -> Value:
     """Squeeze and Unsqueeze of axes of size 1 behind the first."""
-    value = translation.value(node, 0)
     axes = node.attributes.get("axes")
     if translation.value(node, 1) is not None:
         axes = translation.constant(node, 1).reshape(-1).tolist()
-    if isinstance(value, np.ndarray):
-        if value.size == 1:
-            return value.reshape(() if node.operator == "Squeeze" else (1,))
-        raise node.refusal("only of single constants")
     tensor = translation.tensor(node)
     dims: list[int] = [BATCH, *tensor.dims]
     if node.operator == "Squeeze":
@@ -115,14 +87,8 @@ def squeeze(translation: Translation, node: OnnxNode) -> Value:
 
 def transpose(translation: Translation, node: OnnxNode) -> Value:
     """Transpose that keeps the batch."""
-    value = translation.value(node, 0)
+    value = translation.tensor(node)
     order = node.attributes.get("perm")
-    if isinstance(value, np.ndarray):
-        if sorted(order or range(value.ndim)) != list(range(value.ndim)):
-            raise node.refusal("no permutation")
-        return np.ascontiguousarray(value.transpose(order))
-    if not isinstance(value, Tensor):
-        raise node.refusal("it has no input")
     rank = len(value.dims) + 1
     if order is None or sorted(order) != list(range(rank)) or order[0] != 0:
         raise node.refusal("it would mix images with each other")
@@ -131,14 +97,8 @@ def transpose(translation: Translation, node: OnnxNode) -> Value:
 
 
 def concatenate(translation: Translation, node: OnnxNode) -> Value:
-    """Concat along the channels, or of parts of a shape."""
-    values = [translation.value(node, index) for index in range(len(node.inputs))]
-    constants = [value for value in values if isinstance(value, np.ndarray)]
-    if len(constants) == len(values):
-        if any(value.ndim != 1 for value in constants) or sum(v.size for v in constants) > 16:
-            raise node.refusal("only parts of a shape")
-        return np.concatenate(constants).astype(np.int64)
-    tensors = [translation.tensor(node, index) for index in range(len(values))]
+    """Concat along an axis behind the batch."""
+    tensors = [translation.tensor(node, index) for index in range(len(node.inputs))]
     if len(tensors) == 1:
         return tensors[0]
     rank = len(tensors[0].dims) + 1

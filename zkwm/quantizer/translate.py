@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from zkwm.quantizer import arithmetic, elementwise, linear, pooling, shaping, slicing
+from zkwm.quantizer.constant_folding import FOLDED, fold
 from zkwm.quantizer.layers import Layers, Shape
-from zkwm.quantizer.onnx_file import OnnxGraph, OnnxNode
-from zkwm.quantizer.translation import Tensor, Translation, Value
+from zkwm.quantizer.onnx_file import HINT, OnnxGraph, OnnxNode
+from zkwm.quantizer.open_shapes import OpenShape, move, shape_of
+from zkwm.quantizer.translation import ReadsUnknown, Tensor, Translation, Unknown, Value
 from zkwm.quantizer.views import plain
 from zkwm_protocols.errors import Unsupported, UsageError
 
 MAXIMUM_EXPRESSION = 100
 MAXIMUM_LAYERS = 2000
+MOST_NAMED = 20
+"""Of several refused nodes so many are named."""
 
 _Translator = Callable[[Translation, OnnxNode], Value]
 
-_OPERATORS: dict[str, _Translator] = {
+OPERATORS: dict[str, _Translator] = {
     **dict.fromkeys(
         ("Relu", "Sigmoid", "Tanh", "Erf", "LeakyRelu", "Elu", "Clip", "Gelu", "HardSigmoid",
          "HardSwish", "Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Softplus", "Softsign",
@@ -34,9 +38,6 @@ _OPERATORS: dict[str, _Translator] = {
     **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool"), pooling.global_pool),
     **dict.fromkeys(("ReduceMean", "ReduceSum", "ReduceMax"), pooling.reduction),
     **dict.fromkeys(("Identity", "Dropout", "Cast"), shaping.passed_on),
-    "Constant": shaping.constant_node,
-    "Shape": shaping.shape_of,
-    "Gather": shaping.gather,
     "Flatten": shaping.flatten,
     "Reshape": shaping.reshape,
     **dict.fromkeys(("Squeeze", "Unsqueeze"), shaping.squeeze),
@@ -66,34 +67,87 @@ def translate(graph: OnnxGraph, shape: Shape, layout: str) -> Layers:
             f"the model's input is {declared or 'a scalar'}, which does not take images of "
             f"{channels} x {height} x {width} in the layout {layout}"
         )
+    _require_cast(graph)
     translation = Translation(graph, shape, layout)
     nodes = _needed(graph)
     ending: list[str] = []
-    while nodes and nodes[-1].operator in _LAST and nodes[-1].outputs[0] == graph.output:
+    output_name = graph.output
+    while nodes and nodes[-1].operator in _LAST and nodes[-1].outputs[0] == output_name:
         last = nodes.pop()
+        if last.fault:
+            raise last.refusal(last.fault)
         if last.operator != "Sigmoid" and last.attributes.get("axis", -1) not in (1, -1):
             raise last.refusal("it does not run over the scores")
         ending.insert(0, last.operator.lower())
         translation.notes.append(f"{last.operator} at the end left out: it changes no label")
-        graph_output = last.inputs[0]
-        graph = OnnxGraph(graph.nodes, graph.constants, graph.input, graph.dims, graph_output)
-    for node in nodes:
-        if node.operator not in _OPERATORS:
-            raise node.refusal("this operation has no integer counterpart")
-        value = _OPERATORS[node.operator](translation, node)
-        if isinstance(value, Tensor) and value.expression.size > MAXIMUM_EXPRESSION:
-            raise node.refusal(f"a function of more than {MAXIMUM_EXPRESSION} parts")
-        if len(translation.layers) > MAXIMUM_LAYERS:
-            raise node.refusal(f"more than {MAXIMUM_LAYERS} layers")
-        translation.names[node.outputs[0]] = value
-    output = translation.names.get(graph.output)
-    if not isinstance(output, Tensor) or len(output.dims) != 1 or output.dims[0] < 2:
+        output_name = last.inputs[0]
+    _translate_nodes(translation, nodes, graph.opset)
+    output = translation.names.get(output_name)
+    if not isinstance(output, Tensor) or len(output.dims) != 1 or output.dims[0] < 2 or not nodes:
         raise Unsupported(
             "the model's output is not a matrix of at least two scores for each image"
         )
     end = nodes[-1]
     number = translation.layer_of(end, plain(translation, end, output))
     return Layers(tuple(translation.layers), number, tuple(translation.notes), tuple(ending))
+
+
+def _require_cast(graph: OnnxGraph) -> None:
+    """Raise Unsupported where a model computes with pixels of uint8, which wrap around."""
+    for node in graph.nodes if graph.input_type == "uint8" else ():
+        if graph.input in node.inputs and node.operator != "Cast":
+            raise node.refusal("it computes with pixels of uint8; only a Cast may read them")
+
+
+def _translate_nodes(translation: Translation, nodes: list[OnnxNode], opset: int) -> None:
+    """Translate nodes in order; go on after a refusal, to name every node that stands in the way.
+
+    Raises Unsupported with all refusals that are no consequence of others.
+    """
+    refusals: list[Unsupported] = []
+    for node in nodes:
+        try:
+            if node.fault:
+                raise node.refusal(node.fault)
+            if node.operator not in OPERATORS and node.operator not in FOLDED:
+                raise node.refusal("this operation has no integer counterpart")
+            value = _value(translation, node, opset)
+            if isinstance(value, Tensor) and value.expression.size > MAXIMUM_EXPRESSION:
+                raise node.refusal(f"a function of more than {MAXIMUM_EXPRESSION} parts")
+            translation.names[node.outputs[0]] = value
+        except (ReadsUnknown, Unsupported) as error:
+            if isinstance(error, Unsupported):
+                refusals.append(error)
+            translation.names.update(dict.fromkeys(node.outputs, Unknown()))
+        if len(translation.layers) > MAXIMUM_LAYERS:
+            refusals.append(node.refusal(f"more than {MAXIMUM_LAYERS} layers"))
+            break
+    if len(refusals) == 1:
+        raise refusals[0]
+    if refusals:
+        named = "; ".join(refusal.message for refusal in refusals[:MOST_NAMED])
+        more = len(refusals) - MOST_NAMED
+        raise Unsupported(
+            f"{len(refusals)} nodes stand in the way: {named}"
+            + (f"; and {more} more" if more > 0 else ""),
+            hint=HINT,
+            check="network.unsupported",
+        )
+
+
+def _value(translation: Translation, node: OnnxNode, opset: int) -> Value | OpenShape:
+    """The value of a node: a constant, a shape, or a tensor of layers. Raises Unsupported."""
+    inputs = [translation.stored(node, index) for index in range(len(node.inputs))]
+    if node.operator == "Shape" and isinstance(inputs[0], Tensor):
+        return shape_of(node, inputs[0].dims)
+    if not any(isinstance(value, Tensor) for value in inputs):
+        constants = [value for value in inputs if not isinstance(value, OpenShape | Tensor)]
+        if len(constants) < len(inputs):
+            return move(node, [v for v in inputs if not isinstance(v, Tensor)], opset)
+        return translation.folded(node, fold(node, constants, opset))
+    if node.operator not in OPERATORS:
+        raise node.refusal("this operation has no integer counterpart")
+    return OPERATORS[node.operator](translation, node)
 
 
 def _needed(graph: OnnxGraph) -> list[OnnxNode]:

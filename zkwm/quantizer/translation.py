@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from zkwm.quantizer.expressions import Expression, X, split_affine
 from zkwm.quantizer.layers import Function, Image, Layer, Linear, Shape, scaling
 from zkwm.quantizer.onnx_file import OnnxGraph, OnnxNode
+from zkwm.quantizer.open_shapes import OpenShape
 
 MAXIMUM_ENTRIES = 1 << 24
+MAXIMUM_FOLDED = 1 << 26
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +38,17 @@ class Tensor:
 
 
 Value: TypeAlias = Tensor | NDArray[Any]
-"""The value of an ONNX name: a computed tensor, or a constant (float64 or int64)."""
+"""The value of an ONNX name: a computed tensor, or a constant."""
+MAY_BE_INFINITE = ("Clip",)
+"""The operators whose constants may be infinite."""
+
+
+class Unknown:
+    """The value of a node that was refused; what reads it is not refused again."""
+
+
+class ReadsUnknown(Exception):
+    """A node reads the result of a refused one."""
 
 
 class Translation:
@@ -45,29 +57,56 @@ class Translation:
     def __init__(self, graph: OnnxGraph, shape: Shape, layout: str) -> None:
         self.layers: list[Layer] = [Image(shape)]
         self.notes: list[str] = []
-        self.names: dict[str, Value] = dict(graph.constants)
+        self.names: dict[str, Value | OpenShape | Unknown] = dict(graph.constants)
         places = None
         if layout == "nhwc":
             places = np.arange(prod(shape), dtype=np.int64).reshape(shape).transpose(1, 2, 0)
         self.names[graph.input] = Tensor(0, shape if places is None else places.shape, X, places)
         self.copies: dict[tuple[int, Expression, tuple[int, ...], bytes], int] = {}
+        self._folded = 0
         self._functions: dict[tuple[int, Expression], int] = {}
 
-    def value(self, node: OnnxNode, index: int) -> Value | None:
-        """The input ``index`` of a node, None if it is left out. Raises Unsupported."""
+    def stored(self, node: OnnxNode, index: int) -> Value | OpenShape | None:
+        """The input ``index`` of a node, None if it is left out; constants in the file's types.
+
+        Raises ReadsUnknown, and Unsupported for a name that nothing outputs.
+        """
         if index >= len(node.inputs) or not node.inputs[index]:
             return None
         name = node.inputs[index]
         if name not in self.names:
             raise node.refusal("it reads a name that no earlier node outputs")
         value = self.names[name]
-        if (
-            isinstance(value, np.ndarray)
-            and not np.isfinite(value).all()
-            and node.operator != "Clip"
-        ):
-            raise node.refusal("it computes with an infinite constant")
+        if isinstance(value, Unknown):
+            raise ReadsUnknown
+        whole = not isinstance(value, np.ndarray) or value.dtype.kind == "i"
+        if index in node.integer_inputs and not whole:
+            raise node.refusal(f"its input {index} is not of integers")
         return value
+
+    def value(self, node: OnnxNode, index: int) -> Value | None:
+        """As ``stored``, constants widened to float64 or int64. Raises Unsupported.
+
+        A shape with an open batch is readable by a Reshape alone, with -1 for the batch; infinite
+        constants by a Clip alone.
+        """
+        value = self.stored(node, index)
+        if isinstance(value, OpenShape):
+            value = value.target(node)
+        if not isinstance(value, np.ndarray):
+            return value
+        if value.dtype.kind != "f":
+            return value.astype(np.int64)
+        if node.operator not in MAY_BE_INFINITE and not np.isfinite(value).all():
+            raise node.refusal(f"its input {index} holds an infinity")
+        return value.astype(np.float64)
+
+    def folded(self, node: OnnxNode, values: NDArray[Any]) -> NDArray[Any]:
+        """A computed constant, within the budget of all of them. Raises Unsupported."""
+        self._folded += values.size
+        if self._folded > MAXIMUM_FOLDED:
+            raise node.refusal(f"computed constants of more than {MAXIMUM_FOLDED:,} entries")
+        return values
 
     def tensor(self, node: OnnxNode, index: int = 0) -> Tensor:
         """A computed input, in any order. Raises Unsupported for a constant."""

@@ -1,0 +1,85 @@
+"""Random graphs are refused by name, or read as ONNX Runtime runs them (1.3 of the findings).
+
+More of them: ``python -m tests.zkwm.quantizer.test_differential FIRST COUNT`` prints one line for
+each disagreement and the counts.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+
+import numpy as np
+import onnxruntime
+
+from tests.support.onnx_graphs import graph
+from zkwm.quantizer.onnx_file import read_onnx
+from zkwm.quantizer.real_network import real_scores
+from zkwm.quantizer.simplify import simplify
+from zkwm.quantizer.translate import translate
+from zkwm_protocols.errors import ZkwmError
+
+COUNT = 700
+TOLERANCE = 1e-3
+
+
+def runtime_scores(data: bytes, images: np.ndarray) -> np.ndarray | None:
+    """One row for each image, asked alone as a suspect is; None where the runtime refuses."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        rows = [session.run(None, {"images": image[None]})[0] for image in images]
+        return np.concatenate([np.asarray(row, np.float64).reshape(1, -1) for row in rows])
+    except Exception:  # the runtime's errors are an open list
+        return None
+
+
+def outcome(seed: int) -> str:
+    """``equal``, ``refused: ...``, ``unequal ...``, or what the runtime made impossible."""
+    data, shape = graph(seed)
+    images = np.random.default_rng(seed).random((3, *shape)).astype(np.float32)
+    try:
+        layers = simplify(translate(read_onnx(data), shape, "nchw"))
+    except ZkwmError as error:
+        return f"refused: {error.message}"
+    wanted = runtime_scores(data, images)
+    if wanted is None:
+        return "only the runtime refuses"
+    found = real_scores(layers, images.astype(np.float64))
+    if not np.isfinite(found).all():
+        return "not finite in doubles"
+    if found.shape != wanted.shape or not np.isfinite(wanted).all():
+        return "shape" if found.shape != wanted.shape else "not finite in the runtime"
+    error = np.abs(found - wanted).max() / max(float(np.abs(wanted).max()), 1e-6)
+    return "equal" if error <= TOLERANCE else f"unequal by {error:.3g}"
+
+
+def kind(found: str) -> str:
+    return found.split(":")[0].split(" by ")[0]
+
+
+def test_random_graphs() -> None:
+    counts: Counter[str] = Counter()
+    for seed in range(COUNT):
+        found = outcome(seed)
+        counts[kind(found)] += 1
+        assert kind(found) not in ("unequal", "shape"), (seed, found)
+    assert counts["equal"] >= 0.4 * COUNT, counts
+
+
+if __name__ == "__main__":
+    first, count = int(sys.argv[1]), int(sys.argv[2])
+    found = Counter[str]()
+    for seed in range(first, first + count):
+        try:
+            line = outcome(seed)
+        except Exception as error:  # a crash is what is looked for
+            line = f"crash {type(error).__name__}"
+        found[kind(line)] += 1
+        if kind(line) not in ("equal", "refused"):
+            sys.stdout.write(f"{seed} {line}\n")
+        elif kind(line) == "refused" and seed % 10 == 0:
+            sys.stdout.write(f"{seed} {line[:160]}\n")
+    sys.stdout.write(f"{dict(found)}\n")
