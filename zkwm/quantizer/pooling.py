@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from zkwm.quantizer.layers import Kernel, Linear, Maxima, Pair, Term
 from zkwm.quantizer.linear import image, pair, window
 from zkwm.quantizer.onnx_file import OnnxNode
-from zkwm.quantizer.translation import Tensor, Translation, Value
+from zkwm.quantizer.translation import MAXIMUM_ENTRIES, Tensor, Translation, Value
 from zkwm.quantizer.views import MAXIMUM_SIDE, places_of, plain, viewed
 
 MAXIMUM_PARTS = 64
@@ -129,8 +129,9 @@ def average_pool(translation: Translation, node: OnnxNode) -> Value:
         _stretches(node, tensor.dims[k + 1], kernel[k], stride[k], pads[k], result[k])
         for k in range(2)
     ]
-    if len(lines[0]) * len(lines[1]) > MAXIMUM_PARTS:
-        raise node.refusal("averages of many different numbers of pixels")
+    parts = len(lines[0]) * len(lines[1])
+    if parts > MAXIMUM_PARTS or parts * prod(tensor.dims) > MAXIMUM_ENTRIES:
+        raise node.refusal("averages of too many different numbers of pixels")
     terms = []
     for rows in lines[0]:
         for columns in lines[1]:

@@ -61,6 +61,13 @@ def test_operations_in_forms_that_are_not_supported(operator: str, attributes: d
     assert f"({operator})" in refused(sketch, sketch.flat(4))
 
 
+def test_averages_with_many_borders() -> None:
+    sketch = Sketch((1, 32, 32))
+    pool = {"kernel_shape": [9, 9], "pads": [4, 4, 4, 4]}
+    sketch.add("AveragePool", name="culprit", **pool)
+    assert "too many" in refused(sketch, sketch.flat(1024))
+
+
 def test_quotients_of_computed_tensors() -> None:
     sketch = Sketch()
     x = sketch.convolution(3, 4)
