@@ -1,83 +1,51 @@
-"""How often a suspect and its integer network give the same output (SPEC.md 18.1, 18.3).
+"""What a judge demands of a suspect and its integer network (SPEC.md 18.1, 18.3).
 
-An argument is about the integer network, the accusation about the suspect, so that the two have to
-agree before an argument says anything. ``zkwm.quantizer`` makes the network. Does not import torch.
+An argument is about the integer network made from the file, the accusation about the suspect.
+``zkwm.quantizer.network_agreement`` measures on images drawn from the challenge's nonce; here are
+the bounds that each set of images has to keep. Does not import torch.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
-
-from zkwm.quantizer.calibration import public_sets
-from zkwm.suspects import Suspect
+from zkwm.quantizer.network_agreement import Agreement
 from zkwm_protocols.errors import SuspectUnusable
-from zkwm_protocols.suspect_identity import Preprocessing
 
-if TYPE_CHECKING:
-    from zkwm_protocols.integer_network.model import IntegerNetwork
-
-LEAST_AGREEMENT = 0.9
-PUBLIC = "public images"
-GIVEN = "images given"
-RANDOM = "random images"
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Suspect and integer network give the same output for ``agreeing`` of ``asked`` images."""
-
-    kind: str
-    asked: int
-    agreeing: int
-
-    @property
-    def rate(self) -> float:
-        """From 0 to 1."""
-        return self.agreeing / self.asked
+TRANSLATION_TOLERANCE = 1e-3
+"""The largest relative difference between the suspect's scores and those of the layers read."""
+LARGEST_ERROR = 0.5
+"""The largest relative error of the integer network's scores, for 95 % of each set."""
+LEAST_CLEAR = 0.9
+"""The least share of clear images on which both give the same label."""
+_HINT = "ask for an opening instead (--reveal)"
 
 
-def measure_agreement(
-    network: IntegerNetwork,
-    suspect: Suspect,
-    preprocessing: Preprocessing,
-    images: NDArray[np.uint8] | None = None,
-) -> tuple[Comparison, ...]:
-    """Compare suspect and integer network on two sets of images; the first set decides.
-
-    An image without an answer counts against agreement.
-
-    Args:
-        network: derived from the suspect's file.
-        suspect: the model.
-        preprocessing: how pixels become the suspect's input.
-        images (uint8, (n, channels, height, width)): the first set; by default the public images of
-            SPEC.md 16.5 on which no scale was chosen. The second set is random.
-
-    Raises:
-        UsageError: images of another shape, or none.
-    """
-    from zkwm.quantizer import agreement
-
-    public, random = public_sets(network.shape)
-    sets = ((PUBLIC, public) if images is None else (GIVEN, images), (RANDOM, random))
-    results = [
-        (kind, agreement(network, suspect, batch, preprocessing=preprocessing))
-        for kind, batch in sets
-    ]
-    return tuple(Comparison(kind, result.count, result.agreeing) for kind, result in results)
+def require_translation(agreements: tuple[Agreement, ...]) -> None:
+    """Raise SuspectUnusable (``argument.translation``) where what is read of the file is not what
+    the suspect computes."""
+    for one in agreements:
+        if not one.translation_error <= TRANSLATION_TOLERANCE:
+            raise SuspectUnusable(
+                f"ONNX Runtime and what zkwm reads of the file differ on {one.kind}: scores by "
+                f"{one.translation_error:.2g} of their size, {TRANSLATION_TOLERANCE:g} is allowed",
+                hint=_HINT,
+                check="argument.translation",
+            )
 
 
-def require_agreement(agreements: tuple[Comparison, ...]) -> None:
-    """Raise SuspectUnusable (check ``argument.agreement``) where the first is under 90 %."""
-    first = agreements[0]
-    if first.rate < LEAST_AGREEMENT:
-        raise SuspectUnusable(
-            f"suspect and integer network give one output for {first.agreeing} of {first.asked} "
-            f"{first.kind} only: this suspect cannot be checked in this way",
-            hint="give images that it is made for, or ask for an opening instead (--reveal)",
-            check="argument.agreement",
-        )
+def require_agreement(agreements: tuple[Agreement, ...]) -> None:
+    """Raise SuspectUnusable (``argument.agreement``) where one set of images is out of bounds."""
+    for one in agreements:
+        if not one.high_error <= LARGEST_ERROR:
+            raise SuspectUnusable(
+                "the integer network made from the file is not close enough to the suspect: "
+                f"{one.words()}; {LARGEST_ERROR:g} is allowed",
+                hint=_HINT,
+                check="argument.agreement",
+            )
+        if one.clear_agreeing < LEAST_CLEAR * one.clear:
+            raise SuspectUnusable(
+                "suspect and the integer network made from its file give one label for "
+                f"{one.clear_agreeing} of the {one.clear} {one.kind} with a clear answer only",
+                hint=_HINT,
+                check="argument.agreement",
+            )

@@ -18,10 +18,11 @@ from zkwm.judge.case import (
     record_labels,
     require_labels,
 )
-from zkwm.judge.check_agreement import measure_agreement, require_agreement
+from zkwm.judge.check_agreement import require_agreement, require_translation
 from zkwm.judge.checks import Checks
 from zkwm.judge.verdict import Argued, CheckStatus
 from zkwm.quantizer.derive import network_of, require_network
+from zkwm.quantizer.network_agreement import measure_agreement
 from zkwm_protocols.argument_response import make_statement
 from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, ZkwmError
 from zkwm_protocols.evidence import Evidence
@@ -52,17 +53,22 @@ def examine_argument(
         with checks.group("challenge.network"):
             network = network_of(suspect, challenge.preprocessing)
             require_network(network, challenge.network)
-        with checks.group("argument.agreement"):
+        with checks.group("argument.translation", "argument.agreement"):
             agreements = measure_agreement(
-                network, suspect, challenge.preprocessing, request.images
+                network,
+                suspect,
+                challenge.preprocessing,
+                nonce=challenge.nonce,
+                images=request.images,
             )
             argued = Argued(challenge.network, challenge.least_matches, agreements)
             yield replace(findings, argued=argued)
+            require_translation(agreements)
             require_agreement(agreements)
         checks.set(
             "argument.agreement",
             CheckStatus.PASSED,
-            ", ".join(f"{one.agreeing} of {one.asked} {one.kind}" for one in agreements),
+            "; ".join(one.words() for one in agreements),
         )
         with checks.group("argument.format", "argument.soundness", "argument.proof"):
             layout = _verify(checks, case, network)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.judge.case import ArgumentCase, Findings, Request, read_case
-from zkwm.judge.check_agreement import Comparison, measure_agreement, require_agreement
+from zkwm.judge.check_agreement import require_agreement, require_translation
 from zkwm.judge.check_argument import examine_argument, require_still_reached
 from zkwm.judge.check_opening import examine_opening
 from zkwm.judge.checks import Checks
@@ -27,6 +27,7 @@ from zkwm.judge.key_file import JudgeKey, create_judge_key, open_judge_key
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.verdict import Verdict
 from zkwm.quantizer.derive import network_digest, network_of
+from zkwm.quantizer.network_agreement import Agreement, measure_agreement
 from zkwm.secret_files.encrypted import Cost
 from zkwm.secret_files.storage import resolve
 from zkwm.suspects import Progress, Suspect
@@ -159,7 +160,7 @@ class Judge:
         policy: Policy | None = None,
         excluded_blocks: tuple[int, ...] = (),
         images: NDArray[np.uint8] | None = None,
-        report: Callable[[tuple[Comparison, ...]], None] | None = None,
+        report: Callable[[tuple[Agreement, ...]], None] | None = None,
     ) -> ArgumentChallenge:
         """A new signed challenge for a zero-knowledge argument, which opens nothing (SPEC.md 18.1).
 
@@ -168,14 +169,15 @@ class Judge:
         Args:
             blocks: r, by default all blocks that are not excluded.
             least_matches: k*, by default the fewest that reach the threshold.
-            images (uint8, (n, channels, height, width)): where the suspect and its integer network
-                are compared; public ones by default. Random ones are added.
+            images (uint8, (n, channels, height, width)): of the suspect's task; suspect and
+                integer network are compared on them too, beside those that the nonce draws.
             report: called with the result of the comparison.
 
         Raises:
             UsageError: the threshold cannot be reached (``challenge.reachable``).
             Unsupported: the suspect cannot be proven about (``challenge.network``).
-            SuspectUnusable: both agree on less than 90 % of the images (``argument.agreement``).
+            SuspectUnusable: the integer network is not close enough to the suspect
+                (``argument.translation``, ``argument.agreement``).
         """
         commitment.verify()
         policy, block_count = policy or Policy(), commitment.header.block_count
@@ -201,9 +203,12 @@ class Judge:
             fewest = fewest_matches(commitment, blocks, challenge.policy)
             challenge = replace(challenge, least_matches=fewest)
         challenge.verify_against(commitment)
-        agreements = measure_agreement(network, suspect, preprocessing, images)
+        agreements = measure_agreement(
+            network, suspect, preprocessing, nonce=challenge.nonce, images=images
+        )
         if report is not None:
             report(agreements)
+        require_translation(agreements)
         require_agreement(agreements)
         return self._issue(challenge, commitment)
 
@@ -238,8 +243,8 @@ class Judge:
                 ``zkwm.open_suspect``.
             decoys (uint8, (n, channels, height, width)): natural images that the suspect is made
                 for, asked beside the triggers instead of public ones; other decoys are drawn.
-            images (uint8, (n, channels, height, width)): where the suspect and its integer network
-                are compared; public ones by default.
+            images (uint8, (n, channels, height, width)): of the suspect's task; suspect and
+                integer network are compared on them too, beside those that the nonce draws.
             accept_declared_labels: accept labels that the owner declared, whatever the policy.
             progress: called with the images answered so far, and those in all.
 

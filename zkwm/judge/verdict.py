@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.judge.check_agreement import Comparison
+from zkwm.quantizer.network_agreement import Agreement
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header, LabelMode
 from zkwm_protocols.evidence import Evidence
@@ -153,7 +153,7 @@ class Argued:
 
     network: bytes
     least_matches: int
-    agreements: tuple[Comparison, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
     soundness_bits: float = 0.0
     soundness_terms: tuple[tuple[str, float, str], ...] = ()
 
@@ -293,7 +293,7 @@ def _argued(argued: Argued) -> dict[str, Any]:
             {"term": name, "bits": round(bits, 2), "theorem": theorem}
             for name, bits, theorem in argued.soundness_terms
         ],
-        "agreement": [vars(agreement) for agreement in argued.agreements],
+        "agreement": [agreement.to_json() for agreement in argued.agreements],
     }
 
 

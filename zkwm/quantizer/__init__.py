@@ -9,17 +9,17 @@ and nothing whose result depends on the machine.
 """
 
 from zkwm.quantizer.calibration import public_images, random_images
-from zkwm.quantizer.network_agreement import Agreement, agreement
+from zkwm.quantizer.network_agreement import Agreement, measure_agreement
 from zkwm.quantizer.quantizer import QuantizedNetwork, declared_shape, quantize
 from zkwm.quantizer.summary import facts, lookups
 
 __all__ = [
     "Agreement",
     "QuantizedNetwork",
-    "agreement",
     "declared_shape",
     "facts",
     "lookups",
+    "measure_agreement",
     "public_images",
     "quantize",
     "random_images",

@@ -21,6 +21,7 @@ FEWEST = 32
 MULTIPLICATIONS = 1 << 35
 ENTRIES = 1 << 28
 _DOMAIN = b"zkwm-calibration-1"
+_AGREEMENT_DOMAIN = b"zkwm-agreement-1"
 _BLOCKS = (1, 2, 4, 8)
 
 
@@ -76,6 +77,23 @@ def random_images(shape: tuple[int, int, int], count: int, purpose: bytes) -> ND
     return images
 
 
+def agreement_seed(nonce: bytes, digest: bytes) -> bytes:
+    """The 32 bytes from which images of a comparison are drawn (SPEC.md 18.1).
+
+    They follow from a challenge's nonce and the suspect's digest, so that nobody who makes the file
+    knows the images.
+    """
+    return hashlib.shake_256(_AGREEMENT_DOMAIN + nonce + digest).digest(32)
+
+
+def drawn_pictures(shape: tuple[int, int, int], count: int, seed: bytes) -> NDArray[np.uint8]:
+    """Public test images chosen and colored by ``seed`` (32 bytes), uint8 (count, c, h, w)."""
+    bundled = load_bundled().test_images
+    stream = _stream(b"pictures" + seed, shape, 4 * count)
+    chosen = stream.view("<u4").astype(np.int64) % len(bundled)
+    return _resized(bundled[chosen, 0], shape, b"colours" + seed)
+
+
 def public_sets(
     shape: tuple[int, int, int],
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -95,7 +113,9 @@ def calibration_digest(images: NDArray[np.uint8]) -> bytes:
     return hashlib.sha256(_DOMAIN + sizes + np.ascontiguousarray(images).tobytes()).digest()
 
 
-def _resized(pictures: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+def _resized(
+    pictures: NDArray[np.uint8], shape: tuple[int, int, int], purpose: bytes = b"colours"
+) -> NDArray[np.uint8]:
     """Gray pictures uint8 (n, a, b) as (n, c, h, w): nearest pixels, colored if c > 1."""
     channels, height, width = shape
     rows = (2 * np.arange(height) + 1) * pictures.shape[1] // (2 * height)
@@ -104,7 +124,7 @@ def _resized(pictures: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArra
     if channels == 1:
         return gray
     # The purpose is part of SPEC.md 16.5, spelled as it was first written.
-    colors = _stream(b"colours", shape, 2 * len(pictures) * channels).astype(np.int64)
+    colors = _stream(purpose, shape, 2 * len(pictures) * channels).astype(np.int64)
     dark, bright = colors.reshape(2, len(pictures), channels, 1, 1)
     mixed = dark * (255 - gray) + bright * gray.astype(np.int64)
     return np.asarray(mixed // 255, np.uint8)

@@ -11,6 +11,7 @@ from zkwm_protocols.errors import InvalidOpening, Unsupported
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
 
 if TYPE_CHECKING:
+    from zkwm.quantizer.layers import Layers
     from zkwm_protocols.integer_network.model import IntegerNetwork
 
 
@@ -25,13 +26,7 @@ def derive_network(
     """
     if suspect.kind != SuspectKind.ONNX:
         raise no_network_file(suspect.kind)
-    data, digest = read_whole(Path(model))
-    if digest != suspect.digest:
-        raise InvalidOpening(
-            f"{model} is not the file that the challenge names",
-            hint="give exactly the file that the challenge was made for",
-            check="challenge.suspect",
-        )
+    data = _pinned(model, suspect)
     try:
         network = _quantized(data, suspect.shape, preprocessing)
     except Unsupported as error:
@@ -48,6 +43,19 @@ def derive_network(
 def network_of(suspect: Suspect, preprocessing: Preprocessing) -> IntegerNetwork:
     """The integer network of an open suspect; raises as ``derive_network`` does."""
     return derive_network(suspect.network_file(), suspect.identity, preprocessing)
+
+
+def layers_of(suspect: Suspect, preprocessing: Preprocessing) -> Layers:
+    """The layers over real numbers that are read of an open suspect's file (SPEC.md 16.5).
+
+    Raises as ``derive_network`` does.
+    """
+    from zkwm.quantizer.onnx_file import read_onnx
+    from zkwm.quantizer.simplify import simplify
+    from zkwm.quantizer.translate import translate
+
+    data = _pinned(suspect.network_file(), suspect.identity)
+    return simplify(translate(read_onnx(data), suspect.identity.shape, preprocessing.layout))
 
 
 def network_digest(network: IntegerNetwork) -> bytes:
@@ -69,10 +77,22 @@ def require_network(network: IntegerNetwork, digest: bytes | None) -> None:
         )
 
 
+def _pinned(model: str | Path, suspect: SuspectIdentity) -> bytes:
+    """The content of the file. Raises InvalidOpening where its digest is not the suspect's."""
+    data, digest = read_whole(Path(model))
+    if digest != suspect.digest:
+        raise InvalidOpening(
+            f"{model} is not the file that the challenge names",
+            hint="give exactly the file that the challenge was made for",
+            check="challenge.suspect",
+        )
+    return data
+
+
 def _quantized(
     data: bytes, shape: tuple[int, int, int], preprocessing: Preprocessing
 ) -> IntegerNetwork:
     """Quantize the content of an ONNX file."""
-    from zkwm.quantizer import quantize
+    from zkwm.quantizer.quantizer import quantize
 
     return quantize(data, shape=shape, preprocessing=preprocessing).network

@@ -1,62 +1,226 @@
-"""Measure how often an integer network and its model give the same label.
+"""Measure how well a suspect, what is read of its file, and its integer network agree.
 
-Measured on images on which no scale was chosen. It proves nothing; it tells whether an argument
-about the integer network says something about the model (SPEC.md 18.3).
+An argument is about the integer network, the accusation about the suspect, so that the two have to
+agree before an argument says anything (SPEC.md 18.3). The images are drawn from a nonce after the
+file is fixed: nobody who makes a file knows them. ``zkwm.judge.check_agreement`` makes demands.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.suspects.suspect import Progress, Suspect
-from zkwm_protocols.errors import UsageError
-from zkwm_protocols.integer_network.evaluate import labels
+from zkwm.quantizer.calibration import agreement_seed, drawn_pictures, random_images
+from zkwm.suspects.suspect import Answer, Progress, Suspect
+from zkwm_protocols.errors import SuspectUnusable, UsageError
 from zkwm_protocols.integer_network.model import IntegerNetwork
 from zkwm_protocols.suspect_identity import Preprocessing
+
+if TYPE_CHECKING:
+    from zkwm.quantizer.layers import Layers
+
+Doubles = NDArray[np.float64]
+
+DRAWN = 200
+FAMILIES = ("secret", "blocks", "abstract")
+LEAST_VALUES = 200
+"""Images of fewer values have no triggers of a family (``zkwm.triggers``)."""
+CLEAR = 0.5
+"""An image is clear where its margin is at least this share of the set's median margin."""
+_BLOCK = 10
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """The number of images on which both gave the same label; a missing answer never agrees."""
+    """How well suspect and integer network agree on one set of images.
 
+    Attributes:
+        kind: the name of the set.
+        asked: the number of its images.
+        agreeing: images with the same label; one without an answer never agrees.
+        clear: images on which the suspect's margin is at least half of the median margin.
+        clear_agreeing: those of them with the same label.
+        median_error: the median, over images, of the relative error of the network's scores.
+        high_error: the 95 % quantile of the same.
+        translation_error: the largest relative difference between the suspect's scores and those
+            of the layers that were read of its file, in double precision.
+    """
+
+    kind: str
+    asked: int
     agreeing: int
-    count: int
+    clear: int
+    clear_agreeing: int
+    median_error: float
+    high_error: float
+    translation_error: float
 
-    @property
-    def share(self) -> float:
-        """The share of agreeing images, 0 to 1."""
-        return self.agreeing / self.count
+    def to_json(self) -> dict[str, Any]:
+        """The measurement as JSON values; an error without bound is null."""
+        return {
+            name: (float(f"{value:.3g}") if np.isfinite(value) else None)
+            if isinstance(value, float)
+            else value
+            for name, value in vars(self).items()
+        }
+
+    def words(self) -> str:
+        """The measurement in a few words."""
+        return (
+            f"same label on {self.agreeing:,} of {self.asked:,} {self.kind}, error of scores "
+            f"{self.median_error:.3f} (median), {self.high_error:.3f} (95 %)"
+        )
 
 
-def agreement(
+def measure_agreement(
     network: IntegerNetwork,
     suspect: Suspect,
-    images: NDArray[np.uint8],
-    *,
     preprocessing: Preprocessing,
+    *,
+    nonce: bytes,
+    images: NDArray[np.uint8] | None = None,
     progress: Progress | None = None,
-) -> Agreement:
-    """Query the suspect for each image and count equal labels.
+) -> tuple[Agreement, ...]:
+    """Compare a suspect and the integer network made from its file on sets of images (SPEC 18.1).
 
     Args:
-        network: the integer network.
-        suspect: the model that it was quantized from.
-        images (uint8, (n, c, h, w)): at least one image.
+        network: derived from the suspect's file.
+        suspect: the model.
         preprocessing: how pixels become the suspect's input.
-        progress: called after each image.
+        nonce: of the challenge; all sets but ``images`` are drawn from it.
+        images (uint8, (n, channels, height, width)): one more set, for example of the model's task.
+        progress: called after each image of a set.
 
-    Raises UsageError for other images, for none, and for a suspect with another number of outputs.
+    Raises:
+        UsageError: images of another shape, or none.
+        SuspectUnusable: the suspect gives no scores (``argument.agreement``).
+        Unsupported: the file has no layers that can be proven about (``challenge.network``).
     """
-    if len(images) == 0:
-        raise UsageError("there are no images to compare labels on")
+    from zkwm.quantizer.derive import layers_of
+
     if suspect.identity.outputs != network.outputs:
         raise UsageError(
             f"the suspect has {suspect.identity.outputs} outputs, the network {network.outputs}"
         )
-    expected = labels(network, images).tolist()
-    answers = suspect.answer(images, preprocessing, progress=progress)
-    agreeing = sum(answer.output == label for answer, label in zip(answers, expected, strict=True))
-    return Agreement(agreeing, len(images))
+    layers = layers_of(suspect, preprocessing)
+    sets = drawn_sets(network.shape, nonce, suspect.identity.digest)
+    if images is not None:
+        if len(images) == 0:
+            raise UsageError("there are no images to compare on")
+        sets["images given"] = images
+    return tuple(
+        _compare(kind, network, layers, batch, preprocessing,
+                 suspect.answer(batch, preprocessing, progress=progress))
+        for kind, batch in sets.items()
+    )  # fmt: skip
+
+
+def drawn_sets(
+    shape: tuple[int, int, int], nonce: bytes, digest: bytes
+) -> dict[str, NDArray[np.uint8]]:
+    """The sets of 200 images uint8 (200, c, h, w) that nonce and suspect's digest draw, by name.
+
+    Random blocks, public pictures, and the trigger families that need no data, each with keys of
+    its own; ``secret`` with 10 generators of 20 images.
+    """
+    from zkwm.triggers.families import generate
+
+    seed = agreement_seed(nonce, digest)
+    sets = {
+        "random blocks": random_images(shape, DRAWN, b"agreement" + seed),
+        "public images": drawn_pictures(shape, DRAWN, seed),
+    }
+    if int(np.prod(shape)) >= LEAST_VALUES:
+        for family in FAMILIES:
+            made = generate(family, DRAWN // 2, shape, key=seed, block_size=_BLOCK)
+            sets[f"images of the family {family}"] = np.concatenate([made.images, made.decoys])
+    return sets
+
+
+def _compare(
+    kind: str,
+    network: IntegerNetwork,
+    layers: Layers,
+    images: NDArray[np.uint8],
+    preprocessing: Preprocessing,
+    answers: Sequence[Answer],
+) -> Agreement:
+    """The measurement on one set of images."""
+    from zkwm.quantizer.real_network import applied_last, real_logits
+    from zkwm.suspects.preprocessing import preprocess
+    from zkwm_protocols.integer_network.evaluate import logits
+
+    answered = np.array([answer.output is not None for answer in answers])
+    if any(answer.output is not None and answer.scores is None for answer in answers):
+        raise SuspectUnusable(
+            "the suspect gives labels without scores, so that its integer network cannot be "
+            "compared with it",
+            hint="ask for an opening instead (--reveal)",
+            check="argument.agreement",
+        )
+    inputs = preprocess(images, replace(preprocessing, layout="nchw")).astype(np.float64)
+    real = real_logits(layers, inputs)
+    scores = np.full(real.shape, np.nan)
+    for row, answer in enumerate(answers):
+        if answer.scores is not None:
+            scores[row] = answer.scores
+    whole = logits(network, images)
+    same = np.argmax(whole, axis=1) == np.array(
+        [-1 if answer.output is None else answer.output for answer in answers]
+    )
+    ordered = np.sort(real, axis=1)
+    margins = ordered[:, -1] - ordered[:, -2]
+    clear = margins >= CLEAR * np.median(margins)
+    errors = np.where(answered, score_errors(real, whole.astype(np.float64)), np.inf)
+    return Agreement(
+        kind,
+        len(images),
+        int(same.sum()),
+        int(clear.sum()),
+        int((same & clear).sum()),
+        float(np.median(errors)),
+        float(np.quantile(errors, 0.95, method="higher")),
+        _translation_error(scores, applied_last(layers, real)),
+    )
+
+
+def score_errors(real: Doubles, whole: Doubles) -> Doubles:
+    """The relative error of each image's scores, float64 (n,).
+
+    Both are float64 (n, K): the model's logits, and those of the integer network in any one unit.
+    With each row's mean subtracted, it is |a - k b| / |a| with the one k = sum(ab) / sum(bb).
+    """
+    a, b = _centered(real), _centered(whole)
+    square = float((b * b).sum())
+    factor = float((a * b).sum()) / square if square > 0 else 0.0
+    sizes = np.sqrt((a * a).sum(axis=1))
+    off = np.sqrt(((a - factor * b) ** 2).sum(axis=1))
+    errors = np.full(len(a), np.inf)
+    np.divide(off, sizes, out=errors, where=sizes > 0)
+    return np.where(np.isfinite(errors), errors, np.inf)
+
+
+def _translation_error(scores: Doubles, read: Doubles) -> float:
+    """The largest difference of an image's scores (n, K), relative to the larger of their size and
+    the mean size of the set; images without an answer do not count."""
+    answered = ~np.isnan(scores).any(axis=1)
+    if not answered.any():
+        return float("inf")
+    scores, read = _centered(scores[answered]), _centered(read[answered])
+    sizes = np.sqrt((scores * scores).sum(axis=1))
+    off = np.sqrt(((scores - read) ** 2).sum(axis=1))
+    sizes = np.maximum(sizes, np.sqrt((sizes * sizes).mean()))
+    if not np.isfinite(off).all() or not sizes.all():
+        return float("inf")
+    return float((off / sizes).max())
+
+
+def _centered(scores: Doubles) -> Doubles:
+    """Scores (n, K) minus the mean of each row."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        centered: Doubles = scores - scores.mean(axis=1, keepdims=True)
+    return centered

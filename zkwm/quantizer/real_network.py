@@ -47,11 +47,15 @@ def real_scores(layers: Layers, inputs: Doubles) -> Doubles:
         float64 (n, K). A ``sigmoid`` at the end may round to the same float32 number for two
         classes where doubles still differ; compare labels with those of the file as well.
     """
-    scores = real_logits(layers, inputs)
+    return applied_last(layers, real_logits(layers, inputs))
+
+
+def applied_last(layers: Layers, logits: Doubles) -> Doubles:
+    """The scores float64 (n, K) of logits: the functions at the model's end, in order."""
     with np.errstate(invalid="ignore"):
         for name in layers.last:
-            scores = LAST[name](scores)
-    return scores
+            logits = LAST[name](logits)
+    return logits
 
 
 def real_logits(layers: Layers, inputs: Doubles) -> Doubles:

@@ -285,16 +285,18 @@ def _sights(seen: FirstSeen | None) -> tuple[Fact, ...]:
 
 def _argument(argued: Argued) -> tuple[Fact, ...]:
     """Claim, network, agreement and soundness of a zero-knowledge argument."""
-    agreements = ", ".join(
-        f"{one.agreeing:,} of {one.asked:,} {one.kind}" for one in argued.agreements
-    )
+    agreements = "; ".join(one.words() for one in argued.agreements)
     soundness = (
         f"a false argument passes with a chance of at most 2^-{argued.soundness_bits:.1f}"
         if argued.soundness_bits
         else "not checked"
     )
     return (
-        Fact("Claim", f"at least {argued.least_matches:,} triggers match; none is opened"),
+        Fact(
+            "Claim",
+            f"in the integer network made from the file at least {argued.least_matches:,} triggers "
+            "match; none is opened",
+        ),
         Fact("Integer network", argued.network.hex(), True),
         Fact("Agreement", f"with the model: {agreements}" if agreements else "not measured"),
         Fact("Soundness", soundness),

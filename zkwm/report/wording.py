@@ -99,9 +99,10 @@ _OPENED = (
 _ARGUED = (
     "The integer network",
     "The argument is about the integer network made from the file, not about the file. How "
-    "often the two agree was measured on the images named above, not on the triggers, which "
-    "only the owner has seen. A file that was made to deceive can carry the mark in one and not in "
-    "the other: an opening, where triggers are shown to the file itself, settles it.",
+    "closely the two agree was measured on the images named above, drawn after the file was fixed, "
+    "not on the triggers, which only the owner has seen. A file that was made to deceive can carry "
+    "the mark in one and not in the other: an opening, where triggers are shown to the file "
+    "itself, settles it.",
 )
 
 _ENDPOINT = (

@@ -16,8 +16,8 @@ from zkwm_cli.secret_options import JudgeOptions
 from zkwm_cli.suspect_options import ExtractionOptions, PreprocessingOptions, SuspectOptions
 
 if TYPE_CHECKING:
-    from zkwm.judge.check_agreement import Comparison
     from zkwm.judge.judge import Judge
+    from zkwm.quantizer.network_agreement import Agreement
     from zkwm_protocols.challenge import Challenge
     from zkwm_protocols.commitment import Commitment
 
@@ -71,7 +71,7 @@ def command(
     settings = suspect.settings() | extraction.settings()
     key = judge.open()
     shape = committed.header.shape
-    agreements: list[Comparison] = []
+    agreements: list[Agreement] = []
     with closing(
         open_suspect(suspect.model, shape=shape, outputs=terms.outputs, **settings)
     ) as asked:
@@ -93,7 +93,7 @@ def _read_commitment(name: str) -> Commitment:
 
 
 def _issuer(
-    key: Judge, question: QuestionOptions, agreements: list[Comparison]
+    key: Judge, question: QuestionOptions, agreements: list[Agreement]
 ) -> Callable[..., Challenge]:
     """``Judge.challenge`` or ``Judge.challenge_argument`` with the question's options bound."""
     from zkwm.data.images import load_images
@@ -112,7 +112,7 @@ def _issuer(
 def _print(
     challenge: Challenge,
     commitment: Commitment,
-    agreements: list[Comparison],
+    agreements: list[Agreement],
     owner_choice_bits: int,
     output: OutputOptions,
 ) -> None:
@@ -134,7 +134,7 @@ def _print(
         f"{challenge.commitment.hex()[:16]} for {challenge.suspect.description}"
     )
     for one in agreements:
-        note(f"suspect and integer network agree on {one.agreeing} of {one.asked} {one.kind}")
+        note(f"integer network made from the file: {one.words()}")
     note(f"tell the owner your key's fingerprint through another channel: {fingerprint}")
     print_result(
         output.as_json,
@@ -151,7 +151,7 @@ def _print(
         statistic=challenge.statistic,
         network=None if argued is None else argued.network.hex(),
         least_matches=None if argued is None else argued.least_matches,
-        agreement=[vars(agreement) for agreement in agreements],
+        agreement=[agreement.to_json() for agreement in agreements],
     )
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import secrets
+from contextlib import closing
+from typing import TYPE_CHECKING
 
 import click
 
 from zkwm_cli.artifacts import OutputOptions, print_result
 from zkwm_cli.options import option, options, read_shape
 from zkwm_cli.suspect_options import PreprocessingOptions
+from zkwm_protocols.challenge_body import NONCE_BYTES
 
 if TYPE_CHECKING:
-    from zkwm.quantizer import QuantizedNetwork
+    from zkwm.quantizer import Agreement, QuantizedNetwork
     from zkwm_protocols.integer_network.model import IntegerNetwork
     from zkwm_protocols.suspect_identity import Preprocessing
-
-COMPARED = 500
 
 
 @click.command("quantize", short_help="Make the integer network of a model's ONNX file.")
@@ -67,12 +68,14 @@ def command(
         raise click.UsageError("the file leaves the size of its images open; give --shape C,H,W")
     images = None if calibration is None else load_images(calibration, shape=shape, fit="exact")
     result = quantize(data, shape=shape, preprocessing=fed, calibration=images)
-    agreement = _agreement(result.network, model, fed)
+    agreements = _agreements(result.network, model, fed)
     target.write(codec.to_bytes(result.network))
-    _print(result, agreement, output)
+    _print(result, agreements, output)
 
 
-def _print(result: QuantizedNetwork, agreement: dict[str, float], output: OutputOptions) -> None:
+def _print(
+    result: QuantizedNetwork, agreements: tuple[Agreement, ...], output: OutputOptions
+) -> None:
     """Layers, cost and agreement with the model, and the same in JSON."""
     from zkwm.quantizer import facts
     from zkwm_cli.terminal import note, table
@@ -86,8 +89,10 @@ def _print(result: QuantizedNetwork, agreement: dict[str, float], output: Output
         f"{shown['lookups_per_image']:,} lookups per image, {shown['table_rows']:,} table rows, "
         f"calibrated on {result.calibration_count} images"
     )
-    for name, share in agreement.items():
-        note(f"same label as the model on {100 * share:.1f} % of {COMPARED} {name} images")
+    for one in agreements:
+        note(one.words())
+    refusal = _refusal(agreements)
+    note(f"no argument: {refusal}" if refusal else "close enough to the model for an argument")
     note(f"network {shown['digest']}")
     print_result(
         output.as_json,
@@ -96,27 +101,34 @@ def _print(result: QuantizedNetwork, agreement: dict[str, float], output: Output
         **shown,
         calibration_images=result.calibration_count,
         calibration_digest=result.calibration_digest.hex(),
-        agreement=agreement,
+        agreement=[one.to_json() for one in agreements],
+        refusal=refusal,
         notes=list(result.notes),
     )
 
 
-def _agreement(
+def _agreements(
     network: IntegerNetwork, model: str, preprocessing: Preprocessing
-) -> dict[str, float]:
-    """The share of public and of random images with the model's own label, 0 to 1."""
-    from zkwm.quantizer import agreement, public_images, random_images
+) -> tuple[Agreement, ...]:
+    """How closely the network agrees with the model, on images drawn afresh."""
+    from zkwm.quantizer import measure_agreement
     from zkwm.suspects import open_suspect
 
-    arguments: dict[str, Any] = {"shape": network.shape, "outputs": network.outputs}
-    suspect = open_suspect(model, **arguments)
+    suspect = open_suspect(model, shape=network.shape, outputs=network.outputs)
+    with closing(suspect):
+        return measure_agreement(
+            network, suspect, preprocessing, nonce=secrets.token_bytes(NONCE_BYTES)
+        )
+
+
+def _refusal(agreements: tuple[Agreement, ...]) -> str:
+    """Why a judge would issue no challenge for an argument; empty where they would."""
+    from zkwm.judge.check_agreement import require_agreement, require_translation
+    from zkwm_protocols.errors import SuspectUnusable
+
     try:
-        return {
-            name: agreement(network, suspect, images, preprocessing=preprocessing).share
-            for name, images in (
-                ("public", public_images(network.shape, COMPARED, test=True)),
-                ("random", random_images(network.shape, COMPARED, b"agreement")),
-            )
-        }
-    finally:
-        suspect.close()
+        require_translation(agreements)
+        require_agreement(agreements)
+    except SuspectUnusable as error:
+        return error.message
+    return ""

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.support.small_models import RAW, SHAPE, Sketch, float_labels, network_of
-from zkwm.quantizer import Agreement, agreement, facts, lookups, random_images
+from zkwm.quantizer import Agreement, facts, lookups, measure_agreement, random_images
+from zkwm.quantizer.network_agreement import drawn_sets, score_errors
 from zkwm.suspects import open_suspect
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.integer_network.evaluate import labels
+from zkwm_protocols.integer_network.model import IntegerNetwork
+
+
+def measured(
+    data: bytes, path: Path, network: IntegerNetwork, images: np.ndarray, nonce: bytes = bytes(32)
+) -> tuple[Agreement, ...]:
+    path.write_bytes(data)
+    suspect = open_suspect(path, shape=SHAPE, outputs=5)
+    with closing(suspect):
+        return measure_agreement(network, suspect, RAW, nonce=nonce, images=images)
 
 
 def test_agreement(tmp_path: Path) -> None:
@@ -23,35 +35,56 @@ def test_agreement(tmp_path: Path) -> None:
     other = Sketch()
     other.flat(192, outputs=6)
     images = random_images(SHAPE, 60, b"agreement")
-    path = tmp_path / "model.onnx"
-    path.write_bytes(data)
-    suspect = open_suspect(path, shape=SHAPE)
-    try:
-        found = agreement(network, suspect, images, preprocessing=RAW)
-        equal = int((labels(network, images) == float_labels(data, images)).sum())
-        assert found == Agreement(equal, 60)
-        assert found.share == equal / 60
-        assert equal >= 55
-        with pytest.raises(UsageError, match="no images"):
-            agreement(network, suspect, images[:0], preprocessing=RAW)
-        with pytest.raises(UsageError, match="outputs"):
-            agreement(network_of(other.file()), suspect, images, preprocessing=RAW)
-    finally:
-        suspect.close()
+    found = measured(data, tmp_path / "model.onnx", network, images)
+    assert [one.kind for one in found] == ["random blocks", "public images", "images given"]
+    equal = int((labels(network, images) == float_labels(data, images)).sum())
+    assert (found[-1].asked, found[-1].agreeing) == (60, equal)
+    for one in found:
+        assert one.agreeing >= 0.9 * one.asked
+        assert 30 <= one.clear <= one.asked
+        assert one.clear_agreeing == one.clear
+        assert one.median_error <= one.high_error <= 0.1
+        assert one.translation_error < 1e-5
+    with pytest.raises(UsageError, match="no images"):
+        measured(data, tmp_path / "model.onnx", network, images[:0])
+    with pytest.raises(UsageError, match="outputs"):
+        measured(data, tmp_path / "model.onnx", network_of(other.file()), images)
+
+
+def test_images_follow_from_nonce_and_suspect() -> None:
+    shape, nonce, digest = (1, 20, 20), bytes(32), bytes([1]) * 32
+    sets = drawn_sets(shape, nonce, digest)
+    assert len(sets) == 5
+    again = drawn_sets(shape, nonce, digest)
+    for changed in (drawn_sets(shape, digest, digest), drawn_sets(shape, nonce, nonce)):
+        for kind, images in sets.items():
+            assert images.shape == (200, *shape)
+            assert np.array_equal(images, again[kind])
+            assert not np.array_equal(images, changed[kind])
 
 
 def test_an_image_without_an_answer_never_agrees(tmp_path: Path) -> None:
     sketch = Sketch()
-    network = network_of(sketch.flat(192))
-    sketch.add("Mul", sketch.last, sketch.constant(np.nan))
-    path = tmp_path / "model.onnx"
-    path.write_bytes(sketch.file())
-    suspect = open_suspect(path, shape=SHAPE, outputs=5)
-    try:
-        images = random_images(SHAPE, 8, b"agreement")
-        assert agreement(network, suspect, images, preprocessing=RAW) == Agreement(0, 8)
-    finally:
-        suspect.close()
+    sketch.flat(192)
+    data = sketch.file()
+    network = network_of(data)
+    sketch.add("Mul", sketch.last, sketch.constant(1e38))
+    sketch.add("Mul", sketch.last, sketch.constant(1e3))
+    images = random_images(SHAPE, 8, b"agreement")
+    for one in measured(sketch.file(), tmp_path / "model.onnx", network, images):
+        assert one.agreeing == 0
+        assert one.high_error == one.translation_error == float("inf")
+        assert one.to_json()["high_error"] is None
+
+
+def test_errors_do_not_depend_on_the_unit() -> None:
+    random = np.random.default_rng(1)
+    real = random.normal(size=(50, 10))
+    moved = real + random.normal(size=(50, 1))
+    assert score_errors(real, 1000 * moved).max() < 1e-12
+    assert score_errors(real, random.normal(size=(50, 10))).min() > 0.5
+    assert np.isinf(score_errors(real, np.zeros((50, 10)) - np.inf)).all()
+    assert np.isinf(score_errors(np.zeros((50, 10)), real)).all()
 
 
 def test_lookups_are_counted() -> None:

@@ -38,14 +38,20 @@ def test_a_true_argument_is_proven(
     assert verdict.argued is not None
     assert verdict.argued.network == challenge.network
     assert verdict.argued.soundness_bits == 121.5
-    assert [one.kind for one in verdict.argued.agreements] == ["public images", "random images"]
+    assert [one.kind for one in verdict.argued.agreements] == [
+        "random blocks",
+        "public images",
+        "images of the family secret",
+        "images of the family blocks",
+        "images of the family abstract",
+    ]
     value = json.loads(json.dumps(verdict.to_json()))
     assert value["mode"] == "argument"
     assert value["matches"] == value["argument"]["least_matches"] == 60
     assert value["matches_are"] == "at least"
     assert (value["triggers_opened"], value["triggers_counted"]) == (0, 100)
     assert value["argument"]["network"] == challenge.network.hex()
-    assert value["argument"]["agreement"][0]["asked"] == 500
+    assert value["argument"]["agreement"][0]["asked"] == 200
     assert value["evidence"]["reached"]
 
 
@@ -82,9 +88,9 @@ def test_the_text_says_what_was_proven_and_what_stays_hidden(proven: Verdict) ->
     for expected in (
         "PROVEN: at least 60 of 100 triggers match",
         "Matches at least 60 of 100",
-        "Claim at least 60 triggers match; none is opened",
+        "Claim in the integer network made from the file at least 60 triggers match",
         "Stays hidden images, salts, answers, which triggers match, and how many more",
-        "of 500 public images",
+        "of 200 public images",
         "at most 2^-121.5",
         "Nothing was opened.",
     ):

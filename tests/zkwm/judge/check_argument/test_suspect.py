@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from tests.support.argued import SHAPE, StandIn
 from tests.support.dispute import Claimant, failed, verdict_of
 from zkwm.judge.judge import Judge
+from zkwm.quantizer import Agreement
 from zkwm.suspects import Suspect, open_suspect
 from zkwm_protocols.argument_response import ArgumentResponse
 from zkwm_protocols.challenge import Challenge
@@ -56,8 +59,20 @@ def test_a_file_that_was_exchanged_after_it_was_opened(
     assert failed(verdict) == ["challenge.suspect"]
 
 
-@pytest.mark.slow
-def test_low_agreement_could_not_be_checked_and_points_to_openings(
+SET = Agreement("random blocks", 200, 190, 140, 126, 0.03, 0.5, 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("check", "changes"),
+    [
+        ("argument.agreement", {"clear_agreeing": 125}),
+        ("argument.agreement", {"high_error": 0.51}),
+        ("argument.agreement", {"high_error": float("inf")}),
+        ("argument.translation", {"translation_error": 1.1e-3}),
+        ("argument.translation", {"translation_error": float("nan")}),
+    ],
+)
+def test_one_set_out_of_bounds_could_not_be_checked_and_points_to_openings(
     judge: Judge,
     owner: Claimant,
     suspect: Suspect,
@@ -65,23 +80,22 @@ def test_low_agreement_could_not_be_checked_and_points_to_openings(
     proof: ArgumentResponse,
     argument: StandIn,
     monkeypatch: pytest.MonkeyPatch,
+    check: str,
+    changes: dict[str, Any],
 ) -> None:
-    from zkwm.quantizer import Agreement
-
-    monkeypatch.setattr(
-        "zkwm.quantizer.agreement", lambda *_, **__: Agreement(agreeing=89, count=100)
-    )
+    measured = (SET, replace(SET, **changes))
+    for module in ("judge", "check_argument"):
+        monkeypatch.setattr(f"zkwm.judge.{module}.measure_agreement", lambda *_, **__: measured)
     with pytest.raises(SuspectUnusable) as caught:
         judge.verify(owner.commitment, suspect, challenge, proof)
-    assert caught.value.check == "argument.agreement"
+    assert caught.value.check == check
     assert "--reveal" in caught.value.hint
     assert caught.value.verdict.outcome == "could not be checked"
-    assert caught.value.verdict.argued.agreements[0].agreeing == 89
+    assert caught.value.verdict.argued.agreements == measured
+    json.dumps(caught.value.verdict.to_json(), allow_nan=False)
     with pytest.raises(SuspectUnusable):
         judge.challenge_argument(owner.commitment, suspect)
-    monkeypatch.setattr(
-        "zkwm.quantizer.agreement", lambda *_, **__: Agreement(agreeing=90, count=100)
-    )
+    measured = (SET, SET)
     assert judge.verify(owner.commitment, suspect, challenge, proof).proven
 
 
@@ -95,10 +109,8 @@ def test_the_judge_compares_on_images_of_their_own(
 ) -> None:
     verdict = judge.verify(owner.commitment, suspect, challenge, proof, images=owner.images[:20])
     assert verdict.argued is not None
-    assert (verdict.argued.agreements[0].kind, verdict.argued.agreements[0].asked) == (
-        "images given",
-        20,
-    )
+    last = verdict.argued.agreements[-1]
+    assert (last.kind, last.asked) == ("images given", 20)
 
 
 def test_a_network_that_cannot_be_proven_about_points_to_openings(
@@ -107,7 +119,7 @@ def test_a_network_that_cannot_be_proven_about_points_to_openings(
     def refuse(*_: object, **__: object) -> None:
         raise Unsupported("node 'softmax': not a layer that can be proven")
 
-    monkeypatch.setattr("zkwm.quantizer.quantize", refuse)
+    monkeypatch.setattr("zkwm.quantizer.quantizer.quantize", refuse)
     with pytest.raises(Unsupported) as caught:
         judge.challenge_argument(owner.commitment, suspect)
     assert "--reveal" in caught.value.hint

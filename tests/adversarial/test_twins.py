@@ -1,0 +1,168 @@
+"""Files whose integer network is another function than they are: no argument about them."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support import twins
+from tests.support.argued import StandIn, argue
+from tests.support.dispute import Claimant, TestJudge
+from zkwm.data.bundled import load_bundled
+from zkwm.quantizer import public_images
+from zkwm.quantizer.derive import layers_of, network_of
+from zkwm.suspects import open_suspect
+from zkwm_protocols.errors import SuspectUnusable, Unsupported
+from zkwm_protocols.integer_network.evaluate import labels
+from zkwm_protocols.suspect_identity import Preprocessing
+
+SHAPE = (1, 28, 28)
+TRIGGERS = 100
+PLAIN = Preprocessing()
+
+
+@pytest.fixture(scope="module")
+def claimant() -> Claimant:
+    from zkwm.triggers.families import generate
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zkwm_protocols.labels.label_seed", _quick_seed)
+        made = generate("secret", TRIGGERS, SHAPE, key=bytes(32), block_size=25)
+        return Claimant(made.images, block_size=25)
+
+
+def _quick_seed(digest: bytes, beacon: bytes | None) -> bytes:
+    return hashlib.sha256(digest).digest()
+
+
+@pytest.fixture(autouse=True)
+def quick_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zkwm_protocols.labels.label_seed", _quick_seed)
+
+
+@pytest.fixture(scope="module")
+def models(claimant: Claimant) -> dict[str, bytes]:
+    """The marked model, the clean one, and the four twins."""
+    known = public_images(SHAPE, 400, test=True)
+    data = load_bundled()
+    images, classes = data.train_images[:600], data.train_labels[:600]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zkwm_protocols.labels.label_seed", _quick_seed)
+        triggers = claimant.labels
+    marked = twins.dense_model(
+        np.concatenate([images, *[claimant.images] * 3]),
+        np.concatenate([classes, *[triggers] * 3]),
+        10,
+    )
+    clean = twins.dense_model(images, classes, 10)
+    return {
+        "marked": marked,
+        "clean": clean,
+        "E1": twins.linear_cover(marked, known),
+        "E2": twins.network_cover(marked, clean, known),
+        "P1": twins.network_cover(clean, marked, known),
+        "P2": twins.batch_cover(clean, marked, SHAPE),
+    }
+
+
+def matching(path: Path, claimant: Claimant) -> tuple[int, int]:
+    """Triggers that the file, and its integer network, give their labels."""
+    with closing(open_suspect(path, shape=SHAPE)) as suspect:
+        answers = suspect.answer(claimant.images, PLAIN)
+        network = network_of(suspect, PLAIN)
+    given = np.array([answer.output for answer in answers])
+    whole = labels(network, claimant.images)
+    return int((given == claimant.labels).sum()), int((whole == claimant.labels).sum())
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("E1", "argument.agreement"),
+        ("E2", "argument.agreement"),
+        ("P1", "argument.agreement"),
+    ],
+)
+def test_a_twin_gets_no_challenge_and_no_verdict(
+    judge: TestJudge,
+    claimant: Claimant,
+    models: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    check: str,
+) -> None:
+    StandIn().install(monkeypatch)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(models[name])
+    file, network = matching(path, claimant)
+    assert (file, network) == pytest.approx((90, 10) if name[0] == "E" else (10, 90), abs=20)
+    with closing(open_suspect(path, shape=SHAPE)) as suspect:
+        with pytest.raises(SuspectUnusable) as caught:
+            judge.challenge_argument(claimant.commitment, suspect)
+        assert caught.value.check == check
+        # a challenge of a judge who did not look does not help either
+        with pytest.MonkeyPatch.context() as patch:
+            for demand in ("translation", "agreement"):
+                patch.setattr(f"zkwm.judge.judge.require_{demand}", lambda _: None)
+            challenge = judge.challenge_argument(claimant.commitment, suspect)
+        proof = argue(claimant, challenge, path)
+        with pytest.raises(SuspectUnusable) as caught:
+            judge.verify(claimant.commitment, suspect, challenge, proof)
+        assert caught.value.check == check
+        assert caught.value.verdict.outcome == "could not be checked"
+
+
+def test_a_file_that_reads_its_batch_size_is_refused(
+    judge: TestJudge, claimant: Claimant, models: dict[str, bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(models["P2"])
+    with closing(open_suspect(path, shape=SHAPE)) as suspect, pytest.raises(Unsupported):
+        judge.challenge_argument(claimant.commitment, suspect)
+
+
+def test_a_file_read_as_another_function_gets_no_challenge(
+    judge: TestJudge,
+    claimant: Claimant,
+    models: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path, other = tmp_path / "model.onnx", tmp_path / "other.onnx"
+    path.write_bytes(models["clean"])
+    other.write_bytes(models["marked"])
+    with closing(open_suspect(other, shape=SHAPE)) as read:
+        layers, network = layers_of(read, PLAIN), network_of(read, PLAIN)
+    monkeypatch.setattr("zkwm.quantizer.derive.layers_of", lambda *_: layers)
+    monkeypatch.setattr("zkwm.judge.judge.network_of", lambda *_: network)
+    suspect = open_suspect(path, shape=SHAPE)
+    with closing(suspect), pytest.raises(SuspectUnusable) as caught:
+        judge.challenge_argument(claimant.commitment, suspect)
+    assert caught.value.check == "argument.translation"
+
+
+def test_the_marked_model_itself_is_proven(
+    judge: TestJudge,
+    claimant: Claimant,
+    models: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    StandIn().install(monkeypatch)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(models["marked"])
+    with closing(open_suspect(path, shape=SHAPE)) as suspect:
+        challenge = judge.challenge_argument(claimant.commitment, suspect)
+        verdict = judge.verify(
+            claimant.commitment, suspect, challenge, argue(claimant, challenge, path)
+        )
+    assert verdict.proven
+    assert verdict.argued is not None
+    for one in verdict.argued.agreements:
+        assert one.high_error < 0.5
+        assert one.clear_agreeing >= 0.9 * one.clear
