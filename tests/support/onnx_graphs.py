@@ -343,7 +343,7 @@ def grown(seed: int) -> Growing:
     if len(g.dims) > 1:
         flatten(g)
     head(g, g.classes)
-    for _ in range(int(g.random.integers(0, 2))):
+    if g.chance(0.5):
         g.then(g.choice(["Softmax", "LogSoftmax", "Sigmoid", "Identity", "Relu"]))
     return g
 

@@ -47,7 +47,7 @@ OPERATORS: dict[str, _Translator] = {
     "Split": slicing.split,
     "Pad": slicing.pad,
 }  # fmt: skip
-_LAST = ("Softmax", "LogSoftmax", "Sigmoid")
+LAST = ("Softmax", "LogSoftmax", "Sigmoid")
 """Increasing functions keep the largest score the largest: at the end they are left out."""
 
 
@@ -72,7 +72,7 @@ def translate(graph: OnnxGraph, shape: Shape, layout: str) -> Layers:
     nodes = _needed(graph)
     ending: list[str] = []
     output_name = graph.output
-    while nodes and nodes[-1].operator in _LAST and nodes[-1].outputs[0] == output_name:
+    while nodes and nodes[-1].operator in LAST and nodes[-1].outputs[0] == output_name:
         last = nodes.pop()
         if last.fault:
             raise last.refusal(last.fault)

@@ -233,3 +233,19 @@ def test_constants_are_computed_in_their_own_types(
 def test_constants_that_are_not_computed(build: Callable[[Sketch], str]) -> None:
     with pytest.raises(Unsupported):
         constant_file(build)
+
+
+def test_quantized_weights_are_read_and_quantized_tensors_are_named() -> None:
+    sketch = Sketch()
+    weights = sketch.constant(np.arange(-96, 96)[:, None] * np.ones((1, 5)), np.int8)
+    scale, zero = sketch.constant(0.01), sketch.constant(3, np.int8)
+    sketch.add("Flatten")
+    flat = sketch.last
+    sketch.add("MatMul", flat, sketch.add("DequantizeLinear", weights, scale, zero))
+    data = sketch.file()
+    images = np.random.default_rng(2).random((4, *SHAPE))
+    exact = images.reshape(4, -1) @ ((np.arange(-96, 96) - 3) * 0.01)
+    np.testing.assert_allclose(real_scores(layers_of(data), images)[:, 0], exact, rtol=1e-6)
+    sketch.add("QuantizeLinear", sketch.last, scale, zero, name="culprit")
+    sketch.add("DequantizeLinear", sketch.last, scale, zero, name="also")
+    assert "'culprit'" in refusal(sketch.file())
