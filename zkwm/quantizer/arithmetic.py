@@ -14,7 +14,7 @@ from zkwm.quantizer.expressions import X, apply, constant
 from zkwm.quantizer.layers import Linear, Product, Shape, scaling
 from zkwm.quantizer.onnx_file import OnnxNode
 from zkwm.quantizer.translation import Tensor, Translation, Value
-from zkwm.quantizer.views import expanded, places_of, plain
+from zkwm.quantizer.views import expanded, image_order, places_of, plain, viewed
 
 _NUMPY: dict[str, Callable[..., NDArray[np.float64]]] = {
     "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide,
@@ -112,6 +112,13 @@ def _of_tensors(translation: Translation, node: OnnxNode, left: Tensor, right: T
         return replace(left, expression=apply(kind, left.expression, other))
     if node.operator == "Div":
         raise node.refusal("a quotient of two different computed tensors")
+    if _channels_last(left, right):
+        ahead = [
+            viewed(translation, node, tensor, places_of(tensor).transpose(2, 0, 1))
+            for tensor in (left, right)
+        ]
+        result = _of_tensors(translation, node, ahead[0], ahead[1])
+        return viewed(translation, node, result, places_of(result).transpose(1, 2, 0))
     left, right = _aligned(translation, node, left, right)
     inputs = (translation.layer_of(node, left), translation.layer_of(node, right))
     shape = translation.layers[inputs[0]].shape
@@ -121,6 +128,13 @@ def _of_tensors(translation: Translation, node: OnnxNode, left: Tensor, right: T
         signs = (1.0, -1.0 if node.operator == "Sub" else 1.0)
         number = translation.fresh(node, total(shape, inputs, signs)).root
     return replace(left, root=number, expression=X)
+
+
+def _channels_last(left: Tensor, right: Tensor) -> bool:
+    """Whether two tensors of different sizes have their channels last, by the larger one."""
+    if left.dims == right.dims or not len(left.dims) == len(right.dims) == 3:
+        return False
+    return image_order(max(left, right, key=lambda tensor: prod(tensor.dims))) == (2, 0, 1)
 
 
 def total(shape: Shape, inputs: Sequence[int], signs: Sequence[float]) -> Linear:

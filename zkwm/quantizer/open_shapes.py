@@ -50,20 +50,22 @@ def shape_of(node: OnnxNode, dims: tuple[int, ...]) -> Array | OpenShape:
 
 
 def move(node: OnnxNode, values: list[Array | OpenShape | None], opset: int) -> Array | OpenShape:
-    """Gather, Slice, Concat, Squeeze, Unsqueeze, Identity and Cast to int64 of sizes.
+    """Gather, Slice, Concat, Squeeze, Unsqueeze, Identity and Cast of sizes to int32 or int64.
 
     Raises Unsupported for other operations, naming the node.
     """
     from zkwm.quantizer.constant_folding import fold
 
-    if node.operator == "Cast" and node.attributes.get("to") == 7:
+    if node.operator == "Cast" and node.attributes.get("to") in (6, 7):
         return values[0] if values[0] is not None else _result(np.zeros(0, np.int64))
     moves = ("Gather", "Slice", "Concat", "Squeeze", "Unsqueeze", "Identity")
     if node.operator not in moves or any(
         isinstance(value, OpenShape) for value in values[1:] if node.operator != "Concat"
     ):
         raise node.refusal("it computes with the number of images, which changes")
-    arrays = [value.array() if isinstance(value, OpenShape) else value for value in values]
+    arrays = [
+        value.array() if isinstance(value, OpenShape) else _widened(value) for value in values
+    ]
     if sum(array.size for array in arrays if array is not None) > 4 * MAXIMUM_AXES:
         raise node.refusal("a shape of too many sizes")
     if any(
@@ -73,6 +75,11 @@ def move(node: OnnxNode, values: list[Array | OpenShape | None], opset: int) -> 
     ):
         raise node.refusal("a size that is not one")
     return _result(fold(node, arrays, opset))
+
+
+def _widened(value: Array | None) -> Array | None:
+    """Sizes of int32, as tf2onnx writes them, in int64."""
+    return value.astype(np.int64) if value is not None and value.dtype == np.int32 else value
 
 
 def _result(array: Array) -> Array | OpenShape:

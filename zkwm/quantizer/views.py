@@ -45,8 +45,11 @@ def viewed(
     dims = places.shape
     if not dims or min(dims) < 1:
         raise node.refusal(f"its result has the dimensions {dims}")
-    size = prod(translation.layers[tensor.root].shape)
-    if len(dims) <= 3 and np.array_equal(places.reshape(-1), np.arange(size)):
+    shape = translation.layers[tensor.root].shape
+    size = prod(shape)
+    if (len(dims) == 1 or layer_shape(dims) == shape) and np.array_equal(
+        places.reshape(-1), np.arange(size)
+    ):
         return reshaped(translation, node, replace(tensor, places=None), dims)
     return Tensor(tensor.root, dims, tensor.expression, np.ascontiguousarray(places))
 

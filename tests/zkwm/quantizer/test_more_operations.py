@@ -266,6 +266,20 @@ def test_squeeze_and_excite() -> None:
     assert more < 3 * (4 * 512 + 200)
 
 
+def test_squeeze_and_excite_with_channels_last() -> None:
+    sketch = Sketch((3, 8, 8), layout="nhwc")
+    sketch.add("Transpose", perm=[0, 3, 1, 2])
+    sketch.convolution(3, 6, pads=[1, 1, 1, 1])
+    sketch.add("Transpose", perm=[0, 2, 3, 1])
+    x = sketch.add("Relu")
+    sketch.add("ReduceMean", x, sketch.constant([1, 2], np.int64), keepdims=1)
+    sketch.add("Transpose", perm=[0, 3, 1, 2])
+    sketch.convolution(6, 6, 1)
+    sketch.add("Transpose", perm=[0, 2, 3, 1])
+    sketch.add("Mul", x, sketch.add("Sigmoid"))
+    assert share(sketch.flat(384), (3, 8, 8), NHWC) >= 0.9
+
+
 def test_product_of_signed_tensors_of_one_size() -> None:
     sketch = Sketch()
     x = sketch.convolution(3, 6)
