@@ -128,7 +128,7 @@ class Judge:
             UsageError: ``reveal`` is not whole blocks, or cannot reach the threshold
                 (``challenge.reachable``; the hint names the smallest size that can).
             InvalidOpening: suspect or class map do not fit the commitment.
-            SuspectUnusable: the suspect cannot take such an input.
+            SuspectUnusable: the suspect cannot take such an input, or its answers are none.
         """
         commitment.verify()
         policy = policy or Policy()
@@ -138,6 +138,7 @@ class Judge:
         preprocessing = preprocessing or Preprocessing()
         suspect.check_committed(commitment.header)
         suspect.check_preprocessing(preprocessing)
+        suspect.try_out(preprocessing)
         challenge = OpeningChallenge(
             **self._frame(commitment, suspect, purpose, class_map, excluded_blocks),
             preprocessing=preprocessing,
@@ -188,6 +189,7 @@ class Judge:
             least_matches = fewest_matches(commitment, blocks, policy)
         preprocessing = preprocessing or Preprocessing()
         suspect.check_preprocessing(preprocessing)
+        suspect.try_out(preprocessing)
         network = network_of(suspect, preprocessing)
         Relation(network)  # raises for a network that is too large for an argument
         challenge = ArgumentChallenge(

@@ -57,9 +57,10 @@ def endpoint_digest(url: str) -> bytes:
 class HttpSuspect(Suspect):
     """The endpoint at ``url``; ``headers`` go with each request and are shown nowhere.
 
-    Sends one gray image to count the outputs unless ``outputs`` is given. Raises UsageError for a
-    URL or headers that cannot be used, SuspectUnusable (check ``suspect.answers``) if that image
-    gets no usable answer, or only a label, which does not reveal the number of outputs.
+    Sends one gray image to count the outputs; where ``outputs`` is given, ``try_out`` sends it.
+    Raises UsageError for a URL or headers that cannot be used, SuspectUnusable (check
+    ``suspect.answers``) if that image gets no usable answer, or only a label, which does not reveal
+    the number of outputs.
     """
 
     remote = True
@@ -79,7 +80,7 @@ class HttpSuspect(Suspect):
         self._records: dict[bytes, QueryRecord] = {}
         if outputs is None:
             try:
-                count = self._count_outputs(shape)
+                count = self._count_outputs(shape, None)
             finally:
                 self.close()
         else:
@@ -105,6 +106,14 @@ class HttpSuspect(Suspect):
                 hint="challenge it without layout, scale, mean and std",
                 check=CHECK,
             )
+
+    def try_out(self, preprocessing: Preprocessing) -> None:
+        """Send a gray image, so that no challenge is about an endpoint that cannot answer."""
+        self.check_preprocessing(preprocessing)
+        try:
+            self._count_outputs(self.identity.shape, self.identity.outputs)
+        finally:
+            self.close()
 
     def answer(
         self,
@@ -186,7 +195,7 @@ class HttpSuspect(Suspect):
             self._next_request = time.monotonic() + 1.0 / self._settings.requests_per_second
         return max(0.01, deadline - time.monotonic())
 
-    def _count_outputs(self, shape: tuple[int, int, int]) -> int:
+    def _count_outputs(self, shape: tuple[int, int, int], expected: int | None) -> int:
         """Send a gray image and count the scores. Raises SuspectUnusable."""
         deadline = time.monotonic() + self._settings.total_seconds
         body, _ = self._reply(gray_image(shape)[0], deadline)
@@ -200,13 +209,15 @@ class HttpSuspect(Suspect):
                 hint="check the URL, the headers and that it speaks zkwm/query/v1",
                 check=CHECK,
             )
+        if isinstance(reply, int) and expected is not None:
+            return expected
         if isinstance(reply, int):
             raise SuspectUnusable(
                 "the endpoint answers with labels, which do not reveal how many outputs there are",
-                hint="give the number of its outputs",
+                hint="give the number of its outputs (--outputs K)",
                 check=CHECK,
             )
-        return require_outputs(len(reply), None)
+        return require_outputs(len(reply), expected)
 
 
 def _question(image: NDArray[np.uint8]) -> bytes:

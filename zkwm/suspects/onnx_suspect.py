@@ -22,6 +22,7 @@ from zkwm.suspects.limits import OnnxLimits
 from zkwm.suspects.onnx_parts import FILE_LIMIT, WeightFiles, onnx_digest
 from zkwm.suspects.onnx_process import DeclaredInput, NoReplyError, OnnxProcess
 from zkwm.suspects.preprocessing import check_input, preprocess
+from zkwm.suspects.score_check import require_classes, trial_images
 from zkwm.suspects.suspect import (
     CHECK,
     CRASHED,
@@ -116,6 +117,10 @@ class OnnxSuspect(Suspect):
                 check=CHECK,
             )
         check_input(preprocessing, self._shape[0], self._input.dtype)
+
+    def try_out(self, preprocessing: Preprocessing) -> None:
+        """Refuse scores that no classifier gives; see ``Suspect.try_out``."""
+        require_classes(self.answer(trial_images(self._shape), preprocessing))
 
     def answer(
         self,

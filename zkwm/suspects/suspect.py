@@ -112,6 +112,13 @@ class Suspect(ABC):
     def check_preprocessing(self, preprocessing: Preprocessing) -> None:
         """Raise SuspectUnusable if the suspect cannot take such an input. Queries nothing."""
 
+    def try_out(self, preprocessing: Preprocessing) -> None:  # noqa: B027  (nothing to refuse)
+        """Ask a few images before a challenge goes out, as it will ask (SPEC.md 6.1).
+
+        Raises SuspectUnusable (check ``suspect.answers``) where the answers cannot be those of a
+        classifier: none, scores that do not depend on the image, or sorted scores.
+        """
+
     @abstractmethod
     def answer(
         self,
