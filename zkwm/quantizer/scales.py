@@ -148,9 +148,15 @@ def _clip(limits: tuple[float, float], extent: Extent) -> Choice:
     if low == 0.0:
         spread = np.maximum(np.minimum(spread, extent.upper), 0.0)
         silent |= extent.upper <= 0.0
-    step = _sufficient(spread / 255.0, extent)
+    least = _least_step(extent, LARGEST_QUOTIENT)
+    forced = (extent.upper > high) & (least * 255.0 > high - bottom)
+    top = int(np.min(np.floor((high - bottom) / least), where=forced, initial=255.0))
+    if top < 1:  # not one byte between the limits
+        return _general(Expression("clip", limits, (X,)), extent)
+    step = _sufficient(spread / float(top), extent)
     zero = np.rint(-bottom / step)
-    return Choice(step, zero, Curve(), np.where(silent, 0.0, step), zero)
+    curve = Curve() if top == 255 else Curve(Expression("clip", (0.0, float(top)), (X,)))
+    return Choice(step, zero, curve, np.where(silent, 0.0, step), zero)
 
 
 def _leaky(expression: Expression, slope: float, extent: Extent) -> Choice:
