@@ -46,7 +46,7 @@ run(0, "commit", "--vault", folder / "new.vault", "--generate", 50, "--family", 
     "--shape", "1,28,28", "--classes", 10, "--output", folder / "new.commitment")
 for name in ("new.commitment", "judge.key.pub", "argued.challenge", "argued.proof"):
     run(0, "inspect", folder / name)
-for name, expected in (("marked", 0), ("innocent", 1)):
+for name, expected in (("marked", 0), ("innocent", 10)):
     case, model = folder / name, folder / f"{name}.onnx"
     run(0, "challenge", *about, "--model", model, "--reveal", 50, "--judge", f"{key}.pub",
         "--output", f"{case}.challenge")
