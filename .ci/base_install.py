@@ -104,7 +104,8 @@ def judge(base: Path, prover: Path, folder: Path, dispute: Dispute) -> str:
         f"prove {parties} --challenge {case}.challenge "
         f"--judge-fingerprint {key['fields']['fingerprint']} --output {case}.proof"
     )
-    run(prover, folder, answer if opening else f"{answer} --zero-knowledge --model {model}")
+    way = "--again" if opening else f"--zero-knowledge --model {model}"  # the demo opened a block
+    run(prover, folder, f"{answer} {way}")
     verified = run(
         base,
         folder,

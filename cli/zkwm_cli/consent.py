@@ -40,6 +40,13 @@ class ConsentOptions:
         "--yes", is_flag=True, help="Accept the judge that the challenge names, unasked."
     )
 
+    again: bool = option(
+        "--again",
+        is_flag=True,
+        help="Open more to a judge who was answered about this suspect before, or beyond half of "
+        "the blocks.",
+    )
+
     def require_one_way(self) -> None:
         """Raise a usage error when the judge would be confirmed in more than one way."""
         ways = (self.judge_fingerprint is not None, self.trusted_judges is not None, self.yes)
@@ -87,6 +94,24 @@ class ConsentOptions:
         if not answer:
             raise Cancelled("declined; nothing was opened")
         return actual
+
+
+def confirm_again(release: Disclosure, again: bool) -> bool:
+    """Whether the owner consents to a further opening; asks where that matters.
+
+    Raises Cancelled when a person says no, UsageError where nobody can be asked.
+    """
+    if again or not release.again:
+        return again
+    answer = ask_yes(f"Beware: {release.again}. Open more?")
+    if answer is None:
+        raise UsageError(
+            f"{release.again}, and there is no terminal to ask at",
+            hint="ask the judge what the answers before did not settle; --again opens all the same",
+        )
+    if not answer:
+        raise Cancelled("declined; nothing was opened")
+    return True
 
 
 def confirm_limit(release: Disclosure, argument: ArgumentDisclosure, exceed: bool) -> bool:

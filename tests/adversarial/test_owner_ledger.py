@@ -36,6 +36,7 @@ proof = prove(
     Commitment.from_bytes(Path(commitment).read_bytes()),
     asked,
     judge_fingerprint=asked.judge.fingerprint(),
+    again=True,
 )
 sys.stdout.buffer.write(proof.to_bytes())
 """
@@ -56,6 +57,27 @@ def test_the_same_challenge_gets_the_same_bytes_for_ever(
     assert len(vault.state.ledger) == 1
 
 
+def test_one_confirmation_does_not_buy_the_whole_mark(
+    vault: Vault, commitment: Commitment, judge: Judge, fingerprint: str
+) -> None:
+    """Challenge by challenge, about one suspect or others, the rest needs the owner's word."""
+    prove(vault, commitment, asking(judge, commitment), judge_fingerprint=fingerprint)
+    for _ in range(3):
+        again = asking(judge, commitment)
+        assert "about this suspect" in disclosure(vault, commitment, again).again
+        with pytest.raises(UsageError, match="about this suspect"):
+            prove(vault, commitment, again, judge_fingerprint=fingerprint)
+    others = [
+        judge.challenge(commitment, TableSuspect(name=name), reveal=50) for name in ("b", "c", "d")
+    ]
+    assert prove(vault, commitment, others[0]).blocks == (1,)
+    for asked in others[1:]:
+        with pytest.raises(UsageError, match="more than half"):
+            prove(vault, commitment, asked)
+    assert spent(vault, commitment) == {0, 1}
+    assert prove(vault, commitment, others[1], again=True).blocks == (2,)
+
+
 def test_a_later_challenge_never_reopens_a_spent_block(
     vault: Vault, commitment: Commitment, judge: Judge, other_judge: Judge
 ) -> None:
@@ -67,6 +89,7 @@ def test_a_later_challenge_never_reopens_a_spent_block(
             commitment,
             asking(asker, commitment),
             judge_fingerprint=asker.public.fingerprint(),
+            again=True,
         )
         assert proof.blocks == shown
         opened += proof.blocks

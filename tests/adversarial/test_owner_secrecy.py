@@ -69,7 +69,7 @@ def test_a_confirmed_judge_is_known_and_another_is_not(
     prove(vault, commitment, first, judge_fingerprint=fingerprint)
     reopened = Vault.open(vault.path, PASSPHRASE)
     assert disclosure(reopened, commitment, asking(judge, commitment)).judge_known
-    prove(reopened, commitment, asking(judge, commitment))
+    prove(reopened, commitment, asking(judge, commitment), again=True)
     with pytest.raises(UsageError):
         prove(reopened, commitment, asking(other_judge, commitment))
 

@@ -19,7 +19,11 @@ def fingerprint_of(zkwm: Command, challenge: Path) -> str:
 
 def test_known_judge_needs_no_question(zkwm: Command, case: Files) -> None:
     assert zkwm(*case.challenge_options()).code == 0
-    result = zkwm(*case.prove_options(challenge=case.folder / "new.challenge"))
+    options = case.prove_options(challenge=case.folder / "new.challenge")
+    refused = zkwm(*options, "--yes")
+    assert (refused.code, spent(case)) == (2, 1)
+    assert "about this suspect before" in refused.stderr
+    result = zkwm(*options, "--again")
     assert (result.code, result.stdout) == (0, "")
     assert "(known to this vault)" in result.stderr
     assert spent(case) == 2

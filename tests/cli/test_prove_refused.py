@@ -157,7 +157,7 @@ def test_when_all_blocks_are_spent(zkwm: Command, case: Files) -> None:
         challenge = case.folder / f"{number}.challenge"
         assert zkwm(*case.challenge_options(output=challenge)).code == 0
         options = case.prove_options(challenge=challenge, output=case.folder / f"{number}.proof")
-        assert zkwm(*options).code == 0
+        assert zkwm(*options, "--again").code == 0
     assert zkwm(*case.challenge_options()).code == 0
     result = zkwm(*case.prove_options(challenge=case.folder / "new.challenge"))
     assert result.code == 3

@@ -214,7 +214,7 @@ def dispute_over(zkwm: Command, case: Files, **changes: object) -> list[object]:
     challenge = case.folder / "new.challenge"
     chosen = {name: value for name, value in changes.items() if name in ("model", "commitment")}
     commitment = {k: v for k, v in chosen.items() if k == "commitment"}
-    proved = zkwm(*case.prove_options(challenge=challenge, **commitment))
+    proved = zkwm(*case.prove_options(challenge=challenge, **commitment), "--again")
     assert proved.code == 0, proved.stderr
     return case.verify_options(challenge=challenge, proof=case.folder / "new.proof", **chosen)
 

@@ -59,6 +59,7 @@ class Disclosure:
         blocks_spent: those opened before.
         released: the openings of this commitment.
         argument: what an argument would release; None where an opening is asked for.
+        again: why ``prove`` wants ``again`` for this opening; empty where it does not.
     """
 
     suspect: SuspectIdentity
@@ -73,6 +74,7 @@ class Disclosure:
     blocks_spent: tuple[int, ...]
     released: tuple[LedgerEntry, ...]
     argument: ArgumentDisclosure | None = None
+    again: str = ""
 
 
 def check_challenge(
@@ -116,6 +118,47 @@ def confirm_judge(state: VaultState, challenge: Challenge, fingerprint: str | No
         )
     if actual not in state.trusted_judges:
         state.trusted_judges.append(actual)
+
+
+def openings_to(
+    state: VaultState, commitment: Commitment, challenge: Challenge
+) -> tuple[LedgerEntry, ...]:
+    """What was opened of this commitment to the judge of this challenge."""
+    judge = challenge.judge.fingerprint()
+    return tuple(
+        entry
+        for entry in state.openings()
+        if entry.commitment_digest == commitment.digest and entry.judge_fingerprint == judge
+    )
+
+
+def asks_again(state: VaultState, commitment: Commitment, challenge: Challenge) -> str:
+    """Why an opening needs a word of its own; empty where it does not (SPEC.md 6.2, step 2).
+
+    One confirmation of a judge is no consent to open the whole mark to them bit by bit: a further
+    opening about the same suspect is asked about, and so is one that takes a judge, in several
+    openings, beyond half of the blocks.
+    """
+    before = openings_to(state, commitment, challenge)
+    if any(entry.suspect_digest == challenge.suspect.digest for entry in before):
+        return "blocks were opened to this judge about this suspect before"
+    opened = {block for entry in before for block in entry.blocks}
+    count = commitment.header.block_count
+    if opened and 2 * (len(opened) + challenge.block_count) > count:
+        return f"with this answer more than half of the {count} blocks are open to this judge"
+    return ""
+
+
+def require_again(
+    state: VaultState, commitment: Commitment, challenge: Challenge, *, again: bool
+) -> None:
+    """Raise UsageError for an opening that needs a word of its own and has none."""
+    reason = asks_again(state, commitment, challenge)
+    if reason and not again:
+        raise UsageError(
+            reason,
+            hint="ask the judge what the answers before did not settle; --again opens all the same",
+        )
 
 
 def disclose_argument(

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 from zkwm.owner.disclosure import (
     ArgumentDisclosure,
     Disclosure,
+    asks_again,
     check_challenge,
     confirm_judge,
     disclose_argument,
     pixels_of,
+    require_again,
 )
 from zkwm.owner.prove_argument import ArgumentProgress, argue
 from zkwm.owner.spent_blocks import choose_blocks, spent_blocks
@@ -43,10 +45,12 @@ def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Di
     repeated = state.response_to(challenge.digest)
     argument: ArgumentDisclosure | None = None
     blocks: tuple[int, ...] = ()
+    again = ""
     if isinstance(challenge, ArgumentChallenge):
         argument = disclose_argument(state, commitment, challenge)
     else:
         blocks = repeated.blocks if repeated else choose_blocks(state, commitment, challenge)
+        again = "" if repeated else asks_again(state, commitment, challenge)
     return Disclosure(
         suspect=challenge.suspect,
         purpose=challenge.purpose,
@@ -62,6 +66,7 @@ def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Di
             entry for entry in state.openings() if entry.commitment_digest == commitment.digest
         ),
         argument=argument,
+        again=again,
     )
 
 
@@ -75,6 +80,7 @@ def prove(
     test_data: ImageData | None = None,
     refuse: bool = False,
     exceed_limit: bool = False,
+    again: bool = False,
     progress: ArgumentProgress | None = None,
 ) -> Response:
     """Answer a challenge in the way that it asks for (SPEC.md 6.2 and 18.2).
@@ -87,11 +93,13 @@ def prove(
     Args:
         judge_fingerprint: the judge's, as the owner knows it from elsewhere; may be left out for a
             judge whom this vault confirmed before.
+        again: open further blocks to a judge who was answered about this suspect before, or whom
+            it takes beyond half of the blocks.
         model, test_data, refuse, exceed_limit, progress: for an argument alone; see
             ``zkwm.owner.prove_argument.argue``, which also says what it raises.
 
     Raises:
-        UsageError: the judge is another, or has not been confirmed.
+        UsageError: the judge is another, or has not been confirmed, or ``again`` is missing.
         InvalidOpening: too few blocks are left, or the challenge does not fit.
         InvalidSignature: the challenge is not the judge's.
     """
@@ -107,11 +115,16 @@ def prove(
             exceed_limit=exceed_limit,
             progress=progress,
         )
-    return _open_blocks(vault, commitment, challenge, judge_fingerprint)
+    return _open_blocks(vault, commitment, challenge, judge_fingerprint, again=again)
 
 
 def _open_blocks(
-    vault: Vault, commitment: Commitment, challenge: Challenge, fingerprint: str | None
+    vault: Vault,
+    commitment: Commitment,
+    challenge: Challenge,
+    fingerprint: str | None,
+    *,
+    again: bool,
 ) -> Opening:
     """Open the first free blocks to the judge, and enter that into the ledger."""
     with vault.transaction() as state:
@@ -121,6 +134,7 @@ def _open_blocks(
             return Opening.from_bytes(earlier.response)
         confirm_judge(state, challenge, fingerprint)
         blocks = choose_blocks(state, commitment, challenge)
+        require_again(state, commitment, challenge, again=again)
         opening = make_opening(
             commitment,
             challenge,

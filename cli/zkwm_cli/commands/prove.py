@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zkwm_cli.artifacts import OutputOptions, print_result, read_parsed, require_one_stdin
-from zkwm_cli.consent import ConsentOptions, confirm_limit, name_blocks, show
+from zkwm_cli.consent import ConsentOptions, confirm_again, confirm_limit, name_blocks, show
 from zkwm_cli.options import challenge_option, commitment_option, option, options
 from zkwm_cli.secret_options import VaultOptions
 
@@ -111,7 +111,8 @@ def command(
     What is opened is spent: whoever sees it can train on it, so it serves in no case about a model
     that is published later. First look at the suspect, the purpose and the judge, and compare their
     fingerprint with what they told you through another channel. A judge known to this vault needs
-    no second confirmation. The same challenge again gives the same bytes and opens nothing more.
+    no second confirmation, but a second opening about a suspect does (--again). The same challenge
+    again gives the same bytes and opens nothing more.
 
     With --zero-knowledge nothing is opened: the proof shows that at least as many triggers as the
     challenge demands match, and nothing else, to anybody who reads it. Each answer releases one
@@ -137,8 +138,9 @@ def command(
     release = disclosure(vault, committed, asked)
     show(release, committed.header.block_size)
     exceed = _confirm_limit(release, argument)
+    again = confirm_again(release, consent.again)
     fingerprint = consent.confirm(release, trusted)
-    settings: dict[str, Any] = {"judge_fingerprint": fingerprint}
+    settings: dict[str, Any] = {"judge_fingerprint": fingerprint, "again": again}
     if release.argument is not None:
         settings |= {"refuse": argument.refuse, "exceed_limit": exceed}
     proof = _prove(vault, committed, asked, argument, release, settings)
