@@ -14,9 +14,10 @@ import time
 import measure
 import numpy as np
 
-from zkwm_protocols.commitment import Commitment, make_commitment
+from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.keys import SigningKey
 from zkwm_protocols.labels import derive_labels, label_seed
+from zkwm_protocols.make_commitment import make_commitment
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ from fractions import Fraction
 from math import comb, log2
 
 from zkwm.triggers import TriggerSet, generate
-from zkwm_protocols.commitment import make_commitment
 from zkwm_protocols.keys import SigningKey
+from zkwm_protocols.make_commitment import make_commitment
 
 BLOCK_SIZE = 50
 

@@ -112,12 +112,16 @@ class CaseTerms:
         "--class-map",
         type=FILE,
         metavar="FILE",
-        help="JSON list: the suspect's output for class 0, 1, 2, ... (default: the same numbers).",
+        help="JSON list: the suspect's output for class 0, 1, 2, ... (default: that of the same "
+        "name, or the same numbers). What choosing it could gain is deducted.",
     )
-    owner_chose_class_map: bool = option(
-        "--owner-chose-class-map",
-        is_flag=True,
-        help="The owner chose the class map; what they gain by that is deducted.",
+    suspect_classes: str | None = option(
+        "--suspect-classes",
+        type=FILE,
+        metavar="FILE",
+        help="Names of the suspect's outputs, from the suspect itself: lines, a JSON list, or a "
+        "config.json with id2label (default: what its file or folder says). Equal names are the "
+        "class map where the commitment names its classes.",
     )
     owner_choice_bits: int = option(
         "--owner-choice-bits",
@@ -128,14 +132,7 @@ class CaseTerms:
     )
     accept_declared_labels: bool = declared_labels_option()
 
-    def chosen_bits(self, outputs: int, class_count: int) -> int:
-        """Bits deducted for the owner's choices, the class map included where they chose it."""
-        from zkwm_protocols.evidence import class_map_bits
-
-        chosen = class_map_bits(outputs, class_count) if self.owner_chose_class_map else 0
-        return self.owner_choice_bits + chosen
-
-    def fixed(self, owner_choice_bits: int) -> dict[str, Any]:
+    def fixed(self) -> dict[str, Any]:
         """Keyword arguments of ``Judge.challenge`` and ``Judge.challenge_argument``."""
         from zkwm_protocols.policy import Policy
 
@@ -144,7 +141,7 @@ class CaseTerms:
             "policy": Policy(
                 threshold_bits=self.threshold_bits,
                 functions_tried=self.functions_tried,
-                owner_choice_bits=owner_choice_bits,
+                owner_choice_bits=self.owner_choice_bits,
                 accept_declared_labels=self.accept_declared_labels,
             ),
             "excluded_blocks": self.exclude_blocks,
@@ -157,6 +154,17 @@ class CaseTerms:
 
         with usage_errors():
             require_text(self.purpose, MAXIMUM_PURPOSE)
+
+    def read_suspect_classes(self, model: str) -> tuple[str, ...] | None:
+        """The names of the suspect's outputs: of the file named, or as the suspect tells them.
+
+        A class map says that the judge maps by other means: then only a file named counts.
+        """
+        from zkwm.data.class_names import names_beside, read_class_names
+
+        if self.suspect_classes is not None:
+            return read_class_names(self.suspect_classes)
+        return None if self.class_map is not None else names_beside(model)
 
     def read_class_map(self) -> tuple[int, ...] | None:
         """The class map in the file named, or None. Raises Malformed or CouldNotCheck."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zkwm_cli.options import option, parameter_option, read_shape
+from zkwm_cli.options import FILE, option, parameter_option, read_shape
 
 if TYPE_CHECKING:
     from zkwm.data.images import Fit
@@ -55,6 +55,13 @@ class TriggerOptions:
         type=click.Choice(["exact", "crop", "resize"]),
         help="What to do with --images of another size than --shape.",
     )
+    class_names: str | None = option(
+        "--class-names",
+        type=FILE,
+        metavar="FILE",
+        help="Names of the classes: lines, a JSON list, or a config.json with id2label. With them "
+        "a judge maps labels to a suspect's outputs by equal names, at no cost in evidence.",
+    )
     classes: int | None = option(
         "--classes",
         type=click.IntRange(2, 65_535),
@@ -93,6 +100,19 @@ class TriggerOptions:
         if self.shape is None:
             raise click.UsageError("--generate needs --shape, such as --shape 3,32,32")
         return self.shape
+
+    def read_class_names(self) -> tuple[str, ...] | None:
+        """The names in --class-names, one for each class, or None. Raises UsageError."""
+        from zkwm.data.class_names import read_class_names
+
+        if self.class_names is None:
+            return None
+        names = read_class_names(self.class_names)
+        if len(names) != self.class_count():
+            raise click.UsageError(
+                f"--class-names has {len(names)} names, and --classes says {self.classes}"
+            )
+        return names
 
     def class_count(self) -> int:
         """--classes, which everything but --watermark needs."""

@@ -18,9 +18,13 @@ from zkwm_protocols.challenge_body import (
     MAXIMUM_PURPOSE,
     NONCE_BYTES,
     TYPE,
+    VERSION,
     read_common,
     require_body,
+    require_reopened,
 )
+from zkwm_protocols.class_map import verify_class_map, verify_extraction
+from zkwm_protocols.class_names import map_bits, require_names
 from zkwm_protocols.commitment import Commitment, Header, LabelMode
 from zkwm_protocols.encoding import decode, encode, pack, unpack
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed, UsageError
@@ -29,9 +33,14 @@ from zkwm_protocols.keys import JudgePublic, SigningKey
 from zkwm_protocols.policy import Policy
 from zkwm_protocols.ranks import MOST_OUTPUTS, Statistic
 from zkwm_protocols.schema import require_bytes, require_integer, require_map, require_text
-from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
+from zkwm_protocols.suspect_identity import (
+    Preprocessing,
+    SuspectIdentity,
+    SuspectKind,
+    TestAccuracy,
+)
 
-FILE_LIMIT = 4 * 2**20
+FILE_LIMIT = 32 * 2**20
 _MOST_MATCHES = 10_000
 
 
@@ -54,11 +63,14 @@ class Challenge(ABC):
         judge: the public keys of the judge who issues the challenge.
         nonce: 32 random bytes.
         block_count: r, the number of whole blocks that the answer is about.
-        excluded_blocks: blocks that may not be among them, ascending: those known to have been
-            opened before the suspect was published.
+        excluded_blocks: blocks that may not be among them, ascending.
         purpose: what the challenge is for, in the judge's words.
         issued: the judge's clock in seconds since 1970; for people, not for security.
         policy: what the judge demands.
+        suspect_classes: the names of the suspect's outputs, where it tells them.
+        reopened_blocks: blocks already opened to this judge, to be weighed again: the answer is
+            about exactly these; empty otherwise.
+        test_accuracy: what the suspect gets right when it is fed like this, if it was measured.
         signature: 64 bytes, or none before ``signed_by``.
 
     Raises:
@@ -78,6 +90,9 @@ class Challenge(ABC):
     purpose: str
     issued: int
     policy: Policy
+    suspect_classes: tuple[str, ...] | None = None
+    reopened_blocks: tuple[int, ...] = ()
+    test_accuracy: TestAccuracy | None = None
     signature: bytes = b""
 
     def __post_init__(self) -> None:
@@ -85,6 +100,11 @@ class Challenge(ABC):
             raise Malformed("expected 32 bytes for the commitment's digest and for the nonce")
         if len(self.preprocessing.mean) not in (0, self.suspect.shape[0]):
             raise Malformed("mean and std have one value for each of the suspect's channels")
+        if self.preprocessing.channels == "bgr" and self.suspect.shape[0] != 3:
+            raise Malformed("only three channels have the order bgr")
+        if self.suspect_classes is not None:
+            require_names(self.suspect_classes)
+        require_reopened(self.reopened_blocks, self.block_count, self.excluded_blocks)
         if self.block_count < 1 or list(self.excluded_blocks) != sorted(set(self.excluded_blocks)):
             raise Malformed("expected at least one block, and excluded blocks ascending, each once")
         require_text(self.purpose, MAXIMUM_PURPOSE)
@@ -96,10 +116,11 @@ class Challenge(ABC):
 
     def body(self) -> bytes:
         """The bytes that are signed: the one encoding of all fields but the signature."""
+        names, accuracy = self.suspect_classes, self.test_accuracy
         return encode(
             {
                 "type": TYPE,
-                "version": 1,
+                "version": VERSION,
                 "mode": self.mode,
                 "commitment": self.commitment,
                 "suspect": self.suspect.to_map(),
@@ -112,6 +133,9 @@ class Challenge(ABC):
                 "purpose": self.purpose,
                 "issued": self.issued,
                 "policy": self.policy.to_map(),
+                "suspect_classes": names if names is None else list(names),
+                "reopened_blocks": list(self.reopened_blocks),
+                "test_accuracy": accuracy if accuracy is None else accuracy.to_map(),
                 **self._own_fields(),
             }
         )
@@ -165,25 +189,29 @@ class Challenge(ABC):
 
         Raises InvalidOpening:
             ``challenge.commitment``: it is for another D, or counts ranks of declared labels.
-            ``challenge.class_map``: it does not give each of the C labels its own output.
+            ``challenge.class_map``: it is not a map of labels to outputs (SPEC.md 6.1).
             ``challenge.suspect``: the suspect takes other images, or cannot be asked in this way.
-            ``challenge.reachable``: too few blocks are left, or the threshold is out of reach (the
-            hint names the smallest size that reaches it).
+            ``challenge.reachable``: too few blocks are left, or the threshold is out of reach.
         """
         if self.commitment != commitment.digest:
             raise InvalidOpening(
                 "the challenge is for another commitment", check="challenge.commitment"
             )
-        self._verify_class_map(commitment.header)
+        verify_class_map(self.class_map, self.suspect.outputs, self.suspect_classes, commitment)
         if self.suspect.shape != commitment.header.shape:
             raise InvalidOpening(
                 "the suspect takes images of another shape than the commitment's",
                 check="challenge.suspect",
             )
         if self.suspect.kind == SuspectKind.EXTRACTION:
-            self._verify_extraction()
+            verify_extraction(self.class_map, self.preprocessing)
         self._verify_mode(commitment.header)
         self._verify_size(commitment)
+
+    def map_bits(self, commitment: Commitment) -> int:
+        """What the class map costs in bits: none where names fix it (SPEC.md 8.2)."""
+        named = commitment.class_names is not None and self.suspect_classes is not None
+        return map_bits(self.class_map, self.suspect.outputs, by_names=named)
 
     @abstractmethod
     def _own_fields(self) -> dict[str, Any]:
@@ -200,38 +228,15 @@ class Challenge(ABC):
 
     def _require_reachable(self, commitment: Commitment) -> None:
         """Raise UsageError (``challenge.reachable``) where no answer can reach the threshold."""
-        require_reachable(commitment, self.block_count, self.policy)
-
-    def _verify_class_map(self, header: Header) -> None:
-        """Raise InvalidOpening (``challenge.class_map``) unless labels and outputs pair up."""
-        problem = ""
-        if len(self.class_map) != header.class_count:
-            problem = (
-                f"the class map has {len(self.class_map)} labels, the commitment "
-                f"{header.class_count} classes"
-            )
-        elif len(set(self.class_map)) != len(self.class_map):
-            problem = "the class map gives one output to two labels"
-        elif any(not 0 <= output < self.suspect.outputs for output in self.class_map):
-            problem = "the class map names an output that the suspect does not have"
-        if problem:
-            raise InvalidOpening(problem, check="challenge.class_map")
-
-    def _verify_extraction(self) -> None:
-        """Leave no choice where a mark is extracted (SPEC.md 19.3)."""
-        if self.class_map != (0, 1):
-            raise InvalidOpening(
-                "where a mark is extracted, label 0 is bit 0 and label 1 is bit 1",
-                check="challenge.class_map",
-            )
-        if self.preprocessing != Preprocessing():
-            raise InvalidOpening(
-                "keys are not images: they have no preprocessing", check="challenge.suspect"
-            )
+        require_reachable(commitment, self.block_count, self.policy, self.map_bits(commitment))
 
     def _verify_size(self, commitment: Commitment) -> None:
         """Raise InvalidOpening (``challenge.reachable``) where r blocks are too many or too few."""
         header = commitment.header
+        if any(block >= header.block_count for block in self.reopened_blocks):
+            raise InvalidOpening(
+                "a block to be weighed again does not exist", check="challenge.reachable"
+            )
         excluded = sum(block < header.block_count for block in self.excluded_blocks)
         if self.block_count > header.block_count - excluded:
             raise InvalidOpening(
@@ -336,4 +341,10 @@ class ArgumentChallenge(Challenge):
     def _require_reachable(self, commitment: Commitment) -> None:
         """Raise UsageError where r blocks or k* matches cannot reach the threshold."""
         super()._require_reachable(commitment)
-        require_least_matches(commitment, self.block_count, self.policy, self.least_matches)
+        require_least_matches(
+            commitment,
+            self.block_count,
+            self.policy,
+            self.least_matches,
+            self.map_bits(commitment),
+        )

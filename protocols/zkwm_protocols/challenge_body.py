@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from zkwm_protocols.class_names import require_names
+from zkwm_protocols.errors import Malformed
 from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.policy import Policy
 from zkwm_protocols.schema import (
+    refuse_earlier,
     require_bytes,
     require_constants,
     require_integer,
@@ -17,14 +20,15 @@ from zkwm_protocols.schema import (
     require_map,
     require_text,
 )
-from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, TestAccuracy
 
 TYPE = "zkwm-challenge"
+VERSION = 2
 MAXIMUM_PURPOSE = 500
 NONCE_BYTES = 32
 FIELDS = (
     "type version mode commitment suspect preprocessing class_map judge nonce block_count"
-    " excluded_blocks purpose issued policy"
+    " excluded_blocks purpose issued policy suspect_classes reopened_blocks test_accuracy"
 )
 
 
@@ -41,18 +45,21 @@ def require_body(
 
     Raises:
         Malformed: a field is missing, unknown, or has another value than it must.
+        Unsupported: it is of an earlier version.
     """
+    refuse_earlier(body, TYPE, VERSION, "a challenge")
     fields = require_map(body, FIELDS + more, "challenge")
     require_constants(
         fields,
-        {"type": TYPE, "version": 1, "mode": str(mode), **constants},
-        "a challenge of version 1 for an opening or an argument",
+        {"type": TYPE, "version": VERSION, "mode": str(mode), **constants},
+        f"a challenge of version {VERSION} for an opening or an argument",
     )
     return fields
 
 
 def read_common(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields that every challenge has, checked, as arguments of its constructor."""
+    names, accuracy = fields["suspect_classes"], fields["test_accuracy"]
     return {
         "commitment": require_bytes(fields["commitment"], 32),
         "suspect": SuspectIdentity.from_map(fields["suspect"]),
@@ -64,11 +71,31 @@ def read_common(fields: dict[str, Any]) -> dict[str, Any]:
         "judge": JudgePublic.from_map(fields["judge"]),
         "nonce": require_bytes(fields["nonce"], NONCE_BYTES),
         "block_count": require_integer(fields["block_count"], 100_000, least=1),
-        "excluded_blocks": tuple(
-            require_integer(block, 100_000)
-            for block in require_list(fields["excluded_blocks"], 0, 100_000)
-        ),
+        "excluded_blocks": _read_blocks(fields["excluded_blocks"]),
         "purpose": require_text(fields["purpose"], MAXIMUM_PURPOSE),
         "issued": require_integer(fields["issued"], 2**40),
         "policy": Policy.from_map(fields["policy"]),
+        "suspect_classes": None if names is None else require_names(names),
+        "reopened_blocks": _read_blocks(fields["reopened_blocks"]),
+        "test_accuracy": None if accuracy is None else TestAccuracy.from_map(accuracy),
     }
+
+
+def _read_blocks(value: object) -> tuple[int, ...]:
+    """A list of at most 100,000 block numbers. Raises Malformed."""
+    return tuple(require_integer(block, 100_000) for block in require_list(value, 0, 100_000))
+
+
+def require_reopened(
+    blocks: tuple[int, ...], block_count: int, excluded_blocks: tuple[int, ...]
+) -> None:
+    """Check that blocks to be weighed again are none, or exactly r that are not excluded.
+
+    Raises Malformed.
+    """
+    if not blocks:
+        return
+    if list(blocks) != sorted(set(blocks)) or len(blocks) != block_count:
+        raise Malformed("blocks to be weighed again are ascending, each once, r in all")
+    if set(blocks) & set(excluded_blocks):
+        raise Malformed("a block to be weighed again is excluded")

@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm_protocols import merkle
+from zkwm_protocols.class_names import names_digest, require_names
 from zkwm_protocols.encoding import decode, encode, pack, unpack
 from zkwm_protocols.errors import InvalidSignature, Malformed, TrustMaterialMissing
-from zkwm_protocols.keys import PublicKey, SigningKey
+from zkwm_protocols.keys import PublicKey
 from zkwm_protocols.labels import MAXIMUM_CLASSES, derive_labels
-from zkwm_protocols.leaves import make_leaves
 from zkwm_protocols.schema import (
+    refuse_earlier,
     require_bytes,
     require_choice,
     require_constants,
@@ -34,9 +35,10 @@ from zkwm_protocols.schema import (
 MAXIMUM_LEAVES = 100_000
 MAXIMUM_BLOCK = 10_000
 MAXIMUM_PIXELS = 2**24
-FILE_LIMIT = 8 * 2**20
+FILE_LIMIT = 32 * 2**20
 
 _HEADER_TYPE = "zkwm-commitment-header"
+_HEADER_VERSION = 2
 
 
 class LabelMode(StrEnum):
@@ -44,6 +46,12 @@ class LabelMode(StrEnum):
 
     DERIVED = "derived"
     DECLARED = "declared"
+
+
+class LeafKind(StrEnum):
+    """What the leaves hide: images alone in this version (SPEC.md 5.2)."""
+
+    IMAGES = "images"
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,9 @@ class Header:
         root: of the Merkle tree over the leaves, 32 bytes.
         timestamp_authority: digest of the authority whose token dates the commitment, or None.
         owner_model: digest of the owner's unmarked model, or None.
+        kind: what the leaves hide.
+        class_names: digest of the names of the C classes, or None where none are committed.
+        probe_data: digest of the data set that probes of extracted marks are drawn from, or None.
 
     Raises:
         Malformed: a field is outside its range.
@@ -74,6 +85,9 @@ class Header:
     root: bytes
     timestamp_authority: bytes | None = None
     owner_model: bytes | None = None
+    kind: LeafKind = LeafKind.IMAGES
+    class_names: bytes | None = None
+    probe_data: bytes | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.block_size <= MAXIMUM_BLOCK:
@@ -88,7 +102,10 @@ class Header:
         if channels * height * width > MAXIMUM_PIXELS:
             raise Malformed("a trigger has at most 16,777,216 values")
         require_choice(self.label_mode, LabelMode, "labels")
-        for digest in (self.timestamp_authority, self.owner_model):
+        require_choice(self.kind, LeafKind, "kind of leaves")
+        for digest in (
+            self.timestamp_authority, self.owner_model, self.class_names, self.probe_data,
+        ):  # fmt: skip
             require_optional_bytes(digest, 32)
         require_bytes(self.root, 32)
         if not 1 <= len(self.owner_keys) <= 4 or len(set(self.owner_keys)) != len(self.owner_keys):
@@ -104,30 +121,37 @@ class Header:
         return encode(
             {
                 "type": _HEADER_TYPE,
-                "version": 1,
+                "version": _HEADER_VERSION,
+                "kind": self.kind,
                 "leaf_count": self.leaf_count,
                 "block_size": self.block_size,
                 "class_count": self.class_count,
+                "class_names": self.class_names,
                 "shape": list(self.shape),
                 "label_mode": self.label_mode,
                 "owner_keys": [key.to_map() for key in self.owner_keys],
                 "timestamp_authority": self.timestamp_authority,
                 "owner_model": self.owner_model,
+                "probe_data": self.probe_data,
                 "root": self.root,
             }
         )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Header:
-        """Read ``to_bytes``. Raises Malformed."""
+        """Read ``to_bytes``. Raises Malformed; Unsupported for an earlier version."""
+        value = decode(data, limit=4096)
+        refuse_earlier(value, _HEADER_TYPE, _HEADER_VERSION, "a commitment")
         fields = require_map(
-            decode(data, limit=4096),
-            "type version leaf_count block_size class_count shape label_mode owner_keys"
-            " timestamp_authority owner_model root",
+            value,
+            "type version kind leaf_count block_size class_count class_names shape label_mode"
+            " owner_keys timestamp_authority owner_model probe_data root",
             "header",
         )
         require_constants(
-            fields, {"type": _HEADER_TYPE, "version": 1}, "a commitment's header of version 1"
+            fields,
+            {"type": _HEADER_TYPE, "version": _HEADER_VERSION},
+            f"a commitment's header of version {_HEADER_VERSION}",
         )
         shape = [require_integer(s, 65_535) for s in require_list(fields["shape"], 3, 3)]
         return cls(
@@ -142,6 +166,9 @@ class Header:
             root=require_bytes(fields["root"], 32),
             timestamp_authority=require_optional_bytes(fields["timestamp_authority"], 32),
             owner_model=require_optional_bytes(fields["owner_model"], 32),
+            kind=require_choice(fields["kind"], LeafKind, "kind of leaves"),
+            class_names=require_optional_bytes(fields["class_names"], 32),
+            probe_data=require_optional_bytes(fields["probe_data"], 32),
         )
 
     @property
@@ -152,9 +179,10 @@ class Header:
 
 @dataclass(frozen=True)
 class Commitment:
-    """The public file: header, all leaves, signatures, and room for a timestamp and log proofs.
+    """The public file: header, leaves, names, signatures, room for a timestamp and log proofs.
 
-    Raises Malformed when built with a token for an authority that the header does not name.
+    Raises Malformed when built with a token for an authority that the header does not name, or
+    with class names that are none (SPEC.md 5.2).
     """
 
     header: Header
@@ -162,10 +190,13 @@ class Commitment:
     signatures: tuple[bytes, ...]
     token: bytes | None = None
     log_proofs: tuple[bytes, ...] = ()
+    class_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.token is not None and self.header.timestamp_authority is None:
             raise Malformed("a timestamp token, but the header names no authority")
+        if self.class_names is not None:
+            require_names(self.class_names)
 
     @property
     def digest(self) -> bytes:
@@ -182,17 +213,20 @@ class Commitment:
                 "signatures": list(self.signatures),
                 "token": self.token,
                 "log_proofs": list(self.log_proofs),
+                "class_names": None if self.class_names is None else list(self.class_names),
             },
         )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Commitment:
         """Read a commitment file. Raises Malformed or Unsupported; ``verify`` does the rest."""
+        value = unpack("commitment", data, limit=FILE_LIMIT)
+        if isinstance(value, dict) and isinstance(value.get("header"), bytes):
+            Header.from_bytes(value["header"])  # names an earlier version before the fields do
         fields: dict[str, Any] = require_map(
-            unpack("commitment", data, limit=FILE_LIMIT),
-            "header leaves signatures token log_proofs",
-            "commitment",
+            value, "header leaves signatures token log_proofs class_names", "commitment"
         )
+        names = fields["class_names"]
         header = Header.from_bytes(require_bytes(fields["header"]))
         leaves = require_bytes(fields["leaves"], 32 * header.leaf_count)
         return cls(
@@ -206,6 +240,7 @@ class Commitment:
             log_proofs=tuple(
                 require_bytes(proof) for proof in require_list(fields["log_proofs"], 0, 16)
             ),
+            class_names=None if names is None else require_names(names),
         )
 
     def verify_root(self) -> None:
@@ -217,6 +252,23 @@ class Commitment:
             raise Malformed(
                 "the leaf digests do not hash to the root that was signed", check="commitment.root"
             )
+
+    def verify_class_names(self) -> None:
+        """Check that the class names are those of the header, one for each class, or none.
+
+        Raises Malformed (``commitment.class_names``).
+        """
+        names, signed = self.class_names, self.header.class_names
+        problem = ""
+        if names is None:
+            if signed is not None:
+                problem = "the class names that the header commits to are missing"
+        elif len(names) != self.header.class_count:
+            problem = f"{len(names)} class names for {self.header.class_count} classes"
+        elif signed != names_digest(names):
+            problem = "the class names are not those that were signed"
+        if problem:
+            raise Malformed(problem, check="commitment.class_names")
 
     def verify_signatures(self) -> None:
         """Check that every owner's key of the header has signed D.
@@ -256,6 +308,7 @@ class Commitment:
     def verify(self) -> None:
         """Make all checks of a commitment by itself (SPEC.md 9.1). Raises the first that fails."""
         self.verify_root()
+        self.verify_class_names()
         self.verify_signatures()
         self.beacon()
 
@@ -266,46 +319,3 @@ class Commitment:
         return derive_labels(
             self.digest, self.beacon(), self.header.leaf_count, self.header.class_count
         )
-
-
-def make_commitment(
-    images: NDArray[np.uint8],
-    salts: list[bytes],
-    *,
-    class_count: int,
-    signers: tuple[SigningKey, ...],
-    block_size: int,
-    declared_labels: NDArray[np.int64] | None = None,
-    owner_model: bytes | None = None,
-) -> Commitment:
-    """Commit to images, with one salt each.
-
-    Args:
-        images (uint8, (n, channels, height, width)): the triggers.
-        salts: n times 32 secret random bytes.
-        class_count: C, the number of classes.
-        signers: the owner's keys, in the order of the header.
-        block_size: triggers in a block; divides n.
-        declared_labels (int64, (n,)): makes the declared mode; without, labels are derived from D.
-        owner_model: digest of the owner's unmarked model, or None.
-
-    Raises:
-        Malformed: these do not fit together.
-    """
-    leaves = make_leaves(images, salts, declared_labels, class_count)
-    channels, height, width = images.shape[1:]
-    header = Header(
-        leaf_count=len(leaves),
-        block_size=block_size,
-        class_count=class_count,
-        shape=(channels, height, width),
-        label_mode=LabelMode.DERIVED if declared_labels is None else LabelMode.DECLARED,
-        owner_keys=tuple(signer.public for signer in signers),
-        root=merkle.root(leaves),
-        owner_model=owner_model,
-    )
-    return Commitment(
-        header=header,
-        leaves=leaves,
-        signatures=tuple(signer.sign("commitment", header.digest) for signer in signers),
-    )

@@ -93,6 +93,7 @@ def assess(
     block_size: int,
     class_count: int,
     policy: Policy,
+    map_bits: int = 0,
     rank_sum: int | None = None,
 ) -> Evidence:
     """The evidence of ``matches`` triggers among ``blocks_used`` whole blocks (SPEC.md 8.2).
@@ -104,6 +105,7 @@ def assess(
         block_size: triggers in a block.
         class_count: C, the number of classes.
         policy: what the judge demands.
+        map_bits: what the class map costs (``zkwm_protocols.class_names.map_bits``).
         rank_sum: the weighted sum of the ranks (SPEC.md 8.4); decides instead of the matches.
 
     Raises:
@@ -117,7 +119,7 @@ def assess(
             f"expected 1 to {block_count} blocks and 0 to {trials} matches, "
             f"got {blocks_used} and {matches}"
         )
-    allowances = _allowances(blocks_used, block_count, policy)
+    allowances = _allowances(blocks_used, block_count, policy, map_bits)
     if rank_sum is not None:
         return _assess_ranks(rank_sum, matches, trials, class_count, policy, allowances)
     return Evidence(
@@ -132,31 +134,38 @@ def assess(
             block_size=block_size,
             class_count=class_count,
             policy=policy,
+            map_bits=map_bits,
         ),
     )
 
 
 def needed_matches(
-    *, blocks_used: int, block_count: int, block_size: int, class_count: int, policy: Policy
+    *,
+    blocks_used: int,
+    block_count: int,
+    block_size: int,
+    class_count: int,
+    policy: Policy,
+    map_bits: int = 0,
 ) -> int | None:
     """The fewest matches that reach the threshold; None where even all do not.
 
     The arguments are those of ``assess``.
     """
     trials = blocks_used * block_size
-    allowances = _allowances(blocks_used, block_count, policy)
+    allowances = _allowances(blocks_used, block_count, policy, map_bits)
     return _least(_tail_numerators(trials, class_count), class_count**trials, allowances, policy)
 
 
 def smallest_reveal(
-    *, block_count: int, block_size: int, class_count: int, policy: Policy
+    *, block_count: int, block_size: int, class_count: int, policy: Policy, map_bits: int = 0
 ) -> int | None:
     """The fewest blocks that reach the threshold when every trigger matches, or None.
 
     They hold at most ``MAXIMUM_TRIALS`` triggers, as no assessment takes more. The arguments are
     those of ``assess``.
     """
-    fixed = sum(term.hundredths for term in _allowances(block_count, block_count, policy))
+    fixed = sum(term.hundredths for term in _allowances(block_count, block_count, policy, map_bits))
     demanded = 100 * policy.threshold_bits - fixed
     chance_of_one, everything, choices = class_count**block_size, 1, 1
     for blocks in range(1, min(block_count, MAXIMUM_TRIALS // block_size) + 1):
@@ -252,7 +261,9 @@ def _least(
     return least
 
 
-def _allowances(blocks_used: int, block_count: int, policy: Policy) -> tuple[Term, ...]:
+def _allowances(
+    blocks_used: int, block_count: int, policy: Policy, map_bits: int
+) -> tuple[Term, ...]:
     """The terms that are subtracted: all that could be chosen (SPEC.md 8.2)."""
     tried = policy.functions_tried
     return (
@@ -282,9 +293,15 @@ def _allowances(blocks_used: int, block_count: int, policy: Policy) -> tuple[Ter
             "models among which an accuser could have searched for a lucky one",
         ),
         Term(
+            "choice of the class map",
+            -100 * map_bits,
+            "log2 of the ways to map classes to outputs, where neither names nor the identity of "
+            "all outputs fix the map",
+        ),
+        Term(
             "owner's choices",
             -100 * policy.owner_choice_bits,
-            "preprocessing, scales and class map, if the judge left them to the owner",
+            "preprocessing and scales, if the judge left them to the owner",
         ),
     )
 

@@ -12,16 +12,20 @@ from zkwm_protocols.errors import UsageError
 from zkwm_protocols.policy import Policy
 
 
-def require_reachable(commitment: Commitment, block_count: int, policy: Policy) -> None:
+def require_reachable(
+    commitment: Commitment, block_count: int, policy: Policy, map_bits: int = 0
+) -> None:
     """Check that ``block_count`` blocks can reach the threshold with all matches.
 
     Raises UsageError (``challenge.reachable``), naming the smallest size that can, or for more than
     10,000 triggers, which no assessment takes.
     """
-    fewest_matches(commitment, block_count, policy)
+    fewest_matches(commitment, block_count, policy, map_bits)
 
 
-def fewest_matches(commitment: Commitment, block_count: int, policy: Policy) -> int:
+def fewest_matches(
+    commitment: Commitment, block_count: int, policy: Policy, map_bits: int = 0
+) -> int:
     """The smallest k* that reaches the threshold with ``block_count`` blocks (SPEC.md 18.1).
 
     Raises UsageError, as ``require_reachable`` does, where even all matches would not.
@@ -42,6 +46,7 @@ def fewest_matches(commitment: Commitment, block_count: int, policy: Policy) -> 
         block_size=header.block_size,
         class_count=header.class_count,
         policy=policy,
+        map_bits=map_bits,
     )
     if perfect.needed_matches is not None:
         return perfect.needed_matches
@@ -50,6 +55,7 @@ def fewest_matches(commitment: Commitment, block_count: int, policy: Policy) -> 
         block_size=header.block_size,
         class_count=header.class_count,
         policy=policy,
+        map_bits=map_bits,
     )
     raise UsageError(
         f"even {triggers} matches of {triggers} leave {perfect.total_bits:.2f} bits, "
@@ -62,7 +68,11 @@ def fewest_matches(commitment: Commitment, block_count: int, policy: Policy) -> 
 
 
 def require_least_matches(
-    commitment: Commitment, block_count: int, policy: Policy, least_matches: int
+    commitment: Commitment,
+    block_count: int,
+    policy: Policy,
+    least_matches: int,
+    map_bits: int = 0,
 ) -> None:
     """Check that k* is possible and reaches the threshold.
 
@@ -71,12 +81,13 @@ def require_least_matches(
         block_count: r, the blocks that are asked for.
         policy: has the threshold.
         least_matches: k*.
+        map_bits: what the class map costs.
 
     Raises:
         UsageError: it is not (``challenge.reachable``); the hint names the values that are.
     """
     triggers = block_count * commitment.header.block_size
-    fewest = fewest_matches(commitment, block_count, policy)
+    fewest = fewest_matches(commitment, block_count, policy, map_bits)
     if least_matches > triggers:
         raise UsageError(
             f"at least {least_matches} matches are asked for among {triggers} triggers",

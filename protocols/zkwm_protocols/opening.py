@@ -50,11 +50,10 @@ class OpenedTrigger:
 
 @dataclass(frozen=True)
 class OpenedBlock:
-    """A whole block: its triggers in order (None: not opened), and decoys of the same generator."""
+    """A whole block: its triggers in order (None: not opened)."""
 
     block: int
     triggers: tuple[OpenedTrigger | None, ...]
-    decoys: tuple[NDArray[np.uint8], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,7 @@ class Opening(SignedResponse):
     PURPOSE: ClassVar[str] = "opening"
     MODE: ClassVar[Mode] = Mode.OPENING
     FIELDS: ClassVar[str] = "blocks sealed"
+    VERSION: ClassVar[int] = 2
 
     blocks: tuple[int, ...]
     sealed: bytes
@@ -136,7 +136,6 @@ def make_opening(
                 {
                     "block": opened.block,
                     "triggers": [_trigger_to_map(trigger) for trigger in opened.triggers],
-                    "decoys": [decoy.tobytes() for decoy in opened.decoys],
                 }
                 for opened in blocks
             ],
@@ -240,14 +239,12 @@ def _trigger_to_map(trigger: OpenedTrigger | None) -> dict[str, Any] | None:
 
 def _read_block(value: object, header: Header) -> OpenedBlock:
     """Read an opened block, whole. Raises Malformed."""
-    fields = require_map(value, "block triggers decoys", "opened block")
+    fields = require_map(value, "block triggers", "opened block")
     size = header.block_size
     triggers = require_list(fields["triggers"], size, size)
-    decoys = require_list(fields["decoys"], 0, size)
     return OpenedBlock(
         block=require_integer(fields["block"], header.block_count - 1),
         triggers=tuple(_read_trigger(trigger, header) for trigger in triggers),
-        decoys=tuple(_read_pixels(decoy, header) for decoy in decoys),
     )
 
 

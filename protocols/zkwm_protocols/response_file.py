@@ -18,6 +18,7 @@ from zkwm_protocols.encoding import decode, encode, pack, unpack
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature
 from zkwm_protocols.keys import SigningKey
 from zkwm_protocols.schema import (
+    refuse_earlier,
     require_bytes,
     require_constants,
     require_integer,
@@ -41,6 +42,7 @@ class SignedResponse(ABC):
     PURPOSE: ClassVar[str]
     MODE: ClassVar[Mode]
     FIELDS: ClassVar[str]
+    VERSION: ClassVar[int] = 1
 
     challenge: bytes
     commitment: bytes
@@ -51,7 +53,7 @@ class SignedResponse(ABC):
         return encode(
             {
                 "type": self.TYPE,
-                "version": 1,
+                "version": self.VERSION,
                 "challenge": self.challenge,
                 "commitment": self.commitment,
                 **self._own_fields(),
@@ -71,9 +73,10 @@ class SignedResponse(ABC):
     def from_bytes(cls, data: bytes) -> Self:
         """Read a proof file; ``verify_against`` comes next. Raises Malformed or Unsupported."""
         body, signatures = read_frame(data)
+        refuse_earlier(body, cls.TYPE, cls.VERSION, "a proof")
         fields = require_map(body, f"type version challenge commitment {cls.FIELDS}", cls.PURPOSE)
-        constants: dict[str, str | int] = {"type": cls.TYPE, "version": 1}
-        require_constants(fields, constants, f"a file of type {cls.TYPE}, version 1")
+        constants: dict[str, str | int] = {"type": cls.TYPE, "version": cls.VERSION}
+        require_constants(fields, constants, f"a file of type {cls.TYPE}, version {cls.VERSION}")
         return cls(
             require_bytes(fields["challenge"], 32),
             require_bytes(fields["commitment"], 32),
@@ -161,6 +164,8 @@ def verify_blocks(blocks: tuple[int, ...], commitment: Commitment, challenge: Ch
         )
     elif blocks[-1] >= commitment.header.block_count:
         problem = "the response names a block that the commitment does not have"
+    elif challenge.reopened_blocks and blocks != challenge.reopened_blocks:
+        problem = "the response is about other blocks than those to be weighed again"
     elif excluded:
         problem = f"the response uses block {excluded[0]}, which the challenge excludes as spent"
     if problem:

@@ -10,7 +10,7 @@ import re
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from zkwm_protocols.errors import Malformed
+from zkwm_protocols.errors import Malformed, Unsupported
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -51,6 +51,19 @@ def require_constants(fields: dict[str, Any], constants: dict[str, str | int], w
     for key, value in constants.items():
         if type(fields[key]) is not type(value) or fields[key] != value:
             raise Malformed(f"not {what}: its field {key!r} has another value")
+
+
+def refuse_earlier(value: object, kind: str, version: int, what: str) -> None:
+    """Raise Unsupported for a map of type ``kind`` and a version before ``version``."""
+    if not isinstance(value, dict) or value.get("type") != kind:
+        return
+    found = value.get("version")
+    if type(found) is int and 1 <= found < version:
+        raise Unsupported(
+            f"{what} of version {found}, made by an earlier release of zkwm; this one reads "
+            f"version {version}",
+            hint="make it anew with this release",
+        )
 
 
 def require_choice(value: object, choices: type[Choice], what: str) -> Choice:

@@ -6,11 +6,15 @@ SPEC.md section 4.3. The judge fixes both, so that neither gives the owner any f
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.schema import (
     require_bytes,
@@ -21,6 +25,8 @@ from zkwm_protocols.schema import (
     require_text,
 )
 
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]{1,100}")
+_ADAPTERS = ("zkwm", "kserve", "torchserve", "huggingface", "template")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,12})?")
 
 
@@ -31,6 +37,99 @@ class SuspectKind(StrEnum):
     SAFETENSORS = "safetensors"
     HTTP = "http"
     EXTRACTION = "extraction"
+
+
+@dataclass(frozen=True)
+class Account:
+    """The HTTP headers with which an endpoint is asked, as far as a challenge tells them.
+
+    Headers choose whose answers come back (a tenant, a fine-tuned model), so that they belong to
+    the suspect; their values are secrets, of which only a salted digest is told.
+
+    Args:
+        header_names: lower case, ascending, each once.
+        salt: 32 random bytes.
+        digest: 32 bytes, of names and values under the salt (SPEC.md 4.3).
+
+    Raises:
+        Malformed: a field is outside its range.
+    """
+
+    header_names: tuple[str, ...]
+    salt: bytes
+    digest: bytes
+
+    def __post_init__(self) -> None:
+        names = self.header_names
+        if not 1 <= len(names) <= 64 or list(names) != sorted(set(names)):
+            raise Malformed("an account has 1 to 64 header names, ascending, each once")
+        if not all(_HEADER_NAME.fullmatch(name) for name in names):
+            raise Malformed("a header's name is 1 to 100 lower-case characters of RFC 9110")
+        require_bytes(self.salt, 32)
+        require_bytes(self.digest, 32)
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str], salt: bytes) -> Account | None:
+        """The account of these headers under a salt of 32 bytes; None without headers."""
+        pairs = sorted((name.lower(), value) for name, value in headers.items())
+        if not pairs:
+            return None
+        listed = encode([[name, value] for name, value in pairs])
+        digest = hashlib.sha256(b"zkwm-account-1" + salt + listed).digest()
+        return cls(tuple(name for name, _ in pairs), salt, digest)
+
+    def is_of(self, headers: Mapping[str, str]) -> bool:
+        """Whether these are the headers, names and values."""
+        other = Account.of(headers, self.salt)
+        return other is not None and hmac.compare_digest(other.digest, self.digest)
+
+    def to_map(self) -> dict[str, Any]:
+        """The CBOR map of SPEC.md 4.3."""
+        return {"header_names": list(self.header_names), "salt": self.salt, "digest": self.digest}
+
+    @classmethod
+    def from_map(cls, value: object) -> Account:
+        """Read the map of SPEC.md 4.3. Raises Malformed."""
+        fields = require_map(value, "header_names salt digest", "account")
+        names = require_list(fields["header_names"], 1, 64)
+        return cls(
+            header_names=tuple(require_text(name, 100) for name in names),
+            salt=require_bytes(fields["salt"], 32),
+            digest=require_bytes(fields["digest"], 32),
+        )
+
+
+@dataclass(frozen=True)
+class TestAccuracy:
+    """How many labeled images of its task a suspect gets right, fed as the challenge says.
+
+    Args:
+        right: the images that it gives their label.
+        count: the images asked, 1 to 10,000,000.
+        data: 32 bytes, the digest of images and labels.
+
+    Raises:
+        Malformed: a field is outside its range.
+    """
+
+    right: int
+    count: int
+    data: bytes
+
+    def __post_init__(self) -> None:
+        require_integer(self.count, 10_000_000, least=1)
+        require_integer(self.right, self.count)
+        require_bytes(self.data, 32)
+
+    def to_map(self) -> dict[str, Any]:
+        """The CBOR map of SPEC.md 6.1."""
+        return {"right": self.right, "count": self.count, "data": self.data}
+
+    @classmethod
+    def from_map(cls, value: object) -> TestAccuracy:
+        """Read the map of SPEC.md 6.1. Raises Malformed."""
+        fields = require_map(value, "right count data", "test accuracy")
+        return cls(fields["right"], fields["count"], fields["data"])
 
 
 @dataclass(frozen=True)
@@ -45,6 +144,9 @@ class SuspectIdentity:
         description: for people.
         outputs: the number of outputs.
         shape: (channels, height, width) of an input image.
+        output: the name of the model's output that is asked; empty where there is only one.
+        adapter: the protocol that an endpoint speaks; empty for files.
+        account: the headers with which an endpoint is asked, or None.
 
     Raises:
         Malformed: a field is outside its range.
@@ -55,6 +157,9 @@ class SuspectIdentity:
     description: str
     outputs: int
     shape: tuple[int, int, int]
+    output: str = ""
+    adapter: str = ""
+    account: Account | None = None
 
     def __post_init__(self) -> None:
         require_choice(self.kind, SuspectKind, "kind of suspect")
@@ -63,6 +168,11 @@ class SuspectIdentity:
         if not 2 <= self.outputs <= 1_000_000:
             raise Malformed("a suspect has 2 to 1,000,000 outputs")
         require_text(self.description, 500)
+        require_text(self.output, 500)
+        if self.adapter not in (_ADAPTERS if self.kind == SuspectKind.HTTP else ("",)):
+            raise Malformed("an endpoint speaks one of the protocols of SPEC.md 7, a file none")
+        if self.account is not None and self.kind != SuspectKind.HTTP:
+            raise Malformed("only an endpoint is asked with an account")
         if len(self.shape) != 3 or not all(1 <= size <= 65_535 for size in self.shape):
             raise Malformed("a shape is (channels, height, width)")
         if self.kind == SuspectKind.EXTRACTION and (self.outputs, self.shape) != (2, (1, 1, 32)):
@@ -76,12 +186,18 @@ class SuspectIdentity:
             "description": self.description,
             "outputs": self.outputs,
             "shape": list(self.shape),
+            "output": self.output,
+            "adapter": self.adapter,
+            "account": None if self.account is None else self.account.to_map(),
         }
 
     @classmethod
     def from_map(cls, value: object) -> SuspectIdentity:
         """Read the map of SPEC.md 4.3. Raises Malformed."""
-        fields = require_map(value, "kind digest description outputs shape", "suspect")
+        fields = require_map(
+            value, "kind digest description outputs shape output adapter account", "suspect"
+        )
+        account = fields["account"]
         shape = [require_integer(size, 65_535) for size in require_list(fields["shape"], 3, 3)]
         return cls(
             kind=require_choice(fields["kind"], SuspectKind, "kind of suspect"),
@@ -89,6 +205,9 @@ class SuspectIdentity:
             description=require_text(fields["description"], 500),
             outputs=require_integer(fields["outputs"], 1_000_000),
             shape=(shape[0], shape[1], shape[2]),
+            output=require_text(fields["output"], 500),
+            adapter=require_text(fields["adapter"], 20),
+            account=None if account is None else Account.from_map(account),
         )
 
 
@@ -101,6 +220,8 @@ class Preprocessing:
         scale: ``unit`` (pixel / 255) or ``raw`` (0 to 255).
         mean: subtracted next, one decimal number as text per channel, or none.
         std: divides next, likewise.
+        channels: the order in which the model takes the channels, ``rgb`` or ``bgr``; mean and std
+            stay in the order of the image, which is rgb.
 
     Raises:
         Malformed: a field is outside its range.
@@ -110,12 +231,15 @@ class Preprocessing:
     scale: str = "unit"
     mean: tuple[str, ...] = ()
     std: tuple[str, ...] = ()
+    channels: str = "rgb"
 
     def __post_init__(self) -> None:
         if self.layout not in ("nchw", "nhwc"):
             raise Malformed("layout is 'nchw' or 'nhwc'")
         if self.scale not in ("unit", "raw"):
             raise Malformed("scale is 'unit' or 'raw'")
+        if self.channels not in ("rgb", "bgr"):
+            raise Malformed("channels is 'rgb' or 'bgr'")
         if len(self.mean) != len(self.std) or len(self.mean) not in (0, 1, 3):
             raise Malformed("mean and std have one value per channel, or none")
         for text in self.mean + self.std:
@@ -131,15 +255,17 @@ class Preprocessing:
             "scale": self.scale,
             "mean": list(self.mean),
             "std": list(self.std),
+            "channels": self.channels,
         }
 
     @classmethod
     def from_map(cls, value: object) -> Preprocessing:
         """Read the map of SPEC.md 4.3. Raises Malformed."""
-        fields = require_map(value, "layout scale mean std", "preprocessing")
+        fields = require_map(value, "layout scale mean std channels", "preprocessing")
         return cls(
             layout=require_text(fields["layout"], 8),
             scale=require_text(fields["scale"], 8),
             mean=tuple(require_text(text, 24) for text in require_list(fields["mean"], 0, 3)),
             std=tuple(require_text(text, 24) for text in require_list(fields["std"], 0, 3)),
+            channels=require_text(fields["channels"], 8),
         )

@@ -74,9 +74,9 @@ def test_a_map_that_gives_one_output_to_all_labels_is_refused(
 def test_a_map_that_is_none_fails_its_check_though_the_judge_signed_it(
     judge: Judge, owner: Claimant, innocent: TableSuspect, class_map: tuple[int, ...], why: str
 ) -> None:
-    honest = judge.challenge(owner.commitment, innocent, reveal=50)
+    honest = judge.challenge(owner.commitment, innocent, reveal=100)
     signed = replace(honest, class_map=class_map).signed_by(judge.key.signing)
-    proof = owner.answer(signed, [0])
+    proof = owner.answer(signed, [0, 1])
     for form in (signed, signed.to_bytes()):
         verdict = verdict_of(
             lambda form=form: judge.verify(owner.commitment, innocent, form, proof)  # type: ignore[misc]
@@ -87,9 +87,9 @@ def test_a_map_that_is_none_fails_its_check_though_the_judge_signed_it(
 def test_a_map_altered_within_the_challenge_breaks_its_signature(
     judge: Judge, owner: Claimant, innocent: TableSuspect
 ) -> None:
-    honest = judge.challenge(owner.commitment, innocent, reveal=50)
+    honest = judge.challenge(owner.commitment, innocent, reveal=100)
     chosen: Challenge = replace(honest, class_map=best_map(owner, innocent))
-    proof = owner.answer(chosen, [0])
+    proof = owner.answer(chosen, [0, 1])
     verdict = verdict_of(lambda: judge.verify(owner.commitment, innocent, chosen, proof))
     assert failed(verdict) == ["challenge.signature"]
 
@@ -97,7 +97,6 @@ def test_a_map_altered_within_the_challenge_breaks_its_signature(
 def test_a_free_map_of_a_thousand_outputs_is_paid_for(judge: Judge) -> None:
     """The owner chooses the map after the labels: worth some bits, and it costs a hundred."""
     bits = class_map_bits(OUTPUTS, CLASSES)
-    policy = Policy(owner_choice_bits=bits)
     luck = []
     for seed in range(5):
         chosen = hashed_answers(f"innocent {seed}", 50)
@@ -108,13 +107,12 @@ def test_a_free_map_of_a_thousand_outputs_is_paid_for(judge: Judge) -> None:
             innocent,
             reveal=100,
             class_map=best_map(owner, innocent),
-            policy=policy,
         )
         with pytest.raises(NotProven) as caught:
             judge.verify(owner.commitment, innocent, challenge, owner.answer(challenge, [0]))
         terms = {term.name: term.bits for term in caught.value.verdict.evidence.terms}
         luck.append(terms["matches by chance"])
-        assert terms["owner's choices"] == -bits
+        assert terms["choice of the class map"] == -bits
         assert caught.value.verdict.evidence.total_bits < -100
     assert max(luck) > 3
 
@@ -123,7 +121,7 @@ def test_a_free_map_that_leaves_nothing_to_reach_is_refused(
     judge: Judge, owner: Claimant, innocent: TableSuspect
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        judge.challenge(owner.commitment, innocent, reveal=50, policy=Policy(owner_choice_bits=100))
+        judge.challenge(owner.commitment, innocent, reveal=50)
     assert caught.value.check == "challenge.reachable"
     assert "100 triggers" in caught.value.hint
 
@@ -138,10 +136,10 @@ def test_preprocessing_that_the_accuser_prefers_breaks_the_signature(
     judge: Judge, owner: Claimant, innocent: TableSuspect
 ) -> None:
     """Shifting the mean until an innocent model answers well: the judge's word counts alone."""
-    honest = judge.challenge(owner.commitment, innocent, reveal=50)
+    honest = judge.challenge(owner.commitment, innocent, reveal=100)
     shifted = replace(honest, preprocessing=Preprocessing(mean=("0.5",), std=("0.001",)))
     verdict = verdict_of(
-        lambda: judge.verify(owner.commitment, innocent, shifted, owner.answer(shifted, [0]))
+        lambda: judge.verify(owner.commitment, innocent, shifted, owner.answer(shifted, [0, 1]))
     )
     assert failed(verdict) == ["challenge.signature"]
 
@@ -168,7 +166,7 @@ def test_an_answer_outside_the_class_map_is_no_match(judge: Judge, owner: Claima
         return OUTPUTS - 1
 
     suspect = TableSuspect(rule=rule, outputs=OUTPUTS, shape=SHAPE)
-    challenge = judge.challenge(owner.commitment, suspect, reveal=50)
+    challenge = judge.challenge(owner.commitment, suspect, reveal=100)
     with pytest.raises(NotProven) as caught:
-        judge.verify(owner.commitment, suspect, challenge, owner.answer(challenge, [0]))
+        judge.verify(owner.commitment, suspect, challenge, owner.answer(challenge, [0, 1]))
     assert caught.value.verdict.evidence.matches == 0

@@ -49,7 +49,7 @@ def test_the_largest_assessment_is_quick(judge: Judge, owner: Claimant) -> None:
     commitment = largest(owner, block_size=10_000, class_count=65_535, shape=(1, 1, 1))
     suspect = TableSuspect(outputs=65_535, shape=(1, 1, 1))
     challenge = judge.challenge(commitment, suspect, reveal=10_000)
-    empty = {"block": 0, "triggers": [None] * 10_000, "decoys": []}
+    empty = {"block": 0, "triggers": [None] * 10_000}
     holder = Claimant(random_images(1), block_size=1, keys=owner.keys)
     holder.commitment = commitment
     proof = holder.answer(challenge, [], plaintext={"blocks": [empty]}, named_blocks=(0,))
@@ -76,7 +76,7 @@ def test_a_header_of_the_largest_images_allocates_none(judge: Judge, owner: Clai
     challenge = judge.challenge(commitment, suspect, reveal=50)
     holder = Claimant(random_images(50), keys=owner.keys)
     holder.commitment = commitment
-    empty = {"block": 0, "triggers": [None] * 50, "decoys": []}
+    empty = {"block": 0, "triggers": [None] * 50}
     proof = holder.answer(challenge, [], plaintext={"blocks": [empty]}, named_blocks=(0,))
     files = commitment.to_bytes(), challenge.to_bytes(), proof.to_bytes()
     assert sum(map(len, files)) < 20_000

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from tests.support.dispute import CLASSES, SHAPE, Claimant, TableSuspect, random_images
 from zkwm.judge.judge import Judge
 from zkwm_protocols import labels as labels_module
-from zkwm_protocols.commitment import make_commitment
 from zkwm_protocols.errors import NotProven
 from zkwm_protocols.evidence import assess, null_distribution
 from zkwm_protocols.keys import SigningKey
 from zkwm_protocols.labels import label
+from zkwm_protocols.make_commitment import make_commitment
 from zkwm_protocols.policy import Policy
 
 TRIES = 400

@@ -21,8 +21,8 @@ PACKAGE = ROOT / "zkwm_protocols"
 # shutil, tempfile), sockets (socket, ssl, urllib), clocks (time, datetime), processes, logging.
 ALLOWED = {
     "__future__", "abc", "base64", "cbor2", "collections", "cryptography", "dataclasses", "decimal",
-    "enum", "fractions", "functools", "hashlib", "io", "itertools", "math", "nacl", "numpy", "re",
-    "secrets", "typing", "zkwm_protocols",
+    "enum", "fractions", "functools", "hashlib", "hmac", "io", "itertools", "math", "nacl", "numpy",
+    "re", "secrets", "typing", "unicodedata", "zkwm_protocols",
 }  # fmt: skip
 # Compiled code and threads: in these modules and in no others.
 COMPILED = {

@@ -138,7 +138,7 @@ def test_changed_documents_are_refused_by_rules_and_code(documents: dict[str, Do
 def test_values_out_of_range_are_refused(documents: dict[str, Document]) -> None:
     cases: dict[str, list[dict[str, Any]]] = {
         "header": [
-            {"version": 2}, {"leaf_count": 0}, {"leaf_count": 100_001}, {"class_count": 1},
+            {"version": 1}, {"leaf_count": 0}, {"leaf_count": 100_001}, {"class_count": 1},
             {"shape": [2, 8, 8]}, {"shape": [1, 8]}, {"label_mode": "other"}, {"owner_keys": []},
             {"owner_model": bytes(31)},
         ],

@@ -145,8 +145,9 @@ def test_operators_of_code_and_text() -> None:
 def test_only_known_modules_encode() -> None:
     """A module that encodes a map writes a format: it needs a rule in formats.cddl."""
     known = {
-        "argument.proof", "argument.statement", "argument_response", "challenge", "commitment",
-        "encoding", "integer_network.codec", "keys", "opening", "response_file",
+        "argument.proof", "argument.statement", "argument_response", "challenge", "class_names",
+        "commitment", "encoding", "integer_network.codec", "keys", "opening", "response_file",
+        "suspect_identity",
         "extraction.keys", "secret_files.encrypted", "suspects.extraction_suspect",
         "suspects.onnx_parts", "suspects.safetensors_suspect",
         "judge.ledger",  # digests that stay in the judge's own file

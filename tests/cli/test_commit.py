@@ -58,6 +58,7 @@ def test_secret_is_the_default_family(zkwm: Command, case: Files) -> None:
         "blocks": 1,
         "block_size": 50,
         "classes": 10,
+        "class_names": None,
         "shape": [1, 16, 16],
         "label_mode": "derived",
     }

@@ -60,12 +60,13 @@ def read_by_both(data: bytes) -> Challenge:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (("suspect", "kind"), "http"), (("suspect", "kind"), "safetensors"),
+        (("suspect", "kind"), "safetensors"),
         (("suspect", "description"), ""), (("suspect", "description"), "\u6c34" * 500),
         (("suspect", "description"), "a\u00a0b\u200d\u3000"),
         (("suspect", "outputs"), 2), (("suspect", "outputs"), 1_000_000),
         (("suspect", "shape"), [1, 65_535, 65_535]), (("suspect", "shape"), [1, 1, 1]),
-        (("preprocessing",), {"layout": "nhwc", "scale": "raw", "mean": [], "std": []}),
+        (("preprocessing",), {"layout": "nhwc", "scale": "raw", "mean": [], "std": [],
+                               "channels": "rgb"}),
         (("preprocessing", "mean"), ["-0"]), (("preprocessing", "mean"), ["-999999.999999999999"]),
         (("preprocessing", "std"), ["0.000000000001"]),
         (("class_map",), [0, 1]), (("class_map",), [0, 0]), (("class_map",), [1_000_000] * 3),
@@ -87,7 +88,7 @@ def test_challenges_that_are_read(path: tuple[str, ...], value: Any) -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (("type",), "zkwm-opening"), (("version",), 2), (("version",), True), (("mode",), ""),
+        (("type",), "zkwm-opening"), (("version",), 1), (("version",), True), (("mode",), ""),
         (("mode",), b"opening"), (("commitment",), bytes(31)), (("commitment",), None),
         (("suspect",), None), (("suspect", "kind"), "torch"), (("suspect", "kind"), None),
         (("suspect", "digest"), bytes(33)), (("suspect", "description"), "x" * 501),
@@ -292,7 +293,8 @@ def test_round_trip(
     numbers = data.draw(st.lists(decimal, min_size=shape[0], max_size=shape[0]) | st.just([]))
     challenge = replace(
         CHALLENGE,
-        suspect=SuspectIdentity("http", bytes(32), purpose, outputs, shape),
+        suspect=SuspectIdentity("http", bytes(32), purpose, outputs, shape, adapter="zkwm"),
+        suspect_classes=None,
         preprocessing=Preprocessing(mean=tuple(numbers), std=tuple(numbers)),
         class_map=tuple(data.draw(st.permutations(range(outputs)))),
         purpose=purpose,

@@ -130,6 +130,7 @@ def test_every_allowance_is_a_term_of_its_own() -> None:
         "grinding of the commitment": -4800,
         "functions tried": -359,
         "choice of the suspect": -2000,
+        "choice of the class map": 0,
         "owner's choices": 0,
     }
 

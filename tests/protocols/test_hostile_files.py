@@ -56,14 +56,13 @@ def _small() -> tuple[bytes, bytes, bytes]:
                 "triggers": [
                     {"pixels": SECRETS.images[0], "salt": SECRETS.salts[0], "label": None}
                 ],
-                "decoys": [],
             }
         ],
     }
     proof = proof_map(
         {
             "type": "zkwm-opening",
-            "version": 1,
+            "version": 2,
             "challenge": challenge_digest,
             "commitment": digest,
             "blocks": [0],

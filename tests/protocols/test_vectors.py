@@ -17,7 +17,7 @@ from tests.vectors.generate import generate
 from zkwm.judge.checks import TITLES
 from zkwm_protocols import evidence, merkle
 from zkwm_protocols.challenge import Challenge
-from zkwm_protocols.commitment import Commitment, Header, make_commitment
+from zkwm_protocols.commitment import Commitment, Header
 from zkwm_protocols.errors import (
     CouldNotCheck,
     NotProven,
@@ -28,6 +28,7 @@ from zkwm_protocols.errors import (
 from zkwm_protocols.keys import SigningKey
 from zkwm_protocols.labels import derive_labels, label_seed
 from zkwm_protocols.leaves import leaf
+from zkwm_protocols.make_commitment import make_commitment
 from zkwm_protocols.opening import Opening, check_leaves, open_sealed
 from zkwm_protocols.policy import Policy
 from zkwm_protocols.ranks import ranks, weights
@@ -192,10 +193,10 @@ def test_commitments(vector: dict[str, Any]) -> None:
 
 
 def test_commitments_are_made_like_the_vectors() -> None:
-    for vector in COMMITMENT["commitments"][:2]:
+    for vector in COMMITMENT["commitments"][:3]:
         header = Header.from_bytes(bytes.fromhex(vector["header"]))
         flat = [np.frombuffer(bytes.fromhex(image), np.uint8) for image in vector["images"]]
-        declared = vector["declared_labels"]
+        declared, names = vector["declared_labels"], vector["class_names"]
         made = make_commitment(
             np.stack(flat).reshape(-1, *header.shape),
             [bytes.fromhex(salt) for salt in vector["salts"]],
@@ -207,6 +208,8 @@ def test_commitments_are_made_like_the_vectors() -> None:
             block_size=header.block_size,
             declared_labels=None if declared is None else np.array(declared, dtype=np.int64),
             owner_model=header.owner_model,
+            class_names=None if names is None else tuple(names),
+            probe_data=header.probe_data,
         )
         assert made.to_bytes().hex() == vector["file"]
 
@@ -227,7 +230,7 @@ def test_sums(vector: dict[str, Any]) -> None:
         functions_tried=vector["functions_tried"],
         owner_choice_bits=vector["owner_choice_bits"],
     )
-    numbers = ("blocks_used", "block_count", "block_size", "class_count")
+    numbers = ("blocks_used", "block_count", "block_size", "class_count", "map_bits")
     found = evidence.assess(
         vector["matches"], policy=policy, **{name: vector[name] for name in numbers}
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from typing import Any
 
 import nacl.pwhash.argon2id
 
-from tests.reference.cbor import RejectedError, read
+from tests.reference.cbor import RejectedError, read, write
 from tests.reference.signatures import check_public_key
 
 MIB = 1024 * 1024
@@ -97,19 +98,58 @@ def label(seed: bytes, index: int, class_count: int) -> int:
         place += 2
 
 
+NOT_PRINTABLE = (
+    (0x0000, 0x001F), (0x007F, 0x009F), (0x00AD, 0x00AD), (0x061C, 0x061C), (0x200B, 0x200B),
+    (0x200E, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F), (0xFEFF, 0xFEFF), (0xFFF9, 0xFFFB),
+    (0xE0000, 0xE007F),
+)  # fmt: skip
+
+
+def text(value: Any, longest: int) -> str:
+    """``value`` as printable text of at most ``longest`` characters; raises `RejectedError`."""
+    if type(value) is not str or len(value) > longest:
+        raise RejectedError("not text of the right length")
+    if any(low <= ord(character) <= high for character in value for low, high in NOT_PRINTABLE):
+        raise RejectedError("text that is not printable")
+    return value
+
+
+def fold(name: str) -> str:
+    """The form of section 5.2 in which names of classes are compared."""
+    composed = unicodedata.normalize("NFC", name).strip()
+    return unicodedata.normalize("NFC", composed.casefold())
+
+
+def check_names(value: Any) -> list[str]:
+    """``value`` as names of classes (section 5.2); raises `RejectedError`."""
+    names = [text(name, 100) for name in array(value, 2, 65_535)]
+    forms = [fold(name) for name in names]
+    if "" in forms or len(set(forms)) != len(forms):
+        raise RejectedError("names that are empty or equal")
+    return names
+
+
+def names_digest(names: list[str]) -> bytes:
+    """The digest of names in a header (section 5.2)."""
+    return hashlib.sha256(b"zkwm-classes-1" + write(names)).digest()
+
+
 def read_commitment(data: bytes) -> dict[str, Any]:
     """The commitment file; its parsed header stands under ``head``; raises `RejectedError`."""
     value = exact_map(
-        file_value("commitment", data, 8 * MIB),
-        "header", "leaves", "signatures", "token", "log_proofs",
+        file_value("commitment", data, 32 * MIB),
+        "header", "leaves", "signatures", "token", "log_proofs", "class_names",
     )  # fmt: skip
     head = exact_map(
         read(octets(value["header"]), 8 * MIB),
-        "type", "version", "leaf_count", "block_size", "class_count", "shape", "label_mode",
-        "owner_keys", "timestamp_authority", "owner_model", "root",
+        "type", "version", "kind", "leaf_count", "block_size", "class_count", "class_names",
+        "shape", "label_mode", "owner_keys", "timestamp_authority", "owner_model", "probe_data",
+        "root",
     )  # fmt: skip
-    if head["type"] != "zkwm-commitment-header" or integer(head["version"], 0) != 1:
-        raise RejectedError("not a commitment's header of version 1")
+    if head["type"] != "zkwm-commitment-header" or integer(head["version"], 0) != 2:
+        raise RejectedError("not a commitment's header of version 2")
+    if head["kind"] != "images":
+        raise RejectedError("no such kind of leaves")
     block_size = integer(head["block_size"], 1, 10_000)
     if integer(head["leaf_count"], 1, 100_000) % block_size:
         raise RejectedError("leaf_count is no multiple of block_size")
@@ -122,7 +162,7 @@ def read_commitment(data: bytes) -> dict[str, Any]:
         check_public_key(key)
     if any(keys[i] == keys[j] for i in range(len(keys)) for j in range(i)):
         raise RejectedError("a key stands twice")
-    for name in ("timestamp_authority", "owner_model"):
+    for name in ("timestamp_authority", "owner_model", "class_names", "probe_data"):
         if head[name] is not None:
             octets(head[name], 32)
     octets(head["root"], 32)
@@ -135,4 +175,6 @@ def read_commitment(data: bytes) -> dict[str, Any]:
             raise RejectedError("a token without an authority")
     for proof in array(value["log_proofs"], 0, 16):
         octets(proof)
+    if value["class_names"] is not None:
+        check_names(value["class_names"])
     return {**value, "head": head, "digest": hashlib.sha256(value["header"]).digest()}

@@ -29,7 +29,11 @@ def hundredths_above(number: int) -> int:
 
 
 def allowance(
-    blocks: int, opened: int, functions_tried: int = 1, owner_choice_bits: int = 0
+    blocks: int,
+    opened: int,
+    functions_tried: int = 1,
+    owner_choice_bits: int = 0,
+    map_bits: int = 0,
 ) -> int:
     """log2 B + log2 binomial(B, r) + A in hundredths of a bit, each term rounded up."""
     return (
@@ -38,6 +42,7 @@ def allowance(
         + 4800
         + hundredths_above(functions_tried * (functions_tried + 1))
         + 2000
+        + 100 * map_bits
         + 100 * owner_choice_bits
     )
 
@@ -50,11 +55,12 @@ def evidence(
     matches: int,
     functions_tried: int = 1,
     owner_choice_bits: int = 0,
+    map_bits: int = 0,
 ) -> int:
     """The evidence of section 8.2 in hundredths of a bit; it can be negative."""
     probability = tail(block_size * opened, class_count, matches)
     first = hundredths_below(1 / probability)
-    return first - allowance(blocks, opened, functions_tried, owner_choice_bits)
+    return first - allowance(blocks, opened, functions_tried, owner_choice_bits, map_bits)
 
 
 def class_map_bits(outputs: int, class_count: int) -> int:

@@ -9,34 +9,39 @@ from itertools import pairwise
 from typing import Any
 
 from tests.reference.cbor import RejectedError, read
-from tests.reference.commitment import MIB, array, exact_map, file_value, integer, octets
+from tests.reference.commitment import (
+    MIB,
+    array,
+    check_names,
+    exact_map,
+    file_value,
+    integer,
+    octets,
+    text,
+)
 from tests.reference.signatures import check_judge
 
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,12})?")
-NOT_PRINTABLE = (
-    (0x0000, 0x001F), (0x007F, 0x009F), (0x00AD, 0x00AD), (0x061C, 0x061C), (0x200B, 0x200B),
-    (0x200E, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F), (0xFEFF, 0xFEFF), (0xFFF9, 0xFFFB),
-    (0xE0000, 0xE007F),
-)  # fmt: skip
-
-
-def text(value: Any, longest: int) -> str:
-    """``value`` as printable text of at most ``longest`` characters; raises `RejectedError`."""
-    if type(value) is not str or len(value) > longest:
-        raise RejectedError("not text of the right length")
-    if any(low <= ord(character) <= high for character in value for low, high in NOT_PRINTABLE):
-        raise RejectedError("text that is not printable")
-    return value
 
 
 def check_suspect(value: Any) -> None:
     """Raise `RejectedError` unless ``value`` is the map of a suspect (section 4.3)."""
-    suspect = exact_map(value, "kind", "digest", "description", "outputs", "shape")
+    suspect = exact_map(
+        value, "kind", "digest", "description", "outputs", "shape", "output", "adapter", "account"
+    )
     if suspect["kind"] not in ("onnx", "safetensors", "http", "extraction"):
         raise RejectedError("no such kind of suspect")
     octets(suspect["digest"], 32)
     text(suspect["description"], 500)
     integer(suspect["outputs"], 2, 1_000_000)
+    text(suspect["output"], 500)
+    remote = suspect["kind"] == "http"
+    adapters = ("zkwm", "kserve", "torchserve", "huggingface", "template") if remote else ("",)
+    if suspect["adapter"] not in adapters:
+        raise RejectedError("no such protocol of an endpoint")
+    if suspect["account"] is not None:
+        check_account(suspect["account"], remote)
     for size in array(suspect["shape"], 3, 3):
         integer(size, 1, 65_535)
     if suspect["kind"] == "extraction" and (suspect["outputs"], suspect["shape"]) != (
@@ -45,9 +50,23 @@ def check_suspect(value: Any) -> None:
         raise RejectedError("not two outputs for keys of 32 bytes")
 
 
+def check_account(value: Any, remote: bool) -> None:
+    """Raise `RejectedError` unless ``value`` is an endpoint's account (section 4.3)."""
+    account = exact_map(value, "header_names", "salt", "digest")
+    names = [text(name, 100) for name in array(account["header_names"], 1, 64)]
+    if names != sorted(set(names)) or not all(HEADER_NAME.fullmatch(name) for name in names):
+        raise RejectedError("not names of headers, ascending")
+    octets(account["salt"], 32)
+    octets(account["digest"], 32)
+    if not remote:
+        raise RejectedError("a file has no account")
+
+
 def check_preprocessing(value: Any, channels: int) -> None:
     """Raise `RejectedError` unless ``value`` is the map of a preprocessing (section 4.3)."""
-    preprocessing = exact_map(value, "layout", "scale", "mean", "std")
+    preprocessing = exact_map(value, "layout", "scale", "mean", "std", "channels")
+    if preprocessing["channels"] not in (("rgb", "bgr") if channels == 3 else ("rgb",)):
+        raise RejectedError("no such order of channels")
     if preprocessing["layout"] not in ("nchw", "nhwc"):
         raise RejectedError("no such layout")
     if preprocessing["scale"] not in ("unit", "raw"):
@@ -77,9 +96,9 @@ def read_challenge(data: bytes) -> dict[str, Any]:
 
     The class map is only an array of integers here: check ``challenge.class_map`` comes later.
     """
-    value = exact_map(file_value("challenge", data, 4 * MIB), "body", "signature")
+    value = exact_map(file_value("challenge", data, 32 * MIB), "body", "signature")
     octets(value["signature"], 64)
-    inner = read(octets(value["body"]), 4 * MIB)
+    inner = read(octets(value["body"]), 32 * MIB)
     ranked = isinstance(inner, dict) and "statistic" in inner
     if ranked and inner["statistic"] != "ranks":
         raise RejectedError("no such statistic")
@@ -87,9 +106,10 @@ def read_challenge(data: bytes) -> dict[str, Any]:
         inner, *(["statistic"] if ranked else []), "type", "version", "mode",
         "commitment", "suspect", "preprocessing", "class_map", "judge",
         "nonce", "block_count", "excluded_blocks", "purpose", "issued", "policy",
+        "suspect_classes", "reopened_blocks", "test_accuracy",
     )  # fmt: skip
-    if body["type"] != "zkwm-challenge" or integer(body["version"], 0) != 1:
-        raise RejectedError("not a challenge of version 1")
+    if body["type"] != "zkwm-challenge" or integer(body["version"], 0) != 2:
+        raise RejectedError("not a challenge of version 2")
     if body["mode"] != "opening":
         raise RejectedError("no such mode")
     octets(body["commitment"], 32)
@@ -103,6 +123,15 @@ def read_challenge(data: bytes) -> dict[str, Any]:
     ascending(body["excluded_blocks"])
     text(body["purpose"], 500)
     integer(body["issued"], 0, 2**40)
+    if body["suspect_classes"] is not None:
+        check_names(body["suspect_classes"])
+    again = ascending(body["reopened_blocks"])
+    if again and (len(again) != body["block_count"] or set(again) & set(body["excluded_blocks"])):
+        raise RejectedError("not r blocks to be weighed again")
+    if body["test_accuracy"] is not None:
+        accuracy = exact_map(body["test_accuracy"], "right", "count", "data")
+        integer(accuracy["right"], 0, integer(accuracy["count"], 1, 10**7))
+        octets(accuracy["data"], 32)
     policy = exact_map(
         body["policy"],
         "threshold_bits", "functions_tried", "owner_choice_bits", "accept_declared_labels",
@@ -125,8 +154,8 @@ def read_response(data: bytes) -> dict[str, Any]:
         read(octets(value["body"]), 512 * MIB),
         "type", "version", "challenge", "commitment", "blocks", "sealed",
     )  # fmt: skip
-    if body["type"] != "zkwm-opening" or integer(body["version"], 0) != 1:
-        raise RejectedError("not an opening of version 1")
+    if body["type"] != "zkwm-opening" or integer(body["version"], 0) != 2:
+        raise RejectedError("not an opening of version 2")
     octets(body["challenge"], 32)
     octets(body["commitment"], 32)
     for block in array(body["blocks"], 1, 100_000):
@@ -145,7 +174,7 @@ def read_plaintext(
         raise RejectedError("opens for another challenge")
     c, h, w = head["shape"]
     opened = [
-        exact_map(block, "block", "triggers", "decoys")
+        exact_map(block, "block", "triggers")
         for block in array(value["blocks"], len(blocks), len(blocks))
     ]
     for block, number in zip(opened, blocks, strict=True):
@@ -162,6 +191,4 @@ def read_plaintext(
                     raise RejectedError("a label in derived mode")
             else:
                 integer(trigger["label"], 0, head["class_count"] - 1)
-        for decoy in array(block["decoys"], 0, head["block_size"]):
-            octets(decoy, c * h * w)
     return opened

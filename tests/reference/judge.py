@@ -13,7 +13,8 @@ from tests.reference.cbor import RejectedError
 from tests.reference.signatures import check_signature, unseal
 
 CHECKS = (
-    "commitment.format", "commitment.root", "commitment.signature", "commitment.timestamp",
+    "commitment.format", "commitment.root", "commitment.class_names", "commitment.signature",
+    "commitment.timestamp",
     "challenge.format", "challenge.signature", "challenge.judge", "challenge.commitment",
     "challenge.class_map", "challenge.suspect", "challenge.reachable",
     "response.format", "response.signature", "response.challenge", "response.blocks",
@@ -110,6 +111,13 @@ class _Walk:
     def commitment_root(self) -> bool:
         return _demand(commitments.root(self.leaves) == self.head["root"])
 
+    def commitment_class_names(self) -> bool:
+        names, signed = self.commitment["class_names"], self.head["class_names"]
+        if names is None:
+            return _demand(signed is None)
+        _demand(len(names) == self.head["class_count"])
+        return _demand(commitments.names_digest(names) == signed)
+
     def commitment_signature(self) -> bool:
         _demand(len(self.commitment["signatures"]) == len(self.head["owner_keys"]))
         for key, signature in zip(
@@ -150,10 +158,24 @@ class _Walk:
         if self.challenge_file is None:
             return False
         outputs = self.challenge["class_map"]
+        names, own = self.challenge["suspect_classes"], self.commitment["class_names"]
+        self.map_bits = 0
+        if names is not None:
+            _demand(len(names) == self.challenge["suspect"]["outputs"])
+        if names is not None and own is not None:
+            forms = [commitments.fold(name) for name in names]
+            _demand(all(commitments.fold(name) in forms for name in own))
+            _demand(outputs == [forms.index(commitments.fold(name)) for name in own])
+        elif outputs != list(range(self.challenge["suspect"]["outputs"])):
+            self.map_bits = -1
         different = len(set(outputs)) == len(outputs) == self.head["class_count"]
         if self.challenge["suspect"]["kind"] == "extraction":
             _demand(outputs == [0, 1])
-        return _demand(different and max(outputs) < self.challenge["suspect"]["outputs"])
+        _demand(different and max(outputs) < self.challenge["suspect"]["outputs"])
+        if self.map_bits:
+            count = self.challenge["suspect"]["outputs"]
+            self.map_bits = evidences.class_map_bits(count, len(outputs))
+        return True
 
     def challenge_suspect(self) -> bool:
         if self.challenge_file is None:
@@ -161,7 +183,7 @@ class _Walk:
         named = self.challenge["suspect"]
         _demand(named["shape"] == self.head["shape"])
         if named["kind"] == "extraction":
-            plain = {"layout": "nchw", "scale": "unit", "mean": [], "std": []}
+            plain = {"layout": "nchw", "scale": "unit", "mean": [], "std": [], "channels": "rgb"}
             _demand(self.challenge["preprocessing"] == plain)
         if self.suspect is not None:
             for key in ("kind", "digest", "outputs", "shape"):
@@ -172,6 +194,7 @@ class _Walk:
         if self.challenge_file is None:
             return False
         wanted, excluded = self.challenge["block_count"], self.challenge["excluded_blocks"]
+        _demand(all(block < self.block_count for block in self.challenge["reopened_blocks"]))
         allowed = set(range(self.block_count)) - set(excluded)
         _demand(wanted <= len(allowed))
         _demand(wanted * self.head["block_size"] <= MAXIMUM_TRIGGERS)
@@ -205,6 +228,7 @@ class _Walk:
         blocks = exchange.ascending(self.response["blocks"])
         _demand(len(blocks) == self.challenge["block_count"])
         _demand(all(block < self.block_count for block in blocks))
+        _demand(self.challenge["reopened_blocks"] in ([], blocks))
         return _demand(not set(blocks) & set(self.challenge["excluded_blocks"]))
 
     def opening_sealed(self) -> bool:
@@ -283,6 +307,7 @@ class _Walk:
             matches,
             self.policy["functions_tried"],
             self.policy["owner_choice_bits"],
+            self.map_bits,
         )
 
     def reaches(self, matches: int) -> bool:

@@ -24,10 +24,11 @@ from zkwm.owner.vault import Vault
 from zkwm.secret_files.encrypted import Cost
 from zkwm.suspects import Answer, Suspect
 from zkwm_protocols.challenge import Challenge
-from zkwm_protocols.commitment import Commitment, make_commitment
+from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import ZkwmError
 from zkwm_protocols.keys import ED25519, JudgePublic, SigningKey
+from zkwm_protocols.make_commitment import make_commitment
 from zkwm_protocols.opening import OpenedBlock, OpenedTrigger, Opening
 from zkwm_protocols.sealing import seal
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
@@ -90,7 +91,12 @@ class TableSuspect(Suspect):
         self.remote = remote
         self.asked: list[list[bytes]] = []
         self.identity = SuspectIdentity(
-            kind, hashlib.sha256(name.encode()).digest(), name, outputs, shape
+            kind,
+            hashlib.sha256(name.encode()).digest(),
+            name,
+            outputs,
+            shape,
+            adapter="zkwm" if kind == "http" else "",
         )
 
     def check_preprocessing(self, preprocessing: Preprocessing) -> None:
@@ -146,6 +152,7 @@ class Claimant:
         declared_labels: NDArray[np.int64] | None = None,
         keys: tuple[SigningKey, ...] | None = None,
         salt_seed: int = 0,
+        class_names: tuple[str, ...] | None = None,
     ) -> None:
         self.images = images
         self.keys = keys or (SigningKey.from_bytes(ED25519, bytes(range(32))),)
@@ -159,6 +166,7 @@ class Claimant:
             signers=self.keys,
             block_size=block_size,
             declared_labels=declared_labels,
+            class_names=class_names,
         )
 
     @property
@@ -275,5 +283,4 @@ def _block_map(opened: OpenedBlock) -> dict[str, Any]:
             else {"pixels": trigger.pixels.tobytes(), "salt": trigger.salt, "label": trigger.label}
             for trigger in opened.triggers
         ],
-        "decoys": [decoy.tobytes() for decoy in opened.decoys],
     }

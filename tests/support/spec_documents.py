@@ -193,7 +193,6 @@ def private_documents(folder: Path) -> dict[str, Document]:
             family="secret",
             salts=b"".join(owner.salts),
             images=owner.images.tobytes(),
-            decoys=b"",
             labels=None,
         )
         state.ledger.append(LedgerEntry(**entry, blocks=(0,)))

@@ -72,21 +72,27 @@ def header_map(
     declared = secrets.labels[0] is not None
     return {
         "type": "zkwm-commitment-header",
-        "version": 1,
+        "version": 2,
+        "kind": "images",
         "leaf_count": len(secrets.images),
         "block_size": block_size,
         "class_count": class_count,
+        "class_names": None,
         "shape": secrets.shape,
         "label_mode": "declared" if declared else "derived",
         "owner_keys": [owner.public.to_map() for owner in owners],
         "timestamp_authority": None,
         "owner_model": None,
+        "probe_data": None,
         "root": reference.root(secrets.leaves()),
     }
 
 
 def commitment_map(
-    header: dict[str, Any], leaves: list[bytes], owners: tuple[SigningKey, ...] = OWNERS
+    header: dict[str, Any],
+    leaves: list[bytes],
+    owners: tuple[SigningKey, ...] = OWNERS,
+    names: list[str] | None = None,
 ) -> dict[str, Any]:
     """The value of a signed commitment file."""
     encoded = write(header)
@@ -97,6 +103,7 @@ def commitment_map(
         "signatures": [owner.sign("commitment", digest) for owner in owners],
         "token": None,
         "log_proofs": [],
+        "class_names": names,
     }
 
 

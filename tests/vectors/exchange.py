@@ -43,7 +43,17 @@ SUSPECT = {
     "description": "a model that exists only in this file",
     "outputs": OUTPUTS,
     "shape": SHAPE,
+    "output": "scores",
+    "adapter": "",
+    "account": None,
 }
+NAMES = [f"Class {label}" for label in range(CLASS_COUNT)]
+"""What the commitment calls its classes."""
+OUTPUT_NAMES = [
+    f" class {CLASS_MAP.index(output)}" if output in CLASS_MAP else "none"
+    for output in range(OUTPUTS)
+]
+"""What the suspect calls its outputs: equal names, in the map's order."""
 
 
 @dataclass
@@ -97,11 +107,11 @@ class Builder:
     ) -> Built:
         """One case; each change is applied before what depends on it is hashed and signed."""
         secrets = self.secrets[mode]
-        head = header_map(secrets, BLOCK_SIZE, CLASS_COUNT)
+        head = self.header(mode)
         all_leaves = secrets.leaves()
         if leaves:
             leaves(all_leaves)
-        commitment_value = commitment_map(_changed(head, header), all_leaves)
+        commitment_value = commitment_map(_changed(head, header), all_leaves, names=NAMES)
         digest = hashlib.sha256(commitment_value["header"]).digest()
         body = _changed(self.challenge_body(digest, mode, judge_map(judge, box)), challenge)
         challenge_value = challenge_map(body, judge)
@@ -111,7 +121,7 @@ class Builder:
         box_bytes = self.seal(name, encoded, box)
         response_body = {
             "type": "zkwm-opening",
-            "version": 1,
+            "version": 2,
             "challenge": challenge_digest,
             "commitment": digest,
             "blocks": list(BLOCKS),
@@ -135,15 +145,26 @@ class Builder:
             **whole,
         )
 
+    def header(self, mode: str) -> dict[str, Any]:
+        """A good header, which names its classes."""
+        names = {"class_names": reference.names_digest(NAMES)}
+        return header_map(self.secrets[mode], BLOCK_SIZE, CLASS_COUNT) | names
+
     def challenge_body(self, digest: bytes, mode: str, judge: dict[str, Any]) -> dict[str, Any]:
         """A good challenge for the commitment ``digest``."""
         return {
             "type": "zkwm-challenge",
-            "version": 1,
+            "version": 2,
             "mode": "opening",
             "commitment": digest,
             "suspect": SUSPECT,
-            "preprocessing": {"layout": "nchw", "scale": "unit", "mean": ["0.5"], "std": ["0.25"]},
+            "preprocessing": {
+                "layout": "nchw",
+                "scale": "unit",
+                "mean": ["0.5"],
+                "std": ["0.25"],
+                "channels": "rgb",
+            },
             "class_map": CLASS_MAP,
             "judge": judge,
             "nonce": hashlib.sha256(b"zkwm test vector nonce").digest(),
@@ -157,10 +178,13 @@ class Builder:
                 "owner_choice_bits": 0,
                 "accept_declared_labels": mode == "declared",
             },
+            "suspect_classes": OUTPUT_NAMES,
+            "reopened_blocks": [],
+            "test_accuracy": {"right": 912, "count": 1000, "data": bytes(range(32))},
         }
 
     def plaintext(self, secrets: Secrets, challenge_digest: bytes) -> dict[str, Any]:
-        """What is sealed: both blocks, whole, with one decoy in the first."""
+        """What is sealed: both blocks, whole."""
         return {
             "challenge": challenge_digest,
             "blocks": [
@@ -174,7 +198,6 @@ class Builder:
                         }
                         for i in range(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE)
                     ],
-                    "decoys": [b"\x01\x02\x03\x04"] if block == 0 else [],
                 }
                 for block in BLOCKS
             ],
@@ -184,7 +207,7 @@ class Builder:
         """The labels of the opened triggers."""
         if mode == "declared":
             return [label for i in INDICES if (label := self.secrets[mode].labels[i]) is not None]
-        head = header_map(self.secrets[mode], BLOCK_SIZE, CLASS_COUNT)
+        head = self.header(mode)
         seed = label_seed(hashlib.sha256(write(head)).digest())
         return [reference.label(seed, i, CLASS_COUNT) for i in INDICES]
 

@@ -34,6 +34,7 @@ from tests.vectors.exchange import Built, examine_case, label_seed
 from tests.vectors.exchange_cases import all_cases
 
 FOLDER = Path(__file__).parents[2] / "spec" / "vectors"
+NAMES = ["cat", "Hund", "Straße", "été", "鳥", "a b", "F", "G", "H", "I"]
 CLASS_COUNTS = (2, 3, 10, 16, 100, 1000, 32768, 32769, 65535)
 
 
@@ -61,6 +62,7 @@ def commitment_vectors() -> dict[str, Any]:
     commitments = [
         _whole_commitment("derived, one owner", 1, None, {}),
         _whole_commitment("declared, two owners", 2, 10, {"owner_model": bytes(range(32))}),
+        _whole_commitment("classes named", 1, None, {"probe_data": bytes(range(32))}, NAMES),
         _whole_commitment("authority named", 1, None, {"timestamp_authority": bytes(32)}),
     ]
     digests = [commitments[0]["digest"], bytes(32)]
@@ -79,17 +81,23 @@ def commitment_vectors() -> dict[str, Any]:
 
 
 def _whole_commitment(
-    name: str, owner_count: int, declared: int | None, changes: dict[str, Any]
+    name: str,
+    owner_count: int,
+    declared: int | None,
+    changes: dict[str, Any],
+    names: list[str] | None = None,
 ) -> dict[str, Any]:
     owners = OWNERS[:owner_count]
     secrets = Secrets.fixed(name, [3, 2, 2], 6, declared)
-    header = {**header_map(secrets, 3, 10, owners), **changes}
-    value = commitment_map(header, secrets.leaves(), owners)
+    digest = None if names is None else reference.names_digest(names)
+    header = {**header_map(secrets, 3, 10, owners), "class_names": digest, **changes}
+    value = commitment_map(header, secrets.leaves(), owners, names)
     return {
         "name": name,
         "owners": [_key(owner) for owner in owners],
         "images": secrets.images,
         "salts": secrets.salts,
+        "class_names": names,
         "declared_labels": secrets.labels if declared else None,
         "leaves": secrets.leaves(),
         "root": header["root"],
@@ -108,22 +116,33 @@ def _key(key: Any) -> dict[str, Any]:
 def evidence_vectors() -> dict[str, Any]:
     """`evidence.json`: terms in hundredths of bits, needed matches, class maps."""
     sums = []
-    for class_count, block_size, blocks, opened, matches, functions, choice, threshold in (
-        (10, 50, 4, 1, 46, 1, 0, 40),
-        (10, 50, 4, 1, 50, 1, 0, 40),
-        (10, 50, 4, 1, 0, 1, 0, 40),
-        (10, 50, 20, 2, 65, 3, 0, 40),
-        (2, 50, 10, 4, 163, 1, 0, 40),
-        (2, 50, 10, 4, 200, 1, 0, 100),
-        (100, 50, 2, 1, 20, 1, 665, 40),
-        (1000, 20, 1, 1, 15, 7, 0, 40),
-        (16, 16, 4, 2, 30, 1, 0, 40),
-        (65535, 7, 3, 3, 21, 1_000_000_000, 0, 200),
-        (3, 1, 100, 100, 90, 1, 0, 40),
+    for (
+        class_count,
+        block_size,
+        blocks,
+        opened,
+        matches,
+        functions,
+        choice,
+        map_bits,
+        threshold,
+    ) in (
+        (10, 50, 4, 1, 46, 1, 0, 0, 40),
+        (10, 50, 4, 1, 50, 1, 0, 0, 40),
+        (10, 50, 4, 1, 0, 1, 0, 0, 40),
+        (10, 50, 20, 2, 65, 3, 0, 0, 40),
+        (2, 50, 10, 4, 163, 1, 0, 0, 40),
+        (2, 50, 10, 4, 200, 1, 0, 0, 100),
+        (100, 50, 2, 1, 20, 1, 665, 0, 40),
+        (1000, 20, 1, 1, 15, 7, 0, 0, 40),
+        (16, 16, 4, 2, 30, 1, 0, 0, 40),
+        (65535, 7, 3, 3, 21, 1_000_000_000, 0, 0, 200),
+        (3, 1, 100, 100, 90, 1, 0, 0, 40),
+        (100, 50, 2, 1, 45, 1, 3, 525, 40),
     ):
         trials = block_size * opened
         tail = evidence.hundredths_below(1 / evidence.tail(trials, class_count, matches))
-        allowance = evidence.allowance(blocks, opened, functions, choice)
+        allowance = evidence.allowance(blocks, opened, functions, choice, map_bits)
         needed = [
             k
             for k in range(trials + 1)
@@ -134,7 +153,7 @@ def evidence_vectors() -> dict[str, Any]:
             {
                 "class_count": class_count, "block_size": block_size, "block_count": blocks,
                 "blocks_used": opened, "matches": matches, "functions_tried": functions,
-                "owner_choice_bits": choice, "threshold_bits": threshold,
+                "owner_choice_bits": choice, "map_bits": map_bits, "threshold_bits": threshold,
                 "terms": [
                     tail,
                     -evidence.hundredths_above(blocks),
@@ -142,6 +161,7 @@ def evidence_vectors() -> dict[str, Any]:
                     -4800,
                     -evidence.hundredths_above(functions * (functions + 1)),
                     -2000,
+                    -100 * map_bits,
                     -100 * choice,
                 ],
                 "total": tail - allowance,

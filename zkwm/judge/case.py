@@ -103,6 +103,7 @@ class Case:
             block_size=header.block_size,
             class_count=header.class_count,
             policy=replace(policy, functions_tried=tried),
+            map_bits=self.challenge.map_bits(self.commitment),
         )
 
     def matches(self, evidence: Evidence) -> str:
@@ -159,7 +160,9 @@ def read_case(
         commitment = file if isinstance(file, Commitment) else Commitment.from_bytes(file)
     findings = Findings(commitment)
     yield findings
-    with checks.group("commitment.root", "commitment.signature", "commitment.timestamp"):
+    with checks.group(
+        "commitment.root", "commitment.class_names", "commitment.signature", "commitment.timestamp"
+    ):
         commitment.verify()
     if commitment.header.timestamp_authority is None:
         checks.set("commitment.timestamp", CheckStatus.SKIPPED, NO_DATE)

@@ -16,6 +16,7 @@ from zkwm_protocols.errors import ZkwmError
 TITLES = {
     "commitment.format": "The commitment file is well formed",
     "commitment.root": "All leaf digests hash to the signed root",
+    "commitment.class_names": "The class names are those that were signed",
     "commitment.signature": "The owner signed the commitment",
     "commitment.timestamp": "No timestamp authority is named whose token is missing",
     "challenge.format": "The challenge file is well formed",

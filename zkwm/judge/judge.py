@@ -6,8 +6,6 @@ error, so that "not proven" is never mistaken for "could not check". ``zkwm.repo
 
 from __future__ import annotations
 
-import secrets
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -23,6 +21,7 @@ from zkwm.judge.check_argument import examine_argument, require_still_reached
 from zkwm.judge.check_opening import examine_opening
 from zkwm.judge.checks import Checks
 from zkwm.judge.decision import make_verdict
+from zkwm.judge.frame import frame_bits, make_frame
 from zkwm.judge.key_file import JudgeKey, create_judge_key, open_judge_key
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.verdict import Verdict
@@ -34,7 +33,6 @@ from zkwm.suspects import Progress, Suspect
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument_response import Response
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge, OpeningChallenge
-from zkwm_protocols.challenge_body import NONCE_BYTES
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import UsageError, ZkwmError
 from zkwm_protocols.feasibility import fewest_matches, require_reachable
@@ -106,6 +104,7 @@ class Judge:
         purpose: str = "",
         preprocessing: Preprocessing | None = None,
         class_map: tuple[int, ...] | None = None,
+        suspect_classes: tuple[str, ...] | None = None,
         policy: Policy | None = None,
         excluded_blocks: tuple[int, ...] = (),
         statistic: str = Statistic.MATCHES,
@@ -117,7 +116,10 @@ class Judge:
             reveal: the number of triggers to open, in whole blocks.
             purpose: what the challenge is for.
             preprocessing: how pixels become the suspect's input; ``Preprocessing()`` by default.
-            class_map: the suspect's output for each label; by default the same number.
+            class_map: the suspect's output for each label; by default that of the same name where
+                both sides name their classes, else the same number. Any other map is charged
+                what choosing it would gain (SPEC.md 8.2).
+            suspect_classes: the names of the suspect's outputs, taken from the suspect itself.
             policy: what the judge demands; ``Policy()`` by default.
             excluded_blocks: blocks that may not be opened, known to have been opened before the
                 suspect was published.
@@ -133,14 +135,17 @@ class Judge:
         commitment.verify()
         policy = policy or Policy()
         blocks = _whole_blocks(reveal, commitment.header.block_size)
+        frame = make_frame(
+            self.public, commitment, suspect, purpose, class_map, excluded_blocks, suspect_classes
+        )
         if blocks <= commitment.header.block_count:
-            require_reachable(commitment, blocks, policy)
+            require_reachable(commitment, blocks, policy, frame_bits(commitment, frame))
         preprocessing = preprocessing or Preprocessing()
         suspect.check_committed(commitment.header)
         suspect.check_preprocessing(preprocessing)
         suspect.try_out(preprocessing)
         challenge = OpeningChallenge(
-            **self._frame(commitment, suspect, purpose, class_map, excluded_blocks),
+            **frame,
             preprocessing=preprocessing,
             block_count=blocks,
             policy=policy,
@@ -158,6 +163,7 @@ class Judge:
         purpose: str = "",
         preprocessing: Preprocessing | None = None,
         class_map: tuple[int, ...] | None = None,
+        suspect_classes: tuple[str, ...] | None = None,
         policy: Policy | None = None,
         excluded_blocks: tuple[int, ...] = (),
         images: NDArray[np.uint8] | None = None,
@@ -185,15 +191,19 @@ class Judge:
         if blocks is None:
             blocks = max(1, len(set(range(block_count)) - set(excluded_blocks)))
         asked_for = least_matches is not None
+        frame = make_frame(
+            self.public, commitment, suspect, purpose, class_map, excluded_blocks, suspect_classes
+        )
+        bits = frame_bits(commitment, frame)
         if least_matches is None and 1 <= blocks <= block_count:
-            least_matches = fewest_matches(commitment, blocks, policy)
+            least_matches = fewest_matches(commitment, blocks, policy, bits)
         preprocessing = preprocessing or Preprocessing()
         suspect.check_preprocessing(preprocessing)
         suspect.try_out(preprocessing)
         network = network_of(suspect, preprocessing)
         Relation(network)  # raises for a network that is too large for an argument
         challenge = ArgumentChallenge(
-            **self._frame(commitment, suspect, purpose, class_map, excluded_blocks),
+            **frame,
             preprocessing=preprocessing,
             block_count=blocks,
             policy=policy,
@@ -202,7 +212,7 @@ class Judge:
         )
         challenge = self._priced(challenge)
         if not asked_for and blocks <= block_count:
-            fewest = fewest_matches(commitment, blocks, challenge.policy)
+            fewest = fewest_matches(commitment, blocks, challenge.policy, bits)
             challenge = replace(challenge, least_matches=fewest)
         challenge.verify_against(commitment)
         agreements = measure_agreement(
@@ -303,33 +313,12 @@ class Judge:
     def _issue(self, challenge: AnyChallenge, commitment: Commitment) -> AnyChallenge:
         """The challenge, signed and kept in the ledger. Raises UsageError or InvalidOpening."""
         if challenge.block_count <= commitment.header.block_count:
-            require_reachable(commitment, challenge.block_count, challenge.policy)
+            bits = challenge.map_bits(commitment)
+            require_reachable(commitment, challenge.block_count, challenge.policy, bits)
         challenge.verify_against(commitment)
         signed = challenge.signed_by(self._key.signing)
         self._ledger.record_challenge(signed)
         return signed
-
-    def _frame(
-        self,
-        commitment: Commitment,
-        suspect: Suspect,
-        purpose: str,
-        class_map: tuple[int, ...] | None,
-        excluded_blocks: tuple[int, ...],
-    ) -> dict[str, Any]:
-        """The fields that every new challenge has, whatever it asks for."""
-        if class_map is None:
-            class_map = tuple(range(commitment.header.class_count))
-        return {
-            "commitment": commitment.digest,
-            "suspect": suspect.identity,
-            "class_map": class_map,
-            "judge": self.public,
-            "nonce": secrets.token_bytes(NONCE_BYTES),
-            "excluded_blocks": tuple(sorted(set(excluded_blocks))),
-            "purpose": purpose,
-            "issued": int(time.time()),
-        }
 
 
 def _ledger_beside(path: str | Path) -> JudgeLedger:

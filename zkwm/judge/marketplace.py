@@ -84,6 +84,7 @@ class Marketplace:
         zero_knowledge: bool = False,
         preprocessing: Preprocessing | None = None,
         class_map: tuple[int, ...] | None = None,
+        suspect_classes: tuple[str, ...] | None = None,
         statistic: str = Statistic.MATCHES,
     ) -> Challenge:
         """Challenge the owner of a registered commitment about a model.
@@ -99,7 +100,7 @@ class Marketplace:
                 argument, all that were not opened here.
             purpose: what the challenge is for.
             zero_knowledge: ask for an argument, which opens nothing.
-            preprocessing, class_map: those of ``Judge.challenge``.
+            preprocessing, class_map, suspect_classes: those of ``Judge.challenge``.
             statistic: ``matches``, or ``ranks``, which an argument does not have.
 
         Raises:
@@ -114,6 +115,7 @@ class Marketplace:
             "excluded_blocks": self._judge.ledger.opened_blocks(commitment.digest),
             "preprocessing": preprocessing,
             "class_map": class_map,
+            "suspect_classes": suspect_classes,
         }
         challenge: Challenge
         if not zero_knowledge:

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from zkwm.owner.disclosure import pixels_of, secrets_of
 from zkwm.owner.vault import CommitmentSecrets, Vault
 from zkwm.triggers import TriggerSet, check_images, generate
-from zkwm_protocols.commitment import Commitment, make_commitment
+from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.leaves import SALT_BYTES
+from zkwm_protocols.make_commitment import make_commitment
 
 DEFAULT_BLOCK_SIZE = 50
 DEFAULT_COUNT = 200
@@ -34,6 +35,8 @@ def commit(
     data: NDArray[np.uint8] | None = None,
     block_size: int = DEFAULT_BLOCK_SIZE,
     owner_model: bytes | None = None,
+    class_names: tuple[str, ...] | None = None,
+    probe_data: bytes | None = None,
 ) -> Commitment:
     """Commit to images, given or generated; their secrets are then in the vault, on disk.
 
@@ -45,16 +48,19 @@ def commit(
         data (uint8, (m, channels, height, width)): the owner's images, for the family ``mixture``.
         block_size: triggers in a block; divides n.
         owner_model: digest of the owner's unmarked model (32 bytes), where marks are extracted.
+        class_names: the names of the C classes: with them a judge maps labels to a suspect's
+            outputs by equal names, and nobody has a choice (SPEC.md 6.1).
+        probe_data: digest of the data set for probes (32 bytes), where marks are extracted.
 
     Raises UsageError for images or labels that cannot be a trigger set, VaultUnusable.
     """
-    decoys: NDArray[np.uint8] | None = None
     if images is None:
         _require_derived(declared_labels)
         # A context of its own for every call, so that no two commitments share a trigger.
         key = vault.state.derive_key(b"triggers", secrets.token_bytes(32))
-        drawn = generate(family, generate_count, shape, key=key, block_size=block_size, data=data)
-        images, decoys = drawn.images, drawn.decoys
+        images = generate(
+            family, generate_count, shape, key=key, block_size=block_size, data=data
+        ).images
     else:
         family = "given"
     _require_fitting(images, declared_labels, block_size)
@@ -63,11 +69,11 @@ def commit(
         commitment = make_commitment(
             images, salts, class_count=class_count, signers=(state.signing_key,),
             block_size=block_size, declared_labels=declared_labels, owner_model=owner_model,
+            class_names=class_names, probe_data=probe_data,
         )  # fmt: skip
         state.commitments[commitment.digest] = CommitmentSecrets(
             commitment_file=commitment.to_bytes(), family=family, salts=b"".join(salts),
             images=np.ascontiguousarray(images).tobytes(),
-            decoys=b"" if decoys is None else np.ascontiguousarray(decoys).tobytes(),
             labels=None if declared_labels is None else tuple(int(y) for y in declared_labels),
         )  # fmt: skip
     return commitment

@@ -164,7 +164,6 @@ def _open_block(
     """The opening of a whole block from the commitment's secrets."""
     header = commitment.header
     images = pixels_of(owner_secrets.images, header.shape)
-    decoys = pixels_of(owner_secrets.decoys, header.shape)
     indices = range(block * header.block_size, (block + 1) * header.block_size)
     return OpenedBlock(
         block=block,
@@ -176,5 +175,4 @@ def _open_block(
             )
             for i in indices
         ),
-        decoys=tuple(decoys[i] for i in indices) if len(decoys) else (),
     )

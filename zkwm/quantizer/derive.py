@@ -55,7 +55,8 @@ def layers_of(suspect: Suspect, preprocessing: Preprocessing) -> Layers:
     from zkwm.quantizer.translate import translate
 
     data = _pinned(suspect.network_file(), suspect.identity)
-    return simplify(translate(read_onnx(data), suspect.identity.shape, preprocessing.layout))
+    layout, order = preprocessing.layout, preprocessing.channels
+    return simplify(translate(read_onnx(data), suspect.identity.shape, layout, order))
 
 
 def network_digest(network: IntegerNetwork) -> bytes:

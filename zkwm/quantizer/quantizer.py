@@ -67,7 +67,8 @@ def quantize(
     that do not fit, Unsupported (naming the node) for a model without such a network.
     """
     check_input(preprocessing, shape[0], "float32")
-    graph = simplify(translate(read_onnx(path_or_bytes), shape, preprocessing.layout))
+    layout, order = preprocessing.layout, preprocessing.channels
+    graph = simplify(translate(read_onnx(path_or_bytes), shape, layout, order))
     work, entries = multiplications(list(graph.layers), graph.output), _entries(graph)
     if work > MAXIMUM_MULTIPLICATIONS or entries > MAXIMUM_ENTRIES_TOGETHER:
         raise Unsupported("the model is too large for an integer network", hint=HINT)

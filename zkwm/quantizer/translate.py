@@ -51,10 +51,11 @@ LAST = ("Softmax", "LogSoftmax", "Sigmoid")
 """Increasing functions keep the largest score the largest: at the end they are left out."""
 
 
-def translate(graph: OnnxGraph, shape: Shape, layout: str) -> Layers:
+def translate(graph: OnnxGraph, shape: Shape, layout: str, order: str = "rgb") -> Layers:
     """Translate a classifier of images of ``shape`` (channels, height, width) to layers.
 
-    ``layout`` is ``nchw`` or ``nhwc``. Raises Unsupported, naming the node, for an operation
+    ``layout`` is ``nchw`` or ``nhwc``, ``order`` that of the model's channels, ``rgb`` or ``bgr``;
+    the image itself is rgb. Raises Unsupported, naming the node, for an operation
     without an integer counterpart, and UsageError for a model of other images.
     """
     channels, height, width = shape
@@ -68,7 +69,7 @@ def translate(graph: OnnxGraph, shape: Shape, layout: str) -> Layers:
             f"{channels} x {height} x {width} in the layout {layout}"
         )
     _require_cast(graph)
-    translation = Translation(graph, shape, layout)
+    translation = Translation(graph, shape, layout, order)
     nodes = _needed(graph)
     ending: list[str] = []
     output_name = graph.output

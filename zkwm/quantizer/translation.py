@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.quantizer.expressions import Expression, X, split_affine
-from zkwm.quantizer.layers import Function, Image, Layer, Linear, Shape, scaling
+from zkwm.quantizer.layers import Function, Image, Kernel, Layer, Linear, Shape, Term, scaling
 from zkwm.quantizer.onnx_file import OnnxGraph, OnnxNode
 from zkwm.quantizer.open_shapes import OpenShape
 
@@ -54,14 +54,18 @@ class ReadsUnknown(Exception):
 class Translation:
     """The layers so far and the value of each ONNX name."""
 
-    def __init__(self, graph: OnnxGraph, shape: Shape, layout: str) -> None:
+    def __init__(self, graph: OnnxGraph, shape: Shape, layout: str, order: str = "rgb") -> None:
         self.layers: list[Layer] = [Image(shape)]
         self.notes: list[str] = []
         self.names: dict[str, Value | OpenShape | Unknown] = dict(graph.constants)
-        places = None
+        root, places = 0, None
+        if order == "bgr":
+            swapped = np.eye(shape[0])[::-1].reshape(shape[0], shape[0], 1, 1)
+            root = self.add(Linear(shape, (Term(0, Kernel(swapped)),), np.zeros(shape[0])))
         if layout == "nhwc":
             places = np.arange(prod(shape), dtype=np.int64).reshape(shape).transpose(1, 2, 0)
-        self.names[graph.input] = Tensor(0, shape if places is None else places.shape, X, places)
+        dims = shape if places is None else places.shape
+        self.names[graph.input] = Tensor(root, dims, X, places)
         self.copies: dict[tuple[int, Expression, tuple[int, ...], bytes], int] = {}
         self._folded = 0
         self._functions: dict[tuple[int, Expression], int] = {}

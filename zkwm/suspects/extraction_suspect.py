@@ -158,7 +158,7 @@ class ExtractionSuspect(Suspect):
         """Raise InvalidOpening (check ``challenge.suspect``) for probes of somebody's choice."""
         if self._data_digest is None:
             return
-        named: bytes | None = getattr(header, "probe_data", None)
+        named: bytes | None = header.probe_data
         if self._data_digest == (bundled_digest() if named is None else named):
             return
         expected = (

@@ -91,6 +91,7 @@ class HttpSuspect(Suspect):
             description=url,
             outputs=count,
             shape=shape,
+            adapter="zkwm",
         )
 
     @property

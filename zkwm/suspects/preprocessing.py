@@ -2,9 +2,10 @@
 
 The steps, in float64: the pixel p (0 to 255); p / 255 if ``scale`` is ``unit``; minus the channel's
 mean and divided by its std, if there are any, each the float64 nearest to its decimal text; one
-rounding to the model's type (usually float32); then the order of the axes. For plain ``unit`` the
-result equals the float32 quotient p / 255 exactly. A model that takes whole numbers gets the
-pixels unchanged, so it needs ``raw`` without mean and std.
+rounding to the model's type (usually float32); then the order of the channels, since mean and std
+are those of the image, and of the axes. For plain ``unit`` the result equals the float32 quotient
+p / 255 exactly. A model that takes whole numbers gets the pixels unchanged, so it needs ``raw``
+without mean and std.
 """
 
 from __future__ import annotations
@@ -24,14 +25,21 @@ INPUT_TYPES = ("float32", "float16", "float64", *WHOLE_TYPES)
 def check_input(preprocessing: Preprocessing, channels: int, dtype: str) -> None:
     """Raise unless ``preprocessing`` yields an input of ``dtype`` for images of ``channels``.
 
-    Raises Malformed without one mean and std for each channel (or none), SuspectUnusable for a
-    input of whole numbers for pixels that are not raw.
+    Raises Malformed without one mean and std for each channel (or none), or for the order bgr of
+    other than three channels; SuspectUnusable for an input of whole numbers for pixels that are not
+    raw.
     """
     if len(preprocessing.mean) not in (0, channels):
         raise Malformed(
             f"the preprocessing has {len(preprocessing.mean)} means, the images have "
             f"{channels} channels",
             hint="give one mean and one std per channel, or none",
+        )
+    if preprocessing.channels == "bgr" and channels != 3:
+        raise Malformed(
+            f"the images have {channels} channel{'s' * (channels > 1)}, and the order bgr is for "
+            "three",
+            hint="leave the order of channels out",
         )
     if dtype in WHOLE_TYPES and (preprocessing.scale != "raw" or preprocessing.mean):
         raise SuspectUnusable(
@@ -48,7 +56,7 @@ def preprocess(
 
     Args:
         images (uint8, (n, c, h, w)): the images.
-        preprocessing: layout, scale, mean and std.
+        preprocessing: layout, scale, mean and std, order of channels.
         dtype: the type of the result, one of INPUT_TYPES.
 
     Returns a C-contiguous array, (n, c, h, w) or (n, h, w, c) as the layout says. Raises as
@@ -67,6 +75,8 @@ def preprocess(
             exact /= np.array([float(text) for text in preprocessing.std]).reshape(per_channel)
         with np.errstate(over="ignore"):
             values = exact.astype(dtype)
+    if preprocessing.channels == "bgr":
+        values = values[:, ::-1]
     if preprocessing.layout == "nhwc":
         values = values.transpose(0, 2, 3, 1)
     return np.ascontiguousarray(values)

@@ -58,16 +58,31 @@ def command(
     """
     question.require_consistent()
     require_one_stdin(
-        commitment=commitment, class_map=terms.class_map, passphrase_file=judge.passphrase_file
+        commitment=commitment,
+        class_map=terms.class_map,
+        suspect_classes=terms.suspect_classes,
+        passphrase_file=judge.passphrase_file,
     )
-    inputs = (commitment, suspect.model, judge.judge, judge.secret, terms.class_map)
+    inputs = (
+        commitment,
+        suspect.model,
+        judge.judge,
+        judge.secret,
+        terms.class_map,
+        terms.suspect_classes,
+    )
     target = output.target(*inputs, extraction.reference, extraction.probes)
 
     from zkwm.suspects import open_suspect
 
     committed = _read_commitment(commitment)
     terms.require_purpose()
-    fixed = {"preprocessing": preprocessing.read(), "class_map": terms.read_class_map()}
+    fixed: dict[str, Any] = {
+        "preprocessing": preprocessing.read(),
+        "class_map": terms.read_class_map(),
+    }
+    if committed.class_names is not None or terms.suspect_classes is not None:
+        fixed["suspect_classes"] = terms.read_suspect_classes(suspect.model)
     settings = suspect.settings() | extraction.settings()
     key = judge.open()
     shape = committed.header.shape
@@ -75,12 +90,11 @@ def command(
     with closing(
         open_suspect(suspect.model, shape=shape, outputs=terms.outputs, **settings)
     ) as asked:
-        bits = terms.chosen_bits(asked.identity.outputs, committed.header.class_count)
-        issue = partial(_issuer(key, question, agreements), **fixed, **terms.fixed(bits))
+        issue = partial(_issuer(key, question, agreements), **fixed, **terms.fixed())
         with usage_errors():
             challenge = issue(committed, asked)
     target.write(challenge.to_bytes())
-    _print(challenge, committed, agreements, bits, output)
+    _print(challenge, committed, agreements, output)
 
 
 def _read_commitment(name: str) -> Commitment:
@@ -113,12 +127,12 @@ def _print(
     challenge: Challenge,
     commitment: Commitment,
     agreements: list[Agreement],
-    owner_choice_bits: int,
     output: OutputOptions,
 ) -> None:
     """The question in one line, how well both networks agree, and the same in JSON."""
     from zkwm_cli.terminal import note
     from zkwm_protocols.challenge import ArgumentChallenge
+    from zkwm_protocols.class_map import mapped_classes
 
     argued = challenge if isinstance(challenge, ArgumentChallenge) else None
     fingerprint = challenge.judge.fingerprint()
@@ -135,6 +149,7 @@ def _print(
     )
     for one in agreements:
         note(f"integer network made from the file: {one.words()}")
+    _note_class_map(challenge, commitment)
     note(f"tell the owner your key's fingerprint through another channel: {fingerprint}")
     print_result(
         output.as_json,
@@ -146,13 +161,34 @@ def _print(
         suspect=_suspect(challenge),
         triggers=triggers,
         blocks=challenge.block_count,
-        owner_choice_bits=owner_choice_bits,
+        owner_choice_bits=challenge.policy.owner_choice_bits,
+        map_bits=challenge.map_bits(commitment),
+        classes=mapped_classes(challenge.class_map, challenge.suspect_classes, commitment),
         mode=challenge.mode,
         statistic=challenge.statistic,
         network=None if argued is None else argued.network.hex(),
         least_matches=None if argued is None else argued.least_matches,
         agreement=[agreement.to_json() for agreement in agreements],
     )
+
+
+def _note_class_map(challenge: Challenge, commitment: Commitment) -> None:
+    """Every label and the output that stands for it, unless these are the same numbers."""
+    from zkwm.report.visible import visible
+    from zkwm_cli.terminal import note
+    from zkwm_protocols.class_map import mapped_classes
+
+    if challenge.suspect_classes is None and challenge.class_map == tuple(
+        range(challenge.suspect.outputs)
+    ):
+        note("classes: label and output have the same number")
+        return
+    for one in mapped_classes(challenge.class_map, challenge.suspect_classes, commitment):
+        names = "" if one["name"] is None else f" {visible(one['name'])!r}"
+        output = "" if one["output_name"] is None else f" {visible(one['output_name'])!r}"
+        note(f"label {one['label']}{names} is output {one['output']}{output}")
+    if bits := challenge.map_bits(commitment):
+        note(f"the class map follows from no names: {bits} bits are deducted for its choice")
 
 
 def _suspect(challenge: Challenge) -> dict[str, Any]:

@@ -63,6 +63,7 @@ def _commit_generated(owner: VaultOptions, triggers: TriggerOptions, count: int)
         family=triggers.family or "secret",
         shape=shape,
         data=mixed,
+        class_names=triggers.read_class_names(),
     )
 
 
@@ -84,7 +85,13 @@ def _commit_given(owner: VaultOptions, triggers: TriggerOptions, location: str) 
         )
     vault = owner.open()
     with usage_errors():
-        return commit(vault, images, class_count=class_count, declared_labels=declared)
+        return commit(
+            vault,
+            images,
+            class_count=class_count,
+            declared_labels=declared,
+            class_names=triggers.read_class_names(),
+        )
 
 
 def _print(commitment: Commitment, output: OutputOptions) -> None:
@@ -105,6 +112,7 @@ def _print(commitment: Commitment, output: OutputOptions) -> None:
         blocks=header.block_count,
         block_size=header.block_size,
         classes=header.class_count,
+        class_names=None if commitment.class_names is None else list(commitment.class_names),
         shape=list(header.shape),
         label_mode=header.label_mode,
     )

@@ -61,7 +61,14 @@ def build(
     used = len(statuses) // block_size
     challenge = OpeningChallenge(
         commitment=header.digest,
-        suspect=SuspectIdentity(kind, bytes(range(100, 132)), description, class_count, shape),
+        suspect=SuspectIdentity(
+            kind,
+            bytes(range(100, 132)),
+            description,
+            class_count,
+            shape,
+            adapter="zkwm" if kind == "http" else "",
+        ),  # fmt: skip
         preprocessing=Preprocessing(),
         class_map=tuple(range(class_count)),
         judge=JudgePublic(JUDGE.public, BOX.public),

@@ -22,9 +22,9 @@ from zkwm.attacks.starting_point import stolen_copy
 from zkwm.nn.seeds import derived_seed
 from zkwm.training import EmbedSettings, default_settings, embed
 from zkwm.triggers import TriggerSet, generate
-from zkwm_protocols.commitment import make_commitment
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.keys import ED25519, SigningKey
+from zkwm_protocols.make_commitment import make_commitment
 
 LARGEST_BLOCK = 50
 

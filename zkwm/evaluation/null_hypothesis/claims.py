@@ -16,9 +16,10 @@ from torch import nn
 
 from zkwm.attacks.false_claims.key_grinding import grind
 from zkwm.evaluation.null_hypothesis.matches import classes_of, share_reached
-from zkwm_protocols.commitment import Commitment, make_commitment
+from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.evidence import Evidence, assess
 from zkwm_protocols.keys import SigningKey
+from zkwm_protocols.make_commitment import make_commitment
 from zkwm_protocols.policy import Policy
 
 if TYPE_CHECKING:

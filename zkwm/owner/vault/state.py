@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zkwm.owner.vault.ledger import ArgumentEntry, LedgerEntry, read_entry
-from zkwm_protocols.errors import Malformed, VaultUnusable
+from zkwm_protocols.errors import Malformed, Unsupported, VaultUnusable
 from zkwm_protocols.keys import SigningKey, require_fingerprint
 from zkwm_protocols.schema import (
     require_bytes,
@@ -36,7 +36,6 @@ class CommitmentSecrets:
         family: the trigger family, or ``given``.
         salts: n times 32 bytes.
         images: uint8 in C order of (n, channels, height, width).
-        decoys: as many bytes as ``images``, or none.
         labels: the n declared labels, or None where labels are derived.
 
     Raises:
@@ -47,7 +46,6 @@ class CommitmentSecrets:
     family: str
     salts: bytes = field(repr=False)
     images: bytes = field(repr=False)
-    decoys: bytes = field(repr=False)
     labels: tuple[int, ...] | None = field(repr=False)
 
     def __post_init__(self) -> None:
@@ -59,8 +57,6 @@ class CommitmentSecrets:
             raise Malformed("a commitment's secrets have one salt of 32 bytes for each trigger")
         if not require_bytes(self.images) or len(self.images) % count:
             raise Malformed("expected one image for each salt")
-        if len(require_bytes(self.decoys)) not in (0, len(self.images)):
-            raise Malformed("expected one decoy for each image, or none")
         if self.labels is not None:
             if not isinstance(self.labels, tuple) or len(self.labels) != count:
                 raise Malformed("expected one declared label for each trigger")
@@ -74,15 +70,19 @@ class CommitmentSecrets:
             "family": self.family,
             "salts": self.salts,
             "images": self.images,
-            "decoys": self.decoys,
             "labels": None if self.labels is None else list(self.labels),
         }
 
     @classmethod
     def from_map(cls, value: object) -> CommitmentSecrets:
-        """Read ``to_map``. Raises Malformed."""
+        """Read ``to_map``. Raises Malformed; Unsupported for a vault of an earlier release."""
+        if isinstance(value, dict) and "decoys" in value:
+            raise Unsupported(
+                "a vault of an earlier release of zkwm, which kept decoys",
+                hint="make a new vault and a new commitment with this release",
+            )
         fields = require_map(
-            value, "commitment_file family salts images decoys labels", "commitment's secrets"
+            value, "commitment_file family salts images labels", "commitment's secrets"
         )
         labels = fields["labels"]
         if labels is not None:

@@ -28,7 +28,7 @@ def test_too_few_matches_are_a_recorded_silence(
     argument: StandIn,
 ) -> None:
     turned = tuple((label + 1) % 10 for label in range(10))
-    asked = signed(challenge, judge, class_map=turned)
+    asked = signed(challenge, judge, class_map=turned, least_matches=75)
     for _ in range(2):
         with pytest.raises(NotEnoughMatches):
             answer(vault, commitment, asked, model)

@@ -20,7 +20,6 @@ SECRETS = CommitmentSecrets(
     family="secret",
     salts=b"\x5a" * 64,
     images=b"\x11" * 8,
-    decoys=b"\x22" * 8,
     labels=None,
 )
 FIRST = LedgerEntry(

@@ -92,7 +92,6 @@ def test_no_repr_shows_a_secret(state: VaultState, secret_record: CommitmentSecr
         state.signing_key.to_bytes(),
         secret_record.salts,
         secret_record.images,
-        secret_record.decoys,
         state.ledger[0].response,
     ):
         assert repr(secret)[2:-1] not in text
@@ -110,8 +109,6 @@ def test_no_repr_shows_a_secret(state: VaultState, secret_record: CommitmentSecr
         {"images": b""},
         {"images": bytes(9)},
         {"images": None},
-        {"decoys": bytes(4)},
-        {"decoys": None},
         {"labels": (1,)},
         {"labels": (1, 65_535)},
         {"labels": (1, -1)},
@@ -126,8 +123,8 @@ def test_secrets_that_do_not_fit_each_other_are_refused(
         replace(secret_record, **change)
 
 
-def test_declared_labels_and_no_decoys_are_kept(secret_record: CommitmentSecrets) -> None:
-    declared = replace(secret_record, labels=(3, 65_534), decoys=b"")
+def test_declared_labels_are_kept(secret_record: CommitmentSecrets) -> None:
+    declared = replace(secret_record, labels=(3, 65_534))
     assert CommitmentSecrets.from_map(declared.to_map()) == declared
 
 

@@ -161,7 +161,7 @@ def test_a_write_cut_off_in_the_middle_leaves_the_old_vault(vault: Vault, passph
         try:
             with vault.transaction() as state:
                 for digest, record in list(state.commitments.items()):
-                    state.commitments[bytes(32)] = replace(record, images=bytes(20_000), decoys=b"")
+                    state.commitments[bytes(32)] = replace(record, images=bytes(20_000))
         except VaultUnusable as error:
             print(error.message)
         """
@@ -186,5 +186,5 @@ def test_a_vault_that_would_grow_too_large_is_not_written(
     before = vault.path.read_bytes()
     monkeypatch.setattr("zkwm.secret_files.encrypted.FILE_LIMIT", 4000)
     with pytest.raises(UsageError, match="grow"), vault.transaction() as state:
-        state.commitments[bytes(32)] = replace(secret_record, images=bytes(20_000), decoys=b"")
+        state.commitments[bytes(32)] = replace(secret_record, images=bytes(20_000))
     assert vault.path.read_bytes() == before

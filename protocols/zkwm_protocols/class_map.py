@@ -1,0 +1,78 @@
+"""The class map of a challenge: what it must be, and how a person reads it (SPEC.md 6.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zkwm_protocols.class_names import map_of_equal_names
+from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.errors import InvalidOpening
+from zkwm_protocols.suspect_identity import Preprocessing
+
+_CHECK = "challenge.class_map"
+
+
+def verify_class_map(
+    class_map: tuple[int, ...],
+    outputs: int,
+    names: tuple[str, ...] | None,
+    commitment: Commitment,
+) -> None:
+    """Check that labels and outputs pair up, by equal names where both sides have names.
+
+    ``outputs`` is K, ``names`` what the suspect calls them.
+
+    Raises InvalidOpening (``challenge.class_map``).
+    """
+    header = commitment.header
+    problem = ""
+    if names is not None and len(names) != outputs:
+        problem = f"{len(names)} names for the suspect's {outputs} outputs"
+    elif len(class_map) != header.class_count:
+        problem = (
+            f"the class map has {len(class_map)} labels, the commitment "
+            f"{header.class_count} classes"
+        )
+    elif len(set(class_map)) != len(class_map):
+        problem = "the class map gives one output to two labels"
+    elif any(not 0 <= output < outputs for output in class_map):
+        problem = "the class map names an output that the suspect does not have"
+    elif (
+        names is not None
+        and commitment.class_names is not None
+        and class_map != map_of_equal_names(commitment.class_names, names)
+    ):
+        problem = "the class map is not that of equal names"
+    if problem:
+        raise InvalidOpening(problem, check=_CHECK)
+
+
+def verify_extraction(class_map: tuple[int, ...], preprocessing: Preprocessing) -> None:
+    """Check that no choice is left where a mark is extracted (SPEC.md 19.3).
+
+    Raises InvalidOpening (``challenge.class_map``, ``challenge.suspect``).
+    """
+    if class_map != (0, 1):
+        raise InvalidOpening(
+            "where a mark is extracted, label 0 is bit 0 and label 1 is bit 1", check=_CHECK
+        )
+    if preprocessing != Preprocessing():
+        raise InvalidOpening(
+            "keys are not images: they have no preprocessing", check="challenge.suspect"
+        )
+
+
+def mapped_classes(
+    class_map: tuple[int, ...], outputs: tuple[str, ...] | None, commitment: Commitment
+) -> list[dict[str, Any]]:
+    """Each label with its name, its output and that output's name (None where there is none)."""
+    names = commitment.class_names
+    return [
+        {
+            "label": label,
+            "name": None if names is None else names[label],
+            "output": output,
+            "output_name": None if outputs is None else outputs[output],
+        }
+        for label, output in enumerate(class_map)
+    ]

@@ -1,0 +1,56 @@
+"""What every new challenge has, whatever it asks for: suspect, class map, nonce (SPEC.md 6.1)."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Any
+
+from zkwm.suspects import Suspect
+from zkwm_protocols.challenge_body import NONCE_BYTES
+from zkwm_protocols.class_names import map_bits, map_of_equal_names, require_names
+from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.keys import JudgePublic
+
+
+def make_frame(
+    judge: JudgePublic,
+    commitment: Commitment,
+    suspect: Suspect,
+    purpose: str,
+    class_map: tuple[int, ...] | None,
+    excluded_blocks: tuple[int, ...],
+    suspect_classes: tuple[str, ...] | None,
+) -> dict[str, Any]:
+    """These fields, as arguments of a challenge's constructor, with a fresh nonce.
+
+    Without a class map it is that of equal names where both sides have names, else the identity.
+    Raises InvalidOpening (``challenge.class_map``) for a class that no output has, Malformed.
+    """
+    named = commitment.class_names
+    if suspect_classes is not None:
+        require_names(suspect_classes)
+    if class_map is None and named is not None and suspect_classes is not None:
+        class_map = map_of_equal_names(named, suspect_classes)
+    if class_map is None:
+        class_map = tuple(range(commitment.header.class_count))
+    return {
+        "commitment": commitment.digest,
+        "suspect": suspect.identity,
+        "class_map": class_map,
+        "suspect_classes": suspect_classes,
+        "judge": judge,
+        "nonce": secrets.token_bytes(NONCE_BYTES),
+        "excluded_blocks": tuple(sorted(set(excluded_blocks))),
+        "purpose": purpose,
+        "issued": int(time.time()),
+    }
+
+
+def frame_bits(commitment: Commitment, frame: dict[str, Any]) -> int:
+    """What the class map of a challenge in the making costs (``Challenge.map_bits``)."""
+    outputs, class_map = frame["suspect"].outputs, frame["class_map"]
+    if not 2 <= len(class_map) <= outputs:
+        return 0  # the challenge itself is refused
+    named = commitment.class_names is not None and frame["suspect_classes"] is not None
+    return map_bits(class_map, outputs, by_names=named)
