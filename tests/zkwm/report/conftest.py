@@ -68,7 +68,7 @@ def build(
             class_count,
             shape,
             adapter="zkwm" if kind == "http" else "",
-        ),  # fmt: skip
+        ),
         preprocessing=Preprocessing(),
         class_map=tuple(range(class_count)),
         judge=JudgePublic(JUDGE.public, BOX.public),
