@@ -25,6 +25,10 @@ from zkwm_protocols.errors import Malformed
 MAX_BYTES = 1 << 31
 _MAX_MEMBERS = 64
 _MAX_HEADER = 10_000
+_MAX_AXES = 32
+_MAX_RATIO = 200
+"""Images shrink less; what unpacks to more than 64 MiB and this times the file is refused."""
+_FREE_BYTES = 1 << 26
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -43,14 +47,17 @@ def _read_array(file: IO[bytes], where: str, limit: int) -> NDArray[Any]:
         raise Malformed(f"{where} is not a numpy array of a known version") from None
     if dtype.hasobject or dtype.kind not in "biuf":
         raise Malformed(f"{where} holds {dtype}, not numbers")
-    if any(side < 0 for side in shape):
-        raise Malformed(f"{where} claims the shape {shape}")
+    whole = all(type(side) is int and 0 <= side < 1 << 62 for side in shape)
+    if not whole or len(shape) > _MAX_AXES:
+        raise Malformed(f"{where} claims the shape {str(shape)[:100]}")
     size = math.prod(shape) * dtype.itemsize
     if size > limit:
         raise Malformed(f"{where} would take {size} bytes; at most {limit} are read")
     data = file.read(size + 1)
     if len(data) != size:
         raise Malformed(f"{where} holds more or less data than its header says")
+    if size == 0 and max(shape, default=0) > limit:
+        raise Malformed(f"{where} claims the shape {str(shape)[:100]}")
     array = np.frombuffer(data, dtype=dtype)
     return array.reshape(shape, order="F" if fortran else "C")
 
@@ -77,7 +84,7 @@ def read_npz(data: bytes, where: str, *, limit: int = MAX_BYTES) -> Mapping[str,
                 raise Malformed(
                     f"{where} has {len(members)} members; at most {_MAX_MEMBERS} are read"
                 )
-            left = limit
+            left = min(limit, max(_FREE_BYTES, _MAX_RATIO * len(data)))
             for member in members:
                 name = member.filename.removesuffix(".npy")
                 if name == member.filename or name in arrays:

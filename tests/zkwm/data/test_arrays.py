@@ -184,3 +184,24 @@ def test_missing_and_too_large_files(tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_bytes(npz(x=ARRAY))
     with pytest.raises(Malformed, match="larger than"):
         read_arrays(tmp_path / "x.npz", limit=100)
+
+
+@pytest.mark.parametrize(
+    "shape", ["(1,)*65", str((1,) * 65), "(True,)", "(0, 9223372036854775807)"]
+)
+def test_shapes_that_numpy_would_not_take_are_malformed(shape: str) -> None:
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    data = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    with pytest.raises(Malformed):
+        read_npy(data + bytes(1), "x")
+    with pytest.raises(Malformed):
+        read_npy(data, "x")
+
+
+def test_zeros_that_unpack_to_a_gigabyte_are_refused() -> None:
+    packed = io.BytesIO()
+    np.savez_compressed(packed, x=np.zeros(96 << 20, np.uint8))
+    assert len(packed.getvalue()) < 1 << 20
+    with pytest.raises(Malformed):
+        read_npz(packed.getvalue(), "x")

@@ -244,7 +244,9 @@ def _entry(value: Any, place: str, entry_type: type[_EntryType]) -> _EntryType: 
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
         raise UsageError(f"{place} is a name, or a map that says name")
     entry_fields = {field.name for field in fields(entry_type)} - {"parameters"}
-    parameters = dict(value.get("parameters", {}))
+    parameters = value.get("parameters", {})
+    if not isinstance(parameters, dict):
+        raise UsageError(f"{place}: parameters is a map of names and values")
     parameters |= {k: v for k, v in value.items() if k not in entry_fields and k != "parameters"}
     for name, parameter in parameters.items():
         if not isinstance(name, str) or type(parameter) not in PLAIN:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 LIMIT = 256 * 1024
+_LONGEST_VALUE = 1000
 
 
 def read_grid(path: str | Path) -> Grid:
@@ -43,8 +44,10 @@ def parse(data: bytes) -> dict[str, Any]:
         value = yaml.load(data, Loader=_strict_loader(yaml))
     except yaml.YAMLError as error:
         raise UsageError(" ".join(str(error).split())) from None
-    except (UnicodeDecodeError, ValueError, RecursionError):
-        raise UsageError("this is no YAML document") from None
+    except UsageError:
+        raise
+    except Exception:  # PyYAML's constructors raise whatever the conversion does
+        raise UsageError("this is no YAML document, or a value does not fit its type") from None
     if not isinstance(value, dict):
         raise UsageError("a grid is a map of keys and values")
     return value
@@ -57,7 +60,11 @@ def _strict_loader(yaml: ModuleType) -> Any:  # noqa: ANN401
         def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401
             if self.check_event(yaml.events.AliasEvent):
                 raise UsageError("a grid file has no references (&name and *name)")
-            return super().compose_node(parent, index)
+            node = super().compose_node(parent, index)
+            if isinstance(node, yaml.ScalarNode) and len(node.value) > _LONGEST_VALUE:
+                line = node.start_mark.line + 1
+                raise UsageError(f"a value of more than {_LONGEST_VALUE} characters (line {line})")
+            return node
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:  # noqa: ANN401
             seen = set()

@@ -115,3 +115,25 @@ def test_the_examples_can_be_run(name: str) -> None:
     if name in ("laptop", "full"):
         assert grid.null_models >= 20
         assert len(grid.seeds) >= 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: !!bool foo",
+        "a: !!int ''",
+        "a: !!timestamp foo",
+        "a: !!float x",
+        "a: " + ":".join(["1"] * 80_000),
+    ],
+)
+def test_values_that_do_not_fit_their_type_are_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse(text.encode())
+
+
+@pytest.mark.parametrize("parameters", [["a"], "text", 3])
+def test_parameters_are_a_map(parameters: object) -> None:
+    entry = {"name": "x", "parameters": parameters}
+    with pytest.raises(UsageError):
+        Grid.from_map({**TINY, "watermarks": [entry]})
