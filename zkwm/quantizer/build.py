@@ -42,6 +42,8 @@ from zkwm_protocols.integer_network.nodes import inputs_of as nodes_read
 
 LOGIT_LIMIT = 1 << 29
 TABLE_ROWS = 1 << 21
+MOST_PARTS_TOGETHER = 1 << 24
+"""Rows times parts of the tables of all layers."""
 
 
 class Builder:
@@ -54,6 +56,7 @@ class Builder:
         self._graph = graph
         self._image = image
         self._nodes: list[Node] = []
+        self._parts_computed = 0
         self._tables: dict[Curve, tuple[int, int]] = {}
         self._bytes: dict[int, Bytes] = {}
 
@@ -186,6 +189,10 @@ class Builder:
         choice = choose(expression, measure(parts, layer))
         sums = fit(parts, layer, choice)
         ends = sums.ends()
+        if choice.curve.expression != X:
+            self._parts_computed += (ends[1] - ends[0] + 1) * choice.curve.expression.size
+        if self._parts_computed > MOST_PARTS_TOGETHER:
+            raise Unsupported("the tables of the model's functions take too long to compute")
         table = self._table(choice.curve, ends)
         value = self._emit(Activation(self._emit_sum(sums), sums.shift, table))
         images = choice.curve.table(*ends).values[sums.quotients() - ends[0]]

@@ -93,7 +93,7 @@ def _pinned(model: str | Path, suspect: SuspectIdentity) -> bytes:
 def _quantized(
     data: bytes, shape: tuple[int, int, int], preprocessing: Preprocessing
 ) -> IntegerNetwork:
-    """Quantize the content of an ONNX file."""
-    from zkwm.quantizer.quantizer import quantize
+    """Quantize the content of an ONNX file in a limited process."""
+    from zkwm.quantizer.limited_quantizer import quantize_limited
 
-    return quantize(data, shape=shape, preprocessing=preprocessing).network
+    return quantize_limited(data, shape=shape, preprocessing=preprocessing).network

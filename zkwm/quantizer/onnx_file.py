@@ -7,6 +7,7 @@ is refused: names given twice, nodes out of order, attributes that the schema do
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 FILE_LIMIT = 1 << 29
 MAXIMUM_NODES = 10_000
+MOST_WEIGHTS = 1 << 27
+"""Weights that nodes read; all are widened to 8 bytes."""
 HINT = "open triggers instead: zkwm challenge --reveal queries the model itself, whatever it is"
 INPUT_TYPES = {1: "float32", 11: "float64", 2: "uint8"}
 """Types of the input by their number in ONNX; others, as float16, are computed with otherwise."""
@@ -131,7 +134,7 @@ def read_onnx(path_or_bytes: str | Path | bytes) -> OnnxGraph:
         known.update(node.output)
     return OnnxGraph(
         nodes=tuple(nodes),
-        constants={tensor.name: array_of(tensor) for tensor in graph.initializer},
+        constants=_constants(graph),
         input=inputs[0].name,
         dims=_dims(inputs[0]),
         output=_scores(list(graph.output)),
@@ -162,6 +165,18 @@ def _require_single_names(graph: onnx.GraphProto) -> None:
                 hint="export the model again; the ONNX checker refuses this file, too",
             )
         seen.add(name)
+
+
+def _constants(graph: onnx.GraphProto) -> dict[str, NDArray[Any]]:
+    """The weights that a node or an output reads, by name. Raises Unsupported for too many."""
+    read = {name for node in graph.node for name in node.input}
+    read.update(item.name for item in graph.output)
+    tensors = [tensor for tensor in graph.initializer if tensor.name in read]
+    # A damaged tensor may declare any size: it holds at most two numbers (int4) in each byte.
+    counts = (min(abs(prod(tensor.dims)), 2 * tensor.ByteSize()) for tensor in tensors)
+    if sum(counts) > MOST_WEIGHTS:
+        raise Unsupported(f"more than {MOST_WEIGHTS:,} weights", hint=HINT)
+    return {tensor.name: array_of(tensor) for tensor in tensors}
 
 
 def _scores(outputs: list[onnx.ValueInfoProto]) -> str:

@@ -28,6 +28,8 @@ FINEST_STEP = 8
 CURVE_QUOTIENT = 1 << 14
 SHARED_BITS = 3
 """Binary digits of a curve's scale behind the first."""
+MOST_PARTS = 1 << 19
+"""The largest product of a table's rows and its function's parts: each is computed in decimals."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,22 @@ class Curve:
 
     def table(self, first: int, last: int) -> Table:
         """The table of bytes for quotients q from ``first`` to ``last``."""
+        require_affordable(self.expression, last - first + 1)
         points = np.arange(first, last + 1, dtype=np.float64)
         values = points
         if self.expression != X:
             values = np.rint(evaluate(self.expression, points * self.step) / self.scale) + self.zero
             values = np.where(np.isnan(values), 0.0, values)
         return Table(first, np.clip(values, 0, 255).astype(np.uint8))
+
+
+def require_affordable(expression: Expression, rows: int) -> None:
+    """Raise Unsupported where a table of ``rows`` rows would take too long to compute."""
+    if expression != X and rows * expression.size > MOST_PARTS:
+        raise Unsupported(
+            f"a table of {rows:,} rows of a function of {expression.size} parts: rows times parts "
+            f"are more than {MOST_PARTS:,}"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,6 +195,7 @@ def _general(expression: Expression, extent: Extent) -> Choice:
         step *= 2.0
     first = int(np.floor(extent.low.min() / step))
     last = int(np.ceil(extent.high.max() / step))
+    require_affordable(expression, last - first + 1)
     values = evaluate(expression, np.arange(first, last + 1, dtype=np.float64) * step)
     if not np.isfinite(values).all():
         raise Unsupported("a function of the model is not finite on calibration images")

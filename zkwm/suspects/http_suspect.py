@@ -46,7 +46,7 @@ from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, Susp
 SCHEMA = "zkwm/query/v1"
 MOST_SILENT = 10
 GONE = f"not asked: {MOST_SILENT} images before it got no reply at all"
-_LONGEST_PAUSE = 60.0
+_LONGEST_PAUSE = 20.0
 
 
 def endpoint_digest(url: str) -> bytes:

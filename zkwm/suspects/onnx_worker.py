@@ -28,6 +28,7 @@ from zkwm.suspects.onnx_contents import (
     require_deterministic,
 )
 from zkwm.suspects.onnx_frames import FrameError, read_frame, write_frame
+from zkwm.suspects.resource_limits import limit_resources
 
 if TYPE_CHECKING:
     import onnx
@@ -145,23 +146,6 @@ def choose_output(names: list[str], wanted: str) -> str:
     return names[0]
 
 
-def _limit_resources(memory: int) -> None:
-    """Bound address space, core files and written files, as far as the system can."""
-    try:
-        import resource
-    except ImportError:
-        return
-    for kind, limit in (
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
-    ):
-        try:
-            resource.setrlimit(kind, (limit, limit))
-        except (OSError, ValueError):
-            continue
-
-
 def _read_questions(stream: BinaryIO, questions: queue.SimpleQueue[bytes]) -> None:
     """Queue frames; end the process at once when the judge is gone, even inside a model's loop."""
     try:
@@ -200,7 +184,7 @@ def _load(questions: queue.SimpleQueue[bytes], replies: BinaryIO) -> bytes:
 
 def main() -> None:
     """Serve one model until standard input ends."""
-    _limit_resources(int(sys.argv[1]))
+    limit_resources(int(sys.argv[1]))
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     questions: queue.SimpleQueue[bytes] = queue.SimpleQueue()

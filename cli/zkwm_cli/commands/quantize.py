@@ -57,17 +57,17 @@ def command(
 
     from zkwm.data.images import load_images
     from zkwm.files import read_limited
-    from zkwm.quantizer import declared_shape, quantize
+    from zkwm.quantizer.limited_quantizer import declared_shape_limited, quantize_limited
     from zkwm.quantizer.onnx_file import FILE_LIMIT
     from zkwm_protocols.integer_network import codec
 
     fed = preprocessing.read()
     data = read_limited(model, FILE_LIMIT)
-    shape = shape or declared_shape(data, preprocessing.layout)
+    shape = shape or declared_shape_limited(data, fed)
     if shape is None:
         raise click.UsageError("the file leaves the size of its images open; give --shape C,H,W")
     images = None if calibration is None else load_images(calibration, shape=shape, fit="exact")
-    result = quantize(data, shape=shape, preprocessing=fed, calibration=images)
+    result = quantize_limited(data, shape=shape, preprocessing=fed, calibration=images)
     agreements = _agreements(result.network, model, fed)
     target.write(codec.to_bytes(result.network))
     _print(result, agreements, output)

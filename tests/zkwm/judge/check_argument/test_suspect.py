@@ -119,7 +119,7 @@ def test_a_network_that_cannot_be_proven_about_points_to_openings(
     def refuse(*_: object, **__: object) -> None:
         raise Unsupported("node 'softmax': not a layer that can be proven")
 
-    monkeypatch.setattr("zkwm.quantizer.quantizer.quantize", refuse)
+    monkeypatch.setattr("zkwm.quantizer.limited_quantizer.quantize_limited", refuse)
     with pytest.raises(Unsupported) as caught:
         judge.challenge_argument(owner.commitment, suspect)
     assert "--reveal" in caught.value.hint

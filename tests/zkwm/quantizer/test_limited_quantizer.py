@@ -1,0 +1,124 @@
+"""Foreign files are quantized in a process with limits; what is too large is refused by name."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from tests.support.small_models import Sketch
+from zkwm.quantizer import quantize
+from zkwm.quantizer.expressions import X, apply
+from zkwm.quantizer.limited_quantizer import (
+    QuantizerLimits,
+    declared_shape_limited,
+    quantize_limited,
+)
+from zkwm.quantizer.scales import Curve
+from zkwm.suspects.limited_process import NoResultError, run_limited
+from zkwm_protocols.errors import CouldNotCheck, Malformed, Unsupported, UsageError
+from zkwm_protocols.integer_network.codec import digest
+from zkwm_protocols.suspect_identity import Preprocessing
+
+SHAPE = (1, 8, 8)
+RAW = Preprocessing(scale="raw")
+
+
+def nested(depth: int) -> bytes:
+    """A Gemm, ``depth`` nested Erf, a Gemm: every row of one table costs ``depth`` functions."""
+    draw = np.random.default_rng(0)
+    tensors = {
+        "a": (8 * draw.normal(size=(64, 16))).astype(np.float32),
+        "b": draw.normal(size=(16, 4)).astype(np.float32),
+    }
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["f"]),
+        helper.make_node("Gemm", ["f", "a"], ["h0"]),
+        *(helper.make_node("Erf", [f"h{k}"], [f"h{k + 1}"]) for k in range(depth)),
+        helper.make_node("Gemm", [f"h{depth}", "b"], ["y"]),
+    ]
+    return model(nodes, tensors)
+
+
+def model(nodes: list[onnx.NodeProto], tensors: dict[str, np.ndarray]) -> bytes:
+    """The bytes of a classifier of 1 x 8 x 8 images."""
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, *SHAPE])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 4])],
+        [numpy_helper.from_array(array, name) for name, array in tensors.items()],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    return made.SerializeToString()
+
+
+def test_the_network_is_that_of_this_process() -> None:
+    data = Sketch(SHAPE).flat(64)
+    fed = Preprocessing(mean=("0.5",), std=("0.5",))
+    made = quantize_limited(data, shape=SHAPE, preprocessing=fed)
+    here = quantize(data, shape=SHAPE, preprocessing=fed)
+    assert digest(made.network) == digest(here.network)
+    assert made.calibration_digest == here.calibration_digest
+    assert declared_shape_limited(data, fed) == SHAPE
+
+
+def test_errors_keep_class_and_check() -> None:
+    with pytest.raises(Malformed):
+        quantize_limited(b"no model", shape=SHAPE, preprocessing=RAW)
+    with pytest.raises(UsageError):
+        quantize_limited(Sketch(SHAPE).flat(64), shape=(1, 9, 9), preprocessing=RAW)
+    nodes = [helper.make_node("NonZero", ["x"], ["y"])]
+    with pytest.raises(Unsupported) as caught:
+        quantize_limited(model(nodes, {}), shape=SHAPE, preprocessing=RAW)
+    assert caught.value.check == "network.unsupported"
+    assert caught.value.hint
+
+
+def test_hours_of_tables_end_within_the_deadline_or_are_refused_before() -> None:
+    start = time.monotonic()
+    with pytest.raises(Unsupported, match="rows times parts"):
+        quantize_limited(nested(90), shape=SHAPE, preprocessing=RAW)
+    with pytest.raises(Unsupported, match="seconds"):
+        quantize_limited(
+            nested(20), shape=SHAPE, preprocessing=RAW, limits=QuantizerLimits(total_seconds=2)
+        )
+    assert time.monotonic() - start < 60
+
+
+def test_a_table_is_priced_before_it_is_computed() -> None:
+    deep = X
+    for _ in range(90):
+        deep = apply("erf", deep)
+    with pytest.raises(Unsupported):
+        Curve(deep, 1.0, 1.0, 0).table(-10_000, 10_000)
+    with pytest.raises(Unsupported):
+        Curve(apply("erf", X)).table(0, 1 << 30)
+
+
+def test_weights_that_nobody_reads_cost_nothing() -> None:
+    unused = np.zeros(64 << 20, np.int8)
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["f"]),
+        helper.make_node("Gemm", ["f", "a"], ["y"]),
+    ]
+    weights = np.random.default_rng(1).normal(size=(64, 4)).astype(np.float32)
+    data = model(nodes, {"a": weights, "unused": unused})
+    limits = QuantizerLimits(memory_bytes=1 << 30)
+    made = quantize_limited(data, shape=SHAPE, preprocessing=RAW, limits=limits)
+    assert made.network.outputs == 4
+
+
+def test_too_little_memory_is_an_error_of_zkwm() -> None:
+    limits = QuantizerLimits(memory_bytes=1 << 26)
+    with pytest.raises(CouldNotCheck):
+        quantize_limited(nested(1), shape=SHAPE, preprocessing=RAW, limits=limits)
+
+
+def test_a_process_without_an_answer_is_told() -> None:
+    with pytest.raises(NoResultError) as caught:
+        run_limited("this", [b"{}"], memory=1 << 30, seconds=20, result_limit=10)
+    assert not caught.value.late

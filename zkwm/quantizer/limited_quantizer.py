@@ -1,0 +1,136 @@
+"""Quantize a foreign ONNX file in a process of its own, within limits of memory and time.
+
+The file may come from an adversary: it is parsed, translated and calibrated only there. What comes
+back are the network's bytes, and the strict reader of networks checks them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.quantizer.layers import Shape
+from zkwm.quantizer.onnx_file import FILE_LIMIT, HINT
+from zkwm.quantizer.quantizer import QuantizedNetwork
+from zkwm.suspects.limited_process import NoResultError, run_limited
+from zkwm.suspects.suspect import printable
+from zkwm_protocols.errors import CouldNotCheck, Malformed, Unsupported
+from zkwm_protocols.integer_network import codec
+from zkwm_protocols.suspect_identity import Preprocessing
+
+_BASE_MEMORY = 8 << 30
+_NETWORK_LIMIT = 1 << 30
+_MODULE = "zkwm.quantizer.quantizer_worker"
+
+
+@dataclass(frozen=True)
+class QuantizerLimits:
+    """What reading and quantizing one file may use.
+
+    Attributes:
+        total_seconds: after which the process is killed.
+        memory_bytes: its address space (where the system has such a limit); None is 8 GiB plus
+            eight times the file.
+    """
+
+    total_seconds: float = 1800.0
+    memory_bytes: int | None = None
+
+
+def quantize_limited(
+    data: bytes,
+    *,
+    shape: Shape,
+    preprocessing: Preprocessing,
+    calibration: NDArray[np.uint8] | None = None,
+    limits: QuantizerLimits | None = None,
+) -> QuantizedNetwork:
+    """``quantize`` the content of a file in a limited process.
+
+    Args:
+        data: the file's content.
+        shape: (channels, height, width) of the images.
+        preprocessing: how pixels become the model's input.
+        calibration (uint8, (n, c, h, w)): as for ``quantize``.
+        limits: time and memory.
+
+    Raises what ``quantize`` raises, and Unsupported (check ``network.unsupported``) for a file that
+    takes more time or memory than ``limits``.
+    """
+    facts, network = _run("quantize", data, shape, preprocessing, calibration, limits)
+    try:
+        digest, count = bytes.fromhex(facts["calibration_digest"]), facts["calibration_count"]
+        notes = tuple(printable(note, 200) for note in facts["notes"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise _no_result() from None
+    if len(digest) != 32 or type(count) is not int:
+        raise _no_result()
+    return QuantizedNetwork(codec.from_bytes(network), digest, count, notes)
+
+
+def declared_shape_limited(
+    data: bytes, preprocessing: Preprocessing, *, limits: QuantizerLimits | None = None
+) -> Shape | None:
+    """``declared_shape`` of a file's content, read in a limited process; raises likewise."""
+    facts, _ = _run("shape", data, (1, 1, 1), preprocessing, None, limits)
+    sizes = facts.get("shape")
+    if sizes is None:
+        return None
+    if (
+        not isinstance(sizes, list)
+        or len(sizes) != 3
+        or any(type(size) is not int for size in sizes)
+    ):
+        raise _no_result()
+    return sizes[0], sizes[1], sizes[2]
+
+
+def _run(
+    task: str,
+    data: bytes,
+    shape: Shape,
+    preprocessing: Preprocessing,
+    images: NDArray[np.uint8] | None,
+    limits: QuantizerLimits | None,
+) -> tuple[dict[str, Any], bytes]:
+    """Run one task. Raises ZkwmError."""
+    limits = limits or QuantizerLimits()
+    if len(data) > FILE_LIMIT:
+        raise Malformed(f"an ONNX file of more than {FILE_LIMIT} bytes")
+    described = {
+        "task": task,
+        "shape": list(shape),
+        "preprocessing": asdict(preprocessing),
+        "images": None if images is None else list(images.shape),
+    }
+    pixels = b"" if images is None else np.ascontiguousarray(images).tobytes()
+    memory = limits.memory_bytes or _BASE_MEMORY + 8 * len(data) + 32 * len(pixels)
+    try:
+        return run_limited(
+            _MODULE,
+            [json.dumps(described).encode(), data, pixels],
+            memory=memory,
+            seconds=limits.total_seconds,
+            result_limit=_NETWORK_LIMIT,
+        )
+    except NoResultError as error:
+        if not error.late:
+            raise _no_result() from None
+        raise Unsupported(
+            f"its integer network takes more than the {limits.total_seconds:g} seconds that it may "
+            "use",
+            hint=HINT,
+            check="network.unsupported",
+        ) from None
+
+
+def _no_result() -> CouldNotCheck:
+    """The error for a process that died or answered in another form."""
+    return CouldNotCheck(
+        "the process that reads the model's file ended without a result",
+        hint="it may have run out of memory; try again on a larger machine",
+    )

@@ -1,0 +1,103 @@
+"""The process that reads and quantizes a foreign ONNX file: see ``limited_quantizer``.
+
+``python -P -m zkwm.quantizer.quantizer_worker MEMORY``. Frames in: JSON (the task), the file, the
+images. Frames out: those of ``zkwm.suspects.limited_process``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.suspects.limited_process import error_frame
+from zkwm.suspects.onnx_frames import FrameError, read_frame, write_frame
+from zkwm.suspects.resource_limits import limit_resources
+from zkwm_protocols.errors import Malformed, Unsupported, ZkwmError
+from zkwm_protocols.suspect_identity import Preprocessing
+
+_FRAME_LIMIT = 1 << 32
+
+
+def quantized(
+    data: bytes, task: dict[str, Any], images: NDArray[np.uint8] | None
+) -> tuple[dict[str, Any], bytes]:
+    """Quantize the file; the facts of the calibration, and the network's bytes."""
+    from zkwm.quantizer.quantizer import quantize
+    from zkwm_protocols.integer_network import codec
+
+    result = quantize(
+        data,
+        shape=tuple(task["shape"]),
+        preprocessing=_preprocessing(task["preprocessing"]),
+        calibration=images,
+    )
+    facts = {
+        "calibration_digest": result.calibration_digest.hex(),
+        "calibration_count": result.calibration_count,
+        "notes": list(result.notes),
+    }
+    return facts, codec.to_bytes(result.network)
+
+
+def _preprocessing(fields: dict[str, Any]) -> Preprocessing:
+    """Preprocessing from JSON, in which tuples are lists."""
+    read: dict[str, Any] = {
+        name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()
+    }
+    return Preprocessing(**read)
+
+
+def declared(data: bytes, task: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """The declared shape of the file's input."""
+    from zkwm.quantizer.quantizer import declared_shape
+
+    return {"shape": declared_shape(data, task["preprocessing"]["layout"])}, b""
+
+
+def answered(question: list[bytes]) -> tuple[dict[str, Any], bytes]:
+    """Do the task. Raises ZkwmError, for a fault of the parsers too."""
+    task, data = json.loads(question[0]), question[1]
+    images = None
+    if task["images"] is not None:
+        images = np.frombuffer(question[2], np.uint8).reshape(task["images"])
+    try:
+        return declared(data, task) if task["task"] == "shape" else quantized(data, task, images)
+    except ZkwmError:
+        raise
+    except MemoryError:
+        raise Unsupported(
+            "its integer network takes more memory than it may use", check="network.unsupported"
+        ) from None
+    except RecursionError:
+        raise Unsupported(
+            "its operations are nested too deeply", check="network.unsupported"
+        ) from None
+    except Exception as error:  # a foreign file: whatever a parser overlooked is the file's fault
+        raise Malformed(f"this ONNX file cannot be read ({type(error).__name__})") from None
+
+
+def main() -> None:
+    """Answer one question."""
+    limit_resources(int(sys.argv[1]))
+    replies = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    stdin = os.fdopen(0, "rb", buffering=0, closefd=False)
+    try:
+        question = [read_frame(stdin, _FRAME_LIMIT) for _ in range(3)]
+        facts, result = answered(question)
+    except ZkwmError as error:
+        write_frame(replies, error_frame(error))
+    except FrameError:
+        return
+    else:
+        write_frame(replies, b"R", json.dumps(facts).encode())
+        write_frame(replies, result)
+
+
+if __name__ == "__main__":
+    main()
