@@ -108,6 +108,25 @@ def test_preprocessing_and_calibration_count(zkwm: Command, model: Path, tmp_pat
     assert digests[0] == digests[2] != digests[1]
 
 
+@pytest.mark.slow
+def test_a_network_that_no_judge_accepts(zkwm: Command, model: Path, tmp_path: Path) -> None:
+    save_classifier(model, "Identity")
+    changed = onnx.load_model(str(model))
+    changed.graph.node[-1].output[0] = "z"
+    changed.graph.node.extend(
+        [
+            helper.make_node("Add", ["z", "large"], ["s"]),
+            helper.make_node("Sub", ["s", "large"], ["y"]),
+        ]
+    )
+    changed.graph.initializer.append(numpy_helper.from_array(np.float32(3e7), "large"))
+    onnx.save_model(changed, str(tmp_path / "swallowed.onnx"))
+    result = zkwm("quantize", tmp_path / "swallowed.onnx", "-o", tmp_path / "net", "--json")
+    assert result.code == 0, result.stderr
+    assert result.json["refusal"]
+    assert f"no argument: {result.json['refusal']}" in result.stderr
+
+
 def test_refusals(zkwm: Command, model: Path, tmp_path: Path) -> None:
     output = tmp_path / "suspect.zknet"
     save_classifier(tmp_path / "odd.onnx", "Round")

@@ -21,6 +21,8 @@ from zkwm_protocols.errors import ZkwmError
 
 COUNT = 700
 TOLERANCE = 1e-3
+SIGMOID_ERROR = 2e-7
+"""ONNX Runtime's Sigmoid is off by up to 1.7e-7, measured; it is 0 from -18 on."""
 
 
 def runtime_scores(data: bytes, images: np.ndarray) -> np.ndarray | None:
@@ -52,7 +54,8 @@ def outcome(seed: int) -> str:
         return "not finite in doubles"
     if found.shape != wanted.shape or not np.isfinite(wanted).all():
         return "shape" if found.shape != wanted.shape else "not finite in the runtime"
-    error = np.abs(found - wanted).max() / max(float(np.abs(wanted).max()), 1e-6)
+    off = np.abs(found - wanted).max() - (SIGMOID_ERROR if "sigmoid" in layers.last else 0.0)
+    error = off / max(float(np.abs(wanted).max()), 1e-6)
     return "equal" if error <= TOLERANCE else f"unequal by {error:.3g}"
 
 
