@@ -11,7 +11,6 @@ import click
 from zkwm_cli.artifacts import OutputOptions, print_result
 from zkwm_cli.options import option, options, read_shape
 from zkwm_cli.suspect_options import PreprocessingOptions
-from zkwm_protocols.challenge_body import NONCE_BYTES
 
 if TYPE_CHECKING:
     from zkwm.quantizer import Agreement, QuantizedNetwork
@@ -113,6 +112,7 @@ def _agreements(
     """How closely the network agrees with the model, on images drawn afresh."""
     from zkwm.quantizer import measure_agreement
     from zkwm.suspects import open_suspect
+    from zkwm_protocols.challenge_body import NONCE_BYTES
 
     suspect = open_suspect(model, shape=network.shape, outputs=network.outputs)
     with closing(suspect):
