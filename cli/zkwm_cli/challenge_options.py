@@ -24,6 +24,14 @@ class QuestionOptions:
         metavar="N",
         help="Triggers to open, whole blocks (of 50).",
     )
+    reopen: tuple[int, ...] = option(
+        "--reopen",
+        callback=read_numbers,
+        metavar="N,N,...",
+        help="Weigh blocks again that were opened to you about this suspect: with another "
+        "preprocessing or statistic, or because the suspect did not answer. Opens nothing new, "
+        "and counts as one more function.",
+    )
     zero_knowledge: bool = option(
         "--zero-knowledge",
         is_flag=True,
@@ -59,8 +67,9 @@ class QuestionOptions:
 
     def require_consistent(self) -> None:
         """Raise a usage error for options of both ways, or of none."""
-        if self.zero_knowledge == (self.reveal is not None):
-            raise click.UsageError("use one of --reveal and --zero-knowledge")
+        ways = (self.reveal is not None, bool(self.reopen), self.zero_knowledge)
+        if sum(ways) != 1:
+            raise click.UsageError("use one of --reveal, --reopen and --zero-knowledge")
         only_argued = (self.blocks, self.least_matches, self.images)
         if not self.zero_knowledge and only_argued != (None, None, None):
             raise click.UsageError(

@@ -182,7 +182,9 @@ def _demand(release: Disclosure, block_size: int) -> list[tuple[str, str]]:
     if argument is None:
         count = len(release.blocks_to_open) * block_size
         blocks = f"{name_blocks(release.blocks_to_open)} of {release.block_count}"
-        return [("to be opened", f"{count} triggers, {blocks}")]
+        known = set(release.blocks_to_open) <= set(release.blocks_spent)
+        again = "; opened to this judge before, so that nothing new is shown" if known else ""
+        return [("to be opened", f"{count} triggers, {blocks}{again}")]
     return [
         ("network", argument.network.hex()),
         (

@@ -217,3 +217,27 @@ def test_progress_stays_off_stdout(zkwm: Command, case: Files) -> None:
     result = zkwm(*case.verify_options(), "--json")
     json.loads(result.stdout)
     assert "asking" not in result.stdout
+
+
+def test_a_block_is_weighed_again(zkwm: Command, case: Files) -> None:
+    """Ranks after matches: no new block, one function more."""
+    assert zkwm(*dispute_over(zkwm, case, model=case.innocent)).code == 10
+    block = zkwm("inspect", case.folder / "new.proof", "--json").json["blocks"]
+    asked = case.challenge_options(model=case.innocent, statistic="ranks", reopen=block[0])
+    place = asked.index("--reveal")
+    del asked[place : place + 2]
+    made = zkwm(*asked, "--force")
+    assert made.code == 0, made.stderr
+    challenge = case.folder / "new.challenge"
+    proved = zkwm(*case.prove_options(challenge=challenge), "--force")
+    assert proved.code == 0, proved.stderr
+    options = case.verify_options(
+        model=case.innocent, challenge=challenge, proof=case.folder / "new.proof"
+    )
+    result = zkwm(*options, "--json")
+    assert result.code == 10
+    assert result.json["blocks"] == block
+    assert result.json["asked"]["kept"] == 50
+    tried = [term["name"] for term in result.json["evidence"]["terms"]]
+    assert "functions tried" in tried
+    assert result.json["functions_tried"] > 1

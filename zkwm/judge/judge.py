@@ -100,7 +100,7 @@ class Judge:
         commitment: Commitment,
         suspect: Suspect,
         *,
-        reveal: int,
+        reveal: int | tuple[int, ...],
         purpose: str = "",
         preprocessing: Preprocessing | None = None,
         class_map: tuple[int, ...] | None = None,
@@ -113,7 +113,9 @@ class Judge:
 
         Args:
             commitment, suspect: the owner's, and the model that the challenge is about.
-            reveal: the number of triggers to open, in whole blocks.
+            reveal: the number of triggers to open, in whole blocks; or the numbers of blocks that
+                were opened to this judge about this suspect, to be weighed again: no new block,
+                and one function more (SPEC.md 6.1).
             purpose: what the challenge is for.
             preprocessing: how pixels become the suspect's input; ``Preprocessing()`` by default.
             class_map: the suspect's output for each label; by default that of the same name where
@@ -134,7 +136,8 @@ class Judge:
         """
         commitment.verify()
         policy = policy or Policy()
-        blocks = _whole_blocks(reveal, commitment.header.block_size)
+        again = () if isinstance(reveal, int) else self._opened(commitment, suspect, reveal)
+        blocks = len(again) or _whole_blocks(reveal, commitment.header.block_size)
         frame = make_frame(
             self.public, commitment, suspect, purpose, class_map, excluded_blocks, suspect_classes
         )
@@ -148,6 +151,7 @@ class Judge:
             **frame,
             preprocessing=preprocessing,
             block_count=blocks,
+            reopened_blocks=again,
             policy=policy,
             statistic=require_choice(statistic, Statistic, "statistic"),
         )
@@ -309,6 +313,19 @@ class Judge:
         policy = challenge.policy
         tried = max(policy.functions_tried, self._ledger.next_number(challenge))
         return replace(challenge, policy=replace(policy, functions_tried=tried))
+
+    def _opened(
+        self, commitment: Commitment, suspect: Suspect, blocks: tuple[int, ...]
+    ) -> tuple[int, ...]:
+        """Blocks to be weighed again, ascending. Raises UsageError for one that is not opened."""
+        opened = self._ledger.opened_blocks(commitment.digest, suspect.identity)
+        if not blocks or not set(blocks) <= set(opened):
+            raise UsageError(
+                "only blocks that were opened to this judge about this suspect can be weighed "
+                f"again: {', '.join(map(str, opened)) or 'none so far'}",
+                hint="name some of these, or ask for new triggers",
+            )
+        return tuple(sorted(set(blocks)))
 
     def _issue(self, challenge: AnyChallenge, commitment: Commitment) -> AnyChallenge:
         """The challenge, signed and kept in the ledger. Raises UsageError or InvalidOpening."""

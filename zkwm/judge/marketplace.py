@@ -79,7 +79,7 @@ class Marketplace:
         name: str,
         suspect: Suspect,
         *,
-        reveal: int | None = None,
+        reveal: int | tuple[int, ...] | None = None,
         purpose: str = "",
         zero_knowledge: bool = False,
         preprocessing: Preprocessing | None = None,
@@ -96,8 +96,9 @@ class Marketplace:
         Args:
             name: the commitment's digest in hexadecimal.
             suspect: the model that the challenge is about.
-            reveal: the number of triggers, in whole blocks. By default one block, or, for an
-                argument, all that were not opened here.
+            reveal: the number of triggers, in whole blocks, or blocks to be weighed again, as for
+                ``Judge.challenge``. By default one block, or, for an argument, all that were not
+                opened here.
             purpose: what the challenge is for.
             zero_knowledge: ask for an argument, which opens nothing.
             preprocessing, class_map, suspect_classes: those of ``Judge.challenge``.
@@ -109,10 +110,13 @@ class Marketplace:
         """
         commitment = self.commitment(name)
         size = commitment.header.block_size
+        opened = set(self._judge.ledger.opened_blocks(commitment.digest))
+        if isinstance(reveal, tuple):
+            opened -= set(reveal)
         options: dict[str, Any] = {
             "purpose": purpose,
             "policy": self._policy,
-            "excluded_blocks": self._judge.ledger.opened_blocks(commitment.digest),
+            "excluded_blocks": tuple(sorted(opened)),
             "preprocessing": preprocessing,
             "class_map": class_map,
             "suspect_classes": suspect_classes,
@@ -125,6 +129,8 @@ class Marketplace:
         elif statistic != Statistic.MATCHES:
             raise UsageError("an argument shows matches", hint="ask for an opening to count ranks")
         else:
+            if isinstance(reveal, tuple):
+                raise UsageError("an argument opens nothing that could be weighed again")
             blocks = None if reveal is None else _blocks(reveal, size)
             challenge = self._judge.challenge_argument(
                 commitment, suspect, blocks=blocks, **options

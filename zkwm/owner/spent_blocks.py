@@ -17,8 +17,13 @@ def choose_blocks(
 ) -> tuple[int, ...]:
     """The first r blocks that are neither spent nor excluded (SPEC.md 6.2).
 
-    Raises InvalidOpening (``challenge.reachable``).
+    Where the challenge names blocks to be weighed again, these: they were opened to this judge
+    about this suspect, so that opening them again shows nothing new. Raises InvalidOpening
+    (``challenge.reachable``).
     """
+    if challenge.reopened_blocks:
+        _require_opened_to_judge(state, challenge)
+        return challenge.reopened_blocks
     free = free_blocks(state, commitment, challenge)
     if len(free) < challenge.block_count:
         size = commitment.header.block_size
@@ -37,6 +42,28 @@ def free_blocks(state: VaultState, commitment: Commitment, challenge: Challenge)
     """The blocks that are neither spent nor excluded by the judge, ascending."""
     gone = spent_blocks(state, commitment) | set(challenge.excluded_blocks)
     return tuple(block for block in range(commitment.header.block_count) if block not in gone)
+
+
+def _require_opened_to_judge(state: VaultState, challenge: Challenge) -> None:
+    """Raise InvalidOpening unless this judge has all blocks to be weighed again, for this suspect.
+
+    The vault's own ledger says so; the judge's word counts for nothing here.
+    """
+    opened = {
+        block
+        for entry in state.openings()
+        if (entry.commitment_digest, entry.judge_fingerprint, entry.suspect_digest)
+        == (challenge.commitment, challenge.judge.fingerprint(), challenge.suspect.digest)
+        for block in entry.blocks
+    }
+    new = sorted(set(challenge.reopened_blocks) - opened)
+    if new:
+        raise InvalidOpening(
+            f"the judge asks to weigh block {new[0]} again, which was never opened to them about "
+            "this suspect",
+            hint="answer nothing: ask the judge for a challenge that opens new blocks (--reveal)",
+            check="challenge.reachable",
+        )
 
 
 def spent_blocks(state: VaultState, commitment: Commitment) -> frozenset[int]:

@@ -112,8 +112,9 @@ def _issuer(
     """``Judge.challenge`` or ``Judge.challenge_argument`` with the question's options bound."""
     from zkwm.data.images import load_images
 
-    if question.reveal is not None:
-        return partial(key.challenge, reveal=question.reveal, statistic=question.statistic)
+    if not question.zero_knowledge:
+        reveal = question.reopen if question.reveal is None else question.reveal
+        return partial(key.challenge, reveal=reveal, statistic=question.statistic)
     return partial(
         key.challenge_argument,
         blocks=question.blocks,
@@ -138,7 +139,7 @@ def _print(
     fingerprint = challenge.judge.fingerprint()
     triggers = challenge.block_count * commitment.header.block_size
     question = (
-        f"open {triggers} triggers"
+        f"open {triggers} triggers{' again' if challenge.reopened_blocks else ''}"
         if argued is None
         else f"show that at least {argued.least_matches} of {triggers} triggers match, and open "
         "none,"

@@ -177,7 +177,7 @@ class VaultState:
 
         No commitment, challenge or trusted judge occurs twice; every entry is about a commitment
         that the vault holds; openings and arguments are about blocks that no earlier opening has
-        spent; all arguments about one commitment and network ask one question.
+        spent, but one to the same judge about the same suspect for another opening; all arguments about one commitment and network ask one question.
         """
         fields = require_map(value, "signing seed commitments ledger trusted_judges", "vault")
         signing = require_map(fields["signing"], "algorithm secret", "signing key")
@@ -234,7 +234,7 @@ def _require_consistent(
 ) -> None:
     """Check the rules across entries that ``VaultState.from_map`` names. Raises Malformed."""
     challenges: set[bytes] = set()
-    spent: set[tuple[bytes, int]] = set()
+    spent: dict[tuple[bytes, int], tuple[str, bytes]] = {}
     questions: dict[tuple[bytes, bytes], tuple[int, int]] = {}
     for entry in ledger:
         if entry.commitment_digest not in commitments:
@@ -243,10 +243,13 @@ def _require_consistent(
             raise Malformed("one challenge has two responses in the ledger")
         challenges.add(entry.challenge_digest)
         blocks = {(entry.commitment_digest, block) for block in entry.blocks}
-        if blocks & spent:
+        # Opened again to the same judge about the same suspect, a block tells nothing new.
+        holder = (entry.judge_fingerprint, entry.suspect_digest)
+        again = isinstance(entry, LedgerEntry)
+        if any(spent[block] != holder or not again for block in blocks if block in spent):
             raise Malformed("the ledger uses a block after it was opened")
         if isinstance(entry, LedgerEntry):
-            spent |= blocks
+            spent |= dict.fromkeys(blocks, holder)
         elif entry.asks_for_matches:
             network = (entry.commitment_digest, entry.network_digest)
             if questions.setdefault(network, entry.question) != entry.question:
