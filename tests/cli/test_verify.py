@@ -221,8 +221,9 @@ def test_progress_stays_off_stdout(zkwm: Command, case: Files) -> None:
 
 def test_a_block_is_weighed_again(zkwm: Command, case: Files) -> None:
     """Ranks after matches: no new block, one function more."""
-    assert zkwm(*dispute_over(zkwm, case, model=case.innocent)).code == 10
-    block = zkwm("inspect", case.folder / "new.proof", "--json").json["blocks"]
+    first = zkwm(*dispute_over(zkwm, case, model=case.innocent), "--json")
+    assert first.code == 10
+    block = first.json["blocks"]
     asked = case.challenge_options(model=case.innocent, statistic="ranks", reopen=block[0])
     place = asked.index("--reveal")
     del asked[place : place + 2]

@@ -177,7 +177,8 @@ class VaultState:
 
         No commitment, challenge or trusted judge occurs twice; every entry is about a commitment
         that the vault holds; openings and arguments are about blocks that no earlier opening has
-        spent, but one to the same judge about the same suspect for another opening; all arguments about one commitment and network ask one question.
+        spent, but for openings to the same judge about the same suspect; all arguments about one
+        commitment and network ask one question.
         """
         fields = require_map(value, "signing seed commitments ledger trusted_judges", "vault")
         signing = require_map(fields["signing"], "algorithm secret", "signing key")
