@@ -1,4 +1,4 @@
-"""Blocks that are weighed again: an evasive suspect, a wrong mean, and who may ask (SPEC.md 6.1)."""
+"""Blocks weighed again: an evasive suspect, a wrong mean, and who may ask (SPEC.md 6.1)."""
 
 from __future__ import annotations
 

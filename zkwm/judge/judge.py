@@ -113,18 +113,15 @@ class Judge:
 
         Args:
             commitment, suspect: the owner's, and the model that the challenge is about.
-            reveal: the number of triggers to open, in whole blocks; or the numbers of blocks that
-                were opened to this judge about this suspect, to be weighed again: no new block,
-                and one function more (SPEC.md 6.1).
+            reveal: the number of triggers to open, in whole blocks; or the blocks opened to this
+                judge about this suspect that are weighed again, by one function more (SPEC.md 6.1).
             purpose: what the challenge is for.
             preprocessing: how pixels become the suspect's input; ``Preprocessing()`` by default.
             class_map: the suspect's output for each label; by default that of the same name where
-                both sides name their classes, else the same number. Any other map is charged
-                what choosing it would gain (SPEC.md 8.2).
+                both name their classes, else the same number; any other is charged (SPEC.md 8.2).
             suspect_classes: the names of the suspect's outputs, taken from the suspect itself.
             policy: what the judge demands; ``Policy()`` by default.
-            excluded_blocks: blocks that may not be opened, known to have been opened before the
-                suspect was published.
+            excluded_blocks: not to be opened; known to others before the suspect was published.
             statistic: ``matches``, or ``ranks`` to count the ranks of the labels among the
                 suspect's scores (SPEC.md 8.4): stronger, for suspects that give scores.
 

@@ -137,8 +137,11 @@ def asks_again(state: VaultState, commitment: Commitment, challenge: Challenge) 
 
     One confirmation of a judge is no consent to open the whole mark to them bit by bit: a further
     opening about the same suspect is asked about, and so is one that takes a judge, in several
-    openings, beyond half of the blocks.
+    openings, beyond half of the blocks. Blocks weighed again show nothing new: ``choose_blocks``
+    holds them against the vault's own ledger.
     """
+    if challenge.reopened_blocks:
+        return ""
     before = openings_to(state, commitment, challenge)
     if any(entry.suspect_digest == challenge.suspect.digest for entry in before):
         return "blocks were opened to this judge about this suspect before"

@@ -177,7 +177,7 @@ ALTERATIONS: dict[str, Callable[[dict[str, Any]], object]] = {
     "labels that are no list": lambda f: f["commitments"][0]["secrets"].update(labels=7),
     "no ledger": lambda f: f.update(ledger=None),
     "a challenge twice": lambda f: _twice(f, "ledger"),
-    "a block opened twice": lambda f: f["ledger"][1].update(blocks=[0]),
+    "a block opened twice": lambda f: f["ledger"][1].update(blocks=[0], suspect_digest=bytes(32)),
     "an opening of no commitment": lambda f: f["commitments"].clear(),
     "an unknown field of an entry": lambda f: f["ledger"][0].update(more=1),
     "blocks that are no list": lambda f: f["ledger"][0].update(blocks=0),
