@@ -122,7 +122,7 @@ def test_a_spent_block_or_an_answered_challenge_cannot_be_recorded_again(
     with vault.transaction() as state:
         state.ledger.append(entry(1))
     for again in (
-        replace(entry(2), blocks=(1, 2)),
+        replace(entry(2), blocks=(1, 2), suspect_digest=bytes(32)),
         replace(entry(1), blocks=(5,)),
         replace(entry(3), commitment_digest=bytes(32)),
     ):
