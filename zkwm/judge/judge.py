@@ -126,15 +126,15 @@ class Judge:
                 suspect's scores (SPEC.md 8.4): stronger, for suspects that give scores.
 
         Raises:
-            UsageError: ``reveal`` is not whole blocks, or cannot reach the threshold
-                (``challenge.reachable``; the hint names the smallest size that can).
+            UsageError: no whole blocks, or too few (``challenge.reachable``; the hint has a size).
             InvalidOpening: suspect or class map do not fit the commitment.
             SuspectUnusable: the suspect cannot take such an input, or its answers are none.
         """
         commitment.verify()
         policy = policy or Policy()
         again = () if isinstance(reveal, int) else self._opened(commitment, suspect, reveal)
-        blocks = len(again) or _whole_blocks(reveal, commitment.header.block_size)
+        size = commitment.header.block_size
+        blocks = _whole_blocks(reveal, size) if isinstance(reveal, int) else len(again)
         frame = make_frame(
             self.public, commitment, suspect, purpose, class_map, excluded_blocks, suspect_classes
         )

@@ -57,9 +57,8 @@ def test_kill_9_at_each_step_leaves_the_old_or_the_new_vault(run: Callable[..., 
         assert result["killed"], result
         assert result["kept"], result
         assert result["writable"], result
-        assert result["stale"] <= 1, result
+        assert result["stale"] == 0, result  # cleaned when the vault was opened to look at it
         assert result["leftovers"] == 0, result
-    assert any(result["stale"] for result in results)
 
 
 @pytest.mark.slow
