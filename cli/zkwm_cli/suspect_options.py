@@ -56,6 +56,17 @@ class SuspectOptions:
         return settings
 
 
+def output_name_option() -> str:
+    """The option --output-name."""
+    name: str = option(
+        "--output-name",
+        default="",
+        metavar="NAME",
+        help="The output of the ONNX file that is asked, where it has several.",
+    )
+    return name
+
+
 @dataclass(frozen=True)
 class ExtractionOptions:
     """The scheme whose mark is extracted from the suspect, where the commitment is to keys."""
@@ -128,13 +139,26 @@ class PreprocessingOptions:
     std: tuple[str, ...] = option(
         "--std", callback=read_decimals, metavar="X,...", help="Divides each channel."
     )
+    channels: str = option(
+        "--channels",
+        type=click.Choice(["rgb", "bgr"]),
+        default="rgb",
+        show_default=True,
+        help="Order in which the suspect takes the channels (bgr: OpenCV, Caffe).",
+    )
 
     def read(self) -> Preprocessing:
         """The same as a value of the protocols. Raises UsageError."""
         from zkwm_protocols.suspect_identity import Preprocessing
 
         with usage_errors():
-            return Preprocessing(layout=self.layout, scale=self.scale, mean=self.mean, std=self.std)
+            return Preprocessing(
+                layout=self.layout,
+                scale=self.scale,
+                mean=self.mean,
+                std=self.std,
+                channels=self.channels,
+            )
 
 
 def _read_probes(location: str) -> NDArray[np.uint8]:

@@ -272,10 +272,9 @@ def _open(request: Request, challenge: Challenge) -> Suspect:
     model, pinned = request.suspect, challenge.suspect
     if not isinstance(model, str | Path):  # an open suspect already
         return model
+    options = {"output": pinned.output, **request.suspect_options}
     try:
-        return open_suspect(
-            model, shape=pinned.shape, outputs=pinned.outputs, **request.suspect_options
-        )
+        return open_suspect(model, shape=pinned.shape, outputs=pinned.outputs, **options)
     except ZkwmError as error:
         error.check = "challenge.suspect"  # it could not even be compared
         raise
@@ -296,5 +295,14 @@ def _require_pinned(suspect: Suspect, case: Case) -> None:
             "the model at hand has other outputs or takes other images than the challenge says",
             check="challenge.suspect",
         )
+    if (identity.output, identity.adapter) != (pinned.output, pinned.adapter):
+        raise InvalidOpening(
+            f"the output {identity.output!r} of the model at hand is asked, or its protocol "
+            f"{identity.adapter!r}, and the challenge names {pinned.output!r} and "
+            f"{pinned.adapter!r}",
+            hint="ask the very output that the challenge was made for",
+            check="challenge.suspect",
+        )
+    suspect.check_account(pinned.account)
     suspect.check_committed(case.commitment.header)
     suspect.check_preprocessing(case.challenge.preprocessing)

@@ -266,6 +266,8 @@ def _suspect(suspect: SuspectIdentity) -> dict[str, Any]:
         "digest": suspect.digest.hex(),
         "description": suspect.description,
         "outputs": suspect.outputs,
+        "output": suspect.output,
+        "account": None if suspect.account is None else list(suspect.account.header_names),
     }
 
 

@@ -28,7 +28,7 @@ def derive_network(
         raise no_network_file(suspect.kind)
     data = _pinned(model, suspect)
     try:
-        network = _quantized(data, suspect.shape, preprocessing)
+        network = _quantized(data, suspect, preprocessing)
     except Unsupported as error:
         error.hint = error.hint or "ask for an opening instead (--reveal)"
         raise
@@ -55,8 +55,9 @@ def layers_of(suspect: Suspect, preprocessing: Preprocessing) -> Layers:
     from zkwm.quantizer.translate import translate
 
     data = _pinned(suspect.network_file(), suspect.identity)
+    graph = read_onnx(data, suspect.identity.output)
     layout, order = preprocessing.layout, preprocessing.channels
-    return simplify(translate(read_onnx(data), suspect.identity.shape, layout, order))
+    return simplify(translate(graph, suspect.identity.shape, layout, order))
 
 
 def network_digest(network: IntegerNetwork) -> bytes:
@@ -91,9 +92,11 @@ def _pinned(model: str | Path, suspect: SuspectIdentity) -> bytes:
 
 
 def _quantized(
-    data: bytes, shape: tuple[int, int, int], preprocessing: Preprocessing
+    data: bytes, suspect: SuspectIdentity, preprocessing: Preprocessing
 ) -> IntegerNetwork:
     """Quantize the content of an ONNX file in a limited process."""
     from zkwm.quantizer.limited_quantizer import quantize_limited
 
-    return quantize_limited(data, shape=shape, preprocessing=preprocessing).network
+    return quantize_limited(
+        data, shape=suspect.shape, preprocessing=preprocessing, output=suspect.output
+    ).network

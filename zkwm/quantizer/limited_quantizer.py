@@ -47,6 +47,7 @@ def quantize_limited(
     shape: Shape,
     preprocessing: Preprocessing,
     calibration: NDArray[np.uint8] | None = None,
+    output: str = "",
     limits: QuantizerLimits | None = None,
 ) -> QuantizedNetwork:
     """``quantize`` the content of a file in a limited process.
@@ -56,12 +57,15 @@ def quantize_limited(
         shape: (channels, height, width) of the images.
         preprocessing: how pixels become the model's input.
         calibration (uint8, (n, c, h, w)): as for ``quantize``.
+        output: the name of the output that is asked; empty for the only one.
         limits: time and memory.
 
     Raises what ``quantize`` raises, and Unsupported (check ``network.unsupported``) for a file that
     takes more time or memory than ``limits``.
     """
-    facts, network = _run("quantize", data, shape, preprocessing, calibration, limits)
+    facts, network = _run(
+        "quantize", data, shape, preprocessing, calibration, output, limits
+    )
     try:
         digest, count = bytes.fromhex(facts["calibration_digest"]), facts["calibration_count"]
         notes = tuple(printable(note, 200) for note in facts["notes"])
@@ -73,10 +77,14 @@ def quantize_limited(
 
 
 def declared_shape_limited(
-    data: bytes, preprocessing: Preprocessing, *, limits: QuantizerLimits | None = None
+    data: bytes,
+    preprocessing: Preprocessing,
+    *,
+    output: str = "",
+    limits: QuantizerLimits | None = None,
 ) -> Shape | None:
     """``declared_shape`` of a file's content, read in a limited process; raises likewise."""
-    facts, _ = _run("shape", data, (1, 1, 1), preprocessing, None, limits)
+    facts, _ = _run("shape", data, (1, 1, 1), preprocessing, None, output, limits)
     sizes = facts.get("shape")
     if sizes is None:
         return None
@@ -95,6 +103,7 @@ def _run(
     shape: Shape,
     preprocessing: Preprocessing,
     images: NDArray[np.uint8] | None,
+    output: str,
     limits: QuantizerLimits | None,
 ) -> tuple[dict[str, Any], bytes]:
     """Run one task. Raises ZkwmError."""
@@ -105,6 +114,7 @@ def _run(
         "task": task,
         "shape": list(shape),
         "preprocessing": asdict(preprocessing),
+        "output": output,
         "images": None if images is None else list(images.shape),
     }
     pixels = b"" if images is None else np.ascontiguousarray(images).tobytes()

@@ -92,11 +92,11 @@ class OnnxGraph:
     input_type: str = field(default="float32")
 
 
-def read_onnx(path_or_bytes: str | Path | bytes) -> OnnxGraph:
-    """Read an ONNX file of at most 512 MiB.
+def read_onnx(path_or_bytes: str | Path | bytes, output: str = "") -> OnnxGraph:
+    """Read an ONNX file of at most 512 MiB; ``output`` names its scores, empty for the only one.
 
     Raises CouldNotCheck or Malformed for any other file, Unsupported for external data and for
-    files with more than one input or matrix of scores.
+    files with more than one input, or without that one output.
     """
     import onnx
 
@@ -137,7 +137,7 @@ def read_onnx(path_or_bytes: str | Path | bytes) -> OnnxGraph:
         constants=_constants(graph),
         input=inputs[0].name,
         dims=_dims(inputs[0]),
-        output=_scores(list(graph.output)),
+        output=_scores([item.name for item in graph.output], output),
         opset=opset,
         input_type=input_type,
     )
@@ -179,11 +179,15 @@ def _constants(graph: onnx.GraphProto) -> dict[str, NDArray[Any]]:
     return {tensor.name: array_of(tensor) for tensor in tensors}
 
 
-def _scores(outputs: list[onnx.ValueInfoProto]) -> str:
-    """The only output, by the rule of SPEC.md 4.3 that holds for the suspect itself."""
-    if len(outputs) != 1:
-        raise Unsupported(f"the model has {len(outputs)} outputs, not one", hint=HINT)
-    return str(outputs[0].name)
+def _scores(names: list[str], wanted: str) -> str:
+    """The output ``wanted``, or the only one: the rule of SPEC.md 4.3 for the suspect itself."""
+    if wanted and wanted not in names:
+        raise Unsupported(f"the model has no output {printable(wanted, 100)!r}", hint=HINT)
+    if not wanted and len(names) != 1:
+        raise Unsupported(
+            f"the model has {len(names)} outputs, not one", hint="name one (--output-name NAME)"
+        )
+    return wanted or str(names[0])
 
 
 def _dims(item: onnx.ValueInfoProto) -> tuple[int | None, ...]:

@@ -53,6 +53,7 @@ def quantize(
     shape: Shape,
     preprocessing: Preprocessing,
     calibration: NDArray[np.uint8] | None = None,
+    output: str = "",
 ) -> QuantizedNetwork:
     """Quantize an ONNX file to an integer network.
 
@@ -62,13 +63,14 @@ def quantize(
         preprocessing: how pixels become the model's input.
         calibration (uint8, (n, c, h, w)): 1 to 10,000 images; None for those of SPEC.md 16.5, on
             which owner and judge agree.
+        output: the name of the file's output that is asked; empty for the only one.
 
     Raises CouldNotCheck or Malformed for an unreadable file, UsageError for images or preprocessing
     that do not fit, Unsupported (naming the node) for a model without such a network.
     """
     check_input(preprocessing, shape[0], "float32")
     layout, order = preprocessing.layout, preprocessing.channels
-    graph = simplify(translate(read_onnx(path_or_bytes), shape, layout, order))
+    graph = simplify(translate(read_onnx(path_or_bytes, output), shape, layout, order))
     work, entries = multiplications(list(graph.layers), graph.output), _entries(graph)
     if work > MAXIMUM_MULTIPLICATIONS or entries > MAXIMUM_ENTRIES_TOGETHER:
         raise Unsupported("the model is too large for an integer network", hint=HINT)
@@ -81,12 +83,15 @@ def quantize(
     return QuantizedNetwork(network, calibration_digest(calibration), len(calibration), graph.notes)
 
 
-def declared_shape(path_or_bytes: str | Path | bytes, layout: str) -> Shape | None:
+def declared_shape(
+    path_or_bytes: str | Path | bytes, layout: str, output: str = ""
+) -> Shape | None:
     """The declared (channels, height, width) of a file's input, None where they are open.
 
-    ``layout`` is ``nchw`` or ``nhwc``. Raises as ``quantize`` does for an unreadable file.
+    ``layout`` is ``nchw`` or ``nhwc``, ``output`` as for ``quantize``. Raises as
+    ``quantize`` does for an unreadable file.
     """
-    sizes = read_onnx(path_or_bytes).dims[1:]
+    sizes = read_onnx(path_or_bytes, output).dims[1:]
     if len(sizes) != 3:
         return None
     first, second, third = sizes

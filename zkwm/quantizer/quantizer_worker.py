@@ -35,6 +35,7 @@ def quantized(
         shape=tuple(task["shape"]),
         preprocessing=_preprocessing(task["preprocessing"]),
         calibration=images,
+        output=task["output"],
     )
     facts = {
         "calibration_digest": result.calibration_digest.hex(),
@@ -56,7 +57,7 @@ def declared(data: bytes, task: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """The declared shape of the file's input."""
     from zkwm.quantizer.quantizer import declared_shape
 
-    return {"shape": declared_shape(data, task["preprocessing"]["layout"])}, b""
+    return {"shape": declared_shape(data, task["preprocessing"]["layout"], task["output"])}, b""
 
 
 def answered(question: list[bytes]) -> tuple[dict[str, Any], bytes]:

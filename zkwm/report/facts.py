@@ -13,7 +13,7 @@ from zkwm.report.visible import by_luck, count, odds, utc
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.evidence import Evidence
-from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
 
 _RANKED = (
     " The judge counted more finely: how high the model's own scores rank the label of each image "
@@ -211,15 +211,27 @@ def _suspect(challenge: Challenge | None) -> tuple[Fact, ...]:
             True,
         ),
         Fact("Outputs", f"{suspect.outputs:,}"),
+        *((Fact("Output asked", suspect.output),) if suspect.output else ()),
+        *((Fact("Account", _account(suspect)),) if suspect.kind == SuspectKind.HTTP else ()),
         Fact("Preprocessing", _preprocessing(challenge.preprocessing)),
         Fact("Class map", _class_map(challenge.class_map)),
     )
+
+
+def _account(suspect: SuspectIdentity) -> str:
+    """With which headers an endpoint was asked: their names, never a value."""
+    if suspect.account is None:
+        return "none: asked without headers of an account"
+    names = ", ".join(suspect.account.header_names)
+    return f"the judge's, by the headers {names}; the answers are those of this account"
 
 
 def _preprocessing(preprocessing: Preprocessing) -> str:
     """Scale, layout, mean and deviation in words."""
     scale = "pixels divided by 255" if preprocessing.scale == "unit" else "pixels 0 to 255"
     text = f"{scale}, layout {preprocessing.layout.upper()}"
+    if preprocessing.channels == "bgr":
+        text += ", channels blue, green, red"
     if preprocessing.mean:
         text += f", less {' / '.join(preprocessing.mean)}"
         text += f", divided by {' / '.join(preprocessing.std)}"

@@ -20,6 +20,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import secrets
 import time
 from collections.abc import Mapping
 
@@ -40,8 +41,13 @@ from zkwm.suspects.suspect import (
     require_images,
     require_outputs,
 )
-from zkwm_protocols.errors import SuspectUnusable
-from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
+from zkwm_protocols.errors import InvalidOpening, SuspectUnusable
+from zkwm_protocols.suspect_identity import (
+    Account,
+    Preprocessing,
+    SuspectIdentity,
+    SuspectKind,
+)
 
 SCHEMA = "zkwm/query/v1"
 MOST_SILENT = 10
@@ -55,7 +61,10 @@ def endpoint_digest(url: str) -> bytes:
 
 
 class HttpSuspect(Suspect):
-    """The endpoint at ``url``; ``headers`` go with each request and are shown nowhere.
+    """The endpoint at ``url``; ``headers`` go with each request.
+
+    They choose whose answers come back, so the identity has their names and a salted digest of
+    their values, which are shown nowhere.
 
     Sends one gray image to count the outputs; where ``outputs`` is given, ``try_out`` sends it.
     Raises UsageError for a URL or headers that cannot be used, SuspectUnusable (check
@@ -76,6 +85,7 @@ class HttpSuspect(Suspect):
     ) -> None:
         self._connection = EndpointConnection(url, headers, settings)
         self._settings = settings
+        self._headers = dict(headers)
         self._next_request = 0.0
         self._records: dict[bytes, QueryRecord] = {}
         if outputs is None:
@@ -92,6 +102,7 @@ class HttpSuspect(Suspect):
             outputs=count,
             shape=shape,
             adapter="zkwm",
+            account=Account.of(headers, secrets.token_bytes(32)),
         )
 
     @property
@@ -107,6 +118,24 @@ class HttpSuspect(Suspect):
                 hint="challenge it without layout, scale, mean and std",
                 check=CHECK,
             )
+
+    def check_account(self, account: Account | None) -> None:
+        """Compare names and values of the headers under the salt; see ``Suspect.check_account``."""
+        names = {name.lower() for name in self._headers}
+        pinned = set() if account is None else set(account.header_names)
+        if account is None or names != pinned:
+            if names == pinned:
+                return
+            reason = f"has or lacks the headers {', '.join(sorted(names ^ pinned))}"
+        elif account.is_of(self._headers):
+            return
+        else:
+            reason = f"has another value of {' or '.join(account.header_names)}"
+        raise InvalidOpening(
+            f"the account at hand is not the challenge's: it {reason}",
+            hint="give exactly the headers that the challenge was made with (--header-file)",
+            check="challenge.suspect",
+        )
 
     def try_out(self, preprocessing: Preprocessing) -> None:
         """Send a gray image, so that no challenge is about an endpoint that cannot answer."""

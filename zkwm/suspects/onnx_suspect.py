@@ -101,6 +101,7 @@ class OnnxSuspect(Suspect):
             description=printable(path.name, 200),
             outputs=count,
             shape=shape,
+            output=output,
         )
 
     def network_file(self) -> Path:

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm_protocols.commitment import Header
-from zkwm_protocols.errors import SuspectUnusable, Unsupported, UsageError
+from zkwm_protocols.errors import InvalidOpening, SuspectUnusable, Unsupported, UsageError
 from zkwm_protocols.ranks import MOST_OUTPUTS
-from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
+from zkwm_protocols.suspect_identity import Account, Preprocessing, SuspectIdentity, SuspectKind
 
 CHECK = "suspect.answers"
 MAXIMUM_OUTPUTS = 1_000_000
@@ -101,6 +101,14 @@ class Suspect(ABC):
         """
         if self.identity.kind == SuspectKind.EXTRACTION:
             raise Unsupported("only zkwm's own extraction can be judged", check="challenge.suspect")
+
+    def check_account(self, account: Account | None) -> None:
+        """Raise InvalidOpening (``challenge.suspect``) unless it is asked with this account."""
+        if account != self.identity.account:
+            raise InvalidOpening(
+                "the account at hand is not the challenge's",
+                check="challenge.suspect",
+            )
 
     def draw_probes(self, nonce: bytes) -> None:  # noqa: B027  (most suspects need none)
         """Draw what else is asked beside the images, by the nonce of a challenge, 32 bytes.

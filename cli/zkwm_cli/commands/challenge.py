@@ -83,7 +83,7 @@ def command(
     }
     if committed.class_names is not None or terms.suspect_classes is not None:
         fixed["suspect_classes"] = terms.read_suspect_classes(suspect.model)
-    settings = suspect.settings() | extraction.settings()
+    settings = suspect.settings() | extraction.settings() | {"output": terms.output_name}
     key = judge.open()
     shape = committed.header.shape
     agreements: list[Agreement] = []
@@ -200,4 +200,6 @@ def _suspect(challenge: Challenge) -> dict[str, Any]:
         "digest": suspect.digest.hex(),
         "description": suspect.description,
         "outputs": suspect.outputs,
+        "output": suspect.output,
+        "account": None if suspect.account is None else list(suspect.account.header_names),
     }

@@ -10,7 +10,7 @@ import click
 
 from zkwm_cli.artifacts import OutputOptions, print_result
 from zkwm_cli.options import option, options, read_shape
-from zkwm_cli.suspect_options import PreprocessingOptions
+from zkwm_cli.suspect_options import PreprocessingOptions, output_name_option
 
 if TYPE_CHECKING:
     from zkwm.quantizer import Agreement, QuantizedNetwork
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         help="Channels, height, width of the images (else as the file says).",
     ),
     preprocessing=PreprocessingOptions,
+    output_name=output_name_option(),
     calibration=option(
         "--calibration",
         type=click.Path(),
@@ -40,6 +41,7 @@ def command(
     model: str,
     shape: tuple[int, int, int] | None,
     preprocessing: PreprocessingOptions,
+    output_name: str,
     calibration: str | None,
     output: OutputOptions,
 ) -> None:
@@ -62,12 +64,14 @@ def command(
 
     fed = preprocessing.read()
     data = read_limited(model, FILE_LIMIT)
-    shape = shape or declared_shape_limited(data, fed)
+    shape = shape or declared_shape_limited(data, fed, output=output_name)
     if shape is None:
         raise click.UsageError("the file leaves the size of its images open; give --shape C,H,W")
     images = None if calibration is None else load_images(calibration, shape=shape, fit="exact")
-    result = quantize_limited(data, shape=shape, preprocessing=fed, calibration=images)
-    agreements = _agreements(result.network, model, fed)
+    result = quantize_limited(
+        data, shape=shape, preprocessing=fed, calibration=images, output=output_name
+    )
+    agreements = _agreements(result.network, model, fed, output_name)
     target.write(codec.to_bytes(result.network))
     _print(result, agreements, output)
 
@@ -107,14 +111,14 @@ def _print(
 
 
 def _agreements(
-    network: IntegerNetwork, model: str, preprocessing: Preprocessing
+    network: IntegerNetwork, model: str, preprocessing: Preprocessing, output: str
 ) -> tuple[Agreement, ...]:
     """How closely the network agrees with the model, on images drawn afresh."""
     from zkwm.quantizer import measure_agreement
     from zkwm.suspects import open_suspect
     from zkwm_protocols.challenge_body import NONCE_BYTES
 
-    suspect = open_suspect(model, shape=network.shape, outputs=network.outputs)
+    suspect = open_suspect(model, shape=network.shape, outputs=network.outputs, output=output)
     with closing(suspect):
         return measure_agreement(
             network, suspect, preprocessing, nonce=secrets.token_bytes(NONCE_BYTES)
