@@ -63,9 +63,7 @@ def quantize_limited(
     Raises what ``quantize`` raises, and Unsupported (check ``network.unsupported``) for a file that
     takes more time or memory than ``limits``.
     """
-    facts, network = _run(
-        "quantize", data, shape, preprocessing, calibration, output, limits
-    )
+    facts, network = _run("quantize", data, shape, preprocessing, calibration, output, limits)
     try:
         digest, count = bytes.fromhex(facts["calibration_digest"]), facts["calibration_count"]
         notes = tuple(printable(note, 200) for note in facts["notes"])
