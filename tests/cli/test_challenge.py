@@ -42,6 +42,8 @@ def test_in_json(zkwm: Command, case: Files) -> None:
             "digest": challenge.suspect.digest.hex(),
             "description": "model.onnx",
             "outputs": 10,
+            "output": "",
+            "account": None,
         },
         "triggers": 50,
         "blocks": 1,

@@ -12,10 +12,10 @@ from zkwm_protocols.commitment import Commitment
 
 
 def test_endpoint(zkwm: Command, case: Files, endpoint: Endpoint) -> None:
-    options = dispute_over(zkwm, case, model=endpoint.url)
-    endpoint.asked.clear()
     headers = case.folder / "headers"
     headers.write_text("Authorization: Bearer abc\n")
+    options = dispute_over(zkwm, case, model=endpoint.url, header_file=headers)
+    endpoint.asked.clear()
     result = zkwm(*options, "--header-file", headers, "--json")
     assert result.code == 0, result.stderr
     assert len(endpoint.asked) == 125  # as many decoys as triggers, and natural images

@@ -235,7 +235,7 @@ def test_one_way_has_to_be_asked_for(zkwm: Command, case: Files) -> None:
     at = options.index("--reveal")
     result = zkwm(*options[:at], *options[at + 2 :])
     assert result.code == 2
-    assert "use one of --reveal and --zero-knowledge" in result.stderr
+    assert "use one of --reveal, --reopen and --zero-knowledge" in result.stderr
 
 
 def _release(case: Files, count: int) -> None:

@@ -85,7 +85,10 @@ class HttpSuspect(Suspect):
     ) -> None:
         self._connection = EndpointConnection(url, headers, settings)
         self._settings = settings
-        self._headers = dict(headers)
+        sent = dict(headers)
+        self._header_names = {name.lower() for name in sent}
+        # A closure, so that no dump of this object shows a value.
+        self._has_account = lambda account: bool(account.is_of(sent))
         self._next_request = 0.0
         self._records: dict[bytes, QueryRecord] = {}
         if outputs is None:
@@ -121,13 +124,13 @@ class HttpSuspect(Suspect):
 
     def check_account(self, account: Account | None) -> None:
         """Compare names and values of the headers under the salt; see ``Suspect.check_account``."""
-        names = {name.lower() for name in self._headers}
+        names = self._header_names
         pinned = set() if account is None else set(account.header_names)
         if account is None or names != pinned:
             if names == pinned:
                 return
             reason = f"has or lacks the headers {', '.join(sorted(names ^ pinned))}"
-        elif account.is_of(self._headers):
+        elif self._has_account(account):
             return
         else:
             reason = f"has another value of {' or '.join(account.header_names)}"
