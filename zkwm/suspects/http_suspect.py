@@ -22,7 +22,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +88,7 @@ class HttpSuspect(Suspect):
         sent = dict(headers)
         self._header_names = {name.lower() for name in sent}
         # A closure, so that no dump of this object shows a value.
-        self._has_account = lambda account: bool(account.is_of(sent))
+        self._has_account: Callable[[Account], bool] = lambda account: account.is_of(sent)
         self._next_request = 0.0
         self._records: dict[bytes, QueryRecord] = {}
         if outputs is None:
