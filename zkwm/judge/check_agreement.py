@@ -16,7 +16,7 @@ LARGEST_ERROR = 0.9
 """The largest relative error of the integer network's scores, for 95 % of each set."""
 LARGEST_MEDIAN = 0.5
 """The largest median of the same error in each set."""
-LEAST_CLEAR = 0.9
+LEAST_CLEAR = 0.75
 """The least share of clear images on which both give the same label."""
 _HINT = "ask for an opening instead (--reveal)"
 
