@@ -39,11 +39,17 @@ def image_count(multiplications: int, entries: int) -> int:
 def default_images(shape: tuple[int, int, int], count: int) -> NDArray[np.uint8]:
     """``count`` images (a multiple of 4) of ``shape``, uint8 (count, c, h, w).
 
-    Three quarters are public images, the rest random ones.
+    Half are public images, a quarter random ones, and a quarter random ones in which every value is
+    0 or 255: sums reach further there, and a scale must not cut them.
     """
-    pictures = count // 4 * 3
+    quarter = count // 4
+    extreme = random_images(shape, quarter, b"calibration-extremes")
     return np.concatenate(
-        [public_images(shape, pictures), random_images(shape, count - pictures, b"calibration")]
+        [
+            public_images(shape, 2 * quarter),
+            random_images(shape, quarter, b"calibration"),
+            np.where(extreme < 128, np.uint8(0), np.uint8(255)),
+        ]
     )
 
 

@@ -14,8 +14,8 @@ from zkwm.quantizer import public_images, quantize, random_images
 from zkwm.quantizer.calibration import COUNT, calibration_digest, default_images, image_count
 from zkwm_protocols.integer_network.codec import digest
 
-GOLDEN = "ef3dbb6338e4d2f4aae86a10c85ceae450dc6494935be851cfa17e0f7ddf2283"
-GOLDEN_CALIBRATION = "dd577d86c1ce29fe035cdd1d5d39a64130ed049e5f59a0468991de9c78369adb"
+GOLDEN = "169f4670c6fb16749c2e06943f1be0d9ec2fc66ddadf2c73cb8d439de9d817a6"
+GOLDEN_CALIBRATION = "169cd41af0882c5fd347121f61f5e47eda4928c7595c3e34dc62b53a6873c449"
 
 
 def tiny() -> bytes:
@@ -66,9 +66,13 @@ def test_other_calibration_images_are_another_digest() -> None:
 def test_default_images(shape: tuple[int, int, int]) -> None:
     images = default_images(shape, 64)
     assert (images.shape, images.dtype) == ((64, *shape), np.uint8)
-    assert np.array_equal(images[:48], public_images(shape, 48))
-    assert len({image.tobytes() for image in images}) == 64
-    assert not np.array_equal(public_images(shape, 48, test=True), images[:48])
+    assert np.array_equal(images[:32], public_images(shape, 32))
+    assert np.array_equal(images[32:48], random_images(shape, 16, b"calibration"))
+    assert set(np.unique(images[48:])) == {0, 255}
+    assert len({image.tobytes() for image in images[:48]}) == 48
+    # One block of two values in a small image: some of these are alike.
+    assert len({image.tobytes() for image in images[48:]}) >= (16 if min(shape[1:]) > 9 else 12)
+    assert not np.array_equal(public_images(shape, 32, test=True), images[:32])
 
 
 @pytest.mark.parametrize(
