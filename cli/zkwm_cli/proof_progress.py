@@ -23,6 +23,7 @@ class LongProof:
         self, model: str, test_data: str | None, challenge: Challenge, commitment: Commitment
     ) -> None:
         from zkwm.data import load_data
+        from zkwm.owner.suspect_file import DerivedNetwork
         from zkwm.quantizer.derive import derive_network
         from zkwm_protocols.argument.cost_estimate import estimate
 
@@ -38,7 +39,7 @@ class LongProof:
         self._line = ProgressLine()
         self._began = time.monotonic()
         self.options: dict[str, Any] = {
-            "model": network,
+            "model": DerivedNetwork(Path(model), network),
             "test_data": None if test_data is None else load_data(test_data),
             "progress": self._show,
         }

@@ -22,6 +22,7 @@ from zkwm.owner.disclosure import (
 )
 from zkwm.owner.prove_argument import ArgumentProgress, argue
 from zkwm.owner.spent_blocks import choose_blocks, spent_blocks
+from zkwm.owner.suspect_file import DerivedNetwork
 from zkwm.owner.vault import CommitmentSecrets, LedgerEntry, Vault
 from zkwm_protocols.argument_response import Response
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge
@@ -31,7 +32,6 @@ from zkwm_protocols.opening import OpenedBlock, OpenedTrigger, Opening, make_ope
 
 if TYPE_CHECKING:
     from zkwm.data import ImageData
-    from zkwm_protocols.integer_network.model import IntegerNetwork
 
 
 def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Disclosure:
@@ -76,7 +76,7 @@ def prove(
     challenge: Challenge,
     *,
     judge_fingerprint: str | None = None,
-    model: str | Path | IntegerNetwork | None = None,
+    model: str | Path | DerivedNetwork | None = None,
     test_data: ImageData | None = None,
     refuse: bool = False,
     exceed_limit: bool = False,

@@ -13,9 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from zkwm.extras import require
 from zkwm.owner.disclosure import BIT_LIMIT, check_challenge, confirm_judge, pixels_of
 from zkwm.owner.spent_blocks import free_blocks
+from zkwm.owner.suspect_file import DerivedNetwork, require_file_below
 from zkwm.owner.vault import ArgumentEntry, CommitmentSecrets, Vault, VaultState
 from zkwm.owner.vault.ledger import ArgumentOutcome
 from zkwm.quantizer.classifier import require_classifier
@@ -29,7 +33,6 @@ from zkwm_protocols.leaves import SALT_BYTES
 if TYPE_CHECKING:
     from zkwm.data import ImageData
     from zkwm_protocols.argument.statement import Statement
-    from zkwm_protocols.integer_network.model import IntegerNetwork
 
 ArgumentProgress: TypeAlias = Callable[[str, float], None]
 """Called with the name of a step and how much of it is done, 0 to 1."""
@@ -41,7 +44,7 @@ def argue(
     challenge: ArgumentChallenge,
     *,
     judge_fingerprint: str | None,
-    model: str | Path | IntegerNetwork | None,
+    model: str | Path | DerivedNetwork | None,
     test_data: ImageData | None = None,
     refuse: bool = False,
     exceed_limit: bool = False,
@@ -51,7 +54,7 @@ def argue(
 
     Args:
         judge_fingerprint: None for a judge confirmed before.
-        model: the suspect's file, or the integer network that ``derive_network`` made of it.
+        model: the suspect's file, alone or with the integer network that was made of it.
         test_data: labeled images on which it has to be better than chance.
         refuse: answer that fewer blocks are unopened than are asked for.
         exceed_limit: release more than 16 bits about one commitment.
@@ -61,6 +64,8 @@ def argue(
         UsageError: no model, a judge not confirmed, the limit, another question than before about
             this network, a network near chance, a refusal without a reason.
         NotEnoughMatches: fewer than k* triggers match, which is recorded.
+        SuspectUnusable: the file reaches k*, and its integer network does not
+            (``argument.agreement``); nothing is recorded.
         InvalidOpening: blocks are missing, or the challenge or its network does not fit.
     """
     with vault.transaction() as state:
@@ -75,35 +80,25 @@ def argue(
             return _refuse(state, commitment, challenge)
         _require_same_question(state, commitment, challenge)
         blocks = _choose(state, commitment, challenge)
-    network = _network(file, challenge)
-    require_classifier(network, challenge.class_map, test_data)
+    derived = _derived(file, challenge)
+    require_classifier(derived.network, challenge.class_map, test_data)
     record = partial(_record_bit, vault, commitment, challenge, blocks, exceed_limit=exceed_limit)
+    labels = _declared_labels(owner_secrets, commitment, blocks)
+    statement = make_statement(commitment, challenge, derived.network, blocks, labels)
+    images = pixels_of(owner_secrets.images, commitment.header.shape)[_indices(commitment, blocks)]
+    secret = state.derive_key(b"argument", challenge.digest)
     try:
-        response = _respond(state, owner_secrets, commitment, challenge, network, blocks, progress)
+        salts = _salts(owner_secrets, commitment, blocks)
+        proof = _prove(statement, images, salts, secret, progress)
     except NotEnoughMatches as error:
+        require_file_below(derived.file, challenge, statement, images)
         record(None)
         error.hint = "this is recorded in the vault: telling a judge releases one bit"
         raise
-    return record(response) or response
-
-
-def _respond(
-    state: VaultState,
-    owner_secrets: CommitmentSecrets,
-    commitment: Commitment,
-    challenge: ArgumentChallenge,
-    network: IntegerNetwork,
-    blocks: tuple[int, ...],
-    progress: ArgumentProgress | None,
-) -> ArgumentResponse:
-    """Prove, check and sign; nothing is recorded yet. Raises NotEnoughMatches."""
-    labels = _declared_labels(owner_secrets, commitment, blocks)
-    statement = make_statement(commitment, challenge, network, blocks, labels)
-    secret = state.derive_key(b"argument", challenge.digest)
-    proof = _prove(statement, owner_secrets, commitment, blocks, secret, progress)
     response = ArgumentResponse(challenge.digest, commitment.digest, blocks, labels, proof)
     response.verify_against(commitment, challenge)
-    return response.signed_by((state.signing_key,))
+    response = response.signed_by((state.signing_key,))
+    return record(response) or response
 
 
 def _answered(state: VaultState, challenge: ArgumentChallenge) -> ArgumentResponse | Refusal | None:
@@ -121,7 +116,7 @@ def _answered(state: VaultState, challenge: ArgumentChallenge) -> ArgumentRespon
     return None
 
 
-def _require_model(model: str | Path | IntegerNetwork | None) -> str | Path | IntegerNetwork:
+def _require_model(model: str | Path | DerivedNetwork | None) -> str | Path | DerivedNetwork:
     """The model. Raises UsageError where none is given."""
     if model is None:
         raise UsageError(
@@ -177,15 +172,13 @@ def _choose(
     return free[: challenge.block_count]
 
 
-def _network(model: str | Path | IntegerNetwork, challenge: ArgumentChallenge) -> IntegerNetwork:
-    """The integer network of the model, checked to be the challenge's. Raises InvalidOpening."""
-    network = (
-        derive_network(model, challenge.suspect, challenge.preprocessing)
-        if isinstance(model, str | Path)
-        else model
-    )
-    require_network(network, challenge.network)
-    return network
+def _derived(model: str | Path | DerivedNetwork, challenge: ArgumentChallenge) -> DerivedNetwork:
+    """File and integer network, checked to be the challenge's. Raises InvalidOpening."""
+    if not isinstance(model, DerivedNetwork):
+        network = derive_network(model, challenge.suspect, challenge.preprocessing)
+        model = DerivedNetwork(Path(model), network)
+    require_network(model.network, challenge.network)
+    return model
 
 
 def _declared_labels(
@@ -203,26 +196,28 @@ def _indices(commitment: Commitment, blocks: tuple[int, ...]) -> list[int]:
     return [index for block in blocks for index in range(block * size, (block + 1) * size)]
 
 
+def _salts(
+    owner_secrets: CommitmentSecrets, commitment: Commitment, blocks: tuple[int, ...]
+) -> list[bytes]:
+    """The salts of all triggers of the blocks."""
+    return [
+        owner_secrets.salts[index * SALT_BYTES : (index + 1) * SALT_BYTES]
+        for index in _indices(commitment, blocks)
+    ]
+
+
 def _prove(
     statement: Statement,
-    owner_secrets: CommitmentSecrets,
-    commitment: Commitment,
-    blocks: tuple[int, ...],
+    images: NDArray[np.uint8],
+    salts: list[bytes],
     secret: bytes,
     progress: ArgumentProgress | None,
 ) -> bytes:
-    """The argument, as bytes. Raises NotEnoughMatches."""
+    """The argument, as bytes; nothing is recorded yet. Raises NotEnoughMatches."""
     require("numba")
     from zkwm_protocols.argument import prover
 
-    indices = _indices(commitment, blocks)
-    return prover.prove(
-        statement,
-        pixels_of(owner_secrets.images, commitment.header.shape)[indices],
-        [owner_secrets.salts[i * SALT_BYTES : (i + 1) * SALT_BYTES] for i in indices],
-        secret=secret,
-        progress=progress,
-    )
+    return prover.prove(statement, images, salts, secret=secret, progress=progress)
 
 
 def _refuse(state: VaultState, commitment: Commitment, challenge: ArgumentChallenge) -> Refusal:
