@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from zkwm.data import load_data
 from zkwm.nn.model_file import load_model
 from zkwm.registry import read_parameters
@@ -13,14 +15,26 @@ from zkwm_cli.secret_options import VaultOptions
 from zkwm_cli.training_options import MarkOptions, TrainingOptions
 from zkwm_cli.trigger_options import SchemeOptions
 from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.errors import UsageError
 
 
-def commit_under(options: SchemeOptions, owner: VaultOptions, data: str) -> Commitment:
-    """The commitment that the scheme makes; its secrets are added to the vault."""
+def commit_under(
+    options: SchemeOptions, owner: VaultOptions, data: str, class_names: tuple[str, ...] | None
+) -> Commitment:
+    """The commitment that the scheme makes; its secrets are added to the vault.
+
+    Raises UsageError for names of other classes than the data's.
+    """
     scheme = _scheme(str(options.watermark), options.parameter)
     start = None if options.owner_model is None else load_model(options.owner_model)
-    vault = owner.open()
-    return scheme.commit(owner_of(vault, load_data(data), options.architecture, start))
+    images = load_data(data)
+    if class_names is not None and len(class_names) != images.class_count:
+        raise UsageError(
+            f"--class-names has {len(class_names)} names, and {data} has {images.class_count} "
+            "classes"
+        )
+    committing = owner_of(owner.open(), images, options.architecture, start)
+    return scheme.commit(replace(committing, class_names=class_names))
 
 
 def embed_under(options: MarkOptions, training: TrainingOptions) -> tuple[Commitment, EmbedResult]:

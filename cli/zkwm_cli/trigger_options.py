@@ -89,10 +89,10 @@ class TriggerOptions:
     def require_none(self) -> None:
         """Raise a usage error for options that say which triggers or labels there are."""
         given = {one.name for one in fields(self) if getattr(self, one.name) is not None}
-        if given - {"data"}:
+        if given - {"data", "class_names"}:
             raise click.UsageError(
                 "--watermark draws what it commits to: it goes with --parameter, --data, "
-                "--owner-model and --architecture"
+                "--class-names, --owner-model and --architecture"
             )
 
     def trigger_shape(self) -> tuple[int, int, int]:
@@ -102,13 +102,16 @@ class TriggerOptions:
         return self.shape
 
     def read_class_names(self) -> tuple[str, ...] | None:
-        """The names in --class-names, one for each class, or None. Raises UsageError."""
+        """The names in --class-names, or None.
+
+        Raises UsageError unless there is one for each class, where --classes is given.
+        """
         from zkwm.data.class_names import read_class_names
 
         if self.class_names is None:
             return None
         names = read_class_names(self.class_names)
-        if len(names) != self.class_count():
+        if self.classes is not None and len(names) != self.classes:
             raise click.UsageError(
                 f"--class-names has {len(names)} names, and --classes says {self.classes}"
             )

@@ -63,16 +63,26 @@ def verify_extraction(class_map: tuple[int, ...], preprocessing: Preprocessing) 
 
 
 def mapped_classes(
-    class_map: tuple[int, ...], outputs: tuple[str, ...] | None, commitment: Commitment
+    class_map: tuple[int, ...],
+    outputs: tuple[str, ...] | None,
+    names: tuple[str, ...] | None,
 ) -> list[dict[str, Any]]:
-    """Each label with its name, its output and that output's name (None where there is none)."""
-    names = commitment.class_names
+    """Each label with its name, its output and that output's name (None where there is none).
+
+    ``outputs`` are the suspect's names, ``names`` the commitment's. The map need not be valid: a
+    verdict shows one that was refused, too.
+    """
     return [
         {
             "label": label,
-            "name": None if names is None else names[label],
+            "name": _entry(names, label),
             "output": output,
-            "output_name": None if outputs is None else outputs[output],
+            "output_name": _entry(outputs, output),
         }
         for label, output in enumerate(class_map)
     ]
+
+
+def _entry(names: tuple[str, ...] | None, number: int) -> str | None:
+    """The name of this number, or None where there is none."""
+    return names[number] if names is not None and 0 <= number < len(names) else None

@@ -11,7 +11,7 @@ import numpy as np
 
 from zkwm.judge.case import Findings, accepted
 from zkwm.judge.checks import Checks
-from zkwm.judge.verdict import Outcome, Verdict
+from zkwm.judge.verdict import CheckStatus, Outcome, Verdict
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import LabelMode
 from zkwm_protocols.errors import NotProven, TrustMaterialMissing, ZkwmError
@@ -54,7 +54,16 @@ def make_verdict(
         functions_tried=findings.functions_tried,
         asked=findings.asked,
         first_seen=findings.first_seen,
+        class_names=_class_names(checks, findings),
     )
+
+
+def _class_names(checks: Checks, findings: Findings) -> tuple[str, ...] | None:
+    """The committed names, once they were found to be those of the header."""
+    fitting = CheckStatus.PASSED in (
+        check.status for check in checks.all() if check.id == "commitment.class_names"
+    )
+    return findings.commitment.class_names if findings.commitment and fitting else None
 
 
 def _versions(challenge: Challenge | None) -> dict[str, str]:

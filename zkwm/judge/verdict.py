@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from zkwm.quantizer.network_agreement import Agreement
 from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.class_map import mapped_classes
 from zkwm_protocols.commitment import Header, LabelMode
 from zkwm_protocols.evidence import Evidence
 from zkwm_protocols.suspect_identity import SuspectIdentity
@@ -182,6 +183,8 @@ class Verdict:
         functions_tried: j, by the judge's ledger; None before the response was known to be valid.
         asked: how the suspect was asked; None where it was not.
         first_seen: when the judge first saw commitment and suspect.
+        class_names: the committed names of the classes; None without, or where they are not those
+            of the header.
     """
 
     outcome: Outcome
@@ -203,6 +206,7 @@ class Verdict:
     functions_tried: int | None = None
     asked: Asked | None = None
     first_seen: FirstSeen | None = None
+    class_names: tuple[str, ...] | None = None
 
     @property
     def proven(self) -> bool:
@@ -213,6 +217,14 @@ class Verdict:
     def declared_labels(self) -> bool:
         """Whether the owner declared the labels, so that no bits may be stated."""
         return self.header is not None and self.header.label_mode == LabelMode.DECLARED
+
+    @property
+    def classes(self) -> list[dict[str, Any]] | None:
+        """Each label with its name and the output that stands for it (``mapped_classes``)."""
+        if self.challenge is None:
+            return None
+        challenge = self.challenge
+        return mapped_classes(challenge.class_map, challenge.suspect_classes, self.class_names)
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as JSON values, schema ``zkwm/verdict/v1`` (SPEC.md 10.2), without images."""
@@ -234,6 +246,7 @@ class Verdict:
             "judge": None if challenge is None else challenge.judge.fingerprint(),
             "purpose": None if challenge is None else challenge.purpose,
             "suspect": None if challenge is None else _suspect(challenge.suspect),
+            "classes": self.classes,
             "mode": None if challenge is None else challenge.mode,
             "argument": None if self.argued is None else _argued(self.argued),
             "proof": None if self.proof_digest is None else self.proof_digest.hex(),

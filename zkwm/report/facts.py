@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from zkwm.judge.verdict import Argued, Asked, FirstSeen, Outcome, TriggerResult, Verdict
+from zkwm.report.class_list import class_map_in_words
 from zkwm.report.visible import by_luck, count, odds, utc
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header
@@ -20,7 +21,6 @@ _RANKED = (
     "among all classes, after subtracting each class's typical (median) score."
 )
 UNKNOWN = "not known: the check ended before it could be read"
-_SHOWN_MAPPINGS = 20
 _SHOWN_BLOCKS = 40
 _KINDS = {
     SuspectKind.ONNX: "ONNX file",
@@ -53,7 +53,7 @@ def claim(verdict: Verdict) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
     """The claim, who makes it, and the model that it is about: (heading, facts)."""
     return (
         ("The commitment", _commitment(verdict)),
-        ("The examined model (the suspect)", _suspect(verdict.challenge)),
+        ("The examined model (the suspect)", _suspect(verdict)),
         ("The judge and the challenge", _challenge(verdict)),
         *(() if verdict.argued is None else (("The argument", _argument(verdict.argued)),)),
     )
@@ -197,8 +197,9 @@ def _labels(verdict: Verdict, header: Header) -> str:
     return f"declared: chosen by the owner; the judge {accepted} this"
 
 
-def _suspect(challenge: Challenge | None) -> tuple[Fact, ...]:
+def _suspect(verdict: Verdict) -> tuple[Fact, ...]:
     """The suspect, and how images are fed to it."""
+    challenge = verdict.challenge
     if challenge is None:
         return (Fact("Model", UNKNOWN),)
     suspect = challenge.suspect
@@ -214,7 +215,7 @@ def _suspect(challenge: Challenge | None) -> tuple[Fact, ...]:
         *((Fact("Output asked", suspect.output),) if suspect.output else ()),
         *((Fact("Account", _account(suspect)),) if suspect.kind == SuspectKind.HTTP else ()),
         Fact("Preprocessing", _preprocessing(challenge.preprocessing)),
-        Fact("Class map", _class_map(challenge.class_map)),
+        Fact("Class map", class_map_in_words(verdict, challenge)),
     )
 
 
@@ -236,15 +237,6 @@ def _preprocessing(preprocessing: Preprocessing) -> str:
         text += f", less {' / '.join(preprocessing.mean)}"
         text += f", divided by {' / '.join(preprocessing.std)}"
     return text
-
-
-def _class_map(class_map: tuple[int, ...]) -> str:
-    """Which output stands for which label; the identity in words."""
-    if class_map == tuple(range(len(class_map))):
-        return "each label stands for the output of the same number"
-    pairs = [f"{label} → {output}" for label, output in enumerate(class_map[:_SHOWN_MAPPINGS])]
-    rest = "" if len(class_map) <= _SHOWN_MAPPINGS else f", … ({len(class_map):,} in all)"
-    return "label → output: " + ", ".join(pairs) + rest
 
 
 def _challenge(verdict: Verdict) -> tuple[Fact, ...]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from zkwm.judge.verdict import CheckStatus, Outcome, TriggerResult, TriggerStatus, Verdict
 from zkwm.report import facts, wording
+from zkwm.report.class_list import class_lines
 from zkwm.report.figure import null_figure
 from zkwm.report.pictures import MAXIMUM_PICTURES, data_uri, side_limit
 from zkwm.report.rank_figure import rank_figure
@@ -23,6 +24,7 @@ from zkwm_protocols.suspect_identity import SuspectKind
 if TYPE_CHECKING:
     from jinja2 import Template
 
+_SHOWN_CLASSES = 2_000
 _MODEL = {
     SuspectKind.ONNX: "MODEL.onnx",
     SuspectKind.SAFETENSORS: "MODEL_FOLDER",
@@ -72,6 +74,7 @@ def render_report(verdict: Verdict) -> str:
         warning=wording.declared_warning(verdict),
         undecided=undecided,
         claim=facts.claim(verdict),
+        classes=tuple(class_lines(verdict, _SHOWN_CLASSES)),
         leaves_failed=any(
             check.id == "opening.leaves" and check.status == CheckStatus.FAILED
             for check in verdict.checks

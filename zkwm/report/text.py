@@ -10,12 +10,14 @@ from textwrap import wrap
 
 from zkwm.judge.verdict import CheckStatus, TriggerStatus, Verdict
 from zkwm.report import facts, wording
+from zkwm.report.class_list import class_lines
 from zkwm.report.visible import by_luck, groups, visible
 from zkwm_protocols.evidence import Evidence
 
 WIDTH = 92
 _NAME, _BITS = 28, 11
 _SHOWN_INDICES = 12
+_SHOWN_CLASSES = 200
 
 
 def render_text(verdict: Verdict) -> str:
@@ -31,6 +33,8 @@ def render_text(verdict: Verdict) -> str:
         for fact in rows:
             value = " ".join(groups(fact.value)) if fact.digest else visible(fact.value)
             lines += _row(fact.name, value)
+    classes = [line for one in class_lines(verdict, _SHOWN_CLASSES) for line in _row("", one)]
+    lines += ["", "Labels and outputs", *classes] if classes else []
     lines += ["", "Evidence", *_evidence(verdict)]
     if verdict.triggers:
         lines += ["", "Opened triggers", *_triggers(verdict)]

@@ -52,6 +52,7 @@ class Owner:
             demands.
         start: A trained, unmarked model, for schemes that mark one. The commitment names its
             digest as the owner's model.
+        class_names: The names of the classes that a commitment to triggers fixes (SPEC.md 5.2).
     """
 
     vault: Vault
@@ -59,6 +60,7 @@ class Owner:
     architecture: str
     settings: EmbedSettings
     start: Classifier | None = None
+    class_names: tuple[str, ...] | None = None
 
     def untrained(self) -> Classifier:
         """The network with random weights that follow from ``settings.seed``."""

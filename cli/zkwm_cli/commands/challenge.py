@@ -164,7 +164,9 @@ def _print(
         blocks=challenge.block_count,
         owner_choice_bits=challenge.policy.owner_choice_bits,
         map_bits=challenge.map_bits(commitment),
-        classes=mapped_classes(challenge.class_map, challenge.suspect_classes, commitment),
+        classes=mapped_classes(
+            challenge.class_map, challenge.suspect_classes, commitment.class_names
+        ),
         mode=challenge.mode,
         statistic=challenge.statistic,
         network=None if argued is None else argued.network.hex(),
@@ -184,7 +186,8 @@ def _note_class_map(challenge: Challenge, commitment: Commitment) -> None:
     ):
         note("classes: label and output have the same number")
         return
-    for one in mapped_classes(challenge.class_map, challenge.suspect_classes, commitment):
+    names = (challenge.suspect_classes, commitment.class_names)
+    for one in mapped_classes(challenge.class_map, *names):
         names = "" if one["name"] is None else f" {visible(one['name'])!r}"
         output = "" if one["output_name"] is None else f" {visible(one['output_name'])!r}"
         note(f"label {one['label']}{names} is output {one['output']}{output}")

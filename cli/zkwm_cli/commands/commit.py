@@ -40,7 +40,7 @@ def command(
 
         if triggers.data is None:
             raise click.UsageError("--watermark needs --data, that the mark will be trained with")
-        commitment = commit_under(scheme, owner, triggers.data)
+        commitment = commit_under(scheme, owner, triggers.data, triggers.read_class_names())
     elif triggers.generate is not None:
         commitment = _commit_generated(owner, triggers, triggers.generate)
     else:

@@ -156,3 +156,26 @@ def test_limits_name_training_data_dates_and_the_integer_network(
         text = " ".join(shown.split())
         assert "The integer network made from the examined file carries the mark" in text
         assert "The argument is about the integer network made from the file" in text
+
+
+def test_labels_and_outputs_are_listed_unless_they_are_equal_numbers(
+    make_verdict: Callable[..., Verdict],
+) -> None:
+    plain = make_verdict(class_count=300)
+    assert plain.challenge is not None
+    assert "Labels and outputs" not in render_text(plain)
+    assert "<h3>Labels and outputs" not in render_report(plain)
+    # A map that was refused is shown all the same: 999 is no output.
+    turned = dataclasses.replace(plain.challenge, class_map=(999, *range(298, -1, -1)))
+    verdict = dataclasses.replace(
+        plain, challenge=turned, class_names=tuple(f"name {y}" for y in range(300))
+    )
+    text = render_text(verdict)
+    assert 'label 0 "name 0" → output 999\n' in text
+    assert 'label 199 "name 199" → output 100\n' in text
+    assert "output 99\n" not in text
+    assert "(300 in all, every one in the JSON verdict)" in text
+    assert "label 299 &#34;name 299&#34; → output 0" in render_report(verdict)
+    assert verdict.to_json()["classes"][299] == {
+        "label": 299, "name": "name 299", "output": 0, "output_name": None,
+    }  # fmt: skip

@@ -32,7 +32,11 @@ from zkwm.extraction.reader import JudgeView, MarkReader
 from zkwm.nn.image_source import as_unit
 from zkwm.nn.inference import logits
 from zkwm.triggers import TriggerSet
-from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys, draw_keys, owner_digest
+from zkwm.watermarks.parameter_encoding.key_commitment import (
+    commit_keys_of,
+    draw_keys,
+    owner_digest,
+)
 from zkwm.watermarks.watermark import DECLARED, AnswerReader, Marked, Owner, Watermark
 from zkwm_protocols.errors import UsageError
 
@@ -91,7 +95,7 @@ class Dawn(Watermark):
         """Commit to the key alone, one leaf of 32 bytes; the log follows in ``commit_log``."""
         owner.trained_start()
         key = draw_keys(owner.vault, self, 1, (0,))
-        return commit_keys(owner.vault, key, block_size=1, owner_model=owner_digest(owner))
+        return commit_keys_of(owner, key, block_size=1)
 
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
         """The unmarked model behind a service; nothing is trained."""
@@ -124,6 +128,7 @@ class Dawn(Watermark):
             declared_labels=pairs.labels,
             block_size=pairs.block_size,
             owner_model=owner_digest(owner),
+            class_names=owner.class_names,
         )
 
     def reader(self) -> MarkReader:

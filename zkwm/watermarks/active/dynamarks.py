@@ -36,7 +36,7 @@ from zkwm.extraction.dynamarks_regression import (
 from zkwm.extraction.keys import read_keys
 from zkwm.extraction.reader import SOFT_ANSWERS, MarkReader
 from zkwm.nn.inference import logits
-from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys, draw_keys, owner_digest
+from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys_of, draw_keys
 from zkwm.watermarks.watermark import Marked, Owner, Watermark
 from zkwm_protocols.errors import UsageError
 
@@ -92,9 +92,7 @@ class DynaMarks(Watermark):
         if self.bits > (room := FEATURES * (classes - 1)):
             raise UsageError(f"the answers for {classes} classes hold {room} bits at most")
         keys = draw_keys(owner.vault, self, self.bits, (0,))
-        return commit_keys(
-            owner.vault, keys, block_size=self.block_size, owner_model=owner_digest(owner)
-        )
+        return commit_keys_of(owner, keys, block_size=self.block_size)
 
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
         """The unmarked model behind a service; nothing is trained."""

@@ -31,7 +31,7 @@ from torch.nn import functional
 from zkwm.extraction.deepsigns import DeepSignsReader, head_of, key_rows, watched
 from zkwm.extraction.keys import read_keys
 from zkwm.extraction.reader import WHITE_BOX, MarkReader
-from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys, draw_keys, owner_digest
+from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys_of, draw_keys
 from zkwm.watermarks.parameter_encoding.penalty_training import train_mark, unmarked
 from zkwm.watermarks.parameter_encoding.reference_scales import ReferenceScales
 from zkwm.watermarks.watermark import Marked, Owner, Watermark
@@ -77,9 +77,7 @@ class DeepSigns(Watermark):
                 hint=f"choose at most {room * (classes - 1)} bits",
             )
         keys = draw_keys(owner.vault, self, self.bits, range(classes))
-        return commit_keys(
-            owner.vault, keys, block_size=self.block_size, owner_model=owner_digest(owner)
-        )
+        return commit_keys_of(owner, keys, block_size=self.block_size)
 
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
         """Train with the two penalties of the paper, from the owner's start if there is one."""

@@ -85,3 +85,17 @@ def commit_keys(
 
     read_keys(keys)
     return commit(vault, keys, class_count=BITS, block_size=block_size, owner_model=owner_model)
+
+
+def commit_keys_of(owner: Owner, keys: NDArray[np.uint8], *, block_size: int) -> Commitment:
+    """``commit_keys`` in the owner's vault, under the digest of their unmarked model.
+
+    Raises:
+        UsageError: As in ``commit_keys``, or the owner names classes: the labels are bits.
+    """
+    if owner.class_names is not None:
+        raise UsageError(
+            "this watermark commits to keys whose labels are bits, so no class has a name",
+            hint="leave the names of classes out; they go with triggers, whose labels are classes",
+        )
+    return commit_keys(owner.vault, keys, block_size=block_size, owner_model=owner_digest(owner))

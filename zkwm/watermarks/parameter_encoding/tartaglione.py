@@ -35,7 +35,7 @@ from zkwm.extraction.tartaglione import (
     weight_count,
 )
 from zkwm.nn.seeds import generator
-from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys, draw_keys, owner_digest
+from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys_of, draw_keys
 from zkwm.watermarks.parameter_encoding.penalty_training import train_mark, unmarked
 from zkwm.watermarks.watermark import Marked, Owner, Watermark
 from zkwm_protocols.errors import UsageError
@@ -93,12 +93,7 @@ class Tartaglione(Watermark):
         total = weight_count(unmarked(owner))
         if LEAST_WEIGHTS * self.bits > total:
             raise UsageError(f"a network of {total} weights is too small for {self.bits} bits")
-        return commit_keys(
-            owner.vault,
-            self._different_keys(owner, total),
-            block_size=self.block_size,
-            owner_model=owner_digest(owner),
-        )
+        return commit_keys_of(owner, self._different_keys(owner, total), block_size=self.block_size)
 
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
         """Fix the marked weights and train all others, from the owner's start if any."""

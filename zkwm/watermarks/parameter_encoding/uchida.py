@@ -24,7 +24,7 @@ from torch.nn import functional
 from zkwm.extraction.keys import read_keys
 from zkwm.extraction.reader import WHITE_BOX, MarkReader
 from zkwm.extraction.uchida import UchidaReader, mean_filters, projections
-from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys, draw_keys, owner_digest
+from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys_of, draw_keys
 from zkwm.watermarks.parameter_encoding.penalty_training import train_mark, unmarked
 from zkwm.watermarks.watermark import Marked, Owner, Watermark
 from zkwm_protocols.errors import UsageError
@@ -75,9 +75,7 @@ class Uchida(Watermark):
                 hint="mark a wider layer, or with fewer bits and smaller blocks",
             )
         keys = draw_keys(owner.vault, self, bits, (layer,))
-        return commit_keys(
-            owner.vault, keys, block_size=self.block_size, owner_model=owner_digest(owner)
-        )
+        return commit_keys_of(owner, keys, block_size=self.block_size)
 
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
         """Train with the paper's regularizer, from the owner's start if there is one."""

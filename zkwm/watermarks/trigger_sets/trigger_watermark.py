@@ -55,6 +55,7 @@ def commit_generated(owner: Owner, count: int, family: str) -> Commitment:
         shape=owner.data.shape,
         block_size=block_size(count),
         owner_model=_start_digest(owner),
+        class_names=owner.class_names,
     )
 
 
@@ -79,6 +80,7 @@ def commit_images(
         declared_labels=declared,
         block_size=block_size(len(images)),
         owner_model=_start_digest(owner),
+        class_names=owner.class_names,
     )
 
 
