@@ -186,8 +186,8 @@ def _note_class_map(challenge: Challenge, commitment: Commitment) -> None:
     ):
         note("classes: label and output have the same number")
         return
-    names = (challenge.suspect_classes, commitment.class_names)
-    for one in mapped_classes(challenge.class_map, *names):
+    both = (challenge.suspect_classes, commitment.class_names)
+    for one in mapped_classes(challenge.class_map, *both):
         names = "" if one["name"] is None else f" {visible(one['name'])!r}"
         output = "" if one["output_name"] is None else f" {visible(one['output_name'])!r}"
         note(f"label {one['label']}{names} is output {one['output']}{output}")
