@@ -48,10 +48,7 @@ def as_nchw(array: NDArray[Any], where: str, shape: Shape | None = None) -> NDAr
     ``where``, for other types than uint8, other shapes, and no images at all.
     """
     if array.dtype != np.uint8:
-        raise UsageError(
-            f"{where} holds {array.dtype}; pixels are uint8",
-            hint="store pixels as whole numbers 0 to 255 (numpy: .astype('uint8'))",
-        )
+        raise UsageError(f"{where} holds {array.dtype}; pixels are uint8", hint=_to_pixels(array))
     if array.ndim == 3:
         array = array[:, None]
     elif array.ndim == 4:
@@ -71,6 +68,21 @@ def as_nchw(array: NDArray[Any], where: str, shape: Shape | None = None) -> NDAr
             hint="images are arrays N,H,W or N,H,W,C or N,C,H,W with 1 or 3 channels",
         )
     return np.ascontiguousarray(array)
+
+
+def _to_pixels(array: NDArray[Any]) -> str:
+    """How to make uint8 pixels of an array of another type: a hint, for numbers of any range."""
+    if array.dtype.kind not in "biuf" or not array.size:
+        return "store pixels as whole numbers 0 to 255, of the type uint8"
+    least, largest = float(array.min()), float(array.max())
+    if 0 <= least <= largest <= 1:
+        return "store pixels as whole numbers 0 to 255 (numpy: (x * 255.0).round().astype('uint8'))"
+    if 0 <= least <= largest <= 255:
+        return "store pixels as whole numbers 0 to 255 (numpy: x.round().astype('uint8'))"
+    return (
+        f"its values go from {least:.4g} to {largest:.4g}: undo what was done to the pixels, and "
+        "store them as whole numbers 0 to 255, of the type uint8"
+    )
 
 
 def list_pictures(folder: Path) -> list[Path]:

@@ -6,27 +6,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
+from zkwm.data import ImageData
 from zkwm.nn.digests import data_digest
 from zkwm_protocols.errors import UsageError
 
-if TYPE_CHECKING:
-    from zkwm.data import ImageData
-
-Data: TypeAlias = "ImageData | tuple[Dataset[Any], Dataset[Any]]"
+Data: TypeAlias = ImageData | tuple[Dataset[Any], Dataset[Any]] | list[Dataset[Any]]
 """Arrays, or (training, test) data sets whose items are (image, label).
 
 An item's image is a tensor (c, h, w): uint8, or float32 in [0, 1].
 """
 
 EVALUATION_BATCH = 500
+_LOOKS = 8
+_MOST_NORMALIZED = 16.0
+_NO_PAIR = "data is ImageData, or a pair (training, test) of data sets"
+_GIVE_A_PAIR = (
+    "give zkwm.load_data(PATH), or (training, test), two torch data sets of (image, label)"
+)
 
 
 class Source(Protocol):
@@ -61,9 +65,31 @@ class Source(Protocol):
 
 def open_source(data: Data, device: torch.device) -> Source:
     """Open either kind of data. Raises UsageError for data that cannot be trained on."""
-    if isinstance(data, tuple):
-        return DatasetSource(data, device)
-    return ArraySource(data, device)
+    if isinstance(data, ImageData):
+        return ArraySource(data, device)
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise UsageError(f"{_NO_PAIR}, not {_called(data)}", hint=_GIVE_A_PAIR)
+    for part in data:
+        if isinstance(part, DataLoader):
+            raise UsageError(
+                f"{_NO_PAIR}, not of loaders: batches are made here, with triggers in each",
+                hint="give the data sets inside them: (train_loader.dataset, test_loader.dataset)",
+            )
+        if isinstance(part, np.ndarray | Tensor) or not (
+            hasattr(part, "__len__") and hasattr(part, "__getitem__")
+        ):
+            raise UsageError(
+                f"{_NO_PAIR} that know their length, and {_called(part)} is none",
+                hint=_GIVE_A_PAIR,
+            )
+    return DatasetSource((data[0], data[1]), device)
+
+
+def _called(value: object) -> str:
+    """What to call a value in a message: its type, or how many a list holds."""
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    return f"one {type(value).__name__}"
 
 
 class ArraySource:
@@ -119,15 +145,19 @@ class DatasetSource:
     class_count: int | None = None
 
     def __init__(self, data: tuple[Dataset[Any], Dataset[Any]], device: torch.device) -> None:
-        if len(data) != 2 or not all(hasattr(part, "__len__") for part in data):
-            raise UsageError("data is a pair (training, test) of data sets that know their length")
         self._parts = data
         self._outputs = 2**31
         self._device = device
         self.train_count, self.test_count = (len(part) for part in data)  # type: ignore[arg-type]
         if not self.train_count or not self.test_count:
             raise UsageError("a data set is empty")
-        channels, height, width = self._items(0, [0])[0].shape[1:]
+        shapes = {
+            self._items(part, _first_looks(count))[0].shape[1:]
+            for part, count in enumerate((self.train_count, self.test_count))
+        }
+        if len(shapes) != 1:
+            raise UsageError("training and test images differ in shape")
+        channels, height, width = shapes.pop()
         self.shape = (channels, height, width)
 
     def train(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
@@ -150,7 +180,11 @@ class DatasetSource:
                 image, label = self._parts[part][number]
                 labels.append(int(label))
             except (TypeError, ValueError):
-                raise UsageError(f"item {number} of a data set is no (image, label)") from None
+                raise UsageError(
+                    f"item {number} of a data set is no (image, label)",
+                    hint="an item is a pair of a tensor (channels, height, width) and a whole "
+                    "number",
+                ) from None
             if not isinstance(image, Tensor) or image.ndim != 3:
                 raise UsageError(
                     f"image {number} of a data set is not a tensor (channels, height, width)",
@@ -164,10 +198,42 @@ class DatasetSource:
                 f"a data set holds the label {min(min(labels), 0) or max(labels)}, "
                 f"the model has outputs 0 to {self._outputs - 1}"
             )
+        stacked = torch.stack(images)
+        _require_unit(stacked)
         return (
-            torch.stack(images).to(self._device),
+            stacked.to(self._device),
             torch.tensor(labels, dtype=torch.int64, device=self._device),
         )
+
+
+def _first_looks(count: int) -> list[int]:
+    """The numbers of the items that are looked at beforehand: up to 8, evenly spread."""
+    return torch.linspace(0, count - 1, min(count, _LOOKS)).long().tolist()
+
+
+def _require_unit(images: Tensor) -> None:
+    """Raise UsageError for float32 images that leave [0, 1], as triggers never do.
+
+    Triggers are divided by 255, and so are the images that a judge asks with: a model that was
+    trained on other numbers learns its mark in another scale than it is asked in.
+    """
+    if images.dtype == torch.uint8:
+        return
+    least, largest = (float(value) for value in torch.aminmax(images))
+    if 0 <= least <= largest <= 1:
+        return
+    if largest > _MOST_NORMALIZED and largest <= 255 and least >= 0:
+        hint = "give pixels of 0 to 255 as uint8 tensors, or divide them by 255"
+    else:
+        hint = (
+            "leave Normalize out of the data set and make it the model's first layer; where "
+            "resizing overshoots, add clamp(0, 1)"
+        )
+    raise UsageError(
+        f"a data set gives floats from {least:.4g} to {largest:.4g}; pixels are uint8, or floats "
+        "from 0 to 1",
+        hint=hint,
+    )
 
 
 def as_unit(images: Tensor) -> Tensor:

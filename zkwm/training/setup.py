@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from zkwm.nn import digests
 from zkwm.nn.image_source import Data, Source, as_unit, open_source, require_images
@@ -80,6 +81,7 @@ def prepare(
     Raises:
         UsageError: They do not fit together (see the functions below).
     """
+    require_trainable(model)
     source = open_source(data, device)
     tensors = trigger_tensors(triggers, source, device)
     start_digest = digests.model_digest(model)
@@ -94,6 +96,36 @@ def prepare(
         start_digest=start_digest,
         trigger_digest=digests.trigger_digest(triggers) if triggers else None,
     )
+
+
+def require_trainable(model: nn.Module) -> None:
+    """Raise UsageError for what is no module, or one whose weights cannot be copied and trained."""
+    if not isinstance(model, nn.Module):
+        raise UsageError(
+            f"the model is a torch.nn.Module, not one {type(model).__name__}",
+            hint="for a saved state, build the network and call its load_state_dict",
+        )
+    if isinstance(model, torch.jit.ScriptModule):
+        raise UsageError(
+            "a scripted network (torch.jit) cannot be trained here",
+            hint="give the network that was scripted; export or script it afterwards",
+        )
+    if isinstance(model, nn.parallel.DistributedDataParallel | nn.DataParallel):
+        raise UsageError(
+            f"the model is wrapped for several devices ({type(model).__name__})",
+            hint="give model.module; zkwm embed runs on several devices under torchrun",
+        )
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if is_lazy(tensor):
+            raise UsageError(
+                f"the model's {name!r} has no size yet (a lazy layer)",
+                hint="call the model once on a batch of images first",
+            )
+        if tensor.is_meta:
+            raise UsageError(
+                f"the model's {name!r} has no values (the device 'meta')",
+                hint="build the model on the CPU, or call to_empty and load its weights",
+            )
 
 
 def resolved_precision(settings: EmbedSettings, device: torch.device) -> str:
@@ -145,11 +177,18 @@ def prepared_copy(
         device: Of the copy.
 
     Raises:
-        UsageError: The model has nothing to train, its state is not finite, or it does not turn two
-            training images, float32 (2, c, h, w), into finite logits (2, outputs) with an output
-            for every class.
+        UsageError: The model cannot be copied, has nothing to train, its state is not finite, or it
+            does not turn two training images, float32 (2, c, h, w), into finite logits (2, outputs)
+            with an output for every class, in training mode too.
     """
-    working = copy.deepcopy(model).to(device)
+    try:
+        working = copy.deepcopy(model).to(device)
+    except (RuntimeError, TypeError) as error:
+        raise UsageError(
+            f"the model cannot be copied: {_first_line(error)}",
+            hint="give a model that copy.deepcopy copies; weight_norm of "
+            "torch.nn.utils.parametrizations can be copied, that of torch.nn.utils cannot",
+        ) from None
     if not any(parameter.requires_grad for parameter in working.parameters()):
         raise UsageError("the model has no parameter that can be trained")
     for name, tensor in working.state_dict().items():
@@ -181,23 +220,49 @@ def in_layout(model: nn.Module, layout: torch.memory_format) -> nn.Module:
 
 
 def _outputs(model: nn.Module, images: Tensor) -> int:
-    """The number of outputs for images float32 (n, c, h, w). Raises UsageError for no logits."""
-    try:
-        with torch.no_grad(), evaluating(model):
-            logits = model(images)
-    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
-        raise UsageError(
-            f"the model cannot take float32 images {tuple(images.shape)}: "
-            f"{str(error).splitlines()[0] if str(error) else type(error).__name__}",
-            hint="build the model for images of this shape",
-        ) from None
-    if (
-        not isinstance(logits, Tensor)
-        or logits.shape[:1] != images.shape[:1]
-        or logits.ndim != 2
-        or not logits.is_floating_point()
-    ):
-        raise UsageError(f"the model does not turn {len(images)} images into logits (n, outputs)")
+    """The number of outputs for images float32 (n, c, h, w). Raises UsageError for no logits.
+
+    In training mode a copy is asked, with the same random numbers afterwards: running means,
+    counters and random layers stay as they were.
+    """
+    with evaluating(model):
+        logits = _answer(model, images, "")
     if not bool(torch.isfinite(logits).all()):
         raise UsageError("the model gives outputs that are not finite")
+    devices = [images.device] if images.is_cuda else []
+    with torch.random.fork_rng(devices=devices):
+        trained = _answer(copy.deepcopy(model).train(), images, " in training mode")
+    if trained.shape != logits.shape:
+        raise UsageError(
+            f"the model has {logits.shape[1]} outputs, and {trained.shape[1]} in training mode"
+        )
     return int(logits.shape[1])
+
+
+@torch.no_grad()
+def _answer(model: nn.Module, images: Tensor, mode: str) -> Tensor:
+    """The logits (n, outputs) for images float32 (n, c, h, w). Raises UsageError for none."""
+    try:
+        logits = model(images)
+    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
+        raise UsageError(
+            f"the model cannot take float32 images {tuple(images.shape)}{mode}: "
+            f"{_first_line(error)}",
+            hint="build the model for images of this shape",
+        ) from None
+    if not isinstance(logits, Tensor):
+        raise UsageError(
+            f"the model gives a {type(logits).__name__}{mode}, not logits (n, outputs)",
+            hint="let forward return the logits alone, in training mode too (for auxiliary heads "
+            "of torchvision: aux_logits=False)",
+        )
+    if logits.shape[:1] != images.shape[:1] or logits.ndim != 2 or not logits.is_floating_point():
+        raise UsageError(
+            f"the model does not turn {len(images)} images into logits (n, outputs){mode}"
+        )
+    return logits
+
+
+def _first_line(error: Exception) -> str:
+    """The first line of an error's text, or its kind where it has none."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

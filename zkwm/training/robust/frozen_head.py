@@ -29,17 +29,18 @@ def head_name(model: nn.Module, images: Tensor) -> str:
     if name is None:
         raise _no_head("it has no linear layer")
     head = model.get_submodule(name)
-    outputs: list[Tensor] = []
-    handle = head.register_forward_hook(lambda module, inputs, output: outputs.append(output))
+    seen: list[tuple[Tensor, Tensor]] = []
+    handle = head.register_forward_hook(
+        lambda module, inputs, output: seen.append((inputs[0], output))
+    )
     try:
-        with torch.no_grad(), evaluating(model):
-            logits = model(images)
+        with torch.enable_grad(), evaluating(model):
+            logits = model(images).detach()
     finally:
         handle.remove()
-    if len(outputs) != 1 or outputs[0].shape != logits.shape or not torch.equal(outputs[0], logits):
+    if len(seen) != 1 or seen[0][1].shape != logits.shape or not torch.equal(seen[0][1], logits):
         raise _no_head(f"its last linear layer, {name}, does not give the logits")
-    of_head = {id(parameter) for parameter in head.parameters()}
-    if all(id(p) in of_head for p in model.parameters() if p.requires_grad):
+    if not seen[0][0].requires_grad:  # nothing that can be trained leads to its input
         raise _no_head(f"there is nothing to train before its last linear layer, {name}")
     return name
 
