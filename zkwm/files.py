@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
@@ -36,7 +38,13 @@ def read_limited(path: str | Path, limit: int) -> bytes:
 
 
 def write_atomic(
-    path: str | Path, data: bytes, *, mode: int = 0o644, overwrite: bool = False
+    path: str | Path,
+    data: bytes,
+    *,
+    mode: int = 0o644,
+    group: int | None = None,
+    overwrite: bool = False,
+    guard: AbstractContextManager[object] | None = None,
 ) -> None:
     """Write ``data`` to ``path`` durably, whole or not at all.
 
@@ -47,7 +55,10 @@ def write_atomic(
         path: the file.
         data: its content.
         mode: the permissions of a new file.
+        group: the group of the new file, which then has exactly ``mode`` whatever the umask.
         overwrite: whether an existing file may be replaced.
+        guard: entered when all is written, left when the file is in its place; what it raises
+            stops the writing.
 
     Raises UsageError where ``path`` exists and ``overwrite`` is false, CouldNotCheck where the disk
     refuses; then nothing is left behind, unless the error says that the new file is in its place.
@@ -57,23 +68,16 @@ def write_atomic(
     written = False
     try:
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            if overwrite:
-                temporary.replace(path)
-            else:
-                _link_or_rename(temporary, path)
+            _write_temporary(temporary, data, mode, group)
+            with guard or nullcontext():
+                if overwrite:
+                    temporary.replace(path)
+                else:
+                    _link_or_rename(temporary, path)
             written = True
         finally:
             temporary.unlink(missing_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        flush_folder(path)
     except FileExistsError:
         raise UsageError(
             f"{path} exists", hint="choose another name; nothing was replaced"
@@ -86,6 +90,41 @@ def write_atomic(
                 "see to the disk, and run the command again",
             ) from None
         raise CouldNotCheck(f"cannot write {path}: {error.strerror}") from None
+
+
+def flush_folder(path: Path) -> None:
+    """Make the last change of the name ``path`` durable. Raises OSError.
+
+    Windows cannot open folders, and keeps names in the journal of its file system.
+    """
+    if os.name == "nt":
+        return
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def leftovers(path: Path) -> list[Path]:
+    """The temporary files of ``write_atomic`` beside ``path`` whose writer was killed, or works."""
+    name = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{16}}\.tmp")
+    with suppress(OSError):
+        return [file for file in path.parent.iterdir() if name.fullmatch(file.name)]
+    return []
+
+
+def _write_temporary(temporary: Path, data: bytes, mode: int, group: int | None) -> None:
+    """Write a new file and flush it to the disk. Raises OSError."""
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        if group is not None:
+            if os.fstat(descriptor).st_gid != group:
+                os.chown(descriptor, -1, group)
+            os.chmod(descriptor, mode)  # noqa: PTH101 (an open file)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _link_or_rename(temporary: Path, path: Path) -> None:

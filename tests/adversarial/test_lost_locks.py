@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +21,7 @@ from zkwm.judge.judge import Judge
 from zkwm.owner import prove as answering
 from zkwm.owner.prove import prove
 from zkwm.owner.vault import Vault
+from zkwm.secret_files import storage
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import VaultUnusable
 from zkwm_protocols.opening import Opening
@@ -60,6 +65,49 @@ def test_a_removed_lock_opens_no_block_twice(
         answer(vault, commitment, judge)
     assert second[0].blocks == (0,)
     assert answer(vault, commitment, judge).blocks == (1,)
+    assert spent(Vault.open(vault.path, PASSPHRASE), commitment) == {0, 1}
+
+
+@pytest.mark.parametrize("cleans", [False, True])
+def test_a_lock_removed_between_check_and_rename_opens_no_block_twice(
+    vault: Vault,
+    commitment: Commitment,
+    judge: Judge,
+    other_judge: Judge,
+    monkeypatch: pytest.MonkeyPatch,
+    cleans: bool,
+) -> None:
+    """The last moment: everything was checked, and the new vault is about to take its place.
+
+    The other process took its lock before the new vault was written to disk, or after that, when
+    it takes the new vault for what a killed writer left.
+    """
+    real, outcomes = Path.replace, {}
+    if not cleans:
+        monkeypatch.setattr(storage, "leftovers", lambda path: [])
+
+    def run(asker: Judge) -> None:
+        try:
+            outcomes[asker] = answer(vault, commitment, asker).blocks
+        except VaultUnusable as error:
+            outcomes[asker] = error.message
+
+    other = threading.Thread(target=run, args=(other_judge,))
+
+    def late(source: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "replace", real)
+        vault.path.with_name(f"{vault.path.name}.lock").unlink()
+        other.start()
+        other.join(timeout=1)  # long enough to make an answer, and to wait for the vault
+        return real(source, target)
+
+    monkeypatch.setattr(Path, "replace", late)
+    run(judge)
+    other.join(timeout=60)
+    first, second = (other_judge, judge) if cleans else (judge, other_judge)
+    assert outcomes[first] == (0,)
+    assert ("No such file" if cleans else "was changed") in outcomes[second]
+    assert answer(vault, commitment, second).blocks == (1,)
     assert spent(Vault.open(vault.path, PASSPHRASE), commitment) == {0, 1}
 
 
@@ -135,3 +183,53 @@ def test_a_key_that_its_group_can_read_is_a_matter_of_the_owner(
         vault.path.chmod(mode)
         with pytest.raises(VaultUnusable, match="other users"):
             Vault.open(vault.path, PASSPHRASE)
+
+
+def test_the_right_of_a_group_survives_every_answer(
+    vault: Vault,
+    commitment: Commitment,
+    judge: Judge,
+    other_judge: Judge,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    group = os.getgid() if os.getuid() else 12345
+    os.chown(vault.path, -1, group)
+    vault.path.chmod(0o640)
+    monkeypatch.setenv("ZKWM_GROUP_READABLE", "1")
+    before = os.umask(0o077)
+    try:
+        answer(vault, commitment, judge)
+    finally:
+        os.umask(before)
+    found = vault.path.stat()
+    assert (stat.S_IMODE(found.st_mode), found.st_gid) == (0o640, group)
+    vault.path.chmod(0o600)
+    answer(vault, commitment, other_judge)
+    assert stat.S_IMODE(vault.path.stat().st_mode) == 0o600
+
+
+def test_a_group_that_cannot_be_kept_is_an_error_and_spends_nothing(
+    vault: Vault, commitment: Commitment, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    vault.path.chmod(0o640)
+    monkeypatch.setenv("ZKWM_GROUP_READABLE", "1")
+    before = vault.path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "chmod", refuse)
+        patch.setattr(os, "chown", refuse)
+        with pytest.raises(VaultUnusable, match="not permitted"):
+            answer(vault, commitment, judge)
+    assert vault.path.read_bytes() == before
+    assert answer(vault, commitment, judge).blocks == (0,)
+
+
+def test_locks_need_nothing_of_posix_alone() -> None:
+    """Windows has no fcntl; its locks are those of filelock (not run there)."""
+    script = (
+        "import sys; sys.modules['fcntl'] = sys.modules['resource'] = None\n"
+        "import zkwm.owner.vault, zkwm.judge.marketplace, zkwm.judge.key_file"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -136,9 +137,9 @@ def test_a_crash_around_the_record_loses_nothing_and_opens_nothing_twice(
     challenge = asking(judge, commitment)
     real = storage.write_private
 
-    def crash(path: Path, data: bytes, *, overwrite: bool) -> None:
+    def crash(path: Path, data: bytes, **options: Any) -> None:
         if when.startswith("after"):
-            real(path, data, overwrite=overwrite)
+            real(path, data, **options)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(storage, "write_private", crash)
@@ -163,7 +164,7 @@ def test_nothing_leaves_when_the_vault_cannot_be_written(
     fingerprint: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def full(path: Path, data: bytes, *, overwrite: bool) -> None:
+    def full(path: Path, data: bytes, **_: Any) -> None:
         raise VaultUnusable("no space left on device")
 
     monkeypatch.setattr(storage, "write_private", full)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from pathlib import Path
 
+import filelock
 import pytest
 
 from tests.support.case_files import Command, Files, spent
@@ -90,7 +90,7 @@ def test_vault_held_by_another_process(
 ) -> None:
     monkeypatch.setattr("zkwm.owner.vault.vault.WAIT_SECONDS", 0.1)
     lock = os.open(f"{case.vault}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    assert filelock.lock_descriptor(lock, blocking=False)
     try:
         result = zkwm(*case.prove_options(challenge=fresh), "--yes")
     finally:

@@ -81,7 +81,9 @@ def write_judge_public(path: str | Path, passphrase: str) -> JudgePublic:
 
 def open_judge_key(path: str | Path, passphrase: str) -> JudgeKey:
     """Open a judge's secret file. Raises VaultUnusable, Malformed or Unsupported."""
-    data = storage.read_private(storage.resolve(path), FILE_LIMIT)
+    target = storage.resolve(path)
+    storage.clean(target)
+    data = storage.read_private(target, FILE_LIMIT)
     fields = require_map(open_file(KIND, passphrase, data), "signing box", "judge's key")
     return JudgeKey(
         SigningKey.from_bytes(ED25519, require_bytes(fields["signing"], 32)),

@@ -7,11 +7,9 @@ folder, without a server.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +17,20 @@ from zkwm.files import read_limited, write_atomic
 from zkwm.judge.judge import Judge
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.verdict import CheckStatus, Outcome, Verdict
+from zkwm.locks import FileLock, file_lock
 from zkwm.suspects import Suspect
 from zkwm_protocols import challenge as challenges
 from zkwm_protocols import commitment as commitments
 from zkwm_protocols.argument_response import Response
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
-from zkwm_protocols.errors import Malformed, UsageError, ZkwmError
+from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError, ZkwmError
 from zkwm_protocols.policy import Policy
 from zkwm_protocols.ranks import Statistic
 from zkwm_protocols.suspect_identity import Preprocessing
 
 _VERDICT_LIMIT = 64 * 2**20
+_WAIT_SECONDS = 60.0
 
 
 class Marketplace:
@@ -169,9 +169,12 @@ class Marketplace:
         """Keep the verdict, unless one that came further is kept."""
         value = verdict.to_json()
         path = self._folder / "verdicts" / f"{challenge.digest.hex()}.json"
-        with self._lock():
-            if not path.exists() or _progress(value) >= _progress(_read_json(path)):
-                write_atomic(path, json.dumps(value, indent=1).encode(), overwrite=True)
+        with self._lock() as held:
+            if path.exists() and _progress(value) < _progress(_read_json(path)):
+                return
+            if held.lost:
+                raise self._unusable("its lock file was removed while it was in use")
+            write_atomic(path, json.dumps(value, indent=1).encode(), overwrite=True)
 
     def _path(self, kind: str, name: str) -> Path:
         """The file of a commitment or challenge. Raises UsageError when there is none."""
@@ -183,14 +186,24 @@ class Marketplace:
         return path
 
     @contextmanager
-    def _lock(self) -> Iterator[None]:
-        """Hold the folder's lock."""
-        descriptor = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+    def _lock(self) -> Iterator[FileLock]:
+        """Hold the folder's lock. Raises CouldNotCheck."""
+        with ExitStack() as stack:
+            try:
+                held = stack.enter_context(
+                    file_lock(self._folder / ".lock", wait_seconds=_WAIT_SECONDS)
+                )
+            except OSError as error:
+                raise self._unusable(error.strerror or str(error)) from None
+            yield held
+
+    def _unusable(self, reason: str) -> CouldNotCheck:
+        """The error for a folder whose lock cannot be had."""
+        return CouldNotCheck(
+            f"cannot lock the marketplace in {self._folder}: {reason}",
+            hint="keep it on a local disk, away from cleaners and sync services, and settle again: "
+            "first answers are kept",
+        )
 
 
 def _blocks(triggers: int, size: int) -> int:

@@ -1,29 +1,29 @@
 """Secret files on disk: permissions, one writer at a time, atomic and durable writes.
 
-POSIX only (``flock`` and permission bits). The bytes are encrypted before they get here
-(``zkwm.secret_files.encrypted``). A lock is known by its inode and a file has one name: whoever
-removes the lock file, or links the secret file, gets an error and not a second writer.
+The bytes are encrypted before they get here (``zkwm.secret_files.encrypted``). A lock is known by
+its inode and a file has one name: whoever removes the lock file, or links the secret file, gets an
+error and not a second writer. Permissions are those of POSIX; Windows keeps a user's files from
+others by the rights of their folder, which are not looked at.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import re
 import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from zkwm.files import read_limited, write_atomic
+from zkwm.files import leftovers, read_limited, write_atomic
+from zkwm.locks import FileLock, acquire, file_lock, is_open_as
 from zkwm_protocols.errors import CouldNotCheck, Malformed, VaultUnusable
 
 PRIVATE_MODE = 0o600
 GROUP_VARIABLE = "ZKWM_GROUP_READABLE"
 """Set to 1, it lets the group read a secret file, as containers mount them."""
-_POLL_SECONDS = 0.02
+_COMMIT_SECONDS = 20.0
 
 
 def resolve(path: str | Path) -> Path:
@@ -56,7 +56,7 @@ def read_private(path: Path, limit: int) -> bytes:
             f"{path} has {found.st_nlink} names (hard links), and each could open other blocks",
             hint="remove the other names, find -samefile FILE lists them; a symbolic link is fine",
         )
-    if mode & (0o037 if os.environ.get(GROUP_VARIABLE) == "1" else 0o077):
+    if os.name != "nt" and mode & (0o037 if _group_may_read() else 0o077):
         raise VaultUnusable(
             f"{path} can be read or written by other users of this machine",
             hint=f"chmod 600 {path}",
@@ -69,14 +69,31 @@ def read_private(path: Path, limit: int) -> bytes:
         raise VaultUnusable(error.message) from None
 
 
-def write_private(path: Path, data: bytes, *, overwrite: bool) -> None:
+def _group_may_read() -> bool:
+    """Whether the owner lets a group read their secret files (POSIX)."""
+    return os.name != "nt" and os.environ.get(GROUP_VARIABLE) == "1"
+
+
+def write_private(
+    path: Path,
+    data: bytes,
+    *,
+    overwrite: bool,
+    guard: contextlib.AbstractContextManager[object] | None = None,
+) -> None:
     """Write a secret file atomically and durably, mode 0600.
 
-    Raises VaultUnusable when it cannot be written, UsageError when it exists and ``overwrite`` is
-    false.
+    A file that is replaced keeps its group and the group's right to read, where the owner allows
+    that (``GROUP_VARIABLE``). ``guard`` is that of ``zkwm.files.write_atomic``. Raises
+    VaultUnusable when it cannot be written, UsageError when it exists and ``overwrite`` is false.
     """
+    mode, group = PRIVATE_MODE, None
+    if overwrite and _group_may_read():
+        with contextlib.suppress(FileNotFoundError):
+            found = path.stat()
+            mode, group = PRIVATE_MODE | found.st_mode & stat.S_IRGRP, found.st_gid
     try:
-        write_atomic(path, data, mode=PRIVATE_MODE, overwrite=overwrite)
+        write_atomic(path, data, mode=mode, group=group, overwrite=overwrite, guard=guard)
     except CouldNotCheck as error:
         raise VaultUnusable(
             error.message,
@@ -88,33 +105,55 @@ def write_private(path: Path, data: bytes, *, overwrite: bool) -> None:
 
 @dataclass(frozen=True)
 class Held:
-    """The lock of the secret file ``path`` while held: the file ``lock``, open as a number."""
+    """The lock of the secret file ``path`` while held."""
 
     path: Path
-    lock: Path
-    descriptor: int
+    lock: FileLock
 
-    def require(self, data: bytes) -> None:
-        """Raise VaultUnusable unless the lock is still this one, and the file still ``data``.
+    def replace(self, read: bytes, data: bytes) -> None:
+        """Write ``data``, unless the lock was lost or the file is no longer ``read``.
 
         A cleaner may remove the lock file, and a sync service replace the secret file, while a
-        command works; whoever wrote now would undo what another process has recorded.
+        command works; whoever wrote now would undo what another process has recorded. Raises
+        VaultUnusable, also where the file cannot be written.
         """
-        if not _is_open_as(self.lock, self.descriptor):
-            raise VaultUnusable(
-                f"the lock file {self.lock} was removed or replaced while it was in use",
-                hint="nothing was changed; keep the folder from cleaners and sync services, and "
-                "run the command again",
-            )
+        write_private(self.path, data, overwrite=True, guard=self._unchanged(read))
+
+    @contextlib.contextmanager
+    def _unchanged(self, read: bytes) -> Iterator[None]:
+        """Check that nothing was lost or changed, and hold it so until the new file is in place.
+
+        The secret file itself is locked for that: check and rename are one step for all processes
+        that write it, also where the lock file was removed. Windows removes and replaces no file
+        that is open, the lock file included, and needs the secret file closed.
+        """
+        with contextlib.ExitStack() as stack:
+            if os.name != "nt":
+                self._lock_secret(stack)
+            if self.lock.lost:
+                raise VaultUnusable(
+                    f"the lock file {self.lock.path} was removed or replaced while it was in use",
+                    hint="nothing was changed; keep the folder from cleaners and sync services, "
+                    "and run the command again",
+                )
+            try:
+                same = read_private(self.path, len(read)) == read
+            except Malformed:  # it has grown
+                same = False
+            if not same:
+                raise _changed(self.path)
+            yield
+
+    def _lock_secret(self, stack: contextlib.ExitStack) -> None:
+        """Lock the secret file until ``stack`` is left. Raises VaultUnusable."""
         try:
-            same = read_private(self.path, len(data)) == data
-        except Malformed:  # it has grown
-            same = False
-        if not same:
-            raise VaultUnusable(
-                f"{self.path} was changed while this command used it",
-                hint="nothing was changed by this command; run it again",
-            )
+            descriptor = os.open(self.path, os.O_RDWR)
+            stack.callback(os.close, descriptor)
+            acquire(descriptor, time.monotonic() + _COMMIT_SECONDS)
+        except OSError as error:
+            raise _cannot_lock(self.path, error) from None
+        if not is_open_as(self.path, descriptor):
+            raise _changed(self.path)
 
 
 @contextlib.contextmanager
@@ -125,74 +164,41 @@ def exclusive(path: Path, *, wait_seconds: float) -> Iterator[Held]:
     holds it, however that ends; the lock file stays. Raises VaultUnusable when another process does
     not release it within ``wait_seconds``.
     """
-    lock = path.with_name(f"{path.name}.lock")
-    deadline = time.monotonic() + wait_seconds
-    while True:
-        descriptor = _open_lock(lock)
+    with contextlib.ExitStack() as stack:
         try:
-            _acquire(descriptor, path, deadline)
-            if _is_open_as(lock, descriptor):
-                _remove_leftovers(path)
-                yield Held(path, lock, descriptor)
-                return
-        finally:
-            os.close(descriptor)
-
-
-def _is_open_as(path: Path, descriptor: int) -> bool:
-    """Whether the file that is open as ``descriptor`` is the one that ``path`` names."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.lstat())
-    except OSError:
-        return False
-
-
-def _open_lock(lock: Path) -> int:
-    """The lock file, made where it is missing. Raises VaultUnusable."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        return os.open(lock, flags, PRIVATE_MODE)
-    except OSError as error:
-        raise VaultUnusable(
-            f"cannot make the lock file {lock}: {error.strerror}",
-            hint="the folder must be writable and not full",
-        ) from None
-
-
-def _acquire(descriptor: int, path: Path, deadline: float) -> None:
-    """Take the lock, trying until ``deadline`` (monotonic seconds). Raises VaultUnusable."""
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise VaultUnusable(
-                    f"another process is using {path}", hint="wait for it to end, and try again"
-                ) from None
-            time.sleep(_POLL_SECONDS)
+            lock = stack.enter_context(
+                file_lock(path.with_name(f"{path.name}.lock"), wait_seconds=wait_seconds)
+            )
         except OSError as error:
-            raise VaultUnusable(
-                f"cannot lock {path}: {error.strerror}",
-                hint="keep it on a local disk",
-            ) from None
-        else:
-            return
+            raise _cannot_lock(path, error) from None
+        for file in leftovers(path):  # only the holder of the lock writes: none is in use
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
+        yield Held(path, lock)
 
 
 def clean(path: Path) -> None:
     """Remove what a killed writer of the secret file ``path`` left, where nobody is writing it."""
-    if path.exists():
+    if path.exists() and leftovers(path):
         with contextlib.suppress(VaultUnusable), exclusive(path, wait_seconds=0):
             return
 
 
-def _remove_leftovers(path: Path) -> None:
-    """Remove temporary files of ``zkwm.files.write_atomic`` whose writer was killed.
+def _cannot_lock(path: Path, error: OSError) -> VaultUnusable:
+    """The error for a secret file whose lock is held by another process, or cannot be made."""
+    if isinstance(error, TimeoutError):
+        return VaultUnusable(
+            f"another process is using {path}", hint="wait for it to end, and try again"
+        )
+    return VaultUnusable(
+        f"cannot lock {path} by its lock file: {error.strerror}",
+        hint="keep it on a local disk, in a folder that is writable and not full",
+    )
 
-    Only the holder of the lock writes, so none of them is in use.
-    """
-    leftover = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{16}}\.tmp")
-    with contextlib.suppress(OSError):
-        for file in path.parent.iterdir():
-            if leftover.fullmatch(file.name):
-                file.unlink(missing_ok=True)
+
+def _changed(path: Path) -> VaultUnusable:
+    """The error for a secret file that was changed or replaced while a command used it."""
+    return VaultUnusable(
+        f"{path} was changed while this command used it",
+        hint="nothing was changed by this command; run it again",
+    )

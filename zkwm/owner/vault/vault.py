@@ -114,8 +114,7 @@ class Vault:
             checked = VaultState.from_map(changed.to_map())
             if checked != current:
                 data = self._key.seal(KIND, checked.to_map())
-                held.require(read)
-                storage.write_private(self._path, data, overwrite=True)
+                held.replace(read, data)
                 self._state = checked
 
     def _parse(self, data: bytes) -> VaultState:

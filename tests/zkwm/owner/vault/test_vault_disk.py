@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from zkwm import files
+from zkwm import files, locks
 from zkwm.owner.vault import CommitmentSecrets, LedgerEntry, Vault
 from zkwm.secret_files import storage
 from zkwm.secret_files.encrypted import Cost
@@ -48,10 +48,10 @@ def test_a_lock_that_is_a_link_is_refused(vault: Vault, tmp_path: Path) -> None:
 def test_a_disk_that_cannot_lock_is_a_clear_error(
     vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(storage.fcntl, "flock", refuse)
+    monkeypatch.setattr(locks.filelock, "lock_descriptor", refuse)
     with pytest.raises(VaultUnusable, match="cannot lock"), vault.transaction():
         pytest.fail("the transaction began")
 
