@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -212,6 +215,47 @@ def test_a_file_that_is_no_ledger_is_refused_by_name(tmp_path: Path, content: by
         JudgeLedger(path)
     assert "judge.key.ledger" in caught.value.message
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("change", "read"),
+    [
+        ("UPDATE functions SET number = 'one'", "next_number"),
+        ("UPDATE functions SET number = -5", "next_number"),
+        ("UPDATE askings SET count = 1.5", "askings"),
+        ("UPDATE answers SET output = 'a cat'", "first_answers"),
+        ("UPDATE answers SET scores = 7", "first_answers"),
+        ("UPDATE answers SET scores = x'00'", "first_answers"),
+        ("UPDATE openings SET block = NULL", "opened_blocks"),
+        ("UPDATE verdicts SET outcome = x'ff'", "verdicts"),
+        ("UPDATE sights SET first = 'now'", "first_seen"),
+        ("DROP TABLE sights", "first_seen"),
+    ],
+)
+def test_a_ledger_with_damaged_values_is_refused_by_name(
+    judge: Judge, owner: Claimant, tmp_path: Path, change: str, read: str
+) -> None:
+    challenge, image = judge.challenge(owner.commitment, TableSuspect(), reveal=50), bytes(32)
+    reads: dict[str, Callable[[JudgeLedger], object]] = {
+        "next_number": lambda ledger: ledger.next_number(challenge),
+        "askings": lambda ledger: ledger.askings(challenge),
+        "first_answers": lambda ledger: ledger.first_answers(challenge, [image]),
+        "opened_blocks": lambda ledger: ledger.opened_blocks(challenge.commitment),
+        "verdicts": lambda ledger: ledger.verdicts(challenge.digest),
+        "first_seen": lambda ledger: ledger.first_seen(challenge),
+    }
+    ledger = JudgeLedger(tmp_path / "judge.key.ledger")
+    ledger.count_function(challenge)
+    ledger.count_asking(challenge)
+    ledger.keep_answers(challenge, {image: Answer(1, scores=np.zeros(2))})
+    ledger.record_opening(challenge, [0])
+    ledger.record_verdict(challenge.digest, bytes(32), "proven")
+    for each in reads.values():
+        each(ledger)
+    with closing(sqlite3.connect(tmp_path / "judge.key.ledger")) as database, database:
+        database.execute(change)
+    with pytest.raises(CouldNotCheck, match=r"judge.key.ledger cannot be used"):
+        reads[read](ledger)
 
 
 def test_first_sights_are_kept(judge: Judge, owner: Claimant) -> None:

@@ -33,6 +33,7 @@ MAX_PICTURE_BYTES = 1 << 26
 MAX_PICTURE_PIXELS = 1 << 26
 MAX_LABEL = 65534
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM")
+_KNOWN = f"known formats: {', '.join(_FORMATS)}"
 _GRAY = ("1", "L", "LA", "La")
 _COLOR = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
 _IMAGE_KEYS = ("images", "x", "x_trigger", "x_crop")
@@ -123,9 +124,7 @@ def _open(path: Path) -> Image:
     except Image.DecompressionBombError:
         raise Malformed(f"{path} claims far too many pixels") from None
     except Exception:  # what Pillow's readers raise on damaged files is an open list
-        raise Malformed(
-            f"{path} is not an intact image", hint=f"known formats: {', '.join(_FORMATS)}"
-        ) from None
+        raise Malformed(f"{path} is not an intact image", hint=_KNOWN) from None
     if pixels > MAX_PICTURE_PIXELS:
         raise Malformed(f"{path} has {pixels} pixels; at most {MAX_PICTURE_PIXELS} are read")
     if picture.mode not in _GRAY + _COLOR:
@@ -133,6 +132,16 @@ def _open(path: Path) -> Image:
             f"{path} has pixels of the kind {picture.mode}", hint="convert it to 8 bits a channel"
         )
     return picture
+
+
+def _converted(picture: Image, path: Path, channels: int) -> Image:
+    """``picture`` in gray or color. Raises Malformed for a damaged palette."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # transparency is dropped
+            return picture.convert("L" if channels == 1 else "RGB")
+    except Exception:  # as in ``_open``
+        raise Malformed(f"{path} is not an intact image", hint=_KNOWN) from None
 
 
 def _fitted(picture: Image, path: Path, size: tuple[int, int], fit: Fit) -> Image:
@@ -187,7 +196,7 @@ def read_pictures(
                     f"{len(paths)} images of shape {shape} take more than {MAX_BYTES} bytes"
                 )
             result = np.empty((len(paths), *shape), np.uint8)
-        picture = picture.convert("L" if channels == 1 else "RGB")
+        picture = _converted(picture, path, channels)
         pixels = np.asarray(_fitted(picture, path, (height, width), fit))
         result[index] = pixels.reshape(height, width, channels).transpose(2, 0, 1)
     if result is None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zkwm.judge.ledger_file import LedgerFile
+from zkwm.judge.ledger_file import LedgerFile, floats, text, whole
 from zkwm.judge.verdict import FirstSeen
 from zkwm.suspects import Answer
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge
@@ -96,8 +96,7 @@ class JudgeLedger:
                     (question, image),
                 ).fetchone()
                 if row is not None:
-                    scores = None if row[1] is None else np.frombuffer(row[1], np.float64)
-                    kept[image] = Answer(row[0], scores=scores)
+                    kept[image] = Answer(whole(row[0]), scores=floats(row[1]))
         return kept
 
     def keep_answers(self, challenge: Challenge, answers: Mapping[bytes, Answer]) -> None:
@@ -150,7 +149,7 @@ class JudgeLedger:
                 "AND (? IS NULL OR suspect = ?) ORDER BY block",
                 (commitment, wanted, wanted),
             ).fetchall()
-        return tuple(row[0] for row in rows)
+            return tuple(whole(row[0]) for row in rows)
 
     def record_verdict(self, challenge: bytes, proof: bytes, outcome: str) -> None:
         """Keep the outcome of a proof (its SHA-256) that answers a challenge (its digest)."""
@@ -165,7 +164,7 @@ class JudgeLedger:
             rows = database.execute(
                 "SELECT outcome FROM verdicts WHERE challenge = ? ORDER BY rowid", (challenge,)
             ).fetchall()
-        return tuple(row[0] for row in rows)
+            return tuple(text(row[0]) for row in rows)
 
     def see_commitment(self, commitment: bytes) -> None:
         """Keep when a commitment D was first seen."""
@@ -176,11 +175,11 @@ class JudgeLedger:
         """When commitment and suspect of a challenge were first seen; now, where they were not."""
         with self._transaction() as database:
             _see(database, challenge)
-            times = [
-                database.execute("SELECT first FROM sights WHERE digest = ?", (name,)).fetchone()[0]
+            rows = [
+                database.execute("SELECT first FROM sights WHERE digest = ?", (name,)).fetchone()
                 for name in (challenge.commitment, suspect_digest(challenge.suspect))
             ]
-        return FirstSeen(*times)
+            return FirstSeen(*(whole(row and row[0]) for row in rows))
 
 
 def function_digest(challenge: Challenge, repetition: int = 0) -> bytes:
@@ -241,13 +240,13 @@ def _number(database: sqlite3.Connection, challenge: Challenge, repetition: int)
             "SELECT COALESCE(MAX(number), 0) + 1 FROM functions WHERE commitment = ?",
             (challenge.commitment,),
         ).fetchone()
-    return int(row[0])
+    return whole(row[0])
 
 
 def _askings(database: sqlite3.Connection, challenge: bytes) -> int:
     """How often the suspect was asked for the challenge with this digest."""
     row = database.execute("SELECT count FROM askings WHERE challenge = ?", (challenge,)).fetchone()
-    return 0 if row is None else int(row[0])
+    return 0 if row is None else whole(row[0])
 
 
 def _see(database: sqlite3.Connection, challenge: Challenge) -> None:

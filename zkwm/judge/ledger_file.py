@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from zkwm_protocols.errors import CouldNotCheck
 
 _VERSION = 1
@@ -31,6 +34,10 @@ CREATE TABLE openings (
 CREATE TABLE verdicts (challenge BLOB, proof BLOB, outcome TEXT, checked INTEGER);
 CREATE TABLE sights (digest BLOB PRIMARY KEY, first INTEGER);
 """
+
+
+class DamagedError(Exception):
+    """A value in the file is not of the kind that was written; ``transaction`` says so."""
 
 
 class LedgerFile:
@@ -59,7 +66,32 @@ class LedgerFile:
             with closing(_connect(str(self.path))) as opened, _immediate(opened) as database:
                 yield database
         except (sqlite3.Error, OverflowError) as error:
-            raise _unusable(self.path, str(error)) from None
+            raise _unusable(self.path, str(error) or "it is damaged") from None
+        except (DamagedError, UnicodeDecodeError):
+            raise _unusable(self.path, "it is damaged") from None
+
+
+def whole(value: object) -> int:
+    """A stored whole number from 0. Raises DamagedError."""
+    if type(value) is not int or value < 0:
+        raise DamagedError
+    return value
+
+
+def text(value: object) -> str:
+    """A stored text. Raises DamagedError."""
+    if not isinstance(value, str):
+        raise DamagedError
+    return value
+
+
+def floats(value: object) -> NDArray[np.float64] | None:
+    """Stored numbers float64 (k,), or none. Raises DamagedError."""
+    if value is None:
+        return None
+    if not isinstance(value, bytes) or len(value) % 8:
+        raise DamagedError
+    return np.frombuffer(value, np.float64)
 
 
 def _connect(name: str) -> sqlite3.Connection:

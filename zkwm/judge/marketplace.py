@@ -231,9 +231,21 @@ def _read_json(path: Path) -> dict[str, Any]:
     """A kept verdict as JSON values. Raises Malformed."""
     try:
         value = json.loads(read_limited(path, _VERDICT_LIMIT))
-    except ValueError:
-        raise Malformed(f"{path} is not a verdict") from None
-    needed = {"commitment", "checks", "blocks", "outcome"}
-    if not isinstance(value, dict) or not needed <= set(value):
-        raise Malformed(f"{path} is not a verdict")
-    return value
+    except (ValueError, RecursionError):
+        value = None
+    if not _is_verdict(value):
+        raise Malformed(f"{path} is not a verdict", hint="put its last copy back, or remove it")
+    verdict: dict[str, Any] = value
+    return verdict
+
+
+def _is_verdict(value: object) -> bool:
+    """Whether a JSON value has what is read of a kept verdict."""
+    if not isinstance(value, dict) or not {"commitment", "checks", "blocks"} <= set(value):
+        return False
+    checks = value["checks"]
+    return (
+        isinstance(value.get("outcome"), str)
+        and isinstance(checks, list)
+        and all(isinstance(check, dict) and {"id", "status"} <= set(check) for check in checks)
+    )

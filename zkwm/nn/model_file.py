@@ -74,7 +74,8 @@ def _require_tensors(
     if set(tensors) != set(expected):
         name = sorted(set(tensors) ^ set(expected))[0]
         raise Malformed(
-            f"{path} holds other tensors than a {config.architecture} (first difference: {name!r})"
+            f"{path} holds other tensors than a {config.architecture} "
+            f"(first difference: {name[:100]!r})"
         )
     for name, tensor in expected.items():
         stored = tensors[name]
@@ -116,7 +117,7 @@ def _parsed_config(path: Path) -> ModelConfig:
             tuple(statistics[1]),
         )
     except UsageError as error:
-        raise Malformed(f"{path}: {error.message}") from None
+        raise Malformed(f"{path}: {error.message[:300]}") from None
 
 
 def config_json(config: ModelConfig) -> bytes:

@@ -114,6 +114,7 @@ def read_onnx(path_or_bytes: str | Path | bytes, output: str = "") -> OnnxGraph:
         raise Malformed("this is not an ONNX file, or it has no operation")
     if len(graph.node) > MAXIMUM_NODES:
         raise Unsupported(f"more than {MAXIMUM_NODES} nodes", hint=HINT)
+    _require_text(model)
     opset = opset_of(model)
     _require_single_names(graph)
     names = {tensor.name for tensor in graph.initializer}
@@ -146,6 +147,24 @@ def read_onnx(path_or_bytes: str | Path | bytes, output: str = "") -> OnnxGraph:
 def _types() -> list[str]:
     """The types that an input may have."""
     return list(INPUT_TYPES.values())
+
+
+def _require_text(model: onnx.ModelProto) -> None:
+    """Raise Malformed where a name is not UTF-8: protobuf hands such names out as bytes."""
+    graph = model.graph
+    names = [
+        *(name for node in graph.node for name in (*node.input, *node.output)),
+        *(name for node in graph.node for name in (node.name, node.op_type, node.domain)),
+        *(item.name for node in graph.node for item in node.attribute),
+        *(item.name for item in (*graph.initializer, *graph.input, *graph.output)),
+        *(item.domain for item in model.opset_import),
+        *(name for function in model.functions for name in (function.domain, function.name)),
+    ]
+    if not all(isinstance(name, str) for name in names):
+        raise Malformed(
+            "a name in the ONNX file is not UTF-8",
+            hint="export the model again; ONNX demands names in UTF-8",
+        )
 
 
 def _require_single_names(graph: onnx.GraphProto) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ STATE_NAME = "checkpoint.json"
 STATE_LIMIT = 64 * 1024 * 1024
 TENSOR_LIMIT = 8 * 1024**3
 FORMAT = "zkwm-checkpoint/1"
+_TENSORS = re.compile(r"tensors-[0-9]{6,12}-[0-9]{8,12}\.safetensors")
 _UNFINISHED = (".tensors-*.safetensors.*.tmp", f".{STATE_NAME}.*.tmp")
 """Names of files that ``write_atomic`` has not finished."""
 
@@ -179,6 +181,6 @@ def _parsed(state: dict[str, Any]) -> tuple[Position, str, str]:
     if state["format"] != FORMAT or not isinstance(state["identity"], dict):
         raise ValueError
     name, expected = state["tensors"], state["sha256"]
-    if not isinstance(name, str) or Path(name).name != name or not isinstance(expected, str):
+    if not isinstance(name, str) or not _TENSORS.fullmatch(name) or not isinstance(expected, str):
         raise ValueError
     return Position.from_json(state["position"]), name, expected

@@ -218,6 +218,12 @@ def test_damaged_and_unknown_files_are_malformed(tmp_path: Path, data: bytes) ->
         load_images(folder)
 
 
+def test_the_transparency_of_a_palette_is_dropped_without_a_warning(tmp_path: Path) -> None:
+    picture = Image.fromarray(GRAY[0]).convert("P")
+    picture.save(tmp_path / "a.png", transparency=bytes([0, 128, 255] * 85))
+    assert load_images(tmp_path / "a.png").shape == (1, 3, *GRAY.shape[1:])
+
+
 @given(st.data())
 @settings(max_examples=60, deadline=None)
 def test_damaged_bytes_raise_nothing_but_our_errors(

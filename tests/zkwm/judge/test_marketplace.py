@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from tests.support.dispute import Claimant, TableSuspect, marked, random_images
 from zkwm.judge.judge import Judge
 from zkwm.judge.marketplace import Marketplace
-from zkwm_protocols.errors import NotProven, UsageError
+from zkwm_protocols.errors import Malformed, NotProven, UsageError
 from zkwm_protocols.policy import Policy
 from zkwm_protocols.suspect_identity import Preprocessing
 
@@ -160,3 +161,25 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, judge: Judge, f
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UsageError):
         Marketplace(f"{tmp_path}/{folder}", judge)
+
+
+@pytest.mark.parametrize(
+    "damage", [b"[" * 100_000, b"{}", b'{"checks": 1}', b'"x"', b"\xff", b"outcome", b"checks"]
+)
+def test_a_damaged_verdict_is_named(
+    market: Marketplace, owner: Claimant, tmp_path: Path, damage: bytes
+) -> None:
+    name = market.register(owner.commitment)
+    suspect = TableSuspect(name="innocent")
+    challenge = market.challenge(name, suspect)
+    proof = owner.answer(challenge, [0])
+    with pytest.raises(NotProven):
+        market.settle(suspect, challenge, proof)
+    (path,) = tmp_path.glob("market/verdicts/*.json")
+    if damage in (b"outcome", b"checks"):
+        damage = json.dumps(json.loads(path.read_bytes()) | {damage.decode(): [1]}).encode()
+    path.write_bytes(damage)
+    with pytest.raises(Malformed, match="is not a verdict"):
+        market.verdicts()
+    with pytest.raises(Malformed, match="is not a verdict"):
+        market.settle(suspect, challenge, proof)

@@ -85,6 +85,16 @@ def test_names_given_twice(which: str) -> None:
         read_onnx(model.SerializeToString())
 
 
+@pytest.mark.parametrize("name", [b"images", b"v0", b"Relu", b"Flatten"])
+def test_names_that_are_not_utf8(name: bytes) -> None:
+    sketch = Sketch()
+    sketch.add("Relu")
+    data = sketch.flat(192)
+    assert name in data
+    with pytest.raises(Malformed, match="not UTF-8"):
+        read_onnx(data.replace(name, b"\xff" * len(name)))
+
+
 def test_nodes_out_of_order() -> None:
     sketch = Sketch()
     sketch.add("Relu", name="culprit")

@@ -111,7 +111,8 @@ def test_checkpoint_of_another_training_is_refused(
 
 
 @pytest.mark.parametrize(
-    "damage", ["truncated state", "not a map", "tensor bytes", "tensors missing", "other names"]
+    "damage",
+    ["truncated state", "not a map", "tensor bytes", "tensors missing", "other names", "lines"],
 )
 def test_damaged_checkpoint_is_refused(interrupted: Path, damage: str) -> None:
     state = interrupted / "checkpoint.json"
@@ -127,6 +128,9 @@ def test_damaged_checkpoint_is_refused(interrupted: Path, damage: str) -> None:
         tensors.write_bytes(data)
     elif damage == "tensors missing":
         del fields["tensors"]
+        state.write_text(json.dumps(fields))
+    elif damage == "lines":
+        fields["tensors"] = "tensors-000001-00000002\n.safetensors"
         state.write_text(json.dumps(fields))
     else:
         fields["tensors"] = f"../{interrupted.name}/{tensors.name}"

@@ -1,0 +1,16 @@
+"""All kinds of foreign bytes that zkwm reads."""
+
+from __future__ import annotations
+
+import functools
+
+from tests.fuzz import data_files, model_files, own_files, protocol_files, replies
+from tests.fuzz.harness import Kind
+
+ROOMS = (protocol_files, data_files, model_files, replies, own_files)
+
+
+@functools.cache
+def all_kinds() -> dict[str, Kind]:
+    """Every kind by its name."""
+    return {kind.name: kind for room in ROOMS for kind in room.kinds()}
