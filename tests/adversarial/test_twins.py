@@ -14,7 +14,7 @@ from tests.support.argued import StandIn, argue
 from tests.support.dispute import Claimant, TestJudge
 from zkwm.data.bundled import load_bundled
 from zkwm.quantizer import public_images
-from zkwm.quantizer.derive import layers_of, network_of
+from zkwm.quantizer.derive import network_of
 from zkwm.suspects import open_suspect
 from zkwm_protocols.errors import SuspectUnusable, Unsupported
 from zkwm_protocols.integer_network.evaluate import labels
@@ -133,13 +133,9 @@ def test_a_file_read_as_another_function_gets_no_challenge(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    path, other = tmp_path / "model.onnx", tmp_path / "other.onnx"
+    path = tmp_path / "model.onnx"
     path.write_bytes(models["clean"])
-    other.write_bytes(models["marked"])
-    with closing(open_suspect(other, shape=SHAPE)) as read:
-        layers, network = layers_of(read, PLAIN), network_of(read, PLAIN)
-    monkeypatch.setattr("zkwm.quantizer.derive.layers_of", lambda *_: layers)
-    monkeypatch.setattr("zkwm.judge.judge.network_of", lambda *_: network)
+    monkeypatch.setattr("zkwm.quantizer.derive._pinned", lambda *_: models["marked"])
     suspect = open_suspect(path, shape=SHAPE)
     with closing(suspect), pytest.raises(SuspectUnusable) as caught:
         judge.challenge_argument(claimant.commitment, suspect)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from zkwm.suspects.onnx_parts import read_whole
 from zkwm.suspects.suspect import Suspect, no_network_file
 from zkwm_protocols.errors import InvalidOpening, Unsupported
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
 
 if TYPE_CHECKING:
-    from zkwm.quantizer.layers import Layers
+    from zkwm.quantizer.limited_scores import ReadScores
     from zkwm_protocols.integer_network.model import IntegerNetwork
 
 
@@ -45,19 +48,28 @@ def network_of(suspect: Suspect, preprocessing: Preprocessing) -> IntegerNetwork
     return derive_network(suspect.network_file(), suspect.identity, preprocessing)
 
 
-def layers_of(suspect: Suspect, preprocessing: Preprocessing) -> Layers:
-    """The layers over real numbers that are read of an open suspect's file (SPEC.md 16.5).
+def scores_of(
+    suspect: Suspect,
+    preprocessing: Preprocessing,
+    network: IntegerNetwork,
+    images: NDArray[np.uint8],
+) -> ReadScores:
+    """What the layers read of an open suspect's file, and its integer network, give for images.
 
-    Raises as ``derive_network`` does.
+    Args:
+        suspect: the model.
+        preprocessing: how pixels become its input.
+        network: made from its file.
+        images (uint8, (n, channels, height, width)): of its shape.
+
+    Raises as ``derive_network`` and ``limited_scores.scores_limited`` do.
     """
-    from zkwm.quantizer.onnx_file import read_onnx
-    from zkwm.quantizer.simplify import simplify
-    from zkwm.quantizer.translate import translate
+    from zkwm.quantizer.limited_scores import scores_limited
 
     data = _pinned(suspect.network_file(), suspect.identity)
-    graph = read_onnx(data, suspect.identity.output)
-    layout, order = preprocessing.layout, preprocessing.channels
-    return simplify(translate(graph, suspect.identity.shape, layout, order))
+    return scores_limited(
+        data, network, images, preprocessing=preprocessing, output=suspect.identity.output
+    )
 
 
 def network_digest(network: IntegerNetwork) -> bytes:

@@ -63,14 +63,14 @@ def quantize_limited(
     Raises what ``quantize`` raises, and Unsupported (check ``network.unsupported``) for a file that
     takes more time or memory than ``limits``.
     """
-    facts, network = _run("quantize", data, shape, preprocessing, calibration, output, limits)
+    facts, network = run_task("quantize", data, shape, preprocessing, calibration, output, limits)
     try:
         digest, count = bytes.fromhex(facts["calibration_digest"]), facts["calibration_count"]
         notes = tuple(printable(note, 200) for note in facts["notes"])
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise _no_result() from None
+        raise no_result() from None
     if len(digest) != 32 or type(count) is not int:
-        raise _no_result()
+        raise no_result()
     return QuantizedNetwork(codec.from_bytes(network), digest, count, notes)
 
 
@@ -82,7 +82,7 @@ def declared_shape_limited(
     limits: QuantizerLimits | None = None,
 ) -> Shape | None:
     """``declared_shape`` of a file's content, read in a limited process; raises likewise."""
-    facts, _ = _run("shape", data, (1, 1, 1), preprocessing, None, output, limits)
+    facts, _ = run_task("shape", data, (1, 1, 1), preprocessing, None, output, limits)
     sizes = facts.get("shape")
     if sizes is None:
         return None
@@ -91,11 +91,11 @@ def declared_shape_limited(
         or len(sizes) != 3
         or any(type(size) is not int for size in sizes)
     ):
-        raise _no_result()
+        raise no_result()
     return sizes[0], sizes[1], sizes[2]
 
 
-def _run(
+def run_task(
     task: str,
     data: bytes,
     shape: Shape,
@@ -103,8 +103,26 @@ def _run(
     images: NDArray[np.uint8] | None,
     output: str,
     limits: QuantizerLimits | None,
+    *,
+    network: bytes = b"",
+    result_limit: int = _NETWORK_LIMIT,
 ) -> tuple[dict[str, Any], bytes]:
-    """Run one task. Raises ZkwmError."""
+    """Run one task of ``quantizer_worker`` on a file; return its facts and its result.
+
+    Args:
+        task: ``quantize``, ``shape`` or ``scores``.
+        data: the file's content.
+        shape: (channels, height, width) of the images.
+        preprocessing: how pixels become the model's input.
+        images (uint8, (n, c, h, w)): what the task is about, or None.
+        output: the name of the output that is asked; empty for the only one.
+        limits: time and memory.
+        network: the bytes of an integer network, for ``scores``.
+        result_limit: bytes of the largest result.
+
+    Raises ZkwmError: what the task raises; Unsupported past the time, CouldNotCheck without a
+    result.
+    """
     limits = limits or QuantizerLimits()
     if len(data) > FILE_LIMIT:
         raise Malformed(f"an ONNX file of more than {FILE_LIMIT} bytes")
@@ -120,14 +138,14 @@ def _run(
     try:
         return run_limited(
             _MODULE,
-            [json.dumps(described).encode(), data, pixels],
+            [json.dumps(described).encode(), data, pixels, network],
             memory=memory,
             seconds=limits.total_seconds,
-            result_limit=_NETWORK_LIMIT,
+            result_limit=result_limit,
         )
     except NoResultError as error:
         if not error.late:
-            raise _no_result() from None
+            raise no_result() from None
         raise Unsupported(
             f"its integer network takes more than the {limits.total_seconds:g} seconds that it may "
             "use",
@@ -136,7 +154,7 @@ def _run(
         ) from None
 
 
-def _no_result() -> CouldNotCheck:
+def no_result() -> CouldNotCheck:
     """The error for a process that died or answered in another form."""
     return CouldNotCheck(
         "the process that reads the model's file ended without a result",

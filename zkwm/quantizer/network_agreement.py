@@ -8,20 +8,20 @@ file is fixed: nobody who makes a file knows them. ``zkwm.judge.check_agreement`
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.quantizer.calibration import agreement_seed, drawn_pictures, random_images
-from zkwm.suspects.suspect import Answer, Progress, Suspect
+from zkwm.suspects.suspect import Answer, Progress, Suspect, require_images
 from zkwm_protocols.errors import SuspectUnusable, UsageError
 from zkwm_protocols.integer_network.model import IntegerNetwork
 from zkwm_protocols.suspect_identity import Preprocessing
 
 if TYPE_CHECKING:
-    from zkwm.quantizer.layers import Layers
+    from zkwm.quantizer.limited_scores import ReadScores
 
 Doubles = NDArray[np.float64]
 
@@ -100,23 +100,30 @@ def measure_agreement(
         SuspectUnusable: the suspect gives no scores (``argument.agreement``).
         Unsupported: the file has no layers that can be proven about (``challenge.network``).
     """
-    from zkwm.quantizer.derive import layers_of
+    from zkwm.quantizer.derive import scores_of
+    from zkwm.quantizer.limited_scores import require_drawable
 
     if suspect.identity.outputs != network.outputs:
         raise UsageError(
             f"the suspect has {suspect.identity.outputs} outputs, the network {network.outputs}"
         )
-    layers = layers_of(suspect, preprocessing)
-    sets = drawn_sets(network.shape, nonce, suspect.identity.digest)
     if images is not None:
+        require_images(images, network.shape)
         if len(images) == 0:
             raise UsageError("there are no images to compare on")
-        sets["images given"] = images
-    return tuple(
-        _compare(kind, network, layers, batch, preprocessing,
-                 suspect.answer(batch, preprocessing, progress=progress))
-        for kind, batch in sets.items()
-    )  # fmt: skip
+    given = {} if images is None else {"images given": images}
+    require_drawable(network.shape, 5 * DRAWN + sum(map(len, given.values())))
+    sets = drawn_sets(network.shape, nonce, suspect.identity.digest) | given
+    together = np.concatenate(list(sets.values()))
+    read = scores_of(suspect, preprocessing, network, together)
+    answers = suspect.answer(together, preprocessing, progress=progress)
+    agreements, start = [], 0
+    for kind, batch in sets.items():
+        part = slice(start, start + len(batch))
+        with np.errstate(invalid="ignore", over="ignore"):
+            agreements.append(_compare(kind, answers[part], read.part(part)))
+        start += len(batch)
+    return tuple(agreements)
 
 
 def drawn_sets(
@@ -141,19 +148,8 @@ def drawn_sets(
     return sets
 
 
-def _compare(
-    kind: str,
-    network: IntegerNetwork,
-    layers: Layers,
-    images: NDArray[np.uint8],
-    preprocessing: Preprocessing,
-    answers: Sequence[Answer],
-) -> Agreement:
+def _compare(kind: str, answers: Sequence[Answer], read: ReadScores) -> Agreement:
     """The measurement on one set of images."""
-    from zkwm.quantizer.real_network import applied_last, real_logits
-    from zkwm.suspects.preprocessing import preprocess
-    from zkwm_protocols.integer_network.evaluate import logits
-
     answered = np.array([answer.output is not None for answer in answers])
     if any(answer.output is not None and answer.scores is None for answer in answers):
         raise SuspectUnusable(
@@ -162,13 +158,11 @@ def _compare(
             hint="ask for an opening instead (--reveal)",
             check="argument.agreement",
         )
-    inputs = preprocess(images, replace(preprocessing, layout="nchw")).astype(np.float64)
-    real = real_logits(layers, inputs)
+    real, whole = read.real, read.whole
     scores = np.full(real.shape, np.nan)
     for row, answer in enumerate(answers):
         if answer.scores is not None:
             scores[row] = answer.scores
-    whole = logits(network, images)
     same = np.argmax(whole, axis=1) == np.array(
         [-1 if answer.output is None else answer.output for answer in answers]
     )
@@ -178,13 +172,13 @@ def _compare(
     errors = np.where(answered, score_errors(real, whole.astype(np.float64)), np.inf)
     return Agreement(
         kind,
-        len(images),
+        len(answers),
         int(same.sum()),
         int(clear.sum()),
         int((same & clear).sum()),
         float(np.median(errors)),
         float(np.quantile(errors, 0.95, method="higher")),
-        _translation_error(scores, applied_last(layers, real)),
+        _translation_error(scores, read.last),
     )
 
 

@@ -69,18 +69,25 @@ def quantize(
     that do not fit, Unsupported (naming the node) for a model without such a network.
     """
     check_input(preprocessing, shape[0], "float32")
-    layout, order = preprocessing.layout, preprocessing.channels
-    graph = simplify(translate(read_onnx(path_or_bytes, output), shape, layout, order))
-    work, entries = multiplications(list(graph.layers), graph.output), _entries(graph)
-    if work > MAXIMUM_MULTIPLICATIONS or entries > MAXIMUM_ENTRIES_TOGETHER:
+    graph = read_layers(path_or_bytes, shape, preprocessing, output)
+    work, count = multiplications(list(graph.layers), graph.output), entries(graph)
+    if work > MAXIMUM_MULTIPLICATIONS or count > MAXIMUM_ENTRIES_TOGETHER:
         raise Unsupported("the model is too large for an integer network", hint=HINT)
     if calibration is None:
-        calibration = default_images(shape, image_count(work, entries))
+        calibration = default_images(shape, image_count(work, count))
     require_images(calibration, shape)
     if not 1 <= len(calibration) <= MOST_IMAGES:
         raise UsageError(f"1 to {MOST_IMAGES:,} images are needed for a calibration")
     network = Builder(graph, _image(calibration, preprocessing)).network()
     return QuantizedNetwork(network, calibration_digest(calibration), len(calibration), graph.notes)
+
+
+def read_layers(
+    path_or_bytes: str | Path | bytes, shape: Shape, preprocessing: Preprocessing, output: str
+) -> Layers:
+    """The simplified layers over real numbers of an ONNX file; raises as ``quantize`` does."""
+    layout, order = preprocessing.layout, preprocessing.channels
+    return simplify(translate(read_onnx(path_or_bytes, output), shape, layout, order))
 
 
 def declared_shape(
@@ -112,7 +119,7 @@ def _image(images: NDArray[np.uint8], preprocessing: Preprocessing) -> Bytes:
     return Bytes(0, 1.0 / (std * whole), zero, np.ascontiguousarray(images.transpose(1, 2, 3, 0)))
 
 
-def _entries(graph: Layers) -> int:
+def entries(graph: Layers) -> int:
     """The number of entries of all layers that lead to the output, for one image."""
     uses = use_counts(list(graph.layers), graph.output)
     return sum(prod(layer.shape) for number, layer in enumerate(graph.layers) if uses[number])

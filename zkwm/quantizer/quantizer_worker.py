@@ -1,7 +1,7 @@
-"""The process that reads and quantizes a foreign ONNX file: see ``limited_quantizer``.
+"""The process that reads, quantizes and evaluates a foreign ONNX file: see ``limited_quantizer``.
 
 ``python -P -m zkwm.quantizer.quantizer_worker MEMORY``. Frames in: JSON (the task), the file, the
-images. Frames out: those of ``zkwm.suspects.limited_process``.
+images, an integer network. Frames out: those of ``zkwm.suspects.limited_process``.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from zkwm_protocols.errors import Malformed, Unsupported, ZkwmError
 from zkwm_protocols.suspect_identity import Preprocessing
 
 _FRAME_LIMIT = 1 << 32
+_AT_ONCE = 32
+"""Images whose pixels are held in double precision at once."""
 
 
 def quantized(
@@ -45,6 +48,37 @@ def quantized(
     return facts, codec.to_bytes(result.network)
 
 
+def scored(
+    data: bytes, task: dict[str, Any], images: NDArray[np.uint8], network: bytes
+) -> tuple[dict[str, Any], bytes]:
+    """No facts, and the scores of ``limited_scores.ReadScores``: three arrays (n, K) in a row."""
+    from zkwm.quantizer.layers import multiplications
+    from zkwm.quantizer.limited_scores import require_affordable
+    from zkwm.quantizer.quantizer import entries, read_layers
+    from zkwm.quantizer.real_network import applied_last, real_logits
+    from zkwm.suspects.preprocessing import preprocess
+    from zkwm_protocols.integer_network import codec
+    from zkwm_protocols.integer_network.evaluate import logits
+
+    fed = _preprocessing(task["preprocessing"])
+    layers = read_layers(data, tuple(task["shape"]), fed, task["output"])
+    work = multiplications(list(layers.layers), layers.output)
+    require_affordable(work, entries(layers), len(images))
+    # the layers themselves reorder the channels and know the layout
+    plain = replace(fed, layout="nchw", channels="rgb")
+    parts = [
+        real_logits(layers, preprocess(images[at : at + _AT_ONCE], plain).astype(np.float64))
+        for at in range(0, len(images), _AT_ONCE)
+    ]
+    real = np.concatenate(parts)
+    arrays = (
+        real.astype("<f8"),
+        applied_last(layers, real).astype("<f8"),
+        logits(codec.from_bytes(network), images).astype("<i8"),
+    )
+    return {}, b"".join(array.tobytes() for array in arrays)
+
+
 def _preprocessing(fields: dict[str, Any]) -> Preprocessing:
     """Preprocessing from JSON, in which tuples are lists."""
     read: dict[str, Any] = {
@@ -67,7 +101,11 @@ def answered(question: list[bytes]) -> tuple[dict[str, Any], bytes]:
     if task["images"] is not None:
         images = np.frombuffer(question[2], np.uint8).reshape(task["images"])
     try:
-        return declared(data, task) if task["task"] == "shape" else quantized(data, task, images)
+        if task["task"] == "shape":
+            return declared(data, task)
+        if task["task"] == "scores" and images is not None:
+            return scored(data, task, images, question[3])
+        return quantized(data, task, images)
     except ZkwmError:
         raise
     except MemoryError:
@@ -89,7 +127,7 @@ def main() -> None:
     os.dup2(2, 1)
     stdin = os.fdopen(0, "rb", buffering=0, closefd=False)
     try:
-        question = [read_frame(stdin, _FRAME_LIMIT) for _ in range(3)]
+        question = [read_frame(stdin, _FRAME_LIMIT) for _ in range(4)]
         facts, result = answered(question)
     except ZkwmError as error:
         write_frame(replies, error_frame(error))

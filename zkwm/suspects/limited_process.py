@@ -1,4 +1,7 @@
-"""Run one piece of foreign work in a process with a deadline, and read its reply as a stranger's.
+"""Run foreign work in a process with a deadline, and read its reply as a stranger's.
+
+``run_limited`` asks a process one question; ``zkwm.suspects.onnx_process`` keeps one that answers
+many, with the same start, deadline and end.
 
 Frames (``zkwm.suspects.onnx_frames``) go both ways, never pickles. The process's first frame is
 ``R`` and JSON, followed by the frames of the result, or ``E`` and JSON: the class, message, hint
@@ -9,14 +12,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from zkwm.suspects.onnx_frames import FrameError, read_frame, write_frame
-from zkwm.suspects.onnx_process import worker_environment
 from zkwm.suspects.suspect import printable
 from zkwm_protocols.errors import (
     CouldNotCheck,
@@ -29,6 +33,9 @@ from zkwm_protocols.errors import (
 )
 
 _REPLY_LIMIT = 1 << 20
+_KEPT_ENVIRONMENT = (
+    "HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV",
+)  # fmt: skip
 _ERRORS: dict[str, type[ZkwmError]] = {
     kind.__name__: kind
     for kind in (
@@ -43,6 +50,56 @@ class NoResultError(Exception):
     def __init__(self, *, late: bool) -> None:
         super().__init__("late" if late else "ended")
         self.late = late
+
+
+def start_process(module: str, memory: int) -> subprocess.Popen[bytes]:
+    """Start ``python -P -m module MEMORY`` with pipes, in a session and environment of its own."""
+    return subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+        [sys.executable, "-P", "-m", module, str(memory)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
+        env=worker_environment(),
+        cwd=Path(sys.executable).anchor,
+        start_new_session=True,
+    )
+
+
+def worker_environment() -> dict[str, str]:
+    """A worker's environment variables, without passphrases and options of ONNX Runtime."""
+    kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
+    search = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path if entry)
+    return kept | {"PYTHONPATH": search, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+@contextlib.contextmanager
+def killed_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[threading.Event]:
+    """Kill ``process`` if the block takes longer; the event tells whether it did."""
+    expired = threading.Event()
+
+    def expire() -> None:
+        expired.set()
+        process.kill()
+
+    timer = threading.Timer(seconds, expire)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield expired
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def stop_process(process: subprocess.Popen[bytes]) -> None:
+    """Kill the process and close its pipes."""
+    process.kill()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+    process.wait()
 
 
 def run_limited(
@@ -64,37 +121,15 @@ def run_limited(
         NoResultError: it died, was killed, or answered in another form.
         ZkwmError: the error that it sent.
     """
-    process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-        [sys.executable, "-P", "-m", module, str(memory)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        bufsize=0,
-        env=worker_environment(),
-        cwd=Path(sys.executable).anchor,
-        start_new_session=True,
-    )
+    process = start_process(module, memory)
     late = threading.Event()
-
-    def expire() -> None:
-        late.set()
-        process.kill()
-
-    timer = threading.Timer(seconds, expire)
-    timer.daemon = True
-    timer.start()
     try:
-        reply, result = _exchange(process, question, result_limit)
+        with killed_after(process, seconds) as late:
+            reply, result = _exchange(process, question, result_limit)
     except FrameError:
         raise NoResultError(late=late.is_set()) from None
     finally:
-        timer.cancel()
-        process.kill()
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
-        process.wait()
+        stop_process(process)
     return _read_map(reply), result
 
 

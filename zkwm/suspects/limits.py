@@ -20,9 +20,10 @@ class OnnxLimits:
     Attributes:
         load_seconds: for opening the file.
         image_seconds: for one image.
-        total_seconds: for one call of ``answer``.
+        total_seconds: for one call of ``answer``, in which the file is opened again after a crash.
         memory_bytes: the address space of the process that runs the file, at least 256 MiB (where
-            the system has such a limit); None is 4 GiB plus six times the file.
+            the system has such a limit); None is 2 GiB plus four times the file and its files of
+            weights.
     """
 
     load_seconds: float = 120.0

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
-import sys
-import threading
+import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zkwm.suspects.limited_process import killed_after, start_process, stop_process
 from zkwm.suspects.limits import OnnxLimits
 from zkwm.suspects.onnx_frames import FrameError, read_frame, write_frame
 from zkwm.suspects.preprocessing import INPUT_TYPES
@@ -30,10 +28,8 @@ _REPLY_LIMIT = 1 + 8 * MAXIMUM_OUTPUTS
 _MERGED_LIMIT = (2 << 30) + 1
 _NAMES_LIMIT = 1 << 20
 _MOST_FILES = 1000
-_BASE_MEMORY = 4 << 30
-_KEPT_ENVIRONMENT = (
-    "HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV",
-)  # fmt: skip
+_BASE_MEMORY = 2 << 30
+_MODULE = "zkwm.suspects.onnx_worker"
 
 
 class NoReplyError(Exception):
@@ -77,56 +73,70 @@ class OnnxProcess:
         self._output = output
         self._read_file = read_file
         self.parts: dict[str, bytes] | None = None
-        self._memory = limits.memory_bytes or _BASE_MEMORY + 6 * len(model)
         self._stop: Callable[[], Any] | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> DeclaredInput:
-        """Start a new process and load the model. Raises NoReplyError on failure or timeout."""
-        return read_declared(self._load(merge=False))
+    def start(self, seconds: float | None = None) -> DeclaredInput:
+        """Start a new process and load the model within ``seconds`` and ``load_seconds``.
+
+        Raises NoReplyError on failure or timeout.
+        """
+        return read_declared(self._load(seconds, merge=False))
+
+    def require_running(self, seconds: float) -> None:
+        """Start another process, as ``start`` does, where the last one died or was killed."""
+        if self._process is None:
+            self.start(seconds)
 
     def merged(self) -> bytes:
         """The model as one file, without running it. Raises NoReplyError."""
-        reply = self._load(merge=True)
+        reply = self._load(None, merge=True)
         self.close()
         if reply[:1] != b"M":
             raise NoReplyError(CRASHED)
         return reply[1:]
 
-    def _load(self, *, merge: bool) -> bytes:
-        """Start a new process, hand it the model and its files of weights; return its reply."""
-        self.close()
-        self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-            [sys.executable, "-P", "-m", "zkwm.suspects.onnx_worker", str(self._memory)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            env=worker_environment(),
-            cwd=Path(sys.executable).anchor,
-            start_new_session=True,
-        )
-        self._stop = weakref.finalize(self, _stop, self._process)
+    def _load(self, seconds: float | None, *, merge: bool) -> bytes:
+        """Start a new process, hand it the model and its files of weights; return its reply.
+
+        The files are read when the first process has named them, and another is started, whose
+        memory suits their size.
+        """
+        allowed = self._limits.load_seconds
+        deadline = time.monotonic() + (allowed if seconds is None else min(seconds, allowed))
         limit = _MERGED_LIMIT if merge else _REPLY_LIMIT
-        seconds = self._limits.load_seconds
+        reply = self._begin(deadline, limit, merge=merge)
+        if reply[:1] != b"P":
+            return reply
+        names = read_names(reply)
+        if self.parts is None:
+            self.parts = {name: self._read_file(name) for name in names}
+            if self._limits.memory_bytes is None:
+                reply = self._begin(deadline, limit, merge=merge)
+                names = read_names(reply)
+        if sorted(self.parts) != names:
+            raise NoReplyError(self._fail(CRASHED))
+        parts: list[tuple[bytes, ...]] = [(self.parts[name],) for name in names]
+        return self._exchange(deadline - time.monotonic(), parts, limit)
+
+    def _begin(self, deadline: float, limit: int, *, merge: bool) -> bytes:
+        """Start a new process and hand it the model; return its reply."""
+        self.close()
+        self._process = start_process(_MODULE, self._memory())
+        self._stop = weakref.finalize(self, stop_process, self._process)
         self._send(json.dumps({"output": self._output, "merge": merge}).encode())
-        reply = self._exchange(seconds, [(self._model,)], limit)
-        if reply[:1] == b"P":
-            names = read_names(reply)
-            if self.parts is None:
-                self.parts = {name: self._read_file(name) for name in names}
-            if sorted(self.parts) != names:
-                raise NoReplyError(self._fail(CRASHED))
-            reply = self._exchange(seconds, [(self.parts[name],) for name in names], limit)
-        return reply
+        return self._exchange(deadline - time.monotonic(), [(self._model,)], limit)
+
+    def _memory(self) -> int:
+        """Bytes of address space: what the limits say, or 2 GiB and four times model and files."""
+        size = len(self._model) + sum(map(len, (self.parts or {}).values()))
+        return self._limits.memory_bytes or _BASE_MEMORY + 4 * size
 
     def scores(self, image: NDArray[Any], seconds: float) -> NDArray[np.float64] | int:
         """The scores float64 (k,), or the label, of the first row of a batch.
 
-        Raises NoReplyError; if the process died or was killed, the next call starts another.
+        Raises NoReplyError; if the process died or was killed, ``require_running`` starts another.
         """
-        if self._process is None:
-            self.start()
         dimensions = b"".join(size.to_bytes(4, "big") for size in image.shape)
         rank = image.ndim.to_bytes(1, "big")
         reply = self._exchange(seconds, [(rank, dimensions, image.tobytes())])
@@ -161,7 +171,7 @@ class OnnxProcess:
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
             raise NoReplyError(self._fail(CRASHED))
-        with _killed_after(process, seconds) as expired:
+        with killed_after(process, seconds) as expired:
             try:
                 for frame in frames:
                     write_frame(process.stdin, *frame)  # type: ignore[arg-type]
@@ -210,39 +220,3 @@ def read_names(reply: bytes) -> list[str]:
     if not 1 <= len(names) <= _MOST_FILES or names != sorted(set(names)):
         raise NoReplyError(f"its weights lie in more than {_MOST_FILES} files")
     return names
-
-
-def worker_environment() -> dict[str, str]:
-    """The worker's environment variables, without passphrases and options of ONNX Runtime."""
-    kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
-    search = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path if entry)
-    return kept | {"PYTHONPATH": search, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-
-
-@contextlib.contextmanager
-def _killed_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[threading.Event]:
-    """Kill ``process`` if the block takes longer; the event tells whether it did."""
-    expired = threading.Event()
-
-    def expire() -> None:
-        expired.set()
-        process.kill()
-
-    timer = threading.Timer(seconds, expire)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield expired
-    finally:
-        timer.cancel()
-        timer.join()
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process and close its pipes."""
-    process.kill()
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            with contextlib.suppress(OSError):
-                stream.close()
-    process.wait()

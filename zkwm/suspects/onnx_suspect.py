@@ -144,8 +144,9 @@ class OnnxSuspect(Suspect):
             if left <= 0:
                 answers.append(Answer(None, NOT_ASKED))
                 continue
-            seconds = min(self._limits.image_seconds, left)
             try:
+                self._process.require_running(left)
+                seconds = min(self._limits.image_seconds, deadline - time.monotonic())
                 scores = self._ask(images[index : index + 1], preprocessing, seconds)
                 answers.append(_answer(scores, self.identity.outputs))
             except NoReplyError as reason:

@@ -10,11 +10,13 @@ import pytest
 
 from tests.support.small_models import RAW, SHAPE, Sketch, float_labels, network_of
 from zkwm.quantizer import Agreement, facts, lookups, measure_agreement, random_images
+from zkwm.quantizer.derive import network_of as network_of_suspect
 from zkwm.quantizer.network_agreement import drawn_sets, score_errors
 from zkwm.suspects import open_suspect
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.integer_network.evaluate import labels
 from zkwm_protocols.integer_network.model import IntegerNetwork
+from zkwm_protocols.suspect_identity import Preprocessing
 
 
 def measured(
@@ -49,6 +51,20 @@ def test_agreement(tmp_path: Path) -> None:
         measured(data, tmp_path / "model.onnx", network, images[:0])
     with pytest.raises(UsageError, match="outputs"):
         measured(data, tmp_path / "model.onnx", network_of(other.file()), images)
+
+
+def test_the_models_order_of_channels_and_layout(tmp_path: Path) -> None:
+    """Layers reorder channels themselves: pixels reach them as they are."""
+    path = tmp_path / "model.onnx"
+    for layout, shape in (("nchw", SHAPE), ("nhwc", SHAPE)):
+        sketch = Sketch(shape, layout=layout)
+        path.write_bytes(sketch.flat(192))
+        fed = Preprocessing(scale="raw", layout=layout, channels="bgr")
+        with closing(open_suspect(path, shape=shape)) as suspect:
+            network = network_of_suspect(suspect, fed)
+            for one in measure_agreement(network, suspect, fed, nonce=bytes(32)):
+                assert one.translation_error < 1e-5
+                assert one.high_error < 0.1
 
 
 def test_images_follow_from_nonce_and_suspect() -> None:

@@ -118,7 +118,7 @@ def test_a_constant_too_large_to_fold(graphs: Any, within: Any) -> None:
 
 
 def test_the_worker_sees_no_secret_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    from zkwm.suspects.onnx_process import worker_environment
+    from zkwm.suspects.limited_process import worker_environment
 
     monkeypatch.setenv("ZKWM_PASSPHRASE", "correct horse")
     monkeypatch.setenv("ORT_LOAD_CONFIG_FROM_MODEL", "1")
@@ -136,8 +136,36 @@ def test_a_worker_that_is_killed_is_started_again(graphs: Any) -> None:
     os.kill(process.pid, signal.SIGKILL)
     with pytest.raises(NoReplyError, match="crashed"):
         process.scores(image, 10)
+    process.require_running(60)
     assert process.scores(image, 10).tolist() == [1, 2, 4, 3]
     process.close()
+
+
+def test_starting_again_takes_of_the_time_for_all_images(graphs: Any, within: Any) -> None:
+    path = graphs.linear(WEIGHTS)
+    suspect = open_suspect(path, shape=SHAPE, onnx=OnnxLimits(total_seconds=0.1))
+    suspect.close()  # as after a crash
+    with within(10):
+        answers = suspect.answer(np.concatenate([GRAY, GRAY]), RAW)
+    out_of_time = Answer(None, "not asked: the time for all images ran out")
+    assert answers == (Answer(None, "timed out"), out_of_time)
+
+
+def test_memory_suits_the_file_and_its_weights(graphs: Any) -> None:
+    path = graphs.linear(WEIGHTS)
+    onnx.save_model(
+        onnx.load_model(str(path)), str(path), save_as_external_data=True, size_threshold=0,
+        location="weights",
+    )  # fmt: skip
+    limits = []
+    suspect = open_suspect(path, shape=SHAPE)
+    pid = suspect._process.pid
+    for line in Path(f"/proc/{pid}/limits").read_text().splitlines():
+        if line.startswith("Max address space"):
+            limits = [int(word) for word in line.split() if word.isdigit()]
+    size = path.stat().st_size + (path.parent / "weights").stat().st_size
+    assert limits == [(2 << 30) + 4 * size] * 2
+    suspect.close()
 
 
 @pytest.mark.parametrize(
