@@ -10,7 +10,7 @@ import click
 
 from zkwm_cli.artifacts import read_artifact
 from zkwm_cli.options import FILE, declared_labels_option, option, read_numbers, usage_errors
-from zkwm_cli.suspect_options import output_name_option
+from zkwm_cli.suspect_options import adapter_option, output_name_option
 
 CLASS_MAP_LIMIT = 2**20
 
@@ -119,6 +119,7 @@ class CaseTerms:
         help="Number of the suspect's outputs (else counted).",
     )
     output_name: str = output_name_option()
+    adapter: str | None = adapter_option()
     class_map: str | None = option(
         "--class-map",
         type=FILE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,11 +44,22 @@ class SuspectOptions:
         help="HTTP headers for an endpoint, one 'Name: value' a line (for authentication).",
     )
 
+    template: str | None = option(
+        "--template",
+        type=click.Path(),
+        metavar="FILE",
+        help="With --adapter template, and at verification: the JSON template by which the "
+        "endpoint is asked.",
+    )
+
     def settings(self) -> dict[str, Any]:
         """Keyword arguments of ``zkwm.suspects.open_suspect``."""
         from zkwm.suspects import HttpSettings, OnnxLimits
 
-        settings: dict[str, Any] = {"http": HttpSettings(requests_per_second=self.rate)}
+        template = None if self.template is None else Path(self.template)
+        settings: dict[str, Any] = {
+            "http": HttpSettings(requests_per_second=self.rate, template=template)
+        }
         if self.timeout is not None:
             settings["http"] = replace(settings["http"], request_seconds=self.timeout)
             settings["onnx"] = OnnxLimits(image_seconds=self.timeout)
@@ -62,7 +74,19 @@ def output_name_option() -> str:
         "--output-name",
         default="",
         metavar="NAME",
-        help="The output of the ONNX file that is asked, where it has several.",
+        help="The output that is asked, where the ONNX file (or the model of a kserve endpoint) "
+        "has several.",
+    )
+    return name
+
+
+def adapter_option() -> str | None:
+    """The option --adapter. The names are those of ``zkwm.suspects.http_adapter``."""
+    name: str | None = option(
+        "--adapter",
+        type=click.Choice(["zkwm", "kserve", "torchserve", "huggingface", "template"]),
+        help="The protocol that an endpoint speaks (default zkwm, that is zkwm/query/v1): kserve "
+        "is the Open Inference Protocol, also of Triton; template is a JSON template (--template).",
     )
     return name
 

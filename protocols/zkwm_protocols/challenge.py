@@ -197,7 +197,7 @@ class Challenge(ABC):
             raise InvalidOpening(
                 "the challenge is for another commitment", check="challenge.commitment"
             )
-        verify_class_map(self.class_map, self.suspect.outputs, self.suspect_classes, commitment)
+        verify_class_map(self.class_map, self.suspect, self.suspect_classes, commitment)
         if self.suspect.shape != commitment.header.shape:
             raise InvalidOpening(
                 "the suspect takes images of another shape than the commitment's",
@@ -211,7 +211,9 @@ class Challenge(ABC):
     def map_bits(self, commitment: Commitment) -> int:
         """What the class map costs in bits: none where names fix it (SPEC.md 8.2)."""
         named = commitment.class_names is not None and self.suspect_classes is not None
-        return map_bits(self.class_map, self.suspect.outputs, by_names=named)
+        numbered = self.suspect_classes is None or not self.suspect.answers_by_name
+        outputs = self.suspect.outputs
+        return map_bits(self.class_map, outputs, by_names=named, numbered=numbered)
 
     @abstractmethod
     def _own_fields(self) -> dict[str, Any]:

@@ -7,26 +7,28 @@ from typing import Any
 from zkwm_protocols.class_names import map_of_equal_names
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import InvalidOpening
-from zkwm_protocols.suspect_identity import Preprocessing
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 
 _CHECK = "challenge.class_map"
 
 
 def verify_class_map(
     class_map: tuple[int, ...],
-    outputs: int,
+    suspect: SuspectIdentity,
     names: tuple[str, ...] | None,
     commitment: Commitment,
 ) -> None:
     """Check that labels and outputs pair up, by equal names where both sides have names.
 
-    ``outputs`` is K, ``names`` what the suspect calls them.
+    ``names`` is what the suspect calls its outputs.
 
     Raises InvalidOpening (``challenge.class_map``).
     """
-    header = commitment.header
+    header, outputs = commitment.header, suspect.outputs
     problem = ""
-    if names is not None and len(names) != outputs:
+    if names is None and suspect.adapter == "huggingface":
+        problem = "an endpoint of this protocol answers by names, and the challenge has none"
+    elif names is not None and len(names) != outputs:
         problem = f"{len(names)} names for the suspect's {outputs} outputs"
     elif len(class_map) != header.class_count:
         problem = (

@@ -68,12 +68,15 @@ def map_of_equal_names(names: Sequence[str], suspect_names: Sequence[str]) -> tu
     return tuple(places[folded(name)] for name in names)
 
 
-def map_bits(class_map: Sequence[int], outputs: int, *, by_names: bool) -> int:
+def map_bits(
+    class_map: Sequence[int], outputs: int, *, by_names: bool, numbered: bool = True
+) -> int:
     """The bits that a class map costs (SPEC.md 8.2).
 
     Nothing where it follows from names, or is the identity of all outputs; else what choosing it
-    freely would gain.
+    freely would gain. The order of a list of names says nothing about labels, so that without
+    committed names the identity of outputs that are not ``numbered`` is a choice too.
     """
-    if by_names or tuple(class_map) == tuple(range(outputs)):
+    if by_names or (numbered and tuple(class_map) == tuple(range(outputs))):
         return 0
     return class_map_bits(outputs, len(class_map))

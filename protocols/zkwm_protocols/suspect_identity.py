@@ -27,6 +27,7 @@ from zkwm_protocols.schema import (
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]{1,100}")
 _ADAPTERS = ("zkwm", "kserve", "torchserve", "huggingface", "template")
+_BY_NAME = ("torchserve", "huggingface", "template")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,12})?")
 
 
@@ -147,6 +148,8 @@ class SuspectIdentity:
         output: the name of the model's output that is asked; empty where there is only one.
         adapter: the protocol that an endpoint speaks; empty for files.
         account: the headers with which an endpoint is asked, or None.
+        template: 32 bytes, the digest of the template of requests and replies (SPEC.md 7.1), where
+            ``adapter`` is ``template``; else None.
 
     Raises:
         Malformed: a field is outside its range.
@@ -160,6 +163,7 @@ class SuspectIdentity:
     output: str = ""
     adapter: str = ""
     account: Account | None = None
+    template: bytes | None = None
 
     def __post_init__(self) -> None:
         require_choice(self.kind, SuspectKind, "kind of suspect")
@@ -171,12 +175,21 @@ class SuspectIdentity:
         require_text(self.output, 500)
         if self.adapter not in (_ADAPTERS if self.kind == SuspectKind.HTTP else ("",)):
             raise Malformed("an endpoint speaks one of the protocols of SPEC.md 7, a file none")
+        if (self.template is not None) != (self.adapter == "template"):
+            raise Malformed("the protocol template, and no other, has the digest of a template")
+        if self.template is not None:
+            require_bytes(self.template, 32)
         if self.account is not None and self.kind != SuspectKind.HTTP:
             raise Malformed("only an endpoint is asked with an account")
         if len(self.shape) != 3 or not all(1 <= size <= 65_535 for size in self.shape):
             raise Malformed("a shape is (channels, height, width)")
         if self.kind == SuspectKind.EXTRACTION and (self.outputs, self.shape) != (2, (1, 1, 32)):
             raise Malformed("a mark that is extracted has 2 outputs and keys of shape (1, 1, 32)")
+
+    @property
+    def answers_by_name(self) -> bool:
+        """Whether replies of this protocol may name outputs, which then have no other number."""
+        return self.adapter in _BY_NAME
 
     def to_map(self) -> dict[str, Any]:
         """The CBOR map of SPEC.md 4.3."""
@@ -189,15 +202,15 @@ class SuspectIdentity:
             "output": self.output,
             "adapter": self.adapter,
             "account": None if self.account is None else self.account.to_map(),
+            "template": self.template,
         }
 
     @classmethod
     def from_map(cls, value: object) -> SuspectIdentity:
         """Read the map of SPEC.md 4.3. Raises Malformed."""
-        fields = require_map(
-            value, "kind digest description outputs shape output adapter account", "suspect"
-        )
-        account = fields["account"]
+        keys = "kind digest description outputs shape output adapter account template"
+        fields = require_map(value, keys, "suspect")
+        account, template = fields["account"], fields["template"]
         shape = [require_integer(size, 65_535) for size in require_list(fields["shape"], 3, 3)]
         return cls(
             kind=require_choice(fields["kind"], SuspectKind, "kind of suspect"),
@@ -208,6 +221,7 @@ class SuspectIdentity:
             output=require_text(fields["output"], 500),
             adapter=require_text(fields["adapter"], 20),
             account=None if account is None else Account.from_map(account),
+            template=None if template is None else require_bytes(template, 32),
         )
 
 

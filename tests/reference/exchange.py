@@ -28,8 +28,10 @@ DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,12})?")
 def check_suspect(value: Any) -> None:
     """Raise `RejectedError` unless ``value`` is the map of a suspect (section 4.3)."""
     suspect = exact_map(
-        value, "kind", "digest", "description", "outputs", "shape", "output", "adapter", "account"
-    )
+        value,
+        "kind", "digest", "description", "outputs", "shape", "output", "adapter", "account",
+        "template",
+    )  # fmt: skip
     if suspect["kind"] not in ("onnx", "safetensors", "http", "extraction"):
         raise RejectedError("no such kind of suspect")
     octets(suspect["digest"], 32)
@@ -40,6 +42,10 @@ def check_suspect(value: Any) -> None:
     adapters = ("zkwm", "kserve", "torchserve", "huggingface", "template") if remote else ("",)
     if suspect["adapter"] not in adapters:
         raise RejectedError("no such protocol of an endpoint")
+    if suspect["template"] is not None:
+        octets(suspect["template"], 32)
+    if (suspect["template"] is not None) != (suspect["adapter"] == "template"):
+        raise RejectedError("a template for another protocol, or none")
     if suspect["account"] is not None:
         check_account(suspect["account"], remote)
     for size in array(suspect["shape"], 3, 3):

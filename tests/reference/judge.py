@@ -21,6 +21,7 @@ CHECKS = (
     "opening.sealed", "opening.format", "opening.leaves", "opening.labels",
     "suspect.answers", "evidence.threshold",
 )  # fmt: skip
+BY_NAME = ("torchserve", "huggingface", "template")
 GOES_ON = ("opening.leaves", "opening.labels")
 MAXIMUM_TRIGGERS = 10_000
 Answers = Callable[[list[bytes]], list[int | None]]
@@ -166,8 +167,11 @@ class _Walk:
             forms = [commitments.fold(name) for name in names]
             _demand(all(commitments.fold(name) in forms for name in own))
             _demand(outputs == [forms.index(commitments.fold(name)) for name in own])
-        elif outputs != list(range(self.challenge["suspect"]["outputs"])):
+        elif outputs != list(range(self.challenge["suspect"]["outputs"])) or (
+            names is not None and self.challenge["suspect"]["adapter"] in BY_NAME
+        ):
             self.map_bits = -1
+        _demand(names is not None or self.challenge["suspect"]["adapter"] != "huggingface")
         different = len(set(outputs)) == len(outputs) == self.head["class_count"]
         if self.challenge["suspect"]["kind"] == "extraction":
             _demand(outputs == [0, 1])

@@ -46,6 +46,7 @@ SUSPECT = {
     "output": "scores",
     "adapter": "",
     "account": None,
+    "template": None,
 }
 NAMES = [f"Class {label}" for label in range(CLASS_COUNT)]
 """What the commitment calls its classes."""

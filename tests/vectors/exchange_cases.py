@@ -6,10 +6,21 @@ Each mutation changes one thing, so that exactly the named check has to catch it
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from tests.vectors.build import JUDGE, OTHER_BOX, OTHER_JUDGE, OWNERS
-from tests.vectors.exchange import CLASS_COUNT, CLASS_MAP, OUTPUTS, Builder, Built, flip, put
+from tests.vectors.exchange import (
+    CLASS_COUNT,
+    CLASS_MAP,
+    NAMES,
+    OUTPUTS,
+    SUSPECT,
+    Builder,
+    Built,
+    flip,
+    put,
+)
 from zkwm_protocols.keys import P256_ORDER
 
 
@@ -20,6 +31,18 @@ def _other_s(signature: bytes) -> bytes:
 
 def _all_excluded(body: dict[str, Any]) -> None:
     body["excluded_blocks"] = [0, 1, 2, 500]
+
+
+def _endpoint(adapter: str, named: bool) -> Callable[[dict[str, Any]], None]:
+    """An endpoint of 16 outputs, with names in an order of somebody's choice, and the identity."""
+
+    def change(body: dict[str, Any]) -> None:
+        asked = {**SUSPECT, "kind": "http", "adapter": adapter, "outputs": CLASS_COUNT}
+        body["suspect"] = asked
+        body["class_map"] = list(range(CLASS_COUNT))
+        body["suspect_classes"] = NAMES[::-1] if named else None
+
+    return change
 
 
 def all_cases(stored: dict[str, bytes]) -> list[Built]:
@@ -111,6 +134,12 @@ def all_cases(stored: dict[str, bytes]) -> list[Built]:
         c("a file with an account", "challenge.format",
           challenge=put("suspect", "account", to={
               "header_names": ["x-api-key"], "salt": bytes(32), "digest": bytes(32)})),
+        c("a file with a template", "challenge.format",
+          challenge=put("suspect", "template", to=bytes(32))),
+        c("an endpoint's template missing", "challenge.format",
+          challenge=_endpoint("template", named=True)),
+        c("an endpoint of no known protocol", "challenge.format",
+          challenge=_endpoint("other", named=True)),
         c("more right answers than answers", "challenge.format",
           challenge=put("test_accuracy", "right", to=1001)),
         c("one block of two to be weighed again", "challenge.format",
@@ -127,6 +156,20 @@ def all_cases(stored: dict[str, bytes]) -> list[Built]:
           challenge=put("suspect_classes", to=lambda names: names[:-1])),
         c("names left out, so that the map has its price", "challenge.reachable",
           challenge=put("suspect_classes", to=None)),
+        *(
+            c(f"the identity, without committed names, of an endpoint that speaks {adapter}"
+              f"{', with names' if named else ''}", check,
+              header=put("class_names", to=None), commitment=put("class_names", to=None),
+              challenge=_endpoint(adapter, named),
+              suspect=lambda asked: asked.update(kind="http", outputs=CLASS_COUNT))
+            for adapter, named, check in (
+                ("zkwm", True, "evidence.threshold"),
+                ("torchserve", False, "evidence.threshold"),
+                ("torchserve", True, "challenge.reachable"),
+                ("huggingface", True, "challenge.reachable"),
+                ("huggingface", False, "challenge.class_map"),
+            )
+        ),
         c("a block to be weighed again that does not exist", "challenge.reachable",
           challenge=put("reopened_blocks", to=[0, 4])),
         c("other blocks than those to be weighed again", "response.blocks",

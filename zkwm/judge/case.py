@@ -28,6 +28,7 @@ from zkwm_protocols.evidence import Evidence, assess
 from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.opening import Opening
 from zkwm_protocols.ranks import Statistic, weighted_sum
+from zkwm_protocols.suspect_identity import SuspectKind
 
 NO_DATE = "no authority is named: nobody says when the commitment was made"
 
@@ -272,7 +273,10 @@ def _open(request: Request, challenge: Challenge) -> Suspect:
     model, pinned = request.suspect, challenge.suspect
     if not isinstance(model, str | Path):  # an open suspect already
         return model
-    options = {"output": pinned.output, **request.suspect_options}
+    options: dict[str, Any] = {"output": pinned.output, **request.suspect_options}
+    if pinned.kind == SuspectKind.HTTP:  # the challenge says how it is asked
+        names = challenge.suspect_classes if pinned.answers_by_name else None
+        options = {"adapter": pinned.adapter, "output_names": names, **options}
     try:
         return open_suspect(model, shape=pinned.shape, outputs=pinned.outputs, **options)
     except ZkwmError as error:
@@ -303,6 +307,13 @@ def _require_pinned(suspect: Suspect, case: Case) -> None:
             hint="ask the very output that the challenge was made for",
             check="challenge.suspect",
         )
+    if identity.template != pinned.template:
+        raise InvalidOpening(
+            "the endpoint is asked by another template than the challenge's",
+            hint="give the very file that the challenge was made with (--template)",
+            check="challenge.suspect",
+        )
+    suspect.check_output_names(case.challenge.suspect_classes)
     suspect.check_account(pinned.account)
     suspect.check_committed(case.commitment.header)
     suspect.check_preprocessing(case.challenge.preprocessing)

@@ -25,9 +25,13 @@ def make_frame(
     """These fields, as arguments of a challenge's constructor, with a fresh nonce.
 
     Without a class map it is that of equal names where both sides have names, else the identity.
-    Raises InvalidOpening (``challenge.class_map``) for a class that no output has, Malformed.
+    Raises InvalidOpening: for a class that no output has (``challenge.class_map``), for other names
+    than those by which the suspect is read (``challenge.suspect``); Malformed.
     """
     named = commitment.class_names
+    if suspect_classes is None:
+        suspect_classes = suspect.output_names
+    suspect.check_output_names(suspect_classes)
     if suspect_classes is not None:
         require_names(suspect_classes)
     if class_map is None and named is not None and suspect_classes is not None:
@@ -53,4 +57,5 @@ def frame_bits(commitment: Commitment, frame: dict[str, Any]) -> int:
     if not 2 <= len(class_map) <= outputs:
         return 0  # the challenge itself is refused
     named = commitment.class_names is not None and frame["suspect_classes"] is not None
-    return map_bits(class_map, outputs, by_names=named)
+    numbered = frame["suspect_classes"] is None or not frame["suspect"].answers_by_name
+    return map_bits(class_map, outputs, by_names=named, numbered=numbered)

@@ -280,6 +280,8 @@ def _suspect(suspect: SuspectIdentity) -> dict[str, Any]:
         "description": suspect.description,
         "outputs": suspect.outputs,
         "output": suspect.output,
+        "adapter": suspect.adapter,
+        "template": None if suspect.template is None else suspect.template.hex(),
         "account": None if suspect.account is None else list(suspect.account.header_names),
     }
 

@@ -29,6 +29,13 @@ _KINDS = {
     SuspectKind.EXTRACTION: "mark extracted from weights, activations or answers of a "
     "built-in architecture",
 }
+_PROTOCOLS = {
+    "zkwm": "zkwm/query/v1",
+    "kserve": "Open Inference Protocol (KServe v2)",
+    "torchserve": "TorchServe",
+    "huggingface": "Hugging Face inference",
+    "template": "JSON template of the judge's",
+}
 
 
 @dataclass(frozen=True)
@@ -213,9 +220,19 @@ def _suspect(verdict: Verdict) -> tuple[Fact, ...]:
         ),
         Fact("Outputs", f"{suspect.outputs:,}"),
         *((Fact("Output asked", suspect.output),) if suspect.output else ()),
-        *((Fact("Account", _account(suspect)),) if suspect.kind == SuspectKind.HTTP else ()),
+        *(_endpoint(suspect) if suspect.kind == SuspectKind.HTTP else ()),
         Fact("Preprocessing", _preprocessing(challenge.preprocessing)),
         Fact("Class map", class_map_in_words(verdict, challenge)),
+    )
+
+
+def _endpoint(suspect: SuspectIdentity) -> tuple[Fact, ...]:
+    """How an endpoint was asked: its protocol, a template's digest, the account."""
+    template = suspect.template
+    return (
+        Fact("Protocol", _PROTOCOLS[suspect.adapter]),
+        *((Fact("Template digest", template.hex(), True),) if template is not None else ()),
+        Fact("Account", _account(suspect)),
     )
 
 

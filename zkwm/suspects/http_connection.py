@@ -1,4 +1,4 @@
-"""Send one POST request to one URL within a hard time limit, over urllib3.
+"""Send one request to one URL within a hard time limit, over urllib3.
 
 Socket timeouts do not bound a server that sends one byte a second, so a timer shuts the socket when
 the whole attempt takes too long. Redirects are not followed, proxies from the environment are not
@@ -18,6 +18,7 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
+from zkwm.suspects.http_adapter import Question
 from zkwm.suspects.limits import HttpSettings
 from zkwm.suspects.suspect import TIMED_OUT
 from zkwm_protocols.errors import UsageError
@@ -74,18 +75,26 @@ class EndpointConnection:
         self._connection: HTTPConnection | None = None
         self._tls = self._tls_context() if self._secure else None
 
-    def post(self, body: bytes, seconds: float) -> Reply:
-        """Send the JSON ``body``; return the reply, whatever its status. Raises NoReplyError.
+    def post(self, question: Question, seconds: float) -> Reply:
+        """Send a question; return the reply, whatever its status. Raises NoReplyError.
 
         ``seconds`` bounds everything after connecting. Connecting is bounded by ``connect_seconds``
         for each address of the host, or by ``seconds`` if that is less.
         """
+        return self._exchange(question, seconds)
+
+    def get(self, seconds: float) -> Reply:
+        """Ask the URL itself by GET, bounded as ``post`` is. Raises NoReplyError."""
+        return self._exchange(None, seconds)
+
+    def _exchange(self, question: Question | None, seconds: float) -> Reply:
+        """POST a question, or GET where there is none. Raises NoReplyError."""
         from urllib3.exceptions import HTTPError, NewConnectionError
         from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
 
         with _Watchdog(seconds) as watchdog:
             try:
-                return self._attempt(body, seconds, watchdog)
+                return self._attempt(question, seconds, watchdog)
             except ssl.SSLCertVerificationError:
                 self.close()
                 raise NoReplyError("its certificate is not valid", final=True) from None
@@ -105,21 +114,19 @@ class EndpointConnection:
             self._connection.close()
         self._connection = None
 
-    def _attempt(self, body: bytes, seconds: float, watchdog: _Watchdog) -> Reply:
+    def _attempt(self, question: Question | None, seconds: float, watchdog: _Watchdog) -> Reply:
         """Connect, send and read; raises what urllib3, ssl and sockets raise, and NoReplyError."""
         connection = self._connected(min(seconds, self._settings.connect_seconds))
         connection.timeout = seconds
         with watchdog.guarding(connection.sock):
+            headers = {"User-Agent": "zkwm", **self._headers, "Accept-Encoding": "identity"}
+            if question is not None:
+                headers["Content-Type"] = question.content_type
             connection.request(
-                "POST",
-                self._target,
-                body=body,
-                headers={
-                    "User-Agent": "zkwm",
-                    **self._headers,
-                    "Content-Type": "application/json",
-                    "Accept-Encoding": "identity",
-                },
+                "GET" if question is None else "POST",
+                self._target + ("" if question is None else question.path),
+                body=None if question is None else question.body,
+                headers=headers,
                 preload_content=False,
                 decode_content=False,
             )

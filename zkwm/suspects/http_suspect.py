@@ -1,15 +1,9 @@
-"""A suspect behind an HTTP endpoint, queried by the protocol ``zkwm/query/v1``.
+"""A suspect behind an HTTP endpoint, queried by one of the protocols of ``http_adapter``.
 
-A request carries one image::
-
-    POST <URL>    Content-Type: application/json
-    {"schema": "zkwm/query/v1", "shape": [c, h, w], "image": "<base64 of c*h*w uint8 pixels>"}
-
-The reply has status 200 and the body ``{"scores": [k numbers]}`` (the largest wins, the first of
-equals) or ``{"label": integer from 0 to k - 1}``, with no other key. The endpoint does its own
-preprocessing. Status 408, 429 and 5xx, a broken connection and a timeout mean that no answer
-arrived: the image is sent again, a few times. Any other reply is final, usable or not: an image
-that was answered is never sent again, even if the judge has it twice.
+A request carries one image, and a reply with status 200 its answer. Status 408, 429 and 5xx, a
+broken connection and a timeout mean that no answer arrived: the image is sent again, a few times.
+Any other reply is final, usable or not: an image that was answered is never sent again, even if the
+judge has it twice.
 
 Decoys and the random order are the judge's (``zkwm.judge.query``). An endpoint may answer the judge
 otherwise than others; the digest of a URL does not pin a model.
@@ -17,19 +11,27 @@ otherwise than others; the digest of a URL does not pin a model.
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.suspects.http_answer import ReplyError, answer_from_reply, read_reply
+from zkwm.files import read_limited
+from zkwm.suspects.http_adapter import (
+    TEMPLATE_LIMIT,
+    Adapter,
+    AdapterSettings,
+    answer_from_reading,
+    answer_from_reply,
+    make_adapter,
+)
 from zkwm.suspects.http_connection import EndpointConnection, NoReplyError, Reply
-from zkwm.suspects.limits import HttpSettings
+from zkwm.suspects.http_json import ReplyError
+from zkwm.suspects.limits import HttpProtocol, HttpSettings
 from zkwm.suspects.suspect import (
     CHECK,
     NOT_ASKED,
@@ -49,7 +51,6 @@ from zkwm_protocols.suspect_identity import (
     SuspectKind,
 )
 
-SCHEMA = "zkwm/query/v1"
 MOST_SILENT = 10
 GONE = f"not asked: {MOST_SILENT} images before it got no reply at all"
 _LONGEST_PAUSE = 20.0
@@ -66,10 +67,10 @@ class HttpSuspect(Suspect):
     They choose whose answers come back, so the identity has their names and a salted digest of
     their values, which are shown nowhere.
 
-    Sends one gray image to count the outputs; where ``outputs`` is given, ``try_out`` sends it.
-    Raises UsageError for a URL or headers that cannot be used, SuspectUnusable (check
-    ``suspect.answers``) if that image gets no usable answer, or only a label, which does not reveal
-    the number of outputs.
+    Sends one gray image to count the outputs; where ``outputs`` or their names are given,
+    ``try_out`` sends it. Raises UsageError for a URL, headers, names or a template that cannot be
+    used, Malformed for such a template, SuspectUnusable (check ``suspect.answers``) if that image
+    gets no usable answer, or only a label, which does not reveal the number of outputs.
     """
 
     remote = True
@@ -82,7 +83,9 @@ class HttpSuspect(Suspect):
         outputs: int | None,
         headers: Mapping[str, str],
         settings: HttpSettings,
+        protocol: HttpProtocol | None = None,
     ) -> None:
+        protocol = protocol or HttpProtocol()
         self._connection = EndpointConnection(url, headers, settings)
         self._settings = settings
         sent = dict(headers)
@@ -91,22 +94,40 @@ class HttpSuspect(Suspect):
         self._has_account: Callable[[Account], bool] = lambda account: account.is_of(sent)
         self._next_request = 0.0
         self._records: dict[bytes, QueryRecord] = {}
-        if outputs is None:
-            try:
-                count = self._count_outputs(shape, None)
-            finally:
-                self.close()
-        else:
-            count = require_outputs(outputs, None)
+        try:
+            self._adapter = self._made_adapter(url, shape, protocol)
+            if self._adapter.names_outputs:
+                self.output_names = protocol.names
+            if self.output_names is not None:
+                count = require_outputs(len(self.output_names), outputs)
+            elif outputs is not None:
+                count = require_outputs(outputs, None)
+            else:
+                count = self._count_outputs(shape, self._adapter.counting_preprocessing(), None)
+        finally:
+            self.close()
         self.identity = SuspectIdentity(
             kind=SuspectKind.HTTP,
             digest=endpoint_digest(url),
             description=url,
             outputs=count,
             shape=shape,
-            adapter="zkwm",
+            output=protocol.output,
+            adapter=protocol.adapter,
             account=Account.of(headers, secrets.token_bytes(32)),
+            template=self._adapter.template_digest,
         )
+
+    def _made_adapter(
+        self, url: str, shape: tuple[int, int, int], protocol: HttpProtocol
+    ) -> Adapter:
+        """The adapter of a protocol; it may ask the endpoint what it says of itself."""
+        file = self._settings.template
+        template = None if file is None else read_limited(file, TEMPLATE_LIMIT)
+        settings = AdapterSettings(
+            url, shape, protocol.output, protocol.names, template, self._describe
+        )
+        return make_adapter(protocol.adapter, settings)
 
     @property
     def records(self) -> tuple[QueryRecord, ...]:
@@ -114,13 +135,8 @@ class HttpSuspect(Suspect):
         return tuple(self._records.values())
 
     def check_preprocessing(self, preprocessing: Preprocessing) -> None:
-        """Raise SuspectUnusable unless it is the default: an endpoint receives plain pixels."""
-        if preprocessing != Preprocessing():
-            raise SuspectUnusable(
-                "an endpoint does its own preprocessing, so none can be fixed for it",
-                hint="challenge it without layout, scale, mean and std",
-                check=CHECK,
-            )
+        """Raise SuspectUnusable, or Malformed, unless the protocol can send images so."""
+        self._adapter.check_preprocessing(preprocessing)
 
     def check_account(self, account: Account | None) -> None:
         """Compare names and values of the headers under the salt; see ``Suspect.check_account``."""
@@ -144,7 +160,7 @@ class HttpSuspect(Suspect):
         """Send a gray image, so that no challenge is about an endpoint that cannot answer."""
         self.check_preprocessing(preprocessing)
         try:
-            self._count_outputs(self.identity.shape, self.identity.outputs)
+            self._count_outputs(self.identity.shape, preprocessing, self.identity.outputs)
         finally:
             self.close()
 
@@ -172,7 +188,7 @@ class HttpSuspect(Suspect):
                     problem = GONE if silent >= MOST_SILENT else NOT_ASKED
                     answers.append(Answer(None, problem))
                     continue
-                record = self._ask(image, digest, deadline)
+                record = self._ask(image, preprocessing, digest, deadline)
                 no_reply = (
                     record.answer.output is None and record.attempts == self._settings.attempts
                 )
@@ -187,26 +203,40 @@ class HttpSuspect(Suspect):
         """Close the connection; the records stay."""
         self._connection.close()
 
-    def _ask(self, image: NDArray[np.uint8], digest: bytes, deadline: float) -> QueryRecord:
+    def _ask(
+        self,
+        image: NDArray[np.uint8],
+        preprocessing: Preprocessing,
+        digest: bytes,
+        deadline: float,
+    ) -> QueryRecord:
         """Send one image uint8 (c, h, w) until ``deadline``, and record the outcome."""
         start = time.monotonic()
-        body, attempts = self._reply(image, deadline)
+        body, attempts = self._reply(image, preprocessing, deadline)
         if isinstance(body, Answer):
             answer = body
         else:
-            answer = answer_from_reply(body, self.identity.outputs)
+            answer = answer_from_reply(self._adapter, body, self.identity.outputs)
         return QueryRecord(digest, answer, attempts, time.monotonic() - start)
 
-    def _reply(self, image: NDArray[np.uint8], deadline: float) -> tuple[bytes | Answer, int]:
+    def _reply(
+        self, image: NDArray[np.uint8], preprocessing: Preprocessing, deadline: float
+    ) -> tuple[bytes | Answer, int]:
         """(body of the first reply with status 200 or a problem, number of attempts)."""
-        question = _question(image)
+        question = self._adapter.question(image, preprocessing)
+        return self._exchange(partial(self._connection.post, question), deadline)
+
+    def _exchange(
+        self, send: Callable[[float], Reply], deadline: float
+    ) -> tuple[bytes | Answer, int]:
+        """As ``_reply``; ``send`` makes one attempt within a number of seconds."""
         attempt = 0
         while True:
             attempt += 1
             left = self._wait_for_turn(deadline)
             pause = self._settings.backoff_seconds * 2.0 ** (attempt - 1)
             try:
-                reply = self._connection.post(question, min(self._settings.request_seconds, left))
+                reply = send(min(self._settings.request_seconds, left))
             except NoReplyError as reason:
                 problem, again = str(reason), not reason.final
             else:
@@ -228,40 +258,48 @@ class HttpSuspect(Suspect):
             self._next_request = time.monotonic() + 1.0 / self._settings.requests_per_second
         return max(0.01, deadline - time.monotonic())
 
-    def _count_outputs(self, shape: tuple[int, int, int], expected: int | None) -> int:
+    def _count_outputs(
+        self, shape: tuple[int, int, int], preprocessing: Preprocessing, expected: int | None
+    ) -> int:
         """Send a gray image and count the scores. Raises SuspectUnusable."""
         deadline = time.monotonic() + self._settings.total_seconds
-        body, _ = self._reply(gray_image(shape)[0], deadline)
+        body, _ = self._reply(gray_image(shape)[0], preprocessing, deadline)
         try:
-            reply = body if isinstance(body, Answer) else read_reply(body)
+            reading = body if isinstance(body, Answer) else self._adapter.read(body, expected)
         except ReplyError as reason:
-            reply = Answer(None, str(reason))
-        if isinstance(reply, Answer):
-            raise SuspectUnusable(
-                f"the endpoint gives no usable answer: {reply.problem}",
-                hint="check the URL, the headers and that it speaks zkwm/query/v1",
-                check=CHECK,
-            )
-        if isinstance(reply, int) and expected is not None:
-            return expected
-        if isinstance(reply, int):
+            reading = Answer(None, str(reason))
+        if isinstance(reading, int) and expected is None:
             raise SuspectUnusable(
                 "the endpoint answers with labels, which do not reveal how many outputs there are",
                 hint="give the number of its outputs (--outputs K)",
                 check=CHECK,
             )
-        return require_outputs(len(reply), expected)
+        count = expected or 0
+        if isinstance(reading, list):
+            count = require_outputs(len(reading), expected)
+        answer = reading if isinstance(reading, Answer) else answer_from_reading(reading, count)
+        if answer.output is None:
+            raise SuspectUnusable(
+                f"the endpoint gives no usable answer: {answer.problem}",
+                hint="check the URL, the headers, and which protocol it speaks (--adapter)",
+                check=CHECK,
+            )
+        return count
 
+    def _describe(self) -> bytes:
+        """What the endpoint says of itself where its URL is asked by GET.
 
-def _question(image: NDArray[np.uint8]) -> bytes:
-    """The body of a request for one image uint8 (c, h, w)."""
-    return json.dumps(
-        {
-            "schema": SCHEMA,
-            "shape": list(image.shape),
-            "image": base64.b64encode(image.tobytes()).decode("ascii"),
-        }
-    ).encode("ascii")
+        Raises SuspectUnusable.
+        """
+        deadline = time.monotonic() + self._settings.total_seconds
+        body, _ = self._exchange(self._connection.get, deadline)
+        if isinstance(body, Answer):
+            raise SuspectUnusable(
+                f"the endpoint does not describe its model: {body.problem}",
+                hint="check the URL and the headers",
+                check=CHECK,
+            )
+        return body
 
 
 def _status_problem(reply: Reply) -> tuple[str, bool]:

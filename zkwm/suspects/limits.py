@@ -1,4 +1,4 @@
-"""Settings for querying a suspect of each kind: time, memory, retries, a mark's scheme."""
+"""Settings for querying a suspect of each kind: limits, retries, protocol, a mark's scheme."""
 
 from __future__ import annotations
 
@@ -51,6 +51,8 @@ class HttpSettings:
         requests_per_second: the highest rate; None is as fast as the endpoint answers.
         reply_bytes: the largest reply, 64 bytes to 256 MiB.
         certificate_authorities: a PEM file to trust instead of the system's.
+        template: the file with the template of requests and replies, for the protocol ``template``
+            (SPEC.md 7.1).
     """
 
     connect_seconds: float = 10.0
@@ -61,6 +63,7 @@ class HttpSettings:
     requests_per_second: float | None = None
     reply_bytes: int = 1 << 20
     certificate_authorities: Path | None = None
+    template: Path | None = None
 
     def __post_init__(self) -> None:
         for name in ("connect_seconds", "request_seconds", "total_seconds", "backoff_seconds"):
@@ -71,6 +74,21 @@ class HttpSettings:
             raise UsageError("attempts is 1 to 100")
         if not 64 <= self.reply_bytes <= 1 << 28:
             raise UsageError("reply_bytes is 64 bytes to 256 MiB")
+
+
+@dataclass(frozen=True)
+class HttpProtocol:
+    """What an endpoint speaks.
+
+    Attributes:
+        adapter: the protocol's name, a key of ``http_adapter.ADAPTERS``.
+        names: what the suspect calls its outputs, or None; some protocols answer by these names.
+        output: the name of the output that is asked, for protocols that have several.
+    """
+
+    adapter: str = "zkwm"
+    names: tuple[str, ...] | None = None
+    output: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from zkwm.extras import require
-from zkwm.suspects.limits import ExtractionSettings, HttpSettings, OnnxLimits
+from zkwm.suspects.limits import ExtractionSettings, HttpProtocol, HttpSettings, OnnxLimits
 from zkwm.suspects.suspect import Suspect
 from zkwm_protocols.errors import SuspectUnusable, Unsupported, UsageError
 
@@ -35,11 +35,13 @@ def open_suspect(
     onnx: OnnxLimits | None = None,
     extraction: ExtractionSettings | None = None,
     output: str = "",
+    adapter: str = "",
+    output_names: tuple[str, ...] | None = None,
 ) -> Suspect:
     """Open the suspect at ``location``.
 
-    A gray image is queried at once to count the outputs, unless ``outputs`` is given for an
-    endpoint, which is then believed.
+    A gray image is queried at once to count the outputs, unless their number or names are given for
+    an endpoint, which are then believed.
 
     Args:
         location: a URL, or the path of an ONNX file, of .safetensors or of a folder with them.
@@ -51,17 +53,26 @@ def open_suspect(
         onnx: limits for an ONNX file.
         extraction: read the bits of a mark from the suspect, weights of a built-in architecture,
             instead of its answers to images.
-        output: the name of an ONNX file's output that is asked; empty for the only one.
+        output: the name of the output that is asked, of an ONNX file or by ``kserve``; empty for
+            the only one.
+        adapter: the protocol that an endpoint speaks: ``zkwm`` (where it is empty), ``kserve``,
+            ``torchserve``, ``huggingface`` or ``template`` (SPEC.md 7.1).
+        output_names: what the suspect calls its outputs, for an endpoint that answers by names.
 
     Raises UsageError for a location or options that do not fit together, and where an extra of the
     package is missing; Unsupported for formats that are never opened; CouldNotCheck or Malformed
     for unreadable files; SuspectUnusable (check ``suspect.answers``) for a model that cannot be
     queried or is no classifier of such images.
     """
-    if output and not str(location).lower().endswith(".onnx"):
-        raise UsageError("only outputs of an ONNX file have names")
     text = str(location)
     scheme = _SCHEME.match(text)
+    if output and not scheme and not text.lower().endswith(".onnx"):
+        raise UsageError("only outputs of an ONNX file, or of an endpoint, have names")
+    if (adapter or (http is not None and http.template is not None)) and not scheme:
+        raise UsageError(
+            "protocols and templates are for endpoints, not for files",
+            hint="leave --adapter and --template out",
+        )
     if extraction is not None:
         require("torch", "safetensors", "scipy")
         from zkwm.suspects.extraction_suspect import ExtractionSuspect
@@ -78,6 +89,7 @@ def open_suspect(
             outputs=outputs,
             headers=headers or {},
             settings=http or HttpSettings(),
+            protocol=HttpProtocol(adapter or "zkwm", output_names, output),
         )
     if headers:
         raise UsageError("headers are for endpoints, not for files")

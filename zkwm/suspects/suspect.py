@@ -77,6 +77,9 @@ class Suspect(ABC):
     identity: SuspectIdentity
     """The digest, shape and number of outputs that a challenge pins."""
 
+    output_names: tuple[str, ...] | None = None
+    """The names of outputs by which its answers are read, where they are read so."""
+
     remote: bool = False
     """True if images leave this machine, so that they should be hidden among decoys."""
 
@@ -107,6 +110,18 @@ class Suspect(ABC):
         if account != self.identity.account:
             raise InvalidOpening(
                 "the account at hand is not the challenge's",
+                check="challenge.suspect",
+            )
+
+    def check_output_names(self, names: tuple[str, ...] | None) -> None:
+        """Check that answers are read by the names of outputs that a challenge has.
+
+        Raises InvalidOpening (``challenge.suspect``) where they are read by others.
+        """
+        if self.output_names is not None and self.output_names != names:
+            raise InvalidOpening(
+                "the suspect's answers are read by other names of outputs than the challenge has",
+                hint="open the suspect with the names of the challenge",
                 check="challenge.suspect",
             )
 

@@ -70,6 +70,7 @@ def command(
         judge.secret,
         terms.class_map,
         terms.suspect_classes,
+        suspect.template,
     )
     target = output.target(*inputs, extraction.reference, extraction.probes)
 
@@ -84,6 +85,7 @@ def command(
     if committed.class_names is not None or terms.suspect_classes is not None:
         fixed["suspect_classes"] = terms.read_suspect_classes(suspect.model)
     settings = suspect.settings() | extraction.settings() | {"output": terms.output_name}
+    settings |= {"adapter": terms.adapter or "", "output_names": fixed.get("suspect_classes")}
     key = judge.open()
     shape = committed.header.shape
     agreements: list[Agreement] = []
@@ -204,5 +206,7 @@ def _suspect(challenge: Challenge) -> dict[str, Any]:
         "description": suspect.description,
         "outputs": suspect.outputs,
         "output": suspect.output,
+        "adapter": suspect.adapter,
+        "template": None if suspect.template is None else suspect.template.hex(),
         "account": None if suspect.account is None else list(suspect.account.header_names),
     }

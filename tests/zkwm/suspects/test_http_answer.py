@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zkwm.suspects import Answer
-from zkwm.suspects.http_answer import ReplyError, answer_from_reply, read_reply
+from zkwm.suspects.http_adapter import AdapterSettings, answer_from_reply, make_adapter
+from zkwm.suspects.http_json import ReplyError
 
+ADAPTER = make_adapter("zkwm", AdapterSettings("", (1, 2, 2), "", None, None, bytes))
 UNREADABLE = "its reply is not the JSON of the protocol"
 
 
@@ -57,13 +59,13 @@ UNREADABLE = "its reply is not the JSON of the protocol"
     ],
 )
 def test_replies(body: bytes, answer: Answer) -> None:
-    assert answer_from_reply(body, 3) == answer
+    assert answer_from_reply(ADAPTER, body, 3) == answer
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes(body: bytes) -> None:
-    answer_from_reply(body, 3)
+    answer_from_reply(ADAPTER, body, 3)
 
 
 JSON = st.recursive(
@@ -78,7 +80,7 @@ JSON = st.recursive(
 def test_any_json(value: object) -> None:
     """Only the two forms of the protocol are read as answers."""
     try:
-        reply = read_reply(json.dumps(value).encode())
+        reply = ADAPTER.read(json.dumps(value).encode(), 3)
     except ReplyError:
         return
     assert isinstance(value, dict)
@@ -88,5 +90,5 @@ def test_any_json(value: object) -> None:
 @settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=9))
 def test_the_largest_score_wins_and_the_first_of_equals(scores: list[float]) -> None:
-    answer = answer_from_reply(json.dumps({"scores": scores}).encode(), len(scores))
+    answer = answer_from_reply(ADAPTER, json.dumps({"scores": scores}).encode(), len(scores))
     assert answer == Answer(scores.index(max(scores)))
