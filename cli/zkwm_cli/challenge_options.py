@@ -159,6 +159,13 @@ class CaseTerms:
             "excluded_blocks": self.exclude_blocks,
         }
 
+    def protocol(self, names: tuple[str, ...] | None) -> dict[str, Any]:
+        """Keyword arguments of ``zkwm.suspects.open_suspect``: which output, how an endpoint speaks.
+
+        ``names`` is what the suspect calls its outputs.
+        """
+        return {"output": self.output_name, "adapter": self.adapter or "", "output_names": names}
+
     def require_purpose(self) -> None:
         """Raise UsageError for a purpose that is too long or not printable."""
         from zkwm_protocols.challenge_body import MAXIMUM_PURPOSE

@@ -23,8 +23,8 @@ from zkwm_protocols.challenge_body import (
     require_body,
     require_reopened,
 )
-from zkwm_protocols.class_map import verify_class_map, verify_extraction
-from zkwm_protocols.class_names import map_bits, require_names
+from zkwm_protocols.class_map import class_map_cost, verify_class_map, verify_extraction
+from zkwm_protocols.class_names import require_names
 from zkwm_protocols.commitment import Commitment, Header, LabelMode
 from zkwm_protocols.encoding import decode, encode, pack, unpack
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed, UsageError
@@ -210,10 +210,7 @@ class Challenge(ABC):
 
     def map_bits(self, commitment: Commitment) -> int:
         """What the class map costs in bits: none where names fix it (SPEC.md 8.2)."""
-        named = commitment.class_names is not None and self.suspect_classes is not None
-        numbered = self.suspect_classes is None or not self.suspect.answers_by_name
-        outputs = self.suspect.outputs
-        return map_bits(self.class_map, outputs, by_names=named, numbered=numbered)
+        return class_map_cost(self.class_map, self.suspect, self.suspect_classes, commitment)
 
     @abstractmethod
     def _own_fields(self) -> dict[str, Any]:

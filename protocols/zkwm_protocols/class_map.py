@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zkwm_protocols.class_names import map_of_equal_names
+from zkwm_protocols.class_names import map_bits, map_of_equal_names
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import InvalidOpening
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
@@ -47,6 +47,21 @@ def verify_class_map(
         problem = "the class map is not that of equal names"
     if problem:
         raise InvalidOpening(problem, check=_CHECK)
+
+
+def class_map_cost(
+    class_map: tuple[int, ...],
+    suspect: SuspectIdentity,
+    names: tuple[str, ...] | None,
+    commitment: Commitment,
+) -> int:
+    """What a class map costs, in bits (SPEC.md 8.2); ``names`` is what the suspect calls outputs.
+
+    The outputs of an endpoint that is read by names have no numbers but those of the list of names.
+    """
+    named = commitment.class_names is not None and names is not None
+    numbered = names is None or not suspect.answers_by_name
+    return map_bits(class_map, suspect.outputs, by_names=named, numbered=numbered)
 
 
 def verify_extraction(class_map: tuple[int, ...], preprocessing: Preprocessing) -> None:

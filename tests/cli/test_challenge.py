@@ -43,6 +43,8 @@ def test_in_json(zkwm: Command, case: Files) -> None:
             "description": "model.onnx",
             "outputs": 10,
             "output": "",
+            "adapter": "",
+            "template": None,
             "account": None,
         },
         "triggers": 50,

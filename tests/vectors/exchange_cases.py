@@ -33,14 +33,20 @@ def _all_excluded(body: dict[str, Any]) -> None:
     body["excluded_blocks"] = [0, 1, 2, 500]
 
 
+def _asked_by(adapter: str) -> Callable[[dict[str, Any]], None]:
+    """An endpoint of 16 outputs that speaks this protocol."""
+    return lambda suspect: suspect.update(kind="http", adapter=adapter, outputs=CLASS_COUNT)
+
+
 def _endpoint(adapter: str, named: bool) -> Callable[[dict[str, Any]], None]:
     """An endpoint of 16 outputs, with names in an order of somebody's choice, and the identity."""
 
     def change(body: dict[str, Any]) -> None:
-        asked = {**SUSPECT, "kind": "http", "adapter": adapter, "outputs": CLASS_COUNT}
-        body["suspect"] = asked
+        body["suspect"] = dict(SUSPECT)
+        _asked_by(adapter)(body["suspect"])
         body["class_map"] = list(range(CLASS_COUNT))
         body["suspect_classes"] = NAMES[::-1] if named else None
+        body["policy"]["threshold_bits"] = 60
 
     return change
 
@@ -161,7 +167,7 @@ def all_cases(stored: dict[str, bytes]) -> list[Built]:
               f"{', with names' if named else ''}", check,
               header=put("class_names", to=None), commitment=put("class_names", to=None),
               challenge=_endpoint(adapter, named),
-              suspect=lambda asked: asked.update(kind="http", outputs=CLASS_COUNT))
+              suspect=_asked_by(adapter))
             for adapter, named, check in (
                 ("zkwm", True, "evidence.threshold"),
                 ("torchserve", False, "evidence.threshold"),

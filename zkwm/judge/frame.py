@@ -8,7 +8,8 @@ from typing import Any
 
 from zkwm.suspects import Suspect
 from zkwm_protocols.challenge_body import NONCE_BYTES
-from zkwm_protocols.class_names import map_bits, map_of_equal_names, require_names
+from zkwm_protocols.class_map import class_map_cost
+from zkwm_protocols.class_names import map_of_equal_names, require_names
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.keys import JudgePublic
 
@@ -56,6 +57,4 @@ def frame_bits(commitment: Commitment, frame: dict[str, Any]) -> int:
     outputs, class_map = frame["suspect"].outputs, frame["class_map"]
     if not 2 <= len(class_map) <= outputs:
         return 0  # the challenge itself is refused
-    named = commitment.class_names is not None and frame["suspect_classes"] is not None
-    numbered = frame["suspect_classes"] is None or not frame["suspect"].answers_by_name
-    return map_bits(class_map, outputs, by_names=named, numbered=numbered)
+    return class_map_cost(class_map, frame["suspect"], frame["suspect_classes"], commitment)

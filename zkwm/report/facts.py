@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from zkwm.judge.verdict import Argued, Asked, FirstSeen, Outcome, TriggerResult, Verdict
 from zkwm.report.class_list import class_map_in_words
+from zkwm.report.endpoint_facts import endpoint_facts
 from zkwm.report.visible import by_luck, count, odds, utc
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.evidence import Evidence
-from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind
 
 _RANKED = (
     " The judge counted more finely: how high the model's own scores rank the label of each image "
@@ -28,13 +29,6 @@ _KINDS = {
     SuspectKind.HTTP: "endpoint asked over the network",
     SuspectKind.EXTRACTION: "mark extracted from weights, activations or answers of a "
     "built-in architecture",
-}
-_PROTOCOLS = {
-    "zkwm": "zkwm/query/v1",
-    "kserve": "Open Inference Protocol (KServe v2)",
-    "torchserve": "TorchServe",
-    "huggingface": "Hugging Face inference",
-    "template": "JSON template of the judge's",
 }
 
 
@@ -220,28 +214,10 @@ def _suspect(verdict: Verdict) -> tuple[Fact, ...]:
         ),
         Fact("Outputs", f"{suspect.outputs:,}"),
         *((Fact("Output asked", suspect.output),) if suspect.output else ()),
-        *(_endpoint(suspect) if suspect.kind == SuspectKind.HTTP else ()),
+        *(Fact(*one) for one in endpoint_facts(suspect)),
         Fact("Preprocessing", _preprocessing(challenge.preprocessing)),
         Fact("Class map", class_map_in_words(verdict, challenge)),
     )
-
-
-def _endpoint(suspect: SuspectIdentity) -> tuple[Fact, ...]:
-    """How an endpoint was asked: its protocol, a template's digest, the account."""
-    template = suspect.template
-    return (
-        Fact("Protocol", _PROTOCOLS[suspect.adapter]),
-        *((Fact("Template digest", template.hex(), True),) if template is not None else ()),
-        Fact("Account", _account(suspect)),
-    )
-
-
-def _account(suspect: SuspectIdentity) -> str:
-    """With which headers an endpoint was asked: their names, never a value."""
-    if suspect.account is None:
-        return "none: asked without headers of an account"
-    names = ", ".join(suspect.account.header_names)
-    return f"the judge's, by the headers {names}; the answers are those of this account"
 
 
 def _preprocessing(preprocessing: Preprocessing) -> str:

@@ -70,9 +70,8 @@ def command(
         judge.secret,
         terms.class_map,
         terms.suspect_classes,
-        suspect.template,
     )
-    target = output.target(*inputs, extraction.reference, extraction.probes)
+    target = output.target(*inputs, suspect.template, extraction.reference, extraction.probes)
 
     from zkwm.suspects import open_suspect
 
@@ -84,8 +83,8 @@ def command(
     }
     if committed.class_names is not None or terms.suspect_classes is not None:
         fixed["suspect_classes"] = terms.read_suspect_classes(suspect.model)
-    settings = suspect.settings() | extraction.settings() | {"output": terms.output_name}
-    settings |= {"adapter": terms.adapter or "", "output_names": fixed.get("suspect_classes")}
+    settings = suspect.settings() | extraction.settings()
+    settings |= terms.protocol(fixed.get("suspect_classes"))
     key = judge.open()
     shape = committed.header.shape
     agreements: list[Agreement] = []

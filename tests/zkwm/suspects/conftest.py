@@ -103,6 +103,7 @@ def serve() -> Iterator[Callable[[Reply], Server]]:
     def start(reply: Reply) -> Server:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # a reply is two writes
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
