@@ -160,7 +160,7 @@ class CaseTerms:
         }
 
     def protocol(self, names: tuple[str, ...] | None) -> dict[str, Any]:
-        """Keyword arguments of ``zkwm.suspects.open_suspect``: which output, how an endpoint speaks.
+        """Keyword arguments of ``zkwm.suspects.open_suspect``: the output, how an endpoint speaks.
 
         ``names`` is what the suspect calls its outputs.
         """
