@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support import twins
+from tests.support import inflated_twins, twins
 from tests.support.argued import StandIn, argue
 from tests.support.dispute import Claimant, TestJudge
 from zkwm.data.bundled import load_bundled
-from zkwm.quantizer import public_images
+from zkwm.quantizer import Agreement, public_images
 from zkwm.quantizer.derive import network_of
+from zkwm.quantizer.network_agreement import drawn_sets
 from zkwm.suspects import open_suspect
 from zkwm_protocols.errors import SuspectUnusable, Unsupported
 from zkwm_protocols.integer_network.evaluate import labels
@@ -117,6 +118,81 @@ def test_a_twin_gets_no_challenge_and_no_verdict(
         assert caught.value.verdict.outcome == "could not be checked"
 
 
+def refusals(judge: TestJudge, claimant: Claimant, path: Path) -> tuple[str, tuple[Agreement, ...]]:
+    """The message of a judge who issues no challenge, and what they measured."""
+    found: list[tuple[Agreement, ...]] = []
+    with (
+        closing(open_suspect(path, shape=SHAPE)) as suspect,
+        pytest.raises(SuspectUnusable) as caught,
+    ):
+        judge.challenge_argument(claimant.commitment, suspect, report=found.append)
+    assert caught.value.check == "argument.agreement"
+    return caught.value.message, found[0]
+
+
+@pytest.fixture(scope="module")
+def expected() -> np.ndarray:
+    """Images like those that a judge will draw."""
+    return np.concatenate(list(drawn_sets(SHAPE, bytes(32), bytes(32)).values()))
+
+
+@pytest.mark.parametrize("kind", inflated_twins.KINDS)
+def test_outputs_of_huge_range_hide_no_other_output(
+    judge: TestJudge,
+    claimant: Claimant,
+    models: dict[str, bytes],
+    expected: np.ndarray,
+    tmp_path: Path,
+    kind: str,
+) -> None:
+    path = tmp_path / "model.onnx"
+    for name in ("P1", "E2") if kind in ("step", "never wins") else ("P1",):
+        path.write_bytes(inflated_twins.inflated(models[name], kind, expected))
+        _, found = refusals(judge, claimant, path)
+        secret = next(one for one in found if "secret" in one.kind)
+        assert secret.agreeing < 0.85 * secret.asked
+        assert secret.same_order is not None
+        assert secret.same_order < 0.7
+        if kind not in ("smooth", "offset"):
+            assert secret.high_error < 0.3  # the size of the scores hides it
+
+
+def test_an_output_that_wins_nearly_everywhere_leaves_no_triggers_to_a_mark(
+    judge: TestJudge,
+    claimant: Claimant,
+    models: dict[str, bytes],
+    expected: np.ndarray,
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(inflated_twins.winning_nearly_everywhere(models["P1"], expected, 0.1))
+    message, found = refusals(judge, claimant, path)
+    assert "in the same order" in message
+    for one in found:  # the other bounds are met
+        assert one.high_error <= 0.5
+        assert one.agreeing >= 0.85 * one.asked
+    assert max(matching(path, claimant)) < 25
+
+
+def test_an_output_that_leaves_just_the_triggers_to_the_others_does_not_hide_them(
+    judge: TestJudge,
+    claimant: Claimant,
+    models: dict[str, bytes],
+    expected: np.ndarray,
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(
+        inflated_twins.winning_off_triggers(
+            models["P1"], models["marked"], claimant.images, expected
+        )
+    )
+    file, network = matching(path, claimant)
+    assert (file, network) == pytest.approx((10, 80), abs=20)
+    _, found = refusals(judge, claimant, path)
+    assert all(one.same_order is None or one.same_order < 0.7 for one in found)
+
+
 def test_a_file_that_reads_its_batch_size_is_refused(
     judge: TestJudge, claimant: Claimant, models: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -160,5 +236,7 @@ def test_the_marked_model_itself_is_proven(
     assert verdict.proven
     assert verdict.argued is not None
     for one in verdict.argued.agreements:
-        assert one.high_error < 0.5
-        assert one.clear_agreeing >= 0.9 * one.clear
+        assert one.high_error < 0.3
+        assert one.clear_agreeing >= 0.95 * one.clear
+        assert one.agreeing >= 0.88 * one.asked
+        assert one.same_order is None or one.same_order > 0.9

@@ -7,6 +7,8 @@ the bounds that each set of images has to keep. Does not import torch.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from zkwm.quantizer.network_agreement import Agreement
 from zkwm_protocols.errors import SuspectUnusable
 
@@ -16,6 +18,10 @@ LARGEST_ERROR = 0.5
 """The largest relative error of the integer network's scores, for 95 % of each set."""
 LEAST_CLEAR = 0.9
 """The least share of clear images on which both give the same label."""
+LEAST_EQUAL = 0.85
+"""The least share of all images on which both give the same label."""
+LEAST_ORDERED = 0.85
+"""The least share of images on which both order two outputs alike, for nine pairs of ten."""
 _HINT = "ask for an opening instead (--reveal)"
 
 
@@ -35,17 +41,28 @@ def require_translation(agreements: tuple[Agreement, ...]) -> None:
 def require_agreement(agreements: tuple[Agreement, ...]) -> None:
     """Raise SuspectUnusable (``argument.agreement``) where one set of images is out of bounds."""
     for one in agreements:
-        if not one.high_error <= LARGEST_ERROR:
+        for fault in _faults(one):
             raise SuspectUnusable(
                 "the integer network made from the file is not close enough to the suspect: "
-                f"{one.words()}; {LARGEST_ERROR:g} is allowed",
+                f"{fault}",
                 hint=_HINT,
                 check="argument.agreement",
             )
-        if one.clear_agreeing < LEAST_CLEAR * one.clear:
-            raise SuspectUnusable(
-                "suspect and the integer network made from its file give one label for "
-                f"{one.clear_agreeing} of the {one.clear} {one.kind} with a clear answer only",
-                hint=_HINT,
-                check="argument.agreement",
-            )
+
+
+def _faults(one: Agreement) -> Iterator[str]:
+    """What is out of bounds on a set."""
+    if one.agreeing < LEAST_EQUAL * one.asked:
+        yield f"{one.words()}; the same label on {LEAST_EQUAL:.0%} is demanded"
+    if one.clear_agreeing < LEAST_CLEAR * one.clear:
+        yield (
+            f"the same label on {one.clear_agreeing} of the {one.clear} {one.kind} with a clear "
+            f"answer; {LEAST_CLEAR:.0%} is demanded"
+        )
+    if one.same_order is not None and not one.same_order >= LEAST_ORDERED:
+        yield (
+            f"two outputs are in the same order on {one.same_order:.0%} of {one.kind}; "
+            f"{LEAST_ORDERED:.0%} is demanded of nine pairs of ten"
+        )
+    if not one.high_error <= LARGEST_ERROR:
+        yield f"{one.words()}; {LARGEST_ERROR:g} is allowed"

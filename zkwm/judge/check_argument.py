@@ -59,6 +59,7 @@ def examine_argument(
                 suspect,
                 challenge.preprocessing,
                 nonce=challenge.nonce,
+                class_map=challenge.class_map,
                 images=request.images,
             )
             argued = Argued(challenge.network, challenge.least_matches, agreements)

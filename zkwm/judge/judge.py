@@ -177,8 +177,7 @@ class Judge:
         Args:
             blocks: r, by default all blocks that are not excluded.
             least_matches: k*, by default the fewest that reach the threshold.
-            images (uint8, (n, channels, height, width)): of the suspect's task; suspect and
-                integer network are compared on them too, beside those that the nonce draws.
+            images (uint8, (n, channels, height, width)): of the suspect's task, compared on too.
             report: called with the result of the comparison.
 
         Raises:
@@ -217,8 +216,9 @@ class Judge:
             challenge = replace(challenge, least_matches=fewest)
         challenge.verify_against(commitment)
         agreements = measure_agreement(
-            network, suspect, preprocessing, nonce=challenge.nonce, images=images
-        )
+            network, suspect, preprocessing, nonce=challenge.nonce, images=images,
+            class_map=challenge.class_map,
+        )  # fmt: skip
         if report is not None:
             report(agreements)
         require_translation(agreements)

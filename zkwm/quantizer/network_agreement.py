@@ -31,6 +31,12 @@ LEAST_VALUES = 200
 """Images of fewer values have no triggers of a family (``zkwm.triggers``)."""
 CLEAR = 0.5
 """An image is clear where its margin is at least this share of the set's median margin."""
+LEAST_CLEAR_TENTHS = 7
+"""At least so many tenths of a set are clear: the images with the largest margins."""
+PUBLIC, GIVEN = "public images", "images given"
+"""Sets of pictures; the others are noise and patterns."""
+NEIGHBORS = 128
+"""Each output is compared with as many of those that follow it, at most."""
 _BLOCK = 10
 
 
@@ -42,8 +48,12 @@ class Agreement:
         kind: the name of the set.
         asked: the number of its images.
         agreeing: images with the same label; one without an answer never agrees.
-        clear: images on which the suspect's margin is at least half of the median margin.
+        clear: images on which the suspect's margin is at least half of the median margin, or among
+            the 70 % with the largest margins.
         clear_agreeing: those of them with the same label.
+        same_order: the share of images on which a pair of the mapped outputs has the same order;
+            of the pairs, a tenth have less. None for pictures: on images of its task a classifier
+            may give all outputs but one the same score, and then their order is rounding.
         median_error: the median, over images, of the relative error of the network's scores.
         high_error: the 95 % quantile of the same.
         translation_error: the largest relative difference between the suspect's scores and those
@@ -55,6 +65,7 @@ class Agreement:
     agreeing: int
     clear: int
     clear_agreeing: int
+    same_order: float | None
     median_error: float
     high_error: float
     translation_error: float
@@ -82,6 +93,7 @@ def measure_agreement(
     preprocessing: Preprocessing,
     *,
     nonce: bytes,
+    class_map: tuple[int, ...] | None = None,
     images: NDArray[np.uint8] | None = None,
     progress: Progress | None = None,
 ) -> tuple[Agreement, ...]:
@@ -92,6 +104,7 @@ def measure_agreement(
         suspect: the model.
         preprocessing: how pixels become the suspect's input.
         nonce: of the challenge; all sets but ``images`` are drawn from it.
+        class_map: the outputs that stand for labels, whose order is compared; by default all.
         images (uint8, (n, channels, height, width)): one more set, for example of the model's task.
         progress: called after each image of a set.
 
@@ -107,11 +120,12 @@ def measure_agreement(
         raise UsageError(
             f"the suspect has {suspect.identity.outputs} outputs, the network {network.outputs}"
         )
+    mapped = list(range(network.outputs) if class_map is None else class_map)
     if images is not None:
         require_images(images, network.shape)
         if len(images) == 0:
             raise UsageError("there are no images to compare on")
-    given = {} if images is None else {"images given": images}
+    given = {} if images is None else {GIVEN: images}
     require_drawable(network.shape, 5 * DRAWN + sum(map(len, given.values())))
     sets = drawn_sets(network.shape, nonce, suspect.identity.digest) | given
     together = np.concatenate(list(sets.values()))
@@ -121,7 +135,7 @@ def measure_agreement(
     for kind, batch in sets.items():
         part = slice(start, start + len(batch))
         with np.errstate(invalid="ignore", over="ignore"):
-            agreements.append(_compare(kind, answers[part], read.part(part)))
+            agreements.append(_compare(kind, answers[part], read.part(part), mapped))
         start += len(batch)
     return tuple(agreements)
 
@@ -139,7 +153,7 @@ def drawn_sets(
     seed = agreement_seed(nonce, digest)
     sets = {
         "random blocks": random_images(shape, DRAWN, b"agreement" + seed),
-        "public images": drawn_pictures(shape, DRAWN, seed),
+        PUBLIC: drawn_pictures(shape, DRAWN, seed),
     }
     if int(np.prod(shape)) >= LEAST_VALUES:
         for family in FAMILIES:
@@ -148,7 +162,9 @@ def drawn_sets(
     return sets
 
 
-def _compare(kind: str, answers: Sequence[Answer], read: ReadScores) -> Agreement:
+def _compare(
+    kind: str, answers: Sequence[Answer], read: ReadScores, mapped: list[int]
+) -> Agreement:
     """The measurement on one set of images."""
     answered = np.array([answer.output is not None for answer in answers])
     if any(answer.output is not None and answer.scores is None for answer in answers):
@@ -166,9 +182,7 @@ def _compare(kind: str, answers: Sequence[Answer], read: ReadScores) -> Agreemen
     same = np.argmax(whole, axis=1) == np.array(
         [-1 if answer.output is None else answer.output for answer in answers]
     )
-    ordered = np.sort(real, axis=1)
-    margins = ordered[:, -1] - ordered[:, -2]
-    clear = margins >= CLEAR * np.median(margins)
+    clear = _clear(real)
     errors = np.where(answered, score_errors(real, whole.astype(np.float64)), np.inf)
     return Agreement(
         kind,
@@ -176,6 +190,9 @@ def _compare(kind: str, answers: Sequence[Answer], read: ReadScores) -> Agreemen
         int(same.sum()),
         int(clear.sum()),
         int((same & clear).sum()),
+        None
+        if kind in (PUBLIC, GIVEN)
+        else same_order(np.where(answered[:, None], real, np.nan)[:, mapped], whole[:, mapped]),
         float(np.median(errors)),
         float(np.quantile(errors, 0.95, method="higher")),
         _translation_error(scores, read.last),
@@ -196,6 +213,33 @@ def score_errors(real: Doubles, whole: Doubles) -> Doubles:
     errors = np.full(len(a), np.inf)
     np.divide(off, sizes, out=errors, where=sizes > 0)
     return np.where(np.isfinite(errors), errors, np.inf)
+
+
+def same_order(real: Doubles, whole: NDArray[np.generic]) -> float:
+    """The share of images on which two outputs have the same order, for the pair at a tenth.
+
+    Both are (n, C), C > 1: logits of the model, and of the integer network in any unit. Output j is
+    paired with j + 1, ..., j + min(C // 2, 128), counted modulo C. The shares of all pairs are
+    sorted, and number P // 10 (from 0) of P is returned. An order does not depend on how far apart
+    two outputs are, so that nobody hides a pair by what happens to others.
+    """
+    outputs, shares = real.shape[1], []
+    for distance in range(1, min(outputs // 2, NEIGHBORS) + 1):
+        with np.errstate(invalid="ignore"):
+            signs = [np.sign(a - np.roll(a, -distance, axis=1)) for a in (real, whole)]
+        shares.append((signs[0] == signs[1]).mean(axis=0))
+    pairs = np.sort(np.concatenate(shares))
+    return float(pairs[len(pairs) // 10])
+
+
+def _clear(real: Doubles) -> NDArray[np.bool_]:
+    """Which images have a clear answer, bool (n,), by the model's logits (n, K)."""
+    ordered = np.sort(real, axis=1)
+    with np.errstate(invalid="ignore"):
+        margins = ordered[:, -1] - ordered[:, -2]
+    ranked = np.sort(margins)[(10 - LEAST_CLEAR_TENTHS) * len(margins) // 10]
+    clear: NDArray[np.bool_] = margins >= np.minimum(CLEAR * np.median(margins), ranked)
+    return clear
 
 
 def _translation_error(scores: Doubles, read: Doubles) -> float:

@@ -11,7 +11,13 @@ import pytest
 from tests.support.small_models import RAW, SHAPE, Sketch, float_labels, network_of
 from zkwm.quantizer import Agreement, facts, lookups, measure_agreement, random_images
 from zkwm.quantizer.derive import network_of as network_of_suspect
-from zkwm.quantizer.network_agreement import drawn_sets, score_errors
+from zkwm.quantizer.network_agreement import (
+    GIVEN,
+    PUBLIC,
+    drawn_sets,
+    same_order,
+    score_errors,
+)
 from zkwm.suspects import open_suspect
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.integer_network.evaluate import labels
@@ -43,7 +49,10 @@ def test_agreement(tmp_path: Path) -> None:
     assert (found[-1].asked, found[-1].agreeing) == (60, equal)
     for one in found:
         assert one.agreeing >= 0.9 * one.asked
-        assert 30 <= one.clear <= one.asked
+        assert 0.7 * one.asked <= one.clear <= one.asked
+        assert one.same_order == (
+            None if one.kind in (PUBLIC, GIVEN) else pytest.approx(1, abs=0.05)
+        )
         assert one.clear_agreeing == one.clear
         assert one.median_error <= one.high_error <= 0.1
         assert one.translation_error < 1e-5
@@ -89,6 +98,7 @@ def test_an_image_without_an_answer_never_agrees(tmp_path: Path) -> None:
     images = random_images(SHAPE, 8, b"agreement")
     for one in measured(sketch.file(), tmp_path / "model.onnx", network, images):
         assert one.agreeing == 0
+        assert not one.same_order
         assert one.high_error == one.translation_error == float("inf")
         assert one.to_json()["high_error"] is None
 
@@ -101,6 +111,22 @@ def test_errors_do_not_depend_on_the_unit() -> None:
     assert score_errors(real, random.normal(size=(50, 10))).min() > 0.5
     assert np.isinf(score_errors(real, np.zeros((50, 10)) - np.inf)).all()
     assert np.isinf(score_errors(np.zeros((50, 10)), real)).all()
+
+
+def test_the_order_of_two_outputs_depends_on_no_unit_and_no_other_output() -> None:
+    random = np.random.default_rng(2)
+    real, other = random.normal(size=(2, 400, 10))
+    noisy = real + 0.1 * other
+    assert same_order(real, real) == 1
+    assert 0.95 < same_order(real, noisy) < 0.99
+    assert same_order(real, other) < 0.55
+    assert same_order(real, 1e6 * noisy + 1e9 * other[:, :1]) == same_order(real, noisy)
+    for inflated in range(1, 7):  # of ten outputs that label
+        huge = np.where(np.arange(10) < inflated, 1e9 * np.arange(1, 11), 0)
+        assert same_order(real + huge, other + huge) < 0.6
+    assert same_order(real[:, :2], noisy[:, :2]) == same_order(real[:, 1::-1], noisy[:, 1::-1])
+    assert same_order(np.full((4, 3), np.nan), np.ones((4, 3))) == 0
+    assert same_order(np.tile(real, 60), np.tile(noisy, 60)) > 0.9
 
 
 def test_lookups_are_counted() -> None:

@@ -59,13 +59,16 @@ def test_a_file_that_was_exchanged_after_it_was_opened(
     assert failed(verdict) == ["challenge.suspect"]
 
 
-SET = Agreement("random blocks", 200, 190, 140, 126, 0.03, 0.5, 1e-3)
+SET = Agreement("random blocks", 200, 170, 140, 126, 0.85, 0.03, 0.5, 1e-3)
 
 
 @pytest.mark.parametrize(
     ("check", "changes"),
     [
+        ("argument.agreement", {"agreeing": 169}),
         ("argument.agreement", {"clear_agreeing": 125}),
+        ("argument.agreement", {"same_order": 0.849}),
+        ("argument.agreement", {"same_order": float("nan")}),
         ("argument.agreement", {"high_error": 0.51}),
         ("argument.agreement", {"high_error": float("inf")}),
         ("argument.translation", {"translation_error": 1.1e-3}),
