@@ -107,7 +107,7 @@ def _never_wins(outputs: _Outputs, size: float) -> bytes:
 
 
 def _several(outputs: _Outputs, size: float) -> bytes:
-    return outputs.file(*(outputs.times(outputs.step(0.8), size) for _ in range(4)))
+    return outputs.file(*(outputs.times(outputs.step(0.88), size) for _ in range(4)))
 
 
 def _smooth(outputs: _Outputs, size: float) -> bytes:
