@@ -50,7 +50,7 @@ def _with_constant(
 ) -> Tensor:  # fmt: skip
     """``first``: the tensor is the first operand."""
     if node.operator == "Div" and not first:
-        under = apply("reciprocal", tensor.expression)
+        under = translation.magnified(node, "reciprocal", tensor)
         tensor, node = replace(tensor, expression=under), replace(node, operator="Mul")
     numbers = _per_channel(translation, node, tensor, values)
     factor, offset = np.ones(numbers.shape), np.zeros(numbers.shape)
@@ -107,7 +107,7 @@ def _of_tensors(translation: Translation, node: OnnxNode, left: Tensor, right: T
         if node.operator == "Sub":
             other = negative(other)
         elif node.operator == "Div":
-            other = apply("reciprocal", other)
+            other = translation.magnified(node, "reciprocal", right)
         kind = "multiply" if node.operator in ("Mul", "Div") else "add"
         return replace(left, expression=apply(kind, left.expression, other))
     if node.operator == "Div":

@@ -12,8 +12,9 @@ from zkwm.quantizer.translation import Translation, Value
 
 _SIMPLE = {
     "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Erf": "erf", "Abs": "abs", "Exp": "exp",
-    "Log": "log", "Sqrt": "sqrt", "Reciprocal": "reciprocal", "Softplus": "softplus",
+    "Softplus": "softplus",
 }  # fmt: skip
+_MAGNIFYING = {"Log": "log", "Sqrt": "sqrt", "Reciprocal": "reciprocal"}
 _SLOPES = {
     "LeakyRelu": ("leaky", 0.01),
     "Elu": ("elu", 1.0),
@@ -24,6 +25,9 @@ _SLOPES = {
 def function(translation: Translation, node: OnnxNode) -> Value:
     """A function of one number."""
     tensor = translation.tensor(node)
+    if node.operator in _MAGNIFYING:
+        kind = _MAGNIFYING[node.operator]
+        return replace(tensor, expression=translation.magnified(node, kind, tensor))
     return replace(tensor, expression=_expression(translation, node, tensor.expression))
 
 
@@ -126,7 +130,8 @@ def power(translation: Translation, node: OnnxNode) -> Value:
     exponent = translation.number(node, 1)
     x = tensor.expression
     if exponent in (0.5, -1.0):
-        return replace(tensor, expression=apply("sqrt" if exponent > 0 else "reciprocal", x))
+        kind = "sqrt" if exponent > 0 else "reciprocal"
+        return replace(tensor, expression=translation.magnified(node, kind, tensor))
     if exponent not in (1, 2, 3, 4):
         raise node.refusal("only powers -1, 1/2 and 1 to 4 are supported")
     result = x

@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.quantizer.expressions import Expression, X, split_affine
+from zkwm.quantizer.expressions import Expression, X, apply, split_affine
+from zkwm.quantizer.float_accuracy import is_magnified, vanishes
 from zkwm.quantizer.layers import Function, Image, Kernel, Layer, Linear, Shape, Term, scaling
 from zkwm.quantizer.onnx_file import OnnxGraph, OnnxNode
 from zkwm.quantizer.open_shapes import OpenShape
@@ -43,6 +44,9 @@ MAY_BE_INFINITE = ("Clip",)
 """The operators whose constants may be infinite."""
 
 
+_CALLED = {"reciprocal": "reciprocal", "log": "logarithm", "sqrt": "square root"}
+
+
 class Unknown:
     """The value of a node that was refused; what reads it is not refused again."""
 
@@ -52,10 +56,14 @@ class ReadsUnknown(Exception):
 
 
 class Translation:
-    """The layers so far and the value of each ONNX name."""
+    """The layers so far and the value of each ONNX name.
+
+    ``vanishing`` says of each layer whether float32 computes its small values inaccurately.
+    """
 
     def __init__(self, graph: OnnxGraph, shape: Shape, layout: str, order: str = "rgb") -> None:
         self.layers: list[Layer] = [Image(shape)]
+        self.vanishing = [False]
         self.notes: list[str] = []
         self.names: dict[str, Value | OpenShape | Unknown] = dict(graph.constants)
         root, places = 0, None
@@ -133,8 +141,20 @@ class Translation:
             raise node.refusal(f"its input {index} is not one number")
         return float(value.reshape(-1)[0])
 
+    def magnified(self, node: OnnxNode, kind: str, tensor: Tensor) -> Expression:
+        """The reciprocal, logarithm or square root of a tensor.
+
+        Raises Unsupported where float32 would make it another function.
+        """
+        if is_magnified(kind, tensor.expression, vanishing=self.vanishing[tensor.root]):
+            raise node.refusal(
+                f"the {_CALLED[kind]} of values that float32 rounds near 0, as of a Sigmoid"
+            )
+        return apply(kind, tensor.expression)
+
     def add(self, layer: Layer) -> int:
         """Append a layer and return its number."""
+        self.vanishing.append(vanishes(layer, self.vanishing))
         self.layers.append(layer)
         return len(self.layers) - 1
 
