@@ -18,6 +18,7 @@ import click
 
 from zkwm_cli.exits import EXIT_CODES, Exit, print_error, print_zkwm_error
 from zkwm_cli.hardening import take_passphrase
+from zkwm_cli.heartbeat import heartbeat
 from zkwm_cli.streams import is_stream_error, prepare, silence_stdout
 
 COMMANDS = (
@@ -108,7 +109,9 @@ def run() -> NoReturn:
         from click.shell_completion import shell_complete
 
         sys.exit(shell_complete(program, {}, "zkwm", COMPLETE_VARIABLE, instruction))
-    sys.exit(main(sys.argv[1:]))
+    with heartbeat():
+        code = main(sys.argv[1:])
+    sys.exit(code)
 
 
 def _execute(arguments: list[str]) -> int:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from zkwm_cli.hardening import VARIABLE, environment_passphrase, protect_memory
-from zkwm_cli.terminal import open_terminal, warn
+from zkwm_cli.terminal import attention, open_terminal, warn
 from zkwm_protocols.errors import CouldNotCheck, UsageError
 
 LONGEST = 4096
@@ -76,9 +76,10 @@ def _from_person(of: str, *, new: bool) -> str:
         )
     if terminal is not sys.stdin:
         terminal.close()
-    if not new:
-        return getpass.getpass(f"Passphrase of {of}: ")
-    first = getpass.getpass(f"New passphrase of {of}: ")
-    if getpass.getpass("The same again: ") != first:
-        raise UsageError("the two passphrases differ", hint="try again; nothing was made")
+    with attention.waiting():
+        if not new:
+            return getpass.getpass(f"Passphrase of {of}: ")
+        first = getpass.getpass(f"New passphrase of {of}: ")
+        if getpass.getpass("The same again: ") != first:
+            raise UsageError("the two passphrases differ", hint="try again; nothing was made")
     return first

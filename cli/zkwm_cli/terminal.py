@@ -6,10 +6,12 @@ where stdin is a pipe; where there is no terminal, nothing is asked.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
 import time
+from collections.abc import Iterator
 from typing import IO
 
 import click
@@ -19,13 +21,49 @@ from zkwm_cli.exits import one_line
 SPARSE_SECONDS = 30.0
 
 
+class Attention:
+    """When a person was last told something, the progress shown, and whether they are asked."""
+
+    def __init__(self) -> None:
+        self.since = time.monotonic()
+        self.progress = ""
+        self.asking = False
+
+    def spoke(self) -> None:
+        """Something was said just now."""
+        self.since = time.monotonic()
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """A person is asked; nothing else is said until they have answered."""
+        self.asking = True
+        try:
+            yield
+        finally:
+            self.asking = False
+            self.spoke()
+
+
+attention = Attention()
+"""What the person at this process's stderr knows (``zkwm_cli.heartbeat``)."""
+
+
 def note(text: str) -> None:
     """Print one line of information."""
+    attention.spoke()
     click.echo(one_line(text), err=True)
+
+
+def say_between(text: str) -> None:
+    """Print one line while other work goes on, after the progress that was last made."""
+    line = one_line(f"{attention.progress}; {text}" if attention.progress else text)
+    clear = "\r\x1b[K" if sys.stderr.isatty() and attention.progress else ""
+    click.echo(clear + line, err=True)
 
 
 def warn(text: str) -> None:
     """Print one line that a person should think about."""
+    attention.spoke()
     click.echo(f"zkwm: warning: {one_line(text)}", err=True)
 
 
@@ -58,10 +96,11 @@ def ask_yes(question: str) -> bool | None:
     if terminal is None:
         return None
     click.echo(f"{one_line(question)} [type yes] ", err=True, nl=False)
-    if terminal is sys.stdin:
-        return terminal.readline().strip().lower() == "yes"
-    with terminal:
-        return terminal.readline().strip().lower() == "yes"
+    with attention.waiting():
+        if terminal is sys.stdin:
+            return terminal.readline().strip().lower() == "yes"
+        with terminal:
+            return terminal.readline().strip().lower() == "yes"
 
 
 class ProgressLine:
@@ -76,18 +115,23 @@ class ProgressLine:
     def update(self, text: str) -> None:
         """Show the progress."""
         if self._silent:
+            attention.spoke()
             return
         text = one_line(text)
+        attention.progress = text
         if self._live:
+            attention.spoke()
             columns = shutil.get_terminal_size().columns - 1
             click.echo(f"\r\x1b[K{text[:columns]}", err=True, nl=False)
             self._shown = True
         elif time.monotonic() - self._last >= SPARSE_SECONDS:
+            attention.spoke()
             click.echo(text, err=True)
             self._last = time.monotonic()
 
     def end(self) -> None:
         """Clear the line."""
+        attention.progress = ""
         if self._shown:
             click.echo("\r\x1b[K", err=True, nl=False)
             self._shown = False
