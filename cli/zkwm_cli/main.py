@@ -20,6 +20,7 @@ from zkwm_cli.exits import EXIT_CODES, Exit, print_error, print_zkwm_error
 from zkwm_cli.hardening import take_passphrase
 from zkwm_cli.heartbeat import heartbeat
 from zkwm_cli.streams import is_stream_error, prepare, silence_stdout
+from zkwm_cli.terminal import warn
 
 COMMANDS = (
     "keygen",
@@ -36,6 +37,8 @@ COMMANDS = (
     "completion",
 )
 COMPLETE_VARIABLE = "_ZKWM_COMPLETE"
+NO_LIMITS = "this system does not limit the memory of a process"
+"""The one warning of the library that is shown (``zkwm.suspects.resource_limits``)."""
 
 
 class CommandGroup(click.Group):
@@ -104,6 +107,8 @@ def run() -> NoReturn:
     take_passphrase()
     if not os.environ.get("ZKWM_DEBUG"):
         warnings.simplefilter("ignore")
+        warnings.filterwarnings("once", message=NO_LIMITS)
+        warnings.showwarning = _show_warning
     instruction = os.environ.get(COMPLETE_VARIABLE)
     if instruction:
         from click.shell_completion import shell_complete
@@ -112,6 +117,11 @@ def run() -> NoReturn:
     with heartbeat():
         code = main(sys.argv[1:])
     sys.exit(code)
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning of the library, as one of the program."""
+    warn(str(message))
 
 
 def _execute(arguments: list[str]) -> int:

@@ -10,12 +10,14 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import click
 import pytest
 
 from tests.support.case_files import Command, Files
+from zkwm.suspects import resource_limits
 from zkwm_cli import exits, main
 from zkwm_protocols import errors
 
@@ -344,3 +346,23 @@ def test_an_error_of_the_system_names_what_it_is(
     assert "refused: Too many open files" in result.stderr
     assert "standard output" not in result.stderr
     assert result.json["exit_code"] == 3
+
+
+def test_a_system_without_limits_of_memory_is_told(
+    zkwm: Command, case: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows: only a deadline holds for the process that runs a foreign file."""
+    found = resource_limits.find_spec
+    monkeypatch.setattr(
+        resource_limits, "find_spec", lambda name: None if name == "resource" else found(name)
+    )
+    monkeypatch.setattr(main, "prepare", lambda: None)
+    monkeypatch.setattr(main, "take_passphrase", lambda: None)
+    codes = []
+    monkeypatch.setattr(main, "main", lambda _: codes.append(zkwm(*options)) or codes[-1].code)
+    options = case.challenge_options()
+    with warnings.catch_warnings(), pytest.raises(SystemExit):
+        main.run()
+    assert codes[0].code == 0
+    assert codes[0].stderr.count("does not limit the memory of a process") == 1
+    assert resource_limits.NoLimitsWarning.__name__ not in codes[0].stderr

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from zkwm.suspects.onnx_frames import FrameError, read_frame, write_frame
+from zkwm.suspects.resource_limits import warn_without_limits
 from zkwm.suspects.suspect import printable
 from zkwm_protocols.errors import (
     CouldNotCheck,
@@ -53,7 +54,11 @@ class NoResultError(Exception):
 
 
 def start_process(module: str, memory: int) -> subprocess.Popen[bytes]:
-    """Start ``python -P -m module MEMORY`` with pipes, in a session and environment of its own."""
+    """Start ``python -P -m module MEMORY`` with pipes, in a session and environment of its own.
+
+    Warns (``resource_limits.NoLimitsWarning``) where the system cannot limit its memory.
+    """
+    warn_without_limits()
     return subprocess.Popen(  # noqa: S603 (our own interpreter and module)
         [sys.executable, "-P", "-m", module, str(memory)],
         stdin=subprocess.PIPE,

@@ -1,9 +1,29 @@
 """What a process with foreign work gives up before it reads a byte of it.
 
-On a system without such limits (Windows) only the deadline of the parent process holds.
+On a system without limits of memory (Windows, macOS) only the deadline of the parent process holds, and
+whoever starts such a process is warned.
 """
 
 from __future__ import annotations
+
+import sys
+import warnings
+from importlib.util import find_spec
+
+
+class NoLimitsWarning(UserWarning):
+    """This system sets no limits of memory to a process."""
+
+
+def warn_without_limits() -> None:
+    """Warn (NoLimitsWarning) where a process with foreign work will only have a deadline."""
+    if find_spec("resource") is None or sys.platform == "darwin":
+        warnings.warn(
+            "this system does not limit the memory of a process: a hostile file may take all of "
+            "it; examine files of strangers on Linux",
+            NoLimitsWarning,
+            stacklevel=2,
+        )
 
 
 def limit_resources(memory: int) -> None:

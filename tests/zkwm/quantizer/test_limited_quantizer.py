@@ -43,6 +43,26 @@ def nested(depth: int) -> bytes:
     return model(nodes, tensors)
 
 
+def branches(count: int, depth: int) -> bytes:
+    """A Gemm, ``count`` nested functions of it of ``depth`` parts, each other ones, and their sum.
+
+    No table serves two branches: branch k nests Erf and Tanh by the binary digits of k.
+    """
+    draw = np.random.default_rng(0)
+    tensors = {"a": (8 * draw.normal(size=(64, 16))).astype(np.float32)}
+    nodes = [helper.make_node("Flatten", ["x"], ["f"]), helper.make_node("Gemm", ["f", "a"], ["h"])]
+    tensors["b"] = draw.normal(size=(16, 4)).astype(np.float32)
+    for branch in range(count):
+        name = "h"
+        for step in range(depth):
+            kind = "Tanh" if branch >> step & 1 else "Erf"
+            nodes.append(helper.make_node(kind, [name], [f"h{branch}.{step}"]))
+            name = f"h{branch}.{step}"
+        nodes.append(helper.make_node("Gemm", [name, "b"], [f"y{branch}"]))
+    nodes.append(helper.make_node("Sum", [f"y{branch}" for branch in range(count)], ["y"]))
+    return model(nodes, tensors)
+
+
 def model(nodes: list[onnx.NodeProto], tensors: dict[str, np.ndarray]) -> bytes:
     """The bytes of a classifier of 1 x 8 x 8 images."""
     graph = helper.make_graph(
@@ -87,6 +107,21 @@ def test_hours_of_tables_end_within_the_deadline_or_are_refused_before() -> None
             nested(20), shape=SHAPE, preprocessing=RAW, limits=QuantizerLimits(total_seconds=2)
         )
     assert time.monotonic() - start < 60
+
+
+def test_hours_in_a_hundred_branches_are_refused_at_once_or_end_within_the_deadline() -> None:
+    """Verdict 7.1: 98 parts, 100 branches and some 10,000 nodes would have taken eight hours."""
+    data = branches(100, 97)
+    assert len(onnx.load_from_string(data).graph.node) < 10_000
+    start = time.monotonic()
+    with pytest.raises(Unsupported, match="rows times parts"):
+        quantize_limited(data, shape=SHAPE, preprocessing=RAW)
+    assert time.monotonic() - start < 60
+    with pytest.raises(Unsupported, match="seconds"):
+        quantize_limited(
+            branches(100, 20), shape=SHAPE, preprocessing=RAW,
+            limits=QuantizerLimits(total_seconds=2),
+        )  # fmt: skip
 
 
 def test_a_table_is_priced_before_it_is_computed() -> None:
