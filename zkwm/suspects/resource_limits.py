@@ -1,7 +1,7 @@
 """What a process with foreign work gives up before it reads a byte of it.
 
-On a system without limits of memory (Windows, macOS) only the deadline of the parent process holds, and
-whoever starts such a process is warned.
+On a system without limits of memory (Windows, macOS) only the deadline of the parent process holds,
+and whoever starts such a process is warned.
 """
 
 from __future__ import annotations
