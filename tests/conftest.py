@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
+import itertools
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,9 +26,21 @@ os.environ["OMP_NUM_THREADS"] = "1"
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
+# No test knows of the vaults of another one, nor of those of whoever runs the tests.
+STATES = Path(tempfile.mkdtemp(prefix="zkwm-states-"))
+atexit.register(shutil.rmtree, STATES, ignore_errors=True)
+os.environ["ZKWM_STATE"] = str(STATES / "shared")
+_numbers = itertools.count()
+
 # Who starts the tests in the background has Control-C ignored, and every command would inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def no_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that has seen no vault, so that copies of one case do not meet each other."""
+    monkeypatch.setenv("ZKWM_STATE", str(STATES / str(next(_numbers))))
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from zkwm_protocols.errors import Cancelled, UsageError
 
 if TYPE_CHECKING:
     from zkwm.owner.disclosure import ArgumentDisclosure, Disclosure
+    from zkwm.owner.vault import Vault
 
 TRUSTED_LIMIT = 2**20
 
@@ -46,6 +47,27 @@ class ConsentOptions:
         help="Open more to a judge who was answered about this suspect before, or beyond half of "
         "the blocks.",
     )
+
+    older_copy: bool = option(
+        "--accept-older-copy",
+        is_flag=True,
+        help="Go on with an older copy of the vault, where the newest is lost; what was opened "
+        "since could be opened again.",
+    )
+
+    def accept_older_copy(self, vault: Vault) -> None:
+        """Go on with an older copy, if the owner says so; say what that means.
+
+        Raises UsageError where the vault is no older copy.
+        """
+        if not self.older_copy:
+            return
+        entry = vault.accept_older_copy()
+        warn(
+            f"this is an older copy of the vault: entries of its ledger up to number "
+            f"{entry.counter} are lost, and what they opened counts as unopened here; recorded in "
+            f"{vault.path}"
+        )
 
     def require_one_way(self) -> None:
         """Raise a usage error when the judge would be confirmed in more than one way."""
@@ -131,6 +153,13 @@ def confirm_limit(release: Disclosure, argument: ArgumentDisclosure, exceed: boo
     if not answer:
         raise Cancelled("declined; nothing was answered")
     return True
+
+
+def warn_of_mark(vault: Vault, seen: str = "") -> str:
+    """Print what the owner should know about the mark of the ledger, unless ``seen``; return it."""
+    if vault.notice and vault.notice != seen:
+        warn(vault.notice)
+    return vault.notice
 
 
 def show(release: Disclosure, block_size: int) -> None:

@@ -1,6 +1,8 @@
 """A vault's lock removed, its file linked or replaced, while an owner answers (SPEC.md 6.2 rule 7).
 
-One block must never leave to two judges, and no opening may leave that no ledger has.
+One block must never leave to two judges, and no opening may leave that no ledger has. The second
+process is on another machine where it has a state of its own: it knows nothing of the mark by which
+one machine notices more (``test_older_copies``).
 """
 
 from __future__ import annotations
@@ -53,12 +55,15 @@ def test_a_removed_lock_opens_no_block_twice(
     judge: Judge,
     other_judge: Judge,
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     second: list[Opening] = []
 
     def clean() -> None:
         vault.path.with_name(f"{vault.path.name}.lock").unlink()
-        second.append(answer(vault, commitment, other_judge))
+        with monkeypatch.context() as other:
+            other.setenv("ZKWM_STATE", str(tmp_path / "state of the other machine"))
+            second.append(answer(vault, commitment, other_judge))
 
     during_an_answer(monkeypatch, clean)
     with pytest.raises(VaultUnusable, match="lock file"):
@@ -68,6 +73,30 @@ def test_a_removed_lock_opens_no_block_twice(
     assert spent(Vault.open(vault.path, PASSPHRASE), commitment) == {0, 1}
 
 
+def test_on_one_machine_a_removed_lock_is_waited_out(
+    vault: Vault,
+    commitment: Commitment,
+    judge: Judge,
+    other_judge: Judge,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The mark of the ledger has a lock too, outside of the folder: the second one waits for it."""
+    second: list[Opening] = []
+    other = threading.Thread(target=lambda: second.append(answer(vault, commitment, other_judge)))
+
+    def clean() -> None:
+        vault.path.with_name(f"{vault.path.name}.lock").unlink()
+        other.start()
+        other.join(timeout=0.5)
+
+    during_an_answer(monkeypatch, clean)
+    with pytest.raises(VaultUnusable, match="lock file"):
+        answer(vault, commitment, judge)
+    other.join(timeout=60)
+    assert second[0].blocks == (0,)
+    assert answer(vault, commitment, judge).blocks == (1,)
+
+
 @pytest.mark.parametrize("cleans", [False, True])
 def test_a_lock_removed_between_check_and_rename_opens_no_block_twice(
     vault: Vault,
@@ -75,6 +104,7 @@ def test_a_lock_removed_between_check_and_rename_opens_no_block_twice(
     judge: Judge,
     other_judge: Judge,
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
     cleans: bool,
 ) -> None:
     """The last moment: everything was checked, and the new vault is about to take its place.
@@ -97,6 +127,7 @@ def test_a_lock_removed_between_check_and_rename_opens_no_block_twice(
     def late(source: Path, target: Path) -> Path:
         monkeypatch.setattr(Path, "replace", real)
         vault.path.with_name(f"{vault.path.name}.lock").unlink()
+        monkeypatch.setenv("ZKWM_STATE", str(tmp_path / "state of the other machine"))
         other.start()
         other.join(timeout=1)  # long enough to make an answer, and to wait for the vault
         return real(source, target)
@@ -107,6 +138,7 @@ def test_a_lock_removed_between_check_and_rename_opens_no_block_twice(
     first, second = (other_judge, judge) if cleans else (judge, other_judge)
     assert outcomes[first] == (0,)
     assert ("No such file" if cleans else "was changed") in outcomes[second]
+    monkeypatch.setenv("ZKWM_STATE", str(tmp_path / "state of a third machine"))
     assert answer(vault, commitment, second).blocks == (1,)
     assert spent(Vault.open(vault.path, PASSPHRASE), commitment) == {0, 1}
 
@@ -125,7 +157,9 @@ def test_a_vault_changed_under_the_lock_is_not_overwritten(
     machine = tmp_path / "elsewhere.vault"
     shutil.copy(vault.path, machine)
     elsewhere = Vault.open(machine, PASSPHRASE)
-    assert answer(elsewhere, commitment, other_judge).blocks == (0,)
+    with monkeypatch.context() as other:
+        other.setenv("ZKWM_STATE", str(tmp_path / "state of the other machine"))
+        assert answer(elsewhere, commitment, other_judge).blocks == (0,)
 
     def sync() -> None:
         if in_place:

@@ -231,6 +231,9 @@ def test_commitments_keys_and_vaults_of_the_vectors() -> None:
     for item, rule in zip(vector("vault")["files"], ("Vault", "JudgeKey"), strict=True):
         assert problems(f"{rule}File", value_of(bytes.fromhex(item["file"]))) == ""
         assert problems(rule, bytes.fromhex(item["plaintext"])) == ""
+    for mark in vector("vault")["mark"]["files"]:
+        assert problems("VaultMarkFile", value_of(bytes.fromhex(mark))) == ""
+    assert problems("LedgerEntry", bytes.fromhex(vector("vault")["mark"]["older_copy"])) == ""
 
 
 def test_network_and_proof_of_the_vectors() -> None:

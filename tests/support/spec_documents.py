@@ -17,8 +17,14 @@ from tests.support.dispute import CHEAP, PASSPHRASE, Claimant, asking, random_im
 from tests.support.small_networks import small_network
 from zkwm.judge.judge import Judge
 from zkwm.judge.key_file import JudgeKey, create_judge_key
-from zkwm.owner.vault import CommitmentSecrets, LedgerEntry, Vault
-from zkwm.owner.vault.ledger import ArgumentEntry
+from zkwm.owner.vault import (
+    ArgumentEntry,
+    CommitmentSecrets,
+    LedgerEntry,
+    OlderCopyEntry,
+    Vault,
+)
+from zkwm.owner.vault.high_water_mark import Mark, marks_of
 from zkwm.owner.vault.state import VaultState
 from zkwm.secret_files.encrypted import Container, open_file
 from zkwm_protocols.argument.layout_choice import choose_layout
@@ -198,6 +204,8 @@ def private_documents(folder: Path) -> dict[str, Document]:
         state.ledger.append(LedgerEntry(**entry, blocks=(0,)))
         entry["challenge_digest"] = b"\x01" * 32
         state.ledger.append(ArgumentEntry(**entry, **argued, outcome="proved", blocks=(1,)))
+        state.ledger.append(OlderCopyEntry(7, bytes(32), 1_750_000_200))
+        state.ledger.append(OlderCopyEntry(9, None, 1_750_000_300))
         state.trusted_judges.append(owner.keys[0].public.fingerprint())
     create_judge_key(folder / "judge.key", PASSPHRASE, cost=CHEAP)
     found = {}
@@ -215,6 +223,9 @@ def private_documents(folder: Path) -> dict[str, Document]:
         found["vault"].data,
         lambda data: VaultState.from_map(decode(data, limit=LIMIT)),
     )
+    *_, mark = marks_of(vault.state)
+    data = mark.to_bytes()
+    found["mark"] = Document("VaultMarkFile", value_of(data), framed("vault-mark", Mark.from_bytes))
     return found
 
 

@@ -38,9 +38,11 @@ def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Di
     """What answering this challenge would release, to whom and for what. Changes nothing.
 
     Reads the vault from disk, so that answers of other processes are included. Makes all checks of
-    the challenge (SPEC.md 6.1) and raises the first that fails.
+    the challenge (SPEC.md 6.1) and raises the first that fails; VaultUnusable for an older copy of
+    the vault.
     """
     with vault.transaction() as state:
+        vault.require_newest(state)
         check_challenge(state, commitment, challenge)
     repeated = state.response_to(challenge.digest)
     argument: ArgumentDisclosure | None = None
@@ -102,6 +104,7 @@ def prove(
         UsageError: the judge is another, or has not been confirmed, or ``again`` is missing.
         InvalidOpening: too few blocks are left, or the challenge does not fit.
         InvalidSignature: the challenge is not the judge's.
+        VaultUnusable: an older copy of the vault (``Vault.accept_older_copy``), or one in use.
     """
     if isinstance(challenge, ArgumentChallenge):
         return argue(
@@ -127,7 +130,7 @@ def _open_blocks(
     again: bool,
 ) -> Opening:
     """Open the first free blocks to the judge, and enter that into the ledger."""
-    with vault.transaction() as state:
+    with vault.transaction(releases=True) as state:
         owner_secrets = check_challenge(state, commitment, challenge)
         earlier = state.response_to(challenge.digest)
         if earlier is not None:

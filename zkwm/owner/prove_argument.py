@@ -68,7 +68,7 @@ def argue(
             (``argument.agreement``); nothing is recorded.
         InvalidOpening: blocks are missing, or the challenge or its network does not fit.
     """
-    with vault.transaction() as state:
+    with vault.transaction(releases=True) as state:
         owner_secrets = check_challenge(state, commitment, challenge)
         earlier = _answered(state, challenge)
         if earlier is not None:
@@ -249,7 +249,7 @@ def _record_bit(
     challenge, that answer is returned and nothing entered. Raises UsageError where what they did
     forbids this answer, so that it never leaves.
     """
-    with vault.transaction() as state:
+    with vault.transaction(releases=True) as state:
         earlier = _answered(state, challenge)
         if earlier is not None:
             return earlier

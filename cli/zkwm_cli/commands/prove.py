@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zkwm_cli.artifacts import OutputOptions, print_result, read_parsed, require_one_stdin
-from zkwm_cli.consent import ConsentOptions, confirm_again, confirm_limit, name_blocks, show
+from zkwm_cli.consent import (
+    ConsentOptions,
+    confirm_again,
+    confirm_limit,
+    name_blocks,
+    show,
+    warn_of_mark,
+)
 from zkwm_cli.options import challenge_option, commitment_option, option, options
 from zkwm_cli.secret_options import VaultOptions
 
@@ -135,7 +142,9 @@ def command(
     argument.require_asked(asked)
     trusted = consent.read_trusted()
     vault = owner.open()
+    consent.accept_older_copy(vault)
     release = disclosure(vault, committed, asked)
+    seen = warn_of_mark(vault)
     show(release, committed.header.block_size)
     exceed = _confirm_limit(release, argument)
     again = confirm_again(release, consent.again)
@@ -144,6 +153,7 @@ def command(
     if release.argument is not None:
         settings |= {"refuse": argument.refuse, "exceed_limit": exceed}
     proof = _prove(vault, committed, asked, argument, release, settings)
+    warn_of_mark(vault, seen)
     target.write(proof.to_bytes())
     _print(proof, release, owner.vault, output)
 

@@ -1,7 +1,7 @@
-"""The entries of a vault's ledger: openings, and answers in zero knowledge.
+"""The entries of a vault's ledger: openings, answers in zero knowledge, older copies accepted.
 
 SPEC.md sections 11 and 18.5. An opening spends its blocks; an argument spends none, and releases
-one bit.
+one bit; the third kind says that entries before it were lost.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.keys import require_fingerprint
@@ -31,6 +31,8 @@ _FIELDS = (
     " suspect_digest issued recorded response"
 )
 _KIND = "argument"
+_OLDER_COPY = "older-copy"
+MAXIMUM_COUNTER = 2**53
 
 
 class ArgumentOutcome(StrEnum):
@@ -167,14 +169,57 @@ class ArgumentEntry:
         return cls(**{**values, "blocks": blocks, "outcome": outcome})
 
 
-def read_entry(value: object) -> LedgerEntry | ArgumentEntry:
-    """An entry of either kind; one without a kind is an opening. Raises Malformed."""
-    argued = isinstance(value, dict) and "kind" in value
-    return ArgumentEntry.from_map(value) if argued else LedgerEntry.from_map(value)
+@dataclass(frozen=True)
+class OlderCopyEntry:
+    """The owner went on with an older copy of the vault: entries before this one were lost.
+
+    Args:
+        counter: of the high-water mark that was overruled.
+        digest: of that mark, 32 bytes, or None where it could not be read.
+        recorded: the owner's clock in seconds since 1970.
+
+    Raises:
+        Malformed: a field is outside its range.
+    """
+
+    counter: int
+    digest: bytes | None
+    recorded: int
+
+    def __post_init__(self) -> None:
+        require_integer(self.counter, MAXIMUM_COUNTER)
+        if self.digest is not None:
+            require_bytes(self.digest, 32)
+        require_integer(self.recorded, _MAXIMUM_TIME)
+
+    def to_map(self) -> dict[str, Any]:
+        """The CBOR map, one entry for each field, and the kind."""
+        return {**self.__dict__, "kind": _OLDER_COPY}
+
+    @classmethod
+    def from_map(cls, value: object) -> OlderCopyEntry:
+        """Read ``to_map``. Raises Malformed."""
+        fields = require_map(value, "kind counter digest recorded", "entry of the ledger")
+        require_constants(fields, {"kind": _OLDER_COPY}, "an entry of the ledger")
+        return cls(fields["counter"], fields["digest"], fields["recorded"])
 
 
-def _require_entry(entry: LedgerEntry | ArgumentEntry) -> None:
-    """Check what both kinds of entries have in common. Raises Malformed."""
+Answer: TypeAlias = LedgerEntry | ArgumentEntry
+"""What was released to a judge."""
+Entry: TypeAlias = Answer | OlderCopyEntry
+
+
+def read_entry(value: object) -> Entry:
+    """An entry of any kind; one without a kind is an opening. Raises Malformed."""
+    if not isinstance(value, dict) or "kind" not in value:
+        return LedgerEntry.from_map(value)
+    if value["kind"] == _OLDER_COPY:
+        return OlderCopyEntry.from_map(value)
+    return ArgumentEntry.from_map(value)
+
+
+def _require_entry(entry: Answer) -> None:
+    """Check what both kinds of answers have in common. Raises Malformed."""
     for digest in (entry.challenge_digest, entry.commitment_digest, entry.suspect_digest):
         require_bytes(digest, 32)
     if not isinstance(entry.blocks, tuple):

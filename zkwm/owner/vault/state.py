@@ -10,7 +10,14 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Any
 
-from zkwm.owner.vault.ledger import ArgumentEntry, LedgerEntry, read_entry
+from zkwm.owner.vault.ledger import (
+    Answer,
+    ArgumentEntry,
+    Entry,
+    LedgerEntry,
+    OlderCopyEntry,
+    read_entry,
+)
 from zkwm_protocols.errors import Malformed, Unsupported, VaultUnusable
 from zkwm_protocols.keys import SigningKey, require_fingerprint
 from zkwm_protocols.schema import (
@@ -98,14 +105,14 @@ class VaultState:
         signing_key: signs commitments and responses.
         seed: 32 random bytes, from which ``derive_key`` derives.
         commitments: the secrets of each commitment, by D (32 bytes).
-        ledger: every answer, in order of time.
+        ledger: every answer, and every older copy that was accepted, in order of time.
         trusted_judges: the fingerprints that the owner has confirmed.
     """
 
     signing_key: SigningKey
     seed: bytes = field(repr=False)
     commitments: dict[bytes, CommitmentSecrets] = field(default_factory=dict)
-    ledger: list[LedgerEntry | ArgumentEntry] = field(default_factory=list)
+    ledger: list[Entry] = field(default_factory=list)
     trusted_judges: list[str] = field(default_factory=list)
 
     def spent_blocks(self, commitment_digest: bytes) -> frozenset[int]:
@@ -129,10 +136,14 @@ class VaultState:
             if isinstance(entry, ArgumentEntry) and entry.commitment_digest == commitment_digest
         ]
 
-    def response_to(self, challenge_digest: bytes) -> LedgerEntry | ArgumentEntry | None:
+    def older_copies(self) -> list[OlderCopyEntry]:
+        """The entries by which the owner went on with an older copy of the vault."""
+        return [entry for entry in self.ledger if isinstance(entry, OlderCopyEntry)]
+
+    def response_to(self, challenge_digest: bytes) -> Answer | None:
         """The entry of a challenge that has been answered, or None."""
         for entry in self.ledger:
-            if entry.challenge_digest == challenge_digest:
+            if not isinstance(entry, OlderCopyEntry) and entry.challenge_digest == challenge_digest:
                 return entry
         return None
 
@@ -230,14 +241,14 @@ def require_successor(earlier: VaultState, later: VaultState) -> None:
         )
 
 
-def _require_consistent(
-    commitments: dict[bytes, CommitmentSecrets], ledger: list[LedgerEntry | ArgumentEntry]
-) -> None:
+def _require_consistent(commitments: dict[bytes, CommitmentSecrets], ledger: list[Entry]) -> None:
     """Check the rules across entries that ``VaultState.from_map`` names. Raises Malformed."""
     challenges: set[bytes] = set()
     spent: dict[tuple[bytes, int], tuple[str, bytes]] = {}
     questions: dict[tuple[bytes, bytes], tuple[int, int]] = {}
     for entry in ledger:
+        if isinstance(entry, OlderCopyEntry):
+            continue
         if entry.commitment_digest not in commitments:
             raise Malformed("a ledger entry about a commitment that the vault does not hold")
         if entry.challenge_digest in challenges:

@@ -3,17 +3,20 @@
 Open one with ``Vault.create`` or ``Vault.open``, read ``state``, and change it within
 ``transaction`` only: that is on disk, durably, when it returns, or has changed nothing, and two
 processes never lose each other's entries. What may be opened to whom is decided in
-``zkwm.owner.prove``. A vault cannot notice that the whole file was replaced by an older copy while
-no process had it open.
+``zkwm.owner.prove``. An older copy of the whole file is noticed by a mark outside of it
+(``zkwm.owner.vault.high_water_mark``), where that is on this machine.
 """
 
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from zkwm.owner.vault.high_water_mark import HighWaterMark
+from zkwm.owner.vault.ledger import OlderCopyEntry
 from zkwm.owner.vault.state import SEED_BYTES, VaultState, require_successor
 from zkwm.secret_files import storage
 from zkwm.secret_files.encrypted import FILE_LIMIT, Container, Cost, FileKey
@@ -33,6 +36,8 @@ class Vault:
         self._path = path
         self._key = key
         self._state = state
+        self.notice = ""
+        """What the owner should know about the mark of the ledger; empty where all is well."""
 
     @classmethod
     def create(
@@ -89,25 +94,63 @@ class Vault:
         return self._state.copy()
 
     @contextmanager
-    def transaction(self, *, wait_seconds: float | None = None) -> Iterator[VaultState]:
+    def transaction(
+        self, *, wait_seconds: float | None = None, releases: bool = False
+    ) -> Iterator[VaultState]:
         """``with vault.transaction() as state``: change ``state``, and it is written on leaving.
 
         The file is locked and read first, so that ``state`` is the newest there is. Nothing is
         written when the block raises or changes nothing. Transactions do not nest.
 
+        Args:
+            wait_seconds: how long another process may hold the vault; ``WAIT_SECONDS`` by default.
+            releases: something leaves the vault afterwards: an older copy is refused first, and
+                this machine's mark of the ledger is lifted last (``notice`` says where it cannot).
+
         Raises:
-            VaultUnusable: another process holds the vault for more than ``wait_seconds``
-                (``WAIT_SECONDS`` by default); the file
-                cannot be read or written; it has become another vault, or an older one than this
-                process has seen; a commitment or an entry of the ledger was removed or altered.
+            VaultUnusable: another process holds the vault for too long; the file cannot be read or
+                written; it has become another vault, or an older one than this process has seen,
+                or, with ``releases``, than this machine has; a commitment or an entry of the
+                ledger was removed or altered.
             Malformed: the state breaks a rule of ``VaultState.from_map``.
         """
         wait = WAIT_SECONDS if wait_seconds is None else wait_seconds
-        with storage.exclusive(self._path, wait_seconds=wait) as held:
+        with self._locked(wait, check=releases, lift=releases) as state:
+            yield state
+
+    def require_newest(self, state: VaultState) -> None:
+        """Raise VaultUnusable where ``state``, within a transaction, is an older copy's.
+
+        ``notice`` says where this machine has no mark to tell.
+        """
+        self.notice = self._mark().require_newest(state)
+
+    def accept_older_copy(self) -> OlderCopyEntry:
+        """Go on with an older copy of the vault, where the newest one is lost (SPEC.md 11).
+
+        What was opened since that copy was made counts as unopened, and could be opened again to
+        somebody else. The returned entry of the ledger records this. Raises UsageError where the
+        vault is no older copy, and what ``transaction`` raises.
+        """
+        with self._locked(WAIT_SECONDS, check=False, lift=True) as state:
+            entry = self._mark().accept(state, int(time.time()))
+            state.ledger.append(entry)
+        return entry
+
+    @contextmanager
+    def _locked(self, wait: float, *, check: bool, lift: bool) -> Iterator[VaultState]:
+        """A transaction that checks the mark of the ledger before, and lifts it afterwards."""
+        with ExitStack() as stack:
+            held = stack.enter_context(storage.exclusive(self._path, wait_seconds=wait))
+            mark = self._mark()
+            if check or lift:
+                stack.enter_context(mark.exclusive(wait))
             read = storage.read_private(self._path, FILE_LIMIT)
             current = self._parse(read)
             require_successor(self._state, current)
             self._state = current
+            if check:
+                self.notice = mark.require_newest(current)
             changed = current.copy()
             yield changed
             require_successor(current, changed)
@@ -116,6 +159,12 @@ class Vault:
                 data = self._key.seal(KIND, checked.to_map())
                 held.replace(read, data)
                 self._state = checked
+            if lift:
+                self.notice = mark.lift(checked) or self.notice
+
+    def _mark(self) -> HighWaterMark:
+        """This machine's mark of the vault."""
+        return HighWaterMark(self._path, self._state)
 
     def _parse(self, data: bytes) -> VaultState:
         """The state in the bytes of the file. Raises VaultUnusable where it is another vault."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.spec_vectors import VECTORS
-from zkwm.owner.vault import LedgerEntry
+from zkwm.owner.vault import LedgerEntry, OlderCopyEntry
+from zkwm.owner.vault.high_water_mark import HighWaterMark, marks_of
 from zkwm.owner.vault.state import CommitmentSecrets, VaultState, require_successor
 from zkwm_protocols.encoding import decode, encode
 from zkwm_protocols.errors import Malformed, Unsupported, VaultUnusable
@@ -48,6 +50,20 @@ def test_the_vector_reads_and_writes_back() -> None:
     derived = VECTORS["derived"]
     key = state.derive_key(bytes.fromhex(derived["purpose"]), bytes.fromhex(derived["context"]))
     assert key.hex() == derived["key"]
+
+
+def test_the_marks_of_the_vector() -> None:
+    """The beginnings of the vault's ledger, and an older copy accepted after them."""
+    state, vector = VaultState.from_map(decode(PLAINTEXT, limit=2**20)), VECTORS["mark"]
+    state.ledger.append(
+        OlderCopyEntry.from_map(decode(bytes.fromhex(vector["older_copy"]), limit=2**10))
+    )
+    assert [mark.to_bytes().hex() for mark in marks_of(state)] == vector["files"]
+    path = HighWaterMark(Path("acme.vault"), state).path
+    assert path is not None
+    assert path.stem == vector["name"]
+    counters = [mark.counter for mark in marks_of(state)]
+    assert counters == [*range(len(state.ledger)), 41]
 
 
 def test_derived_keys_differ_by_purpose_and_context(state: VaultState) -> None:
