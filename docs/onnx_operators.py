@@ -48,8 +48,10 @@ Of constants alone these are computed in the file's own types, up to {MAXIMUM_EN
 - names given twice, nodes out of order, operators of other domains, functions defined in the file;
 - casts of computed tensors to anything but `float32` and `float64`;
 - the number of images anywhere but as the first size of a `Reshape`;
-- `QuantizeLinear` and `DequantizeLinear` of computed tensors (quantized activations);
-    quantized weights, `DequantizeLinear` of constants, are read exactly.
+- integers between a `QuantizeLinear` and a `DequantizeLinear` that any other operator reads;
+    operators of integers (`QLinearConv`, `QLinearMatMul`, `ConvInteger`, `MatMulInteger`);
+    scales of activations that differ by channel;
+- `Resize`, `LayerNormalization` and every operator that stands in no table here.
 """
 
 

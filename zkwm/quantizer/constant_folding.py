@@ -24,7 +24,7 @@ _BROADCAST = ("Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Sum", "Where", "
               "Ceil", "Clip", "Identity")  # fmt: skip
 _MOVES = ("Concat", "Gather", "Slice", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Transpose",
           "Shape", "Size", "ReduceProd", "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin",
-          "DequantizeLinear")  # fmt: skip
+          "QuantizeLinear", "DequantizeLinear")  # fmt: skip
 _MAKERS = ("Constant", "ConstantOfShape", "Expand", "Cast")
 FOLDED = (*_BROADCAST, *_MOVES, *_MAKERS)
 """The operators that are computed where all their inputs are constants."""

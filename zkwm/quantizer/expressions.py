@@ -36,7 +36,8 @@ class Expression:
 
 
 X = Expression("x")
-MONOTONE = ("relu", "clip", "leaky", "elu", "sigmoid", "tanh", "erf", "softplus", "exp")
+MONOTONE = ("relu", "clip", "leaky", "elu", "sigmoid", "tanh", "erf", "softplus", "exp",
+            "rounded")  # fmt: skip
 
 
 def constant(value: float) -> Expression:
@@ -108,6 +109,20 @@ def _clip(x: Decimal, parameters: tuple[float, ...]) -> Decimal:
     return min(max(x, low), high)
 
 
+def _rounded(x: Decimal, parameters: tuple[float, ...]) -> Decimal:
+    """scale * min(max(rint(x / scale), low), high), x and the quotient in single precision.
+
+    Files round multiples of one scale to another, where half of them are ties: as in a file, which
+    way they go follows from single precision.
+    """
+    scale, low, high = parameters
+    with np.errstate(over="ignore"):
+        level = float(np.rint(np.float32(float(x)) / np.float32(scale)))
+    return (
+        Decimal("NaN") if level != level else Decimal(scale) * Decimal(min(max(level, low), high))
+    )
+
+
 def _sigmoid(x: Decimal) -> Decimal:
     """1 / (1 + exp(-x)), without an exponential above 1."""
     small = (-abs(x)).exp()
@@ -145,6 +160,7 @@ def _softplus(x: Decimal) -> Decimal:
 _FUNCTIONS: dict[str, Callable[[Decimal, tuple[float, ...]], Decimal]] = {
     "relu": lambda x, _: max(x, Decimal(0)),
     "clip": _clip,
+    "rounded": _rounded,
     "leaky": lambda x, p: x if x >= 0 else x * Decimal(p[0]),
     "elu": lambda x, p: x if x >= 0 else Decimal(p[0]) * (x.exp() - 1),
     "sigmoid": lambda x, _: _sigmoid(x),
@@ -161,6 +177,7 @@ _FUNCTIONS: dict[str, Callable[[Decimal, tuple[float, ...]], Decimal]] = {
     "thresholded": lambda x, p: x if x > Decimal(p[0]) else Decimal(0),
 }
 KINDS = {
-    kind: {"clip": 2, "leaky": 1, "elu": 1, "thresholded": 1}.get(kind, 0) for kind in _FUNCTIONS
+    kind: {"clip": 2, "rounded": 3, "leaky": 1, "elu": 1, "thresholded": 1}.get(kind, 0)
+    for kind in _FUNCTIONS
 }
 """The functions of one number, with how many parameters each takes."""

@@ -164,9 +164,17 @@ def _gelu_tanh(x: Doubles) -> Doubles:
     return values
 
 
+def _rounded(x: Doubles, scale: float, low: float, high: float) -> Doubles:
+    """Multiples of a scale, x and the quotient in single precision, ties to even."""
+    levels = np.rint(x.astype(np.float32) / np.float32(scale)).astype(np.float64)
+    values: Doubles = scale * np.clip(levels, low, high)
+    return values
+
+
 FUNCTIONS: dict[str, Callable[[Doubles, tuple[float, ...]], Doubles]] = {
     "relu": lambda x, _: np.maximum(x, 0.0),
     "clip": lambda x, p: np.clip(x, p[0], p[1]),
+    "rounded": lambda x, p: _rounded(x, *p),
     "leaky": lambda x, p: np.where(x >= 0, x, x * p[0]),
     "elu": lambda x, p: np.where(x >= 0, x, p[0] * np.expm1(np.minimum(x, 0.0))),
     "sigmoid": lambda x, _: _sigmoid(x),

@@ -112,6 +112,9 @@ class Choice:
 
 def choose(expression: Expression, extent: Extent) -> Choice:
     """Choose the scales for a function of sums. Raises Unsupported where none fits."""
+    if expression.kind == "rounded" and expression.arguments == (X,):
+        chosen = _rounded(expression.parameters, extent)
+        return _general(expression, extent) if chosen is None else chosen
     limits = _clip_limits(expression)
     if limits is not None:
         return _clip(limits, extent)
@@ -169,6 +172,21 @@ def _clip(limits: tuple[float, float], extent: Extent) -> Choice:
     zero = np.rint(-bottom / step)
     curve = Curve() if top == 255 else Curve(Expression("clip", (0.0, float(top)), (X,)))
     return Choice(step, zero, curve, np.where(silent, 0.0, step), zero)
+
+
+def _rounded(parameters: tuple[float, ...], extent: Extent) -> Choice | None:
+    """The file's own scale and levels, for rounding to at most 256 multiples of it: a clip.
+
+    None where weights or bounds force a larger step upon a channel.
+    """
+    scale, low, high = parameters
+    least = _least_step(extent, LARGEST_QUOTIENT)
+    if high - low > 255.0 or (least > scale).any():
+        return None
+    step, zero = np.full_like(least, scale), np.full_like(least, -low)
+    top = high - low
+    curve = Curve() if top == 255.0 else Curve(Expression("clip", (0.0, top), (X,)))
+    return Choice(step, zero, curve, step, zero)
 
 
 def _leaky(expression: Expression, slope: float, extent: Extent) -> Choice:

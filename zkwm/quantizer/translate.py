@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from zkwm.quantizer import arithmetic, elementwise, linear, pooling, shaping, slicing
+from zkwm.quantizer import arithmetic, elementwise, linear, pooling, rounding, shaping, slicing
 from zkwm.quantizer.constant_folding import FOLDED, fold
 from zkwm.quantizer.layers import Layers, Shape
 from zkwm.quantizer.onnx_file import HINT, OnnxGraph, OnnxNode
@@ -46,6 +46,8 @@ OPERATORS: dict[str, _Translator] = {
     "Slice": slicing.cut,
     "Split": slicing.split,
     "Pad": slicing.pad,
+    "QuantizeLinear": rounding.quantize,
+    "DequantizeLinear": rounding.dequantize,
 }  # fmt: skip
 LAST = ("Softmax", "LogSoftmax", "Sigmoid")
 """Increasing functions keep the largest score the largest: at the end they are left out."""
@@ -88,6 +90,8 @@ def translate(graph: OnnxGraph, shape: Shape, layout: str, order: str = "rgb") -
         raise Unsupported(
             "the model's output is not a matrix of at least two scores for each image"
         )
+    if output.grid is not None:
+        raise nodes[-1].refusal("the model's scores are quantized integers")
     end = nodes[-1]
     number = translation.layer_of(end, plain(translation, end, output))
     return Layers(tuple(translation.layers), number, tuple(translation.notes), tuple(ending))
@@ -148,6 +152,9 @@ def _value(translation: Translation, node: OnnxNode, opset: int) -> Value | Open
         return translation.folded(node, fold(node, constants, opset))
     if node.operator not in OPERATORS:
         raise node.refusal("this operation has no integer counterpart")
+    quantized = any(isinstance(value, Tensor) and value.grid is not None for value in inputs)
+    if quantized and node.operator != "DequantizeLinear":
+        raise node.refusal("it computes with quantized integers; only a DequantizeLinear may")
     return OPERATORS[node.operator](translation, node)
 
 

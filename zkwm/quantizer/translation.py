@@ -24,18 +24,29 @@ MAXIMUM_ENTRIES = 1 << 24
 MAXIMUM_FOLDED = 1 << 26
 
 
+@dataclass(frozen=True)
+class Grid:
+    """What a quantized number stands for: scale * (number - zero); ``kind`` is its type."""
+
+    scale: float
+    zero: int
+    kind: str
+
+
 @dataclass(frozen=True, eq=False)
 class Tensor:
     """``expression`` of the entries of layer ``root``; ``dims`` as in ONNX, without the batch.
 
     ``places`` (int64, dims) are the entries' places in the layer, None where they are the layer's
-    own in C order.
+    own in C order. ``grid`` is set between a QuantizeLinear and a DequantizeLinear: ``expression``
+    is what the integers stand for.
     """
 
     root: int
     dims: tuple[int, ...]
     expression: Expression = X
     places: NDArray[np.int64] | None = None
+    grid: Grid | None = None
 
 
 Value: TypeAlias = Tensor | NDArray[Any]

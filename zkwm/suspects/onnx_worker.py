@@ -123,8 +123,14 @@ def open_session(model: bytes) -> onnxruntime.InferenceSession:
     options.enable_cpu_mem_arena = False
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.add_session_config_entry("session.load_model_format", "ONNX")
+    # What the file says is asked: of a file with QuantizeLinear the optimizer would quantize float
+    # weights by itself, and make one rounding of two.
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    merging = ["DoubleQDQPairsRemover"]
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            model, options, providers=["CPUExecutionProvider"], disabled_optimizers=merging
+        )
     except Exception as error:
         raise RefusedError(
             f"ONNX Runtime refuses it: {error}", "check that ONNX Runtime runs the file on the CPU"

@@ -256,6 +256,6 @@ def test_quantized_weights_are_read_and_quantized_tensors_are_named() -> None:
     images = np.random.default_rng(2).random((4, *SHAPE))
     exact = images.reshape(4, -1) @ ((np.arange(-96, 96) - 3) * 0.01)
     np.testing.assert_allclose(real_scores(layers_of(data), images)[:, 0], exact, rtol=1e-6)
-    sketch.add("QuantizeLinear", sketch.last, scale, zero, name="culprit")
-    sketch.add("DequantizeLinear", sketch.last, scale, zero, name="also")
+    sketch.add("QuantizeLinear", sketch.last, scale, zero)
+    sketch.add("Neg", sketch.last, name="culprit")
     assert "'culprit'" in refusal(sketch.file())

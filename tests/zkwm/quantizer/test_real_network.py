@@ -59,7 +59,9 @@ def test_functions_are_those_of_the_decimals() -> None:
     points = np.array([-30.0, -4.5, -1.0, -1e-6, 0.0, 0.3, 2.0, 5.5, 30.0])
     assert set(FUNCTIONS) == set(expressions.KINDS)
     for kind in FUNCTIONS:
-        parameters = (-0.5, 0.75)[: expressions.KINDS[kind]]
+        parameters: tuple[float, ...] = (-0.5, 0.75)[: expressions.KINDS[kind]]
+        if kind == "rounded":
+            parameters = (0.25, -9.0, 12.0)
         expression = Expression(kind, parameters, (X,))
         wanted = expressions.evaluate(expression, points)
         with np.errstate(all="ignore"):
