@@ -8,7 +8,7 @@ real-valued reading, so a division by it is refused by name (SPEC.md 16.5).
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import erf, exp, inf, isnan, log, log1p, sqrt, tanh
+from math import erf, exp, inf, isinf, isnan, log, log1p, sqrt, tanh
 
 from zkwm.quantizer.expressions import Expression, X, split_affine
 from zkwm.quantizer.layers import Function, Layer, inputs_of
@@ -82,6 +82,9 @@ def _rising(expression: Expression) -> Callable[[float], float]:
     if expression.kind == "clip":
         least, most = expression.parameters
         return lambda x: min(max(x, least), most)
+    if expression.kind == "rounded":
+        scale, least, most = expression.parameters
+        return lambda x: scale * min(max(x if isinf(x) else round(x / scale), least), most)
     return {
         "relu": lambda x: max(x, 0.0),
         "sigmoid": lambda x: 1 / (1 + _exp(-x)),

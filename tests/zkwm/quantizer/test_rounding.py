@@ -183,6 +183,21 @@ def test_weights_that_the_file_rounds_itself(axis: int | None) -> None:
     assert error(sketch.flat(6 * 64)) < 1e-6
 
 
+def test_a_reciprocal_of_rounded_entries_needs_bounds_away_from_zero() -> None:
+    for offset, is_read in ((0.0, False), (1.0, True)):
+        sketch = Sketch()
+        sketch.add("Relu")
+        rounded(sketch, 0.01, 0)
+        sketch.add("Add", sketch.last, sketch.constant(offset))
+        sketch.add("Reciprocal")
+        data = sketch.flat(192)
+        if is_read:
+            assert error(data) < 1e-5
+            continue
+        with pytest.raises(Unsupported):
+            layers_of(data)
+
+
 def read_by_another(sketch: Sketch) -> None:
     facts = sketch.constant(0.1), sketch.constant(0, np.uint8)
     sketch.add("QuantizeLinear", sketch.last, *facts)
