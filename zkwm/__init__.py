@@ -31,6 +31,7 @@ _HOMES = {
     "InvalidOpening": "zkwm_protocols.errors",
     "InvalidSignature": "zkwm_protocols.errors",
     "Judge": "zkwm.judge.judge",
+    "LabeledImages": "zkwm.data",
     "Malformed": "zkwm_protocols.errors",
     "Marketplace": "zkwm.judge.marketplace",
     "NotEnoughMatches": "zkwm_protocols.errors",
@@ -42,6 +43,7 @@ _HOMES = {
     "Refusal": "zkwm_protocols.argument_response",
     "Suspect": "zkwm.suspects",
     "SuspectUnusable": "zkwm_protocols.errors",
+    "TaskData": "zkwm.judge.task_accuracy",
     "TriggerSet": "zkwm.triggers",
     "TrustMaterialMissing": "zkwm_protocols.errors",
     "Unsupported": "zkwm_protocols.errors",
@@ -59,8 +61,10 @@ _HOMES = {
     "load_images": "zkwm.data.images",
     "load_labels": "zkwm.data.images",
     "load_model": "zkwm.nn.model_file",
+    "load_test_data": "zkwm.data",
     "open_suspect": "zkwm.suspects",
     "prove": "zkwm.owner.prove",
+    "read_preprocessor_config": "zkwm.suspects",
     "render_report": "zkwm.report",
     "render_text": "zkwm.report",
     "save_model": "zkwm.training.saved_model",
@@ -70,10 +74,11 @@ _HOMES = {
 __all__ = sorted(_HOMES)
 
 if TYPE_CHECKING:
-    from zkwm.data import ImageData, load_data
+    from zkwm.data import ImageData, LabeledImages, load_data, load_test_data
     from zkwm.data.images import load_images, load_labels
     from zkwm.judge.judge import Judge
     from zkwm.judge.marketplace import Marketplace
+    from zkwm.judge.task_accuracy import TaskData
     from zkwm.judge.verdict import Verdict
     from zkwm.nn.architecture_names import ARCHITECTURES
     from zkwm.nn.architectures import build_model
@@ -83,7 +88,13 @@ if TYPE_CHECKING:
     from zkwm.owner.prove import disclosure, prove
     from zkwm.owner.vault import Vault
     from zkwm.report import render_report, render_text
-    from zkwm.suspects import ExtractionSettings, HttpSettings, Suspect, open_suspect
+    from zkwm.suspects import (
+        ExtractionSettings,
+        HttpSettings,
+        Suspect,
+        open_suspect,
+        read_preprocessor_config,
+    )
     from zkwm.training import EmbedResult, EmbedSettings, Progress, default_settings, embed
     from zkwm.training.saved_model import save_model
     from zkwm.triggers import FAMILIES, TriggerSet

@@ -15,6 +15,18 @@ from zkwm_cli.suspect_options import adapter_option, output_name_option
 CLASS_MAP_LIMIT = 2**20
 
 
+def test_data_option() -> Any:  # noqa: ANN401
+    """--test-data"""
+    return option(
+        "--test-data",
+        type=click.Path(),
+        metavar="DATA",
+        help="Labeled images of the suspect's task, from neither party: fashion-mnist-small, a "
+        ".npz file or a folder with a folder for each class. Its accuracy on them, fed as you say, "
+        "is measured first.",
+    )
+
+
 @dataclass(frozen=True)
 class QuestionOptions:
     """Whether triggers are opened or argued about, how many, and what is counted."""

@@ -170,11 +170,29 @@ class PreprocessingOptions:
         show_default=True,
         help="Order in which the suspect takes the channels (bgr: OpenCV, Caffe).",
     )
+    preprocessor_config: str | None = option(
+        "--preprocessor-config",
+        type=click.Path(),
+        metavar="FILE",
+        help="Read scale, mean, std and channels from the suspect's preprocessor_config.json "
+        "(Hugging Face) or config.json (timm) instead.",
+    )
 
-    def read(self) -> Preprocessing:
-        """The same as a value of the protocols. Raises UsageError."""
+    def read(self, shape: tuple[int, int, int]) -> Preprocessing:
+        """The same as a value of the protocols, for images of this shape.
+
+        Raises UsageError, and for the file named what ``read_preprocessor_config`` raises.
+        """
         from zkwm_protocols.suspect_identity import Preprocessing
 
+        if self.preprocessor_config is not None:
+            from zkwm.suspects import read_preprocessor_config
+
+            if _given("scale", "mean", "std", "channels"):
+                raise click.UsageError(
+                    "--preprocessor-config says what --scale, --mean, --std and --channels would"
+                )
+            return read_preprocessor_config(self.preprocessor_config, shape, self.layout)
         with usage_errors():
             return Preprocessing(
                 layout=self.layout,
@@ -183,6 +201,13 @@ class PreprocessingOptions:
                 std=self.std,
                 channels=self.channels,
             )
+
+
+def _given(*names: str) -> bool:
+    """Whether somebody typed one of these options of the running command."""
+    context = click.get_current_context()
+    default = click.core.ParameterSource.DEFAULT
+    return any(context.get_parameter_source(name) != default for name in names)
 
 
 def _read_probes(location: str) -> NDArray[np.uint8]:

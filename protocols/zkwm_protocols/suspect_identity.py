@@ -126,6 +126,10 @@ class TestAccuracy:
         """The CBOR map of SPEC.md 6.1."""
         return {"right": self.right, "count": self.count, "data": self.data}
 
+    def to_json(self) -> dict[str, Any]:
+        """The same as JSON values, the digest in hexadecimal (SPEC.md 10.2)."""
+        return {"right": self.right, "count": self.count, "data": self.data.hex()}
+
     @classmethod
     def from_map(cls, value: object) -> TestAccuracy:
         """Read the map of SPEC.md 6.1. Raises Malformed."""

@@ -59,6 +59,8 @@ def test_in_json(zkwm: Command, case: Files) -> None:
         "least_matches": None,
         "statistic": "matches",
         "agreement": [],
+        "test_accuracy": None,
+        "better_preprocessing": None,
     }
 
 

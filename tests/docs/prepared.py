@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 import zkwm
 from tests.support.argued import save_linear
 from zkwm.secret_files.encrypted import Cost
@@ -33,9 +35,17 @@ def the_owner() -> dict[str, object]:
 
 
 def prepare() -> None:
-    """Make acme.vault, acme.commitment and suspect.onnx in the current folder."""
+    """Make acme.vault, acme.commitment, suspect.onnx and test.npz in the current folder.
+
+    ``test.npz`` are labeled images that the suspect gets right.
+    """
     vault = zkwm.Vault.create("acme.vault", PASSPHRASE, cost=CHEAP)
     commitment = zkwm.commit(vault, class_count=10, shape=(1, 16, 16), family="blocks")
     triggers = zkwm.trigger_set(vault, commitment)
     Path("acme.commitment").write_bytes(commitment.to_bytes())
     save_linear(Path("suspect.onnx"), triggers.images, triggers.labels)
+    images = np.random.default_rng(0).integers(0, 256, (500, 1, 16, 16), np.uint8)
+    suspect = zkwm.open_suspect("suspect.onnx", shape=(1, 16, 16))
+    answers = suspect.answer(images, zkwm.Preprocessing())
+    np.savez("test.npz", x_test=images, y_test=np.array([one.output for one in answers]))
+    suspect.close()

@@ -12,8 +12,9 @@ from zkwm.data.array_data import load_array_data
 from zkwm.data.bundled import BUNDLED, load_bundled
 from zkwm.data.folder_data import load_folder_data
 from zkwm.data.image_data import ImageData
+from zkwm.data.labeled_images import LabeledImages, load_test_data
 
-__all__ = ["BUNDLED", "ImageData", "load_data"]
+__all__ = ["BUNDLED", "ImageData", "LabeledImages", "load_data", "load_test_data"]
 
 
 def load_data(location: str | Path) -> ImageData:

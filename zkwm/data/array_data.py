@@ -15,7 +15,7 @@ from zkwm.data.images import MAX_LABEL, as_nchw
 from zkwm_protocols.errors import UsageError
 
 
-def _plain_labels(labels: NDArray[Any], where: str) -> NDArray[np.int64]:
+def plain_labels(labels: NDArray[Any], where: str) -> NDArray[np.int64]:
     """Labels of any integer type, (n,) or (n, 1), as int64 (n,). Raises UsageError."""
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
@@ -56,7 +56,7 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]], name: str) -> ImageData:
         elif f"x_{part}" in arrays:
             parts.append(as_nchw(arrays[f"x_{part}"], f"x_{part} of {name}"))
         if f"y_{part}" in arrays:
-            parts.append(_plain_labels(arrays[f"y_{part}"], f"y_{part} of {name}"))
+            parts.append(plain_labels(arrays[f"y_{part}"], f"y_{part} of {name}"))
     if len(parts) != 4:
         raise UsageError(
             f"{name} holds {', '.join(sorted(arrays)) or 'nothing'}",

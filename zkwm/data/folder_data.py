@@ -1,4 +1,7 @@
-"""Data sets as folders: train/<class>/<image files> and test/<class>/<image files>."""
+"""Data sets as folders: train/<class>/<image files> and test/<class>/<image files>.
+
+Test data alone may leave out the training part, and the folder ``test`` itself.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +40,22 @@ def _part(
         raise UsageError(f"{folder} holds {sum(counts)} files; at most {MAX_FILES} are read")
     images = read_pictures([path for paths in files for path in paths], shape=shape)
     return images, np.repeat(np.arange(len(classes)), counts).astype(np.int64)
+
+
+def load_test_folder(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...]]:
+    """The test images in the folder ``path``, their labels, and the names of the classes.
+
+    They are in test/CLASS/IMAGES, or in CLASS/IMAGES where there is no folder ``test``. Returns
+    uint8 (n, c, h, w), int64 (n,) and the names, in string order. Raises as ``load_folder_data``.
+    """
+    part = path / "test" if (path / "test").is_dir() else path
+    classes = _classes(part)
+    if not classes:
+        raise UsageError(
+            f"{part} has no folders", hint="test data has a folder of images for each class"
+        )
+    images, labels = _part(part, classes, None)
+    return images, labels, tuple(classes)
 
 
 def load_folder_data(path: Path) -> ImageData:

@@ -1,4 +1,7 @@
-"""What every new challenge has, whatever it asks for: suspect, class map, nonce (SPEC.md 6.1)."""
+"""What every new challenge has, whatever it asks for: suspect, class map, nonce (SPEC.md 6.1).
+
+And the blocks that it asks for: whole ones, or those that were opened before.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,16 @@ import secrets
 import time
 from typing import Any
 
+from zkwm.judge.ledger import JudgeLedger
+from zkwm.judge.task_accuracy import TaskData, measure_accuracy
 from zkwm.suspects import Suspect
 from zkwm_protocols.challenge_body import NONCE_BYTES
 from zkwm_protocols.class_map import class_map_cost
 from zkwm_protocols.class_names import map_of_equal_names, require_names
 from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.errors import UsageError
 from zkwm_protocols.keys import JudgePublic
+from zkwm_protocols.suspect_identity import Preprocessing
 
 
 def make_frame(
@@ -58,3 +65,61 @@ def frame_bits(commitment: Commitment, frame: dict[str, Any]) -> int:
     if not 2 <= len(class_map) <= outputs:
         return 0  # the challenge itself is refused
     return class_map_cost(class_map, frame["suspect"], frame["suspect_classes"], commitment)
+
+
+def try_out(
+    suspect: Suspect,
+    preprocessing: Preprocessing,
+    frame: dict[str, Any],
+    test_data: TaskData | None,
+) -> None:
+    """Ask the suspect a few images; put its accuracy into ``frame`` where there are test data.
+
+    Raises SuspectUnusable (``suspect.answers``), UsageError for data that do not fit.
+    """
+    suspect.check_preprocessing(preprocessing)
+    suspect.try_out(preprocessing)
+    if test_data is None:
+        return
+    measured = measure_accuracy(
+        suspect,
+        preprocessing,
+        test_data.images,
+        nonce=frame["nonce"],
+        class_map=frame["class_map"],
+        suspect_classes=frame["suspect_classes"],
+        progress=test_data.progress,
+    )
+    frame["test_accuracy"] = measured.accuracy
+    if test_data.report is not None:
+        test_data.report(measured)
+
+
+def asked_blocks(
+    ledger: JudgeLedger,
+    commitment: Commitment,
+    suspect: Suspect,
+    reveal: int | tuple[int, ...],
+) -> tuple[int, tuple[int, ...]]:
+    """How many blocks are asked for, and which where opened ones are weighed again, ascending.
+
+    ``reveal`` is a number of triggers, or these blocks. Raises UsageError for a part of a block,
+    and for a block that was not opened.
+    """
+    size = commitment.header.block_size
+    if isinstance(reveal, int):
+        if reveal < 1 or reveal % size:
+            raise UsageError(
+                f"triggers are revealed in whole blocks of {size}, not {reveal}",
+                hint=f"reveal {max(1, round(reveal / size)) * size}",
+            )
+        return reveal // size, ()
+    opened = ledger.opened_blocks(commitment.digest, suspect.identity)
+    if not reveal or not set(reveal) <= set(opened):
+        raise UsageError(
+            "only blocks that were opened to this judge about this suspect can be weighed "
+            f"again: {', '.join(map(str, opened)) or 'none so far'}",
+            hint="name some of these, or ask for new triggers",
+        )
+    again = tuple(sorted(set(reveal)))
+    return len(again), again

@@ -21,9 +21,10 @@ from zkwm.judge.check_argument import examine_argument, require_still_reached
 from zkwm.judge.check_opening import examine_opening
 from zkwm.judge.checks import Checks
 from zkwm.judge.decision import make_verdict
-from zkwm.judge.frame import frame_bits, make_frame
+from zkwm.judge.frame import asked_blocks, frame_bits, make_frame, try_out
 from zkwm.judge.key_file import JudgeKey, create_judge_key, open_judge_key
 from zkwm.judge.ledger import JudgeLedger
+from zkwm.judge.task_accuracy import TaskData
 from zkwm.judge.verdict import Verdict
 from zkwm.quantizer.derive import network_digest, network_of
 from zkwm.quantizer.network_agreement import Agreement, measure_agreement
@@ -34,7 +35,7 @@ from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument_response import Response
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge, OpeningChallenge
 from zkwm_protocols.commitment import Commitment
-from zkwm_protocols.errors import UsageError, ZkwmError
+from zkwm_protocols.errors import ZkwmError
 from zkwm_protocols.feasibility import fewest_matches, require_reachable
 from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.policy import Policy
@@ -108,6 +109,7 @@ class Judge:
         policy: Policy | None = None,
         excluded_blocks: tuple[int, ...] = (),
         statistic: str = Statistic.MATCHES,
+        test_data: TaskData | None = None,
     ) -> OpeningChallenge:
         """A new signed challenge to open whole blocks (SPEC.md 6.1).
 
@@ -124,17 +126,19 @@ class Judge:
             excluded_blocks: not to be opened; known to others before the suspect was published.
             statistic: ``matches``, or ``ranks`` to count the ranks of the labels among the
                 suspect's scores (SPEC.md 8.4): stronger, for suspects that give scores.
+            test_data: labeled images of the suspect's task, from neither party: its accuracy on
+                them, fed like this, is measured and stands in challenge and verdict. Without them
+                nothing tells a preprocessing that was forgotten.
 
         Raises:
             UsageError: no whole blocks, or too few (``challenge.reachable``; the hint has a size).
             InvalidOpening: suspect or class map do not fit the commitment.
-            SuspectUnusable: the suspect cannot take such an input, or its answers are none.
+            SuspectUnusable: the suspect cannot take such an input, its answers are none, or, with
+                test data, near chance (``suspect.answers``; the hint names what does better).
         """
         commitment.verify()
         policy = policy or Policy()
-        again = () if isinstance(reveal, int) else self._opened(commitment, suspect, reveal)
-        size = commitment.header.block_size
-        blocks = _whole_blocks(reveal, size) if isinstance(reveal, int) else len(again)
+        blocks, again = asked_blocks(self._ledger, commitment, suspect, reveal)
         frame = make_frame(
             self.public, commitment, suspect, purpose, class_map, excluded_blocks, suspect_classes
         )
@@ -142,8 +146,7 @@ class Judge:
             require_reachable(commitment, blocks, policy, frame_bits(commitment, frame))
         preprocessing = preprocessing or Preprocessing()
         suspect.check_committed(commitment.header)
-        suspect.check_preprocessing(preprocessing)
-        suspect.try_out(preprocessing)
+        try_out(suspect, preprocessing, frame, test_data)
         challenge = OpeningChallenge(
             **frame,
             preprocessing=preprocessing,
@@ -169,6 +172,7 @@ class Judge:
         excluded_blocks: tuple[int, ...] = (),
         images: NDArray[np.uint8] | None = None,
         report: Callable[[tuple[Agreement, ...]], None] | None = None,
+        test_data: TaskData | None = None,
     ) -> ArgumentChallenge:
         """A new signed challenge for a zero-knowledge argument, which opens nothing (SPEC.md 18.1).
 
@@ -198,8 +202,7 @@ class Judge:
         if least_matches is None and 1 <= blocks <= block_count:
             least_matches = fewest_matches(commitment, blocks, policy, bits)
         preprocessing = preprocessing or Preprocessing()
-        suspect.check_preprocessing(preprocessing)
-        suspect.try_out(preprocessing)
+        try_out(suspect, preprocessing, frame, test_data)
         network = network_of(suspect, preprocessing)
         Relation(network)  # raises for a network that is too large for an argument
         challenge = ArgumentChallenge(
@@ -311,19 +314,6 @@ class Judge:
         tried = max(policy.functions_tried, self._ledger.next_number(challenge))
         return replace(challenge, policy=replace(policy, functions_tried=tried))
 
-    def _opened(
-        self, commitment: Commitment, suspect: Suspect, blocks: tuple[int, ...]
-    ) -> tuple[int, ...]:
-        """Blocks to be weighed again, ascending. Raises UsageError for one that is not opened."""
-        opened = self._ledger.opened_blocks(commitment.digest, suspect.identity)
-        if not blocks or not set(blocks) <= set(opened):
-            raise UsageError(
-                "only blocks that were opened to this judge about this suspect can be weighed "
-                f"again: {', '.join(map(str, opened)) or 'none so far'}",
-                hint="name some of these, or ask for new triggers",
-            )
-        return tuple(sorted(set(blocks)))
-
     def _issue(self, challenge: AnyChallenge, commitment: Commitment) -> AnyChallenge:
         """The challenge, signed and kept in the ledger. Raises UsageError or InvalidOpening."""
         if challenge.block_count <= commitment.header.block_count:
@@ -338,13 +328,3 @@ class Judge:
 def _ledger_beside(path: str | Path) -> JudgeLedger:
     """The ledger beside a judge's key file. Raises CouldNotCheck."""
     return JudgeLedger(f"{resolve(path)}.ledger")
-
-
-def _whole_blocks(triggers: int, block_size: int) -> int:
-    """The number of blocks that hold these triggers. Raises UsageError for a part of one."""
-    if triggers < 1 or triggers % block_size:
-        raise UsageError(
-            f"triggers are revealed in whole blocks of {block_size}, not {triggers}",
-            hint=f"reveal {max(1, round(triggers / block_size)) * block_size}",
-        )
-    return triggers // block_size

@@ -16,6 +16,7 @@ from typing import Any
 from zkwm.files import read_limited, write_atomic
 from zkwm.judge.judge import Judge
 from zkwm.judge.ledger import JudgeLedger
+from zkwm.judge.task_accuracy import TaskData
 from zkwm.judge.verdict import CheckStatus, Outcome, Verdict
 from zkwm.locks import FileLock, file_lock
 from zkwm.suspects import Suspect
@@ -86,6 +87,7 @@ class Marketplace:
         class_map: tuple[int, ...] | None = None,
         suspect_classes: tuple[str, ...] | None = None,
         statistic: str = Statistic.MATCHES,
+        test_data: TaskData | None = None,
     ) -> Challenge:
         """Challenge the owner of a registered commitment about a model.
 
@@ -103,6 +105,7 @@ class Marketplace:
             zero_knowledge: ask for an argument, which opens nothing.
             preprocessing, class_map, suspect_classes: those of ``Judge.challenge``.
             statistic: ``matches``, or ``ranks``, which an argument does not have.
+            test_data: that of ``Judge.challenge``: labeled images of the suspect's task.
 
         Raises:
             UsageError: there is no such commitment, or the threshold cannot be reached.
@@ -120,6 +123,7 @@ class Marketplace:
             "preprocessing": preprocessing,
             "class_map": class_map,
             "suspect_classes": suspect_classes,
+            "test_data": test_data,
         }
         challenge: Challenge
         if not zero_knowledge:

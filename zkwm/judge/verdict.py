@@ -247,6 +247,7 @@ class Verdict:
             "purpose": None if challenge is None else challenge.purpose,
             "suspect": None if challenge is None else _suspect(challenge.suspect),
             "classes": self.classes,
+            "test_accuracy": _accuracy(challenge),
             "mode": None if challenge is None else challenge.mode,
             "argument": None if self.argued is None else _argued(self.argued),
             "proof": None if self.proof_digest is None else self.proof_digest.hex(),
@@ -284,6 +285,13 @@ def _suspect(suspect: SuspectIdentity) -> dict[str, Any]:
         "template": None if suspect.template is None else suspect.template.hex(),
         "account": None if suspect.account is None else list(suspect.account.header_names),
     }
+
+
+def _accuracy(challenge: Challenge | None) -> dict[str, Any] | None:
+    """What the suspect got right on test data, as JSON values; None where nobody measured."""
+    if challenge is None or challenge.test_accuracy is None:
+        return None
+    return challenge.test_accuracy.to_json()
 
 
 def _trigger(result: TriggerResult) -> dict[str, Any]:

@@ -216,6 +216,7 @@ def _suspect(verdict: Verdict) -> tuple[Fact, ...]:
         *((Fact("Output asked", suspect.output),) if suspect.output else ()),
         *(Fact(*one) for one in endpoint_facts(suspect)),
         Fact("Preprocessing", _preprocessing(challenge.preprocessing)),
+        *_accuracy(challenge),
         Fact("Class map", class_map_in_words(verdict, challenge)),
     )
 
@@ -230,6 +231,24 @@ def _preprocessing(preprocessing: Preprocessing) -> str:
         text += f", less {' / '.join(preprocessing.mean)}"
         text += f", divided by {' / '.join(preprocessing.std)}"
     return text
+
+
+def _accuracy(challenge: Challenge) -> tuple[Fact, ...]:
+    """What the model gets right on images of its task, fed like this, or that nobody measured."""
+    accuracy = challenge.test_accuracy
+    if challenge.suspect.kind == SuspectKind.EXTRACTION:
+        return ()
+    if accuracy is None:
+        return (Fact("Accuracy", "NOT MEASURED: nothing checked that images are fed to it right"),)
+    share = 100 * accuracy.right / accuracy.count
+    return (
+        Fact(
+            "Accuracy",
+            f"{accuracy.right:,} of {accuracy.count:,} labeled images of its task, fed like this "
+            f"({share:.1f} %)",
+        ),
+        Fact("Test data", accuracy.data.hex(), True),
+    )
 
 
 def _challenge(verdict: Verdict) -> tuple[Fact, ...]:

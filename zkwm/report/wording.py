@@ -6,6 +6,7 @@ Both forms take them from here, so that they agree and a lawyer can review them 
 from __future__ import annotations
 
 from zkwm.judge.verdict import Outcome, TriggerStatus, Verdict
+from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.suspect_identity import SuspectKind
 
 TITLES = {
@@ -103,6 +104,13 @@ _ARGUED = (
     "not on the triggers, which only the owner has seen. A file that was made to deceive can carry "
     "the mark in one and not in the other: an opening, where triggers are shown to the file "
     "itself, settles it.",
+)
+
+_UNMEASURED = (
+    "How images were fed",
+    "No labeled images of the model's task were given, so nothing checked that images are fed to "
+    "it as it wants. With a scale, mean or order of channels that is wrong, even a marked model "
+    'ends as "not proven".',
 )
 
 _ENDPOINT = (
@@ -237,7 +245,22 @@ def limits(verdict: Verdict) -> tuple[tuple[str, str], ...]:
     remote = challenge is not None and challenge.suspect.kind == SuspectKind.HTTP
     stated = verdict.evidence is not None and not verdict.declared_labels
     shown = _OPENED if verdict.argued is None else _ARGUED
-    return (*_LIMITS, shown, *((_EVIDENCE,) if stated else ()), *((_ENDPOINT,) if remote else ()))
+    return (
+        *_LIMITS,
+        shown,
+        *((_EVIDENCE,) if stated else ()),
+        *((_UNMEASURED,) if unmeasured(challenge) else ()),
+        *((_ENDPOINT,) if remote else ()),
+    )
+
+
+def unmeasured(challenge: Challenge | None) -> bool:
+    """Whether nobody measured what the model gets right when it is fed like this."""
+    return (
+        challenge is not None
+        and challenge.test_accuracy is None
+        and challenge.suspect.kind != SuspectKind.EXTRACTION
+    )
 
 
 def glossary(verdict: Verdict) -> tuple[tuple[str, str], ...]:
@@ -255,7 +278,8 @@ def limits_in_short(verdict: Verdict) -> tuple[str, ...]:
         "owner."
     )
     network = () if verdict.argued is None else (_NETWORK_IN_SHORT,)
-    return (*_LIMITS_IN_SHORT, *network, last)
+    fed = (_UNMEASURED_IN_SHORT,) if unmeasured(verdict.challenge) else ()
+    return (*_LIMITS_IN_SHORT, *network, *fed, last)
 
 
 _LIMITS_IN_SHORT = (
@@ -263,6 +287,10 @@ _LIMITS_IN_SHORT = (
     "A mark in one's own product proves nothing: only one in the other party's product counts.",
     "A mark can come in with training data, a pre-trained model or a merge: it does not say how.",
     "No timestamp was checked: a commitment later than the model's publication supports no claim.",
+)
+_UNMEASURED_IN_SHORT = (
+    "Nothing checked that images are fed to the model as it wants: no test data were given, and a "
+    "wrong preprocessing frees a marked model."
 )
 _NETWORK_IN_SHORT = (
     "The argument is about the integer network made from the file. A file made to deceive can "

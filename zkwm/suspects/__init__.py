@@ -8,6 +8,7 @@ nor urllib3.
 from zkwm.suspects.limits import ExtractionSettings, HttpSettings, OnnxLimits
 from zkwm.suspects.location import open_suspect
 from zkwm.suspects.preprocessing import preprocess
+from zkwm.suspects.preprocessor_config import read_preprocessor_config
 from zkwm.suspects.suspect import Answer, Progress, QueryRecord, Suspect
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "Suspect",
     "open_suspect",
     "preprocess",
+    "read_preprocessor_config",
 ]

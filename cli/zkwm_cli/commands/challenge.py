@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zkwm_cli.artifacts import OutputOptions, print_result, read_parsed, require_one_stdin
-from zkwm_cli.challenge_options import CaseTerms, QuestionOptions
+from zkwm_cli.challenge_options import CaseTerms, QuestionOptions, test_data_option
 from zkwm_cli.options import commitment_option, options, usage_errors
 from zkwm_cli.secret_options import JudgeOptions
 from zkwm_cli.suspect_options import ExtractionOptions, PreprocessingOptions, SuspectOptions
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     judge=JudgeOptions,
     terms=CaseTerms,
     preprocessing=PreprocessingOptions,
+    test_data=test_data_option(),
     output=OutputOptions,
 )
 def command(
@@ -41,6 +42,7 @@ def command(
     judge: JudgeOptions,
     terms: CaseTerms,
     preprocessing: PreprocessingOptions,
+    test_data: str | None,
     output: OutputOptions,
 ) -> None:
     """Fix everything about a case, sign it, and let the owner answer.
@@ -63,39 +65,38 @@ def command(
         suspect_classes=terms.suspect_classes,
         passphrase_file=judge.passphrase_file,
     )
-    inputs = (
-        commitment,
-        suspect.model,
-        judge.judge,
-        judge.secret,
-        terms.class_map,
-        terms.suspect_classes,
+    target = output.target(
+        *(commitment, suspect.model, judge.judge, judge.secret, terms.class_map),
+        *(terms.suspect_classes, preprocessing.preprocessor_config, extraction.reference),
+        *(extraction.probes, question.images, test_data, suspect.template),
     )
-    target = output.target(*inputs, suspect.template, extraction.reference, extraction.probes)
 
     from zkwm.suspects import open_suspect
+    from zkwm_cli.task_check import TaskCheck
 
     committed = _read_commitment(commitment)
     terms.require_purpose()
     fixed: dict[str, Any] = {
-        "preprocessing": preprocessing.read(),
+        "preprocessing": preprocessing.read(committed.header.shape),
         "class_map": terms.read_class_map(),
     }
-    if committed.class_names is not None or terms.suspect_classes is not None:
+    check = TaskCheck(test_data)
+    if committed.class_names is not None or terms.suspect_classes is not None or check.named:
         fixed["suspect_classes"] = terms.read_suspect_classes(suspect.model)
     settings = suspect.settings() | extraction.settings()
     settings |= terms.protocol(fixed.get("suspect_classes"))
     key = judge.open()
     shape = committed.header.shape
     agreements: list[Agreement] = []
-    with closing(
-        open_suspect(suspect.model, shape=shape, outputs=terms.outputs, **settings)
-    ) as asked:
+    opened = open_suspect(suspect.model, shape=shape, outputs=terms.outputs, **settings)
+    with closing(opened) as asked, check, usage_errors():
         issue = partial(_issuer(key, question, agreements), **fixed, **terms.fixed())
-        with usage_errors():
-            challenge = issue(committed, asked)
+        challenge = issue(committed, asked, test_data=check.data)
     target.write(challenge.to_bytes())
-    _print(challenge, committed, agreements, output)
+    check.tell(challenge)
+    _tell(challenge, committed, agreements)
+    values = _values(challenge, committed, agreements) | check.to_json()
+    print_result(output.as_json, "challenge", path=output.output, **values)
 
 
 def _read_commitment(name: str) -> Commitment:
@@ -125,25 +126,16 @@ def _issuer(
     )
 
 
-def _print(
-    challenge: Challenge,
-    commitment: Commitment,
-    agreements: list[Agreement],
-    output: OutputOptions,
-) -> None:
-    """The question in one line, how well both networks agree, and the same in JSON."""
+def _tell(challenge: Challenge, commitment: Commitment, agreements: list[Agreement]) -> None:
+    """The question in one line, how well both networks agree, and what labels mean."""
     from zkwm_cli.terminal import note
     from zkwm_protocols.challenge import ArgumentChallenge
-    from zkwm_protocols.class_map import mapped_classes
 
-    argued = challenge if isinstance(challenge, ArgumentChallenge) else None
-    fingerprint = challenge.judge.fingerprint()
     triggers = challenge.block_count * commitment.header.block_size
     question = (
-        f"open {triggers} triggers{' again' if challenge.reopened_blocks else ''}"
-        if argued is None
-        else f"show that at least {argued.least_matches} of {triggers} triggers match, and open "
-        "none,"
+        f"show that at least {challenge.least_matches} of {triggers} triggers match, and open none,"
+        if isinstance(challenge, ArgumentChallenge)
+        else f"open {triggers} triggers{' again' if challenge.reopened_blocks else ''}"
     )
     note(
         f"challenge {challenge.digest.hex()[:16]}: {question} of commitment "
@@ -152,28 +144,35 @@ def _print(
     for one in agreements:
         note(f"integer network made from the file: {one.words()}")
     _note_class_map(challenge, commitment)
+    fingerprint = challenge.judge.fingerprint()
     note(f"tell the owner your key's fingerprint through another channel: {fingerprint}")
-    print_result(
-        output.as_json,
-        "challenge",
-        path=output.output,
-        digest=challenge.digest.hex(),
-        commitment=challenge.commitment.hex(),
-        judge=fingerprint,
-        suspect=_suspect(challenge),
-        triggers=triggers,
-        blocks=challenge.block_count,
-        owner_choice_bits=challenge.policy.owner_choice_bits,
-        map_bits=challenge.map_bits(commitment),
-        classes=mapped_classes(
-            challenge.class_map, challenge.suspect_classes, commitment.class_names
-        ),
-        mode=challenge.mode,
-        statistic=challenge.statistic,
-        network=None if argued is None else argued.network.hex(),
-        least_matches=None if argued is None else argued.least_matches,
-        agreement=[agreement.to_json() for agreement in agreements],
-    )
+
+
+def _values(
+    challenge: Challenge, commitment: Commitment, agreements: list[Agreement]
+) -> dict[str, Any]:
+    """The challenge as JSON values."""
+    from zkwm_protocols.challenge import ArgumentChallenge
+    from zkwm_protocols.class_map import mapped_classes
+
+    argued = challenge if isinstance(challenge, ArgumentChallenge) else None
+    names = (challenge.suspect_classes, commitment.class_names)
+    return {
+        "digest": challenge.digest.hex(),
+        "commitment": challenge.commitment.hex(),
+        "judge": challenge.judge.fingerprint(),
+        "suspect": _suspect(challenge),
+        "triggers": challenge.block_count * commitment.header.block_size,
+        "blocks": challenge.block_count,
+        "owner_choice_bits": challenge.policy.owner_choice_bits,
+        "map_bits": challenge.map_bits(commitment),
+        "classes": mapped_classes(challenge.class_map, *names),
+        "mode": challenge.mode,
+        "statistic": challenge.statistic,
+        "network": None if argued is None else argued.network.hex(),
+        "least_matches": None if argued is None else argued.least_matches,
+        "agreement": [agreement.to_json() for agreement in agreements],
+    }
 
 
 def _note_class_map(challenge: Challenge, commitment: Commitment) -> None:

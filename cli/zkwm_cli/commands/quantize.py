@@ -54,19 +54,21 @@ def command(
     \b
         zkwm quantize marked/model.onnx --output suspect.zknet
     """
-    target = output.target(model, calibration)
+    target = output.target(model, calibration, preprocessing.preprocessor_config)
 
     from zkwm.data.images import load_images
     from zkwm.files import read_limited
     from zkwm.quantizer.limited_quantizer import declared_shape_limited, quantize_limited
     from zkwm.quantizer.onnx_file import FILE_LIMIT
     from zkwm_protocols.integer_network import codec
+    from zkwm_protocols.suspect_identity import Preprocessing
 
-    fed = preprocessing.read()
     data = read_limited(model, FILE_LIMIT)
-    shape = shape or declared_shape_limited(data, fed, output=output_name)
+    layout = Preprocessing(layout=preprocessing.layout)
+    shape = shape or declared_shape_limited(data, layout, output=output_name)
     if shape is None:
         raise click.UsageError("the file leaves the size of its images open; give --shape C,H,W")
+    fed = preprocessing.read(shape)
     images = None if calibration is None else load_images(calibration, shape=shape, fit="exact")
     result = quantize_limited(
         data, shape=shape, preprocessing=fed, calibration=images, output=output_name

@@ -1,0 +1,208 @@
+"""A judge who forgets how a suspect takes its images (SPEC.md 6.1, "Accuracy").
+
+Fed without its mean a marked model answers by chance, and an honest owner ends as "not proven".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.dispute import Claimant, random_images, refused
+from tests.support.task_suspects import CLASSES, IMAGENET, save_suspect, task_images
+from zkwm.data import LabeledImages
+from zkwm.judge.judge import Judge
+from zkwm.judge.marketplace import Marketplace
+from zkwm.judge.task_accuracy import TaskAccuracy, TaskData
+from zkwm.judge.verdict import Outcome
+from zkwm.report import render_text
+from zkwm.suspects import Suspect, open_suspect
+from zkwm_protocols.errors import NotProven, SuspectUnusable
+from zkwm_protocols.suspect_identity import Preprocessing
+
+SHAPE = (3, 8, 8)
+FORGOTTEN = Preprocessing()
+
+
+@pytest.fixture
+def accuser() -> Claimant:
+    return Claimant(random_images(50, shape=SHAPE))
+
+
+@pytest.fixture
+def path(accuser: Claimant, tmp_path: Path) -> Path:
+    """The thief's file: marked, accurate, and in want of ImageNet's mean and std."""
+    return save_suspect(tmp_path / "stolen.onnx", IMAGENET, accuser.images, accuser.labels)
+
+
+@pytest.fixture
+def stolen(path: Path) -> Suspect:
+    return open_suspect(path, shape=SHAPE)
+
+
+def test_a_forgotten_mean_is_refused_and_the_right_one_named(
+    judge: Judge, accuser: Claimant, stolen: Suspect
+) -> None:
+    data = TaskData(task_images(SHAPE))
+    commitment = accuser.commitment
+    with refused(SuspectUnusable, "suspect.answers") as caught:
+        judge.challenge(commitment, stolen, reveal=50, preprocessing=FORGOTTEN, test_data=data)
+    assert "near chance" in caught.value.message
+    assert "--mean=0.485,0.456,0.406 --std=0.229,0.224,0.225" in caught.value.hint
+    challenge = judge.challenge(
+        commitment, stolen, reveal=50, preprocessing=IMAGENET, test_data=data
+    )
+    assert challenge.test_accuracy is not None
+    assert (challenge.test_accuracy.right, challenge.test_accuracy.count) == (400, 400)
+    verdict = judge.verify(commitment, stolen, challenge, accuser.answer(challenge, [0]))
+    assert verdict.outcome == Outcome.PROVEN
+    assert verdict.to_json()["test_accuracy"] == challenge.test_accuracy.to_json()
+    assert "400 of 400 labeled images of its task" in render_text(verdict)
+
+
+def test_without_test_data_the_verdict_says_that_nothing_was_checked(
+    judge: Judge, accuser: Claimant, stolen: Suspect
+) -> None:
+    challenge = judge.challenge(accuser.commitment, stolen, reveal=50)
+    proof = accuser.answer(challenge, [0])
+    with pytest.raises(NotProven) as caught:
+        judge.verify(accuser.commitment, stolen, challenge, proof)
+    assert caught.value.verdict is not None
+    assert caught.value.verdict.to_json()["test_accuracy"] is None
+    text = render_text(caught.value.verdict)
+    assert "NOT MEASURED" in text
+    assert "wrong preprocessing frees a marked model" in " ".join(text.split())
+    # The block need not be spent in vain: the same one is weighed again, fed as it should be.
+    again = judge.challenge(accuser.commitment, stolen, reveal=(0,), preprocessing=IMAGENET)
+    verdict = judge.verify(accuser.commitment, stolen, again, accuser.answer(again, [0]))
+    assert verdict.outcome == Outcome.PROVEN
+
+
+def test_in_an_argument_and_a_marketplace(
+    judge: Judge, accuser: Claimant, stolen: Suspect, tmp_path: Path
+) -> None:
+    data = TaskData(task_images(SHAPE))
+    commitment = accuser.commitment
+    with refused(SuspectUnusable, "suspect.answers"):
+        judge.challenge_argument(commitment, stolen, test_data=data)
+    market = Marketplace(tmp_path / "market", judge)
+    name = market.register(commitment)
+    with refused(SuspectUnusable, "suspect.answers"):
+        market.challenge(name, stolen, test_data=data)
+    challenge = market.challenge(name, stolen, test_data=data, preprocessing=IMAGENET)
+    assert challenge.test_accuracy is not None
+
+
+def test_one_that_is_clearly_better_is_told(
+    judge: Judge, accuser: Claimant, stolen: Suspect
+) -> None:
+    """The thief documents another mean: 58 % accurate, and 39 of 50 triggers match."""
+    documented = Preprocessing(mean=("0.06",) * 3, std=("0.5",) * 3)
+    told: list[TaskAccuracy] = []
+    judge.challenge(
+        accuser.commitment,
+        stolen,
+        reveal=50,
+        preprocessing=documented,
+        test_data=TaskData(task_images(SHAPE), told.append),
+    )
+    (measured,) = told
+    assert measured.better is not None
+    assert measured.better.preprocessing == IMAGENET
+
+
+def test_one_that_is_far_better_is_demanded(
+    judge: Judge, accuser: Claimant, stolen: Suspect
+) -> None:
+    """30 % accurate is above chance, and yet nobody uses the file like this."""
+    documented = Preprocessing(mean=("0.2",) * 3, std=("0.5",) * 3)
+    with refused(SuspectUnusable, "suspect.answers") as caught:
+        judge.challenge(
+            accuser.commitment,
+            stolen,
+            reveal=50,
+            preprocessing=documented,
+            test_data=TaskData(task_images(SHAPE)),
+        )
+    assert "near chance" not in caught.value.message
+    assert "--mean=0.485,0.456,0.406" in caught.value.hint
+
+
+def test_test_data_of_the_accuser_prove_nothing(
+    judge: Judge, accuser: Claimant, tmp_path: Path
+) -> None:
+    """Their triggers as test data of an innocent: refused. Accuracy of any kind is no evidence."""
+    stranger = Claimant(random_images(50, 9, SHAPE))
+    path = save_suspect(tmp_path / "innocent.onnx", IMAGENET, stranger.images, stranger.labels)
+    innocent = open_suspect(path, shape=SHAPE)
+    mine = LabeledImages(accuser.images, accuser.labels.astype(np.int64))
+    with refused(SuspectUnusable, "suspect.answers"):
+        judge.challenge(
+            accuser.commitment,
+            innocent,
+            reveal=50,
+            preprocessing=IMAGENET,
+            test_data=TaskData(mine),
+        )
+    challenge = judge.challenge(
+        accuser.commitment,
+        innocent,
+        reveal=50,
+        preprocessing=IMAGENET,
+        test_data=TaskData(task_images(SHAPE)),
+    )
+    assert challenge.test_accuracy is not None
+    assert challenge.test_accuracy.right == 400
+    with pytest.raises(NotProven):
+        judge.verify(accuser.commitment, innocent, challenge, accuser.answer(challenge, [0]))
+
+
+def test_test_data_of_the_thief_stop_a_challenge_and_acquit_nobody(
+    judge: Judge, accuser: Claimant, stolen: Suspect
+) -> None:
+    """Labels drawn by lot make every preprocessing look wrong: refused, no block is spent."""
+    honest = task_images(SHAPE)
+    drawn = replace(honest, labels=np.random.default_rng(4).integers(0, CLASSES, 400))
+    with refused(SuspectUnusable, "suspect.answers") as caught:
+        judge.challenge(
+            accuser.commitment,
+            stolen,
+            reveal=50,
+            preprocessing=IMAGENET,
+            test_data=TaskData(drawn),
+        )
+    assert "no usual preprocessing does better" in caught.value.hint
+
+
+def test_labels_numbered_as_the_commitment_are_told_from_a_wrong_preprocessing(
+    judge: Judge, accuser: Claimant, tmp_path: Path
+) -> None:
+    """A thief who permutes their outputs: folders named as they name their outputs fit."""
+    order = np.roll(np.arange(CLASSES), 3)
+    path = save_suspect(
+        tmp_path / "permuted.onnx",
+        IMAGENET,
+        accuser.images,
+        accuser.labels,
+        order=order,
+    )
+    suspect = open_suspect(path, shape=SHAPE)
+    names = [f"class {number}" for number in range(CLASSES)]
+    theirs = tuple(names[int(np.flatnonzero(order == output)[0])] for output in range(CLASSES))
+    settings = {
+        "reveal": 50,
+        "preprocessing": IMAGENET,
+        "class_map": tuple(int(output) for output in order),
+        "suspect_classes": theirs,
+    }
+    data = task_images(SHAPE)
+    with refused(SuspectUnusable, "suspect.answers") as caught:
+        judge.challenge(accuser.commitment, suspect, test_data=TaskData(data), **settings)
+    assert "through the class map 400 are right" in caught.value.hint
+    named = TaskData(replace(data, names=tuple(names)))
+    challenge = judge.challenge(accuser.commitment, suspect, test_data=named, **settings)
+    assert challenge.test_accuracy is not None
+    assert challenge.test_accuracy.right == 400
