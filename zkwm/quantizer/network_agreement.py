@@ -37,6 +37,8 @@ PUBLIC, GIVEN = "public images", "images given"
 """Sets of pictures; the others are noise and patterns."""
 NEIGHBORS = 128
 """Each output is compared with as many of those that follow it, at most."""
+TRANSLATION_FLOOR = 1e-4
+"""No entry of the scores counts as smaller than this share of the set's root mean square."""
 _BLOCK = 10
 
 
@@ -195,7 +197,7 @@ def _compare(
         else same_order(np.where(answered[:, None], real, np.nan)[:, mapped], whole[:, mapped]),
         float(np.median(errors)),
         float(np.quantile(errors, 0.95, method="higher")),
-        _translation_error(scores, read.last),
+        translation_error(scores, read.last, mapped),
     )
 
 
@@ -242,19 +244,32 @@ def _clear(real: Doubles) -> NDArray[np.bool_]:
     return clear
 
 
-def _translation_error(scores: Doubles, read: Doubles) -> float:
-    """The largest difference of an image's scores (n, K), relative to the larger of their size and
-    the mean size of the set; images without an answer do not count."""
+def translation_error(scores: Doubles, read: Doubles, mapped: list[int]) -> float:
+    """The largest difference of the suspect's scores and those of the layers, relative to sizes.
+
+    Both are (n, K); images without an answer (NaN) do not count. Of two relations the larger one:
+    that of a row to the larger of its own size and the set's root mean square; and, unless scores
+    are probabilities, that of an entry to the largest of its own size, its output's and that of
+    the outputs ``mapped``, so that no output of huge range hides others.
+    """
     answered = ~np.isnan(scores).any(axis=1)
     if not answered.any():
         return float("inf")
-    scores, read = _centered(scores[answered]), _centered(read[answered])
-    sizes = np.sqrt((scores * scores).sum(axis=1))
-    off = np.sqrt(((scores - read) ** 2).sum(axis=1))
-    sizes = np.maximum(sizes, np.sqrt((sizes * sizes).mean()))
+    scores, read = scores[answered], read[answered]
+    centered, off = _centered(scores), _centered(scores) - _centered(read)
+    sizes, off = np.sqrt((centered * centered).sum(axis=1)), np.sqrt((off * off).sum(axis=1))
+    usual = np.sqrt((sizes * sizes).mean())
+    sizes = np.maximum(sizes, usual)
     if not np.isfinite(off).all() or not sizes.all():
         return float("inf")
-    return float((off / sizes).max())
+    error = float((off / sizes).max())
+    if ((read >= 0) & (read <= 1)).all():
+        return error
+    scores, read = (a - np.median(a[:, mapped], axis=1, keepdims=True) for a in (scores, read))
+    entries, own = np.abs(scores - read), np.abs(read)
+    outputs = np.median(own, axis=0)
+    least = max(float(np.median(outputs[mapped])), TRANSLATION_FLOOR * usual)
+    return max(error, float((entries / np.maximum(own, np.maximum(outputs, least))).max()))
 
 
 def _centered(scores: Doubles) -> Doubles:

@@ -17,6 +17,7 @@ from zkwm.quantizer.network_agreement import (
     drawn_sets,
     same_order,
     score_errors,
+    translation_error,
 )
 from zkwm.suspects import open_suspect
 from zkwm_protocols.errors import UsageError
@@ -127,6 +128,25 @@ def test_the_order_of_two_outputs_depends_on_no_unit_and_no_other_output() -> No
     assert same_order(real[:, :2], noisy[:, :2]) == same_order(real[:, 1::-1], noisy[:, 1::-1])
     assert same_order(np.full((4, 3), np.nan), np.ones((4, 3))) == 0
     assert same_order(np.tile(real, 60), np.tile(noisy, 60)) > 0.9
+
+
+def test_neither_an_output_nor_an_image_of_huge_range_hides_a_misreading() -> None:
+    random = np.random.default_rng(3)
+    read = random.normal(size=(200, 10))
+    every = list(range(10))
+    exact = read * (1 + 1e-6 * random.normal(size=read.shape))
+    misread = read + 2e-2 * random.normal(size=read.shape)
+    assert translation_error(exact, read, every) < 1e-5
+    assert translation_error(misread, read, every) > 1e-2
+    for columns, rows in (((0,), slice(None)), ((0, 3, 7, 9), slice(None)), (every, slice(0, 2))):
+        huge = np.zeros_like(read)
+        huge[rows, columns] = 1e4 * random.choice([-1, 1], size=huge[rows, columns].shape)
+        assert translation_error(exact + huge, read + huge, every) < 1e-3
+        assert translation_error(misread + huge, read + huge, every) > 1e-2
+    junk = np.full((200, 30), -1e4)  # more outputs than the class map has
+    assert translation_error(np.hstack([misread, junk]), np.hstack([read, junk]), every) > 1e-2
+    probabilities = np.exp(read) / np.exp(read).sum(axis=1, keepdims=True)
+    assert translation_error(probabilities + 1e-7, probabilities, every) < 1e-5
 
 
 def test_lookups_are_counted() -> None:
