@@ -52,17 +52,29 @@ def load_model(path: str | Path) -> Classifier:
     """
     path = Path(path)
     folder, weights = (path, path / WEIGHTS) if path.is_dir() else (path.parent, path)
-    config = _parsed_config(folder / CONFIG)
+    model = _empty(read_limited(folder / CONFIG, CONFIG_LIMIT), folder / CONFIG)
+    size = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
+    return _filled(model, read_limited(weights, size + HEADER_ALLOWANCE), weights)
+
+
+def read_classifier(config: bytes, weights: bytes) -> Classifier:
+    """The network of the contents of config.json and model.safetensors, as ``load_model``."""
+    return _filled(_empty(config, Path(CONFIG)), weights, Path(WEIGHTS))
+
+
+def _empty(config: bytes, path: Path) -> Classifier:
+    """The network that a config.json describes, without values."""
     with torch.device("meta"):
-        model = Classifier(config)
-    expected = model.state_dict()
-    size = sum(tensor.numel() * tensor.element_size() for tensor in expected.values())
-    data = read_limited(weights, size + HEADER_ALLOWANCE)
+        return Classifier(_parsed_config(config, path))
+
+
+def _filled(model: Classifier, data: bytes, path: Path) -> Classifier:
+    """The network with the values of a safetensors file."""
     try:
         tensors = safetensors.load(data)
     except (SafetensorError, ValueError, KeyError, TypeError):
-        raise Malformed(f"{weights} is not a safetensors file") from None
-    _require_tensors(tensors, expected, config, weights)
+        raise Malformed(f"{path} is not a safetensors file") from None
+    _require_tensors(tensors, model.state_dict(), model.config, path)
     model.load_state_dict(tensors, assign=True)
     return model.eval()
 
@@ -91,10 +103,11 @@ def _require_tensors(
             raise Malformed(f"{path} and config.json disagree about {name}")
 
 
-def _parsed_config(path: Path) -> ModelConfig:
+def _parsed_config(data: bytes, path: Path) -> ModelConfig:
+    """The content of config.json at ``path``. Raises Malformed."""
     damaged = Malformed(f"{path} does not describe a built-in network")
     try:
-        fields = json.loads(read_limited(path, CONFIG_LIMIT))
+        fields = json.loads(data)
     except (ValueError, RecursionError):
         raise damaged from None
     names = {"format", "architecture", "shape", "class_count", "mean", "std"}

@@ -7,7 +7,6 @@ images, an integer network. Frames out: those of ``zkwm.suspects.limited_process
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import replace
 from typing import Any
@@ -15,13 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.suspects.limited_process import error_frame
-from zkwm.suspects.onnx_frames import FrameError, read_frame, write_frame
+from zkwm.suspects.limited_process import serve_once
+from zkwm.suspects.preprocessing import read_preprocessing
 from zkwm.suspects.resource_limits import limit_resources
 from zkwm_protocols.errors import Malformed, Unsupported, ZkwmError
-from zkwm_protocols.suspect_identity import Preprocessing
 
-_FRAME_LIMIT = 1 << 32
 _AT_ONCE = 32
 """Images whose pixels are held in double precision at once."""
 
@@ -36,7 +33,7 @@ def quantized(
     result = quantize(
         data,
         shape=tuple(task["shape"]),
-        preprocessing=_preprocessing(task["preprocessing"]),
+        preprocessing=read_preprocessing(task["preprocessing"]),
         calibration=images,
         output=task["output"],
     )
@@ -60,7 +57,7 @@ def scored(
     from zkwm_protocols.integer_network import codec
     from zkwm_protocols.integer_network.evaluate import logits
 
-    fed = _preprocessing(task["preprocessing"])
+    fed = read_preprocessing(task["preprocessing"])
     layers = read_layers(data, tuple(task["shape"]), fed, task["output"])
     work = multiplications(list(layers.layers), layers.output)
     require_affordable(work, entries(layers), len(images))
@@ -77,14 +74,6 @@ def scored(
         logits(codec.from_bytes(network), images).astype("<i8"),
     )
     return {}, b"".join(array.tobytes() for array in arrays)
-
-
-def _preprocessing(fields: dict[str, Any]) -> Preprocessing:
-    """Preprocessing from JSON, in which tuples are lists."""
-    read: dict[str, Any] = {
-        name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()
-    }
-    return Preprocessing(**read)
 
 
 def declared(data: bytes, task: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
@@ -123,19 +112,7 @@ def answered(question: list[bytes]) -> tuple[dict[str, Any], bytes]:
 def main() -> None:
     """Answer one question."""
     limit_resources(int(sys.argv[1]))
-    replies = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-    stdin = os.fdopen(0, "rb", buffering=0, closefd=False)
-    try:
-        question = [read_frame(stdin, _FRAME_LIMIT) for _ in range(4)]
-        facts, result = answered(question)
-    except ZkwmError as error:
-        write_frame(replies, error_frame(error))
-    except FrameError:
-        return
-    else:
-        write_frame(replies, b"R", json.dumps(facts).encode())
-        write_frame(replies, result)
+    serve_once(4, answered)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from zkwm.extraction.keys import BITS, KEY_SHAPE, judged_parameters, read_keys, scheme_tag
 from zkwm.extraction.probes import bundled_digest, data_digest, drawn_probes, probe_count
-from zkwm.suspects.limits import ExtractionSettings
+from zkwm.suspects.limited_weights import limited_bits
+from zkwm.suspects.limits import ExtractionSettings, OnnxLimits
 from zkwm.suspects.safetensors_suspect import architecture_digest
 from zkwm.suspects.suspect import CHECK, Answer, Progress, Suspect, printable, require_images
 from zkwm_protocols.commitment import Header
@@ -50,6 +51,7 @@ class ExtractionSuspect(Suspect):
         *,
         shape: tuple[int, int, int] = KEY_SHAPE,
         outputs: int | None = BITS,
+        limits: OnnxLimits | None = None,
     ) -> None:
         from zkwm.extraction.reader import JudgeView
 
@@ -58,6 +60,7 @@ class ExtractionSuspect(Suspect):
                 "the commitment is to trigger images, not to keys of a mark that is extracted",
                 hint="query the suspect itself, without a watermark's name",
             )
+        self._limits = limits or OnnxLimits()
         self._reader = _reader(settings)
         self._model = _weights(path)
         self.reference_digest: bytes | None = None
@@ -147,7 +150,7 @@ class ExtractionSuspect(Suspect):
                 check=CHECK,
             )
         try:
-            bits = self._reader.extract(self._model, images, self._view)
+            bits = limited_bits(self._reader, self._model, images, self._view, self._limits)
         except UsageError as error:
             raise SuspectUnusable(error.message, hint=error.hint, check=CHECK) from None
         if progress is not None:

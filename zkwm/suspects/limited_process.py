@@ -16,7 +16,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from zkwm_protocols.errors import (
 )
 
 _REPLY_LIMIT = 1 << 20
+_QUESTION_LIMIT = 1 << 32
 _KEPT_ENVIRONMENT = (
     "HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV",
 )  # fmt: skip
@@ -174,8 +175,30 @@ def _read_error(reply: bytes) -> ZkwmError:
     return _ERRORS.get(kind, CouldNotCheck)(message, hint=hint, check=check)
 
 
-def error_frame(error: ZkwmError) -> bytes:
-    """The frame of an error; the process's side of ``run_limited``."""
+def serve_once(count: int, answered: Callable[[list[bytes]], tuple[dict[str, Any], bytes]]) -> None:
+    """Read ``count`` frames, answer them, and end; the process's side of ``run_limited``.
+
+    Args:
+        count: the number of frames of a question.
+        answered: gives the JSON map and the frame of the result, or raises ZkwmError.
+    """
+    replies = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    stdin = os.fdopen(0, "rb", buffering=0, closefd=False)
+    try:
+        question = [read_frame(stdin, _QUESTION_LIMIT) for _ in range(count)]
+        facts, result = answered(question)
+    except ZkwmError as error:
+        write_frame(replies, _error_frame(error))
+    except FrameError:
+        return
+    else:
+        write_frame(replies, b"R", json.dumps(facts).encode())
+        write_frame(replies, result)
+
+
+def _error_frame(error: ZkwmError) -> bytes:
+    """The frame of an error."""
     value = {
         "class": type(error).__name__,
         "message": error.message[:2000],

@@ -15,7 +15,7 @@ from zkwm_protocols.errors import UsageError
 
 @dataclass(frozen=True)
 class OnnxLimits:
-    """Time and memory that an ONNX file may use.
+    """Time and memory that an ONNX file, or weights of a built-in architecture, may use.
 
     Attributes:
         load_seconds: for opening the file.
@@ -23,7 +23,8 @@ class OnnxLimits:
         total_seconds: for one call of ``answer``, in which the file is opened again after a crash.
         memory_bytes: the address space of the process that runs the file, at least 256 MiB (where
             the system has such a limit); None is 2 GiB plus four times the file and its files of
-            weights.
+            weights. For weights of a built-in architecture it is what they may use beyond zkwm's
+            code, 4 GiB plus four times their size.
     """
 
     load_seconds: float = 120.0

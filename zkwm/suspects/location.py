@@ -50,7 +50,7 @@ def open_suspect(
         outputs: the expected number of outputs; None accepts any.
         headers: HTTP headers for an endpoint, for example for authentication.
         http: limits for an endpoint.
-        onnx: limits for an ONNX file.
+        onnx: limits for a file, ONNX or weights.
         extraction: read the bits of a mark from the suspect, weights of a built-in architecture,
             instead of its answers to images.
         output: the name of the output that is asked, of an ONNX file or by ``kserve``; empty for
@@ -77,7 +77,9 @@ def open_suspect(
         require("torch", "safetensors", "scipy")
         from zkwm.suspects.extraction_suspect import ExtractionSuspect
 
-        return ExtractionSuspect(Path(location), extraction, shape=shape, outputs=outputs)
+        return ExtractionSuspect(
+            Path(location), extraction, shape=shape, outputs=outputs, limits=onnx
+        )
     if isinstance(location, str) and scheme:
         if scheme[1].lower() not in ("http", "https"):
             raise UsageError(f"a suspect cannot be queried over {scheme[1]}", hint=_KINDS)
@@ -113,7 +115,7 @@ def _open_file(
         require("torch", "safetensors")
         from zkwm.suspects.safetensors_suspect import SafetensorsSuspect
 
-        return SafetensorsSuspect(path, shape=shape, outputs=outputs)
+        return SafetensorsSuspect(path, shape=shape, outputs=outputs, limits=limits)
     if suffix in _PICKLES:
         raise Unsupported(
             f"{path.name}: files that can hold pickles are never opened, they can run any program",

@@ -80,3 +80,11 @@ def preprocess(
     if preprocessing.layout == "nhwc":
         values = values.transpose(0, 2, 3, 1)
     return np.ascontiguousarray(values)
+
+
+def read_preprocessing(fields: dict[str, Any]) -> Preprocessing:
+    """Preprocessing from its fields in JSON, in which tuples are lists."""
+    read: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+    }
+    return Preprocessing(**read)

@@ -6,9 +6,11 @@ and whoever starts such a process is warned.
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from importlib.util import find_spec
+from pathlib import Path
 
 
 class NoLimitsWarning(UserWarning):
@@ -41,3 +43,12 @@ def limit_resources(memory: int) -> None:
             resource.setrlimit(kind, (limit, limit))
         except (OSError, ValueError):
             continue
+
+
+def mapped_memory() -> int:
+    """Bytes of address space that this process has now; 0 where the system does not tell."""
+    try:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0

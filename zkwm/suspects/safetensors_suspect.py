@@ -1,8 +1,8 @@
 """A suspect given as safetensors weights of a built-in architecture.
 
 Only the weights come from the other party. The network is built by ``zkwm.nn.architectures``, so
-that only zkwm's own layers run: in this process, on the CPU, one image at a time. Imports torch
-when a suspect is opened.
+that only zkwm's own layers run: on the CPU, one image at a time, in a process with limits of memory
+and time. Imports torch when a suspect is opened.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.suspects.preprocessing import check_input, preprocess
+from zkwm.suspects.limited_weights import limited_scores
+from zkwm.suspects.limits import OnnxLimits
+from zkwm.suspects.preprocessing import check_input
 from zkwm.suspects.suspect import (
     CHECK,
     Answer,
     Progress,
     Suspect,
     answer_from_scores,
-    gray_image,
     printable,
     require_images,
     require_outputs,
@@ -42,9 +43,17 @@ class SafetensorsSuspect(Suspect):
     have ``outputs`` outputs.
     """
 
-    def __init__(self, path: Path, *, shape: tuple[int, int, int], outputs: int | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        shape: tuple[int, int, int],
+        outputs: int | None,
+        limits: OnnxLimits,
+    ) -> None:
         from zkwm.nn.model_file import load_model
 
+        self._limits = limits
         self._model = load_model(path).eval()
         self._shape = shape
         config = self._model.config
@@ -54,12 +63,11 @@ class SafetensorsSuspect(Suspect):
                 hint="this commitment cannot be checked against a model of other images",
                 check=CHECK,
             )
-        count = self._scores(gray_image(shape), Preprocessing()).size
         self.identity = SuspectIdentity(
             kind=SuspectKind.SAFETENSORS,
             digest=architecture_digest(self._model),
             description=printable(f"{config.architecture}, {path.name}", 200),
-            outputs=require_outputs(count, outputs),
+            outputs=require_outputs(config.class_count, outputs),
             shape=shape,
         )
 
@@ -80,27 +88,16 @@ class SafetensorsSuspect(Suspect):
         *,
         progress: Progress | None = None,
     ) -> tuple[Answer, ...]:
-        """Query images uint8 (n, c, h, w) one by one, in order; see ``Suspect.answer``."""
+        """Query images uint8 (n, c, h, w) one by one, in order; see ``Suspect.answer``.
+
+        Raises SuspectUnusable (``suspect.answers``) where that takes too much time or memory.
+        """
         require_images(images, self._shape)
         self.check_preprocessing(preprocessing)
-        answers = []
-        for index in range(len(images)):
-            scores = self._scores(images[index : index + 1], preprocessing)
-            answers.append(answer_from_scores(scores, self.identity.outputs))
-            if progress is not None:
-                progress(index + 1, len(images))
-        return tuple(answers)
-
-    def _scores(
-        self, image: NDArray[np.uint8], preprocessing: Preprocessing
-    ) -> NDArray[np.float64]:
-        """The logits float64 (outputs,) for one image uint8 (1, c, h, w)."""
-        import torch
-
-        with torch.inference_mode():
-            logits = self._model(torch.from_numpy(preprocess(image, preprocessing)))
-        scores: NDArray[np.float64] = logits[0].double().numpy()
-        return scores
+        scores = limited_scores(self._model, images, preprocessing, self._limits)
+        if progress is not None:
+            progress(len(images), len(images))
+        return tuple(answer_from_scores(row, self.identity.outputs) for row in scores)
 
 
 def architecture_digest(model: Classifier) -> bytes:

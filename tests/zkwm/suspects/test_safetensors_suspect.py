@@ -14,9 +14,10 @@ from safetensors.torch import load_file, save_file
 from tests.support.onnx_case import unusable
 from zkwm.nn.architectures import Classifier, build_model
 from zkwm.nn.digests import model_digest
-from zkwm.suspects import Answer, open_suspect
+from zkwm.nn.model_file import save_classifier
+from zkwm.suspects import Answer, OnnxLimits, open_suspect
 from zkwm_protocols.encoding import encode
-from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
+from zkwm_protocols.errors import CouldNotCheck, Malformed, SuspectUnusable, UsageError
 from zkwm_protocols.suspect_identity import Preprocessing
 
 SHAPE = (3, 16, 16)
@@ -113,3 +114,29 @@ def test_damaged_files(saved: tuple[Path, Classifier]) -> None:
     (folder / "config.json").unlink()
     with pytest.raises(CouldNotCheck):
         open_suspect(weights, shape=SHAPE)
+
+
+def test_weights_that_take_too_long_or_too_much_memory_are_unusable(tmp_path: Path) -> None:
+    """Verdict 7.3: a large image of a small network takes minutes and gigabytes."""
+    shape = (1, 1024, 1024)
+    save_classifier(
+        tmp_path,
+        build_model("resnet8", shape=shape, class_count=3, mean=(0.5,), std=(0.5,), seed=1),
+    )
+    for limits in (OnnxLimits(total_seconds=1), OnnxLimits(memory_bytes=1 << 28)):
+        suspect = open_suspect(tmp_path, shape=shape, onnx=limits)
+        images = np.zeros((2, *shape), np.uint8)
+        with pytest.raises(SuspectUnusable) as caught:
+            suspect.answer(images, PLAIN)
+        assert caught.value.check == "suspect.answers"
+        assert caught.value.hint
+
+
+def test_the_scores_are_those_of_this_process(saved: tuple[Path, Classifier]) -> None:
+    folder, model = saved
+    fed = Preprocessing(mean=("0.5",) * 3, std=("0.25",) * 3, channels="bgr")
+    (answer,) = open_suspect(folder, shape=SHAPE).answer(IMAGES[:1], fed)
+    with torch.inference_mode():
+        expected = model(torch.from_numpy((IMAGES[:1, ::-1] / 255 - 0.5) / 0.25).float())
+    assert answer.scores is not None
+    np.testing.assert_allclose(answer.scores, expected[0].numpy(), rtol=1e-4, atol=1e-5)
