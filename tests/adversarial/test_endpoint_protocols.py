@@ -234,6 +234,29 @@ def test_other_names_at_verification_than_in_the_challenge(
         )
 
 
+@pytest.mark.parametrize("fixed", [True, False])
+def test_names_that_are_digits_are_read_as_the_challenge_says(
+    judge: Judge, serve: Serve, fixed: bool
+) -> None:
+    """Digits are numbers of outputs or names of them, never what suits at verification."""
+    digits = tuple(str(number) for number in reversed(range(CLASSES)))
+    owner = Claimant(random_images(50))
+    url = serve(torchserve(stolen(owner, tuple(range(CLASSES))), best=None))
+    names = digits if fixed else None
+    challenge = judge.challenge(
+        owner.commitment,
+        asked(url, "torchserve", output_names=names),
+        reveal=50,
+        class_map=tuple(reversed(range(CLASSES))) if fixed else None,
+    )
+    assert (challenge.map_bits(owner.commitment) == 0) != fixed
+    other = asked(url, "torchserve", output_names=None if fixed else digits)
+    proof = owner.answer(challenge, [0])
+    with refused(InvalidOpening, "challenge.suspect"):
+        judge.verify(owner.commitment, other, challenge, proof)
+    assert judge.verify(owner.commitment, url, challenge, proof).proven
+
+
 # what an accuser may not choose
 
 

@@ -161,6 +161,11 @@ def _read_model(body: bytes, shape: tuple[int, int, int]) -> _Model:
     return _Model(name, datatype, form, names)
 
 
+def _is_size(size: object) -> bool:
+    """Whether this is the length of an axis, or -1 for one that is open."""
+    return type(size) is int and -1 <= size < 2**31
+
+
 def _tensors(value: object, what: str) -> list[tuple[str, str, tuple[int, ...]]]:
     """Name, type and shape (-1 where open) of the tensors in a description. Raises ReplyError."""
     if not isinstance(value, list) or len(value) > _MOST_TENSORS:
@@ -171,7 +176,7 @@ def _tensors(value: object, what: str) -> list[tuple[str, str, tuple[int, ...]]]
         name, datatype, shape = (fields.get(key) for key in ("name", "datatype", "shape"))
         if not isinstance(name, str) or not isinstance(datatype, str) or not 1 <= len(name) <= 500:
             raise ReplyError(f"one of its {what} has no name or no type")
-        if not isinstance(shape, list) or not all(type(size) is int for size in shape[:9]):
+        if not isinstance(shape, list) or not all(_is_size(size) for size in shape[:9]):
             raise ReplyError(f"one of its {what} has no shape")
         read.append((name, datatype, tuple(shape[:9])))
     return read

@@ -21,6 +21,12 @@ UNKNOWN_NAME = "its reply names a class that the suspect does not have"
 TWICE = "its reply scores a class twice"
 NO_SCORES = "its reply has no scores"
 NUMBERS_UNKNOWN = "its reply does not tell how many outputs there are"
+HINTS = {
+    UNKNOWN_NAME: "give the names that the service replies (--suspect-classes); where it replies "
+    "numbers, leave names out and give --outputs K",
+    NUMBERS_UNKNOWN: "give the number of its outputs (--outputs K)",
+}
+"""What to do about a problem, before a challenge goes out."""
 
 
 class OutputNames:

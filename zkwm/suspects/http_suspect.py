@@ -31,6 +31,7 @@ from zkwm.suspects.http_adapter import (
 )
 from zkwm.suspects.http_connection import EndpointConnection, NoReplyError, Reply
 from zkwm.suspects.http_json import ReplyError
+from zkwm.suspects.http_named_scores import HINTS
 from zkwm.suspects.limits import HttpProtocol, HttpSettings
 from zkwm.suspects.suspect import (
     CHECK,
@@ -96,7 +97,8 @@ class HttpSuspect(Suspect):
         self._records: dict[bytes, QueryRecord] = {}
         try:
             self._adapter = self._made_adapter(url, shape, protocol)
-            if self._adapter.names_outputs:
+            self.reads_names = self._adapter.names_outputs
+            if self.reads_names:
                 self.output_names = protocol.names
             if self.output_names is not None:
                 count = require_outputs(len(self.output_names), outputs)
@@ -281,7 +283,10 @@ class HttpSuspect(Suspect):
         if answer.output is None:
             raise SuspectUnusable(
                 f"the endpoint gives no usable answer: {answer.problem}",
-                hint="check the URL, the headers, and which protocol it speaks (--adapter)",
+                hint=HINTS.get(
+                    answer.problem,
+                    "check the URL, the headers, and which protocol it speaks (--adapter)",
+                ),
                 check=CHECK,
             )
         return count

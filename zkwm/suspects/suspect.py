@@ -78,7 +78,10 @@ class Suspect(ABC):
     """The digest, shape and number of outputs that a challenge pins."""
 
     output_names: tuple[str, ...] | None = None
-    """The names of outputs by which its answers are read, where they are read so."""
+    """What it calls its outputs, where its answers may be read by these names."""
+
+    reads_names: bool = False
+    """True where answers may be read by names of outputs, which a challenge then fixes."""
 
     remote: bool = False
     """True if images leave this machine, so that they should be hidden among decoys."""
@@ -118,7 +121,7 @@ class Suspect(ABC):
 
         Raises InvalidOpening (``challenge.suspect``) where they are read by others.
         """
-        if self.output_names is not None and self.output_names != names:
+        if self.reads_names and self.output_names != names:
             raise InvalidOpening(
                 "the suspect's answers are read by other names of outputs than the challenge has",
                 hint="open the suspect with the names of the challenge",

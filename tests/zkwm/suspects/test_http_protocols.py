@@ -232,8 +232,9 @@ def test_torchserve_gives_all_classes(
 def test_torchserve_gives_the_best_five(names: tuple[str, ...] | None) -> None:
     with serving(torchserve(scores_of, names=names), "/predictions/m/2.0") as service:
         if names is None:
-            with unusable("how many outputs"):
+            with unusable("how many outputs") as caught:
                 open_suspect(service.url, shape=COLOR, adapter="torchserve")
+            assert "--outputs" in caught.value.hint
         outputs = CLASSES if names is None else None
         with opened(
             service.url, COLOR, adapter="torchserve", output_names=names, outputs=outputs
@@ -244,6 +245,16 @@ def test_torchserve_gives_the_best_five(names: tuple[str, ...] | None) -> None:
             ):
                 assert answer == Answer(int(np.argmax(scores_of(image))))
                 assert answer.scores is None
+
+
+def test_torchserve_replies_numbers_where_names_were_given() -> None:
+    with (
+        serving(torchserve(scores_of), "/predictions/m") as service,
+        opened(service.url, COLOR, adapter="torchserve", output_names=NAMES) as suspect,
+    ):
+        with unusable("names a class that the suspect does not have") as caught:
+            suspect.try_out(Preprocessing())
+        assert "leave names out" in caught.value.hint
 
 
 @pytest.mark.parametrize(
