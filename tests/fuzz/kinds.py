@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import functools
 
-from tests.fuzz import data_files, model_files, own_files, protocol_files, replies
+from tests.fuzz import (
+    data_files,
+    endpoint_protocols,
+    model_files,
+    own_files,
+    protocol_files,
+    replies,
+)
 from tests.fuzz.harness import Kind
 
-ROOMS = (protocol_files, data_files, model_files, replies, own_files)
+ROOMS = (protocol_files, data_files, model_files, replies, endpoint_protocols, own_files)
 
 
 @functools.cache
