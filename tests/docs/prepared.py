@@ -15,6 +15,8 @@ from zkwm.secret_files.encrypted import Cost
 
 PASSPHRASE = "a long phrase"
 CHEAP = Cost(operations=1, memory_kib=8 * 1024)
+_SERVICES: list[object] = []
+"""Services that go on until the process ends."""
 
 
 def the_owner() -> dict[str, object]:
@@ -49,3 +51,26 @@ def prepare() -> None:
     answers = suspect.answer(images, zkwm.Preprocessing())
     np.savez("test.npz", x_test=images, y_test=np.array([one.output for one in answers]))
     suspect.close()
+
+
+def serve_envelope(model: str) -> str:
+    """Serve an ONNX file as TorchServe's JSON envelope does; the URL, until the process ends."""
+    import base64
+    import json
+
+    import onnxruntime
+
+    from tests.support.http_services import pixels_of, serving
+
+    session = onnxruntime.InferenceSession(model)
+    (name,) = (one.name for one in session.get_inputs())
+
+    def route(_: object, body: bytes) -> dict[str, object]:
+        (instance,) = json.loads(body)["instances"]
+        pixels = pixels_of(base64.b64decode(instance["b64"]))
+        (scores,) = session.run(None, {name: (pixels[None] / 255).astype(np.float32)})
+        return {"predictions": scores.tolist()}
+
+    service = serving(route, "/predictions/model")
+    _SERVICES.append(service)
+    return service.__enter__().url

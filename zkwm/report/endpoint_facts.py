@@ -30,4 +30,7 @@ def _account(suspect: SuspectIdentity) -> str:
     if suspect.account is None:
         return "none: asked without headers of an account"
     names = ", ".join(suspect.account.header_names)
-    return f"the judge's, by the headers {names}; the answers are those of this account"
+    return (
+        f"asked with the headers {names}: the answers are those of this account, which must be "
+        "the judge's own, an ordinary customer's, and lent by no party"
+    )
