@@ -102,6 +102,7 @@ def test_the_identity_of_all_outputs_is_free(judge: Judge) -> None:
         '{"id2label": {"1": "dog", "0": "cat"}}',
         '{"cat": 0, "dog": 1}',
         '{"0": "cat", "1": "dog"}',
+        '{"0": ["n02121620", "cat"], "1": ["n02084071", "dog"]}',
     ],
 )
 def test_names_are_read_in_all_forms(text: str) -> None:
@@ -109,7 +110,8 @@ def test_names_are_read_in_all_forms(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["cat\nCAT \n", "cat\n\ndog", '{"0": "a", "2": "b"}', "[1, 2]", "["]
+    "text",
+    ["cat\nCAT \n", "cat\n\ndog", '{"0": "a", "2": "b"}', "[1, 2]", "[", '{"0": [], "1": [1]}'],
 )
 def test_what_is_no_list_of_names_is_refused(text: str) -> None:
     with pytest.raises(Malformed):

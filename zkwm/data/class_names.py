@@ -1,8 +1,8 @@
 """Read names of classes: from a file of names, or as a model's own files tell them.
 
 They give labels and outputs a meaning (SPEC.md 5.2, 6.1). Formats: one name a line, a JSON list, a
-JSON object of numbers and names in either direction, and Hugging Face's ``config.json`` (its
-``id2label``). An ONNX file tells them in ``metadata_props``, as Ultralytics and others write them.
+JSON object of numbers and names in either direction, Hugging Face's ``config.json`` (its
+``id2label``), and TorchServe's ``index_to_name.json``. An ONNX file tells them in ``metadata_props``, as Ultralytics and others write them.
 """
 
 from __future__ import annotations
@@ -79,10 +79,15 @@ def _names_of(value: object) -> tuple[str, ...]:
     if all(type(number) is int for number in value.values()):
         pairs = {number: name for name, number in value.items()}
     else:
-        pairs = {int(key): name for key, name in value.items() if _is_number(key)}
+        pairs = {int(key): _last(name) for key, name in value.items() if _is_number(key)}
     if sorted(pairs) != list(range(len(value))):
         raise Malformed("its numbers are not 0, 1, 2, ..., each once")
     return require_names([pairs[number] for number in range(len(value))])
+
+
+def _last(name: object) -> object:
+    """The name in an entry of TorchServe's ``index_to_name.json``: text, or the last in a list."""
+    return name[-1] if isinstance(name, list) and name else name
 
 
 def _is_number(key: object) -> bool:
