@@ -2,7 +2,8 @@
 
 They give labels and outputs a meaning (SPEC.md 5.2, 6.1). Formats: one name a line, a JSON list, a
 JSON object of numbers and names in either direction, Hugging Face's ``config.json`` (its
-``id2label``), and TorchServe's ``index_to_name.json``. An ONNX file tells them in ``metadata_props``, as Ultralytics and others write them.
+``id2label``), and TorchServe's ``index_to_name.json``. An ONNX file tells them in
+``metadata_props``, as Ultralytics and others write them.
 """
 
 from __future__ import annotations
