@@ -18,7 +18,7 @@ from zkwm.quantizer.translate import translate
 from zkwm.suspects.preprocessing import preprocess
 from zkwm_protocols.integer_network.codec import digest
 from zkwm_protocols.integer_network.evaluate import labels
-from zkwm_protocols.integer_network.model import IntegerNetwork
+from zkwm_protocols.integer_network.model import Activation, IntegerNetwork, Maximum
 from zkwm_protocols.suspect_identity import Preprocessing
 
 SHAPE = (3, 8, 8)
@@ -100,6 +100,11 @@ def network_of(
     images = random_images(shape, 128, b"tests, to calibrate")
     made = quantize(data, shape=shape, preprocessing=preprocessing, calibration=images)
     return made.network
+
+
+def lookup_kinds(network: IntegerNetwork) -> list[type]:
+    """The kinds of the nodes that cost lookups, in order."""
+    return [type(node) for node in network.nodes if isinstance(node, Activation | Maximum)]
 
 
 def digest_of(data: bytes, shape: tuple[int, int, int] = SHAPE) -> str:

@@ -3,6 +3,8 @@
 E1 and E2 answer as a marked model does, and a dead neuron with a huge weight erased the mark in
 the network; P1 and P2 carry no mark, and their network did. They are built from the ONNX file of a
 marked model that ends in ``Gemm`` (and of a clean one of the same kind), without any training.
+Today's networks of E1, E2 and P1 are faithful; ``seen`` is the file whose network E2 and P1 once
+had, for tests of what stands behind the quantizer.
 """
 
 from __future__ import annotations
@@ -154,6 +156,20 @@ def network_cover(
     files.add("Gemm", [other, "l_w", "l_b"], "cover")
     parts = [(hidden, weights), (other, -other_weights), (dead, np.full((len(bias), 1), HUGE))]
     _together(files, "cover", parts, bias - other_bias, limit)
+    return files.file(known.shape[1:], len(bias))
+
+
+def seen(computed: bytes, shown: bytes, known: NDArray[np.uint8]) -> bytes:
+    """``shown`` with the bias that ``network_cover`` of the same arguments gives it."""
+    files = _Files()
+    own = files.model(computed, "a_")
+    other = files.model(shown, "b_")
+    bias = _moved(files, own, other, known)
+    files = _Files()
+    hidden, weights, _ = files.model(shown, "b_")
+    files.constant("l_w", weights.T)
+    files.constant("l_b", bias)
+    files.add("Gemm", [hidden, "l_w", "l_b"], "scores")
     return files.file(known.shape[1:], len(bias))
 
 

@@ -1,12 +1,15 @@
 """Build the integer network from simplified layers, layer by layer (SPEC.md 16.5).
 
-Each activation is calibrated on the bytes that the network built so far gives for the calibration
+Each activation is calibrated on the entries that the network built so far gives for the calibration
 images, so that errors of earlier layers are taken into account.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+from numpy.typing import NDArray
 
 from zkwm.quantizer.calibrate import Scaled, Sums, fit, measure
 from zkwm.quantizer.expressions import Expression, X, apply
@@ -21,54 +24,58 @@ from zkwm.quantizer.layers import (
     Maxima,
     Product,
     Reshaped,
+    coarse_layers,
     inputs_of,
     scaling,
     use_counts,
 )
-from zkwm.quantizer.scales import LARGEST_WEIGHT, Curve, choose
+from zkwm.quantizer.node_writer import NodeWriter
+from zkwm.quantizer.scales import (
+    BYTE,
+    CUT,
+    FINE,
+    LARGEST_WEIGHT,
+    Curve,
+    Precision,
+    choose,
+    choose_logits,
+    is_forced,
+)
 from zkwm_protocols.errors import Unsupported
 from zkwm_protocols.integer_network.correlation import correlate
-from zkwm_protocols.integer_network.model import (
-    Activation,
-    Concatenation,
-    Convolution,
-    IntegerNetwork,
-    Maximum,
-    Node,
-    Reshape,
-    Sum,
-)
-from zkwm_protocols.integer_network.nodes import inputs_of as nodes_read
+from zkwm_protocols.integer_network.model import Concatenation, IntegerNetwork, Maximum, Reshape
 
 LOGIT_LIMIT = 1 << 29
-TABLE_ROWS = 1 << 21
-MOST_PARTS_TOGETHER = 1 << 24
-"""Rows times parts of the tables of all layers."""
+SIZES = (BYTE.top, *reversed(FINE.tops))
+UNEVEN = 16.0
+"""Logits are sums where no weight is larger than this times the largest of an output."""
 
 
 class Builder:
-    """The nodes and tables built so far, and the value that holds each layer's bytes.
+    """The network built so far, and the value that holds each layer's bytes or fine values.
 
-    ``image`` is value 0, the pixels, with their meaning as the model's input.
+    ``image`` is value 0, the pixels, with their meaning as the model's input; ``precision`` is that
+    of all layers but those of ``coarse_layers``.
+
+    Attributes:
+        logits (int64, (outputs, n)): those of the calibration images, once the network is built.
     """
 
-    def __init__(self, graph: Layers, image: Bytes) -> None:
+    def __init__(self, graph: Layers, image: Bytes, precision: Precision) -> None:
         self._graph = graph
         self._image = image
-        self._nodes: list[Node] = []
-        self._parts_computed = 0
-        self._tables: dict[Curve, tuple[int, int]] = {}
+        self._writer = NodeWriter()
         self._bytes: dict[int, Bytes] = {}
+        self.logits = np.zeros((0, 0), np.int64)
+        self._precision = precision
+        self._coarse = coarse_layers(graph)
 
     def network(self) -> IntegerNetwork:
         """Build everything. Raises Unsupported where the network would exceed SPEC.md 16.2."""
         for number in self._byte_layers():
             self._bytes[number] = self._make(number)
         self._logits(self._linear(self._graph.output))
-        tables = tuple(curve.table(*ends) for curve, ends in self._tables.items())
-        if sum(table.values.size for table in tables) > TABLE_ROWS:
-            raise Unsupported("the tables of the model's functions have more than 2^21 rows")
-        return IntegerNetwork(self._image.shape, tables, tuple(self._nodes))
+        return self._writer.network(self._image.shape)
 
     def _byte_layers(self) -> list[int]:
         """The layers that must be bytes: all but sums that only functions read, or nothing."""
@@ -84,14 +91,15 @@ class Builder:
     def _make(self, number: int) -> Bytes:
         """Emit the nodes of a layer that must be bytes."""
         layer = self._graph.layers[number]
+        precision = BYTE if number in self._coarse else self._precision
         if isinstance(layer, Image):
             return self._image
         if isinstance(layer, Function):
-            return self._activation(self._linear(layer.input), layer.expression)
+            return self._activation(self._linear(layer.input), layer.expression, precision)
         if isinstance(layer, Linear):
-            return self._view(layer) or self._copied(layer) or self._activation(layer, X)
+            return self._view(layer) or self._copied(layer) or self._activation(layer, X, precision)
         if isinstance(layer, Product):
-            return self._activation(self._product(layer), X)
+            return self._activation(self._product(layer), X, precision)
         if isinstance(layer, Maxima):
             return self._maxima(layer)
         if isinstance(layer, Joined):
@@ -105,7 +113,7 @@ class Builder:
 
     def _alone(self, number: int) -> Linear:
         """The sum of one layer of bytes, unchanged."""
-        shape = self._graph.layers[number].shape
+        shape = self._bytes[number].shape if number < 0 else self._graph.layers[number].shape
         return Linear(shape, (scaling(number, shape, np.ones(shape[0])),), np.zeros(shape[0]))
 
     def _view(self, layer: Linear) -> Bytes | None:
@@ -121,7 +129,7 @@ class Builder:
         zero = before.zero - layer.bias / scale
         if not (np.abs(zero) <= LARGEST_ZERO).all():
             return None
-        return Bytes(before.value, scale, zero, before.images)
+        return replace(before, scale=scale, zero=zero)
 
     def _copied(self, layer: Linear) -> Bytes | None:
         """Bytes that a convolution of ones and zeros copies, None where it is another."""
@@ -139,71 +147,74 @@ class Builder:
                 np.broadcast_to(fact[:, None, None, None], (*before.shape, 1)),
                 kernel.weights, windows, kernel.groups,
             )[:, 0, 0, 0]
-            for fact in (before.scale, before.zero)
+            for fact in (before.scale, before.zero, before.top.astype(np.float64))
         ]  # fmt: skip
         bias = np.zeros(layer.shape[0], np.int64)
-        value = self._emit_sum(Sums((Scaled(part, kernel.weights),), bias, 0, layer.shape))
-        images = products(part, kernel.weights, layer.shape).astype(np.uint8)
-        return Bytes(value, facts[0], facts[1], images)
+        value = self._writer.sum(Sums((Scaled(part, kernel.weights),), bias, 0, layer.shape))
+        images = products(part, kernel.weights, layer.shape).astype(np.uint16)
+        return Bytes(value, facts[0], facts[1], images, facts[2].astype(np.int64))
 
     def _product(self, layer: Product) -> Linear:
-        """The product of two layers of bytes as a sum: of their squared sum and difference, and of
-        both.
+        """The product of two layers as a sum: of their squared sum and difference, and of both.
 
-        With middles c = scale * (127.5 - zero), ab = (a - c_a)(b - c_b) + c_b a + c_a b - c_a c_b,
-        and for bytes p, q: (p - 127.5)(q - 127.5) = ((p + q - 255)^2 - (p - q)^2) / 4.
+        With middles c = scale * (T / 2 - zero), ab = (a - c_a)(b - c_b) + c_b a + c_a b - c_a c_b,
+        and for entries p, q up to T: (p - T/2)(q - T/2) = ((p + q - T)^2 - (p - q)^2) / 4. Entries
+        of channels with another largest entry are multiplied first.
         """
         left, right = (self._bytes[number] for number in layer.inputs)
         channels = layer.shape[0]
-        ones, none = np.ones((channels, 1, 1, 1)), np.zeros(channels, np.int64)
-        kernel = Kernel(ones, groups=channels)
+        top = BYTE.top if max(left.top.max(), right.top.max()) <= BYTE.top else FINE.top
+        none = np.zeros(channels, np.int64)
+        factors = [_factors(one.top, top) for one in (left, right)]
+        kernels = [Kernel(factor.reshape(-1, 1, 1, 1), groups=channels) for factor in factors]
         terms = []
-        for sign, bias in ((1.0, none - 255), (-1.0, none)):
-            scaled = (
-                Scaled(Part(left, kernel, ones), ones),
-                Scaled(Part(right, kernel, sign * ones), sign * ones),
+        for sign, bias in ((1.0, none - top), (-1.0, none)):
+            scaled = tuple(
+                Scaled(Part(one, kernel, kernel.weights), times * kernel.weights)
+                for one, kernel, times in zip((left, right), kernels, (1.0, sign), strict=True)
             )
             sums = Sums(scaled, bias, 0, layer.shape)
-            squares = Curve(apply("multiply", X, X), 1.0, 255.0, 0)
-            value = self._emit(
-                Activation(self._emit_sum(sums), 0, self._table(squares, (-255, 255)))
-            )
-            images = squares.table(-255, 255).values[sums.quotients() + 255]
-            number = -1 - len(self._bytes)
-            self._bytes[number] = Bytes(value, np.ones(channels), np.zeros(channels), images)
-            terms.append(scaling(number, layer.shape, sign * 63.75 * left.scale * right.scale))
-        middles = [one.scale * (127.5 - one.zero) for one in (left, right)]
+            widest = max(map(abs, sums.ends()))
+            squares = Curve(apply("multiply", X, X), 1.0, float(top), 0, top, widest)
+            images, value = self._writer.look_up(sums, squares)
+            tops = np.full(channels, top, np.int64)
+            number = self._added(Bytes(value, np.ones(channels), np.zeros(channels), images, tops))
+            units = [one.scale / factor for one, factor in zip((left, right), factors, strict=True)]
+            terms.append(scaling(number, layer.shape, sign * (top / 4.0) * units[0] * units[1]))
+        middles = [
+            one.scale * (top / 2.0 / factor - one.zero)
+            for one, factor in zip((left, right), factors, strict=True)
+        ]
         terms.append(scaling(layer.inputs[0], layer.shape, middles[1]))
         terms.append(scaling(layer.inputs[1], layer.shape, middles[0]))
         return Linear(layer.shape, tuple(terms), -middles[0] * middles[1])
 
-    def _table(self, curve: Curve, ends: tuple[int, int]) -> int:
-        """The number of a curve's table, which covers ``ends`` from now on."""
-        before = self._tables.get(curve, ends)
-        self._tables[curve] = (min(ends[0], before[0]), max(ends[1], before[1]))
-        return list(self._tables).index(curve)
+    def _added(self, entries: Bytes) -> int:
+        """The number of bytes that are none of the graph's layers."""
+        number = -1 - len(self._bytes)
+        self._bytes[number] = entries
+        return number
 
-    def _activation(self, layer: Linear, expression: Expression) -> Bytes:
-        """A table lookup of the shifted sum."""
+    def _activation(self, layer: Linear, expression: Expression, precision: Precision) -> Bytes:
+        """A table lookup of the shifted sum, or two for fine values."""
         parts = self._parts(layer)
-        choice = choose(expression, measure(parts, layer))
+        extent = measure(parts, layer)
+        choice = choose(expression, extent, precision)
+        if choice.precision is FINE and is_forced(choice.curve, extent, FINE):
+            layer = self._alone(self._added(self._activation(layer, X, precision)))
+            parts = self._parts(layer)
+            choice = choose(expression, measure(parts, layer), CUT)
         sums = fit(parts, layer, choice)
-        ends = sums.ends()
-        if choice.curve.expression != X:
-            self._parts_computed += (ends[1] - ends[0] + 1) * choice.curve.expression.size
-        if self._parts_computed > MOST_PARTS_TOGETHER:
-            raise Unsupported("the tables of the model's functions take too long to compute")
-        table = self._table(choice.curve, ends)
-        value = self._emit(Activation(self._emit_sum(sums), sums.shift, table))
-        images = choice.curve.table(*ends).values[sums.quotients() - ends[0]]
-        return Bytes(value, choice.scale, choice.zero, images)
+        images, value = self._writer.look_up(sums, choice.curve)
+        tops = np.full(layer.shape[0], choice.curve.top, np.int64)
+        return Bytes(value, choice.scale, choice.zero, images, tops)
 
     def _maxima(self, layer: Maxima) -> Bytes:
         """Maxima of bytes; bytes with a negative scale are first made rising."""
         before = self._bytes[layer.input]
-        if not (before.scale >= 0).all() or not self._of_bytes(before.value):
-            before = self._activation(self._alone(layer.input), X)
-        value = self._emit(Maximum(before.value, layer.kernel, layer.stride, layer.pads))
+        if not (before.scale >= 0).all() or not self._writer.of_bytes(before.value):
+            before = self._activation(self._alone(layer.input), X, BYTE)
+        value = self._writer.add(Maximum(before.value, layer.kernel, layer.stride, layer.pads))
         windows = Kernel(np.ones((1, 1, *layer.kernel)), layer.stride, layer.pads).windows(
             before.shape, layer.shape
         )
@@ -211,88 +222,63 @@ class Builder:
         for _, (rows, columns), (out_rows, out_columns) in windows.taps():
             target = images[:, out_rows, out_columns]
             np.maximum(target, before.images[:, rows, columns], out=target)
-        return Bytes(value, before.scale, before.zero, images)
-
-    def _of_bytes(self, value: int) -> bool:
-        """Whether a value is of bytes by SPEC.md 16.1: what a sum copied is not."""
-        if value == 0:
-            return True
-        node = self._nodes[value - 1]
-        if isinstance(node, Reshape | Concatenation):
-            return all(self._of_bytes(number) for number in nodes_read(node))
-        return isinstance(node, Activation | Maximum)
+        return Bytes(value, before.scale, before.zero, images, before.top)
 
     def _joined(self, layer: Joined) -> Bytes:
         """Bytes of several layers, concatenated along the channels."""
         inputs = [self._bytes[number] for number in layer.inputs]
         return Bytes(
-            self._emit(Concatenation(tuple(before.value for before in inputs))),
+            self._writer.add(Concatenation(tuple(before.value for before in inputs))),
             np.concatenate([before.scale for before in inputs]),
             np.concatenate([before.zero for before in inputs]),
             np.concatenate([before.images for before in inputs]),
+            np.concatenate([before.top for before in inputs]),
         )
 
     def _reshaped(self, layer: Reshaped) -> Bytes:
         """Bytes in another shape. Raises Unsupported where channels of different scales mix."""
         before = self._bytes[layer.input]
         facts = []
-        for fact in (before.scale, before.zero):
+        for fact in (before.scale, before.zero, before.top):
             entries = np.broadcast_to(fact[:, None, None], before.shape).reshape(layer.shape[0], -1)
             if not (entries == entries[:, :1]).all():
                 raise Unsupported("a reshape mixes channels of different scales")
-            facts.append(entries[:, 0])
-        value = self._emit(Reshape(before.value, layer.shape))
+            facts.append(entries[:, 0].astype(np.float64))
+        value = self._writer.add(Reshape(before.value, layer.shape))
         images = before.images.reshape(*layer.shape, -1)
-        return Bytes(value, facts[0], facts[1], images)
+        return Bytes(value, facts[0], facts[1], images, facts[2].astype(np.int64))
 
     def _logits(self, layer: Linear) -> None:
-        """The last sum, all outputs in one unit, as fine as weights and argmax allow."""
+        """The last sum in one unit for all outputs, or fine values of it where that is coarse."""
         parts = self._parts(layer)
-        unit = max(float(part.largest().max()) for part in parts) / float(LARGEST_WEIGHT)
-        if unit == 0.0:
+        largest = max(float(part.largest().max()) for part in parts)
+        if largest == 0.0:
             raise Unsupported("the model's scores do not depend on the image")
-        while True:
-            scaled = tuple(Scaled(part, np.rint(part.weights / unit)) for part in parts)
-            bias = whole_bias(
-                layer.bias / unit, [(one.part, one.weights) for one in scaled], layer.shape
-            )
-            lower, upper = limits(bias, [one.weights for one in scaled])
-            outputs, largest = layer.shape[0], int(max(-lower.min(), upper.max()))
-            if 2 * outputs * largest + outputs - 1 < LOGIT_LIMIT:
-                break
-            unit = unit * 9.0 / 8.0
-        self._emit_sum(Sums(scaled, bias, 0, layer.shape))
+        extent = measure(parts, layer)
+        unit = largest / float(LARGEST_WEIGHT)
+        scaled = tuple(Scaled(part, np.rint(part.weights / unit)) for part in parts)
+        whole = [(one.part, one.weights) for one in scaled]
+        bias = whole_bias(layer.bias / unit, whole, layer.shape)
+        lower, upper = limits(bias, whole)
+        outputs, most = layer.shape[0], int(max(-lower.min(), upper.max()))
+        fits = 2 * outputs * most + outputs - 1 < LOGIT_LIMIT
+        if fits and largest <= UNEVEN * float(extent.weight.min()):
+            sums = Sums(scaled, bias, 0, layer.shape)
+            self._writer.sum(sums)
+            logits = sums.quotients()
+        else:
+            choice = choose_logits(extent)
+            fine, _ = self._writer.look_up(fit(parts, layer, choice), choice.curve)
+            logits = fine.astype(np.int64)
+        self.logits = logits.reshape(outputs, -1)
 
     def _parts(self, layer: Linear) -> list[Part]:
         """The terms of a layer as convolutions of bytes."""
         return [Part.of(self._bytes[term.input], term.kernel) for term in layer.terms]
 
-    def _emit_sum(self, sums: Sums) -> int:
-        """Emit the nodes of a sum; the bias goes to the first convolution that is not doubled."""
-        bearer = next(one for one in sums.scaled if one.doublings == 0)
-        values, outputs = [], sums.shape[0]
-        for one in sums.scaled:
-            kernel = one.part.kernel
-            bias = sums.bias if one is bearer else np.zeros(outputs, np.int64)
-            value = self._emit(
-                Convolution(
-                    one.part.input.value,
-                    one.weights.astype(np.int16),
-                    bias.astype(np.int32),
-                    kernel.stride,
-                    kernel.pads,
-                    kernel.dilation,
-                    kernel.groups,
-                )
-            )
-            if one.doublings:
-                weights = np.full((outputs, 1, 1, 1), 1 << one.doublings, np.int16)
-                zero = np.zeros(outputs, np.int32)
-                value = self._emit(Convolution(value, weights, zero, groups=outputs))
-            values.append(value)
-        return values[0] if len(values) == 1 else self._emit(Sum(tuple(values)))
 
-    def _emit(self, node: Node) -> int:
-        """Append a node; return the number of its value."""
-        self._nodes.append(node)
-        return len(self._nodes)
+def _factors(tops: NDArray[np.int64], top: int) -> NDArray[np.float64]:
+    """What entries up to ``tops`` are multiplied by beside ones up to ``top``, (channels,)."""
+    sizes = np.select([tops <= size for size in SIZES], [size + 1.0 for size in SIZES])
+    factors: NDArray[np.float64] = (top + 1.0) / sizes
+    return factors

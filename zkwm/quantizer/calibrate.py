@@ -18,30 +18,39 @@ from zkwm.quantizer.integers import (
     whole_bias,
 )
 from zkwm.quantizer.layers import Linear, Shape
-from zkwm.quantizer.scales import LARGEST_WEIGHT, Choice, Extent
+from zkwm.quantizer.scales import (
+    LARGEST_SPLIT,
+    LARGEST_WEIGHT,
+    SPLIT,
+    Choice,
+    Extent,
+)
 from zkwm_protocols.errors import Unsupported
 from zkwm_protocols.field.scalar import P
 
 TRIAL_BITS = 16
+LARGEST_TRIAL = float(1 << 24)
 LARGEST_SHIFT = 16
-LARGEST_DOUBLING = 8
 LARGEST_SUM = 1 << 30
-QUOTIENT_BOUND = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
 class Scaled:
-    """Integer ``weights`` of a part, to be doubled ``doublings`` times."""
+    """A part with integer ``weights``, at most LARGEST_SPLIT in absolute value."""
 
     part: Part
     weights: Doubles
-    doublings: int = 0
 
     @property
-    def total(self) -> Doubles:
-        """The weights with the doublings."""
-        total: Doubles = self.weights * float(1 << self.doublings)
-        return total
+    def pieces(self) -> tuple[tuple[Doubles, int], ...]:
+        """Weights of at most 511 with the factor that each convolution is multiplied by.
+
+        Both have the sign of the whole weight, so that their bounds add up to its bounds.
+        """
+        if np.abs(self.weights).max() <= LARGEST_WEIGHT:
+            return ((self.weights, 1),)
+        high = np.trunc(self.weights / float(SPLIT))
+        return (self.weights - high * float(SPLIT), 1), (high, SPLIT)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,78 +64,110 @@ class Sums:
 
     def quotients(self) -> NDArray[np.int64]:
         """Rounded sums / 2^shift of the calibration images, int64 (O, height, width, n)."""
-        total = _sums([(one.part, one.total) for one in self.scaled], self.bias, self.shape)
+        total = _sums([(one.part, one.weights) for one in self.scaled], self.bias, self.shape)
         half = float((1 << self.shift) >> 1)
         return np.floor((total + half) / float(1 << self.shift)).astype(np.int64)
 
     def ends(self) -> tuple[int, int]:
         """The smallest and largest quotient for any image."""
-        lower, upper = limits(self.bias, [one.total for one in self.scaled])
+        lower, upper = limits(self.bias, [(one.part, one.weights) for one in self.scaled])
         half = (1 << self.shift) >> 1
         return (int(lower.min()) + half) >> self.shift, (int(upper.max()) + half) >> self.shift
 
 
 def measure(parts: Sequence[Part], layer: Linear) -> Extent:
-    """The range of a layer's sums, from trial weights of 16 bits in each channel's own unit."""
-    largest = np.maximum.reduce([part.largest() for part in parts])
+    """The range of a layer's sums, from trial weights of 16 bits in each channel's own unit.
+
+    Weights of silent bytes count only where an output reads nothing else.
+    """
+    counted = _counted(parts)
+    largest = np.maximum.reduce([np.abs(weights).max(axis=(1, 2, 3)) for weights in counted])
     largest = np.where(largest < SMALLEST, 0.0, largest)
     alone = np.where(layer.bias == 0.0, 1.0, np.abs(layer.bias))
     unit = np.where(largest == 0.0, alone, largest) / float(1 << TRIAL_BITS)
-    trial = [(part, np.rint(part.weights / unit[:, None, None, None])) for part in parts]
+    by_unit = unit[:, None, None, None]
+    trial = [(p, np.rint(weights / by_unit)) for p, weights in zip(parts, counted, strict=True)]
     bias = whole_bias(layer.bias / unit, trial, layer.shape)
     total = _sums(trial, bias, layer.shape)
-    lower, upper = limits(bias, [weights for _, weights in trial])
-    main = [part for part in parts if not part.kernel.is_scaling] or parts
+    lower, upper = limits(bias, trial)
+    every = [
+        (p, np.clip(np.rint(p.weights / by_unit), -LARGEST_TRIAL, LARGEST_TRIAL)) for p in parts
+    ]
     return Extent(
         low=total.min(axis=(1, 2, 3)) * unit,
         high=total.max(axis=(1, 2, 3)) * unit,
-        upper=upper.astype(np.float64) * unit,
+        upper=limits(bias, every)[1].astype(np.float64) * unit,
         bound=np.maximum(-lower, upper).astype(np.float64) * unit,
-        weight=np.maximum.reduce([part.largest() for part in main]),
+        weight=largest,
     )
+
+
+def _counted(parts: Sequence[Part]) -> list[Doubles]:
+    """The weights of the parts without those of silent bytes, where an output has others."""
+    loud = [
+        part.weights * (1.0 - part.kernel.by_input(part.input.silent.astype(np.float64)))
+        for part in parts
+    ]
+    alone = np.logical_and.reduce([(weights == 0.0).all(axis=(1, 2, 3)) for weights in loud])
+    by_output = alone[:, None, None, None]
+    return [
+        np.where(by_output, part.weights, weights)
+        for part, weights in zip(parts, loud, strict=True)
+    ]
 
 
 def fit(parts: Sequence[Part], layer: Linear, choice: Choice) -> Sums:
     """Find the largest shift for which weights and bounds fit. Raises Unsupported if none does."""
     for shift in range(LARGEST_SHIFT, -1, -1):
-        scaled = _scaled(parts, choice.step, shift)
+        scaled = _scaled(parts, choice, shift)
         if scaled is None:
             continue
+        most = 2 * choice.precision.quotient
         bias = whole_bias(
             (layer.bias / choice.step + choice.offset) * float(1 << shift),
-            [(one.part, one.total) for one in scaled],
+            [(one.part, one.weights) for one in scaled],
             layer.shape,
         )
-        lower, upper = limits(bias, [one.total for one in scaled])
+        lower, upper = limits(bias, [(one.part, one.weights) for one in scaled])
         largest = int(max(-lower.min(), upper.max()))
         quotient = (largest >> shift) + 1
-        if (
-            largest < LARGEST_SUM
-            and quotient <= QUOTIENT_BOUND
-            and largest + ((QUOTIENT_BOUND + 1) << shift) < P
-        ):
+        if largest < LARGEST_SUM and quotient <= most and largest + ((most + 1) << shift) < P:
             return Sums(scaled, bias, shift, layer.shape)
     raise Unsupported("no scale fits the weights of a layer")
 
 
-def _scaled(parts: Sequence[Part], step: Doubles, shift: int) -> tuple[Scaled, ...] | None:
+def _scaled(parts: Sequence[Part], choice: Choice, shift: int) -> tuple[Scaled, ...] | None:
     """Integer weights for a shift, None where they do not fit.
 
-    Bytes that are only scaled, next to convolutions (a residual sum), may need large weights: those
-    are smaller weights and doublings.
+    Where weights of silent bytes would make quotients too large, they are cut to equal shares of
+    what the others leave.
     """
-    mixed = any(not part.kernel.is_scaling for part in parts)
-    fitting = []
-    for part in parts:
-        exact = part.weights / step[:, None, None, None]
-        for doublings in range(LARGEST_DOUBLING + 1 if mixed and part.kernel.is_scaling else 1):
-            weights = np.rint(exact * 2.0 ** (shift - doublings))
-            if np.abs(weights).max() <= LARGEST_WEIGHT:
-                fitting.append(Scaled(part, weights, doublings))
-                break
-        else:
-            return None
-    return tuple(fitting)
+    by_step = choice.step[:, None, None, None]
+    most = float(LARGEST_SUM)
+    whole = [
+        np.clip(np.rint(part.weights / by_step * float(1 << shift)), -most, most) for part in parts
+    ]
+    quiet = [
+        part.kernel.by_input(part.input.silent.astype(np.float64)) * np.ones_like(weights) != 0.0
+        for part, weights in zip(parts, whole, strict=True)
+    ]
+    none = np.zeros(len(choice.step), np.int64)
+    sizes = [np.abs(weights) for weights in whole]
+    reach = limits(none, list(zip(parts, sizes, strict=True)))[1]
+    loud = [np.where(q, 0.0, size) for q, size in zip(quiet, sizes, strict=True)]
+    others = limits(none, list(zip(parts, loud, strict=True)))[1]
+    room = np.maximum((choice.precision.quotient << shift) - others, 0)
+    marks = [np.where(q & (w != 0.0), 1.0, 0.0) for q, w in zip(quiet, whole, strict=True)]
+    count = limits(none, list(zip(parts, marks, strict=True)))[1]
+    cut = np.where(reach - others > room, room // np.maximum(count, 1), LARGEST_SUM)
+    by_cut = cut.astype(np.float64)[:, None, None, None]
+    whole = [
+        np.where(q, np.clip(weights, -by_cut, by_cut), weights)
+        for q, weights in zip(quiet, whole, strict=True)
+    ]
+    if max(float(np.abs(weights).max()) for weights in whole) > LARGEST_SPLIT:
+        return None
+    return tuple(Scaled(part, weights) for part, weights in zip(parts, whole, strict=True))
 
 
 def _sums(trial: Sequence[tuple[Part, Doubles]], bias: NDArray[np.int64], shape: Shape) -> Doubles:

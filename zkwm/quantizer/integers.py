@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from zkwm_protocols.integer_network.correlation import correlate
 Doubles = NDArray[np.float64]
 
 FRACTION_BITS = 16
+DIGIT = 16
+"""A fine value is DIGIT times one byte plus another, which is below DIGIT."""
 LARGEST_ZERO = float(1 << 15)
 SMALLEST = 2.0**-200
 _LARGEST_BIAS = float(1 << 46)
@@ -26,25 +29,39 @@ _LARGEST_BIAS = float(1 << 46)
 
 @dataclass(frozen=True, eq=False)
 class Bytes:
-    """A value of the integer network that holds bytes: real entry = scale * (byte - zero).
+    """A value that holds bytes, or fine values: real entry = scale * (entry - zero).
 
     Attributes:
         value: the number of the value in the network.
         scale (float64, (channels,)): the real number that one step of a byte stands for.
         zero (float64, (channels,)): the byte, perhaps fractional, that stands for 0.
-        images (uint8, (channels, height, width, n)): its entries for the n calibration images.
+        images (uint8 or uint16, (channels, height, width, n)): its entries for the n calibration
+            images.
+        top (int64, (channels,)): the largest entry; above 255 in channels of fine values.
     """
 
     value: int
     scale: Doubles
     zero: Doubles
-    images: NDArray[np.uint8]
+    images: NDArray[np.uint8] | NDArray[np.uint16]
+    top: NDArray[np.int64]
+
+    @property
+    def reach(self) -> Doubles:
+        """The largest entry by interval arithmetic, where every byte may be 255, (channels,)."""
+        return np.where(self.top > 255, 255.0 * (DIGIT + 1), 255.0)
 
     @property
     def shape(self) -> Shape:
         """(channels, height, width)."""
         channels, height, width, _ = self.images.shape
         return channels, height, width
+
+    @cached_property
+    def silent(self) -> NDArray[np.bool_]:
+        """Channels (channels,) whose byte is 0, which means 0, on all calibration images."""
+        silent: NDArray[np.bool_] = (self.zero == 0.0) & ~self.images.any(axis=(1, 2, 3))
+        return silent
 
     @property
     def fixed_zero(self) -> NDArray[np.int64]:
@@ -137,13 +154,17 @@ def spread_bias(bias: NDArray[np.int64]) -> Doubles:
 
 
 def limits(
-    bias: NDArray[np.int64], weights: Sequence[Doubles]
+    bias: NDArray[np.int64], parts: Sequence[tuple[Part, Doubles]]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Lower and upper bound of each output, int64 (O,), for any bytes and at any padding."""
+    """Lower and upper bound of each output, int64 (O,), for any image and at any padding.
+
+    ``parts`` are parts with integer weights, as for ``whole_bias``.
+    """
     flat = bias.reshape(bias.shape[0], -1)
     lower, upper = flat.min(axis=1), flat.max(axis=1)
-    for array in weights:
-        whole = array.astype(np.int64).reshape(array.shape[0], -1)
-        lower = lower + 255 * np.minimum(whole, 0).sum(axis=1)
-        upper = upper + 255 * np.maximum(whole, 0).sum(axis=1)
+    for part, weights in parts:
+        reach = part.kernel.by_input(part.input.reach).astype(np.int64)
+        whole = (weights.astype(np.int64) * reach).reshape(weights.shape[0], -1)
+        lower = lower + np.minimum(whole, 0).sum(axis=1)
+        upper = upper + np.maximum(whole, 0).sum(axis=1)
     return lower, upper

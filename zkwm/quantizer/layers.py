@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from zkwm.quantizer.expressions import Expression
 from zkwm_protocols.integer_network.windows import Windows
 
+FINE_TAPS = 1 << 11
+
 Pair: TypeAlias = tuple[int, int]
 Shape: TypeAlias = tuple[int, int, int]
 Pads: TypeAlias = tuple[int, int, int, int]
@@ -186,3 +188,26 @@ def multiplications(layers: list[Layer], output: int) -> int:
         if counts[number] and isinstance(layer, Linear)
         for term in layer.terms
     )
+
+
+def coarse_layers(graph: Layers) -> set[int]:
+    """The layers that stay bytes: what maxima read, and what very large kernels read.
+
+    A sum of very many fine values leaves too few of its 30 bits to the weights.
+    """
+    coarse: set[int] = set()
+    uses = use_counts(list(graph.layers), graph.output)
+    for number in range(graph.output, -1, -1):
+        layer = graph.layers[number]
+        if not uses[number]:
+            continue
+        passes = isinstance(layer, Joined | Reshaped | Maxima)
+        if isinstance(layer, Linear):
+            kernels = [term.kernel for term in layer.terms]
+            passes = len(kernels) == 1 and kernels[0].is_scaling
+            taps = sum(prod(kernel.weights.shape[1:]) for kernel in kernels)
+            if taps > FINE_TAPS:
+                coarse.update(inputs_of(layer))
+        if isinstance(layer, Maxima) or (passes and number in coarse):
+            coarse.update(inputs_of(layer))
+    return coarse

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.quantizer.build import Builder
 from zkwm.quantizer.calibration import calibration_digest, default_images, image_count
+from zkwm.quantizer.choose_precision import build_network
 from zkwm.quantizer.integers import LARGEST_ZERO, Bytes
 from zkwm.quantizer.layers import Layers, Shape, multiplications, use_counts
 from zkwm.quantizer.onnx_file import HINT, read_onnx
@@ -78,7 +78,7 @@ def quantize(
     require_images(calibration, shape)
     if not 1 <= len(calibration) <= MOST_IMAGES:
         raise UsageError(f"1 to {MOST_IMAGES:,} images are needed for a calibration")
-    network = Builder(graph, _image(calibration, preprocessing)).network()
+    network = build_network(graph, _image(calibration, preprocessing))
     return QuantizedNetwork(network, calibration_digest(calibration), len(calibration), graph.notes)
 
 
@@ -116,7 +116,8 @@ def _image(images: NDArray[np.uint8], preprocessing: Preprocessing) -> Bytes:
     zero = mean * whole
     if not (np.abs(zero) <= LARGEST_ZERO).all():
         raise Unsupported("the preprocessing subtracts more than 32,768 pixel steps")
-    return Bytes(0, 1.0 / (std * whole), zero, np.ascontiguousarray(images.transpose(1, 2, 3, 0)))
+    pixels, top = np.ascontiguousarray(images.transpose(1, 2, 3, 0)), np.full(channels, 255)
+    return Bytes(0, 1.0 / (std * whole), zero, pixels, top)
 
 
 def entries(graph: Layers) -> int:

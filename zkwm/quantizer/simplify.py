@@ -28,6 +28,7 @@ from zkwm.quantizer.layers import (
 
 MAXIMUM_SIDE = 1024
 MAXIMUM_TERMS = 64
+MAXIMUM_TAPS = 1 << 11
 MAXIMUM_WEIGHTS = 1 << 24
 
 
@@ -141,6 +142,8 @@ def _fold_average(layers: list[Layer], number: int, _: Counter[int]) -> bool:
         pads = (top * window[0], left * window[1], bottom * window[0], right * window[1])
         stride = (kernel.stride[0] * window[0], kernel.stride[1] * window[1])
         if left_over or max(*sides, *stride) > MAXIMUM_SIDE or max(pads) >= MAXIMUM_SIDE:
+            continue
+        if kernel.weights.shape[1] * prod(sides) > MAXIMUM_TAPS:
             continue
         if prod(kernel.weights.shape[:2]) * prod(sides) > MAXIMUM_WEIGHTS:
             continue

@@ -32,7 +32,7 @@ from zkwm_protocols.integer_network.nodes import (
     inputs_of,
 )
 
-MAXIMUM_NODES = 1000
+MAXIMUM_NODES = 4000
 MAXIMUM_TABLES = 64
 MAXIMUM_ENTRIES = 1 << 24
 MAXIMUM_ENTRIES_TOGETHER = 1 << 26

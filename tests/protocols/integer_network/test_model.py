@@ -83,7 +83,7 @@ def test_arrays_are_copies_that_nobody_writes_to() -> None:
 Case = tuple[Callable[[], Any], type[ZkwmError], str, str]
 
 REFUSED: dict[str, Case] = {
-    "no nodes": (lambda: network(), Unsupported, "network.size", "1 to 1000 nodes"),
+    "no nodes": (lambda: network(), Unsupported, "network.size", "1 to 4000 nodes"),
     "a list": (
         lambda: IntegerNetwork((1, 1, 1), (), [convolution()]),  # type: ignore[arg-type]
         Malformed, "network.format", "are tuples",
@@ -263,8 +263,8 @@ REFUSED: dict[str, Case] = {
         lambda: network(wide(2, 1, 0, 1 << 27)), Unsupported, "network.logits", "node 1: logits",
     ),
     "1,001 nodes": (
-        lambda: network(*[convolution(i, 2, 1 + (i > 0)) for i in range(1001)]),
-        Unsupported, "network.size", "1000 nodes",
+        lambda: network(*[convolution(i, 2, 1 + (i > 0)) for i in range(4001)]),
+        Unsupported, "network.size", "4000 nodes",
     ),
     "65 tables": (
         lambda: network(convolution(), tables=(IDENTITY,) * 65),
@@ -324,5 +324,5 @@ def test_the_largest_that_is_allowed() -> None:
     exact = Table(0, np.zeros(129, np.uint8))
     assert network(Activation(0, 1, 0), convolution(1), tables=(exact,)).argmax_bits
     assert network(wide(65_535, 1, 0)).outputs == 65_535
-    copies = [Reshape(i, (1, 1, 1)) for i in range(999)]
-    assert len(network(*copies, convolution(999)).nodes) == 1000
+    copies = [Reshape(i, (1, 1, 1)) for i in range(3999)]
+    assert len(network(*copies, convolution(3999)).nodes) == 4000

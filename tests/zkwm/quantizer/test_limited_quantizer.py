@@ -129,9 +129,9 @@ def test_a_table_is_priced_before_it_is_computed() -> None:
     for _ in range(90):
         deep = apply("erf", deep)
     with pytest.raises(Unsupported):
-        Curve(deep, 1.0, 1.0, 0).table(-10_000, 10_000)
+        Curve(deep, reach=10_000).table(-10_000, 10_000)
     with pytest.raises(Unsupported):
-        Curve(apply("erf", X)).table(0, 1 << 30)
+        Curve(apply("erf", X), reach=1 << 30).table(0, 1 << 30)
 
 
 def test_weights_that_nobody_reads_cost_nothing() -> None:

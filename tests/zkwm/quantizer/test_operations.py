@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.small_models import SHAPE, Sketch, network_of, share
+from tests.support.small_models import SHAPE, Sketch, lookup_kinds, network_of, share
 from zkwm_protocols.integer_network.model import (
     Activation,
     Concatenation,
     Convolution,
     Maximum,
-    Sum,
 )
 from zkwm_protocols.suspect_identity import Preprocessing
 
@@ -48,7 +47,7 @@ def test_dense_as_matmul_and_add() -> None:
     sketch.add("Softmax", axis=-1)
     data = sketch.file()
     assert share(data) >= MOSTLY
-    assert len(network_of(data).nodes) == 4
+    assert lookup_kinds(network_of(data)) == [Activation]
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -62,7 +61,7 @@ def test_batch_normalization_leaves_no_node(before: bool) -> None:
     sketch.add("Relu")
     data = sketch.flat(256)
     assert share(data) >= MOSTLY
-    assert len(network_of(data).nodes) == 4
+    assert lookup_kinds(network_of(data)) == [Activation]
 
 
 def test_batch_normalization_between_activation_and_padded_convolution() -> None:
@@ -74,9 +73,10 @@ def test_batch_normalization_between_activation_and_padded_convolution() -> None
     sketch.add("Relu")
     data = sketch.flat(144)
     assert share(data) >= MOSTLY
-    kinds = [type(node) for node in network_of(data).nodes]
-    assert kinds.count(Convolution) == 3
-    assert network_of(data).nodes[2].bias.shape == (4, 6, 6)
+    network = network_of(data)
+    assert lookup_kinds(network) == [Activation, Activation]
+    biases = [node.bias.shape for node in network.nodes if isinstance(node, Convolution)]
+    assert (4, 6, 6) in biases
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,13 @@ def test_clip_is_the_plain_table(limits: tuple[float, float]) -> None:
     sketch.add("Clip", sketch.last, *(sketch.constant(limit) for limit in limits))
     data = sketch.flat(216)
     assert share(data) >= MOSTLY
-    table = network_of(data).tables[0]
-    arguments = np.arange(table.first, table.last + 1)
-    assert np.array_equal(table.values, np.clip(arguments, 0, 255))
+    tables = network_of(data).tables
+    arguments = np.arange(tables[0].first, tables[0].last + 1)
+    entries = tables[0].values.astype(int)
+    if len(tables) > 1:  # the digits of fine values
+        entries = 16 * entries + tables[1].values
+    assert np.array_equal(entries, np.clip(arguments, 0, entries.max()))
+    assert entries.max() in (255, 1023, 4095)
 
 
 def test_functions_in_parts_become_one_table() -> None:
@@ -146,7 +150,7 @@ def test_maximum_pool_is_of_bytes(after: bool) -> None:
         sketch.add(step, **(pool if step == "MaxPool" else {}))
     data = sketch.flat(64)
     assert share(data) >= MOSTLY
-    assert [type(node) for node in network_of(data).nodes[:3]] == [Convolution, Activation, Maximum]
+    assert lookup_kinds(network_of(data)) == [Activation, Maximum]
 
 
 def test_maximum_pool_of_what_is_not_bytes_and_of_a_falling_scale() -> None:
@@ -194,8 +198,7 @@ def test_an_average_before_a_convolution_costs_no_look_up() -> None:
     sketch.dense(4)
     data = sketch.file()
     assert share(data, (1, 13, 13)) >= 0.9
-    kinds = [type(node) for node in network_of(data, (1, 13, 13)).nodes]
-    assert kinds == [Convolution, Activation, Convolution, Activation, Convolution]
+    assert lookup_kinds(network_of(data, (1, 13, 13))) == [Activation, Activation]
 
 
 @pytest.mark.parametrize("projected", [True, False])
@@ -212,8 +215,7 @@ def test_residual_sums(projected: bool) -> None:
     sketch.add("Relu")
     data = sketch.flat(256)
     assert share(data, kinds=["Sum"]) >= MOSTLY
-    total = next(node for node in network_of(data).nodes if isinstance(node, Sum))
-    assert len(total.inputs) == 2
+    assert lookup_kinds(network_of(data)) == [Activation, Activation]
 
 
 def test_sums_of_linear_bottlenecks() -> None:
@@ -283,7 +285,7 @@ def test_raw_pixels_normalized_inside() -> None:
     sketch.add("Relu")
     data = sketch.flat(384)
     assert share(data, SHAPE, raw) >= MOSTLY
-    assert len(network_of(data, SHAPE, raw).nodes) == 4
+    assert lookup_kinds(network_of(data, SHAPE, raw)) == [Activation]
 
 
 def test_a_channel_that_never_fires_does_no_harm() -> None:

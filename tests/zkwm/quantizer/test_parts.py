@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tests.support.small_models import RAW, SHAPE, Sketch, network_of
+from tests.support.small_models import RAW, SHAPE, Sketch, lookup_kinds, network_of
 from zkwm.quantizer.expressions import (
     Expression,
     X,
@@ -25,6 +25,7 @@ from zkwm.quantizer.scales import Curve
 from zkwm.quantizer.simplify import simplify
 from zkwm.quantizer.translate import translate
 from zkwm_protocols.errors import Unsupported
+from zkwm_protocols.integer_network.model import Activation, Maximum
 
 POINTS = np.array([-40.0, -7.5, -6.9, -2.0, -0.5, -1e-9, 0.0, 0.25, 1.0, 3.0, 6.99, 40.0])
 
@@ -72,7 +73,7 @@ def test_what_rises() -> None:
 
 def test_tables() -> None:
     assert Curve().table(-3, 258).values.tolist() == [0] * 3 + list(range(256)) + [255] * 3
-    table = Curve(Expression("tanh", (), (X,)), 0.5, 2 / 255, 128).table(-2, 3)
+    table = Curve(Expression("tanh", (), (X,)), 0.5, 2 / 255, 128, reach=3).table(-2, 3)
     wanted = [np.clip(round(math.tanh(q / 2) / (2 / 255)) + 128, 0, 255) for q in range(-2, 4)]
     assert table.values.tolist() == wanted
 
@@ -105,6 +106,7 @@ def test_sums_with_zeros_and_padding(pads: tuple[int, int, int, int], groups: in
         random.uniform(0.1, 2, 4),
         random.normal(size=4) * 300,
         random.integers(0, 256, (4, 6, 7, 2), dtype=np.uint8),
+        np.array([255, 255, 4095, 255]),
     )
     kernel = Kernel(random.normal(size=(6, 4 // groups, 3, 2)), (2, 1), pads, (1, 2), groups)
     part = Part.of(inputs, kernel)
@@ -116,7 +118,7 @@ def test_sums_with_zeros_and_padding(pads: tuple[int, int, int, int], groups: in
     found = products(part, weights, shape)[..., 0] + whole.reshape(6, *(whole.shape[1:] or (1, 1)))
     wanted = [slow_sum(part, weights, bias[p[0]], p) for p in np.ndindex(shape)]
     assert found.ravel().astype(int).tolist() == wanted
-    lower, upper = limits(whole, [weights])
+    lower, upper = limits(whole, [(part, weights)])
     assert (lower <= found.min(axis=(1, 2))).all()
     assert (upper >= found.max(axis=(1, 2))).all()
 
@@ -139,4 +141,4 @@ def test_simplified_layers_are_few() -> None:
     graph = simplify(translate(read_onnx(sketch.flat(4)), SHAPE, RAW.layout))
     assert graph.layers[graph.output].shape == (5, 1, 1)
     # batch normalization, and the order of maximum and relu, leave no trace (norms are positive)
-    assert len(network_of(sketch.file()).nodes) == 4
+    assert lookup_kinds(network_of(sketch.file())) == [Activation, Maximum]

@@ -14,7 +14,7 @@ from zkwm.quantizer import public_images, quantize, random_images
 from zkwm.quantizer.calibration import COUNT, calibration_digest, default_images, image_count
 from zkwm_protocols.integer_network.codec import digest
 
-GOLDEN = "169f4670c6fb16749c2e06943f1be0d9ec2fc66ddadf2c73cb8d439de9d817a6"
+GOLDEN = "76448307d34f76c7891f90aa81577d4569dda0ccef7adda38b270cd91e51db9d"
 GOLDEN_CALIBRATION = "169cd41af0882c5fd347121f61f5e47eda4928c7595c3e34dc62b53a6873c449"
 
 
