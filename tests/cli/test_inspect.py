@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import onnx
 import pytest
 
 from tests.support.case_files import Command, Files
@@ -85,3 +86,42 @@ def test_missing_file(zkwm: Command, tmp_path: Path) -> None:
     result = zkwm("inspect", tmp_path / "none")
     assert result.code == 3
     assert str(tmp_path / "none") in result.stderr
+
+
+def test_an_onnx_file_has_the_digest_of_its_challenge(
+    zkwm: Command, case: Files, tmp_path: Path
+) -> None:
+    suspect = zkwm("inspect", case.challenge, "--json").json["fields"]["suspect"]
+    result = zkwm("inspect", case.model, "--json")
+    assert result.code == 0
+    assert (result.json["kind"], result.json["fields"]["digest"]) == ("onnx", suspect["digest"])
+    whole = onnx.load(case.model)
+    path = tmp_path / "apart.onnx"
+    onnx.save(whole, path, save_as_external_data=True, location="apart.data", size_threshold=0)
+    apart = zkwm("inspect", path, "--json").json
+    assert apart["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    made = zkwm(*case.challenge_options(model=path), "--json")
+    assert apart["fields"]["digest"] == made.json["suspect"]["digest"] != apart["sha256"]
+    assert zkwm("inspect", path).stdout.startswith("onnx, ")
+    (tmp_path / "apart.data").unlink()
+    assert zkwm("inspect", path).code == 3
+
+
+def test_weights_have_the_digest_of_their_challenge(
+    zkwm: Command, case: Files, tmp_path: Path
+) -> None:
+    """What a report names can be computed again without the judge's key (SPEC.md 4.3)."""
+    from zkwm.nn.architectures import build_model
+    from zkwm.nn.model_file import save_classifier
+
+    statistics = {"mean": [0.5], "std": [0.25]}
+    model = build_model("lenet5", shape=(1, 16, 16), class_count=10, seed=1, **statistics)
+    save_classifier(tmp_path, model)
+    made = zkwm(*case.challenge_options(model=tmp_path), "--json")
+    assert made.code == 0, made.stderr
+    for name in (tmp_path, tmp_path / "model.safetensors"):
+        fields = zkwm("inspect", name, "--json").json["fields"]
+        assert fields["digest"] == made.json["suspect"]["digest"]
+        assert (fields["architecture"], fields["classes"]) == ("lenet5", 10)
+    (tmp_path / "config.json").unlink()
+    assert zkwm("inspect", tmp_path).code == 3

@@ -133,7 +133,7 @@ def openings_to(
 
 
 def asks_again(state: VaultState, commitment: Commitment, challenge: Challenge) -> str:
-    """Why an opening needs a word of its own; empty where it does not (SPEC.md 6.2, step 2).
+    """Why an opening needs a word of its own; empty where it does not (SPEC.md 6.2, step 4).
 
     One confirmation of a judge is no consent to open the whole mark to them bit by bit: a further
     opening about the same suspect is asked about, and so is one that takes a judge, in several

@@ -211,8 +211,8 @@ def _digests(verdict: Verdict) -> tuple[facts.Fact, ...]:
     challenge = verdict.challenge
     if challenge is not None:
         suspect = {
-            SuspectKind.ONNX: "Model (file, SHA-256)",
-            SuspectKind.SAFETENSORS: "Model (SPEC.md 4.3)",
+            SuspectKind.ONNX: "Model (zkwm inspect)",
+            SuspectKind.SAFETENSORS: "Model (zkwm inspect)",
             SuspectKind.HTTP: "Model (its address)",
             SuspectKind.EXTRACTION: "Mark and model (SPEC.md 19.3)",
         }[challenge.suspect.kind]

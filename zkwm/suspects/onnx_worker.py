@@ -147,7 +147,7 @@ def choose_output(names: list[str], wanted: str) -> str:
     if len(names) != 1:
         raise RefusedError(
             f"it has {len(names)} outputs: {shown}",
-            "say which one holds the scores",
+            "name the one that holds the scores with --output-name",
         )
     return names[0]
 

@@ -1,4 +1,4 @@
-"""``zkwm inspect``: what any zkwm file says, without a secret."""
+"""``zkwm inspect``: what any zkwm file, or a suspect's own files, say without a secret."""
 
 from __future__ import annotations
 
@@ -17,17 +17,25 @@ from zkwm_cli.options import FILE, json_option, options
 def command(file: str, as_json: bool) -> None:
     """Show the kind, digests and fields of a commitment, challenge, proof, key or vault.
 
+    Of a model (an .onnx file, .safetensors or its folder) it shows the digest by which challenges
+    name it.
+
     Signatures are checked where that needs no secret and no other file. Exit code 3 when the file
     cannot be read, or something in it does not verify.
     """
     from zkwm_cli.inspection import FILE_LIMIT, inspect_file
+    from zkwm_cli.model_inspection import inspect_model, is_model
 
-    inspection = read_parsed(file, FILE_LIMIT, inspect_file)
+    if is_model(file):
+        inspection = inspect_model(file)
+    else:
+        inspection = read_parsed(file, FILE_LIMIT, inspect_file)
     if as_json:
         print_json(inspection.to_json())
     else:
         size, digest = inspection.size, inspection.sha256.hex()
-        click.echo(f"zkwm {inspection.kind}, {size} bytes, SHA-256 {digest}")
+        what = inspection.kind if is_model(file) else f"zkwm {inspection.kind}"
+        click.echo(f"{what}, {size} bytes, SHA-256 {digest}")
         rows = {
             **{name.replace("_", " "): _text(value) for name, value in inspection.fields.items()},
             **inspection.checks,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from zkwm.quantizer.network_agreement import (
     translation_error,
 )
 from zkwm.suspects import open_suspect
-from zkwm_protocols.errors import UsageError
+from zkwm_protocols.errors import SuspectUnusable, UsageError
 from zkwm_protocols.integer_network.evaluate import labels
 from zkwm_protocols.integer_network.model import IntegerNetwork
 from zkwm_protocols.suspect_identity import Preprocessing
@@ -158,3 +159,22 @@ def test_lookups_are_counted() -> None:
     limbs = -(-network.argmax_bits // 8)
     assert lookups(network) == 2 * 144 + 3 * 36 + 5 * (1 + 2 * limbs)
     assert facts(network)["lookups_per_image"] == lookups(network)
+
+
+def test_labels_without_scores_cannot_be_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that gives scores to nobody has an integer network that nothing ties to it."""
+    data = Sketch().flat(192)
+    (tmp_path / "model.onnx").write_bytes(data)
+    suspect = open_suspect(tmp_path / "model.onnx", shape=SHAPE, outputs=5)
+    answer = suspect.answer
+
+    def labels_alone(*arguments: object, **options: object) -> tuple[object, ...]:
+        return tuple(replace(one, scores=None) for one in answer(*arguments, **options))
+
+    monkeypatch.setattr(suspect, "answer", labels_alone)
+    with closing(suspect), pytest.raises(SuspectUnusable, match="without scores") as caught:
+        measure_agreement(network_of(data), suspect, RAW, nonce=bytes(32))
+    assert caught.value.check == "argument.agreement"
+    assert "--reveal" in caught.value.hint
