@@ -19,7 +19,7 @@ import click
 from zkwm_cli.exits import EXIT_CODES, Exit, print_error, print_zkwm_error
 from zkwm_cli.hardening import take_passphrase
 from zkwm_cli.heartbeat import heartbeat
-from zkwm_cli.streams import is_stream_error, prepare, silence_stdout
+from zkwm_cli.streams import StreamError, prepare, silence_stdout
 from zkwm_cli.terminal import warn
 
 COMMANDS = (
@@ -141,10 +141,8 @@ def _execute(arguments: list[str]) -> int:
         click.echo("", err=True)
         print_error("interrupted", hint="", code=Exit.CANCELLED, as_json=as_json, word="cancelled")
         return Exit.CANCELLED
-    except OSError as error:
-        if is_stream_error(error):
-            raise
-        return _print_failure(error, as_json=as_json)
+    except StreamError:
+        raise
     except SystemExit as error:
         return _print_failure(RuntimeError(f"a library left with {error.code}"), as_json=as_json)
     except Exception as error:
@@ -183,6 +181,8 @@ def _unforeseen(error: Exception) -> tuple[str, str]:
     """What to say about an error that is not the library's own, and what to do next."""
     if isinstance(error, MemoryError):
         return "not enough memory", "free some memory, or use a larger machine"
+    if isinstance(error, ImportError):
+        return f"this installation is broken: {error}", "install zkwm again"
     if isinstance(error, OSError):
         where = "" if error.filename is None else f" {error.filename}"
         return (

@@ -15,8 +15,10 @@ COULD_NOT_CHECK = 3
 def run() -> NoReturn:
     """Run the program and exit. An import that fails, at the start or later, ends in code 3."""
     try:
-        from zkwm_cli.main import run as program
-
+        try:
+            from zkwm_cli.main import run as program
+        except SystemExit as error:
+            raise ImportError(f"a library left with {error.code}") from None
         program()
     except Exception as error:
         if os.environ.get("ZKWM_DEBUG"):

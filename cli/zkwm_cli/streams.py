@@ -10,9 +10,25 @@ import errno
 import io
 import os
 import sys
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-_STREAM_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EBADF, errno.EIO, errno.EDQUOT, errno.EFBIG)
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
+
+
+class StreamError(OSError):
+    """Standard output cannot be written; every other OSError is about something else."""
+
+
+class _Stdout(io.FileIO):
+    """Standard output, whose errors are known to be its own."""
+
+    def write(self, data: Buffer, /) -> int:
+        """Write bytes. Raises StreamError."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise StreamError(error.errno, error.strerror) from None
 
 
 class _Unfailing(io.TextIOWrapper):
@@ -40,8 +56,8 @@ class _Closed(io.TextIOBase):
     errors = "strict"
 
     def write(self, text: str, /) -> int:
-        """Raise OSError, as writing to a closed descriptor does."""
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        """Raise StreamError, as writing to a closed descriptor does."""
+        raise StreamError(errno.EBADF, os.strerror(errno.EBADF))
 
 
 def prepare() -> None:
@@ -58,6 +74,8 @@ def prepare() -> None:
         sys.stdout = _Closed()
     elif isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+        if os.name != "nt":  # a console there takes text, not bytes
+            sys.stdout = _stdout(sys.stdout)
 
 
 def silence_stdout() -> None:
@@ -68,9 +86,15 @@ def silence_stdout() -> None:
         return
 
 
-def is_stream_error(error: OSError) -> bool:
-    """Whether writing to a standard stream failed: errors of files have the file's name."""
-    return error.filename is None and error.errno in _STREAM_ERRORS
+def _stdout(given: io.TextIOWrapper) -> TextIO:
+    """Stdout as it was given, with errors of its own."""
+    raw = _Stdout(given.fileno(), "w", closefd=False)
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw),
+        encoding=given.encoding,
+        errors=given.errors,
+        line_buffering=given.line_buffering,
+    )
 
 
 def _stderr() -> TextIO:

@@ -332,18 +332,45 @@ def test_a_broken_installation_is_an_error_like_others() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_an_error_of_the_system_names_what_it_is(
-    zkwm: Command, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("code", [0, 1, 10])
+def test_a_library_that_leaves_gives_no_verdict(code: int) -> None:
+    script = (
+        "import sys; from zkwm_cli.start import run\n"
+        "class Leaving:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == 'click': sys.exit({code})\n"
+        "sys.meta_path.insert(0, Leaving()); sys.argv = ['zkwm', '--help']; run()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=False, text=True
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("zkwm: error: this installation is broken: ")
+
+
+def test_a_library_that_cannot_be_imported_is_a_broken_installation(
+    zkwm: Command, case: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Too many open files is not a fault of standard output (verdict.md, 5.5)."""
+    monkeypatch.setitem(sys.modules, "zkwm_cli.inspection", None)
+    result = zkwm("inspect", case.commitment)
+    assert result.code == 3
+    assert "this installation is broken" in result.stderr
+    assert "install zkwm again" in result.stderr
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.ENOSPC, errno.EPIPE])
+def test_an_error_of_the_system_names_what_it_is(
+    zkwm: Command, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Too many open files, or a bad disk, is no fault of standard output (verdict.md, 5.5)."""
 
     def fail(_: bytes) -> None:
-        raise OSError(errno.EMFILE, "Too many open files")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("zkwm_cli.inspection.inspect_file", fail)
     result = zkwm("inspect", __file__, "--json")
     assert result.code == 3
-    assert "refused: Too many open files" in result.stderr
+    assert f"refused: {os.strerror(number)}" in result.stderr
     assert "standard output" not in result.stderr
     assert result.json["exit_code"] == 3
 

@@ -123,7 +123,9 @@ def test_a_proof_that_could_not_be_written_is_not_lost(
     options = case.prove_options(challenge=fresh)
     with monkeypatch.context() as patch:
         patch.setattr("zkwm_cli.artifacts.Output.write", _refuse)
-        assert zkwm(*options, "--yes").code == 3
+        refused = zkwm(*options, "--yes")
+    assert refused.code == 3
+    assert "the response is recorded" in refused.stderr
     assert spent(case) == 2
     again = zkwm(*options)
     assert again.code == 0

@@ -9,7 +9,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +108,8 @@ def _immediate(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     try:
         yield database
     except BaseException:
-        database.execute("ROLLBACK")
+        with suppress(sqlite3.Error):  # a full disk has undone the transaction by itself
+            database.execute("ROLLBACK")
         raise
     database.execute("COMMIT")
 

@@ -95,11 +95,12 @@ def write_private(
     try:
         write_atomic(path, data, mode=mode, group=group, overwrite=overwrite, guard=guard)
     except CouldNotCheck as error:
+        before = (
+            "nothing was lost, the old file is still there" if overwrite else "nothing was made"
+        )
         raise VaultUnusable(
             error.message,
-            hint=error.hint
-            or "nothing was lost, the old file is still there; make room or correct the "
-            "permissions, and try again",
+            hint=error.hint or f"{before}; make room or correct the permissions, and try again",
         ) from None
 
 

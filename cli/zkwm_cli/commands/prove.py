@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zkwm_cli.artifacts import OutputOptions, print_result, read_parsed, require_one_stdin
+from zkwm_cli.artifacts import Output, OutputOptions, print_result, read_parsed, require_one_stdin
 from zkwm_cli.consent import (
     ConsentOptions,
     confirm_again,
@@ -154,8 +154,22 @@ def command(
         settings |= {"refuse": argument.refuse, "exceed_limit": exceed}
     proof = _prove(vault, committed, asked, argument, release, settings)
     warn_of_mark(vault, seen)
-    target.write(proof.to_bytes())
+    _write(target, proof, owner.vault)
     _print(proof, release, owner.vault, output)
+
+
+def _write(target: Output, proof: Response, vault: str) -> None:
+    """Write the response. Raises CouldNotCheck, which says that it is recorded, not lost."""
+    from zkwm_protocols.errors import CouldNotCheck
+
+    try:
+        target.write(proof.to_bytes())
+    except CouldNotCheck as error:
+        error.hint = error.hint or (
+            f"the response is recorded in {vault}: make room, or choose another --output, and run "
+            "the command again; it gives the same bytes and releases nothing more"
+        )
+        raise
 
 
 def _confirm_limit(release: Disclosure, options: ArgumentOptions) -> bool:

@@ -1,0 +1,32 @@
+"""The judge's ledger on a disk that is full."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+import pytest
+
+from zkwm.judge.ledger import JudgeLedger
+from zkwm_protocols.errors import CouldNotCheck
+
+
+def fill(ledger: JudgeLedger) -> None:
+    """More sights than a small file holds."""
+    for number in range(10_000):
+        ledger.see_commitment(number.to_bytes(32, "big"))
+
+
+def test_a_full_disk_is_called_by_its_name(tmp_path: Path) -> None:
+    """The system refuses the file to grow; the ledger is whole afterwards."""
+    ledger = JudgeLedger(tmp_path / "ledger")
+    size = (tmp_path / "ledger").stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        with pytest.raises(CouldNotCheck, match=r"full|disk I/O") as caught:
+            fill(ledger)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "rollback" not in caught.value.message
+    ledger.see_commitment(b"\xff" * 32)
