@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 
 from tests.support.dispute import CHEAP, PASSPHRASE
 from zkwm.extraction.keys import KEY_SHAPE, read_keys
+from zkwm.judge.judge import Judge
 from zkwm.nn.architectures import Classifier, build_model
 from zkwm.nn.model_file import save_classifier
+from zkwm.owner.prove import prove
 from zkwm.owner.vault import Vault
 from zkwm.suspects import ExtractionSettings, Suspect, open_suspect
 from zkwm.suspects.safetensors_suspect import architecture_digest
 from zkwm.watermarks.parameter_encoding.key_commitment import commit_keys, draw_keys
 from zkwm.watermarks.parameter_encoding.uchida import Uchida
+from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
 
 COUNT, BLOCK, LAYER = 128, 64, 1
@@ -75,6 +78,12 @@ class ExtractionCase:
         """Open a suspect under the owner's scheme, with their unmarked model by default."""
         settings = {"watermark": "uchida", "reference": self.folder / "unmarked", **settings}
         return open_suspect(path, shape=KEY_SHAPE, extraction=ExtractionSettings(**settings))
+
+    def answered(self, judge: Judge, challenge: Challenge) -> bytes:
+        """The owner's proof, as bytes."""
+        fingerprint = judge.public.fingerprint()
+        response = prove(self.vault, self.commitment, challenge, judge_fingerprint=fingerprint)
+        return response.to_bytes()
 
 
 def new_case(folder: Path, *, named: bool = True) -> ExtractionCase:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import inf, prod
 
@@ -16,32 +16,22 @@ from zkwm.quantizer.onnx_file import OnnxNode
 from zkwm.quantizer.translation import Tensor, Translation, Value
 from zkwm.quantizer.views import expanded, image_order, places_of, plain, viewed
 
-_NUMPY: dict[str, Callable[..., NDArray[np.float64]]] = {
-    "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide,
-}  # fmt: skip
-
 
 def arithmetic(translation: Translation, node: OnnxNode) -> Value:
-    """Add, Sub, Mul and Div: of constants, of a tensor and a constant, or of two tensors."""
+    """Add, Sub, Mul and Div: of a tensor and a constant, or of two tensors."""
     left, right = translation.value(node, 0), translation.value(node, 1)
-    if left is None or right is None:
+    if isinstance(left, Tensor) and right is not None:
+        return _combined(translation, node, left, right)
+    if left is None or not isinstance(right, Tensor):
         raise node.refusal("it has two inputs")
-    return _combined(translation, node, left, right)
+    return _with_constant(translation, node, right, left.astype(np.float64), first=False)
 
 
-def _combined(translation: Translation, node: OnnxNode, left: Value, right: Value) -> Value:
+def _combined(translation: Translation, node: OnnxNode, left: Tensor, right: Value) -> Tensor:
     """``left`` and ``right`` by the operator of ``node``."""
-    if isinstance(left, Tensor):
-        if isinstance(right, Tensor):
-            return _of_tensors(translation, node, left, right)
-        return _with_constant(translation, node, left, right.astype(np.float64), first=True)
     if isinstance(right, Tensor):
-        return _with_constant(translation, node, right, left.astype(np.float64), first=False)
-    if node.operator == "Div" and not right.all():
-        raise node.refusal("a division by zero")
-    if left.dtype == right.dtype == np.int64:
-        raise node.refusal("arithmetic on constant integers")
-    return _NUMPY[node.operator](left, right)
+        return _of_tensors(translation, node, left, right)
+    return _with_constant(translation, node, left, right.astype(np.float64), first=True)
 
 
 def _with_constant(
@@ -173,8 +163,6 @@ def extreme(translation: Translation, node: OnnxNode) -> Value:
     """Max and Min: of a tensor and numbers, or of tensors, as max(a, b) = b + relu(a - b)."""
     values = [translation.value(node, index) for index in range(len(node.inputs))]
     tensors = [value for value in values if isinstance(value, Tensor)]
-    if not tensors:
-        raise node.refusal("its inputs are constants")
     rising = node.operator == "Max"
     result = tensors[0]
     for other in tensors[1:]:
@@ -212,12 +200,10 @@ def _named(node: OnnxNode, operator: str) -> OnnxNode:
 
 def add_up(translation: Translation, node: OnnxNode) -> Value:
     """Sum of any number of tensors and constants."""
-    result = translation.value(node, 0)
-    plus = _named(node, "Add")
-    if result is None:
-        raise node.refusal("it has no input")
-    for index in range(1, len(node.inputs)):
-        other = translation.value(node, index)
+    values = [translation.value(node, index) for index in range(len(node.inputs))]
+    first = next(k for k, value in enumerate(values) if isinstance(value, Tensor))
+    result, plus = translation.tensor(node, first), _named(node, "Add")
+    for other in (*values[:first], *values[first + 1 :]):
         if other is None:
             raise node.refusal("one of its inputs is left out")
         result = _combined(translation, plus, result, other)

@@ -11,11 +11,9 @@ from zkwm.quantizer.views import MAXIMUM_SIDE, image_order, places_of, plain, vi
 
 
 def cut(translation: Translation, node: OnnxNode) -> Value:
-    """Slice of a tensor, or of constants."""
-    value = translation.value(node, 0)
-    if value is None:
-        raise node.refusal("it has no input")
-    rank = value.ndim if isinstance(value, np.ndarray) else len(value.dims) + 1
+    """Slice of a tensor; it keeps all images."""
+    tensor = translation.tensor(node)
+    rank = len(tensor.dims) + 1
     starts, ends = (
         _numbers(translation, node, k, name) for k, name in ((1, "starts"), (2, "ends"))
     )
@@ -31,11 +29,9 @@ def cut(translation: Translation, node: OnnxNode) -> Value:
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         last = None if step < 0 and end < -(1 << 24) else end
         slices[axis % rank] = slice(start, last, step)
-    if isinstance(value, np.ndarray):
-        return value[tuple(slices)]
     if slices[0].indices(2) != (0, 2, 1):
         raise node.refusal("it would leave out images")
-    return viewed(translation, node, value, places_of(value)[tuple(slices[1:])])
+    return viewed(translation, node, tensor, places_of(tensor)[tuple(slices[1:])])
 
 
 def _numbers(

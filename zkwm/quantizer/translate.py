@@ -20,6 +20,7 @@ MOST_NAMED = 20
 
 _Translator = Callable[[Translation, OnnxNode], Value]
 
+# Each is called where at least one input is computed: what reads constants alone is folded.
 OPERATORS: dict[str, _Translator] = {
     **dict.fromkeys(
         ("Relu", "Sigmoid", "Tanh", "Erf", "LeakyRelu", "Elu", "Clip", "Gelu", "HardSigmoid",
