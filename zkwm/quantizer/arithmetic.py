@@ -20,10 +20,11 @@ from zkwm.quantizer.views import expanded, image_order, places_of, plain, viewed
 def arithmetic(translation: Translation, node: OnnxNode) -> Value:
     """Add, Sub, Mul and Div: of a tensor and a constant, or of two tensors."""
     left, right = translation.value(node, 0), translation.value(node, 1)
-    if isinstance(left, Tensor) and right is not None:
-        return _combined(translation, node, left, right)
-    if left is None or not isinstance(right, Tensor):
+    if left is None or right is None:
         raise node.refusal("it has two inputs")
+    if isinstance(left, Tensor):
+        return _combined(translation, node, left, right)
+    right = translation.tensor(node, 1)
     return _with_constant(translation, node, right, left.astype(np.float64), first=False)
 
 
