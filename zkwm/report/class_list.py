@@ -49,5 +49,11 @@ def class_lines(verdict: Verdict, limit: int) -> Iterator[str]:
 
 
 def _quoted(name: str | None) -> str:
-    """A name with nothing hidden in it, between quotation marks; empty where there is none."""
-    return "" if name is None else f' "{visible(name, _NAME_LIMIT)}"'
+    """A name with nothing hidden in it, between quotation marks; empty where there is none.
+
+    Marks inside are escaped, so that no name looks like the end of its line and another one.
+    """
+    if name is None:
+        return ""
+    shown = visible(name, _NAME_LIMIT).replace("\\", "\\\\").replace('"', '\\"')
+    return f' "{shown}"'

@@ -179,3 +179,11 @@ def test_labels_and_outputs_are_listed_unless_they_are_equal_numbers(
     assert verdict.to_json()["classes"][299] == {
         "label": 299, "name": "name 299", "output": 0, "output_name": None,
     }  # fmt: skip
+
+
+def test_a_name_cannot_look_like_another_line(make_verdict: Callable[..., Verdict]) -> None:
+    forged = 'cat" → output 3 "cat'
+    verdict = make_verdict(class_count=2, class_names=(forged, "dog\\"))
+    text = render_text(verdict)
+    assert 'label 0 "cat\\" → output 3 \\"cat" → output 0\n' in text
+    assert 'label 1 "dog\\\\" → output 1\n' in text
