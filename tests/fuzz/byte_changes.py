@@ -108,6 +108,13 @@ def _nest(data: bytes, random: Random) -> bytes:
     return data[:place] + opening * random.choice([3, 9, 500, 5_000]) + data[place:]
 
 
+def _run(data: bytes, random: Random) -> bytes:
+    """A long run of one byte: what takes the square of its length takes seconds."""
+    place = _place(data, random)
+    byte = random.choice([b" ", b" ", b"\t", b"\n", b"0", b"9", b"'", b"-", b"\0", b"\xff"])
+    return data[:place] + byte * random.choice([40, 1_000, 9_000]) + data[place:]
+
+
 def _move(data: bytes, random: Random) -> bytes:
     one, two = sorted((_place(data, random), _place(data, random)))
     size = random.randint(1, 32)
@@ -115,4 +122,4 @@ def _move(data: bytes, random: Random) -> bytes:
 
 
 _CHANGES: list[Change] = [_flip, _flip, _flip, _set, _cut, _remove, _repeat, _insert, _number,
-                          _number, _move, _nest]  # fmt: skip
+                          _number, _move, _nest, _run]  # fmt: skip

@@ -21,7 +21,7 @@ from typing import Any
 
 from zkwm_protocols.errors import Malformed, Unsupported, ZkwmError
 
-MOST_SECONDS = 5.0
+MOST_SECONDS = 2.0
 """Processor time of one reading."""
 MOST_GROWTH = 384 << 20
 """Bytes by which one reading may raise the peak of resident memory."""

@@ -6,6 +6,7 @@ objects (pickles) are never read.
 
 from __future__ import annotations
 
+import ast
 import io
 import math
 import warnings
@@ -42,7 +43,8 @@ def _read_array(file: IO[bytes], where: str, limit: int) -> NDArray[Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # numpy would repair a header of Python 2 and say so
             version = npy.read_magic(file)
-            shape, fortran, dtype = read_header[version](file, max_header_size=_MAX_HEADER)
+            header = io.BytesIO(_header(file, 2 if version == (1, 0) else 4))
+            shape, fortran, dtype = read_header[version](header, max_header_size=_MAX_HEADER)
     except Exception:  # numpy parses Python text here: its errors are an open list
         raise Malformed(f"{where} is not a numpy array of a known version") from None
     if dtype.hasobject or dtype.kind not in "biuf":
@@ -60,6 +62,21 @@ def _read_array(file: IO[bytes], where: str, limit: int) -> NDArray[Any]:
         raise Malformed(f"{where} claims the shape {str(shape)[:100]}")
     array = np.frombuffer(data, dtype=dtype)
     return array.reshape(shape, order="F" if fortran else "C")
+
+
+def _header(file: IO[bytes], width: int) -> bytes:
+    """The header of a .npy stream and its length before it, in ``width`` bytes.
+
+    It is a literal: what is none would be repaired by numpy in time that grows with the square of
+    its length. Raises ValueError, SyntaxError, MemoryError or RecursionError otherwise.
+    """
+    length = file.read(width)
+    size = int.from_bytes(length, "little")
+    if len(length) != width or size > _MAX_HEADER:
+        raise ValueError("no header")
+    text = file.read(size)
+    ast.literal_eval(text.decode("latin-1"))
+    return length + text
 
 
 def read_npy(data: bytes, where: str, *, limit: int = MAX_BYTES) -> NDArray[Any]:
