@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from zkwm_protocols.argument.parameters import MAXIMUM_PROOF_BYTES
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge, Mode
-from zkwm_protocols.commitment import Commitment, LabelMode
+from zkwm_protocols.commitment import MAXIMUM_LEAVES, Commitment, LabelMode
 from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import InvalidOpening, Malformed
+from zkwm_protocols.evidence import MAXIMUM_TRIALS
 from zkwm_protocols.leaves import DERIVED_LABEL_FIELD
 from zkwm_protocols.opening import Opening
 from zkwm_protocols.response_file import SignedResponse, read_blocks, read_frame, verify_blocks
@@ -24,10 +26,6 @@ from zkwm_protocols.schema import require_bytes, require_integer, require_list
 if TYPE_CHECKING:
     from zkwm_protocols.argument.statement import Statement
     from zkwm_protocols.integer_network.model import IntegerNetwork
-
-ARGUMENT_LIMIT = 64 * 2**20
-"""Bytes of an argument (SPEC.md 17.10)."""
-_MOST_LABELS = 10_000
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,8 @@ class ArgumentResponse(SignedResponse):
     argument: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.argument) <= ARGUMENT_LIMIT:
-            raise Malformed(f"an argument has 1 to {ARGUMENT_LIMIT:,} bytes")
+        if not 1 <= len(self.argument) <= MAXIMUM_PROOF_BYTES:
+            raise Malformed(f"an argument has 1 to {MAXIMUM_PROOF_BYTES:,} bytes")
 
     def verify_against(self, commitment: Commitment, challenge: Challenge) -> None:
         """Check that this answers exactly that challenge (SPEC.md 18.3).
@@ -89,7 +87,7 @@ class ArgumentResponse(SignedResponse):
         labels = fields["labels"]
         if labels is not None:
             labels = tuple(
-                require_integer(label, 65_534) for label in require_list(labels, 1, _MOST_LABELS)
+                require_integer(label, 65_534) for label in require_list(labels, 1, MAXIMUM_TRIALS)
             )
         return {
             "blocks": read_blocks(fields["blocks"]),
@@ -138,7 +136,7 @@ class Refusal(SignedResponse):
     @classmethod
     def _read_own(cls, fields: dict[str, Any]) -> dict[str, Any]:
         """The same, checked. Raises Malformed."""
-        return {"unopened_blocks": require_integer(fields["unopened_blocks"], 100_000)}
+        return {"unopened_blocks": require_integer(fields["unopened_blocks"], MAXIMUM_LEAVES)}
 
 
 Response: TypeAlias = Opening | ArgumentResponse | Refusal

@@ -28,6 +28,7 @@ from zkwm_protocols.class_names import require_names
 from zkwm_protocols.commitment import Commitment, Header, LabelMode
 from zkwm_protocols.encoding import decode, encode, pack, unpack
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed, UsageError
+from zkwm_protocols.evidence import MAXIMUM_TRIALS
 from zkwm_protocols.feasibility import require_least_matches, require_reachable
 from zkwm_protocols.keys import JudgePublic, SigningKey
 from zkwm_protocols.policy import Policy
@@ -41,7 +42,6 @@ from zkwm_protocols.suspect_identity import (
 )
 
 FILE_LIMIT = 32 * 2**20
-_MOST_MATCHES = 10_000
 
 
 class Mode(StrEnum):
@@ -311,7 +311,7 @@ class ArgumentChallenge(Challenge):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_bytes(self.network, 32)
-        require_integer(self.least_matches, _MOST_MATCHES, least=1)
+        require_integer(self.least_matches, MAXIMUM_TRIALS, least=1)
 
     def _own_fields(self) -> dict[str, Any]:
         """The network's digest and k*."""

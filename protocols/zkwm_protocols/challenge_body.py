@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from zkwm_protocols.class_names import require_names
+from zkwm_protocols.commitment import MAXIMUM_LEAVES
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.policy import Policy
@@ -70,7 +71,7 @@ def read_common(fields: dict[str, Any]) -> dict[str, Any]:
         ),
         "judge": JudgePublic.from_map(fields["judge"]),
         "nonce": require_bytes(fields["nonce"], NONCE_BYTES),
-        "block_count": require_integer(fields["block_count"], 100_000, least=1),
+        "block_count": require_integer(fields["block_count"], MAXIMUM_LEAVES, least=1),
         "excluded_blocks": _read_blocks(fields["excluded_blocks"]),
         "purpose": require_text(fields["purpose"], MAXIMUM_PURPOSE),
         "issued": require_integer(fields["issued"], 2**40),
@@ -83,7 +84,8 @@ def read_common(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _read_blocks(value: object) -> tuple[int, ...]:
     """A list of at most 100,000 block numbers. Raises Malformed."""
-    return tuple(require_integer(block, 100_000) for block in require_list(value, 0, 100_000))
+    blocks = require_list(value, 0, MAXIMUM_LEAVES)
+    return tuple(require_integer(block, MAXIMUM_LEAVES) for block in blocks)
 
 
 def require_reopened(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm_protocols.challenge import Challenge, Mode, OpeningChallenge
-from zkwm_protocols.commitment import Commitment, Header, LabelMode
+from zkwm_protocols.commitment import MAXIMUM_LEAVES, Commitment, Header, LabelMode
 from zkwm_protocols.encoding import decode, encode
 from zkwm_protocols.errors import Malformed, UsageError
 from zkwm_protocols.keys import BoxKey, SigningKey
@@ -219,7 +219,7 @@ def _read_plaintext(
     if require_bytes(fields["challenge"], 32) != challenge.digest:
         raise Malformed("the sealed openings are for another challenge")
     blocks = tuple(
-        _read_block(value, header) for value in require_list(fields["blocks"], 1, 100_000)
+        _read_block(value, header) for value in require_list(fields["blocks"], 1, MAXIMUM_LEAVES)
     )
     if tuple(opened.block for opened in blocks) != opening.blocks:
         raise Malformed("the sealed blocks are not those that the response names")

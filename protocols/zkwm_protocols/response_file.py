@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 from zkwm_protocols.challenge import Challenge, Mode
-from zkwm_protocols.commitment import Commitment, Header
+from zkwm_protocols.commitment import MAXIMUM_LEAVES, Commitment, Header
 from zkwm_protocols.encoding import decode, encode, pack, unpack
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature
 from zkwm_protocols.keys import SigningKey
@@ -146,7 +146,8 @@ def read_frame(data: bytes) -> tuple[Any, tuple[bytes, ...]]:
 
 def read_blocks(value: object) -> tuple[int, ...]:
     """The list of blocks of a response. Raises Malformed; ``verify_blocks`` does the rest."""
-    return tuple(require_integer(block, 100_000) for block in require_list(value, 1, 100_000))
+    blocks = require_list(value, 1, MAXIMUM_LEAVES)
+    return tuple(require_integer(block, MAXIMUM_LEAVES) for block in blocks)
 
 
 def verify_blocks(blocks: tuple[int, ...], commitment: Commitment, challenge: Challenge) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.case_files import Command
 from zkwm.attacks import ATTACKS, CLAIMS
-from zkwm.evaluation.results.outcome import Outcome
+from zkwm.evaluation.results.outcome import GridResult
 from zkwm.watermarks import WATERMARKS
 
 GRID = """
@@ -130,9 +130,9 @@ def test_an_extra_that_is_not_installed_is_named(
 def test_cells_that_failed_are_an_exit_code(
     zkwm: Command, grid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(read: Any, folder: Path, **_: object) -> Outcome:
+    def run(read: Any, folder: Path, **_: object) -> GridResult:
         Path(folder).mkdir()
-        return Outcome(read, (), {}, (), tuple(f"cell {i} failed" for i in range(12)), 1.0)
+        return GridResult(read, (), {}, (), tuple(f"cell {i} failed" for i in range(12)), 1.0)
 
     monkeypatch.setattr("zkwm.evaluation.run.runner.run_grid", run)
     monkeypatch.setattr(

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.dispute import Claimant, new_judge, random_images
+from zkwm_protocols.argument.parameters import MAXIMUM_PROOF_BYTES
 from zkwm_protocols.argument_response import (
-    ARGUMENT_LIMIT,
     ArgumentResponse,
     Refusal,
     make_statement,
@@ -241,7 +241,7 @@ def test_declared_labels_are_one_for_each_trigger() -> None:
         assert caught.value.check == "response.blocks"
 
 
-@pytest.mark.parametrize("size", [0, ARGUMENT_LIMIT + 1])
+@pytest.mark.parametrize("size", [0, MAXIMUM_PROOF_BYTES + 1])
 def test_arguments_have_a_size(size: int) -> None:
     with pytest.raises(Malformed):
         replace(ANSWER, argument=bytes(size))

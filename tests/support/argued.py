@@ -96,10 +96,11 @@ class StandIn:
         self.statements: list[Statement] = []
         self.during: Callable[[], object] = lambda: None
 
-    def prove(self, statement, images, salts, *, secret, progress=None):
+    def prove(self, statement, images, salts, *, secret, release, progress=None):
         self.proofs += 1
         self.statements.append(statement)
         assert len(secret) == 32
+        assert release
         assert len(images) == len(salts) == statement.triggers
         if progress is not None:
             progress("commit", 0.5)

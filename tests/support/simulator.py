@@ -14,16 +14,16 @@ import numpy as np
 
 from zkwm_protocols.argument.combined_claim import challenge_columns, combination_challenge
 from zkwm_protocols.argument.ligero.column_tree import build_tree, hash_columns
-from zkwm_protocols.argument.ligero.linear_claim import (
+from zkwm_protocols.argument.ligero.messages import CombinedRows, OpenedColumns
+from zkwm_protocols.argument.ligero.verifier import ColumnEquations, OpenedRows
+from zkwm_protocols.argument.logup_gkr.protocol import Interaction
+from zkwm_protocols.argument.parameters import (
     MASK_DOT_A,
     MASK_LOW,
     MASK_PADS_A,
     MASK_PRODUCT,
+    Layout,
 )
-from zkwm_protocols.argument.ligero.messages import CombinedRows, OpenedColumns
-from zkwm_protocols.argument.ligero.verifier import ColumnEquations, OpenedRows
-from zkwm_protocols.argument.logup_gkr.protocol import Interaction
-from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.proof import Proof
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.statement import Statement

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -217,7 +218,8 @@ def _prove(
     require("numba")
     from zkwm_protocols.argument import prover
 
-    return prover.prove(statement, images, salts, secret=secret, progress=progress)
+    release = version("zkwm")
+    return prover.prove(statement, images, salts, secret=secret, release=release, progress=progress)
 
 
 def _refuse(state: VaultState, commitment: Commitment, challenge: ArgumentChallenge) -> Refusal:

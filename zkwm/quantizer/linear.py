@@ -11,8 +11,7 @@ from zkwm.quantizer.layers import Kernel, Linear, Pads, Pair, Reshaped, Term
 from zkwm.quantizer.onnx_file import OnnxNode
 from zkwm.quantizer.translation import Tensor, Translation, Value
 from zkwm.quantizer.views import plain
-
-MAXIMUM_SIDE = 1024
+from zkwm_protocols.integer_network.nodes import MAXIMUM_WINDOW
 
 
 def convolution(translation: Translation, node: OnnxNode) -> Value:
@@ -49,7 +48,7 @@ def _without_padding(translation: Translation, term: Term) -> Term:
         or inner.sides != (1, 1)
         or inner.stride != (1, 1)
         or not (inner.weights == 1.0).all()
-        or max(pads) >= MAXIMUM_SIDE
+        or max(pads) >= MAXIMUM_WINDOW
     ):
         return term
     around = (pads[0], pads[1], pads[2], pads[3])
@@ -122,8 +121,8 @@ def image(translation: Translation, node: OnnxNode) -> Tensor:
 def pair(node: OnnxNode, name: str) -> Pair:
     """An attribute of two sizes, (1, 1) where it is left out. Raises Unsupported."""
     values = node.attributes.get(name) or [1, 1]
-    if len(values) != 2 or not all(1 <= value <= MAXIMUM_SIDE for value in values):
-        raise node.refusal(f"{name} is {values[:8]}; two numbers from 1 to {MAXIMUM_SIDE}")
+    if len(values) != 2 or not all(1 <= value <= MAXIMUM_WINDOW for value in values):
+        raise node.refusal(f"{name} is {values[:8]}; two numbers from 1 to {MAXIMUM_WINDOW}")
     return int(values[0]), int(values[1])
 
 
@@ -134,7 +133,7 @@ def window(
     stride = pair(node, "strides")
     given = node.attributes.get("pads") or [0, 0, 0, 0]
     mode = node.attributes.get("auto_pad", b"NOTSET")
-    if len(given) != 4 or not all(0 <= pad < MAXIMUM_SIDE for pad in given):
+    if len(given) != 4 or not all(0 <= pad < MAXIMUM_WINDOW for pad in given):
         raise node.refusal("pads are four numbers from 0 to 1023")
     pads = list(map(int, given)) if mode == b"NOTSET" else [0, 0, 0, 0]
     result = []

@@ -12,7 +12,8 @@ from zkwm.quantizer.layers import Kernel, Linear, Maxima, Pair, Term
 from zkwm.quantizer.linear import image, pair, window
 from zkwm.quantizer.onnx_file import OnnxNode
 from zkwm.quantizer.translation import MAXIMUM_ENTRIES, Tensor, Translation, Value
-from zkwm.quantizer.views import MAXIMUM_SIDE, places_of, plain, viewed
+from zkwm.quantizer.views import places_of, plain, viewed
+from zkwm_protocols.integer_network.nodes import MAXIMUM_WINDOW
 
 MAXIMUM_PARTS = 64
 
@@ -68,7 +69,7 @@ def _reduced(
     channels, height, width = translation.layers[before].shape
     sizes = [tensor.dims[axis] if axis in axes else 1 for axis in order[1:]] + [1, 1]
     kernel = (sizes[0], sizes[1])
-    if max(kernel) > MAXIMUM_SIDE:
+    if max(kernel) > MAXIMUM_WINDOW:
         raise node.refusal("a window of more than 1024 pixels a side")
     shape = (channels, height // kernel[0], width // kernel[1])
     if "Max" in node.operator:
@@ -112,7 +113,7 @@ def average_pool(translation: Translation, node: OnnxNode) -> Value:
         raise node.refusal("only without dilation")
     kernel = pair(node, "kernel_shape")
     stride, pads, result = window(node, tensor.dims, kernel, (1, 1))
-    if max(kernel) > MAXIMUM_SIDE:
+    if max(kernel) > MAXIMUM_WINDOW:
         raise node.refusal("a window of more than 1024 pixels a side")
     whole = replace(node, attributes={**node.attributes, "ceil_mode": 0})
     inside = window(whole, tensor.dims, kernel, (1, 1))[1]

@@ -25,8 +25,8 @@ from zkwm.quantizer.layers import (
     Term,
     use_counts,
 )
+from zkwm_protocols.integer_network.nodes import MAXIMUM_WINDOW
 
-MAXIMUM_SIDE = 1024
 MAXIMUM_TERMS = 64
 MAXIMUM_TAPS = 1 << 11
 MAXIMUM_WEIGHTS = 1 << 24
@@ -116,7 +116,7 @@ def _reshape_to_kernel(layers: list[Layer], number: int, _: Counter[int]) -> boo
             continue
         before = layers[flat.input]
         plain = term.kernel.groups == 1 and term.kernel.sides == (1, 1)
-        if not plain or not _is_average(layers, flat.input) or max(before.shape) > MAXIMUM_SIDE:
+        if not plain or not _is_average(layers, flat.input) or max(before.shape) > MAXIMUM_WINDOW:
             continue
         weights = term.kernel.weights.reshape(-1, *before.shape)
         layers[number] = _with_term(layer, index, Term(flat.input, Kernel(weights)))
@@ -141,7 +141,7 @@ def _fold_average(layers: list[Layer], number: int, _: Counter[int]) -> bool:
         top, left, bottom, right = kernel.pads
         pads = (top * window[0], left * window[1], bottom * window[0], right * window[1])
         stride = (kernel.stride[0] * window[0], kernel.stride[1] * window[1])
-        if left_over or max(*sides, *stride) > MAXIMUM_SIDE or max(pads) >= MAXIMUM_SIDE:
+        if left_over or max(*sides, *stride) > MAXIMUM_WINDOW or max(pads) >= MAXIMUM_WINDOW:
             continue
         if kernel.weights.shape[1] * prod(sides) > MAXIMUM_TAPS:
             continue

@@ -7,7 +7,8 @@ import numpy as np
 from zkwm.quantizer.layers import Kernel, Linear, Term
 from zkwm.quantizer.onnx_file import OnnxNode
 from zkwm.quantizer.translation import Translation, Value
-from zkwm.quantizer.views import MAXIMUM_SIDE, image_order, places_of, plain, viewed
+from zkwm.quantizer.views import image_order, places_of, plain, viewed
+from zkwm_protocols.integer_network.nodes import MAXIMUM_WINDOW
 
 
 def cut(translation: Translation, node: OnnxNode) -> Value:
@@ -92,7 +93,8 @@ def pad(translation: Translation, node: OnnxNode) -> Value:
         translation, node, viewed(translation, node, tensor, places_of(tensor).transpose(order))
     )
     padded = [ends[axis + 1] for axis in order]
-    if any(padded[0]) or any(ends[0]) or not all(0 <= p < MAXIMUM_SIDE for e in padded for p in e):
+    small = all(0 <= pad < MAXIMUM_WINDOW for pair in padded for pad in pair)
+    if any(padded[0]) or any(ends[0]) or not small:
         raise node.refusal("only zeros around images")
     channels, height, width = image.dims
     around = (padded[1][0], padded[2][0], padded[1][1], padded[2][1])

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from zkwm.quantizer.layers import Kernel, Linear, Reshaped, Shape, Term
 from zkwm.quantizer.onnx_file import OnnxNode
 from zkwm.quantizer.translation import Tensor, Translation
+from zkwm_protocols.integer_network.nodes import MAXIMUM_WINDOW
 
 MAXIMUM_SELECTION = 1 << 22
-MAXIMUM_SIDE = 1024
 
 Line: TypeAlias = tuple[int, int, int]
 """First index, step and number of the rows or columns that are kept."""
@@ -124,8 +124,8 @@ def _cut(
         size - (count - 1) * step
         for size, (_, step, count) in zip((height, width), (rows, columns), strict=True)
     ]
-    if max(*sides, rows[1], columns[1]) > MAXIMUM_SIDE:
-        raise node.refusal(f"it cuts from sides of more than {MAXIMUM_SIDE} pixels")
+    if max(*sides, rows[1], columns[1]) > MAXIMUM_WINDOW:
+        raise node.refusal(f"it cuts from sides of more than {MAXIMUM_WINDOW} pixels")
     weights = np.zeros((channels, 1, *sides))
     weights[:, :, rows[0], columns[0]] = 1.0
     kernel = Kernel(weights, (rows[1], columns[1]), groups=channels)
@@ -155,8 +155,8 @@ def expanded(
     """A plain tensor with its axes of size 1 repeated to ``dims`` (c, h, w)."""
     number = translation.layer_of(node, tensor)
     (channels, height, width), wanted = translation.layers[number].shape, layer_shape(dims)
-    if max(wanted[1:]) > MAXIMUM_SIDE:
-        raise node.refusal(f"it repeats over more than {MAXIMUM_SIDE} pixels")
+    if max(wanted[1:]) > MAXIMUM_WINDOW:
+        raise node.refusal(f"it repeats over more than {MAXIMUM_WINDOW} pixels")
     zero = np.zeros(wanted[0])
     if channels != wanted[0]:
         kernel = Kernel(np.ones((wanted[0], 1, 1, 1)))

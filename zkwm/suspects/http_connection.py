@@ -36,7 +36,7 @@ _OWN_HEADERS = frozenset(
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-class NoReplyError(Exception):
+class NoResponseError(Exception):
     """No reply arrived; the text is the problem of an Answer. ``final``: do not send again."""
 
     def __init__(self, problem: str, *, final: bool = False) -> None:
@@ -76,7 +76,7 @@ class EndpointConnection:
         self._tls = self._tls_context() if self._secure else None
 
     def post(self, question: Question, seconds: float) -> Reply:
-        """Send a question; return the reply, whatever its status. Raises NoReplyError.
+        """Send a question; return the reply, whatever its status. Raises NoResponseError.
 
         ``seconds`` bounds everything after connecting. Connecting is bounded by ``connect_seconds``
         for each address of the host, or by ``seconds`` if that is less.
@@ -84,11 +84,11 @@ class EndpointConnection:
         return self._exchange(question, seconds)
 
     def get(self, seconds: float) -> Reply:
-        """Ask the URL itself by GET, bounded as ``post`` is. Raises NoReplyError."""
+        """Ask the URL itself by GET, bounded as ``post`` is. Raises NoResponseError."""
         return self._exchange(None, seconds)
 
     def _exchange(self, question: Question | None, seconds: float) -> Reply:
-        """POST a question, or GET where there is none. Raises NoReplyError."""
+        """POST a question, or GET where there is none. Raises NoResponseError."""
         from urllib3.exceptions import HTTPError, NewConnectionError
         from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
 
@@ -97,13 +97,13 @@ class EndpointConnection:
                 return self._attempt(question, seconds, watchdog)
             except ssl.SSLCertVerificationError:
                 self.close()
-                raise NoReplyError("its certificate is not valid", final=True) from None
+                raise NoResponseError("its certificate is not valid", final=True) from None
             except (HTTPError, HTTPException, OSError, ValueError) as error:
                 self.close()
                 late = isinstance(error, TimeoutError | Urllib3TimeoutError)
                 if watchdog.expired or (late and not isinstance(error, NewConnectionError)):
-                    raise NoReplyError(TIMED_OUT) from None
-                raise NoReplyError("the connection failed") from None
+                    raise NoResponseError(TIMED_OUT) from None
+                raise NoResponseError("the connection failed") from None
             except BaseException:
                 self.close()
                 raise
@@ -115,7 +115,10 @@ class EndpointConnection:
         self._connection = None
 
     def _attempt(self, question: Question | None, seconds: float, watchdog: _Watchdog) -> Reply:
-        """Connect, send and read; raises what urllib3, ssl and sockets raise, and NoReplyError."""
+        """Connect, send and read.
+
+        Raises what urllib3, ssl and sockets raise, and NoResponseError.
+        """
         connection = self._connected(min(seconds, self._settings.connect_seconds))
         connection.timeout = seconds
         with watchdog.guarding(connection.sock):
@@ -132,14 +135,16 @@ class EndpointConnection:
             )
             response = connection.getresponse()
             if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-                raise NoReplyError("its reply is compressed, which was not asked for", final=True)
+                raise NoResponseError(
+                    "its reply is compressed, which was not asked for", final=True
+                )
             data = response.read(self._settings.reply_bytes + 1, decode_content=False)
             if watchdog.expired:
-                raise NoReplyError(TIMED_OUT)
+                raise NoResponseError(TIMED_OUT)
             if len(data) > self._settings.reply_bytes:
-                raise NoReplyError("its reply is too large", final=True)
+                raise NoResponseError("its reply is too large", final=True)
             if response.length_remaining:
-                raise NoReplyError("the connection failed")
+                raise NoResponseError("the connection failed")
         retry_after = response.headers.get("Retry-After", "")
         return Reply(
             response.status,
@@ -194,12 +199,12 @@ class _Watchdog:
     def guarding(self, guarded: socket.socket | None) -> Iterator[None]:
         """Shut ``guarded`` on expiry while the block runs.
 
-        Raises NoReplyError if the time is over already.
+        Raises NoResponseError if the time is over already.
         """
         with self._lock:
             self._socket = guarded
             if self.expired:
-                raise NoReplyError(TIMED_OUT)
+                raise NoResponseError(TIMED_OUT)
         try:
             yield
         finally:

@@ -29,7 +29,7 @@ from zkwm.suspects.http_adapter import (
     answer_from_reply,
     make_adapter,
 )
-from zkwm.suspects.http_connection import EndpointConnection, NoReplyError, Reply
+from zkwm.suspects.http_connection import EndpointConnection, NoResponseError, Reply
 from zkwm.suspects.http_json import ReplyError
 from zkwm.suspects.http_named_scores import HINTS
 from zkwm.suspects.limits import HttpProtocol, HttpSettings
@@ -239,7 +239,7 @@ class HttpSuspect(Suspect):
             pause = self._settings.backoff_seconds * 2.0 ** (attempt - 1)
             try:
                 reply = send(min(self._settings.request_seconds, left))
-            except NoReplyError as reason:
+            except NoResponseError as reason:
                 problem, again = str(reason), not reason.final
             else:
                 if reply.status == 200:

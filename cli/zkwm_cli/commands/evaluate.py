@@ -11,7 +11,7 @@ from zkwm_cli.exits import Exit
 from zkwm_cli.options import json_option, option, options
 
 if TYPE_CHECKING:
-    from zkwm.evaluation.results.outcome import Outcome
+    from zkwm.evaluation.results.outcome import GridResult
     from zkwm.evaluation.run.executors import Executor
     from zkwm.evaluation.run.runner import GridProgress
     from zkwm_cli.terminal import ProgressLine
@@ -128,7 +128,7 @@ def _executor(workers: int, *, ray: bool) -> Executor:
     return in_this_process if workers == 1 else in_processes(workers)
 
 
-def _counts(outcome: Outcome) -> dict[str, int]:
+def _counts(outcome: GridResult) -> dict[str, int]:
     """The number of cells of each status."""
     from zkwm.evaluation.results.cell import Status
 

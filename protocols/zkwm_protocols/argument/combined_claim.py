@@ -7,11 +7,11 @@
     (10) elements  low dot pads product              challenge_columns absorbs them
     (11) challenge "columns"     t indices           challenge_columns draws them
 
-    relations:  one for each level of the tree   gamma_0 ..
-                T~(r) x = claim                  gamma_-4     (2) of SPEC.md 17.7
-                x = extension of the cells at r  gamma_-3     (3)
-                multiplicities                   gamma_-2     (4)
-                number of matches = k*           gamma_-1     (5)
+    relations:  one for each level of the tree   RelationKind.LEVEL           (1) of SPEC.md 17.7
+                T~(r) x = claim                  RelationKind.GRADIENT        (2)
+                x = extension of the cells at r  RelationKind.CELLS           (3)
+                multiplicities                   RelationKind.MULTIPLICITIES  (4)
+                number of matches = k*           RelationKind.MATCHES         (5)
 
 Both sides call the same two functions, so that neither can combine differently.
 """
@@ -21,7 +21,7 @@ from __future__ import annotations
 from zkwm_protocols.argument.ligero.linear_claim import CombinedClaim
 from zkwm_protocols.argument.ligero.messages import CombinationChallenge, CombinedRows
 from zkwm_protocols.argument.logup_gkr.protocol import Interaction, LeafClaim
-from zkwm_protocols.argument.logup_gkr.relations import combine_relations
+from zkwm_protocols.argument.logup_gkr.relations import RelationKind, combine_relations
 from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.statement import Statement
@@ -49,16 +49,18 @@ def combination_challenge(
         "relations", count + 1 + layout.combined_rows
     )
     gammas, zeta, rhos = challenges[:count], challenges[count], challenges[count + 1 :]
+    kinds = (relation.kind for relation in interaction.relations)
+    gamma = dict(zip(kinds, gammas, strict=True))  # of the levels the last; none is asked for
     coefficients, constant = combine_relations(interaction.relations, gammas, layout.pad_row)
     claim = CombinedClaim(
         batch=leaf.batch,
         point=interaction.position_point,
-        cells_factor=gammas[-3],
+        cells_factor=gamma[RelationKind.CELLS],
         chunk_weights=leaf.chunk_weights,
         column_point=list(leaf.column_point),
-        multiplicity_factor=gammas[-2],
+        multiplicity_factor=gamma[RelationKind.MULTIPLICITIES],
         match_cells=relation.match_cells(statement),
-        match_factor=gammas[-1],
+        match_factor=gamma[RelationKind.MATCHES],
         pad_coefficients=coefficients,
         constant=constant,
     )

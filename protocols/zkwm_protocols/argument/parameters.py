@@ -28,9 +28,20 @@ from zkwm_protocols.field.scalar import ORDER, P
 
 SOUNDNESS_BITS = 120
 FINGERPRINT_DEGREE = 8
-EXTENSION_ROWS = 10
-"""mask_low, mask_dot_a, mask_dot_b, mask_pads_a, mask_pads_b, mask_product, pads, left, right,
-product: rows over K, five rows over F_p each."""
+(
+    MASK_LOW,
+    MASK_DOT_A,
+    MASK_DOT_B,
+    MASK_PADS_A,
+    MASK_PADS_B,
+    MASK_PRODUCT,
+    PADS,
+    LEFT,
+    RIGHT,
+    PRODUCT,
+) = range(10)
+"""The rows over K, five rows over F_p each, as they follow witness and multiplicities."""
+EXTENSION_ROWS = PRODUCT + 1
 MAXIMUM_ROW_POSITIONS_LOG = 16
 MAXIMUM_CODE_LOG = 22
 MAXIMUM_ROW_LENGTH = 1 << 20

@@ -20,7 +20,6 @@ the first challenge, and the linear claim speaks of message + pad. SPEC.md 17.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -33,7 +32,7 @@ from zkwm_protocols.argument.logup_gkr.protocol import Interaction, LeafClaim
 from zkwm_protocols.argument.logup_gkr.prover import TreeProver
 from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.proof import Proof
-from zkwm_protocols.argument.prover_randomness import RandomStream
+from zkwm_protocols.argument.prover_randomness import RandomStream, proof_purpose
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.relation.witness import Witness, make_witness
 from zkwm_protocols.argument.statement import Statement
@@ -55,6 +54,7 @@ def prove(
     salts: Sequence[bytes],
     *,
     secret: bytes,
+    release: str,
     progress: Progress | None = None,
 ) -> bytes:
     """Prove the statement; the bytes of SPEC.md 17.10.
@@ -64,6 +64,7 @@ def prove(
         images (uint8, (n, c, h, w)): the triggers.
         salts: 32 bytes for each trigger.
         secret: the vault's, mixed into the randomness beside the operating system's.
+        release: the version of zkwm, mixed in likewise.
         progress: called as each step begins.
 
     Raises:
@@ -80,8 +81,7 @@ def prove(
         lookups=relation.lookup_count,
         rows=relation.tables.total_rows,
     )
-    digest = hashlib.sha256(witness.cells.tobytes()).digest()
-    stream = RandomStream(secret, hashlib.sha256(statement.to_bytes(layout)).digest(), digest)
+    stream = RandomStream(secret, *proof_purpose(release, layout, statement, witness.cells))
     return prove_witness(statement, relation, layout, witness, stream, report).to_bytes()
 
 

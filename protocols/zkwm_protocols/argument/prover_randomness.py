@@ -2,13 +2,16 @@
 
 ::
 
-    key    = SHA-512(zkwm-random-1, 64 bytes of the operating system, secret, digests)
-    stream = SHAKE-256(zkwm-random-1, key, 0) | SHAKE-256(zkwm-random-1, key, 1) | ...
+    key    = SHA-512(zkwm-random-2, 64 bytes of the operating system, secret, purpose)
+    stream = SHAKE-256(zkwm-random-2, key, 0) | SHAKE-256(zkwm-random-2, key, 1) | ...
+
+    purpose: the release, the layout, digests of statement and witness
 
 All masks, tails and nonces come from here: used twice, they would give the witness away. The
 vault's secret keeps the stream secret where the operating system's generator is broken; digests of
-statement and witness make it differ where that generator is rewound. The verifier's challenges are
-public and come from ``transcript``.
+statement and witness make it differ where that generator is rewound; release and layout do where
+the same numbers would be drawn in another order, so that pads of two proofs were related. The
+verifier's challenges are public and come from ``transcript``.
 """
 
 from __future__ import annotations
@@ -20,12 +23,33 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from zkwm_protocols.argument.parameters import Layout
+from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.field.scalar import P
 
-_PREFIX = b"zkwm-random-1"
+_PREFIX = b"zkwm-random-2"
 _BLOCK_BYTES = 1 << 20
 _MINIMUM_SECRET_BYTES = 32
+
+
+def proof_purpose(
+    release: str, layout: Layout, statement: Statement, cells: NDArray[np.uint32]
+) -> tuple[bytes, ...]:
+    """The purpose of a proof's stream: all that its draws, and their order, depend on.
+
+    Args:
+        release: the version of zkwm that draws.
+        layout: all sizes.
+        statement: the public input.
+        cells (uint32, (J, n)): of the witness.
+    """
+    return (
+        release.encode(),
+        repr(layout).encode(),
+        hashlib.sha256(statement.to_bytes(layout)).digest(),
+        hashlib.sha256(np.ascontiguousarray(cells).tobytes()).digest(),
+    )
 
 
 class RandomStream:
@@ -35,7 +59,7 @@ class RandomStream:
 
     Args:
         secret: at least 32 bytes.
-        digests: of what the stream is used for.
+        purpose: what the stream is used for, part by part; ``proof_purpose`` for a proof.
 
     Raises:
         UsageError: a secret that is too short.
@@ -43,14 +67,14 @@ class RandomStream:
 
     __slots__ = ("_counter", "_key")
 
-    def __init__(self, secret: bytes, *digests: bytes) -> None:
+    def __init__(self, secret: bytes, *purpose: bytes) -> None:
         if len(secret) < _MINIMUM_SECRET_BYTES:
             raise UsageError(
                 f"the secret of a random stream: expected at least {_MINIMUM_SECRET_BYTES} bytes, "
                 f"got {len(secret)}"
             )
         hasher = hashlib.sha512(_PREFIX + secrets.token_bytes(64))
-        for part in (secret, *digests):
+        for part in (secret, *purpose):
             hasher.update(len(part).to_bytes(8, "big") + part)
         self._key = hasher.digest()
         self._counter = 0

@@ -21,10 +21,9 @@ from dataclasses import dataclass
 from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import UsageError
+from zkwm_protocols.evidence import MAXIMUM_TRIALS
 from zkwm_protocols.integer_network.codec import digest
 from zkwm_protocols.integer_network.model import IntegerNetwork
-
-MAXIMUM_TRIGGERS = 10_000
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,8 @@ class Statement:
 
     def __post_init__(self) -> None:
         count = len(self.leaves)
-        if not 1 <= count <= MAXIMUM_TRIGGERS:
-            raise UsageError(f"triggers: expected 1 to {MAXIMUM_TRIGGERS:,}, got {count}")
+        if not 1 <= count <= MAXIMUM_TRIALS:
+            raise UsageError(f"triggers: expected 1 to {MAXIMUM_TRIALS:,}, got {count}")
         if len(self.label_fields) != count or len(self.outputs) != count:
             raise UsageError("leaves, label fields and outputs are one for each trigger")
         if any(len(leaf) != 32 for leaf in self.leaves):

@@ -24,6 +24,7 @@ from zkwm_protocols.errors import Malformed, Unsupported
 from zkwm_protocols.field.scalar import P
 from zkwm_protocols.integer_network.correlation import correlate, splits
 from zkwm_protocols.integer_network.nodes import (
+    MAXIMUM_BOUND,
     Activation,
     Concatenation,
     Convolution,
@@ -38,7 +39,6 @@ from zkwm_protocols.integer_network.windows import Windows
 Interval = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Lower and upper bounds, each (channels, height, width); integers."""
 
-MAXIMUM_BOUND = 1 << 30
 MAXIMUM_TABLE_ROWS = 1 << 22
 FIXED_TABLE_ROWS = 3 * 65_536 + 1_296 + 511
 """Rows of the tables 1 to 5 of SPEC.md 17.3."""
@@ -177,9 +177,14 @@ def _require_table(number: int, node: Activation, table: Table, interval: Interv
 
 def _require_table_rows(tables: Sequence[Table], nodes: Sequence[Node], bits: int) -> None:
     """All tables of SPEC.md 17.3 together have at most 2^22 rows; ``bits`` is B of the argmax."""
+    rows = table_rows(tables, nodes, bits)
+    if rows > MAXIMUM_TABLE_ROWS:
+        raise Unsupported(f"tables of {rows:,} rows, at most 2^22", check="network.size")
+
+
+def table_rows(tables: Sequence[Table], nodes: Sequence[Node], bits: int) -> int:
+    """The rows of all tables of SPEC.md 17.3, before any is built."""
     widths = {1, 8, bits - 8 * ((bits + 7) // 8 - 1)}
     widths |= {node.shift for node in nodes if isinstance(node, Activation) and node.shift}
     rows = FIXED_TABLE_ROWS + sum(table.values.size for table in tables)
-    rows += sum(1 << width for width in widths)
-    if rows > MAXIMUM_TABLE_ROWS:
-        raise Unsupported(f"tables of {rows:,} rows, at most 2^22", check="network.size")
+    return rows + sum(1 << width for width in widths)

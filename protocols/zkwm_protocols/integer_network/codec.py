@@ -35,6 +35,7 @@ from zkwm_protocols.integer_network.model import (
     inputs_of,
 )
 from zkwm_protocols.integer_network.nodes import (
+    MAXIMUM_BOUND,
     MAXIMUM_INPUTS,
     MAXIMUM_SHIFT,
     MAXIMUM_WINDOW,
@@ -162,7 +163,7 @@ def _network(value: Value) -> IntegerNetwork:
 def _table(value: Value) -> Table:
     """A table from its CBOR map."""
     fields = require_map(value, "first values", "table")
-    first = require_integer(fields["first"], 1 << 30, -(1 << 30))
+    first = require_integer(fields["first"], MAXIMUM_BOUND, -MAXIMUM_BOUND)
     return Table(first, np.frombuffer(require_bytes(fields["values"]), dtype=np.uint8))
 
 

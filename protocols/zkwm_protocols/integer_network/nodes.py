@@ -34,6 +34,8 @@ MAXIMUM_INPUTS = 64
 MAXIMUM_SHIFT = 16
 MAXIMUM_WINDOW = 1024
 """The largest side of a kernel, stride or dilation; a pad is smaller."""
+MAXIMUM_BOUND = 1 << 30
+"""The largest absolute value of a sum, and of what a table reads."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +182,7 @@ class Table:
         if (
             self.values.ndim != 1
             or not 1 <= self.values.size <= 1 << 20
-            or abs(self.first) > 1 << 30
+            or abs(self.first) > MAXIMUM_BOUND
         ):
             raise Malformed(
                 "a table has 1 to 2^20 values, the first at most 2^30 from 0", check="network.table"

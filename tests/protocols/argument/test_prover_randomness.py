@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from tests.support.argument_case import argument_case
 from zkwm_protocols.argument import prover_randomness as randomness
-from zkwm_protocols.argument.prover_randomness import RandomStream
+from zkwm_protocols.argument.prover_randomness import RandomStream, proof_purpose
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.field.scalar import P
 
@@ -109,3 +111,24 @@ def test_a_stream_shows_nothing() -> None:
 def test_a_short_secret_is_refused() -> None:
     with pytest.raises(UsageError):
         RandomStream(bytes(31))
+
+
+@pytest.mark.usefixtures("without_system_randomness")
+def test_release_layout_statement_and_witness_make_a_difference() -> None:
+    """The same numbers in another order would give two proofs related pads."""
+    case = argument_case()
+    other = replace(case.layout, columns=case.layout.columns + 1)
+    statement = replace(case.statement, context=b"another")
+    cells = case.witness.cells.copy()
+    cells[0, 0] ^= 1
+    honest = (case.layout, case.statement, case.witness.cells)
+    purposes = [
+        proof_purpose("1.0", *honest),
+        proof_purpose("1.1", *honest),
+        proof_purpose("1.0", other, case.statement, case.witness.cells),
+        proof_purpose("1.0", case.layout, statement, case.witness.cells),
+        proof_purpose("1.0", case.layout, case.statement, cells),
+    ]
+    assert len({RandomStream(SECRET, *purpose).bytes(32) for purpose in purposes}) == 5
+    again = proof_purpose("1.0", *honest)
+    assert RandomStream(SECRET, *again).bytes(32) == RandomStream(SECRET, *purposes[0]).bytes(32)

@@ -92,7 +92,9 @@ def test_the_implementation_accepts_the_proof_of_the_reference(proved: Proved):
 
 def test_the_reference_accepts_a_proof_of_the_implementation(proved: Proved):
     images = np.frombuffer(b"".join(proved.images), np.uint8).reshape(-1, 1, 4, 4)
-    data = prover.prove(implemented(proved), images, proved.salts, secret=bytes(range(32)))
+    data = prover.prove(
+        implemented(proved), images, proved.salts, secret=bytes(range(32)), release="test"
+    )
     verify(*proved.arguments, data)
 
 

@@ -10,7 +10,7 @@ from zkwm.evaluation.results.cell import Cell
 
 
 @dataclass(frozen=True)
-class Outcome:
+class GridResult:
     """The result of ``run_grid``.
 
     Args:

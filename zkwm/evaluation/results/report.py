@@ -37,7 +37,7 @@ from zkwm.registry import parameters_of
 from zkwm.training.versions import PACKAGES, versions
 
 if TYPE_CHECKING:
-    from zkwm.evaluation.results.outcome import Outcome
+    from zkwm.evaluation.results.outcome import GridResult
 
 REPORT, TABLES, FIGURES = "report.html", "tables.md", "figures"
 
@@ -56,7 +56,7 @@ class Figure:
         return "data:image/svg+xml;base64," + base64.b64encode(self.svg.encode()).decode()
 
 
-def write_report(outcome: Outcome, folder: str | Path) -> Path:
+def write_report(outcome: GridResult, folder: str | Path) -> Path:
     """Write tables, figures and the page into the folder, replacing older ones; returns the page.
 
     Raises UsageError where matplotlib is not installed, CouldNotCheck when the disk refuses.
@@ -81,7 +81,7 @@ def write_report(outcome: Outcome, folder: str | Path) -> Path:
     return folder / REPORT
 
 
-def all_tables(outcome: Outcome) -> tuple[Table, ...]:
+def all_tables(outcome: GridResult) -> tuple[Table, ...]:
     """The tables of the grid itself."""
     return (
         *grid_tables(outcome),
@@ -91,7 +91,7 @@ def all_tables(outcome: Outcome) -> tuple[Table, ...]:
     )
 
 
-def extra_tables(outcome: Outcome) -> dict[str, Table]:
+def extra_tables(outcome: GridResult) -> dict[str, Table]:
     """Null models, claims and published figures, by the names of their CSV files."""
     tables = dict(outcome.null_tables)
     rows = published_rows(outcome)
@@ -107,7 +107,7 @@ def extra_tables(outcome: Outcome) -> dict[str, Table]:
     return tables
 
 
-def published_rows(outcome: Outcome) -> tuple[tuple[str, ...], ...]:
+def published_rows(outcome: GridResult) -> tuple[tuple[str, ...], ...]:
     """A row for each published cell that a cell of ours corresponds to."""
     rows = []
     for published in PUBLISHED:
@@ -132,7 +132,7 @@ def published_rows(outcome: Outcome) -> tuple[tuple[str, ...], ...]:
     return tuple(rows)
 
 
-def figures(outcome: Outcome) -> tuple[Figure, ...]:
+def figures(outcome: GridResult) -> tuple[Figure, ...]:
     """A figure for each attack of the grid."""
     by_key = squares(outcome.cells)
     order = tuple(entry.label for entry in outcome.grid.watermarks)
@@ -143,7 +143,7 @@ def figures(outcome: Outcome) -> tuple[Figure, ...]:
 
 
 def render(
-    outcome: Outcome,
+    outcome: GridResult,
     tables: tuple[Table, ...],
     more: dict[str, Table],
     drawn: tuple[Figure, ...],
@@ -188,7 +188,7 @@ def render(
     )
 
 
-def _entries(outcome: Outcome) -> Table:
+def _entries(outcome: GridResult) -> Table:
     """All schemes, attacks and claims of the grid with all parameters, given or not."""
     rows = []
     for kind, entries in outcome.grid.lists.items():
@@ -200,7 +200,7 @@ def _entries(outcome: Outcome) -> Table:
     return Table("", "", ("", "label", "after", "parameters"), tuple(rows))
 
 
-def _models(outcome: Outcome) -> Table:
+def _models(outcome: GridResult) -> Table:
     """The models without a mark, by kind, network and number of images."""
     groups: dict[tuple[str, str, int], list[float]] = {}
     for model in outcome.models:
@@ -215,7 +215,7 @@ def _models(outcome: Outcome) -> Table:
     return Table("", "", head, rows)
 
 
-def _facts(outcome: Outcome) -> tuple[tuple[str, str], ...]:
+def _facts(outcome: GridResult) -> tuple[tuple[str, str], ...]:
     """The settings of the grid and the machine, as names and texts."""
     grid = outcome.grid
     training = ", ".join(f"{name} {value}" for name, value in grid.training.items())

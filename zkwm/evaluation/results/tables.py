@@ -17,12 +17,12 @@ from zkwm.evaluation.results.outcome import Table
 
 if TYPE_CHECKING:
     from zkwm.evaluation.plan.grid import AttackEntry, WatermarkEntry
-    from zkwm.evaluation.results.outcome import Outcome
+    from zkwm.evaluation.results.outcome import GridResult
 
 COLUMNS = 6
 
 
-def grid_tables(outcome: Outcome, *, by_ranks: bool = False) -> tuple[Table, ...]:
+def grid_tables(outcome: GridResult, *, by_ranks: bool = False) -> tuple[Table, ...]:
     """Schemes by attacks, at most ``COLUMNS`` attacks in each table.
 
     With ``by_ranks``, of the schemes that have classes to rank, for a judge who gets scores.
@@ -51,7 +51,7 @@ def grid_tables(outcome: Outcome, *, by_ranks: bool = False) -> tuple[Table, ...
     )
 
 
-def scheme_table(outcome: Outcome) -> Table:
+def scheme_table(outcome: GridResult) -> Table:
     """Each scheme: network, access, labels, what it costs, and how many leaves are embedded."""
     return Table(
         title="The marks before any attack",
@@ -63,7 +63,7 @@ def scheme_table(outcome: Outcome) -> Table:
     )  # fmt: skip
 
 
-def _scheme_row(outcome: Outcome, entry: WatermarkEntry) -> tuple[str, ...]:
+def _scheme_row(outcome: GridResult, entry: WatermarkEntry) -> tuple[str, ...]:
     """The texts of one scheme."""
     cells = _one_per_seed(c for c in outcome.cells if c.watermark == entry.label)
     first = cells[0] if cells else None
@@ -96,7 +96,7 @@ def _scheme_row(outcome: Outcome, entry: WatermarkEntry) -> tuple[str, ...]:
     )
 
 
-def attack_table(outcome: Outcome) -> Table:
+def attack_table(outcome: GridResult) -> Table:
     """Each attack: what the adversary has and spends, what it costs, and how often it counts."""
     return Table(
         title="What the attacks cost",
@@ -111,7 +111,7 @@ def attack_table(outcome: Outcome) -> Table:
     )  # fmt: skip
 
 
-def _attack_row(outcome: Outcome, entry: AttackEntry) -> tuple[str, ...]:
+def _attack_row(outcome: GridResult, entry: AttackEntry) -> tuple[str, ...]:
     """The texts of one attack."""
     cells = [c for c in outcome.cells if c.attack == entry.label]
     done = [c for c in cells if c.accuracy_after is not None]
@@ -145,7 +145,7 @@ def csv_text(table: Table) -> str:
     return _csv([table.head, *table.rows])
 
 
-def bits_csv(outcome: Outcome, *, by_ranks: bool = False) -> str:
+def bits_csv(outcome: GridResult, *, by_ranks: bool = False) -> str:
     """Schemes by attacks: bits left (empty for declared labels and where there is no number)."""
 
     def text(square: Square) -> str:
@@ -155,7 +155,7 @@ def bits_csv(outcome: Outcome, *, by_ranks: bool = False) -> str:
     return _scheme_by_attack_csv(outcome, text, by_ranks=by_ranks)
 
 
-def lost_csv(outcome: Outcome) -> str:
+def lost_csv(outcome: GridResult) -> str:
     """Schemes by attacks: points of accuracy lost in the seed that the bits are of."""
     return _scheme_by_attack_csv(outcome, lambda s: s.lost.replace("−", "-"))
 
@@ -168,7 +168,7 @@ def cells_csv(cells: Sequence[Cell]) -> str:
 
 
 def _scheme_by_attack_csv(
-    outcome: Outcome, text: Callable[[Square], str], *, by_ranks: bool = False
+    outcome: GridResult, text: Callable[[Square], str], *, by_ranks: bool = False
 ) -> str:
     """A CSV of one text a square."""
     by_key, grid = squares(outcome.cells, by_ranks=by_ranks), outcome.grid

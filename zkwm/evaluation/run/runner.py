@@ -18,7 +18,7 @@ from zkwm.evaluation.null_hypothesis.grid_stage import null_tables
 from zkwm.evaluation.plan.experiment import Experiment
 from zkwm.evaluation.plan.grid import Grid
 from zkwm.evaluation.results.cell import Cell, Status
-from zkwm.evaluation.results.outcome import Outcome
+from zkwm.evaluation.results.outcome import GridResult
 from zkwm.evaluation.run.attack_mark import blank
 from zkwm.evaluation.run.executors import Executor, in_this_process
 from zkwm.evaluation.run.tasks import Task, TaskKind, digest_of_task
@@ -56,10 +56,10 @@ def run_grid(
     *,
     execute: Executor = in_this_process,
     progress: ReportProgress = lambda _: None,
-) -> Outcome:
+) -> GridResult:
     """Measure what the folder does not hold yet, and return all of it.
 
-    Parts that fail are ``Outcome.errors``; another call tries them again.
+    Parts that fail are ``GridResult.errors``; another call tries them again.
 
     Args:
         grid: What is measured.
@@ -91,7 +91,7 @@ def run_grid(
         for cell in cells
         if cell.status == Status.ERROR
     ]
-    return Outcome(grid, cells, tables, tuple(models), (*errors, *null_errors), run.seconds())
+    return GridResult(grid, cells, tables, tuple(models), (*errors, *null_errors), run.seconds())
 
 
 @dataclass(frozen=True)

@@ -43,20 +43,6 @@ from zkwm_protocols.field.vector import (
     one_minus,
 )
 
-(
-    MASK_LOW,
-    MASK_DOT_A,
-    MASK_DOT_B,
-    MASK_PADS_A,
-    MASK_PADS_B,
-    MASK_PRODUCT,
-    PADS,
-    LEFT,
-    RIGHT,
-    PRODUCT,
-) = range(10)
-"""The rows over K, in the order in which they follow witness and multiplicities in the tableau."""
-
 
 @dataclass(frozen=True)
 class CombinedClaim:

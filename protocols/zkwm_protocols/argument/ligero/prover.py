@@ -28,16 +28,6 @@ from zkwm_protocols.argument.ligero.column_tree import (
     hash_columns,
 )
 from zkwm_protocols.argument.ligero.linear_claim import (
-    LEFT,
-    MASK_DOT_A,
-    MASK_DOT_B,
-    MASK_LOW,
-    MASK_PADS_A,
-    MASK_PADS_B,
-    MASK_PRODUCT,
-    PADS,
-    PRODUCT,
-    RIGHT,
     CombinedClaim,
     match_places,
     multiplicity_polynomial,
@@ -51,7 +41,19 @@ from zkwm_protocols.argument.ligero.messages import (
     OpenedColumns,
 )
 from zkwm_protocols.argument.ligero.rows import CommittedRows
-from zkwm_protocols.argument.parameters import Layout
+from zkwm_protocols.argument.parameters import (
+    LEFT,
+    MASK_DOT_A,
+    MASK_DOT_B,
+    MASK_LOW,
+    MASK_PADS_A,
+    MASK_PADS_B,
+    MASK_PRODUCT,
+    PADS,
+    PRODUCT,
+    RIGHT,
+    Layout,
+)
 from zkwm_protocols.argument.prover_randomness import RandomStream
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.field.kernels.ntt import multiply_polynomials

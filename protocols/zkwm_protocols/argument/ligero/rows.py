@@ -33,7 +33,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.argument.ligero.linear_claim import (
+from zkwm_protocols.argument.parameters import (
     LEFT,
     MASK_DOT_A,
     MASK_DOT_B,
@@ -44,8 +44,8 @@ from zkwm_protocols.argument.ligero.linear_claim import (
     PADS,
     PRODUCT,
     RIGHT,
+    Layout,
 )
-from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.prover_randomness import RandomStream
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.field.kernels.linear_combination import fold_rows

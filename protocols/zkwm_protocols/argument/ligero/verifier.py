@@ -37,16 +37,6 @@ from zkwm_protocols.argument.ligero.column_tree import (
     recompute_root,
 )
 from zkwm_protocols.argument.ligero.linear_claim import (
-    LEFT,
-    MASK_DOT_A,
-    MASK_DOT_B,
-    MASK_LOW,
-    MASK_PADS_A,
-    MASK_PADS_B,
-    MASK_PRODUCT,
-    PADS,
-    PRODUCT,
-    RIGHT,
     CombinedClaim,
     evaluate_multiplicity_polynomial,
     evaluate_witness_polynomial,
@@ -59,7 +49,19 @@ from zkwm_protocols.argument.ligero.messages import (
     CombinedRows,
     OpenedColumns,
 )
-from zkwm_protocols.argument.parameters import Layout
+from zkwm_protocols.argument.parameters import (
+    LEFT,
+    MASK_DOT_A,
+    MASK_DOT_B,
+    MASK_LOW,
+    MASK_PADS_A,
+    MASK_PADS_B,
+    MASK_PRODUCT,
+    PADS,
+    PRODUCT,
+    RIGHT,
+    Layout,
+)
 from zkwm_protocols.errors import InvalidOpening, Malformed
 from zkwm_protocols.field.polynomial import Points, interpolate
 from zkwm_protocols.field.scalar import (

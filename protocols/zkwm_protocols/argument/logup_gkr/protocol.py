@@ -30,16 +30,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from zkwm_protocols.argument.logup_gkr.relations import (
+    Affine,
+    LinearRelation,
+    RelationKind,
+    Term,
+    between,
+)
+from zkwm_protocols.argument.parameters import (
+    FINGERPRINT_DEGREE,
     LEFT,
     PADS,
     PRODUCT,
     RIGHT,
-    Affine,
-    LinearRelation,
-    Term,
-    between,
+    Layout,
 )
-from zkwm_protocols.argument.parameters import FINGERPRINT_DEGREE, Layout
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.argument.transcript import Transcript
@@ -172,7 +176,7 @@ class Interaction:
             (RIGHT, second, negate(n1)),
             (PRODUCT, second, minus),
         )
-        self.relations.append(LinearRelation(terms, subtract(known, self._claim.constant)))
+        self._relate(RelationKind.LEVEL, terms, subtract(known, self._claim.constant))
         mu = self.transcript.challenge_element("side")
         d0_value = Affine(d0, ((RIGHT, second, ONE),))
         n0_value = Affine(w, ((LEFT, first, ONE),)).plus(d0_value.scaled(negate(lam)))
@@ -241,13 +245,16 @@ class Interaction:
             *masked.scaled(factor).terms,
         )
         known = subtract(self._claim.constant, multiply(factor, x))
-        self.relations.append(LinearRelation(terms, known))
-        self.relations.append(LinearRelation(masked.scaled(negate(ONE)).terms, x))
+        self._relate(RelationKind.GRADIENT, terms, known)
+        self._relate(RelationKind.CELLS, masked.scaled(negate(ONE)).terms, x)
         numerator = self._numerator
-        self.relations.append(
-            LinearRelation(numerator.terms, subtract(claim.real, numerator.constant))
-        )
-        self.relations.append(LinearRelation((), constant(self._statement.least_matches)))
+        real = subtract(claim.real, numerator.constant)
+        self._relate(RelationKind.MULTIPLICITIES, numerator.terms, real)
+        self._relate(RelationKind.MATCHES, (), constant(self._statement.least_matches))
+
+    def _relate(self, kind: RelationKind, terms: tuple[Term, ...], known: Element) -> None:
+        """Note a relation, in the order of SPEC.md 17.7."""
+        self.relations.append(LinearRelation(kind, terms, known))
 
     def _masked(self, message: Element) -> Affine:
         """The value behind a message: message + the next cell of the row ``pads``."""
@@ -263,7 +270,7 @@ class Interaction:
         at_zero: Element,
         at_infinity: Element,
     ) -> None:
-        """One round: the claim becomes of_claim claim + of_zero h(0) + (r^2 - r) h(inf).
+        """One round: the claim becomes of_claim claim + of_zero h(0) + (r^2 - r) h(inf) (17.5).
 
         The constant is updated at once; the pads' coefficients are kept in ``_chain`` and
         multiplied out once, when the rounds are over.

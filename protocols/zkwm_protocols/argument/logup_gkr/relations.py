@@ -18,17 +18,26 @@ opening proves the combined relation about the committed pads.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
+from zkwm_protocols.argument.parameters import PADS
 from zkwm_protocols.field.scalar import ONE, ZERO, Element, add, multiply, subtract
 from zkwm_protocols.field.vector import Array
 
-PADS, LEFT, RIGHT, PRODUCT = range(4)
-"""The rows over K that relations speak of, numbered as in ``CombinedClaim.pad_coefficients``."""
-
 Term = tuple[int, int, Element]
-"""(row, cell, coefficient)."""
+"""(row, cell, coefficient); the rows are ``PADS``, ``LEFT``, ``RIGHT`` and ``PRODUCT``."""
+
+
+class RelationKind(StrEnum):
+    """The kinds of relations of SPEC.md 17.7, in their order; gammas are found by them."""
+
+    LEVEL = "level"
+    GRADIENT = "gradient"
+    CELLS = "cells"
+    MULTIPLICITIES = "multiplicities"
+    MATCHES = "matches"
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,7 @@ class Affine:
 class LinearRelation:
     """The claim that the sum of coefficients times cells is ``constant`` (SPEC.md 17.7)."""
 
+    kind: RelationKind
     terms: tuple[Term, ...]
     constant: Element
 
@@ -80,7 +90,7 @@ def combine_relations(
             totals[place] = add(totals.get(place, ZERO), multiply(gamma, value))
     coefficients = np.zeros((4, 5, pad_row), dtype=np.uint64)
     for (row, cell), value in totals.items():
-        coefficients[row, :, cell] = value
+        coefficients[row - PADS, :, cell] = value
     return coefficients, known
 
 

@@ -18,7 +18,7 @@ from tests.support.commitment_case import (
     run_exchange,
 )
 from zkwm_protocols.argument.ligero import rows as tableau
-from zkwm_protocols.argument.ligero.linear_claim import MASK_DOT_A, MASK_LOW, MASK_PADS_B, PRODUCT
+from zkwm_protocols.argument.parameters import MASK_DOT_A, MASK_LOW, MASK_PADS_B, PRODUCT
 from zkwm_protocols.argument.prover_randomness import RandomStream
 from zkwm_protocols.errors import InvalidOpening, Malformed, UsageError
 from zkwm_protocols.field.polynomial import Points

@@ -16,7 +16,8 @@ from tests.support.commitment_case import (
     make_case,
     run_exchange,
 )
-from zkwm_protocols.argument.ligero.linear_claim import (
+from zkwm_protocols.argument.ligero.rows import CommittedRows
+from zkwm_protocols.argument.parameters import (
     MASK_DOT_A,
     MASK_DOT_B,
     MASK_LOW,
@@ -24,7 +25,6 @@ from zkwm_protocols.argument.ligero.linear_claim import (
     MASK_PADS_B,
     MASK_PRODUCT,
 )
-from zkwm_protocols.argument.ligero.rows import CommittedRows
 from zkwm_protocols.argument.prover_randomness import RandomStream
 from zkwm_protocols.field.scalar import P
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.small_networks import small_network
+from tests.support.small_networks import random_network, small_network
 from zkwm_protocols.argument.relation.lookup_tables import Tables
+from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.field.scalar import P, add, constant, multiply, scale
 from zkwm_protocols.field.vector import from_elements, to_list
+from zkwm_protocols.integer_network.bounds import argmax_bits, table_rows
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +68,12 @@ def test_weighted_sums_are_sums_of_fingerprints(tables: Tables) -> None:
         place = min(first + offset, tables.total_rows - 1)
         total = add(total, multiply(weight, fingerprints[place]))
     assert tables.weigh(from_elements(weights), first, alphas) == total
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_rows_are_counted_beforehand_as_they_are_built(seed: int) -> None:
+    """``network.size`` is checked before any table exists, by other code than builds them."""
+    network = random_network(seed)
+    bits = argmax_bits(network.outputs, network.magnitudes[-1])
+    tables = Relation(network).tables
+    assert table_rows(network.tables, network.nodes, bits) == tables.total_rows

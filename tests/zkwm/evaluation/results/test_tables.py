@@ -16,7 +16,7 @@ from zkwm.evaluation.plan.grid import Grid
 from zkwm.evaluation.results.aggregate import Square, points, squares
 from zkwm.evaluation.results.cell import Cell
 from zkwm.evaluation.results.figures import attack_figure
-from zkwm.evaluation.results.outcome import Outcome
+from zkwm.evaluation.results.outcome import GridResult
 from zkwm.evaluation.results.report import published_rows, write_report
 from zkwm.evaluation.results.tables import (
     attack_table,
@@ -88,7 +88,7 @@ def test_points_have_a_minus_sign_and_no_negative_zero() -> None:
 
 
 @pytest.fixture
-def outcome(cell: Made) -> Outcome:
+def outcome(cell: Made) -> GridResult:
     pruned = {"attack": "Y", "attack_name": "pruning", "attack_parameters": {"share": 0.9}}
     declared = {"watermark": "Z", "scheme": "zhang", "bits": None, "evidence": None,
                 "labels": "declared", "nominal_bits": 9.0}  # fmt: skip
@@ -100,10 +100,10 @@ def outcome(cell: Made) -> Outcome:
     )
     models = ({"kind": "unmarked", "architecture": "lenet5", "seed": 0, "images": 2000,
                "accuracy": 0.9},)  # fmt: skip
-    return Outcome(Grid.from_map(GRID), cells, {}, models, ("something <failed>",), 1.0)
+    return GridResult(Grid.from_map(GRID), cells, {}, models, ("something <failed>",), 1.0)
 
 
-def test_the_tables_hold_the_numbers(outcome: Outcome) -> None:
+def test_the_tables_hold_the_numbers(outcome: GridResult) -> None:
     (table,) = grid_tables(outcome)
     assert table.head == ("watermark", "X", "Y")
     assert table.rows == (
@@ -126,11 +126,11 @@ def test_many_attacks_are_several_tables(cell: Made) -> None:
         GRID | {"attacks": [{"name": "none", "label": name} for name in names],
                 "watermarks": [{"name": "adi", "label": "A"}]}
     )  # fmt: skip
-    made = Outcome(grid, tuple(cell(attack=name) for name in names), {}, (), (), 0.0)
+    made = GridResult(grid, tuple(cell(attack=name) for name in names), {}, (), (), 0.0)
     assert [table.head[1:] for table in grid_tables(made)] == [tuple(names[:6]), tuple(names[6:])]
 
 
-def test_published_figures_stand_beside_the_cells_that_correspond(outcome: Outcome) -> None:
+def test_published_figures_stand_beside_the_cells_that_correspond(outcome: GridResult) -> None:
     rows = published_rows(outcome)
     by_row = {(row[1], row[6]): row for row in rows}
     assert ("pruning to 90 %", "A<b> / Y") in by_row
@@ -138,7 +138,7 @@ def test_published_figures_stand_beside_the_cells_that_correspond(outcome: Outco
     assert not any(row[1] in ("pruning to 70 %", "pruning to 80 %", "FTAL at 0.01") for row in rows)
 
 
-def test_a_figure_shows_each_scheme_that_has_evidence(outcome: Outcome) -> None:
+def test_a_figure_shows_each_scheme_that_has_evidence(outcome: GridResult) -> None:
     by_key = squares(outcome.cells)
     svg = attack_figure("X", ("A<b>", "Z"), by_key)
     assert svg == attack_figure("X", ("A<b>", "Z"), by_key)
@@ -148,7 +148,7 @@ def test_a_figure_shows_each_scheme_that_has_evidence(outcome: Outcome) -> None:
 
 
 def test_without_matplotlib_a_hint_says_what_to_install(
-    outcome: Outcome, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    outcome: GridResult, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(UsageError) as caught:
@@ -157,7 +157,9 @@ def test_without_matplotlib_a_hint_says_what_to_install(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_page_is_one_file_and_escapes_what_it_shows(outcome: Outcome, tmp_path: Path) -> None:
+def test_the_page_is_one_file_and_escapes_what_it_shows(
+    outcome: GridResult, tmp_path: Path
+) -> None:
     page = write_report(outcome, tmp_path).read_text()
     assert "A<b>" not in page
     assert "A&lt;b&gt;" in page
