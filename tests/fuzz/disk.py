@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -22,11 +23,16 @@ def folder() -> Path:
 def from_disk(name: str, read: Callable[[Path], object]) -> Callable[[bytes], object]:
     """A reader of bytes from a reader of a file with this name, mode 0600."""
 
-    def reader(data: bytes) -> object:
+    @functools.cache
+    def place() -> Path:
         path = folder() / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        path.chmod(0o600)
-        return read(path)
+        return path
+
+    def reader(data: bytes) -> object:
+        descriptor = os.open(place(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "wb") as file:  # noqa: PTH123  (a descriptor, for its mode)
+            file.write(data)
+        return read(place())
 
     return reader
