@@ -114,7 +114,7 @@ class OnnxSuspect(Suspect):
         if preprocessing.layout not in layouts:
             raise SuspectUnusable(
                 f"the suspect does not take images in the layout {preprocessing.layout}",
-                hint=f"challenge it with layout {layouts[0]}",
+                hint=f"challenge it with --layout {layouts[0]}",
                 check=CHECK,
             )
         check_input(preprocessing, self._shape[0], self._input.dtype)
