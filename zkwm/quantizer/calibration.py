@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.data.bundled import load_bundled
+from zkwm_protocols.errors import Unsupported
 
 COUNT = 512
 PUBLIC_COUNT = 500
@@ -20,6 +21,10 @@ RANDOM_COUNT = 200
 FEWEST = 32
 MULTIPLICATIONS = 1 << 35
 ENTRIES = 1 << 28
+MOST_MULTIPLICATIONS = 1 << 42
+"""Multiplications of layers for all images of one task together."""
+MOST_ENTRIES = 1 << 35
+"""Entries of layers for all images of one task together."""
 _DOMAIN = b"zkwm-calibration-1"
 _AGREEMENT_DOMAIN = b"zkwm-agreement-1"
 _BLOCKS = (1, 2, 4, 8)
@@ -34,6 +39,22 @@ def image_count(multiplications: int, entries: int) -> int:
     """
     affordable = min(MULTIPLICATIONS // max(multiplications, 1), ENTRIES // max(entries, 1))
     return max(FEWEST, min(COUNT, affordable) // 4 * 4)
+
+
+def require_affordable(multiplications: int, entries: int, images: int) -> None:
+    """Raise Unsupported (``network.unsupported``) for too much work, before it is begun.
+
+    Args:
+        multiplications, entries: of the layers, for one image.
+        images: the number of images on which they are evaluated.
+    """
+    if multiplications * images > MOST_MULTIPLICATIONS or entries * images > MOST_ENTRIES:
+        raise Unsupported(
+            f"{images:,} images with {multiplications:,} multiplications and {entries:,} entries "
+            "each are too much work",
+            hint="give fewer images, or ask for an opening instead (--reveal)",
+            check="network.unsupported",
+        )
 
 
 def default_images(shape: tuple[int, int, int], count: int) -> NDArray[np.uint8]:

@@ -19,10 +19,6 @@ from zkwm_protocols.integer_network import codec
 from zkwm_protocols.integer_network.model import IntegerNetwork
 from zkwm_protocols.suspect_identity import Preprocessing
 
-MOST_MULTIPLICATIONS = 1 << 42
-"""Multiplications of the layers for all images together."""
-MOST_ENTRIES = 1 << 35
-"""Entries of the layers for all images together."""
 MOST_VALUES = 1 << 30
 """Values of all images together, which the caller holds."""
 _BYTES = 24
@@ -67,7 +63,7 @@ def scores_limited(
         limits: time and memory.
 
     Raises what ``quantize`` raises, and Unsupported (check ``network.unsupported``) for more work
-    than 2^42 multiplications or 2^35 entries, or than ``limits`` allow.
+    than ``calibration.require_affordable`` or ``limits`` allow.
     """
     count, outputs = len(images), network.outputs
     _, result = run_task(
@@ -86,22 +82,6 @@ def scores_limited(
     values = np.frombuffer(result, "<f8").reshape(3, count, outputs)
     whole = np.frombuffer(result, "<i8").reshape(3, count, outputs)[2]
     return ReadScores(values[0].astype(np.float64), values[1].astype(np.float64), whole.copy())
-
-
-def require_affordable(multiplications: int, entries: int, images: int) -> None:
-    """Raise Unsupported (``network.unsupported``) where comparing would cost too much.
-
-    Args:
-        multiplications, entries: of the layers, for one image.
-        images: the number of images.
-    """
-    if multiplications * images > MOST_MULTIPLICATIONS or entries * images > MOST_ENTRIES:
-        raise Unsupported(
-            f"comparing its integer network on {images:,} images takes {multiplications:,} "
-            f"multiplications and {entries:,} entries for each, which is too much",
-            hint="ask for an opening instead (--reveal)",
-            check="network.unsupported",
-        )
 
 
 def require_drawable(shape: Shape, images: int) -> None:

@@ -13,7 +13,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.quantizer.calibration import calibration_digest, default_images, image_count
+from zkwm.quantizer.calibration import (
+    calibration_digest,
+    default_images,
+    image_count,
+    require_affordable,
+)
 from zkwm.quantizer.choose_precision import build_network
 from zkwm.quantizer.integers import LARGEST_ZERO, Bytes
 from zkwm.quantizer.layers import Layers, Shape, multiplications, use_counts
@@ -78,6 +83,7 @@ def quantize(
     require_images(calibration, shape)
     if not 1 <= len(calibration) <= MOST_IMAGES:
         raise UsageError(f"1 to {MOST_IMAGES:,} images are needed for a calibration")
+    require_affordable(work, count, len(calibration))
     network = build_network(graph, _image(calibration, preprocessing))
     return QuantizedNetwork(network, calibration_digest(calibration), len(calibration), graph.notes)
 

@@ -49,8 +49,8 @@ def scored(
     data: bytes, task: dict[str, Any], images: NDArray[np.uint8], network: bytes
 ) -> tuple[dict[str, Any], bytes]:
     """No facts, and the scores of ``limited_scores.ReadScores``: three arrays (n, K) in a row."""
+    from zkwm.quantizer.calibration import require_affordable
     from zkwm.quantizer.layers import multiplications
-    from zkwm.quantizer.limited_scores import require_affordable
     from zkwm.quantizer.quantizer import entries, read_layers
     from zkwm.quantizer.real_network import applied_last, real_logits
     from zkwm.suspects.preprocessing import preprocess

@@ -10,17 +10,21 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.support.small_models import Sketch
-from zkwm.quantizer import quantize
+from zkwm.quantizer import quantize, random_images
 from zkwm.quantizer.expressions import X, apply
 from zkwm.quantizer.limited_quantizer import (
     QuantizerLimits,
     declared_shape_limited,
     quantize_limited,
 )
+from zkwm.quantizer.limited_scores import require_drawable, scores_limited
+from zkwm.quantizer.quantizer import read_layers
+from zkwm.quantizer.real_network import real_logits
 from zkwm.quantizer.scales import Curve
 from zkwm.suspects.limited_process import NoResultError, run_limited
 from zkwm_protocols.errors import CouldNotCheck, Malformed, Unsupported, UsageError
 from zkwm_protocols.integer_network.codec import digest
+from zkwm_protocols.integer_network.evaluate import logits
 from zkwm_protocols.suspect_identity import Preprocessing
 
 SHAPE = (1, 8, 8)
@@ -101,7 +105,7 @@ def test_errors_keep_class_and_check() -> None:
 def test_hours_of_tables_end_within_the_deadline_or_are_refused_before() -> None:
     start = time.monotonic()
     with pytest.raises(Unsupported, match="rows times parts"):
-        quantize_limited(nested(90), shape=SHAPE, preprocessing=RAW)
+        quantize_limited(nested(98), shape=SHAPE, preprocessing=RAW)
     with pytest.raises(Unsupported, match="seconds"):
         quantize_limited(
             nested(20), shape=SHAPE, preprocessing=RAW, limits=QuantizerLimits(total_seconds=2)
@@ -132,6 +136,47 @@ def test_a_table_is_priced_before_it_is_computed() -> None:
         Curve(deep, reach=10_000).table(-10_000, 10_000)
     with pytest.raises(Unsupported):
         Curve(apply("erf", X), reach=1 << 30).table(0, 1 << 30)
+
+
+def test_calibration_and_comparison_are_priced_before_they_begin() -> None:
+    """Verdict 7.1: weights used again and again, 750 million multiplications an image."""
+    draw = np.random.default_rng(0)
+    tensors = {
+        "first": draw.normal(size=(256, 1, 1, 1)).astype(np.float32),
+        "again": draw.normal(size=(256, 256, 3, 3)).astype(np.float32),
+        "last": draw.normal(size=(256, 4)).astype(np.float32),
+    }
+    nodes = [helper.make_node("Conv", ["x", "first"], ["h0"])]
+    for k in range(20):
+        nodes.append(helper.make_node("Conv", [f"h{k}", "again"], [f"c{k}"], pads=[1, 1, 1, 1]))
+        nodes.append(helper.make_node("Relu", [f"c{k}"], [f"h{k + 1}"]))
+    nodes.append(helper.make_node("GlobalAveragePool", ["h20"], ["p"]))
+    nodes.append(helper.make_node("Flatten", ["p"], ["f"]))
+    nodes.append(helper.make_node("Gemm", ["f", "last"], ["y"]))
+    data, images = model(nodes, tensors), np.zeros((6000, *SHAPE), np.uint8)
+    network = quantize(Sketch(SHAPE).flat(64, outputs=4), shape=SHAPE, preprocessing=RAW).network
+    start = time.monotonic()
+    for work in (
+        lambda: quantize_limited(data, shape=SHAPE, preprocessing=RAW, calibration=images),
+        lambda: scores_limited(data, network, images, preprocessing=RAW),
+    ):
+        with pytest.raises(Unsupported, match="too much work") as caught:
+            work()
+        assert caught.value.check == "network.unsupported"
+    assert time.monotonic() - start < 60
+    with pytest.raises(Unsupported, match="values"):
+        require_drawable((3, 4096, 4096), 1000)
+    require_drawable((3, 224, 224), 1000)
+
+
+def test_scores_are_those_of_this_process() -> None:
+    data, images = Sketch(SHAPE).flat(64), random_images(SHAPE, 50, b"test")
+    network = quantize(data, shape=SHAPE, preprocessing=RAW).network
+    found = scores_limited(data, network, images, preprocessing=RAW)
+    layers = read_layers(data, SHAPE, RAW, "")
+    np.testing.assert_array_equal(found.real, real_logits(layers, images.astype(np.float64)))
+    np.testing.assert_array_equal(found.whole, logits(network, images))
+    np.testing.assert_array_equal(found.part(slice(3, 5)).last, found.last[3:5])
 
 
 def test_weights_that_nobody_reads_cost_nothing() -> None:
