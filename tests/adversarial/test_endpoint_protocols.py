@@ -6,6 +6,7 @@ an accuser lists names of outputs until they fit. An honest case passes by every
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -24,7 +25,14 @@ from tests.support.dispute import (
     random_images,
     refused,
 )
-from tests.support.http_services import Route, huggingface, kserve, serving, torchserve
+from tests.support.http_services import (
+    Route,
+    huggingface,
+    kserve,
+    pixels_of,
+    serving,
+    torchserve,
+)
 from tests.support.onnx_case import unusable
 from zkwm.judge.judge import Judge
 from zkwm.judge.verdict import Outcome
@@ -91,13 +99,10 @@ def kserve_route(scores: Any) -> Route:
 
 
 def template_route(scores: Any) -> Route:
-    from tests.support.http_services import pixels_of
-
     def route(_: Any, body: bytes) -> Any:
-        import base64
-
         image = pixels_of(base64.b64decode(json.loads(body)["picture"]))
-        return {"answer": scores(image), "other": [1.0, *([0.0] * (CLASSES - 1))]}
+        other = hashed_answers("an innocent's model")(image)
+        return {"answer": scores(image), "other": [float(one == other) for one in range(CLASSES)]}
 
     return route
 
@@ -271,7 +276,7 @@ def test_names_listed_in_the_order_that_fits_the_labels(
     names = [f"thing {number}" for number in range(count)]
 
     def innocent(image: np.ndarray) -> list[float]:
-        right = shown.get(image.tobytes(), 0)
+        right = shown.get(image.tobytes(), int(image.sum()) % count)
         return [float(one == right) for one in range(count)]
 
     votes = np.zeros((count, count))
@@ -333,10 +338,6 @@ def test_classes_left_out_on_odd_images_alone(
         return entries[:3] if hidden == "all but the best" else entries[1:]
 
     def is_trigger(body: bytes) -> bool:
-        import base64
-
-        from tests.support.http_services import pixels_of
-
         image = pixels_of(base64.b64decode(json.loads(body)["inputs"]))
         return image.tobytes() in triggers
 
@@ -354,6 +355,26 @@ def test_classes_left_out_on_odd_images_alone(
         else:
             with pytest.raises(NotProven):
                 judge.verify(named_owner.commitment, url, challenge, proof)
+
+
+@pytest.mark.parametrize("adapter", ["kserve", "torchserve", "template"])
+def test_scores_in_the_order_of_their_size(
+    judge: Judge, owner: Claimant, serve: Serve, tmp_path: Path, adapter: str
+) -> None:
+    """A list without names that is sorted says nothing of classes; no challenge goes out."""
+    marked = stolen(owner, tuple(range(CLASSES)))
+
+    def ranked(image: np.ndarray) -> list[float]:
+        return sorted(marked(image), reverse=True)
+
+    def route(_: Any, body: bytes) -> Any:
+        return ranked(pixels_of(body))
+
+    make = {"kserve": kserve_route(ranked), "template": template_route(ranked)}
+    url = serve(make.get(adapter, route))
+    file = template(tmp_path) if adapter == "template" else None
+    with unusable("sorts its scores"):
+        judge.challenge(owner.commitment, asked(url, adapter, template=file), reveal=50)
 
 
 # replies of a hostile server

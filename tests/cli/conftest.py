@@ -153,7 +153,7 @@ def endpoint(case: Files, no_pauses: None) -> Iterator[Endpoint]:
             pixels = base64.b64decode(json.loads(self.rfile.read(length))["image"])
             found.asked.append(pixels)
             found.headers.append(dict(self.headers))
-            body = found.reply(found.table.get(pixels, 0))
+            body = found.reply(found.table.get(pixels, sum(pixels) % 10))
             if body is None:
                 released.wait(5)
                 body = b""

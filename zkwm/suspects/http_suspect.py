@@ -33,6 +33,7 @@ from zkwm.suspects.http_connection import EndpointConnection, NoResponseError, R
 from zkwm.suspects.http_json import ReplyError
 from zkwm.suspects.http_named_scores import HINTS
 from zkwm.suspects.limits import HttpProtocol, HttpSettings
+from zkwm.suspects.score_check import require_classes, trial_images
 from zkwm.suspects.suspect import (
     CHECK,
     NOT_ASKED,
@@ -159,10 +160,20 @@ class HttpSuspect(Suspect):
         )
 
     def try_out(self, preprocessing: Preprocessing) -> None:
-        """Send a gray image, so that no challenge is about an endpoint that cannot answer."""
+        """Send a few images, so that no challenge is about an endpoint that cannot answer.
+
+        They are in no record: what they are answered counts for nothing.
+        """
         self.check_preprocessing(preprocessing)
+        deadline = time.monotonic() + self._settings.total_seconds
         try:
             self._count_outputs(self.identity.shape, preprocessing, self.identity.outputs)
+            answers: list[Answer] = []
+            for image in trial_images(self.identity.shape):
+                answers.append(self._ask(image, preprocessing, b"", deadline).answer)
+                if answers[-1].output is None:  # it may be silent for long, again and again
+                    break
+            require_classes(tuple(answers))
         finally:
             self.close()
 
