@@ -20,6 +20,8 @@ from zkwm.quantizer import Agreement, derive, public_images
 from zkwm.quantizer.derive import network_of
 from zkwm.quantizer.network_agreement import drawn_sets
 from zkwm.suspects import open_suspect
+from zkwm_protocols.argument.prover import prove
+from zkwm_protocols.argument_response import ArgumentResponse, make_statement
 from zkwm_protocols.errors import SuspectUnusable, Unsupported
 from zkwm_protocols.integer_network.evaluate import labels
 from zkwm_protocols.suspect_identity import Preprocessing
@@ -111,6 +113,26 @@ def test_a_thiefs_twin_carries_the_mark_and_is_proven(
         verdict = judge.verify(
             claimant.commitment, suspect, challenge, argue(claimant, challenge, path)
         )
+    assert verdict.proven
+
+
+@pytest.mark.slow
+def test_a_real_argument_about_a_thiefs_twin(
+    judge: TestJudge, claimant: Claimant, models: dict[str, bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(models["E2"])
+    with closing(open_suspect(path, shape=SHAPE)) as suspect:
+        challenge = judge.challenge_argument(claimant.commitment, suspect)
+        network = network_of(suspect, PLAIN)
+        blocks = tuple(range(challenge.block_count))
+        statement = make_statement(claimant.commitment, challenge, network, blocks, None)
+        count = statement.triggers
+        proof = prove(statement, claimant.images[:count], claimant.salts[:count], secret=bytes(32))
+        response = ArgumentResponse(
+            challenge.digest, claimant.commitment.digest, blocks, None, proof
+        ).signed_by(claimant.keys)
+        verdict = judge.verify(claimant.commitment, suspect, challenge, response)
     assert verdict.proven
 
 
