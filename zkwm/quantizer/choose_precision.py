@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zkwm.quantizer.build import Builder
 from zkwm.quantizer.integers import Bytes
 from zkwm.quantizer.layers import Layers
-from zkwm.quantizer.scales import BYTE, FINE
+from zkwm.quantizer.scales import BYTE, FINE, Precision
 from zkwm_protocols.errors import Unsupported
 from zkwm_protocols.integer_network.model import IntegerNetwork
 
@@ -33,14 +33,18 @@ def build_network(graph: Layers, image: Bytes) -> IntegerNetwork:
 
     Raises Unsupported where there is no network of bytes.
     """
-    bytes_only = Builder(graph, image, BYTE)
-    network = bytes_only.network()
-    fine = Builder(graph, image, FINE)
+    network, coarse = _built(graph, image, BYTE)
     try:
-        finer = fine.network()
+        finer, fine = _built(graph, image, FINE)
     except Unsupported:
         return network
-    return network if near(fine.logits, bytes_only.logits) else finer
+    return network if near(fine, coarse) else finer
+
+
+def _built(graph: Layers, image: Bytes, precision: Precision) -> tuple[IntegerNetwork, Integers]:
+    """A network and its logits for the calibration images; all else is freed."""
+    builder = Builder(graph, image, precision)
+    return builder.network(), builder.logits
 
 
 def near(fine: Integers, coarse: Integers) -> bool:

@@ -67,7 +67,9 @@ class NodeWriter:
             values = [self.add(Sum(tuple(values[:MOST_TERMS]))), *values[MOST_TERMS:]]
         return values[0] if len(values) == 1 else self.add(Sum(tuple(values)))
 
-    def look_up(self, sums: Sums, curve: Curve) -> tuple[NDArray[np.uint16], int]:
+    def look_up(
+        self, sums: Sums, curve: Curve
+    ) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], int]:
         """Append the lookups of a curve at shifted sums, two where its entries are fine values.
 
         Returns the entries of the calibration images (O, height, width, n) and the number of the
