@@ -125,14 +125,11 @@ def confirm_again(release: Disclosure, again: bool) -> bool:
     """
     if again or not release.again:
         return again
-    answer = ask_yes(f"Beware: {release.again}. Open more?")
-    if answer is None:
-        raise UsageError(
-            f"{release.again}, and there is no terminal to ask at",
-            hint="ask the judge what the answers before did not settle; --again opens all the same",
-        )
-    if not answer:
-        raise Cancelled("declined; nothing was opened")
+    _require_yes(
+        f"Beware: {release.again}. Open more?",
+        reason=release.again,
+        hint="ask the judge what the answers before did not settle; --again opens all the same",
+    )
     return True
 
 
@@ -144,15 +141,21 @@ def confirm_limit(release: Disclosure, argument: ArgumentDisclosure, exceed: boo
     if exceed or release.repeated or len(argument.bits) < argument.limit:
         return exceed
     released = f"{len(argument.bits)} bits have been released about this commitment"
-    answer = ask_yes(f"{released}. Release one more?")
-    if answer is None:
-        raise UsageError(
-            f"{released}, and there is no terminal to ask at",
-            hint="consider who has asked and why; --exceed-limit answers all the same",
-        )
-    if not answer:
-        raise Cancelled("declined; nothing was answered")
+    _require_yes(
+        f"{released}. Release one more?",
+        reason=released,
+        hint="consider who has asked and why; --exceed-limit answers all the same",
+    )
     return True
+
+
+def _require_yes(question: str, *, reason: str, hint: str) -> None:
+    """Ask a person. Raises Cancelled when they say no, UsageError where nobody can be asked."""
+    answer = ask_yes(question)
+    if answer is None:
+        raise UsageError(f"{reason}, and there is no terminal to ask at", hint=hint)
+    if not answer:
+        raise Cancelled("declined; nothing was released")
 
 
 def warn_of_mark(vault: Vault, seen: str = "") -> str:

@@ -245,7 +245,7 @@ class Verdict:
             "challenge": None if challenge is None else challenge.digest.hex(),
             "judge": None if challenge is None else challenge.judge.fingerprint(),
             "purpose": None if challenge is None else challenge.purpose,
-            "suspect": None if challenge is None else _suspect(challenge.suspect),
+            "suspect": None if challenge is None else suspect_values(challenge.suspect),
             "classes": self.classes,
             "test_accuracy": _accuracy(challenge),
             "mode": None if challenge is None else challenge.mode,
@@ -273,7 +273,7 @@ class Verdict:
         }
 
 
-def _suspect(suspect: SuspectIdentity) -> dict[str, Any]:
+def suspect_values(suspect: SuspectIdentity) -> dict[str, Any]:
     """The suspect's identity as JSON values."""
     return {
         "kind": suspect.kind,

@@ -6,7 +6,6 @@ What leaves this module is in the vault's ledger before. The zero-knowledge way 
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from zkwm.owner.prove_argument import ArgumentProgress, argue
 from zkwm.owner.spent_blocks import choose_blocks, spent_blocks
 from zkwm.owner.suspect_file import DerivedNetwork
 from zkwm.owner.vault import CommitmentSecrets, LedgerEntry, Vault
+from zkwm.owner.vault.ledger import answer_fields
 from zkwm_protocols.argument_response import Response
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge
 from zkwm_protocols.commitment import Commitment, LabelMode
@@ -144,20 +144,8 @@ def _open_blocks(
             tuple(_open_block(owner_secrets, commitment, block) for block in blocks),
             (state.signing_key,),
         )
-        state.ledger.append(
-            LedgerEntry(
-                challenge_digest=challenge.digest,
-                commitment_digest=commitment.digest,
-                blocks=blocks,
-                judge_fingerprint=challenge.judge.fingerprint(),
-                purpose=challenge.purpose,
-                suspect_description=challenge.suspect.description,
-                suspect_digest=challenge.suspect.digest,
-                issued=challenge.issued,
-                recorded=int(time.time()),
-                response=opening.to_bytes(),
-            )
-        )
+        fields = answer_fields(challenge, opening.to_bytes())
+        state.ledger.append(LedgerEntry(**fields, blocks=blocks))
     return opening
 
 

@@ -7,7 +7,6 @@ anything leaves this module.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
@@ -22,7 +21,7 @@ from zkwm.owner.disclosure import BIT_LIMIT, check_challenge, confirm_judge, pix
 from zkwm.owner.spent_blocks import free_blocks
 from zkwm.owner.suspect_file import DerivedNetwork, require_file_below
 from zkwm.owner.vault import ArgumentEntry, CommitmentSecrets, Vault, VaultState
-from zkwm.owner.vault.ledger import ArgumentOutcome
+from zkwm.owner.vault.ledger import ArgumentOutcome, answer_fields
 from zkwm.quantizer.classifier import require_classifier
 from zkwm.quantizer.derive import derive_network, require_network
 from zkwm_protocols.argument_response import ArgumentResponse, Refusal, make_statement
@@ -276,18 +275,10 @@ def _entry(
 ) -> ArgumentEntry:
     """The ledger entry of an answer to this challenge, recorded now."""
     return ArgumentEntry(
-        challenge_digest=challenge.digest,
-        commitment_digest=challenge.commitment,
+        **answer_fields(challenge, response),
+        blocks=blocks,
         outcome=outcome,
         network_digest=challenge.network,
         block_count=challenge.block_count,
         least_matches=challenge.least_matches,
-        blocks=blocks,
-        judge_fingerprint=challenge.judge.fingerprint(),
-        purpose=challenge.purpose,
-        suspect_description=challenge.suspect.description,
-        suspect_digest=challenge.suspect.digest,
-        issued=challenge.issued,
-        recorded=int(time.time()),
-        response=response,
     )

@@ -152,6 +152,7 @@ def _values(
     challenge: Challenge, commitment: Commitment, agreements: list[Agreement]
 ) -> dict[str, Any]:
     """The challenge as JSON values."""
+    from zkwm.judge.verdict import suspect_values
     from zkwm_protocols.challenge import ArgumentChallenge
     from zkwm_protocols.class_map import mapped_classes
 
@@ -161,7 +162,7 @@ def _values(
         "digest": challenge.digest.hex(),
         "commitment": challenge.commitment.hex(),
         "judge": challenge.judge.fingerprint(),
-        "suspect": _suspect(challenge),
+        "suspect": suspect_values(challenge.suspect),
         "triggers": challenge.block_count * commitment.header.block_size,
         "blocks": challenge.block_count,
         "owner_choice_bits": challenge.policy.owner_choice_bits,
@@ -193,18 +194,3 @@ def _note_class_map(challenge: Challenge, commitment: Commitment) -> None:
         note(f"label {one['label']}{names} is output {one['output']}{output}")
     if bits := challenge.map_bits(commitment):
         note(f"the class map follows from no names: {bits} bits are deducted for its choice")
-
-
-def _suspect(challenge: Challenge) -> dict[str, Any]:
-    """The suspect's identity as JSON values."""
-    suspect = challenge.suspect
-    return {
-        "kind": suspect.kind,
-        "digest": suspect.digest.hex(),
-        "description": suspect.description,
-        "outputs": suspect.outputs,
-        "output": suspect.output,
-        "adapter": suspect.adapter,
-        "template": None if suspect.template is None else suspect.template.hex(),
-        "account": None if suspect.account is None else list(suspect.account.header_names),
-    }

@@ -6,11 +6,13 @@ one bit; the third kind says that entries before it were lost.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any, TypeAlias
 
+from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.keys import require_fingerprint
 from zkwm_protocols.schema import (
@@ -48,14 +50,14 @@ class ArgumentOutcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class LedgerEntry:
-    """One opening: the blocks, the judge who got them, and the bytes that left.
+class _AnswerEntry:
+    """What every answer to a challenge records.
 
     Args:
         challenge_digest: 32 bytes, of the challenge that was answered.
         commitment_digest: D, 32 bytes.
-        blocks: the blocks that were opened, ascending.
-        judge_fingerprint: of the judge who can read the opening.
+        blocks: the blocks that were opened, or argued about, ascending.
+        judge_fingerprint: of the judge who asked.
         purpose: what the judge said the challenge was for.
         suspect_description: the suspect, for people.
         suspect_digest: 32 bytes.
@@ -79,7 +81,31 @@ class LedgerEntry:
     response: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        _require_entry(self)
+        for digest in (self.challenge_digest, self.commitment_digest, self.suspect_digest):
+            require_bytes(digest, 32)
+        if not isinstance(self.blocks, tuple):
+            raise Malformed("an entry of the ledger has a list of blocks")
+        for block in self.blocks:
+            require_integer(block, _MAXIMUM_COUNT)
+        if any(first >= second for first, second in pairwise(self.blocks)):
+            raise Malformed("the blocks of an entry are ascending, each once")
+        require_fingerprint(self.judge_fingerprint)
+        require_text(self.purpose, 500)
+        require_text(self.suspect_description, 500)
+        require_integer(self.issued, _MAXIMUM_TIME)
+        require_integer(self.recorded, _MAXIMUM_TIME)
+        require_bytes(self.response)
+
+
+@dataclass(frozen=True)
+class LedgerEntry(_AnswerEntry):
+    """One opening: the blocks, the judge who can read it, and the bytes that left.
+
+    Raises Malformed for a field outside its range, or without a block.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.blocks:
             raise Malformed("an opening names at least one block")
 
@@ -96,11 +122,10 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True)
-class ArgumentEntry:
+class ArgumentEntry(_AnswerEntry):
     """One bit released in zero knowledge, and the bytes that left, if any did.
 
-    The fields that ``LedgerEntry`` has too mean the same; ``blocks`` is empty for a refusal, and
-    ``response`` where nothing left the vault.
+    ``blocks`` is empty for a refusal, and ``response`` where nothing left the vault.
 
     Args:
         outcome: how the challenge was answered.
@@ -112,27 +137,17 @@ class ArgumentEntry:
         Malformed: a field is outside its range.
     """
 
-    challenge_digest: bytes
-    commitment_digest: bytes
     outcome: ArgumentOutcome
     network_digest: bytes
     block_count: int
     least_matches: int
-    blocks: tuple[int, ...]
-    judge_fingerprint: str
-    purpose: str
-    suspect_description: str
-    suspect_digest: bytes
-    issued: int
-    recorded: int
-    response: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
         require_choice(self.outcome, ArgumentOutcome, "outcome of an argument")
         require_bytes(self.network_digest, 32)
         require_integer(self.block_count, _MAXIMUM_COUNT, least=1)
         require_integer(self.least_matches, _MAXIMUM_MATCHES, least=1)
-        _require_entry(self)
+        super().__post_init__()
         if len(self.blocks) != (self.block_count if self.asks_for_matches else 0):
             raise Malformed(
                 "an argument names as many blocks as were asked for, and a refusal none"
@@ -204,6 +219,21 @@ class OlderCopyEntry:
         return cls(fields["counter"], fields["digest"], fields["recorded"])
 
 
+def answer_fields(challenge: Challenge, response: bytes) -> dict[str, Any]:
+    """The fields of an entry, recorded now, that follow from the challenge and the response."""
+    return {
+        "challenge_digest": challenge.digest,
+        "commitment_digest": challenge.commitment,
+        "judge_fingerprint": challenge.judge.fingerprint(),
+        "purpose": challenge.purpose,
+        "suspect_description": challenge.suspect.description,
+        "suspect_digest": challenge.suspect.digest,
+        "issued": challenge.issued,
+        "recorded": int(time.time()),
+        "response": response,
+    }
+
+
 Answer: TypeAlias = LedgerEntry | ArgumentEntry
 """What was released to a judge."""
 Entry: TypeAlias = Answer | OlderCopyEntry
@@ -216,21 +246,3 @@ def read_entry(value: object) -> Entry:
     if value["kind"] == _OLDER_COPY:
         return OlderCopyEntry.from_map(value)
     return ArgumentEntry.from_map(value)
-
-
-def _require_entry(entry: Answer) -> None:
-    """Check what both kinds of answers have in common. Raises Malformed."""
-    for digest in (entry.challenge_digest, entry.commitment_digest, entry.suspect_digest):
-        require_bytes(digest, 32)
-    if not isinstance(entry.blocks, tuple):
-        raise Malformed("an entry of the ledger has a list of blocks")
-    for block in entry.blocks:
-        require_integer(block, _MAXIMUM_COUNT)
-    if any(first >= second for first, second in pairwise(entry.blocks)):
-        raise Malformed("the blocks of an entry are ascending, each once")
-    require_fingerprint(entry.judge_fingerprint)
-    require_text(entry.purpose, 500)
-    require_text(entry.suspect_description, 500)
-    require_integer(entry.issued, _MAXIMUM_TIME)
-    require_integer(entry.recorded, _MAXIMUM_TIME)
-    require_bytes(entry.response)
