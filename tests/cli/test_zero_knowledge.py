@@ -195,6 +195,7 @@ def test_the_way_has_to_be_said(zkwm: Command, case: Files, linear: Path, asked:
     result = zkwm(*case.prove_options(challenge=asked))
     assert result.code == 2
     assert "asks for a zero-knowledge argument, not for an opening" in result.stderr
+    assert "add --zero-knowledge --model FILE" in result.stderr
     result = zkwm(*answer(case, linear, case.challenge))
     assert result.code == 2
     assert "asks to open triggers" in result.stderr
@@ -202,6 +203,8 @@ def test_the_way_has_to_be_said(zkwm: Command, case: Files, linear: Path, asked:
     assert result.code == 2
     assert "takes the suspect's file" in result.stderr
     assert bits(case) == 0
+    advised = ("--zero-knowledge", "--model", linear)
+    assert zkwm(*case.prove_options(challenge=asked), *advised).code == 0
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,7 @@ def measure_accuracy(
         TestAccuracy(int(right.sum()), len(right), drawn.digest()), alternatives
     )
     if measured.accuracy.right < least:
+        _refuse_silence(measured.accuracy, least, int((answers < 0).sum()))
         _refuse_chance(measured, least, _through(class_map, answers, drawn))
     _refuse_outdone(measured, drawn)
     return measured
@@ -271,6 +272,17 @@ def _through(
     if drawn.labels.max() >= len(class_map) or list(class_map) == list(range(len(class_map))):
         return None
     return int((answers == np.array(class_map, np.int64)[drawn.labels]).sum())
+
+
+def _refuse_silence(accuracy: TestAccuracy, least: int, silent: int) -> None:
+    """Raise SuspectUnusable where it is answers that are missing, not the right ones."""
+    if accuracy.right + silent >= least:
+        raise SuspectUnusable(
+            f"the suspect leaves {silent} of {accuracy.count} test images unanswered, and gives "
+            f"{accuracy.right} their label; fewer than {least} are near chance",
+            hint="give it more time (--timeout), or fewer test images",
+            check=CHECK,
+        )
 
 
 def _refuse_chance(measured: TaskAccuracy, least: int, mapped: int | None) -> None:

@@ -116,6 +116,16 @@ def test_no_answer_is_not_right() -> None:
     assert measured(suspect, data).accuracy.right == 50
 
 
+def test_a_silent_suspect_is_not_called_wrong() -> None:
+    """Then the preprocessing may be right: the hint is about what is missing."""
+    data = numbered(100)
+    answers = {image.tobytes(): int(y) for image, y in zip(data.images, data.labels, strict=True)}
+    for image in data.images[10:]:
+        answers[image.tobytes()] = "timed out"
+    with pytest.raises(SuspectUnusable, match="leaves 90 of 100 test images unanswered"):
+        measured(TableSuspect(answers), data)
+
+
 NAMES = tuple(f"thing {number}" for number in range(CLASSES))
 
 
