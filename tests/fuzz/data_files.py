@@ -20,7 +20,8 @@ from zkwm.data.folder_data import load_folder_data
 from zkwm.data.images import load_images, load_labels
 from zkwm.data.onnx_metadata import metadata
 from zkwm.evaluation.plan.grid_file import read_grid
-from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
+from zkwm.suspects.preprocessor_config import read_preprocessor_config
+from zkwm_protocols.errors import CouldNotCheck, Malformed, Unsupported, UsageError
 
 DATA_ERRORS: Errors = (UsageError, Malformed, CouldNotCheck)
 
@@ -42,6 +43,18 @@ _NAMES: list[Any] = [
     {"cat": 0, "dog": 1},
     {"id2label": {"0": "cat", "1": "dog"}, "architectures": ["X"]},
 ]
+
+
+_CONFIGS: list[Any] = [
+    {"do_resize": True, "size": {"height": 4, "width": 4}, "do_rescale": True,
+     "rescale_factor": 0.00392156862745098, "do_normalize": True, "image_mean": [0.5, 0.5, 0.5],
+     "image_std": [0.25, 0.25, 0.25], "image_processor_type": "ViTImageProcessor"},
+    {"do_resize": True, "size": 4, "do_center_crop": True, "crop_size": 4, "do_normalize": False,
+     "do_flip_channel_order": True},
+    {"architecture": "resnet18", "pretrained_cfg": {
+        "input_size": [3, 4, 4], "mean": [0.4, 0.5, 0.6], "std": [0.2, 0.2, 0.2],
+        "interpolation": "bicubic", "crop_pct": 0.95}},
+]  # fmt: skip
 
 
 def array_kinds() -> list[Kind]:
@@ -86,6 +99,7 @@ def picture_kinds() -> list[Kind]:
 def text_kinds() -> list[Kind]:
     """Labels, names and grids."""
     names = [json.dumps(value).encode() for value in _NAMES]
+    configs = [json.dumps(value).encode() for value in _CONFIGS]
 
     def config(path: Path) -> object:
         model = path.parent / "model.safetensors"
@@ -101,6 +115,10 @@ def text_kinds() -> list[Kind]:
              from_disk("names.json", read_class_names), DATA_ERRORS),
         Kind("config.json of Hugging Face", mixed(chosen(names), change_json),
              from_disk("hf/config.json", config), DATA_ERRORS),
+        Kind("preprocessor config", mixed(chosen(configs), change_json),
+             from_disk("preprocessor_config.json",
+                       lambda path: read_preprocessor_config(path, (3, 4, 4))),
+             (*DATA_ERRORS, Unsupported)),
         Kind("grid", mixed(chosen([json.dumps(_GRID).encode()]), change_yaml),
              from_disk("grid.yaml", read_grid), DATA_ERRORS),
     ]  # fmt: skip

@@ -47,9 +47,8 @@ def viewed(
         raise node.refusal(f"its result has the dimensions {dims}")
     shape = translation.layers[tensor.root].shape
     size = prod(shape)
-    if (len(dims) == 1 or layer_shape(dims) == shape) and np.array_equal(
-        places.reshape(-1), np.arange(size)
-    ):
+    of_layer = len(dims) == 1 or (len(dims) <= 3 and layer_shape(dims) == shape)
+    if of_layer and np.array_equal(places.reshape(-1), np.arange(size)):
         return reshaped(translation, node, replace(tensor, places=None), dims)
     return Tensor(tensor.root, dims, tensor.expression, np.ascontiguousarray(places))
 

@@ -167,11 +167,16 @@ def _read_map(reply: bytes) -> dict[str, Any]:
 
 
 def _read_error(reply: bytes) -> ZkwmError:
-    """The error that a process sent, of a known class, in printable words."""
+    """The error that a process sent, of a known class, in printable words.
+
+    Raises NoResultError for one that says nothing.
+    """
     value = _read_map(reply)
     kind, message, hint, check = (
         printable(str(value.get(name, "")), 500) for name in ("class", "message", "hint", "check")
     )
+    if not message:
+        raise NoResultError(late=False)
     return _ERRORS.get(kind, CouldNotCheck)(message, hint=hint, check=check)
 
 

@@ -116,7 +116,7 @@ def _timm(config: dict[str, Any], shape: tuple[int, int, int]) -> _Steps:
     if not isinstance(size, list) or len(size) != 3 or not all(type(one) is int for one in size):
         raise Malformed("its pretrained_cfg has no input_size of three numbers")
     if tuple(size) != shape:
-        raise _other_size(" x ".join(map(str, size)), shape)
+        raise _other_size(" x ".join(map(str, size))[:60], shape)
     return "unit", _numbers(config, "mean"), _numbers(config, "std"), False
 
 
@@ -127,7 +127,7 @@ def _hugging_face(config: dict[str, Any], shape: tuple[int, int, int]) -> _Steps
     for key in config:
         unknown = key not in _OF_PIXELS | _HARMLESS
         if key.startswith("do_") and unknown and _flag(config, key, default=False):
-            raise Unsupported(f"it has a step that cannot be stated: {key}")
+            raise Unsupported(f"it has a step that cannot be stated: {key[:60]!r}")
     if _flag(config, "include_top", default=False):
         raise Unsupported("it divides by std twice (include_top)")
     _check_size(config, shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import numpy as np
@@ -9,6 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.fuzz.replies import SentProcess
 from tests.support.small_models import Sketch
 from zkwm.quantizer import quantize, random_images
 from zkwm.quantizer.expressions import X, apply
@@ -21,6 +23,7 @@ from zkwm.quantizer.limited_scores import require_drawable, scores_limited
 from zkwm.quantizer.quantizer import read_layers
 from zkwm.quantizer.real_network import real_logits
 from zkwm.quantizer.scales import Curve
+from zkwm.suspects import limited_process
 from zkwm.suspects.limited_process import NoResultError, run_limited
 from zkwm_protocols.errors import CouldNotCheck, Malformed, Unsupported, UsageError
 from zkwm_protocols.integer_network.codec import digest
@@ -202,3 +205,14 @@ def test_a_process_without_an_answer_is_told() -> None:
     with pytest.raises(NoResultError) as caught:
         run_limited("this", [b"{}"], memory=1 << 30, seconds=20, result_limit=10)
     assert not caught.value.late
+
+
+@pytest.mark.parametrize("message", ["", "\u202e\n "])
+def test_an_error_that_says_nothing_is_no_result(
+    monkeypatch: pytest.MonkeyPatch, message: str
+) -> None:
+    sent = b"E" + json.dumps({"class": "Unsupported", "message": message}).encode()
+    process = SentProcess(len(sent).to_bytes(8, "big") + sent)
+    monkeypatch.setattr(limited_process, "start_process", lambda *_: process)
+    with pytest.raises(NoResultError):
+        run_limited("none", [b""], memory=1 << 20, seconds=60, result_limit=10)

@@ -322,3 +322,13 @@ def test_small_files_of_other_tools(file: Path) -> None:
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     real = [session.run(None, {"x": image[None]})[0].argmax() for image in preprocess(images, RAW)]
     assert (labels(network_of(data, shape), images) == np.array(real)).mean() >= 0.9
+
+
+def test_an_axis_more_than_images_have_and_back() -> None:
+    """Seed 3178 of the random graphs: such a view was looked at without end."""
+    sketch = Sketch(opset=12)
+    sketch.convolution(3, 6)
+    sketch.add("GlobalAveragePool")
+    sketch.add("Unsqueeze", axes=[2])
+    sketch.add("Squeeze", axes=[2])
+    assert share(sketch.flat(6)) >= 0.9

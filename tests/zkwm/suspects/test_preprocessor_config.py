@@ -225,3 +225,12 @@ def test_any_bytes_are_refused(tmp_path_factory: pytest.TempPathFactory, data: b
     path.write_bytes(data)
     with pytest.raises(Malformed):
         read_preprocessor_config(path, SHAPE)
+
+
+def test_a_foreign_key_is_shown_in_short_and_on_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "preprocessor_config.json"
+    path.write_text(json.dumps({"do_rescale": True, "do_x\n" + "y" * 9_000: True}))
+    with pytest.raises(Unsupported) as caught:
+        read_preprocessor_config(path, (3, 8, 8))
+    assert "\n" not in caught.value.message
+    assert len(caught.value.message) < 300 + len(str(path))
