@@ -13,6 +13,7 @@ from statistics import mean
 from typing import Any
 
 import docs_results_argument
+import docs_results_gate
 import docs_results_grid
 import docs_results_marks
 import measure
@@ -140,6 +141,9 @@ def _argument() -> Iterable[str]:
     yield from docs_results_argument.argument(lines)
     yield from docs_results_argument.laws(_lines("argument_laws.jsonl"))
     yield from docs_results_argument.peer(_lines("peer_ezkl.jsonl"))
+    gate = _lines("gate.jsonl")
+    if gate:
+        yield from ("## Files and their integer networks", "", *docs_results_gate.gate(gate))
 
 
 def _fashion(lines: list[dict[str, Any]]) -> Iterable[str]:

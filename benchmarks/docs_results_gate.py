@@ -1,0 +1,65 @@
+"""Tables on files and their integer networks: honest suspects, and twins made to differ.
+
+Lines of Markdown from benchmarks/results/gate.jsonl, for ``docs_results``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+Line = dict[str, Any]
+
+MEASURED = "same label | order | error (95 %) | translation | outcome"
+
+
+def gate(lines: list[Line]) -> Iterator[str]:
+    """What a judge measures before an argument, worst of a suspect's five sets of images."""
+    honest = [line for line in lines if line["honest"]]
+    twins = [line for line in lines if not line["honest"]]
+    passing = [line for line in honest if line["refused"] is None]
+    yield (
+        "What a judge measures before an argument (SPEC.md 18.1; `benchmarks/gate.py`, "
+        "`benchmarks/gate_suspects.py`): the worst of five sets of 200 images that a nonce draws. "
+        "Demanded are the same label on 170, an order of 85 % and an error of at most 0.5. "
+        f"{len(passing)} of {len(honest)} honest suspects pass, "
+        f"{len(twins) - sum(line['refused'] is not None for line in twins)} of {len(twins)} twins. "
+        "Trainings were short; accuracy is that of the file on 300 test images."
+    )
+    yield ""
+    yield f"| honest suspect | accuracy | {MEASURED} |"
+    yield "|---|---|---|---|---|---|---|"
+    for line in honest:
+        accuracy = f"{line['accuracy']:.1%}" if "accuracy" in line else ""
+        yield f"| {line['suspect']} | {accuracy} | {_worst(line)} | {_outcome(line)} |"
+    yield ""
+    yield (
+        "Twins are files whose integer network, as the quantizer once made it, carries another "
+        "mark than they do (`tests/support/twins.py`, `tests/support/inflated_twins.py`): E a "
+        "thief's, P an accuser's."
+    )
+    yield ""
+    yield f"| twin | triggers of 100: file / network | {MEASURED} |"
+    yield "|---|---|---|---|---|---|---|"
+    for line in twins:
+        matches = f"{line.get('file_matches', '')} / {line.get('network_matches', '')}"
+        yield f"| {line['suspect']} | {matches} | {_worst(line)} | {_outcome(line)} |"
+    yield ""
+
+
+def _worst(line: Line) -> str:
+    """Four cells: the worst set's."""
+    sets = line.get("agreement")
+    if sets is None:
+        return " | ".join([""] * 4)
+    orders = [one["same_order"] for one in sets if one["same_order"] is not None]
+    cells = [str(min(one["agreeing"] for one in sets)), f"{min(orders):.0%}" if orders else ""]
+    for name, shown in (("high_error", "{:.3f}"), ("translation_error", "{:.0e}")):
+        values = [one[name] for one in sets]
+        cells.append("without bound" if None in values else shown.format(max(values)))
+    return " | ".join(cells)
+
+
+def _outcome(line: Line) -> str:
+    """Passes, or the check that fails."""
+    return "passes" if line["refused"] is None else f"refused: `{line['refused']}`"
