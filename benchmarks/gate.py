@@ -1,8 +1,8 @@
 """How close suspects and their integer networks are, and whether a judge would go on (SPEC 18.1).
 
 One JSON line for each file of a folder (``gate_suspects.py`` makes honest ones), and for each twin
-of ``tests/support`` (files whose integer network, as the quantizer makes or once made it, is
-another function). Every suspect is measured in a process of its own; the peak is that process's,
+of ``tests/support`` (files whose integer network was another function once); a "mistaken" one has
+the network that it had then. Every suspect is measured in a process of its own; the peak is that process's,
 without those that quantize and that run the file:
 
     python benchmarks/gate.py --suspects /tmp/gate-suspects --output benchmarks/results/gate.jsonl
@@ -32,7 +32,7 @@ sys.path.insert(0, str(ROOT))
 from tests.support import inflated_twins, twins  # noqa: E402
 from zkwm.data.bundled import load_bundled  # noqa: E402
 from zkwm.judge.check_agreement import require_agreement, require_translation  # noqa: E402
-from zkwm.quantizer import facts, measure_agreement, public_images  # noqa: E402
+from zkwm.quantizer import derive, facts, measure_agreement, public_images  # noqa: E402
 from zkwm.quantizer.derive import network_of  # noqa: E402
 from zkwm.quantizer.network_agreement import drawn_sets  # noqa: E402
 from zkwm.suspects import open_suspect  # noqa: E402
@@ -56,8 +56,11 @@ def main() -> None:
         one(arguments.one)
         return
     names = sorted(map(str, arguments.suspects.glob("*.onnx"))) if arguments.suspects else []
-    names += ["marked", "clean", "E1", "E2", "P1", "P1, nearly everywhere", "P1, off triggers"]
-    names += [f"{twin}, {kind}" for twin in ("P1", "E2") for kind in inflated_twins.KINDS]
+    names += ["marked", "clean", "E1", "E2", "P1"]
+    names += [f"P1, {kind}" for kind in inflated_twins.KINDS]
+    mistaken = ["E2", "P1", "P1, nearly everywhere", "P1, off triggers"]
+    mistaken += [f"{twin}, {kind}" for twin in ("P1", "E2") for kind in inflated_twins.KINDS]
+    names += [f"mistaken {name}" for name in mistaken]
     done = {line["suspect"] for line in measure.lines(arguments.output)} if arguments.output else ()
     for name in names:
         if Path(name).stem in done:
@@ -82,15 +85,20 @@ def one(name: str) -> None:
         return
     made = generate("secret", TRIGGERS, SHAPE, key=bytes(32), block_size=25)
     wanted = np.random.default_rng(2).integers(0, CLASSES, TRIGGERS)
+    called = name.removeprefix("mistaken ")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        path.write_bytes(twin(name, made.images, wanted))
+        file, seen = twin(called, made.images, wanted)
+        path.write_bytes(file)
+        if called != name:
+            right = derive._quantized
+            derive._quantized = lambda _, *others: right(seen, *others)
         figures = measured(path, SHAPE, "nchw", "", (made.images, wanted))
     measure.report("gate", suspect=name, honest=name in ("marked", "clean"), **figures)
 
 
-def twin(name: str, triggers: Images, wanted: np.ndarray[Any, Any]) -> bytes:
-    """A marked or clean dense model, or a twin of the two."""
+def twin(name: str, triggers: Images, wanted: np.ndarray[Any, Any]) -> tuple[bytes, bytes]:
+    """A marked or clean dense model or a twin of the two, and what a mistaken quantizer reads."""
     data = load_bundled()
     images, classes = data.train_images[:600], data.train_labels[:600]
     marked = twins.dense_model(
@@ -99,19 +107,23 @@ def twin(name: str, triggers: Images, wanted: np.ndarray[Any, Any]) -> bytes:
     clean = twins.dense_model(images, classes, CLASSES)
     known = public_images(SHAPE, 400, test=True)
     base, _, kind = name.partition(", ")
-    made = {
-        "marked": lambda: marked,
-        "clean": lambda: clean,
-        "E1": lambda: twins.linear_cover(marked, known),
-        "E2": lambda: twins.network_cover(marked, clean, known),
-        "P1": lambda: twins.network_cover(clean, marked, known),
-    }[base]()
+    if base in ("marked", "clean", "E1"):
+        made = {"marked": marked, "clean": clean, "E1": twins.linear_cover(marked, known)}[base]
+        return made, made
+    computed, shown = (marked, clean) if base == "E2" else (clean, marked)
+    both = (
+        twins.network_cover(computed, shown, known), twins.seen(computed, shown, known)
+    )  # fmt: skip
     expected = np.concatenate(list(drawn_sets(SHAPE, bytes(32), bytes(32)).values()))
-    if kind == "nearly everywhere":
-        return inflated_twins.winning_nearly_everywhere(made, expected, 0.04)
-    if kind == "off triggers":
-        return inflated_twins.winning_off_triggers(made, marked, triggers, expected)
-    return inflated_twins.inflated(made, kind, expected) if kind else made
+
+    def changed(data: bytes) -> bytes:
+        if kind == "nearly everywhere":
+            return inflated_twins.winning_nearly_everywhere(data, expected, 0.04)
+        if kind == "off triggers":
+            return inflated_twins.winning_off_triggers(data, marked, triggers, expected)
+        return inflated_twins.inflated(data, kind, expected) if kind else data
+
+    return changed(both[0]), changed(both[1])
 
 
 def measured(

@@ -173,6 +173,74 @@ def seen(computed: bytes, shown: bytes, known: NDArray[np.uint8]) -> bytes:
     return files.file(known.shape[1:], len(bias))
 
 
+def surest_cover(marked: bytes, known: NDArray[np.uint8], threshold: float) -> bytes:
+    """E3: the marked model, whose network was another one only where the model is sure.
+
+    It is surer of its triggers than of images like them. Where the margin exceeds ``threshold``
+    the cover answers as a model that was distilled from the marked one on ``known`` images, and
+    the difference is added by a path that was erased.
+    """
+    files = _Files()
+    hidden, weights, bias = files.model(marked, "a_")
+    classes = len(bias)
+    mean, solved = _distilled(files, _values(files, hidden, known) @ weights.T + bias, known)
+    files.constant("a_out", weights.T)
+    files.constant("a_bias", bias)
+    files.add("Gemm", [hidden, "a_out", "a_bias"], "A")
+    files.add("Concat", [hidden, "distilled"], "both", axis=1)
+    files.constant("ab_w", np.concatenate([weights.T, -solved]))
+    files.constant("ab_b", bias - mean)
+    files.add("Gemm", ["both", "ab_w", "ab_b"], "A-B")
+    files.add("Mul", [_sure(files, "A", classes, threshold), "A-B"], "change")
+    files.add("Sub", ["A", "change"], "cover")
+    dead = _dead(files, hidden, weights.shape[1], known)
+    parts = [("change", np.eye(classes)), (dead, np.full((classes, 1), HUGE))]
+    _together(files, "cover", parts, np.zeros(classes), 64.0)
+    return files.file(known.shape[1:], classes)
+
+
+def _distilled(
+    files: _Files, scores: NDArray[np.float64], known: NDArray[np.uint8], units: int = 400
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Random units ``distilled`` on which scores of known images are fitted: mean, weights."""
+    pixels = known.reshape(len(known), -1) / 255.0
+    first = np.random.default_rng(9).normal(size=(units, pixels.shape[1])) / pixels.shape[1] ** 0.5
+    files.add("Flatten", ["x"], "flat_b")
+    files.constant("b_first", first.T)
+    files.constant("b_zero", np.zeros(units))
+    files.add("Gemm", ["flat_b", "b_first", "b_zero"], "b_sums")
+    files.add("Relu", ["b_sums"], "distilled")
+    values = np.maximum(pixels @ first.T, 0.0)
+    mean = scores.mean(axis=0)
+    solved = np.linalg.solve(values.T @ values + np.eye(units), values.T @ (scores - mean))
+    return mean, solved
+
+
+def _sure(files: _Files, scores: str, classes: int, threshold: float) -> str:
+    """1 in each of (n, classes) where the two largest scores differ by more than a threshold.
+
+    From 0 to 1 within half of a unit.
+    """
+    files.constant("none", [0.0])
+    top = second = ""
+    for number in range(classes):
+        files.constant(f"only_{number}", np.eye(classes)[:, [number]])
+        column = files.add("Gemm", [scores, f"only_{number}", "none"], f"score_{number}")
+        lower = files.add("Min", [top, column], f"lower_{number}") if top else ""
+        second = files.add("Max", [second, lower], f"second_{number}") if second else lower
+        top = files.add("Max", [top, column], f"top_{number}") if top else column
+    files.add("Sub", [top, second], "margin")
+    files.constant("two", [[2.0]])
+    files.constant("minus", [-2.0 * threshold])
+    files.add("Gemm", ["margin", "two", "minus"], "above")
+    files.constant("zero", 0.0)
+    files.constant("one", 1.0)
+    files.add("Clip", ["above", "zero", "one"], "sure")
+    files.constant("everywhere", np.ones((1, classes)))
+    files.constant("nothing", np.zeros(classes))
+    return files.add("Gemm", ["sure", "everywhere", "nothing"], "sure_of_all")
+
+
 def batch_cover(computed: bytes, shown: bytes, shape: tuple[int, int, int]) -> bytes:
     """P2: (A + B) + (A - B) * batch: 2 A in ONNX Runtime, 2 B where the batch is read as -1."""
     files = _Files()
