@@ -2,8 +2,8 @@
 
 One JSON line for each file of a folder (``gate_suspects.py`` makes honest ones), and for each twin
 of ``tests/support`` (files whose integer network was another function once); a "mistaken" one has
-the network that it had then. Every suspect is measured in a process of its own; the peak is that process's,
-without those that quantize and that run the file:
+the network that it had then. Every suspect is measured in a process of its own; the peak is that
+of this process, without those that quantize and that run the file:
 
     python benchmarks/gate.py --suspects /tmp/gate-suspects --output benchmarks/results/gate.jsonl
 

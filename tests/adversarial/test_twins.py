@@ -256,6 +256,27 @@ def test_an_output_that_leaves_just_the_triggers_to_the_others_does_not_hide_the
     assert all(one.same_order is None or one.same_order < 0.7 for one in found)
 
 
+def test_a_network_that_errs_only_where_the_file_is_sure_is_refused(
+    judge: TestJudge,
+    claimant: Claimant,
+    models: dict[str, bytes],
+    expected: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "model.onnx"
+    known = np.concatenate([load_bundled().train_images[600:2600], expected[200:400]])
+    file, shown = twins.surest_cover(models["marked"], known, threshold=3.8)
+    path.write_bytes(file)
+    assert min(matching(path, claimant)) >= 95  # today's network is faithful
+    mistake(monkeypatch, shown)
+    assert matching(path, claimant)[1] < 40
+    _, found = refusals(judge, claimant, path)
+    secret = next(one for one in found if "secret" in one.kind)
+    assert secret.agreeing >= 0.85 * secret.asked  # it errs on few images
+    assert secret.sure_agreeing < 0.9 * secret.sure
+
+
 def test_a_file_that_reads_its_batch_size_is_refused(
     judge: TestJudge, claimant: Claimant, models: dict[str, bytes], tmp_path: Path
 ) -> None:

@@ -173,8 +173,8 @@ def seen(computed: bytes, shown: bytes, known: NDArray[np.uint8]) -> bytes:
     return files.file(known.shape[1:], len(bias))
 
 
-def surest_cover(marked: bytes, known: NDArray[np.uint8], threshold: float) -> bytes:
-    """E3: the marked model, whose network was another one only where the model is sure.
+def surest_cover(marked: bytes, known: NDArray[np.uint8], threshold: float) -> tuple[bytes, bytes]:
+    """E3: the marked model, whose network was another one only where the model is sure; and that.
 
     It is surer of its triggers than of images like them. Where the margin exceeds ``threshold``
     the cover answers as a model that was distilled from the marked one on ``known`` images, and
@@ -195,8 +195,11 @@ def surest_cover(marked: bytes, known: NDArray[np.uint8], threshold: float) -> b
     files.add("Sub", ["A", "change"], "cover")
     dead = _dead(files, hidden, weights.shape[1], known)
     parts = [("change", np.eye(classes)), (dead, np.full((classes, 1), HUGE))]
+    files.add("Concat", ["cover"], "scores", axis=1)
+    shown = files.file(known.shape[1:], classes)
+    files.nodes.pop()
     _together(files, "cover", parts, np.zeros(classes), 64.0)
-    return files.file(known.shape[1:], classes)
+    return files.file(known.shape[1:], classes), shown
 
 
 def _distilled(

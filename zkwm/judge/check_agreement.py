@@ -18,6 +18,8 @@ LARGEST_ERROR = 0.5
 """The largest relative error of the integer network's scores, for 95 % of each set."""
 LEAST_CLEAR = 0.9
 """The least share of clear images on which both give the same label."""
+LEAST_SURE = 0.9
+"""The same of the images of which the suspect is surest."""
 LEAST_EQUAL = 0.85
 """The least share of all images on which both give the same label."""
 LEAST_ORDERED = 0.85
@@ -58,6 +60,11 @@ def _faults(one: Agreement) -> Iterator[str]:
         yield (
             f"the same label on {one.clear_agreeing} of the {one.clear} {one.kind} with a clear "
             f"answer; {LEAST_CLEAR:.0%} is demanded"
+        )
+    if one.sure_agreeing < LEAST_SURE * one.sure:
+        yield (
+            f"the same label on {one.sure_agreeing} of the {one.sure} {one.kind} of which the "
+            f"suspect is surest; {LEAST_SURE:.0%} is demanded"
         )
     if one.same_order is not None and not one.same_order >= LEAST_ORDERED:
         yield (

@@ -33,6 +33,8 @@ CLEAR = 0.5
 """An image is clear where its margin is at least this share of the set's median margin."""
 LEAST_CLEAR_TENTHS = 7
 """At least so many tenths of a set are clear: the images with the largest margins."""
+FEWEST_OF_A_LABEL = 10
+"""Labels of fewer images in a set count as one label where the surest images are sought."""
 PUBLIC, GIVEN = "public images", "images given"
 """Sets of pictures; the others are noise and patterns."""
 NEIGHBORS = 128
@@ -53,6 +55,8 @@ class Agreement:
         clear: images on which the suspect's margin is at least half of the median margin, or among
             the 70 % with the largest margins.
         clear_agreeing: those of them with the same label.
+        sure: the tenth of the images of each label on which the model's margin is largest.
+        sure_agreeing: those of them with the same label.
         same_order: the share of images on which a pair of the mapped outputs has the same order;
             of the pairs, a tenth have less. None for pictures: on images of its task a classifier
             may give all outputs but one the same score, and then their order is rounding.
@@ -67,6 +71,8 @@ class Agreement:
     agreeing: int
     clear: int
     clear_agreeing: int
+    sure: int
+    sure_agreeing: int
     same_order: float | None
     median_error: float
     high_error: float
@@ -184,7 +190,7 @@ def _compare(
     same = np.argmax(whole, axis=1) == np.array(
         [-1 if answer.output is None else answer.output for answer in answers]
     )
-    clear = _clear(real)
+    clear, sure = _clear(real), sure_images(real)
     errors = np.where(answered, score_errors(real, whole.astype(np.float64)), np.inf)
     return Agreement(
         kind,
@@ -192,6 +198,8 @@ def _compare(
         int(same.sum()),
         int(clear.sum()),
         int((same & clear).sum()),
+        int(sure.sum()),
+        int((same & sure).sum()),
         None
         if kind in (PUBLIC, GIVEN)
         else same_order(np.where(answered[:, None], real, np.nan)[:, mapped], whole[:, mapped]),
@@ -234,14 +242,37 @@ def same_order(real: Doubles, whole: NDArray[np.generic]) -> float:
     return float(pairs[len(pairs) // 10])
 
 
+def sure_images(real: Doubles) -> NDArray[np.bool_]:
+    """Of each label's images the tenth, rounded up, with the largest margins, bool (n,).
+
+    ``real`` are the model's logits (n, K). A model may be surer of triggers than of any image like
+    them; what it is surest of here is nearest to that.
+    """
+    given = np.argmax(real, axis=1)
+    counts = np.bincount(given)[given]
+    given = np.where(counts < FEWEST_OF_A_LABEL, -1, given)
+    order = np.argsort(-_margins(real), kind="stable")
+    sure = np.zeros(len(real), np.bool_)
+    for label in np.unique(given):
+        images = order[given[order] == label]
+        sure[images[: -(-len(images) // 10)]] = True
+    return sure
+
+
 def _clear(real: Doubles) -> NDArray[np.bool_]:
     """Which images have a clear answer, bool (n,), by the model's logits (n, K)."""
-    ordered = np.sort(real, axis=1)
-    with np.errstate(invalid="ignore"):
-        margins = ordered[:, -1] - ordered[:, -2]
+    margins = _margins(real)
     ranked = np.sort(margins)[(10 - LEAST_CLEAR_TENTHS) * len(margins) // 10]
     clear: NDArray[np.bool_] = margins >= np.minimum(CLEAR * np.median(margins), ranked)
     return clear
+
+
+def _margins(real: Doubles) -> Doubles:
+    """The difference of the two largest logits (n, K) of each image, (n,)."""
+    ordered = np.sort(real, axis=1)
+    with np.errstate(invalid="ignore"):
+        margins: Doubles = ordered[:, -1] - ordered[:, -2]
+    return margins
 
 
 def translation_error(scores: Doubles, read: Doubles, mapped: list[int]) -> float:

@@ -18,6 +18,7 @@ from zkwm.quantizer.network_agreement import (
     drawn_sets,
     same_order,
     score_errors,
+    sure_images,
     translation_error,
 )
 from zkwm.suspects import open_suspect
@@ -56,6 +57,7 @@ def test_agreement(tmp_path: Path) -> None:
             None if one.kind in (PUBLIC, GIVEN) else pytest.approx(1, abs=0.05)
         )
         assert one.clear_agreeing == one.clear
+        assert one.sure_agreeing == one.sure >= one.asked / 10
         assert one.median_error <= one.high_error <= 0.1
         assert one.translation_error < 1e-5
     with pytest.raises(UsageError, match="no images"):
@@ -148,6 +150,16 @@ def test_neither_an_output_nor_an_image_of_huge_range_hides_a_misreading() -> No
     assert translation_error(np.hstack([misread, junk]), np.hstack([read, junk]), every) > 1e-2
     probabilities = np.exp(read) / np.exp(read).sum(axis=1, keepdims=True)
     assert translation_error(probabilities + 1e-7, probabilities, every) < 1e-5
+
+
+def test_the_surest_images_are_those_of_each_label() -> None:
+    real = np.zeros((45, 4))
+    real[:25, 0] = np.arange(1, 26)
+    real[25:40, 1] = 1e6 * np.arange(15, 0, -1)  # an output of huge range is one label
+    real[40:43, 2] = 1, 3, 2
+    real[43:, 3] = 5, 4
+    assert np.flatnonzero(sure_images(real)).tolist() == [22, 23, 24, 25, 26, 43]
+    assert sure_images(np.full((12, 3), np.nan)).sum() == 2
 
 
 def test_lookups_are_counted() -> None:

@@ -59,7 +59,7 @@ def test_a_file_that_was_exchanged_after_it_was_opened(
     assert failed(verdict) == ["challenge.suspect"]
 
 
-SET = Agreement("random blocks", 200, 170, 140, 126, 0.85, 0.03, 0.5, 1e-3)
+SET = Agreement("random blocks", 200, 170, 140, 126, 22, 20, 0.85, 0.03, 0.5, 1e-3)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,7 @@ SET = Agreement("random blocks", 200, 170, 140, 126, 0.85, 0.03, 0.5, 1e-3)
     [
         ("argument.agreement", {"agreeing": 169}),
         ("argument.agreement", {"clear_agreeing": 125}),
+        ("argument.agreement", {"sure_agreeing": 19}),
         ("argument.agreement", {"same_order": 0.849}),
         ("argument.agreement", {"same_order": float("nan")}),
         ("argument.agreement", {"high_error": 0.51}),
