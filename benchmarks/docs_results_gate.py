@@ -21,10 +21,9 @@ def gate(lines: list[Line]) -> Iterator[str]:
     yield (
         "What a judge measures before an argument (SPEC.md 18.1; `benchmarks/gate.py`, "
         "`benchmarks/gate_suspects.py`): the worst of five sets of 200 images that a nonce draws. "
-        "Demanded are the same label on 170, an order of 85 % and an error of at most 0.5. "
-        f"{len(passing)} of {len(honest)} honest suspects pass, "
-        f"{len(twins) - sum(line['refused'] is not None for line in twins)} of {len(twins)} twins. "
-        "Trainings were short; accuracy is that of the file on 300 test images."
+        "Demanded are, among others, the same label on 170, an order of 85 % and an error of at "
+        f"most 0.5. {len(passing)} of {len(honest)} honest suspects pass. Trainings were short; "
+        "accuracy is that of the file on 300 test images."
     )
     yield ""
     yield f"| honest suspect | accuracy | {MEASURED} |"
@@ -34,9 +33,10 @@ def gate(lines: list[Line]) -> Iterator[str]:
         yield f"| {line['suspect']} | {accuracy} | {_worst(line)} | {_outcome(line)} |"
     yield ""
     yield (
-        "Twins are files whose integer network, as the quantizer once made it, carries another "
-        "mark than they do (`tests/support/twins.py`, `tests/support/inflated_twins.py`): E a "
-        "thief's, P an accuser's."
+        "Twins are files whose integer network once carried a mark that they do not (P), or the "
+        "reverse (E), also with outputs of huge range (`tests/support/twins.py`, "
+        "`tests/support/inflated_twins.py`). Today's networks are those of the files; a mistaken "
+        "twin gets the network that it had, to try the judge's comparison."
     )
     yield ""
     yield f"| twin | triggers of 100: file / network | {MEASURED} |"
