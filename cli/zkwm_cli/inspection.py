@@ -107,14 +107,17 @@ def _commitment(data: bytes) -> _Reading:
     header = commitment.header
     fields = {
         "digest": commitment.digest.hex(),
+        "leaves": header.kind,
         "triggers": header.leaf_count,
         "block_size": header.block_size,
         "blocks": header.block_count,
         "classes": header.class_count,
+        "class_names": None if commitment.class_names is None else list(commitment.class_names),
         "shape": list(header.shape),
         "label_mode": header.label_mode,
         "owner_keys": [key.fingerprint() for key in header.owner_keys],
         "owner_model": _hex(header.owner_model),
+        "probe_data": _hex(header.probe_data),
         "timestamp_authority": _hex(header.timestamp_authority),
         "timestamp_token": commitment.token is not None,
         "log_proofs": len(commitment.log_proofs),
@@ -122,8 +125,10 @@ def _commitment(data: bytes) -> _Reading:
     }
     tests: dict[str, Callable[[], object] | None] = {
         "commitment.root": commitment.verify_root,
+        "commitment.class_names": commitment.verify_class_names,
         "commitment.signature": commitment.verify_signatures,
-        "commitment.timestamp": commitment.beacon,
+        # nobody says when, where no authority is named
+        "commitment.timestamp": None if header.timestamp_authority is None else commitment.beacon,
     }
     return fields, tests, "compare the owner's fingerprint with the one they published"
 
@@ -138,6 +143,13 @@ def _challenge(data: bytes) -> _Reading:
         "suspect": {**suspect.to_map(), "digest": suspect.digest.hex()},
         "preprocessing": challenge.preprocessing.to_map(),
         "class_map": list(challenge.class_map),
+        "suspect_classes": None
+        if challenge.suspect_classes is None
+        else list(challenge.suspect_classes),
+        "reopened_blocks": list(challenge.reopened_blocks),
+        "test_accuracy": None
+        if (tested := challenge.test_accuracy) is None
+        else {"right": tested.right, "count": tested.count, "data": tested.data.hex()},
         "statistic": challenge.statistic,
         "judge": challenge.judge.fingerprint(),
         **(

@@ -157,6 +157,10 @@ def test_names_stand_in_text_and_report(zkwm: Command, case: Files) -> None:
     files = {"commitment": commitment, "challenge": case.folder / "new.challenge"}
     assert zkwm(*case.challenge_options(commitment=commitment)).code == 0
     assert zkwm(*case.prove_options(**files), "--again").code == 0
+    shown = zkwm("inspect", commitment, "--json").json
+    assert shown["fields"]["class_names"] == hostile
+    asked = zkwm("inspect", files["challenge"], "--json").json["fields"]
+    assert asked["suspect_classes"] == hostile[::-1]
     report = case.folder / "report.html"
     done = zkwm(*case.verify_options(**files, proof=case.folder / "new.proof", report=report))
     assert done.code == 0, done.stderr

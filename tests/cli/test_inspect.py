@@ -47,6 +47,14 @@ def test_fields_of_a_challenge(zkwm: Command, case: Files) -> None:
     assert fields["suspect"]["digest"] == hashlib.sha256(case.model.read_bytes()).hexdigest()
 
 
+def test_a_date_that_nobody_states_is_not_checked(zkwm: Command, case: Files) -> None:
+    shown = zkwm("inspect", case.commitment, "--json").json
+    assert shown["fields"]["timestamp_authority"] is None
+    assert shown["checks"]["commitment.timestamp"] == "not checked"
+    assert shown["checks"]["commitment.class_names"] == "verified"
+    assert (shown["fields"]["leaves"], shown["fields"]["class_names"]) == ("images", None)
+
+
 def test_no_secret_is_shown(zkwm: Command, case: Files) -> None:
     for name in ("vault", "judge", "proof"):
         result = zkwm("inspect", getattr(case, name), "--json")
