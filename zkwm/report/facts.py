@@ -316,7 +316,10 @@ def _argument(argued: Argued) -> tuple[Fact, ...]:
         Fact("Integer network", argued.network.hex(), True),
         Fact("Agreement", f"with the model: {agreements}" if agreements else "not measured"),
         Fact("Soundness", soundness),
-        Fact("Convinces", "the judge, and anybody who has these files"),
+        Fact(
+            "Convinces",
+            "the judge; it is sealed to nobody, but zkwm verify checks it for the judge alone",
+        ),
         Fact("Stays hidden", "images, salts, answers, which triggers match, and how many more"),
     )
 
