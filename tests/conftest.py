@@ -38,8 +38,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 @pytest.fixture(autouse=True)
-def no_marks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that has seen no vault, so that copies of one case do not meet each other."""
+def no_marks(torch_as_before: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that has seen no vault, so that copies of one case do not meet each other.
+
+    What a test patches is undone before torch is looked at again.
+    """
     monkeypatch.setenv("ZKWM_STATE", str(STATES / str(next(_numbers))))
 
 

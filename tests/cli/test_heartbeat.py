@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Iterator
 
@@ -24,7 +25,7 @@ def test_an_endpoint_that_is_slow_to_answer_leaves_nobody_in_silence(
     with heartbeat(every=0.1):
         result = zkwm(*case.challenge_options(model=endpoint.url))
     assert result.code == 0, result.stderr
-    assert "still at work, 0 s so far\n" in result.stderr
+    assert re.search(r"^(.*; )?still at work, \d+ s so far$", result.stderr, re.MULTILINE)
 
 
 def test_every_command_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +53,7 @@ def test_it_names_the_progress_and_waits_for_a_person(capfd: pytest.CaptureFixtu
         time.sleep(0.5)
     said = capfd.readouterr().err.splitlines()
     assert 1 <= len(said) <= 5
-    assert said[0] == "asking the suspect: 3 of 100; still at work, 0 s so far"
+    assert re.fullmatch("asking the suspect: 3 of 100; still at work, [01] s so far", said[0])
     line.end()
     with terminal.attention.waiting(), heartbeat(every=0.1):
         time.sleep(0.3)
