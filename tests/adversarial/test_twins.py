@@ -128,7 +128,13 @@ def test_a_real_argument_about_a_thiefs_twin(
         blocks = tuple(range(challenge.block_count))
         statement = make_statement(claimant.commitment, challenge, network, blocks, None)
         count = statement.triggers
-        proof = prove(statement, claimant.images[:count], claimant.salts[:count], secret=bytes(32))
+        proof = prove(
+            statement,
+            claimant.images[:count],
+            claimant.salts[:count],
+            secret=bytes(32),
+            release="tests",
+        )
         response = ArgumentResponse(
             challenge.digest, claimant.commitment.digest, blocks, None, proof
         ).signed_by(claimant.keys)
