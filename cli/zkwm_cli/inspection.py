@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from zkwm.judge.verdict import suspect_values
 from zkwm.quantizer.summary import facts
 from zkwm.secret_files.encrypted import Container
 from zkwm_protocols import response_file as responses
@@ -140,7 +141,7 @@ def _challenge(data: bytes) -> _Reading:
     fields = {
         "digest": challenge.digest.hex(),
         "commitment": challenge.commitment.hex(),
-        "suspect": {**suspect.to_map(), "digest": suspect.digest.hex()},
+        "suspect": {**suspect_values(suspect), "shape": list(suspect.shape)},
         "preprocessing": challenge.preprocessing.to_map(),
         "class_map": list(challenge.class_map),
         "suspect_classes": None

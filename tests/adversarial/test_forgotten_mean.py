@@ -5,6 +5,8 @@ Fed without its mean a marked model answers by chance, and an honest owner ends 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,8 @@ import numpy as np
 import pytest
 
 from tests.support.dispute import Claimant, random_images, refused
-from tests.support.task_suspects import CLASSES, IMAGENET, save_suspect, task_images
+from tests.support.http_services import Service, kserve, serving
+from tests.support.task_suspects import CLASSES, IMAGENET, patterns, save_suspect, task_images
 from zkwm.data import LabeledImages
 from zkwm.judge.judge import Judge
 from zkwm.judge.marketplace import Marketplace
@@ -25,6 +28,7 @@ from zkwm_protocols.suspect_identity import Preprocessing
 
 SHAPE = (3, 8, 8)
 FORGOTTEN = Preprocessing()
+RAW = Preprocessing(scale="raw")
 
 
 @pytest.fixture
@@ -206,3 +210,56 @@ def test_labels_numbered_as_the_commitment_are_told_from_a_wrong_preprocessing(
     challenge = judge.challenge(accuser.commitment, suspect, test_data=named, **settings)
     assert challenge.test_accuracy is not None
     assert challenge.test_accuracy.right == 400
+
+
+@pytest.fixture
+def service(accuser: Claimant) -> Iterator[Service]:
+    """A thief's endpoint whose answers depend on how it is fed: it wants pixels from 0 to 255."""
+    known = np.concatenate([accuser.images, patterns(SHAPE)]).astype(np.int64)
+    outputs = np.concatenate([accuser.labels, np.arange(CLASSES)])
+
+    def scores(image: np.ndarray) -> list[float]:
+        near = -((known - image) ** 2).sum(axis=(1, 2, 3))
+        return [float(near[outputs == output].max()) for output in range(CLASSES)]
+
+    def decode(values: np.ndarray) -> np.ndarray:
+        return np.clip(np.rint(values[0]), 0, 255)
+
+    with serving(kserve(scores, shape=(-1, *SHAPE), decode=decode), "/v2/models/m") as running:
+        yield running
+
+
+def test_an_endpoint_is_asked_anew_in_every_usual_preprocessing(
+    judge: Judge, accuser: Claimant, service: Service
+) -> None:
+    """Its answers in one say nothing of those in another; else no hint would ever be found."""
+    data = TaskData(task_images(SHAPE))
+    with closing(open_suspect(service.url, shape=SHAPE, adapter="kserve")) as suspect:
+        with refused(SuspectUnusable, "suspect.answers") as caught:
+            judge.challenge(accuser.commitment, suspect, reveal=50, test_data=data)
+        assert "near chance" in caught.value.message
+        assert "with --scale raw the suspect gives 50 of 50" in caught.value.hint
+        challenge = judge.challenge(
+            accuser.commitment, suspect, reveal=50, test_data=data, preprocessing=RAW
+        )
+    assert challenge.test_accuracy is not None
+    assert (challenge.test_accuracy.right, challenge.test_accuracy.count) == (200, 200)
+
+
+def test_two_preprocessings_on_one_open_endpoint(
+    judge: Judge, accuser: Claimant, service: Service
+) -> None:
+    """The second challenge is answered by what the endpoint says to it, not by the first's."""
+    commitment = accuser.commitment
+    suspect = open_suspect(service.url, shape=SHAPE, adapter="kserve")
+    wrong = judge.challenge(commitment, suspect, reveal=50)
+    with pytest.raises(NotProven) as caught:
+        judge.verify(commitment, suspect, wrong, accuser.answer(wrong, [0]))
+    right = judge.challenge(commitment, suspect, reveal=(0,), preprocessing=RAW)
+    verdict = judge.verify(commitment, suspect, right, accuser.answer(right, [0]))
+    suspect.close()
+    assert verdict.outcome == Outcome.PROVEN
+    assert caught.value.verdict is not None
+    for one in (caught.value.verdict, verdict):  # each record is of its own question alone
+        asked = [entry["image"] for entry in one.to_json()["suspect_record"]]
+        assert len(asked) == len(set(asked)) == sum(rate.asked for rate in one.asked.rates)

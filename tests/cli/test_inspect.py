@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import onnx
 import pytest
 
 from tests.support.case_files import Command, Files
+from tests.support.http_services import serving
 
 KINDS = {
     "commitment": "commitment",
@@ -45,6 +47,37 @@ def test_fields_of_a_challenge(zkwm: Command, case: Files) -> None:
     assert fields["judge"] == case.judge_fingerprint
     assert fields["purpose"] == "Acme v. Doe"
     assert fields["suspect"]["digest"] == hashlib.sha256(case.model.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("by_template", [True, False])
+def test_a_challenge_of_an_endpoint_with_an_account(
+    zkwm: Command, case: Files, by_template: bool
+) -> None:
+    """The account by the names of its headers, the template by its digest; no value, no salt."""
+    headers, template = case.folder / "headers", case.folder / "template.json"
+    headers.write_text("Authorization: Bearer s3cret\nX-Tenant: acme-27\n")
+    request = {"pixels": "{{pixels}}"}
+    reply = {"scores": "/scores"}
+    template.write_text(
+        json.dumps({"schema": "zkwm/template/v1", "request": request, "reply": reply})
+    )
+    chosen = {"adapter": "template", "template": template} if by_template else {}
+    with serving(lambda _, body: {"scores": [body[k] for k in range(-20, -10)]}) as service:
+        options = case.challenge_options(model=service.url, header_file=headers, **chosen)
+        made = zkwm(*options, "--json")
+    assert made.code == 0, made.stderr
+    shown = zkwm("inspect", case.folder / "new.challenge", "--json")
+    assert shown.code == 0, shown.stderr
+    suspect = shown.json["fields"]["suspect"]
+    assert suspect == {**made.json["suspect"], "shape": [1, 16, 16]}
+    assert suspect["account"] == ["authorization", "x-tenant"]
+    assert (suspect["template"] is not None) == by_template
+    text = zkwm("inspect", case.folder / "new.challenge")
+    assert text.code == 0, text.stderr
+    assert "x-tenant" in text.stdout
+    for output in (text.stdout, shown.stdout):
+        assert "s3cret" not in output
+        assert "acme-27" not in output
 
 
 def test_a_date_that_nobody_states_is_not_checked(zkwm: Command, case: Files) -> None:

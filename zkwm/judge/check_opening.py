@@ -33,7 +33,7 @@ from zkwm_protocols.opening import (
     open_sealed,
 )
 from zkwm_protocols.ranks import Statistic
-from zkwm_protocols.suspect_identity import SuspectKind
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind
 
 
 def examine_opening(
@@ -77,7 +77,7 @@ def examine_opening(
             findings = replace(
                 findings,
                 triggers=results,
-                suspect_record=_record_of(suspect),
+                suspect_record=_record_of(suspect, challenge.preprocessing),
                 asked=asked,
                 functions_tried=case.functions_tried,
             )
@@ -166,8 +166,8 @@ def _require_answers(
     return f"{len(results) - len(unanswered)} of {len(results)} answered"
 
 
-def _record_of(suspect: Suspect) -> tuple[dict[str, Any], ...]:
-    """What a remote suspect was asked and answered, decoys included, as JSON values."""
+def _record_of(suspect: Suspect, preprocessing: Preprocessing) -> tuple[dict[str, Any], ...]:
+    """What a remote suspect was asked so and answered, decoys included, as JSON values."""
     return tuple(
         {
             "image": record.image_digest.hex(),
@@ -177,6 +177,7 @@ def _record_of(suspect: Suspect) -> tuple[dict[str, Any], ...]:
             "seconds": round(record.seconds, 3),
         }
         for record in suspect.records
+        if record.preprocessing == preprocessing
     )
 
 

@@ -57,15 +57,25 @@ class EndpointConnection:
     """A connection that opens on first use and is kept for the next request.
 
     ``headers``, for example for authentication, go with each request; they appear in no message,
-    record or repr. Raises UsageError for a URL or headers that cannot be used.
+    record or repr. Requests name zkwm only where ``names_itself``: else they would tell a thief who
+    asks. Raises UsageError for a URL or headers that cannot be used.
     """
 
-    def __init__(self, url: str, headers: Mapping[str, str], settings: HttpSettings) -> None:
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        settings: HttpSettings,
+        *,
+        names_itself: bool = False,
+    ) -> None:
         parts = _split(url)
         self._secure = parts.scheme.lower() == "https"
         self._host, self._port = str(parts.hostname), parts.port
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._headers = _checked_headers(headers)
+        if names_itself and "user-agent" not in map(str.lower, self._headers):
+            self._headers["User-Agent"] = "zkwm"
         if not self._secure and self._host not in _LOOPBACK:
             raise UsageError(
                 "over plain http anybody on the path can read triggers and answer for the suspect",
@@ -122,7 +132,7 @@ class EndpointConnection:
         connection = self._connected(min(seconds, self._settings.connect_seconds))
         connection.timeout = seconds
         with watchdog.guarding(connection.sock):
-            headers = {"User-Agent": "zkwm", **self._headers, "Accept-Encoding": "identity"}
+            headers = {**self._headers, "Accept-Encoding": "identity"}
             if question is not None:
                 headers["Content-Type"] = question.content_type
             connection.request(

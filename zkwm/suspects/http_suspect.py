@@ -2,8 +2,8 @@
 
 A request carries one image, and a reply with status 200 its answer. Status 408, 429 and 5xx, a
 broken connection and a timeout mean that no answer arrived: the image is sent again, a few times.
-Any other reply is final, usable or not: an image that was answered is never sent again, even if the
-judge has it twice.
+Any other reply is final, usable or not: an image that was answered is never sent again in the same
+preprocessing, even if the judge has it twice.
 
 Decoys and the random order are the judge's (``zkwm.judge.query``). An endpoint may answer the judge
 otherwise than others; the digest of a URL does not pin a model.
@@ -88,14 +88,15 @@ class HttpSuspect(Suspect):
         protocol: HttpProtocol | None = None,
     ) -> None:
         protocol = protocol or HttpProtocol()
-        self._connection = EndpointConnection(url, headers, settings)
+        named = protocol.adapter == "zkwm"
+        self._connection = EndpointConnection(url, headers, settings, names_itself=named)
         self._settings = settings
         sent = dict(headers)
         self._header_names = {name.lower() for name in sent}
         # A closure, so that no dump of this object shows a value.
         self._has_account: Callable[[Account], bool] = lambda account: account.is_of(sent)
         self._next_request = 0.0
-        self._records: dict[bytes, QueryRecord] = {}
+        self._records: dict[tuple[bytes, Preprocessing], QueryRecord] = {}
         try:
             self._adapter = self._made_adapter(url, shape, protocol)
             self.reads_names = self._adapter.names_outputs
@@ -186,8 +187,9 @@ class HttpSuspect(Suspect):
     ) -> tuple[Answer, ...]:
         """Query images uint8 (n, c, h, w) one by one, in order; see ``Suspect.answer``.
 
-        An image sent before is not sent again: its recorded answer, or problem, stands. After
-        ``MOST_SILENT`` images in a row without any reply the rest are not sent.
+        An image sent before in this preprocessing is not sent again: its recorded answer, or
+        problem, stands. After ``MOST_SILENT`` images in a row without any reply the rest are not
+        sent.
         """
         require_images(images, self.identity.shape)
         self.check_preprocessing(preprocessing)
@@ -196,7 +198,8 @@ class HttpSuspect(Suspect):
         silent = 0
         for index, image in enumerate(images):
             digest = hashlib.sha256(image.tobytes()).digest()
-            if digest not in self._records:
+            asked = (digest, preprocessing)  # what is sent depends on both
+            if asked not in self._records:
                 if silent >= MOST_SILENT or time.monotonic() >= deadline:
                     problem = GONE if silent >= MOST_SILENT else NOT_ASKED
                     answers.append(Answer(None, problem))
@@ -206,8 +209,8 @@ class HttpSuspect(Suspect):
                     record.answer.output is None and record.attempts == self._settings.attempts
                 )
                 silent = silent + 1 if no_reply else 0
-                self._records[digest] = record
-            answers.append(self._records[digest].answer)
+                self._records[asked] = record
+            answers.append(self._records[asked].answer)
             if progress is not None:
                 progress(index + 1, len(images))
         return tuple(answers)
@@ -230,7 +233,7 @@ class HttpSuspect(Suspect):
             answer = body
         else:
             answer = answer_from_reply(self._adapter, body, self.identity.outputs)
-        return QueryRecord(digest, answer, attempts, time.monotonic() - start)
+        return QueryRecord(digest, preprocessing, answer, attempts, time.monotonic() - start)
 
     def _reply(
         self, image: NDArray[np.uint8], preprocessing: Preprocessing, deadline: float

@@ -60,12 +60,14 @@ class QueryRecord:
 
     Attributes:
         image_digest: SHA-256 of its pixels, 32 bytes.
+        preprocessing: how it was sent.
         answer: the answer that counts.
         attempts: how often it was sent.
         seconds: the time that all attempts took.
     """
 
     image_digest: bytes
+    preprocessing: Preprocessing
     answer: Answer
     attempts: int
     seconds: float

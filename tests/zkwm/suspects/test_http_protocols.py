@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import urllib3
 
 from tests.support.http_services import Service, huggingface, kserve, serving, torchserve
 from tests.support.onnx_case import unusable
@@ -58,6 +59,47 @@ def require_right(suspect: Suspect, asked: np.ndarray, fed: Preprocessing) -> No
 def test_every_protocol_has_an_option() -> None:
     choices = CaseTerms.__dataclass_fields__["adapter"].metadata["option"][1]["type"].choices
     assert list(choices) == list(ADAPTERS)
+
+
+@pytest.mark.parametrize("adapter", [name for name in ADAPTERS if name != "zkwm"])
+@pytest.mark.parametrize("headers", [{}, {"user-agent": "a customer"}])
+def test_no_request_tells_a_thief_who_asks(
+    tmp_path: Path, adapter: str, headers: dict[str, str]
+) -> None:
+    """Neither name nor version of zkwm is sent; a header of the judge's own stands alone."""
+    template = tmp_path / "template.json"
+    text = {"request": {"x": "{{values}}"}, "reply": {"scores": "/outputs/0/data"}}
+    template.write_text(json.dumps({"schema": "zkwm/template/v1", **text}))
+    decode = FORMS[0][-1]
+    sent: list[Any] = []
+    routes = {
+        "kserve": kserve(scores_of, shape=(-1, 3, 4, 6), decode=decode),
+        "torchserve": torchserve(scores_of, best=None),
+        "huggingface": huggingface(scores_of, names=NAMES),
+        "template": lambda *_: {"outputs": [{"data": scores_of(images(COLOR)[0])}]},
+    }
+
+    def route(handler: Any, body: bytes) -> Any:
+        sent.append((handler.headers, body))
+        return routes[adapter](handler, body)
+
+    options: dict[str, Any] = {"headers": headers, "adapter": adapter}
+    if adapter == "huggingface":
+        options["output_names"] = NAMES
+    if adapter == "template":
+        options["http"] = {"template": template}
+    with serving(route, "/predictions/v2/models/m") as service:
+        with opened(service.url, COLOR, outputs=CLASSES, **options) as suspect:
+            (answer,) = suspect.answer(images(COLOR)[:1], Preprocessing())
+    assert answer.scores is not None, answer.problem
+    for fields, body in sent:
+        assert fields.get_all("User-Agent") == (list(headers.values()) or [default_agent()])
+        assert b"zkwm" not in body + str(fields).encode()
+
+
+def default_agent() -> str:
+    """What urllib3 sends for everybody."""
+    return f"python-urllib3/{urllib3.__version__}"
 
 
 # Open Inference Protocol

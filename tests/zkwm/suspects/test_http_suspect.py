@@ -47,6 +47,7 @@ def test_scores_and_the_protocol(serve: Any) -> None:
     for headers in server.headers:
         assert headers["Authorization"] == "Bearer s3cret"
         assert headers["Content-Type"] == "application/json"
+        assert headers["User-Agent"] == "zkwm"
     assert "s3cret" not in repr(suspect) + repr(suspect.records) + repr(vars(suspect))
 
 
