@@ -88,9 +88,11 @@ def test_no_request_tells_a_thief_who_asks(
         options["output_names"] = NAMES
     if adapter == "template":
         options["http"] = {"template": template}
-    with serving(route, "/predictions/v2/models/m") as service:
-        with opened(service.url, COLOR, outputs=CLASSES, **options) as suspect:
-            (answer,) = suspect.answer(images(COLOR)[:1], Preprocessing())
+    with (
+        serving(route, "/predictions/v2/models/m") as service,
+        opened(service.url, COLOR, outputs=CLASSES, **options) as suspect,
+    ):
+        (answer,) = suspect.answer(images(COLOR)[:1], Preprocessing())
     assert answer.scores is not None, answer.problem
     for fields, body in sent:
         assert fields.get_all("User-Agent") == (list(headers.values()) or [default_agent()])
