@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import secrets
+import stat
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
@@ -18,14 +19,23 @@ from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
-def read_limited(path: str | Path, limit: int) -> bytes:
+def read_limited(path: str | Path, limit: int, *, regular: bool = False) -> bytes:
     """Read a file of at most ``limit`` bytes.
+
+    Args:
+        path: the file, or a pipe.
+        limit: the most bytes.
+        regular: whether pipes and devices, which could keep a reader waiting, are refused.
 
     Raises CouldNotCheck for an unreadable file, Malformed for a larger one.
     """
     try:
-        with Path(path).open("rb") as file:
-            expected = min(limit, os.fstat(file.fileno()).st_size)
+        opener = _open_at_once if regular else None
+        with open(path, "rb", opener=opener) as file:
+            found = os.fstat(file.fileno())
+            if regular and not stat.S_ISREG(found.st_mode):
+                raise CouldNotCheck(f"cannot read {path}: it is not a regular file")
+            expected = min(limit, found.st_size)
             data = file.read(expected + 1)
             if len(data) > expected and expected < limit:  # a pipe, or a file that grows
                 data += file.read(limit - expected)
@@ -114,9 +124,18 @@ def leftovers(path: Path) -> list[Path]:
     return []
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for the writer of a pipe. Raises OSError."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def _write_temporary(temporary: Path, data: bytes, mode: int, group: int | None) -> None:
-    """Write a new file and flush it to the disk. Raises OSError."""
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    """Write a new file and flush it to the disk. Raises OSError.
+
+    A group other than ``group`` never has a right to it.
+    """
+    first = mode if group is None else mode & 0o700
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, first)
     with os.fdopen(descriptor, "wb") as file:
         if group is not None:
             if os.fstat(descriptor).st_gid != group:

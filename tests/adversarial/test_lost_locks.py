@@ -260,6 +260,29 @@ def test_a_group_that_cannot_be_kept_is_an_error_and_spends_nothing(
     assert answer(vault, commitment, judge).blocks == (0,)
 
 
+def test_a_vault_that_is_read_only_is_refused_with_the_cause(
+    vault: Vault, commitment: Commitment, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mode 0400, for any user but root."""
+    real = os.open
+
+    def read_only(path: str | Path, flags: int, *rest: int) -> int:
+        if Path(path) == vault.path and flags & os.O_RDWR:
+            raise PermissionError(13, "Permission denied")
+        return real(path, flags, *rest)
+
+    vault.path.chmod(0o400)
+    before = vault.path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", read_only)
+        with pytest.raises(VaultUnusable, match="for writing: Permission denied") as caught:
+            answer(vault, commitment, judge)
+    assert f"chmod 600 {vault.path}" in caught.value.hint
+    assert vault.path.read_bytes() == before
+    vault.path.chmod(0o600)
+    assert answer(vault, commitment, judge).blocks == (0,)
+
+
 def test_locks_need_nothing_of_posix_alone() -> None:
     """Windows has no fcntl; its locks are those of filelock (not run there)."""
     script = (

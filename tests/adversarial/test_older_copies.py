@@ -5,6 +5,7 @@ Tried through the command line: the owner's backup has forgotten what was releas
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 from pathlib import Path
@@ -45,6 +46,11 @@ def mark(vault: Vault) -> Path:
 def old(vault: Vault, tmp_path: Path) -> Path:
     """A copy of the vault from before any answer."""
     return Path(shutil.copy2(vault.path, tmp_path / "backup.vault"))
+
+
+def counter_of(vault: Vault, mark: Path) -> int:
+    """The counter in the vault's mark."""
+    return marks.Mark.from_bytes(mark.read_bytes(), marks.tag_key(vault.state)).counter
 
 
 def put_back(old: Path, vault: Vault) -> None:
@@ -146,7 +152,7 @@ def test_nothing_leaves_again_before_the_mark_stands(
             prove(vault, commitment, challenge, judge_fingerprint=judge.public.fingerprint())
     assert not mark.exists()
     prove(Vault.open(vault.path, PASSPHRASE), commitment, challenge)
-    assert marks.Mark.from_bytes(mark.read_bytes()).counter == 1
+    assert counter_of(vault, mark) == 1
     put_back(old, vault)
     with pytest.raises(VaultUnusable, match="older copy"):
         answer(vault, commitment, judge)
@@ -202,7 +208,7 @@ def test_a_mark_tells_nothing_and_only_grows(
     counters = []
     for asker in (judge, other_judge, judge):
         answer(vault, commitment, asker)
-        counters.append(marks.Mark.from_bytes(mark.read_bytes()).counter)
+        counters.append(counter_of(vault, mark))
     assert counters == [1, 2, 3]
     assert stat.S_IMODE(mark.stat().st_mode) == 0o600
     data = mark.read_bytes() + mark.name.encode()
@@ -222,5 +228,71 @@ def test_the_folder_of_marks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert marks.state_folder() == tmp_path / ".local/state/zkwm"
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "x"))
     assert marks.state_folder() == tmp_path / "x/zkwm"
+    monkeypatch.setenv("ZKWM_STATE", str(tmp_path / "here"))
+    assert marks.state_folder() == tmp_path / "here"
+
+
+def test_a_mark_that_follows_the_working_directory_is_refused(
+    vault: Vault, commitment: Commitment, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older copy answered from another folder would find no mark there."""
+    before = vault.path.read_bytes()
     monkeypatch.setenv("ZKWM_STATE", "here")
-    assert marks.state_folder() == Path.cwd() / "here"
+    with pytest.raises(UsageError, match="ZKWM_STATE is no absolute path"):
+        answer(vault, commitment, judge)
+    assert vault.path.read_bytes() == before
+
+
+@pytest.mark.parametrize("counter", [1, 2**53])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_forged_mark_is_none_and_breaks_no_vault(
+    vault: Vault, commitment: Commitment, judge: Judge, other_judge: Judge, mark: Path,
+    counter: int, known: bool,
+) -> None:  # fmt: skip
+    """By somebody who can write the state folder: accepting it records no counter of theirs.
+
+    Until now the counter 2^53, once accepted, left a vault that could never answer again.
+    """
+    answer(vault, commitment, judge)
+    real = marks.Mark.from_bytes(mark.read_bytes(), marks.tag_key(vault.state))
+    forged = marks.Mark(counter, real.digest if known else bytes(32))
+    mark.write_bytes(forged.to_bytes(b"k" * 32))
+    with pytest.raises(VaultUnusable, match="was not made by this vault") as caught:
+        answer(vault, commitment, other_judge)
+    assert "--accept-older-copy" in caught.value.hint
+    entry = Vault.open(vault.path, PASSPHRASE).accept_older_copy()
+    assert (entry.counter, entry.digest) == (1, None)
+    assert [answer(vault, commitment, other_judge).blocks for _ in range(2)] == [(1,), (2,)]
+    assert vault.notice == ""
+    assert counter_of(vault, mark) == 4
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+def test_a_pipe_for_a_mark_keeps_nobody_waiting(
+    vault: Vault, commitment: Commitment, judge: Judge, mark: Path
+) -> None:
+    answer(vault, commitment, judge)
+    mark.unlink()
+    os.mkfifo(mark)
+    with pytest.raises(VaultUnusable, match="not a regular file"):
+        answer(vault, commitment, judge)
+    Vault.open(vault.path, PASSPHRASE).accept_older_copy()
+    assert answer(vault, commitment, judge).blocks == (1,)
+    assert mark.is_file()
+
+
+def test_a_mark_that_cannot_be_locked_is_a_refusal_with_a_way_out(
+    vault: Vault, commitment: Commitment, judge: Judge, mark: Path
+) -> None:
+    """Two copies of one name each would read the same mark, and open the same blocks."""
+    answer(vault, commitment, judge)
+    before = vault.path.read_bytes()
+    lock = mark.with_suffix(".lock")
+    lock.unlink()
+    lock.mkdir()
+    with pytest.raises(VaultUnusable, match="cannot be locked") as caught:
+        answer(vault, commitment, judge)
+    assert f"{lock.name} a plain file" in caught.value.hint
+    assert vault.path.read_bytes() == before
+    lock.rmdir()
+    assert answer(vault, commitment, judge).blocks == (1,)

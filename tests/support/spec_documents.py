@@ -24,7 +24,7 @@ from zkwm.owner.vault import (
     OlderCopyEntry,
     Vault,
 )
-from zkwm.owner.vault.high_water_mark import Mark, marks_of
+from zkwm.owner.vault.high_water_mark import Mark, marks_of, tag_key
 from zkwm.owner.vault.state import VaultState
 from zkwm.secret_files.encrypted import Container, open_file
 from zkwm_protocols.argument.layout_choice import choose_layout
@@ -224,8 +224,12 @@ def private_documents(folder: Path) -> dict[str, Document]:
         lambda data: VaultState.from_map(decode(data, limit=LIMIT)),
     )
     *_, mark = marks_of(vault.state)
-    data = mark.to_bytes()
-    found["mark"] = Document("VaultMarkFile", value_of(data), framed("vault-mark", Mark.from_bytes))
+    key = tag_key(vault.state)
+    found["mark"] = Document(
+        "VaultMarkFile",
+        value_of(mark.to_bytes(key)),
+        framed("vault-mark", lambda data: Mark.from_bytes(data, key)),
+    )
     return found
 
 

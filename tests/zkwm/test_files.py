@@ -65,3 +65,27 @@ def test_a_disk_without_hard_links(tmp_path, monkeypatch):
         write_atomic(tmp_path / "a", b"other")
     assert (tmp_path / "a").read_bytes() == b"content"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a"]
+
+
+def test_a_group_reads_only_what_is_its_own(tmp_path, monkeypatch):
+    """Until the group is set, the file has that of its writer, who may not mean it to read."""
+    before = []
+    real = os.chown
+
+    def look(descriptor, user, group):
+        before.append(os.fstat(descriptor).st_mode & 0o777)
+        real(descriptor, user, -1)
+
+    monkeypatch.setattr(os, "chown", look)
+    write_atomic(tmp_path / "a", b"content", mode=0o640, group=os.getgid() + 1)
+    assert before == [0o600]
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes")
+def test_a_pipe_is_refused_at_once_where_a_file_is_meant(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CouldNotCheck, match="not a regular file"):
+        read_limited(tmp_path / "pipe", 10, regular=True)
+    write_atomic(tmp_path / "a", b"content")
+    assert read_limited(tmp_path / "a", 10, regular=True) == b"content"

@@ -149,6 +149,14 @@ class Held:
         """Lock the secret file until ``stack`` is left. Raises VaultUnusable."""
         try:
             descriptor = os.open(self.path, os.O_RDWR)
+        except PermissionError as error:
+            raise VaultUnusable(
+                f"cannot open {self.path} for writing: {error.strerror}",
+                hint=f"chmod 600 {self.path}, as its owner; then run the command again",
+            ) from None
+        except OSError as error:
+            raise _cannot_lock(self.path, error) from None
+        try:
             stack.callback(os.close, descriptor)
             acquire(descriptor, time.monotonic() + _COMMIT_SECONDS)
         except OSError as error:

@@ -2,8 +2,9 @@
 
 A vault put back from an old copy has forgotten what was released since, and would open the same
 blocks to somebody else. The mark of this machine knows how far the ledger had come. It holds a
-counter and a keyed digest, and tells nobody whose vault it is about. It is written after the vault
-and before anything leaves: a crash never makes the newest vault look old.
+counter, a keyed digest and a tag that only the vault can make, and tells nobody whose vault it is
+about. It is written after the vault and before anything leaves: a crash never makes the newest
+vault look old.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from zkwm.locks import file_lock
 from zkwm.owner.vault.ledger import MAXIMUM_COUNTER, OlderCopyEntry
 from zkwm.owner.vault.state import VaultState
 from zkwm_protocols.encoding import encode, pack, unpack
-from zkwm_protocols.errors import CouldNotCheck, UsageError, VaultUnusable, ZkwmError
+from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError, VaultUnusable, ZkwmError
 from zkwm_protocols.schema import require_bytes, require_integer, require_map
 
 KIND = "vault-mark"
@@ -34,6 +35,9 @@ _NO_CONTEXT = bytes(32)
 class Mark:
     """How far a ledger has come: a counter that only grows, and a keyed digest of all entries.
 
+    In its file a tag stands beside them, by a key of the vault: what somebody else wrote there is
+    no mark, and no counter of theirs ever enters a ledger.
+
     Raises Malformed for a counter outside its range or a digest that has not 32 bytes.
     """
 
@@ -44,15 +48,25 @@ class Mark:
         require_integer(self.counter, MAXIMUM_COUNTER)
         require_bytes(self.digest, 32)
 
-    def to_bytes(self) -> bytes:
-        """The file."""
-        return pack(KIND, {"counter": self.counter, "digest": self.digest})
+    def to_bytes(self, key: bytes) -> bytes:
+        """The file, under the 32-byte key of ``tag_key``."""
+        fields = {"counter": self.counter, "digest": self.digest}
+        return pack(KIND, {**fields, "tag": hmac.digest(key, encode(fields), "sha256")})
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Mark:
-        """Read ``to_bytes``. Raises Malformed or Unsupported."""
-        fields = require_map(unpack(KIND, data, limit=_LIMIT), "counter digest", "mark")
-        return cls(fields["counter"], fields["digest"])
+    def from_bytes(cls, data: bytes, key: bytes) -> Mark:
+        """Read ``to_bytes``. Raises Malformed, also for a mark under another key; Unsupported."""
+        fields = require_map(unpack(KIND, data, limit=_LIMIT), "counter digest tag", "mark")
+        mark = cls(fields["counter"], fields["digest"])
+        require_bytes(fields["tag"], 32)
+        if not hmac.compare_digest(mark.to_bytes(key), data):
+            raise Malformed("it was not made by this vault")
+        return mark
+
+
+def tag_key(state: VaultState) -> bytes:
+    """The 32-byte key under which a vault tags its marks."""
+    return state.derive_key(b"mark-tag", _NO_CONTEXT)
 
 
 def marks_of(state: VaultState) -> Iterator[Mark]:
@@ -74,21 +88,24 @@ def marks_of(state: VaultState) -> Iterator[Mark]:
 class HighWaterMark:
     """The mark of one vault on this machine, to be used while the vault is locked.
 
-    ``exclusive`` is entered before the vault is read, and left after ``lift``.
+    ``exclusive`` is entered before the vault is read, and left after ``lift``. Raises UsageError
+    where ``$ZKWM_STATE`` is no absolute path.
     """
 
     def __init__(self, vault: Path, state: VaultState) -> None:
         self._vault = vault
         folder = state_folder()
         name = state.derive_key(b"mark-name", _NO_CONTEXT)[:16].hex()
+        self._key = tag_key(state)
         self.path = None if folder is None else folder / f"{name}.mark"
 
     @contextmanager
     def exclusive(self, wait_seconds: float) -> Iterator[None]:
         """Keep other copies of the vault on this machine, whatever their names, from the mark.
 
-        Where no lock can be made there can be no mark either, and ``lift`` says so. Raises
-        VaultUnusable where another copy is in use for more than ``wait_seconds``.
+        Where there is no mark and no lock can be made, no mark can be kept either: ``lift`` says
+        so. Raises VaultUnusable where another copy is in use for more than ``wait_seconds``, and
+        where a mark is there and cannot be locked.
         """
         with ExitStack() as stack:
             try:
@@ -101,8 +118,9 @@ class HighWaterMark:
                     "another process is using a copy of this vault",
                     hint="wait for it to end, and try again",
                 ) from None
-            except OSError:
-                pass
+            except OSError as error:
+                if self.path is not None and self._found():
+                    raise _cannot_lock(self.path, error) from None
             yield
 
     def require_newest(self, state: VaultState) -> str:
@@ -177,7 +195,7 @@ class HighWaterMark:
             pass  # what cannot be read was overruled by the owner, and is replaced
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_atomic(self.path, newest.to_bytes(), mode=0o600, overwrite=True)
+            write_atomic(self.path, newest.to_bytes(self._key), mode=0o600, overwrite=True)
             for file in leftovers(self.path):
                 file.unlink(missing_ok=True)
         except CouldNotCheck as error:
@@ -205,7 +223,7 @@ class HighWaterMark:
         if self.path is None or not self._found():
             return None
         try:
-            return Mark.from_bytes(read_limited(self.path, _LIMIT))
+            return Mark.from_bytes(read_limited(self.path, _LIMIT, regular=True), self._key)
         except ZkwmError as error:
             raise VaultUnusable(
                 f"the mark {self.path} of this vault's ledger cannot be read: {error.message}",
@@ -215,15 +233,31 @@ class HighWaterMark:
             ) from None
 
 
+def _cannot_lock(mark: Path, error: OSError) -> VaultUnusable:
+    """The error for a mark that other copies of the vault cannot be kept from."""
+    lock = mark.with_suffix(".lock")
+    return VaultUnusable(
+        f"the mark {mark} of this vault's ledger cannot be locked by {lock.name}: {error.strerror}",
+        hint=f"nothing was released; make the folder writable and {lock.name} a plain file that "
+        "you may write, or remove it while no other command runs",
+    )
+
+
 def state_folder() -> Path | None:
     """The folder of the marks, or None where the system names no home.
 
     ``$ZKWM_STATE``; else ``zkwm`` in ``$XDG_STATE_HOME`` or ``~/.local/state``, on Windows in
-    ``%LOCALAPPDATA%``.
+    ``%LOCALAPPDATA%``. Raises UsageError where ``$ZKWM_STATE`` is relative: each working directory
+    would have a mark of its own, and an older copy would not be noticed.
     """
     given = os.environ.get(FOLDER_VARIABLE)
     if given:
-        return Path(given).absolute()
+        if not Path(given).is_absolute():
+            raise UsageError(
+                f"{FOLDER_VARIABLE} is no absolute path: {given[:200]!r}",
+                hint="a mark must be found again from every folder; set it to a path from the root",
+            )
+        return Path(given)
     base = os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_STATE_HOME", "")
     if Path(base).is_absolute():
         return Path(base) / "zkwm"

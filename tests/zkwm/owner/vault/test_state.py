@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.support.spec_vectors import VECTORS
 from zkwm.owner.vault import LedgerEntry, OlderCopyEntry
-from zkwm.owner.vault.high_water_mark import HighWaterMark, marks_of
+from zkwm.owner.vault.high_water_mark import HighWaterMark, Mark, marks_of, tag_key
 from zkwm.owner.vault.state import CommitmentSecrets, VaultState, require_successor
 from zkwm_protocols.encoding import decode, encode
 from zkwm_protocols.errors import Malformed, Unsupported, VaultUnusable
@@ -58,7 +58,10 @@ def test_the_marks_of_the_vector() -> None:
     state.ledger.append(
         OlderCopyEntry.from_map(decode(bytes.fromhex(vector["older_copy"]), limit=2**10))
     )
-    assert [mark.to_bytes().hex() for mark in marks_of(state)] == vector["files"]
+    key = tag_key(state)
+    assert [mark.to_bytes(key).hex() for mark in marks_of(state)] == vector["files"]
+    for mark, file in zip(marks_of(state), vector["files"], strict=True):
+        assert Mark.from_bytes(bytes.fromhex(file), key) == mark
     path = HighWaterMark(Path("acme.vault"), state).path
     assert path is not None
     assert path.stem == vector["name"]
