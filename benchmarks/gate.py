@@ -31,8 +31,8 @@ sys.path.insert(0, str(ROOT))
 
 from tests.support import inflated_twins, twins  # noqa: E402
 from zkwm.data.bundled import load_bundled  # noqa: E402
-from zkwm.judge.check_agreement import require_agreement, require_translation  # noqa: E402
 from zkwm.quantizer import derive, facts, measure_agreement, public_images  # noqa: E402
+from zkwm.quantizer.agreement_bounds import require_agreement, require_translation  # noqa: E402
 from zkwm.quantizer.derive import network_of  # noqa: E402
 from zkwm.quantizer.network_agreement import drawn_sets  # noqa: E402
 from zkwm.suspects import open_suspect  # noqa: E402

@@ -22,6 +22,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tests.support.dispute import Claimant, TestJudge, recast
 from zkwm.owner.prove import prove
+from zkwm.owner.suspect_file import DerivedNetwork
 from zkwm.owner.vault import Vault
 from zkwm.quantizer.derive import derive_network
 from zkwm_protocols.argument.parameters import SoundnessTerm
@@ -151,7 +152,13 @@ def argue(owner: Claimant, asked: Challenge, model: Path) -> ArgumentResponse:
     ).signed_by(owner.keys)
 
 
-def answer(vault: Vault, commitment: Commitment, asked: Challenge, model: Path, **more: Any) -> Any:
+def answer(
+    vault: Vault,
+    commitment: Commitment,
+    asked: Challenge,
+    model: Path | DerivedNetwork,
+    **more: Any,
+) -> Any:
     """The owner's answer about a model to a confirmed judge."""
     options = {"judge_fingerprint": asked.judge.fingerprint(), "model": model, **more}
     return prove(vault, commitment, asked, **options)

@@ -18,9 +18,9 @@ from zkwm.judge.case import (
     record_labels,
     require_labels,
 )
-from zkwm.judge.check_agreement import require_agreement, require_translation
 from zkwm.judge.checks import Checks
 from zkwm.judge.verdict import Argued, CheckStatus
+from zkwm.quantizer.agreement_bounds import require_agreement, require_translation
 from zkwm.quantizer.derive import network_of, require_network
 from zkwm.quantizer.network_agreement import measure_agreement
 from zkwm_protocols.argument_response import make_statement

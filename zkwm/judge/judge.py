@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.judge.case import ArgumentCase, Findings, Request, read_case
-from zkwm.judge.check_agreement import require_agreement, require_translation
 from zkwm.judge.check_argument import examine_argument, require_still_reached
 from zkwm.judge.check_opening import examine_opening
 from zkwm.judge.checks import Checks
@@ -26,6 +25,7 @@ from zkwm.judge.key_file import JudgeKey, create_judge_key, open_judge_key
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.task_accuracy import TaskData
 from zkwm.judge.verdict import Verdict
+from zkwm.quantizer.agreement_bounds import require_agreement, require_translation
 from zkwm.quantizer.derive import network_digest, network_of
 from zkwm.quantizer.network_agreement import Agreement, measure_agreement
 from zkwm.secret_files.encrypted import Cost

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from zkwm.extras import require
 from zkwm.owner.disclosure import BIT_LIMIT, check_challenge, confirm_judge, pixels_of
 from zkwm.owner.spent_blocks import free_blocks
-from zkwm.owner.suspect_file import DerivedNetwork, require_file_below
+from zkwm.owner.suspect_file import DerivedNetwork, require_close, require_file_below
 from zkwm.owner.vault import ArgumentEntry, CommitmentSecrets, Vault, VaultState
 from zkwm.owner.vault.ledger import ArgumentOutcome, answer_fields
 from zkwm.quantizer.classifier import require_classifier
@@ -58,14 +58,15 @@ def argue(
         test_data: labeled images on which it has to be better than chance.
         refuse: answer that fewer blocks are unopened than are asked for.
         exceed_limit: release more than 16 bits about one commitment.
-        progress: called with each step of the prover.
+        progress: called with the comparison and each step of the prover.
 
     Raises:
         UsageError: no model, a judge not confirmed, the limit, another question than before about
             this network, a network near chance, a refusal without a reason.
         NotEnoughMatches: fewer than k* triggers match, which is recorded.
-        SuspectUnusable: the file reaches k*, and its integer network does not
-            (``argument.agreement``); nothing is recorded.
+        SuspectUnusable: file and integer network differ on the images of 18.1
+            (``argument.translation``, ``argument.agreement``), or the file reaches k* and the
+            network does not (``argument.agreement``); nothing is recorded.
         InvalidOpening: blocks are missing, or the challenge or its network does not fit.
     """
     with vault.transaction(releases=True) as state:
@@ -82,6 +83,7 @@ def argue(
         blocks = _choose(state, commitment, challenge)
     derived = _derived(file, challenge)
     require_classifier(derived.network, challenge.class_map, test_data)
+    require_close(derived, challenge, progress)
     record = partial(_record_bit, vault, commitment, challenge, blocks, exceed_limit=exceed_limit)
     labels = _declared_labels(owner_secrets, commitment, blocks)
     statement = make_statement(commitment, challenge, derived.network, blocks, labels)

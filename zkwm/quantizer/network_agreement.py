@@ -2,7 +2,7 @@
 
 An argument is about the integer network, the accusation about the suspect, so that the two have to
 agree before an argument says anything (SPEC.md 18.3). The images are drawn from a nonce after the
-file is fixed: nobody who makes a file knows them. ``zkwm.judge.check_agreement`` makes demands.
+file is fixed: nobody who makes a file knows them. ``agreement_bounds`` makes demands.
 """
 
 from __future__ import annotations

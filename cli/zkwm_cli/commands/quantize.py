@@ -129,7 +129,7 @@ def _agreements(
 
 def _refusal(agreements: tuple[Agreement, ...]) -> str:
     """Why a judge would issue no challenge for an argument; empty where they would."""
-    from zkwm.judge.check_agreement import require_agreement, require_translation
+    from zkwm.quantizer.agreement_bounds import require_agreement, require_translation
     from zkwm_protocols.errors import SuspectUnusable
 
     try:

@@ -14,12 +14,19 @@ from tests.support.argued import SHAPE, StandIn, answer, save_linear, signed
 from tests.support.dispute import random_images
 from zkwm.data import ImageData
 from zkwm.judge.judge import Judge
+from zkwm.owner.suspect_file import DerivedNetwork
 from zkwm.owner.vault import Vault
 from zkwm.quantizer.classifier import require_classifier
-from zkwm.quantizer.derive import derive_network
+from zkwm.quantizer.derive import derive_network, network_digest
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
-from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, Unsupported, UsageError
+from zkwm_protocols.errors import (
+    CouldNotCheck,
+    InvalidOpening,
+    SuspectUnusable,
+    Unsupported,
+    UsageError,
+)
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 
 
@@ -44,6 +51,40 @@ def test_the_network_must_be_that_of_the_challenge(
     assert caught.value.check == "challenge.suspect"
     assert argument.proofs == 0
     assert vault.state.ledger == []
+
+
+def test_another_network_than_the_files_is_refused_before_a_trigger_is_looked_at(
+    vault: Vault,
+    commitment: Commitment,
+    judge: Judge,
+    challenge: Challenge,
+    model: Path,
+    argument: StandIn,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    save_linear(tmp_path / "other.onnx", random_images(100, 9, SHAPE), np.arange(100) % 10)
+    network = network_of(tmp_path / "other.onnx")
+    asked = signed(challenge, judge, network=network_digest(network))
+    looked: list[object] = []
+    monkeypatch.setattr("zkwm.owner.prove_argument.make_statement", looked.append)
+    told: list[tuple[str, float]] = []
+    with pytest.raises(SuspectUnusable) as caught:
+        answer(
+            vault,
+            commitment,
+            asked,
+            DerivedNetwork(model, network),
+            progress=lambda *step: told.append(step),
+        )
+    assert caught.value.check == "argument.agreement"
+    assert "--reveal" in caught.value.hint
+    assert looked == []
+    assert argument.proofs == 0
+    assert vault.state.ledger == []
+    assert {step for step, _ in told} == {"comparison with the file"}
+    assert [share for _, share in told] == sorted(share for _, share in told)
+    assert told[-1][1] == 1
 
 
 def network_of(path: Path, shape: tuple[int, int, int] = SHAPE) -> Any:

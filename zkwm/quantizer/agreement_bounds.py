@@ -1,4 +1,4 @@
-"""What a judge demands of a suspect and its integer network (SPEC.md 18.1, 18.3).
+"""What judge and owner demand of a suspect and its integer network (SPEC.md 18.1 to 18.3).
 
 An argument is about the integer network made from the file, the accusation about the suspect.
 ``zkwm.quantizer.network_agreement`` measures on images drawn from the challenge's nonce; here are
