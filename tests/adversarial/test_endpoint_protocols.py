@@ -357,6 +357,47 @@ def test_classes_left_out_on_odd_images_alone(
                 judge.verify(named_owner.commitment, url, challenge, proof)
 
 
+@pytest.mark.parametrize("adapter", ["torchserve", "huggingface"])
+@pytest.mark.parametrize("best", [5, None])
+def test_no_ranks_where_classes_are_left_out(
+    judge: Judge, named_owner: Claimant, serve: Serve, adapter: str, best: int | None
+) -> None:
+    """The best five have no ranks: matches alone are asked for. Where all are told, ranks prove."""
+    make = {
+        "torchserve": torchserve(stolen(named_owner), names=SHUFFLED, best=best),
+        "huggingface": huggingface(stolen(named_owner), names=SHUFFLED, most=best),
+    }
+    url = serve(make[adapter])
+    suspect = asked(url, adapter, output_names=SHUFFLED)
+    commitment, statistic = named_owner.commitment, "ranks"
+    if best is not None:
+        with unusable("labels without scores to 16 of 16"):
+            judge.challenge(commitment, suspect, reveal=50, statistic=statistic)
+        statistic = "matches"
+    challenge = judge.challenge(commitment, suspect, reveal=50, statistic=statistic)
+    proof = named_owner.answer(challenge, [0])
+    assert judge.verify(commitment, url, challenge, proof).proven
+
+
+@pytest.mark.parametrize("silent", [1, 16])
+def test_ranks_of_an_endpoint_that_fails_now_and_then(
+    judge: Judge, named_owner: Claimant, serve: Serve, silent: int
+) -> None:
+    """An answer that is late once is no reason to refuse ranks; without any answer there is one."""
+    honest, seen = torchserve(stolen(named_owner), names=SHUFFLED, best=None), []
+
+    def route(*request: Any) -> Any:
+        seen.append(request)  # the first image is the gray one
+        return (503, {}) if 17 - silent < len(seen) <= 17 else honest(*request)
+
+    suspect = asked(serve(route), "torchserve", output_names=SHUFFLED)
+    if silent == 1:
+        assert judge.challenge(named_owner.commitment, suspect, reveal=50, statistic="ranks")
+    else:
+        with unusable("no answer to any of 1 images"):
+            judge.challenge(named_owner.commitment, suspect, reveal=50, statistic="ranks")
+
+
 @pytest.mark.parametrize("adapter", ["kserve", "torchserve", "template"])
 def test_scores_in_the_order_of_their_size(
     judge: Judge, owner: Claimant, serve: Serve, tmp_path: Path, adapter: str

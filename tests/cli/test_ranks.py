@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from tests.support.case_files import Command, Files, dispute_over
+from tests.support.case_files import Command, Endpoint, Files, dispute_over
 
 
 @pytest.mark.slow
@@ -34,3 +36,18 @@ def test_ranks_and_zero_knowledge_do_not_go_together(zkwm: Command, case: Files)
     result = zkwm(*options)
     assert result.code == 2
     assert "an argument shows matches" in result.stderr
+
+
+def test_no_ranks_are_asked_of_a_suspect_without_scores(
+    zkwm: Command, case: Files, endpoint: Endpoint
+) -> None:
+    """Refused before a challenge goes out; the hint leads to a proof by matches."""
+    endpoint.reply = lambda output: json.dumps({"label": output}).encode()
+    options = {"model": endpoint.url, "outputs": 10}
+    refused = zkwm(*case.challenge_options(**options, statistic="ranks"))
+    assert refused.code == 3
+    assert "[suspect.answers]" in refused.stderr
+    assert "labels without scores to 16 of 16 images" in refused.stderr
+    assert "leave --statistic ranks out" in refused.stderr
+    assert not (case.folder / "new.challenge").exists()
+    assert zkwm(*dispute_over(zkwm, case, **options)).code == 0

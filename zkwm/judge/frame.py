@@ -12,12 +12,14 @@ from typing import Any
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.task_accuracy import TaskData, measure_accuracy
 from zkwm.suspects import Suspect
+from zkwm.suspects.score_check import require_scores
 from zkwm_protocols.challenge_body import NONCE_BYTES
 from zkwm_protocols.class_map import class_map_cost
 from zkwm_protocols.class_names import map_of_equal_names, require_names
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.keys import JudgePublic
+from zkwm_protocols.ranks import MOST_OUTPUTS
 from zkwm_protocols.suspect_identity import Preprocessing
 
 
@@ -72,13 +74,19 @@ def try_out(
     preprocessing: Preprocessing,
     frame: dict[str, Any],
     test_data: TaskData | None,
+    *,
+    ranked: bool = False,
 ) -> None:
     """Ask the suspect a few images; put its accuracy into ``frame`` where there are test data.
+
+    Where ranks are to be counted (``ranked``) its answers need scores.
 
     Raises SuspectUnusable (``suspect.answers``), UsageError for data that do not fit.
     """
     suspect.check_preprocessing(preprocessing)
-    suspect.try_out(preprocessing)
+    answers = suspect.try_out(preprocessing)
+    if ranked and answers and suspect.identity.outputs <= MOST_OUTPUTS:
+        require_scores(answers)
     if test_data is None:
         return
     measured = measure_accuracy(

@@ -133,8 +133,9 @@ class Judge:
         Raises:
             UsageError: no whole blocks, or too few (``challenge.reachable``; the hint has a size).
             InvalidOpening: suspect or class map do not fit the commitment.
-            SuspectUnusable: the suspect cannot take such an input, its answers are none, or, with
-                test data, near chance (``suspect.answers``; the hint names what does better).
+            SuspectUnusable: the suspect cannot take such an input, its answers are none, for ranks
+                without scores, or, with test data, near chance (``suspect.answers``; the hint names
+                what does better).
         """
         commitment.verify()
         policy = policy or Policy()
@@ -146,14 +147,16 @@ class Judge:
             require_reachable(commitment, blocks, policy, frame_bits(commitment, frame))
         preprocessing = preprocessing or Preprocessing()
         suspect.check_committed(commitment.header)
-        try_out(suspect, preprocessing, frame, test_data)
+        statistic = require_choice(statistic, Statistic, "statistic")
+        ranked = statistic == Statistic.RANKS
+        try_out(suspect, preprocessing, frame, test_data, ranked=ranked)
         challenge = OpeningChallenge(
             **frame,
             preprocessing=preprocessing,
             block_count=blocks,
             reopened_blocks=again,
             policy=policy,
-            statistic=require_choice(statistic, Statistic, "statistic"),
+            statistic=statistic,
         )
         return self._issue(self._priced(challenge), commitment)
 

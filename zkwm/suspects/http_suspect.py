@@ -160,7 +160,7 @@ class HttpSuspect(Suspect):
             check="challenge.suspect",
         )
 
-    def try_out(self, preprocessing: Preprocessing) -> None:
+    def try_out(self, preprocessing: Preprocessing) -> tuple[Answer, ...]:
         """Send a few images, so that no challenge is about an endpoint that cannot answer.
 
         They are in no record: what they are answered counts for nothing.
@@ -177,6 +177,7 @@ class HttpSuspect(Suspect):
             require_classes(tuple(answers))
         finally:
             self.close()
+        return tuple(answers)
 
     def answer(
         self,

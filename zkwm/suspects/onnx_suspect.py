@@ -119,9 +119,11 @@ class OnnxSuspect(Suspect):
             )
         check_input(preprocessing, self._shape[0], self._input.dtype)
 
-    def try_out(self, preprocessing: Preprocessing) -> None:
+    def try_out(self, preprocessing: Preprocessing) -> tuple[Answer, ...]:
         """Refuse scores that no classifier gives; see ``Suspect.try_out``."""
-        require_classes(self.answer(trial_images(self._shape), preprocessing))
+        answers = self.answer(trial_images(self._shape), preprocessing)
+        require_classes(answers)
+        return answers
 
     def answer(
         self,

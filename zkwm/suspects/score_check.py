@@ -1,4 +1,4 @@
-"""Scores that no classifier gives: the same for every image, or sorted (SPEC.md 6.1).
+"""Scores that no classifier gives: the same for every image, or sorted; or none (SPEC.md 6.1).
 
 A file whose last node sorts its scores says how sure it is, not which class it means. Asked all the
 same, it would match by chance alone, after a block has been opened.
@@ -49,3 +49,19 @@ def require_classes(answers: tuple[Answer, ...]) -> None:
             hint="ask an output with the scores in the order of the classes",
             check=CHECK,
         )
+
+
+def require_scores(answers: tuple[Answer, ...]) -> None:
+    """Raise SuspectUnusable unless ranks can be counted in the answers to trial images.
+
+    Every image that is answered needs scores, and one at least.
+    """
+    labels = sum(answer.output is not None and answer.scores is None for answer in answers)
+    if not labels and any(answer.scores is not None for answer in answers):
+        return
+    how = f"labels without scores to {labels}" if labels else "no answer to any"
+    raise SuspectUnusable(
+        f"ranks are counted among scores, and the suspect gives {how} of {len(answers)} images",
+        hint="ask for matches (leave --statistic ranks out)",
+        check=CHECK,
+    )

@@ -140,12 +140,15 @@ class Suspect(ABC):
     def check_preprocessing(self, preprocessing: Preprocessing) -> None:
         """Raise SuspectUnusable if the suspect cannot take such an input. Queries nothing."""
 
-    def try_out(self, preprocessing: Preprocessing) -> None:  # noqa: B027  (nothing to refuse)
+    def try_out(self, preprocessing: Preprocessing) -> tuple[Answer, ...]:
         """Ask a few images before a challenge goes out, as it will ask (SPEC.md 6.1).
+
+        Returns their answers: none for a suspect of which there is nothing to find out.
 
         Raises SuspectUnusable (check ``suspect.answers``) where the answers cannot be those of a
         classifier: none, scores that do not depend on the image, or sorted scores.
         """
+        return ()
 
     @abstractmethod
     def answer(
