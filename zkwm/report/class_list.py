@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zkwm.judge.verdict import Verdict
-from zkwm.report.visible import visible
+from zkwm.report.visible import visible_name
 from zkwm_protocols.challenge import Challenge
-
-_NAME_LIMIT = 100
 
 
 def class_map_in_words(verdict: Verdict, challenge: Challenge) -> str:
@@ -55,5 +53,5 @@ def _quoted(name: str | None) -> str:
     """
     if name is None:
         return ""
-    shown = visible(name, _NAME_LIMIT).replace("\\", "\\\\").replace('"', '\\"')
+    shown = visible_name(name).replace("\\", "\\\\").replace('"', '\\"')
     return f' "{shown}"'

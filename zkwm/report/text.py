@@ -33,7 +33,11 @@ def render_text(verdict: Verdict) -> str:
         for fact in rows:
             value = " ".join(groups(fact.value)) if fact.digest else visible(fact.value)
             lines += _row(fact.name, value)
-    classes = [line for one in class_lines(verdict, _SHOWN_CLASSES) for line in _row("", one)]
+    classes = [
+        line
+        for one in class_lines(verdict, _SHOWN_CLASSES)
+        for line in _wrapped(one, indent=26, first=" " * 20)
+    ]
     lines += ["", "Labels and outputs", *classes] if classes else []
     lines += ["", "Evidence", *_evidence(verdict)]
     if verdict.triggers:

@@ -5,6 +5,7 @@ HTML escaping comes on top of this, from the template engine.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import UTC, datetime
 from math import floor, log10
@@ -12,6 +13,12 @@ from math import floor, log10
 _LAST_SECOND = 253_402_300_799
 _MARKS_IN_A_ROW = 2
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
+)
+"""Printable and seen by nobody: the rest of Unicode's Default_Ignorable_Code_Point (15.1), and
+the blanks of Braille, Khitan and musical notation."""
 _NAMES = ((12, "trillion"), (9, "billion"), (6, "million"))
 
 
@@ -19,17 +26,27 @@ def visible(text: str, limit: int = 600) -> str:
     """``text`` with nothing hidden in it, cut to ``limit`` characters and saying so.
 
     Characters that are not printable (controls, line breaks, direction overrides, zero-width,
-    unassigned) and piled-up combining marks are shown as code points, such as ``[U+202E]``.
+    unassigned), those that leave no trace (fillers, variation selectors) and piled-up combining
+    marks are shown as code points, such as ``[U+202E]``.
     """
     shown, marks = [], 0
     for character in text[:limit]:
         marks = marks + 1 if unicodedata.combining(character) else 0
-        if not character.isprintable() or marks > _MARKS_IN_A_ROW:
+        hidden = not character.isprintable() or _BLANK.match(character)
+        if hidden or marks > _MARKS_IN_A_ROW:
             character = f"[U+{ord(character):04X}]"
         shown.append(character)
     if len(text) > limit:
         shown.append(f" … [cut: {len(text):,} characters in all]")
     return "".join(shown)
+
+
+def visible_name(name: str, limit: int = 100) -> str:
+    """``visible`` for a name in a list: runs of spaces are counted, such as ``[7 spaces]``.
+
+    No run can move what follows to another line, and names that differ in spaces alone differ.
+    """
+    return re.sub("  +", lambda run: f" [{len(run[0])} spaces] ", visible(name, limit))
 
 
 def groups(text: str, size: int = 8) -> tuple[str, ...]:

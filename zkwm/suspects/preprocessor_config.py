@@ -55,6 +55,8 @@ def read_preprocessor_config(
 
 def _stated(config: dict[str, Any], shape: tuple[int, int, int], layout: str) -> Preprocessing:
     """The preprocessing of either format. Raises Malformed, Unsupported, UsageError."""
+    if config.get("auto_map"):
+        raise Unsupported("it names code of its own for the preprocessing (auto_map)")
     if isinstance(config.get("pretrained_cfg"), dict):
         scale, mean, std, flipped = _timm(config["pretrained_cfg"], shape)
     else:
@@ -132,6 +134,11 @@ def _hugging_face(config: dict[str, Any], shape: tuple[int, int, int]) -> _Steps
         raise Unsupported("it divides by std twice (include_top)")
     _check_size(config, shape)
     flipped = _flag(config, "do_flip_channel_order", default=False)
+    if flipped and shape[0] != 3:
+        raise UsageError(
+            "it reverses the channels (do_flip_channel_order), and the commitment's images have "
+            f"{shape[0]}, not 3"
+        )
     factor = Fraction(1)
     if _flag(config, "do_rescale", default=True):
         factor = _number(config.get("rescale_factor", _UNIT), "rescale_factor")

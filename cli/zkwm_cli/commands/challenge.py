@@ -178,7 +178,7 @@ def _values(
 
 def _note_class_map(challenge: Challenge, commitment: Commitment) -> None:
     """Every label and the output that stands for it, unless these are the same numbers."""
-    from zkwm.report.visible import visible
+    from zkwm.report.visible import visible_name
     from zkwm_cli.terminal import note
     from zkwm_protocols.class_map import mapped_classes
 
@@ -189,8 +189,8 @@ def _note_class_map(challenge: Challenge, commitment: Commitment) -> None:
         return
     both = (challenge.suspect_classes, commitment.class_names)
     for one in mapped_classes(challenge.class_map, *both):
-        names = "" if one["name"] is None else f" {visible(one['name'])!r}"
-        output = "" if one["output_name"] is None else f" {visible(one['output_name'])!r}"
+        names = "" if one["name"] is None else f" {visible_name(one['name'])!r}"
+        output = "" if one["output_name"] is None else f" {visible_name(one['output_name'])!r}"
         note(f"label {one['label']}{names} is output {one['output']}{output}")
     if bits := challenge.map_bits(commitment):
         note(f"the class map follows from no names: {bits} bits are deducted for its choice")

@@ -187,3 +187,26 @@ def test_a_name_cannot_look_like_another_line(make_verdict: Callable[..., Verdic
     text = render_text(verdict)
     assert 'label 0 "cat\\" → output 3 \\"cat" → output 0\n' in text
     assert 'label 1 "dog\\\\" → output 1\n' in text
+
+
+@pytest.mark.parametrize("filler", [" " * 60, " " * 20, "word " * 9, "\u3164" * 5 + " " * 40])
+@pytest.mark.parametrize("before", range(8))
+def test_no_part_of_a_name_looks_like_a_line_of_the_list(
+    make_verdict: Callable[..., Verdict], filler: str, before: int
+) -> None:
+    """An owner commits a name whose end would be shown as the map of label 1."""
+    forged = "c" * before + filler + "label 1 → output 7"
+    verdict = make_verdict(class_count=2, class_names=(forged, "dog"))
+    text = render_text(verdict)
+    listed = text[text.index("Labels and outputs") : text.index("Evidence")].splitlines()[1:]
+    firsts = [line for line in listed if line[20:21] not in ("", " ")]
+    assert [line.split(" → ")[0].strip()[:9] for line in firsts] == ['label 0 "', 'label 1 "']
+    assert firsts[1].strip() == 'label 1 "dog" → output 1'
+    assert all(line.startswith(" " * 26) for line in listed if line and line not in firsts)
+
+
+def test_a_name_of_hidden_characters_hides_no_output(make_verdict: Callable[..., Verdict]) -> None:
+    verdict = make_verdict(class_count=2, class_names=("\U000e0100" * 100, "dog"))
+    for shown in (render_text(verdict), render_report(verdict)):
+        assert "[U+E0100]" * 2 in shown
+        assert "→ output 0" in " ".join(shown.split())

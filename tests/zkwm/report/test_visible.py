@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zkwm.report.visible import by_luck, count, groups, odds, utc, visible
+from zkwm.report.visible import by_luck, count, groups, odds, utc, visible, visible_name
 
 
 @given(st.text(st.characters(), max_size=80))
@@ -29,12 +29,25 @@ def test_visible_text_is_printable_and_keeps_harmless_text(text: str) -> None:
         ("two\nlines\x1b[31m", "two[U+000A]lines[U+001B][31m"),
         ("zero\u200bwidth\ufeff", "zero[U+200B]width[U+FEFF]"),
         ("\ud800", "[U+D800]"),
+        ("cat\u3164", "cat[U+3164]"),
+        ("c\u034fa\u115ft\ufe0f", "c[U+034F]a[U+115F]t[U+FE0F]"),
+        ("cat\U000e0100\u2800", "cat[U+E0100][U+2800]"),
+        (
+            "\ud55c \u0e17\u0e35\u0e48 \u0915\u094d\u0937",
+            "\ud55c \u0e17\u0e35\u0e48 \u0915\u094d\u0937",
+        ),
         ("a" + "\u0301" * 4, "a\u0301\u0301[U+0301][U+0301]"),
         ("Z\u00fcrich \u6771\u4eac \u05d0", "Z\u00fcrich \u6771\u4eac \u05d0"),
     ],
 )
 def test_hidden_characters_are_shown_as_code_points(text: str, shown: str) -> None:
     assert visible(text) == shown
+
+
+def test_names_that_differ_in_spaces_alone_differ() -> None:
+    assert visible_name("big cat") == "big cat"
+    assert visible_name("big" + " " * 7 + "cat") == "big [7 spaces] cat"
+    assert visible_name("x" * 200).startswith("x" * 100 + " … [cut")
 
 
 def test_long_text_is_cut_and_says_so() -> None:

@@ -166,12 +166,23 @@ def test_another_scale_gives_the_same_values(change: dict[str, Any], tmp_path: P
         ({**VIT, "do_pad": True}, Unsupported),
         ({**VIT, "include_top": True}, Unsupported),
         ({**RESNET, "do_flip_channel_order": True}, Unsupported),
+        ({**VIT, "auto_map": {"AutoImageProcessor": "own.Processor"}}, Unsupported),
+        ({**TIMM, "auto_map": {"AutoImageProcessor": "own.Processor"}}, Unsupported),
     ],
 )
 def test_what_is_refused(config: object, error: type[ZkwmError], tmp_path: Path) -> None:
     with pytest.raises(error) as caught:
         read_preprocessor_config(written(tmp_path, config), SHAPE)
     assert caught.value.hint
+
+
+def test_gray_images_have_no_order_of_channels(tmp_path: Path) -> None:
+    gray = {**MOBILEVIT, "auto_map": None}
+    with pytest.raises(UsageError, match="do_flip_channel_order") as caught:
+        read_preprocessor_config(written(tmp_path, gray), (1, 224, 224))
+    assert "--channels" in caught.value.hint
+    gray["do_flip_channel_order"] = False
+    assert read_preprocessor_config(written(tmp_path, gray), (1, 224, 224)).channels == "rgb"
 
 
 def test_a_large_file_and_none(tmp_path: Path) -> None:
