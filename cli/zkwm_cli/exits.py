@@ -48,14 +48,16 @@ def exit_code(error: ZkwmError) -> Exit:
     """The exit code of an error of the library, by its class.
 
     "Not proven" is not among them: only ``decided`` gives that code, once the verdict is written.
+    An error that carries a verdict has the code of its outcome, whatever is to be corrected on the
+    command line: after a verdict "nothing was done" would be wrong (SPEC.md 9.3).
     """
     from zkwm_protocols import errors
 
-    for kind, code in (
-        (errors.UsageError, Exit.USAGE),
-        (errors.TrustMaterialMissing, Exit.TRUST_MATERIAL_MISSING),
-        (errors.Cancelled, Exit.CANCELLED),
-    ):
+    if isinstance(error, errors.TrustMaterialMissing):
+        return Exit.TRUST_MATERIAL_MISSING
+    if error.verdict is not None:
+        return Exit.COULD_NOT_CHECK
+    for kind, code in ((errors.UsageError, Exit.USAGE), (errors.Cancelled, Exit.CANCELLED)):
         if isinstance(error, kind):
             return code
     return Exit.COULD_NOT_CHECK

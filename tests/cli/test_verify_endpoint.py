@@ -67,6 +67,41 @@ def test_endpoint_that_sends_garbage(
     assert statuses(result.json)["suspect.answers"] == "failed"
 
 
+@pytest.mark.parametrize(
+    ("option", "model", "told"),
+    [
+        ("--header-file", None, "a name that is not allowed"),
+        ("--template", None, "leave --template out"),
+        (None, "http://192.0.2.1/ask", "use an https:// URL"),
+        (None, "https://192.0.2.1/ask#part", "has no fragment"),
+    ],
+)
+def test_options_that_do_not_fit_end_a_case_that_was_begun(
+    zkwm: Command,
+    case: Files,
+    endpoint: Endpoint,
+    option: str | None,
+    model: str | None,
+    told: str,
+) -> None:
+    """A verdict is printed, so the code is 3: "nothing was done" (2) would be wrong."""
+    options = dispute_over(zkwm, case, model=endpoint.url)
+    honest = zkwm(*options)
+    asked = len(endpoint.asked)
+    if model is not None:
+        options[options.index("--model") + 1] = model
+    if option is not None:
+        file = case.folder / "file"
+        file.write_text("Host: another\n")
+        options += [option, file]
+    result = zkwm(*options, "--json")
+    assert (honest.code, result.code) == (0, 3), result.stderr
+    assert result.json["outcome"] == "could not be checked"
+    assert statuses(result.json)["challenge.suspect"] == "failed"
+    assert told in result.stderr
+    assert len(endpoint.asked) == asked
+
+
 def test_endpoint_that_hangs(zkwm: Command, case: Files, endpoint: Endpoint) -> None:
     options = dispute_over(zkwm, case, model=endpoint.url)
     calls = iter(range(10_000))
