@@ -132,7 +132,10 @@ class Builder:
         return replace(before, scale=scale, zero=zero)
 
     def _copied(self, layer: Linear) -> Bytes | None:
-        """Bytes that a convolution of ones and zeros copies, None where it is another."""
+        """Bytes that a convolution of ones and zeros copies, None where it is another.
+
+        Each output copies bytes of one scale, zero and top at all positions.
+        """
         term = layer.terms[0]
         kernel, before = term.kernel, self._bytes[term.input]
         if len(layer.terms) > 1 or layer.bias.any() or not np.isin(kernel.weights, (0, 1)).all():
@@ -146,13 +149,16 @@ class Builder:
             correlate(
                 np.broadcast_to(fact[:, None, None, None], (*before.shape, 1)),
                 kernel.weights, windows, kernel.groups,
-            )[:, 0, 0, 0]
+            )
             for fact in (before.scale, before.zero, before.top.astype(np.float64))
         ]  # fmt: skip
+        if any((fact != fact[:, :1, :1]).any() for fact in facts):  # copies of several channels
+            return None
         bias = np.zeros(layer.shape[0], np.int64)
         value = self._writer.sum(Sums((Scaled(part, kernel.weights),), bias, 0, layer.shape))
         images = products(part, kernel.weights, layer.shape).astype(np.uint16)
-        return Bytes(value, facts[0], facts[1], images, facts[2].astype(np.int64))
+        scale, zero, top = (fact[:, 0, 0, 0] for fact in facts)
+        return Bytes(value, scale, zero, images, top.astype(np.int64))
 
     def _product(self, layer: Product) -> Linear:
         """The product of two layers as a sum: of their squared sum and difference, and of both.
@@ -246,7 +252,8 @@ class Builder:
             facts.append(entries[:, 0].astype(np.float64))
         value = self._writer.add(Reshape(before.value, layer.shape))
         images = before.images.reshape(*layer.shape, -1)
-        return Bytes(value, facts[0], facts[1], images, facts[2].astype(np.int64))
+        scale, zero, top = (fact[:, 0, 0, 0] for fact in facts)
+        return Bytes(value, scale, zero, images, top.astype(np.int64))
 
     def _logits(self, layer: Linear) -> None:
         """The last sum in one unit for all outputs, or fine values of it where that is coarse."""

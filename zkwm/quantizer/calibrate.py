@@ -86,7 +86,11 @@ def measure(parts: Sequence[Part], layer: Linear) -> Extent:
     alone = np.where(layer.bias == 0.0, 1.0, np.abs(layer.bias))
     unit = np.where(largest == 0.0, alone, largest) / float(1 << TRIAL_BITS)
     by_unit = unit[:, None, None, None]
-    trial = [(p, np.rint(weights / by_unit)) for p, weights in zip(parts, counted, strict=True)]
+    faint = (largest == 0.0)[:, None, None, None]
+    trial = [
+        (p, np.where(faint, 0.0, np.rint(weights / by_unit)))
+        for p, weights in zip(parts, counted, strict=True)
+    ]
     bias = whole_bias(layer.bias / unit, trial, layer.shape)
     total = _sums(trial, bias, layer.shape)
     lower, upper = limits(bias, trial)
