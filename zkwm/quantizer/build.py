@@ -252,8 +252,7 @@ class Builder:
             facts.append(entries[:, 0].astype(np.float64))
         value = self._writer.add(Reshape(before.value, layer.shape))
         images = before.images.reshape(*layer.shape, -1)
-        scale, zero, top = (fact[:, 0, 0, 0] for fact in facts)
-        return Bytes(value, scale, zero, images, top.astype(np.int64))
+        return Bytes(value, facts[0], facts[1], images, facts[2].astype(np.int64))
 
     def _logits(self, layer: Linear) -> None:
         """The last sum in one unit for all outputs, or fine values of it where that is coarse."""
