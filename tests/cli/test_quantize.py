@@ -53,17 +53,25 @@ def test_transcript(zkwm: Command, model: Path, tmp_path: Path) -> None:
     assert result.stdout == ""
     network = codec.from_bytes(output.read_bytes())
     lines = result.stderr.splitlines()
-    assert [line.strip() for line in lines[:3]] == [
-        "1  convolution 4x1x3x3 -> 4 x 10 x 10",
-        "2  activation by table 0, shift 9 -> 4 x 10 x 10",
-        "3  convolution 5x4x10x10 -> 5 x 1 x 1",
+    nodes = [line.strip() for line in lines[: len(network.nodes)]]
+    assert [node.partition("  ")[0] for node in nodes] == [
+        str(number) for number in range(1, len(nodes) + 1)
     ]
-    assert lines[3] == "Softmax at the end left out: it changes no label"
-    assert lines[4].endswith("table rows, calibrated on 512 images")
-    assert lines[5].startswith("same label on ")
-    assert "random blocks" in lines[5]
-    assert "public images" in lines[6]
-    assert lines[7:] == [
+    assert [node.partition("  ")[2] for node in nodes] == [
+        "convolution 4x1x3x3 -> 4 x 10 x 10",  # the low digits of the weights, then the high ones
+        "convolution 4x1x3x3 -> 4 x 10 x 10",
+        "convolution 4x1x1x1, groups 4 -> 4 x 10 x 10",
+        "sum -> 4 x 10 x 10",
+        "activation by table 0, shift 14 -> 4 x 10 x 10",
+        "convolution 5x4x10x10 -> 5 x 1 x 1",
+    ]
+    lines = lines[len(nodes) :]
+    assert lines[0] == "Softmax at the end left out: it changes no label"
+    assert lines[1].endswith("table rows, calibrated on 512 images")
+    assert lines[2].startswith("same label on ")
+    assert "random blocks" in lines[2]
+    assert "public images" in lines[3]
+    assert lines[4:] == [
         "close enough to the model for an argument",
         f"network {codec.digest(network).hex()}",
     ]
