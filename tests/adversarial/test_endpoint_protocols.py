@@ -36,6 +36,7 @@ from tests.support.http_services import (
 from tests.support.onnx_case import unusable
 from zkwm.judge.judge import Judge
 from zkwm.judge.verdict import Outcome
+from zkwm.report import render_report, render_text
 from zkwm.suspects import HttpSettings, Suspect, open_suspect
 from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, NotProven, UsageError
 
@@ -315,6 +316,24 @@ def test_names_that_the_commitment_does_not_have(
         judge.challenge(
             named_owner.commitment, asked(url, "huggingface", output_names=others), reveal=50
         )
+
+
+@pytest.mark.parametrize("adapter", ["kserve", "huggingface"])
+def test_an_order_of_names_that_no_reply_confirms_is_the_judges_finding(
+    judge: Judge, named_owner: Claimant, serve: Serve, adapter: str
+) -> None:
+    """By position the list of names is the map, at 0 bits: the report says whose finding it is."""
+    marked, by_name = stolen(named_owner), adapter == "huggingface"
+    url = serve(huggingface(marked, names=SHUFFLED) if by_name else kserve_route(marked))
+    suspect = asked(url, adapter, **({"output_names": SHUFFLED} if by_name else {}))
+    commitment = named_owner.commitment
+    challenge = judge.challenge(commitment, suspect, reveal=50, suspect_classes=SHUFFLED)
+    assert challenge.map_bits(commitment) == 0
+    verdict = judge.verify(commitment, url, challenge, named_owner.answer(challenge, [0]))
+    assert verdict.proven
+    told = "Order of the model" in render_report(verdict)
+    in_short = "nothing checked the order of the names" in " ".join(render_text(verdict).split())
+    assert told == in_short == (not by_name)
 
 
 # what a server hides

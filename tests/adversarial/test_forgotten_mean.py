@@ -263,3 +263,21 @@ def test_two_preprocessings_on_one_open_endpoint(
     for one in (caught.value.verdict, verdict):  # each record is of its own question alone
         asked = [entry["image"] for entry in one.to_json()["suspect_record"]]
         assert len(asked) == len(set(asked)) == sum(rate.asked for rate in one.asked.rates)
+
+
+def test_labeled_images_show_an_order_of_names_that_is_wrong(
+    judge: Judge, accuser: Claimant, service: Service
+) -> None:
+    """The endpoint answers by numbers: whoever lists its names in another order is found out."""
+    names = tuple(f"class {number}" for number in range(CLASSES))
+    named = Claimant(accuser.images, class_names=names)
+    data = TaskData(replace(task_images(SHAPE), names=names))
+    terms = {"reveal": 50, "preprocessing": RAW, "test_data": data}
+    with closing(open_suspect(service.url, shape=SHAPE, adapter="kserve")) as suspect:
+        with refused(SuspectUnusable, "suspect.answers") as caught:
+            lucky = (*names[3:], *names[:3])
+            judge.challenge(named.commitment, suspect, suspect_classes=lucky, **terms)
+        assert "in which order its classes stand" in caught.value.hint
+        challenge = judge.challenge(named.commitment, suspect, suspect_classes=names, **terms)
+    assert challenge.test_accuracy is not None
+    assert challenge.test_accuracy.right == 200

@@ -28,7 +28,7 @@ MOST_IMAGES, MOST_COMPARED = 1_000, 200
 """Images on which accuracy is measured, and of these the first for the usual preprocessings."""
 MOST_IMAGES_REMOTE, MOST_COMPARED_REMOTE = 200, 50
 CHANCE_BITS = 20
-"""By chance a suspect counts as better than chance with 2^-20 at most."""
+"""By chance a suspect counts as better than chance with 2^-20 at most (independent draws)."""
 BETTER_BITS = 10
 _DOMAIN = b"zkwm-accuracy-1"
 
@@ -206,7 +206,9 @@ def _least_above_chance(drawn: LabeledImages) -> int:
     """The fewest right answers that chance gives with 2^-20 at most.
 
     Answers that have nothing to do with the labels are right on the share p of the commonest label
-    at best, so that chance is the binomial of p. Raises UsageError where even all images right
+    at best on average, so that chance is the binomial of p. That is exact for independent draws
+    only: answers as balanced as the sample follow the law of a random permutation, which differs
+    slightly. Raises UsageError where even all images right
     would not be fewer.
     """
     count, commonest = len(drawn.labels), int(np.unique_counts(drawn.labels).counts.max())

@@ -239,6 +239,15 @@ def declared_warning(verdict: Verdict) -> str:
     return stance + _DECLARED_RISK
 
 
+_ORDER = (
+    "Order of the model's names",
+    "Labels and outputs belong together by equal names. Where the model answers by numbers, the "
+    "order in which its names were listed decides which output has which name, and nothing that it "
+    "answers checks this. No bits are deducted for it: the judge must have found the order in the "
+    "model's own file or documentation, never with a party.",
+)
+
+
 def limits(verdict: Verdict) -> tuple[tuple[str, str], ...]:
     """What this verdict does not say: (heading, sentences)."""
     challenge = verdict.challenge
@@ -250,7 +259,19 @@ def limits(verdict: Verdict) -> tuple[tuple[str, str], ...]:
         shown,
         *((_EVIDENCE,) if stated else ()),
         *((_UNMEASURED,) if unmeasured(challenge) else ()),
+        *((_ORDER,) if rests_on_order(verdict) else ()),
         *((_ENDPOINT,) if remote else ()),
+    )
+
+
+def rests_on_order(verdict: Verdict) -> bool:
+    """Whether the class map follows from the order in which the suspect's names were listed."""
+    challenge = verdict.challenge
+    return (
+        challenge is not None
+        and challenge.suspect_classes is not None
+        and verdict.class_names is not None
+        and challenge.suspect.adapter != "huggingface"  # each score has its name
     )
 
 
@@ -279,7 +300,8 @@ def limits_in_short(verdict: Verdict) -> tuple[str, ...]:
     )
     network = () if verdict.argued is None else (_NETWORK_IN_SHORT,)
     fed = (_UNMEASURED_IN_SHORT,) if unmeasured(verdict.challenge) else ()
-    return (*_LIMITS_IN_SHORT, *network, *fed, last)
+    order = (_ORDER_IN_SHORT,) if rests_on_order(verdict) else ()
+    return (*_LIMITS_IN_SHORT, *network, *fed, *order, last)
 
 
 _LIMITS_IN_SHORT = (
@@ -287,6 +309,10 @@ _LIMITS_IN_SHORT = (
     "A mark in one's own product proves nothing: only one in the other party's product counts.",
     "A mark can come in with training data, a pre-trained model or a merge: it does not say how.",
     "No timestamp was checked: a commitment later than the model's publication supports no claim.",
+)
+_ORDER_IN_SHORT = (
+    "Where the model answers by numbers, nothing checked the order of the names of its outputs: it "
+    "is the judge's own finding."
 )
 _UNMEASURED_IN_SHORT = (
     "Nothing checked that images are fed to the model as it wants: no test data were given, and a "
