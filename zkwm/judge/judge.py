@@ -25,7 +25,11 @@ from zkwm.judge.key_file import JudgeKey, create_judge_key, open_judge_key
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.task_accuracy import TaskData
 from zkwm.judge.verdict import Verdict
-from zkwm.quantizer.agreement_bounds import require_agreement, require_translation
+from zkwm.quantizer.agreement_bounds import (
+    require_agreement,
+    require_comparable,
+    require_translation,
+)
 from zkwm.quantizer.derive import network_digest, network_of
 from zkwm.quantizer.network_agreement import Agreement, measure_agreement
 from zkwm.secret_files.encrypted import Cost
@@ -193,6 +197,7 @@ class Judge:
             SuspectUnusable: the integer network is not close enough to the suspect
                 (``argument.translation``, ``argument.agreement``).
         """
+        require_comparable(suspect.identity.outputs)
         commitment.verify()
         policy, block_count = policy or Policy(), commitment.header.block_count
         if blocks is None:

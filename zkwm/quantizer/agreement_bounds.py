@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from zkwm.quantizer.network_agreement import Agreement
 from zkwm_protocols.errors import SuspectUnusable
+from zkwm_protocols.ranks import MOST_OUTPUTS
 
 TRANSLATION_TOLERANCE = 1e-3
 """The largest relative difference between the suspect's scores and those of the layers read."""
@@ -25,6 +26,17 @@ LEAST_EQUAL = 0.85
 LEAST_ORDERED = 0.85
 """The least share of images on which both order two outputs alike, for nine pairs of ten."""
 _HINT = "ask for an opening instead (--reveal)"
+
+
+def require_comparable(outputs: int) -> None:
+    """Raise SuspectUnusable (``argument.agreement``) for more outputs than scores are kept of."""
+    if outputs > MOST_OUTPUTS:
+        raise SuspectUnusable(
+            f"a suspect of {outputs:,} outputs cannot be compared with its integer network; at "
+            f"most {MOST_OUTPUTS:,} can",
+            hint=_HINT,
+            check="argument.agreement",
+        )
 
 
 def require_translation(agreements: tuple[Agreement, ...]) -> None:

@@ -83,6 +83,28 @@ def evaluate(expression: Expression, points: NDArray[np.float64]) -> NDArray[np.
         return np.array([_at(expression, point) for point in points.tolist()], np.float64)
 
 
+def power(bases: NDArray[np.float64], exponents: NDArray[np.float64]) -> NDArray[np.float64]:
+    """exp(y ln |x|) with the sign of x^y, float64 (n,), for x in ``bases`` and y in ``exponents``.
+
+    It is 1 for y = 0, 0 for x = 0 with y > 0, and NaN where infinity is given or would result from
+    0, or x < 0 and y is not an integer.
+    """
+    with localcontext(Context(prec=DIGITS, Emax=999_999, Emin=-999_999, traps=[])):
+        pairs = zip(bases.tolist(), exponents.tolist(), strict=True)
+        return np.array([float(_power(Decimal(x), Decimal(y))) for x, y in pairs], np.float64)
+
+
+def _power(x: Decimal, y: Decimal) -> Decimal:
+    """One power; ``Decimal.__pow__`` is not rounded correctly, exp and ln are."""
+    whole = y.is_finite() and y == y.to_integral_value()
+    if not x.is_finite() or not y.is_finite() or (x < 0 and not whole) or (x == 0 and y < 0):
+        return Decimal("NaN")
+    if y == 0 or x == 0:
+        return Decimal(int(y == 0))
+    result = (y * abs(x).ln()).exp()
+    return -result if x < 0 and float(y) % 2 else result
+
+
 @lru_cache(maxsize=1 << 17)
 def _at(expression: Expression, point: float) -> float:
     """The value at one point; points recur, so results are cached."""

@@ -8,9 +8,11 @@ real-valued reading, so a division by it is refused by name (SPEC.md 16.5).
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import erf, exp, inf, isinf, isnan, log, log1p, sqrt, tanh
+from math import inf, isinf, isnan
 
-from zkwm.quantizer.expressions import Expression, X, split_affine
+import numpy as np
+
+from zkwm.quantizer.expressions import Expression, X, apply, evaluate, split_affine
 from zkwm.quantizer.layers import Function, Layer, inputs_of
 
 MARGIN = 2.0**-10
@@ -85,18 +87,9 @@ def _rising(expression: Expression) -> Callable[[float], float]:
     if expression.kind == "rounded":
         scale, least, most = expression.parameters
         return lambda x: scale * min(max(x if isinf(x) else round(x / scale), least), most)
-    return {
-        "relu": lambda x: max(x, 0.0),
-        "sigmoid": lambda x: 1 / (1 + _exp(-x)),
-        "tanh": tanh,
-        "erf": erf,
-        "exp": _exp,
-        "log": lambda x: log(x) if x < inf else inf,
-        "softplus": lambda x: x if x > 700 else log1p(_exp(x)),
-        "sqrt": lambda x: sqrt(max(x, 0.0)),
-    }[expression.kind]
-
-
-def _exp(x: float) -> float:
-    """exp(x), infinite where it is too large."""
-    return exp(x) if x < 700 else inf
+    if expression.kind == "relu":
+        return lambda x: max(x, 0.0)
+    # in decimals: whether a file is refused must not depend on the machine either
+    function = apply(expression.kind, X)
+    least = 0.0 if expression.kind == "sqrt" else -inf
+    return lambda x: float(evaluate(function, np.array([max(x, least)]))[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from zkwm.quantizer import arithmetic, elementwise, linear, pooling, rounding, shaping, slicing
-from zkwm.quantizer.constant_folding import FOLDED, fold
+from zkwm.quantizer.constant_folding import FOLDED, decimals, fold
 from zkwm.quantizer.layers import Layers, Shape
 from zkwm.quantizer.onnx_file import HINT, OnnxGraph, OnnxNode
 from zkwm.quantizer.open_shapes import OpenShape, move, shape_of
@@ -150,6 +150,7 @@ def _value(translation: Translation, node: OnnxNode, opset: int) -> Value | Open
         constants = [value for value in inputs if not isinstance(value, OpenShape | Tensor)]
         if len(constants) < len(inputs):
             return move(node, [v for v in inputs if not isinstance(v, Tensor)], opset)
+        translation.price(node, decimals(node, constants))
         return translation.folded(node, fold(node, constants, opset))
     if node.operator not in OPERATORS:
         raise node.refusal("this operation has no integer counterpart")

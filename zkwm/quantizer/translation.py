@@ -22,6 +22,7 @@ from zkwm.quantizer.open_shapes import OpenShape
 
 MAXIMUM_ENTRIES = 1 << 24
 MAXIMUM_FOLDED = 1 << 26
+MAXIMUM_DECIMALS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Translation:
         dims = shape if places is None else places.shape
         self.names[graph.input] = Tensor(root, dims, X, places)
         self.copies: dict[tuple[int, Expression, tuple[int, ...], bytes], int] = {}
-        self._folded = 0
+        self._folded = self._decimals = 0
         self._functions: dict[tuple[int, Expression], int] = {}
 
     def stored(self, node: OnnxNode, index: int) -> Value | OpenShape | None:
@@ -130,6 +131,14 @@ class Translation:
         if self._folded > MAXIMUM_FOLDED:
             raise node.refusal(f"computed constants of more than {MAXIMUM_FOLDED:,} entries")
         return values
+
+    def price(self, node: OnnxNode, count: int) -> None:
+        """Raise Unsupported where too many constants would be computed in decimals."""
+        self._decimals += count
+        if self._decimals > MAXIMUM_DECIMALS:
+            raise node.refusal(
+                f"exponentials and powers of more than {MAXIMUM_DECIMALS:,} constants"
+            )
 
     def tensor(self, node: OnnxNode, index: int = 0) -> Tensor:
         """A computed input, in any order. Raises Unsupported for a constant."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.argued import StandIn, argue, signed
+from tests.support.argued import SHAPE, StandIn, argue, save_linear, signed
 from tests.support.dispute import Claimant, failed, new_judge, verdict_of
 from zkwm.judge.case import ArgumentCase, Findings
 from zkwm.judge.check_argument import decide
@@ -17,10 +17,16 @@ from zkwm.judge.decision import make_verdict
 from zkwm.judge.judge import Judge
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.marketplace import Marketplace
-from zkwm.suspects import Suspect
+from zkwm.suspects import Suspect, open_suspect
 from zkwm_protocols.argument_response import ArgumentResponse
 from zkwm_protocols.challenge import ArgumentChallenge
-from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, UsageError, ZkwmError
+from zkwm_protocols.errors import (
+    CouldNotCheck,
+    InvalidOpening,
+    SuspectUnusable,
+    UsageError,
+    ZkwmError,
+)
 from zkwm_protocols.evidence import assess
 from zkwm_protocols.policy import Policy
 
@@ -45,6 +51,23 @@ def test_what_cannot_reach_the_threshold_is_not_asked_for(
     with pytest.raises(UsageError) as caught:
         judge.challenge_argument(owner.commitment, suspect, policy=Policy(threshold_bits=1000))
     assert caught.value.check == "challenge.reachable"
+
+
+def test_a_suspect_that_cannot_be_compared_is_not_quantized(
+    judge: Judge, owner: Claimant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scores of more than 1,000 outputs are not kept (SPEC.md 18.1)."""
+    path = tmp_path / "wide.onnx"
+    save_linear(path, owner.images, owner.labels, classes=1001)
+    made: list[Suspect] = []
+    monkeypatch.setattr("zkwm.judge.judge.network_of", lambda suspect, _: made.append(suspect))
+    wide = open_suspect(path, shape=SHAPE)
+    try:
+        with pytest.raises(SuspectUnusable, match="1,001 outputs") as caught:
+            judge.challenge_argument(owner.commitment, wide)
+    finally:
+        wide.close()
+    assert (caught.value.check, made) == ("argument.agreement", [])
 
 
 @pytest.mark.parametrize(
