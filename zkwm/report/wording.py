@@ -101,9 +101,10 @@ _ARGUED = (
     "The integer network",
     "The argument is about the integer network made from the file, not about the file. How "
     "closely the two agree was measured on the images named above, drawn after the file was fixed, "
-    "not on the triggers, which only the owner has seen. A file that was made to deceive can carry "
-    "the mark in one and not in the other: an opening, where triggers are shown to the file "
-    "itself, settles it.",
+    "not on the triggers, which only the owner has seen. Who made or changed the file, the accuser "
+    "included, may make both differ on images that the file can tell from others, for example by "
+    "how sure it is: where the file's origin is disputed, ask for an opening, where triggers are "
+    "shown to the file itself.",
 )
 
 _UNMEASURED = (
@@ -319,6 +320,6 @@ _UNMEASURED_IN_SHORT = (
     "wrong preprocessing frees a marked model."
 )
 _NETWORK_IN_SHORT = (
-    "The argument is about the integer network made from the file. A file made to deceive can "
-    "behave differently: ask for an opening too."
+    "The argument is about the integer network made from the file. Who made or changed the file, "
+    "the accuser included, may make both differ: where its origin is disputed, ask for an opening."
 )
