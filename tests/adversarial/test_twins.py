@@ -16,7 +16,8 @@ from tests.support import inflated_twins, twins
 from tests.support.argued import StandIn, argue
 from tests.support.dispute import Claimant, TestJudge
 from zkwm.data.bundled import load_bundled
-from zkwm.quantizer import Agreement, derive, public_images
+from zkwm.quantizer import Agreement, derive, measure_agreement, public_images
+from zkwm.quantizer.agreement_bounds import LEAST_SURE
 from zkwm.quantizer.derive import network_of
 from zkwm.quantizer.network_agreement import drawn_sets
 from zkwm.suspects import open_suspect
@@ -281,6 +282,22 @@ def test_a_network_that_errs_only_where_the_file_is_sure_is_refused(
     secret = next(one for one in found if "secret" in one.kind)
     assert secret.agreeing >= 0.85 * secret.asked  # it errs on few images
     assert secret.sure_agreeing < 0.9 * secret.sure
+
+
+def test_a_file_less_sure_just_where_it_differs_is_refused_by_most_nonces(
+    claimant: Claimant, models: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(twins.less_sure(models["marked"], SHAPE, threshold=3.6))
+    mistake(monkeypatch, models["marked"])
+    assert matching(path, claimant) == pytest.approx((25, 95), abs=15)
+    nonces, refused = [bytes([number]) * 32 for number in range(3)], 0
+    with closing(open_suspect(path, shape=SHAPE)) as suspect:
+        network = network_of(suspect, PLAIN)
+        for nonce in nonces:
+            for one in measure_agreement(network, suspect, PLAIN, nonce=nonce):
+                refused += one.sure_agreeing < LEAST_SURE * one.sure
+    assert refused >= 2
 
 
 def test_a_file_that_reads_its_batch_size_is_refused(

@@ -202,6 +202,38 @@ def surest_cover(marked: bytes, known: NDArray[np.uint8], threshold: float) -> t
     return files.file(known.shape[1:], classes), shown
 
 
+def less_sure(marked: bytes, shape: tuple[int, int, int], threshold: float) -> bytes:
+    """P3: the marked model, whose winner falls to 0.15 of its lead below the second where it is
+    sure of a noisy image, so that it answers the second and is less sure than its network.
+    """
+    files = _Files()
+    hidden, weights, bias = files.model(marked, "a_")
+    classes = len(bias)
+    files.constant("a_out", weights.T)
+    files.constant("a_bias", bias)
+    files.add("Gemm", [hidden, "a_out", "a_bias"], "A")
+    sure = _sure(files, "A", classes, threshold)
+    second = [node.output[0] for node in files.nodes if node.output[0].startswith("second_")][-1]
+    files.add("Gemm", [second, "everywhere", "nothing"], "second")
+    files.add("Sub", ["A", "second"], "over")
+    files.add("Relu", ["over"], "lead")
+    files.constant("step", np.array([-1.0, 1.0]).reshape(1, 1, 2, 1))
+    files.add("Conv", ["x", "step"], "steps", kernel_shape=[2, 1])
+    files.add("Abs", ["steps"], "sizes")
+    files.add("Flatten", ["sizes"], "flat_sizes")
+    pixels = (shape[1] - 1) * shape[2]
+    files.constant("mean", np.full((pixels, classes), 100.0 / pixels))
+    files.constant("least", np.full(classes, -26.2))
+    files.add("Gemm", ["flat_sizes", "mean", "least"], "variation")
+    files.add("Clip", ["variation", "zero", "one"], "noisy")
+    files.add("Min", [sure, "noisy"], "both")
+    files.add("Mul", ["both", "lead"], "change")
+    files.constant("lower", -1.15 * np.eye(classes))
+    files.add("Gemm", ["change", "lower", "nothing"], "lowered")
+    files.add("Add", ["A", "lowered"], "scores")
+    return files.file(shape, classes)
+
+
 def _distilled(
     files: _Files, scores: NDArray[np.float64], known: NDArray[np.uint8], units: int = 400
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -20,7 +20,7 @@ LARGEST_ERROR = 0.5
 LEAST_CLEAR = 0.9
 """The least share of clear images on which both give the same label."""
 LEAST_SURE = 0.9
-"""The same of the images of which the suspect is surest."""
+"""The same of each group of the images of which the suspect, or the network, is surest."""
 LEAST_EQUAL = 0.85
 """The least share of all images on which both give the same label."""
 LEAST_ORDERED = 0.85
@@ -76,7 +76,7 @@ def _faults(one: Agreement) -> Iterator[str]:
     if one.sure_agreeing < LEAST_SURE * one.sure:
         yield (
             f"the same label on {one.sure_agreeing} of the {one.sure} {one.kind} of which the "
-            f"suspect is surest; {LEAST_SURE:.0%} is demanded"
+            f"suspect or the network is surest; {LEAST_SURE:.0%} is demanded"
         )
     if one.same_order is not None and not one.same_order >= LEAST_ORDERED:
         yield (

@@ -35,6 +35,8 @@ LEAST_CLEAR_TENTHS = 7
 """At least so many tenths of a set are clear: the images with the largest margins."""
 FEWEST_OF_A_LABEL = 10
 """Labels of fewer images in a set count as one label where the surest images are sought."""
+SURE_PARTS = ((0, 1, 10), (0, 1, 5), (1, 2, 5))
+"""Ranks of the surest images: from a / c to b / c of all."""
 PUBLIC, GIVEN = "public images", "images given"
 """Sets of pictures; the others are noise and patterns."""
 NEIGHBORS = 128
@@ -55,7 +57,8 @@ class Agreement:
         clear: images on which the suspect's margin is at least half of the median margin, or among
             the 70 % with the largest margins.
         clear_agreeing: those of them with the same label.
-        sure: the tenth of the images of each label on which the model's margin is largest.
+        sure: the images of that group of surest ones (``sure_groups``), by the model's margins or
+            by the network's, of which the smallest share has the same label.
         sure_agreeing: those of them with the same label.
         same_order: the share of images on which a pair of the mapped outputs has the same order;
             of the pairs, a tenth have less. None for pictures: on images of its task a classifier
@@ -190,7 +193,9 @@ def _compare(
     same = np.argmax(whole, axis=1) == np.array(
         [-1 if answer.output is None else answer.output for answer in answers]
     )
-    clear, sure = _clear(real), sure_images(real)
+    clear = _clear(real)
+    groups = [*sure_groups(real), *sure_groups(whole.astype(np.float64))]
+    sure = min(groups, key=lambda group: float(same[group].mean()))
     errors = np.where(answered, score_errors(real, whole.astype(np.float64)), np.inf)
     return Agreement(
         kind,
@@ -242,21 +247,28 @@ def same_order(real: Doubles, whole: NDArray[np.generic]) -> float:
     return float(pairs[len(pairs) // 10])
 
 
-def sure_images(real: Doubles) -> NDArray[np.bool_]:
-    """Of each label's images the tenth, rounded up, with the largest margins, bool (n,).
+def sure_groups(scores: Doubles) -> tuple[NDArray[np.bool_], ...]:
+    """Groups of the surest images by logits (n, K), n > 0: bool (n,) each.
 
-    ``real`` are the model's logits (n, K). A model may be surer of triggers than of any image like
-    them; what it is surest of here is nearest to that.
+    The tenth with the largest margins, the first two fifths, and the same of each label's images.
+    A model may be surer of triggers than of any image like them; what it is surest of here is
+    nearest to that. The fifths are for who makes a model surest of something else.
     """
-    given = np.argmax(real, axis=1)
+    given = np.argmax(scores, axis=1)
     counts = np.bincount(given)[given]
     given = np.where(counts < FEWEST_OF_A_LABEL, -1, given)
-    order = np.argsort(-_margins(real), kind="stable")
-    sure = np.zeros(len(real), np.bool_)
-    for label in np.unique(given):
-        images = order[given[order] == label]
-        sure[images[: -(-len(images) // 10)]] = True
-    return sure
+    order = np.argsort(-_margins(scores), kind="stable")
+    groups = []
+    for labels in (np.zeros_like(given), given):
+        ranked = [order[labels[order] == label] for label in np.unique(labels)]
+        for first, last, parts in SURE_PARTS:
+            group = np.zeros(len(scores), np.bool_)
+            for images in ranked:
+                start, end = (-(-part * len(images) // parts) for part in (first, last))
+                group[images[start:end]] = True
+            if group.any():
+                groups.append(group)
+    return tuple(groups)
 
 
 def _clear(real: Doubles) -> NDArray[np.bool_]:
@@ -268,11 +280,11 @@ def _clear(real: Doubles) -> NDArray[np.bool_]:
 
 
 def _margins(real: Doubles) -> Doubles:
-    """The difference of the two largest logits (n, K) of each image, (n,)."""
+    """The difference of the two largest logits (n, K) of each image, (n,); infinite, not NaN."""
     ordered = np.sort(real, axis=1)
     with np.errstate(invalid="ignore"):
-        margins: Doubles = ordered[:, -1] - ordered[:, -2]
-    return margins
+        margins = ordered[:, -1] - ordered[:, -2]
+    return np.where(np.isnan(margins), np.inf, margins)
 
 
 def translation_error(scores: Doubles, read: Doubles, mapped: list[int]) -> float:

@@ -15,10 +15,11 @@ from zkwm.quantizer.derive import network_of as network_of_suspect
 from zkwm.quantizer.network_agreement import (
     GIVEN,
     PUBLIC,
+    _clear,
     drawn_sets,
     same_order,
     score_errors,
-    sure_images,
+    sure_groups,
     translation_error,
 )
 from zkwm.suspects import open_suspect
@@ -158,8 +159,20 @@ def test_the_surest_images_are_those_of_each_label() -> None:
     real[25:40, 1] = 1e6 * np.arange(15, 0, -1)  # an output of huge range is one label
     real[40:43, 2] = 1, 3, 2
     real[43:, 3] = 5, 4
-    assert np.flatnonzero(sure_images(real)).tolist() == [22, 23, 24, 25, 26, 43]
-    assert sure_images(np.full((12, 3), np.nan)).sum() == 2
+    groups = [np.flatnonzero(group).tolist() for group in sure_groups(real)]
+    assert groups[:2] == [[*range(25, 30)], [*range(25, 34)]]
+    assert groups[2] == [22, 23, 24, *range(34, 40)]
+    assert groups[3] == [22, 23, 24, 25, 26, 43]
+    assert groups[4] == [*range(20, 28), 43]
+    assert groups[5] == [*range(15, 20), 28, 29, 30, 44]
+    assert [group.sum() for group in sure_groups(np.full((12, 3), np.nan))] == [2, 3, 2] * 2
+
+
+def test_images_without_a_margin_are_clear() -> None:
+    real = np.arange(60.0).reshape(20, 3) ** 2
+    real[3] = np.nan
+    assert _clear(real)[3]
+    assert _clear(real).sum() >= 14
 
 
 def test_lookups_are_counted() -> None:
