@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from zkwm.data.bundled import load_bundled
 from zkwm_protocols.errors import Unsupported
 
-COUNT = 512
+COUNT = 768
 PUBLIC_COUNT = 500
 RANDOM_COUNT = 200
 FEWEST = 32
@@ -28,6 +28,8 @@ MOST_ENTRIES = 1 << 35
 _DOMAIN = b"zkwm-calibration-1"
 _AGREEMENT_DOMAIN = b"zkwm-agreement-1"
 _BLOCKS = (1, 2, 4, 8)
+TRIGGER_CELLS = 200
+"""Independent cells of an image of a family of triggers, about."""
 
 
 def image_count(multiplications: int, entries: int) -> int:
@@ -38,7 +40,7 @@ def image_count(multiplications: int, entries: int) -> int:
         entries: entries of all layers.
     """
     affordable = min(MULTIPLICATIONS // max(multiplications, 1), ENTRIES // max(entries, 1))
-    return max(FEWEST, min(COUNT, affordable) // 4 * 4)
+    return max(FEWEST, min(COUNT, affordable) // 8 * 8)
 
 
 def require_affordable(multiplications: int, entries: int, images: int) -> None:
@@ -58,18 +60,20 @@ def require_affordable(multiplications: int, entries: int, images: int) -> None:
 
 
 def default_images(shape: tuple[int, int, int], count: int) -> NDArray[np.uint8]:
-    """``count`` images (a multiple of 4) of ``shape``, uint8 (count, c, h, w).
+    """``count`` images (a multiple of 8) of ``shape``, uint8 (count, c, h, w).
 
-    Half are public images, a quarter random ones, and a quarter random ones in which every value is
-    0 or 255: sums reach further there, and a scale must not cut them.
+    A quarter are public images, an eighth random ones, and the others random ones in which every
+    value is 0 or 255: sums reach further there, and a scale must not cut them. Of these, three in
+    five have blocks as fine as those of triggers.
     """
-    quarter = count // 4
-    extreme = random_images(shape, quarter, b"calibration-extremes")
+    eighth = count // 8
+    extremes = random_images(shape, 2 * eighth, b"calibration-extremes")
+    fine = _blocks(shape, 3 * eighth, b"calibration-triggers", _trigger_sides(shape))
     return np.concatenate(
         [
-            public_images(shape, 2 * quarter),
-            random_images(shape, quarter, b"calibration"),
-            np.where(extreme < 128, np.uint8(0), np.uint8(255)),
+            public_images(shape, 2 * eighth),
+            random_images(shape, eighth, b"calibration"),
+            np.where(np.concatenate([extremes, fine]) < 128, np.uint8(0), np.uint8(255)),
         ]
     )
 
@@ -93,14 +97,33 @@ def random_images(shape: tuple[int, int, int], count: int, purpose: bytes) -> ND
 
     Every ``purpose`` has different images.
     """
+    return _blocks(shape, count, purpose, [(side, side) for side in _BLOCKS])
+
+
+def _trigger_sides(shape: tuple[int, int, int]) -> list[tuple[int, int]]:
+    """Heights and widths of blocks like the cells of generated triggers: about 200 in an image.
+
+    The families of triggers compute with floating point numbers, so that their own images may
+    differ between machines; a network must not.
+    """
+    coarse = 1
+    while TRIGGER_CELLS * coarse * coarse < shape[1] * shape[2]:
+        coarse += 1
+    sides = (-(-coarse // 2), coarse)
+    return [(down, across) for down in sides for across in sides]
+
+
+def _blocks(
+    shape: tuple[int, int, int], count: int, purpose: bytes, sides: list[tuple[int, int]]
+) -> NDArray[np.uint8]:
+    """Images of random blocks, uint8 (count, c, h, w), the (height, width) of ``sides`` in turn."""
     channels, height, width = shape
     images = np.empty((count, *shape), np.uint8)
     for index in range(count):
-        side = _BLOCKS[index % 4]
-        sizes = (channels, -(-height // side), -(-width // side))
+        down, across = sides[index % len(sides)]
+        sizes = (channels, -(-height // down), -(-width // across))
         noise = _stream(purpose + index.to_bytes(4, "big"), shape, prod(sizes)).reshape(sizes)
-        grown = noise.repeat(side, axis=1).repeat(side, axis=2)
-        images[index] = grown[:, :height, :width]
+        images[index] = noise.repeat(down, axis=1).repeat(across, axis=2)[:, :height, :width]
     return images
 
 

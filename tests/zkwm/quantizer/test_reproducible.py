@@ -15,7 +15,7 @@ from zkwm.quantizer.calibration import COUNT, calibration_digest, default_images
 from zkwm_protocols.integer_network.codec import digest
 
 GOLDEN = "76448307d34f76c7891f90aa81577d4569dda0ccef7adda38b270cd91e51db9d"
-GOLDEN_CALIBRATION = "169cd41af0882c5fd347121f61f5e47eda4928c7595c3e34dc62b53a6873c449"
+GOLDEN_CALIBRATION = "2563ca10f176975c15036115257998dd367a3c3e30fbf0e2ed60e9d6e634a7a2"
 
 
 def tiny() -> bytes:
@@ -64,19 +64,40 @@ def test_other_calibration_images_are_another_digest() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 40), (1, 9, 9)])
 def test_default_images(shape: tuple[int, int, int]) -> None:
-    images = default_images(shape, 64)
-    assert (images.shape, images.dtype) == ((64, *shape), np.uint8)
+    images = default_images(shape, 128)
+    assert (images.shape, images.dtype) == ((128, *shape), np.uint8)
     assert np.array_equal(images[:32], public_images(shape, 32))
     assert np.array_equal(images[32:48], random_images(shape, 16, b"calibration"))
-    assert set(np.unique(images[48:])) == {0, 255}
     assert len({image.tobytes() for image in images[:48]}) == 48
-    # One block of two values in a small image: some of these are alike.
-    assert len({image.tobytes() for image in images[48:]}) >= (16 if min(shape[1:]) > 9 else 12)
+    assert set(np.unique(images[48:])) == {0, 255}
+    extremes = random_images(shape, 32, b"calibration-extremes") >= 128
+    assert np.array_equal(images[48:80] == 255, extremes)
     assert not np.array_equal(public_images(shape, 32, test=True), images[:32])
 
 
 @pytest.mark.parametrize(
-    ("work", "count"), [(1000, COUNT), (1 << 27, 256), (555_000_000, 60), (1 << 35, 32)]
+    ("shape", "coarse"),
+    [((1, 28, 28), 2), ((3, 32, 40), 3), ((1, 9, 9), 1), ((3, 224, 224), 16), ((1, 20, 40), 2)],
+)
+def test_calibration_images_as_fine_as_triggers(shape: tuple[int, int, int], coarse: int) -> None:
+    """Three in eight are black and white blocks, by SPEC.md 16.5; no two are alike."""
+    images = default_images(shape, 32)[20:]
+    assert len({image.tobytes() for image in images}) == 12
+    fine = (coarse + 1) // 2
+    sizes = b"".join(size.to_bytes(4, "big") for size in shape)
+    for index, image in enumerate(images):
+        down, across = (fine, coarse)[index // 2 % 2], (fine, coarse)[index % 2]
+        rows, columns = -(-shape[1] // down), -(-shape[2] // across)
+        label = b"zkwm-calibration-1" + sizes + b"calibration-triggers" + index.to_bytes(4, "big")
+        drawn = hashlib.shake_256(label).digest(shape[0] * rows * columns)
+        blocks = np.frombuffer(drawn, np.uint8).reshape(shape[0], rows, columns)
+        y, x = np.arange(shape[1]) // down, np.arange(shape[2]) // across
+        assert np.array_equal(image == 255, blocks[:, y[:, None], x] >= 128)
+        assert set(np.unique(image)) == {0, 255}
+
+
+@pytest.mark.parametrize(
+    ("work", "count"), [(1000, COUNT), (1 << 27, 256), (555_000_000, 56), (1 << 35, 32)]
 )
 def test_large_networks_are_calibrated_on_fewer_images(work: int, count: int) -> None:
     assert image_count(work, 1000) == count
