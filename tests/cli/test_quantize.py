@@ -67,7 +67,7 @@ def test_transcript(zkwm: Command, model: Path, tmp_path: Path) -> None:
     ]
     lines = lines[len(nodes) :]
     assert lines[0] == "Softmax at the end left out: it changes no label"
-    assert lines[1].endswith("table rows, calibrated on 512 images")
+    assert lines[1].endswith("table rows, calibrated on 768 images")
     assert lines[2].startswith("same label on ")
     assert "random blocks" in lines[2]
     assert "public images" in lines[3]
