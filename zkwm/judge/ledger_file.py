@@ -66,7 +66,8 @@ class LedgerFile:
             with closing(_connect(str(self.path))) as opened, _immediate(opened) as database:
                 yield database
         except (sqlite3.Error, OverflowError) as error:
-            raise _unusable(self.path, str(error) or "it is damaged") from None
+            reason = " ".join(str(error).split())  # SQLite quotes what stands in the file
+            raise _unusable(self.path, reason or "it is damaged") from None
         except (DamagedError, UnicodeDecodeError):
             raise _unusable(self.path, "it is damaged") from None
 

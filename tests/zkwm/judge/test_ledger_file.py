@@ -1,13 +1,15 @@
-"""The judge's ledger on a disk that is full."""
+"""The judge's ledger on a disk that is full, and in a file that is damaged."""
 
 from __future__ import annotations
 
 import resource
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from zkwm.judge.ledger import JudgeLedger
+from zkwm.judge.ledger_file import LedgerFile
 from zkwm_protocols.errors import CouldNotCheck
 
 
@@ -30,3 +32,10 @@ def test_a_full_disk_is_called_by_its_name(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "rollback" not in caught.value.message
     ledger.see_commitment(b"\xff" * 32)
+
+
+def test_a_damaged_file_speaks_on_one_line(tmp_path: Path) -> None:
+    ledger = LedgerFile(tmp_path / "judge.key.ledger")
+    with pytest.raises(CouldNotCheck) as refused, ledger.transaction():
+        raise sqlite3.DatabaseError("malformed schema (a\nname)")
+    assert "malformed schema (a name)" in refused.value.message
