@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import sys
 import time
@@ -19,6 +20,8 @@ import click
 from zkwm_cli.exits import one_line
 
 SPARSE_SECONDS = 30.0
+_LOOK_SECONDS = 0.2
+"""A signal just before a wait begins is noticed only when the wait ends."""
 
 
 class Attention:
@@ -100,7 +103,14 @@ def ask_yes(question: str) -> bool | None:
         if terminal is sys.stdin:
             return terminal.readline().strip().lower() == "yes"
         with terminal:
+            _wait_for_line(terminal)
             return terminal.readline().strip().lower() == "yes"
+
+
+def _wait_for_line(terminal: IO[str]) -> None:
+    """Wait in short pieces, so that Control-C ends the wait whenever it is pressed."""
+    while not select.select([terminal], [], [], _LOOK_SECONDS)[0]:
+        pass
 
 
 class ProgressLine:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from zkwm_protocols.commitment import Commitment
 
 PASSPHRASE = "five words for the tests"
 SHAPE = (1, 16, 16)
+PATIENCE = 120.0
+"""Seconds for which a command at a terminal may be silent."""
 AT_TERMINAL = """
 import os, sys
 os.open(os.ttyname(0), os.O_RDWR)  # a session without a terminal gets this one
@@ -186,6 +189,9 @@ def at_terminal(arguments: list[str], answers: list[bytes]) -> tuple[int, bytes]
     screen = b""
     for answer in [*answers, None]:
         while True:
+            if not select.select([terminal], [], [], PATIENCE)[0]:
+                command.kill()
+                raise AssertionError(f"silent for {PATIENCE} s: {screen!r}")
             try:
                 piece = os.read(terminal, 4096)
             except OSError:  # the terminal is closed when the command has ended
@@ -197,7 +203,7 @@ def at_terminal(arguments: list[str], answers: list[bytes]) -> tuple[int, bytes]
             os.write(terminal, answer)
             screen += b"|"
     os.close(terminal)
-    return command.wait(timeout=30), screen
+    return command.wait(timeout=PATIENCE), screen
 
 
 def statuses(verdict: dict[str, Any]) -> dict[str, str]:
