@@ -226,15 +226,17 @@ def _read_headers(name: str) -> dict[str, str]:
     from zkwm_protocols.errors import UsageError
 
     headers: dict[str, str] = {}
+    seen: set[str] = set()
     text = read_limited(name, HEADERS_LIMIT).decode("latin-1")
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         header, colon, value = line.partition(":")
-        if not colon or not header.strip() or header.strip() in headers:
+        if not colon or not header.strip() or header.strip().lower() in seen:
             raise UsageError(
                 f"line {number} of {name} is not a header, or repeats an earlier one",
                 hint="write one 'Name: value' a line",
             )
         headers[header.strip()] = value.strip()
+        seen.add(header.strip().lower())
     return headers

@@ -25,6 +25,8 @@ from zkwm_protocols.schema import (
     require_text,
 )
 
+MOST_HEADERS = 64
+"""HTTP headers that an account has at most."""
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]{1,100}")
 _ADAPTERS = ("zkwm", "kserve", "torchserve", "huggingface", "template")
 _BY_NAME = ("torchserve", "huggingface", "template")
@@ -62,8 +64,10 @@ class Account:
 
     def __post_init__(self) -> None:
         names = self.header_names
-        if not 1 <= len(names) <= 64 or list(names) != sorted(set(names)):
-            raise Malformed("an account has 1 to 64 header names, ascending, each once")
+        if not 1 <= len(names) <= MOST_HEADERS or list(names) != sorted(set(names)):
+            raise Malformed(
+                f"an account has 1 to {MOST_HEADERS} header names, ascending, each once"
+            )
         if not all(_HEADER_NAME.fullmatch(name) for name in names):
             raise Malformed("a header's name is 1 to 100 lower-case characters of RFC 9110")
         require_bytes(self.salt, 32)
@@ -92,7 +96,7 @@ class Account:
     def from_map(cls, value: object) -> Account:
         """Read the map of SPEC.md 4.3. Raises Malformed."""
         fields = require_map(value, "header_names salt digest", "account")
-        names = require_list(fields["header_names"], 1, 64)
+        names = require_list(fields["header_names"], 1, MOST_HEADERS)
         return cls(
             header_names=tuple(require_text(name, 100) for name in names),
             salt=require_bytes(fields["salt"], 32),

@@ -164,7 +164,7 @@ def test_endpoint_that_sends_garbage(zkwm: Command, case: Files, endpoint: Endpo
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("no colon here", "line 1"), ("A: b\nA: c", "line 2"), (": x", "line 1")],
+    [("no colon here", "line 1"), ("A: b\na: c", "line 2"), (": x", "line 1")],
 )
 def test_bad_header_files(
     zkwm: Command, case: Files, endpoint: Endpoint, text: str, message: str

@@ -18,6 +18,7 @@ from zkwm.data.array_data import load_array_data
 from zkwm.data.class_names import names_beside, read_class_names
 from zkwm.data.folder_data import load_folder_data
 from zkwm.data.images import load_images, load_labels
+from zkwm.data.labeled_images import load_test_data
 from zkwm.data.onnx_metadata import metadata
 from zkwm.evaluation.plan.grid_file import read_grid
 from zkwm.suspects.preprocessor_config import read_preprocessor_config
@@ -73,6 +74,7 @@ def array_kinds() -> list[Kind]:
         Kind("npy labels", npy, from_disk("labels.npy", labels), DATA_ERRORS),
         Kind("npz images", one, from_disk("images.npz", images), DATA_ERRORS),
         Kind("npz data set", npz, from_disk("data.npz", load_array_data), DATA_ERRORS),
+        Kind("npz test data", npz, from_disk("test.npz", load_test_data), DATA_ERRORS),
     ]
 
 

@@ -7,14 +7,25 @@ import functools
 from tests.fuzz import (
     data_files,
     endpoint_protocols,
+    given_files,
     model_files,
     own_files,
     protocol_files,
     replies,
+    worker_results,
 )
 from tests.fuzz.harness import Kind
 
-ROOMS = (protocol_files, data_files, model_files, replies, endpoint_protocols, own_files)
+ROOMS = (
+    protocol_files,
+    data_files,
+    model_files,
+    replies,
+    worker_results,
+    endpoint_protocols,
+    own_files,
+    given_files,
+)
 
 
 @functools.cache

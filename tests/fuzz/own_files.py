@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import hmac
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,6 +24,7 @@ from tests.fuzz.protocol_files import documents
 from tests.fuzz.text_changes import change_json
 from tests.fuzz.trees import INTEGERS, TEXTS
 from tests.support.dispute import PASSPHRASE
+from tests.support.spec_documents import LIMIT
 from tests.support.stored_vectors import cases
 from zkwm.evaluation.results.cell import Cell
 from zkwm.evaluation.run.cache import Cache
@@ -29,10 +33,20 @@ from zkwm.judge.key_file import JudgeKey, open_judge_key
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.marketplace import Marketplace
 from zkwm.owner.vault import Vault
+from zkwm.owner.vault.high_water_mark import (
+    FOLDER_VARIABLE,
+    KIND,
+    HighWaterMark,
+    marks_of,
+    tag_key,
+)
+from zkwm.owner.vault.ledger import MAXIMUM_COUNTER
+from zkwm.owner.vault.state import VaultState
 from zkwm.secret_files import encrypted
 from zkwm.secret_files.encrypted import Cost, FileKey
 from zkwm.suspects import Answer
 from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.encoding import decode, encode, pack
 from zkwm_protocols.errors import CouldNotCheck, VaultUnusable
 
 _IMAGE = bytes(32)
@@ -90,6 +104,38 @@ def secret_kinds() -> list[Kind]:
              from_disk("judge.key", _quickly(lambda path: open_judge_key(path, PASSPHRASE))),
              errors, note=_NOTE),
     ]  # fmt: skip
+
+
+def mark_kind() -> Kind:
+    """The high-water mark of a vault, also with contents that the vault itself could have made."""
+    state = VaultState.from_map(decode(documents()["vault"].data, limit=LIMIT))
+    key, marks = tag_key(state), list(marks_of(state))
+    place = folder() / "state"
+    place.mkdir(exist_ok=True)
+    with patch.dict(os.environ, {FOLDER_VARIABLE: str(place)}):
+        mark = HighWaterMark(folder() / "owner.vault", state)
+    assert mark.path is not None
+
+    def make(random: Random) -> bytes:
+        made = marks[-1] if random.random() < 0.4 else random.choice(marks)
+        if random.random() < 0.6:
+            return made.to_bytes(key)
+        counter = random.choice([0, 7, made.counter, MAXIMUM_COUNTER - 2, MAXIMUM_COUNTER + 1, -1])
+        fields = {"counter": counter, "digest": random.choice([made.digest, bytes(32), b""])}
+        return pack(KIND, {**fields, "tag": hmac.digest(key, encode(fields), "sha256")})
+
+    def read(_: Path) -> object:
+        try:
+            told = mark.require_newest(state)
+        except VaultUnusable:  # the owner overrules it, and it then stands for the longer ledger
+            longer = replace(state, ledger=[*state.ledger, mark.accept(state, 1)])
+            assert mark.lift(longer) == mark.require_newest(longer) == ""
+            raise
+        assert told == ""
+        return told
+
+    return Kind("vault's mark", mixed(make, headed(change_cbor)),
+                from_disk(f"state/{mark.path.name}", read), (VaultUnusable,))  # fmt: skip
 
 
 def ledger_kind() -> Kind:
@@ -203,4 +249,4 @@ def json_kinds() -> list[Kind]:
 
 def kinds() -> list[Kind]:
     """All kinds of this file."""
-    return [*secret_kinds(), ledger_kind(), *json_kinds()]
+    return [*secret_kinds(), mark_kind(), ledger_kind(), *json_kinds()]

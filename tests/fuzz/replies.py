@@ -6,24 +6,19 @@ import io
 import json
 import socket
 import threading
-from collections.abc import Callable
 from random import Random
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
 from tests.fuzz.byte_changes import chosen, headed, mixed
 from tests.fuzz.harness import Kind
 from tests.fuzz.text_changes import change_json, change_lines
-from zkwm.suspects import limited_process, onnx_process
 from zkwm.suspects.http_suspect import HttpSuspect
-from zkwm.suspects.limited_process import NoResultError
-from zkwm.suspects.limits import HttpSettings, OnnxLimits
+from zkwm.suspects.limits import HttpSettings
 from zkwm.suspects.onnx_frames import FrameError, read_frame
-from zkwm.suspects.onnx_process import NoReplyError, OnnxProcess, read_declared, read_names
+from zkwm.suspects.onnx_process import NoReplyError, read_declared, read_names
 from zkwm.suspects.suspect import Answer
-from zkwm_protocols.errors import ZkwmError
 from zkwm_protocols.suspect_identity import Preprocessing
 
 _BODIES = [b'{"scores": [0.1, 2, -3e2, 4]}', b'{"label": 3}']
@@ -131,63 +126,6 @@ def process_kinds() -> list[Kind]:
     ]
 
 
-class SentProcess:
-    """A process that has sent these frames already; its input goes nowhere."""
-
-    def __init__(self, data: bytes) -> None:
-        self.stdin, self.stdout, self.pid = io.BytesIO(), io.BytesIO(data), 0
-
-    def kill(self) -> None:
-        """Nothing runs."""
-
-    def wait(self) -> None:
-        """Nothing runs."""
-
-
-def result_kinds() -> list[Kind]:
-    """What the processes send that quantize, evaluate and run foreign files, read to the end."""
-    refused = {"class": "Unsupported", "message": "no", "hint": "yes", "check": "network.size"}
-    facts = {"calibration_digest": "00" * 32, "calibration_count": 7, "notes": ["a note"]}
-    declared = b"R" + json.dumps({"dtype": "float32", "shape": [None, 1, 2, 2]}).encode()
-
-    def framed(*parts: bytes) -> bytes:
-        return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
-
-    def sent(values: list[tuple[bytes, Any, bytes]]) -> Callable[[Random], bytes]:
-        def made(random: Random) -> bytes:
-            kind, value, rest = random.choice(values)
-            text = json.dumps(value).encode()
-            if random.random() < 0.7:
-                text = change_json(text, random)
-            return framed(kind + text, *([rest] if rest else []))
-
-        return made
-
-    def result(data: bytes) -> object:
-        with patch.object(limited_process, "start_process", lambda *_: SentProcess(data)):
-            return limited_process.run_limited(
-                "none", [b""], memory=1 << 20, seconds=60.0, result_limit=_FRAME_LIMIT
-            )
-
-    def scores(data: bytes) -> object:
-        with patch.object(onnx_process, "start_process", lambda *_: SentProcess(data)):
-            process = OnnxProcess(b"model", OnnxLimits())
-            process.start()
-            return process.scores(np.zeros((1, *_SHAPE), np.float32), 60.0)
-
-    def answered(random: Random) -> bytes:
-        parts = [b"S" + np.arange(4.0).tobytes(), b"L" + (3).to_bytes(8, "little"), b"E\nx\ny"]
-        first = declared if random.random() < 0.8 else b"R" + change_json(declared[1:], random)
-        return framed(first, random.choice(parts))
-
-    results = sent([(b"E", refused, b""), (b"R", facts, b"the result")])
-    return [
-        Kind("process: result", mixed(results, lambda data, _: data), result,
-             (NoResultError, ZkwmError)),
-        Kind("process: scores", mixed(answered, lambda data, _: data), scores, (NoReplyError,)),
-    ]  # fmt: skip
-
-
 def kinds() -> list[Kind]:
     """All kinds of this file."""
-    return [endpoint_kind(), *process_kinds(), *result_kinds()]
+    return [endpoint_kind(), *process_kinds()]

@@ -89,7 +89,7 @@ def declared_shape_limited(
     if (
         not isinstance(sizes, list)
         or len(sizes) != 3
-        or any(type(size) is not int for size in sizes)
+        or any(type(size) is not int or size < 1 for size in sizes)
     ):
         raise no_result()
     return sizes[0], sizes[1], sizes[2]

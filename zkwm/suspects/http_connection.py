@@ -18,10 +18,12 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
+from zkwm.files import read_limited
 from zkwm.suspects.http_adapter import Question
 from zkwm.suspects.limits import HttpSettings
 from zkwm.suspects.suspect import TIMED_OUT
-from zkwm_protocols.errors import UsageError
+from zkwm_protocols.errors import UsageError, ZkwmError
+from zkwm_protocols.suspect_identity import MOST_HEADERS
 
 if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 _URL_LIMIT = 400
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,8190}[\x21-\x7e])?")
+_AUTHORITIES_LIMIT = 1 << 22
+_BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 _OWN_HEADERS = frozenset(
     ("accept-encoding", "connection", "content-encoding", "content-length", "content-type",
      "expect", "host", "te", "trailer", "transfer-encoding", "upgrade")
@@ -181,10 +185,16 @@ class EndpointConnection:
     def _tls_context(self) -> ssl.SSLContext:
         """The context that checks certificates. Raises UsageError for an unusable PEM file."""
         file = self._settings.certificate_authorities
+        if file is None:
+            return ssl.create_default_context()
         try:
-            return ssl.create_default_context(cafile=str(file) if file else None)
-        except (OSError, ValueError):
-            raise UsageError(f"cannot use {file} as a file of certificate authorities") from None
+            certificates = _certificates(read_limited(file, _AUTHORITIES_LIMIT))
+            return ssl.create_default_context(cadata=certificates)
+        except (ZkwmError, OSError, ValueError):
+            raise UsageError(
+                f"cannot use {file} as a file of certificate authorities",
+                hint="name a file of certificates in PEM, all of them whole",
+            ) from None
 
 
 class _Watchdog:
@@ -251,8 +261,21 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
+def _certificates(data: bytes) -> str:
+    """The certificates of a PEM file. Raises ValueError where there is none, or half of one."""
+    pieces = [piece.partition(_END) for piece in data.split(_BEGIN)[1:]]
+    if not pieces or not all(end for _, end, _ in pieces):
+        raise ValueError  # without any, the system's would count
+    return b"\n".join(_BEGIN + text + _END for text, _, _ in pieces).decode("ascii")
+
+
 def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """A copy of the headers. Raises UsageError, without repeating a value, for a bad one."""
+    """A copy of the headers. Raises UsageError, without repeating a value, for bad ones."""
+    if len(headers) > MOST_HEADERS or len(headers) != len({name.lower() for name in headers}):
+        raise UsageError(
+            f"there are more than {MOST_HEADERS} headers, or two with the same name",
+            hint="give each header once; upper and lower case are the same",
+        )
     for name, value in headers.items():
         if not _TOKEN.fullmatch(name) or name.lower() in _OWN_HEADERS:
             raise UsageError("a header has a name that is not allowed")

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.fuzz.replies import SentProcess
+from tests.support.sent_process import SentProcess, frames
 from tests.support.small_models import Sketch
 from zkwm.quantizer import quantize, random_images
 from zkwm.quantizer.expressions import X, apply
@@ -212,7 +212,17 @@ def test_an_error_that_says_nothing_is_no_result(
     monkeypatch: pytest.MonkeyPatch, message: str
 ) -> None:
     sent = b"E" + json.dumps({"class": "Unsupported", "message": message}).encode()
-    process = SentProcess(len(sent).to_bytes(8, "big") + sent)
+    process = SentProcess(frames(sent))
     monkeypatch.setattr(limited_process, "start_process", lambda *_: process)
     with pytest.raises(NoResultError):
         run_limited("none", [b""], memory=1 << 20, seconds=60, result_limit=10)
+
+
+@pytest.mark.parametrize("shape", [[1, 0, 4], [1, -4, 4], [1, 4], [1, True, 4], [1, 4.0, 4], "abc"])
+def test_a_process_that_tells_no_shape_of_an_image_has_no_result(
+    monkeypatch: pytest.MonkeyPatch, shape: object
+) -> None:
+    process = SentProcess(frames(b"R" + json.dumps({"shape": shape}).encode(), b""))
+    monkeypatch.setattr(limited_process, "start_process", lambda *_: process)
+    with pytest.raises(CouldNotCheck):
+        declared_shape_limited(b"model", RAW)

@@ -106,10 +106,22 @@ def test_a_named_authority_for_this_host_only(server: tuple[str, str, Path]) -> 
     assert answers(url, HttpSettings(certificate_authorities=certificate)) == {expected}
 
 
-def test_authorities_that_cannot_be_read(tmp_path: Path) -> None:
+def test_authorities_among_other_lines(server: tuple[str, str, Path], tmp_path: Path) -> None:
+    url, host, certificate = server
     file = tmp_path / "authorities.pem"
-    for content in (None, "no certificate"):
+    text = certificate.read_text(encoding="ascii")
+    file.write_text(f"# F\u0151tan\u00fas\u00edtv\u00e1ny\n{text}\n\n{text}# end", encoding="utf-8")
+    expected = Answer(1) if host == "localhost" else Answer(None, "its certificate is not valid")
+    assert answers(url, HttpSettings(certificate_authorities=file)) == {expected}
+
+
+def test_authorities_that_cannot_be_read(server: tuple[str, str, Path], tmp_path: Path) -> None:
+    file = tmp_path / "authorities.pem"
+    good = server[2].read_bytes()
+    half, odd = good[: len(good) // 2], good.replace(b"M", b"\xe9", 1)
+    contents = (None, b"no certificate", b"", half, good + half, good + odd, bytes(5 << 20) + good)
+    for content in contents:
         if content is not None:
-            file.write_text(content)
+            file.write_bytes(content)
         with pytest.raises(UsageError, match="certificate authorities"):
             answers("https://localhost/", HttpSettings(certificate_authorities=file))

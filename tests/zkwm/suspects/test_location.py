@@ -86,6 +86,17 @@ def test_headers_are_for_endpoints(tmp_path: Path) -> None:
         open_suspect(tmp_path / "m.onnx", shape=SHAPE, headers={"X-Key": "abc"})
 
 
+@pytest.mark.parametrize(
+    "headers", [{"X-Key": "abc", "x-key": "def"}, {f"X-{n}": "abc" for n in range(65)}]
+)
+def test_headers_that_no_account_could_hold_are_refused_before_the_endpoint_is_asked(
+    headers: dict[str, str],
+) -> None:
+    with pytest.raises(UsageError, match="headers") as caught:
+        open_suspect("http://127.0.0.1:1/", shape=SHAPE, headers=headers)
+    assert "abc" not in str(caught.value)
+
+
 def test_settings_are_checked() -> None:
     with pytest.raises(UsageError):
         HttpSettings(request_seconds=0)
