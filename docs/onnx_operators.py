@@ -30,7 +30,8 @@ This page is written by `docs/onnx_operators.py` from the code.
 A model with anything else can still be judged by an opening (`zkwm challenge --reveal`).
 
 Opsets {FIRST_OPSET} to {LAST_OPSET}, at most {MAXIMUM_NODES:,} nodes.
-One input of {", ".join(INPUT_TYPES.values())} (`uint8` where only a `Cast` reads it).
+One input of {", ".join(INPUT_TYPES.values())} (`uint8` where only a `Cast` reads it): images
+with their channels first or last, pixels in a row, or images without their one channel.
 `zkwm quantize` names all nodes that stand in the way, up to {MOST_NAMED}.
 
 | operator | what of it |

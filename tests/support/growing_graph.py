@@ -1,6 +1,7 @@
 """A random ONNX classifier that grows step by step: its constants, nodes and file.
 
-``tests.support.onnx_graphs`` has the steps.
+``tests.support.onnx_graphs`` and ``onnx_steps`` have the steps. A ``quantized`` one stores weights
+as integers and rounds activations, as QDQ exporters do.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ class Growing:
 
     def __init__(self, seed: int) -> None:
         self.random = np.random.default_rng(seed)
-        self.opset = int(self.random.integers(7, 23))
+        self.opset = int(self.random.integers(7, 25))
         self.shape = (self.choice([1, 2, 3]), self.choice([4, 5, 6, 8]), self.choice([4, 5, 7]))
         self.dims: tuple[int, ...] = self.shape
         self.nodes: list[onnx.NodeProto] = []
         self.tensors: dict[str, np.ndarray] = {}
         self.last = "images"
         self.classes = self.choice([2, 3, 5])
+        self.quantized = self.opset >= 10 and self.chance(0.25)
+        self.scales: list[tuple[Any, int, Any]] = []
 
     def choice(self, values: list[Any]) -> Any:
         return values[int(self.random.integers(len(values)))]
@@ -57,6 +60,12 @@ class Growing:
             return self.node("Concat", *self.halves(name, array), axis=0)
         return name
 
+    def whole(self, values: Any) -> str:
+        """An initializer in the type of ``values``."""
+        name = f"w{len(self.tensors)}"
+        self.tensors[name] = np.asarray(values)
+        return name
+
     def halves(self, name: str, array: np.ndarray) -> list[str]:
         del self.tensors[name]
         cut = int(self.random.integers(0, len(array) + 1))
@@ -68,10 +77,14 @@ class Growing:
 
     def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
         output = f"v{len(self.nodes)}"
-        self.nodes.append(
-            helper.make_node(operator, list(inputs), [output], name=output, **attributes)
-        )
+        self.outputs(operator, list(inputs), [output], **attributes)
         return output
+
+    def outputs(
+        self, operator: str, inputs: list[str], names: list[str], **attributes: Any
+    ) -> None:
+        """A node whose outputs have these names."""
+        self.nodes.append(helper.make_node(operator, inputs, names, name=names[0], **attributes))
 
     def then(self, operator: str, *inputs: str, **attributes: Any) -> None:
         self.last = self.node(operator, self.last, *inputs, **attributes)

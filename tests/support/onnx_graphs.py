@@ -14,6 +14,17 @@ import numpy as np
 
 from tests.support.growing_graph import Growing
 from tests.support.onnx_changes import changed
+from tests.support.onnx_steps import (
+    bias,
+    cut,
+    magnifying,
+    padded,
+    reduced,
+    rounded,
+    several,
+    split,
+    weights,
+)
 
 CHANGED = 0.25
 
@@ -39,9 +50,9 @@ def convolution(g: Growing) -> None:
             options.pop("dilations")
     if g.chance(0.5):
         options["kernel_shape"] = sides
-    inputs = [g.constant(g.normal(outputs, channels // groups, *sides))]
+    inputs = [weights(g, g.normal(outputs, channels // groups, *sides))]
     if g.chance(0.7):
-        inputs.append(g.constant(g.normal(outputs)))
+        inputs.append(bias(g, g.normal(outputs)))
     g.then("Conv", *inputs, **options)
     window(g, outputs, sides, options)
 
@@ -223,10 +234,11 @@ def head(g: Growing, outputs: int) -> None:
             matrix = matrix.T
         if g.chance(0.3):
             options |= {"alpha": 0.7, "beta": float(g.choice([0.0, 1.5]))}
-        bias = g.choice([(outputs,), (1, outputs), (1,), ()])
-        g.then("Gemm", g.constant(matrix), g.constant(g.random.normal(size=bias)), **options)
+        sizes = g.choice([(outputs,), (1, outputs), (1,), ()])
+        stored = weights(g, matrix, axis=0 if "transB" in options else 1)
+        g.then("Gemm", stored, bias(g, g.random.normal(size=sizes)), **options)
     else:
-        g.then("MatMul", g.constant(g.normal(inputs, outputs)))
+        g.then("MatMul", weights(g, g.normal(inputs, outputs), axis=1))
         if g.chance(0.7):
             g.then("Add", g.constant(g.random.normal(size=(outputs,))))
     g.dims = (outputs,)
@@ -234,28 +246,41 @@ def head(g: Growing, outputs: int) -> None:
 
 Step = Callable[[Growing], None]
 SPATIAL: list[Step] = [convolution, convolution, convolution, pool, entrywise, entrywise,
-                       arithmetic, branch, norm, passing]  # fmt: skip
-FLAT: list[Step] = [entrywise, entrywise, arithmetic, branch, passing]
+                       arithmetic, branch, norm, passing, cut, split, padded, reduced, several,
+                       magnifying]  # fmt: skip
+FLAT: list[Step] = [entrywise, entrywise, arithmetic, branch, passing, cut, split, several,
+                    magnifying]  # fmt: skip
+
+
+def then_rounded(step: Step, g: Growing) -> None:
+    """One step, and in a quantized graph as a rule its result rounded."""
+    step(g)
+    if (g.quantized and g.chance(0.8)) or (g.opset >= 10 and g.chance(0.02)):
+        rounded(g)
 
 
 def grown(seed: int) -> Growing:
     """A valid classifier, as a rule."""
     g = Growing(seed)
+    if g.quantized and g.chance(0.8):
+        rounded(g)
     if g.chance(0.1):
         g.then("Mul", g.constant(g.random.uniform(0.5, 2, (g.dims[0], 1, 1))))
     for _ in range(int(g.random.integers(0, 5))):
-        g.choice(SPATIAL)(g)
+        then_rounded(g.choice(SPATIAL), g)
     if g.chance(0.3):
         reduce(g)
     if len(g.dims) > 1 or g.chance(0.1):
-        flatten(g)
+        then_rounded(flatten, g)
     for _ in range(int(g.random.integers(0, 2))):
-        head(g, g.choice([3, 6]))
+        then_rounded(lambda g: head(g, g.choice([3, 6])), g)
         for _ in range(int(g.random.integers(0, 3))):
-            g.choice(FLAT)(g)
+            then_rounded(g.choice(FLAT), g)
     if len(g.dims) > 1:
         flatten(g)
     head(g, g.classes)
+    if g.quantized and g.chance(0.8):
+        rounded(g)
     if g.chance(0.5):
         g.then(g.choice(["Softmax", "LogSoftmax", "Sigmoid", "Identity", "Relu"]))
     return g

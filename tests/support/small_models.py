@@ -33,7 +33,7 @@ class Sketch:
     ) -> None:
         self.shape, self.opset = shape, opset
         channels, height, width = shape
-        self.dims = shape if layout == "nchw" else (height, width, channels)
+        self.dims: tuple[int | None, ...] = shape if layout == "nchw" else (height, width, channels)
         self.random = np.random.default_rng(7)
         self.nodes: list[onnx.NodeProto] = []
         self.tensors: dict[str, np.ndarray] = {}

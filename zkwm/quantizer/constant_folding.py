@@ -40,6 +40,8 @@ _OF_FLOATS = ("Sqrt", "Reciprocal", "Exp", "Floor", "Ceil", "ReduceMean")
 _SUMS = {"ReduceSum": np.add, "ReduceMean": np.add, "ReduceProd": np.multiply}
 _SIGN_OF_ZERO = ("Max", "Min", "Clip", "ReduceMax", "ReduceMin", "Floor", "Ceil")
 """The operators whose zeros have a sign that depends on the processor."""
+_LEVELS = ("QuantizeLinear", "DequantizeLinear")
+_FIRST_AXIS, _FIRST_REFERENCE = 13, 19
 _EXACT_POWERS = (-1.0, 0.5, 1.0, 2.0)
 _MOST_LEVELS, _MOST_HALF_LEVELS = 2.0**30, 2.0**15
 """Quotients of a QuantizeLinear: larger ones do not fit int32, or float16."""
@@ -205,14 +207,24 @@ def _in_order(node: OnnxNode, inputs: list[Array | None]) -> Array:
     return np.asarray(result, data.dtype)
 
 
-def _require_levels(node: OnnxNode, inputs: list[Array | None]) -> None:
-    """Raise Unsupported where a quotient is too large for the integers in between."""
+def _require_levels(node: OnnxNode, inputs: list[Array | None], opset: int) -> int:
+    """The opset to compute a QuantizeLinear or DequantizeLinear in: onnx has none before 19.
+
+    Raises Unsupported for several scales before opset 13, which has the attribute ``axis`` first,
+    and where a quotient is too large for the integers in between.
+    """
     values, scale = (np.asarray(value, np.float64) for value in inputs[:2])
+    if opset < _FIRST_AXIS and scale.size != 1:
+        raise node.refusal(f"opset {opset} knows one scale only")
+    opset = max(opset, _FIRST_REFERENCE)
+    if node.operator == "DequantizeLinear":
+        return opset
     least = np.abs(scale).min(initial=np.inf)
     half = any(np.asarray(value).dtype == np.float16 for value in inputs[:2])
     most = (_MOST_HALF_LEVELS if half else _MOST_LEVELS) * least
     if node.attributes.get("precision", 0) or not np.abs(values).max(initial=0.0) < most:
         raise node.refusal("it rounds in another precision, or numbers far beyond its scale")
+    return opset
 
 
 def _reference(node: OnnxNode, inputs: list[Array | None], opset: int) -> Array:
@@ -227,8 +239,8 @@ def _reference(node: OnnxNode, inputs: list[Array | None], opset: int) -> Array:
         and not (all((array >= 0).all() for array in arrays) and arrays[-1].all())
     ):
         raise node.refusal("a division of integers by zero or of negative ones")
-    if node.operator == "QuantizeLinear":
-        _require_levels(node, inputs)
+    if node.operator in _LEVELS:
+        opset = _require_levels(node, inputs, opset)
     names = [f"i{k}" if array is not None else "" for k, array in enumerate(inputs)]
     attributes = {
         name: numpy_helper.from_array(value) if isinstance(value, np.ndarray) else value

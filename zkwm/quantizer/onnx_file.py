@@ -74,7 +74,7 @@ class OnnxGraph:
     """The graph of a classifier.
 
     Attributes:
-        nodes: in topological order.
+        nodes: those on the way to the scores, in topological order.
         constants: arrays by name, in the file's own types.
         input: the name of the input.
         dims: the dimensions of the input, None where they are open.
@@ -133,12 +133,14 @@ def read_onnx(path_or_bytes: str | Path | bytes, output: str = "") -> OnnxGraph:
     for node in graph.node:
         nodes.append(_node(node, opset, defined, known))
         known.update(node.output)
+    scores = _scores([item.name for item in graph.output], output)
+    needed = _needed(nodes, scores)
     return OnnxGraph(
-        nodes=tuple(nodes),
-        constants=_constants(graph),
+        nodes=needed,
+        constants=_constants(graph, {scores, *(name for node in needed for name in node.inputs)}),
         input=inputs[0].name,
         dims=_dims(inputs[0]),
-        output=_scores([item.name for item in graph.output], output),
+        output=scores,
         opset=opset,
         input_type=input_type,
     )
@@ -186,10 +188,18 @@ def _require_single_names(graph: onnx.GraphProto) -> None:
         seen.add(name)
 
 
-def _constants(graph: onnx.GraphProto) -> dict[str, NDArray[Any]]:
-    """The weights that a node or an output reads, by name. Raises Unsupported for too many."""
-    read = {name for node in graph.node for name in node.input}
-    read.update(item.name for item in graph.output)
+def _needed(nodes: list[OnnxNode], output: str) -> tuple[OnnxNode, ...]:
+    """The nodes on the way to the scores, in the file's order."""
+    needed, kept = {output}, []
+    for node in reversed(nodes):
+        if needed & set(node.outputs):
+            needed |= set(node.inputs)
+            kept.append(node)
+    return tuple(kept[::-1])
+
+
+def _constants(graph: onnx.GraphProto, read: set[str]) -> dict[str, NDArray[Any]]:
+    """The weights among the names ``read``. Raises Unsupported for too many."""
     tensors = [tensor for tensor in graph.initializer if tensor.name in read]
     # A damaged tensor may declare any size: it holds at most two numbers (int4) in each byte.
     counts = (min(abs(prod(tensor.dims)), 2 * tensor.ByteSize()) for tensor in tensors)

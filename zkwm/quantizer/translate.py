@@ -11,6 +11,7 @@ from zkwm.quantizer.onnx_file import HINT, OnnxGraph, OnnxNode
 from zkwm.quantizer.open_shapes import OpenShape, move, shape_of
 from zkwm.quantizer.translation import ReadsUnknown, Tensor, Translation, Unknown, Value
 from zkwm.quantizer.views import plain
+from zkwm.suspects.input_layouts import fitting_layouts
 from zkwm_protocols.errors import Unsupported, UsageError
 
 MAXIMUM_EXPRESSION = 100
@@ -52,6 +53,7 @@ OPERATORS: dict[str, _Translator] = {
 }  # fmt: skip
 LAST = ("Softmax", "LogSoftmax", "Sigmoid")
 """Increasing functions keep the largest score the largest: at the end they are left out."""
+ENDING = (*LAST, "Identity")
 
 
 def translate(graph: OnnxGraph, shape: Shape, layout: str, order: str = "rgb") -> Layers:
@@ -62,10 +64,7 @@ def translate(graph: OnnxGraph, shape: Shape, layout: str, order: str = "rgb") -
     without an integer counterpart, and UsageError for a model of other images.
     """
     channels, height, width = shape
-    expected = (height, width, channels) if layout == "nhwc" else shape
-    if len(graph.dims) != 4 or any(
-        size not in (None, want) for size, want in zip(graph.dims[1:], expected, strict=True)
-    ):
+    if not graph.dims or layout not in fitting_layouts(graph.dims[1:], shape):
         declared = " x ".join("?" if size is None else str(size) for size in graph.dims)
         raise UsageError(
             f"the model's input is {declared or 'a scalar'}, which does not take images of "
@@ -73,18 +72,20 @@ def translate(graph: OnnxGraph, shape: Shape, layout: str, order: str = "rgb") -
         )
     _require_cast(graph)
     translation = Translation(graph, shape, layout, order)
-    nodes = _needed(graph)
+    nodes = list(graph.nodes)
     ending: list[str] = []
     output_name = graph.output
-    while nodes and nodes[-1].operator in LAST and nodes[-1].outputs[0] == output_name:
+    while nodes and nodes[-1].operator in ENDING and output_name in nodes[-1].outputs[:1]:
         last = nodes.pop()
         if last.fault:
             raise last.refusal(last.fault)
+        output_name = last.inputs[0]
+        if last.operator == "Identity":
+            continue
         if last.operator != "Sigmoid" and last.attributes.get("axis", -1) not in (1, -1):
             raise last.refusal("it does not run over the scores")
         ending.insert(0, last.operator.lower())
         translation.notes.append(f"{last.operator} at the end left out: it changes no label")
-        output_name = last.inputs[0]
     _translate_nodes(translation, nodes, graph.opset)
     output = translation.names.get(output_name)
     if not isinstance(output, Tensor) or len(output.dims) != 1 or output.dims[0] < 2 or not nodes:
@@ -158,14 +159,3 @@ def _value(translation: Translation, node: OnnxNode, opset: int) -> Value | Open
     if quantized and node.operator != "DequantizeLinear":
         raise node.refusal("it computes with quantized integers; only a DequantizeLinear may")
     return OPERATORS[node.operator](translation, node)
-
-
-def _needed(graph: OnnxGraph) -> list[OnnxNode]:
-    """The nodes on the way to the scores, in the file's order."""
-    needed = {graph.output}
-    kept = []
-    for node in reversed(graph.nodes):
-        if needed & set(node.outputs):
-            needed |= set(node.inputs)
-            kept.append(node)
-    return kept[::-1]

@@ -19,6 +19,7 @@ from zkwm.quantizer.float_accuracy import is_magnified, vanishes
 from zkwm.quantizer.layers import Function, Image, Kernel, Layer, Linear, Shape, Term, scaling
 from zkwm.quantizer.onnx_file import OnnxGraph, OnnxNode
 from zkwm.quantizer.open_shapes import OpenShape
+from zkwm.suspects.input_layouts import shaped_places
 
 MAXIMUM_ENTRIES = 1 << 24
 MAXIMUM_FOLDED = 1 << 26
@@ -78,14 +79,13 @@ class Translation:
         self.vanishing = [False]
         self.notes: list[str] = []
         self.names: dict[str, Value | OpenShape | Unknown] = dict(graph.constants)
-        root, places = 0, None
+        root = 0
         if order == "bgr":
             swapped = np.eye(shape[0])[::-1].reshape(shape[0], shape[0], 1, 1)
             root = self.add(Linear(shape, (Term(0, Kernel(swapped)),), np.zeros(shape[0])))
-        if layout == "nhwc":
-            places = np.arange(prod(shape), dtype=np.int64).reshape(shape).transpose(1, 2, 0)
-        dims = shape if places is None else places.shape
-        self.names[graph.input] = Tensor(root, dims, X, places)
+        places = shaped_places(len(graph.dims), shape, layout)
+        in_order = places.shape == shape and layout == "nchw"
+        self.names[graph.input] = Tensor(root, places.shape, X, None if in_order else places)
         self.copies: dict[tuple[int, Expression, tuple[int, ...], bytes], int] = {}
         self._folded = self._decimals = 0
         self._functions: dict[tuple[int, Expression], int] = {}

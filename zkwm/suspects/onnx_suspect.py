@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.files import read_limited
+from zkwm.suspects.input_layouts import fitting_layouts
 from zkwm.suspects.limits import OnnxLimits
 from zkwm.suspects.onnx_parts import FILE_LIMIT, WeightFiles, onnx_digest
 from zkwm.suspects.onnx_process import DeclaredInput, NoReplyError, OnnxProcess
@@ -208,16 +209,7 @@ def _layouts(declared: DeclaredInput, shape: tuple[int, int, int]) -> list[str]:
     A row of pixels and an image without its one channel fit in both (SPEC.md 4.3).
     """
     channels, height, width = shape
-    flat = ((channels * height * width,), *([(height, width)] if channels == 1 else []))
-    orders = {
-        "nchw": ((channels, height, width), *flat),
-        "nhwc": ((height, width, channels), *flat),
-    }
-    fitting = [
-        layout
-        for layout, forms in orders.items()
-        if any(_fits(declared.shape[1:], form) for form in forms)
-    ]
+    fitting = fitting_layouts(declared.shape[1:], shape) if declared.shape else []
     batch = declared.shape[0] or 1 if declared.shape else 1
     if not fitting or batch > _BATCH_LIMIT or batch * math.prod(shape) > _VALUES_LIMIT:
         dimensions = " x ".join("?" if size is None else str(size) for size in declared.shape)
@@ -228,10 +220,3 @@ def _layouts(declared: DeclaredInput, shape: tuple[int, int, int]) -> list[str]:
             check=CHECK,
         )
     return fitting
-
-
-def _fits(declared: tuple[int | None, ...], sizes: tuple[int, ...]) -> bool:
-    """Whether sizes fit the declared ones, of which None takes any."""
-    return len(declared) == len(sizes) and all(
-        size in (None, want) for size, want in zip(declared, sizes, strict=True)
-    )

@@ -35,11 +35,16 @@ def layers_of(data: bytes) -> Layers:
     return simplify(translate(read_onnx(data), SHAPE, "nchw"))
 
 
-def error(data: bytes, count: int = 100) -> float:
-    """The largest difference between ONNX Runtime and the layers read, relative to the scores."""
+def error(data: bytes, count: int = 100, *, share: float = 1.0) -> float:
+    """The largest difference between ONNX Runtime and the layers read, relative to the scores.
+
+    Of the ``share`` of images that differ least: a sum that single precision rounds to the other
+    neighbor moves the scores of one image.
+    """
     inputs = random_images(SHAPE, count, b"tests, rounding").astype(np.float32) / np.float32(255)
     wanted = scores_of(data, inputs)
-    return float(np.abs(real_scores(layers_of(data), inputs) - wanted).max() / np.abs(wanted).max())
+    off = np.abs(real_scores(layers_of(data), inputs) - wanted).max(axis=1)
+    return float(np.quantile(off, share, method="lower") / np.abs(wanted).max())
 
 
 def rounded(
@@ -181,6 +186,39 @@ def test_weights_that_the_file_rounds_itself(axis: int | None) -> None:
     kernel = sketch.add("DequantizeLinear", sketch.last, *facts, **options)
     sketch.add("Conv", "images", kernel, pads=[1, 1, 1, 1])
     assert error(sketch.flat(6 * 64)) < 1e-6
+
+
+def stored_weights(opset: int, axis: int | None) -> bytes:
+    """Weights and bias as integers of 8 and 32 bits, activations rounded, as exporters do."""
+    sketch = Sketch(opset=opset)
+    rounded(sketch, 1 / 255, 0)
+    random = np.random.default_rng(0)
+    per = 1 if axis is None else 6
+    scales = np.linspace(0.0113, 0.0197, per, dtype=np.float32)
+    facts = (
+        sketch.constant(scales[0] if axis is None else scales),
+        sketch.constant(np.zeros(per, np.int8)[0] if axis is None else np.zeros(per), np.int8),
+    )
+    options = {} if axis is None else {"axis": axis}
+    image = sketch.last
+    levels = sketch.constant(random.integers(-127, 128, (6, 3, 3, 3)), np.int8)
+    kernel = sketch.add("DequantizeLinear", levels, *facts, **options)
+    numbers = sketch.constant(random.integers(-900, 900, 6), np.int32)
+    bias = sketch.add("DequantizeLinear", numbers, sketch.constant(scales[0] / 255))
+    sketch.add("Conv", image, kernel, bias, pads=[1, 1, 1, 1])
+    rounded(sketch, 0.0317, 128)
+    return sketch.flat(6 * 64)
+
+
+@pytest.mark.parametrize("opset", [10, 12, 13, 17, 18, 19, 21, 23])
+def test_stored_integers_are_read_in_every_opset(opset: int) -> None:
+    """Onnx's own reference knows DequantizeLinear from opset 19 only; exporters use 10 to 18."""
+    assert error(stored_weights(opset, None), share=0.9) < 1e-6
+    if opset >= 13:
+        assert error(stored_weights(opset, 0), share=0.9) < 1e-6
+        return
+    with pytest.raises(Unsupported):
+        layers_of(stored_weights(opset, 0))
 
 
 def test_a_reciprocal_of_rounded_entries_needs_bounds_away_from_zero() -> None:
