@@ -35,6 +35,9 @@ _numbers = itertools.count()
 # Who starts the tests in the background has Control-C ignored, and every command would inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# Where it is ignored, every child is said to have ended with code 0.
+if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

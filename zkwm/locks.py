@@ -6,6 +6,7 @@ makes the lock lost, which its holder can see, and does not make a second holder
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ def file_lock(path: Path, *, wait_seconds: float) -> Iterator[FileLock]:
 
     The lock ends with the process that holds it, however that ends. Raises TimeoutError where
     another process holds it for more than ``wait_seconds``, OSError where it cannot be made or
-    locked; a symbolic link is refused.
+    locked, or is replaced again and again; a symbolic link is refused.
     """
     deadline = time.monotonic() + wait_seconds
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
@@ -51,6 +52,9 @@ def file_lock(path: Path, *, wait_seconds: float) -> Iterator[FileLock]:
                 return
         finally:
             os.close(descriptor)
+        if time.monotonic() >= deadline:
+            raise OSError(errno.ESTALE, "it is removed or replaced again and again")
+        time.sleep(_POLL_SECONDS)
 
 
 def acquire(descriptor: int, deadline: float) -> None:

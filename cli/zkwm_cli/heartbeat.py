@@ -24,7 +24,7 @@ def heartbeat(every: float = SPARSE_SECONDS) -> Iterator[None]:
         yield
     finally:
         end.set()
-        thread.join()
+        thread.join(timeout=1.0)  # it may be writing where nobody reads
 
 
 def _beat(end: threading.Event, every: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import socket
@@ -31,6 +32,7 @@ _CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\
 _OUTPUTS = 4
 _SHAPE = (1, 2, 2)
 _FRAME_LIMIT = 1 << 16
+_PATIENCE = 5.0
 
 
 class NoAnswerError(Exception):
@@ -64,14 +66,15 @@ class Endpoint:
     def _serve(self) -> None:
         while True:
             opened, _ = self._listener.accept()
-            with opened:
-                try:
-                    received = b""
-                    while not received.endswith(b"}"):
-                        received += opened.recv(65_536)
-                    opened.sendall(self.reply)
-                except OSError:
-                    pass
+            opened.settimeout(_PATIENCE)
+            with opened, contextlib.suppress(OSError):
+                received = b""
+                while not received.endswith(b"}"):
+                    piece = opened.recv(65_536)
+                    if not piece:  # whoever asked has hung up
+                        break
+                    received += piece
+                opened.sendall(self.reply)
 
 
 def endpoint_kind() -> Kind:

@@ -13,12 +13,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from zkwm.suspects.onnx_frames import FrameError, read_frame, write_frame
 from zkwm.suspects.resource_limits import warn_without_limits
@@ -35,6 +36,7 @@ from zkwm_protocols.errors import (
 
 _REPLY_LIMIT = 1 << 20
 _QUESTION_LIMIT = 1 << 32
+_END_SECONDS = 10.0
 _KEPT_ENVIRONMENT = (
     "HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV",
 )  # fmt: skip
@@ -99,13 +101,14 @@ def killed_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[t
 
 
 def stop_process(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process and close its pipes."""
+    """Kill the process and close its pipes; the system ends one that it keeps waiting."""
     process.kill()
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             with contextlib.suppress(OSError):
                 stream.close()
-    process.wait()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=_END_SECONDS)
 
 
 def run_limited(
@@ -187,19 +190,38 @@ def serve_once(count: int, answered: Callable[[list[bytes]], tuple[dict[str, Any
         count: the number of frames of a question.
         answered: gives the JSON map and the frame of the result, or raises ZkwmError.
     """
-    replies = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-    stdin = os.fdopen(0, "rb", buffering=0, closefd=False)
+    questions, replies = open_frames()
+    question = [questions.get() for _ in range(count)]
     try:
-        question = [read_frame(stdin, _QUESTION_LIMIT) for _ in range(count)]
         facts, result = answered(question)
     except ZkwmError as error:
         write_frame(replies, _error_frame(error))
-    except FrameError:
-        return
     else:
         write_frame(replies, b"R", json.dumps(facts).encode())
         write_frame(replies, result)
+
+
+def open_frames() -> tuple[queue.SimpleQueue[bytes], BinaryIO]:
+    """The frames that this process is sent, and the stream for its replies; nothing else prints.
+
+    The process ends at once when its input ends, even inside a model's loop: nobody else would end
+    it when whoever started it is gone.
+    """
+    replies = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    questions: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_read_questions, args=(questions,), daemon=True).start()
+    return questions, replies
+
+
+def _read_questions(questions: queue.SimpleQueue[bytes]) -> None:
+    """Queue frames until the input ends, or no memory is left for one; then end the process."""
+    stdin = os.fdopen(0, "rb", buffering=0, closefd=False)
+    try:
+        while True:
+            questions.put(read_frame(stdin, _QUESTION_LIMIT))
+    except (FrameError, MemoryError):
+        os._exit(0)
 
 
 def _error_frame(error: ZkwmError) -> bytes:

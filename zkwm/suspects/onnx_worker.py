@@ -13,28 +13,26 @@ sandbox against a flaw in ONNX Runtime that runs code.
 from __future__ import annotations
 
 import json
-import os
 import queue
 import sys
-import threading
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from zkwm.suspects.limited_process import open_frames
 from zkwm.suspects.onnx_contents import (
     RefusedError,
     external_files,
     merge,
     require_deterministic,
 )
-from zkwm.suspects.onnx_frames import FrameError, read_frame, write_frame
+from zkwm.suspects.onnx_frames import write_frame
 from zkwm.suspects.resource_limits import limit_resources
 
 if TYPE_CHECKING:
     import onnx
     import onnxruntime
 
-_FRAME_LIMIT = 1 << 32
 _MAXIMUM_OUTPUTS = 1_000_000
 _DTYPES = {
     "tensor(float)": "float32",
@@ -152,15 +150,6 @@ def choose_output(names: list[str], wanted: str) -> str:
     return names[0]
 
 
-def _read_questions(stream: BinaryIO, questions: queue.SimpleQueue[bytes]) -> None:
-    """Queue frames; end the process at once when the judge is gone, even inside a model's loop."""
-    try:
-        while True:
-            questions.put(read_frame(stream, _FRAME_LIMIT))
-    except FrameError:
-        os._exit(0)
-
-
 def _reply(stream: BinaryIO, kind: bytes, payload: bytes) -> None:
     """Send one frame: its kind, then the payload."""
     write_frame(stream, kind, payload)
@@ -191,11 +180,7 @@ def _load(questions: queue.SimpleQueue[bytes], replies: BinaryIO) -> bytes:
 def main() -> None:
     """Serve one model until standard input ends."""
     limit_resources(int(sys.argv[1]))
-    replies = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-    questions: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    stdin = os.fdopen(0, "rb", buffering=0, closefd=False)
-    threading.Thread(target=_read_questions, args=(stdin, questions), daemon=True).start()
+    questions, replies = open_frames()
     wanted = json.loads(questions.get())
     try:
         merged = _load(questions, replies)

@@ -77,7 +77,10 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     with Quiet(("127.0.0.1", 0), Handler) as http:
-        http.socket = context.wrap_socket(http.socket, server_side=True)
+        # The handshake is the handler's: a client that is silent must not keep the server waiting.
+        http.socket = context.wrap_socket(
+            http.socket, server_side=True, do_handshake_on_connect=False
+        )
         thread = Thread(target=http.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield f"https://localhost:{http.server_port}/", request.param, certificate

@@ -22,6 +22,8 @@ Executor = Callable[[Sequence[str], Report], dict[str, str]]
 """Does tasks (lines) and reports each result; returns why a task broke off, by its line."""
 
 POLL_SECONDS = 1.0
+_END_SECONDS = 10.0
+"""For a process to end by itself once it has closed its pipe, or once it was killed."""
 
 
 def in_this_process(lines: Sequence[str], report: Report) -> dict[str, str]:
@@ -82,13 +84,13 @@ class _Worker:
         try:
             return self.connection.recv_bytes().decode()
         except (EOFError, OSError):
-            self._process.join()
+            self._process.join(_END_SECONDS)
             return f"its process ended with the code {self._process.exitcode}"
 
     def end(self) -> None:
         """Stop the process, whatever it does."""
-        self._process.terminate()
-        self._process.join()
+        self._process.kill()
+        self._process.join(_END_SECONDS)
         self.connection.close()
 
 
