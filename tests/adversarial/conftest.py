@@ -6,6 +6,8 @@ Each test tries one forgery and names the check, or the outcome, that must meet 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,8 @@ from tests.support.dispute import (
     new_judge,
     random_images,
 )
+from tests.support.endpoint_dispute import NAMES, Serve
+from tests.support.http_services import serving
 from zkwm.judge.judge import Judge
 from zkwm.owner.commit import commit
 from zkwm.owner.vault import Vault
@@ -51,6 +55,20 @@ def other_judge() -> Judge:
 def owner() -> Claimant:
     """200 images in four blocks of 50, ten classes, derived labels."""
     return Claimant(random_images(200))
+
+
+@pytest.fixture(scope="session")
+def named_owner() -> Claimant:
+    """100 images, ten classes with names."""
+    return Claimant(random_images(100), class_names=NAMES)
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start a service; returns its URL, in which all protocols that have rules find theirs."""
+    path = "/predictions/v2/models/m"
+    with ExitStack() as stack:
+        yield lambda route: stack.enter_context(serving(route, path)).url
 
 
 @pytest.fixture
