@@ -14,7 +14,7 @@ class SentProcess:
     def kill(self) -> None:
         """Nothing runs."""
 
-    def wait(self) -> None:
+    def wait(self, timeout: float) -> None:
         """Nothing runs."""
 
 
