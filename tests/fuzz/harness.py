@@ -14,7 +14,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -116,7 +116,7 @@ def run(kind: Kind, first: int, count: int) -> Tally:
 def _execute(kind: Kind, number: int, tally: Tally, watch: _Watch) -> None:
     """Make and read one document."""
     data = document(kind, number)
-    started, failure = time.perf_counter(), ""
+    started, failure = time.process_time(), ""
     watch.begin()
     try:
         value = kind.read(data)
@@ -133,14 +133,12 @@ def _execute(kind: Kind, number: int, tally: Tally, watch: _Watch) -> None:
         failure = f"{type(error).__name__} at {_place(error)}"
     finally:
         watch.end()
-    elapsed = time.perf_counter() - started
+    elapsed = time.process_time() - started
     tally.executions += 1
     if failure:
         _fail(tally, failure, number)
     elif elapsed > tally.slowest:
-        elapsed = _processor_time(kind, data)
-        if elapsed > tally.slowest:
-            tally.slowest, tally.slowest_number = elapsed, number
+        tally.slowest, tally.slowest_number = elapsed, number
 
 
 def _fail(tally: Tally, failure: str, number: int) -> None:
@@ -148,14 +146,6 @@ def _fail(tally: Tally, failure: str, number: int) -> None:
     tally.failures[failure] += 1
     if len(tally.examples) < MOST_KEPT:
         tally.examples.setdefault(failure, number)
-
-
-def _processor_time(kind: Kind, data: bytes) -> float:
-    """The seconds that reading takes when nobody else runs: it is read once more."""
-    before = time.process_time()
-    with suppress(Exception):
-        kind.read(data)
-    return time.process_time() - before
 
 
 def _bad_error(error: Exception) -> str:

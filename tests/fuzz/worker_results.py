@@ -5,13 +5,17 @@ The processes run what an adversary made: their results count as the adversary's
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from random import Random
+from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
@@ -53,6 +57,21 @@ class Sent:
     change: Callable[[bytes, Random], bytes] = change_bytes
 
 
+@contextmanager
+def _already_sent(module: ModuleType, data: bytes) -> Iterator[None]:
+    """Processes that a module starts have sent ``data``: their deadline needs no thread."""
+
+    @contextmanager
+    def in_time(*_: object) -> Iterator[threading.Event]:
+        yield threading.Event()
+
+    with (
+        patch.object(module, "start_process", lambda *_: SentProcess(data)),
+        patch.object(module, "killed_after", in_time),
+    ):
+        yield
+
+
 def _unchanged(data: bytes, _: Random) -> bytes:
     """What ``make`` gave: it was changed before the frames were made."""
     return data
@@ -83,7 +102,7 @@ def _kind(name: str, sent: Sent, read: Callable[[], object], errors: Errors = (Z
     """
 
     def reader(data: bytes) -> object:
-        with patch.object(limited_process, "start_process", lambda *_: SentProcess(data)):
+        with _already_sent(limited_process, data):
             return read()
 
     return Kind(f"process: {name}", _made(sent), reader, errors)
@@ -95,9 +114,12 @@ def network_kinds() -> list[Kind]:
     images = np.zeros((3, *network.shape), np.uint8)
     facts = {"calibration_digest": "00" * 32, "calibration_count": 7, "notes": ["a note"]}
 
-    def networks(random: Random) -> bytes:
-        seed = random.randrange(20)
+    @functools.cache
+    def numbered(seed: int) -> bytes:
         return codec.to_bytes(random_network(seed) if seed else network)
+
+    def networks(random: Random) -> bytes:
+        return numbered(random.randrange(20))
 
     def changed(data: bytes, random: Random) -> bytes:
         line, feed, value = data.partition(b"\n")
@@ -140,7 +162,7 @@ def scores_kind() -> Kind:
     parts = [b"S" + np.arange(4.0).tobytes(), b"L" + (3).to_bytes(8, "little"), b"E\nx\ny"]
 
     def read(data: bytes) -> object:
-        with patch.object(onnx_process, "start_process", lambda *_: SentProcess(data)):
+        with _already_sent(onnx_process, data):
             process = OnnxProcess(b"model", OnnxLimits())
             process.start()
             return process.scores(np.zeros((1, 1, 2, 2), np.float32), 60.0)
@@ -195,7 +217,7 @@ def weight_files_kind() -> Kind:
     def read(path: Path) -> object:
         data = path.read_bytes()
         path.write_bytes(_MENTIONED)
-        with patch.object(onnx_process, "start_process", lambda *_: SentProcess(data)):
+        with _already_sent(onnx_process, data):
             _, digest = read_whole(path)
         assert digest in allowed
         return digest
