@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import stat
 import sys
 from pathlib import Path
 
 from zkwm_cli.hardening import VARIABLE, environment_passphrase, protect_memory
-from zkwm_cli.terminal import attention, open_terminal, warn
+from zkwm_cli.terminal import ask_hidden, warn
 from zkwm_protocols.errors import CouldNotCheck, UsageError
 
 LONGEST = 4096
@@ -60,26 +59,33 @@ def _from_file(file: str) -> str:
         ) from None
     if len(line.rstrip(b"\r\n")) > LONGEST:
         raise UsageError(f"a passphrase has at most {LONGEST} bytes")
-    try:
-        return line.rstrip(b"\r\n").decode("utf-8")
-    except UnicodeDecodeError:
-        raise UsageError(f"the passphrase in {file} is not text in UTF-8") from None
+    return _text(line.rstrip(b"\r\n"), f"in {file}")
 
 
 def _from_person(of: str, *, new: bool) -> str:
     """A passphrase typed at the terminal without echo, twice for a new one."""
-    terminal = open_terminal()
-    if terminal is None:
+    if not new:
+        return _typed(f"Passphrase of {of}: ", of)
+    first = _typed(f"New passphrase of {of}: ", of)
+    if _typed("The same again: ", of) != first:
+        raise UsageError("the two passphrases differ", hint="try again; nothing was made")
+    return first
+
+
+def _typed(question: str, of: str) -> str:
+    """What a person types. Raises UsageError where there is none to ask."""
+    line = ask_hidden(question, LONGEST)
+    if line is None:
         raise UsageError(
             f"the passphrase of {of} is needed, and there is no terminal to ask at",
             hint=f"use --passphrase-file FILE, or set {VARIABLE}",
         )
-    if terminal is not sys.stdin:
-        terminal.close()
-    with attention.waiting():
-        if not new:
-            return getpass.getpass(f"Passphrase of {of}: ")
-        first = getpass.getpass(f"New passphrase of {of}: ")
-        if getpass.getpass("The same again: ") != first:
-            raise UsageError("the two passphrases differ", hint="try again; nothing was made")
-    return first
+    return _text(line, "that was typed")
+
+
+def _text(line: bytes, where: str) -> str:
+    """A passphrase as text. Raises UsageError."""
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(f"the passphrase {where} is not text in UTF-8") from None

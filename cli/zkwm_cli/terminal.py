@@ -7,6 +7,7 @@ where stdin is a pipe; where there is no terminal, nothing is asked.
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 import select
 import shutil
@@ -105,6 +106,43 @@ def ask_yes(question: str) -> bool | None:
         with terminal:
             _wait_for_line(terminal)
             return terminal.readline().strip().lower() == "yes"
+
+
+def ask_hidden(question: str, most: int) -> bytes | None:
+    """A line of at most ``most`` bytes typed without echo; None where nobody can be asked.
+
+    ``getpass`` alone would miss a Control-C that is pressed just before it waits. Raises EOFError
+    where the terminal is closed.
+    """
+    terminal = open_terminal()
+    if terminal is None:
+        return None
+    with attention.waiting():
+        if terminal is sys.stdin:
+            return getpass.getpass(question).encode("utf-8", "surrogateescape")
+        with terminal, _without_echo(terminal.fileno()) as descriptor:
+            os.write(descriptor, question.encode("utf-8", "replace"))
+            _wait_for_line(terminal)
+            line = os.read(descriptor, most + 1)
+            os.write(descriptor, b"\n")
+    if not line:
+        raise EOFError
+    return line.rstrip(b"\r\n")
+
+
+@contextlib.contextmanager
+def _without_echo(descriptor: int) -> Iterator[int]:
+    """A terminal that does not show what is typed; what was typed before is lost."""
+    import termios
+
+    before = termios.tcgetattr(descriptor)
+    silent = [*before]
+    silent[3] &= ~termios.ECHO
+    try:
+        termios.tcsetattr(descriptor, termios.TCSAFLUSH, silent)
+        yield descriptor
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
 
 
 def _wait_for_line(terminal: IO[str]) -> None:

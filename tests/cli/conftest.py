@@ -76,7 +76,6 @@ def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZKWM_PASSPHRASE", PASSPHRASE)
     monkeypatch.delenv("ZKWM_DEBUG", raising=False)
     monkeypatch.setattr("zkwm_cli.terminal.open_terminal", lambda: None)
-    monkeypatch.setattr("zkwm_cli.passphrases.open_terminal", lambda: None)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -22,7 +23,10 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     os.close(person)
 
 
-def test_control_c_that_does_not_interrupt_the_wait_itself(typed: int) -> None:
+@pytest.mark.parametrize("ask", [terminal.ask_yes, lambda text: terminal.ask_hidden(text, 100)])
+def test_control_c_that_does_not_interrupt_the_wait_itself(
+    typed: int, ask: Callable[[str], object]
+) -> None:
     # As where it is pressed just before the wait begins: then no system call is interrupted.
     def press() -> None:
         signal.pthread_kill(threading.get_ident(), signal.SIGINT)
@@ -31,7 +35,7 @@ def test_control_c_that_does_not_interrupt_the_wait_itself(typed: int) -> None:
     timer.start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            terminal.ask_yes("Open block 1?")
+            ask("Open block 1?")
     finally:
         timer.join()
 
@@ -41,3 +45,16 @@ def test_an_answer_that_takes_its_time(typed: int) -> None:
     timer.start()
     assert terminal.ask_yes("Open block 1?") is True
     timer.join()
+
+
+def test_what_is_hidden_is_not_shown_and_what_was_shown_stays_so(typed: int) -> None:
+    asked: list[bytes | None] = []
+    thread = threading.Thread(target=lambda: asked.append(terminal.ask_hidden("Word: ", 100)))
+    before = termios.tcgetattr(typed)
+    thread.start()
+    assert os.read(typed, 100) == b"Word: "
+    os.write(typed, "zürich\n".encode())
+    thread.join(timeout=60)
+    assert asked == ["zürich".encode()]
+    assert os.read(typed, 100) == b"\r\n"
+    assert termios.tcgetattr(typed) == before
