@@ -165,8 +165,9 @@ def _dispute(story: _Story, case: str, model: str, *, proven: bool) -> dict[str,
     """One case from challenge to verdict; the verdict as JSON values."""
     story.tell(f"The judge asks about {model}; the owner opens 50 triggers, to the judge alone.")
     story.run(
-        f"challenge --commitment acme.commitment --model {model} --reveal 50 --judge judge.key.pub "
-        f"--purpose 'Acme v. Doe' --output {case}.challenge"
+        f"challenge --commitment acme.commitment --model {model} --reveal 50 "
+        "--test-data fashion-mnist-small --judge judge.key.pub --purpose 'Acme v. Doe' "
+        f"--output {case}.challenge"
     )
     fingerprint = JudgePublic.from_bytes(Path("judge.key.pub").read_bytes()).fingerprint()
     story.run(

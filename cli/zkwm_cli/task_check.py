@@ -64,7 +64,7 @@ class TaskCheck:
             warn(f"{better.words()}; make sure that you ask the function that is in use")
         elif self._measured.undecided:
             ways = "; ".join(as_options(one.preprocessing) for one in self._measured.undecided)
-            note(f"test images do not tell this from {ways}: its documentation has to")
+            note(f"test images do not tell this from {ways}; see the suspect's documentation")
 
     def to_json(self) -> dict[str, Any]:
         """The same as JSON values."""

@@ -201,5 +201,7 @@ def test_a_model_of_bgr_images(judge: Judge, tmp_path: Path) -> None:
             verdict = judge.verify(owner.commitment, path, challenge, proof)
             assert verdict.outcome == Outcome.PROVEN
         else:
-            with pytest.raises(NotProven):
+            with pytest.raises(NotProven) as caught:
                 judge.verify(owner.commitment, path, challenge, proof)
+            verdict = caught.value.verdict
+        assert verdict.to_json()["preprocessing"] == preprocessing.to_map()

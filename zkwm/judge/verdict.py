@@ -246,6 +246,7 @@ class Verdict:
             "judge": None if challenge is None else challenge.judge.fingerprint(),
             "purpose": None if challenge is None else challenge.purpose,
             "suspect": None if challenge is None else suspect_values(challenge.suspect),
+            "preprocessing": None if challenge is None else challenge.preprocessing.to_map(),
             "classes": self.classes,
             "test_accuracy": _accuracy(challenge),
             "mode": None if challenge is None else challenge.mode,

@@ -103,11 +103,11 @@ def in_plain_words(verdict: Verdict) -> str:
     total = evidence.total_hundredths
     if total <= 0:
         return words + (
-            " After deducting everything that an accuser could have tried, nothing is left that "
+            " After the deductions below for what an accuser could have tried, nothing is left that "
             "luck could not explain."
         )
     return words + (
-        " After deducting everything that an accuser could have tried, the chance that an "
+        " After the deductions below for what an accuser could have tried, the chance that an "
         f"unrelated model reaches a result this good is at most {odds(total)}; the judge demands "
         f"at most {odds(100 * evidence.threshold_bits)}."
     )

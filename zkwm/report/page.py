@@ -179,7 +179,8 @@ def _mark(status: str) -> str:
 
 def _command(verdict: Verdict) -> tuple[str, ...]:
     """The command line in pieces that should not be broken across lines."""
-    kind = SuspectKind.ONNX if verdict.challenge is None else verdict.challenge.suspect.kind
+    suspect = None if verdict.challenge is None else verdict.challenge.suspect
+    kind = SuspectKind.ONNX if suspect is None else suspect.kind
     return (
         "zkwm verify",
         "--commitment FILE.commitment",
@@ -190,6 +191,9 @@ def _command(verdict: Verdict) -> tuple[str, ...]:
             if kind == SuspectKind.EXTRACTION and _named(verdict)
             else ()
         ),
+        *(("--probes DATA",) if _probed(verdict) else ()),
+        *(("--template FILE.json",) if suspect is not None and suspect.template else ()),
+        *(("--header-file HEADERS",) if suspect is not None and suspect.account else ()),
         "--challenge FILE.challenge",
         "--proof FILE.proof",
         "--judge JUDGE.key",
@@ -201,6 +205,11 @@ def _command(verdict: Verdict) -> tuple[str, ...]:
 def _named(verdict: Verdict) -> bool:
     """Whether the commitment names an unmarked model."""
     return verdict.header is not None and verdict.header.owner_model is not None
+
+
+def _probed(verdict: Verdict) -> bool:
+    """Whether the commitment names the data of which probes are drawn."""
+    return verdict.header is not None and verdict.header.probe_data is not None
 
 
 def _digests(verdict: Verdict) -> tuple[facts.Fact, ...]:

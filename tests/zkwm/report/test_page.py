@@ -16,6 +16,7 @@ from PIL import Image
 from zkwm.judge.verdict import Check, Outcome, TriggerResult, Verdict
 from zkwm.report import render_report
 from zkwm.report.pictures import data_uri, side_limit
+from zkwm_protocols.suspect_identity import Account
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;\u202e{{ 7*7 }}"
 VOID = {"meta", "br", "img", "wbr"}
@@ -198,6 +199,29 @@ def test_the_command_to_check_again(
         f"zkwm verify --commitment FILE.commitment --model {model} --challenge FILE.challenge "
         "--proof FILE.proof --judge JUDGE.key --report report.html"
     ) in text
+
+
+def test_the_command_to_check_again_names_every_file_that_the_challenge_pins(
+    make_verdict: Callable[..., Verdict],
+) -> None:
+    verdict = make_verdict(kind="http")
+    assert verdict.challenge is not None
+    assert verdict.header is not None
+    suspect = dataclasses.replace(
+        verdict.challenge.suspect,
+        adapter="template",
+        template=bytes(32),
+        account=Account(("authorization",), bytes(32), bytes(32)),
+    )
+    pinned = dataclasses.replace(
+        verdict,
+        challenge=dataclasses.replace(verdict.challenge, suspect=suspect),
+        header=dataclasses.replace(verdict.header, probe_data=bytes(32)),
+    )
+    options = ("--probes DATA", "--template FILE.json", "--header-file HEADERS")
+    for one, given in ((verdict, False), (pinned, True)):
+        text = Page(render_report(one)).text
+        assert [option in text for option in options] == [given] * 3
 
 
 def test_printed_pages_carry_both_digests(make_verdict: Callable[..., Verdict]) -> None:
