@@ -103,8 +103,8 @@ def in_plain_words(verdict: Verdict) -> str:
     total = evidence.total_hundredths
     if total <= 0:
         return words + (
-            " After the deductions below for what an accuser could have tried, nothing is left that "
-            "luck could not explain."
+            " After the deductions below for what an accuser could have tried, nothing is left "
+            "that luck could not explain."
         )
     return words + (
         " After the deductions below for what an accuser could have tried, the chance that an "
