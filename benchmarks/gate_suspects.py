@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -43,6 +44,8 @@ TORCHVISION = (
 )  # fmt: skip
 TIMM = ("resnet10t", "mobilenetv3_small_050", "tf_efficientnet_lite0", "repvgg_a0")
 OTHER = ("keras", "sklearn")
+INT8 = ("lenet5", "dense", "cnn2", "cnn3", "resnet8")
+"""Built-in networks that ONNX Runtime makes int8 graphs of, weights by channel."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ def trained(tool: str, name: str, data: Arrays, plan: Plan) -> bytes:
     return to_onnx(model, shape)
 
 
-def keras_model(data: Arrays, plan: Plan, folder: Path) -> bytes:
+def keras_model(data: Arrays, plan: Plan, target: Path) -> bytes:
     """A small network of Keras, channels last, exported by Keras itself."""
     os.environ.setdefault("KERAS_BACKEND", "torch")
     import keras
@@ -163,14 +166,14 @@ def keras_model(data: Arrays, plan: Plan, folder: Path) -> bytes:
     )
     pixels = data[0][: plan.images].transpose(0, 2, 3, 1) / np.float32(255)
     model.fit(pixels, data[1][: plan.images], batch_size=50, epochs=plan.epochs, verbose=0)
-    path = folder / "keras.partial.onnx"
+    path = target.with_suffix(".partial.onnx")
     model.export(str(path), format="onnx", verbose=False)
     content = path.read_bytes()
     path.unlink()
     return content
 
 
-def sklearn_model(data: Arrays, plan: Plan, folder: Path) -> bytes:
+def sklearn_model(data: Arrays, plan: Plan, _: Path) -> bytes:
     """A perceptron of scikit-learn on flat pixels, by skl2onnx."""
     import skl2onnx
     from sklearn.neural_network import MLPClassifier
@@ -183,6 +186,33 @@ def sklearn_model(data: Arrays, plan: Plan, folder: Path) -> bytes:
     )
     content: bytes = made.SerializeToString()
     return content
+
+
+def int8_model(data: Arrays, _: Plan, path: Path) -> bytes:
+    """The int8 graph (QDQ) of the built-in network beside it, calibrated on training images."""
+    from onnxruntime import InferenceSession, quantization
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    with tempfile.TemporaryDirectory() as folder:
+        ready, made = (Path(folder) / name for name in ("ready.onnx", "made.onnx"))
+        trained = path.with_name(path.name.replace("int8", "zkwm"))
+        quant_pre_process(str(trained), str(ready), skip_symbolic_shape=True)
+        name = InferenceSession(ready).get_inputs()[0].name
+        pixels = data[0][:100] / np.float32(255)
+
+        class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+            rows = iter([{name: one[None]} for one in pixels])
+
+            def get_next(self) -> dict[str, Any] | None:
+                return next(self.rows, None)
+
+        quantization.quantize_static(
+            ready, made, Reader(), per_channel=True,
+            quant_format=quantization.QuantFormat.QDQ,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+        )  # fmt: skip
+        return made.read_bytes()
 
 
 def accuracy(path: Path, facts: dict[str, Any], data: Arrays) -> float:
@@ -207,24 +237,24 @@ def main() -> None:
     made += [("keras", "keras"), ("sklearn", "sklearn")]
     made += [("torchvision", name) for name in TORCHVISION[:3]]
     made += [("zkwm", name) for name in BUILT_IN[4:]] + [("timm", name) for name in TIMM]
+    made += [("int8", name) for name in INT8]
     made += [("torchvision", name) for name in TORCHVISION[3:]]
     for tool, name in made:
         path = arguments.output / f"{tool}-{name}.onnx"
         if path.exists():
             continue
         started = time.perf_counter()
-        own = tool in ("zkwm", "sklearn")
+        own = tool in ("zkwm", "sklearn", "int8")
         plan = PLANS.get(name, OWN if own else Plan(3000, 6, 32))
         try:
             data = bundled() if own else from_file(arguments.data, plan.side)
             other: dict[str, Callable[[Arrays, Plan, Path], bytes]] = {
                 "keras": keras_model,
                 "sklearn": sklearn_model,
+                "int8": int8_model,
             }
             content = (
-                other[tool](data, plan, arguments.output)
-                if tool in other
-                else trained(tool, name, data, plan)
+                other[tool](data, plan, path) if tool in other else trained(tool, name, data, plan)
             )
             path.write_bytes(content)
             facts: dict[str, Any] = {

@@ -38,6 +38,18 @@ def extended(model: bytes, nodes: list[onnx.NodeProto], constants: dict[str, flo
     return changed.SerializeToString()
 
 
+def rounded(name: str, result: str) -> list[onnx.NodeProto]:
+    """A QuantizeLinear and a DequantizeLinear to bytes by the constant ``step``."""
+    zero = numpy_helper.from_array(np.array(128, np.uint8))
+    return [
+        helper.make_node("Constant", [], [f"{result}_zero"], value=zero),
+        helper.make_node("QuantizeLinear", [name, "step", f"{result}_zero"], [f"{result}_level"]),
+        helper.make_node(
+            "DequantizeLinear", [f"{result}_level", "step", f"{result}_zero"], [result]
+        ),
+    ]
+
+
 ENDS = {
     "scores that a large sum swallows": (
         [
@@ -45,6 +57,16 @@ ENDS = {
             helper.make_node("Sub", ["sum", "large"], ["ended"]),
         ],
         {"large": 3e7},
+    ),
+    "ties that single precision decides": (
+        [
+            *rounded("z", "whole"),
+            helper.make_node("Mul", ["whole", "half"], ["halves"]),
+            helper.make_node("Add", ["halves", "hundred"], ["sum"]),
+            helper.make_node("Sub", ["sum", "hundred"], ["noisy"]),
+            *rounded("noisy", "ended"),
+        ],
+        {"step": 0.1, "half": 0.5, "hundred": 100.0},
     ),
     "a last Sigmoid that saturates": (
         [

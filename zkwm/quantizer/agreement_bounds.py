@@ -26,6 +26,10 @@ LEAST_EQUAL = 0.85
 LEAST_ORDERED = 0.85
 """The least share of images on which both order two outputs alike, for nine pairs of ten."""
 _HINT = "ask for an opening instead (--reveal)"
+_ROUNDING_HINT = (
+    f"{_HINT}; in a file that rounds values itself (int8, QuantizeLinear) one value rounded the "
+    "other way is enough"
+)
 
 
 def require_comparable(outputs: int) -> None:
@@ -47,7 +51,7 @@ def require_translation(agreements: tuple[Agreement, ...]) -> None:
             raise SuspectUnusable(
                 f"ONNX Runtime and what zkwm reads of the file differ on {one.kind}: scores by "
                 f"{one.translation_error:.2g} of their size, {TRANSLATION_TOLERANCE:g} is allowed",
-                hint=_HINT,
+                hint=_ROUNDING_HINT,
                 check="argument.translation",
             )
 
