@@ -38,11 +38,12 @@ with their channels first or last, pixels in a row, or images without their one 
 |---|---|
 {rows}
 
-Int8 files (QDQ: float operators between `DequantizeLinear` and `QuantizeLinear`) are read, and round
+Int8 files (QDQ: floats between `DequantizeLinear` and `QuantizeLinear`) are read, and round
 as their nodes say.
 Where a sum lies at a tie, single precision decides which way it goes.
 One such value may move an image's scores by more than the judge allows (SPEC.md 18.1): of small
-networks some arguments are refused for it (check `argument.translation`), of deeper ones nearly all.
+networks some arguments are refused for it (check `argument.translation`), of deeper ones nearly
+all.
 Ask for an opening then, or make the argument about the float model if that is the suspect.
 
 At the end of a model {last} are left out, since they change no label.
