@@ -20,12 +20,17 @@ from zkwm.judge.case import (
 )
 from zkwm.judge.checks import Checks
 from zkwm.judge.verdict import Argued, CheckStatus
-from zkwm.quantizer.agreement_bounds import require_agreement, require_translation
+from zkwm.quantizer.agreement_bounds import (
+    require_agreement,
+    require_comparable,
+    require_translation,
+)
 from zkwm.quantizer.derive import network_of, require_network
 from zkwm.quantizer.network_agreement import measure_agreement
 from zkwm_protocols.argument_response import make_statement
 from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, ZkwmError
 from zkwm_protocols.evidence import Evidence
+from zkwm_protocols.ranks import MOST_OUTPUTS
 
 if TYPE_CHECKING:
     from zkwm_protocols.argument.parameters import Layout
@@ -49,6 +54,9 @@ def examine_argument(
     """
     challenge = case.challenge
     record_labels(checks, "argument.labels", case)
+    if challenge.suspect.outputs > MOST_OUTPUTS:  # else it would pass before its turn
+        with checks.group("argument.agreement"):
+            require_comparable(challenge.suspect.outputs)
     with pinned_suspect(checks, case, request) as suspect:
         with checks.group("challenge.network"):
             network = network_of(suspect, challenge.preprocessing)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from zkwm.owner.spent_blocks import free_blocks
 from zkwm.owner.vault import ArgumentEntry, CommitmentSecrets, LedgerEntry, VaultState
+from zkwm.quantizer.agreement_bounds import require_comparable
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import UsageError
@@ -80,11 +81,13 @@ class Disclosure:
 def check_challenge(
     state: VaultState, commitment: Commitment, challenge: Challenge
 ) -> CommitmentSecrets:
-    """The secrets for a challenge that fits. Raises what its checks raise (SPEC.md 6.1)."""
+    """The secrets for a challenge that fits. Raises what its checks raise (SPEC.md 6.1, 18.1)."""
     owner_secrets = secrets_of(state, commitment)
     commitment.verify()
     challenge.verify_signature()
     challenge.verify_against(commitment)
+    if isinstance(challenge, ArgumentChallenge):
+        require_comparable(challenge.suspect.outputs)
     return owner_secrets
 
 

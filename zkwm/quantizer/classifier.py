@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.quantizer.calibration import public_sets
+from zkwm.quantizer.calibration import PUBLIC_COUNT, RANDOM_COUNT, public_sets
+from zkwm.quantizer.limited_scores import labels_limited, require_drawable
 from zkwm_protocols.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,12 +41,15 @@ def require_classifier(
         class_map: the output for each class.
         data: the test images of the suspect's task; by default the bundled part of Fashion-MNIST
             where shape and number of classes fit.
+
+    The network is evaluated in a limited process, and priced before; raises Unsupported (check
+    ``network.unsupported``) where that is too much work, as ``limited_scores.labels_limited`` does.
     """
     images, labels = _test_set(network, class_map, data)
     if labels is not None:
         _require_right(network, class_map, images, labels)
         return
-    answers = [int(answer) for answer in _labels(network, images)]
+    answers = [int(answer) for answer in labels_limited(network, images)]
     output, most = Counter(answers).most_common(1)[0]
     if most > LARGEST_SHARE * len(answers):
         raise UsageError(
@@ -53,13 +57,6 @@ def require_classifier(
             "random images: an answer about it could reveal your triggers",
             hint="if it does classify, give test data of its task with --test-data",
         )
-
-
-def _labels(network: IntegerNetwork, images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """The network's labels int64 (n,) for images uint8 (n, c, h, w)."""
-    from zkwm_protocols.integer_network.evaluate import labels
-
-    return labels(network, images)
 
 
 def _test_set(
@@ -75,6 +72,7 @@ def _test_set(
         return data.test_images[::step], data.test_labels[::step]
     if network.shape == _BUNDLED_SHAPE and len(class_map) == _BUNDLED_CLASSES:
         return _test_set(network, class_map, load_data(BUNDLED))
+    require_drawable(network.shape, PUBLIC_COUNT + RANDOM_COUNT)
     return np.concatenate(public_sets(network.shape)), None
 
 
@@ -85,7 +83,7 @@ def _require_right(
     labels: NDArray[np.int64],
 ) -> None:
     """Raise UsageError unless the network is right often enough on labeled images."""
-    right = int((_labels(network, images) == np.array(class_map)[labels]).sum())
+    right = int((labels_limited(network, images) == np.array(class_map)[labels]).sum())
     chance = 1 / len(class_map)
     if right < (chance + (1 - chance) / 4) * len(images):
         raise UsageError(

@@ -110,14 +110,14 @@ def run_task(
     """Run one task of ``quantizer_worker`` on a file; return its facts and its result.
 
     Args:
-        task: ``quantize``, ``shape`` or ``scores``.
-        data: the file's content.
+        task: ``quantize``, ``shape``, ``scores`` or ``labels``.
+        data: the file's content; empty for ``labels``.
         shape: (channels, height, width) of the images.
         preprocessing: how pixels become the model's input.
         images (uint8, (n, c, h, w)): what the task is about, or None.
         output: the name of the output that is asked; empty for the only one.
         limits: time and memory.
-        network: the bytes of an integer network, for ``scores``.
+        network: the bytes of an integer network, for ``scores`` and ``labels``.
         result_limit: bytes of the largest result.
 
     Raises ZkwmError: what the task raises; Unsupported past the time, CouldNotCheck without a

@@ -12,16 +12,19 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from zkwm.quantizer.calibration import require_affordable
 from zkwm.quantizer.layers import Shape
 from zkwm.quantizer.limited_quantizer import QuantizerLimits, no_result, run_task
 from zkwm_protocols.errors import Unsupported
 from zkwm_protocols.integer_network import codec
 from zkwm_protocols.integer_network.model import IntegerNetwork
+from zkwm_protocols.integer_network.shapes import work_of
 from zkwm_protocols.suspect_identity import Preprocessing
 
 MOST_VALUES = 1 << 30
 """Values of all images together, which the caller holds."""
 _BYTES = 24
+_LABEL_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,40 @@ def scores_limited(
     values = np.frombuffer(result, "<f8").reshape(3, count, outputs)
     whole = np.frombuffer(result, "<i8").reshape(3, count, outputs)[2]
     return ReadScores(values[0].astype(np.float64), values[1].astype(np.float64), whole.copy())
+
+
+def labels_limited(
+    network: IntegerNetwork, images: NDArray[np.uint8], *, limits: QuantizerLimits | None = None
+) -> NDArray[np.int64]:
+    """The labels int64 (n,) that an integer network gives, from a limited process.
+
+    Args:
+        network: made from a foreign file, so that its work is the other party's choice.
+        images (uint8, (n, channels, height, width)): of the network's shape.
+        limits: time and memory.
+
+    Raises Unsupported (check ``network.unsupported``) for more work than
+    ``calibration.require_affordable`` or ``limits`` allow.
+    """
+    require_affordable(*work_of(network.nodes, network.shapes), len(images))
+    size = _LABEL_BYTES * len(images)
+    _, result = run_task(
+        "labels",
+        b"",
+        network.shape,
+        Preprocessing(),
+        images,
+        "",
+        limits,
+        network=codec.to_bytes(network),
+        result_limit=size,
+    )
+    if len(result) != size:
+        raise no_result()
+    labels = np.frombuffer(result, "<i8").astype(np.int64)
+    if not ((labels >= 0) & (labels < network.outputs)).all():
+        raise no_result()
+    return labels
 
 
 def require_drawable(shape: Shape, images: int) -> None:

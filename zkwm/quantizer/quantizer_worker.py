@@ -76,6 +76,14 @@ def scored(
     return {}, b"".join(array.tobytes() for array in arrays)
 
 
+def labeled(images: NDArray[np.uint8], network: bytes) -> tuple[dict[str, Any], bytes]:
+    """No facts, and the integer network's labels as little-endian int64."""
+    from zkwm_protocols.integer_network import codec
+    from zkwm_protocols.integer_network.evaluate import labels
+
+    return {}, labels(codec.from_bytes(network), images).astype("<i8").tobytes()
+
+
 def declared(data: bytes, task: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """The declared shape of the file's input."""
     from zkwm.quantizer.quantizer import declared_shape
@@ -94,6 +102,8 @@ def answered(question: list[bytes]) -> tuple[dict[str, Any], bytes]:
             return declared(data, task)
         if task["task"] == "scores" and images is not None:
             return scored(data, task, images, question[3])
+        if task["task"] == "labels" and images is not None:
+            return labeled(images, question[3])
         return quantized(data, task, images)
     except ZkwmError:
         raise

@@ -96,6 +96,17 @@ def infer_shapes(
     return tuple(shapes), tuple(of_bytes)
 
 
+def work_of(nodes: Sequence[Node], shapes: Sequence[Shape]) -> tuple[int, int]:
+    """The multiplications of all nodes, and the entries of all values, for one image.
+
+    Args:
+        nodes: in order.
+        shapes: of every value, the image first.
+    """
+    made = zip(nodes, shapes[1:], strict=True)
+    return sum(_multiplications(*one) for one in made), sum(map(prod, shapes))
+
+
 def _multiplications(node: Node, result: Shape) -> int:
     """Entries of the result times taps, padding included."""
     if isinstance(node, Convolution):

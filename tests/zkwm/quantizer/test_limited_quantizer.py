@@ -19,7 +19,7 @@ from zkwm.quantizer.limited_quantizer import (
     declared_shape_limited,
     quantize_limited,
 )
-from zkwm.quantizer.limited_scores import require_drawable, scores_limited
+from zkwm.quantizer.limited_scores import labels_limited, require_drawable, scores_limited
 from zkwm.quantizer.quantizer import read_layers
 from zkwm.quantizer.real_network import real_logits
 from zkwm.quantizer.scales import Curve
@@ -27,7 +27,9 @@ from zkwm.suspects import limited_process
 from zkwm.suspects.limited_process import NoResultError, run_limited
 from zkwm_protocols.errors import CouldNotCheck, Malformed, Unsupported, UsageError
 from zkwm_protocols.integer_network.codec import digest
-from zkwm_protocols.integer_network.evaluate import logits
+from zkwm_protocols.integer_network.evaluate import labels, logits
+from zkwm_protocols.integer_network.model import Convolution
+from zkwm_protocols.integer_network.shapes import work_of
 from zkwm_protocols.suspect_identity import Preprocessing
 
 SHAPE = (1, 8, 8)
@@ -180,6 +182,37 @@ def test_scores_are_those_of_this_process() -> None:
     np.testing.assert_array_equal(found.real, real_logits(layers, images.astype(np.float64)))
     np.testing.assert_array_equal(found.whole, logits(network, images))
     np.testing.assert_array_equal(found.part(slice(3, 5)).last, found.last[3:5])
+
+
+def test_labels_are_those_of_this_process_and_have_a_deadline() -> None:
+    data, images = Sketch(SHAPE).flat(64), random_images(SHAPE, 50, b"test")
+    network = quantize(data, shape=SHAPE, preprocessing=RAW).network
+    np.testing.assert_array_equal(labels_limited(network, images), labels(network, images))
+    with pytest.raises(Unsupported, match="seconds") as caught:
+        labels_limited(network, images, limits=QuantizerLimits(total_seconds=0.01))
+    assert caught.value.check == "network.unsupported"
+
+
+@pytest.mark.parametrize("sent", [-1, 10, None])
+def test_labels_that_no_network_gives_are_no_result(
+    monkeypatch: pytest.MonkeyPatch, sent: int | None
+) -> None:
+    data, images = Sketch(SHAPE).flat(64), random_images(SHAPE, 2, b"test")
+    network = quantize(data, shape=SHAPE, preprocessing=RAW).network
+    result = b"" if sent is None else np.array([0, sent], "<i8").tobytes()
+    process = SentProcess(frames(b"R{}", result))
+    monkeypatch.setattr(limited_process, "start_process", lambda *_: process)
+    with pytest.raises(CouldNotCheck):
+        labels_limited(network, images)
+
+
+def test_the_work_of_a_network_counts_every_value_and_tap() -> None:
+    data = Sketch(SHAPE).flat(64)
+    network = quantize(data, shape=SHAPE, preprocessing=RAW).network
+    dense = [node for node in network.nodes if isinstance(node, Convolution)]
+    multiplications, entries = work_of(network.nodes, network.shapes)
+    assert multiplications == sum(node.weights.size for node in dense) > 0
+    assert entries == sum(int(np.prod(shape)) for shape in network.shapes)
 
 
 def test_weights_that_nobody_reads_cost_nothing() -> None:

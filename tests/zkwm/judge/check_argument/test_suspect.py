@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.argued import SHAPE, StandIn
+from tests.support.argued import SHAPE, StandIn, signed
 from tests.support.dispute import Claimant, failed, verdict_of
 from zkwm.judge.judge import Judge
 from zkwm.quantizer import Agreement
@@ -127,3 +127,22 @@ def test_a_network_that_cannot_be_proven_about_points_to_openings(
     with pytest.raises(Unsupported) as caught:
         judge.challenge_argument(owner.commitment, suspect)
     assert "--reveal" in caught.value.hint
+
+
+def test_more_outputs_than_can_be_compared_are_refused_before_the_network_is_made(
+    judge: Judge,
+    owner: Claimant,
+    suspect: Suspect,
+    challenge: Challenge,
+    proof: ArgumentResponse,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No judge of this release issues it; a response to it costs nothing either."""
+    identity = replace(suspect.identity, outputs=1001)
+    wide = signed(challenge, judge, suspect=identity, least_matches=100)
+    answered = replace(proof, challenge=wide.digest, signatures=()).signed_by(owner.keys)
+    monkeypatch.setattr("zkwm.judge.check_argument.network_of", None)
+    monkeypatch.setattr(suspect, "identity", identity)
+    verdict = verdict_of(lambda: judge.verify(owner.commitment, suspect, wide, answered))
+    assert failed(verdict) == ["argument.agreement"]
+    assert verdict.outcome == "could not be checked"

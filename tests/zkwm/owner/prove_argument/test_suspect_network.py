@@ -14,6 +14,7 @@ from tests.support.argued import SHAPE, StandIn, answer, save_linear, signed
 from tests.support.dispute import random_images
 from zkwm.data import ImageData
 from zkwm.judge.judge import Judge
+from zkwm.owner.prove import disclosure
 from zkwm.owner.suspect_file import DerivedNetwork
 from zkwm.owner.vault import Vault
 from zkwm.quantizer.classifier import require_classifier
@@ -120,6 +121,58 @@ def test_networks_of_the_bundled_shape_are_tested_on_fashion(tmp_path: Path) -> 
     with pytest.raises(UsageError) as caught:
         require_classifier(network_of(tmp_path / "model.onnx", (1, 28, 28)), tuple(range(10)))
     assert "--test-data" in caught.value.hint
+
+
+def test_a_network_that_is_too_much_work_is_refused_before_it_is_evaluated(
+    vault: Vault,
+    commitment: Commitment,
+    challenge: Challenge,
+    model: Path,
+    argument: StandIn,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The judge chooses the network; evaluating it is a stranger's work."""
+    started: list[object] = []
+    monkeypatch.setattr("zkwm.quantizer.limited_scores.run_task", started.append)
+    with monkeypatch.context() as patch:
+        patch.setattr("zkwm.quantizer.calibration.MOST_MULTIPLICATIONS", 1 << 16)
+        with pytest.raises(Unsupported, match="too much work") as caught:
+            answer(vault, commitment, challenge, model)
+        assert caught.value.check == "network.unsupported"
+        patch.setattr("zkwm.quantizer.limited_scores.MOST_VALUES", 1 << 10)
+        with pytest.raises(Unsupported, match="too much"):
+            answer(vault, commitment, challenge, model)
+    assert started == []
+    assert (argument.proofs, vault.state.ledger) == (0, [])
+
+
+@pytest.mark.parametrize("outputs", [1000, 1001])
+def test_more_outputs_than_can_be_compared_are_refused_before_the_file_is_read(
+    vault: Vault,
+    commitment: Commitment,
+    judge: Judge,
+    challenge: Challenge,
+    argument: StandIn,
+    tmp_path: Path,
+    outputs: int,
+) -> None:
+    suspect = replace(challenge.suspect, outputs=outputs)
+    asked = signed(challenge, judge, suspect=suspect, least_matches=100)
+    missing = tmp_path / "missing.onnx"
+    if outputs == 1000:
+        assert disclosure(vault, commitment, asked).argument is not None
+        with pytest.raises(CouldNotCheck, match="missing"):
+            answer(vault, commitment, asked, missing)
+        return
+    for work in (
+        lambda: disclosure(vault, commitment, asked),
+        lambda: answer(vault, commitment, asked, missing),
+    ):
+        with pytest.raises(SuspectUnusable, match="1,001 outputs") as caught:
+            work()
+        assert caught.value.check == "argument.agreement"
+        assert "--reveal" in caught.value.hint
+    assert (argument.proofs, vault.state.ledger) == (0, [])
 
 
 def test_only_files_have_a_network(model: Path, challenge: Challenge) -> None:
