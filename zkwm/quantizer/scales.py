@@ -222,15 +222,19 @@ def _sufficient(step: Doubles, extent: Extent, precision: Precision) -> Doubles:
 def _clip(limits: tuple[float, float], extent: Extent, precision: Precision) -> Choice:
     """Scales per channel for a clip, whose table is the plain clip of the quotient."""
     low, high = limits
-    bottom = np.maximum(extent.low, low)
+    bottom = np.minimum(np.maximum(extent.low, low), high)
     if low == 0.0:
         bottom = np.zeros_like(bottom)
-    reach = np.minimum(extent.high, high)
+    reach = np.maximum(np.minimum(extent.high, high), low)
     margin = (reach - bottom) * precision.margin
     reach = np.minimum(reach + margin, high)
     if low != 0.0:
         bottom = np.maximum(bottom - margin, low)
-    spread = np.maximum(reach - bottom, np.minimum(extent.largest, high - low) / float(DEAD))
+    narrowest = np.minimum(extent.largest, high - low) / float(DEAD)
+    reach = np.minimum(np.maximum(reach, bottom + narrowest), high)
+    if low != 0.0:
+        bottom = np.maximum(np.minimum(bottom, reach - narrowest), low)
+    spread = reach - bottom
     silent = extent.bound == 0.0
     if low == 0.0:
         spread = np.maximum(np.minimum(spread, extent.upper), 0.0)

@@ -28,3 +28,20 @@ def test_nothing_passes_the_limit(limit: float, weight: float) -> None:
     sketch.add("Gemm", sketch.last, dense, bias)
     network = quantize(sketch.file(2), shape=SHAPE, preprocessing=Preprocessing()).network
     assert not labels(network, GRAYS).any()
+
+
+@pytest.mark.parametrize("bias", [-0.02, 0.0, 3.0, -3.98, -5.0])
+@pytest.mark.parametrize("least", [-1000.0, -1.0])
+def test_nothing_passes_an_upper_limit_that_nearly_all_sums_exceed(
+    bias: float, least: float
+) -> None:
+    """min(4 x + bias, 0) of x from 0 to 1, however little is below 0 on calibration images."""
+    sketch = Sketch(SHAPE)
+    sketch.add("Conv", sketch.last, sketch.constant([[[[4.0]]]]), sketch.constant([bias]))
+    sketch.add("Clip", sketch.last, sketch.constant(least), sketch.constant(0.0))
+    sketch.add("GlobalAveragePool")
+    sketch.add("Flatten")
+    dense, limit = sketch.constant([[0.0, 1.0]]), sketch.constant([0.05, 0.0])
+    sketch.add("Gemm", sketch.last, dense, limit)
+    network = quantize(sketch.file(2), shape=SHAPE, preprocessing=Preprocessing()).network
+    assert not labels(network, GRAYS).any()
