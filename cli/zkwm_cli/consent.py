@@ -18,8 +18,12 @@ from zkwm_protocols.errors import Cancelled, UsageError
 if TYPE_CHECKING:
     from zkwm.owner.disclosure import ArgumentDisclosure, Disclosure
     from zkwm.owner.vault import Vault
+    from zkwm_protocols.challenge import Challenge
+    from zkwm_protocols.commitment import Commitment
 
 TRUSTED_LIMIT = 2**20
+_SHOWN_CLASSES = 20
+_SHOWN_BLOCKS = 40
 
 
 @dataclass(frozen=True)
@@ -165,8 +169,11 @@ def warn_of_mark(vault: Vault, seen: str = "") -> str:
     return vault.notice
 
 
-def show(release: Disclosure, block_size: int) -> None:
-    """Print what would be released, to whom, for what, and what was released before."""
+def show(release: Disclosure, commitment: Commitment, challenge: Challenge) -> None:
+    """Print what is asked and how, what would be released, to whom, for what, and what was before.
+
+    All that the challenge pins is shown: a model asked in another way is another function.
+    """
     argument = release.argument
     note(
         "A judge asks you to open triggers:"
@@ -178,10 +185,12 @@ def show(release: Disclosure, block_size: int) -> None:
     rows = [
         ("suspect", f"{release.suspect.description} ({release.suspect.kind})"),
         ("its digest", release.suspect.digest.hex()),
+        *_question(commitment, challenge),
         ("purpose", release.purpose or "none given"),
         ("judge", f"{release.judge_fingerprint} ({known})"),
         ("issued", f"{issued}, by the judge's clock"),
-        *_demand(release, block_size),
+        *_demand(release, commitment.header.block_size),
+        *_standard(challenge),
         ("opened so far", name_blocks(release.blocks_spent) if release.blocks_spent else "none"),
     ]
     for entry in release.released:
@@ -206,6 +215,43 @@ def name_blocks(blocks: tuple[int, ...]) -> str:
     """``block 3``, ``blocks 0, 1``."""
     numbers = ", ".join(str(block) for block in blocks)
     return f"block{'' if len(blocks) == 1 else 's'} {numbers}"
+
+
+def _question(commitment: Commitment, challenge: Challenge) -> list[tuple[str, str]]:
+    """How the suspect is asked, and which of its outputs stand for the labels."""
+    from zkwm.report.class_list import class_lines, class_map_in_words, listed_classes
+    from zkwm.report.question_facts import question_facts
+    from zkwm.report.visible import visible
+
+    rows = [(name.lower(), visible(value)) for name, value, _ in question_facts(challenge)]
+    if challenge.suspect.kind == "extraction":
+        return rows  # bits stand for themselves
+    names, bits = commitment.class_names, challenge.map_bits(commitment)
+    cost = f" (costs {bits:,} bits)" if bits else ""
+    rows.append(("class map", class_map_in_words(challenge, names) + cost))
+    classes = listed_classes(challenge, names)
+    shown = class_lines(classes, _SHOWN_CLASSES, "zkwm inspect of challenge and commitment")
+    return rows + [("", line) for line in shown]
+
+
+def _standard(challenge: Challenge) -> list[tuple[str, str]]:
+    """By which statistic and standard the judge decides, and which blocks stay out."""
+    policy = challenge.policy
+    ranked = challenge.statistic == "ranks"
+    bits, excluded = policy.threshold_bits, challenge.excluded_blocks
+    rows = [
+        ("counted", "ranks of the labels among the scores" if ranked else "matches"),
+        ("standard", f"{bits} bits; function {policy.functions_tried:,} tried on this commitment"),
+    ]
+    if policy.accept_declared_labels:
+        rows.append(("declared labels", "accepted by the judge"))
+    if policy.owner_choice_bits:
+        rows.append(("deducted", f"{policy.owner_choice_bits} bits for choices of the owner's"))
+    if excluded:
+        more = f" and {len(excluded) - _SHOWN_BLOCKS:,} more"
+        shown = name_blocks(excluded[:_SHOWN_BLOCKS])
+        rows.append(("excluded", shown + (more if len(excluded) > _SHOWN_BLOCKS else "")))
+    return rows
 
 
 def _demand(release: Disclosure, block_size: int) -> list[tuple[str, str]]:

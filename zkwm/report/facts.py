@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from zkwm.judge.verdict import Argued, Asked, FirstSeen, Outcome, TriggerResult, Verdict
 from zkwm.report.class_list import class_map_in_words
-from zkwm.report.endpoint_facts import endpoint_facts
+from zkwm.report.question_facts import question_facts
 from zkwm.report.visible import by_luck, count, odds, utc
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.evidence import Evidence
-from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind
+from zkwm_protocols.suspect_identity import SuspectKind
 
 _RANKED = (
     " The judge counted more finely: how high the model's own scores rank the label of each image "
@@ -212,42 +212,8 @@ def _suspect(verdict: Verdict) -> tuple[Fact, ...]:
             suspect.digest.hex(),
             True,
         ),
-        Fact("Outputs", f"{suspect.outputs:,}"),
-        *((Fact("Output asked", suspect.output),) if suspect.output else ()),
-        *(Fact(*one) for one in endpoint_facts(suspect)),
-        Fact("Preprocessing", _preprocessing(challenge.preprocessing)),
-        *_accuracy(challenge),
-        Fact("Class map", class_map_in_words(verdict, challenge)),
-    )
-
-
-def _preprocessing(preprocessing: Preprocessing) -> str:
-    """Scale, layout, mean and deviation in words."""
-    scale = "pixels divided by 255" if preprocessing.scale == "unit" else "pixels 0 to 255"
-    text = f"{scale}, layout {preprocessing.layout.upper()}"
-    if preprocessing.channels == "bgr":
-        text += ", channels blue, green, red"
-    if preprocessing.mean:
-        text += f", less {' / '.join(preprocessing.mean)}"
-        text += f", divided by {' / '.join(preprocessing.std)}"
-    return text
-
-
-def _accuracy(challenge: Challenge) -> tuple[Fact, ...]:
-    """What the model gets right on images of its task, fed like this, or that nobody measured."""
-    accuracy = challenge.test_accuracy
-    if challenge.suspect.kind == SuspectKind.EXTRACTION:
-        return ()
-    if accuracy is None:
-        return (Fact("Accuracy", "NOT MEASURED: nothing checked that images are fed to it right"),)
-    share = 100 * accuracy.right / accuracy.count
-    return (
-        Fact(
-            "Accuracy",
-            f"{accuracy.right:,} of {accuracy.count:,} labeled images of its task, fed like this "
-            f"({share:.1f} %)",
-        ),
-        Fact("Test data", accuracy.data.hex(), True),
+        *(Fact(*one) for one in question_facts(challenge)),
+        Fact("Class map", class_map_in_words(challenge, verdict.class_names)),
     )
 
 

@@ -74,7 +74,7 @@ def render_report(verdict: Verdict) -> str:
         warning=wording.declared_warning(verdict),
         undecided=undecided,
         claim=facts.claim(verdict),
-        classes=tuple(class_lines(verdict, _SHOWN_CLASSES)),
+        classes=tuple(class_lines(verdict.classes or [], _SHOWN_CLASSES, "the JSON verdict")),
         leaves_failed=any(
             check.id == "opening.leaves" and check.status == CheckStatus.FAILED
             for check in verdict.checks

@@ -35,7 +35,7 @@ def render_text(verdict: Verdict) -> str:
             lines += _row(fact.name, value)
     classes = [
         line
-        for one in class_lines(verdict, _SHOWN_CLASSES)
+        for one in class_lines(verdict.classes or [], _SHOWN_CLASSES, "the JSON verdict")
         for line in _wrapped(one, indent=26, first=" " * 20)
     ]
     lines += ["", "Labels and outputs", *classes] if classes else []

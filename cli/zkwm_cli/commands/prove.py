@@ -145,7 +145,7 @@ def command(
     consent.accept_older_copy(vault)
     release = disclosure(vault, committed, asked)
     seen = warn_of_mark(vault)
-    show(release, committed.header.block_size)
+    show(release, committed, asked)
     exceed = _confirm_limit(release, argument)
     again = confirm_again(release, consent.again)
     fingerprint = consent.confirm(release, trusted)
