@@ -18,6 +18,7 @@ from zkwm_protocols.argument.ligero.messages import (
     OpenedColumns,
 )
 from zkwm_protocols.argument.ligero.prover import WitnessCommitment
+from zkwm_protocols.argument.ligero.rows import SecretValues
 from zkwm_protocols.argument.ligero.verifier import check_opening
 from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.field.scalar import (
@@ -70,16 +71,12 @@ class Case:
     def challenge(self) -> CombinationChallenge:
         return CombinationChallenge(self.claim, self.rhos, self.zeta)
 
+    @property
+    def values(self) -> SecretValues:
+        return SecretValues(self.cells, self.multiplicities, self.pads, self.left, self.right)
+
     def commit(self, stream: Any) -> WitnessCommitment:
-        return WitnessCommitment(
-            self.layout,
-            self.cells,
-            self.multiplicities,
-            self.pads,
-            self.left,
-            self.right,
-            stream,
-        )
+        return WitnessCommitment(self.layout, self.values, stream)
 
     def with_constant_of(self, product_row: list[Element] | None = None) -> Case:
         """The case with the constant that its own cells have."""

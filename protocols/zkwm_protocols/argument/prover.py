@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from zkwm_protocols.argument.combined_claim import challenge_columns, combination_challenge
 from zkwm_protocols.argument.layout_choice import choose_layout
 from zkwm_protocols.argument.ligero.prover import WitnessCommitment
+from zkwm_protocols.argument.ligero.rows import SecretValues
 from zkwm_protocols.argument.logup_gkr.protocol import Interaction, LeafClaim
 from zkwm_protocols.argument.logup_gkr.prover import TreeProver
 from zkwm_protocols.argument.parameters import Layout
@@ -142,9 +143,8 @@ def prove_witness(
     report("commit to the witness", 0.1)
     masks = _Masks(layout, stream)
     multiplicities = witness.multiplicities(layout.table_rows)
-    commitment = WitnessCommitment(
-        layout, witness.cells, multiplicities, masks.pads, masks.left, masks.right, stream
-    )
+    values = SecretValues(witness.cells, multiplicities, masks.pads, masks.left, masks.right)
+    commitment = WitnessCommitment(layout, values, stream)
     interaction = Interaction(layout, relation, statement, commitment.root)
     report("lookups: build the tree", 0.4)
     tree = build_tree(relation, layout, witness, multiplicities, interaction)

@@ -40,7 +40,7 @@ from zkwm_protocols.argument.ligero.messages import (
     CombinedRows,
     OpenedColumns,
 )
-from zkwm_protocols.argument.ligero.rows import CommittedRows
+from zkwm_protocols.argument.ligero.rows import CommittedRows, SecretValues
 from zkwm_protocols.argument.parameters import (
     LEFT,
     MASK_DOT_A,
@@ -80,29 +80,16 @@ class WitnessCommitment:
 
     Args:
         layout: all sizes.
-        cells (uint32, (J, n)): the witness.
-        multiplicities (uint32, (M_T,)): of the table rows.
-        pads (uint64, (5, h)): over K, canonical; like ``left`` and ``right``.
-        left (uint64, (5, h)): first factors of the products.
-        right (uint64, (5, h)): second factors.
+        values: the witness, multiplicities, and the rows over K.
         random: what tails, masks and nonces are drawn from.
 
     Raises:
         UsageError: other shapes than those of the layout.
     """
 
-    def __init__(
-        self,
-        layout: Layout,
-        cells: NDArray[np.uint32],
-        multiplicities: NDArray[np.uint32],
-        pads: Array,
-        left: Array,
-        right: Array,
-        random: RandomStream,
-    ) -> None:
+    def __init__(self, layout: Layout, values: SecretValues, random: RandomStream) -> None:
         self._layout = layout
-        self._rows = CommittedRows(layout, cells, multiplicities, pads, left, right, random)
+        self._rows = CommittedRows(layout, values, random)
         self._nonces = random.bytes(NONCE_BYTES * layout.code_length)
         self._codewords = self._rows.encode()
         self._tree = _hash_codewords(self._codewords, self._nonces)

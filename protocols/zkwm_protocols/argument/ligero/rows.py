@@ -30,6 +30,8 @@ rows is a cell. The masks hide the four combined rows alike. Secret, prover only
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,6 +61,35 @@ _ENCODED_AT_ONCE = 64
 """Rows encoded together: their coefficients are copied behind their random tails first."""
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class SecretValues:
+    """The values that are committed to; the row ``product`` follows from them.
+
+    Args:
+        cells (uint32, (J, n)): kept, not copied where it need not be.
+        multiplicities (uint32, (M_T,)): of the table rows.
+        pads (uint64, (5, h)): over K, canonical; like ``left`` and ``right``.
+        left (uint64, (5, h)): first factors of the products.
+        right (uint64, (5, h)): second factors.
+    """
+
+    cells: NDArray[np.uint32]
+    multiplicities: NDArray[np.uint32]
+    pads: Array
+    left: Array
+    right: Array
+
+    def require_sizes(self, layout: Layout) -> None:
+        """Raise UsageError for other shapes than those of the layout."""
+        over_k = (self.pads, self.left, self.right)
+        if (
+            self.cells.shape != (layout.cells, layout.triggers)
+            or self.multiplicities.shape != (layout.table_rows,)
+            or any(row.shape != (5, layout.pad_row) for row in over_k)
+        ):
+            raise UsageError("the witness does not have the sizes of the layout")
+
+
 class CommittedRows:
     """All rows of the tableau, by coefficients.
 
@@ -66,46 +97,28 @@ class CommittedRows:
 
     Args:
         layout: all sizes.
-        cells (uint32, (J, n)): kept, not copied where it need not be.
-        multiplicities (uint32, (M_T,)): of the table rows.
-        pads (uint64, (5, h)): over K, canonical; like ``left`` and ``right``.
-        left (uint64, (5, h)): first factors of the products.
-        right (uint64, (5, h)): second factors.
+        values: what the rows hold.
         random: what tails and masks are drawn from.
 
     Raises:
         UsageError: other shapes than those of the layout.
     """
 
-    def __init__(
-        self,
-        layout: Layout,
-        cells: NDArray[np.uint32],
-        multiplicities: NDArray[np.uint32],
-        pads: Array,
-        left: Array,
-        right: Array,
-        random: RandomStream,
-    ) -> None:
-        h, t = layout.pad_row, layout.columns
-        if (
-            cells.shape != (layout.cells, layout.triggers)
-            or multiplicities.shape != (layout.table_rows,)
-            or any(row.shape != (5, h) for row in (pads, left, right))
-        ):
-            raise UsageError("the witness does not have the sizes of the layout")
+    def __init__(self, layout: Layout, values: SecretValues, random: RandomStream) -> None:
+        values.require_sizes(layout)
+        t = layout.columns
         self._layout = layout
         # cell (b, j) is flat[n j + b]: rows of 2^a positions are consecutive, the last may be short
-        flat = np.ascontiguousarray(cells).reshape(-1)
+        flat = np.ascontiguousarray(values.cells).reshape(-1)
         full = layout.cells >> layout.row_positions_log
         self._full_rows = flat[: full * layout.row_length].reshape(full, layout.row_length)
         self._last_row = np.zeros((layout.witness_rows - full, layout.row_length), dtype=np.uint32)
         rest = flat[full * layout.row_length :]
         self._last_row.reshape(-1)[: len(rest)] = rest
-        self._multiplicities = multiplicities.reshape(layout.multiplicity_rows, -1)
+        self._multiplicities = values.multiplicities.reshape(layout.multiplicity_rows, -1)
         self._witness_tails = random.elements(layout.witness_rows * t).reshape(-1, t)
         self._multiplicity_tails = random.elements(layout.multiplicity_rows * t).reshape(-1, t)
-        self.extension = extension_rows(layout, pads, left, right, random)
+        self.extension = extension_rows(layout, values, random)
 
     def __repr__(self) -> str:
         return "CommittedRows()"
@@ -180,9 +193,7 @@ class CommittedRows:
             encode(block[:count], layout.code_log, codewords[start:stop])
 
 
-def extension_rows(
-    layout: Layout, pads: Array, left: Array, right: Array, random: RandomStream
-) -> tuple[Array, ...]:
+def extension_rows(layout: Layout, values: SecretValues, random: RandomStream) -> tuple[Array, ...]:
     """The ten rows over K, (5, terms) each; arguments as those of ``CommittedRows``."""
     r, h, t = layout.row_length, layout.pad_row, layout.columns
 
@@ -202,9 +213,10 @@ def extension_rows(
     # coefficients of mask_pads_a + X^h mask_pads_b at multiples of h (the sum over the roots).
     offset = sum_all(np.concatenate([rows[MASK_PADS_A][:, ::h], rows[MASK_PADS_B][:, ::h]], axis=1))
     rows[MASK_DOT_A][:, r - 1] = from_element(negate(multiply(constant(h), offset)))
+    left, right = values.left, values.right
     product = multiply_arrays(left, right)
-    for row, values in ((PADS, pads), (LEFT, left), (RIGHT, right), (PRODUCT, product)):
-        rows[row] = _hide_on_roots(values, draw(t))
+    for row, on_roots in ((PADS, values.pads), (LEFT, left), (RIGHT, right), (PRODUCT, product)):
+        rows[row] = _hide_on_roots(on_roots, draw(t))
     return tuple(rows[row] for row in range(len(rows)))
 
 

@@ -69,9 +69,7 @@ def test_the_committed_columns_are_values_of_the_rows(size: Any) -> None:
     case = make_case(size)
     layout = case.layout
     exchange = run_exchange(case)
-    rows = tableau.CommittedRows(
-        layout, case.cells, case.multiplicities, case.pads, case.left, case.right, SeededStream(1)
-    )
+    rows = tableau.CommittedRows(layout, case.values, SeededStream(1))
     tails = SeededStream(1).elements(layout.witness_rows * layout.columns)
     terms = layout.row_length + layout.columns
     expected = np.zeros((layout.witness_rows, terms), dtype=np.uint64)
@@ -226,10 +224,7 @@ def test_a_product_row_that_is_not_the_product_is_refused(
 
     _replace_extension_rows(monkeypatch, change)
     values = powers_base(_root(case.layout.pad_row), case.layout.pad_row)[:, 0]
-    rows = tableau.CommittedRows(
-        case.layout, case.cells, case.multiplicities, case.pads, case.left, case.right,
-        SeededStream(1),
-    )  # fmt: skip
+    rows = tableau.CommittedRows(case.layout, case.values, SeededStream(1))
     false = Points(values, rows.extension[PRODUCT].shape[1]).evaluate(rows.extension[PRODUCT])
     consistent = case.with_constant_of([to_element(false[:, i]) for i in range(len(values))])
     assert_refused(run_exchange(consistent), "argument.product")

@@ -44,15 +44,7 @@ class UnitStream:
 
 
 def rows_of(case: Case, stream: Any) -> CommittedRows:
-    return CommittedRows(
-        case.layout,
-        case.cells,
-        case.multiplicities,
-        case.pads,
-        case.left,
-        case.right,
-        stream,
-    )
+    return CommittedRows(case.layout, case.values, stream)
 
 
 def is_invertible(matrix: Any) -> bool:
