@@ -7,7 +7,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --d
 # The versions that CI tests with; torch as a CPU build.
 LOCK := .ci/lock.txt
 
-.PHONY: demo test test-all test-slow lint types docs bench bench-peer wheel release lock clean
+.PHONY: demo test test-all test-slow lint types docs bench bench-peer bench-services wheel release lock clean
 
 demo: $(VENV)/installed
 	rm -rf demo
@@ -48,6 +48,10 @@ bench: $(VENV)/installed
 # The peer ezkl from PyPI, in a virtual environment of its own: half an hour, 12 GiB.
 bench-peer: $(VENV)/installed
 	$(BIN)/python benchmarks/peer_ezkl.py
+
+# The adapters for endpoints beside MLServer, Triton and TorchServe from PyPI: 2.2 GiB, and Java 17.
+bench-services: $(VENV)/installed
+	$(BIN)/python benchmarks/services.py
 
 wheel: $(VENV)/installed
 	rm -rf dist
