@@ -70,10 +70,12 @@ def write_atomic(
         guard: entered when all is written, left when the file is in its place; what it raises
             stops the writing.
 
-    Raises UsageError where ``path`` exists and ``overwrite`` is false, CouldNotCheck where the disk
-    refuses; then nothing is left behind, unless the error says that the new file is in its place.
+    Raises UsageError where ``path`` exists and ``overwrite`` is false, or is a device, pipe or
+    folder, CouldNotCheck where the disk refuses; then nothing is left behind, unless the error says
+    that the new file is in its place.
     """
     path = Path(path)
+    require_replaceable(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     written = False
     try:
@@ -100,6 +102,19 @@ def write_atomic(
                 "see to the disk, and run the command again",
             ) from None
         raise CouldNotCheck(f"cannot write {path}: {error.strerror}") from None
+
+
+def require_replaceable(path: Path) -> None:
+    """Raise UsageError for a device, a pipe or a folder, whose place no file may take."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # not there, or no usable name: whoever writes will tell
+        return
+    if not stat.S_ISREG(mode):
+        raise UsageError(
+            f"{path} is not a regular file",
+            hint="give the name of a file; nothing was replaced",
+        )
 
 
 def flush_folder(path: Path) -> None:

@@ -47,7 +47,8 @@ class Output:
         inputs: files of the command that must not be replaced.
 
     Raises:
-        UsageError: the file exists, its folder does not, it is an input, or ``-`` meets --json.
+        UsageError: the file exists, its folder does not, it is an input or a device, or ``-`` meets
+            --json.
     """
 
     def __init__(
@@ -67,6 +68,8 @@ class Output:
                     hint="write to a file, or leave out --json",
                 )
             return
+        from zkwm.files import require_replaceable
+
         path = Path(name)
         # os.path.exists, unlike Path.exists, answers no for a URL or a name that is too long
         for given in inputs:
@@ -76,6 +79,7 @@ class Output:
                 )
         if path.is_dir():
             raise UsageError(f"{name} is a folder", hint="give the name of a file in it")
+        require_replaceable(path)
         if os.path.lexists(path) and not force:
             way_out = "" if force is None else ", or use --force to replace it"
             raise UsageError(f"{name} exists", hint=f"choose another name{way_out}")

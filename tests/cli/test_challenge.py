@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -307,3 +308,11 @@ def test_folder_as_output(zkwm: Command, case: Files, tmp_path: Path) -> None:
     result = zkwm(*case.challenge_options(output=tmp_path))
     assert result.code == 2
     assert "is a folder" in result.stderr
+
+
+def test_device_as_output(zkwm: Command, case: Files, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    result = zkwm(*case.challenge_options(output=tmp_path / "pipe"), "--force")
+    assert result.code == 2
+    assert "is not a regular file" in result.stderr
+    assert (tmp_path / "pipe").is_fifo()

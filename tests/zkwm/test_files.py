@@ -89,3 +89,15 @@ def test_a_pipe_is_refused_at_once_where_a_file_is_meant(tmp_path):
         read_limited(tmp_path / "pipe", 10, regular=True)
     write_atomic(tmp_path / "a", b"content")
     assert read_limited(tmp_path / "a", 10, regular=True) == b"content"
+
+
+def test_no_device_pipe_or_folder_is_replaced(tmp_path):
+    pipe, folder = tmp_path / "pipe", tmp_path / "folder"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    (tmp_path / "link").symlink_to("/dev/null")
+    for path in (pipe, folder, tmp_path / "link"):
+        with pytest.raises(UsageError, match="not a regular file"):
+            write_atomic(path, b"data", overwrite=True)
+    assert pipe.is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "link", "pipe"]
