@@ -83,9 +83,11 @@ class Translation:
         if order == "bgr":
             swapped = np.eye(shape[0])[::-1].reshape(shape[0], shape[0], 1, 1)
             root = self.add(Linear(shape, (Term(0, Kernel(swapped)),), np.zeros(shape[0])))
-        places = shaped_places(len(graph.dims), shape, layout)
-        in_order = places.shape == shape and layout == "nchw"
-        self.names[graph.input] = Tensor(root, places.shape, X, None if in_order else places)
+        dims, places = tuple(shape), None
+        if (len(graph.dims), layout) != (4, "nchw"):
+            places = shaped_places(len(graph.dims), shape, layout)
+            dims = places.shape
+        self.names[graph.input] = Tensor(root, dims, X, places)
         self.copies: dict[tuple[int, Expression, tuple[int, ...], bytes], int] = {}
         self._folded = self._decimals = 0
         self._functions: dict[tuple[int, Expression], int] = {}
