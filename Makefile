@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# One thread for each worker: the workers share the cores.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+# One thread for each worker: the workers share the cores. A worker that a test takes down stays down:
+# another one would only be given the same test.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
+	--max-worker-restart 0
 # The versions that CI tests with; torch as a CPU build.
 LOCK := .ci/lock.txt
 
