@@ -9,7 +9,8 @@ class SentProcess:
     """A process that has sent these frames already; its input goes nowhere."""
 
     def __init__(self, data: bytes) -> None:
-        self.stdin, self.stdout, self.pid = io.BytesIO(), io.BytesIO(data), 0
+        self.stdin, self.stdout = io.BytesIO(), io.BytesIO(data)
+        self.pid = self.returncode = 0  # it has ended: nobody may send a signal to number 0
 
     def kill(self) -> None:
         """Nothing runs."""

@@ -13,10 +13,22 @@ import pytest
 from zkwm import locks
 from zkwm.locks import file_lock
 from zkwm.suspects import limited_process
-from zkwm.suspects.limited_process import stop_process, worker_environment
+from zkwm.suspects.limited_process import (
+    NoResultError,
+    run_limited,
+    stop_process,
+    worker_environment,
+)
 from zkwm.suspects.onnx_frames import write_frame
 
 PATIENCE = 60.0
+CHILD = """
+import subprocess, sys, time
+from pathlib import Path
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+Path({told!r}).write_text(str(child.pid))
+time.sleep(600 * {lives})
+"""
 AT_WORK = """
 import time
 from zkwm.suspects.limited_process import serve_once
@@ -53,6 +65,34 @@ def test_a_process_that_the_system_keeps_is_not_waited_for(
             stop_process(process)
         assert process.poll() is None
         stop_process(process)
+
+
+@pytest.mark.parametrize("lives", [True, False])
+def test_a_child_of_the_process_that_keeps_its_pipe_open_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lives: bool
+) -> None:
+    """The process works on, or has ended, and something that it started holds its output."""
+    (tmp_path / "leaves_a_child.py").write_text(
+        CHILD.format(told=str(tmp_path / "child"), lives=lives)
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    began = time.monotonic()
+    with pytest.raises(NoResultError) as caught:
+        run_limited("leaves_a_child", [b"?"], memory=1 << 30, seconds=3, result_limit=10)
+    assert caught.value.late
+    assert time.monotonic() - began < PATIENCE
+    child = int(told.read_text())
+    while runs(child):
+        assert time.monotonic() - began < PATIENCE
+        time.sleep(0.02)
+
+
+def runs(child: int) -> bool:
+    """Whether it exists and is no zombie that nobody has waited for."""
+    try:
+        return Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_work_ends_with_whoever_asked_for_it() -> None:

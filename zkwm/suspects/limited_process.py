@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -88,7 +89,7 @@ def killed_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[t
 
     def expire() -> None:
         expired.set()
-        process.kill()
+        _kill(process)
 
     timer = threading.Timer(seconds, expire)
     timer.daemon = True
@@ -102,13 +103,24 @@ def killed_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[t
 
 def stop_process(process: subprocess.Popen[bytes]) -> None:
     """Kill the process and close its pipes; the system ends one that it keeps waiting."""
-    process.kill()
+    _kill(process)
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             with contextlib.suppress(OSError):
                 stream.close()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=_END_SECONDS)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill the process and all that it started, which could keep its pipes open.
+
+    Until it was waited for, no other group of processes can have its number.
+    """
+    if process.returncode is None and hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
 
 
 def run_limited(
