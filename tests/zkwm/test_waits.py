@@ -72,9 +72,8 @@ def test_a_child_of_the_process_that_keeps_its_pipe_open_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lives: bool
 ) -> None:
     """The process works on, or has ended, and something that it started holds its output."""
-    (tmp_path / "leaves_a_child.py").write_text(
-        CHILD.format(told=str(tmp_path / "child"), lives=lives)
-    )
+    told = tmp_path / "child"
+    (tmp_path / "leaves_a_child.py").write_text(CHILD.format(told=str(told), lives=lives))
     monkeypatch.syspath_prepend(tmp_path)
     began = time.monotonic()
     with pytest.raises(NoResultError) as caught:
