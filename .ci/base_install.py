@@ -30,6 +30,7 @@ def run(program: Path, folder: Path, command: str, expected: int = 0) -> str:
         capture_output=True,
         text=True,
         check=False,
+        timeout=1200,
     )
     if done.returncode != expected:
         sys.exit(
