@@ -174,3 +174,29 @@ def opening_instead(
 def signed(challenge: Challenge, judge: TestJudge, **changes: Any) -> Challenge:
     """A challenge changed, and signed again by its judge."""
     return replace(challenge, signature=b"", **changes).signed_by(judge.key.signing)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An owner's vault, commitment and marked model; a judge and their challenge about it."""
+
+    vault: Vault
+    commitment: Commitment
+    judge: TestJudge
+    challenge: Challenge
+    model: Path
+    argument: StandIn
+
+    def asked(self, **changes: Any) -> Challenge:
+        """The challenge changed, and signed again."""
+        return signed(self.challenge, self.judge, **changes)
+
+    def answer(
+        self,
+        asked: Challenge | None = None,
+        model: Path | DerivedNetwork | None = None,
+        **more: Any,
+    ) -> Any:
+        """The owner's answer to the challenge or to another one, about the model or another."""
+        asked = self.challenge if asked is None else asked
+        return answer(self.vault, self.commitment, asked, model or self.model, **more)

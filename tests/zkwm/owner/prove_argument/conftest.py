@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.argued import SHAPE, save_linear
-from tests.support.dispute import CHEAP, PASSPHRASE, random_images
+from tests.support.argued import SHAPE, Scene, StandIn, save_linear
+from tests.support.dispute import CHEAP, PASSPHRASE, TestJudge, random_images
 from zkwm.judge.judge import Judge
 from zkwm.owner.commit import commit, trigger_set
 from zkwm.owner.vault import Vault
@@ -60,3 +60,15 @@ def model(original: Original) -> Path:
 @pytest.fixture
 def challenge(original: Original) -> Challenge:
     return original.challenge
+
+
+@pytest.fixture
+def scene(
+    vault: Vault,
+    commitment: Commitment,
+    judge: TestJudge,
+    challenge: Challenge,
+    model: Path,
+    argument: StandIn,
+) -> Scene:
+    return Scene(vault, commitment, judge, challenge, model, argument)

@@ -10,17 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.argued import SHAPE, StandIn, answer, save_linear, signed
+from tests.support.argued import SHAPE, Scene, save_linear
 from tests.support.dispute import random_images
 from zkwm.data import ImageData
-from zkwm.judge.judge import Judge
 from zkwm.owner.prove import disclosure
 from zkwm.owner.suspect_file import DerivedNetwork
-from zkwm.owner.vault import Vault
 from zkwm.quantizer.classifier import require_classifier
 from zkwm.quantizer.derive import derive_network, network_digest
 from zkwm_protocols.challenge import Challenge
-from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import (
     CouldNotCheck,
     InvalidOpening,
@@ -32,57 +29,40 @@ from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 
 
 @pytest.mark.slow
-def test_the_network_must_be_that_of_the_challenge(
-    vault: Vault,
-    commitment: Commitment,
-    judge: Judge,
-    challenge: Challenge,
-    model: Path,
-    argument: StandIn,
-    tmp_path: Path,
-) -> None:
-    other = signed(challenge, judge, network=bytes(32))
+def test_the_network_must_be_that_of_the_challenge(scene: Scene, tmp_path: Path) -> None:
+    other = scene.asked(network=bytes(32))
     with pytest.raises(InvalidOpening) as caught:
-        answer(vault, commitment, other, model)
+        scene.answer(other)
     assert caught.value.check == "challenge.network"
     changed = tmp_path / "changed.onnx"
-    changed.write_bytes(model.read_bytes() + b"\0")
+    changed.write_bytes(scene.model.read_bytes() + b"\0")
     with pytest.raises(InvalidOpening) as caught:
-        answer(vault, commitment, challenge, changed)
+        scene.answer(scene.challenge, changed)
     assert caught.value.check == "challenge.suspect"
-    assert argument.proofs == 0
-    assert vault.state.ledger == []
+    assert scene.argument.proofs == 0
+    assert scene.vault.state.ledger == []
 
 
 def test_another_network_than_the_files_is_refused_before_a_trigger_is_looked_at(
-    vault: Vault,
-    commitment: Commitment,
-    judge: Judge,
-    challenge: Challenge,
-    model: Path,
-    argument: StandIn,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_linear(tmp_path / "other.onnx", random_images(100, 9, SHAPE), np.arange(100) % 10)
     network = network_of(tmp_path / "other.onnx")
-    asked = signed(challenge, judge, network=network_digest(network))
+    asked = scene.asked(network=network_digest(network))
     looked: list[object] = []
     monkeypatch.setattr("zkwm.owner.prove_argument.make_statement", looked.append)
     told: list[tuple[str, float]] = []
     with pytest.raises(SuspectUnusable) as caught:
-        answer(
-            vault,
-            commitment,
+        scene.answer(
             asked,
-            DerivedNetwork(model, network),
+            DerivedNetwork(scene.model, network),
             progress=lambda *step: told.append(step),
         )
     assert caught.value.check == "argument.agreement"
     assert "--reveal" in caught.value.hint
     assert looked == []
-    assert argument.proofs == 0
-    assert vault.state.ledger == []
+    assert scene.argument.proofs == 0
+    assert scene.vault.state.ledger == []
     assert {step for step, _ in told} == {"comparison with the file"}
     assert [share for _, share in told] == sorted(share for _, share in told)
     assert told[-1][1] == 1
@@ -124,12 +104,7 @@ def test_networks_of_the_bundled_shape_are_tested_on_fashion(tmp_path: Path) -> 
 
 
 def test_a_network_that_is_too_much_work_is_refused_before_it_is_evaluated(
-    vault: Vault,
-    commitment: Commitment,
-    challenge: Challenge,
-    model: Path,
-    argument: StandIn,
-    monkeypatch: pytest.MonkeyPatch,
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The judge chooses the network; evaluating it is a stranger's work."""
     started: list[object] = []
@@ -137,42 +112,36 @@ def test_a_network_that_is_too_much_work_is_refused_before_it_is_evaluated(
     with monkeypatch.context() as patch:
         patch.setattr("zkwm.quantizer.calibration.MOST_MULTIPLICATIONS", 1 << 16)
         with pytest.raises(Unsupported, match="too much work") as caught:
-            answer(vault, commitment, challenge, model)
+            scene.answer()
         assert caught.value.check == "network.unsupported"
         patch.setattr("zkwm.quantizer.limited_scores.MOST_VALUES", 1 << 10)
         with pytest.raises(Unsupported, match="too much"):
-            answer(vault, commitment, challenge, model)
+            scene.answer()
     assert started == []
-    assert (argument.proofs, vault.state.ledger) == (0, [])
+    assert (scene.argument.proofs, scene.vault.state.ledger) == (0, [])
 
 
 @pytest.mark.parametrize("outputs", [1000, 1001])
 def test_more_outputs_than_can_be_compared_are_refused_before_the_file_is_read(
-    vault: Vault,
-    commitment: Commitment,
-    judge: Judge,
-    challenge: Challenge,
-    argument: StandIn,
-    tmp_path: Path,
-    outputs: int,
+    scene: Scene, tmp_path: Path, outputs: int
 ) -> None:
-    suspect = replace(challenge.suspect, outputs=outputs)
-    asked = signed(challenge, judge, suspect=suspect, least_matches=100)
+    suspect = replace(scene.challenge.suspect, outputs=outputs)
+    asked = scene.asked(suspect=suspect, least_matches=100)
     missing = tmp_path / "missing.onnx"
     if outputs == 1000:
-        assert disclosure(vault, commitment, asked).argument is not None
+        assert disclosure(scene.vault, scene.commitment, asked).argument is not None
         with pytest.raises(CouldNotCheck, match="missing"):
-            answer(vault, commitment, asked, missing)
+            scene.answer(asked, missing)
         return
     for work in (
-        lambda: disclosure(vault, commitment, asked),
-        lambda: answer(vault, commitment, asked, missing),
+        lambda: disclosure(scene.vault, scene.commitment, asked),
+        lambda: scene.answer(asked, missing),
     ):
         with pytest.raises(SuspectUnusable, match="1,001 outputs") as caught:
             work()
         assert caught.value.check == "argument.agreement"
         assert "--reveal" in caught.value.hint
-    assert (argument.proofs, vault.state.ledger) == (0, [])
+    assert (scene.argument.proofs, scene.vault.state.ledger) == (0, [])
 
 
 def test_only_files_have_a_network(model: Path, challenge: Challenge) -> None:
