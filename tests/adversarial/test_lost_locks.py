@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,29 @@ def answer(vault: Vault, commitment: Commitment, judge: Judge) -> Opening:
     return proof
 
 
+@dataclass(frozen=True)
+class Scene:
+    """An owner's vault and commitment, and two judges who ask."""
+
+    vault: Vault
+    commitment: Commitment
+    judge: Judge
+    other_judge: Judge
+
+    def answer(self, judge: Judge | None = None) -> Opening:
+        """An opening to the first judge, or to this one."""
+        return answer(self.vault, self.commitment, judge or self.judge)
+
+    def remove_lock(self) -> None:
+        """What a cleaner does."""
+        self.vault.path.with_name(f"{self.vault.path.name}.lock").unlink()
+
+
+@pytest.fixture
+def scene(vault: Vault, commitment: Commitment, judge: Judge, other_judge: Judge) -> Scene:
+    return Scene(vault, commitment, judge, other_judge)
+
+
 def during_an_answer(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
     """Call ``act`` once, while the next answer is made and the vault is locked."""
     made = answering.make_opening
@@ -50,62 +74,47 @@ def during_an_answer(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -
 
 
 def test_a_removed_lock_opens_no_block_twice(
-    vault: Vault,
-    commitment: Commitment,
-    judge: Judge,
-    other_judge: Judge,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     second: list[Opening] = []
 
     def clean() -> None:
-        vault.path.with_name(f"{vault.path.name}.lock").unlink()
+        scene.remove_lock()
         with monkeypatch.context() as other:
             other.setenv("ZKWM_STATE", str(tmp_path / "state of the other machine"))
-            second.append(answer(vault, commitment, other_judge))
+            second.append(scene.answer(scene.other_judge))
 
     during_an_answer(monkeypatch, clean)
     with pytest.raises(VaultUnusable, match="lock file"):
-        answer(vault, commitment, judge)
+        scene.answer()
     assert second[0].blocks == (0,)
-    assert answer(vault, commitment, judge).blocks == (1,)
-    assert spent(Vault.open(vault.path, PASSPHRASE), commitment) == {0, 1}
+    assert scene.answer().blocks == (1,)
+    assert spent(Vault.open(scene.vault.path, PASSPHRASE), scene.commitment) == {0, 1}
 
 
 def test_on_one_machine_a_removed_lock_is_waited_out(
-    vault: Vault,
-    commitment: Commitment,
-    judge: Judge,
-    other_judge: Judge,
-    monkeypatch: pytest.MonkeyPatch,
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The mark of the ledger has a lock too, outside of the folder: the second one waits for it."""
     second: list[Opening] = []
-    other = threading.Thread(target=lambda: second.append(answer(vault, commitment, other_judge)))
+    other = threading.Thread(target=lambda: second.append(scene.answer(scene.other_judge)))
 
     def clean() -> None:
-        vault.path.with_name(f"{vault.path.name}.lock").unlink()
+        scene.remove_lock()
         other.start()
         other.join(timeout=0.5)
 
     during_an_answer(monkeypatch, clean)
     with pytest.raises(VaultUnusable, match="lock file"):
-        answer(vault, commitment, judge)
+        scene.answer()
     other.join(timeout=60)
     assert second[0].blocks == (0,)
-    assert answer(vault, commitment, judge).blocks == (1,)
+    assert scene.answer().blocks == (1,)
 
 
 @pytest.mark.parametrize("cleans", [False, True])
 def test_a_lock_removed_between_check_and_rename_opens_no_block_twice(
-    vault: Vault,
-    commitment: Commitment,
-    judge: Judge,
-    other_judge: Judge,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    cleans: bool,
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cleans: bool
 ) -> None:
     """The last moment: everything was checked, and the new vault is about to take its place.
 
@@ -118,90 +127,80 @@ def test_a_lock_removed_between_check_and_rename_opens_no_block_twice(
 
     def run(asker: Judge) -> None:
         try:
-            outcomes[asker] = answer(vault, commitment, asker).blocks
+            outcomes[asker] = scene.answer(asker).blocks
         except VaultUnusable as error:
             outcomes[asker] = error.message
 
-    other = threading.Thread(target=run, args=(other_judge,))
+    other = threading.Thread(target=run, args=(scene.other_judge,))
 
     def late(source: Path, target: Path) -> Path:
         monkeypatch.setattr(Path, "replace", real)
-        vault.path.with_name(f"{vault.path.name}.lock").unlink()
+        scene.remove_lock()
         monkeypatch.setenv("ZKWM_STATE", str(tmp_path / "state of the other machine"))
         other.start()
         other.join(timeout=1)  # long enough to make an answer, and to wait for the vault
         return real(source, target)
 
     monkeypatch.setattr(Path, "replace", late)
-    run(judge)
+    run(scene.judge)
     other.join(timeout=60)
-    first, second = (other_judge, judge) if cleans else (judge, other_judge)
+    first, second = (scene.other_judge, scene.judge) if cleans else (scene.judge, scene.other_judge)
     assert outcomes[first] == (0,)
     assert ("No such file" if cleans else "was changed") in outcomes[second]
     monkeypatch.setenv("ZKWM_STATE", str(tmp_path / "state of a third machine"))
-    assert answer(vault, commitment, second).blocks == (1,)
-    assert spent(Vault.open(vault.path, PASSPHRASE), commitment) == {0, 1}
+    assert scene.answer(second).blocks == (1,)
+    assert spent(Vault.open(scene.vault.path, PASSPHRASE), scene.commitment) == {0, 1}
 
 
 @pytest.mark.parametrize("in_place", [True, False])
 def test_a_vault_changed_under_the_lock_is_not_overwritten(
-    vault: Vault,
-    commitment: Commitment,
-    judge: Judge,
-    other_judge: Judge,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    in_place: bool,
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, in_place: bool
 ) -> None:
     """A sync service puts the newer state of another machine in place."""
     machine = tmp_path / "elsewhere.vault"
-    shutil.copy(vault.path, machine)
+    shutil.copy(scene.vault.path, machine)
     elsewhere = Vault.open(machine, PASSPHRASE)
     with monkeypatch.context() as other:
         other.setenv("ZKWM_STATE", str(tmp_path / "state of the other machine"))
-        assert answer(elsewhere, commitment, other_judge).blocks == (0,)
+        assert answer(elsewhere, scene.commitment, scene.other_judge).blocks == (0,)
 
     def sync() -> None:
         if in_place:
-            vault.path.write_bytes(machine.read_bytes())
+            scene.vault.path.write_bytes(machine.read_bytes())
         else:
-            machine.replace(vault.path)
+            machine.replace(scene.vault.path)
 
     during_an_answer(monkeypatch, sync)
     with pytest.raises(VaultUnusable, match="was changed"):
-        answer(vault, commitment, judge)
-    assert answer(vault, commitment, judge).blocks == (1,)
+        scene.answer()
+    assert scene.answer().blocks == (1,)
 
 
-def test_a_second_name_is_refused_and_a_symbolic_link_is_not(
-    vault: Vault, commitment: Commitment, judge: Judge, other_judge: Judge, tmp_path: Path
-) -> None:
+def test_a_second_name_is_refused_and_a_symbolic_link_is_not(scene: Scene, tmp_path: Path) -> None:
     link = tmp_path / "second.vault"
-    os.link(vault.path, link)
-    for name in (vault.path, link):
+    os.link(scene.vault.path, link)
+    for name in (scene.vault.path, link):
         with pytest.raises(VaultUnusable, match="hard links"):
             Vault.open(name, PASSPHRASE)
     with pytest.raises(VaultUnusable, match="hard links"):
         prove(
-            vault,
-            commitment,
-            asking(judge, commitment),
-            judge_fingerprint=judge.public.fingerprint(),
+            scene.vault,
+            scene.commitment,
+            asking(scene.judge, scene.commitment),
+            judge_fingerprint=scene.judge.public.fingerprint(),
         )
     link.unlink()
-    link.symlink_to(vault.path)
-    assert answer(Vault.open(link, PASSPHRASE), commitment, judge).blocks == (0,)
-    assert answer(vault, commitment, other_judge).blocks == (1,)
+    link.symlink_to(scene.vault.path)
+    assert answer(Vault.open(link, PASSPHRASE), scene.commitment, scene.judge).blocks == (0,)
+    assert scene.answer(scene.other_judge).blocks == (1,)
     assert link.is_symlink()
 
 
-def test_what_a_killed_keygen_left_is_cleaned_and_its_second_name_too(
-    vault: Vault, commitment: Commitment, judge: Judge
-) -> None:
+def test_what_a_killed_keygen_left_is_cleaned_and_its_second_name_too(scene: Scene) -> None:
     """``keygen`` links its temporary file to the new name, and may die before it removes it."""
-    left = vault.path.with_name(f".{vault.path.name}.{'0' * 16}.tmp")
-    os.link(vault.path, left)
-    assert answer(vault, commitment, judge).blocks == (0,)
+    left = scene.vault.path.with_name(f".{scene.vault.path.name}.{'0' * 16}.tmp")
+    os.link(scene.vault.path, left)
+    assert scene.answer().blocks == (0,)
     assert not left.exists()
 
 
@@ -220,67 +219,63 @@ def test_a_key_that_its_group_can_read_is_a_matter_of_the_owner(
 
 
 def test_the_right_of_a_group_survives_every_answer(
-    vault: Vault,
-    commitment: Commitment,
-    judge: Judge,
-    other_judge: Judge,
-    monkeypatch: pytest.MonkeyPatch,
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group = os.getgid() if os.getuid() else 12345
-    os.chown(vault.path, -1, group)
-    vault.path.chmod(0o640)
+    os.chown(scene.vault.path, -1, group)
+    scene.vault.path.chmod(0o640)
     monkeypatch.setenv("ZKWM_GROUP_READABLE", "1")
     before = os.umask(0o077)
     try:
-        answer(vault, commitment, judge)
+        scene.answer()
     finally:
         os.umask(before)
-    found = vault.path.stat()
+    found = scene.vault.path.stat()
     assert (stat.S_IMODE(found.st_mode), found.st_gid) == (0o640, group)
-    vault.path.chmod(0o600)
-    answer(vault, commitment, other_judge)
-    assert stat.S_IMODE(vault.path.stat().st_mode) == 0o600
+    scene.vault.path.chmod(0o600)
+    scene.answer(scene.other_judge)
+    assert stat.S_IMODE(scene.vault.path.stat().st_mode) == 0o600
 
 
 def test_a_group_that_cannot_be_kept_is_an_error_and_spends_nothing(
-    vault: Vault, commitment: Commitment, judge: Judge, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    vault.path.chmod(0o640)
+    scene.vault.path.chmod(0o640)
     monkeypatch.setenv("ZKWM_GROUP_READABLE", "1")
-    before = vault.path.read_bytes()
+    before = scene.vault.path.read_bytes()
     with monkeypatch.context() as patch:
         patch.setattr(os, "chmod", refuse)
         patch.setattr(os, "chown", refuse)
         with pytest.raises(VaultUnusable, match="not permitted"):
-            answer(vault, commitment, judge)
-    assert vault.path.read_bytes() == before
-    assert answer(vault, commitment, judge).blocks == (0,)
+            scene.answer()
+    assert scene.vault.path.read_bytes() == before
+    assert scene.answer().blocks == (0,)
 
 
 def test_a_vault_that_is_read_only_is_refused_with_the_cause(
-    vault: Vault, commitment: Commitment, judge: Judge, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Mode 0400, for any user but root."""
     real = os.open
 
     def read_only(path: str | Path, flags: int, *rest: int) -> int:
-        if Path(path) == vault.path and flags & os.O_RDWR:
+        if Path(path) == scene.vault.path and flags & os.O_RDWR:
             raise PermissionError(13, "Permission denied")
         return real(path, flags, *rest)
 
-    vault.path.chmod(0o400)
-    before = vault.path.read_bytes()
+    scene.vault.path.chmod(0o400)
+    before = scene.vault.path.read_bytes()
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", read_only)
         with pytest.raises(VaultUnusable, match="for writing: Permission denied") as caught:
-            answer(vault, commitment, judge)
-    assert f"chmod 600 {vault.path}" in caught.value.hint
-    assert vault.path.read_bytes() == before
-    vault.path.chmod(0o600)
-    assert answer(vault, commitment, judge).blocks == (0,)
+            scene.answer()
+    assert f"chmod 600 {scene.vault.path}" in caught.value.hint
+    assert scene.vault.path.read_bytes() == before
+    scene.vault.path.chmod(0o600)
+    assert scene.answer().blocks == (0,)
 
 
 def test_locks_need_nothing_of_posix_alone() -> None:
