@@ -20,7 +20,6 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-import torch
 
 from tests.fuzz.byte_changes import change_bytes, mixed
 from tests.fuzz.cbor_changes import change_cbor
@@ -30,11 +29,11 @@ from tests.fuzz.text_changes import change_json
 from tests.support.sent_process import SentProcess, frames
 from tests.support.small_networks import random_network, two_class_network
 from zkwm.nn.architectures import build_model
+from zkwm.nn.model_file import config_json, weight_bytes
 from zkwm.quantizer.limited_quantizer import declared_shape_limited, quantize_limited
 from zkwm.quantizer.limited_scores import scores_limited
-from zkwm.suspects import limited_process, onnx_process
+from zkwm.suspects import limited_process, limited_weights, onnx_process
 from zkwm.suspects.limited_process import NoResultError
-from zkwm.suspects.limited_weights import limited_scores
 from zkwm.suspects.limits import OnnxLimits
 from zkwm.suspects.onnx_parts import onnx_digest, read_whole
 from zkwm.suspects.onnx_process import NoReplyError, OnnxProcess
@@ -180,9 +179,11 @@ def weights_kind() -> Kind:
     images = np.zeros((3, 1, 4, 4), np.uint8)
     scores = np.arange(6.0).tobytes()
 
+    question = (config_json(model.config), weight_bytes(model))
+
     def read() -> object:
-        with torch.inference_mode():
-            found = limited_scores(model, images, Preprocessing(), OnnxLimits())
+        with patch.object(limited_weights, "_frames", lambda _: question):
+            found = limited_weights.limited_scores(model, images, Preprocessing(), OnnxLimits())
         assert found.shape == (3, 2)
         return found
 
