@@ -270,15 +270,16 @@ def _certificates(data: bytes) -> str:
 
 
 def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """A copy of the headers. Raises UsageError, without repeating a value, for bad ones."""
+    """A copy of the headers. Raises UsageError, without repeating any of them, for bad ones."""
     if len(headers) > MOST_HEADERS or len(headers) != len({name.lower() for name in headers}):
         raise UsageError(
             f"there are more than {MOST_HEADERS} headers, or two with the same name",
             hint="give each header once; upper and lower case are the same",
         )
-    for name, value in headers.items():
+    # By number: what stands in the place of a name may be a secret that was typed there.
+    for number, (name, value) in enumerate(headers.items(), 1):
         if not _TOKEN.fullmatch(name) or name.lower() in _OWN_HEADERS:
-            raise UsageError("a header has a name that is not allowed")
+            raise UsageError(f"header {number} has a name that is not allowed")
         if not _HEADER_VALUE.fullmatch(value):
-            raise UsageError(f"the value of the header {name} has characters that are not allowed")
+            raise UsageError(f"the value of header {number} has characters that are not allowed")
     return dict(headers)
