@@ -122,8 +122,8 @@ def command(
     again gives the same bytes and opens nothing more.
 
     With --zero-knowledge nothing is opened: the proof shows that at least as many triggers as the
-    challenge demands match, and nothing else, to anybody who reads it. Each answer releases one
-    bit, which the vault counts.
+    challenge demands match in the integer network made from the suspect's file, and nothing else.
+    It is sealed to nobody. Each answer releases one bit, which the vault counts.
     """
     require_one_stdin(
         commitment=commitment, challenge=challenge, passphrase_file=owner.passphrase_file
