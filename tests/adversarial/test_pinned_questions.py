@@ -10,6 +10,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from tests.support.dispute import CLASSES, SHAPE, Claimant, random_images, refus
 from zkwm.judge.judge import Judge
 from zkwm.judge.verdict import Outcome
 from zkwm.suspects import HttpSettings, Suspect, open_suspect
-from zkwm_protocols.errors import InvalidOpening, NotProven
+from zkwm_protocols.errors import InvalidOpening, NotProven, SuspectUnusable
 from zkwm_protocols.suspect_identity import Preprocessing
 
 KEY = {"X-Api-Key": "acme-secret"}
@@ -205,3 +206,17 @@ def test_a_model_of_bgr_images(judge: Judge, tmp_path: Path) -> None:
                 judge.verify(owner.commitment, path, challenge, proof)
             verdict = caught.value.verdict
         assert verdict.to_json()["preprocessing"] == preprocessing.to_map()
+
+
+def test_a_layout_that_the_model_does_not_take_is_no_verdict(judge: Judge, tmp_path: Path) -> None:
+    owner = Claimant(random_images(50, shape=COLORS))
+    path = save(tmp_path / "model.onnx", COLORS, {"y": solved(owner.images, owner.labels)})
+    suspect = open_suspect(path, shape=COLORS)
+    challenge = judge.challenge(owner.commitment, suspect, reveal=50)
+    suspect.close()
+    fed = Preprocessing(layout="nhwc")
+    key = judge._key.signing
+    other = replace(challenge, preprocessing=fed, signature=b"").signed_by(key)
+    with refused(SuspectUnusable, "suspect.answers") as caught:
+        judge.verify(owner.commitment, path, other, owner.answer(other, [0]))
+    assert "does not take images in the layout nhwc" in caught.value.message
