@@ -80,7 +80,7 @@ def figures() -> Iterator[str]:
             "null_models",
         ),
         (
-            "argument about 100 triggers on LeNet-5, 2 cores, the argument alone",
+            "the argument alone, about 100 triggers on LeNet-5, 2 cores",
             docs_results_argument.in_short(_lines("argument.jsonl"), "lenet5", 100),
             "argument",
         ),
