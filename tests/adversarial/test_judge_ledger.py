@@ -71,6 +71,28 @@ def test_asking_again_gives_the_first_answers(judge: Judge, owner: Claimant, kin
     assert {verdict.functions_tried for verdict in verdicts} == {1}
 
 
+def test_verifying_at_the_same_time_gives_the_first_answers(judge: Judge, owner: Claimant) -> None:
+    """Ten verifications that begin before any of them has an answer: one outcome."""
+    verdicts: list[Verdict] = []
+
+    class Crowd(RandomSuspect):
+        def answer(
+            self, images: NDArray[np.uint8], preprocessing: Any, *, progress: Any = None
+        ) -> tuple[Answer, ...]:
+            if len(self.asked) < 10:
+                own = super().answer(images, preprocessing, progress=progress)
+                verdicts.append(settle(judge, owner, self, challenge))  # the others are faster
+                return own
+            return super().answer(images, preprocessing, progress=progress)
+
+    suspect = Crowd(kind="onnx", name="chance.onnx")
+    challenge = judge.challenge(owner.commitment, suspect, reveal=50)
+    suspect.asked.clear()
+    verdicts.append(settle(judge, owner, suspect, challenge))
+    assert len(suspect.asked) == len(verdicts) == 11
+    assert len({verdict.evidence for verdict in verdicts}) == 1
+
+
 def test_only_missing_answers_are_asked_for_again(judge: Judge, owner: Claimant) -> None:
     """An endpoint that was down for ten triggers: those, among new decoys, and nothing else."""
     suspect = marked(owner.images, owner.labels, kind="http", remote=True)

@@ -75,10 +75,13 @@ def question(
     if missing and suspect.remote:
         others = _others(challenge, images, asking, before)
     answers = _ask(suspect, challenge, [*missing, *others[DECOYS], *others[NATURAL]], asking)
+    first = known
     if kept:
         asked_for = {digest: answer for digest, answer in answers.items() if digest in images}
         asking.ledger.keep_answers(challenge, asked_for)
-    answers |= known
+        # Read back: another process may have asked at the same time, and kept its answers first.
+        first = asking.ledger.first_answers(challenge, list(images))
+    answers |= first
     if kept and not suspect.remote and any(answers[digest].output is None for digest in images):
         others = _others(challenge, images, asking, before)
         answers |= _ask(suspect, challenge, [*others[DECOYS], *others[NATURAL]], asking)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.dispute import Claimant, TableSuspect, marked, random_images
 from zkwm.judge.judge import Judge
 from zkwm.judge.marketplace import Marketplace
-from zkwm_protocols.errors import Malformed, NotProven, UsageError
+from zkwm_protocols.errors import CouldNotCheck, Malformed, NotProven, UsageError
 from zkwm_protocols.policy import Policy
 from zkwm_protocols.suspect_identity import Preprocessing
 
@@ -183,3 +184,27 @@ def test_a_damaged_verdict_is_named(
         market.verdicts()
     with pytest.raises(Malformed, match="is not a verdict"):
         market.settle(suspect, challenge, proof)
+
+
+def test_no_verdict_is_kept_under_a_lock_that_was_removed(
+    market: Marketplace, owner: Claimant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suspect = marked(owner.images, owner.labels)
+    challenge = market.challenge(market.register(owner.commitment), suspect)
+    proof = owner.answer(challenge, [0])
+    market.settle(suspect, challenge, proof)
+    (path,) = tmp_path.glob("market/verdicts/*.json")
+    before = path.read_bytes()
+
+    def removed(file: Path) -> dict[str, Any]:
+        (tmp_path / "market" / ".lock").unlink()  # what a cleaner does
+        value: dict[str, Any] = json.loads(file.read_bytes())
+        return value
+
+    with monkeypatch.context() as patched:
+        patched.setattr("zkwm.judge.marketplace._read_json", removed)
+        with pytest.raises(CouldNotCheck, match="its lock file was removed") as caught:
+            market.settle(suspect, challenge, proof)
+    assert "settle again" in caught.value.hint
+    assert path.read_bytes() == before
+    assert market.settle(suspect, challenge, proof).proven
