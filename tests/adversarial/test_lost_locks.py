@@ -97,7 +97,9 @@ def test_on_one_machine_a_removed_lock_is_waited_out(
 ) -> None:
     """The mark of the ledger has a lock too, outside of the folder: the second one waits for it."""
     second: list[Opening] = []
-    other = threading.Thread(target=lambda: second.append(scene.answer(scene.other_judge)))
+    other = threading.Thread(
+        target=lambda: second.append(scene.answer(scene.other_judge)), daemon=True
+    )
 
     def clean() -> None:
         scene.remove_lock()
@@ -131,7 +133,7 @@ def test_a_lock_removed_between_check_and_rename_opens_no_block_twice(
         except VaultUnusable as error:
             outcomes[asker] = error.message
 
-    other = threading.Thread(target=run, args=(scene.other_judge,))
+    other = threading.Thread(target=run, args=(scene.other_judge,), daemon=True)
 
     def late(source: Path, target: Path) -> Path:
         monkeypatch.setattr(Path, "replace", real)

@@ -49,7 +49,9 @@ def test_an_answer_that_takes_its_time(typed: int) -> None:
 
 def test_what_is_hidden_is_not_shown_and_what_was_shown_stays_so(typed: int) -> None:
     asked: list[bytes | None] = []
-    thread = threading.Thread(target=lambda: asked.append(terminal.ask_hidden("Word: ", 100)))
+    thread = threading.Thread(
+        target=lambda: asked.append(terminal.ask_hidden("Word: ", 100)), daemon=True
+    )
     before = termios.tcgetattr(typed)
     thread.start()
     assert os.read(typed, 100) == b"Word: "

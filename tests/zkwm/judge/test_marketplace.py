@@ -124,7 +124,7 @@ def test_two_at_once_count_each_other(market: Marketplace, owner: Claimant) -> N
 
     challenges = [market.challenge(name, TableSuspect(name=f"m {n}")) for n in range(6)]
     assert {challenge.policy.functions_tried for challenge in challenges} == {1}
-    threads = [threading.Thread(target=settle, args=(number,)) for number in range(4)]
+    threads = [threading.Thread(target=settle, args=(n,), daemon=True) for n in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -146,7 +146,7 @@ def test_a_slow_suspect_holds_up_nobody(market: Marketplace, owner: Claimant) ->
     """A listing that takes minutes to read: others are settled meanwhile."""
     name = market.register(owner.commitment)
     slow = SlowSuspect(name="slow")
-    thread = threading.Thread(target=lambda: market.challenge(name, slow))
+    thread = threading.Thread(target=lambda: market.challenge(name, slow), daemon=True)
     thread.start()
     assert slow.reached.wait(60)
     stolen_model = marked(owner.images, owner.labels)
