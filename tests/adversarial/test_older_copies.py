@@ -281,6 +281,20 @@ def test_a_pipe_for_a_mark_keeps_nobody_waiting(
     assert mark.is_file()
 
 
+def test_a_folder_for_a_mark_is_told_and_undoes_no_answer(
+    vault: Vault, commitment: Commitment, judge: Judge, mark: Path
+) -> None:
+    answer(vault, commitment, judge)
+    mark.unlink()
+    mark.mkdir()
+    with pytest.raises(VaultUnusable, match="Is a directory"):
+        answer(vault, commitment, judge)
+    fresh = Vault.open(vault.path, PASSPHRASE)
+    fresh.accept_older_copy()
+    assert "cannot be kept" in fresh.notice
+    assert mark.is_dir()
+
+
 def test_a_mark_that_cannot_be_locked_is_a_refusal_with_a_way_out(
     vault: Vault, commitment: Commitment, judge: Judge, mark: Path
 ) -> None:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hmac
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -192,17 +193,23 @@ class HighWaterMark:
             if self._read() == newest:
                 return ""
         except VaultUnusable:
-            pass  # what cannot be read was overruled by the owner, and is replaced
+            self._clear()  # what cannot be read was overruled by the owner, and is replaced
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_atomic(self.path, newest.to_bytes(self._key), mode=0o600, overwrite=True)
             for file in leftovers(self.path):
                 file.unlink(missing_ok=True)
-        except CouldNotCheck as error:
+        except (CouldNotCheck, UsageError) as error:
             return self._unkept(error.message)
         except OSError as error:
             return self._unkept(str(error.strerror))
         return ""
+
+    def _clear(self) -> None:
+        """Remove a pipe, a device or a link from the mark's place, which no file would take."""
+        with suppress(OSError):
+            if self.path is not None and not stat.S_ISREG(self.path.lstat().st_mode):
+                self.path.unlink()
 
     def _unkept(self, reason: str) -> str:
         """What the owner should know where the mark cannot be written."""
