@@ -99,7 +99,7 @@ def _count_profile(value: Value, depth: int) -> int:
     if value is None or isinstance(value, bool | bytes):
         return 1
     if isinstance(value, str):
-        if any("\ud800" <= character <= "\udfff" for character in value):
+        if not value.isascii() and any("\ud800" <= one <= "\udfff" for one in value):
             raise Malformed("text with a surrogate")
         return 1
     if isinstance(value, int):
