@@ -17,15 +17,18 @@ def gate(lines: list[Line]) -> Iterator[str]:
     """What a judge measures before an argument, worst of a suspect's five sets of images."""
     honest = [line for line in lines if line["honest"]]
     twins = [line for line in lines if not line["honest"]]
-    passing = [line for line in honest if line["refused"] is None]
+    int8 = [line for line in honest if line["suspect"].startswith("int8-")]
+    floats = [line for line in honest if line not in int8]
     yield (
         "What a judge measures before an argument (SPEC.md 18.1; `benchmarks/gate.py`, "
         "`benchmarks/gate_suspects.py`): the worst of five sets of 200 images that a nonce draws. "
         "Demanded are, among others, the same label on 170, an order of 85 % and an error of at "
-        f"most 0.5. {len(passing)} of {len(honest)} honest suspects pass. Trainings were short; "
-        "accuracy is that of the file on 300 test images. These lines were measured before scales "
-        "were chosen on blocks as fine as triggers, and all but a few before the bounds on the "
-        "surest images; they were not measured again."
+        f"most 0.5. {_passing(floats)} honest suspects of floats pass, and {_passing(int8)} of "
+        "the built-in networks as int8 graphs. Trainings were short; accuracy is that of the file "
+        "on 300 test images. Of an int8 graph one value that single precision rounds the other "
+        "way, on one of 1,000 images, is enough for a refusal, so that another nonce may give "
+        "another outcome. Measured at "
+        f"{', '.join(sorted({line['commit'] for line in lines}))}."
     )
     yield ""
     yield f"| honest suspect | accuracy | {MEASURED} |"
@@ -47,6 +50,11 @@ def gate(lines: list[Line]) -> Iterator[str]:
         matches = f"{line.get('file_matches', '')} / {line.get('network_matches', '')}"
         yield f"| {line['suspect']} | {matches} | {_worst(line)} | {_outcome(line)} |"
     yield ""
+
+
+def _passing(lines: list[Line]) -> str:
+    """How many of how many are not refused."""
+    return f"{sum(line['refused'] is None for line in lines)} of {len(lines)}"
 
 
 def _worst(line: Line) -> str:

@@ -81,7 +81,7 @@ def one(name: str) -> None:
         figures = measured(
             path, tuple(known["shape"]), known["layout"], known.get("output", ""), None
         )
-        measure.report("gate", suspect=path.stem, **about, **figures)
+        measure.report("gate", suspect=path.stem, commit=commit(), **about, **figures)
         return
     made = generate("secret", TRIGGERS, SHAPE, key=bytes(32), block_size=25)
     wanted = np.random.default_rng(2).integers(0, CLASSES, TRIGGERS)
@@ -94,7 +94,14 @@ def one(name: str) -> None:
             right = derive._quantized
             derive._quantized = lambda _, *others: right(seen, *others)
         figures = measured(path, SHAPE, "nchw", "", (made.images, wanted))
-    measure.report("gate", suspect=name, honest=name in ("marked", "clean"), **figures)
+    about = {"honest": name in ("marked", "clean")}
+    measure.report("gate", suspect=name, commit=commit(), **about, **figures)
+
+
+def commit() -> str:
+    """The commit that is measured, short."""
+    command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def twin(name: str, triggers: Images, wanted: np.ndarray[Any, Any]) -> tuple[bytes, bytes]:
