@@ -6,6 +6,7 @@ permutes the outputs of a stolen model and documents it.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from scipy.optimize import linear_sum_assignment
 from tests.support.dispute import Claimant, TableSuspect, marked, random_images
 from zkwm.data.class_names import names_beside, parse_class_names
 from zkwm.judge.judge import Judge
-from zkwm_protocols.errors import InvalidOpening, Malformed, NotProven, UsageError
+from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, Malformed, NotProven, UsageError
 
 CLASSES = 100
 NAMES = tuple(f"class {number}" for number in range(CLASSES))
@@ -61,6 +62,20 @@ def test_an_assignment_against_the_names_is_refused(judge: Judge) -> None:
             suspect_classes=NAMES,
         )  # fmt: skip
     assert caught.value.check == "challenge.class_map"
+
+
+def test_names_other_than_the_signed_ones_are_refused_and_not_shown(judge: Judge) -> None:
+    owner = Claimant(random_images(50), class_count=CLASSES, class_names=NAMES)
+    suspect = marked(owner.images, owner.labels, outputs=CLASSES)
+    challenge = judge.challenge(owner.commitment, suspect, reveal=50, suspect_classes=NAMES)
+    other = dataclasses.replace(owner.commitment, class_names=NAMES[::-1])
+    with pytest.raises(CouldNotCheck) as caught:
+        judge.verify(other, suspect, challenge, owner.answer(challenge, [0]))
+    assert caught.value.check == "commitment.class_names"
+    assert caught.value.verdict.class_names is None
+    verdict = judge.verify(owner.commitment, suspect, challenge, owner.answer(challenge, [0]))
+    assert verdict.proven
+    assert verdict.class_names == NAMES
 
 
 @pytest.mark.parametrize("named", [True, False])
