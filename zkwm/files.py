@@ -16,6 +16,7 @@ from pathlib import Path
 
 from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
 
+_DEVICES = Path("/dev")
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -105,12 +106,16 @@ def write_atomic(
 
 
 def require_replaceable(path: Path) -> None:
-    """Raise UsageError for a device, a pipe or a folder, whose place no file may take."""
+    """Raise UsageError for a device, a pipe or a folder, whose place no file may take.
+
+    Nor may one take the place of /dev/stdout, which can lead to a regular file.
+    """
     try:
         mode = path.stat().st_mode
-    except (OSError, ValueError):  # not there, or no usable name: whoever writes will tell
+        device = path.parent.resolve() == _DEVICES
+    except (OSError, ValueError, RuntimeError):  # not there, or no usable name: the writer tells
         return
-    if not stat.S_ISREG(mode):
+    if device or not stat.S_ISREG(mode):
         raise UsageError(
             f"{path} is not a regular file",
             hint="give the name of a file; nothing was replaced",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TRUSTED_LIMIT = 2**20
 _SHOWN_CLASSES = 20
 _SHOWN_BLOCKS = 40
+_SHOWN_TEXT = 500
 
 
 @dataclass(frozen=True)
@@ -183,10 +184,10 @@ def show(release: Disclosure, commitment: Commitment, challenge: Challenge) -> N
     issued = _utc(release.issued, "%Y-%m-%d %H:%M UTC")
     known = "known to this vault" if release.judge_known else "NOT known to this vault"
     rows = [
-        ("suspect", f"{release.suspect.description} ({release.suspect.kind})"),
+        ("suspect", f"{_given(release.suspect.description)} ({release.suspect.kind})"),
         ("its digest", release.suspect.digest.hex()),
         *_question(commitment, challenge),
-        ("purpose", release.purpose or "none given"),
+        ("purpose", _given(release.purpose) if release.purpose else "none given"),
         ("judge", f"{release.judge_fingerprint} ({known})"),
         ("issued", f"{issued}, by the judge's clock"),
         *_demand(release, commitment.header.block_size),
@@ -194,12 +195,12 @@ def show(release: Disclosure, commitment: Commitment, challenge: Challenge) -> N
         ("opened so far", name_blocks(release.blocks_spent) if release.blocks_spent else "none"),
     ]
     for entry in release.released:
-        purpose = f", {entry.purpose}" if entry.purpose else ""
+        purpose = f", {_given(entry.purpose)}" if entry.purpose else ""
         rows.append(
             (
                 f"  {_day(entry.recorded)}",
                 f"{name_blocks(entry.blocks)} to {entry.judge_fingerprint} "
-                f"for {entry.suspect_description}{purpose}",
+                f"for {_given(entry.suspect_description)}{purpose}",
             )
         )
     if argument is not None:
@@ -209,6 +210,13 @@ def show(release: Disclosure, commitment: Commitment, challenge: Challenge) -> N
         warn("the labels are declared: the verdict states no bits, and needs a judge who allows it")
         if argument is not None:
             warn("an argument shows the declared labels of its blocks to whoever reads it")
+
+
+def _given(text: str) -> str:
+    """Words of the judge's or of the suspect's, which must not look like words of zkwm's."""
+    from zkwm.report.visible import quoted
+
+    return quoted(text, _SHOWN_TEXT)
 
 
 def name_blocks(blocks: tuple[int, ...]) -> str:
@@ -288,7 +296,7 @@ def _released_bits(argument: ArgumentDisclosure) -> list[tuple[str, str]]:
             (
                 f"  {_day(entry.recorded)}",
                 f"{entry.outcome}: {question}, network {entry.network_digest.hex()[:16]}, to "
-                f"{entry.judge_fingerprint} for {entry.suspect_description}",
+                f"{entry.judge_fingerprint} for {_given(entry.suspect_description)}",
             )
         )
     return rows

@@ -11,18 +11,24 @@ import getpass
 import os
 import select
 import shutil
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from types import FrameType
 from typing import IO
 
 import click
 
 from zkwm_cli.exits import one_line
+from zkwm_protocols.errors import UsageError
 
 SPARSE_SECONDS = 30.0
 _LOOK_SECONDS = 0.2
 """A signal just before a wait begins is noticed only when the wait ends."""
+_LONGEST_LINE = 4095
+"""Bytes of a line that Linux keeps at a terminal; it drops the rest and does not say so."""
 
 
 class Attention:
@@ -112,7 +118,7 @@ def ask_hidden(question: str, most: int) -> bytes | None:
     """A line of at most ``most`` bytes typed without echo; None where nobody can be asked.
 
     ``getpass`` alone would miss a Control-C that is pressed just before it waits. Raises EOFError
-    where the terminal is closed.
+    where the terminal is closed, UsageError for a line of which a part may be lost.
     """
     terminal = open_terminal()
     if terminal is None:
@@ -120,29 +126,78 @@ def ask_hidden(question: str, most: int) -> bytes | None:
     with attention.waiting():
         if terminal is sys.stdin:
             return getpass.getpass(question).encode("utf-8", "surrogateescape")
-        with terminal, _without_echo(terminal.fileno()) as descriptor:
-            os.write(descriptor, question.encode("utf-8", "replace"))
-            _wait_for_line(terminal)
-            line = os.read(descriptor, most + 1)
-            os.write(descriptor, b"\n")
+        with terminal:
+            line = _hidden_line(terminal.fileno(), question, most)
     if not line:
         raise EOFError
-    return line.rstrip(b"\r\n")
+    line = line.rstrip(b"\r\n")
+    if len(line) > most or len(line) >= _LONGEST_LINE:
+        raise UsageError(
+            "that is too long a line to be typed, and its end may be lost",
+            hint="use --passphrase-file FILE",
+        )
+    return line
+
+
+def _hidden_line(descriptor: int, question: str, most: int) -> bytes:
+    """What is typed without echo, its end of line included. Raises EOFError."""
+    import termios
+
+    try:
+        with _signals_raise(), _without_echo(descriptor):
+            os.write(descriptor, question.encode("utf-8", "replace"))
+            while not select.select([descriptor], [], [], _LOOK_SECONDS)[0]:
+                _silence(descriptor)  # a shell that stopped and continued us may have undone it
+            line = os.read(descriptor, most + 1)
+            os.write(descriptor, b"\n")
+    except (OSError, termios.error):
+        raise EOFError from None
+    return line
 
 
 @contextlib.contextmanager
-def _without_echo(descriptor: int) -> Iterator[int]:
+def _without_echo(descriptor: int) -> Iterator[None]:
     """A terminal that does not show what is typed; what was typed before is lost."""
     import termios
 
     before = termios.tcgetattr(descriptor)
-    silent = [*before]
-    silent[3] &= ~termios.ECHO
     try:
-        termios.tcsetattr(descriptor, termios.TCSAFLUSH, silent)
-        yield descriptor
+        termios.tcflush(descriptor, termios.TCIFLUSH)
+        _silence(descriptor)
+        yield
     finally:
-        termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
+        with contextlib.suppress(termios.error):  # the terminal may be gone
+            termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
+
+
+def _silence(descriptor: int) -> None:
+    """Turn off the echo of a terminal, and keep what is typed already. Raises termios.error."""
+    import termios
+
+    now = termios.tcgetattr(descriptor)
+    if now[3] & termios.ECHO:
+        now[3] &= ~termios.ECHO
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, now)
+
+
+@contextlib.contextmanager
+def _signals_raise() -> Iterator[None]:
+    """Signals that would end the process at once raise SystemExit: a terminal is restored first."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                before[number] = signal.signal(number, _leave)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """End as a shell reports a process that a signal ended. Raises SystemExit."""
+    raise SystemExit(128 + number)
 
 
 def _wait_for_line(terminal: IO[str]) -> None:

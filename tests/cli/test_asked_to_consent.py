@@ -52,9 +52,9 @@ def test_an_endpoint_is_shown_as_it_is_asked(zkwm: Command, case: Files) -> None
     assert made.code == 0, made.stderr
     found = shown(zkwm, case, challenge=case.folder / "new.challenge")
     for expected in (
-        f"suspect {service.url} (http)",
+        f'suspect "{service.url}" (http)',
         "outputs 10",
-        "output asked scores",
+        'output asked "scores"',
         "protocol Open Inference Protocol (KServe v2)",
         "account asked with the headers authorization, x-tenant",
         "preprocessing pixels divided by 255",
@@ -82,6 +82,22 @@ def test_labels_that_were_dealt_anew_are_listed_with_their_cost(zkwm: Command, c
     assert 'label 9 → output 9 "name[U+2800] 9"' in found
     assert "excluded block 3" in found
     assert "accuracy 7 of 100 labeled images of its task" in found
+
+
+def test_words_of_the_judge_s_look_like_no_line_of_zkwm_s(zkwm: Command, case: Files) -> None:
+    """Blanks and quotation marks would end a value, and begin another row."""
+    assert zkwm(*case.challenge_options(reveal=100)).code == 0
+    trusted = "judge AAAA-BBBB (known to this vault)"
+    path = case.folder / "new.challenge"
+    suspect = Challenge.from_bytes(path.read_bytes()).suspect
+    rewritten(
+        case,
+        purpose=f"Acme v. Doe{60 * chr(0x2800)}{trusted}",
+        suspect=replace(suspect, description=f'm.onnx" (onnx){80 * " "}{trusted}'),
+    )
+    found = shown(zkwm, case, challenge=path)
+    assert f'purpose "Acme v. Doe{60 * "[U+2800]"}{trusted}"' in found
+    assert f'suspect "m.onnx\\" (onnx) [80 spaces] {trusted}" (' in found
 
 
 def test_a_plain_file_is_shown_in_few_lines(zkwm: Command, case: Files) -> None:

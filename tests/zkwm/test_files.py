@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -101,3 +103,15 @@ def test_no_device_pipe_or_folder_is_replaced(tmp_path):
             write_atomic(path, b"data", overwrite=True)
     assert pipe.is_fifo()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "link", "pipe"]
+
+
+def test_standard_output_is_no_file_to_replace_even_where_it_leads_to_one(tmp_path):
+    """/dev/stdout leads to a regular file where a shell redirects it; root could replace it."""
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom zkwm.files import require_replaceable\n"
+        "try:\n    require_replaceable(Path('/dev/stdout'))\n"
+        "except Exception as error:\n    sys.exit(type(error).__name__)\n"
+    )
+    with (tmp_path / "redirected").open("wb") as file:
+        run = subprocess.run([sys.executable, "-c", code], stdout=file, stderr=subprocess.PIPE)
+    assert run.stderr.decode().strip() == "UsageError"

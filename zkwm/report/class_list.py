@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from zkwm.report.visible import visible_name
+from zkwm.report.visible import quoted
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.class_map import mapped_classes
 
@@ -55,11 +55,5 @@ def class_lines(classes: list[dict[str, Any]], limit: int, whole: str) -> Iterat
 
 
 def _quoted(name: str | None) -> str:
-    """A name with nothing hidden in it, between quotation marks; empty where there is none.
-
-    Marks inside are escaped, so that no name looks like the end of its line and another one.
-    """
-    if name is None:
-        return ""
-    shown = visible_name(name).replace("\\", "\\\\").replace('"', '\\"')
-    return f' "{shown}"'
+    """A blank and the name between quotation marks; empty where there is none."""
+    return "" if name is None else f" {quoted(name)}"

@@ -5,12 +5,14 @@ A report shows it, and an owner sees it before they answer.
 
 from __future__ import annotations
 
+from zkwm.report.visible import quoted
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
 
 Named = tuple[str, str, bool]
 """Name and value of a fact, and whether it is a digest."""
 
+_LONGEST = 500
 _PROTOCOLS = {
     "zkwm": "zkwm/query/v1",
     "kserve": "Open Inference Protocol (KServe v2)",
@@ -25,7 +27,7 @@ def question_facts(challenge: Challenge) -> tuple[Named, ...]:
     suspect = challenge.suspect
     return (
         ("Outputs", f"{suspect.outputs:,}", False),
-        *((("Output asked", suspect.output, False),) if suspect.output else ()),
+        *((("Output asked", quoted(suspect.output, _LONGEST), False),) if suspect.output else ()),
         *_endpoint(suspect),
         ("Preprocessing", _preprocessing(challenge.preprocessing), False),
         *_accuracy(challenge),

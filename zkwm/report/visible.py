@@ -49,6 +49,15 @@ def visible_name(name: str, limit: int = 100) -> str:
     return re.sub("  +", lambda run: f" [{len(run[0])} spaces] ", visible(name, limit))
 
 
+def quoted(text: str, limit: int = 100) -> str:
+    """``visible_name`` between quotation marks.
+
+    Marks inside are escaped, so that no text looks like the end of its line and another one.
+    """
+    shown = visible_name(text, limit).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{shown}"'
+
+
 def groups(text: str, size: int = 8) -> tuple[str, ...]:
     """A digest in pieces of ``size`` characters, for people who compare by eye.
 

@@ -172,15 +172,15 @@ class OnnxSuspect(Suspect):
         values = preprocess(image, preprocessing, dtype=self._input.dtype)
         batch = self._input.shape[0] or 1
         return self._process.scores(
-            np.repeat(_shaped(values, len(self._input.shape)), batch, axis=0), seconds
+            np.repeat(_shaped(values, len(self._input.shape), self._shape), batch, axis=0), seconds
         )
 
 
-def _shaped(values: NDArray[Any], rank: int) -> NDArray[Any]:
+def _shaped(values: NDArray[Any], rank: int, shape: tuple[int, int, int]) -> NDArray[Any]:
     """One image (1, ...) for an input of this rank: 2 is a row of pixels, 3 leaves channels out."""
     if rank == 2:
         return values.reshape(1, -1)
-    return values.squeeze(1 if values.shape[1] == 1 else 3) if rank == 3 else values
+    return values.reshape(1, *shape[1:]) if rank == 3 else values
 
 
 def _count(scores: NDArray[np.float64] | int, outputs: int | None) -> int:

@@ -82,6 +82,26 @@ def test_a_row_of_pixels_is_read_in_the_suspect_s_order(
     assert np.abs(found - wanted).max() < 1e-5 * np.abs(wanted).max()
 
 
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_an_image_of_one_row_without_its_channel_is_fed_as_it_lies(
+    tmp_path: Path, layout: Layout
+) -> None:
+    """Its height is 1 as well, and is not what is left out: the mean over rows would tell."""
+    shape = (1, 1, 12)
+    sketch = Sketch(shape)
+    sketch.dims = (None, None)
+    sketch.add("ReduceMean", sketch.last, sketch.constant([1], np.int64), keepdims=0)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(sketch.flat(12))
+    images = random_images(shape, 5, b"tests, one row")
+    layers = simplify(translate(read_onnx(path.read_bytes()), shape, layout))
+    with closing(open_suspect(path, shape=shape)) as suspect:
+        answers = suspect.answer(images, Preprocessing(layout=layout))
+    wanted = np.array([answer.scores for answer in answers])
+    found = real_scores(layers, images.astype(np.float64) / 255)
+    assert np.abs(found - wanted).max() < 1e-5 * np.abs(wanted).max()
+
+
 def test_a_flat_suspect_passes_the_gate(tmp_path: Path) -> None:
     sketch = Sketch(COLORED)
     sketch.dims = (COUNT,)
