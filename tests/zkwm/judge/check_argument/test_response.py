@@ -21,11 +21,13 @@ from tests.support.dispute import (
     verdict_of,
 )
 from zkwm.judge.judge import Judge
+from zkwm.judge.ledger import JudgeLedger
 from zkwm.report import render_text
 from zkwm.suspects import Suspect, open_suspect
 from zkwm_protocols.argument_response import ArgumentResponse, Refusal
 from zkwm_protocols.challenge import Challenge
-from zkwm_protocols.errors import CouldNotCheck, NotProven
+from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, NotProven
+from zkwm_protocols.suspect_identity import Preprocessing
 
 DECLARED = np.arange(100, dtype=np.int64) % CLASSES
 
@@ -190,3 +192,22 @@ print([name for name in ("torch", "numba") if name in sys.modules])
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_an_argument_that_other_answers_made_dearer_is_refused_before_its_network(
+    judge: Judge,
+    owner: Claimant,
+    suspect: Suspect,
+    challenge: Challenge,
+    proof: ArgumentResponse,
+) -> None:
+    busy = judge.with_ledger(JudgeLedger())
+    for number in range(1, 21):
+        fed = Preprocessing(mean=(f"0.{number}",), std=("1",))
+        busy.ledger.count_function(replace(challenge, preprocessing=fed, signature=b""))
+    with pytest.raises(InvalidOpening, match="no longer reach the threshold") as caught:
+        busy.verify(owner.commitment, suspect, challenge, proof)
+    verdict = caught.value.verdict
+    assert failed(verdict) == ["challenge.reachable"]
+    assert verdict.functions_tried == 21
+    assert status(verdict, "challenge.network") == "skipped"
