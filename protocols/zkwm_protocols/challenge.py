@@ -266,7 +266,6 @@ class OpeningChallenge(Challenge):
 
     def _own_fields(self) -> dict[str, Any]:
         """The statistic, where it is not ``matches``."""
-        # Left out where it is "matches": challenges from before SPEC.md 8.4 keep their bytes.
         return {} if self.statistic == Statistic.MATCHES else {"statistic": self.statistic}
 
     @classmethod

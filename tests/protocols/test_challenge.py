@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,7 @@ from tests.reference.exchange import read_challenge
 from tests.support.stored_vectors import cases
 from tests.vectors.build import JUDGE, OTHER_JUDGE, challenge_map, file
 from tests.vectors.exchange import put
-from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.challenge import ArgumentChallenge, Challenge, OpeningChallenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import (
     CouldNotCheck,
@@ -29,7 +30,8 @@ from zkwm_protocols.errors import (
 )
 from zkwm_protocols.feasibility import require_reachable
 from zkwm_protocols.policy import Policy
-from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
+from zkwm_protocols.ranks import Statistic
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, SuspectKind
 
 GOOD = cases()[0]
 BODY: dict[str, Any] = read(file_value("challenge", GOOD.challenge, 2**22)["body"], 2**22)
@@ -209,6 +211,29 @@ def test_what_does_not_fit_the_commitment(changes: dict[str, Any], check: str) -
     assert caught.value.check == check
 
 
+def test_ranks_and_arguments_are_not_for_every_suspect() -> None:
+    ranked = replace(CHALLENGE, statistic=Statistic.RANKS)
+    many = replace(CHALLENGE.suspect, outputs=1_001)
+    weights = replace(CHALLENGE.suspect, kind=SuspectKind.SAFETENSORS)
+    fields = {field.name: getattr(CHALLENGE, field.name) for field in dataclasses.fields(Challenge)}
+    argued = ArgumentChallenge(**fields | {"suspect": weights}, network=bytes(32), least_matches=1)
+    for challenge in (replace(ranked, suspect=many, suspect_classes=None), argued):
+        with pytest.raises(InvalidOpening) as caught:
+            challenge.verify_against(COMMITMENT)
+        assert caught.value.check == "challenge.suspect"
+        assert caught.value.hint.startswith("ask for ")
+    declared = replace(COMMITMENT, header=replace(COMMITMENT.header, label_mode="declared"))
+    with pytest.raises(InvalidOpening, match="ranks are for derived labels"):
+        replace(ranked, commitment=declared.digest).verify_against(declared)
+
+
+def test_a_challenge_of_another_mode_is_not_taken_for_ones_own() -> None:
+    data = CHALLENGE.to_bytes()
+    assert OpeningChallenge.from_bytes(data) == Challenge.from_bytes(data)
+    with pytest.raises(Malformed, match="a challenge of another mode, got one for an opening"):
+        ArgumentChallenge.from_bytes(data)
+
+
 @pytest.mark.parametrize(
     "policy",
     [
@@ -253,7 +278,7 @@ def test_excluded_blocks_that_do_not_exist_mean_nothing() -> None:
     [
         {"commitment": b""}, {"nonce": b""}, {"block_count": 0}, {"excluded_blocks": (1, 0)},
         {"purpose": "x" * 501}, {"purpose": "\x07"},
-        {"preprocessing": Preprocessing(mean=("0",) * 3, std=("1",) * 3)},
+        {"preprocessing": Preprocessing(mean=("0",) * 3, std=("1",) * 3)}, {"statistic": "sum"},
     ],
 )  # fmt: skip
 def test_a_challenge_cannot_be_built_wrong(changes: dict[str, Any]) -> None:
