@@ -12,6 +12,9 @@ Line = dict[str, Any]
 
 MEASURED = "same label | order | error (95 %) | translation | outcome"
 
+AT_CHANCE = 0.12
+"""Less is no accuracy of ten classes."""
+
 
 def gate(lines: list[Line]) -> Iterator[str]:
     """What a judge measures before an argument, worst of a suspect's five sets of images."""
@@ -19,13 +22,15 @@ def gate(lines: list[Line]) -> Iterator[str]:
     twins = [line for line in lines if not line["honest"]]
     int8 = [line for line in honest if line["suspect"].startswith("int8-")]
     floats = [line for line in honest if line not in int8]
+    chance = [line for line in floats if line.get("accuracy", 1.0) < AT_CHANCE]
     yield (
         "What a judge measures before an argument (SPEC.md 18.1; `benchmarks/gate.py`, "
         "`benchmarks/gate_suspects.py`): the worst of five sets of 200 images that a nonce draws. "
         "Demanded are, among others, the same label on 170, an order of 85 % and an error of at "
         f"most 0.5. {_passing(floats)} honest suspects of floats pass, and {_passing(int8)} of "
         "the built-in networks as int8 graphs. Trainings were short; accuracy is that of the file "
-        "on 300 test images. Of an int8 graph one value that single precision rounds the other "
+        f"on 300 test images, and {len(chance)} of the first are at chance, where agreement says "
+        "little. Of an int8 graph one value that single precision rounds the other "
         "way, on one of 1,000 images, is enough for a refusal, so that another nonce may give "
         "another outcome. Measured at "
         f"{', '.join(sorted({line['commit'] for line in lines}))}."
