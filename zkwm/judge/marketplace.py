@@ -13,12 +13,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from zkwm.files import read_limited, write_atomic
 from zkwm.judge.judge import Judge
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.task_accuracy import TaskData
 from zkwm.judge.verdict import CheckStatus, Outcome, Verdict
 from zkwm.locks import FileLock, file_lock
+from zkwm.quantizer.network_agreement import DRAWN
 from zkwm.suspects import Suspect
 from zkwm_protocols import challenge as challenges
 from zkwm_protocols import commitment as commitments
@@ -105,7 +109,8 @@ class Marketplace:
             zero_knowledge: ask for an argument, which opens nothing.
             preprocessing, class_map, suspect_classes: those of ``Judge.challenge``.
             statistic: ``matches``, or ``ranks``, which an argument does not have.
-            test_data: that of ``Judge.challenge``: labeled images of the suspect's task.
+            test_data: that of ``Judge.challenge``: labeled images of the suspect's task. For an
+                argument, suspect and integer network are compared on the first 200 of them too.
 
         Raises:
             UsageError: there is no such commitment, or the threshold cannot be reached.
@@ -136,14 +141,27 @@ class Marketplace:
             if isinstance(reveal, tuple):
                 raise UsageError("an argument opens nothing that could be weighed again")
             blocks = None if reveal is None else _blocks(reveal, size)
+            images = None if test_data is None else test_data.images.images[:DRAWN]
             challenge = self._judge.challenge_argument(
-                commitment, suspect, blocks=blocks, **options
+                commitment, suspect, blocks=blocks, images=images, **options
             )
         write_atomic(self._folder / "challenges" / challenge.digest.hex(), challenge.to_bytes())
         return challenge
 
-    def settle(self, suspect: Suspect, challenge: Challenge, proof: Response | bytes) -> Verdict:
+    def settle(
+        self,
+        suspect: Suspect,
+        challenge: Challenge,
+        proof: Response | bytes,
+        *,
+        decoys: NDArray[np.uint8] | None = None,
+        images: NDArray[np.uint8] | None = None,
+    ) -> Verdict:
         """Check the owner's response; keep the verdict, whatever it is; return it if proven.
+
+        ``decoys`` and ``images``, uint8 (n, channels, height, width), are those of
+        ``Judge.verify``: natural images asked beside triggers, and images of the suspect's task on
+        which suspect and integer network are compared.
 
         What was opened stays excluded for good, and a kept verdict is replaced only by one whose
         checks came at least as far: a later response, perhaps a stranger's, takes nothing back.
@@ -155,7 +173,9 @@ class Marketplace:
         issued = Challenge.from_bytes(read_limited(path, challenges.FILE_LIMIT))
         commitment = self.commitment(issued.commitment.hex())
         try:
-            verdict = self._judge.verify(commitment, suspect, issued, proof)
+            verdict = self._judge.verify(
+                commitment, suspect, issued, proof, decoys=decoys, images=images
+            )
         except ZkwmError as error:
             if error.verdict is not None:
                 self._keep(issued, error.verdict)

@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.support.argued import SHAPE, StandIn, argue, save_linear, signed
-from tests.support.dispute import Claimant, failed, new_judge, verdict_of
+from tests.support.dispute import Claimant, failed, new_judge, random_images, verdict_of
+from zkwm.data import LabeledImages
 from zkwm.judge.case import ArgumentCase, Findings
 from zkwm.judge.check_argument import decide
 from zkwm.judge.checks import ARGUMENT_TITLES, Checks
@@ -17,6 +19,8 @@ from zkwm.judge.decision import make_verdict
 from zkwm.judge.judge import Judge
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.marketplace import Marketplace
+from zkwm.judge.task_accuracy import TaskData
+from zkwm.quantizer.network_agreement import GIVEN, measure_agreement
 from zkwm.suspects import Suspect, open_suspect
 from zkwm_protocols.argument_response import ArgumentResponse
 from zkwm_protocols.challenge import ArgumentChallenge
@@ -29,6 +33,7 @@ from zkwm_protocols.errors import (
 )
 from zkwm_protocols.evidence import assess
 from zkwm_protocols.policy import Policy
+from zkwm_protocols.suspect_identity import Preprocessing
 
 
 @pytest.mark.slow
@@ -137,7 +142,10 @@ def test_a_marketplace_settles_in_zero_knowledge(
     name = market.register(owner.commitment)
     asked = market.challenge(name, suspect, purpose="claim", zero_knowledge=True)
     answer = argue(owner, asked, model)
-    assert market.settle(suspect, asked, answer).proven
+    verdict = market.settle(suspect, asked, answer, images=random_images(20, shape=SHAPE))
+    assert verdict.proven
+    assert verdict.argued is not None
+    assert verdict.argued.agreements[-1].kind == GIVEN
     with pytest.raises(CouldNotCheck):
         market.settle(suspect, asked, replace(answer, argument=b"noise").signed_by(owner.keys))
     assert market.verdicts()[asked.digest.hex()]["outcome"] == "proven"
@@ -146,3 +154,23 @@ def test_a_marketplace_settles_in_zero_knowledge(
         market.challenge(name, suspect, reveal=30, zero_knowledge=True)
     fewer = market.challenge(name, suspect, reveal=75, zero_knowledge=True)
     assert fewer.block_count == 3
+
+
+def test_a_marketplace_compares_on_images_of_the_task_too(
+    judge: Judge, owner: Claimant, suspect: Suspect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = random_images(300, shape=SHAPE)
+    answers = suspect.answer(images, Preprocessing())
+    labels = np.array([answer.output for answer in answers], np.int64)
+    market = Marketplace(tmp_path / "market", judge)
+    name = market.register(owner.commitment)
+    compared: list[Any] = []
+
+    def measure(*given: Any, images: Any, **options: Any) -> Any:
+        compared.append(images)
+        return measure_agreement(*given, images=images, **options)
+
+    monkeypatch.setattr("zkwm.judge.judge.measure_agreement", measure)
+    data = TaskData(LabeledImages(images, labels))
+    market.challenge(name, suspect, zero_knowledge=True, test_data=data)
+    assert np.array_equal(compared[0], images[:200])
