@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LIMIT = 256 * 1024
 _LONGEST_VALUE = 1000
+_LONGEST_MESSAGE = 500
 
 
 def read_grid(path: str | Path) -> Grid:
@@ -33,7 +34,10 @@ def read_grid(path: str | Path) -> Grid:
         grid = Grid.from_map(parse(read_limited(path, LIMIT)))
         require_entries(grid)
     except UsageError as error:
-        raise UsageError(f"{path}: {error.message}", hint=error.hint) from None
+        told = error.message  # it may repeat a value, and a value may be a long list
+        if len(told) > _LONGEST_MESSAGE:
+            told = f"{told[:_LONGEST_MESSAGE]} ..."
+        raise UsageError(f"{path}: {told}", hint=error.hint) from None
     return grid
 
 

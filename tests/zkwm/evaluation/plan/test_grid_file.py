@@ -137,3 +137,22 @@ def test_parameters_are_a_map(parameters: object) -> None:
     entry = {"name": "x", "parameters": parameters}
     with pytest.raises(UsageError):
         Grid.from_map({**TINY, "watermarks": [entry]})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"title: {['long'] * 2_000}",
+        f"title: a\nattacker_images: {[0] * 2_000}",
+        f"title: a\nowner_images: 1\ntraining: {{epochs: {[0] * 2_000}}}",
+        "!!int" + "'" * 9_000 + " a",
+    ],
+)
+def test_a_message_stays_short_whatever_value_it_repeats(tmp_path: Path, text: str) -> None:
+    """As fuzzing found: a list in the place of a number was repeated whole."""
+    path = tmp_path / "grid.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        read_grid(path)
+    assert str(path) in caught.value.message
+    assert len(caught.value.message) < 1_000
