@@ -284,3 +284,9 @@ def _block_map(opened: OpenedBlock) -> dict[str, Any]:
             for trigger in opened.triggers
         ],
     }
+
+
+def settle(judge: Judge, owner: Claimant, suspect: Suspect, challenge: Challenge) -> Verdict:
+    """The verdict on the owner's opening of the first blocks."""
+    proof = owner.answer(challenge, range(challenge.block_count))
+    return verdict_of(lambda: judge.verify(owner.commitment, suspect, challenge, proof))
