@@ -42,12 +42,12 @@ def test_the_owner_sees_what_is_released(zkwm: Command, case: Files, fresh: Path
     assert result.code == 0
     shown = " ".join(result.stderr.split())
     for expected in (
-        "suspect model.onnx (onnx)",
-        "purpose again",
+        'suspect "model.onnx" (onnx)',
+        'purpose "again"',
         f"judge {fingerprint_of(zkwm, fresh)} (NOT known to this vault)",
         "to be opened 50 triggers, block 1 of 4",
         "opened so far block 0",
-        f"block 0 to {case.judge_fingerprint} for model.onnx, Acme v. Doe",
+        f'block 0 to {case.judge_fingerprint} for "model.onnx", "Acme v. Doe"',
     ):
         assert expected in shown
 
