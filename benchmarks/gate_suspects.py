@@ -200,7 +200,7 @@ def int8_model(data: Arrays, _: Plan, path: Path) -> bytes:
         name = InferenceSession(ready).get_inputs()[0].name
         pixels = data[0][:100] / np.float32(255)
 
-        class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+        class Reader(quantization.CalibrationDataReader):
             rows = iter([{name: one[None]} for one in pixels])
 
             def get_next(self) -> dict[str, Any] | None:

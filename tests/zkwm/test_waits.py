@@ -102,7 +102,7 @@ def test_work_ends_with_whoever_asked_for_it() -> None:
         env=worker_environment(),
     ) as process:
         assert process.stdin is not None
-        write_frame(process.stdin, b"a question")  # type: ignore[arg-type]
+        write_frame(process.stdin, b"a question")
         process.stdin.flush()
         time.sleep(0.5)
         assert process.poll() is None
