@@ -237,16 +237,16 @@ def test_a_file_that_is_no_ledger_is_refused_by_name(tmp_path: Path, content: by
 @pytest.mark.parametrize(
     ("change", "read"),
     [
-        ("UPDATE functions SET number = 'one'", "next_number"),
-        ("UPDATE functions SET number = -5", "next_number"),
-        ("UPDATE askings SET count = 1.5", "askings"),
-        ("UPDATE answers SET output = 'a cat'", "first_answers"),
-        ("UPDATE answers SET scores = 7", "first_answers"),
-        ("UPDATE answers SET scores = x'00'", "first_answers"),
-        ("UPDATE openings SET block = NULL", "opened_blocks"),
-        ("UPDATE verdicts SET outcome = x'ff'", "verdicts"),
-        ("UPDATE sights SET first = 'now'", "first_seen"),
-        ("DROP TABLE sights", "first_seen"),
+        ("UPDATE ledger_functions SET number = 'one'", "next_number"),
+        ("UPDATE ledger_functions SET number = -5", "next_number"),
+        ("UPDATE ledger_askings SET count = 1.5", "askings"),
+        ("UPDATE ledger_answers SET output = 'a cat'", "first_answers"),
+        ("UPDATE ledger_answers SET scores = 7", "first_answers"),
+        ("UPDATE ledger_answers SET scores = x'00'", "first_answers"),
+        ("UPDATE ledger_openings SET block = NULL", "opened_blocks"),
+        ("UPDATE ledger_verdicts SET outcome = x'ff'", "verdicts"),
+        ("UPDATE ledger_sights SET first = 'now'", "first_seen"),
+        ("DROP TABLE ledger_sights", "first_seen"),
     ],
 )
 def test_a_ledger_with_damaged_values_is_refused_by_name(

@@ -168,7 +168,7 @@ def ledger_kind() -> Kind:
             if way == 0:
                 database.execute(f"DROP TABLE {table}")
             elif way == 1:
-                database.execute(f"PRAGMA user_version = {random.choice([0, 2, -1])}")
+                database.execute(f"PRAGMA user_version = {random.choice([0, 1, -1])}")
             elif way == 2:
                 database.execute(f"ALTER TABLE {table} DROP COLUMN {columns[-1]}")
             else:

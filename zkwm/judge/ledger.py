@@ -2,22 +2,23 @@
 
 Evidence is only worth what it says if the judge counts every function that was tried on a
 commitment, keeps the first answer of a suspect, and knows which blocks were opened to them. So all
-of it stands in one SQLite file beside the judge's key, for command line, API and marketplace alike.
-Several processes may use it: each step is one immediate transaction. It holds digests, answers and
-times, neither images nor keys.
+of it stands in one SQLite file beside the judge's key, for command line and API alike, or in the
+database of a marketplace (``JudgeLedger.over``). Several processes may use it: each step is one
+transaction, and all that counts on one commitment are one after the other. It holds digests,
+answers and times, neither images nor keys.
 """
 
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from zkwm.judge.ledger_file import LedgerFile, floats, text, whole
+from zkwm.judge.ledger_file import LedgerFile
+from zkwm.judge.ledger_tables import LedgerStorage, Transaction, floats, text, whole
 from zkwm.judge.verdict import FirstSeen
 from zkwm.suspects import Answer
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge
@@ -28,39 +29,47 @@ from zkwm_protocols.suspect_identity import SuspectIdentity, SuspectKind
 class JudgeLedger:
     """A ledger in a file, or, without a path, in memory for as long as the object lives.
 
-    Raises CouldNotCheck where the file cannot be used, or is none of this version; so does every
-    method.
+    ``JudgeLedger.over`` keeps it in another database. Raises CouldNotCheck where the file cannot be
+    used, or is none of this version; so does every method.
     """
 
     def __init__(self, path: str | Path | None = None) -> None:
-        self._file = LedgerFile(None if path is None else Path(path))
-        self._transaction = self._file.transaction
+        self._storage: LedgerStorage = LedgerFile(None if path is None else Path(path))
+
+    @classmethod
+    def over(cls, storage: LedgerStorage) -> JudgeLedger:
+        """The ledger in a database that has its tables."""
+        ledger = cls.__new__(cls)
+        ledger._storage = storage
+        return ledger
 
     @property
     def path(self) -> Path | None:
         """The file, or None for a ledger in memory."""
-        return self._file.path
+        return self._storage.path
 
     def next_number(self, challenge: Challenge) -> int:
         """The place of the challenge's function among those tried, as far as is known now.
 
         That is its number where it was answered before, else the number that it would get.
         """
-        with self._transaction() as database:
+        with self._storage.transaction() as database:
             return _number(database, challenge, 0)
 
     def record_challenge(self, challenge: Challenge) -> None:
         """Keep a challenge that was issued; it counts once it is answered."""
-        with self._transaction() as database:
+        with self._storage.transaction(challenge.commitment) as database:
             database.execute(
-                "INSERT OR IGNORE INTO challenges VALUES (?, ?, ?, ?, ?)",
-                (
-                    challenge.digest,
-                    challenge.commitment,
-                    function_digest(challenge),
-                    suspect_digest(challenge.suspect),
-                    challenge.issued,
-                ),
+                "INSERT INTO ledger_challenges (digest, commitment, function, suspect, issued) "
+                "VALUES (:digest, :commitment, :function, :suspect, :issued) "
+                "ON CONFLICT DO NOTHING",
+                {
+                    "digest": challenge.digest,
+                    "commitment": challenge.commitment,
+                    "function": function_digest(challenge),
+                    "suspect": suspect_digest(challenge.suspect),
+                    "issued": challenge.issued,
+                },
             )
             _see(database, challenge)
 
@@ -75,13 +84,14 @@ class JudgeLedger:
             repetition: how often before the suspect was asked for other answers to it, where that
                 makes another function (SPEC.md 8.4).
         """
-        with self._transaction() as database:
+        with self._storage.transaction(challenge.commitment) as database:
             number = _number(database, challenge, repetition)
             number = max(number, challenge.policy.functions_tried)
             function = function_digest(challenge, repetition)
             database.execute(
-                "INSERT OR IGNORE INTO functions VALUES (?, ?, ?)",
-                (challenge.commitment, function, number),
+                "INSERT INTO ledger_functions (commitment, function, number) "
+                "VALUES (:commitment, :function, :number) ON CONFLICT DO NOTHING",
+                {"commitment": challenge.commitment, "function": function, "number": number},
             )
             _see(database, challenge)
             return number
@@ -89,11 +99,12 @@ class JudgeLedger:
     def first_answers(self, challenge: Challenge, images: Sequence[bytes]) -> dict[bytes, Answer]:
         """The answers that are kept for images (their SHA-256), by image."""
         question, kept = question_digest(challenge), {}
-        with self._transaction() as database:
+        with self._storage.transaction() as database:
             for image in images:
                 row = database.execute(
-                    "SELECT output, scores FROM answers WHERE question = ? AND image = ?",
-                    (question, image),
+                    "SELECT output, scores FROM ledger_answers "
+                    "WHERE question = :question AND image = :image",
+                    {"question": question, "image": image},
                 ).fetchone()
                 if row is not None:
                     kept[image] = Answer(whole(row[0]), scores=floats(row[1]))
@@ -103,81 +114,111 @@ class JudgeLedger:
         """Keep answers by the image's SHA-256; the first one stands, and a problem is none."""
         question = question_digest(challenge)
         rows = [
-            (
-                question,
-                image,
-                answer.output,
-                None if answer.scores is None else answer.scores.astype(np.float64).tobytes(),
-            )
+            {
+                "question": question,
+                "image": image,
+                "output": answer.output,
+                "scores": None
+                if answer.scores is None
+                else answer.scores.astype(np.float64).tobytes(),
+            }
             for image, answer in answers.items()
             if answer.output is not None
         ]
-        with self._transaction() as database:
-            database.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", rows)
+        with self._storage.transaction(question) as database:
+            database.executemany(
+                "INSERT INTO ledger_answers (question, image, output, scores) "
+                "VALUES (:question, :image, :output, :scores) ON CONFLICT DO NOTHING",
+                rows,
+            )
 
     def askings(self, challenge: Challenge) -> int:
         """How often the suspect was asked anything for this challenge."""
-        with self._transaction() as database:
+        with self._storage.transaction() as database:
             return _askings(database, challenge.digest)
 
     def count_asking(self, challenge: Challenge) -> int:
         """Count that the suspect is about to be asked; return how often it was before."""
-        with self._transaction() as database:
+        with self._storage.transaction(challenge.digest) as database:
             before = _askings(database, challenge.digest)
             database.execute(
-                "INSERT OR REPLACE INTO askings VALUES (?, ?)", (challenge.digest, before + 1)
+                "INSERT INTO ledger_askings (challenge, count) VALUES (:challenge, :count) "
+                "ON CONFLICT (challenge) DO UPDATE SET count = excluded.count",
+                {"challenge": challenge.digest, "count": before + 1},
             )
             return before
 
     def record_opening(self, challenge: Challenge, blocks: Sequence[int]) -> None:
         """Keep that these blocks were opened to this judge, about this suspect."""
         suspect, now = suspect_digest(challenge.suspect), _now()
-        with self._transaction() as database:
+        with self._storage.transaction(challenge.commitment) as database:
             database.executemany(
-                "INSERT OR IGNORE INTO openings VALUES (?, ?, ?, ?)",
-                [(challenge.commitment, suspect, block, now) for block in blocks],
+                "INSERT INTO ledger_openings (commitment, suspect, block, first) "
+                "VALUES (:commitment, :suspect, :block, :first) ON CONFLICT DO NOTHING",
+                [
+                    {
+                        "commitment": challenge.commitment,
+                        "suspect": suspect,
+                        "block": block,
+                        "first": now,
+                    }
+                    for block in blocks
+                ],
             )
 
     def opened_blocks(
         self, commitment: bytes, suspect: SuspectIdentity | None = None
     ) -> tuple[int, ...]:
         """The blocks of commitment D that were opened to this judge, about this suspect or any."""
-        wanted = None if suspect is None else suspect_digest(suspect)
-        with self._transaction() as database:
-            rows = database.execute(
-                "SELECT DISTINCT block FROM openings WHERE commitment = ? "
-                "AND (? IS NULL OR suspect = ?) ORDER BY block",
-                (commitment, wanted, wanted),
-            ).fetchall()
+        statement = "SELECT DISTINCT block FROM ledger_openings WHERE commitment = :commitment"
+        values = {"commitment": commitment}
+        if suspect is not None:
+            statement += " AND suspect = :suspect"
+            values["suspect"] = suspect_digest(suspect)
+        with self._storage.transaction() as database:
+            rows = database.execute(f"{statement} ORDER BY block", values).fetchall()
             return tuple(whole(row[0]) for row in rows)
 
     def record_verdict(self, challenge: bytes, proof: bytes, outcome: str) -> None:
         """Keep the outcome of a proof (its SHA-256) that answers a challenge (its digest)."""
-        with self._transaction() as database:
+        with self._storage.transaction(challenge) as database:
             database.execute(
-                "INSERT INTO verdicts VALUES (?, ?, ?, ?)", (challenge, proof, outcome, _now())
+                "INSERT INTO ledger_verdicts (challenge, number, proof, outcome, checked) "
+                "SELECT :challenge, COALESCE(MAX(number), 0) + 1, :proof, :outcome, :checked "
+                "FROM ledger_verdicts WHERE challenge = :challenge",
+                {"challenge": challenge, "proof": proof, "outcome": outcome, "checked": _now()},
             )
 
     def verdicts(self, challenge: bytes) -> tuple[str, ...]:
         """The outcomes of the verifications of a challenge, in order."""
-        with self._transaction() as database:
+        with self._storage.transaction() as database:
             rows = database.execute(
-                "SELECT outcome FROM verdicts WHERE challenge = ? ORDER BY rowid", (challenge,)
+                "SELECT outcome FROM ledger_verdicts WHERE challenge = :challenge ORDER BY number",
+                {"challenge": challenge},
             ).fetchall()
             return tuple(text(row[0]) for row in rows)
 
     def see_commitment(self, commitment: bytes) -> None:
         """Keep when a commitment D was first seen."""
-        with self._transaction() as database:
-            database.execute("INSERT OR IGNORE INTO sights VALUES (?, ?)", (commitment, _now()))
+        with self._storage.transaction(commitment) as database:
+            _see_digest(database, commitment)
+
+    def see_suspect(self, suspect: SuspectIdentity) -> None:
+        """Keep when a suspect was first seen, for example when it was offered."""
+        digest = suspect_digest(suspect)
+        with self._storage.transaction(digest) as database:
+            _see_digest(database, digest)
 
     def first_seen(self, challenge: Challenge) -> FirstSeen:
         """When commitment and suspect of a challenge were first seen; now, where they were not."""
-        with self._transaction() as database:
+        names = challenge.commitment, suspect_digest(challenge.suspect)
+        with self._storage.transaction(challenge.commitment) as database:
             _see(database, challenge)
             rows = [
-                database.execute("SELECT first FROM sights WHERE digest = ?", (name,)).fetchone()
-                for name in (challenge.commitment, suspect_digest(challenge.suspect))
+                database.execute(
+                    "SELECT first FROM ledger_sights WHERE digest = :digest", {"digest": name}
+                ).fetchone()
+                for name in names
             ]
             return FirstSeen(*(whole(row and row[0]) for row in rows))
 
@@ -229,31 +270,42 @@ def _varying(challenge: Challenge) -> bytes:
     return challenge.nonce if varying else b""
 
 
-def _number(database: sqlite3.Connection, challenge: Challenge, repetition: int) -> int:
+def _number(database: Transaction, challenge: Challenge, repetition: int) -> int:
     """The number of a function that was counted, else the next one."""
+    function = function_digest(challenge, repetition)
     row = database.execute(
-        "SELECT number FROM functions WHERE commitment = ? AND function = ?",
-        (challenge.commitment, function_digest(challenge, repetition)),
+        "SELECT number FROM ledger_functions "
+        "WHERE commitment = :commitment AND function = :function",
+        {"commitment": challenge.commitment, "function": function},
     ).fetchone()
     if row is None:
         row = database.execute(
-            "SELECT COALESCE(MAX(number), 0) + 1 FROM functions WHERE commitment = ?",
-            (challenge.commitment,),
+            "SELECT COALESCE(MAX(number), 0) + 1 FROM ledger_functions "
+            "WHERE commitment = :commitment",
+            {"commitment": challenge.commitment},
         ).fetchone()
-    return whole(row[0])
+    return whole(row and row[0])
 
 
-def _askings(database: sqlite3.Connection, challenge: bytes) -> int:
+def _askings(database: Transaction, challenge: bytes) -> int:
     """How often the suspect was asked for the challenge with this digest."""
-    row = database.execute("SELECT count FROM askings WHERE challenge = ?", (challenge,)).fetchone()
+    row = database.execute(
+        "SELECT count FROM ledger_askings WHERE challenge = :challenge", {"challenge": challenge}
+    ).fetchone()
     return 0 if row is None else whole(row[0])
 
 
-def _see(database: sqlite3.Connection, challenge: Challenge) -> None:
+def _see(database: Transaction, challenge: Challenge) -> None:
     """Keep when commitment and suspect were first seen."""
-    database.executemany(
-        "INSERT OR IGNORE INTO sights VALUES (?, ?)",
-        [(name, _now()) for name in (challenge.commitment, suspect_digest(challenge.suspect))],
+    for digest in (challenge.commitment, suspect_digest(challenge.suspect)):
+        _see_digest(database, digest)
+
+
+def _see_digest(database: Transaction, digest: bytes) -> None:
+    """Keep when a commitment or suspect was first seen."""
+    database.execute(
+        "INSERT INTO ledger_sights (digest, first) VALUES (:digest, :first) ON CONFLICT DO NOTHING",
+        {"digest": digest, "first": _now()},
     )
 
 

@@ -1,6 +1,6 @@
-"""The SQLite file of a judge's ledger: its tables, its mode, one transaction at a time.
+"""The SQLite file of a judge's ledger: its mode, one transaction at a time.
 
-``zkwm.judge.ledger`` says what stands in it.
+``zkwm.judge.ledger`` says what stands in it, ``zkwm.judge.ledger_tables`` in which tables.
 """
 
 from __future__ import annotations
@@ -12,32 +12,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from zkwm.judge.ledger_tables import TABLES, VERSION, DamagedError
 from zkwm_protocols.errors import CouldNotCheck
 
-_VERSION = 1
 _APPLICATION = 0x7A6B776D
 _WAIT_SECONDS = 60.0
-_TABLES = """
-CREATE TABLE challenges (
-    digest BLOB PRIMARY KEY, commitment BLOB, function BLOB, suspect BLOB, issued INTEGER);
-CREATE TABLE functions (
-    commitment BLOB, function BLOB, number INTEGER, PRIMARY KEY (commitment, function));
-CREATE TABLE answers (
-    question BLOB, image BLOB, output INTEGER, scores BLOB, PRIMARY KEY (question, image));
-CREATE TABLE askings (challenge BLOB PRIMARY KEY, count INTEGER);
-CREATE TABLE openings (
-    commitment BLOB, suspect BLOB, block INTEGER, first INTEGER,
-    PRIMARY KEY (commitment, suspect, block));
-CREATE TABLE verdicts (challenge BLOB, proof BLOB, outcome TEXT, checked INTEGER);
-CREATE TABLE sights (digest BLOB PRIMARY KEY, first INTEGER);
-"""
-
-
-class DamagedError(Exception):
-    """A value in the file is not of the kind that was written; ``transaction`` says so."""
 
 
 class LedgerFile:
@@ -56,8 +35,11 @@ class LedgerFile:
             _prepare(database, path)
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """One immediate transaction. Raises CouldNotCheck where the file cannot be used."""
+    def transaction(self, scope: bytes | None = None) -> Iterator[sqlite3.Connection]:
+        """One immediate transaction, alone in the file whatever its scope.
+
+        Raises CouldNotCheck where the file cannot be used.
+        """
         try:
             if self._memory is not None:
                 with self._lock, _immediate(self._memory) as database:
@@ -70,29 +52,6 @@ class LedgerFile:
             raise _unusable(self.path, reason or "it is damaged") from None
         except (DamagedError, UnicodeDecodeError):
             raise _unusable(self.path, "it is damaged") from None
-
-
-def whole(value: object) -> int:
-    """A stored whole number from 0. Raises DamagedError."""
-    if type(value) is not int or value < 0:
-        raise DamagedError
-    return value
-
-
-def text(value: object) -> str:
-    """A stored text. Raises DamagedError."""
-    if not isinstance(value, str):
-        raise DamagedError
-    return value
-
-
-def floats(value: object) -> NDArray[np.float64] | None:
-    """Stored numbers float64 (k,), or none. Raises DamagedError."""
-    if value is None:
-        return None
-    if not isinstance(value, bytes) or len(value) % 8:
-        raise DamagedError
-    return np.frombuffer(value, np.float64)
 
 
 def _connect(name: str) -> sqlite3.Connection:
@@ -128,14 +87,14 @@ def _prepare(database: sqlite3.Connection, path: Path | None) -> None:
     """Make the tables of an empty file. Raises CouldNotCheck for a file of another kind."""
     version = database.execute("PRAGMA user_version").fetchone()[0]
     application = database.execute("PRAGMA application_id").fetchone()[0]
-    if (application, version) == (_APPLICATION, _VERSION):
+    if (application, version) == (_APPLICATION, VERSION):
         return
     if version or application or database.execute("SELECT 1 FROM sqlite_master").fetchone():
-        raise _unusable(path, f"it is no ledger of version {_VERSION}")
-    for statement in _TABLES.split(";"):
+        raise _unusable(path, f"it is no ledger of version {VERSION}")
+    for statement in TABLES:
         database.execute(statement)
     database.execute(f"PRAGMA application_id = {_APPLICATION}")
-    database.execute(f"PRAGMA user_version = {_VERSION}")
+    database.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _unusable(path: Path | None, reason: str) -> CouldNotCheck:

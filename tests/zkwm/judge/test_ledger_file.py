@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,12 @@ def test_a_damaged_file_speaks_on_one_line(tmp_path: Path) -> None:
     with pytest.raises(CouldNotCheck) as refused, ledger.transaction():
         raise sqlite3.DatabaseError("malformed schema (a\nname)")
     assert "malformed schema (a name)" in refused.value.message
+
+
+def test_a_ledger_of_an_earlier_version_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "judge.key.ledger"
+    JudgeLedger(path)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("PRAGMA user_version = 1")
+    with pytest.raises(CouldNotCheck, match="it is no ledger of version 2"):
+        JudgeLedger(path)
