@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -47,6 +47,7 @@ class Inspection:
         checks: check id to state.
         failure: the error of the first check that failed.
         advice: how the rest is checked.
+        shown: rows for people instead of the fields, of a model.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class Inspection:
     checks: dict[str, State]
     failure: ZkwmError | None
     advice: str
+    shown: list[tuple[str, str]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """The same as JSON values, schema ``zkwm/inspect/v1``."""

@@ -75,9 +75,7 @@ def quantize(
     """
     check_input(preprocessing, shape[0], "float32")
     graph = read_layers(path_or_bytes, shape, preprocessing, output)
-    work, count = multiplications(list(graph.layers), graph.output), entries(graph)
-    if work > MAXIMUM_MULTIPLICATIONS or count > MAXIMUM_ENTRIES_TOGETHER:
-        raise Unsupported("the model is too large for an integer network", hint=HINT)
+    work, count = require_size(graph)
     if calibration is None:
         calibration = default_images(shape, image_count(work, count))
     require_images(calibration, shape)
@@ -94,6 +92,14 @@ def read_layers(
     """The simplified layers over real numbers of an ONNX file; raises as ``quantize`` does."""
     layout, order = preprocessing.layout, preprocessing.channels
     return simplify(translate(read_onnx(path_or_bytes, output), shape, layout, order))
+
+
+def require_size(layers: Layers) -> tuple[int, int]:
+    """The multiplications and entries for one image. Raises Unsupported for too many."""
+    work, count = multiplications(list(layers.layers), layers.output), entries(layers)
+    if work > MAXIMUM_MULTIPLICATIONS or count > MAXIMUM_ENTRIES_TOGETHER:
+        raise Unsupported("the model is too large for an integer network", hint=HINT)
+    return work, count
 
 
 def declared_shape(

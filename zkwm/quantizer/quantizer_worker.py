@@ -91,6 +91,13 @@ def declared(data: bytes, task: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     return {"shape": declared_shape(data, task["preprocessing"]["layout"], task["output"])}, b""
 
 
+def described(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """No facts, and the file's description as JSON."""
+    from zkwm.quantizer.onnx_description import describe
+
+    return {}, json.dumps(describe(data).to_json()).encode()
+
+
 def answered(question: list[bytes]) -> tuple[dict[str, Any], bytes]:
     """Do the task. Raises ZkwmError, for a fault of the parsers too."""
     task, data = json.loads(question[0]), question[1]
@@ -100,6 +107,8 @@ def answered(question: list[bytes]) -> tuple[dict[str, Any], bytes]:
     try:
         if task["task"] == "shape":
             return declared(data, task)
+        if task["task"] == "describe":
+            return described(data)
         if task["task"] == "scores" and images is not None:
             return scored(data, task, images, question[3])
         if task["task"] == "labels" and images is not None:

@@ -21,6 +21,21 @@ MOST_NAMED = 20
 
 _Translator = Callable[[Translation, OnnxNode], Value]
 
+
+class NodesRefused(Unsupported):
+    """Nodes without an integer counterpart; ``refusals`` has the sentence about each of them."""
+
+    def __init__(self, refusals: list[Unsupported]) -> None:
+        self.refusals = tuple(refusal.message for refusal in refusals)
+        more = len(refusals) - MOST_NAMED
+        named = "; ".join(self.refusals[:MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
+        message = (
+            named if len(refusals) == 1 else f"{len(refusals)} nodes stand in the way: {named}"
+        )
+        first = refusals[0]
+        super().__init__(message, hint=first.hint or HINT, check=first.check)
+
+
 # Each is called where at least one input is computed: what reads constants alone is folded.
 OPERATORS: dict[str, _Translator] = {
     **dict.fromkeys(
@@ -106,18 +121,23 @@ def _require_cast(graph: OnnxGraph) -> None:
             raise node.refusal("it computes with pixels of uint8; only a Cast may read them")
 
 
+def require_counterpart(node: OnnxNode) -> None:
+    """Raise Unsupported for an operator that is never translated, whatever the images' size."""
+    if node.fault:
+        raise node.refusal(node.fault)
+    if node.operator not in OPERATORS and node.operator not in FOLDED:
+        raise node.refusal("this operation has no integer counterpart")
+
+
 def _translate_nodes(translation: Translation, nodes: list[OnnxNode], opset: int) -> None:
     """Translate nodes in order; go on after a refusal, to name every node that stands in the way.
 
-    Raises Unsupported with all refusals that are no consequence of others.
+    Raises NodesRefused with all refusals that are no consequence of others.
     """
     refusals: list[Unsupported] = []
     for node in nodes:
         try:
-            if node.fault:
-                raise node.refusal(node.fault)
-            if node.operator not in OPERATORS and node.operator not in FOLDED:
-                raise node.refusal("this operation has no integer counterpart")
+            require_counterpart(node)
             value = _value(translation, node, opset)
             if isinstance(value, Tensor) and value.expression.size > MAXIMUM_EXPRESSION:
                 raise node.refusal(f"a function of more than {MAXIMUM_EXPRESSION} parts")
@@ -129,17 +149,8 @@ def _translate_nodes(translation: Translation, nodes: list[OnnxNode], opset: int
         if len(translation.layers) > MAXIMUM_LAYERS:
             refusals.append(node.refusal(f"more than {MAXIMUM_LAYERS} layers"))
             break
-    if len(refusals) == 1:
-        raise refusals[0]
     if refusals:
-        named = "; ".join(refusal.message for refusal in refusals[:MOST_NAMED])
-        more = len(refusals) - MOST_NAMED
-        raise Unsupported(
-            f"{len(refusals)} nodes stand in the way: {named}"
-            + (f"; and {more} more" if more > 0 else ""),
-            hint=HINT,
-            check="network.unsupported",
-        )
+        raise NodesRefused(refusals)
 
 
 def _value(translation: Translation, node: OnnxNode, opset: int) -> Value | OpenShape:

@@ -47,6 +47,8 @@ _ERRORS: dict[str, type[ZkwmError]] = {
         CouldNotCheck, InvalidOpening, Malformed, SuspectUnusable, Unsupported, UsageError
     )
 }  # fmt: skip
+_SENT = {*_ERRORS, "ZkwmError"}
+"""Names by which errors are sent: a class that is not among them is sent as its base."""
 
 
 class NoResultError(Exception):
@@ -239,7 +241,7 @@ def _read_questions(questions: queue.SimpleQueue[bytes]) -> None:
 def _error_frame(error: ZkwmError) -> bytes:
     """The frame of an error."""
     value = {
-        "class": type(error).__name__,
+        "class": next(kind.__name__ for kind in type(error).__mro__ if kind.__name__ in _SENT),
         "message": error.message[:2000],
         "hint": error.hint[:2000],
         "check": error.check[:100],

@@ -28,13 +28,13 @@ class RefusedError(Exception):
 
 def external_files(model: onnx.ModelProto) -> list[str]:
     """The names of the files that hold weights of the model, ascending; none for a whole file."""
-    return sorted({_fields(tensor).get("location", "") for tensor in _tensors(model)
+    return sorted({_fields(tensor).get("location", "") for tensor in all_tensors(model)
                    if _is_external(tensor)})  # fmt: skip
 
 
 def merge(model: onnx.ModelProto, files: Mapping[str, bytes]) -> None:
     """Put the weights that lie in ``files`` into the model. Raises RefusedError."""
-    for tensor in _tensors(model):
+    for tensor in all_tensors(model):
         if not _is_external(tensor):
             continue
         fields = _fields(tensor)
@@ -59,7 +59,7 @@ def merge(model: onnx.ModelProto, files: Mapping[str, bytes]) -> None:
 def require_deterministic(model: onnx.ModelProto) -> None:
     """Raise RefusedError, naming the node, where the model draws its answers at random."""
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
-    for node in _nodes(model):
+    for node in all_nodes(model):
         if node.op_type in _RANDOM or _drops(node, constants):
             raise RefusedError(
                 f"its node {node.name or ''.join(node.output[:1])!r} ({node.op_type}) draws at "
@@ -76,7 +76,7 @@ def _drops(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> b
     return mode is None or any(mode.raw_data) or any(mode.int32_data)
 
 
-def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+def all_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
     """Yield every node of the file, in graphs and functions, however nested."""
     yield from _nested(model.graph.node)
     for function in model.functions:
@@ -92,7 +92,7 @@ def _nested(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
                 yield from _nested(graph.node)
 
 
-def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+def all_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
     """Yield every tensor of the file, in graphs, functions and attributes, however nested."""
     yield from _graph_tensors(model.graph)
     for training in model.training_info:

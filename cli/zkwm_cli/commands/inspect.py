@@ -18,7 +18,7 @@ def command(file: str, as_json: bool) -> None:
     """Show the kind, digests and fields of a commitment, challenge, proof, key or vault.
 
     Of a model (an .onnx file, .safetensors or its folder) it shows the digest by which challenges
-    name it.
+    name it, inputs, outputs and operators, and whether an argument in zero knowledge is possible.
 
     Signatures are checked where that needs no secret and no other file. Exit code 3 when the file
     cannot be read, or something in it does not verify.
@@ -36,12 +36,11 @@ def command(file: str, as_json: bool) -> None:
         size, digest = inspection.size, inspection.sha256.hex()
         what = inspection.kind if is_model(file) else f"zkwm {inspection.kind}"
         click.echo(f"{what}, {size} bytes, SHA-256 {digest}")
-        rows = {
-            **{name.replace("_", " "): _text(value) for name, value in inspection.fields.items()},
-            **inspection.checks,
-        }
-        for name, value in rows.items():
-            click.echo(f"  {name:<22} {one_line(value)}")
+        rows = inspection.shown or [
+            (name.replace("_", " "), _text(value)) for name, value in inspection.fields.items()
+        ]
+        for name, value in [*rows, *inspection.checks.items()]:
+            click.echo(f"  {name:<22} {one_line(value)}".rstrip())
         click.echo(f"to check: {inspection.advice}")
     if inspection.failure is not None:
         raise click.exceptions.Exit(print_zkwm_error(inspection.failure, as_json=False))
