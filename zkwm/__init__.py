@@ -57,6 +57,7 @@ _HOMES = {
     "default_settings": "zkwm.training",
     "disclosure": "zkwm.owner.prove",
     "embed": "zkwm.training",
+    "json_schema": "zkwm.json_schemas",
     "load_data": "zkwm.data",
     "load_images": "zkwm.data.images",
     "load_labels": "zkwm.data.images",
@@ -76,6 +77,7 @@ __all__ = sorted(_HOMES)
 if TYPE_CHECKING:
     from zkwm.data import ImageData, LabeledImages, load_data, load_test_data
     from zkwm.data.images import load_images, load_labels
+    from zkwm.json_schemas import json_schema
     from zkwm.judge.judge import Judge
     from zkwm.judge.marketplace import Marketplace
     from zkwm.judge.task_accuracy import TaskData

@@ -18,12 +18,14 @@ from tests.support.dispute import (
     verdict_of,
 )
 from tests.support.spec_pages import REGISTRY, ROOT, listed, table
+from zkwm.json_schemas import schema_names
 from zkwm.judge import key_file
 from zkwm.judge.checks import ARGUMENT_TITLES, TITLES
 from zkwm_protocols import challenge, commitment, response_file
 from zkwm_protocols.argument import layout_choice, parameters
 from zkwm_protocols.integer_network import codec
 
+OUTPUTS = ("Outputs of the command line",)
 _CHECK_ID = re.compile(r"\"((?:argument|network)\.[a-z_]+)\"")
 _PREFIXES_OUTSIDE_OF_CONSTANTS = {"zkwm-label-seed1", "zkwm-beacon-1"}
 """A salt, which is no prefix by its form, and a name that is reserved and used nowhere."""
@@ -40,11 +42,13 @@ def test_prefixes_types_and_schemas_of_code_and_registry() -> None:
     prefixes = set(listed(REGISTRY, "Domain prefixes"))
     others = {
         entry
-        for heading in ("Types", "Schemas", "Names outside of the protocol")
+        for heading in ("Types", "Schemas", *OUTPUTS, "Names outside of the protocol")
         for entry in listed(REGISTRY, heading)
     }
     assert prefixes & others == set()
-    assert (prefixes | others) - _PREFIXES_OUTSIDE_OF_CONSTANTS == set(domain_strings())
+    known = {*domain_strings(), *schema_names()}
+    assert (prefixes | others) - _PREFIXES_OUTSIDE_OF_CONSTANTS == known
+    assert {*listed(REGISTRY, "Schemas"), *listed(REGISTRY, *OUTPUTS)} >= set(schema_names())
     source = (ROOT / "protocols/zkwm_protocols/labels.py").read_text(encoding="utf-8")
     assert "zkwm-label-seed1" in source
 

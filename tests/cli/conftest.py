@@ -30,6 +30,7 @@ from tests.support.case_files import (
     save_lookup,
     scores,
 )
+from tests.support.json_outputs import require_schema
 from zkwm.judge.key_file import read_judge_public
 from zkwm.secret_files.encrypted import Cost
 from zkwm_cli.main import main
@@ -39,13 +40,18 @@ CHEAP = Cost(operations=1, memory_kib=8 * 1024)
 
 @pytest.fixture
 def zkwm(capfd: pytest.CaptureFixture[str]) -> Command:
-    """``zkwm("verify", "--json", ...)`` runs a command in this process and returns its Result."""
+    """``zkwm("verify", "--json", ...)`` runs a command in this process and returns its Result.
+
+    Whatever it prints with ``--json`` is checked against its schema.
+    """
 
     def run(*arguments: object) -> Result:
         capfd.readouterr()
         code = main([str(argument) for argument in arguments])
         out, err = capfd.readouterr()
         assert "Traceback" not in err
+        if "--json" in arguments and out:
+            require_schema(json.loads(out))
         return Result(code, out, err)
 
     return run

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import click
 
+from zkwm_cli.artifacts import print_result
 from zkwm_cli.main import COMPLETE_VARIABLE, program
+from zkwm_cli.options import json_option, options
 
 
 @click.command("completion", short_help="Print the completion script of a shell.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def command(shell: str) -> None:
+@options(as_json=json_option())
+def command(shell: str, as_json: bool) -> None:
     """Print the completion script of a shell, for example
 
     \b
@@ -20,4 +23,7 @@ def command(shell: str) -> None:
     from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
     completion = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}[shell]
-    click.echo(completion(program, {}, "zkwm", COMPLETE_VARIABLE).source())
+    script = completion(program, {}, "zkwm", COMPLETE_VARIABLE).source()
+    print_result(as_json, "completion", shell=shell, script=script)
+    if not as_json:
+        click.echo(script)
