@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from zkwm.judge.verdict import suspect_values
+from zkwm.judge.results import suspect_values
 from zkwm.quantizer.summary import facts
 from zkwm.secret_files.encrypted import Container
 from zkwm_protocols import response_file as responses

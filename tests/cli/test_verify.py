@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -242,3 +243,22 @@ def test_a_block_is_weighed_again(zkwm: Command, case: Files) -> None:
     tried = [term["name"] for term in result.json["evidence"]["terms"]]
     assert "functions tried" in tried
     assert result.json["functions_tried"] > 1
+
+
+def test_particulars_and_files(zkwm: Command, case: Files) -> None:
+    stated = ("--case", "12 O 345/25", "--owner-name", "Acme", "--judge-name", "Court")
+    result = zkwm(*case.verify_options(), *stated, "--suspect-from", "a shop", "--json")
+    assert result.code == 0
+    assert result.json["particulars"] == {
+        "case": "12 O 345/25", "owner_name": "Acme", "judge_name": "Court",
+        "suspect_from": "a shop", "listing": "",
+    }  # fmt: skip
+    assert [(file["role"], file["name"]) for file in result.json["files"]] == [
+        ("commitment", "acme.commitment"), ("challenge", "case.challenge"),
+        ("proof", "case.proof"), ("judge-public", "judge.key.pub"), ("suspect", "model.onnx"),
+    ]  # fmt: skip
+    for file in result.json["files"]:
+        data = (case.folder / file["name"]).read_bytes()
+        assert (file["bytes"], file["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+    refused = zkwm(*case.verify_options(), "--case", "x" * 201)
+    assert (refused.code, refused.stdout) == (2, "")

@@ -18,8 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.judge.checks import ARGUMENT_TITLES, Checks
-from zkwm.judge.verdict import Argued, Asked, CheckStatus, FirstSeen, TriggerResult
-from zkwm.suspects import Progress, Suspect, open_suspect
+from zkwm.judge.particulars import NOT_STATED, CaseParticulars
+from zkwm.judge.results import (
+    Argued,
+    Asked,
+    CheckStatus,
+    FirstSeen,
+    TriggerResult,
+)
+from zkwm.suspects import Progress, Suspect, SuspectFile, open_suspect
 from zkwm_protocols.argument_response import ArgumentResponse, Response, read_response
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge, OpeningChallenge
 from zkwm_protocols.commitment import Commitment, LabelMode
@@ -46,6 +53,7 @@ class Request:
     accept_declared_labels: bool = False
     progress: Progress | None = None
     suspect_options: dict[str, Any] = field(default_factory=dict)
+    particulars: CaseParticulars = NOT_STATED
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,7 @@ class Findings:
     functions_tried: int | None = None
     asked: Asked | None = None
     first_seen: FirstSeen | None = None
+    suspect_files: tuple[SuspectFile, ...] = ()
 
 
 @dataclass(frozen=True)

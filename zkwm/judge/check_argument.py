@@ -19,7 +19,7 @@ from zkwm.judge.case import (
     require_labels,
 )
 from zkwm.judge.checks import Checks
-from zkwm.judge.verdict import Argued, CheckStatus
+from zkwm.judge.results import Argued, CheckStatus
 from zkwm.quantizer.agreement_bounds import (
     require_agreement,
     require_comparable,
@@ -58,6 +58,8 @@ def examine_argument(
         with checks.group("argument.agreement"):
             require_comparable(challenge.suspect.outputs)
     with pinned_suspect(checks, case, request) as suspect:
+        findings = replace(findings, suspect_files=suspect.files)
+        yield findings
         with checks.group("challenge.network"):
             network = network_of(suspect, challenge.preprocessing)
             require_network(network, challenge.network)

@@ -21,7 +21,7 @@ from zkwm.judge.checks import Checks
 from zkwm.judge.key_file import JudgeKey
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.query import Asking, question
-from zkwm.judge.verdict import Asked, CheckStatus, TriggerResult, TriggerStatus
+from zkwm.judge.results import Asked, CheckStatus, TriggerResult, TriggerStatus
 from zkwm.suspects import Suspect
 from zkwm_protocols.errors import InvalidOpening, NotProven, SuspectUnusable
 from zkwm_protocols.evidence import Evidence
@@ -65,6 +65,8 @@ def examine_opening(
     triggers = _check_leaves(checks, case, blocks)
     record_labels(checks, "opening.labels", case)
     with pinned_suspect(checks, case, request) as suspect:
+        findings = replace(findings, suspect_files=suspect.files)
+        yield findings
         asking = Asking(
             ledger,
             lambda before: key.decoy_key(challenge.digest, before),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from zkwm.judge.verdict import Check, CheckStatus
+from zkwm.judge.results import Check, CheckStatus
 from zkwm_protocols.errors import ZkwmError
 
 TITLES = {

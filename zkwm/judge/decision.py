@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 import time
-from importlib.metadata import version
 
-import numpy as np
-
-from zkwm.judge.case import Findings, accepted
+from zkwm.judge.case import Findings, Request, accepted
 from zkwm.judge.checks import Checks
-from zkwm.judge.verdict import CheckStatus, Outcome, Verdict
-from zkwm_protocols.challenge import Challenge
+from zkwm.judge.particulars import FileDigest, FileRole, file_name
+from zkwm.judge.results import CheckStatus
+from zkwm.judge.verdict import CheckedBy, Outcome, Verdict
+from zkwm.judge.versions import used_versions
 from zkwm_protocols.commitment import LabelMode
 from zkwm_protocols.errors import NotProven, TrustMaterialMissing, ZkwmError
-from zkwm_protocols.suspect_identity import SuspectKind
+from zkwm_protocols.keys import JudgePublic
 
 
 def make_verdict(
-    checks: Checks, findings: Findings, error: ZkwmError | None, *, accept_declared_labels: bool
+    checks: Checks,
+    findings: Findings,
+    error: ZkwmError | None,
+    *,
+    request: Request,
+    judge: JudgePublic,
+    checked_by: CheckedBy = CheckedBy.JUDGE,
 ) -> Verdict:
-    """The verdict on the findings: proven without an error, else what the error says.
-
-    ``accept_declared_labels`` is the judge's own option.
-    """
+    """The verdict on the findings: proven without an error, else what the error says."""
     outcome = Outcome.PROVEN if error is None else Outcome.COULD_NOT_CHECK
     if isinstance(error, NotProven):
         outcome = Outcome.NOT_PROVEN
@@ -46,15 +47,19 @@ def make_verdict(
         evidence=findings.evidence,
         declared_labels_accepted=header is not None
         and header.label_mode == LabelMode.DECLARED
-        and accepted(accept_declared_labels, findings.challenge),
+        and accepted(request.accept_declared_labels, findings.challenge),
         suspect_record=findings.suspect_record,
         checked=int(time.time()),
-        versions=_versions(findings.challenge),
+        versions=used_versions(findings.challenge),
         argued=findings.argued,
         functions_tried=findings.functions_tried,
         asked=findings.asked,
         first_seen=findings.first_seen,
         class_names=_class_names(checks, findings),
+        particulars=request.particulars,
+        files=_files(request, findings, judge),
+        checked_by=checked_by,
+        judge=judge,
     )
 
 
@@ -66,17 +71,24 @@ def _class_names(checks: Checks, findings: Findings) -> tuple[str, ...] | None:
     return findings.commitment.class_names if findings.commitment and fitting else None
 
 
-def _versions(challenge: Challenge | None) -> dict[str, str]:
-    """The software that decided, and that computed the suspect's answers, by name.
+def _files(request: Request, findings: Findings, judge: JudgePublic) -> tuple[FileDigest, ...]:
+    """The files of the case: the bytes that were given, or those that the objects are written as.
 
-    An endpoint computes its answers itself, by software that nobody here knows.
+    The suspect's are known once it was opened; an endpoint has none.
     """
-    used = {"zkwm": version("zkwm"), "python": platform.python_version(), "numpy": np.__version__}
-    if challenge is None:
-        return used
-    kind = challenge.suspect.kind
-    if kind == SuspectKind.ONNX:
-        used["onnxruntime"] = version("onnxruntime")
-    elif kind in (SuspectKind.SAFETENSORS, SuspectKind.EXTRACTION):
-        used["torch"] = version("torch")
-    return used
+    given = (
+        (FileRole.COMMITMENT, request.commitment),
+        (FileRole.CHALLENGE, request.challenge),
+        (FileRole.PROOF, request.proof),
+        (FileRole.JUDGE_PUBLIC, judge),
+    )
+    return (
+        *(
+            FileDigest.of(role, "", file if isinstance(file, bytes) else file.to_bytes())
+            for role, file in given
+        ),
+        *(
+            FileDigest(FileRole.SUSPECT, file_name(part.name), part.digest, part.size)
+            for part in findings.suspect_files
+        ),
+    )

@@ -23,6 +23,7 @@ from zkwm.judge.decision import make_verdict
 from zkwm.judge.frame import asked_blocks, frame_bits, make_frame, try_out
 from zkwm.judge.key_file import JudgeKey, create_judge_key, open_judge_key
 from zkwm.judge.ledger import JudgeLedger
+from zkwm.judge.particulars import NOT_STATED, CaseParticulars
 from zkwm.judge.task_accuracy import TaskData
 from zkwm.judge.verdict import Verdict
 from zkwm.quantizer.agreement_bounds import (
@@ -247,6 +248,7 @@ class Judge:
         images: NDArray[np.uint8] | None = None,
         accept_declared_labels: bool = False,
         progress: Progress | None = None,
+        particulars: CaseParticulars = NOT_STATED,
         **suspect_options: Any,  # noqa: ANN401
     ) -> Verdict:
         """Check a response of either type and decide; return a proven verdict (SPEC.md 9.2, 18.3).
@@ -271,19 +273,20 @@ class Judge:
                 integer network are compared on them too, beside those that the nonce draws.
             accept_declared_labels: accept labels that the owner declared, whatever the policy.
             progress: called with the images answered so far, and those in all.
+            particulars: the case as stated to the judge, which nobody checks.
 
         Raises NotProven where all is valid and the evidence stays under the threshold,
         TrustMaterialMissing, or a CouldNotCheck; each carries the whole verdict as ``verdict``.
         """
         return self._decide(Request(
             commitment, suspect, challenge, proof, decoys, images, accept_declared_labels,
-            progress, suspect_options,
+            progress, suspect_options, particulars,
         ))  # fmt: skip
 
     def _decide(self, request: Request) -> Verdict:
         """Make all checks; return the verdict, or raise the error that carries it."""
         checks, findings = Checks(), Findings()
-        end = partial(make_verdict, checks, accept_declared_labels=request.accept_declared_labels)
+        end = partial(make_verdict, checks, request=request, judge=self.public)
         try:
             for known in self._examine(checks, request):
                 findings = known

@@ -19,7 +19,7 @@ import numpy as np
 
 from zkwm.judge.ledger_file import LedgerFile
 from zkwm.judge.ledger_tables import LedgerStorage, Transaction, floats, text, whole
-from zkwm.judge.verdict import FirstSeen
+from zkwm.judge.results import FirstSeen
 from zkwm.suspects import Answer
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge
 from zkwm_protocols.encoding import encode

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from zkwm.files import read_limited, write_atomic
 from zkwm.judge.judge import Judge
 from zkwm.judge.ledger import JudgeLedger
+from zkwm.judge.results import CheckStatus
 from zkwm.judge.task_accuracy import TaskData
-from zkwm.judge.verdict import CheckStatus, Outcome, Verdict
+from zkwm.judge.verdict import Outcome, Verdict
 from zkwm.locks import FileLock, file_lock
 from zkwm.quantizer.network_agreement import DRAWN
 from zkwm.suspects import Suspect

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from zkwm.judge.decoys import natural_count, natural_images, odd_decoys
 from zkwm.judge.ledger import JudgeLedger
-from zkwm.judge.verdict import AnswerRate, Asked, TriggerResult, TriggerStatus
+from zkwm.judge.results import AnswerRate, Asked, TriggerResult, TriggerStatus
 from zkwm.suspects import Answer, Progress, Suspect
 from zkwm_protocols.challenge import OpeningChallenge
 from zkwm_protocols.opening import CheckedTrigger, LeafStatus

@@ -5,22 +5,20 @@ SPEC.md sections 9, 10 and 18.3. Data only: ``zkwm.judge.judge`` decides, ``zkwm
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from zkwm.quantizer.network_agreement import Agreement
+from zkwm.judge.particulars import NOT_STATED, CaseParticulars, FileDigest, FileRole
+from zkwm.judge.results import Argued, Asked, Check, FirstSeen, TriggerResult, suspect_values
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.class_map import mapped_classes
 from zkwm_protocols.commitment import Header, LabelMode
 from zkwm_protocols.evidence import Evidence
-from zkwm_protocols.suspect_identity import SuspectIdentity
+from zkwm_protocols.keys import JudgePublic
 
 SCHEMA = "zkwm/verdict/v1"
-_USABLE, _EVADED = 0.99, 0.9
 
 
 class Outcome(StrEnum):
@@ -32,131 +30,11 @@ class Outcome(StrEnum):
     TRUST_MATERIAL_MISSING = "trust material missing"
 
 
-class CheckStatus(StrEnum):
-    """The result of one numbered check; skipped are those that were not reached."""
+class CheckedBy(StrEnum):
+    """Who checked: the judge, who has the ledger, or the public, who knows what the files say."""
 
-    PASSED = "passed"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-class TriggerStatus(StrEnum):
-    """The status of one trigger of an opened block.
-
-    ``WRONG_LEAF`` was opened, but does not hash to the committed digest; ``MISSING_LEAF`` was not
-    opened. Both are misses.
-    """
-
-    MATCH = "match"
-    NO_MATCH = "no match"
-    WRONG_LEAF = "wrong leaf"
-    MISSING_LEAF = "missing leaf"
-    NO_ANSWER = "no answer"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One numbered check of SPEC.md 9 and its result; ``detail`` says why."""
-
-    id: str
-    title: str
-    status: CheckStatus
-    detail: str
-
-
-@dataclass(frozen=True)
-class TriggerResult:
-    """One trigger of an opened block. What is not known is None.
-
-    Args:
-        block: the number of its block.
-        index: its number among all triggers of the commitment.
-        status: whether it matches.
-        image (uint8, (channels, height, width)): its pixels.
-        label: the committed label.
-        expected_output: the suspect's output that stands for the label.
-        answer: the suspect's output.
-        problem: why there is no answer.
-        rank: where ranks are counted, the label's rank among the centered scores, 0 the highest.
-    """
-
-    block: int
-    index: int
-    status: TriggerStatus
-    image: NDArray[np.uint8] | None
-    label: int | None
-    expected_output: int | None
-    answer: int | None
-    problem: str = ""
-    rank: int | None = None
-
-
-@dataclass(frozen=True)
-class FirstSeen:
-    """When the judge first saw commitment and suspect, by their clock, in seconds since 1970."""
-
-    commitment: int
-    suspect: int
-
-
-@dataclass(frozen=True)
-class AnswerRate:
-    """Of ``asked`` images of one kind ``answered`` got an answer, ``scored`` with scores."""
-
-    kind: str
-    asked: int
-    answered: int
-    scored: int
-
-
-@dataclass(frozen=True)
-class Asked:
-    """How the suspect was asked.
-
-    Args:
-        earlier: how often it had been asked for this challenge before.
-        kept: the triggers whose first answer was kept from then.
-        rates: how many images of each kind it answered: triggers first, then, where they were
-            asked, decoys and natural images.
-    """
-
-    earlier: int
-    kept: int
-    rates: tuple[AnswerRate, ...]
-
-    @property
-    def evasive(self) -> bool:
-        """Whether it answers natural images, and leaves more than a tenth of the triggers."""
-        if len(self.rates) < 2:
-            return False
-        triggers, natural = self.rates[0], self.rates[-1]
-        if natural.answered < _USABLE * natural.asked:
-            return False
-        if triggers.answered < _EVADED * triggers.asked:
-            return True
-        # Scores that are there for natural images alone: an evasion where ranks are counted.
-        return natural.scored >= _USABLE * natural.asked and (
-            triggers.scored < _EVADED * triggers.asked
-        )
-
-
-@dataclass(frozen=True)
-class Argued:
-    """What was examined of an answer in zero knowledge.
-
-    Args:
-        network: the digest of the integer network, 32 bytes.
-        least_matches: k*.
-        agreements: how often the integer network answers as the suspect does.
-        soundness_bits: those of the argument; 0.0 before it was checked.
-        soundness_terms: what they are made of: name, bits, theorem (SPEC.md 17.9).
-    """
-
-    network: bytes
-    least_matches: int
-    agreements: tuple[Agreement, ...] = ()
-    soundness_bits: float = 0.0
-    soundness_terms: tuple[tuple[str, float, str], ...] = ()
+    JUDGE = "judge"
+    PUBLIC = "public"
 
 
 @dataclass(frozen=True)
@@ -185,6 +63,10 @@ class Verdict:
         first_seen: when the judge first saw commitment and suspect.
         class_names: the committed names of the classes; None without, or where they are not those
             of the header.
+        particulars: who disputes about what, as stated to whoever checked, who did not check it.
+        files: the files that the verdict is about, by digest.
+        checked_by: whether the judge checked, with their ledger, or anybody else.
+        judge: the judge by whose key it was checked; who checked, where ``checked_by`` says so.
     """
 
     outcome: Outcome
@@ -207,6 +89,10 @@ class Verdict:
     asked: Asked | None = None
     first_seen: FirstSeen | None = None
     class_names: tuple[str, ...] | None = None
+    particulars: CaseParticulars = NOT_STATED
+    files: tuple[FileDigest, ...] = ()
+    checked_by: CheckedBy = CheckedBy.JUDGE
+    judge: JudgePublic | None = None
 
     @property
     def proven(self) -> bool:
@@ -217,6 +103,16 @@ class Verdict:
     def declared_labels(self) -> bool:
         """Whether the owner declared the labels, so that no bits may be stated."""
         return self.header is not None and self.header.label_mode == LabelMode.DECLARED
+
+    def with_file(self, file: FileDigest) -> Verdict:
+        """The same verdict with one file more, such as its report."""
+        return replace(self, files=(*self.files, file))
+
+    def with_names(self, names: Mapping[FileRole, str]) -> Verdict:
+        """The same verdict with these names for the files that have a role of ``names``."""
+        return replace(
+            self, files=tuple(file.named(names.get(file.role, file.name)) for file in self.files)
+        )
 
     @property
     def classes(self) -> list[dict[str, Any]] | None:
@@ -250,7 +146,7 @@ class Verdict:
             "classes": self.classes,
             "test_accuracy": _accuracy(challenge),
             "mode": None if challenge is None else challenge.mode,
-            "argument": None if self.argued is None else _argued(self.argued),
+            "argument": None if self.argued is None else self.argued.to_json(),
             "proof": None if self.proof_digest is None else self.proof_digest.hex(),
             "blocks": list(self.blocks),
             "statistic": None if challenge is None else challenge.statistic,
@@ -264,28 +160,18 @@ class Verdict:
             else vars(evidence.rank_sum),
             "evidence": None if evidence is None or self.declared_labels else _sum(evidence),
             "checks": [vars(check) for check in self.checks],
-            "triggers": [_trigger(result) for result in self.triggers],
+            "triggers": [result.to_json() for result in self.triggers],
             "suspect_record": list(self.suspect_record),
             "functions_tried": self.functions_tried,
-            "asked": None if self.asked is None else _asked(self.asked),
+            "asked": None if self.asked is None else self.asked.to_json(),
             "dates_checked": False,
             "first_seen": None if self.first_seen is None else vars(self.first_seen),
             "versions": self.versions,
+            "particulars": self.particulars.to_json(),
+            "files": [file.to_json() for file in self.files],
+            "checked_by": self.checked_by,
+            "checking_judge": None if self.judge is None else self.judge.fingerprint(),
         }
-
-
-def suspect_values(suspect: SuspectIdentity) -> dict[str, Any]:
-    """The suspect's identity as JSON values."""
-    return {
-        "kind": suspect.kind,
-        "digest": suspect.digest.hex(),
-        "description": suspect.description,
-        "outputs": suspect.outputs,
-        "output": suspect.output,
-        "adapter": suspect.adapter,
-        "template": None if suspect.template is None else suspect.template.hex(),
-        "account": None if suspect.account is None else list(suspect.account.header_names),
-    }
 
 
 def _accuracy(challenge: Challenge | None) -> dict[str, Any] | None:
@@ -293,44 +179,6 @@ def _accuracy(challenge: Challenge | None) -> dict[str, Any] | None:
     if challenge is None or challenge.test_accuracy is None:
         return None
     return challenge.test_accuracy.to_json()
-
-
-def _trigger(result: TriggerResult) -> dict[str, Any]:
-    """A trigger's result as JSON values, without its image."""
-    return {
-        "block": result.block,
-        "index": result.index,
-        "status": result.status,
-        "label": result.label,
-        "expected_output": result.expected_output,
-        "answer": result.answer,
-        "rank": result.rank,
-        "problem": result.problem,
-    }
-
-
-def _argued(argued: Argued) -> dict[str, Any]:
-    """What was examined of an argument, as JSON values."""
-    return {
-        "network": argued.network.hex(),
-        "least_matches": argued.least_matches,
-        "soundness_bits": round(argued.soundness_bits, 2) or None,
-        "soundness_terms": [
-            {"term": name, "bits": round(bits, 2), "theorem": theorem}
-            for name, bits, theorem in argued.soundness_terms
-        ],
-        "agreement": [agreement.to_json() for agreement in argued.agreements],
-    }
-
-
-def _asked(asked: Asked) -> dict[str, Any]:
-    """How the suspect was asked, as JSON values."""
-    return {
-        "earlier": asked.earlier,
-        "kept": asked.kept,
-        "rates": [vars(rate) for rate in asked.rates],
-        "evasive": asked.evasive,
-    }
 
 
 def _sum(evidence: Evidence) -> dict[str, Any]:

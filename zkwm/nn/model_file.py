@@ -50,11 +50,18 @@ def load_model(path: str | Path) -> Classifier:
             finite, or config.json describes no network.
         CouldNotCheck: A file cannot be read.
     """
+    return load_with_files(path)[0]
+
+
+def load_with_files(path: str | Path) -> tuple[Classifier, dict[str, bytes]]:
+    """``load_model``, and the files that it was read from: their bytes by name, weights first."""
     path = Path(path)
     folder, weights = (path, path / WEIGHTS) if path.is_dir() else (path.parent, path)
-    model = _empty(read_limited(folder / CONFIG, CONFIG_LIMIT), folder / CONFIG)
+    config = read_limited(folder / CONFIG, CONFIG_LIMIT)
+    model = _empty(config, folder / CONFIG)
     size = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
-    return _filled(model, read_limited(weights, size + HEADER_ALLOWANCE), weights)
+    data = read_limited(weights, size + HEADER_ALLOWANCE)
+    return _filled(model, data, weights), {weights.name: data, CONFIG: config}
 
 
 def read_classifier(config: bytes, weights: bytes) -> Classifier:

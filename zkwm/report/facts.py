@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from zkwm.judge.verdict import Argued, Asked, FirstSeen, Outcome, TriggerResult, Verdict
+from zkwm.judge.particulars import CaseParticulars, FileRole
+from zkwm.judge.results import Argued, Asked, FirstSeen, TriggerResult
+from zkwm.judge.verdict import Outcome, Verdict
 from zkwm.report.class_list import class_map_in_words
 from zkwm.report.question_facts import question_facts
-from zkwm.report.visible import by_luck, count, odds, utc
+from zkwm.report.visible import by_luck, count, odds, quoted, utc
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.evidence import Evidence
@@ -23,6 +25,14 @@ _RANKED = (
 )
 UNKNOWN = "not known: the check ended before it could be read"
 _SHOWN_BLOCKS = 40
+_ROLES = {
+    FileRole.COMMITMENT: "Commitment",
+    FileRole.CHALLENGE: "Challenge",
+    FileRole.PROOF: "Proof",
+    FileRole.SUSPECT: "Model",
+    FileRole.REPORT: "Report",
+    FileRole.JUDGE_PUBLIC: "Judge's public key",
+}
 _KINDS = {
     SuspectKind.ONNX: "ONNX file",
     SuspectKind.SAFETENSORS: "safetensors with a built-in architecture",
@@ -52,12 +62,36 @@ class Block:
 
 def claim(verdict: Verdict) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
     """The claim, who makes it, and the model that it is about: (heading, facts)."""
+    stated = _particulars(verdict.particulars)
     return (
+        *((("The case, as stated (nobody checked this)", stated),) if stated else ()),
         ("The commitment", _commitment(verdict)),
         ("The examined model (the suspect)", _suspect(verdict)),
         ("The judge and the challenge", _challenge(verdict)),
         *(() if verdict.argued is None else (("The argument", _argument(verdict.argued)),)),
     )
+
+
+def files(verdict: Verdict) -> tuple[Fact, ...]:
+    """The files that were examined: name and size, then SHA-256 of the bytes."""
+    rows = []
+    for file in verdict.files:
+        name = f" {quoted(file.name)}" if file.name else ""
+        rows.append(Fact(_ROLES[file.role], f"{file.size:,} bytes{name}"))
+        rows.append(Fact("SHA-256", file.digest.hex(), True))
+    return tuple(rows)
+
+
+def _particulars(particulars: CaseParticulars) -> tuple[Fact, ...]:
+    """What was stated about the case."""
+    stated = (
+        ("Case", particulars.case),
+        ("Owner", particulars.owner_name),
+        ("Judge", particulars.judge_name),
+        ("Model obtained", particulars.suspect_from),
+        ("Listing", particulars.listing),
+    )
+    return tuple(Fact(name, f"{text} (as stated)") for name, text in stated if text)
 
 
 def extracted(verdict: Verdict) -> bool:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import sha256
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from zkwm.judge.verdict import CheckStatus, Outcome, TriggerResult, TriggerStatus, Verdict
+from zkwm.judge.results import CheckStatus, TriggerResult, TriggerStatus
+from zkwm.judge.verdict import Outcome, Verdict
 from zkwm.report import facts, wording
 from zkwm.report.class_list import class_lines
 from zkwm.report.figure import null_figure
@@ -227,9 +227,6 @@ def _digests(verdict: Verdict) -> tuple[facts.Fact, ...]:
         }[challenge.suspect.kind]
         rows += [
             facts.Fact("Challenge (zkwm inspect)", challenge.digest.hex(), True),
-            facts.Fact("Challenge (file, SHA-256)", sha256(challenge.to_bytes()).hexdigest(), True),
             facts.Fact(suspect, challenge.suspect.digest.hex(), True),
         ]
-    if verdict.proof_digest is not None:
-        rows.append(facts.Fact("Proof (file, SHA-256)", verdict.proof_digest.hex(), True))
-    return tuple(rows)
+    return (*rows, *facts.files(verdict))

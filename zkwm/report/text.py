@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from textwrap import wrap
 
-from zkwm.judge.verdict import CheckStatus, TriggerStatus, Verdict
+from zkwm.judge.results import CheckStatus, TriggerStatus
+from zkwm.judge.verdict import Verdict
 from zkwm.report import facts, wording
 from zkwm.report.class_list import class_lines
 from zkwm.report.visible import by_luck, groups, visible
@@ -50,6 +51,11 @@ def render_text(verdict: Verdict) -> str:
             f"  {visible(status):<8} {visible(check.id):<22} {visible(check.title)}{detail}",
             indent=33,
         )
+    if verdict.files:
+        lines += ["", "Files examined"]
+        for fact in facts.files(verdict):
+            value = " ".join(groups(fact.value)) if fact.digest else fact.value
+            lines += _row(fact.name, value)
     lines += ["", "What this does not say"]
     for sentence in wording.limits_in_short(verdict):
         lines += _wrapped(f"  - {sentence}", indent=4)

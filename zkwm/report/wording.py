@@ -5,7 +5,8 @@ Both forms take them from here, so that they agree and a lawyer can review them 
 
 from __future__ import annotations
 
-from zkwm.judge.verdict import Outcome, TriggerStatus, Verdict
+from zkwm.judge.results import TriggerStatus
+from zkwm.judge.verdict import Outcome, Verdict
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.suspect_identity import SuspectKind
 

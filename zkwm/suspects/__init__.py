@@ -9,7 +9,7 @@ from zkwm.suspects.limits import ExtractionSettings, HttpSettings, OnnxLimits
 from zkwm.suspects.location import open_suspect
 from zkwm.suspects.preprocessing import preprocess
 from zkwm.suspects.preprocessor_config import read_preprocessor_config
-from zkwm.suspects.suspect import Answer, Progress, QueryRecord, Suspect
+from zkwm.suspects.suspect import Answer, Progress, QueryRecord, Suspect, SuspectFile
 
 __all__ = [
     "Answer",
@@ -19,6 +19,7 @@ __all__ = [
     "Progress",
     "QueryRecord",
     "Suspect",
+    "SuspectFile",
     "open_suspect",
     "preprocess",
     "read_preprocessor_config",

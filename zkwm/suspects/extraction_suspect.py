@@ -21,7 +21,15 @@ from zkwm.extraction.probes import bundled_digest, data_digest, drawn_probes, pr
 from zkwm.suspects.limited_weights import limited_bits
 from zkwm.suspects.limits import ExtractionSettings, OnnxLimits
 from zkwm.suspects.safetensors_suspect import architecture_digest
-from zkwm.suspects.suspect import CHECK, Answer, Progress, Suspect, printable, require_images
+from zkwm.suspects.suspect import (
+    CHECK,
+    Answer,
+    Progress,
+    Suspect,
+    SuspectFile,
+    printable,
+    require_images,
+)
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import InvalidOpening, SuspectUnusable, Unsupported, UsageError
@@ -62,11 +70,11 @@ class ExtractionSuspect(Suspect):
             )
         self._limits = limits or OnnxLimits()
         self._reader = _reader(settings)
-        self._model = _weights(path)
+        self._model, self.files = _weights(path)
         self.reference_digest: bytes | None = None
         reference = None
         if settings.reference is not None:
-            reference = _weights(Path(settings.reference))
+            reference, _ = _weights(Path(settings.reference))
             self.reference_digest = architecture_digest(reference)
             _require_comparable(self._reader, self._model, reference)
         self._data = _checked_data(self._reader, settings.probes, self._model.config.shape)
@@ -212,16 +220,17 @@ def _reader(settings: ExtractionSettings) -> MarkReader:
     return make_reader(settings.watermark, **settings.parameters)
 
 
-def _weights(path: Path) -> Classifier:
-    """The built-in network at ``path``. Raises Unsupported where there is none."""
-    from zkwm.nn.model_file import load_model
+def _weights(path: Path) -> tuple[Classifier, tuple[SuspectFile, ...]]:
+    """The built-in network at ``path`` and its files. Raises Unsupported where there is none."""
+    from zkwm.nn.model_file import load_with_files
 
     if path.suffix.lower() != ".safetensors" and not (path / "model.safetensors").exists():
         raise Unsupported(
             f"{path} holds no weights of a built-in architecture to extract a mark from",
             hint="give a folder made by zkwm embed, or its model.safetensors",
         )
-    return load_model(path).eval()
+    model, read = load_with_files(path)
+    return model, tuple(SuspectFile.of(name, data) for name, data in read.items())
 
 
 def _require_comparable(reader: MarkReader, model: Classifier, reference: Classifier) -> None:

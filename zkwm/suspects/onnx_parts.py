@@ -15,7 +15,7 @@ from pathlib import Path
 from zkwm.files import read_limited
 from zkwm.suspects.limits import OnnxLimits
 from zkwm.suspects.onnx_process import NoReplyError, OnnxProcess
-from zkwm.suspects.suspect import CHECK, printable
+from zkwm.suspects.suspect import CHECK, SuspectFile, printable
 from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import SuspectUnusable
 
@@ -26,13 +26,26 @@ _MENTIONS_FILES = b"location"
 
 def onnx_digest(model: bytes, parts: Mapping[str, bytes] | None) -> bytes:
     """The digest of an ONNX suspect, 32 bytes: of the file alone, or with its files of weights."""
+    return pinned_digest(onnx_files("", model, parts))
+
+
+def onnx_files(
+    name: str, model: bytes, parts: Mapping[str, bytes] | None
+) -> tuple[SuspectFile, ...]:
+    """The file with this name, then its files of weights in ascending order of their names."""
+    return (
+        SuspectFile.of(name, model),
+        *(SuspectFile.of(part, data) for part, data in sorted((parts or {}).items())),
+    )
+
+
+def pinned_digest(files: tuple[SuspectFile, ...]) -> bytes:
+    """The suspect's digest, 32 bytes, of what ``onnx_files`` gives."""
+    model, *parts = files
     if not parts:
-        return hashlib.sha256(model).digest()
-    files = [
-        {"name": name, "size": len(data), "sha256": hashlib.sha256(data).digest()}
-        for name, data in sorted(parts.items())
-    ]
-    pinned = {"model": hashlib.sha256(model).digest(), "files": files}
+        return model.digest
+    listed = [{"name": one.name, "size": one.size, "sha256": one.digest} for one in parts]
+    pinned = {"model": model.digest, "files": listed}
     return hashlib.sha256(b"zkwm-onnx-1" + encode(pinned)).digest()
 
 

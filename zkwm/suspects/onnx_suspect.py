@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from zkwm.files import read_limited
 from zkwm.suspects.input_layouts import fitting_layouts
 from zkwm.suspects.limits import OnnxLimits
-from zkwm.suspects.onnx_parts import FILE_LIMIT, WeightFiles, onnx_digest
+from zkwm.suspects.onnx_parts import FILE_LIMIT, WeightFiles, onnx_files, pinned_digest
 from zkwm.suspects.onnx_process import DeclaredInput, NoReplyError, OnnxProcess
 from zkwm.suspects.preprocessing import check_input, preprocess
 from zkwm.suspects.score_check import require_classes, trial_images
@@ -96,9 +96,10 @@ class OnnxSuspect(Suspect):
         except ZkwmError:
             self.close()
             raise
+        self.files = onnx_files(path.name, model, self._process.parts)
         self.identity = SuspectIdentity(
             kind=SuspectKind.ONNX,
-            digest=onnx_digest(model, self._process.parts),
+            digest=pinned_digest(self.files),
             description=printable(path.name, 200),
             outputs=count,
             shape=shape,

@@ -22,6 +22,7 @@ from zkwm.suspects.suspect import (
     Answer,
     Progress,
     Suspect,
+    SuspectFile,
     answer_from_scores,
     printable,
     require_images,
@@ -51,10 +52,11 @@ class SafetensorsSuspect(Suspect):
         outputs: int | None,
         limits: OnnxLimits,
     ) -> None:
-        from zkwm.nn.model_file import load_model
+        from zkwm.nn.model_file import load_with_files
 
         self._limits = limits
-        self._model = load_model(path).eval()
+        self._model, read = load_with_files(path)
+        self.files = tuple(SuspectFile.of(name, data) for name, data in read.items())
         self._shape = shape
         config = self._model.config
         if config.shape != shape:

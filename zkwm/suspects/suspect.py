@@ -8,6 +8,7 @@ largest output over ALL outputs; the judge maps outputs to the classes of a comm
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -73,6 +74,23 @@ class QueryRecord:
     seconds: float
 
 
+@dataclass(frozen=True)
+class SuspectFile:
+    """A file of a suspect as it was read: its name, SHA-256 of its bytes (32 bytes), their number.
+
+    For the record of a verdict; a challenge pins a suspect by its identity (SPEC.md 4.3).
+    """
+
+    name: str
+    digest: bytes
+    size: int
+
+    @classmethod
+    def of(cls, name: str, data: bytes) -> SuspectFile:
+        """The file with these bytes."""
+        return cls(name, hashlib.sha256(data).digest(), len(data))
+
+
 class Suspect(ABC):
     """A model that can be queried. Open one with ``zkwm.suspects.open_suspect``."""
 
@@ -87,6 +105,9 @@ class Suspect(ABC):
 
     remote: bool = False
     """True if images leave this machine, so that they should be hidden among decoys."""
+
+    files: tuple[SuspectFile, ...] = ()
+    """Every file that it was read from; none for an endpoint."""
 
     @property
     def records(self) -> tuple[QueryRecord, ...]:

@@ -24,7 +24,15 @@ from zkwm_cli.suspect_options import ExtractionOptions, SuspectOptions
 
 if TYPE_CHECKING:
     from zkwm.judge.judge import Judge
+    from zkwm.judge.particulars import CaseParticulars, FileRole
     from zkwm.judge.verdict import Verdict
+
+
+def stated(written: str, explanation: str) -> Any:  # noqa: ANN401
+    """An option that a verdict repeats as stated."""
+    return option(
+        written, default="", metavar="TEXT", help=f"{explanation} As stated, not checked."
+    )
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,18 @@ class CaseFiles:
     proof: str = option(
         "--proof", required=True, type=FILE, metavar="FILE", help="The owner's answer; - is stdin."
     )
+
+    def names(self, judge: str) -> dict[FileRole, str]:
+        """The files' names by role, that of the judge's public key among them; stdin has none."""
+        from zkwm.judge.particulars import FileRole
+
+        names = {
+            FileRole.COMMITMENT: self.commitment,
+            FileRole.CHALLENGE: self.challenge,
+            FileRole.PROOF: self.proof,
+            FileRole.JUDGE_PUBLIC: judge,
+        }
+        return {role: "" if name == STANDARD else name for role, name in names.items()}
 
     def read(self) -> tuple[bytes, bytes, bytes]:
         """The bytes of commitment, challenge and proof. Raises CouldNotCheck or Malformed."""
@@ -80,6 +100,24 @@ class CheckOptions:
 
 
 @dataclass(frozen=True)
+class ParticularsOptions:
+    """The case as stated: it stands in the verdict, and nobody checks it."""
+
+    case_name: str = stated("--case", "The case, such as a file number.")
+    owner_name: str = stated("--owner-name", "Who claims ownership.")
+    judge_name: str = stated("--judge-name", "Who judges.")
+    suspect_from: str = stated(
+        "--suspect-from", "Where the suspect comes from, and how it was obtained."
+    )
+
+    def read(self) -> CaseParticulars:
+        """The particulars. Raises UsageError for text that is too long or not printable."""
+        from zkwm.judge.particulars import CaseParticulars
+
+        return CaseParticulars(self.case_name, self.owner_name, self.judge_name, self.suspect_from)
+
+
+@dataclass(frozen=True)
 class VerdictOptions:
     """How the verdict is shown: text or JSON on stdout, and a page for the court file."""
 
@@ -108,6 +146,7 @@ class VerdictOptions:
     extraction=ExtractionOptions,
     judge=JudgeOptions,
     checks=CheckOptions,
+    particulars=ParticularsOptions,
     presentation=VerdictOptions,
 )
 def command(
@@ -116,6 +155,7 @@ def command(
     extraction: ExtractionOptions,
     judge: JudgeOptions,
     checks: CheckOptions,
+    particulars: ParticularsOptions,
     presentation: VerdictOptions,
 ) -> None:
     """Check the owner's answer to your challenge, ask the suspect, and weigh the evidence.
@@ -137,15 +177,17 @@ def command(
     inputs = (case.commitment, suspect.model, case.challenge, case.proof, judge.judge, judge.secret)
     page = presentation.page(inputs)
     files = case.read()
+    stated_case = particulars.read()
     settings = checks.settings() | suspect.settings() | extraction.settings()
     key = judge.open()
     error: ZkwmError | None = None
     try:
-        verdict = _verify(key, files, suspect.model, settings)
+        verdict = _verify(key, files, suspect.model, settings | {"particulars": stated_case})
     except ZkwmError as failure:
         if failure.verdict is None:
             raise
         verdict, error = failure.verdict, failure
+    verdict = verdict.with_names(case.names(f"{judge.secret}.pub"))
     _print(verdict, as_json=presentation.as_json)
     if page is not None:
         _write_report(verdict, page)

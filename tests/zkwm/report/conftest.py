@@ -10,12 +10,8 @@ import numpy as np
 import pytest
 
 from zkwm.judge.checks import TITLES
-from zkwm.judge.verdict import (
-    Check,
-    Outcome,
-    TriggerResult,
-    Verdict,
-)
+from zkwm.judge.results import Check, TriggerResult
+from zkwm.judge.verdict import Outcome, Verdict
 from zkwm_protocols.challenge import OpeningChallenge
 from zkwm_protocols.commitment import Header, LabelMode
 from zkwm_protocols.evidence import assess

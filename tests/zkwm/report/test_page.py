@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zkwm.judge.verdict import Check, Outcome, TriggerResult, Verdict
+from zkwm.judge.results import Check, TriggerResult
+from zkwm.judge.verdict import Outcome, Verdict
 from zkwm.report import render_report
 from zkwm.report.pictures import data_uri, side_limit
 from zkwm_protocols.suspect_identity import Account

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from zkwm.judge.verdict import AnswerRate, Argued, Asked, Check, FirstSeen, Outcome, Verdict
+from zkwm.judge.results import AnswerRate, Argued, Asked, Check, FirstSeen
+from zkwm.judge.verdict import Outcome, Verdict
 from zkwm.report import render_report, render_text
 
 BITS = re.compile(r"\d bits")

@@ -12,7 +12,7 @@ import pytest
 from tests.support.argued import SHAPE, StandIn, argue, save_linear, signed
 from tests.support.dispute import Claimant, failed, new_judge, random_images, verdict_of
 from zkwm.data import LabeledImages
-from zkwm.judge.case import ArgumentCase, Findings
+from zkwm.judge.case import ArgumentCase, Findings, Request
 from zkwm.judge.check_argument import decide
 from zkwm.judge.checks import ARGUMENT_TITLES, Checks
 from zkwm.judge.decision import make_verdict
@@ -110,7 +110,8 @@ def test_evidence_under_the_threshold_is_never_proven_by_an_argument(
     with pytest.raises(InvalidOpening) as caught:
         decide(checks, case, case.weigh(1))
     assert caught.value.check == "challenge.reachable"
-    verdict = make_verdict(checks, Findings(), caught.value, accept_declared_labels=False)
+    request = Request(owner.commitment, "model.onnx", asked, proof)
+    verdict = make_verdict(checks, Findings(), caught.value, request=request, judge=asked.judge)
     assert not verdict.proven
 
 
