@@ -42,6 +42,7 @@ _HOMES = {
     "Progress": "zkwm.training",
     "Refusal": "zkwm_protocols.argument_response",
     "Suspect": "zkwm.suspects",
+    "SuspectCheck": "zkwm.owner.suspect_check",
     "SuspectUnusable": "zkwm_protocols.errors",
     "TaskData": "zkwm.judge.task_accuracy",
     "TriggerSet": "zkwm.triggers",
@@ -53,6 +54,7 @@ _HOMES = {
     "Verdict": "zkwm.judge.verdict",
     "ZkwmError": "zkwm_protocols.errors",
     "build_model": "zkwm.nn.architectures",
+    "check": "zkwm.owner.check",
     "commit": "zkwm.owner.commit",
     "default_settings": "zkwm.training",
     "disclosure": "zkwm.owner.prove",
@@ -85,9 +87,11 @@ if TYPE_CHECKING:
     from zkwm.nn.architecture_names import ARCHITECTURES
     from zkwm.nn.architectures import build_model
     from zkwm.nn.model_file import load_model
+    from zkwm.owner.check import check
     from zkwm.owner.commit import commit, trigger_set
     from zkwm.owner.disclosure import Disclosure
     from zkwm.owner.prove import disclosure, prove
+    from zkwm.owner.suspect_check import SuspectCheck
     from zkwm.owner.vault import Vault
     from zkwm.report import render_report, render_text
     from zkwm.suspects import (

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from zkwm_cli.artifacts import read_artifact
-from zkwm_cli.options import FILE, declared_labels_option, option, read_numbers, usage_errors
+from zkwm_cli.class_options import (
+    NamedOutputs,
+    class_map_option,
+    outputs_option,
+    suspect_classes_option,
+    threshold_option,
+    tried_option,
+)
+from zkwm_cli.options import declared_labels_option, option, read_numbers, usage_errors
 from zkwm_cli.suspect_options import adapter_option, output_name_option
-
-CLASS_MAP_LIMIT = 2**20
 
 
 def test_data_option() -> Any:  # noqa: ANN401
@@ -95,28 +99,16 @@ class QuestionOptions:
 
 
 @dataclass(frozen=True)
-class CaseTerms:
+class CaseTerms(NamedOutputs):
     """The terms of a case: its purpose, the class map, the evidence demanded."""
 
     purpose: str = option(
         "--purpose", default="", metavar="TEXT", help="Shown to the owner: what this is for."
     )
-    threshold_bits: int = option(
-        "--threshold-bits",
-        type=click.IntRange(1, 10_000),
-        default=40,
-        show_default=True,
-        metavar="BITS",
-        help="Evidence that must be left for 'proven'.",
-    )
-    functions_tried: int = option(
-        "--functions-tried",
-        type=click.IntRange(1, 1_000_000_000),
-        default=1,
-        show_default=True,
-        metavar="J",
-        help="Models, preprocessings, class maps and statistics tried on this commitment as far as "
-        "you know, this one included. Your ledger's own count is taken where it is larger.",
+    threshold_bits: int = threshold_option()
+    functions_tried: int = tried_option(
+        "Models, preprocessings, class maps and statistics tried on this commitment as far as "
+        "you know, this one included. Your ledger's own count is taken where it is larger."
     )
     exclude_blocks: tuple[int, ...] = option(
         "--exclude-blocks",
@@ -124,29 +116,11 @@ class CaseTerms:
         metavar="N,N,...",
         help="Blocks opened before the suspect was published; they may not be opened again.",
     )
-    outputs: int | None = option(
-        "--outputs",
-        type=click.IntRange(2, 1_000_000),
-        metavar="K",
-        help="Number of the suspect's outputs (else counted).",
-    )
+    outputs: int | None = outputs_option()
     output_name: str = output_name_option()
     adapter: str | None = adapter_option()
-    class_map: str | None = option(
-        "--class-map",
-        type=FILE,
-        metavar="FILE",
-        help="JSON list: the suspect's output for class 0, 1, 2, ... (default: that of the same "
-        "name, or the same numbers). What choosing it could gain is deducted.",
-    )
-    suspect_classes: str | None = option(
-        "--suspect-classes",
-        type=FILE,
-        metavar="FILE",
-        help="Names of the suspect's outputs, from the suspect itself: lines, a JSON list, or a "
-        "config.json with id2label (default: what its file or folder says). Equal names are the "
-        "class map where the commitment names its classes.",
-    )
+    class_map: str | None = class_map_option()
+    suspect_classes: str | None = suspect_classes_option()
     owner_choice_bits: int = option(
         "--owner-choice-bits",
         type=click.IntRange(0, 10_000_000),
@@ -185,32 +159,3 @@ class CaseTerms:
 
         with usage_errors():
             require_text(self.purpose, MAXIMUM_PURPOSE)
-
-    def read_suspect_classes(self, model: str) -> tuple[str, ...] | None:
-        """The names of the suspect's outputs: of the file named, or as the suspect tells them.
-
-        A class map says that the judge maps by other means: then only a file named counts.
-        """
-        from zkwm.data.class_names import names_beside, read_class_names
-
-        if self.suspect_classes is not None:
-            return read_class_names(self.suspect_classes)
-        return None if self.class_map is not None else names_beside(model)
-
-    def read_class_map(self) -> tuple[int, ...] | None:
-        """The class map in the file named, or None. Raises Malformed or CouldNotCheck."""
-        from zkwm_protocols.errors import Malformed
-
-        if self.class_map is None:
-            return None
-        try:
-            values = json.loads(read_artifact(self.class_map, CLASS_MAP_LIMIT))
-        except (ValueError, RecursionError):
-            values = None
-        if not isinstance(values, list) or not all(type(value) is int for value in values):
-            raise Malformed(
-                f"{self.class_map} is not a class map",
-                hint="write a JSON list with the suspect's output for each class, such as "
-                "[0, 2, 1]",
-            )
-        return tuple(values)

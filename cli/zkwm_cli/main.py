@@ -26,6 +26,7 @@ COMMANDS = (
     "keygen",
     "commit",
     "embed",
+    "check",
     "judge-key",
     "challenge",
     "prove",

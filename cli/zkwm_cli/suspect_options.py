@@ -19,6 +19,31 @@ if TYPE_CHECKING:
 HEADERS_LIMIT = 64 * 1024
 
 
+def _timeout_option() -> Any:  # noqa: ANN401
+    """--timeout"""
+    return option("--timeout", type=float, metavar="S", help="Seconds to wait for one answer (30).")
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """A suspect that the owner has as a file."""
+
+    model: str = option(
+        "--model",
+        required=True,
+        type=click.Path(),
+        metavar="MODEL",
+        help="The suspect: an .onnx file, or a folder or .safetensors made by embed.",
+    )
+    timeout: float | None = _timeout_option()
+
+    def settings(self) -> dict[str, Any]:
+        """Keyword arguments of ``zkwm.suspects.open_suspect``."""
+        from zkwm.suspects import OnnxLimits
+
+        return {} if self.timeout is None else {"onnx": OnnxLimits(image_seconds=self.timeout)}
+
+
 @dataclass(frozen=True)
 class SuspectOptions:
     """The suspect and the way to reach it."""
@@ -31,9 +56,7 @@ class SuspectOptions:
         help="The suspect: an .onnx file, a folder or .safetensors made by embed, or an http(s) "
         "URL.",
     )
-    timeout: float | None = option(
-        "--timeout", type=float, metavar="S", help="Seconds to wait for one answer (30)."
-    )
+    timeout: float | None = _timeout_option()
     rate: float | None = option(
         "--rate", type=float, metavar="R", help="At most R requests a second to an endpoint."
     )

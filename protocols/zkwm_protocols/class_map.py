@@ -12,6 +12,18 @@ from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 _CHECK = "challenge.class_map"
 
 
+def usual_class_map(commitment: Commitment, names: tuple[str, ...] | None) -> tuple[int, ...]:
+    """The output for each label where nobody names another (SPEC.md 6.1).
+
+    That of the same name where both sides have names (``names`` is what the suspect calls its
+    outputs), else the same number. Raises InvalidOpening for a class that no output has.
+    """
+    named = commitment.class_names
+    if named is not None and names is not None:
+        return map_of_equal_names(named, names)
+    return tuple(range(commitment.header.class_count))
+
+
 def verify_class_map(
     class_map: tuple[int, ...],
     suspect: SuspectIdentity,

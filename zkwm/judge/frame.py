@@ -14,8 +14,8 @@ from zkwm.judge.task_accuracy import TaskData, measure_accuracy
 from zkwm.suspects import Suspect
 from zkwm.suspects.score_check import require_scores
 from zkwm_protocols.challenge_body import NONCE_BYTES
-from zkwm_protocols.class_map import class_map_cost
-from zkwm_protocols.class_names import map_of_equal_names, require_names
+from zkwm_protocols.class_map import class_map_cost, usual_class_map
+from zkwm_protocols.class_names import require_names
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.keys import JudgePublic
@@ -38,16 +38,13 @@ def make_frame(
     Raises InvalidOpening: for a class that no output has (``challenge.class_map``), for other names
     than those by which the suspect is read (``challenge.suspect``); Malformed.
     """
-    named = commitment.class_names
     if suspect_classes is None:
         suspect_classes = suspect.output_names
     suspect.check_output_names(suspect_classes)
     if suspect_classes is not None:
         require_names(suspect_classes)
-    if class_map is None and named is not None and suspect_classes is not None:
-        class_map = map_of_equal_names(named, suspect_classes)
     if class_map is None:
-        class_map = tuple(range(commitment.header.class_count))
+        class_map = usual_class_map(commitment, suspect_classes)
     return {
         "commitment": commitment.digest,
         "suspect": suspect.identity,

@@ -25,6 +25,11 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _KINDS = "a suspect is an .onnx file, .safetensors with its config.json, or an http(s):// URL"
 
 
+def is_endpoint(location: str | Path) -> bool:
+    """Whether a location is a URL: asking it would send images to somebody else."""
+    return _SCHEME.match(str(location)) is not None
+
+
 def open_suspect(
     location: str | Path,
     *,

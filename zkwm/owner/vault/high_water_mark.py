@@ -130,7 +130,10 @@ class HighWaterMark:
         Returns what the owner should know, where there is no mark; else "". Raises VaultUnusable
         for an older or another copy, and for a mark that cannot be read.
         """
-        mark = self._read()
+        return self.compare(state, self.read())
+
+    def compare(self, state: VaultState, mark: Mark | None) -> str:
+        """``require_newest`` with a mark that was read before."""
         if mark is None:
             return (
                 f"this machine has no mark of this vault ({self.path or 'no folder for it'}), so "
@@ -160,7 +163,7 @@ class HighWaterMark:
             self.require_newest(state)
         except VaultUnusable:
             try:
-                mark = self._read()
+                mark = self.read()
             except VaultUnusable:
                 mark = None
             if mark is None:
@@ -190,7 +193,7 @@ class HighWaterMark:
                 hint="nothing was released; see to the disk, and run the command again",
             ) from None
         try:
-            if self._read() == newest:
+            if self.read() == newest:
                 return ""
         except VaultUnusable:
             self._clear()  # what cannot be read was overruled by the owner, and is replaced
@@ -225,7 +228,7 @@ class HighWaterMark:
         except OSError:
             return False
 
-    def _read(self) -> Mark | None:
+    def read(self) -> Mark | None:
         """The mark, or None where there is none. Raises VaultUnusable where it cannot be read."""
         if self.path is None or not self._found():
             return None

@@ -118,6 +118,29 @@ class Vault:
         with self._locked(wait, check=releases, lift=releases) as state:
             yield state
 
+    def look(self) -> VaultState:
+        """A copy of the newest state on disk, read without a lock: nothing is written anywhere.
+
+        ``notice`` says where it is an older copy's, or where nobody can tell. Raises VaultUnusable
+        where the file cannot be read, or has become another vault, or an older one than this
+        process has seen.
+        """
+        mark, seen, problem = self._mark(), None, ""
+        try:
+            seen = mark.read()  # before the vault: whoever writes that lifts the mark last
+        except VaultUnusable as error:
+            problem = error.message
+        current = self._parse(storage.read_private(self._path, FILE_LIMIT))
+        require_successor(self._state, current)
+        self._state = current
+        if not problem:
+            try:
+                problem = mark.compare(current, seen)
+            except VaultUnusable as error:
+                problem = error.message
+        self.notice = problem
+        return self.state
+
     def require_newest(self, state: VaultState) -> None:
         """Raise VaultUnusable where ``state``, within a transaction, is an older copy's.
 
