@@ -102,10 +102,9 @@ def _argument(found: SuspectCheck, argument: ArgumentCheck) -> Iterator[str]:
     if argument.evidence is not None and argument.reached:
         yield _row("of which", f"{argument.matches:,} do, in the integer network")
         yield _row("evidence", _bits(found, argument.evidence))
-    beyond = (
-        ", more than you set as your limit" if argument.bits_released >= argument.bit_limit else ""
-    )
-    told = f"bit {argument.bits_released + 1} of {argument.bit_limit} about this commitment{beyond}"
+    beyond = argument.bits_released >= argument.bit_limit
+    told = f"bit {argument.bits_released + 1} of {argument.bit_limit} about this commitment"
+    told += ", and takes --exceed-limit" if beyond else ""
     yield _row("costs", f"no block; {told}")
     if argument.cost is not None:
         cost = argument.cost
