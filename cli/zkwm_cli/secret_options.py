@@ -59,7 +59,8 @@ class JudgeOptions:
         Raises UsageError where only the public key exists, or where the public key named belongs
         to another secret key.
         """
-        from zkwm.judge.judge import Judge
+        from zkwm.judge.key_file import open_judge_key
+        from zkwm_cli.meanwhile import imported_meanwhile
         from zkwm_cli.passphrases import passphrase
         from zkwm_protocols.errors import UsageError
         from zkwm_protocols.keys import JudgePublic
@@ -73,10 +74,14 @@ class JudgeOptions:
                     "not beside it",
                     hint="only the judge can do this: give --judge with the secret key's file",
                 )
-        judge = Judge.open(self.secret, passphrase(self.passphrase_file, of=self.secret))
-        if expected is not None and judge.public != expected:
+        secret = passphrase(self.passphrase_file, of=self.secret)
+        with imported_meanwhile("zkwm.judge.judge", "zkwm.report"):  # Argon2id takes as long
+            key = open_judge_key(self.secret, secret)
+        if expected is not None and key.public != expected:
             raise UsageError(
                 f"{self.judge} is not the public key of {self.secret}",
                 hint=f"give --judge {self.secret}, and keep each .pub beside its own key",
             )
-        return judge
+        from zkwm.judge.judge import Judge
+
+        return Judge.beside(self.secret, key)

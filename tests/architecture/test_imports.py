@@ -102,6 +102,32 @@ with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
     assert loaded_after(program) == set()
 
 
+def loaded_by_command(*arguments: str) -> set[str]:
+    """All modules that a process has loaded after one command line."""
+    program = f"""
+import contextlib, io, sys
+sys.argv = ["zkwm", *{arguments!r}]
+from zkwm_cli.main import run
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    run()
+print(*sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["verify", "--help"], ["prove", "--help"]])
+def test_help_loads_only_the_command_line(arguments: list[str]) -> None:
+    """Nothing of the library but its errors: help is there at once."""
+    loaded = loaded_by_command(*arguments)
+    assert "click" in loaded
+    assert not {"numpy", "cbor2", "cryptography", "nacl"} & loaded
+    ours = {name for name in loaded if name.split(".")[0] in ("zkwm", "zkwm_protocols")}
+    assert ours <= {"zkwm", "zkwm.extras", "zkwm_protocols", "zkwm_protocols.errors"}
+
+
 def test_what_a_judge_needs_never_loads_torch() -> None:
     names = ["Judge", "open_suspect", "Commitment", "Challenge", "Opening", "Policy", "Verdict",
              "render_text", "render_report", "Vault", "commit", "prove", "disclosure",

@@ -19,6 +19,7 @@ from zkwm.judge.case import (
     require_labels,
 )
 from zkwm.judge.checks import Checks
+from zkwm.judge.head_start import await_label_seed
 from zkwm.judge.results import Argued, CheckStatus
 from zkwm.quantizer.agreement_bounds import (
     require_agreement,
@@ -132,6 +133,7 @@ def _verify(checks: Checks, case: ArgumentCase, network: IntegerNetwork) -> Layo
     from zkwm_protocols.argument import verifier
 
     response = case.response
+    await_label_seed(case.commitment)
     statement = make_statement(
         case.commitment, case.challenge, network, response.blocks, response.labels
     )

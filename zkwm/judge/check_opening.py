@@ -18,6 +18,7 @@ from zkwm.judge.case import (
     require_labels,
 )
 from zkwm.judge.checks import Checks
+from zkwm.judge.head_start import await_label_seed
 from zkwm.judge.key_file import JudgeKey
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.query import Asking, question
@@ -103,6 +104,7 @@ def _check_leaves(
     """Check ``opening.leaves``: a bad leaf is a miss, or fatal where answers depend on others."""
     extracted = case.challenge.suspect.kind == SuspectKind.EXTRACTION
     with checks.group("opening.leaves"):
+        await_label_seed(case.commitment)
         triggers = check_leaves(case.commitment, blocks)
         bad = sum(trigger.status != LeafStatus.VALID for trigger in triggers)
         if bad and (extracted or case.challenge.statistic == Statistic.RANKS):

@@ -21,6 +21,7 @@ from zkwm.judge.check_opening import examine_opening
 from zkwm.judge.checks import Checks
 from zkwm.judge.decision import make_verdict
 from zkwm.judge.frame import asked_blocks, frame_bits, make_frame, try_out
+from zkwm.judge.head_start import head_start
 from zkwm.judge.key_file import JudgeKey, create_judge_key, open_judge_key
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.particulars import NOT_STATED, CaseParticulars
@@ -85,7 +86,15 @@ class Judge:
 
         A ledger that is missing is made: then nothing was tried before.
         """
-        return cls(open_judge_key(path, passphrase), _ledger_beside(path))
+        return cls.beside(path, open_judge_key(path, passphrase))
+
+    @classmethod
+    def beside(cls, path: str | Path, key: JudgeKey) -> Judge:
+        """A judge with the keys of a file that was opened, and the ledger beside it.
+
+        Raises CouldNotCheck for the ledger.
+        """
+        return cls(key, _ledger_beside(path))
 
     @property
     def ledger(self) -> JudgeLedger:
@@ -312,12 +321,14 @@ class Judge:
         seen = self._ledger.first_seen(case.challenge)
         findings = replace(findings, functions_tried=number, first_seen=seen)
         yield findings
-        if isinstance(case, ArgumentCase):
-            with checks.group("challenge.reachable"):
-                require_still_reached(case)
-            yield from examine_argument(checks, case, request, findings)
-        else:
-            yield from examine_opening(checks, case, request, findings, self._key, self._ledger)
+        limits = request.suspect_options.get("onnx")
+        with head_start(case.commitment, request.suspect, limits):
+            if isinstance(case, ArgumentCase):
+                with checks.group("challenge.reachable"):
+                    require_still_reached(case)
+                yield from examine_argument(checks, case, request, findings)
+            else:
+                yield from examine_opening(checks, case, request, findings, self._key, self._ledger)
 
     def _priced(self, challenge: AnyChallenge) -> AnyChallenge:
         """The challenge with j as the ledger counts it, where that is more than the policy says."""

@@ -51,6 +51,11 @@ _SENT = {*_ERRORS, "ZkwmError"}
 """Names by which errors are sent: a class that is not among them is sent as its base."""
 
 
+_Waiting = tuple[str, int, subprocess.Popen[bytes]]
+_waiting: list[_Waiting] = []
+"""Module, memory and process of those that were started early and wait for their first frame."""
+
+
 class NoResultError(Exception):
     """The process gave no result; ``late`` tells whether it was ended at its deadline."""
 
@@ -59,12 +64,54 @@ class NoResultError(Exception):
         self.late = late
 
 
+@contextlib.contextmanager
+def started_early(module: str, memory: int) -> Iterator[None]:
+    """Start a process now; the next ``start_process`` of the same module and memory takes it.
+
+    It imports its libraries while the caller does other work, and has been given nothing. One that
+    nobody took is ended with the block, and one that cannot be started is left to its turn.
+    """
+    if any(waiting[:2] == (module, memory) for waiting in _waiting):
+        yield
+        return
+    try:
+        waiting = (module, memory, _start(module, memory))
+    except OSError:
+        yield
+        return
+    _waiting.append(waiting)
+    try:
+        yield
+    finally:
+        if _taken(waiting):
+            stop_process(waiting[2])
+
+
 def start_process(module: str, memory: int) -> subprocess.Popen[bytes]:
-    """Start ``python -P -m module MEMORY`` with pipes, in a session and environment of its own.
+    """Start ``python -P -m module MEMORY`` with pipes, or take one that was ``started_early``.
 
     Warns (``resource_limits.NoLimitsWarning``) where the system cannot limit its memory.
     """
     warn_without_limits()
+    for waiting in list(_waiting):
+        if waiting[:2] == (module, memory) and _taken(waiting):
+            if waiting[2].poll() is None:
+                return waiting[2]
+            stop_process(waiting[2])
+    return _start(module, memory)
+
+
+def _taken(waiting: _Waiting) -> bool:
+    """Take a process that was started early; False where another thread was faster."""
+    try:
+        _waiting.remove(waiting)
+    except ValueError:
+        return False
+    return True
+
+
+def _start(module: str, memory: int) -> subprocess.Popen[bytes]:
+    """Start ``python -P -m module MEMORY`` in a session and environment of its own."""
     return subprocess.Popen(  # noqa: S603 (our own interpreter and module)
         [sys.executable, "-P", "-m", module, str(memory)],
         stdin=subprocess.PIPE,

@@ -29,7 +29,7 @@ _MERGED_LIMIT = (2 << 30) + 1
 _NAMES_LIMIT = 1 << 20
 _MOST_FILES = 1000
 _BASE_MEMORY = 2 << 30
-_MODULE = "zkwm.suspects.onnx_worker"
+MODULE = "zkwm.suspects.onnx_worker"
 
 
 class NoReplyError(Exception):
@@ -122,15 +122,15 @@ class OnnxProcess:
     def _begin(self, deadline: float, limit: int, *, merge: bool) -> bytes:
         """Start a new process and hand it the model; return its reply."""
         self.close()
-        self._process = start_process(_MODULE, self._memory())
+        self._process = start_process(MODULE, self._memory())
         self._stop = weakref.finalize(self, stop_process, self._process)
         self._send(json.dumps({"output": self._output, "merge": merge}).encode())
         return self._exchange(deadline - time.monotonic(), [(self._model,)], limit)
 
     def _memory(self) -> int:
-        """Bytes of address space: what the limits say, or 2 GiB and four times model and files."""
+        """Bytes of address space for the model and its files of weights."""
         size = len(self._model) + sum(map(len, (self.parts or {}).values()))
-        return self._limits.memory_bytes or _BASE_MEMORY + 4 * size
+        return process_memory(size, self._limits)
 
     def scores(self, image: NDArray[Any], seconds: float) -> NDArray[np.float64] | int:
         """The scores float64 (k,), or the label, of the first row of a batch.
@@ -194,6 +194,11 @@ class OnnxProcess:
         """Kill the process, whose state is unknown, and return ``problem``."""
         self.close()
         return problem
+
+
+def process_memory(size: int, limits: OnnxLimits) -> int:
+    """Bytes of address space: what the limits say, or 2 GiB and four times ``size`` bytes."""
+    return limits.memory_bytes or _BASE_MEMORY + 4 * size
 
 
 def read_declared(reply: bytes) -> DeclaredInput:

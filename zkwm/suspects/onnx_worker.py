@@ -12,9 +12,11 @@ sandbox against a flaw in ONNX Runtime that runs code.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -177,10 +179,18 @@ def _load(questions: queue.SimpleQueue[bytes], replies: BinaryIO) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
+def _import_libraries() -> None:
+    """Import what a model needs before it comes; what is missing is told in its turn."""
+    with contextlib.suppress(ImportError):
+        for library in ("onnx", "onnxruntime"):
+            import_module(library)
+
+
 def main() -> None:
     """Serve one model until standard input ends."""
     limit_resources(int(sys.argv[1]))
     questions, replies = open_frames()
+    _import_libraries()
     wanted = json.loads(questions.get())
     try:
         merged = _load(questions, replies)

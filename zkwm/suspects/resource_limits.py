@@ -52,3 +52,40 @@ def mapped_memory() -> int:
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
+
+
+def memory_left() -> int | None:
+    """Bytes that this process can still take; None where the system does not tell.
+
+    The least of what is available, what the group of processes (a container) has left, and what
+    address space the process has left.
+    """
+    fields = _read("/proc/meminfo").split()
+    if "MemAvailable:" not in fields:
+        return None
+    left = [int(fields[fields.index("MemAvailable:") + 1]) * 1024]
+    most, used = (_read(f"/sys/fs/cgroup/memory.{name}").strip() for name in ("max", "current"))
+    if most.isdigit() and used.isdigit():
+        left.append(int(most) - int(used))
+    limit = _address_space()
+    if limit is not None:
+        left.append(limit - mapped_memory())
+    return max(0, min(left))
+
+
+def _address_space() -> int | None:
+    """The limit of this process's address space in bytes, None where it has none."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
+
+
+def _read(name: str) -> str:
+    """The text of a file of the system's; empty where there is none."""
+    try:
+        return Path(name).read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return ""

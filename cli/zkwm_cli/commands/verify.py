@@ -166,6 +166,7 @@ def command(
     The verdict goes to stdout. Exit code 0 means proven; 10 checked and not proven; 3 could not
     be checked, which says nothing about the claim; 4 something that trust rests on is missing.
     """
+    from zkwm.judge.head_start import head_start
     from zkwm_protocols.errors import NotProven, ZkwmError
 
     require_one_stdin(
@@ -179,14 +180,15 @@ def command(
     files = case.read()
     stated_case = particulars.read()
     settings = checks.settings() | suspect.settings() | extraction.settings()
-    key = judge.open()
     error: ZkwmError | None = None
-    try:
-        verdict = _verify(key, files, suspect.model, settings | {"particulars": stated_case})
-    except ZkwmError as failure:
-        if failure.verdict is None:
-            raise
-        verdict, error = failure.verdict, failure
+    with head_start(files[0], suspect.model, settings.get("onnx")):
+        key = judge.open()
+        try:
+            verdict = _verify(key, files, suspect.model, settings | {"particulars": stated_case})
+        except ZkwmError as failure:
+            if failure.verdict is None:
+                raise
+            verdict, error = failure.verdict, failure
     verdict = verdict.with_names(case.names(f"{judge.secret}.pub"))
     _print(verdict, as_json=presentation.as_json)
     if page is not None:
