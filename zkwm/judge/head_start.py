@@ -37,8 +37,9 @@ def head_start(
         limits: those of the process, as for ``zkwm.suspects.open_suspect``.
     """
     begin_label_seed(commitment)
-    located = isinstance(suspect, str | Path)
-    with started_for(suspect, limits) if located else contextlib.nullcontext():
+    with contextlib.ExitStack() as started:
+        if isinstance(suspect, str | Path):
+            started.enter_context(started_for(suspect, limits))
         yield
 
 
