@@ -83,5 +83,6 @@ class JudgeOptions:
                 hint=f"give --judge {self.secret}, and keep each .pub beside its own key",
             )
         from zkwm.judge.judge import Judge
+        from zkwm.judge.ledger import JudgeLedger
 
-        return Judge.beside(self.secret, key)
+        return Judge.from_key(key, JudgeLedger.beside(self.secret))

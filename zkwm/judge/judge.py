@@ -35,7 +35,6 @@ from zkwm.quantizer.agreement_bounds import (
 from zkwm.quantizer.derive import network_digest, network_of
 from zkwm.quantizer.network_agreement import Agreement, measure_agreement
 from zkwm.secret_files.encrypted import Cost
-from zkwm.secret_files.storage import resolve
 from zkwm.suspects import Progress, Suspect
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument_response import Response
@@ -78,7 +77,7 @@ class Judge:
 
         ``cost`` is the price of a guess at the passphrase (Argon2id). Raises UsageError.
         """
-        return cls(create_judge_key(path, passphrase, cost=cost), _ledger_beside(path))
+        return cls(create_judge_key(path, passphrase, cost=cost), JudgeLedger.beside(path))
 
     @classmethod
     def open(cls, path: str | Path, passphrase: str) -> Judge:
@@ -86,15 +85,7 @@ class Judge:
 
         A ledger that is missing is made: then nothing was tried before.
         """
-        return cls.beside(path, open_judge_key(path, passphrase))
-
-    @classmethod
-    def beside(cls, path: str | Path, key: JudgeKey) -> Judge:
-        """A judge with the keys of a file that was opened, and the ledger beside it.
-
-        Raises CouldNotCheck for the ledger.
-        """
-        return cls(key, _ledger_beside(path))
+        return cls(open_judge_key(path, passphrase), JudgeLedger.beside(path))
 
     @property
     def ledger(self) -> JudgeLedger:
@@ -345,8 +336,3 @@ class Judge:
         signed = challenge.signed_by(self._key.signing)
         self._ledger.record_challenge(signed)
         return signed
-
-
-def _ledger_beside(path: str | Path) -> JudgeLedger:
-    """The ledger beside a judge's key file. Raises CouldNotCheck."""
-    return JudgeLedger(f"{resolve(path)}.ledger")

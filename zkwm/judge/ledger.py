@@ -20,6 +20,7 @@ import numpy as np
 from zkwm.judge.ledger_file import LedgerFile
 from zkwm.judge.ledger_tables import LedgerStorage, Transaction, floats, text, whole
 from zkwm.judge.results import FirstSeen
+from zkwm.secret_files.storage import resolve
 from zkwm.suspects import Answer
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge
 from zkwm_protocols.encoding import encode
@@ -35,6 +36,11 @@ class JudgeLedger:
 
     def __init__(self, path: str | Path | None = None) -> None:
         self._storage: LedgerStorage = LedgerFile(None if path is None else Path(path))
+
+    @classmethod
+    def beside(cls, key: str | Path) -> JudgeLedger:
+        """The ledger beside a judge's key file, ``<key>.ledger``."""
+        return cls(f"{resolve(key)}.ledger")
 
     @classmethod
     def over(cls, storage: LedgerStorage) -> JudgeLedger:
