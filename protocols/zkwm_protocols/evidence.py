@@ -205,8 +205,8 @@ def _matches_by_chance(matches: int, trials: int, class_count: int) -> Term:
     return Term(
         "matches by chance",
         hundredths_down(class_count**trials, tail),
-        f"-log2 of the chance that an unrelated function gives {matches} or more of {trials} "
-        f"labels, each drawn from {class_count}",
+        f"how rarely an unrelated model gives {matches} or more of {trials} labels by luck, each "
+        f"drawn from {class_count}",
     )
 
 
@@ -227,8 +227,8 @@ def _assess_ranks(
     chance = Term(
         "ranks by chance",
         hundredths_down(everything, tail),
-        f"-log2 of the chance that the ranks of {trials} labels, each drawn from {class_count}, "
-        f"weigh {rank_sum} or more, of {largest}, with an unrelated function",
+        f"how rarely an unrelated model gives {trials} labels, each drawn from {class_count}, ranks "
+        f"that weigh {rank_sum} or more by luck, of {largest}",
     )
     return Evidence(
         matches=matches,
@@ -270,22 +270,23 @@ def _allowances(
         Term(
             "size of the commitment",
             -hundredths_up(block_count),
-            f"log2 of the {block_count} blocks that the commitment has, opened before or not",
+            f"the number of blocks that the commitment has, opened before or not: {block_count}",
         ),
         Term(
             "choice of blocks",
             -hundredths_up(comb(block_count, blocks_used)),
-            f"log2 of the ways to choose {blocks_used} of {block_count} blocks",
+            f"the ways to choose {blocks_used} of {block_count} blocks",
         ),
         Term(
             "grinding of the commitment",
             -100 * GRINDING_BITS,
-            "commitments that an accuser could have tried, at one Argon2id hash each",
+            "commitments that an accuser could have tried out before publishing one",
         ),
         Term(
             "functions tried",
             -hundredths_up(tried * (tried + 1)),
-            f"log2 of j(j+1), where j = {tried} functions were tried as far as the judge knows",
+            "models, and ways to ask one, that were tried on this commitment as far as the judge "
+            f"knows: {tried}",
         ),
         Term(
             "choice of the suspect",
@@ -295,8 +296,8 @@ def _allowances(
         Term(
             "choice of the class map",
             -100 * map_bits,
-            "log2 of the ways to map classes to outputs, where neither names nor the identity of "
-            "all outputs fix the map",
+            "the ways to map classes to outputs, where neither names nor equal numbers of all outputs "
+            "fix the map",
         ),
         Term(
             "owner's choices",

@@ -262,3 +262,16 @@ def test_particulars_and_files(zkwm: Command, case: Files) -> None:
         assert (file["bytes"], file["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
     refused = zkwm(*case.verify_options(), "--case", "x" * 201)
     assert (refused.code, refused.stdout) == (2, "")
+
+
+def test_both_reports(zkwm: Command, case: Files) -> None:
+    full, public = case.folder / "full.html", case.folder / "public.html"
+    options = (*case.verify_options(report=full), "--report-public")
+    assert zkwm(*options, public).code == 0
+    assert "data:image" in full.read_text(encoding="utf-8")
+    page = public.read_text(encoding="utf-8")
+    assert "Copy without the pictures of the opened triggers" in page
+    assert "data:" not in page
+    same = zkwm(*options, case.folder / "." / "full.html", "--force")
+    assert (same.code, same.stdout) == (2, "")
+    assert "a file each" in same.stderr

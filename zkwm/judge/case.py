@@ -130,8 +130,9 @@ class Case:
                 f", the ranks of their labels weigh {evidence.rank_sum.value} of "
                 f"{evidence.rank_sum.largest}"
             )
+        left = f"{evidence.total_bits:.2f}" if evidence.total_hundredths > 0 else "no"
         return (
-            f"{matches}: {evidence.total_bits:.2f} bits of evidence are left, "
+            f"{matches}: {left} bits of evidence are left, "
             f"{evidence.threshold_bits} are demanded"
         )
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from zkwm.judge.particulars import CaseParticulars, FileRole
-from zkwm.judge.results import Argued, Asked, FirstSeen, TriggerResult
+from zkwm.judge.results import Argued, Asked, FirstSeen, TriggerResult, TriggerStatus
 from zkwm.judge.verdict import Outcome, Verdict
 from zkwm.report.class_list import class_map_in_words
 from zkwm.report.question_facts import question_facts
-from zkwm.report.visible import by_luck, count, odds, quoted, utc
+from zkwm.report.visible import by_luck, count, odds, utc
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.evidence import Evidence
@@ -25,14 +24,7 @@ _RANKED = (
 )
 UNKNOWN = "not known: the check ended before it could be read"
 _SHOWN_BLOCKS = 40
-_ROLES = {
-    FileRole.COMMITMENT: "Commitment",
-    FileRole.CHALLENGE: "Challenge",
-    FileRole.PROOF: "Proof",
-    FileRole.SUSPECT: "Model",
-    FileRole.REPORT: "Report",
-    FileRole.JUDGE_PUBLIC: "Judge's public key",
-}
+_UNOPENED = (TriggerStatus.WRONG_LEAF, TriggerStatus.MISSING_LEAF)
 _KINDS = {
     SuspectKind.ONNX: "ONNX file",
     SuspectKind.SAFETENSORS: "safetensors with a built-in architecture",
@@ -62,36 +54,12 @@ class Block:
 
 def claim(verdict: Verdict) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
     """The claim, who makes it, and the model that it is about: (heading, facts)."""
-    stated = _particulars(verdict.particulars)
     return (
-        *((("The case, as stated (nobody checked this)", stated),) if stated else ()),
         ("The commitment", _commitment(verdict)),
         ("The examined model (the suspect)", _suspect(verdict)),
         ("The judge and the challenge", _challenge(verdict)),
         *(() if verdict.argued is None else (("The argument", _argument(verdict.argued)),)),
     )
-
-
-def files(verdict: Verdict) -> tuple[Fact, ...]:
-    """The files that were examined: name and size, then SHA-256 of the bytes."""
-    rows = []
-    for file in verdict.files:
-        name = f" {quoted(file.name)}" if file.name else ""
-        rows.append(Fact(_ROLES[file.role], f"{file.size:,} bytes{name}"))
-        rows.append(Fact("SHA-256", file.digest.hex(), True))
-    return tuple(rows)
-
-
-def _particulars(particulars: CaseParticulars) -> tuple[Fact, ...]:
-    """What was stated about the case."""
-    stated = (
-        ("Case", particulars.case),
-        ("Owner", particulars.owner_name),
-        ("Judge", particulars.judge_name),
-        ("Model obtained", particulars.suspect_from),
-        ("Listing", particulars.listing),
-    )
-    return tuple(Fact(name, f"{text} (as stated)") for name, text in stated if text)
 
 
 def extracted(verdict: Verdict) -> bool:
@@ -117,6 +85,12 @@ def bits(hundredths: int) -> str:
     sign = "-" if hundredths < 0 else ""
     whole, rest = divmod(abs(hundredths), 100)
     return f"{sign}{whole:,}.{rest:02}"
+
+
+def bits_left(evidence: Evidence) -> str:
+    """What is left of the evidence after all deductions, in bits; never less than none."""
+    total = evidence.total_hundredths
+    return f"{bits(total)} bits" if total > 0 else "none"
 
 
 def in_plain_words(verdict: Verdict) -> str:
@@ -159,7 +133,7 @@ def _what_happened(verdict: Verdict, evidence: Evidence, header: Header) -> str:
             f"{evidence.trials:,}. "
             "Which ones, and how many more, stays hidden."
         )
-    unseen = sum(result.image is None for result in verdict.triggers)
+    unseen = sum(result.status in _UNOPENED for result in verdict.triggers)
     if extracted(verdict):
         return (
             f"The owner's commitment fixes {count(header.leaf_count, 'secret key')} without "
@@ -269,13 +243,24 @@ def _challenge(verdict: Verdict) -> tuple[Fact, ...]:
         Fact("Judge's key", challenge.judge.fingerprint(), True),
         Fact("Challenge", challenge.digest.hex(), True),
         Fact("Purpose", challenge.purpose or "none stated"),
-        Fact("Standard", f"{demanded}, function {tried:,} tried on this commitment"),
+        Fact("Standard", demanded),
+        Fact("Tried", _tried(tried)),
         Fact("Blocks", _blocks(verdict, challenge)),
         *_answers(verdict.asked),
         *((Fact("Answers recorded", f"{recorded:,}, in the JSON verdict"),) if recorded else ()),
         Fact("Issued", utc(challenge.issued)),
         *_sights(verdict.first_seen),
         checked,
+    )
+
+
+def _tried(number: int) -> str:
+    """Which of all functions tried on this commitment this is (SPEC.md 8.3)."""
+    if number == 1:
+        return "this is the first model asked about this commitment, as far as the judge knows"
+    return (
+        f"number {number:,} of all models, and ways to ask one, that were tried on this "
+        "commitment as far as the judge knows"
     )
 
 

@@ -102,7 +102,7 @@ def _axes(trials: int, step: float, top: float) -> Iterator[str]:
         f"number of matching answers out of {trials:,}</text>"
     )
     yield (
-        f'<text transform="translate(13 {(_TOP + _BOTTOM) / 2:.0f}) rotate(-90)" '
+        f'<text class="side" transform="translate(13 {(_TOP + _BOTTOM) / 2:.0f}) rotate(-90)" '
         'text-anchor="middle">probability by luck</text>'
     )
 

@@ -29,7 +29,7 @@ def rank_figure(ranks: Sequence[int | None], class_count: int) -> str:
     return "".join(
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-            'aria-labelledby="figure-title" class="figure"><title id="figure-title">'
+            'aria-labelledby="figure-title" class="figure ranks"><title id="figure-title">'
             f"Places of the labels of {asked} images among {class_count} classes: {counts[0]} at "
             f"the first place, {luck[0]:.1f} by luck.</title>",
             *_bars(counts, luck, top, rest=class_count > places),
@@ -66,6 +66,6 @@ def _bars(counts: list[int], luck: list[float], top: float, *, rest: bool) -> It
         "rank of the label among all classes, by the model's centered scores</text>"
     )
     yield (
-        f'<text transform="translate(20 {(_TOP + _BOTTOM) / 2:.0f}) rotate(-90)" '
+        f'<text class="side" transform="translate(20 {(_TOP + _BOTTOM) / 2:.0f}) rotate(-90)" '
         'text-anchor="middle">number of images</text>'
     )

@@ -6,11 +6,12 @@ Untrusted text is made visible, so that a description cannot move the cursor or 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from textwrap import wrap
 
 from zkwm.judge.results import CheckStatus, TriggerStatus
 from zkwm.judge.verdict import Verdict
-from zkwm.report import facts, wording
+from zkwm.report import case_facts, facts, wording
 from zkwm.report.class_list import class_lines
 from zkwm.report.visible import by_luck, groups, visible
 from zkwm_protocols.evidence import Evidence
@@ -29,7 +30,7 @@ def render_text(verdict: Verdict) -> str:
     ]
     if verdict.hint:
         lines += _wrapped(f"What can be done: {visible(verdict.hint, 2000)}")
-    for heading, rows in facts.claim(verdict):
+    for heading, rows in (*case_facts.as_stated(verdict), *facts.claim(verdict)):
         lines += ["", heading]
         for fact in rows:
             value = " ".join(groups(fact.value)) if fact.digest else visible(fact.value)
@@ -53,7 +54,7 @@ def render_text(verdict: Verdict) -> str:
         )
     if verdict.files:
         lines += ["", "Files examined"]
-        for fact in facts.files(verdict):
+        for fact in chain(*case_facts.files(verdict)):
             value = " ".join(groups(fact.value)) if fact.digest else fact.value
             lines += _row(fact.name, value)
     lines += ["", "What this does not say"]

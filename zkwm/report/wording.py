@@ -1,4 +1,4 @@
-"""The fixed sentences of text and report: outcomes, limits of a verdict, glossary.
+"""The fixed sentences of text and report: outcomes and limits of a verdict.
 
 Both forms take them from here, so that they agree and a lawyer can review them in one place.
 """
@@ -33,6 +33,16 @@ _ARGUED_MEANINGS = {
     Outcome.NOT_PROVEN: "All files were valid and the argument holds, but the owner chose the "
     "labels and the judge did not accept declared labels.",
 }
+
+_CAUTIONS = {
+    Outcome.PROVEN: "Who copied from whom, when and how, whether a use was permitted, and that "
+    "anybody is guilty.",
+    Outcome.NOT_PROVEN: "That the model carries no mark, or that anybody is innocent.",
+    Outcome.COULD_NOT_CHECK: "Anything for or against the claim.",
+    Outcome.TRUST_MATERIAL_MISSING: "Anything for or against the claim.",
+}
+_SHOWS_TRIGGERS = "Shows opened triggers: not for third parties"
+_WITHOUT_TRIGGERS = "Copy without the pictures of the opened triggers"
 
 STATUSES: dict[str, str] = {
     TriggerStatus.MATCH: "match",
@@ -128,63 +138,23 @@ _EVIDENCE = (
     "else.",
 )
 
-_BIT = (
-    "Bit (of evidence)",
-    "A halving of the chance: 10 bits are 1 in 1,024, 40 bits about 1 in a trillion.",
-)
-
-_ARGUMENT = (
-    "Argument (in zero knowledge)",
-    "A calculation that convinces whoever checks it that a claim about secret images is true, "
-    "and shows nothing else about them.",
-)
-
-_ADVERSARIAL = (
-    "Adversarial image",
-    "An image altered so that models misjudge it; some deceive many models alike.",
-)
-
-_GLOSSARY = (
-    (
-        "Block",
-        "A fixed group of triggers. Triggers are opened by whole blocks, so that nobody can pick "
-        "only those that happen to match.",
-    ),
-    (
-        "Challenge",
-        "The judge's signed question: which model, how it is asked, how many blocks are to be "
-        "opened, and what standard applies.",
-    ),
-    (
-        "Commitment",
-        "A signed public file that fixes all trigger images without showing them, like sealed "
-        "envelopes: none can be exchanged later.",
-    ),
-    (
-        "Digest, fingerprint",
-        "A short number computed from a file or a key. If one character of it differs, the file or "
-        "the key is another one.",
-    ),
-    (
-        "Label",
-        "The class that a trigger must be given by a marked model. A derived label follows from "
-        "the commitment itself; a declared one was chosen by the owner.",
-    ),
-    (
-        "Response (proof)",
-        "The owner's signed answer to one challenge: the opened blocks, sealed so that only this "
-        "judge can read them.",
-    ),
-    (
-        "Trigger",
-        "A secret image made for the mark. A marked model has learned to give it its label.",
-    ),
-)
-
-
 def meaning(verdict: Verdict) -> str:
     """The outcome in one plain sentence, and one on a suspect that evades."""
     return " ".join(filter(None, (_outcome(verdict), evasion(verdict))))
+
+
+def caution(verdict: Verdict) -> str:
+    """What the outcome does not say, in one sentence."""
+    return _CAUTIONS[verdict.outcome]
+
+
+def notice(verdict: Verdict, *, pictured: bool) -> str:
+    """What every page of a report says about opened triggers; empty where there are no images."""
+    if pictured:
+        return _SHOWS_TRIGGERS
+    challenge = verdict.challenge
+    keys = challenge is not None and challenge.suspect.kind == SuspectKind.EXTRACTION
+    return _WITHOUT_TRIGGERS if verdict.triggers and not keys else ""
 
 
 def evasion(verdict: Verdict) -> str:
@@ -284,12 +254,6 @@ def unmeasured(challenge: Challenge | None) -> bool:
         and challenge.test_accuracy is None
         and challenge.suspect.kind != SuspectKind.EXTRACTION
     )
-
-
-def glossary(verdict: Verdict) -> tuple[tuple[str, str], ...]:
-    """The terms that this verdict's report uses: (term, meaning), in alphabetical order."""
-    first = _ADVERSARIAL if verdict.declared_labels else _BIT
-    return (first, *_GLOSSARY) if verdict.argued is None else (first, _ARGUMENT, *_GLOSSARY)
 
 
 def limits_in_short(verdict: Verdict) -> tuple[str, ...]:

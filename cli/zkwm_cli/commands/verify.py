@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -125,18 +126,30 @@ class VerdictOptions:
         "--report",
         type=click.Path(),
         metavar="FILE",
-        help="Also write the verdict as one HTML page.",
+        help="Also write the verdict as one HTML page, with the opened triggers: for judge and "
+        "owner alone.",
+    )
+    report_public: str | None = option(
+        "--report-public",
+        type=click.Path(),
+        metavar="FILE",
+        help="Also write that page without the triggers' pictures, for the parties and the public.",
     )
     force: bool = force_option()
     as_json: bool = json_option()
 
-    def page(self, inputs: tuple[str, ...]) -> Output | None:
-        """The checked output of --report, or None. Raises UsageError."""
-        if self.report == STANDARD:
-            raise click.UsageError("standard output carries the verdict; give --report a file")
-        if self.report is None:
-            return None
-        return Output(self.report, force=self.force, inputs=inputs)
+    def pages(self, inputs: tuple[str, ...]) -> tuple[tuple[Output, bool], ...]:
+        """The checked outputs of --report and --report-public: file, public. Raises UsageError."""
+        outputs = []
+        if self.report and self.report_public and _same_file(self.report, self.report_public):
+            raise click.UsageError("give --report and --report-public a file each")
+        for name, path in (("--report", self.report), ("--report-public", self.report_public)):
+            if path == STANDARD:
+                raise click.UsageError(f"standard output carries the verdict; give {name} a file")
+            if path is not None:
+                output = Output(path, force=self.force, inputs=inputs)
+                outputs.append((output, name == "--report-public"))
+        return tuple(outputs)
 
 
 @click.command("verify", short_help="Judge: check a proof, ask the suspect, decide.")
@@ -176,7 +189,7 @@ def command(
         passphrase_file=judge.passphrase_file,
     )
     inputs = (case.commitment, suspect.model, case.challenge, case.proof, judge.judge, judge.secret)
-    page = presentation.page(inputs)
+    pages = presentation.pages(inputs)
     files = case.read()
     stated_case = particulars.read()
     settings = checks.settings() | suspect.settings() | extraction.settings()
@@ -191,11 +204,16 @@ def command(
             verdict, error = failure.verdict, failure
     verdict = verdict.with_names(case.names(f"{judge.secret}.pub"))
     _print(verdict, as_json=presentation.as_json)
-    if page is not None:
-        _write_report(verdict, page)
+    for page, public in pages:
+        _write_report(verdict, page, public=public)
     if error is not None and not isinstance(error, NotProven):
         raise error
     decided(proven=error is None)
+
+
+def _same_file(name: str, other: str) -> bool:
+    """Whether two names lead to one place, that need not exist."""
+    return os.path.realpath(name) == os.path.realpath(other)
 
 
 def _verify(
@@ -229,13 +247,13 @@ def _print(verdict: Verdict, *, as_json: bool) -> None:
         click.echo(render_text(verdict), nl=False)
 
 
-def _write_report(verdict: Verdict, page: Output) -> None:
+def _write_report(verdict: Verdict, page: Output, *, public: bool) -> None:
     """Write the page; a page that cannot be written is a warning, and changes no outcome."""
     from zkwm.report import render_report
     from zkwm_cli.terminal import warn
 
     try:
-        page.write(render_report(verdict).encode("utf-8"))
+        page.write(render_report(verdict, public=public).encode("utf-8"))
     except Exception as error:  # whatever is missing for a page, the verdict has been given
         reason = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
         warn(f"the report was not written ({reason}); the verdict above stands")

@@ -97,8 +97,9 @@ def build(
     if declared:
         reason = f"{matches}; the owner declared the labels"
     else:
+        left = f"{evidence.total_bits:.2f}" if evidence.total_hundredths > 0 else "no"
         reason = (
-            f"{matches}: {evidence.total_bits:.2f} bits of evidence are left, "
+            f"{matches}: {left} bits of evidence are left, "
             f"{evidence.threshold_bits} are demanded"
         )
     verdict = Verdict(

@@ -136,7 +136,7 @@ def test_an_evasive_suspect_is_called_so(make_verdict: Callable[..., Verdict]) -
         assert "evasive: it answered 25 of 25 natural images and 33 of 50 triggers" in text
         assert "triggers 33 of 50 (33 with scores)" in text
         assert "7 first answers kept from before" in text
-        assert "function 3 tried on this commitment" in text
+        assert "number 3 of all models, and ways to ask one, that were tried on this" in text
         assert "commitment 1970-01-01" in text
     labels_alone = " ".join(render_text(evaded(make_verdict, 0, 50)).split())
     assert "with scores 25 and 0 of them" in labels_alone
