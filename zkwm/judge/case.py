@@ -132,8 +132,7 @@ class Case:
             )
         left = f"{evidence.total_bits:.2f}" if evidence.total_hundredths > 0 else "no"
         return (
-            f"{matches}: {left} bits of evidence are left, "
-            f"{evidence.threshold_bits} are demanded"
+            f"{matches}: {left} bits of evidence are left, {evidence.threshold_bits} are demanded"
         )
 
 

@@ -62,6 +62,7 @@ def render_report(verdict: Verdict, *, public: bool = False) -> str:
         glossary=glossary(verdict),
         exactness=repetition.exactness(verdict),
         command=repetition.command(verdict),
+        case=case_facts.HEADING,
         particulars=case_facts.particulars(verdict),
         files=case_facts.files(verdict),
         commitment=verdict.commitment_digest.hex() if verdict.commitment_digest else "",

@@ -138,6 +138,7 @@ _EVIDENCE = (
     "else.",
 )
 
+
 def meaning(verdict: Verdict) -> str:
     """The outcome in one plain sentence, and one on a suspect that evades."""
     return " ".join(filter(None, (_outcome(verdict), evasion(verdict))))

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zkwm.judge.checks import TITLES
-from zkwm.judge.results import Check, TriggerResult
+from zkwm.judge.checks import ARGUMENT_TITLES, TITLES
+from zkwm.judge.particulars import CaseParticulars, FileDigest, FileRole
+from zkwm.judge.results import Argued, Check, TriggerResult
 from zkwm.judge.verdict import Outcome, Verdict
+from zkwm.quantizer.network_agreement import Agreement
 from zkwm_protocols.challenge import OpeningChallenge
 from zkwm_protocols.commitment import Header, LabelMode
 from zkwm_protocols.evidence import assess
@@ -23,6 +25,13 @@ OWNER = SigningKey.from_bytes(ED25519, bytes([1] * 32))
 JUDGE = SigningKey.from_bytes(ED25519, bytes([2] * 32))
 BOX = BoxKey(bytes([3] * 32))
 CHECKED = 1_763_780_401
+FILES = (
+    (FileRole.COMMITMENT, "acme.commitment"),
+    (FileRole.CHALLENGE, "case.challenge"),
+    (FileRole.PROOF, "case.proof"),
+    (FileRole.SUSPECT, "classifier.onnx"),
+    (FileRole.JUDGE_PUBLIC, "judge.key.pub"),
+)
 
 
 def build(
@@ -99,8 +108,7 @@ def build(
     else:
         left = f"{evidence.total_bits:.2f}" if evidence.total_hundredths > 0 else "no"
         reason = (
-            f"{matches}: {left} bits of evidence are left, "
-            f"{evidence.threshold_bits} are demanded"
+            f"{matches}: {left} bits of evidence are left, {evidence.threshold_bits} are demanded"
         )
     verdict = Verdict(
         outcome=outcome,
@@ -125,8 +133,14 @@ def build(
         declared_labels_accepted=accepted,
         suspect_record=(),
         checked=CHECKED,
-        versions={"zkwm": "0.1.0", "python": "3.11.2", "numpy": "2.3.4", "onnxruntime": "1.23.2"},
-    )
+        versions={"zkwm": "0.1.0", "python": "3.11.2", "numpy": "2.3.4", "onnxruntime": "1.23.2",
+                  "system": "Linux 6.1.0 x86_64", "processor": "A processor of 2 cores"},
+        particulars=CaseParticulars("12 O 345/25", "Acme Inc.", suspect_from="bought at a shop"),
+        files=tuple(
+            FileDigest(role, name, bytes([number] * 32), 1_000 + number)
+            for number, (role, name) in enumerate(FILES)
+        ),
+    )  # fmt: skip
     return dataclasses.replace(verdict, **changes)
 
 
@@ -174,6 +188,21 @@ def stopped(at: str, outcome: str, **known: Any) -> Verdict:
         hint="ask the owner for the whole file",
         checks=checks,
         **{**unknown, **known},
+    )
+
+
+def argued() -> Verdict:
+    """A verdict on an argument: nothing was opened."""
+    return build(
+        ("match",) * 47 + ("no match",) * 3,
+        checks=tuple(Check(name, title, "passed", "") for name, title in ARGUMENT_TITLES.items()),
+        triggers=(),
+        argued=Argued(
+            network=bytes(range(50, 82)),
+            least_matches=47,
+            agreements=(Agreement("public", 200, 198, 140, 140, 70, 70, 0.99, 0.01, 0.03, 1e-6),),
+            soundness_bits=121.5,
+        ),
     )
 
 

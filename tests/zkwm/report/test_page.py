@@ -38,7 +38,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
-        if tag in ("td", "th"):
+        if tag in ("td", "th", "dt", "dd"):
             self.parts.append(" ")
         if tag not in VOID:
             self.open.append(tag)
@@ -146,7 +146,8 @@ def test_the_public_report_shows_no_trigger(make_verdict: Callable[..., Verdict]
     verdict = make_verdict(statuses)
     black = np.zeros((1, 28, 28), dtype=np.uint8)
     others = [
-        dataclasses.replace(result, image=black, problem="pixel 0, 0") for result in verdict.triggers
+        dataclasses.replace(result, image=black, problem="pixel 0, 0")
+        for result in verdict.triggers
     ]
     pages = [
         render_report(dataclasses.replace(verdict, triggers=tuple(triggers)), public=True)
@@ -178,6 +179,22 @@ def test_every_page_says_whether_it_shows_triggers(verdicts: dict[str, Verdict])
         assert unsaid not in page
     assert shows not in nothing
     assert hides not in nothing
+
+
+def test_parties_and_files_stand_in_full(make_verdict: Callable[..., Verdict]) -> None:
+    verdict = make_verdict()
+    text = Page(render_report(verdict, public=True)).text
+    for expected in (
+        "nobody checked this",
+        "Case 12 O 345/25 (as stated) Owner Acme Inc. (as stated) Judge not stated",
+        "Model obtained bought at a shop (as stated)",
+        "To sign by hand",
+        *(
+            f'"{file.name}", {file.size:,} bytesSHA-256 {file.digest.hex()}'
+            for file in verdict.files
+        ),
+    ):
+        assert expected in text
 
 
 def test_no_reader_meets_negative_evidence_or_logarithms(verdicts: dict[str, Verdict]) -> None:
