@@ -227,8 +227,8 @@ def _assess_ranks(
     chance = Term(
         "ranks by chance",
         hundredths_down(everything, tail),
-        f"how rarely an unrelated model gives {trials} labels, each drawn from {class_count}, ranks "
-        f"that weigh {rank_sum} or more by luck, of {largest}",
+        f"how rarely an unrelated model gives {trials} labels, each drawn from {class_count}, "
+        f"ranks that weigh {rank_sum} or more by luck, of {largest}",
     )
     return Evidence(
         matches=matches,
@@ -296,8 +296,8 @@ def _allowances(
         Term(
             "choice of the class map",
             -100 * map_bits,
-            "the ways to map classes to outputs, where neither names nor equal numbers of all outputs "
-            "fix the map",
+            "the ways to map classes to outputs, where neither names nor equal numbers of all "
+            "outputs fix the map",
         ),
         Term(
             "owner's choices",
