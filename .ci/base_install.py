@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROVEN, NOT_PROVEN, USAGE = 0, 10, 2
-HEAVY = ("torch", "numba", "scipy", "safetensors", "onnxscript", "matplotlib", "yaml")
+HEAVY = ("torch", "numba", "scipy", "safetensors", "onnxscript", "matplotlib")
 ENVIRONMENT = {**os.environ, "ZKWM_PASSPHRASE": "demo", "PYTHONDONTWRITEBYTECODE": "1"}
 LARGEST_MB = 300
 

@@ -18,7 +18,6 @@ EXTRAS = {
     "onnxscript": "train",
     "numba": "prove",
     "matplotlib": "evaluate",
-    "yaml": "evaluate",
     "ray": "ray",
 }
 """The extra that installs a library, by the library's import name."""

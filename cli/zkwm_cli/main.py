@@ -33,6 +33,8 @@ COMMANDS = (
     "verify",
     "quantize",
     "inspect",
+    "card",
+    "find",
     "evaluate",
     "demo",
     "completion",

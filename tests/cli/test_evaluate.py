@@ -106,7 +106,6 @@ def test_a_fault_in_the_file_is_named(zkwm: Command, grid: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("module", "options", "hint"),
     [
-        ("yaml", [], "pip install 'zkwm[evaluate]'"),
         ("matplotlib", [], "pip install 'zkwm[evaluate]'"),
         ("ray", ["--ray"], "pip install 'zkwm[ray]'"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 from tests.fuzz import (
+    card_files,
     data_files,
     endpoint_protocols,
     given_files,
@@ -25,6 +26,7 @@ ROOMS = (
     endpoint_protocols,
     own_files,
     given_files,
+    card_files,
 )
 
 

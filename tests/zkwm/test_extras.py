@@ -13,7 +13,6 @@ from zkwm.extras import EXTRAS, missing_extra, require
 from zkwm_protocols.errors import UsageError
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-DISTRIBUTIONS = {"yaml": "pyyaml"}
 
 
 def names(requirements: list[str]) -> set[str]:
@@ -23,9 +22,8 @@ def names(requirements: list[str]) -> set[str]:
 
 @pytest.mark.parametrize(("library", "extra"), EXTRAS.items())
 def test_each_library_is_installed_by_its_extra_alone(library: str, extra: str) -> None:
-    distribution = DISTRIBUTIONS.get(library, library)
-    assert distribution in names(PROJECT["optional-dependencies"][extra])
-    assert distribution not in names(PROJECT["dependencies"])
+    assert library in names(PROJECT["optional-dependencies"][extra])
+    assert library not in names(PROJECT["dependencies"])
 
 
 @pytest.mark.parametrize(("library", "extra"), EXTRAS.items())

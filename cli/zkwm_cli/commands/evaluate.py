@@ -78,7 +78,7 @@ def _evaluate(
     """Run the grid, write its report, print the counts; exit code 3 where cells failed."""
     from zkwm.extras import require
 
-    require("matplotlib", "yaml")
+    require("matplotlib")
     from zkwm.evaluation.plan.grid_file import read_grid
     from zkwm.evaluation.results.report import write_report
     from zkwm.evaluation.run.runner import run_grid

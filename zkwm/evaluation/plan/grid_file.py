@@ -1,6 +1,6 @@
 """Read a grid from a YAML file: plain values, each key once, no references, limited in size.
 
-PyYAML, from the extra ``evaluate``, is imported when it is needed.
+PyYAML is imported when it is needed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from zkwm.evaluation.plan.catalogue import require_entries
 from zkwm.evaluation.plan.grid import Grid
-from zkwm.extras import require
 from zkwm.files import read_limited
 from zkwm_protocols.errors import UsageError
 
@@ -42,10 +41,11 @@ def read_grid(path: str | Path) -> Grid:
 
 
 def parse(data: bytes) -> dict[str, Any]:
-    """The map in a YAML document. Raises UsageError where there is none, or PyYAML is missing."""
-    yaml = _yaml()
+    """The map in a YAML document. Raises UsageError where there is none."""
+    import yaml
+
     try:
-        value = yaml.load(data, Loader=_strict_loader(yaml))
+        value = yaml.load(data, Loader=_strict_loader(yaml))  # noqa: S506 (a SafeLoader)
     except yaml.YAMLError as error:
         raise UsageError(" ".join(str(error).split())) from None
     except UsageError:
@@ -83,12 +83,3 @@ def _strict_loader(yaml: ModuleType) -> Any:  # noqa: ANN401
             return mapping
 
     return Strict
-
-
-def _yaml() -> ModuleType:
-    """The module ``yaml``. Raises UsageError where PyYAML is not installed."""
-    require("yaml")
-    import yaml
-
-    module: ModuleType = yaml
-    return module

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -98,13 +97,6 @@ def test_a_large_or_missing_file_is_refused(tmp_path: Path) -> None:
         read_grid(large)
     with pytest.raises(CouldNotCheck):
         read_grid(tmp_path / "none.yaml")
-
-
-def test_without_pyyaml_a_hint_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(UsageError) as caught:
-        parse(b"a: 1")
-    assert caught.value.hint == "pip install 'zkwm[evaluate]'"
 
 
 @pytest.mark.parametrize("name", ["smoke", "readme", "laptop", "laptop_resnet8", "full"])

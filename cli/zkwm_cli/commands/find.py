@@ -1,0 +1,122 @@
+"""``zkwm find``: which commitment claims a model, by its card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zkwm_cli.artifacts import print_result
+from zkwm_cli.exits import one_line, print_zkwm_error
+from zkwm_cli.options import json_option, option, options
+
+if TYPE_CHECKING:
+    from zkwm.model_card.find import Finding
+
+_CAUTION = "a card is what somebody wrote, and anybody can write one: no claim is proven by it"
+
+
+@click.command("find", short_help="Read in a model's card which commitment claims it.")
+@click.argument("model", type=click.Path(exists=True))
+@options(
+    card=option(
+        "--card",
+        type=click.Path(),
+        metavar="FILE",
+        help="The card, where it is not the README.md beside the model.",
+    ),
+    commitment=option(
+        "--commitment",
+        type=click.Path(),
+        multiple=True,
+        metavar="FILE",
+        help="A commitment to compare with, besides those that lie beside the model.",
+    ),
+    as_json=json_option(),
+)
+def command(model: str, card: str | None, commitment: tuple[str, ...], as_json: bool) -> None:
+    """Show which commitments claim MODEL, as its card says, and check what is at hand.
+
+    MODEL is an .onnx file, .safetensors, or a folder with them. The digest in the card is compared
+    with the model's, the commitment with its digest, signatures and the owner's fingerprints.
+    Nothing is fetched from the network.
+
+    Exit code 0 when a claim names this model and nothing differs, else 3. A card proves nothing.
+
+    \b
+        zkwm find marked/ --commitment acme.commitment
+    """
+    from zkwm.model_card.find import (
+        card_of,
+        commitments_beside,
+        compare,
+        read_card,
+        read_commitments,
+    )
+    from zkwm.suspects.model_digests import model_digests
+    from zkwm_protocols.errors import CouldNotCheck
+
+    path = Path(model)
+    where = card_of(path) if card is None else Path(card)
+    claims = read_card(where)
+    files = {file.resolve(): file for file in [*map(Path, commitment), *commitments_beside(path)]}
+    models = model_digests(path)
+    findings = compare(claims, models, read_commitments(list(files.values())))
+    ours = [finding for finding in findings if finding.names_model]
+    if not as_json:
+        _print(findings)
+    print_result(
+        as_json,
+        "find",
+        card=str(where),
+        models=[
+            {"file": one.name, "kind": one.kind, "digest": None if one.digest is None
+             else one.digest.hex(), "problem": one.problem or None} for one in models
+        ],
+        claims=[_json(finding) for finding in findings],
+        caution=_CAUTION,
+    )  # fmt: skip
+    problem = None
+    if not ours:
+        problem = CouldNotCheck(
+            f"no claim in {where} names this model",
+            hint="ask its seller for the card of exactly these files, or for their commitment",
+        )
+    elif not all(finding.agrees for finding in ours):
+        problem = CouldNotCheck(
+            "a claim about this model and what is here differ",
+            hint="get model, card and commitment again from where they came",
+        )
+    if problem is not None:
+        raise click.exceptions.Exit(print_zkwm_error(problem, as_json=False))
+
+
+def _print(findings: tuple[Finding, ...]) -> None:
+    """Claims and comparisons for people, and what a card is worth."""
+    for finding in findings:
+        claim = finding.claim
+        what = "claims this model" if finding.names_model else "claims another model"
+        click.echo(f"commitment {claim.commitment.hex()} {what}, the card says")
+        rows = [("owner", f"{key} (as the card states)") for key in claim.owner]
+        rows += [("at", f"{claim.url} (as the card states)")] if claim.url else []
+        rows += [(f"{one.subject} {one.outcome}", one.words) for one in finding.comparisons]
+        for name, value in rows:
+            click.echo(f"  {name:<24} {one_line(value)}")
+    click.echo(
+        f"{_CAUTION}\nnot checked: whether the owner's fingerprint is that of who they say they "
+        "are (compare it with\nthe one that they published), and whether the model carries their "
+        "watermark (zkwm verify)"
+    )
+
+
+def _json(finding: Finding) -> dict[str, Any]:
+    """A claim with its comparisons as JSON values."""
+    return {
+        **finding.claim.to_map(),
+        "names_model": finding.names_model,
+        "comparisons": [
+            {"subject": one.subject, "outcome": one.outcome, "words": one.words}
+            for one in finding.comparisons
+        ],
+    }
