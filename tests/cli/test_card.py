@@ -46,7 +46,7 @@ def test_from_card_to_find(zkwm: Command, case: Files, folder: Path) -> None:
     found = zkwm("find", folder, "--json")
     assert found.code == 0, found.stderr
     inspected = zkwm("inspect", case.commitment, "--json").json["fields"]
-    (claim,) = found.json["claims"]
+    claim = found.json["claims"][0]["claim"]
     assert claim["commitment"] == inspected["digest"]
     assert claim["owner"] == inspected["owner_keys"]
     digest = zkwm("inspect", folder, "--json").json["fields"]["digest"]

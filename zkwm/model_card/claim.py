@@ -13,7 +13,7 @@ from zkwm.suspects.suspect import printable
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import Malformed, UsageError
 
-SCHEMA = "zkwm/card/v1"
+SCHEMA = "zkwm/claim/v1"
 LONGEST_URL = 500
 _LONGEST_NAME = 200
 _LONGEST_VERSION = 100

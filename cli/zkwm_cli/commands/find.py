@@ -113,7 +113,7 @@ def _print(findings: tuple[Finding, ...]) -> None:
 def _json(finding: Finding) -> dict[str, Any]:
     """A claim with its comparisons as JSON values."""
     return {
-        **finding.claim.to_map(),
+        "claim": finding.claim.to_map(),
         "names_model": finding.names_model,
         "comparisons": [
             {"subject": one.subject, "outcome": one.outcome, "words": one.words}

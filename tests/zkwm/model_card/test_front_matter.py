@@ -141,7 +141,7 @@ MODEL = {"file": "m", "kind": "onnx", "digest": "02" * 32}
 @pytest.mark.parametrize(
     "changes",
     [
-        {"schema": "zkwm/card/v2"}, {"schema": None}, {"more": "x"}, {"version": None},
+        {"schema": "zkwm/claim/v2"}, {"schema": None}, {"more": "x"}, {"version": None},
         {"commitment": "01" * 31}, {"commitment": "AB" * 32}, {"commitment": ["01" * 32]},
         {"owner": []}, {"owner": [FINGERPRINT] * 5}, {"owner": FINGERPRINT}, {"owner": ["x"]},
         {"models": []}, {"models": [MODEL] * 21}, {"models": ["m"]}, {"models": [MODEL | {"a": 1}]},
