@@ -22,6 +22,7 @@ _HOMES = {
     "Commitment": "zkwm_protocols.commitment",
     "CouldNotCheck": "zkwm_protocols.errors",
     "Disclosure": "zkwm.owner.disclosure",
+    "EmbedLoss": "zkwm.training",
     "EmbedResult": "zkwm.training",
     "EmbedSettings": "zkwm.training",
     "ExtractionSettings": "zkwm.suspects",
@@ -32,6 +33,7 @@ _HOMES = {
     "InvalidSignature": "zkwm_protocols.errors",
     "Judge": "zkwm.judge.judge",
     "LabeledImages": "zkwm.data",
+    "LightningEmbedCallback": "zkwm.training",
     "Malformed": "zkwm_protocols.errors",
     "Marketplace": "zkwm.judge.marketplace",
     "NotEnoughMatches": "zkwm_protocols.errors",
@@ -45,6 +47,9 @@ _HOMES = {
     "SuspectCheck": "zkwm.owner.suspect_check",
     "SuspectUnusable": "zkwm_protocols.errors",
     "TaskData": "zkwm.judge.task_accuracy",
+    "TrainerEmbedCallback": "zkwm.training",
+    "TriggerBatches": "zkwm.training",
+    "TriggerDataset": "zkwm.training",
     "TriggerSet": "zkwm.triggers",
     "TrustMaterialMissing": "zkwm_protocols.errors",
     "Unsupported": "zkwm_protocols.errors",
@@ -101,7 +106,18 @@ if TYPE_CHECKING:
         open_suspect,
         read_preprocessor_config,
     )
-    from zkwm.training import EmbedResult, EmbedSettings, Progress, default_settings, embed
+    from zkwm.training import (
+        EmbedLoss,
+        EmbedResult,
+        EmbedSettings,
+        LightningEmbedCallback,
+        Progress,
+        TrainerEmbedCallback,
+        TriggerBatches,
+        TriggerDataset,
+        default_settings,
+        embed,
+    )
     from zkwm.training.saved_model import save_model
     from zkwm.triggers import FAMILIES, TriggerSet
     from zkwm_protocols.argument_response import ArgumentResponse, Refusal

@@ -29,6 +29,9 @@ _PURPOSES = {
     "ray": "running on many machines",
 }
 
+FRAMEWORKS = {"lightning": "lightning", "transformers": "'transformers[torch]'"}
+"""What installs the framework that a callback is for, by its import name; no extra brings one."""
+
 
 def require(*libraries: str) -> None:
     """Import optional libraries by name. Raises UsageError for a missing one, naming its extra."""
@@ -42,6 +45,11 @@ def require(*libraries: str) -> None:
 def missing_extra(error: ModuleNotFoundError) -> UsageError | None:
     """The error to raise instead of a failed import of an optional library, None for others."""
     library = (error.name or "").partition(".")[0]
+    if library in FRAMEWORKS:
+        return UsageError(
+            f"this callback is for {library}, which is not installed",
+            hint=f"pip install {FRAMEWORKS[library]}",
+        )
     extra = EXTRAS.get(library)
     if extra is None:
         return None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from zkwm.extras import EXTRAS, missing_extra, require
+from zkwm.extras import EXTRAS, FRAMEWORKS, missing_extra, require
 from zkwm_protocols.errors import UsageError
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
@@ -34,6 +34,17 @@ def test_a_missing_library_names_its_extra(
     with pytest.raises(UsageError) as caught:
         require("json", library)
     assert caught.value.hint == f"pip install 'zkwm[{extra}]'"
+
+
+@pytest.mark.parametrize(("library", "command"), FRAMEWORKS.items())
+def test_a_missing_framework_names_its_own_installation(
+    library: str, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(UsageError) as caught:
+        require(library)
+    assert caught.value.hint == f"pip install {command}"
+    assert library in names(PROJECT["optional-dependencies"]["dev"])  # tests use the real one
 
 
 def test_other_modules_are_not_the_business_of_an_extra() -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -15,13 +16,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from zkwm.data import ImageData
+from zkwm.nn.dataset_items import read_item
 from zkwm.nn.digests import data_digest
 from zkwm_protocols.errors import UsageError
 
 Data: TypeAlias = ImageData | tuple[Dataset[Any], Dataset[Any]] | list[Dataset[Any]]
 """Arrays, or (training, test) data sets whose items are (image, label).
 
-An item's image is a tensor (c, h, w): uint8, or float32 in [0, 1].
+An item's image is a tensor (c, h, w): uint8, or float32 in [0, 1]. Maps with ``pixel_values`` (or
+``image``) and ``labels`` (or ``label``) are accepted as well.
 """
 
 EVALUATION_BATCH = 500
@@ -33,28 +36,39 @@ _GIVE_A_PAIR = (
 )
 
 
-class Source(Protocol):
-    """A data set whose images are asked for by number.
+class TrainingImages(Protocol):
+    """Labeled images that are asked for by number, and what a model takes.
 
     Attributes:
         train_count: The number of training images.
-        test_count: The number of test images.
         shape: (channels, height, width).
-        class_count: None where the data set does not say.
-        digest: 32 bytes (SPEC.md 3.4), or None where the content is not fixed.
     """
 
     train_count: int
-    test_count: int
     shape: tuple[int, int, int]
-    class_count: int | None
-    digest: bytes | None
 
     def train(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
         """Training images and labels for ``numbers`` (int64, (n,)), on the device.
 
-        Images are uint8, or float32 in [0, 1], (n, c, h, w); labels int64 (n,).
+        Images are uint8, or float32 as the model takes them, (n, c, h, w); labels int64 (n,).
         """
+
+    def as_input(self, images: Tensor) -> Tensor:
+        """Images (n, c, h, w) as the model takes them: uint8 ones converted, others unchanged."""
+
+
+class Source(TrainingImages, Protocol):
+    """A data set of training and test images. Floats are in [0, 1].
+
+    Attributes:
+        test_count: The number of test images.
+        class_count: None where the data set does not say.
+        digest: 32 bytes (SPEC.md 3.4), or None where the content is not fixed.
+    """
+
+    test_count: int
+    class_count: int | None
+    digest: bytes | None
 
     def test(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
         """Test images and labels for ``numbers`` (int64, (n,)), as of ``train``."""
@@ -123,6 +137,10 @@ class ArraySource:
         """Test images (n, c, h, w) uint8 and labels (n,) int64."""
         return self._pick(1, numbers)
 
+    def as_input(self, images: Tensor) -> Tensor:
+        """Images as float32 in [0, 1]."""
+        return as_unit(images)
+
     def require_labels_below(self, outputs: int) -> None:
         """Raise UsageError if there are fewer outputs than classes."""
         if self.class_count is not None and outputs < self.class_count:
@@ -168,6 +186,10 @@ class DatasetSource:
         """Test images (n, c, h, w) and labels (n,) int64."""
         return self._items(1, numbers.tolist())
 
+    def as_input(self, images: Tensor) -> Tensor:
+        """Images as float32 in [0, 1]."""
+        return as_unit(images)
+
     def require_labels_below(self, outputs: int) -> None:
         """From now on, raise UsageError for an item whose label has no output."""
         self._outputs = outputs
@@ -176,21 +198,10 @@ class DatasetSource:
         """Checked items of the training (0) or test (1) data set, stacked on the device."""
         images, labels = [], []
         for number in numbers:
-            try:
-                image, label = self._parts[part][number]
-                labels.append(int(label))
-            except (TypeError, ValueError):
-                raise UsageError(
-                    f"item {number} of a data set is no (image, label)",
-                    hint="an item is a pair of a tensor (channels, height, width) and a whole "
-                    "number",
-                ) from None
-            if not isinstance(image, Tensor) or image.ndim != 3:
-                raise UsageError(
-                    f"image {number} of a data set is not a tensor (channels, height, width)",
-                    hint="convert images in the data set, for example to uint8 tensors",
-                )
-            images.append(image if image.dtype == torch.uint8 else image.float())
+            item = read_item(self._parts[part][number], number)
+            labels.append(item.label)
+            whole = item.image.dtype == torch.uint8
+            images.append(item.image if whole else item.image.float())
         if len({(image.shape, image.dtype) for image in images}) != 1:
             raise UsageError("the images of a data set differ in shape or type")
         if min(labels) < 0 or max(labels) >= self._outputs:
@@ -222,6 +233,12 @@ def _require_unit(images: Tensor) -> None:
     least, largest = (float(value) for value in torch.aminmax(images))
     if 0 <= least <= largest <= 1:
         return
+    if not (math.isfinite(least) and math.isfinite(largest)):
+        raise UsageError(
+            "a data set gives images with numbers that are not finite (NaN or infinity)",
+            hint="find the item in the data set, for example by torch.isfinite(image).all(), and "
+            "mend or leave out its image",
+        )
     if largest > _MOST_NORMALIZED and largest <= 255 and least >= 0:
         hint = "give pixels of 0 to 255 as uint8 tensors, or divide them by 255"
     else:

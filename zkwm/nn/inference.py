@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from zkwm.nn.class_scores import class_scores
 from zkwm.nn.image_source import Source, as_unit, evaluation_batches
 
 
@@ -33,8 +34,7 @@ def matches(model: nn.Module, images: Tensor, labels: Tensor) -> int:
 def predictions(model: nn.Module, images: Tensor) -> Tensor:
     """The labels, int64 (n,), of images (n, c, h, w), uint8 or float32 in [0, 1]."""
     with evaluating(model):
-        answer: Tensor = model(as_unit(images)).argmax(dim=1)
-    return answer
+        return class_scores(model(as_unit(images))).argmax(dim=1)
 
 
 def last_linear(model: nn.Module) -> str | None:
@@ -59,5 +59,4 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def logits(model: nn.Module, images: Tensor) -> Tensor:
     """The logits (n, outputs) of images (n, c, h, w), uint8 or float32 in [0, 1]."""
     with evaluating(model):
-        answer: Tensor = model(as_unit(images))
-    return answer
+        return class_scores(model(as_unit(images)))

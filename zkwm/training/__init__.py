@@ -14,16 +14,33 @@ from zkwm.training.result import EmbedResult, Epoch, Progress
 from zkwm.training.settings import EmbedSettings, default_settings
 
 if TYPE_CHECKING:
+    from zkwm.training.embed_loss import EmbedLoss
+    from zkwm.training.lightning_callback import LightningEmbedCallback
     from zkwm.training.saved_model import save_model
     from zkwm.training.trainer import embed
+    from zkwm.training.trainer_callback import TrainerEmbedCallback
+    from zkwm.training.trigger_dataset import TriggerBatches, TriggerDataset
 
-_LAZY = {"embed": "zkwm.training.trainer", "save_model": "zkwm.training.saved_model"}
+_LAZY = {
+    "EmbedLoss": "zkwm.training.embed_loss",
+    "LightningEmbedCallback": "zkwm.training.lightning_callback",
+    "TrainerEmbedCallback": "zkwm.training.trainer_callback",
+    "TriggerBatches": "zkwm.training.trigger_dataset",
+    "TriggerDataset": "zkwm.training.trigger_dataset",
+    "embed": "zkwm.training.trainer",
+    "save_model": "zkwm.training.saved_model",
+}
 
 __all__ = [
+    "EmbedLoss",
     "EmbedResult",
     "EmbedSettings",
     "Epoch",
+    "LightningEmbedCallback",
     "Progress",
+    "TrainerEmbedCallback",
+    "TriggerBatches",
+    "TriggerDataset",
     "default_settings",
     "embed",
     "save_model",

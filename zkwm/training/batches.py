@@ -41,14 +41,38 @@ class Batch:
     triggers: tuple[int, ...]
 
 
+class TriggerOrder:
+    """Which triggers a step shows: ``per_step`` different ones of ``count``.
+
+    They are taken in cycles, from a random start over a new permutation for each cycle (Adi et al.
+    2018).
+    """
+
+    def __init__(self, count: int, per_step: int, seed: int) -> None:
+        self._count, self._per_step, self._seed = count, min(per_step, count), seed
+        self._cycle: tuple[int, list[int]] = (-1, [])
+
+    def numbers(self, step: int) -> list[int]:
+        """The numbers of the triggers of a step, which is counted from 0 over all epochs."""
+        if not self._per_step:
+            return []
+        cycle, position = divmod(step, -(-self._count // self._per_step))
+        if self._cycle[0] != cycle:
+            random = generator(self._seed, "triggers", cycle)
+            order = torch.randperm(self._count, generator=random).tolist()
+            start = int(torch.randint(self._count, (1,), generator=random))
+            self._cycle = (cycle, order[start:] + order[:start])
+        first = position * self._per_step
+        return [self._cycle[1][(first + offset) % self._count] for offset in range(self._per_step)]
+
+
 class Batches:
     """The batches of a whole training, addressed by (epoch, step), for one of several processes.
 
     Each epoch is a new permutation of the training images, cut into whole batches; what is left
     over is dropped from that epoch. With triggers, each step also holds ``triggers_per_batch``
-    different ones (all of them if there are fewer), taken in cycles from a random start over a
-    new permutation for each cycle (Adi et al. 2018). Process ``rank`` of ``world`` gets every
-    ``world``-th image and every ``world``-th trigger of each step.
+    different ones (all of them if there are fewer), in the order of ``TriggerOrder``. Process
+    ``rank`` of ``world`` gets every ``world``-th image and every ``world``-th trigger of each step.
     """
 
     def __init__(
@@ -70,7 +94,9 @@ class Batches:
         self.triggers_per_step = min(settings.triggers_per_batch, self.trigger_count)
         self.images_per_step = self.batch_size + self.triggers_per_step
         self._order: tuple[int, Tensor] = (-1, torch.empty(0, dtype=torch.int64))
-        self._cycle: tuple[int, list[int]] = (-1, [])
+        self._trigger_order = TriggerOrder(
+            self.trigger_count, self.triggers_per_step, settings.seed
+        )
 
     def batch(self, epoch: int, step: int) -> Batch:
         """This process's share of one step."""
@@ -89,20 +115,7 @@ class Batches:
 
     def trigger_numbers(self, epoch: int, step: int) -> list[int]:
         """The numbers of the triggers of one step, over all processes."""
-        if not self.triggers_per_step:
-            return []
-        cycle_steps = -(-self.trigger_count // self.triggers_per_step)
-        cycle, position = divmod(epoch * self.steps + step, cycle_steps)
-        if self._cycle[0] != cycle:
-            random = generator(self._settings.seed, "triggers", cycle)
-            order = torch.randperm(self.trigger_count, generator=random).tolist()
-            start = int(torch.randint(self.trigger_count, (1,), generator=random))
-            self._cycle = (cycle, order[start:] + order[:start])
-        first = position * self.triggers_per_step
-        return [
-            self._cycle[1][(first + offset) % self.trigger_count]
-            for offset in range(self.triggers_per_step)
-        ]
+        return self._trigger_order.numbers(epoch * self.steps + step)
 
     def _epoch_order(self, epoch: int) -> Tensor:
         if self._order[0] != epoch:

@@ -130,22 +130,23 @@ _RANGES = (
 
 
 def default_settings(
-    architecture: str,
+    architecture: str | None = None,
     *,
     pretrained: bool = False,
     images: int = 60_000,
     triggers: int = 100,
     **changes: Any,  # noqa: ANN401
 ) -> EmbedSettings:
-    """Default settings for a built-in architecture.
+    """Default settings for a built-in architecture, or for a network of the owner's.
 
     ``resnet18`` has ``EmbedSettings.adi_cifar``; the small networks have values measured on
-    Fashion-MNIST (benchmarks/results/fashion_mnist.jsonl and survival.jsonl). The method ``robust``
+    Fashion-MNIST (benchmarks/results/fashion_mnist.jsonl and survival.jsonl), and a network of the
+    owner's begins with the same. The method ``robust``
     adds a quarter of the batch as triggers; ``plain`` adds 2, or up to a tenth of the batch so that
     each trigger is shown 100 times.
 
     Args:
-        architecture: One of ``zkwm.nn.architecture_names.ARCHITECTURES``.
+        architecture: One of ``zkwm.nn.architecture_names.ARCHITECTURES``; None for another network.
         pretrained: Start from a trained model: a smaller rate, and at least 3,000 steps.
         images: The number of training images.
         triggers: The number of triggers.
@@ -154,10 +155,11 @@ def default_settings(
     Raises:
         UsageError: The architecture is unknown, or a setting is out of range.
     """
-    if architecture not in ARCHITECTURES:
+    if architecture is not None and architecture not in ARCHITECTURES:
         raise UsageError(
-            f"no such architecture: {architecture!r}",
-            hint=f"choose one of {', '.join(ARCHITECTURES)}",
+            f"no built-in architecture is called {architecture!r}",
+            hint=f"choose one of {', '.join(ARCHITECTURES)}; for a network of your own give no "
+            "name: default_settings(images=...)",
         )
     method = changes.get("method", "robust")
     if architecture == "resnet18":

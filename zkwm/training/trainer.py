@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from zkwm.nn import digests
+from zkwm.nn.class_scores import class_scores
 from zkwm.nn.image_source import Data
 from zkwm.nn.inference import accuracy, matches
 from zkwm.nn.seeds import derived_seed
@@ -229,8 +230,7 @@ class _Training:
         with torch.autocast(kind, torch.bfloat16, enabled=self._prepared.precision == "bfloat16"):
             if self._robust is not None:
                 return self._robust.logits(model, images, triggers)
-            logits: Tensor = model(images)
-            return logits
+            return class_scores(model(images))
 
     def _end_epoch(self) -> None:
         """Measure the model and move on to the next epoch."""

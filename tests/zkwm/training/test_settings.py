@@ -98,8 +98,14 @@ def test_settings_out_of_range_are_refused(changes: dict[str, object]) -> None:
 
 
 def test_unknown_architecture_is_refused() -> None:
-    with pytest.raises(UsageError, match="no such architecture"):
+    with pytest.raises(UsageError, match="no built-in architecture") as caught:
         default_settings("vgg16")
+    assert "give no name" in caught.value.hint
+
+
+def test_a_network_of_the_owners_begins_with_what_was_measured() -> None:
+    own = default_settings(images=3000, triggers=50)
+    assert own == default_settings("cnn2", images=3000, triggers=50)
 
 
 def test_whole_numbers_are_accepted_as_real_ones() -> None:

@@ -116,13 +116,57 @@ class Stream(torch.utils.data.IterableDataset[Any]):
         (lambda pair: {"train": pair[0], "test": pair[1]}, "not one dict"),
         (lambda pair: (pair[0].tensors[0].numpy(), pair[0].tensors[1].numpy()), "one ndarray"),
         (lambda pair: (Stream(), Stream()), "one Stream"),
-        (lambda pair: ([{"image": 0, "label": 0}], pair[1]), "item 0"),
+        (lambda pair: ([{"image": 0, "label": 0}], pair[1]), "image 0"),
+        (lambda pair: ([{"pixels": 0, "class": 0}], pair[1]), "'pixels', 'class' and no image"),
         (lambda pair: ([(x, torch.eye(small.CLASSES)[y]) for x, y in pair[0]], pair[1]), "item 0"),
+        (lambda pair: ([(x, 3.7) for x, _ in pair[0]], pair[1]), "is 3.7, no whole number"),
+        (lambda pair: ([(x, "3") for x, _ in pair[0]], pair[1]), "is '3', no whole number"),
+        (lambda pair: ([(x, torch.tensor(2.0)) for x, _ in pair[0]], pair[1]), "tensor(2.)"),
     ],
-    ids=["one", "three", "loaders", "a dict", "arrays", "no length", "dict items", "one-hot"],
+    ids=[
+        "one",
+        "three",
+        "loaders",
+        "a dict",
+        "arrays",
+        "no length",
+        "no image",
+        "other names",
+        "one-hot",
+        "3.7",
+        "text",
+        "a float tensor",
+    ],
 )
 def test_data_that_is_no_pair_of_data_sets(wrong: Callable[[Any], Any], said: str) -> None:
     assert said in refusal(data=wrong(parts(lambda images: images))).message
+
+
+def test_pixels_that_are_not_finite() -> None:
+    def broken(images: Tensor) -> Tensor:
+        changed = images / 255
+        changed[:, 0, 3, 3] = torch.nan
+        return changed
+
+    error = refusal(data=parts(broken))
+    assert "NaN or infinity" in error.message
+    assert "torch.isfinite" in error.hint
+    assert "learning rate" not in error.hint
+
+
+@pytest.mark.parametrize(
+    "names", [("pixel_values", "labels"), ("image", "label"), ("img", "label")]
+)
+@pytest.mark.parametrize("kind", [int, np.int64, np.uint8, torch.tensor])
+def test_items_that_are_maps_and_labels_of_any_whole_type(
+    names: tuple[str, str], kind: Callable[[int], Any]
+) -> None:
+    train, test = parts(lambda images: images)
+    image, label = names
+    data = tuple([{image: x, label: kind(int(y))} for x, y in part] for part in (train, test))
+    mapped = embed(small.model(), data, small.triggers(), settings=small.settings(epochs=1))
+    pairs = embed(small.model(), (train, test), small.triggers(), settings=small.settings(epochs=1))
+    assert mapped.model_digest == pairs.model_digest
 
 
 def test_the_data_sets_inside_loaders_are_taken() -> None:

@@ -32,7 +32,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from zkwm.nn.image_source import Source
+from zkwm.nn.image_source import TrainingImages
 from zkwm.nn.seeds import generator
 from zkwm.training.robust.frozen_head import features_of
 from zkwm.training.robust.mixed_batch import MixedBatch
@@ -67,7 +67,7 @@ class Decoys:
         self,
         model: nn.Module,
         head: str,
-        source: Source,
+        source: TrainingImages,
         identity: bytes,
         settings: EmbedSettings,
         steps: int,

@@ -11,10 +11,14 @@ among clean images").
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from zkwm.nn.class_scores import class_scores
 from zkwm.nn.inference import evaluating, last_linear
 from zkwm_protocols.errors import UsageError
 
@@ -35,7 +39,7 @@ def head_name(model: nn.Module, images: Tensor) -> str:
     )
     try:
         with torch.enable_grad(), evaluating(model):
-            logits = model(images).detach()
+            logits = class_scores(model(images)).detach()
     finally:
         handle.remove()
     if len(seen) != 1 or seen[0][1].shape != logits.shape or not torch.equal(seen[0][1], logits):
@@ -66,19 +70,40 @@ def frozen_head_logits(model: nn.Module, head: str, images: Tensor, triggers: in
     Returns:
         Logits (n, outputs), equal to ``model(images)``.
     """
+    with frozen_head(model, head, triggers):
+        return class_scores(model(images))
+
+
+@contextmanager
+def frozen_head(model: nn.Module, head: str, triggers: int) -> Iterator[None]:
+    """Whoever calls the model inside: its last ``triggers`` images send no gradient into the head.
+
+    Raises UsageError afterwards where the head was not called, as in a compiled network.
+    """
+    if not triggers:
+        yield
+        return
     layer = model.get_submodule(head)
     assert isinstance(layer, nn.Linear)
-    entering: list[Tensor] = []
-    handle = layer.register_forward_pre_hook(lambda module, inputs: entering.append(inputs[0]))
+    calls: list[int] = []
+
+    def constant(module: nn.Linear, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        calls.append(len(output))
+        bias = None if module.bias is None else module.bias.detach()
+        of_triggers = functional.linear(inputs[0][-triggers:], module.weight.detach(), bias)
+        return torch.cat([output[:-triggers], of_triggers])
+
+    handle = layer.register_forward_hook(constant)
     try:
-        logits: Tensor = model(images)
+        yield
     finally:
         handle.remove()
-    if not triggers:
-        return logits
-    bias = None if layer.bias is None else layer.bias.detach()
-    of_triggers = functional.linear(entering[0][-triggers:], layer.weight.detach(), bias)
-    return torch.cat([logits[:-triggers], of_triggers])
+    if len(calls) != 1:
+        raise UsageError(
+            f"the network's last linear layer, {head}, was called {len(calls)} times in a step "
+            "instead of once",
+            hint="call the network that was named, once a step and not compiled",
+        )
 
 
 def _no_head(reason: str) -> UsageError:

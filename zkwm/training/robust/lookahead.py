@@ -32,7 +32,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from zkwm.nn.image_source import Source, as_unit
+from zkwm.nn.image_source import TrainingImages
 from zkwm.nn.seeds import generator
 from zkwm.training.robust.frozen_head import features_of
 from zkwm.training.robust.mixed_batch import MixedBatch
@@ -57,6 +57,11 @@ LARGEST_CLEAN_NORM = 5.0
 TRIGGERS = 64
 """Triggers of one look-ahead step (``clone_triggers`` in the search)."""
 MOMENTUM = 0.9
+
+
+def first_step(steps: int) -> int:
+    """The step, from 0, at which it begins in a training of ``steps``."""
+    return round(START * steps)
 
 
 @dataclass(frozen=True)
@@ -85,11 +90,12 @@ class Lookahead:
         self,
         model: nn.Module,
         head: str,
-        source: Source,
+        source: TrainingImages,
         triggers: tuple[Tensor, Tensor],
         settings: EmbedSettings,
         steps: int,
         forward: Callable[[nn.Module, Tensor], Tensor],
+        rate: Callable[[int], float] | None = None,
     ) -> None:
         """Copy the model.
 
@@ -101,10 +107,13 @@ class Lookahead:
             settings: Those of the training.
             steps: The number of steps of the whole training.
             forward: ``forward(model, images)`` gives logits in the training's precision and layout.
+            rate: The owner's learning rate at a step, as a share of that of ``first_step``; None
+                for that of the settings.
         """
         self._model, self._head = model, head
         self._source, self._triggers, self._settings = source, triggers, settings
-        self._first = round(START * steps)
+        self._first = first_step(steps)
+        self._rate = rate or self._rate_of_settings
         self._epoch_steps = max(steps // settings.epochs, 1)
         self._forward = forward
         # the purposes of random choices here and below are seeds: another text, another training
@@ -134,7 +143,7 @@ class Lookahead:
         self._fine_tune(step, fork)
         gradients = self._trigger_gradients(step)
         model = dict(self._model.named_parameters())
-        weight = WEIGHT * self._rate(step) / self._rate(self._first)
+        weight = WEIGHT * self._rate(step)
         for name, gradient in gradients.items():
             parameter = model[name]
             if parameter.grad is None:
@@ -149,9 +158,13 @@ class Lookahead:
         self._fork = fork
         return fork
 
-    def _rate(self, step: int) -> float:
-        """The owner's learning rate at a step that is counted over all epochs."""
-        return self._settings.rate(*divmod(step, self._epoch_steps), self._epoch_steps)
+    def _rate_of_settings(self, step: int) -> float:
+        """The settings' learning rate at a step, as a share of that of the first step here."""
+        now, first = (
+            self._settings.rate(*divmod(place, self._epoch_steps), self._epoch_steps)
+            for place in (step, self._first)
+        )
+        return now / first
 
     def _drawn_fork(self, number: int, first: int) -> Fork:
         random = generator(self._settings.seed, "clone", number)
@@ -186,7 +199,7 @@ class Lookahead:
         chosen = torch.randint(self._source.train_count, (count,), generator=random)
         images, labels = self._source.train(chosen)
         self._clone.train()
-        logits = self._forward(self._clone, as_unit(images))
+        logits = self._forward(self._clone, self._source.as_input(images))
         loss = functional.cross_entropy(logits.float(), labels)
         gradients = _clipped_gradients(loss, self._trained, LARGEST_CLEAN_NORM)
         with torch.no_grad():

@@ -17,14 +17,15 @@ method costs and keeps: benchmarks/results/survival.jsonl.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from zkwm.nn.image_source import Source, as_unit
+from zkwm.nn.image_source import TrainingImages
 from zkwm.training.robust.decoys import Decoys
-from zkwm.training.robust.frozen_head import frozen_head_logits, head_name
+from zkwm.training.robust.frozen_head import frozen_head, frozen_head_logits, head_name
 from zkwm.training.robust.lookahead import Lookahead
 
 if TYPE_CHECKING:
@@ -41,12 +42,13 @@ class RobustMethod:
     def __init__(
         self,
         model: nn.Module,
-        source: Source,
+        source: TrainingImages,
         triggers: tuple[Tensor, Tensor],
         identity: bytes,
         settings: EmbedSettings,
         steps: int,
         forward: Callable[[nn.Module, Tensor], Tensor],
+        rate: Callable[[int], float] | None = None,
     ) -> None:
         """Find the head and prepare decoys and look-ahead.
 
@@ -58,18 +60,25 @@ class RobustMethod:
             settings: Those of the training.
             steps: The number of steps of the whole training.
             forward: ``forward(model, images)`` gives logits in the training's precision and layout.
+            rate: The learning rate at a step, as ``Lookahead`` takes it; None for the settings'.
 
         Raises:
             UsageError: The model does not end in a linear layer (``frozen_head.head_name``).
         """
-        images = as_unit(source.train(torch.tensor([0, source.train_count - 1]))[0])
-        self._head = head_name(model, images)
+        images = source.as_input(source.train(torch.tensor([0, source.train_count - 1]))[0])
+        self._model, self._head = model, head_name(model, images)
         self._decoys = Decoys(model, self._head, source, identity, settings, steps, forward)
-        self._lookahead = Lookahead(model, self._head, source, triggers, settings, steps, forward)
+        self._lookahead = Lookahead(
+            model, self._head, source, triggers, settings, steps, forward, rate
+        )
 
     def logits(self, model: nn.Module, images: Tensor, triggers: int) -> Tensor:
         """Logits float (n, outputs) of a batch whose last ``triggers`` images are triggers."""
         return frozen_head_logits(model, self._head, images, triggers)
+
+    def frozen_head(self, triggers: int) -> AbstractContextManager[None]:
+        """While somebody else calls the model on a batch whose last images are triggers."""
+        return frozen_head(self._model, self._head, triggers)
 
     def add_gradients(self, step: int, share: float) -> None:
         """Add the gradients of decoys and look-ahead to those of the model, before its step.

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from zkwm.nn.batch_norm import batch_statistics, has_batch_norm
-from zkwm.nn.image_source import Source, as_unit
+from zkwm.nn.image_source import TrainingImages
 from zkwm.nn.inference import evaluating
 from zkwm.nn.seeds import generator
 from zkwm.training.settings import EmbedSettings
@@ -31,7 +31,7 @@ class MixedBatch:
     def __init__(
         self,
         model: nn.Module,
-        source: Source,
+        source: TrainingImages,
         settings: EmbedSettings,
         forward: Callable[[nn.Module, Tensor], Tensor],
         purpose: str,
@@ -48,16 +48,17 @@ class MixedBatch:
         self.uses_batch_norm = has_batch_norm(model)
         self._source, self._seed = source, settings.seed
         self._forward, self._purpose = forward, purpose
-        self._clean = min(settings.batch_size, source.train_count)
+        self._count = min(settings.batch_size, source.train_count)
 
     def logits(self, model: nn.Module, images: Tensor, step: int) -> Tensor:
         """Logits (n, outputs) of images uint8 (n, c, h, w); running statistics stay unchanged."""
         if not self.uses_batch_norm:
             with evaluating(model):
-                return self._forward(model, as_unit(images))
+                return self._forward(model, self._source.as_input(images))
         random = generator(self._seed, self._purpose, step)
-        numbers = torch.randint(self._source.train_count, (self._clean,), generator=random)
+        numbers = torch.randint(self._source.train_count, (self._count,), generator=random)
         clean, _ = self._source.train(numbers)
         with batch_statistics(model):
-            both = self._forward(model, torch.cat([as_unit(clean), as_unit(images)]))
-        return both[self._clean :]
+            shown = [self._source.as_input(part) for part in (clean, images)]
+            both = self._forward(model, torch.cat(shown))
+        return both[len(clean) :]
