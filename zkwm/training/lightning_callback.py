@@ -59,7 +59,7 @@ class LightningEmbedCallback(lightning.Callback):
     @property
     def state_key(self) -> str:
         """The name of the state in Lightning's checkpoints."""
-        return "zkwm-embed"
+        return "zkwm embed"
 
     def matches(self) -> int:
         """How many triggers get their label now. Raises UsageError before the training."""
