@@ -35,7 +35,7 @@ _HOMES = {
     "LabeledImages": "zkwm.data",
     "LightningEmbedCallback": "zkwm.training",
     "Malformed": "zkwm_protocols.errors",
-    "Marketplace": "zkwm.judge.marketplace",
+    "Marketplace": "zkwm.marketplace",
     "NotEnoughMatches": "zkwm_protocols.errors",
     "NotProven": "zkwm_protocols.errors",
     "Opening": "zkwm_protocols.opening",
@@ -86,9 +86,9 @@ if TYPE_CHECKING:
     from zkwm.data.images import load_images, load_labels
     from zkwm.json_schemas import json_schema
     from zkwm.judge.judge import Judge
-    from zkwm.judge.marketplace import Marketplace
     from zkwm.judge.task_accuracy import TaskData
     from zkwm.judge.verdict import Verdict
+    from zkwm.marketplace import Marketplace
     from zkwm.nn.architecture_names import ARCHITECTURES
     from zkwm.nn.architectures import build_model
     from zkwm.nn.model_file import load_model

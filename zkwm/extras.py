@@ -19,6 +19,8 @@ EXTRAS = {
     "numba": "prove",
     "matplotlib": "evaluate",
     "ray": "ray",
+    "sqlalchemy": "marketplace",
+    "psycopg": "marketplace",
 }
 """The extra that installs a library, by the library's import name."""
 
@@ -27,6 +29,7 @@ _PURPOSES = {
     "prove": "a zero-knowledge argument",
     "evaluate": "evaluation",
     "ray": "running on many machines",
+    "marketplace": "a marketplace's database",
 }
 
 FRAMEWORKS = {"lightning": "lightning", "transformers": "'transformers[torch]'"}

@@ -118,7 +118,7 @@ class Refusal(SignedResponse):
         Check ``response.challenge`` where it refuses another challenge, else ``response.blocks``,
         with the hint to ask for fewer blocks.
         """
-        self._verify_challenge(commitment, challenge)
+        self.verify_answers(commitment, challenge)
         unopened = self.unopened_blocks
         raise InvalidOpening(
             f"the owner answers that {unopened} blocks are unopened and not excluded; "
@@ -128,6 +128,10 @@ class Refusal(SignedResponse):
             else "no argument is possible about this commitment",
             check="response.blocks",
         )
+
+    def verify_answers(self, commitment: Commitment, challenge: Challenge) -> None:
+        """Raise InvalidOpening (``response.challenge``) unless it refuses that challenge."""
+        self._verify_challenge(commitment, challenge)
 
     def _own_fields(self) -> dict[str, Any]:
         """The number of blocks that are left."""

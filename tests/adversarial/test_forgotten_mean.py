@@ -18,9 +18,9 @@ from tests.support.http_services import Service, kserve, serving
 from tests.support.task_suspects import CLASSES, IMAGENET, patterns, save_suspect, task_images
 from zkwm.data import LabeledImages
 from zkwm.judge.judge import Judge
-from zkwm.judge.marketplace import Marketplace
 from zkwm.judge.task_accuracy import TaskAccuracy, TaskData
 from zkwm.judge.verdict import Outcome
+from zkwm.marketplace import Marketplace
 from zkwm.report import render_text
 from zkwm.suspects import Suspect, open_suspect
 from zkwm_protocols.errors import NotProven, SuspectUnusable

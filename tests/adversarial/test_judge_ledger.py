@@ -31,8 +31,8 @@ from zkwm.judge.case import ArgumentCase
 from zkwm.judge.check_argument import require_still_reached
 from zkwm.judge.judge import Judge
 from zkwm.judge.ledger import JudgeLedger
-from zkwm.judge.marketplace import Marketplace
 from zkwm.judge.verdict import Verdict
+from zkwm.marketplace import Marketplace
 from zkwm.suspects import Answer
 from zkwm_protocols.challenge import ArgumentChallenge
 from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, NotProven

@@ -284,6 +284,6 @@ def test_locks_need_nothing_of_posix_alone() -> None:
     """Windows has no fcntl; its locks are those of filelock (not run there)."""
     script = (
         "import sys; sys.modules['fcntl'] = sys.modules['resource'] = None\n"
-        "import zkwm.owner.vault, zkwm.judge.marketplace, zkwm.judge.key_file"
+        "import zkwm.owner.vault, zkwm.marketplace, zkwm.judge.key_file"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

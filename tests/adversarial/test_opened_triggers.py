@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.dispute import Claimant, TableSuspect, failed, marked, seal_to, verdict_of
 from zkwm.judge.judge import Judge
-from zkwm.judge.marketplace import Marketplace
+from zkwm.marketplace import Marketplace
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import InvalidOpening, NotProven, UsageError, ZkwmError
 from zkwm_protocols.keys import ED25519, SigningKey

@@ -31,7 +31,7 @@ from zkwm.evaluation.run.cache import Cache
 from zkwm.judge.judge import Judge
 from zkwm.judge.key_file import JudgeKey, open_judge_key
 from zkwm.judge.ledger import JudgeLedger
-from zkwm.judge.marketplace import Marketplace
+from zkwm.marketplace import Marketplace
 from zkwm.owner.vault import Vault
 from zkwm.owner.vault.high_water_mark import (
     FOLDER_VARIABLE,

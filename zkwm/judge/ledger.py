@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +53,14 @@ class JudgeLedger:
     def path(self) -> Path | None:
         """The file, or None for a ledger in memory."""
         return self._storage.path
+
+    def hand_over(self, identity: bytes, label: str, take: Callable[[Transaction], None]) -> None:
+        """Give a lone judge's file to another database for good (``LedgerFile.hand_over``).
+
+        A ledger in memory, and one that lies in another database already, stay as they are.
+        """
+        if isinstance(self._storage, LedgerFile) and self._storage.path is not None:
+            self._storage.hand_over(identity, label, take)
 
     def next_number(self, challenge: Challenge) -> int:
         """The place of the challenge's function among those tried, as far as is known now.

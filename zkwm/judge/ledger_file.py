@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from zkwm_protocols.errors import CouldNotCheck
 
 _APPLICATION = 0x7A6B776D
 _WAIT_SECONDS = 60.0
+_HANDED_OVER = "CREATE TABLE handed_over (identity BLOB, label TEXT)"
 
 
 class LedgerFile:
@@ -31,15 +32,43 @@ class LedgerFile:
         self._memory = None if path is not None else _connect(":memory:")
         if path is not None:
             _create_private(path)
-        with self.transaction() as database:
+        with self._opened() as database:
             _prepare(database, path)
 
     @contextmanager
     def transaction(self, scope: bytes | None = None) -> Iterator[sqlite3.Connection]:
         """One immediate transaction, alone in the file whatever its scope.
 
-        Raises CouldNotCheck where the file cannot be used.
+        Raises CouldNotCheck where the file cannot be used, or was handed over.
         """
+        with self._opened() as database:
+            _require_here(database, self.path)
+            yield database
+
+    def hand_over(
+        self, identity: bytes, label: str, take: Callable[[sqlite3.Connection], None]
+    ) -> None:
+        """Give all that stands here to another database for good; once is enough.
+
+        A judge has one ledger. From here on this file is refused, so that nothing is counted beside
+        the other one.
+
+        Args:
+            identity: 16 bytes that name the other database.
+            label: what people call it.
+            take: keeps what it reads here.
+
+        Raises CouldNotCheck where it was handed over to another one.
+        """
+        with self._opened() as database:
+            if _handed_over(database)[0] != identity:
+                _require_here(database, self.path)
+                take(database)
+                database.execute("INSERT INTO handed_over VALUES (?, ?)", (identity, label))
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """One immediate transaction, also after the file was handed over. Raises CouldNotCheck."""
         try:
             if self._memory is not None:
                 with self._lock, _immediate(self._memory) as database:
@@ -52,6 +81,28 @@ class LedgerFile:
             raise _unusable(self.path, reason or "it is damaged") from None
         except (DamagedError, UnicodeDecodeError):
             raise _unusable(self.path, "it is damaged") from None
+
+
+def _handed_over(database: sqlite3.Connection) -> tuple[bytes | None, str]:
+    """To which database the ledger was handed over, and its label; none where it was not."""
+    row = database.execute("SELECT identity, label FROM handed_over").fetchone()
+    if row is None:
+        return None, ""
+    identity, label = row
+    if not isinstance(identity, bytes) or not isinstance(label, str):
+        raise DamagedError
+    return identity, label
+
+
+def _require_here(database: sqlite3.Connection, path: Path | None) -> None:
+    """Raise CouldNotCheck where the ledger was handed over."""
+    identity, label = _handed_over(database)
+    if identity is not None:
+        raise CouldNotCheck(
+            f"the judge's ledger {path} was handed over to a marketplace ({label})",
+            hint="judge by zkwm.Marketplace(LOCATION, judge).judge, or make another key for other "
+            "cases: one judge keeps one ledger",
+        )
 
 
 def _connect(name: str) -> sqlite3.Connection:
@@ -91,7 +142,7 @@ def _prepare(database: sqlite3.Connection, path: Path | None) -> None:
         return
     if version or application or database.execute("SELECT 1 FROM sqlite_master").fetchone():
         raise _unusable(path, f"it is no ledger of version {VERSION}")
-    for statement in TABLES:
+    for statement in (*TABLES, _HANDED_OVER):
         database.execute(statement)
     database.execute(f"PRAGMA application_id = {_APPLICATION}")
     database.execute(f"PRAGMA user_version = {VERSION}")

@@ -18,8 +18,8 @@ from zkwm.judge.checks import ARGUMENT_TITLES, Checks
 from zkwm.judge.decision import make_verdict
 from zkwm.judge.judge import Judge
 from zkwm.judge.ledger import JudgeLedger
-from zkwm.judge.marketplace import Marketplace
 from zkwm.judge.task_accuracy import TaskData
+from zkwm.marketplace import Marketplace
 from zkwm.quantizer.network_agreement import GIVEN, measure_agreement
 from zkwm.suspects import Suspect, open_suspect
 from zkwm_protocols.argument_response import ArgumentResponse

@@ -1,4 +1,4 @@
-"""``zkwm.judge.marketplace``: registering, challenging, settling. Attacks: adversarial/."""
+"""``zkwm.marketplace``: registering, challenging, settling. Attacks: adversarial/."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.dispute import Claimant, TableSuspect, marked, random_images
 from zkwm.judge.judge import Judge
-from zkwm.judge.marketplace import Marketplace
+from zkwm.marketplace import Marketplace
 from zkwm_protocols.errors import CouldNotCheck, Malformed, NotProven, UsageError
 from zkwm_protocols.policy import Policy
 from zkwm_protocols.suspect_identity import Preprocessing
@@ -202,7 +202,7 @@ def test_no_verdict_is_kept_under_a_lock_that_was_removed(
         return value
 
     with monkeypatch.context() as patched:
-        patched.setattr("zkwm.judge.marketplace._read_json", removed)
+        patched.setattr("zkwm.marketplace._read_json", removed)
         with pytest.raises(CouldNotCheck, match="its lock file was removed") as caught:
             market.settle(suspect, challenge, proof)
     assert "settle again" in caught.value.hint

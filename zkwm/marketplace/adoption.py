@@ -1,0 +1,71 @@
+"""Take over what a judge counted before they had a marketplace: one judge keeps one ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from zkwm.judge.ledger import JudgeLedger
+from zkwm.judge.ledger_tables import Transaction, whole
+from zkwm.marketplace.database import Database
+
+_COPIED = {
+    "ledger_challenges": ("digest", "commitment", "function", "suspect", "issued"),
+    "ledger_answers": ("question", "image", "output", "scores"),
+    "ledger_askings": ("challenge", "count"),
+    "ledger_openings": ("commitment", "suspect", "block", "first"),
+    "ledger_verdicts": ("challenge", "number", "proof", "outcome", "checked"),
+    "ledger_sights": ("digest", "first"),
+}
+_SCOPE = b"zkwm-ledger-adoption".ljust(32)
+_ROWS = 1000
+
+
+def adopt(ledger: JudgeLedger, database: Database) -> None:
+    """Copy a lone judge's ledger into the database, and refuse its file from here on.
+
+    What the database knows already stays. Raises CouldNotCheck for a ledger that another
+    marketplace has taken.
+    """
+    ledger.hand_over(
+        database.identity, database.location.label, lambda source: _copy(source, database)
+    )
+
+
+def _copy(source: Transaction, database: Database) -> None:
+    """Copy all rows; interrupted, it can be done again."""
+    for table, columns in _COPIED.items():
+        names, values = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+        rows = source.execute(f"SELECT {names} FROM {table}", {}).fetchall()  # noqa: S608 (own names)
+        for start in range(0, len(rows), _ROWS):
+            with database.transaction(_SCOPE) as kept:
+                kept.executemany(
+                    f"INSERT INTO {table} ({names}) VALUES ({values}) ON CONFLICT DO NOTHING",  # noqa: S608
+                    [dict(zip(columns, row, strict=True)) for row in rows[start : start + _ROWS]],
+                )
+    functions: dict[bytes, list[Any]] = {}
+    for row in source.execute(
+        "SELECT commitment, function, number FROM ledger_functions ORDER BY number", {}
+    ).fetchall():
+        functions.setdefault(row[0], []).append(row)
+    for commitment, counted in functions.items():
+        with database.transaction(commitment) as kept:
+            _count(kept, counted)
+
+
+def _count(kept: Transaction, counted: Sequence[Any]) -> None:
+    """Keep the functions of one commitment, each after all that are counted already."""
+    for commitment, function, number in counted:
+        last = kept.execute(
+            "SELECT COALESCE(MAX(number), 0) FROM ledger_functions WHERE commitment = :commitment",
+            {"commitment": commitment},
+        ).fetchone()
+        kept.execute(
+            "INSERT INTO ledger_functions (commitment, function, number) "
+            "VALUES (:commitment, :function, :number) ON CONFLICT DO NOTHING",
+            {
+                "commitment": commitment,
+                "function": function,
+                "number": max(whole(number), whole(last[0]) + 1),
+            },
+        )

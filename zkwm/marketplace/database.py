@@ -1,0 +1,214 @@
+"""The database of a marketplace: transactions, its version, and what is said where it fails.
+
+SQLite by default, PostgreSQL by URL. Every transaction is short: nothing foreign runs inside of
+one. What counts on one commitment, or changes one case, is one after the other: SQLite has one
+writer, PostgreSQL an advisory lock of the transaction for each scope.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.sql.elements import TextClause
+
+from zkwm.judge.ledger_tables import TABLES, DamagedError, Rows, Transaction
+from zkwm.marketplace.location import Location
+from zkwm.marketplace.tables import METADATA, SCHEMA, VERSION
+from zkwm_protocols.errors import CouldNotCheck, Unsupported
+
+WAIT_SECONDS = 60
+_CONNECT_SECONDS = 10
+_SCHEMA_SCOPE = b"zkwm-marketplace".ljust(32)
+_BEGIN = "zkwm_begin"
+
+
+class Database:
+    """A database with the tables of a marketplace and of its judge's ledger, made where missing.
+
+    Raises CouldNotCheck where it cannot be used, Unsupported for another version.
+    """
+
+    def __init__(self, location: Location) -> None:
+        self.location = location
+        if location.path is not None:
+            _create_private(location)
+        self._engine = _sqlite(location) if location.path else _postgresql(location)
+        weakref.finalize(self, self._engine.dispose)
+        with self.writing(_SCHEMA_SCOPE) as connection:
+            self.identity = _prepare(connection, location)
+
+    @property
+    def path(self) -> Path | None:
+        """Its file, where it is one."""
+        return self.location.path
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One transaction that reads. Raises CouldNotCheck."""
+        with self._told(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self, scope: bytes) -> Iterator[Connection]:
+        """One transaction, alone in its scope (32 bytes), durable at its end.
+
+        Raises CouldNotCheck.
+        """
+        with self._told(), self._engine.connect() as opened:
+            connection = opened.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+            with connection.begin():
+                if self.path is None:
+                    key = int.from_bytes(scope[:8], "big", signed=True)
+                    connection.execute(
+                        _statement("SELECT pg_advisory_xact_lock(:key)"), {"key": key}
+                    )
+                yield connection
+
+    @contextmanager
+    def transaction(self, scope: bytes | None = None) -> Iterator[Transaction]:
+        """A transaction of the judge's ledger (``LedgerStorage``)."""
+        with self.reading() if scope is None else self.writing(scope) as connection:
+            yield _Statements(connection)
+
+    def close(self) -> None:
+        """Close all connections. Safe to call twice."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Errors of the database as CouldNotCheck, without its password."""
+        try:
+            yield
+        except DBAPIError as error:
+            raise unusable(self.location, _reason(error, self.location)) from None
+        except SQLAlchemyError as error:
+            raise unusable(self.location, type(error).__name__) from None
+        except (DamagedError, UnicodeDecodeError, OverflowError):
+            raise unusable(self.location, "it is damaged") from None
+
+
+class _Statements:
+    """The ledger's statements, by SQLAlchemy."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, values: Mapping[str, Any], /) -> Rows:
+        return self._connection.execute(_statement(statement), dict(values))
+
+    def executemany(self, statement: str, rows: Sequence[Mapping[str, Any]], /) -> object:
+        return [self.execute(statement, row) for row in rows]
+
+
+@lru_cache(maxsize=64)
+def _statement(statement: str) -> TextClause:
+    """A statement with values named ``:name``."""
+    return text(statement)
+
+
+def unusable(location: Location, reason: str) -> CouldNotCheck:
+    """The error for a database that cannot be used."""
+    server = "start its server, or correct host, user, password and database of its URL"
+    file = "make room, or correct the permissions of the file and its folder"
+    return CouldNotCheck(
+        f"the marketplace's database ({location.label}) cannot be used: {reason}",
+        hint=f"{file if location.path else server}; what was acknowledged is kept",
+    )
+
+
+def _sqlite(location: Location) -> Engine:
+    """SQLite: a write-ahead log flushed at every commit, one writer that waits for others."""
+    engine = create_engine(
+        location.url,
+        hide_parameters=True,
+        connect_args={"timeout": WAIT_SECONDS, "check_same_thread": False},
+        pool_timeout=WAIT_SECONDS,
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: object) -> None:  # noqa: ANN401
+        connection.isolation_level = None  # it begins no transaction by itself
+        for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {setting}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
+    return engine
+
+
+def _postgresql(location: Location) -> Engine:
+    """PostgreSQL, whatever its defaults: each statement sees what was committed before it.
+
+    Once a transaction has the lock of its scope, it therefore sees all that was counted in it.
+    """
+    given = location.url.query.get("options", "")
+    bounds = " ".join(
+        f"-c {name}={WAIT_SECONDS * 1000}"
+        for name in ("lock_timeout", "idle_in_transaction_session_timeout")
+    )
+    return create_engine(
+        location.url,
+        hide_parameters=True,
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        pool_timeout=WAIT_SECONDS,
+        connect_args={
+            "connect_timeout": _CONNECT_SECONDS,
+            "options": " ".join([*([given] if isinstance(given, str) else given), bounds]),
+        },
+    )
+
+
+def _create_private(location: Location) -> None:
+    """Make the file, mode 0600, unless it is there. Raises CouldNotCheck."""
+    try:
+        os.close(os.open(location.url.database or "", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a usable file name"
+        raise unusable(location, reason) from None
+
+
+def _prepare(connection: Connection, location: Location) -> bytes:
+    """Make the tables of a database without; return its identity. Raises Unsupported."""
+    found = inspect(connection)
+    if not found.has_table(SCHEMA.name):
+        if location.path is not None and found.get_table_names():
+            raise Unsupported(
+                f"{location.label} is a database of something else",
+                hint="give another file, or a folder",
+            )
+        METADATA.create_all(connection)
+        for statement in TABLES:
+            kind = "BLOB" if location.path else "BYTEA"
+            connection.execute(_statement(statement.replace("BLOB", kind)))
+        connection.execute(
+            insert(SCHEMA), {"version": VERSION, "identity": secrets.token_bytes(16)}
+        )
+    version, identity = connection.execute(select(SCHEMA)).one()
+    if version != VERSION:
+        raise Unsupported(
+            f"the marketplace's database ({location.label}) has version {version}, and this zkwm "
+            f"keeps version {VERSION}",
+            hint="use the zkwm that made it, or begin in a new database",
+        )
+    return bytes(identity)
+
+
+def _reason(error: DBAPIError, location: Location) -> str:
+    """What the database says, on one line, without the password."""
+    said = str(error.orig)
+    password = location.url.password
+    if password:
+        said = said.replace(str(password), "***")
+    return " ".join(said.split())[:300] or "it is damaged"

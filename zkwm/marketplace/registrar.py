@@ -1,0 +1,118 @@
+"""The half of a marketplace that registers: commitments, listings, and who could claim."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from zkwm.judge.judge import Judge
+from zkwm.judge.ledger import JudgeLedger
+from zkwm.marketplace.adoption import adopt
+from zkwm.marketplace.database import Database
+from zkwm.marketplace.location import find_location
+from zkwm.marketplace.registrations import (
+    Listing,
+    Registration,
+    commitment_file,
+    keep_commitment,
+    keep_listing,
+    listings,
+    registrations,
+    require_listing_id,
+)
+from zkwm.marketplace.screening import Screening, screen
+from zkwm.suspects import Suspect
+from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.errors import UsageError
+from zkwm_protocols.policy import Policy
+
+
+class Registrar:
+    """What a marketplace knows of owners and offers; ``Marketplace`` adds cases to it."""
+
+    def __init__(self, location: str | Path, judge: Judge, policy: Policy | None = None) -> None:
+        self._database = Database(find_location(location))
+        self._policy = policy or Policy()
+        adopt(judge.ledger, self._database)
+        self._judge = judge.with_ledger(JudgeLedger.over(self._database))
+
+    @property
+    def judge(self) -> Judge:
+        """The judge, with the ledger of this database."""
+        return self._judge
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections. Safe to call twice."""
+        self._database.close()
+
+    def register(self, commitment: Commitment) -> str:
+        """Check and keep a commitment, and when it was first seen; return its digest in hex.
+
+        Registering it again changes nothing. Raises what ``Commitment.verify`` raises; then nothing
+        is kept.
+        """
+        commitment.verify()
+        self._judge.ledger.see_commitment(commitment.digest)
+        keep_commitment(self._database, commitment)
+        return commitment.digest.hex()
+
+    def commitment(self, name: str) -> Commitment:
+        """The registered commitment with this digest. Raises UsageError when there is none."""
+        return Commitment.from_bytes(
+            commitment_file(self._database, require_digest(name, "commitment"))
+        )
+
+    def commitments(self, *, owner: str = "") -> tuple[Registration, ...]:
+        """What is registered, the longest known first; only that of ``owner``, a fingerprint."""
+        return registrations(self._database, owner)
+
+    def add_listing(
+        self, listing: str, suspect: Suspect, *, url: str = "", description: str = ""
+    ) -> Listing:
+        """Keep that a model is offered under this id, and when it was first seen.
+
+        Add it again with a new file when the offer changes; the earlier file stays on record. The
+        model is not asked. Raises UsageError for an id that is not 1 to 200 printable characters,
+        Malformed for a ``url`` or ``description`` of more than 2,000.
+        """
+        require_listing_id(listing)
+        self._judge.ledger.see_suspect(suspect.identity)
+        keep_listing(self._database, listing, suspect.identity, url, description)
+        (kept,) = listings(self._database, name=listing, suspect=suspect.identity)
+        return kept
+
+    def listings(self, listing: str | None = None) -> tuple[Listing, ...]:
+        """The files on offer, the longest known first: all, or those of one listing's id."""
+        return listings(self._database, name=listing)
+
+    def screen(self, suspect: Suspect) -> Screening:
+        """Which registered commitments have standing on a model, by what is on file.
+
+        Nobody is asked, neither owners nor the model, and nothing is recorded or charged. A model
+        that was never listed nor challenged was not seen yet: every commitment is older.
+        """
+        return screen(self._database, suspect, self._policy)
+
+    def _require_listed(self, listing: str, suspect: Suspect) -> None:
+        """Raise UsageError for an id under which this model was not added."""
+        if listing and not listings(self._database, name=listing, suspect=suspect.identity):
+            raise UsageError(
+                f"this model was not added under the listing {listing[:200]!r}",
+                hint="add_listing(listing, suspect) first, also when its file has changed",
+            )
+
+
+def require_digest(name: str, what: str) -> bytes:
+    """A digest from hexadecimal. Raises UsageError."""
+    if not (len(name) == 64 and all(letter in "0123456789abcdef" for letter in name)):
+        raise UsageError(
+            f"this marketplace has no such {what}: {name[:80]!r}",
+            hint="name it by its digest, 64 characters of 0-9 and a-f",
+        )
+    return bytes.fromhex(name)
