@@ -32,7 +32,7 @@ from zkwm.judge.check_argument import require_still_reached
 from zkwm.judge.judge import Judge
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.verdict import Verdict
-from zkwm.marketplace import Marketplace
+from zkwm.marketplace import Marketplace, adoption
 from zkwm.suspects import Answer
 from zkwm_protocols.challenge import ArgumentChallenge
 from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, NotProven
@@ -204,24 +204,65 @@ def test_what_the_judge_says_is_a_floor(judge: Judge, owner: Claimant) -> None:
     assert second.policy.functions_tried == 8
 
 
-def test_the_ledger_lies_beside_the_key_and_market_and_api_share_it(
+def test_a_judge_has_one_ledger_though_they_open_a_marketplace(
     owner: Claimant, tmp_path: Path
 ) -> None:
+    """What was counted beside the key goes on in the marketplace, and nowhere else."""
     key = tmp_path / "judge.key"
     judge = Judge.create(key, PASSPHRASE, cost=CHEAP)
     ledger = tmp_path / "judge.key.ledger"
     assert stat.S_IMODE(ledger.stat().st_mode) == 0o600
+    before = judge.challenge(owner.commitment, TableSuspect(name="before"), reveal=50)
+    with pytest.raises(NotProven):
+        judge.verify(
+            owner.commitment, TableSuspect(name="before"), before, owner.answer(before, [1])
+        )
     market = Marketplace(tmp_path / "market", judge)
     name = market.register(owner.commitment)
     suspect = marked(owner.images, owner.labels)
     challenge = market.challenge(name, suspect)
-    assert market.settle(suspect, challenge, owner.answer(challenge, [0])).proven
+    assert challenge.excluded_blocks == (1,)
+    assert market.settle(suspect, challenge, owner.answer(challenge, [0])).functions_tried == 2
     again = Judge.open(key, PASSPHRASE)
-    assert again.ledger.verdicts(challenge.digest) == ("proven",)
-    later = again.challenge(owner.commitment, TableSuspect(name="another"), reveal=50)
-    assert later.policy.functions_tried == 2
+    for act in (
+        lambda: again.challenge(owner.commitment, TableSuspect(), reveal=50),
+        lambda: judge.challenge(owner.commitment, TableSuspect(), reveal=50),
+        lambda: Marketplace(tmp_path / "another", again),
+    ):
+        with pytest.raises(CouldNotCheck, match="handed over to a marketplace") as caught:
+            act()
+        assert "Marketplace(LOCATION, judge).judge" in caught.value.hint
+    with Marketplace(tmp_path / "market", again) as reopened:
+        later = reopened.judge.challenge(owner.commitment, TableSuspect(name="later"), reveal=50)
+        assert reopened.judge.ledger.verdicts(challenge.digest) == ("proven",)
+    assert later.policy.functions_tried == 3
     secret = owner.images[0].tobytes()
     assert secret not in ledger.read_bytes()
+
+
+def test_a_handover_that_was_interrupted_is_done_again(
+    owner: Claimant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy ended, and the file does not know it: nothing is counted twice, nothing is lost."""
+    judge = Judge.create(tmp_path / "judge.key", PASSPHRASE, cost=CHEAP)
+    for number in range(3):
+        challenge = judge.challenge(owner.commitment, TableSuspect(name=f"{number}"), reveal=50)
+        assert judge.ledger.count_function(challenge) == number + 1
+
+    def interrupt(*_: object) -> None:
+        copy(*_)
+        raise KeyboardInterrupt
+
+    copy = adoption._copy
+    with monkeypatch.context() as patched:
+        patched.setattr(adoption, "_copy", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            Marketplace(tmp_path / "market", judge)
+    assert judge.ledger.next_number(challenge) == 3
+    market = Marketplace(tmp_path / "market", judge)
+    numbers = {market.judge.ledger.count_function(challenge) for _ in range(2)}
+    other = market.judge.challenge(owner.commitment, TableSuspect(name="new"), reveal=50)
+    assert (numbers, other.policy.functions_tried) == ({3}, 4)
 
 
 @pytest.mark.parametrize("content", [b"no database, but long enough to be one" * 40, b"zkwm"])

@@ -231,7 +231,12 @@ def json_kinds() -> list[Kind]:
     cache = Cache(folder() / "grid")
 
     def read_verdicts(path: Path) -> object:
-        path.replace(market / "verdicts" / f"{'0' * 64}.json")
+        document = path.read_bytes().decode("utf-8", "replace")
+        with closing(sqlite3.connect(market / "marketplace.sqlite")) as database, database:
+            database.execute(
+                "INSERT OR REPLACE INTO verdicts VALUES (?, 'proven', 2, 0, ?, '')",
+                (bytes(32), document),
+            )
         return kept.verdicts()
 
     def read_cell(path: Path) -> object:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zkwm.judge.particulars import NOT_STATED, CaseParticulars
 from zkwm.judge.verdict import Verdict
 from zkwm.marketplace import cases
 from zkwm.marketplace.cases import Case, CaseState
@@ -174,13 +176,15 @@ class Marketplace(Registrar):
         decoys: NDArray[np.uint8] | None = None,
         images: NDArray[np.uint8] | None = None,
         progress: Progress | None = None,
+        particulars: CaseParticulars = NOT_STATED,
     ) -> Verdict:
         """Check the owner's answer; keep the verdict and its reports; return it if proven.
 
         Without ``proof`` it is the last answer that was kept; with one, it is kept first
-        (``answer``), where it is the owner's. ``decoys``, ``images`` and ``progress`` are those of
-        ``Judge.verify``: natural images uint8 (n, channels, height, width) asked beside triggers;
-        images of the suspect's task on which suspect and integer network are compared.
+        (``answer``), where it is the owner's. ``decoys``, ``images``, ``progress`` and
+        ``particulars`` are those of ``Judge.verify``: natural images uint8 (n, channels, height,
+        width) asked beside triggers; images of the suspect's task on which suspect and integer
+        network are compared; the parties as stated. The listing is that of the case.
 
         What was opened stays excluded for good, and a kept verdict is replaced only by one whose
         checks came at least as far: a later answer takes nothing back. Settling again asks the
@@ -201,6 +205,7 @@ class Marketplace(Registrar):
             verdict = self._judge.verify(
                 self.commitment(found.commitment), suspect, Challenge.from_bytes(file), proof,
                 decoys=decoys, images=images, progress=progress,
+                particulars=replace(particulars, listing=found.listing),
             )  # fmt: skip
         except ZkwmError as error:
             if owners and isinstance(error.verdict, Verdict):

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 
-from zkwm.judge.verdict import CheckStatus, Outcome, Verdict
+from zkwm.judge.results import CheckStatus
+from zkwm.judge.verdict import Outcome, Verdict
 from zkwm.marketplace.cases import now
 from zkwm.marketplace.database import Database
 from zkwm.marketplace.tables import CASES, VERDICTS

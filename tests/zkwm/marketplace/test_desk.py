@@ -1,32 +1,19 @@
-"""``zkwm.marketplace``: registering, challenging, settling. Attacks: adversarial/."""
+"""``zkwm.marketplace``: registering, listing, challenging, settling. Attacks: adversarial/."""
 
 from __future__ import annotations
 
-import json
 import threading
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support.dispute import Claimant, TableSuspect, marked, random_images
 from zkwm.judge.judge import Judge
 from zkwm.marketplace import Marketplace
-from zkwm_protocols.errors import CouldNotCheck, Malformed, NotProven, UsageError
+from zkwm_protocols.errors import NotProven, UsageError
 from zkwm_protocols.policy import Policy
 from zkwm_protocols.suspect_identity import Preprocessing
 
 pytestmark = pytest.mark.usefixtures("quick_labels")
-
-
-@pytest.fixture(scope="module")
-def owner() -> Claimant:
-    return Claimant(random_images(200))
-
-
-@pytest.fixture
-def market(tmp_path: Path, judge: Judge) -> Marketplace:
-    return Marketplace(tmp_path / "market", judge)
 
 
 def test_from_registration_to_a_verdict(market: Marketplace, owner: Claimant) -> None:
@@ -66,29 +53,34 @@ def test_the_first_answers_stay_though_the_suspect_answers_otherwise_later(
     assert market.verdicts()[challenge.digest.hex()]["outcome"] == "proven"
 
 
-def test_registering_twice_is_once(market: Marketplace, owner: Claimant, tmp_path: Path) -> None:
+def test_registering_twice_is_once(market: Marketplace, owner: Claimant) -> None:
     assert market.register(owner.commitment) == market.register(owner.commitment)
-    assert len(list((tmp_path / "market" / "commitments").iterdir())) == 1
+    (kept,) = market.commitments()
+    fingerprints = tuple(key.fingerprint() for key in owner.commitment.header.owner_keys)
+    assert (kept.id, kept.owner_keys) == (owner.commitment.digest.hex(), fingerprints)
+    assert market.commitments(owner=fingerprints[0]) == (kept,)
+    assert market.commitments(owner="aaaa") == ()
 
 
-def test_a_folder_is_opened_again(
-    market: Marketplace, owner: Claimant, judge: Judge, tmp_path: Path
+def test_a_database_is_opened_again(
+    market: Marketplace, owner: Claimant, judge: Judge, location: str
 ) -> None:
     name = market.register(owner.commitment)
     stolen_model = marked(owner.images, owner.labels)
     challenge = market.challenge(name, stolen_model)
     market.settle(stolen_model, challenge, owner.answer(challenge, [1]))
-    again = Marketplace(tmp_path / "market", judge)
-    later = again.challenge(name, TableSuspect(name="another"))
+    with Marketplace(location, judge) as again:
+        later = again.challenge(name, TableSuspect(name="another"))
+        assert again.verdicts() == market.verdicts()
     assert later.excluded_blocks == (1,)
     assert later.policy.functions_tried == 2
 
 
 def test_the_policy_of_the_marketplace_is_in_its_challenges(
-    tmp_path: Path, judge: Judge, owner: Claimant
+    location: str, judge: Judge, owner: Claimant
 ) -> None:
     policy = Policy(threshold_bits=30, functions_tried=5)
-    market = Marketplace(tmp_path / "market", judge, policy)
+    market = Marketplace(location, judge, policy)
     name = market.register(owner.commitment)
     first = market.challenge(name, TableSuspect(name="one"), reveal=100)
     assert first.block_count == 2
@@ -157,54 +149,72 @@ def test_a_slow_suspect_holds_up_nobody(market: Marketplace, owner: Claimant) ->
     thread.join()
 
 
-@pytest.mark.parametrize("folder", ["file", "file/below", "nul\0"])
-def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, judge: Judge, folder: str) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(UsageError):
-        Marketplace(f"{tmp_path}/{folder}", judge)
+def test_terms_of_a_case(market: Marketplace, owner: Claimant) -> None:
+    """Preprocessing, class map, statistic, blocks known from elsewhere, a policy of its own."""
+    name = market.register(owner.commitment)
+    turned = tuple(reversed(range(10)))
+    challenge = market.challenge(
+        name,
+        TableSuspect(),
+        preprocessing=Preprocessing(layout="nhwc"),
+        class_map=turned,
+        statistic="ranks",
+        excluded_blocks=(2, 0),
+        policy=Policy(threshold_bits=50),
+        purpose="claim on listing 17",
+    )
+    assert challenge.preprocessing.layout == "nhwc"
+    assert (challenge.class_map, challenge.statistic) == (turned, "ranks")
+    assert (challenge.excluded_blocks, challenge.policy.threshold_bits) == ((0, 2), 50)
+    assert market.issued(challenge.digest.hex()) == challenge
 
 
-@pytest.mark.parametrize(
-    "damage", [b"[" * 100_000, b"{}", b'{"checks": 1}', b'"x"', b"\xff", b"outcome", b"checks"]
-)
-def test_a_damaged_verdict_is_named(
-    market: Marketplace, owner: Claimant, tmp_path: Path, damage: bytes
+def test_listing_and_first_sights_stand_in_the_verdict(
+    market: Marketplace, owner: Claimant, clock: list[float]
 ) -> None:
     name = market.register(owner.commitment)
-    suspect = TableSuspect(name="innocent")
-    challenge = market.challenge(name, suspect)
-    proof = owner.answer(challenge, [0])
-    with pytest.raises(NotProven):
-        market.settle(suspect, challenge, proof)
-    (path,) = tmp_path.glob("market/verdicts/*.json")
-    if damage in (b"outcome", b"checks"):
-        damage = json.dumps(json.loads(path.read_bytes()) | {damage.decode(): [1]}).encode()
-    path.write_bytes(damage)
-    with pytest.raises(Malformed, match="is not a verdict"):
-        market.verdicts()
-    with pytest.raises(Malformed, match="is not a verdict"):
-        market.settle(suspect, challenge, proof)
+    clock[0] += 1000
+    suspect = marked(owner.images, owner.labels)
+    listed = market.add_listing("17", suspect, url="https://shop.example/17")
+    clock[0] += 1000
+    market.register(owner.commitment)
+    assert market.add_listing("17", suspect) == listed  # the first sight stands
+    challenge = market.challenge(name, suspect, listing="17")
+    verdict = market.settle(suspect, challenge, owner.answer(challenge, [0]))
+    assert verdict.particulars.listing == "17"
+    assert verdict.first_seen is not None
+    assert verdict.first_seen.suspect - verdict.first_seen.commitment == 1000
+    assert listed.first_seen == verdict.first_seen.suspect
+    assert [case.listing for case in market.cases(listing="17")] == ["17"]
+    assert "17" in market.report(challenge)
 
 
-def test_no_verdict_is_kept_under_a_lock_that_was_removed(
-    market: Marketplace, owner: Claimant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_listing_that_changed_its_file_is_added_again(
+    market: Marketplace, owner: Claimant
 ) -> None:
+    name = market.register(owner.commitment)
+    first, second = TableSuspect(name="one"), TableSuspect(name="two")
+    market.add_listing("17", first)
+    with pytest.raises(UsageError, match="not added under the listing '17'"):
+        market.challenge(name, second, listing="17")
+    market.add_listing("17", second)
+    market.challenge(name, second, listing="17")
+    assert len(market.listings("17")) == len(market.listings()) == 2
+
+
+@pytest.mark.parametrize("listing", ["", "a\nb", "x" * 201])
+def test_a_listing_has_a_printable_id(market: Marketplace, listing: str) -> None:
+    with pytest.raises(UsageError, match="a listing's id"):
+        market.add_listing(listing, TableSuspect())
+
+
+def test_proof_and_report_are_kept(market: Marketplace, owner: Claimant) -> None:
     suspect = marked(owner.images, owner.labels)
     challenge = market.challenge(market.register(owner.commitment), suspect)
-    proof = owner.answer(challenge, [0])
+    proof = owner.answer(challenge, [0]).to_bytes()
+    for missing in (market.proof, market.report):
+        with pytest.raises(UsageError):
+            missing(challenge)
     market.settle(suspect, challenge, proof)
-    (path,) = tmp_path.glob("market/verdicts/*.json")
-    before = path.read_bytes()
-
-    def removed(file: Path) -> dict[str, Any]:
-        (tmp_path / "market" / ".lock").unlink()  # what a cleaner does
-        value: dict[str, Any] = json.loads(file.read_bytes())
-        return value
-
-    with monkeypatch.context() as patched:
-        patched.setattr("zkwm.marketplace._read_json", removed)
-        with pytest.raises(CouldNotCheck, match="its lock file was removed") as caught:
-            market.settle(suspect, challenge, proof)
-    assert "settle again" in caught.value.hint
-    assert path.read_bytes() == before
-    assert market.settle(suspect, challenge, proof).proven
+    assert market.proof(challenge) == proof
+    assert market.report(challenge).startswith("<!")

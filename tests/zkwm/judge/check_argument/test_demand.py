@@ -150,7 +150,7 @@ def test_a_marketplace_settles_in_zero_knowledge(
     with pytest.raises(CouldNotCheck):
         market.settle(suspect, asked, replace(answer, argument=b"noise").signed_by(owner.keys))
     assert market.verdicts()[asked.digest.hex()]["outcome"] == "proven"
-    assert fresh.ledger.opened_blocks(owner.commitment.digest) == ()
+    assert market.judge.ledger.opened_blocks(owner.commitment.digest) == ()
     with pytest.raises(UsageError, match="whole blocks"):
         market.challenge(name, suspect, reveal=30, zero_knowledge=True)
     fewer = market.challenge(name, suspect, reveal=75, zero_knowledge=True)

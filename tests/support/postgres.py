@@ -1,0 +1,91 @@
+"""A PostgreSQL server for tests, from Debian's packages, in a folder and on a socket of its own."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PASSWORD = "s3cret-of-the-database"
+_PROGRAMS = Path("/usr/lib/postgresql/15/bin")
+_NOBODY = "nobody"
+
+
+@dataclass
+class Server:
+    """A running server; ``database`` makes an empty one and returns its URL."""
+
+    socket: Path
+    number: Any
+
+    def database(self) -> str:
+        """The URL of a new database."""
+        name = f"market{next(self.number)}"
+        program = [_PROGRAMS / "createdb", "-h", self.socket, "-U", "desk", name]
+        subprocess.run(program, check=True, capture_output=True, env={"PGPASSWORD": PASSWORD})
+        return f"postgresql://desk:{PASSWORD}@/{name}?host={self.socket}"
+
+
+def as_user() -> dict[str, Any]:
+    """Whom the server runs as: it refuses root."""
+    if os.getuid():
+        return {}
+    user = pwd.getpwnam(_NOBODY)
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """Run a server until the block ends; skips where there is none."""
+    if not (_PROGRAMS / "initdb").exists():
+        pytest.skip(f"no PostgreSQL 15 in {_PROGRAMS}: apt install postgresql-15")
+    folder = Path(tempfile.mkdtemp(prefix="zkwm-pg-", dir="/tmp"))
+    who = as_user()
+    if who:
+        os.chown(folder, who["user"], who["group"])
+    secret = folder / "password"
+    secret.write_text(PASSWORD, encoding="ascii")
+    if who:
+        os.chown(secret, who["user"], who["group"])
+    data = folder / "data"
+    try:
+        options = ["--auth=scram-sha-256", f"--pwfile={secret}", "--no-sync", "--username=desk"]
+        subprocess.run(
+            [_PROGRAMS / "initdb", "-D", data, *options],
+            check=True, capture_output=True, cwd="/", **who,
+        )  # fmt: skip
+        settings = ["fsync=off", "listen_addresses=", f"unix_socket_directories={folder}"]
+        server = subprocess.Popen(
+            [_PROGRAMS / "postgres", "-D", data, *(f"--{setting}" for setting in settings)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **who,
+        )  # fmt: skip
+        try:
+            ready = [_PROGRAMS / "pg_isready", "-h", folder, "-t", "30"]
+            for _ in range(300):
+                if subprocess.run(ready, capture_output=True, check=False).returncode == 0:
+                    break
+                if server.poll() is not None:
+                    pytest.fail("the PostgreSQL server ended at its start")
+                time.sleep(0.1)
+            yield Server(folder, count())
+        finally:
+            server.send_signal(signal.SIGINT)  # do not wait for clients
+            try:
+                server.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
