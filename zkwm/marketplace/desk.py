@@ -222,12 +222,14 @@ class Marketplace(Registrar):
         """The file of the owner's last answer. Raises UsageError where there is none."""
         return cases.newest_proof(self._database, _name(case))
 
-    def report(self, case: Challenge | str) -> str:
+    def report(self, case: Challenge | str, *, public: bool = False) -> str:
         """The report on the kept verdict, one HTML page. Raises UsageError without a verdict.
 
-        It shows the triggers that were opened: it is for the parties and the judge.
+        It shows the triggers that were opened, and is for parties and judge; with ``public`` it is
+        the one that shows none.
         """
-        return str(kept_file(self._database, _name(case), "report"))
+        column = "report_public" if public else "report"
+        return str(kept_file(self._database, _name(case), column))
 
     def _accept(self, case: Challenge | str, proof: Response | bytes) -> bool:
         """Keep an answer that is the owner's; whether it is. Raises UsageError for a late one."""
@@ -241,7 +243,13 @@ class Marketplace(Registrar):
 
     def _keep(self, name: bytes, verdict: Verdict) -> None:
         """Keep a verdict and its reports, which are made before the database is locked."""
-        keep_verdict(self._database, name, verdict, report=render_report(verdict))
+        keep_verdict(
+            self._database,
+            name,
+            verdict,
+            report=render_report(verdict),
+            report_public=render_report(verdict, public=True),
+        )
 
 
 def _name(case: Challenge | str) -> bytes:

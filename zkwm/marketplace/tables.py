@@ -115,4 +115,5 @@ VERDICTS = Table(
     _number("checked"),
     Column("document", Text, nullable=False),  # JSON, schema zkwm/verdict/v1
     Column("report", Text, nullable=False),
+    Column("report_public", Text, nullable=False),
 )

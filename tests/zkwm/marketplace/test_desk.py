@@ -217,4 +217,6 @@ def test_proof_and_report_are_kept(market: Marketplace, owner: Claimant) -> None
             missing(challenge)
     market.settle(suspect, challenge, proof)
     assert market.proof(challenge) == proof
-    assert market.report(challenge).startswith("<!")
+    full, public = market.report(challenge), market.report(challenge, public=True)
+    assert "data:image/png" in full
+    assert "data:image/png" not in public
