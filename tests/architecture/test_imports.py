@@ -29,7 +29,7 @@ BELOW = {
 UNPICKLERS = {"pickle", "dill", "cloudpickle", "marshal", "shelve", "joblib"}
 HEAVY = (
     "torch", "onnx", "onnxruntime", "onnxscript", "safetensors", "PIL", "jinja2", "urllib3",
-    "numba", "lightning", "transformers",
+    "numba", "lightning", "transformers", "sqlalchemy", "psycopg",
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ _COPIED = {
     "ledger_verdicts": ("challenge", "number", "proof", "outcome", "checked"),
     "ledger_sights": ("digest", "first"),
 }
-_SCOPE = b"zkwm-ledger-adoption".ljust(32)
+_SCOPE = b"adoption of a ledger".ljust(32)
 _ROWS = 1000
 
 

@@ -27,7 +27,7 @@ from zkwm_protocols.errors import CouldNotCheck, Unsupported
 
 WAIT_SECONDS = 60
 _CONNECT_SECONDS = 10
-_SCHEMA_SCOPE = b"zkwm-marketplace".ljust(32)
+_SCHEMA_SCOPE = b"schema of a marketplace".ljust(32)
 _BEGIN = "zkwm_begin"
 
 
