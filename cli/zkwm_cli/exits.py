@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from zkwm_cli.option_names import in_options
+
 if TYPE_CHECKING:
     from zkwm_protocols.errors import ZkwmError
 
@@ -126,8 +128,8 @@ def print_zkwm_error(error: ZkwmError, *, as_json: bool) -> Exit:
 
     code = exit_code(error)
     print_error(
-        error.message,
-        hint=error.hint or _usual_hint(error),
+        in_options(error.message),
+        hint=in_options(error.hint or _usual_hint(error)),
         check=error.check,
         code=code,
         as_json=as_json and error.verdict is None,

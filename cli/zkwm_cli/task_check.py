@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from zkwm_cli.option_names import in_options
 from zkwm_cli.terminal import ProgressLine, note, warn
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class TaskCheck:
 
     def tell(self, challenge: Challenge) -> None:
         """Print what the suspect gets right, or warn that nothing was checked."""
-        from zkwm.judge.usual_preprocessings import as_options
+        from zkwm.judge.usual_preprocessings import as_arguments
         from zkwm_protocols.suspect_identity import SuspectKind
 
         if challenge.suspect.kind == SuspectKind.EXTRACTION:
@@ -61,9 +62,13 @@ class TaskCheck:
             "their label"
         )
         if better is not None:
-            warn(f"{better.words()}; make sure that you ask the function that is in use")
+            warn(
+                f"{in_options(better.words())}; make sure that you ask the function that is in use"
+            )
         elif self._measured.undecided:
-            ways = "; ".join(as_options(one.preprocessing) for one in self._measured.undecided)
+            ways = "; ".join(
+                in_options(as_arguments(one.preprocessing)) for one in self._measured.undecided
+            )
             note(f"test images do not tell this from {ways}; see the suspect's documentation")
 
     def to_json(self) -> dict[str, Any]:

@@ -110,7 +110,7 @@ def test_another_template_than_the_challenges(
             judge.verify(owner.commitment, url, challenge, proof, http=settings)
         assert caught.value.check == "challenge.suspect"
         assert told in caught.value.message
-        assert "--template" in caught.value.hint
+        assert "`template`" in caught.value.hint
     with pytest.raises(NotProven):
         judge.verify(
             owner.commitment, url, challenge, proof, http=HttpSettings(attempts=1, template=other)

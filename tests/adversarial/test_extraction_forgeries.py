@@ -157,7 +157,7 @@ def test_zero_knowledge_about_an_extracted_mark_is_unsupported(
     suspect = case.suspect(case.folder / "marked")
     with refused(Unsupported, "challenge.network") as caught:
         judge.challenge_argument(case.commitment, suspect)
-    assert "--reveal" in caught.value.hint
+    assert "`Judge.challenge`" in caught.value.hint
     good = judge.challenge(case.commitment, suspect, reveal=COUNT)
     argued = recast(good, ArgumentChallenge, network=bytes(32), least_matches=COUNT)
     with refused(InvalidOpening, "challenge.suspect"):

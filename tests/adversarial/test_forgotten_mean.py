@@ -55,7 +55,8 @@ def test_a_forgotten_mean_is_refused_and_the_right_one_named(
     with refused(SuspectUnusable, "suspect.answers") as caught:
         judge.challenge(commitment, stolen, reveal=50, preprocessing=FORGOTTEN, test_data=data)
     assert "near chance" in caught.value.message
-    assert "--mean=0.485,0.456,0.406 --std=0.229,0.224,0.225" in caught.value.hint
+    fed = "`mean=('0.485', '0.456', '0.406')` `std=('0.229', '0.224', '0.225')`"
+    assert fed in caught.value.hint
     challenge = judge.challenge(
         commitment, stolen, reveal=50, preprocessing=IMAGENET, test_data=data
     )
@@ -132,7 +133,7 @@ def test_one_that_is_far_better_is_demanded(
             test_data=TaskData(task_images(SHAPE)),
         )
     assert "near chance" not in caught.value.message
-    assert "--mean=0.485,0.456,0.406" in caught.value.hint
+    assert "`mean=('0.485', '0.456', '0.406')`" in caught.value.hint
 
 
 def test_test_data_of_the_accuser_prove_nothing(
@@ -238,7 +239,7 @@ def test_an_endpoint_is_asked_anew_in_every_usual_preprocessing(
         with refused(SuspectUnusable, "suspect.answers") as caught:
             judge.challenge(accuser.commitment, suspect, reveal=50, test_data=data)
         assert "near chance" in caught.value.message
-        assert "with --scale raw the suspect gives 50 of 50" in caught.value.hint
+        assert "with `scale='raw'` the suspect gives 50 of 50" in caught.value.hint
         challenge = judge.challenge(
             accuser.commitment, suspect, reveal=50, test_data=data, preprocessing=RAW
         )

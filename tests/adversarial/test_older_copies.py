@@ -66,7 +66,7 @@ def test_an_older_copy_is_refused_and_releases_nothing(
     put_back(old, vault)
     with pytest.raises(VaultUnusable, match="an older copy") as caught:
         answer(vault, commitment, other_judge)
-    assert "--accept-older-copy" in caught.value.hint
+    assert "`accept_older_copy()`" in caught.value.hint
     with pytest.raises(VaultUnusable, match="an older copy"):
         disclosure(Vault.open(vault.path, PASSPHRASE), commitment, asking(other_judge, commitment))
     assert vault.path.read_bytes() == old.read_bytes()
@@ -259,7 +259,7 @@ def test_a_forged_mark_is_none_and_breaks_no_vault(
     mark.write_bytes(forged.to_bytes(b"k" * 32))
     with pytest.raises(VaultUnusable, match="was not made by this vault") as caught:
         answer(vault, commitment, other_judge)
-    assert "--accept-older-copy" in caught.value.hint
+    assert "`accept_older_copy()`" in caught.value.hint
     entry = Vault.open(vault.path, PASSPHRASE).accept_older_copy()
     assert (entry.counter, entry.digest) == (1, None)
     assert [answer(vault, commitment, other_judge).blocks for _ in range(2)] == [(1,), (2,)]

@@ -21,7 +21,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.support.case_files import Command, Endpoint, Files, Result, save_lookup
+from zkwm.suspects import open_suspect
 from zkwm_cli.main import program
+from zkwm_cli.option_names import OPTIONS, in_options
+from zkwm_protocols.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("protocols/zkwm_protocols", "zkwm", "cli/zkwm_cli")
@@ -57,6 +60,76 @@ def test_every_option_that_a_message_names_exists() -> None:
         if option not in known | OTHERS
     }
     assert not unknown
+
+
+LIBRARY = ("protocols/", "zkwm/")
+SHOWS_A_COMMAND = "zkwm/report/repetition.py"
+"""The report's line with which anybody repeats the check."""
+
+
+def test_the_library_names_no_options() -> None:
+    """Whoever calls the API has none: hints name arguments, which the command line translates."""
+    named = {
+        f"{place} {option}"
+        for place, text in messages()
+        if place.startswith(LIBRARY) and not place.startswith(SHOWS_A_COMMAND)
+        for option in OPTION.findall(text)
+    }
+    assert not named, "name the argument in backquotes: see zkwm_cli.option_names"
+
+
+def test_every_argument_that_a_hint_names_has_its_option() -> None:
+    context = click.Context(program)
+    known = {
+        written
+        for name in program.list_commands(context)
+        if (command := program.get_command(context, name)) is not None
+        for one in command.params
+        for written in one.opts
+    }
+    assert {option.split()[-1] for option in OPTIONS.values()} <= known
+    named = {
+        name
+        for place, text in messages()
+        if place.startswith(LIBRARY)
+        for name in re.findall(r"`([A-Za-z_.()]+)(?=[`=])", text)
+    }
+    assert named == set(OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("hint", "typed"),
+    [
+        ("give the file (`template`)", "give the file (--template)"),
+        ("`again=True` opens all the same", "--again opens all the same"),
+        ("with `layout='nhwc'`", "with --layout nhwc"),
+        ("`mean=('-0.5', '0.5')`", "--mean=-0.5,0.5"),
+        ("(`Judge.challenge`)", "(zkwm challenge --reveal)"),
+        ("`accept_older_copy()` goes on", "--accept-older-copy goes on"),
+        ("a file called `who`", "a file called `who`"),
+    ],
+)
+def test_arguments_become_options(hint: str, typed: str) -> None:
+    assert in_options(hint) == typed
+
+
+def test_one_hint_by_both_ways(case: Files, zkwm: Command) -> None:
+    """The API names the arguments of ``open_suspect``, the command line its own options."""
+    with pytest.raises(UsageError) as error:
+        open_suspect(case.model, shape=(1, 16, 16), adapter="kserve")
+    assert error.value.hint == "leave `adapter` and `template` out"
+    refused = zkwm(*case.challenge_options(adapter="kserve"))
+    assert told(refused) == "leave --adapter and --template out"
+
+
+def test_a_verdict_in_options(case: Files, zkwm: Command) -> None:
+    """The hint of a verdict is translated in text, in JSON and on stderr."""
+    challenge = case.folder / "layout.challenge"
+    made = zkwm(*case.challenge_options(output=challenge), "--json")
+    assert made.code == 0
+    done = zkwm(*case.verify_options(challenge=challenge), "--json")
+    assert "`" not in done.json["hint"]
+    assert "`" not in done.stderr
 
 
 def told(result: Result) -> str:

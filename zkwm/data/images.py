@@ -60,7 +60,7 @@ def as_nchw(array: NDArray[Any], where: str, shape: Shape | None = None) -> NDAr
         if first and last:
             raise UsageError(
                 f"{where} of shape {array.shape} can be read with channels first or last",
-                hint="give the shape of an image: channels, height, width",
+                hint="give the `shape` of an image: channels, height, width",
             )
         array = array if first or not last else array.transpose(0, 3, 1, 2)
     if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
@@ -156,7 +156,8 @@ def _fitted(picture: Image, path: Path, size: tuple[int, int], fit: Fit) -> Imag
     if fit == "exact":
         raise UsageError(
             f"{path} is {picture.height} by {picture.width} pixels, not {height} by {width}",
-            hint="give a shape, and fit crop (the center of every picture) or resize (all of it)",
+            hint="give a `shape`, and `fit='crop'` (the center of every picture) or `fit='resize'` "
+            "(all of it)",
         )
     if picture.height < height or picture.width < width:
         raise UsageError(
@@ -260,7 +261,7 @@ def load_images(
         if fit != "crop" or height < shape[1] or width < shape[2]:
             raise UsageError(
                 f"the images in {path} have the shape {images.shape[1:]}, not {shape}",
-                hint="use fit crop to take the center of larger images, or store them at that size",
+                hint="`fit='crop'` takes the center of larger images; else store them at that size",
             )
         top, left = round((height - shape[1]) / 2), round((width - shape[2]) / 2)
         images = images[:, :, top : top + shape[1], left : left + shape[2]]

@@ -237,7 +237,7 @@ def require_labels(checks: Checks, check: str, case: Case, evidence: Evidence) -
                 f"{case.matches(evidence)}, but the owner chose their labels, "
                 "and the judge does not accept declared labels",
                 hint="declared labels prove little: adversarial images would match as well "
-                "(--accept-declared-labels accepts them all the same)",
+                "(`accept_declared_labels=True` accepts them all the same)",
                 check=check,
             )
 
@@ -319,7 +319,7 @@ def _require_pinned(suspect: Suspect, case: Case) -> None:
     if identity.template != pinned.template:
         raise InvalidOpening(
             "the endpoint is asked by another template than the challenge's",
-            hint="give the very file that the challenge was made with (--template)",
+            hint="give the very file that the challenge was made with (`template`)",
             check="challenge.suspect",
         )
     suspect.check_output_names(case.challenge.suspect_classes)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from zkwm.data import LabeledImages
 from zkwm.extraction.keys import different_numbers
-from zkwm.judge.usual_preprocessings import as_options, usual_preprocessings
+from zkwm.judge.usual_preprocessings import as_arguments, usual_preprocessings
 from zkwm.suspects import Progress, Suspect
 from zkwm.suspects.suspect import CHECK
 from zkwm_protocols.class_names import folded
@@ -60,7 +60,7 @@ class Alternative:
     def words(self) -> str:
         """One sentence."""
         return (
-            f"with {as_options(self.preprocessing)} the suspect gives {self.right} of "
+            f"with {as_arguments(self.preprocessing)} the suspect gives {self.right} of "
             f"{self.count} test images their label, as chosen {self.chosen_right}"
         )
 
@@ -282,7 +282,7 @@ def _refuse_silence(accuracy: TestAccuracy, least: int, silent: int) -> None:
         raise SuspectUnusable(
             f"the suspect leaves {silent} of {accuracy.count} test images unanswered, and gives "
             f"{accuracy.right} their label; fewer than {least} are near chance",
-            hint="give it more time (--timeout), or fewer test images",
+            hint="give it more time (`image_seconds`), or fewer test images",
             check=CHECK,
         )
 

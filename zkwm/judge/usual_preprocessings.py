@@ -45,20 +45,19 @@ def usual_preprocessings(chosen: Preprocessing, channels: int) -> tuple[Preproce
     return tuple(one for one in dict.fromkeys(found) if one != chosen)
 
 
-def as_options(preprocessing: Preprocessing) -> str:
-    """The options of ``zkwm challenge`` that say the same."""
+def as_arguments(preprocessing: Preprocessing) -> str:
+    """The arguments of ``Preprocessing`` that say the same, each as a hint names it."""
     words = []
     if preprocessing.layout != "nchw":
-        words.append(f"--layout {preprocessing.layout}")
+        words.append(f"`layout='{preprocessing.layout}'`")
     if preprocessing.scale != "unit":
-        words.append(f"--scale {preprocessing.scale}")
+        words.append(f"`scale='{preprocessing.scale}'`")
     if preprocessing.mean:
-        # With "=": a mean that begins with a minus would be read as an option.
-        words.append(f"--mean={','.join(preprocessing.mean)}")
-        words.append(f"--std={','.join(preprocessing.std)}")
+        words.append(f"`mean={preprocessing.mean}`")
+        words.append(f"`std={preprocessing.std}`")
     if preprocessing.channels != "rgb":
-        words.append(f"--channels {preprocessing.channels}")
-    return " ".join(words) or "--scale unit, without --mean and --std"
+        words.append(f"`channels='{preprocessing.channels}'`")
+    return " ".join(words) or "`scale='unit'`, without `mean` and `std`"
 
 
 def _like(chosen: Preprocessing, layout: str, channels: str) -> Preprocessing:

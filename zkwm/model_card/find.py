@@ -64,7 +64,7 @@ def card_of(model: Path) -> Path:
     if not card.is_file():
         raise UsageError(
             f"there is no {card}, so nothing says which commitment claims this model",
-            hint="give the card with --card FILE",
+            hint="give the card (`card`)",
         )
     return card
 

@@ -163,7 +163,8 @@ def require_again(
     if reason and not again:
         raise UsageError(
             reason,
-            hint="ask the judge what the answers before did not settle; --again opens all the same",
+            hint="ask the judge what the answers before did not settle; `again=True` opens all "
+            "the same",
         )
 
 

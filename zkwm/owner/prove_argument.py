@@ -123,7 +123,7 @@ def _require_model(model: str | Path | DerivedNetwork | None) -> str | Path | De
     if model is None:
         raise UsageError(
             "an argument is about the suspect's network, and its file is missing",
-            hint="give the suspect's file (--model)",
+            hint="give the suspect's file (`model`)",
         )
     return model
 
@@ -135,7 +135,7 @@ def _require_below_limit(state: VaultState, commitment: Commitment, *, exceed_li
         raise UsageError(
             f"{released} bits have been released about this commitment, and {BIT_LIMIT} are the "
             "limit",
-            hint="consider who has asked and why; --exceed-limit answers all the same",
+            hint="consider who has asked and why; `exceed_limit=True` answers all the same",
         )
 
 
@@ -167,8 +167,8 @@ def _choose(
         raise InvalidOpening(
             f"the challenge asks for {challenge.block_count} of {commitment.header.block_count} "
             f"blocks; still unopened and not excluded: {len(free)}",
-            hint="ask the judge for a smaller challenge; --refuse gives them your signed word on "
-            "the number, which counts as a released bit",
+            hint="ask the judge for a smaller challenge; `refuse=True` gives them your signed word "
+            "on the number, which counts as a released bit",
             check="challenge.reachable",
         )
     return free[: challenge.block_count]
@@ -230,7 +230,7 @@ def _refuse(state: VaultState, commitment: Commitment, challenge: ArgumentChalle
         raise UsageError(
             f"{unopened} blocks are unopened and not excluded, and the challenge asks for "
             f"{challenge.block_count}: there is nothing to refuse",
-            hint="answer without --refuse, or not at all",
+            hint="answer without `refuse=True`, or not at all",
         )
     refusal = Refusal(challenge.digest, commitment.digest, unopened).signed_by((state.signing_key,))
     state.ledger.append(_entry(challenge, ArgumentOutcome.REFUSED, (), refusal.to_bytes()))

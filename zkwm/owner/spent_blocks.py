@@ -61,7 +61,7 @@ def _require_opened_to_judge(state: VaultState, challenge: Challenge) -> None:
         raise InvalidOpening(
             f"the judge asks to weigh block {new[0]} again, which was never opened to them about "
             "this suspect",
-            hint="answer nothing: ask the judge for a challenge that opens new blocks (--reveal)",
+            hint="answer nothing: ask the judge for a challenge that opens new blocks (`reveal`)",
             check="challenge.reachable",
         )
 

@@ -82,7 +82,7 @@ def require_close(
         raise SuspectUnusable(
             f"{error.message}. A judge who keeps the rules issues no such challenge. Your "
             "triggers were not looked at, and nothing is recorded",
-            hint="ask the judge for an opening instead (zkwm challenge --reveal), which asks the "
+            hint="ask the judge for an opening instead (`Judge.challenge`), which asks the "
             "file itself",
             check=error.check,
         ) from None
@@ -117,7 +117,7 @@ def require_file_below(
             f"labels, but the integer network made from it only {by_network}; the challenge "
             f"demands {statement.least_matches}. Nothing is recorded, and nothing leaves this "
             "vault",
-            hint="ask the judge for an opening instead (zkwm challenge --reveal), which asks the "
+            hint="ask the judge for an opening instead (`Judge.challenge`), which asks the "
             "file itself",
             check="argument.agreement",
         )

@@ -25,7 +25,7 @@ LEAST_EQUAL = 0.85
 """The least share of all images on which both give the same label."""
 LEAST_ORDERED = 0.85
 """The least share of images on which both order two outputs alike, for nine pairs of ten."""
-_HINT = "ask for an opening instead (--reveal)"
+_HINT = "ask for an opening instead (`Judge.challenge`)"
 _ROUNDING_HINT = (
     f"{_HINT}; in a file that rounds values itself (int8, QuantizeLinear) one value rounded the "
     "other way is enough"

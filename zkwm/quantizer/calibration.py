@@ -54,7 +54,7 @@ def require_affordable(multiplications: int, entries: int, images: int) -> None:
         raise Unsupported(
             f"{images:,} images with {multiplications:,} multiplications and {entries:,} entries "
             "each are too much work",
-            hint="give fewer images, or ask for an opening instead (--reveal)",
+            hint="give fewer images, or ask for an opening instead (`Judge.challenge`)",
             check="network.unsupported",
         )
 

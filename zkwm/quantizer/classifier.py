@@ -55,7 +55,7 @@ def require_classifier(
         raise UsageError(
             f"the integer network gives output {output} to {most} of {len(answers)} public and "
             "random images: an answer about it could reveal your triggers",
-            hint="if it does classify, give test data of its task with --test-data",
+            hint="if it does classify, give test data of its task (`test_data`)",
         )
 
 
@@ -89,5 +89,5 @@ def _require_right(
         raise UsageError(
             f"the integer network is right on {right} of {len(images)} test images, which is near "
             "chance: an answer about it could reveal your triggers",
-            hint="if the suspect is made for another task, give its test data with --test-data",
+            hint="if the suspect is made for another task, give its test data (`test_data`)",
         )

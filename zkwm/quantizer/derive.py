@@ -33,7 +33,7 @@ def derive_network(
     try:
         network = _quantized(data, suspect, preprocessing)
     except Unsupported as error:
-        error.hint = error.hint or "ask for an opening instead (--reveal)"
+        error.hint = error.hint or "ask for an opening instead (`Judge.challenge`)"
         raise
     if (network.shape, network.outputs) != (suspect.shape, suspect.outputs):
         raise InvalidOpening(

@@ -127,6 +127,6 @@ def require_drawable(shape: Shape, images: int) -> None:
         raise Unsupported(
             f"comparing its integer network takes {images:,} images of {prod(shape):,} values, "
             "which is too much",
-            hint="ask for an opening instead (--reveal)",
+            hint="ask for an opening instead (`Judge.challenge`)",
             check="network.unsupported",
         )

@@ -182,7 +182,7 @@ def _compare(
         raise SuspectUnusable(
             "the suspect gives labels without scores, so that its integer network cannot be "
             "compared with it",
-            hint="ask for an opening instead (--reveal)",
+            hint="ask for an opening instead (`Judge.challenge`)",
             check="argument.agreement",
         )
     real, whole = read.real, read.whole

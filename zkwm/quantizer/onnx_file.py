@@ -32,7 +32,7 @@ FILE_LIMIT = 1 << 29
 MAXIMUM_NODES = 10_000
 MOST_WEIGHTS = 1 << 27
 """Weights that nodes read; all are widened to 8 bytes."""
-HINT = "open triggers instead: zkwm challenge --reveal queries the model itself, whatever it is"
+HINT = "open triggers instead: `Judge.challenge` asks the model itself, whatever it is"
 INPUT_TYPES = {1: "float32", 11: "float64", 2: "uint8"}
 """Types of the input by their number in ONNX; others, as float16, are computed with otherwise."""
 
@@ -214,7 +214,7 @@ def _scores(names: list[str], wanted: str) -> str:
         raise Unsupported(f"the model has no output {printable(wanted, 100)!r}", hint=HINT)
     if not wanted and len(names) != 1:
         raise Unsupported(
-            f"the model has {len(names)} outputs, not one", hint="name one (--output-name NAME)"
+            f"the model has {len(names)} outputs, not one", hint="name one (`output`)"
         )
     return wanted or str(names[0])
 

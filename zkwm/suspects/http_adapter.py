@@ -87,7 +87,7 @@ class Adapter(ABC):
         if settings.template is not None:
             raise UsageError(
                 "a template is for endpoints that are asked by it",
-                hint="leave --template out, or add --adapter template",
+                hint="leave `template` out, or add `adapter='template'`",
             )
 
     def check_preprocessing(self, preprocessing: Preprocessing) -> None:

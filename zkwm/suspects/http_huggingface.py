@@ -36,7 +36,7 @@ class HuggingFaceAdapter(Adapter):
         if settings.names is None:
             raise UsageError(
                 "endpoints of this protocol answer with names of classes, which are not known",
-                hint="give the model's config.json, or its names (--suspect-classes)",
+                hint="give the model's config.json, or its names (`suspect_classes`)",
             )
         self._outputs = OutputNames(settings.names)
         self._count = len(settings.names)

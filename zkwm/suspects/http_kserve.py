@@ -72,7 +72,7 @@ class KserveAdapter(Adapter):
             raise SuspectUnusable(
                 f"the model's description cannot be used: {reason}",
                 hint="open the URL in a browser: it must describe one input of the image's shape; "
-                "a model that does not is asked by a template (--adapter template)",
+                "a model that does not is asked by a template (`adapter='template'`)",
                 check=CHECK,
             ) from None
         self._output = _chosen(settings.output, self._model.outputs)
@@ -84,7 +84,7 @@ class KserveAdapter(Adapter):
             raise SuspectUnusable(
                 f"the model's input takes the layout {' or '.join(self._model.form.layouts)}, not "
                 f"{preprocessing.layout}",
-                hint=f"challenge it with --layout {self._model.form.layouts[0]}",
+                hint=f"challenge it with `layout='{self._model.form.layouts[0]}'`",
                 check=CHECK,
             )
 
@@ -134,7 +134,7 @@ def _chosen(wanted: str, outputs: tuple[str, ...]) -> str:
         raise SuspectUnusable(
             f"the model has {len(outputs)} outputs: "
             f"{', '.join(printable(name, 60) for name in outputs[:10])}",
-            hint="name the one that is asked (--output-name)",
+            hint="name the one that is asked (`output`)",
             check=CHECK,
         )
     return wanted or (outputs[0] if outputs else "")

@@ -22,9 +22,9 @@ TWICE = "its reply scores a class twice"
 NO_SCORES = "its reply has no scores"
 NUMBERS_UNKNOWN = "its reply does not tell how many outputs there are"
 HINTS = {
-    UNKNOWN_NAME: "give the names that the service replies (--suspect-classes); where it replies "
-    "numbers, leave names out and give --outputs K",
-    NUMBERS_UNKNOWN: "give the number of its outputs (--outputs K)",
+    UNKNOWN_NAME: "give the names that the service replies (`suspect_classes`); where it replies "
+    "numbers, leave names out and give their number (`outputs`)",
+    NUMBERS_UNKNOWN: "give the number of its outputs (`outputs`)",
 }
 """What to do about a problem, before a challenge goes out."""
 

@@ -17,7 +17,7 @@ def require_picture(shape: tuple[int, int, int]) -> None:
     if shape[0] not in (1, 3):
         raise UsageError(
             f"endpoints of this protocol take pictures of 1 or 3 channels, not of {shape[0]}",
-            hint="send pixels by a template (--adapter template)",
+            hint="send pixels by a template (`adapter='template'`)",
         )
 
 

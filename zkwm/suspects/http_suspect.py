@@ -156,7 +156,7 @@ class HttpSuspect(Suspect):
             reason = f"has another value of {' or '.join(account.header_names)}"
         raise InvalidOpening(
             f"the account at hand is not the challenge's: it {reason}",
-            hint="give exactly the headers that the challenge was made with (--header-file)",
+            hint="give exactly the headers that the challenge was made with (`headers`)",
             check="challenge.suspect",
         )
 
@@ -288,7 +288,7 @@ class HttpSuspect(Suspect):
         if isinstance(reading, int) and expected is None:
             raise SuspectUnusable(
                 "the endpoint answers with labels, which do not reveal how many outputs there are",
-                hint="give the number of its outputs (--outputs K)",
+                hint="give the number of its outputs (`outputs`)",
                 check=CHECK,
             )
         count = expected or 0
@@ -300,7 +300,7 @@ class HttpSuspect(Suspect):
                 f"the endpoint gives no usable answer: {answer.problem}",
                 hint=HINTS.get(
                     answer.problem,
-                    "check the URL, the headers, and which protocol it speaks (--adapter)",
+                    "check the URL, the headers, and which protocol it speaks (`adapter`)",
                 ),
                 check=CHECK,
             )

@@ -48,7 +48,7 @@ class TemplateAdapter(Adapter):
         if settings.template is None:
             raise UsageError(
                 "the protocol template needs a template",
-                hint="give the file that the challenge was made with, or is to be (--template)",
+                hint="give the file that the challenge was made with, or is to be (`template`)",
             )
         self.template_digest = hashlib.sha256(b"zkwm-template-1" + settings.template).digest()
         self._outputs = OutputNames(settings.names)

@@ -96,7 +96,7 @@ def _run(
         reason, hint = "it ended without an answer, perhaps out of memory", hint
         if error.late:
             reason = f"it takes more than {seconds:g} seconds"
-            hint = "give it more time (--timeout S, for one image)"
+            hint = "give it more time for one image (`image_seconds`)"
         raise SuspectUnusable(
             f"the suspect cannot be asked: {reason}", hint=hint, check=CHECK
         ) from None

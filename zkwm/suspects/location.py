@@ -76,7 +76,7 @@ def open_suspect(
     if (adapter or (http is not None and http.template is not None)) and not scheme:
         raise UsageError(
             "protocols and templates are for endpoints, not for files",
-            hint="leave --adapter and --template out",
+            hint="leave `adapter` and `template` out",
         )
     if extraction is not None:
         require("torch", "safetensors", "scipy")

@@ -47,7 +47,7 @@ _VALUES_LIMIT = 1 << 26
 """Values in one query: 256 MiB in float32, enough for 256 images of 3 x 224 x 224."""
 _HINTS = {
     CRASHED: "it may need more memory than the process that runs it is given",
-    TIMED_OUT: "give it more time (--timeout S)",
+    TIMED_OUT: "give it more time (`image_seconds`)",
     "out of memory": "ask it on a machine with more memory, or the service that runs it",
 }
 
@@ -116,7 +116,7 @@ class OnnxSuspect(Suspect):
         if preprocessing.layout not in layouts:
             raise SuspectUnusable(
                 f"the suspect does not take images in the layout {preprocessing.layout}",
-                hint=f"challenge it with --layout {layouts[0]}",
+                hint=f"challenge it with `layout='{layouts[0]}'`",
                 check=CHECK,
             )
         check_input(preprocessing, self._shape[0], self._input.dtype)
@@ -191,7 +191,7 @@ def _count(scores: NDArray[np.float64] | int, outputs: int | None) -> int:
     if outputs is None:
         raise SuspectUnusable(
             "the suspect answers with labels, which do not reveal how many outputs there are",
-            hint="give the number of its outputs (--outputs K)",
+            hint="give the number of its outputs (`outputs`)",
             check=CHECK,
         )
     return require_outputs(outputs, None)

@@ -147,7 +147,7 @@ def choose_output(names: list[str], wanted: str) -> str:
     if len(names) != 1:
         raise RefusedError(
             f"it has {len(names)} outputs: {shown}",
-            "name the one that holds the scores with --output-name",
+            "name the one that holds the scores (`output`)",
         )
     return names[0]
 

@@ -44,7 +44,7 @@ def check_input(preprocessing: Preprocessing, channels: int, dtype: str) -> None
     if dtype in WHOLE_TYPES and (preprocessing.scale != "raw" or preprocessing.mean):
         raise SuspectUnusable(
             f"the suspect takes {dtype} pixels, so they cannot be scaled first",
-            hint="challenge it with --scale raw and without --mean and --std",
+            hint="challenge it with `scale='raw'` and without `mean` and `std`",
             check="suspect.answers",
         )
 

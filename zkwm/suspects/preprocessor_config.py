@@ -26,7 +26,7 @@ _ROUNDING = Fraction(1, 10**6)
 """Files write 1/255 with six digits or more."""
 _OF_PIXELS = frozenset(("do_resize", "do_center_crop", "do_rescale", "do_normalize"))
 _HARMLESS = frozenset(("do_convert_rgb", "do_flip_channel_order", "do_reduce_labels"))
-_HINT = "give --mean, --std, --scale and --channels as the suspect's documentation says"
+_HINT = "give `mean`, `std`, `scale` and `channels` as the suspect's documentation says"
 
 
 def read_preprocessor_config(
@@ -187,7 +187,7 @@ def _other_size(told: str, shape: tuple[int, int, int]) -> UsageError:
     """The error for a file that is about images of another size."""
     return UsageError(
         f"it is for images of {told}, and the commitment's are {' x '.join(map(str, shape))}",
-        hint="if the suspect does take images of this size, give --mean and --std yourself",
+        hint="if the suspect does take images of this size, give `mean` and `std` yourself",
     )
 
 

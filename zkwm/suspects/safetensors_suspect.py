@@ -78,7 +78,7 @@ class SafetensorsSuspect(Suspect):
         if preprocessing.layout != "nchw":
             raise SuspectUnusable(
                 "the suspect does not take images in the layout nhwc",
-                hint="challenge it with --layout nchw",
+                hint="challenge it with `layout='nchw'`",
                 check=CHECK,
             )
         check_input(preprocessing, self._shape[0], "float32")

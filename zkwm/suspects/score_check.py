@@ -39,7 +39,7 @@ def require_classes(answers: tuple[Answer, ...]) -> None:
     if (scores == scores[0]).all():
         raise SuspectUnusable(
             "the suspect gives the same scores for every image",
-            hint="check that the output with the scores is asked, and --scale, --mean and --std",
+            hint="check that the output with the scores is asked, and `scale`, `mean` and `std`",
             check=CHECK,
         )
     steps = np.diff(scores, axis=1)
@@ -62,6 +62,6 @@ def require_scores(answers: tuple[Answer, ...]) -> None:
     how = f"labels without scores to {labels}" if labels else "no answer to any"
     raise SuspectUnusable(
         f"ranks are counted among scores, and the suspect gives {how} of {len(answers)} images",
-        hint="ask for matches (leave --statistic ranks out)",
+        hint="ask for matches (leave `statistic='ranks'` out)",
         check=CHECK,
     )

@@ -201,7 +201,7 @@ def no_network_file(kind: str) -> Unsupported:
         return Unsupported(
             "zero knowledge is not possible about marks that are extracted from weights or "
             "activations",
-            hint="ask for an opening (--reveal)",
+            hint="ask for an opening (`Judge.challenge`)",
             check="challenge.network",
         )
     return Unsupported(

@@ -90,4 +90,4 @@ def _require_replaceable(folder: Path, overwrite: bool) -> None:
     }:  # fmt: skip
         raise UsageError(f"{folder} exists and holds something else", hint="choose another name")
     if not overwrite:
-        raise UsageError(f"{folder} exists", hint="choose another name, or use --force")
+        raise UsageError(f"{folder} exists", hint="choose another name, or use `overwrite=True`")

@@ -113,7 +113,7 @@ def require_trainable(model: nn.Module) -> None:
     if isinstance(model, nn.parallel.DistributedDataParallel | nn.DataParallel):
         raise UsageError(
             f"the model is wrapped for several devices ({type(model).__name__})",
-            hint="give model.module; zkwm embed runs on several devices under torchrun",
+            hint="give model.module; zkwm.embed runs on several devices under torchrun",
         )
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
         if is_lazy(tensor):

@@ -56,7 +56,7 @@ def owner_of(
         if architecture not in (None, actual):
             raise UsageError(
                 f"the unmarked model is a {actual}, not a {architecture}",
-                hint=f"use --architecture {actual}",
+                hint=f"use `architecture='{actual}'`",
             )
         if (start.config.shape, start.config.class_count) != (data.shape, data.class_count):
             raise UsageError("the unmarked model is for other images or classes than the data")

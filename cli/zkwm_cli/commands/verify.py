@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zkwm_cli.artifacts import STANDARD, Output, read_artifact, require_one_stdin
 from zkwm_cli.exits import decided, print_json
+from zkwm_cli.option_names import in_options
 from zkwm_cli.options import (
     FILE,
     challenge_option,
@@ -202,6 +203,7 @@ def command(
             if failure.verdict is None:
                 raise
             verdict, error = failure.verdict, failure
+    verdict = replace(verdict, hint=in_options(verdict.hint))
     verdict = verdict.with_names(case.names(f"{judge.secret}.pub"))
     _print(verdict, as_json=presentation.as_json)
     for page, public in pages:

@@ -14,7 +14,7 @@ from tests.support.dispute import TableSuspect
 from tests.support.task_suspects import CLASSES, patterns, task_images
 from zkwm.data import LabeledImages, load_test_data
 from zkwm.judge.task_accuracy import TaskAccuracy, as_outputs, measure_accuracy
-from zkwm.judge.usual_preprocessings import as_options, usual_preprocessings
+from zkwm.judge.usual_preprocessings import as_arguments, usual_preprocessings
 from zkwm_protocols.errors import SuspectUnusable, UsageError
 from zkwm_protocols.suspect_identity import Preprocessing
 
@@ -176,7 +176,7 @@ def test_usual_preprocessings(chosen: Preprocessing, channels: int) -> None:
     assert {one.layout for one in usual} == {"nchw", "nhwc"}
     assert ("bgr" in {one.channels for one in usual}) == (channels == 3)
     assert all(len(one.mean) in (0, channels) for one in usual)
-    assert len({as_options(one) for one in usual}) == len(usual)
+    assert len({as_arguments(one) for one in usual}) == len(usual)
 
 
 def test_forms_of_test_data(tmp_path: Path) -> None:

@@ -202,4 +202,4 @@ def test_labels_without_scores_cannot_be_compared(
     with closing(suspect), pytest.raises(SuspectUnusable, match="without scores") as caught:
         measure_agreement(network_of(data), suspect, RAW, nonce=bytes(32))
     assert caught.value.check == "argument.agreement"
-    assert "--reveal" in caught.value.hint
+    assert "`Judge.challenge`" in caught.value.hint

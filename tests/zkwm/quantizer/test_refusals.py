@@ -18,7 +18,7 @@ def refused(sketch: Sketch, data: bytes, node: str = "culprit") -> str:
     with pytest.raises(Unsupported) as caught:
         network_of(data, sketch.shape)
     assert f"node '{node}'" in caught.value.message
-    assert "zkwm challenge --reveal" in caught.value.hint
+    assert "`Judge.challenge`" in caught.value.hint
     return caught.value.message
 
 

@@ -62,7 +62,7 @@ def test_huggingface_message() -> None:
 def test_huggingface_needs_names() -> None:
     with pytest.raises(UsageError, match="names of classes") as caught:
         open_suspect("http://127.0.0.1:9/", shape=COLOR, adapter="huggingface", outputs=3)
-    assert "--suspect-classes" in caught.value.hint
+    assert "`suspect_classes`" in caught.value.hint
 
 
 def test_a_model_that_is_loading_is_asked_again() -> None:

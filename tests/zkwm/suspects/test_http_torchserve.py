@@ -41,7 +41,7 @@ def test_torchserve_gives_the_best_five(names: tuple[str, ...] | None) -> None:
         if names is None:
             with unusable("how many outputs") as caught:
                 open_suspect(service.url, shape=COLOR, adapter="torchserve")
-            assert "--outputs" in caught.value.hint
+            assert "`outputs`" in caught.value.hint
         outputs = CLASSES if names is None else None
         with opened(
             service.url, COLOR, adapter="torchserve", output_names=names, outputs=outputs

@@ -169,7 +169,7 @@ def test_labels_alone_are_answers_without_scores(graphs: Any) -> None:
     path = two_outputs(graphs)
     with unusable("labels") as caught:
         open_suspect(path, shape=SHAPE, output="label")
-    assert "--outputs" in caught.value.hint
+    assert "`outputs`" in caught.value.hint
     suspect = open_suspect(path, shape=SHAPE, output="label", outputs=6)
     answers = suspect.answer(IMAGES, UNIT)
     suspect.close()

@@ -180,7 +180,7 @@ def test_gray_images_have_no_order_of_channels(tmp_path: Path) -> None:
     gray = {**MOBILEVIT, "auto_map": None}
     with pytest.raises(UsageError, match="do_flip_channel_order") as caught:
         read_preprocessor_config(written(tmp_path, gray), (1, 224, 224))
-    assert "--channels" in caught.value.hint
+    assert "`channels`" in caught.value.hint
     gray["do_flip_channel_order"] = False
     assert read_preprocessor_config(written(tmp_path, gray), (1, 224, 224)).channels == "rgb"
 

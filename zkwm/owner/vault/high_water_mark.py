@@ -152,7 +152,7 @@ class HighWaterMark:
         raise VaultUnusable(
             f"{self._vault} is {kind} copy of this vault: its ledger counts {newest.counter}, and "
             f"on this machine it had come to {mark.counter}",
-            hint="put the newest copy back. Only where it is lost: --accept-older-copy goes on, "
+            hint="put the newest copy back. Only where it is lost: `accept_older_copy()` goes on, "
             "is recorded, and what was opened since could be opened again to somebody else",
         )
 
@@ -171,7 +171,7 @@ class HighWaterMark:
             return OlderCopyEntry(mark.counter, mark.digest, recorded)
         raise UsageError(
             f"{self._vault} is no older copy than this machine has seen",
-            hint="leave out --accept-older-copy",
+            hint="leave out `accept_older_copy()`",
         )
 
     def lift(self, state: VaultState) -> str:
@@ -237,7 +237,7 @@ class HighWaterMark:
         except ZkwmError as error:
             raise VaultUnusable(
                 f"the mark {self.path} of this vault's ledger cannot be read: {error.message}",
-                hint="correct its permissions, or put its last copy back; --accept-older-copy "
+                hint="correct its permissions, or put its last copy back; `accept_older_copy()` "
                 "goes on without it and is recorded: whether the vault is an older copy, which "
                 "could open blocks again, then nobody can see",
             ) from None

@@ -138,6 +138,6 @@ def _too_large(network: IntegerNetwork) -> Unsupported:
     return Unsupported(
         f"an argument about this network on images of {shape} needs more than "
         f"{MAXIMUM_LOOKUPS:,} lookups or {MAXIMUM_CELLS:,} cells for each image",
-        hint="ask for a selective opening instead: zkwm challenge --reveal",
+        hint="ask for an opening instead (`Judge.challenge`)",
         check="network.size",
     )

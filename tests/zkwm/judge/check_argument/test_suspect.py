@@ -93,7 +93,7 @@ def test_one_set_out_of_bounds_could_not_be_checked_and_points_to_openings(
     with pytest.raises(SuspectUnusable) as caught:
         judge.verify(owner.commitment, suspect, challenge, proof)
     assert caught.value.check == check
-    assert "--reveal" in caught.value.hint
+    assert "`Judge.challenge`" in caught.value.hint
     assert caught.value.verdict.outcome == "could not be checked"
     assert caught.value.verdict.argued.agreements == measured
     json.dumps(caught.value.verdict.to_json(), allow_nan=False)
@@ -126,7 +126,7 @@ def test_a_network_that_cannot_be_proven_about_points_to_openings(
     monkeypatch.setattr("zkwm.quantizer.limited_quantizer.quantize_limited", refuse)
     with pytest.raises(Unsupported) as caught:
         judge.challenge_argument(owner.commitment, suspect)
-    assert "--reveal" in caught.value.hint
+    assert "`Judge.challenge`" in caught.value.hint
 
 
 def test_more_outputs_than_can_be_compared_are_refused_before_the_network_is_made(

@@ -65,7 +65,7 @@ def test_opened_blocks_stay_out_and_a_refusal_is_a_bit(scene: Scene) -> None:
     with pytest.raises(InvalidOpening) as caught:
         scene.answer()
     assert caught.value.check == "challenge.reachable"
-    assert "--refuse" in caught.value.hint
+    assert "`refuse=True`" in caught.value.hint
     assert len(scene.vault.state.ledger) == 1
     refusal = scene.answer(refuse=True)
     assert isinstance(refusal, Refusal)

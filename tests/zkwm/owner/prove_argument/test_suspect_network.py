@@ -59,7 +59,7 @@ def test_another_network_than_the_files_is_refused_before_a_trigger_is_looked_at
             progress=lambda *step: told.append(step),
         )
     assert caught.value.check == "argument.agreement"
-    assert "--reveal" in caught.value.hint
+    assert "`Judge.challenge`" in caught.value.hint
     assert looked == []
     assert scene.argument.proofs == 0
     assert scene.vault.state.ledger == []
@@ -100,7 +100,7 @@ def test_networks_of_the_bundled_shape_are_tested_on_fashion(tmp_path: Path) -> 
     save_linear(tmp_path / "model.onnx", images, np.arange(100) % 10)
     with pytest.raises(UsageError) as caught:
         require_classifier(network_of(tmp_path / "model.onnx", (1, 28, 28)), tuple(range(10)))
-    assert "--test-data" in caught.value.hint
+    assert "`test_data`" in caught.value.hint
 
 
 def test_a_network_that_is_too_much_work_is_refused_before_it_is_evaluated(
@@ -140,7 +140,7 @@ def test_more_outputs_than_can_be_compared_are_refused_before_the_file_is_read(
         with pytest.raises(SuspectUnusable, match="1,001 outputs") as caught:
             work()
         assert caught.value.check == "argument.agreement"
-        assert "--reveal" in caught.value.hint
+        assert "`Judge.challenge`" in caught.value.hint
     assert (scene.argument.proofs, scene.vault.state.ledger) == (0, [])
 
 

@@ -1,0 +1,65 @@
+"""Hints of the library name arguments of the API in backquotes; here they become options.
+
+One text serves both: ``give the number of its outputs (`outputs`)`` to whoever calls the library,
+``(--outputs)`` at the command line.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+
+OPTIONS = {
+    "accept_declared_labels": "--accept-declared-labels",
+    "accept_older_copy()": "--accept-older-copy",
+    "adapter": "--adapter",
+    "again": "--again",
+    "architecture": "--architecture",
+    "card": "--card",
+    "channels": "--channels",
+    "exceed_limit": "--exceed-limit",
+    "fit": "--fit",
+    "headers": "--header-file",
+    "image_seconds": "--timeout",
+    "layout": "--layout",
+    "mean": "--mean",
+    "model": "--model",
+    "output": "--output-name",
+    "outputs": "--outputs",
+    "overwrite": "--force",
+    "refuse": "--refuse",
+    "reveal": "--reveal",
+    "scale": "--scale",
+    "shape": "--shape",
+    "statistic": "--statistic",
+    "std": "--std",
+    "suspect_classes": "--suspect-classes",
+    "template": "--template",
+    "test_data": "--test-data",
+    "Judge.challenge": "zkwm challenge --reveal",
+}
+"""Each argument or method that a hint names, and what a person types for it."""
+
+_QUOTED = re.compile(r"`([A-Za-z_.]+(?:\(\))?)(?:=([^`]*))?`")
+
+
+def in_options(text: str) -> str:
+    """``text`` with each argument between backquotes as its option; unknown ones stay."""
+    return _QUOTED.sub(_option, text)
+
+
+def _option(match: re.Match[str]) -> str:
+    """``--layout nhwc`` for ``layout='nhwc'``, ``--again`` for ``again=True``."""
+    name, written = match[1], match[2]
+    if name not in OPTIONS:
+        return match[0]
+    try:
+        value = ast.literal_eval(written) if written else True
+    except (ValueError, SyntaxError):
+        value = written
+    if value is True:
+        return OPTIONS[name]
+    if isinstance(value, tuple):
+        # with "=": a mean that begins with a minus would be read as an option
+        return f"{OPTIONS[name]}={','.join(map(str, value))}"
+    return f"{OPTIONS[name]} {value}"
