@@ -82,6 +82,13 @@ class QuestionOptions:
         "(stronger; for suspects that give scores). Decide before you know either.",
     )
 
+    def announce(self, model: str) -> None:
+        """Say what takes longer than a challenge to open does, before it is begun."""
+        from zkwm_cli.terminal import note
+
+        if self.zero_knowledge:
+            note(f"making the integer network of {model}, and comparing it with the file")
+
     def require_consistent(self) -> None:
         """Raise a usage error for options of both ways, or of none."""
         ways = (self.reveal is not None, bool(self.reopen), self.zero_knowledge)

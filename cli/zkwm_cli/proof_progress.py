@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from zkwm_protocols.commitment import Commitment
 
 
+COMPILE_SECONDS = 20
+"""What Numba takes once, measured on two cores (``benchmarks/argument_first_call.py``)."""
+
+
 class LongProof:
     """A context around ``zkwm.owner.prove.prove``, which takes ``options`` as keyword arguments.
 
@@ -29,13 +33,14 @@ class LongProof:
 
         network = derive_network(model, challenge.suspect, challenge.preprocessing)
         expected = estimate(network, challenge.block_count * commitment.header.block_size)
+        compiling = COMPILE_SECONDS if kernels_are_cold() else 0
+        first = f", {compiling} s of them to compile, the first time on this machine"
         note(
-            f"expected: {duration(expected.prove_seconds)}, "
+            f"expected: about {duration(expected.prove_seconds + compiling)}"
+            f"{first if compiling else ''}; "
             f"{expected.peak_bytes / 2**30:.1f} GiB of memory, a proof of "
             f"{expected.proof_bytes / 2**20:.1f} MiB"
         )
-        if kernels_are_cold():
-            note("compiling kernels (once after installation)")
         self._line = ProgressLine()
         self._began = time.monotonic()
         self.options: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from zkwm.owner.vault import Vault
 
 PUBLIC_LIMIT = 4096
+LARGE_VAULT = 16 << 20
+"""Bytes of a vault that takes more than a second to open."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,14 @@ class VaultOptions:
 
     def open(self) -> Vault:
         """Decrypt the vault. Raises VaultUnusable, CouldNotCheck or UsageError."""
-        from zkwm.owner.vault import Vault
         from zkwm_cli.passphrases import passphrase
+        from zkwm_cli.terminal import note
+
+        with suppress(OSError, ValueError):
+            size = Path(self.vault).stat().st_size
+            if size >= LARGE_VAULT:
+                note(f"opening {self.vault}, {size >> 20} MiB")
+        from zkwm.owner.vault import Vault
 
         return Vault.open(self.vault, passphrase(self.passphrase_file, of=self.vault))
 

@@ -71,6 +71,7 @@ def command(
         *(extraction.probes, question.images, test_data, suspect.template),
     )
 
+    question.announce(suspect.model)
     from zkwm.suspects import open_suspect
     from zkwm_cli.task_check import TaskCheck
 

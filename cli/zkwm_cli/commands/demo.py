@@ -30,6 +30,9 @@ def command(directory: str | None, as_json: bool) -> None:
     Every command is shown as you would type it, then run. No network is used.
     """
     from zkwm.extras import require
+    from zkwm_cli.terminal import note
+
+    note("a whole dispute, training included: a minute or two")
     from zkwm_cli.demo_story import demo
 
     require("torch", "safetensors", "onnxscript")

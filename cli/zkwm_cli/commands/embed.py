@@ -49,6 +49,8 @@ def command(
     if not force and Path(output).exists() and _first_process():
         raise click.UsageError(f"{output} exists; choose another name, or use --force")
 
+    if _first_process():
+        _announce(training)
     from zkwm.training.saved_model import save_model
 
     if mark.watermark is not None:
@@ -62,6 +64,13 @@ def command(
     save_model(output, result, evidence=evidence, overwrite=force)
     if _first_process():
         _print(result, evidence, output, as_json=as_json)
+
+
+def _announce(training: TrainingOptions) -> None:
+    """Say what is begun, before PyTorch is loaded."""
+    from zkwm_cli.terminal import note
+
+    note(f"training {training.architecture} on {training.data}")
 
 
 def _train(

@@ -77,12 +77,13 @@ def _evaluate(
 ) -> None:
     """Run the grid, write its report, print the counts; exit code 3 where cells failed."""
     from zkwm.extras import require
+    from zkwm_cli.terminal import ProgressLine, duration, note, warn
 
+    note(f"measuring what {name} asks for; results go to {output}")
     require("matplotlib")
     from zkwm.evaluation.plan.grid_file import read_grid
     from zkwm.evaluation.results.report import write_report
     from zkwm.evaluation.run.runner import run_grid
-    from zkwm_cli.terminal import ProgressLine, duration, note, warn
 
     execute = _executor(workers, ray=ray)
     grid = read_grid(name)

@@ -11,6 +11,7 @@ import click
 from zkwm_cli.artifacts import OutputOptions, print_result
 from zkwm_cli.options import option, options, read_shape
 from zkwm_cli.suspect_options import PreprocessingOptions, output_name_option
+from zkwm_cli.terminal import note
 
 if TYPE_CHECKING:
     from zkwm.quantizer import Agreement, QuantizedNetwork
@@ -55,6 +56,7 @@ def command(
         zkwm quantize marked/model.onnx --output suspect.zknet
     """
     target = output.target(model, calibration, preprocessing.preprocessor_config)
+    note(f"reading {model} and making its integer network")
 
     from zkwm.data.images import load_images
     from zkwm.files import read_limited
@@ -83,7 +85,7 @@ def _print(
 ) -> None:
     """Layers, cost and agreement with the model, and the same in JSON."""
     from zkwm.quantizer import facts
-    from zkwm_cli.terminal import note, table
+    from zkwm_cli.terminal import table
 
     shown = facts(result.network)
     layers = (layer.partition(" ") for layer in shown["layers"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -192,6 +193,7 @@ def command(
     inputs = (case.commitment, suspect.model, case.challenge, case.proof, judge.judge, judge.secret)
     pages = presentation.pages(inputs)
     files = case.read()
+    _announce(files[2], suspect.model)
     stated_case = particulars.read()
     settings = checks.settings() | suspect.settings() | extraction.settings()
     error: ZkwmError | None = None
@@ -216,6 +218,17 @@ def command(
 def _same_file(name: str, other: str) -> bool:
     """Whether two names lead to one place, that need not exist."""
     return os.path.realpath(name) == os.path.realpath(other)
+
+
+def _announce(proof: bytes, model: str) -> None:
+    """Say what takes longer than an opening does, before it is begun."""
+    from zkwm_cli.terminal import note
+    from zkwm_protocols.argument_response import ArgumentResponse, read_response
+    from zkwm_protocols.errors import ZkwmError
+
+    with suppress(ZkwmError):
+        if isinstance(read_response(proof), ArgumentResponse):
+            note(f"checking an argument about {model}: integer network, agreement, proof")
 
 
 def _verify(
