@@ -70,7 +70,6 @@ def command(
         *(terms.suspect_classes, preprocessing.preprocessor_config, extraction.reference),
         *(extraction.probes, question.images, test_data, suspect.template),
     )
-
     question.announce(suspect.model)
     from zkwm.suspects import open_suspect
     from zkwm_cli.task_check import TaskCheck
