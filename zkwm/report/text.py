@@ -94,7 +94,7 @@ def _sum(evidence: Evidence) -> Iterator[str]:
     yield "  " + "-" * (_NAME + _BITS)
     yield from _term(
         "evidence left",
-        evidence.total_hundredths,
+        max(evidence.total_hundredths, 0),
         "enough" if evidence.reached else "not enough",
     )
     yield from _term("demanded by the judge", 100 * evidence.threshold_bits, "")
