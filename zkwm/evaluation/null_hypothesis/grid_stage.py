@@ -20,6 +20,7 @@ from zkwm.attacks.attack import Adversary
 from zkwm.evaluation.null_hypothesis.claims import ClaimRow, examine_claims
 from zkwm.evaluation.null_hypothesis.matches import TriggerTest, examine_null
 from zkwm.evaluation.plan.catalogue import entry_object
+from zkwm.evaluation.plan.grid import LEAST_NULL_MODELS
 from zkwm.evaluation.results.outcome import Table
 from zkwm.evaluation.run.attack_mark import ADVERSARY_SEED, error_line
 from zkwm.evaluation.run.cache import digest_of, source_digest
@@ -167,6 +168,8 @@ def _claim(experiment: Experiment, entry: Entry) -> Callable[[], Row]:
 
     def measure() -> Row:
         models = _models(experiment)
+        if len(models) < LEAST_NULL_MODELS:
+            raise UsageError(f"no victims: only {len(models)} innocent models could be trained")
         count = min(max(len(models) // 3, 2), MOST_ACCUSER_MODELS)
         accuser = Adversary(
             data=experiment.shares.adversary(experiment.grid.attacker_images),
@@ -238,9 +241,7 @@ def _claims_table(rows: list[Row]) -> Table:
 
 
 def _matches_and_reached(row: Row, labels: str) -> tuple[str, str, str]:
-    """Mean and most matches, and how many victims reach the threshold; empty without victims."""
+    """Mean and most matches, and how many victims reach the threshold."""
     matches, share = row[f"{labels}_matches"], row[f"{labels}_reached"]
-    if not matches:
-        return "", "", ""
     reached = f"{round(share * len(matches))} of {len(matches)}"
     return f"{mean(matches):.1f}", str(max(matches)), reached

@@ -123,6 +123,12 @@ class Grid:
                 )
         if not self.watermarks:
             raise UsageError("a grid has at least one watermark")
+        if self.claims and self.null_models < LEAST_NULL_MODELS:
+            raise UsageError(
+                f"false claims need {LEAST_NULL_MODELS} null_models: two are the accuser's, the "
+                "others their victims",
+                hint=f"set null_models to {LEAST_NULL_MODELS} or more, or leave out claims",
+            )
         for attack in self.attacks:
             if type(attack.attacker_images) is not int or attack.attacker_images < 0:
                 raise UsageError(
@@ -194,6 +200,7 @@ class Grid:
         return cls(**checked)
 
 
+LEAST_NULL_MODELS = 3
 _RANGES = (
     ("owner_images", 10, 100_000_000),
     ("attacker_images", 10, 100_000_000),

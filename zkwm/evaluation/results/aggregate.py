@@ -11,10 +11,12 @@ from zkwm.evaluation.results.cell import Cell, Status
 from zkwm_protocols.policy import DEFAULT_THRESHOLD_BITS
 
 NO_ATTACK, SOME_FAILED, DECLARED_LABELS = "†", "‡", "§"
+NOTHING_LEFT = "none"
 NOTES = (
     (NO_ATTACK, "in no seed the attack ends a point above training from scratch: it is no attack"),
     (SOME_FAILED, "in some seeds nothing was measured"),
     (DECLARED_LABELS, "declared labels: the number is matches, and no evidence"),
+    (NOTHING_LEFT, "the judge's allowances take all bits"),
 )
 
 
@@ -34,12 +36,8 @@ class Square:
     cells: tuple[Cell, ...]
     by_ranks: bool = False
 
-    def bits(self, cell: Cell) -> float | None:
-        """The bits of a cell's exact tail."""
-        return cell.rank_bits if self.by_ranks else cell.bits
-
     def evidence(self, cell: Cell) -> float | None:
-        """The evidence: ``bits`` less the judge's allowances."""
+        """The bits that the judge's allowances leave of the exact tail; None for no evidence."""
         return cell.rank_evidence if self.by_ranks else cell.evidence
 
     @property
@@ -68,6 +66,12 @@ class Square:
         return min(cells, key=self._left) if cells else None
 
     @property
+    def has_evidence(self) -> bool:
+        """Whether evidence is stated: something was measured, and labels are not declared."""
+        shown = self.shown
+        return shown is not None and self.evidence(shown) is not None
+
+    @property
     def enough(self) -> bool:
         """Whether even the worst seed reaches a judge's default threshold."""
         shown = self.shown
@@ -82,12 +86,12 @@ class Square:
         return (
             ("" if self.attacked else NO_ATTACK)
             + (SOME_FAILED if len(self.measured) < len(self.cells) else "")
-            + (DECLARED_LABELS if self.bits(shown) is None else "")
+            + (DECLARED_LABELS if self.evidence(shown) is None else "")
         )
 
     @property
     def left(self) -> str:
-        """Bits left, or matches where labels are declared, or why there is no number."""
+        """Bits left after allowances, or matches of declared labels, or why there is no number."""
         shown = self.shown
         if shown is None:
             states = {cell.status for cell in self.cells}
@@ -95,8 +99,10 @@ class Square:
                 return "–"
             order = (Status.ERROR, Status.VOID, Status.NOT_APPLICABLE)
             return next((status.value for status in order if status in states), "")
-        bits = self.bits(shown)
-        return f"{shown.matches}/{shown.trials}" if bits is None else f"{int(bits)}"
+        evidence = self.evidence(shown)
+        if evidence is None:
+            return f"{shown.matches}/{shown.trials}"
+        return f"{int(evidence)}" if evidence > 0 else NOTHING_LEFT
 
     @property
     def lost(self) -> str:
@@ -110,10 +116,10 @@ class Square:
         return f"{self.left} / {self.lost} {self.marks}".rstrip() if self.lost else self.left
 
     def _left(self, cell: Cell) -> tuple[float, float]:
-        """The order of cells: by bits (else matches), then by matches."""
+        """The order of cells: by evidence (else matches), then by matches."""
         matches = -1.0 if cell.matches is None else float(cell.matches)
-        bits = self.bits(cell)
-        return (matches if bits is None else bits, matches)
+        evidence = self.evidence(cell)
+        return (matches if evidence is None else evidence, matches)
 
 
 def squares(cells: tuple[Cell, ...], *, by_ranks: bool = False) -> dict[tuple[str, str], Square]:

@@ -1,14 +1,17 @@
 """One SVG figure for each attack: evidence against accuracy lost.
 
-Each scheme has a color and a shape. The numbers are those of ``squares``; schemes whose labels are
-declared have no evidence and are not drawn. matplotlib, from the extra ``evaluate``, is imported
-when it is needed.
+Each scheme has a color and a shape. The page has small figures on common axes and one legend;
+those in files are large and stand alone. The numbers are those of ``squares``; schemes whose labels
+are declared have no evidence and are not drawn. matplotlib, from the extra ``evaluate``, is
+imported when it is needed.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from zkwm.evaluation.results.aggregate import Square
@@ -18,6 +21,7 @@ from zkwm_protocols.policy import DEFAULT_THRESHOLD_BITS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLORS = (
     "#1f5a94", "#c2501f", "#2f7d4f", "#7b4ea3", "#a8871b", "#b5295d", "#2a8fa3", "#6b4f3a",
@@ -38,12 +42,40 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "zkwm",
 }
-SIZE = (8.2, 4.2)
+SIZE, SMALL = (8.2, 4.2), (3.3, 2.5)
 LEAST_SPAN = 1.0
 
 
+@dataclass(frozen=True)
+class Frame:
+    """The axes that all small figures share: accuracy lost (points) and evidence (bits)."""
+
+    lost: tuple[float, float]
+    evidence: tuple[float, float]
+
+    @classmethod
+    def around(cls, by_key: Mapping[tuple[str, str], Square]) -> Frame:
+        """Axes that hold every number, and the lines of no evidence and of the threshold."""
+        cells = [cell for square in by_key.values() for cell in square.measured]
+        lost = [c.accuracy_lost for c in cells if c.accuracy_lost is not None]
+        bits = [b for c in cells for b in (c.evidence, c.rank_evidence) if b is not None]
+        return cls(
+            _around((*lost, 0.0), LEAST_SPAN), _around((*bits, 0.0, DEFAULT_THRESHOLD_BITS), 1.0)
+        )
+
+
+def _around(values: tuple[float, ...], least: float) -> tuple[float, float]:
+    """An interval around all values, a little wider, and at least ``least`` wide."""
+    low, high = min(values), max(values)
+    room = max(0.08 * (high - low), (least - (high - low)) / 2)
+    return low - room, high + room
+
+
 def attack_figure(
-    attack: str, watermarks: tuple[str, ...], by_key: Mapping[tuple[str, str], Square]
+    attack: str,
+    watermarks: tuple[str, ...],
+    by_key: Mapping[tuple[str, str], Square],
+    frame: Frame | None = None,
 ) -> str:
     """The SVG of an attack, the same for the same numbers.
 
@@ -51,6 +83,7 @@ def attack_figure(
         attack: Its label.
         watermarks: Labels, in the order of colors.
         by_key: What ``squares`` gives, by (watermark, attack).
+        frame: For a small figure without a legend, the axes of all of them.
 
     Raises:
         UsageError: matplotlib is not installed.
@@ -59,31 +92,69 @@ def attack_figure(
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=SIZE, layout="constrained")
+    with mpl.rc_context(STYLE if frame is None else STYLE | {"font.size": 8}):
+        figure = Figure(figsize=SIZE if frame is None else SMALL, layout="constrained")
         axes = figure.add_subplot()
         drawn = [
             _draw(axes, i, by_key[name, attack])
             for i, name in enumerate(watermarks)
             if (name, attack) in by_key
         ]
-        _decorate(axes, attack)
-        if any(drawn):
-            figure.legend(loc="outside right upper", frameon=False, fontsize=9)
-        else:
+        _decorate(axes, attack, frame)
+        if not any(drawn):
             axes.text(
                 0.5, 0.5, "no scheme has evidence to show here", ha="center", va="center",
                 transform=axes.transAxes,
             )  # fmt: skip
-        written = io.StringIO()
-        figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
+        elif frame is None:
+            figure.legend(loc="outside right upper", frameon=False, fontsize=9)
+        return _svg(figure)
+
+
+def legend_marker(number: int) -> str:
+    """The SVG of the shape and color of the ``number``-th scheme. Raises UsageError."""
+    require_matplotlib()
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(0.2, 0.2))
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set_axis_off()
+        style = _style(number)
+        axes.plot([0], [0], markersize=9, markeredgecolor=style["color"], **style)
+        return _svg(figure)
+
+
+def _svg(figure: Figure) -> str:
+    """A figure as SVG text without date or creator."""
+    written = io.StringIO()
+    figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
     return written.getvalue()
 
 
-def _decorate(axes: Axes, attack: str) -> None:
+def _style(number: int) -> dict[str, Any]:
+    """The color and the shape of the ``number``-th scheme."""
+    return {
+        "color": COLORS[number % len(COLORS)],
+        "marker": SHAPES[(number + number // len(COLORS)) % len(SHAPES)],
+        "linestyle": "none",
+    }
+
+
+def _decorate(axes: Axes, attack: str, frame: Frame | None) -> None:
     """Title, labels, grid, and the lines of no evidence and of the default threshold."""
     axes.axhline(DEFAULT_THRESHOLD_BITS, color="#16191d", linewidth=1, linestyle=(0, (6, 4)))
     axes.axhline(0, color="#b9bfc6", linewidth=0.8)
+    axes.grid(color="#eceef0", linewidth=0.8)
+    axes.set_axisbelow(True)
+    if frame is not None:
+        axes.set_title(_folded(attack), loc="left", fontsize=9, fontweight="bold")
+        axes.set_xlabel("points of accuracy lost")
+        axes.set_ylabel("bits left")
+        axes.set_xlim(*frame.lost)
+        axes.set_ylim(*frame.evidence)
+        return
     axes.annotate(
         f"usual threshold, {DEFAULT_THRESHOLD_BITS} bits",
         (1, DEFAULT_THRESHOLD_BITS),
@@ -101,8 +172,12 @@ def _decorate(axes: Axes, attack: str) -> None:
     if high - low < LEAST_SPAN:
         middle = (low + high) / 2
         axes.set_xlim(middle - LEAST_SPAN / 2, middle + LEAST_SPAN / 2)
-    axes.grid(color="#eceef0", linewidth=0.8)
-    axes.set_axisbelow(True)
+
+
+def _folded(title: str) -> str:
+    """A title in at most two lines of 38 characters."""
+    lines = wrap(title, 38) or [""]
+    return "\n".join(lines[:2]) + (" …" if len(lines) > 2 else "")
 
 
 def require_matplotlib() -> None:
@@ -118,11 +193,7 @@ def _draw(axes: Axes, number: int, square: Square) -> bool:
     shown = square.shown
     if shown is None or shown.evidence is None:
         return False
-    style: dict[str, Any] = {
-        "color": COLORS[number % len(COLORS)],
-        "marker": SHAPES[(number + number // len(COLORS)) % len(SHAPES)],
-        "linestyle": "none",
-    }
+    style = _style(number)
     for cell in square.measured:
         if cell is not shown:
             _point(axes, cell, style, size=4, label=None, hollow=cell.counts is False)

@@ -10,6 +10,7 @@ import base64
 import os
 import platform
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
@@ -17,11 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zkwm.evaluation.plan.catalogue import entry_class
-from zkwm.evaluation.results.aggregate import percent, squares
+from zkwm.evaluation.results.aggregate import NOTES, percent, squares
 from zkwm.evaluation.results.cell import Status
-from zkwm.evaluation.results.figures import attack_figure, require_matplotlib
+from zkwm.evaluation.results.figures import (
+    Frame,
+    attack_figure,
+    legend_marker,
+    require_matplotlib,
+)
 from zkwm.evaluation.results.outcome import Table
 from zkwm.evaluation.results.published import PUBLISHED, corresponding
+from zkwm.evaluation.results.summary import headline, survivals
 from zkwm.evaluation.results.tables import (
     attack_table,
     bits_csv,
@@ -35,6 +42,7 @@ from zkwm.evaluation.results.tables import (
 from zkwm.files import write_atomic
 from zkwm.registry import parameters_of
 from zkwm.training.versions import PACKAGES, versions
+from zkwm_protocols.policy import DEFAULT_THRESHOLD_BITS
 
 if TYPE_CHECKING:
     from zkwm.evaluation.results.outcome import GridResult
@@ -44,16 +52,24 @@ REPORT, TABLES, FIGURES = "report.html", "tables.md", "figures"
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of an attack: its name, a file name, and the SVG."""
+    """A figure of an attack for the page: the SVG, and the same in words."""
 
-    attack: str
-    file: str
     svg: str
+    words: str
 
     @property
     def uri(self) -> str:
         """The SVG as a data URI."""
         return "data:image/svg+xml;base64," + base64.b64encode(self.svg.encode()).decode()
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The small figures of all attacks with evidence, their legend, and the other attacks."""
+
+    small: tuple[Figure, ...]
+    legend: tuple[Figure, ...]
+    without: tuple[str, ...]
 
 
 def write_report(outcome: GridResult, folder: str | Path) -> Path:
@@ -72,10 +88,9 @@ def write_report(outcome: GridResult, folder: str | Path) -> Path:
         "cells.csv": cells_csv(outcome.cells),
         **{f"{name}.csv": csv_text(table) for name, table in more.items()},
     }
-    drawn = figures(outcome)
     (folder / FIGURES).mkdir(parents=True, exist_ok=True)
-    files |= {f"{FIGURES}/{figure.file}": figure.svg for figure in drawn}
-    files[REPORT] = render(outcome, tables, more, drawn)
+    files |= {f"{FIGURES}/{name}": svg for name, svg in figure_files(outcome)}
+    files[REPORT] = render(outcome, tables, more, figures(outcome))
     for name, text in files.items():
         write_atomic(folder / name, text.encode(), overwrite=True)
     return folder / REPORT
@@ -132,21 +147,41 @@ def published_rows(outcome: GridResult) -> tuple[tuple[str, ...], ...]:
     return tuple(rows)
 
 
-def figures(outcome: GridResult) -> tuple[Figure, ...]:
-    """A figure for each attack of the grid."""
+def figure_files(outcome: GridResult) -> Iterator[tuple[str, str]]:
+    """A large figure for each attack of the grid: a file name, and the SVG."""
     by_key = squares(outcome.cells)
     order = tuple(entry.label for entry in outcome.grid.watermarks)
-    return tuple(
-        Figure(entry.label, _file_name(i, entry.label), attack_figure(entry.label, order, by_key))
-        for i, entry in enumerate(outcome.grid.attacks, 1)
-    )
+    for i, entry in enumerate(outcome.grid.attacks, 1):
+        yield _file_name(i, entry.label), attack_figure(entry.label, order, by_key)
+
+
+def figures(outcome: GridResult) -> Figures:
+    """The small figures, on common axes."""
+    by_key = squares(outcome.cells)
+    order = tuple(entry.label for entry in outcome.grid.watermarks)
+    frame, small, without, drawn = Frame.around(by_key), list[Figure](), list[str](), set[str]()
+    for entry in outcome.grid.attacks:
+        shown = {name: by_key[name, entry.label] for name in order if (name, entry.label) in by_key}
+        stated = {name: square for name, square in shown.items() if square.has_evidence}
+        if not stated:
+            without.append(entry.label)
+            continue
+        drawn |= set(stated)
+        words = "; ".join(
+            f"{name} {square.left} bits at {square.lost or 'an unknown number of'} points lost"
+            for name, square in stated.items()
+        )
+        svg = attack_figure(entry.label, order, by_key, frame)
+        small.append(Figure(svg, f"{entry.label}: {words}"))
+    legend = (Figure(legend_marker(i), name) for i, name in enumerate(order) if name in drawn)
+    return Figures(tuple(small), tuple(legend), tuple(without))
 
 
 def render(
     outcome: GridResult,
     tables: tuple[Table, ...],
     more: dict[str, Table],
-    drawn: tuple[Figure, ...],
+    drawn: Figures,
 ) -> str:
     """The page as one HTML document.
 
@@ -154,7 +189,7 @@ def render(
         outcome: Of the run.
         tables: Of the grid itself.
         more: Other tables, by name.
-        drawn: One figure for each attack.
+        drawn: The small figures.
     """
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
@@ -166,6 +201,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    marks = survivals(outcome)
     void = sorted(
         {(c.watermark, c.attack, c.void or c.refused) for c in outcome.cells if c.void or c.refused}
     )
@@ -175,8 +211,12 @@ def render(
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         measured=sum(cell.status == Status.MEASURED for cell in outcome.cells),
         total=len(outcome.cells),
+        headline=headline(marks),
+        survivals=[mark.sentence for mark in marks],
+        signs=NOTES,
+        threshold=DEFAULT_THRESHOLD_BITS,
         squares={ranks: squares(outcome.cells, by_ranks=ranks) for ranks in (False, True)},
-        tables=tables,
+        tables=[table for table in tables if table.rows],
         more=tuple(more.values()),
         figures=drawn,
         errors=outcome.errors,
@@ -197,7 +237,7 @@ def _entries(outcome: GridResult) -> Table:
             values = parameters_of(scheme) | entry.parameters
             text = ", ".join(f"{name} {value}" for name, value in values.items())
             rows.append((kind.removesuffix("s"), entry.label, scheme.paper, text))
-    return Table("", "", ("", "label", "after", "parameters"), tuple(rows))
+    return Table("", "", ("kind", "label", "after", "parameters"), tuple(rows))
 
 
 def _models(outcome: GridResult) -> Table:

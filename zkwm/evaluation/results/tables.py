@@ -41,14 +41,19 @@ def grid_tables(outcome: GridResult, *, by_ranks: bool = False) -> tuple[Table, 
         Table(
             title=f"What is left {way}"
             + (f", part {number} of {len(parts)}" if len(parts) > 1 else ""),
-            meaning="bits left (−log2 of the exact tail, before the judge's allowances) / points "
-            f"of accuracy lost, of the worst of {len(grid.seeds)} seeds; {signs}",
+            meaning="bits of evidence left after the judge's allowances / points of accuracy lost, "
+            f"of {_worst(len(grid.seeds))}; {signs}",
             head=("watermark", *part),
             rows=tuple((label, *(by_key[label, attack].text for attack in part)) for label in rows),
             by_ranks=by_ranks,
         )
         for number, part in enumerate(parts, 1)
     )
+
+
+def _worst(seeds: int) -> str:
+    """Which seed a number is of."""
+    return "the only seed" if seeds == 1 else f"the worst of {seeds} seeds"
 
 
 def scheme_table(outcome: GridResult) -> Table:
@@ -146,11 +151,15 @@ def csv_text(table: Table) -> str:
 
 
 def bits_csv(outcome: GridResult, *, by_ranks: bool = False) -> str:
-    """Schemes by attacks: bits left (empty for declared labels and where there is no number)."""
+    """Schemes by attacks: bits left after allowances, negative where they take more than all.
+
+    Empty for declared labels and where there is no number.
+    """
 
     def text(square: Square) -> str:
         shown = square.shown
-        return "" if shown is None or square.bits(shown) is None else square.left
+        evidence = None if shown is None else square.evidence(shown)
+        return "" if evidence is None else f"{evidence:.2f}"
 
     return _scheme_by_attack_csv(outcome, text, by_ranks=by_ranks)
 

@@ -148,3 +148,12 @@ def test_a_message_stays_short_whatever_value_it_repeats(tmp_path: Path, text: s
         read_grid(path)
     assert str(path) in caught.value.message
     assert len(caught.value.message) < 1_000
+
+
+@pytest.mark.parametrize("models", [0, 1, 2])
+def test_false_claims_without_victims_are_refused_before_training(models: int) -> None:
+    claims = {"claims": [{"name": "key_grinding"}]}
+    with pytest.raises(UsageError, match="false claims need 3 null_models") as caught:
+        Grid.from_map(TINY | claims | {"null_models": models})
+    assert caught.value.hint == "set null_models to 3 or more, or leave out claims"
+    assert Grid.from_map(TINY | claims | {"null_models": 3}).null_models == 3

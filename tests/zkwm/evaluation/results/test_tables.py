@@ -15,9 +15,10 @@ import pytest
 from zkwm.evaluation.plan.grid import Grid
 from zkwm.evaluation.results.aggregate import Square, points, squares
 from zkwm.evaluation.results.cell import Cell
-from zkwm.evaluation.results.figures import attack_figure
+from zkwm.evaluation.results.figures import Frame, attack_figure
 from zkwm.evaluation.results.outcome import GridResult
-from zkwm.evaluation.results.report import published_rows, write_report
+from zkwm.evaluation.results.report import figures, published_rows, write_report
+from zkwm.evaluation.results.summary import headline, survivals
 from zkwm.evaluation.results.tables import (
     attack_table,
     bits_csv,
@@ -48,14 +49,15 @@ def test_the_worst_seed_is_quoted_with_its_own_cost(cell: Made) -> None:
         cell(bits=300.7, evidence=230.0, accuracy_after=0.87),
         cell(seed=1, bits=110.9, evidence=41.2, accuracy_after=0.885),
     )
-    assert (shown.left, shown.lost, shown.text) == ("110", "0.5", "110 / 0.5")
+    assert (shown.left, shown.lost, shown.text) == ("41", "0.5", "41 / 0.5")
     assert shown.enough
     assert not square(cell(evidence=39.99)).enough
+    assert square(cell(evidence=-6.2)).text == "none / 1.0"
 
 
 def test_seeds_without_a_successful_attack_are_not_quoted(cell: Made) -> None:
-    idle = cell(seed=1, bits=2.0, accuracy_after=0.8099)
-    assert square(cell(), idle).text == "110 / 1.0"
+    idle = cell(seed=1, evidence=2.0, accuracy_after=0.8099)
+    assert square(cell(), idle).text == "41 / 1.0"
     assert square(idle).text == "2 / 8.0 †"
     assert cell(accuracy_after=0.81).counts
     assert cell(scratch_accuracy=None).counts is None
@@ -71,13 +73,13 @@ def test_squares_without_a_number_say_why(cell: Made) -> None:
     assert square(cell(void="void: x"), cell(seed=1, void="void: x")).text == "void"
     assert square(cell(error="x"), cell(seed=1, void="void: x")).text == "error"
     assert square(cell(refused="x")).text == "not applicable"
-    assert square(cell(), cell(seed=1, error="x")).text == "110 / 1.0 ‡"
+    assert square(cell(), cell(seed=1, error="x")).text == "41 / 1.0 ‡"
 
 
 def test_ranks_are_a_table_of_their_own(cell: Made) -> None:
     ranked = cell(rank_bits=400.9, rank_evidence=330.0)
     square_ = squares((ranked, cell(seed=1)), by_ranks=True)["A", "X"]
-    assert square_.text == "400 / 1.0 ‡"
+    assert square_.text == "330 / 1.0 ‡"
     assert squares((cell(),), by_ranks=True)["A", "X"].left == "–"
 
 
@@ -107,7 +109,7 @@ def test_the_tables_hold_the_numbers(outcome: GridResult) -> None:
     (table,) = grid_tables(outcome)
     assert table.head == ("watermark", "X", "Y")
     assert table.rows == (
-        ("A<b>", "110 / 1.0", "110 / 1.0"),
+        ("A<b>", "41 / 1.0", "41 / 1.0"),
         ("Z", "60/100 / 1.0 §", "60/100 / 1.0 §"),
     )
     assert grid_tables(outcome, by_ranks=True) == ()
@@ -116,8 +118,8 @@ def test_the_tables_hold_the_numbers(outcome: GridResult) -> None:
     )  # fmt: skip
     assert attack_table(outcome).rows[0][-1] == "4 of 4"
     rows = list(csv.reader(io.StringIO(bits_csv(outcome))))
-    assert rows == [["watermark", "X", "Y"], ["A<b>", "110", "110"], ["Z", "", ""]]
-    assert "| A<b> | 110 / 1.0 | 110 / 1.0 |" in markdown([table])
+    assert rows == [["watermark", "X", "Y"], ["A<b>", "41.20", "41.20"], ["Z", "", ""]]
+    assert "| A<b> | 41 / 1.0 | 41 / 1.0 |" in markdown([table])
 
 
 def test_many_attacks_are_several_tables(cell: Made) -> None:
@@ -165,9 +167,49 @@ def test_the_page_is_one_file_and_escapes_what_it_shows(
     assert "A&lt;b&gt;" in page
     assert "something &lt;failed&gt;" in page
     assert not re.findall(r'(?:src|href)="(?!data:image/svg)', page)
-    assert page.count("data:image/svg+xml;base64,") == 2
+    assert page.count("data:image/svg+xml;base64,") == 2 + 1  # two attacks, one mark in the legend
     names = {path.name for path in tmp_path.iterdir()}
     assert {"bits.csv", "cells.csv", "tables.md", "figures", "report.html"} <= names
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
         "01-x.svg", "02-y.svg",
     ]  # fmt: skip
+
+
+def test_the_summary_says_what_survived(outcome: GridResult, cell: Made) -> None:
+    assert [mark.sentence for mark in survivals(outcome)] == [
+        "A<b>: at least 40 bits are left under the only attack.",
+        "Z states no evidence: its owner chose the labels.",
+    ]
+    names = ("p1", "p2", "idle")
+    grid = Grid.from_map(
+        GRID | {"watermarks": [{"name": "adi", "label": "A"}],
+                "attacks": [{"name": "none"}, *({"name": "pruning", "label": n} for n in names)]}
+    )  # fmt: skip
+    cells = (
+        cell(attack="none"),
+        cell(attack="p1", evidence=-6.0),
+        cell(attack="p2", evidence=-6.0, rank_bits=99.0, rank_evidence=41.0),
+        cell(attack="idle", evidence=-6.0, accuracy_after=0.5),
+    )
+    marks = survivals(GridResult(grid, cells, {}, (), (), 0.0))
+    assert [mark.sentence for mark in marks] == [
+        "A: at least 40 bits are left under 1 of 2 attacks; not p1."
+    ]
+    assert headline(marks).startswith("0 of 1 mark that state")
+
+
+def test_small_figures_share_their_axes(outcome: GridResult) -> None:
+    by_key = squares(outcome.cells)
+    frame = Frame.around(by_key)
+    assert frame.evidence[0] < 0 < 41.2 < frame.evidence[1]
+    assert frame.lost[0] < 0 < 1.0 < frame.lost[1]
+    assert len(attack_figure("X", ("A<b>",), by_key, frame)) < 30_000
+
+
+def test_an_attack_without_evidence_is_named_and_not_drawn(cell: Made) -> None:
+    grid = Grid.from_map(GRID | {"watermarks": [{"name": "zhang", "label": "Z"}]})
+    declared = [
+        cell(watermark="Z", attack=attack, bits=None, evidence=None) for attack in ("X", "Y")
+    ]
+    drawn = figures(GridResult(grid, tuple(declared), {}, (), (), 0.0))
+    assert (drawn.small, drawn.legend, drawn.without) == ((), (), ("X", "Y"))
