@@ -33,6 +33,8 @@ class Survival:
         if not count:
             return f"{self.watermark}: no attack on it counts."
         enough = f"at least {DEFAULT_THRESHOLD_BITS} bits are left"
+        if not self.kept:
+            return f"{self.watermark}: less than {DEFAULT_THRESHOLD_BITS} bits under {_all(count)}."
         if not self.lost:
             return f"{self.watermark}: {enough} under {_all(count)}."
         lost = ", ".join(self.lost[:_NAMED])
@@ -69,7 +71,8 @@ def headline(marks: tuple[Survival, ...]) -> str:
     return (
         f"{whole} of {len(stated)} {'mark' if len(stated) == 1 else 'marks'} that state evidence "
         f"keep the {DEFAULT_THRESHOLD_BITS} bits that a judge usually demands under every attack "
-        "that counts, after the judge's allowances, in the worst seed."
+        "that counts: after the judge's allowances, in the worst seed, by matches or, where the "
+        "judge gets scores, by ranks."
     )
 
 

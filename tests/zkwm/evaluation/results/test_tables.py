@@ -196,6 +196,8 @@ def test_the_summary_says_what_survived(outcome: GridResult, cell: Made) -> None
         "A: at least 40 bits are left under 1 of 2 attacks; not p1."
     ]
     assert headline(marks).startswith("0 of 1 mark that state")
+    lost = survivals(GridResult(grid, cells[:2], {}, (), (), 0.0))
+    assert [mark.sentence for mark in lost] == ["A: less than 40 bits under the only attack."]
 
 
 def test_small_figures_share_their_axes(outcome: GridResult) -> None:
