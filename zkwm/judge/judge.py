@@ -97,6 +97,11 @@ class Judge:
         return Judge(self._key, ledger)
 
     @property
+    def secret_key(self) -> JudgeKey:
+        """The secret keys, for a process of one's own that decides in this judge's place."""
+        return self._key
+
+    @property
     def public(self) -> JudgePublic:
         """The public keys; owners confirm their ``fingerprint()``."""
         return self._key.public

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
@@ -13,7 +15,9 @@ from zkwm.judge.particulars import NOT_STATED, CaseParticulars
 from zkwm.judge.verdict import Verdict
 from zkwm.marketplace import cases
 from zkwm.marketplace.cases import Case, CaseState
+from zkwm.marketplace.claims import Claim
 from zkwm.marketplace.kept_verdicts import documents, keep_verdict, kept_file
+from zkwm.marketplace.many import Settling
 from zkwm.marketplace.registrar import Registrar, require_digest
 from zkwm.marketplace.terms import Terms, argument_terms, whole_seconds
 from zkwm.report import render_report
@@ -169,7 +173,7 @@ class Marketplace(Registrar):
 
     def settle(
         self,
-        suspect: Suspect,
+        suspect: Suspect | str | Path,
         case: Challenge | str,
         proof: Response | bytes | None = None,
         *,
@@ -177,9 +181,11 @@ class Marketplace(Registrar):
         images: NDArray[np.uint8] | None = None,
         progress: Progress | None = None,
         particulars: CaseParticulars = NOT_STATED,
+        **suspect_options: Any,  # noqa: ANN401
     ) -> Verdict:
         """Check the owner's answer; keep the verdict and its reports; return it if proven.
 
+        ``suspect`` is open, or a location; ``suspect_options`` then go to ``zkwm.open_suspect``.
         Without ``proof`` it is the last answer that was kept; with one, it is kept first
         (``answer``), where it is the owner's. ``decoys``, ``images``, ``progress`` and
         ``particulars`` are those of ``Judge.verify``: natural images uint8 (n, channels, height,
@@ -205,7 +211,7 @@ class Marketplace(Registrar):
             verdict = self._judge.verify(
                 self.commitment(found.commitment), suspect, Challenge.from_bytes(file), proof,
                 decoys=decoys, images=images, progress=progress,
-                particulars=replace(particulars, listing=found.listing),
+                particulars=replace(particulars, listing=found.listing), **suspect_options,
             )  # fmt: skip
         except ZkwmError as error:
             if owners and isinstance(error.verdict, Verdict):
@@ -213,6 +219,32 @@ class Marketplace(Registrar):
             raise
         self._keep(name, verdict)
         return verdict
+
+    def verify_many(
+        self,
+        claims: Iterable[Claim],
+        *,
+        processes: int | None = None,
+        seconds: float = 3600.0,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Settling:
+        """Settle many claims at once, in other processes; iterate over what is returned.
+
+        Results come in the order in which they are there. A case whose process crashes or takes too
+        long could not be checked; the others go on. ``with`` and ``cancel`` end all processes.
+
+        Args:
+            claims: the cases, and where each model is.
+            processes: at most so many at once; by default as many as there are processors.
+            seconds: the time for one claim, after which its process is ended.
+            progress: called with the number of claims settled, and that of all.
+
+        Raises UsageError for a claim's options that cannot be sent to another process.
+        """
+        return Settling(
+            self._database.location, self._judge.secret_key, claims,
+            processes=processes, seconds=seconds, progress=progress,
+        )  # fmt: skip
 
     def verdicts(self) -> dict[str, dict[str, Any]]:
         """Every verdict kept, as JSON values, by the challenge's digest in hexadecimal."""

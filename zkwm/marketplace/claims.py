@@ -1,0 +1,164 @@
+"""Claims that are settled by other processes: what is sent to them, and what comes back.
+
+Frames of JSON and bytes go through pipes, never pickles, and nothing secret through arguments,
+environment or disk. Standard input has the desk first (where the database is, and the judge's
+keys), then for each claim a map and the owner's answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zkwm.judge.key_file import JudgeKey
+from zkwm.marketplace.location import Location
+from zkwm.suspects.limits import HttpSettings, OnnxLimits
+from zkwm.suspects.suspect import printable
+from zkwm_protocols import errors
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.errors import CouldNotCheck, UsageError, ZkwmError
+from zkwm_protocols.keys import ED25519, BoxKey, SigningKey
+
+_SETTINGS: dict[str, Any] = {"http": HttpSettings, "onnx": OnnxLimits}
+_PLAIN = ("output", "adapter", "output_names", "headers")
+_PATHS = ("certificate_authorities", "template")
+_CLASSES: dict[str, type[ZkwmError]] = {
+    name: kind
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, ZkwmError)
+}
+_MOST_TEXT = 2000
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A case that is to be settled.
+
+    Args:
+        case: the challenge, or its digest in hexadecimal.
+        suspect: where the model is: a file, a folder or a URL.
+        proof: the owner's answer; None is the last one that was kept.
+        options: ``headers``, ``http``, ``onnx``, ``output``, ``adapter`` and ``output_names`` of
+            ``zkwm.open_suspect``, where the challenge does not say them.
+    """
+
+    case: Challenge | str
+    suspect: str | Path
+    proof: bytes | None = field(default=None, repr=False)
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def id(self) -> str:
+        """The challenge's digest in hexadecimal."""
+        return self.case.digest.hex() if isinstance(self.case, Challenge) else self.case
+
+
+@dataclass(frozen=True)
+class Settled:
+    """How a claim ended: the kept verdict's outcome, or empty; and the error, None where proven."""
+
+    case: str
+    outcome: str
+    error: ZkwmError | None
+
+
+def pack_claim(claim: Claim) -> tuple[bytes, bytes]:
+    """The two frames of a claim. Raises UsageError for options that cannot be sent."""
+    location = str(claim.suspect)
+    if "://" not in location:
+        location = str(Path(location).absolute())
+    sent: dict[str, Any] = {}
+    for name, value in claim.options.items():
+        if name in _SETTINGS and isinstance(value, _SETTINGS[name]):
+            sent[name] = {
+                key: str(Path(one).absolute()) if key in _PATHS and one is not None else one
+                for key, one in asdict(value).items()
+            }
+        elif name in _PLAIN:
+            sent[name] = dict(value) if isinstance(value, Mapping) else value
+        else:
+            raise UsageError(
+                f"a claim that others settle has no option {name[:40]!r}",
+                hint=f"options are {', '.join((*_PLAIN, *_SETTINGS))}; settle others one by one",
+            )
+    described = {
+        "case": claim.id,
+        "suspect": location,
+        "options": sent,
+        "answered": claim.proof is not None,
+    }
+    return json.dumps(described).encode(), claim.proof or b""
+
+
+def unpack_claim(described: bytes, proof: bytes) -> Claim:
+    """Read ``pack_claim``."""
+    value = json.loads(described)
+    options = dict(value["options"])
+    for name, kind in _SETTINGS.items():
+        if name in options:
+            fields = options[name]
+            options[name] = kind(
+                **{
+                    key: Path(one) if key in _PATHS and one is not None else one
+                    for key, one in fields.items()
+                }
+            )
+    if options.get("output_names") is not None:
+        options["output_names"] = tuple(options["output_names"])
+    return Claim(value["case"], value["suspect"], proof if value["answered"] else None, options)
+
+
+def pack_desk(location: Location, key: JudgeKey, environment: Mapping[str, str]) -> bytes:
+    """The frame that opens a desk: the database with its password, and the judge's keys."""
+    where = location.url.render_as_string(hide_password=False)
+    described = {
+        "location": str(location.path) if location.path else where,
+        "signing": key.signing.to_bytes().hex(),
+        "box": key.box.to_bytes().hex(),
+        "environment": {name: text for name, text in environment.items() if name[:2] == "PG"},
+    }
+    return json.dumps(described).encode()
+
+
+def unpack_desk(described: bytes) -> tuple[str, JudgeKey, dict[str, str]]:
+    """Read ``pack_desk``: location, keys, and the variables of PostgreSQL's client."""
+    value = json.loads(described)
+    key = JudgeKey(
+        SigningKey.from_bytes(ED25519, bytes.fromhex(value["signing"])),
+        BoxKey(bytes.fromhex(value["box"])),
+    )
+    return value["location"], key, value["environment"]
+
+
+def pack_settled(settled: Settled) -> bytes:
+    """The frame of a claim that ended."""
+    error = settled.error
+    told = None
+    if error is not None:
+        told = {
+            "class": type(error).__name__,
+            "message": error.message[:_MOST_TEXT],
+            "hint": error.hint[:_MOST_TEXT],
+            "check": error.check[:100],
+        }
+    return json.dumps({"outcome": settled.outcome, "error": told}).encode()
+
+
+def unpack_settled(case: str, reply: bytes) -> Settled:
+    """Read ``pack_settled`` as what a stranger sent. Raises ValueError."""
+    value = json.loads(reply)
+    if not isinstance(value, dict) or not {"outcome", "error"} <= set(value):
+        raise ValueError("no such reply")
+    told, error = value["error"], None
+    if isinstance(told, dict):
+        message, hint, check = (
+            printable(str(told.get(name, "")), _MOST_TEXT) for name in ("message", "hint", "check")
+        )
+        kind = _CLASSES.get(str(told.get("class")), CouldNotCheck)
+        error = kind(message, hint=hint, check=check)
+    elif told is not None:
+        raise ValueError("no such error")
+    return Settled(case, printable(str(value["outcome"]), 100), error)
