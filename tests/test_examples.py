@@ -34,7 +34,7 @@ def examples(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
 @pytest.fixture
 def marked(tmp_path: Path) -> tuple[zkwm.Vault, zkwm.Commitment, Path]:
     """An owner's vault and commitment, and a model that answers all triggers."""
-    vault = zkwm.Vault.create(tmp_path / "acme.vault", "p", cost=CHEAP)
+    vault = zkwm.Vault.create(tmp_path / "acme.vault", "a long phrase", cost=CHEAP)
     commitment = zkwm.commit(vault, class_count=10, shape=(1, 16, 16), family="blocks")
     triggers = zkwm.trigger_set(vault, commitment)
     save_lookup(tmp_path / "model.onnx", triggers.images, triggers.labels)
@@ -43,7 +43,7 @@ def marked(tmp_path: Path) -> tuple[zkwm.Vault, zkwm.Commitment, Path]:
 
 @pytest.mark.slow
 def test_owner_marks(examples: dict[str, ModuleType], tmp_path: Path) -> None:
-    vault, commitment = examples["owner"].mark(tmp_path, "p", epochs=1)
+    vault, commitment = examples["owner"].mark(tmp_path, "a long phrase", epochs=1)
     assert commitment.digest in vault.state.commitments
     assert (tmp_path / "marked" / "model.onnx").exists()
 
@@ -55,7 +55,7 @@ def test_judge_decides(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     vault, commitment, model = marked
-    judge = zkwm.Judge.create(tmp_path / "judge.key", "p")
+    judge = zkwm.Judge.create(tmp_path / "judge.key", "a long phrase")
     fingerprint = judge.public.fingerprint()
 
     def ask_owner(challenge: zkwm.Challenge) -> zkwm.Opening:
@@ -80,7 +80,7 @@ def test_marketplace_settles(
     tmp_path: Path,
 ) -> None:
     vault, commitment, model = marked
-    desk = zkwm.Judge.create(tmp_path / "desk.key", "p")
+    desk = zkwm.Judge.create(tmp_path / "desk.key", "a long phrase")
     market = zkwm.Marketplace(tmp_path / "market", desk)
     assert examples["marketplace"].settle(
         market,
@@ -104,7 +104,7 @@ def test_zero_knowledge_decides(
     model = tmp_path / "linear.onnx"
     triggers = zkwm.trigger_set(vault, commitment)
     save_linear(model, triggers.images, triggers.labels)
-    judge = zkwm.Judge.create(tmp_path / "judge.key", "p")
+    judge = zkwm.Judge.create(tmp_path / "judge.key", "a long phrase")
     known = judge.public.fingerprint()
     verdict = examples["zero_knowledge"].decide(
         judge,

@@ -21,6 +21,7 @@ EXTRAS = {
     "ray": "ray",
     "sqlalchemy": "marketplace",
     "psycopg": "marketplace",
+    "keyring": "keyring",
 }
 """The extra that installs a library, by the library's import name."""
 
@@ -30,6 +31,7 @@ _PURPOSES = {
     "evaluate": "evaluation",
     "ray": "running on many machines",
     "marketplace": "a marketplace's database",
+    "keyring": "a passphrase from the system's keyring",
 }
 
 FRAMEWORKS = {"lightning": "lightning", "transformers": "'transformers[torch]'"}

@@ -21,7 +21,7 @@ from zkwm_protocols.errors import Cancelled, CouldNotCheck, UsageError
 from zkwm_protocols.keys import JudgePublic
 
 SCHEMA = "zkwm/demo/v1"
-ENVIRONMENT = {"ZKWM_PASSPHRASE": "demo", "OMP_NUM_THREADS": "1"}
+ENVIRONMENT = {"ZKWM_PASSPHRASE": "only-a-demo", "OMP_NUM_THREADS": "1"}
 """Set where unset: a passphrase, and one thread. So small a network trains almost as fast with one
 thread as with more on an idle machine, and many times faster on a busy one."""
 

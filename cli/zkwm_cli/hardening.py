@@ -9,22 +9,47 @@ import ctypes
 import os
 import sys
 from contextlib import suppress
+from enum import Enum
 
-VARIABLE = "ZKWM_PASSPHRASE"
+COMMON_VARIABLE = "ZKWM_PASSPHRASE"
+
+
+class Role(Enum):
+    """Whose passphrase it is; the value is the variable that gives it and no other's."""
+
+    OWNER = "ZKWM_OWNER_PASSPHRASE"
+    JUDGE = "ZKWM_JUDGE_PASSPHRASE"
+
+
+VARIABLES = (COMMON_VARIABLE, *(role.value for role in Role))
+"""Every variable that may hold a passphrase."""
 _PR_SET_DUMPABLE = 4
 _taken: dict[str, str] = {}
 
 
-def take_passphrase() -> None:
-    """Move the passphrase out of the environment, which every child process would inherit."""
-    secret = os.environ.pop(VARIABLE, None)
-    if secret is not None:
-        _taken[VARIABLE] = secret
+def take_passphrases() -> None:
+    """Move all passphrases out of the environment, which every child process would inherit."""
+    for variable in VARIABLES:
+        secret = os.environ.pop(variable, None)
+        if secret is not None:
+            _taken[variable] = secret
 
 
-def environment_passphrase() -> str | None:
-    """The passphrase of the environment, also once it was taken out; None where there is none."""
-    return os.environ.get(VARIABLE, _taken.get(VARIABLE))
+def environment_passphrase(role: Role) -> str | None:
+    """The passphrase of the environment, also once it was taken out; None where there is none.
+
+    That of the role comes before the common one.
+    """
+    for variable in (role.value, COMMON_VARIABLE):
+        secret = os.environ.get(variable, _taken.get(variable))
+        if secret is not None:
+            return secret
+    return None
+
+
+def environment_for_others() -> dict[str, str]:
+    """The environment without any passphrase, for another program."""
+    return {name: value for name, value in os.environ.items() if name not in VARIABLES}
 
 
 def protect_memory() -> None:

@@ -17,7 +17,7 @@ from typing import NoReturn
 import click
 
 from zkwm_cli.exits import EXIT_CODES, Exit, print_error, print_zkwm_error
-from zkwm_cli.hardening import take_passphrase
+from zkwm_cli.hardening import take_passphrases
 from zkwm_cli.heartbeat import heartbeat
 from zkwm_cli.streams import StreamError, prepare, silence_stdout
 from zkwm_cli.terminal import warn
@@ -75,8 +75,11 @@ class CommandGroup(click.Group):
             formatter.write_dl([(str(int(code)), meaning) for code, meaning in EXIT_CODES])
         with formatter.section("Passphrases"):
             formatter.write_text(
-                "are asked for, or read from --passphrase-file FILE or ZKWM_PASSPHRASE; "
-                "they are never arguments."
+                "are never arguments. The first of these counts: --passphrase-file FILE; "
+                "ZKWM_OWNER_PASSPHRASE for a vault, ZKWM_JUDGE_PASSPHRASE for a judge's key; "
+                "ZKWM_PASSPHRASE for both; with ZKWM_KEYRING=1 the system's keyring (service zkwm, "
+                "user name: the file's whole path); the terminal; without one the program "
+                "ZKWM_ASKPASS, which gets the question and prints the answer."
             )
 
 
@@ -107,7 +110,7 @@ def main(arguments: Sequence[str]) -> int:
 def run() -> NoReturn:
     """Run the command line of this process and exit (``zkwm_cli.start`` calls it)."""
     prepare()
-    take_passphrase()
+    take_passphrases()
     if not os.environ.get("ZKWM_DEBUG"):
         warnings.simplefilter("ignore")
         warnings.filterwarnings("once", message=NO_LIMITS)

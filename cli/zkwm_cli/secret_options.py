@@ -32,16 +32,23 @@ class VaultOptions:
 
     def open(self) -> Vault:
         """Decrypt the vault. Raises VaultUnusable, CouldNotCheck or UsageError."""
-        from zkwm_cli.passphrases import passphrase
         from zkwm_cli.terminal import note
 
+        secret = self.passphrase()
         with suppress(OSError, ValueError):
             size = Path(self.vault).stat().st_size
             if size >= LARGE_VAULT:
                 note(f"opening {self.vault}, {size >> 20} MiB")
         from zkwm.owner.vault import Vault
 
-        return Vault.open(self.vault, passphrase(self.passphrase_file, of=self.vault))
+        return Vault.open(self.vault, secret)
+
+    def passphrase(self) -> str:
+        """Its passphrase. Raises CouldNotCheck or UsageError."""
+        from zkwm_cli.hardening import Role
+        from zkwm_cli.passphrases import passphrase
+
+        return passphrase(self.passphrase_file, of=self.vault, role=Role.OWNER)
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,7 @@ class JudgeOptions:
         to another secret key.
         """
         from zkwm.judge.key_file import open_judge_key
+        from zkwm_cli.hardening import Role
         from zkwm_cli.meanwhile import imported_meanwhile
         from zkwm_cli.passphrases import passphrase
         from zkwm_protocols.errors import UsageError
@@ -83,7 +91,7 @@ class JudgeOptions:
                     "not beside it",
                     hint="only the judge can do this: give --judge with the secret key's file",
                 )
-        secret = passphrase(self.passphrase_file, of=self.secret)
+        secret = passphrase(self.passphrase_file, of=self.secret, role=Role.JUDGE)
         with imported_meanwhile("zkwm.judge.judge", "zkwm.report"):  # Argon2id takes as long
             key = open_judge_key(self.secret, secret)
         if expected is not None and key.public != expected:

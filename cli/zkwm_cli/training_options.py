@@ -58,12 +58,14 @@ class MarkOptions:
 
     def _require_one_passphrase(self) -> None:
         """Raise a usage error where several processes would ask one person for a passphrase."""
-        from zkwm_cli.hardening import VARIABLE, environment_passphrase
+        from zkwm_cli.hardening import Role
+        from zkwm_cli.passphrases import is_given
 
         several = os.environ.get("WORLD_SIZE", "1") not in ("", "1")
-        given = self.passphrase_file not in (None, "-") or environment_passphrase()
-        if several and not self.unmarked and not given:
-            raise click.UsageError(f"under torchrun, use --passphrase-file FILE or set {VARIABLE}")
+        if several and not self.unmarked and not is_given(self.passphrase_file, Role.OWNER):
+            raise click.UsageError(
+                f"under torchrun, use --passphrase-file FILE or set {Role.OWNER.value}"
+            )
 
     def read_commitment(self) -> Commitment:
         """The commitment. Raises Malformed or CouldNotCheck."""
@@ -74,10 +76,11 @@ class MarkOptions:
     def open_vault(self) -> Vault:
         """The owner's vault, decrypted."""
         from zkwm.owner.vault import Vault
+        from zkwm_cli.hardening import Role
         from zkwm_cli.passphrases import passphrase
 
         name = str(self.vault)
-        return Vault.open(name, passphrase(self.passphrase_file, of=name))
+        return Vault.open(name, passphrase(self.passphrase_file, of=name, role=Role.OWNER))
 
 
 @dataclass(frozen=True)

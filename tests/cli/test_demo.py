@@ -99,7 +99,7 @@ def test_environment_is_left_as_it_was(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     said: list[str] = []
     zkwm_cli.demo_story.demo(tmp_path / "demo", run=Stage(), say=said.append)
-    assert "$ export ZKWM_PASSPHRASE=demo" in said
+    assert "$ export ZKWM_PASSPHRASE=only-a-demo" in said
     assert not any("OMP_NUM_THREADS" in line for line in said)
     assert "ZKWM_PASSPHRASE" not in os.environ
     assert os.environ["OMP_NUM_THREADS"] == "2"

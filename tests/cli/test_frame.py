@@ -190,7 +190,7 @@ def test_a_system_without_limits_of_memory_is_told(
         resource_limits, "find_spec", lambda name: None if name == "resource" else found(name)
     )
     monkeypatch.setattr(main, "prepare", lambda: None)
-    monkeypatch.setattr(main, "take_passphrase", lambda: None)
+    monkeypatch.setattr(main, "take_passphrases", lambda: None)
     codes = []
     monkeypatch.setattr(main, "main", lambda _: codes.append(zkwm(*options)) or codes[-1].code)
     options = case.challenge_options()

@@ -40,7 +40,7 @@ def test_every_command_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(main, "heartbeat", counted)
     monkeypatch.setattr("sys.argv", ["zkwm", "--version"])
     monkeypatch.setattr(main, "prepare", lambda: None)
-    monkeypatch.setattr(main, "take_passphrase", lambda: None)
+    monkeypatch.setattr(main, "take_passphrases", lambda: None)
     with pytest.raises(SystemExit) as ended:
         main.run()
     assert (ended.value.code, begun) == (0, [True])

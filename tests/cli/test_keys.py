@@ -98,9 +98,17 @@ def test_passphrase_file(zkwm: Command, tmp_path: Path) -> None:
     Vault.open(tmp_path / "v", "straße und mehr")
 
 
+def test_a_byte_order_mark_is_no_part_of_a_passphrase(zkwm: Command, tmp_path: Path) -> None:
+    secret = tmp_path / "passphrase"
+    secret.write_text("stra\u00dfe und mehr\n", encoding="utf-8-sig")
+    secret.chmod(0o600)
+    assert zkwm("keygen", "--output", tmp_path / "v", "--passphrase-file", secret).code == 0
+    Vault.open(tmp_path / "v", "stra\u00dfe und mehr")
+
+
 def test_passphrase_file_for_everybody_is_warned_about(zkwm: Command, tmp_path: Path) -> None:
     secret = tmp_path / "passphrase"
-    secret.write_text("abc\n")
+    secret.write_text("abc and more\n")
     secret.chmod(0o644)
     result = zkwm("keygen", "--output", tmp_path / "v", "--passphrase-file", secret)
     assert result.code == 0
@@ -108,9 +116,11 @@ def test_passphrase_file_for_everybody_is_warned_about(zkwm: Command, tmp_path: 
 
 
 def test_passphrase_from_stdin(process: Command, tmp_path: Path) -> None:
-    result = process("keygen", "--output", tmp_path / "v", "--passphrase-file", "-", input=b"abc\n")
+    result = process(
+        "keygen", "--output", tmp_path / "v", "--passphrase-file", "-", input=b"abc and more\n"
+    )
     assert result.code == 0
-    Vault.open(tmp_path / "v", "abc")
+    Vault.open(tmp_path / "v", "abc and more")
 
 
 @pytest.mark.parametrize(
@@ -118,6 +128,9 @@ def test_passphrase_from_stdin(process: Command, tmp_path: Path) -> None:
     [
         (b"", 2, "is empty"),
         (b"\nsecond line", 2, "is empty"),
+        (b"\xef\xbb\xbf\n", 2, "is empty"),
+        (b"x\n", 2, "has 1 of the 8 characters that a new one needs"),
+        (b"seven77", 2, "has 7 of the 8 characters that a new one needs"),
         (b"\xff\xfe\n", 2, "not text in UTF-8"),
         (b"x" * 5000, 2, "at most 4096 bytes"),
     ],
@@ -147,19 +160,26 @@ def test_no_passphrase_and_no_terminal(
     result = zkwm("keygen", "--output", tmp_path / "v")
     assert (result.code, result.stdout) == (2, "")
     assert "there is no terminal to ask at" in result.stderr
-    assert "zkwm: hint: use --passphrase-file FILE, or set ZKWM_PASSPHRASE" in result.stderr
+    assert (
+        "zkwm: hint: use --passphrase-file FILE, or set ZKWM_OWNER_PASSPHRASE, or name a program "
+        "that asks in ZKWM_ASKPASS" in result.stderr
+    )
 
 
 def test_passphrase_typed_twice(tmp_path: Path) -> None:
-    code, screen = at_terminal(["keygen", "--output", str(tmp_path / "v")], [b"abc\n", b"abc\n"])
+    code, screen = at_terminal(
+        ["keygen", "--output", str(tmp_path / "v")], [b"abc and more\n", b"abc and more\n"]
+    )
     assert code == 0, screen
     assert b"New passphrase of the new vault: " in screen
-    assert b"abc" not in screen
-    Vault.open(tmp_path / "v", "abc")
+    assert b"abc and more" not in screen
+    Vault.open(tmp_path / "v", "abc and more")
 
 
 def test_passphrases_that_differ(tmp_path: Path) -> None:
-    code, screen = at_terminal(["keygen", "--output", str(tmp_path / "v")], [b"abc\n", b"abd\n"])
+    code, screen = at_terminal(
+        ["keygen", "--output", str(tmp_path / "v")], [b"abc and more\n", b"abd and more\n"]
+    )
     assert code == 2
     assert b"the two passphrases differ" in screen
     assert not (tmp_path / "v").exists()

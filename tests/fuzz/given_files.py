@@ -28,6 +28,7 @@ from zkwm.suspects.http_suspect import HttpSuspect
 from zkwm.suspects.limits import HttpSettings
 from zkwm_cli.challenge_options import CaseTerms
 from zkwm_cli.consent import ConsentOptions
+from zkwm_cli.hardening import Role
 from zkwm_cli.passphrases import passphrase
 from zkwm_cli.suspect_options import SuspectOptions
 from zkwm_protocols.challenge import Challenge
@@ -134,7 +135,7 @@ def passphrase_kind() -> Kind:
     samples = [f"{_SECRET} five random words\n".encode(), "é ß \u4e2d\r\nmore\n".encode(), b"x"]
 
     def read(path: Path) -> object:
-        return passphrase(str(path), of="owner.vault")
+        return passphrase(str(path), of="owner.vault", role=Role.OWNER)
 
     return Kind("passphrase", mixed(chosen(samples), change_lines),
                 from_disk("passphrase.txt", _secretly(read)),

@@ -48,7 +48,7 @@ def create_judge_key(path: str | Path, passphrase: str, *, cost: Cost | None = N
     """Make new keys: write ``path`` (encrypted, 0600) and ``<path>.pub`` (0644).
 
     ``cost`` is the price of a guess at the passphrase (Argon2id). Raises UsageError when either
-    file exists or the passphrase is empty, and CouldNotCheck when one cannot be written; then
+    file exists or the passphrase is short, and CouldNotCheck when one cannot be written; then
     neither is left.
     """
     target = storage.resolve(path)

@@ -27,6 +27,8 @@ from zkwm_protocols.sealing import (
 
 FILE_LIMIT = 512 * 2**20
 KDF_ALGORITHM = "argon2id13"
+SHORTEST = 8
+"""Characters of a new passphrase; length is what makes guesses dear, and 8 are few."""
 LEAST_OPERATIONS, MOST_OPERATIONS = 1, 10
 LEAST_MEMORY_KIB, MOST_MEMORY_KIB = 8 * 2**10, 2**20
 
@@ -111,11 +113,8 @@ class FileKey:
 
     @classmethod
     def new(cls, passphrase: str, cost: Cost | None = None) -> FileKey:
-        """A key for a new file, with a random salt. Raises UsageError for an empty passphrase."""
-        if not passphrase:
-            raise UsageError(
-                "the passphrase is empty", hint="choose a long one, such as five random words"
-            )
+        """A key for a new file, with a random salt. Raises UsageError for a short passphrase."""
+        _require_long(passphrase)
         return cls(passphrase, cost or DEFAULT_COST, new_salt())
 
     def fits(self, container: Container) -> bool:
@@ -160,7 +159,7 @@ class FileKey:
 
 
 def seal_file(kind: str, passphrase: str, value: Value, cost: Cost | None = None) -> bytes:
-    """A secret file of ``kind`` with ``value``. Raises UsageError for an empty passphrase."""
+    """A secret file of ``kind`` with ``value``. Raises UsageError for a short passphrase."""
     return FileKey.new(passphrase, cost).seal(kind, value)
 
 
@@ -172,6 +171,19 @@ def open_file(kind: str, passphrase: str, data: bytes) -> Value:
     """
     container = Container.from_bytes(kind, data)
     return FileKey(passphrase, container.cost, container.salt).open(container)
+
+
+def _require_long(passphrase: str) -> None:
+    """Raise UsageError for a passphrase of fewer than ``SHORTEST`` characters."""
+    length = len(unicodedata.normalize("NFC", passphrase))
+    if length < SHORTEST:
+        raise UsageError(
+            f"the passphrase has {length} of the {SHORTEST} characters that a new one needs"
+            if passphrase
+            else "the passphrase is empty",
+            hint="whoever gets a copy of the file can try passphrases for years: choose a long "
+            "one, such as five random words",
+        )
 
 
 def _kdf_map(cost: Cost, salt: bytes) -> dict[str, Any]:

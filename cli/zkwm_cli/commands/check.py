@@ -71,7 +71,8 @@ def command(
     see the triggers.
 
     \b
-        zkwm check --vault acme.vault --commitment acme.commitment --model suspect.onnx
+        zkwm check --vault acme.vault --commitment acme.commitment \\
+            --model suspect.onnx
     """
     require_one_stdin(
         commitment=commitment,

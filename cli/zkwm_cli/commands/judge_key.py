@@ -34,16 +34,18 @@ def command(output: str, public: bool, passphrase_file: str | None, as_json: boo
     """
     from zkwm.judge.judge import Judge
     from zkwm.judge.key_file import write_judge_public
+    from zkwm_cli.hardening import Role
     from zkwm_cli.passphrases import passphrase
     from zkwm_cli.terminal import note
 
     Output(f"{output}.pub", force=None)
     if public:
-        key = write_judge_public(output, passphrase(passphrase_file, of=output))
+        secret = passphrase(passphrase_file, of=output, role=Role.JUDGE)
+        key = write_judge_public(output, secret)
         note(f"wrote {output}.pub; the fingerprint of the judge's key is")
     else:
         Output(output, force=None)
-        secret = passphrase(passphrase_file, of="the judge's key", new=True)
+        secret = passphrase(passphrase_file, of=output, role=Role.JUDGE, new="the judge's key")
         key = Judge.create(output, secret).public
         note(f"wrote {output} and {output}.pub; the fingerprint of the judge's key is")
     fingerprint = key.fingerprint()

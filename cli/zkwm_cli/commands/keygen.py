@@ -31,13 +31,13 @@ def command(output: str, algorithm: str, passphrase_file: str | None, as_json: b
     file is never replaced.
     """
     from zkwm.owner.vault import Vault
+    from zkwm_cli.hardening import Role
     from zkwm_cli.passphrases import passphrase
     from zkwm_cli.terminal import note
 
     Output(output, force=None)
-    vault = Vault.create(
-        output, passphrase(passphrase_file, of="the new vault", new=True), algorithm=algorithm
-    )
+    secret = passphrase(passphrase_file, of=output, role=Role.OWNER, new="the new vault")
+    vault = Vault.create(output, secret, algorithm=algorithm)
     fingerprint = vault.state.signing_key.public.fingerprint()
     note(f"wrote {output}; the fingerprint of the owner's key is")
     if not as_json:

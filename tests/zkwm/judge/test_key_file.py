@@ -40,7 +40,7 @@ def test_round_trip(tmp_path: Path, cheap: Cost, passphrase: str) -> None:
 
 
 def test_a_wrong_passphrase_is_refused(tmp_path: Path, cheap: Cost) -> None:
-    create_judge_key(tmp_path / "k", "right", cost=cheap)
+    create_judge_key(tmp_path / "k", "the right one", cost=cheap)
     with pytest.raises(VaultUnusable, match="wrong passphrase"):
         open_judge_key(tmp_path / "k", "wrong")
 
@@ -49,7 +49,7 @@ def test_a_wrong_passphrase_is_refused(tmp_path: Path, cheap: Cost) -> None:
 def test_existing_files_are_never_replaced(tmp_path: Path, cheap: Cost, existing: str) -> None:
     (tmp_path / existing).write_bytes(b"precious")
     with pytest.raises(UsageError, match="exists"):
-        create_judge_key(tmp_path / "k", "x", cost=cheap)
+        create_judge_key(tmp_path / "k", "long enough", cost=cheap)
     assert [file.name for file in tmp_path.iterdir()] == [existing]
     assert (tmp_path / existing).read_bytes() == b"precious"
 
@@ -62,7 +62,7 @@ def test_no_secret_key_is_left_where_the_public_one_cannot_be_written(
 
     monkeypatch.setattr(judge_key_module, "write_atomic", refuse)
     with pytest.raises(CouldNotCheck):
-        create_judge_key(tmp_path / "k", "x", cost=cheap)
+        create_judge_key(tmp_path / "k", "long enough", cost=cheap)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -75,19 +75,19 @@ def test_an_empty_passphrase_makes_nothing(tmp_path: Path, cheap: Cost) -> None:
 def test_the_secret_file_is_not_taken_for_the_public_one_nor_the_reverse(
     tmp_path: Path, cheap: Cost
 ) -> None:
-    create_judge_key(tmp_path / "k", "x", cost=cheap)
+    create_judge_key(tmp_path / "k", "long enough", cost=cheap)
     with pytest.raises(Malformed, match="judge-key"):
         read_judge_public(tmp_path / "k")
     (tmp_path / "k.pub").chmod(0o600)
     with pytest.raises(Malformed, match="judge-public"):
-        open_judge_key(tmp_path / "k.pub", "x")
+        open_judge_key(tmp_path / "k.pub", "long enough")
 
 
 def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path, cheap: Cost) -> None:
-    create_judge_key(tmp_path / "k", "x", cost=cheap)
+    create_judge_key(tmp_path / "k", "long enough", cost=cheap)
     (tmp_path / "k").chmod(0o644)
     with pytest.raises(VaultUnusable, match="other users"):
-        open_judge_key(tmp_path / "k", "x")
+        open_judge_key(tmp_path / "k", "long enough")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path, cheap: Cost)
         {},
         {"signing": bytes(32)},
         {"signing": bytes(31), "box": bytes(32)},
-        {"signing": bytes(32), "box": "x"},
+        {"signing": bytes(32), "box": "long enough"},
         {"signing": bytes(32), "box": bytes(32), "more": 1},
     ],
 )
@@ -105,16 +105,18 @@ def test_content_that_is_no_judges_key_is_malformed(
     tmp_path: Path, cheap: Cost, content: object
 ) -> None:
     path = tmp_path / "k"
-    storage.write_private(path, seal_file("judge-key", "x", content, cheap), overwrite=False)
+    storage.write_private(
+        path, seal_file("judge-key", "long enough", content, cheap), overwrite=False
+    )
     with pytest.raises(Malformed):
-        open_judge_key(path, "x")
+        open_judge_key(path, "long enough")
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "k"
     storage.write_private(path, bytes(5000), overwrite=False)
     with pytest.raises(Malformed, match="larger"):
-        open_judge_key(path, "x")
+        open_judge_key(path, "long enough")
     with pytest.raises(Malformed, match="larger"):
         read_judge_public(path)
 

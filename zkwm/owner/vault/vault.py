@@ -58,7 +58,7 @@ class Vault:
                 ``zkwm.secret_files.encrypted.DEFAULT_COST``.
 
         Raises:
-            UsageError: the file exists or the passphrase is empty.
+            UsageError: the file exists or the passphrase is short.
             Unsupported: another algorithm.
             VaultUnusable: the file cannot be written.
         """

@@ -29,7 +29,9 @@ def test_a_new_vault_opens_again(
 
 
 def test_two_vaults_share_no_key_and_no_seed(tmp_path: Path, cheap: Cost) -> None:
-    first, second = (Vault.create(tmp_path / name, "x", cost=cheap).state for name in "ab")
+    first, second = (
+        Vault.create(tmp_path / name, "long enough", cost=cheap).state for name in "ab"
+    )
     assert first.signing_key != second.signing_key
     assert first.seed != second.seed
 
@@ -38,7 +40,7 @@ def test_an_existing_file_is_never_replaced(tmp_path: Path, cheap: Cost) -> None
     file = tmp_path / "v"
     file.write_bytes(b"precious")
     with pytest.raises(UsageError, match="exists"):
-        Vault.create(file, "x", cost=cheap)
+        Vault.create(file, "long enough", cost=cheap)
     assert file.read_bytes() == b"precious"
 
 
@@ -48,7 +50,7 @@ def test_nothing_is_made_without_a_passphrase_or_with_an_unknown_algorithm(
     with pytest.raises(UsageError, match="empty"):
         Vault.create(tmp_path / "v", "", cost=cheap)
     with pytest.raises(Unsupported):
-        Vault.create(tmp_path / "v", "x", algorithm="rsa", cost=cheap)
+        Vault.create(tmp_path / "v", "long enough", algorithm="rsa", cost=cheap)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -58,7 +60,7 @@ def test_places_where_no_vault_can_be(tmp_path: Path, cheap: Cost, place: str) -
     with pytest.raises(VaultUnusable):
         Vault.open(f"{tmp_path}/{place}", "x")
     with pytest.raises((VaultUnusable, UsageError)):
-        Vault.create(f"{tmp_path}/{place}", "x", cost=cheap)
+        Vault.create(f"{tmp_path}/{place}", "long enough", cost=cheap)
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_no_room_for_a_new_vault_leaves_nothing(
 
     monkeypatch.setattr(files.os, "fsync", refuse)
     with pytest.raises(VaultUnusable, match="No space left"):
-        Vault.create(tmp_path / "v", "x", cost=cheap)
+        Vault.create(tmp_path / "v", "long enough", cost=cheap)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -176,16 +176,18 @@ def test_a_removed_file_is_noticed(vault: Vault) -> None:
 
 def test_another_kind_of_secret_file_is_no_vault(tmp_path: Path, cheap: Cost) -> None:
     file = tmp_path / "key"
-    storage.write_private(file, seal_file("judge-key", "x", {}, cheap), overwrite=False)
+    storage.write_private(file, seal_file("judge-key", "long enough", {}, cheap), overwrite=False)
     with pytest.raises(Malformed, match="judge-key"):
-        Vault.open(file, "x")
+        Vault.open(file, "long enough")
 
 
 def test_content_that_is_no_vault_is_malformed(tmp_path: Path, cheap: Cost) -> None:
     file = tmp_path / "v"
-    storage.write_private(file, seal_file("vault", "x", {"seed": b""}, cheap), overwrite=False)
+    storage.write_private(
+        file, seal_file("vault", "long enough", {"seed": b""}, cheap), overwrite=False
+    )
     with pytest.raises(Malformed):
-        Vault.open(file, "x")
+        Vault.open(file, "long enough")
 
 
 def test_a_huge_file_is_not_read(
