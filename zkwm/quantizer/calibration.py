@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.data.bundled import load_bundled
+from zkwm.data.bundled import load_spread_images, load_test_images
 from zkwm_protocols.errors import Unsupported
 
 COUNT = 768
@@ -86,10 +86,10 @@ def public_images(
     Returns uint8 (count, c, h, w): scaled by the nearest pixel and, with several channels, colored
     between two random colors.
     """
-    data = load_bundled()
-    bundled = data.test_images if test else data.train_images
-    chosen = bundled[np.arange(count) * len(bundled) // count, 0]
-    return _resized(chosen, shape)
+    if not test:
+        return _resized(load_spread_images(count)[:, 0], shape)
+    bundled = load_test_images()
+    return _resized(bundled[np.arange(count) * len(bundled) // count, 0], shape)
 
 
 def random_images(shape: tuple[int, int, int], count: int, purpose: bytes) -> NDArray[np.uint8]:
@@ -138,7 +138,7 @@ def agreement_seed(nonce: bytes, digest: bytes) -> bytes:
 
 def drawn_pictures(shape: tuple[int, int, int], count: int, seed: bytes) -> NDArray[np.uint8]:
     """Public test images chosen and colored by ``seed`` (32 bytes), uint8 (count, c, h, w)."""
-    bundled = load_bundled().test_images
+    bundled = load_test_images()
     stream = _stream(b"pictures" + seed, shape, 4 * count)
     chosen = stream.view("<u4").astype(np.int64) % len(bundled)
     return _resized(bundled[chosen, 0], shape, b"colours" + seed)

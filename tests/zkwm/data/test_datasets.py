@@ -53,23 +53,39 @@ def test_bundled_data_is_balanced_and_has_no_image_twice(small: ImageData) -> No
     assert len({image.tobytes() for image in both}) == 10_000
 
 
-def test_bundled_file_is_small_and_its_license_lies_beside_it() -> None:
+def test_bundled_files_are_small_and_their_license_lies_beside_them() -> None:
     folder = resources.files("zkwm.data")
-    assert len(folder.joinpath(bundled.FILE).read_bytes()) < 3_900_000
+    files = (bundled.TRAINING_FILE, bundled.TEST_FILE, bundled.SPREAD_FILE)
+    assert sum(len(folder.joinpath(name).read_bytes()) for name in files) < 3_900_000
     license_text = folder.joinpath("fashion_mnist_small.LICENSE").read_text(encoding="utf-8")
     assert license_text.startswith("The MIT License (MIT) Copyright © 2017 Zalando SE")
 
 
-@pytest.mark.parametrize("place", [0, 100, 1_000_000, -5])
-def test_damage_to_the_bundled_file_is_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int
+@pytest.mark.parametrize("count", [1, 8, 184, bundled.SPREAD_COUNT, 500])
+def test_spread_images_are_of_the_training_images(small: ImageData, count: int) -> None:
+    """Those that have a file of their own are the same as by the rule."""
+    places = [i * 8000 // count for i in range(count)]
+    assert np.array_equal(bundled.load_spread_images(count), small.train_images[places])
+
+
+def test_test_images_alone_are_the_same(small: ImageData) -> None:
+    assert np.array_equal(bundled.load_test_images(), small.test_images)
+
+
+@pytest.mark.parametrize("place", [0, 100, 50_000, -5])
+@pytest.mark.parametrize("file", [bundled.TRAINING_FILE, bundled.TEST_FILE, bundled.SPREAD_FILE])
+def test_damage_to_a_bundled_file_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, place: int
 ) -> None:
-    packed = bytearray(resources.files("zkwm.data").joinpath(bundled.FILE).read_bytes())
-    packed[place] ^= 1
-    (tmp_path / bundled.FILE).write_bytes(packed)
+    for name in (bundled.TRAINING_FILE, bundled.TEST_FILE, bundled.SPREAD_FILE):
+        packed = bytearray(resources.files("zkwm.data").joinpath(name).read_bytes())
+        if name == file:
+            packed[place] ^= 1
+        (tmp_path / name).write_bytes(packed)
     monkeypatch.setattr(bundled.resources, "files", lambda _: tmp_path)
     with pytest.raises(Malformed):
         bundled.load_bundled()
+        bundled.load_spread_images(bundled.SPREAD_COUNT)
 
 
 @pytest.mark.data
