@@ -138,7 +138,7 @@ def killed_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[t
 
     def expire() -> None:
         expired.set()
-        _kill(process)
+        kill_process(process)
 
     timer = threading.Timer(seconds, expire)
     timer.daemon = True
@@ -152,7 +152,7 @@ def killed_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[t
 
 def stop_process(process: subprocess.Popen[bytes]) -> None:
     """Kill the process and close its pipes; the system ends one that it keeps waiting."""
-    _kill(process)
+    kill_process(process)
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             with contextlib.suppress(OSError):
@@ -161,7 +161,7 @@ def stop_process(process: subprocess.Popen[bytes]) -> None:
         process.wait(timeout=_END_SECONDS)
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def kill_process(process: subprocess.Popen[bytes]) -> None:
     """Kill the process and all that it started, which could keep its pipes open.
 
     Until it was waited for, no other group of processes can have its number.

@@ -11,18 +11,25 @@ import json
 import subprocess
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.suspects.limited_process import killed_after, start_process, stop_process
+from zkwm.suspects.limited_process import (
+    kill_process,
+    killed_after,
+    start_process,
+    stop_process,
+)
 from zkwm.suspects.limits import OnnxLimits
 from zkwm.suspects.onnx_frames import FrameError, read_frame, write_frame
 from zkwm.suspects.preprocessing import INPUT_TYPES
 from zkwm.suspects.suspect import CRASHED, MAXIMUM_OUTPUTS, TIMED_OUT, printable
+from zkwm.suspects.watchdog import Watchdog
 
 _REPLY_LIMIT = 1 + 8 * MAXIMUM_OUTPUTS
 _MERGED_LIMIT = (2 << 30) + 1
@@ -30,6 +37,8 @@ _NAMES_LIMIT = 1 << 20
 _MOST_FILES = 1000
 _BASE_MEMORY = 2 << 30
 MODULE = "zkwm.suspects.onnx_worker"
+MOST_SENT = 1 << 20
+"""Bytes of the inputs that are sent before the first of them is answered."""
 
 
 class NoReplyError(Exception):
@@ -137,9 +146,45 @@ class OnnxProcess:
 
         Raises NoReplyError; if the process died or was killed, ``require_running`` starts another.
         """
-        dimensions = b"".join(size.to_bytes(4, "big") for size in image.shape)
-        rank = image.ndim.to_bytes(1, "big")
-        reply = self._exchange(seconds, [(rank, dimensions, image.tobytes())])
+        return self._read_scores(self._exchange(seconds, [_question(image)]))
+
+    def scores_of(
+        self, images: Sequence[NDArray[Any]], seconds: float, until: float
+    ) -> Iterator[NDArray[np.float64] | int | NoReplyError]:
+        """As ``scores`` for several inputs, all sent before the first reply is read.
+
+        Args:
+            images: inputs of at most ``MOST_SENT`` bytes together, or one.
+            seconds: for each of them.
+            until: the time (``time.monotonic``) at which the process is killed.
+
+        Yields scores, a label, or why there is neither, in order, and ends with a process that died
+        or was killed: the images that are left were not asked.
+        """
+        process, unread = self._process, len(images)
+        if process is None:
+            return
+        unsent = [_question(image) for image in images]
+        watchdog = Watchdog(partial(kill_process, process))
+        began = time.monotonic()
+        try:
+            while unread and self._process is process:
+                with watchdog.within(min(began + seconds, until) - time.monotonic()):
+                    reply = self._sent_and_read(process, unsent, _REPLY_LIMIT)
+                unsent, unread, began = [], unread - 1, time.monotonic()
+                answer: NDArray[np.float64] | int | NoReplyError
+                try:
+                    answer = self._read_scores(self._require(reply, late=watchdog.expired))
+                except NoReplyError as reason:
+                    answer = reason
+                yield answer
+        finally:
+            watchdog.end()
+            if unread:  # nobody will read the replies that are still to come
+                self.close()
+
+    def _read_scores(self, reply: bytes) -> NDArray[np.float64] | int:
+        """The scores or the label in a reply. Raises NoReplyError."""
         if reply[:1] == b"L" and len(reply) == 9:
             return int.from_bytes(reply[1:], "little", signed=True)
         if reply[:1] != b"S" or len(reply) % 8 != 1:
@@ -169,19 +214,31 @@ class OnnxProcess:
     ) -> bytes:
         """Send frames and return the one reply within ``seconds``. Raises NoReplyError."""
         process = self._process
-        if process is None or process.stdin is None or process.stdout is None:
+        if process is None:
             raise NoReplyError(self._fail(CRASHED))
         with killed_after(process, seconds) as expired:
-            try:
-                for frame in frames:
-                    write_frame(process.stdin, *frame)  # type: ignore[arg-type]
-                reply = read_frame(process.stdout, limit)  # type: ignore[arg-type]
-            except FrameError:
-                reply = b""
-            except BaseException:
-                self.close()
-                raise
-        if expired.is_set():
+            reply = self._sent_and_read(process, frames, limit)
+        return self._require(reply, late=expired.is_set())
+
+    def _sent_and_read(
+        self, process: subprocess.Popen[bytes], frames: list[tuple[bytes, ...]], limit: int
+    ) -> bytes:
+        """Send frames and read one reply; it is empty where the process ended before."""
+        if process.stdin is None or process.stdout is None:
+            return b""
+        try:
+            for frame in frames:
+                write_frame(process.stdin, *frame)  # type: ignore[arg-type]
+            return read_frame(process.stdout, limit)  # type: ignore[arg-type]
+        except FrameError:
+            return b""
+        except BaseException:
+            self.close()
+            raise
+
+    def _require(self, reply: bytes, *, late: bool) -> bytes:
+        """A reply that is an answer. Raises NoReplyError, also ``late`` or without one."""
+        if late:
             raise NoReplyError(self._fail(TIMED_OUT))
         if not reply:
             raise NoReplyError(self._fail(CRASHED))
@@ -194,6 +251,12 @@ class OnnxProcess:
         """Kill the process, whose state is unknown, and return ``problem``."""
         self.close()
         return problem
+
+
+def _question(image: NDArray[Any]) -> tuple[bytes, ...]:
+    """The parts of the frame that asks for an input."""
+    dimensions = b"".join(size.to_bytes(4, "big") for size in image.shape)
+    return image.ndim.to_bytes(1, "big"), dimensions, image.tobytes()
 
 
 def process_memory(size: int, limits: OnnxLimits) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from zkwm.files import read_limited
 from zkwm.suspects.input_layouts import fitting_layouts
 from zkwm.suspects.limits import OnnxLimits
 from zkwm.suspects.onnx_parts import FILE_LIMIT, WeightFiles, onnx_files, pinned_digest
-from zkwm.suspects.onnx_process import DeclaredInput, NoReplyError, OnnxProcess
+from zkwm.suspects.onnx_process import MOST_SENT, DeclaredInput, NoReplyError, OnnxProcess
 from zkwm.suspects.preprocessing import check_input, preprocess
 from zkwm.suspects.score_check import require_classes, trial_images
 from zkwm.suspects.suspect import (
@@ -45,6 +46,8 @@ from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, Susp
 _BATCH_LIMIT = 256
 _VALUES_LIMIT = 1 << 26
 """Values in one query: 256 MiB in float32, enough for 256 images of 3 x 224 x 224."""
+_MOST_AT_ONCE = 64
+"""Images that wait in the process; each is answered by itself."""
 _HINTS = {
     CRASHED: "it may need more memory than the process that runs it is given",
     TIMED_OUT: "give it more time (`image_seconds`)",
@@ -84,7 +87,8 @@ class OnnxSuspect(Suspect):
             self._input = self._process.start()
             layouts = _layouts(self._input, shape)
             plain = Preprocessing(layout=layouts[0], scale="raw")
-            scores = self._ask(gray_image(shape), plain, limits.image_seconds)
+            first = self._inputs(gray_image(shape), plain)[0]
+            scores = self._process.scores(first, limits.image_seconds)
             count = _count(scores, outputs)
         except NoReplyError as reason:
             self.close()
@@ -142,39 +146,50 @@ class OnnxSuspect(Suspect):
         require_images(images, self._shape)
         self.check_preprocessing(preprocessing)
         deadline = time.monotonic() + self._limits.total_seconds
-        answers = []
-        for index in range(len(images)):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                answers.append(Answer(None, NOT_ASKED))
-                continue
-            try:
-                self._process.require_running(left)
-                seconds = min(self._limits.image_seconds, deadline - time.monotonic())
-                scores = self._ask(images[index : index + 1], preprocessing, seconds)
-                answers.append(_answer(scores, self.identity.outputs))
-            except NoReplyError as reason:
-                answers.append(Answer(None, str(reason)))
-            if progress is not None:
-                progress(index + 1, len(images))
+        answers: list[Answer] = []
+        while len(answers) < len(images):
+            for answer in self._answers(images[len(answers) :], preprocessing, deadline):
+                answers.append(answer)
+                if progress is not None:
+                    progress(len(answers), len(images))
         return tuple(answers)
+
+    def _answers(
+        self, images: NDArray[np.uint8], preprocessing: Preprocessing, deadline: float
+    ) -> Iterator[Answer]:
+        """The answers to the first of ``images``, one or more: as many as one process gives."""
+        left = deadline - time.monotonic()
+        if left <= 0:
+            yield Answer(None, NOT_ASKED)
+            return
+        try:
+            self._process.require_running(left)
+        except NoReplyError as reason:
+            yield Answer(None, str(reason))
+            return
+        first = self._inputs(images[:1], preprocessing)
+        most = max(1, min(_MOST_AT_ONCE, MOST_SENT // first[0].nbytes))
+        inputs = self._inputs(images[:most], preprocessing)
+        for found in self._process.scores_of(inputs, self._limits.image_seconds, deadline):
+            if isinstance(found, NoReplyError):
+                yield Answer(None, str(found))
+            else:
+                yield _answer(found, self.identity.outputs)
 
     def close(self) -> None:
         """End the process that runs the model."""
         self._process.close()
 
-    def _ask(
-        self, image: NDArray[np.uint8], preprocessing: Preprocessing, seconds: float
-    ) -> NDArray[np.float64] | int:
-        """The scores float64 (k,), or the label, for one image uint8 (1, c, h, w).
-
-        Raises NoReplyError.
-        """
-        values = preprocess(image, preprocessing, dtype=self._input.dtype)
-        batch = self._input.shape[0] or 1
-        return self._process.scores(
-            np.repeat(_shaped(values, len(self._input.shape), self._shape), batch, axis=0), seconds
-        )
+    def _inputs(
+        self, images: NDArray[np.uint8], preprocessing: Preprocessing
+    ) -> list[NDArray[Any]]:
+        """The model's input for each of the images uint8 (n, c, h, w): a batch of copies of it."""
+        values = preprocess(images, preprocessing, dtype=self._input.dtype)
+        rank, batch = len(self._input.shape), self._input.shape[0] or 1
+        return [
+            np.repeat(_shaped(values[i : i + 1], rank, self._shape), batch, axis=0)
+            for i in range(len(images))
+        ]
 
 
 def _shaped(values: NDArray[Any], rank: int, shape: tuple[int, int, int]) -> NDArray[Any]:
