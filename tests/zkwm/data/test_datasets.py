@@ -83,9 +83,13 @@ def test_damage_to_a_bundled_file_is_found(
             packed[place] ^= 1
         (tmp_path / name).write_bytes(packed)
     monkeypatch.setattr(bundled.resources, "files", lambda _: tmp_path)
+    readers = {
+        bundled.TRAINING_FILE: bundled.load_bundled,
+        bundled.TEST_FILE: bundled.load_test_images,
+        bundled.SPREAD_FILE: lambda: bundled.load_spread_images(bundled.SPREAD_COUNT),
+    }
     with pytest.raises(Malformed):
-        bundled.load_bundled()
-        bundled.load_spread_images(bundled.SPREAD_COUNT)
+        readers[file]()
 
 
 @pytest.mark.data
