@@ -69,8 +69,9 @@ def headline(marks: tuple[Survival, ...]) -> str:
         return "No mark states evidence under an attack that counts."
     whole = sum(not mark.lost for mark in stated)
     return (
-        f"{whole} of {len(stated)} {'mark' if len(stated) == 1 else 'marks'} that state evidence "
-        f"keep the {DEFAULT_THRESHOLD_BITS} bits that a judge usually demands under every attack "
+        f"Of {len(stated)} {'mark' if len(stated) == 1 else 'marks'} with evidence "
+        f"{whole or 'none'} {'keeps' if whole < 2 else 'keep'} "
+        f"the {DEFAULT_THRESHOLD_BITS} bits that a judge usually demands under every attack "
         "that counts: after the judge's allowances, in the worst seed, by matches or, where the "
         "judge gets scores, by ranks."
     )

@@ -195,7 +195,7 @@ def test_the_summary_says_what_survived(outcome: GridResult, cell: Made) -> None
     assert [mark.sentence for mark in marks] == [
         "A: at least 40 bits are left under 1 of 2 attacks; not p1."
     ]
-    assert headline(marks).startswith("0 of 1 mark that state")
+    assert headline(marks).startswith("Of 1 mark with evidence none keeps the 40 bits")
     lost = survivals(GridResult(grid, cells[:2], {}, (), (), 0.0))
     assert [mark.sentence for mark in lost] == ["A: less than 40 bits under the only attack."]
 
