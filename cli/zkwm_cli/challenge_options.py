@@ -164,5 +164,10 @@ class CaseTerms(NamedOutputs):
         from zkwm_protocols.challenge_body import MAXIMUM_PURPOSE
         from zkwm_protocols.schema import require_text
 
-        with usage_errors():
+        if len(self.purpose) > MAXIMUM_PURPOSE:
+            raise click.UsageError(
+                f"--purpose has {len(self.purpose)} characters; at most {MAXIMUM_PURPOSE} are "
+                "signed: put the rest into a document, and name it"
+            )
+        with usage_errors("--purpose: "):
             require_text(self.purpose, MAXIMUM_PURPOSE)

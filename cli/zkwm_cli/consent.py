@@ -86,9 +86,12 @@ class ConsentOptions:
 
         if self.trusted_judges is None:
             return None
-        text = read_limited(self.trusted_judges, TRUSTED_LIMIT).decode("utf-8", "replace")
-        lines = (line.partition("#")[0].strip().lower() for line in text.splitlines())
-        return frozenset(line for line in lines if line)
+        text = read_limited(self.trusted_judges, TRUSTED_LIMIT).decode("utf-8-sig", "replace")
+        found = set()
+        for number, line in enumerate(text.splitlines(), 1):
+            if written := line.partition("#")[0].strip():
+                found.add(_fingerprint(written, f"line {number} of {self.trusted_judges}: "))
+        return frozenset(found)
 
     def confirm(self, release: Disclosure, trusted: frozenset[str] | None) -> str | None:
         """The fingerprint that the owner confirms, or None for a judge known to the vault.
@@ -97,7 +100,7 @@ class ConsentOptions:
         """
         actual = release.judge_fingerprint
         if self.judge_fingerprint is not None:
-            return self.judge_fingerprint
+            return _fingerprint(self.judge_fingerprint, "--judge-fingerprint: ")
         if release.repeated or release.judge_known:
             return None
         if self.yes or (trusted is not None and actual in trusted):
@@ -121,6 +124,17 @@ class ConsentOptions:
         if not answer:
             raise Cancelled("declined; nothing was opened")
         return actual
+
+
+def _fingerprint(written: str, where: str) -> str:
+    """A fingerprint as it was typed. Raises UsageError, naming where, for anything else."""
+    from zkwm_protocols.errors import Malformed
+    from zkwm_protocols.keys import read_fingerprint
+
+    try:
+        return read_fingerprint(written)
+    except Malformed as error:
+        raise UsageError(f"{where}{error.message}", hint=error.hint) from None
 
 
 def confirm_again(release: Disclosure, again: bool) -> bool:

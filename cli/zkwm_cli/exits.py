@@ -118,18 +118,19 @@ def print_error(
         )
 
 
-def print_zkwm_error(error: ZkwmError, *, as_json: bool) -> Exit:
+def print_zkwm_error(error: ZkwmError, *, as_json: bool, command: str = "") -> Exit:
     """Print an error of the library and return its exit code.
 
-    An error that carries a verdict comes after the command has printed that verdict: no second
-    JSON object follows.
+    ``command`` is the one that failed: what to do next depends on who runs it. An error that
+    carries a verdict comes after the command has printed that verdict: no second JSON object
+    follows.
     """
     from zkwm_protocols.errors import Cancelled
 
     code = exit_code(error)
     print_error(
         in_options(error.message),
-        hint=in_options(error.hint or _usual_hint(error)),
+        hint=in_options(error.hint or _usual_hint(error, command)),
         check=error.check,
         code=code,
         as_json=as_json and error.verdict is None,
@@ -143,20 +144,32 @@ def print_json(value: dict[str, Any]) -> None:
     click.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
-def _usual_hint(error: ZkwmError) -> str:
-    """What to do next where the error itself has no hint."""
+_OWN_FILES = ("prove", "verify", "challenge", "inspect", "check", "find", "case")
+_JUDGES = ("verify", "case")
+
+
+def _usual_hint(error: ZkwmError, command: str) -> str:
+    """What to do next where the error itself has no hint, for whoever runs ``command``."""
     from zkwm_protocols import errors
 
+    other = f"correct this and run the command again; zkwm {command} --help lists the options"
+    file = (
+        "get the file again from whoever made it; zkwm inspect FILE shows what can be read"
+        if command in _OWN_FILES
+        else f"give another file; zkwm {command} --help says which"
+    )
+    answer = (
+        "ask the owner for their response to exactly this challenge"
+        if command in _JUDGES
+        else "compare with zkwm inspect: commitment and challenge name each other's digests"
+    )
     for kind, hint in (
-        (
-            errors.Malformed,
-            "get the file again from whoever made it; zkwm inspect FILE shows what can be read",
-        ),
+        (errors.Malformed, file),
         (errors.InvalidSignature, "do not rely on this file; get it again from whoever made it"),
-        (errors.InvalidOpening, "ask the owner for their response to exactly this challenge"),
+        (errors.InvalidOpening, answer),
         (errors.SuspectUnusable, "check that the model answers outside zkwm"),
         (errors.CouldNotCheck, "nothing was decided; correct this and run the command again"),
-        (errors.UsageError, "correct this and run the command again; --help lists the options"),
+        (errors.UsageError, other),
     ):
         if isinstance(error, kind):
             return hint

@@ -6,6 +6,7 @@ imported before a command runs, so that help and completion are immediate.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -19,6 +20,7 @@ import click
 from zkwm_cli.exits import EXIT_CODES, Exit, print_error, print_zkwm_error
 from zkwm_cli.hardening import take_passphrases
 from zkwm_cli.heartbeat import heartbeat
+from zkwm_cli.layout import WIDEST
 from zkwm_cli.streams import StreamError, prepare, silence_stdout
 from zkwm_cli.terminal import warn
 
@@ -40,6 +42,9 @@ COMMANDS = (
     "completion",
 )
 COMPLETE_VARIABLE = "_ZKWM_COMPLETE"
+BROKEN_PIPE = 128 + 13
+"""The exit code where nobody reads stdout any more (``zkwm verify | head -1``): that of a process
+which SIGPIPE ended, and without a message, as other programs do."""
 NO_LIMITS = "this system does not limit the memory of a process"
 """The one warning of the library that is shown (``zkwm.suspects.resource_limits``)."""
 
@@ -85,7 +90,7 @@ class CommandGroup(click.Group):
 
 @click.group(
     cls=CommandGroup,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST},
     help="Prove that a neural network carries your committed mark, and judge such claims.\n\n"
     "An owner commits to trigger images, trains a model that answers them as the commitment "
     "dictates, and opens some of them to a judge, who asks a suspect model and counts.",
@@ -102,6 +107,8 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except OSError as error:
         silence_stdout()
+        if error.errno == errno.EPIPE:
+            return BROKEN_PIPE
         click.echo(f"zkwm: error: cannot write to standard output: {error.strerror}", err=True)
         return Exit.COULD_NOT_CHECK
     return code
@@ -152,7 +159,7 @@ def _execute(arguments: list[str]) -> int:
     except SystemExit as error:
         return _print_failure(RuntimeError(f"a library left with {error.code}"), as_json=as_json)
     except Exception as error:
-        return _print_failure(error, as_json=as_json)
+        return _print_failure(error, as_json=as_json, command=next(iter(arguments), ""))
     return Exit.OK
 
 
@@ -169,7 +176,7 @@ def _print_usage_error(error: click.ClickException, *, as_json: bool) -> int:
     return Exit.USAGE
 
 
-def _print_failure(error: Exception, *, as_json: bool) -> int:
+def _print_failure(error: Exception, *, as_json: bool, command: str = "") -> int:
     """Print an error of the library, or one that nobody foresaw."""
     from zkwm.extras import missing_extra
     from zkwm_protocols.errors import ZkwmError
@@ -177,7 +184,7 @@ def _print_failure(error: Exception, *, as_json: bool) -> int:
     if isinstance(error, ModuleNotFoundError):
         error = missing_extra(error) or error
     if isinstance(error, ZkwmError):
-        return print_zkwm_error(error, as_json=as_json)
+        return print_zkwm_error(error, as_json=as_json, command=command)
     message, hint = _unforeseen(error)
     print_error(message, hint=hint, code=Exit.COULD_NOT_CHECK, as_json=as_json)
     return Exit.COULD_NOT_CHECK

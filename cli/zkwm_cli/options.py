@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import Field, field, fields
+from decimal import Decimal
 from functools import wraps
 from typing import Any
 
@@ -18,6 +19,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 FILE = click.Path(allow_dash=True)
 _OPTION = "option"
+_LONGEST_NUMBER = 40
 
 
 def option(*written: str, **settings: Any) -> Any:  # noqa: ANN401
@@ -132,19 +134,36 @@ def read_numbers(ctx: click.Context, param: click.Parameter, value: str | None) 
 
 
 def read_decimals(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """Decimal texts from ``0.485,0.456,0.406``; the library checks that they are numbers."""
-    return () if value is None else tuple(value.split(","))
+    """Decimal texts from ``0.485,.456,4.06e-1``, each as the protocol writes it."""
+    if value is None:
+        return ()
+    try:
+        return tuple(_decimal(part) for part in value.split(","))
+    except (ArithmeticError, ValueError):
+        raise click.BadParameter(
+            f"{value!r} is not a list of numbers, such as 0.485,0.456,0.406", ctx, param
+        ) from None
+
+
+def _decimal(text: str) -> str:
+    """A number as it was typed, in plain decimals: ``.5`` is ``0.5``. Raises ValueError."""
+    if len(text) > _LONGEST_NUMBER or not (number := Decimal(text.strip())).is_finite():
+        raise ValueError(text)
+    return f"{number:f}"
 
 
 @contextmanager
-def usage_errors() -> Iterator[None]:
-    """Turn errors about values that were typed (Malformed, InvalidOpening) into UsageError."""
+def usage_errors(where: str = "") -> Iterator[None]:
+    """Turn errors about values that were typed (Malformed, InvalidOpening) into UsageError.
+
+    ``where`` begins their messages, such as the name of the option.
+    """
     from zkwm_protocols.errors import InvalidOpening, Malformed, UsageError
 
     try:
         yield
     except (InvalidOpening, Malformed) as error:
-        raise UsageError(error.message, hint=error.hint, check=error.check) from None
+        raise UsageError(where + error.message, hint=error.hint, check=error.check) from None
 
 
 def _whole_numbers(text: str) -> tuple[int, ...] | None:

@@ -159,4 +159,6 @@ def _text(line: bytes, where: str) -> str:
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError:
-        raise UsageError(f"the passphrase {where} is not text in UTF-8") from None
+        raise UsageError(
+            f"the passphrase {where} is not text in UTF-8", hint="save it as UTF-8"
+        ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -250,7 +251,7 @@ def _read_headers(name: str) -> dict[str, str]:
 
     headers: dict[str, str] = {}
     seen: set[str] = set()
-    text = read_limited(name, HEADERS_LIMIT).decode("latin-1")
+    text = read_limited(name, HEADERS_LIMIT).removeprefix(codecs.BOM_UTF8).decode("latin-1")
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue

@@ -22,6 +22,7 @@ from typing import IO
 import click
 
 from zkwm_cli.exits import one_line
+from zkwm_cli.layout import fit
 from zkwm_protocols.errors import UsageError
 
 SPARSE_SECONDS = 30.0
@@ -81,7 +82,7 @@ def table(rows: list[tuple[str, str]]) -> None:
     """Print names and values in two columns."""
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
-        click.echo(f"  {name:<{width}}  {one_line(value)}", err=True)
+        click.echo(fit(f"  {name:<{width}}  {one_line(value)}", sys.stderr), err=True)
 
 
 def open_terminal() -> IO[str] | None:

@@ -57,20 +57,31 @@ def pack(kind: str, value: Value) -> bytes:
 
 def unpack(kind: str, data: bytes, *, limit: int) -> Value:
     """The value of a whole file of the given kind. Raises Malformed; Unsupported for a version."""
+    require_kind(kind, data)
+    return decode(data[data.index(b"\n") + 1 :], limit=limit)
+
+
+def require_kind(kind: str, data: bytes) -> None:
+    """Refuse the first bytes of a file of another kind or version, and what is no file of zkwm's.
+
+    Raises Malformed; Unsupported for another version.
+    """
     end = data.find(b"\n", 0, 64)
     magic = data[:end] if end >= 0 else b""
-    expected = f"zkwm-{kind}/{VERSION}".encode("ascii")
-    if magic == expected:
-        return decode(data[end + 1 :], limit=limit)
+    if magic == f"zkwm-{kind}/{VERSION}".encode("ascii"):
+        return
     if magic.startswith(f"zkwm-{kind}/".encode("ascii")):
         raise Unsupported(
             f"this is a zkwm {kind} file of another version",
             hint="use the zkwm release that wrote it, or a newer one",
         )
     if magic.startswith(b"zkwm-"):
-        other = magic[5:].decode("ascii", "replace")
-        raise Malformed(f"this is a zkwm file of another kind ({other!r}), not a {kind}")
-    raise Malformed(f"this is not a zkwm {kind} file")
+        other = magic[5:].decode("ascii", "replace").partition("/")[0]
+        raise Malformed(
+            f"this is a zkwm file of another kind ({other!r}), not a {kind}",
+            hint=f"give a file of the kind {kind}",
+        )
+    raise Malformed(f"this is not a zkwm {kind} file", hint=f"give a file of the kind {kind}")
 
 
 def tensor_digest(tensors: Iterable[tuple[str, str, tuple[int, ...], bytes]]) -> bytes:
@@ -120,6 +131,14 @@ def _count_profile(value: Value, depth: int) -> int:
     raise Malformed(f"a value of a type outside the profile ({type(value).__name__})")
 
 
+def _cut_off(data: bytes, least: int) -> Malformed:
+    """The error for a value that announces more bytes, at least ``least``, than there are."""
+    return Malformed(
+        f"cut off, or damaged: {len(data):,} bytes are there, and it announces at least {least:,}",
+        hint="get the whole file again, or put back a copy of it",
+    )
+
+
 def _require_bounded_nesting(data: bytes) -> None:
     """Walk the item heads once, before the decoder builds anything: depth, lengths and kinds.
 
@@ -133,8 +152,10 @@ def _require_bounded_nesting(data: bytes) -> None:
             continue
         open_items[-1] -= 1
         items += 1
-        if items > MAXIMUM_ITEMS or position >= len(data):
+        if items > MAXIMUM_ITEMS:
             raise Malformed("not well-formed CBOR")
+        if position >= len(data):
+            raise _cut_off(data, position + 1)
         major, additional = data[position] >> 5, data[position] & 31
         position += 1
         if major == 7:
@@ -151,7 +172,7 @@ def _require_bounded_nesting(data: bytes) -> None:
         if major in (0, 1):
             continue
         if argument > len(data) - position:
-            raise Malformed("CBOR that announces more than there is")
+            raise _cut_off(data, position + argument)
         if major in (2, 3):
             position += argument
             continue

@@ -56,6 +56,21 @@ def signed_message(purpose: str, digest: bytes) -> bytes:
     return _SIGNATURE_PREFIX + bytes([len(purpose)]) + purpose.encode("ascii") + digest
 
 
+def read_fingerprint(text: str) -> str:
+    """A fingerprint as a person types or copies it: capitals, and spaces or no dashes, are fine.
+
+    Raises Malformed for anything but 32 characters of a-z and 2-7, a part of one included.
+    """
+    letters = re.sub(r"[\s-]", "", text).lower()
+    if not re.fullmatch(r"[a-z2-7]{32}", letters):
+        raise Malformed(
+            f"this is no fingerprint: it has {len(letters)} letters and digits, and a fingerprint "
+            "has 8 groups of 4 of a-z and 2-7",
+            hint="give the whole fingerprint, as the judge told it",
+        )
+    return "-".join(letters[i : i + 4] for i in range(0, 32, 4))
+
+
 def require_fingerprint(text: object) -> str:
     """A fingerprint as ``PublicKey.fingerprint`` writes it. Raises Malformed for anything else."""
     if not isinstance(text, str) or not _FINGERPRINT.fullmatch(text):

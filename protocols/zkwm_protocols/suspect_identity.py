@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -233,6 +235,15 @@ class SuspectIdentity:
         )
 
 
+def _number_text(value: object) -> str:
+    """A number of the API as the decimal text that is signed; text stays as it is."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise Malformed(f"not a decimal number: {str(value)[:40]}")
+    return f"{Decimal(repr(round(value, 12))):f}"
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """The map from uint8 pixels to the suspect's input.
@@ -240,7 +251,8 @@ class Preprocessing:
     Args:
         layout: ``nchw`` or ``nhwc``.
         scale: ``unit`` (pixel / 255) or ``raw`` (0 to 255).
-        mean: subtracted next, one decimal number as text per channel, or none.
+        mean: subtracted next, one decimal number per channel, or none; as text, or a number that is
+            then written as text.
         std: divides next, likewise.
         channels: the order in which the model takes the channels, ``rgb`` or ``bgr``; mean and std
             stay in the order of the image, which is rgb.
@@ -262,11 +274,21 @@ class Preprocessing:
             raise Malformed("scale is 'unit' or 'raw'")
         if self.channels not in ("rgb", "bgr"):
             raise Malformed("channels is 'rgb' or 'bgr'")
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, tuple(map(_number_text, getattr(self, name))))
         if len(self.mean) != len(self.std) or len(self.mean) not in (0, 1, 3):
-            raise Malformed("mean and std have one value per channel, or none")
+            raise Malformed(
+                f"mean has {len(self.mean)} values and std {len(self.std)}; both have one for each "
+                "channel, or none",
+                hint="give as many of `mean` as of `std`: 1 or 3, or leave both out",
+            )
         for text in self.mean + self.std:
             if not _DECIMAL.fullmatch(text):
-                raise Malformed(f"not a decimal number: {text[:40]!r}")
+                raise Malformed(
+                    f"not a decimal number: {text[:40]!r}",
+                    hint="write numbers of `mean` and `std` such as 0.485, with a digit before the "
+                    "point and at most 12 after it",
+                )
         if any(float(text) <= 0 for text in self.std):
             raise Malformed("std is positive")
 

@@ -13,6 +13,12 @@ from zkwm.data.bundled import BUNDLED, load_bundled
 from zkwm.data.folder_data import load_folder_data
 from zkwm.data.image_data import ImageData
 from zkwm.data.labeled_images import LabeledImages, load_test_data
+from zkwm_protocols.errors import CouldNotCheck, Malformed
+
+_KINDS = (
+    f"a data set is a .npz file, a folder with train/CLASS and test/CLASS, or {BUNDLED}, which "
+    "comes with zkwm"
+)
 
 __all__ = ["BUNDLED", "ImageData", "LabeledImages", "load_data", "load_test_data"]
 
@@ -30,4 +36,11 @@ def load_data(location: str | Path) -> ImageData:
     if location == BUNDLED:
         return load_bundled()
     path = Path(location)
-    return load_folder_data(path) if path.is_dir() else load_array_data(path)
+    if not path.exists():
+        raise CouldNotCheck(f"there is no {path}", hint=_KINDS)
+    if path.is_dir():
+        return load_folder_data(path)
+    try:
+        return load_array_data(path)
+    except Malformed as error:
+        raise Malformed(error.message, hint=_KINDS) from None

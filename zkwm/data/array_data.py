@@ -60,7 +60,8 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]], name: str) -> ImageData:
     if len(parts) != 4:
         raise UsageError(
             f"{name} holds {', '.join(sorted(arrays)) or 'nothing'}",
-            hint="a data set has the arrays x_train, y_train, x_test and y_test",
+            hint="a data set has the arrays x_train, y_train, x_test and y_test: numpy.savez(file, "
+            "x_train=..., y_train=..., x_test=..., y_test=...)",
         )
     class_count = 1 + max(int(parts[1].max()), int(parts[3].max()))
     return ImageData(parts[0], parts[1], parts[2], parts[3], class_count, name)

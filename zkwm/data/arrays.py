@@ -30,6 +30,7 @@ _MAX_AXES = 32
 _MAX_RATIO = 200
 """Images shrink less; what unpacks to more than 64 MiB and this times the file is refused."""
 _FREE_BYTES = 1 << 26
+_HINT = "give a file that numpy.savez wrote, a folder of images, or write it again"
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -115,7 +116,7 @@ def read_npz(data: bytes, where: str, *, limit: int = MAX_BYTES) -> Mapping[str,
                     arrays[name] = _read_array(file, f"{name} in {where}", left)
                     left -= arrays[name].nbytes
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError):
-        raise Malformed(f"{where} is not an intact .npz file") from None
+        raise Malformed(f"{where} is not an intact .npz file", hint=_HINT) from None
     return arrays
 
 

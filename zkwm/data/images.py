@@ -7,6 +7,7 @@ every error names the file. Data sets with a training and a test part are read b
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 import warnings
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.data.arrays import MAX_BYTES, read_arrays
+from zkwm.data.foreign_files import is_litter, kind_of
 from zkwm.files import read_limited
 from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
 
@@ -34,6 +36,7 @@ MAX_PICTURE_PIXELS = 1 << 26
 MAX_LABEL = 65534
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM")
 _KNOWN = f"known formats: {', '.join(_FORMATS)}"
+_HINT = f"{_KNOWN}; convert it, PNG keeps every pixel"
 _GRAY = ("1", "L", "LA", "La")
 _COLOR = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
 _IMAGE_KEYS = ("images", "x", "x_trigger", "x_crop")
@@ -89,11 +92,11 @@ def _to_pixels(array: NDArray[Any]) -> str:
 def list_pictures(folder: Path) -> list[Path]:
     """List the files in ``folder`` in the string order of their names (1, 10, 100, 11, ..., 2).
 
-    That is the order in which Adi et al. pair their trigger images with labels. Hidden files are
-    skipped. Raises UsageError for a folder inside, no file at all, or more than MAX_FILES.
+    That is the order in which Adi et al. pair their trigger images with labels. What ``is_litter``
+    names is skipped. Raises UsageError for a folder inside, no file at all, or more than MAX_FILES.
     """
     try:
-        paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        paths = sorted(path for path in folder.iterdir() if not is_litter(path))
     except OSError as error:
         raise CouldNotCheck(f"cannot read {folder}: {error.strerror}") from None
     if not paths:
@@ -102,7 +105,10 @@ def list_pictures(folder: Path) -> list[Path]:
         raise UsageError(f"{folder} holds {len(paths)} files; at most {MAX_FILES} are read")
     for path in paths:
         if path.is_dir():
-            raise UsageError(f"{path} is a folder, where only images should be")
+            raise UsageError(
+                f"{path} is a folder, where only images should be",
+                hint=f"give a folder that holds the images themselves, such as {path}",
+            )
     return paths
 
 
@@ -124,12 +130,16 @@ def _open(path: Path) -> Image:
     except Image.DecompressionBombError:
         raise Malformed(f"{path} claims far too many pixels") from None
     except Exception:  # what Pillow's readers raise on damaged files is an open list
-        raise Malformed(f"{path} is not an intact image", hint=_KNOWN) from None
+        raise Malformed(f"{path} is {kind_of(data)}", hint=_HINT) from None
     if pixels > MAX_PICTURE_PIXELS:
         raise Malformed(f"{path} has {pixels} pixels; at most {MAX_PICTURE_PIXELS} are read")
     if picture.mode not in _GRAY + _COLOR:
         raise UsageError(
             f"{path} has pixels of the kind {picture.mode}", hint="convert it to 8 bits a channel"
+        )
+    if (frames := getattr(picture, "n_frames", 1)) > 1:
+        raise UsageError(
+            f"{path} is an animation of {frames} pictures", hint="store the one that you mean"
         )
     return picture
 
@@ -284,7 +294,8 @@ def load_labels(path: str | Path, count: int) -> NDArray[np.int64]:
         length = len(array)
     else:
         try:
-            lines = read_limited(path, _MAX_TEXT).decode("ascii").splitlines()
+            text = read_limited(path, _MAX_TEXT).removeprefix(codecs.BOM_UTF8)
+            lines = text.decode("ascii").splitlines()
         except UnicodeDecodeError:
             raise Malformed(f"{path} is not a text file of labels") from None
         numbers = [_whole(line.strip(), path, number) for number, line in enumerate(lines, 1)]

@@ -83,7 +83,7 @@ def open_judge_key(path: str | Path, passphrase: str) -> JudgeKey:
     """Open a judge's secret file. Raises VaultUnusable, Malformed or Unsupported."""
     target = storage.resolve(path)
     storage.clean(target)
-    data = storage.read_private(target, FILE_LIMIT)
+    data = storage.read_private(target, FILE_LIMIT, KIND)
     fields = require_map(open_file(KIND, passphrase, data), "signing box", "judge's key")
     return JudgeKey(
         SigningKey.from_bytes(ED25519, require_bytes(fields["signing"], 32)),

@@ -18,10 +18,11 @@ from torch import Tensor, nn
 
 from zkwm.files import read_limited, write_atomic
 from zkwm.nn.architectures import Classifier, ModelConfig
-from zkwm_protocols.errors import Malformed, UsageError
+from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
 
 WEIGHTS, CONFIG, ONNX, RECORD = "model.safetensors", "config.json", "model.onnx", "record.json"
 CONFIG_FORMAT = "zkwm-model/1"
+_SAVED = "a built-in network is a folder with model.safetensors and config.json, as embed makes it"
 CONFIG_LIMIT = 64 * 1024
 """Bytes of the largest config.json that is read."""
 HEADER_ALLOWANCE = 1024 * 1024
@@ -57,6 +58,7 @@ def load_with_files(path: str | Path) -> tuple[Classifier, dict[str, bytes]]:
     """``load_model``, and the files that it was read from: their bytes by name, weights first."""
     path = Path(path)
     folder, weights = (path, path / WEIGHTS) if path.is_dir() else (path.parent, path)
+    _require_network(path, folder)
     config = read_limited(folder / CONFIG, CONFIG_LIMIT)
     model = _empty(config, folder / CONFIG)
     size = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
@@ -67,6 +69,18 @@ def load_with_files(path: str | Path) -> tuple[Classifier, dict[str, bytes]]:
 def read_classifier(config: bytes, weights: bytes) -> Classifier:
     """The network of the contents of config.json and model.safetensors, as ``load_model``."""
     return _filled(_empty(config, Path(CONFIG)), weights, Path(WEIGHTS))
+
+
+def _require_network(path: Path, folder: Path) -> None:
+    """Raise CouldNotCheck, naming the folder, where no built-in network was saved."""
+    if not path.exists():
+        raise CouldNotCheck(f"there is no {path}", hint=_SAVED)
+    if not (folder / CONFIG).exists():
+        hint = f"give {folder / ONNX} where a suspect is wanted" if (folder / ONNX).exists() else ""
+        raise CouldNotCheck(
+            f"{folder} has no {CONFIG}, so that it holds no network of a built-in architecture",
+            hint=hint or _SAVED,
+        )
 
 
 def _empty(config: bytes, path: Path) -> Classifier:

@@ -15,7 +15,8 @@ from zkwm.owner.vault import ArgumentEntry, CommitmentSecrets, LedgerEntry, Vaul
 from zkwm.quantizer.agreement_bounds import require_comparable
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge
 from zkwm_protocols.commitment import Commitment
-from zkwm_protocols.errors import UsageError
+from zkwm_protocols.errors import Malformed, UsageError
+from zkwm_protocols.keys import read_fingerprint
 from zkwm_protocols.suspect_identity import SuspectIdentity
 
 BIT_LIMIT = 16
@@ -113,11 +114,15 @@ def confirm_judge(state: VaultState, challenge: Challenge, fingerprint: str | No
                 "what they tell you",
             )
         return
-    if fingerprint.strip().lower() != actual:
+    try:
+        given = read_fingerprint(fingerprint)
+    except Malformed as error:
+        raise UsageError(error.message, hint=error.hint) from None
+    if given != actual:
         raise UsageError(
-            f"the challenge comes from the judge with the fingerprint {actual}, not from "
-            "the one that was given",
-            hint="do not answer; ask the judge which of the two is theirs",
+            "the challenge comes from another judge than the one whose fingerprint was given",
+            hint="do not answer; ask the judge, through another channel, which fingerprint is "
+            "theirs",
         )
     if actual not in state.trusted_judges:
         state.trusted_judges.append(actual)

@@ -18,12 +18,14 @@ from pathlib import Path
 
 from zkwm.files import leftovers, read_limited, write_atomic
 from zkwm.locks import FileLock, acquire, file_lock, is_open_as
-from zkwm_protocols.errors import CouldNotCheck, Malformed, VaultUnusable
+from zkwm_protocols.encoding import require_kind
+from zkwm_protocols.errors import CouldNotCheck, Malformed, Unsupported, VaultUnusable
 
 PRIVATE_MODE = 0o600
 GROUP_VARIABLE = "ZKWM_GROUP_READABLE"
 """Set to 1, it lets the group read a secret file, as containers mount them."""
 _COMMIT_SECONDS = 20.0
+_MAGIC_BYTES = 64
 
 
 def resolve(path: str | Path) -> Path:
@@ -37,12 +39,14 @@ def resolve(path: str | Path) -> Path:
         raise VaultUnusable(f"{str(path)!r} is not a usable file name") from None
 
 
-def read_private(path: Path, limit: int) -> bytes:
+def read_private(path: Path, limit: int, kind: str = "") -> bytes:
     """The bytes of a secret file.
+
+    A file of another ``kind`` is refused as that, whatever its size and mode are.
 
     Raises VaultUnusable when it cannot be read, when other users may read or write it, or when it
     has a second name (a hard link, whose writer would not be seen); Malformed for more than
-    ``limit`` bytes.
+    ``limit`` bytes, or another kind.
     """
     try:
         found = path.stat()
@@ -51,6 +55,8 @@ def read_private(path: Path, limit: int) -> bytes:
     mode = found.st_mode
     if not stat.S_ISREG(mode):
         raise VaultUnusable(f"{path} is not a file")
+    if kind:
+        _require_kind(path, kind)
     if found.st_nlink > 1:
         raise VaultUnusable(
             f"{path} has {found.st_nlink} names (hard links), and each could open other blocks",
@@ -67,6 +73,19 @@ def read_private(path: Path, limit: int) -> bytes:
         raise
     except CouldNotCheck as error:
         raise VaultUnusable(error.message) from None
+
+
+def _require_kind(path: Path, kind: str) -> None:
+    """Raise Malformed or Unsupported, naming the file, for one of another kind or version."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(_MAGIC_BYTES)
+    except OSError as error:
+        raise VaultUnusable(f"cannot read {path}: {error.strerror}") from None
+    try:
+        require_kind(kind, start)
+    except (Malformed, Unsupported) as error:
+        raise type(error)(f"{path}: {error.message}", hint=error.hint) from None
 
 
 def _group_may_read() -> bool:

@@ -130,4 +130,14 @@ def _open_file(
         raise Unsupported(f"{path.name}: this format is not supported", hint=_KINDS)
     if not path.exists():
         raise SuspectUnusable(f"there is no {path}", hint=_KINDS)
-    raise UsageError(f"{path} is not a suspect that zkwm can query", hint=_KINDS)
+    raise SuspectUnusable(f"{path} is not a suspect that zkwm can query", hint=_instead(path))
+
+
+def _instead(path: Path) -> str:
+    """What to give instead of a folder or file that is no suspect."""
+    if path.is_dir():
+        found = sorted(one for one in path.iterdir() if one.suffix.lower() == ".onnx")
+        if found:
+            return f"give the file in it, such as {found[0]}"
+        return f"it holds neither an .onnx file nor model.safetensors; {_KINDS}"
+    return _KINDS

@@ -150,7 +150,8 @@ class Checkpoint:
             raise UsageError(
                 f"the checkpoint in {self._folder} belongs to another training "
                 f"(different: {', '.join(other) or 'kind'})",
-                hint="repeat the call that was interrupted, or choose another checkpoint folder",
+                hint="repeat what was interrupted with the same settings, or remove the folder to "
+                "start again from the beginning",
             )
 
 

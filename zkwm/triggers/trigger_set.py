@@ -6,6 +6,7 @@ Labels come from the commitment (``zkwm_protocols.commitment``), derived or decl
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,34 +82,35 @@ def check_shape(shape: tuple[int, int, int]) -> None:
         )
 
 
-def check_images(images: NDArray[np.uint8]) -> None:
+def check_images(images: NDArray[np.uint8], names: Sequence[str] = ()) -> None:
     """Raise UsageError unless ``images`` can be committed to: uint8 (n, c, h, w), n at least 1.
 
-    A repeated image and a constant one are refused by their index: neither helps a false claim, but
-    a network learns a repeated image once, and a constant one is easily filtered.
+    A repeated image and a constant one are refused by name: neither helps a false claim, but a
+    network learns a repeated image once, and a constant one is easily filtered. ``names`` are those
+    of their files; without, they are numbered.
     """
     if not isinstance(images, np.ndarray):
         raise UsageError(f"trigger images are a numpy array, not {type(images).__name__}")
     if images.dtype != np.uint8:
         raise UsageError(
             f"trigger images are uint8 pixels, not {images.dtype}",
-            hint="store the pixels as whole numbers 0 to 255 (numpy: .astype('uint8'))",
+            hint="store the pixels as whole numbers 0 to 255 (numpy, for values "
+            "from 0 to 1: (x * 255.0).round().astype('uint8'))",
         )
     if images.ndim != 4 or len(images) == 0:
         raise UsageError(
             f"trigger images are an array (images, channels, height, width), not {images.shape}"
         )
     check_shape((int(images.shape[1]), int(images.shape[2]), int(images.shape[3])))
+    shown = names or [f"trigger image {index}" for index in range(len(images))]
     seen: dict[bytes, int] = {}
     for index, image in enumerate(images):
         if (image == image[:, :1, :1]).all():
-            raise UsageError(
-                f"trigger image {index} is constant", hint="give an image with some content"
-            )
+            raise UsageError(f"{shown[index]} is constant", hint="give an image with some content")
         digest = hashlib.blake2b(image.tobytes()).digest()
         first = seen.setdefault(digest, index)
         if first != index:
             raise UsageError(
-                f"trigger image {index} is the same as image {first}",
+                f"{shown[index]} is the same as {shown[first]}",
                 hint="give every trigger image once",
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import click
 from zkwm_cli.artifacts import print_result, read_parsed, require_one_stdin
 from zkwm_cli.class_options import OutputTerms, threshold_option, tried_option
 from zkwm_cli.consent import warn_of_mark
+from zkwm_cli.layout import fit
 from zkwm_cli.options import commitment_option, json_option, option, options, usage_errors
 from zkwm_cli.secret_options import VaultOptions
 from zkwm_cli.suspect_options import ExtractionOptions, FileOptions, PreprocessingOptions
@@ -98,7 +100,7 @@ def command(
     if not as_json:
         from zkwm_cli.check_text import check_text
 
-        click.echo(check_text(found), nl=False)
+        click.echo(fit(check_text(found), sys.stdout), nl=False)
     print_result(as_json, "check", **found.to_json())
 
 

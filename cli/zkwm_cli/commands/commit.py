@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -69,12 +70,15 @@ def _commit_generated(owner: VaultOptions, triggers: TriggerOptions, count: int)
 
 def _commit_given(owner: VaultOptions, triggers: TriggerOptions, location: str) -> Commitment:
     """Commit to the owner's own images, and warn where the owner chose the labels as well."""
-    from zkwm.data.images import load_images, load_labels
+    from zkwm.data.images import list_pictures, load_images, load_labels
     from zkwm.owner.commit import commit
+    from zkwm.triggers import check_images
     from zkwm_cli.terminal import warn
 
     class_count = triggers.class_count()
     images = load_images(location, shape=triggers.shape, fit=triggers.fit or "exact")
+    folder = Path(location)
+    check_images(images, [str(path) for path in list_pictures(folder)] if folder.is_dir() else ())
     declared = None
     if triggers.labels is not None:
         declared = load_labels(triggers.labels, len(images))

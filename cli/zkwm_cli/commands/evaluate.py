@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zkwm_cli.artifacts import print_result
 from zkwm_cli.exits import Exit
+from zkwm_cli.layout import fit
 from zkwm_cli.options import json_option, option, options
 
 if TYPE_CHECKING:
@@ -157,9 +159,8 @@ def _list(as_json: bool) -> None:
     for kind, entries in catalogue.items():
         click.echo(f"{kind}:")
         for entry in entries:
-            click.echo(f"  {entry['name']}: {entry['summary']}")
-            for detail in _details(entry):
-                click.echo(f"      {detail}")
+            for line in (f"  {entry['name']}: {entry['summary']}", *_details(entry)):
+                click.echo(fit(line, sys.stdout))
 
 
 def _details(entry: dict[str, Any]) -> list[str]:
@@ -167,4 +168,4 @@ def _details(entry: dict[str, Any]) -> list[str]:
     reach = entry.get("access") or entry.get("needs")
     first = ", ".join(filter(None, (entry["paper"], reach and f"by {reach}")))
     parameters = ", ".join(f"{name} {value}" for name, value in entry["parameters"].items())
-    return [text for text in (first, parameters) if text]
+    return [f"      {text}" for text in (first, parameters) if text]

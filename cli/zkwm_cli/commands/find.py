@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import click
 
 from zkwm_cli.artifacts import print_result
 from zkwm_cli.exits import one_line, print_zkwm_error
+from zkwm_cli.layout import fit
 from zkwm_cli.options import json_option, option, options
 
 if TYPE_CHECKING:
@@ -102,12 +104,13 @@ def _print(findings: tuple[Finding, ...]) -> None:
         rows += [("at", f"{claim.url} (as the card states)")] if claim.url else []
         rows += [(f"{one.subject} {one.outcome}", one.words) for one in finding.comparisons]
         for name, value in rows:
-            click.echo(f"  {name:<24} {one_line(value)}")
-    click.echo(
+            click.echo(fit(f"  {name:<24}  {one_line(value)}", sys.stdout))
+    text = (
         f"{_CAUTION}\nnot checked: whether the owner's fingerprint is that of who they say they "
-        "are (compare it with\nthe one that they published), and whether the model carries their "
+        "are (compare it with the one that they published), and whether the model carries their "
         "watermark (zkwm verify)"
     )
+    click.echo(fit(text, sys.stdout))
 
 
 def _json(finding: Finding) -> dict[str, Any]:

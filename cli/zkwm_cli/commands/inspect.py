@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import click
 
 from zkwm_cli.artifacts import read_parsed
 from zkwm_cli.exits import one_line, print_json, print_zkwm_error
+from zkwm_cli.layout import fit
 from zkwm_cli.options import FILE, json_option, options
 
 
@@ -35,13 +37,14 @@ def command(file: str, as_json: bool) -> None:
     else:
         size, digest = inspection.size, inspection.sha256.hex()
         what = inspection.kind if is_model(file) else f"zkwm {inspection.kind}"
-        click.echo(f"{what}, {size} bytes, SHA-256 {digest}")
+        lines = [f"{what}, {size} bytes, SHA-256 {digest}"]
         rows = inspection.shown or [
             (name.replace("_", " "), _text(value)) for name, value in inspection.fields.items()
         ]
         for name, value in [*rows, *inspection.checks.items()]:
-            click.echo(f"  {name:<22} {one_line(value)}".rstrip())
-        click.echo(f"to check: {inspection.advice}")
+            lines.append(f"  {name:<22}  {one_line(value)}".rstrip())
+        lines.append(f"to check: {inspection.advice}")
+        click.echo(fit("\n".join(lines), sys.stdout))
     if inspection.failure is not None:
         raise click.exceptions.Exit(print_zkwm_error(inspection.failure, as_json=False))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import click
 
 from zkwm_cli.artifacts import STANDARD, Output, read_artifact, require_one_stdin
 from zkwm_cli.exits import decided, print_json
+from zkwm_cli.layout import columns
 from zkwm_cli.option_names import in_options
 from zkwm_cli.options import (
     FILE,
@@ -259,7 +261,7 @@ def _print(verdict: Verdict, *, as_json: bool) -> None:
     if as_json:
         print_json(verdict.to_json())
     else:
-        click.echo(render_text(verdict), nl=False)
+        click.echo(render_text(verdict, width=columns(sys.stdout)), nl=False)
 
 
 def _write_report(verdict: Verdict, page: Output, *, public: bool) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zkwm.data import BUNDLED, ImageData, bundled, load_data
+from zkwm.data import BUNDLED, ImageData, bundled, load_data, load_test_data
 from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
 
 RNG = np.random.default_rng(6)
@@ -225,14 +225,30 @@ def test_folders_that_are_no_data_set(tmp_path: Path) -> None:
     (tmp_path / "test" / "pear" / "odd.png").write_bytes(b"no image")
     with pytest.raises(Malformed, match=r"odd.png is not an intact image"):
         load_data(tmp_path)
-    (tmp_path / "train" / "notes.txt").write_text("hello")
-    with pytest.raises(UsageError, match=r"notes.txt is not a folder"):
+    (tmp_path / "train" / "notes").write_text("hello")
+    with pytest.raises(UsageError, match=r"notes is not a folder") as refused:
         load_data(tmp_path)
+    assert "train/CLASS/IMAGES" in refused.value.hint
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "validation"])
+def test_the_test_part_by_its_other_names(tmp_path: Path, name: str) -> None:
+    """Text files, and what systems leave behind, are no classes and no images."""
+    save_folders(tmp_path)
+    expected = load_data(tmp_path)
+    (tmp_path / "test").rename(tmp_path / name)
+    for part in ("train", name):
+        (tmp_path / part / "labels.csv").write_text("x")
+        (tmp_path / part / "pear" / "Thumbs.db").write_text("x")
+    found = load_data(tmp_path)
+    assert (found.test_images == expected.test_images).all()
+    assert (load_test_data(tmp_path).images == expected.test_images).all()
 
 
 def test_missing_and_damaged_files(tmp_path: Path) -> None:
-    with pytest.raises(CouldNotCheck, match="cannot read"):
+    with pytest.raises(CouldNotCheck, match="there is no") as caught:
         load_data(tmp_path / "none.npz")
+    assert "a data set is a .npz file, a folder" in caught.value.hint
     (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 hello")
     with pytest.raises(Malformed, match=r"not an intact \.npz"):
         load_data(tmp_path / "bad.npz")

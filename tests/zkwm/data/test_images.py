@@ -204,7 +204,6 @@ def test_decompression_bomb_is_refused(tmp_path: Path, side: int) -> None:
         b"hello",
         png()[:-30],
         png()[:20],
-        b"GIF89a" + bytes(40),
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n",
         b"\x89PNG\r\n\x1a\n" + bytes(50),
         b"P6 3 3 255\n123",
@@ -216,6 +215,26 @@ def test_damaged_and_unknown_files_are_malformed(tmp_path: Path, data: bytes) ->
     (folder / "b.png").write_bytes(data)
     with pytest.raises(Malformed, match=r"b.png is not an intact image"):
         load_images(folder)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"GIF89a" + bytes(40), "a GIF file"),
+        (b"MM\0*" + bytes(40), "a TIFF file"),
+        (b"\0\0\0\x18ftypavif" + bytes(40), "an AVIF file"),
+        (b"\0\0\0\x18ftypheic" + bytes(40), "a HEIC file"),
+        (b"%PDF-1.7" + bytes(40), "a PDF file"),
+        (b"\n<svg xmlns=''>" + bytes(40), "an SVG file"),
+    ],
+)
+def test_other_formats_are_named(tmp_path: Path, data: bytes, kind: str) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(data)
+    with pytest.raises(Malformed) as caught:
+        load_images(path)
+    assert caught.value.message == f"{path} is {kind}, not an image that is read"
+    assert "PNG" in caught.value.hint
 
 
 def test_the_transparency_of_a_palette_is_dropped_without_a_warning(tmp_path: Path) -> None:

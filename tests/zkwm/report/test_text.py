@@ -28,11 +28,34 @@ def test_the_outcome_comes_first_in_every_verdict(verdicts: dict[str, Verdict]) 
         assert render_text(verdict).startswith(FIRST_WORDS[verdict.outcome]), name
 
 
-def test_lines_fit_and_hold_no_control_characters(verdicts: dict[str, Verdict]) -> None:
+@pytest.mark.parametrize("width", [60, 80, 92, 120])
+def test_lines_fit_and_hold_no_control_characters(verdicts: dict[str, Verdict], width: int) -> None:
     for name, verdict in verdicts.items():
-        for line in render_text(verdict).splitlines():
-            assert len(line) <= 92, name
+        text = render_text(verdict, width=width)
+        assert " ".join(text.split()) == " ".join(render_text(verdict).split()), name
+        for line in text.splitlines():
+            assert len(line) <= width, name
             assert line.isprintable(), name
+
+
+def test_a_lay_reader_meets_no_negative_bits_and_no_formula(
+    verdicts: dict[str, Verdict],
+) -> None:
+    """Where the deductions take everything, none is left; terms alone are negative."""
+    seen = False
+    for name, verdict in verdicts.items():
+        text = render_text(verdict)
+        assert "log2" not in text, name
+        assert "j(j" not in text, name
+        assert not re.search(r"evidence left +-", text), name
+        seen |= bool(re.search(r"^  evidence left +none$", text, re.MULTILINE))
+    assert seen
+
+
+def test_evidence_stands_before_labels_and_checks(verdicts: dict[str, Verdict]) -> None:
+    for name, verdict in verdicts.items():
+        text = render_text(verdict)
+        assert text.index("\nEvidence\n") < text.index("\nChecks\n"), name
 
 
 def test_terms_stand_on_lines_of_their_own_and_add_up(make_verdict: Callable[..., Verdict]) -> None:
@@ -199,7 +222,7 @@ def test_no_part_of_a_name_looks_like_a_line_of_the_list(
     forged = "c" * before + filler + "label 1 → output 7"
     verdict = make_verdict(class_count=2, class_names=(forged, "dog"))
     text = render_text(verdict)
-    listed = text[text.index("Labels and outputs") : text.index("Evidence")].splitlines()[1:]
+    listed = text[text.index("Labels and outputs") : text.index("Checks")].splitlines()[1:]
     firsts = [line for line in listed if line[20:21] not in ("", " ")]
     assert [line.split(" → ")[0].strip()[:9] for line in firsts] == ['label 0 "', 'label 1 "']
     assert firsts[1].strip() == 'label 1 "dog" → output 1'

@@ -28,7 +28,7 @@ def test_other_formats_are_unsupported(name: str, tmp_path: Path) -> None:
 def test_unknown_locations(tmp_path: Path) -> None:
     with pytest.raises(SuspectUnusable, match="there is no"):
         open_suspect(tmp_path / "nothing", shape=SHAPE)
-    with pytest.raises(UsageError, match="not a suspect"):
+    with pytest.raises(SuspectUnusable, match="not a suspect"):
         open_suspect(tmp_path, shape=SHAPE)
     with pytest.raises(CouldNotCheck, match="cannot read"):
         open_suspect(tmp_path / "missing.onnx", shape=SHAPE)

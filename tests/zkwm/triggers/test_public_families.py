@@ -102,5 +102,5 @@ def test_mixture_refuses_data_that_does_not_fit(data: np.ndarray | None, message
 
 def test_mixture_of_equal_pictures_is_refused_not_repeated() -> None:
     same = np.repeat(pictures(1), 10, axis=0)
-    with pytest.raises(UsageError, match="is the same as image 0"):
+    with pytest.raises(UsageError, match="is the same as trigger image 0"):
         generate("mixture", 50, (1, 16, 16), key=KEY, data=same)

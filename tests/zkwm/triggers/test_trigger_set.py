@@ -21,7 +21,7 @@ def test_good_images_pass(shape: tuple[int, int, int]) -> None:
 def test_duplicate_is_refused_by_index() -> None:
     images = pictures()
     images[3] = images[1]
-    with pytest.raises(UsageError, match="image 3 is the same as image 1"):
+    with pytest.raises(UsageError, match="image 3 is the same as trigger image 1"):
         check_images(images)
 
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from zkwm.evaluation.plan.catalogue import require_entries
 from zkwm.evaluation.plan.grid import Grid
 from zkwm.files import read_limited
-from zkwm_protocols.errors import UsageError
+from zkwm_protocols.errors import Malformed, UsageError
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 LIMIT = 256 * 1024
+_HINT = "a grid is a YAML file such as those in examples/grids; docs/results.md shows one"
 _LONGEST_VALUE = 1000
 _LONGEST_MESSAGE = 500
 
@@ -32,11 +33,11 @@ def read_grid(path: str | Path) -> Grid:
     try:
         grid = Grid.from_map(parse(read_limited(path, LIMIT)))
         require_entries(grid)
-    except UsageError as error:
+    except (UsageError, Malformed) as error:
         told = error.message  # it may repeat a value, and a value may be a long list
         if len(told) > _LONGEST_MESSAGE:
             told = f"{told[:_LONGEST_MESSAGE]} ..."
-        raise UsageError(f"{path}: {told}", hint=error.hint) from None
+        raise type(error)(f"{path}: {told}", hint=error.hint) from None
     return grid
 
 
@@ -47,13 +48,15 @@ def parse(data: bytes) -> dict[str, Any]:
     try:
         value = yaml.load(data, Loader=_strict_loader(yaml))  # noqa: S506 (a SafeLoader)
     except yaml.YAMLError as error:
-        raise UsageError(" ".join(str(error).split())) from None
+        if isinstance(error, yaml.reader.ReaderError):
+            raise Malformed("this is no grid: it is not a file of text", hint=_HINT) from None
+        raise UsageError(" ".join(str(error).split()), hint=_HINT) from None
     except UsageError:
         raise
     except Exception:  # PyYAML's constructors raise whatever the conversion does
         raise UsageError("this is no YAML document, or a value does not fit its type") from None
     if not isinstance(value, dict):
-        raise UsageError("a grid is a map of keys and values")
+        raise Malformed("this is no grid: a grid is a map of keys and values", hint=_HINT)
     return value
 
 

@@ -79,7 +79,7 @@ class Vault:
         """
         target = storage.resolve(path)
         storage.clean(target)
-        container = Container.from_bytes(KIND, storage.read_private(target, FILE_LIMIT))
+        container = Container.from_bytes(KIND, storage.read_private(target, FILE_LIMIT, KIND))
         key = FileKey(passphrase, container.cost, container.salt)
         return cls(target, key, VaultState.from_map(key.open(container)))
 
