@@ -74,23 +74,22 @@ def test_judge_decides(
     assert not verdict.proven
 
 
-def test_marketplace_settles(
+def test_marketplace_finds_the_thief(
     examples: dict[str, ModuleType],
     marked: tuple[zkwm.Vault, zkwm.Commitment, Path],
     tmp_path: Path,
 ) -> None:
+    """Two sellers, a webhook, a queue, a claim that other processes settle."""
     vault, commitment, model = marked
     desk = zkwm.Judge.create(tmp_path / "desk.key", "a long phrase")
-    market = zkwm.Marketplace(tmp_path / "market", desk)
-    assert examples["marketplace"].settle(
-        market,
-        commitment,
-        model,
-        lambda challenge: zkwm.prove(
-            vault, commitment, challenge, judge_fingerprint=desk.public.fingerprint()
-        ),
-    )
-    assert [verdict["outcome"] for verdict in market.verdicts().values()] == ["proven"]
+    told = examples["marketplace"].play(tmp_path, vault, commitment, model, desk)
+    assert told == {"listing": "2-cheap", "outcome": "proven"}
+    with zkwm.Marketplace(tmp_path / "market", desk) as market:
+        (case,) = market.cases()
+        assert (case.state, case.listing) == (zkwm.CaseState.DECIDED, "2-cheap")
+        assert [listing.id for listing in market.listings()] == ["1-acme", "2-cheap"]
+    offers = sorted(file.name for file in (tmp_path / "offers").iterdir())
+    assert offers == ["1-acme.onnx", "2-cheap.html"]
 
 
 def test_zero_knowledge_decides(

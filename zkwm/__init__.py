@@ -18,7 +18,10 @@ _HOMES = {
     "ARCHITECTURES": "zkwm.nn.architecture_names",
     "ArgumentResponse": "zkwm_protocols.argument_response",
     "Cancelled": "zkwm_protocols.errors",
+    "Case": "zkwm.marketplace",
+    "CaseState": "zkwm.marketplace",
     "Challenge": "zkwm_protocols.challenge",
+    "Claim": "zkwm.marketplace",
     "Commitment": "zkwm_protocols.commitment",
     "CouldNotCheck": "zkwm_protocols.errors",
     "Disclosure": "zkwm.owner.disclosure",
@@ -35,6 +38,7 @@ _HOMES = {
     "LabeledImages": "zkwm.data",
     "LightningEmbedCallback": "zkwm.training",
     "Malformed": "zkwm_protocols.errors",
+    "Listing": "zkwm.marketplace",
     "Marketplace": "zkwm.marketplace",
     "NotEnoughMatches": "zkwm_protocols.errors",
     "NotProven": "zkwm_protocols.errors",
@@ -43,6 +47,8 @@ _HOMES = {
     "Preprocessing": "zkwm_protocols.suspect_identity",
     "Progress": "zkwm.training",
     "Refusal": "zkwm_protocols.argument_response",
+    "Screening": "zkwm.marketplace",
+    "Settled": "zkwm.marketplace",
     "Suspect": "zkwm.suspects",
     "SuspectCheck": "zkwm.owner.suspect_check",
     "SuspectUnusable": "zkwm_protocols.errors",
@@ -88,7 +94,15 @@ if TYPE_CHECKING:
     from zkwm.judge.judge import Judge
     from zkwm.judge.task_accuracy import TaskData
     from zkwm.judge.verdict import Verdict
-    from zkwm.marketplace import Marketplace
+    from zkwm.marketplace import (
+        Case,
+        CaseState,
+        Claim,
+        Listing,
+        Marketplace,
+        Screening,
+        Settled,
+    )
     from zkwm.nn.architecture_names import ARCHITECTURES
     from zkwm.nn.architectures import build_model
     from zkwm.nn.model_file import load_model
