@@ -30,9 +30,9 @@ def render_report(verdict: Verdict, *, public: bool = False) -> str:
     """The report as one HTML document, for every outcome, however little is known.
 
     A full report shows every opened trigger and says on every page that it is not for third
-    parties: whoever has seen a trigger can train it into any model. With ``public`` the pictures
-    are left out, and what a suspect's server said about single images; so they are where the
-    verdict has no pictures, as one that was read from a file.
+    parties (SPEC.md 10): whoever has seen a trigger can train it into any model. With ``public``
+    the pictures are left out, and what a suspect's server said about single images; so they are
+    where the verdict has no pictures, as one that was read from a file.
     """
     from markupsafe import Markup
 

@@ -62,6 +62,16 @@ def test_rows_stack_on_a_narrow_screen(page: Page, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_notice_stays_in_sight(page: Page, tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(render_report(FIFTY), encoding="utf-8")
+    page.emulate_media(media="screen")
+    page.goto(file.as_uri())
+    page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
+    assert page.evaluate("document.querySelector('.notice').getBoundingClientRect().top") == 0
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("public", [False, True])
 def test_one_command_makes_a_tagged_pdf(tmp_path: Path, public: bool) -> None:
     pypdf = pytest.importorskip("pypdf", reason="needs pypdf")
