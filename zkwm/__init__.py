@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 _HOMES = {
     "ARCHITECTURES": "zkwm.nn.architecture_names",
     "ArgumentResponse": "zkwm_protocols.argument_response",
+    "CaseParticulars": "zkwm.judge.particulars",
     "Cancelled": "zkwm_protocols.errors",
     "Case": "zkwm.marketplace",
     "CaseState": "zkwm.marketplace",
@@ -83,6 +84,7 @@ _HOMES = {
     "render_text": "zkwm.report",
     "save_model": "zkwm.training.saved_model",
     "trigger_set": "zkwm.owner.commit",
+    "verify_argument": "zkwm.judge.verification",
 }
 
 __all__ = sorted(_HOMES)
@@ -92,8 +94,10 @@ if TYPE_CHECKING:
     from zkwm.data.images import load_images, load_labels
     from zkwm.json_schemas import json_schema
     from zkwm.judge.judge import Judge
+    from zkwm.judge.particulars import CaseParticulars
     from zkwm.judge.task_accuracy import TaskData
     from zkwm.judge.verdict import Verdict
+    from zkwm.judge.verification import verify_argument
     from zkwm.marketplace import (
         Case,
         CaseState,

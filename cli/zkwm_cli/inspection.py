@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from zkwm.judge.results import suspect_values
+from zkwm.judge.verdict import Verdict
 from zkwm.quantizer.summary import facts
 from zkwm.secret_files.encrypted import Container
 from zkwm_protocols import response_file as responses
@@ -47,7 +48,8 @@ class Inspection:
         checks: check id to state.
         failure: the error of the first check that failed.
         advice: how the rest is checked.
-        shown: rows for people instead of the fields, of a model.
+        shown: rows for people instead of the fields, of a model or a verdict.
+        verdict: the whole verdict, which people see below the rows.
     """
 
     kind: str
@@ -58,6 +60,7 @@ class Inspection:
     failure: ZkwmError | None
     advice: str
     shown: list[tuple[str, str]] = field(default_factory=list)
+    verdict: Verdict | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The same as JSON values, schema ``zkwm/inspect/v1``."""
@@ -75,12 +78,13 @@ class Inspection:
 
 def inspect_file(data: bytes) -> Inspection:
     """Read any zkwm file. Raises Malformed or Unsupported where it cannot be read at all."""
-    first = data[: data.find(b"\n", 0, 64) + 1].decode("ascii", "replace")
-    kind = first.removeprefix("zkwm-").partition("/")[0] if first.startswith("zkwm-") else ""
+    kind = kind_of(data)
+    if kind == "verdict":
+        return inspect_verdict(data, None)
     if kind not in _READERS:
         raise Malformed(
             "this is not a zkwm file",
-            hint=f"zkwm files are of the kinds {', '.join(sorted(_READERS))}",
+            hint=f"zkwm files are of the kinds {', '.join(sorted([*_READERS, 'verdict']))}",
         )
     fields, tests, advice = _READERS[kind](data)
     checks: dict[str, State] = {}
@@ -98,6 +102,47 @@ def inspect_file(data: bytes) -> Inspection:
             checks[name] = State.VERIFIED
     return Inspection(
         kind, hashlib.sha256(data).digest(), len(data), fields, checks, failure, advice
+    )
+
+
+def kind_of(data: bytes) -> str:
+    """The kind in the first line of a zkwm file, empty where it is none."""
+    first = data[: data.find(b"\n", 0, 64) + 1].decode("ascii", "replace")
+    return first.removeprefix("zkwm-").partition("/")[0] if first.startswith("zkwm-") else ""
+
+
+def inspect_verdict(data: bytes, judge: JudgePublic | None) -> Inspection:
+    """A verdict's file, whose signature is checked where a judge is given (SPEC.md 10.4).
+
+    Raises InvalidSignature where that judge did not sign it, Malformed or Unsupported.
+    """
+    from zkwm_protocols.verdict_file import FILE_LIMIT as VERDICT_LIMIT
+
+    if len(data) > VERDICT_LIMIT + 64:
+        raise Malformed("a verdict's file has at most 64 MiB")
+    signer = "the judge"
+    if judge is None:
+        verdict = Verdict.from_unverified(data)
+        state, signer = State.NOT_CHECKED, "UNVERIFIED; it names the judge"
+        advice = (
+            "the signature, with the judge's public key: zkwm inspect FILE --judge judge.key.pub; "
+            "until then anybody could have written this"
+        )
+    else:
+        verdict, state = Verdict.from_bytes(data, judge), State.VERIFIED
+        advice = "compare the judge's fingerprint with the one that they published"
+    named = "" if verdict.judge is None else verdict.judge.fingerprint()
+    rows = [("outcome", str(verdict.outcome)), ("signed by", f"{signer} {named}")]
+    return Inspection(
+        "verdict",
+        hashlib.sha256(data).digest(),
+        len(data),
+        {"signed_by": named, "verdict": verdict.to_json()},
+        {"verdict.signature": state},
+        None,
+        advice,
+        rows,
+        verdict,
     )
 
 
@@ -198,7 +243,10 @@ def _proof(data: bytes) -> _Reading:
     if isinstance(response, ArgumentResponse):
         fields["declared_labels"] = response.labels is not None
         fields["argument_bytes"] = len(response.argument)
-        advice = "a zero-knowledge argument, which the judge of its challenge checks: zkwm verify"
+        advice = (
+            "a zero-knowledge argument, which anybody checks with the public key of its "
+            "challenge's judge: zkwm verify"
+        )
         return fields, {**signature, "argument.proof": None}, advice
     fields["unopened_blocks"] = response.unopened_blocks
     return fields, signature, "a refusal, which proves nothing: issue a smaller challenge"

@@ -14,7 +14,7 @@ from zkwm_protocols.errors import Malformed, Unsupported
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
-_NOT_PRINTABLE = re.compile(
+NOT_PRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
@@ -100,7 +100,7 @@ def require_text(value: object, most: int) -> str:
     A fixed list says which code points are refused, not a version of Unicode, so that two readers
     never disagree about a file.
     """
-    if not isinstance(value, str) or len(value) > most or _NOT_PRINTABLE.search(value):
+    if not isinstance(value, str) or len(value) > most or NOT_PRINTABLE.search(value):
         raise Malformed(f"expected printable text of at most {most} characters, got {_name(value)}")
     return value
 

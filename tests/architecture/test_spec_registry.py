@@ -21,7 +21,7 @@ from tests.support.spec_pages import REGISTRY, ROOT, listed, table
 from zkwm.json_schemas import schema_names
 from zkwm.judge import key_file
 from zkwm.judge.checks import ARGUMENT_TITLES, TITLES
-from zkwm_protocols import challenge, commitment, response_file
+from zkwm_protocols import challenge, commitment, response_file, verdict_file
 from zkwm_protocols.argument import layout_choice, parameters
 from zkwm_protocols.integer_network import codec
 
@@ -105,6 +105,7 @@ def test_limits_of_files_in_code_and_registry() -> None:
         "proof": response_file.FILE_LIMIT,
         "judge-public": key_file.FILE_LIMIT,
         "network": codec.MAXIMUM_FILE,
+        "verdict": verdict_file.FILE_LIMIT,
     }
 
 
@@ -151,7 +152,7 @@ def test_only_known_modules_encode() -> None:
     known = {
         "argument.proof", "argument.statement", "argument_response", "challenge", "class_names",
         "commitment", "encoding", "integer_network.codec", "keys", "opening", "response_file",
-        "suspect_identity",
+        "suspect_identity", "verdict_file",
             "extraction.keys", "owner.vault.high_water_mark", "secret_files.encrypted",
             "suspects.extraction_suspect",
         "suspects.onnx_parts", "suspects.safetensors_suspect",

@@ -6,17 +6,30 @@ cheapest parameters.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tests.support.dispute import CHEAP, PASSPHRASE, Claimant, asking, random_images
+from tests.support.dispute import (
+    CHEAP,
+    PASSPHRASE,
+    Claimant,
+    TableSuspect,
+    asking,
+    random_images,
+    verdict_of,
+)
 from tests.support.small_networks import small_network
+from zkwm.judge.checks import ARGUMENT_TITLES
 from zkwm.judge.judge import Judge
 from zkwm.judge.key_file import JudgeKey, create_judge_key
+from zkwm.judge.particulars import FileDigest, FileRole
+from zkwm.judge.results import AnswerRate, Argued, Asked, Check, CheckStatus, FirstSeen
+from zkwm.judge.verdict import Verdict
 from zkwm.owner.vault import (
     ArgumentEntry,
     CommitmentSecrets,
@@ -26,6 +39,7 @@ from zkwm.owner.vault import (
 )
 from zkwm.owner.vault.high_water_mark import Mark, marks_of, tag_key
 from zkwm.owner.vault.state import VaultState
+from zkwm.quantizer.network_agreement import Agreement
 from zkwm.secret_files.encrypted import Container, open_file
 from zkwm_protocols.argument.layout_choice import choose_layout
 from zkwm_protocols.argument.statement import Statement
@@ -38,9 +52,11 @@ from zkwm_protocols.argument_response import (
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment, Header
 from zkwm_protocols.encoding import decode, encode, pack
+from zkwm_protocols.evidence import RankSum
 from zkwm_protocols.integer_network import codec
 from zkwm_protocols.keys import ECDSA_P256, ED25519, JudgePublic, SigningKey
 from zkwm_protocols.sealing import unseal
+from zkwm_protocols.verdict_file import VerdictFile
 
 LIMIT = 2**28
 Reader = Callable[[bytes], object]
@@ -75,6 +91,11 @@ def read_response_body(body: bytes) -> object:
     return read_response(pack("proof", {"body": body, "signatures": [bytes(64)]}))
 
 
+def read_verdict_body(body: bytes) -> object:
+    """A verdict by its body."""
+    return Verdict.from_unverified(VerdictFile(body, bytes(64)).to_bytes())
+
+
 def framed(kind: str, read: Callable[[bytes], object]) -> Reader:
     """A reader of values from a reader of files."""
     return lambda data: read(f"zkwm-{kind}/1\n".encode() + data)
@@ -97,6 +118,7 @@ def public_documents() -> dict[str, Document]:
         **_commitments(owner, declaring),
         **_openings(judge, judge_key, owner),
         **_arguments(argued, owner, declaring),
+        **_verdicts(judge, owner, argued),
         "judge": Document(
             "JudgePublicFile",
             value_of(judge.public.to_bytes()),
@@ -167,6 +189,52 @@ def _arguments(argued: Any, owner: Claimant, declaring: Claimant) -> dict[str, D
         "refusal": Document(
             "Refusal", refusal.signed_by(declaring.keys).body(), read_response_body
         ),
+    }
+
+
+def _verdicts(judge: Judge, owner: Claimant, argued: Any) -> dict[str, Document]:
+    """Signed verdicts: of an opening with all that a verdict can hold, of an argument, of nothing.
+
+    Without the argument they are of an argument all the same: such a verdict says "could not be
+    checked".
+    """
+    challenge = judge.challenge(owner.commitment, TableSuspect(), reveal=50)
+    opened = verdict_of(
+        lambda: judge.verify(
+            owner.commitment, TableSuspect(), challenge, owner.answer(challenge, [0])
+        )
+    )
+    record = {"image": "ab" * 32, "output": 3, "problem": "", "attempts": 1, "seconds": 0.25}
+    opened = replace(
+        opened,
+        suspect_record=(record,),
+        first_seen=FirstSeen(1, 2),
+        asked=Asked(1, 2, (AnswerRate("triggers", 3, 2, 1),)),
+    ).with_file(FileDigest.of(FileRole.SUSPECT, "model.onnx", b"onnx"))
+    ranks = replace(opened.evidence, rank_sum=RankSum(7, 300, 60))
+    nothing = verdict_of(lambda: judge.verify(b"", TableSuspect(), b"", b""))
+    agreement = Agreement("random blocks", 200, 190, 150, 149, 20, 19, 0.5, 0.25, 0.5, math.inf)
+    examined = Argued(
+        argued.network, argued.least_matches, (agreement,), 120.5, (("a", 130.0, "b"),)
+    )
+    titles = tuple(
+        Check(name, title, CheckStatus.SKIPPED, "not reached")
+        for name, title in ARGUMENT_TITLES.items()
+    )
+    argument = replace(nothing, challenge=argued, argued=examined, checks=titles, files=())
+    read = framed("verdict", lambda data: Verdict.from_bytes(data, judge.public))
+
+    def body(verdict: Verdict) -> bytes:
+        return VerdictFile.from_bytes(judge.sign_verdict(verdict)).body
+
+    return {
+        "verdict file": Document("VerdictFile", value_of(judge.sign_verdict(opened)), read),
+        "verdict": Document("VerdictBody", body(opened), read_verdict_body),
+        "verdict by ranks": Document(
+            "VerdictBody", body(replace(opened, evidence=ranks)), read_verdict_body
+        ),
+        "verdict on an argument": Document("VerdictBody", body(argument), read_verdict_body),
+        "verdict on nothing": Document("VerdictBody", body(nothing), read_verdict_body),
     }
 
 

@@ -26,6 +26,7 @@ from zkwm.judge.results import (
     FirstSeen,
     TriggerResult,
 )
+from zkwm.judge.verdict import CheckedBy
 from zkwm.suspects import Progress, Suspect, SuspectFile, open_suspect
 from zkwm_protocols.argument_response import ArgumentResponse, Response, read_response
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge, OpeningChallenge
@@ -42,7 +43,7 @@ NO_DATE = "no authority is named: nobody says when the commitment was made"
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments of ``Judge.verify``, which documents them."""
+    """The arguments of ``Judge.verify``, which documents them, and who checks."""
 
     commitment: Commitment | bytes
     suspect: Suspect | str | Path
@@ -54,6 +55,16 @@ class Request:
     progress: Progress | None = None
     suspect_options: dict[str, Any] = field(default_factory=dict)
     particulars: CaseParticulars = NOT_STATED
+    checked_by: CheckedBy = CheckedBy.JUDGE
+
+    def accepts_declared(self, challenge: Challenge | None) -> bool:
+        """Whether declared labels are accepted: by option, or by the policy of the judge's own.
+
+        The policy binds the judge who signed it; the public decides for itself (SPEC.md 18.7).
+        """
+        if self.accept_declared_labels or challenge is None:
+            return self.accept_declared_labels
+        return self.checked_by == CheckedBy.JUDGE and challenge.policy.accept_declared_labels
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,7 @@ class Findings:
 class Case:
     """The three files of a dispute, read, signed and about each other.
 
-    ``accept_declared_labels`` is the judge's own option, in addition to the challenge's policy.
+    ``accept_declared_labels`` says whether declared labels count (``Request.accepts_declared``).
     ``functions_tried`` is j by the judge's ledger, and never less than the policy's.
     """
 
@@ -98,7 +109,7 @@ class Case:
     @property
     def labels_count(self) -> bool:
         """Whether the labels may prove anything: derived, or declared and accepted."""
-        return not self.declared or accepted(self.accept_declared_labels, self.challenge)
+        return not self.declared or self.accept_declared_labels
 
     def weigh(self, matches: int, ranks: Sequence[int | None] = ()) -> Evidence:
         """The evidence of ``matches`` triggers, or of the ranks of their labels."""
@@ -195,7 +206,7 @@ def read_case(
         response.verify_signatures(commitment.header)
     with checks.group("response.challenge", "response.blocks"):
         response.verify_against(commitment, challenge)
-        case = _pair(commitment, challenge, response, request.accept_declared_labels)
+        case = _pair(commitment, challenge, response, request.accepts_declared(challenge))
     return case, findings
 
 
@@ -240,11 +251,6 @@ def require_labels(checks: Checks, check: str, case: Case, evidence: Evidence) -
                 "(`accept_declared_labels=True` accepts them all the same)",
                 check=check,
             )
-
-
-def accepted(option: bool, challenge: Challenge | None) -> bool:
-    """Whether the judge accepts declared labels, by an option or by the challenge's policy."""
-    return option or (challenge is not None and challenge.policy.accept_declared_labels)
 
 
 def _check_challenge(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import time
 
-from zkwm.judge.case import Findings, Request, accepted
+from zkwm.judge.case import Findings, Request
 from zkwm.judge.checks import Checks
 from zkwm.judge.particulars import FileDigest, FileRole, file_name
 from zkwm.judge.results import CheckStatus
-from zkwm.judge.verdict import CheckedBy, Outcome, Verdict
+from zkwm.judge.verdict import Outcome, Verdict
 from zkwm.judge.versions import used_versions
 from zkwm_protocols.commitment import LabelMode
 from zkwm_protocols.errors import NotProven, TrustMaterialMissing, ZkwmError
@@ -23,7 +23,6 @@ def make_verdict(
     *,
     request: Request,
     judge: JudgePublic,
-    checked_by: CheckedBy = CheckedBy.JUDGE,
 ) -> Verdict:
     """The verdict on the findings: proven without an error, else what the error says."""
     outcome = Outcome.PROVEN if error is None else Outcome.COULD_NOT_CHECK
@@ -47,7 +46,7 @@ def make_verdict(
         evidence=findings.evidence,
         declared_labels_accepted=header is not None
         and header.label_mode == LabelMode.DECLARED
-        and accepted(request.accept_declared_labels, findings.challenge),
+        and request.accepts_declared(findings.challenge),
         suspect_record=findings.suspect_record,
         checked=int(time.time()),
         versions=used_versions(findings.challenge),
@@ -58,7 +57,7 @@ def make_verdict(
         class_names=_class_names(checks, findings),
         particulars=request.particulars,
         files=_files(request, findings, judge),
-        checked_by=checked_by,
+        checked_by=request.checked_by,
         judge=judge,
     )
 

@@ -16,17 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.judge.case import ArgumentCase, Findings, Request, read_case
-from zkwm.judge.check_argument import examine_argument, require_still_reached
 from zkwm.judge.check_opening import examine_opening
 from zkwm.judge.checks import Checks
-from zkwm.judge.decision import make_verdict
 from zkwm.judge.frame import asked_blocks, frame_bits, make_frame, try_out
 from zkwm.judge.head_start import head_start
 from zkwm.judge.key_file import JudgeKey, create_judge_key, open_judge_key
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.particulars import NOT_STATED, CaseParticulars
 from zkwm.judge.task_accuracy import TaskData
-from zkwm.judge.verdict import Verdict
+from zkwm.judge.verdict import CheckedBy, Verdict
+from zkwm.judge.verification import decide, examine_argued
 from zkwm.quantizer.agreement_bounds import (
     require_agreement,
     require_comparable,
@@ -40,7 +39,7 @@ from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument_response import Response
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge, OpeningChallenge
 from zkwm_protocols.commitment import Commitment
-from zkwm_protocols.errors import ZkwmError
+from zkwm_protocols.errors import Malformed, UsageError
 from zkwm_protocols.feasibility import fewest_matches, require_reachable
 from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.policy import Policy
@@ -283,32 +282,39 @@ class Judge:
         Raises NotProven where all is valid and the evidence stays under the threshold,
         TrustMaterialMissing, or a CouldNotCheck; each carries the whole verdict as ``verdict``.
         """
-        return self._decide(Request(
+        request = Request(
             commitment, suspect, challenge, proof, decoys, images, accept_declared_labels,
             progress, suspect_options, particulars,
-        ))  # fmt: skip
+        )  # fmt: skip
+        return decide(request, self.public, partial(self._examine, request), self._keep)
 
-    def _decide(self, request: Request) -> Verdict:
-        """Make all checks; return the verdict, or raise the error that carries it."""
-        checks, findings = Checks(), Findings()
-        end = partial(make_verdict, checks, request=request, judge=self.public)
+    def sign_verdict(self, verdict: Verdict) -> bytes:
+        """The file of a verdict of this judge's, of whatever outcome, signed (SPEC.md 10.4).
+
+        ``Verdict.from_bytes`` reads it for whoever has the judge's public key. Images of triggers
+        are not in it. Raises UsageError for a verdict that this judge did not give: another
+        judge's, a public check, or one that contradicts itself.
+        """
+        if verdict.checked_by != CheckedBy.JUDGE or verdict.judge != self.public:
+            raise UsageError(
+                "a judge signs verdicts of their own, with their ledger, and no others",
+                hint="verify the proof with this judge's key (Judge.verify), and sign that verdict",
+            )
+        signed = verdict.signed_by(self._key.signing, self.public)
         try:
-            for known in self._examine(checks, request):
-                findings = known
-        except ZkwmError as error:
-            error.verdict = self._kept(end(findings, error))
-            raise
-        return self._kept(end(findings, None))
+            Verdict.from_bytes(signed, self.public)  # never sign what nobody could read
+        except Malformed as error:
+            raise UsageError(f"this verdict cannot be signed: {error.message}") from None
+        return signed
 
-    def _kept(self, verdict: Verdict) -> Verdict:
-        """The verdict, recorded in the ledger where it is on a valid response."""
+    def _keep(self, verdict: Verdict) -> None:
+        """Record the verdict in the ledger where it is on a valid response."""
         if verdict.functions_tried is not None and verdict.challenge and verdict.proof_digest:
             self._ledger.record_verdict(
                 verdict.challenge.digest, verdict.proof_digest, verdict.outcome
             )
-        return verdict
 
-    def _examine(self, checks: Checks, request: Request) -> Iterator[Findings]:
+    def _examine(self, request: Request, checks: Checks) -> Iterator[Findings]:
         """Make the checks in order; yield what is known after each step. Raises what fails."""
         case, findings = yield from read_case(checks, request, self.public)
         # A valid answer of the owner's: from here on its function counts (SPEC.md 8.3).
@@ -317,12 +323,9 @@ class Judge:
         seen = self._ledger.first_seen(case.challenge)
         findings = replace(findings, functions_tried=number, first_seen=seen)
         yield findings
-        limits = request.suspect_options.get("onnx")
-        with head_start(case.commitment, request.suspect, limits):
+        with head_start(case.commitment, request.suspect, request.suspect_options.get("onnx")):
             if isinstance(case, ArgumentCase):
-                with checks.group("challenge.reachable"):
-                    require_still_reached(case)
-                yield from examine_argument(checks, case, request, findings)
+                yield from examine_argued(checks, case, request, findings)
             else:
                 yield from examine_opening(checks, case, request, findings, self._key, self._ledger)
 

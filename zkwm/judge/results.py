@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.quantizer.network_agreement import Agreement
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.evidence import Evidence
 from zkwm_protocols.suspect_identity import SuspectIdentity
 
 _USABLE, _EVADED = 0.99, 0.9
@@ -191,4 +193,24 @@ def suspect_values(suspect: SuspectIdentity) -> dict[str, Any]:
         "adapter": suspect.adapter,
         "template": None if suspect.template is None else suspect.template.hex(),
         "account": None if suspect.account is None else list(suspect.account.header_names),
+    }
+
+
+def accuracy_values(challenge: Challenge | None) -> dict[str, Any] | None:
+    """What the suspect got right on test data, as JSON values; None where nobody measured."""
+    if challenge is None or challenge.test_accuracy is None:
+        return None
+    return challenge.test_accuracy.to_json()
+
+
+def evidence_values(evidence: Evidence) -> dict[str, Any]:
+    """The evidence as JSON values."""
+    return {
+        "terms": [
+            {"name": term.name, "bits": term.bits, "meaning": term.meaning}
+            for term in evidence.terms
+        ],
+        "total_bits": evidence.total_bits,
+        "threshold_bits": evidence.threshold_bits,
+        "reached": evidence.reached,
     }

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from zkwm.judge.results import Argued, Asked, FirstSeen, TriggerResult, TriggerStatus
-from zkwm.judge.verdict import Outcome, Verdict
+from zkwm.judge.verdict import CheckedBy, Outcome, Verdict
 from zkwm.report.class_list import class_map_in_words
 from zkwm.report.question_facts import question_facts
 from zkwm.report.visible import by_luck, count, odds, utc
@@ -25,6 +25,11 @@ _RANKED = (
 UNKNOWN = "not known: the check ended before it could be read"
 _SHOWN_BLOCKS = 40
 _UNOPENED = (TriggerStatus.WRONG_LEAF, TriggerStatus.MISSING_LEAF)
+_CHECKED_BY = {
+    CheckedBy.JUDGE: "the judge, with their ledger",
+    CheckedBy.PUBLIC: "the public, without the judge's secrets: the judge's ledger may know more "
+    "functions that were tried",
+}
 _KINDS = {
     SuspectKind.ONNX: "ONNX file",
     SuspectKind.SAFETENSORS: "safetensors with a built-in architecture",
@@ -239,12 +244,14 @@ def _challenge(verdict: Verdict) -> tuple[Fact, ...]:
     )
     recorded = len(verdict.suspect_record)
     tried = verdict.functions_tried or policy.functions_tried
+    stated = ", as the challenge states" if verdict.checked_by == CheckedBy.PUBLIC else ""
     return (
+        Fact("Checked by", _CHECKED_BY[verdict.checked_by]),
         Fact("Judge's key", challenge.judge.fingerprint(), True),
         Fact("Challenge", challenge.digest.hex(), True),
         Fact("Purpose", challenge.purpose or "none stated"),
         Fact("Standard", demanded),
-        Fact("Tried", _tried(tried)),
+        Fact("Tried", _tried(tried) + stated),
         Fact("Blocks", _blocks(verdict, challenge)),
         *_answers(verdict.asked),
         *((Fact("Answers recorded", f"{recorded:,}, in the JSON verdict"),) if recorded else ()),
@@ -303,7 +310,7 @@ def _argument(argued: Argued) -> tuple[Fact, ...]:
         Fact("Soundness", soundness),
         Fact(
             "Convinces",
-            "the judge; it is sealed to nobody, but zkwm verify checks it for the judge alone",
+            "whoever checks it: it is sealed to nobody, and zkwm verify takes no secret for it",
         ),
         Fact("Stays hidden", "images, salts, answers, which triggers match, and how many more"),
     )

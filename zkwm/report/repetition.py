@@ -60,7 +60,7 @@ def command(verdict: Verdict) -> tuple[str, ...]:
         *(("--header-file HEADERS",) if suspect is not None and suspect.account else ()),
         "--challenge FILE.challenge",
         "--proof FILE.proof",
-        "--judge JUDGE.key",
+        "--judge JUDGE.key" if verdict.argued is None else "--judge JUDGE.key.pub",
         *(("--accept-declared-labels",) if verdict.declared_labels_accepted else ()),
         "--report report.html",
     )

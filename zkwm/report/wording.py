@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from zkwm.judge.results import TriggerStatus
 from zkwm.judge.verdict import Outcome, Verdict
+from zkwm.report.public_check import IN_SHORT, MEANING, by_public, public_limits
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.suspect_identity import SuspectKind
 
@@ -140,8 +141,9 @@ _EVIDENCE = (
 
 
 def meaning(verdict: Verdict) -> str:
-    """The outcome in one plain sentence, and one on a suspect that evades."""
-    return " ".join(filter(None, (_outcome(verdict), evasion(verdict))))
+    """The outcome in one plain sentence, one on a suspect that evades, one on who checked."""
+    public = MEANING if by_public(verdict) else ""
+    return " ".join(filter(None, (_outcome(verdict), evasion(verdict), public)))
 
 
 def caution(verdict: Verdict) -> str:
@@ -228,6 +230,7 @@ def limits(verdict: Verdict) -> tuple[tuple[str, str], ...]:
     stated = verdict.evidence is not None and not verdict.declared_labels
     shown = _OPENED if verdict.argued is None else _ARGUED
     return (
+        *public_limits(verdict, by_names=rests_on_order(verdict)),
         *_LIMITS,
         shown,
         *((_EVIDENCE,) if stated else ()),
@@ -268,7 +271,8 @@ def limits_in_short(verdict: Verdict) -> tuple[str, ...]:
     network = () if verdict.argued is None else (_NETWORK_IN_SHORT,)
     fed = (_UNMEASURED_IN_SHORT,) if unmeasured(verdict.challenge) else ()
     order = (_ORDER_IN_SHORT,) if rests_on_order(verdict) else ()
-    return (*_LIMITS_IN_SHORT, *network, *fed, *order, last)
+    public = (IN_SHORT,) if by_public(verdict) else ()
+    return (*public, *_LIMITS_IN_SHORT, *network, *fed, *order, last)
 
 
 _LIMITS_IN_SHORT = (

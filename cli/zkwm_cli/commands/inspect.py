@@ -4,23 +4,40 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from zkwm_cli.artifacts import read_parsed
+from zkwm_cli.artifacts import read_artifact, read_parsed
 from zkwm_cli.exits import one_line, print_json, print_zkwm_error
-from zkwm_cli.layout import fit
-from zkwm_cli.options import FILE, json_option, options
+from zkwm_cli.layout import columns, fit
+from zkwm_cli.options import FILE, json_option, option, options
+
+if TYPE_CHECKING:
+    from zkwm_cli.inspection import Inspection
 
 
 @click.command("inspect", short_help="Show what any zkwm file says, and check what can be checked.")
 @click.argument("file", type=FILE)
-@options(as_json=json_option())
-def command(file: str, as_json: bool) -> None:
-    """Show the kind, digests and fields of a commitment, challenge, proof, key or vault.
+@options(
+    judge=option(
+        "--judge",
+        type=click.Path(),
+        metavar="FILE",
+        help="Of a verdict: check that it was signed with the key whose public file this is "
+        "(judge.key.pub).",
+    ),
+    as_json=json_option(),
+)
+def command(file: str, judge: str | None, as_json: bool) -> None:
+    """Show the kind, digests and fields of a commitment, challenge, proof, verdict, key or vault.
 
     Of a model (an .onnx file, .safetensors or its folder) it shows the digest by which challenges
     name it, inputs, outputs and operators, and whether an argument in zero knowledge is possible.
+
+    Of a verdict that a judge signed (zkwm verify --verdict) it shows the whole verdict; with
+    --judge only if that judge signed it. Exit code 0 then says who signed, not what: read the
+    outcome.
 
     Signatures are checked where that needs no secret and no other file. Exit code 3 when the file
     cannot be read, or something in it does not verify.
@@ -28,7 +45,9 @@ def command(file: str, as_json: bool) -> None:
     from zkwm_cli.inspection import FILE_LIMIT, inspect_file
     from zkwm_cli.model_inspection import inspect_model, is_model
 
-    if is_model(file):
+    if judge is not None:
+        inspection = _signed(file, judge)
+    elif is_model(file):
         inspection = inspect_model(file)
     else:
         inspection = read_parsed(file, FILE_LIMIT, inspect_file)
@@ -45,8 +64,29 @@ def command(file: str, as_json: bool) -> None:
             lines.append(f"  {name:<22}  {one_line(value)}".rstrip())
         lines.append(f"to check: {inspection.advice}")
         click.echo(fit("\n".join(lines), sys.stdout))
+        if inspection.verdict is not None:
+            from zkwm.report import render_text
+
+            click.echo(f"\n{render_text(inspection.verdict, width=columns(sys.stdout))}", nl=False)
     if inspection.failure is not None:
         raise click.exceptions.Exit(print_zkwm_error(inspection.failure, as_json=False))
+
+
+def _signed(file: str, judge: str) -> Inspection:
+    """A verdict that this judge signed. Raises UsageError for another kind of file."""
+    from zkwm_cli.inspection import FILE_LIMIT, inspect_verdict, kind_of
+    from zkwm_cli.secret_options import PUBLIC_LIMIT
+    from zkwm_protocols.errors import UsageError
+    from zkwm_protocols.keys import JudgePublic
+
+    public = read_parsed(judge, PUBLIC_LIMIT, JudgePublic.from_bytes)
+    data = read_artifact(file, FILE_LIMIT)
+    if kind_of(data) not in ("verdict", ""):
+        raise UsageError(
+            f"--judge checks the signature of a verdict; {file} is a {kind_of(data)[:40]}",
+            hint="leave out --judge",
+        )
+    return inspect_verdict(data, public)
 
 
 def _text(value: object) -> str:

@@ -1,0 +1,56 @@
+"""``verdict.json``: built again it is the same, and every case ends with its check."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.stored_vectors import vectors
+from tests.vectors.build import hexadecimal
+from tests.vectors.verdict import generate
+from zkwm.judge.judge import Judge
+from zkwm.judge.key_file import JudgeKey
+from zkwm.judge.verdict import Outcome, Verdict
+from zkwm_protocols.errors import CouldNotCheck
+from zkwm_protocols.keys import BoxKey, JudgePublic, SigningKey
+
+STORED = vectors("verdict")
+CASES = {case["name"]: case for case in STORED["cases"]}
+
+
+def public() -> JudgePublic:
+    return JudgePublic.from_bytes(bytes.fromhex(STORED["judge"]["public"]))
+
+
+def test_generated_again_they_are_the_same() -> None:
+    assert hexadecimal(generate()) == STORED
+
+
+@pytest.mark.parametrize("case", [case for case in CASES.values() if case["check"] is None],
+                         ids=lambda case: case["name"])  # fmt: skip
+def test_good_verdicts_are_read_and_written_alike(case: Any) -> None:
+    data = bytes.fromhex(case["file"])
+    verdict = Verdict.from_bytes(data, public())
+    assert verdict.proven == (case["name"] == "proven")
+    key = JudgeKey(
+        SigningKey.from_bytes("ed25519", bytes.fromhex(STORED["judge"]["signing"])),
+        BoxKey(bytes.fromhex(STORED["judge"]["box"])),
+    )
+    assert Judge.from_key(key).sign_verdict(verdict) == data
+
+
+@pytest.mark.parametrize("case", [case for case in CASES.values() if case["check"] is not None],
+                         ids=lambda case: case["name"])  # fmt: skip
+def test_changed_verdicts_are_refused(case: Any) -> None:
+    with pytest.raises(CouldNotCheck) as caught:
+        Verdict.from_bytes(bytes.fromhex(case["file"]), public())
+    assert caught.value.check == case["check"]
+
+
+def test_the_proven_case_says_what_it_is_about() -> None:
+    verdict = Verdict.from_bytes(bytes.fromhex(CASES["proven"]["file"]), public())
+    assert verdict.outcome == Outcome.PROVEN
+    assert verdict.particulars.owner_name == "Prüfstein GmbH"
+    assert verdict.evidence is not None
+    assert (verdict.evidence.matches, verdict.evidence.trials) == (38, 40)
