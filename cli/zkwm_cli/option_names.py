@@ -37,6 +37,8 @@ OPTIONS = {
     "template": "--template",
     "test_data": "--test-data",
     "Judge.challenge": "zkwm challenge --reveal",
+    "Judge.verify": "--judge judge.key",
+    "Verdict.from_bytes": "zkwm inspect FILE.verdict --judge judge.key.pub",
 }
 """Each argument or method that a hint names, and what a person types for it."""
 

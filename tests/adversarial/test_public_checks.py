@@ -118,7 +118,7 @@ def test_the_public_opens_no_opening(judge: TestJudge, owner: Claimant) -> None:
                 owner.commitment, TableSuspect(), given, owner.answer(challenge, [0]), judge.public
             )
         assert caught.value.verdict is None
-        assert "zkwm inspect" in caught.value.hint
+        assert "Verdict.from_bytes" in caught.value.hint
 
 
 def test_a_judges_key_of_ones_own(

@@ -104,10 +104,6 @@ def test_report_on_a_full_disk(zkwm: Command, case: Files, monkeypatch: pytest.M
     assert not report.exists()
 
 
-def test_public_key_name_finds_the_secret_key(zkwm: Command, case: Files) -> None:
-    assert zkwm(*case.verify_options(judge=case.public)).code == 0
-
-
 def test_proof_from_stdin(process: Command, case: Files) -> None:
     result = process(*case.verify_options(proof="-"), input=case.proof.read_bytes())
     assert result.code == 0

@@ -11,6 +11,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
+import pytest
+
 from tests.fuzz.byte_changes import chosen, headed, mixed
 from tests.fuzz.cbor_changes import change_cbor
 from tests.fuzz.harness import DOCUMENT_ERRORS, Kind
@@ -21,9 +23,11 @@ from tests.support.spec_documents import (
     private_documents,
     public_documents,
 )
-from tests.support.stored_vectors import cases, judge_key
+from tests.support.stored_vectors import cases, judge_key, vectors
 from tests.vectors.argument import PROOF, vector_case
+from zkwm.judge.verdict import Verdict
 from zkwm.owner.vault.state import VaultState
+from zkwm.report import render_text
 from zkwm.secret_files.encrypted import Container
 from zkwm_cli.inspection import inspect_file
 from zkwm_protocols.argument.proof import read_proof
@@ -31,7 +35,7 @@ from zkwm_protocols.argument_response import read_response
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment, Header
 from zkwm_protocols.encoding import decode, encode
-from zkwm_protocols.errors import InvalidOpening, ZkwmError
+from zkwm_protocols.errors import InvalidOpening, InvalidSignature, ZkwmError
 from zkwm_protocols.integer_network import codec
 from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.opening import Opening, check_leaves, open_sealed
@@ -126,6 +130,36 @@ def _examined(value: Read, check: Callable[[Read], object]) -> Read:
 def _inspected(data: bytes) -> None:
     """What ``zkwm inspect`` does: read, check what can be checked, describe."""
     inspect_file(data).to_json()
+
+
+def verdict_kinds() -> list[Kind]:
+    """A signed verdict: what the judge's public key refuses, and what is read before and behind it.
+
+    A reader that shows unverified verdicts meets any body; so does one whose judge signs anything.
+    """
+    names = ["verdict", "verdict by ranks", "verdict on an argument", "verdict on nothing"]
+    bodies = _bodies("verdict", names, signature=bytes(64))
+    stored = bytes.fromhex(vectors("verdict")["cases"][0]["file"])
+    public = JudgePublic.from_bytes(bytes.fromhex(vectors("verdict")["judge"]["public"]))
+
+    def shown(data: bytes) -> Verdict:
+        verdict = Verdict.from_unverified(data)
+        verdict.to_json()
+        render_text(verdict)
+        with pytest.raises(InvalidSignature):  # nobody signed it
+            Verdict.from_bytes(data, public)
+        return verdict
+
+    def verified(data: bytes) -> bytes:
+        Verdict.from_bytes(data, public)
+        return data
+
+    return [
+        Kind("verdict, unverified", mixed(chosen(bodies), headed(change_cbor)), shown,
+             note="shown as text and JSON"),
+        Kind("signed verdict", mixed(chosen([stored]), headed(change_cbor)), verified,
+             (*DOCUMENT_ERRORS, InvalidSignature), again=lambda data: data),
+    ]  # fmt: skip
 
 
 def sealed_kind() -> Kind:
@@ -225,4 +259,11 @@ def secret_kinds() -> list[Kind]:
 
 def kinds() -> list[Kind]:
     """All kinds of this file."""
-    return [*exchange_kinds(), sealed_kind(), argument_kind(), network_kind(), *secret_kinds()]
+    return [
+        *exchange_kinds(),
+        *verdict_kinds(),
+        sealed_kind(),
+        argument_kind(),
+        network_kind(),
+        *secret_kinds(),
+    ]

@@ -138,6 +138,6 @@ def _refuse_opening(challenge: Challenge | bytes) -> None:
         raise UsageError(
             "this challenge asks for an opening, which is sealed to the judge: only they can check "
             "it",
-            hint="ask the judge for the signed verdict, and check that: zkwm inspect FILE.verdict "
-            "--judge judge.key.pub",
+            hint="ask the judge for their signed verdict, and check that (`Verdict.from_bytes`); "
+            "the judge verifies with their secret key (`Judge.verify`)",
         )
