@@ -87,7 +87,9 @@ def test_every_argument_that_a_hint_names_has_its_option() -> None:
         for one in command.params
         for written in one.opts
     }
-    assert {option.split()[-1] for option in OPTIONS.values()} <= known
+    named = [OPTION.findall(option) for option in OPTIONS.values()]
+    assert all(named)
+    assert {option for options in named for option in options} <= known
     named = {
         name
         for place, text in messages()
