@@ -61,6 +61,7 @@ _HOMES = {
     "TrustMaterialMissing": "zkwm_protocols.errors",
     "Unsupported": "zkwm_protocols.errors",
     "UsageError": "zkwm_protocols.errors",
+    "VaultOverview": "zkwm.owner.overview",
     "Vault": "zkwm.owner.vault",
     "VaultUnusable": "zkwm_protocols.errors",
     "Verdict": "zkwm.judge.verdict",
@@ -70,6 +71,7 @@ _HOMES = {
     "commit": "zkwm.owner.commit",
     "default_settings": "zkwm.training",
     "disclosure": "zkwm.owner.prove",
+    "export_triggers": "zkwm.owner.export_triggers",
     "embed": "zkwm.training",
     "json_schema": "zkwm.json_schemas",
     "load_data": "zkwm.data",
@@ -77,6 +79,7 @@ _HOMES = {
     "load_labels": "zkwm.data.images",
     "load_model": "zkwm.nn.model_file",
     "load_test_data": "zkwm.data",
+    "overview": "zkwm.owner.overview",
     "open_suspect": "zkwm.suspects",
     "prove": "zkwm.owner.prove",
     "read_preprocessor_config": "zkwm.suspects",
@@ -113,6 +116,8 @@ if TYPE_CHECKING:
     from zkwm.owner.check import check
     from zkwm.owner.commit import commit, trigger_set
     from zkwm.owner.disclosure import Disclosure
+    from zkwm.owner.export_triggers import export_triggers
+    from zkwm.owner.overview import VaultOverview, overview
     from zkwm.owner.prove import disclosure, prove
     from zkwm.owner.suspect_check import SuspectCheck
     from zkwm.owner.vault import Vault

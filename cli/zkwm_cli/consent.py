@@ -144,7 +144,7 @@ def confirm_again(release: Disclosure, again: bool) -> bool:
     """
     if again or not release.again:
         return again
-    _require_yes(
+    require_yes(
         f"Beware: {release.again}. Open more?",
         reason=release.again,
         hint="ask the judge what the answers before did not settle; --again opens all the same",
@@ -160,7 +160,7 @@ def confirm_limit(release: Disclosure, argument: ArgumentDisclosure, exceed: boo
     if exceed or release.repeated or len(argument.bits) < argument.limit:
         return exceed
     released = f"{len(argument.bits)} bits have been released about this commitment"
-    _require_yes(
+    require_yes(
         f"{released}. Release one more?",
         reason=released,
         hint="consider who has asked and why; --exceed-limit answers all the same",
@@ -168,7 +168,7 @@ def confirm_limit(release: Disclosure, argument: ArgumentDisclosure, exceed: boo
     return True
 
 
-def _require_yes(question: str, *, reason: str, hint: str) -> None:
+def require_yes(question: str, *, reason: str, hint: str) -> None:
     """Ask a person. Raises Cancelled when they say no, UsageError where nobody can be asked."""
     answer = ask_yes(question)
     if answer is None:
@@ -212,7 +212,7 @@ def show(release: Disclosure, commitment: Commitment, challenge: Challenge) -> N
         purpose = f", {_given(entry.purpose)}" if entry.purpose else ""
         rows.append(
             (
-                f"  {_day(entry.recorded)}",
+                f"  {day(entry.recorded)}",
                 f"{name_blocks(entry.blocks)} to {entry.judge_fingerprint} "
                 f"for {_given(entry.suspect_description)}{purpose}",
             )
@@ -308,7 +308,7 @@ def _released_bits(argument: ArgumentDisclosure) -> list[tuple[str, str]]:
         question = f"{entry.least_matches} of {entry.block_count} blocks"
         rows.append(
             (
-                f"  {_day(entry.recorded)}",
+                f"  {day(entry.recorded)}",
                 f"{entry.outcome}: {question}, network {entry.network_digest.hex()[:16]}, to "
                 f"{entry.judge_fingerprint} for {_given(entry.suspect_description)}",
             )
@@ -316,7 +316,7 @@ def _released_bits(argument: ArgumentDisclosure) -> list[tuple[str, str]]:
     return rows
 
 
-def _day(recorded: int) -> str:
+def day(recorded: int) -> str:
     """The date of an entry in UTC."""
     return _utc(recorded, "%Y-%m-%d")
 

@@ -29,6 +29,7 @@ COMMANDS = (
     "commit",
     "embed",
     "check",
+    "vault",
     "judge-key",
     "challenge",
     "prove",

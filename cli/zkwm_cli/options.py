@@ -81,6 +81,16 @@ def passphrase_option() -> Any:  # noqa: ANN401
     )
 
 
+def new_passphrase_option() -> Any:  # noqa: ANN401
+    """--new-passphrase-file"""
+    return option(
+        "--new-passphrase-file",
+        type=FILE,
+        metavar="FILE",
+        help="Read the new passphrase from this file's first line (- is stdin) instead of asking.",
+    )
+
+
 def commitment_option() -> Any:  # noqa: ANN401
     """--commitment"""
     return option(

@@ -29,11 +29,17 @@ def commands() -> dict[str, Any]:
     """Each command's parameters: how they are written, types, defaults, what is required."""
     from zkwm_cli.main import program
 
-    context = click.Context(program)
-    return {
-        name: _parameters(program.get_command(context, name))
-        for name in program.list_commands(context)
-    }
+    return _commands_of(program)
+
+
+def _commands_of(group: click.Group) -> dict[str, Any]:
+    """The commands of a group, those of groups in it too."""
+    context, found = click.Context(group), {}
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        inside = isinstance(command, click.Group)
+        found[name] = _commands_of(command) if inside else _parameters(command)
+    return found
 
 
 def _parameters(command: click.Command | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from zkwm.files import read_limited, write_atomic
 from zkwm.secret_files import storage
 from zkwm.secret_files.encrypted import Cost, open_file, seal_file
+from zkwm.secret_files.new_passphrase import change_passphrase
 from zkwm_protocols.errors import UsageError, ZkwmError
 from zkwm_protocols.keys import ED25519, BoxKey, JudgePublic, SigningKey
 from zkwm_protocols.schema import require_bytes, require_map
@@ -77,6 +78,16 @@ def write_judge_public(path: str | Path, passphrase: str) -> JudgePublic:
     public = open_judge_key(path, passphrase).public
     write_atomic(Path(f"{path}.pub"), public.to_bytes())
     return public
+
+
+def change_judge_passphrase(
+    path: str | Path, passphrase: str, new: str, *, cost: Cost | None = None
+) -> None:
+    """Encrypt a judge's secret file under another passphrase; the keys stay.
+
+    Raises what ``zkwm.secret_files.new_passphrase`` does.
+    """
+    change_passphrase(storage.resolve(path), KIND, passphrase, new, limit=FILE_LIMIT, cost=cost)
 
 
 def open_judge_key(path: str | Path, passphrase: str) -> JudgeKey:

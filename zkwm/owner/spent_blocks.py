@@ -68,20 +68,27 @@ def _require_opened_to_judge(state: VaultState, challenge: Challenge) -> None:
 
 def spent_blocks(state: VaultState, commitment: Commitment) -> frozenset[int]:
     """The blocks opened before, and those with an image that was opened from another commitment."""
-    header, owner_secrets = commitment.header, state.commitments[commitment.digest]
+    size = commitment.header.block_size
+    opened = opened_images(state, but=commitment.digest)
+    own = images_of(state.commitments[commitment.digest])
+    again = (index for index, image in enumerate(own) if image in opened)
+    return state.spent_blocks(commitment.digest) | {index // size for index in again}
+
+
+def opened_images(state: VaultState, *, but: bytes = b"") -> set[bytes]:
+    """The pixels of every image that was opened, but from the commitment of this digest."""
     opened: set[bytes] = set()
     for entry in state.openings():
-        if entry.commitment_digest != commitment.digest:
+        if entry.commitment_digest != but:
             other = state.commitments[entry.commitment_digest]
             size = Commitment.from_bytes(other.commitment_file).header.block_size
-            images = _split(other)
+            images = images_of(other)
             for block in entry.blocks:
                 opened.update(images[block * size : (block + 1) * size])
-    again = (index for index, image in enumerate(_split(owner_secrets)) if image in opened)
-    return state.spent_blocks(commitment.digest) | {i // header.block_size for i in again}
+    return opened
 
 
-def _split(owner_secrets: CommitmentSecrets) -> list[bytes]:
-    """The bytes of each image of a commitment."""
+def images_of(owner_secrets: CommitmentSecrets) -> list[bytes]:
+    """The pixels of each image of a commitment."""
     size = len(owner_secrets.images) * SALT_BYTES // len(owner_secrets.salts)
     return [owner_secrets.images[i : i + size] for i in range(0, len(owner_secrets.images), size)]

@@ -20,8 +20,9 @@ from zkwm.owner.vault.ledger import OlderCopyEntry
 from zkwm.owner.vault.state import SEED_BYTES, VaultState, require_successor
 from zkwm.secret_files import storage
 from zkwm.secret_files.encrypted import FILE_LIMIT, Container, Cost, FileKey
-from zkwm_protocols.errors import VaultUnusable
-from zkwm_protocols.keys import ED25519, SigningKey
+from zkwm.secret_files.new_passphrase import change_passphrase
+from zkwm_protocols.errors import UsageError, VaultUnusable
+from zkwm_protocols.keys import ED25519, SigningKey, require_fingerprint
 
 KIND = "vault"
 WAIT_SECONDS = 20.0
@@ -184,6 +185,39 @@ class Vault:
                 self._state = checked
             if lift:
                 self.notice = mark.lift(checked) or self.notice
+
+    def change_passphrase(self, passphrase: str, new: str, *, cost: Cost | None = None) -> None:
+        """Encrypt the vault under another passphrase; its content and its mark stay.
+
+        Copies that were made before open with the old one. Other processes that have the vault
+        open are told to open it again. Raises what ``zkwm.secret_files.new_passphrase`` does.
+        """
+        self._key = change_passphrase(
+            self._path, KIND, passphrase, new, limit=FILE_LIMIT, cost=cost
+        )
+
+    def trust(self, fingerprint: str) -> None:
+        """Confirm a judge, whose challenges are then answered without another confirmation.
+
+        Raises Malformed for what is no fingerprint, and what ``transaction`` raises.
+        """
+        judge = require_fingerprint(fingerprint)
+        with self.transaction() as state:
+            if judge not in state.trusted_judges:
+                state.trusted_judges.append(judge)
+
+    def untrust(self, fingerprint: str) -> None:
+        """Take a judge's confirmation back; what was opened to them stays opened.
+
+        Raises UsageError where they were not confirmed, and what ``trust`` raises.
+        """
+        judge = require_fingerprint(fingerprint)
+        with self.transaction() as state:
+            if judge not in state.trusted_judges:
+                raise UsageError(
+                    f"the vault does not know the judge {judge}", hint="zkwm vault show lists them"
+                )
+            state.trusted_judges.remove(judge)
 
     def _mark(self) -> HighWaterMark:
         """This machine's mark of the vault."""
