@@ -16,6 +16,20 @@ from zkwm.suspects import resource_limits
 from zkwm_cli import exits, main
 
 
+def leaves(group: click.Group = main.program, above: str = "") -> dict[str, click.Command]:
+    """Every command that does something, those of groups in groups too, by the words typed."""
+    context, found = click.Context(group), {}
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        words = f"{above} {name}".strip()
+        found |= leaves(command, words) if isinstance(command, click.Group) else {words: command}
+    return found
+
+
+LEAVES = leaves()
+
+
 def test_help_lists_the_commands_in_the_order_of_use(zkwm: Command) -> None:
     result = zkwm("--help")
     assert result.code == 0
@@ -27,9 +41,9 @@ def test_help_lists_the_commands_in_the_order_of_use(zkwm: Command) -> None:
         assert f"{int(code):<2}  {meaning}" in result.stdout
 
 
-@pytest.mark.parametrize("name", main.COMMANDS)
+@pytest.mark.parametrize("name", LEAVES)
 def test_every_command_explains_itself(zkwm: Command, name: str) -> None:
-    result = zkwm(name, "--help")
+    result = zkwm(*name.split(), "--help")
     assert result.code == 0
     assert result.stderr == ""
     assert result.stdout.startswith(f"Usage: zkwm {name} ")
@@ -37,17 +51,14 @@ def test_every_command_explains_itself(zkwm: Command, name: str) -> None:
         assert len(line) <= 80, line
 
 
-@pytest.mark.parametrize("name", [name for name in main.COMMANDS if name != "completion"])
+@pytest.mark.parametrize("name", LEAVES)
 def test_every_command_takes_json(name: str) -> None:
-    command = main.program.get_command(click.Context(main.program), name)
-    assert command is not None
-    assert any("--json" in option.opts for option in command.params)
+    assert any("--json" in option.opts for option in LEAVES[name].params)
 
 
-@pytest.mark.parametrize("name", main.COMMANDS)
+@pytest.mark.parametrize("name", LEAVES)
 def test_no_option_takes_a_passphrase(name: str) -> None:
-    command = main.program.get_command(click.Context(main.program), name)
-    assert command is not None
+    command = LEAVES[name]
     names = {opt for option in command.params for opt in option.opts}
     assert not names & {"--passphrase", "--password", "-p"}
 
