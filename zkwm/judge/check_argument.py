@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from zkwm.early import Early
 from zkwm.judge.case import (
     ArgumentCase,
     Findings,
@@ -27,11 +28,18 @@ from zkwm.quantizer.agreement_bounds import (
     require_translation,
 )
 from zkwm.quantizer.derive import network_of, require_network
+from zkwm.quantizer.early_questions import asked_meanwhile, scores_started
 from zkwm.quantizer.network_agreement import measure_agreement
+from zkwm.suspects.resource_limits import memory_left
 from zkwm_protocols.argument_response import make_statement
 from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, ZkwmError
 from zkwm_protocols.evidence import Evidence
 from zkwm_protocols.ranks import MOST_OUTPUTS
+
+EARLY_BYTES = 4 << 20
+"""Bytes of a proof that is verified while the network is compared: about a second's work."""
+EARLY_MEMORY = 4 << 30
+"""Bytes left with which both go on at once."""
 
 if TYPE_CHECKING:
     from zkwm_protocols.argument.parameters import Layout
@@ -61,29 +69,28 @@ def examine_argument(
     with pinned_suspect(checks, case, request) as suspect:
         findings = replace(findings, suspect_files=suspect.files)
         yield findings
-        with checks.group("challenge.network"):
-            network = network_of(suspect, challenge.preprocessing)
-            require_network(network, challenge.network)
-        with checks.group("argument.translation", "argument.agreement"):
-            agreements = measure_agreement(
-                network,
-                suspect,
-                challenge.preprocessing,
-                nonce=challenge.nonce,
-                class_map=challenge.class_map,
-                images=request.images,
-            )
-            argued = Argued(challenge.network, challenge.least_matches, agreements)
-            yield replace(findings, argued=argued)
-            require_translation(agreements)
-            require_agreement(agreements)
-        checks.set(
-            "argument.agreement",
-            CheckStatus.PASSED,
-            "; ".join(one.words() for one in agreements),
-        )
+        fed, nonce, images = challenge.preprocessing, challenge.nonce, request.images
+        with scores_started(suspect, images):
+            with (
+                asked_meanwhile(suspect, fed, nonce=nonce, images=images) as early,
+                checks.group("challenge.network"),
+            ):
+                network = network_of(suspect, fed)
+                require_network(network, challenge.network)
+            verifying = _verify_early(checks, case, network)
+            with checks.group("argument.translation", "argument.agreement"):
+                agreements = measure_agreement(
+                    network, suspect, fed, nonce=nonce, images=images,
+                    class_map=challenge.class_map, early=early,
+                )  # fmt: skip
+                argued = Argued(challenge.network, challenge.least_matches, agreements)
+                yield replace(findings, argued=argued)
+                require_translation(agreements)
+                require_agreement(agreements)
+        words = "; ".join(one.words() for one in agreements)
+        checks.set("argument.agreement", CheckStatus.PASSED, words)
         with checks.group("argument.format", "argument.soundness", "argument.proof"):
-            layout = _verify(checks, case, network)
+            layout = verifying.result() if verifying else _verify(checks, case, network)
     argued = replace(
         argued,
         soundness_bits=layout.soundness_bits,
@@ -123,6 +130,19 @@ def decide(checks: Checks, case: ArgumentCase, evidence: Evidence) -> None:
         raise InvalidOpening(
             "the challenge demands too few matches for its threshold", check="challenge.reachable"
         )
+
+
+def _verify_early(
+    checks: Checks, case: ArgumentCase, network: IntegerNetwork
+) -> Early[Layout] | None:
+    """Begin to verify a small proof while the network is compared; None for another.
+
+    Its outcome, and its error, count after those of the comparison.
+    """
+    left = memory_left()
+    if len(case.response.argument) > EARLY_BYTES or (left is not None and left < EARLY_MEMORY):
+        return None
+    return Early(lambda: _verify(checks, case, network))
 
 
 def _verify(checks: Checks, case: ArgumentCase, network: IntegerNetwork) -> Layout:

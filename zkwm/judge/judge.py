@@ -323,7 +323,9 @@ class Judge:
         seen = self._ledger.first_seen(case.challenge)
         findings = replace(findings, functions_tried=number, first_seen=seen)
         yield findings
-        with head_start(case.commitment, request.suspect, request.suspect_options.get("onnx")):
+        limits = request.suspect_options.get("onnx")
+        argued = isinstance(case, ArgumentCase)
+        with head_start(case.commitment, request.suspect, limits, argued=argued):
             if isinstance(case, ArgumentCase):
                 yield from examine_argued(checks, case, request, findings)
             else:

@@ -7,6 +7,7 @@ back are the network's bytes, and the strict reader of networks checks them.
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from zkwm.quantizer.layers import Shape
 from zkwm.quantizer.onnx_file import FILE_LIMIT, HINT
 from zkwm.quantizer.quantizer import QuantizedNetwork
-from zkwm.suspects.limited_process import NoResultError, run_limited
+from zkwm.suspects.limited_process import NoResultError, run_limited, started_early
 from zkwm.suspects.suspect import printable
 from zkwm_protocols.errors import CouldNotCheck, Malformed, Unsupported
 from zkwm_protocols.integer_network import codec
@@ -134,12 +135,11 @@ def run_task(
         "images": None if images is None else list(images.shape),
     }
     pixels = b"" if images is None else np.ascontiguousarray(images).tobytes()
-    memory = limits.memory_bytes or _BASE_MEMORY + 8 * len(data) + 32 * len(pixels)
     try:
         return run_limited(
             _MODULE,
             [json.dumps(described).encode(), data, pixels, network],
-            memory=memory,
+            memory=limits.memory_bytes or _memory(len(data), len(pixels)),
             seconds=limits.total_seconds,
             result_limit=result_limit,
         )
@@ -152,6 +152,21 @@ def run_task(
             hint=HINT,
             check="network.unsupported",
         ) from None
+
+
+def quantizer_started(size: int, pixels: int = 0) -> AbstractContextManager[None]:
+    """Start the process of a task before its turn, without a byte of the file.
+
+    Args:
+        size: of the file in bytes.
+        pixels: of all images of the task together.
+    """
+    return started_early(_MODULE, _memory(size, pixels))
+
+
+def _memory(size: int, pixels: int) -> int:
+    """Bytes of address space for a file of ``size`` bytes and images of ``pixels`` bytes."""
+    return _BASE_MEMORY + 8 * size + 32 * pixels
 
 
 def no_result() -> CouldNotCheck:

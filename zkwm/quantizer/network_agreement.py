@@ -21,6 +21,7 @@ from zkwm_protocols.integer_network.model import IntegerNetwork
 from zkwm_protocols.suspect_identity import Preprocessing
 
 if TYPE_CHECKING:
+    from zkwm.quantizer.early_questions import EarlyQuestions
     from zkwm.quantizer.limited_scores import ReadScores
 
 Doubles = NDArray[np.float64]
@@ -107,6 +108,7 @@ def measure_agreement(
     class_map: tuple[int, ...] | None = None,
     images: NDArray[np.uint8] | None = None,
     progress: Progress | None = None,
+    early: EarlyQuestions | None = None,
 ) -> tuple[Agreement, ...]:
     """Compare a suspect and the integer network made from its file on sets of images (SPEC 18.1).
 
@@ -118,6 +120,7 @@ def measure_agreement(
         class_map: the outputs that stand for labels, whose order is compared; by default all.
         images (uint8, (n, channels, height, width)): one more set, for example of the model's task.
         progress: called after each image of a set.
+        early: what was asked before, about the same with the same nonce and images.
 
     Raises:
         UsageError: images of another shape, or none.
@@ -138,10 +141,13 @@ def measure_agreement(
             raise UsageError("there are no images to compare on")
     given = {} if images is None else {GIVEN: images}
     require_drawable(network.shape, 5 * DRAWN + sum(map(len, given.values())))
-    sets = drawn_sets(network.shape, nonce, suspect.identity.digest) | given
+    asked = None if early is None else early.taken()
+    sets = (
+        asked.sets if asked else drawn_sets(network.shape, nonce, suspect.identity.digest) | given
+    )
     together = np.concatenate(list(sets.values()))
     read = scores_of(suspect, preprocessing, network, together)
-    answers = suspect.answer(together, preprocessing, progress=progress)
+    answers = asked.answers if asked else suspect.answer(together, preprocessing, progress=progress)
     agreements, start = [], 0
     for kind, batch in sets.items():
         part = slice(start, start + len(batch))
@@ -149,6 +155,11 @@ def measure_agreement(
             agreements.append(_compare(kind, answers[part], read.part(part), mapped))
         start += len(batch)
     return tuple(agreements)
+
+
+def drawn_count(shape: tuple[int, int, int]) -> int:
+    """The number of images that ``drawn_sets`` draws."""
+    return DRAWN * (2 + (len(FAMILIES) if int(np.prod(shape)) >= LEAST_VALUES else 0))
 
 
 def drawn_sets(

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -128,10 +130,17 @@ def answered(question: list[bytes]) -> tuple[dict[str, Any], bytes]:
         raise Malformed(f"this ONNX file cannot be read ({type(error).__name__})") from None
 
 
+def _import_libraries() -> None:
+    """Import what most tasks need before one comes; what is missing is told in its turn."""
+    with suppress(ImportError):
+        for library in ("onnx", "zkwm.quantizer.quantizer", "zkwm.quantizer.real_network"):
+            import_module(library)
+
+
 def main() -> None:
     """Answer one question."""
     limit_resources(int(sys.argv[1]))
-    serve_once(4, answered)
+    serve_once(4, answered, prepare=_import_libraries)
 
 
 if __name__ == "__main__":

@@ -244,14 +244,22 @@ def _read_error(reply: bytes) -> ZkwmError:
     return _ERRORS.get(kind, CouldNotCheck)(message, hint=hint, check=check)
 
 
-def serve_once(count: int, answered: Callable[[list[bytes]], tuple[dict[str, Any], bytes]]) -> None:
+def serve_once(
+    count: int,
+    answered: Callable[[list[bytes]], tuple[dict[str, Any], bytes]],
+    *,
+    prepare: Callable[[], None] | None = None,
+) -> None:
     """Read ``count`` frames, answer them, and end; the process's side of ``run_limited``.
 
     Args:
         count: the number of frames of a question.
         answered: gives the JSON map and the frame of the result, or raises ZkwmError.
+        prepare: what can be done before a frame comes.
     """
     questions, replies = open_frames()
+    if prepare is not None:
+        prepare()
     question = [questions.get() for _ in range(count)]
     try:
         facts, result = answered(question)

@@ -77,10 +77,10 @@ def command(
     inputs = (case.commitment, suspect.model, case.challenge, case.proof, *judge.files)
     outputs = presentation.outputs(inputs, public=judge.public)
     files = case.read()
-    _announce(files[2], suspect.model)
+    argued = _announce(files[2], suspect.model)
     settings = checks.settings() | suspect.settings() | extraction.settings() | particulars.read()
     error: ZkwmError | None = None
-    with head_start(files[0], suspect.model, settings.get("onnx")):
+    with head_start(files[0], suspect.model, settings.get("onnx"), argued=argued):
         checker = judge.open(files[1])
         try:
             verdict = _verify(checker, files, suspect.model, settings)
@@ -97,8 +97,8 @@ def command(
     decided(proven=error is None)
 
 
-def _announce(proof: bytes, model: str) -> None:
-    """Say what takes longer than an opening does, before it is begun."""
+def _announce(proof: bytes, model: str) -> bool:
+    """Whether it is an argument, which takes longer than an opening: then say so at once."""
     from zkwm_cli.terminal import note
     from zkwm_protocols.argument_response import ArgumentResponse, read_response
     from zkwm_protocols.errors import ZkwmError
@@ -106,6 +106,8 @@ def _announce(proof: bytes, model: str) -> None:
     with suppress(ZkwmError):
         if isinstance(read_response(proof), ArgumentResponse):
             note(f"checking an argument about {model}: integer network, agreement, proof")
+            return True
+    return False
 
 
 def _verify(

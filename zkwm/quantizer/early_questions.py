@@ -1,0 +1,135 @@
+"""Ask a suspect the images of a comparison while its integer network is made.
+
+Images and answers depend on nonce and file alone, so that nobody has to wait with them. They count
+in their turn (``network_agreement``), after the network was found to be the challenge's; where
+something fails, or is too large, all is done in its turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm.early import Early
+from zkwm.quantizer.limited_quantizer import quantizer_started
+from zkwm.quantizer.network_agreement import GIVEN, drawn_count, drawn_sets
+from zkwm.suspects.suspect import Answer, Suspect
+from zkwm_protocols.errors import ZkwmError
+from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind
+
+MOST_VALUES = 1 << 13
+"""Values of an image that is asked early: drawing larger ones takes seconds, perhaps in vain."""
+MOST_IMAGES = 1 << 13
+"""Images of the judge's own that are asked early."""
+
+
+class StoppedError(Exception):
+    """The answers are not wanted any more."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Sets of images uint8 (n, c, h, w) by name, and the answers to all, in order."""
+
+    sets: dict[str, NDArray[np.uint8]]
+    answers: tuple[Answer, ...]
+
+
+class EarlyQuestions:
+    """What ``asked_meanwhile`` began; ``taken`` gives it to ``measure_agreement``."""
+
+    def __init__(
+        self,
+        suspect: Suspect,
+        preprocessing: Preprocessing,
+        nonce: bytes,
+        images: NDArray[np.uint8] | None,
+    ) -> None:
+        self._suspect = suspect
+        self._preprocessing = preprocessing
+        self._nonce = nonce
+        self._images = images
+        self._stopped = False
+        self._asked: Early[Asked] | None = None
+        if self._small():
+            self._asked = Early(self._ask)
+
+    def taken(self) -> Asked | None:
+        """The sets and the answers; None where they have to be made in their turn."""
+        if self._asked is None:
+            return None
+        try:
+            return self._asked.result()
+        except Exception:
+            return None
+
+    def stop(self) -> None:
+        """Ask no more; return when the suspect is left alone."""
+        self._stopped = True
+        self.taken()
+
+    def _small(self) -> bool:
+        """Whether it is a file, with images of which many are drawn and asked in a second."""
+        identity, images = self._suspect.identity, self._images
+        return (
+            identity.kind == SuspectKind.ONNX
+            and not self._suspect.remote
+            and prod(identity.shape) <= MOST_VALUES
+            and (images is None or images.shape[1:] == identity.shape)
+            and (images is None or 0 < len(images) <= MOST_IMAGES)
+        )
+
+    def _ask(self) -> Asked:
+        """Draw the sets and ask. Raises StoppedError after ``stop``, and what ``answer`` raises."""
+        identity = self._suspect.identity
+        sets = drawn_sets(identity.shape, self._nonce, identity.digest)
+        if self._images is not None:
+            sets[GIVEN] = self._images
+        self._go_on()
+        answers = self._suspect.answer(
+            np.concatenate(list(sets.values())), self._preprocessing, progress=self._go_on
+        )
+        return Asked(sets, answers)
+
+    def _go_on(self, *_: int) -> None:
+        """Raise StoppedError after ``stop``."""
+        if self._stopped:
+            raise StoppedError
+
+
+def scores_started(
+    suspect: Suspect, images: NDArray[np.uint8] | None
+) -> AbstractContextManager[None]:
+    """Start the process for the scores of a comparison, which takes images of the judge's too."""
+    shape = suspect.identity.shape
+    try:
+        size = suspect.network_file().stat().st_size
+    except (ZkwmError, OSError):
+        return nullcontext()
+    count = drawn_count(shape) + (0 if images is None else len(images))
+    return quantizer_started(size, count * prod(shape))
+
+
+@contextmanager
+def asked_meanwhile(
+    suspect: Suspect,
+    preprocessing: Preprocessing,
+    *,
+    nonce: bytes,
+    images: NDArray[np.uint8] | None = None,
+) -> Iterator[EarlyQuestions]:
+    """Ask during the block, in a thread; where the block fails, the suspect is left alone.
+
+    Takes what ``measure_agreement`` takes, whose ``early`` the yielded value is.
+    """
+    early = EarlyQuestions(suspect, preprocessing, nonce, images)
+    try:
+        yield early
+    except BaseException:
+        early.stop()
+        raise
