@@ -123,7 +123,8 @@ def _examine(request: Request, judge: JudgePublic, checks: Checks) -> Iterator[F
     findings = replace(findings, functions_tried=stated)
     yield findings
     case = replace(case, functions_tried=stated)
-    with head_start(case.commitment, request.suspect, request.suspect_options.get("onnx")):
+    limits = request.suspect_options.get("onnx")
+    with head_start(case.commitment, request.suspect, limits, argued=True):
         yield from examine_argued(checks, case, request, findings)
 
 
