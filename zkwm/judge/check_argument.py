@@ -81,7 +81,7 @@ def examine_argument(
             with checks.group("argument.translation", "argument.agreement"):
                 agreements = measure_agreement(
                     network, suspect, fed, nonce=nonce, images=images,
-                    class_map=challenge.class_map, early=early,
+                    class_map=challenge.class_map, asked=early.taken(),
                 )  # fmt: skip
                 argued = Argued(challenge.network, challenge.least_matches, agreements)
                 yield replace(findings, argued=argued)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -17,8 +16,8 @@ from numpy.typing import NDArray
 
 from zkwm.early import Early
 from zkwm.quantizer.limited_quantizer import quantizer_started
-from zkwm.quantizer.network_agreement import GIVEN, drawn_count, drawn_sets
-from zkwm.suspects.suspect import Answer, Suspect
+from zkwm.quantizer.network_agreement import GIVEN, Asked, drawn_count, drawn_sets
+from zkwm.suspects.suspect import Suspect
 from zkwm_protocols.errors import ZkwmError
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind
 
@@ -30,14 +29,6 @@ MOST_IMAGES = 1 << 13
 
 class StoppedError(Exception):
     """The answers are not wanted any more."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Sets of images uint8 (n, c, h, w) by name, and the answers to all, in order."""
-
-    sets: dict[str, NDArray[np.uint8]]
-    answers: tuple[Answer, ...]
 
 
 class EarlyQuestions:
@@ -125,7 +116,7 @@ def asked_meanwhile(
 ) -> Iterator[EarlyQuestions]:
     """Ask during the block, in a thread; where the block fails, the suspect is left alone.
 
-    Takes what ``measure_agreement`` takes, whose ``early`` the yielded value is.
+    Takes what ``measure_agreement`` takes, whose ``asked`` the yielded value has ``taken``.
     """
     early = EarlyQuestions(suspect, preprocessing, nonce, images)
     try:

@@ -21,7 +21,6 @@ from zkwm_protocols.integer_network.model import IntegerNetwork
 from zkwm_protocols.suspect_identity import Preprocessing
 
 if TYPE_CHECKING:
-    from zkwm.quantizer.early_questions import EarlyQuestions
     from zkwm.quantizer.limited_scores import ReadScores
 
 Doubles = NDArray[np.float64]
@@ -99,6 +98,14 @@ class Agreement:
         )
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Sets of images uint8 (n, c, h, w) by name, and a suspect's answers to all, in order."""
+
+    sets: dict[str, NDArray[np.uint8]]
+    answers: tuple[Answer, ...]
+
+
 def measure_agreement(
     network: IntegerNetwork,
     suspect: Suspect,
@@ -108,7 +115,7 @@ def measure_agreement(
     class_map: tuple[int, ...] | None = None,
     images: NDArray[np.uint8] | None = None,
     progress: Progress | None = None,
-    early: EarlyQuestions | None = None,
+    asked: Asked | None = None,
 ) -> tuple[Agreement, ...]:
     """Compare a suspect and the integer network made from its file on sets of images (SPEC 18.1).
 
@@ -120,7 +127,7 @@ def measure_agreement(
         class_map: the outputs that stand for labels, whose order is compared; by default all.
         images (uint8, (n, channels, height, width)): one more set, for example of the model's task.
         progress: called after each image of a set.
-        early: what was asked before, about the same with the same nonce and images.
+        asked: what ``early_questions`` asked before, with the same nonce and images.
 
     Raises:
         UsageError: images of another shape, or none.
@@ -141,7 +148,6 @@ def measure_agreement(
             raise UsageError("there are no images to compare on")
     given = {} if images is None else {GIVEN: images}
     require_drawable(network.shape, 5 * DRAWN + sum(map(len, given.values())))
-    asked = None if early is None else early.taken()
     sets = (
         asked.sets if asked else drawn_sets(network.shape, nonce, suspect.identity.digest) | given
     )

@@ -52,7 +52,7 @@ def test_the_same_figures_with_and_without(suspect: Suspect) -> None:
     asked = early.taken()
     assert asked is not None
     assert len(asked.answers) == drawn_count(suspect.identity.shape)
-    found = measure_agreement(network, suspect, PLAIN, nonce=NONCE, early=early)
+    found = measure_agreement(network, suspect, PLAIN, nonce=NONCE, asked=asked)
     assert found == measure_agreement(network, suspect, PLAIN, nonce=NONCE)
 
 
