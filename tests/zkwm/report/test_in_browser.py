@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.support.browser import chromium, faults, open_page
 from tests.zkwm.report.conftest import argued, build, stopped
-from zkwm.judge.verdict import Outcome, Verdict
+from zkwm.judge.verdict import CheckedBy, Outcome, Verdict
 from zkwm.report import render_report
 from zkwm_protocols.policy import Policy
 
@@ -27,7 +28,7 @@ VERDICTS: dict[str, Verdict] = {
     "not proven": build(MIXED, **SMALL),
     "declared": build(("match",) * 10, declared=True, **SMALL),
     "could not be checked": stopped("commitment.format", Outcome.COULD_NOT_CHECK),
-    "argued": argued(),
+    "argued, checked by the public": replace(argued(), checked_by=CheckedBy.PUBLIC),
 }
 COMMAND = ("--headless", "--no-pdf-header-footer", "--generate-pdf-document-outline")
 

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.zkwm.report.conftest import argued
 from zkwm.judge.results import Check, TriggerResult
-from zkwm.judge.verdict import Outcome, Verdict
+from zkwm.judge.verdict import CheckedBy, Outcome, Verdict
 from zkwm.report import render_report
 from zkwm.report.pictures import data_uri, side_limit
 from zkwm_protocols.suspect_identity import Account
@@ -291,6 +292,18 @@ def test_the_command_to_check_again(
         f"zkwm verify --commitment FILE.commitment --model {model} --challenge FILE.challenge "
         "--proof FILE.proof --judge JUDGE.key --report report.html"
     ) in text
+
+
+def test_it_says_who_can_check_again(make_verdict: Callable[..., Verdict]) -> None:
+    opened = Page(render_report(make_verdict())).text
+    assert "only the judge can do this" in opened
+    assert "zkwm inspect FILE.verdict --judge JUDGE.key.pub" in opened
+    told = Page(render_report(argued())).text
+    assert "anybody runs" in told
+    assert "--judge JUDGE.key.pub" in told
+    assert "Exactly, on every machine" in told
+    public = dataclasses.replace(argued(), checked_by=CheckedBy.PUBLIC)
+    assert "by the clock of whoever checked" in Page(render_report(public)).text
 
 
 def test_the_command_to_check_again_names_every_file_that_the_challenge_pins(
