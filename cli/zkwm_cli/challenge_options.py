@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from zkwm_cli import completions
 from zkwm_cli.class_options import (
     NamedOutputs,
     class_map_option,
@@ -23,6 +24,7 @@ def test_data_option() -> Any:  # noqa: ANN401
     """--test-data"""
     return option(
         "--test-data",
+        shell_complete=completions.data_sets,
         type=click.Path(),
         metavar="DATA",
         help="Labeled images of the suspect's task, from neither party: fashion-mnist-small, a "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zkwm_cli import completions
 from zkwm_cli.options import option, parameter_option, read_decimals, usage_errors
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class ExtractionOptions:
 
     watermark: str | None = option(
         "--watermark",
+        shell_complete=completions.extracted_watermarks,
         metavar="NAME",
         help="The commitment is to keys of this scheme (uchida, tartaglione, deepsigns, ...): "
         "extract their bits from the suspect's weights, activations or soft answers.",
@@ -137,6 +139,7 @@ class ExtractionOptions:
     )
     probes: str | None = option(
         "--probes",
+        shell_complete=completions.data_sets,
         type=click.Path(),
         metavar="PATH",
         help="With --watermark, for schemes that need probes: the data set that the commitment "

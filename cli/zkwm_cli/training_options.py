@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zkwm_cli import completions
 from zkwm_cli.artifacts import read_parsed, require_one_stdin
 from zkwm_cli.options import FILE, option, parameter_option, passphrase_option
 
@@ -36,6 +37,7 @@ class MarkOptions:
     )
     watermark: str | None = option(
         "--watermark",
+        shell_complete=completions.watermarks,
         metavar="NAME",
         help="Train in the mark of this scheme, under which the commitment was made.",
     )
@@ -95,6 +97,7 @@ class TrainingOptions:
     )
     data: str = option(
         "--data",
+        shell_complete=completions.data_sets,
         required=True,
         type=click.Path(),
         metavar="PATH",
@@ -127,6 +130,7 @@ class TrainingOptions:
     seed: int | None = option("--seed", type=int, metavar="N", help="Seed of weights and order.")
     device: str = option(
         "--device",
+        shell_complete=completions.devices,
         default="auto",
         show_default=True,
         metavar="D",

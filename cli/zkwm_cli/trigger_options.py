@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zkwm_cli import completions
 from zkwm_cli.options import FILE, option, parameter_option, read_shape
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class TriggerOptions:
     )
     data: str | None = option(
         "--data",
+        shell_complete=completions.data_sets,
         type=click.Path(),
         metavar="PATH",
         help="The data set that --family mixture mixes, or that a --watermark is trained with.",
@@ -130,6 +132,7 @@ class SchemeOptions:
 
     watermark: str | None = option(
         "--watermark",
+        shell_complete=completions.watermarks,
         metavar="NAME",
         help="Commit under this scheme (uchida, tartaglione, deepsigns, ...) instead: to keys or "
         "triggers that it draws. Needs --data, and --owner-model or --architecture.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zkwm_cli import completions
 from zkwm_cli.artifacts import print_result, read_parsed, require_one_stdin
 from zkwm_cli.class_options import OutputTerms, threshold_option, tried_option
 from zkwm_cli.consent import warn_of_mark
@@ -37,6 +38,7 @@ class LookOptions:
     )
     test_data: str | None = option(
         "--test-data",
+        shell_complete=completions.data_sets,
         type=click.Path(),
         metavar="DATA",
         help="Test data of the suspect's task, to see that its integer network is a classifier "

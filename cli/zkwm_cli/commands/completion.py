@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from zkwm_cli import completions
 from zkwm_cli.artifacts import print_result
 from zkwm_cli.main import COMPLETE_VARIABLE, program
 from zkwm_cli.options import json_option, options
@@ -20,10 +21,7 @@ def command(shell: str, as_json: bool) -> None:
         zkwm completion zsh  > ~/.zfunc/_zkwm
         zkwm completion fish > ~/.config/fish/completions/zkwm.fish
     """
-    from click.shell_completion import BashComplete, FishComplete, ZshComplete
-
-    completion = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}[shell]
-    script = completion(program, {}, "zkwm", COMPLETE_VARIABLE).source()
+    script = completions.script(shell, program, COMPLETE_VARIABLE)
     print_result(as_json, "completion", shell=shell, script=script)
     if not as_json:
         click.echo(script)

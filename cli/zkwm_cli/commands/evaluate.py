@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zkwm_cli import completions
 from zkwm_cli.artifacts import print_result
 from zkwm_cli.exits import Exit
 from zkwm_cli.layout import fit
@@ -40,7 +41,13 @@ SHOWN_ERRORS = 10
         help="Processes on this machine, one thread each.",
     ),
     ray=option("--ray", is_flag=True, help="Run on a Ray cluster instead (RAY_ADDRESS)."),
-    data=option("--data", type=click.Path(), metavar="PATH", help="Use this data, not the grid's."),
+    data=option(
+        "--data",
+        shell_complete=completions.data_sets,
+        type=click.Path(),
+        metavar="PATH",
+        help="Use this data, not the grid's.",
+    ),
     listed=option("--list", is_flag=True, help="Name all watermarks, attacks and claims."),
     as_json=json_option(),
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zkwm_cli import completions
 from zkwm_cli.artifacts import Output, OutputOptions, print_result, read_parsed, require_one_stdin
 from zkwm_cli.consent import (
     ConsentOptions,
@@ -48,6 +49,7 @@ class ArgumentOptions:
     )
     test_data: str | None = option(
         "--test-data",
+        shell_complete=completions.data_sets,
         type=click.Path(),
         metavar="DATA",
         help="With --zero-knowledge: test data of the suspect's task, to see that it is a "
