@@ -16,53 +16,118 @@ from typing import TYPE_CHECKING, Any
 
 _HOMES = {
     "ARCHITECTURES": "zkwm.nn.architecture_names",
+    "Account": "zkwm_protocols.suspect_identity",
+    "Agreement": "zkwm.quantizer.network_agreement",
+    "Alternative": "zkwm.judge.task_accuracy",
+    "Answer": "zkwm.suspects.suspect",
+    "AnswerRate": "zkwm.judge.results",
+    "Argued": "zkwm.judge.results",
+    "ArgumentChallenge": "zkwm_protocols.challenge",
+    "ArgumentCheck": "zkwm.owner.suspect_check",
+    "ArgumentDisclosure": "zkwm.owner.disclosure",
+    "ArgumentEntry": "zkwm.owner.vault.ledger",
+    "ArgumentOutcome": "zkwm.owner.vault.ledger",
+    "ArgumentProgress": "zkwm.owner.prove_argument",
     "ArgumentResponse": "zkwm_protocols.argument_response",
-    "CaseParticulars": "zkwm.judge.particulars",
+    "Asked": "zkwm.judge.results",
+    "BlockCheck": "zkwm.owner.suspect_check",
+    "BoxPublicKey": "zkwm_protocols.keys",
     "Cancelled": "zkwm_protocols.errors",
     "Case": "zkwm.marketplace",
+    "CaseParticulars": "zkwm.judge.particulars",
     "CaseState": "zkwm.marketplace",
     "Challenge": "zkwm_protocols.challenge",
+    "Check": "zkwm.judge.results",
+    "CheckStatus": "zkwm.judge.results",
+    "CheckedBy": "zkwm.judge.verdict",
     "Claim": "zkwm.marketplace",
+    "Classifier": "zkwm.nn.architectures",
     "Commitment": "zkwm_protocols.commitment",
+    "CommitmentOverview": "zkwm.owner.overview",
+    "Cost": "zkwm.secret_files.encrypted",
     "CouldNotCheck": "zkwm_protocols.errors",
+    "Criterion": "zkwm.training.embed_loss",
+    "Data": "zkwm.nn.image_source",
+    "DerivedNetwork": "zkwm.owner.suspect_file",
     "Disclosure": "zkwm.owner.disclosure",
     "EmbedLoss": "zkwm.training",
     "EmbedResult": "zkwm.training",
     "EmbedSettings": "zkwm.training",
+    "Epoch": "zkwm.training.result",
+    "Estimate": "zkwm_protocols.argument.cost_estimate",
+    "Evidence": "zkwm_protocols.evidence",
     "ExtractionSettings": "zkwm.suspects",
     "FAMILIES": "zkwm.triggers",
+    "FileDigest": "zkwm.judge.particulars",
+    "FileRole": "zkwm.judge.particulars",
+    "FirstSeen": "zkwm.judge.results",
+    "Fit": "zkwm.data.images",
+    "Header": "zkwm_protocols.commitment",
     "HttpSettings": "zkwm.suspects",
     "ImageData": "zkwm.data",
+    "IntegerNetwork": "zkwm_protocols.integer_network.model",
     "InvalidOpening": "zkwm_protocols.errors",
     "InvalidSignature": "zkwm_protocols.errors",
     "Judge": "zkwm.judge.judge",
+    "JudgeKey": "zkwm.judge.key_file",
+    "JudgeLedger": "zkwm.judge.ledger",
+    "JudgePublic": "zkwm_protocols.keys",
+    "LabelMode": "zkwm_protocols.commitment",
     "LabeledImages": "zkwm.data",
+    "LeafKind": "zkwm_protocols.commitment",
+    "LedgerEntry": "zkwm.owner.vault.ledger",
     "LightningEmbedCallback": "zkwm.training",
-    "Malformed": "zkwm_protocols.errors",
     "Listing": "zkwm.marketplace",
+    "Malformed": "zkwm_protocols.errors",
     "Marketplace": "zkwm.marketplace",
+    "Mode": "zkwm_protocols.challenge",
+    "NoStanding": "zkwm.marketplace.screening",
     "NotEnoughMatches": "zkwm_protocols.errors",
     "NotProven": "zkwm_protocols.errors",
+    "OlderCopyEntry": "zkwm.owner.vault.ledger",
+    "OnnxLimits": "zkwm.suspects.limits",
     "Opening": "zkwm_protocols.opening",
+    "OpeningChallenge": "zkwm_protocols.challenge",
+    "OpeningCheck": "zkwm.owner.suspect_check",
+    "Outcome": "zkwm.judge.verdict",
+    "Phase": "zkwm.training.result",
     "Policy": "zkwm_protocols.policy",
     "Preprocessing": "zkwm_protocols.suspect_identity",
     "Progress": "zkwm.training",
+    "PublicKey": "zkwm_protocols.keys",
+    "QueryRecord": "zkwm.suspects.suspect",
+    "RankSum": "zkwm_protocols.evidence",
     "Refusal": "zkwm_protocols.argument_response",
+    "Response": "zkwm_protocols.argument_response",
     "Screening": "zkwm.marketplace",
     "Settled": "zkwm.marketplace",
+    "Settling": "zkwm.marketplace.many",
+    "Shape": "zkwm.data.images",
+    "SigningKey": "zkwm_protocols.keys",
+    "Standing": "zkwm.marketplace.screening",
+    "Statistic": "zkwm_protocols.ranks",
     "Suspect": "zkwm.suspects",
     "SuspectCheck": "zkwm.owner.suspect_check",
+    "SuspectFile": "zkwm.suspects.suspect",
+    "SuspectIdentity": "zkwm_protocols.suspect_identity",
+    "SuspectKind": "zkwm_protocols.suspect_identity",
     "SuspectUnusable": "zkwm_protocols.errors",
+    "TaskAccuracy": "zkwm.judge.task_accuracy",
     "TaskData": "zkwm.judge.task_accuracy",
+    "Term": "zkwm_protocols.evidence",
+    "TestAccuracy": "zkwm_protocols.suspect_identity",
     "TrainerEmbedCallback": "zkwm.training",
     "TriggerBatches": "zkwm.training",
     "TriggerDataset": "zkwm.training",
+    "TriggerResult": "zkwm.judge.results",
     "TriggerSet": "zkwm.triggers",
+    "TriggerStatus": "zkwm.judge.results",
     "TrustMaterialMissing": "zkwm_protocols.errors",
     "Unsupported": "zkwm_protocols.errors",
     "UsageError": "zkwm_protocols.errors",
-    "VaultOverview": "zkwm.owner.overview",
     "Vault": "zkwm.owner.vault",
+    "VaultOverview": "zkwm.owner.overview",
+    "VaultState": "zkwm.owner.vault.state",
     "VaultUnusable": "zkwm_protocols.errors",
     "Verdict": "zkwm.judge.verdict",
     "ZkwmError": "zkwm_protocols.errors",
@@ -71,16 +136,16 @@ _HOMES = {
     "commit": "zkwm.owner.commit",
     "default_settings": "zkwm.training",
     "disclosure": "zkwm.owner.prove",
-    "export_triggers": "zkwm.owner.export_triggers",
     "embed": "zkwm.training",
+    "export_triggers": "zkwm.owner.export_triggers",
     "json_schema": "zkwm.json_schemas",
     "load_data": "zkwm.data",
     "load_images": "zkwm.data.images",
     "load_labels": "zkwm.data.images",
     "load_model": "zkwm.nn.model_file",
     "load_test_data": "zkwm.data",
-    "overview": "zkwm.owner.overview",
     "open_suspect": "zkwm.suspects",
+    "overview": "zkwm.owner.overview",
     "prove": "zkwm.owner.prove",
     "read_preprocessor_config": "zkwm.suspects",
     "render_report": "zkwm.report",
@@ -94,34 +159,47 @@ __all__ = sorted(_HOMES)
 
 if TYPE_CHECKING:
     from zkwm.data import ImageData, LabeledImages, load_data, load_test_data
-    from zkwm.data.images import load_images, load_labels
+    from zkwm.data.images import Fit, Shape, load_images, load_labels
     from zkwm.json_schemas import json_schema
     from zkwm.judge.judge import Judge
-    from zkwm.judge.particulars import CaseParticulars
-    from zkwm.judge.task_accuracy import TaskData
-    from zkwm.judge.verdict import Verdict
-    from zkwm.judge.verification import verify_argument
-    from zkwm.marketplace import (
-        Case,
-        CaseState,
-        Claim,
-        Listing,
-        Marketplace,
-        Screening,
-        Settled,
+    from zkwm.judge.key_file import JudgeKey
+    from zkwm.judge.ledger import JudgeLedger
+    from zkwm.judge.particulars import CaseParticulars, FileDigest, FileRole
+    from zkwm.judge.results import (
+        AnswerRate,
+        Argued,
+        Asked,
+        Check,
+        CheckStatus,
+        FirstSeen,
+        TriggerResult,
+        TriggerStatus,
     )
+    from zkwm.judge.task_accuracy import Alternative, TaskAccuracy, TaskData
+    from zkwm.judge.verdict import CheckedBy, Outcome, Verdict
+    from zkwm.judge.verification import verify_argument
+    from zkwm.marketplace import Case, CaseState, Claim, Listing, Marketplace, Screening, Settled
+    from zkwm.marketplace.many import Settling
+    from zkwm.marketplace.screening import NoStanding, Standing
     from zkwm.nn.architecture_names import ARCHITECTURES
-    from zkwm.nn.architectures import build_model
+    from zkwm.nn.architectures import Classifier, build_model
+    from zkwm.nn.image_source import Data
     from zkwm.nn.model_file import load_model
     from zkwm.owner.check import check
     from zkwm.owner.commit import commit, trigger_set
-    from zkwm.owner.disclosure import Disclosure
+    from zkwm.owner.disclosure import ArgumentDisclosure, Disclosure
     from zkwm.owner.export_triggers import export_triggers
-    from zkwm.owner.overview import VaultOverview, overview
+    from zkwm.owner.overview import CommitmentOverview, VaultOverview, overview
     from zkwm.owner.prove import disclosure, prove
-    from zkwm.owner.suspect_check import SuspectCheck
+    from zkwm.owner.prove_argument import ArgumentProgress
+    from zkwm.owner.suspect_check import ArgumentCheck, BlockCheck, OpeningCheck, SuspectCheck
+    from zkwm.owner.suspect_file import DerivedNetwork
     from zkwm.owner.vault import Vault
+    from zkwm.owner.vault.ledger import ArgumentEntry, ArgumentOutcome, LedgerEntry, OlderCopyEntry
+    from zkwm.owner.vault.state import VaultState
+    from zkwm.quantizer.network_agreement import Agreement
     from zkwm.report import render_report, render_text
+    from zkwm.secret_files.encrypted import Cost
     from zkwm.suspects import (
         ExtractionSettings,
         HttpSettings,
@@ -129,6 +207,8 @@ if TYPE_CHECKING:
         open_suspect,
         read_preprocessor_config,
     )
+    from zkwm.suspects.limits import OnnxLimits
+    from zkwm.suspects.suspect import Answer, QueryRecord, SuspectFile
     from zkwm.training import (
         EmbedLoss,
         EmbedResult,
@@ -141,11 +221,14 @@ if TYPE_CHECKING:
         default_settings,
         embed,
     )
+    from zkwm.training.embed_loss import Criterion
+    from zkwm.training.result import Epoch, Phase
     from zkwm.training.saved_model import save_model
     from zkwm.triggers import FAMILIES, TriggerSet
-    from zkwm_protocols.argument_response import ArgumentResponse, Refusal
-    from zkwm_protocols.challenge import Challenge
-    from zkwm_protocols.commitment import Commitment
+    from zkwm_protocols.argument.cost_estimate import Estimate
+    from zkwm_protocols.argument_response import ArgumentResponse, Refusal, Response
+    from zkwm_protocols.challenge import ArgumentChallenge, Challenge, Mode, OpeningChallenge
+    from zkwm_protocols.commitment import Commitment, Header, LabelMode, LeafKind
     from zkwm_protocols.errors import (
         Cancelled,
         CouldNotCheck,
@@ -161,9 +244,19 @@ if TYPE_CHECKING:
         VaultUnusable,
         ZkwmError,
     )
+    from zkwm_protocols.evidence import Evidence, RankSum, Term
+    from zkwm_protocols.integer_network.model import IntegerNetwork
+    from zkwm_protocols.keys import BoxPublicKey, JudgePublic, PublicKey, SigningKey
     from zkwm_protocols.opening import Opening
     from zkwm_protocols.policy import Policy
-    from zkwm_protocols.suspect_identity import Preprocessing
+    from zkwm_protocols.ranks import Statistic
+    from zkwm_protocols.suspect_identity import (
+        Account,
+        Preprocessing,
+        SuspectIdentity,
+        SuspectKind,
+        TestAccuracy,
+    )
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401

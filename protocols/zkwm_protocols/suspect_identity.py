@@ -248,6 +248,10 @@ def _number_text(value: object) -> str:
 class Preprocessing:
     """The map from uint8 pixels to the suspect's input.
 
+    ::
+
+        zkwm.Preprocessing(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+
     Args:
         layout: ``nchw`` or ``nhwc``.
         scale: ``unit`` (pixel / 255) or ``raw`` (0 to 255).

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from zkwm_protocols.errors import Malformed
-from zkwm_protocols.suspect_identity import Account, SuspectIdentity, SuspectKind
+from zkwm_protocols.suspect_identity import Account, Preprocessing, SuspectIdentity, SuspectKind
 
 PLAIN = SuspectIdentity(SuspectKind.ONNX, bytes(32), "a file", 10, (1, 28, 28))
 
@@ -40,3 +40,24 @@ def test_an_account_is_that_of_its_headers_alone() -> None:
 def test_a_suspect_cannot_be_built_wrong(changes: dict[str, Any]) -> None:
     with pytest.raises(Malformed):
         replace(PLAIN, **changes)
+
+
+def test_numbers_of_the_api_are_written_as_text() -> None:
+    """What is signed is text; whoever calls the API has numbers, as in a model's documentation."""
+    numbers = Preprocessing(mean=(0.485, 0.1 + 0.2, 0), std=(1e-3, 1, 0.2))  # type: ignore[arg-type]
+    assert numbers.mean == ("0.485", "0.3", "0")
+    assert numbers.std == ("0.001", "1", "0.2")
+    assert Preprocessing.from_map(numbers.to_map()) == numbers
+
+
+@pytest.mark.parametrize("mean", [float("nan"), float("inf"), True, None, b"1", ".5", "1e-3"])
+def test_what_is_no_decimal_number_is_refused(mean: object) -> None:
+    """Text of a file is never rewritten: it has to be as the protocol writes it."""
+    with pytest.raises(Malformed, match="not a decimal number"):
+        Preprocessing(mean=(mean,), std=("1",))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("mean", "std"), [(("0.5",), ()), (("0.5",) * 2, ("1",) * 2)])
+def test_counts_of_mean_and_std_are_told(mean: tuple[str, ...], std: tuple[str, ...]) -> None:
+    with pytest.raises(Malformed, match=f"mean has {len(mean)} values and std {len(std)}"):
+        Preprocessing(mean=mean, std=std)

@@ -45,6 +45,11 @@ def open_suspect(
 ) -> Suspect:
     """Open the suspect at ``location``.
 
+    ::
+
+        with zkwm.open_suspect("suspect.onnx", shape=(3, 32, 32)) as suspect:
+            challenge = judge.challenge(commitment, suspect, reveal=50)
+
     A gray image is queried at once to count the outputs, unless their number or names are given for
     an endpoint, which are then believed.
 

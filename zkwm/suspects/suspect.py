@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,6 +190,13 @@ class Suspect(ABC):
         problem. Raises UsageError for images of another shape or type, SuspectUnusable for a
         preprocessing that the suspect cannot take.
         """
+
+    def __enter__(self) -> Self:
+        """``with zkwm.open_suspect(...) as suspect`` closes it, whatever happens."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:  # noqa: B027  (most suspects hold nothing)
         """Release processes and connections. Safe to call twice."""

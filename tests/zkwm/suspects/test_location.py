@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tests.support.case_files import save_lookup
 from zkwm.suspects import HttpSettings, OnnxLimits, open_suspect
-from zkwm_protocols.errors import CouldNotCheck, SuspectUnusable, Unsupported, UsageError
+from zkwm.suspects.onnx_suspect import OnnxSuspect
+from zkwm_protocols.errors import (
+    CouldNotCheck,
+    InvalidOpening,
+    SuspectUnusable,
+    Unsupported,
+    UsageError,
+)
+from zkwm_protocols.suspect_identity import Account
 
 SHAPE = (1, 2, 2)
 
@@ -116,3 +126,20 @@ def test_settings_are_checked() -> None:
 def test_triggers_do_not_travel_in_the_clear() -> None:
     with pytest.raises(UsageError, match="plain http"):
         open_suspect("http://example.org/", shape=SHAPE, outputs=2)
+
+
+def test_a_suspect_in_a_with_statement_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = []
+    monkeypatch.setattr(OnnxSuspect, "close", lambda suspect: closed.append(suspect))
+    path = tmp_path / "model.onnx"
+    save_lookup(path, np.zeros((2, 1, 16, 16), np.uint8), np.arange(2))
+    with (
+        pytest.raises(InvalidOpening),
+        open_suspect(path, shape=(1, 16, 16)) as suspect,
+    ):
+        suspect.check_account(Account(("a",), bytes(32), bytes(32)))
+    assert closed == [suspect]
+    monkeypatch.undo()
+    suspect.close()

@@ -30,7 +30,13 @@ WAIT_SECONDS = 20.0
 
 
 class Vault:
-    """An open vault. Make one with ``create`` or ``open``; the passphrase is not kept."""
+    """An open vault. Make one with ``create`` or ``open``; the passphrase is not kept.
+
+    ::
+
+        vault = zkwm.Vault.open("acme.vault", passphrase)
+        commitment = zkwm.commit(vault, class_count=10, shape=(3, 32, 32))
+    """
 
     def __init__(self, path: Path, key: FileKey, state: VaultState) -> None:
         """Use ``create`` or ``open``."""
