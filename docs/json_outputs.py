@@ -88,7 +88,10 @@ def _type(value: dict[str, Any], schema: dict[str, Any]) -> str:
 
 def _meaning(value: dict[str, Any], schema: dict[str, Any]) -> str:
     """The description of a field, or of what it refers to."""
-    return str(value.get("description") or _target(value, schema).get("description", ""))
+    for one in (value, _target(value, schema), *value.get("anyOf", ())):
+        if text := one.get("description") or _target(one, schema).get("description"):
+            return str(text)
+    return ""
 
 
 if __name__ == "__main__":
