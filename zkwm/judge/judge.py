@@ -56,14 +56,6 @@ class Judge:
     The ledger counts the functions that were tried on each commitment and keeps the suspects'
     first answers, over all cases (``zkwm.judge.ledger``). Beside a key file ``judge.key`` it is
     ``judge.key.ledger``.
-
-    ::
-
-        judge = zkwm.Judge.open("judge.key", passphrase)
-        try:
-            verdict = judge.verify(commitment, "suspect.onnx", challenge, proof)
-        except zkwm.NotProven as error:
-            verdict = error.verdict
     """
 
     def __init__(self, key: JudgeKey, ledger: JudgeLedger | None = None) -> None:
