@@ -34,6 +34,7 @@ from zkwm_protocols.errors import UsageError, ZkwmError
 from zkwm_protocols.keys import ED25519, BoxKey, SigningKey
 
 BLOCK, BLOCKS = 40, 200
+FEWEST_VERDICTS, MOST_SECONDS = 8, 300.0
 Acknowledge = Callable[..., None]
 
 
@@ -112,26 +113,41 @@ def fork(location: str, folder: Path, number: int, shared: Claimant) -> int:
 
 
 def main() -> None:
-    """Kill desks under load, then all of them."""
-    location, folder, processes, seconds = sys.argv[1:]
+    """Kill desks under load, each after a random number of steps, then all of them."""
+    location, folder, processes, seconds = sys.argv[1], Path(sys.argv[2]), *sys.argv[3:]
     labels.label_seed = quick_seed  # type: ignore[assignment]
     shared = shared_owner()
-    warm_up(Path(folder), shared)
-    started = time.monotonic()
-    running = [fork(location, Path(folder), number, shared) for number in range(int(processes))]
-    kills = count = int(processes)
-    while time.monotonic() - started < float(seconds):
-        time.sleep(random.uniform(0.02, 0.6))
-        victim = random.randrange(len(running))
-        os.kill(running[victim], signal.SIGKILL)
-        os.waitpid(running[victim], 0)
-        running[victim] = fork(location, Path(folder), count, shared)
-        count += 1
+    warm_up(folder, shared)
+    started, count, kills = time.monotonic(), 0, 0
+    running: dict[int, tuple[int, int]] = {}  # by number: process and how many steps it may do
+    while (passed := time.monotonic() - started) < MOST_SECONDS:
+        if passed >= float(seconds) and _verdicts(folder) >= FEWEST_VERDICTS:
+            break
+        while len(running) < int(processes):
+            running[count] = fork(location, folder, count, shared), random.randrange(30)
+            count += 1
+        time.sleep(random.uniform(0.0, 0.1))
+        for number, (process, steps) in list(running.items()):
+            file = folder / f"desk {number}"
+            if file.exists() and file.read_bytes().count(b"\n") >= steps:
+                _kill(process)
+                del running[number]
+                kills += 1
+                break
+    for process, _ in running.values():
+        _kill(process)
         kills += 1
-    for desk in running:
-        os.kill(desk, signal.SIGKILL)
-        os.waitpid(desk, 0)
     print(json.dumps({"kills": kills}))  # noqa: T201
+
+
+def _kill(process: int) -> None:
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+
+
+def _verdicts(folder: Path) -> int:
+    """How many verdicts were acknowledged so far."""
+    return sum(file.read_bytes().count(b"\nverdict ") for file in folder.glob("desk *"))
 
 
 def examine(location: str, folder: Path) -> dict[str, Any]:
