@@ -8,6 +8,8 @@ binomial. They are public and need no proof.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 import numpy as np
@@ -20,6 +22,7 @@ SEED_SALT = b"zkwm-label-seed1"
 SEED_OPERATIONS = 3
 SEED_MEMORY_BYTES = 256 * 2**20
 MAXIMUM_CLASSES = 65_535
+_kept: dict[tuple[bytes, bytes | None], bytes] = {}
 
 
 @lru_cache(maxsize=64)
@@ -32,10 +35,26 @@ def label_seed(digest: bytes, beacon: bytes | None) -> bytes:
     """
     if len(digest) != 32 or (beacon is not None and len(beacon) != 32):
         raise Malformed("a digest and a beacon have 32 bytes")
+    kept = _kept.get((digest, beacon))
+    if kept is not None:
+        return kept
     password = b"zkwm-seed-1" + digest + (beacon or bytes(32))
     return password_key(
         password, SEED_SALT, operations=SEED_OPERATIONS, memory_bytes=SEED_MEMORY_BYTES
     )
+
+
+@contextmanager
+def kept_seed(digest: bytes, beacon: bytes | None, seed: bytes) -> Iterator[None]:
+    """For the time of the block ``label_seed`` gives this seed, which was derived before.
+
+    Whoever kept it has to know that it is the same: all labels follow from it.
+    """
+    _kept[digest, beacon] = seed
+    try:
+        yield
+    finally:
+        _kept.pop((digest, beacon), None)
 
 
 def derive_labels(

@@ -105,3 +105,15 @@ except CouldNotCheck as error:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
     )
     assert "256 MiB" in done.stdout, done.stderr
+
+
+def test_a_seed_that_was_kept_holds_for_its_commitment_and_time_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(labels, "password_key", lambda password, *_, **__: password[-64:-32])
+    fresh = label_seed.__wrapped__
+    with labels.kept_seed(SEEDS[0], None, SEEDS[1]):
+        assert fresh(SEEDS[0], None) == SEEDS[1]
+        assert fresh(SEEDS[0], bytes(32)) == SEEDS[0]
+        assert fresh(SEEDS[2], None) == SEEDS[2]
+    assert fresh(SEEDS[0], None) == SEEDS[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from zkwm.marketplace import cases
 from zkwm.marketplace.cases import Case, CaseState
 from zkwm.marketplace.claims import Claim
 from zkwm.marketplace.kept_verdicts import documents, keep_verdict, kept_file
+from zkwm.marketplace.label_seeds import known_seed
 from zkwm.marketplace.many import Settling
 from zkwm.marketplace.registrar import Registrar, require_digest
 from zkwm.marketplace.terms import Terms, argument_terms, whole_seconds
@@ -202,21 +204,25 @@ class Marketplace(Registrar):
         name = _name(case)
         found, file = cases.find(self._database, name)
         cases.require_open(found)
-        owners = True
+        owners, commitment = True, self.commitment(found.commitment)
         if proof is None:
             proof = cases.newest_proof(self._database, name)
         else:
             owners = self._accept(case, proof)
-        try:
-            verdict = self._judge.verify(
-                self.commitment(found.commitment), suspect, Challenge.from_bytes(file), proof,
-                decoys=decoys, images=images, progress=progress,
-                particulars=replace(particulars, listing=found.listing), **suspect_options,
-            )  # fmt: skip
-        except ZkwmError as error:
-            if owners and isinstance(error.verdict, Verdict):
-                self._keep(name, error.verdict)
-            raise
+        with ExitStack() as stack:
+            if owners:  # a stranger's answer costs no seed
+                key = self._judge.secret_key
+                stack.enter_context(known_seed(self._database, key, commitment))
+            try:
+                verdict = self._judge.verify(
+                    commitment, suspect, Challenge.from_bytes(file), proof, decoys=decoys,
+                    images=images, progress=progress,
+                    particulars=replace(particulars, listing=found.listing), **suspect_options,
+                )  # fmt: skip
+            except ZkwmError as error:
+                if owners and isinstance(error.verdict, Verdict):
+                    self._keep(name, error.verdict)
+                raise
         self._keep(name, verdict)
         return verdict
 

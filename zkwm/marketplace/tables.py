@@ -65,6 +65,14 @@ COMMITMENT_KEYS = Table(
     Index("commitments_by_key", "fingerprint"),
 )
 
+LABEL_SEEDS = Table(
+    "label_seeds",
+    METADATA,
+    _digest("commitment", ForeignKey("commitments.digest"), primary_key=True),
+    _digest("seed"),
+    _digest("tag"),  # by the judge's key: labels follow from the seed
+)
+
 LISTINGS = Table(
     "listings",
     METADATA,

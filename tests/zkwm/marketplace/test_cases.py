@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import lru_cache
 
 import pytest
+from sqlalchemy import text
 
-from tests.support.dispute import Claimant, TableSuspect, marked, random_images
+from tests.support.dispute import Claimant, TableSuspect, TestJudge, marked, random_images
 from zkwm.marketplace import CaseState, Marketplace
+from zkwm_protocols import labels
 from zkwm_protocols.argument_response import Refusal
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import (
@@ -23,6 +28,7 @@ from zkwm_protocols.keys import SigningKey
 
 pytestmark = pytest.mark.usefixtures("quick_labels")
 WEEK = timedelta(days=7)
+REAL_SEED = labels.label_seed.__wrapped__
 
 
 @pytest.fixture
@@ -254,3 +260,51 @@ def test_a_challenge_that_another_desk_issued_is_refused(
     foreign = replace(asked, nonce=bytes(32))
     with pytest.raises(UsageError, match="no such challenge"):
         market.settle(suspect, foreign, owner.answer(foreign, [0]))
+
+
+def test_a_seed_of_labels_is_derived_once_for_all_desks(
+    market: Marketplace, location: str, judge: TestJudge, owner: Claimant, suspect: TableSuspect,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """And one that somebody put into the database is derived anew: labels follow from it."""
+    derived: list[bytes] = []
+
+    def derive(password: bytes, *_: object, **__: object) -> bytes:
+        derived.append(password)
+        return hashlib.sha256(password).digest()
+
+    monkeypatch.setattr(labels, "password_key", derive)
+    monkeypatch.setattr(labels, "label_seed", labels_of_a_new_process())
+    other = Claimant(owner.images, salt_seed=7)
+    stolen = marked(other.images, other.labels)
+    challenge = market.challenge(market.register(other.commitment), stolen)
+    derived.clear()
+    monkeypatch.setattr(labels, "label_seed", labels_of_a_new_process())
+    assert market.settle(stolen, challenge, other.answer(challenge, [0])).proven
+    assert len(derived) == 1
+    for change, times in (("", 0), ("UPDATE label_seeds SET seed = tag", 1), ("", 0)):
+        derived.clear()
+        if change:
+            with market._database.writing(bytes(32)) as connection:
+                connection.execute(text(change))
+        monkeypatch.setattr(labels, "label_seed", labels_of_a_new_process())
+        with Marketplace(location, judge) as desk:
+            assert desk.settle(stolen, challenge).proven
+        assert len(derived) == times
+
+
+def labels_of_a_new_process() -> Callable[[bytes, bytes | None], bytes]:
+    """``label_seed`` as it is before anything was derived."""
+    return lru_cache(maxsize=64)(REAL_SEED)
+
+
+def test_a_strangers_answer_derives_no_seed(
+    market: Marketplace, owner: Claimant, suspect: TableSuspect, asked: Challenge,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("zkwm_protocols.labels.label_seed", None)
+    stranger = Claimant(owner.images, keys=(SigningKey.generate(),))
+    with pytest.raises(InvalidSignature):
+        market.settle(
+            suspect, asked, stranger.answer(asked, [0], commitment=owner.commitment.digest)
+        )

@@ -1,0 +1,58 @@
+"""Seeds of derived labels, kept by D: each costs a second and 256 MiB (SPEC.md 5.4).
+
+A seed is public, and all labels follow from it: a tag by the judge's key tells one that was put
+there by somebody else, which is derived anew.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import delete, insert, select
+
+from zkwm.judge.key_file import JudgeKey
+from zkwm.marketplace.database import Database
+from zkwm.marketplace.tables import LABEL_SEEDS
+from zkwm_protocols import labels
+from zkwm_protocols.commitment import Commitment, LabelMode
+
+
+@contextmanager
+def known_seed(database: Database, key: JudgeKey, commitment: Commitment) -> Iterator[None]:
+    """Derive a commitment's seed once for all desks; the block finds it known.
+
+    No lock is held meanwhile. Raises CouldNotCheck where there is not enough memory.
+    """
+    if commitment.header.label_mode != LabelMode.DERIVED:
+        yield
+        return
+    digest, beacon = commitment.digest, commitment.beacon()
+    seed = _find(database, key, digest)
+    if seed is None:
+        seed = labels.label_seed(digest, beacon)
+        _keep(database, key, digest, seed)
+    with labels.kept_seed(digest, beacon, seed):
+        yield
+
+
+def _find(database: Database, key: JudgeKey, digest: bytes) -> bytes | None:
+    """The kept seed, where its tag is this judge's."""
+    query = select(LABEL_SEEDS.c.seed, LABEL_SEEDS.c.tag).where(LABEL_SEEDS.c.commitment == digest)
+    with database.reading() as connection:
+        row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    seed, tag = bytes(row.seed), bytes(row.tag)
+    return seed if hmac.compare_digest(key.seed_tag(digest, seed), tag) else None
+
+
+def _keep(database: Database, key: JudgeKey, digest: bytes, seed: bytes) -> None:
+    """Keep a seed, in the place of one whose tag is another's."""
+    with database.writing(digest) as connection:
+        connection.execute(delete(LABEL_SEEDS).where(LABEL_SEEDS.c.commitment == digest))
+        connection.execute(
+            insert(LABEL_SEEDS),
+            {"commitment": digest, "seed": seed, "tag": key.seed_tag(digest, seed)},
+        )
