@@ -8,8 +8,6 @@ binomial. They are public and need no proof.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 
 import numpy as np
@@ -44,17 +42,20 @@ def label_seed(digest: bytes, beacon: bytes | None) -> bytes:
     )
 
 
-@contextmanager
-def kept_seed(digest: bytes, beacon: bytes | None, seed: bytes) -> Iterator[None]:
-    """For the time of the block ``label_seed`` gives this seed, which was derived before.
+class KeptSeed:
+    """In its ``with`` block ``label_seed`` gives a seed that was derived before.
 
     Whoever kept it has to know that it is the same: all labels follow from it.
     """
-    _kept[digest, beacon] = seed
-    try:
-        yield
-    finally:
-        _kept.pop((digest, beacon), None)
+
+    def __init__(self, digest: bytes, beacon: bytes | None, seed: bytes) -> None:
+        self._name, self._seed = (digest, beacon), seed
+
+    def __enter__(self) -> None:
+        _kept[self._name] = self._seed
+
+    def __exit__(self, *_: object) -> None:
+        _kept.pop(self._name, None)
 
 
 def derive_labels(

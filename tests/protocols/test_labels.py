@@ -112,7 +112,7 @@ def test_a_seed_that_was_kept_holds_for_its_commitment_and_time_alone(
 ) -> None:
     monkeypatch.setattr(labels, "password_key", lambda password, *_, **__: password[-64:-32])
     fresh = label_seed.__wrapped__
-    with labels.kept_seed(SEEDS[0], None, SEEDS[1]):
+    with labels.KeptSeed(SEEDS[0], None, SEEDS[1]):
         assert fresh(SEEDS[0], None) == SEEDS[1]
         assert fresh(SEEDS[0], bytes(32)) == SEEDS[0]
         assert fresh(SEEDS[2], None) == SEEDS[2]

@@ -33,7 +33,7 @@ def known_seed(database: Database, key: JudgeKey, commitment: Commitment) -> Ite
     if seed is None:
         seed = labels.label_seed(digest, beacon)
         _keep(database, key, digest, seed)
-    with labels.kept_seed(digest, beacon, seed):
+    with labels.KeptSeed(digest, beacon, seed):
         yield
 
 
