@@ -9,7 +9,11 @@ With ``--kill SECONDS`` instead: desks that are ended with SIGKILL at random und
 time, and whether anything that they had acknowledged is lost (run with the root of the repository
 on PYTHONPATH).
 
-    python benchmarks/marketplace.py [--kill 60]
+With ``--buyer``: a buyer checks a listing again from public files, commitment, challenge, proof,
+model and the judge's public key, by ``zkwm verify`` as a whole process: an argument about 100
+triggers in a LeNet-5, which the marketplace has settled. Bar: a minute on two cores.
+
+    python benchmarks/marketplace.py [--kill 60 | --buyer]
 """
 
 from __future__ import annotations
@@ -166,8 +170,64 @@ def measure_kills(location: str, kind: str, seconds: float) -> None:
     )
 
 
+def measure_buyer() -> None:
+    """Print one JSON line: a listing that is checked again by ``zkwm verify``."""
+    program = str(Path(sys.executable).with_name("zkwm"))
+    phrase = "demo"
+    environment = {**os.environ, "ZKWM_PASSPHRASE": phrase}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        subprocess.run([program, "demo", "--directory", "demo"], cwd=folder, check=True,
+                       stdout=subprocess.DEVNULL, env=environment)  # fmt: skip
+        demo = folder / "demo"
+        vault = zkwm.Vault.open(demo / "acme.vault", phrase)
+        commitment = zkwm.Commitment.from_bytes((demo / "acme.commitment").read_bytes())
+        desk, model = zkwm.Judge.from_key(JudgeKey.generate()), demo / "marked" / "model.onnx"
+        with zkwm.Marketplace(folder / "market", desk) as market:
+            suspect = zkwm.open_suspect(model, shape=commitment.header.shape)
+            known = market.register(commitment)
+            market.add_listing("17", suspect)
+            challenge = market.challenge(
+                known, suspect, listing="17", zero_knowledge=True, reveal=100
+            )
+            fingerprint = desk.public.fingerprint()
+            start = time.perf_counter()
+            proof = zkwm.prove(
+                vault, commitment, challenge, judge_fingerprint=fingerprint, model=model
+            )
+            proving = time.perf_counter() - start
+            market.settle(suspect, challenge, proof)
+            for file, data in (
+                ("listing.commitment", commitment.to_bytes()),
+                ("listing.challenge", challenge.to_bytes()),
+                ("listing.proof", market.proof(challenge)),
+                ("listing.verdict", market.verdict_file(challenge)),
+                ("judge.key.pub", desk.public.to_bytes()),
+            ):
+                (folder / file).write_bytes(data)
+        commands = {
+            "verify": ["verify", "--commitment", "listing.commitment", "--model", str(model),
+                       "--challenge", "listing.challenge", "--proof", "listing.proof",
+                       "--judge", "judge.key.pub"],
+            "inspect_verdict": ["inspect", "listing.verdict", "--judge", "judge.key.pub"],
+        }  # fmt: skip
+        taken: dict[str, float] = {}
+        for what, arguments in commands.items():
+            runs = []
+            for _ in range(3):
+                start = time.perf_counter()
+                subprocess.run([program, *arguments], cwd=folder, check=True,
+                               stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)  # fmt: skip
+                runs.append(time.perf_counter() - start)
+            taken[f"{what}_seconds"] = round(statistics.median(runs), 2)
+    measure.report("marketplace_buyer", proving_seconds=round(proving, 1), **taken)
+
+
 def main() -> None:
     """Print one JSON line for each database."""
+    if "--buyer" in sys.argv:
+        measure_buyer()
+        return
     url = os.environ.get("ZKWM_POSTGRESQL", "")
     for kind in ("sqlite", "postgresql")[: 1 + bool(url)]:
         location = url if kind == "postgresql" else ""

@@ -234,7 +234,7 @@ def json_kinds() -> list[Kind]:
         document = path.read_bytes().decode("utf-8", "replace")
         with closing(sqlite3.connect(market / "marketplace.sqlite")) as database, database:
             database.execute(
-                "INSERT OR REPLACE INTO verdicts VALUES (?, 'proven', 2, 0, ?, '', '')",
+                "INSERT OR REPLACE INTO verdicts VALUES (?, 'proven', 2, 0, ?, '', '', '')",
                 (bytes(32), document),
             )
         return kept.verdicts()

@@ -256,6 +256,18 @@ class Marketplace(Registrar):
         """Every verdict kept, as JSON values, by the challenge's digest in hexadecimal."""
         return documents(self._database)
 
+    def verdict(self, case: Challenge | str) -> Verdict:
+        """The kept verdict, without images of triggers, as whoever has its file reads it.
+
+        Raises UsageError without one, InvalidSignature for one that this judge did not sign, and
+        Malformed for a file that is damaged.
+        """
+        return Verdict.from_bytes(self.verdict_file(case), self._judge.public)
+
+    def verdict_file(self, case: Challenge | str) -> bytes:
+        """The file of the kept verdict, signed by the judge. Raises UsageError without one."""
+        return bytes(kept_file(self._database, _name(case), "file"))
+
     def proof(self, case: Challenge | str) -> bytes:
         """The file of the owner's last answer. Raises UsageError where there is none."""
         return cases.newest_proof(self._database, _name(case))
@@ -280,11 +292,12 @@ class Marketplace(Registrar):
         return True
 
     def _keep(self, name: bytes, verdict: Verdict) -> None:
-        """Keep a verdict and its reports, which are made before the database is locked."""
+        """Keep a verdict, signed, and its reports: all made before the database is locked."""
         keep_verdict(
             self._database,
             name,
             verdict,
+            file=self._judge.sign_verdict(verdict),
             report=render_report(verdict),
             report_public=render_report(verdict, public=True),
         )

@@ -29,7 +29,7 @@ def progress(verdict: Verdict) -> int:
     return opened + _DECIDED.get(verdict.outcome, 0)
 
 
-def keep_verdict(database: Database, name: bytes, verdict: Verdict, **files: str) -> None:
+def keep_verdict(database: Database, name: bytes, verdict: Verdict, **files: str | bytes) -> None:
     """Keep the verdict on a challenge (its digest) and its files, unless one came further."""
     reached, document = progress(verdict), json.dumps(verdict.to_json())
     with database.writing(name) as connection:

@@ -122,6 +122,7 @@ VERDICTS = Table(
     _number("progress"),  # how far the checks came; nothing takes back what came further
     _number("checked"),
     Column("document", Text, nullable=False),  # JSON, schema zkwm/verdict/v1
+    Column("file", LargeBinary, nullable=False),  # signed by the judge (SPEC.md 10.4)
     Column("report", Text, nullable=False),
     Column("report_public", Text, nullable=False),
 )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 
 import pytest
+from sqlalchemy import update
 
 from tests.support.dispute import Claimant, TableSuspect, marked, random_images
 from zkwm.judge.judge import Judge
+from zkwm.judge.verdict import Verdict
 from zkwm.marketplace import Marketplace
-from zkwm_protocols.errors import NotProven, UsageError
+from zkwm.marketplace.tables import VERDICTS
+from zkwm_protocols.errors import CouldNotCheck, NotProven, UsageError
 from zkwm_protocols.policy import Policy
 from zkwm_protocols.suspect_identity import Preprocessing
 
@@ -212,11 +215,28 @@ def test_proof_and_report_are_kept(market: Marketplace, owner: Claimant) -> None
     suspect = marked(owner.images, owner.labels)
     challenge = market.challenge(market.register(owner.commitment), suspect)
     proof = owner.answer(challenge, [0]).to_bytes()
-    for missing in (market.proof, market.report):
+    for missing in (market.proof, market.report, market.verdict_file):
         with pytest.raises(UsageError):
             missing(challenge)
     market.settle(suspect, challenge, proof)
     assert market.proof(challenge) == proof
+    kept = market.verdict(challenge)
+    assert (kept.outcome, kept.judge) == ("proven", market.judge.public)
+    assert Verdict.from_bytes(market.verdict_file(challenge), market.judge.public) == kept
     full, public = market.report(challenge), market.report(challenge, public=True)
     assert "data:image/png" in full
     assert "data:image/png" not in public
+
+
+def test_a_verdict_that_somebody_changed_is_not_the_judges(
+    market: Marketplace, owner: Claimant
+) -> None:
+    suspect = marked(owner.images, owner.labels)
+    challenge = market.challenge(market.register(owner.commitment), suspect)
+    market.settle(suspect, challenge, owner.answer(challenge, [0]))
+    file = market.verdict_file(challenge)
+    changed = file.replace(b"proven", b"Proven", 1)
+    with market._database.writing(bytes(32)) as connection:
+        connection.execute(update(VERDICTS).values(file=changed))
+    with pytest.raises(CouldNotCheck):
+        market.verdict(challenge)
