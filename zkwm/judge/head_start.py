@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from zkwm.quantizer.limited_quantizer import quantizer_started
+from zkwm.quantizer.quantizer_process import quantizer_started
 from zkwm.suspects.early_start import started_for
 from zkwm.suspects.limits import OnnxLimits
 from zkwm.suspects.resource_limits import memory_left
@@ -28,7 +28,7 @@ _begun: dict[bytes, threading.Thread] = {}
 
 @contextlib.contextmanager
 def head_start(
-    commitment: Commitment | bytes,
+    commitment: Commitment | bytes | None,
     suspect: object,
     limits: OnnxLimits | None = None,
     *,
@@ -37,12 +37,13 @@ def head_start(
     """Begin the seed of the labels, and the process for the suspect, for the time of the block.
 
     Args:
-        commitment: or the bytes of its file, which need not be one.
+        commitment: or the bytes of its file, which need not be one; None begins no seed.
         suspect: the location of a suspect; for an open one nothing is started.
         limits: those of the process, as for ``zkwm.suspects.open_suspect``.
         argued: whether an integer network will be made of the suspect's file, too.
     """
-    begin_label_seed(commitment)
+    if commitment is not None:
+        begin_label_seed(commitment)
     with contextlib.ExitStack() as started:
         if isinstance(suspect, str | Path):
             started.enter_context(started_for(suspect, limits))

@@ -35,7 +35,6 @@ from zkwm.quantizer.derive import network_digest, network_of
 from zkwm.quantizer.network_agreement import Agreement, measure_agreement
 from zkwm.secret_files.encrypted import Cost
 from zkwm.suspects import Progress, Suspect
-from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument_response import Response
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge, OpeningChallenge
 from zkwm_protocols.commitment import Commitment
@@ -216,6 +215,8 @@ class Judge:
             least_matches = fewest_matches(commitment, blocks, policy, bits)
         preprocessing = preprocessing or Preprocessing()
         try_out(suspect, preprocessing, frame, test_data)
+        from zkwm_protocols.argument.relation.relation import Relation
+
         network = network_of(suspect, preprocessing)
         Relation(network)  # raises for a network that is too large for an argument
         challenge = ArgumentChallenge(

@@ -8,10 +8,28 @@ with ``scales``, ``calibrate`` and ``integers``).
 and nothing whose result depends on the machine.
 """
 
-from zkwm.quantizer.calibration import public_images, random_images
-from zkwm.quantizer.network_agreement import Agreement, measure_agreement
-from zkwm.quantizer.quantizer import QuantizedNetwork, declared_shape, quantize
-from zkwm.quantizer.summary import facts, lookups
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zkwm.quantizer.calibration import public_images, random_images
+    from zkwm.quantizer.network_agreement import Agreement, measure_agreement
+    from zkwm.quantizer.quantizer import QuantizedNetwork, declared_shape, quantize
+    from zkwm.quantizer.summary import facts, lookups
+
+_HOMES = {
+    "Agreement": "network_agreement",
+    "QuantizedNetwork": "quantizer",
+    "declared_shape": "quantizer",
+    "facts": "summary",
+    "lookups": "summary",
+    "measure_agreement": "network_agreement",
+    "public_images": "calibration",
+    "quantize": "quantizer",
+    "random_images": "calibration",
+}
 
 __all__ = [
     "Agreement",
@@ -24,3 +42,10 @@ __all__ = [
     "quantize",
     "random_images",
 ]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """Load a public name on first use: most of the quantizer runs in a process of its own."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.early import Early
-from zkwm.quantizer.limited_quantizer import quantizer_started
 from zkwm.quantizer.network_agreement import GIVEN, Asked, drawn_count, drawn_sets
+from zkwm.quantizer.quantizer_process import quantizer_started
 from zkwm.suspects.suspect import Suspect
 from zkwm_protocols.errors import ZkwmError
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind

@@ -7,7 +7,6 @@ back are the network's bytes, and the strict reader of networks checks them.
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,15 +16,14 @@ from numpy.typing import NDArray
 from zkwm.quantizer.layers import Shape
 from zkwm.quantizer.onnx_file import FILE_LIMIT, HINT
 from zkwm.quantizer.quantizer import QuantizedNetwork
-from zkwm.suspects.limited_process import NoResultError, run_limited, started_early
+from zkwm.quantizer.quantizer_process import MODULE, quantizer_memory
+from zkwm.suspects.limited_process import NoResultError, run_limited
 from zkwm.suspects.suspect import printable
 from zkwm_protocols.errors import CouldNotCheck, Malformed, Unsupported
 from zkwm_protocols.integer_network import codec
 from zkwm_protocols.suspect_identity import Preprocessing
 
-_BASE_MEMORY = 8 << 30
 _NETWORK_LIMIT = 1 << 30
-_MODULE = "zkwm.quantizer.quantizer_worker"
 
 
 @dataclass(frozen=True)
@@ -137,9 +135,9 @@ def run_task(
     pixels = b"" if images is None else np.ascontiguousarray(images).tobytes()
     try:
         return run_limited(
-            _MODULE,
+            MODULE,
             [json.dumps(described).encode(), data, pixels, network],
-            memory=limits.memory_bytes or _memory(len(data), len(pixels)),
+            memory=limits.memory_bytes or quantizer_memory(len(data), len(pixels)),
             seconds=limits.total_seconds,
             result_limit=result_limit,
         )
@@ -152,21 +150,6 @@ def run_task(
             hint=HINT,
             check="network.unsupported",
         ) from None
-
-
-def quantizer_started(size: int, pixels: int = 0) -> AbstractContextManager[None]:
-    """Start the process of a task before its turn, without a byte of the file.
-
-    Args:
-        size: of the file in bytes.
-        pixels: of all images of the task together.
-    """
-    return started_early(_MODULE, _memory(size, pixels))
-
-
-def _memory(size: int, pixels: int) -> int:
-    """Bytes of address space for a file of ``size`` bytes and images of ``pixels`` bytes."""
-    return _BASE_MEMORY + 8 * size + 32 * pixels
 
 
 def no_result() -> CouldNotCheck:

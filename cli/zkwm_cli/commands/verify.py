@@ -80,7 +80,8 @@ def command(
     argued = _announce(files[2], suspect.model)
     settings = checks.settings() | suspect.settings() | extraction.settings() | particulars.read()
     error: ZkwmError | None = None
-    with head_start(files[0], suspect.model, settings.get("onnx"), argued=argued):
+    labeled = None if argued else files[0]  # an argument needs the labels at its very end
+    with head_start(labeled, suspect.model, settings.get("onnx"), argued=argued):
         checker = judge.open(files[1])
         try:
             verdict = _verify(checker, files, suspect.model, settings)
