@@ -108,6 +108,9 @@ def test_an_honest_argument_convinces_the_public(
     assert "Checked by the public" in words(verdict)
     assert "Checked by the public" not in words(own)
     assert verdict.to_json()["checked_by"] == "public"
+    assert Verdict.from_bytes(judge.sign_verdict(own), judge.public) == own
+    with pytest.raises(UsageError, match="with their ledger"):
+        judge.sign_verdict(verdict)
 
 
 def test_the_public_opens_no_opening(judge: TestJudge, owner: Claimant) -> None:

@@ -27,6 +27,13 @@ def test_a_mark_is_proven_without_opening_it(process: Command, case: Files) -> N
     assert verified.code == 0, verified.stderr
     assert verified.json["outcome"] == "proven"
     assert verified.json["argument"]["soundness_bits"] >= 120
+    public = case.verify_options(
+        challenge=challenge, proof=case.folder / "new.proof", model=model, judge=case.public
+    )
+    by_anybody = process(*public, "--json")
+    assert by_anybody.code == 0, by_anybody.stderr
+    assert by_anybody.json["checked_by"] == "public"
+    assert by_anybody.json["evidence"] == verified.json["evidence"]
     proof = (case.folder / "new.proof").read_bytes()
     answer = read_response(proof)
     assert isinstance(answer, ArgumentResponse)
