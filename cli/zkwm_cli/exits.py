@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from zkwm_cli.layout import fit
 from zkwm_cli.option_names import in_options
 
 if TYPE_CHECKING:
@@ -101,9 +102,9 @@ def print_error(
         word: how the line on stderr begins.
     """
     where = f" [{check}]" if check else ""
-    click.echo(f"zkwm: {word}: {one_line(message)}{where}", err=True)
+    click.echo(fit(f"zkwm: {word}: {one_line(message)}{where}", sys.stderr), err=True)
     if hint:
-        click.echo(f"zkwm: hint: {one_line(hint)}", err=True)
+        click.echo(fit(f"zkwm: hint: {one_line(hint)}", sys.stderr), err=True)
     if os.environ.get("ZKWM_DEBUG") and sys.exc_info()[0] is not None:
         click.echo(traceback.format_exc(), err=True)
     if as_json:

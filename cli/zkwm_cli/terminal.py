@@ -62,7 +62,7 @@ attention = Attention()
 def note(text: str) -> None:
     """Print one line of information."""
     attention.spoke()
-    click.echo(one_line(text), err=True)
+    click.echo(fit(one_line(text), sys.stderr), err=True)
 
 
 def say_between(text: str) -> None:
@@ -75,7 +75,7 @@ def say_between(text: str) -> None:
 def warn(text: str) -> None:
     """Print one line that a person should think about."""
     attention.spoke()
-    click.echo(f"zkwm: warning: {one_line(text)}", err=True)
+    click.echo(fit(f"zkwm: warning: {one_line(text)}", sys.stderr), err=True)
 
 
 def table(rows: list[tuple[str, str]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import tempfile
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import click
 
 from zkwm_cli.exits import print_json
+from zkwm_cli.layout import fit
 from zkwm_cli.main import main
 from zkwm_cli.options import json_option, option, options
 
@@ -43,7 +45,7 @@ def command(directory: str | None, as_json: bool) -> None:
         return
     click.echo("", err=True)
     for line in result.summary():
-        click.echo(line)
+        click.echo(fit(line, sys.stdout))
 
 
 def _run(arguments: list[str]) -> tuple[int, str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from zkwm_cli.artifacts import print_result, read_parsed, require_one_stdin
+from zkwm_cli.layout import fit
 from zkwm_cli.options import (
     commitment_option,
     json_option,
@@ -43,7 +45,7 @@ def show(owner: VaultOptions, as_json: bool) -> None:
     if found.notice:
         warn(found.notice)
     if not as_json:
-        click.echo(vault_text(found), nl=False)
+        click.echo(fit(vault_text(found), sys.stdout), nl=False)
     print_result(as_json, "vault-show", **found.to_json())
 
 
