@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -122,14 +123,21 @@ def read_artifact(name: str, limit: int) -> bytes:
 
 def read_parsed(name: str, limit: int, parse: Callable[[bytes], Parsed]) -> Parsed:
     """Read a file, or stdin for ``-``, and parse it; errors of ``parse`` name the file."""
+    data = read_artifact(name, limit)
+    with naming("standard input" if name == STANDARD else name):
+        return parse(data)
+
+
+@contextmanager
+def naming(file: str) -> Iterator[None]:
+    """Errors about the content of a file (Malformed, Unsupported) name the file."""
     from zkwm_protocols.errors import Unsupported
 
-    data = read_artifact(name, limit)
     try:
-        return parse(data)
+        yield
     except (Malformed, Unsupported) as error:
-        where = "standard input" if name == STANDARD else name
-        raise type(error)(f"{where}: {error.message}", hint=error.hint, check=error.check) from None
+        where = "" if file in error.message else f"{file}: "
+        raise type(error)(where + error.message, hint=error.hint, check=error.check) from None
 
 
 def print_result(as_json: bool, command: str, **values: object) -> None:

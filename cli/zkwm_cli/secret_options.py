@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zkwm_cli.artifacts import read_parsed
+from zkwm_cli.artifacts import naming, read_parsed
 from zkwm_cli.options import option, passphrase_option
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ class VaultOptions:
                 note(f"opening {self.vault}, {size >> 20} MiB")
         from zkwm.owner.vault import Vault
 
-        return Vault.open(self.vault, secret)
+        with naming(self.vault):
+            return Vault.open(self.vault, secret)
 
     def passphrase(self) -> str:
         """Its passphrase. Raises CouldNotCheck or UsageError."""
@@ -92,7 +93,8 @@ class JudgeOptions:
                     hint="only the judge can do this: give --judge with the secret key's file",
                 )
         secret = passphrase(self.passphrase_file, of=self.secret, role=Role.JUDGE)
-        with imported_meanwhile("zkwm.judge.judge", "zkwm.report"):  # Argon2id takes as long
+        # Argon2id takes as long as the imports
+        with naming(self.secret), imported_meanwhile("zkwm.judge.judge", "zkwm.report"):
             key = open_judge_key(self.secret, secret)
         if expected is not None and key.public != expected:
             raise UsageError(

@@ -151,8 +151,15 @@ def test_a_file_that_was_cut_off(zkwm: Command, case: Files, name: str) -> None:
     assert "cut off" in error
     assert f"{len(whole) // 2 - len(whole.splitlines()[0]) - 1:,} bytes are there" in error
     assert "put back a copy" in hint
-    if name == "vault":
-        assert "cut off" in told(zkwm(*case.prove_options()))[0]
+    if name in ("vault", "judge"):
+        options = case.prove_options() if name == "vault" else case.challenge_options()
+        error, _ = told(zkwm(*options))
+        assert error.startswith(f"{path}: cut off")
+
+
+def test_a_file_that_is_no_model_is_named(zkwm: Command, case: Files) -> None:
+    error, _ = told(zkwm("quantize", case.challenge, "--output", case.folder / "n.zknet"))
+    assert error == f"{case.challenge}: this is not an ONNX file"
 
 
 def test_hints_go_to_whoever_runs_the_command(zkwm: Command, case: Files) -> None:

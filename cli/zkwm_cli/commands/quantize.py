@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zkwm_cli.artifacts import OutputOptions, print_result
+from zkwm_cli.artifacts import OutputOptions, naming, print_result
 from zkwm_cli.options import option, options, read_shape
 from zkwm_cli.suspect_options import PreprocessingOptions, output_name_option
 from zkwm_cli.terminal import note
@@ -67,14 +67,16 @@ def command(
 
     data = read_limited(model, FILE_LIMIT)
     layout = Preprocessing(layout=preprocessing.layout)
-    shape = shape or declared_shape_limited(data, layout, output=output_name)
+    with naming(model):
+        shape = shape or declared_shape_limited(data, layout, output=output_name)
     if shape is None:
         raise click.UsageError("the file leaves the size of its images open; give --shape C,H,W")
     fed = preprocessing.read(shape)
     images = None if calibration is None else load_images(calibration, shape=shape, fit="exact")
-    result = quantize_limited(
-        data, shape=shape, preprocessing=fed, calibration=images, output=output_name
-    )
+    with naming(model):
+        result = quantize_limited(
+            data, shape=shape, preprocessing=fed, calibration=images, output=output_name
+        )
     agreements = _agreements(result.network, model, fed, output_name)
     target.write(codec.to_bytes(result.network))
     _print(result, agreements, output)
