@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from zkwm import files, locks
+from zkwm import files
 from zkwm.owner.vault import CommitmentSecrets, LedgerEntry, Vault
 from zkwm.secret_files import storage
 from zkwm.secret_files.encrypted import Cost
@@ -51,7 +51,7 @@ def test_a_disk_that_cannot_lock_is_a_clear_error(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(locks.filelock, "lock_descriptor", refuse)
+    monkeypatch.setattr("filelock.lock_descriptor", refuse)
     with pytest.raises(VaultUnusable, match="cannot lock"), vault.transaction():
         pytest.fail("the transaction began")
 
