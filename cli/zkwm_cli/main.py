@@ -34,6 +34,7 @@ COMMANDS = (
     "challenge",
     "prove",
     "verify",
+    "case",
     "quantize",
     "inspect",
     "card",

@@ -129,18 +129,7 @@ def make_opening(
             argument (``response.challenge``).
         UsageError: the file would be larger than a reader may take.
     """
-    plaintext = encode(
-        {
-            "challenge": challenge.digest,
-            "blocks": [
-                {
-                    "block": opened.block,
-                    "triggers": [_trigger_to_map(trigger) for trigger in opened.triggers],
-                }
-                for opened in blocks
-            ],
-        }
-    )
+    plaintext = encode(openings_map(challenge.digest, blocks))
     if len(plaintext) > FILE_LIMIT - _FRAME_BYTES:
         raise UsageError(
             f"an opening of these blocks has {len(plaintext) >> 20} MiB, more than a proof may",
@@ -174,7 +163,8 @@ def open_sealed(
     """
     plaintext = unseal(opening.sealed, box)
     try:
-        return _read_plaintext(plaintext, commitment.header, challenge, opening)
+        openings = decode(plaintext, limit=FILE_LIMIT)
+        return read_openings(openings, commitment.header, challenge, opening)
     except Malformed as error:
         error.check = "opening.format"
         raise
@@ -211,11 +201,25 @@ def check_leaves(
     return tuple(checked)
 
 
-def _read_plaintext(
-    plaintext: bytes, header: Header, challenge: OpeningChallenge, opening: Opening
+def openings_map(challenge: bytes, blocks: tuple[OpenedBlock, ...]) -> dict[str, Any]:
+    """What is sealed to the judge: the challenge's digest and the opened blocks (SPEC.md 6.2)."""
+    return {
+        "challenge": challenge,
+        "blocks": [
+            {
+                "block": opened.block,
+                "triggers": [_trigger_to_map(trigger) for trigger in opened.triggers],
+            }
+            for opened in blocks
+        ],
+    }
+
+
+def read_openings(
+    value: object, header: Header, challenge: OpeningChallenge, opening: Opening
 ) -> tuple[OpenedBlock, ...]:
-    """The opened blocks: exactly those that the response names. Raises Malformed."""
-    fields = require_map(decode(plaintext, limit=FILE_LIMIT), "challenge blocks", "openings")
+    """Read ``openings_map``: exactly the blocks that the response names. Raises Malformed."""
+    fields = require_map(value, "challenge blocks", "openings")
     if require_bytes(fields["challenge"], 32) != challenge.digest:
         raise Malformed("the sealed openings are for another challenge")
     blocks = tuple(

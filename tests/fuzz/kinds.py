@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 from tests.fuzz import (
+    archive_files,
     card_files,
     data_files,
     endpoint_protocols,
@@ -27,6 +28,7 @@ ROOMS = (
     own_files,
     given_files,
     card_files,
+    archive_files,
 )
 
 

@@ -55,6 +55,7 @@ from zkwm_protocols.encoding import decode, encode, pack
 from zkwm_protocols.evidence import RankSum
 from zkwm_protocols.integer_network import codec
 from zkwm_protocols.keys import ECDSA_P256, ED25519, JudgePublic, SigningKey
+from zkwm_protocols.opened_triggers import read_opened
 from zkwm_protocols.sealing import unseal
 from zkwm_protocols.verdict_file import VerdictFile
 
@@ -168,7 +169,14 @@ def _openings(judge: Judge, key: JudgeKey, owner: Claimant) -> dict[str, Documen
             "ProofFile", value_of(opening.to_bytes()), framed("proof", read_response)
         ),
         "opening": Document("Opening", opening.body(), read_response_body),
-        "openings": Document("OpeningPlaintext", unseal(opening.sealed, key.box)),
+        "openings": Document(
+            "OpeningPlaintext",
+            unseal(opening.sealed, key.box),
+            framed(
+                "opened-triggers",
+                lambda data: read_opened(data, owner.commitment, challenge, opening),
+            ),
+        ),
     }
 
 

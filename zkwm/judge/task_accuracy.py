@@ -20,6 +20,7 @@ from zkwm.extraction.keys import different_numbers
 from zkwm.judge.usual_preprocessings import as_arguments, usual_preprocessings
 from zkwm.suspects import Progress, Suspect
 from zkwm.suspects.suspect import CHECK
+from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.class_names import folded
 from zkwm_protocols.errors import Malformed, SuspectUnusable, UsageError
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind, TestAccuracy
@@ -190,6 +191,21 @@ def _by_names(
     if all(name.isascii() and name.isdigit() and len(name) < 8 for name in data.names):
         return np.array([int(name) for name in data.names], np.int64)
     return None
+
+
+def drawn_images(data: LabeledImages, challenge: Challenge) -> LabeledImages:
+    """The images that a challenge's accuracy is about (SPEC.md 6.1); ``digest`` tells whether.
+
+    Args:
+        data: the test data that the challenge was made with.
+        challenge: has the nonce, the suspect's outputs and their names.
+
+    Raises UsageError for data whose classes are not the suspect's.
+    """
+    suspect = challenge.suspect
+    remote = suspect.kind == SuspectKind.HTTP
+    numbered = as_outputs(data, suspect.outputs, challenge.suspect_classes)
+    return _drawn(numbered, challenge.nonce, MOST_IMAGES_REMOTE if remote else MOST_IMAGES)
 
 
 def _drawn(data: LabeledImages, nonce: bytes, most: int) -> LabeledImages:

@@ -1,7 +1,7 @@
 """Model cards: which commitments claim a model, written into and read from a README.md.
 
 A hub shows a model's README.md as its card, with metadata in YAML on top (the "front matter"), and
-keeps keys that it does not know. Under the key ``zkwm`` stands a list of claims (SPEC.md 22).
+keeps keys that it does not know. Under the key ``zkwm`` stands a list of claims (SPEC.md 21).
 
 - ``claim``: one claim as data
 - ``front_matter``: where the claims stand in a card; nothing else of it is changed

@@ -1,4 +1,4 @@
-"""A claim in a model card: this commitment is said to be about these models (SPEC.md 22)."""
+"""A claim in a model card: this commitment is said to be about these models (SPEC.md 21)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find which commitment claims a model, by a card, and check what is at hand (SPEC.md 22)."""
+"""Find which commitment claims a model, by a card, and check what is at hand (SPEC.md 21)."""
 
 from __future__ import annotations
 

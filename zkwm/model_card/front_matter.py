@@ -1,4 +1,4 @@
-"""Where claims stand in a card: under ``zkwm`` in the YAML on top of a README.md (SPEC.md 22).
+"""Where claims stand in a card: under ``zkwm`` in the YAML on top of a README.md (SPEC.md 21).
 
 The YAML is a stranger's. It is composed to nodes, never constructed: no tag makes an object, and a
 text is a text whatever it looks like. Only the lines of the key ``zkwm`` are ever changed.

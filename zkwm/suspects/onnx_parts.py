@@ -89,9 +89,21 @@ def read_whole(path: Path) -> tuple[bytes, bytes]:
     Raises CouldNotCheck or Malformed for files that cannot be read, SuspectUnusable (check
     ``suspect.answers``) for weights that are not beside the model.
     """
+    model, merged, parts = _read(path)
+    return merged, onnx_digest(model, parts)
+
+
+def read_files(path: Path) -> dict[str, bytes]:
+    """The model at ``path`` and its files of weights, by name; raises as ``read_whole`` does."""
+    model, _, parts = _read(path)
+    return {path.name: model, **parts}
+
+
+def _read(path: Path) -> tuple[bytes, bytes, dict[str, bytes]]:
+    """The file itself, the file with its weights in it, and its files of weights by name."""
     model = read_limited(path, FILE_LIMIT)
     if _MENTIONS_FILES not in model:
-        return model, onnx_digest(model, None)
+        return model, model, {}
     process = OnnxProcess(model, OnnxLimits(), read_file=WeightFiles(path))
     try:
         merged = process.merged()
@@ -101,4 +113,4 @@ def read_whole(path: Path) -> tuple[bytes, bytes]:
         ) from None
     finally:
         process.close()
-    return merged, onnx_digest(model, process.parts)
+    return model, merged, dict(process.parts or {})

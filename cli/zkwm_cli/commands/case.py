@@ -1,0 +1,193 @@
+"""``zkwm case``: a whole case in one file, and its replay from that file alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zkwm_cli.artifacts import OutputOptions, print_result, read_artifact
+from zkwm_cli.exits import decided, one_line, print_json, print_zkwm_error
+from zkwm_cli.options import FILE, json_option, option, options, passphrase_option
+
+if TYPE_CHECKING:
+    from zkwm.case_archive.replay import Replay
+    from zkwm.judge.key_file import JudgeKey
+    from zkwm_protocols.keys import JudgePublic
+
+
+@click.group("case", short_help="Pack a whole case into one file, and repeat it from there.")
+def command() -> None:
+    """A whole case in one file, for an appeal court, a buyer or a party."""
+
+
+@command.command("pack", short_help="Pack the files of a case into one archive.")
+@click.argument("files", nargs=-1, required=True, type=click.Path())
+@options(
+    output=OutputOptions,
+    with_triggers=option(
+        "--with-triggers",
+        is_flag=True,
+        help="Also pack the triggers that were opened to you, so that a court can ask the model "
+        "again. Whoever has the archive then has them.",
+    ),
+    judge=option(
+        "--judge",
+        type=click.Path(),
+        metavar="FILE",
+        help="With --with-triggers: your judge's key (judge.key), which opens them.",
+    ),
+    passphrase_file=passphrase_option(),
+)
+def pack(
+    files: tuple[str, ...],
+    output: OutputOptions,
+    with_triggers: bool,
+    judge: str | None,
+    passphrase_file: str | None,
+) -> None:
+    """Pack commitment, challenge, proof, verdict, judge.key.pub, model and reports.
+
+    FILES may come in any order: each is recognized by its content. The same files give the same
+    archive, byte for byte. Secrets are refused, and so is what is not recognized.
+
+    \b
+        zkwm case pack --output case.zip acme.commitment case.challenge case.proof case.verdict \\
+            judge.key.pub suspect.onnx
+    """
+    if with_triggers != (judge is not None):
+        raise click.UsageError("--with-triggers and --judge go together")
+    target = output.target(*files, judge)
+    key = None if judge is None else _secret(judge, passphrase_file)
+
+    import hashlib
+
+    from zkwm.case_archive.pack import pack_case
+    from zkwm_cli.terminal import note, warn
+
+    data, manifest = pack_case(files, triggers=key)
+    target.write(data)
+    digest = hashlib.sha256(data).hexdigest()
+    for file in manifest.files:
+        note(f"{file.role}: {file.name}, {file.size} bytes")
+    note(f"{output.output}: {len(data)} bytes, SHA-256 {digest}")
+    if with_triggers:
+        warn("the archive has the opened triggers: give it to nobody who may not see them")
+    print_result(
+        output.as_json,
+        "case-pack",
+        path=output.output,
+        sha256=digest,
+        bytes=len(data),
+        files=[
+            {"path": one.path, "role": one.role, "bytes": one.size, "sha256": one.digest.hex()}
+            for one in manifest.files
+        ],
+        triggers=with_triggers,
+    )
+
+
+@command.command("check", short_help="Repeat a whole case from its archive alone.")
+@click.argument("archive", type=FILE)
+@options(
+    judge=option(
+        "--judge",
+        type=click.Path(),
+        metavar="FILE",
+        help="The public key of the judge you trust (judge.key.pub); else the archive's own is "
+        "used, and you confirm its fingerprint.",
+    ),
+    as_json=json_option(),
+)
+def check(archive: str, judge: str | None, as_json: bool) -> None:
+    """Check every digest and signature again, ask the model again, and weigh the evidence again.
+
+    Nothing but the archive is read. Each step is repeated, differs, or is not repeated and says
+    why; what rests on the judge's word alone never counts as repeated.
+
+    Exit code 0: all was repeated, and the case is proven. 10: all was repeated, and it is not
+    proven. 3: something differs, or could not be repeated.
+    """
+    from zkwm.case_archive.container import ARCHIVE_LIMIT
+    from zkwm.case_archive.replay import check_case
+    from zkwm.judge.verdict import Outcome
+    from zkwm_protocols.errors import CouldNotCheck
+
+    data = read_artifact(archive, ARCHIVE_LIMIT)
+    replay = check_case(data, None if judge is None else _public(judge))
+    if as_json:
+        print_json(_json(replay))
+    else:
+        _print(replay)
+    if replay.outcome is not None:
+        decided(proven=replay.outcome == Outcome.PROVEN)
+    problem = CouldNotCheck(
+        "the archive and its verdict differ"
+        if replay.differs
+        else "the case was not repeated whole; what was not rests on the judge's word",
+        hint="ask the judge of the case about the steps that differ"
+        if replay.differs
+        else "the steps above say what is missing",
+    )
+    raise click.exceptions.Exit(print_zkwm_error(problem, as_json=False))
+
+
+def _secret(judge: str, passphrase_file: str | None) -> JudgeKey:
+    """The judge's secret keys."""
+    from zkwm.judge.key_file import open_judge_key
+    from zkwm_cli.passphrases import passphrase
+
+    path = judge.removesuffix(".pub")
+    return open_judge_key(path, passphrase(passphrase_file, of=path))
+
+
+def _public(judge: str) -> JudgePublic:
+    """The judge's public keys."""
+    from zkwm.judge.key_file import read_judge_public
+
+    return read_judge_public(judge)
+
+
+def _print(replay: Replay) -> None:
+    """The replay for people: each step, what came of it, and whose key it rests on."""
+    documents = replay.documents
+    for step in replay.steps:
+        click.echo(f"{step.state:<13} {step.name}: {one_line(step.words)}")
+    if documents.verdict is not None:
+        click.echo(f"the verdict says: {documents.verdict.outcome}")
+    if replay.outcome is not None:
+        click.echo(f"REPEATED WHOLE: {replay.outcome}")
+    elif replay.differs:
+        click.echo("DIFFERS: do not rely on this archive")
+    else:
+        click.echo("NOT REPEATED WHOLE: the steps say what rests on the judge's word")
+    fingerprint = documents.judge.fingerprint()
+    click.echo(
+        f"judge's key: {fingerprint}, the one you gave"
+        if replay.judge_given
+        else f"judge's key: {fingerprint}, from the archive itself: anybody can make a key, so "
+        "compare\nthis fingerprint with the one that the judge published"
+    )
+    click.echo(
+        "not checked: who owner and judge are, when anything was made, and what a verdict does not "
+        "say\n(SPEC.md 10.3)"
+    )
+
+
+def _json(replay: Replay) -> dict[str, Any]:
+    """The replay as JSON values."""
+    documents = replay.documents
+    return {
+        "schema": "zkwm/case-check/v1",
+        "outcome": replay.outcome,
+        "verdict": None if documents.verdict is None else documents.verdict.to_json(),
+        "judge": documents.judge.fingerprint(),
+        "judge_given": replay.judge_given,
+        "commitment": documents.commitment.digest.hex(),
+        "challenge": documents.challenge.digest.hex(),
+        "suspect": documents.challenge.suspect.digest.hex(),
+        "packed_by": documents.manifest.version,
+        "steps": [
+            {"step": step.name, "state": step.state, "words": step.words} for step in replay.steps
+        ],
+    }

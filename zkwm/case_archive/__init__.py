@@ -1,0 +1,15 @@
+"""A whole case in one file, and its replay from that file alone (SPEC.md 20).
+
+An appeal court, a buyer or a party gets ``case.zip`` and needs nothing else: no network, no ledger,
+no secret. The same files give the same bytes.
+
+Read in this order:
+
+- ``manifest``: the roles of files, and the list of them with digests
+- ``container``: the ZIP file of one fixed form; whatever else a ZIP file could be is refused
+- ``documents``: the parsed files of one case, compared with each other
+- ``recognize``: which file is what, by its content; secrets are refused
+- ``pack``: from files to an archive
+- ``replay``: every check again, and whether the verdict follows
+- ``replay_triggers``: leaves, answers and matches of triggers that were packed on request
+"""

@@ -1,0 +1,179 @@
+"""The parsed files of one case, and whether they are of one case (SPEC.md 20.4)."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from zkwm.case_archive.manifest import ArchiveRole, Manifest
+from zkwm.judge.particulars import FileRole
+from zkwm.judge.verdict import Verdict
+from zkwm_protocols.argument_response import Response, read_response
+from zkwm_protocols.challenge import Challenge, OpeningChallenge
+from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed, ZkwmError
+from zkwm_protocols.keys import JudgePublic
+from zkwm_protocols.opened_triggers import read_opened
+from zkwm_protocols.opening import OpenedBlock, Opening
+from zkwm_protocols.suspect_identity import SuspectKind
+
+MODELS = (".onnx", ".safetensors")
+_REPLAYED = (
+    FileRole.COMMITMENT, FileRole.CHALLENGE, FileRole.PROOF, FileRole.SUSPECT,
+    FileRole.JUDGE_PUBLIC,
+)  # fmt: skip
+"""Files of a verdict that a replay reads; a report is for people alone."""
+
+Parsed = TypeVar("Parsed")
+
+
+@dataclass(frozen=True)
+class CaseDocuments:
+    """What an archive holds, parsed; nothing but the verdict's signature is verified yet.
+
+    Attributes:
+        manifest: the list of files.
+        contents: their bytes by path.
+        commitment, challenge, response: the dispute.
+        judge: the judge's public keys.
+        verdict: their verdict; None where there is none.
+        opened: the triggers that were packed on request; None without.
+    """
+
+    manifest: Manifest
+    contents: Mapping[str, bytes]
+    commitment: Commitment
+    challenge: Challenge
+    response: Response
+    judge: JudgePublic
+    verdict: Verdict | None = None
+    opened: tuple[OpenedBlock, ...] | None = None
+
+    def files(self, role: ArchiveRole) -> dict[str, bytes]:
+        """The files of a role, by their own names."""
+        return {
+            file.name: self.contents[file.path] for file in self.manifest.files if file.role == role
+        }
+
+    def require_one_case(self) -> None:
+        """Check every signature, and that the files answer each other (SPEC.md 9.1, 9.2).
+
+        Raises what the commitment, the challenge and the response raise, InvalidOpening
+        (``challenge.judge``) for another judge's challenge.
+        """
+        self.commitment.verify()
+        self.challenge.verify_signature()
+        if self.challenge.judge != self.judge:
+            raise InvalidOpening(
+                "the challenge was issued by another judge than the archive's",
+                check="challenge.judge",
+            )
+        self.challenge.verify_against(self.commitment)
+        self.response.verify_signatures(self.commitment.header)
+        self.response.verify_against(self.commitment, self.challenge)
+
+    def other_files(self) -> list[str]:
+        """The files of which verdict and archive do not say the same, in words; none if all fit."""
+        if self.verdict is None:
+            return []
+        stated = {role: set[bytes]() for role in _REPLAYED}
+        for file in self.verdict.files:
+            if file.role in stated:
+                stated[file.role].add(file.digest)
+        archived = {role: set[bytes]() for role in _REPLAYED}
+        for entry in self.manifest.files:
+            if entry.role in set(map(str, _REPLAYED)):
+                archived[FileRole(entry.role)].add(entry.digest)
+        return [
+            f"the {role} of the verdict is another file"
+            for role in _REPLAYED
+            if archived[role] and archived[role] != stated[role]
+        ]
+
+    @contextmanager
+    def suspect_at(self) -> Iterator[Path | None]:
+        """The suspect's file in a folder that is there for a while; None where it is not packed."""
+        files = self.files(ArchiveRole.SUSPECT)
+        if not files:
+            yield None
+            return
+        with tempfile.TemporaryDirectory(prefix="zkwm-case-") as folder:
+            for name, data in files.items():
+                (Path(folder) / name).write_bytes(data)
+            yield Path(folder) / suspect_file(files)
+
+
+def read_documents(
+    manifest: Manifest, contents: Mapping[str, bytes], judge: JudgePublic | None = None
+) -> CaseDocuments:
+    """Parse the files of an archive; each error names its file.
+
+    Args:
+        manifest: the list of files.
+        contents: their bytes by path.
+        judge: the keys that whoever asks trusts; None takes the archive's own.
+
+    Raises Malformed or Unsupported for a file that cannot be read, InvalidSignature
+    (``verdict.judge``) where the archive's judge is not ``judge``, and for a verdict that they did
+    not sign.
+    """
+    paths = {file.role: file.path for file in manifest.files}
+
+    def parsed(role: ArchiveRole, parse: Callable[[bytes], Parsed]) -> Parsed:
+        """The file of a role, parsed."""
+        try:
+            return parse(contents[paths[role]])
+        except ZkwmError as error:
+            message = f"{paths[role]} in the archive: {error.message}"
+            raise type(error)(message, hint=error.hint, check=error.check) from None
+
+    archived = parsed(ArchiveRole.JUDGE_PUBLIC, JudgePublic.from_bytes)
+    if judge is not None and judge != archived:
+        raise InvalidSignature(
+            f"the archive is of another judge's case ({archived.fingerprint()})",
+            hint="compare the fingerprint with what that judge published",
+            check="verdict.judge",
+        )
+    documents = CaseDocuments(
+        manifest,
+        contents,
+        parsed(ArchiveRole.COMMITMENT, Commitment.from_bytes),
+        parsed(ArchiveRole.CHALLENGE, Challenge.from_bytes),
+        parsed(ArchiveRole.PROOF, read_response),
+        archived,
+    )
+    if ArchiveRole.VERDICT in paths:
+        verdict = parsed(ArchiveRole.VERDICT, lambda data: Verdict.from_bytes(data, archived))
+        documents = replace(documents, verdict=verdict)
+    if ArchiveRole.OPENED_TRIGGERS in paths:
+        documents = replace(documents, opened=parsed(
+            ArchiveRole.OPENED_TRIGGERS, lambda data: _opened(data, documents)
+        ))  # fmt: skip
+    if documents.files(ArchiveRole.SUSPECT):
+        suspect_file(documents.files(ArchiveRole.SUSPECT))
+    return documents
+
+
+def suspect_file(files: Mapping[str, bytes]) -> str:
+    """The name of the model among a suspect's files. Raises Malformed for several, or none."""
+    models = [name for name in files if name.endswith(MODELS)]
+    if len(models) != 1:
+        raise Malformed("the suspect of a case is one .onnx file or one .safetensors")
+    return models[0]
+
+
+def in_files(kind: str) -> bool:
+    """Whether a kind of suspect is in files, which can be packed and asked again."""
+    return kind in (SuspectKind.ONNX, SuspectKind.SAFETENSORS)
+
+
+def _opened(data: bytes, documents: CaseDocuments) -> tuple[OpenedBlock, ...]:
+    """The triggers that were opened. Raises Malformed where nothing was to be opened."""
+    challenge, response = documents.challenge, documents.response
+    if not isinstance(challenge, OpeningChallenge) or not isinstance(response, Opening):
+        raise Malformed("opened triggers in a case in which nothing was to be opened")
+    return read_opened(data, documents.commitment, challenge, response)

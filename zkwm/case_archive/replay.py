@@ -1,0 +1,245 @@
+"""Repeat a whole case from its archive: every check again, and whether the verdict follows.
+
+Nothing but the archive is read (SPEC.md 20.4): no network, no ledger, no secret. What rests on the
+judge's word alone is said, and never counts as repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from zkwm.case_archive.container import read_archive
+from zkwm.case_archive.documents import CaseDocuments, in_files, read_documents
+from zkwm.case_archive.manifest import ArchiveRole
+from zkwm.case_archive.replay_accuracy import repeat_accuracy
+from zkwm.case_archive.replay_triggers import repeat_triggers
+from zkwm.case_archive.steps import Step, StepState
+from zkwm.judge.case import ArgumentCase, OpeningCase
+from zkwm.judge.results import TriggerStatus
+from zkwm.judge.verdict import Outcome, Verdict
+from zkwm.suspects.model_digests import model_digests
+from zkwm_protocols.argument_response import ArgumentResponse
+from zkwm_protocols.challenge import ArgumentChallenge, OpeningChallenge
+from zkwm_protocols.errors import CouldNotCheck, NotProven, ZkwmError
+from zkwm_protocols.evidence import Evidence
+from zkwm_protocols.keys import JudgePublic
+from zkwm_protocols.opening import Opening
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What came of a replay.
+
+    Attributes:
+        documents: what the archive holds.
+        steps: every step in order.
+        outcome: what the case comes to by this replay; None where it was not repeated whole.
+        judge_given: whether whoever asked gave the judge's key, or it is the archive's own.
+    """
+
+    documents: CaseDocuments
+    steps: tuple[Step, ...]
+    outcome: Outcome | None
+    judge_given: bool
+
+    @property
+    def differs(self) -> bool:
+        """Whether a step came to something else than the archive says."""
+        return any(step.state == StepState.DIFFERS for step in self.steps)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every step was repeated, with the verdict's own outcome."""
+        return self.outcome is not None
+
+
+def check_case(data: bytes, judge: JudgePublic | None = None) -> Replay:
+    """Repeat the case in an archive.
+
+    Args:
+        data: the archive.
+        judge: the public keys of the judge whom the caller trusts; None takes the archive's own,
+            whose fingerprint somebody has to confirm.
+
+    Raises:
+        Malformed or Unsupported: the archive, or a file in it, cannot be read.
+        InvalidSignature: the judge of the archive is another one, or did not sign its verdict.
+    """
+    documents = read_documents(*read_archive(data), judge)
+    steps = []
+    replayed: Outcome | None = None
+    for step, outcome in _steps(documents):
+        steps.append(step)
+        replayed = outcome
+    whole = all(step.state == StepState.REPEATED for step in steps)
+    return Replay(documents, tuple(steps), replayed if whole else None, judge is not None)
+
+
+_Stepped = Iterator[tuple[Step, Outcome | None]]
+
+
+def _steps(documents: CaseDocuments) -> _Stepped:
+    """Every step, with the outcome of the case as far as it is known."""
+    verdict = documents.verdict
+    yield _signed(verdict), None
+    yield _files(documents), None
+    yield _answers_each_other(documents), None
+    challenge, response = documents.challenge, documents.response
+    with documents.suspect_at() as suspect:
+        location = None if suspect is None else str(suspect)
+        yield _suspect(documents, location), None
+        accuracy = None if location is None else repeat_accuracy(documents, location)
+        if accuracy is not None:
+            yield accuracy, None
+        if isinstance(challenge, ArgumentChallenge) and isinstance(response, ArgumentResponse):
+            yield from _argument(documents, challenge, response, location)
+        elif isinstance(challenge, OpeningChallenge) and isinstance(response, Opening):
+            yield from _opening(documents, challenge, response, location)
+        else:
+            words = "the owner refused to answer, which proves nothing"
+            yield Step("answer", StepState.NOT_REPEATED, words), None
+
+
+def _signed(verdict: Verdict | None) -> Step:
+    """The verdict's signature, which the reader verified."""
+    if verdict is None:
+        return Step("verdict", StepState.REPEATED, "there is none in the archive")
+    words = f"signed by the judge's key, and says: {verdict.outcome}"
+    return Step("verdict", StepState.REPEATED, words)
+
+
+def _files(documents: CaseDocuments) -> Step:
+    """The files of the verdict, by digest."""
+    if documents.verdict is None:
+        return Step("files", StepState.REPEATED, "as the manifest lists them")
+    if others := documents.other_files():
+        return Step("files", StepState.DIFFERS, "; ".join(others))
+    return Step("files", StepState.REPEATED, "the very ones that the verdict names by digest")
+
+
+def _answers_each_other(documents: CaseDocuments) -> Step:
+    """All signatures, and that commitment, challenge and answer belong together."""
+    try:
+        documents.require_one_case()
+    except ZkwmError as error:
+        return Step("signatures", StepState.DIFFERS, error.message)
+    words = "those of owner and judge verify, and the answer is to this challenge"
+    return Step("signatures", StepState.REPEATED, words)
+
+
+def _suspect(documents: CaseDocuments, location: str | None) -> Step:
+    """The suspect's digest."""
+    pinned = documents.challenge.suspect
+    if not in_files(pinned.kind):
+        words = f"a suspect of the kind {pinned.kind} is in no file: nobody can ask it again"
+        return Step("suspect", StepState.NOT_REPEATED, words)
+    if location is None:
+        return Step("suspect", StepState.NOT_REPEATED, "the model is not in the archive")
+    try:
+        (found,) = model_digests(location)
+    except ZkwmError as error:
+        return Step("suspect", StepState.NOT_REPEATED, error.message)
+    if found.digest is None:
+        return Step("suspect", StepState.NOT_REPEATED, found.problem)
+    if found.digest != pinned.digest:
+        return Step("suspect", StepState.DIFFERS, "it is not the model that the challenge names")
+    return Step("suspect", StepState.REPEATED, "the model that the challenge names, by digest")
+
+
+def _argument(
+    documents: CaseDocuments,
+    challenge: ArgumentChallenge,
+    response: ArgumentResponse,
+    location: str | None,
+) -> _Stepped:
+    """The argument, its network made again from the file, and the evidence."""
+    if location is None:
+        yield Step("argument", StepState.NOT_REPEATED, "the model is not in the archive"), None
+        return
+    from zkwm.judge.verification import verify_argument
+
+    verdict = documents.verdict
+    accept = verdict is not None and verdict.declared_labels_accepted
+    failure: ZkwmError | None = None
+    try:
+        public = verify_argument(
+            documents.commitment, location, challenge, response, documents.judge,
+            accept_declared_labels=accept,
+        )  # fmt: skip
+    except ZkwmError as error:
+        if error.verdict is None:
+            yield Step("argument", StepState.NOT_REPEATED, error.message), None
+            return
+        public, failure = error.verdict, error
+    if failure is not None and not isinstance(failure, NotProven):
+        state = StepState.DIFFERS
+        if verdict is not None and verdict.outcome == Outcome.COULD_NOT_CHECK:
+            state = StepState.NOT_REPEATED
+        yield Step("argument", state, failure.message), None
+        return
+    words = "verified whole: network from the file, gate, proof"
+    if verdict is not None and verdict.argued is not None and public.argued is not None:
+        more = len(verdict.argued.agreements) - len(public.argued.agreements)
+        if more > 0:
+            words += "; the comparison on the judge's own images is theirs"
+    yield Step("argument", StepState.REPEATED, words), None
+    tried = challenge.policy.functions_tried if verdict is None else verdict.functions_tried
+    case = ArgumentCase(documents.commitment, challenge, response, accept, tried or 1)
+    yield _evidence(documents, case.weigh(challenge.least_matches), counted=case.labels_count)
+
+
+def _opening(
+    documents: CaseDocuments,
+    challenge: OpeningChallenge,
+    response: Opening,
+    location: str | None,
+) -> _Stepped:
+    """Leaves and answers, where the triggers are there, and the evidence from the matches."""
+    verdict = documents.verdict
+    if verdict is None:
+        words = "an opening is sealed to the judge, whose verdict is not in the archive"
+        yield Step("answers", StepState.NOT_REPEATED, words), None
+        return
+    if documents.opened is None:
+        words = (
+            "the opened triggers are not in the archive: that they match rests on the judge's word "
+            "(zkwm case pack --with-triggers adds them)"
+        )
+        yield Step("answers", StepState.NOT_REPEATED, words), None
+    else:
+        for step in repeat_triggers(documents, challenge, documents.opened, location):
+            yield step, None
+    accept = verdict.declared_labels_accepted
+    tried = verdict.functions_tried or 1
+    case = OpeningCase(documents.commitment, challenge, response, accept, tried)
+    matches = sum(trigger.status == TriggerStatus.MATCH for trigger in verdict.triggers)
+    ranks = [trigger.rank for trigger in verdict.triggers]
+    try:
+        evidence = case.weigh(matches, ranks)
+    except (CouldNotCheck, ValueError, TypeError):
+        words = "the answers that the verdict lists give no evidence"
+        yield Step("evidence", StepState.NOT_REPEATED, words), None
+        return
+    yield _evidence(documents, evidence, counted=case.labels_count)
+
+
+def _evidence(
+    documents: CaseDocuments, evidence: Evidence, *, counted: bool
+) -> tuple[Step, Outcome | None]:
+    """The sum in bits, and the outcome that follows from it."""
+    outcome = Outcome.PROVEN if evidence.reached and counted else Outcome.NOT_PROVEN
+    verdict = documents.verdict
+    listed = isinstance(documents.challenge, OpeningChallenge) and documents.opened is None
+    if counted:
+        left = max(evidence.total_hundredths, 0) / 100
+        words = f"{left:.2f} bits are left, {evidence.threshold_bits} are demanded: {outcome}"
+    else:
+        words = f"the owner chose the labels, and they do not count: {outcome}"
+    if verdict is not None and (verdict.evidence != evidence or verdict.outcome != outcome):
+        return Step("evidence", StepState.DIFFERS, f"{words}; the verdict says otherwise"), None
+    if verdict is not None and documents.files(ArchiveRole.VERDICT):
+        words += ", as the verdict says"
+    if listed:
+        words += ", from the matches that it lists"
+    return Step("evidence", StepState.REPEATED, words), outcome

@@ -1,0 +1,121 @@
+"""Repeat what an opening rests on: leaves, the suspect's answers, matches (SPEC.md 20.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from hashlib import sha256
+
+import numpy as np
+
+from zkwm.case_archive.documents import CaseDocuments, in_files
+from zkwm.case_archive.steps import Step, StepState
+from zkwm.judge.ledger import JudgeLedger
+from zkwm.judge.query import Asking, question
+from zkwm.judge.results import TriggerResult, TriggerStatus
+from zkwm.suspects import open_suspect
+from zkwm_protocols.challenge import OpeningChallenge
+from zkwm_protocols.errors import ZkwmError
+from zkwm_protocols.opening import CheckedTrigger, LeafStatus, OpenedBlock, check_leaves
+
+_LEAVES = {
+    LeafStatus.WRONG: {TriggerStatus.WRONG_LEAF},
+    LeafStatus.MISSING: {TriggerStatus.MISSING_LEAF},
+    LeafStatus.VALID: {TriggerStatus.MATCH, TriggerStatus.NO_MATCH, TriggerStatus.NO_ANSWER},
+}
+
+
+def repeat_triggers(
+    documents: CaseDocuments,
+    challenge: OpeningChallenge,
+    opened: tuple[OpenedBlock, ...],
+    location: str | None,
+) -> Iterator[Step]:
+    """The steps "leaves" and "answers", compared with the verdict trigger by trigger.
+
+    Args:
+        documents: has the commitment and the verdict.
+        challenge: what was answered.
+        opened: the triggers, as the judge unsealed them.
+        location: of the suspect's file; None where it is not in the archive.
+    """
+    stated = () if documents.verdict is None else documents.verdict.triggers
+    triggers = check_leaves(documents.commitment, opened)
+    if different := _leaves_differ(triggers, stated):
+        yield Step("leaves", StepState.DIFFERS, different)
+        return
+    valid = sum(trigger.status == LeafStatus.VALID for trigger in triggers)
+    words = f"{valid} of {len(triggers)} opened triggers are the committed ones, with their labels"
+    yield Step("leaves", StepState.REPEATED, words)
+    if not in_files(challenge.suspect.kind):
+        yield _recorded(documents, triggers)
+    elif location is None:
+        yield Step("answers", StepState.NOT_REPEATED, "the model is not in the archive")
+    else:
+        yield _asked(challenge, triggers, stated, location)
+
+
+def _leaves_differ(triggers: Sequence[CheckedTrigger], stated: Sequence[TriggerResult]) -> str:
+    """How the leaves differ from the verdict's, in words; empty where they do not."""
+    if [one.index for one in triggers] != [one.index for one in stated]:
+        return "the archive has other triggers than the verdict lists"
+    for ours, theirs in zip(triggers, stated, strict=True):
+        if theirs.status not in _LEAVES[ours.status]:
+            return f"trigger {ours.index} is {ours.status}, and the verdict says {theirs.status}"
+        if ours.label != theirs.label:
+            return f"trigger {ours.index} has the label {ours.label}, not {theirs.label}"
+    return ""
+
+
+def _asked(
+    challenge: OpeningChallenge,
+    triggers: tuple[CheckedTrigger, ...],
+    stated: Sequence[TriggerResult],
+    location: str,
+) -> Step:
+    """The suspect, asked every trigger again."""
+    pinned = challenge.suspect
+    asking = Asking(JudgeLedger(), lambda _: bytes(32))
+    try:
+        suspect = open_suspect(
+            location, shape=pinned.shape, outputs=pinned.outputs, output=pinned.output
+        )
+        with closing(suspect):
+            suspect.check_preprocessing(challenge.preprocessing)
+            results, _ = question(suspect, challenge, triggers, asking)
+    except ZkwmError as error:
+        return Step("answers", StepState.NOT_REPEATED, error.message)
+    pairs = list(zip(results, stated, strict=True))
+    different = [
+        ours.index
+        for ours, theirs in pairs
+        if (ours.status, ours.answer, ours.expected_output, ours.rank)
+        != (theirs.status, theirs.answer, theirs.expected_output, theirs.rank)
+    ]
+    if different:
+        numbers = ", ".join(map(str, different[:10]))
+        words = f"the model answers {len(different)} triggers otherwise here ({numbers})"
+        return Step("answers", StepState.DIFFERS, words)
+    matches = sum(ours.status == TriggerStatus.MATCH for ours in results)
+    words = f"asked again, {matches} of {len(results)} match, each as the verdict says"
+    return Step("answers", StepState.REPEATED, words)
+
+
+def _recorded(documents: CaseDocuments, triggers: Sequence[CheckedTrigger]) -> Step:
+    """The answers of an endpoint, by the verdict's record of what was sent."""
+    verdict = documents.verdict
+    if verdict is None:
+        return Step("answers", StepState.NOT_REPEATED, "there is no record of the answers")
+    record = {entry["image"]: entry["output"] for entry in verdict.suspect_record}
+    for ours, theirs in zip(triggers, verdict.triggers, strict=True):
+        if ours.pixels is None:
+            continue
+        image = sha256(np.ascontiguousarray(ours.pixels).tobytes()).hexdigest()
+        if image in record and record[image] != theirs.answer:
+            words = f"the verdict's record has another answer to trigger {ours.index}"
+            return Step("answers", StepState.DIFFERS, words)
+    words = (
+        "the suspect is no file, and cannot be asked again: its answers are those of the judge's "
+        "record, which fits the opened triggers"
+    )
+    return Step("answers", StepState.NOT_REPEATED, words)
