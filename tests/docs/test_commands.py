@@ -58,7 +58,10 @@ def test_commands_and_options_exist(page: Path) -> None:
                 continue
             assert name in COMMANDS, words
             command = program.get_command(click.Context(program), name)
-            assert command is not None
+            if isinstance(command, click.Group):
+                inner = words[words.index(name) + 1]
+                command = command.get_command(click.Context(command), inner)
+            assert command is not None, words
             known = {option for p in command.params for option in (*p.opts, *p.secondary_opts)}
             used = {word for word in words if re.fullmatch(r"--?[a-z][a-z-]*", word)}
             assert used <= known | {"--help", "-h"}, words

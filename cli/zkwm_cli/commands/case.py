@@ -135,10 +135,11 @@ def check(archive: str, judge: str | None, as_json: bool) -> None:
 def _secret(judge: str, passphrase_file: str | None) -> JudgeKey:
     """The judge's secret keys."""
     from zkwm.judge.key_file import open_judge_key
+    from zkwm_cli.hardening import Role
     from zkwm_cli.passphrases import passphrase
 
     path = judge.removesuffix(".pub")
-    return open_judge_key(path, passphrase(passphrase_file, of=path))
+    return open_judge_key(path, passphrase(passphrase_file, of=path, role=Role.JUDGE))
 
 
 def _public(judge: str) -> JudgePublic:
