@@ -1,0 +1,20 @@
+"""docs/transcripts.md is what its commands print."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+from tests.docs.pages import ROOT
+
+
+@pytest.mark.slow
+def test_transcripts_are_what_the_commands_print() -> None:
+    spec = importlib.util.spec_from_file_location("transcripts", ROOT / "docs/transcripts.py")
+    assert spec is not None
+    assert spec.loader is not None
+    transcripts = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(transcripts)
+    written = transcripts.PAGE.read_text(encoding="utf-8")
+    assert transcripts.masked(transcripts.page()) == transcripts.masked(written)
