@@ -106,6 +106,7 @@ def test_limits_of_files_in_code_and_registry() -> None:
         "judge-public": key_file.FILE_LIMIT,
         "network": codec.MAXIMUM_FILE,
         "verdict": verdict_file.FILE_LIMIT,
+        "opened-triggers": response_file.FILE_LIMIT,
     }
 
 
@@ -151,7 +152,8 @@ def test_only_known_modules_encode() -> None:
     """A module that encodes a map writes a format: it needs a rule in formats.cddl."""
     known = {
         "argument.proof", "argument.statement", "argument_response", "challenge", "class_names",
-        "commitment", "encoding", "integer_network.codec", "keys", "opening", "response_file",
+        "commitment", "encoding", "integer_network.codec", "keys", "opened_triggers", "opening",
+        "response_file",
         "suspect_identity", "verdict_file",
             "extraction.keys", "owner.vault.high_water_mark", "secret_files.encrypted",
             "suspects.extraction_suspect",
