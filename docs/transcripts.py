@@ -21,9 +21,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGE = Path(__file__).parent / "transcripts.md"
-PASSPHRASE = "a long phrase"
+PASSPHRASE = "a long phrase"  # noqa: S105 (that of the tests' vault)
 _CHANGING = re.compile(
-    r"\b(?:[0-9a-f]{8} ?){2,}\b|[0-9a-f]{16,64}|(?:[a-z2-7]{4}-){7}[a-z2-7]{4}|\d{4}-\d\d-\d\d(?: \d\d:\d\d(?::\d\d)?)?"
+    r"\b(?:[0-9a-f]{8} ?){2,}\b|[0-9a-f]{16,64}|(?:[a-z2-7]{4}-){7}[a-z2-7]{4}"
+    r"|\d{4}-\d\d-\d\d(?: \d\d:\d\d(?::\d\d)?)?"
     r"|\b\d[\d,.]*\b|0\.1\.1\.\S+"
 )
 
@@ -31,7 +32,8 @@ INTRODUCTION = """# Transcripts
 
 What a buyer and an appeal court type and see, from the first command to the last.
 This page is written by `docs/transcripts.py`, which runs every command; a test repeats it.
-The suspect is one dense layer that answers 200 triggers of 16 x 16 pixels; digests, dates and times differ from run to run.
+The suspect is one dense layer that answers 200 triggers of 16 x 16 pixels.
+Digests, dates and times differ from run to run.
 """
 
 
