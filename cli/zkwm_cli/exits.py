@@ -153,11 +153,12 @@ def _usual_hint(error: ZkwmError, command: str) -> str:
     """What to do next where the error itself has no hint, for whoever runs ``command``."""
     from zkwm_protocols import errors
 
-    other = f"correct this and run the command again; zkwm {command} --help lists the options"
+    called = f"zkwm {command}".strip()
+    other = f"correct this and run the command again; {called} --help lists the options"
     file = (
         "get the file again from whoever made it; zkwm inspect FILE shows what can be read"
         if command in _OWN_FILES
-        else f"give another file; zkwm {command} --help says which"
+        else f"give another file; {called} --help says which"
     )
     answer = (
         "ask the owner for their response to exactly this challenge"

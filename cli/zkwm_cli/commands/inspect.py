@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ import click
 from zkwm_cli.artifacts import read_artifact, read_parsed
 from zkwm_cli.exits import one_line, print_json, print_zkwm_error
 from zkwm_cli.layout import columns, fit
+from zkwm_cli.option_names import in_options
 from zkwm_cli.options import FILE, json_option, option, options
 
 if TYPE_CHECKING:
@@ -67,7 +69,8 @@ def command(file: str, judge: str | None, as_json: bool) -> None:
         if inspection.verdict is not None:
             from zkwm.report import render_text
 
-            click.echo(f"\n{render_text(inspection.verdict, width=columns(sys.stdout))}", nl=False)
+            verdict = replace(inspection.verdict, hint=in_options(inspection.verdict.hint))
+            click.echo(f"\n{render_text(verdict, width=columns(sys.stdout))}", nl=False)
     if inspection.failure is not None:
         raise click.exceptions.Exit(print_zkwm_error(inspection.failure, as_json=False))
 

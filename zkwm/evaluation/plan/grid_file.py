@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 LIMIT = 256 * 1024
-_HINT = "a grid is a YAML file such as those in examples/grids; docs/results.md shows one"
+_HINT = "a grid is a YAML file, such as examples/grids/smoke.yaml in the repository"
 _LONGEST_VALUE = 1000
 _LONGEST_MESSAGE = 500
 
