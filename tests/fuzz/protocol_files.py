@@ -27,7 +27,7 @@ from tests.support.stored_vectors import cases, judge_key, vectors
 from tests.vectors.argument import PROOF, vector_case
 from zkwm.judge.verdict import Verdict
 from zkwm.owner.vault.state import VaultState
-from zkwm.report import render_text
+from zkwm.report import render_report, render_text
 from zkwm.secret_files.encrypted import Container
 from zkwm_cli.inspection import inspect_file
 from zkwm_protocols.argument.proof import read_proof
@@ -146,6 +146,7 @@ def verdict_kinds() -> list[Kind]:
         verdict = Verdict.from_unverified(data)
         verdict.to_json()
         render_text(verdict)
+        render_report(verdict, public=True)
         with pytest.raises(InvalidSignature):  # nobody signed it
             Verdict.from_bytes(data, public)
         return verdict
@@ -156,7 +157,7 @@ def verdict_kinds() -> list[Kind]:
 
     return [
         Kind("verdict, unverified", mixed(chosen(bodies), headed(change_cbor)), shown,
-             note="shown as text and JSON"),
+             note="shown as text, page and JSON"),
         Kind("signed verdict", mixed(chosen([stored]), headed(change_cbor)), verified,
              (*DOCUMENT_ERRORS, InvalidSignature), again=lambda data: data),
     ]  # fmt: skip

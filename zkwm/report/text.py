@@ -107,8 +107,11 @@ class _Page:
     def term(self, name: str, value: str, meaning: str) -> None:
         """A term of the sum; its meaning continues on indented lines, or stands below."""
         head = f"  {visible(name):<{_NAME}}{value:>{_BITS}} bits"
-        if self._width < WIDTH:
-            self.lines.append(head)
+        if self._width < WIDTH or len(head) > self._width // 2:
+            if len(head) <= self._width:
+                self.lines.append(head)
+            else:  # of a file that anybody may have written
+                self.paragraph(" ".join(head.split()), first=2, indent=6)
             self.paragraph(visible(meaning), first=6, indent=6)
             return
         indent = len(head) + 2

@@ -13,6 +13,7 @@ import pytest
 from zkwm.judge.results import AnswerRate, Argued, Asked, Check, FirstSeen
 from zkwm.judge.verdict import Outcome, Verdict
 from zkwm.report import render_report, render_text
+from zkwm_protocols.evidence import Term
 
 BITS = re.compile(r"\d bits")
 FIRST_WORDS = {
@@ -234,3 +235,19 @@ def test_a_name_of_hidden_characters_hides_no_output(make_verdict: Callable[...,
     for shown in (render_text(verdict), render_report(verdict)):
         assert "[U+E0100]" * 2 in shown
         assert "→ output 0" in " ".join(shown.split())
+
+
+@pytest.mark.parametrize("name", ["x" * 100, "\ufe0f" * 100, "a " * 50, "x" * 38])
+@pytest.mark.parametrize("width", [60, 92])
+def test_a_term_of_a_foreign_file_fits(
+    make_verdict: Callable[..., Verdict], name: str, width: int
+) -> None:
+    """Whoever writes a verdict's file chooses the names of the terms, too."""
+    verdict = make_verdict()
+    assert verdict.evidence is not None
+    terms = (Term(name, 7, "of " * 80),) * 2
+    forged = dataclasses.replace(
+        verdict, evidence=dataclasses.replace(verdict.evidence, terms=terms)
+    )
+    lines = render_text(forged, width=width).splitlines()
+    assert max(map(len, lines)) <= width
