@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.reference.verdict import failing_check
 from tests.support.stored_vectors import vectors
 from tests.vectors.build import hexadecimal
 from tests.vectors.verdict import generate
@@ -54,3 +55,9 @@ def test_the_proven_case_says_what_it_is_about() -> None:
     assert verdict.particulars.owner_name == "Prüfstein GmbH"
     assert verdict.evidence is not None
     assert (verdict.evidence.matches, verdict.evidence.trials) == (38, 40)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=lambda case: case["name"])
+def test_the_reference_finds_the_same(case: Any) -> None:
+    """A second reader, written from SPEC.md 10.4 alone."""
+    assert failing_check(bytes.fromhex(case["file"]), public().to_map()) == case["check"]
