@@ -151,6 +151,7 @@ _HOMES = {
     "render_report": "zkwm.report",
     "render_text": "zkwm.report",
     "save_model": "zkwm.training.saved_model",
+    "to_onnx": "zkwm.nn.onnx_export",
     "trigger_set": "zkwm.owner.commit",
     "verify_argument": "zkwm.judge.verification",
 }
@@ -185,6 +186,7 @@ if TYPE_CHECKING:
     from zkwm.nn.architectures import Classifier, build_model
     from zkwm.nn.image_source import Data
     from zkwm.nn.model_file import load_model
+    from zkwm.nn.onnx_export import to_onnx
     from zkwm.owner.check import check
     from zkwm.owner.commit import commit, trigger_set
     from zkwm.owner.disclosure import ArgumentDisclosure, Disclosure

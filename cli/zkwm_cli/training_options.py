@@ -13,8 +13,9 @@ from zkwm_cli.artifacts import read_parsed, require_one_stdin
 from zkwm_cli.options import FILE, option, parameter_option, passphrase_option
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from zkwm.data import ImageData
-    from zkwm.nn.architectures import Classifier
     from zkwm.owner.vault import Vault
     from zkwm_protocols.commitment import Commitment
 
@@ -89,11 +90,17 @@ class MarkOptions:
 class TrainingOptions:
     """The network, the data and the settings of its training."""
 
-    architecture: str = option(
+    architecture: str | None = option(
         "--architecture",
-        required=True,
         type=click.Choice(["lenet5", "dense", "cnn2", "cnn3", "cnn", "resnet8", "resnet18"]),
         help="The network.",
+    )
+    model_from: str | None = option(
+        "--model-from",
+        metavar="MODULE:FUNCTION",
+        help="Instead of --architecture: a network of your own, which this function returns. Runs "
+        "your code: MODULE is imported, from this folder too; FUNCTION gets shape and class_count "
+        "if it takes them.",
     )
     data: str = option(
         "--data",
@@ -142,21 +149,42 @@ class TrainingOptions:
         values = {
             name: value
             for name, value in vars(self).items()
-            if name not in ("architecture", "data", "start")
+            if name not in ("architecture", "model_from", "data", "start")
         }
         return {name: value for name, value in values.items() if value is not None}
 
-    def model(self, data: ImageData, seed: int) -> Classifier:
+    def require_one_network(self, watermark: str | None) -> None:
+        """Raise a usage error unless the options name one network, which the scheme can mark."""
+        from zkwm_cli.own_network import require_name
+
+        if (self.architecture is None) == (self.model_from is None):
+            raise click.UsageError(
+                "give --architecture for a built-in network, or --model-from for one of your own"
+            )
+        if self.model_from is not None:
+            require_name(self.model_from)
+            if watermark is not None:
+                raise click.UsageError(
+                    "the schemes of --watermark mark built-in networks; give --architecture"
+                )
+
+    def model(self, data: ImageData, seed: int) -> nn.Module:
         """The network that training starts from: --start, or a new one for the data.
 
-        Raises UsageError where --start has another architecture.
+        Raises UsageError where --start has another architecture, or the owner's code fails.
         """
         from zkwm.nn.architectures import build_model, channel_statistics
         from zkwm.nn.model_file import load_model
         from zkwm_protocols.errors import UsageError
 
+        channels, height, width = data.train_images.shape[1:]
+        if self.model_from is not None:
+            from zkwm_cli.own_network import build_own
+
+            own = build_own(self.model_from, (channels, height, width), data.class_count, seed)
+            return own if self.start is None else load_model(self.start, own)
+        assert self.architecture is not None
         if self.start is None:
-            channels, height, width = data.train_images.shape[1:]
             mean, std = channel_statistics(data.train_images)
             return build_model(
                 self.architecture,

@@ -152,7 +152,8 @@ def checkpoint_kinds() -> list[Kind]:
     checkpoint = Checkpoint(where, IDENTITY)
     position = Position.from_json(
         b'{"epoch": 1, "step": 2, "loss_sum": 0.5, "seconds": 3.0, "history": [{"epoch": 1, '
-        b'"loss": 0.5, "learning_rate": 0.1, "test_accuracy": 0.9, "trigger_matches": null}]}'
+        b'"loss": 0.5, "learning_rate": 0.1, "test_accuracy": 0.9, "trigger_matches": null}], '
+        b'"descent": ["dict", [["lr", 0.1]]]}'
     )
     checkpoint.save(position, {"model/w": torch.zeros(4, 4), "momentum/w": torch.ones(2)})
     state: dict[str, Any] = json.loads((where / "checkpoint.json").read_text())

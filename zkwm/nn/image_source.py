@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from zkwm.data import ImageData
 from zkwm.nn.dataset_items import read_item
 from zkwm.nn.digests import data_digest
+from zkwm.nn.item_workers import ItemsAhead, Request
 from zkwm_protocols.errors import UsageError
 
 Data: TypeAlias = ImageData | tuple[Dataset[Any], Dataset[Any]] | list[Dataset[Any]]
@@ -75,6 +76,9 @@ class Source(TrainingImages, Protocol):
 
     def require_labels_below(self, outputs: int) -> None:
         """Raise UsageError, now or later, for a label that has no output."""
+
+    def read_ahead(self, plan: Iterator[Request], workers: int) -> None:
+        """Let workers read training images that will be asked for; 0 workers end that."""
 
 
 def open_source(data: Data, device: torch.device) -> Source:
@@ -146,6 +150,9 @@ class ArraySource:
         if self.class_count is not None and outputs < self.class_count:
             raise UsageError(f"{self.class_count} classes, but {outputs} outputs")
 
+    def read_ahead(self, plan: Iterator[Request], workers: int) -> None:
+        """All images are in memory already."""
+
     def _pick(self, part: int, numbers: Tensor) -> tuple[Tensor, Tensor]:
         numbers = numbers.to(self._device)
         images, labels = self._tensors[part]
@@ -153,7 +160,7 @@ class ArraySource:
 
 
 class DatasetSource:
-    """A pair of torch data sets, read item by item in this process.
+    """A pair of torch data sets, read item by item, in this process or ahead by workers.
 
     Their content is not hashed, since items may be random. On resuming, an item's own random
     choices repeat only if they use torch's global generator.
@@ -165,6 +172,7 @@ class DatasetSource:
     def __init__(self, data: tuple[Dataset[Any], Dataset[Any]], device: torch.device) -> None:
         self._parts = data
         self._outputs = 2**31
+        self._ahead: ItemsAhead | None = None
         self._device = device
         self.train_count, self.test_count = (len(part) for part in data)  # type: ignore[arg-type]
         if not self.train_count or not self.test_count:
@@ -180,7 +188,11 @@ class DatasetSource:
 
     def train(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
         """Training images (n, c, h, w) and labels (n,) int64."""
-        return self._items(0, numbers.tolist())
+        chosen = numbers.tolist()
+        found = None if self._ahead is None else self._ahead.take(chosen)
+        if found is None:
+            return self._items(0, chosen)
+        return found[0].to(self._device), found[1].to(self._device)
 
     def test(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
         """Test images (n, c, h, w) and labels (n,) int64."""
@@ -194,8 +206,21 @@ class DatasetSource:
         """From now on, raise UsageError for an item whose label has no output."""
         self._outputs = outputs
 
+    def read_ahead(self, plan: Iterator[Request], workers: int) -> None:
+        """Start as many workers, or end them."""
+        self._ahead = ItemsAhead(self._training_items, plan, workers) if workers else None
+
     def _items(self, part: int, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Checked items of the training (0) or test (1) data set, stacked on the device."""
+        images, labels = self._read(part, numbers)
+        return images.to(self._device), labels.to(self._device)
+
+    def _training_items(self, numbers: list[int]) -> tuple[Tensor, Tensor]:
+        """What a worker reads."""
+        return self._read(0, numbers)
+
+    def _read(self, part: int, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Checked items, stacked on the CPU."""
         images, labels = [], []
         for number in numbers:
             item = read_item(self._parts[part][number], number)
@@ -211,10 +236,7 @@ class DatasetSource:
             )
         stacked = torch.stack(images)
         _require_unit(stacked)
-        return (
-            stacked.to(self._device),
-            torch.tensor(labels, dtype=torch.int64, device=self._device),
-        )
+        return stacked, torch.tensor(labels, dtype=torch.int64)
 
 
 def _first_looks(count: int) -> list[int]:

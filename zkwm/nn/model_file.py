@@ -1,4 +1,4 @@
-"""Read and write built-in networks: safetensors and a JSON description, no pickle.
+"""Read and write networks: safetensors, and JSON that describes a built-in one, no pickle.
 
 ``zkwm.training.saved_model`` adds ONNX and the record of the training. A training resumes from a
 checkpoint instead (``zkwm.training.checkpoint``).
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import torch
 from safetensors import SafetensorError
@@ -21,6 +21,7 @@ from zkwm.nn.architectures import Classifier, ModelConfig
 from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
 
 WEIGHTS, CONFIG, ONNX, RECORD = "model.safetensors", "config.json", "model.onnx", "record.json"
+Network = TypeVar("Network", bound=nn.Module)
 CONFIG_FORMAT = "zkwm-model/1"
 _SAVED = "a built-in network is a folder with model.safetensors and config.json, as embed makes it"
 CONFIG_LIMIT = 64 * 1024
@@ -40,18 +41,42 @@ def save_classifier(folder: str | Path, model: Classifier) -> None:
     write_atomic(folder / CONFIG, config_json(model.config), overwrite=True)
 
 
-def load_model(path: str | Path) -> Classifier:
-    """Load the built-in network of a folder that ``save_model`` wrote.
+@overload
+def load_model(path: str | Path) -> Classifier: ...
 
-    ``path`` is the folder or its ``model.safetensors``. Nothing is read but this file and
-    config.json. The network is on the CPU, in evaluation mode.
+
+@overload
+def load_model(path: str | Path, model: Network) -> Network: ...
+
+
+def load_model(path: str | Path, model: nn.Module | None = None) -> nn.Module:
+    """Load the network of a folder that ``save_model`` wrote.
+
+    A network of the owner's own is built by the owner, and given as ``model``; its weights are
+    replaced in place. No code is read from the folder.
+
+    Args:
+        path: The folder or its ``model.safetensors``. Nothing is read but this file and, for a
+            built-in network, config.json.
+        model: None for a built-in network, which config.json describes.
+
+    Returns:
+        The network in evaluation mode; a built-in one is on the CPU.
 
     Raises:
-        Malformed: Tensors differ from the architecture's in name, shape or dtype, or are not
-            finite, or config.json describes no network.
-        CouldNotCheck: A file cannot be read.
+        Malformed: Tensors differ from the network's in name, shape or dtype, or are not finite, or
+            config.json describes no network.
+        CouldNotCheck: A file cannot be read; or there is no config.json, since the network is one
+            of the owner's own.
     """
-    return load_with_files(path)[0]
+    if model is None:
+        return load_with_files(path)[0]
+    path = Path(path)
+    weights = path / WEIGHTS if path.is_dir() else path
+    tensors = _read_tensors(read_limited(weights, _file_limit(model)), weights)
+    _require_tensors(tensors, model.state_dict(), "this network", weights)
+    model.load_state_dict(tensors)
+    return model.eval()
 
 
 def load_with_files(path: str | Path) -> tuple[Classifier, dict[str, bytes]]:
@@ -61,8 +86,7 @@ def load_with_files(path: str | Path) -> tuple[Classifier, dict[str, bytes]]:
     _require_network(path, folder)
     config = read_limited(folder / CONFIG, CONFIG_LIMIT)
     model = _empty(config, folder / CONFIG)
-    size = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
-    data = read_limited(weights, size + HEADER_ALLOWANCE)
+    data = read_limited(weights, _file_limit(model))
     return _filled(model, data, weights), {weights.name: data, CONFIG: config}
 
 
@@ -77,6 +101,9 @@ def _require_network(path: Path, folder: Path) -> None:
         raise CouldNotCheck(f"there is no {path}", hint=_SAVED)
     if not (folder / CONFIG).exists():
         hint = f"give {folder / ONNX} where a suspect is wanted" if (folder / ONNX).exists() else ""
+        if (folder / WEIGHTS).exists():
+            own = "a network of your own takes its weights by load_model(folder, network), or with "
+            hint = f"{hint}; {own}--model-from".removeprefix("; ")
         raise CouldNotCheck(
             f"{folder} has no {CONFIG}, so that it holds no network of a built-in architecture",
             hint=hint or _SAVED,
@@ -91,24 +118,40 @@ def _empty(config: bytes, path: Path) -> Classifier:
 
 def _filled(model: Classifier, data: bytes, path: Path) -> Classifier:
     """The network with the values of a safetensors file."""
-    try:
-        tensors = safetensors.load(data)
-    except (SafetensorError, ValueError, KeyError, TypeError):
-        raise Malformed(f"{path} is not a safetensors file") from None
-    _require_tensors(tensors, model.state_dict(), model.config, path)
+    tensors = _read_tensors(data, path)
+    config = model.config
+    _require_tensors(tensors, model.state_dict(), f"a {config.architecture}", path)
+    for name, values in (("mean", config.mean), ("std", config.std)):
+        if tensors[f"normalize.{name}"].reshape(-1).tolist() != torch.tensor(values).tolist():
+            raise Malformed(f"{path} and config.json disagree about {name}")
     model.load_state_dict(tensors, assign=True)
     return model.eval()
 
 
+def _file_limit(model: nn.Module) -> int:
+    """Bytes that a file with the weights of this network may have."""
+    tensors: Mapping[str, Tensor] = model.state_dict()
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    return size + HEADER_ALLOWANCE
+
+
+def _read_tensors(data: bytes, path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, on the CPU. Raises Malformed."""
+    try:
+        found: dict[str, Tensor] = safetensors.load(data)
+    except (SafetensorError, ValueError, KeyError, TypeError):
+        raise Malformed(f"{path} is not a safetensors file") from None
+    return found
+
+
 def _require_tensors(
-    tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], config: ModelConfig, path: Path
+    tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], network: str, path: Path
 ) -> None:
-    """Raise Malformed unless the tensors are those of the architecture, and finite."""
+    """Raise Malformed unless the tensors are those of the network, and finite."""
     if set(tensors) != set(expected):
         name = sorted(set(tensors) ^ set(expected))[0]
         raise Malformed(
-            f"{path} holds other tensors than a {config.architecture} "
-            f"(first difference: {name[:100]!r})"
+            f"{path} holds other tensors than {network} (first difference: {name[:100]!r})"
         )
     for name, tensor in expected.items():
         stored = tensors[name]
@@ -119,9 +162,6 @@ def _require_tensors(
             )
         if not bool(torch.isfinite(stored).all()):
             raise Malformed(f"the tensor {name!r} in {path} holds a number that is not finite")
-    for name, values in (("mean", config.mean), ("std", config.std)):
-        if tensors[f"normalize.{name}"].reshape(-1).tolist() != torch.tensor(values).tolist():
-            raise Malformed(f"{path} and config.json disagree about {name}")
 
 
 def _parsed_config(data: bytes, path: Path) -> ModelConfig:

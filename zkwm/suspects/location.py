@@ -1,7 +1,8 @@
 """Open the suspect at a location: a URL, an ONNX file, or safetensors.
 
-The location alone decides the kind: ``http(s)://``, ``*.onnx``, ``*.safetensors`` or a folder with
-``model.safetensors``. No content is sniffed and no pickle is ever opened.
+The location alone decides the kind: ``http(s)://``, ``*.onnx``, ``*.safetensors`` or a folder. Of a
+folder, weights with a config.json are opened, else ``model.onnx``, which is all that others can ask
+of a network of the owner's own. No content is sniffed and no pickle is ever opened.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ _OTHER_FORMATS = frozenset(
     (".engine", ".h5", ".keras", ".mlmodel", ".ort", ".pb", ".pt2", ".tflite")
 )
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-_KINDS = "a suspect is an .onnx file, .safetensors with its config.json, or an http(s):// URL"
+_KINDS = (
+    "a suspect is an .onnx file, .safetensors with its config.json, a folder with either, or an "
+    "http(s):// URL"
+)
 
 
 def is_endpoint(location: str | Path) -> bool:
@@ -76,6 +80,9 @@ def open_suspect(
     """
     text = str(location)
     scheme = _SCHEME.match(text)
+    if not scheme and extraction is None:
+        location = _file_in(Path(location))
+        text = str(location)
     if output and not scheme and not text.lower().endswith(".onnx"):
         raise UsageError("only outputs of an ONNX file, or of an endpoint, have names")
     if (adapter or (http is not None and http.template is not None)) and not scheme:
@@ -106,6 +113,12 @@ def open_suspect(
     if headers:
         raise UsageError("headers are for endpoints, not for files")
     return _open_file(Path(location), shape, outputs, onnx or OnnxLimits(), output)
+
+
+def _file_in(path: Path) -> Path:
+    """``model.onnx`` of a folder without config.json; anything else stays what it is."""
+    exported = path / "model.onnx"
+    return exported if exported.is_file() and not (path / "config.json").exists() else path
 
 
 def _open_file(

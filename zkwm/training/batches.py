@@ -7,6 +7,7 @@ batches.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from zkwm.nn.image_source import Source, as_unit
-from zkwm.nn.seeds import generator
+from zkwm.nn.item_workers import Request
+from zkwm.nn.seeds import derived_seed, generator
 
 if TYPE_CHECKING:
     from zkwm.training.settings import EmbedSettings
@@ -100,9 +102,7 @@ class Batches:
 
     def batch(self, epoch: int, step: int) -> Batch:
         """This process's share of one step."""
-        start = step * self.batch_size
-        chosen = self._epoch_order(epoch)[start : start + self.batch_size]
-        images, labels = self._source.train(chosen[self._rank :: self._world])
+        images, labels = self._source.train(self.numbers(epoch, step))
         if self._settings.augment:
             images = self._augmented(images, epoch, step)
         images = as_unit(images)
@@ -112,6 +112,27 @@ class Batches:
             images = torch.cat([images, as_unit(self._triggers[0][index])])
             labels = torch.cat([labels, self._triggers[1][index]])
         return Batch(images, labels, self.images_per_step, tuple(numbers))
+
+    def numbers(self, epoch: int, step: int) -> Tensor:
+        """The numbers of this process's training images of one step, int64 (n,)."""
+        start = step * self.batch_size
+        chosen = self._epoch_order(epoch)[start : start + self.batch_size]
+        return chosen[self._rank :: self._world]
+
+    def plan(
+        self, epoch: int, step: int, others: Callable[[int], Iterator[Tensor]] | None
+    ) -> Iterator[Request]:
+        """Which training images the steps from here on will ask for, in their order.
+
+        ``others`` gives the numbers of further images of a step, counted over all epochs.
+        """
+        # batches of its own: their permutation is kept for the epoch that was asked for last
+        ahead = Batches(self._source, None, self._settings, rank=self._rank, world=self._world)
+        for done in range(epoch * self.steps + step, self._settings.epochs * self.steps):
+            asked = [ahead.numbers(*divmod(done, self.steps)), *(others(done) if others else ())]
+            for number, images in enumerate(asked):
+                seed = derived_seed(self._settings.seed, "items", done, number, self._rank)
+                yield seed, images.tolist()
 
     def trigger_numbers(self, epoch: int, step: int) -> list[int]:
         """The numbers of the triggers of one step, over all processes."""

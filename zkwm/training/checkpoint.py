@@ -27,7 +27,7 @@ from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
 STATE_NAME = "checkpoint.json"
 STATE_LIMIT = 64 * 1024 * 1024
 TENSOR_LIMIT = 8 * 1024**3
-FORMAT = "zkwm-checkpoint/1"
+FORMAT = "zkwm-checkpoint/2"
 _TENSORS = re.compile(r"tensors-[0-9]{6,12}-[0-9]{8,12}\.safetensors")
 _UNFINISHED = (".tensors-*.safetensors.*.tmp", f".{STATE_NAME}.*.tmp")
 """Names of files that ``write_atomic`` has not finished."""
@@ -43,6 +43,7 @@ class Position:
         loss_sum: The sum of the losses of these steps.
         seconds: Training time so far, over all interruptions.
         history: What was measured at the end of each epoch.
+        descent: The state of an own optimizer and schedule, ready for JSON (``plain_state``).
     """
 
     epoch: int = 0
@@ -50,11 +51,12 @@ class Position:
     loss_sum: float = 0.0
     seconds: float = 0.0
     history: tuple[Epoch, ...] = ()
+    descent: Any = None
 
     def to_json(self) -> bytes:
         """The position as JSON text."""
         state = {name: getattr(self, name) for name in ("epoch", "step", "loss_sum", "seconds")}
-        state["history"] = [epoch.to_map() for epoch in self.history]
+        state |= {"history": [epoch.to_map() for epoch in self.history], "descent": self.descent}
         return json.dumps(state).encode()
 
     @classmethod
@@ -65,7 +67,8 @@ class Position:
             if type(state[name]) is not kind or not math.isfinite(state[name]) or state[name] < 0:
                 raise ValueError(name)
         history = tuple(Epoch(**epoch) for epoch in state["history"])
-        return cls(state["epoch"], state["step"], state["loss_sum"], state["seconds"], history)
+        numbers = (state["epoch"], state["step"], state["loss_sum"], state["seconds"])
+        return cls(*numbers, history, state["descent"])
 
 
 class Checkpoint:
@@ -113,6 +116,7 @@ class Checkpoint:
             return None
         try:
             state = json.loads(read_limited(path, STATE_LIMIT))
+            _require_version(state, path)
             position, name, expected = _parsed(state)
         except (ValueError, KeyError, TypeError, RecursionError):
             raise Malformed(
@@ -170,11 +174,14 @@ def restore(stored: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> None:
             tensor.copy_(stored[name])
 
 
-def named_tensors(model: Mapping[str, Tensor], momentum: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A model's state and momentum buffers under their names in a checkpoint."""
-    return {f"model/{name}": tensor for name, tensor in model.items()} | {
-        f"momentum/{name}": tensor for name, tensor in momentum.items()
-    }
+def _require_version(state: dict[str, Any], path: Path) -> None:
+    """Raise UsageError for the state of another version; KeyError or TypeError for none at all."""
+    kind, _, version = str(state["format"]).partition("/")
+    if kind == FORMAT.partition("/")[0] and state["format"] != FORMAT:
+        raise UsageError(
+            f"{path} has version {version[:20]!r} of its format, and this zkwm reads {FORMAT}",
+            hint="finish the training with the zkwm that began it, or remove the folder",
+        )
 
 
 def _parsed(state: dict[str, Any]) -> tuple[Position, str, str]:

@@ -28,9 +28,9 @@ from zkwm.nn.seeds import derived_seed
 from zkwm.training.batches import TriggerOrder
 from zkwm.training.checkpoint import restore
 from zkwm.training.current_batch import CurrentBatch
+from zkwm.training.model_checks import first_line, require_trainable
 from zkwm.training.robust import method as robust
-from zkwm.training.robust.lookahead import first_step
-from zkwm.training.setup import require_trainable
+from zkwm.training.robust.rate_share import RateShare
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.suspect_identity import Preprocessing
 
@@ -90,15 +90,14 @@ class EmbedLoss:
         digest = digests.trigger_digest(triggers)
         self._identity = _identity(digest, settings, steps)
         self._step = torch.zeros((), dtype=torch.int64)
-        self._first_rate = torch.zeros((), dtype=torch.float64)
-        self._optimizer = optimizer
+        self._rate = None if optimizer is None else RateShare(optimizer, steps)
         self._batch = CurrentBatch(self._as_input, self._images, self._labels, settings.batch_size)
         self._require_outputs(triggers.class_count)
         self._robust: robust.RobustMethod | None = None
         if settings.method == "robust":
             self._robust = robust.RobustMethod(
                 network, self._batch, (self._images, self._labels), digest, settings, steps,
-                _forward, None if optimizer is None else self._share_of_rate,
+                _forward, self._rate,
             )  # fmt: skip
 
     @property
@@ -203,7 +202,9 @@ class EmbedLoss:
         restore(state, self._tensors())
 
     def _tensors(self) -> dict[str, Tensor]:
-        own = {"identity": self._identity, "step": self._step, "first_rate": self._first_rate}
+        own = {"identity": self._identity, "step": self._step}
+        if self._rate is not None:
+            own["rate"] = self._rate.first
         more = {} if self._robust is None else self._robust.tensors()
         return own | {f"robust/{name}": tensor for name, tensor in more.items()}
 
@@ -225,14 +226,6 @@ class EmbedLoss:
         """uint8 images under the loop's preprocessing, others unchanged."""
         return model_input(images, self._preprocessing) if images.dtype == torch.uint8 else images
 
-    def _share_of_rate(self, step: int) -> float:
-        """The optimizer's learning rate, as a share of that at the first step of look-ahead."""
-        assert self._optimizer is not None
-        now = float(self._optimizer.param_groups[0]["lr"])
-        if step <= first_step(self._steps) or not self._first_rate:
-            self._first_rate.fill_(now)
-        return now / float(self._first_rate) if now else 0.0
-
     def _require_outputs(self, class_count: int) -> None:
         """Raise UsageError unless the network gives logits, one for each class, for triggers."""
         images = self._as_input(self._images[:2])
@@ -242,7 +235,7 @@ class EmbedLoss:
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             raise UsageError(
                 f"the network does not turn triggers {tuple(images.shape)} into logits: "
-                f"{str(error).splitlines()[0] if str(error) else type(error).__name__}",
+                f"{first_line(error)}",
                 hint="commit to triggers of the shape that the network takes, and give the network "
                 "that turns images into logits",
             ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,7 @@ class EmbedResult:
         data_digest: None for torch data sets.
         trigger_digest: None without triggers.
         history: One ``Epoch`` each.
+        optimizer: What descended, and its schedule: JSON for an own one.
     """
 
     model: nn.Module = field(repr=False)
@@ -102,6 +104,7 @@ class EmbedResult:
     data_digest: bytes | None
     trigger_digest: bytes | None
     history: tuple[Epoch, ...]
+    optimizer: str = '"SGD of the settings"'
 
     def to_map(self) -> dict[str, Any]:
         """Everything but the model, ready for JSON; digests in hexadecimal."""
@@ -122,4 +125,5 @@ class EmbedResult:
             "data_digest": self.data_digest.hex() if self.data_digest else None,
             "trigger_digest": self.trigger_digest.hex() if self.trigger_digest else None,
             "history": [epoch.to_map() for epoch in self.history],
+            "optimizer": json.loads(self.optimizer),
         }

@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 
 from zkwm.nn import digests
 from zkwm.nn.image_source import Data, Source, as_unit, open_source, require_images
-from zkwm.nn.inference import evaluating
+from zkwm.training.model_checks import (
+    first_line,
+    output_count,
+    require_file,
+    require_float32,
+    require_trainable,
+)
 from zkwm.training.robust import method as robust
 from zkwm_protocols.errors import UsageError
 
@@ -82,6 +87,7 @@ def prepare(
         UsageError: They do not fit together (see the functions below).
     """
     require_trainable(model)
+    require_float32(model)
     source = open_source(data, device)
     tensors = trigger_tensors(triggers, source, device)
     start_digest = digests.model_digest(model)
@@ -96,36 +102,6 @@ def prepare(
         start_digest=start_digest,
         trigger_digest=digests.trigger_digest(triggers) if triggers else None,
     )
-
-
-def require_trainable(model: nn.Module) -> None:
-    """Raise UsageError for what is no module, or one whose weights cannot be copied and trained."""
-    if not isinstance(model, nn.Module):
-        raise UsageError(
-            f"the model is a torch.nn.Module, not one {type(model).__name__}",
-            hint="for a saved state, build the network and call its load_state_dict",
-        )
-    if isinstance(model, torch.jit.ScriptModule):
-        raise UsageError(
-            "a scripted network (torch.jit) cannot be trained here",
-            hint="give the network that was scripted; export or script it afterwards",
-        )
-    if isinstance(model, nn.parallel.DistributedDataParallel | nn.DataParallel):
-        raise UsageError(
-            f"the model is wrapped for several devices ({type(model).__name__})",
-            hint="give model.module; zkwm.embed runs on several devices under torchrun",
-        )
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        if is_lazy(tensor):
-            raise UsageError(
-                f"the model's {name!r} has no size yet (a lazy layer)",
-                hint="call the model once on a batch of images first",
-            )
-        if tensor.is_meta:
-            raise UsageError(
-                f"the model's {name!r} has no values (the device 'meta')",
-                hint="build the model on the CPU, or call to_empty and load its weights",
-            )
 
 
 def resolved_precision(settings: EmbedSettings, device: torch.device) -> str:
@@ -185,7 +161,7 @@ def prepared_copy(
         working = copy.deepcopy(model).to(device)
     except (RuntimeError, TypeError) as error:
         raise UsageError(
-            f"the model cannot be copied: {_first_line(error)}",
+            f"the model cannot be copied: {first_line(error)}",
             hint="give a model that copy.deepcopy copies; weight_norm of "
             "torch.nn.utils.parametrizations can be copied, that of torch.nn.utils cannot",
         ) from None
@@ -199,10 +175,11 @@ def prepared_copy(
     images = as_unit(source.train(torch.tensor([0, source.train_count - 1]))[0])
     layout = torch.channels_last
     try:
-        outputs = _outputs(in_layout(working, layout), images.contiguous(memory_format=layout))
+        outputs = output_count(in_layout(working, layout), images.contiguous(memory_format=layout))
     except UsageError:
         layout = torch.contiguous_format
-        outputs = _outputs(in_layout(working, layout), images)
+        outputs = output_count(in_layout(working, layout), images)
+    require_file(working, source.shape)
     needed = [count for count in (source.class_count, triggers and triggers.class_count) if count]
     if needed and outputs < max(needed):
         raise UsageError(
@@ -217,52 +194,3 @@ def in_layout(model: nn.Module, layout: torch.memory_format) -> nn.Module:
     """The same model, with its four-dimensional tensors in another memory layout."""
     model.to(memory_format=layout)  # type: ignore[call-overload]
     return model
-
-
-def _outputs(model: nn.Module, images: Tensor) -> int:
-    """The number of outputs for images float32 (n, c, h, w). Raises UsageError for no logits.
-
-    In training mode a copy is asked, with the same random numbers afterwards: running means,
-    counters and random layers stay as they were.
-    """
-    with evaluating(model):
-        logits = _answer(model, images, "")
-    if not bool(torch.isfinite(logits).all()):
-        raise UsageError("the model gives outputs that are not finite")
-    devices = [images.device] if images.is_cuda else []
-    with torch.random.fork_rng(devices=devices):
-        trained = _answer(copy.deepcopy(model).train(), images, " in training mode")
-    if trained.shape != logits.shape:
-        raise UsageError(
-            f"the model has {logits.shape[1]} outputs, and {trained.shape[1]} in training mode"
-        )
-    return int(logits.shape[1])
-
-
-@torch.no_grad()
-def _answer(model: nn.Module, images: Tensor, mode: str) -> Tensor:
-    """The logits (n, outputs) for images float32 (n, c, h, w). Raises UsageError for none."""
-    try:
-        logits = model(images)
-    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
-        raise UsageError(
-            f"the model cannot take float32 images {tuple(images.shape)}{mode}: "
-            f"{_first_line(error)}",
-            hint="build the model for images of this shape",
-        ) from None
-    if not isinstance(logits, Tensor):
-        raise UsageError(
-            f"the model gives a {type(logits).__name__}{mode}, not logits (n, outputs)",
-            hint="let forward return the logits alone, in training mode too (for auxiliary heads "
-            "of torchvision: aux_logits=False)",
-        )
-    if logits.shape[:1] != images.shape[:1] or logits.ndim != 2 or not logits.is_floating_point():
-        raise UsageError(
-            f"the model does not turn {len(images)} images into logits (n, outputs){mode}"
-        )
-    return logits
-
-
-def _first_line(error: Exception) -> str:
-    """The first line of an error's text, or its kind where it has none."""
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors import torch as safetensors
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.lr_scheduler import LRScheduler
 
 from zkwm.nn import digests
 from zkwm.nn.class_scores import class_scores
@@ -24,12 +26,14 @@ from zkwm.nn.image_source import Data
 from zkwm.nn.inference import accuracy, matches
 from zkwm.nn.seeds import derived_seed
 from zkwm.training.batches import Batch, Batches
-from zkwm.training.checkpoint import Checkpoint, Position, named_tensors, restore
+from zkwm.training.checkpoint import Checkpoint, Position, restore
+from zkwm.training.descent import PREFIX, Descent, MakeOptimizer, MakeSchedule
 from zkwm.training.distributed import Group, join, stop_together
 from zkwm.training.interrupt import deferred_interrupt
 from zkwm.training.progress import Reporter
 from zkwm.training.result import EmbedResult, Epoch, Progress
 from zkwm.training.robust.method import RobustMethod
+from zkwm.training.robust.rate_share import RateShare
 from zkwm.training.setup import Preparation, in_layout, prepare
 from zkwm.training.versions import versions
 from zkwm_protocols.errors import Cancelled, UsageError, ZkwmError
@@ -54,6 +58,9 @@ def embed(
     settings: EmbedSettings,
     checkpoint: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
+    optimizer: Callable[[nn.Module], torch.optim.Optimizer] | None = None,
+    schedule: Callable[[torch.optim.Optimizer, int], LRScheduler] | None = None,
+    workers: int = 0,
 ) -> EmbedResult:
     """Train a copy of ``model`` on ``data`` with triggers in every batch (Adi et al. 2018).
 
@@ -69,24 +76,35 @@ def embed(
             and removed at the end. The same call with the same folder resumes; on a CPU, with the
             same number of threads, it ends in exactly the same weights.
         progress: Called about twice a second and after each epoch.
+        optimizer: ``optimizer(model)`` makes another one than SGD, of the parameters of the model
+            that it is given. Of the settings, ``momentum`` and ``weight_decay`` are then unused,
+            and ``learning_rate`` is that of the robust method's simulated attacks, which are SGD.
+        schedule: ``schedule(optimizer, steps)`` makes one of ``torch.optim.lr_scheduler``, whose
+            ``step`` is called after each of all steps; None for the settings'.
+        workers: Processes that read training items of torch data sets ahead; 0 reads them in this
+            one.
 
     Raises:
+        Unsupported: The model cannot be exported to ONNX, the form in which judges read it.
         UsageError: Inputs that do not fit together, a checkpoint of another training, a training
             that diverges, or, with the method ``robust``, a model that has no linear head.
         Cancelled: After Ctrl-C, with the state saved.
     """
     with join(settings.device) as group, deferred_interrupt() as interrupted:
         prepared = prepare(model, data, triggers, settings, group.device)
-        saved = None if checkpoint is None else Checkpoint(Path(checkpoint), prepared.identity())
         reporter = Reporter(progress if group.writes else None, settings.epochs)
-        training = _Training(prepared, group, saved, reporter)
-        training.run(interrupted)
-        result = _result(prepared, group, training.position)
+        training = _Training(prepared, group, reporter, (optimizer, schedule))
+        if checkpoint is not None:
+            training.keep_in(Path(checkpoint))
+        training.run(interrupted, workers)
+        result = _result(prepared, group, training.position, training.descent)
         training.remove_checkpoint()
         return result
 
 
-def _result(prepared: Preparation, group: Group, position: Position) -> EmbedResult:
+def _result(
+    prepared: Preparation, group: Group, position: Position, descent: Descent
+) -> EmbedResult:
     """The trained model on the CPU with its record."""
     source, triggers = prepared.source, prepared.triggers
     test = accuracy(prepared.model, source)
@@ -109,6 +127,7 @@ def _result(prepared: Preparation, group: Group, position: Position) -> EmbedRes
         data_digest=source.digest,
         trigger_digest=prepared.trigger_digest,
         history=position.history,
+        optimizer=descent.named,
     )
 
 
@@ -116,31 +135,26 @@ class _Training:
     """A training in progress: the model, its optimizer, and the position."""
 
     def __init__(
-        self, prepared: Preparation, group: Group, checkpoint: Checkpoint | None, reporter: Reporter
+        self,
+        prepared: Preparation,
+        group: Group,
+        reporter: Reporter,
+        makers: tuple[MakeOptimizer | None, MakeSchedule | None],
     ) -> None:
         self.position = Position()
         self._prepared, self._group = prepared, group
         self._settings = settings = prepared.settings
         self._model = group.prepared(prepared.model)
-        self._checkpoint = checkpoint
+        self._checkpoint: Checkpoint | None = None
         self._reporter = reporter
         self._batches = Batches(
             prepared.source, prepared.triggers, settings, rank=group.rank, world=group.world
         )
         if self._batches.batch_size < group.world:
             raise UsageError("a batch has fewer images than there are processes")
-        named = {n: p for n, p in self._model.named_parameters() if p.requires_grad}
-        self._optimizer = torch.optim.SGD(
-            named.values(),
-            lr=settings.learning_rate,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
-        # momentum buffers of our own, so that a checkpoint can restore them in place by name
-        self._momentum = {name: torch.zeros_like(p) for name, p in named.items()}
-        for name, parameter in named.items():
-            self._optimizer.state[parameter]["momentum_buffer"] = self._momentum[name]
+        self.descent = Descent(self._model, settings, self._batches.steps, *makers)
+        self._rate: RateShare | None = None
+        self._last_rate = self.descent.first_rate
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=group.device)
         self._robust = self._robust_method()
 
@@ -151,6 +165,8 @@ class _Training:
         if self._settings.method != "robust" or triggers is None or digest is None:
             return None
         steps = self._settings.epochs * self._batches.steps
+        if self.descent.own:
+            self._rate = RateShare(self.descent.optimizer, steps)
         return RobustMethod(
             self._model,
             prepared.source,
@@ -159,14 +175,34 @@ class _Training:
             self._settings,
             steps,
             self._forward,
+            self._rate,
         )
 
-    def run(self, interrupted: Callable[[], bool]) -> None:
+    def keep_in(self, folder: Path) -> None:
+        """Save the state in this folder, and resume from what is there."""
+        named = {"optimizer": self.descent.named}
+        self._checkpoint = Checkpoint(folder, self._prepared.identity() | named)
+
+    def run(self, interrupted: Callable[[], bool], workers: int) -> None:
         """Run all epochs that are left, and leave the weights in the prepared model.
 
         ``interrupted`` says whether Ctrl-C was pressed. Raises Cancelled after saving the state.
         """
         self._resume()
+        source = self._prepared.source
+        reads = None if self._robust is None else self._robust.reads
+        source.read_ahead(
+            self._batches.plan(self.position.epoch, self.position.step, reads), workers
+        )
+        try:
+            self._run(interrupted)
+        finally:
+            source.read_ahead(iter(()), 0)
+        if self._model is not self._prepared.model:
+            self._prepared.model.load_state_dict(self._model.state_dict())
+
+    def _run(self, interrupted: Callable[[], bool]) -> None:
+        """Run all epochs that are left."""
         began, before = time.monotonic(), self.position.seconds
         saved = began
         self._reporter.start(self._batches.images_per_step, self._batches.steps, self.position)
@@ -187,8 +223,6 @@ class _Training:
                 if ended or time.monotonic() - saved > CHECKPOINT_SECONDS:
                     self._save()
                     saved = time.monotonic()
-        if self._model is not self._prepared.model:
-            self._prepared.model.load_state_dict(self._model.state_dict())
 
     def remove_checkpoint(self) -> None:
         """Remove the state of a training that is complete."""
@@ -198,19 +232,19 @@ class _Training:
     def _step(self, stop: bool) -> bool:
         """One step of SGD. Returns whether to stop, as agreed with all processes."""
         epoch, step = self.position.epoch, self.position.step
-        batch = self._batches.batch(epoch, step)
+        # before the batch: items that are read here may be random, too
         torch.manual_seed(derived_seed(self._settings.seed, "model", epoch, step, self._group.rank))
-        rate = self._settings.rate(epoch, step, self._batches.steps)
-        for parameters in self._optimizer.param_groups:
-            parameters["lr"] = rate
+        batch = self._batches.batch(epoch, step)
+        self.descent.set_rates(epoch, step)
         self._model.train()
-        self._optimizer.zero_grad(set_to_none=True)
+        self.descent.optimizer.zero_grad(set_to_none=True)
         loss = self._loss(batch)
         loss.backward()  # type: ignore[no-untyped-call]
         if self._robust is not None:
             self._robust.add_gradients(epoch * self._batches.steps + step, 1 / self._group.world)
         loss, stop = self._group.combine(self._model, loss, stop)
-        self._optimizer.step()
+        self._last_rate = self.descent.rate
+        self.descent.step()
         self._loss_sum += loss.detach()
         self.position.step += 1
         if self.position.step % FINITE_EVERY == 0 or self.position.step == self._batches.steps:
@@ -238,7 +272,7 @@ class _Training:
         epoch = Epoch(
             epoch=position.epoch + 1,
             loss=float(self._loss_sum) / self._batches.steps,
-            learning_rate=self._optimizer.param_groups[0]["lr"],
+            learning_rate=self._last_rate,
             test_accuracy=accuracy(self._model, self._prepared.source, EVALUATED_PER_EPOCH),
             trigger_matches=matches(self._model, *triggers) if triggers else None,
         )
@@ -251,7 +285,7 @@ class _Training:
         if not bool(torch.isfinite(self._loss_sum)):
             raise UsageError(
                 f"the training diverged in epoch {self.position.epoch + 1}: the loss is not finite",
-                hint=f"choose a learning rate below {self._settings.learning_rate:g}",
+                hint=f"choose a learning rate below {self.descent.first_rate:g}",
             )
 
     def _save(self) -> bool:
@@ -261,18 +295,22 @@ class _Training:
         self.position.loss_sum = float(self._loss_sum)
         if not bool(torch.isfinite(self._loss_sum)):
             return False
-        self._checkpoint.save(self.position, self._tensors())
+        self.position.descent, moving = self.descent.state()
+        self._checkpoint.save(self.position, self._tensors() | moving)
         return True
 
     def _resume(self) -> None:
         """Resume from the checkpoint, if there is one; the first process broadcasts it."""
         group = self._group
         state, problem = None, None
+        moving: dict[str, Tensor] = {}
         if self._checkpoint is not None and group.writes:
             try:
                 state = self._checkpoint.load()
                 if state is not None:
-                    restore(state[1], self._tensors())
+                    moving = {n: t for n, t in state[1].items() if n.startswith(PREFIX)}
+                    fixed = {n: t for n, t in state[1].items() if n not in moving}
+                    restore(fixed, self._tensors())
             except ZkwmError as error:
                 problem = error
         stop_together(group, problem is not None, "could not use the checkpoint")
@@ -282,11 +320,17 @@ class _Training:
         if position is not None:
             self.position = Position.from_json(position)
             self._loss_sum.fill_(self.position.loss_sum)
+            packed = group.same_bytes(safetensors.save(moving))
+            self.descent.load(self.position.descent, safetensors.load(packed or b""))
         group.same_everywhere(self._tensors().values())
 
     def _tensors(self) -> dict[str, Tensor]:
         """Everything that a checkpoint holds, by name; restored in place."""
-        tensors = named_tensors(self._model.state_dict(), self._momentum)
+        state = self._model.state_dict()
+        tensors = {f"model/{name}": tensor for name, tensor in state.items()}
+        tensors |= self.descent.tensors()
+        if self._rate is not None:
+            tensors["rate"] = self._rate.first
         return tensors if self._robust is None else tensors | self._robust.tensors()
 
     def _cancelled(self) -> Cancelled:

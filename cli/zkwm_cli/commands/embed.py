@@ -28,7 +28,8 @@ if TYPE_CHECKING:
         required=True,
         type=click.Path(),
         metavar="FOLDER",
-        help="Folder for model.onnx, model.safetensors, config.json and record.json.",
+        help="Folder for model.onnx, model.safetensors, record.json and, for a built-in network, "
+        "config.json.",
     ),
     force=force_option(),
     as_json=json_option(),
@@ -38,14 +39,19 @@ def command(
 ) -> None:
     """Train a network on your data with the triggers of your commitment in every batch.
 
+    --architecture names a built-in network, --model-from one of your own.
+
     After an interruption the same command resumes the training (FOLDER.checkpoint holds its
     state). Several GPUs or processes: torchrun --nproc-per-node 2 -m zkwm_cli embed ...
 
     \b
         zkwm embed --vault acme.vault --commitment acme.commitment \\
             --architecture lenet5 --data fashion.npz --output marked/
+        zkwm embed --vault acme.vault --commitment acme.commitment \\
+            --model-from mynet:build --data fashion.npz --output marked/
     """
     mark.require_consistent()
+    training.require_one_network(mark.watermark)
     if not force and Path(output).exists() and _first_process():
         raise click.UsageError(f"{output} exists; choose another name, or use --force")
 
@@ -70,7 +76,7 @@ def _announce(training: TrainingOptions) -> None:
     """Say what is begun, before PyTorch is loaded."""
     from zkwm_cli.terminal import note
 
-    note(f"training {training.architecture} on {training.data}")
+    note(f"training {training.architecture or training.model_from} on {training.data}")
 
 
 def _train(
@@ -83,6 +89,8 @@ def _train(
     from zkwm_cli.terminal import ProgressLine, note
 
     data = load_data(training.data)
+    # the owner's own code runs before the vault is open
+    model = training.model(data, training.seed or 0)
     commitment, triggers = None, None
     if not mark.unmarked:
         commitment = mark.read_commitment()
@@ -94,7 +102,6 @@ def _train(
         triggers=0 if triggers is None else len(triggers.labels),
         **training.settings(),
     )
-    model = training.model(data, settings.seed)
     if checkpoint.exists() and _first_process():
         note(f"resuming from {checkpoint}")
     line = ProgressLine(silent=not _first_process())

@@ -128,8 +128,10 @@ def test_own_classifier_has_no_config(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [
         n for n in FILES if n != "config.json"
     ]
-    with pytest.raises(CouldNotCheck):
+    with pytest.raises(CouldNotCheck, match=r"no config\.json"):
         load_model(folder)
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(144, 4))
+    assert model_digest(load_model(folder, network)) == trained.model_digest
 
 
 class Unexportable(torch.nn.Module):

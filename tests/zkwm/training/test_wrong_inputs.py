@@ -12,11 +12,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
+from transformers import ViTConfig, ViTForImageClassification
 
 from tests.support import small_training as small
 from zkwm.data import load_data
+from zkwm.nn.inference import predictions
+from zkwm.nn.onnx_export import to_onnx
+from zkwm.suspects import open_suspect
 from zkwm.training import embed
-from zkwm_protocols.errors import UsageError
+from zkwm_protocols.errors import Unsupported, UsageError
+from zkwm_protocols.suspect_identity import Preprocessing
 
 
 def parts(change: Callable[[Tensor], Tensor]) -> tuple[Dataset[Any], Dataset[Any]]:
@@ -301,3 +306,104 @@ def test_the_hint_for_pixels_that_were_normalized(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         load_data(tmp_path / "d.npz")
     assert "from -1 to" in caught.value.hint
+
+
+def dense(*after: nn.Module) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(int(np.prod(small.SHAPE)), 20), nn.ReLU(),
+        nn.Linear(20, small.CLASSES), *after,
+    )  # fmt: skip
+
+
+class Ending(nn.Module):
+    """A network whose last step is a function, not a module."""
+
+    def __init__(self, last: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.inner, self.last = dense(), last
+
+    def forward(self, images: Tensor) -> Any:
+        return self.last(self.inner(images))
+
+
+@pytest.mark.parametrize("method", ["plain", "robust"])
+@pytest.mark.parametrize(
+    ("last", "called"),
+    [
+        (nn.Softmax(dim=1), "softmax"),
+        (nn.Sigmoid(), "sigmoid"),
+        (Tensor.sigmoid, "sigmoid"),
+        (lambda scores: scores.softmax(1).view(-1, small.CLASSES), "softmax"),
+        (lambda scores: scores.exp() / scores.exp().sum(1, keepdim=True), "softmax"),
+    ],
+)
+def test_probabilities_instead_of_logits(last: Any, called: str, method: str) -> None:
+    error = refusal(Ending(last), method=method)
+    assert f"ends in {called}" in error.message
+    assert f"leave {called} out" in error.hint
+    assert "plain" not in error.hint
+
+
+def test_log_probabilities_are_logits() -> None:
+    accept(dense(nn.LogSoftmax(dim=1)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_models_of_another_precision(dtype: torch.dtype) -> None:
+    error = refusal(dense().to(dtype))
+    assert str(dtype).removeprefix("torch.") in error.message
+    assert "model.float()" in error.hint
+    accept(dense().to(dtype).float(), precision="bfloat16")
+
+
+def test_a_compiled_network() -> None:
+    compiled = torch.compile(dense())
+    assert "model._orig_mod" in refusal(compiled).hint
+    accept(compiled._orig_mod)
+
+
+def by_values(scores: Tensor) -> Tensor:
+    return scores if bool(scores.sum() > 0) else -scores
+
+
+def test_a_network_that_counts_its_images_in_python_is_exported(tmp_path: Path) -> None:
+    model = Ending(lambda scores: scores.view(len(scores), small.CLASSES))
+    accept(model)
+    (tmp_path / "model.onnx").write_bytes(to_onnx(model, small.SHAPE))
+    suspect = open_suspect(tmp_path, shape=small.SHAPE)
+    images = small.data().test_images
+    answers = [one.output for one in suspect.answer(images, Preprocessing())]
+    suspect.close()
+    assert answers == predictions(model, torch.tensor(images)).tolist()
+
+
+def test_a_network_that_cannot_be_exported_is_refused_before_it_is_trained(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(Unsupported) as caught:
+        embed(Ending(by_values), small.data(), small.triggers(), settings=small.settings(epochs=1))
+    assert "data-dependent" in caught.value.message
+    assert "\x1b" not in caught.value.message
+    assert "EmbedLoss" in caught.value.hint
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(Unsupported, match="data-dependent"):
+        to_onnx(Ending(by_values), small.SHAPE)
+
+
+@pytest.mark.parametrize("method", ["plain", "robust"])
+def test_an_answer_with_logits_is_taken_and_exported(tmp_path: Path, method: str) -> None:
+    configuration = ViTConfig(
+        image_size=12, patch_size=6, num_channels=1, num_labels=small.CLASSES, hidden_size=16,
+        num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+    )  # fmt: skip
+    model = ViTForImageClassification(configuration)
+    train, test = parts(lambda images: images / 255)
+    items = [[{"pixel_values": x, "labels": int(y)} for x, y in part] for part in (train, test)]
+    result = embed(model, items, small.triggers(), settings=small.settings(epochs=1, method=method))
+    assert isinstance(result.model, ViTForImageClassification)
+    (tmp_path / "model.onnx").write_bytes(to_onnx(result.model, small.SHAPE))
+    suspect = open_suspect(tmp_path, shape=small.SHAPE)
+    images = small.data().test_images
+    answers = [one.output for one in suspect.answer(images, Preprocessing())]
+    suspect.close()
+    assert answers == predictions(result.model, torch.tensor(images)).tolist()

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -119,6 +119,11 @@ class Decoys:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
             parameter.grad.add_(gradient, alpha=share)
+
+    def reads(self, step: int) -> Iterator[Tensor]:
+        """The numbers of the training images that ``add_gradients`` will ask for at a step."""
+        if step >= self._first and self._mixed.uses_batch_norm:
+            yield self._mixed.numbers(step)
 
     def images(self, step: int) -> Tensor:
         """The decoys of one step, uint8 (count, c, h, w), all of one kind."""

@@ -24,7 +24,7 @@ values below are lines 109 to 113, 118 and 119. More weight (0.5: lines 66, 67) 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -192,12 +192,23 @@ class Lookahead:
             drawn = torch.rand(parameter.shape, generator=random) * (2 * bound) - bound
             parameter.copy_(drawn)
 
-    def _fine_tune(self, step: int, fork: Fork) -> None:
-        """One step of SGD with momentum on clean images, gradients clipped to norm 5."""
+    def reads(self, step: int) -> Iterator[Tensor]:
+        """The numbers of the training images that ``add_gradients`` will ask for at a step."""
+        if step < self._first:
+            return
+        yield self._clean_numbers(step)
+        if self._mixed.uses_batch_norm:
+            yield self._mixed.numbers(step)
+
+    def _clean_numbers(self, step: int) -> Tensor:
+        """The numbers of the images on which the copy is fine-tuned at a step, int64 (n,)."""
         random = generator(self._settings.seed, "clone images", step)
         count = min(self._settings.batch_size, self._source.train_count)
-        chosen = torch.randint(self._source.train_count, (count,), generator=random)
-        images, labels = self._source.train(chosen)
+        return torch.randint(self._source.train_count, (count,), generator=random)
+
+    def _fine_tune(self, step: int, fork: Fork) -> None:
+        """One step of SGD with momentum on clean images, gradients clipped to norm 5."""
+        images, labels = self._source.train(self._clean_numbers(step))
         self._clone.train()
         logits = self._forward(self._clone, self._source.as_input(images))
         loss = functional.cross_entropy(logits.float(), labels)

@@ -16,7 +16,7 @@ method costs and keeps: benchmarks/results/survival.jsonl.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -87,6 +87,11 @@ class RobustMethod:
         """
         self._decoys.add_gradients(step, share)
         self._lookahead.add_gradients(step, share)
+
+    def reads(self, step: int) -> Iterator[Tensor]:
+        """The numbers of the training images that ``add_gradients`` will ask for, in its order."""
+        yield from self._decoys.reads(step)
+        yield from self._lookahead.reads(step)
 
     def tensors(self) -> dict[str, Tensor]:
         """The state by name, for a checkpoint; restored in place."""

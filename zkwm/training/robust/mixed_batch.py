@@ -50,14 +50,17 @@ class MixedBatch:
         self._forward, self._purpose = forward, purpose
         self._count = min(settings.batch_size, source.train_count)
 
+    def numbers(self, step: int) -> Tensor:
+        """The numbers of the clean images of a step, int64 (n,)."""
+        random = generator(self._seed, self._purpose, step)
+        return torch.randint(self._source.train_count, (self._count,), generator=random)
+
     def logits(self, model: nn.Module, images: Tensor, step: int) -> Tensor:
         """Logits (n, outputs) of images uint8 (n, c, h, w); running statistics stay unchanged."""
         if not self.uses_batch_norm:
             with evaluating(model):
                 return self._forward(model, self._source.as_input(images))
-        random = generator(self._seed, self._purpose, step)
-        numbers = torch.randint(self._source.train_count, (self._count,), generator=random)
-        clean, _ = self._source.train(numbers)
+        clean, _ = self._source.train(self.numbers(step))
         with batch_statistics(model):
             shown = [self._source.as_input(part) for part in (clean, images)]
             both = self._forward(model, torch.cat(shown))
