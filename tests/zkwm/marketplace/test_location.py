@@ -93,7 +93,7 @@ def test_a_password_is_in_no_error_and_no_log(
         good.replace(PASSWORD, wrong): "authentication failed",
         good.replace(str(server.socket), str(server.socket / "none")): "postgresql at",
         f"postgresql://desk:{PASSWORD}@127.0.0.1:1/market": "127.0.0.1",
-        good.replace("/market", "/nothing"): "nothing",
+        good.replace("/postgres", "/nothing"): "nothing",
         f"{good}&password={wrong}&sslmode=nonsense": "cannot be used",
     }
     shown = []

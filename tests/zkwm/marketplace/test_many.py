@@ -18,6 +18,7 @@ from tests.support.dispute import Claimant, TestJudge, random_images
 from tests.support.postgres import PASSWORD
 from zkwm.marketplace import Claim, Marketplace, Settled, Settling
 from zkwm.marketplace.claims import pack_claim, pack_settled, unpack_claim, unpack_settled
+from zkwm.marketplace.label_seeds import known_seed
 from zkwm.suspects import HttpSettings, open_suspect
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import CouldNotCheck, NotProven, Unsupported, UsageError
@@ -49,8 +50,10 @@ def real_owner() -> Claimant:
 
 
 @pytest.fixture
-def desk(market: Marketplace, real_owner: Claimant, tmp_path: Path) -> Desk:
+def desk(market: Marketplace, judge: TestJudge, real_owner: Claimant, tmp_path: Path) -> Desk:
     name, files, challenges = market.register(real_owner.commitment), [], []
+    with known_seed(market._database, judge.key, real_owner.commitment):
+        pass  # it is kept: the other processes need not derive it
     for number, shift in enumerate((0, 1, 0)):
         file = tmp_path / f"model {number}.onnx"
         outputs = (real_owner.labels + shift) % 10
