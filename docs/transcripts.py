@@ -151,7 +151,7 @@ def _shown(command: str, folder: Path) -> str:
     seconds = time.perf_counter() - started
     output = "\n".join(line.rstrip() for line in (done.stdout + done.stderr).splitlines())
     return (
-        f"<!-- not run: docs/transcripts.py runs it -->\n```console\n$ {command}\n{output}\n```\n\n"
+        f"```text\n$ {command}\n{output}\n```\n\n"
         f"Exit code {done.returncode}, after {seconds:.1f} s.\n"
     )
 
