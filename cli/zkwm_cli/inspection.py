@@ -22,6 +22,7 @@ from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import Malformed, ZkwmError
 from zkwm_protocols.integer_network import codec
 from zkwm_protocols.keys import JudgePublic
+from zkwm_protocols.opened_triggers import opened_blocks
 from zkwm_protocols.opening import Opening
 
 SCHEMA = "zkwm/inspect/v1"
@@ -81,6 +82,11 @@ def inspect_file(data: bytes) -> Inspection:
     kind = kind_of(data)
     if kind == "verdict":
         return inspect_verdict(data, None)
+    if data.startswith(b"PK"):
+        raise Malformed(
+            "this is a ZIP file, perhaps the archive of a case",
+            hint="zkwm case check FILE reads such an archive and repeats the case",
+        )
     if kind not in _READERS:
         raise Malformed(
             "this is not a zkwm file",
@@ -269,6 +275,14 @@ def _network(data: bytes) -> _Reading:
     return facts(network), {}, "zkwm quantize of the suspect's file gives the same digest"
 
 
+def _opened(data: bytes) -> _Reading:
+    """Which blocks of triggers are in it; the triggers themselves are not shown."""
+    challenge, blocks = opened_blocks(data)
+    fields = {"challenge": challenge.hex(), "blocks": list(blocks)}
+    advice = "it holds opened triggers: keep it secret; zkwm case check compares its leaves"
+    return fields, {"opening.leaves": None}, advice
+
+
 def _secret(kind: str) -> Callable[[bytes], _Reading]:
     """A reader of an encrypted file: only its key derivation is visible."""
 
@@ -301,6 +315,7 @@ _READERS: dict[str, Callable[[bytes], _Reading]] = {
     "proof": _proof,
     "judge-public": _judge_public,
     "network": _network,
+    "opened-triggers": _opened,
     "vault": _secret("vault"),
     "judge-key": _secret("judge-key"),
 }

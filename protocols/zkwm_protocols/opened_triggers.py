@@ -7,15 +7,31 @@ file has the triggers: it is as secret as what was sealed.
 from __future__ import annotations
 
 from zkwm_protocols.challenge import OpeningChallenge
-from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.commitment import MAXIMUM_LEAVES, Commitment
 from zkwm_protocols.encoding import pack, unpack
 from zkwm_protocols.opening import OpenedBlock, Opening, openings_map, read_openings
 from zkwm_protocols.response_file import FILE_LIMIT
+from zkwm_protocols.schema import require_bytes, require_integer, require_list, require_map
 
 
 def write_opened(challenge: OpeningChallenge, blocks: tuple[OpenedBlock, ...]) -> bytes:
     """The file of these opened blocks, which ``zkwm_protocols.opening.open_sealed`` returned."""
     return pack("opened-triggers", openings_map(challenge.digest, blocks))
+
+
+def opened_blocks(data: bytes) -> tuple[bytes, tuple[int, ...]]:
+    """The challenge's digest and the numbers of the blocks that a file of ``write_opened`` opens.
+
+    For a look at it without its case. Raises Malformed.
+    """
+    value = unpack("opened-triggers", data, limit=FILE_LIMIT)
+    fields = require_map(value, "challenge blocks", "openings")
+    blocks = [
+        require_map(block, "block triggers", "opened block")
+        for block in require_list(fields["blocks"], 1, MAXIMUM_LEAVES)
+    ]
+    numbers = tuple(require_integer(block["block"], MAXIMUM_LEAVES) for block in blocks)
+    return require_bytes(fields["challenge"], 32), numbers
 
 
 def read_opened(

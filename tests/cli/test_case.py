@@ -217,7 +217,11 @@ def test_what_is_not_recognized_is_not_packed(court: Court, case: Files) -> None
     assert court.pack(full, triggers=True).code == 0
     with zipfile.ZipFile(court.archive) as opened:
         opened.extract("opened-triggers/opened.triggers", court.folder)
-    again = court.pack(court.folder / "opened-triggers" / "opened.triggers")
+    opened_file = court.folder / "opened-triggers" / "opened.triggers"
+    shown = court.zkwm("inspect", opened_file, "--json").json
+    assert (shown["kind"], shown["fields"]["blocks"]) == ("opened-triggers", [0])
+    assert "zkwm case check" in court.zkwm("inspect", court.archive).stderr
+    again = court.pack(opened_file)
     assert again.code == 2
     assert "is secret" in again.stderr
 
