@@ -36,6 +36,7 @@ OPTIONS = {
     "suspect_classes": "--suspect-classes",
     "template": "--template",
     "test_data": "--test-data",
+    "triggers": "--with-triggers",
     "Judge.challenge": "zkwm challenge --reveal",
     "Judge.verify": "--judge judge.key",
     "Verdict.from_bytes": "zkwm inspect FILE.verdict --judge judge.key.pub",

@@ -14,15 +14,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.cli.test_json_schemas import commands
 from tests.support.case_files import Command, Endpoint, Files, Result, save_lookup
 from zkwm.suspects import open_suspect
-from zkwm_cli.main import program
 from zkwm_cli.option_names import OPTIONS, in_options
 from zkwm_protocols.errors import UsageError
 
@@ -46,18 +45,23 @@ def messages() -> Iterator[tuple[str, str]]:
                     yield f"{path.relative_to(ROOT)}:{node.lineno}", node.value
 
 
+def known_options() -> set[str]:
+    """Every option of every command and subcommand."""
+    return {"--help"} | {
+        written
+        for _, command in commands()
+        for one in command.params
+        for written in (*one.opts, *one.secondary_opts)
+    }
+
+
 def test_every_option_that_a_message_names_exists() -> None:
-    context = click.Context(program)
-    known = {"--help"}
-    for name in program.list_commands(context):
-        command = program.get_command(context, name)
-        assert command is not None
-        known.update(written for one in command.params for written in one.opts)
+    known = known_options() | OTHERS
     unknown = {
         f"{place} {option}"
         for place, text in messages()
         for option in OPTION.findall(text)
-        if option not in known | OTHERS
+        if option not in known
     }
     assert not unknown
 
@@ -79,17 +83,9 @@ def test_the_library_names_no_options() -> None:
 
 
 def test_every_argument_that_a_hint_names_has_its_option() -> None:
-    context = click.Context(program)
-    known = {
-        written
-        for name in program.list_commands(context)
-        if (command := program.get_command(context, name)) is not None
-        for one in command.params
-        for written in one.opts
-    }
-    named = [OPTION.findall(option) for option in OPTIONS.values()]
-    assert all(named)
-    assert {option for options in named for option in options} <= known
+    typed = [OPTION.findall(option) for option in OPTIONS.values()]
+    assert all(typed)
+    assert {option for options in typed for option in options} <= known_options()
     named = {
         name
         for place, text in messages()

@@ -122,9 +122,7 @@ def _unsealed(documents: CaseDocuments, key: JudgeKey) -> bytes:
 
     challenge, response = documents.challenge, documents.response
     if not isinstance(challenge, OpeningChallenge) or not isinstance(response, Opening):
-        raise UsageError(
-            "in this case nothing was opened", hint="leave --with-triggers and --judge out"
-        )
+        raise UsageError("in this case nothing was opened", hint="leave `triggers` out")
     if key.public != documents.judge:
         raise UsageError(
             "the triggers were opened to another judge",

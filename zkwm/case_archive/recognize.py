@@ -51,7 +51,7 @@ def document_role(path: Path, data: bytes) -> ArchiveRole | None:
     if kind in _SECRET:
         raise UsageError(
             f"{path} is secret (a {kind}), and nothing secret goes into an archive",
-            hint="leave it out; --with-triggers --judge KEY packs what was opened to a judge",
+            hint="leave it out; `triggers`, with the judge's key, packs what was opened to them",
         )
     if kind and kind not in _KINDS:
         raise UsageError(
@@ -76,7 +76,7 @@ def other_role(path: Path, data: bytes, challenge: Challenge, *, triggers: bool)
         if not triggers and (suffix == ".pdf" or _PICTURE in data):
             raise UsageError(
                 f"{path} shows pictures, or may: opened triggers are packed on request only",
-                hint="give the page of --report-public, or pack with --with-triggers",
+                hint="give the report without triggers, or pack them, too (`triggers`)",
             )
         return ArchiveRole.REPORT
     if suffix == ".json" and _is_object(data):

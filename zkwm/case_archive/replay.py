@@ -204,7 +204,7 @@ def _opening(
     if documents.opened is None:
         words = (
             "the opened triggers are not in the archive: that they match rests on the judge's word "
-            "(zkwm case pack --with-triggers adds them)"
+            "(an archive may be packed with them)"
         )
         yield Step("answers", StepState.NOT_REPEATED, words), None
     else:
