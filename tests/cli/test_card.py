@@ -118,7 +118,7 @@ def test_a_model_that_nobody_claims(zkwm: Command, case: Files, folder: Path) ->
     (folder / "README.md").unlink()
     result = zkwm("find", folder)
     assert result.code == 2
-    assert "--card FILE" in result.stderr
+    assert "(--card)" in result.stderr
 
 
 def test_cards_that_cannot_be_changed_stay(zkwm: Command, case: Files, folder: Path) -> None:

@@ -191,7 +191,7 @@ def test_bad_header_files(
         ({"exclude_blocks": "0,1,2,3"}, 2, "[challenge.reachable]"),
         ({"exclude_blocks": "one"}, 2, "is not a list of numbers"),
         ({"mean": "0.5"}, 2, "std"),
-        ({"mean": "1e-3", "std": "1"}, 2, "1e-3"),
+        ({"mean": "1e-20", "std": "1"}, 2, "not a decimal number"),
         ({"layout": "nhwc"}, 3, "[suspect.answers]"),
         ({"outputs": 11}, 3, "[suspect.answers]"),
         ({"purpose": "a\nb"}, 2, "500"),

@@ -76,7 +76,7 @@ def test_an_open_size_and_several_outputs(zkwm: Command, tmp_path: Path) -> None
     assert (first["output"], first["possible"], first["refusals"]) == ("y", None, [])
     assert (second["output"], second["possible"]) == ("z", False)
     text = zkwm("inspect", path).stdout
-    assert "argument (y)           its images' size is open; zkwm quantize --shape" in text
+    assert "argument (y)            its images' size is open; zkwm quantize --shape" in text
 
 
 def test_class_names_and_weights_in_another_file(zkwm: Command, case: Files) -> None:
