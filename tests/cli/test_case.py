@@ -131,6 +131,7 @@ def test_a_case_that_is_not_proven(court: Court, zkwm: Command, case: Files) -> 
     assert court.check(expected=10)["outcome"] == "not proven"
 
 
+@pytest.mark.slow
 def test_ranks_are_counted_again(court: Court, zkwm: Command, case: Files) -> None:
     options = dispute_over(zkwm, case, model=case.innocent, statistic="ranks")
     court.files = [case.commitment, case.folder / "new.challenge", case.folder / "new.proof",

@@ -91,6 +91,7 @@ def test_class_names_and_weights_in_another_file(zkwm: Command, case: Files) -> 
         assert shown[name] == whole[name]
 
 
+@pytest.mark.slow
 def test_a_saved_folder_and_the_graph_in_it(zkwm: Command, tmp_path: Path, case: Files) -> None:
     from zkwm.nn.architectures import build_model
     from zkwm.nn.model_file import save_classifier
