@@ -53,6 +53,12 @@ class ConsentOptions:
         "the blocks.",
     )
 
+    last: bool = option(
+        "--last",
+        is_flag=True,
+        help="Open the last blocks, after which no opening of this commitment is possible.",
+    )
+
     older_copy: bool = option(
         "--accept-older-copy",
         is_flag=True,
@@ -148,6 +154,22 @@ def confirm_again(release: Disclosure, again: bool) -> bool:
         f"Beware: {release.again}. Open more?",
         reason=release.again,
         hint="ask the judge what the answers before did not settle; --again opens all the same",
+    )
+    return True
+
+
+def confirm_last(release: Disclosure, last: bool) -> bool:
+    """Whether the owner consents to the last opening of a commitment; asks where that matters.
+
+    Raises Cancelled when a person says no, UsageError where nobody can be asked.
+    """
+    if last or not release.last:
+        return last
+    require_yes(
+        f"Beware: {release.last}. Open it?",
+        reason=release.last,
+        hint="ask the judge for an argument in zero knowledge, which spends no block; --last opens "
+        "all the same",
     )
     return True
 
@@ -284,7 +306,16 @@ def _demand(release: Disclosure, block_size: int) -> list[tuple[str, str]]:
         blocks = f"{name_blocks(release.blocks_to_open)} of {release.block_count}"
         known = set(release.blocks_to_open) <= set(release.blocks_spent)
         again = "; opened to this judge before, so that nothing new is shown" if known else ""
-        return [("to be opened", f"{count} triggers, {blocks}{again}")]
+        left = release.disputes_after
+        return [
+            ("to be opened", f"{count} triggers, {blocks}{again}"),
+            (
+                "left after it",
+                f"enough for {left:,} more dispute{'' if left == 1 else 's'} by opening, at most"
+                if left
+                else "nothing: no other dispute can be answered by opening",
+            ),
+        ]
     return [
         ("network", argument.network.hex()),
         (

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.owner.disclosure import pixels_of, secrets_of
-from zkwm.owner.vault import CommitmentSecrets, Vault
+from zkwm.owner.spent_blocks import opened_images
+from zkwm.owner.vault import CommitmentSecrets, Vault, VaultState
 from zkwm.triggers import TriggerSet, check_images, generate
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import UsageError
@@ -52,7 +53,8 @@ def commit(
             outputs by equal names, and nobody has a choice (SPEC.md 6.1).
         probe_data: digest of the data set for probes (32 bytes), where marks are extracted.
 
-    Raises UsageError for images or labels that cannot be a trigger set, VaultUnusable.
+    Raises UsageError for images or labels that cannot be a trigger set, or images that were opened
+    from another commitment of the vault; VaultUnusable.
     """
     if images is None:
         _require_derived(declared_labels)
@@ -66,6 +68,7 @@ def commit(
     _require_fitting(images, declared_labels, block_size)
     salts = [secrets.token_bytes(SALT_BYTES) for _ in range(len(images))]
     with vault.transaction() as state:
+        _require_unopened(state, images)
         commitment = make_commitment(
             images, salts, class_count=class_count, signers=(state.signing_key,),
             block_size=block_size, declared_labels=declared_labels, owner_model=owner_model,
@@ -95,6 +98,18 @@ def trigger_set(vault: Vault, commitment: Commitment) -> TriggerSet:
         block_size=header.block_size,
         class_count=header.class_count,
     )
+
+
+def _require_unopened(state: VaultState, images: NDArray[np.uint8]) -> None:
+    """Raise UsageError for images that were opened from another commitment of the vault."""
+    opened = opened_images(state)
+    known = sum(image.tobytes() in opened for image in images) if opened else 0
+    if known:
+        raise UsageError(
+            f"{known} of these images were opened before, from another commitment of this vault",
+            hint="whoever saw them can train on them, so that their blocks would be spent from the "
+            "start: give other images",
+        )
 
 
 def _require_derived(labels: NDArray[np.int64] | None) -> None:

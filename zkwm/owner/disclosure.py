@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from zkwm.owner.disputes import asks_last
 from zkwm.owner.spent_blocks import free_blocks
 from zkwm.owner.vault import ArgumentEntry, CommitmentSecrets, LedgerEntry, VaultState
 from zkwm.quantizer.agreement_bounds import require_comparable
@@ -62,6 +63,8 @@ class Disclosure:
         released: the openings of this commitment.
         argument: what an argument would release; None where an opening is asked for.
         again: why ``prove`` wants ``again`` for this opening; empty where it does not.
+        last: why it wants it because this opening is the last; empty where it is not.
+        disputes_after: the further openings that the blocks left after this one are enough for.
     """
 
     suspect: SuspectIdentity
@@ -77,6 +80,8 @@ class Disclosure:
     released: tuple[LedgerEntry, ...]
     argument: ArgumentDisclosure | None = None
     again: str = ""
+    last: str = ""
+    disputes_after: int = 0
 
 
 def check_challenge(
@@ -164,12 +169,19 @@ def require_again(
     state: VaultState, commitment: Commitment, challenge: Challenge, *, again: bool
 ) -> None:
     """Raise UsageError for an opening that needs a word of its own and has none."""
-    reason = asks_again(state, commitment, challenge)
-    if reason and not again:
+    if again:
+        return
+    if reason := asks_again(state, commitment, challenge):
         raise UsageError(
             reason,
             hint="ask the judge what the answers before did not settle; `again=True` opens all "
             "the same",
+        )
+    if reason := asks_last(state, commitment, challenge):
+        raise UsageError(
+            reason,
+            hint="consider an argument in zero knowledge, which spends no block; `again=True` "
+            "opens all the same",
         )
 
 

@@ -19,6 +19,7 @@ from zkwm.owner.disclosure import (
     pixels_of,
     require_again,
 )
+from zkwm.owner.disputes import asks_last, disputes_left
 from zkwm.owner.prove_argument import ArgumentProgress, argue
 from zkwm.owner.spent_blocks import choose_blocks, spent_blocks
 from zkwm.owner.suspect_file import DerivedNetwork
@@ -47,12 +48,14 @@ def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Di
     repeated = state.response_to(challenge.digest)
     argument: ArgumentDisclosure | None = None
     blocks: tuple[int, ...] = ()
-    again = ""
+    again = last = ""
     if isinstance(challenge, ArgumentChallenge):
         argument = disclose_argument(state, commitment, challenge)
     else:
         blocks = repeated.blocks if repeated else choose_blocks(state, commitment, challenge)
         again = "" if repeated else asks_again(state, commitment, challenge)
+        last = "" if repeated else asks_last(state, commitment, challenge)
+    spent = spent_blocks(state, commitment)
     return Disclosure(
         suspect=challenge.suspect,
         purpose=challenge.purpose,
@@ -63,12 +66,16 @@ def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Di
         declared_labels=commitment.header.label_mode != LabelMode.DERIVED,
         block_count=commitment.header.block_count,
         blocks_to_open=blocks,
-        blocks_spent=tuple(sorted(spent_blocks(state, commitment))),
+        blocks_spent=tuple(sorted(spent)),
         released=tuple(
             entry for entry in state.openings() if entry.commitment_digest == commitment.digest
         ),
         argument=argument,
         again=again,
+        last=last,
+        disputes_after=disputes_left(
+            commitment, commitment.header.block_count - len(spent | set(blocks))
+        ),
     )
 
 
@@ -96,7 +103,8 @@ def prove(
         judge_fingerprint: the judge's, as the owner knows it from elsewhere; may be left out for a
             judge whom this vault confirmed before.
         again: open further blocks to a judge who was answered about this suspect before, or whom
-            it takes beyond half of the blocks.
+            it takes beyond half of the blocks; or the last blocks (``Disclosure.again``,
+            ``Disclosure.last``).
         model, test_data, refuse, exceed_limit, progress: for an argument alone; see
             ``zkwm.owner.prove_argument.argue``, which also says what it raises.
 

@@ -6,7 +6,7 @@ spends the blocks of the other that have its images (``zkwm.owner.spent_blocks``
 
 from __future__ import annotations
 
-from zkwm.owner.spent_blocks import images_of, opened_images
+from zkwm.owner.spent_blocks import images_of
 from zkwm.owner.vault import VaultState
 from zkwm_protocols.commitment import Commitment
 
@@ -23,9 +23,3 @@ def shared_images(state: VaultState, commitment: Commitment) -> dict[bytes, int]
         if digest != commitment.digest
     }
     return {digest: count for digest, count in counts.items() if count}
-
-
-def opened_among(state: VaultState, images: list[bytes]) -> int:
-    """How many of these images (their pixels) were opened from a commitment of the vault."""
-    opened = opened_images(state)
-    return sum(image in opened for image in images)

@@ -72,6 +72,7 @@ def _commit_given(owner: VaultOptions, triggers: TriggerOptions, location: str) 
     """Commit to the owner's own images, and warn where the owner chose the labels as well."""
     from zkwm.data.images import list_pictures, load_images, load_labels
     from zkwm.owner.commit import commit
+    from zkwm.owner.shared_images import shared_images
     from zkwm.triggers import check_images
     from zkwm_cli.terminal import warn
 
@@ -89,17 +90,24 @@ def _commit_given(owner: VaultOptions, triggers: TriggerOptions, location: str) 
         )
     vault = owner.open()
     with usage_errors():
-        return commit(
+        commitment = commit(
             vault,
             images,
             class_count=class_count,
             declared_labels=declared,
             class_names=triggers.read_class_names(),
         )
+    for digest, count in shared_images(vault.state, commitment).items():
+        warn(
+            f"{count} of these images are in commitment {digest.hex()[:16]} of this vault too: "
+            "whatever is opened of one is spent in both"
+        )
+    return commitment
 
 
 def _print(commitment: Commitment, output: OutputOptions) -> None:
-    """The size and digest of the commitment, and the same in JSON."""
+    """The size and digest of the commitment, what it is enough for, and the same in JSON."""
+    from zkwm.owner.disputes import disputes_left
     from zkwm_cli.terminal import note
 
     header = commitment.header
@@ -107,6 +115,8 @@ def _print(commitment: Commitment, output: OutputOptions) -> None:
         f"committed to {header.leaf_count} triggers in {header.block_count} blocks of "
         f"{header.block_size}, {header.label_mode} labels; digest {commitment.digest.hex()}"
     )
+    disputes = disputes_left(commitment, header.block_count)
+    _tell_disputes(disputes)
     print_result(
         output.as_json,
         "commit",
@@ -119,4 +129,24 @@ def _print(commitment: Commitment, output: OutputOptions) -> None:
         class_names=None if commitment.class_names is None else list(commitment.class_names),
         shape=list(header.shape),
         label_mode=header.label_mode,
+        disputes=disputes,
     )
+
+
+def _tell_disputes(disputes: int) -> None:
+    """How many disputes the commitment is enough for; a warning where that is one, or none."""
+    from zkwm_cli.terminal import note, warn
+
+    more = "commit to more triggers, or to more bits of a mark"
+    if disputes > 1:
+        note(
+            f"enough for {disputes:,} disputes by opening, at most: each spends blocks; arguments "
+            "in zero knowledge spend none"
+        )
+    elif disputes == 1:
+        warn(f"this size is enough for ONE dispute by opening, and then for no other; {more}")
+    else:
+        warn(
+            "this size is enough for NO dispute by a judge's default standard: even if all match, "
+            f"40 bits are out of reach; {more}"
+        )

@@ -15,6 +15,7 @@ from zkwm_cli.artifacts import Output, OutputOptions, print_result, read_parsed,
 from zkwm_cli.consent import (
     ConsentOptions,
     confirm_again,
+    confirm_last,
     confirm_limit,
     name_blocks,
     show,
@@ -120,8 +121,8 @@ def command(
     What is opened is spent: whoever sees it can train on it, so it serves in no case about a model
     that is published later. First look at the suspect, the purpose and the judge, and compare their
     fingerprint with what they told you through another channel. A judge known to this vault needs
-    no second confirmation, but a second opening about a suspect does (--again). The same challenge
-    again gives the same bytes and opens nothing more.
+    no second confirmation, but a second opening about a suspect does (--again), and so does the
+    last one (--last). The same challenge again gives the same bytes and opens nothing more.
 
     With --zero-knowledge nothing is opened: the proof shows that at least as many triggers as the
     challenge demands match in the integer network made from the suspect's file, and nothing else.
@@ -150,6 +151,7 @@ def command(
     show(release, committed, asked)
     exceed = _confirm_limit(release, argument)
     again = confirm_again(release, consent.again)
+    again = confirm_last(release, consent.last) or again
     fingerprint = consent.confirm(release, trusted)
     settings: dict[str, Any] = {"judge_fingerprint": fingerprint, "again": again}
     if release.argument is not None:
@@ -218,6 +220,7 @@ def _print(proof: Response, release: Disclosure, vault: str, output: OutputOptio
         blocks=list(proof.blocks),
         blocks_spent=sorted({*release.blocks_spent, *opened}),
         block_count=release.block_count,
+        disputes_left=release.disputes_after,
         repeated=release.repeated,
         **_argument_values(release, proof),
     )
