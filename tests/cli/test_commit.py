@@ -61,6 +61,7 @@ def test_secret_is_the_default_family(zkwm: Command, case: Files) -> None:
         "class_names": None,
         "shape": [1, 16, 16],
         "label_mode": "derived",
+        "disputes": 1,
     }
 
 
@@ -258,3 +259,47 @@ def test_wrong_passphrase(zkwm: Command, case: Files, monkeypatch: pytest.Monkey
     assert result.json["exit_code"] == 3
     assert "passphrase" in result.json["error"]
     assert f"zkwm: error: {result.json['error']}" in result.stderr
+
+
+def test_how_many_disputes_the_size_is_enough_for(zkwm: Command, case: Files) -> None:
+    four = zkwm(*arguments(case, generate=200, shape="1,16,16"), "--json")
+    assert (four.code, four.json["disputes"]) == (0, 4)
+    assert "enough for 4 disputes by opening, at most" in four.stderr
+    one = zkwm(*arguments(case, generate=50, shape="1,16,16"), "--force")
+    assert "zkwm: warning: this size is enough for ONE dispute by opening" in one.stderr
+    none = [*arguments(case, generate=50, shape="1,16,16"), "--force"]
+    none[none.index("--classes") + 1] = 2
+    result = zkwm(*none, "--json")
+    assert (result.code, result.json["disputes"]) == (0, 0)
+    assert "zkwm: warning: this size is enough for NO dispute" in result.stderr
+
+
+def commit_images(case: Files, images: np.ndarray) -> list[object]:
+    np.savez(case.folder / "images.npz", images=images)
+    return [
+        *("commit", "--vault", case.vault, "--images", case.folder / "images.npz"),
+        *("--classes", 10, "--output", case.folder / "shared.commitment"),
+    ]
+
+
+def test_images_that_were_opened_are_refused(zkwm: Command, case: Files) -> None:
+    images, _ = case.triggers()
+    before = case.vault.read_bytes()
+    result = zkwm(*commit_images(case, images[:100]))  # block 0 was opened in the case
+    assert result.code == 2
+    assert "50 of these images were opened before" in result.stderr
+    assert case.vault.read_bytes() == before
+    assert not (case.folder / "shared.commitment").exists()
+
+
+def test_images_in_two_commitments_are_told(zkwm: Command, case: Files) -> None:
+    images, _ = case.triggers()
+    result = zkwm(*commit_images(case, images[100:150]))
+    assert result.code == 0, result.stderr
+    (first, _) = Vault.open(case.vault, PASSPHRASE).state.commitments
+    assert (
+        f"warning: 50 of these images are in commitment {first.hex()[:16]} of this vault too"
+        in result.stderr
+    )
+    shown = zkwm("vault", "show", "--vault", case.vault, "--json").json
+    assert shown["commitments"][1]["shared_images"] == {first.hex(): 50}

@@ -68,6 +68,7 @@ def test_confirmed_by_fingerprint(zkwm: Command, case: Files, fresh: Path) -> No
         "blocks": [1],
         "blocks_spent": [0, 1],
         "block_count": 4,
+        "disputes_left": 2,
         "repeated": False,
     }
 
@@ -177,7 +178,7 @@ def test_pipe(process: Command, case: Files) -> None:
 
 def test_declared_labels_are_pointed_out(zkwm: Command, case: Files) -> None:
     images, labels = case.triggers()
-    np.savez(case.folder / "images.npz", images=images)
+    np.savez(case.folder / "images.npz", images=255 - images)
     np.savez(case.folder / "labels.npz", labels=labels)
     declared = case.folder / "declared.commitment"
     made = zkwm(

@@ -159,9 +159,35 @@ def test_when_all_blocks_are_spent(zkwm: Command, case: Files) -> None:
         challenge = case.folder / f"{number}.challenge"
         assert zkwm(*case.challenge_options(output=challenge)).code == 0
         options = case.prove_options(challenge=challenge, output=case.folder / f"{number}.proof")
-        assert zkwm(*options, "--again").code == 0
+        last = ["--last"] if number == 2 else []
+        assert zkwm(*options, "--again", *last).code == 0
     assert zkwm(*case.challenge_options()).code == 0
     result = zkwm(*case.prove_options(challenge=case.folder / "new.challenge"))
     assert result.code == 3
     assert "[challenge.reachable]" in result.stderr
     assert "zkwm: hint: " in result.stderr
+
+
+def test_the_last_block_is_not_opened_unasked(zkwm: Command, case: Files) -> None:
+    made = zkwm(*case.challenge_options(reveal=150))
+    assert made.code == 0, made.stderr
+    options = [*case.prove_options(challenge=case.folder / "new.challenge"), "--again"]
+    before = case.vault.read_bytes()
+    result = zkwm(*options)
+    assert result.code == 2
+    assert "left after it  nothing: no other dispute can be answered by opening" in result.stderr
+    assert "this is the last opening of this commitment: no block is left" in result.stderr
+    assert "--last opens all the same" in result.stderr
+    assert case.vault.read_bytes() == before
+    done = zkwm(*options, "--last", "--json")
+    assert (done.code, done.json["blocks"], done.json["disputes_left"]) == (0, [1, 2, 3], 0)
+    again = zkwm(*options, "--force")
+    assert again.code == 0  # the same bytes once more need no word
+
+
+def test_another_word_is_no_consent_to_the_last_block(zkwm: Command, case: Files) -> None:
+    made = zkwm(*case.challenge_options(reveal=150))
+    assert made.code == 0
+    result = zkwm(*case.prove_options(challenge=case.folder / "new.challenge"), "--last")
+    assert result.code == 2
+    assert "blocks were opened to this judge about this suspect before" in result.stderr

@@ -55,7 +55,7 @@ def look(vault: Vault, commitment: Commitment, suspect: TableSuspect) -> Suspect
 def opened(vault: Vault, commitment: Commitment, suspect: TableSuspect) -> None:
     judge = new_judge()
     challenge = judge.challenge(commitment, suspect, reveal=50)
-    prove(vault, commitment, challenge, judge_fingerprint=judge.public.fingerprint())
+    prove(vault, commitment, challenge, judge_fingerprint=judge.public.fingerprint(), again=True)
 
 
 def test_a_marked_model_would_be_proven_by_one_block(

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.dispute import CHEAP, PASSPHRASE, SHAPE, TableSuspect, asking, random_images
+from tests.support.dispute import (
+    CHEAP,
+    PASSPHRASE,
+    SHAPE,
+    TableSuspect,
+    asking,
+    new_judge,
+    random_images,
+)
 from zkwm.judge.judge import Judge
 from zkwm.owner.commit import commit, trigger_set
 from zkwm.owner.disclosure import Disclosure
@@ -169,6 +177,7 @@ def test_disclosure_shows_what_answering_would_release(
         blocks_to_open=(0,),
         blocks_spent=(),
         released=(),
+        disputes_after=3,
     )
     assert vault.state.ledger == []
 
@@ -228,3 +237,32 @@ def test_images_opened_from_one_commitment_are_spent_in_another(vault: Vault, ju
     shown = disclosure(vault, second, challenge)
     assert (shown.blocks_spent, shown.blocks_to_open) == ((0,), (1,))
     assert prove(vault, second, challenge).blocks == (1,)
+
+
+def test_the_last_block_takes_a_word_of_its_own(vault: Vault, judge: Judge) -> None:
+    made = commit(vault, random_images(100), class_count=10)
+    fingerprint = judge.public.fingerprint()
+    prove(vault, made, asking(judge, made), judge_fingerprint=fingerprint)
+    other = new_judge()
+    last = other.challenge(made, TableSuspect(name="another"), reveal=50)
+    shown = disclosure(vault, made, last)
+    assert "the last opening" in shown.last
+    assert (shown.again, shown.disputes_after) == ("", 0)
+    options: dict[str, Any] = {"judge_fingerprint": other.public.fingerprint()}
+    with pytest.raises(UsageError, match="the last opening"):
+        prove(vault, made, last, **options)
+    assert len(vault.state.ledger) == 1
+    assert prove(vault, made, last, **options, again=True).blocks == (1,)
+    assert not disclosure(vault, made, last).last  # the same bytes once more are nothing new
+
+
+def test_opened_images_are_not_committed_again(
+    vault: Vault, commitment: Commitment, judge: Judge
+) -> None:
+    fingerprint = judge.public.fingerprint()
+    prove(vault, commitment, asking(judge, commitment), judge_fingerprint=fingerprint)
+    images = random_images(200)
+    with pytest.raises(UsageError, match="50 of these images were opened before"):
+        commit(vault, images, class_count=10)
+    assert len(vault.state.commitments) == 1
+    commit(vault, images[50:], class_count=10)
