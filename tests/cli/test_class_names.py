@@ -52,7 +52,7 @@ def names_file(folder: Path, names: list[str], name: str = "names.txt") -> Path:
 def verdict_on(zkwm: Command, case: Files, commitment: Path, model: Path) -> tuple[int, dict]:
     """Exit code and JSON of verify, after prove has answered ``new.challenge``."""
     files = {"commitment": commitment, "challenge": case.folder / "new.challenge"}
-    proved = zkwm(*case.prove_options(**files), "--again")
+    proved = zkwm(*case.prove_options(**files), "--again", "--last")
     assert proved.code == 0, proved.stderr
     proof = case.folder / "new.proof"
     done = zkwm(*case.verify_options(**files, model=model, proof=proof), "--json")
@@ -156,7 +156,7 @@ def test_names_stand_in_text_and_report(zkwm: Command, case: Files) -> None:
     ))  # fmt: skip
     files = {"commitment": commitment, "challenge": case.folder / "new.challenge"}
     assert zkwm(*case.challenge_options(commitment=commitment)).code == 0
-    assert zkwm(*case.prove_options(**files), "--again").code == 0
+    assert zkwm(*case.prove_options(**files), "--again", "--last").code == 0
     shown = zkwm("inspect", commitment, "--json").json
     assert shown["fields"]["class_names"] == hostile
     asked = zkwm("inspect", files["challenge"], "--json").json["fields"]

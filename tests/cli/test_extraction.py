@@ -96,7 +96,7 @@ def test_from_challenge_to_proven(zkwm: Command, folder: Path, tmp_path: Path, m
     vault.write_bytes((folder / "acme.vault").read_bytes())
     vault.chmod(0o600)
     proved = zkwm(
-        *("prove", "--vault", vault, "--commitment", "acme.commitment", "--challenge"),
+        *("prove", "--last", "--vault", vault, "--commitment", "acme.commitment", "--challenge"),
         *(tmp_path / "c", "--judge-fingerprint", fingerprint, "--output", tmp_path / "p"),
     )
     assert proved.code == 0, proved.stderr

@@ -82,7 +82,9 @@ class ExtractionCase:
     def answered(self, judge: Judge, challenge: Challenge) -> bytes:
         """The owner's proof, as bytes."""
         fingerprint = judge.public.fingerprint()
-        response = prove(self.vault, self.commitment, challenge, judge_fingerprint=fingerprint)
+        response = prove(
+            self.vault, self.commitment, challenge, judge_fingerprint=fingerprint, again=True
+        )
         return response.to_bytes()
 
 
