@@ -82,9 +82,7 @@ def test_the_nonce_draws_the_probes(case: ExtractionCase, judge: Judge) -> None:
     assert "500 probes from the 2000 images" in suspect.identity.description
     challenge = judge.challenge(commitment, suspect, reveal=COUNT)
     fingerprint = judge.public.fingerprint()
-    proof = prove(
-        case.vault, commitment, challenge, judge_fingerprint=fingerprint, again=True
-    )
+    proof = prove(case.vault, commitment, challenge, judge_fingerprint=fingerprint, again=True)
     with pytest.raises(NotProven):
         judge.verify(commitment, suspect, challenge, proof)
     again = judge.challenge(commitment, suspect, reveal=COUNT)

@@ -37,7 +37,11 @@ def verdict(case: ExtractionCase, suspect: Suspect, judge: Judge) -> Verdict:
     """Challenge, answer and check, all blocks."""
     challenge = judge.challenge(case.commitment, suspect, reveal=COUNT)
     proof = prove(
-        case.vault, case.commitment, challenge, judge_fingerprint=judge.public.fingerprint(), again=True
+        case.vault,
+        case.commitment,
+        challenge,
+        judge_fingerprint=judge.public.fingerprint(),
+        again=True,
     )
     return judge.verify(case.commitment, suspect, challenge.to_bytes(), proof.to_bytes())
 
