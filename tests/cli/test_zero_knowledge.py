@@ -140,6 +140,7 @@ def test_the_answer_in_json(zkwm: Command, case: Files, linear: Path, asked: Pat
         "blocks": [1, 2, 3],
         "blocks_spent": [0],
         "block_count": 4,
+        "disputes_left": 3,
         "repeated": False,
         "mode": "argument",
         "network": challenge.network.hex(),
