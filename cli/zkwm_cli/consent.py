@@ -143,62 +143,6 @@ def _fingerprint(written: str, where: str) -> str:
         raise UsageError(f"{where}{error.message}", hint=error.hint) from None
 
 
-def confirm_again(release: Disclosure, again: bool) -> bool:
-    """Whether the owner consents to a further opening; asks where that matters.
-
-    Raises Cancelled when a person says no, UsageError where nobody can be asked.
-    """
-    if again or not release.again:
-        return again
-    require_yes(
-        f"Beware: {release.again}. Open more?",
-        reason=release.again,
-        hint="ask the judge what the answers before did not settle; --again opens all the same",
-    )
-    return True
-
-
-def confirm_last(release: Disclosure, last: bool) -> bool:
-    """Whether the owner consents to the last opening of a commitment; asks where that matters.
-
-    Raises Cancelled when a person says no, UsageError where nobody can be asked.
-    """
-    if last or not release.last:
-        return last
-    require_yes(
-        f"Beware: {release.last}. Open it?",
-        reason=release.last,
-        hint="ask the judge for an argument in zero knowledge, which spends no block; --last opens "
-        "all the same",
-    )
-    return True
-
-
-def confirm_limit(release: Disclosure, argument: ArgumentDisclosure, exceed: bool) -> bool:
-    """Whether more bits than the limit may be released; asks where that matters.
-
-    Raises Cancelled when a person says no, UsageError where nobody can be asked.
-    """
-    if exceed or release.repeated or len(argument.bits) < argument.limit:
-        return exceed
-    released = f"{len(argument.bits)} bits have been released about this commitment"
-    require_yes(
-        f"{released}. Release one more?",
-        reason=released,
-        hint="consider who has asked and why; --exceed-limit answers all the same",
-    )
-    return True
-
-
-def require_yes(question: str, *, reason: str, hint: str) -> None:
-    """Ask a person. Raises Cancelled when they say no, UsageError where nobody can be asked."""
-    answer = ask_yes(question)
-    if answer is None:
-        raise UsageError(f"{reason}, and there is no terminal to ask at", hint=hint)
-    if not answer:
-        raise Cancelled("declined; nothing was released")
-
-
 def warn_of_mark(vault: Vault, seen: str = "") -> str:
     """Print what the owner should know about the mark of the ledger, unless ``seen``; return it."""
     if vault.notice and vault.notice != seen:

@@ -12,15 +12,8 @@ import click
 
 from zkwm_cli import completions
 from zkwm_cli.artifacts import Output, OutputOptions, print_result, read_parsed, require_one_stdin
-from zkwm_cli.consent import (
-    ConsentOptions,
-    confirm_again,
-    confirm_last,
-    confirm_limit,
-    name_blocks,
-    show,
-    warn_of_mark,
-)
+from zkwm_cli.consent import ConsentOptions, name_blocks, show, warn_of_mark
+from zkwm_cli.further_consent import confirm_again, confirm_last, confirm_limit
 from zkwm_cli.options import challenge_option, commitment_option, option, options
 from zkwm_cli.secret_options import VaultOptions
 

@@ -102,7 +102,7 @@ def export(owner: VaultOptions, commitment: str, output: str, yes: bool, as_json
         raise UsageError(f"{output} exists", hint="choose another name")
     from zkwm.owner.commit import trigger_set
     from zkwm.owner.export_triggers import export_triggers
-    from zkwm_cli.consent import require_yes
+    from zkwm_cli.further_consent import require_yes
     from zkwm_cli.terminal import note, warn
 
     committed = _read_commitment(commitment)
@@ -138,7 +138,7 @@ def trust(judge: str, owner: VaultOptions, yes: bool, as_json: bool) -> None:
 
     A known judge's challenges are answered without asking who they are, so read each of them.
     """
-    from zkwm_cli.consent import require_yes
+    from zkwm_cli.further_consent import require_yes
     from zkwm_cli.terminal import note
 
     fingerprint, from_file = _fingerprint(judge)
