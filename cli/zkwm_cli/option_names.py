@@ -22,6 +22,7 @@ OPTIONS = {
     "headers": "--header-file",
     "image_seconds": "--timeout",
     "layout": "--layout",
+    "load_model": "--model-from",
     "mean": "--mean",
     "model": "--model",
     "output": "--output-name",

@@ -232,7 +232,7 @@ def test_weights_of_ones_own_are_not_guessed(tmp_path: Path) -> None:
     save_file(network.state_dict(), tmp_path / "model.safetensors")
     with pytest.raises(CouldNotCheck, match=r"no config\.json") as caught:
         api.load_model(tmp_path)
-    assert "load_model(folder, network)" in caught.value.hint
+    assert "`load_model`" in caught.value.hint
     api.load_model(tmp_path, torch.nn.Linear(3, 2))
     api.load_model(tmp_path / "model.safetensors", torch.nn.Linear(3, 2))
     with pytest.raises(Malformed, match="other tensors than this network"):

@@ -118,10 +118,12 @@ def test_a_wrong_file_has_one_exit_code(zkwm: Command, case: Files) -> None:
     page = case.folder / "report.html"
     page.write_text("<html>")
     missing = case.folder / "nothing"
-    for wrong in (page, missing, case.challenge, case.folder):
+    empty = case.folder / "empty"
+    empty.mkdir()
+    for wrong in (page, missing, case.challenge, empty):
         assert zkwm(*case.verify_options(model=wrong)).code == 3
         assert zkwm(*case.challenge_options(model=wrong)).code == 3
-    for wrong in (page, missing, case.folder, case.model):
+    for wrong in (page, missing, empty, case.model):
         assert zkwm(*case.challenge_options(commitment=wrong)).code == 3
         assert zkwm(*case.challenge_options(judge=wrong)).code == 3
         assert zkwm("inspect", page).code == 3
@@ -178,6 +180,7 @@ def test_hints_go_to_whoever_runs_the_command(zkwm: Command, case: Files) -> Non
 
 
 def test_the_file_in_a_folder_is_named(zkwm: Command, case: Files) -> None:
+    case.model.rename(case.folder / "marked.onnx")  # model.onnx would be taken
     _, hint = told(zkwm(*case.challenge_options(model=case.folder)))
     assert hint == f"give the file in it, such as {case.innocent}"
 

@@ -102,8 +102,8 @@ def _require_network(path: Path, folder: Path) -> None:
     if not (folder / CONFIG).exists():
         hint = f"give {folder / ONNX} where a suspect is wanted" if (folder / ONNX).exists() else ""
         if (folder / WEIGHTS).exists():
-            own = "a network of your own takes its weights by load_model(folder, network), or with "
-            hint = f"{hint}; {own}--model-from".removeprefix("; ")
+            own = "a network of your own is given as well (`load_model`)"
+            hint = f"{hint}; {own}".removeprefix("; ")
         raise CouldNotCheck(
             f"{folder} has no {CONFIG}, so that it holds no network of a built-in architecture",
             hint=hint or _SAVED,
