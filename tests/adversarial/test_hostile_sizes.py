@@ -5,6 +5,7 @@ Byte-level mutations of each format are in tests/protocols; hostile graphs in te
 
 from __future__ import annotations
 
+import os
 import time
 import tracemalloc
 from dataclasses import replace
@@ -16,11 +17,12 @@ import pytest
 from tests.support.dispute import Claimant, TableSuspect, failed, marked, random_images, verdict_of
 from zkwm.judge.judge import Judge
 from zkwm.suspects import open_suspect
+from zkwm.suspects.onnx_parts import read_whole
 from zkwm_protocols import merkle
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.encoding import encode
-from zkwm_protocols.errors import SuspectUnusable, UsageError, ZkwmError
+from zkwm_protocols.errors import CouldNotCheck, SuspectUnusable, UsageError, ZkwmError
 from zkwm_protocols.policy import Policy
 
 
@@ -185,3 +187,13 @@ def test_a_hostile_challenge_does_not_hold_up_an_owner(judge: Judge) -> None:
         except ZkwmError as error:
             assert error.check.startswith("challenge."), what  # noqa: PT017
         assert time.process_time() - start < 5, what
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_suspect_that_is_a_pipe_keeps_no_judge_waiting(tmp_path: Path) -> None:
+    """Nobody writes to it: whoever opens it as a file would wait for ever."""
+    pipe = tmp_path / "model.onnx"
+    os.mkfifo(pipe)
+    for opened in (lambda: open_suspect(pipe, shape=(1, 8, 8)), lambda: read_whole(pipe)):
+        with pytest.raises(CouldNotCheck, match="not a regular file"):
+            opened()

@@ -133,6 +133,49 @@ def test_a_changed_outcome_is_refused_whoever_signs_it(judge: TestJudge, file: b
         assert refused.value.check == "verdict.format", name
 
 
+def test_a_careless_or_bought_judge_signs_no_sum_that_is_none(
+    judge: TestJudge, file: bytes
+) -> None:
+    """Matches, evidence, blocks, triggers and names are recounted by whoever reads them."""
+
+    def no_match(value: Any) -> None:
+        for row in value["triggers"]:
+            row[2], row[5] = "no match", (row[4] + 1) % 10
+
+    def same_index(value: Any) -> None:
+        value["triggers"][1] = value["triggers"][0]
+
+    changes: dict[str, Callable[[Any], object]] = {
+        "no trigger matches, the evidence stays": no_match,
+        "no matches, the evidence stays": lambda value: value["evidence"].update(matches=0),
+        "more evidence": lambda value: value["evidence"]["terms"][0].__setitem__(1, 2**31 - 1),
+        "nothing taken off": lambda value: value["evidence"].update(
+            terms=value["evidence"]["terms"][:1]
+        ),
+        "a lower threshold": lambda value: value["evidence"].update(threshold_bits=1),
+        "fewer needed": lambda value: value["evidence"].update(needed_matches=1),
+        "fewer classes": lambda value: value["evidence"].update(class_count=2),
+        "functions not charged": lambda value: value.update(functions_tried=2**40),
+        "no functions": lambda value: value.update(functions_tried=None),
+        "other blocks": lambda value: value.update(blocks=[1]),
+        "a block that there is none of": lambda value: value.update(blocks=[10**6]),
+        "one trigger twice": same_index,
+        "a trigger left out": lambda value: value["triggers"].pop(),
+        "names that nobody committed": lambda value: value.update(
+            class_names=[f"class {i}" for i in range(10)]
+        ),
+        "leaves that failed": lambda value: value["checks"][18].__setitem__(1, "failed"),
+        "declared labels": lambda value: value.update(declared_labels_accepted=True),
+        "nothing failed": lambda value: value.update(outcome="could not be checked"),
+    }
+    for name, change in changes.items():
+        data = resigned(judge, file, change)
+        for read in (Verdict.from_unverified, lambda data: Verdict.from_bytes(data, judge.public)):
+            with pytest.raises(Malformed) as refused:
+                read(data)
+            assert refused.value.check == "verdict.format", name
+
+
 def test_another_judges_verdict(judge: TestJudge, other_judge: Judge, file: bytes) -> None:
     with pytest.raises(InvalidSignature) as caught:
         Verdict.from_bytes(file, other_judge.public)

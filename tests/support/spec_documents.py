@@ -52,10 +52,11 @@ from zkwm_protocols.argument_response import (
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment, Header
 from zkwm_protocols.encoding import decode, encode, pack
-from zkwm_protocols.evidence import RankSum
+from zkwm_protocols.evidence import assess
 from zkwm_protocols.integer_network import codec
 from zkwm_protocols.keys import ECDSA_P256, ED25519, JudgePublic, SigningKey
 from zkwm_protocols.opened_triggers import read_opened
+from zkwm_protocols.ranks import Statistic, weighted_sum
 from zkwm_protocols.sealing import unseal
 from zkwm_protocols.verdict_file import VerdictFile
 
@@ -218,8 +219,18 @@ def _verdicts(judge: Judge, owner: Claimant, argued: Any) -> dict[str, Document]
         suspect_record=(record,),
         first_seen=FirstSeen(1, 2),
         asked=Asked(1, 2, (AnswerRate("triggers", 3, 2, 1),)),
-    ).with_file(FileDigest.of(FileRole.SUSPECT, "model.onnx", b"onnx"))
-    ranks = replace(opened.evidence, rank_sum=RankSum(7, 300, 60))
+    ).with_file(FileDigest(FileRole.SUSPECT, "m.onnx", opened.challenge.suspect.digest, 4))
+    ranked = replace(
+        opened,
+        challenge=replace(challenge, statistic=Statistic.RANKS),
+        triggers=tuple(replace(trigger, rank=9) for trigger in opened.triggers),
+        evidence=assess(
+            opened.evidence.matches, blocks_used=1, block_count=opened.header.block_count,
+            block_size=opened.header.block_size, class_count=10, policy=challenge.policy,
+            rank_sum=weighted_sum([9] * len(opened.triggers), 10),
+        ),
+        files=(),
+    )  # fmt: skip
     nothing = verdict_of(lambda: judge.verify(b"", TableSuspect(), b"", b""))
     agreement = Agreement("random blocks", 200, 190, 150, 149, 20, 19, 0.5, 0.25, 0.5, math.inf)
     examined = Argued(
@@ -238,9 +249,7 @@ def _verdicts(judge: Judge, owner: Claimant, argued: Any) -> dict[str, Document]
     return {
         "verdict file": Document("VerdictFile", value_of(judge.sign_verdict(opened)), read),
         "verdict": Document("VerdictBody", body(opened), read_verdict_body),
-        "verdict by ranks": Document(
-            "VerdictBody", body(replace(opened, evidence=ranks)), read_verdict_body
-        ),
+        "verdict by ranks": Document("VerdictBody", body(ranked), read_verdict_body),
         "verdict on an argument": Document("VerdictBody", body(argument), read_verdict_body),
         "verdict on nothing": Document("VerdictBody", body(nothing), read_verdict_body),
     }

@@ -141,6 +141,12 @@ def _trigger(index: int, label: int | None, answer: int | None) -> list[Any]:
 def _evidence(matches: int, trials: int) -> dict[str, Any]:
     tail = reference.hundredths_below(1 / reference.tail(trials, CLASS_COUNT, matches))
     allowance = reference.allowance(4, 2, 1, 0, 0)
+    needed = next(
+        count
+        for count in range(trials + 1)
+        if reference.hundredths_below(1 / reference.tail(trials, CLASS_COUNT, count)) - allowance
+        >= 4000
+    )
     return {
         "matches": matches,
         "trials": trials,
@@ -150,7 +156,7 @@ def _evidence(matches: int, trials: int) -> dict[str, Any]:
             ["allowances", -allowance, "all that could be chosen"],
         ],
         "threshold_bits": 40,
-        "needed_matches": 30,
+        "needed_matches": needed,
         "rank_sum": None,
     }
 
@@ -210,6 +216,26 @@ CHANGES: dict[str, tuple[str, Change]] = {
     "no challenge": ("verdict.format", put("challenge", to=None)),
     "text that is not printable": ("verdict.format", put("reason", to="a\nb")),
     "versions out of order": ("verdict.format", put("versions", to=lambda rows: rows[::-1])),
+    "fewer matches, the same sum": ("verdict.format", put("evidence", "matches", to=37)),
+    "more evidence than its matches give": (
+        "verdict.format", put("evidence", "terms", 0, 1, to=99_999),
+    ),
+    "fewer matches needed": ("verdict.format", put("evidence", "needed_matches", to=30)),
+    "another threshold than the challenge's": (
+        "verdict.format", put("evidence", "threshold_bits", to=39),
+    ),
+    "more functions tried than were charged": ("verdict.format", put("functions_tried", to=9)),
+    "a block that was not demanded": ("verdict.format", put("blocks", to=[0, 1])),
+    "a trigger less": ("verdict.format", put("triggers", to=lambda rows: rows[:-1])),
+    "a match that is none": ("verdict.format", put("triggers", 7, 5, to=60_000)),
+    "another label": ("verdict.format", put("triggers", 0, 3, to=lambda label: (label + 1) % 2)),
+    "other class names": ("verdict.format", put("class_names", to=lambda names: names[::-1])),
+    "declared labels accepted, of which there are none": (
+        "verdict.format", put("declared_labels_accepted", to=True),
+    ),
+    "could not be checked, and all was": (
+        "verdict.format", put("outcome", to="could not be checked"),
+    ),
     "more matches than triggers": ("verdict.format", put("evidence", "matches", to=41)),
     "signed by another judge, who names themself": (
         "verdict.judge", put("judge", to=judge_map(OTHER_JUDGE, OTHER_BOX)),

@@ -14,6 +14,7 @@ from typing import Any
 from zkwm.judge import argued_fields
 from zkwm.judge import verdict_fields as fields_of
 from zkwm.judge.particulars import NOT_STATED, CaseParticulars, FileDigest, FileRole
+from zkwm.judge.recount import recounted
 from zkwm.judge.results import (
     Argued,
     Asked,
@@ -196,6 +197,8 @@ class Verdict:
             self.evidence is None or not failed & _NOT_PROVEN_BY
         ):
             yield "it says not proven, its checks do not"
+        if self.outcome not in (Outcome.PROVEN, Outcome.NOT_PROVEN) and not missing - _MAY_NOT_PASS:
+            yield "it says that something could not be checked, and all was"
         read = {"commitment": self.header, "challenge": challenge, "response": self.proof_digest}
         if any(f"{name}.format" in passed and value is None for name, value in read.items()):
             yield "a file was read, and is not there"
@@ -213,6 +216,7 @@ class Verdict:
             known[role] = None if file is None else hashlib.sha256(file.to_bytes()).digest()
         if any(known.get(file.role) not in (None, file.digest) for file in self.files):
             yield "a file that it lists is not the one that it is about"
+        yield from recounted(self)
 
     def _to_fields(self) -> dict[str, Any]:
         """What the file holds beside type, version and judge."""

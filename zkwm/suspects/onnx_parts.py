@@ -101,7 +101,7 @@ def read_files(path: Path) -> dict[str, bytes]:
 
 def _read(path: Path) -> tuple[bytes, bytes, dict[str, bytes]]:
     """The file itself, the file with its weights in it, and its files of weights by name."""
-    model = read_limited(path, FILE_LIMIT)
+    model = read_limited(path, FILE_LIMIT, regular=True)
     if _MENTIONS_FILES not in model:
         return model, model, {}
     process = OnnxProcess(model, OnnxLimits(), read_file=WeightFiles(path))

@@ -78,7 +78,7 @@ class OnnxSuspect(Suspect):
         limits: OnnxLimits,
         output: str = "",
     ) -> None:
-        model = read_limited(path, FILE_LIMIT)
+        model = read_limited(path, FILE_LIMIT, regular=True)
         self._path = path
         self._limits = limits
         self._shape = shape

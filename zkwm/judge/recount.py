@@ -1,0 +1,220 @@
+"""Recount a verdict: do its evidence, triggers, blocks and names follow from each other?
+
+SPEC.md 10.4. What a verdict's own numbers decide is computed again by whoever reads it, so that a
+judge's signature does not stand under a sum that is none. What only the files decide, such as a
+suspect's answers, rests on the judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Protocol
+
+from zkwm.judge.particulars import FileDigest, FileRole
+from zkwm.judge.results import Argued, Check, CheckStatus, TriggerResult, TriggerStatus
+from zkwm.suspects.onnx_parts import pinned_digest
+from zkwm.suspects.suspect import SuspectFile
+from zkwm_protocols.challenge import ArgumentChallenge, Challenge
+from zkwm_protocols.class_names import map_bits, names_digest
+from zkwm_protocols.commitment import Header, LabelMode
+from zkwm_protocols.errors import UsageError
+from zkwm_protocols.evidence import Evidence, assess
+from zkwm_protocols.ranks import Statistic, weighted_sum, weights
+from zkwm_protocols.suspect_identity import SuspectKind
+
+MOST_RANK_WEIGHT = 40_000
+"""Triggers times the largest weight of a rank up to which their sum is weighed again: seconds."""
+_BAD_LEAVES = (TriggerStatus.WRONG_LEAF, TriggerStatus.MISSING_LEAF)
+
+
+class _Verdict(Protocol):
+    """The fields of ``zkwm.judge.verdict.Verdict`` that are recounted."""
+
+    @property
+    def checks(self) -> tuple[Check, ...]: ...
+
+    @property
+    def header(self) -> Header | None: ...
+
+    @property
+    def challenge(self) -> Challenge | None: ...
+
+    @property
+    def blocks(self) -> tuple[int, ...]: ...
+
+    @property
+    def triggers(self) -> tuple[TriggerResult, ...]: ...
+
+    @property
+    def evidence(self) -> Evidence | None: ...
+
+    @property
+    def declared_labels_accepted(self) -> bool: ...
+
+    @property
+    def argued(self) -> Argued | None: ...
+
+    @property
+    def functions_tried(self) -> int | None: ...
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None: ...
+
+    @property
+    def files(self) -> tuple[FileDigest, ...]: ...
+
+
+def recounted(verdict: _Verdict) -> Iterator[str]:
+    """What the numbers of a verdict say against each other, one by one (SPEC.md 10.4)."""
+    header, challenge, evidence = verdict.header, verdict.challenge, verdict.evidence
+    names = verdict.class_names
+    if names is not None and (
+        header is None
+        or len(names) != header.class_count
+        or header.class_names != names_digest(names)
+    ):
+        yield "its class names are not those that its header commits to"
+    if verdict.declared_labels_accepted and (
+        header is None or header.label_mode != LabelMode.DECLARED
+    ):
+        yield "it accepts declared labels where none were declared"
+    status = {check.id: check.status for check in verdict.checks}
+    if challenge is not None and status["challenge.suspect"] == CheckStatus.PASSED:
+        yield from _other_suspect(verdict, challenge)
+    if evidence is None:
+        return
+    if header is None or challenge is None or verdict.functions_tried is None:
+        yield "its evidence is about nothing"
+        return
+    yield from _wrong_blocks(verdict, header, challenge)
+    yield from _wrong_triggers(verdict, header, challenge)
+    yield from _wrong_sum(verdict, header, challenge, evidence)
+    labels = status["argument.labels" if verdict.argued else "opening.labels"]
+    count = header.label_mode != LabelMode.DECLARED or verdict.declared_labels_accepted
+    if count != (labels == CheckStatus.PASSED):
+        yield "its check of the labels is not what the header says of them"
+    threshold = status.get("evidence.threshold", CheckStatus.SKIPPED)
+    if threshold != CheckStatus.SKIPPED and evidence.reached != (threshold == CheckStatus.PASSED):
+        yield "its evidence and the check of the threshold differ"
+
+
+def _other_suspect(verdict: _Verdict, challenge: Challenge) -> Iterator[str]:
+    """The files of an ONNX suspect have to be those that the challenge pins."""
+    parts = tuple(
+        SuspectFile(file.name, file.digest, file.size)
+        for file in verdict.files
+        if file.role == FileRole.SUSPECT
+    )
+    pinned = challenge.suspect
+    if pinned.kind == SuspectKind.ONNX and parts and pinned_digest(parts) != pinned.digest:
+        yield "the suspect's files that it lists are not those of its challenge"
+
+
+def _wrong_blocks(verdict: _Verdict, header: Header, challenge: Challenge) -> Iterator[str]:
+    """Exactly the demanded number of allowed, different blocks."""
+    blocks = verdict.blocks
+    if (
+        len(set(blocks)) != len(blocks)
+        or len(blocks) != challenge.block_count
+        or any(block >= header.block_count for block in blocks)
+        or set(blocks) & set(challenge.excluded_blocks)
+        or (challenge.reopened_blocks and set(blocks) != set(challenge.reopened_blocks))
+    ):
+        yield "its blocks are not what its challenge asks for"
+
+
+def _wrong_triggers(verdict: _Verdict, header: Header, challenge: Challenge) -> Iterator[str]:
+    """Every trigger of the opened blocks, once, each a match exactly where its numbers say so."""
+    triggers = verdict.triggers
+    if isinstance(challenge, ArgumentChallenge):
+        if triggers:
+            yield "it lists triggers of an argument, which opens none"
+        return
+    size = header.block_size
+    places = [(block, block * size + i) for block in verdict.blocks for i in range(size)]
+    if sorted((one.block, one.index) for one in triggers) != sorted(places):
+        yield "its triggers are not those of its blocks"
+    if not all(_possible(one, challenge) for one in triggers):
+        yield "a trigger's status is not what its label and answer say"
+    bad = any(one.status in _BAD_LEAVES for one in triggers)
+    leaves = next(check.status for check in verdict.checks if check.id == "opening.leaves")
+    if bad != (leaves == CheckStatus.FAILED):
+        yield "its triggers and the check of their leaves differ"
+
+
+def _possible(one: TriggerResult, challenge: Challenge) -> bool:
+    """Whether status, label and answer of an opened trigger fit each other and the class map."""
+    if one.status in _BAD_LEAVES:
+        return (one.label, one.expected_output, one.answer, one.rank) == (None,) * 4
+    if one.label is None or one.label >= len(challenge.class_map):
+        return False
+    if one.expected_output != challenge.class_map[one.label]:
+        return False
+    if one.answer is None:
+        return one.status == TriggerStatus.NO_ANSWER
+    match = one.answer == one.expected_output
+    return one.status == (TriggerStatus.MATCH if match else TriggerStatus.NO_MATCH)
+
+
+def _wrong_sum(
+    verdict: _Verdict, header: Header, challenge: Challenge, evidence: Evidence
+) -> Iterator[str]:
+    """The sum of SPEC.md 8, computed again from what was counted."""
+    value = None
+    if isinstance(challenge, ArgumentChallenge):
+        matches = challenge.least_matches
+    else:
+        matches = sum(one.status == TriggerStatus.MATCH for one in verdict.triggers)
+    if challenge.statistic == Statistic.RANKS:
+        ranks = [one.rank for one in verdict.triggers]
+        if any(rank is not None and rank >= header.class_count for rank in ranks):
+            yield "a rank is none of its classes"
+            return
+        value = weighted_sum(ranks, header.class_count)
+    given = evidence.rank_sum
+    counted = (matches, value, header.class_count, challenge.policy.threshold_bits)
+    if counted != (
+        evidence.matches, given and given.value, evidence.class_count, evidence.threshold_bits,
+    ):  # fmt: skip
+        yield "its evidence does not count what it lists"
+        return
+    if value is not None and len(verdict.triggers) * weights(header.class_count)[0] > (
+        MOST_RANK_WEIGHT
+    ):
+        return
+    try:
+        again = _assessed(verdict, header, challenge, matches, value)
+    except UsageError:
+        yield "its evidence is about more than there is"
+        return
+    sums = (
+        (one.trials, one.needed_matches, one.rank_sum, one.total_hundredths)
+        for one in (again, evidence)
+    )
+    if next(sums) != next(sums):
+        yield "its evidence is not what its numbers give"
+
+
+def _assessed(
+    verdict: _Verdict, header: Header, challenge: Challenge, matches: int, rank_sum: int | None
+) -> Evidence:
+    """The evidence of the verdict's own numbers (SPEC.md 8.2, 8.4). Raises UsageError."""
+    names, suspect, policy = challenge.suspect_classes, challenge.suspect, challenge.policy
+    return assess(
+        matches,
+        blocks_used=challenge.block_count,
+        block_count=header.block_count,
+        block_size=header.block_size,
+        class_count=header.class_count,
+        policy=replace(
+            policy, functions_tried=max(policy.functions_tried, verdict.functions_tried or 1)
+        ),
+        map_bits=map_bits(
+            challenge.class_map,
+            suspect.outputs,
+            by_names=header.class_names is not None and names is not None,
+            numbered=names is None or not suspect.answers_by_name,
+        ),
+        rank_sum=rank_sum,
+    )
