@@ -21,6 +21,7 @@ from tests.reference.commitment import (
 from tests.reference.exchange import read_challenge
 from tests.reference.judge import CHECKS
 from tests.reference.signatures import check_judge, check_signature
+from tests.reference.verdict_recount import recount
 
 ARGUMENT_CHECKS = (
     *CHECKS[: CHECKS.index("response.blocks") + 1], "argument.labels", "challenge.network",
@@ -182,6 +183,7 @@ def _check_consistency(body: dict[str, Any]) -> None:
     for role, _, digest, _ in body["files"]:
         if known.get(role, digest) not in (None, digest):
             raise RejectedError("another file")
+    recount(body, challenge, status)
 
 
 def _argument(body: dict[str, Any]) -> dict[str, Any]:

@@ -70,11 +70,11 @@ def examine_argument(
         findings = replace(findings, suspect_files=suspect.files)
         yield findings
         fed, nonce, images = challenge.preprocessing, challenge.nonce, request.images
-        with scores_started(suspect, images):
-            with (
-                asked_meanwhile(suspect, fed, nonce=nonce, images=images) as early,
-                checks.group("challenge.network"),
-            ):
+        with (
+            scores_started(suspect, images),
+            asked_meanwhile(suspect, fed, nonce=nonce, images=images) as early,
+        ):
+            with checks.group("challenge.network"):
                 network = network_of(suspect, fed)
                 require_network(network, challenge.network)
             verifying = _verify_early(checks, case, network)

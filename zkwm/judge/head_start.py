@@ -24,6 +24,7 @@ from zkwm_protocols.errors import ZkwmError
 AMPLE_MEMORY = 1 << 30
 """Bytes left with which a seed is begun early: twice what two derivations at once take."""
 _begun: dict[bytes, threading.Thread] = {}
+_registering = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -68,8 +69,9 @@ def begin_label_seed(commitment: Commitment | bytes) -> None:
     if digest in _begun or (left is not None and left < AMPLE_MEMORY):
         return
     thread = threading.Thread(target=_derive, args=(digest, beacon), daemon=True)
-    _begun[digest] = thread
-    thread.start()
+    with contextlib.suppress(RuntimeError), _registering:  # the system may give no thread
+        thread.start()
+        _begun[digest] = thread
 
 
 def await_label_seed(commitment: Commitment) -> None:
@@ -85,4 +87,5 @@ def _derive(digest: bytes, beacon: bytes | None) -> None:
         with contextlib.suppress(ZkwmError):
             labels.label_seed(digest, beacon)
     finally:
-        _begun.pop(digest, None)
+        with _registering:
+            _begun.pop(digest, None)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.support.dispute import Claimant, marked, new_judge, random_images
+from zkwm.early import Early
 from zkwm.judge import head_start
 from zkwm.suspects import resource_limits
 from zkwm_protocols import labels
@@ -55,6 +56,24 @@ def test_a_seed_that_was_begun_is_not_derived_again(argon: Argon, owner: Claiman
     assert len(argon.threads) == 1
     labels.label_seed.cache_clear()
     assert np.array_equal(found, owner.commitment.labels())
+
+
+def test_without_a_thread_all_is_done_in_its_turn(
+    argon: Argon, owner: Claimant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(threading.Thread, "start", refuse)
+        with head_start.head_start(owner.commitment, "no suspect"):
+            head_start.await_label_seed(owner.commitment)
+        early = Early(lambda: argon.threads.append(threading.current_thread()))
+    assert early.result() is None
+    assert early.result() is None
+    assert argon.threads == [threading.main_thread()]
+    head_start.await_label_seed(owner.commitment)
+    assert len(owner.commitment.labels()) == 100
 
 
 def test_a_seed_that_failed_early_is_derived_in_its_turn(argon: Argon, owner: Claimant) -> None:

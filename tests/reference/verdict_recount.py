@@ -1,0 +1,123 @@
+"""What a verdict's own numbers decide, counted again as SPEC.md 10.4 and 8 say, from fractions.
+
+Ranks are added up; their tail is left out, as a reader may.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.reference import evidence as sums
+from tests.reference.cbor import RejectedError, read
+from tests.reference.commitment import MIB, names_digest
+from tests.reference.judge import BY_NAME
+from tests.reference.ranks import weight
+
+BAD = ("wrong leaf", "missing leaf")
+LEFT = ("could not be checked", "trust material missing")
+
+
+def recount(body: dict[str, Any], challenge: dict[str, Any] | None, status: dict[str, str]) -> None:
+    """Raises `RejectedError` where the numbers contradict each other."""
+    head = None if body["header"] is None else read(body["header"], 32 * MIB)
+    declared = head is not None and head["label_mode"] == "declared"
+    excused = ("commitment.timestamp", "opening.leaves")
+    if body["outcome"] in LEFT:
+        _demand(any(one != "passed" for name, one in status.items() if name not in excused))
+    if body["class_names"] is not None:
+        _demand(head is not None and head["class_names"] == names_digest(body["class_names"]))
+    _demand(declared or not body["declared_labels_accepted"])
+    evidence = body["evidence"]
+    if evidence is None:
+        return
+    if head is None or challenge is None or body["functions_tried"] is None:
+        raise RejectedError("evidence about nothing")
+    _recount_blocks(body["blocks"], head, challenge)
+    matches = challenge.get("least_matches")
+    if matches is None:
+        matches = _recount_triggers(body, head, challenge, status)
+    else:
+        _demand(not body["triggers"])
+    _recount_sum(body, head, challenge, matches)
+    count = not declared or body["declared_labels_accepted"]
+    labels = status["opening.labels" if body["argued"] is None else "argument.labels"]
+    _demand(count == (labels == "passed"))
+    threshold = status.get("evidence.threshold", "skipped")
+    reached = sum(row[1] for row in evidence["terms"]) >= 100 * evidence["threshold_bits"]
+    _demand(threshold == "skipped" or reached == (threshold == "passed"))
+
+
+def _recount_blocks(blocks: list[int], head: dict[str, Any], challenge: dict[str, Any]) -> None:
+    _demand(len(set(blocks)) == len(blocks) == challenge["block_count"])
+    _demand(max(blocks) < head["leaf_count"] // head["block_size"])
+    _demand(not set(blocks) & set(challenge["excluded_blocks"]))
+    again = challenge["reopened_blocks"]
+    _demand(not again or set(blocks) == set(again))
+
+
+def _recount_triggers(
+    body: dict[str, Any], head: dict[str, Any], challenge: dict[str, Any], status: dict[str, str]
+) -> int:
+    """The number of matches."""
+    size, matches, bad = head["block_size"], 0, False
+    places = sorted((row[0], row[1]) for row in body["triggers"])
+    _demand(places == sorted((b, b * size + i) for b in body["blocks"] for i in range(size)))
+    for _, _, found, label, expected, answer, rank, _ in body["triggers"]:
+        if found in BAD:
+            bad = True
+            _demand(label is expected is answer is rank is None)
+            continue
+        _demand(label is not None and label < len(challenge["class_map"]))
+        _demand(expected == challenge["class_map"][label])
+        right = "no answer" if answer is None else "match" if answer == expected else "no match"
+        _demand(found == right)
+        matches += found == "match"
+    _demand(bad == (status["opening.leaves"] == "failed"))
+    return matches
+
+
+def _recount_sum(
+    body: dict[str, Any], head: dict[str, Any], challenge: dict[str, Any], matches: int
+) -> None:
+    """The sum of section 8, with the larger j."""
+    evidence, policy = body["evidence"], challenge["policy"]
+    classes, size = head["class_count"], head["block_size"]
+    blocks, opened = head["leaf_count"] // size, challenge["block_count"]
+    _demand(evidence["class_count"] == classes and evidence["trials"] == size * opened)
+    _demand(evidence["matches"] == matches)
+    _demand(evidence["threshold_bits"] == policy["threshold_bits"])
+    _demand((evidence["rank_sum"] is None) == ("statistic" not in challenge))
+    if evidence["rank_sum"] is not None:
+        ranks = [row[6] for row in body["triggers"] if row[6] is not None]
+        _demand(all(rank < classes for rank in ranks))
+        _demand(evidence["rank_sum"]["value"] == sum(weight(rank, classes) for rank in ranks))
+        return
+    tried = max(policy["functions_tried"], body["functions_tried"])
+    allowed = sums.allowance(
+        blocks, opened, tried, policy["owner_choice_bits"], _map_bits(head, challenge)
+    )
+    found = sums.hundredths_below(1 / sums.tail(size * opened, classes, matches)) - allowed
+    _demand(found == sum(row[1] for row in evidence["terms"]))
+    enough = (
+        count
+        for count in range(size * opened + 1)
+        if sums.hundredths_below(1 / sums.tail(size * opened, classes, count)) - allowed
+        >= 100 * policy["threshold_bits"]
+    )
+    _demand(evidence["needed_matches"] == next(enough, None))
+
+
+def _map_bits(head: dict[str, Any], challenge: dict[str, Any]) -> int:
+    """What the class map costs (8.2)."""
+    suspect, names, chosen = (challenge[key] for key in ("suspect", "suspect_classes", "class_map"))
+    if names is not None and head["class_names"] is not None:
+        return 0
+    unnumbered = names is not None and suspect["adapter"] in BY_NAME
+    if chosen == list(range(suspect["outputs"])) and not unnumbered:
+        return 0
+    return sums.class_map_bits(suspect["outputs"], len(chosen))
+
+
+def _demand(condition: bool) -> None:
+    if not condition:
+        raise RejectedError("a verdict that contradicts itself")
