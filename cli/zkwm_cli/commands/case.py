@@ -52,8 +52,8 @@ def pack(
     archive, byte for byte. Secrets are refused, and so is what is not recognized.
 
     \b
-        zkwm case pack --output case.zip acme.commitment case.challenge case.proof case.verdict \\
-            judge.key.pub suspect.onnx
+        zkwm case pack --output case.zip acme.commitment case.challenge \\
+            case.proof case.verdict judge.key.pub suspect.onnx
     """
     if with_triggers != (judge is not None):
         raise click.UsageError("--with-triggers and --judge go together")

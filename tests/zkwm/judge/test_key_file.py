@@ -114,7 +114,7 @@ def test_content_that_is_no_judges_key_is_malformed(
 
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "k"
-    storage.write_private(path, bytes(5000), overwrite=False)
+    storage.write_private(path, b"zkwm-judge-key/1\n".ljust(5000), overwrite=False)
     with pytest.raises(Malformed, match="larger"):
         open_judge_key(path, "long enough")
     with pytest.raises(Malformed, match="larger"):
