@@ -52,7 +52,8 @@ def test_transcript(zkwm: Command, model: Path, tmp_path: Path) -> None:
     assert result.code == 0, result.stderr
     assert result.stdout == ""
     network = codec.from_bytes(output.read_bytes())
-    lines = result.stderr.splitlines()
+    first, *lines = result.stderr.splitlines()
+    assert first == f"reading {model} and making its integer network"
     nodes = [line.strip() for line in lines[: len(network.nodes)]]
     assert [node.partition("  ")[0] for node in nodes] == [
         str(number) for number in range(1, len(nodes) + 1)
