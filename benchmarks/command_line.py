@@ -51,7 +51,7 @@ def run(command: list[str], folder: Path) -> Run:
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "ZKWM_PASSPHRASE": "five random words"},
+        env={**os.environ, "ZKWM_PASSPHRASE": "only-a-demo"},
     ) as process:
         start = time.perf_counter()
         _, status, used = os.wait4(process.pid, 0)
