@@ -22,7 +22,10 @@ LARGEST_MB = 300
 
 
 def run(program: Path, folder: Path, command: str, expected: int = 0) -> str:
-    """Run ``zkwm`` with the words of ``command``; exit unless it ends as expected."""
+    """Run ``zkwm`` with the words of ``command``; exit unless it ends as expected.
+
+    Returns what it printed, or, of a usage error, what it said.
+    """
     done = subprocess.run(  # noqa: S603
         [program / "zkwm", *command.split()],
         cwd=folder,
@@ -37,7 +40,7 @@ def run(program: Path, folder: Path, command: str, expected: int = 0) -> str:
             f"zkwm {command}\nended with {done.returncode}, not {expected}\n"
             f"{done.stdout}\n{done.stderr}"
         )
-    return done.stdout + done.stderr
+    return done.stderr if expected == USAGE else done.stdout
 
 
 def size(program: Path) -> float:
@@ -105,7 +108,8 @@ def judge(base: Path, prover: Path, folder: Path, dispute: Dispute) -> str:
         f"prove {parties} --challenge {case}.challenge "
         f"--judge-fingerprint {key['fields']['fingerprint']} --output {case}.proof"
     )
-    way = "--again" if opening else f"--zero-knowledge --model {model}"  # the demo opened a block
+    # the demo opened two blocks, and the last dispute opens the last
+    way = "--again --last" if opening else f"--zero-knowledge --model {model}"
     run(prover, folder, f"{answer} {way}")
     verified = run(
         base,
