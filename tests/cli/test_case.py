@@ -25,6 +25,7 @@ from zkwm.case_archive.container import read_archive, write_archive
 from zkwm.judge.key_file import open_judge_key
 from zkwm.judge.results import TriggerStatus
 from zkwm.judge.verdict import Outcome, Verdict
+from zkwm_protocols.evidence import Evidence, assess
 
 
 class Court:
@@ -307,6 +308,19 @@ def _all_match(verdict: Verdict) -> Verdict:
     ))  # fmt: skip
 
 
+def _of_all(true: Verdict) -> Evidence:
+    """The evidence of a verdict if all of its triggers matched."""
+    assert true.header is not None
+    assert true.challenge is not None
+    header, policy = true.header, true.challenge.policy
+    tried = max(policy.functions_tried, true.functions_tried or 1)
+    return assess(
+        len(true.triggers), blocks_used=len(true.blocks), block_count=header.block_count,
+        block_size=header.block_size, class_count=header.class_count,
+        policy=replace(policy, functions_tried=tried),
+    )  # fmt: skip
+
+
 def test_a_judge_who_lies_is_found_out(court: Court, zkwm: Command, case: Files) -> None:
     """Signed by the right key, about the right files, and not what the model answers."""
     court.decide()
@@ -319,23 +333,35 @@ def test_a_judge_who_lies_is_found_out(court: Court, zkwm: Command, case: Files)
     court.decide(*options, expected=10)
     assert court.pack(triggers=True).code == 0
     court.lie(lambda true: replace(
-        _all_match(true), outcome=Outcome.PROVEN, evidence=honest.evidence, checks=honest.checks,
+        _all_match(true), outcome=Outcome.PROVEN, evidence=_of_all(true), checks=honest.checks,
         reason=honest.reason,
     ))  # fmt: skip
     found = court.check(expected=3)
     assert found["verdict"]["outcome"] == "proven"
     assert states(found)["answers"] == "differs"
-    court.lie(_all_match)
-    assert states(court.check(expected=3))["evidence"] == "differs"
-    court.lie(lambda true: replace(true, functions_tried=1000))
-    assert states(court.check(expected=3))["evidence"] == "differs"
+
+
+@pytest.mark.parametrize(
+    "lie", [lambda true: _all_match(true), lambda true: replace(true, functions_tried=1000)]
+)
+def test_a_verdict_that_does_not_follow_from_itself(
+    court: Court, zkwm: Command, case: Files, lie: Callable[[Verdict], Verdict]
+) -> None:
+    options = dispute_over(zkwm, case, model=case.innocent)
+    court.files = [case.commitment, case.folder / "new.challenge", case.folder / "new.proof",
+                   case.public, case.innocent]  # fmt: skip
+    court.decide(*options, expected=10)
+    assert court.pack(triggers=True).code == 0
+    court.lie(lie)
+    assert "contradicts itself" in court.check(expected=3)["error"]
 
 
 def test_a_verdict_about_other_files(court: Court) -> None:
     court.decide()
     assert court.pack(triggers=True).code == 0
     court.lie(lambda true: replace(true, files=tuple(
-        replace(file, digest=bytes(32)) if file.role == "suspect" else file for file in true.files
+        replace(file, digest=bytes(32)) if file.role == "commitment" else file
+        for file in true.files
     )))  # fmt: skip
     assert states(court.check(expected=3))["files"] == "differs"
 
