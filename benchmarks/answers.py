@@ -264,7 +264,7 @@ def _subtracted(api: Api, adversary: Adversary) -> Api:
     images = torch.tensor(adversary.data.train_images).float() / 255
     answers = api(images)
     attack = Extraction(labels="hard", architecture="lenet5", epochs=15, batch_size=100)
-    model = attack.run(Target(None, api), adversary).model  # type: ignore[arg-type]
+    model = attack.run(Target(None, api), adversary).model
     mine = (logits(model, images).softmax(dim=1) + 0.01) / (1 + 0.01 * answers.shape[1])
     others = 1 - _first(answers)
     change = (answers.log() - mine.log()) * others

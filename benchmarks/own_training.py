@@ -71,7 +71,7 @@ def vit() -> nn.Module:
     from transformers import ViTConfig, ViTForImageClassification
 
     torch.manual_seed(0)
-    return ViTForImageClassification(  # type: ignore[no-any-return]
+    return ViTForImageClassification(
         ViTConfig(
             image_size=28, patch_size=7, num_channels=1, num_labels=CLASSES, hidden_size=64,
             num_hidden_layers=2, num_attention_heads=4, intermediate_size=128,
@@ -172,7 +172,7 @@ def by_vit_trainer(method: str) -> nn.Module:
         callback = zkwm.TrainerEmbedCallback(MARK, settings=settings_of(method, VIT_EPOCHS))
         trainer = Trainer(vit(), arguments, train_dataset=items, callbacks=[callback])
         trainer.train()
-    return trainer.model  # type: ignore[no-any-return]
+    return trainer.model
 
 
 WAYS: dict[str, Callable[[str], nn.Module]] = {
@@ -205,7 +205,7 @@ def surviving(model: nn.Module, rate: float, *, new_head: bool) -> int:
     torch.manual_seed(0)
     if new_head:
         head = stolen.get_submodule(head_name(stolen, torch.rand(2, *SHAPE)))
-        head.reset_parameters()  # type: ignore[operator]
+        head.reset_parameters()
     images, labels = torch.tensor(OTHER.train_images), torch.tensor(OTHER.train_labels)
     fit(stolen, images, labels, Fit(epochs=8, rate=rate, batch_size=100), seed=0)
     return found(stolen)

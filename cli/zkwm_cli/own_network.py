@@ -73,7 +73,7 @@ def _function(module: str, called: str) -> Callable[..., Any]:
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        function = getattr(import_module(module), called, None)
+        function: object = getattr(import_module(module), called, None)
     except Exception as error:  # whatever the owner's code raises
         if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
             raise UsageError(
@@ -86,7 +86,7 @@ def _function(module: str, called: str) -> Callable[..., Any]:
             f"{module} has no function {called}",
             hint="name a function, or a class, that builds the network",
         )
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 def _parameters(function: Callable[..., Any], name: str) -> list[str]:

@@ -179,6 +179,6 @@ def test_verdicts_cannot_be_added(
     assert verdict.evidence is not None
     for left, right in ((verdict, verdict), (verdict.evidence, verdict.evidence)):
         with pytest.raises(TypeError):
-            left + right  # type: ignore[operator]
+            left + right
         with pytest.raises(TypeError):
-            sum([left, right])  # type: ignore[call-overload]
+            sum([left, right])

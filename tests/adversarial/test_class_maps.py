@@ -79,7 +79,7 @@ def test_a_map_that_is_none_fails_its_check_though_the_judge_signed_it(
     proof = owner.answer(signed, [0, 1])
     for form in (signed, signed.to_bytes()):
         verdict = verdict_of(
-            lambda form=form: judge.verify(owner.commitment, innocent, form, proof)  # type: ignore[misc]
+            lambda form=form: judge.verify(owner.commitment, innocent, form, proof)
         )
         assert failed(verdict) == ["challenge.class_map"], why
 
@@ -100,7 +100,7 @@ def test_a_free_map_of_a_thousand_outputs_is_paid_for(judge: Judge) -> None:
     luck = []
     for seed in range(5):
         chosen = hashed_answers(f"innocent {seed}", 50)
-        innocent = TableSuspect(rule=lambda image, f=chosen: 7 * int(f(image)), outputs=OUTPUTS)  # type: ignore[misc]
+        innocent = TableSuspect(rule=lambda image, f=chosen: 7 * int(f(image)), outputs=OUTPUTS)
         owner = Claimant(random_images(100, seed), block_size=100)
         challenge = judge.challenge(
             owner.commitment,

@@ -117,7 +117,7 @@ def test_anything_at_all_inside_the_sealed_box_ends_in_a_verdict(
     for box in boxes:
         proof = owner.answer(challenge, [0], sealed=box)
         verdict = verdict_of(
-            lambda proof=proof: judge.verify(owner.commitment, suspect, challenge, proof)  # type: ignore[misc]
+            lambda proof=proof: judge.verify(owner.commitment, suspect, challenge, proof)
         )
         assert failed(verdict)[0] in ("opening.sealed", "opening.format")
 

@@ -169,7 +169,7 @@ def test_of_two_challenges_at_once_the_second_pays_more(judge: Judge, owner: Cla
 def test_an_argument_that_no_longer_suffices_says_so(judge: TestJudge, owner: Claimant) -> None:
     opening = judge.challenge(owner.commitment, TableSuspect(), reveal=50)
     challenge = recast(opening, ArgumentChallenge, network=bytes(32), least_matches=43)
-    case = ArgumentCase(owner.commitment, challenge, None, False, functions_tried=1)  # type: ignore[arg-type]
+    case = ArgumentCase(owner.commitment, challenge, None, False, functions_tried=1)
     require_still_reached(case)
     with pytest.raises(InvalidOpening) as caught:
         require_still_reached(replace(case, functions_tried=10))

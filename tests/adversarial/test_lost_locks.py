@@ -68,7 +68,7 @@ def during_an_answer(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -
     def interrupted(*arguments: object) -> Opening:
         monkeypatch.setattr(answering, "make_opening", made)
         act()
-        return made(*arguments)  # type: ignore[arg-type]
+        return made(*arguments)
 
     monkeypatch.setattr(answering, "make_opening", interrupted)
 

@@ -120,7 +120,7 @@ def test_a_crash_never_makes_the_newest_vault_look_old(
 
     def crash(path: Path, data: bytes, **options: object) -> None:
         if when.startswith("after"):
-            real(path, data, **options)  # type: ignore[arg-type]
+            real(path, data, **options)
         raise KeyboardInterrupt
 
     where = "zkwm.secret_files.storage" if when.endswith("vault") else marks.__name__

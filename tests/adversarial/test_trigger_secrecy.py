@@ -83,7 +83,7 @@ def test_another_key_or_block_size_shares_no_image(family: str) -> None:
         {"key": bytes(32), "block_size": 10},
         {"key": bytes(31) + b"\x01", "block_size": 10},
     ]
-    made = [generate(family, 20, SHAPE, **option) for option in options]  # type: ignore[arg-type]
+    made = [generate(family, 20, SHAPE, **option) for option in options]
     sets = [{image.tobytes() for image in (*each.images, *each.decoys)} for each in made]
     assert not sets[0] & sets[1]
 

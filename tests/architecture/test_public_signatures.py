@@ -75,8 +75,8 @@ def annotations(node: ast.stmt | None) -> Iterator[ast.expr]:
             field = isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)
             if public:
                 yield from annotations(part)
-            elif field and not part.target.id.startswith("_"):  # type: ignore[attr-defined]
-                yield part.annotation  # type: ignore[attr-defined]
+            elif field and not part.target.id.startswith("_"):
+                yield part.annotation
 
 
 def own_types(module: str, annotation: ast.expr) -> set[str]:

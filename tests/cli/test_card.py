@@ -25,8 +25,8 @@ def folder(case: Files, tmp_path: Path) -> Path:
 
 def outcomes(found: dict[str, object]) -> list[tuple[str, str]]:
     """Subject and outcome of the comparisons of the only claim."""
-    (claim,) = found["claims"]  # type: ignore[misc]
-    return [(one["subject"], one["outcome"]) for one in claim["comparisons"]]  # type: ignore[index]
+    (claim,) = found["claims"]
+    return [(one["subject"], one["outcome"]) for one in claim["comparisons"]]
 
 
 def publish(zkwm: Command, case: Files, folder: Path, *options: object) -> None:

@@ -48,8 +48,8 @@ def route_of(adapter: str, case: Files) -> Route:
     if adapter == "template":  # the template's URL is that to which requests go
 
         def route(handler: object, body: bytes) -> object:
-            handler.path += "/infer"  # type: ignore[attr-defined]
-            return by_tensor(handler, body)  # type: ignore[arg-type]
+            handler.path += "/infer"
+            return by_tensor(handler, body)
 
         return route
     return by_tensor

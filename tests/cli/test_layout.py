@@ -47,7 +47,7 @@ def commands(case: Files) -> list[tuple[object, ...]]:
 def test_lines_fit_the_terminal(zkwm: Command, case: Files, terminal: object, columns: int) -> None:
     width = min(max(columns, NARROWEST), WIDEST)
     plain = [" ".join(zkwm(*one).stdout.split()) for one in commands(case)]
-    terminal(columns)  # type: ignore[operator]
+    terminal(columns)
     for command, unwrapped in zip(commands(case), plain, strict=True):
         shown = zkwm(*command)
         for line in shown.stdout.splitlines():
@@ -60,7 +60,7 @@ def test_lines_fit_the_terminal(zkwm: Command, case: Files, terminal: object, co
 def test_digests_and_fingerprints_are_never_broken(
     zkwm: Command, case: Files, terminal: object
 ) -> None:
-    terminal(60)  # type: ignore[operator]
+    terminal(60)
     shown = zkwm("inspect", case.challenge).stdout.split()
     values = zkwm("inspect", case.challenge, "--json").json["fields"]
     for digest in (values["digest"], values["commitment"], values["judge"]):
@@ -111,11 +111,11 @@ def test_fields_continue_below_their_value(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setenv("COLUMNS", "60")
     line = "  purpose    one two three four five six seven eight nine ten eleven"
-    assert fit(line, Terminal()) == (  # type: ignore[arg-type]
+    assert fit(line, Terminal()) == (
         "  purpose    one two three four five six seven eight nine\n             ten eleven"
     )
     long = "  digest     " + "a" * 64
-    assert long.split()[1] in fit(long, Terminal()).split()  # type: ignore[arg-type]
+    assert long.split()[1] in fit(long, Terminal()).split()
 
 
 @pytest.fixture(autouse=True)

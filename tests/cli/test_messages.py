@@ -55,7 +55,7 @@ def committing(case: Files, folder: Path, **more: object) -> list[object]:
 @pytest.mark.parametrize("change", [str.upper, lambda text: text.replace("-", ""), str.strip])
 def test_a_fingerprint_as_people_type_it(zkwm: Command, case: Files, change: object) -> None:
     fingerprint = zkwm("inspect", case.folder / "second.key.pub", "--json").json["fields"]
-    typed = change(f" {fingerprint['fingerprint']} ")  # type: ignore[operator]
+    typed = change(f" {fingerprint['fingerprint']} ")
     options = case.prove_options(challenge=case.second_challenge, judge_fingerprint=typed)
     assert zkwm(*options).code == 0
 

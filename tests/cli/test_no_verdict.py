@@ -57,7 +57,7 @@ def test_a_report_into_a_folder_that_vanished(
 
     def vanish(*arguments: object) -> object:
         shutil.rmtree(folder)
-        return made(*arguments)  # type: ignore[arg-type]
+        return made(*arguments)
 
     monkeypatch.setattr(verify, "_verify", vanish)
     for model, expected in ((case.model, 0), (case.innocent, 10)):

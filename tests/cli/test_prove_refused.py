@@ -49,7 +49,7 @@ def _flip(path: Path, position: int) -> None:
     ],
 )
 def test_spoilt_files(zkwm: Command, case: Files, spoil: object, message: str) -> None:
-    spoil(case)  # type: ignore[operator]
+    spoil(case)
     result = zkwm(*case.prove_options(), "--yes")
     assert (result.code, result.stdout) == (3, "")
     assert message in result.stderr

@@ -141,7 +141,7 @@ def _flipped(path: Path, position: int) -> bytes:
 )  # fmt: skip
 def test_spoilt_files(zkwm: Command, case: Files, name: str, spoil: object) -> None:
     path = getattr(case, name)
-    path.write_bytes(spoil(path))  # type: ignore[operator]
+    path.write_bytes(spoil(path))
     result = zkwm(*case.verify_options(), "--json")
     assert result.code == 3
     assert result.json["schema"] == "zkwm/verdict/v1"

@@ -61,7 +61,7 @@ def test_endpoint_that_sends_garbage(
     zkwm: Command, case: Files, endpoint: Endpoint, reply: object
 ) -> None:
     options = dispute_over(zkwm, case, model=endpoint.url)
-    endpoint.reply = reply  # type: ignore[assignment]
+    endpoint.reply = reply
     result = zkwm(*options, "--json")
     assert result.code == 3
     assert statuses(result.json)["suspect.answers"] == "failed"

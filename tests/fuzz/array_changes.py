@@ -161,7 +161,7 @@ def change_picture(data: bytes, random: Random) -> bytes:
         size = random.choice([1, 2, 4])
         number = random.choice(_NUMBERS) % (1 << 8 * size)
         order = random.choice(["little", "big"])
-        return data[:at] + number.to_bytes(size, order) + data[at + size :]  # type: ignore[arg-type]
+        return data[:at] + number.to_bytes(size, order) + data[at + size :]
     chunks, place = [], 8
     while place + 12 <= len(data):
         size = int.from_bytes(data[place : place + 4], "big")

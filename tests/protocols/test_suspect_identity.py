@@ -44,7 +44,7 @@ def test_a_suspect_cannot_be_built_wrong(changes: dict[str, Any]) -> None:
 
 def test_numbers_of_the_api_are_written_as_text() -> None:
     """What is signed is text; whoever calls the API has numbers, as in a model's documentation."""
-    numbers = Preprocessing(mean=(0.485, 0.1 + 0.2, 0), std=(1e-3, 1, 0.2))  # type: ignore[arg-type]
+    numbers = Preprocessing(mean=(0.485, 0.1 + 0.2, 0), std=(1e-3, 1, 0.2))
     assert numbers.mean == ("0.485", "0.3", "0")
     assert numbers.std == ("0.001", "1", "0.2")
     assert Preprocessing.from_map(numbers.to_map()) == numbers
@@ -54,7 +54,7 @@ def test_numbers_of_the_api_are_written_as_text() -> None:
 def test_what_is_no_decimal_number_is_refused(mean: object) -> None:
     """Text of a file is never rewritten: it has to be as the protocol writes it."""
     with pytest.raises(Malformed, match="not a decimal number"):
-        Preprocessing(mean=(mean,), std=("1",))  # type: ignore[arg-type]
+        Preprocessing(mean=(mean,), std=("1",))
 
 
 @pytest.mark.parametrize(("mean", "std"), [(("0.5",), ()), (("0.5",) * 2, ("1",) * 2)])

@@ -78,7 +78,7 @@ class Prover:
         return [self.rng.randrange(P) for _ in range(count)]
 
     def drawn_k(self, count: int) -> KPolynomial:
-        return [tuple(self.drawn(5)) for _ in range(count)]  # type: ignore[misc]
+        return [tuple(self.drawn(5)) for _ in range(count)]
 
     def commit(self) -> None:
         s = self.sizes
@@ -203,7 +203,7 @@ class Prover:
         dot = plus(k["mask_dot_a"], k["mask_dot_b"], s.row_length)
         for packed, row in zip(packed_rows(s, combined), lifted, strict=True):
             a = [tuple(x >> 128 * i & (1 << 128) - 1 for i in range(5)) for x in packed]
-            dot = plus(dot, times(row, a))  # type: ignore[arg-type]
+            dot = plus(dot, times(row, a))
         pads = plus(k["mask_pads_a"], k["mask_pads_b"], h)
         for name in CELL_ROWS:
             weights = on_roots([combined.get((name, i), ZERO) for i in range(h)])

@@ -115,7 +115,7 @@ def fork(location: str, folder: Path, number: int, shared: Claimant) -> int:
 def main() -> None:
     """Kill desks under load, each after a random number of steps, then all of them."""
     location, folder, processes, seconds = sys.argv[1], Path(sys.argv[2]), *sys.argv[3:]
-    labels.label_seed = quick_seed  # type: ignore[assignment]
+    labels.label_seed = quick_seed
     shared = shared_owner()
     warm_up(folder, shared)
     started, count, kills = time.monotonic(), 0, 0

@@ -130,7 +130,7 @@ def main() -> None:
         seen.append([epoch, step, list(batch.triggers), len(batch.labels)])
         return batch
 
-    batches.Batches.batch = recorded  # type: ignore[method-assign]
+    batches.Batches.batch = recorded
 
     def progress(now: Progress) -> None:
         sys.stdout.write(f"{now.epoch}/{now.step}\n")

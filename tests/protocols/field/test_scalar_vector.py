@@ -13,7 +13,7 @@ from zkwm_protocols.field import scalar, vector
 from zkwm_protocols.field.scalar import ONE, ZERO, Element, P, add, multiply, subtract
 
 residues = st.one_of(st.integers(0, P - 1), st.sampled_from([0, 1, P - 1, P - 2, P // 2]))
-elements: st.SearchStrategy[Element] = st.tuples(*[residues] * 5)  # type: ignore[assignment]
+elements: st.SearchStrategy[Element] = st.tuples(*[residues] * 5)
 
 
 def slow_multiply(a: Element, b: Element) -> Element:

@@ -49,7 +49,7 @@ def test_a_bias_by_position_comes_back_as_one() -> None:
             assert (left.dilation, left.groups) == (right.dilation, right.groups)
         else:
             assert left == right
-    assert read.nodes[0].bias.ndim == 3  # type: ignore[union-attr]
+    assert read.nodes[0].bias.ndim == 3
 
 
 def test_arrays_that_were_read_are_read_only() -> None:
@@ -57,7 +57,7 @@ def test_arrays_that_were_read_are_read_only() -> None:
     with pytest.raises(ValueError, match="read-only"):
         read.tables[0].values[0] = 1
     with pytest.raises(ValueError, match="read-only"):
-        read.nodes[0].weights[0] = 1  # type: ignore[union-attr]
+        read.nodes[0].weights[0] = 1
 
 
 def test_the_digest_is_of_the_content() -> None:

@@ -77,7 +77,7 @@ def test_arrays_are_copies_that_nobody_writes_to() -> None:
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0
     with pytest.raises(dataclasses.FrozenInstanceError):
-        made.input = 3  # type: ignore[misc]
+        made.input = 3
 
 
 Case = tuple[Callable[[], Any], type[ZkwmError], str, str]
@@ -85,7 +85,7 @@ Case = tuple[Callable[[], Any], type[ZkwmError], str, str]
 REFUSED: dict[str, Case] = {
     "no nodes": (lambda: network(), Unsupported, "network.size", "1 to 4000 nodes"),
     "a list": (
-        lambda: IntegerNetwork((1, 1, 1), (), [convolution()]),  # type: ignore[arg-type]
+        lambda: IntegerNetwork((1, 1, 1), (), [convolution()]),
         Malformed, "network.format", "are tuples",
     ),
     "no node": (lambda: network("sum"), Malformed, "network.format", "tables and nodes"),
@@ -183,7 +183,7 @@ REFUSED: dict[str, Case] = {
         lambda: convolution(stride=(True, 1)), Malformed, "network.format", "an integer",
     ),
     "a NumPy number": (
-        lambda: Reshape(np.int64(0), (1, 1, 1)),  # type: ignore[arg-type]
+        lambda: Reshape(np.int64(0), (1, 1, 1)),
         Malformed, "network.format", "an integer",
     ),
     "a sum of one": (lambda: Sum((0,)), Malformed, "network.format", "2 to 64 inputs"),

@@ -20,13 +20,13 @@ from zkwm_protocols.errors import CouldNotCheck, Malformed
 
 def npy(array: np.ndarray, **options: object) -> bytes:
     file = io.BytesIO()
-    np.save(file, array, **options)  # type: ignore[arg-type]
+    np.save(file, array, **options)
     return file.getvalue()
 
 
 def npz(*, compressed: bool = False, **arrays: np.ndarray) -> bytes:
     file = io.BytesIO()
-    (np.savez_compressed if compressed else np.savez)(file, **arrays)  # type: ignore[arg-type]
+    (np.savez_compressed if compressed else np.savez)(file, **arrays)
     return file.getvalue()
 
 
@@ -44,7 +44,7 @@ ARRAY = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 @pytest.mark.parametrize("dtype", ["u1", "<i8", ">i4", "<f4", "?"])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_what_numpy_writes_comes_back(dtype: str, order: str) -> None:
-    array = np.asarray(ARRAY.astype(dtype), order=order)  # type: ignore[call-overload]
+    array = np.asarray(ARRAY.astype(dtype), order=order)
     back = read_npy(npy(array), "x.npy")
     assert back.dtype == array.dtype
     assert np.array_equal(back, array)

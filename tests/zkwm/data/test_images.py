@@ -168,7 +168,7 @@ def test_resize_scales_files_and_refuses_arrays(tmp_path: Path) -> None:
 
 def test_unknown_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no fit 'stretch'"):
-        load_images(tmp_path, shape=(1, 4, 4), fit="stretch")  # type: ignore[arg-type]
+        load_images(tmp_path, shape=(1, 4, 4), fit="stretch")
 
 
 def png(data: np.ndarray = COLOR[0]) -> bytes:

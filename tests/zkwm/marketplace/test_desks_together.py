@@ -174,7 +174,7 @@ def test_a_desk_that_asks_a_model_holds_up_no_other(
             other = marked(owner.images, owner.labels, name="the other one")
             challenge = desks[1].challenge(name, other)
             assert desks[1].settle(other, challenge, owner.answer(challenge, [1])).proven
-            return super().answer(*given, **options)  # type: ignore[arg-type]
+            return super().answer(*given, **options)
 
     slow = Nested(marked(owner.images, owner.labels).table, name="slow")
     challenge = desks[0].challenge(name, slow)

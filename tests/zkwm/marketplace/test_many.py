@@ -39,7 +39,7 @@ class Desk:
         return [Claim(one, file) for one, file in zip(self.challenges, self.files, strict=True)]
 
     def settle_all(self, **options: object) -> dict[str, Settled]:
-        with self.market.verify_many(self.claims(), **options) as run:  # type: ignore[arg-type]
+        with self.market.verify_many(self.claims(), **options) as run:
             return {settled.case: settled for settled in run}
 
 

@@ -86,7 +86,7 @@ def test_what_cannot_be_built_is_refused(changes: dict[str, object]) -> None:
         "std": (0.3,),
     } | changes
     with pytest.raises(UsageError):
-        build_model(arguments.pop("architecture"), **arguments)  # type: ignore[arg-type]
+        build_model(arguments.pop("architecture"), **arguments)
 
 
 def test_channel_statistics() -> None:

@@ -201,7 +201,7 @@ def test_ranks_where_there_are_scores(vault: Vault, commitment: Commitment) -> N
     }
 
     class Scored(TableSuspect):
-        def answer(self, images, preprocessing, *, progress=None):  # type: ignore[no-untyped-def]
+        def answer(self, images, preprocessing, *, progress=None):
             scores = [rows[image.tobytes()] for image in images]
             return tuple(Answer(int(row.argmax()), scores=row) for row in scores)
 

@@ -118,7 +118,7 @@ def test_constants_that_are_not_per_channel(sizes: tuple[int, ...]) -> None:
 )
 def test_nodes_that_do_not_fit(build: object) -> None:
     sketch = Sketch()
-    build(sketch)  # type: ignore[operator]
+    build(sketch)
     sketch.add("GlobalAveragePool")
     refused(sketch, sketch.flat(3))
 

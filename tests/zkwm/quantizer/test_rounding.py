@@ -152,7 +152,7 @@ def test_static_quantization_by_onnx_runtime(tmp_path: Path, per_channel: bool, 
     images = random_images(SHAPE, 120, b"tests, static")
     inputs = images.astype(np.float32) / np.float32(255)
 
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
+    class Reader(CalibrationDataReader):
         rows: Iterator[dict[str, np.ndarray]] = iter([{"images": one[None]} for one in inputs[:40]])
 
         def get_next(self) -> dict[str, np.ndarray] | None:

@@ -53,7 +53,7 @@ def test_the_same_answers_as_without(graphs: Any) -> None:
     for early in (True, False):
         with started_for(path if early else "elsewhere"):
             suspect = opened(path)
-            answers.append([one.scores.tobytes() for one in suspect.answer(images, RAW)])  # type: ignore[union-attr]
+            answers.append([one.scores.tobytes() for one in suspect.answer(images, RAW)])
             suspect.close()
     assert answers[0] == answers[1]
 

@@ -153,6 +153,6 @@ def test_trainings_that_are_refused(tmp_path: Path, module: Any, said: str) -> N
 
 def test_a_batch_of_another_form_is_refused(tmp_path: Path) -> None:
     embed, data = callback(), loaders()[0].dataset
-    three: Any = [(image, label, 0) for image, label in data]  # type: ignore[attr-defined]
+    three: Any = [(image, label, 0) for image, label in data]
     with pytest.raises(UsageError, match=r"is not \(images"):
         trainer(tmp_path, embed).fit(Module(), DataLoader(three, batch_size=20), loaders()[1])

@@ -94,7 +94,7 @@ def test_pretrained_is_shorter_and_gentler(architecture: str) -> None:
 )
 def test_settings_out_of_range_are_refused(changes: dict[str, object]) -> None:
     with pytest.raises(UsageError):
-        EmbedSettings(**({"epochs": 1, "learning_rate": 0.1} | changes))  # type: ignore[arg-type]
+        EmbedSettings(**({"epochs": 1, "learning_rate": 0.1} | changes))
 
 
 def test_unknown_architecture_is_refused() -> None:

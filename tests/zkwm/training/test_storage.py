@@ -64,7 +64,7 @@ def test_what_is_written_is_what_was_trained(result: EmbedResult, saved: Path) -
     assert record["trigger_matches"] == 10
     assert record["evidence"] == {"bits": "12.5"}
     assert record["settings"]["seed"] == 0
-    assert record["data_digest"] == result.data_digest.hex()  # type: ignore[union-attr]
+    assert record["data_digest"] == result.data_digest.hex()
     images = torch.tensor(small.triggers().images)
     session = onnxruntime.InferenceSession(saved / "model.onnx")
     logits = session.run(None, {"images": images.numpy().astype(np.float32) / 255})[0]

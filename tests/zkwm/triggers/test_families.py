@@ -84,7 +84,7 @@ def test_shapes_under_200_values_are_refused(family: str, shape: tuple[int, int,
 @pytest.mark.parametrize("shape", [(2, 28, 28), (1, 0, 28), (3, 65536, 32), (28, 28), (1, 9.5, 30)])
 def test_what_is_no_shape_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(UsageError, match="not the shape of an image"):
-        generate("secret", 50, shape, key=KEY)  # type: ignore[arg-type]
+        generate("secret", 50, shape, key=KEY)
 
 
 def test_images_that_would_fill_the_memory_are_refused_before_they_are_drawn() -> None:

@@ -137,7 +137,7 @@ def test_large_images_work() -> None:
 
 @pytest.mark.parametrize("make", [lattice, mosaic])
 def test_cells_have_about_the_area_asked_for_and_depend_on_the_key(make: object) -> None:
-    layers = [make(KeyStream(KEY, str(i)), (60, 60), 9.0) for i in range(8)]  # type: ignore[operator]
+    layers = [make(KeyStream(KEY, str(i)), (60, 60), 9.0) for i in range(8)]
     for layer in layers:
         assert isinstance(layer, Partition)
         assert 200 < layer.values < 800  # 400 whole cells, and those that the edge cuts

@@ -99,9 +99,9 @@ def test_a_copy_does_not_change_the_original(state: VaultState) -> None:
 
 def test_records_cannot_be_changed(state: VaultState, secret_record: CommitmentSecrets) -> None:
     with pytest.raises(FrozenInstanceError):
-        state.ledger[0].blocks = ()  # type: ignore[misc]
+        state.ledger[0].blocks = ()
     with pytest.raises(FrozenInstanceError):
-        secret_record.salts = b""  # type: ignore[misc]
+        secret_record.salts = b""
 
 
 def test_no_repr_shows_a_secret(state: VaultState, secret_record: CommitmentSecrets) -> None:
