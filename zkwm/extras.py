@@ -21,6 +21,10 @@ EXTRAS = {
     "ray": "ray",
     "sqlalchemy": "marketplace",
     "psycopg": "marketplace",
+    "alembic": "registry",
+    "fastapi": "registry",
+    "uvicorn": "registry",
+    "pkcs11": "pkcs11",
     "keyring": "keyring",
 }
 """The extra that installs a library, by the library's import name."""
@@ -31,6 +35,8 @@ _PURPOSES = {
     "evaluate": "evaluation",
     "ray": "running on many machines",
     "marketplace": "a marketplace's database",
+    "registry": "the registry's service",
+    "pkcs11": "a key in a hardware token",
     "keyring": "a passphrase from the system's keyring",
 }
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from zkwm.data import load_data
 from zkwm.nn.model_file import load_model
-from zkwm.registry import read_parameters
+from zkwm.named_classes import read_parameters
 from zkwm.training import EmbedResult
 from zkwm.watermarks import WATERMARKS, make_watermark
 from zkwm.watermarks.mark_model import mark, owner_of

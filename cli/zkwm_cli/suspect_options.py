@@ -152,7 +152,7 @@ class ExtractionOptions:
             if self.parameter or self.reference is not None or self.probes is not None:
                 raise click.UsageError("--parameter, --reference and --probes go with --watermark")
             return {}
-        from zkwm.registry import read_parameters
+        from zkwm.named_classes import read_parameters
         from zkwm.suspects import ExtractionSettings
         from zkwm.watermarks import WATERMARKS
 

@@ -66,7 +66,7 @@ def _plain(value: Any) -> Any:
 def registries() -> dict[str, Any]:
     """Watermarks, attacks and claims, with their parameters and defaults."""
     from zkwm.attacks import ATTACKS, CLAIMS, attack_class, claim_class
-    from zkwm.registry import parameters_of
+    from zkwm.named_classes import parameters_of
     from zkwm.watermarks import WATERMARKS, watermark_class
 
     return {

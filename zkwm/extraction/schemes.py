@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zkwm.registry import load_class, make
+from zkwm.named_classes import load_class, make
 from zkwm_protocols.errors import UsageError
 
 if TYPE_CHECKING:

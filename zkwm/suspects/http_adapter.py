@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.registry import load_class
+from zkwm.named_classes import load_class
 from zkwm.suspects.http_json import ReplyError
 from zkwm.suspects.suspect import CHECK, Answer, answer_from_label, answer_from_scores
 from zkwm_protocols.errors import SuspectUnusable, UsageError

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zkwm.registry import load_class, make
+from zkwm.named_classes import load_class, make
 
 if TYPE_CHECKING:
     from zkwm.watermarks.watermark import Watermark

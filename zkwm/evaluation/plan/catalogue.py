@@ -12,7 +12,7 @@ from typing import Any
 
 from zkwm.attacks import ATTACKS, CLAIMS
 from zkwm.evaluation.plan.grid import Entry, Grid
-from zkwm.registry import load_class, make, parameters_of
+from zkwm.named_classes import load_class, make, parameters_of
 from zkwm.watermarks import WATERMARKS
 from zkwm_protocols.errors import UsageError
 

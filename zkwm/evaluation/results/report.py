@@ -40,7 +40,7 @@ from zkwm.evaluation.results.tables import (
     scheme_table,
 )
 from zkwm.files import write_atomic
-from zkwm.registry import parameters_of
+from zkwm.named_classes import parameters_of
 from zkwm.training.versions import PACKAGES, versions
 from zkwm_protocols.policy import DEFAULT_THRESHOLD_BITS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zkwm.attacks import ATTACKS
-from zkwm.registry import read_parameters
+from zkwm.named_classes import read_parameters
 from zkwm_protocols.errors import UsageError
 
 
