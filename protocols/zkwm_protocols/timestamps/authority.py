@@ -1,0 +1,96 @@
+"""A timestamp authority as a judge's policy states it, and what its verified token says.
+
+Plain data: a reader of policies needs no cryptography for it (SPEC.md 22.2).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from zkwm_protocols.errors import Malformed
+from zkwm_protocols.schema import require_text
+
+MAXIMUM_ROOTS = 8
+MAXIMUM_POLICIES = 32
+ASSUMED_ACCURACY = 1_000_000
+"""Microseconds: what RFC 3628 and ETSI EN 319 421 demand of every authority, at least."""
+MAXIMUM_ACCURACY = 366 * 86_400 * 1_000_000
+"""Microseconds: a token that is less accurate than a year dates nothing."""
+
+_IDENTIFIER = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]{0,38})){1,31}")
+
+
+class Revocation(StrEnum):
+    """What is known about the revocation of a token's chain (SPEC.md 22)."""
+
+    GOOD = "good"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class TimestampAuthority:
+    """An authority that a judge trusts to tell the time (SPEC.md 22.2).
+
+    Args:
+        name: for people; printable, 1 to 100 characters.
+        roots: its trusted root certificates, DER; 1 to 8.
+        policies: object identifiers, dotted, of the policies under which its tokens count.
+        accuracy: microseconds, where a token states none.
+        demand_revocation: refuse a token whose chain has no CRL or OCSP response for each
+            certificate below the root.
+
+    Raises:
+        Malformed: a value is outside its range.
+    """
+
+    name: str
+    roots: tuple[bytes, ...]
+    policies: tuple[str, ...]
+    accuracy: int = ASSUMED_ACCURACY
+    demand_revocation: bool = False
+
+    def __post_init__(self) -> None:
+        if not require_text(self.name, 100).strip():
+            raise Malformed("an authority has a name")
+        if not 1 <= len(self.roots) <= MAXIMUM_ROOTS or not all(self.roots):
+            raise Malformed(f"an authority has 1 to {MAXIMUM_ROOTS} root certificates")
+        if not 1 <= len(self.policies) <= MAXIMUM_POLICIES:
+            raise Malformed(f"an authority has 1 to {MAXIMUM_POLICIES} policies")
+        if not all(_IDENTIFIER.fullmatch(policy) for policy in self.policies):
+            raise Malformed("a policy is an object identifier such as 1.3.6.1.4.1.57264.2")
+        if not 0 <= self.accuracy <= MAXIMUM_ACCURACY:
+            raise Malformed("an accuracy is 0 microseconds to a year")
+
+
+@dataclass(frozen=True)
+class DatedBy:
+    """What a verified token says: D existed not later than ``latest`` (SPEC.md 22).
+
+    Times are whole microseconds since 1970-01-01 00:00 UTC.
+
+    Args:
+        authority: the name in the judge's policy.
+        root: SHA-256 of the SubjectPublicKeyInfo of the root that the chain ends at, 32 bytes.
+        signer: subject of the certificate that signed, as RFC 4514 text.
+        policy: object identifier of the token's policy.
+        serial: the token's serial number.
+        gen_time: the time in the token.
+        accuracy: microseconds in the token; None where it states none, and the policy's counts.
+        earliest, latest: ``gen_time`` minus and plus the accuracy that counts.
+        revocation: whether CRLs or OCSP responses say that the chain was good.
+        beacon: 32 bytes (SPEC.md 22).
+    """
+
+    authority: str
+    root: bytes
+    signer: str
+    policy: str
+    serial: int
+    gen_time: int
+    accuracy: int | None
+    earliest: int
+    latest: int
+    revocation: Revocation
+    beacon: bytes
