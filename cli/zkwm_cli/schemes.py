@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from zkwm.data import load_data
-from zkwm.nn.model_file import load_model
 from zkwm.named_classes import read_parameters
+from zkwm.nn.model_file import load_model
 from zkwm.training import EmbedResult
 from zkwm.watermarks import WATERMARKS, make_watermark
 from zkwm.watermarks.mark_model import mark, owner_of

@@ -10,8 +10,8 @@ import torch
 
 from zkwm.attacks import ATTACKS, attack_class
 from zkwm.attacks.attack import Adversary, Attack, Target
-from zkwm.nn.digests import data_digest, model_digest
 from zkwm.named_classes import parameters_of
+from zkwm.nn.digests import data_digest, model_digest
 
 CHEAP = {
     "epochs": 1,
