@@ -2,20 +2,24 @@
 
 Frames of JSON and bytes go through pipes, never pickles, and nothing secret through arguments,
 environment or disk. Standard input has the desk first (where the database is, and the judge's
-keys), then for each claim a map and the owner's answer.
+keys), then for each claim a map, the owner's answer, and the pixels of its images.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from zkwm.judge.key_file import JudgeKey
 from zkwm.marketplace.location import Location
-from zkwm.suspects.limits import HttpSettings, OnnxLimits
+from zkwm.suspects.limits import ExtractionSettings, HttpSettings, OnnxLimits
 from zkwm.suspects.suspect import printable
 from zkwm_protocols import errors
 from zkwm_protocols.challenge import Challenge
@@ -25,15 +29,21 @@ from zkwm_protocols.keys import ED25519, BoxKey, SigningKey
 _SETTINGS: dict[str, Any] = {"http": HttpSettings, "onnx": OnnxLimits}
 _PLAIN = ("output", "adapter", "output_names", "headers")
 _PATHS = ("certificate_authorities", "template")
+_EXTRACTION = "extraction"
+_ARRAYS = ("decoys", "images", "probes")
 _CLASSES: dict[str, type[ZkwmError]] = {
     name: kind
     for name, kind in vars(errors).items()
     if isinstance(kind, type) and issubclass(kind, ZkwmError)
 }
 _MOST_TEXT = 2000
+_MOST_BYTES = 1 << 31
+
+Frame = bytes | memoryview
+Frames = tuple[Frame, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Claim:
     """A case that is to be settled.
 
@@ -41,14 +51,18 @@ class Claim:
         case: the challenge, or its digest in hexadecimal.
         suspect: where the model is: a file, a folder or a URL.
         proof: the owner's answer; None is the last one that was kept.
-        options: ``headers``, ``http``, ``onnx``, ``output``, ``adapter`` and ``output_names`` of
-            ``zkwm.open_suspect``, where the challenge does not say them.
+        options: ``headers``, ``http``, ``onnx``, ``output``, ``adapter``, ``output_names`` and
+            ``extraction`` of ``zkwm.open_suspect``, where the challenge does not say them.
+        decoys, images (uint8, (n, channels, height, width)): as for
+            ``Marketplace.settle``. Claims may share an array: none is copied.
     """
 
     case: Challenge | str
     suspect: str | Path
     proof: bytes | None = field(default=None, repr=False)
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    decoys: NDArray[np.uint8] | None = field(default=None, repr=False)
+    images: NDArray[np.uint8] | None = field(default=None, repr=False)
 
     @property
     def id(self) -> str:
@@ -65,37 +79,34 @@ class Settled:
     error: ZkwmError | None
 
 
-def pack_claim(claim: Claim) -> tuple[bytes, bytes]:
-    """The two frames of a claim. Raises UsageError for options that cannot be sent."""
+def pack_claim(claim: Claim) -> Frames:
+    """The frames of a claim. Raises UsageError for options or images that cannot be sent."""
     location = str(claim.suspect)
     if "://" not in location:
         location = str(Path(location).absolute())
-    sent: dict[str, Any] = {}
-    for name, value in claim.options.items():
-        if name in _SETTINGS and isinstance(value, _SETTINGS[name]):
-            sent[name] = {
-                key: str(Path(one).absolute()) if key in _PATHS and one is not None else one
-                for key, one in asdict(value).items()
-            }
-        elif name in _PLAIN:
-            sent[name] = dict(value) if isinstance(value, Mapping) else value
-        else:
-            raise UsageError(
-                f"a claim that others settle has no option {name[:40]!r}",
-                hint=f"options are {', '.join((*_PLAIN, *_SETTINGS))}; settle others one by one",
-            )
+    extraction = claim.options.get(_EXTRACTION)
+    arrays: dict[str, NDArray[np.uint8] | None] = {
+        "decoys": claim.decoys, "images": claim.images,
+        "probes": extraction.probes if isinstance(extraction, ExtractionSettings) else None,
+    }  # fmt: skip
+    pixels = {name: _pixels(name, array) for name, array in arrays.items() if array is not None}
     described = {
         "case": claim.id,
         "suspect": location,
-        "options": sent,
+        "options": {name: _packed(name, value) for name, value in claim.options.items()},
         "answered": claim.proof is not None,
+        "arrays": {name: array.shape for name, array in arrays.items() if array is not None},
     }
-    return json.dumps(described).encode(), claim.proof or b""
+    return json.dumps(described).encode(), claim.proof or b"", *pixels.values()
 
 
-def unpack_claim(described: bytes, proof: bytes) -> Claim:
-    """Read ``pack_claim``."""
-    value = json.loads(described)
+def unpack_claim(frame: Callable[[], bytes]) -> Claim:
+    """Read ``pack_claim`` from what gives the next frame at each call."""
+    value, proof = json.loads(frame()), frame()
+    arrays: dict[str, NDArray[np.uint8]] = {
+        name: np.frombuffer(frame(), np.uint8).reshape(value["arrays"][name])
+        for name in _ARRAYS if name in value["arrays"]
+    }  # fmt: skip
     options = dict(value["options"])
     for name, kind in _SETTINGS.items():
         if name in options:
@@ -106,9 +117,56 @@ def unpack_claim(described: bytes, proof: bytes) -> Claim:
                     for key, one in fields.items()
                 }
             )
+    if _EXTRACTION in options:
+        options[_EXTRACTION] = ExtractionSettings(
+            **options[_EXTRACTION], probes=arrays.get("probes")
+        )
     if options.get("output_names") is not None:
         options["output_names"] = tuple(options["output_names"])
-    return Claim(value["case"], value["suspect"], proof if value["answered"] else None, options)
+    return Claim(
+        value["case"], value["suspect"], proof if value["answered"] else None, options,
+        arrays.get("decoys"), arrays.get("images"),
+    )  # fmt: skip
+
+
+def _packed(name: str, value: Any) -> Any:  # noqa: ANN401
+    """An option as JSON values, paths absolute. Raises UsageError for one that cannot be sent."""
+    if name in _SETTINGS and isinstance(value, _SETTINGS[name]):
+        return {
+            key: str(Path(one).absolute()) if key in _PATHS and one is not None else one
+            for key, one in asdict(value).items()
+        }
+    if name == _EXTRACTION and isinstance(value, ExtractionSettings):
+        return _packed_extraction(value)
+    if name in _PLAIN:
+        return dict(value) if isinstance(value, Mapping) else value
+    raise UsageError(
+        f"a claim that others settle has no option {name[:40]!r}",
+        hint=f"options are {', '.join((*_PLAIN, *_SETTINGS, _EXTRACTION))}; settle others one by "
+        "one",
+    )
+
+
+def _packed_extraction(settings: ExtractionSettings) -> dict[str, Any]:
+    """Scheme, parameters and reference of a mark. Raises UsageError for other parameters."""
+    for name, value in settings.parameters.items():
+        if not isinstance(value, (bool, int, float, str)):
+            raise UsageError(f"the parameter {name[:40]!r} of a mark is a number or text")
+    where = settings.reference
+    return {
+        "watermark": settings.watermark,
+        "parameters": dict(settings.parameters),
+        "reference": None if where is None else str(Path(where).absolute()),
+    }
+
+
+def _pixels(name: str, array: NDArray[np.uint8]) -> memoryview:
+    """The bytes of images, not copied where they lie in order. Raises UsageError for no images."""
+    if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.ndim != 4:
+        raise UsageError(f"{name} of a claim are an array of uint8, (n, channels, height, width)")
+    if math.prod(array.shape) > _MOST_BYTES:
+        raise UsageError(f"{name} of a claim have at most 2 GiB", hint="give fewer images")
+    return np.ascontiguousarray(array).reshape(-1).data
 
 
 def pack_desk(location: Location, key: JudgeKey, environment: Mapping[str, str]) -> bytes:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Self
 
 from zkwm.judge.key_file import JudgeKey
-from zkwm.marketplace.claims import Claim, Settled, pack_claim, pack_desk, unpack_settled
+from zkwm.marketplace.claims import Claim, Frames, Settled, pack_claim, pack_desk, unpack_settled
 from zkwm.marketplace.location import Location
 from zkwm.suspects.limited_process import killed_after, start_process, stop_process
 from zkwm.suspects.onnx_frames import FrameError, read_frame, write_frame
@@ -92,7 +92,7 @@ class Settling:
         for thread in self._threads:
             thread.join()
 
-    def _next(self) -> tuple[Claim, tuple[bytes, bytes]] | None:
+    def _next(self) -> tuple[Claim, Frames] | None:
         """The next claim, or None."""
         with self._lock:
             return None if self._cancelled.is_set() else next(self._claims, None)
@@ -108,7 +108,7 @@ class Settling:
         finally:
             self._end(slot)
 
-    def _settle(self, slot: int, claim: Claim, frames: tuple[bytes, bytes]) -> Settled:
+    def _settle(self, slot: int, claim: Claim, frames: Frames) -> Settled:
         """One claim, in the slot's process; it is ended where it gives no reply in time."""
         late = threading.Event()
         try:

@@ -21,7 +21,10 @@ def settle(market: Marketplace, claim: Claim) -> Settled:
     """Settle one claim; every error is an outcome too."""
     error: ZkwmError | None = None
     try:
-        market.settle(claim.suspect, claim.case, claim.proof, **claim.options)
+        market.settle(
+            claim.suspect, claim.case, claim.proof,
+            decoys=claim.decoys, images=claim.images, **claim.options,
+        )  # fmt: skip
     except ZkwmError as raised:
         error = raised
     except Exception as raised:  # a fault of zkwm's: the others go on
@@ -49,10 +52,10 @@ def main() -> None:
         market = Marketplace(location, Judge.from_key(key))
     except ZkwmError as error:
         while True:  # each claim is told why
-            frames.get(), frames.get()
+            unpack_claim(frames.get)
             write_frame(replies, pack_settled(Settled("", "", error)))
     while True:
-        claim = unpack_claim(frames.get(), frames.get())
+        claim = unpack_claim(frames.get)
         write_frame(replies, pack_settled(settle(market, claim)))
 
 

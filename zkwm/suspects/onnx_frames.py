@@ -15,8 +15,8 @@ class FrameError(Exception):
     """The other side closed the stream, or announced a frame above the limit."""
 
 
-def write_frame(stream: BinaryIO, *parts: bytes) -> None:
-    """Write the concatenation of ``parts`` as one frame. Raises FrameError."""
+def write_frame(stream: BinaryIO, *parts: bytes | memoryview) -> None:
+    """Write the concatenation of ``parts`` (views are of bytes) as one frame. Raises FrameError."""
     try:
         _write_all(stream, sum(len(part) for part in parts).to_bytes(8, "big"))
         for part in parts:
@@ -33,7 +33,7 @@ def read_frame(stream: BinaryIO, limit: int) -> bytes:
     return _read_all(stream, length)
 
 
-def _write_all(stream: BinaryIO, data: bytes) -> None:
+def _write_all(stream: BinaryIO, data: bytes | memoryview) -> None:
     """Write all bytes; a raw stream may take fewer at once."""
     view = memoryview(data)
     while view:

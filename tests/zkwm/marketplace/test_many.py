@@ -17,9 +17,9 @@ from tests.support.case_files import save_lookup
 from tests.support.dispute import Claimant, TestJudge, random_images
 from tests.support.postgres import PASSWORD
 from zkwm.marketplace import Claim, Marketplace, Settled, Settling
-from zkwm.marketplace.claims import pack_claim, pack_settled, unpack_claim, unpack_settled
+from zkwm.marketplace.claims import pack_settled, unpack_settled
 from zkwm.marketplace.label_seeds import known_seed
-from zkwm.suspects import HttpSettings, open_suspect
+from zkwm.suspects import open_suspect
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import CouldNotCheck, NotProven, Unsupported, UsageError
 
@@ -179,14 +179,6 @@ def test_what_cannot_be_sent_is_refused_before_anything_starts(
     with pytest.raises(UsageError, match="seconds"):
         market.verify_many([], seconds=0)
     assert list(market.verify_many([])) == []
-
-
-def test_options_go_through_the_pipe(tmp_path: Path) -> None:
-    http = HttpSettings(attempts=7, template=tmp_path / "t.json")
-    options = {"http": http, "output_names": ("a", "b"), "headers": {"Authorization": "x"}}
-    claim = Claim("0" * 64, "https://a.example/m", b"proof", options)
-    assert unpack_claim(*pack_claim(claim)) == claim
-    assert "Authorization" not in repr(claim)
 
 
 @pytest.mark.parametrize(
