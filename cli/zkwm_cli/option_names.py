@@ -18,6 +18,7 @@ OPTIONS = {
     "card": "--card",
     "channels": "--channels",
     "exceed_limit": "--exceed-limit",
+    "extraction": "--watermark",
     "fit": "--fit",
     "headers": "--header-file",
     "image_seconds": "--timeout",

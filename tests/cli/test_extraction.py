@@ -187,3 +187,37 @@ def test_reference_and_probes_need_a_scheme(zkwm: Command, case: Files) -> None:
         result = zkwm(*case.challenge_options(), option, "a=b")
         assert result.code == 2
         assert "go with --watermark" in result.stderr
+
+
+@pytest.mark.slow
+def test_a_court_extracts_the_mark_again(zkwm: Command, folder: Path, tmp_path: Path) -> None:
+    """Pack scheme and reference with the case; the archive alone is enough to repeat it."""
+    assert challenge(zkwm, "marked", tmp_path / "c", "--reference", "unmarked").code == 0
+    fingerprint = Challenge.from_bytes((tmp_path / "c").read_bytes()).judge.fingerprint()
+    vault = tmp_path / "acme.vault"
+    vault.write_bytes((folder / "acme.vault").read_bytes())
+    vault.chmod(0o600)
+    proved = zkwm(
+        *("prove", "--last", "--vault", vault, "--commitment", "acme.commitment", "--challenge"),
+        *(tmp_path / "c", "--judge-fingerprint", fingerprint, "--output", tmp_path / "p"),
+    )
+    assert proved.code == 0, proved.stderr
+    mark = (*SCHEME, "--reference", "unmarked")
+    zkwm(
+        *("verify", "--commitment", "acme.commitment", "--model", "marked", *mark, "--challenge"),
+        *(tmp_path / "c", "--proof", tmp_path / "p", "--judge", "judge.key"),
+        *("--verdict", tmp_path / "v"),
+    )
+    files = ("acme.commitment", tmp_path / "c", tmp_path / "p", tmp_path / "v", "judge.key.pub")
+    packing = ("case", "pack", "--output", tmp_path / "case.zip", *files)
+    unsaid = zkwm(*packing, "marked")
+    assert unsaid.code == 2
+    assert "--watermark" in unsaid.stderr
+    packed = zkwm(*packing, "marked", *mark, "--with-triggers", "--judge", "judge.key", "--json")
+    assert packed.code == 0, packed.stderr
+    assert "the owner's unmarked model" in packed.stderr
+    roles = [file["role"] for file in packed.json["files"]]
+    assert roles.count("reference") == roles.count("suspect") == 2
+    checked = zkwm("case", "check", tmp_path / "case.zip", "--json")
+    assert checked.code == 0, checked.stderr
+    assert {step["state"] for step in checked.json["steps"]} == {"repeated"}

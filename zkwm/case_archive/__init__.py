@@ -7,9 +7,11 @@ Read in this order:
 
 - ``manifest``: the roles of files, and the list of them with digests
 - ``container``: the ZIP file of one fixed form; whatever else a ZIP file could be is refused
+- ``extracted_mark``: how a mark is extracted, as the archive says it
 - ``documents``: the parsed files of one case, compared with each other
 - ``recognize``: which file is what, by its content; secrets are refused
 - ``pack``: from files to an archive
+- ``asked_again``: the suspect, opened again as the challenge says
 - ``replay``: every check again, and whether the verdict follows
 - ``replay_triggers``: leaves, answers and matches of triggers that were packed on request
 """

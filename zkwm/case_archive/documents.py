@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from zkwm.case_archive.extracted_mark import ExtractedMark
 from zkwm.case_archive.manifest import ArchiveRole, Manifest
 from zkwm.judge.particulars import FileRole
 from zkwm.judge.verdict import Verdict
@@ -42,6 +43,7 @@ class CaseDocuments:
         judge: the judge's public keys.
         verdict: their verdict; None where there is none.
         opened: the triggers that were packed on request; None without.
+        mark: how a mark is extracted from the suspect; None where the archive does not say it.
     """
 
     manifest: Manifest
@@ -52,6 +54,7 @@ class CaseDocuments:
     judge: JudgePublic
     verdict: Verdict | None = None
     opened: tuple[OpenedBlock, ...] | None = None
+    mark: ExtractedMark | None = None
 
     def files(self, role: ArchiveRole) -> dict[str, bytes]:
         """The files of a role, by their own names."""
@@ -153,6 +156,10 @@ def read_documents(
         documents = replace(documents, opened=parsed(
             ArchiveRole.OPENED_TRIGGERS, lambda data: _opened(data, documents)
         ))  # fmt: skip
+    if ArchiveRole.EXTRACTION in paths:
+        mark = parsed(ArchiveRole.EXTRACTION, ExtractedMark.from_bytes)
+        documents = replace(documents, mark=mark)
+    _require_extraction(documents)
     if documents.files(ArchiveRole.SUSPECT):
         suspect_file(documents.files(ArchiveRole.SUSPECT))
     return documents
@@ -168,7 +175,19 @@ def suspect_file(files: Mapping[str, bytes]) -> str:
 
 def in_files(kind: str) -> bool:
     """Whether a kind of suspect is in files, which can be packed and asked again."""
-    return kind in (SuspectKind.ONNX, SuspectKind.SAFETENSORS)
+    return kind in (SuspectKind.ONNX, SuspectKind.SAFETENSORS, SuspectKind.EXTRACTION)
+
+
+def _require_extraction(documents: CaseDocuments) -> None:
+    """Raise Malformed for what only an extracted mark has, in another case or by itself."""
+    mine = (ArchiveRole.EXTRACTION, ArchiveRole.REFERENCE, ArchiveRole.PROBES)
+    given = [role for role in mine if documents.files(role)]
+    extracted = documents.challenge.suspect.kind == SuspectKind.EXTRACTION
+    if given and (documents.mark is None or not extracted):
+        raise Malformed(
+            f"the archive has a {given[0]}, and no mark that is extracted with it",
+            hint="get the archive again from whoever packed it",
+        )
 
 
 def _opened(data: bytes, documents: CaseDocuments) -> tuple[OpenedBlock, ...]:

@@ -36,9 +36,13 @@ class ArchiveRole(StrEnum):
     TEMPLATE = "template"
     PREPROCESSING = "preprocessing"
     TEST_DATA = "test-data"
+    EXTRACTION = "extraction"
+    REFERENCE = "reference"
+    PROBES = "probes"
 
 
-ONE_EACH = frozenset(ArchiveRole) - {ArchiveRole.SUSPECT, ArchiveRole.REPORT}
+_SEVERAL = {ArchiveRole.SUSPECT, ArchiveRole.REFERENCE, ArchiveRole.REPORT}
+ONE_EACH = frozenset(ArchiveRole) - _SEVERAL
 """Roles that one file of a case can have."""
 NEEDED = (
     ArchiveRole.COMMITMENT, ArchiveRole.CHALLENGE, ArchiveRole.PROOF, ArchiveRole.JUDGE_PUBLIC,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from zkwm.case_archive.container import write_archive
 from zkwm.case_archive.documents import CaseDocuments, read_documents
+from zkwm.case_archive.extracted_mark import pack_mark, require_mark_needed
 from zkwm.case_archive.manifest import (
     NEEDED,
     ONE_EACH,
@@ -31,6 +32,7 @@ from zkwm_protocols.opening import Opening
 
 if TYPE_CHECKING:
     from zkwm.judge.key_file import JudgeKey
+    from zkwm.suspects import ExtractionSettings
 
 _MISSING = {
     ArchiveRole.JUDGE_PUBLIC: "the judge's public key (judge.key.pub)",
@@ -39,7 +41,10 @@ _MISSING = {
 
 
 def pack_case(
-    files: Sequence[str | Path], *, triggers: JudgeKey | None = None
+    files: Sequence[str | Path],
+    *,
+    triggers: JudgeKey | None = None,
+    extraction: ExtractionSettings | None = None,
 ) -> tuple[bytes, Manifest]:
     """An archive of the files of one case, and its manifest.
 
@@ -47,6 +52,8 @@ def pack_case(
         files: the documents, the model (an .onnx file, .safetensors or a folder), reports and so
             on, in any order; each is recognized by its content.
         triggers: the judge's secret keys, where the opened triggers are to go into the archive.
+        extraction: how the mark of the case is extracted, as for its challenge; the model's weights
+            are then among ``files``. The reference goes into the archive, too.
 
     Raises:
         UsageError: a file is secret, not recognized, or not of this case; something is missing.
@@ -65,10 +72,7 @@ def pack_case(
         if roles[path] is None:
             role = other_role(path, data, challenge, triggers=triggers is not None)
             _add(contents, role, path.name, data)
-    for path in paths:
-        if is_model(path):
-            for name, data in suspect_files(path, challenge).items():
-                _add(contents, ArchiveRole.SUSPECT, name, data)
+    _add_models(contents, [path for path in paths if is_model(path)], challenge, extraction)
     documents = read_documents(_manifest(contents), contents)
     if triggers is not None:
         _add(
@@ -77,6 +81,30 @@ def pack_case(
     manifest = _manifest(contents)
     _require_one_case(read_documents(manifest, contents))
     return write_archive(manifest, contents), manifest
+
+
+def _add_models(
+    contents: dict[str, bytes],
+    models: Sequence[Path],
+    challenge: Challenge,
+    extraction: ExtractionSettings | None,
+) -> None:
+    """Put the suspect's files into the archive, and those with which a mark is extracted."""
+    if models or extraction is not None:
+        require_mark_needed(challenge, extraction)
+    if extraction is not None and len(models) != 1:
+        raise UsageError(
+            "the mark of this case is extracted from one model",
+            hint="give its weights among the files; the reference is no file of its own, but a "
+            "part of `extraction`",
+        )
+    for path in models:
+        if extraction is None:
+            for name, data in suspect_files(path, challenge).items():
+                _add(contents, ArchiveRole.SUSPECT, name, data)
+        else:
+            for (role, name), data in pack_mark(path, extraction, challenge).items():
+                _add(contents, role, name, data)
 
 
 def _add(contents: dict[str, bytes], role: ArchiveRole, name: str, data: bytes) -> None:

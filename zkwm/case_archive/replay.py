@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from zkwm.case_archive.asked_again import repeat_mark
 from zkwm.case_archive.container import read_archive
 from zkwm.case_archive.documents import CaseDocuments, in_files, read_documents
 from zkwm.case_archive.manifest import ArchiveRole
@@ -25,6 +26,7 @@ from zkwm_protocols.errors import CouldNotCheck, NotProven, ZkwmError
 from zkwm_protocols.evidence import Evidence
 from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.opening import Opening
+from zkwm_protocols.suspect_identity import SuspectKind
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,8 @@ def _suspect(documents: CaseDocuments, location: str | None) -> Step:
     if not in_files(pinned.kind):
         words = f"a suspect of the kind {pinned.kind} is in no file: nobody can ask it again"
         return Step("suspect", StepState.NOT_REPEATED, words)
+    if pinned.kind == SuspectKind.EXTRACTION:
+        return repeat_mark(documents, location)
     if location is None:
         return Step("suspect", StepState.NOT_REPEATED, "the model is not in the archive")
     try:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import closing
 from pathlib import Path
 
+from zkwm.case_archive.asked_again import suspect_again
 from zkwm.case_archive.documents import CaseDocuments
 from zkwm.case_archive.manifest import ArchiveRole
 from zkwm.case_archive.steps import Step, StepState
 from zkwm.data.labeled_images import LabeledImages, load_test_data
 from zkwm.judge.task_accuracy import drawn_images
-from zkwm.suspects import open_suspect
 from zkwm_protocols.errors import ZkwmError
 
 _NAME = "accuracy"
@@ -52,11 +51,7 @@ def _test_data(files: dict[str, bytes]) -> LabeledImages:
 def _right(documents: CaseDocuments, location: str, data: LabeledImages) -> int:
     """How many test images the suspect gets right, fed as the challenge says."""
     challenge = documents.challenge
-    pinned = challenge.suspect
-    suspect = open_suspect(
-        location, shape=pinned.shape, outputs=pinned.outputs, output=pinned.output
-    )
-    with closing(suspect):
+    with suspect_again(documents, location) as suspect:
         answers = suspect.answer(data.images, challenge.preprocessing)
     return sum(
         answer.output == label for answer, label in zip(answers, data.labels.tolist(), strict=True)

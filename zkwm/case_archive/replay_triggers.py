@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from hashlib import sha256
 
 import numpy as np
 
+from zkwm.case_archive.asked_again import suspect_again
 from zkwm.case_archive.documents import CaseDocuments, in_files
 from zkwm.case_archive.steps import Step, StepState
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.query import Asking, question
 from zkwm.judge.results import TriggerResult, TriggerStatus
-from zkwm.suspects import open_suspect
 from zkwm_protocols.challenge import OpeningChallenge
 from zkwm_protocols.errors import ZkwmError
 from zkwm_protocols.opening import CheckedTrigger, LeafStatus, OpenedBlock, check_leaves
@@ -52,7 +51,7 @@ def repeat_triggers(
     elif location is None:
         yield Step("answers", StepState.NOT_REPEATED, "the model is not in the archive")
     else:
-        yield _asked(challenge, triggers, stated, location)
+        yield _asked(documents, challenge, triggers, location)
 
 
 def _leaves_differ(triggers: Sequence[CheckedTrigger], stated: Sequence[TriggerResult]) -> str:
@@ -68,19 +67,16 @@ def _leaves_differ(triggers: Sequence[CheckedTrigger], stated: Sequence[TriggerR
 
 
 def _asked(
+    documents: CaseDocuments,
     challenge: OpeningChallenge,
     triggers: tuple[CheckedTrigger, ...],
-    stated: Sequence[TriggerResult],
     location: str,
 ) -> Step:
     """The suspect, asked every trigger again."""
-    pinned = challenge.suspect
+    stated = () if documents.verdict is None else documents.verdict.triggers
     asking = Asking(JudgeLedger(), lambda _: bytes(32))
     try:
-        suspect = open_suspect(
-            location, shape=pinned.shape, outputs=pinned.outputs, output=pinned.output
-        )
-        with closing(suspect):
+        with suspect_again(documents, location) as suspect:
             suspect.check_preprocessing(challenge.preprocessing)
             results, _ = question(suspect, challenge, triggers, asking)
     except ZkwmError as error:

@@ -9,6 +9,7 @@ import click
 from zkwm_cli.artifacts import OutputOptions, print_result, read_artifact
 from zkwm_cli.exits import decided, one_line, print_json, print_zkwm_error
 from zkwm_cli.options import FILE, json_option, option, options, passphrase_option
+from zkwm_cli.suspect_options import ExtractionOptions
 
 if TYPE_CHECKING:
     from zkwm.case_archive.replay import Replay
@@ -38,6 +39,7 @@ def command() -> None:
         help="With --with-triggers: your judge's key (judge.key), which opens them.",
     ),
     passphrase_file=passphrase_option(),
+    extraction=ExtractionOptions,
 )
 def pack(
     files: tuple[str, ...],
@@ -45,11 +47,13 @@ def pack(
     with_triggers: bool,
     judge: str | None,
     passphrase_file: str | None,
+    extraction: ExtractionOptions,
 ) -> None:
     """Pack commitment, challenge, proof, verdict, judge.key.pub, model and reports.
 
     FILES may come in any order: each is recognized by its content. The same files give the same
-    archive, byte for byte. Secrets are refused, and so is what is not recognized.
+    archive, byte for byte. Secrets are refused, and so is what is not recognized. Where a mark is
+    extracted, say how, as for its challenge: --watermark, --reference and so on.
 
     \b
         zkwm case pack --output case.zip acme.commitment case.challenge \\
@@ -65,7 +69,8 @@ def pack(
     from zkwm.case_archive.pack import pack_case
     from zkwm_cli.terminal import note, warn
 
-    data, manifest = pack_case(files, triggers=key)
+    read = extraction.settings().get("extraction")
+    data, manifest = pack_case(files, triggers=key, extraction=read)
     target.write(data)
     digest = hashlib.sha256(data).hexdigest()
     for file in manifest.files:
@@ -73,6 +78,8 @@ def pack(
     note(f"{output.output}: {len(data)} bytes, SHA-256 {digest}")
     if with_triggers:
         warn("the archive has the opened triggers: give it to nobody who may not see them")
+    if read is not None and read.reference is not None:
+        warn("the archive has the owner's unmarked model, which is for judges and courts alone")
     print_result(
         output.as_json,
         "case-pack",
