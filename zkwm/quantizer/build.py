@@ -271,7 +271,7 @@ class Builder:
         if fits and largest <= UNEVEN * float(extent.weight.min()):
             sums = Sums(scaled, bias, 0, layer.shape)
             self._writer.sum(sums)
-            logits = sums.quotients()
+            logits = sums.quotients().astype(np.int64)
         else:
             choice = choose_logits(extent)
             fine, _ = self._writer.look_up(fit(parts, layer, choice), choice.curve)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,8 @@ TRIAL_BITS = 16
 LARGEST_TRIAL = float(1 << 24)
 LARGEST_SHIFT = 16
 LARGEST_SUM = 1 << 30
+SUMS_AT_ONCE = 1 << 19
+"""Sums of calibration images together in double precision: 4 MiB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +65,17 @@ class Sums:
     shift: int
     shape: Shape
 
-    def quotients(self) -> NDArray[np.int64]:
-        """Rounded sums / 2^shift of the calibration images, int64 (O, height, width, n)."""
-        total = _sums([(one.part, one.weights) for one in self.scaled], self.bias, self.shape)
+    def quotients(self) -> NDArray[np.int32]:
+        """Rounded sums / 2^shift of the calibration images, int32 (O, height, width, n)."""
+        parts = [(one.part, one.weights) for one in self.scaled]
+        count = parts[0][0].input.images.shape[3]
+        quotients = np.empty((*self.shape, count), np.int32)  # a sum is below LARGEST_SUM
         half = float((1 << self.shift) >> 1)
-        return np.floor((total + half) / float(1 << self.shift)).astype(np.int64)
+        for images, total in _sums(parts, self.bias, self.shape):
+            total += half
+            total /= float(1 << self.shift)
+            quotients[..., images] = np.floor(total, out=total)
+        return quotients
 
     def ends(self) -> tuple[int, int]:
         """The smallest and largest quotient for any image."""
@@ -92,14 +101,21 @@ def measure(parts: Sequence[Part], layer: Linear) -> Extent:
         for p, weights in zip(parts, counted, strict=True)
     ]
     bias = whole_bias(layer.bias / unit, trial, layer.shape)
-    total = _sums(trial, bias, layer.shape)
+    extrema = [
+        (total.min(axis=(1, 2, 3)), total.max(axis=(1, 2, 3)))
+        for _, total in _sums(trial, bias, layer.shape)
+    ]
+    low, high = (
+        np.minimum.reduce([a for a, _ in extrema]),
+        np.maximum.reduce([b for _, b in extrema]),
+    )
     lower, upper = limits(bias, trial)
     every = [
         (p, np.clip(np.rint(p.weights / by_unit), -LARGEST_TRIAL, LARGEST_TRIAL)) for p in parts
     ]
     return Extent(
-        low=total.min(axis=(1, 2, 3)) * unit,
-        high=total.max(axis=(1, 2, 3)) * unit,
+        low=low * unit,
+        high=high * unit,
         upper=limits(bias, every)[1].astype(np.float64) * unit,
         bound=np.maximum(-lower, upper).astype(np.float64) * unit,
         weight=largest,
@@ -174,9 +190,19 @@ def _scaled(parts: Sequence[Part], choice: Choice, shift: int) -> tuple[Scaled, 
     return tuple(Scaled(part, weights) for part, weights in zip(parts, whole, strict=True))
 
 
-def _sums(trial: Sequence[tuple[Part, Doubles]], bias: NDArray[np.int64], shape: Shape) -> Doubles:
-    """The sums of the calibration images for trial weights, float64 (O, height, width, n)."""
-    total = spread_bias(bias)
-    for part, weights in trial:
-        total = total + products(part, weights, shape)
-    return total
+def _sums(
+    trial: Sequence[tuple[Part, Doubles]], bias: NDArray[np.int64], shape: Shape
+) -> Iterator[tuple[slice, Doubles]]:
+    """The sums for trial weights, calibration images by images: float64 (O, height, width, n).
+
+    A few images at once take little memory, and sums of integers do not depend on how many.
+    """
+    count = trial[0][0].input.images.shape[3]
+    step = max(1, SUMS_AT_ONCE // prod(shape))
+    for start in range(0, count, step):
+        images = slice(start, min(start + step, count))
+        total = products(*trial[0], shape, images)
+        total += spread_bias(bias)
+        for part, weights in trial[1:]:
+            total += products(part, weights, shape, images)
+        yield images, total

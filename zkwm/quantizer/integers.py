@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from zkwm.quantizer.layers import Kernel, Shape
 from zkwm_protocols.errors import Unsupported
-from zkwm_protocols.integer_network.correlation import correlate
+from zkwm_protocols.integer_network.correlation import correlate, kind
 
 Doubles = NDArray[np.float64]
 
@@ -25,6 +25,7 @@ DIGIT = 16
 LARGEST_ZERO = float(1 << 15)
 SMALLEST = 2.0**-200
 _LARGEST_BIAS = float(1 << 46)
+ALL = slice(None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,14 +93,16 @@ class Part:
         return largest
 
 
-def products(part: Part, weights: Doubles, shape: Shape) -> Doubles:
-    """Integer ``weights`` times the calibration bytes, float64 (O, height, width, n).
+def products(part: Part, weights: Doubles, shape: Shape, images: slice = ALL) -> Doubles:
+    """Integer ``weights`` times the bytes of n calibration images, float64 (O, height, width, n).
 
     ``shape`` is (O, height, width) of the result.
     """
     windows = part.kernel.windows(part.input.shape, shape)
-    images = part.input.images.astype(np.float64)
-    return correlate(images, weights, windows, part.kernel.groups)
+    entries = part.input.images[..., images]
+    exact = kind(weights, int(entries.max()))
+    found = correlate(entries.astype(exact), weights.astype(exact), windows, part.kernel.groups)
+    return found.astype(np.float64, copy=False)
 
 
 def zero_products(part: Part, weights: Doubles, shape: Shape) -> NDArray[np.int64]:

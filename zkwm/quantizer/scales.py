@@ -92,12 +92,15 @@ class Curve:
         values = np.where(np.isnan(values), 0.0, values)
         return np.clip(values, 0, self.top).astype(np.int64)[places]
 
-    def entries_of(self, quotients: NDArray[np.int64]) -> NDArray[np.uint8] | NDArray[np.uint16]:
-        """The entries for quotients of any shape, each computed once."""
+    def entries_of(self, quotients: NDArray[np.int32]) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """The entries for quotients (channels, ...), each computed once."""
         first = int(quotients.min())
         every = self.entries(np.arange(first, int(quotients.max()) + 1))
-        found = every[quotients - first]
-        return found.astype(np.uint8) if self.top <= 255 else found.astype(np.uint16)
+        kind = np.uint8 if self.top <= 255 else np.uint16
+        few, found = every.astype(kind), np.empty(quotients.shape, kind)
+        for channel, entries in zip(quotients, found, strict=True):
+            entries[...] = few[channel - first]
+        return found
 
     def table(self, first: int, last: int) -> Table:
         """The table of bytes for quotients q from ``first`` to ``last``."""

@@ -1,4 +1,4 @@
-"""Cross-correlation and its transpose as exact products of double precision numbers.
+"""Cross-correlation and its transpose as exact products of floating point numbers.
 
 ::
 
@@ -8,12 +8,14 @@
 
     n: images, or the five coefficients of K; both share one matrix product
 
-The caller makes sure that every partial sum is an integer below 2^53 (``splits``), so BLAS may add
-in any order and the result is exact. Where the unfolded values would take too much memory, taps are
-taken one by one.
+The caller makes sure that every partial sum is an integer below 2^53 (``splits``), or below 2^24 in
+single precision (``kind``), so BLAS may add in any order and the result is exact. Where the
+unfolded values would take too much memory, taps are taken one by one.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,37 +23,52 @@ from numpy.typing import NDArray
 from zkwm_protocols.integer_network.windows import Windows
 
 Doubles = NDArray[np.float64]
+Floats = NDArray[Any]
+"""float64, or float32 where it is exact."""
 
 EXACT = 1 << 53
+EXACT_SINGLE = 1 << 24
 UNFOLDED_ENTRIES = 1 << 21
-"""The most entries unfolded at once: 16 MiB."""
+"""The most entries that one image is unfolded to: 16 MiB."""
+AT_ONCE = 1 << 19
+"""Images are unfolded together up to so many entries: 4 MiB, which stay in a processor's cache."""
 
 
-def correlate(values: Doubles, weights: Doubles, windows: Windows, groups: int) -> Doubles:
+def correlate(values: Floats, weights: Floats, windows: Windows, groups: int) -> Floats:
     """Cross-correlation without a bias.
 
     Args:
-        values (float64, (C, h, w, n)): integers.
-        weights (float64, (O, C / groups, kh, kw)): integers.
+        values (float64 or float32, (C, h, w, n)): integers.
+        weights (of the same dtype, (O, C / groups, kh, kw)): integers.
         windows: of the convolution.
         groups: of channels.
 
     Returns:
-        float64 (O, height, width, n).
+        (O, height, width, n) of the same dtype.
     """
     count = values.shape[3]
     matrix = _grouped(weights, groups)
-    result = np.zeros((weights.shape[0], *windows.result, count))
     unfolded = values.shape[0] * weights[0, 0].size * windows.result[0] * windows.result[1]
-    step = count if windows.is_identity else max(1, UNFOLDED_ENTRIES // unfolded)
+    if windows.is_identity:
+        columns = np.ascontiguousarray(values).reshape(groups, matrix.shape[2], -1)
+        whole: Floats = np.matmul(matrix, columns)
+        return whole.reshape(weights.shape[0], *windows.result, count)
+    result = np.zeros((weights.shape[0], *windows.result, count), values.dtype)
+    step = max(1, min(AT_ONCE, UNFOLDED_ENTRIES) // unfolded)
+    room, taps = np.zeros(0, values.dtype), tuple(windows.taps())
     for start in range(0, count, step):
         part = slice(start, min(start + step, count))
-        entries, target = np.ascontiguousarray(values[..., part]), result[..., part]
-        if unfolded <= UNFOLDED_ENTRIES or windows.is_identity:
-            columns = _unfold(entries, windows).reshape(groups, matrix.shape[2], -1)
+        entries, target = values[..., part], result[..., part]
+        if unfolded <= UNFOLDED_ENTRIES:
+            if room.size != unfolded * entries.shape[3]:  # the first images, and perhaps the last
+                shape = (values.shape[0], -1, *windows.result, entries.shape[3])
+                room = np.zeros(unfolded * entries.shape[3], values.dtype).reshape(shape)
+            for tap, (rows, across), (out_rows, out_across) in taps:  # 0 where a tap is outside
+                room[:, tap, out_rows, out_across] = entries[:, rows, across]
+            columns = room.reshape(groups, matrix.shape[2], -1)
             target[...] = np.matmul(matrix, columns).reshape(target.shape)
         else:
-            _correlate_taps(entries, weights, windows, groups, target)
+            _correlate_taps(np.ascontiguousarray(entries), weights, windows, groups, target)
     return result
 
 
@@ -90,6 +107,17 @@ def correlate_transposed(
     return result
 
 
+def kind(weights: Doubles, magnitude: int) -> type[np.float32] | type[np.float64]:
+    """float32 where every sum of weights times entries is below 2^24, so that it is exact; float64.
+
+    Args:
+        weights (float64, (O, C / groups, kh, kw)): integers.
+        magnitude: the largest absolute value of an entry.
+    """
+    largest = float(np.abs(weights).sum(axis=(1, 2, 3)).max()) * magnitude
+    return np.float32 if max(largest, magnitude) < EXACT_SINGLE else np.float64
+
+
 def splits(weights: Doubles, magnitude: int, *, transposed: bool = False, groups: int = 1) -> bool:
     """Whether sums of weights times entries may reach 2^53.
 
@@ -109,25 +137,13 @@ def splits(weights: Doubles, magnitude: int, *, transposed: bool = False, groups
     return float(absolute.sum(axis=(1, 2, 3)).max()) * magnitude >= EXACT
 
 
-def _grouped(weights: Doubles, groups: int) -> Doubles:
+def _grouped(weights: Floats, groups: int) -> Floats:
     """Weights (O, ...) as matrices (groups, O / groups, all other axes)."""
     return weights.reshape(groups, weights.shape[0] // groups, -1)
 
 
-def _unfold(values: Doubles, windows: Windows) -> Doubles:
-    """What each tap reads, 0 outside: (C, h, w, n) to (C, taps, height, width, n)."""
-    if windows.is_identity:
-        return values
-    channels, _, _, count = values.shape
-    taps = windows.kernel[0] * windows.kernel[1]
-    columns = np.zeros((channels, taps, *windows.result, count))
-    for tap, (rows, across), (out_rows, out_across) in windows.taps():
-        columns[:, tap, out_rows, out_across] = values[:, rows, across]
-    return columns
-
-
 def _correlate_taps(
-    values: Doubles, weights: Doubles, windows: Windows, groups: int, result: Doubles
+    values: Floats, weights: Floats, windows: Windows, groups: int, result: Floats
 ) -> None:
     """As ``correlate``, added into ``result`` tap by tap: less memory, more products."""
     by_tap = weights.reshape(*weights.shape[:2], -1)

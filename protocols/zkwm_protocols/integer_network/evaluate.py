@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm_protocols.errors import UsageError
-from zkwm_protocols.integer_network.correlation import correlate, splits
+from zkwm_protocols.integer_network.correlation import correlate, kind, splits
 from zkwm_protocols.integer_network.model import (
     Activation,
     Concatenation,
@@ -36,7 +36,7 @@ from zkwm_protocols.integer_network.windows import Windows
 Value = NDArray[Any]
 """(channels, height, width, n), uint8 for a value of bytes, else int32."""
 
-ENTRIES_AT_ONCE = 1 << 23
+ENTRIES_AT_ONCE = 1 << 22
 """Entries of all values together, for the images of one batch."""
 _HALF = 65536.0
 
@@ -135,14 +135,17 @@ def _evaluate(network: IntegerNetwork, number: int, node: Node, inputs: list[Val
 def _convolution(node: Convolution, value: Value, windows: Windows, magnitude: int) -> Value:
     """A convolution plus bias, int32; ``magnitude`` bounds the entries of ``value``."""
     weights = node.weights.astype(np.float64)
-    values = value.astype(np.float64)
+    narrow = kind(weights, magnitude)
+    values: NDArray[Any] = value.astype(narrow)
     if splits(weights, magnitude):
         high = np.floor(values / _HALF)
         # the total is below 2^30, so the high half's is small enough to stay exact
         result = correlate(high, weights, windows, node.groups) * _HALF
         result += correlate(values - high * _HALF, weights, windows, node.groups)
     else:
-        result = correlate(values, weights, windows, node.groups)
+        result = correlate(values, weights.astype(narrow), windows, node.groups)
     bias = node.bias.reshape(node.bias.shape[0], *(node.bias.shape[1:] or (1, 1)), 1)
+    if narrow is np.float32:  # the sum is below 2^24, but not the bias
+        return result.astype(np.int32) + bias
     result += bias
     return result.astype(np.int32)

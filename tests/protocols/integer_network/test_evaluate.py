@@ -9,7 +9,7 @@ from tests.support import network_loops as loops
 from tests.support.small_networks import random_network, small_network, two_class_network
 from zkwm_protocols.errors import Unsupported, UsageError
 from zkwm_protocols.integer_network import correlation, evaluate
-from zkwm_protocols.integer_network.model import Convolution, IntegerNetwork
+from zkwm_protocols.integer_network.model import Activation, Convolution, IntegerNetwork, Table
 
 
 def images_for(network: IntegerNetwork, count: int, seed: int = 0) -> np.ndarray:
@@ -67,6 +67,22 @@ def test_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     logits = evaluate.logits(network, images)
     assert np.array_equal(logits, whole[-1][:, 0, 0].T)
     assert logits.dtype == np.int64
+
+
+def test_sums_beyond_single_precision_are_exact() -> None:
+    """The sum of 129 products, all bytes 255, is 2^24 or more by little and odd, or below it."""
+    copies = Convolution(0, np.ones((129, 1, 1, 1), np.int16), np.zeros(129, np.int32))
+    table = Table(0, np.arange(256, dtype=np.uint8))
+    bias = np.array([1 << 26, 0], np.int32)  # no integer of single precision, with the products
+    for last, least in ((511, np.float64), (387, np.float64), (385, np.float32)):
+        weights = np.full((2, 129, 1, 1), 511, np.int16)
+        weights[:, -1] = last
+        nodes = (copies, Activation(1, 0, 0), Convolution(2, weights, bias))
+        network = IntegerNetwork((1, 1, 1), (table,), nodes)
+        assert correlation.kind(weights.astype(np.float64), 255) is least
+        images = np.array([255, 254, 253], np.uint8).reshape(3, 1, 1, 1)
+        sums = [image * (511 * 128 + last) for image in (255, 254, 253)]
+        assert evaluate.logits(network, images).T.tolist() == [[s + (1 << 26) for s in sums], sums]
 
 
 def test_sums_beyond_doubles_are_exact() -> None:
