@@ -30,6 +30,7 @@ from tests.support.case_files import (
     save_lookup,
     scores,
 )
+from tests.support.court import Court
 from tests.support.json_outputs import require_schema
 from zkwm.judge.key_file import read_judge_public
 from zkwm.secret_files.encrypted import Cost
@@ -138,6 +139,12 @@ def case(_original: Files, tmp_path: Path) -> Files:
     folder = tmp_path / "case"
     shutil.copytree(_original.folder, folder)
     return Files(folder, _original.judge_fingerprint)
+
+
+@pytest.fixture
+def court(zkwm: Command, case: Files) -> Court:
+    """A court with that case."""
+    return Court(zkwm, case)
 
 
 @pytest.fixture

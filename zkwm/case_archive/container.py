@@ -26,6 +26,8 @@ ARCHIVE_LIMIT = (2 << 30) - 1
 """Bytes of the largest archive; ZIP64 begins at twice as many."""
 _TIME = (1980, 1, 1, 0, 0, 0)
 _REGULAR = 0o100644 << 16
+_MADE_BY = bytes([20, 3])
+"""Version 2.0 of the format, on Unix."""
 _LONGEST_PATH = 300
 _END, _LOCAL, _CENTRAL = 22, 30, 46
 _HINT = "get the archive again from whoever packed it; zkwm case pack makes such files"
@@ -63,9 +65,8 @@ def read_archive(data: bytes) -> tuple[Manifest, dict[str, bytes]]:
         if entry.filename in found:
             raise Malformed(f"the archive has two files {entry.filename}", hint=_HINT)
         found[entry.filename] = content
-    central = sum(_CENTRAL + len(entry.filename) for entry in entries)
-    if position + central + _END != len(data):
-        raise Malformed("the archive has bytes that belong to none of its files", hint=_HINT)
+    if data[position:] != _directory(entries, position):
+        raise Malformed("the archive's list of its files is not in its one form", hint=_HINT)
     written = found.pop(NAME)
     if len(written) > MANIFEST_LIMIT:
         raise Malformed(f"a manifest has at most {MANIFEST_LIMIT} bytes")
@@ -109,6 +110,22 @@ def _entries(data: bytes) -> list[zipfile.ZipInfo]:
     if len(entries) != count:
         raise Malformed("the archive states another number of files than it has", hint=_HINT)
     return entries
+
+
+def _directory(entries: list[zipfile.ZipInfo], position: int) -> bytes:
+    """The central directory and its end, as they have to stand behind the files (APPNOTE 4.3).
+
+    The reader of Python's library passes over fields that point behind the directory, so what it
+    understood is written again.
+    """
+    listed = b""
+    for entry in entries:
+        header = entry.FileHeader(zip64=False)  # its fields stand in both headers
+        fixed = struct.pack("<3H2L", 0, 0, 0, _REGULAR, entry.header_offset)
+        listed += b"PK\x01\x02" + _MADE_BY + header[4:_LOCAL] + fixed + header[_LOCAL:]
+    count = len(entries)
+    end = struct.pack("<4H2LH", 0, 0, count, count, len(listed), position, 0)
+    return listed + b"PK\x05\x06" + end
 
 
 def _content(data: bytes, entry: zipfile.ZipInfo, position: int) -> tuple[int, bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import struct
 import warnings
@@ -105,6 +106,13 @@ def other_method() -> bytes:
     return GOOD[:place] + b"\x08\x00" + GOOD[place + 2 :]
 
 
+def behind_the_list(place: int) -> bytes:
+    """The last entry of the list has a field of four bytes, which would lie behind the list."""
+    data = bytearray(GOOD)
+    struct.pack_into("<H", data, data.rindex(b"PK\x01\x02") + place, 4)
+    return bytes(data)
+
+
 def manifest_with(**changes: Any) -> bytes:
     """The archive with another manifest."""
     value = json.loads(manifest_of(CONTENTS).to_bytes()) | changes
@@ -149,6 +157,8 @@ REFUSED = {
     "another time": changed("proof/a.proof", date_time=(2026, 1, 1, 0, 0, 0)),
     "another system": changed("proof/a.proof", create_system=0),
     "an extra field": changed("proof/a.proof", extra=b"\x99\x99\x01\x00x"),
+    "an extra field behind the list": behind_the_list(30),
+    "a comment behind the list": behind_the_list(32),
     "a comment on a file": changed("proof/a.proof", comment=b"x"),
     "ZIP64": zip64(),
     "ZIP64 in the headers": zip64_entries(),
@@ -199,9 +209,9 @@ def test_another_schema_is_refused_by_name() -> None:
 
 def test_each_file_of_an_archive_is_bound_by_its_manifest() -> None:
     """Any byte that changes, in any place, is refused."""
-    for place in range(0, len(GOOD), 7):
+    for place, bit in itertools.product(range(len(GOOD)), (0, 2, 7)):
         data = bytearray(GOOD)
-        data[place] ^= 1
+        data[place] ^= 1 << bit
         with pytest.raises((Malformed, Unsupported)):
             read_archive(bytes(data))
 

@@ -1,0 +1,129 @@
+"""case check: archives whose judge lies, or whose files were exchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.support.case_files import PASSPHRASE, Command, Files, dispute_over
+from tests.support.court import Court, states
+from zkwm.case_archive.container import read_archive
+from zkwm.judge.key_file import open_judge_key
+from zkwm.judge.results import TriggerStatus
+from zkwm.judge.verdict import Outcome, Verdict
+from zkwm_protocols.evidence import Evidence, assess
+
+
+def test_another_judge_than_the_one_who_is_trusted(court: Court, case: Files) -> None:
+    """Whoever makes a key can make a whole case; the words say whose it is."""
+    court.decide()
+    assert court.pack(triggers=True).code == 0
+    court.zkwm("judge-key", "--output", case.folder / "third.key")
+    refused = court.zkwm("case", "check", court.archive, "--judge", case.folder / "third.key.pub")
+    assert refused.code == 3
+    assert "[verdict.judge]" in refused.stderr
+    court.change(judge_public=(case.folder / "third.key.pub").read_bytes())
+    refused = court.zkwm("case", "check", court.archive)
+    assert refused.code == 3
+    assert "[verdict.judge]" in refused.stderr
+
+
+def test_a_verdict_that_the_judge_did_not_sign(court: Court) -> None:
+    court.decide()
+    assert court.pack(triggers=True).code == 0
+    data = bytearray(court.verdict.read_bytes())
+    data[-1] ^= 1
+    court.change(verdict=bytes(data))
+    refused = court.zkwm("case", "check", court.archive)
+    assert refused.code == 3
+    assert "verdict/case.verdict in the archive" in refused.stderr
+    assert "[verdict.signature]" in refused.stderr
+
+
+def test_a_model_that_was_exchanged(court: Court, case: Files) -> None:
+    court.decide()
+    assert court.pack(triggers=True).code == 0
+    court.change(suspect=case.innocent.read_bytes())
+    found = states(court.check(expected=3))
+    assert (found["files"], found["suspect"], found["answers"]) == ("differs",) * 3
+
+
+def test_triggers_that_were_exchanged(court: Court) -> None:
+    court.decide()
+    assert court.pack(triggers=True).code == 0
+    _, contents = read_archive(court.archive.read_bytes())
+    data = bytearray(contents["opened-triggers/opened.triggers"])
+    images, _ = court.case.triggers()
+    place = data.index(images[0].tobytes())
+    data[place] ^= 255
+    court.change(opened_triggers=bytes(data))
+    assert states(court.check(expected=3))["leaves"] == "differs"
+
+
+def _all_match(verdict: Verdict) -> Verdict:
+    """The lie that all triggers match; bits and outcome are those that would follow."""
+    assert verdict.evidence is not None
+    return replace(verdict, triggers=tuple(
+        replace(one, status=TriggerStatus.MATCH, answer=one.expected_output)
+        for one in verdict.triggers
+    ))  # fmt: skip
+
+
+def _of_all(true: Verdict) -> Evidence:
+    """The evidence of a verdict if all of its triggers matched."""
+    assert true.header is not None
+    assert true.challenge is not None
+    header, policy = true.header, true.challenge.policy
+    tried = max(policy.functions_tried, true.functions_tried or 1)
+    return assess(
+        len(true.triggers), blocks_used=len(true.blocks), block_count=header.block_count,
+        block_size=header.block_size, class_count=header.class_count,
+        policy=replace(policy, functions_tried=tried),
+    )  # fmt: skip
+
+
+def test_a_judge_who_lies_is_found_out(court: Court, zkwm: Command, case: Files) -> None:
+    """Signed by the right key, about the right files, and not what the model answers."""
+    court.decide()
+    honest = Verdict.from_bytes(
+        court.verdict.read_bytes(), open_judge_key(case.judge, PASSPHRASE).public
+    )
+    options = dispute_over(zkwm, case, model=case.innocent)
+    court.files = [case.commitment, case.folder / "new.challenge", case.folder / "new.proof",
+                   case.public, case.innocent]  # fmt: skip
+    court.decide(*options, expected=10)
+    assert court.pack(triggers=True).code == 0
+    court.lie(lambda true: replace(
+        _all_match(true), outcome=Outcome.PROVEN, evidence=_of_all(true), checks=honest.checks,
+        reason=honest.reason,
+    ))  # fmt: skip
+    found = court.check(expected=3)
+    assert found["verdict"]["outcome"] == "proven"
+    assert states(found)["answers"] == "differs"
+
+
+@pytest.mark.parametrize(
+    "lie", [lambda true: _all_match(true), lambda true: replace(true, functions_tried=1000)]
+)
+def test_a_verdict_that_does_not_follow_from_itself(
+    court: Court, zkwm: Command, case: Files, lie: Callable[[Verdict], Verdict]
+) -> None:
+    options = dispute_over(zkwm, case, model=case.innocent)
+    court.files = [case.commitment, case.folder / "new.challenge", case.folder / "new.proof",
+                   case.public, case.innocent]  # fmt: skip
+    court.decide(*options, expected=10)
+    assert court.pack(triggers=True).code == 0
+    court.lie(lie)
+    assert "contradicts itself" in court.check(expected=3)["error"]
+
+
+def test_a_verdict_about_other_files(court: Court) -> None:
+    court.decide()
+    assert court.pack(triggers=True).code == 0
+    court.lie(lambda true: replace(true, files=tuple(
+        replace(file, digest=bytes(32)) if file.role == "commitment" else file
+        for file in true.files
+    )))  # fmt: skip
+    assert states(court.check(expected=3))["files"] == "differs"
