@@ -1,7 +1,8 @@
 """An ONNX file and the files that hold its weights: read once, pinned by one digest (SPEC.md 4.3).
 
 ``torch.onnx.export`` writes large weights, by default all, to a second file. Only files beside the
-model are read, no links, none outside of its folder.
+model are read, no links, none outside of its folder, and none that is something else by its first
+bytes: whoever wrote the model chose the names, and could have chosen that of a key or a passphrase.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import stat
+from codecs import getincrementaldecoder
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,6 +24,16 @@ from zkwm_protocols.errors import SuspectUnusable
 FILE_LIMIT = 2 << 30
 _NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+ -]{0,199}")
 _MENTIONS_FILES = b"location"
+_OTHER_FILES = (
+    (b"zkwm-", "a file of zkwm's"),
+    (b"SQLite format 3\0", "a database"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"%PDF-", "a PDF file"),
+    (b"\x89PNG\r\n\x1a\n", "a picture"),
+    (b"\x93NUMPY", "a NumPy array"),
+)
+_TEXT_BYTES = 1 << 16
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def onnx_digest(model: bytes, parts: Mapping[str, bytes] | None) -> bytes:
@@ -78,6 +90,12 @@ class WeightFiles:
                 "put the file itself beside the model",
             )
         data = read_limited(path, self._left)
+        if other := _other_file(data):
+            raise NoReplyError(
+                f"its weights lie in {shown}, which is {other} and holds no weights",
+                "keep a foreign model in a folder of its own: whoever wrote it chose that name, "
+                "and a model could give away what it reads there",
+            )
         self._left -= len(data)
         return data
 
@@ -97,6 +115,21 @@ def read_files(path: Path) -> dict[str, bytes]:
     """The model at ``path`` and its files of weights, by name; raises as ``read_whole`` does."""
     model, _, parts = _read(path)
     return {path.name: model, **parts}
+
+
+def _other_file(data: bytes) -> str:
+    """What a file is that holds no weights by its first bytes (SPEC.md 4.3); empty for any other.
+
+    Numbers have zero bytes and bytes that no text has.
+    """
+    for magic, what in _OTHER_FILES:
+        if data.startswith(magic):
+            return what
+    try:
+        text = getincrementaldecoder("utf-8")().decode(data[:_TEXT_BYTES])
+    except UnicodeDecodeError:
+        return ""
+    return "text" if text and not _CONTROLS.search(text) else ""
 
 
 def _read(path: Path) -> tuple[bytes, bytes, dict[str, bytes]]:
