@@ -1,7 +1,8 @@
 """A program that asks for a passphrase where there is no terminal, as ``SSH_ASKPASS`` does.
 
 It is started without a shell, with the question as its one argument, and prints the passphrase. Its
-output is read to the end of the first line, and neither its time nor its length is its own choice.
+output is read to the end of the first line, and neither its time nor its length is its own choice:
+what it leaves running may keep its output open, which keeps nobody waiting.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +23,9 @@ from zkwm_protocols.errors import Cancelled, CouldNotCheck, UsageError
 VARIABLE = "ZKWM_ASKPASS"
 WAIT_SECONDS = 300.0
 _END_SECONDS = 5.0
+_LOOK_SECONDS = 0.2
+_LAST_SECONDS = 1.0
+"""After the end of the program, for what it printed before."""
 
 
 def ask_program(question: str, most: int) -> bytes | None:
@@ -44,6 +49,7 @@ def ask_program(question: str, most: int) -> bytes | None:
             [program, one_line(question)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
+            bufsize=0,  # a stream with a buffer is not closed while it is read
             env=environment_for_others(),
             start_new_session=True,
         )
@@ -71,10 +77,16 @@ def _answer(process: subprocess.Popen[bytes], program: str, most: int) -> bytes:
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
-    reader.join(WAIT_SECONDS)
+    until = time.monotonic() + WAIT_SECONDS
+    while reader.is_alive() and process.poll() is None and time.monotonic() < until:
+        reader.join(_LOOK_SECONDS)
+    reader.join(_LAST_SECONDS)
+    if not lines and process.returncode:
+        raise _cancelled(program, process.returncode)
     if not lines:
         raise CouldNotCheck(
-            f"{program[:200]} ({VARIABLE}) gave no passphrase in {WAIT_SECONDS:.0f} seconds",
+            f"{program[:200]} ({VARIABLE}) gave no passphrase"
+            + (f" in {WAIT_SECONDS:.0f} seconds" if process.returncode is None else ""),
             hint="answer its question, or use --passphrase-file FILE",
         )
     line = lines[0].rstrip(b"\r\n")
@@ -85,8 +97,13 @@ def _answer(process: subprocess.Popen[bytes], program: str, most: int) -> bytes:
     except subprocess.TimeoutExpired:
         code = 0  # it has answered, and is ended now
     if code:
-        raise Cancelled(f"{program[:200]} ({VARIABLE}) ended with {code} and gave no passphrase")
+        raise _cancelled(program, code)
     return line
+
+
+def _cancelled(program: str, code: int) -> Cancelled:
+    """The error for a program that ended with an error."""
+    return Cancelled(f"{program[:200]} ({VARIABLE}) ended with {code} and gave no passphrase")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 import sys
 import time
@@ -215,6 +216,28 @@ def test_a_program_that_does_not_answer_is_ended(
     assert time.monotonic() - began < 30
     with pytest.raises(ProcessLookupError):
         os.kill(int(number.read_text()), 0)
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_what_a_program_leaves_running_keeps_nobody_waiting(
+    zkwm: Command, case: Files, without: pytest.MonkeyPatch, tmp_path: Path, code: int
+) -> None:
+    """A desktop's service that was started by the way has the program's output open for good."""
+    number = tmp_path / "number"
+    left = f"import os, time; os.setsid(); open({str(number)!r}, 'w').write(str(os.getpid()))"
+    body = (
+        "import subprocess\n"
+        f"subprocess.Popen([sys.executable, '-c', {left + '; time.sleep(600)'!r}])\n"
+        f"while not (os.path.exists({str(number)!r}) and os.path.getsize({str(number)!r})):\n"
+        f"    time.sleep(0.01)\nsys.exit({code})"
+    )
+    without.setenv("ZKWM_ASKPASS", str(program(tmp_path, body)))
+    began = time.monotonic()
+    result = zkwm(*look(case))
+    os.kill(int(number.read_text()), signal.SIGKILL)
+    assert result.code == (5 if code else 3)
+    assert "gave no passphrase" in result.stderr
+    assert time.monotonic() - began < 60
 
 
 def test_a_relative_program_is_refused(
