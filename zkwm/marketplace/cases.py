@@ -200,6 +200,11 @@ def require_open(case: Case) -> None:
         )
 
 
+def require_undisturbed(connection: Connection, name: bytes) -> None:
+    """Raise UsageError where a case was withdrawn, in the transaction that changes it."""
+    require_open(_find(connection, name)[0])
+
+
 def _require_in_time(case: Case, clock: int) -> None:
     """Raise UsageError for an answer after the deadline."""
     if case.answer_by is not None and clock > case.answer_by:

@@ -198,8 +198,9 @@ class Marketplace(Registrar):
         checks came at least as far: a later answer takes nothing back. Settling again asks the
         suspect only for answers that it did not give: first ones stand.
 
-        Raises UsageError for a challenge that this marketplace did not issue, a withdrawn case and
-        an answer that is missing or late; and what ``Judge.verify`` raises, with its verdict.
+        Raises UsageError for a challenge that this marketplace did not issue, a case that was
+        withdrawn, also in the meantime, and an answer that is missing or late; and what
+        ``Judge.verify`` raises, with its verdict.
         """
         name = _name(case)
         found, file = cases.find(self._database, name)

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, insert, select, update
 
 from zkwm.judge.results import CheckStatus
 from zkwm.judge.verdict import Outcome, Verdict
-from zkwm.marketplace.cases import now
+from zkwm.marketplace.cases import now, require_undisturbed
 from zkwm.marketplace.database import Database
 from zkwm.marketplace.tables import CASES, VERDICTS
 from zkwm_protocols.errors import Malformed, UsageError
@@ -30,9 +30,13 @@ def progress(verdict: Verdict) -> int:
 
 
 def keep_verdict(database: Database, name: bytes, verdict: Verdict, **files: str | bytes) -> None:
-    """Keep the verdict on a challenge (its digest) and its files, unless one came further."""
+    """Keep the verdict on a challenge (its digest) and its files, unless one came further.
+
+    Raises UsageError where the case was withdrawn, which may be while the suspect was asked.
+    """
     reached, document = progress(verdict), json.dumps(verdict.to_json())
     with database.writing(name) as connection:
+        require_undisturbed(connection, name)
         kept = connection.execute(
             select(VERDICTS.c.progress).where(VERDICTS.c.challenge == name)
         ).scalar()

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from tests.support.dispute import Claimant, TableSuspect, TestJudge, marked, random_images
 from zkwm.marketplace import CaseState, Marketplace
+from zkwm.suspects import Answer
 from zkwm_protocols import labels
 from zkwm_protocols.argument_response import Refusal
 from zkwm_protocols.challenge import Challenge
@@ -131,6 +133,31 @@ def test_a_withdrawn_case_is_not_answered_nor_settled(
             act()
     assert market.verdicts() == {}
     assert market.judge.ledger.opened_blocks(owner.commitment.digest) == ()
+
+
+@pytest.mark.parametrize("marked_model", [True, False])
+def test_a_case_that_is_withdrawn_while_its_model_is_asked_gets_no_verdict(
+    market: Marketplace, owner: Claimant, suspect: TableSuspect, asked: Challenge,
+    monkeypatch: pytest.MonkeyPatch, marked_model: bool,
+) -> None:  # fmt: skip
+    """What was opened stays opened; the parties' settlement stands, whatever would come out."""
+    if not marked_model:
+        suspect.table.clear()
+    answer = suspect.answer
+
+    def answered(*images: Any, **options: Any) -> tuple[Answer, ...]:
+        market.withdraw(asked, "they agreed")
+        return answer(*images, **options)
+
+    monkeypatch.setattr(suspect, "answer", answered)
+    with pytest.raises(UsageError, match="withdrawn: they agreed"):
+        market.settle(suspect, asked, owner.answer(asked, [0]))
+    case = market.case(asked)
+    assert (case.state, case.decided, case.outcome) == (CaseState.WITHDRAWN, None, "")
+    assert market.verdicts() == {}
+    with pytest.raises(UsageError, match="no verdict"):
+        market.verdict_file(asked)
+    assert market.judge.ledger.opened_blocks(owner.commitment.digest) == (0,)
 
 
 def test_a_decided_case_is_not_withdrawn(
