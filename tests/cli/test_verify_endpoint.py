@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -126,3 +127,37 @@ def test_wrong_decoys(zkwm: Command, case: Files) -> None:
     result = zkwm(*case.verify_options(decoys=case.proof))
     assert result.code == 3
     assert "case.proof" in result.stderr
+
+
+def test_what_a_report_about_an_endpoint_gives_away(
+    zkwm: Command, case: Files, endpoint: Endpoint
+) -> None:
+    """The endpoint sends the account's token back in each reply: it is in no file and no message.
+
+    What follows the ? of a URL is public, and whoever makes a challenge is told.
+    """
+    token, key = "token-of-the-account", "key=in-the-url"
+    headers, model = case.folder / "headers", f"{endpoint.url}?{key}"
+    headers.write_text(f"Authorization: Bearer {token}\n")
+    made = zkwm(*case.challenge_options(model=model, header_file=headers))
+    assert "the whole URL" in made.stderr
+    assert "--header-file" in made.stderr
+    files = {"challenge": case.folder / "new.challenge", "proof": case.folder / "new.proof"}
+    assert zkwm(*case.prove_options(challenge=files["challenge"]), "--again").code == 0
+    replies = [b'{"error": "Bearer %b"}' % token.encode(), token.encode()]
+    endpoint.reply = lambda output: replies[output % 2] if output > 6 else scores(output)
+    written = {
+        option: case.folder / option.strip("-")
+        for option in ("--report", "--report-public", "--verdict")
+    }
+    options = case.verify_options(**files, model=model, header_file=headers)
+    done = zkwm(*options, *(part for pair in written.items() for part in pair), "--json")
+    assert done.code == 3, done.stderr
+    shown = {name: path.read_bytes() for name, path in written.items()}
+    shown |= {"output": (done.stdout + done.stderr + made.stderr).encode()}
+    assert all(token.encode() not in data for data in shown.values())
+    assert key.encode() in shown["--report-public"]
+    triggers = [image.tobytes() for image in case.triggers()[0]]
+    for name in ("--report-public", "--verdict"):
+        assert not any(image in shown[name] for image in triggers)
+    assert not any(sha256(one).hexdigest().encode() in shown["--report-public"] for one in triggers)

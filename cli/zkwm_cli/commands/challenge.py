@@ -128,8 +128,9 @@ def _issuer(
 
 def _tell(challenge: Challenge, commitment: Commitment, agreements: list[Agreement]) -> None:
     """The question in one line, how well both networks agree, and what labels mean."""
-    from zkwm_cli.terminal import note
+    from zkwm_cli.terminal import note, warn
     from zkwm_protocols.challenge import ArgumentChallenge
+    from zkwm_protocols.suspect_identity import SuspectKind
 
     triggers = challenge.block_count * commitment.header.block_size
     question = (
@@ -141,6 +142,11 @@ def _tell(challenge: Challenge, commitment: Commitment, agreements: list[Agreeme
         f"challenge {challenge.digest.hex()[:16]}: {question} of commitment "
         f"{challenge.commitment.hex()[:16]} for {challenge.suspect.description}"
     )
+    if "?" in challenge.suspect.description and challenge.suspect.kind == SuspectKind.HTTP:
+        warn(
+            "the whole URL, with all that follows its ?, stands in challenge, verdict and reports: "
+            "if there is a key in it, have that replaced, and give keys in --header-file"
+        )
     for one in agreements:
         note(f"integer network made from the file: {one.words()}")
     _note_class_map(challenge, commitment)
