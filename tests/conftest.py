@@ -16,11 +16,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import torch_state
+from zkwm.extras import NO_TELEMETRY
 
 # Before torch is loaded, and for the processes that tests start: with another number of threads
 # sums are rounded in another order, and a training ends elsewhere. Every outcome that a test
 # asserts is that of one thread.
 os.environ["OMP_NUM_THREADS"] = "1"
+# Tests load ONNX Runtime too: it reports to nobody.
+os.environ |= NO_TELEMETRY
 
 # How long an example takes depends on what else the machine does: no test fails by it.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -3,11 +3,16 @@
 The base install judges, commits and opens. Training, zero-knowledge proofs and evaluation need
 larger libraries, which ``pip install 'zkwm[EXTRA]'`` adds; this module is the one place that says
 which. Call ``require`` before the first import of such a library.
+
+ONNX Runtime is in the base install, and by itself reports to its maker what it is used for, over
+the network and in a folder of the user's: ``NO_TELEMETRY`` forbids that.
 """
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
+from typing import Any
 
 from zkwm_protocols.errors import UsageError
 
@@ -42,6 +47,24 @@ _PURPOSES = {
 
 FRAMEWORKS = {"lightning": "lightning", "transformers": "'transformers[torch]'"}
 """What installs the framework that a callback is for, by its import name; no extra brings one."""
+
+
+NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1"}
+"""The environment in which ONNX Runtime, from 1.32, reports nothing; it looks when it is loaded."""
+
+
+def silent_onnxruntime() -> Any:  # noqa: ANN401
+    """The module ``onnxruntime``, loaded without its telemetry; the environment stays as it was."""
+    before = {name: os.environ.get(name) for name in NO_TELEMETRY}
+    os.environ.update(NO_TELEMETRY)
+    try:
+        return import_module("onnxruntime")
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def require(*libraries: str) -> None:

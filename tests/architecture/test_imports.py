@@ -77,6 +77,13 @@ def test_nothing_is_ever_unpickled() -> None:
                             assert ast.unparse(keyword.value) == "False", path
 
 
+def test_onnx_runtime_reports_nothing() -> None:
+    """It is loaded by the process that has no other environment, and by ``silent_onnxruntime``."""
+    found = {path.name for name in PACKAGES for path in sources(name)
+             if "onnxruntime" in imported(path)}  # fmt: skip
+    assert found == {"onnx_worker.py"}
+
+
 def loaded_after(program: str) -> set[str]:
     """The heavy modules that a fresh process has loaded after ``program``."""
     program += f"\nimport sys\nprint(*[name for name in {HEAVY!r} if name in sys.modules])"

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.argued import save_linear
 from tests.support.case_files import Command, Endpoint, Files
+from zkwm.extras import NO_TELEMETRY
 
 PROGRAM = """
 import sys
@@ -28,6 +29,22 @@ def look(case: Files, model: object) -> list[object]:
 def everything(case: Files) -> dict[str, bytes]:
     """All files of the case, by name."""
     return {file.name: file.read_bytes() for file in case.folder.iterdir()}
+
+
+def test_the_library_that_asks_the_model_reports_nothing(
+    zkwm: Command, case: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime 1.32 keeps what it will send in the user's folder as soon as it is loaded."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in NO_TELEMETRY:
+        monkeypatch.delenv(name)
+    assert zkwm(*look(case, case.model)).code == 0
+    program = (
+        "import os; from zkwm.extras import silent_onnxruntime; before = dict(os.environ)\n"
+        "silent_onnxruntime().InferenceSession; assert before == dict(os.environ)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+    assert not (tmp_path / "home").exists()
 
 
 def test_a_transcript(zkwm: Command, case: Files) -> None:

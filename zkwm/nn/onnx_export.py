@@ -19,6 +19,7 @@ import torch
 import torch._dynamo
 from torch import nn
 
+from zkwm.extras import silent_onnxruntime
 from zkwm.nn.class_scores import ClassScores, class_scores
 from zkwm_protocols.errors import Unsupported
 
@@ -148,8 +149,7 @@ def _stripped(program: torch.onnx.ONNXProgram) -> bytes:
 
 def _require_same_answers(model: nn.Module, data: bytes, shape: tuple[int, int, int]) -> None:
     """Raise Unsupported unless onnxruntime and the model agree on noise."""
-    import onnxruntime
-
+    onnxruntime = silent_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from zkwm.extras import NO_TELEMETRY
 from zkwm.suspects.onnx_frames import FrameError, read_frame, write_frame
 from zkwm.suspects.resource_limits import warn_without_limits
 from zkwm.suspects.suspect import printable
@@ -125,10 +126,14 @@ def _start(module: str, memory: int) -> subprocess.Popen[bytes]:
 
 
 def worker_environment() -> dict[str, str]:
-    """A worker's environment variables, without passphrases and options of ONNX Runtime."""
+    """A worker's environment variables, without passphrases and options of ONNX Runtime.
+
+    What it is asked about leaves this machine by nobody: ONNX Runtime's telemetry is off.
+    """
     kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
     search = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path if entry)
-    return kept | {"PYTHONPATH": search, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return {**kept, "PYTHONPATH": search, **threads, **NO_TELEMETRY}
 
 
 @contextlib.contextmanager
