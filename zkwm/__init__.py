@@ -116,6 +116,8 @@ _HOMES = {
     "TaskData": "zkwm.judge.task_accuracy",
     "Term": "zkwm_protocols.evidence",
     "TestAccuracy": "zkwm_protocols.suspect_identity",
+    "TimestampAuthority": "zkwm_protocols.timestamps.authority",
+    "TimestampEvidence": "zkwm_protocols.timestamps.evidence",
     "TrainerEmbedCallback": "zkwm.training",
     "TriggerBatches": "zkwm.training",
     "TriggerDataset": "zkwm.training",
@@ -259,6 +261,8 @@ if TYPE_CHECKING:
         SuspectKind,
         TestAccuracy,
     )
+    from zkwm_protocols.timestamps.authority import TimestampAuthority
+    from zkwm_protocols.timestamps.evidence import TimestampEvidence
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401

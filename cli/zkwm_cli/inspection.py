@@ -173,7 +173,7 @@ def _commitment(data: bytes) -> _Reading:
         "owner_model": _hex(header.owner_model),
         "probe_data": _hex(header.probe_data),
         "timestamp_authority": _hex(header.timestamp_authority),
-        "timestamp_token": commitment.token is not None,
+        "timestamps": len(commitment.timestamps),
         "log_proofs": len(commitment.log_proofs),
         "root": header.root.hex(),
     }

@@ -1,8 +1,8 @@
 """The commitment: trigger leaves in blocks, Merkle root, header, digest D (SPEC.md section 5).
 
-Images are committed before any label exists, so that nobody can fit images to labels. Timestamps
-and logs are not checked by this version: it refuses to derive labels where the header names a
-timestamp authority. ``zkwm.owner.commit`` chooses images and keeps the secrets.
+Images are committed before any label exists, so that nobody can fit images to labels. Where the
+header names a timestamp authority, labels exist only with its token (SPEC.md 5.4).
+``zkwm.owner.commit`` chooses images and keeps the secrets.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from zkwm_protocols.schema import (
     require_map,
     require_optional_bytes,
 )
+from zkwm_protocols.timestamps.evidence import MAXIMUM_TIMESTAMPS, TimestampEvidence
 
 MAXIMUM_LEAVES = 100_000
 MAXIMUM_BLOCK = 10_000
@@ -179,22 +180,22 @@ class Header:
 
 @dataclass(frozen=True)
 class Commitment:
-    """The public file: header, leaves, names, signatures, room for a timestamp and log proofs.
+    """The public file: header, leaves, names, signatures, timestamps and log proofs.
 
-    Raises Malformed when built with a token for an authority that the header does not name, or
-    with class names that are none (SPEC.md 5.2).
+    Where the header names an authority, the first timestamp is its own. Raises Malformed when built
+    with more than 8 timestamps, or with class names that are none (SPEC.md 5.2).
     """
 
     header: Header
     leaves: tuple[bytes, ...]
     signatures: tuple[bytes, ...]
-    token: bytes | None = None
+    timestamps: tuple[TimestampEvidence, ...] = ()
     log_proofs: tuple[bytes, ...] = ()
     class_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.token is not None and self.header.timestamp_authority is None:
-            raise Malformed("a timestamp token, but the header names no authority")
+        if len(self.timestamps) > MAXIMUM_TIMESTAMPS:
+            raise Malformed(f"a commitment has at most {MAXIMUM_TIMESTAMPS} timestamps")
         if self.class_names is not None:
             require_names(self.class_names)
 
@@ -211,7 +212,7 @@ class Commitment:
                 "header": self.header.to_bytes(),
                 "leaves": b"".join(self.leaves),
                 "signatures": list(self.signatures),
-                "token": self.token,
+                "timestamps": [one.to_map() for one in self.timestamps],
                 "log_proofs": list(self.log_proofs),
                 "class_names": None if self.class_names is None else list(self.class_names),
             },
@@ -224,7 +225,7 @@ class Commitment:
         if isinstance(value, dict) and isinstance(value.get("header"), bytes):
             Header.from_bytes(value["header"])  # names an earlier version before the fields do
         fields: dict[str, Any] = require_map(
-            value, "header leaves signatures token log_proofs class_names", "commitment"
+            value, "header leaves signatures timestamps log_proofs class_names", "commitment"
         )
         names = fields["class_names"]
         header = Header.from_bytes(require_bytes(fields["header"]))
@@ -236,7 +237,10 @@ class Commitment:
                 require_bytes(signature, 64)
                 for signature in require_list(fields["signatures"], 1, 4)
             ),
-            token=require_optional_bytes(fields["token"]),
+            timestamps=tuple(
+                TimestampEvidence.from_map(one)
+                for one in require_list(fields["timestamps"], 0, MAXIMUM_TIMESTAMPS)
+            ),
             log_proofs=tuple(
                 require_bytes(proof) for proof in require_list(fields["log_proofs"], 0, 16)
             ),
@@ -299,7 +303,7 @@ class Commitment:
             return None
         raise TrustMaterialMissing(
             "the commitment names a timestamp authority, and its token "
-            + ("is missing" if self.token is None else "cannot be checked by this version"),
+            + ("is missing" if not self.timestamps else "cannot be checked by this version"),
             hint="ask the owner for the commitment file with its token, and use a zkwm release "
             "that checks timestamp tokens",
             check="commitment.timestamp",

@@ -21,7 +21,8 @@ Value: TypeAlias = Any
 
 MAXIMUM_DEPTH = 8
 MAXIMUM_ITEMS = 1_000_000
-VERSION = 1
+FILE_VERSIONS = {"commitment": 2}
+"""The version in a file's first line (SPEC.md 3.3), where it is not 1."""
 
 
 def encode(value: Value) -> bytes:
@@ -51,8 +52,8 @@ def decode(data: bytes, *, limit: int) -> Value:
 
 
 def pack(kind: str, value: Value) -> bytes:
-    """A whole file: the line ``zkwm-<kind>/1`` and the value (SPEC.md 3.3)."""
-    return f"zkwm-{kind}/{VERSION}\n".encode("ascii") + encode(value)
+    """A whole file: the line ``zkwm-<kind>/<version>`` and the value (SPEC.md 3.3)."""
+    return first_line(kind) + b"\n" + encode(value)
 
 
 def unpack(kind: str, data: bytes, *, limit: int) -> Value:
@@ -68,7 +69,7 @@ def require_kind(kind: str, data: bytes) -> None:
     """
     end = data.find(b"\n", 0, 64)
     magic = data[:end] if end >= 0 else b""
-    if magic == f"zkwm-{kind}/{VERSION}".encode("ascii"):
+    if magic == first_line(kind):
         return
     if magic.startswith(f"zkwm-{kind}/".encode("ascii")):
         raise Unsupported(
@@ -82,6 +83,11 @@ def require_kind(kind: str, data: bytes) -> None:
             hint=f"give a file of the kind {kind}",
         )
     raise Malformed(f"this is not a zkwm {kind} file", hint=f"give a file of the kind {kind}")
+
+
+def first_line(kind: str) -> bytes:
+    """The first line of a file of the given kind, without its line feed."""
+    return f"zkwm-{kind}/{FILE_VERSIONS.get(kind, 1)}".encode("ascii")
 
 
 def tensor_digest(tensors: Iterable[tuple[str, str, tuple[int, ...], bytes]]) -> bytes:

@@ -30,7 +30,7 @@ from tests.support.spec_vectors import VECTORS
 from zkwm.extraction.keys import judged_parameters, scheme_tag
 from zkwm.extraction.schemes import READERS, make_reader
 from zkwm_protocols import encoding
-from zkwm_protocols.encoding import decode, encode
+from zkwm_protocols.encoding import decode, encode, first_line
 from zkwm_protocols.errors import ZkwmError
 
 FIXED_LENGTHS = (16, 24, 32, 33, 64)
@@ -206,7 +206,7 @@ def test_exchanges_of_the_vectors() -> None:
     for case in exchange["cases"]:
         for field, rule in rules.items():
             data = bytes.fromhex(case.get(field, ""))
-            if not data.startswith(f"zkwm-{field}/1\n".encode()):
+            if not data.startswith(first_line(field)):
                 continue
             fits = accepted(rule, value_of(data))
             refused += not fits

@@ -34,7 +34,7 @@ from zkwm_protocols.argument.proof import read_proof
 from zkwm_protocols.argument_response import read_response
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment, Header
-from zkwm_protocols.encoding import decode, encode
+from zkwm_protocols.encoding import decode, encode, first_line
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature, ZkwmError
 from zkwm_protocols.integer_network import codec
 from zkwm_protocols.keys import JudgePublic
@@ -54,7 +54,7 @@ def documents() -> dict[str, Document]:
 
 def valid(kind: str, *names: str) -> list[bytes]:
     """Whole files of a kind, the valid ones of these names."""
-    return [f"zkwm-{kind}/1\n".encode() + documents()[name].data for name in names]
+    return [first_line(kind) + b"\n" + documents()[name].data for name in names]
 
 
 def _file(
@@ -69,7 +69,7 @@ def _file(
 def _bodies(kind: str, names: list[str], **signed: Any) -> list[bytes]:
     """Files around bodies."""
     return [
-        f"zkwm-{kind}/1\n".encode() + encode({"body": documents()[name].data, **signed})
+        first_line(kind) + b"\n" + encode({"body": documents()[name].data, **signed})
         for name in names
     ]
 

@@ -18,7 +18,7 @@ from tests.vectors.build import OWNERS, Secrets, commitment_map, file, header_ma
 from tests.vectors.exchange import flip, put
 from zkwm_protocols import labels
 from zkwm_protocols.commitment import Commitment, Header
-from zkwm_protocols.errors import InvalidSignature, Malformed, TrustMaterialMissing, Unsupported
+from zkwm_protocols.errors import InvalidSignature, Malformed, Unsupported
 from zkwm_protocols.keys import SigningKey
 from zkwm_protocols.leaves import leaf
 from zkwm_protocols.make_commitment import make_commitment
@@ -153,7 +153,6 @@ def test_a_header_without_one_of_its_fields_is_refused(field: str) -> None:
         ("leaves", [bytes(32)] * 6), ("leaves", None),
         ("signatures", []), ("signatures", [bytes(64)] * 5), ("signatures", [bytes(63)]),
         ("signatures", bytes(64)), ("signatures", [None]),
-        ("token", b""), ("token", b"token"), ("token", False), ("token", "text"),
         ("log_proofs", None), ("log_proofs", [b""] * 17), ("log_proofs", ["text"]),
     ],
     ids=lambda value: repr(value)[:30],
@@ -213,23 +212,6 @@ def test_a_signature_for_another_purpose_fails() -> None:
     value["signatures"] = [owner.sign("opening", digest) for owner in OWNERS]
     with pytest.raises(InvalidSignature):
         Commitment.from_bytes(file("commitment", value)).verify_signatures()
-
-
-@pytest.mark.parametrize("token", [None, b"a token"])
-def test_an_authority_needs_its_token(token: bytes | None) -> None:
-    header = {**HEADER, "timestamp_authority": bytes(32)}
-    commitment = Commitment.from_bytes(written(header, token=token))
-    for use in (commitment.verify, commitment.beacon, commitment.labels):
-        with pytest.raises(TrustMaterialMissing) as caught:
-            use()
-        assert caught.value.check == "commitment.timestamp"
-        assert caught.value.hint
-
-
-def test_a_token_without_an_authority_cannot_be_built() -> None:
-    good = Commitment.from_bytes(written())
-    with pytest.raises(Malformed, match="no authority"):
-        Commitment(good.header, good.leaves, good.signatures, token=b"a token")
 
 
 def _make(images: np.ndarray, salts: list[bytes], **options: Any) -> Commitment:

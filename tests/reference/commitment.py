@@ -44,9 +44,10 @@ def array(value: Any, low: int = 0, high: int = 1_000_000) -> list[Any]:
 
 def file_value(kind: str, data: bytes, limit: int) -> Any:
     """The value of a file (section 3.3); raises `RejectedError`."""
-    line = f"zkwm-{kind}/1\n".encode("ascii")
+    version = 2 if kind == "commitment" else 1
+    line = f"zkwm-{kind}/{version}\n".encode("ascii")
     if not data.startswith(line):
-        raise RejectedError(f"not a file of kind {kind} and version 1")
+        raise RejectedError(f"not a file of kind {kind} and version {version}")
     return read(data[len(line) :], limit)
 
 
@@ -134,11 +135,27 @@ def names_digest(names: list[str]) -> bytes:
     return hashlib.sha256(b"zkwm-classes-1" + write(names)).digest()
 
 
+def check_timestamp(value: Any) -> None:
+    """Raise `RejectedError` unless ``value`` is a timestamp of section 22.1, its limits kept."""
+    fields = exact_map(value, "token", "nonce", "certificates", "crls", "ocsp_responses")
+    nonce = octets(fields["nonce"])
+    if not 1 <= len(nonce) <= 20 or nonce[0] == 0:
+        raise RejectedError("no such nonce")
+    answers = [*array(fields["crls"], 0, 8), *array(fields["ocsp_responses"], 0, 8)]
+    for given, most in (
+        ([fields["token"]], 65_536), (array(fields["certificates"], 0, 8), 16_384), (answers, MIB)
+    ):  # fmt: skip
+        if not all(1 <= len(octets(one)) <= most for one in given):
+            raise RejectedError("a part of a timestamp of a wrong length")
+    if sum(map(len, answers)) > MIB:
+        raise RejectedError("too much about revocation")
+
+
 def read_commitment(data: bytes) -> dict[str, Any]:
     """The commitment file; its parsed header stands under ``head``; raises `RejectedError`."""
     value = exact_map(
         file_value("commitment", data, 32 * MIB),
-        "header", "leaves", "signatures", "token", "log_proofs", "class_names",
+        "header", "leaves", "signatures", "timestamps", "log_proofs", "class_names",
     )  # fmt: skip
     head = exact_map(
         read(octets(value["header"]), 8 * MIB),
@@ -169,10 +186,8 @@ def read_commitment(data: bytes) -> dict[str, Any]:
     octets(value["leaves"], head["leaf_count"] * 32)
     for signature in array(value["signatures"], 1, 4):
         octets(signature, 64)
-    if value["token"] is not None:
-        octets(value["token"])
-        if head["timestamp_authority"] is None:
-            raise RejectedError("a token without an authority")
+    for one in array(value["timestamps"], 0, 8):
+        check_timestamp(one)
     for proof in array(value["log_proofs"], 0, 16):
         octets(proof)
     if value["class_names"] is not None:

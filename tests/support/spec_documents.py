@@ -51,13 +51,14 @@ from zkwm_protocols.argument_response import (
 )
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment, Header
-from zkwm_protocols.encoding import decode, encode, pack
+from zkwm_protocols.encoding import decode, encode, first_line, pack
 from zkwm_protocols.evidence import assess
 from zkwm_protocols.integer_network import codec
 from zkwm_protocols.keys import ECDSA_P256, ED25519, JudgePublic, SigningKey
 from zkwm_protocols.opened_triggers import read_opened
 from zkwm_protocols.ranks import Statistic, weighted_sum
 from zkwm_protocols.sealing import unseal
+from zkwm_protocols.timestamps.evidence import TimestampEvidence
 from zkwm_protocols.verdict_file import VerdictFile
 
 LIMIT = 2**28
@@ -100,7 +101,7 @@ def read_verdict_body(body: bytes) -> object:
 
 def framed(kind: str, read: Callable[[bytes], object]) -> Reader:
     """A reader of values from a reader of files."""
-    return lambda data: read(f"zkwm-{kind}/1\n".encode() + data)
+    return lambda data: read(first_line(kind) + b"\n" + data)
 
 
 def public_documents() -> dict[str, Document]:
@@ -136,6 +137,9 @@ def public_documents() -> dict[str, Document]:
     }
 
 
+_TIMESTAMP = TimestampEvidence(b"token", b"\1", (b"certificate",), (b"crl",), (b"response",))
+
+
 def _commitments(owner: Claimant, declaring: Claimant) -> dict[str, Document]:
     return {
         "header": Document("Header", owner.commitment.header.to_bytes(), Header.from_bytes),
@@ -146,6 +150,11 @@ def _commitments(owner: Claimant, declaring: Claimant) -> dict[str, Document]:
         ),
         "commitment to declared labels": Document(
             "CommitmentFile", value_of(declaring.commitment.to_bytes())
+        ),
+        "commitment with a timestamp": Document(
+            "CommitmentFile",
+            value_of(replace(owner.commitment, timestamps=(_TIMESTAMP,)).to_bytes()),
+            framed("commitment", Commitment.from_bytes),
         ),
     }
 

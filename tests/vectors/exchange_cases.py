@@ -29,6 +29,12 @@ def _other_s(signature: bytes) -> bytes:
     return signature[:32] + (P256_ORDER - int.from_bytes(signature[32:], "big")).to_bytes(32, "big")
 
 
+def _timestamp(**parts: Any) -> dict[str, Any]:
+    """A timestamp that keeps the limits of 22.1, with the parts that are given."""
+    whole = {"token": b"token", "nonce": b"\1", "certificates": [], "crls": []}
+    return {**whole, "ocsp_responses": [], **parts}
+
+
 def _all_excluded(body: dict[str, Any]) -> None:
     body["excluded_blocks"] = [0, 1, 2, 500]
 
@@ -77,7 +83,12 @@ def all_cases(stored: dict[str, bytes]) -> list[Built]:
           header=put("owner_keys", to=[OWNERS[0].public.to_map()] * 2)),
         c("owner's key is the identity", "commitment.format",
           header=put("owner_keys", 0, "public", to=b"\1" + bytes(31))),
-        c("a token without an authority", "commitment.format", commitment=put("token", to=b"")),
+        c("a timestamp without its token", "commitment.format",
+          commitment=put("timestamps", to=[_timestamp(token=b"")])),
+        c("a nonce with a leading zero", "commitment.format",
+          commitment=put("timestamps", to=[_timestamp(nonce=bytes(2))])),
+        c("nine timestamps", "commitment.format",
+          commitment=put("timestamps", to=[_timestamp()] * 9)),
         c("a leaf missing", "commitment.format",
           commitment=put("leaves", to=lambda leaves: leaves[:-32])),
         c("another leaf", "commitment.root",
