@@ -66,6 +66,7 @@ _HOMES = {
     "HttpSettings": "zkwm.suspects",
     "ImageData": "zkwm.data",
     "IntegerNetwork": "zkwm_protocols.integer_network.model",
+    "InvalidLogProof": "zkwm_protocols.errors",
     "InvalidOpening": "zkwm_protocols.errors",
     "InvalidSignature": "zkwm_protocols.errors",
     "Judge": "zkwm.judge.judge",
@@ -236,6 +237,7 @@ if TYPE_CHECKING:
     from zkwm_protocols.errors import (
         Cancelled,
         CouldNotCheck,
+        InvalidLogProof,
         InvalidOpening,
         InvalidSignature,
         Malformed,

@@ -10,6 +10,7 @@
     │   ├── Malformed            a file is not in its format
     │   ├── Unsupported          this version cannot check it
     │   ├── InvalidSignature     a signature does not verify
+    │   ├── InvalidLogProof      a log does not prove what it should, or its trees contradict
     │   ├── InvalidOpening       a response or its challenge does not fit
     │   ├── SuspectUnusable      the suspect cannot be asked
     │   └── VaultUnusable        a vault or key file cannot be opened or written
@@ -61,6 +62,13 @@ class Malformed(CouldNotCheck):
 
 class InvalidSignature(CouldNotCheck):
     """A signature does not verify."""
+
+
+class InvalidLogProof(CouldNotCheck):
+    """A proof of a log does not verify, or too few of those whom the policy trusts signed its tree.
+
+    It says nothing about the entry itself: the log, the proof or the policy may be the wrong one.
+    """
 
 
 class InvalidOpening(CouldNotCheck):
