@@ -7,10 +7,7 @@ writer, PostgreSQL an advisory lock of the transaction for each scope.
 
 from __future__ import annotations
 
-import os
 import secrets
-import sqlite3
-import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,19 +15,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy import Connection, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.sql.elements import TextClause
 
 from zkwm.judge.ledger_tables import TABLES, DamagedError, Rows, Transaction
 from zkwm.marketplace.location import Location
 from zkwm.marketplace.tables import METADATA, SCHEMA, VERSION
+from zkwm.sql_engine import BEGIN, create_private, postgresql_engine, said, sqlite_engine
 from zkwm_protocols.errors import CouldNotCheck, Unsupported
 
-WAIT_SECONDS = 60
-_CONNECT_SECONDS = 10
 _SCHEMA_SCOPE = b"schema of a marketplace".ljust(32)
-_BEGIN = "zkwm_begin"
 
 
 class Database:
@@ -43,7 +38,7 @@ class Database:
         self.location = location
         if location.path is not None:
             _create_private(location)
-        self._engine = _sqlite(location) if location.path else _postgresql(location)
+        self._engine = (sqlite_engine if location.path else postgresql_engine)(location.url)
         weakref.finalize(self, self._engine.dispose)
         with self.writing(_SCHEMA_SCOPE) as connection:
             self.identity = _prepare(connection, location)
@@ -66,7 +61,7 @@ class Database:
         Raises CouldNotCheck.
         """
         with self._told(), self._engine.connect() as opened:
-            connection = opened.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+            connection = opened.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
             with connection.begin():
                 if self.path is None:
                     key = int.from_bytes(scope[:8], "big", signed=True)
@@ -91,7 +86,8 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            raise unusable(self.location, _reason(error, self.location)) from None
+            reason = said(error.orig or error, self.location.url)
+            raise unusable(self.location, reason or "it is damaged") from None
         except SQLAlchemyError as error:
             raise unusable(self.location, type(error).__name__) from None
         except (DamagedError, UnicodeDecodeError, OverflowError):
@@ -127,70 +123,10 @@ def unusable(location: Location, reason: str) -> CouldNotCheck:
     )
 
 
-def _sqlite(location: Location) -> Engine:
-    """SQLite: a write-ahead log flushed at every commit, one writer that waits for others."""
-    engine = create_engine(
-        location.url,
-        hide_parameters=True,
-        connect_args={"timeout": WAIT_SECONDS, "check_same_thread": False},
-        pool_timeout=WAIT_SECONDS,
-    )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _: object) -> None:  # noqa: ANN401
-        connection.isolation_level = None  # it begins no transaction by itself
-        _write_ahead(connection)
-        for setting in ("synchronous = FULL", "foreign_keys = ON"):
-            connection.execute(f"PRAGMA {setting}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
-
-    return engine
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Turn the write-ahead log on; where several do so at once, SQLite itself does not wait."""
-    until = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until:
-                raise
-            time.sleep(0.02)
-        else:
-            return
-
-
-def _postgresql(location: Location) -> Engine:
-    """PostgreSQL, whatever its defaults: each statement sees what was committed before it.
-
-    Once a transaction has the lock of its scope, it therefore sees all that was counted in it.
-    """
-    given = location.url.query.get("options", "")
-    bounds = " ".join(
-        f"-c {name}={WAIT_SECONDS * 1000}"
-        for name in ("lock_timeout", "idle_in_transaction_session_timeout")
-    )
-    return create_engine(
-        location.url,
-        hide_parameters=True,
-        isolation_level="READ COMMITTED",
-        pool_pre_ping=True,
-        pool_timeout=WAIT_SECONDS,
-        connect_args={
-            "connect_timeout": _CONNECT_SECONDS,
-            "options": " ".join([*([given] if isinstance(given, str) else given), bounds]),
-        },
-    )
-
-
 def _create_private(location: Location) -> None:
     """Make the file, mode 0600, unless it is there. Raises CouldNotCheck."""
     try:
-        os.close(os.open(location.url.database or "", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        create_private(location.url.database or "")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a usable file name"
         raise unusable(location, reason) from None
@@ -220,12 +156,3 @@ def _prepare(connection: Connection, location: Location) -> bytes:
             hint="use the zkwm that made it, or begin in a new database",
         )
     return bytes(identity)
-
-
-def _reason(error: DBAPIError, location: Location) -> str:
-    """What the database says, on one line, without the password."""
-    said = str(error.orig)
-    password = location.url.password
-    if password:
-        said = said.replace(str(password), "***")
-    return " ".join(said.split())[:300] or "it is damaged"

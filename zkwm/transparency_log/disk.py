@@ -1,0 +1,108 @@
+"""The few operations by which a log changes its folder, so that tests can fail each of them.
+
+A file appears whole or not at all: written under another name, flushed, renamed, and then the
+folder is flushed. A flush that failed is never tried again: what the disk holds then is unknown
+(``zkwm.transparency_log.log`` stops, and the next start writes what it adopts once more).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+_FLUSHES_AT_ONCE = 8
+_TEMPORARY = ".tmp"
+
+
+class Disk:
+    """Operations on the disk. Each raises OSError."""
+
+    def __init__(self) -> None:
+        """Threads for flushes are made with the first of them."""
+        self._threads: ThreadPoolExecutor | None = None
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Write a file that is to be renamed; not yet durable. A leftover of that name goes."""
+        with path.open("wb") as file:
+            file.write(data)
+
+    def flush(self, path: Path) -> None:
+        """Make the content of a file, or the names in a folder, durable."""
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def flush_all(self, paths: Iterable[Path]) -> None:
+        """Flush several files or folders at the same time, which costs little more than one."""
+        chosen = list(paths)
+        if len(chosen) == 1:
+            self.flush(chosen[0])
+            return
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_FLUSHES_AT_ONCE, "zkwm-flush")
+        for outcome in [self._threads.submit(self.flush, path) for path in chosen]:
+            outcome.result()
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Give a file its name, in place of a file that has it."""
+        source.replace(target)
+
+    def make_folder(self, path: Path) -> None:
+        """Make one folder."""
+        path.mkdir(exist_ok=True)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file."""
+        path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """End the threads. Safe to call twice."""
+        if self._threads is not None:
+            self._threads.shutdown()
+            self._threads = None
+
+
+def put_durably(disk: Disk, files: Mapping[Path, bytes]) -> None:
+    """Put files at their places, in this order, whole and durable when this returns.
+
+    Folders are made where they are missing. Raises OSError; then any of the files may be in its
+    place, and whether it is durable is unknown.
+    """
+    folders: set[Path] = set()
+    for path in files:
+        folders |= _make_folders(disk, path.parent)
+    temporary = {path: path.with_name(f".{path.name}{_TEMPORARY}") for path in files}
+    for path, data in files.items():
+        disk.write(temporary[path], data)
+    disk.flush_all(temporary.values())
+    for path in files:
+        disk.rename(temporary[path], path)
+    disk.flush_all(sorted(folders | {path.parent for path in files}))
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a file is one that ``put_durably`` had not yet renamed."""
+    return path.name.startswith(".") and path.name.endswith(_TEMPORARY)
+
+
+def remove_quietly(disk: Disk, paths: Iterable[Path]) -> None:
+    """Remove files that nobody needs; one that stays harms nothing."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            disk.remove(path)
+
+
+def _make_folders(disk: Disk, folder: Path) -> set[Path]:
+    """Make a folder and those above it; return the folders whose names have changed."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for path in reversed(missing):
+        disk.make_folder(path)
+    return {path.parent for path in missing}

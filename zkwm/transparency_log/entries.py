@@ -1,0 +1,44 @@
+"""Entries of a log: what is appended, and what the index knows of it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class IndexedEntry:
+    """An entry's place in the log, and what people look for.
+
+    Args:
+        position: its index in the tree, from 0.
+        statement: the SHA-256 of its bytes, 32 bytes.
+        subject: the digest that it is about, 32 bytes; of a commitment D.
+        issuer: who signed it, as the statement says: a fingerprint, or an address.
+        kind: its content type.
+    """
+
+    position: int
+    statement: bytes
+    subject: bytes
+    issuer: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A statement that has been checked and may be appended: its bytes, and what it is about."""
+
+    data: bytes
+    subject: bytes
+    issuer: str
+    kind: str
+
+    @property
+    def statement(self) -> bytes:
+        """The SHA-256 of its bytes, by which the same statement is known again."""
+        return hashlib.sha256(self.data).digest()
+
+    def at(self, position: int) -> IndexedEntry:
+        """What the index keeps of it at this place."""
+        return IndexedEntry(position, self.statement, self.subject, self.issuer, self.kind)

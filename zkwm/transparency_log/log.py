@@ -1,0 +1,135 @@
+"""The log's one writer: a batch of entries, from its bytes to a signed tree (SPEC.md 25.2).
+
+The order is the point. Entries are durable, then hashes; the new tree is signed and its row swapped
+for the old one; then the checkpoint is put where everybody reads it. Only after that anything is
+acknowledged. The signature is shown to nobody before the row is swapped, so that two writers never
+show two trees. After any failure nothing more is written: what the disk holds then is unknown, and
+the next start finds out (``zkwm.transparency_log.recovery``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from zkwm_protocols.transparency.tiles import WIDTH, Tile, TileHashes, grown
+from zkwm_protocols.transparency.tree import TreeHead, root_of
+
+from zkwm.locks import FileLock
+from zkwm.transparency_log.database import HeadRow, LogDatabase
+from zkwm.transparency_log.entries import Entry
+from zkwm.transparency_log.tile_folder import TileFolder
+from zkwm_protocols.errors import CouldNotCheck
+
+
+class TreeSigner(Protocol):
+    """The key of a log: signs heads of its tree, and knows its own signatures again."""
+
+    @property
+    def origin(self) -> str:
+        """The name of the log, fixed when it began."""
+
+    def sign(self, head: TreeHead) -> bytes:
+        """The signed checkpoint of a tree."""
+
+    def read(self, checkpoint: bytes) -> TreeHead:
+        """The tree of a checkpoint that this key signed. Raises CouldNotCheck for any other."""
+
+
+class Log:
+    """A log that is open for writing. ``zkwm.transparency_log.recovery.open_log`` makes it."""
+
+    def __init__(
+        self,
+        files: TileFolder,
+        database: LogDatabase,
+        signer: TreeSigner,
+        lock: FileLock,
+        row: HeadRow,
+    ) -> None:
+        """Go on from ``row``, whose tree the files hold and whose checkpoint is published."""
+        self.files = files
+        self.database = database
+        self.signer = signer
+        self._lock = lock
+        self._row = row
+        self._edge: dict[Tile, bytes] = {}
+        self._stopped = ""
+
+    @property
+    def row(self) -> HeadRow:
+        """The tree that was signed last, and its checkpoint."""
+        return self._row
+
+    @property
+    def stopped(self) -> str:
+        """Why nothing more is written; empty while the log works."""
+        return self._stopped
+
+    def stop(self, reason: str) -> None:
+        """Write nothing more: a witness, or the disk, has shown that this log must not go on."""
+        self._stopped = self._stopped or reason
+
+    def append(self, entries: Sequence[Entry]) -> HeadRow:
+        """Append entries and return the signed tree that holds them, when all of it is durable.
+
+        Raises CouldNotCheck; then the log stops, and entries of this batch may be in the tree that
+        the next start signs, or may not.
+        """
+        if self._stopped:
+            raise CouldNotCheck(
+                f"this log has stopped writing: {self._stopped}",
+                hint="see to the cause and start zkwm registry serve again; "
+                "what was acknowledged is kept",
+            )
+        try:
+            return self._append(entries)
+        except OSError as error:
+            self.stop(f"its disk failed ({error.strerror})")
+            raise CouldNotCheck(
+                f"cannot write to the log's folder: {error.strerror}",
+                hint="nothing of this batch was acknowledged; make room or see to the disk, and "
+                "start zkwm registry serve again",
+            ) from None
+        except BaseException as error:
+            self.stop(str(error) or type(error).__name__)
+            raise
+
+    def _append(self, entries: Sequence[Entry]) -> HeadRow:
+        """One batch, in the order of the module's docstring."""
+        if self._lock.lost:
+            raise CouldNotCheck("the file of the log's lock was removed or replaced")
+        old = self._row
+        added = dict(grown(old.size, [entry.data for entry in entries], self._read))
+        self.files.put(added.items())
+        size = old.size + len(entries)
+        edge = {**self._edge, **added}
+        head = TreeHead(size, root_of(size, TileHashes(size, lambda tile: _find(edge, tile, self))))
+        new = HeadRow(head.size, head.root, self.signer.sign(head))
+        indexed = [entry.at(old.size + number) for number, entry in enumerate(entries)]
+        self.database.swap(old, new, indexed)
+        self.files.put_checkpoint(new.checkpoint)
+        self._row = new
+        self._edge = _last_of_each_level(edge)
+        self.files.remove_partial(tile for tile in added if tile.width == WIDTH)
+        return new
+
+    def _read(self, tile: Tile) -> bytes:
+        """A tile of the tree that was signed last."""
+        return _find(self._edge, tile, self)
+
+
+def _find(held: dict[Tile, bytes], tile: Tile, log: Log) -> bytes:
+    """A tile from memory, or else from its file."""
+    content = held.get(tile)
+    return log.files.read(tile) if content is None else content
+
+
+def _last_of_each_level(tiles: dict[Tile, bytes]) -> dict[Tile, bytes]:
+    """The partial tiles on the right edge, which the next batch reads."""
+    last: dict[int, Tile] = {}
+    for tile in tiles:
+        held = last.get(tile.level)
+        if held is None or (tile.index, tile.width) > (held.index, held.width):
+            last[tile.level] = tile
+    return {tile: tiles[tile] for tile in last.values() if tile.width < WIDTH}

@@ -1,0 +1,87 @@
+"""The folder of a log: its key, policy, database, and the public folder beside them.
+
+::
+
+    LOG/key, key.pub        the keys, encrypted, and their public file
+    LOG/policy              witnesses, as C2SP tlog-policy says; a log without has none
+    LOG/database.sqlite     row and index, unless ZKWM_REGISTRY_DATABASE names a PostgreSQL
+    LOG/public/checkpoint, tile/...    what any web server may hand out
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from zkwm.files import read_limited
+from zkwm.secret_files.encrypted import Cost
+from zkwm.transparency_log.database import FILE_NAME, LogDatabase
+from zkwm.transparency_log.recovery import PUBLIC, create_log
+from zkwm.transparency_log.tree_key import (
+    KeyKind,
+    TreeKey,
+    create_tree_key,
+    open_tree_key,
+    read_verifiers,
+)
+from zkwm_protocols.errors import CouldNotCheck, UsageError
+from zkwm_protocols.transparency.note_keys import VerifierKey
+
+KEY = "key"
+POLICY = "policy"
+DATABASE_VARIABLE = "ZKWM_REGISTRY_DATABASE"
+"""The URL of a PostgreSQL; it may hold a password, and is therefore no option."""
+POLICY_LIMIT = 2**16
+
+
+@dataclass(frozen=True)
+class LogFolder:
+    """Where a log's parts are."""
+
+    folder: Path
+
+    @property
+    def public(self) -> Path:
+        """What everybody may read."""
+        return self.folder / PUBLIC
+
+    def create(self, origin: str, passphrase: str, *, cost: Cost | None = None) -> TreeKey:
+        """Begin a log: its folder, keys, database and an empty signed tree.
+
+        Raises UsageError where there is one or the passphrase is short, Malformed for an origin
+        that is none, CouldNotCheck where something cannot be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CouldNotCheck(f"cannot make {self.folder}: {error.strerror}") from None
+        if self.public.exists():
+            raise UsageError(f"{self.folder} is a log already", hint="choose another folder")
+        key = create_tree_key(self.folder / KEY, KeyKind.LOG, origin, passphrase, cost=cost)
+        database = self.database()
+        try:
+            create_log(self.folder, key, database)
+        finally:
+            database.close()
+        return key
+
+    def key(self, passphrase: str) -> TreeKey:
+        """The log's keys. Raises VaultUnusable, Malformed or Unsupported."""
+        return open_tree_key(self.folder / KEY, KeyKind.LOG, passphrase)
+
+    def verifiers(self) -> tuple[VerifierKey, ...]:
+        """The log's public keys. Raises CouldNotCheck."""
+        return read_verifiers(self.folder / f"{KEY}.pub")
+
+    def database(self) -> LogDatabase:
+        """The log's database. Raises CouldNotCheck or UsageError."""
+        url = os.environ.get(DATABASE_VARIABLE)
+        return LogDatabase(url or self.folder / FILE_NAME)
+
+    def policy(self) -> bytes | None:
+        """The text of the policy; None where the log has no witnesses. Raises CouldNotCheck."""
+        path = self.folder / POLICY
+        return read_limited(path, POLICY_LIMIT) if path.exists() else None
+
+
