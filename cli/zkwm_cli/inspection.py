@@ -318,4 +318,6 @@ _READERS: dict[str, Callable[[bytes], _Reading]] = {
     "opened-triggers": _opened,
     "vault": _secret("vault"),
     "judge-key": _secret("judge-key"),
+    "log-key": _secret("log-key"),
+    "witness-key": _secret("witness-key"),
 }

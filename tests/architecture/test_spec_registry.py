@@ -21,6 +21,7 @@ from tests.support.spec_pages import REGISTRY, ROOT, listed, table
 from zkwm.json_schemas import schema_names
 from zkwm.judge import key_file
 from zkwm.judge.checks import ARGUMENT_TITLES, TITLES
+from zkwm.transparency_log.tree_key import KeyKind
 from zkwm_protocols import challenge, commitment, response_file, verdict_file
 from zkwm_protocols.argument import layout_choice, parameters
 from zkwm_protocols.integer_network import codec
@@ -57,6 +58,7 @@ def test_file_kinds_of_code_and_registry() -> None:
     code = product()
     packed = set(re.findall(r"\bpack\(\s*\"([a-z-]+)\"", code))
     packed |= set(re.findall(r"^KIND = \"([a-z-]+)\"", code, re.MULTILINE))
+    packed |= set(KeyKind)
     assert packed == set(listed(REGISTRY, "File kinds"))
 
 

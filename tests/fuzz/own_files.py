@@ -45,6 +45,7 @@ from zkwm.owner.vault.state import VaultState
 from zkwm.secret_files import encrypted
 from zkwm.secret_files.encrypted import Cost, FileKey
 from zkwm.suspects import Answer
+from zkwm.transparency_log.tree_key import KeyKind, open_tree_key
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.encoding import decode, encode, pack
 from zkwm_protocols.errors import CouldNotCheck, VaultUnusable
@@ -102,6 +103,10 @@ def secret_kinds() -> list[Kind]:
              errors, note=_NOTE),
         Kind("judge's key file", mostly_sealed("judge-key"),
              from_disk("judge.key", _quickly(lambda path: open_judge_key(path, PASSPHRASE))),
+             errors, note=_NOTE),
+        Kind("log's key file", mostly_sealed("log-key"),
+             from_disk("log.key",
+                       _quickly(lambda path: open_tree_key(path, KeyKind.LOG, PASSPHRASE))),
              errors, note=_NOTE),
     ]  # fmt: skip
 

@@ -92,6 +92,7 @@ def exchange_kinds() -> list[Kind]:
     ]  # fmt: skip
     every = [*commitments, *challenges, *responses, *valid("judge-public", "judge"),
              *valid("vault", "vault file"), *valid("judge-key", "judge-key file"),
+             *valid("log-key", "log-key file"), *valid("witness-key", "witness-key file"),
              codec.to_bytes(two_class_network())]  # fmt: skip
     commitment: Any = Commitment.from_bytes(stored.commitment)
     challenge: Any = Challenge.from_bytes(stored.challenge)
@@ -255,6 +256,8 @@ def secret_kinds() -> list[Kind]:
              again=lambda state: encode(state.to_map())),
         container("vault"),
         container("judge-key"),
+        container("log-key"),
+        container("witness-key"),
     ]  # fmt: skip
 
 

@@ -9,15 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from zkwm_protocols.transparency.tiles import TileHashes
-from zkwm_protocols.transparency.tree import TreeHead, root_of
-
 from tests.support.faulty_disk import CountedDatabase, FaultyDisk
 from zkwm.transparency_log.database import LogDatabase
 from zkwm.transparency_log.entries import Entry
 from zkwm.transparency_log.log import Log
 from zkwm.transparency_log.recovery import create_log, open_log, read_entries
 from zkwm_protocols.errors import Malformed
+from zkwm_protocols.transparency.tiles import TileHashes
+from zkwm_protocols.transparency.tree import TreeHead, root_of
 
 ORIGIN = "log.example/test"
 _START = b"entry "

@@ -41,6 +41,7 @@ from zkwm.owner.vault.high_water_mark import Mark, marks_of, tag_key
 from zkwm.owner.vault.state import VaultState
 from zkwm.quantizer.network_agreement import Agreement
 from zkwm.secret_files.encrypted import Container, open_file
+from zkwm.transparency_log.tree_key import KeyKind, create_tree_key
 from zkwm_protocols.argument.layout_choice import choose_layout
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.argument_response import (
@@ -302,16 +303,19 @@ def private_documents(folder: Path) -> dict[str, Document]:
         state.ledger.append(OlderCopyEntry(9, None, 1_750_000_300))
         state.trusted_judges.append(owner.keys[0].public.fingerprint())
     create_judge_key(folder / "judge.key", PASSPHRASE, cost=CHEAP)
+    for tree_kind in KeyKind:
+        path = folder / f"{tree_kind}.key"
+        create_tree_key(path, tree_kind, "log.example/1", PASSPHRASE, cost=CHEAP)
     found = {}
-    for kind, name, rule in (
-        ("vault", "owner.vault", "VaultFile"),
-        ("judge-key", "judge.key", "JudgeKeyFile"),
+    for kind, name, rule, content in (
+        ("vault", "owner.vault", "VaultFile", "Vault"),
+        ("judge-key", "judge.key", "JudgeKeyFile", "JudgeKey"),
+        ("log-key", "log-key.key", "LogKeyFile", "TreeKey"),
+        ("witness-key", "witness-key.key", "WitnessKeyFile", "TreeKey"),
     ):
         data = (folder / name).read_bytes()
         found[f"{kind} file"] = Document(rule, value_of(data), framed(kind, _container(kind)))
-        found[kind] = Document(
-            "Vault" if kind == "vault" else "JudgeKey", encode(open_file(kind, PASSPHRASE, data))
-        )
+        found[kind] = Document(content, encode(open_file(kind, PASSPHRASE, data)))
     found["vault"] = Document(
         "Vault",
         found["vault"].data,

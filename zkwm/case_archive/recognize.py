@@ -29,7 +29,7 @@ _KINDS = {
     "verdict": ArchiveRole.VERDICT,
     "judge-public": ArchiveRole.JUDGE_PUBLIC,
 }
-_SECRET = ("vault", "vault-mark", "judge-key", "opened-triggers")
+_SECRET = ("vault", "vault-mark", "judge-key", "log-key", "witness-key", "opened-triggers")
 _FIRST_LINE = re.compile(rb"zkwm-([a-z-]+)/\d+\n")
 _PAGES = (".html", ".htm", ".pdf")
 _PICTURE = b"data:image/"

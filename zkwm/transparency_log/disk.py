@@ -44,7 +44,7 @@ class Disk:
             self.flush(chosen[0])
             return
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(_FLUSHES_AT_ONCE, "zkwm-flush")
+            self._threads = ThreadPoolExecutor(_FLUSHES_AT_ONCE, "log-flush")
         for outcome in [self._threads.submit(self.flush, path) for path in chosen]:
             outcome.result()
 

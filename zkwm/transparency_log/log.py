@@ -12,14 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from zkwm_protocols.transparency.tiles import WIDTH, Tile, TileHashes, grown
-from zkwm_protocols.transparency.tree import TreeHead, root_of
-
 from zkwm.locks import FileLock
 from zkwm.transparency_log.database import HeadRow, LogDatabase
 from zkwm.transparency_log.entries import Entry
 from zkwm.transparency_log.tile_folder import TileFolder
 from zkwm_protocols.errors import CouldNotCheck
+from zkwm_protocols.transparency.tiles import WIDTH, Tile, TileHashes, grown
+from zkwm_protocols.transparency.tree import TreeHead, root_of
 
 
 class TreeSigner(Protocol):

@@ -83,5 +83,3 @@ class LogFolder:
         """The text of the policy; None where the log has no witnesses. Raises CouldNotCheck."""
         path = self.folder / POLICY
         return read_limited(path, POLICY_LIMIT) if path.exists() else None
-
-

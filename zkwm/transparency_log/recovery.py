@@ -12,6 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from zkwm.locks import file_lock
+from zkwm.transparency_log.database import HeadRow, LogDatabase
+from zkwm.transparency_log.disk import Disk
+from zkwm.transparency_log.entries import Entry
+from zkwm.transparency_log.log import Log, TreeSigner
+from zkwm.transparency_log.tile_folder import TileFolder, missing
+from zkwm_protocols.errors import CouldNotCheck, Malformed
+from zkwm_protocols.merkle import leaf_hash
 from zkwm_protocols.transparency.tiles import (
     ENTRIES,
     WIDTH,
@@ -22,15 +30,6 @@ from zkwm_protocols.transparency.tiles import (
     width_of,
 )
 from zkwm_protocols.transparency.tree import TreeHead, root_of
-
-from zkwm.locks import file_lock
-from zkwm.transparency_log.database import HeadRow, LogDatabase
-from zkwm.transparency_log.disk import Disk
-from zkwm.transparency_log.entries import Entry
-from zkwm.transparency_log.log import Log, TreeSigner
-from zkwm.transparency_log.tile_folder import TileFolder, missing
-from zkwm_protocols.errors import CouldNotCheck, Malformed
-from zkwm_protocols.merkle import leaf_hash
 
 PUBLIC = "public"
 LOCK = "writer.lock"

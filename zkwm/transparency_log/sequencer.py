@@ -50,7 +50,7 @@ class Sequencer:
             MOST_WAITING
         )
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="zkwm-writer", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
     def submit(self, entry: Entry) -> Future[Registered]:

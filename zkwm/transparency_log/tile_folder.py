@@ -10,6 +10,9 @@ import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from zkwm.files import read_limited
+from zkwm.transparency_log.disk import Disk, put_durably, remove_quietly
+from zkwm_protocols.errors import CouldNotCheck, Malformed
 from zkwm_protocols.transparency.tiles import (
     ENTRIES,
     MAXIMUM_ENTRY,
@@ -19,10 +22,6 @@ from zkwm_protocols.transparency.tiles import (
     write_bundle,
 )
 from zkwm_protocols.transparency.tree import HASH_BYTES
-
-from zkwm.files import read_limited
-from zkwm.transparency_log.disk import Disk, put_durably, remove_quietly
-from zkwm_protocols.errors import CouldNotCheck, Malformed
 
 CHECKPOINT = "checkpoint"
 CHECKPOINT_LIMIT = 2**20

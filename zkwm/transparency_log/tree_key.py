@@ -12,6 +12,11 @@ from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
+from zkwm.files import read_limited, write_atomic
+from zkwm.secret_files import storage
+from zkwm.secret_files.encrypted import Cost, open_file, seal_file
+from zkwm_protocols.errors import InvalidSignature, Malformed, UsageError, ZkwmError
+from zkwm_protocols.schema import require_bytes, require_map, require_text
 from zkwm_protocols.transparency.checkpoint import (
     Checkpoint,
     SignedCheckpoint,
@@ -20,12 +25,6 @@ from zkwm_protocols.transparency.checkpoint import (
 from zkwm_protocols.transparency.note import LONGEST_NAME, NoteSignature, require_key_name
 from zkwm_protocols.transparency.note_keys import NoteSigningKey, SignatureType, VerifierKey
 from zkwm_protocols.transparency.tree import TreeHead
-
-from zkwm.files import read_limited, write_atomic
-from zkwm.secret_files import storage
-from zkwm.secret_files.encrypted import Cost, open_file, seal_file
-from zkwm_protocols.errors import InvalidSignature, Malformed, UsageError, ZkwmError
-from zkwm_protocols.schema import require_bytes, require_map, require_text
 
 FILE_LIMIT = 4096
 PUBLIC_LIMIT = 8192

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from zkwm_protocols.transparency.tree import TreeHead
 
 from tests.support.faulty_disk import FaultyDisk
 from tests.support.logs import (
@@ -24,6 +23,7 @@ from zkwm.transparency_log.database import LogDatabase
 from zkwm.transparency_log.recovery import open_log
 from zkwm_protocols.errors import CouldNotCheck, UsageError
 from zkwm_protocols.merkle import root
+from zkwm_protocols.transparency.tree import TreeHead
 
 
 @pytest.fixture
