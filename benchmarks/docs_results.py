@@ -13,6 +13,7 @@ from statistics import mean
 from typing import Any
 
 import docs_results_argument
+import docs_results_commands
 import docs_results_gate
 import docs_results_grid
 import docs_results_marks
@@ -111,6 +112,7 @@ def tables() -> str:
             "## Speed",
             "",
             *_speed(speed, openings),
+            *_marketplace(),
             *_argument(),
         )
     )
@@ -144,6 +146,12 @@ def _argument() -> Iterable[str]:
     gate = _lines("gate.jsonl")
     if gate:
         yield from ("## Files and their integer networks", "", *docs_results_gate.gate(gate))
+
+
+def _marketplace() -> Iterable[str]:
+    lines = _lines("marketplace.jsonl")
+    if lines:
+        yield from ("", "## A marketplace", "", *docs_results_commands.marketplace(lines))
 
 
 def _fashion(lines: list[dict[str, Any]]) -> Iterable[str]:
@@ -208,13 +216,8 @@ def _cifar(lines: list[dict[str, Any]]) -> Iterable[str]:
 
 
 def _speed(speed: dict[str, dict[str, Any]], openings: list[dict[str, Any]]) -> Iterable[str]:
-    commitment, line = speed["commitment"], speed["command line"]
-    machine = commitment["machine"]
-    yield (
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB; Python "
-        f"{commitment['versions']['python']}, torch {commitment['versions']['torch']} "
-        "(`make bench`)."
-    )
+    commitment = speed["commitment"]
+    yield f"{_machines(speed.values())} (`make bench`)."
     yield ""
     yield "| what | measured | bar |"
     yield "|---|---|---|"
@@ -227,17 +230,27 @@ def _speed(speed: dict[str, dict[str, Any]], openings: list[dict[str, Any]]) -> 
             f"| {opening['check_seconds']:.3f} s ({opening['check_with_argon2id_seconds']:.2f} s "
             "with Argon2id) | 0.3 s |"
         )
-    yield f"| `zkwm --help` | {line['help_seconds']:.2f} s | 0.3 s |"
-    yield f"| `zkwm verify` of an ONNX suspect, whole command | {line['verify_seconds']:.1f} s | |"
-    yield (
-        f"| the demo, including two trainings | {line['demo_seconds']:.0f} s, "
-        f"{line['demo_peak_mib'] / 1024:.2f} GiB | 180 s, 2 GiB |"
-    )
+    yield from docs_results_commands.commands(speed["command line"])
     for embedding in _lines("embedding.jsonl"):
         yield (
             f"| training with {embedding['triggers']} triggers / without, {embedding['data']} "
             f"| {embedding['seconds_ratio']:.2f} times | 1.15 times |"
         )
+
+
+def _machines(lines: Iterable[dict[str, Any]]) -> str:
+    """The machines of these lines; where there are several, what was measured on which."""
+    measured: dict[str, list[str]] = {}
+    for line in lines:
+        machine, versions = line["machine"], line["versions"]
+        text = (
+            f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB; "
+            f"Python {versions['python']}, torch {versions['torch']}"
+        )
+        measured.setdefault(text, []).append(line["benchmark"])
+    if len(measured) == 1:
+        return next(iter(measured))
+    return ". ".join(f"{', '.join(names)}: {text}" for text, names in measured.items())
 
 
 def _lines(name: str) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from zkwm_cli import completions
 from zkwm_cli.class_options import (
     NamedOutputs,
     class_map_option,
@@ -16,16 +15,20 @@ from zkwm_cli.class_options import (
     threshold_option,
     tried_option,
 )
-from zkwm_cli.options import declared_labels_option, option, read_numbers, usage_errors
+from zkwm_cli.options import (
+    data_set_option,
+    declared_labels_option,
+    option,
+    read_numbers,
+    usage_errors,
+)
 from zkwm_cli.suspect_options import adapter_option, output_name_option
 
 
 def test_data_option() -> Any:  # noqa: ANN401
     """--test-data"""
-    return option(
+    return data_set_option(
         "--test-data",
-        shell_complete=completions.data_sets,
-        type=click.Path(),
         metavar="DATA",
         help="Labeled images of the suspect's task, from neither party: fashion-mnist-small, a "
         ".npz file or a folder with a folder for each class. Its accuracy on them, fed as you say, "

@@ -15,6 +15,8 @@ from typing import Any
 
 import click
 
+from zkwm_cli import completions
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 FILE = click.Path(allow_dash=True)
@@ -59,6 +61,18 @@ def _declared(parts: dict[str, Any]) -> list[tuple[str, Field[Any]]]:
         single = isinstance(part, Field)
         found += [(name, part)] if single else [(one.name, one) for one in fields(part)]
     return found
+
+
+def data_set_option(name: str, *, help: str, metavar: str = "PATH", required: bool = False) -> Any:  # noqa: ANN401
+    """An option that takes the package's own data set by its name, a .npz file or a folder."""
+    return option(
+        name,
+        shell_complete=completions.data_sets,
+        required=required,
+        type=click.Path(),
+        metavar=metavar,
+        help=help,
+    )
 
 
 def json_option() -> Any:  # noqa: ANN401

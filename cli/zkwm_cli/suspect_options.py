@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zkwm_cli import completions
-from zkwm_cli.options import option, parameter_option, read_decimals, usage_errors
+from zkwm_cli.options import data_set_option, option, parameter_option, read_decimals, usage_errors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -137,11 +137,8 @@ class ExtractionOptions:
         help="With --watermark: the unmarked model that the commitment names. The suspect's "
         "neurons are aligned with it, against permutation and rescaling.",
     )
-    probes: str | None = option(
+    probes: str | None = data_set_option(
         "--probes",
-        shell_complete=completions.data_sets,
-        type=click.Path(),
-        metavar="PATH",
         help="With --watermark, for schemes that need probes: the data set that the commitment "
         "names, or fashion-mnist-small where it names none. Your challenge draws 500 images of it.",
     )

@@ -10,7 +10,7 @@ import click
 
 from zkwm_cli import completions
 from zkwm_cli.artifacts import read_parsed, require_one_stdin
-from zkwm_cli.options import FILE, option, parameter_option, passphrase_option
+from zkwm_cli.options import FILE, data_set_option, option, parameter_option, passphrase_option
 
 if TYPE_CHECKING:
     from torch import nn
@@ -102,12 +102,9 @@ class TrainingOptions:
         "your code: MODULE is imported, from this folder too; FUNCTION gets shape and class_count "
         "if it takes them.",
     )
-    data: str = option(
+    data: str = data_set_option(
         "--data",
-        shell_complete=completions.data_sets,
         required=True,
-        type=click.Path(),
-        metavar="PATH",
         help="Data to train on: .npz, a folder, or fashion-mnist-small (inside zkwm).",
     )
     start: str | None = option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zkwm_cli import completions
-from zkwm_cli.options import FILE, option, parameter_option, read_shape
+from zkwm_cli.options import FILE, data_set_option, option, parameter_option, read_shape
 
 if TYPE_CHECKING:
     from zkwm.data.images import Fit
@@ -33,11 +33,8 @@ class TriggerOptions:
         metavar="C,H,W",
         help="Channels, height, width of a trigger. Needed with --generate.",
     )
-    data: str | None = option(
+    data: str | None = data_set_option(
         "--data",
-        shell_complete=completions.data_sets,
-        type=click.Path(),
-        metavar="PATH",
         help="The data set that --family mixture mixes, or that a --watermark is trained with.",
     )
     images: str | None = option(

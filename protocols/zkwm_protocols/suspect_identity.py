@@ -296,6 +296,22 @@ class Preprocessing:
         if any(float(text) <= 0 for text in self.std):
             raise Malformed("std is positive")
 
+    def misfit(self, channels: int) -> tuple[str, str] | None:
+        """Why it is not for images of so many channels, and what helps; None where it is."""
+        if len(self.mean) not in (0, channels):
+            return (
+                f"the preprocessing has {len(self.mean)} means, the images have {channels} "
+                "channels",
+                "give one mean and one std per channel, or none",
+            )
+        if self.channels == "bgr" and channels != 3:
+            return (
+                f"the images have {channels} channel{'s' * (channels > 1)}, and the order bgr is "
+                "for three",
+                "leave the order of channels out",
+            )
+        return None
+
     def to_map(self) -> dict[str, Any]:
         """The CBOR map of SPEC.md 4.3."""
         return {

@@ -11,7 +11,17 @@ from tests.fuzz.harness import Kind
 from tests.fuzz.text_changes import change_json
 from tests.support.archives import CONTENTS, archive, honest_files, manifest_of, zip_of
 from zkwm.case_archive.container import read_archive, write_archive
+from zkwm.case_archive.extracted_mark import ExtractedMark
 from zkwm.case_archive.manifest import NAME, Manifest
+
+
+def changed_document(data: bytes, random: Random) -> bytes:
+    """Another JSON document, half of the time in the encoding of those in archives."""
+    written = change_json(data, random)
+    if random.random() < 0.5:
+        with suppress(ValueError, RecursionError):
+            written = (json.dumps(json.loads(written), indent=2) + "\n").encode()
+    return written
 
 
 def archive_kind() -> Kind:
@@ -24,10 +34,7 @@ def archive_kind() -> Kind:
         if random.random() < 0.6:
             return change_bytes(data, random)
         contents = more if len(data) > len(samples[0]) else CONTENTS
-        written = change_json(manifest_of(contents).to_bytes(), random)
-        if random.random() < 0.5:
-            with suppress(ValueError, RecursionError):
-                written = (json.dumps(json.loads(written), indent=2) + "\n").encode()
+        written = changed_document(manifest_of(contents).to_bytes(), random)
         return zip_of([(NAME, written), *honest_files(contents)[1:]])
 
     def again(read: tuple[Manifest, dict[str, bytes]]) -> bytes:
@@ -36,6 +43,16 @@ def archive_kind() -> Kind:
     return Kind("case archive", mixed(chosen(samples), change), read_archive, again=again)
 
 
+def mark_kind() -> Kind:
+    """How a mark is extracted, as an archive says it."""
+    samples = [
+        ExtractedMark("uchida", {}).to_bytes(),
+        ExtractedMark("dynamarks", {"classes": "all", "floor": 1e-05, "layer": 3}).to_bytes(),
+    ]
+    return Kind("extracted mark", mixed(chosen(samples), changed_document),
+                ExtractedMark.from_bytes, again=lambda mark: mark.to_bytes())  # fmt: skip
+
+
 def kinds() -> list[Kind]:
     """All kinds of this file."""
-    return [archive_kind()]
+    return [archive_kind(), mark_kind()]

@@ -5,13 +5,26 @@ from __future__ import annotations
 import pytest
 
 from tests.support.argued import StandIn
-from tests.support.dispute import TestJudge, new_judge
+from tests.support.dispute import CHEAP, PASSPHRASE, TestJudge, new_judge
+from zkwm.secret_files.encrypted import Cost
 
 
 @pytest.fixture(scope="session")
 def judge() -> TestJudge:
     """A judge whose keys are in no file."""
     return new_judge()
+
+
+@pytest.fixture
+def cheap() -> Cost:
+    """The least cost that is accepted: a few milliseconds."""
+    return CHEAP
+
+
+@pytest.fixture
+def passphrase() -> str:
+    """The passphrase of vaults and keys."""
+    return PASSPHRASE
 
 
 @pytest.fixture

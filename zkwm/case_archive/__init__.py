@@ -6,6 +6,7 @@ no secret. The same files give the same bytes.
 Read in this order:
 
 - ``manifest``: the roles of files, and the list of them with digests
+- ``json_document``: manifest and descriptions have one encoding
 - ``container``: the ZIP file of one fixed form; whatever else a ZIP file could be is refused
 - ``extracted_mark``: how a mark is extracted, as the archive says it
 - ``documents``: the parsed files of one case, compared with each other

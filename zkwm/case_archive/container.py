@@ -67,10 +67,7 @@ def read_archive(data: bytes) -> tuple[Manifest, dict[str, bytes]]:
         found[entry.filename] = content
     if data[position:] != _directory(entries, position):
         raise Malformed("the archive's list of its files is not in its one form", hint=_HINT)
-    written = found.pop(NAME)
-    if len(written) > MANIFEST_LIMIT:
-        raise Malformed(f"a manifest has at most {MANIFEST_LIMIT} bytes")
-    manifest = Manifest.from_bytes(written)
+    manifest = Manifest.from_bytes(found.pop(NAME))
     require_contents(manifest, found)
     if list(found) != [file.path for file in manifest.files]:
         raise Malformed("the files of the archive are not in the manifest's order", hint=_HINT)

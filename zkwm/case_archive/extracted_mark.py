@@ -6,7 +6,6 @@ The challenge names all of it by one digest (SPEC.md 19.3), so that nothing here
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zkwm.case_archive.json_document import decode_document, encode_document
 from zkwm.case_archive.manifest import ArchiveRole
 from zkwm.data.arrays import read_npy
 from zkwm.suspects import ExtractionSettings, open_suspect
 from zkwm_protocols.challenge import Challenge
-from zkwm_protocols.errors import Malformed, Unsupported, UsageError
+from zkwm_protocols.errors import Malformed, UsageError
 from zkwm_protocols.suspect_identity import SuspectKind
 
 SCHEMA = "zkwm/extraction/v1"
@@ -37,30 +37,14 @@ class ExtractedMark:
 
     def to_bytes(self) -> bytes:
         """The one encoding."""
-        value = {
-            "schema": SCHEMA,
-            "watermark": self.watermark,
-            "parameters": dict(sorted(self.parameters.items())),
-        }
-        return (json.dumps(value, indent=2, ensure_ascii=True) + "\n").encode()
+        parameters = dict(sorted(self.parameters.items()))
+        return encode_document(SCHEMA, {"watermark": self.watermark, "parameters": parameters})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ExtractedMark:
         """Read ``to_bytes``. Raises Malformed, and Unsupported for another schema."""
+        value = decode_document(data, SCHEMA, what=NAME, limit=FILE_LIMIT)
         broken = Malformed(f"{NAME} is not of its format")
-        if len(data) > FILE_LIMIT:
-            raise broken
-        try:
-            value = json.loads(data)
-        except (ValueError, RecursionError):
-            raise broken from None
-        if not isinstance(value, dict):
-            raise broken
-        if value.get("schema") != SCHEMA:
-            raise Unsupported(
-                f"{NAME} is not of the schema {SCHEMA}",
-                hint="check the archive with the release of zkwm that packed it",
-            )
         name, parameters = value.get("watermark"), value.get("parameters")
         if not isinstance(name, str) or not isinstance(parameters, dict):
             raise broken

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from zkwm_protocols.errors import Malformed, Unsupported
+from zkwm.case_archive.json_document import decode_document, encode_document
+from zkwm_protocols.errors import Malformed
 
 SCHEMA = "zkwm/case-manifest/v1"
 NAME = "manifest.json"
@@ -104,36 +104,23 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """The one encoding of the manifest."""
-        value = {
-            "schema": SCHEMA,
-            "version": self.version,
-            "files": [
-                {"path": file.path, "bytes": file.size, "sha256": file.digest.hex()}
-                for file in self.files
-            ],
-        }
-        return (json.dumps(value, indent=2, ensure_ascii=True) + "\n").encode()
+        files = [
+            {"path": file.path, "bytes": file.size, "sha256": file.digest.hex()}
+            for file in self.files
+        ]
+        return encode_document(SCHEMA, {"version": self.version, "files": files})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Manifest:
         """Read ``to_bytes``. Raises Malformed, and Unsupported for another schema."""
-        broken = Malformed("the manifest of the archive is not of its format")
-        try:
-            value = json.loads(data)
-        except (ValueError, RecursionError):
-            raise broken from None
-        if not isinstance(value, dict):
-            raise broken
-        if value.get("schema") != SCHEMA:
-            raise Unsupported(
-                f"the archive is not of the schema {SCHEMA}",
-                hint="check it with the release of zkwm that packed it",
-            )
+        what = "the manifest of the archive"
+        value = decode_document(data, SCHEMA, what=what, limit=FILE_LIMIT)
+        broken = Malformed(f"{what} is not of its format")
         if not isinstance(value.get("files"), list) or not isinstance(value.get("version"), str):
             raise broken
         manifest = cls(value["version"], tuple(_read_file(one) for one in value["files"]))
         if manifest.to_bytes() != data:
-            raise Malformed("the manifest of the archive is not in its one encoding")
+            raise Malformed(f"{what} is not in its one encoding")
         return manifest
 
 

@@ -38,14 +38,5 @@ def model_input(images: Tensor, preprocessing: Preprocessing) -> Tensor:
 
 def require_channels(preprocessing: Preprocessing, channels: int) -> None:
     """Raise UsageError for a preprocessing of other than ``channels`` channels."""
-    if len(preprocessing.mean) not in (0, channels):
-        raise UsageError(
-            f"the preprocessing has {len(preprocessing.mean)} means, the triggers have "
-            f"{channels} channels",
-            hint="give one mean and one std per channel, or none",
-        )
-    if preprocessing.channels == "bgr" and channels != 3:
-        raise UsageError(
-            f"the triggers have {channels} channels, and the order bgr is for three",
-            hint="leave the order of channels out",
-        )
+    if misfit := preprocessing.misfit(channels):
+        raise UsageError(misfit[0], hint=misfit[1])

@@ -11,7 +11,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from zkwm.quantizer.layers import Shape
-from zkwm.quantizer.onnx_file import FILE_LIMIT, MAXIMUM_NODES, OnnxGraph, read_onnx
+from zkwm.quantizer.onnx_file import FILE_LIMIT, MAXIMUM_NODES, OnnxGraph, parse_onnx, read_onnx
 from zkwm.quantizer.quantizer import require_size
 from zkwm.quantizer.simplify import simplify
 from zkwm.quantizer.translate import NodesRefused, require_counterpart, translate
@@ -84,15 +84,8 @@ class OnnxDescription:
 
 def describe(data: bytes) -> OnnxDescription:
     """Describe the content of an ONNX file, its weights in it. Raises Malformed."""
-    import onnx
-
-    try:
-        model = onnx.load_model_from_string(data)
-    except Exception:  # protobuf's errors are an open list
-        raise Malformed("this is not an ONNX file") from None
+    model = parse_onnx(data)
     graph = model.graph
-    if not graph.node:
-        raise Malformed("this is not an ONNX file, or it has no operation")
     counts = Counter(
         printable(f"{node.domain}.{node.op_type}" if node.domain else node.op_type, _LONGEST_NAME)
         for node in all_nodes(model)

@@ -92,26 +92,32 @@ class OnnxGraph:
     input_type: str = field(default="float32")
 
 
+def parse_onnx(data: bytes) -> onnx.ModelProto:
+    """The protobuf of an ONNX file with at least one operation. Raises Malformed."""
+    import onnx
+
+    try:
+        model = onnx.load_model_from_string(data)
+    except Exception:  # protobuf's errors are an open list
+        raise Malformed("this is not an ONNX file") from None
+    if not model.graph.node:
+        raise Malformed("this is not an ONNX file, or it has no operation")
+    return model
+
+
 def read_onnx(path_or_bytes: str | Path | bytes, output: str = "") -> OnnxGraph:
     """Read an ONNX file of at most 512 MiB; ``output`` names its scores, empty for the only one.
 
     Raises CouldNotCheck or Malformed for any other file, Unsupported for external data and for
     files with more than one input, or without that one output.
     """
-    import onnx
-
     data = path_or_bytes
     if not isinstance(data, bytes):
         data = read_limited(data, FILE_LIMIT)
     if len(data) > FILE_LIMIT:
         raise Malformed(f"an ONNX file of more than {FILE_LIMIT} bytes")
-    try:
-        model = onnx.load_model_from_string(data)
-    except Exception:  # protobuf's errors are an open list
-        raise Malformed("this is not an ONNX file") from None
+    model = parse_onnx(data)
     graph = model.graph
-    if not graph.node:
-        raise Malformed("this is not an ONNX file, or it has no operation")
     if len(graph.node) > MAXIMUM_NODES:
         raise Unsupported(f"more than {MAXIMUM_NODES} nodes", hint=HINT)
     _require_text(model)

@@ -7,7 +7,6 @@ Untrusted text is made visible, then escaped by the template. jinja2 is imported
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from zkwm.judge.results import CheckStatus
@@ -16,6 +15,7 @@ from zkwm.report import case_facts, facts, repetition, wording
 from zkwm.report.class_list import class_lines
 from zkwm.report.figure import null_figure
 from zkwm.report.glossary import glossary
+from zkwm.report.pages import page_resource, page_templates
 from zkwm.report.rank_figure import rank_figure
 from zkwm.report.trigger_cards import trigger_cards
 from zkwm.report.visible import by_luck, groups, utc, visible
@@ -23,6 +23,7 @@ from zkwm.report.visible import by_luck, groups, utc, visible
 if TYPE_CHECKING:
     from jinja2 import Template
 
+_PACKAGE = "zkwm.report"
 _SHOWN_CLASSES = 2_000
 
 
@@ -56,7 +57,7 @@ def render_report(verdict: Verdict, *, public: bool = False) -> str:
         ),
         ranked=evidence is not None and evidence.rank_sum is not None,
         figure=Markup(_figure(verdict)),  # noqa: S704 - made of numbers and fixed words only
-        style=Markup(_resource("report.css")),  # noqa: S704 - this package's own file
+        style=Markup(page_resource(_PACKAGE, "report.css")),  # noqa: S704 - this package's own file
         cards=cards,
         limits=wording.limits(verdict),
         glossary=glossary(verdict),
@@ -84,15 +85,7 @@ def _figure(verdict: Verdict) -> str:
 @lru_cache(maxsize=1)
 def _template() -> Template:
     """The compiled template with its filters."""
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
-
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        loader=FunctionLoader(_resource),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates(_PACKAGE)
     environment.filters |= {
         "visible": visible,
         "groups": groups,
@@ -102,11 +95,6 @@ def _template() -> Template:
         "by_luck": by_luck,
     }
     return environment.get_template("report.html.j2")
-
-
-def _resource(name: str) -> str:
-    """A file of the templates folder as text."""
-    return resources.files("zkwm.report").joinpath("templates", name).read_text("utf-8")
 
 
 def _bits(hundredths: int) -> str:

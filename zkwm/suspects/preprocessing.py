@@ -29,18 +29,8 @@ def check_input(preprocessing: Preprocessing, channels: int, dtype: str) -> None
     other than three channels; SuspectUnusable for an input of whole numbers for pixels that are not
     raw.
     """
-    if len(preprocessing.mean) not in (0, channels):
-        raise Malformed(
-            f"the preprocessing has {len(preprocessing.mean)} means, the images have "
-            f"{channels} channels",
-            hint="give one mean and one std per channel, or none",
-        )
-    if preprocessing.channels == "bgr" and channels != 3:
-        raise Malformed(
-            f"the images have {channels} channel{'s' * (channels > 1)}, and the order bgr is for "
-            "three",
-            hint="leave the order of channels out",
-        )
+    if misfit := preprocessing.misfit(channels):
+        raise Malformed(misfit[0], hint=misfit[1])
     if dtype in WHOLE_TYPES and (preprocessing.scale != "raw" or preprocessing.mean):
         raise SuspectUnusable(
             f"the suspect takes {dtype} pixels, so they cannot be scaled first",

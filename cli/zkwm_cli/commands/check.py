@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zkwm_cli import completions
 from zkwm_cli.artifacts import print_result, read_parsed, require_one_stdin
 from zkwm_cli.class_options import OutputTerms, threshold_option, tried_option
 from zkwm_cli.consent import warn_of_mark
 from zkwm_cli.layout import fit
-from zkwm_cli.options import commitment_option, json_option, option, options, usage_errors
+from zkwm_cli.options import (
+    commitment_option,
+    data_set_option,
+    json_option,
+    option,
+    options,
+    usage_errors,
+)
 from zkwm_cli.secret_options import VaultOptions
 from zkwm_cli.suspect_options import ExtractionOptions, FileOptions, PreprocessingOptions
 
@@ -36,10 +42,8 @@ class LookOptions:
         is_flag=True,
         help="Only look at openings: making and comparing the integer network takes longest.",
     )
-    test_data: str | None = option(
+    test_data: str | None = data_set_option(
         "--test-data",
-        shell_complete=completions.data_sets,
-        type=click.Path(),
         metavar="DATA",
         help="Test data of the suspect's task, to see that its integer network is a classifier "
         "(default: Fashion-MNIST where it fits).",

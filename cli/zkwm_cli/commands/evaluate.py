@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zkwm_cli import completions
 from zkwm_cli.artifacts import print_result
 from zkwm_cli.exits import Exit
 from zkwm_cli.layout import fit
-from zkwm_cli.options import json_option, option, options
+from zkwm_cli.options import data_set_option, json_option, option, options
 
 if TYPE_CHECKING:
     from zkwm.evaluation.results.outcome import GridResult
@@ -41,11 +40,8 @@ SHOWN_ERRORS = 10
         help="Processes on this machine, one thread each.",
     ),
     ray=option("--ray", is_flag=True, help="Run on a Ray cluster instead (RAY_ADDRESS)."),
-    data=option(
+    data=data_set_option(
         "--data",
-        shell_complete=completions.data_sets,
-        type=click.Path(),
-        metavar="PATH",
         help="Use this data, not the grid's.",
     ),
     listed=option("--list", is_flag=True, help="Name all watermarks, attacks and claims."),

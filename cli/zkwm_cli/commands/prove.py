@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zkwm_cli import completions
 from zkwm_cli.artifacts import Output, OutputOptions, print_result, read_parsed, require_one_stdin
 from zkwm_cli.consent import ConsentOptions, name_blocks, show, warn_of_mark
 from zkwm_cli.further_consent import confirm_again, confirm_last, confirm_limit
-from zkwm_cli.options import challenge_option, commitment_option, option, options
+from zkwm_cli.options import challenge_option, commitment_option, data_set_option, option, options
 from zkwm_cli.secret_options import VaultOptions
 
 if TYPE_CHECKING:
@@ -41,10 +40,8 @@ class ArgumentOptions:
         metavar="FILE",
         help="With --zero-knowledge: the suspect's ONNX file.",
     )
-    test_data: str | None = option(
+    test_data: str | None = data_set_option(
         "--test-data",
-        shell_complete=completions.data_sets,
-        type=click.Path(),
         metavar="DATA",
         help="With --zero-knowledge: test data of the suspect's task, to see that it is a "
         "classifier (default: Fashion-MNIST where it fits).",

@@ -7,23 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.dispute import CHEAP, PASSPHRASE
 from zkwm.judge import key_file as judge_key_module
 from zkwm.judge.key_file import JudgeKey, create_judge_key, open_judge_key, read_judge_public
 from zkwm.secret_files import storage
 from zkwm.secret_files.encrypted import Cost, seal_file
 from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError, VaultUnusable
-
-
-@pytest.fixture
-def cheap() -> Cost:
-    """The least cost that is accepted: a few milliseconds."""
-    return CHEAP
-
-
-@pytest.fixture
-def passphrase() -> str:
-    return PASSPHRASE
 
 
 def test_round_trip(tmp_path: Path, cheap: Cost, passphrase: str) -> None:

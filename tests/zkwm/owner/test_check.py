@@ -33,16 +33,6 @@ pytestmark = pytest.mark.usefixtures("quick_labels")
 
 
 @pytest.fixture
-def vault(tmp_path: Path) -> Vault:
-    return Vault.create(tmp_path / "owner.vault", PASSPHRASE, cost=CHEAP)
-
-
-@pytest.fixture
-def commitment(vault: Vault) -> Commitment:
-    return commit(vault, random_images(200), class_count=10)
-
-
-@pytest.fixture
 def suspect(vault: Vault, commitment: Commitment) -> TableSuspect:
     triggers = trigger_set(vault, commitment)
     return marked(triggers.images, triggers.labels)

@@ -30,16 +30,6 @@ from zkwm_protocols.keys import ECDSA_P256
 pytestmark = pytest.mark.usefixtures("quick_labels")
 
 
-@pytest.fixture
-def vault(tmp_path: Path) -> Vault:
-    return Vault.create(tmp_path / "owner.vault", PASSPHRASE, cost=CHEAP)
-
-
-@pytest.fixture
-def commitment(vault: Vault) -> Commitment:
-    return commit(vault, random_images(200), class_count=10)
-
-
 def test_given_images_are_committed_with_derived_labels(vault: Vault) -> None:
     images = random_images(100)
     made = commit(vault, images, class_count=10, owner_model=bytes(range(32)))

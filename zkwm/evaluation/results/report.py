@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,12 +40,14 @@ from zkwm.evaluation.results.tables import (
 )
 from zkwm.files import write_atomic
 from zkwm.named_classes import parameters_of
+from zkwm.report.pages import page_resource, page_templates
 from zkwm.training.versions import PACKAGES, versions
 from zkwm_protocols.policy import DEFAULT_THRESHOLD_BITS
 
 if TYPE_CHECKING:
     from zkwm.evaluation.results.outcome import GridResult
 
+_PACKAGE = "zkwm.evaluation"
 REPORT, TABLES, FIGURES = "report.html", "tables.md", "figures"
 
 
@@ -191,23 +192,16 @@ def render(
         more: Other tables, by name.
         drawn: The small figures.
     """
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        loader=FunctionLoader(_resource),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates(_PACKAGE)
     marks = survivals(outcome)
     void = sorted(
         {(c.watermark, c.attack, c.void or c.refused) for c in outcome.cells if c.void or c.refused}
     )
     return environment.get_template("report.html.j2").render(
         grid=outcome.grid,
-        style=Markup(_resource("report.css")),  # noqa: S704 - this package's own file
+        style=Markup(page_resource(_PACKAGE, "report.css")),  # noqa: S704 - this package's own file
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         measured=sum(cell.status == Status.MEASURED for cell in outcome.cells),
         total=len(outcome.cells),
@@ -288,8 +282,3 @@ def _file_name(number: int, label: str) -> str:
     """The name of a figure's file: its number and its label."""
     words = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:60]
     return f"{number:02}-{words}.svg"
-
-
-def _resource(name: str) -> str:
-    """A text file of ``zkwm/evaluation/templates``."""
-    return resources.files("zkwm.evaluation").joinpath("templates", name).read_text("utf-8")

@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.dispute import CHEAP, PASSPHRASE
 from zkwm.owner.vault import CommitmentSecrets, LedgerEntry, Vault
-from zkwm.secret_files.encrypted import Cost
 from zkwm_protocols.keys import SigningKey
 
-CHEAP = Cost(operations=1, memory_kib=8 * 1024)
-PASSPHRASE = "five random words are enough"
 DIGEST = bytes(range(32))
 SECRETS = CommitmentSecrets(
     commitment_file=b"the public file",
@@ -34,17 +32,6 @@ FIRST = LedgerEntry(
     recorded=1_750_000_100,
     response=b"the bytes that left",
 )
-
-
-@pytest.fixture
-def cheap() -> Cost:
-    """The least cost that is accepted: a few milliseconds."""
-    return CHEAP
-
-
-@pytest.fixture
-def passphrase() -> str:
-    return PASSPHRASE
 
 
 @pytest.fixture
