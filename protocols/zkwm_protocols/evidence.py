@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import comb, exp, lgamma, log, log1p, perm
 
-from zkwm_protocols import ranks
+from zkwm_protocols import rank_tails, ranks
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.log2_bounds import hundredths_down, hundredths_up
 from zkwm_protocols.policy import Policy
@@ -222,11 +222,10 @@ def _assess_ranks(
     largest = trials * ranks.weights(class_count)[0]
     if not 0 <= rank_sum <= largest:
         raise UsageError(f"expected a sum of ranks from 0 to {largest}, got {rank_sum}")
-    everything = class_count**trials
-    tail = _rank_tail_numerator(rank_sum, trials, class_count)
+    demanded = 100 * policy.threshold_bits - sum(term.hundredths for term in allowances)
     chance = Term(
         "ranks by chance",
-        hundredths_down(everything, tail),
+        rank_tails.rank_hundredths(rank_sum, trials, class_count),
         f"how rarely an unrelated model gives {trials} labels, each drawn from {class_count}, "
         f"ranks that weigh {rank_sum} or more by luck, of {largest}",
     )
@@ -238,9 +237,7 @@ def _assess_ranks(
         threshold_bits=policy.threshold_bits,
         needed_matches=None,
         rank_sum=RankSum(
-            rank_sum,
-            largest,
-            _least(ranks.tail_numerators(trials, class_count), everything, allowances, policy),
+            rank_sum, largest, rank_tails.least_rank_sum(demanded, trials, class_count)
         ),
     )
 
@@ -320,10 +317,3 @@ def _tail_numerators(trials: int, class_count: int) -> Iterator[tuple[int, int]]
 def _tail_numerator(matches: int, trials: int, class_count: int) -> int:
     """The numerator over class_count**trials of P[Binomial >= matches]."""
     return next(tail for k, tail in _tail_numerators(trials, class_count) if k == matches)
-
-
-@lru_cache(maxsize=256)
-def _rank_tail_numerator(rank_sum: int, trials: int, class_count: int) -> int:
-    """The numerator over class_count**trials of P[sum of rank weights >= rank_sum]."""
-    tails = ranks.tail_numerators(trials, class_count)
-    return next(tail for value, tail in tails if value == rank_sum)

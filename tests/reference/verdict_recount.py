@@ -11,6 +11,7 @@ from tests.reference import evidence as sums
 from tests.reference.cbor import RejectedError, read
 from tests.reference.commitment import MIB, names_digest
 from tests.reference.judge import BY_NAME
+from tests.reference.ranks import tail as rank_tail
 from tests.reference.ranks import weight
 
 BAD = ("wrong leaf", "missing leaf")
@@ -90,12 +91,14 @@ def _recount_sum(
     if evidence["rank_sum"] is not None:
         ranks = [row[6] for row in body["triggers"] if row[6] is not None]
         _demand(all(rank < classes for rank in ranks))
-        _demand(evidence["rank_sum"]["value"] == sum(weight(rank, classes) for rank in ranks))
-        return
+        _demand(evidence["rank_sum"][0] == sum(weight(rank, classes) for rank in ranks))
     tried = max(policy["functions_tried"], body["functions_tried"])
     allowed = sums.allowance(
         blocks, opened, tried, policy["owner_choice_bits"], _map_bits(head, challenge)
     )
+    if evidence["rank_sum"] is not None:
+        _recount_ranks(evidence, size * opened, classes, allowed, policy["threshold_bits"])
+        return
     found = sums.hundredths_below(1 / sums.tail(size * opened, classes, matches)) - allowed
     _demand(found == sum(row[1] for row in evidence["terms"]))
     enough = (
@@ -105,6 +108,23 @@ def _recount_sum(
         >= 100 * policy["threshold_bits"]
     )
     _demand(evidence["needed_matches"] == next(enough, None))
+
+
+def _recount_ranks(
+    evidence: dict[str, Any], trials: int, classes: int, allowed: int, threshold: int
+) -> None:
+    """The sum of section 8.4, and the least weight that suffices."""
+    value, largest, needed = evidence["rank_sum"]
+
+    def bits(reached: int) -> int:
+        return sums.hundredths_below(1 / rank_tail(trials, classes, reached)) - allowed
+
+    _demand(largest == trials * weight(0, classes))
+    _demand(evidence["needed_matches"] is None)
+    _demand(bits(value) == sum(row[1] for row in evidence["terms"]))
+    needed = largest + 1 if needed is None else needed
+    _demand(needed > largest or bits(needed) >= 100 * threshold)
+    _demand(needed == 0 or bits(needed - 1) < 100 * threshold)
 
 
 def _map_bits(head: dict[str, Any], challenge: dict[str, Any]) -> int:

@@ -20,11 +20,9 @@ from zkwm_protocols.class_names import map_bits, names_digest
 from zkwm_protocols.commitment import Header, LabelMode
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.evidence import Evidence, assess
-from zkwm_protocols.ranks import Statistic, weighted_sum, weights
+from zkwm_protocols.ranks import Statistic, weighted_sum
 from zkwm_protocols.suspect_identity import SuspectKind
 
-MOST_RANK_WEIGHT = 40_000
-"""Triggers times the largest weight of a rank up to which their sum is weighed again: seconds."""
 _BAD_LEAVES = (TriggerStatus.WRONG_LEAF, TriggerStatus.MISSING_LEAF)
 
 
@@ -178,10 +176,6 @@ def _wrong_sum(
         evidence.matches, given and given.value, evidence.class_count, evidence.threshold_bits,
     ):  # fmt: skip
         yield "its evidence does not count what it lists"
-        return
-    if value is not None and len(verdict.triggers) * weights(header.class_count)[0] > (
-        MOST_RANK_WEIGHT
-    ):
         return
     try:
         again = _assessed(verdict, header, challenge, matches, value)
