@@ -45,6 +45,7 @@ _HOMES = {
     "Commitment": "zkwm_protocols.commitment",
     "CommitmentOverview": "zkwm.owner.overview",
     "Cost": "zkwm.secret_files.encrypted",
+    "Consent": "zkwm.owner.consent",
     "CouldNotCheck": "zkwm_protocols.errors",
     "Criterion": "zkwm.training.embed_loss",
     "Data": "zkwm.nn.image_source",
@@ -192,6 +193,7 @@ if TYPE_CHECKING:
     from zkwm.nn.onnx_export import to_onnx
     from zkwm.owner.check import check
     from zkwm.owner.commit import commit, trigger_set
+    from zkwm.owner.consent import Consent
     from zkwm.owner.disclosure import ArgumentDisclosure, Disclosure
     from zkwm.owner.export_triggers import export_triggers
     from zkwm.owner.overview import CommitmentOverview, VaultOverview, overview

@@ -13,11 +13,9 @@ OPTIONS = {
     "accept_declared_labels": "--accept-declared-labels",
     "accept_older_copy()": "--accept-older-copy",
     "adapter": "--adapter",
-    "again": "--again",
     "architecture": "--architecture",
     "card": "--card",
     "channels": "--channels",
-    "exceed_limit": "--exceed-limit",
     "extraction": "--watermark",
     "fit": "--fit",
     "headers": "--header-file",
@@ -39,6 +37,9 @@ OPTIONS = {
     "template": "--template",
     "test_data": "--test-data",
     "triggers": "--with-triggers",
+    "Consent.again": "--again",
+    "Consent.exceed_limit": "--exceed-limit",
+    "Consent.last": "--last",
     "Judge.challenge": "zkwm challenge --reveal",
     "Judge.verify": "--judge judge.key",
     "Verdict.from_bytes": "zkwm inspect FILE.verdict --judge judge.key.pub",
@@ -54,7 +55,7 @@ def in_options(text: str) -> str:
 
 
 def _option(match: re.Match[str]) -> str:
-    """``--layout nhwc`` for ``layout='nhwc'``, ``--again`` for ``again=True``."""
+    """``--layout nhwc`` for ``layout='nhwc'``, ``--refuse`` for ``refuse=True``."""
     name, written = match[1], match[2]
     if name not in OPTIONS:
         return match[0]

@@ -30,6 +30,7 @@ from zkwm.extraction.reader import JudgeView
 from zkwm.extraction.schemes import make_reader
 from zkwm.judge.judge import Judge
 from zkwm.nn.architectures import Classifier
+from zkwm.owner.consent import Consent
 from zkwm.owner.prove import prove
 from zkwm.suspects.safetensors_suspect import architecture_digest
 from zkwm.watermarks.active.dynamarks import DynaMarks
@@ -82,7 +83,13 @@ def test_the_nonce_draws_the_probes(case: ExtractionCase, judge: Judge) -> None:
     assert "500 probes from the 2000 images" in suspect.identity.description
     challenge = judge.challenge(commitment, suspect, reveal=COUNT)
     fingerprint = judge.public.fingerprint()
-    proof = prove(case.vault, commitment, challenge, judge_fingerprint=fingerprint, again=True)
+    proof = prove(
+        case.vault,
+        commitment,
+        challenge,
+        judge_fingerprint=fingerprint,
+        consent=Consent(again=True, last=True),
+    )
     with pytest.raises(NotProven):
         judge.verify(commitment, suspect, challenge, proof)
     again = judge.challenge(commitment, suspect, reveal=COUNT)

@@ -15,6 +15,7 @@ import pytest
 from tests.support.dispute import PASSPHRASE, asking, spent
 from zkwm import files
 from zkwm.judge.judge import Judge
+from zkwm.owner.consent import Consent
 from zkwm.owner.prove import disclosure, prove
 from zkwm.owner.vault import OlderCopyEntry, Vault
 from zkwm.owner.vault import high_water_mark as marks
@@ -27,7 +28,11 @@ def answer(vault: Vault, commitment: Commitment, judge: Judge) -> Opening:
     """An opening to this judge by a process that opens the vault afresh."""
     challenge, fresh = asking(judge, commitment), Vault.open(vault.path, PASSPHRASE)
     proof = prove(
-        fresh, commitment, challenge, judge_fingerprint=judge.public.fingerprint(), again=True
+        fresh,
+        commitment,
+        challenge,
+        judge_fingerprint=judge.public.fingerprint(),
+        consent=Consent(again=True, last=True),
     )
     vault.notice = fresh.notice
     assert isinstance(proof, Opening)

@@ -18,6 +18,7 @@ import pytest
 from tests.support.dispute import PASSPHRASE, TableSuspect, asking, random_images, spent
 from zkwm.judge.judge import Judge
 from zkwm.owner.commit import commit
+from zkwm.owner.consent import Consent
 from zkwm.owner.prove import disclosure, prove
 from zkwm.owner.vault import Vault
 from zkwm.secret_files import storage
@@ -29,7 +30,7 @@ from zkwm_protocols.opening import Opening
 ANSWER = """
 import sys
 from pathlib import Path
-from zkwm import Challenge, Commitment, Vault, prove
+from zkwm import Challenge, Commitment, Consent, Vault, prove
 vault, passphrase, commitment, challenge = sys.argv[1:]
 asked = Challenge.from_bytes(Path(challenge).read_bytes())
 proof = prove(
@@ -37,7 +38,7 @@ proof = prove(
     Commitment.from_bytes(Path(commitment).read_bytes()),
     asked,
     judge_fingerprint=asked.judge.fingerprint(),
-    again=True,
+    consent=Consent(again=True, last=True),
 )
 sys.stdout.buffer.write(proof.to_bytes())
 """
@@ -76,7 +77,9 @@ def test_one_confirmation_does_not_buy_the_whole_mark(
         with pytest.raises(UsageError, match="more than half"):
             prove(vault, commitment, asked)
     assert spent(vault, commitment) == {0, 1}
-    assert prove(vault, commitment, others[1], again=True).blocks == (2,)
+    with pytest.raises(UsageError, match="more than half"):
+        prove(vault, commitment, others[1], consent=Consent(last=True))
+    assert prove(vault, commitment, others[1], consent=Consent(again=True)).blocks == (2,)
 
 
 def test_a_later_challenge_never_reopens_a_spent_block(
@@ -90,7 +93,7 @@ def test_a_later_challenge_never_reopens_a_spent_block(
             commitment,
             asking(asker, commitment),
             judge_fingerprint=asker.public.fingerprint(),
-            again=True,
+            consent=Consent(again=True, last=True),
         )
         assert proof.blocks == shown
         opened += proof.blocks

@@ -16,6 +16,7 @@ import pytest
 from tests.support.dispute import CHEAP, PASSPHRASE, SHAPE, Claimant, asking, random_images, spent
 from zkwm.judge.judge import Judge
 from zkwm.owner.commit import commit, trigger_set
+from zkwm.owner.consent import Consent
 from zkwm.owner.prove import disclosure, prove
 from zkwm.owner.vault import Vault
 from zkwm_protocols.commitment import Commitment
@@ -69,7 +70,7 @@ def test_a_confirmed_judge_is_known_and_another_is_not(
     prove(vault, commitment, first, judge_fingerprint=fingerprint)
     reopened = Vault.open(vault.path, PASSPHRASE)
     assert disclosure(reopened, commitment, asking(judge, commitment)).judge_known
-    prove(reopened, commitment, asking(judge, commitment), again=True)
+    prove(reopened, commitment, asking(judge, commitment), consent=Consent(again=True, last=True))
     with pytest.raises(UsageError):
         prove(reopened, commitment, asking(other_judge, commitment))
 

@@ -99,7 +99,7 @@ def test_every_argument_that_a_hint_names_has_its_option() -> None:
     ("hint", "typed"),
     [
         ("give the file (`template`)", "give the file (--template)"),
-        ("`again=True` opens all the same", "--again opens all the same"),
+        ("`Consent.again` opens all the same", "--again opens all the same"),
         ("with `layout='nhwc'`", "with --layout nhwc"),
         ("`mean=('-0.5', '0.5')`", "--mean=-0.5,0.5"),
         ("(`Judge.challenge`)", "(zkwm challenge --reveal)"),

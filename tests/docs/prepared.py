@@ -26,7 +26,13 @@ def the_owner() -> dict[str, object]:
     def ask_owner(challenge: zkwm.Challenge) -> object:
         vault = zkwm.Vault.open("acme.vault", PASSPHRASE)
         judge = challenge.judge.fingerprint()
-        return zkwm.prove(vault, commitment, challenge, judge_fingerprint=judge, again=True)
+        return zkwm.prove(
+            vault,
+            commitment,
+            challenge,
+            judge_fingerprint=judge,
+            consent=zkwm.Consent(again=True, last=True),
+        )
 
     return {
         "zkwm": zkwm,

@@ -19,6 +19,7 @@ from zkwm.extraction.keys import KEY_SHAPE, read_keys
 from zkwm.judge.judge import Judge
 from zkwm.nn.architectures import Classifier, build_model
 from zkwm.nn.model_file import save_classifier
+from zkwm.owner.consent import Consent
 from zkwm.owner.prove import prove
 from zkwm.owner.vault import Vault
 from zkwm.suspects import ExtractionSettings, Suspect, open_suspect
@@ -83,7 +84,11 @@ class ExtractionCase:
         """The owner's proof, as bytes."""
         fingerprint = judge.public.fingerprint()
         response = prove(
-            self.vault, self.commitment, challenge, judge_fingerprint=fingerprint, again=True
+            self.vault,
+            self.commitment,
+            challenge,
+            judge_fingerprint=fingerprint,
+            consent=Consent(again=True, last=True),
         )
         return response.to_bytes()
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from zkwm.owner.consent import Consent
 from zkwm.owner.disputes import asks_last
 from zkwm.owner.spent_blocks import free_blocks
 from zkwm.owner.vault import ArgumentEntry, CommitmentSecrets, LedgerEntry, VaultState
@@ -62,7 +63,7 @@ class Disclosure:
         blocks_spent: those opened before.
         released: the openings of this commitment.
         argument: what an argument would release; None where an opening is asked for.
-        again: why ``prove`` wants ``again`` for this opening; empty where it does not.
+        again: why ``prove`` wants ``Consent.again`` for this opening; empty where it does not.
         last: why it wants it because this opening is the last; empty where it is not.
         disputes_after: the further openings that the blocks left after this one are enough for.
     """
@@ -165,22 +166,20 @@ def asks_again(state: VaultState, commitment: Commitment, challenge: Challenge) 
     return ""
 
 
-def require_again(
-    state: VaultState, commitment: Commitment, challenge: Challenge, *, again: bool
+def require_consent(
+    state: VaultState, commitment: Commitment, challenge: Challenge, consent: Consent
 ) -> None:
     """Raise UsageError for an opening that needs a word of its own and has none."""
-    if again:
-        return
-    if reason := asks_again(state, commitment, challenge):
+    if not consent.again and (reason := asks_again(state, commitment, challenge)):
         raise UsageError(
             reason,
-            hint="ask the judge what the answers before did not settle; `again=True` opens all "
+            hint="ask the judge what the answers before did not settle; `Consent.again` opens all "
             "the same",
         )
-    if reason := asks_last(state, commitment, challenge):
+    if not consent.last and (reason := asks_last(state, commitment, challenge)):
         raise UsageError(
             reason,
-            hint="consider an argument in zero knowledge, which spends no block; `again=True` "
+            hint="consider an argument in zero knowledge, which spends no block; `Consent.last` "
             "opens all the same",
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zkwm.owner.consent import NO_CONSENT, Consent
 from zkwm.owner.disclosure import (
     ArgumentDisclosure,
     Disclosure,
@@ -17,7 +18,7 @@ from zkwm.owner.disclosure import (
     confirm_judge,
     disclose_argument,
     pixels_of,
-    require_again,
+    require_consent,
 )
 from zkwm.owner.disputes import asks_last, disputes_left
 from zkwm.owner.prove_argument import ArgumentProgress, argue
@@ -88,8 +89,7 @@ def prove(
     model: str | Path | DerivedNetwork | None = None,
     test_data: ImageData | None = None,
     refuse: bool = False,
-    exceed_limit: bool = False,
-    again: bool = False,
+    consent: Consent = NO_CONSENT,
     progress: ArgumentProgress | None = None,
 ) -> Response:
     """Answer a challenge in the way that it asks for (SPEC.md 6.2 and 18.2).
@@ -102,14 +102,14 @@ def prove(
     Args:
         judge_fingerprint: the judge's, as the owner knows it from elsewhere; may be left out for a
             judge whom this vault confirmed before.
-        again: open further blocks to a judge who was answered about this suspect before, or whom
-            it takes beyond half of the blocks; or the last blocks (``Disclosure.again``,
-            ``Disclosure.last``).
-        model, test_data, refuse, exceed_limit, progress: for an argument alone; see
+        consent: what the owner says yes to beyond that: a further opening, the last one, a bit
+            beyond the limit. Each is needed where the disclosure says so, and none stands for
+            another.
+        model, test_data, refuse, progress: for an argument alone; see
             ``zkwm.owner.prove_argument.argue``, which also says what it raises.
 
     Raises:
-        UsageError: the judge is another, or has not been confirmed, or ``again`` is missing.
+        UsageError: the judge is another, or has not been confirmed, or a consent is missing.
         InvalidOpening: too few blocks are left, or the challenge does not fit.
         InvalidSignature: the challenge is not the judge's.
         VaultUnusable: an older copy of the vault (``Vault.accept_older_copy``), or one in use.
@@ -123,10 +123,10 @@ def prove(
             model=model,
             test_data=test_data,
             refuse=refuse,
-            exceed_limit=exceed_limit,
+            exceed_limit=consent.exceed_limit,
             progress=progress,
         )
-    return _open_blocks(vault, commitment, challenge, judge_fingerprint, again=again)
+    return _open_blocks(vault, commitment, challenge, judge_fingerprint, consent)
 
 
 def _open_blocks(
@@ -134,8 +134,7 @@ def _open_blocks(
     commitment: Commitment,
     challenge: Challenge,
     fingerprint: str | None,
-    *,
-    again: bool,
+    consent: Consent,
 ) -> Opening:
     """Open the first free blocks to the judge, and enter that into the ledger."""
     with vault.transaction(releases=True) as state:
@@ -145,7 +144,7 @@ def _open_blocks(
             return Opening.from_bytes(earlier.response)
         confirm_judge(state, challenge, fingerprint)
         blocks = choose_blocks(state, commitment, challenge)
-        require_again(state, commitment, challenge, again=again)
+        require_consent(state, commitment, challenge, consent)
         opening = make_opening(
             commitment,
             challenge,

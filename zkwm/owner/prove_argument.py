@@ -135,7 +135,7 @@ def _require_below_limit(state: VaultState, commitment: Commitment, *, exceed_li
         raise UsageError(
             f"{released} bits have been released about this commitment, and {BIT_LIMIT} are the "
             "limit",
-            hint="consider who has asked and why; `exceed_limit=True` answers all the same",
+            hint="consider who has asked and why; `Consent.exceed_limit` answers all the same",
         )
 
 

@@ -126,6 +126,7 @@ def command(
     inputs = (owner.vault, commitment, challenge, consent.trusted_judges, argument.model)
     target = output.target(*inputs)
 
+    from zkwm.owner.consent import Consent
     from zkwm.owner.prove import disclosure
     from zkwm_protocols import challenge as challenges
     from zkwm_protocols import commitment as commitments
@@ -141,11 +142,13 @@ def command(
     show(release, committed, asked)
     exceed = _confirm_limit(release, argument)
     again = confirm_again(release, consent.again)
-    again = confirm_last(release, consent.last) or again
+    last = confirm_last(release, consent.last)
     fingerprint = consent.confirm(release, trusted)
-    settings: dict[str, Any] = {"judge_fingerprint": fingerprint, "again": again}
+    settings: dict[str, Any] = {
+        "judge_fingerprint": fingerprint, "consent": Consent(again, last, exceed)
+    }  # fmt: skip
     if release.argument is not None:
-        settings |= {"refuse": argument.refuse, "exceed_limit": exceed}
+        settings["refuse"] = argument.refuse
     proof = _prove(vault, committed, asked, argument, release, settings)
     warn_of_mark(vault, seen)
     _write(target, proof, owner.vault)

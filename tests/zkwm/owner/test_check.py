@@ -19,6 +19,7 @@ from tests.support.dispute import (
 )
 from zkwm.owner.check import check
 from zkwm.owner.commit import commit, trigger_set
+from zkwm.owner.consent import Consent
 from zkwm.owner.prove import prove
 from zkwm.owner.suspect_check import SuspectCheck
 from zkwm.owner.vault import Vault
@@ -45,7 +46,13 @@ def look(vault: Vault, commitment: Commitment, suspect: TableSuspect) -> Suspect
 def opened(vault: Vault, commitment: Commitment, suspect: TableSuspect) -> None:
     judge = new_judge()
     challenge = judge.challenge(commitment, suspect, reveal=50)
-    prove(vault, commitment, challenge, judge_fingerprint=judge.public.fingerprint(), again=True)
+    prove(
+        vault,
+        commitment,
+        challenge,
+        judge_fingerprint=judge.public.fingerprint(),
+        consent=Consent(again=True, last=True),
+    )
 
 
 def test_a_marked_model_would_be_proven_by_one_block(

@@ -20,6 +20,7 @@ from tests.support.dispute import (
 )
 from zkwm.judge.judge import Judge
 from zkwm.owner.commit import commit, trigger_set
+from zkwm.owner.consent import Consent
 from zkwm.owner.disclosure import Disclosure
 from zkwm.owner.prove import disclosure, prove
 from zkwm.owner.vault import Vault
@@ -239,10 +240,11 @@ def test_the_last_block_takes_a_word_of_its_own(vault: Vault, judge: Judge) -> N
     assert "the last opening" in shown.last
     assert (shown.again, shown.disputes_after) == ("", 0)
     options: dict[str, Any] = {"judge_fingerprint": other.public.fingerprint()}
-    with pytest.raises(UsageError, match="the last opening"):
-        prove(vault, made, last, **options)
+    for consent in (Consent(), Consent(again=True)):  # one consent is not the other
+        with pytest.raises(UsageError, match="the last opening"):
+            prove(vault, made, last, **options, consent=consent)
     assert len(vault.state.ledger) == 1
-    assert prove(vault, made, last, **options, again=True).blocks == (1,)
+    assert prove(vault, made, last, **options, consent=Consent(last=True)).blocks == (1,)
     assert not disclosure(vault, made, last).last  # the same bytes once more are nothing new
 
 

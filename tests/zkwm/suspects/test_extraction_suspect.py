@@ -15,6 +15,7 @@ from tests.support.onnx_case import unusable
 from zkwm.attacks.model_modification.permutation import shuffle
 from zkwm.judge.judge import Judge
 from zkwm.judge.verdict import Verdict
+from zkwm.owner.consent import Consent
 from zkwm.owner.prove import prove
 from zkwm.report import render_report, render_text
 from zkwm.suspects import Suspect, open_suspect
@@ -41,7 +42,7 @@ def verdict(case: ExtractionCase, suspect: Suspect, judge: Judge) -> Verdict:
         case.commitment,
         challenge,
         judge_fingerprint=judge.public.fingerprint(),
-        again=True,
+        consent=Consent(again=True, last=True),
     )
     return judge.verify(case.commitment, suspect, challenge.to_bytes(), proof.to_bytes())
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.argued import Scene, opening_instead
+from zkwm.owner.consent import Consent
 from zkwm.owner.disclosure import BIT_LIMIT
 from zkwm.owner.prove import prove
 from zkwm.owner.vault.ledger import ArgumentEntry, ArgumentOutcome
@@ -53,7 +54,7 @@ def test_beyond_the_limit_only_when_said(scene: Scene) -> None:
         scene.answer(other)
     assert "16 bits have been released" in caught.value.message
     assert scene.argument.proofs == 1
-    scene.answer(other, exceed_limit=True)
+    scene.answer(other, consent=Consent(exceed_limit=True))
     assert len(scene.vault.state.arguments(scene.commitment.digest)) == BIT_LIMIT + 1
 
 

@@ -1,0 +1,25 @@
+"""What an owner says yes to beyond an answer, each a word of its own (SPEC.md 6.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Consent:
+    """The consents of ``zkwm.prove``; none by default. ``zkwm.disclosure`` says which it takes.
+
+    Args:
+        again: open further blocks to a judge who was answered about this suspect before, or whom
+            it takes beyond half of the blocks (``Disclosure.again``).
+        last: open the last blocks, after which no opening of this commitment is possible
+            (``Disclosure.last``).
+        exceed_limit: release more than 16 bits about one commitment, by an argument.
+    """
+
+    again: bool = False
+    last: bool = False
+    exceed_limit: bool = False
+
+
+NO_CONSENT = Consent()
