@@ -16,10 +16,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, tuple_, update
 
 from zkwm.judge.ledger import suspect_digest
-from zkwm.marketplace.database import Database
+from zkwm.marketplace.database import Database, damaged
 from zkwm.marketplace.tables import CASES, PROOFS, VERDICTS
 from zkwm_protocols.challenge import Challenge
-from zkwm_protocols.errors import UsageError
+from zkwm_protocols.errors import UsageError, ZkwmError
 
 MOST_ANSWERS = 16
 MOST_REASON = 500
@@ -92,10 +92,20 @@ def issue(
         )
 
 
-def find(database: Database, name: bytes) -> tuple[Case, bytes]:
-    """The case of a challenge (its digest), and the challenge's file. Raises UsageError."""
+def find(database: Database, name: bytes) -> tuple[Case, Challenge]:
+    """The case of a challenge (its digest), and the challenge.
+
+    Raises UsageError where there is none, Malformed where the database holds another one.
+    """
     with database.reading() as connection:
-        return _find(connection, name)
+        case, file = _find(connection, name)
+    try:
+        challenge = Challenge.from_bytes(file)
+    except ZkwmError:
+        raise damaged("case", name) from None
+    if (challenge.digest, challenge.commitment.hex()) != (name, case.commitment):
+        raise damaged("case", name)
+    return case, challenge
 
 
 def select_cases(

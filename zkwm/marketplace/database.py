@@ -23,7 +23,7 @@ from zkwm.judge.ledger_tables import TABLES, DamagedError, Rows, Transaction
 from zkwm.marketplace.location import Location
 from zkwm.marketplace.tables import METADATA, SCHEMA, VERSION
 from zkwm.sql_engine import BEGIN, create_private, postgresql_engine, said, sqlite_engine
-from zkwm_protocols.errors import CouldNotCheck, Unsupported
+from zkwm_protocols.errors import CouldNotCheck, Malformed, Unsupported
 
 _SCHEMA_SCOPE = b"schema of a marketplace".ljust(32)
 
@@ -111,6 +111,15 @@ class _Statements:
 def _statement(statement: str) -> TextClause:
     """A statement with values named ``:name``."""
     return text(statement)
+
+
+def damaged(what: str, digest: bytes) -> Malformed:
+    """The error for a row that holds something else than its key, a digest of 32 bytes, names."""
+    return Malformed(
+        f"the {what} {digest.hex()[:16]}... is damaged in the database, or something else was put "
+        "in its place",
+        hint="put the last copy of the database back",
+    )
 
 
 def unusable(location: Location, reason: str) -> CouldNotCheck:

@@ -17,6 +17,7 @@ from zkwm.judge.verdict import Verdict
 from zkwm.marketplace import cases
 from zkwm.marketplace.cases import Case, CaseState
 from zkwm.marketplace.claims import Claim
+from zkwm.marketplace.database import damaged
 from zkwm.marketplace.kept_verdicts import documents, keep_verdict, kept_file
 from zkwm.marketplace.label_seeds import known_seed
 from zkwm.marketplace.many import Settling
@@ -103,9 +104,7 @@ class Marketplace(Registrar):
 
     def issued(self, case: str) -> Challenge:
         """The challenge of a case, by its digest in hexadecimal. Raises UsageError."""
-        return Challenge.from_bytes(
-            cases.find(self._database, require_digest(case, "challenge"))[1]
-        )
+        return cases.find(self._database, require_digest(case, "challenge"))[1]
 
     def case(self, case: Challenge | str) -> Case:
         """The case of a challenge, or of its digest in hexadecimal. Raises UsageError."""
@@ -150,9 +149,8 @@ class Marketplace(Registrar):
         then nothing is kept or counted.
         """
         name = _name(case)
-        found, file = cases.find(self._database, name)
+        found, challenge = cases.find(self._database, name)
         cases.require_open(found)
-        challenge = Challenge.from_bytes(file)
         response = read_response(proof) if isinstance(proof, bytes) else proof
         commitment = self.commitment(found.commitment)
         response.verify_signatures(commitment.header)
@@ -203,7 +201,7 @@ class Marketplace(Registrar):
         ``Judge.verify`` raises, with its verdict.
         """
         name = _name(case)
-        found, file = cases.find(self._database, name)
+        found, challenge = cases.find(self._database, name)
         cases.require_open(found)
         owners, commitment = True, self.commitment(found.commitment)
         if proof is None:
@@ -216,7 +214,7 @@ class Marketplace(Registrar):
                 stack.enter_context(known_seed(self._database, key, commitment))
             try:
                 verdict = self._judge.verify(
-                    commitment, suspect, Challenge.from_bytes(file), proof, decoys=decoys,
+                    commitment, suspect, challenge, proof, decoys=decoys,
                     images=images, progress=progress,
                     particulars=replace(particulars, listing=found.listing), **suspect_options,
                 )  # fmt: skip
@@ -261,13 +259,13 @@ class Marketplace(Registrar):
         """The kept verdict, without images of triggers, as whoever has its file reads it.
 
         Raises UsageError without one, InvalidSignature for one that this judge did not sign, and
-        Malformed for a file that is damaged.
+        Malformed for a file that is damaged, or about another case.
         """
-        return Verdict.from_bytes(self.verdict_file(case), self._judge.public)
+        return self._kept(case)[0]
 
     def verdict_file(self, case: Challenge | str) -> bytes:
-        """The file of the kept verdict, signed by the judge. Raises UsageError without one."""
-        return bytes(kept_file(self._database, _name(case), "file"))
+        """The file of the kept verdict, signed by the judge. Raises what ``verdict`` does."""
+        return self._kept(case)[1]
 
     def proof(self, case: Challenge | str) -> bytes:
         """The file of the owner's last answer. Raises UsageError where there is none."""
@@ -281,6 +279,15 @@ class Marketplace(Registrar):
         """
         column = "report_public" if public else "report"
         return str(kept_file(self._database, _name(case), column))
+
+    def _kept(self, case: Challenge | str) -> tuple[Verdict, bytes]:
+        """The kept verdict and its file. Raises what ``verdict`` does."""
+        name = _name(case)
+        file = bytes(kept_file(self._database, name, "file"))
+        verdict = Verdict.from_bytes(file, self._judge.public)
+        if verdict.challenge is None or verdict.challenge.digest != name:
+            raise damaged("verdict on", name)
+        return verdict, file
 
     def _accept(self, case: Challenge | str, proof: Response | bytes) -> bool:
         """Keep an answer that is the owner's; whether it is. Raises UsageError for a late one."""

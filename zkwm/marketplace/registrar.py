@@ -13,9 +13,9 @@ from zkwm.marketplace.location import find_location
 from zkwm.marketplace.registrations import (
     Listing,
     Registration,
-    commitment_file,
     keep_commitment,
     keep_listing,
+    kept_commitment,
     listings,
     registrations,
     require_listing_id,
@@ -63,10 +63,11 @@ class Registrar:
         return commitment.digest.hex()
 
     def commitment(self, name: str) -> Commitment:
-        """The registered commitment with this digest. Raises UsageError when there is none."""
-        return Commitment.from_bytes(
-            commitment_file(self._database, require_digest(name, "commitment"))
-        )
+        """The registered commitment with this digest.
+
+        Raises UsageError when there is none, Malformed where the database holds another one.
+        """
+        return kept_commitment(self._database, require_digest(name, "commitment"))
 
     def commitments(self, *, owner: str = "") -> tuple[Registration, ...]:
         """What is registered, the longest known first; only that of ``owner``, a fingerprint."""

@@ -11,10 +11,10 @@ from sqlalchemy import column, insert, select, table
 from zkwm.judge.ledger import suspect_digest
 from zkwm.judge.ledger_tables import whole
 from zkwm.marketplace.cases import now
-from zkwm.marketplace.database import Database
+from zkwm.marketplace.database import Database, damaged
 from zkwm.marketplace.tables import COMMITMENT_KEYS, COMMITMENTS, LISTINGS
 from zkwm_protocols.commitment import Commitment, LabelMode
-from zkwm_protocols.errors import UsageError
+from zkwm_protocols.errors import UsageError, ZkwmError
 from zkwm_protocols.schema import require_text
 from zkwm_protocols.suspect_identity import SuspectIdentity
 
@@ -84,8 +84,8 @@ def keep_commitment(database: Database, commitment: Commitment) -> None:
         )
 
 
-def commitment_file(database: Database, digest: bytes) -> bytes:
-    """The file of a commitment. Raises UsageError where it is not registered."""
+def kept_commitment(database: Database, digest: bytes) -> Commitment:
+    """The commitment D. Raises UsageError where it is not registered, Malformed for another one."""
     query = select(COMMITMENTS.c.file).where(COMMITMENTS.c.digest == digest)
     with database.reading() as connection:
         file = connection.execute(query).scalar()
@@ -94,7 +94,13 @@ def commitment_file(database: Database, digest: bytes) -> bytes:
             f"this marketplace has no such commitment: {digest.hex()[:16]}...",
             hint="register it first",
         )
-    return bytes(file)
+    try:
+        found = Commitment.from_bytes(bytes(file))
+    except ZkwmError:
+        raise damaged("commitment", digest) from None
+    if found.digest != digest:
+        raise damaged("commitment", digest)
+    return found
 
 
 def registrations(database: Database, owner: str) -> tuple[Registration, ...]:
