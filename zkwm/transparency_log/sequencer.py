@@ -1,7 +1,7 @@
 """Group commit: many clients, one writer thread, one durable tree for up to 100 entries.
 
 While a batch is written the next one gathers. A statement that is in the log, or in the same
-batch, gets the position that it has.
+batch, gets the position that it has. Whoever goes away before their batch begins is left out.
 """
 
 from __future__ import annotations
@@ -50,30 +50,35 @@ class Sequencer:
             MOST_WAITING
         )
         self._closing = threading.Event()
+        self._door = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
     def submit(self, entry: Entry) -> Future[Registered]:
         """Have an entry appended; the future ends when it is durable, or with CouldNotCheck.
 
-        Raises CouldNotCheck at once where the log has stopped, or too many wait.
+        It can be cancelled until its batch begins. Raises CouldNotCheck at once where the log has
+        stopped, or too many wait.
         """
         future: Future[Registered] = Future()
-        if self._log.stopped or self._closing.is_set():
-            raise _stopped(self._log)
-        try:
-            self._waiting.put_nowait((entry, future))
-        except queue.Full:
-            raise CouldNotCheck(
-                f"{MOST_WAITING:,} statements wait for the log already",
-                hint="try again in a few seconds",
-            ) from None
+        with self._door:  # nothing is put behind the end
+            if self._log.stopped or self._closing.is_set():
+                raise _stopped(self._log)
+            try:
+                self._waiting.put_nowait((entry, future))
+            except queue.Full:
+                raise CouldNotCheck(
+                    f"{MOST_WAITING:,} statements wait for the log already",
+                    hint="try again in a few seconds",
+                ) from None
         return future
 
     def close(self) -> None:
         """Append what waits, then end. Safe to call twice."""
-        if not self._closing.is_set():
+        with self._door:
+            first = not self._closing.is_set()
             self._closing.set()
+        if first:
             self._waiting.put(None)
         self._thread.join()
 
@@ -85,11 +90,7 @@ class Sequencer:
             if first is None:
                 break
             batch, ended = self._gather(first)
-            self._append(batch)
-        while not self._waiting.empty():  # came while the loop ended
-            left = self._waiting.get()
-            if left is not None:
-                left[1].set_exception(_stopped(self._log))
+            self._append([one for one in batch if one[1].set_running_or_notify_cancel()])
 
     def _gather(
         self, first: tuple[Entry, Future[Registered]]
@@ -108,7 +109,9 @@ class Sequencer:
         return batch, False
 
     def _append(self, batch: Sequence[tuple[Entry, Future[Registered]]]) -> None:
-        """Append what is new, and answer all."""
+        """Append what is new, and answer all, who wait until then."""
+        if not batch:
+            return
         try:
             known = self._log.database.positions([entry.statement for entry, _ in batch])
             new: dict[bytes, Entry] = {}

@@ -1,6 +1,7 @@
 """The files of a log: tiles, bundles of entries and the checkpoint, below one folder.
 
-A web server may hand the folder out as it is. A tile is written once and never changes; the
+A web server may hand the folder out as it is, and whoever checks a log has a copy of it from
+anybody: pipes and devices in it are refused. A tile is written once and never changes; the
 checkpoint is replaced.
 """
 
@@ -44,7 +45,7 @@ class TileFolder:
         if tile.width < WIDTH and not path.is_file():
             return _start_of(self.read(tile.full), tile)
         limit = BUNDLE_LIMIT if tile.level == ENTRIES else tile.width * HASH_BYTES
-        return read_limited(path, limit)
+        return read_limited(path, limit, regular=True)
 
     def entries(self, tile: Tile) -> list[bytes]:
         """The entries of a bundle. Raises CouldNotCheck or Malformed."""
@@ -70,7 +71,7 @@ class TileFolder:
     def checkpoint(self, name: str = CHECKPOINT) -> bytes | None:
         """The checkpoint's file; None where there is none. Raises CouldNotCheck."""
         path = self.folder / name
-        return read_limited(path, CHECKPOINT_LIMIT) if path.exists() else None
+        return read_limited(path, CHECKPOINT_LIMIT, regular=True) if path.exists() else None
 
     def bundles_ahead(self, index: int, held: int) -> list[Tile]:
         """Bundles at ``index`` with more than ``held`` entries, the widest first."""
