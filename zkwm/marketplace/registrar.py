@@ -51,15 +51,17 @@ class Registrar:
         """Close all connections. Safe to call twice."""
         self._database.close()
 
-    def register(self, commitment: Commitment) -> str:
+    def register(self, commitment: Commitment, *, replace: bool = False) -> str:
         """Check and keep a commitment, and when it was first seen; return its digest in hex.
 
-        Registering it again changes nothing. Raises what ``Commitment.verify`` raises; then nothing
-        is kept.
+        Registering it again changes nothing. Timestamps and log proofs stand outside of the digest
+        and of the owner's signature, so that anybody can register a file without them, or with
+        others: once the marketplace knows whose it is, ``replace`` puts their file in its place;
+        the first sight stays. Raises what ``Commitment.verify`` raises; then nothing is kept.
         """
         commitment.verify()
         self._judge.ledger.see_commitment(commitment.digest)
-        keep_commitment(self._database, commitment)
+        keep_commitment(self._database, commitment, replace=replace)
         return commitment.digest.hex()
 
     def commitment(self, name: str) -> Commitment:

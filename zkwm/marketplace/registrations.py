@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from sqlalchemy import column, insert, select, table
+from sqlalchemy import column, insert, select, table, update
 
 from zkwm.judge.ledger import suspect_digest
 from zkwm.judge.ledger_tables import whole
@@ -53,14 +53,17 @@ class Registration:
     first_seen: int
 
 
-def keep_commitment(database: Database, commitment: Commitment) -> None:
-    """Keep a commitment that was checked, once."""
+def keep_commitment(database: Database, commitment: Commitment, *, replace: bool) -> None:
+    """Keep a commitment that was checked, once; ``replace`` its file where it is known."""
     header, names = commitment.header, commitment.class_names
     channels, height, width = header.shape
     digest, file = commitment.digest, commitment.to_bytes()
     with database.writing(digest) as connection:
         known = select(COMMITMENTS.c.digest).where(COMMITMENTS.c.digest == digest)
         if connection.execute(known).first() is not None:
+            if replace:
+                changed = update(COMMITMENTS).where(COMMITMENTS.c.digest == digest)
+                connection.execute(changed.values(file=file))
             return
         connection.execute(
             insert(COMMITMENTS),

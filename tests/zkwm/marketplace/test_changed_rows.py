@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import Table, select, update
 
@@ -10,6 +12,7 @@ from zkwm.marketplace import Marketplace
 from zkwm.marketplace.tables import CASES, COMMITMENTS, VERDICTS
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import Malformed
+from zkwm_protocols.timestamps.evidence import TimestampEvidence
 
 pytestmark = pytest.mark.usefixtures("quick_labels")
 
@@ -35,6 +38,24 @@ def decided(market: Marketplace, owner: Claimant) -> list[tuple[Claimant, Challe
         assert market.settle(suspect, challenge, claimant.answer(challenge, [0])).proven
         found.append((claimant, challenge))
     return found
+
+
+def test_a_file_without_its_timestamps_is_replaced_by_its_owners(
+    market: Marketplace, owner: Claimant, clock: list[float]
+) -> None:
+    """Whoever has a commitment can register it first, its timestamps left out."""
+    stripped, seen = owner.commitment, int(clock[0])
+    whole = replace(stripped, timestamps=(TimestampEvidence(b"token", b"nonce"),))
+    assert whole.digest == stripped.digest
+    name = market.register(stripped)
+    clock[0] += 100
+    assert market.register(whole) == name
+    assert market.commitment(name) == stripped
+    assert market.register(whole, replace=True) == name
+    assert market.commitment(name) == whole
+    (kept,) = market.commitments()
+    assert (kept.id, kept.first_seen) == (name, seen)
+    assert market.challenge(name, marked(owner.images, owner.labels)).commitment == whole.digest
 
 
 def test_a_verdict_on_another_case(
