@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from zkwm_protocols import merkle
 from zkwm_protocols.class_names import names_digest, require_names
 from zkwm_protocols.encoding import decode, encode, pack, unpack
-from zkwm_protocols.errors import InvalidSignature, Malformed, TrustMaterialMissing
+from zkwm_protocols.errors import InvalidSignature, Malformed, TrustMaterialMissing, ZkwmError
 from zkwm_protocols.keys import PublicKey
 from zkwm_protocols.labels import MAXIMUM_CLASSES, derive_labels
 from zkwm_protocols.schema import (
@@ -31,6 +31,7 @@ from zkwm_protocols.schema import (
     require_map,
     require_optional_bytes,
 )
+from zkwm_protocols.timestamps.authority import TimestampAuthority
 from zkwm_protocols.timestamps.evidence import MAXIMUM_TIMESTAMPS, TimestampEvidence
 
 MAXIMUM_LEAVES = 100_000
@@ -292,34 +293,58 @@ class Commitment:
                     check="commitment.signature",
                 ) from None
 
-    def beacon(self) -> bytes | None:
-        """The beacon that enters the labels, or None where no authority is named.
+    def beacon(self, authorities: tuple[TimestampAuthority, ...] = ()) -> bytes | None:
+        """The beacon that enters the labels, or None where no authority is named (SPEC.md 22.7).
 
-        Raises TrustMaterialMissing (``commitment.timestamp``) where the header names a timestamp
-        authority: without a checked token of that authority the labels are not defined, and this
-        version checks none.
+        It comes from the first timestamp, verified under a root with the key that the header names.
+
+        Args:
+            authorities: that are trusted; one of them has that root.
+
+        Raises:
+            TrustMaterialMissing: the header names an authority, and its token is missing or no
+                trusted root has its key: the labels are not defined. This and others that
+                ``verify_token`` raises have the check ``commitment.timestamp``.
         """
-        if self.header.timestamp_authority is None:
+        named = self.header.timestamp_authority
+        if named is None:
             return None
-        raise TrustMaterialMissing(
-            "the commitment names a timestamp authority, and its token "
-            + ("is missing" if not self.timestamps else "cannot be checked by this version"),
-            hint="ask the owner for the commitment file with its token, and use a zkwm release "
-            "that checks timestamp tokens",
-            check="commitment.timestamp",
-        )
+        if not self.timestamps or not authorities:
+            raise TrustMaterialMissing(
+                "the commitment names a timestamp authority, and "
+                + ("no authority is trusted" if self.timestamps else "its token is missing"),
+                hint="trust the root certificate of that authority (`authorities`)"
+                if self.timestamps
+                else "ask the owner for the commitment file with its token",
+                check="commitment.timestamp",
+            )
+        from zkwm_protocols.timestamps.verification import verify_with_any
 
-    def verify(self) -> None:
-        """Make all checks of a commitment by itself (SPEC.md 9.1). Raises the first that fails."""
+        try:
+            dated = verify_with_any(self.timestamps[0], self.digest, authorities, root=named)
+        except ZkwmError as error:
+            error.message += f" ({error.check})"
+            error.check = "commitment.timestamp"
+            raise
+        return dated.beacon
+
+    def verify(self, authorities: tuple[TimestampAuthority, ...] = ()) -> None:
+        """Make all checks of a commitment by itself (SPEC.md 9.1). Raises the first that fails.
+
+        ``authorities`` are those of timestamps that are trusted.
+        """
         self.verify_root()
         self.verify_class_names()
         self.verify_signatures()
-        self.beacon()
+        self.beacon(authorities)
 
-    def labels(self) -> NDArray[np.int64]:
-        """The derived labels, int64, shape (leaf_count,). Raises Malformed in declared mode."""
+    def labels(self, authorities: tuple[TimestampAuthority, ...] = ()) -> NDArray[np.int64]:
+        """The derived labels, int64, shape (leaf_count,).
+
+        Raises Malformed in declared mode, and what ``beacon`` raises.
+        """
         if self.header.label_mode != LabelMode.DERIVED:
             raise Malformed("declared labels are hidden in the leaves")
         return derive_labels(
-            self.digest, self.beacon(), self.header.leaf_count, self.header.class_count
+            self.digest, self.beacon(authorities), self.header.leaf_count, self.header.class_count
         )

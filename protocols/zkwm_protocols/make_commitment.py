@@ -26,6 +26,7 @@ def make_commitment(
     owner_model: bytes | None = None,
     class_names: tuple[str, ...] | None = None,
     probe_data: bytes | None = None,
+    timestamp_authority: bytes | None = None,
 ) -> Commitment:
     """Commit to images, with one salt each.
 
@@ -39,6 +40,8 @@ def make_commitment(
         owner_model: digest of the owner's unmarked model, or None.
         class_names: the names of the C classes, which give labels a meaning, or None.
         probe_data: digest of the data set that probes of extracted marks come from, or None.
+        timestamp_authority: digest of the root key of the authority whose token enters the labels
+            (SPEC.md 22.2), 32 bytes, or None.
 
     Raises:
         Malformed: these do not fit together.
@@ -56,6 +59,7 @@ def make_commitment(
         owner_model=owner_model,
         class_names=None if class_names is None else names_digest(require_names(class_names)),
         probe_data=probe_data,
+        timestamp_authority=timestamp_authority,
     )
     commitment = Commitment(
         header=header,

@@ -35,7 +35,17 @@ COMPILED = {
     "field.kernels.sumcheck": {"numba"},
     "field.kernels.threads": {"numba", "concurrent"},
 }
-# What imports one of those, directly or not: the prover's side, whole.
+# Times of certificates as ``cryptography`` has them, a second reader of tokens, and what a parser
+# warns of: in these modules and in no others. None of them asks a clock (tested below).
+TIMES = {
+    "timestamps.chain": {"contextlib", "datetime", "threading", "warnings"},
+    "timestamps.revocation": {"datetime"},
+    "timestamps.statement": {"datetime"},
+    "timestamps.tst_info": {"datetime"},
+    "timestamps.verification": {"rfc3161_client"},
+}
+CLOCKS = {"now", "utcnow", "today", "fromtimestamp", "time", "monotonic"}
+# What imports compiled code, directly or not: the prover's side, whole.
 PROVER = {
     *COMPILED,
     "argument.ligero.rows",
@@ -97,7 +107,15 @@ def reachable(start: str) -> set[str]:
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_imports_only_what_it_may(name: str) -> None:
     top = {imported.split(".")[0] for imported in imports(MODULES[name])}
-    assert top <= ALLOWED | COMPILED.get(name, set())
+    assert top <= ALLOWED | COMPILED.get(name, set()) | TIMES.get(name, set())
+
+
+@pytest.mark.parametrize("name", TIMES)
+def test_a_module_with_times_asks_no_clock(name: str) -> None:
+    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            on_builder = ast.unparse(node.func.value).startswith("verification.PolicyBuilder()")
+            assert on_builder or node.func.attr not in CLOCKS, ast.unparse(node)
 
 
 def test_compiled_code_is_used_where_it_is_named() -> None:

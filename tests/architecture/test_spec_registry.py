@@ -27,9 +27,9 @@ from zkwm_protocols.argument import layout_choice, parameters
 from zkwm_protocols.integer_network import codec
 
 OUTPUTS = ("Outputs of the command line",)
-_CHECK_ID = re.compile(r"\"((?:argument|network)\.[a-z_]+)\"")
-_PREFIXES_OUTSIDE_OF_CONSTANTS = {"zkwm-label-seed1", "zkwm-beacon-1"}
-"""A salt, which is no prefix by its form, and a name that is reserved and used nowhere."""
+_CHECK_ID = re.compile(r"\"((?:argument|network|timestamp)\.[a-z_]+)\"")
+_PREFIXES_OUTSIDE_OF_CONSTANTS = {"zkwm-label-seed1"}
+"""A salt, which is no prefix by its form."""
 
 
 @cache
@@ -72,12 +72,17 @@ def test_checks_of_a_verdict_of_code_and_registry() -> None:
     assert listed(ROOT / "spec/06-checks.md", "9.2 A response") == list(TITLES)
 
 
-def test_checks_of_proofs_and_networks_of_code_and_registry() -> None:
+def test_checks_of_proofs_networks_and_timestamps_of_code_and_registry() -> None:
     code = product()
-    tables = ("Checks of a proof", "Checks of a network", "Checks of a verdict")
+    tables = (
+        "Checks of a proof",
+        "Checks of a network",
+        "Checks of a timestamp",
+        "Checks of a verdict",
+    )
     known = {check for heading in tables for check in listed(REGISTRY, heading)}
     assert set(_CHECK_ID.findall(code)) == {
-        check for check in known if check.startswith(("argument.", "network."))
+        check for check in known if check.startswith(("argument.", "network.", "timestamp."))
     }
 
 

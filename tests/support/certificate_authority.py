@@ -6,6 +6,9 @@ import datetime
 from dataclasses import dataclass
 from typing import Any
 
+from asn1crypto import crl as asn1_crl
+from asn1crypto import ocsp as asn1_ocsp
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -75,6 +78,7 @@ def certify(
     signing_key: Any = None,
     path_length: int | None = None,
     cert_sign: bool | None = None,
+    key_usage: x509.KeyUsage | None = None,
     extensions: tuple[tuple[x509.ExtensionType, bool], ...] = (),
 ) -> Certified:
     """A certificate for ``key``, from a year ago to a year from now unless told otherwise.
@@ -94,7 +98,9 @@ def certify(
         .not_valid_after(end or now() + 365 * DAY)
         .add_extension(x509.BasicConstraints(ca, path_length), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(_key_usage(ca if cert_sign is None else cert_sign), critical=True)
+        .add_extension(
+            key_usage or _key_usage(ca if cert_sign is None else cert_sign), critical=True
+        )
     )
     if issuer is not None:
         identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
@@ -189,3 +195,23 @@ def ocsp_response(
         builder = builder.certificates([responder.certificate])
     response = builder.sign(by.key, hash_for(by.key, algorithm))
     return response.public_bytes(serialization.Encoding.DER)
+
+
+def with_sha1(data: bytes, key: Any, *, crl: bool = False) -> bytes:
+    """A certificate or CRL, DER, signed anew by ECDSA with SHA-1, which cryptography never does."""
+    found = (asn1_crl.CertificateList if crl else asn1_x509.Certificate).load(data)
+    body = found["tbs_cert_list" if crl else "tbs_certificate"]
+    body["signature"] = found["signature_algorithm"] = {"algorithm": "sha1_ecdsa"}
+    signature = key.sign(body.dump(force=True), ec.ECDSA(hashes.SHA1()))
+    found["signature" if crl else "signature_value"] = signature
+    return bytes(found.dump(force=True))
+
+
+def response_with_sha1(data: bytes, key: Any) -> bytes:
+    """An OCSP response, DER, signed anew by ECDSA with SHA-1."""
+    found = asn1_ocsp.OCSPResponse.load(data)
+    basic = found["response_bytes"]["response"].parsed
+    basic["signature_algorithm"] = {"algorithm": "sha1_ecdsa"}
+    basic["signature"] = key.sign(basic["tbs_response_data"].dump(), ec.ECDSA(hashes.SHA1()))
+    found["response_bytes"]["response"] = basic
+    return bytes(found.dump(force=True))

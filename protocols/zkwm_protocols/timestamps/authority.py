@@ -80,6 +80,7 @@ class DatedBy:
         accuracy: microseconds in the token; None where it states none, and the policy's counts.
         earliest, latest: ``gen_time`` minus and plus the accuracy that counts.
         revocation: whether CRLs or OCSP responses say that the chain was good.
+        revocation_known: since when they say so (the oldest of the newest thisUpdate), or None.
         beacon: 32 bytes (SPEC.md 22).
     """
 
@@ -93,4 +94,5 @@ class DatedBy:
     earliest: int
     latest: int
     revocation: Revocation
+    revocation_known: int | None
     beacon: bytes

@@ -1,0 +1,232 @@
+"""From the signer of a token to a root of the authority, at the token's time (SPEC.md 22.4).
+
+Paths are built and verified by ``cryptography.x509.verification`` (RFC 5280). This module adds what
+RFC 3161 demands of the signer, and refuses what that library would pass over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.utils import CryptographyDeprecationWarning
+from cryptography.x509 import verification
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from zkwm_protocols.errors import InvalidSignature, Malformed, TrustMaterialMissing
+from zkwm_protocols.timestamps.signature import require_strong_key
+from zkwm_protocols.timestamps.structures import DIRECTORY_NAME, SEQUENCE, tlv
+from zkwm_protocols.timestamps.token import Token
+
+Kind = TypeVar("Kind", bound=x509.ExtensionType)
+
+_FILTERING = threading.RLock()
+"""Filters of warnings are one for all threads."""
+MAXIMUM_DEPTH = 6
+"""Certificates between a signer and its root."""
+
+
+def load_certificate(data: bytes) -> x509.Certificate:
+    """Read a certificate, DER, version 3. Raises Malformed (``timestamp.format``)."""
+    with readable("a certificate"):
+        certificate = x509.load_der_x509_certificate(data)
+        if certificate.version == x509.Version.v3 and certificate.serial_number > 0:
+            _ = certificate.extensions, certificate.subject, certificate.issuer
+            return certificate
+    raise Malformed(
+        "a certificate of another version than 3, or without a number", check="timestamp.format"
+    )
+
+
+def encoded(certificate: x509.Certificate) -> bytes:
+    """A certificate, DER."""
+    return certificate.public_bytes(Encoding.DER)
+
+
+def key_digest(certificate: x509.Certificate) -> bytes:
+    """SHA-256 of the SubjectPublicKeyInfo (DER), 32 bytes: the pin of RFC 7469, section 2.4."""
+    key = certificate.public_key()
+    return hashlib.sha256(
+        key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    ).digest()
+
+
+def find_signer(token: Token, candidates: list[x509.Certificate]) -> x509.Certificate:
+    """The certificate that a token names as its signer's, fit to sign timestamps.
+
+    Raises TrustMaterialMissing, InvalidSignature, Malformed or Unsupported (``timestamp.signer``).
+    """
+    name = token.certificate_names[0]
+    signer = next((one for one in candidates if name.matches(encoded(one))), None)
+    if signer is None:
+        raise TrustMaterialMissing(
+            "the certificate of the token's signer is missing",
+            hint="ask the owner for the commitment file with the authority's certificates",
+            check="timestamp.signer",
+        )
+    issuer = signer.issuer.public_bytes()
+    wrong = (token.issuer, token.serial) != (issuer, signer.serial_number)
+    if name.serial is not None:
+        named = (name.issuer, name.serial)
+        wrong |= named != ((tlv(DIRECTORY_NAME, issuer),), signer.serial_number)
+    if wrong:
+        raise Malformed("the token names its signer in two ways", check="timestamp.signer")
+    _require_own_name(token, signer)
+    _require_timestamping(signer, token.info.time)
+    return signer
+
+
+def verify_chain(
+    signer: x509.Certificate,
+    candidates: list[x509.Certificate],
+    roots: list[x509.Certificate],
+    token: Token,
+) -> tuple[x509.Certificate, ...]:
+    """The path from the signer to one of the roots, valid at the token's time; the root last.
+
+    Raises TrustMaterialMissing (``timestamp.chain``), also for SHA-1 and other hashes; Unsupported
+    (``timestamp.algorithm``) for keys that are not allowed.
+    """
+    for root in roots:
+        require_strong_key(root)
+    found = _build(signer, candidates, roots, token.info.time)
+    if len(found) < 2:
+        raise TrustMaterialMissing(
+            "the policy trusts the signer itself; an authority is trusted by its root",
+            hint="trust the root certificate of the authority",
+            check="timestamp.chain",
+        )
+    for certificate in found[:-1]:
+        require_strong_key(certificate)
+    others = token.certificate_names[1:]
+    for certificate in found[1:-1]:
+        if others and not any(name.matches(encoded(certificate)) for name in others):
+            raise Malformed(
+                "the chain has a certificate that the token does not name", check="timestamp.chain"
+            )
+    return found
+
+
+def _build(
+    signer: x509.Certificate,
+    candidates: list[x509.Certificate],
+    roots: list[x509.Certificate],
+    time: datetime,
+) -> tuple[x509.Certificate, ...]:
+    """The path that ``cryptography`` finds and verifies."""
+    authorities = (
+        verification.ExtensionPolicy.permit_all()
+        .require_present(x509.BasicConstraints, verification.Criticality.CRITICAL, None)
+        .require_present(x509.KeyUsage, verification.Criticality.AGNOSTIC, _signs_certificates)
+        .may_be_present(x509.ExtendedKeyUsage, verification.Criticality.AGNOSTIC, _may_timestamp)
+    )
+    builder = (
+        verification.PolicyBuilder()
+        .store(verification.Store(roots))
+        .time(time)
+        .max_chain_depth(MAXIMUM_DEPTH)
+        .extension_policies(
+            ca_policy=authorities, ee_policy=verification.ExtensionPolicy.permit_all()
+        )
+    )
+    others = [one for one in candidates if one != signer]
+    try:
+        found = tuple(builder.build_client_verifier().verify(signer, others).chain)
+    except (verification.VerificationError, ValueError):
+        found = ()
+    # OpenSSL's last second is over when it begins, and both readers have to agree.
+    if not found or any(certificate.not_valid_after_utc <= time for certificate in found):
+        raise TrustMaterialMissing(
+            "no valid chain leads from the token's signer to a root of the authority at the "
+            "token's time",
+            hint="trust the root under which the authority signed then, and ask the owner for the "
+            "certificates between",
+            check="timestamp.chain",
+        )
+    return found
+
+
+def _signs_certificates(_: verification.Policy, __: x509.Certificate, usage: x509.KeyUsage) -> None:
+    if not usage.key_cert_sign:
+        raise ValueError("an issuer that may not sign certificates")
+
+
+def _may_timestamp(
+    _: verification.Policy, __: x509.Certificate, usage: x509.ExtendedKeyUsage | None
+) -> None:
+    allowed = {ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+    if usage is not None and not allowed & set(usage):
+        raise ValueError("an issuer whose certificates may not sign timestamps")
+
+
+def _require_timestamping(signer: x509.Certificate, time: datetime) -> None:
+    """RFC 3161, section 2.3: extended key usage critical, and timestamping alone."""
+    problem = ""
+    usage = extension_of(signer, x509.ExtendedKeyUsage)
+    if usage is None or list(usage.value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
+        problem = "the signer's certificate is not for timestamps alone"
+    elif not usage.critical:
+        problem = "the signer's certificate does not say critically that it is for timestamps"
+    constraints = extension_of(signer, x509.BasicConstraints)
+    if constraints is not None and constraints.value.ca:
+        problem = "the signer's certificate is one of an issuer of certificates"
+    keys = extension_of(signer, x509.KeyUsage)
+    if keys is not None and not (keys.value.digital_signature or keys.value.content_commitment):
+        problem = "the signer's certificate is not for signatures"
+    period = extension_of(signer, x509.PrivateKeyUsagePeriod)
+    if period is not None and not _within(time, period.value):
+        problem = "the signer's key was not in use at the token's time"
+    if problem:
+        raise InvalidSignature(problem, check="timestamp.signer")
+
+
+def _within(time: datetime, period: x509.PrivateKeyUsagePeriod) -> bool:
+    """Whether a time is in the period of a private key, whose bounds have no time zone (UTC)."""
+    plain = time.replace(tzinfo=None)
+    start, end = period.not_before, period.not_after
+    return (start is None or start <= plain) and (end is None or plain <= end)
+
+
+def _require_own_name(token: Token, signer: x509.Certificate) -> None:
+    """RFC 3161, section 2.4.2: the authority's name is one of the signer's, where it is given."""
+    if token.info.tsa in (None, tlv(DIRECTORY_NAME, signer.subject.public_bytes())):
+        return
+    names = extension_of(signer, x509.SubjectAlternativeName)
+    given = tlv(SEQUENCE, token.info.tsa or b"")
+    if names is None or not any(
+        x509.SubjectAlternativeName([name]).public_bytes() == given for name in names.value
+    ):
+        raise Malformed(
+            "the token's authority has another name than its certificate", check="timestamp.signer"
+        )
+
+
+def extension_of(certificate: x509.Certificate, kind: type[Kind]) -> x509.Extension[Kind] | None:
+    """An extension of a certificate, or None."""
+    try:
+        return certificate.extensions.get_extension_for_class(kind)
+    except x509.ExtensionNotFound:
+        return None
+
+
+@contextmanager
+def readable(what: str) -> Iterator[None]:
+    """What a parser refuses or warns of in the block is Malformed (``timestamp.format``)."""
+    try:
+        with _FILTERING, warnings.catch_warnings():
+            warnings.simplefilter("error", CryptographyDeprecationWarning)
+            yield
+    except (
+        ValueError, TypeError, OverflowError, NotImplementedError, UnsupportedAlgorithm,
+        CryptographyDeprecationWarning,
+        x509.DuplicateExtension, x509.UnsupportedGeneralNameType, x509.InvalidVersion,
+    ):  # fmt: skip
+        raise Malformed(f"{what} that cannot be read", check="timestamp.format") from None

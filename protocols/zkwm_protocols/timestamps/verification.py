@@ -1,0 +1,184 @@
+"""Verify a timestamp offline, at its own time, by what is carried and a judge's trust (SPEC.md 22).
+
+The order: format, imprint, nonce and policy; the signer's certificate, the signature, the chain to
+a root, its revocation. ``rfc3161-client`` is a second reader, with OpenSSL: both have to agree.
+"""
+
+from __future__ import annotations
+
+import hmac
+
+import rfc3161_client
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from zkwm_protocols.errors import (
+    InvalidSignature,
+    Malformed,
+    TrustMaterialMissing,
+    ZkwmError,
+)
+from zkwm_protocols.timestamps.authority import DatedBy, Revocation, TimestampAuthority
+from zkwm_protocols.timestamps.beacon import beacon
+from zkwm_protocols.timestamps.chain import (
+    encoded,
+    find_signer,
+    key_digest,
+    load_certificate,
+    verify_chain,
+)
+from zkwm_protocols.timestamps.evidence import TimestampEvidence
+from zkwm_protocols.timestamps.revocation import check_revocation
+from zkwm_protocols.timestamps.signature import verify_signature
+from zkwm_protocols.timestamps.structures import SEQUENCE, integer, tlv
+from zkwm_protocols.timestamps.token import Token, read_token
+from zkwm_protocols.timestamps.tst_info import as_datetime, as_microseconds
+
+
+def verify_token(
+    evidence: TimestampEvidence,
+    digest: bytes,
+    authority: TimestampAuthority,
+    *,
+    root: bytes | None = None,
+) -> DatedBy:
+    """Verify that an authority dated a digest.
+
+    Args:
+        evidence: what the commitment carries.
+        digest: D, 32 bytes.
+        authority: as the judge's policy states it.
+        root: accept only roots whose key has this digest (``key_digest``), 32 bytes.
+
+    Raises:
+        Malformed, Unsupported, InvalidSignature: the token is none over D, or void
+            (``timestamp.*``).
+        TrustMaterialMissing: no chain leads to a root of the authority, its policy is not one that
+            counts, or revocation is demanded and has no answer (``timestamp.chain``,
+            ``timestamp.signer``, ``timestamp.policy``, ``timestamp.revocation``).
+    """
+    token = read_token(evidence.token)
+    _require_answer(token, evidence, digest)
+    if token.info.policy not in authority.policies:
+        raise TrustMaterialMissing(
+            f"the token is under the policy {token.info.policy}, which does not count for the "
+            f"authority {authority.name!r}",
+            hint="allow this policy of the authority if you trust it, or ask for another token",
+            check="timestamp.policy",
+        )
+    roots = [load_certificate(data) for data in authority.roots]
+    trusted = [one for one in roots if root is None or key_digest(one) == root]
+    if not trusted:
+        raise TrustMaterialMissing(
+            f"the authority {authority.name!r} has no root with the key that is named",
+            hint="trust the root certificate of the authority that the commitment names",
+            check="timestamp.chain",
+        )
+    carried = dict.fromkeys((*token.certificates, *evidence.certificates))
+    candidates = [load_certificate(data) for data in carried]
+    signer = find_signer(token, candidates)
+    verify_signature(token, signer)
+    chain = verify_chain(signer, candidates, trusted, token)
+    _read_again(token, digest, chain)
+    return _dated(token, evidence, authority, chain)
+
+
+def verify_with_any(
+    evidence: TimestampEvidence,
+    digest: bytes,
+    authorities: tuple[TimestampAuthority, ...],
+    *,
+    root: bytes | None = None,
+) -> DatedBy:
+    """Verify that one of several authorities dated a digest: the first whose roots fit.
+
+    The arguments are those of ``verify_token``. Raises what it raises for the last of them that
+    has such a root; TrustMaterialMissing (``timestamp.chain``) without any.
+    """
+    problem: ZkwmError = TrustMaterialMissing(
+        "no timestamp authority is trusted",
+        hint="trust the root certificate of the authority that dated the commitment",
+        check="timestamp.chain",
+    )
+    for authority in authorities:
+        try:
+            return verify_token(evidence, digest, authority, root=root)
+        except TrustMaterialMissing as missing:
+            problem = missing
+    raise problem
+
+
+def _require_answer(token: Token, evidence: TimestampEvidence, digest: bytes) -> None:
+    """The token answers the request: its imprint is D, its nonce the request's."""
+    if not hmac.compare_digest(token.info.imprint, digest):
+        raise InvalidSignature(
+            "the authority's token is for something else than this commitment",
+            check="timestamp.imprint",
+        )
+    if token.info.nonce != int.from_bytes(evidence.nonce, "big"):
+        raise Malformed(
+            "the token has another nonce than the request, or none", check="timestamp.nonce"
+        )
+
+
+def _read_again(token: Token, digest: bytes, chain: tuple[x509.Certificate, ...]) -> None:
+    """Have ``rfc3161-client`` verify the same token and chain by OpenSSL, and agree on its second.
+
+    It knows no Ed25519, and passes over fractions of a second. Raises InvalidSignature
+    (``timestamp.signature``).
+    """
+    if isinstance(chain[0].public_key(), ed25519.Ed25519PublicKey):
+        return
+    whole = token.canonical(tuple(encoded(one) for one in chain[:-1]))
+    granted = tlv(SEQUENCE, tlv(SEQUENCE, integer(0)), whole)
+    try:
+        response = rfc3161_client.decode_timestamp_response(granted)
+        verifier = rfc3161_client.VerifierBuilder(
+            policy_id=x509.ObjectIdentifier(token.info.policy),
+            roots=[chain[-1]],
+            nonce=token.info.nonce,
+        ).build()
+        verifier.verify(response, digest)
+        agreed = response.tst_info.gen_time == token.info.time.replace(microsecond=0)
+    except (rfc3161_client.VerificationError, ValueError, TypeError, OverflowError):
+        agreed = False
+    if not agreed:
+        raise InvalidSignature(
+            "two readers of the token (cryptography, and rfc3161-client with OpenSSL) do not agree",
+            check="timestamp.signature",
+        )
+
+
+def _dated(
+    token: Token,
+    evidence: TimestampEvidence,
+    authority: TimestampAuthority,
+    chain: tuple[x509.Certificate, ...],
+) -> DatedBy:
+    """What the token says, where its chain was not revoked so that it is void."""
+    info = token.info
+    accuracy = authority.accuracy if info.accuracy is None else info.accuracy
+    latest = info.gen_time + info.rounding + accuracy
+    crls = tuple(dict.fromkeys((*token.crls, *evidence.crls)))
+    known = check_revocation(chain, crls, evidence.ocsp_responses, as_datetime(latest))
+    if known is None and authority.demand_revocation:
+        raise TrustMaterialMissing(
+            "nothing that is carried says whether the authority's certificates were revoked at the "
+            "token's time, and the policy demands it",
+            hint="ask the owner for the commitment file with CRLs or OCSP responses",
+            check="timestamp.revocation",
+        )
+    return DatedBy(
+        authority=authority.name,
+        root=key_digest(chain[-1]),
+        signer=chain[0].subject.rfc4514_string(),
+        policy=info.policy,
+        serial=info.serial,
+        gen_time=info.gen_time,
+        accuracy=info.accuracy,
+        earliest=info.gen_time - accuracy,
+        latest=latest,
+        revocation=Revocation.MISSING if known is None else Revocation.GOOD,
+        revocation_known=None if known is None else as_microseconds(known),
+        beacon=beacon(token, chain[0]),
+    )
