@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from cddl_verifier import Validator
 
+from tests.support.log_documents import log_documents
 from tests.support.spec_documents import (
     LIMIT,
     Document,
@@ -48,7 +49,8 @@ RULES = Validator(FORMATS.read_text(encoding="utf-8"))
 
 @pytest.fixture(scope="module")
 def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Document]:
-    return public_documents() | private_documents(tmp_path_factory.mktemp("private"))
+    private = private_documents(tmp_path_factory.mktemp("private"))
+    return public_documents() | private | log_documents()
 
 
 def problems(rule: str, data: bytes) -> str:

@@ -25,6 +25,7 @@ from zkwm.transparency_log.tree_key import KeyKind
 from zkwm_protocols import challenge, commitment, response_file, verdict_file
 from zkwm_protocols.argument import layout_choice, parameters
 from zkwm_protocols.integer_network import codec
+from zkwm_protocols.transparency import equivocation
 
 OUTPUTS = ("Outputs of the command line",)
 _CHECK_ID = re.compile(r"\"((?:argument|network|timestamp)\.[a-z_]+)\"")
@@ -114,6 +115,7 @@ def test_limits_of_files_in_code_and_registry() -> None:
         "network": codec.MAXIMUM_FILE,
         "verdict": verdict_file.FILE_LIMIT,
         "opened-triggers": response_file.FILE_LIMIT,
+        "equivocation": equivocation.FILE_LIMIT,
     }
 
 
@@ -161,7 +163,7 @@ def test_only_known_modules_encode() -> None:
         "argument.proof", "argument.statement", "argument_response", "challenge", "class_names",
         "commitment", "encoding", "integer_network.codec", "keys", "opened_triggers", "opening",
         "response_file",
-        "suspect_identity", "verdict_file",
+        "suspect_identity", "transparency.equivocation", "verdict_file",
             "extraction.keys", "owner.vault.high_water_mark", "secret_files.encrypted",
             "suspects.extraction_suspect",
         "suspects.onnx_parts", "suspects.safetensors_suspect",

@@ -104,7 +104,7 @@ class VerifierKey:
     def verify_message(self, message: bytes, signature: bytes) -> None:
         """Raise InvalidSignature unless ``signature`` is this key's of exactly these bytes.
 
-        What bytes are signed for a checkpoint is said in ``checkpoint``.
+        What bytes are signed is said in ``checkpoint``.
         """
         if len(signature) != SIGNATURE_BYTES[self.signature_type]:
             raise InvalidSignature(f"the signature of {self.name} has another length")
@@ -151,7 +151,7 @@ class NoteSigningKey:
         return self._verifier
 
     def sign_message(self, message: bytes) -> bytes:
-        """The signature of exactly these bytes; ``checkpoint`` makes them, and nothing else may.
+        """The signature of exactly these bytes, which ``checkpoint`` makes.
 
         By Ed25519 always the same; by ML-DSA-44 another one each time (FIPS 204, hedged).
         """

@@ -62,13 +62,21 @@ def verify_inclusion(leaf: bytes, index: int, head: TreeHead, proof: Sequence[by
         InvalidLogProof: the proof has another length, or leads to another root.
         Malformed: an index outside of the tree, or a hash of another length.
     """
-    beside = _beside_leaf(index, head.size)
+    if not hmac.compare_digest(root_by_inclusion(leaf, index, head.size, proof), head.root):
+        _refuse(f"the inclusion proof does not lead to the root of the tree of size {head.size:,}")
+
+
+def root_by_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
+    """The root, 32 bytes, that an inclusion proof leads to; the caller compares or verifies it.
+
+    Raises InvalidLogProof for a proof of another length, Malformed as ``verify_inclusion``.
+    """
+    beside = _beside_leaf(index, size)
     _require_length(proof, len(beside), "inclusion")
     found = require_bytes(leaf, HASH_BYTES)
     for (start, _), sibling in zip(beside, proof, strict=True):
         found = node_hash(found, sibling) if start > index else node_hash(sibling, found)
-    if not hmac.compare_digest(found, head.root):
-        _refuse(f"the inclusion proof does not lead to the root of the tree of size {head.size:,}")
+    return found
 
 
 def prove_consistency(old: int, new: int, read: HashReader) -> list[bytes]:
