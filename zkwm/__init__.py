@@ -11,7 +11,6 @@ judge ``Judge``, ``open_suspect``, ``render_text`` and ``render_report``; a mark
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 _HOMES = {
@@ -272,6 +271,8 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:  # noqa: ANN401
     """Load a public name from the module where it lives."""
     if name == "__version__":
+        from importlib.metadata import version  # takes long to import, and few want it
+
         return version("zkwm")
     if name not in _HOMES:
         raise AttributeError(f"module 'zkwm' has no attribute {name!r}")

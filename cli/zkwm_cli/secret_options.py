@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from zkwm.judge.judge import Judge
     from zkwm.owner.vault import Vault
 
+_JUDGE_MODULES = ("zkwm.judge.judge", "zkwm.report.text")
+"""What takes as long to import as Argon2id to derive a key."""
+
 PUBLIC_LIMIT = 4096
 LARGE_VAULT = 16 << 20
 """Bytes of a vault that takes more than a second to open."""
@@ -70,8 +73,8 @@ class JudgeOptions:
         """The name of the secret key's file."""
         return self.judge.removesuffix(".pub")
 
-    def open(self) -> Judge:
-        """Decrypt the key.
+    def open(self, *modules: str) -> Judge:
+        """Decrypt the key; ``modules`` are imported meanwhile, beside those of every judge.
 
         Raises UsageError where only the public key exists, or where the public key named belongs
         to another secret key.
@@ -93,8 +96,7 @@ class JudgeOptions:
                     hint="only the judge can do this: give --judge with the secret key's file",
                 )
         secret = passphrase(self.passphrase_file, of=self.secret, role=Role.JUDGE)
-        # Argon2id takes as long as the imports
-        with naming(self.secret), imported_meanwhile("zkwm.judge.judge", "zkwm.report"):
+        with naming(self.secret), imported_meanwhile(*_JUDGE_MODULES, *modules):
             key = open_judge_key(self.secret, secret)
         if expected is not None and key.public != expected:
             raise UsageError(

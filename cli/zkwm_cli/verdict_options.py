@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from zkwm_protocols.keys import JudgePublic
 
 REPORT, REPORT_PUBLIC, SIGNED = "--report", "--report-public", "--verdict"
+ARGUMENT_MODULES = (
+    "zkwm.quantizer.limited_scores", "zkwm_protocols.argument.verifier", "zkwm.triggers.families",
+    "numpy.fft", "numpy.ma",
+)  # fmt: skip
+"""What checking an argument imports besides."""
 
 
 def stated(written: str, explanation: str) -> Any:  # noqa: ANN401
@@ -218,8 +223,10 @@ class CheckerOptions:
             return self.judge or ""
         return f"{self.judge}.pub"
 
-    def open(self, challenge: bytes) -> Judge | JudgePublic:
+    def open(self, challenge: bytes, *, argued: bool = False) -> Judge | JudgePublic:
         """The judge, or the public keys of the one who is trusted.
+
+        ``argued`` says that an argument will be checked, whose modules are imported meanwhile.
 
         Raises what ``JudgeOptions.open`` raises; for a fingerprint that is not that of the
         challenge's judge InvalidOpening (``challenge.judge``), or Malformed.
@@ -230,7 +237,8 @@ class CheckerOptions:
             return self._confirmed(challenge)
         if self.public:
             return read_parsed(self.judge, PUBLIC_LIMIT, JudgePublic.from_bytes)
-        return JudgeOptions(self.judge, self.passphrase_file).open()
+        modules = ARGUMENT_MODULES if argued else ()
+        return JudgeOptions(self.judge, self.passphrase_file).open(*modules)
 
     def _confirmed(self, challenge: bytes) -> JudgePublic:
         """The judge of the challenge, who has to have the fingerprint."""

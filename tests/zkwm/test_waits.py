@@ -31,8 +31,8 @@ time.sleep(600 * {lives})
 """
 AT_WORK = """
 import time
-from zkwm.suspects.limited_process import serve_once
-serve_once(1, lambda question: time.sleep(600))
+from zkwm.suspects.limited_worker import serve
+serve(1, lambda question: time.sleep(600))
 """
 
 

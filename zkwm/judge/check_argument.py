@@ -28,7 +28,7 @@ from zkwm.quantizer.agreement_bounds import (
     require_translation,
 )
 from zkwm.quantizer.derive import network_of, require_network
-from zkwm.quantizer.early_questions import asked_meanwhile, scores_started
+from zkwm.quantizer.early_questions import asked_meanwhile, quantizer_for
 from zkwm.quantizer.network_agreement import measure_agreement
 from zkwm.suspects.resource_limits import memory_left
 from zkwm_protocols.argument_response import make_statement
@@ -71,17 +71,17 @@ def examine_argument(
         yield findings
         fed, nonce, images = challenge.preprocessing, challenge.nonce, request.images
         with (
-            scores_started(suspect, images),
+            quantizer_for(suspect, images) as process,
             asked_meanwhile(suspect, fed, nonce=nonce, images=images) as early,
         ):
             with checks.group("challenge.network"):
-                network = network_of(suspect, fed)
+                network = network_of(suspect, fed, process)
                 require_network(network, challenge.network)
             verifying = _verify_early(checks, case, network)
             with checks.group("argument.translation", "argument.agreement"):
                 agreements = measure_agreement(
                     network, suspect, fed, nonce=nonce, images=images,
-                    class_map=challenge.class_map, asked=early.taken(),
+                    class_map=challenge.class_map, asked=early.taken(), process=process,
                 )  # fmt: skip
                 argued = Argued(challenge.network, challenge.least_matches, agreements)
                 yield replace(findings, argued=argued)

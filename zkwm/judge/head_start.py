@@ -4,6 +4,7 @@ Two things take long and depend on no secret: the seed of the derived labels (Ar
 start of the process for an ONNX file. Nothing is decided here, and no foreign work is done: the
 seed costs the same for every commitment, and the process waits without a byte of the model. What
 fails here is not told: the same is done again in its turn, where its error counts (SPEC.md 9.2).
+Importing this module is quick, and so is starting the processes: a command does both first.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zkwm.quantizer.quantizer_process import quantizer_started
 from zkwm.suspects.early_start import started_for
-from zkwm.suspects.limits import OnnxLimits
 from zkwm.suspects.resource_limits import memory_left
-from zkwm_protocols import labels
-from zkwm_protocols.commitment import Commitment, LabelMode
 from zkwm_protocols.errors import ZkwmError
+
+if TYPE_CHECKING:
+    from zkwm.suspects.limits import OnnxLimits
+    from zkwm_protocols.commitment import Commitment
 
 AMPLE_MEMORY = 1 << 30
 """Bytes left with which a seed is begun early: twice what two derivations at once take."""
@@ -57,6 +60,8 @@ def head_start(
 
 def begin_label_seed(commitment: Commitment | bytes) -> None:
     """Begin to derive the seed in a thread, where labels are derived and memory is ample."""
+    from zkwm_protocols.commitment import Commitment, LabelMode
+
     try:
         if isinstance(commitment, bytes):
             commitment = Commitment.from_bytes(commitment)
@@ -83,6 +88,8 @@ def await_label_seed(commitment: Commitment) -> None:
 
 def _derive(digest: bytes, beacon: bytes | None) -> None:
     """Derive the seed, which ``labels.label_seed`` keeps."""
+    from zkwm_protocols import labels
+
     try:
         with contextlib.suppress(ZkwmError):
             labels.label_seed(digest, beacon)

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from zkwm.judge.key_file import JudgeKey
 from zkwm.marketplace.location import Location
+from zkwm.suspects.foreign_text import printable
 from zkwm.suspects.limits import ExtractionSettings, HttpSettings, OnnxLimits
-from zkwm.suspects.suspect import printable
 from zkwm_protocols import errors
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import CouldNotCheck, UsageError, ZkwmError

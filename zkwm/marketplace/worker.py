@@ -12,7 +12,7 @@ from contextlib import suppress
 from zkwm.judge.judge import Judge
 from zkwm.marketplace.claims import Claim, Settled, pack_settled, unpack_claim, unpack_desk
 from zkwm.marketplace.desk import Marketplace
-from zkwm.suspects.limited_process import open_frames
+from zkwm.suspects.limited_worker import open_frames
 from zkwm.suspects.onnx_frames import write_frame
 from zkwm_protocols.errors import CouldNotCheck, ZkwmError
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from zkwm.suspects.foreign_text import printable
 from zkwm.suspects.model_digests import MOST_FILES, ModelDigest
-from zkwm.suspects.suspect import printable
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import Malformed, UsageError
 

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from zkwm.quantizer.calibration import public_images, random_images
     from zkwm.quantizer.network_agreement import Agreement, measure_agreement
-    from zkwm.quantizer.quantizer import QuantizedNetwork, declared_shape, quantize
+    from zkwm.quantizer.quantized import QuantizedNetwork
+    from zkwm.quantizer.quantizer import declared_shape, quantize
     from zkwm.quantizer.summary import facts, lookups
 
 _HOMES = {
     "Agreement": "network_agreement",
-    "QuantizedNetwork": "quantizer",
+    "QuantizedNetwork": "quantized",
     "declared_shape": "quantizer",
     "facts": "summary",
     "lookups": "summary",

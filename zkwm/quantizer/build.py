@@ -36,6 +36,7 @@ from zkwm.quantizer.scales import (
     FINE,
     LARGEST_WEIGHT,
     Curve,
+    Extent,
     Precision,
     choose,
     choose_logits,
@@ -55,19 +56,23 @@ class Builder:
     """The network built so far, and the value that holds each layer's bytes or fine values.
 
     ``image`` is value 0, the pixels, with their meaning as the model's input; ``precision`` is that
-    of all layers but those of ``coarse_layers``.
+    of all layers but those of ``coarse_layers``; ``extents`` are those of layers that read nothing
+    but the image, which every precision shares.
 
     Attributes:
         logits (int64, (outputs, n)): those of the calibration images, once the network is built.
     """
 
-    def __init__(self, graph: Layers, image: Bytes, precision: Precision) -> None:
+    def __init__(
+        self, graph: Layers, image: Bytes, precision: Precision, extents: dict[int, Extent]
+    ) -> None:
         self._graph = graph
         self._image = image
         self._writer = NodeWriter()
         self._bytes: dict[int, Bytes] = {}
         self.logits = np.zeros((0, 0), np.int64)
         self._precision = precision
+        self._extents = extents
         self._coarse = coarse_layers(graph)
 
     def network(self) -> IntegerNetwork:
@@ -204,7 +209,7 @@ class Builder:
     def _activation(self, layer: Linear, expression: Expression, precision: Precision) -> Bytes:
         """A table lookup of the shifted sum, or two for fine values."""
         parts = self._parts(layer)
-        extent = measure(parts, layer)
+        extent = self._measured(parts, layer)
         choice = choose(expression, extent, precision)
         if choice.precision is FINE and is_forced(choice.curve, extent, FINE):
             layer = self._alone(self._added(self._activation(layer, X, precision)))
@@ -214,6 +219,15 @@ class Builder:
         images, value = self._writer.look_up(sums, choice.curve)
         tops = np.full(layer.shape[0], choice.curve.top, np.int64)
         return Bytes(value, choice.scale, choice.zero, images, tops)
+
+    def _measured(self, parts: list[Part], layer: Linear) -> Extent:
+        """``measure``, once for a layer of the graph that reads nothing but the image."""
+        number = next((n for n, one in enumerate(self._graph.layers) if one is layer), None)
+        if number is None or any(part.input is not self._image for part in parts):
+            return measure(parts, layer)
+        if number not in self._extents:
+            self._extents[number] = measure(parts, layer)
+        return self._extents[number]
 
     def _maxima(self, layer: Maxima) -> Bytes:
         """Maxima of bytes; bytes with a negative scale are first made rising."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zkwm.quantizer.build import Builder
 from zkwm.quantizer.integers import Bytes
 from zkwm.quantizer.layers import Layers
-from zkwm.quantizer.scales import BYTE, FINE, Precision
+from zkwm.quantizer.scales import BYTE, FINE, Extent, Precision
 from zkwm_protocols.errors import Unsupported
 from zkwm_protocols.integer_network.model import IntegerNetwork
 
@@ -33,17 +33,20 @@ def build_network(graph: Layers, image: Bytes) -> IntegerNetwork:
 
     Raises Unsupported where there is no network of bytes.
     """
-    network, coarse = _built(graph, image, BYTE)
+    extents: dict[int, Extent] = {}
+    network, coarse = _built(graph, image, BYTE, extents)
     try:
-        finer, fine = _built(graph, image, FINE)
+        finer, fine = _built(graph, image, FINE, extents)
     except Unsupported:
         return network
     return network if near(fine, coarse) else finer
 
 
-def _built(graph: Layers, image: Bytes, precision: Precision) -> tuple[IntegerNetwork, Integers]:
+def _built(
+    graph: Layers, image: Bytes, precision: Precision, extents: dict[int, Extent]
+) -> tuple[IntegerNetwork, Integers]:
     """A network and its logits for the calibration images; all else is freed."""
-    builder = Builder(graph, image, precision)
+    builder = Builder(graph, image, precision, extents)
     return builder.network(), builder.logits
 
 

@@ -15,13 +15,19 @@ from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, Susp
 
 if TYPE_CHECKING:
     from zkwm.quantizer.limited_scores import ReadScores
+    from zkwm.quantizer.quantizer_process import QuantizerProcess
     from zkwm_protocols.integer_network.model import IntegerNetwork
 
 
 def derive_network(
-    model: str | Path, suspect: SuspectIdentity, preprocessing: Preprocessing
+    model: str | Path,
+    suspect: SuspectIdentity,
+    preprocessing: Preprocessing,
+    process: QuantizerProcess | None = None,
 ) -> IntegerNetwork:
     """Quantize the file ``model``, which must be the suspect of a challenge (SPEC.md 16.4).
+
+    It is done by ``process``, or another one.
 
     Raises Unsupported (check ``challenge.network``) for a suspect that is no ONNX file or has nodes
     that cannot be proven, InvalidOpening (check ``challenge.suspect``) for another file,
@@ -31,7 +37,7 @@ def derive_network(
         raise no_network_file(suspect.kind)
     data = _pinned(model, suspect)
     try:
-        network = _quantized(data, suspect, preprocessing)
+        network = _quantized(data, suspect, preprocessing, process)
     except Unsupported as error:
         error.hint = error.hint or "ask for an opening instead (`Judge.challenge`)"
         raise
@@ -43,9 +49,11 @@ def derive_network(
     return network
 
 
-def network_of(suspect: Suspect, preprocessing: Preprocessing) -> IntegerNetwork:
+def network_of(
+    suspect: Suspect, preprocessing: Preprocessing, process: QuantizerProcess | None = None
+) -> IntegerNetwork:
     """The integer network of an open suspect; raises as ``derive_network`` does."""
-    return derive_network(suspect.network_file(), suspect.identity, preprocessing)
+    return derive_network(suspect.network_file(), suspect.identity, preprocessing, process)
 
 
 def scores_of(
@@ -53,6 +61,7 @@ def scores_of(
     preprocessing: Preprocessing,
     network: IntegerNetwork,
     images: NDArray[np.uint8],
+    process: QuantizerProcess | None = None,
 ) -> ReadScores:
     """What the layers read of an open suspect's file, and its integer network, give for images.
 
@@ -61,6 +70,7 @@ def scores_of(
         preprocessing: how pixels become its input.
         network: made from its file.
         images (uint8, (n, channels, height, width)): of its shape.
+        process: evaluates them; None for another one.
 
     Raises as ``derive_network`` and ``limited_scores.scores_limited`` do.
     """
@@ -68,8 +78,9 @@ def scores_of(
 
     data = _pinned(suspect.network_file(), suspect.identity)
     return scores_limited(
-        data, network, images, preprocessing=preprocessing, output=suspect.identity.output
-    )
+        data, network, images, preprocessing=preprocessing, output=suspect.identity.output,
+        process=process,
+    )  # fmt: skip
 
 
 def network_digest(network: IntegerNetwork) -> bytes:
@@ -104,11 +115,15 @@ def _pinned(model: str | Path, suspect: SuspectIdentity) -> bytes:
 
 
 def _quantized(
-    data: bytes, suspect: SuspectIdentity, preprocessing: Preprocessing
+    data: bytes,
+    suspect: SuspectIdentity,
+    preprocessing: Preprocessing,
+    process: QuantizerProcess | None,
 ) -> IntegerNetwork:
     """Quantize the content of an ONNX file in a limited process."""
     from zkwm.quantizer.limited_quantizer import quantize_limited
 
     return quantize_limited(
-        data, shape=suspect.shape, preprocessing=preprocessing, output=suspect.output
-    ).network
+        data, shape=suspect.shape, preprocessing=preprocessing, output=suspect.output,
+        process=process,
+    ).network  # fmt: skip

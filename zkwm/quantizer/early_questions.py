@@ -8,7 +8,7 @@ something fails, or is too large, all is done in its turn.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from math import prod
 
 import numpy as np
@@ -16,7 +16,11 @@ from numpy.typing import NDArray
 
 from zkwm.early import Early
 from zkwm.quantizer.network_agreement import GIVEN, Asked, drawn_count, drawn_sets
-from zkwm.quantizer.quantizer_process import quantizer_started
+from zkwm.quantizer.quantizer_process import (
+    QuantizerProcess,
+    quantizer_memory,
+    quantizer_started,
+)
 from zkwm.suspects.suspect import Suspect
 from zkwm_protocols.errors import ZkwmError
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind
@@ -93,17 +97,25 @@ class EarlyQuestions:
             raise StoppedError
 
 
-def scores_started(
+@contextmanager
+def quantizer_for(
     suspect: Suspect, images: NDArray[np.uint8] | None
-) -> AbstractContextManager[None]:
-    """Start the process for the scores of a comparison, which takes images of the judge's too."""
+) -> Iterator[QuantizerProcess | None]:
+    """The process that quantizes a suspect's file and compares it, started for the block.
+
+    Its memory is that of a comparison, which takes ``images`` of the judge's too, so that for large
+    ones quantizing takes another. None for a suspect that is no file.
+    """
     shape = suspect.identity.shape
     try:
         size = suspect.network_file().stat().st_size
     except (ZkwmError, OSError):
-        return nullcontext()
-    count = drawn_count(shape) + (0 if images is None else len(images))
-    return quantizer_started(size, count * prod(shape))
+        yield None
+        return
+    pixels = (drawn_count(shape) + (0 if images is None else len(images))) * prod(shape)
+    process = QuantizerProcess(quantizer_memory(size, pixels))
+    with quantizer_started(size, pixels), closing(process):
+        yield process
 
 
 @contextmanager

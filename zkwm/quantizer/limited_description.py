@@ -17,8 +17,8 @@ from zkwm.quantizer.onnx_description import (
     OnnxDescription,
     OnnxValue,
 )
+from zkwm.suspects.foreign_text import printable
 from zkwm.suspects.limited_process import NoResultError, run_limited
-from zkwm.suspects.suspect import printable
 from zkwm_protocols.errors import Unsupported
 
 _MODULE = "zkwm.quantizer.quantizer_worker"

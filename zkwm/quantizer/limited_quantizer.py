@@ -7,21 +7,23 @@ back are the network's bytes, and the strict reader of networks checks them.
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.quantizer.layers import Shape
-from zkwm.quantizer.onnx_file import FILE_LIMIT, HINT
-from zkwm.quantizer.quantizer import QuantizedNetwork
-from zkwm.quantizer.quantizer_process import MODULE, quantizer_memory
-from zkwm.suspects.limited_process import NoResultError, run_limited
-from zkwm.suspects.suspect import printable
+from zkwm.quantizer.quantized import FILE_LIMIT, HINT, QuantizedNetwork
+from zkwm.quantizer.quantizer_process import QuantizerProcess, quantizer_memory
+from zkwm.suspects.foreign_text import printable
+from zkwm.suspects.limited_process import NoResultError
 from zkwm_protocols.errors import CouldNotCheck, Malformed, Unsupported
 from zkwm_protocols.integer_network import codec
 from zkwm_protocols.suspect_identity import Preprocessing
+
+if TYPE_CHECKING:
+    from zkwm.quantizer.layers import Shape
 
 _NETWORK_LIMIT = 1 << 30
 
@@ -48,6 +50,7 @@ def quantize_limited(
     calibration: NDArray[np.uint8] | None = None,
     output: str = "",
     limits: QuantizerLimits | None = None,
+    process: QuantizerProcess | None = None,
 ) -> QuantizedNetwork:
     """``quantize`` the content of a file in a limited process.
 
@@ -58,11 +61,14 @@ def quantize_limited(
         calibration (uint8, (n, c, h, w)): as for ``quantize``.
         output: the name of the output that is asked; empty for the only one.
         limits: time and memory.
+        process: does it; None for another one.
 
     Raises what ``quantize`` raises, and Unsupported (check ``network.unsupported``) for a file that
     takes more time or memory than ``limits``.
     """
-    facts, network = run_task("quantize", data, shape, preprocessing, calibration, output, limits)
+    facts, network = run_task(
+        "quantize", data, shape, preprocessing, calibration, output, limits, process=process
+    )
     try:
         digest, count = bytes.fromhex(facts["calibration_digest"]), facts["calibration_count"]
         notes = tuple(printable(note, 200) for note in facts["notes"])
@@ -105,6 +111,7 @@ def run_task(
     *,
     network: bytes = b"",
     result_limit: int = _NETWORK_LIMIT,
+    process: QuantizerProcess | None = None,
 ) -> tuple[dict[str, Any], bytes]:
     """Run one task of ``quantizer_worker`` on a file; return its facts and its result.
 
@@ -118,6 +125,7 @@ def run_task(
         limits: time and memory.
         network: the bytes of an integer network, for ``scores`` and ``labels``.
         result_limit: bytes of the largest result.
+        process: does it, where its memory is what the task may use; None for another one.
 
     Raises ZkwmError: what the task raises; Unsupported past the time, CouldNotCheck without a
     result.
@@ -133,14 +141,13 @@ def run_task(
         "images": None if images is None else list(images.shape),
     }
     pixels = b"" if images is None else np.ascontiguousarray(images).tobytes()
+    question = [json.dumps(described).encode(), data, pixels, network]
+    memory = limits.memory_bytes or quantizer_memory(len(data), len(pixels))
     try:
-        return run_limited(
-            MODULE,
-            [json.dumps(described).encode(), data, pixels, network],
-            memory=limits.memory_bytes or quantizer_memory(len(data), len(pixels)),
-            seconds=limits.total_seconds,
-            result_limit=result_limit,
-        )
+        if process is not None and process.memory == memory:
+            return process.answer(question, limits.total_seconds, result_limit)
+        with closing(QuantizerProcess(memory)) as another:
+            return another.answer(question, limits.total_seconds, result_limit)
     except NoResultError as error:
         if not error.late:
             raise no_result() from None

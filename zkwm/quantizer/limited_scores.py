@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.quantizer.calibration import require_affordable
-from zkwm.quantizer.layers import Shape
 from zkwm.quantizer.limited_quantizer import QuantizerLimits, no_result, run_task
 from zkwm_protocols.errors import Unsupported
 from zkwm_protocols.integer_network import codec
 from zkwm_protocols.integer_network.model import IntegerNetwork
 from zkwm_protocols.integer_network.shapes import work_of
 from zkwm_protocols.suspect_identity import Preprocessing
+
+if TYPE_CHECKING:
+    from zkwm.quantizer.layers import Shape
+    from zkwm.quantizer.quantizer_process import QuantizerProcess
 
 MOST_VALUES = 1 << 30
 """Values of all images together, which the caller holds."""
@@ -54,6 +58,7 @@ def scores_limited(
     preprocessing: Preprocessing,
     output: str = "",
     limits: QuantizerLimits | None = None,
+    process: QuantizerProcess | None = None,
 ) -> ReadScores:
     """Evaluate a file's layers, and the integer network made from it, in a limited process.
 
@@ -64,6 +69,7 @@ def scores_limited(
         preprocessing: how pixels become the model's input.
         output: the name of the output that is asked; empty for the only one.
         limits: time and memory.
+        process: does it; None for another one.
 
     Raises what ``quantize`` raises, and Unsupported (check ``network.unsupported``) for more work
     than ``calibration.require_affordable`` or ``limits`` allow.
@@ -79,6 +85,7 @@ def scores_limited(
         limits,
         network=codec.to_bytes(network),
         result_limit=_BYTES * count * outputs,
+        process=process,
     )
     if len(result) != _BYTES * count * outputs:
         raise no_result()

@@ -22,6 +22,7 @@ from zkwm_protocols.suspect_identity import Preprocessing
 
 if TYPE_CHECKING:
     from zkwm.quantizer.limited_scores import ReadScores
+    from zkwm.quantizer.quantizer_process import QuantizerProcess
 
 Doubles = NDArray[np.float64]
 
@@ -116,6 +117,7 @@ def measure_agreement(
     images: NDArray[np.uint8] | None = None,
     progress: Progress | None = None,
     asked: Asked | None = None,
+    process: QuantizerProcess | None = None,
 ) -> tuple[Agreement, ...]:
     """Compare a suspect and the integer network made from its file on sets of images (SPEC 18.1).
 
@@ -128,6 +130,7 @@ def measure_agreement(
         images (uint8, (n, channels, height, width)): one more set, for example of the model's task.
         progress: called after each image of a set.
         asked: what ``early_questions`` asked before, with the same nonce and images.
+        process: reads the suspect's file; None for another one.
 
     Raises:
         UsageError: images of another shape, or none.
@@ -152,7 +155,7 @@ def measure_agreement(
         asked.sets if asked else drawn_sets(network.shape, nonce, suspect.identity.digest) | given
     )
     together = np.concatenate(list(sets.values()))
-    read = scores_of(suspect, preprocessing, network, together)
+    read = scores_of(suspect, preprocessing, network, together, process)
     answers = asked.answers if asked else suspect.answer(together, preprocessing, progress=progress)
     agreements, start = [], 0
     for kind, batch in sets.items():

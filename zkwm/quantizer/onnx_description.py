@@ -11,12 +11,13 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from zkwm.quantizer.layers import Shape
-from zkwm.quantizer.onnx_file import FILE_LIMIT, MAXIMUM_NODES, OnnxGraph, parse_onnx, read_onnx
+from zkwm.quantizer.onnx_file import MAXIMUM_NODES, OnnxGraph, parse_onnx, read_onnx
+from zkwm.quantizer.quantized import FILE_LIMIT
 from zkwm.quantizer.quantizer import require_size
 from zkwm.quantizer.simplify import simplify
 from zkwm.quantizer.translate import NodesRefused, require_counterpart, translate
+from zkwm.suspects.foreign_text import printable
 from zkwm.suspects.onnx_contents import all_nodes, all_tensors
-from zkwm.suspects.suspect import printable
 from zkwm_protocols.errors import Malformed, Unsupported, ZkwmError
 
 if TYPE_CHECKING:

@@ -22,17 +22,16 @@ from zkwm.quantizer.onnx_schema import (
     is_onnx,
     opset_of,
 )
-from zkwm.suspects.suspect import printable
+from zkwm.quantizer.quantized import FILE_LIMIT, HINT
+from zkwm.suspects.foreign_text import printable
 from zkwm_protocols.errors import Malformed, Unsupported
 
 if TYPE_CHECKING:
     import onnx
 
-FILE_LIMIT = 1 << 29
 MAXIMUM_NODES = 10_000
 MOST_WEIGHTS = 1 << 27
 """Weights that nodes read; all are widened to 8 bytes."""
-HINT = "open triggers instead: `Judge.challenge` asks the model itself, whatever it is"
 INPUT_TYPES = {1: "float32", 11: "float64", 2: "uint8"}
 """Types of the input by their number in ONNX; others, as float16, are computed with otherwise."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.suspects.suspect import printable
+from zkwm.suspects.foreign_text import printable
 from zkwm_protocols.errors import Malformed, Unsupported
 
 if TYPE_CHECKING:

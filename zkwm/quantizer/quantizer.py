@@ -6,7 +6,6 @@ never run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
@@ -22,34 +21,17 @@ from zkwm.quantizer.calibration import (
 from zkwm.quantizer.choose_precision import build_network
 from zkwm.quantizer.integers import LARGEST_ZERO, Bytes
 from zkwm.quantizer.layers import Layers, Shape, multiplications, use_counts
-from zkwm.quantizer.onnx_file import HINT, read_onnx
+from zkwm.quantizer.onnx_file import read_onnx
+from zkwm.quantizer.quantized import HINT, QuantizedNetwork
 from zkwm.quantizer.simplify import simplify
 from zkwm.quantizer.translate import translate
 from zkwm.suspects.preprocessing import check_input
 from zkwm.suspects.suspect import require_images
 from zkwm_protocols.errors import Unsupported, UsageError
-from zkwm_protocols.integer_network.model import IntegerNetwork
 from zkwm_protocols.integer_network.shapes import MAXIMUM_ENTRIES_TOGETHER, MAXIMUM_MULTIPLICATIONS
 from zkwm_protocols.suspect_identity import Preprocessing
 
 MOST_IMAGES = 10_000
-
-
-@dataclass(frozen=True)
-class QuantizedNetwork:
-    """An integer network and the calibration that chose its scales.
-
-    Attributes:
-        network: the integer network.
-        calibration_digest: the digest of the calibration images, 32 bytes.
-        calibration_count: the number of calibration images.
-        notes: the parts of the model that were left out because they change no label.
-    """
-
-    network: IntegerNetwork
-    calibration_digest: bytes
-    calibration_count: int
-    notes: tuple[str, ...]
 
 
 def quantize(

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.suspects.limited_process import serve_once
+from zkwm.suspects.limited_worker import serve
 from zkwm.suspects.preprocessing import read_preprocessing
 from zkwm.suspects.resource_limits import limit_resources
 from zkwm_protocols.errors import Malformed, Unsupported, ZkwmError
@@ -138,9 +138,9 @@ def _import_libraries() -> None:
 
 
 def main() -> None:
-    """Answer one question."""
+    """Answer questions about one file."""
     limit_resources(int(sys.argv[1]))
-    serve_once(4, answered, prepare=_import_libraries)
+    serve(4, answered, prepare=_import_libraries)
 
 
 if __name__ == "__main__":

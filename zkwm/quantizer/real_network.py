@@ -31,8 +31,8 @@ from zkwm_protocols.integer_network.correlation import correlate
 
 Doubles = NDArray[np.float64]
 
-BATCH_ENTRIES = 1 << 22
-"""The most entries of all layers together that are held for one batch: 32 MiB."""
+BATCH_ENTRIES = 1 << 20
+"""The most entries of all layers together that are held for one batch: 8 MiB."""
 
 
 def real_scores(layers: Layers, inputs: Doubles) -> Doubles:

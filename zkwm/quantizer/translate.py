@@ -7,8 +7,9 @@ from collections.abc import Callable
 from zkwm.quantizer import arithmetic, elementwise, linear, pooling, rounding, shaping, slicing
 from zkwm.quantizer.constant_folding import FOLDED, decimals, fold
 from zkwm.quantizer.layers import Layers, Shape
-from zkwm.quantizer.onnx_file import HINT, OnnxGraph, OnnxNode
+from zkwm.quantizer.onnx_file import OnnxGraph, OnnxNode
 from zkwm.quantizer.open_shapes import OpenShape, move, shape_of
+from zkwm.quantizer.quantized import HINT
 from zkwm.quantizer.translation import ReadsUnknown, Tensor, Translation, Unknown, Value
 from zkwm.quantizer.views import plain
 from zkwm.suspects.input_layouts import fitting_layouts

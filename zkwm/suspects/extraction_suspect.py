@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from zkwm.extraction.keys import BITS, KEY_SHAPE, judged_parameters, read_keys, scheme_tag
 from zkwm.extraction.probes import bundled_digest, data_digest, drawn_probes, probe_count
+from zkwm.suspects.foreign_text import printable
 from zkwm.suspects.limited_weights import limited_bits
 from zkwm.suspects.limits import ExtractionSettings, OnnxLimits
 from zkwm.suspects.safetensors_suspect import architecture_digest
@@ -27,7 +28,6 @@ from zkwm.suspects.suspect import (
     Progress,
     Suspect,
     SuspectFile,
-    printable,
     require_images,
 )
 from zkwm_protocols.commitment import Header

@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zkwm.suspects.foreign_text import printable
 from zkwm.suspects.http_adapter import Adapter, AdapterSettings, Question, Reading
 from zkwm.suspects.http_json import ReplyError, read_json
 from zkwm.suspects.http_tensor import InputForm, input_form, read_tensor
 from zkwm.suspects.preprocessing import WHOLE_TYPES, check_input, preprocess
-from zkwm.suspects.suspect import CHECK, printable
+from zkwm.suspects.suspect import CHECK
 from zkwm_protocols.errors import SuspectUnusable, UsageError
 from zkwm_protocols.suspect_identity import Preprocessing
 

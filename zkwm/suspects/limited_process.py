@@ -1,11 +1,12 @@
 """Run foreign work in a process with a deadline, and read its reply as a stranger's.
 
-``run_limited`` asks a process one question; ``zkwm.suspects.onnx_process`` keeps one that answers
-many, with the same start, deadline and end.
+``run_limited`` asks a process one question, ``LimitedProcess`` one or more;
+``zkwm.suspects.onnx_process`` keeps one of its own, with the same start, deadline and end. The
+process's side is ``zkwm.suspects.limited_worker``.
 
 Frames (``zkwm.suspects.onnx_frames``) go both ways, never pickles. The process's first frame is
 ``R`` and JSON, followed by the frames of the result, or ``E`` and JSON: the class, message, hint
-and check of an error of zkwm. ``zkwm.suspects.resource_limits`` is the process's own side.
+and check of an error of zkwm. ``zkwm.suspects.resource_limits`` limits the process.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import queue
+import select
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from zkwm.extras import NO_TELEMETRY
+from zkwm.suspects.foreign_text import printable
 from zkwm.suspects.onnx_frames import FrameError, read_frame, write_frame
 from zkwm.suspects.resource_limits import warn_without_limits
-from zkwm.suspects.suspect import printable
 from zkwm_protocols.errors import (
     CouldNotCheck,
     InvalidOpening,
@@ -37,7 +38,6 @@ from zkwm_protocols.errors import (
 )
 
 _REPLY_LIMIT = 1 << 20
-_QUESTION_LIMIT = 1 << 32
 _END_SECONDS = 10.0
 _KEPT_ENVIRONMENT = (
     "HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV",
@@ -48,7 +48,7 @@ _ERRORS: dict[str, type[ZkwmError]] = {
         CouldNotCheck, InvalidOpening, Malformed, SuspectUnusable, Unsupported, UsageError
     )
 }  # fmt: skip
-_SENT = {*_ERRORS, "ZkwmError"}
+SENT = {*_ERRORS, "ZkwmError"}
 """Names by which errors are sent: a class that is not among them is sent as its base."""
 
 
@@ -162,8 +162,27 @@ def stop_process(process: subprocess.Popen[bytes]) -> None:
         if stream is not None:
             with contextlib.suppress(OSError):
                 stream.close()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=_END_SECONDS)
+    _await_end(process)
+
+
+def _await_end(process: subprocess.Popen[bytes]) -> None:
+    """Wait for the end of a process, and not long for one that the system keeps.
+
+    ``Popen.wait`` with a deadline asks in intervals, which take longer than most processes to end.
+    """
+    try:
+        end = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):  # another system, or it has been waited for
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=_END_SECONDS)
+        return
+    try:
+        ended = select.poll()
+        ended.register(end, select.POLLIN)
+        ended.poll(_END_SECONDS * 1000)
+    finally:
+        os.close(end)
+    process.poll()
 
 
 def kill_process(process: subprocess.Popen[bytes]) -> None:
@@ -177,35 +196,65 @@ def kill_process(process: subprocess.Popen[bytes]) -> None:
     process.kill()
 
 
-def run_limited(
-    module: str, question: list[bytes], *, memory: int, seconds: float, result_limit: int
-) -> tuple[dict[str, Any], bytes]:
-    """Run ``python -P -m module MEMORY`` on the frames of ``question``.
+class LimitedProcess:
+    """``python -P -m module MEMORY``, which answers questions, each within a deadline.
+
+    It is started, or one that was ``started_early`` taken, with the first question. After a
+    question without a result it is ended, and the next one starts another.
 
     Args:
         module: a module whose process answers in the frames above.
-        question: the frames that it reads.
         memory: bytes of its address space, where the system has such a limit.
-        seconds: after which it is killed.
-        result_limit: bytes of the largest result.
-
-    Returns:
-        The JSON map of the reply, and the frame of the result.
-
-    Raises:
-        NoResultError: it died, was killed, or answered in another form.
-        ZkwmError: the error that it sent.
     """
-    process = start_process(module, memory)
-    late = threading.Event()
-    try:
-        with killed_after(process, seconds) as late:
-            reply, result = _exchange(process, question, result_limit)
-    except FrameError:
-        raise NoResultError(late=late.is_set()) from None
-    finally:
-        stop_process(process)
-    return _read_map(reply), result
+
+    def __init__(self, module: str, memory: int) -> None:
+        self._module = module
+        self.memory = memory
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def answer(
+        self, question: list[bytes], seconds: float, result_limit: int
+    ) -> tuple[dict[str, Any], bytes]:
+        """The JSON map of the reply to the frames of ``question``, and the frame of the result.
+
+        Args:
+            question: the frames that it reads.
+            seconds: after which it is killed.
+            result_limit: bytes of the largest result.
+
+        Raises:
+            NoResultError: it died, was killed, or answered in another form.
+            ZkwmError: the error that it sent.
+        """
+        if self._process is None:
+            self._process = start_process(self._module, self.memory)
+        late = threading.Event()
+        try:
+            with killed_after(self._process, seconds) as late:
+                reply, result = _exchange(self._process, question, result_limit)
+            if late.is_set():  # it has been killed since it answered
+                self.close()
+            return _read_map(reply), result
+        except FrameError:
+            self.close()
+            raise NoResultError(late=late.is_set()) from None
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the process, if there is one."""
+        if self._process is not None:
+            stop_process(self._process)
+        self._process = None
+
+
+def run_limited(
+    module: str, question: list[bytes], *, memory: int, seconds: float, result_limit: int
+) -> tuple[dict[str, Any], bytes]:
+    """Ask a process one question: ``LimitedProcess.answer`` of a process that is ended then."""
+    with contextlib.closing(LimitedProcess(module, memory)) as process:
+        return process.answer(question, seconds, result_limit)
 
 
 def _exchange(
@@ -247,63 +296,3 @@ def _read_error(reply: bytes) -> ZkwmError:
     if not message:
         raise NoResultError(late=False)
     return _ERRORS.get(kind, CouldNotCheck)(message, hint=hint, check=check)
-
-
-def serve_once(
-    count: int,
-    answered: Callable[[list[bytes]], tuple[dict[str, Any], bytes]],
-    *,
-    prepare: Callable[[], None] | None = None,
-) -> None:
-    """Read ``count`` frames, answer them, and end; the process's side of ``run_limited``.
-
-    Args:
-        count: the number of frames of a question.
-        answered: gives the JSON map and the frame of the result, or raises ZkwmError.
-        prepare: what can be done before a frame comes.
-    """
-    questions, replies = open_frames()
-    if prepare is not None:
-        prepare()
-    question = [questions.get() for _ in range(count)]
-    try:
-        facts, result = answered(question)
-    except ZkwmError as error:
-        write_frame(replies, _error_frame(error))
-    else:
-        write_frame(replies, b"R", json.dumps(facts).encode())
-        write_frame(replies, result)
-
-
-def open_frames() -> tuple[queue.SimpleQueue[bytes], BinaryIO]:
-    """The frames that this process is sent, and the stream for its replies; nothing else prints.
-
-    The process ends at once when its input ends, even inside a model's loop: nobody else would end
-    it when whoever started it is gone.
-    """
-    replies = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-    questions: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_read_questions, args=(questions,), daemon=True).start()
-    return questions, replies
-
-
-def _read_questions(questions: queue.SimpleQueue[bytes]) -> None:
-    """Queue frames until the input ends, or no memory is left for one; then end the process."""
-    stdin = os.fdopen(0, "rb", buffering=0, closefd=False)
-    try:
-        while True:
-            questions.put(read_frame(stdin, _QUESTION_LIMIT))
-    except (FrameError, MemoryError):
-        os._exit(0)
-
-
-def _error_frame(error: ZkwmError) -> bytes:
-    """The frame of an error."""
-    value = {
-        "class": next(kind.__name__ for kind in type(error).__mro__ if kind.__name__ in _SENT),
-        "message": error.message[:2000],
-        "hint": error.hint[:2000],
-        "check": error.check[:100],
-    }
-    return b"E" + json.dumps(value).encode()

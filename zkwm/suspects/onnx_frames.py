@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 _CHUNK = 1 << 20
+_SHORT = 1 << 16
 
 
 class FrameError(Exception):
@@ -17,10 +18,12 @@ class FrameError(Exception):
 
 def write_frame(stream: BinaryIO, *parts: bytes | memoryview) -> None:
     """Write the concatenation of ``parts`` (views are of bytes) as one frame. Raises FrameError."""
+    length = sum(len(part) for part in parts)
+    pieces = (length.to_bytes(8, "big"), *parts)
     try:
-        _write_all(stream, sum(len(part) for part in parts).to_bytes(8, "big"))
-        for part in parts:
-            _write_all(stream, part)
+        # a short frame at once: every write may wake the reader
+        for piece in (b"".join(pieces),) if length < _SHORT else pieces:
+            _write_all(stream, piece)
     except (OSError, ValueError):
         raise FrameError("cannot write") from None
 

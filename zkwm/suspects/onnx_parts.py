@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from zkwm.files import read_limited
+from zkwm.suspects.foreign_text import printable
 from zkwm.suspects.limits import OnnxLimits
 from zkwm.suspects.onnx_process import NoReplyError, OnnxProcess
-from zkwm.suspects.suspect import CHECK, SuspectFile, printable
+from zkwm.suspects.suspect import CHECK, SuspectFile
 from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import SuspectUnusable
 

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zkwm.suspects.early_start import MODULE, process_memory
+from zkwm.suspects.foreign_text import printable
 from zkwm.suspects.limited_process import (
     kill_process,
     killed_after,
@@ -28,15 +30,13 @@ from zkwm.suspects.limited_process import (
 from zkwm.suspects.limits import OnnxLimits
 from zkwm.suspects.onnx_frames import FrameError, read_frame, write_frame
 from zkwm.suspects.preprocessing import INPUT_TYPES
-from zkwm.suspects.suspect import CRASHED, MAXIMUM_OUTPUTS, TIMED_OUT, printable
+from zkwm.suspects.suspect import CRASHED, MAXIMUM_OUTPUTS, TIMED_OUT
 from zkwm.suspects.watchdog import Watchdog
 
 _REPLY_LIMIT = 1 + 8 * MAXIMUM_OUTPUTS
 _MERGED_LIMIT = (2 << 30) + 1
 _NAMES_LIMIT = 1 << 20
 _MOST_FILES = 1000
-_BASE_MEMORY = 2 << 30
-MODULE = "zkwm.suspects.onnx_worker"
 MOST_SENT = 1 << 20
 """Bytes of the inputs that are sent before the first of them is answered."""
 
@@ -257,11 +257,6 @@ def _question(image: NDArray[Any]) -> tuple[bytes, ...]:
     """The parts of the frame that asks for an input."""
     dimensions = b"".join(size.to_bytes(4, "big") for size in image.shape)
     return image.ndim.to_bytes(1, "big"), dimensions, image.tobytes()
-
-
-def process_memory(size: int, limits: OnnxLimits) -> int:
-    """Bytes of address space: what the limits say, or 2 GiB and four times ``size`` bytes."""
-    return limits.memory_bytes or _BASE_MEMORY + 4 * size
 
 
 def read_declared(reply: bytes) -> DeclaredInput:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.files import read_limited
+from zkwm.suspects.foreign_text import printable
 from zkwm.suspects.input_layouts import fitting_layouts
 from zkwm.suspects.limits import OnnxLimits
 from zkwm.suspects.onnx_parts import FILE_LIMIT, WeightFiles, onnx_files, pinned_digest
@@ -36,7 +37,6 @@ from zkwm.suspects.suspect import (
     answer_from_label,
     answer_from_scores,
     gray_image,
-    printable,
     require_images,
     require_outputs,
 )

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from zkwm.suspects.limited_process import open_frames
+from zkwm.suspects.limited_worker import open_frames
 from zkwm.suspects.onnx_contents import (
     RefusedError,
     external_files,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from zkwm.suspects.foreign_text import printable
 from zkwm.suspects.limited_weights import limited_scores
 from zkwm.suspects.limits import OnnxLimits
 from zkwm.suspects.preprocessing import check_input
@@ -24,7 +25,6 @@ from zkwm.suspects.suspect import (
     Suspect,
     SuspectFile,
     answer_from_scores,
-    printable,
     require_images,
     require_outputs,
 )

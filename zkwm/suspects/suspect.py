@@ -272,9 +272,3 @@ def require_outputs(count: int, expected: int | None) -> int:
             check=CHECK,
         )
     return count
-
-
-def printable(text: str, limit: int) -> str:
-    """Untrusted ``text`` on one line: printable characters only, at most ``limit`` of them."""
-    clean = "".join(character if character.isprintable() else " " for character in text[:10_000])
-    return " ".join(clean.split())[:limit]

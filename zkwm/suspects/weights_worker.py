@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.suspects.limited_process import serve_once
+from zkwm.suspects.limited_worker import serve
 from zkwm.suspects.preprocessing import preprocess, read_preprocessing
 from zkwm.suspects.resource_limits import limit_resources, mapped_memory
 from zkwm_protocols.errors import SuspectUnusable
@@ -80,7 +80,7 @@ def main() -> None:
 
     torch.set_num_threads(1)
     limit_resources(mapped_memory() + int(sys.argv[1]))
-    serve_once(_FRAMES, answered)
+    serve(_FRAMES, answered)
 
 
 if __name__ == "__main__":

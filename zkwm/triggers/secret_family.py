@@ -176,7 +176,7 @@ class SecretGenerator:
 def _at_ranks(values: Field, shares: Sequence[float]) -> Field:
     """The quantiles (k, n, planes, 1) at ``shares`` of the values (n, planes, pixels)."""
     ranks = [int(share * (values.shape[2] - 1)) for share in shares]
-    ordered = np.partition(values, ranks, axis=2)
+    ordered = np.sort(values, axis=2)  # as fast as a partition at one rank, and faster than at two
     return np.moveaxis(ordered[:, :, ranks], 2, 0)[..., None]
 
 

@@ -84,10 +84,10 @@ def _coordinates(stream: KeyStream, shape: tuple[int, int], reach: float) -> NDA
 
 def _numbered(pairs: NDArray[np.int64]) -> Partition:
     """The partition by two integers for each pixel, int64 (2, h, w): equal pairs are one cell."""
-    shape = pairs.shape[1:]
-    _, cell = np.unique(pairs.reshape(2, -1), axis=1, return_inverse=True)
-    cell = cell.reshape(shape)
-    return Partition(cell, int(cell.max()) + 1)
+    first, second = (part - part.min() for part in pairs)
+    number = first * (int(second.max()) + 1) + second  # in the order of the pairs
+    cells, cell = np.unique(number, return_inverse=True)
+    return Partition(cell.reshape(number.shape), len(cells))
 
 
 def lattice(stream: KeyStream, shape: tuple[int, int], area: float) -> Partition:

@@ -61,7 +61,7 @@ def command(
     from zkwm.data.images import load_images
     from zkwm.files import read_limited
     from zkwm.quantizer.limited_quantizer import declared_shape_limited, quantize_limited
-    from zkwm.quantizer.onnx_file import FILE_LIMIT
+    from zkwm.quantizer.quantized import FILE_LIMIT
     from zkwm_protocols.integer_network import codec
     from zkwm_protocols.suspect_identity import Preprocessing
 

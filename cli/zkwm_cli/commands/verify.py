@@ -31,6 +31,7 @@ from zkwm_cli.verdict_options import (
 if TYPE_CHECKING:
     from zkwm.judge.judge import Judge
     from zkwm.judge.verdict import Verdict
+    from zkwm_protocols.errors import ZkwmError
     from zkwm_protocols.keys import JudgePublic
 
 
@@ -65,8 +66,7 @@ def command(
     The verdict goes to stdout. Exit code 0 means proven; 10 checked and not proven; 3 could not
     be checked, which says nothing about the claim; 4 something that trust rests on is missing.
     """
-    from zkwm.judge.head_start import head_start
-    from zkwm_protocols.errors import NotProven, ZkwmError
+    from zkwm.suspects.early_start import started_for
 
     require_one_stdin(
         commitment=case.commitment,
@@ -76,19 +76,19 @@ def command(
     )
     inputs = (case.commitment, suspect.model, case.challenge, case.proof, *judge.files)
     outputs = presentation.outputs(inputs, public=judge.public)
-    files = case.read()
-    argued = _announce(files[2], suspect.model)
-    settings = checks.settings() | suspect.settings() | extraction.settings() | particulars.read()
-    error: ZkwmError | None = None
-    labeled = None if argued else files[0]  # an argument needs the labels at its very end
-    with head_start(labeled, suspect.model, settings.get("onnx"), argued=argued):
-        checker = judge.open(files[1])
-        try:
-            verdict = _verify(checker, files, suspect.model, settings)
-        except ZkwmError as failure:
-            if failure.verdict is None:
-                raise
-            verdict, error = failure.verdict, failure
+    with started_for(suspect.model):  # before anything that takes long to import
+        from zkwm.judge.head_start import head_start
+        from zkwm_protocols.errors import NotProven
+
+        files = case.read()
+        argued = _announce(files[2], suspect.model)
+        labeled = None if argued else files[0]  # an argument needs the labels at its very end
+        with head_start(labeled, suspect.model, argued=argued):
+            settings = (
+                checks.settings() | suspect.settings() | extraction.settings() | particulars.read()
+            )
+            checker = judge.open(files[1], argued=argued)
+            verdict, error = _verify(checker, files, suspect.model, settings)
     verdict = replace(verdict, hint=in_options(verdict.hint))
     verdict = verdict.with_names(case.names(judge.public_name))
     _print(verdict, as_json=presentation.as_json)
@@ -116,20 +116,25 @@ def _verify(
     files: tuple[bytes, bytes, bytes],
     model: str,
     settings: dict[str, Any],
-) -> Verdict:
-    """``Judge.verify`` or ``verify_argument`` with a progress line."""
+) -> tuple[Verdict, ZkwmError | None]:
+    """``Judge.verify`` or ``verify_argument`` with a progress line: the verdict, and its error."""
     from zkwm.judge.judge import Judge
     from zkwm.judge.verification import verify_argument
     from zkwm_cli.terminal import ProgressLine
+    from zkwm_protocols.errors import ZkwmError
 
     commitment, challenge, proof = files
     line = ProgressLine()
     settings["progress"] = lambda done, count: line.update(f"asking the suspect: {done} of {count}")
     try:
         if isinstance(checker, Judge):
-            return checker.verify(commitment, model, challenge, proof, **settings)
+            return checker.verify(commitment, model, challenge, proof, **settings), None
         del settings["decoys"]  # of openings
-        return verify_argument(commitment, model, challenge, proof, checker, **settings)
+        return verify_argument(commitment, model, challenge, proof, checker, **settings), None
+    except ZkwmError as error:
+        if error.verdict is None:
+            raise
+        return error.verdict, error
     finally:
         line.end()
 

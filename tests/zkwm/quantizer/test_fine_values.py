@@ -45,7 +45,7 @@ def stored(images: np.ndarray) -> Bytes:
 
 
 def built(data: bytes, precision: Precision) -> tuple[IntegerNetwork, np.ndarray]:
-    builder = Builder(layers_of(data), stored(IMAGES), precision)
+    builder = Builder(layers_of(data), stored(IMAGES), precision, {})
     return builder.network(), builder.logits
 
 

@@ -17,7 +17,7 @@ from zkwm.judge import check_argument
 from zkwm.judge.judge import Judge
 from zkwm.quantizer import early_questions
 from zkwm.quantizer.derive import network_of
-from zkwm.quantizer.early_questions import EarlyQuestions, asked_meanwhile, scores_started
+from zkwm.quantizer.early_questions import EarlyQuestions, asked_meanwhile, quantizer_for
 from zkwm.quantizer.network_agreement import drawn_count, drawn_sets, measure_agreement
 from zkwm.suspects import Answer, Suspect, limited_process
 from zkwm_protocols.argument_response import ArgumentResponse
@@ -184,19 +184,25 @@ def test_the_number_of_images_is_known_before_they_are_drawn(shape: tuple[int, i
     assert drawn_count(shape) == sum(map(len, sets.values()))
 
 
-def test_the_process_for_the_scores_is_taken(
+def test_one_process_reads_the_file_and_is_ended(
     suspect: Suspect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = network_of(suspect, PLAIN)
     started = []
     start = limited_process._start
     monkeypatch.setattr(
-        limited_process, "_start", lambda *given: started.append(given) or start(*given)
+        limited_process, "_start", lambda *given: started.append(start(*given)) or started[-1]
     )
-    with scores_started(suspect, None):
+    with quantizer_for(suspect, None) as process:
         assert len(started) == 1
-        measure_agreement(network, suspect, PLAIN, nonce=NONCE)
-    assert len(started) == 1
+        network = network_of(suspect, PLAIN, process)
+        measure_agreement(network, suspect, PLAIN, nonce=NONCE, process=process)
+        assert started[0].poll() is None
+    assert [one.returncode is None for one in started] == [False]
+
+
+def test_a_suspect_without_a_file_has_no_process() -> None:
+    with quantizer_for(TableSuspect(shape=(1, 8, 8)), None) as process:
+        assert process is None
 
 
 def test_an_early_error_is_raised_where_the_value_is_taken() -> None:
