@@ -5,15 +5,19 @@ Imports nothing but the standard library, so that a broken installation is an er
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import NoReturn
 
 COULD_NOT_CHECK = 3
+SELDOM = 50_000
+"""Objects made until cyclic garbage is sought: imports make many, and none of them is garbage."""
 
 
 def run() -> NoReturn:
     """Run the program and exit. An import that fails, at the start or later, ends in code 3."""
+    gc.set_threshold(SELDOM)
     try:
         try:
             from zkwm_cli.main import run as program

@@ -5,6 +5,7 @@ Frames are those of ``zkwm.suspects.limited_process``.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import queue
@@ -16,6 +17,8 @@ from zkwm.suspects.limited_process import SENT
 from zkwm.suspects.onnx_frames import FrameError, read_frame, write_frame
 from zkwm_protocols.errors import ZkwmError
 
+SELDOM = 50_000
+"""Objects made until cyclic garbage is sought."""
 _QUESTION_LIMIT = 1 << 32
 
 
@@ -50,8 +53,9 @@ def open_frames() -> tuple[queue.SimpleQueue[bytes], BinaryIO]:
     """The frames that this process is sent, and the stream for its replies; nothing else prints.
 
     The process ends at once when its input ends, even inside a model's loop: nobody else would end
-    it when whoever started it is gone.
+    it when whoever started it is gone. Cyclic garbage is sought seldom: imports leave none.
     """
+    gc.set_threshold(SELDOM)
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     questions: queue.SimpleQueue[bytes] = queue.SimpleQueue()
