@@ -30,6 +30,19 @@ def test_another_judge_than_the_one_who_is_trusted(court: Court, case: Files) ->
     assert "[verdict.judge]" in refused.stderr
 
 
+def test_a_report_that_the_verdict_does_not_name(court: Court) -> None:
+    """Whoever packs can put any page beside the verdict, and it is the page that people read."""
+    report = court.folder / "public.html"
+    court.decide(*court.case.verify_options(), "--report-public", report)
+    assert court.pack(report, triggers=True).code == 0
+    assert states(court.check(expected=0))["reports"] == "repeated"
+    court.change(report=report.read_bytes().replace(b"40", b"4"))
+    found = court.check(expected=3)
+    assert (states(found)["reports"], found["outcome"]) == ("not repeated", None)
+    text = court.zkwm("case", "check", court.archive)
+    assert "nobody vouches for what public.html shows" in " ".join(text.stdout.split())
+
+
 def test_a_verdict_that_the_judge_did_not_sign(court: Court) -> None:
     court.decide()
     assert court.pack(triggers=True).code == 0

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
@@ -96,6 +97,13 @@ class CaseDocuments:
             for role in _REPLAYED
             if archived[role] and archived[role] != stated[role]
         ]
+
+    def unnamed_reports(self) -> list[str]:
+        """The names of reports that no verdict of the judge's names by their digest."""
+        files = () if self.verdict is None else self.verdict.files
+        named = {file.digest for file in files if file.role == FileRole.REPORT}
+        reports = self.files(ArchiveRole.REPORT)
+        return [name for name, data in reports.items() if sha256(data).digest() not in named]
 
     @contextmanager
     def suspect_at(self) -> Iterator[Path | None]:

@@ -86,6 +86,8 @@ def _steps(documents: CaseDocuments) -> _Stepped:
     verdict = documents.verdict
     yield _signed(verdict), None
     yield _files(documents), None
+    if documents.files(ArchiveRole.REPORT):
+        yield _reports(documents), None
     yield _answers_each_other(documents), None
     challenge, response = documents.challenge, documents.response
     with documents.suspect_at() as suspect:
@@ -118,6 +120,17 @@ def _files(documents: CaseDocuments) -> Step:
     if others := documents.other_files():
         return Step("files", StepState.DIFFERS, "; ".join(others))
     return Step("files", StepState.REPEATED, "the very ones that the verdict names by digest")
+
+
+def _reports(documents: CaseDocuments) -> Step:
+    """Whether the judge vouches for the pages that people read: nothing is read from them here."""
+    if unnamed := documents.unnamed_reports():
+        words = (
+            f"nobody vouches for what {', '.join(unnamed)} shows: the verdict does not name it "
+            "(zkwm verify writes report and verdict together)"
+        )
+        return Step("reports", StepState.NOT_REPEATED, words)
+    return Step("reports", StepState.REPEATED, "those that the verdict names by digest")
 
 
 def _answers_each_other(documents: CaseDocuments) -> Step:
