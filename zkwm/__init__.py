@@ -5,7 +5,8 @@ first use, so that a judge never imports torch.
 
 An owner uses ``Vault``, ``commit``, ``trigger_set``, ``embed``, ``disclosure`` and ``prove``; a
 judge ``Judge``, ``open_suspect``, ``render_text`` and ``render_report``; a marketplace
-``Marketplace``. SPEC.md says what each of them must do.
+``Marketplace``; a court ``check_case``, a buyer ``find_claims``. SPEC.md says what each of them
+must do.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ _HOMES = {
     "Alternative": "zkwm.judge.task_accuracy",
     "Answer": "zkwm.suspects.suspect",
     "AnswerRate": "zkwm.judge.results",
+    "ArchiveRole": "zkwm.case_archive.manifest",
+    "ArchivedFile": "zkwm.case_archive.manifest",
     "Argued": "zkwm.judge.results",
     "ArgumentChallenge": "zkwm_protocols.challenge",
     "ArgumentCheck": "zkwm.owner.suspect_check",
@@ -32,7 +35,10 @@ _HOMES = {
     "BlockCheck": "zkwm.owner.suspect_check",
     "BoxPublicKey": "zkwm_protocols.keys",
     "Cancelled": "zkwm_protocols.errors",
+    "CardClaim": "zkwm.model_card.claim",
     "Case": "zkwm.marketplace",
+    "CaseDocuments": "zkwm.case_archive.documents",
+    "CaseManifest": "zkwm.case_archive.manifest",
     "CaseParticulars": "zkwm.judge.particulars",
     "CaseState": "zkwm.marketplace",
     "Challenge": "zkwm_protocols.challenge",
@@ -40,11 +46,15 @@ _HOMES = {
     "CheckStatus": "zkwm.judge.results",
     "CheckedBy": "zkwm.judge.verdict",
     "Claim": "zkwm.marketplace",
+    "ClaimAgreement": "zkwm.model_card.find",
+    "ClaimComparison": "zkwm.model_card.find",
+    "ClaimFinding": "zkwm.model_card.find",
+    "ClaimedModel": "zkwm.model_card.claim",
     "Classifier": "zkwm.nn.architectures",
     "Commitment": "zkwm_protocols.commitment",
     "CommitmentOverview": "zkwm.owner.overview",
-    "Cost": "zkwm.secret_files.encrypted",
     "Consent": "zkwm.owner.consent",
+    "Cost": "zkwm.secret_files.encrypted",
     "CouldNotCheck": "zkwm_protocols.errors",
     "Criterion": "zkwm.training.embed_loss",
     "Data": "zkwm.nn.image_source",
@@ -56,12 +66,14 @@ _HOMES = {
     "Epoch": "zkwm.training.result",
     "Estimate": "zkwm_protocols.argument.cost_estimate",
     "Evidence": "zkwm_protocols.evidence",
+    "ExtractedMark": "zkwm.case_archive.extracted_mark",
     "ExtractionSettings": "zkwm.suspects",
     "FAMILIES": "zkwm.triggers",
     "FileDigest": "zkwm.judge.particulars",
     "FileRole": "zkwm.judge.particulars",
     "FirstSeen": "zkwm.judge.results",
     "Fit": "zkwm.data.images",
+    "FoundClaims": "zkwm.model_card.card",
     "Header": "zkwm_protocols.commitment",
     "HttpSettings": "zkwm.suspects",
     "ImageData": "zkwm.data",
@@ -82,11 +94,14 @@ _HOMES = {
     "Malformed": "zkwm_protocols.errors",
     "Marketplace": "zkwm.marketplace",
     "Mode": "zkwm_protocols.challenge",
+    "ModelDigest": "zkwm.suspects.model_digests",
     "NoStanding": "zkwm.marketplace.screening",
     "NotEnoughMatches": "zkwm_protocols.errors",
     "NotProven": "zkwm_protocols.errors",
     "OlderCopyEntry": "zkwm.owner.vault.ledger",
     "OnnxLimits": "zkwm.suspects.limits",
+    "OpenedBlock": "zkwm_protocols.opening",
+    "OpenedTrigger": "zkwm_protocols.opening",
     "Opening": "zkwm_protocols.opening",
     "OpeningChallenge": "zkwm_protocols.challenge",
     "OpeningCheck": "zkwm.owner.suspect_check",
@@ -99,6 +114,9 @@ _HOMES = {
     "QueryRecord": "zkwm.suspects.suspect",
     "RankSum": "zkwm_protocols.evidence",
     "Refusal": "zkwm_protocols.argument_response",
+    "Replay": "zkwm.case_archive.replay",
+    "ReplayState": "zkwm.case_archive.steps",
+    "ReplayStep": "zkwm.case_archive.steps",
     "Response": "zkwm_protocols.argument_response",
     "Screening": "zkwm.marketplace",
     "Settled": "zkwm.marketplace",
@@ -135,12 +153,15 @@ _HOMES = {
     "Verdict": "zkwm.judge.verdict",
     "ZkwmError": "zkwm_protocols.errors",
     "build_model": "zkwm.nn.architectures",
+    "card_claim": "zkwm.model_card.card",
     "check": "zkwm.owner.check",
+    "check_case": "zkwm.case_archive.replay",
     "commit": "zkwm.owner.commit",
     "default_settings": "zkwm.training",
     "disclosure": "zkwm.owner.prove",
     "embed": "zkwm.training",
     "export_triggers": "zkwm.owner.export_triggers",
+    "find_claims": "zkwm.model_card.card",
     "json_schema": "zkwm.json_schemas",
     "load_data": "zkwm.data",
     "load_images": "zkwm.data.images",
@@ -149,6 +170,7 @@ _HOMES = {
     "load_test_data": "zkwm.data",
     "open_suspect": "zkwm.suspects",
     "overview": "zkwm.owner.overview",
+    "pack_case": "zkwm.case_archive.pack",
     "prove": "zkwm.owner.prove",
     "read_preprocessor_config": "zkwm.suspects",
     "render_report": "zkwm.report",
@@ -157,11 +179,18 @@ _HOMES = {
     "to_onnx": "zkwm.nn.onnx_export",
     "trigger_set": "zkwm.owner.commit",
     "verify_argument": "zkwm.judge.verification",
+    "write_claim": "zkwm.model_card.card",
 }
 
 __all__ = sorted(_HOMES)
 
 if TYPE_CHECKING:
+    from zkwm.case_archive.documents import CaseDocuments
+    from zkwm.case_archive.extracted_mark import ExtractedMark
+    from zkwm.case_archive.manifest import ArchivedFile, ArchiveRole, CaseManifest
+    from zkwm.case_archive.pack import pack_case
+    from zkwm.case_archive.replay import Replay, check_case
+    from zkwm.case_archive.steps import ReplayState, ReplayStep
     from zkwm.data import ImageData, LabeledImages, load_data, load_test_data
     from zkwm.data.images import Fit, Shape, load_images, load_labels
     from zkwm.json_schemas import json_schema
@@ -185,6 +214,9 @@ if TYPE_CHECKING:
     from zkwm.marketplace import Case, CaseState, Claim, Listing, Marketplace, Screening, Settled
     from zkwm.marketplace.many import Settling
     from zkwm.marketplace.screening import NoStanding, Standing
+    from zkwm.model_card.card import FoundClaims, card_claim, find_claims, write_claim
+    from zkwm.model_card.claim import CardClaim, ClaimedModel
+    from zkwm.model_card.find import ClaimAgreement, ClaimComparison, ClaimFinding
     from zkwm.nn.architecture_names import ARCHITECTURES
     from zkwm.nn.architectures import Classifier, build_model
     from zkwm.nn.image_source import Data
@@ -214,6 +246,7 @@ if TYPE_CHECKING:
         read_preprocessor_config,
     )
     from zkwm.suspects.limits import OnnxLimits
+    from zkwm.suspects.model_digests import ModelDigest
     from zkwm.suspects.suspect import Answer, QueryRecord, SuspectFile
     from zkwm.training import (
         EmbedLoss,
@@ -254,7 +287,7 @@ if TYPE_CHECKING:
     from zkwm_protocols.evidence import Evidence, RankSum, Term
     from zkwm_protocols.integer_network.model import IntegerNetwork
     from zkwm_protocols.keys import BoxPublicKey, JudgePublic, PublicKey, SigningKey
-    from zkwm_protocols.opening import Opening
+    from zkwm_protocols.opening import OpenedBlock, OpenedTrigger, Opening
     from zkwm_protocols.policy import Policy
     from zkwm_protocols.ranks import Statistic
     from zkwm_protocols.suspect_identity import (

@@ -13,6 +13,7 @@ import click
 
 from zkwm_cli.options import option
 from zkwm_cli.terminal import ask_yes, note, table, warn
+from zkwm_cli.trusted_judge import typed_fingerprint
 from zkwm_protocols.errors import Cancelled, UsageError
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class ConsentOptions:
         found = set()
         for number, line in enumerate(text.splitlines(), 1):
             if written := line.partition("#")[0].strip():
-                found.add(_fingerprint(written, f"line {number} of {self.trusted_judges}: "))
+                found.add(typed_fingerprint(written, f"line {number} of {self.trusted_judges}: "))
         return frozenset(found)
 
     def confirm(self, release: Disclosure, trusted: frozenset[str] | None) -> str | None:
@@ -106,7 +107,7 @@ class ConsentOptions:
         """
         actual = release.judge_fingerprint
         if self.judge_fingerprint is not None:
-            return _fingerprint(self.judge_fingerprint, "--judge-fingerprint: ")
+            return typed_fingerprint(self.judge_fingerprint, "--judge-fingerprint: ")
         if release.repeated or release.judge_known:
             return None
         if self.yes or (trusted is not None and actual in trusted):
@@ -130,17 +131,6 @@ class ConsentOptions:
         if not answer:
             raise Cancelled("declined; nothing was opened")
         return actual
-
-
-def _fingerprint(written: str, where: str) -> str:
-    """A fingerprint as it was typed. Raises UsageError, naming where, for anything else."""
-    from zkwm_protocols.errors import Malformed
-    from zkwm_protocols.keys import read_fingerprint
-
-    try:
-        return read_fingerprint(written)
-    except Malformed as error:
-        raise UsageError(f"{where}{error.message}", hint=error.hint) from None
 
 
 def warn_of_mark(vault: Vault, seen: str = "") -> str:

@@ -117,7 +117,7 @@ def kind_of(data: bytes) -> str:
     return first.removeprefix("zkwm-").partition("/")[0] if first.startswith("zkwm-") else ""
 
 
-def inspect_verdict(data: bytes, judge: JudgePublic | None) -> Inspection:
+def inspect_verdict(data: bytes, judge: JudgePublic | str | None) -> Inspection:
     """A verdict's file, whose signature is checked where a judge is given (SPEC.md 10.4).
 
     Raises InvalidSignature where that judge did not sign it, Malformed or Unsupported.

@@ -21,6 +21,7 @@ from zkwm_cli.options import (
     passphrase_option,
 )
 from zkwm_cli.secret_options import PUBLIC_LIMIT, JudgeOptions
+from zkwm_cli.trusted_judge import typed_fingerprint
 
 if TYPE_CHECKING:
     from zkwm.judge.judge import Judge
@@ -243,13 +244,9 @@ class CheckerOptions:
     def _confirmed(self, challenge: bytes) -> JudgePublic:
         """The judge of the challenge, who has to have the fingerprint."""
         from zkwm_protocols.challenge import Challenge
-        from zkwm_protocols.errors import InvalidOpening, Malformed, UsageError
-        from zkwm_protocols.keys import require_fingerprint
+        from zkwm_protocols.errors import InvalidOpening
 
-        try:
-            expected = require_fingerprint((self.judge_fingerprint or "").strip().lower())
-        except Malformed as error:
-            raise UsageError(f"--judge-fingerprint: {error.message}") from None
+        expected = typed_fingerprint(self.judge_fingerprint or "", "--judge-fingerprint: ")
         judge = Challenge.from_bytes(challenge).judge
         if judge.fingerprint() != expected:
             raise InvalidOpening(

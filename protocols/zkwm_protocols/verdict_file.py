@@ -64,15 +64,15 @@ class VerdictFile:
         )
         return fields
 
-    def verify(self, judge: JudgePublic) -> dict[str, Any]:
-        """The decoded body, once ``judge`` is found to be who signed it.
+    def verify(self, judge: JudgePublic | str) -> dict[str, Any]:
+        """The decoded body, once ``judge``, by keys or fingerprint, is found to have signed it.
 
         Raises InvalidSignature where it names another judge (``verdict.judge``) or was altered
         (``verdict.signature``), Malformed or Unsupported (``verdict.format``).
         """
         fields = self.fields()
         named = JudgePublic.from_map(fields["judge"])
-        if named != judge:
+        if not named.is_trusted(judge):
             raise InvalidSignature(
                 f"the verdict is another judge's ({named.fingerprint()}), or of nobody",
                 hint="compare the fingerprint with what that judge published; whoever makes a key "
@@ -80,7 +80,7 @@ class VerdictFile:
                 check="verdict.judge",
             )
         try:
-            judge.signing.verify(PURPOSE, hashlib.sha256(self.body).digest(), self.signature)
+            named.signing.verify(PURPOSE, hashlib.sha256(self.body).digest(), self.signature)
         except InvalidSignature:
             raise InvalidSignature(
                 "the judge's signature of the verdict does not verify: it was altered, or the "

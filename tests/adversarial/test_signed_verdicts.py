@@ -181,6 +181,11 @@ def test_another_judges_verdict(judge: TestJudge, other_judge: Judge, file: byte
         Verdict.from_bytes(file, other_judge.public)
     assert caught.value.check == "verdict.judge"
     assert judge.public.fingerprint() in caught.value.message
+    with pytest.raises(InvalidSignature):
+        Verdict.from_bytes(file, other_judge.public.fingerprint())
+    assert Verdict.from_bytes(file, judge.public.fingerprint()).judge == judge.public
+    with pytest.raises(UsageError):
+        Verdict.from_bytes(file, "a judge")
     boxes = JudgePublic(judge.public.signing, other_judge.public.box)
     with pytest.raises(InvalidSignature):
         Verdict.from_bytes(file, boxes)

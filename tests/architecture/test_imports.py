@@ -138,7 +138,8 @@ def test_help_loads_only_the_command_line(arguments: list[str]) -> None:
 def test_what_a_judge_needs_never_loads_torch() -> None:
     names = ["Judge", "open_suspect", "Commitment", "Challenge", "Opening", "Policy", "Verdict",
              "render_text", "render_report", "Vault", "commit", "prove", "disclosure",
-             "Marketplace", "ArgumentResponse", "Refusal"]  # fmt: skip
+             "Marketplace", "ArgumentResponse", "Refusal", "pack_case", "check_case", "card_claim",
+             "find_claims"]  # fmt: skip
     program = "import zkwm\n" + "\n".join(f"zkwm.{name}" for name in names)
     assert not {"torch", "numba"} & loaded_after(program)
 

@@ -43,6 +43,17 @@ def test_a_report_that_the_verdict_does_not_name(court: Court) -> None:
     assert "nobody vouches for what public.html shows" in " ".join(text.stdout.split())
 
 
+def test_a_judge_who_is_trusted_by_fingerprint(court: Court, case: Files) -> None:
+    court.decide()
+    assert court.pack(triggers=True).code == 0
+    found = court.check("--judge-fingerprint", case.judge_fingerprint, expected=0)
+    assert found["judge_given"]
+    other = "-".join(["abcd"] * 8)
+    refused = court.zkwm("case", "check", court.archive, "--judge-fingerprint", other)
+    assert refused.code == 3
+    assert "another judge's case" in refused.stderr
+
+
 def test_a_verdict_that_the_judge_did_not_sign(court: Court) -> None:
     court.decide()
     assert court.pack(triggers=True).code == 0

@@ -49,6 +49,27 @@ def test_a_verdict_is_signed_and_anybody_checks_it(
     assert PASSPHRASE.encode() not in signed.read_bytes()
 
 
+def test_a_fingerprint_is_enough_to_inspect(zkwm: Command, case: Files) -> None:
+    """The verdict holds the judge's keys, and the fingerprint says whose they have to be."""
+    signed = case.folder / "case.verdict"
+    assert zkwm(*case.verify_options(), "--verdict", signed).code == 0
+    typed = case.judge_fingerprint.upper().replace("-", " ")
+    seen = zkwm("inspect", signed, "--judge-fingerprint", typed, "--json")
+    assert seen.code == 0, seen.stderr
+    assert seen.json["checks"] == {"verdict.signature": "verified"}
+    other = JudgePublic.from_bytes(stranger(case.folder).read_bytes()).fingerprint()
+    assert zkwm("inspect", signed, "--judge-fingerprint", other).code == 3
+    for wrong, words in (
+        (("--judge-fingerprint", "abcd"), "--judge-fingerprint: this is no fingerprint"),
+        (("--judge-fingerprint", other, "--judge", case.public), "not both"),
+    ):
+        refused = zkwm("inspect", signed, *wrong)
+        assert (refused.code, words in refused.stderr) == (2, True), refused.stderr
+    aside = zkwm("inspect", case.commitment, "--judge-fingerprint", other)
+    assert aside.code == 2
+    assert "who signed a verdict" in aside.stderr
+
+
 def test_without_a_key_it_is_unverified(zkwm: Command, case: Files) -> None:
     signed = case.folder / "case.verdict"
     assert zkwm(*case.verify_options(), "--verdict", signed).code == 0

@@ -12,7 +12,7 @@ from tests.fuzz.text_changes import change_json
 from tests.support.archives import CONTENTS, archive, honest_files, manifest_of, zip_of
 from zkwm.case_archive.container import read_archive, write_archive
 from zkwm.case_archive.extracted_mark import ExtractedMark
-from zkwm.case_archive.manifest import NAME, Manifest
+from zkwm.case_archive.manifest import NAME, CaseManifest
 
 
 def changed_document(data: bytes, random: Random) -> bytes:
@@ -37,7 +37,7 @@ def archive_kind() -> Kind:
         written = changed_document(manifest_of(contents).to_bytes(), random)
         return zip_of([(NAME, written), *honest_files(contents)[1:]])
 
-    def again(read: tuple[Manifest, dict[str, bytes]]) -> bytes:
+    def again(read: tuple[CaseManifest, dict[str, bytes]]) -> bytes:
         return write_archive(*read)
 
     return Kind("case archive", mixed(chosen(samples), change), read_archive, again=again)

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 
 from zkwm.case_archive.container import write_archive
-from zkwm.case_archive.manifest import NAME, ArchivedFile, ArchiveRole, Manifest
+from zkwm.case_archive.manifest import NAME, ArchivedFile, ArchiveRole, CaseManifest
 
 CONTENTS = {
     "challenge/a.challenge": b"a challenge",
@@ -19,13 +19,13 @@ CONTENTS = {
 Change = Callable[[zipfile.ZipInfo], None]
 
 
-def manifest_of(contents: dict[str, bytes], version: str = "0.1.0") -> Manifest:
+def manifest_of(contents: dict[str, bytes], version: str = "0.1.0") -> CaseManifest:
     """The manifest of these files."""
     entries = [
         ArchivedFile.of(ArchiveRole(path.partition("/")[0]), path.partition("/")[2], data)
         for path, data in contents.items()
     ]
-    return Manifest(version, tuple(sorted(entries)))
+    return CaseManifest(version, tuple(sorted(entries)))
 
 
 def archive(contents: dict[str, bytes] | None = None) -> bytes:

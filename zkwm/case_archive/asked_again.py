@@ -10,7 +10,7 @@ from pathlib import Path
 from zkwm.case_archive.documents import CaseDocuments
 from zkwm.case_archive.extracted_mark import mark_settings
 from zkwm.case_archive.manifest import ArchiveRole
-from zkwm.case_archive.steps import Step, StepState
+from zkwm.case_archive.steps import ReplayState, ReplayStep
 from zkwm.suspects import Suspect, open_suspect
 from zkwm_protocols.errors import InvalidOpening, SuspectUnusable, ZkwmError
 from zkwm_protocols.suspect_identity import SuspectKind
@@ -50,21 +50,21 @@ def suspect_again(documents: CaseDocuments, location: str) -> Iterator[Suspect]:
             yield suspect
 
 
-def repeat_mark(documents: CaseDocuments, location: str | None) -> Step:
+def repeat_mark(documents: CaseDocuments, location: str | None) -> ReplayStep:
     """The step "suspect" of a mark that is extracted: weights, scheme, reference and probes."""
     if location is None:
-        return Step(_NAME, StepState.NOT_REPEATED, "the model is not in the archive")
+        return ReplayStep(_NAME, ReplayState.NOT_REPEATED, "the model is not in the archive")
     pinned = documents.challenge.suspect
     try:
         with suspect_again(documents, location) as suspect:
             suspect.check_committed(documents.commitment.header)
             digest = suspect.identity.digest
     except InvalidOpening as error:
-        return Step(_NAME, StepState.DIFFERS, error.message)
+        return ReplayStep(_NAME, ReplayState.DIFFERS, error.message)
     except ZkwmError as error:
-        return Step(_NAME, StepState.NOT_REPEATED, error.message)
+        return ReplayStep(_NAME, ReplayState.NOT_REPEATED, error.message)
     if digest != pinned.digest:
         words = "weights, scheme, reference and probes are not those that the challenge names"
-        return Step(_NAME, StepState.DIFFERS, words)
+        return ReplayStep(_NAME, ReplayState.DIFFERS, words)
     words = "weights, scheme, reference and probes are those that the challenge names, by digest"
-    return Step(_NAME, StepState.REPEATED, words)
+    return ReplayStep(_NAME, ReplayState.REPEATED, words)

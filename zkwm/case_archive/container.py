@@ -16,7 +16,7 @@ from zkwm.case_archive.manifest import FILE_LIMIT as MANIFEST_LIMIT
 from zkwm.case_archive.manifest import (
     MOST_FILES,
     NAME,
-    Manifest,
+    CaseManifest,
     require_contents,
     require_path,
 )
@@ -33,7 +33,7 @@ _END, _LOCAL, _CENTRAL = 22, 30, 46
 _HINT = "get the archive again from whoever packed it; zkwm case pack makes such files"
 
 
-def write_archive(manifest: Manifest, contents: Mapping[str, bytes]) -> bytes:
+def write_archive(manifest: CaseManifest, contents: Mapping[str, bytes]) -> bytes:
     """The archive of these files: the manifest first, then the files in its order.
 
     Raises Malformed where contents and manifest differ, UsageError for more than 2 GiB.
@@ -51,7 +51,7 @@ def write_archive(manifest: Manifest, contents: Mapping[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
-def read_archive(data: bytes) -> tuple[Manifest, dict[str, bytes]]:
+def read_archive(data: bytes) -> tuple[CaseManifest, dict[str, bytes]]:
     """Manifest and contents of an archive. Raises Malformed, or Unsupported for its schema."""
     if len(data) > ARCHIVE_LIMIT:
         raise Malformed("a case archive has at most 2 GiB")
@@ -67,7 +67,7 @@ def read_archive(data: bytes) -> tuple[Manifest, dict[str, bytes]]:
         found[entry.filename] = content
     if data[position:] != _directory(entries, position):
         raise Malformed("the archive's list of its files is not in its one form", hint=_HINT)
-    manifest = Manifest.from_bytes(found.pop(NAME))
+    manifest = CaseManifest.from_bytes(found.pop(NAME))
     require_contents(manifest, found)
     if list(found) != [file.path for file in manifest.files]:
         raise Malformed("the files of the archive are not in the manifest's order", hint=_HINT)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from zkwm.case_archive.extracted_mark import ExtractedMark
-from zkwm.case_archive.manifest import ArchiveRole, Manifest
+from zkwm.case_archive.manifest import ArchiveRole, CaseManifest
 from zkwm.judge.particulars import FileRole
 from zkwm.judge.verdict import Verdict
 from zkwm_protocols.argument_response import Response, read_response
@@ -47,7 +47,7 @@ class CaseDocuments:
         mark: how a mark is extracted from the suspect; None where the archive does not say it.
     """
 
-    manifest: Manifest
+    manifest: CaseManifest
     contents: Mapping[str, bytes]
     commitment: Commitment
     challenge: Challenge
@@ -119,14 +119,14 @@ class CaseDocuments:
 
 
 def read_documents(
-    manifest: Manifest, contents: Mapping[str, bytes], judge: JudgePublic | None = None
+    manifest: CaseManifest, contents: Mapping[str, bytes], judge: JudgePublic | str | None = None
 ) -> CaseDocuments:
     """Parse the files of an archive; each error names its file.
 
     Args:
         manifest: the list of files.
         contents: their bytes by path.
-        judge: the keys that whoever asks trusts; None takes the archive's own.
+        judge: the keys that whoever asks trusts, or a fingerprint; None takes the archive's own.
 
     Raises Malformed or Unsupported for a file that cannot be read, InvalidSignature
     (``verdict.judge``) where the archive's judge is not ``judge``, and for a verdict that they did
@@ -143,7 +143,7 @@ def read_documents(
             raise type(error)(message, hint=error.hint, check=error.check) from None
 
     archived = parsed(ArchiveRole.JUDGE_PUBLIC, JudgePublic.from_bytes)
-    if judge is not None and judge != archived:
+    if judge is not None and not archived.is_trusted(judge):
         raise InvalidSignature(
             f"the archive is of another judge's case ({archived.fingerprint()})",
             hint="compare the fingerprint with what that judge published",

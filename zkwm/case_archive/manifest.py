@@ -77,7 +77,7 @@ class ArchivedFile:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class CaseManifest:
     """The files of an archive, in the order of their paths, and the release that packed them."""
 
     version: str
@@ -111,7 +111,7 @@ class Manifest:
         return encode_document(SCHEMA, {"version": self.version, "files": files})
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Manifest:
+    def from_bytes(cls, data: bytes) -> CaseManifest:
         """Read ``to_bytes``. Raises Malformed, and Unsupported for another schema."""
         what = "the manifest of the archive"
         value = decode_document(data, SCHEMA, what=what, limit=FILE_LIMIT)
@@ -135,7 +135,7 @@ def require_path(path: str) -> None:
         )
 
 
-def require_contents(manifest: Manifest, contents: Mapping[str, bytes]) -> None:
+def require_contents(manifest: CaseManifest, contents: Mapping[str, bytes]) -> None:
     """Raise Malformed unless these are exactly the manifest's files, byte for byte."""
     listed = {file.path: file for file in manifest.files}
     for path in contents:

@@ -15,7 +15,7 @@ from zkwm.case_archive.manifest import (
     ONE_EACH,
     ArchivedFile,
     ArchiveRole,
-    Manifest,
+    CaseManifest,
 )
 from zkwm.case_archive.recognize import (
     document_role,
@@ -45,7 +45,7 @@ def pack_case(
     *,
     triggers: JudgeKey | None = None,
     extraction: ExtractionSettings | None = None,
-) -> tuple[bytes, Manifest]:
+) -> tuple[bytes, CaseManifest]:
     """An archive of the files of one case, and its manifest.
 
     Args:
@@ -118,14 +118,14 @@ def _add(contents: dict[str, bytes], role: ArchiveRole, name: str, data: bytes) 
     contents[f"{role}/{name}"] = data
 
 
-def _manifest(contents: dict[str, bytes]) -> Manifest:
+def _manifest(contents: dict[str, bytes]) -> CaseManifest:
     """The manifest of these files. Raises UsageError for a name that no file may have there."""
     try:
         entries = [
             ArchivedFile.of(ArchiveRole(path.partition("/")[0]), path.partition("/")[2], data)
             for path, data in contents.items()
         ]
-        return Manifest(version("zkwm"), tuple(sorted(entries)))
+        return CaseManifest(version("zkwm"), tuple(sorted(entries)))
     except Malformed as error:
         raise UsageError(
             error.message, hint="rename the file: letters, digits and . _ + - are possible"

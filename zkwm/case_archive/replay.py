@@ -15,7 +15,7 @@ from zkwm.case_archive.documents import CaseDocuments, in_files, read_documents
 from zkwm.case_archive.manifest import ArchiveRole
 from zkwm.case_archive.replay_accuracy import repeat_accuracy
 from zkwm.case_archive.replay_triggers import repeat_triggers
-from zkwm.case_archive.steps import Step, StepState
+from zkwm.case_archive.steps import ReplayState, ReplayStep
 from zkwm.judge.case import ArgumentCase, OpeningCase
 from zkwm.judge.results import TriggerStatus
 from zkwm.judge.verdict import Outcome, Verdict
@@ -41,14 +41,14 @@ class Replay:
     """
 
     documents: CaseDocuments
-    steps: tuple[Step, ...]
+    steps: tuple[ReplayStep, ...]
     outcome: Outcome | None
     judge_given: bool
 
     @property
     def differs(self) -> bool:
         """Whether a step came to something else than the archive says."""
-        return any(step.state == StepState.DIFFERS for step in self.steps)
+        return any(step.state == ReplayState.DIFFERS for step in self.steps)
 
     @property
     def whole(self) -> bool:
@@ -56,13 +56,13 @@ class Replay:
         return self.outcome is not None
 
 
-def check_case(data: bytes, judge: JudgePublic | None = None) -> Replay:
+def check_case(data: bytes, judge: JudgePublic | str | None = None) -> Replay:
     """Repeat the case in an archive.
 
     Args:
         data: the archive.
-        judge: the public keys of the judge whom the caller trusts; None takes the archive's own,
-            whose fingerprint somebody has to confirm.
+        judge: the public keys of the judge whom the caller trusts, or their fingerprint; None
+            takes the archive's own, whose fingerprint somebody has to confirm.
 
     Raises:
         Malformed or Unsupported: the archive, or a file in it, cannot be read.
@@ -74,11 +74,11 @@ def check_case(data: bytes, judge: JudgePublic | None = None) -> Replay:
     for step, outcome in _steps(documents):
         steps.append(step)
         replayed = outcome
-    whole = all(step.state == StepState.REPEATED for step in steps)
+    whole = all(step.state == ReplayState.REPEATED for step in steps)
     return Replay(documents, tuple(steps), replayed if whole else None, judge is not None)
 
 
-_Stepped = Iterator[tuple[Step, Outcome | None]]
+_Stepped = Iterator[tuple[ReplayStep, Outcome | None]]
 
 
 def _steps(documents: CaseDocuments) -> _Stepped:
@@ -102,66 +102,72 @@ def _steps(documents: CaseDocuments) -> _Stepped:
             yield from _opening(documents, challenge, response, location)
         else:
             words = "the owner refused to answer, which proves nothing"
-            yield Step("answer", StepState.NOT_REPEATED, words), None
+            yield ReplayStep("answer", ReplayState.NOT_REPEATED, words), None
 
 
-def _signed(verdict: Verdict | None) -> Step:
+def _signed(verdict: Verdict | None) -> ReplayStep:
     """The verdict's signature, which the reader verified."""
     if verdict is None:
-        return Step("verdict", StepState.REPEATED, "there is none in the archive")
+        return ReplayStep("verdict", ReplayState.REPEATED, "there is none in the archive")
     words = f"signed by the judge's key, and says: {verdict.outcome}"
-    return Step("verdict", StepState.REPEATED, words)
+    return ReplayStep("verdict", ReplayState.REPEATED, words)
 
 
-def _files(documents: CaseDocuments) -> Step:
+def _files(documents: CaseDocuments) -> ReplayStep:
     """The files of the verdict, by digest."""
     if documents.verdict is None:
-        return Step("files", StepState.REPEATED, "as the manifest lists them")
+        return ReplayStep("files", ReplayState.REPEATED, "as the manifest lists them")
     if others := documents.other_files():
-        return Step("files", StepState.DIFFERS, "; ".join(others))
-    return Step("files", StepState.REPEATED, "the very ones that the verdict names by digest")
+        return ReplayStep("files", ReplayState.DIFFERS, "; ".join(others))
+    return ReplayStep(
+        "files", ReplayState.REPEATED, "the very ones that the verdict names by digest"
+    )
 
 
-def _reports(documents: CaseDocuments) -> Step:
+def _reports(documents: CaseDocuments) -> ReplayStep:
     """Whether the judge vouches for the pages that people read: nothing is read from them here."""
     if unnamed := documents.unnamed_reports():
         words = (
             f"nobody vouches for what {', '.join(unnamed)} shows: the verdict does not name it "
             "(zkwm verify writes report and verdict together)"
         )
-        return Step("reports", StepState.NOT_REPEATED, words)
-    return Step("reports", StepState.REPEATED, "those that the verdict names by digest")
+        return ReplayStep("reports", ReplayState.NOT_REPEATED, words)
+    return ReplayStep("reports", ReplayState.REPEATED, "those that the verdict names by digest")
 
 
-def _answers_each_other(documents: CaseDocuments) -> Step:
+def _answers_each_other(documents: CaseDocuments) -> ReplayStep:
     """All signatures, and that commitment, challenge and answer belong together."""
     try:
         documents.require_one_case()
     except ZkwmError as error:
-        return Step("signatures", StepState.DIFFERS, error.message)
+        return ReplayStep("signatures", ReplayState.DIFFERS, error.message)
     words = "those of owner and judge verify, and the answer is to this challenge"
-    return Step("signatures", StepState.REPEATED, words)
+    return ReplayStep("signatures", ReplayState.REPEATED, words)
 
 
-def _suspect(documents: CaseDocuments, location: str | None) -> Step:
+def _suspect(documents: CaseDocuments, location: str | None) -> ReplayStep:
     """The suspect's digest."""
     pinned = documents.challenge.suspect
     if not in_files(pinned.kind):
         words = f"a suspect of the kind {pinned.kind} is in no file: nobody can ask it again"
-        return Step("suspect", StepState.NOT_REPEATED, words)
+        return ReplayStep("suspect", ReplayState.NOT_REPEATED, words)
     if pinned.kind == SuspectKind.EXTRACTION:
         return repeat_mark(documents, location)
     if location is None:
-        return Step("suspect", StepState.NOT_REPEATED, "the model is not in the archive")
+        return ReplayStep("suspect", ReplayState.NOT_REPEATED, "the model is not in the archive")
     try:
         (found,) = model_digests(location)
     except ZkwmError as error:
-        return Step("suspect", StepState.NOT_REPEATED, error.message)
+        return ReplayStep("suspect", ReplayState.NOT_REPEATED, error.message)
     if found.digest is None:
-        return Step("suspect", StepState.NOT_REPEATED, found.problem)
+        return ReplayStep("suspect", ReplayState.NOT_REPEATED, found.problem)
     if found.digest != pinned.digest:
-        return Step("suspect", StepState.DIFFERS, "it is not the model that the challenge names")
-    return Step("suspect", StepState.REPEATED, "the model that the challenge names, by digest")
+        return ReplayStep(
+            "suspect", ReplayState.DIFFERS, "it is not the model that the challenge names"
+        )
+    return ReplayStep(
+        "suspect", ReplayState.REPEATED, "the model that the challenge names, by digest"
+    )
 
 
 def _argument(
@@ -172,7 +178,10 @@ def _argument(
 ) -> _Stepped:
     """The argument, its network made again from the file, and the evidence."""
     if location is None:
-        yield Step("argument", StepState.NOT_REPEATED, "the model is not in the archive"), None
+        yield (
+            ReplayStep("argument", ReplayState.NOT_REPEATED, "the model is not in the archive"),
+            None,
+        )
         return
     from zkwm.judge.verification import verify_argument
 
@@ -186,21 +195,21 @@ def _argument(
         )  # fmt: skip
     except ZkwmError as error:
         if error.verdict is None:
-            yield Step("argument", StepState.NOT_REPEATED, error.message), None
+            yield ReplayStep("argument", ReplayState.NOT_REPEATED, error.message), None
             return
         public, failure = error.verdict, error
     if failure is not None and not isinstance(failure, NotProven):
-        state = StepState.DIFFERS
+        state = ReplayState.DIFFERS
         if verdict is not None and verdict.outcome == Outcome.COULD_NOT_CHECK:
-            state = StepState.NOT_REPEATED
-        yield Step("argument", state, failure.message), None
+            state = ReplayState.NOT_REPEATED
+        yield ReplayStep("argument", state, failure.message), None
         return
     words = "verified whole: network from the file, gate, proof"
     if verdict is not None and verdict.argued is not None and public.argued is not None:
         more = len(verdict.argued.agreements) - len(public.argued.agreements)
         if more > 0:
             words += "; the comparison on the judge's own images is theirs"
-    yield Step("argument", StepState.REPEATED, words), None
+    yield ReplayStep("argument", ReplayState.REPEATED, words), None
     tried = challenge.policy.functions_tried if verdict is None else verdict.functions_tried
     case = ArgumentCase(documents.commitment, challenge, response, accept, tried or 1)
     yield _evidence(documents, case.weigh(challenge.least_matches), counted=case.labels_count)
@@ -216,14 +225,14 @@ def _opening(
     verdict = documents.verdict
     if verdict is None:
         words = "an opening is sealed to the judge, whose verdict is not in the archive"
-        yield Step("answers", StepState.NOT_REPEATED, words), None
+        yield ReplayStep("answers", ReplayState.NOT_REPEATED, words), None
         return
     if documents.opened is None:
         words = (
             "the opened triggers are not in the archive: that they match rests on the judge's word "
             "(an archive may be packed with them)"
         )
-        yield Step("answers", StepState.NOT_REPEATED, words), None
+        yield ReplayStep("answers", ReplayState.NOT_REPEATED, words), None
     else:
         for step in repeat_triggers(documents, challenge, documents.opened, location):
             yield step, None
@@ -236,14 +245,14 @@ def _opening(
         evidence = case.weigh(matches, ranks)
     except (CouldNotCheck, ValueError, TypeError):
         words = "the answers that the verdict lists give no evidence"
-        yield Step("evidence", StepState.NOT_REPEATED, words), None
+        yield ReplayStep("evidence", ReplayState.NOT_REPEATED, words), None
         return
     yield _evidence(documents, evidence, counted=case.labels_count)
 
 
 def _evidence(
     documents: CaseDocuments, evidence: Evidence, *, counted: bool
-) -> tuple[Step, Outcome | None]:
+) -> tuple[ReplayStep, Outcome | None]:
     """The sum in bits, and the outcome that follows from it."""
     outcome = Outcome.PROVEN if evidence.reached and counted else Outcome.NOT_PROVEN
     verdict = documents.verdict
@@ -254,9 +263,11 @@ def _evidence(
     else:
         words = f"the owner chose the labels, and they do not count: {outcome}"
     if verdict is not None and (verdict.evidence != evidence or verdict.outcome != outcome):
-        return Step("evidence", StepState.DIFFERS, f"{words}; the verdict says otherwise"), None
+        return ReplayStep(
+            "evidence", ReplayState.DIFFERS, f"{words}; the verdict says otherwise"
+        ), None
     if verdict is not None and documents.files(ArchiveRole.VERDICT):
         words += ", as the verdict says"
     if listed:
         words += ", from the matches that it lists"
-    return Step("evidence", StepState.REPEATED, words), outcome
+    return ReplayStep("evidence", ReplayState.REPEATED, words), outcome

@@ -8,7 +8,7 @@ from pathlib import Path
 from zkwm.case_archive.asked_again import suspect_again
 from zkwm.case_archive.documents import CaseDocuments
 from zkwm.case_archive.manifest import ArchiveRole
-from zkwm.case_archive.steps import Step, StepState
+from zkwm.case_archive.steps import ReplayState, ReplayStep
 from zkwm.data.labeled_images import LabeledImages, load_test_data
 from zkwm.judge.task_accuracy import drawn_images
 from zkwm_protocols.errors import ZkwmError
@@ -16,7 +16,7 @@ from zkwm_protocols.errors import ZkwmError
 _NAME = "accuracy"
 
 
-def repeat_accuracy(documents: CaseDocuments, location: str) -> Step | None:
+def repeat_accuracy(documents: CaseDocuments, location: str) -> ReplayStep | None:
     """The accuracy on the test data in the archive, measured again; None without test data.
 
     ``location`` is that of the suspect's file.
@@ -28,15 +28,15 @@ def repeat_accuracy(documents: CaseDocuments, location: str) -> Step | None:
     try:
         data = drawn_images(_test_data(files), documents.challenge)
         if data.digest() != stated.data:
-            return Step(_NAME, StepState.DIFFERS, "these are not the challenge's test data")
+            return ReplayStep(_NAME, ReplayState.DIFFERS, "these are not the challenge's test data")
         right = _right(documents, location, data)
     except ZkwmError as error:
-        return Step(_NAME, StepState.NOT_REPEATED, error.message)
+        return ReplayStep(_NAME, ReplayState.NOT_REPEATED, error.message)
     words = f"{right} of {stated.count} test images right"
     if right != stated.right:
         words = f"{words}, and the challenge says {stated.right}"
-        return Step(_NAME, StepState.DIFFERS, words)
-    return Step(_NAME, StepState.REPEATED, f"{words}, as the challenge says")
+        return ReplayStep(_NAME, ReplayState.DIFFERS, words)
+    return ReplayStep(_NAME, ReplayState.REPEATED, f"{words}, as the challenge says")
 
 
 def _test_data(files: dict[str, bytes]) -> LabeledImages:

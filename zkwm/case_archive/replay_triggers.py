@@ -9,7 +9,7 @@ import numpy as np
 
 from zkwm.case_archive.asked_again import suspect_again
 from zkwm.case_archive.documents import CaseDocuments, in_files
-from zkwm.case_archive.steps import Step, StepState
+from zkwm.case_archive.steps import ReplayState, ReplayStep
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.query import Asking, question
 from zkwm.judge.results import TriggerResult, TriggerStatus
@@ -29,7 +29,7 @@ def repeat_triggers(
     challenge: OpeningChallenge,
     opened: tuple[OpenedBlock, ...],
     location: str | None,
-) -> Iterator[Step]:
+) -> Iterator[ReplayStep]:
     """The steps "leaves" and "answers", compared with the verdict trigger by trigger.
 
     Args:
@@ -41,15 +41,15 @@ def repeat_triggers(
     stated = () if documents.verdict is None else documents.verdict.triggers
     triggers = check_leaves(documents.commitment, opened)
     if different := _leaves_differ(triggers, stated):
-        yield Step("leaves", StepState.DIFFERS, different)
+        yield ReplayStep("leaves", ReplayState.DIFFERS, different)
         return
     valid = sum(trigger.status == LeafStatus.VALID for trigger in triggers)
     words = f"{valid} of {len(triggers)} opened triggers are the committed ones, with their labels"
-    yield Step("leaves", StepState.REPEATED, words)
+    yield ReplayStep("leaves", ReplayState.REPEATED, words)
     if not in_files(challenge.suspect.kind):
         yield _recorded(documents, triggers)
     elif location is None:
-        yield Step("answers", StepState.NOT_REPEATED, "the model is not in the archive")
+        yield ReplayStep("answers", ReplayState.NOT_REPEATED, "the model is not in the archive")
     else:
         yield _asked(documents, challenge, triggers, location)
 
@@ -71,7 +71,7 @@ def _asked(
     challenge: OpeningChallenge,
     triggers: tuple[CheckedTrigger, ...],
     location: str,
-) -> Step:
+) -> ReplayStep:
     """The suspect, asked every trigger again."""
     stated = () if documents.verdict is None else documents.verdict.triggers
     asking = Asking(JudgeLedger(), lambda _: bytes(32))
@@ -80,7 +80,7 @@ def _asked(
             suspect.check_preprocessing(challenge.preprocessing)
             results, _ = question(suspect, challenge, triggers, asking)
     except ZkwmError as error:
-        return Step("answers", StepState.NOT_REPEATED, error.message)
+        return ReplayStep("answers", ReplayState.NOT_REPEATED, error.message)
     pairs = list(zip(results, stated, strict=True))
     different = [
         ours.index
@@ -91,17 +91,17 @@ def _asked(
     if different:
         numbers = ", ".join(map(str, different[:10]))
         words = f"the model answers {len(different)} triggers otherwise here ({numbers})"
-        return Step("answers", StepState.DIFFERS, words)
+        return ReplayStep("answers", ReplayState.DIFFERS, words)
     matches = sum(ours.status == TriggerStatus.MATCH for ours in results)
     words = f"asked again, {matches} of {len(results)} match, each as the verdict says"
-    return Step("answers", StepState.REPEATED, words)
+    return ReplayStep("answers", ReplayState.REPEATED, words)
 
 
-def _recorded(documents: CaseDocuments, triggers: Sequence[CheckedTrigger]) -> Step:
+def _recorded(documents: CaseDocuments, triggers: Sequence[CheckedTrigger]) -> ReplayStep:
     """The answers of an endpoint, by the verdict's record of what was sent."""
     verdict = documents.verdict
     if verdict is None:
-        return Step("answers", StepState.NOT_REPEATED, "there is no record of the answers")
+        return ReplayStep("answers", ReplayState.NOT_REPEATED, "there is no record of the answers")
     record = {entry["image"]: entry["output"] for entry in verdict.suspect_record}
     for ours, theirs in zip(triggers, verdict.triggers, strict=True):
         if ours.pixels is None:
@@ -109,9 +109,9 @@ def _recorded(documents: CaseDocuments, triggers: Sequence[CheckedTrigger]) -> S
         image = sha256(np.ascontiguousarray(ours.pixels).tobytes()).hexdigest()
         if image in record and record[image] != theirs.answer:
             words = f"the verdict's record has another answer to trigger {ours.index}"
-            return Step("answers", StepState.DIFFERS, words)
+            return ReplayStep("answers", ReplayState.DIFFERS, words)
     words = (
         "the suspect is no file, and cannot be asked again: its answers are those of the judge's "
         "record, which fits the opened triggers"
     )
-    return Step("answers", StepState.NOT_REPEATED, words)
+    return ReplayStep("answers", ReplayState.NOT_REPEATED, words)

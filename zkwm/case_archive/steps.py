@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class StepState(StrEnum):
+class ReplayState(StrEnum):
     """The outcome of one step."""
 
     REPEATED = "repeated"
@@ -15,9 +15,9 @@ class StepState(StrEnum):
 
 
 @dataclass(frozen=True)
-class Step:
+class ReplayStep:
     """One step of a replay: what it is about, how it ended, and why."""
 
     name: str
-    state: StepState
+    state: ReplayState
     words: str

@@ -127,8 +127,10 @@ class Verdict:
     judge: JudgePublic | None = None
 
     @classmethod
-    def from_bytes(cls, data: bytes, judge: JudgePublic) -> Verdict:
+    def from_bytes(cls, data: bytes, judge: JudgePublic | str) -> Verdict:
         """Read a verdict's file that ``judge`` signed (SPEC.md 10.4); images are not in it.
+
+        ``judge`` is their public keys, or their fingerprint: the file has the keys themselves.
 
         What it shows is what that judge says: an outcome of ``could not be checked`` is signed,
         too. Compare the judge's fingerprint with what they published.

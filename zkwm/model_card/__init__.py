@@ -6,6 +6,7 @@ keeps keys that it does not know. Under the key ``zkwm`` stands a list of claims
 - ``claim``: one claim as data
 - ``front_matter``: where the claims stand in a card; nothing else of it is changed
 - ``find``: the claims about a model at hand, compared with its digest and with commitments
+- ``card``: all of it in three calls, which the public API has
 
 A card is what somebody wrote, and anybody can write one: it proves nothing. ``zkwm verify`` does.
 """

@@ -19,7 +19,7 @@ CARD = "README.md"
 MOST_COMMITMENTS = 100
 
 
-class Agreement(StrEnum):
+class ClaimAgreement(StrEnum):
     """The outcome of one comparison."""
 
     AGREES = "agrees"
@@ -28,16 +28,16 @@ class Agreement(StrEnum):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ClaimComparison:
     """One comparison: what was compared, how it ended, and why it ended so."""
 
     subject: str
-    outcome: Agreement
+    outcome: ClaimAgreement
     words: str
 
 
 @dataclass(frozen=True)
-class Finding:
+class ClaimFinding:
     """One claim of a card, compared with what is at hand.
 
     Attributes:
@@ -48,13 +48,13 @@ class Finding:
 
     claim: CardClaim
     names_model: bool
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[ClaimComparison, ...]
 
     @property
     def agrees(self) -> bool:
         """Whether it names the model, and nothing that was compared differs."""
         return self.names_model and all(
-            one.outcome != Agreement.DIFFERS for one in self.comparisons
+            one.outcome != ClaimAgreement.DIFFERS for one in self.comparisons
         )
 
 
@@ -106,7 +106,7 @@ def compare(
     claims: Sequence[CardClaim],
     models: Sequence[ModelDigest],
     commitments: Mapping[str, Commitment],
-) -> tuple[Finding, ...]:
+) -> tuple[ClaimFinding, ...]:
     """Every claim with what is at hand; those that name the model come first."""
     found = [_finding(claim, models, commitments) for claim in claims]
     return tuple(sorted(found, key=lambda finding: not finding.names_model))
@@ -114,7 +114,7 @@ def compare(
 
 def _finding(
     claim: CardClaim, models: Sequence[ModelDigest], commitments: Mapping[str, Commitment]
-) -> Finding:
+) -> ClaimFinding:
     """One claim: the model by its digest, the commitment by D, its owner by the fingerprints."""
     named = {model.digest for model in claim.models}
     ours = [model for model in models if model.digest in named]
@@ -123,58 +123,68 @@ def _finding(
     if not matching:
         where = f"get it from {claim.url} (as the card states)" if claim.url else "ask the owner"
         words = f"no file with this digest is here; {where}"
-        comparisons.append(Comparison("commitment", Agreement.NOT_CHECKED, words))
+        comparisons.append(ClaimComparison("commitment", ClaimAgreement.NOT_CHECKED, words))
     else:
         name, commitment = next(iter(matching.items()))
         comparisons += [_commitment(name, commitment), _owner(claim, commitment)]
-    return Finding(claim, bool(ours), tuple(comparisons))
+    return ClaimFinding(claim, bool(ours), tuple(comparisons))
 
 
 def _model(
     claim: CardClaim, models: Sequence[ModelDigest], ours: Sequence[ModelDigest]
-) -> Comparison:
+) -> ClaimComparison:
     """Whether the claim names a model at hand, or another model under the same file's name."""
     if ours:
         names = ", ".join(model.name for model in ours)
-        return Comparison("model", Agreement.AGREES, f"{names} has the digest that the card names")
+        return ClaimComparison(
+            "model", ClaimAgreement.AGREES, f"{names} has the digest that the card names"
+        )
     unread = [model for model in models if model.digest is None]
     if unread:
         words = f"the digest of {unread[0].name} was not computed: {unread[0].problem}"
-        return Comparison("model", Agreement.NOT_CHECKED, words)
+        return ClaimComparison("model", ClaimAgreement.NOT_CHECKED, words)
     names = ", ".join(model.file for model in claim.models)
-    return Comparison("model", Agreement.DIFFERS, f"the card names another model ({names})")
+    return ClaimComparison(
+        "model", ClaimAgreement.DIFFERS, f"the card names another model ({names})"
+    )
 
 
-def _changed(claim: CardClaim, models: Sequence[ModelDigest]) -> list[Comparison]:
+def _changed(claim: CardClaim, models: Sequence[ModelDigest]) -> list[ClaimComparison]:
     """The files that the card names and that have another digest here."""
     named = {model.digest for model in claim.models}
     files = {model.file for model in claim.models}
     return [
-        Comparison("model", Agreement.DIFFERS, f"{model.name} has not the digest of the card")
+        ClaimComparison(
+            "model", ClaimAgreement.DIFFERS, f"{model.name} has not the digest of the card"
+        )
         for model in models
         if model.name in files and model.digest is not None and model.digest not in named
     ]
 
 
-def _commitment(name: str, commitment: Commitment) -> Comparison:
+def _commitment(name: str, commitment: Commitment) -> ClaimComparison:
     """Whether tree, names and signatures of the commitment verify."""
     try:
         commitment.verify_root()
         commitment.verify_class_names()
         commitment.verify_signatures()
     except ZkwmError as error:
-        return Comparison("commitment", Agreement.DIFFERS, f"{name}: {error.message}")
+        return ClaimComparison("commitment", ClaimAgreement.DIFFERS, f"{name}: {error.message}")
     words = f"{name} has this digest, and its tree and signatures verify"
-    return Comparison("commitment", Agreement.AGREES, words)
+    return ClaimComparison("commitment", ClaimAgreement.AGREES, words)
 
 
-def _owner(claim: CardClaim, commitment: Commitment) -> Comparison:
+def _owner(claim: CardClaim, commitment: Commitment) -> ClaimComparison:
     """Whether the commitment's keys are those of the card."""
     keys = tuple(key.fingerprint() for key in commitment.header.owner_keys)
     if keys == claim.owner:
-        return Comparison(
-            "owner", Agreement.AGREES, "the commitment is signed by the keys that the card names"
+        return ClaimComparison(
+            "owner",
+            ClaimAgreement.AGREES,
+            "the commitment is signed by the keys that the card names",
         )
-    return Comparison(
-        "owner", Agreement.DIFFERS, f"the commitment is signed by {', '.join(keys)}, not by these"
+    return ClaimComparison(
+        "owner",
+        ClaimAgreement.DIFFERS,
+        f"the commitment is signed by {', '.join(keys)}, not by these",
     )

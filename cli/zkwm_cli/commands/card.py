@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import click
 
 from zkwm_cli.artifacts import print_result, read_parsed, require_one_stdin
 from zkwm_cli.options import commitment_option, json_option, option, options
-
-if TYPE_CHECKING:
-    from zkwm.model_card.claim import CardClaim
 
 
 @click.command("card", short_help="State in a model card which commitment claims the model.")
@@ -45,37 +39,18 @@ def command(model: str, commitment: str, url: str, card: str | None, as_json: bo
     \b
         zkwm card marked/model.onnx --commitment acme.commitment --card README.md
     """
-    from importlib.metadata import version
-
-    from zkwm.model_card.claim import make_claim
+    from zkwm.model_card.card import card_claim, write_claim
     from zkwm.model_card.front_matter import section
-    from zkwm.suspects.model_digests import model_digests
     from zkwm_cli.terminal import note
     from zkwm_protocols.commitment import FILE_LIMIT, Commitment
 
     require_one_stdin(commitment=commitment)
     committed = read_parsed(commitment, FILE_LIMIT, Commitment.from_bytes)
-    committed.verify_root()
-    committed.verify_signatures()
-    claim = make_claim(committed, model_digests(model), url=url, version=version("zkwm"))
+    claim = card_claim(committed, model, url=url)
     if card is not None:
-        _write(Path(card), claim)
+        write_claim(card, claim)
         note(f"{card} states that commitment {claim.commitment.hex()[:16]} claims {model}")
     elif not as_json:
         click.echo(section([claim]), nl=False)
     note("a card proves nothing, and anybody can write one: zkwm find compares it")
     print_result(as_json, "card", path=card, claim=claim.to_map())
-
-
-def _write(card: Path, claim: CardClaim) -> None:
-    """Put the claim into the card, whole or not at all. Raises Malformed, naming the card."""
-    from zkwm.files import read_limited, write_atomic
-    from zkwm.model_card.front_matter import FILE_LIMIT, with_claim
-    from zkwm_protocols.errors import Malformed, UsageError
-
-    old = read_limited(card, FILE_LIMIT, regular=True) if card.exists() else b""
-    try:
-        new = with_claim(old, claim)
-    except (Malformed, UsageError) as error:
-        raise type(error)(f"{card}: {error.message}", hint=error.hint) from None
-    write_atomic(card, new, overwrite=True)

@@ -10,11 +10,11 @@ from zkwm_cli.artifacts import OutputOptions, print_result, read_artifact
 from zkwm_cli.exits import decided, one_line, print_json, print_zkwm_error
 from zkwm_cli.options import FILE, json_option, option, options, passphrase_option
 from zkwm_cli.suspect_options import ExtractionOptions
+from zkwm_cli.trusted_judge import fingerprint_option, trusted_judge
 
 if TYPE_CHECKING:
     from zkwm.case_archive.replay import Replay
     from zkwm.judge.key_file import JudgeKey
-    from zkwm_protocols.keys import JudgePublic
 
 
 @click.group("case", short_help="Pack a whole case into one file, and repeat it from there.")
@@ -104,9 +104,10 @@ def pack(
         help="The public key of the judge you trust (judge.key.pub); else the archive's own is "
         "used, and you confirm its fingerprint.",
     ),
+    judge_fingerprint=fingerprint_option(),
     as_json=json_option(),
 )
-def check(archive: str, judge: str | None, as_json: bool) -> None:
+def check(archive: str, judge: str | None, judge_fingerprint: str | None, as_json: bool) -> None:
     """Check every digest and signature again, ask the model again, and weigh the evidence again.
 
     Nothing but the archive is read. Each step is repeated, differs, or is not repeated and says
@@ -120,8 +121,9 @@ def check(archive: str, judge: str | None, as_json: bool) -> None:
     from zkwm.judge.verdict import Outcome
     from zkwm_protocols.errors import CouldNotCheck
 
+    trusted = trusted_judge(judge, judge_fingerprint)
     data = read_artifact(archive, ARCHIVE_LIMIT)
-    replay = check_case(data, None if judge is None else _public(judge))
+    replay = check_case(data, trusted)
     if as_json:
         print_json(_json(replay))
     else:
@@ -147,13 +149,6 @@ def _secret(judge: str, passphrase_file: str | None) -> JudgeKey:
 
     path = judge.removesuffix(".pub")
     return open_judge_key(path, passphrase(passphrase_file, of=path, role=Role.JUDGE))
-
-
-def _public(judge: str) -> JudgePublic:
-    """The judge's public keys."""
-    from zkwm.judge.key_file import read_judge_public
-
-    return read_judge_public(judge)
 
 
 def _print(replay: Replay) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +13,7 @@ from zkwm_cli.layout import fit
 from zkwm_cli.options import json_option, option, options
 
 if TYPE_CHECKING:
-    from zkwm.model_card.find import Finding
+    from zkwm.model_card.find import ClaimFinding
 
 _CAUTION = "a card is what somebody wrote, and anybody can write one: no claim is proven by it"
 
@@ -49,43 +48,30 @@ def command(model: str, card: str | None, commitment: tuple[str, ...], as_json: 
     \b
         zkwm find marked/ --commitment acme.commitment
     """
-    from zkwm.model_card.find import (
-        card_of,
-        commitments_beside,
-        compare,
-        read_card,
-        read_commitments,
-    )
-    from zkwm.suspects.model_digests import model_digests
+    from zkwm.model_card.card import find_claims
     from zkwm_protocols.errors import CouldNotCheck
 
-    path = Path(model)
-    where = card_of(path) if card is None else Path(card)
-    claims = read_card(where)
-    files = {file.resolve(): file for file in [*map(Path, commitment), *commitments_beside(path)]}
-    models = model_digests(path)
-    findings = compare(claims, models, read_commitments(list(files.values())))
-    ours = [finding for finding in findings if finding.names_model]
+    found = find_claims(model, card=card, commitments=commitment)
     if not as_json:
-        _print(findings)
+        _print(found.findings)
     print_result(
         as_json,
         "find",
-        card=str(where),
+        card=str(found.card),
         models=[
             {"file": one.name, "kind": one.kind, "digest": None if one.digest is None
-             else one.digest.hex(), "problem": one.problem or None} for one in models
+             else one.digest.hex(), "problem": one.problem or None} for one in found.models
         ],
-        claims=[_json(finding) for finding in findings],
+        claims=[_json(finding) for finding in found.findings],
         caution=_CAUTION,
     )  # fmt: skip
     problem = None
-    if not ours:
+    if not found.ours:
         problem = CouldNotCheck(
-            f"no claim in {where} names this model",
+            f"no claim in {found.card} names this model",
             hint="ask its seller for the card of exactly these files, or for their commitment",
         )
-    elif not all(finding.agrees for finding in ours):
+    elif not found.agrees:
         problem = CouldNotCheck(
             "a claim about this model and what is here differ",
             hint="get model, card and commitment again from where they came",
@@ -94,7 +80,7 @@ def command(model: str, card: str | None, commitment: tuple[str, ...], as_json: 
         raise click.exceptions.Exit(print_zkwm_error(problem, as_json=False))
 
 
-def _print(findings: tuple[Finding, ...]) -> None:
+def _print(findings: tuple[ClaimFinding, ...]) -> None:
     """Claims and comparisons for people, and what a card is worth."""
     for finding in findings:
         claim = finding.claim
@@ -113,7 +99,7 @@ def _print(findings: tuple[Finding, ...]) -> None:
     click.echo(fit(text, sys.stdout))
 
 
-def _json(finding: Finding) -> dict[str, Any]:
+def _json(finding: ClaimFinding) -> dict[str, Any]:
     """A claim with its comparisons as JSON values."""
     return {
         "claim": finding.claim.to_map(),

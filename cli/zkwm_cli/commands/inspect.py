@@ -14,9 +14,11 @@ from zkwm_cli.exits import one_line, print_json, print_zkwm_error
 from zkwm_cli.layout import columns, fit
 from zkwm_cli.option_names import in_options
 from zkwm_cli.options import FILE, json_option, option, options
+from zkwm_cli.trusted_judge import fingerprint_option, trusted_judge
 
 if TYPE_CHECKING:
     from zkwm_cli.inspection import Inspection
+    from zkwm_protocols.keys import JudgePublic
 
 
 @click.command("inspect", short_help="Show what any zkwm file says, and check what can be checked.")
@@ -29,17 +31,18 @@ if TYPE_CHECKING:
         help="Of a verdict: check that it was signed with the key whose public file this is "
         "(judge.key.pub).",
     ),
+    judge_fingerprint=fingerprint_option(),
     as_json=json_option(),
 )
-def command(file: str, judge: str | None, as_json: bool) -> None:
+def command(file: str, judge: str | None, judge_fingerprint: str | None, as_json: bool) -> None:
     """Show the kind, digests and fields of a commitment, challenge, proof, verdict, key or vault.
 
     Of a model (an .onnx file, .safetensors or its folder) it shows the digest by which challenges
     name it, inputs, outputs and operators, and whether an argument in zero knowledge is possible.
 
     Of a verdict that a judge signed (zkwm verify --verdict) it shows the whole verdict; with
-    --judge only if that judge signed it. Exit code 0 then says who signed, not what: read the
-    outcome.
+    --judge or --judge-fingerprint only if that judge signed it. Exit code 0 then says who signed,
+    not what: read the outcome.
 
     Signatures are checked where that needs no secret and no other file. Exit code 3 when the file
     cannot be read, or something in it does not verify.
@@ -47,8 +50,9 @@ def command(file: str, judge: str | None, as_json: bool) -> None:
     from zkwm_cli.inspection import FILE_LIMIT, inspect_file
     from zkwm_cli.model_inspection import inspect_model, is_model
 
-    if judge is not None:
-        inspection = _signed(file, judge)
+    trusted = trusted_judge(judge, judge_fingerprint)
+    if trusted is not None:
+        inspection = _signed(file, trusted)
     elif is_model(file):
         inspection = inspect_model(file)
     else:
@@ -75,21 +79,19 @@ def command(file: str, judge: str | None, as_json: bool) -> None:
         raise click.exceptions.Exit(print_zkwm_error(inspection.failure, as_json=False))
 
 
-def _signed(file: str, judge: str) -> Inspection:
+def _signed(file: str, judge: JudgePublic | str) -> Inspection:
     """A verdict that this judge signed. Raises UsageError for another kind of file."""
     from zkwm_cli.inspection import FILE_LIMIT, inspect_verdict, kind_of
-    from zkwm_cli.secret_options import PUBLIC_LIMIT
     from zkwm_protocols.errors import UsageError
-    from zkwm_protocols.keys import JudgePublic
 
-    public = read_parsed(judge, PUBLIC_LIMIT, JudgePublic.from_bytes)
     data = read_artifact(file, FILE_LIMIT)
     if kind_of(data) not in ("verdict", ""):
         raise UsageError(
-            f"--judge checks the signature of a verdict; {file} is a {kind_of(data)[:40]}",
-            hint="leave out --judge",
+            f"a judge's key or fingerprint checks who signed a verdict; {file} is a "
+            f"{kind_of(data)[:40]}",
+            hint="leave out --judge and --judge-fingerprint",
         )
-    return inspect_verdict(data, public)
+    return inspect_verdict(data, judge)
 
 
 def _text(value: object) -> str:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.archives import CONTENTS, archive, honest_files, manifest_of, zip_of
 from zkwm.case_archive.container import read_archive, write_archive
-from zkwm.case_archive.manifest import MOST_FILES, NAME, ArchivedFile, ArchiveRole, Manifest
+from zkwm.case_archive.manifest import MOST_FILES, NAME, ArchivedFile, ArchiveRole, CaseManifest
 from zkwm_protocols.errors import Malformed, Unsupported
 
 GOOD = archive()
@@ -235,6 +235,6 @@ def test_a_manifest_and_its_files_have_to_agree() -> None:
         with pytest.raises(Malformed):
             write_archive(manifest, contents)
     with pytest.raises(Malformed):
-        Manifest("0.1.0", manifest.files[::-1])
+        CaseManifest("0.1.0", manifest.files[::-1])
     with pytest.raises(Malformed):
         ArchivedFile.of(ArchiveRole.REPORT, "../x", b"")
