@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from zkwm_protocols.encoding import encode, pack, unpack
-from zkwm_protocols.errors import InvalidSignature, Malformed, Unsupported, UsageError
+from zkwm_protocols.errors import InvalidSignature, Malformed, Unsupported
 from zkwm_protocols.schema import require_bytes, require_map, require_text
 
 ED25519: Final = "ed25519"
@@ -324,18 +324,6 @@ class JudgePublic:
         The prefix is ``zkwm-judge-1``.
         """
         return _fingerprint(b"zkwm-judge-1", self.to_map())
-
-    def is_trusted(self, trusted: JudgePublic | str) -> bool:
-        """Whether these are the trusted keys, or those with the trusted fingerprint.
-
-        Raises UsageError for a text that is no fingerprint.
-        """
-        if isinstance(trusted, JudgePublic):
-            return self == trusted
-        try:
-            return self.fingerprint() == read_fingerprint(trusted)
-        except Malformed as error:
-            raise UsageError(error.message, hint=error.hint) from None
 
 
 def _fingerprint(prefix: bytes, value: dict[str, Any]) -> str:

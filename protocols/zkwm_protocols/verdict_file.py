@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from zkwm_protocols.encoding import decode, encode, pack, unpack
-from zkwm_protocols.errors import InvalidSignature
-from zkwm_protocols.keys import JudgePublic, SigningKey
+from zkwm_protocols.errors import InvalidSignature, Malformed, UsageError
+from zkwm_protocols.keys import JudgePublic, SigningKey, read_fingerprint
 from zkwm_protocols.schema import refuse_earlier, require_bytes, require_constants, require_map
 
 FILE_LIMIT = 64 * 2**20
@@ -72,7 +72,7 @@ class VerdictFile:
         """
         fields = self.fields()
         named = JudgePublic.from_map(fields["judge"])
-        if not named.is_trusted(judge):
+        if not is_trusted(named, judge):
             raise InvalidSignature(
                 f"the verdict is another judge's ({named.fingerprint()}), or of nobody",
                 hint="compare the fingerprint with what that judge published; whoever makes a key "
@@ -89,3 +89,16 @@ class VerdictFile:
                 check="verdict.signature",
             ) from None
         return fields
+
+
+def is_trusted(judge: JudgePublic, trusted: JudgePublic | str) -> bool:
+    """Whether these are the trusted keys, or those with the trusted fingerprint.
+
+    Raises UsageError for a text that is no fingerprint.
+    """
+    if isinstance(trusted, JudgePublic):
+        return judge == trusted
+    try:
+        return judge.fingerprint() == read_fingerprint(trusted)
+    except Malformed as error:
+        raise UsageError(error.message, hint=error.hint) from None

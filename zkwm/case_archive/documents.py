@@ -22,6 +22,7 @@ from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.opened_triggers import read_opened
 from zkwm_protocols.opening import OpenedBlock, Opening
 from zkwm_protocols.suspect_identity import SuspectKind
+from zkwm_protocols.verdict_file import is_trusted
 
 MODELS = (".onnx", ".safetensors")
 _REPLAYED = (
@@ -143,7 +144,7 @@ def read_documents(
             raise type(error)(message, hint=error.hint, check=error.check) from None
 
     archived = parsed(ArchiveRole.JUDGE_PUBLIC, JudgePublic.from_bytes)
-    if judge is not None and not archived.is_trusted(judge):
+    if judge is not None and not is_trusted(archived, judge):
         raise InvalidSignature(
             f"the archive is of another judge's case ({archived.fingerprint()})",
             hint="compare the fingerprint with what that judge published",
