@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.argument_case import ArgumentCase, argument_case
 from tests.support.small_networks import small_network
+from tests.vectors.argument import CHANGED
 from zkwm_protocols.argument.proof import Proof, read_proof
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.argument.verifier import verify
@@ -123,17 +124,7 @@ def test_a_lookup_in_another_table(case: ArgumentCase) -> None:
     assert caught.value.check == "argument.relations"
 
 
-FIELDS = (
-    "commitment",
-    "messages",
-    "low",
-    "dot",
-    "pads",
-    "product",
-    "columns",
-    "nonces",
-    "nodes",
-)
+FIELDS = [key for key in CHANGED if key != "parameters"]
 
 
 @pytest.mark.parametrize("key", FIELDS)

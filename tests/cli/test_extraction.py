@@ -76,6 +76,19 @@ def challenge(zkwm: Command, model: str, output: Path, *more: str) -> Result:
     )
 
 
+def prove(zkwm: Command, vault: Path, case: Path) -> None:
+    """Answer the challenge ``c`` in the folder of a case with ``p``, from a copy of the vault."""
+    fingerprint = Challenge.from_bytes((case / "c").read_bytes()).judge.fingerprint()
+    copy = case / "acme.vault"
+    copy.write_bytes(vault.read_bytes())
+    copy.chmod(0o600)
+    proved = zkwm(
+        *("prove", "--last", "--vault", copy, "--commitment", "acme.commitment", "--challenge"),
+        *(case / "c", "--judge-fingerprint", fingerprint, "--output", case / "p"),
+    )
+    assert proved.code == 0, proved.stderr
+
+
 @pytest.mark.slow
 def test_the_commitment_is_to_keys_and_names_the_model(folder: Path) -> None:
     commitment = Commitment.from_bytes((folder / "acme.commitment").read_bytes())
@@ -91,15 +104,7 @@ def test_from_challenge_to_proven(zkwm: Command, folder: Path, tmp_path: Path, m
     asked = challenge(zkwm, model, tmp_path / "c", "--reference", "unmarked")
     assert asked.code == 0, asked.stderr
     assert "aligned with the owner's unmarked model" in asked.stderr
-    fingerprint = Challenge.from_bytes((tmp_path / "c").read_bytes()).judge.fingerprint()
-    vault = tmp_path / "acme.vault"
-    vault.write_bytes((folder / "acme.vault").read_bytes())
-    vault.chmod(0o600)
-    proved = zkwm(
-        *("prove", "--last", "--vault", vault, "--commitment", "acme.commitment", "--challenge"),
-        *(tmp_path / "c", "--judge-fingerprint", fingerprint, "--output", tmp_path / "p"),
-    )
-    assert proved.code == 0, proved.stderr
+    prove(zkwm, folder / "acme.vault", tmp_path)
 
     def verify(*more: object) -> Result:
         return zkwm(
@@ -193,15 +198,7 @@ def test_reference_and_probes_need_a_scheme(zkwm: Command, case: Files) -> None:
 def test_a_court_extracts_the_mark_again(zkwm: Command, folder: Path, tmp_path: Path) -> None:
     """Pack scheme and reference with the case; the archive alone is enough to repeat it."""
     assert challenge(zkwm, "marked", tmp_path / "c", "--reference", "unmarked").code == 0
-    fingerprint = Challenge.from_bytes((tmp_path / "c").read_bytes()).judge.fingerprint()
-    vault = tmp_path / "acme.vault"
-    vault.write_bytes((folder / "acme.vault").read_bytes())
-    vault.chmod(0o600)
-    proved = zkwm(
-        *("prove", "--last", "--vault", vault, "--commitment", "acme.commitment", "--challenge"),
-        *(tmp_path / "c", "--judge-fingerprint", fingerprint, "--output", tmp_path / "p"),
-    )
-    assert proved.code == 0, proved.stderr
+    prove(zkwm, folder / "acme.vault", tmp_path)
     mark = (*SCHEME, "--reference", "unmarked")
     zkwm(
         *("verify", "--commitment", "acme.commitment", "--model", "marked", *mark, "--challenge"),
