@@ -45,7 +45,7 @@ def trusted_judge(judge: str | None, fingerprint: str | None) -> JudgePublic | s
 def typed_fingerprint(written: str, where: str) -> str:
     """A fingerprint as it was typed. Raises UsageError, naming where, for anything else."""
     from zkwm_protocols.errors import Malformed, UsageError
-    from zkwm_protocols.keys import read_fingerprint
+    from zkwm_protocols.fingerprints import read_fingerprint
 
     try:
         return read_fingerprint(written)

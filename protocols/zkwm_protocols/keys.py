@@ -7,8 +7,6 @@ encodings and the refusal of bad points. The vault (``zkwm.owner.vault``) and
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 import secrets
 from dataclasses import dataclass
@@ -25,8 +23,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from zkwm_protocols.encoding import encode, pack, unpack
+from zkwm_protocols.encoding import pack, unpack
 from zkwm_protocols.errors import InvalidSignature, Malformed, Unsupported
+from zkwm_protocols.fingerprints import fingerprint_of
 from zkwm_protocols.schema import require_bytes, require_map, require_text
 
 ED25519: Final = "ed25519"
@@ -38,8 +37,9 @@ P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """n, the order of the group of P-256 (SEC 2, 2.4.2)."""
 
 _SIGNATURE_PREFIX = b"zkwm-signature-1"
+_COSE_PREFIX = b"\x84\x6aSignature1"
+"""How a Sig_structure of COSE_Sign1 begins (RFC 9052, section 4.4): an array of 4, and a text."""
 _PURPOSE = re.compile(r"[a-z][a-z0-9-]{0,62}")
-_FINGERPRINT = re.compile(r"[a-z2-7]{4}(-[a-z2-7]{4}){7}")
 _FIELD_25519 = 2**255 - 19
 _JUDGE_FILE_LIMIT = 4096
 
@@ -54,28 +54,6 @@ def signed_message(purpose: str, digest: bytes) -> bytes:
         raise Malformed("a purpose of signing is 1 to 63 lower-case ASCII characters")
     require_bytes(digest, 32)
     return _SIGNATURE_PREFIX + bytes([len(purpose)]) + purpose.encode("ascii") + digest
-
-
-def read_fingerprint(text: str) -> str:
-    """A fingerprint as a person types or copies it: capitals, and spaces or no dashes, are fine.
-
-    Raises Malformed for anything but 32 characters of a-z and 2-7, a part of one included.
-    """
-    letters = re.sub(r"[\s-]", "", text).lower()
-    if not re.fullmatch(r"[a-z2-7]{32}", letters):
-        raise Malformed(
-            f"this is no fingerprint: it has {len(letters)} letters and digits, and a fingerprint "
-            "has 8 groups of 4 of a-z and 2-7",
-            hint="give the whole fingerprint, as the judge told it",
-        )
-    return "-".join(letters[i : i + 4] for i in range(0, 32, 4))
-
-
-def require_fingerprint(text: object) -> str:
-    """A fingerprint as ``PublicKey.fingerprint`` writes it. Raises Malformed for anything else."""
-    if not isinstance(text, str) or not _FINGERPRINT.fullmatch(text):
-        raise Malformed("a fingerprint is eight groups of four of a-z and 2-7, joined by '-'")
-    return text
 
 
 @dataclass(frozen=True)
@@ -128,7 +106,7 @@ class PublicKey:
         The first 20 bytes of SHA-256(``zkwm-key-1`` || encoding of ``to_map``) in lower-case base32
         (RFC 4648, section 6). It covers the algorithm without naming it.
         """
-        return _fingerprint(b"zkwm-key-1", self.to_map())
+        return fingerprint_of(b"zkwm-key-1", self.to_map())
 
     def verify(self, purpose: str, digest: bytes, signature: bytes) -> None:
         """Raise InvalidSignature unless ``signature`` (64 bytes) is this key's for the message.
@@ -137,7 +115,14 @@ class PublicKey:
         accepted: Ed25519 with S below the group's order, P-256 as r || s with
         0 < r < n and 0 < s <= n // 2.
         """
-        message = signed_message(purpose, digest)
+        self._verify(signed_message(purpose, digest), signature, purpose)
+
+    def verify_cose(self, sig_structure: bytes, signature: bytes) -> None:
+        """As ``verify``, for a statement by COSE_Sign1 (SPEC.md 23.10). Raises Malformed, too."""
+        self._verify(_require_cose(sig_structure), signature, "statement")
+
+    def _verify(self, message: bytes, signature: bytes, what: str) -> None:
+        """Raise InvalidSignature unless ``signature`` is this key's for exactly these bytes."""
         if not isinstance(signature, bytes) or len(signature) != SIGNATURE_BYTES:
             raise InvalidSignature(f"a signature has {SIGNATURE_BYTES} bytes")
         try:
@@ -147,12 +132,12 @@ class PublicKey:
                 r = int.from_bytes(signature[:32], "big")
                 s = int.from_bytes(signature[32:], "big")
                 if not (0 < r < P256_ORDER and 0 < s <= P256_ORDER // 2):
-                    raise InvalidSignature(f"the signature of the {purpose} is not canonical")
+                    raise InvalidSignature(f"the signature of the {what} is not canonical")
                 _p256_public(self.data).verify(
                     encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256())
                 )
         except LibraryInvalidSignature:
-            raise InvalidSignature(f"the signature of the {purpose} does not verify") from None
+            raise InvalidSignature(f"the signature of the {what} does not verify") from None
 
 
 class SigningKey:
@@ -219,7 +204,18 @@ class SigningKey:
         Ed25519 by RFC 8032; P-256 over SHA-256 with the nonce of RFC 6979, as r || s with s brought
         to at most n // 2.
         """
-        message = signed_message(purpose, digest)
+        return self._sign(signed_message(purpose, digest))
+
+    def sign_cose(self, sig_structure: bytes) -> bytes:
+        """As ``sign``, for a statement by COSE_Sign1 (SPEC.md 23.10).
+
+        Raises Malformed for bytes that begin otherwise: no signature of one protocol may be one of
+        the other.
+        """
+        return self._sign(_require_cose(sig_structure))
+
+    def _sign(self, message: bytes) -> bytes:
+        """The signature of exactly these bytes."""
         if isinstance(self._private, ed25519.Ed25519PrivateKey):
             return self._private.sign(message)
         algorithm = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
@@ -323,14 +319,14 @@ class JudgePublic:
 
         The prefix is ``zkwm-judge-1``.
         """
-        return _fingerprint(b"zkwm-judge-1", self.to_map())
+        return fingerprint_of(b"zkwm-judge-1", self.to_map())
 
 
-def _fingerprint(prefix: bytes, value: dict[str, Any]) -> str:
-    """The first 160 bits of SHA-256 in groups of four base32 characters."""
-    digest = hashlib.sha256(prefix + encode(value)).digest()[:20]
-    text = base64.b32encode(digest).decode("ascii").lower()
-    return "-".join(text[i : i + 4] for i in range(0, 32, 4))
+def _require_cose(sig_structure: bytes) -> bytes:
+    """Bytes that begin as a Sig_structure, which ``signed_message`` never does."""
+    if not sig_structure.startswith(_COSE_PREFIX):
+        raise Malformed("these bytes are no Sig_structure of COSE_Sign1")
+    return sig_structure
 
 
 def _p256_public(data: bytes) -> ec.EllipticCurvePublicKey:

@@ -12,7 +12,8 @@ from typing import Any
 
 from zkwm_protocols.encoding import decode, encode, pack, unpack
 from zkwm_protocols.errors import InvalidSignature, Malformed, UsageError
-from zkwm_protocols.keys import JudgePublic, SigningKey, read_fingerprint
+from zkwm_protocols.fingerprints import read_fingerprint
+from zkwm_protocols.keys import JudgePublic, SigningKey
 from zkwm_protocols.schema import refuse_earlier, require_bytes, require_constants, require_map
 
 FILE_LIMIT = 64 * 2**20

@@ -161,7 +161,8 @@ def test_only_known_modules_encode() -> None:
     """A module that encodes a map writes a format: it needs a rule in formats.cddl."""
     known = {
         "argument.proof", "argument.statement", "argument_response", "challenge", "class_names",
-        "commitment", "encoding", "integer_network.codec", "keys", "opened_triggers", "opening",
+        "commitment", "encoding", "integer_network.codec", "cose.contents", "cose.key_contents",
+        "fingerprints", "keys", "opened_triggers", "opening",
         "response_file",
         "suspect_identity", "transparency.equivocation", "verdict_file",
             "extraction.keys", "owner.vault.high_water_mark", "secret_files.encrypted",

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tests.support.spec_vectors import VECTORS
 from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import InvalidSignature, Malformed, Unsupported, ZkwmError
+from zkwm_protocols.fingerprints import require_fingerprint
 from zkwm_protocols.keys import (
     ALGORITHMS,
     ECDSA_P256,
@@ -28,7 +29,6 @@ from zkwm_protocols.keys import (
     JudgePublic,
     PublicKey,
     SigningKey,
-    require_fingerprint,
     signed_message,
 )
 

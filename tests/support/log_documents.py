@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from tests.support.spec_documents import Document, framed, value_of
+from tests.support.statements import ED_KEY, P256_KEY, contents
 from tests.support.witnessed_log import two_histories
+from zkwm_protocols.cose.key_contents import succession
+from zkwm_protocols.cose.statement import Content
 from zkwm_protocols.transparency.equivocation import Equivocation
 
 
@@ -15,4 +18,20 @@ def log_documents() -> dict[str, Document]:
             value_of(two_histories().to_bytes()),
             framed("equivocation", Equivocation.from_bytes),
         ),
+        "succession": Document(
+            "Succession", succession(ED_KEY.public.fingerprint(), P256_KEY.public)
+        ),
+        **{
+            f"statement {number}": _payload(content)
+            for number, content in enumerate(contents(ED_KEY))
+            if not content.HASHED
+        },
     }
+
+
+def _payload(content: Content) -> Document:
+    """The payload of a statement, which is read with its subject."""
+    kind = type(content)
+    return Document(
+        kind.__name__, content.to_payload(), lambda data: kind.from_payload(content.subject, data)
+    )

@@ -18,7 +18,7 @@ from zkwm.quantizer.agreement_bounds import require_comparable
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import Malformed, UsageError
-from zkwm_protocols.keys import read_fingerprint
+from zkwm_protocols.fingerprints import read_fingerprint
 from zkwm_protocols.suspect_identity import SuspectIdentity
 
 BIT_LIMIT = 16

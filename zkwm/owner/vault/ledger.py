@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import Malformed
-from zkwm_protocols.keys import require_fingerprint
+from zkwm_protocols.fingerprints import require_fingerprint
 from zkwm_protocols.schema import (
     require_bytes,
     require_choice,

@@ -19,7 +19,8 @@ from zkwm.owner.vault.ledger import (
     read_entry,
 )
 from zkwm_protocols.errors import Malformed, Unsupported, VaultUnusable
-from zkwm_protocols.keys import SigningKey, require_fingerprint
+from zkwm_protocols.fingerprints import require_fingerprint
+from zkwm_protocols.keys import SigningKey
 from zkwm_protocols.schema import (
     require_bytes,
     require_integer,

@@ -22,7 +22,8 @@ from zkwm.secret_files import storage
 from zkwm.secret_files.encrypted import FILE_LIMIT, Container, Cost, FileKey
 from zkwm.secret_files.new_passphrase import change_passphrase
 from zkwm_protocols.errors import UsageError, VaultUnusable
-from zkwm_protocols.keys import ED25519, SigningKey, require_fingerprint
+from zkwm_protocols.fingerprints import require_fingerprint
+from zkwm_protocols.keys import ED25519, SigningKey
 
 KIND = "vault"
 WAIT_SECONDS = 20.0
