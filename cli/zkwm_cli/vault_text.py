@@ -41,6 +41,10 @@ def _commitment(one: CommitmentOverview) -> Iterator[str]:
         f"{header.leaf_count:,} {header.kind} ({quoted(one.family, 32)}, {shape}), "
         f"{header.class_count:,} classes, {header.label_mode} labels",
     )
+    made = "unknown: an earlier release of zkwm did not record it"
+    if one.created is not None:
+        made = f"{day(one.created)}, by this owner's clock (no evidence of a date)"
+    yield _row("made", made)
     spent = f"{_blocks(one.spent)} of {header.block_count:,}" if one.spent else "none"
     yield _row("spent", spent)
     left = f"{one.unspent:,} of {header.block_count:,} blocks of {header.block_size:,}"

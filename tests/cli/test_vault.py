@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import stat
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from tests.support.case_files import PASSPHRASE, Command, Files, at_terminal
 from zkwm.data.images import load_images
 from zkwm.judge.key_file import open_judge_key
 from zkwm.owner.vault import Vault
+from zkwm_cli.consent import day
 from zkwm_protocols.errors import VaultUnusable
 
 NEW = "quite another phrase"
@@ -32,7 +34,7 @@ def test_show_after_an_opening(zkwm: Command, case: Files) -> None:
     state = Vault.open(case.vault, PASSPHRASE).state
     (digest,) = state.commitments
     lines = result.stdout.splitlines()
-    opened = lines.pop(7)
+    opened = lines.pop(8)
     assert opened.split()[1:] == [
         *("opened", "block", "0", "to", case.judge_fingerprint, "for", '"model.onnx",'),
         *('"Acme', "v.", 'Doe"'),
@@ -43,6 +45,8 @@ def test_show_after_an_opening(zkwm: Command, case: Files) -> None:
         "",
         f"Commitment {digest.hex()}",
         '  holds             200 images ("blocks", 1,16,16), 10 classes, derived labels',
+        f"  made              {day(state.commitments[digest].created)}, by this owner's clock "
+        "(no evidence of a date)",
         "  spent             block 0 of 4",
         "  left              3 of 4 blocks of 50, enough for 3 disputes by opening, at most",
         "  bits told         0, by arguments in zero knowledge",
@@ -59,6 +63,7 @@ def test_show_in_json(zkwm: Command, case: Files) -> None:
     (opened,) = one["openings"]
     assert (opened["judge"], opened["purpose"]) == (case.judge_fingerprint, "Acme v. Doe")
     assert one["arguments"] == []
+    assert abs(one["created"] - time.time()) < 3600
 
 
 def test_show_of_an_older_copy(zkwm: Command, case: Files) -> None:

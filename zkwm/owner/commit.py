@@ -7,6 +7,7 @@ is in ``zkwm.owner.prove``, training in ``zkwm.training``.
 from __future__ import annotations
 
 import secrets
+import time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +79,7 @@ def commit(
             commitment_file=commitment.to_bytes(), family=family, salts=b"".join(salts),
             images=np.ascontiguousarray(images).tobytes(),
             labels=None if declared_labels is None else tuple(int(y) for y in declared_labels),
+            created=int(time.time()),
         )  # fmt: skip
     return commitment
 

@@ -19,6 +19,8 @@ class CommitmentOverview:
     Args:
         commitment: the public document.
         family: the trigger family, or ``given``.
+        created: when it was made, by the owner's clock, in seconds since 1970; None where an
+            earlier release made it. No evidence of a date: a clock can be set.
         spent: the blocks that serve no more, ascending.
         disputes: the openings that the unspent blocks are enough for, at most.
         openings: what was opened, to whom and when.
@@ -28,6 +30,7 @@ class CommitmentOverview:
 
     commitment: Commitment
     family: str
+    created: int | None
     spent: tuple[int, ...]
     disputes: int
     openings: tuple[LedgerEntry, ...]
@@ -46,6 +49,7 @@ class CommitmentOverview:
             "digest": self.commitment.digest.hex(),
             "kind": header.kind.value,
             "family": self.family,
+            "created": self.created,
             "triggers": header.leaf_count,
             "blocks": header.block_count,
             "block_size": header.block_size,
@@ -123,6 +127,7 @@ def _commitment(state: VaultState, digest: bytes) -> CommitmentOverview:
     return CommitmentOverview(
         commitment=commitment,
         family=kept.family,
+        created=kept.created,
         spent=tuple(sorted(spent)),
         disputes=disputes_left(commitment, commitment.header.block_count - len(spent)),
         openings=tuple(one for one in state.openings() if one.commitment_digest == digest),

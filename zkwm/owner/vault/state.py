@@ -31,7 +31,9 @@ from zkwm_protocols.schema import (
 
 SEED_BYTES = 32
 SALT_BYTES = 32
+VERSION = 2
 _MAXIMUM_COUNT = 100_000
+_MAXIMUM_TIME = 2**40
 _OLDER_COPY = "if an older copy of the vault was put back, put the newest one back"
 
 
@@ -45,6 +47,8 @@ class CommitmentSecrets:
         salts: n times 32 bytes.
         images: uint8 in C order of (n, channels, height, width).
         labels: the n declared labels, or None where labels are derived.
+        created: when it was made, by the owner's clock, in seconds since 1970; None in a vault that
+            an earlier release began.
 
     Raises:
         Malformed: these do not fit each other.
@@ -55,6 +59,7 @@ class CommitmentSecrets:
     salts: bytes = field(repr=False)
     images: bytes = field(repr=False)
     labels: tuple[int, ...] | None = field(repr=False)
+    created: int | None = None
 
     def __post_init__(self) -> None:
         require_bytes(self.commitment_file)
@@ -65,6 +70,8 @@ class CommitmentSecrets:
             raise Malformed("a commitment's secrets have one salt of 32 bytes for each trigger")
         if not require_bytes(self.images) or len(self.images) % count:
             raise Malformed("expected one image for each salt")
+        if self.created is not None:
+            require_integer(self.created, _MAXIMUM_TIME)
         if self.labels is not None:
             if not isinstance(self.labels, tuple) or len(self.labels) != count:
                 raise Malformed("expected one declared label for each trigger")
@@ -79,18 +86,24 @@ class CommitmentSecrets:
             "salts": self.salts,
             "images": self.images,
             "labels": None if self.labels is None else list(self.labels),
+            "created": self.created,
         }
 
     @classmethod
-    def from_map(cls, value: object) -> CommitmentSecrets:
-        """Read ``to_map``. Raises Malformed; Unsupported for a vault of an earlier release."""
+    def from_map(cls, value: object, version: int = VERSION) -> CommitmentSecrets:
+        """Read ``to_map``, of version 1 too, which has no ``created``.
+
+        Raises Malformed; Unsupported for a vault of a still earlier release.
+        """
         if isinstance(value, dict) and "decoys" in value:
             raise Unsupported(
                 "a vault of an earlier release of zkwm, which kept decoys",
                 hint="make a new vault and a new commitment with this release",
             )
         fields = require_map(
-            value, "commitment_file family salts images labels", "commitment's secrets"
+            value,
+            "commitment_file family salts images labels" + (" created" if version > 1 else ""),
+            "commitment's secrets",
         )
         labels = fields["labels"]
         if labels is not None:
@@ -168,8 +181,9 @@ class VaultState:
         )
 
     def to_map(self) -> dict[str, Any]:
-        """The CBOR map that a vault encrypts."""
+        """The CBOR map that a vault encrypts, of version 2."""
         return {
+            "version": VERSION,
             "signing": {
                 "algorithm": self.signing_key.algorithm,
                 "secret": self.signing_key.to_bytes(),
@@ -185,14 +199,17 @@ class VaultState:
 
     @classmethod
     def from_map(cls, value: object) -> VaultState:
-        """Read ``to_map``. Raises Malformed or Unsupported.
+        """Read ``to_map``, and version 1, which the next change replaces: a vault holds secrets.
 
         No commitment, challenge or trusted judge occurs twice; every entry is about a commitment
         that the vault holds; openings and arguments are about blocks that no earlier opening has
         spent, but for openings to the same judge about the same suspect; all arguments about one
-        commitment and network ask one question.
+        commitment and network ask one question. Raises Malformed, or Unsupported for another
+        version.
         """
-        fields = require_map(value, "signing seed commitments ledger trusted_judges", "vault")
+        version = _version(value)
+        names = "signing seed commitments ledger trusted_judges"
+        fields = require_map(value, names + (" version" if version > 1 else ""), "vault")
         signing = require_map(fields["signing"], "algorithm secret", "signing key")
         commitments: dict[bytes, CommitmentSecrets] = {}
         for item in require_list(fields["commitments"], 0, _MAXIMUM_COUNT):
@@ -200,7 +217,7 @@ class VaultState:
             digest = require_bytes(pair["digest"], 32)
             if digest in commitments:
                 raise Malformed("a commitment occurs twice in the vault")
-            commitments[digest] = CommitmentSecrets.from_map(pair["secrets"])
+            commitments[digest] = CommitmentSecrets.from_map(pair["secrets"], version)
         ledger = [read_entry(item) for item in require_list(fields["ledger"], 0, _MAXIMUM_COUNT)]
         _require_consistent(commitments, ledger)
         trusted = [
@@ -240,6 +257,18 @@ def require_successor(earlier: VaultState, later: VaultState) -> None:
         raise VaultUnusable(
             "an entry of the vault's ledger has been removed, or altered", hint=_OLDER_COPY
         )
+
+
+def _version(value: object) -> int:
+    """The version of a vault's content; the first one does not say it. Raises Unsupported."""
+    if not isinstance(value, dict) or "version" not in value:
+        return 1
+    if value["version"] != VERSION or type(value["version"]) is not int:
+        raise Unsupported(
+            f"a vault of another version than 1 and {VERSION}",
+            hint="open it with the release of zkwm that wrote it",
+        )
+    return VERSION
 
 
 def _require_consistent(commitments: dict[bytes, CommitmentSecrets], ledger: list[Entry]) -> None:

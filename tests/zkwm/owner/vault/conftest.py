@@ -19,6 +19,7 @@ SECRETS = CommitmentSecrets(
     salts=b"\x5a" * 64,
     images=b"\x11" * 8,
     labels=None,
+    created=1_750_000_000,
 )
 FIRST = LedgerEntry(
     challenge_digest=bytes(32),

@@ -22,6 +22,7 @@ from zkwm_protocols.keys import SigningKey
 
 VECTORS: dict[str, Any] = json.loads(VECTORS.joinpath("vault.json").read_text(encoding="utf-8"))
 PLAINTEXT = bytes.fromhex(VECTORS["files"][0]["plaintext"])
+SECOND = bytes.fromhex(VECTORS["files"][-1]["plaintext"])
 OTHER = b"\xee" * 32
 
 
@@ -45,11 +46,42 @@ def test_round_trip(state: VaultState) -> None:
 
 
 def test_the_vector_reads_and_writes_back() -> None:
-    state = VaultState.from_map(decode(PLAINTEXT, limit=2**20))
-    assert encode(state.to_map()) == PLAINTEXT
+    state = VaultState.from_map(decode(SECOND, limit=2**20))
+    assert encode(state.to_map()) == SECOND
     derived = VECTORS["derived"]
     key = state.derive_key(bytes.fromhex(derived["purpose"]), bytes.fromhex(derived["context"]))
     assert key.hex() == derived["key"]
+
+
+def test_version_1_is_read_and_becomes_version_2() -> None:
+    """A vault holds secrets: whoever has an earlier one keeps them; only the dates are unknown."""
+    first = VaultState.from_map(decode(PLAINTEXT, limit=2**20))
+    assert {kept.created for kept in first.commitments.values()} == {None}
+    second = VaultState.from_map(decode(SECOND, limit=2**20))
+    assert {kept.created for kept in second.commitments.values()} == {1_750_000_000}
+    assert (first.signing_key, first.seed) == (second.signing_key, second.seed)
+    assert (first.ledger, first.trusted_judges) == (second.ledger, second.trusted_judges)
+    written = first.to_map()
+    assert written["version"] == 2
+    assert VaultState.from_map(written) == first
+
+
+@pytest.mark.parametrize("version", [0, 1, 3, True, "2", None])
+def test_another_version_is_refused_by_name(version: object) -> None:
+    content = decode(SECOND, limit=2**20)
+    with pytest.raises(Unsupported, match="another version"):
+        VaultState.from_map(content | {"version": version})
+
+
+def test_no_version_is_mixed_with_another() -> None:
+    first, second = decode(PLAINTEXT, limit=2**20), decode(SECOND, limit=2**20)
+    for mixed in (
+        first | {"version": 2},
+        {name: value for name, value in second.items() if name != "version"},
+        second | {"commitments": first["commitments"]},
+    ):
+        with pytest.raises(Malformed):
+            VaultState.from_map(mixed)
 
 
 def test_the_marks_of_the_vector() -> None:
