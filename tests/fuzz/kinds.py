@@ -10,6 +10,7 @@ from tests.fuzz import (
     data_files,
     endpoint_protocols,
     given_files,
+    log_files,
     model_files,
     own_files,
     protocol_files,
@@ -29,6 +30,7 @@ ROOMS = (
     given_files,
     card_files,
     archive_files,
+    log_files,
 )
 
 
