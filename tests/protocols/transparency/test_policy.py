@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,7 @@ from zkwm_protocols.transparency.policy import POLICY_LIMIT, LogPolicy
 TREE = TiledLog([b"a", b"b", b"c"])
 LOG, SECOND = LOG_KEY.verifier.to_text(), SECOND_KEY.verifier.to_text()
 KEYS = [key.verifier.to_text() for key in WITNESSES]
+LITEWITNESS = Path(__file__).parent / "litewitness-mldsa.txt"
 
 
 def policy(*lines: str) -> LogPolicy:
@@ -59,6 +61,19 @@ def test_the_policy_of_the_specifications_example() -> None:
         else:
             with pytest.raises(InvalidLogProof):
                 read.require(signed(TREE, some))
+
+
+def test_a_published_checkpoint_signed_by_ml_dsa_44() -> None:
+    """Test data of litewitness (FiloSottile/torchwood, cmd/litewitness/testdata/mldsa.txt)."""
+    key, _, note = LITEWITNESS.read_text(encoding="utf-8").partition("\n")
+    read = policy(f"log {key}", "quorum none")
+    found = SignedCheckpoint.from_bytes(note.encode())
+    assert found.to_bytes() == note.encode()
+    assert read.require(found).log.time is None
+    head = replace(found.checkpoint.head, size=2)
+    other = SignedCheckpoint(replace(found.checkpoint, head=head), found.signatures)
+    with pytest.raises(InvalidSignature):
+        read.require(other)
 
 
 def test_who_signed_is_told() -> None:
