@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,8 +74,10 @@ class JudgeOptions:
         """The name of the secret key's file."""
         return self.judge.removesuffix(".pub")
 
-    def open(self, *modules: str) -> Judge:
+    def open(self, *modules: str, then: Callable[[], object] | None = None) -> Judge:
         """Decrypt the key; ``modules`` are imported meanwhile, beside those of every judge.
+
+        ``then`` is called behind the imports, still meanwhile.
 
         Raises UsageError where only the public key exists, or where the public key named belongs
         to another secret key.
@@ -96,7 +99,7 @@ class JudgeOptions:
                     hint="only the judge can do this: give --judge with the secret key's file",
                 )
         secret = passphrase(self.passphrase_file, of=self.secret, role=Role.JUDGE)
-        with naming(self.secret), imported_meanwhile(*_JUDGE_MODULES, *modules):
+        with naming(self.secret), imported_meanwhile(*_JUDGE_MODULES, *modules, then=then):
             key = open_judge_key(self.secret, secret)
         if expected is not None and key.public != expected:
             raise UsageError(

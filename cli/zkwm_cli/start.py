@@ -5,6 +5,7 @@ Imports nothing but the standard library, so that a broken installation is an er
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -18,6 +19,7 @@ SELDOM = 50_000
 def run() -> NoReturn:
     """Run the program and exit. An import that fails, at the start or later, ends in code 3."""
     gc.set_threshold(SELDOM)
+    atexit.register(gc.freeze)  # nor is what a process leaves at its end
     try:
         try:
             from zkwm_cli.main import run as program

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -224,10 +225,13 @@ class CheckerOptions:
             return self.judge or ""
         return f"{self.judge}.pub"
 
-    def open(self, challenge: bytes, *, argued: bool = False) -> Judge | JudgePublic:
+    def open(self, challenge: bytes, argued: bytes | None = None) -> Judge | JudgePublic:
         """The judge, or the public keys of the one who is trusted.
 
-        ``argued`` says that an argument will be checked, whose modules are imported meanwhile.
+        Args:
+            challenge: the bytes of its file.
+            argued: those of the commitment, where an argument will be checked: while a key is
+                derived, its modules are imported, then the seed of its labels is begun.
 
         Raises what ``JudgeOptions.open`` raises; for a fingerprint that is not that of the
         challenge's judge InvalidOpening (``challenge.judge``), or Malformed.
@@ -238,8 +242,12 @@ class CheckerOptions:
             return self._confirmed(challenge)
         if self.public:
             return read_parsed(self.judge, PUBLIC_LIMIT, JudgePublic.from_bytes)
-        modules = ARGUMENT_MODULES if argued else ()
-        return JudgeOptions(self.judge, self.passphrase_file).open(*modules)
+        options = JudgeOptions(self.judge, self.passphrase_file)
+        if argued is None:
+            return options.open()
+        from zkwm.judge.head_start import begin_label_seed
+
+        return options.open(*ARGUMENT_MODULES, then=partial(begin_label_seed, argued))
 
     def _confirmed(self, challenge: bytes) -> JudgePublic:
         """The judge of the challenge, who has to have the fingerprint."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +27,12 @@ from zkwm.quantizer.scales import (
 )
 from zkwm_protocols.errors import Unsupported
 from zkwm_protocols.field.scalar import P
+from zkwm_protocols.integer_network.correlation import at_once
 
 TRIAL_BITS = 16
 LARGEST_TRIAL = float(1 << 24)
 LARGEST_SHIFT = 16
 LARGEST_SUM = 1 << 30
-SUMS_AT_ONCE = 1 << 19
-"""Sums of calibration images together in double precision: 4 MiB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +196,8 @@ def _sums(
     A few images at once take little memory, and sums of integers do not depend on how many.
     """
     count = trial[0][0].input.images.shape[3]
-    step = max(1, SUMS_AT_ONCE // prod(shape))
+    windows = [(part.kernel.windows(part.input.shape, shape), part.input) for part, _ in trial]
+    step = min(at_once(one, entries.shape[0]) for one, entries in windows)
     for start in range(0, count, step):
         images = slice(start, min(start + step, count))
         total = products(*trial[0], shape, images)

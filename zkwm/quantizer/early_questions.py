@@ -21,7 +21,7 @@ from zkwm.quantizer.quantizer_process import (
     quantizer_memory,
     quantizer_started,
 )
-from zkwm.suspects.suspect import Suspect
+from zkwm.suspects.suspect import Answer, Suspect
 from zkwm_protocols.errors import ZkwmError
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind
 
@@ -50,12 +50,23 @@ class EarlyQuestions:
         self._nonce = nonce
         self._images = images
         self._stopped = False
-        self._asked: Early[Asked] | None = None
+        self._drawn: Early[dict[str, NDArray[np.uint8]]] | None = None
+        self._asked: Early[tuple[Answer, ...]] | None = None
         if self._small():
+            self._drawn = Early(self._draw)
             self._asked = Early(self._ask)
 
     def taken(self) -> Asked | None:
-        """The sets and the answers; None where they have to be made in their turn."""
+        """The sets, and the answers to come; None where sets have to be made in their turn."""
+        if self._drawn is None:
+            return None
+        try:
+            return Asked(self._drawn.result(), self.answers)
+        except Exception:
+            return None
+
+    def answers(self) -> tuple[Answer, ...] | None:
+        """Those to all images, in order; None where they have to be asked for in their turn."""
         if self._asked is None:
             return None
         try:
@@ -66,7 +77,7 @@ class EarlyQuestions:
     def stop(self) -> None:
         """Ask no more; return when the suspect is left alone."""
         self._stopped = True
-        self.taken()
+        self.answers()
 
     def _small(self) -> bool:
         """Whether it is a file, with images of which many are drawn and asked in a second."""
@@ -79,17 +90,21 @@ class EarlyQuestions:
             and (images is None or 0 < len(images) <= MOST_IMAGES)
         )
 
-    def _ask(self) -> Asked:
-        """Draw the sets and ask. Raises StoppedError after ``stop``, and what ``answer`` raises."""
+    def _draw(self) -> dict[str, NDArray[np.uint8]]:
+        """Draw the sets."""
         identity = self._suspect.identity
         sets = drawn_sets(identity.shape, self._nonce, identity.digest)
-        if self._images is not None:
-            sets[GIVEN] = self._images
+        return sets if self._images is None else sets | {GIVEN: self._images}
+
+    def _ask(self) -> tuple[Answer, ...]:
+        """Ask the sets. Raises StoppedError after ``stop``, and what ``answer`` raises."""
+        if self._drawn is None:
+            raise StoppedError
+        sets = self._drawn.result()
         self._go_on()
-        answers = self._suspect.answer(
+        return self._suspect.answer(
             np.concatenate(list(sets.values())), self._preprocessing, progress=self._go_on
         )
-        return Asked(sets, answers)
 
     def _go_on(self, *_: int) -> None:
         """Raise StoppedError after ``stop``."""

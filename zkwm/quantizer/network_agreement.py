@@ -7,7 +7,7 @@ file is fixed: nobody who makes a file knows them. ``agreement_bounds`` makes de
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -101,10 +101,13 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Asked:
-    """Sets of images uint8 (n, c, h, w) by name, and a suspect's answers to all, in order."""
+    """Sets of images uint8 (n, c, h, w) by name, of which a suspect is being asked.
+
+    ``answers`` waits for those to all images, in order; None where they have to be asked for again.
+    """
 
     sets: dict[str, NDArray[np.uint8]]
-    answers: tuple[Answer, ...]
+    answers: Callable[[], tuple[Answer, ...] | None]
 
 
 def measure_agreement(
@@ -129,7 +132,7 @@ def measure_agreement(
         class_map: the outputs that stand for labels, whose order is compared; by default all.
         images (uint8, (n, channels, height, width)): one more set, for example of the model's task.
         progress: called after each image of a set.
-        asked: what ``early_questions`` asked before, with the same nonce and images.
+        asked: what ``early_questions`` asks meanwhile, with the same nonce and images.
         process: reads the suspect's file; None for another one.
 
     Raises:
@@ -156,7 +159,9 @@ def measure_agreement(
     )
     together = np.concatenate(list(sets.values()))
     read = scores_of(suspect, preprocessing, network, together, process)
-    answers = asked.answers if asked else suspect.answer(together, preprocessing, progress=progress)
+    answers = asked.answers() if asked else None
+    if answers is None:
+        answers = suspect.answer(together, preprocessing, progress=progress)
     agreements, start = [], 0
     for kind, batch in sets.items():
         part = slice(start, start + len(batch))

@@ -5,6 +5,7 @@ As the judge, or, an argument, as anybody who has the judge's public key.
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -76,18 +77,21 @@ def command(
     )
     inputs = (case.commitment, suspect.model, case.challenge, case.proof, *judge.files)
     outputs = presentation.outputs(inputs, public=judge.public)
+    # of NumPy, which no import has loaded yet: its matrices are small here, and threads wait busily
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with started_for(suspect.model):  # before anything that takes long to import
         from zkwm.judge.head_start import head_start
         from zkwm_protocols.errors import NotProven
 
         files = case.read()
         argued = _announce(files[2], suspect.model)
-        labeled = None if argued else files[0]  # an argument needs the labels at its very end
-        with head_start(labeled, suspect.model, argued=argued):
+        # an argument needs the labels at its end: their seed gives way to the judge's key
+        later = argued and not judge.public
+        with head_start(None if later else files[0], suspect.model, argued=argued):
             settings = (
                 checks.settings() | suspect.settings() | extraction.settings() | particulars.read()
             )
-            checker = judge.open(files[1], argued=argued)
+            checker = judge.open(files[1], files[0] if later else None)
             verdict, error = _verify(checker, files, suspect.model, settings)
     verdict = replace(verdict, hint=in_options(verdict.hint))
     verdict = verdict.with_names(case.names(judge.public_name))

@@ -15,6 +15,7 @@ unfolded values would take too much memory, taps are taken one by one.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -48,28 +49,45 @@ def correlate(values: Floats, weights: Floats, windows: Windows, groups: int) ->
     """
     count = values.shape[3]
     matrix = _grouped(weights, groups)
-    unfolded = values.shape[0] * weights[0, 0].size * windows.result[0] * windows.result[1]
     if windows.is_identity:
         columns = np.ascontiguousarray(values).reshape(groups, matrix.shape[2], -1)
         whole: Floats = np.matmul(matrix, columns)
         return whole.reshape(weights.shape[0], *windows.result, count)
-    result = np.zeros((weights.shape[0], *windows.result, count), values.dtype)
-    step = max(1, min(AT_ONCE, UNFOLDED_ENTRIES) // unfolded)
+    unfolded, step = _unfolded(windows, values.shape[0]), at_once(windows, values.shape[0])
+    if unfolded > UNFOLDED_ENTRIES:
+        result = np.zeros((weights.shape[0], *windows.result, count), values.dtype)
+        for image in range(count):
+            _correlate_taps(values, weights, windows, groups, result, slice(image, image + 1))
+        return result
+    result = np.empty((weights.shape[0], *windows.result, count), values.dtype)
     room, taps = np.zeros(0, values.dtype), tuple(windows.taps())
     for start in range(0, count, step):
         part = slice(start, min(start + step, count))
-        entries, target = values[..., part], result[..., part]
-        if unfolded <= UNFOLDED_ENTRIES:
-            if room.size != unfolded * entries.shape[3]:  # the first images, and perhaps the last
-                shape = (values.shape[0], -1, *windows.result, entries.shape[3])
-                room = np.zeros(unfolded * entries.shape[3], values.dtype).reshape(shape)
-            for tap, (rows, across), (out_rows, out_across) in taps:  # 0 where a tap is outside
-                room[:, tap, out_rows, out_across] = entries[:, rows, across]
-            columns = room.reshape(groups, matrix.shape[2], -1)
-            target[...] = np.matmul(matrix, columns).reshape(target.shape)
-        else:
-            _correlate_taps(np.ascontiguousarray(entries), weights, windows, groups, target)
+        entries = np.ascontiguousarray(values[..., part])  # long runs to copy
+        if room.size != unfolded * entries.shape[3]:  # the first images, and perhaps the last
+            shape = (values.shape[0], -1, *windows.result, entries.shape[3])
+            room = np.zeros(unfolded * entries.shape[3], values.dtype).reshape(shape)
+        for tap, (rows, across), (out_rows, out_across) in taps:  # 0 where a tap is outside
+            room[:, tap, out_rows, out_across] = entries[:, rows, across]
+        products: Floats = np.matmul(matrix, room.reshape(groups, matrix.shape[2], -1))
+        products = products.reshape(*result.shape[:3], -1)
+        if step >= count:
+            return products
+        result[..., part] = products
     return result
+
+
+def at_once(windows: Windows, channels: int) -> int:
+    """The images that ``correlate`` takes together, at least 1; each costs the same in any number.
+
+    ``channels`` is the number of those that it reads.
+    """
+    return max(1, min(AT_ONCE, UNFOLDED_ENTRIES) // _unfolded(windows, channels))
+
+
+def _unfolded(windows: Windows, channels: int) -> int:
+    """The entries that one image is unfolded to."""
+    return channels * prod(windows.kernel) * prod(windows.result)
 
 
 def correlate_transposed(
@@ -143,12 +161,18 @@ def _grouped(weights: Floats, groups: int) -> Floats:
 
 
 def _correlate_taps(
-    values: Floats, weights: Floats, windows: Windows, groups: int, result: Floats
+    values: Floats,
+    weights: Floats,
+    windows: Windows,
+    groups: int,
+    result: Floats,
+    images: slice,
 ) -> None:
-    """As ``correlate``, added into ``result`` tap by tap: less memory, more products."""
+    """As ``correlate`` for some images, added into ``result`` tap by tap: less memory."""
     by_tap = weights.reshape(*weights.shape[:2], -1)
+    entries, target = np.ascontiguousarray(values[..., images]), result[..., images]
     for tap, (rows, across), (out_rows, out_across) in windows.taps():
-        piece = values[:, rows, across]
+        piece = entries[:, rows, across]
         matrix = _grouped(by_tap[:, :, tap], groups)
         product = np.matmul(matrix, piece.reshape(groups, matrix.shape[2], -1))
-        result[:, out_rows, out_across] += product.reshape(result.shape[0], *piece.shape[1:])
+        target[:, out_rows, out_across] += product.reshape(result.shape[0], *piece.shape[1:])

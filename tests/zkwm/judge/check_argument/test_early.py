@@ -51,8 +51,36 @@ def test_the_same_figures_with_and_without(suspect: Suspect) -> None:
         pass
     asked = early.taken()
     assert asked is not None
-    assert len(asked.answers) == drawn_count(suspect.identity.shape)
+    assert len(asked.answers() or ()) == drawn_count(suspect.identity.shape)
     found = measure_agreement(network, suspect, PLAIN, nonce=NONCE, asked=asked)
+    assert found == measure_agreement(network, suspect, PLAIN, nonce=NONCE)
+
+
+def test_sets_are_taken_before_they_are_answered() -> None:
+    slow = SlowSuspect(shape=(1, 4, 4))
+    early = EarlyQuestions(slow, PLAIN, NONCE, None)
+    asked = early.taken()
+    assert asked is not None
+    assert sum(map(len, asked.sets.values())) == drawn_count((1, 4, 4))
+    early.stop()
+    assert asked.answers() is None
+
+
+def test_what_was_not_answered_early_is_asked_in_its_turn(
+    suspect: Suspect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, answer, asked = network_of(suspect, PLAIN), suspect.answer, []
+
+    def fails_once(*given: Any, **options: Any) -> tuple[Answer, ...]:
+        asked.append(threading.current_thread())
+        if len(asked) == 1:
+            raise SuspectUnusable("it answers nothing", check="suspect.answers")
+        return answer(*given, **options)
+
+    monkeypatch.setattr(suspect, "answer", fails_once)
+    with asked_meanwhile(suspect, PLAIN, nonce=NONCE) as early:
+        found = measure_agreement(network, suspect, PLAIN, nonce=NONCE, asked=early.taken())
+    assert asked[1:] == [threading.main_thread()] != asked[:1]
     assert found == measure_agreement(network, suspect, PLAIN, nonce=NONCE)
 
 
