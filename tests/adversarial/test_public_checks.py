@@ -39,7 +39,7 @@ def derived(path: Path, suspect: SuspectIdentity, preprocessing: Preprocessing) 
     return derive_network(path, suspect, preprocessing)
 
 
-def network(suspect: Any, preprocessing: Preprocessing) -> Any:
+def network(suspect: Any, preprocessing: Preprocessing, *_: object) -> Any:
     return derived(suspect.network_file(), suspect.identity, preprocessing)
 
 
