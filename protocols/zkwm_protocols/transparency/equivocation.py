@@ -21,6 +21,8 @@ from zkwm_protocols.transparency.tree import (
     HASH_BYTES,
     MAXIMUM_PROOF,
     MAXIMUM_SIZE,
+    HashReader,
+    prove_inclusion,
     verify_inclusion,
 )
 
@@ -127,3 +129,52 @@ class Equivocation:
         if self.leaves[0].leaf == self.leaves[1].leaf:
             raise InvalidLogProof("both trees have the same leaf there: no contradiction")
         return signed[0]
+
+
+def make_equivocation(
+    first: SignedCheckpoint,
+    second: SignedCheckpoint,
+    read_first: HashReader,
+    read_second: HashReader,
+) -> Equivocation:
+    """The evidence that two checkpoints of one log contradict each other.
+
+    Args:
+        first, second: the checkpoints, with the log's signatures.
+        read_first, read_second: the hashes of their trees, such as from the tiles of two mirrors;
+            asked for where the sizes differ.
+
+    Raises InvalidLogProof where they do not contradict each other.
+    """
+    heads = first.checkpoint.head, second.checkpoint.head
+    if heads[0].size == heads[1].size:
+        if heads[0].root == heads[1].root:
+            raise InvalidLogProof("both checkpoints are of one tree: no contradiction")
+        return Equivocation(first, second)
+    index = _first_difference(min(head.size for head in heads), read_first, read_second)
+    readers = zip(heads, (read_first, read_second), strict=True)
+    leaves = [
+        ProvenLeaf(read(0, index), tuple(prove_inclusion(index, head.size, read)))
+        for head, read in readers
+    ]
+    return Equivocation(first, second, index, tuple(leaves))
+
+
+def _first_difference(size: int, first: HashReader, second: HashReader) -> int:
+    """The first of ``size`` leaves that differs: found in the first subtree that does.
+
+    Raises InvalidLogProof where none does.
+    """
+    start = 0
+    while start < size:
+        height = (size - start).bit_length() - 1
+        if first(height, start >> height) != second(height, start >> height):
+            break
+        start += 1 << height
+    else:
+        raise InvalidLogProof("one tree begins with the other: no contradiction")
+    while height:
+        height -= 1
+        if first(height, start >> height) == second(height, start >> height):
+            start += 1 << height
+    return start

@@ -5,12 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.support.tiled_log import TiledLog
 from tests.support.witnessed_log import LOG_KEY, SECOND_KEY, signed, two_histories
 from zkwm_protocols.errors import InvalidLogProof, InvalidSignature, Malformed
 from zkwm_protocols.merkle import leaf_hash
-from zkwm_protocols.transparency.equivocation import Equivocation, ProvenLeaf
+from zkwm_protocols.transparency.equivocation import (
+    Equivocation,
+    ProvenLeaf,
+    make_equivocation,
+)
 from zkwm_protocols.transparency.note_keys import NoteSigningKey, SignatureType
 from zkwm_protocols.transparency.tree import prove_inclusion
 
@@ -75,6 +81,26 @@ def test_nobody_else_can_accuse_the_log() -> None:
     )
     with pytest.raises(InvalidLogProof):
         apart.verify(KEYS)
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.data())
+@settings(max_examples=40)
+def test_evidence_is_found_for_any_fork_and_for_nothing_else(
+    size: int, other: int, data: st.DataObject
+) -> None:
+    common = min(size, other)
+    place = data.draw(st.integers(0, max(size, other)))
+    entries = [b"%d" % i for i in range(max(size, other))]
+    forked = [*entries[:place], b"another", *entries[place + 1 :]][:other]
+    logs = TiledLog(entries[:size]), TiledLog(forked)
+    checkpoints = [signed(log, []) for log in logs]
+    if place < common:
+        evidence = make_equivocation(*checkpoints, *(log.hashes() for log in logs))
+        assert evidence.verify(KEYS) == KEYS[0]
+        assert evidence.index == (None if size == other else place)
+    else:
+        with pytest.raises(InvalidLogProof):
+            make_equivocation(*checkpoints, *(log.hashes() for log in logs))
 
 
 def test_leaves_without_an_index_and_the_other_way_round_are_refused() -> None:
