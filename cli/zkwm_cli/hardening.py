@@ -19,6 +19,7 @@ class Role(Enum):
 
     OWNER = "ZKWM_OWNER_PASSPHRASE"
     JUDGE = "ZKWM_JUDGE_PASSPHRASE"
+    REGISTRY = "ZKWM_REGISTRY_PASSPHRASE"
 
 
 VARIABLES = (COMMON_VARIABLE, *(role.value for role in Role))

@@ -39,6 +39,7 @@ COMMANDS = (
     "inspect",
     "card",
     "find",
+    "registry",
     "evaluate",
     "demo",
     "completion",
@@ -83,10 +84,11 @@ class CommandGroup(click.Group):
         with formatter.section("Passphrases"):
             formatter.write_text(
                 "are never arguments. The first of these counts: --passphrase-file FILE; "
-                "ZKWM_OWNER_PASSPHRASE for a vault, ZKWM_JUDGE_PASSPHRASE for a judge's key; "
-                "ZKWM_PASSPHRASE for both; with ZKWM_KEYRING=1 the system's keyring (service zkwm, "
-                "user name: the file's whole path); the terminal; without one the program "
-                "ZKWM_ASKPASS, which gets the question and prints the answer."
+                "ZKWM_OWNER_PASSPHRASE for a vault, ZKWM_JUDGE_PASSPHRASE for a judge's key, "
+                "ZKWM_REGISTRY_PASSPHRASE for the key of a log or witness; ZKWM_PASSPHRASE for "
+                "all; with ZKWM_KEYRING=1 the system's keyring (service zkwm, user name: the "
+                "file's whole path); the terminal; without one the program ZKWM_ASKPASS, which "
+                "gets the question and prints the answer."
             )
 
 

@@ -13,6 +13,7 @@ OPTIONS = {
     "accept_declared_labels": "--accept-declared-labels",
     "accept_older_copy()": "--accept-older-copy",
     "adapter": "--adapter",
+    "adopt_checkpoint": "--adopt-checkpoint",
     "architecture": "--architecture",
     "card": "--card",
     "channels": "--channels",
@@ -43,6 +44,7 @@ OPTIONS = {
     "Judge.challenge": "zkwm challenge --reveal",
     "Judge.verify": "--judge judge.key",
     "Verdict.from_bytes": "zkwm inspect FILE.verdict --judge judge.key.pub",
+    "witness_name": "--name",
 }
 """Each argument or method that a hint names, and what a person types for it."""
 

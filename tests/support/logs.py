@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.support.faulty_disk import CountedDatabase, FaultyDisk
 from zkwm.transparency_log.database import LogDatabase
 from zkwm.transparency_log.entries import Entry
-from zkwm.transparency_log.log import Log
+from zkwm.transparency_log.log import Log, TreeSigner
 from zkwm.transparency_log.recovery import create_log, open_log, read_entries
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.transparency.tiles import TileHashes
@@ -81,6 +81,17 @@ def opened(
     database = CountedDatabase(location or folder / "database.sqlite", disk)
     try:
         with open_log(folder, TestSigner(), database, describe, disk) as log:
+            yield log
+    finally:
+        database.close()
+
+
+@contextmanager
+def opened_with(folder: Path, signer: TreeSigner) -> Iterator[Log]:
+    """A log of this key, repaired and held."""
+    database = LogDatabase(folder / "database.sqlite")
+    try:
+        with open_log(folder, signer, database, describe, FaultyDisk()) as log:
             yield log
     finally:
         database.close()

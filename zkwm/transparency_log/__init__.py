@@ -10,4 +10,10 @@ order:
 - ``database``: the row of the head, and the index.
 - ``log``, ``recovery``: one batch of entries, step by step; what a start finds and repairs.
 - ``sequencer``: many clients, one writer.
+- ``check``, ``rebuild``, ``log_folder``: a whole copy verified; the database made again; where a
+  log's parts are.
+- ``witness``, ``witness_state``, ``witness_folder``, ``cosigning``: a witness; a log that asks it.
+- ``http_server``, ``static_files``, ``proofs``, ``log_service``, ``witness_service``,
+  ``statements``, ``serve``: the running process.
+- ``http_client``, ``client``, ``seen_checkpoints``: those who register and verify.
 """

@@ -27,12 +27,16 @@ class IndexedEntry:
 
 @dataclass(frozen=True)
 class Entry:
-    """A statement that has been checked and may be appended: its bytes, and what it is about."""
+    """A statement that has been checked and may be appended: its bytes, and what it is about.
+
+    ``topic`` is the subject as the statement spells it; the rest is as in ``IndexedEntry``.
+    """
 
     data: bytes
     subject: bytes
     issuer: str
     kind: str
+    topic: str = ""
 
     @property
     def statement(self) -> bytes:

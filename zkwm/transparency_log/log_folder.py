@@ -27,12 +27,12 @@ from zkwm.transparency_log.tree_key import (
 )
 from zkwm_protocols.errors import CouldNotCheck, UsageError
 from zkwm_protocols.transparency.note_keys import VerifierKey
+from zkwm_protocols.transparency.policy import POLICY_LIMIT, LogPolicy
 
 KEY = "key"
 POLICY = "policy"
 DATABASE_VARIABLE = "ZKWM_REGISTRY_DATABASE"
 """The URL of a PostgreSQL; it may hold a password, and is therefore no option."""
-POLICY_LIMIT = 2**16
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,19 @@ class LogFolder:
         url = os.environ.get(DATABASE_VARIABLE)
         return LogDatabase(url or self.folder / FILE_NAME)
 
-    def policy(self) -> bytes | None:
-        """The text of the policy; None where the log has no witnesses. Raises CouldNotCheck."""
+    def policy(self) -> LogPolicy | None:
+        """Its witnesses; None where the log has none.
+
+        Raises CouldNotCheck or Malformed, UsageError for a policy without this log.
+        """
         path = self.folder / POLICY
-        return read_limited(path, POLICY_LIMIT) if path.exists() else None
+        if not path.exists():
+            return None
+        policy = LogPolicy.from_bytes(read_limited(path, POLICY_LIMIT))
+        keys = {log.key for log in policy.logs}
+        if not keys & set(self.verifiers()):
+            raise UsageError(
+                f"{path} does not name this log",
+                hint=f"begin it with a line 'log KEY', a key of {self.folder / KEY}.pub",
+            )
+        return policy

@@ -45,7 +45,7 @@ def rebuild(
                 raise CouldNotCheck(
                     f"the database ({database.label}) has no row of the log {keys[0].name!r}",
                     hint="restore the database; or, where the checkpoint's file is surely the "
-                    "newest one that was ever signed, add --adopt-checkpoint",
+                    "newest one that was ever signed, adopt it (`adopt_checkpoint`)",
                 )
             signed = files.checkpoint() if row is None else row.checkpoint
             checked = check_log(files, keys, describe, checkpoint=signed)

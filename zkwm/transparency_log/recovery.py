@@ -131,7 +131,7 @@ def _repair_head(
         raise CouldNotCheck(
             f"the database ({database.label}) has no row of the log {signer.origin!r}",
             hint="give the database that the log was begun with, or restore it; where it is lost, "
-            "zkwm registry rebuild --adopt-checkpoint makes it from the log's files",
+            "zkwm registry rebuild makes it from the log's files (`adopt_checkpoint`)",
         )
     _require_signed(signer, row)
     if database.next_position() != row.size:

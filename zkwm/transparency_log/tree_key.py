@@ -81,6 +81,11 @@ class TreeKey:
         """What others verify with, Ed25519 first."""
         return self._keys[0].verifier, self._keys[1].verifier
 
+    @property
+    def first(self) -> NoteSigningKey:
+        """The Ed25519 key, which also signs receipts."""
+        return self._keys[0]
+
     def lines(self, checkpoint: Checkpoint) -> tuple[NoteSignature, ...]:
         """A signature line by each key. Whoever signs has to know that the tree only grew."""
         now = int(self._clock())

@@ -1,0 +1,270 @@
+"""``zkwm registry``: a public log of commitments, its witness, and their checks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from zkwm_cli.artifacts import print_result, read_artifact
+from zkwm_cli.options import FILE, json_option, option, options, passphrase_option
+
+if TYPE_CHECKING:
+    from zkwm.transparency_log.http_server import Address
+
+_FOLDER = click.Path(file_okay=False)
+
+
+def _listen_option(default: str) -> object:
+    """--listen"""
+    return option(
+        "--listen",
+        default=default,
+        show_default=True,
+        metavar="HOST:PORT",
+        help="Where to listen; a web server with TLS stands before it.",
+    )
+
+
+@click.group("registry", short_help="Run a public log of commitments, or a witness of logs.")
+def command() -> None:
+    """A log in which everybody sees the same commitments, in the same order."""
+
+
+@command.command("init", short_help="Begin a log: its name, its keys, an empty tree.")
+@click.argument("folder", type=_FOLDER)
+@options(
+    origin=option(
+        "--origin",
+        required=True,
+        metavar="NAME",
+        help="The log's name for good: its address without scheme, such as log.example/2027.",
+    ),
+    passphrase_file=passphrase_option(),
+    as_json=json_option(),
+)
+def init(folder: str, origin: str, passphrase_file: str | None, as_json: bool) -> None:
+    """Begin a log in FOLDER. Name and keys never change; FOLDER/key.pub goes to everybody.
+
+    Put the witnesses that the log asks for cosignatures into FOLDER/policy, as C2SP tlog-policy
+    says.
+    """
+    from pathlib import Path
+
+    from zkwm.extras import require
+    from zkwm.transparency_log.log_folder import LogFolder
+    from zkwm_cli.terminal import note
+
+    require("sqlalchemy")
+    secret = _passphrase(passphrase_file, folder, new="the log's key")
+    key = LogFolder(Path(folder)).create(origin, secret)
+    note(f"began the log {origin} in {folder}; its public keys are in {folder}/key.pub")
+    keys = [one.to_text() for one in key.verifiers]
+    if not as_json:
+        click.echo("\n".join(keys))
+    print_result(as_json, "registry-init", path=folder, origin=origin, keys=keys)
+
+
+@command.command("serve", short_help="Take statements, and hand out the log.")
+@click.argument("folder", type=_FOLDER)
+@options(
+    listen=_listen_option("127.0.0.1:8080"),
+    passphrase_file=passphrase_option(),
+    as_json=json_option(),
+)
+def serve(folder: str, listen: str, passphrase_file: str | None, as_json: bool) -> None:
+    """Run the log in FOLDER until SIGTERM or Ctrl-C. What is acknowledged is durable.
+
+    The one process that writes. FOLDER/public may be handed out by any web server beside it. After
+    a failure of the disk it ends, and its next start finds out what was written.
+    """
+    from pathlib import Path
+
+    from zkwm.extras import require
+    from zkwm_cli.terminal import note
+
+    require("fastapi", "uvicorn", "sqlalchemy")
+    from zkwm.transparency_log.log_folder import LogFolder
+    from zkwm.transparency_log.serve import serve_log
+
+    address = _address(listen)
+    log = LogFolder(Path(folder))
+    key = log.key(_passphrase(passphrase_file, f"{folder}/key"))
+
+    def started(url: str, size: int) -> None:
+        note(f"the log {key.origin} with {size:,} entries listens on {url}")
+        print_result(as_json, "registry-serve", url=url, origin=key.origin, size=size)
+
+    serve_log(log, key, address, started)
+
+
+@command.command("witness", short_help="Cosign the trees of logs, which may only grow.")
+@click.argument("folder", type=_FOLDER)
+@options(
+    name=option(
+        "--name",
+        metavar="NAME",
+        help="Make the witness first: its name for good, such as witness.example/w1.",
+    ),
+    logs=option(
+        "--log",
+        multiple=True,
+        type=FILE,
+        metavar="FILE",
+        help="The public keys of a log (its key.pub). Give it once for each log.",
+    ),
+    listen=_listen_option("127.0.0.1:8081"),
+    passphrase_file=passphrase_option(),
+    as_json=json_option(),
+)
+def witness(
+    folder: str,
+    name: str | None,
+    logs: tuple[str, ...],
+    listen: str,
+    passphrase_file: str | None,
+    as_json: bool,
+) -> None:
+    """Run the witness in FOLDER until SIGTERM or Ctrl-C, by C2SP tlog-witness.
+
+    It remembers the largest tree of each log and cosigns none that does not begin with it. Never
+    restore FOLDER from a copy: a witness that forgot may cosign two trees.
+    """
+    from pathlib import Path
+
+    from zkwm.extras import require
+    from zkwm_cli.terminal import note
+
+    require("fastapi", "uvicorn", "sqlalchemy")
+    from zkwm.transparency_log.serve import serve_witness
+    from zkwm.transparency_log.witness_folder import WitnessFolder
+
+    if not logs:
+        raise click.UsageError("give at least one --log")
+    address = _address(listen)
+    place = WitnessFolder(Path(folder))
+    secret = _passphrase(passphrase_file, f"{folder}/key", new="the witness's key" if name else "")
+    key = place.key(secret) if name is None else place.create(name, secret)
+
+    def started(url: str) -> None:
+        note(f"the witness {key.origin} listens on {url}; its keys are in {folder}/key.pub")
+        print_result(
+            as_json,
+            "registry-witness",
+            url=url,
+            name=key.origin,
+            keys=[one.to_text() for one in key.verifiers],
+        )
+
+    serve_witness(place, key, [Path(one) for one in logs], address, started)
+
+
+@command.command("check", short_help="Verify a whole copy of a log, offline.")
+@click.argument("folder", type=_FOLDER)
+@options(
+    keys=option(
+        "--keys",
+        required=True,
+        type=FILE,
+        metavar="FILE",
+        help="The log's public keys (its key.pub), from where you trust them.",
+    ),
+    older=option(
+        "--older",
+        type=FILE,
+        metavar="FILE",
+        help="A checkpoint of this log that you kept: the log must begin with its tree.",
+    ),
+    as_json=json_option(),
+)
+def check(folder: str, keys: str, older: str | None, as_json: bool) -> None:
+    """Verify every entry, hash and tile in FOLDER (the one with checkpoint and tile).
+
+    Exit code 0: the files are the signed tree, and begin with the older one. 3: they are not.
+    """
+    from pathlib import Path
+
+    from zkwm.extras import require
+
+    require("sqlalchemy")
+    from zkwm.transparency_log.check import check_log
+    from zkwm.transparency_log.disk import Disk
+    from zkwm.transparency_log.statements import read_statement
+    from zkwm.transparency_log.tile_folder import CHECKPOINT_LIMIT, TileFolder
+    from zkwm.transparency_log.tree_key import read_verifiers
+
+    seen = None if older is None else read_artifact(older, CHECKPOINT_LIMIT)
+    files = TileFolder(Path(folder), Disk())
+    checked = check_log(files, read_verifiers(Path(keys)), read_statement, older=seen)
+    if not as_json:
+        click.echo(f"{checked.origin}: {checked.head.size:,} entries, all of the signed tree")
+        for kind, count in checked.kinds.items():
+            click.echo(f"{count:>12,}  {kind}")
+    print_result(
+        as_json,
+        "registry-check",
+        origin=checked.origin,
+        size=checked.head.size,
+        root=checked.head.root.hex(),
+        kinds=checked.kinds,
+    )
+
+
+@command.command("rebuild", short_help="Make a log's database again from its tree.")
+@click.argument("folder", type=_FOLDER)
+@options(
+    adopt_checkpoint=option(
+        "--adopt-checkpoint",
+        is_flag=True,
+        help="The database is lost: go on from FOLDER/public/checkpoint, which is surely the "
+        "newest that was ever signed.",
+    ),
+    as_json=json_option(),
+)
+def rebuild(folder: str, adopt_checkpoint: bool, as_json: bool) -> None:
+    """Verify the whole log in FOLDER and make the index of its entries again."""
+    from pathlib import Path
+
+    from zkwm.extras import require
+
+    require("sqlalchemy")
+    from zkwm.transparency_log import rebuild as rebuilding
+    from zkwm.transparency_log.log_folder import LogFolder
+    from zkwm.transparency_log.statements import read_statement
+    from zkwm_cli.terminal import note
+
+    log = LogFolder(Path(folder))
+    database = log.database()
+    try:
+        checked = rebuilding.rebuild(
+            log.folder,
+            log.verifiers(),
+            database,
+            read_statement,
+            adopt_checkpoint=adopt_checkpoint,
+        )
+    finally:
+        database.close()
+    note(f"the index of {checked.origin} holds {checked.head.size:,} entries")
+    print_result(
+        as_json, "registry-rebuild", origin=checked.origin, size=checked.head.size,
+        root=checked.head.root.hex(),
+    )  # fmt: skip
+
+
+def _passphrase(file: str | None, of: str, new: str = "") -> str:
+    """The passphrase of the key of a log or witness."""
+    from zkwm_cli.hardening import Role
+    from zkwm_cli.passphrases import passphrase
+
+    return passphrase(file, of=of, role=Role.REGISTRY, new=new)
+
+
+def _address(listen: str) -> Address:
+    """HOST:PORT. Raises a usage error."""
+    from zkwm.transparency_log.http_server import Address
+
+    host, colon, port = listen.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdecimal() and int(port) < 2**16):
+        raise click.UsageError("--listen is HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080")
+    return Address(host.removeprefix("[").removesuffix("]"), int(port))

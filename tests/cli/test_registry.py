@@ -1,0 +1,144 @@
+"""registry: a log and a witness as processes; register, cosign, check, rebuild, end and go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.case_files import Command
+from zkwm.transparency_log.client import LogClient
+from zkwm.transparency_log.seen_checkpoints import SeenCheckpoints
+from zkwm_protocols.cose.contents import CommitmentStatement
+from zkwm_protocols.cose.receipt import Receipt
+from zkwm_protocols.cose.statement import SignedStatement, sign_statement
+from zkwm_protocols.errors import CouldNotCheck
+from zkwm_protocols.keys import SigningKey
+from zkwm_protocols.merkle import leaf_hash
+from zkwm_protocols.transparency.policy import LogPolicy
+
+ROOT = Path(__file__).parents[2]
+PASSPHRASE = "a long phrase"
+KEY = SigningKey.generate()
+
+
+@pytest.fixture(autouse=True)
+def passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZKWM_REGISTRY_PASSPHRASE", PASSPHRASE)
+
+
+def iter_until(read: Callable[[], str], last: str) -> Iterator[str]:
+    """Lines up to and with ``last``, or to the end."""
+    while line := read():
+        yield line
+        if line == last:
+            return
+
+
+@contextmanager
+def process(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """``zkwm registry ...`` that does not end by itself, and what it says once it listens."""
+    command = [sys.executable, "-m", "zkwm_cli", "registry", *map(str, arguments), "--json"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=dict(os.environ), stdout=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        said = "".join(iter_until(running.stdout.readline, "}\n"))
+        try:
+            yield running, json.loads(said)
+        finally:
+            if running.poll() is None:
+                running.send_signal(signal.SIGTERM)
+            assert running.wait(timeout=30) in (0, -signal.SIGKILL)
+
+
+def statement(number: int) -> SignedStatement:
+    """A statement about a commitment."""
+    return sign_statement(CommitmentStatement(bytes([number]) * 32), KEY)
+
+
+def test_log_and_witness_from_init_to_rebuild(zkwm: Command, tmp_path: Path) -> None:
+    log, witness = tmp_path / "log", tmp_path / "w1"
+    made = zkwm("registry", "init", log, "--origin", "log.example/1", "--json").json
+    keys = made["keys"]
+    assert (log / "key.pub").read_text().split() == keys
+    assert zkwm("registry", "init", log, "--origin", "log.example/1").code == 2
+    kept = SeenCheckpoints(tmp_path / "seen")
+    with ExitStack() as stack:
+        listen = ("--listen", "127.0.0.1:0")
+        _, of_witness = stack.enter_context(
+            process("witness", witness, "--name", "w.example/1", "--log", log / "key.pub", *listen)
+        )
+        lines = [f"log {key}" for key in keys]
+        lines += [f"witness w{i} {key} {of_witness['url']}"
+                  for i, key in enumerate(of_witness["keys"])]  # fmt: skip
+        text = "\n".join([*lines, "group both all w0 w1", "quorum both", ""])
+        (log / "policy").write_text(text)
+        policy = LogPolicy.from_bytes(text.encode())
+        _, of_log = stack.enter_context(process("serve", log, *listen))
+        client = LogClient(of_log["url"], policy, kept)
+        stated = statement(1)
+        done = client.register(stated.to_bytes(), wait_seconds=30)
+        assert set(done.witnessed.witnesses) == {"w0", "w1"}
+        leaf = leaf_hash(stated.to_bytes())
+        receipt = Receipt.from_bytes(done.receipt)
+        assert receipt.verify(leaf, stated.content.subject, policy.logs[0].key)
+        with pytest.raises(CouldNotCheck, match="400"):
+            client.register(stated.to_bytes()[:-1] + b"x")
+        older = tmp_path / "older"
+        older.write_bytes((log / "public/checkpoint").read_bytes())
+        client.register(statement(2).to_bytes(), wait_seconds=30)
+    check = ("registry", "check", log / "public", "--keys", log / "key.pub")
+    found = zkwm(*check, "--older", older, "--json").json
+    assert found["size"] == 2
+    assert found["kinds"] == {"application/vnd.zkwm.commitment": 2}
+    (log / "database.sqlite").unlink()
+    assert zkwm("registry", "serve", log, "--listen", "127.0.0.1:0").code == 3
+    assert zkwm("registry", "rebuild", log).code == 3
+    assert zkwm("registry", "rebuild", log, "--adopt-checkpoint").code == 0
+    tile = log / "public/tile/entries/000.p/2"
+    tile.write_bytes(tile.read_bytes()[:-1] + b"x")
+    assert zkwm(*check).code == 3
+
+
+def test_a_killed_log_goes_on(zkwm: Command, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    keys = zkwm("registry", "init", log, "--origin", "log.example/1", "--json").json["keys"]
+    policy = LogPolicy.from_bytes(
+        "".join(f"log {key}\n" for key in keys).encode() + b"quorum none\n"
+    )
+    with process("serve", log, "--listen", "127.0.0.1:0") as (running, said):
+        LogClient(said["url"], policy).register(statement(1).to_bytes())
+        running.kill()
+    with process("serve", log, "--listen", "127.0.0.1:0") as (_, said):
+        client = LogClient(said["url"], policy)
+        assert client.register(statement(1).to_bytes()).proof.index == 0
+        assert zkwm("registry", "rebuild", log).code == 3  # another process holds it
+    shutil.rmtree(log)
+
+
+@pytest.mark.parametrize("listen", ["8080", "host:", ":80", "host:99999"])
+def test_an_address_that_is_none(zkwm: Command, tmp_path: Path, listen: str) -> None:
+    result = zkwm("registry", "serve", tmp_path, "--listen", listen)
+    assert result.code == 2
+    assert "--listen is HOST:PORT" in result.stderr
+
+
+def test_a_witness_that_lost_its_memory_does_not_go_on(zkwm: Command, tmp_path: Path) -> None:
+    zkwm("registry", "init", tmp_path / "log", "--origin", "log.example/1")
+    public = tmp_path / "log/key.pub"
+    arguments = ("witness", tmp_path / "w1", "--log", public, "--listen", "127.0.0.1:0")
+    with process(*arguments, "--name", "w.example/1"):
+        pass
+    (tmp_path / "w1/witness.sqlite").unlink()
+    result = zkwm("registry", *arguments)
+    assert result.code == 3
+    assert "make a new one (--name)" in result.stderr

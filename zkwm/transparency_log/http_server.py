@@ -1,0 +1,256 @@
+"""An HTTP server that strangers may connect to: limits of bodies, of time, and of connections.
+
+uvicorn speaks HTTP; what it leaves open is bounded here: a connection that sends no whole request,
+a body that is too long or does not end, a reader that does not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from zkwm_protocols.errors import CouldNotCheck, UsageError, ZkwmError
+
+REQUEST_SECONDS = 10.0
+"""How long a client may take for the head of a request, and again for its body."""
+ANSWER_SECONDS = 60.0
+KEEP_ALIVE_SECONDS = 15
+STOP_SECONDS = 10
+HEAD_LIMIT = 16 * 2**10
+BODY_LIMIT = 2**16
+"""Bytes of a body that is read; a statement has fewer, and so has what a log sends to a witness."""
+MOST_CONNECTIONS = 15_000
+_FILES_BESIDE = 200
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A whole answer: status, content and its type, and further headers."""
+
+    status: int
+    content: bytes
+    media_type: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    async def send(self, send: Send) -> None:
+        """Send it."""
+        headers = [
+            (b"content-type", self.media_type.encode("ascii")),
+            (b"content-length", str(len(self.content)).encode("ascii")),
+            (b"x-content-type-options", b"nosniff"),
+            *self.headers,
+        ]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.content})
+
+
+def problem(status: int, detail: str, hint: str = "") -> Reply:
+    """An error as problem details (RFC 9457), with what to do next in ``hint``."""
+    body = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    if hint:
+        body["hint"] = hint
+    return Reply(status, json.dumps(body).encode(), "application/problem+json")
+
+
+def problem_of(error: ZkwmError) -> Reply:
+    """The answer to a request that could not be served: 400, or 503 where it is no fault of it."""
+    plain = type(error) in (CouldNotCheck, UsageError)
+    return problem(503 if plain else 400, error.message, error.hint)
+
+
+async def read_body(receive: Receive, limit: int = BODY_LIMIT) -> bytes | None:
+    """The body of a request; None where it is longer than ``limit``.
+
+    Raises TimeoutError where it does not end in time.
+    """
+    parts, length = [], 0
+    async with asyncio.timeout(REQUEST_SECONDS):
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise TimeoutError
+            parts.append(message.get("body", b""))
+            length += len(parts[-1])
+            if length > limit:
+                return None
+            if not message.get("more_body"):
+                return b"".join(parts)
+
+
+class Bounded:
+    """An app whose every answer has a deadline; an answer that has begun is cut off there."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request, as ASGI says."""
+        if scope["type"] != "http":
+            return
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._app(scope, receive, noted)
+        except TimeoutError:
+            if begun:
+                raise
+            await problem(408, "the request did not end in time").send(send)
+
+
+class _Protocol(H11Protocol):
+    """uvicorn's protocol, where a connection without a whole request is closed in time."""
+
+    _late: asyncio.TimerHandle | None = None
+    _awaited: tuple[bool, object] | None = None
+
+    def connection_made(self, transport: Any) -> None:  # noqa: ANN401
+        super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.abort()
+            return
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._late is not None:
+            self._late.cancel()
+        super().connection_lost(exc)
+
+    def _state(self) -> tuple[bool, object]:
+        """Whether a request is awaited, and the one that was answered last or is being answered."""
+        return self.cycle is None or self.cycle.response_complete, self.cycle
+
+    def _watch(self) -> None:
+        """A deadline for what is awaited now: the rest of a request, or the end of its answer."""
+        state = self._state()
+        if state == self._awaited:
+            return
+        if self._late is not None:
+            self._late.cancel()
+        seconds = REQUEST_SECONDS if state[0] else 2 * ANSWER_SECONDS
+        self._awaited = state
+        self._late = self.loop.call_later(seconds, self._expire, state)
+
+    def _expire(self, state: tuple[bool, object]) -> None:
+        """Close a connection on which nothing has changed."""
+        if self._state() == state:
+            self.transport.abort()
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """As a client writes it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+
+class _GracefulServer(uvicorn.Server):
+    """uvicorn, which ends by SIGINT and SIGTERM in order and does not raise them again."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End in order; in the main thread alone, where signals arrive."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {one: signal.signal(one, self.handle_exit) for one in _ENDING}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class Server:
+    """One app on one address. ``run`` returns after SIGINT, SIGTERM or ``stop``."""
+
+    def __init__(self, app: App, address: Address) -> None:
+        _allow_connections()
+        self._address = address
+        self._server = _GracefulServer(
+            uvicorn.Config(
+                Bounded(app),
+                host=address.host,
+                port=address.port,
+                http=_Protocol,
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=True,
+                proxy_headers=False,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=STOP_SECONDS,
+                h11_max_incomplete_event_size=HEAD_LIMIT,
+                backlog=2048,
+            )
+        )
+
+    @property
+    def started(self) -> bool:
+        """Whether it listens."""
+        return self._server.started
+
+    @property
+    def url(self) -> str:
+        """Its address; where port 0 was asked for, with the port that it got."""
+        sockets = [one for server in self._server.servers for one in server.sockets]
+        return Address(self._address.host, sockets[0].getsockname()[1]).url
+
+    def stop(self) -> None:
+        """Answer what was asked, then return from ``run``. From any thread."""
+        self._server.should_exit = True
+
+    def run(self) -> None:
+        """Serve until stopped. Raises CouldNotCheck where the address cannot be had."""
+        try:
+            self._server.run()
+        except SystemExit:
+            raise CouldNotCheck(
+                "cannot listen on this address",
+                hint="another process may listen on it: choose another port, or end that process",
+            ) from None
+
+
+def _allow_connections() -> None:
+    """Let the process have as many open files as it may and needs."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + _FILES_BESIDE
+    soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft > resource.getrlimit(resource.RLIMIT_NOFILE)[0]:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
