@@ -46,6 +46,9 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/argument.py --network cifar --json
 	$(BIN)/python benchmarks/argument_first_call.py
 	$(BIN)/python benchmarks/argument_laws.py
+	$(BIN)/python benchmarks/marketplace.py
+	$(BIN)/python benchmarks/marketplace.py --kill 45
+	$(BIN)/python benchmarks/marketplace.py --buyer
 
 # The peer ezkl from PyPI, in a virtual environment of its own: half an hour, 12 GiB.
 bench-peer: $(VENV)/installed

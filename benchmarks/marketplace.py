@@ -6,8 +6,7 @@ commitment, opened blocks, j, the signature, and what is kept durably. SQLite in
 database of a PostgreSQL server whose URL is in ZKWM_POSTGRESQL.
 
 With ``--kill SECONDS`` instead: desks that are ended with SIGKILL at random under load, eight at a
-time, and whether anything that they had acknowledged is lost (run with the root of the repository
-on PYTHONPATH).
+time, and whether anything that they had acknowledged is lost.
 
 With ``--buyer``: a buyer checks a listing again from public files, commitment, challenge, proof,
 model and the judge's public key, by ``zkwm verify`` as a whole process: an argument about 100
@@ -45,6 +44,11 @@ from zkwm_protocols.keys import ED25519, SigningKey
 from zkwm_protocols.make_commitment import make_commitment
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.support.killed_desks import examine, write_key
+
+ROOT = Path(__file__).parents[1]
 CHALLENGES = 100_000
 RUNS = 40
 PROCESSES = 8
@@ -156,14 +160,12 @@ def measure_desk(location: str, kind: str) -> None:
 
 def measure_kills(location: str, kind: str, seconds: float) -> None:
     """Print one JSON line: desks killed at random under load."""
-    from tests.support.killed_desks import examine, write_key
-
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_key(folder / "key", JudgeKey.generate())
         where = location or str(folder / "market")
         command = ["-m", "tests.support.killed_desks", where, name, str(PROCESSES), str(seconds)]
-        done = subprocess.run([sys.executable, *command], check=True, capture_output=True)
+        done = subprocess.run([sys.executable, *command], cwd=ROOT, check=True, capture_output=True)
         found = examine(where, folder)
     measure.report(
         "marketplace_killed",
