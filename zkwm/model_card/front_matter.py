@@ -27,7 +27,10 @@ _DEEPEST = 10
 _BLOCK = re.compile(
     r"^(\ufeff?\s*---(?:\r\n|\r|\n))([\S\s]*?)((?:\r\n|\r|\n)---[ \t]*(?:\r\n|\n|$))"
 )
-_LINE = re.compile(r"(?:[^\r\n\x85\u2028\u2029]*)(?:\r\n|[\r\n\x85\u2028\u2029])")
+# a line with its end, or, in one step from its start, what stands behind the last end
+_LINE = re.compile(
+    r"[^\r\n\x85\u2028\u2029]*(?:\r\n|[\r\n\x85\u2028\u2029])|[^\r\n\x85\u2028\u2029]+"
+)
 _MARK = "\ufeff"
 _REWRITE = "remove the key zkwm from the card, or mend it, and run zkwm card again"
 
@@ -220,9 +223,7 @@ def _last_line(node: yaml.Node) -> int:
 
 def _lines(text: str) -> list[str]:
     """The lines as YAML counts them, each with its end."""
-    lines = _LINE.findall(text)
-    rest = text[sum(map(len, lines)) :]
-    return [*lines, rest] if rest else lines
+    return _LINE.findall(text)
 
 
 def _line_end(text: str) -> str:
