@@ -15,6 +15,7 @@ from tests.fuzz import (
     own_files,
     protocol_files,
     replies,
+    timestamp_files,
     worker_results,
 )
 from tests.fuzz.harness import Kind
@@ -31,6 +32,7 @@ ROOMS = (
     card_files,
     archive_files,
     log_files,
+    timestamp_files,
 )
 
 

@@ -39,6 +39,11 @@ def hash_for(key: Any, algorithm: Any = SHA256) -> Any:
     return None if isinstance(key, ed25519.Ed25519PrivateKey) else algorithm
 
 
+def deterministic(key: Any) -> bool | None:
+    """Signatures of ECDSA by RFC 6979, so that vectors stay the same; None for other keys."""
+    return True if isinstance(key, ec.EllipticCurvePrivateKey) else None
+
+
 @dataclass(frozen=True)
 class Certified:
     """A key and its certificate."""
@@ -109,7 +114,10 @@ def certify(
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=usage_critical)
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical=critical)
-    return Certified(key, builder.sign(signer, hash_for(signer, algorithm)))
+    signed = builder.sign(
+        signer, hash_for(signer, algorithm), ecdsa_deterministic=deterministic(signer)
+    )
+    return Certified(key, signed)
 
 
 def _key_usage(signs_certificates: bool) -> x509.KeyUsage:
@@ -157,7 +165,11 @@ def revocation_list(
         builder = builder.add_revoked_certificate(entry.build())
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical=critical)
-    signed = builder.sign(issuer.key, hash_for(issuer.key, algorithm))
+    signed = builder.sign(
+        issuer.key,
+        hash_for(issuer.key, algorithm),
+        ecdsa_deterministic=deterministic(issuer.key),
+    )
     return signed.public_bytes(serialization.Encoding.DER)
 
 

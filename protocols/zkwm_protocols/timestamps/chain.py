@@ -9,21 +9,28 @@ from __future__ import annotations
 import hashlib
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from zkwm_protocols.errors import InvalidSignature, Malformed, TrustMaterialMissing
 from zkwm_protocols.timestamps.signature import require_strong_key
-from zkwm_protocols.timestamps.structures import DIRECTORY_NAME, SEQUENCE, tlv
+from zkwm_protocols.timestamps.structures import (
+    DIRECTORY_NAME,
+    SEQUENCE,
+    TbsCertificate,
+    decode,
+    encoding,
+    tlv,
+)
 from zkwm_protocols.timestamps.token import Token
 
 Kind = TypeVar("Kind", bound=x509.ExtensionType)
@@ -35,15 +42,25 @@ MAXIMUM_DEPTH = 6
 
 
 def load_certificate(data: bytes) -> x509.Certificate:
-    """Read a certificate, DER, version 3. Raises Malformed (``timestamp.format``)."""
+    """Read a certificate, DER. Raises Malformed (``timestamp.format``)."""
     with readable("a certificate"):
         certificate = x509.load_der_x509_certificate(data)
-        if certificate.version == x509.Version.v3 and certificate.serial_number > 0:
-            _ = certificate.extensions, certificate.subject, certificate.issuer
-            return certificate
-    raise Malformed(
-        "a certificate of another version than 3, or without a number", check="timestamp.format"
-    )
+        _ = certificate.extensions, certificate.subject, certificate.issuer
+        return certificate
+
+
+def load_candidates(carried: Iterable[bytes]) -> list[x509.Certificate]:
+    """Certificates that may stand in a chain: version 3, each once, of those that are carried.
+
+    Raises Malformed (``timestamp.format``) for one that cannot be read.
+    """
+    found = [load_certificate(data) for data in dict.fromkeys(carried)]
+    return [one for one in found if one.version == x509.Version.v3]
+
+
+def parts_of(certificate: x509.Certificate) -> TbsCertificate:
+    """The parts of a certificate as they stand there, whatever a library makes of its names."""
+    return decode(TbsCertificate, certificate.tbs_certificate_bytes, "a certificate")
 
 
 def encoded(certificate: x509.Certificate) -> bytes:
@@ -52,11 +69,11 @@ def encoded(certificate: x509.Certificate) -> bytes:
 
 
 def key_digest(certificate: x509.Certificate) -> bytes:
-    """SHA-256 of the SubjectPublicKeyInfo (DER), 32 bytes: the pin of RFC 7469, section 2.4."""
-    key = certificate.public_key()
-    return hashlib.sha256(
-        key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    ).digest()
+    """SHA-256 of the SubjectPublicKeyInfo (DER), 32 bytes: the pin of RFC 7469, section 2.4.
+
+    Raises Malformed (``timestamp.format``) for a certificate of version 1.
+    """
+    return hashlib.sha256(encoding(parts_of(certificate).public_key)).digest()
 
 
 def find_signer(token: Token, candidates: list[x509.Certificate]) -> x509.Certificate:
@@ -72,7 +89,7 @@ def find_signer(token: Token, candidates: list[x509.Certificate]) -> x509.Certif
             hint="ask the owner for the commitment file with the authority's certificates",
             check="timestamp.signer",
         )
-    issuer = signer.issuer.public_bytes()
+    issuer = encoding(parts_of(signer).issuer)
     wrong = (token.issuer, token.serial) != (issuer, signer.serial_number)
     if name.serial is not None:
         named = (name.issuer, name.serial)
@@ -197,7 +214,7 @@ def _within(time: datetime, period: x509.PrivateKeyUsagePeriod) -> bool:
 
 def _require_own_name(token: Token, signer: x509.Certificate) -> None:
     """RFC 3161, section 2.4.2: the authority's name is one of the signer's, where it is given."""
-    if token.info.tsa in (None, tlv(DIRECTORY_NAME, signer.subject.public_bytes())):
+    if token.info.tsa in (None, tlv(DIRECTORY_NAME, encoding(parts_of(signer).subject))):
         return
     names = extension_of(signer, x509.SubjectAlternativeName)
     given = tlv(SEQUENCE, token.info.tsa or b"")

@@ -9,30 +9,17 @@ import hashlib
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature as WrongSignature
-from cryptography.hazmat import asn1
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from zkwm_protocols.errors import Unsupported
-from zkwm_protocols.timestamps.chain import extension_of, readable
-from zkwm_protocols.timestamps.signature import (
-    allowed_hash,
-    require_strong_key,
-    verify_with_key,
-)
+from zkwm_protocols.timestamps.chain import extension_of, parts_of, readable
+from zkwm_protocols.timestamps.signature import allowed_hash, verify_with_key
 from zkwm_protocols.timestamps.statement import Statement
-from zkwm_protocols.timestamps.structures import decode
+from zkwm_protocols.timestamps.structures import PublicKeyInfo, decode, encoding
 
+MAXIMUM_RESPONDERS = 8
 _NAMING_HASHES = {"sha1", "sha256", "sha384", "sha512"}
-
-
-@asn1.sequence
-class _PublicKeyInfo:
-    """SubjectPublicKeyInfo."""
-
-    algorithm: asn1.TLV
-    key: asn1.BitString
 
 
 def load_response(data: bytes) -> ocsp.OCSPResponse:
@@ -44,33 +31,36 @@ def load_response(data: bytes) -> ocsp.OCSPResponse:
         return found
 
 
-def ocsp_statement(
+def ocsp_statements(
     response: ocsp.OCSPResponse, certificate: x509.Certificate, issuer: x509.Certificate
-) -> Statement | None:
-    """What a response says about a certificate of ``issuer``; None where it says nothing.
+) -> list[Statement]:
+    """What a response says about a certificate of ``issuer``, if anything.
 
     Raises Malformed (``timestamp.format``) for parts that cannot be read.
     """
     if response.response_status != ocsp.OCSPResponseStatus.SUCCESSFUL:
-        return None
+        return []
     with readable("an OCSP response"):
         if any(extension.critical for extension in response.extensions):
-            return None
-        for single in response.responses:
-            if single.serial_number != certificate.serial_number or not _names(single, issuer):
-                continue
-            if single.certificate_status == ocsp.OCSPCertStatus.UNKNOWN:
-                continue
-            statement = Statement(
+            return []
+        said = [
+            Statement(
                 certificate,
                 single.this_update_utc,
                 single.next_update_utc,
                 single.revocation_time_utc,
                 single.revocation_reason,
             )
-            if _is_signed(response, issuer, statement):
-                return statement
-    return None
+            for single in response.responses
+            if single.serial_number == certificate.serial_number
+            and single.certificate_status != ocsp.OCSPCertStatus.UNKNOWN
+            and _names(single, issuer)
+        ]
+        signer = _find_signer(response, issuer) if said else None
+        if signer is None or signer == issuer:
+            return said if signer else []
+        start, end = signer.not_valid_before_utc, signer.not_valid_after_utc
+        return [statement for statement in said if start <= statement.start <= end]
 
 
 def _names(single: ocsp.OCSPSingleResponse, issuer: x509.Certificate) -> bool:
@@ -78,28 +68,27 @@ def _names(single: ocsp.OCSPSingleResponse, issuer: x509.Certificate) -> bool:
     algorithm = single.hash_algorithm.name
     if algorithm not in _NAMING_HASHES:
         return False
-    key = issuer.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    bits = decode(_PublicKeyInfo, key, "a key").key.as_bytes()
-    name = issuer.subject.public_bytes()
+    parts = parts_of(issuer)
+    name = encoding(parts.subject)
+    bits = decode(PublicKeyInfo, encoding(parts.public_key), "a key").key.as_bytes()
     return (single.issuer_name_hash, single.issuer_key_hash) == (
         hashlib.new(algorithm, name, usedforsecurity=False).digest(),
         hashlib.new(algorithm, bits, usedforsecurity=False).digest(),
     )
 
 
-def _is_signed(response: ocsp.OCSPResponse, issuer: x509.Certificate, statement: Statement) -> bool:
-    """Whether the issuer signed, or a responder to whom the issuer gave that right."""
+def _find_signer(response: ocsp.OCSPResponse, issuer: x509.Certificate) -> x509.Certificate | None:
+    """The issuer, or a responder to whom the issuer gave that right: whoever signed; or None."""
     hash_used = response.signature_hash_algorithm
     if not allowed_hash(hash_used):
-        return False
-    for signer in (issuer, *response.certificates):
+        return None
+    for signer in (issuer, *response.certificates[:MAXIMUM_RESPONDERS]):
         identifier = x509.SubjectKeyIdentifier.from_public_key(signer.public_key()).digest
         if response.responder_name != signer.subject and response.responder_key_hash != identifier:
             continue
-        if signer != issuer and not _is_responder(signer, issuer, statement):
+        if signer != issuer and not _is_responder(signer, issuer):
             continue
         try:
-            require_strong_key(signer)
             verify_with_key(
                 signer,
                 response.signature,
@@ -109,12 +98,12 @@ def _is_signed(response: ocsp.OCSPResponse, issuer: x509.Certificate, statement:
             )
         except (WrongSignature, Unsupported):
             continue
-        return True
-    return False
+        return signer
+    return None
 
 
-def _is_responder(signer: x509.Certificate, issuer: x509.Certificate, statement: Statement) -> bool:
-    """RFC 6960, section 4.2.2.2: issued by the same issuer for this use, and valid then.
+def _is_responder(signer: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """RFC 6960, section 4.2.2.2: issued by the same issuer for this use.
 
     Its own revocation is not asked for: the issuer has to say so (``id-pkix-ocsp-nocheck``).
     """
@@ -122,8 +111,6 @@ def _is_responder(signer: x509.Certificate, issuer: x509.Certificate, statement:
     if usage is None or ExtendedKeyUsageOID.OCSP_SIGNING not in usage.value:
         return False
     if extension_of(signer, x509.OCSPNoCheck) is None:
-        return False
-    if not signer.not_valid_before_utc <= statement.start <= signer.not_valid_after_utc:
         return False
     try:
         signer.verify_directly_issued_by(issuer)

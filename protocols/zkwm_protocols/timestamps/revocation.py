@@ -13,7 +13,7 @@ from cryptography import x509
 
 from zkwm_protocols.errors import InvalidSignature
 from zkwm_protocols.timestamps.crl import crl_statement, load_crl
-from zkwm_protocols.timestamps.ocsp import load_response, ocsp_statement
+from zkwm_protocols.timestamps.ocsp import load_response, ocsp_statements
 
 
 def check_revocation(
@@ -40,11 +40,10 @@ def check_revocation(
     responses = [load_response(data) for data in ocsp_responses]
     known: list[list[datetime]] = []
     for certificate, issuer in pairwise(chain):
-        said = [
-            *(crl_statement(crl, certificate, issuer) for crl in lists),
-            *(ocsp_statement(response, certificate, issuer) for response in responses),
-        ]
-        statements = [statement for statement in said if statement is not None]
+        listed = [crl_statement(crl, certificate, issuer) for crl in lists]
+        statements = [statement for statement in listed if statement is not None]
+        for response in responses:
+            statements += ocsp_statements(response, certificate, issuer)
         if any(statement.forbids(latest) for statement in statements):
             raise InvalidSignature(
                 "a certificate of the authority was revoked: the token is void",

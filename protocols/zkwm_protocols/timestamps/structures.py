@@ -178,6 +178,30 @@ class TstInfo:
     extensions: Annotated[list[Extension] | None, asn1.Implicit(1)]
 
 
+@asn1.sequence
+class TbsCertificate:
+    """TBSCertificate of RFC 5280, version 2 or 3; parts as they stand there."""
+
+    version: Annotated[int, asn1.Explicit(0)]
+    serial: int
+    signature: asn1.TLV
+    issuer: asn1.TLV
+    validity: asn1.TLV
+    subject: asn1.TLV
+    public_key: asn1.TLV
+    issuer_id: Annotated[asn1.BitString | None, asn1.Implicit(1)]
+    subject_id: Annotated[asn1.BitString | None, asn1.Implicit(2)]
+    extensions: Annotated[list[asn1.TLV] | None, asn1.Explicit(3)]
+
+
+@asn1.sequence
+class PublicKeyInfo:
+    """SubjectPublicKeyInfo."""
+
+    algorithm: asn1.TLV
+    key: asn1.BitString
+
+
 def decode(structure: type[Structure], data: bytes, what: str) -> Structure:
     """Read one structure, and nothing after it. Raises Malformed (``timestamp.format``)."""
     try:

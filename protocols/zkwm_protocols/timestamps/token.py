@@ -108,15 +108,16 @@ def read_token(data: bytes) -> Token:
             check="timestamp.format",
         )
     digest_algorithm = encoding(signer.digest_algorithm)
-    if _only(signed.digest_algorithms, "hash") != digest_algorithm:
+    digest, announced = (
+        structures.digest_name(decode(structures.AlgorithmIdentifier, one, "a hash"))
+        for one in (digest_algorithm, _only(signed.digest_algorithms, "hash"))
+    )
+    if digest != announced:
         raise malformed("the signer uses another hash than the token announces")
     name = decode(structures.IssuerAndSerial, encoding(signer.issuer_and_serial), "a signer")
     if name.serial < 0:
         raise malformed("a certificate's serial number has no sign")
     content = signed.content.content
-    digest = structures.digest_name(
-        decode(structures.AlgorithmIdentifier, digest_algorithm, "a hash")
-    )
     attributes, names = read_attributes(signer.signed_attributes, content, digest)
     return Token(
         info=read_info(content),

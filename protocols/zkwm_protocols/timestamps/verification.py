@@ -24,6 +24,7 @@ from zkwm_protocols.timestamps.chain import (
     encoded,
     find_signer,
     key_digest,
+    load_candidates,
     load_certificate,
     verify_chain,
 )
@@ -74,8 +75,7 @@ def verify_token(
             hint="trust the root certificate of the authority that the commitment names",
             check="timestamp.chain",
         )
-    carried = dict.fromkeys((*token.certificates, *evidence.certificates))
-    candidates = [load_certificate(data) for data in carried]
+    candidates = load_candidates((*token.certificates, *evidence.certificates))
     signer = find_signer(token, candidates)
     verify_signature(token, signer)
     chain = verify_chain(signer, candidates, trusted, token)

@@ -164,7 +164,8 @@ def test_another_certificate_of_the_same_key() -> None:
     """Renewed, with other dates: the token names the one with which it was signed."""
     signer = MAKER.signer
     serial = signer.certificate.serial_number
-    other = certify("Signer", signer.key, MAKER.issuer, **{**OPTIONS, "serial": serial})
+    later = {"start": TIME - 399 * DAY, "end": TIME + 500 * DAY, "serial": serial}
+    other = certify("Signer", signer.key, MAKER.issuer, **later)
     swapped = MAKER.but(certificates=(other.der, MAKER.issuer.der))
     assert fails(swapped, TrustMaterialMissing) == "timestamp.signer"
 
