@@ -8,12 +8,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from tests.fuzz.byte_changes import chosen, mixed
 from tests.fuzz.der_changes import change_der
 from tests.fuzz.harness import DOCUMENT_ERRORS, Kind
 from tests.support.stored_vectors import vectors
+from tests.support.timestamp_cases import authority_of, evidence_of
 from zkwm_protocols.errors import CouldNotCheck, InvalidSignature, TrustMaterialMissing
 from zkwm_protocols.timestamps.authority import DatedBy, TimestampAuthority
 from zkwm_protocols.timestamps.evidence import TimestampEvidence
@@ -28,15 +28,7 @@ TOKENS = ("ECDSA P-256, CRLs", "RSA, no accuracy", "fraction of a second", "Ed25
 def case(name: str) -> tuple[TimestampEvidence, bytes, TimestampAuthority]:
     """Evidence, D and authority of a stored token."""
     found = next(one for one in vectors("timestamps")["accepted"] if one["name"] == name)
-    parts: dict[str, Any] = {
-        part: tuple(bytes.fromhex(data) for data in found[part])
-        for part in ("certificates", "crls", "ocsp_responses")
-    }
-    evidence = TimestampEvidence(
-        bytes.fromhex(found["token"]), bytes.fromhex(found["nonce"]), **parts
-    )
-    authority = TimestampAuthority("A", (bytes.fromhex(found["root"]),), (found["policy"],))
-    return evidence, bytes.fromhex(found["digest"]), authority
+    return evidence_of(found), bytes.fromhex(found["digest"]), authority_of(found)
 
 
 @functools.cache

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import time
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tests.support.certificate_authority import DAY, TIMESTAMPING, certify, new_key
 from tests.support.timestamp_tokens import (
@@ -143,6 +144,39 @@ def test_issuers_that_may_not_issue(options: dict[str, Any]) -> None:
     issuer = certify("Issuing", new_key(), MAKER.root, **{"ca": True, **OPTIONS, **options})
     signer = certify("Signer", new_key(), issuer, **OPTIONS)
     assert fails(TokenMaker(MAKER.root, issuer, signer), TrustMaterialMissing) == "timestamp.chain"
+
+
+def test_a_name_that_its_issuer_excludes_is_seen_by_the_second_reader() -> None:
+    """One reader passes over constraints on names that are not critical, and OpenSSL does not."""
+    own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Signer")])
+    limit = (x509.NameConstraints(None, [x509.DirectoryName(own)]), False)
+    issuer = certify("Issuing", new_key(), MAKER.root, ca=True, extensions=(limit,), **OPTIONS)
+    maker = TokenMaker(MAKER.root, issuer, certify("Signer", new_key(), issuer, **OPTIONS))
+    assert fails(maker, InvalidSignature) == "timestamp.signature"
+
+
+def test_many_issuers_of_one_name_cost_little() -> None:
+    """Certificates of four keys of one name for each other: paths without an end."""
+    keys = [new_key() for _ in range(4)]
+    loops = [certify("X", key, ca=True, **OPTIONS) for key in keys]
+    crossed = [
+        certify("X", keys[a], loops[b], ca=True, **OPTIONS).der
+        for a in range(4) for b in range(4) if a != b
+    ]  # fmt: skip
+    signer = certify("Signer", new_key(), loops[0], **OPTIONS)
+    maker = TokenMaker(MAKER.root, loops[0], signer)
+    maker = maker.but(certificates=(signer.der, *crossed[:7]))
+    started = time.process_time()
+    assert fails(maker, TrustMaterialMissing, certificates=crossed[7:]) == "timestamp.chain"
+    assert time.process_time() - started < 1
+
+
+def test_of_roots_with_one_name_or_key_the_fitting_one_counts() -> None:
+    other = certify("Root", new_key(), ca=True, **OPTIONS)
+    old = certify("Root", MAKER.root.key, ca=True, start=TIME - 800 * DAY, end=TIME - 9 * DAY)
+    for second in (other, old):
+        for roots in ((second.der, MAKER.root.der), (MAKER.root.der, second.der)):
+            verify_token(MAKER.evidence(), DIGEST, MAKER.trusted(roots=roots))
 
 
 def test_a_root_whose_path_is_too_short_for_the_chain() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import time
 from typing import Any
 
 import pytest
+from asn1crypto import ocsp as asn1_ocsp
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.support.certificate_authority import (
@@ -145,8 +148,6 @@ def test_a_date_of_invalidity_before_the_revocation_counts() -> None:
         .add_revoked_certificate(entry)
         .sign(MAKER.issuer.key, hashes.SHA256())
     )
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     assert is_void(crls=(crl.public_bytes(Encoding.DER),))
 
 
@@ -295,6 +296,27 @@ def test_a_response_about_another_certificate_of_another_issuer() -> None:
     response = ocsp_response(twin.certificate, MAKER.root, **AROUND)
     carried = {"crls": MAKER.crls()[:1], "ocsp_responses": (response,)}
     assert dated(**carried).revocation == Revocation.MISSING
+
+
+def test_long_lists_and_responses_cost_little() -> None:
+    """20,000 entries of a CRL; 2,000 answers about one number under a signature that is none."""
+    entry = x509.RevokedCertificateBuilder().revocation_date(TIME)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(ISSUER.subject)
+    builder = builder.last_update(TIME).next_update(TIME + DAY)
+    builder._revoked_certificates = [  # its own method copies the whole list for each entry
+        entry.serial_number(10**9 + number).build() for number in range(20_000)
+    ]
+    crl = builder.sign(MAKER.issuer.key, hashes.SHA256()).public_bytes(Encoding.DER)
+    response = asn1_ocsp.OCSPResponse.load(responses()[0])
+    basic = response["response_bytes"]["response"].parsed
+    single = basic["tbs_response_data"]["responses"][0]
+    basic["tbs_response_data"]["responses"] = [single] * 2000
+    response["response_bytes"]["response"] = basic
+    many = response.dump(force=True)
+    started = time.process_time()
+    assert dated(crls=(MAKER.crls()[0], crl)).revocation == Revocation.GOOD
+    assert dated(ocsp_responses=(many, many)).revocation == Revocation.MISSING
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("data", [b"x", b"\x30\x00", set_of(), MAKER.token()])

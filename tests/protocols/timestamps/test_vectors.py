@@ -10,10 +10,10 @@ import pytest
 
 from tests.support.stored_vectors import vectors
 from tests.support.timestamp_authority import needs_openssl
+from tests.support.timestamp_cases import authority_of, evidence_of
 from tests.vectors.timestamps import generate
 from zkwm_protocols.errors import CouldNotCheck, TrustMaterialMissing
-from zkwm_protocols.timestamps.authority import Revocation, TimestampAuthority
-from zkwm_protocols.timestamps.evidence import TimestampEvidence
+from zkwm_protocols.timestamps.authority import Revocation
 from zkwm_protocols.timestamps.verification import verify_token
 
 STORED = vectors("timestamps")
@@ -22,21 +22,6 @@ ACCEPTED, REFUSED = STORED["accepted"], STORED["refused"]
 
 def named(cases: list[dict[str, Any]]) -> Any:
     return pytest.mark.parametrize("case", cases, ids=[case["name"] for case in cases])
-
-
-def evidence_of(case: dict[str, Any]) -> TimestampEvidence:
-    return TimestampEvidence(
-        token=bytes.fromhex(case["token"]),
-        nonce=bytes.fromhex(case["nonce"]),
-        **{
-            name: tuple(bytes.fromhex(data) for data in case[name])
-            for name in ("certificates", "crls", "ocsp_responses")
-        },
-    )
-
-
-def authority_of(case: dict[str, Any]) -> TimestampAuthority:
-    return TimestampAuthority("Vector", (bytes.fromhex(case["root"]),), (case["policy"],))
 
 
 def test_the_tokens_are_made_like_the_stored_ones() -> None:
