@@ -19,7 +19,7 @@ from zkwm.transparency_log.http_client import HttpClient
 from zkwm.transparency_log.log import Log
 from zkwm.transparency_log.static_files import WITNESSED
 from zkwm_protocols.errors import CouldNotCheck, Malformed
-from zkwm_protocols.transparency.checkpoint import SignedCheckpoint
+from zkwm_protocols.transparency.checkpoint import SignedCheckpoint, verify_line
 from zkwm_protocols.transparency.note import NoteSignature
 from zkwm_protocols.transparency.note_keys import VerifierKey
 from zkwm_protocols.transparency.policy import LogPolicy
@@ -158,7 +158,7 @@ class Cosigner:
                 if answer.status == 200:
                     lines = read_answer(answer.content, signed.checkpoint, asked.keys)
                     asked.size = row.size
-                    return lines
+                    return _usable(lines, signed, asked.keys)
                 if answer.status not in (409, 422):
                     break
                 size = read_size(answer.content) if answer.status == 409 else asked.size
@@ -196,6 +196,25 @@ class Cosigner:
         if head.size > self._log.row.size or not self._suffices(signed):
             return None
         return HeadRow(head.size, head.root, data)
+
+
+def _usable(
+    lines: Sequence[NoteSignature], signed: SignedCheckpoint, keys: Sequence[VerifierKey]
+) -> list[NoteSignature]:
+    """One line of each key of a witness, and none of the future.
+
+    No witness spoils what the others give: a note has a limit, and is refused with a line of the
+    future in it.
+    """
+    latest = int(time.time()) + CLOCK_SECONDS
+    known = {(key.name, key.key_id): key for key in keys}
+    chosen: dict[tuple[str, bytes], NoteSignature] = {}
+    for line in lines:
+        name = (line.name, line.key_id)
+        said = verify_line(signed.checkpoint, known[name], line)
+        if said is not None and said <= latest:
+            chosen.setdefault(name, line)
+    return list(chosen.values())
 
 
 def _by_address(policy: LogPolicy) -> list[_Asked]:

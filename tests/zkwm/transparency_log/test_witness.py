@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.logs import describe, entries, memory_folder
 from tests.support.running_server import running
 from zkwm.transparency_log.cosigning import Cosigner
 from zkwm.transparency_log.database import LogDatabase
+from zkwm.transparency_log.http_server import Message, Receive, Reply, Send, read_body
 from zkwm.transparency_log.log import Log
 from zkwm.transparency_log.recovery import create_log, open_log
 from zkwm.transparency_log.tree_key import KeyKind, TreeKey
@@ -25,10 +27,15 @@ from zkwm_protocols.transparency.checkpoint import Checkpoint, SignedCheckpoint
 from zkwm_protocols.transparency.policy import LogPolicy
 from zkwm_protocols.transparency.tiles import TileHashes
 from zkwm_protocols.transparency.tree import TreeHead, prove_consistency
-from zkwm_protocols.transparency.witness import AddCheckpoint, read_answer
+from zkwm_protocols.transparency.witness import AddCheckpoint, read_answer, write_answer
 
 LOG_KEY = TreeKey.generate(KeyKind.LOG, "log.example/1")
-WITNESS_KEYS = [TreeKey.generate(KeyKind.WITNESS, f"witness.example/{i}") for i in range(3)]
+SECRETS = (bytes(32), bytes(range(32)))
+WITNESS_KEYS = [
+    TreeKey(KeyKind.WITNESS, "witness.example/1", SECRETS) if i == 1
+    else TreeKey.generate(KeyKind.WITNESS, f"witness.example/{i}")
+    for i in range(3)
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -174,6 +181,36 @@ def test_a_log_collects_cosignatures_and_waits_for_nobody(folder: Path) -> None:
         log.append(entries(3, 9))
         assert Cosigner(log, policy([*urls, "http://127.0.0.1:9"], 3)).collect() is None
         assert again.collect() is not None
+
+
+@pytest.mark.parametrize(
+    "times", [[10**10], list(range(1, 63)), [10**10, 5]], ids=["future", "often", "both"]
+)
+def test_a_witness_that_signs_the_future_or_too_often_spoils_nothing(
+    folder: Path, times: list[int]
+) -> None:
+    """One of three is enough here; the second one answers so that no note may hold its lines."""
+
+    async def rogue(_: Message, receive: Receive, send: Send) -> None:
+        request = AddCheckpoint.from_bytes(await read_body(receive) or b"")
+        key = WITNESS_KEYS[1]
+        checkpoint = request.checkpoint.checkpoint
+        lines = [
+            TreeKey(KeyKind.WITNESS, key.origin, SECRETS, partial(float, time)).lines(checkpoint)[0]
+            for time in times
+        ]
+        await Reply(200, write_answer(lines), "text/plain").send(send)
+
+    with ExitStack() as stack:
+        honest = stack.enter_context(running(witness_application(witness_in(folder))))
+        url = stack.enter_context(running(rogue))
+        log = stack.enter_context(log_in(folder / "log"))
+        log.append(entries(0, 3))
+        cosigner = Cosigner(log, policy([honest, url], 1))
+        found = cosigner.collect()
+        assert found is not None
+        witnesses = policy([honest, url], 1).require(SignedCheckpoint.from_bytes(found.checkpoint))
+        assert {"w0", "m0"} <= set(witnesses.witnesses)
 
 
 def test_a_whole_old_copy_of_a_log_does_not_start(folder: Path) -> None:
