@@ -26,6 +26,7 @@ from tests.support.witnessed_log import (
     two_histories,
 )
 from zkwm_protocols.cose.cbor import decode, decode_sign1, encode_sign1
+from zkwm_protocols.cose.logged_statement import LoggedStatement
 from zkwm_protocols.cose.receipt import Receipt, sign_receipt
 from zkwm_protocols.cose.statement import SignedStatement, TransparentStatement
 from zkwm_protocols.errors import InvalidSignature, Malformed, ZkwmError
@@ -135,11 +136,14 @@ def cose_kinds() -> list[Kind]:
     subject = statements()[3].content.subject
     proof = prove_inclusion(3, LOG.size, LOG.hashes())
     receipt = sign_receipt(subject, LOG.head(), 3, proof, LOG_KEY)
+    logged = LoggedStatement(statements()[3], proof_of(LOG, 3))
     transparent = [
         TransparentStatement(one, (receipt.to_bytes(),)).to_bytes() for one in statements()
     ]
     return [
         _kind("statement", ALL, change_cose, SignedStatement.from_bytes, errors=SIGNED_ERRORS),
+        _kind("statement with its proof", [logged.to_bytes()], change_lines,
+              _read(LoggedStatement, lambda one: one.verify(POLICY)), errors=SIGNED_ERRORS),
         _kind("transparent statement", transparent, change_cose, TransparentStatement.from_bytes,
               errors=SIGNED_ERRORS),
         _kind("receipt", [receipt.to_bytes()], change_cose,

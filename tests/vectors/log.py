@@ -20,6 +20,7 @@ from tests.support.witnessed_log import (
     signed,
 )
 from tests.vectors.generate import FOLDER
+from zkwm_protocols.cose.logged_statement import LoggedStatement
 from zkwm_protocols.cose.receipt import sign_receipt
 from zkwm_protocols.cose.statement import SignedStatement, TransparentStatement
 from zkwm_protocols.errors import ZkwmError
@@ -31,7 +32,7 @@ from zkwm_protocols.transparency.tree import prove_consistency, prove_inclusion
 from zkwm_protocols.transparency.witness import AddCheckpoint
 
 PATH = FOLDER / "log.json"
-OLD, INDEX = 5, 11
+OLD, INDEX = 5, 9
 SIGNERS = [LOG_KEY, SECOND_KEY, *WITNESSES]
 
 
@@ -99,6 +100,9 @@ def log_vectors() -> dict[str, Any]:
         "checkpoint": checkpoint.to_bytes().decode(),
         "other_checkpoint": second.to_bytes().decode(),
         "proof": ProofFile(INDEX, proof, checkpoint).to_bytes().decode(),
+        "log_proof": LoggedStatement(statements()[INDEX], ProofFile(INDEX, proof, checkpoint))
+        .to_bytes()
+        .decode(),
         "witness_request": AddCheckpoint(OLD, consistency, checkpoint).to_bytes().decode(),
         "equivocation": Equivocation(checkpoint, second).to_bytes().hex(),
         "receipt": receipt.hex(),

@@ -10,4 +10,5 @@ tag. So it has a decoder of its own, as strict, and known labels alone. Read in 
 - ``public_key``: the key that a statement carries.
 - ``statement``: a statement with its issuer and signature: the entry of a log (RFC 9943).
 - ``receipt``: the log's proof that it took the statement (RFC 9942).
+- ``logged_statement``: a statement with its ``.tlog-proof``, for a commitment's file.
 """

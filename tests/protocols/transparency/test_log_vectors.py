@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.reference import transparency as reference
-from tests.support.statements import KEYS
+from tests.support.statements import KEYS, P256_KEY, D
 from tests.support.stored_vectors import vectors
 from tests.vectors.log import INDEX, OLD, log_vectors
+from zkwm_protocols.cose.logged_statement import LoggedStatement
 from zkwm_protocols.cose.receipt import Receipt
 from zkwm_protocols.cose.statement import SignedStatement, TransparentStatement
 from zkwm_protocols.merkle import leaf_hash
@@ -50,6 +51,9 @@ def test_we_read_it(stored: Any, entries: list[bytes]) -> None:
     leaf = leaf_hash(entries[INDEX])
     proof = ProofFile.from_bytes(stored["proof"].encode())
     assert len(proof.verify(leaf, policy, latest=stored["time"] + 9).witnesses) == 3
+    logged = LoggedStatement.from_bytes(stored["log_proof"].encode())
+    logged.verify(policy)
+    logged.require_commitment(D, [P256_KEY.public])
     keys = [VerifierKey.from_text(key["verifier"]) for key in stored["keys"]]
     request = AddCheckpoint.from_bytes(stored["witness_request"].encode())
     request.require_acceptable(keys[:2], TreeHead(OLD, bytes.fromhex(stored["old_root"])))
