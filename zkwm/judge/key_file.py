@@ -16,7 +16,7 @@ from zkwm_protocols.schema import require_bytes, require_map
 
 KIND = "judge-key"
 _DECOYS = b"zkwm-decoys-1"
-_SEED_TAG = b"zkwm-seed-tag-1"
+_SEED_TAG = b"zkwm-seed-tag-2"
 FILE_LIMIT = 4096
 
 
@@ -45,12 +45,14 @@ class JudgeKey:
         message = _DECOYS + challenge + asking.to_bytes(8, "big")
         return hmac.digest(self.signing.to_bytes(), message, "sha256")
 
-    def seed_tag(self, digest: bytes, seed: bytes) -> bytes:
+    def seed_tag(self, digest: bytes, beacon: bytes | None, seed: bytes) -> bytes:
         """The tag of a label seed that this judge derived and keeps elsewhere, 32 bytes.
 
-        ``digest`` is D, ``seed`` has 32 bytes (SPEC.md 5.4).
+        ``digest`` is D, ``beacon`` and ``seed`` have 32 bytes; no beacon is 32 zero bytes (SPEC.md
+        5.4).
         """
-        return hmac.digest(self.signing.to_bytes(), _SEED_TAG + digest + seed, "sha256")
+        named = _SEED_TAG + digest + (beacon or bytes(32)) + seed
+        return hmac.digest(self.signing.to_bytes(), named, "sha256")
 
 
 def create_judge_key(path: str | Path, passphrase: str, *, cost: Cost | None = None) -> JudgeKey:

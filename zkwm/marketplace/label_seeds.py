@@ -1,7 +1,7 @@
 """Seeds of derived labels, kept by D: each costs a second and 256 MiB (SPEC.md 5.4).
 
 A seed is public, and all labels follow from it: a tag by the judge's key tells one that was put
-there by somebody else, which is derived anew.
+there by somebody else, or that belongs to another beacon, which is derived anew.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ def known_seed(database: Database, key: JudgeKey, commitment: Commitment) -> Ite
         yield
         return
     digest, beacon = commitment.digest, commitment.beacon()
-    seed = _find(database, key, digest)
+    seed = _find(database, key, digest, beacon)
     if seed is None:
         seed = labels.label_seed(digest, beacon)
-        _keep(database, key, digest, seed)
+        _keep(database, digest, seed, key.seed_tag(digest, beacon, seed))
     with labels.KeptSeed(digest, beacon, seed):
         yield
 
 
-def _find(database: Database, key: JudgeKey, digest: bytes) -> bytes | None:
-    """The kept seed, where its tag is this judge's."""
+def _find(database: Database, key: JudgeKey, digest: bytes, beacon: bytes | None) -> bytes | None:
+    """The kept seed, where its tag is this judge's, for this beacon."""
     query = select(LABEL_SEEDS.c.seed, LABEL_SEEDS.c.tag).where(LABEL_SEEDS.c.commitment == digest)
     with database.reading() as connection:
         row = connection.execute(query).one_or_none()
     if row is None:
         return None
     seed, tag = bytes(row.seed), bytes(row.tag)
-    return seed if hmac.compare_digest(key.seed_tag(digest, seed), tag) else None
+    return seed if hmac.compare_digest(key.seed_tag(digest, beacon, seed), tag) else None
 
 
-def _keep(database: Database, key: JudgeKey, digest: bytes, seed: bytes) -> None:
+def _keep(database: Database, digest: bytes, seed: bytes, tag: bytes) -> None:
     """Keep a seed, in the place of one whose tag is another's."""
     with database.writing(digest) as connection:
         connection.execute(delete(LABEL_SEEDS).where(LABEL_SEEDS.c.commitment == digest))
         connection.execute(
             insert(LABEL_SEEDS),
-            {"commitment": digest, "seed": seed, "tag": key.seed_tag(digest, seed)},
+            {"commitment": digest, "seed": seed, "tag": tag},
         )
