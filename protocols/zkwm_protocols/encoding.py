@@ -8,28 +8,36 @@ encodes and decodes; this module bounds and checks what goes in and comes out.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from io import BytesIO
-from typing import Any, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import cbor2
 
 from zkwm_protocols.errors import Malformed, Unsupported
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 Value: TypeAlias = Any
 """None, bool, int, bytes, str, list of values, dict from str to value."""
 
 MAXIMUM_DEPTH = 8
 MAXIMUM_ITEMS = 1_000_000
+_LARGE, _PART = 1 << 23, 1 << 16
 FILE_VERSIONS = {"commitment": 2}
 """The version in a file's first line (SPEC.md 3.3), where it is not 1."""
 
 
 def encode(value: Value) -> bytes:
     """The one encoding of a value (SPEC.md 3.2). Raises Malformed for one outside the profile."""
-    if _count_profile(value, MAXIMUM_DEPTH) > MAXIMUM_ITEMS:
-        raise Malformed(f"a value of more than {MAXIMUM_ITEMS:,} items")
+    _require_profile(value)
     return cbor2.dumps(value, canonical=True)
+
+
+def encode_large(value: Value) -> bytes:
+    """``encode`` of a value with long byte strings: they are copied once, not three times."""
+    return _written(value, b"")
 
 
 def decode(data: bytes, *, limit: int) -> Value:
@@ -38,28 +46,18 @@ def decode(data: bytes, *, limit: int) -> Value:
     Raises Malformed unless ``data`` is exactly the deterministic encoding of a value of the
     profile: no tags, floats, indefinite lengths, duplicate keys, long integers or bytes left over.
     """
-    if len(data) > limit:
-        raise Malformed(f"expected at most {limit} bytes, got {len(data)}")
-    _require_bounded_nesting(data)
-    try:
-        stream = BytesIO(data)
-        value = cbor2.CBORDecoder(stream).decode()
-    except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError):
-        raise Malformed("not well-formed CBOR") from None
-    if encode(value) != data:
-        raise Malformed("not in the one deterministic CBOR encoding")
-    return value
+    return _decode(data, 0, limit)
 
 
 def pack(kind: str, value: Value) -> bytes:
     """A whole file: the line ``zkwm-<kind>/<version>`` and the value (SPEC.md 3.3)."""
-    return first_line(kind) + b"\n" + encode(value)
+    return _written(value, first_line(kind) + b"\n")
 
 
 def unpack(kind: str, data: bytes, *, limit: int) -> Value:
     """The value of a whole file of the given kind. Raises Malformed; Unsupported for a version."""
     require_kind(kind, data)
-    return decode(data[data.index(b"\n") + 1 :], limit=limit)
+    return _decode(data, data.index(b"\n") + 1, limit)
 
 
 def require_kind(kind: str, data: bytes) -> None:
@@ -108,6 +106,85 @@ def tensor_digest(tensors: Iterable[tuple[str, str, tuple[int, ...], bytes]]) ->
     return digest.digest()
 
 
+def _decode(data: bytes, start: int, limit: int) -> Value:
+    """The value that the bytes from ``start`` on encode, ``decode`` says how. Copies none of them.
+
+    What it was decoded to is encoded again and compared as it comes.
+    """
+    view = memoryview(data)[start:]
+    if len(view) > limit:
+        raise Malformed(f"expected at most {limit} bytes, got {len(view)}")
+    _require_bounded_nesting(view)
+    try:
+        stream = BytesIO(data)
+        stream.seek(start)
+        value = cbor2.CBORDecoder(stream).decode()
+    except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError):
+        raise Malformed("not well-formed CBOR") from None
+    _require_profile(value)
+    same = _Compared(view)
+    _encoder(same, parts=len(view) > _LARGE).encode(value)
+    if not same.whole:
+        raise Malformed("not in the one deterministic CBOR encoding")
+    return value
+
+
+def _written(value: Value, start: bytes) -> bytes:
+    """``start`` and the encoding of a value."""
+    _require_profile(value)
+    stream = BytesIO()
+    stream.write(start)
+    _encoder(stream, parts=True).encode(value)
+    return stream.getvalue()
+
+
+def _encoder(stream: IO[bytes], *, parts: bool) -> cbor2.CBOREncoder:
+    """An encoder of the deterministic form; with ``parts`` long byte strings go in parts.
+
+    cbor2 copies whatever it is given twice before it writes it.
+    """
+    encoders: dict[type, Callable[[cbor2.CBOREncoder, Any], None]] | None = None
+    if parts:
+        encoders = {bytes: _write_in_parts}
+    return cbor2.CBOREncoder(stream, canonical=True, encoders=encoders)
+
+
+def _write_in_parts(encoder: cbor2.CBOREncoder, data: bytes) -> None:
+    """Encode a byte string."""
+    if len(data) <= _PART:
+        encoder.encode_bytes(data)
+        return
+    encoder.encode_length(2, len(data))
+    for place in range(0, len(data), _PART):
+        encoder.write(data[place : place + _PART])
+
+
+class _Compared(BytesIO):
+    """A file to write to that keeps nothing: what is written has to be these bytes."""
+
+    def __init__(self, expected: memoryview) -> None:
+        super().__init__()
+        self._left, self._same = expected, True
+
+    @property
+    def whole(self) -> bool:
+        """Whether exactly these bytes were written."""
+        return self._same and not self._left
+
+    def write(self, data: Buffer) -> int:
+        """Compare the next bytes."""
+        view = memoryview(data)
+        self._same = self._same and self._left[: len(view)] == view
+        self._left = self._left[len(view) :]
+        return len(view)
+
+
+def _require_profile(value: Value) -> None:
+    """Raise Malformed for a value outside the profile."""
+    if _count_profile(value, MAXIMUM_DEPTH) > MAXIMUM_ITEMS:
+        raise Malformed(f"a value of more than {MAXIMUM_ITEMS:,} items")
+
+
 def _count_profile(value: Value, depth: int) -> int:
     """The number of items in ``value``, itself and map keys included.
 
@@ -137,7 +214,7 @@ def _count_profile(value: Value, depth: int) -> int:
     raise Malformed(f"a value of a type outside the profile ({type(value).__name__})")
 
 
-def _cut_off(data: bytes, least: int) -> Malformed:
+def _cut_off(data: memoryview, least: int) -> Malformed:
     """The error for a value that announces more bytes, at least ``least``, than there are."""
     return Malformed(
         f"cut off, or damaged: {len(data):,} bytes are there, and it announces at least {least:,}",
@@ -145,7 +222,7 @@ def _cut_off(data: bytes, least: int) -> Malformed:
     )
 
 
-def _require_bounded_nesting(data: bytes) -> None:
+def _require_bounded_nesting(data: memoryview) -> None:
     """Walk the item heads once, before the decoder builds anything: depth, lengths and kinds.
 
     Bounds the decoder's recursion and its allocations by the bytes that are really there.

@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
-from zkwm_protocols.encoding import Value, decode, encode, pack, unpack
+from zkwm_protocols.encoding import Value, decode, encode_large, pack, unpack
 from zkwm_protocols.errors import Malformed, Unsupported, UsageError, VaultUnusable
 from zkwm_protocols.schema import require_bytes, require_integer, require_map, require_text
 from zkwm_protocols.sealing import (
@@ -126,7 +126,10 @@ class FileKey:
         nonce = new_nonce()
         kdf = _kdf_map(self._cost, self._salt)
         ciphertext = encrypt(
-            encode(value), key=self._key, nonce=nonce, associated=_associated(kind, kdf, nonce)
+            encode_large(value),
+            key=self._key,
+            nonce=nonce,
+            associated=_associated(kind, kdf, nonce),
         )
         data = pack(kind, {"kdf": kdf, "nonce": nonce, "ciphertext": ciphertext})
         if len(data) > FILE_LIMIT:
@@ -138,10 +141,14 @@ class FileKey:
 
     def open(self, container: Container) -> Value:
         """The value of a file. Raises VaultUnusable; wrong key and altered file look the same."""
+        return decode(self.plaintext(container), limit=FILE_LIMIT)
+
+    def plaintext(self, container: Container) -> bytes:
+        """The encoded value of a file: ``open``, for callers who free the container before."""
         kdf = _kdf_map(container.cost, container.salt)
         associated = _associated(container.kind, kdf, container.nonce)
         try:
-            plaintext = decrypt(
+            return decrypt(
                 container.ciphertext,
                 key=self._key,
                 nonce=container.nonce,
@@ -152,7 +159,6 @@ class FileKey:
                 "wrong passphrase, or the file has been altered",
                 hint="try the passphrase again; if it is right, restore a copy of the file",
             ) from None
-        return decode(plaintext, limit=FILE_LIMIT)
 
     def __repr__(self) -> str:
         return "<FileKey>"

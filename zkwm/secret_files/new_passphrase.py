@@ -41,5 +41,5 @@ def change_passphrase(
         container = Container.from_bytes(kind, read)
         value = FileKey(passphrase, container.cost, container.salt).open(container)
         key = FileKey.new(new, cost or container.cost)
-        held.replace(read, key.seal(kind, value))
+        held.replace(storage.SeenFile.of(read), key.seal(kind, value))
     return key

@@ -9,6 +9,7 @@ others by the rights of their folder, which are not looked at.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import stat
 import time
@@ -124,23 +125,36 @@ def write_private(
 
 
 @dataclass(frozen=True)
+class SeenFile:
+    """The bytes of a file that was read: their number, and SHA-256 (32 bytes)."""
+
+    size: int
+    digest: bytes
+
+    @classmethod
+    def of(cls, data: bytes) -> SeenFile:
+        """Those of these bytes."""
+        return cls(len(data), hashlib.sha256(data).digest())
+
+
+@dataclass(frozen=True)
 class Held:
     """The lock of the secret file ``path`` while held."""
 
     path: Path
     lock: FileLock
 
-    def replace(self, read: bytes, data: bytes) -> None:
-        """Write ``data``, unless the lock was lost or the file is no longer ``read``.
+    def replace(self, seen: SeenFile, data: bytes) -> None:
+        """Write ``data``, unless the lock was lost or the file is no longer what was seen.
 
         A cleaner may remove the lock file, and a sync service replace the secret file, while a
         command works; whoever wrote now would undo what another process has recorded. Raises
         VaultUnusable, also where the file cannot be written.
         """
-        write_private(self.path, data, overwrite=True, guard=self._unchanged(read))
+        write_private(self.path, data, overwrite=True, guard=self._unchanged(seen))
 
     @contextlib.contextmanager
-    def _unchanged(self, read: bytes) -> Iterator[None]:
+    def _unchanged(self, seen: SeenFile) -> Iterator[None]:
         """Check that nothing was lost or changed, and hold it so until the new file is in place.
 
         The secret file itself is locked for that: check and rename are one step for all processes
@@ -157,7 +171,7 @@ class Held:
                     "and run the command again",
                 )
             try:
-                same = read_private(self.path, len(read)) == read
+                same = SeenFile.of(read_private(self.path, seen.size)) == seen
             except Malformed:  # it has grown
                 same = False
             if not same:

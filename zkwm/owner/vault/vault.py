@@ -21,6 +21,7 @@ from zkwm.owner.vault.state import SEED_BYTES, VaultState, require_successor
 from zkwm.secret_files import storage
 from zkwm.secret_files.encrypted import FILE_LIMIT, Container, Cost, FileKey
 from zkwm.secret_files.new_passphrase import change_passphrase
+from zkwm_protocols.encoding import decode
 from zkwm_protocols.errors import UsageError, VaultUnusable
 from zkwm_protocols.fingerprints import require_fingerprint
 from zkwm_protocols.keys import ED25519, SigningKey
@@ -89,7 +90,9 @@ class Vault:
         storage.clean(target)
         container = Container.from_bytes(KIND, storage.read_private(target, FILE_LIMIT, KIND))
         key = FileKey(passphrase, container.cost, container.salt)
-        return cls(target, key, VaultState.from_map(key.open(container)))
+        plaintext = key.plaintext(container)
+        del container  # a vault has hundreds of megabytes: no copy longer than it is read
+        return cls(target, key, VaultState.from_map(decode(plaintext, limit=FILE_LIMIT)))
 
     @property
     def path(self) -> Path:
@@ -138,7 +141,7 @@ class Vault:
             seen = mark.read()  # before the vault: whoever writes that lifts the mark last
         except VaultUnusable as error:
             problem = error.message
-        current = self._parse(storage.read_private(self._path, FILE_LIMIT))
+        _, current = self._read()
         require_successor(self._state, current)
         self._state = current
         if not problem:
@@ -176,8 +179,7 @@ class Vault:
             mark = self._mark()
             if check or lift:
                 stack.enter_context(mark.exclusive(wait))
-            read = storage.read_private(self._path, FILE_LIMIT)
-            current = self._parse(read)
+            seen, current = self._read()
             require_successor(self._state, current)
             self._state = current
             if check:
@@ -187,8 +189,7 @@ class Vault:
             require_successor(current, changed)
             checked = VaultState.from_map(changed.to_map())
             if checked != current:
-                data = self._key.seal(KIND, checked.to_map())
-                held.replace(read, data)
+                held.replace(seen, self._key.seal(KIND, checked.to_map()))
                 self._state = checked
             if lift:
                 self.notice = mark.lift(checked) or self.notice
@@ -230,14 +231,19 @@ class Vault:
         """This machine's mark of the vault."""
         return HighWaterMark(self._path, self._state)
 
-    def _parse(self, data: bytes) -> VaultState:
-        """The state in the bytes of the file. Raises VaultUnusable where it is another vault."""
+    def _read(self) -> tuple[storage.SeenFile, VaultState]:
+        """What is on disk. Raises VaultUnusable where it is another vault, or cannot be read."""
+        data = storage.read_private(self._path, FILE_LIMIT)
+        seen = storage.SeenFile.of(data)
         container = Container.from_bytes(KIND, data)
+        del data
         if not self._key.fits(container):
             raise VaultUnusable(
                 f"{self._path} has been replaced since it was opened", hint="open it again"
             )
-        return VaultState.from_map(self._key.open(container))
+        plaintext = self._key.plaintext(container)
+        del container
+        return seen, VaultState.from_map(decode(plaintext, limit=FILE_LIMIT))
 
     def __repr__(self) -> str:
         return f"<Vault {str(self._path)!r}>"
