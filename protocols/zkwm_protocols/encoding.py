@@ -10,14 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import cbor2
 
 from zkwm_protocols.errors import Malformed, Unsupported
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 Value: TypeAlias = Any
 """None, bool, int, bytes, str, list of values, dict from str to value."""
@@ -171,7 +168,7 @@ class _Compared(BytesIO):
         """Whether exactly these bytes were written."""
         return self._same and not self._left
 
-    def write(self, data: Buffer) -> int:
+    def write(self, data: Any) -> int:  # noqa: ANN401  (bytes, or what is like them)
         """Compare the next bytes."""
         view = memoryview(data)
         self._same = self._same and self._left[: len(view)] == view
