@@ -58,6 +58,9 @@ _HOMES = {
     "CouldNotCheck": "zkwm_protocols.errors",
     "Criterion": "zkwm.training.embed_loss",
     "Data": "zkwm.nn.image_source",
+    "DatedBy": "zkwm_protocols.timestamps.authority",
+    "DatedTime": "zkwm.judge.dating",
+    "Dating": "zkwm.judge.dating",
     "DerivedNetwork": "zkwm.owner.suspect_file",
     "Disclosure": "zkwm.owner.disclosure",
     "EmbedLoss": "zkwm.training",
@@ -78,6 +81,7 @@ _HOMES = {
     "HttpSettings": "zkwm.suspects",
     "ImageData": "zkwm.data",
     "IntegerNetwork": "zkwm_protocols.integer_network.model",
+    "Interval": "zkwm_protocols.dates",
     "InvalidLogProof": "zkwm_protocols.errors",
     "InvalidOpening": "zkwm_protocols.errors",
     "InvalidSignature": "zkwm_protocols.errors",
@@ -98,6 +102,7 @@ _HOMES = {
     "NoStanding": "zkwm.marketplace.screening",
     "NotEnoughMatches": "zkwm_protocols.errors",
     "NotProven": "zkwm_protocols.errors",
+    "Obtained": "zkwm.timestamp_client",
     "OlderCopyEntry": "zkwm.owner.vault.ledger",
     "OnnxLimits": "zkwm.suspects.limits",
     "OpenedBlock": "zkwm_protocols.opening",
@@ -105,19 +110,23 @@ _HOMES = {
     "Opening": "zkwm_protocols.opening",
     "OpeningChallenge": "zkwm_protocols.challenge",
     "OpeningCheck": "zkwm.owner.suspect_check",
+    "Order": "zkwm_protocols.dates",
     "Outcome": "zkwm.judge.verdict",
     "Phase": "zkwm.training.result",
     "Policy": "zkwm_protocols.policy",
     "Preprocessing": "zkwm_protocols.suspect_identity",
     "Progress": "zkwm.training",
     "PublicKey": "zkwm_protocols.keys",
+    "Published": "zkwm_protocols.dates",
     "QueryRecord": "zkwm.suspects.suspect",
     "RankSum": "zkwm_protocols.evidence",
     "Refusal": "zkwm_protocols.argument_response",
+    "Registration": "zkwm.owner.register",
     "Replay": "zkwm.case_archive.replay",
     "ReplayState": "zkwm.case_archive.steps",
     "ReplayStep": "zkwm.case_archive.steps",
     "Response": "zkwm_protocols.argument_response",
+    "Revocation": "zkwm_protocols.timestamps.authority",
     "Screening": "zkwm.marketplace",
     "Settled": "zkwm.marketplace",
     "Settling": "zkwm.marketplace.many",
@@ -143,6 +152,7 @@ _HOMES = {
     "TriggerResult": "zkwm.judge.results",
     "TriggerSet": "zkwm.triggers",
     "TriggerStatus": "zkwm.judge.results",
+    "Trust": "zkwm_protocols.trust",
     "TrustMaterialMissing": "zkwm_protocols.errors",
     "Unsupported": "zkwm_protocols.errors",
     "UsageError": "zkwm_protocols.errors",
@@ -172,7 +182,10 @@ _HOMES = {
     "overview": "zkwm.owner.overview",
     "pack_case": "zkwm.case_archive.pack",
     "prove": "zkwm.owner.prove",
+    "read_date": "zkwm.written_dates",
     "read_preprocessor_config": "zkwm.suspects",
+    "read_trust": "zkwm.trust_folder",
+    "register": "zkwm.owner.register",
     "render_report": "zkwm.report",
     "render_text": "zkwm.report",
     "save_model": "zkwm.training.saved_model",
@@ -194,6 +207,7 @@ if TYPE_CHECKING:
     from zkwm.data import ImageData, LabeledImages, load_data, load_test_data
     from zkwm.data.images import Fit, Shape, load_images, load_labels
     from zkwm.json_schemas import json_schema
+    from zkwm.judge.dating import DatedTime, Dating
     from zkwm.judge.judge import Judge
     from zkwm.judge.key_file import JudgeKey
     from zkwm.judge.ledger import JudgeLedger
@@ -230,6 +244,7 @@ if TYPE_CHECKING:
     from zkwm.owner.overview import CommitmentOverview, VaultOverview, overview
     from zkwm.owner.prove import disclosure, prove
     from zkwm.owner.prove_argument import ArgumentProgress
+    from zkwm.owner.register import Registration, register
     from zkwm.owner.suspect_check import ArgumentCheck, BlockCheck, OpeningCheck, SuspectCheck
     from zkwm.owner.suspect_file import DerivedNetwork
     from zkwm.owner.vault import Vault
@@ -248,6 +263,7 @@ if TYPE_CHECKING:
     from zkwm.suspects.limits import OnnxLimits
     from zkwm.suspects.model_digests import ModelDigest
     from zkwm.suspects.suspect import Answer, QueryRecord, SuspectFile
+    from zkwm.timestamp_client import Obtained
     from zkwm.training import (
         EmbedLoss,
         EmbedResult,
@@ -264,10 +280,13 @@ if TYPE_CHECKING:
     from zkwm.training.result import Epoch, Phase
     from zkwm.training.saved_model import save_model
     from zkwm.triggers import FAMILIES, TriggerSet
+    from zkwm.trust_folder import read_trust
+    from zkwm.written_dates import read_date
     from zkwm_protocols.argument.cost_estimate import Estimate
     from zkwm_protocols.argument_response import ArgumentResponse, Refusal, Response
     from zkwm_protocols.challenge import ArgumentChallenge, Challenge, Mode, OpeningChallenge
     from zkwm_protocols.commitment import Commitment, Header, LabelMode, LeafKind
+    from zkwm_protocols.dates import Interval, Order, Published
     from zkwm_protocols.errors import (
         Cancelled,
         CouldNotCheck,
@@ -297,8 +316,9 @@ if TYPE_CHECKING:
         SuspectKind,
         TestAccuracy,
     )
-    from zkwm_protocols.timestamps.authority import TimestampAuthority
+    from zkwm_protocols.timestamps.authority import DatedBy, Revocation, TimestampAuthority
     from zkwm_protocols.timestamps.evidence import TimestampEvidence
+    from zkwm_protocols.trust import Trust
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401

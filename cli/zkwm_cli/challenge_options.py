@@ -142,8 +142,11 @@ class CaseTerms(NamedOutputs):
     )
     accept_declared_labels: bool = declared_labels_option()
 
-    def fixed(self) -> dict[str, Any]:
-        """Keyword arguments of ``Judge.challenge`` and ``Judge.challenge_argument``."""
+    def fixed(self, *, older: bool) -> dict[str, Any]:
+        """Keyword arguments of ``Judge.challenge`` and ``Judge.challenge_argument``.
+
+        ``older`` is what the options about dates demand.
+        """
         from zkwm_protocols.policy import Policy
 
         return {
@@ -153,6 +156,7 @@ class CaseTerms(NamedOutputs):
                 functions_tried=self.functions_tried,
                 owner_choice_bits=self.owner_choice_bits,
                 accept_declared_labels=self.accept_declared_labels,
+                older=older,
             ),
             "excluded_blocks": self.exclude_blocks,
         }

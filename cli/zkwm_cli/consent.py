@@ -214,6 +214,8 @@ def _question(commitment: Commitment, challenge: Challenge) -> list[tuple[str, s
 
 def _standard(challenge: Challenge) -> list[tuple[str, str]]:
     """By which statistic and standard the judge decides, and which blocks stay out."""
+    from zkwm.report.dates import published_in_words
+
     policy = challenge.policy
     ranked = challenge.statistic == "ranks"
     bits, excluded = policy.threshold_bits, challenge.excluded_blocks
@@ -221,6 +223,12 @@ def _standard(challenge: Challenge) -> list[tuple[str, str]]:
         ("counted", "ranks of the labels among the scores" if ranked else "matches"),
         ("standard", f"{bits} bits; function {policy.functions_tried:,} tried on this commitment"),
     ]
+    if challenge.published is not None:
+        rows.append(("published", published_in_words(challenge.published)))
+    if policy.older:
+        rows.append(("older", "the commitment has to be older than that, or it is NOT PROVEN"))
+    if challenge.trust is not None:
+        rows.append(("dated by", f"whom the judge trusts: {challenge.trust.hex()[:16]}"))
     if policy.accept_declared_labels:
         rows.append(("declared labels", "accepted by the judge"))
     if policy.owner_choice_bits:

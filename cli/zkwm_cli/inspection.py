@@ -9,21 +9,24 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
+from zkwm.judge.dating import terms_values
 from zkwm.judge.results import suspect_values
 from zkwm.judge.verdict import Verdict
 from zkwm.quantizer.summary import facts
 from zkwm.secret_files.encrypted import Container
+from zkwm_cli.inspected_commitment import Reading, commitment_fields, trust_fields
 from zkwm_protocols import response_file as responses
 from zkwm_protocols.argument_response import ArgumentResponse, read_response
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge
-from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import Malformed, ZkwmError
 from zkwm_protocols.integer_network import codec
 from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.opened_triggers import opened_blocks
 from zkwm_protocols.opening import Opening
+from zkwm_protocols.trust import Trust
 
 SCHEMA = "zkwm/inspect/v1"
 FILE_LIMIT = responses.FILE_LIMIT
@@ -77,8 +80,11 @@ class Inspection:
         }
 
 
-def inspect_file(data: bytes) -> Inspection:
-    """Read any zkwm file. Raises Malformed or Unsupported where it cannot be read at all."""
+def inspect_file(data: bytes, *, trust: Trust | None = None) -> Inspection:
+    """Read any zkwm file; the timestamps of a commitment are checked by ``trust``.
+
+    Raises Malformed or Unsupported where it cannot be read at all.
+    """
     kind = kind_of(data)
     if kind == "verdict":
         return inspect_verdict(data, None)
@@ -92,7 +98,8 @@ def inspect_file(data: bytes) -> Inspection:
             "this is not a zkwm file",
             hint=f"zkwm files are of the kinds {', '.join(sorted([*_READERS, 'verdict']))}",
         )
-    fields, tests, advice = _READERS[kind](data)
+    reading = partial(commitment_fields, trust=trust) if kind == "commitment" else _READERS[kind]
+    fields, tests, advice = reading(data)
     checks: dict[str, State] = {}
     failure: ZkwmError | None = None
     for name, test in tests.items():
@@ -152,42 +159,7 @@ def inspect_verdict(data: bytes, judge: JudgePublic | str | None) -> Inspection:
     )
 
 
-_Reading = tuple[dict[str, Any], dict[str, Callable[[], object] | None], str]
-
-
-def _commitment(data: bytes) -> _Reading:
-    """Root, signatures and timestamp can be checked."""
-    commitment = Commitment.from_bytes(data)
-    header = commitment.header
-    fields = {
-        "digest": commitment.digest.hex(),
-        "leaves": header.kind,
-        "triggers": header.leaf_count,
-        "block_size": header.block_size,
-        "blocks": header.block_count,
-        "classes": header.class_count,
-        "class_names": None if commitment.class_names is None else list(commitment.class_names),
-        "shape": list(header.shape),
-        "label_mode": header.label_mode,
-        "owner_keys": [key.fingerprint() for key in header.owner_keys],
-        "owner_model": _hex(header.owner_model),
-        "probe_data": _hex(header.probe_data),
-        "timestamp_authority": _hex(header.timestamp_authority),
-        "timestamps": len(commitment.timestamps),
-        "log_proofs": len(commitment.log_proofs),
-        "root": header.root.hex(),
-    }
-    tests: dict[str, Callable[[], object] | None] = {
-        "commitment.root": commitment.verify_root,
-        "commitment.class_names": commitment.verify_class_names,
-        "commitment.signature": commitment.verify_signatures,
-        # nobody says when, where no authority is named
-        "commitment.timestamp": None if header.timestamp_authority is None else commitment.beacon,
-    }
-    return fields, tests, "compare the owner's fingerprint with the one they published"
-
-
-def _challenge(data: bytes) -> _Reading:
+def _challenge(data: bytes) -> Reading:
     """The signature can be checked; whether it fits its commitment cannot."""
     challenge = Challenge.from_bytes(data)
     suspect, policy = challenge.suspect, challenge.policy
@@ -223,6 +195,7 @@ def _challenge(data: bytes) -> _Reading:
         "functions_tried": policy.functions_tried,
         "owner_choice_bits": policy.owner_choice_bits,
         "accept_declared_labels": policy.accept_declared_labels,
+        **terms_values(challenge),
     }
     return (
         fields,
@@ -231,7 +204,7 @@ def _challenge(data: bytes) -> _Reading:
     )
 
 
-def _proof(data: bytes) -> _Reading:
+def _proof(data: bytes) -> Reading:
     """Which kind of response it is; nothing can be checked without challenge and commitment."""
     response = read_response(data)
     fields: dict[str, Any] = {
@@ -258,7 +231,7 @@ def _proof(data: bytes) -> _Reading:
     return fields, signature, "a refusal, which proves nothing: issue a smaller challenge"
 
 
-def _judge_public(data: bytes) -> _Reading:
+def _judge_public(data: bytes) -> Reading:
     """The judge's fingerprint, for comparison."""
     judge = JudgePublic.from_bytes(data)
     fields = {
@@ -269,13 +242,13 @@ def _judge_public(data: bytes) -> _Reading:
     return fields, {}, "compare the fingerprint with the one that the judge published"
 
 
-def _network(data: bytes) -> _Reading:
+def _network(data: bytes) -> Reading:
     """Sizes, layers and digest."""
     network = codec.from_bytes(data)
     return facts(network), {}, "zkwm quantize of the suspect's file gives the same digest"
 
 
-def _opened(data: bytes) -> _Reading:
+def _opened(data: bytes) -> Reading:
     """Which blocks of triggers are in it; the triggers themselves are not shown."""
     challenge, blocks = opened_blocks(data)
     fields = {"challenge": challenge.hex(), "blocks": list(blocks)}
@@ -283,10 +256,10 @@ def _opened(data: bytes) -> _Reading:
     return fields, {"opening.leaves": None}, advice
 
 
-def _secret(kind: str) -> Callable[[bytes], _Reading]:
+def _secret(kind: str) -> Callable[[bytes], Reading]:
     """A reader of an encrypted file: only its key derivation is visible."""
 
-    def read(data: bytes) -> _Reading:
+    def read(data: bytes) -> Reading:
         container = Container.from_bytes(kind, data)
         fields = {
             "encryption": "XChaCha20-Poly1305",
@@ -304,18 +277,14 @@ def _secret(kind: str) -> Callable[[bytes], _Reading]:
     return read
 
 
-def _hex(digest: bytes | None) -> str | None:
-    """A digest in hexadecimal, or None."""
-    return None if digest is None else digest.hex()
-
-
-_READERS: dict[str, Callable[[bytes], _Reading]] = {
-    "commitment": _commitment,
+_READERS: dict[str, Callable[[bytes], Reading]] = {
+    "commitment": commitment_fields,
     "challenge": _challenge,
     "proof": _proof,
     "judge-public": _judge_public,
     "network": _network,
     "opened-triggers": _opened,
+    "trust": trust_fields,
     "vault": _secret("vault"),
     "judge-key": _secret("judge-key"),
     "log-key": _secret("log-key"),

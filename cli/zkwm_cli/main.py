@@ -27,6 +27,7 @@ from zkwm_cli.terminal import warn
 COMMANDS = (
     "keygen",
     "commit",
+    "register",
     "embed",
     "check",
     "vault",

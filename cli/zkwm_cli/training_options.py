@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zkwm_cli import completions
-from zkwm_cli.artifacts import read_parsed, require_one_stdin
+from zkwm_cli.artifacts import require_one_stdin
 from zkwm_cli.options import FILE, data_set_option, option, parameter_option, passphrase_option
+from zkwm_cli.trust_options import label_trust_option, read_commitment
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,6 +32,7 @@ class MarkOptions:
     commitment: str | None = option(
         "--commitment", type=FILE, metavar="FILE", help="The commitment; - is stdin."
     )
+    trust: str | None = label_trust_option()
     unmarked: bool = option(
         "--unmarked",
         is_flag=True,
@@ -47,8 +49,8 @@ class MarkOptions:
     def require_consistent(self) -> None:
         """Raise a usage error unless the options name one mark, or none on purpose."""
         require_one_stdin(commitment=self.commitment, passphrase_file=self.passphrase_file)
-        if self.unmarked and (self.vault or self.commitment):
-            raise click.UsageError("--unmarked takes neither --vault nor --commitment")
+        if self.unmarked and (self.vault or self.commitment or self.trust):
+            raise click.UsageError("--unmarked takes no --vault, --commitment or --trust")
         if not self.unmarked and not (self.vault and self.commitment):
             raise click.UsageError(
                 "give --vault and --commitment (or --unmarked, for no mark at all)"
@@ -71,10 +73,8 @@ class MarkOptions:
             )
 
     def read_commitment(self) -> Commitment:
-        """The commitment. Raises Malformed or CouldNotCheck."""
-        from zkwm_protocols.commitment import FILE_LIMIT, Commitment
-
-        return read_parsed(str(self.commitment), FILE_LIMIT, Commitment.from_bytes)
+        """The commitment. Raises what ``trust_options.read_commitment`` does."""
+        return read_commitment(str(self.commitment), self.trust)
 
     def open_vault(self) -> Vault:
         """The owner's vault, decrypted."""

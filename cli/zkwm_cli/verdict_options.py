@@ -22,6 +22,7 @@ from zkwm_cli.options import (
     passphrase_option,
 )
 from zkwm_cli.secret_options import PUBLIC_LIMIT, JudgeOptions
+from zkwm_cli.trust_options import read_trust_option, trust_option
 from zkwm_cli.trusted_judge import typed_fingerprint
 
 if TYPE_CHECKING:
@@ -89,6 +90,10 @@ class CheckOptions:
         help="Natural images of the suspect's task, asked beside the triggers (else public ones). "
         "Other decoys are drawn.",
     )
+    trust: str | None = trust_option(
+        "Whom you trust to date the commitment: a folder (docs/registration.md). Needed where the "
+        "challenge was issued with one."
+    )
     images: str | None = option(
         "--images",
         type=click.Path(),
@@ -104,6 +109,7 @@ class CheckOptions:
         return {
             "accept_declared_labels": self.accept_declared_labels,
             "decoys": None if self.decoys is None else load_images(self.decoys),
+            "trust": read_trust_option(self.trust),
             "images": None if self.images is None else load_images(self.images),
         }
 

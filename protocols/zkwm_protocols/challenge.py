@@ -17,15 +17,16 @@ from typing import Any, ClassVar, Self
 from zkwm_protocols.challenge_body import (
     MAXIMUM_PURPOSE,
     NONCE_BYTES,
-    TYPE,
-    VERSION,
     read_common,
     require_body,
+    require_datable,
     require_reopened,
+    write_common,
 )
 from zkwm_protocols.class_map import class_map_cost, verify_class_map, verify_extraction
 from zkwm_protocols.class_names import require_names
 from zkwm_protocols.commitment import Commitment, Header, LabelMode
+from zkwm_protocols.dates import Published
 from zkwm_protocols.encoding import decode, encode, pack, unpack
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed, UsageError
 from zkwm_protocols.evidence import MAXIMUM_TRIALS
@@ -71,6 +72,8 @@ class Challenge(ABC):
         reopened_blocks: blocks already opened to this judge, to be weighed again: the answer is
             about exactly these; empty otherwise.
         test_accuracy: what the suspect gets right when it is fed like this, if it was measured.
+        published: when the suspect was published, and how the judge knows; None where they do not.
+        trust: the digest of what the judge trusts to date the commitment, 32 bytes, or None.
         signature: 64 bytes, or none before ``signed_by``.
 
     Raises:
@@ -93,6 +96,8 @@ class Challenge(ABC):
     suspect_classes: tuple[str, ...] | None = None
     reopened_blocks: tuple[int, ...] = ()
     test_accuracy: TestAccuracy | None = None
+    published: Published | None = None
+    trust: bytes | None = None
     signature: bytes = b""
 
     def __post_init__(self) -> None:
@@ -108,6 +113,7 @@ class Challenge(ABC):
         if self.block_count < 1 or list(self.excluded_blocks) != sorted(set(self.excluded_blocks)):
             raise Malformed("expected at least one block, and excluded blocks ascending, each once")
         require_text(self.purpose, MAXIMUM_PURPOSE)
+        require_datable(self.policy, self.published, self.trust)
 
     @property
     def statistic(self) -> Statistic:
@@ -116,29 +122,7 @@ class Challenge(ABC):
 
     def body(self) -> bytes:
         """The bytes that are signed: the one encoding of all fields but the signature."""
-        names, accuracy = self.suspect_classes, self.test_accuracy
-        return encode(
-            {
-                "type": TYPE,
-                "version": VERSION,
-                "mode": self.mode,
-                "commitment": self.commitment,
-                "suspect": self.suspect.to_map(),
-                "preprocessing": self.preprocessing.to_map(),
-                "class_map": list(self.class_map),
-                "judge": self.judge.to_map(),
-                "nonce": self.nonce,
-                "block_count": self.block_count,
-                "excluded_blocks": list(self.excluded_blocks),
-                "purpose": self.purpose,
-                "issued": self.issued,
-                "policy": self.policy.to_map(),
-                "suspect_classes": names if names is None else list(names),
-                "reopened_blocks": list(self.reopened_blocks),
-                "test_accuracy": accuracy if accuracy is None else accuracy.to_map(),
-                **self._own_fields(),
-            }
-        )
+        return encode(write_common(vars(self), self.mode) | self._own_fields())
 
     @property
     def digest(self) -> bytes:
@@ -188,7 +172,8 @@ class Challenge(ABC):
         """Check that this challenge fits the commitment (SPEC.md 6.1, 18.1).
 
         Raises InvalidOpening:
-            ``challenge.commitment``: it is for another D, or counts ranks of declared labels.
+            ``challenge.commitment``: it is for another D, counts ranks of declared labels, or takes
+                a beacon for trusted where the header names no authority.
             ``challenge.class_map``: it is not a map of labels to outputs (SPEC.md 6.1).
             ``challenge.suspect``: the suspect takes other images, or cannot be asked in this way.
             ``challenge.reachable``: too few blocks are left, or the threshold is out of reach.
@@ -196,6 +181,11 @@ class Challenge(ABC):
         if self.commitment != commitment.digest:
             raise InvalidOpening(
                 "the challenge is for another commitment", check="challenge.commitment"
+            )
+        if self.policy.trusted_beacon and commitment.header.timestamp_authority is None:
+            raise InvalidOpening(
+                "the challenge trusts a beacon, and the commitment names no authority",
+                check="challenge.commitment",
             )
         verify_class_map(self.class_map, self.suspect, self.suspect_classes, commitment)
         if self.suspect.shape != commitment.header.shape:

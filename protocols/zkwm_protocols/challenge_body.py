@@ -9,6 +9,7 @@ from typing import Any
 
 from zkwm_protocols.class_names import require_names
 from zkwm_protocols.commitment import MAXIMUM_LEAVES
+from zkwm_protocols.dates import Published
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.policy import Policy
@@ -19,17 +20,19 @@ from zkwm_protocols.schema import (
     require_integer,
     require_list,
     require_map,
+    require_optional_bytes,
     require_text,
 )
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectIdentity, TestAccuracy
 
 TYPE = "zkwm-challenge"
-VERSION = 2
+VERSION = 3
 MAXIMUM_PURPOSE = 500
 NONCE_BYTES = 32
 FIELDS = (
     "type version mode commitment suspect preprocessing class_map judge nonce block_count"
     " excluded_blocks purpose issued policy suspect_classes reopened_blocks test_accuracy"
+    " published trust"
 )
 
 
@@ -58,9 +61,34 @@ def require_body(
     return fields
 
 
+def write_common(values: dict[str, Any], mode: str) -> dict[str, Any]:
+    """The fields that every challenge has, as its body holds them.
+
+    ``values`` are the attributes of a ``Challenge`` by name, ``mode`` is ``opening`` or
+    ``argument``.
+    """
+    names, accuracy = values["suspect_classes"], values["test_accuracy"]
+    published = values["published"]
+    same = ("commitment", "nonce", "block_count", "purpose", "issued", "trust")
+    maps = ("suspect", "preprocessing", "judge", "policy")
+    lists = ("class_map", "excluded_blocks", "reopened_blocks")
+    return {
+        "type": TYPE,
+        "version": VERSION,
+        "mode": mode,
+        **{name: values[name] for name in same},
+        **{name: values[name].to_map() for name in maps},
+        **{name: list(values[name]) for name in lists},
+        "suspect_classes": None if names is None else list(names),
+        "test_accuracy": None if accuracy is None else accuracy.to_map(),
+        "published": None if published is None else published.to_map(),
+    }
+
+
 def read_common(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields that every challenge has, checked, as arguments of its constructor."""
     names, accuracy = fields["suspect_classes"], fields["test_accuracy"]
+    published = fields["published"]
     return {
         "commitment": require_bytes(fields["commitment"], 32),
         "suspect": SuspectIdentity.from_map(fields["suspect"]),
@@ -79,6 +107,8 @@ def read_common(fields: dict[str, Any]) -> dict[str, Any]:
         "suspect_classes": None if names is None else require_names(names),
         "reopened_blocks": _read_blocks(fields["reopened_blocks"]),
         "test_accuracy": None if accuracy is None else TestAccuracy.from_map(accuracy),
+        "published": None if published is None else Published.from_map(published),
+        "trust": require_optional_bytes(fields["trust"], 32),
     }
 
 
@@ -101,3 +131,15 @@ def require_reopened(
         raise Malformed("blocks to be weighed again are ascending, each once, r in all")
     if set(blocks) & set(excluded_blocks):
         raise Malformed("a block to be weighed again is excluded")
+
+
+def require_datable(policy: Policy, published: Published | None, trust: bytes | None) -> None:
+    """Check that what the policy says of dates can be decided by what the challenge fixes.
+
+    Whom the judge trusts has to be fixed before they know the answer. Raises Malformed.
+    """
+    require_optional_bytes(trust, 32)
+    if trust is None and (policy.older or policy.trusted_beacon):
+        raise Malformed("dates or a beacon are to count, and the challenge names nobody trusted")
+    if policy.older and published is None:
+        raise Malformed("the commitment has to be older than a suspect whose date is unknown")

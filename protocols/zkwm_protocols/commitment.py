@@ -8,7 +8,7 @@ header names a timestamp authority, labels exist only with its token (SPEC.md 5.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -193,6 +193,8 @@ class Commitment:
     timestamps: tuple[TimestampEvidence, ...] = ()
     log_proofs: tuple[bytes, ...] = ()
     class_names: tuple[str, ...] | None = None
+    authorities: tuple[TimestampAuthority, ...] = field(default=(), compare=False, repr=False)
+    """Whom its reader trusts to date it; in no file."""
 
     def __post_init__(self) -> None:
         if len(self.timestamps) > MAXIMUM_TIMESTAMPS:
@@ -293,13 +295,11 @@ class Commitment:
                     check="commitment.signature",
                 ) from None
 
-    def beacon(self, authorities: tuple[TimestampAuthority, ...] = ()) -> bytes | None:
+    def beacon(self) -> bytes | None:
         """The beacon that enters the labels, or None where no authority is named (SPEC.md 22.7).
 
-        It comes from the first timestamp, verified under a root with the key that the header names.
-
-        Args:
-            authorities: that are trusted; one of them has that root.
+        It comes from the first timestamp, verified under a root with the key that the header names,
+        of one of ``authorities``.
 
         Raises:
             TrustMaterialMissing: the header names an authority, and its token is missing or no
@@ -309,36 +309,33 @@ class Commitment:
         named = self.header.timestamp_authority
         if named is None:
             return None
-        if not self.timestamps or not authorities:
+        if not self.timestamps or not self.authorities:
             raise TrustMaterialMissing(
                 "the commitment names a timestamp authority, and "
                 + ("no authority is trusted" if self.timestamps else "its token is missing"),
-                hint="trust the root certificate of that authority (`authorities`)"
+                hint="give a trust folder that has the root certificate of that authority (`trust`)"
                 if self.timestamps
-                else "ask the owner for the commitment file with its token",
+                else "its owner gets it (zkwm register); else ask for the file that has it",
                 check="commitment.timestamp",
             )
         from zkwm_protocols.timestamps.verification import verify_with_any
 
         try:
-            dated = verify_with_any(self.timestamps[0], self.digest, authorities, root=named)
+            dated = verify_with_any(self.timestamps[0], self.digest, self.authorities, root=named)
         except ZkwmError as error:
             error.message += f" ({error.check})"
             error.check = "commitment.timestamp"
             raise
         return dated.beacon
 
-    def verify(self, authorities: tuple[TimestampAuthority, ...] = ()) -> None:
-        """Make all checks of a commitment by itself (SPEC.md 9.1). Raises the first that fails.
-
-        ``authorities`` are those of timestamps that are trusted.
-        """
+    def verify(self) -> None:
+        """Make all checks of a commitment by itself (SPEC.md 9.1). Raises the first that fails."""
         self.verify_root()
         self.verify_class_names()
         self.verify_signatures()
-        self.beacon(authorities)
+        self.beacon()
 
-    def labels(self, authorities: tuple[TimestampAuthority, ...] = ()) -> NDArray[np.int64]:
+    def labels(self) -> NDArray[np.int64]:
         """The derived labels, int64, shape (leaf_count,).
 
         Raises Malformed in declared mode, and what ``beacon`` raises.
@@ -346,5 +343,5 @@ class Commitment:
         if self.header.label_mode != LabelMode.DERIVED:
             raise Malformed("declared labels are hidden in the leaves")
         return derive_labels(
-            self.digest, self.beacon(authorities), self.header.leaf_count, self.header.class_count
+            self.digest, self.beacon(), self.header.leaf_count, self.header.class_count
         )

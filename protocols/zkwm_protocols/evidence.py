@@ -19,6 +19,8 @@ from zkwm_protocols.log2_bounds import hundredths_down, hundredths_up
 from zkwm_protocols.policy import Policy
 
 GRINDING_BITS = 48
+BEACON_GRINDING_BITS = 40
+"""With a beacon that an authority of the judge's trust has signed: each try is asked of it."""
 SUSPECT_BITS = 20
 MAXIMUM_TRIALS = 10_000
 
@@ -276,8 +278,9 @@ def _allowances(
         ),
         Term(
             "grinding of the commitment",
-            -100 * GRINDING_BITS,
-            "commitments that an accuser could have tried out before publishing one",
+            -100 * (BEACON_GRINDING_BITS if policy.trusted_beacon else GRINDING_BITS),
+            "commitments that an accuser could have tried out before publishing one"
+            + (", each timestamped by an authority that the judge trusts" * policy.trusted_beacon),
         ),
         Term(
             "functions tried",

@@ -21,6 +21,9 @@ class Policy:
             on this commitment as far as the judge knows, this one included.
         owner_choice_bits: what the owner was allowed to choose, in bits.
         accept_declared_labels: whether labels that the owner declared may prove anything.
+        older: whether the commitment has to be older than the suspect (SPEC.md 8.5).
+        trusted_beacon: whether the beacon of the labels is in a token of an authority that the
+            judge trusts, which makes the grinding of commitments cheaper to pay for.
 
     Raises:
         Malformed: a field is outside its range.
@@ -30,6 +33,8 @@ class Policy:
     functions_tried: int = 1
     owner_choice_bits: int = 0
     accept_declared_labels: bool = False
+    older: bool = False
+    trusted_beacon: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.threshold_bits <= 10_000:
@@ -46,6 +51,8 @@ class Policy:
             "functions_tried": self.functions_tried,
             "owner_choice_bits": self.owner_choice_bits,
             "accept_declared_labels": self.accept_declared_labels,
+            "older": self.older,
+            "trusted_beacon": self.trusted_beacon,
         }
 
     @classmethod
@@ -53,7 +60,8 @@ class Policy:
         """Read ``to_map``. Raises Malformed."""
         fields = require_map(
             value,
-            "threshold_bits functions_tried owner_choice_bits accept_declared_labels",
+            "threshold_bits functions_tried owner_choice_bits accept_declared_labels older"
+            " trusted_beacon",
             "policy",
         )
         return cls(
@@ -61,4 +69,6 @@ class Policy:
             functions_tried=require_integer(fields["functions_tried"], 1_000_000_000),
             owner_choice_bits=require_integer(fields["owner_choice_bits"], 10_000_000),
             accept_declared_labels=require_boolean(fields["accept_declared_labels"]),
+            older=require_boolean(fields["older"]),
+            trusted_beacon=require_boolean(fields["trusted_beacon"]),
         )

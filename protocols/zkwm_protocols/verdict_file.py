@@ -18,12 +18,12 @@ from zkwm_protocols.schema import refuse_earlier, require_bytes, require_constan
 
 FILE_LIMIT = 64 * 2**20
 TYPE = "zkwm-verdict"
-VERSION = 1
+VERSION = 2
 PURPOSE = "verdict"
 FIELDS = (
     "type version judge outcome reason hint checked checks commitment header challenge proof blocks"
     " triggers evidence declared_labels_accepted suspect_record versions argued functions_tried"
-    " asked first_seen class_names particulars files"
+    " asked first_seen dates class_names particulars files"
 )
 
 

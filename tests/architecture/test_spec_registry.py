@@ -22,7 +22,7 @@ from zkwm.json_schemas import schema_names
 from zkwm.judge import key_file
 from zkwm.judge.checks import ARGUMENT_TITLES, TITLES
 from zkwm.transparency_log.tree_key import KeyKind
-from zkwm_protocols import challenge, commitment, response_file, verdict_file
+from zkwm_protocols import challenge, commitment, response_file, trust, verdict_file
 from zkwm_protocols.argument import layout_choice, parameters
 from zkwm_protocols.integer_network import codec
 from zkwm_protocols.transparency import equivocation
@@ -116,6 +116,7 @@ def test_limits_of_files_in_code_and_registry() -> None:
         "verdict": verdict_file.FILE_LIMIT,
         "opened-triggers": response_file.FILE_LIMIT,
         "equivocation": equivocation.FILE_LIMIT,
+        "trust": trust.FILE_LIMIT,
     }
 
 
@@ -164,7 +165,7 @@ def test_only_known_modules_encode() -> None:
         "commitment", "encoding", "integer_network.codec", "cose.contents", "cose.key_contents",
         "fingerprints", "keys", "opened_triggers", "opening",
         "response_file",
-        "suspect_identity", "transparency.equivocation", "verdict_file",
+        "suspect_identity", "transparency.equivocation", "trust", "verdict_file",
             "extraction.keys", "owner.vault.high_water_mark", "secret_files.encrypted",
             "suspects.extraction_suspect",
         "suspects.onnx_parts", "suspects.safetensors_suspect",

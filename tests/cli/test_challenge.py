@@ -62,6 +62,10 @@ def test_in_json(zkwm: Command, case: Files) -> None:
         "agreement": [],
         "test_accuracy": None,
         "better_preprocessing": None,
+        "published": None,
+        "trust": None,
+        "older": False,
+        "trusted_beacon": False,
     }
 
 

@@ -34,12 +34,13 @@ def allowance(
     functions_tried: int = 1,
     owner_choice_bits: int = 0,
     map_bits: int = 0,
+    grinding: int = 48,
 ) -> int:
     """log2 B + log2 binomial(B, r) + A in hundredths of a bit, each term rounded up."""
     return (
         hundredths_above(blocks)
         + hundredths_above(comb(blocks, opened))
-        + 4800
+        + 100 * grinding
         + hundredths_above(functions_tried * (functions_tried + 1))
         + 2000
         + 100 * map_bits

@@ -21,6 +21,7 @@ from tests.reference.commitment import (
 )
 from tests.reference.signatures import check_judge
 
+LAST_MICROSECOND = 253_402_300_799_999_999
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,12})?")
 
@@ -112,10 +113,10 @@ def read_challenge(data: bytes) -> dict[str, Any]:
         inner, *(["statistic"] if ranked else []), "type", "version", "mode",
         "commitment", "suspect", "preprocessing", "class_map", "judge",
         "nonce", "block_count", "excluded_blocks", "purpose", "issued", "policy",
-        "suspect_classes", "reopened_blocks", "test_accuracy",
+        "suspect_classes", "reopened_blocks", "test_accuracy", "published", "trust",
     )  # fmt: skip
-    if body["type"] != "zkwm-challenge" or integer(body["version"], 0) != 2:
-        raise RejectedError("not a challenge of version 2")
+    if body["type"] != "zkwm-challenge" or integer(body["version"], 0) != 3:
+        raise RejectedError("not a challenge of version 3")
     if body["mode"] != "opening":
         raise RejectedError("no such mode")
     octets(body["commitment"], 32)
@@ -141,14 +142,33 @@ def read_challenge(data: bytes) -> dict[str, Any]:
     policy = exact_map(
         body["policy"],
         "threshold_bits", "functions_tried", "owner_choice_bits", "accept_declared_labels",
+        "older", "trusted_beacon",
     )  # fmt: skip
     integer(policy["threshold_bits"], 1, 10_000)
     integer(policy["functions_tried"], 1, 10**9)
     integer(policy["owner_choice_bits"], 0, 10**7)
-    if type(policy["accept_declared_labels"]) is not bool:
-        raise RejectedError("not a boolean")
+    for key in ("accept_declared_labels", "older", "trusted_beacon"):
+        if type(policy[key]) is not bool:
+            raise RejectedError("not a boolean")
+    if body["trust"] is not None:
+        octets(body["trust"], 32)
+    elif policy["older"] or policy["trusted_beacon"]:
+        raise RejectedError("nobody trusted")
+    if body["published"] is not None:
+        _check_published(body["published"])
+    elif policy["older"]:
+        raise RejectedError("no date of the suspect")
     digest = hashlib.sha256(value["body"]).digest()
     return {**body, "signature": value["signature"], "digest": digest}
+
+
+def _check_published(value: Any) -> None:
+    """When the suspect was published; raises `RejectedError`."""
+    published = exact_map(value, "earliest", "latest", "source")
+    latest = integer(published["latest"], 0, LAST_MICROSECOND)
+    integer(published["earliest"], 0, latest)
+    if not text(published["source"], 200).strip():
+        raise RejectedError("a date without a source")
 
 
 def read_response(data: bytes) -> dict[str, Any]:

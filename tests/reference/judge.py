@@ -85,6 +85,9 @@ def examine(
         except RejectedError:
             examination.results[name] = "failed"
             stopped = name not in GOES_ON
+        if name == "challenge.reachable" and not stopped and walk.trusts_somebody():
+            examination.results["commitment.timestamp"] = "failed"  # nobody is trusted here (8.5)
+            stopped = True
     return examination
 
 
@@ -128,7 +131,8 @@ class _Walk:
         return True
 
     def commitment_timestamp(self) -> bool:
-        return _demand(self.head["timestamp_authority"] is None)
+        _demand(self.head["timestamp_authority"] is None)
+        return False  # nobody dates it
 
     def challenge_format(self) -> bool:
         if self.challenge_file is None:
@@ -153,7 +157,12 @@ class _Walk:
     def challenge_commitment(self) -> bool:
         if self.challenge_file is None:
             return False
+        _demand(not self.policy["trusted_beacon"] or self.head["timestamp_authority"] is not None)
         return _demand(self.challenge["commitment"] == self.commitment["digest"])
+
+    def trusts_somebody(self) -> bool:
+        """Whether the challenge names a trust folder, of which this reference has none."""
+        return self.challenge_file is not None and self.challenge["trust"] is not None
 
     def challenge_class_map(self) -> bool:
         if self.challenge_file is None:

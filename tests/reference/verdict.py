@@ -18,7 +18,7 @@ from tests.reference.commitment import (
     octets,
     text,
 )
-from tests.reference.exchange import read_challenge
+from tests.reference.exchange import LAST_MICROSECOND, read_challenge
 from tests.reference.judge import CHECKS
 from tests.reference.signatures import check_judge, check_signature
 from tests.reference.verdict_recount import recount
@@ -31,7 +31,7 @@ ARGUMENT_CHECKS = (
 KEYS = (
     "type", "version", "judge", "outcome", "reason", "hint", "checked", "checks", "commitment",
     "header", "challenge", "proof", "blocks", "triggers", "evidence", "declared_labels_accepted",
-    "suspect_record", "versions", "argued", "functions_tried", "asked", "first_seen",
+    "suspect_record", "versions", "argued", "functions_tried", "asked", "first_seen", "dates",
     "class_names", "particulars", "files",
 )  # fmt: skip
 MOST = 2**40
@@ -44,7 +44,7 @@ def failing_check(data: bytes, judge: dict[str, Any]) -> str | None:
     try:
         outer = exact_map(file_value("verdict", data, 64 * MIB), "body", "signature")
         body = exact_map(read(octets(outer["body"]), 64 * MIB), *KEYS)
-        if body["type"] != "zkwm-verdict" or body["version"] != 1:
+        if body["type"] != "zkwm-verdict" or body["version"] != 2:
             raise RejectedError("another type or version")
         check_judge(body["judge"])
     except RejectedError:
@@ -88,6 +88,8 @@ def _check_contents(body: dict[str, Any]) -> None:
         _check_evidence(body["evidence"])
     if body["argued"] is not None:
         _check_argued(body["argued"])
+    if body["dates"] is not None:
+        _check_dates(body["dates"])
     if body["class_names"] is not None:
         check_names(body["class_names"])
     stated = exact_map(
@@ -128,6 +130,19 @@ def _check_evidence(value: Any) -> None:
         text(meaning, 500)
 
 
+def _check_dates(value: Any) -> None:
+    fields = exact_map(value, "trust", "needed", "dated", "beacon", "owner_name")
+    octets(fields["trust"], 32)
+    integer(fields["needed"], 1, 64)
+    if type(fields["beacon"]) is not bool:
+        raise RejectedError("no boolean")
+    text(fields["owner_name"], 100)
+    for row in array(fields["dated"], 0, 64):
+        name, earliest, latest = array(row, 3, 3)
+        text(name, 100)
+        integer(earliest, 0, integer(latest, 0, LAST_MICROSECOND))
+
+
 def _check_argued(value: Any) -> None:
     fields = exact_map(value, "agreements", "soundness_bits", "soundness_terms")
     _real(fields["soundness_bits"])
@@ -161,7 +176,7 @@ def _check_consistency(body: dict[str, Any]) -> None:
         if not passed or bits is None or bits < 100 * evidence["threshold_bits"]:
             raise RejectedError("not proven")
     if body["outcome"] == "not proven":
-        why = ("evidence.threshold", "opening.labels", "argument.labels")
+        why = ("evidence.threshold", "opening.labels", "argument.labels", "commitment.timestamp")
         if evidence is None or "failed" not in [status.get(name) for name in why]:
             raise RejectedError("no reason for not proven")
     for name, key in (("commitment", "header"), ("challenge", "challenge"), ("response", "proof")):

@@ -29,6 +29,7 @@ def recount(body: dict[str, Any], challenge: dict[str, Any] | None, status: dict
         _demand(head is not None and head["class_names"] == names_digest(body["class_names"]))
     _demand(declared or not body["declared_labels_accepted"])
     evidence = body["evidence"]
+    _recount_dates(body, head, challenge, status["commitment.timestamp"])
     if evidence is None:
         return
     if head is None or challenge is None or body["functions_tried"] is None:
@@ -46,6 +47,35 @@ def recount(body: dict[str, Any], challenge: dict[str, Any] | None, status: dict
     threshold = status.get("evidence.threshold", "skipped")
     reached = sum(row[1] for row in evidence["terms"]) >= 100 * evidence["threshold_bits"]
     _demand(threshold == "skipped" or reached == (threshold == "passed"))
+
+
+def _existed(dates: dict[str, Any] | None) -> tuple[int, int] | None:
+    """When the commitment existed (8.5)."""
+    if dates is None or len(dates["dated"]) < dates["needed"]:
+        return None
+    bounds = [sorted(row[place] for row in dates["dated"]) for place in (1, 2)]
+    return bounds[0][dates["needed"] - 1], bounds[1][dates["needed"] - 1]
+
+
+def _recount_dates(
+    body: dict[str, Any], head: dict[str, Any] | None, challenge: dict[str, Any] | None, check: str
+) -> None:
+    dates = body["dates"]
+    names = [] if dates is None else [row[0] for row in dates["dated"]]
+    _demand(names == sorted(set(names)))
+    existed = _existed(dates)
+    _demand(check == "failed" or (existed is not None) == (check == "passed"))
+    if body["evidence"] is None or head is None or challenge is None:
+        return
+    _demand(challenge["trust"] in (None, dates and dates["trust"]))
+    if challenge["policy"]["trusted_beacon"]:
+        _demand(head["timestamp_authority"] is not None)
+        _demand(dates is not None and dates["beacon"])
+    published = challenge["published"]
+    older = existed is not None and published is not None and existed[1] < published["earliest"]
+    late = challenge["policy"]["older"] and not older
+    _demand(late or check != "failed")
+    _demand(not late or body["outcome"] != "proven")
 
 
 def _recount_blocks(blocks: list[int], head: dict[str, Any], challenge: dict[str, Any]) -> None:
@@ -94,8 +124,9 @@ def _recount_sum(
         _demand(evidence["rank_sum"][0] == sum(weight(rank, classes) for rank in ranks))
     tried = max(policy["functions_tried"], body["functions_tried"])
     allowed = sums.allowance(
-        blocks, opened, tried, policy["owner_choice_bits"], _map_bits(head, challenge)
-    )
+        blocks, opened, tried, policy["owner_choice_bits"], _map_bits(head, challenge),
+        40 if policy["trusted_beacon"] else 48,
+    )  # fmt: skip
     if evidence["rank_sum"] is not None:
         _recount_ranks(evidence, size * opened, classes, allowed, policy["threshold_bits"])
         return

@@ -6,7 +6,6 @@ cheapest parameters.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,17 +17,12 @@ from tests.support.dispute import (
     CHEAP,
     PASSPHRASE,
     Claimant,
-    TableSuspect,
     asking,
     random_images,
-    verdict_of,
 )
 from tests.support.small_networks import small_network
-from zkwm.judge.checks import ARGUMENT_TITLES
 from zkwm.judge.judge import Judge
 from zkwm.judge.key_file import JudgeKey, create_judge_key
-from zkwm.judge.particulars import FileDigest, FileRole
-from zkwm.judge.results import AnswerRate, Argued, Asked, Check, CheckStatus, FirstSeen
 from zkwm.judge.verdict import Verdict
 from zkwm.owner.vault import (
     ArgumentEntry,
@@ -39,7 +33,6 @@ from zkwm.owner.vault import (
 )
 from zkwm.owner.vault.high_water_mark import Mark, marks_of, tag_key
 from zkwm.owner.vault.state import VaultState
-from zkwm.quantizer.network_agreement import Agreement
 from zkwm.secret_files.encrypted import Container, open_file
 from zkwm.transparency_log.tree_key import KeyKind, create_tree_key
 from zkwm_protocols.argument.layout_choice import choose_layout
@@ -52,17 +45,24 @@ from zkwm_protocols.argument_response import (
 )
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment, Header
+from zkwm_protocols.dates import Interval, Published
 from zkwm_protocols.encoding import decode, encode, first_line, pack
-from zkwm_protocols.evidence import assess
 from zkwm_protocols.integer_network import codec
 from zkwm_protocols.keys import ECDSA_P256, ED25519, JudgePublic, SigningKey
 from zkwm_protocols.opened_triggers import read_opened
-from zkwm_protocols.ranks import Statistic, weighted_sum
 from zkwm_protocols.sealing import unseal
+from zkwm_protocols.timestamps.authority import TimestampAuthority
 from zkwm_protocols.timestamps.evidence import TimestampEvidence
+from zkwm_protocols.trust import Trust
 from zkwm_protocols.verdict_file import VerdictFile
 
 LIMIT = 2**28
+TRUST = Trust(
+    (TimestampAuthority("a-tsa", (b"a root",), ("1.2.3",)),),
+    1,
+    b"a log policy",
+    (("acme", SigningKey.from_bytes(ECDSA_P256, bytes(range(1, 33))).public),),
+)
 Reader = Callable[[bytes], object]
 
 
@@ -107,6 +107,8 @@ def framed(kind: str, read: Callable[[bytes], object]) -> Reader:
 
 def public_documents() -> dict[str, Document]:
     """What parties exchange, and what is hashed of it, by name."""
+    from tests.support.verdict_documents import verdict_documents
+
     keys = (
         SigningKey.from_bytes(ED25519, bytes(range(32))),
         SigningKey.from_bytes(ECDSA_P256, bytes(range(1, 33))),
@@ -122,7 +124,7 @@ def public_documents() -> dict[str, Document]:
         **_commitments(owner, declaring),
         **_openings(judge, judge_key, owner),
         **_arguments(argued, owner, declaring),
-        **_verdicts(judge, owner, argued),
+        **verdict_documents(judge, owner, argued),
         "judge": Document(
             "JudgePublicFile",
             value_of(judge.public.to_bytes()),
@@ -132,6 +134,9 @@ def public_documents() -> dict[str, Document]:
             "NetworkFile",
             value_of(codec.to_bytes(network)),
             framed("network", codec.from_bytes),
+        ),
+        "trust": Document(
+            "TrustFile", value_of(TRUST.to_bytes()), framed("trust", Trust.from_bytes)
         ),
         "context": Document("Context", statement.context),
         "statement": Document("Statement", _statement_bytes()),
@@ -163,6 +168,7 @@ def _commitments(owner: Claimant, declaring: Claimant) -> dict[str, Document]:
 def _openings(judge: Judge, key: JudgeKey, owner: Claimant) -> dict[str, Document]:
     """Challenges for openings, and an opening."""
     challenge = asking(judge, owner.commitment, purpose="a dispute", excluded_blocks=(1,))
+    dated = replace(challenge, published=Published(Interval(5, 9), "a page"), trust=bytes(32))
     ranks = asking(judge, owner.commitment, statistic="ranks")
     opening = owner.answer(challenge, [0])
     return {
@@ -174,6 +180,7 @@ def _openings(judge: Judge, key: JudgeKey, owner: Claimant) -> dict[str, Documen
         "challenge for an opening": Document(
             "OpeningChallenge", challenge.body(), read_challenge_body
         ),
+        "challenge with dates": Document("OpeningChallenge", dated.body(), read_challenge_body),
         # without the key `statistic` it is a valid challenge for an opening: no reader refuses that
         "challenge for ranks": Document("RanksChallenge", ranks.body()),
         "response": Document(
@@ -208,60 +215,6 @@ def _arguments(argued: Any, owner: Claimant, declaring: Claimant) -> dict[str, D
         "refusal": Document(
             "Refusal", refusal.signed_by(declaring.keys).body(), read_response_body
         ),
-    }
-
-
-def _verdicts(judge: Judge, owner: Claimant, argued: Any) -> dict[str, Document]:
-    """Signed verdicts: of an opening with all that a verdict can hold, of an argument, of nothing.
-
-    Without the argument they are of an argument all the same: such a verdict says "could not be
-    checked".
-    """
-    challenge = judge.challenge(owner.commitment, TableSuspect(), reveal=50)
-    opened = verdict_of(
-        lambda: judge.verify(
-            owner.commitment, TableSuspect(), challenge, owner.answer(challenge, [0])
-        )
-    )
-    record = {"image": "ab" * 32, "output": 3, "problem": "", "attempts": 1, "seconds": 0.25}
-    opened = replace(
-        opened,
-        suspect_record=(record,),
-        first_seen=FirstSeen(1, 2),
-        asked=Asked(1, 2, (AnswerRate("triggers", 3, 2, 1),)),
-    ).with_file(FileDigest(FileRole.SUSPECT, "m.onnx", opened.challenge.suspect.digest, 4))
-    ranked = replace(
-        opened,
-        challenge=replace(challenge, statistic=Statistic.RANKS),
-        triggers=tuple(replace(trigger, rank=9) for trigger in opened.triggers),
-        evidence=assess(
-            opened.evidence.matches, blocks_used=1, block_count=opened.header.block_count,
-            block_size=opened.header.block_size, class_count=10, policy=challenge.policy,
-            rank_sum=weighted_sum([9] * len(opened.triggers), 10),
-        ),
-        files=(),
-    )  # fmt: skip
-    nothing = verdict_of(lambda: judge.verify(b"", TableSuspect(), b"", b""))
-    agreement = Agreement("random blocks", 200, 190, 150, 149, 20, 19, 0.5, 0.25, 0.5, math.inf)
-    examined = Argued(
-        argued.network, argued.least_matches, (agreement,), 120.5, (("a", 130.0, "b"),)
-    )
-    titles = tuple(
-        Check(name, title, CheckStatus.SKIPPED, "not reached")
-        for name, title in ARGUMENT_TITLES.items()
-    )
-    argument = replace(nothing, challenge=argued, argued=examined, checks=titles, files=())
-    read = framed("verdict", lambda data: Verdict.from_bytes(data, judge.public))
-
-    def body(verdict: Verdict) -> bytes:
-        return VerdictFile.from_bytes(judge.sign_verdict(verdict)).body
-
-    return {
-        "verdict file": Document("VerdictFile", value_of(judge.sign_verdict(opened)), read),
-        "verdict": Document("VerdictBody", body(opened), read_verdict_body),
-        "verdict by ranks": Document("VerdictBody", body(ranked), read_verdict_body),
-        "verdict on an argument": Document("VerdictBody", body(argument), read_verdict_body),
-        "verdict on nothing": Document("VerdictBody", body(nothing), read_verdict_body),
     }
 
 

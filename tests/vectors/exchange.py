@@ -155,7 +155,7 @@ class Builder:
         """A good challenge for the commitment ``digest``."""
         return {
             "type": "zkwm-challenge",
-            "version": 2,
+            "version": 3,
             "mode": "opening",
             "commitment": digest,
             "suspect": SUSPECT,
@@ -178,10 +178,18 @@ class Builder:
                 "functions_tried": 1,
                 "owner_choice_bits": 0,
                 "accept_declared_labels": mode == "declared",
+                "older": False,
+                "trusted_beacon": False,
             },
             "suspect_classes": OUTPUT_NAMES,
             "reopened_blocks": [],
             "test_accuracy": {"right": 912, "count": 1000, "data": bytes(range(32))},
+            "published": {
+                "earliest": 1_794_873_600_000_000,
+                "latest": 1_794_959_999_999_999,
+                "source": "https://example.com/model",
+            },
+            "trust": None,
         }
 
     def plaintext(self, secrets: Secrets, challenge_digest: bytes) -> dict[str, Any]:

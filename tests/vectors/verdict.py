@@ -57,7 +57,7 @@ def nothing() -> dict[str, Any]:
     names = list(cases()[0].checks)
     return {
         "type": "zkwm-verdict",
-        "version": 1,
+        "version": 2,
         "judge": judge_map(),
         "outcome": "could not be checked",
         "reason": "this is not a zkwm commitment file",
@@ -81,6 +81,7 @@ def nothing() -> dict[str, Any]:
         "functions_tried": None,
         "asked": None,
         "first_seen": None,
+        "dates": None,
         "class_names": None,
         "particulars": {
             "case": "12 O 345/25", "owner_name": "Prüfstein GmbH", "judge_name": "",
@@ -200,7 +201,7 @@ def signed(
 CHANGES: dict[str, tuple[str, Change]] = {
     "a key more": ("verdict.format", put("extra", to=1)),
     "an earlier type": ("verdict.format", put("type", to="zkwm-challenge")),
-    "another version": ("verdict.format", put("version", to=2)),
+    "the version before": ("verdict.format", put("version", to=1)),
     "an unknown outcome": ("verdict.format", put("outcome", to="acquitted")),
     "not proven, with checks that passed": ("verdict.format", put("outcome", to="not proven")),
     "proven, with a failed check": ("verdict.format", put("checks", 1, 1, to="failed")),
@@ -253,17 +254,24 @@ def changed(body: dict[str, Any], change: Change) -> dict[str, Any]:
 
 def generate() -> dict[str, Any]:
     """The file as JSON values."""
-    good = {"proven": proven(), "an argument": argued(), "nothing readable": nothing()}
+    from tests.vectors.dated_verdicts import DATED_CHANGES, dated, false_dates, not_older
+
+    good = {
+        "proven": proven(), "an argument": argued(), "nothing readable": nothing(),
+        "proven, and dated": dated(), "proven, and older": dated(older=True),
+        "not older": not_older(),
+    }  # fmt: skip
     made: list[tuple[str, str | None, dict[str, Any]]] = [
         (name, None, signed(body)) for name, body in good.items()
     ]
-    for name, (check, change) in CHANGES.items():
+    for name, (check, change) in (CHANGES | DATED_CHANGES).items():
         other = name.startswith("signed by another")
         body = changed(proven(), change)
         made.append((name, check, signed(body, OTHER_JUDGE if other else JUDGE)))
     base = signed(proven())
     negative = changed(argued(), put("argued", "agreements", 0, 8, to=struct.pack(">d", -0.0)))
     made += [
+        *((name, "verdict.format", signed(body)) for name, body in false_dates().items()),
         ("a negative zero", "verdict.format", signed(negative)),
         ("signed by another key", "verdict.signature", signed(proven(), OTHER_JUDGE)),
         ("altered", "verdict.signature", base | {"body": signed(argued())["body"]}),

@@ -22,6 +22,7 @@ from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.opened_triggers import read_opened
 from zkwm_protocols.opening import OpenedBlock, Opening
 from zkwm_protocols.suspect_identity import SuspectKind
+from zkwm_protocols.trust import Trust
 from zkwm_protocols.verdict_file import is_trusted
 
 MODELS = (".onnx", ".safetensors")
@@ -45,6 +46,7 @@ class CaseDocuments:
         judge: the judge's public keys.
         verdict: their verdict; None where there is none.
         opened: the triggers that were packed on request; None without.
+        trust: whom the judge trusts to date the commitment; None without.
         mark: how a mark is extracted from the suspect; None where the archive does not say it.
     """
 
@@ -56,6 +58,7 @@ class CaseDocuments:
     judge: JudgePublic
     verdict: Verdict | None = None
     opened: tuple[OpenedBlock, ...] | None = None
+    trust: Trust | None = None
     mark: ExtractedMark | None = None
 
     def files(self, role: ArchiveRole) -> dict[str, bytes]:
@@ -63,6 +66,10 @@ class CaseDocuments:
         return {
             file.name: self.contents[file.path] for file in self.manifest.files if file.role == role
         }
+
+    def trusting(self, trust: Trust) -> CaseDocuments:
+        """The same documents for a reader who trusts these authorities."""
+        return replace(self, commitment=replace(self.commitment, authorities=trust.authorities))
 
     def require_one_case(self) -> None:
         """Check every signature, and that the files answer each other (SPEC.md 9.1, 9.2).
@@ -80,6 +87,18 @@ class CaseDocuments:
         self.challenge.verify_against(self.commitment)
         self.response.verify_signatures(self.commitment.header)
         self.response.verify_against(self.commitment, self.challenge)
+        if self.trust is not None:
+            self._require_judges_trust(self.trust)
+
+    def _require_judges_trust(self, trust: Trust) -> None:
+        """Raise InvalidOpening (``commitment.timestamp``) for another trust than the judge's."""
+        dating = None if self.verdict is None else self.verdict.dating
+        named = {self.challenge.trust, None if dating is None else dating.trust} - {None}
+        if {trust.digest} != named:
+            raise InvalidOpening(
+                "the trust folder is not the one by whose digest the judge dated the commitment",
+                check="commitment.timestamp",
+            )
 
     def other_files(self) -> list[str]:
         """The files of which verdict and archive do not say the same, in words; none if all fit."""
@@ -165,6 +184,9 @@ def read_documents(
         documents = replace(documents, opened=parsed(
             ArchiveRole.OPENED_TRIGGERS, lambda data: _opened(data, documents)
         ))  # fmt: skip
+    if ArchiveRole.TRUST in paths:
+        trust = parsed(ArchiveRole.TRUST, Trust.from_bytes)
+        documents = replace(documents, trust=trust).trusting(trust)
     if ArchiveRole.EXTRACTION in paths:
         mark = parsed(ArchiveRole.EXTRACTION, ExtractedMark.from_bytes)
         documents = replace(documents, mark=mark)

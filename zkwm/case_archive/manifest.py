@@ -39,6 +39,7 @@ class ArchiveRole(StrEnum):
     EXTRACTION = "extraction"
     REFERENCE = "reference"
     PROBES = "probes"
+    TRUST = "trust"
 
 
 _SEVERAL = {ArchiveRole.SUSPECT, ArchiveRole.REFERENCE, ArchiveRole.REPORT}

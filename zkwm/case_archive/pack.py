@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from zkwm.judge.key_file import JudgeKey
     from zkwm.suspects import ExtractionSettings
 
+_TRUST_NAME = "judge.trust"
+"""What a trust folder is called in an archive."""
 _MISSING = {
     ArchiveRole.JUDGE_PUBLIC: "the judge's public key (judge.key.pub)",
     ArchiveRole.PROOF: "the owner's answer (a proof)",
@@ -65,7 +67,7 @@ def pack_case(
     contents: dict[str, bytes] = {}
     for path, role in roles.items():
         if role is not None:
-            _add(contents, role, path.name, given[path])
+            _add(contents, role, _TRUST_NAME if path.is_dir() else path.name, given[path])
     _require_needed(contents)
     challenge = Challenge.from_bytes(_only(contents, ArchiveRole.CHALLENGE))
     for path, data in given.items():
@@ -162,6 +164,11 @@ def _unsealed(documents: CaseDocuments, key: JudgeKey) -> bytes:
 
 def _require_one_case(documents: CaseDocuments) -> None:
     """Raise UsageError unless the files are of one case."""
+    if documents.trust is None and documents.commitment.header.timestamp_authority is not None:
+        raise UsageError(
+            "the commitment names a timestamp authority, and whom the judge trusts is missing",
+            hint="give the judge's trust folder, too",
+        )
     try:
         documents.require_one_case()
     except InvalidOpening as error:

@@ -17,6 +17,7 @@ from zkwm.files import read_limited
 from zkwm.judge.task_accuracy import drawn_images
 from zkwm.suspects.model_digests import model_digests
 from zkwm.suspects.preprocessor_config import read_preprocessor_config
+from zkwm.trust_folder import is_trust_folder, read_trust
 from zkwm_protocols import response_file
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import UsageError, ZkwmError
@@ -28,6 +29,7 @@ _KINDS = {
     "proof": ArchiveRole.PROOF,
     "verdict": ArchiveRole.VERDICT,
     "judge-public": ArchiveRole.JUDGE_PUBLIC,
+    "trust": ArchiveRole.TRUST,
 }
 _SECRET = ("vault", "vault-mark", "judge-key", "log-key", "witness-key", "opened-triggers")
 _FIRST_LINE = re.compile(rb"zkwm-([a-z-]+)/\d+\n")
@@ -35,12 +37,15 @@ _PAGES = (".html", ".htm", ".pdf")
 _PICTURE = b"data:image/"
 _KNOWN = (
     "a case has commitment, challenge, proof, verdict, judge.key.pub, the model, reports (.html), "
-    "the endpoint's template, a preprocessor_config.json, and the challenge's test data (.npz)"
+    "the endpoint's template, a preprocessor_config.json, the challenge's test data (.npz), and "
+    "the judge's trust folder"
 )
 
 
 def is_model(path: Path) -> bool:
-    """Whether this names a model in files: a folder, .onnx or .safetensors."""
+    """Whether this names a model in files: a folder but a trust folder, .onnx or .safetensors."""
+    if is_trust_folder(path):
+        return False
     return path.is_dir() or path.suffix.lower() in (".onnx", ".safetensors")
 
 
@@ -122,7 +127,12 @@ def suspect_files(path: Path, challenge: Challenge) -> dict[str, bytes]:
 
 
 def read_given(path: Path) -> bytes:
-    """A file that is to be packed. Raises CouldNotCheck or Malformed, naming it."""
+    """A file that is to be packed, or a trust folder as its file.
+
+    Raises CouldNotCheck or Malformed, naming it.
+    """
+    if is_trust_folder(path):
+        return read_trust(path).to_bytes()
     return read_limited(path, FILE_LIMIT, regular=True)
 
 

@@ -14,6 +14,7 @@ from zkwm.case_archive.container import read_archive
 from zkwm.case_archive.documents import CaseDocuments, in_files, read_documents
 from zkwm.case_archive.manifest import ArchiveRole
 from zkwm.case_archive.replay_accuracy import repeat_accuracy
+from zkwm.case_archive.replay_dates import repeat_dates, too_late, trust_of_case
 from zkwm.case_archive.replay_triggers import repeat_triggers
 from zkwm.case_archive.steps import ReplayState, ReplayStep
 from zkwm.judge.case import ArgumentCase, OpeningCase
@@ -22,11 +23,12 @@ from zkwm.judge.verdict import Outcome, Verdict
 from zkwm.suspects.model_digests import model_digests
 from zkwm_protocols.argument_response import ArgumentResponse
 from zkwm_protocols.challenge import ArgumentChallenge, OpeningChallenge
-from zkwm_protocols.errors import CouldNotCheck, NotProven, ZkwmError
+from zkwm_protocols.errors import CouldNotCheck, NotProven, TrustMaterialMissing, ZkwmError
 from zkwm_protocols.evidence import Evidence
 from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.opening import Opening
 from zkwm_protocols.suspect_identity import SuspectKind
+from zkwm_protocols.trust import Trust
 
 
 @dataclass(frozen=True)
@@ -56,22 +58,28 @@ class Replay:
         return self.outcome is not None
 
 
-def check_case(data: bytes, judge: JudgePublic | str | None = None) -> Replay:
+def check_case(
+    data: bytes, judge: JudgePublic | str | None = None, *, trust: Trust | None = None
+) -> Replay:
     """Repeat the case in an archive.
 
     Args:
         data: the archive.
         judge: the public keys of the judge whom the caller trusts, or their fingerprint; None
             takes the archive's own, whose fingerprint somebody has to confirm.
+        trust: whom the caller trusts to date the commitment; None takes the archive's own, which is
+            the judge's.
 
     Raises:
         Malformed or Unsupported: the archive, or a file in it, cannot be read.
         InvalidSignature: the judge of the archive is another one, or did not sign its verdict.
     """
     documents = read_documents(*read_archive(data), judge)
+    if documents.trust is None and trust is not None:
+        documents = documents.trusting(trust)
     steps = []
     replayed: Outcome | None = None
-    for step, outcome in _steps(documents):
+    for step, outcome in _steps(documents, trust):
         steps.append(step)
         replayed = outcome
     whole = all(step.state == ReplayState.REPEATED for step in steps)
@@ -81,7 +89,7 @@ def check_case(data: bytes, judge: JudgePublic | str | None = None) -> Replay:
 _Stepped = Iterator[tuple[ReplayStep, Outcome | None]]
 
 
-def _steps(documents: CaseDocuments) -> _Stepped:
+def _steps(documents: CaseDocuments, given: Trust | None) -> _Stepped:
     """Every step, with the outcome of the case as far as it is known."""
     verdict = documents.verdict
     yield _signed(verdict), None
@@ -89,6 +97,10 @@ def _steps(documents: CaseDocuments) -> _Stepped:
     if documents.files(ArchiveRole.REPORT):
         yield _reports(documents), None
     yield _answers_each_other(documents), None
+    dates = repeat_dates(documents, given)
+    if dates is not None:
+        yield dates, None
+    trust = trust_of_case(documents, given)
     challenge, response = documents.challenge, documents.response
     with documents.suspect_at() as suspect:
         location = None if suspect is None else str(suspect)
@@ -97,9 +109,9 @@ def _steps(documents: CaseDocuments) -> _Stepped:
         if accuracy is not None:
             yield accuracy, None
         if isinstance(challenge, ArgumentChallenge) and isinstance(response, ArgumentResponse):
-            yield from _argument(documents, challenge, response, location)
+            yield from _argument(documents, challenge, response, location, trust)
         elif isinstance(challenge, OpeningChallenge) and isinstance(response, Opening):
-            yield from _opening(documents, challenge, response, location)
+            yield from _opening(documents, challenge, response, location, trust)
         else:
             words = "the owner refused to answer, which proves nothing"
             yield ReplayStep("answer", ReplayState.NOT_REPEATED, words), None
@@ -175,6 +187,7 @@ def _argument(
     challenge: ArgumentChallenge,
     response: ArgumentResponse,
     location: str | None,
+    trust: Trust | None,
 ) -> _Stepped:
     """The argument, its network made again from the file, and the evidence."""
     if location is None:
@@ -191,7 +204,7 @@ def _argument(
     try:
         public = verify_argument(
             documents.commitment, location, challenge, response, documents.judge,
-            accept_declared_labels=accept,
+            accept_declared_labels=accept, trust=trust,
         )  # fmt: skip
     except ZkwmError as error:
         if error.verdict is None:
@@ -200,7 +213,9 @@ def _argument(
         public, failure = error.verdict, error
     if failure is not None and not isinstance(failure, NotProven):
         state = ReplayState.DIFFERS
-        if verdict is not None and verdict.outcome == Outcome.COULD_NOT_CHECK:
+        if isinstance(failure, TrustMaterialMissing) or (
+            verdict is not None and verdict.outcome == Outcome.COULD_NOT_CHECK
+        ):
             state = ReplayState.NOT_REPEATED
         yield ReplayStep("argument", state, failure.message), None
         return
@@ -212,7 +227,8 @@ def _argument(
     yield ReplayStep("argument", ReplayState.REPEATED, words), None
     tried = challenge.policy.functions_tried if verdict is None else verdict.functions_tried
     case = ArgumentCase(documents.commitment, challenge, response, accept, tried or 1)
-    yield _evidence(documents, case.weigh(challenge.least_matches), counted=case.labels_count)
+    evidence = case.weigh(challenge.least_matches)
+    yield _evidence(documents, evidence, trust, counted=case.labels_count)
 
 
 def _opening(
@@ -220,6 +236,7 @@ def _opening(
     challenge: OpeningChallenge,
     response: Opening,
     location: str | None,
+    trust: Trust | None,
 ) -> _Stepped:
     """Leaves and answers, where the triggers are there, and the evidence from the matches."""
     verdict = documents.verdict
@@ -247,19 +264,22 @@ def _opening(
         words = "the answers that the verdict lists give no evidence"
         yield ReplayStep("evidence", ReplayState.NOT_REPEATED, words), None
         return
-    yield _evidence(documents, evidence, counted=case.labels_count)
+    yield _evidence(documents, evidence, trust, counted=case.labels_count)
 
 
 def _evidence(
-    documents: CaseDocuments, evidence: Evidence, *, counted: bool
+    documents: CaseDocuments, evidence: Evidence, trust: Trust | None, *, counted: bool
 ) -> tuple[ReplayStep, Outcome | None]:
     """The sum in bits, and the outcome that follows from it."""
-    outcome = Outcome.PROVEN if evidence.reached and counted else Outcome.NOT_PROVEN
+    late = too_late(documents, trust)
+    proven = evidence.reached and counted and not late
+    outcome = Outcome.PROVEN if proven else Outcome.NOT_PROVEN
     verdict = documents.verdict
     listed = isinstance(documents.challenge, OpeningChallenge) and documents.opened is None
     if counted:
         left = max(evidence.total_hundredths, 0) / 100
-        words = f"{left:.2f} bits are left, {evidence.threshold_bits} are demanded: {outcome}"
+        words = f"{left:.2f} bits are left, {evidence.threshold_bits} are demanded"
+        words += ", and the commitment is not older" * late + f": {outcome}"
     else:
         words = f"the owner chose the labels, and they do not count: {outcome}"
     if verdict is not None and (verdict.evidence != evidence or verdict.outcome != outcome):

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.judge.checks import ARGUMENT_TITLES, Checks
+from zkwm.judge.dating import Dating, date_commitment, require_dates
 from zkwm.judge.particulars import NOT_STATED, CaseParticulars
 from zkwm.judge.results import (
     Argued,
@@ -37,8 +38,7 @@ from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.opening import Opening
 from zkwm_protocols.ranks import Statistic, weighted_sum
 from zkwm_protocols.suspect_identity import SuspectKind
-
-NO_DATE = "no authority is named: nobody says when the commitment was made"
+from zkwm_protocols.trust import Trust
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Request:
     suspect_options: dict[str, Any] = field(default_factory=dict)
     particulars: CaseParticulars = NOT_STATED
     checked_by: CheckedBy = CheckedBy.JUDGE
+    trust: Trust | None = None
 
     def accepts_declared(self, challenge: Challenge | None) -> bool:
         """Whether declared labels are accepted: by option, or by the policy of the judge's own.
@@ -83,6 +84,7 @@ class Findings:
     asked: Asked | None = None
     first_seen: FirstSeen | None = None
     suspect_files: tuple[SuspectFile, ...] = ()
+    dating: Dating | None = None
 
 
 @dataclass(frozen=True)
@@ -179,14 +181,16 @@ def read_case(
     with checks.group("commitment.format"):
         file = request.commitment
         commitment = file if isinstance(file, Commitment) else Commitment.from_bytes(file)
+    if request.trust is not None:
+        commitment = replace(commitment, authorities=request.trust.authorities)
     findings = Findings(commitment)
     yield findings
     with checks.group(
         "commitment.root", "commitment.class_names", "commitment.signature", "commitment.timestamp"
     ):
         commitment.verify()
-    if commitment.header.timestamp_authority is None:
-        checks.set("commitment.timestamp", CheckStatus.SKIPPED, NO_DATE)
+    dating = date_commitment(checks, commitment, request.trust)
+    findings = replace(findings, dating=dating)
     with checks.group("challenge.format"):
         data = request.challenge
         challenge = data if isinstance(data, Challenge) else Challenge.from_bytes(data)
@@ -197,6 +201,7 @@ def read_case(
         findings = replace(findings, argued=argued)
     yield findings
     _check_challenge(checks, challenge, commitment, judge)
+    require_dates(checks, challenge, dating)
     with checks.group("response.format"):
         proof = request.proof
         response = read_response(proof) if isinstance(proof, bytes) else proof

@@ -20,6 +20,7 @@ from zkwm.judge.case import (
     require_labels,
 )
 from zkwm.judge.checks import Checks
+from zkwm.judge.dating import require_older
 from zkwm.judge.head_start import await_label_seed
 from zkwm.judge.results import Argued, CheckStatus
 from zkwm.quantizer.agreement_bounds import (
@@ -97,8 +98,10 @@ def examine_argument(
         soundness_terms=tuple((term.name, term.bits, term.theorem) for term in layout.soundness()),
     )
     evidence = case.weigh(challenge.least_matches)
-    yield replace(findings, argued=argued, evidence=evidence, summary=case.summary(evidence))
+    summary = case.summary(evidence)
+    yield replace(findings, argued=argued, evidence=evidence, summary=summary)
     decide(checks, case, evidence)
+    require_older(checks, challenge, findings.dating, summary)
 
 
 def require_still_reached(case: ArgumentCase) -> None:

@@ -18,6 +18,7 @@ from zkwm.judge.case import (
     require_labels,
 )
 from zkwm.judge.checks import Checks
+from zkwm.judge.dating import require_older
 from zkwm.judge.head_start import await_label_seed
 from zkwm.judge.key_file import JudgeKey
 from zkwm.judge.ledger import JudgeLedger
@@ -96,6 +97,7 @@ def examine_opening(
         if not evidence.reached:
             raise NotProven(summary, check="evidence.threshold")
     checks.set("evidence.threshold", CheckStatus.PASSED, summary)
+    require_older(checks, challenge, findings.dating, summary)
 
 
 def _check_leaves(

@@ -18,7 +18,7 @@ TITLES = {
     "commitment.root": "All leaf digests hash to the signed root",
     "commitment.class_names": "The class names are those that were signed",
     "commitment.signature": "The owner signed the commitment",
-    "commitment.timestamp": "No timestamp authority is named whose token is missing",
+    "commitment.timestamp": "The commitment is dated, and older where that is demanded",
     "challenge.format": "The challenge file is well formed",
     "challenge.signature": "The judge signed the challenge",
     "challenge.judge": "The challenge is this judge's own",

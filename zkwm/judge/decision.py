@@ -54,6 +54,7 @@ def make_verdict(
         functions_tried=findings.functions_tried,
         asked=findings.asked,
         first_seen=findings.first_seen,
+        dating=findings.dating,
         class_names=_class_names(checks, findings),
         particulars=request.particulars,
         files=_files(request, findings, judge),

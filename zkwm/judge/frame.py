@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.judge.task_accuracy import TaskData, measure_accuracy
+from zkwm.quantizer.agreement_bounds import require_agreement, require_translation
+from zkwm.quantizer.network_agreement import Agreement, measure_agreement
 from zkwm.suspects import Suspect
 from zkwm.suspects.score_check import require_scores
+from zkwm_protocols.challenge import ArgumentChallenge
 from zkwm_protocols.challenge_body import NONCE_BYTES
 from zkwm_protocols.class_map import class_map_cost, usual_class_map
 from zkwm_protocols.class_names import require_names
@@ -21,6 +28,9 @@ from zkwm_protocols.errors import UsageError
 from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.ranks import MOST_OUTPUTS
 from zkwm_protocols.suspect_identity import Preprocessing
+
+if TYPE_CHECKING:
+    from zkwm_protocols.integer_network.model import IntegerNetwork
 
 
 def make_frame(
@@ -98,6 +108,28 @@ def try_out(
     frame["test_accuracy"] = measured.accuracy
     if test_data.report is not None:
         test_data.report(measured)
+
+
+def require_close(
+    challenge: ArgumentChallenge,
+    network: IntegerNetwork,
+    suspect: Suspect,
+    images: NDArray[np.uint8] | None,
+    report: Callable[[tuple[Agreement, ...]], None] | None,
+) -> None:
+    """Compare suspect and integer network, and report it (SPEC.md 18.1).
+
+    ``images`` (uint8, (n, channels, height, width)) are of the suspect's task, or None. Raises
+    SuspectUnusable (``argument.translation``, ``argument.agreement``).
+    """
+    agreements = measure_agreement(
+        network, suspect, challenge.preprocessing, nonce=challenge.nonce, images=images,
+        class_map=challenge.class_map,
+    )  # fmt: skip
+    if report is not None:
+        report(agreements)
+    require_translation(agreements)
+    require_agreement(agreements)
 
 
 def asked_blocks(

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from zkwm.judge.case import ArgumentCase, Findings, Request, read_case
 from zkwm.judge.check_opening import examine_opening
 from zkwm.judge.checks import Checks
-from zkwm.judge.frame import asked_blocks, frame_bits, make_frame, try_out
+from zkwm.judge.dating import dated_terms
+from zkwm.judge.frame import asked_blocks, frame_bits, make_frame, require_close, try_out
 from zkwm.judge.head_start import head_start
 from zkwm.judge.key_file import JudgeKey, create_judge_key, open_judge_key
 from zkwm.judge.ledger import JudgeLedger
@@ -26,18 +27,15 @@ from zkwm.judge.particulars import NOT_STATED, CaseParticulars
 from zkwm.judge.task_accuracy import TaskData
 from zkwm.judge.verdict import CheckedBy, Verdict
 from zkwm.judge.verification import decide, examine_argued
-from zkwm.quantizer.agreement_bounds import (
-    require_agreement,
-    require_comparable,
-    require_translation,
-)
+from zkwm.quantizer.agreement_bounds import require_comparable
 from zkwm.quantizer.derive import network_digest, network_of
-from zkwm.quantizer.network_agreement import Agreement, measure_agreement
+from zkwm.quantizer.network_agreement import Agreement
 from zkwm.secret_files.encrypted import Cost
 from zkwm.suspects import Progress, Suspect
 from zkwm_protocols.argument_response import Response
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge, OpeningChallenge
 from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.dates import Published
 from zkwm_protocols.errors import Malformed, UsageError
 from zkwm_protocols.feasibility import fewest_matches, require_reachable
 from zkwm_protocols.keys import JudgePublic
@@ -45,6 +43,7 @@ from zkwm_protocols.policy import Policy
 from zkwm_protocols.ranks import Statistic
 from zkwm_protocols.schema import require_choice
 from zkwm_protocols.suspect_identity import Preprocessing
+from zkwm_protocols.trust import Trust
 
 AnyChallenge = TypeVar("AnyChallenge", bound=Challenge)
 
@@ -118,6 +117,8 @@ class Judge:
         excluded_blocks: tuple[int, ...] = (),
         statistic: str = Statistic.MATCHES,
         test_data: TaskData | None = None,
+        published: Published | None = None,
+        trust: Trust | None = None,
     ) -> OpeningChallenge:
         """A new signed challenge to open whole blocks (SPEC.md 6.1).
 
@@ -137,6 +138,8 @@ class Judge:
             test_data: labeled images of the suspect's task, from neither party: its accuracy on
                 them, fed like this, is measured and stands in challenge and verdict. Without them
                 nothing tells a preprocessing that was forgotten.
+            published: when the suspect was published, and how the judge knows (SPEC.md 8.5).
+            trust: whom the judge trusts to date the commitment; the verdict needs the same.
 
         Raises:
             UsageError: no whole blocks, or too few (``challenge.reachable``; the hint has a size).
@@ -145,10 +148,9 @@ class Judge:
                 without scores, or, with test data, near chance (``suspect.answers``; the hint names
                 what does better).
         """
-        commitment.verify()
-        policy = policy or Policy()
+        commitment, policy, dates = dated_terms(commitment, policy, published, trust)
         blocks, again = asked_blocks(self._ledger, commitment, suspect, reveal)
-        frame = make_frame(
+        frame = dates | make_frame(
             self.public, commitment, suspect, purpose, class_map, excluded_blocks, suspect_classes
         )
         if blocks <= commitment.header.block_count:
@@ -184,6 +186,8 @@ class Judge:
         images: NDArray[np.uint8] | None = None,
         report: Callable[[tuple[Agreement, ...]], None] | None = None,
         test_data: TaskData | None = None,
+        published: Published | None = None,
+        trust: Trust | None = None,
     ) -> ArgumentChallenge:
         """A new signed challenge for a zero-knowledge argument, which opens nothing (SPEC.md 18.1).
 
@@ -202,12 +206,12 @@ class Judge:
                 (``argument.translation``, ``argument.agreement``).
         """
         require_comparable(suspect.identity.outputs)
-        commitment.verify()
-        policy, block_count = policy or Policy(), commitment.header.block_count
+        commitment, policy, dates = dated_terms(commitment, policy, published, trust)
+        block_count = commitment.header.block_count
         if blocks is None:
             blocks = max(1, len(set(range(block_count)) - set(excluded_blocks)))
         asked_for = least_matches is not None
-        frame = make_frame(
+        frame = dates | make_frame(
             self.public, commitment, suspect, purpose, class_map, excluded_blocks, suspect_classes
         )
         bits = frame_bits(commitment, frame)
@@ -232,14 +236,7 @@ class Judge:
             fewest = fewest_matches(commitment, blocks, challenge.policy, bits)
             challenge = replace(challenge, least_matches=fewest)
         challenge.verify_against(commitment)
-        agreements = measure_agreement(
-            network, suspect, preprocessing, nonce=challenge.nonce, images=images,
-            class_map=challenge.class_map,
-        )  # fmt: skip
-        if report is not None:
-            report(agreements)
-        require_translation(agreements)
-        require_agreement(agreements)
+        require_close(challenge, network, suspect, images, report)
         return self._issue(challenge, commitment)
 
     def verify(
@@ -254,6 +251,7 @@ class Judge:
         accept_declared_labels: bool = False,
         progress: Progress | None = None,
         particulars: CaseParticulars = NOT_STATED,
+        trust: Trust | None = None,
         **suspect_options: Any,  # noqa: ANN401
     ) -> Verdict:
         """Check a response of either type and decide; return a proven verdict (SPEC.md 9.2, 18.3).
@@ -279,13 +277,14 @@ class Judge:
             accept_declared_labels: accept labels that the owner declared, whatever the policy.
             progress: called with the images answered so far, and those in all.
             particulars: the case as stated to the judge, which nobody checks.
+            trust: whom the judge trusts to date the commitment, the challenge's own if it has one.
 
         Raises NotProven where all is valid and the evidence stays under the threshold,
         TrustMaterialMissing, or a CouldNotCheck; each carries the whole verdict as ``verdict``.
         """
         request = Request(
             commitment, suspect, challenge, proof, decoys, images, accept_declared_labels,
-            progress, suspect_options, particulars,
+            progress, suspect_options, particulars, trust=trust,
         )  # fmt: skip
         return decide(request, self.public, partial(self._examine, request), self._keep)
 

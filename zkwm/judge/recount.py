@@ -7,10 +7,11 @@ suspect's answers, rests on the judge.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Protocol
 
+from zkwm.judge.dating import Dating, order_of
 from zkwm.judge.particulars import FileDigest, FileRole
 from zkwm.judge.results import Argued, Check, CheckStatus, TriggerResult, TriggerStatus
 from zkwm.suspects.onnx_parts import pinned_digest
@@ -18,6 +19,7 @@ from zkwm.suspects.suspect import SuspectFile
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge
 from zkwm_protocols.class_names import map_bits, names_digest
 from zkwm_protocols.commitment import Header, LabelMode
+from zkwm_protocols.dates import Order
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.evidence import Evidence, assess
 from zkwm_protocols.ranks import Statistic, weighted_sum
@@ -60,6 +62,12 @@ class _Verdict(Protocol):
     def class_names(self) -> tuple[str, ...] | None: ...
 
     @property
+    def dating(self) -> Dating | None: ...
+
+    @property
+    def outcome(self) -> str: ...
+
+    @property
     def files(self) -> tuple[FileDigest, ...]: ...
 
 
@@ -78,6 +86,7 @@ def recounted(verdict: _Verdict) -> Iterator[str]:
     ):
         yield "it accepts declared labels where none were declared"
     status = {check.id: check.status for check in verdict.checks}
+    yield from _wrong_dates(verdict, status)
     if challenge is not None and status["challenge.suspect"] == CheckStatus.PASSED:
         yield from _other_suspect(verdict, challenge)
     if evidence is None:
@@ -95,6 +104,31 @@ def recounted(verdict: _Verdict) -> Iterator[str]:
     threshold = status.get("evidence.threshold", CheckStatus.SKIPPED)
     if threshold != CheckStatus.SKIPPED and evidence.reached != (threshold == CheckStatus.PASSED):
         yield "its evidence and the check of the threshold differ"
+
+
+def _wrong_dates(verdict: _Verdict, status: Mapping[str, CheckStatus]) -> Iterator[str]:
+    """What the check of the date says has to follow from the dates (SPEC.md 8.5, 10.4)."""
+    dating, challenge, check = verdict.dating, verdict.challenge, status["commitment.timestamp"]
+    names = [] if dating is None else [one.authority for one in dating.dated]
+    if names != sorted(set(names)):
+        yield "its authorities are out of order"
+    existed = dating is not None and dating.existed is not None
+    if check != CheckStatus.FAILED and existed != (check == CheckStatus.PASSED):
+        yield "its dates and the check of the commitment's date differ"
+    if challenge is None or verdict.evidence is None:
+        return
+    if challenge.trust is not None and (dating is None or dating.trust != challenge.trust):
+        yield "its dates are not by whom its challenge trusts"
+    if challenge.policy.trusted_beacon and (
+        dating is None
+        or not dating.beacon
+        or verdict.header is None
+        or verdict.header.timestamp_authority is None
+    ):
+        yield "its challenge trusts a beacon that nobody trusted has signed"
+    late = challenge.policy.older and order_of(dating, challenge.published) != Order.OLDER
+    if (check == CheckStatus.FAILED and not late) or (late and verdict.outcome == "proven"):
+        yield "its dates and its outcome differ"
 
 
 def _other_suspect(verdict: _Verdict, challenge: Challenge) -> Iterator[str]:

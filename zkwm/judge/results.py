@@ -214,3 +214,17 @@ def evidence_values(evidence: Evidence) -> dict[str, Any]:
         "threshold_bits": evidence.threshold_bits,
         "reached": evidence.reached,
     }
+
+
+def counted_values(evidence: Evidence | None, *, argued: bool, declared: bool) -> dict[str, Any]:
+    """Matches, triggers and evidence as JSON values; of declared labels no bits are stated."""
+    trials = None if evidence is None else evidence.trials
+    return {
+        "matches": None if evidence is None else evidence.matches,
+        "matches_are": None if evidence is None else "at least" if argued else "exactly",
+        "triggers_opened": 0 if argued else trials,
+        "triggers_counted": trials,
+        "matches_needed": None if evidence is None else evidence.needed_matches,
+        "ranks": None if evidence is None or evidence.rank_sum is None else vars(evidence.rank_sum),
+        "evidence": None if evidence is None or declared else evidence_values(evidence),
+    }

@@ -13,6 +13,7 @@ from typing import Any
 
 from zkwm.judge import argued_fields
 from zkwm.judge import verdict_fields as fields_of
+from zkwm.judge.dating import Dating, dates_values, order_of
 from zkwm.judge.particulars import NOT_STATED, CaseParticulars, FileDigest, FileRole
 from zkwm.judge.recount import recounted
 from zkwm.judge.results import (
@@ -23,13 +24,14 @@ from zkwm.judge.results import (
     FirstSeen,
     TriggerResult,
     accuracy_values,
-    evidence_values,
+    counted_values,
     suspect_values,
 )
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.class_map import mapped_classes
 from zkwm_protocols.class_names import require_names
 from zkwm_protocols.commitment import MAXIMUM_LEAVES, Header, LabelMode
+from zkwm_protocols.dates import Order, Published
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.evidence import Evidence
 from zkwm_protocols.keys import JudgePublic, SigningKey
@@ -50,7 +52,9 @@ _MAY_NOT_PASS = {
     ("opening.leaves", CheckStatus.FAILED),
 }
 """Nobody states a date; wrong leaves are misses."""
-_NOT_PROVEN_BY = {"evidence.threshold", "opening.labels", "argument.labels"}
+_NOT_PROVEN_BY = {
+    "evidence.threshold", "opening.labels", "argument.labels", "commitment.timestamp",
+}  # fmt: skip
 
 
 class Outcome(StrEnum):
@@ -93,6 +97,8 @@ class Verdict:
         functions_tried: j, by the judge's ledger; None before the response was known to be valid.
         asked: how the suspect was asked; None where it was not.
         first_seen: when the judge first saw commitment and suspect.
+        dating: when the commitment existed, by those whom the judge trusts; None where nobody said
+            whom they trust.
         class_names: the committed names of the classes; None without, or where they are not those
             of the header.
         particulars: who disputes about what, as stated to whoever checked, who did not check it.
@@ -125,6 +131,7 @@ class Verdict:
     files: tuple[FileDigest, ...] = ()
     checked_by: CheckedBy = CheckedBy.JUDGE
     judge: JudgePublic | None = None
+    dating: Dating | None = None
 
     @classmethod
     def from_bytes(cls, data: bytes, judge: JudgePublic | str) -> Verdict:
@@ -176,6 +183,16 @@ class Verdict:
         return replace(
             self, files=tuple(file.named(names.get(file.role, file.name)) for file in self.files)
         )
+
+    @property
+    def published(self) -> Published | None:
+        """When the suspect was published, as the challenge says; None where nobody knows."""
+        return None if self.challenge is None else self.challenge.published
+
+    @property
+    def order(self) -> Order:
+        """Whether the commitment is older than the suspect (SPEC.md 8.5)."""
+        return order_of(self.dating, self.published)
 
     @property
     def classes(self) -> list[dict[str, Any]] | None:
@@ -243,6 +260,7 @@ class Verdict:
             "functions_tried": self.functions_tried,
             "asked": fields_of.write_asked(self.asked),
             "first_seen": None if seen is None else [seen.commitment, seen.suspect],
+            "dates": None if self.dating is None else self.dating.to_map(),
             "class_names": None if names is None else list(names),
             "particulars": self.particulars.to_json(),
             "files": fields_of.write_files(self.files),
@@ -277,6 +295,7 @@ class Verdict:
             functions_tried=None if tried is None else require_integer(tried, 2**40, 1),
             asked=fields_of.read_asked(fields["asked"]),
             first_seen=fields_of.read_first_seen(fields["first_seen"]),
+            dating=Dating.from_map(fields["dates"]),
             class_names=None if names is None else require_names(names),
             particulars=fields_of.read_particulars(fields["particulars"]),
             files=fields_of.read_files(fields["files"]),
@@ -286,24 +305,6 @@ class Verdict:
             raise Malformed(f"the verdict contradicts itself: {contradiction}")
         return verdict
 
-    def _counts(self) -> dict[str, Any]:
-        """Matches, triggers and evidence as JSON values."""
-        evidence = self.evidence
-        trials = None if evidence is None else evidence.trials
-        return {
-            "matches": None if evidence is None else evidence.matches,
-            "matches_are": None if evidence is None else "at least" if self.argued else "exactly",
-            "triggers_opened": 0 if self.argued else trials,
-            "triggers_counted": trials,
-            "matches_needed": None if evidence is None else evidence.needed_matches,
-            "ranks": None
-            if evidence is None or evidence.rank_sum is None
-            else vars(evidence.rank_sum),
-            "evidence": None
-            if evidence is None or self.declared_labels
-            else evidence_values(evidence),
-        }
-
     def to_json(self) -> dict[str, Any]:
         """The verdict as JSON values, schema ``zkwm/verdict/v1`` (SPEC.md 10.2), without images."""
         challenge, header = self.challenge, self.header
@@ -312,6 +313,7 @@ class Verdict:
             "outcome": self.outcome,
             "reason": self.reason,
             "hint": self.hint,
+            "dates": dates_values(self.dating, self.published),
             "checked": self.checked,
             "commitment": None if self.commitment_digest is None else self.commitment_digest.hex(),
             "owner_keys": []
@@ -331,13 +333,14 @@ class Verdict:
             "proof": None if self.proof_digest is None else self.proof_digest.hex(),
             "blocks": list(self.blocks),
             "statistic": None if challenge is None else challenge.statistic,
-            **self._counts(),
+            **counted_values(
+                self.evidence, argued=self.argued is not None, declared=self.declared_labels
+            ),
             "checks": [vars(check) for check in self.checks],
             "triggers": [result.to_json() for result in self.triggers],
             "suspect_record": list(self.suspect_record),
             "functions_tried": self.functions_tried,
             "asked": None if self.asked is None else self.asked.to_json(),
-            "dates_checked": False,
             "first_seen": None if self.first_seen is None else vars(self.first_seen),
             "versions": self.versions,
             "particulars": self.particulars.to_json(),

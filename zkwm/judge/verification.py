@@ -29,6 +29,7 @@ from zkwm_protocols.challenge import Challenge, OpeningChallenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, UsageError, ZkwmError
 from zkwm_protocols.keys import JudgePublic
+from zkwm_protocols.trust import Trust
 
 Examination: TypeAlias = Callable[[Checks], Iterator[Findings]]
 """Makes all checks in order, yields what is known after each step, raises what fails."""
@@ -82,6 +83,7 @@ def verify_argument(
     accept_declared_labels: bool = False,
     progress: Progress | None = None,
     particulars: CaseParticulars = NOT_STATED,
+    trust: Trust | None = None,
     **suspect_options: Any,  # noqa: ANN401
 ) -> Verdict:
     """Check an argument without any secret; return a proven verdict (SPEC.md 18.3, 18.7).
@@ -102,6 +104,8 @@ def verify_argument(
             not decide on that for the public.
         progress: called with the images answered so far, and those in all.
         particulars: the case as stated, which nobody checks.
+        trust: whom the caller trusts to date the commitment; where the challenge names a trust
+            folder, that one.
 
     Raises UsageError for a challenge that asks for an opening, which only the judge can check, and
     what ``Judge.verify`` raises, with its verdict.
@@ -109,7 +113,7 @@ def verify_argument(
     _refuse_opening(challenge)
     request = Request(
         commitment, suspect, challenge, proof, None, images, accept_declared_labels, progress,
-        suspect_options, particulars, CheckedBy.PUBLIC,
+        suspect_options, particulars, CheckedBy.PUBLIC, trust,
     )  # fmt: skip
     return decide(request, judge, partial(_examine, request, judge))
 

@@ -39,6 +39,7 @@ def commit(
     owner_model: bytes | None = None,
     class_names: tuple[str, ...] | None = None,
     probe_data: bytes | None = None,
+    timestamp_authority: bytes | None = None,
 ) -> Commitment:
     """Commit to images, given or generated; their secrets are then in the vault, on disk.
 
@@ -53,6 +54,8 @@ def commit(
         class_names: the names of the C classes: with them a judge maps labels to a suspect's
             outputs by equal names, and nobody has a choice (SPEC.md 6.1).
         probe_data: digest of the data set for probes (32 bytes), where marks are extracted.
+        timestamp_authority: SHA-256 of the key of an authority's root certificate (32 bytes,
+            SPEC.md 22.2): then no label is defined before ``register`` got its token.
 
     Raises UsageError for images or labels that cannot be a trigger set, or images that were opened
     from another commitment of the vault; VaultUnusable.
@@ -74,6 +77,7 @@ def commit(
             images, salts, class_count=class_count, signers=(state.signing_key,),
             block_size=block_size, declared_labels=declared_labels, owner_model=owner_model,
             class_names=class_names, probe_data=probe_data,
+            timestamp_authority=timestamp_authority,
         )  # fmt: skip
         state.commitments[commitment.digest] = CommitmentSecrets(
             commitment_file=commitment.to_bytes(), family=family, salts=b"".join(salts),

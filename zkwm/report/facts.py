@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from zkwm.judge.results import Argued, Asked, FirstSeen, TriggerResult, TriggerStatus
 from zkwm.judge.verdict import CheckedBy, Outcome, Verdict
 from zkwm.report.class_list import class_map_in_words
+from zkwm.report.dates import date_facts
 from zkwm.report.question_facts import question_facts
 from zkwm.report.visible import by_luck, count, odds, utc
 from zkwm_protocols.challenge import Challenge
@@ -62,6 +63,7 @@ def claim(verdict: Verdict) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
     return (
         ("The commitment", _commitment(verdict)),
         ("The examined model (the suspect)", _suspect(verdict)),
+        ("The dates", tuple(Fact(*one) for one in date_facts(verdict))),
         ("The judge and the challenge", _challenge(verdict)),
         *(() if verdict.argued is None else (("The argument", _argument(verdict.argued)),)),
     )
@@ -178,7 +180,7 @@ def _commitment(verdict: Verdict) -> tuple[Fact, ...]:
         if extracted(verdict)
         else Fact("Trigger images", _images(header)),
         Fact("Labels", _labels(verdict, header)),
-        *_optional("Timestamped by", header.timestamp_authority),
+        *_optional("Named authority", header.timestamp_authority),
         *_optional("Owner's own model", header.owner_model),
     )
 

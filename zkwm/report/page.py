@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from zkwm.judge.results import CheckStatus
 from zkwm.judge.verdict import Outcome, Verdict
-from zkwm.report import case_facts, facts, repetition, wording
+from zkwm.report import case_facts, dates, facts, repetition, wording
 from zkwm.report.class_list import class_lines
 from zkwm.report.figure import null_figure
 from zkwm.report.glossary import glossary
@@ -44,6 +44,7 @@ def render_report(verdict: Verdict, *, public: bool = False) -> str:
         evidence=evidence,
         title=wording.TITLES[verdict.outcome],
         meaning=wording.meaning(verdict),
+        dates=dates.in_short(verdict),
         caution=wording.caution(verdict),
         notice=wording.notice(verdict, pictured=cards.pictured),
         words=facts.in_plain_words(verdict),

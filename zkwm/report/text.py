@@ -11,7 +11,7 @@ from textwrap import wrap
 
 from zkwm.judge.results import Check, CheckStatus, TriggerStatus
 from zkwm.judge.verdict import Verdict
-from zkwm.report import case_facts, facts, wording
+from zkwm.report import case_facts, dates, facts, wording
 from zkwm.report.class_list import class_lines
 from zkwm.report.facts import Fact
 from zkwm.report.visible import by_luck, groups, visible
@@ -32,6 +32,7 @@ def render_text(verdict: Verdict, *, width: int = WIDTH) -> str:
     """
     page = _Page(max(width, _NARROWEST))
     page.paragraph(f"{wording.TITLES[verdict.outcome].upper()}: {visible(verdict.reason, 2000)}")
+    page.paragraph(dates.in_short(verdict))
     page.paragraph(wording.meaning(verdict))
     if verdict.hint:
         page.paragraph(f"What can be done: {visible(verdict.hint, 2000)}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from zkwm.judge.results import TriggerStatus
 from zkwm.judge.verdict import Outcome, Verdict
+from zkwm.report import dates
 from zkwm.report.public_check import IN_SHORT, MEANING, by_public, public_limits
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.suspect_identity import SuspectKind
@@ -82,11 +83,6 @@ _LIMITS = (
         "A mark can come in with training data, a pre-trained model or a merge of models. In our "
         "trials fifty marked images among thousands convicted whoever trained on them. The result "
         "says that model and commitment depend on each other, not through whom.",
-    ),
-    (
-        "Dates",
-        "A commitment made after the examined model was published supports no claim. Nobody signed "
-        "a date here, and none was checked: when each was made must be shown by other means.",
     ),
     (
         "Guilt",
@@ -232,6 +228,7 @@ def limits(verdict: Verdict) -> tuple[tuple[str, str], ...]:
     return (
         *public_limits(verdict, by_names=rests_on_order(verdict)),
         *_LIMITS,
+        dates.limit(verdict),
         shown,
         *((_EVIDENCE,) if stated else ()),
         *((_UNMEASURED,) if unmeasured(challenge) else ()),
@@ -272,14 +269,14 @@ def limits_in_short(verdict: Verdict) -> tuple[str, ...]:
     fed = (_UNMEASURED_IN_SHORT,) if unmeasured(verdict.challenge) else ()
     order = (_ORDER_IN_SHORT,) if rests_on_order(verdict) else ()
     public = (IN_SHORT,) if by_public(verdict) else ()
-    return (*public, *_LIMITS_IN_SHORT, *network, *fed, *order, last)
+    date = dates.limit_in_short(verdict)
+    return (*public, *_LIMITS_IN_SHORT, date, *network, *fed, *order, last)
 
 
 _LIMITS_IN_SHORT = (
     "It does not say who copied whom, when or how, and it is not a probability of guilt.",
     "A mark in one's own product proves nothing: only one in the other party's product counts.",
     "A mark can come in with training data, a pre-trained model or a merge: it does not say how.",
-    "No timestamp was checked: a commitment later than the model's publication supports no claim.",
 )
 _ORDER_IN_SHORT = (
     "Where the model answers by numbers, nothing checked the order of the names of its outputs: it "

@@ -10,6 +10,7 @@ from zkwm_cli.artifacts import OutputOptions, print_result, read_artifact
 from zkwm_cli.exits import decided, one_line, print_json, print_zkwm_error
 from zkwm_cli.options import FILE, json_option, option, options, passphrase_option
 from zkwm_cli.suspect_options import ExtractionOptions
+from zkwm_cli.trust_options import read_trust_option, trust_option
 from zkwm_cli.trusted_judge import fingerprint_option, trusted_judge
 
 if TYPE_CHECKING:
@@ -105,9 +106,19 @@ def pack(
         "used, and you confirm its fingerprint.",
     ),
     judge_fingerprint=fingerprint_option(),
+    trust=trust_option(
+        "Whom you trust to date the commitment: a folder (docs/registration.md); else the "
+        "archive's own is taken, which is the judge's."
+    ),
     as_json=json_option(),
 )
-def check(archive: str, judge: str | None, judge_fingerprint: str | None, as_json: bool) -> None:
+def check(
+    archive: str,
+    judge: str | None,
+    judge_fingerprint: str | None,
+    trust: str | None,
+    as_json: bool,
+) -> None:
     """Check every digest and signature again, ask the model again, and weigh the evidence again.
 
     Nothing but the archive is read. Each step is repeated, differs, or is not repeated and says
@@ -123,7 +134,7 @@ def check(archive: str, judge: str | None, judge_fingerprint: str | None, as_jso
 
     trusted = trusted_judge(judge, judge_fingerprint)
     data = read_artifact(archive, ARCHIVE_LIMIT)
-    replay = check_case(data, trusted)
+    replay = check_case(data, trusted, trust=read_trust_option(trust))
     if as_json:
         print_json(_json(replay))
     else:
@@ -172,8 +183,8 @@ def _print(replay: Replay) -> None:
         "compare\nthis fingerprint with the one that the judge published"
     )
     click.echo(
-        "not checked: who owner and judge are, when anything was made, and what a verdict does not "
-        "say\n(SPEC.md 10.3)"
+        "not checked: who owner and judge are, when the suspect was published, and what a verdict "
+        "does\nnot say (SPEC.md 10.3)"
     )
 
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zkwm_cli.artifacts import OutputOptions, print_result, read_parsed, require_one_stdin
+from zkwm_cli.artifacts import OutputOptions, print_result, require_one_stdin
 from zkwm_cli.challenge_options import CaseTerms, QuestionOptions, test_data_option
 from zkwm_cli.options import commitment_option, options, usage_errors
 from zkwm_cli.secret_options import JudgeOptions
 from zkwm_cli.suspect_options import ExtractionOptions, PreprocessingOptions, SuspectOptions
+from zkwm_cli.trust_options import DateTerms, read_commitment
 
 if TYPE_CHECKING:
     from zkwm.judge.judge import Judge
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     question=QuestionOptions,
     judge=JudgeOptions,
     terms=CaseTerms,
+    dates=DateTerms,
     preprocessing=PreprocessingOptions,
     test_data=test_data_option(),
     output=OutputOptions,
@@ -41,6 +43,7 @@ def command(
     question: QuestionOptions,
     judge: JudgeOptions,
     terms: CaseTerms,
+    dates: DateTerms,
     preprocessing: PreprocessingOptions,
     test_data: str | None,
     output: OutputOptions,
@@ -59,6 +62,7 @@ def command(
             --zero-knowledge --judge judge.key.pub --output case.challenge
     """
     question.require_consistent()
+    dates.require_consistent()
     require_one_stdin(
         commitment=commitment,
         class_map=terms.class_map,
@@ -74,36 +78,32 @@ def command(
     from zkwm.suspects import open_suspect
     from zkwm_cli.task_check import TaskCheck
 
-    committed = _read_commitment(commitment)
+    committed = _read_commitment(commitment, dates.trust)
     terms.require_purpose()
-    fixed: dict[str, Any] = {
-        "preprocessing": preprocessing.read(committed.header.shape),
-        "class_map": terms.read_class_map(),
-    }
+    fixed: dict[str, Any] = terms.fixed(older=dates.older) | dates.fixed()
+    fixed["preprocessing"] = preprocessing.read(committed.header.shape)
+    fixed["class_map"] = terms.read_class_map()
     check = TaskCheck(test_data)
     if committed.class_names is not None or terms.suspect_classes is not None or check.named:
         fixed["suspect_classes"] = terms.read_suspect_classes(suspect.model)
-    settings = suspect.settings() | extraction.settings()
-    settings |= terms.protocol(fixed.get("suspect_classes"))
-    key = judge.open()
-    shape = committed.header.shape
+    protocol = terms.protocol(fixed.get("suspect_classes"))
+    settings = suspect.settings() | extraction.settings() | protocol
+    key, shape = judge.open(), committed.header.shape
     agreements: list[Agreement] = []
     opened = open_suspect(suspect.model, shape=shape, outputs=terms.outputs, **settings)
     with closing(opened) as asked, check, usage_errors():
-        issue = partial(_issuer(key, question, agreements), **fixed, **terms.fixed())
+        issue = partial(_issuer(key, question, agreements), **fixed)
         challenge = issue(committed, asked, test_data=check.data)
     target.write(challenge.to_bytes())
     check.tell(challenge)
     _tell(challenge, committed, agreements)
-    values = _values(challenge, committed, agreements) | check.to_json()
-    print_result(output.as_json, "challenge", path=output.output, **values)
+    values = _values(challenge, committed, agreements, output.output) | check.to_json()
+    print_result(output.as_json, "challenge", **values)
 
 
-def _read_commitment(name: str) -> Commitment:
-    """The commitment, its root and signatures checked."""
-    from zkwm_protocols.commitment import FILE_LIMIT, Commitment
-
-    commitment = read_parsed(name, FILE_LIMIT, Commitment.from_bytes)
+def _read_commitment(name: str, trust: str | None) -> Commitment:
+    """The commitment, its root, signatures and the token of its beacon checked."""
+    commitment = read_commitment(name, trust)
     commitment.verify()
     return commitment
 
@@ -155,9 +155,10 @@ def _tell(challenge: Challenge, commitment: Commitment, agreements: list[Agreeme
 
 
 def _values(
-    challenge: Challenge, commitment: Commitment, agreements: list[Agreement]
+    challenge: Challenge, commitment: Commitment, agreements: list[Agreement], path: str
 ) -> dict[str, Any]:
     """The challenge as JSON values."""
+    from zkwm.judge.dating import terms_values
     from zkwm.judge.results import suspect_values
     from zkwm_protocols.challenge import ArgumentChallenge
     from zkwm_protocols.class_map import mapped_classes
@@ -165,6 +166,7 @@ def _values(
     argued = challenge if isinstance(challenge, ArgumentChallenge) else None
     names = (challenge.suspect_classes, commitment.class_names)
     return {
+        "path": path,
         "digest": challenge.digest.hex(),
         "commitment": challenge.commitment.hex(),
         "judge": challenge.judge.fingerprint(),
@@ -179,6 +181,7 @@ def _values(
         "network": None if argued is None else argued.network.hex(),
         "least_matches": None if argued is None else argued.least_matches,
         "agreement": [agreement.to_json() for agreement in agreements],
+        **terms_values(challenge),
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zkwm_cli.artifacts import print_result, read_parsed, require_one_stdin
+from zkwm_cli.artifacts import print_result, require_one_stdin
 from zkwm_cli.class_options import OutputTerms, threshold_option, tried_option
 from zkwm_cli.consent import warn_of_mark
 from zkwm_cli.layout import fit
@@ -22,6 +22,7 @@ from zkwm_cli.options import (
 )
 from zkwm_cli.secret_options import VaultOptions
 from zkwm_cli.suspect_options import ExtractionOptions, FileOptions, PreprocessingOptions
+from zkwm_cli.trust_options import label_trust_option, read_commitment
 
 if TYPE_CHECKING:
     from zkwm.owner.suspect_check import SuspectCheck
@@ -54,6 +55,7 @@ class LookOptions:
 @options(
     owner=VaultOptions,
     commitment=commitment_option(),
+    trust=label_trust_option(),
     suspect=FileOptions,
     extraction=ExtractionOptions,
     terms=OutputTerms,
@@ -64,6 +66,7 @@ class LookOptions:
 def command(
     owner: VaultOptions,
     commitment: str,
+    trust: str | None,
     suspect: FileOptions,
     extraction: ExtractionOptions,
     terms: OutputTerms,
@@ -88,9 +91,7 @@ def command(
         suspect_classes=terms.suspect_classes,
         passphrase_file=owner.passphrase_file,
     )
-    from zkwm_protocols import commitment as commitments
-
-    committed = read_parsed(commitment, commitments.FILE_LIMIT, commitments.Commitment.from_bytes)
+    committed = read_commitment(commitment, trust)
     settings = suspect.settings() | extraction.settings()
     settings |= {
         "outputs": terms.outputs,

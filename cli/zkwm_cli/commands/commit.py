@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zkwm_cli.artifacts import OutputOptions, print_result
-from zkwm_cli.options import options, usage_errors
+from zkwm_cli.options import option, options, usage_errors
 from zkwm_cli.secret_options import VaultOptions
 from zkwm_cli.trigger_options import SchemeOptions, TriggerOptions
 
@@ -17,9 +17,25 @@ if TYPE_CHECKING:
 
 
 @click.command("commit", short_help="Commit to trigger images, your own or generated ones.")
-@options(owner=VaultOptions, triggers=TriggerOptions, scheme=SchemeOptions, output=OutputOptions)
+@options(
+    owner=VaultOptions,
+    triggers=TriggerOptions,
+    scheme=SchemeOptions,
+    authority=option(
+        "--timestamp-authority",
+        type=click.Path(),
+        metavar="FILE",
+        help="The root certificate (PEM) of a timestamp authority: no label exists before it has "
+        "dated the commitment (zkwm register), so that tries of commitments cost an accuser more.",
+    ),
+    output=OutputOptions,
+)
 def command(
-    owner: VaultOptions, triggers: TriggerOptions, scheme: SchemeOptions, output: OutputOptions
+    owner: VaultOptions,
+    triggers: TriggerOptions,
+    scheme: SchemeOptions,
+    authority: str | None,
+    output: OutputOptions,
 ) -> None:
     """Commit to trigger images: the secrets go into the vault, the commitment to the public.
 
@@ -35,7 +51,10 @@ def command(
         scheme.require_none()
     else:
         triggers.require_none()
-    target = output.target(owner.vault, triggers.labels)
+    if scheme.watermark is not None and authority is not None:
+        raise click.UsageError("--timestamp-authority is for triggers, not for --watermark")
+    target = output.target(owner.vault, triggers.labels, authority)
+    named = None if authority is None else _root_key(authority)
     if scheme.watermark is not None:
         from zkwm_cli.schemes import commit_under
 
@@ -43,14 +62,31 @@ def command(
             raise click.UsageError("--watermark needs --data, that the mark will be trained with")
         commitment = commit_under(scheme, owner, triggers.data, triggers.read_class_names())
     elif triggers.generate is not None:
-        commitment = _commit_generated(owner, triggers, triggers.generate)
+        commitment = _commit_generated(owner, triggers, triggers.generate, named)
     else:
-        commitment = _commit_given(owner, triggers, str(triggers.images))
+        commitment = _commit_given(owner, triggers, str(triggers.images), named)
     target.write(commitment.to_bytes())
     _print(commitment, output)
 
 
-def _commit_generated(owner: VaultOptions, triggers: TriggerOptions, count: int) -> Commitment:
+def _root_key(file: str) -> bytes:
+    """How a header names an authority, from the file of its root certificate. Raises UsageError."""
+    from zkwm.trust_folder import read_certificates
+    from zkwm_protocols.errors import UsageError
+    from zkwm_protocols.timestamps.chain import key_digest, load_certificate
+
+    found = read_certificates(file)
+    if len(found) != 1:
+        raise UsageError(
+            f"{file} has {len(found)} certificates",
+            hint="give a file with the root certificate alone",
+        )
+    return key_digest(load_certificate(found[0]))
+
+
+def _commit_generated(
+    owner: VaultOptions, triggers: TriggerOptions, count: int, named: bytes | None
+) -> Commitment:
     """Draw ``count`` triggers of a family and commit to them."""
     from zkwm.data import load_data
     from zkwm.owner.commit import commit
@@ -65,10 +101,13 @@ def _commit_generated(owner: VaultOptions, triggers: TriggerOptions, count: int)
         shape=shape,
         data=mixed,
         class_names=triggers.read_class_names(),
+        timestamp_authority=named,
     )
 
 
-def _commit_given(owner: VaultOptions, triggers: TriggerOptions, location: str) -> Commitment:
+def _commit_given(
+    owner: VaultOptions, triggers: TriggerOptions, location: str, named: bytes | None
+) -> Commitment:
     """Commit to the owner's own images, and warn where the owner chose the labels as well."""
     from zkwm.data.images import list_pictures, load_images, load_labels
     from zkwm.owner.commit import commit
@@ -96,6 +135,7 @@ def _commit_given(owner: VaultOptions, triggers: TriggerOptions, location: str) 
             class_count=class_count,
             declared_labels=declared,
             class_names=triggers.read_class_names(),
+            timestamp_authority=named,
         )
     for digest, count in shared_images(vault.state, commitment).items():
         warn(
@@ -115,6 +155,8 @@ def _print(commitment: Commitment, output: OutputOptions) -> None:
         f"committed to {header.leaf_count} triggers in {header.block_count} blocks of "
         f"{header.block_size}, {header.label_mode} labels; digest {commitment.digest.hex()}"
     )
+    if header.timestamp_authority is not None:
+        note("no label exists before its authority has dated it: zkwm register comes next")
     disputes = disputes_left(commitment, header.block_count)
     _tell_disputes(disputes)
     print_result(

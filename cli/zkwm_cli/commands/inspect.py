@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,7 @@ from zkwm_cli.exits import one_line, print_json, print_zkwm_error
 from zkwm_cli.layout import columns, fit
 from zkwm_cli.option_names import in_options
 from zkwm_cli.options import FILE, json_option, option, options
+from zkwm_cli.trust_options import read_trust_option, trust_option
 from zkwm_cli.trusted_judge import fingerprint_option, trusted_judge
 
 if TYPE_CHECKING:
@@ -32,9 +34,18 @@ if TYPE_CHECKING:
         "(judge.key.pub).",
     ),
     judge_fingerprint=fingerprint_option(),
+    trust=trust_option(
+        "Of a commitment: check its timestamps by this trust folder (docs/registration.md)."
+    ),
     as_json=json_option(),
 )
-def command(file: str, judge: str | None, judge_fingerprint: str | None, as_json: bool) -> None:
+def command(
+    file: str,
+    judge: str | None,
+    judge_fingerprint: str | None,
+    trust: str | None,
+    as_json: bool,
+) -> None:
     """Show the kind, digests and fields of a commitment, challenge, proof, verdict, key or vault.
 
     Of a model (an .onnx file, .safetensors or its folder) it shows the digest by which challenges
@@ -56,7 +67,8 @@ def command(file: str, judge: str | None, judge_fingerprint: str | None, as_json
     elif is_model(file):
         inspection = inspect_model(file)
     else:
-        inspection = read_parsed(file, FILE_LIMIT, inspect_file)
+        read = partial(inspect_file, trust=read_trust_option(trust))
+        inspection = read_parsed(file, FILE_LIMIT, read)
     if as_json:
         print_json(inspection.to_json())
     else:

@@ -15,6 +15,7 @@ from zkwm_cli.consent import ConsentOptions, name_blocks, show, warn_of_mark
 from zkwm_cli.further_consent import confirm_again, confirm_last, confirm_limit
 from zkwm_cli.options import challenge_option, commitment_option, data_set_option, option, options
 from zkwm_cli.secret_options import VaultOptions
+from zkwm_cli.trust_options import label_trust_option, read_commitment
 
 if TYPE_CHECKING:
     from zkwm.owner.disclosure import Disclosure
@@ -94,6 +95,7 @@ class ArgumentOptions:
     owner=VaultOptions,
     commitment=commitment_option(),
     challenge=challenge_option(),
+    trust=label_trust_option(),
     argument=ArgumentOptions,
     consent=ConsentOptions,
     output=OutputOptions,
@@ -102,6 +104,7 @@ def command(
     owner: VaultOptions,
     commitment: str,
     challenge: str,
+    trust: str | None,
     argument: ArgumentOptions,
     consent: ConsentOptions,
     output: OutputOptions,
@@ -129,9 +132,8 @@ def command(
     from zkwm.owner.consent import Consent
     from zkwm.owner.prove import disclosure
     from zkwm_protocols import challenge as challenges
-    from zkwm_protocols import commitment as commitments
 
-    committed = read_parsed(commitment, commitments.FILE_LIMIT, commitments.Commitment.from_bytes)
+    committed = read_commitment(commitment, trust)
     asked = read_parsed(challenge, challenges.FILE_LIMIT, challenges.Challenge.from_bytes)
     argument.require_asked(asked)
     trusted = consent.read_trusted()

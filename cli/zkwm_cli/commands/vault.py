@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
@@ -19,9 +18,7 @@ from zkwm_cli.options import (
     options,
 )
 from zkwm_cli.secret_options import PUBLIC_LIMIT, VaultOptions
-
-if TYPE_CHECKING:
-    from zkwm_protocols.commitment import Commitment
+from zkwm_cli.trust_options import label_trust_option, read_commitment
 
 _FINGERPRINT = re.compile(r"[A-Za-z2-7]{4}(-[A-Za-z2-7]{4}){7}")
 
@@ -86,10 +83,13 @@ def passphrase(owner: VaultOptions, new: str | None, as_json: bool) -> None:
         metavar="PATH",
         help="A new .npz file (images, labels), else a new folder of PNG files.",
     ),
+    trust=label_trust_option(),
     yes=option("--yes", is_flag=True, help="Do not ask: you know that whoever reads them, knows."),
     as_json=json_option(),
 )
-def export(owner: VaultOptions, commitment: str, output: str, yes: bool, as_json: bool) -> None:
+def export(
+    owner: VaultOptions, commitment: str, output: str, trust: str | None, yes: bool, as_json: bool
+) -> None:
     """Write the triggers of a commitment and their labels in plain, for an own training loop or to
     see them. Only you may read the file (mode 0600), until you copy it.
 
@@ -105,7 +105,7 @@ def export(owner: VaultOptions, commitment: str, output: str, yes: bool, as_json
     from zkwm_cli.further_consent import require_yes
     from zkwm_cli.terminal import note, warn
 
-    committed = _read_commitment(commitment)
+    committed = read_commitment(commitment, trust)
     triggers = trigger_set(owner.open(), committed)
     if not yes:
         warn("whoever reads the exported triggers can train the mark away")
@@ -169,13 +169,6 @@ def untrust(judge: str, owner: VaultOptions, as_json: bool) -> None:
     owner.open().untrust(fingerprint)
     note(f"{owner.vault} no longer knows the judge {fingerprint}")
     print_result(as_json, "vault-untrust", judge=fingerprint, trusted=False)
-
-
-def _read_commitment(name: str) -> Commitment:
-    """A commitment. Raises CouldNotCheck or Malformed."""
-    from zkwm_protocols.commitment import FILE_LIMIT, Commitment
-
-    return read_parsed(name, FILE_LIMIT, Commitment.from_bytes)
 
 
 def _fingerprint(judge: str) -> tuple[str, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,6 +35,11 @@ def commitment_of(maker: TokenMaker | None, *tokens: TokenMaker) -> Commitment:
     return Commitment.from_bytes(replace(plain, timestamps=made).to_bytes())
 
 
+def for_reader(commitment: Commitment, trusted: Any) -> Commitment:
+    """The commitment as somebody reads it who trusts these authorities."""
+    return replace(commitment, authorities=trusted)
+
+
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(labels, "label_seed", fast_label_seed)
@@ -42,12 +48,12 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_beacon_is_that_of_the_first_token() -> None:
     commitment = commitment_of(MAKER, MAKER, OTHER)
     trusted = (OTHER.trusted(), MAKER.trusted())
-    commitment.verify(trusted)
+    for_reader(commitment, trusted).verify()
     evidence = commitment.timestamps[0]
     expected = verify_token(evidence, commitment.digest, MAKER.trusted()).beacon
-    assert commitment.beacon(trusted) == expected
+    assert for_reader(commitment, trusted).beacon() == expected
     seed = fast_label_seed(commitment.digest, expected)
-    drawn = commitment.labels(trusted).tolist()
+    drawn = for_reader(commitment, trusted).labels().tolist()
     assert drawn == [labels.label(seed, i, 1000) for i in range(8)]
     bare = fast_label_seed(commitment.digest, None)
     assert drawn != [labels.label(bare, i, 1000) for i in range(8)]
@@ -59,7 +65,8 @@ def test_another_token_of_the_authority_gives_other_labels() -> None:
     again = replace(first, timestamps=first.timestamps[::-1])
     trusted = (MAKER.trusted(policies=(MAKER.policy, "1.2.3")),)
     assert first.digest == again.digest
-    assert first.labels(trusted).tolist() != again.labels(trusted).tolist()
+    drawn = [for_reader(one, trusted).labels().tolist() for one in (first, again)]
+    assert drawn[0] != drawn[1]
 
 
 @pytest.mark.parametrize(
@@ -75,10 +82,10 @@ def test_another_token_of_the_authority_gives_other_labels() -> None:
 def test_without_trust_in_the_named_authority_there_are_no_labels(
     tokens: tuple[TokenMaker, ...], trusted: tuple[object, ...]
 ) -> None:
-    commitment = commitment_of(MAKER, *tokens)
+    commitment = for_reader(commitment_of(MAKER, *tokens), trusted)
     for use in (commitment.verify, commitment.beacon, commitment.labels):
         with pytest.raises(TrustMaterialMissing) as caught:
-            use(trusted)  # type: ignore[arg-type]
+            use()
         assert caught.value.check == "commitment.timestamp"
         assert caught.value.hint
 
@@ -87,7 +94,7 @@ def test_a_token_over_another_commitment_is_no_missing_trust() -> None:
     commitment = commitment_of(MAKER, MAKER)
     stolen = replace(commitment, timestamps=(MAKER.evidence(),))
     with pytest.raises(CouldNotCheck, match="something else") as caught:
-        stolen.verify((MAKER.trusted(),))
+        for_reader(stolen, (MAKER.trusted(),)).verify()
     assert caught.value.message.endswith("(timestamp.imprint)")
     assert caught.value.check == "commitment.timestamp"
 
@@ -96,13 +103,13 @@ def test_tokens_without_a_named_authority_enter_no_label() -> None:
     plain = commitment_of(None)
     dated = commitment_of(None, MAKER)
     assert dated.digest == plain.digest
-    dated.verify((MAKER.trusted(),))
-    assert dated.beacon((MAKER.trusted(),)) is None
-    assert dated.labels((MAKER.trusted(),)).tolist() == plain.labels().tolist()
+    for_reader(dated, (MAKER.trusted(),)).verify()
+    assert for_reader(dated, (MAKER.trusted(),)).beacon() is None
+    assert for_reader(dated, (MAKER.trusted(),)).labels().tolist() == plain.labels().tolist()
 
 
 def test_the_nonce_belongs_to_the_token() -> None:
     commitment = commitment_of(MAKER, MAKER)
     evidence = replace(commitment.timestamps[0], nonce=hashlib.sha256(NONCE).digest()[:16])
     with pytest.raises(CouldNotCheck, match="another nonce"):
-        replace(commitment, timestamps=(evidence,)).labels((MAKER.trusted(),))
+        for_reader(replace(commitment, timestamps=(evidence,)), (MAKER.trusted(),)).labels()

@@ -18,8 +18,8 @@ from tests.support.dispute import (
     new_judge,
     random_images,
 )
-from zkwm.judge.case import NO_DATE
 from zkwm.judge.checks import TITLES
+from zkwm.judge.dating import NO_DATE
 from zkwm.judge.judge import Judge
 from zkwm_protocols.errors import CouldNotCheck, NotProven, UsageError
 from zkwm_protocols.keys import JudgePublic
@@ -126,7 +126,7 @@ def test_a_marked_model_is_proven(
     ]
     (date,) = [check for check in verdict.checks if check.id == "commitment.timestamp"]
     assert (date.status, date.detail) == ("skipped", NO_DATE)
-    assert verdict.to_json()["dates_checked"] is False
+    assert verdict.to_json()["dates"]["order"] == "unknown"
     assert verdict.evidence is not None
     assert verdict.evidence.matches == verdict.evidence.trials == 50
     # 50 log2(10) - log2(4) - log2(4) - 48 - 1 - 20, each rounded against the owner.

@@ -36,7 +36,7 @@ def test_generated_again_they_are_the_same() -> None:
 def test_good_verdicts_are_read_and_written_alike(case: Any) -> None:
     data = bytes.fromhex(case["file"])
     verdict = Verdict.from_bytes(data, public())
-    assert verdict.proven == (case["name"] == "proven")
+    assert verdict.proven == case["name"].startswith("proven")
     key = JudgeKey(
         SigningKey.from_bytes("ed25519", bytes.fromhex(STORED["judge"]["signing"])),
         BoxKey(bytes.fromhex(STORED["judge"]["box"])),

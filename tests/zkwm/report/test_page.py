@@ -126,7 +126,7 @@ def test_the_page_says_what_the_result_does_not_say(verdicts: dict[str, Verdict]
         for expected in (
             "who copied whom",
             "A mark in one's own product",
-            "Nobody signed a date here",
+            "Nobody was trusted to date the commitment",
             "not a probability of guilt",
             "does not mean innocent",
             "They are spent",

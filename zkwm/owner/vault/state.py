@@ -7,7 +7,7 @@ would be opened again to somebody else. Its entries are in ``zkwm.owner.vault.le
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zkwm.owner.vault.ledger import (
@@ -18,6 +18,7 @@ from zkwm.owner.vault.ledger import (
     OlderCopyEntry,
     read_entry,
 )
+from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import Malformed, Unsupported, VaultUnusable
 from zkwm_protocols.fingerprints import require_fingerprint
 from zkwm_protocols.keys import SigningKey
@@ -240,15 +241,15 @@ class VaultState:
 def require_successor(earlier: VaultState, later: VaultState) -> None:
     """Raise VaultUnusable unless ``later`` keeps everything that may not be lost.
 
-    The keys and the seed stay, no commitment is removed or changed, and the earlier ledger is the
-    beginning of the later one.
+    The keys and the seed stay, no commitment is removed or changed but by further timestamps, and
+    the earlier ledger is the beginning of the later one.
     """
     if later.signing_key != earlier.signing_key or not hmac.compare_digest(
         later.seed, earlier.seed
     ):
         raise VaultUnusable("the keys of the vault have been replaced", hint=_OLDER_COPY)
     for digest, kept in earlier.commitments.items():
-        if later.commitments.get(digest) != kept:
+        if not _keeps(later.commitments.get(digest), kept):
             raise VaultUnusable(
                 "a commitment's secrets have been removed from the vault, or altered",
                 hint=_OLDER_COPY,
@@ -269,6 +270,18 @@ def _version(value: object) -> int:
             hint="open it with the release of zkwm that wrote it",
         )
     return VERSION
+
+
+def _keeps(later: CommitmentSecrets | None, earlier: CommitmentSecrets) -> bool:
+    """Whether a commitment's secrets are the same, and its file has at most timestamps more."""
+    if later is None or later == earlier:
+        return later is not None
+    if replace(later, commitment_file=earlier.commitment_file) != earlier:
+        return False
+    files = [Commitment.from_bytes(one.commitment_file) for one in (later, earlier)]
+    tokens = [{one.token for one in file.timestamps} for file in files]
+    bare = [replace(file, timestamps=()) for file in files]
+    return bare[0] == bare[1] and tokens[0] >= tokens[1]
 
 
 def _require_consistent(commitments: dict[bytes, CommitmentSecrets], ledger: list[Entry]) -> None:

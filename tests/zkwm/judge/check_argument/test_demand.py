@@ -171,7 +171,7 @@ def test_a_marketplace_compares_on_images_of_the_task_too(
         compared.append(images)
         return measure_agreement(*given, images=images, **options)
 
-    monkeypatch.setattr("zkwm.judge.judge.measure_agreement", measure)
+    monkeypatch.setattr("zkwm.judge.frame.measure_agreement", measure)
     data = TaskData(LabeledImages(images, labels))
     market.challenge(name, suspect, zero_knowledge=True, test_data=data)
     assert np.array_equal(compared[0], images[:200])

@@ -88,7 +88,7 @@ def test_one_set_out_of_bounds_could_not_be_checked_and_points_to_openings(
     changes: dict[str, Any],
 ) -> None:
     measured = (SET, replace(SET, **changes))
-    for module in ("judge", "check_argument"):
+    for module in ("frame", "check_argument"):
         monkeypatch.setattr(f"zkwm.judge.{module}.measure_agreement", lambda *_, **__: measured)
     with pytest.raises(SuspectUnusable) as caught:
         judge.verify(owner.commitment, suspect, challenge, proof)

@@ -1,0 +1,168 @@
+"""What a judge trusts: authorities that date, k of them, a log's policy, owners' keys (SPEC.md 24).
+
+It decides which dates count and what the grinding of a commitment costs, so its digest stands in
+challenge and verdict. ``zkwm.trust_folder`` reads it from a folder of standard files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TypeVar
+
+from zkwm_protocols.encoding import encode, pack, unpack
+from zkwm_protocols.errors import Malformed
+from zkwm_protocols.keys import PublicKey
+from zkwm_protocols.schema import (
+    require_boolean,
+    require_bytes,
+    require_constants,
+    require_integer,
+    require_list,
+    require_map,
+    require_optional_bytes,
+    require_text,
+)
+from zkwm_protocols.timestamps.authority import (
+    MAXIMUM_ACCURACY,
+    MAXIMUM_POLICIES,
+    MAXIMUM_ROOTS,
+    TimestampAuthority,
+)
+
+FILE_LIMIT = 4 * 2**20
+MOST_AUTHORITIES = 64
+MOST_OWNERS = 1_000
+MOST_LOG_POLICY = 2**20
+_TYPE, _VERSION = "zkwm-trust", 1
+Ordered = TypeVar("Ordered", str, bytes)
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Everything that a judge trusts.
+
+    Args:
+        authorities: those whose tokens count, by ascending name.
+        needed: k, how many of them have to date a commitment; at most as many as there are.
+        log_policy: a C2SP tlog-policy, byte for byte, or None.
+        owners: (name, key) of owners whom the judge knows, by ascending name.
+
+    Raises:
+        Malformed: a field is outside its range.
+    """
+
+    authorities: tuple[TimestampAuthority, ...]
+    needed: int = 1
+    log_policy: bytes | None = None
+    owners: tuple[tuple[str, PublicKey], ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.authorities) > MOST_AUTHORITIES or len(self.owners) > MOST_OWNERS:
+            raise Malformed("a judge trusts at most 64 authorities, and knows at most 1,000 owners")
+        for one in self.authorities:
+            require_name(one.name)
+            if not _ascending(one.roots) or not _ascending(one.policies):
+                raise Malformed("roots and policies are ascending, each once")
+        if not _ascending(tuple(one.name for one in self.authorities)):
+            raise Malformed("authorities are ascending by name, each once")
+        if not 1 <= self.needed <= max(1, len(self.authorities)):
+            raise Malformed(
+                f"{self.needed} of {len(self.authorities)} authorities are to date a commitment"
+            )
+        for name, _ in self.owners:
+            require_name(name)
+        if not _ascending(tuple(name for name, _ in self.owners)):
+            raise Malformed("owners are ascending by name, each once")
+        if self.log_policy is not None and len(self.log_policy) > MOST_LOG_POLICY:
+            raise Malformed("a log policy has at most 1 MiB")
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of ``zkwm-trust-1`` and the encoding of the map, 32 bytes."""
+        return hashlib.sha256(b"zkwm-trust-1" + encode(self.to_map())).digest()
+
+    def owner_name(self, keys: tuple[PublicKey, ...]) -> str:
+        """The name of the owner who has one of these keys, empty where the judge knows none."""
+        return next((name for name, key in self.owners if key in keys), "")
+
+    def to_map(self) -> dict[str, Any]:
+        """The CBOR map."""
+        return {
+            "type": _TYPE,
+            "version": _VERSION,
+            "authorities": [
+                {
+                    "name": one.name,
+                    "roots": list(one.roots),
+                    "policies": list(one.policies),
+                    "accuracy": one.accuracy,
+                    "demand_revocation": one.demand_revocation,
+                }
+                for one in self.authorities
+            ],
+            "needed": self.needed,
+            "log_policy": self.log_policy,
+            "owners": [[name, key.to_map()] for name, key in self.owners],
+        }
+
+    def to_bytes(self) -> bytes:
+        """The file of kind ``trust``, as a case archive has it."""
+        return pack("trust", self.to_map())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Trust:
+        """Read ``to_bytes``. Raises Malformed or Unsupported."""
+        value = unpack("trust", data, limit=FILE_LIMIT)
+        fields = require_map(value, "type version authorities needed log_policy owners", "trust")
+        require_constants(
+            fields, {"type": _TYPE, "version": _VERSION}, "what a judge trusts, of version 1"
+        )
+        owners = []
+        for row in require_list(fields["owners"], 0, MOST_OWNERS):
+            name, key = require_list(row, 2, 2)
+            owners.append((require_text(name, 64), PublicKey.from_map(key)))
+        return cls(
+            tuple(
+                _read_authority(one)
+                for one in require_list(fields["authorities"], 0, MOST_AUTHORITIES)
+            ),
+            require_integer(fields["needed"], MOST_AUTHORITIES, 1),
+            require_optional_bytes(fields["log_policy"]),
+            tuple(owners),
+        )
+
+
+def _read_authority(value: object) -> TimestampAuthority:
+    """An authority. Raises Malformed."""
+    fields = require_map(value, "name roots policies accuracy demand_revocation", "authority")
+    return TimestampAuthority(
+        name=require_text(fields["name"], 64),
+        roots=tuple(
+            require_bytes(root) for root in require_list(fields["roots"], 1, MAXIMUM_ROOTS)
+        ),
+        policies=tuple(
+            require_text(policy, 500)
+            for policy in require_list(fields["policies"], 1, MAXIMUM_POLICIES)
+        ),
+        accuracy=require_integer(fields["accuracy"], MAXIMUM_ACCURACY),
+        demand_revocation=require_boolean(fields["demand_revocation"]),
+    )
+
+
+def require_name(name: str) -> str:
+    """``name``, if an authority or owner may be called so. Raises Malformed."""
+    if not _NAME.fullmatch(name):
+        raise Malformed(
+            f"{name[:64]!r} is no name of an authority or owner",
+            hint="1 to 64 of a-z, 0-9, dot, _ and -, beginning and ending with a letter or digit",
+        )
+    return name
+
+
+def _ascending(values: tuple[Ordered, ...]) -> bool:
+    """Whether each is there once, in ascending order."""
+    return all(first < second for first, second in pairwise(values))

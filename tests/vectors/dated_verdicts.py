@@ -1,0 +1,68 @@
+"""Verdicts with dates (SPEC.md 8.5, 10.4), good ones and such as contradict themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.reference.cbor import read
+from tests.support.stored_vectors import cases
+from tests.vectors.build import Change, challenge_map, file
+from tests.vectors.exchange import put
+from tests.vectors.verdict import LIMIT, proven, value_of
+
+DATES: dict[str, Any] = {
+    "trust": bytes(range(32)), "needed": 1, "beacon": False, "owner_name": "acme",
+    "dated": [
+        ["exampletime", 1_790_000_000_000_000, 1_790_000_001_000_000],
+        ["othertime", 1_790_000_100_000_000, 1_790_000_100_500_000],
+    ],
+}  # fmt: skip
+"""By two authorities, before the suspect of ``exchange.json`` was published."""
+
+
+def _trusting(**policy: bool) -> bytes:
+    """The challenge of ``exchange.json`` by a judge who trusts those of ``DATES``."""
+    body = read(value_of(cases()[0].challenge)["body"], LIMIT)
+    body |= {"trust": DATES["trust"], "policy": body["policy"] | policy}
+    return file("challenge", challenge_map(body))
+
+
+def dated(**policy: bool) -> dict[str, Any]:
+    """The proven verdict with dates; ``policy`` is what else the challenge demands."""
+    body, challenge = proven(), _trusting(**policy)
+    body["checks"][4][1] = "passed"
+    return body | {"challenge": challenge, "dates": DATES, "files": []}
+
+
+def not_older() -> dict[str, Any]:
+    """A verdict that is not proven because the commitment has to be older, and is not."""
+    body = dated(older=True)
+    body["checks"][4][1] = "failed"
+    late = DATES | {"dated": [["exampletime", 1_794_900_000_000_000, 1_794_900_001_000_000]]}
+    return body | {"outcome": "not proven", "dates": late}
+
+
+def false_dates() -> dict[str, dict[str, Any]]:
+    """Bodies whose dates, checks and outcomes do not fit each other, by name."""
+    late = not_older()
+    late["checks"][4][1] = "passed"
+    return {
+        "proven, though it is not older": late | {"outcome": "proven"},
+        "not proven by a date that is older": not_older() | {"dates": DATES},
+        "a beacon trusted where none is named": dated(trusted_beacon=True),
+        "fewer authorities than needed": dated() | {"dates": DATES | {"needed": 3}},
+    }
+
+
+DATED_CHANGES: dict[str, tuple[str, Change]] = {
+    "a date that nobody gives": (
+        "verdict.format", put("checks", 4, 1, to="passed"),
+    ),
+    "dates by somebody whom the challenge does not trust": (
+        "verdict.format", put("challenge", to=_trusting()),
+    ),
+    "a date, and the check skipped": ("verdict.format", put("dates", to=DATES)),
+    "authorities out of order": (
+        "verdict.format", put("dates", to=DATES | {"dated": DATES["dated"][::-1]}),
+    ),
+}  # fmt: skip

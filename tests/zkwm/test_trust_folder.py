@@ -1,0 +1,122 @@
+"""``zkwm.trust_folder``: whom a judge trusts, as a folder of standard files (SPEC.md 24)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.support.certificate_authority import certify, new_key
+from tests.support.trust_folders import write_trust
+from zkwm.trust_folder import read_trust
+from zkwm_protocols.errors import CouldNotCheck, UsageError
+from zkwm_protocols.trust import Trust
+
+ROOT = certify("root", new_key(), ca=True)
+SECOND = certify("second", new_key("ed25519"), ca=True)
+
+
+def pem_of(key: object) -> bytes:
+    public = key.public_key()  # type: ignore[attr-defined]
+    data: bytes = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return data
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two authorities, of which both are needed, a log policy and two owners."""
+    path = write_trust(
+        tmp_path / "trust", {"a-tsa": (ROOT.pem, SECOND.pem), "b.tsa": (SECOND.pem,)}, needed=2
+    )
+    (path / "log-policy").write_bytes(b"log example.com/log+1234\n")
+    (path / "owners").mkdir()
+    (path / "owners/acme.pem").write_bytes(pem_of(ed25519.Ed25519PrivateKey.generate()))
+    (path / "owners/other.pem").write_bytes(pem_of(ec.generate_private_key(ec.SECP256R1())))
+    return path
+
+
+def test_everything_in_a_folder_is_read(folder: Path) -> None:
+    trust = read_trust(folder)
+    assert [one.name for one in trust.authorities] == ["a-tsa", "b.tsa"]
+    assert trust.authorities[0].roots == tuple(sorted((ROOT.der, SECOND.der)))
+    assert trust.authorities[0].demand_revocation
+    assert (trust.needed, trust.log_policy) == (2, b"log example.com/log+1234\n")
+    assert [(name, key.algorithm) for name, key in trust.owners] == [
+        ("acme", "ed25519"), ("other", "ecdsa-p256"),
+    ]  # fmt: skip
+    assert trust.owner_name((trust.owners[1][1],)) == "other"
+    assert trust.owner_name(()) == ""
+
+
+def test_its_file_has_the_same_digest_and_names_do_not_matter(folder: Path) -> None:
+    trust = read_trust(folder)
+    assert Trust.from_bytes(trust.to_bytes()) == trust
+    (folder / "authorities/a-tsa/root.pem").write_bytes(SECOND.pem + ROOT.pem)
+    assert read_trust(folder).digest == trust.digest
+    (folder / "log-policy").write_bytes(b"log example.com/log+1235\n")
+    assert read_trust(folder).digest != trust.digest
+
+
+def _put(name: str, data: bytes) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+    return change
+
+
+CHANGES: dict[str, Callable[[Path], None]] = {
+    "a file that belongs to nothing": _put("notes.txt", b""),
+    "one in an authority": _put("authorities/a-tsa/key.der", b""),
+    "one among owners": _put("owners/acme.txt", b""),
+    "an authority that is a file": _put("authorities/c", b""),
+    "an authority without settings": _put("authorities/c/root.pem", ROOT.pem),
+    "one without roots": _put("authorities/c/authority.toml", b'policies = ["1.2.3"]'),
+    "no policy": _put("authorities/a-tsa/authority.toml", b"policies = []"),
+    "policies that are none": _put("authorities/a-tsa/authority.toml", b'policies = ["any"]'),
+    "a setting that nobody knows": _put("trust.toml", b"authorities_needed = 1\nthreshold = 2"),
+    "needed as text": _put("trust.toml", b'authorities_needed = "1"'),
+    "nobody needed": _put("trust.toml", b"authorities_needed = 0"),
+    "more needed than there are": _put("trust.toml", b"authorities_needed = 3"),
+    "no TOML": _put("trust.toml", b"\xff"),
+    "a root that is none": _put("authorities/a-tsa/root.pem", b"-----BEGIN CERTIFICATE-----"),
+    "an owner's key of RSA": _put("owners/acme.pem", pem_of(rsa.generate_private_key(65537, 2048))),
+    "an owner's key that is none": _put("owners/acme.pem", b"acme"),
+    "an owner's name that no file may have": _put(
+        "owners/Acme.pem", pem_of(ed25519.Ed25519PrivateKey.generate())
+    ),
+    "settings without end": _put("trust.toml", b"#" * 70_000),
+    "revocation as a number": _put(
+        "authorities/a-tsa/authority.toml", b'policies = ["1.2.3"]\ndemand_revocation = 1'
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_what_is_wrong_in_a_folder_is_refused_by_name(
+    folder: Path, change: Callable[[Path], None]
+) -> None:
+    change(folder)
+    with pytest.raises(CouldNotCheck) as caught:  # Malformed, or a file that is missing
+        read_trust(folder)
+    assert str(folder) in caught.value.message
+
+
+def test_a_pipe_among_the_files_keeps_nobody_waiting(folder: Path) -> None:
+    import os
+
+    (folder / "log-policy").unlink()
+    os.mkfifo(folder / "log-policy")
+    with pytest.raises(CouldNotCheck):
+        read_trust(folder)
+
+
+def test_a_folder_without_settings_is_none(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_trust(tmp_path)
+    assert "trust.toml" in caught.value.hint
+    (tmp_path / "trust.toml").write_text("authorities_needed = 1\n")  # as the hint says
+    assert read_trust(tmp_path).authorities == ()

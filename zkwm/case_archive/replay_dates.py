@@ -1,0 +1,58 @@
+"""The dates of a case again, from the timestamps in its archive (SPEC.md 8.5, 20.4)."""
+
+from __future__ import annotations
+
+from zkwm.case_archive.documents import CaseDocuments
+from zkwm.case_archive.steps import ReplayState, ReplayStep
+from zkwm.judge.dating import Dating, order_of, read_dates
+from zkwm_protocols.dates import Order
+from zkwm_protocols.trust import Trust
+
+_NAME = "dates"
+
+
+def trust_of_case(documents: CaseDocuments, given: Trust | None) -> Trust | None:
+    """The trust folder of the case: the archive's, or a given one where the archive has none."""
+    return given if documents.trust is None else documents.trust
+
+
+def repeat_dates(documents: CaseDocuments, given: Trust | None) -> ReplayStep | None:
+    """Verify every token again, by whom the judge trusts, or whoever asks.
+
+    ``given`` is what whoever asks trusts; None takes the archive's own, which is the judge's. None
+    where nobody names anybody who is trusted.
+    """
+    verdict, challenge = documents.verdict, documents.challenge
+    stated = None if verdict is None else verdict.dating
+    named = challenge.trust if stated is None else stated.trust
+    trust = given or documents.trust
+    if trust is None:
+        if named is None:
+            return None
+        words = "the judge's trust folder is not in the archive, and none was given"
+        return ReplayStep(_NAME, ReplayState.NOT_REPEATED, words)
+    again = read_dates(documents.commitment, trust)[0]
+    order = order_of(again, challenge.published)
+    words = f"by {_whose(trust, named)}, the order is: {order}"
+    if stated is None:
+        return ReplayStep(_NAME, ReplayState.REPEATED, words)
+    before = order_of(stated, challenge.published)
+    if (again if trust.digest == stated.trust else None) not in (None, stated) or order != before:
+        return ReplayStep(_NAME, ReplayState.DIFFERS, f"{words}; the verdict says: {before}")
+    return ReplayStep(_NAME, ReplayState.REPEATED, f"{words}, as the verdict says")
+
+
+def too_late(documents: CaseDocuments, trust: Trust | None) -> bool:
+    """Whether the challenge demands that the commitment be older, and it is not."""
+    challenge = documents.challenge
+    if not challenge.policy.older:
+        return False
+    dating: Dating | None = None if documents.verdict is None else documents.verdict.dating
+    if dating is None and trust is not None:
+        dating = read_dates(documents.commitment, trust)[0]
+    return order_of(dating, challenge.published) != Order.OLDER
+
+
+def _whose(trust: Trust, named: bytes | None) -> str:
+    """Whose trust it is, in words."""
+    return "the judge's trust folder" if trust.digest == named else "another trust folder"

@@ -1,0 +1,262 @@
+"""When a commitment existed, by the timestamps in its file and those whom a judge trusts.
+
+SPEC.md 8.5 and 24. The dates of commitment and suspect stand in every verdict; a policy may demand
+that the commitment be the older one. Without a trust folder nothing of this is loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from zkwm.judge.checks import Checks
+from zkwm.judge.results import CheckStatus
+from zkwm.written_dates import in_words, interval_values
+from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.dates import Interval, Order, Published, existed_by, order
+from zkwm_protocols.errors import NotProven, TrustMaterialMissing, UsageError, ZkwmError
+from zkwm_protocols.policy import Policy
+from zkwm_protocols.schema import (
+    require_boolean,
+    require_bytes,
+    require_integer,
+    require_list,
+    require_map,
+    require_text,
+)
+from zkwm_protocols.trust import MOST_AUTHORITIES, Trust
+
+CHECK = "commitment.timestamp"
+NO_DATE = "no authority is named: nobody says when the commitment was made"
+MOST_NAME = 100
+MOST_MICROSECONDS = 2**60
+
+
+@dataclass(frozen=True)
+class DatedTime:
+    """What one authority's verified token says: the commitment existed at this time."""
+
+    authority: str
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Dating:
+    """When a commitment existed, by whose word.
+
+    Args:
+        trust: the digest of what the judge trusts, 32 bytes.
+        needed: k, how many authorities have to date it.
+        dated: the earliest time that each authority signed, by ascending name.
+        beacon: whether one of them signed the beacon of the labels.
+        owner_name: what the judge calls the owner, empty where they do not know their keys.
+    """
+
+    trust: bytes
+    needed: int
+    dated: tuple[DatedTime, ...]
+    beacon: bool
+    owner_name: str
+
+    @property
+    def existed(self) -> Interval | None:
+        """When the commitment existed; None where fewer authorities than needed say so."""
+        return existed_by([one.interval for one in self.dated], self.needed)
+
+    def to_map(self) -> dict[str, Any]:
+        """The map in a verdict's file."""
+        return {
+            "trust": self.trust,
+            "needed": self.needed,
+            "dated": [
+                [one.authority, one.interval.earliest, one.interval.latest] for one in self.dated
+            ],
+            "beacon": self.beacon,
+            "owner_name": self.owner_name,
+        }
+
+    @classmethod
+    def from_map(cls, value: object) -> Dating | None:
+        """Read ``to_map``, or null. Raises Malformed."""
+        if value is None:
+            return None
+        fields = require_map(value, "trust needed dated beacon owner_name", "dates")
+        dated = []
+        for row in require_list(fields["dated"], 0, MOST_AUTHORITIES):
+            name, *moments = require_list(row, 3, 3)
+            earliest, latest = (require_integer(one, MOST_MICROSECONDS) for one in moments)
+            dated.append(DatedTime(require_text(name, MOST_NAME), Interval(earliest, latest)))
+        return cls(
+            require_bytes(fields["trust"], 32),
+            require_integer(fields["needed"], MOST_AUTHORITIES, 1),
+            tuple(dated),
+            require_boolean(fields["beacon"]),
+            require_text(fields["owner_name"], MOST_NAME),
+        )
+
+
+def order_of(dating: Dating | None, published: Published | None) -> Order:
+    """Whether the commitment is older than the suspect."""
+    return order(
+        None if dating is None else dating.existed,
+        None if published is None else published.interval,
+    )
+
+
+def dates_values(dating: Dating | None, published: Published | None) -> dict[str, Any]:
+    """Both dates, and which is older, as JSON values (SPEC.md 10.2)."""
+    return {
+        "order": order_of(dating, published),
+        "commitment": None if dating is None else interval_values(dating.existed),
+        "suspect": None if published is None else interval_values(published.interval),
+        "suspect_source": None if published is None else published.source,
+        "trust": None if dating is None else dating.trust.hex(),
+        "authorities_needed": None if dating is None else dating.needed,
+        "authorities": []
+        if dating is None
+        else [{"name": one.authority, **_values(one.interval)} for one in dating.dated],
+        "beacon_trusted": dating is not None and dating.beacon,
+        "owner_known_as": None if dating is None else dating.owner_name or None,
+    }
+
+
+def terms_values(challenge: Challenge) -> dict[str, Any]:
+    """What a challenge says of dates, as JSON values."""
+    published, policy = challenge.published, challenge.policy
+    return {
+        "published": None
+        if published is None
+        else {**_values(published.interval), "source": published.source},
+        "trust": None if challenge.trust is None else challenge.trust.hex(),
+        "older": policy.older,
+        "trusted_beacon": policy.trusted_beacon,
+    }
+
+
+def date_commitment(checks: Checks, commitment: Commitment, trust: Trust | None) -> Dating | None:
+    """Verify the timestamps of a commitment by ``trust``; record ``commitment.timestamp``.
+
+    None without trust. A token that does not verify dates nothing, and says so in the check.
+    """
+    if trust is None:
+        words = NO_DATE
+        if commitment.timestamps:
+            words = "the file has timestamps, and no trust folder was given to check them by"
+        checks.set(CHECK, CheckStatus.SKIPPED, words)
+        return None
+    dating, refused = read_dates(commitment, trust)
+    existed = dating.existed
+    count = f"{len(dating.dated)} of {len(trust.authorities)} trusted authorities"
+    words = f"{count} date the commitment, {dating.needed} needed"
+    if existed is not None:
+        words += f": it existed by {in_words(existed)}"
+    words = "; ".join((words, *refused))
+    checks.set(CHECK, CheckStatus.SKIPPED if existed is None else CheckStatus.PASSED, words)
+    return dating
+
+
+def dated_terms(
+    commitment: Commitment,
+    policy: Policy | None,
+    published: Published | None,
+    trust: Trust | None,
+) -> tuple[Commitment, Policy, dict[str, Any]]:
+    """The verified commitment, the policy, and the fields of a challenge that are about dates.
+
+    Where an authority of ``trust`` signed the beacon of the labels, grinding is paid for at less
+    (SPEC.md 8.2). Raises UsageError for a policy that demands ``older`` without both dates, and
+    what ``Commitment.verify`` raises.
+    """
+    if trust is not None:
+        commitment = replace(commitment, authorities=trust.authorities)
+    commitment.verify()
+    policy = policy or Policy()
+    if policy.older and (published is None or trust is None):
+        raise UsageError(
+            "a policy that the commitment be older than the suspect needs the date of the suspect, "
+            "and whom you trust to date the commitment",
+            hint="give both (`published`, `trust`), or leave out the demand (`older`)",
+        )
+    trusted = trust is not None and read_dates(commitment, trust)[0].beacon
+    dates = {"published": published, "trust": None if trust is None else trust.digest}
+    return commitment, replace(policy, trusted_beacon=trusted), dates
+
+
+def require_dates(checks: Checks, challenge: Challenge, dating: Dating | None) -> None:
+    """Check that what the challenge says of dates can be decided.
+
+    Raises TrustMaterialMissing (``commitment.timestamp``) where another trust folder was given than
+    the challenge names, or none, where the beacon that it trusts is not in a trusted token, and
+    where a date is demanded and nobody vouches for one.
+    """
+    policy = challenge.policy
+    with checks.group(CHECK):
+        if challenge.trust is not None and (dating is None or dating.trust != challenge.trust):
+            raise TrustMaterialMissing(
+                "the challenge was issued under a trust folder with the digest "
+                f"{challenge.trust.hex()[:16]}, and "
+                + ("none was given" if dating is None else f"{dating.trust.hex()[:16]} was given"),
+                hint="give that folder (`trust`)",
+                check=CHECK,
+            )
+        if policy.trusted_beacon and (dating is None or not dating.beacon):
+            raise TrustMaterialMissing(
+                "the challenge takes the beacon of the labels for trusted, and no token of a "
+                "trusted authority has it",
+                hint="get the commitment's file with all its timestamps from the owner",
+                check=CHECK,
+            )
+        if policy.older and (dating is None or dating.existed is None):
+            raise TrustMaterialMissing(
+                "the commitment has to be older than the suspect, and fewer trusted authorities "
+                "than needed say when it existed",
+                hint="get the commitment's file with all its timestamps from the owner",
+                check=CHECK,
+            )
+
+
+def require_older(
+    checks: Checks, challenge: Challenge, dating: Dating | None, summary: str
+) -> None:
+    """Check that the commitment is older than the suspect, where the policy demands it.
+
+    Raises NotProven (``commitment.timestamp``); ``summary`` says what the evidence is.
+    """
+    found = order_of(dating, challenge.published)
+    with checks.group(CHECK):
+        if challenge.policy.older and found != Order.OLDER:
+            what = "is not older than" if found == Order.NOT_OLDER else "may not be older than"
+            raise NotProven(
+                f"{summary}; but the commitment {what} the suspect, and it has to be",
+                hint="ask the owner for an earlier timestamp of this commitment, if there is one",
+                check=CHECK,
+            )
+
+
+def read_dates(commitment: Commitment, trust: Trust) -> tuple[Dating, tuple[str, ...]]:
+    """The dates that verify, and for each token that does not, why."""
+    best: dict[str, Interval] = {}
+    refused, beacon = [], False
+    named = commitment.header.timestamp_authority
+    for number, evidence in enumerate(commitment.timestamps):
+        from zkwm_protocols.timestamps.verification import verify_with_any
+
+        try:
+            found = verify_with_any(evidence, commitment.digest, trust.authorities)
+        except ZkwmError as error:
+            refused.append(f"token {number + 1} dates nothing: {error.message}")
+            continue
+        interval = Interval(found.earliest, found.latest)
+        before = best.get(found.authority, interval)
+        best[found.authority] = min(before, interval, key=lambda one: one.latest)
+        # the beacon of the labels is in the first token, of the authority that the header names
+        beacon = beacon or (number == 0 and named is not None and found.root == named)
+    dated = tuple(DatedTime(name, best[name]) for name in sorted(best))
+    owner = trust.owner_name(commitment.header.owner_keys)
+    return Dating(trust.digest, trust.needed, dated, beacon, owner), tuple(refused)
+
+
+def _values(interval: Interval) -> dict[str, str]:
+    """An interval as JSON values."""
+    return interval_values(interval) or {}

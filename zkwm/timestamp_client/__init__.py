@@ -1,0 +1,18 @@
+"""The owner's side of timestamps: ask authorities, keep all that a verification needs (SPEC.md 22).
+
+::
+
+    addresses      where a host is, and whether a stranger may send us there
+    fetch          one request to one URL: no redirects, bounded in bytes and time
+    ask            a token from an authority (RFC 3161)
+    material       issuers, CRLs and OCSP responses that certificates name
+    new_timestamp  a commitment's new timestamp, verified before anybody keeps it
+
+What authorities answer is not believed here: whoever verifies a commitment does that offline.
+"""
+
+from __future__ import annotations
+
+from zkwm.timestamp_client.new_timestamp import Obtained, obtain
+
+__all__ = ["Obtained", "obtain"]

@@ -1,0 +1,198 @@
+"""Whom a judge trusts, from a folder of standard files (SPEC.md 24.2).
+
+::
+
+    trust.toml                      authorities_needed = 1
+    authorities/NAME/authority.toml policies = ["1.2.3"]; perhaps demand_revocation = false,
+                                    accuracy_microseconds = 500000
+    authorities/NAME/*.pem          root certificates (RFC 7468)
+    log-policy                      a C2SP tlog-policy
+    owners/NAME.pem                 the public key of an owner (RFC 7468, SubjectPublicKeyInfo)
+
+Strict: a file that belongs to nothing is refused, for it would be trusted by whoever put it there.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from zkwm.files import read_limited
+from zkwm_protocols.errors import Malformed, UsageError, ZkwmError
+from zkwm_protocols.keys import ECDSA_P256, ED25519, PublicKey
+from zkwm_protocols.schema import require_boolean, require_integer, require_list, require_text
+from zkwm_protocols.timestamps.authority import (
+    ASSUMED_ACCURACY,
+    MAXIMUM_ACCURACY,
+    MAXIMUM_POLICIES,
+    TimestampAuthority,
+)
+from zkwm_protocols.trust import (
+    MOST_AUTHORITIES,
+    MOST_LOG_POLICY,
+    MOST_OWNERS,
+    Trust,
+    require_name,
+)
+
+SETTINGS = "trust.toml"
+_AUTHORITIES, _OWNERS, _LOG_POLICY = "authorities", "owners", "log-policy"
+_AUTHORITY = "authority.toml"
+_SETTINGS_LIMIT = 64 << 10
+_PEM_LIMIT = 256 << 10
+_MOST_FILES = 64
+
+
+def is_trust_folder(path: str | Path) -> bool:
+    """Whether this is a folder with the settings of one."""
+    return (Path(path) / SETTINGS).is_file()
+
+
+def read_trust(folder: str | Path) -> Trust:
+    """Whom the judge of this folder trusts.
+
+    Raises Malformed for a file that is not of its format or belongs to nothing, CouldNotCheck for
+    one that cannot be read, UsageError where there is no such folder.
+    """
+    root = Path(folder)
+    if not is_trust_folder(root):
+        raise UsageError(
+            f"{folder} is no trust folder: it has no {SETTINGS}",
+            hint=f"make the folder, and in it {SETTINGS} with the line authorities_needed = 1",
+        )
+    settings = _settings(root / SETTINGS, {"authorities_needed"})
+    _require_known(root, {SETTINGS, _AUTHORITIES, _OWNERS, _LOG_POLICY})
+    with _naming(root / SETTINGS):
+        return Trust(
+            tuple(_authority(one) for one in _entries(root / _AUTHORITIES, MOST_AUTHORITIES)),
+            require_integer(settings["authorities_needed"], MOST_AUTHORITIES, 1),
+            _bytes(root / _LOG_POLICY),
+            tuple(_owner(one) for one in _entries(root / _OWNERS, MOST_OWNERS)),
+        )
+
+
+def _authority(folder: Path) -> TimestampAuthority:
+    """The authority of one folder. Raises Malformed."""
+    path = folder / _AUTHORITY
+    settings = _settings(path, {"policies"}, {"demand_revocation", "accuracy_microseconds"})
+    roots: set[bytes] = set()
+    for one in _entries(folder, _MOST_FILES):
+        if one.suffix == ".pem":
+            roots |= set(read_certificates(one))
+        elif one.name != _AUTHORITY:
+            raise _unknown(one)
+    with _naming(path):
+        require_name(folder.name)
+        policies = require_list(settings["policies"], 1, MAXIMUM_POLICIES)
+        return TimestampAuthority(
+            name=folder.name,
+            roots=tuple(sorted(roots)),
+            policies=tuple(sorted({require_text(policy, 500) for policy in policies})),
+            accuracy=require_integer(
+                settings.get("accuracy_microseconds", ASSUMED_ACCURACY), MAXIMUM_ACCURACY
+            ),
+            demand_revocation=require_boolean(settings.get("demand_revocation", True)),
+        )
+
+
+def read_certificates(path: str | Path) -> list[bytes]:
+    """The certificates of a PEM file, DER. Raises Malformed, CouldNotCheck."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    try:
+        found = x509.load_pem_x509_certificates(read_limited(path, _PEM_LIMIT, regular=True))
+        return [certificate.public_bytes(Encoding.DER) for certificate in found]
+    except ValueError:
+        raise Malformed(
+            f"{path} has no certificates in PEM",
+            hint="convert it: openssl x509 -inform DER -in FILE -out FILE.pem",
+        ) from None
+
+
+def _owner(path: Path) -> tuple[str, PublicKey]:
+    """The name and key of an owner. Raises Malformed."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        PublicFormat,
+        load_pem_public_key,
+    )
+
+    if path.suffix != ".pem":
+        raise _unknown(path)
+    with _naming(path):
+        name = require_name(path.stem)
+        try:
+            key = load_pem_public_key(read_limited(path, _PEM_LIMIT, regular=True))
+        except (ValueError, TypeError, ZkwmError):
+            raise Malformed("no public key in PEM") from None
+        if isinstance(key, ed25519.Ed25519PublicKey):
+            return name, PublicKey(ED25519, key.public_bytes(Encoding.Raw, PublicFormat.Raw))
+        if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+            compressed = key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+            return name, PublicKey(ECDSA_P256, compressed)
+        raise Malformed("an owner's key is of Ed25519 or P-256")
+
+
+def _bytes(log_policy: Path) -> bytes | None:
+    """The bytes of the log policy, where there is one."""
+    if not log_policy.exists():
+        return None
+    return read_limited(log_policy, MOST_LOG_POLICY, regular=True)
+
+
+def _entries(folder: Path, most: int) -> list[Path]:
+    """What lies in a folder, by name; nothing where there is none. Raises Malformed."""
+    if not folder.exists():
+        return []
+    try:
+        found = sorted(folder.iterdir())
+    except OSError as error:
+        raise Malformed(f"{folder} is no folder that can be read: {error.strerror}") from None
+    if len(found) > most:
+        raise Malformed(f"{folder} has more than {most} entries")
+    return found
+
+
+def _require_known(folder: Path, names: set[str]) -> None:
+    """Raise Malformed for an entry that has none of these names."""
+    for one in _entries(folder, len(names) + 1):
+        if one.name not in names:
+            raise _unknown(one)
+
+
+def _unknown(path: Path) -> Malformed:
+    """The error for a file that belongs to nothing."""
+    return Malformed(
+        f"{path} belongs to nothing in a trust folder",
+        hint="take it out of the folder; docs/registration.md says what lies where",
+    )
+
+
+def _settings(path: Path, needed: set[str], allowed: Set[str] = frozenset()) -> dict[str, Any]:
+    """The settings of a TOML file: all that are needed, and some that are allowed.
+
+    Raises Malformed.
+    """
+    try:
+        values = tomllib.loads(read_limited(path, _SETTINGS_LIMIT, regular=True).decode())
+    except (ValueError, RecursionError):
+        raise Malformed(f"{path} is not TOML") from None
+    for name in sorted(set(values) - needed - allowed) + sorted(needed - set(values)):
+        raise Malformed(f"{path}: missing or unknown setting {name[:40]!r}")
+    return values
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Errors about the content of a file name it, unless they name one already."""
+    try:
+        yield
+    except Malformed as error:
+        if str(path.parent) in error.message:
+            raise
+        raise Malformed(f"{path}: {error.message}", hint=error.hint) from None
