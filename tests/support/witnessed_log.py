@@ -12,6 +12,7 @@ from zkwm_protocols.transparency.checkpoint import (
     sign_checkpoint,
 )
 from zkwm_protocols.transparency.equivocation import Equivocation, ProvenLeaf
+from zkwm_protocols.transparency.note import NoteSignature
 from zkwm_protocols.transparency.note_keys import NoteSigningKey, SignatureType
 from zkwm_protocols.transparency.policy import LogPolicy
 from zkwm_protocols.transparency.proof_file import ProofFile
@@ -50,6 +51,18 @@ def signed(log: TiledLog, witnesses: Sequence[NoteSigningKey] = WITNESSES) -> Si
 def proof_of(log: TiledLog, index: int) -> ProofFile:
     """The file that proves an entry."""
     return ProofFile(index, tuple(prove_inclusion(index, log.size, log.hashes())), signed(log))
+
+
+def untimed(key: NoteSigningKey, checkpoint: Checkpoint) -> NoteSignature:
+    """A cosignature by ML-DSA-44 with the time 0, its message put together from C2SP's text."""
+    name, origin = key.verifier.name.encode(), checkpoint.origin.encode()
+    message = b"".join(
+        [b"subtree/v1\n\0", bytes([len(name)]), name, bytes(8), bytes([len(origin)]), origin,
+         bytes(8), checkpoint.head.size.to_bytes(8, "big"), checkpoint.head.root]
+    )  # fmt: skip
+    return NoteSignature(
+        key.verifier.name, key.verifier.key_id, bytes(8) + key.sign_message(message)
+    )
 
 
 def two_histories() -> Equivocation:

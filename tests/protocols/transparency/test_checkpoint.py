@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.witnessed_log import untimed
 from zkwm_protocols.errors import InvalidLogProof, InvalidSignature, Malformed, UsageError
 from zkwm_protocols.transparency.checkpoint import (
     MAXIMUM_TIME,
@@ -151,13 +152,7 @@ def test_repeated_lines_count_once_and_all_have_to_verify() -> None:
 
 def test_a_cosignature_without_a_time_says_nothing_about_time() -> None:
     """An ML-DSA-44 cosignature may have the time 0 (C2SP tlog-cosignature)."""
-    key, root = SECOND.verifier, CHECKPOINT.head.root
-    name, origin = key.name.encode(), ORIGIN.encode()
-    message = b"".join(
-        [b"subtree/v1\n\0", bytes([len(name)]), name, bytes(8), bytes([len(origin)]), origin,
-         bytes(8), (7).to_bytes(8, "big"), root]
-    )  # fmt: skip
-    line = NoteSignature(key.name, key.key_id, bytes(8) + SECOND.sign_message(message))
+    key, line = SECOND.verifier, untimed(SECOND, CHECKPOINT)
     by = SignedCheckpoint(CHECKPOINT, (line,)).signed_by(key, latest=5)
     assert by is not None
     assert by.time is None

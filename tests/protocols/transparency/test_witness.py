@@ -8,10 +8,9 @@ from dataclasses import replace
 import pytest
 
 from tests.support.tiled_log import TiledLog
-from tests.support.witnessed_log import LOG_KEY, SECOND_KEY, TIME, WITNESSES, signed
+from tests.support.witnessed_log import LOG_KEY, SECOND_KEY, TIME, WITNESSES, signed, untimed
 from zkwm_protocols.errors import InvalidSignature, Malformed
 from zkwm_protocols.transparency.checkpoint import SignedCheckpoint, sign_checkpoint
-from zkwm_protocols.transparency.note import NoteSignature
 from zkwm_protocols.transparency.note_keys import NoteSigningKey, SignatureType, VerifierKey
 from zkwm_protocols.transparency.tree import TreeHead, prove_consistency
 from zkwm_protocols.transparency.witness import (
@@ -121,10 +120,8 @@ def test_the_answer_200_has_cosignatures() -> None:
     assert read_answer(body, checkpoint, []) == []
     with pytest.raises(InvalidSignature):
         read_answer(body, replace(checkpoint, head=OLD.head()), known)
-    key = WITNESSES[1].verifier
-    untimed = NoteSignature(key.name, key.key_id, bytes(8) + lines[1].signature[8:])
     with pytest.raises(InvalidSignature):
-        read_answer(write_answer([untimed]), checkpoint, known)
+        read_answer(write_answer([untimed(WITNESSES[1], checkpoint)]), checkpoint, known)
     for wrong in (b"", b"\n", body[:-1], body + b"\n", body.replace(b"\n", b"\r\n"), b"x\n"):
         with pytest.raises(Malformed):
             read_answer(wrong, checkpoint, known)
