@@ -332,4 +332,7 @@ def test_transparent_statements_carry_receipts() -> None:
 
 def test_labels_and_subjects() -> None:
     assert commitment_subject(D) == "urn:zkwm:commitment:" + "44" * 32
+    other = commitment_subject(b"E" * 32)
+    with pytest.raises(Malformed):
+        CommitmentStatement.from_payload(other, D)
     assert sign1.ALGORITHMS == {"ed25519": -8, "ecdsa-p256": -7}
