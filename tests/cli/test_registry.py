@@ -109,6 +109,7 @@ def test_log_and_witness_from_init_to_rebuild(zkwm: Command, tmp_path: Path) -> 
     assert zkwm(*check).code == 3
 
 
+@pytest.mark.slow
 def test_a_killed_log_goes_on(zkwm: Command, tmp_path: Path) -> None:
     log = tmp_path / "log"
     keys = zkwm("registry", "init", log, "--origin", "log.example/1", "--json").json["keys"]
@@ -132,6 +133,7 @@ def test_an_address_that_is_none(zkwm: Command, tmp_path: Path, listen: str) -> 
     assert "--listen is HOST:PORT" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_witness_that_lost_its_memory_does_not_go_on(zkwm: Command, tmp_path: Path) -> None:
     zkwm("registry", "init", tmp_path / "log", "--origin", "log.example/1")
     public = tmp_path / "log/key.pub"

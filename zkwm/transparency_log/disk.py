@@ -67,27 +67,21 @@ class Disk:
             self._threads = None
 
 
-def put_durably(disk: Disk, files: Mapping[Path, bytes]) -> None:
-    """Put files at their places, in this order, whole and durable when this returns.
+def put_durably(disk: Disk, *stages: Mapping[Path, bytes]) -> None:
+    """Put files at their places, whole; those of a stage are durable before the next gets names.
 
-    Folders are made where they are missing. Raises OSError; then any of the files may be in its
-    place, and whether it is durable is unknown.
+    All of them are durable when this returns. Folders are made where they are missing. Raises
+    OSError; then any of the files may be in its place, and whether it is durable is unknown.
     """
-    folders: set[Path] = set()
-    for path in files:
-        folders |= _make_folders(disk, path.parent)
-    temporary = {path: path.with_name(f".{path.name}{_TEMPORARY}") for path in files}
-    for path, data in files.items():
-        disk.write(temporary[path], data)
-    disk.flush_all(temporary.values())
-    for path in files:
-        disk.rename(temporary[path], path)
-    disk.flush_all(sorted(folders | {path.parent for path in files}))
-
-
-def is_temporary(path: Path) -> bool:
-    """Whether a file is one that ``put_durably`` had not yet renamed."""
-    return path.name.startswith(".") and path.name.endswith(_TEMPORARY)
+    changed = [_make_folders(disk, {path.parent for path in files}) for files in stages]
+    for files in stages:
+        for path, data in files.items():
+            disk.write(_temporary(path), data)
+    disk.flush_all(_temporary(path) for files in stages for path in files)
+    for files, folders in zip(stages, changed, strict=True):
+        for path in files:
+            disk.rename(_temporary(path), path)
+        disk.flush_all(sorted(folders | {path.parent for path in files}))
 
 
 def remove_quietly(disk: Disk, paths: Iterable[Path]) -> None:
@@ -97,12 +91,20 @@ def remove_quietly(disk: Disk, paths: Iterable[Path]) -> None:
             disk.remove(path)
 
 
-def _make_folders(disk: Disk, folder: Path) -> set[Path]:
-    """Make a folder and those above it; return the folders whose names have changed."""
-    missing = []
-    while not folder.is_dir():
-        missing.append(folder)
-        folder = folder.parent
-    for path in reversed(missing):
-        disk.make_folder(path)
-    return {path.parent for path in missing}
+def _temporary(path: Path) -> Path:
+    """The name of a file before it has its own."""
+    return path.with_name(f".{path.name}{_TEMPORARY}")
+
+
+def _make_folders(disk: Disk, folders: Iterable[Path]) -> set[Path]:
+    """Make folders and those above them; return the folders in which names have changed."""
+    changed = set()
+    for folder in folders:
+        missing = []
+        while not folder.is_dir():
+            missing.append(folder)
+            folder = folder.parent
+        for path in reversed(missing):
+            disk.make_folder(path)
+        changed |= {path.parent for path in missing}
+    return changed

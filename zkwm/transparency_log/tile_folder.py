@@ -61,8 +61,7 @@ class TileFolder:
         for tile, content in contents:
             chosen = bundles if tile.level == ENTRIES else hashes
             chosen[self.folder / tile.path] = content
-        for files in (bundles, hashes):
-            put_durably(self._disk, files)
+        put_durably(self._disk, bundles, hashes)
 
     def put_checkpoint(self, checkpoint: bytes, name: str = CHECKPOINT) -> None:
         """Replace the checkpoint, durably. Raises OSError."""

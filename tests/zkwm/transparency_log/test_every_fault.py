@@ -105,7 +105,14 @@ def operations(start: Path, target: Path, batches: tuple[tuple[int, int], ...]) 
 
 @pytest.mark.parametrize(
     ("size", "fault"),
-    [(0, "kill"), (0, "power"), (0, "EIO"), (255, "kill"), (255, "power"), (255, "ENOSPC")],
+    [
+        (0, "power"),
+        (255, "kill"),
+        *(
+            pytest.param(*one, marks=pytest.mark.slow)
+            for one in [(0, "kill"), (0, "EIO"), (255, "power"), (255, "ENOSPC")]
+        ),
+    ],
 )
 def test_a_fault_at_every_operation_loses_nothing(
     folder: Path, starts: dict[int, Path], size: int, fault: Fault
@@ -119,7 +126,9 @@ def test_a_fault_at_every_operation_loses_nothing(
         shutil.rmtree(target)
 
 
-@pytest.mark.parametrize("fault", ["kill", "power", "EIO"])
+@pytest.mark.parametrize(
+    "fault", ["power", *(pytest.param(one, marks=pytest.mark.slow) for one in ("kill", "EIO"))]
+)
 def test_a_fault_at_every_operation_of_the_repair_loses_nothing(
     folder: Path, starts: dict[int, Path], fault: Fault
 ) -> None:

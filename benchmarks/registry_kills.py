@@ -1,0 +1,123 @@
+"""A log that is killed again and again under load: nothing acknowledged is lost, no second tree.
+
+SIGKILL at a random moment of ``zkwm registry serve``, while two clients register without pause,
+keep all receipts and compare all checkpoints. In the end every receipt and checkpoint has to hold.
+SQLite in the log's folder, and with ``ZKWM_POSTGRESQL`` (a URL) that server. Prints one JSON line
+for each.
+
+    python benchmarks/registry_kills.py [300]
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import measure
+from registry import PASSPHRASE, begin, start, statement
+
+from zkwm.transparency_log.client import LogClient
+from zkwm.transparency_log.log_folder import LogFolder
+from zkwm.transparency_log.recovery import open_log
+from zkwm.transparency_log.seen_checkpoints import SeenCheckpoints
+from zkwm.transparency_log.statements import read_statement
+from zkwm_protocols.errors import CouldNotCheck, InvalidLogProof, InvalidSignature
+from zkwm_protocols.merkle import leaf_hash
+from zkwm_protocols.transparency.policy import LogPolicy
+from zkwm_protocols.transparency.tiles import TileHashes
+from zkwm_protocols.transparency.tree import TreeHead, root_of
+
+KILLS = 300
+
+
+class Receiver(threading.Thread):
+    """A client that registers without pause, keeps all receipts and compares all checkpoints."""
+
+    def __init__(
+        self, number: int, policy: LogPolicy, folder: Path, address: Callable[[], str]
+    ) -> None:
+        super().__init__(daemon=True)
+        self.number, self.policy, self.address = number, policy, address
+        self.seen = SeenCheckpoints(folder / f"seen{number}")
+        self.receipts: dict[int, bytes] = {}
+        self.heads: set[TreeHead] = set()
+        self.ended = threading.Event()
+        self.broken: list[BaseException] = []
+
+    def run(self) -> None:
+        """Until ``ended``."""
+        while not self.ended.is_set():
+            client = LogClient(self.address(), self.policy, self.seen, seconds=5)
+            try:
+                while not self.ended.is_set():
+                    body = statement(os.urandom(32))
+                    done = client.register(body)
+                    self.receipts[done.proof.index] = body
+                    self.heads.add(done.proof.checkpoint.checkpoint.head)
+            except (InvalidLogProof, InvalidSignature, AssertionError) as error:
+                self.broken.append(error)
+                return
+            except CouldNotCheck:
+                time.sleep(0.05)
+            finally:
+                client.close()
+
+
+def measure_kills(url: str, kind: str, kills: int) -> None:
+    """SIGKILL at random moments; in the end every receipt and every checkpoint must hold."""
+    with tempfile.TemporaryDirectory(prefix="zkwm-bench-") as place:
+        folder = Path(place) / "log"
+        policy = begin(folder, url)
+        log = start(folder, url)
+        current = [log.url]
+        clients = [Receiver(i, policy, Path(place), lambda: current[0]) for i in range(2)]
+        for client in clients:
+            client.start()
+        for _ in range(kills):
+            time.sleep(random.uniform(0, 1.0))
+            log.process.kill()
+            log.process.wait()
+            log = start(folder, url)
+            current[0] = log.url
+        for client in clients:
+            client.ended.set()
+            client.join()
+        log.process.send_signal(signal.SIGTERM)
+        log.process.wait(30)
+        place_of = LogFolder(folder)
+        database = place_of.database()
+        lost = 0
+        with open_log(folder, place_of.key(PASSPHRASE), database, read_statement) as opened:
+            hashes = TileHashes(opened.row.size, opened.files.read)
+            heads = {head for client in clients for head in client.heads}
+            other = sum(root_of(head.size, hashes) != head.root for head in heads)
+            for client in clients:
+                for index, body in client.receipts.items():
+                    lost += hashes(0, index) != leaf_hash(body)
+            size = opened.row.size
+        database.close()
+        measure.report(
+            "registry_kills", database=kind, kills=kills, entries=size,
+            receipts=sum(len(client.receipts) for client in clients), lost=lost,
+            checkpoints=len(heads), inconsistent=other,
+            broken=[str(error) for client in clients for error in client.broken],
+        )  # fmt: skip
+
+
+def main() -> None:
+    """Kill, and print what was found."""
+    kills = int(sys.argv[1]) if len(sys.argv) > 1 else KILLS
+    measure_kills("", "sqlite", kills)
+    if url := os.environ.get("ZKWM_POSTGRESQL", ""):
+        measure_kills(url, "postgresql", kills)
+
+
+if __name__ == "__main__":
+    main()
