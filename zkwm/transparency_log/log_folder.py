@@ -58,9 +58,10 @@ class LogFolder:
             raise CouldNotCheck(f"cannot make {self.folder}: {error.strerror}") from None
         if self.public.exists():
             raise UsageError(f"{self.folder} is a log already", hint="choose another folder")
-        key = create_tree_key(self.folder / KEY, KeyKind.LOG, origin, passphrase, cost=cost)
         database = self.database()
         try:
+            database.head(origin)  # before keys are made: its server may not run
+            key = create_tree_key(self.folder / KEY, KeyKind.LOG, origin, passphrase, cost=cost)
             create_log(self.folder, key, database)
         finally:
             database.close()

@@ -18,7 +18,7 @@ from zkwm.transparency_log.disk import Disk
 from zkwm.transparency_log.entries import Entry
 from zkwm.transparency_log.log import Log, TreeSigner
 from zkwm.transparency_log.tile_folder import TileFolder, missing
-from zkwm_protocols.errors import CouldNotCheck, Malformed
+from zkwm_protocols.errors import CouldNotCheck, Malformed, ZkwmError
 from zkwm_protocols.merkle import leaf_hash
 from zkwm_protocols.transparency.tiles import (
     ENTRIES,
@@ -89,7 +89,11 @@ def create_log(
     operations = disk or Disk()
     try:
         (folder / PUBLIC).mkdir()
-        database.create(signer.origin, row)
+        try:
+            database.create(signer.origin, row)
+        except ZkwmError:
+            (folder / PUBLIC).rmdir()
+            raise
         TileFolder(folder / PUBLIC, operations).put_checkpoint(row.checkpoint)
     except OSError as error:
         raise CouldNotCheck(f"cannot begin a log in {folder}: {error.strerror}") from None
