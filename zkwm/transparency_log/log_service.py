@@ -31,13 +31,14 @@ from zkwm.transparency_log.log import Log
 from zkwm.transparency_log.proofs import Proofs
 from zkwm.transparency_log.sequencer import Registered, Sequencer
 from zkwm.transparency_log.static_files import StaticFiles
-from zkwm_protocols.errors import CouldNotCheck, ZkwmError
+from zkwm_protocols.errors import ZkwmError
 from zkwm_protocols.transparency.note_keys import VerifierKey
 
 STATEMENT_TYPE = "application/cose"
 PROOF_TYPE = "text/plain; charset=utf-8"
 MOST_FOUND = 100
 _REGISTER_SECONDS = 30.0
+_TEXT = Annotated[str, Query(pattern="^[!-~]+$", max_length=500)]
 _DIGEST = Annotated[str, PathParameter(pattern="^[0-9a-f]{64}$")]
 
 
@@ -166,8 +167,6 @@ def routes(service: LogService) -> APIRouter:
             done, again = await service.register(body)
         except TimeoutError:
             return _response(problem(408, "the statement did not come, or was not signed, in time"))
-        except ZkwmError as error:
-            return _response(problem_of(error))
         response.status_code = 200 if again else 201
         return done
 
@@ -181,21 +180,18 @@ def _add_reading(router: APIRouter, service: LogService) -> None:
     @router.get("/proof/{digest}", response_class=Response, responses=_PROOF_ANSWERS)
     async def proof(digest: _DIGEST) -> Response:
         """The proof (C2SP tlog-proof) of the first entry about this digest, such as D."""
-        try:
-            found = service.log.database.find(subject=bytes.fromhex(digest), limit=1)
-            if not found:
-                return _response(problem(404, "the log has no entry about this digest"))
-            index = found[0].position
-            made = service.proofs.proof(index, service.row_for(index))
-        except CouldNotCheck as error:
-            return _response(problem_of(error))
+        found = service.log.database.find(subject=bytes.fromhex(digest), limit=1)
+        if not found:
+            return _response(problem(404, "the log has no entry about this digest"))
+        index = found[0].position
+        made = service.proofs.proof(index, service.row_for(index))
         return Response(made.proof, media_type=PROOF_TYPE, headers={"cache-control": "no-cache"})
 
     @router.get("/entries")
     async def entries(
         digest: Annotated[str | None, Query(pattern="^[0-9a-f]{64}$")] = None,
-        issuer: Annotated[str | None, Query(max_length=500)] = None,
-        kind: Annotated[str | None, Query(max_length=200)] = None,
+        issuer: _TEXT | None = None,
+        kind: _TEXT | None = None,
         after: Annotated[int, Query(ge=-1, lt=2**63)] = -1,
     ) -> FoundBody:
         """Entries by digest, issuer and kind, at most 100 at a time."""
@@ -224,6 +220,7 @@ def application(service: LogService) -> App:
     """The whole app: files first, then ``/v1``."""
     inner = FastAPI(title="zkwm log", docs_url=None, redoc_url=None, version="1")
     inner.include_router(routes(service))
+    inner.add_exception_handler(ZkwmError, _refused)
     files = StaticFiles(service.log.files, lambda: service.log.row.size)
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
@@ -234,6 +231,13 @@ def application(service: LogService) -> App:
         await inner(scope, receive, send)
 
     return app
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    """What the library refuses, as problem details. Other errors are raised again."""
+    if not isinstance(error, ZkwmError):
+        raise error
+    return _response(problem_of(error))
 
 
 def _entry(entry: IndexedEntry) -> EntryBody:
