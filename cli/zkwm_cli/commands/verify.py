@@ -158,6 +158,8 @@ def _write(verdict: Verdict, checker: Judge | JudgePublic, outputs: dict[str, Ou
 
     The signed file has the pages' digests.
     """
+    if not outputs:
+        return
     from zkwm.judge.judge import Judge
     from zkwm.judge.particulars import FileDigest, FileRole
     from zkwm.report import render_report
