@@ -67,14 +67,19 @@ class CaseFiles:
         }
         return {role: "" if name == STANDARD else name for role, name in names.items()}
 
-    def read(self) -> tuple[bytes, bytes, bytes]:
-        """The bytes of commitment, challenge and proof. Raises CouldNotCheck or Malformed."""
-        from zkwm_protocols import challenge, commitment, response_file
+    def read_proof(self) -> bytes:
+        """The bytes of the proof, with few imports. Raises CouldNotCheck or Malformed."""
+        from zkwm_protocols.response_frame import FILE_LIMIT
+
+        return read_artifact(self.proof, FILE_LIMIT)
+
+    def read_asked(self) -> tuple[bytes, bytes]:
+        """The bytes of commitment and challenge. Raises CouldNotCheck or Malformed."""
+        from zkwm_protocols import challenge, commitment
 
         return (
             read_artifact(self.commitment, commitment.FILE_LIMIT),
             read_artifact(self.challenge, challenge.FILE_LIMIT),
-            read_artifact(self.proof, response_file.FILE_LIMIT),
         )
 
 

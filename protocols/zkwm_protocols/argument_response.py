@@ -20,7 +20,8 @@ from zkwm_protocols.errors import InvalidOpening, Malformed
 from zkwm_protocols.evidence import MAXIMUM_TRIALS
 from zkwm_protocols.leaves import DERIVED_LABEL_FIELD
 from zkwm_protocols.opening import Opening
-from zkwm_protocols.response_file import SignedResponse, read_blocks, read_frame, verify_blocks
+from zkwm_protocols.response_file import SignedResponse, read_blocks, verify_blocks
+from zkwm_protocols.response_frame import ARGUMENT_TYPE, response_type
 from zkwm_protocols.schema import require_bytes, require_integer, require_list
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class ArgumentResponse(SignedResponse):
     derived; ``argument`` is the proof of SPEC.md 17.10. Raises Malformed when built wrong.
     """
 
-    TYPE: ClassVar[str] = "zkwm-argument"
+    TYPE: ClassVar[str] = ARGUMENT_TYPE
     PURPOSE: ClassVar[str] = "argument"
     MODE: ClassVar[Mode] = Mode.ARGUMENT
     FIELDS: ClassVar[str] = "blocks labels argument"
@@ -149,8 +150,7 @@ Response: TypeAlias = Opening | ArgumentResponse | Refusal
 
 def read_response(data: bytes) -> Response:
     """Read a proof file of any type. Raises Malformed or Unsupported."""
-    body, _ = read_frame(data)
-    kind = body.get("type") if isinstance(body, dict) else None
+    kind = response_type(data)
     if kind == ArgumentResponse.TYPE:
         return ArgumentResponse.from_bytes(data)
     if kind == Refusal.TYPE:

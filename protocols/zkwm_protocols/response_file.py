@@ -12,9 +12,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
+from zkwm_protocols import response_frame
 from zkwm_protocols.challenge import Challenge, Mode
 from zkwm_protocols.commitment import MAXIMUM_LEAVES, Commitment, Header
-from zkwm_protocols.encoding import decode, encode, pack, unpack
+from zkwm_protocols.encoding import encode, pack
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature
 from zkwm_protocols.keys import SigningKey
 from zkwm_protocols.schema import (
@@ -26,7 +27,7 @@ from zkwm_protocols.schema import (
     require_map,
 )
 
-FILE_LIMIT = 256 * 2**20
+FILE_LIMIT = response_frame.FILE_LIMIT
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class SignedResponse(ABC):
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Read a proof file; ``verify_against`` comes next. Raises Malformed or Unsupported."""
-        body, signatures = read_frame(data)
+        body, signatures = response_frame.read_frame(data)
         refuse_earlier(body, cls.TYPE, cls.VERSION, "a proof")
         fields = require_map(body, f"type version challenge commitment {cls.FIELDS}", cls.PURPOSE)
         constants: dict[str, str | int] = {"type": cls.TYPE, "version": cls.VERSION}
@@ -132,16 +133,6 @@ class SignedResponse(ABC):
             )
         if problem:
             raise InvalidOpening(problem, check="response.challenge")
-
-
-def read_frame(data: bytes) -> tuple[Any, tuple[bytes, ...]]:
-    """The decoded body of a proof file, and its signatures. Raises Malformed or Unsupported."""
-    outer = require_map(unpack("proof", data, limit=FILE_LIMIT), "body signatures", "file")
-    body = decode(require_bytes(outer["body"]), limit=FILE_LIMIT)
-    signatures = tuple(
-        require_bytes(signature, 64) for signature in require_list(outer["signatures"], 1, 4)
-    )
-    return body, signatures
 
 
 def read_blocks(value: object) -> tuple[int, ...]:

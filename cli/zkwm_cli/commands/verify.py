@@ -67,7 +67,8 @@ def command(
     The verdict goes to stdout. Exit code 0 means proven; 10 checked and not proven; 3 could not
     be checked, which says nothing about the claim; 4 something that trust rests on is missing.
     """
-    from zkwm.suspects.early_start import started_for
+    from zkwm.judge.head_start import begin_label_seed, head_start
+    from zkwm_protocols.errors import NotProven
 
     require_one_stdin(
         commitment=case.commitment,
@@ -77,22 +78,21 @@ def command(
     )
     inputs = (case.commitment, suspect.model, case.challenge, case.proof, *judge.files)
     outputs = presentation.outputs(inputs, public=judge.public)
+    proof = case.read_proof()
+    argued = _announce(proof, suspect.model)
     # of NumPy, which no import has loaded yet: its matrices are small here, and threads wait busily
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    with started_for(suspect.model):  # before anything that takes long to import
-        from zkwm.judge.head_start import head_start
-        from zkwm_protocols.errors import NotProven
-
-        files = case.read()
-        argued = _announce(files[2], suspect.model)
+    with head_start(None, suspect.model, argued=argued):  # before what takes long to import
+        files = (*case.read_asked(), proof)
         # an argument needs the labels at its end: their seed gives way to the judge's key
         later = argued and not judge.public
-        with head_start(None if later else files[0], suspect.model, argued=argued):
-            settings = (
-                checks.settings() | suspect.settings() | extraction.settings() | particulars.read()
-            )
-            checker = judge.open(files[1], files[0] if later else None)
-            verdict, error = _verify(checker, files, suspect.model, settings)
+        if not later:
+            begin_label_seed(files[0])
+        settings = (
+            checks.settings() | suspect.settings() | extraction.settings() | particulars.read()
+        )
+        checker = judge.open(files[1], files[0] if later else None)
+        verdict, error = _verify(checker, files, suspect.model, settings)
     verdict = replace(verdict, hint=in_options(verdict.hint))
     verdict = verdict.with_names(case.names(judge.public_name))
     _print(verdict, as_json=presentation.as_json)
@@ -105,11 +105,11 @@ def command(
 def _announce(proof: bytes, model: str) -> bool:
     """Whether it is an argument, which takes longer than an opening: then say so at once."""
     from zkwm_cli.terminal import note
-    from zkwm_protocols.argument_response import ArgumentResponse, read_response
     from zkwm_protocols.errors import ZkwmError
+    from zkwm_protocols.response_frame import ARGUMENT_TYPE, response_type
 
     with suppress(ZkwmError):
-        if isinstance(read_response(proof), ArgumentResponse):
+        if response_type(proof) == ARGUMENT_TYPE:
             note(f"checking an argument about {model}: integer network, agreement, proof")
             return True
     return False
