@@ -21,6 +21,7 @@ from zkwm_protocols.challenge_body import (
     require_body,
     require_datable,
     require_reopened,
+    require_same_beacon,
     write_common,
 )
 from zkwm_protocols.class_map import class_map_cost, verify_class_map, verify_extraction
@@ -74,6 +75,7 @@ class Challenge(ABC):
         test_accuracy: what the suspect gets right when it is fed like this, if it was measured.
         published: when the suspect was published, and how the judge knows; None where they do not.
         trust: the digest of what the judge trusts to date the commitment, 32 bytes, or None.
+        beacon: of the labels in the judge's file, 32 bytes; None where no authority is named.
         signature: 64 bytes, or none before ``signed_by``.
 
     Raises:
@@ -98,6 +100,7 @@ class Challenge(ABC):
     test_accuracy: TestAccuracy | None = None
     published: Published | None = None
     trust: bytes | None = None
+    beacon: bytes | None = None
     signature: bytes = b""
 
     def __post_init__(self) -> None:
@@ -172,8 +175,8 @@ class Challenge(ABC):
         """Check that this challenge fits the commitment (SPEC.md 6.1, 18.1).
 
         Raises InvalidOpening:
-            ``challenge.commitment``: it is for another D, counts ranks of declared labels, or takes
-                a beacon for trusted where the header names no authority.
+            ``challenge.commitment``: it is for another D, has another beacon, counts ranks of
+                declared labels, or trusts a beacon where the header names no authority.
             ``challenge.class_map``: it is not a map of labels to outputs (SPEC.md 6.1).
             ``challenge.suspect``: the suspect takes other images, or cannot be asked in this way.
             ``challenge.reachable``: too few blocks are left, or the threshold is out of reach.
@@ -187,6 +190,7 @@ class Challenge(ABC):
                 "the challenge trusts a beacon, and the commitment names no authority",
                 check="challenge.commitment",
             )
+        require_same_beacon(self.beacon, commitment)
         verify_class_map(self.class_map, self.suspect, self.suspect_classes, commitment)
         if self.suspect.shape != commitment.header.shape:
             raise InvalidOpening(

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from zkwm_protocols.class_names import require_names
-from zkwm_protocols.commitment import MAXIMUM_LEAVES
+from zkwm_protocols.commitment import MAXIMUM_LEAVES, Commitment
 from zkwm_protocols.dates import Published
-from zkwm_protocols.errors import Malformed
+from zkwm_protocols.errors import InvalidOpening, Malformed
 from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.policy import Policy
 from zkwm_protocols.schema import (
@@ -32,7 +32,7 @@ NONCE_BYTES = 32
 FIELDS = (
     "type version mode commitment suspect preprocessing class_map judge nonce block_count"
     " excluded_blocks purpose issued policy suspect_classes reopened_blocks test_accuracy"
-    " published trust"
+    " published trust beacon"
 )
 
 
@@ -69,7 +69,7 @@ def write_common(values: dict[str, Any], mode: str) -> dict[str, Any]:
     """
     names, accuracy = values["suspect_classes"], values["test_accuracy"]
     published = values["published"]
-    same = ("commitment", "nonce", "block_count", "purpose", "issued", "trust")
+    same = ("commitment", "nonce", "block_count", "purpose", "issued", "trust", "beacon")
     maps = ("suspect", "preprocessing", "judge", "policy")
     lists = ("class_map", "excluded_blocks", "reopened_blocks")
     return {
@@ -109,6 +109,7 @@ def read_common(fields: dict[str, Any]) -> dict[str, Any]:
         "test_accuracy": None if accuracy is None else TestAccuracy.from_map(accuracy),
         "published": None if published is None else Published.from_map(published),
         "trust": require_optional_bytes(fields["trust"], 32),
+        "beacon": require_optional_bytes(fields["beacon"], 32),
     }
 
 
@@ -131,6 +132,28 @@ def require_reopened(
         raise Malformed("blocks to be weighed again are ascending, each once, r in all")
     if set(blocks) & set(excluded_blocks):
         raise Malformed("a block to be weighed again is excluded")
+
+
+def require_same_beacon(beacon: bytes | None, commitment: Commitment) -> None:
+    """Check that a challenge was made with the labels of this file of the commitment.
+
+    Timestamps are outside of D and of the owner's signature: anybody can ask an authority for
+    another one and put it first, and all labels are others. Raises InvalidOpening
+    (``challenge.commitment``), and what ``stated_beacon`` raises.
+    """
+    stated = None
+    if commitment.header.timestamp_authority is not None:
+        from zkwm_protocols.timestamps.verification import stated_beacon
+
+        stated = stated_beacon(commitment.timestamps)
+    if beacon != stated:
+        raise InvalidOpening(
+            "the challenge was made with a file of this commitment that has another timestamp in "
+            "the first place, and with it other labels",
+            hint="judge and owner need the same file, the owner's own: anybody can put another "
+            "timestamp into the file of a commitment",
+            check="challenge.commitment",
+        )
 
 
 def require_datable(policy: Policy, published: Published | None, trust: bytes | None) -> None:

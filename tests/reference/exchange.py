@@ -114,6 +114,7 @@ def read_challenge(data: bytes) -> dict[str, Any]:
         "commitment", "suspect", "preprocessing", "class_map", "judge",
         "nonce", "block_count", "excluded_blocks", "purpose", "issued", "policy",
         "suspect_classes", "reopened_blocks", "test_accuracy", "published", "trust",
+        "beacon",
     )  # fmt: skip
     if body["type"] != "zkwm-challenge" or integer(body["version"], 0) != 3:
         raise RejectedError("not a challenge of version 3")
@@ -150,6 +151,8 @@ def read_challenge(data: bytes) -> dict[str, Any]:
     for key in ("accept_declared_labels", "older", "trusted_beacon"):
         if type(policy[key]) is not bool:
             raise RejectedError("not a boolean")
+    if body["beacon"] is not None:
+        octets(body["beacon"], 32)
     if body["trust"] is not None:
         octets(body["trust"], 32)
     elif policy["older"] or policy["trusted_beacon"]:

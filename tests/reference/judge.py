@@ -158,6 +158,8 @@ class _Walk:
         if self.challenge_file is None:
             return False
         _demand(not self.policy["trusted_beacon"] or self.head["timestamp_authority"] is not None)
+        # of a commitment that names an authority this reference has no labels, and no beacon
+        _demand(self.challenge["beacon"] is None or self.head["timestamp_authority"] is not None)
         return _demand(self.challenge["commitment"] == self.commitment["digest"])
 
     def trusts_somebody(self) -> bool:

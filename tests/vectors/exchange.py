@@ -190,6 +190,7 @@ class Builder:
                 "source": "https://example.com/model",
             },
             "trust": None,
+            "beacon": None,
         }
 
     def plaintext(self, secrets: Secrets, challenge_digest: bytes) -> dict[str, Any]:

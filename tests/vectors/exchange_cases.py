@@ -147,6 +147,9 @@ def all_cases(stored: dict[str, bytes]) -> list[Built]:
         c("a trusted beacon of a commitment that names no authority", "challenge.commitment",
           challenge=lambda body: body.update(
               trust=bytes(32), policy=body["policy"] | {"trusted_beacon": True})),
+        c("a beacon of a commitment that names no authority", "challenge.commitment",
+          challenge=put("beacon", to=bytes(32))),
+        c("a beacon of 31 bytes", "challenge.format", challenge=put("beacon", to=bytes(31))),
         c("a trust folder that is not given", "commitment.timestamp",
           challenge=put("trust", to=bytes(32))),
         c("no function tried", "challenge.format",

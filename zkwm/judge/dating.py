@@ -179,7 +179,11 @@ def dated_terms(
             hint="give both (`published`, `trust`), or leave out the demand (`older`)",
         )
     trusted = trust is not None and read_dates(commitment, trust)[0].beacon
-    dates = {"published": published, "trust": None if trust is None else trust.digest}
+    dates = {
+        "published": published,
+        "trust": None if trust is None else trust.digest,
+        "beacon": commitment.beacon(),
+    }
     return commitment, replace(policy, trusted_beacon=trusted), dates
 
 

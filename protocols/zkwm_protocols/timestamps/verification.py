@@ -83,6 +83,26 @@ def verify_token(
     return _dated(token, evidence, authority, chain)
 
 
+def stated_beacon(timestamps: tuple[TimestampEvidence, ...]) -> bytes:
+    """The beacon of a commitment's first timestamp, 32 bytes, whoever signed it (SPEC.md 22.7).
+
+    It tells one file of a commitment from another, and dates nothing. Raises TrustMaterialMissing
+    (``commitment.timestamp``) without a timestamp, and what ``verify_token`` raises for one that is
+    none.
+    """
+    if not timestamps:
+        raise TrustMaterialMissing(
+            "the commitment names a timestamp authority, and its token is missing",
+            hint="ask the owner for the commitment file with its token",
+            check="commitment.timestamp",
+        )
+    token = read_token(timestamps[0].token)
+    candidates = load_candidates((*token.certificates, *timestamps[0].certificates))
+    signer = find_signer(token, candidates)
+    verify_signature(token, signer)
+    return beacon(token, signer)
+
+
 def verify_with_any(
     evidence: TimestampEvidence,
     digest: bytes,
