@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,11 +22,13 @@ from tests.support.dispute import (
 )
 from tests.support.timestamp_authority import POLICY, LocalAuthority, needs_openssl
 from zkwm.judge.verdict import Outcome
+from zkwm.owner import register as registering
 from zkwm.owner.commit import commit
 from zkwm.owner.prove import prove
 from zkwm.owner.vault import Vault
+from zkwm.timestamp_client import Obtained
 from zkwm_protocols.commitment import Commitment
-from zkwm_protocols.errors import InvalidOpening
+from zkwm_protocols.errors import InvalidOpening, UsageError
 from zkwm_protocols.timestamps.authority import TimestampAuthority
 from zkwm_protocols.timestamps.chain import key_digest, load_certificate
 from zkwm_protocols.trust import Trust
@@ -35,7 +39,7 @@ pytestmark = [needs_openssl, pytest.mark.usefixtures("quick_labels")]
 class Dated:
     """An owner's commitment, whose labels come from an authority's token."""
 
-    def __init__(self, folder) -> None:
+    def __init__(self, folder: Path) -> None:
         self.authority = LocalAuthority(folder / "tsa", name="public", intermediate=False)
         known = TimestampAuthority("public", (self.authority.root.der,), (POLICY,))
         self.trust = Trust((known,), 1)
@@ -56,7 +60,7 @@ class Dated:
 
 
 @pytest.fixture
-def dated(tmp_path) -> Dated:
+def dated(tmp_path: Path) -> Dated:
     return Dated(tmp_path)
 
 
@@ -82,6 +86,26 @@ def test_an_owner_opens_nothing_to_a_judge_with_another_timestamp(dated: Dated) 
     )
     verdict = dated.judge.verify(moved, dated.suspect, challenge, proof, trust=dated.trust)
     assert verdict.proven  # a further timestamp does no harm
+
+
+def test_two_registrations_at_once_keep_the_labels_of_one(
+    dated: Dated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one would put its own timestamp first, and the mark of the first were lost."""
+    other, first, obtain = Vault.open(dated.vault.path, PASSPHRASE), [], registering.obtain
+    with dated.authority.serving() as url:
+
+        def meanwhile(*arguments: Any, **options: Any) -> Obtained:
+            monkeypatch.setattr(registering, "obtain", obtain)
+            first.append(registering.register(other, dated.bare, [url], trust=dated.trust))
+            return obtain(*arguments, **options)
+
+        monkeypatch.setattr(registering, "obtain", meanwhile)
+        with pytest.raises(UsageError, match="by another command meanwhile"):
+            registering.register(dated.vault, dated.bare, [url], trust=dated.trust)
+    state = Vault.open(dated.vault.path, PASSPHRASE).state
+    kept = Commitment.from_bytes(state.commitments[dated.bare.digest].commitment_file)
+    assert kept == first[0].commitment
 
 
 def test_a_timestamp_that_is_exchanged_after_the_challenge(dated: Dated) -> None:

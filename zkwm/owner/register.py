@@ -51,10 +51,12 @@ def register(
         tell: called with what is being done.
 
     Raises:
-        UsageError: no authority, too many, or the vault has no secrets of this commitment.
+        UsageError: no authority, too many, the vault has no secrets of this commitment, or another
+            command registered it meanwhile.
         CouldNotCheck: an authority gives no token, or one that does not verify.
     """
-    kept = Commitment.from_bytes(secrets_of(vault.state, commitment).commitment_file)
+    file = secrets_of(vault.state, commitment).commitment_file
+    kept = Commitment.from_bytes(file)
     commitment.verify_root()
     commitment.verify_signatures()
     before = _merged(kept.timestamps, commitment.timestamps)
@@ -72,6 +74,11 @@ def register(
     registered = replace(commitment, timestamps=_ordered(commitment, before, added))
     with vault.transaction() as state:
         secrets = secrets_of(state, registered)
+        if secrets.commitment_file != file:  # its first timestamp may have fixed the labels
+            raise UsageError(
+                "this commitment was registered by another command meanwhile; nothing was kept",
+                hint="run the command again: it adds to the timestamps that there are now",
+            )
         state.commitments[registered.digest] = replace(
             secrets, commitment_file=registered.to_bytes()
         )
