@@ -14,6 +14,8 @@ from zkwm_protocols.schema import require_text
 
 MAXIMUM_ROOTS = 8
 MAXIMUM_POLICIES = 32
+MAXIMUM_LISTS = 8
+MAXIMUM_LISTS_BYTES = 4 << 20
 ASSUMED_ACCURACY = 1_000_000
 """Microseconds: what RFC 3628 and ETSI EN 319 421 demand of every authority, at least."""
 MAXIMUM_ACCURACY = 366 * 86_400 * 1_000_000
@@ -40,6 +42,8 @@ class TimestampAuthority:
         accuracy: microseconds, where a token states none.
         demand_revocation: refuse a token whose chain has no CRL or OCSP response for each
             certificate below the root.
+        crls: certificate revocation lists that the judge has, DER; at most 8, of 4 MiB together.
+            An owner carries those of their choice, and a judge may know of a later compromise.
 
     Raises:
         Malformed: a value is outside its range.
@@ -50,6 +54,7 @@ class TimestampAuthority:
     policies: tuple[str, ...]
     accuracy: int = ASSUMED_ACCURACY
     demand_revocation: bool = False
+    crls: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
         if not require_text(self.name, 100).strip():
@@ -62,6 +67,10 @@ class TimestampAuthority:
             raise Malformed("a policy is an object identifier such as 1.3.6.1.4.1.57264.2")
         if not 0 <= self.accuracy <= MAXIMUM_ACCURACY:
             raise Malformed("an accuracy is 0 microseconds to a year")
+        if len(self.crls) > MAXIMUM_LISTS or not all(self.crls):
+            raise Malformed(f"an authority has at most {MAXIMUM_LISTS} CRLs")
+        if sum(map(len, self.crls)) > MAXIMUM_LISTS_BYTES:
+            raise Malformed(f"the CRLs of an authority have {MAXIMUM_LISTS_BYTES:,} bytes at most")
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,7 @@ def _dated(
     info = token.info
     accuracy = authority.accuracy if info.accuracy is None else info.accuracy
     latest = info.gen_time + info.rounding + accuracy
-    crls = tuple(dict.fromkeys((*token.crls, *evidence.crls)))
+    crls = tuple(dict.fromkeys((*token.crls, *evidence.crls, *authority.crls)))
     known = check_revocation(chain, crls, evidence.ocsp_responses, as_datetime(latest))
     if known is None and authority.demand_revocation:
         raise TrustMaterialMissing(

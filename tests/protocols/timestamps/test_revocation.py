@@ -167,6 +167,19 @@ def test_which_answers_cover_the_time_of_the_token(
     assert (dated(**carried).revocation == Revocation.GOOD) == counts
 
 
+def test_a_list_of_the_judge_s_own_counts_as_well() -> None:
+    """The owner carries what was good then; a compromise became known later."""
+    stolen = Revoked(SIGNER, TIME + 9 * DAY, x509.ReasonFlags.key_compromise)
+    later = revocation_list(MAKER.issuer, stolen, start=TIME + 10 * DAY, end=TIME + 20 * DAY)
+    evidence = MAKER.evidence(crls=MAKER.crls())
+    assert verify_token(evidence, DIGEST, MAKER.trusted()).revocation == Revocation.GOOD
+    with pytest.raises(InvalidSignature) as caught:
+        verify_token(evidence, DIGEST, MAKER.trusted(crls=(later,)))
+    assert caught.value.check == "timestamp.revocation"
+    own = MAKER.trusted(crls=MAKER.crls(), demand_revocation=True)
+    assert verify_token(MAKER.evidence(), DIGEST, own).revocation == Revocation.GOOD
+
+
 def test_a_stale_answer_still_voids() -> None:
     gone = Revoked(SIGNER, TIME - 5 * DAY, x509.ReasonFlags.superseded)
     times = {"start": TIME - 4 * DAY, "end": TIME - DAY}
