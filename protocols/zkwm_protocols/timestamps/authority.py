@@ -15,7 +15,7 @@ from zkwm_protocols.schema import require_text
 MAXIMUM_ROOTS = 8
 MAXIMUM_POLICIES = 32
 MAXIMUM_LISTS = 8
-MAXIMUM_LISTS_BYTES = 4 << 20
+MAXIMUM_LISTS_BYTES = 1 << 20
 ASSUMED_ACCURACY = 1_000_000
 """Microseconds: what RFC 3628 and ETSI EN 319 421 demand of every authority, at least."""
 MAXIMUM_ACCURACY = 366 * 86_400 * 1_000_000
@@ -42,7 +42,7 @@ class TimestampAuthority:
         accuracy: microseconds, where a token states none.
         demand_revocation: refuse a token whose chain has no CRL or OCSP response for each
             certificate below the root.
-        crls: certificate revocation lists that the judge has, DER; at most 8, of 4 MiB together.
+        crls: certificate revocation lists that the judge has, DER; at most 8, of 1 MiB together.
             An owner carries those of their choice, and a judge may know of a later compromise.
 
     Raises:

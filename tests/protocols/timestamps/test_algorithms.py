@@ -117,6 +117,17 @@ def test_keys_that_are_not_allowed(key: str) -> None:
     assert fails(maker, Unsupported) == "timestamp.algorithm"
 
 
+@pytest.mark.parametrize("place", ["root", "issuer", "signer"])
+def test_keys_of_a_kind_that_nobody_knows(place: str) -> None:
+    """Another object identifier in the place of that of elliptic curves."""
+    known, unknown = bytes.fromhex("2a8648ce3d0201"), bytes.fromhex("2a8648ce3d0202")
+    one = getattr(MAKER, place)
+    certificate = x509.load_der_x509_certificate(one.der.replace(known, unknown))
+    maker = MAKER.but(**{place: replace(one, certificate=certificate)})
+    kind = TrustMaterialMissing if place == "issuer" else Unsupported
+    assert fails(maker, kind) in ("timestamp.algorithm", "timestamp.chain")
+
+
 class _PublicOnly:
     """A key of which the public half alone is known."""
 
