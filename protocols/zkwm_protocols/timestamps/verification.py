@@ -26,6 +26,7 @@ from zkwm_protocols.timestamps.chain import (
     key_digest,
     load_candidates,
     load_certificate,
+    quiet,
     verify_chain,
 )
 from zkwm_protocols.timestamps.evidence import TimestampEvidence
@@ -60,6 +61,18 @@ def verify_token(
     """
     token = read_token(evidence.token)
     _require_answer(token, evidence, digest)
+    with quiet():
+        return _verify_answer(token, evidence, digest, authority, root)
+
+
+def _verify_answer(
+    token: Token,
+    evidence: TimestampEvidence,
+    digest: bytes,
+    authority: TimestampAuthority,
+    root: bytes | None,
+) -> DatedBy:
+    """Policy, signer, signature, chain and revocation of a token over D."""
     if token.info.policy not in authority.policies:
         raise TrustMaterialMissing(
             f"the token is under the policy {token.info.policy}, which does not count for the "

@@ -179,6 +179,15 @@ def test_of_roots_with_one_name_or_key_the_fitting_one_counts() -> None:
             verify_token(MAKER.evidence(), DIGEST, MAKER.trusted(roots=roots))
 
 
+def test_names_of_an_unusual_length_warn_nobody(recwarn: pytest.WarningsRecorder) -> None:
+    """A country of one letter: cryptography warns of it, whoever wrote the certificate."""
+    common, country = bytes.fromhex("06035504030c0158"), bytes.fromhex("0603550406130158")
+    odd = certify("X", new_key(), MAKER.issuer, **OPTIONS).der.replace(common, country)
+    assert country in odd
+    good(MAKER, certificates=(odd,))
+    assert not recwarn.list
+
+
 def test_a_root_whose_path_is_too_short_for_the_chain() -> None:
     root = certify("Root", new_key(), ca=True, path_length=0, **OPTIONS)
     issuer = certify("Issuing", new_key(), root, ca=True, **OPTIONS)
