@@ -113,5 +113,15 @@ def test_verify_of_an_argument(case: Files, terminal: bool) -> None:
     assert said == (f"checking an argument about {case.model}: integer network, agreement, proof")
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_check(case: Files, terminal: bool) -> None:
+    said = first_line(
+        *("check", "--vault", case.vault, "--commitment", case.commitment, "--model", case.model),
+        terminal=terminal,
+    )
+    expected = f"asking {case.model} your own triggers, here: nothing leaves or is recorded"
+    assert said == expected
+
+
 def test_verify_of_an_opening_is_over_before_a_line_is_needed(case: Files) -> None:
     assert first_line(*case.verify_options()) == ""

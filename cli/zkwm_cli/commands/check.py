@@ -91,7 +91,12 @@ def command(
         suspect_classes=terms.suspect_classes,
         passphrase_file=owner.passphrase_file,
     )
+    from zkwm.suspects.location import is_endpoint
+    from zkwm_cli.terminal import note
+
     committed = read_commitment(commitment, trust)
+    if not is_endpoint(suspect.model):
+        note(f"asking {suspect.model} your own triggers, here: nothing leaves or is recorded")
     settings = suspect.settings() | extraction.settings()
     settings |= {
         "outputs": terms.outputs,
