@@ -45,12 +45,20 @@ def commitment_fields(data: bytes, trust: Trust | None = None) -> Reading:
         "commitment.root": commitment.verify_root,
         "commitment.class_names": commitment.verify_class_names,
         "commitment.signature": commitment.verify_signatures,
-        # nobody says when, where nobody is trusted to
-        "commitment.timestamp": None
-        if trust is None
-        else partial(_require_date, commitment, trust),
+        "commitment.timestamp": _date_test(commitment, trust),
     }
     return fields, tests, "compare the owner's fingerprint with the one they published"
+
+
+def _date_test(commitment: Commitment, trust: Trust | None) -> Callable[[], object] | None:
+    """How the date can be checked: nobody says when, where nobody is trusted to.
+
+    That the token of an authority that the header names is missing shows by itself.
+    """
+    if trust is not None:
+        return partial(_require_date, commitment, trust)
+    named = commitment.header.timestamp_authority is not None
+    return commitment.beacon if named and not commitment.timestamps else None
 
 
 def _require_date(commitment: Commitment, trust: Trust) -> None:
