@@ -186,7 +186,7 @@ def test_a_mistaken_quantizer_gets_no_challenge_and_no_verdict(
         # a challenge of a judge who did not look does not help either
         with pytest.MonkeyPatch.context() as patch:
             for demand in ("translation", "agreement"):
-                patch.setattr(f"zkwm.judge.judge.require_{demand}", lambda _: None)
+                patch.setattr(f"zkwm.judge.frame.require_{demand}", lambda _: None)
             challenge = stage.judge.challenge_argument(stage.claimant.commitment, suspect)
         proof = argue(stage.claimant, challenge, stage.path)
         with pytest.raises(SuspectUnusable) as caught:

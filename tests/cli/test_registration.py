@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tests.support.argued import StandIn, save_linear
 from tests.support.case_files import Command, save_lookup, statuses
 from tests.support.timestamp_authority import LocalAuthority, needs_openssl
 from tests.support.trust_folders import write_trust
@@ -29,6 +31,39 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def argue(zkwm: Command, owner: tuple[str, ...], trust: Path) -> None:
+    """An argument about the same triggers: by the judge's public key, with the same dates."""
+    with np.load("own.npz") as own:
+        save_linear(Path("linear.onnx"), own["images"], own["labels"])
+    asked = zkwm(
+        *(
+            "challenge",
+            *owner[2:],
+            "--model",
+            "linear.onnx",
+            "--zero-knowledge",
+            "--older",
+            "--blocks",
+            3,
+        ),
+        *("--suspect-published", LATER, "--published-source", "a web page", "--trust", trust),
+        *("--judge", "judge.key.pub", "--output", "argued.challenge"),
+    )
+    assert asked.code == 0, asked.stderr
+    proved = zkwm(
+        *("prove", *owner, "--challenge", "argued.challenge", "--zero-knowledge", "--yes"),
+        *("--model", "linear.onnx", "--trust", trust, "--output", "argued.proof"),
+    )
+    assert proved.code == 0, proved.stderr
+    verify = ("verify", *owner[2:], "--model", "linear.onnx", "--challenge", "argued.challenge",
+              "--proof", "argued.proof", "--judge", "judge.key.pub", "--json")  # fmt: skip
+    assert zkwm(*verify).code == 4
+    verdict = zkwm(*verify, "--trust", trust)
+    assert verdict.code == 0, verdict.stderr
+    assert verdict.json["dates"]["order"] == "older"
+    assert verdict.json["checked_by"] == "public"
+
+
 def trust_in(folder: Path, *authorities: LocalAuthority, needed: int = 1) -> Path:
     """A trust folder of a judge who demands no revocation material."""
     roots = {one.name: (one.root.pem,) for one in authorities}
@@ -36,8 +71,13 @@ def trust_in(folder: Path, *authorities: LocalAuthority, needed: int = 1) -> Pat
 
 
 def test_register_embed_labels_and_win_with_a_date(
-    zkwm: Command, folder: Path, authorities: tuple[LocalAuthority, LocalAuthority]
+    zkwm: Command,
+    folder: Path,
+    authorities: tuple[LocalAuthority, LocalAuthority],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("zkwm_cli.proof_progress.kernels_are_cold", lambda: True)
+    StandIn().install(monkeypatch)  # the argument's own bytes are tested elsewhere
     first, second = authorities
     trust = trust_in(folder, first, second, needed=2)
     Path("root.pem").write_bytes(first.root.pem)
@@ -66,9 +106,6 @@ def test_register_embed_labels_and_win_with_a_date(
         "vault", "export-triggers", *owner, "--output", "own.npz", "--yes", "--trust", trust
     )
     assert exported.code == 0, exported.stderr
-
-    import numpy as np
-
     with np.load("own.npz") as own:
         save_lookup(folder / "model.onnx", own["images"], own["labels"])
     judged = ("--commitment", "acme.commitment", "--model", "model.onnx", "--trust", trust)
@@ -99,6 +136,7 @@ def test_register_embed_labels_and_win_with_a_date(
     text = zkwm(*verify, "--trust", trust).stdout
     assert text.startswith("PROVEN")
     assert "The commitment is OLDER than the model" in text.split("\n\n")[0]
+    argue(zkwm, owner, trust)
     packed = zkwm(
         *("case", "pack", "--output", "case.zip", "acme.commitment", "case.challenge"),
         *("case.proof", "case.verdict", "judge.key.pub", "model.onnx", trust),
