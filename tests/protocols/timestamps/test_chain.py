@@ -138,7 +138,7 @@ def test_each_certificate_is_valid_at_the_time_of_the_token(
                           True),)},
         {"signing_key": new_key()},
     ],
-    ids=str,
+    ids=["no authority", "not for certificates", "another use", "policies", "unknown", "stranger"],
 )  # fmt: skip
 def test_issuers_that_may_not_issue(options: dict[str, Any]) -> None:
     issuer = certify("Issuing", new_key(), MAKER.root, **{"ca": True, **OPTIONS, **options})
