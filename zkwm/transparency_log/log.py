@@ -17,7 +17,15 @@ from zkwm.transparency_log.database import HeadRow, LogDatabase
 from zkwm.transparency_log.entries import Entry
 from zkwm.transparency_log.tile_folder import TileFolder
 from zkwm_protocols.errors import CouldNotCheck
-from zkwm_protocols.transparency.tiles import WIDTH, Tile, TileHashes, grown
+from zkwm_protocols.merkle import leaf_hash
+from zkwm_protocols.transparency.tiles import (
+    ENTRIES,
+    WIDTH,
+    Tile,
+    TileHashes,
+    grown,
+    read_bundle,
+)
 from zkwm_protocols.transparency.tree import TreeHead, root_of
 
 
@@ -100,10 +108,12 @@ class Log:
             raise CouldNotCheck("the file of the log's lock was removed or replaced")
         old = self._row
         added = dict(grown(old.size, [entry.data for entry in entries], self._read))
-        self.files.put(added.items())
         size = old.size + len(entries)
         edge = {**self._edge, **added}
-        head = TreeHead(size, root_of(size, TileHashes(size, lambda tile: _find(edge, tile, self))))
+        hashes = TileHashes(size, lambda tile: _find(edge, tile, self))
+        head = TreeHead(size, root_of(size, hashes))
+        _require_goes_on(old, hashes, added)
+        self.files.put(added.items())
         new = HeadRow(head.size, head.root, self.signer.sign(head))
         indexed = [entry.at(old.size + number) for number, entry in enumerate(entries)]
         self.database.swap(old, new, indexed)
@@ -122,6 +132,31 @@ def _find(held: dict[Tile, bytes], tile: Tile, log: Log) -> bytes:
     """A tile from memory, or else from its file."""
     content = held.get(tile)
     return log.files.read(tile) if content is None else content
+
+
+def _require_goes_on(old: HeadRow, hashes: TileHashes, added: dict[Tile, bytes]) -> None:
+    """The new tree begins with the old one, and so do the entries that are written again.
+
+    ``hashes`` are those that the new root was made of. Raises CouldNotCheck (SPEC.md 25.2).
+    """
+    if root_of(old.size, hashes) != old.root:
+        raise _damaged(f"its tiles do not lead to the tree of size {old.size:,} that it signed")
+    index, held = divmod(old.size, WIDTH)
+    if not held:
+        return
+    bundle = next(tile for tile in added if (tile.level, tile.index) == (ENTRIES, index))
+    known = read_bundle(bundle, added[bundle])[:held]
+    if [leaf_hash(one) for one in known] != [hashes(0, index * WIDTH + i) for i in range(held)]:
+        raise _damaged("its last entries have other hashes than the tree that it signed")
+
+
+def _damaged(found: str) -> CouldNotCheck:
+    """The error for files that were changed while the log ran."""
+    return CouldNotCheck(
+        f"the log's files were damaged while it ran: {found}",
+        hint="nothing of this batch was written: restore the newest copy of the folder, and start "
+        "zkwm registry serve again",
+    )
 
 
 def _last_of_each_level(tiles: dict[Tile, bytes]) -> dict[Tile, bytes]:
