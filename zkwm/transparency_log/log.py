@@ -62,6 +62,7 @@ class Log:
         self._row = row
         self._edge: dict[Tile, bytes] = {}
         self._stopped = ""
+        self._held = ""
 
     @property
     def row(self) -> HeadRow:
@@ -73,9 +74,18 @@ class Log:
         """Why nothing more is written; empty while the log works."""
         return self._stopped
 
+    @property
+    def held(self) -> str:
+        """Why nothing is written for now; empty otherwise."""
+        return self._held
+
     def stop(self, reason: str) -> None:
-        """Write nothing more: a witness, or the disk, has shown that this log must not go on."""
+        """Write nothing more: the disk has shown that this log must not go on."""
         self._stopped = self._stopped or reason
+
+    def hold(self, reason: str) -> None:
+        """Write nothing until this is called with an empty reason."""
+        self._held = reason
 
     def append(self, entries: Sequence[Entry]) -> HeadRow:
         """Append entries and return the signed tree that holds them, when all of it is durable.
@@ -88,6 +98,11 @@ class Log:
                 f"this log has stopped writing: {self._stopped}",
                 hint="see to the cause and start zkwm registry serve again; "
                 "what was acknowledged is kept",
+            )
+        if self._held:
+            raise CouldNotCheck(
+                f"this log takes no entries for now: {self._held}",
+                hint="nothing of this batch was written; try again later",
             )
         try:
             return self._append(entries)

@@ -58,11 +58,11 @@ class Sequencer:
         """Have an entry appended; the future ends when it is durable, or with CouldNotCheck.
 
         It can be cancelled until its batch begins. Raises CouldNotCheck at once where the log has
-        stopped, or too many wait.
+        stopped or is held, or too many wait.
         """
         future: Future[Registered] = Future()
         with self._door:  # nothing is put behind the end
-            if self._log.stopped or self._closing.is_set():
+            if self._log.stopped or self._log.held or self._closing.is_set():
                 raise _stopped(self._log)
             try:
                 self._waiting.put_nowait((entry, future))
@@ -136,6 +136,6 @@ class Sequencer:
 def _stopped(log: Log) -> CouldNotCheck:
     """The error of a log that takes no more entries."""
     return CouldNotCheck(
-        f"the log takes no entries: {log.stopped or 'it is ending'}",
+        f"the log takes no entries: {log.stopped or log.held or 'it is ending'}",
         hint="try again later; what it acknowledged is kept",
     )

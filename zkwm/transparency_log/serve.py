@@ -33,7 +33,7 @@ def serve_log(
         address: where it listens; port 0 for a free one.
         started: called with its URL and the size of its tree, once it listens.
 
-    Raises CouldNotCheck where it cannot start, where a witness knows a larger tree, or where it
+    Raises CouldNotCheck where it cannot start, where a witness claims a larger tree, or where it
     has stopped writing, UsageError for a policy that names another log.
     """
     database = folder.database()

@@ -7,7 +7,7 @@ SPEC.md 23.6.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zkwm_protocols.errors import InvalidLogProof, Malformed
@@ -120,7 +120,7 @@ class LogPolicy:
             for witness in self.witnesses
             if (by := signed.signed_by(witness.key, latest=latest))
         }
-        if not self._satisfied(found):
+        if not self.reached_by(found):
             raise InvalidLogProof(
                 f"too few witnesses signed this checkpoint: {len(found)} of the policy's "
                 f"{len(self.witnesses)} did, and its quorum is not reached",
@@ -128,11 +128,11 @@ class LogPolicy:
             )
         return Witnessed(by_log[0], found)
 
-    def _satisfied(self, signed: Mapping[str, SignedBy]) -> bool:
-        """Whether these witnesses are a quorum. Groups are defined after their members."""
-        done = {witness.name: witness.name in signed for witness in self.witnesses}
+    def reached_by(self, names: Collection[str]) -> bool:
+        """Whether the witnesses of these names are a quorum."""
+        done = {witness.name: witness.name in names for witness in self.witnesses}
         done[NO_QUORUM] = True
-        for group in self.groups:
+        for group in self.groups:  # each is defined after its members
             done[group.name] = sum(done[name] for name in group.members) >= group.threshold
         return done[self.quorum]
 

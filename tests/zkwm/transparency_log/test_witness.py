@@ -227,7 +227,10 @@ def test_a_whole_old_copy_of_a_log_does_not_start(folder: Path) -> None:
         with log_in(folder / "old") as old:
             with pytest.raises(CouldNotCheck, match="size 5"):
                 Cosigner(old, policy([url], 1)).require_newest()
-            old.append(entries(50, 52))  # the same size, another tree
+            with pytest.raises(CouldNotCheck, match="size 5"):
+                old.append(entries(50, 52))
+        with log_in(folder / "old") as old:
+            old.append(entries(50, 52))  # without asking: the same size, another tree
             with pytest.raises(CouldNotCheck, match="size 5"):
                 Cosigner(old, policy([url], 1)).require_newest()
 
