@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tests.support.certificate_authority import certify, new_key
 from tests.support.dispute import (
     CHEAP,
     PASSPHRASE,
@@ -21,16 +24,19 @@ from tests.support.dispute import (
     verdict_of,
 )
 from tests.support.timestamp_authority import POLICY, LocalAuthority, needs_openssl
+from tests.support.timestamp_tokens import TIME, TokenMaker, generalized
 from zkwm.judge.verdict import Outcome
 from zkwm.owner import register as registering
-from zkwm.owner.commit import commit
+from zkwm.owner.check import check
+from zkwm.owner.commit import commit, trigger_set
 from zkwm.owner.prove import prove
 from zkwm.owner.vault import Vault
 from zkwm.timestamp_client import Obtained
 from zkwm_protocols.commitment import Commitment
-from zkwm_protocols.errors import InvalidOpening, UsageError
+from zkwm_protocols.errors import InvalidOpening, UsageError, VaultUnusable
 from zkwm_protocols.timestamps.authority import TimestampAuthority
 from zkwm_protocols.timestamps.chain import key_digest, load_certificate
+from zkwm_protocols.timestamps.evidence import TimestampEvidence
 from zkwm_protocols.trust import Trust
 
 pytestmark = [needs_openssl, pytest.mark.usefixtures("quick_labels")]
@@ -57,6 +63,13 @@ class Dated:
         """The commitment with a token of the authority, which everybody may ask for."""
         token = self.authority.evidence(self.bare.digest)
         return replace(self.bare, timestamps=(token,), authorities=self.trust.authorities)
+
+
+def keep(vault: Vault, file: Commitment) -> None:
+    """The vault keeps this file."""
+    with vault.transaction() as state:
+        own = state.commitments[file.digest]
+        state.commitments[file.digest] = replace(own, commitment_file=file.to_bytes())
 
 
 @pytest.fixture
@@ -123,3 +136,125 @@ def test_a_timestamp_that_is_exchanged_after_the_challenge(dated: Dated) -> None
         Outcome.COULD_NOT_CHECK, ["challenge.commitment"]
     )  # fmt: skip
     assert dated.judge.verify(dated.own, dated.suspect, challenge, proof, trust=dated.trust).proven
+
+
+def test_an_owner_who_is_handed_another_file_opens_embeds_checks_and_exports_nothing(
+    dated: Dated,
+) -> None:
+    """Thief and judge use the exchanged file, and the owner is sent it too."""
+    keep(dated.vault, dated.own)
+    file = dated.with_token()
+    for use in (trigger_set, lambda vault, file: check(vault, file, dated.suspect)):
+        with pytest.raises(InvalidOpening, match="another timestamp") as caught:
+            use(dated.vault, file)
+        assert "register" in caught.value.hint
+    with pytest.raises(InvalidOpening, match="another timestamp"):
+        trigger_set(dated.vault, replace(dated.own, timestamps=()))
+    challenge = dated.judge.challenge(file, dated.suspect, reveal=50, trust=dated.trust)
+    with refused(InvalidOpening, "challenge.commitment"):
+        prove(dated.vault, file, challenge, judge_fingerprint=dated.judge.public.fingerprint())
+    assert spent(dated.vault, dated.own) == set()
+    with dated.authority.serving() as url:  # as the hint says
+        made = registering.register(dated.vault, file, [url], trust=dated.trust).commitment
+    assert made.timestamps[0] == dated.own.timestamps[0]
+    assert (trigger_set(dated.vault, made).labels == dated.own.labels()).all()
+
+
+class Registering:
+    """An owner who registers with an authority, without a network."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.maker = TokenMaker.new()
+        self.named = key_digest(load_certificate(self.maker.root.der))
+        self.trust = Trust((self.maker.trusted(name="public"),))
+        self.vault = Vault.create(folder / "vault", PASSPHRASE, cost=CHEAP)
+        self.bare = commit(
+            self.vault, images=random_images(200), class_count=10, block_size=50,
+            timestamp_authority=self.named,
+        )  # fmt: skip
+        self.asked = 0
+        patch.setattr(registering, "obtain", self._obtain)
+
+    def _obtain(self, *_: object, **__: object) -> Any:
+        """Another token at every call, whose chain is said to end elsewhere."""
+        self.asked += 1
+        dated = SimpleNamespace(root=bytes(32))
+        return SimpleNamespace(evidence=self.token(days=self.asked), dated=dated)
+
+    def token(self, maker: TokenMaker | None = None, *, days: int = 0) -> TimestampEvidence:
+        """A token over D."""
+        time = generalized(TIME.replace(day=1 + days))
+        return (maker or self.maker).but(digest=self.bare.digest, time=time).evidence()
+
+    def register(self, *given: TimestampEvidence, trust: bool = True) -> Commitment:
+        """The file with these timestamps, registered once more."""
+        return registering.register(
+            self.vault, replace(self.bare, timestamps=given), ["http://tsa.example/"],
+            trust=self.trust if trust else None,
+        ).commitment  # fmt: skip
+
+
+@pytest.fixture
+def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registering:
+    return Registering(tmp_path, monkeypatch)
+
+
+def _junk(owner: Registering, **changes: Any) -> TimestampEvidence:
+    """A token of somebody else's that carries the root of the authority."""
+    maker = TokenMaker.new().but(**{"digest": owner.bare.digest, **changes})
+    return maker.evidence(certificates=(owner.maker.root.der,))
+
+
+JUNK: dict[str, Callable[[Registering], TimestampEvidence]] = {
+    "over something else": lambda owner: _junk(owner, digest=bytes(32)),
+    "with a changed signature": lambda owner: _junk(
+        owner, change_signature=lambda data: data[:-1] + bytes([data[-1] ^ 1])
+    ),
+    "for another request": lambda owner: _junk(owner, nonce=b"\7" * 16),
+    "of another authority": _junk,
+}
+
+
+@pytest.mark.parametrize("junk", JUNK.values(), ids=JUNK)
+def test_a_token_that_only_carries_the_named_root_never_becomes_the_first(
+    owner: Registering, junk: Callable[[Registering], TimestampEvidence]
+) -> None:
+    made = owner.register(junk(owner))
+    assert made.timestamps[0] == owner.token(days=1)
+    assert replace(made, authorities=owner.trust.authorities).labels().shape == (200,)
+
+
+def test_tokens_that_nobody_signed_leave_places_for_those_of_the_owner(owner: Registering) -> None:
+    slipped = [_junk(owner, digest=bytes([number]) * 32) for number in range(8)]
+    assert owner.register(*slipped).timestamps == (owner.token(days=1),)
+
+
+@pytest.mark.parametrize("trust", [True, False])
+def test_the_first_token_stays_whatever_is_registered_later(
+    owner: Registering, trust: bool
+) -> None:
+    """A valid token in the file stays first; then the vault's does, also before a valid one."""
+    made = owner.register(owner.maker.but(certificates=(
+        owner.maker.signer.der, owner.maker.issuer.der, owner.maker.root.der,
+    )).but(digest=owner.bare.digest).evidence(), trust=trust)  # fmt: skip
+    assert len(made.timestamps) == 2
+    again = owner.register(owner.token(days=20), trust=trust)
+    assert again.timestamps[0] == made.timestamps[0]
+    assert len(again.timestamps) == 4
+
+
+def test_a_second_chain_of_the_authority_does_not_replace_its_token(owner: Registering) -> None:
+    """Its issuer is certified by an older root too, which the token carries."""
+    old = certify("Old root", new_key("p256"), ca=True)
+    cross = certify("Issuing", owner.maker.issuer.key, old, ca=True)
+    chain = (owner.maker.signer.der, owner.maker.issuer.der, cross.der, old.der)
+    owner.maker = owner.maker.but(certificates=chain)
+    made = owner.register()
+    assert owner.register().timestamps[0] == made.timestamps[0] == owner.token(days=1)
+
+
+def test_a_vault_keeps_the_order_of_its_first_timestamp(owner: Registering) -> None:
+    made = owner.register()
+    later = replace(made, timestamps=(owner.token(days=9), *made.timestamps))
+    with pytest.raises(VaultUnusable, match="altered"):
+        keep(owner.vault, later)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zkwm.owner.check_argument import check_argument
-from zkwm.owner.disclosure import pixels_of, secrets_of
+from zkwm.owner.disclosure import pixels_of, require_own_beacon, secrets_of
 from zkwm.owner.inquiry import Answered, Inquiry
 from zkwm.owner.spent_blocks import spent_blocks
 from zkwm.owner.suspect_check import BlockCheck, SuspectCheck
@@ -72,13 +72,15 @@ def check(
 
     Raises:
         UsageError: the suspect is an endpoint, or the vault does not hold the commitment.
-        InvalidOpening: suspect or class map do not fit the commitment.
+        InvalidOpening: suspect or class map do not fit the commitment, or its file begins with
+            another token than the vault's.
         SuspectUnusable: the suspect cannot be asked so.
         VaultUnusable: the vault cannot be read.
     """
     commitment.verify()
     state, header = vault.look(), commitment.header
     own = secrets_of(state, commitment)
+    require_own_beacon(own, commitment)
     policy, preprocessing = policy or Policy(), preprocessing or Preprocessing()
     with ExitStack() as stack:
         if isinstance(suspect, str | Path):

@@ -12,7 +12,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.owner.disclosure import pixels_of, secrets_of
+from zkwm.owner.disclosure import pixels_of, require_own_beacon, secrets_of
 from zkwm.owner.spent_blocks import opened_images
 from zkwm.owner.vault import CommitmentSecrets, Vault, VaultState
 from zkwm.triggers import TriggerSet, check_images, generate
@@ -92,9 +92,11 @@ def trigger_set(vault: Vault, commitment: Commitment) -> TriggerSet:
     """The triggers of a commitment with their labels, for embedding.
 
     Derived labels cost one Argon2id hash, about a second. Raises UsageError when the vault does
-    not hold this commitment's secrets, TrustMaterialMissing when its labels need a beacon.
+    not hold this commitment's secrets, TrustMaterialMissing when its labels need a beacon,
+    InvalidOpening for a file that begins with another token than the vault's.
     """
     owner_secrets = secrets_of(vault.state, commitment)
+    require_own_beacon(owner_secrets, commitment)
     header = commitment.header
     declared = owner_secrets.labels
     return TriggerSet(

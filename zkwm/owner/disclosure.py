@@ -17,7 +17,7 @@ from zkwm.owner.vault import ArgumentEntry, CommitmentSecrets, LedgerEntry, Vaul
 from zkwm.quantizer.agreement_bounds import require_comparable
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge
 from zkwm_protocols.commitment import Commitment
-from zkwm_protocols.errors import Malformed, UsageError
+from zkwm_protocols.errors import InvalidOpening, Malformed, UsageError
 from zkwm_protocols.fingerprints import read_fingerprint
 from zkwm_protocols.suspect_identity import SuspectIdentity
 
@@ -93,6 +93,7 @@ def check_challenge(
     commitment.verify()
     challenge.verify_signature()
     challenge.verify_against(commitment)
+    require_own_beacon(owner_secrets, commitment, check="challenge.commitment")
     if isinstance(challenge, ArgumentChallenge):
         require_comparable(challenge.suspect.outputs)
     return owner_secrets
@@ -107,6 +108,27 @@ def secrets_of(state: VaultState, commitment: Commitment) -> CommitmentSecrets:
             hint="use the vault that made the commitment",
         )
     return owner_secrets
+
+
+def require_own_beacon(
+    owner_secrets: CommitmentSecrets, commitment: Commitment, *, check: str = ""
+) -> None:
+    """Raise InvalidOpening where a file begins with another token than the vault's (SPEC.md 6.1).
+
+    The first token of a named authority decides on every label, and anybody can exchange it.
+    """
+    kept = Commitment.from_bytes(owner_secrets.commitment_file)
+    if commitment.header.timestamp_authority is None or not kept.timestamps:
+        return
+    given = commitment.timestamps[0].token if commitment.timestamps else b""
+    if given != kept.timestamps[0].token:
+        raise InvalidOpening(
+            "this file of the commitment begins with another timestamp than the one with which it "
+            "was registered, so that all of its labels are others",
+            hint="use the file that `register` wrote; registering again restores its first "
+            "timestamp",
+            check=check,
+        )
 
 
 def confirm_judge(state: VaultState, challenge: Challenge, fingerprint: str | None) -> None:

@@ -14,6 +14,7 @@ from zkwm.owner.vault import Vault
 from zkwm.timestamp_client import Obtained, obtain
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import UsageError, ZkwmError
+from zkwm_protocols.timestamps.authority import MAXIMUM_ROOTS, TimestampAuthority
 from zkwm_protocols.timestamps.evidence import MAXIMUM_TIMESTAMPS, TimestampEvidence
 from zkwm_protocols.trust import Trust
 
@@ -43,7 +44,7 @@ def register(
 
     Args:
         vault: of the owner.
-        commitment: theirs; timestamps that it has stay, and those that the vault has are added.
+        commitment: theirs; its timestamps stay if they are signed and over D, after the vault's.
         authorities: URLs; one of them has to be that which the header names, if it names one and
             has no token of it yet.
         trust: whom tokens have to verify by; without, by the root of their own chain.
@@ -59,7 +60,7 @@ def register(
     kept = Commitment.from_bytes(file)
     commitment.verify_root()
     commitment.verify_signatures()
-    before = _merged(kept.timestamps, commitment.timestamps)
+    before = _merged(kept.timestamps, commitment)
     if not authorities:
         raise UsageError("nobody is asked to date the commitment", hint="name an authority")
     if len(before) + len(authorities) > MAXIMUM_TIMESTAMPS:
@@ -71,7 +72,8 @@ def register(
     added = tuple(
         obtain(commitment, url, trust=trust, seconds=seconds, tell=tell) for url in authorities
     )
-    registered = replace(commitment, timestamps=_ordered(commitment, before, added))
+    timestamps = _ordered(commitment, kept.timestamps, before, added, trust)
+    registered = replace(commitment, timestamps=timestamps)
     with vault.transaction() as state:
         secrets = secrets_of(state, registered)
         if secrets.commitment_file != file:  # its first timestamp may have fixed the labels
@@ -86,44 +88,89 @@ def register(
 
 
 def _merged(
-    kept: Sequence[TimestampEvidence], given: Sequence[TimestampEvidence]
+    kept: Sequence[TimestampEvidence], commitment: Commitment
 ) -> tuple[TimestampEvidence, ...]:
-    """Those of the vault, and those of the file that the vault does not have."""
-    tokens = {one.token for one in kept}
-    return (*kept, *(one for one in given if one.token not in tokens))
+    """Those of the vault, and those of the file that the vault does not have, each once.
+
+    Anybody can add tokens to a file: one that is not over D, or not signed by the certificate that
+    it comes with, is left out.
+    """
+    tokens = {one.token: one for one in kept}
+    for one in commitment.timestamps:
+        if one.token not in tokens and _is_signed(one, commitment.digest):
+            tokens[one.token] = one
+    return tuple(tokens.values())
 
 
 def _ordered(
-    commitment: Commitment, before: tuple[TimestampEvidence, ...], added: tuple[Obtained, ...]
+    commitment: Commitment,
+    kept: Sequence[TimestampEvidence],
+    before: tuple[TimestampEvidence, ...],
+    added: tuple[Obtained, ...],
+    trust: Trust | None,
 ) -> tuple[TimestampEvidence, ...]:
-    """All timestamps; that of the authority in the header stays, or becomes, the first.
+    """All timestamps; where the header names an authority, one of that authority is the first.
 
-    It is never replaced: another token of the same authority would change every label. Raises
-    UsageError where no authority that was asked is the one in the header.
+    The first one of the vault is never replaced: another token of the same authority would change
+    every label. Where the vault has none, that of the file stays first if it verifies by the named
+    root, and else a new one becomes the first. Raises UsageError without any.
     """
     named = commitment.header.timestamp_authority
     new = tuple(one.evidence for one in added)
-    if named is None or _begins_with(before, named):
+    if named is None or kept:
         return (*before, *new)
-    first = next((one.evidence for one in added if one.dated.root == named), None)
+    candidates = (*before[:1], *new) if before[:1] == commitment.timestamps[:1] else new
+    first = next((one for one in candidates if _is_of(named, one, commitment, trust)), None)
     if first is None:
         raise UsageError(
             "the commitment names a timestamp authority, and none of those that were asked is it",
             hint="ask that authority first: its token fixes the labels",
         )
-    return (first, *before, *(one for one in new if one is not first))
+    return (first, *(one for one in (*before, *new) if one is not first))
 
 
-def _begins_with(timestamps: tuple[TimestampEvidence, ...], named: bytes) -> bool:
-    """Whether the first of them carries a root with the key that the header names."""
-    from zkwm_protocols.timestamps.chain import key_digest, load_certificate
+def _is_signed(evidence: TimestampEvidence, digest: bytes) -> bool:
+    """Whether a token is over D (32 bytes), answers its request, and its certificate signed it."""
     from zkwm_protocols.timestamps.token import read_token
+    from zkwm_protocols.timestamps.verification import stated_beacon
 
-    if not timestamps:
-        return False
     try:
-        first = timestamps[0]
-        carried = (*read_token(first.token).certificates, *first.certificates)
-        return any(key_digest(load_certificate(data)) == named for data in carried)
+        info = read_token(evidence.token).info
+        stated_beacon((evidence,))
+    except ZkwmError:
+        return False
+    return info.imprint == digest and info.nonce == int.from_bytes(evidence.nonce, "big")
+
+
+def _is_of(
+    named: bytes, evidence: TimestampEvidence, commitment: Commitment, trust: Trust | None
+) -> bool:
+    """Whether a token verifies by a root that has the named key, carried or in the trust folder.
+
+    The name is the key's digest (32 bytes), so it does not matter where the root comes from.
+    """
+    from zkwm_protocols.timestamps.token import read_token
+    from zkwm_protocols.timestamps.verification import verify_token
+
+    try:
+        token = read_token(evidence.token)
+        known = (root for one in (trust.authorities if trust else ()) for root in one.roots)
+        carried = (*known, *token.certificates, *evidence.certificates)
+        roots = tuple(one for one in dict.fromkeys(carried) if _has_key(one, named))
+        if not roots:
+            return False
+        authority = TimestampAuthority("named", roots[:MAXIMUM_ROOTS], (token.info.policy,))
+        verify_token(evidence, commitment.digest, authority, root=named)
+    except ZkwmError:
+        return False
+    return True
+
+
+def _has_key(certificate: bytes, named: bytes) -> bool:
+    """Whether a certificate (DER) has the key with this digest (32 bytes)."""
+    from zkwm_protocols.timestamps.chain import key_digest, load_certificate
+
+    try:
+        return key_digest(load_certificate(certificate)) == named
     except ZkwmError:
         return False

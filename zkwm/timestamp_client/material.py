@@ -63,7 +63,7 @@ def gather(
         tell: called with what is being fetched.
     """
     found = Material()
-    inside = set(own)
+    inside = dict.fromkeys(own)  # in order: which of two issuers stands in the chain is no chance
     pool = [one for one in map(_load, [*inside, *known]) if one is not None]
     current = next((one for one in pool if _is_signer(one)), None)
     if current is None:

@@ -273,15 +273,20 @@ def _version(value: object) -> int:
 
 
 def _keeps(later: CommitmentSecrets | None, earlier: CommitmentSecrets) -> bool:
-    """Whether a commitment's secrets are the same, and its file has at most timestamps more."""
+    """Whether a commitment's secrets are the same, and its file has at most timestamps more.
+
+    Where an authority is named, the first timestamp stays: it decides on the labels.
+    """
     if later is None or later == earlier:
         return later is not None
     if replace(later, commitment_file=earlier.commitment_file) != earlier:
         return False
     files = [Commitment.from_bytes(one.commitment_file) for one in (later, earlier)]
-    tokens = [{one.token for one in file.timestamps} for file in files]
+    tokens = [[one.token for one in file.timestamps] for file in files]
+    if files[1].header.timestamp_authority and tokens[1] and tokens[0][:1] != tokens[1][:1]:
+        return False
     bare = [replace(file, timestamps=()) for file in files]
-    return bare[0] == bare[1] and tokens[0] >= tokens[1]
+    return bare[0] == bare[1] and set(tokens[0]) >= set(tokens[1])
 
 
 def _require_consistent(commitments: dict[bytes, CommitmentSecrets], ledger: list[Entry]) -> None:
