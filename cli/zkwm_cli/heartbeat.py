@@ -1,7 +1,8 @@
 """A line every half a minute while a command says nothing else.
 
 Foreign files are quantized, endpoints ask for patience, processes are started again: whoever waits
-sees that the command is at work. A person who is asked is not disturbed.
+sees that the command is at work. A person who is asked is not disturbed, nor the journal of a
+service filled.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def _beat(end: threading.Event, every: float) -> None:
     began = time.monotonic()
     attention.spoke()
     while not end.wait(max(0.05, attention.since + every - time.monotonic())):
-        if not attention.asking and time.monotonic() - attention.since >= every:
+        awaited = not (attention.asking or attention.serving)
+        if awaited and time.monotonic() - attention.since >= every:
             with contextlib.suppress(OSError, ValueError):
                 say_between(f"still at work, {duration(time.monotonic() - began)} so far")
             attention.spoke()

@@ -33,12 +33,14 @@ _LONGEST_LINE = 4095
 
 
 class Attention:
-    """When a person was last told something, the progress shown, and whether they are asked."""
+    """When a person was last told something, the progress shown, and who waits for whom."""
 
     def __init__(self) -> None:
         self.since = time.monotonic()
         self.progress = ""
         self.asking = False
+        self.serving = False
+        """Whether the command serves others: then its silence is no work that a person awaits."""
 
     def spoke(self) -> None:
         """Something was said just now."""

@@ -9,6 +9,7 @@ import pytest
 from tests.support.dispute import Claimant, TestJudge, marked, new_judge, random_images, verdict_of
 from tests.support.timestamp_authority import POLICY, LocalAuthority, needs_openssl
 from zkwm.judge.verdict import Outcome, Verdict
+from zkwm.report.wording import meaning
 from zkwm.written_dates import read_date
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.dates import Order, Published
@@ -137,6 +138,7 @@ def test_a_commitment_newer_than_the_suspect_supports_nothing(honest: LocalAutho
     assert (demanded.outcome, status(demanded)) == (Outcome.NOT_PROVEN, "failed")
     assert demanded.evidence is not None
     assert demanded.evidence.reached
+    assert "the commitment is not older than the model, as the judge demands" in meaning(demanded)
 
 
 def test_dates_that_overlap_are_undecided_and_do_not_meet_a_demand(honest: LocalAuthority) -> None:
@@ -146,6 +148,7 @@ def test_dates_that_overlap_are_undecided_and_do_not_meet_a_demand(honest: Local
     assert (verdict.outcome, verdict.order) == (Outcome.PROVEN, Order.UNDECIDED)
     demanded = dispute.verdict(dispute.dated(honest), trusting(honest), overlap, OLDER)
     assert demanded.outcome == Outcome.NOT_PROVEN
+    assert "the commitment may not be older than the model" in meaning(demanded)
 
 
 def test_a_suspect_without_a_date_is_unknown_and_cannot_be_demanded(honest: LocalAuthority) -> None:

@@ -61,6 +61,15 @@ def test_it_names_the_progress_and_waits_for_a_person(capfd: pytest.CaptureFixtu
     assert capfd.readouterr().err == ""
 
 
+def test_a_service_fills_no_journal(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal.attention, "serving", True)
+    with heartbeat(every=0.1):
+        time.sleep(0.3)
+    assert capfd.readouterr().err == ""
+
+
 def test_what_is_said_otherwise_is_enough(capfd: pytest.CaptureFixture[str]) -> None:
     with heartbeat(every=30):
         terminal.note("working")

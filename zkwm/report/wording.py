@@ -5,11 +5,12 @@ Both forms take them from here, so that they agree and a lawyer can review them 
 
 from __future__ import annotations
 
-from zkwm.judge.results import TriggerStatus
+from zkwm.judge.results import CheckStatus, TriggerStatus
 from zkwm.judge.verdict import Outcome, Verdict
 from zkwm.report import dates
 from zkwm.report.public_check import IN_SHORT, MEANING, by_public, public_limits
 from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.dates import Order
 from zkwm_protocols.suspect_identity import SuspectKind
 
 TITLES = {
@@ -36,6 +37,11 @@ _ARGUED_MEANINGS = {
     "labels and the judge did not accept declared labels.",
 }
 
+_NOT_OLDER = (
+    "All files were valid and the matches reach the standard that the judge set, but the "
+    "commitment {} older than the model, as the judge demands."
+)
+
 _CAUTIONS = {
     Outcome.PROVEN: "Who copied from whom, when and how, whether a use was permitted, and that "
     "anybody is guilty.",
@@ -45,6 +51,9 @@ _CAUTIONS = {
 }
 _SHOWS_TRIGGERS = "Shows opened triggers: not for third parties"
 _WITHOUT_TRIGGERS = "Copy without the pictures of the opened triggers"
+
+_LEAVES = "opening.leaves"
+"""Wrong leaves count as misses; they alone keep nothing from being proven."""
 
 STATUSES: dict[str, str] = {
     TriggerStatus.MATCH: "match",
@@ -138,7 +147,8 @@ _EVIDENCE = (
 
 def meaning(verdict: Verdict) -> str:
     """The outcome in one plain sentence, one on a suspect that evades, one on who checked."""
-    public = MEANING if by_public(verdict) else ""
+    decided = verdict.outcome in (Outcome.PROVEN, Outcome.NOT_PROVEN)
+    public = MEANING if decided and by_public(verdict) else ""
     return " ".join(filter(None, (_outcome(verdict), evasion(verdict), public)))
 
 
@@ -172,6 +182,8 @@ def evasion(verdict: Verdict) -> str:
 
 def _outcome(verdict: Verdict) -> str:
     """The outcome in one plain sentence."""
+    if _lacks_its_date_alone(verdict):
+        return _NOT_OLDER.format("is not" if verdict.order == Order.NOT_OLDER else "may not be")
     if verdict.argued is not None and verdict.outcome == Outcome.NOT_PROVEN:
         return _ARGUED_MEANINGS[verdict.outcome]
     if verdict.declared_labels and verdict.outcome == Outcome.NOT_PROVEN:
@@ -192,6 +204,14 @@ def _outcome(verdict: Verdict) -> str:
         )
     special = {} if verdict.argued is None else _ARGUED_MEANINGS
     return special.get(verdict.outcome, _MEANINGS[verdict.outcome])
+
+
+def _lacks_its_date_alone(verdict: Verdict) -> bool:
+    """Whether nothing but the demanded order of the dates keeps it from being proven."""
+    failed = [check.id for check in verdict.checks if check.status == CheckStatus.FAILED]
+    reached = verdict.evidence is not None and verdict.evidence.reached
+    unmet = "commitment.timestamp" in failed and {*failed} <= {"commitment.timestamp", _LEAVES}
+    return verdict.outcome == Outcome.NOT_PROVEN and reached and unmet
 
 
 def declared_warning(verdict: Verdict) -> str:

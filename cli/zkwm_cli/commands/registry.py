@@ -81,7 +81,7 @@ def serve(folder: str, listen: str, passphrase_file: str | None, as_json: bool) 
     from pathlib import Path
 
     from zkwm.extras import require
-    from zkwm_cli.terminal import note
+    from zkwm_cli.terminal import attention, note
 
     require("fastapi", "uvicorn", "sqlalchemy")
     from zkwm.transparency_log.log_folder import LogFolder
@@ -92,6 +92,7 @@ def serve(folder: str, listen: str, passphrase_file: str | None, as_json: bool) 
     key = log.key(_passphrase(passphrase_file, f"{folder}/key"))
 
     def started(url: str, size: int) -> None:
+        attention.serving = True
         note(f"the log {key.origin} with {size:,} entries listens on {url}")
         print_result(as_json, "registry-serve", url=url, origin=key.origin, size=size)
 
@@ -133,7 +134,7 @@ def witness(
     from pathlib import Path
 
     from zkwm.extras import require
-    from zkwm_cli.terminal import note
+    from zkwm_cli.terminal import attention, note
 
     require("fastapi", "uvicorn", "sqlalchemy")
     from zkwm.transparency_log.serve import serve_witness
@@ -147,6 +148,7 @@ def witness(
     key = place.key(secret) if name is None else place.create(name, secret)
 
     def started(url: str) -> None:
+        attention.serving = True
         note(f"the witness {key.origin} listens on {url}; its keys are in {folder}/key.pub")
         print_result(
             as_json,
