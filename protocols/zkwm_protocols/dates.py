@@ -97,6 +97,11 @@ def order(commitment: Interval | None, suspect: Interval | None) -> Order:
     return Order.UNDECIDED
 
 
+def later(one: Interval, other: Interval) -> Interval:
+    """When both of two things had happened: the later of either end."""
+    return Interval(max(one.earliest, other.earliest), max(one.latest, other.latest))
+
+
 def existed_by(dated: Sequence[Interval], needed: int) -> Interval | None:
     """When a commitment existed, where ``needed`` authorities have to agree (SPEC.md 8.5).
 

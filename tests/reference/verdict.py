@@ -131,11 +131,14 @@ def _check_evidence(value: Any) -> None:
 
 
 def _check_dates(value: Any) -> None:
-    fields = exact_map(value, "trust", "needed", "dated", "beacon", "owner_name")
+    fields = exact_map(value, "trust", "needed", "dated", "named", "beacon", "owner_name")
     octets(fields["trust"], 32)
     integer(fields["needed"], 1, 64)
-    if type(fields["beacon"]) is not bool:
+    if type(fields["named"]) is not bool:
         raise RejectedError("no boolean")
+    if fields["beacon"] is not None:
+        earliest, latest = array(fields["beacon"], 2, 2)
+        integer(earliest, 0, integer(latest, 0, LAST_MICROSECOND))
     text(fields["owner_name"], 100)
     for row in array(fields["dated"], 0, 64):
         name, earliest, latest = array(row, 3, 3)

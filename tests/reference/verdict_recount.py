@@ -54,7 +54,11 @@ def _existed(dates: dict[str, Any] | None) -> tuple[int, int] | None:
     if dates is None or len(dates["dated"]) < dates["needed"]:
         return None
     bounds = [sorted(row[place] for row in dates["dated"]) for place in (1, 2)]
-    return bounds[0][dates["needed"] - 1], bounds[1][dates["needed"] - 1]
+    first, last = (bound[dates["needed"] - 1] for bound in bounds)
+    if not dates["named"]:
+        return first, last
+    labels = dates["beacon"]
+    return None if labels is None else (max(first, labels[0]), max(last, labels[1]))
 
 
 def _recount_dates(
@@ -65,17 +69,22 @@ def _recount_dates(
     _demand(names == sorted(set(names)))
     existed = _existed(dates)
     _demand(check == "failed" or (existed is not None) == (check == "passed"))
+    if dates is not None:
+        _demand(dates["named"] == (head is not None and head["timestamp_authority"] is not None))
+        labels = dates["beacon"]
+        early = labels is not None and any(row[2] <= labels[1] for row in dates["dated"])
+        _demand(labels is None or (dates["named"] and early))
     if body["evidence"] is None or head is None or challenge is None:
         return
     _demand(challenge["trust"] in (None, dates and dates["trust"]))
     if challenge["policy"]["trusted_beacon"]:
-        _demand(head["timestamp_authority"] is not None)
-        _demand(dates is not None and dates["beacon"])
+        _demand(dates is not None and dates["beacon"] is not None)
     published = challenge["published"]
-    older = existed is not None and published is not None and existed[1] < published["earliest"]
-    late = challenge["policy"]["older"] and not older
-    _demand(late or check != "failed")
-    _demand(not late or body["outcome"] != "proven")
+    known = existed is not None and published is not None
+    older = known and existed[1] < published["earliest"]
+    demanded = challenge["policy"]["older"]
+    _demand((demanded and known and not older) or check != "failed")
+    _demand(older or not demanded or body["outcome"] != "proven")
 
 
 def _recount_blocks(blocks: list[int], head: dict[str, Any], challenge: dict[str, Any]) -> None:

@@ -70,7 +70,7 @@ def verdict_documents(judge: Judge, owner: Claimant, argued: Any) -> dict[str, D
     named = opened.checks[4].id, opened.checks[4].title
     dated = replace(
         opened,
-        dating=Dating(bytes(32), 2, times, beacon=True, owner_name="acme"),
+        dating=Dating(bytes(32), 2, times, named=False, beacon=None, owner_name="acme"),
         checks=(*opened.checks[:4], Check(*named, CheckStatus.PASSED, ""), *opened.checks[5:]),
     )
 

@@ -11,7 +11,7 @@ from tests.vectors.exchange import put
 from tests.vectors.verdict import LIMIT, proven, value_of
 
 DATES: dict[str, Any] = {
-    "trust": bytes(range(32)), "needed": 1, "beacon": False, "owner_name": "acme",
+    "trust": bytes(range(32)), "needed": 1, "named": False, "beacon": None, "owner_name": "acme",
     "dated": [
         ["exampletime", 1_790_000_000_000_000, 1_790_000_001_000_000],
         ["othertime", 1_790_000_100_000_000, 1_790_000_100_500_000],
@@ -50,6 +50,11 @@ def false_dates() -> dict[str, dict[str, Any]]:
         "proven, though it is not older": late | {"outcome": "proven"},
         "not proven by a date that is older": not_older() | {"dates": DATES},
         "a beacon trusted where none is named": dated(trusted_beacon=True),
+        "a beacon where none is named": dated()
+        | {"dates": DATES | {"beacon": DATES["dated"][0][1:]}},
+        "an authority named, and not in the header": dated()
+        | {"dates": DATES | {"named": True, "beacon": DATES["dated"][0][1:]}},
+        "not proven, and no date known": not_older() | {"dates": DATES | {"needed": 3}},
         "fewer authorities than needed": dated() | {"dates": DATES | {"needed": 3}},
     }
 

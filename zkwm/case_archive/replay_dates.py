@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zkwm.case_archive.documents import CaseDocuments
 from zkwm.case_archive.steps import ReplayState, ReplayStep
-from zkwm.judge.dating import Dating, order_of, read_dates
+from zkwm.judge.dating import order_by, order_of, read_dates
 from zkwm_protocols.dates import Order
 from zkwm_protocols.trust import Trust
 
@@ -32,11 +32,14 @@ def repeat_dates(documents: CaseDocuments, given: Trust | None) -> ReplayStep | 
         words = "the judge's trust folder is not in the archive, and none was given"
         return ReplayStep(_NAME, ReplayState.NOT_REPEATED, words)
     again = read_dates(documents.commitment, trust)[0]
-    order = order_of(again, challenge.published)
+    order = order_by(again, challenge)
     words = f"by {_whose(trust, named)}, the order is: {order}"
+    if challenge.policy.trusted_beacon and again.beacon is None:
+        words += "; none of its authorities signed the beacon that the challenge takes for trusted"
+        return ReplayStep(_NAME, ReplayState.DIFFERS, words)
     if stated is None:
         return ReplayStep(_NAME, ReplayState.REPEATED, words)
-    before = order_of(stated, challenge.published)
+    before = order_of(stated, challenge)
     if (again if trust.digest == stated.trust else None) not in (None, stated) or order != before:
         return ReplayStep(_NAME, ReplayState.DIFFERS, f"{words}; the verdict says: {before}")
     return ReplayStep(_NAME, ReplayState.REPEATED, f"{words}, as the verdict says")
@@ -47,10 +50,12 @@ def too_late(documents: CaseDocuments, trust: Trust | None) -> bool:
     challenge = documents.challenge
     if not challenge.policy.older:
         return False
-    dating: Dating | None = None if documents.verdict is None else documents.verdict.dating
-    if dating is None and trust is not None:
-        dating = read_dates(documents.commitment, trust)[0]
-    return order_of(dating, challenge.published) != Order.OLDER
+    dating = None if documents.verdict is None else documents.verdict.dating
+    if dating is not None:
+        return order_of(dating, challenge) != Order.OLDER
+    if trust is None:
+        return True
+    return order_by(read_dates(documents.commitment, trust)[0], challenge) != Order.OLDER
 
 
 def _whose(trust: Trust, named: bytes | None) -> str:

@@ -14,7 +14,7 @@ from zkwm.judge.results import CheckStatus
 from zkwm.written_dates import in_words, interval_values
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
-from zkwm_protocols.dates import Interval, Order, Published, existed_by, order
+from zkwm_protocols.dates import Interval, Order, Published, existed_by, later, order
 from zkwm_protocols.errors import NotProven, TrustMaterialMissing, UsageError, ZkwmError
 from zkwm_protocols.policy import Policy
 from zkwm_protocols.schema import (
@@ -49,20 +49,30 @@ class Dating:
         trust: the digest of what the judge trusts, 32 bytes.
         needed: k, how many authorities have to date it.
         dated: the earliest time that each authority signed, by ascending name.
-        beacon: whether one of them signed the beacon of the labels.
+        named: whether the commitment's header names the authority of the labels' beacon.
+        beacon: the time in the token of that beacon, by an authority that the judge trusts; None
+            where none is named, or nobody who is trusted signed it.
         owner_name: what the judge calls the owner, empty where they do not know their keys.
     """
 
     trust: bytes
     needed: int
     dated: tuple[DatedTime, ...]
-    beacon: bool
+    named: bool
+    beacon: Interval | None
     owner_name: str
 
     @property
     def existed(self) -> Interval | None:
-        """When the commitment existed; None where fewer authorities than needed say so."""
-        return existed_by([one.interval for one in self.dated], self.needed)
+        """When commitment and labels existed; None where fewer authorities than needed say so.
+
+        Where an authority is named there are no labels before its first token, and no date of the
+        claim without it.
+        """
+        existed = existed_by([one.interval for one in self.dated], self.needed)
+        if existed is None or not self.named:
+            return existed
+        return None if self.beacon is None else later(existed, self.beacon)
 
     def to_map(self) -> dict[str, Any]:
         """The map in a verdict's file."""
@@ -72,7 +82,8 @@ class Dating:
             "dated": [
                 [one.authority, one.interval.earliest, one.interval.latest] for one in self.dated
             ],
-            "beacon": self.beacon,
+            "named": self.named,
+            "beacon": None if self.beacon is None else [self.beacon.earliest, self.beacon.latest],
             "owner_name": self.owner_name,
         }
 
@@ -81,33 +92,46 @@ class Dating:
         """Read ``to_map``, or null. Raises Malformed."""
         if value is None:
             return None
-        fields = require_map(value, "trust needed dated beacon owner_name", "dates")
+        fields = require_map(value, "trust needed dated named beacon owner_name", "dates")
         dated = []
         for row in require_list(fields["dated"], 0, MOST_AUTHORITIES):
             name, *moments = require_list(row, 3, 3)
-            earliest, latest = (require_integer(one, MOST_MICROSECONDS) for one in moments)
-            dated.append(DatedTime(require_text(name, MOST_NAME), Interval(earliest, latest)))
+            dated.append(DatedTime(require_text(name, MOST_NAME), _interval(moments)))
+        beacon = fields["beacon"]
         return cls(
             require_bytes(fields["trust"], 32),
             require_integer(fields["needed"], MOST_AUTHORITIES, 1),
             tuple(dated),
-            require_boolean(fields["beacon"]),
+            require_boolean(fields["named"]),
+            None if beacon is None else _interval(require_list(beacon, 2, 2)),
             require_text(fields["owner_name"], MOST_NAME),
         )
 
 
-def order_of(dating: Dating | None, published: Published | None) -> Order:
-    """Whether the commitment is older than the suspect."""
-    return order(
-        None if dating is None else dating.existed,
-        None if published is None else published.interval,
-    )
+def order_of(dating: Dating | None, challenge: Challenge | None) -> Order:
+    """Whether the commitment is older than the suspect, by whom the challenge trusts.
+
+    Unknown where the challenge names no trust: whoever chooses it once the answer is known chooses
+    the order with it (SPEC.md 8.5).
+    """
+    if challenge is None or dating is None or challenge.trust != dating.trust:
+        return Order.UNKNOWN
+    return order_by(dating, challenge)
 
 
-def dates_values(dating: Dating | None, published: Published | None) -> dict[str, Any]:
+def order_by(dating: Dating, challenge: Challenge) -> Order:
+    """The same by any trust of the reader's own, where the challenge names one at all."""
+    published = challenge.published
+    if challenge.trust is None or published is None:
+        return Order.UNKNOWN
+    return order(dating.existed, published.interval)
+
+
+def dates_values(dating: Dating | None, challenge: Challenge | None) -> dict[str, Any]:
     """Both dates, and which is older, as JSON values (SPEC.md 10.2)."""
+    published = None if challenge is None else challenge.published
     return {
-        "order": order_of(dating, published),
+        "order": order_of(dating, challenge),
         "commitment": None if dating is None else interval_values(dating.existed),
         "suspect": None if published is None else interval_values(published.interval),
         "suspect_source": None if published is None else published.source,
@@ -116,7 +140,7 @@ def dates_values(dating: Dating | None, published: Published | None) -> dict[str
         "authorities": []
         if dating is None
         else [{"name": one.authority, **_values(one.interval)} for one in dating.dated],
-        "beacon_trusted": dating is not None and dating.beacon,
+        "beacon_trusted": dating is not None and dating.beacon is not None,
         "owner_known_as": None if dating is None else dating.owner_name or None,
     }
 
@@ -178,7 +202,7 @@ def dated_terms(
             "and whom you trust to date the commitment",
             hint="give both (`published`, `trust`), or leave out the demand (`older`)",
         )
-    trusted = trust is not None and read_dates(commitment, trust)[0].beacon
+    trusted = trust is not None and read_dates(commitment, trust)[0].beacon is not None
     dates = {
         "published": published,
         "trust": None if trust is None else trust.digest,
@@ -204,7 +228,7 @@ def require_dates(checks: Checks, challenge: Challenge, dating: Dating | None) -
                 hint="give that folder (`trust`)",
                 check=CHECK,
             )
-        if policy.trusted_beacon and (dating is None or not dating.beacon):
+        if policy.trusted_beacon and (dating is None or dating.beacon is None):
             raise TrustMaterialMissing(
                 "the challenge takes the beacon of the labels for trusted, and no token of a "
                 "trusted authority has it",
@@ -214,7 +238,7 @@ def require_dates(checks: Checks, challenge: Challenge, dating: Dating | None) -
         if policy.older and (dating is None or dating.existed is None):
             raise TrustMaterialMissing(
                 "the commitment has to be older than the suspect, and fewer trusted authorities "
-                "than needed say when it existed",
+                "than needed say when it and its labels existed",
                 hint="get the commitment's file with all its timestamps from the owner",
                 check=CHECK,
             )
@@ -227,7 +251,7 @@ def require_older(
 
     Raises NotProven (``commitment.timestamp``); ``summary`` says what the evidence is.
     """
-    found = order_of(dating, challenge.published)
+    found = order_of(dating, challenge)
     with checks.group(CHECK):
         if challenge.policy.older and found != Order.OLDER:
             what = "is not older than" if found == Order.NOT_OLDER else "may not be older than"
@@ -241,24 +265,34 @@ def require_older(
 def read_dates(commitment: Commitment, trust: Trust) -> tuple[Dating, tuple[str, ...]]:
     """The dates that verify, and for each token that does not, why."""
     best: dict[str, Interval] = {}
-    refused, beacon = [], False
+    refused: list[str] = []
+    beacon: Interval | None = None
     named = commitment.header.timestamp_authority
     for number, evidence in enumerate(commitment.timestamps):
         from zkwm_protocols.timestamps.verification import verify_with_any
 
+        # the beacon of the labels is in the first token, of the authority that the header names
+        root = None if number else named
         try:
-            found = verify_with_any(evidence, commitment.digest, trust.authorities)
+            found = verify_with_any(evidence, commitment.digest, trust.authorities, root=root)
         except ZkwmError as error:
             refused.append(f"token {number + 1} dates nothing: {error.message}")
             continue
-        interval = Interval(found.earliest, found.latest)
+        interval = found.interval
         before = best.get(found.authority, interval)
         best[found.authority] = min(before, interval, key=lambda one: one.latest)
-        # the beacon of the labels is in the first token, of the authority that the header names
-        beacon = beacon or (number == 0 and named is not None and found.root == named)
+        if root is not None:
+            beacon = interval
     dated = tuple(DatedTime(name, best[name]) for name in sorted(best))
     owner = trust.owner_name(commitment.header.owner_keys)
-    return Dating(trust.digest, trust.needed, dated, beacon, owner), tuple(refused)
+    dating = Dating(trust.digest, trust.needed, dated, named is not None, beacon, owner)
+    return dating, tuple(refused)
+
+
+def _interval(moments: list[Any]) -> Interval:
+    """An interval of a file. Raises Malformed."""
+    earliest, latest = (require_integer(one, MOST_MICROSECONDS) for one in moments)
+    return Interval(earliest, latest)
 
 
 def _values(interval: Interval) -> dict[str, str]:

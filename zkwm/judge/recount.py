@@ -115,20 +115,34 @@ def _wrong_dates(verdict: _Verdict, status: Mapping[str, CheckStatus]) -> Iterat
     existed = dating is not None and dating.existed is not None
     if check != CheckStatus.FAILED and existed != (check == CheckStatus.PASSED):
         yield "its dates and the check of the commitment's date differ"
+    if dating is not None and not _consistent_beacon(dating, verdict.header):
+        yield "its beacon is not one of an authority that its header names and that dates it"
     if challenge is None or verdict.evidence is None:
         return
     if challenge.trust is not None and (dating is None or dating.trust != challenge.trust):
         yield "its dates are not by whom its challenge trusts"
-    if challenge.policy.trusted_beacon and (
-        dating is None
-        or not dating.beacon
-        or verdict.header is None
-        or verdict.header.timestamp_authority is None
-    ):
+    if challenge.policy.trusted_beacon and (dating is None or dating.beacon is None):
         yield "its challenge trusts a beacon that nobody trusted has signed"
-    late = challenge.policy.older and order_of(dating, challenge.published) != Order.OLDER
-    if (check == CheckStatus.FAILED and not late) or (late and verdict.outcome == "proven"):
+    found, older = order_of(dating, challenge), challenge.policy.older
+    late = older and found in (Order.NOT_OLDER, Order.UNDECIDED)
+    unproven = older and found != Order.OLDER and verdict.outcome == "proven"
+    if unproven or (check == CheckStatus.FAILED and not late):
         yield "its dates and its outcome differ"
+
+
+def _consistent_beacon(dating: Dating, header: Header | None) -> bool:
+    """Whether a beacon is one of an authority that the header names, and that dates it as well.
+
+    Of each authority the token with the least ``latest`` is listed, so that one of those that are
+    listed is not later than the beacon's.
+    """
+    if dating.named != (header is not None and header.timestamp_authority is not None):
+        return False
+    beacon = dating.beacon
+    if beacon is None:
+        return True
+    dated = any(one.interval.latest <= beacon.latest for one in dating.dated)
+    return dating.named and dated
 
 
 def _other_suspect(verdict: _Verdict, challenge: Challenge) -> Iterator[str]:

@@ -192,7 +192,7 @@ class Verdict:
     @property
     def order(self) -> Order:
         """Whether the commitment is older than the suspect (SPEC.md 8.5)."""
-        return order_of(self.dating, self.published)
+        return order_of(self.dating, self.challenge)
 
     @property
     def classes(self) -> list[dict[str, Any]] | None:
@@ -313,7 +313,7 @@ class Verdict:
             "outcome": self.outcome,
             "reason": self.reason,
             "hint": self.hint,
-            "dates": dates_values(self.dating, self.published),
+            "dates": dates_values(self.dating, self.challenge),
             "checked": self.checked,
             "commitment": None if self.commitment_digest is None else self.commitment_digest.hex(),
             "owner_keys": []

@@ -21,7 +21,18 @@ _ORDERS = {
 
 def in_short(verdict: Verdict) -> str:
     """Which is older, and both dates, in one sentence."""
-    return f"{_ORDERS[verdict.order]}: {_commitment(verdict)}; {_suspect(verdict)}."
+    return f"{_ORDERS[verdict.order]}: {_commitment(verdict)}; {_suspect(verdict)}{_why(verdict)}."
+
+
+def _why(verdict: Verdict) -> str:
+    """Why both dates decide nothing, where they do not."""
+    dating, challenge = verdict.dating, verdict.challenge
+    known = dating is not None and dating.existed is not None and verdict.published is not None
+    if not known or verdict.order != Order.UNKNOWN:
+        return ""
+    if challenge is not None and challenge.trust is None:
+        return "; the challenge names no trust folder, and one chosen later decides no order"
+    return "; they are not by the trust folder that the challenge names"
 
 
 def date_facts(verdict: Verdict) -> tuple[Named, ...]:
@@ -32,6 +43,11 @@ def date_facts(verdict: Verdict) -> tuple[Named, ...]:
         ("Order", verdict.order, False),
         ("Commitment", _commitment(verdict), False),
         *(("Dated by", f"{one.authority}: {in_words(one.interval)}", False) for one in authorities),
+        *(
+            (("Labels by the token of", in_words(dating.beacon), False),)
+            if dating is not None and dating.beacon is not None
+            else ()
+        ),
         ("Model", _suspect(verdict), False),
         *(
             (("Source", f"{quoted(published.source, MOST_SOURCE)}, as the judge states", False),)

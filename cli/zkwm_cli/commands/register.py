@@ -82,12 +82,11 @@ def _tell(made: Registration) -> None:
     from zkwm.report.visible import visible
     from zkwm.written_dates import in_words
     from zkwm_cli.terminal import note, warn
-    from zkwm_protocols.dates import Interval
 
     for one in made.added:
         dated = one.dated
         trusted = "" if one.trusted else " (no trust folder was given: its chain is whole)"
-        interval = in_words(Interval(dated.earliest, dated.latest))
+        interval = in_words(dated.interval)
         note(f"{visible(dated.authority)} dates the commitment {interval}{trusted}")
         for what in one.missing:
             warn(f"{visible(dated.authority)}: could not get {visible(what)}")
@@ -105,7 +104,7 @@ def _values(made: Registration) -> dict[str, Any]:
 
 def _added(one: Obtained) -> dict[str, Any]:
     """One new timestamp as JSON values."""
-    from zkwm.written_dates import rfc3339
+    from zkwm.written_dates import interval_values
 
     dated = one.dated
     return {
@@ -114,8 +113,7 @@ def _added(one: Obtained) -> dict[str, Any]:
         "signer": dated.signer,
         "root_key": dated.root.hex(),
         "policy": dated.policy,
-        "earliest": rfc3339(dated.earliest),
-        "latest": rfc3339(dated.latest),
+        **(interval_values(dated.interval) or {}),
         "revocation": dated.revocation,
         "trusted": one.trusted,
         "missing": list(one.missing),

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from zkwm_protocols.dates import MOST_MICROSECONDS, Interval
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.schema import require_text
 
@@ -105,3 +106,11 @@ class DatedBy:
     revocation: Revocation
     revocation_known: int | None
     beacon: bytes
+
+    @property
+    def interval(self) -> Interval:
+        """From ``earliest`` to ``latest``, as far as the years 1970 to 9999 have it."""
+        first, last = (
+            min(max(0, moment), MOST_MICROSECONDS) for moment in (self.earliest, self.latest)
+        )
+        return Interval(first, last)
