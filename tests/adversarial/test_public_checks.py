@@ -46,8 +46,9 @@ def network(suspect: Any, preprocessing: Preprocessing, *_: object) -> Any:
 @pytest.fixture(autouse=True)
 def agreement(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     """A stand-in of the argument, a network that agrees with the file, each tested elsewhere."""
-    for module in ("check_argument", "judge"):
+    for module in ("check_argument", "frame"):
         monkeypatch.setattr(f"zkwm.judge.{module}.measure_agreement", lambda *_, **__: CLOSE)
+    for module in ("check_argument", "judge"):
         monkeypatch.setattr(f"zkwm.judge.{module}.network_of", network)
     monkeypatch.setattr("tests.support.argued.derive_network", derived)
     return StandIn().install(monkeypatch)

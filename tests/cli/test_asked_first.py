@@ -54,7 +54,7 @@ def mistake(patch: pytest.MonkeyPatch, shown: Path) -> None:
     quantized = derive._quantized
     other = shown.read_bytes()
     patch.setattr(derive, "_quantized", lambda _, *rest: quantized(other, *rest))
-    skip_comparison(patch, "judge.judge")
+    skip_comparison(patch, "judge.frame")
 
 
 def skip_comparison(patch: pytest.MonkeyPatch, module: str) -> None:

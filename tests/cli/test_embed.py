@@ -167,4 +167,4 @@ def test_refused(
 def test_unmarked_takes_no_commitment(zkwm: Command, case: Files, data: Path) -> None:
     result = zkwm(*arguments(case, data), "--unmarked")
     assert result.code == 2
-    assert "--unmarked takes neither" in result.stderr
+    assert "--unmarked takes no --vault" in result.stderr

@@ -55,7 +55,7 @@ def test_a_message_cannot_break_its_line(zkwm: Command, tmp_path: Path) -> None:
 
 
 def test_internal_error_is_one_line(zkwm: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zkwm_cli.inspection.inspect_file", lambda _: 1 // 0)
+    monkeypatch.setattr("zkwm_cli.inspection.inspect_file", lambda *_, **__: 1 // 0)
     result = zkwm("inspect", __file__)
     assert (result.code, result.stdout) == (3, "")
     first, second = result.stderr.splitlines()
@@ -70,13 +70,13 @@ def test_debug_shows_where(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ZKWM_DEBUG", "1")
-    monkeypatch.setattr("zkwm_cli.inspection.inspect_file", lambda _: 1 // 0)
+    monkeypatch.setattr("zkwm_cli.inspection.inspect_file", lambda *_, **__: 1 // 0)
     assert main.main(["inspect", __file__]) == 3
     assert "Traceback (most recent call last)" in capfd.readouterr().err
 
 
 def test_memory_that_is_not_there(zkwm: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: bytes) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr("zkwm_cli.inspection.inspect_file", fail)
@@ -86,7 +86,7 @@ def test_memory_that_is_not_there(zkwm: Command, monkeypatch: pytest.MonkeyPatch
 
 
 def test_interrupt_in_a_command(zkwm: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(_: bytes) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("zkwm_cli.inspection.inspect_file", interrupt)
@@ -192,7 +192,7 @@ def test_an_error_of_the_system_names_what_it_is(
 ) -> None:
     """Too many open files, or a bad disk, is no fault of standard output (verdict.md, 5.5)."""
 
-    def fail(_: bytes) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("zkwm_cli.inspection.inspect_file", fail)

@@ -76,7 +76,7 @@ def test_a_report_into_a_folder_that_vanished(
 def test_no_more_open_files_is_not_called_a_fault_of_stdout(
     zkwm: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: bytes) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr("zkwm_cli.inspection.inspect_file", fail)

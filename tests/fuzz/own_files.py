@@ -87,7 +87,7 @@ def secret_kinds() -> list[Kind]:
             value = documents()[kind].data
             if random.random() < 0.7:
                 value = change_cbor(value, random)
-            with patch.object(encrypted, "encode", lambda _: value):
+            with patch.object(encrypted, "encode_large", lambda _: value):
                 return key().seal(kind, None)
 
         return made

@@ -201,6 +201,7 @@ def test_own_images_are_asked_too(monkeypatch: pytest.MonkeyPatch) -> None:
     own = np.arange(128, dtype=np.uint8).reshape(2, 1, 8, 8)
     asked = EarlyQuestions(suspect, PLAIN, NONCE, own).taken()
     assert asked is not None
+    assert asked.answers() is not None
     assert suspect.asked[0][-2:] == [image.tobytes() for image in own]
     monkeypatch.setattr(early_questions, "MOST_IMAGES", 1)
     assert EarlyQuestions(suspect, PLAIN, NONCE, own).taken() is None
