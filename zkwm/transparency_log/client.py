@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from zkwm.transparency_log.http_client import Answer, HttpClient
-from zkwm.transparency_log.seen_checkpoints import SeenCheckpoints
+from zkwm.transparency_log.seen_checkpoints import SeenCheckpoints, TwoTreesError
 from zkwm.transparency_log.tile_folder import BUNDLE_LIMIT, CHECKPOINT, CHECKPOINT_LIMIT
 from zkwm.transparency_log.tree_key import read_checkpoint
 from zkwm_protocols.errors import CouldNotCheck, InvalidLogProof, Malformed, UsageError
@@ -83,8 +83,8 @@ class LogClient:
         Raises:
             UsageError, Malformed: the log does not take the statement.
             CouldNotCheck: the log does not answer, or takes nothing now.
-            InvalidLogProof: its proof does not verify, the policy is not satisfied in time, or it
-                has shown two trees.
+            TwoTreesError: it has shown two trees; the hint names the file of the evidence.
+            InvalidLogProof: its proof does not verify, or the policy is not satisfied in time.
             InvalidSignature: a line of a trusted key does not verify.
         """
         answer = self._client.ask(f"{self._url}/v1/entries", statement, STATEMENT_TYPE)
@@ -95,6 +95,8 @@ class LogClient:
         while True:
             try:
                 return Registration(proof, receipt, self.verify(statement, proof))
+            except TwoTreesError:  # no later answer takes it back
+                raise
             except InvalidLogProof:
                 if time.monotonic() >= until or not self._names(proof):
                     raise

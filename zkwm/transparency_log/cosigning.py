@@ -20,7 +20,7 @@ from zkwm.files import write_atomic
 from zkwm.transparency_log.database import HeadRow
 from zkwm.transparency_log.http_client import HttpClient
 from zkwm.transparency_log.log import Log
-from zkwm.transparency_log.static_files import WITNESSED
+from zkwm.transparency_log.tile_folder import WITNESSED
 from zkwm_protocols.errors import CouldNotCheck, Malformed
 from zkwm_protocols.transparency.checkpoint import SignedCheckpoint, verify_line
 from zkwm_protocols.transparency.note import NoteSignature

@@ -8,6 +8,7 @@ folder is flushed. A flush that failed is never tried again: what the disk holds
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +18,18 @@ _FLUSHES_AT_ONCE = 8
 _TEMPORARY = ".tmp"
 
 
+class TooManyFilesError(OSError):
+    """The process, or the system, has no file descriptor left; no file has its name yet."""
+
+
 class Disk:
     """Operations on the disk. Each raises OSError."""
 
     def __init__(self) -> None:
         """Threads for flushes are made with the first of them."""
         self._threads: ThreadPoolExecutor | None = None
+        self.changed_folders: set[Path] = set()
+        """Folders in which a folder was made, until they are flushed."""
 
     def write(self, path: Path, data: bytes) -> None:
         """Write a file that is to be renamed; not yet durable. A leftover of that name goes."""
@@ -45,8 +52,10 @@ class Disk:
             return
         if self._threads is None:
             self._threads = ThreadPoolExecutor(_FLUSHES_AT_ONCE, "log-flush")
-        for outcome in [self._threads.submit(self.flush, path) for path in chosen]:
-            outcome.result()
+        outcomes = [self._threads.submit(self.flush, path) for path in chosen]
+        errors = [error for one in outcomes if (error := one.exception()) is not None]
+        for error in sorted(errors, key=_without_descriptor):  # a flush that failed comes first
+            raise error
 
     def rename(self, source: Path, target: Path) -> None:
         """Give a file its name, in place of a file that has it."""
@@ -67,21 +76,36 @@ class Disk:
             self._threads = None
 
 
+def _without_descriptor(error: BaseException) -> bool:
+    """Whether there was no file descriptor left, so that nothing was tried."""
+    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
+
+
 def put_durably(disk: Disk, *stages: Mapping[Path, bytes]) -> None:
     """Put files at their places, whole; those of a stage are durable before the next gets names.
 
     All of them are durable when this returns. Folders are made where they are missing. Raises
-    OSError; then any of the files may be in its place, and whether it is durable is unknown.
+    OSError; then any of the files may be in its place, and whether it is durable is unknown. After
+    TooManyFilesError none of them is, and this may be called again.
     """
+    left = set(disk.changed_folders)
     changed = [_make_folders(disk, {path.parent for path in files}) for files in stages]
-    for files in stages:
-        for path, data in files.items():
-            disk.write(_temporary(path), data)
-    disk.flush_all(_temporary(path) for files in stages for path in files)
+    changed[0] |= left
+    disk.changed_folders.update(*changed)
+    try:
+        for files in stages:
+            for path, data in files.items():
+                disk.write(_temporary(path), data)
+        disk.flush_all(_temporary(path) for files in stages for path in files)
+    except OSError as error:
+        if _without_descriptor(error):
+            raise TooManyFilesError(error.errno, error.strerror) from None
+        raise
     for files, folders in zip(stages, changed, strict=True):
         for path in files:
             disk.rename(_temporary(path), path)
         disk.flush_all(sorted(folders | {path.parent for path in files}))
+    disk.changed_folders.clear()
 
 
 def remove_quietly(disk: Disk, paths: Iterable[Path]) -> None:

@@ -31,6 +31,9 @@ HEAD_LIMIT = 16 * 2**10
 BODY_LIMIT = 2**16
 """Bytes of a body that is read; a statement has fewer, and so has what a log sends to a witness."""
 MOST_CONNECTIONS = 15_000
+"""Connections at once, where the system allows as many open files."""
+PART_BYTES = 2**16
+"""Bytes of an answer that are handed over at once; the next part waits for the reader."""
 _FILES_BESIDE = 200
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
@@ -58,7 +61,11 @@ class Reply:
             *self.headers,
         ]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.content})
+        length = len(self.content)
+        for start in range(0, max(length, 1), PART_BYTES):
+            end = start + PART_BYTES
+            part = {"body": self.content[start:end], "more_body": end < length}
+            await send({"type": "http.response.body", **part})
 
 
 def problem(status: int, detail: str, hint: str = "") -> Reply:
@@ -120,15 +127,23 @@ class Bounded:
             await problem(408, "the request did not end in time").send(send)
 
 
+class _Config(uvicorn.Config):
+    """uvicorn's settings, and how many connections this process has files for."""
+
+    most_connections = MOST_CONNECTIONS
+
+
 class _Protocol(H11Protocol):
-    """uvicorn's protocol, where a connection without a whole request is closed in time."""
+    """uvicorn's protocol, where a connection without a whole request, or whose reader does not
+    read, is closed in time.
+    """
 
     _late: asyncio.TimerHandle | None = None
     _awaited: tuple[bool, object] | None = None
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401
         super().connection_made(transport)
-        if len(self.connections) > MOST_CONNECTIONS:
+        if len(self.connections) > getattr(self.config, "most_connections", MOST_CONNECTIONS):
             transport.abort()
             return
         self._watch()
@@ -158,9 +173,11 @@ class _Protocol(H11Protocol):
         self._late = self.loop.call_later(seconds, self._expire, state)
 
     def _expire(self, state: tuple[bool, object]) -> None:
-        """Close a connection on which nothing has changed."""
-        if self._state() == state:
+        """Close a connection on which nothing has changed, or whose answer nobody reads."""
+        if self._state() == state or self.transport.get_write_buffer_size():
             self.transport.abort()
+        else:
+            self._watch()
 
 
 @dataclass(frozen=True)
@@ -198,28 +215,27 @@ class Server:
     """One app on one address. ``run`` returns after SIGINT, SIGTERM or ``stop``."""
 
     def __init__(self, app: App, address: Address) -> None:
-        _allow_connections()
         self._address = address
-        self._server = _GracefulServer(
-            uvicorn.Config(
-                Bounded(app),
-                host=address.host,
-                port=address.port,
-                http=_Protocol,
-                ws="none",
-                lifespan="off",
-                interface="asgi3",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=True,
-                proxy_headers=False,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=STOP_SECONDS,
-                h11_max_incomplete_event_size=HEAD_LIMIT,
-                backlog=2048,
-            )
+        config = _Config(
+            Bounded(app),
+            host=address.host,
+            port=address.port,
+            http=_Protocol,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=STOP_SECONDS,
+            h11_max_incomplete_event_size=HEAD_LIMIT,
+            backlog=2048,
         )
+        config.most_connections = allow_connections()
+        self._server = _GracefulServer(config)
 
     @property
     def started(self) -> bool:
@@ -247,10 +263,17 @@ class Server:
             ) from None
 
 
-def _allow_connections() -> None:
-    """Let the process have as many open files as it may and needs."""
+def allow_connections() -> int:
+    """Let the process have as many open files as it may and needs.
+
+    Returns: how many connections leave it enough files for its own work, at least one.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_CONNECTIONS + _FILES_BESIDE
     soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft > resource.getrlimit(resource.RLIMIT_NOFILE)[0]:
+    present = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if present == resource.RLIM_INFINITY:
+        return MOST_CONNECTIONS
+    if soft > present:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(1, min(MOST_CONNECTIONS, max(soft, present) - _FILES_BESIDE))

@@ -9,11 +9,14 @@ the next start finds out (``zkwm.transparency_log.recovery``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from zkwm.locks import FileLock
 from zkwm.transparency_log.database import HeadRow, LogDatabase
+from zkwm.transparency_log.disk import TooManyFilesError
 from zkwm.transparency_log.entries import Entry
 from zkwm.transparency_log.tile_folder import TileFolder
 from zkwm_protocols.errors import CouldNotCheck
@@ -27,6 +30,10 @@ from zkwm_protocols.transparency.tiles import (
     read_bundle,
 )
 from zkwm_protocols.transparency.tree import TreeHead, root_of
+
+
+class NotBegunError(CouldNotCheck):
+    """A batch of which nothing was written, for want of file descriptors; the log goes on."""
 
 
 class TreeSigner(Protocol):
@@ -91,7 +98,7 @@ class Log:
         """Append entries and return the signed tree that holds them, when all of it is durable.
 
         Raises CouldNotCheck; then the log stops, and entries of this batch may be in the tree that
-        the next start signs, or may not.
+        the next start signs, or may not. After NotBegunError, or while it is held, it goes on.
         """
         if self._stopped:
             raise CouldNotCheck(
@@ -106,6 +113,8 @@ class Log:
             )
         try:
             return self._append(entries)
+        except NotBegunError:
+            raise
         except OSError as error:
             self.stop(f"its disk failed ({error.strerror})")
             raise CouldNotCheck(
@@ -122,13 +131,14 @@ class Log:
         if self._lock.lost:
             raise CouldNotCheck("the file of the log's lock was removed or replaced")
         old = self._row
-        added = dict(grown(old.size, [entry.data for entry in entries], self._read))
         size = old.size + len(entries)
-        edge = {**self._edge, **added}
-        hashes = TileHashes(size, lambda tile: _find(edge, tile, self))
-        head = TreeHead(size, root_of(size, hashes))
-        _require_goes_on(old, hashes, added)
-        self.files.put(added.items())
+        with _not_begun():
+            added = dict(grown(old.size, [entry.data for entry in entries], self._read))
+            edge = {**self._edge, **added}
+            hashes = TileHashes(size, lambda tile: _find(edge, tile, self))
+            head = TreeHead(size, root_of(size, hashes))
+            _require_goes_on(old, hashes, added)
+            self.files.put(added.items())
         new = HeadRow(head.size, head.root, self.signer.sign(head))
         indexed = [entry.at(old.size + number) for number, entry in enumerate(entries)]
         self.database.swap(old, new, indexed)
@@ -147,6 +157,21 @@ def _find(held: dict[Tile, bytes], tile: Tile, log: Log) -> bytes:
     """A tile from memory, or else from its file."""
     content = held.get(tile)
     return log.files.read(tile) if content is None else content
+
+
+@contextmanager
+def _not_begun() -> Iterator[None]:
+    """Before the first file has its name, want of file descriptors is no reason to stop."""
+    try:
+        yield
+    except (TooManyFilesError, CouldNotCheck) as error:
+        cause = error if isinstance(error, OSError) else error.__context__  # of a file not read
+        if not isinstance(cause, OSError) or cause.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        raise NotBegunError(
+            "the log has too many open files to take entries now",
+            hint="try again in a few seconds; let the process have more open files (ulimit -n)",
+        ) from None
 
 
 def _require_goes_on(old: HeadRow, hashes: TileHashes, added: dict[Tile, bytes]) -> None:

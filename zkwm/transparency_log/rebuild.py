@@ -8,8 +8,9 @@ from zkwm.locks import file_lock
 from zkwm.transparency_log.check import CheckedLog, check_log
 from zkwm.transparency_log.database import HeadRow, LogDatabase
 from zkwm.transparency_log.disk import Disk
-from zkwm.transparency_log.recovery import LOCK, PUBLIC, Describe, read_entries
+from zkwm.transparency_log.recovery import LOCK, PUBLIC, Describe, read_entries, require_witnessed
 from zkwm.transparency_log.tile_folder import TileFolder
+from zkwm.transparency_log.tree_key import read_checkpoint
 from zkwm_protocols.errors import CouldNotCheck
 from zkwm_protocols.transparency.note_keys import VerifierKey
 
@@ -49,6 +50,9 @@ def rebuild(
                 )
             signed = files.checkpoint() if row is None else row.checkpoint
             checked = check_log(files, keys, describe, checkpoint=signed)
+            require_witnessed(
+                files, lambda data: read_checkpoint(data, keys).checkpoint.head, checked.head
+            )
             if row is None:
                 database.create(
                     checked.origin, HeadRow(checked.head.size, checked.head.root, signed or b"")

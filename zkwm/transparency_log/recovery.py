@@ -17,7 +17,7 @@ from zkwm.transparency_log.database import HeadRow, LogDatabase
 from zkwm.transparency_log.disk import Disk
 from zkwm.transparency_log.entries import Entry
 from zkwm.transparency_log.log import Log, TreeSigner
-from zkwm.transparency_log.tile_folder import TileFolder, missing
+from zkwm.transparency_log.tile_folder import WITNESSED, TileFolder, missing
 from zkwm_protocols.errors import CouldNotCheck, Malformed, ZkwmError
 from zkwm_protocols.merkle import leaf_hash
 from zkwm_protocols.transparency.tiles import (
@@ -146,13 +146,14 @@ def _repair_head(
     checkpoint = files.checkpoint()
     published = None if checkpoint is None else _published(signer, checkpoint)
     if published is not None and published.size > row.size:
-        return _advance(files, database, row, published, checkpoint or b"", describe)
+        return _advance(files, database, signer, row, published, checkpoint or b"", describe)
     if published is not None and published.size == row.size and published.root != row.root:
         raise _two_trees(row.size)
     head = TreeHead(row.size, row.root)
     require_files(files, head)
     if published is not None:
         _require_begins(files, head, published)
+    require_witnessed(files, signer.read, head)
     if checkpoint != row.checkpoint:
         files.put_checkpoint(row.checkpoint)
     return row
@@ -182,6 +183,7 @@ def _published(signer: TreeSigner, checkpoint: bytes) -> TreeHead:
 def _advance(
     files: TileFolder,
     database: LogDatabase,
+    signer: TreeSigner,
     row: HeadRow,
     published: TreeHead,
     checkpoint: bytes,
@@ -190,6 +192,7 @@ def _advance(
     """A published tree is ahead of an older database: it counts, if it begins with the row's."""
     require_files(files, published)
     _require_begins(files, published, TreeHead(row.size, row.root))
+    require_witnessed(files, signer.read, published)
     new = HeadRow(published.size, published.root, checkpoint)
     added = [
         describe(data).at(position)
@@ -204,6 +207,29 @@ def _require_begins(files: TileFolder, head: TreeHead, older: TreeHead) -> None:
     hashes = TileHashes(head.size, files.read)
     if root_of(older.size, hashes) != older.root:
         raise _two_trees(older.size)
+
+
+def require_witnessed(files: TileFolder, read: Callable[[bytes], TreeHead], head: TreeHead) -> None:
+    """The tree begins with the one in ``checkpoint.witnessed``, where the log's keys signed that.
+
+    Witnesses see no tree before its row and checkpoint are durable, so a larger one there proves
+    that these are old. Raises CouldNotCheck.
+    """
+    data = files.checkpoint(WITNESSED)
+    try:
+        witnessed = None if data is None else read(data)
+    except CouldNotCheck:  # not of this log's keys: it proves nothing
+        return
+    if witnessed is None:
+        return
+    if witnessed.size > head.size:
+        raise CouldNotCheck(
+            f"the log's own keys have signed a tree of size {witnessed.size:,} ({WITNESSED}), and "
+            f"its newest one here has size {head.size:,}",
+            hint="database and checkpoint are older copies than that file: restore the newest "
+            "ones; nothing was signed and nothing was changed",
+        )
+    _require_begins(files, head, witnessed)
 
 
 def _two_trees(size: int) -> CouldNotCheck:

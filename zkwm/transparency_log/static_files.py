@@ -9,11 +9,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from zkwm.transparency_log.http_server import Message, Reply, problem
-from zkwm.transparency_log.tile_folder import CHECKPOINT, TileFolder
+from zkwm.transparency_log.tile_folder import CHECKPOINT, WITNESSED, TileFolder
 from zkwm_protocols.errors import CouldNotCheck, Malformed
 from zkwm_protocols.transparency.tiles import WIDTH, Tile, width_of
 
-WITNESSED = "checkpoint.witnessed"
 _IMMUTABLE = (b"cache-control", b"public, max-age=31536000, immutable")
 _FRESH = (b"cache-control", b"no-cache")
 _ANYBODY = (b"access-control-allow-origin", b"*")

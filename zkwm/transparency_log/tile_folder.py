@@ -25,6 +25,7 @@ from zkwm_protocols.transparency.tiles import (
 from zkwm_protocols.transparency.tree import HASH_BYTES
 
 CHECKPOINT = "checkpoint"
+WITNESSED = "checkpoint.witnessed"
 CHECKPOINT_LIMIT = 2**20
 BUNDLE_LIMIT = WIDTH * (MAXIMUM_ENTRY + 2)
 

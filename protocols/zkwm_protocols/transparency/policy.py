@@ -78,7 +78,7 @@ class LogPolicy:
 
         Raises:
             Malformed: a line that is none of the format, a name that is not defined before, a key
-                or name twice, no quorum or two.
+                or name twice, two keys of one witness that may count twice, no quorum or two.
             Unsupported: a key of a type that this version does not know.
         """
         if len(data) > POLICY_LIMIT:
@@ -163,7 +163,31 @@ class _Reading:
                 "the policy names no quorum",
                 hint="end it with the line 'quorum NAME', or 'quorum none' to demand no witness",
             )
+        self._require_joined()
         return LogPolicy(tuple(self.logs), tuple(self.witnesses), tuple(self.groups), self.quorum)
+
+    def _require_joined(self) -> None:
+        """The keys of one witness stand in one group that needs all or any of its members.
+
+        Else its operator would be counted twice by a group that needs several.
+        """
+        joining = {
+            member: group.name
+            for group in self.groups
+            if group.threshold in (1, len(group.members))
+            for member in group.members
+        }
+        held: dict[str, list[str]] = {}
+        for witness in self.witnesses:
+            held.setdefault(witness.key.name, []).append(witness.name)
+        for name, members in held.items():
+            groups = {joining.get(member) for member in members}
+            if len(members) > 1 and (len(groups) > 1 or None in groups):
+                raise Malformed(
+                    f"the keys of the witness {name} would count as {len(members)} witnesses",
+                    hint=f"join them before they are used: 'group NAME all {' '.join(members)}' "
+                    "for all of its keys, or 'any' for one of them",
+                )
 
     def _log(self, items: Sequence[str]) -> None:
         _require_count(items, 1, 2, "log KEY [URL]")

@@ -192,3 +192,24 @@ def test_limits_and_unknown_types() -> None:
     names = " ".join(f"w{i}" for i in range(32))
     lines = [f"witness w{i} {key.verifier.to_text()}" for i, key in enumerate(many)]
     assert len(policy(*lines, f"group all-of-them all {names}", "quorum all-of-them").groups) == 1
+
+
+def test_two_keys_of_one_witness_never_count_as_two() -> None:
+    types = (SignatureType.ED25519_COSIGNATURE, SignatureType.ML_DSA_44_COSIGNATURE)
+    lines = [f"log {LOG}"]
+    for number in range(2):
+        for letter, kind in zip("am", types, strict=True):
+            key = NoteSigningKey(f"w{number}.example", kind, bytes([number + 1]) * 32)
+            lines.append(f"witness {letter}{number} {key.verifier.to_text()}")
+    joined = ["group g0 all a0 m0", "group g1 any a1 m1"]
+    assert policy(*lines, *joined, "group g 2 g0 g1", "quorum g").quorum == "g"
+    assert policy(*lines, "group g all a0 m0 a1 m1", "quorum g").quorum == "g"
+    for groups in (
+        ["group g 2 a0 m0 a1 m1"],
+        ["group g 2 a0 m0 a1"],
+        [joined[0], "group g 2 g0 a1 m1"],
+        [joined[0], "group x any a1", "group y any m1", "group g 2 x y"],
+        [joined[0], "group g 2 g0 a1"],
+    ):
+        with pytest.raises(Malformed, match="would count as 2 witnesses"):
+            policy(*lines, *groups, "quorum g")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -109,3 +111,61 @@ def test_many_idle_connections_keep_nobody_out(address: tuple[str, int]) -> None
         for _ in range(100):
             stack.enter_context(socket.create_connection(address))
         assert works(address)
+
+
+async def large(_: Message, __: Receive, send: Send) -> None:
+    """Answers with more than any buffer holds."""
+    await Reply(200, bytes(32 * 2**20), "application/octet-stream").send(send)
+
+
+def test_a_reader_that_does_not_read_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "ANSWER_SECONDS", SECONDS)
+    with running(large) as url, socket.socket() as connection:
+        host, port = url.removeprefix("http://").split(":")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect((host, int(port)))
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(5 * SECONDS)
+        received = 0
+        connection.settimeout(5)  # a connection that is still held would run into it
+        with suppress(ConnectionError):
+            while part := connection.recv(2**20):
+                received += len(part)
+        assert received < 8 * 2**20
+
+
+def test_an_answer_is_handed_over_in_parts_and_whole_to_who_reads() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(Reply(200, bytes(150_000), "text/x").send(send))
+    bodies = [message["body"] for message in sent[1:]]
+    assert max(map(len, bodies)) == http_server.PART_BYTES
+    assert [message["more_body"] for message in sent[1:]] == [True, True, False]
+    assert b"".join(bodies) == bytes(150_000)
+    with running(large) as url:
+        assert len(urllib3.request("GET", url, timeout=20).data) == 32 * 2**20
+
+
+def test_no_more_connections_than_there_are_files_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
+    for limits, most in (
+        ((203, 203), 3),
+        ((64, 1024), 824),
+        ((64, 64), 1),
+        ((2**20, 2**20), http_server.MOST_CONNECTIONS),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), http_server.MOST_CONNECTIONS),
+    ):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, limits=limits: limits)
+        assert http_server.allow_connections() == most
+    monkeypatch.setattr(http_server, "allow_connections", lambda: 3)
+    with running(echo) as url, ExitStack() as stack:
+        host, port = url.removeprefix("http://").split(":")
+        held = [stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(3)]
+        with socket.create_connection((host, int(port))) as one, suppress(ConnectionError):
+            assert ends(one) == b""
+        held[0].close()
+        time.sleep(0.1)
+        assert works((host, int(port)))
