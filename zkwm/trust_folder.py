@@ -6,6 +6,7 @@
     authorities/NAME/authority.toml policies = ["1.2.3"]; perhaps demand_revocation = false,
                                     accuracy_microseconds = 500000
     authorities/NAME/*.pem          root certificates (RFC 7468)
+    authorities/NAME/*.crl          certificate revocation lists that the judge has (RFC 5280, DER)
     log-policy                      a C2SP tlog-policy
     owners/NAME.pem                 the public key of an owner (RFC 7468, SubjectPublicKeyInfo)
 
@@ -27,6 +28,7 @@ from zkwm_protocols.schema import require_boolean, require_integer, require_list
 from zkwm_protocols.timestamps.authority import (
     ASSUMED_ACCURACY,
     MAXIMUM_ACCURACY,
+    MAXIMUM_LISTS_BYTES,
     MAXIMUM_POLICIES,
     TimestampAuthority,
 )
@@ -79,9 +81,12 @@ def _authority(folder: Path) -> TimestampAuthority:
     path = folder / _AUTHORITY
     settings = _settings(path, {"policies"}, {"demand_revocation", "accuracy_microseconds"})
     roots: set[bytes] = set()
+    lists: set[bytes] = set()
     for one in _entries(folder, _MOST_FILES):
         if one.suffix == ".pem":
             roots |= set(read_certificates(one))
+        elif one.suffix == ".crl":
+            lists.add(_read_list(one))
         elif one.name != _AUTHORITY:
             raise _unknown(one)
     with _naming(path):
@@ -95,7 +100,23 @@ def _authority(folder: Path) -> TimestampAuthority:
                 settings.get("accuracy_microseconds", ASSUMED_ACCURACY), MAXIMUM_ACCURACY
             ),
             demand_revocation=require_boolean(settings.get("demand_revocation", True)),
+            crls=tuple(sorted(lists)),
         )
+
+
+def _read_list(path: Path) -> bytes:
+    """A certificate revocation list, DER. Raises Malformed, CouldNotCheck."""
+    from cryptography import x509
+
+    data = read_limited(path, MAXIMUM_LISTS_BYTES, regular=True)
+    try:
+        x509.load_der_x509_crl(data)
+    except ValueError:
+        raise Malformed(
+            f"{path} is no certificate revocation list in DER",
+            hint="convert it: openssl crl -in FILE -outform DER -out FILE.crl",
+        ) from None
+    return data
 
 
 def read_certificates(path: str | Path) -> list[bytes]:

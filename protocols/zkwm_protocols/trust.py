@@ -27,6 +27,7 @@ from zkwm_protocols.schema import (
 )
 from zkwm_protocols.timestamps.authority import (
     MAXIMUM_ACCURACY,
+    MAXIMUM_LISTS,
     MAXIMUM_POLICIES,
     MAXIMUM_ROOTS,
     TimestampAuthority,
@@ -65,10 +66,11 @@ class Trust:
             raise Malformed("a judge trusts at most 64 authorities, and knows at most 1,000 owners")
         for one in self.authorities:
             require_name(one.name)
-            if not _ascending(one.roots) or not _ascending(one.policies):
-                raise Malformed("roots and policies are ascending, each once")
+            if not (_ascending(one.roots) and _ascending(one.policies) and _ascending(one.crls)):
+                raise Malformed("roots, policies and CRLs are ascending, each once")
         if not _ascending(tuple(one.name for one in self.authorities)):
             raise Malformed("authorities are ascending by name, each once")
+        _require_independent(self.authorities)
         if not 1 <= self.needed <= max(1, len(self.authorities)):
             raise Malformed(
                 f"{self.needed} of {len(self.authorities)} authorities are to date a commitment"
@@ -101,6 +103,7 @@ class Trust:
                     "policies": list(one.policies),
                     "accuracy": one.accuracy,
                     "demand_revocation": one.demand_revocation,
+                    "crls": list(one.crls),
                 }
                 for one in self.authorities
             ],
@@ -136,9 +139,34 @@ class Trust:
         )
 
 
+def _require_independent(authorities: tuple[TimestampAuthority, ...]) -> None:
+    """Raise Malformed where two authorities have a root of one key: one would count as both."""
+    owners: dict[bytes, str] = {}
+    for one in authorities:
+        for key in {_key_of(root) for root in one.roots} if len(authorities) > 1 else ():
+            if key in owners:
+                raise Malformed(
+                    f"the authorities {owners[key]!r} and {one.name!r} have a root of the same "
+                    "key, so that one of them would count as two",
+                    hint="name each authority once; put all of its policies into one list",
+                )
+            owners[key] = one.name
+
+
+def _key_of(root: bytes) -> bytes:
+    """SHA-256 of a root's SubjectPublicKeyInfo, or of a root that is no certificate: it trusts
+    nobody."""
+    from zkwm_protocols.timestamps.chain import key_digest, load_certificate
+
+    try:
+        return key_digest(load_certificate(root))
+    except Malformed:
+        return hashlib.sha256(root).digest()
+
+
 def _read_authority(value: object) -> TimestampAuthority:
     """An authority. Raises Malformed."""
-    fields = require_map(value, "name roots policies accuracy demand_revocation", "authority")
+    fields = require_map(value, "name roots policies accuracy demand_revocation crls", "authority")
     return TimestampAuthority(
         name=require_text(fields["name"], 64),
         roots=tuple(
@@ -150,6 +178,7 @@ def _read_authority(value: object) -> TimestampAuthority:
         ),
         accuracy=require_integer(fields["accuracy"], MAXIMUM_ACCURACY),
         demand_revocation=require_boolean(fields["demand_revocation"]),
+        crls=tuple(require_bytes(one) for one in require_list(fields["crls"], 0, MAXIMUM_LISTS)),
     )
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.support.certificate_authority import certify, new_key
+from tests.support.certificate_authority import certify, new_key, revocation_list
 from tests.support.trust_folders import write_trust
 from zkwm.trust_folder import read_trust
-from zkwm_protocols.errors import CouldNotCheck, UsageError
+from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
 from zkwm_protocols.trust import Trust
 
 ROOT = certify("root", new_key(), ca=True)
 SECOND = certify("second", new_key("ed25519"), ca=True)
+OTHER = certify("other", new_key(), ca=True)
+AGAIN = certify("root, issued again", ROOT.key, ca=True)
+LIST = revocation_list(ROOT)
 
 
 def pem_of(key: object) -> bytes:
@@ -29,7 +33,7 @@ def pem_of(key: object) -> bytes:
 def folder(tmp_path: Path) -> Path:
     """Two authorities, of which both are needed, a log policy and two owners."""
     path = write_trust(
-        tmp_path / "trust", {"a-tsa": (ROOT.pem, SECOND.pem), "b.tsa": (SECOND.pem,)}, needed=2
+        tmp_path / "trust", {"a-tsa": (ROOT.pem, SECOND.pem), "b.tsa": (OTHER.pem,)}, needed=2
     )
     (path / "log-policy").write_bytes(b"log example.com/log+1234\n")
     (path / "owners").mkdir()
@@ -60,6 +64,28 @@ def test_its_file_has_the_same_digest_and_names_do_not_matter(folder: Path) -> N
     assert read_trust(folder).digest != trust.digest
 
 
+def test_revocation_lists_of_the_judge_are_read_and_in_the_digest(folder: Path) -> None:
+    before = read_trust(folder)
+    _put("authorities/a-tsa/root.crl", LIST)(folder)
+    trust = read_trust(folder)
+    assert trust.authorities[0].crls == (LIST,)
+    assert trust.digest != before.digest
+    assert Trust.from_bytes(trust.to_bytes()) == trust
+    one = replace(trust.authorities[0], crls=(LIST, LIST))
+    with pytest.raises(Malformed, match="each once"):
+        Trust((one,))
+
+
+def test_more_than_eight_revocation_lists_are_refused(folder: Path) -> None:
+    for number in range(9):
+        _put(
+            f"authorities/a-tsa/{number}.crl",
+            revocation_list(certify(f"ca {number}", new_key(), ca=True)),
+        )(folder)
+    with pytest.raises(Malformed, match="at most 8 CRLs"):
+        read_trust(folder)
+
+
 def _put(name: str, data: bytes) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -88,6 +114,10 @@ CHANGES: dict[str, Callable[[Path], None]] = {
     "an owner's name that no file may have": _put(
         "owners/Acme.pem", pem_of(ed25519.Ed25519PrivateKey.generate())
     ),
+    "a root under two names": _put("authorities/b.tsa/root.pem", ROOT.pem),
+    "its key in another certificate": _put("authorities/b.tsa/again.pem", AGAIN.pem),
+    "a revocation list that is none": _put("authorities/a-tsa/root.crl", b"no list"),
+    "a list that is too large": _put("authorities/a-tsa/root.crl", bytes(1 + 2**20)),
     "settings without end": _put("trust.toml", b"#" * 70_000),
     "revocation as a number": _put(
         "authorities/a-tsa/authority.toml", b'policies = ["1.2.3"]\ndemand_revocation = 1'

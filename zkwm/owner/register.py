@@ -55,6 +55,7 @@ def register(
         UsageError: no authority, too many, the vault has no secrets of this commitment, or another
             command registered it meanwhile.
         CouldNotCheck: an authority gives no token, or one that does not verify.
+        TrustMaterialMissing: a root, a policy that counts or revocation material is missing.
     """
     file = secrets_of(vault.state, commitment).commitment_file
     kept = Commitment.from_bytes(file)

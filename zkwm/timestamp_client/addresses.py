@@ -20,12 +20,16 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class Location:
-    """A URL, taken apart: scheme, host, port, and the path with its query."""
+    """A URL, taken apart: scheme, host, port, and the path with its query.
+
+    ``address`` is, of an authority that was asked, the address that answered.
+    """
 
     scheme: str
     host: str
     port: int
     path: str
+    address: str = ""
 
     @property
     def place(self) -> str:
@@ -63,12 +67,15 @@ def resolve(location: Location, asked: Location | None) -> list[str]:
     """The addresses to connect to: all of the host's, resolved once. Raises OSError.
 
     ``asked`` is None for a URL that the owner typed. For one of a certificate it is the authority
-    that they typed: only its own host and port, or public addresses at the usual ports, are asked.
-    Raises ValueError for any other.
+    that they typed: only the address that answered there, for its own host and port, or public
+    addresses at the usual ports, are asked. Raises ValueError for any other.
     """
+    same = asked is not None and (location.host, location.port) == (asked.host, asked.port)
+    if asked is not None and same and asked.address:
+        return [asked.address]  # not what its name means by now
     found = socket.getaddrinfo(location.host, location.port, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    if asked is None or (location.host, location.port) == (asked.host, asked.port):
+    if asked is None:
         return addresses
     if location.port != _PORTS[location.scheme]:
         raise ValueError("a certificate names an unusual port")
@@ -78,13 +85,13 @@ def resolve(location: Location, asked: Location | None) -> list[str]:
 
 
 def _is_public(address: str) -> bool:
-    """Whether anybody on the internet has this address, itself or as the one mapped into it."""
+    """Whether anybody on the internet has this address (IPv6: RFC 4291, section 2.4)."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(parsed, ipaddress.IPv6Address):
-        inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo or (None, None))[1]
-        if inner is not None or parsed in _TRANSLATED:
-            return False  # a public service has an address of its own
+    if isinstance(parsed, ipaddress.IPv6Address) and (
+        parsed not in _GLOBAL_UNICAST or parsed.sixtofour or parsed.teredo
+    ):
+        return False  # a public service has an address of its own, not one translated
     return parsed.is_global and not parsed.is_multicast
 
 
-_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")

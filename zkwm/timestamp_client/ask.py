@@ -18,12 +18,16 @@ _HINT = "ask the operator of this authority, or ask another authority"
 
 @dataclass(frozen=True)
 class Answer:
-    """A token that fits its request: its policy (an object identifier) and certificates, DER."""
+    """A token that fits its request: its policy (an object identifier) and certificates, DER.
+
+    ``address`` is that of the authority, by which it answered.
+    """
 
     token: bytes
     nonce: bytes
     policy: str
     certificates: tuple[bytes, ...]
+    address: str = ""
 
 
 def ask(location: Location, digest: bytes, *, seconds: float = SECONDS) -> Answer:
@@ -34,7 +38,11 @@ def ask(location: Location, digest: bytes, *, seconds: float = SECONDS) -> Answe
     """
     nonce = bytes([1 + secrets.randbelow(127)]) + secrets.token_bytes(15)
     request = make_request(digest, nonce)
-    reply = fetch(location, _WANTED, body=request, content_type=_QUERY, seconds=seconds)
+    used: list[str] = []
+    reply = fetch(
+        location, _WANTED, body=request, content_type=_QUERY, seconds=seconds,
+        connected=used.append,
+    )  # fmt: skip
     try:
         data = token_of_response(reply)
         token = read_token(data)
@@ -46,4 +54,4 @@ def ask(location: Location, digest: bytes, *, seconds: float = SECONDS) -> Answe
         raise CouldNotCheck(
             f"{location.place} gave no usable token: {error.message}", hint=error.hint or _HINT
         ) from None
-    return Answer(data, nonce, token.info.policy, tuple(token.certificates))
+    return Answer(data, nonce, token.info.policy, tuple(token.certificates), *used)

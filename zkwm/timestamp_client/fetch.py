@@ -11,6 +11,8 @@ import http.client
 import socket
 import ssl
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from zkwm.timestamp_client.addresses import Location, resolve
@@ -18,6 +20,7 @@ from zkwm_protocols.errors import CouldNotCheck
 
 SECONDS = 30.0
 """For a whole attempt; authorities answer within one or two."""
+_MOST_ADDRESSES = 4
 _TRY_AGAIN = "try again later, or ask another authority"
 
 
@@ -37,6 +40,7 @@ def fetch(
     content_type: str = "",
     asked: Location | None = None,
     seconds: float = SECONDS,
+    connected: Callable[[str], None] = lambda _: None,
 ) -> bytes:
     """The body of the reply to a GET, or to a POST where there is a ``body``.
 
@@ -46,13 +50,15 @@ def fetch(
         body, content_type: of a POST.
         asked: the authority whose certificate named this URL; None where the owner typed it.
         seconds: for all of it.
+        connected: called with the address that is asked.
 
     Raises:
         CouldNotCheck: there is no reply, a late, larger or other one; the message names the host.
     """
     guard = _Deadline(seconds)
     try:
-        with guard, contextlib.closing(_connected(location, asked, seconds, guard)) as connection:
+        with guard, contextlib.closing(_connected(location, asked, guard)) as connection:
+            connected(connection.sock.getpeername()[0])
             headers = {
                 "Host": location.host_header, "User-Agent": "zkwm", "Accept-Encoding": "identity",
                 "Connection": "close",
@@ -99,18 +105,22 @@ def _read(response: http.client.HTTPResponse, wanted: Wanted) -> bytes:
 
 
 def _connected(
-    location: Location, asked: Location | None, seconds: float, guard: _Deadline
+    location: Location, asked: Location | None, guard: _Deadline
 ) -> http.client.HTTPConnection:
-    """A connection to one of the host's addresses. Raises OSError, ValueError for a foreign one."""
+    """A connection to one of the host's first addresses, in the time that is left for all of them.
+
+    Raises OSError, ValueError for a foreign address.
+    """
     failure = OSError("no address")
-    for address in resolve(location, asked):
+    for address in resolve(location, asked)[:_MOST_ADDRESSES]:
+        left = guard.left()
         try:
-            plain = socket.create_connection((address, location.port), timeout=seconds)
+            plain = socket.create_connection((address, location.port), timeout=left)
         except OSError as error:
             failure = error
             continue
         guard.guard(plain)
-        connection = http.client.HTTPConnection(location.host, location.port, timeout=seconds)
+        connection = http.client.HTTPConnection(location.host, location.port, timeout=left)
         connection.sock = plain
         if location.scheme == "https":
             context = ssl.create_default_context()
@@ -130,6 +140,7 @@ class _Deadline:
 
     def __init__(self, seconds: float) -> None:
         self.expired = False
+        self._end = time.monotonic() + seconds
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._timer = threading.Timer(seconds, self._expire)
@@ -143,6 +154,13 @@ class _Deadline:
         self._timer.cancel()
         with self._lock:
             self._socket = None
+
+    def left(self) -> float:
+        """The seconds that are left. Raises TimeoutError if the time is over."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
 
     def guard(self, guarded: socket.socket) -> None:
         """Shut this socket on expiry. Raises TimeoutError if the time is over already."""

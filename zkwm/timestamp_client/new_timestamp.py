@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zkwm.timestamp_client.addresses import Location, locate
 from zkwm.timestamp_client.ask import ask
 from zkwm.timestamp_client.fetch import SECONDS
 from zkwm_protocols.commitment import Commitment
-from zkwm_protocols.errors import CouldNotCheck, ZkwmError
+from zkwm_protocols.errors import CouldNotCheck, TrustMaterialMissing, ZkwmError
 from zkwm_protocols.timestamps.authority import DatedBy, TimestampAuthority
 from zkwm_protocols.timestamps.evidence import TimestampEvidence
 from zkwm_protocols.trust import Trust
@@ -56,6 +56,7 @@ def obtain(
     Raises:
         UsageError: for a URL that is none.
         CouldNotCheck: there is no token, or one that does not verify.
+        TrustMaterialMissing: a root, a policy that counts or revocation material is missing.
     """
     from zkwm.timestamp_client.material import gather
 
@@ -63,7 +64,8 @@ def obtain(
     tell(f"asking {location.place}")
     answer = ask(location, commitment.digest, seconds=seconds)
     known = [root for one in (trust.authorities if trust else ()) for root in one.roots]
-    found = gather(answer.certificates, known, location, seconds, tell)
+    asked = replace(location, address=answer.address)
+    found = gather(answer.certificates, known, asked, seconds, tell)
     evidence = TimestampEvidence(
         token=answer.token,
         nonce=answer.nonce,
@@ -72,9 +74,10 @@ def obtain(
         ocsp_responses=tuple(found.ocsp_responses),
     )
     if found.root is None:
-        raise CouldNotCheck(
+        raise TrustMaterialMissing(
             f"the chain of {location.place} does not lead to a root: {'; '.join(found.missing)}",
             hint="give a trust folder with its root certificate (`trust`)",
+            check="timestamp.chain",
         )
     itself = TimestampAuthority(location.place, (found.root,), (answer.policy,))
     dated = _verified(evidence, commitment, trust.authorities if trust else (itself,), location)
@@ -87,13 +90,17 @@ def _verified(
     authorities: tuple[TimestampAuthority, ...],
     location: Location,
 ) -> DatedBy:
-    """What the token says, by the first authority by which it verifies. Raises CouldNotCheck."""
+    """What the token says, by the first authority by which it verifies.
+
+    Raises CouldNotCheck, TrustMaterialMissing.
+    """
     from zkwm_protocols.timestamps.verification import verify_with_any
 
     try:
         return verify_with_any(evidence, commitment.digest, authorities)
     except ZkwmError as error:
-        raise CouldNotCheck(
+        kind = TrustMaterialMissing if isinstance(error, TrustMaterialMissing) else CouldNotCheck
+        raise kind(
             f"the token of {location.place} does not verify: {error.message}",
             hint="ask an authority that your trust folder names, or add this one to the folder",
             check=error.check,

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -135,7 +136,8 @@ def test_what_is_no_url_is_refused_without_repeating_it(url: str) -> None:
 @pytest.mark.parametrize(
     "address", ["127.0.0.1", "10.0.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
                 "224.0.0.1", "::1", "fe80::1", "fc00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1",
-                "2002:7f00:1::", "::"],
+                "2002:7f00:1::", "::", "::127.0.0.1", "fec0::1", "64:ff9b:1::a00:1",
+                "::ffff:0:127.0.0.1", "5f00::1", "2001:0:7f00:1::1", "2001:db8::1"],
 )  # fmt: skip
 def test_a_certificate_sends_nobody_into_their_own_network(
     address: str, monkeypatch: pytest.MonkeyPatch
@@ -146,7 +148,43 @@ def test_a_certificate_sends_nobody_into_their_own_network(
     asked = locate("https://tsa.example/tsr")
     with pytest.raises(ValueError, match="not public"):
         resolve(locate("http://crl.example/root.crl"), asked)
+    with pytest.raises(ValueError, match="not public"):  # its name means another address by now
+        resolve(locate("https://tsa.example/root.crl"), asked)
     assert resolve(locate("http://crl.example/root.crl"), None) == [address]  # the owner's own word
+
+
+def test_the_authority_itself_is_asked_again_where_it_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its name leads to the cloud's metadata by then; nobody asks it again what it means."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("169.254.169.254", 80))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    asked = replace(locate("http://tsa.example/tsr"), address="93.184.216.34")
+    assert resolve(locate("http://tsa.example/latest/meta-data"), asked) == ["93.184.216.34"]
+    for other in ("http://crl.example/", "https://tsa.example/"):
+        with pytest.raises(ValueError, match="certificate names"):
+            resolve(locate(other), asked)
+
+
+def test_many_dead_addresses_take_no_longer_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    def dead(_: object, timeout: float) -> socket.socket:
+        waited.append(timeout)
+        time.sleep(min(timeout, 0.12))
+        raise TimeoutError
+
+    monkeypatch.setattr(fetching, "resolve", lambda *_: [f"203.0.113.{i}" for i in range(200)])
+    monkeypatch.setattr(socket, "create_connection", dead)
+    with pytest.raises(CouldNotCheck, match=r"within 0\.3 seconds"):
+        fetch(locate("http://tsa.example/"), Wanted((), 10), seconds=0.3)
+    assert waited == sorted(waited, reverse=True)
+    assert len(waited) <= 3
+    assert waited[0] <= 0.3
+    waited.clear()
+    with pytest.raises(CouldNotCheck):
+        fetch(locate("http://tsa.example/"), Wanted((), 10), seconds=60)
+    assert len(waited) == 4
 
 
 def test_a_public_address_at_another_port_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
