@@ -81,8 +81,9 @@ def test_lightning_trains_what_a_judge_calls_proven(tmp_path: Path) -> None:
             commitment, suspect, reveal=50, purpose="a test", preprocessing=NORMALIZED
         )
         proof = zkwm.prove(
-            vault, commitment, challenge, judge_fingerprint=fingerprint, again=name == "innocent"
-        )
+            vault, commitment, challenge, judge_fingerprint=fingerprint,
+            consent=zkwm.Consent(again=name == "innocent"),
+        )  # fmt: skip
         try:
             verdicts[name] = judge.verify(commitment, suspect, challenge, proof)
         except NotProven as error:
