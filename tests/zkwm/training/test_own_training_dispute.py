@@ -82,7 +82,7 @@ def test_lightning_trains_what_a_judge_calls_proven(tmp_path: Path) -> None:
         )
         proof = zkwm.prove(
             vault, commitment, challenge, judge_fingerprint=fingerprint,
-            consent=zkwm.Consent(again=name == "innocent"),
+            consent=zkwm.Consent(again=name == "innocent", last=name == "innocent"),
         )  # fmt: skip
         try:
             verdicts[name] = judge.verify(commitment, suspect, challenge, proof)
