@@ -125,7 +125,7 @@ def require_own_beacon(
         raise InvalidOpening(
             "this file of the commitment begins with another timestamp than the one with which it "
             "was registered, so that all of its labels are others",
-            hint="use the file that `register` wrote; registering again restores its first "
+            hint="use the file that zkwm register wrote; registering again restores its first "
             "timestamp",
             check=check,
         )
