@@ -124,11 +124,11 @@ def test_a_reader_who_does_not_trust_the_beacon_does_not_grant_its_discount(
     verdict = Namespace(dating=read_dates(file, TRUST)[0])
     for found in (None, verdict):
         case = Namespace(commitment=file, challenge=challenge, verdict=found, trust=TRUST)
-        step = repeat_dates(case, mine)  # type: ignore[arg-type]
+        step = repeat_dates(case, mine)
         assert step is not None
         assert step.state == ReplayState.DIFFERS
         assert "none of its authorities signed the beacon" in step.words
-        same = repeat_dates(case, None)  # type: ignore[arg-type]
+        same = repeat_dates(case, None)
         assert same is not None
         assert same.state == ReplayState.REPEATED
 
@@ -151,7 +151,7 @@ def test_a_token_at_the_end_of_time_dates_or_does_no_harm(year: int) -> None:
         header=Namespace(timestamp_authority=None, owner_keys=()),
     )  # fmt: skip
     trust = Trust((MAKER.trusted(name="a"), long.trusted(name="b")))
-    dating, _ = read_dates(file, trust)  # type: ignore[arg-type]
+    dating, _ = read_dates(file, trust)
     assert dating.dated[0].authority == "a"
     assert dating.existed is not None
     assert year != 1970 or dating.dated[1].interval.earliest == 0

@@ -68,7 +68,7 @@ def _normal(signer: Any, signed: Any, carried: tuple[bytes, ...]) -> bytes:
     return bytes(r.to_bytes(length, "big") + min(s, order - s).to_bytes(length, "big"))
 
 
-class _Pair(x509.SequenceOf):  # type: ignore[misc]
+class _Pair(x509.SequenceOf):
     """r and s."""
 
     _child_spec = x509.Integer

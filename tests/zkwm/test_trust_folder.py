@@ -24,7 +24,7 @@ LIST = revocation_list(ROOT)
 
 
 def pem_of(key: object) -> bytes:
-    public = key.public_key()  # type: ignore[attr-defined]
+    public = key.public_key()
     data: bytes = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return data
 

@@ -159,5 +159,5 @@ def next_swap(disk: FaultyDisk) -> int:
         plain(operation, name)
         return operation == "swap"
 
-    disk.count = count  # type: ignore[method-assign]
+    disk.count = count
     return -1

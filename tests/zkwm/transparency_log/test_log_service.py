@@ -32,7 +32,7 @@ def running_log(folder: Path) -> Iterator[Served]:
 
 def get(url: str, method: str = "GET", **more: object) -> urllib3.BaseHTTPResponse:
     """One request."""
-    return urllib3.request(method, url, retries=False, timeout=20, **more)  # type: ignore[arg-type]
+    return urllib3.request(method, url, retries=False, timeout=20, **more)
 
 
 def test_a_client_registers_and_verifies(folder: Path, running_log: Served) -> None:

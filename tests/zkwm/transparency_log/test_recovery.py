@@ -78,7 +78,7 @@ def test_an_old_copy_of_the_files_under_a_newer_row_is_refused(folder: Path) -> 
     before = LogDatabase(folder / "database.sqlite").head("log.example/test")
     with pytest.raises(CouldNotCheck, match="do not hold the tree"), opened(folder):
         pass
-    assert (folder / "public" / "checkpoint").read_bytes() != before.checkpoint  # type: ignore[union-attr]
+    assert (folder / "public" / "checkpoint").read_bytes() != before.checkpoint
 
 
 def test_an_old_copy_of_the_database_is_brought_forward(folder: Path) -> None:
