@@ -116,7 +116,7 @@ class Challenge(ABC):
         if self.block_count < 1 or list(self.excluded_blocks) != sorted(set(self.excluded_blocks)):
             raise Malformed("expected at least one block, and excluded blocks ascending, each once")
         require_text(self.purpose, MAXIMUM_PURPOSE)
-        require_datable(self.policy, self.published, self.trust)
+        require_datable(self.policy, self.published, self.trust, self.issued)
 
     @property
     def statistic(self) -> Statistic:

@@ -156,13 +156,18 @@ def require_same_beacon(beacon: bytes | None, commitment: Commitment) -> None:
         )
 
 
-def require_datable(policy: Policy, published: Published | None, trust: bytes | None) -> None:
+def require_datable(
+    policy: Policy, published: Published | None, trust: bytes | None, issued: int
+) -> None:
     """Check that what the policy says of dates can be decided by what the challenge fixes.
 
-    Whom the judge trusts has to be fixed before they know the answer. Raises Malformed.
+    Whom the judge trusts has to be fixed before they know the answer, and nothing was published
+    after the challenge about it was issued (seconds since 1970). Raises Malformed.
     """
     require_optional_bytes(trust, 32)
     if trust is None and (policy.older or policy.trusted_beacon):
         raise Malformed("dates or a beacon are to count, and the challenge names nobody trusted")
     if policy.older and published is None:
         raise Malformed("the commitment has to be older than a suspect whose date is unknown")
+    if published is not None and published.interval.earliest // 10**6 > issued:
+        raise Malformed("the suspect was published after the challenge about it was issued")

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import pytest
 
-from tests.support.dispute import Claimant, TestJudge, marked, new_judge, random_images, verdict_of
+from tests.support.dispute import (
+    Claimant,
+    TestJudge,
+    failed,
+    marked,
+    new_judge,
+    random_images,
+    verdict_of,
+)
+from tests.support.past_authority import PUBLISHED, PastAuthority
 from tests.support.timestamp_authority import POLICY, LocalAuthority, needs_openssl
 from zkwm.judge.verdict import Outcome, Verdict
 from zkwm.report.wording import meaning
 from zkwm.written_dates import read_date
 from zkwm_protocols.commitment import Commitment
-from zkwm_protocols.dates import Order, Published
+from zkwm_protocols.dates import Interval, Order, Published
+from zkwm_protocols.encoding import decode, encode, pack
 from zkwm_protocols.errors import Malformed, NotProven, TrustMaterialMissing, UsageError
 from zkwm_protocols.policy import Policy
 from zkwm_protocols.timestamps.authority import TimestampAuthority
@@ -20,7 +31,7 @@ from zkwm_protocols.trust import Trust
 
 pytestmark = [needs_openssl, pytest.mark.usefixtures("quick_labels")]
 OLDER = Policy(older=True)
-LONG_AGO, IN_FUTURE = "2001-01-01", "2099-01-01"
+LONG_AGO = "2001-01-01"
 
 
 def published(date: str) -> Published:
@@ -37,14 +48,14 @@ def trusting(*authorities: LocalAuthority, needed: int = 1) -> Trust:
 def honest(tmp_path_factory: pytest.TempPathFactory) -> LocalAuthority:
     """An authority that judges trust."""
     folder = tmp_path_factory.mktemp("honest")
-    return LocalAuthority(folder / "tsa", name="honest", intermediate=False)
+    return PastAuthority(folder / "tsa", name="honest", intermediate=False)
 
 
 @pytest.fixture(scope="module")
 def false(tmp_path_factory: pytest.TempPathFactory) -> LocalAuthority:
     """An authority of the thief's own, which nobody else trusts."""
     folder = tmp_path_factory.mktemp("false")
-    return LocalAuthority(folder / "tsa", name="false", intermediate=False)
+    return PastAuthority(folder / "tsa", name="false", intermediate=False)
 
 
 class Dispute:
@@ -93,7 +104,7 @@ def status(verdict: Verdict) -> str:
 
 def test_an_honest_owner_with_an_older_commitment_wins(honest: LocalAuthority) -> None:
     dispute = Dispute()
-    verdict = dispute.verdict(dispute.dated(honest), trusting(honest), IN_FUTURE, OLDER)
+    verdict = dispute.verdict(dispute.dated(honest), trusting(honest), PUBLISHED, OLDER)
     assert (verdict.outcome, verdict.order) == (Outcome.PROVEN, Order.OLDER)
     assert status(verdict) == "passed"
 
@@ -103,10 +114,10 @@ def test_a_thief_backdates_by_an_authority_of_their_own(
 ) -> None:
     """Their token dates nothing for a judge who does not trust it."""
     dispute = Dispute()
-    verdict = dispute.verdict(dispute.dated(false), trusting(honest), IN_FUTURE)
+    verdict = dispute.verdict(dispute.dated(false), trusting(honest), PUBLISHED)
     assert (verdict.outcome, verdict.order) == (Outcome.PROVEN, Order.UNKNOWN)
     assert status(verdict) == "skipped"
-    demanded = dispute.verdict(dispute.dated(false), trusting(honest), IN_FUTURE, OLDER)
+    demanded = dispute.verdict(dispute.dated(false), trusting(honest), PUBLISHED, OLDER)
     assert demanded.outcome == Outcome.TRUST_MATERIAL_MISSING
     assert status(demanded) == "failed"
 
@@ -116,14 +127,14 @@ def test_one_false_authority_is_not_enough_where_two_are_needed(
 ) -> None:
     dispute = Dispute()
     both = trusting(honest, false, needed=2)
-    assert dispute.verdict(dispute.dated(false), both, IN_FUTURE).order == Order.UNKNOWN
-    assert dispute.verdict(dispute.dated(false, honest), both, IN_FUTURE).order == Order.OLDER
+    assert dispute.verdict(dispute.dated(false), both, PUBLISHED).order == Order.UNKNOWN
+    assert dispute.verdict(dispute.dated(false, honest), both, PUBLISHED).order == Order.OLDER
 
 
 def test_a_token_of_another_commitment_dates_nothing(honest: LocalAuthority) -> None:
     dispute = Dispute()
     stolen = replace(dispute.owner.commitment, timestamps=(honest.evidence(bytes(32)),))
-    verdict = dispute.verdict(stolen, trusting(honest), IN_FUTURE)
+    verdict = dispute.verdict(stolen, trusting(honest), PUBLISHED)
     assert verdict.order == Order.UNKNOWN
     assert "something else than this commitment" in next(
         c.detail for c in verdict.checks if c.id == "commitment.timestamp"
@@ -143,7 +154,7 @@ def test_a_commitment_newer_than_the_suspect_supports_nothing(honest: LocalAutho
 
 def test_dates_that_overlap_are_undecided_and_do_not_meet_a_demand(honest: LocalAuthority) -> None:
     dispute = Dispute()
-    overlap = "2020-01-01/2099-01-01"
+    overlap = f"2020-01-01/{PUBLISHED}"
     verdict = dispute.verdict(dispute.dated(honest), trusting(honest), overlap)
     assert (verdict.outcome, verdict.order) == (Outcome.PROVEN, Order.UNDECIDED)
     demanded = dispute.verdict(dispute.dated(honest), trusting(honest), overlap, OLDER)
@@ -161,13 +172,41 @@ def test_a_suspect_without_a_date_is_unknown_and_cannot_be_demanded(honest: Loca
         dispute.verdict(dispute.dated(honest), trusting(honest), None, OLDER)
 
 
+def test_a_date_still_to_come_makes_no_commitment_older(honest: LocalAuthority) -> None:
+    """2062 for 2026: every commitment would be older. Neither judge nor reader takes it."""
+    dispute = Dispute()
+    commitment = dispute.dated(honest)
+    for date in ("2062-01-01", "2062-01-01/2063-01-01"):
+        with pytest.raises(UsageError, match="still to come") as caught:
+            dispute.verdict(commitment, trusting(honest), date)
+        assert "check the year" in caught.value.hint
+    challenge = dispute.judge.challenge(
+        commitment, dispute.suspect, reveal=50, trust=trusting(honest),
+        published=published(f"{PUBLISHED}/2062-01-01"),
+    )  # fmt: skip
+    second = challenge.issued * 10**6
+    replace(challenge, published=Published(Interval(second, second + 999_999), "now"))
+    after = Published(Interval(second + 10**6, second + 10**6), "a second later")
+    with pytest.raises(Malformed, match="after the challenge"):
+        replace(challenge, published=after)
+    late = replace(challenge, issued=after.interval.earliest // 10**6, published=after)
+    body = late.body()
+    changed = encode(decode(body, limit=1 << 20) | {"issued": challenge.issued})
+    signature = dispute.judge.key.signing.sign("challenge", hashlib.sha256(changed).digest())
+    file = pack("challenge", {"body": changed, "signature": signature})
+    verdict = verdict_of(
+        lambda: dispute.judge.verify(commitment, dispute.suspect, file, b"", trust=trusting(honest))
+    )
+    assert (verdict.outcome, failed(verdict)) == (Outcome.COULD_NOT_CHECK, ["challenge.format"])
+
+
 def test_whom_a_judge_trusts_is_fixed_before_the_answer(
     honest: LocalAuthority, false: LocalAuthority
 ) -> None:
     dispute = Dispute()
     commitment = dispute.dated(false)
     verdict = dispute.verdict(
-        commitment, trusting(honest), IN_FUTURE, at_the_end=trusting(honest, false)
+        commitment, trusting(honest), PUBLISHED, at_the_end=trusting(honest, false)
     )
     assert verdict.outcome == Outcome.TRUST_MATERIAL_MISSING
 

@@ -9,19 +9,19 @@ import pytest
 
 from tests.support.argued import StandIn, save_linear
 from tests.support.case_files import Command, save_lookup, statuses
+from tests.support.past_authority import PUBLISHED, PastAuthority
 from tests.support.timestamp_authority import LocalAuthority, needs_openssl
 from tests.support.trust_folders import write_trust
 
 pytestmark = needs_openssl
-LATER = "2099-01-01"
 
 
 @pytest.fixture(scope="module")
 def authorities(tmp_path_factory: pytest.TempPathFactory) -> tuple[LocalAuthority, LocalAuthority]:
     """Two authorities with chains of their own."""
     folder = tmp_path_factory.mktemp("authorities")
-    first = LocalAuthority(folder / "first", name="first", intermediate=False)
-    return first, LocalAuthority(folder / "second", name="second")
+    first = PastAuthority(folder / "first", name="first", intermediate=False)
+    return first, PastAuthority(folder / "second", name="second")
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def argue(zkwm: Command, owner: tuple[str, ...], trust: Path) -> None:
             "--blocks",
             3,
         ),
-        *("--suspect-published", LATER, "--published-source", "a web page", "--trust", trust),
+        *("--suspect-published", PUBLISHED, "--published-source", "a web page", "--trust", trust),
         *("--judge", "judge.key.pub", "--output", "argued.challenge"),
     )
     assert asked.code == 0, asked.stderr
@@ -111,7 +111,7 @@ def test_register_embed_labels_and_win_with_a_date(
     judged = ("--commitment", "acme.commitment", "--model", "model.onnx", "--trust", trust)
     asked = zkwm(
         *("challenge", *judged, "--reveal", 50, "--judge", "judge.key.pub"),
-        *("--suspect-published", LATER, "--published-source", "a web page", "--older"),
+        *("--suspect-published", PUBLISHED, "--published-source", "a web page", "--older"),
         *("--output", "case.challenge", "--json"),
     )
     assert asked.code == 0, asked.stderr

@@ -144,6 +144,8 @@ def all_cases(stored: dict[str, bytes]) -> list[Built]:
           challenge=put("published", "source", to=" ")),
         c("published before it begins", "challenge.format",
           challenge=put("published", "latest", to=0)),
+        c("published after the challenge was issued", "challenge.format",
+          challenge=put("issued", to=1_794_873_599)),
         c("a trusted beacon of a commitment that names no authority", "challenge.commitment",
           challenge=lambda body: body.update(
               trust=bytes(32), policy=body["policy"] | {"trusted_beacon": True})),

@@ -6,6 +6,7 @@ that the commitment be the older one. Without a trust folder nothing of this is 
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -189,9 +190,10 @@ def dated_terms(
     """The verified commitment, the policy, and the fields of a challenge that are about dates.
 
     Where an authority of ``trust`` signed the beacon of the labels, grinding is paid for at less
-    (SPEC.md 8.2). Raises UsageError for a policy that demands ``older`` without both dates, and
-    what ``Commitment.verify`` raises.
+    (SPEC.md 8.2). Raises UsageError for a date of publication that is still to come, for a policy
+    that demands ``older`` without both dates, and what ``Commitment.verify`` raises.
     """
+    _require_past(published)
     if trust is not None:
         commitment = replace(commitment, authorities=trust.authorities)
     commitment.verify()
@@ -287,6 +289,17 @@ def read_dates(commitment: Commitment, trust: Trust) -> tuple[Dating, tuple[str,
     owner = trust.owner_name(commitment.header.owner_keys)
     dating = Dating(trust.digest, trust.needed, dated, named is not None, beacon, owner)
     return dating, tuple(refused)
+
+
+def _require_past(published: Published | None) -> None:
+    """Raise UsageError for a suspect that is published only later: all would be older."""
+    if published is not None and published.interval.earliest > time.time_ns() // 1000:
+        raise UsageError(
+            f"the suspect was published {in_words(published.interval)} (`published`), and that is "
+            "still to come",
+            hint="check the year; dates are in UTC, where your day may not have begun: give the "
+            "day before too, as 2026-02-28/2026-03-01",
+        )
 
 
 def _interval(moments: list[Any]) -> Interval:
