@@ -20,9 +20,9 @@ PACKAGE = ROOT / "zkwm_protocols"
 # All that the protocols may import. Not here, and so refused: torch, onnx, files (pathlib, os,
 # shutil, tempfile), sockets (socket, ssl, urllib), clocks (time, datetime), processes, logging.
 ALLOWED = {
-    "__future__", "abc", "base64", "cbor2", "collections", "cryptography", "dataclasses", "decimal",
-    "enum", "fractions", "functools", "hashlib", "hmac", "io", "itertools", "math", "nacl", "numpy",
-    "re", "secrets", "typing", "unicodedata", "zkwm_protocols",
+    "__future__", "abc", "base64", "bisect", "cbor2", "collections", "cryptography", "dataclasses",
+    "decimal", "enum", "fractions", "functools", "hashlib", "hmac", "io", "itertools", "math",
+    "nacl", "numpy", "re", "secrets", "typing", "unicodedata", "zkwm_protocols",
 }  # fmt: skip
 # Compiled code and threads: in these modules and in no others.
 COMPILED = {

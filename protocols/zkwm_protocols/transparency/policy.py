@@ -136,6 +136,22 @@ class LogPolicy:
             done[group.name] = sum(done[name] for name in group.members) >= group.threshold
         return done[self.quorum]
 
+    def reached_at(self, witnessed: Witnessed) -> int | None:
+        """When a quorum had seen the tree: the earliest time by which enough witnesses signed.
+
+        One witness with a wrong clock therefore dates nothing where two are needed. In seconds
+        since 1970; None where the quorum needs no witness, or too few signatures have a time.
+        """
+        if self.quorum == NO_QUORUM:
+            return None
+        signed = [(by.time, name) for name, by in witnessed.witnesses.items() if by.time]
+        names: set[str] = set()
+        for time, name in sorted(signed):
+            names.add(name)
+            if self.reached_by(names):
+                return time
+        return None
+
 
 @dataclass
 class _Reading:
