@@ -76,7 +76,7 @@ def read_by_both(data: bytes) -> Challenge:
         (("block_count",), 1), (("block_count",), 100_000),
         (("excluded_blocks",), []), (("excluded_blocks",), [0, 100_000]),
         (("purpose",), ""), (("purpose",), "x" * 500), (("purpose",), "<b>'\"\\"),
-        (("issued",), 0), (("issued",), 2**40),
+        (("issued",), 1_794_873_600), (("issued",), 2**40),
         (("policy", "threshold_bits"), 1), (("policy", "threshold_bits"), 10_000),
         (("policy", "functions_tried"), 10**9), (("policy", "owner_choice_bits"), 10**7),
         (("policy", "accept_declared_labels"), True),
@@ -126,6 +126,7 @@ def test_challenges_that_are_read(path: tuple[str, ...], value: Any) -> None:
         (("purpose",), "\x1b[31m"), (("purpose",), "\u202e"), (("purpose",), "\u2028"),
         (("purpose",), "\ufeff"), (("purpose",), "\u200b"), (("purpose",), "\x85"),
         (("purpose",), "\U000e0041"), (("purpose",), None), (("issued",), -1),
+        (("issued",), 0), (("issued",), 1_794_873_599),
         (("issued",), 2**40 + 1), (("policy",), None), (("policy", "threshold_bits"), 0),
         (("policy", "threshold_bits"), 10_001), (("policy", "threshold_bits"), True),
         (("policy", "functions_tried"), 0), (("policy", "functions_tried"), 10**9 + 1),
@@ -292,7 +293,7 @@ def test_every_field_is_signed() -> None:
         {"suspect": replace(CHALLENGE.suspect, digest=bytes(32))},
         {"suspect": replace(CHALLENGE.suspect, description="")},
         {"preprocessing": Preprocessing()}, {"block_count": 1}, {"excluded_blocks": ()},
-        {"purpose": ""}, {"issued": 0}, {"policy": Policy(accept_declared_labels=True)},
+        {"purpose": ""}, {"issued": 2**40}, {"policy": Policy(accept_declared_labels=True)},
         {"judge": replace(CHALLENGE.judge, signing=OTHER_JUDGE.public)},
     ]  # fmt: skip
     digests = {replace(CHALLENGE, **change).digest for change in changes}

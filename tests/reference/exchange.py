@@ -158,18 +158,18 @@ def read_challenge(data: bytes) -> dict[str, Any]:
     elif policy["older"] or policy["trusted_beacon"]:
         raise RejectedError("nobody trusted")
     if body["published"] is not None:
-        _check_published(body["published"])
+        _check_published(body["published"], body["issued"])
     elif policy["older"]:
         raise RejectedError("no date of the suspect")
     digest = hashlib.sha256(value["body"]).digest()
     return {**body, "signature": value["signature"], "digest": digest}
 
 
-def _check_published(value: Any) -> None:
-    """When the suspect was published; raises `RejectedError`."""
+def _check_published(value: Any, issued: int) -> None:
+    """When the suspect was published, not after `issued`; raises `RejectedError`."""
     published = exact_map(value, "earliest", "latest", "source")
     latest = integer(published["latest"], 0, LAST_MICROSECOND)
-    integer(published["earliest"], 0, latest)
+    integer(published["earliest"], 0, min(latest, issued * 10**6 + 999_999))
     if not text(published["source"], 200).strip():
         raise RejectedError("a date without a source")
 
