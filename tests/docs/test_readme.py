@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from tests.docs.pages import ROOT
 
 README = ROOT / "README.md"
@@ -17,8 +19,9 @@ def test_it_is_short():
     assert len(README.read_text().splitlines()) <= MOST_LINES
 
 
-def test_figures_and_tables_are_what_the_results_say():
-    script = ROOT / "benchmarks" / "docs_results.py"
+@pytest.mark.parametrize("script", ["docs_results.py", "docs_scale.py"])
+def test_figures_and_tables_are_what_the_results_say(script):
+    script = ROOT / "benchmarks" / script
     done = subprocess.run(
         [sys.executable, script, "--check"], capture_output=True, text=True, check=False
     )
