@@ -1,34 +1,28 @@
-"""Send one request to one URL within a hard time limit, over urllib3.
+"""Requests to an endpoint, each within a hard time limit, and the headers that go with them.
 
-Socket timeouts do not bound a server that sends one byte a second, so a timer shuts the socket when
-the whole attempt takes too long. Redirects are not followed, proxies from the environment are not
-used, certificates are always checked. Retries are up to ``http_suspect``.
+Where they lead, and how time and bytes are bounded, is ``zkwm.outgoing_http``. Retries are up to
+``http_suspect``.
 """
 
 from __future__ import annotations
 
-import contextlib
 import re
-import socket
 import ssl
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import HTTPException
-from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlsplit
 
 from zkwm.files import read_limited
+from zkwm.outgoing_http.connection import Connection, Failure, NoReplyError, Request
+from zkwm.outgoing_http.deadline import Deadline
+from zkwm.outgoing_http.location import Location, locate
+from zkwm.outgoing_http.rules import OWN_WORD, STRANGER, ForbiddenError
 from zkwm.suspects.http_adapter import Question
 from zkwm.suspects.limits import HttpSettings
 from zkwm.suspects.suspect import TIMED_OUT
 from zkwm_protocols.errors import UsageError, ZkwmError
 from zkwm_protocols.suspect_identity import MOST_HEADERS
 
-if TYPE_CHECKING:
-    from urllib3.connection import HTTPConnection
-
-_URL_LIMIT = 400
+_URL_HINT = "an endpoint is http(s)://host[:port]/path; put keys into headers, not into the URL"
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,8190}[\x21-\x7e])?")
 _AUTHORITIES_LIMIT = 1 << 22
@@ -38,6 +32,7 @@ _OWN_HEADERS = frozenset(
      "expect", "host", "te", "trailer", "transfer-encoding", "upgrade")
 )  # fmt: skip
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_FINAL = (Failure.CERTIFICATE, Failure.COMPRESSED, Failure.TOO_LARGE, Failure.FORBIDDEN)
 
 
 class NoResponseError(Exception):
@@ -73,27 +68,24 @@ class EndpointConnection:
         *,
         names_itself: bool = False,
     ) -> None:
-        parts = _split(url)
-        self._secure = parts.scheme.lower() == "https"
-        self._host, self._port = str(parts.hostname), parts.port
-        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        location = locate(url, hint=_URL_HINT)
+        self._path = location.path
         self._headers = _checked_headers(headers)
         if names_itself and "user-agent" not in map(str.lower, self._headers):
             self._headers["User-Agent"] = "zkwm"
-        if not self._secure and self._host not in _LOOPBACK:
-            raise UsageError(
-                "over plain http anybody on the path can read triggers and answer for the suspect",
-                hint="use an https:// URL",
-            )
+        _require_safe(location, settings)
         self._settings = settings
-        self._connection: HTTPConnection | None = None
-        self._tls = self._tls_context() if self._secure else None
+        self._connection = Connection(
+            location,
+            STRANGER if settings.named_by_strangers else OWN_WORD,
+            tls=_tls_context(settings) if location.scheme == "https" else None,
+        )
 
     def post(self, question: Question, seconds: float) -> Reply:
         """Send a question; return the reply, whatever its status. Raises NoResponseError.
 
-        ``seconds`` bounds everything after connecting. Connecting is bounded by ``connect_seconds``
-        for each address of the host, or by ``seconds`` if that is less.
+        ``seconds`` bounds everything after connecting. Connecting, with the look-up of the host, is
+        bounded by ``connect_seconds``, or by ``seconds`` if that is less.
         """
         return self._exchange(question, seconds)
 
@@ -101,164 +93,57 @@ class EndpointConnection:
         """Ask the URL itself by GET, bounded as ``post`` is. Raises NoResponseError."""
         return self._exchange(None, seconds)
 
-    def _exchange(self, question: Question | None, seconds: float) -> Reply:
-        """POST a question, or GET where there is none. Raises NoResponseError."""
-        from urllib3.exceptions import HTTPError, NewConnectionError
-        from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
-
-        with _Watchdog(seconds) as watchdog:
-            try:
-                return self._attempt(question, seconds, watchdog)
-            except ssl.SSLCertVerificationError:
-                self.close()
-                raise NoResponseError("its certificate is not valid", final=True) from None
-            except (HTTPError, HTTPException, OSError, ValueError) as error:
-                self.close()
-                late = isinstance(error, TimeoutError | Urllib3TimeoutError)
-                if watchdog.expired or (late and not isinstance(error, NewConnectionError)):
-                    raise NoResponseError(TIMED_OUT) from None
-                raise NoResponseError("the connection failed") from None
-            except BaseException:
-                self.close()
-                raise
-
     def close(self) -> None:
         """Close the connection, if there is one."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
+        self._connection.close()
 
-    def _attempt(self, question: Question | None, seconds: float, watchdog: _Watchdog) -> Reply:
-        """Connect, send and read.
-
-        Raises what urllib3, ssl and sockets raise, and NoResponseError.
-        """
-        connection = self._connected(min(seconds, self._settings.connect_seconds))
-        connection.timeout = seconds
-        with watchdog.guarding(connection.sock):
-            headers = {**self._headers, "Accept-Encoding": "identity"}
-            if question is not None:
-                headers["Content-Type"] = question.content_type
-            connection.request(
-                "GET" if question is None else "POST",
-                self._target + ("" if question is None else question.path),
-                body=None if question is None else question.body,
-                headers=headers,
-                preload_content=False,
-                decode_content=False,
-            )
-            response = connection.getresponse()
-            if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-                raise NoResponseError(
-                    "its reply is compressed, which was not asked for", final=True
-                )
-            data = response.read(self._settings.reply_bytes + 1, decode_content=False)
-            if watchdog.expired:
-                raise NoResponseError(TIMED_OUT)
-            if len(data) > self._settings.reply_bytes:
-                raise NoResponseError("its reply is too large", final=True)
-            if response.length_remaining:
-                raise NoResponseError("the connection failed")
-        retry_after = response.headers.get("Retry-After", "")
-        return Reply(
-            response.status,
-            int(retry_after) if re.fullmatch("[0-9]{1,4}", retry_after) else 0,
-            data,
-        )
-
-    def _connected(self, seconds: float) -> HTTPConnection:
-        """The open connection, made within ``seconds`` for each address if there is none."""
-        from urllib3.connection import HTTPConnection, HTTPSConnection
-
-        if self._connection is not None and self._connection.is_connected:
-            return self._connection
-        self.close()
-        if self._tls is not None:
-            self._connection = HTTPSConnection(
-                self._host, self._port, timeout=seconds, ssl_context=self._tls
-            )
-        else:
-            self._connection = HTTPConnection(self._host, self._port, timeout=seconds)
-        self._connection.connect()
-        return self._connection
-
-    def _tls_context(self) -> ssl.SSLContext:
-        """The context that checks certificates. Raises UsageError for an unusable PEM file."""
-        file = self._settings.certificate_authorities
-        if file is None:
-            return ssl.create_default_context()
+    def _exchange(self, question: Question | None, seconds: float) -> Reply:
+        """POST a question, or GET where there is none. Raises NoResponseError."""
+        path, body, headers = self._path, None, self._headers
+        if question is not None:
+            path, body = path + question.path, question.body
+            headers = {**headers, "Content-Type": question.content_type}
         try:
-            certificates = _certificates(read_limited(file, _AUTHORITIES_LIMIT))
-            return ssl.create_default_context(cadata=certificates)
-        except (ZkwmError, OSError, ValueError):
-            raise UsageError(
-                f"cannot use {file} as a file of certificate authorities",
-                hint="name a file of certificates in PEM, all of them whole",
-            ) from None
+            self._connection.connect(Deadline(min(seconds, self._settings.connect_seconds)))
+            reply = self._connection.exchange(
+                Request(path, body, headers), Deadline(seconds), limit=self._settings.reply_bytes
+            )
+        except NoReplyError as error:
+            if error.failure is Failure.LATE:
+                raise NoResponseError(TIMED_OUT) from None
+            raise NoResponseError(str(error), final=error.failure in _FINAL) from None
+        retry_after = reply.headers.get("Retry-After", "")
+        seconds_after = int(retry_after) if re.fullmatch("[0-9]{1,4}", retry_after) else 0
+        return Reply(reply.status, seconds_after, reply.body)
 
 
-class _Watchdog:
-    """A timer in its own thread that shuts the guarded socket after ``seconds``."""
-
-    def __init__(self, seconds: float) -> None:
-        self.expired = False
-        self._lock = threading.Lock()
-        self._socket: socket.socket | None = None
-        self._timer = threading.Timer(seconds, self._expire)
-        self._timer.daemon = True
-
-    def __enter__(self) -> _Watchdog:
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-        self._timer.join()
-
-    @contextlib.contextmanager
-    def guarding(self, guarded: socket.socket | None) -> Iterator[None]:
-        """Shut ``guarded`` on expiry while the block runs.
-
-        Raises NoResponseError if the time is over already.
-        """
-        with self._lock:
-            self._socket = guarded
-            if self.expired:
-                raise NoResponseError(TIMED_OUT)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._socket = None
-
-    def _expire(self) -> None:
-        """Note that the time is over, and shut the guarded socket."""
-        with self._lock:
-            self.expired = True
-            if self._socket is not None:
-                with contextlib.suppress(OSError):
-                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-
-
-def _split(url: str) -> SplitResult:
-    """Parse the URL. Raises UsageError, without repeating a URL that may hold a secret."""
-    hint = "an endpoint is http(s)://host[:port]/path; put keys into headers, not into the URL"
-    if len(url) > _URL_LIMIT or not re.fullmatch(r"[\x21-\x7e]+", url) or "\\" in url:
+def _require_safe(location: Location, settings: HttpSettings) -> None:
+    """Raise UsageError for a URL that leads where it may not, as far as it can be read off."""
+    if location.scheme != "https" and location.host not in _LOOPBACK:
         raise UsageError(
-            f"a URL is at most {_URL_LIMIT} ASCII characters without spaces", hint=hint
+            "over plain http anybody on the path can read triggers and answer for the suspect",
+            hint="use an https:// URL",
         )
+    if settings.named_by_strangers:
+        try:
+            STRANGER.require_location(location)
+        except ForbiddenError as error:
+            raise UsageError(str(error), hint="use an https:// URL at port 443 or 8443") from None
+
+
+def _tls_context(settings: HttpSettings) -> ssl.SSLContext:
+    """The context that checks certificates. Raises UsageError for an unusable PEM file."""
+    file = settings.certificate_authorities
+    if file is None:
+        return ssl.create_default_context()
     try:
-        parts = urlsplit(url)
-        usable = parts.scheme.lower() in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = None
-    if not usable:
-        raise UsageError("this URL is not usable", hint=hint)
-    if "@" in parts.netloc:
-        raise UsageError("a URL must not carry a user name or password", hint=hint)
-    if "#" in url:
-        raise UsageError("a URL of an endpoint has no fragment", hint=hint)
-    return parts
+        certificates = _certificates(read_limited(file, _AUTHORITIES_LIMIT))
+        return ssl.create_default_context(cadata=certificates)
+    except (ZkwmError, OSError, ValueError):
+        raise UsageError(
+            f"cannot use {file} as a file of certificate authorities",
+            hint="name a file of certificates in PEM, all of them whole",
+        ) from None
 
 
 def _certificates(data: bytes) -> str:

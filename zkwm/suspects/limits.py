@@ -44,7 +44,7 @@ class HttpSettings:
     """Time limits, retries and trust for an endpoint.
 
     Attributes:
-        connect_seconds: for connection and TLS.
+        connect_seconds: for the look-up of the host, connection and TLS.
         request_seconds: for one attempt, from the first byte sent to the last received.
         total_seconds: for one call of ``answer``.
         attempts: how often an image is sent while no answer arrives, 1 to 100.
@@ -54,6 +54,8 @@ class HttpSettings:
         certificate_authorities: a PEM file to trust instead of the system's.
         template: the file with the template of requests and replies, for the protocol ``template``
             (SPEC.md 7.1).
+        named_by_strangers: the URL comes from somebody else: only https at port 443 or 8443 of
+            public addresses is asked, so that nobody reaches the network of whoever asks.
     """
 
     connect_seconds: float = 10.0
@@ -65,6 +67,7 @@ class HttpSettings:
     reply_bytes: int = 1 << 20
     certificate_authorities: Path | None = None
     template: Path | None = None
+    named_by_strangers: bool = False
 
     def __post_init__(self) -> None:
         for name in ("connect_seconds", "request_seconds", "total_seconds", "backoff_seconds"):

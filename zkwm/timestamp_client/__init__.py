@@ -2,8 +2,8 @@
 
 ::
 
-    addresses      where a host is, and whether a stranger may send us there
-    fetch          one request to one URL: no redirects, bounded in bytes and time
+    addresses      where an authority is, and where its certificates may send us
+    fetch          one request to one URL, and what its reply has to be
     ask            a token from an authority (RFC 3161)
     material       issuers, CRLs and OCSP responses that certificates name
     new_timestamp  a commitment's new timestamp, verified before anybody keeps it

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from zkwm.timestamp_client.addresses import Location
+from zkwm.outgoing_http.location import Location
 from zkwm.timestamp_client.fetch import SECONDS, Wanted, fetch
 from zkwm_protocols.errors import CouldNotCheck, InvalidSignature, ZkwmError
 from zkwm_protocols.timestamps.request import MAXIMUM_RESPONSE, make_request, token_of_response

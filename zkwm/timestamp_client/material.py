@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID as Access
 
-from zkwm.timestamp_client.addresses import Location, locate
+from zkwm.outgoing_http.location import Location
+from zkwm.timestamp_client.addresses import locate
 from zkwm.timestamp_client.fetch import Wanted, fetch
 from zkwm_protocols.errors import CouldNotCheck, UsageError
 from zkwm_protocols.timestamps.evidence import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from zkwm.timestamp_client.addresses import Location, locate
+from zkwm.outgoing_http.location import Location
+from zkwm.timestamp_client.addresses import locate
 from zkwm.timestamp_client.ask import ask
 from zkwm.timestamp_client.fetch import SECONDS
 from zkwm_protocols.commitment import Commitment

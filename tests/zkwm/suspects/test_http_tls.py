@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import socket
 import ssl
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -107,6 +109,29 @@ def test_a_named_authority_for_this_host_only(server: tuple[str, str, Path]) -> 
     url, host, certificate = server
     expected = Answer(1) if host == "localhost" else Answer(None, "its certificate is not valid")
     assert answers(url, HttpSettings(certificate_authorities=certificate)) == {expected}
+
+
+def test_a_strangers_endpoint_is_asked_at_the_address_that_was_checked(
+    server: tuple[str, str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its certificate is for the name, whatever the address."""
+    url, host, certificate = server
+    port, connect, asked = urlsplit(url).port, socket.create_connection, []
+
+    def connected(address: tuple[str, int], timeout: float) -> socket.socket:
+        asked.append(address)
+        return connect(("127.0.0.1", port), timeout)
+
+    public = "93.184.216.34"
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (public, 8443))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(socket, "create_connection", connected)
+    settings = HttpSettings(
+        named_by_strangers=True, certificate_authorities=certificate, attempts=1
+    )
+    expected = Answer(1) if host == "localhost" else Answer(None, "its certificate is not valid")
+    assert answers("https://localhost:8443/ask", settings) == {expected}
+    assert set(asked) == {(public, 8443)}
 
 
 def test_authorities_among_other_lines(server: tuple[str, str, Path], tmp_path: Path) -> None:

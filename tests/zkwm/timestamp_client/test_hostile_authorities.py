@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
 from tests.support.certificate_authority import certify, new_key
+from tests.support.hostile_server import Behavior, drips, endless, says, serving
 from tests.support.timestamp_authority import LocalAuthority, needs_openssl, new_nonce, request
+from zkwm.outgoing_http import connection as connecting
+from zkwm.outgoing_http import resolution
+from zkwm.outgoing_http.deadline import Deadline
+from zkwm.outgoing_http.location import Location
+from zkwm.outgoing_http.rules import ForbiddenError
 from zkwm.timestamp_client import fetch as fetching
-from zkwm.timestamp_client.addresses import locate, resolve
+from zkwm.timestamp_client.addresses import destination, locate
 from zkwm.timestamp_client.ask import ask
 from zkwm.timestamp_client.fetch import Wanted, fetch
 from zkwm.timestamp_client.material import gather
@@ -23,58 +25,18 @@ from zkwm_protocols.errors import CouldNotCheck, UsageError
 
 DIGEST = bytes(range(32))
 TYPE = "application/timestamp-reply"
-Behavior = Callable[[socket.socket], None]
 
 
-def says(*lines: str, body: bytes = b"") -> Behavior:
-    """A server that sends this head and body."""
-    return lambda client: client.sendall("\r\n".join([*lines, "", ""]).encode() + body)
-
-
-def drips(client: socket.socket) -> None:
-    """One byte of a head every 50 ms, without end."""
-    with contextlib.suppress(OSError):
-        client.sendall(b"HTTP/1.1 200 OK\r\nX-A: ")
-        while True:
-            client.sendall(b"a")
-            time.sleep(0.05)
-
-
-def endless(client: socket.socket) -> None:
-    """A body that never ends."""
-    with contextlib.suppress(OSError):
-        client.sendall(f"HTTP/1.1 200 OK\r\nContent-Type: {TYPE}\r\n\r\n".encode())
-        while True:
-            client.sendall(bytes(65_536))
-
-
-@contextmanager
-def serving(behavior: Behavior) -> Iterator[str]:
-    """A server on this machine that reads a request and behaves so; gives its URL."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def run() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = listener.accept()
-                with client, contextlib.suppress(OSError):
-                    client.recv(65_536)
-                    behavior(client)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/tsa"
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
+def resolve(location: Location, asked: Location | None) -> list[str]:
+    """The addresses that would be asked."""
+    return resolution.resolve(*destination(location, asked), Deadline(10))
 
 
 OK, KIND = "HTTP/1.1 200 OK", f"Content-Type: {TYPE}"
 BEHAVIORS = {
     "a head without end": (drips, "within"),
     "silence": (lambda client: time.sleep(3), "within"),
-    "a body without end": (endless, "larger than"),
+    "a body without end": (endless(TYPE), "larger than"),
     "an announced body that is too large": (says(OK, KIND, "Content-Length: 900000000"), ""),
     "a redirect to an address of ours": (
         says("HTTP/1.1 302 Found", "Location: http://169.254.169.254/latest"), "redirects",
@@ -146,9 +108,9 @@ def test_a_certificate_sends_nobody_into_their_own_network(
     found = [(family, socket.SOCK_STREAM, 6, "", (address, 80))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     asked = locate("https://tsa.example/tsr")
-    with pytest.raises(ValueError, match="not public"):
+    with pytest.raises(ForbiddenError, match="not public"):
         resolve(locate("http://crl.example/root.crl"), asked)
-    with pytest.raises(ValueError, match="not public"):  # its name means another address by now
+    with pytest.raises(ForbiddenError, match="not public"):  # its name means another address by now
         resolve(locate("https://tsa.example/root.crl"), asked)
     assert resolve(locate("http://crl.example/root.crl"), None) == [address]  # the owner's own word
 
@@ -162,7 +124,7 @@ def test_the_authority_itself_is_asked_again_where_it_answered(
     asked = replace(locate("http://tsa.example/tsr"), address="93.184.216.34")
     assert resolve(locate("http://tsa.example/latest/meta-data"), asked) == ["93.184.216.34"]
     for other in ("http://crl.example/", "https://tsa.example/"):
-        with pytest.raises(ValueError, match="certificate names"):
+        with pytest.raises(ForbiddenError, match="certificate names"):
             resolve(locate(other), asked)
 
 
@@ -174,7 +136,7 @@ def test_many_dead_addresses_take_no_longer_than_one(monkeypatch: pytest.MonkeyP
         time.sleep(min(timeout, 0.12))
         raise TimeoutError
 
-    monkeypatch.setattr(fetching, "resolve", lambda *_: [f"203.0.113.{i}" for i in range(200)])
+    monkeypatch.setattr(connecting, "resolve", lambda *_: [f"203.0.113.{i}" for i in range(200)])
     monkeypatch.setattr(socket, "create_connection", dead)
     with pytest.raises(CouldNotCheck, match=r"within 0\.3 seconds"):
         fetch(locate("http://tsa.example/"), Wanted((), 10), seconds=0.3)
@@ -192,7 +154,7 @@ def test_a_public_address_at_another_port_is_refused_too(monkeypatch: pytest.Mon
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     asked = locate("https://tsa.example/tsr")
     assert resolve(locate("http://crl.example/root.crl"), asked) == ["93.184.216.34"]
-    with pytest.raises(ValueError, match="port"):
+    with pytest.raises(ForbiddenError, match="port"):
         resolve(locate("http://crl.example:22/root.crl"), asked)
     assert resolve(locate("https://tsa.example/root.crl"), asked) == ["93.184.216.34"]
 
