@@ -55,7 +55,9 @@ def locate(url: str, *, hint: str) -> Location:
         host, port, scheme = None, None, ""
     if scheme not in PORTS or not host or port == 0:
         raise UsageError("this is no URL of http or https", hint=hint)
-    if "@" in parts.netloc or "#" in url:
-        raise UsageError("a URL must carry no user name, password or fragment", hint=hint)
+    if "@" in parts.netloc:
+        raise UsageError("a URL must carry no user name or password", hint=hint)
+    if "#" in url:
+        raise UsageError("a URL that is asked has no fragment", hint=hint)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Location(scheme, host, port or PORTS[scheme], path)

@@ -116,11 +116,14 @@ def test_a_strangers_endpoint_is_asked_at_the_address_that_was_checked(
 ) -> None:
     """Its certificate is for the name, whatever the address."""
     url, host, certificate = server
-    port, connect, asked = urlsplit(url).port, socket.create_connection, []
+    port, asked = urlsplit(url).port, []
 
     def connected(address: tuple[str, int], timeout: float) -> socket.socket:
         asked.append(address)
-        return connect(("127.0.0.1", port), timeout)
+        opened = socket.socket()
+        opened.settimeout(timeout)
+        opened.connect(("127.0.0.1", port))
+        return opened
 
     public = "93.184.216.34"
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (public, 8443))]
