@@ -37,7 +37,7 @@ from sqlalchemy import insert, text
 
 import zkwm
 from zkwm.judge.key_file import JudgeKey
-from zkwm.marketplace.tables import CASES
+from zkwm.registry_database.tables import CASES
 from zkwm.suspects import Answer
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.keys import ED25519, SigningKey

@@ -28,7 +28,7 @@ from tests.support.dispute import Claimant, marked, random_images, verdict_of
 from zkwm.judge.judge import Judge
 from zkwm.judge.key_file import JudgeKey
 from zkwm.marketplace import Marketplace
-from zkwm.marketplace.tables import PROOFS
+from zkwm.registry_database.tables import PROOFS
 from zkwm_protocols import labels
 from zkwm_protocols.errors import UsageError, ZkwmError
 from zkwm_protocols.keys import ED25519, BoxKey, SigningKey

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from zkwm.judge.ledger_tables import TABLES, VERSION, DamagedError
+from zkwm.judge.ledger_tables import FUNCTION_NUMBERS, TABLES, VERSION, DamagedError
 from zkwm_protocols.errors import CouldNotCheck
 
 _APPLICATION = 0x7A6B776D
@@ -142,8 +142,11 @@ def _prepare(database: sqlite3.Connection, path: Path | None) -> None:
         return
     if version or application or database.execute("SELECT 1 FROM sqlite_master").fetchone():
         raise _unusable(path, f"it is no ledger of version {VERSION}")
-    for statement in (*TABLES, _HANDED_OVER):
-        database.execute(statement)
+    for table in TABLES:
+        database.execute(table.statement())
+    index, indexed, columns = FUNCTION_NUMBERS
+    database.execute(f"CREATE INDEX {index} ON {indexed} ({', '.join(columns)})")
+    database.execute(_HANDED_OVER)
     database.execute(f"PRAGMA application_id = {_APPLICATION}")
     database.execute(f"PRAGMA user_version = {VERSION}")
 

@@ -1,13 +1,14 @@
 """The tables of a judge's ledger, and what a database has to offer to keep them.
 
 The statements of ``zkwm.judge.ledger`` are those that SQLite and PostgreSQL both take. A lone
-judge's file is ``zkwm.judge.ledger_file``; a marketplace keeps the same tables in its database.
+judge's file is ``zkwm.judge.ledger_file``; ``zkwm.registry_database`` has the same tables.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,24 +16,58 @@ import numpy as np
 from numpy.typing import NDArray
 
 VERSION = 2
-TABLES = (
-    """CREATE TABLE ledger_challenges (
-    digest BLOB PRIMARY KEY, commitment BLOB, function BLOB, suspect BLOB, issued BIGINT)""",
-    """CREATE TABLE ledger_functions (
-    commitment BLOB, function BLOB, number BIGINT, PRIMARY KEY (commitment, function))""",
-    "CREATE INDEX ledger_function_numbers ON ledger_functions (commitment, number)",
-    """CREATE TABLE ledger_answers (
-    question BLOB, image BLOB, output BIGINT, scores BLOB, PRIMARY KEY (question, image))""",
-    "CREATE TABLE ledger_askings (challenge BLOB PRIMARY KEY, count BIGINT)",
-    """CREATE TABLE ledger_openings (
-    commitment BLOB, suspect BLOB, block BIGINT, first BIGINT,
-    PRIMARY KEY (commitment, suspect, block))""",
-    """CREATE TABLE ledger_verdicts (
-    challenge BLOB, number BIGINT, proof BLOB, outcome TEXT, checked BIGINT,
-    PRIMARY KEY (challenge, number))""",
-    "CREATE TABLE ledger_sights (digest BLOB PRIMARY KEY, first BIGINT)",
+
+
+@dataclass(frozen=True)
+class LedgerTable:
+    """A table: its columns with their kinds in SQLite (BLOB, BIGINT, TEXT), and its key.
+
+    Columns outside of the key may be null.
+    """
+
+    name: str
+    columns: Mapping[str, str]
+    key: tuple[str, ...]
+
+    def statement(self) -> str:
+        """What makes it in SQLite."""
+        columns = ", ".join(f"{name} {kind}" for name, kind in self.columns.items())
+        return f"CREATE TABLE {self.name} ({columns}, PRIMARY KEY ({', '.join(self.key)}))"
+
+
+CHALLENGES = LedgerTable(
+    "ledger_challenges",
+    {"digest": "BLOB", "commitment": "BLOB", "function": "BLOB", "suspect": "BLOB",
+     "issued": "BIGINT"},
+    ("digest",),
+)  # fmt: skip
+FUNCTIONS = LedgerTable(
+    "ledger_functions",
+    {"commitment": "BLOB", "function": "BLOB", "number": "BIGINT"},
+    ("commitment", "function"),
 )
-"""The statements that make them, for SQLite; bytes have the type BLOB."""
+ANSWERS = LedgerTable(
+    "ledger_answers",
+    {"question": "BLOB", "image": "BLOB", "output": "BIGINT", "scores": "BLOB"},
+    ("question", "image"),
+)
+ASKINGS = LedgerTable("ledger_askings", {"challenge": "BLOB", "count": "BIGINT"}, ("challenge",))
+OPENINGS = LedgerTable(
+    "ledger_openings",
+    {"commitment": "BLOB", "suspect": "BLOB", "block": "BIGINT", "first": "BIGINT"},
+    ("commitment", "suspect", "block"),
+)
+VERDICTS = LedgerTable(
+    "ledger_verdicts",
+    {"challenge": "BLOB", "number": "BIGINT", "proof": "BLOB", "outcome": "TEXT",
+     "checked": "BIGINT"},
+    ("challenge", "number"),
+)  # fmt: skip
+SIGHTS = LedgerTable("ledger_sights", {"digest": "BLOB", "first": "BIGINT"}, ("digest",))
+
+TABLES = (CHALLENGES, FUNCTIONS, ANSWERS, ASKINGS, OPENINGS, VERDICTS, SIGHTS)
+FUNCTION_NUMBERS = ("ledger_function_numbers", FUNCTIONS.name, ("commitment", "number"))
+"""The one index beside the keys: its name, table and columns."""
 
 
 class DamagedError(Exception):

@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from zkwm.judge.ledger import JudgeLedger
-from zkwm.judge.ledger_tables import Transaction, whole
-from zkwm.marketplace.database import Database
+from zkwm.judge.ledger_tables import (
+    ANSWERS,
+    ASKINGS,
+    CHALLENGES,
+    OPENINGS,
+    SIGHTS,
+    VERDICTS,
+    Transaction,
+    whole,
+)
+from zkwm.registry_database.database import Database
 
-_COPIED = {
-    "ledger_challenges": ("digest", "commitment", "function", "suspect", "issued"),
-    "ledger_answers": ("question", "image", "output", "scores"),
-    "ledger_askings": ("challenge", "count"),
-    "ledger_openings": ("commitment", "suspect", "block", "first"),
-    "ledger_verdicts": ("challenge", "number", "proof", "outcome", "checked"),
-    "ledger_sights": ("digest", "first"),
-}
+_COPIED = (CHALLENGES, ANSWERS, ASKINGS, OPENINGS, VERDICTS, SIGHTS)
 _SCOPE = b"adoption of a ledger".ljust(32)
 _ROWS = 1000
 
@@ -34,13 +36,14 @@ def adopt(ledger: JudgeLedger, database: Database) -> None:
 
 def _copy(source: Transaction, database: Database) -> None:
     """Copy all rows; interrupted, it can be done again."""
-    for table, columns in _COPIED.items():
+    for table in _COPIED:
+        columns = tuple(table.columns)
         names, values = ", ".join(columns), ", ".join(f":{name}" for name in columns)
-        rows = source.execute(f"SELECT {names} FROM {table}", {}).fetchall()  # noqa: S608 (own names)
+        rows = source.execute(f"SELECT {names} FROM {table.name}", {}).fetchall()  # noqa: S608 (own names)
         for start in range(0, len(rows), _ROWS):
             with database.transaction(_SCOPE) as kept:
                 kept.executemany(
-                    f"INSERT INTO {table} ({names}) VALUES ({values}) ON CONFLICT DO NOTHING",  # noqa: S608
+                    f"INSERT INTO {table.name} ({names}) VALUES ({values}) ON CONFLICT DO NOTHING",  # noqa: S608
                     [dict(zip(columns, row, strict=True)) for row in rows[start : start + _ROWS]],
                 )
     functions: dict[bytes, list[Any]] = {}

@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, tuple_, update
 
 from zkwm.judge.ledger import suspect_digest
-from zkwm.marketplace.database import Database, damaged
-from zkwm.marketplace.tables import CASES, PROOFS, VERDICTS
+from zkwm.registry_database.database import Database, damaged
+from zkwm.registry_database.tables import CASES, PROOFS, VERDICTS
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import UsageError, ZkwmError
 
@@ -83,6 +83,7 @@ def issue(
                 "challenge": challenge.digest,
                 "commitment": challenge.commitment,
                 "suspect": suspect_digest(challenge.suspect),
+                "model": challenge.suspect.digest,
                 "listing": listing,
                 "file": challenge.to_bytes(),
                 "asked": asked,

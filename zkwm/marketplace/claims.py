@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.judge.key_file import JudgeKey
-from zkwm.marketplace.location import Location
+from zkwm.sql_database import DatabaseLocation
 from zkwm.suspects.foreign_text import printable
 from zkwm.suspects.limits import ExtractionSettings, HttpSettings, OnnxLimits
 from zkwm_protocols import errors
@@ -169,7 +169,7 @@ def _pixels(name: str, array: NDArray[np.uint8]) -> memoryview:
     return np.ascontiguousarray(array).reshape(-1).data
 
 
-def pack_desk(location: Location, key: JudgeKey, environment: Mapping[str, str]) -> bytes:
+def pack_desk(location: DatabaseLocation, key: JudgeKey, environment: Mapping[str, str]) -> bytes:
     """The frame that opens a desk: the database with its password, and the judge's keys."""
     where = location.url.render_as_string(hide_password=False)
     described = {

@@ -17,12 +17,12 @@ from zkwm.judge.verdict import Verdict
 from zkwm.marketplace import cases
 from zkwm.marketplace.cases import Case, CaseState
 from zkwm.marketplace.claims import Claim
-from zkwm.marketplace.database import damaged
 from zkwm.marketplace.kept_verdicts import documents, keep_verdict, kept_file
 from zkwm.marketplace.label_seeds import known_seed
 from zkwm.marketplace.many import Settling
 from zkwm.marketplace.registrar import Registrar, require_digest
 from zkwm.marketplace.terms import Terms, argument_terms, whole_seconds
+from zkwm.registry_database.database import damaged
 from zkwm.report import render_report
 from zkwm.suspects import Progress, Suspect
 from zkwm_protocols.argument_response import Refusal, Response, read_response

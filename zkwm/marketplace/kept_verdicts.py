@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -10,8 +11,8 @@ from sqlalchemy import delete, func, insert, select, update
 from zkwm.judge.results import CheckStatus
 from zkwm.judge.verdict import Outcome, Verdict
 from zkwm.marketplace.cases import now, require_undisturbed
-from zkwm.marketplace.database import Database
-from zkwm.marketplace.tables import CASES, VERDICTS
+from zkwm.registry_database.database import Database
+from zkwm.registry_database.tables import CASES, VERDICTS
 from zkwm_protocols.errors import Malformed, UsageError
 
 _DECIDED = {Outcome.NOT_PROVEN: 1, Outcome.PROVEN: 2}
@@ -29,7 +30,9 @@ def progress(verdict: Verdict) -> int:
     return opened + _DECIDED.get(verdict.outcome, 0)
 
 
-def keep_verdict(database: Database, name: bytes, verdict: Verdict, **files: str | bytes) -> None:
+def keep_verdict(
+    database: Database, name: bytes, verdict: Verdict, *, file: bytes, **reports: str
+) -> None:
     """Keep the verdict on a challenge (its digest) and its files, unless one came further.
 
     Raises UsageError where the case was withdrawn, which may be while the suspect was asked.
@@ -51,7 +54,9 @@ def keep_verdict(database: Database, name: bytes, verdict: Verdict, **files: str
                 "progress": reached,
                 "checked": verdict.checked,
                 "document": document,
-                **files,
+                "file": file,
+                "digest": hashlib.sha256(file).digest(),
+                **reports,
             },
         )
         if verdict.outcome in _DECIDED:

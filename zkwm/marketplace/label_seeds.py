@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from sqlalchemy import delete, insert, select
 
 from zkwm.judge.key_file import JudgeKey
-from zkwm.marketplace.database import Database
-from zkwm.marketplace.tables import LABEL_SEEDS
+from zkwm.registry_database.database import Database
+from zkwm.registry_database.tables import LABEL_SEEDS
 from zkwm_protocols import labels
 from zkwm_protocols.commitment import Commitment, LabelMode
 

@@ -15,7 +15,7 @@ from typing import Self
 
 from zkwm.judge.key_file import JudgeKey
 from zkwm.marketplace.claims import Claim, Frames, Settled, pack_claim, pack_desk, unpack_settled
-from zkwm.marketplace.location import Location
+from zkwm.sql_database import DatabaseLocation
 from zkwm.suspects.limited_process import killed_after, start_process, stop_process
 from zkwm.suspects.onnx_frames import FrameError, read_frame, write_frame
 from zkwm_protocols.errors import CouldNotCheck, UsageError
@@ -34,7 +34,7 @@ class Settling:
 
     def __init__(
         self,
-        location: Location,
+        location: DatabaseLocation,
         key: JudgeKey,
         claims: Iterable[Claim],
         *,

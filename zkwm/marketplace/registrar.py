@@ -8,8 +8,6 @@ from typing import Self
 from zkwm.judge.judge import Judge
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.marketplace.adoption import adopt
-from zkwm.marketplace.database import Database
-from zkwm.marketplace.location import find_location
 from zkwm.marketplace.registrations import (
     Listing,
     Registration,
@@ -21,6 +19,8 @@ from zkwm.marketplace.registrations import (
     require_listing_id,
 )
 from zkwm.marketplace.screening import Screening, screen
+from zkwm.registry_database.database import Database
+from zkwm.registry_database.location import find_location
 from zkwm.suspects import Suspect
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import UsageError

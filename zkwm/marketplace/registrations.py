@@ -6,13 +6,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from sqlalchemy import column, insert, select, table, update
+from sqlalchemy import insert, select, update
 
 from zkwm.judge.ledger import suspect_digest
 from zkwm.judge.ledger_tables import whole
 from zkwm.marketplace.cases import now
-from zkwm.marketplace.database import Database, damaged
-from zkwm.marketplace.tables import COMMITMENT_KEYS, COMMITMENTS, LISTINGS
+from zkwm.registry_database.database import Database, damaged
+from zkwm.registry_database.tables import COMMITMENT_KEYS, COMMITMENTS, LISTINGS, SIGHTS
 from zkwm_protocols.commitment import Commitment, LabelMode
 from zkwm_protocols.errors import UsageError, ZkwmError
 from zkwm_protocols.schema import require_text
@@ -20,7 +20,6 @@ from zkwm_protocols.suspect_identity import SuspectIdentity
 
 MOST_TEXT = 2000
 MOST_ID = 200
-SIGHTS = table("ledger_sights", column("digest"), column("first"))
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,8 @@ from sqlalchemy import column, func, select, table
 from zkwm.judge.decoys import natural_count
 from zkwm.judge.ledger import suspect_digest
 from zkwm.judge.ledger_tables import whole
-from zkwm.marketplace.database import Database
-from zkwm.marketplace.registrations import SIGHTS
-from zkwm.marketplace.tables import COMMITMENTS
+from zkwm.registry_database.database import Database
+from zkwm.registry_database.tables import COMMITMENTS, SIGHTS
 from zkwm.suspects import Suspect
 from zkwm_protocols.class_names import map_bits, map_of_equal_names
 from zkwm_protocols.errors import InvalidOpening

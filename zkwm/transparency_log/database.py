@@ -7,38 +7,20 @@ makes it again.
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import (
-    URL,
-    BigInteger,
-    Column,
-    Connection,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    delete,
-    insert,
-    inspect,
-    make_url,
-    select,
-    update,
-)
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy import Column, Integer, MetaData, Table, delete, insert, inspect, select, update
 
-from zkwm.sql_engine import BEGIN, create_private, postgresql_engine, said, sqlite_engine
+from zkwm.sql_columns import digest, file, number, position, words
+from zkwm.sql_database import SqlDatabase, file_location, server_location
 from zkwm.transparency_log.entries import IndexedEntry
 from zkwm_protocols.errors import CouldNotCheck, Unsupported, UsageError
 
 VERSION = 1
 FILE_NAME = "database.sqlite"
-_POSITION = BigInteger().with_variant(Integer, "sqlite")
+_WHOSE = "the log's"
 _ROWS_AT_ONCE = 1000
 
 _METADATA = MetaData()
@@ -46,19 +28,19 @@ HEAD = Table(
     "zkwm_log_head",
     _METADATA,
     Column("version", Integer, nullable=False),
-    Column("origin", Text, nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("root", LargeBinary, nullable=False),
-    Column("checkpoint", LargeBinary, nullable=False),
+    words("origin"),
+    number("size"),
+    digest("root"),
+    file("checkpoint"),
 )
 ENTRIES = Table(
     "zkwm_log_entries",
     _METADATA,
-    Column("position", _POSITION, primary_key=True, autoincrement=False),
-    Column("statement", LargeBinary, nullable=False, index=True),
-    Column("subject", LargeBinary, nullable=False, index=True),
-    Column("issuer", Text, nullable=False, index=True),
-    Column("kind", Text, nullable=False, index=True),
+    position("position"),
+    digest("statement", index=True),
+    digest("subject", index=True),
+    words("issuer", index=True),
+    words("kind", index=True),
 )
 
 
@@ -71,26 +53,19 @@ class HeadRow:
     checkpoint: bytes
 
 
-class LogDatabase:
+class LogDatabase(SqlDatabase):
     """The database of one log. Raises CouldNotCheck where it cannot be used, and UsageError."""
 
     def __init__(self, location: Path | str) -> None:
         """A file of SQLite (a Path), made where it is missing, or the URL of PostgreSQL (text)."""
-        self._url = _url(location)
-        self.label = str(location) if isinstance(location, Path) else _label(self._url)
         if isinstance(location, Path):
-            try:
-                create_private(location)
-            except (OSError, ValueError) as error:
-                raise self._unusable(getattr(error, "strerror", None) or "no file name") from None
-            self._engine = sqlite_engine(self._url)
+            super().__init__(file_location(location), _WHOSE)
         else:
-            self._engine = postgresql_engine(self._url)
-        weakref.finalize(self, self._engine.dispose)
+            super().__init__(server_location(location, _WHOSE), _WHOSE)
 
     def create(self, origin: str, row: HeadRow) -> None:
         """Begin a log: its tables and its row. Raises UsageError where there is one already."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             _METADATA.create_all(connection)
             found = connection.execute(select(HEAD.c.origin)).scalar()
             if found is not None:
@@ -105,7 +80,7 @@ class LogDatabase:
 
         Raises UsageError for the database of another log, Unsupported for another version.
         """
-        with self._reading() as connection:
+        with self.reading() as connection:
             if not inspect(connection).has_table(HEAD.name):
                 return None
             rows = connection.execute(select(HEAD)).all()
@@ -130,7 +105,7 @@ class LogDatabase:
 
         Raises CouldNotCheck where the row is another one by now: somebody else writes this log.
         """
-        with self._writing() as connection:
+        with self.writing() as connection:
             swapped = connection.execute(
                 update(HEAD)
                 .where(HEAD.c.size == old.size, HEAD.c.root == old.root)
@@ -148,7 +123,7 @@ class LogDatabase:
     def replace_index(self, entries: Iterable[IndexedEntry]) -> int:
         """Make the whole index again in one transaction; return how many entries it has."""
         count, rows = 0, []
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(delete(ENTRIES))
             for entry in entries:
                 rows.append(vars(entry))
@@ -162,7 +137,7 @@ class LogDatabase:
 
     def next_position(self) -> int:
         """The position after the last entry of the index; 0 for an empty one."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             last = connection.execute(
                 select(ENTRIES.c.position).order_by(ENTRIES.c.position.desc()).limit(1)
             ).scalar()
@@ -170,7 +145,7 @@ class LogDatabase:
 
     def positions(self, statements: Sequence[bytes]) -> dict[bytes, int]:
         """The first position of each of these statements (SHA-256, 32 bytes) that is there."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 select(ENTRIES.c.statement, ENTRIES.c.position)
                 .where(ENTRIES.c.statement.in_(statements))
@@ -202,70 +177,9 @@ class LogDatabase:
         ):  # fmt: skip
             if value is not None:
                 query = query.where(column == value)
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(query.order_by(ENTRIES.c.position).limit(limit)).all()
         return [
             IndexedEntry(position, bytes(statement), bytes(about), by, of)
             for position, statement, about, by, of in rows
         ]
-
-    def close(self) -> None:
-        """Close all connections. Safe to call twice."""
-        self._engine.dispose()
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        """One transaction that reads."""
-        with self._told(), self._engine.connect() as connection, connection.begin():
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """One transaction, durable at its end."""
-        with self._told(), self._engine.connect() as opened:
-            connection = opened.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
-            with connection.begin():
-                yield connection
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Errors of the database as CouldNotCheck, without its password."""
-        try:
-            yield
-        except DBAPIError as error:
-            reason = said(error.orig or error, self._url)
-            raise self._unusable(reason or "it is damaged") from None
-        except SQLAlchemyError as error:
-            raise self._unusable(type(error).__name__) from None
-
-    def _unusable(self, reason: str) -> CouldNotCheck:
-        """The error for a database that cannot be used."""
-        return CouldNotCheck(
-            f"the log's database ({self.label}) cannot be used: {reason}",
-            hint="make room, correct its permissions, or start its server; "
-            "what was acknowledged is kept",
-        )
-
-
-def _url(location: Path | str) -> URL:
-    """The URL of a file, or of a server. Raises UsageError, which repeats nothing of the URL."""
-    if isinstance(location, Path):
-        return URL.create("sqlite+pysqlite", database=str(location.absolute()))
-    try:
-        url = make_url(location)
-        server = url.drivername.partition("+")[0] in ("postgresql", "postgres")
-    except (ArgumentError, ValueError):
-        server = False
-    if not server or not url.database:
-        raise UsageError(
-            "the URL of the log's database cannot be used",
-            hint="the form is postgresql://USER:PASSWORD@HOST/DATABASE; write an @ in the password "
-            "as %40, / as %2F, : as %3A",
-        )
-    return url.set(drivername="postgresql+psycopg")
-
-
-def _label(url: URL) -> str:
-    """A server's database without the password."""
-    host = url.host or url.query.get("host") or "this machine"
-    return f"postgresql at {host}, database {url.database}"

@@ -9,7 +9,7 @@ from sqlalchemy import Table, select, update
 
 from tests.support.dispute import Claimant, marked, random_images
 from zkwm.marketplace import Marketplace
-from zkwm.marketplace.tables import CASES, COMMITMENTS, VERDICTS
+from zkwm.registry_database.tables import CASES, COMMITMENTS, VERDICTS
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.timestamps.evidence import TimestampEvidence

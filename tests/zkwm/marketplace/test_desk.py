@@ -11,7 +11,7 @@ from tests.support.dispute import Claimant, TableSuspect, marked, random_images
 from zkwm.judge.judge import Judge
 from zkwm.judge.verdict import Verdict
 from zkwm.marketplace import Marketplace
-from zkwm.marketplace.tables import VERDICTS
+from zkwm.registry_database.tables import VERDICTS
 from zkwm_protocols.errors import CouldNotCheck, NotProven, UsageError
 from zkwm_protocols.policy import Policy
 from zkwm_protocols.suspect_identity import Preprocessing

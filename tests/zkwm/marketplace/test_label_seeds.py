@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.dispute import Claimant, TestJudge
 from zkwm.marketplace import Marketplace
-from zkwm.marketplace.database import Database
 from zkwm.marketplace.label_seeds import known_seed
+from zkwm.registry_database.database import Database
 from zkwm_protocols import labels
 from zkwm_protocols.commitment import Commitment
 

@@ -1,4 +1,4 @@
-"""Where a marketplace's database lies: a folder, a file, or the URL of a server.
+"""Where the database of a marketplace or registry lies: a folder, a file, or a server's URL.
 
 A URL may hold a password. It is read here once; every message shows the label, which has none.
 """
@@ -6,13 +6,10 @@ A URL may hold a password. It is read here once; every message shows the label, 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
-
 from zkwm.extras import require
+from zkwm.sql_database import DatabaseLocation, file_location, server_location
 from zkwm_protocols.errors import Unsupported, UsageError
 
 FILE_NAME = "marketplace.sqlite"
@@ -22,16 +19,7 @@ _SERVERS = ("postgresql", "postgresql+psycopg", "postgres")
 _FORMS = "give a folder, an .sqlite file, or postgresql://USER:PASSWORD@HOST/DATABASE"
 
 
-@dataclass(frozen=True)
-class Location:
-    """A database: its URL with the password, its label without, its file where it is one."""
-
-    url: URL
-    label: str
-    path: Path | None
-
-
-def find_location(location: str | Path) -> Location:
+def find_location(location: str | Path) -> DatabaseLocation:
     """The database at a folder, a file or a URL; folders are made.
 
     Raises UsageError for a location that is none of these, or whose folder cannot be made,
@@ -49,28 +37,11 @@ def find_location(location: str | Path) -> Location:
         raise UsageError(
             f"a marketplace is kept by SQLite or PostgreSQL, not by {scheme[1][:20]}", hint=_FORMS
         )
-    return _server(str(location))
-
-
-def _server(text: str) -> Location:
-    """A database on a server. Raises UsageError, which repeats nothing of the URL."""
     require("psycopg")
-    if text.count("@") > 1:
-        raise UsageError(
-            "the marketplace's URL has more than one @",
-            hint="write an @ in the password as %40, / as %2F, : as %3A",
-        )
-    try:
-        url = make_url(text).set(drivername="postgresql+psycopg")
-    except (ArgumentError, ValueError):
-        raise UsageError("the marketplace's URL cannot be read", hint=_FORMS) from None
-    if not url.database:
-        raise UsageError("the marketplace's URL names no database", hint=_FORMS)
-    host = url.host or url.query.get("host") or "this machine"
-    return Location(url, f"postgresql at {host}, database {url.database}", None)
+    return server_location(str(location), "the marketplace's")
 
 
-def _file(path: Path) -> Location:
+def _file(path: Path) -> DatabaseLocation:
     """A file of SQLite, in its folder. Raises UsageError."""
     try:
         if not path.is_file() and path.suffix.lower() not in _FILE_SUFFIXES:
@@ -79,13 +50,12 @@ def _file(path: Path) -> Location:
             path = path / FILE_NAME
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
-        path = path.absolute()
+        return file_location(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a usable file name"
         raise UsageError(
             f"cannot keep a marketplace in {str(path)[:500]!r}: {reason}", hint=_FORMS
         ) from None
-    return Location(URL.create("sqlite+pysqlite", database=str(path)), str(path), path)
 
 
 def _refuse_earlier(folder: Path) -> None:
