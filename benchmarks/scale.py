@@ -26,7 +26,7 @@ from sqlalchemy import insert, select
 import zkwm
 from zkwm.judge.key_file import JudgeKey
 from zkwm.marketplace.registrations import SIGHTS
-from zkwm.marketplace.tables import COMMITMENTS
+from zkwm.registry_database.tables import COMMITMENTS
 from zkwm.transparency_log.disk import Disk
 from zkwm.transparency_log.entries import Entry
 from zkwm.transparency_log.log_folder import LogFolder
