@@ -21,7 +21,7 @@ from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from zkwm_protocols.errors import InvalidSignature, Malformed, TrustMaterialMissing
+from zkwm_protocols.errors import InvalidSignature, Malformed, TrustMaterialMissing, Unsupported
 from zkwm_protocols.timestamps.signature import require_strong_key
 from zkwm_protocols.timestamps.structures import (
     DIRECTORY_NAME,
@@ -112,9 +112,7 @@ def verify_chain(
     Raises TrustMaterialMissing (``timestamp.chain``), also for SHA-1 and other hashes; Unsupported
     (``timestamp.algorithm``) for keys that are not allowed.
     """
-    for root in roots:
-        require_strong_key(root)
-    found = _build(signer, candidates, roots, token.info.time)
+    found = _build(signer, candidates, _strong(roots), token.info.time)
     if len(found) < 2:
         raise TrustMaterialMissing(
             "the policy trusts the signer itself; an authority is trusted by its root",
@@ -129,6 +127,23 @@ def verify_chain(
             raise Malformed(
                 "the chain has a certificate that the token does not name", check="timestamp.chain"
             )
+    return found
+
+
+def _strong(roots: list[x509.Certificate]) -> list[x509.Certificate]:
+    """Those whose keys are allowed: another root of the authority takes nothing from them.
+
+    Raises Unsupported (``timestamp.algorithm``) where none is.
+    """
+    found, problem = [], None
+    for root in roots:
+        try:
+            require_strong_key(root)
+            found.append(root)
+        except Unsupported as error:
+            problem = problem or error
+    if problem is not None and not found:
+        raise problem
     return found
 
 

@@ -30,6 +30,7 @@ from zkwm_protocols.timestamps.chain import (
     verify_chain,
 )
 from zkwm_protocols.timestamps.evidence import TimestampEvidence
+from zkwm_protocols.timestamps.refusals import refused_by_all
 from zkwm_protocols.timestamps.revocation import check_revocation
 from zkwm_protocols.timestamps.signature import verify_signature
 from zkwm_protocols.timestamps.structures import SEQUENCE, integer, tlv
@@ -59,41 +60,7 @@ def verify_token(
             counts, or revocation is demanded and has no answer (``timestamp.chain``,
             ``timestamp.signer``, ``timestamp.policy``, ``timestamp.revocation``).
     """
-    token = read_token(evidence.token)
-    _require_answer(token, evidence, digest)
-    with quiet():
-        return _verify_answer(token, evidence, digest, authority, root)
-
-
-def _verify_answer(
-    token: Token,
-    evidence: TimestampEvidence,
-    digest: bytes,
-    authority: TimestampAuthority,
-    root: bytes | None,
-) -> DatedBy:
-    """Policy, signer, signature, chain and revocation of a token over D."""
-    if token.info.policy not in authority.policies:
-        raise TrustMaterialMissing(
-            f"the token is under the policy {token.info.policy}, which does not count for the "
-            f"authority {authority.name!r}",
-            hint="allow this policy of the authority if you trust it, or ask for another token",
-            check="timestamp.policy",
-        )
-    roots = [load_certificate(data) for data in authority.roots]
-    trusted = [one for one in roots if root is None or key_digest(one) == root]
-    if not trusted:
-        raise TrustMaterialMissing(
-            f"the authority {authority.name!r} has no root with the key that is named",
-            hint="trust the root certificate of the authority that the commitment names",
-            check="timestamp.chain",
-        )
-    candidates = load_candidates((*token.certificates, *evidence.certificates))
-    signer = find_signer(token, candidates)
-    verify_signature(token, signer)
-    chain = verify_chain(signer, candidates, trusted, token)
-    _read_again(token, digest, chain)
-    return _dated(token, evidence, authority, chain)
+    return verify_with_any(evidence, digest, (authority,), root=root)
 
 
 def stated_beacon(timestamps: tuple[TimestampEvidence, ...]) -> bytes:
@@ -123,22 +90,86 @@ def verify_with_any(
     *,
     root: bytes | None = None,
 ) -> DatedBy:
-    """Verify that one of several authorities dated a digest: the first whose roots fit.
+    """Verify that one of several authorities dated a digest: the first by which it verifies.
 
-    The arguments are those of ``verify_token``. Raises what it raises for the last of them that
-    has such a root; TrustMaterialMissing (``timestamp.chain``) without any.
+    What is wrong with one of them, such as a root with a weak key, is nothing to the others; a
+    revocation that any of them knows of is. The arguments are those of ``verify_token``.
+
+    Raises what it raises; where none dates it, with what each of them says.
+    TrustMaterialMissing (``timestamp.chain``) without any.
     """
-    problem: ZkwmError = TrustMaterialMissing(
-        "no timestamp authority is trusted",
-        hint="trust the root certificate of the authority that dated the commitment",
-        check="timestamp.chain",
-    )
+    token = read_token(evidence.token)
+    _require_answer(token, evidence, digest)
+    said: list[tuple[str, ZkwmError]] = []
+    dated: list[DatedBy] = []
+    with quiet():
+        asked = _that_may_date(token, authorities, root, said)
+        if not asked:
+            raise refused_by_all(said)
+        candidates = load_candidates((*token.certificates, *evidence.certificates))
+        signer = find_signer(token, candidates)
+        verify_signature(token, signer)
+        for authority, roots in asked:
+            try:
+                chain = verify_chain(signer, candidates, roots, token)
+                _read_again(token, digest, chain)
+                dated.append(_dated(token, evidence, authority, chain))
+            except ZkwmError as error:
+                if isinstance(error, InvalidSignature) and error.check == "timestamp.revocation":
+                    raise
+                said.append((authority.name, error))
+    if not dated:
+        raise refused_by_all(said)
+    return dated[0]
+
+
+def _that_may_date(
+    token: Token,
+    authorities: tuple[TimestampAuthority, ...],
+    root: bytes | None,
+    said: list[tuple[str, ZkwmError]],
+) -> list[tuple[TimestampAuthority, list[x509.Certificate]]]:
+    """The authorities under whose policies the token is, each with its roots that may count.
+
+    ``root`` is the digest of the key that a root must have, or None. What speaks against the others
+    is added to ``said``, each by its name.
+    """
+    found = []
     for authority in authorities:
         try:
-            return verify_token(evidence, digest, authority, root=root)
-        except TrustMaterialMissing as missing:
-            problem = missing
-    raise problem
+            found.append((authority, _roots_for(token, authority, root)))
+        except ZkwmError as error:
+            said.append((authority.name, error))
+    return found
+
+
+def _roots_for(
+    token: Token, authority: TimestampAuthority, root: bytes | None
+) -> list[x509.Certificate]:
+    """The roots of an authority that may date a token. Raises TrustMaterialMissing, Malformed."""
+    if token.info.policy not in authority.policies:
+        raise TrustMaterialMissing(
+            f"the token is under the policy {token.info.policy}, which does not count",
+            hint="allow this policy of the authority if you trust it, or ask for another token",
+            check="timestamp.policy",
+        )
+    roots, problem = [], None
+    for data in authority.roots:
+        try:
+            certificate = load_certificate(data)
+            roots.append((certificate, key_digest(certificate)))
+        except Malformed as error:
+            problem = problem or error
+    if problem is not None and not roots:
+        raise problem
+    trusted = [certificate for certificate, key in roots if root in (None, key)]
+    if not trusted:
+        raise TrustMaterialMissing(
+            "no root of the authority has the key that the commitment names",
+            hint="trust the root certificate of the authority that the commitment names",
+            check="timestamp.chain",
+        )
+    return trusted
 
 
 def _require_answer(token: Token, evidence: TimestampEvidence, digest: bytes) -> None:
