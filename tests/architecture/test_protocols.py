@@ -39,6 +39,7 @@ COMPILED = {
 # warns of: in these modules and in no others. None of them asks a clock (tested below).
 TIMES = {
     "timestamps.chain": {"contextlib", "datetime", "threading", "warnings"},
+    "persons": {"datetime"},
     "timestamps.revocation": {"datetime"},
     "timestamps.statement": {"datetime"},
     "timestamps.tst_info": {"datetime"},

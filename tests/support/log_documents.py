@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tests.support.spec_documents import Document, framed, value_of
-from tests.support.statements import ED_KEY, P256_KEY, contents
+from tests.support.statements import ADA, ED_KEY, P256_KEY, contents
 from tests.support.witnessed_log import two_histories
-from zkwm_protocols.cose.key_contents import succession
+from zkwm_protocols.cose.key_contents import binding_claim, succession
 from zkwm_protocols.cose.statement import Content
 from zkwm_protocols.transparency.equivocation import Equivocation
 
@@ -21,6 +21,7 @@ def log_documents() -> dict[str, Document]:
         "succession": Document(
             "Succession", succession(ED_KEY.public.fingerprint(), P256_KEY.public)
         ),
+        "binding claim": Document("BindingClaim", binding_claim(ED_KEY.public.fingerprint(), ADA)),
         **{
             f"statement {number}": _payload(content)
             for number, content in enumerate(contents(ED_KEY))

@@ -32,7 +32,7 @@ from zkwm_protocols.transparency.tree import prove_consistency, prove_inclusion
 from zkwm_protocols.transparency.witness import AddCheckpoint
 
 PATH = FOLDER / "log.json"
-OLD, INDEX = 5, 9
+OLD, INDEX = 5, 10
 SIGNERS = [LOG_KEY, SECOND_KEY, *WITNESSES]
 
 

@@ -14,7 +14,7 @@ from zkwm_protocols.cose.contents import read_map
 from zkwm_protocols.encoding import encode
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.fingerprints import require_fingerprint
-from zkwm_protocols.keys import PublicKey, SigningKey
+from zkwm_protocols.keys import PublicKey, SigningKey, signed_message
 from zkwm_protocols.schema import (
     require_bytes,
     require_choice,
@@ -30,7 +30,7 @@ LONGEST_PERSON = 500
 MAXIMUM_TIME = 2**63 - 1
 
 _KEY_URN = "urn:zkwm:key:"
-_ROTATION = "key-rotation"
+_ROTATION, _BINDING = "key-rotation", "key-binding"
 
 
 def key_subject(fingerprint: str) -> str:
@@ -51,12 +51,15 @@ class KeyBinding:
 
     The evidence is a chain of certificates for this very key, the SHA-256 of a document that names
     the fingerprint (such as one that a notary signed), or both. What it is worth is not said here.
+    A certificate may be for another key of the person, which then signs the claim (``proof``).
 
     Args:
         key: the key's fingerprint.
         person: whose it is, as the issuer says: 1 to 500 characters.
-        certificates: X.509 in DER, the key's own first; 0 to 8 of at most 8 KiB each.
+        certificates: X.509 in DER, the person's own first; 0 to 8 of at most 8 KiB each.
         document: 32 bytes, or None.
+        proof: the signature of ``claim_message`` by the first certificate's key, where that is
+            another one than the bound key; else None.
     """
 
     CONTENT_TYPE: ClassVar[str] = "application/vnd.zkwm.key-binding+cbor"
@@ -65,8 +68,11 @@ class KeyBinding:
     person: str
     certificates: tuple[bytes, ...] = ()
     document: bytes | None = None
+    proof: bytes | None = None
 
     def __post_init__(self) -> None:
+        if self.proof is not None and not (self.certificates and 8 <= len(self.proof) <= 1024):
+            raise Malformed("a proof is the signature of a certificate's key, of 8 to 1,024 bytes")
         if not self.person or not (self.certificates or self.document):
             raise Malformed("a binding names a person, and has certificates or a document")
         if any(not 0 < len(one) <= LONGEST_CERTIFICATE for one in self.certificates):
@@ -77,6 +83,20 @@ class KeyBinding:
         """The key's URN."""
         return key_subject(self.key)
 
+    def require_certified(self, key: PublicKey) -> None:
+        """Return only if the first certificate, where there is one, is the key holder's.
+
+        It is for ``key`` itself, or its own key signed that ``key`` and the person belong together:
+        else anybody could bind a key to somebody else's certificate, which is public.
+
+        Raises InvalidSignature, Unsupported or Malformed.
+        """
+        if self.certificates:
+            from zkwm_protocols.cose.certified_key import require_certified
+
+            message = claim_message(self.key, self.person)
+            require_certified(self.certificates[0], key, message, self.proof)
+
     def to_payload(self) -> bytes:
         """The CBOR map ``KeyBinding``."""
         return encode(
@@ -84,20 +104,32 @@ class KeyBinding:
                 "person": require_text(self.person, LONGEST_PERSON),
                 "certificates": require_list(list(self.certificates), 0, MOST_CERTIFICATES),
                 "document": require_optional_bytes(self.document, 32),
+                "proof": require_optional_bytes(self.proof),
             }
         )
 
     @classmethod
     def from_payload(cls, subject: str, payload: bytes) -> KeyBinding:
         """Read ``to_payload``. Raises Malformed."""
-        fields = read_map(payload, "person certificates document", "a key's binding")
+        fields = read_map(payload, "person certificates document proof", "a key's binding")
         certificates = require_list(fields["certificates"], 0, MOST_CERTIFICATES)
         return cls(
             key_of(subject),
             require_text(fields["person"], LONGEST_PERSON),
             tuple(require_bytes(one) for one in certificates),
             require_optional_bytes(fields["document"], 32),
+            require_optional_bytes(fields["proof"]),
         )
+
+
+def binding_claim(key: str, person: str) -> bytes:
+    """The map ``BindingClaim``: which key, by its fingerprint, is whose."""
+    return encode({"key": require_fingerprint(key), "person": require_text(person, LONGEST_PERSON)})
+
+
+def claim_message(key: str, person: str) -> bytes:
+    """What a certificate's key signs, for the purpose ``key-binding`` (SPEC.md 26.6)."""
+    return signed_message(_BINDING, hashlib.sha256(binding_claim(key, person)).digest())
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,8 @@ class SignedStatement:
         Raises:
             Malformed: another encoding than the one of ``to_bytes``.
             Unsupported: a content type, header or algorithm that this version does not know.
-            InvalidSignature: the key inside did not sign it.
+            InvalidSignature: the key inside did not sign it, a successor did not agree, or a
+                binding has a certificate whose key did not.
         """
         message = Sign1.from_bytes(data, limit=STATEMENT_LIMIT)
         if message.unprotected:
@@ -128,6 +129,8 @@ class SignedStatement:
             _require_same(self.content.key, fingerprint)
         if isinstance(self.content, KeyRotation):
             self.content.require_consent()
+        if isinstance(self.content, KeyBinding):
+            self.content.require_certified(self.key)
 
     def _protected(self) -> bytes:
         """The encoded protected headers."""
@@ -159,7 +162,7 @@ def sign_statement(content: Content, key: SigningKey, issuer: str = "") -> Signe
         issuer: an https address, or empty for the key's fingerprint.
 
     Raises Malformed for another issuer, or what does not fit into a log's entry; InvalidSignature
-    for a rotation without the successor's consent.
+    for a rotation without the successor's consent, and a binding by somebody else's certificate.
     """
     unsigned = SignedStatement(content, issuer or key.public.fingerprint(), key.public, b"")
     unsigned._require_issuer()

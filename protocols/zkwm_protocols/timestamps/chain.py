@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TypeVar
@@ -153,29 +153,9 @@ def _build(
     roots: list[x509.Certificate],
     time: datetime,
 ) -> tuple[x509.Certificate, ...]:
-    """The path that ``cryptography`` finds and verifies."""
-    authorities = (
-        verification.ExtensionPolicy.permit_all()
-        .require_present(x509.BasicConstraints, verification.Criticality.CRITICAL, None)
-        .require_present(x509.KeyUsage, verification.Criticality.AGNOSTIC, _signs_certificates)
-        .may_be_present(x509.ExtendedKeyUsage, verification.Criticality.AGNOSTIC, _may_timestamp)
-    )
-    builder = (
-        verification.PolicyBuilder()
-        .store(verification.Store(roots))
-        .time(time)
-        .max_chain_depth(MAXIMUM_DEPTH)
-        .extension_policies(
-            ca_policy=authorities, ee_policy=verification.ExtensionPolicy.permit_all()
-        )
-    )
-    others = [one for one in candidates if one != signer]
-    try:
-        found = tuple(builder.build_client_verifier().verify(signer, others).chain)
-    except (verification.VerificationError, ValueError):
-        found = ()
-    # OpenSSL's last second is over when it begins, and both readers have to agree.
-    if not found or any(certificate.not_valid_after_utc <= time for certificate in found):
+    """The path that ``find_path`` finds for timestamps."""
+    found = find_path(signer, candidates, roots, time, {ExtendedKeyUsageOID.TIME_STAMPING})
+    if not found:
         raise TrustMaterialMissing(
             "no valid chain leads from the token's signer to a root of the authority at the "
             "token's time",
@@ -186,17 +166,59 @@ def _build(
     return found
 
 
+def find_path(
+    leaf: x509.Certificate,
+    candidates: list[x509.Certificate],
+    roots: list[x509.Certificate],
+    time: datetime,
+    usages: Set[x509.ObjectIdentifier],
+) -> tuple[x509.Certificate, ...]:
+    """The path from a certificate to one of the roots that ``cryptography`` finds and verifies.
+
+    Args:
+        leaf: where it begins; its own use is the caller's to examine.
+        candidates: what may stand between.
+        roots: that are trusted.
+        time: at which all of them are valid, and not in their last second.
+        usages: extended key usages of which an issuer that names some has one.
+
+    Returns the path with its root, or nothing where there is none.
+    """
+
+    def may_issue(
+        _: verification.Policy, __: x509.Certificate, usage: x509.ExtendedKeyUsage | None
+    ) -> None:
+        allowed = {*usages, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+        if usage is not None and not allowed & set(usage):
+            raise ValueError("an issuer whose certificates are for other uses")
+
+    authorities = (
+        verification.ExtensionPolicy.permit_all()
+        .require_present(x509.BasicConstraints, verification.Criticality.CRITICAL, None)
+        .require_present(x509.KeyUsage, verification.Criticality.AGNOSTIC, _signs_certificates)
+        .may_be_present(x509.ExtendedKeyUsage, verification.Criticality.AGNOSTIC, may_issue)
+    )
+    builder = (
+        verification.PolicyBuilder()
+        .store(verification.Store(roots))
+        .time(time)
+        .max_chain_depth(MAXIMUM_DEPTH)
+        .extension_policies(
+            ca_policy=authorities, ee_policy=verification.ExtensionPolicy.permit_all()
+        )
+    )
+    others = [one for one in candidates if one != leaf]
+    try:
+        found = tuple(builder.build_client_verifier().verify(leaf, others).chain)
+    except (verification.VerificationError, ValueError):
+        return ()
+    # OpenSSL's last second is over when it begins, and both readers have to agree.
+    return () if any(one.not_valid_after_utc <= time for one in found) else found
+
+
 def _signs_certificates(_: verification.Policy, __: x509.Certificate, usage: x509.KeyUsage) -> None:
     if not usage.key_cert_sign:
         raise ValueError("an issuer that may not sign certificates")
-
-
-def _may_timestamp(
-    _: verification.Policy, __: x509.Certificate, usage: x509.ExtendedKeyUsage | None
-) -> None:
-    allowed = {ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
-    if usage is not None and not allowed & set(usage):
-        raise ValueError("an issuer whose certificates may not sign timestamps")
 
 
 def _require_timestamping(signer: x509.Certificate, time: datetime) -> None:
