@@ -1,0 +1,1 @@
+"""The registry as a service: HTTP API, claims, verdicts, and pages for people."""

@@ -1,0 +1,75 @@
+"""Badges: small pictures that say exactly what the registry shows, and never more.
+
+A badge of a commitment says "registered", which proves no claim on any model; a badge of a verdict
+names its outcome. What takes it back stands in it as soon as the registry knows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zkwm.registry_service.pages.case_pages import verdict_standing
+from zkwm.registry_service.pages.commitment_page import owners_of, registration
+from zkwm.registry_service.pages.history import history, revoked
+from zkwm.registry_service.pages.rendering import render
+from zkwm.registry_service.pages.view import RegistryView
+from zkwm_protocols.cose.contents import commitment_subject
+from zkwm_protocols.cose.key_contents import key_subject
+
+SECONDS = 300
+"""How long a badge may be kept: so long one that was taken back is seen."""
+_CHARACTER = 6.6  # of 11 px DejaVu Sans or Verdana, on average; texts are fitted to it
+_PADDING = 12
+
+
+@dataclass(frozen=True)
+class Badge:
+    """What a badge says.
+
+    Args:
+        says: the words in it.
+        title: for screen readers and on hover: what exactly is shown, of what.
+        tone: good, plain or bad.
+        known: whether the registry knows what it is about.
+    """
+
+    says: str
+    title: str
+    tone: str
+    known: bool = True
+
+
+def commitment_badge(view: RegistryView, digest: bytes) -> Badge:
+    """The badge of a commitment."""
+    name, origin = digest.hex(), view.log_state().checkpoint.checkpoint.origin
+    kept = view.commitment(digest)
+    owners = owners_of(kept)
+    entry = registration(view.statements(commitment_subject(digest)), owners)
+    if entry is None:
+        return Badge(
+            "not registered", f"No entry of the log {origin} registers {name}", "bad", False
+        )
+    key = entry.statement.key.fingerprint()
+    title = f"Commitment {name} is entry {entry.index} of the log {origin}, registered by key {key}"
+    if any(revoked(history(view, view.statements(key_subject(one)))) for one in owners or [key]):
+        return Badge("registered, key revoked", f"{title}, which was revoked", "bad")
+    return Badge("registered", f"{title}. This proves no claim on any model", "plain")
+
+
+def verdict_badge(view: RegistryView, digest: bytes) -> Badge:
+    """The badge of a verdict. Raises Malformed or InvalidSignature for a damaged one."""
+    name, kept = digest.hex(), view.verdict(digest)
+    if kept is None:
+        return Badge("no verdict", f"The registry keeps no verdict {name}", "bad", False)
+    outcome, taken_back = verdict_standing(view, kept)
+    title = f'A judge signed the verdict "{outcome}" on claim {kept.challenge.hex()}'
+    if taken_back:
+        return Badge(f"verdict: {taken_back}", f"{title}; since then: {taken_back}", "bad")
+    tone = "good" if outcome == "proven" else "plain"
+    return Badge(f"verdict: {outcome}", f"{title}. Read it for what it does not say", tone)
+
+
+def badge_svg(badge: Badge) -> str:
+    """The picture, SVG."""
+    left, right = (round(len(text) * _CHARACTER) + _PADDING for text in ("zkwm", badge.says))
+    return render("badge.svg.j2", badge=badge, left=left, right=right, padding=_PADDING)

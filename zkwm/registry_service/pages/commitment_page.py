@@ -1,0 +1,134 @@
+"""The page of a commitment: who registered it by key, when it existed, and what came after.
+
+What the log says about D is shown even where the commitment's file is not kept here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from zkwm.registry_service.pages.history import history, revoked
+from zkwm.registry_service.pages.view import KeptCommitment, LoggedEntry, RegistryView
+from zkwm.registry_service.pages.witnesses import cosigned
+from zkwm.report.visible import count
+from zkwm.written_dates import in_words
+from zkwm_protocols.commitment import Commitment, LabelMode
+from zkwm_protocols.cose.contents import CommitmentStatement, commitment_subject
+from zkwm_protocols.cose.key_contents import key_subject
+from zkwm_protocols.dates import Interval
+from zkwm_protocols.errors import ZkwmError
+from zkwm_protocols.timestamps.evidence import TimestampEvidence
+from zkwm_protocols.timestamps.token import read_token
+
+SHOWN_CLASSES = 200
+
+
+@dataclass(frozen=True)
+class TokenRow:
+    """What the token of a timestamp authority says; ``problem`` where it cannot be read."""
+
+    says: str
+    problem: str
+
+
+def commitment_values(view: RegistryView, digest: bytes) -> dict[str, Any] | None:
+    """What the page of the commitment D shows; None where nothing is known of it."""
+    entries = view.statements(commitment_subject(digest))
+    kept = view.commitment(digest)
+    if not entries and kept is None:
+        return None
+    owners = owners_of(kept)
+    rows = history(view, entries, owners)
+    keys = [(owner, history(view, view.statements(key_subject(owner)))) for owner in owners or ()]
+    registered = registration(entries, owners)
+    seen = [] if registered is None else cosigned(view.log_state(), registered.index)
+    return {
+        "digest": digest.hex(),
+        "kept": kept,
+        "header": None if kept is None else kept.commitment.header,
+        "triggers": "" if kept is None else triggers_in_words(kept.commitment),
+        "derived": kept is not None and kept.commitment.header.label_mode == LabelMode.DERIVED,
+        "class_names": () if kept is None else (kept.commitment.class_names or ()),
+        "shown_classes": SHOWN_CLASSES,
+        "tokens": [] if kept is None else token_rows(kept.commitment),
+        "rows": rows,
+        "keys": keys,
+        "revoked": any(revoked(own) for _, own in keys),
+        "registered": registered,
+        "row": next((row for row in rows if registered and row.index == registered.index), None),
+        "cosigned": seen,
+        "witnessed_by": len({one.name for one in seen}),
+        "claims": view.claims(commitment=digest),
+    }
+
+
+def token_rows(commitment: Commitment) -> list[TokenRow]:
+    """What each timestamp of a commitment says, unverified: nobody here says whom to trust."""
+    return [_token_row(one) for one in commitment.timestamps]
+
+
+def key_values(view: RegistryView, fingerprint: str) -> dict[str, Any] | None:
+    """What the page of a key shows; None where nothing is known of it."""
+    about = history(view, view.statements(key_subject(fingerprint)))
+    by = [
+        row
+        for row in history(view, view.statements_of(fingerprint))
+        if row.subject != key_subject(fingerprint)
+    ]
+    kept = [digest.hex() for digest in view.commitments_of(fingerprint)]
+    if not (about or by or kept):
+        return None
+    return {
+        "fingerprint": fingerprint,
+        "about": about,
+        "by": by,
+        "kept": kept,
+        "revoked": revoked(about),
+    }
+
+
+def owners_of(kept: KeptCommitment | None) -> list[str] | None:
+    """The fingerprints of the owner's keys, where the file is here."""
+    if kept is None:
+        return None
+    return [key.fingerprint() for key in kept.commitment.header.owner_keys]
+
+
+def registration(
+    entries: Sequence[LoggedEntry], owners: Collection[str] | None
+) -> LoggedEntry | None:
+    """The first entry by which an owner made the commitment public; by anybody, if none is known.
+
+    A statement by another key than the owner's registers nothing.
+    """
+    for entry in entries:
+        statement = entry.statement
+        if isinstance(statement.content, CommitmentStatement) and (
+            owners is None or statement.key.fingerprint() in owners
+        ):
+            return entry
+    return None
+
+
+def _token_row(evidence: TimestampEvidence) -> TokenRow:
+    """One token."""
+    try:
+        info = read_token(evidence.token).info
+    except ZkwmError as error:
+        return TokenRow("", error.message)
+    spread = info.accuracy or 0
+    when = Interval(max(0, info.gen_time - spread), info.gen_time + spread + info.rounding)
+    return TokenRow(f"{in_words(when)}, by an authority of policy {info.policy}", "")
+
+
+def triggers_in_words(commitment: Commitment) -> str:
+    """Number, blocks, size and classes of the triggers."""
+    header = commitment.header
+    channels, height, width = header.shape
+    return (
+        f"{count(header.leaf_count, 'trigger image')} in {count(header.block_count, 'block')} of "
+        f"{header.block_size:,}; {width} × {height} pixels, "
+        f"{'grayscale' if channels == 1 else 'color'}; {header.class_count:,} classes"
+    )

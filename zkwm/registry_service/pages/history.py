@@ -1,0 +1,181 @@
+"""Statements of the log in words: what each says, by whom, and what of it is only said.
+
+Anybody can state something about any digest; a statement counts by its key. So each row names the
+key, and texts of the issuer's own are told apart as claims.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from zkwm.registry_service.pages.view import LoggedEntry, RegistryView
+from zkwm.report.visible import count, utc
+from zkwm_protocols.cose.contents import (
+    CommitmentStatement,
+    DisputeEvent,
+    DisputeStatement,
+    SpentBlocks,
+    VerdictStatement,
+)
+from zkwm_protocols.cose.key_contents import KeyBinding, KeyRevocation, KeyRotation
+from zkwm_protocols.cose.statement import Content
+
+_EVENTS = {
+    DisputeEvent.ASKED: "the owner was asked for proof",
+    DisputeEvent.ANSWERED: "the owner answered",
+    DisputeEvent.OVERDUE: "the owner let the deadline pass",
+    DisputeEvent.WITHDRAWN: "the claim was withdrawn",
+    DisputeEvent.DECIDED: "the claim was decided",
+}
+_TITLES: dict[type[Content], str] = {
+    CommitmentStatement: "Commitment registered",
+    VerdictStatement: "Verdict",
+    SpentBlocks: "Blocks spent",
+    DisputeStatement: "Dispute",
+    KeyBinding: "Key bound to a person",
+    KeyRotation: "Key replaced",
+    KeyRevocation: "Key revoked",
+}
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """One statement, in the log's order.
+
+    Args:
+        index: of the entry in the log.
+        title: its kind.
+        says: what it says, in words of this service.
+        claim: a text of the issuer's own, which nobody checked; empty without one.
+        digest: what it names: (what, hexadecimal, path of its page or empty), or None.
+        key: the fingerprint of the key that signed.
+        by: whose key that is, as far as the files here show.
+        address: the issuer's address, as they state it; empty without one.
+        subject: the URN that it is about.
+        path: of the page about its subject.
+        sha256: of the statement's bytes, hexadecimal.
+        grave: whether it takes trust away.
+    """
+
+    index: int
+    title: str
+    says: str
+    claim: str
+    digest: tuple[str, str, str] | None
+    key: str
+    by: str
+    address: str
+    subject: str
+    path: str
+    sha256: str
+    grave: bool
+
+
+def history(
+    view: RegistryView, entries: Iterable[LoggedEntry], owners: Collection[str] | None = None
+) -> list[HistoryRow]:
+    """The rows of these entries.
+
+    Args:
+        view: knows which verdicts have a page.
+        entries: in the log's order.
+        owners: fingerprints of the owner's keys, or None where no file here names them.
+    """
+    return [_row(view, entry, owners) for entry in entries]
+
+
+def _row(view: RegistryView, entry: LoggedEntry, owners: Collection[str] | None) -> HistoryRow:
+    """One row."""
+    statement = entry.statement
+    content, key = statement.content, statement.key.fingerprint()
+    says, claim, digest = _says(content)
+    if isinstance(content, VerdictStatement) and view.verdict(content.verdict) is None:
+        digest = ("Verdict's file, not kept here", content.verdict.hex(), "")
+    return HistoryRow(
+        index=entry.index,
+        title=_TITLES[type(content)],
+        says=says,
+        claim=claim,
+        digest=digest,
+        key=key,
+        by=_whose(content, key, owners),
+        address="" if statement.issuer == key else statement.issuer,
+        subject=content.subject,
+        path=subject_path(content),
+        sha256=hashlib.sha256(statement.to_bytes()).hexdigest(),
+        grave=isinstance(content, KeyRevocation),
+    )
+
+
+def subject_path(content: Content) -> str:
+    """The path of the page about what a statement is about."""
+    if isinstance(content, KeyBinding | KeyRotation | KeyRevocation):
+        return f"/keys/{content.key}"
+    return f"/commitments/{content.commitment.hex()}"
+
+
+def _whose(content: Content, key: str, owners: Collection[str] | None) -> str:
+    """Whose key signed, as far as it is known here."""
+    if isinstance(content, KeyBinding | KeyRotation | KeyRevocation):
+        return "the key itself"
+    if owners is None:
+        return "a key; whether it is the owner's, only the commitment's file shows"
+    if key in owners:
+        return "an owner's key"
+    return "another key than the owner's"
+
+
+def _says(content: Content) -> tuple[str, str, tuple[str, str, str] | None]:
+    """(what a statement says, the issuer's own text, the digest that it names)."""
+    if isinstance(content, VerdictStatement):
+        digest = content.verdict.hex()
+        return (
+            "Whoever holds this key gave a verdict, in the file with this SHA-256.",
+            "",
+            ("Verdict's file", digest, f"/verdicts/{digest}"),
+        )
+    if isinstance(content, SpentBlocks):
+        words = f"{count(content.blocks, 'block')} spent, by {count(content.releases, 'release')}"
+        return f"The vault's own count: {words}.", "", None
+    if isinstance(content, DisputeStatement):
+        return _dispute(content)
+    if isinstance(content, KeyBinding):
+        shown = [
+            *([count(len(content.certificates), "certificate")] if content.certificates else []),
+            *(["a document"] if content.document else []),
+        ]
+        document = content.document
+        return (
+            f"Names a person, with {' and '.join(shown)} as evidence, which this service did not "
+            "check.",
+            content.person,
+            None if document is None else ("Document", document.hex(), ""),
+        )
+    if isinstance(content, KeyRotation):
+        successor = content.successor.fingerprint()
+        return (
+            "This key is followed by another one, whose holder agreed.",
+            "",
+            ("Successor", successor, f"/keys/{successor}"),
+        )
+    if isinstance(content, KeyRevocation):
+        since = utc(content.since)
+        return f"Not to be trusted since {since}; reason: {content.reason}.", "", None
+    return "The commitment exists, and whoever holds this key makes it public.", "", None
+
+
+def _dispute(content: DisputeStatement) -> tuple[str, str, tuple[str, str, str]]:
+    """What a statement about a dispute says; the model's page lists its claims."""
+    model = content.suspect.hex()
+    return (
+        f"In a dispute on the model below, {_EVENTS[content.event]}.",
+        "",
+        ("Model", model, f"/models/{model}"),
+    )
+
+
+def revoked(rows: Iterable[HistoryRow]) -> bool:
+    """Whether a key was revoked in one of these rows."""
+    return any(row.grave for row in rows)
