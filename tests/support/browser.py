@@ -43,11 +43,16 @@ def open_page() -> Iterator[Page]:
 
 
 def faults(page: Page, source: str, folder: Path) -> list[str]:
-    """Every fault that axe-core finds in any of ``VIEWS``, and a page wider than its window."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core")
+    """``faults_of`` a page of this source, opened as a file."""
     file = folder / "page.html"
     file.write_text(source, encoding="utf-8")
     page.goto(file.as_uri())
+    return faults_of(page)
+
+
+def faults_of(page: Page) -> list[str]:
+    """Every fault that axe-core finds in any of ``VIEWS``, and a page wider than its window."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core")
     found = []
     for view in VIEWS:
         page.set_viewport_size({"width": view["width"], "height": 900})
@@ -57,4 +62,5 @@ def faults(page: Page, source: str, folder: Path) -> list[str]:
             found.append(f"{view}: {fault['id']} {targets}")
         if page.evaluate("document.documentElement.scrollWidth") > view["width"]:
             found.append(f"{view}: wider than the window")
+    page.emulate_media(color_scheme="light", media="screen")
     return found

@@ -62,7 +62,9 @@ class FilledRegistry:
         self.digest = self.owner.commitment.digest
         token = replace(TokenMaker.new(), digest=self.digest)
         self.commitments = {
-            self.digest: KeptCommitment(replace(self.owner.commitment, timestamps=(token.evidence(),)), TIME)
+            self.digest: KeptCommitment(
+                replace(self.owner.commitment, timestamps=(token.evidence(),)), TIME
+            )
         }
         self.judge = new_judge()
         suspect = marked(self.owner.images, self.owner.labels, name=f"model of {ATTACK}")
@@ -88,6 +90,7 @@ class FilledRegistry:
         self.log = TiledLog([entry.statement.to_bytes() for entry in self.entries[:SEEN]])
         self.kept_checkpoint = signed(self.log)
         self.log.append([entry.statement.to_bytes() for entry in self.entries[SEEN:]])
+        self.checkpoint = signed(self.log)
 
     def _claims(self) -> list[Claim]:
         """One in each state."""
@@ -124,9 +127,8 @@ class FilledRegistry:
 
     def log_state(self) -> LogState:
         """The log, whose witnesses cosigned its newest tree."""
-        newest = signed(self.log)
         keys = (LOG_KEY.verifier, SECOND_KEY.verifier)
-        return LogState(keys, newest, newest, POLICY, self.problem)
+        return LogState(keys, self.checkpoint, self.checkpoint, POLICY, self.problem)
 
     def consistency(self, older: int, newer: int) -> Sequence[bytes]:
         """By the tiles."""
@@ -211,5 +213,5 @@ def other_tree() -> SignedCheckpoint:
 
 def shop_commitment() -> Commitment:
     """A commitment that the registry does not know."""
-    return Claimant(random_images(50, 9), keys=(OTHER,)).commitment
-
+    own = SigningKey.from_bytes(ED25519, bytes([46] * 32))
+    return Claimant(random_images(50, 9), keys=(own,)).commitment

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 from zkwm.registry_service.pages.case_pages import verdict_standing
 from zkwm.registry_service.pages.commitment_page import owners_of, registration
-from zkwm.registry_service.pages.history import history, revoked
+from zkwm.registry_service.pages.key_standing import key_end
 from zkwm.registry_service.pages.rendering import render
 from zkwm.registry_service.pages.view import RegistryView
 from zkwm_protocols.cose.contents import commitment_subject
-from zkwm_protocols.cose.key_contents import key_subject
 
 SECONDS = 300
 """How long a badge may be kept: so long one that was taken back is seen."""
@@ -51,8 +50,9 @@ def commitment_badge(view: RegistryView, digest: bytes) -> Badge:
         )
     key = entry.statement.key.fingerprint()
     title = f"Commitment {name} is entry {entry.index} of the log {origin}, registered by key {key}"
-    if any(revoked(history(view, view.statements(key_subject(one)))) for one in owners or [key]):
-        return Badge("registered, key revoked", f"{title}, which was revoked", "bad")
+    for end in (key_end(view, one) for one in owners or [key]):
+        if end is not None and end.grave:
+            return Badge(f"registered, key {end.word}", f"{title}; a key was {end.word}", "bad")
     return Badge("registered", f"{title}. This proves no claim on any model", "plain")
 
 

@@ -11,14 +11,14 @@ from functools import lru_cache
 from typing import Any
 
 from zkwm.judge.verdict import Outcome, Verdict
-from zkwm.registry_service.pages.history import history, revoked
+from zkwm.registry_service.pages.history import history
+from zkwm.registry_service.pages.key_standing import KeyEnd, key_end
 from zkwm.registry_service.pages.view import Claim, KeptVerdict, RegistryView
 from zkwm.report import case_facts, dates, facts, render_report, wording
 from zkwm.report.question_facts import question_facts
 from zkwm.written_dates import in_words
 from zkwm_protocols.challenge import ArgumentChallenge
 from zkwm_protocols.cose.contents import VerdictStatement, commitment_subject
-from zkwm_protocols.cose.key_contents import key_subject
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.suspect_identity import SuspectKind
 
@@ -100,7 +100,7 @@ def verdict_values(view: RegistryView, digest: bytes) -> dict[str, Any] | None:
         "particulars": case_facts.particulars(verdict),
         "files": case_facts.files(verdict),
         "judge": "" if verdict.judge is None else verdict.judge.fingerprint(),
-        "judge_revoked": _judge_revoked(view, verdict),
+        "judge_end": _judge_end(view, verdict),
         "claim": claim,
         "challenge": challenge.hex(),
         "commitment": verdict.commitment_digest.hex() if verdict.commitment_digest else "",
@@ -135,7 +135,8 @@ def verdict_standing(view: RegistryView, kept: KeptVerdict) -> tuple[str, str]:
     claim = view.claim(kept.challenge)
     if claim is not None and claim.state == "withdrawn":
         return verdict.outcome, "claim withdrawn"
-    return verdict.outcome, "judge's key revoked" if _judge_revoked(view, verdict) else ""
+    end = _judge_end(view, verdict)
+    return verdict.outcome, f"judge's key {end.word}" if end is not None and end.grave else ""
 
 
 def claim_in_words(claim: Claim) -> str:
@@ -151,12 +152,11 @@ def published_in_words(claim: Claim) -> str:
     return "" if published is None else in_words(published.interval)
 
 
-def _judge_revoked(view: RegistryView, verdict: Verdict) -> bool:
-    """Whether the log holds a revocation of the key that signed a verdict."""
+def _judge_end(view: RegistryView, verdict: Verdict) -> KeyEnd | None:
+    """Why the key that signed a verdict does not count any more; None where it does."""
     if verdict.judge is None:
-        return False
-    signing = key_subject(verdict.judge.signing.fingerprint())
-    return revoked(history(view, view.statements(signing)))
+        return None
+    return key_end(view, verdict.judge.signing.fingerprint())
 
 
 def _statements_of_verdict(view: RegistryView, verdict: Verdict, sha256: bytes) -> list[Any]:

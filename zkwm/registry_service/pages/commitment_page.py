@@ -9,7 +9,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from zkwm.registry_service.pages.history import history, revoked
+from zkwm.registry_service.pages.history import history
+from zkwm.registry_service.pages.key_standing import key_end
 from zkwm.registry_service.pages.view import KeptCommitment, LoggedEntry, RegistryView
 from zkwm.registry_service.pages.witnesses import cosigned
 from zkwm.report.visible import count
@@ -42,6 +43,7 @@ def commitment_values(view: RegistryView, digest: bytes) -> dict[str, Any] | Non
     owners = owners_of(kept)
     rows = history(view, entries, owners)
     keys = [(owner, history(view, view.statements(key_subject(owner)))) for owner in owners or ()]
+    ends = [end for owner in owners or () if (end := key_end(view, owner)) is not None]
     registered = registration(entries, owners)
     seen = [] if registered is None else cosigned(view.log_state(), registered.index)
     return {
@@ -55,7 +57,8 @@ def commitment_values(view: RegistryView, digest: bytes) -> dict[str, Any] | Non
         "tokens": [] if kept is None else token_rows(kept.commitment),
         "rows": rows,
         "keys": keys,
-        "revoked": any(revoked(own) for _, own in keys),
+        "ends": ends,
+        "grave": next((end for end in ends if end.grave), None),
         "registered": registered,
         "row": next((row for row in rows if registered and row.index == registered.index), None),
         "cosigned": seen,
@@ -75,7 +78,7 @@ def key_values(view: RegistryView, fingerprint: str) -> dict[str, Any] | None:
     by = [
         row
         for row in history(view, view.statements_of(fingerprint))
-        if row.subject != key_subject(fingerprint)
+        if row.about != ("key", fingerprint)
     ]
     kept = [digest.hex() for digest in view.commitments_of(fingerprint)]
     if not (about or by or kept):
@@ -85,7 +88,7 @@ def key_values(view: RegistryView, fingerprint: str) -> dict[str, Any] | None:
         "about": about,
         "by": by,
         "kept": kept,
-        "revoked": revoked(about),
+        "end": key_end(view, fingerprint),
     }
 
 

@@ -38,6 +38,9 @@ _TITLES: dict[type[Content], str] = {
     KeyRotation: "Key replaced",
     KeyRevocation: "Key revoked",
 }
+_ANOTHER = "another key than the owner's"
+_STRANGERS = "Named by a stranger"
+_NOT_REGISTERED = "A key that is not the owner's names this commitment: that registers nothing."
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class HistoryRow:
         key: the fingerprint of the key that signed.
         by: whose key that is, as far as the files here show.
         address: the issuer's address, as they state it; empty without one.
-        subject: the URN that it is about.
+        about: what it is about: commitment or key, and its digest or fingerprint.
         path: of the page about its subject.
         sha256: of the statement's bytes, hexadecimal.
         grave: whether it takes trust away.
@@ -67,7 +70,7 @@ class HistoryRow:
     key: str
     by: str
     address: str
-    subject: str
+    about: tuple[str, str]
     path: str
     sha256: str
     grave: bool
@@ -91,29 +94,32 @@ def _row(view: RegistryView, entry: LoggedEntry, owners: Collection[str] | None)
     statement = entry.statement
     content, key = statement.content, statement.key.fingerprint()
     says, claim, digest = _says(content)
+    about = _about(content)
+    by = _whose(content, key, owners)
+    strange = isinstance(content, CommitmentStatement) and by == _ANOTHER
     if isinstance(content, VerdictStatement) and view.verdict(content.verdict) is None:
         digest = ("Verdict's file, not kept here", content.verdict.hex(), "")
     return HistoryRow(
         index=entry.index,
-        title=_TITLES[type(content)],
-        says=says,
+        title=_STRANGERS if strange else _TITLES[type(content)],
+        says=_NOT_REGISTERED if strange else says,
         claim=claim,
         digest=digest,
         key=key,
-        by=_whose(content, key, owners),
+        by=by,
         address="" if statement.issuer == key else statement.issuer,
-        subject=content.subject,
-        path=subject_path(content),
+        about=about,
+        path=f"/{about[0]}s/{about[1]}",
         sha256=hashlib.sha256(statement.to_bytes()).hexdigest(),
         grave=isinstance(content, KeyRevocation),
     )
 
 
-def subject_path(content: Content) -> str:
-    """The path of the page about what a statement is about."""
+def _about(content: Content) -> tuple[str, str]:
+    """What a statement is about."""
     if isinstance(content, KeyBinding | KeyRotation | KeyRevocation):
-        return f"/keys/{content.key}"
-    return f"/commitments/{content.commitment.hex()}"
+        return "key", content.key
+    return "commitment", content.commitment.hex()
 
 
 def _whose(content: Content, key: str, owners: Collection[str] | None) -> str:
@@ -124,7 +130,7 @@ def _whose(content: Content, key: str, owners: Collection[str] | None) -> str:
         return "a key; whether it is the owner's, only the commitment's file shows"
     if key in owners:
         return "an owner's key"
-    return "another key than the owner's"
+    return _ANOTHER
 
 
 def _says(content: Content) -> tuple[str, str, tuple[str, str, str] | None]:
@@ -163,7 +169,7 @@ def _says(content: Content) -> tuple[str, str, tuple[str, str, str] | None]:
     if isinstance(content, KeyRevocation):
         since = utc(content.since)
         return f"Not to be trusted since {since}; reason: {content.reason}.", "", None
-    return "The commitment exists, and whoever holds this key makes it public.", "", None
+    return "The commitment exists; whoever holds this key makes it public.", "", None
 
 
 def _dispute(content: DisputeStatement) -> tuple[str, str, tuple[str, str, str]]:
@@ -174,8 +180,3 @@ def _dispute(content: DisputeStatement) -> tuple[str, str, tuple[str, str, str]]
         "",
         ("Model", model, f"/models/{model}"),
     )
-
-
-def revoked(rows: Iterable[HistoryRow]) -> bool:
-    """Whether a key was revoked in one of these rows."""
-    return any(row.grave for row in rows)

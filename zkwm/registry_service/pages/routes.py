@@ -71,7 +71,7 @@ class Pages:
     def __init__(self, view: RegistryView, settings: PagesSettings) -> None:
         self.view = view
         self.settings = settings
-        self._readings = threading.BoundedSemaphore(READINGS_AT_ONCE)
+        self.readings = threading.BoundedSemaphore(READINGS_AT_ONCE)
 
     def page(self, request: Request, template: str, values: Values, **options: Any) -> Response:  # noqa: ANN401
         """A page with its frame: the registry's name, and the log when it was made."""
@@ -98,7 +98,7 @@ class Pages:
 
     def read(self, upload: Upload) -> Values:
         """What an upload says. Raises CouldNotCheck while too many are read."""
-        if not self._readings.acquire(blocking=False):
+        if not self.readings.acquire(blocking=False):
             raise CouldNotCheck(
                 "too many files are being read now", hint="try again in some seconds"
             )
@@ -107,7 +107,7 @@ class Pages:
         except ZkwmError as error:
             return {"reading": None, "problem": error.message, "hint": error.hint}
         finally:
-            self._readings.release()
+            self.readings.release()
         return {"reading": reading, "found": found, "problem": ""}
 
 

@@ -64,7 +64,7 @@ def _only_part(body: bytes, delimiter: bytes) -> Upload:
         raise Malformed("the form is cut off, or not as browsers send it")
     part = body[len(start) : close]
     head, empty, content = part.partition(b"\r\n\r\n")
-    if not empty or len(head) > _HEAD_LIMIT or b"\r\n" + delimiter in content:
+    if not empty or len(head) > _HEAD_LIMIT or b"\r\n" + delimiter in b"\r\n" + part:
         raise Malformed("the form has another number of files than one")
     name = _file_name(head)
     if not name and not content:

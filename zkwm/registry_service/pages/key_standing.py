@@ -1,0 +1,63 @@
+"""How a key stands now, by the statements in this log (SPEC.md 26), in a word and a sentence."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from zkwm.registry_service.pages.view import RegistryView
+from zkwm_protocols.cose.key_contents import KeyRevocation, key_subject
+from zkwm_protocols.key_history import DatedStatement, LogEntry, standing
+
+
+@dataclass(frozen=True)
+class KeyEnd:
+    """Why a key does not count any more.
+
+    Args:
+        word: revoked, contested or replaced.
+        says: what that means.
+        grave: whether somebody else may hold it, or it is not to be trusted.
+    """
+
+    word: str
+    says: str
+    grave: bool
+
+
+_REVOKED = KeyEnd(
+    "revoked",
+    "The log holds a revocation by this key. What it signed later does not count; what it signed "
+    "earlier counts only if a timestamp or the log shows that it is that old.",
+    grave=True,
+)
+_CONTESTED = KeyEnd(
+    "contested",
+    "This key named two successors, or was revoked soon after it had named one: two people may "
+    "hold it. It counts no more, and no successor follows it.",
+    grave=True,
+)
+_REPLACED = KeyEnd(
+    "replaced",
+    "Its holder named a successor, who agreed. New signatures of this key do not count.",
+    grave=False,
+)
+
+
+def key_end(view: RegistryView, fingerprint: str) -> KeyEnd | None:
+    """Why this key does not count now; None where it does.
+
+    Entries are taken as they stand now: the log's order decides, not when each came.
+    """
+    now = int(time.time())
+    origin = view.log_state().checkpoint.checkpoint.origin
+    dated = [
+        DatedStatement(entry.statement, LogEntry(origin, entry.index, now))
+        for entry in view.statements(key_subject(fingerprint))
+    ]
+    found = standing(fingerprint, dated, now)
+    if found.revocation is not None:
+        return _REVOKED
+    if found.contest is not None and not isinstance(found.contest.content, KeyRevocation):
+        return _CONTESTED
+    return None if found.successor is None else _REPLACED
