@@ -1,15 +1,13 @@
-"""Which page there is under which path, and how a page tells an error.
+"""Which page there is under which path.
 
 The pages take part in no OpenAPI: programs use ``/v1``. A path of theirs answers with a page also
-where it fails; other paths only to a browser (``error_page``).
+where it fails; other paths only to a browser (``page_frame.error_page``).
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from http import HTTPStatus
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -18,104 +16,31 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from zkwm.registry_service.pages import badge, case_pages, commitment_page, log_page, search
-from zkwm.registry_service.pages.file_reading import read_file
 from zkwm.registry_service.pages.history import history
-from zkwm.registry_service.pages.rendering import STATIC, render, static_file, static_path
+from zkwm.registry_service.pages.page_frame import NoSuchPageError, Pages, Values, tell
+from zkwm.registry_service.pages.rendering import STATIC, static_file, static_path
 from zkwm.registry_service.pages.responses import (
     FOR_EVER,
     NEVER,
     REPORT_POLICY,
     respond,
-    wants_page,
 )
 from zkwm.registry_service.pages.uploads import (
     UPLOAD_LIMIT,
-    TooLargeError,
     Upload,
     read_body,
     read_upload,
 )
-from zkwm.registry_service.pages.view import MOST_ROWS, RegistryView
+from zkwm.registry_service.pages.view import RegistryView
 from zkwm.registry_service.pages.witnesses import signers
-from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError, ZkwmError
+from zkwm_protocols.errors import Malformed, ZkwmError
 from zkwm_protocols.fingerprints import require_fingerprint
 from zkwm_protocols.transparency.note import NOTE_LIMIT
 
-READINGS_AT_ONCE = 2
-"""Uploads that are read at a time; one may take seconds and some hundred MiB."""
+SHOWN_NEWEST = 8
+"""Entries of the log on the first page."""
 _PASTED_LIMIT = 3 * NOTE_LIMIT  # percent-encoded, up to three times as long
 _SVG = "image/svg+xml"
-
-Values = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class PagesSettings:
-    """What the operator says of the service: its name, and its own address or nothing.
-
-    The address, such as ``https://registry.example``, stands in badges and on paper. It is never
-    taken from a request, whose sender could choose it.
-    """
-
-    name: str = "zkwm registry"
-    address: str = ""
-
-
-class NoSuchPageError(UsageError):
-    """Nothing is known under this path."""
-
-
-class Pages:
-    """The pages of one registry."""
-
-    def __init__(self, view: RegistryView, settings: PagesSettings) -> None:
-        self.view = view
-        self.settings = settings
-        self.readings = threading.BoundedSemaphore(READINGS_AT_ONCE)
-
-    def page(self, request: Request, template: str, values: Values, **options: Any) -> Response:  # noqa: ANN401
-        """A page with its frame: the registry's name, and the log when it was made."""
-        checkpoint = self.view.log_state().checkpoint.checkpoint
-        frame = {
-            "registry": self.settings.name,
-            "address": self.settings.address.rstrip("/"),
-            "path": request.url.path if request.method in ("GET", "HEAD") else "",
-            "here": "",
-            "head": checkpoint.head,
-            "origin": checkpoint.origin,
-            "most": MOST_ROWS,
-        }
-        return respond(request, render(template, **{**frame, **values}), **options)
-
-    def known(self, request: Request, template: str, values: Values | None) -> Response:
-        """A page about something. Raises NoSuchPageError where nothing is known of it."""
-        if values is None:
-            raise NoSuchPageError(
-                "the registry knows nothing under this address",
-                hint="look for the whole digest or fingerprint; it may be registered elsewhere",
-            )
-        return self.page(request, template, values)
-
-    def read(self, upload: Upload) -> Values:
-        """What an upload says. Raises CouldNotCheck while too many are read."""
-        if not self.readings.acquire(blocking=False):
-            raise CouldNotCheck(
-                "too many files are being read now", hint="try again in some seconds"
-            )
-        try:
-            reading, found = read_file(self.view, upload)
-        except ZkwmError as error:
-            return {"reading": None, "problem": error.message, "hint": error.hint}
-        finally:
-            self.readings.release()
-        return {"reading": reading, "found": found, "problem": ""}
-
-
-def error_page(
-    request: Request, pages: Pages, status: int, detail: str, hint: str = ""
-) -> Response | None:
-    """An error as a page where a browser asks for one; None where a program does."""
-    return _error(request, pages.settings, status, detail, hint) if wants_page(request) else None
 
 
 def pages_router(pages: Pages) -> APIRouter:
@@ -129,52 +54,17 @@ def pages_router(pages: Pages) -> APIRouter:
 
 def _add_pages(router: APIRouter, pages: Pages) -> None:
     """The pages that only read."""
-    view = pages.view
-
-    def start(request: Request) -> Response:
-        state = view.log_state()
-        signed = [one for one in signers(state, state.witnessed or state.checkpoint) if one.witness]
-        times = [one.time for one in signed if one.time is not None]
-        return pages.page(request, "start.html.j2", {
-            "here": "start",
-            "state": state,
-            "witnesses": len({one.name for one in signed}),
-            "cosigned": max(times, default=None),
-            "newest": history(view, view.newest(8)),
-        })  # fmt: skip
-
-    def found(request: Request) -> Response:
-        text = request.query_params.get("q", "")[: search.LONGEST_QUERY]
-        query = search.read_query(text)
-        return pages.page(request, "search.html.j2", {
-            "here": "search",
-            "query": text,
-            "kind": query.kind,
-            "value": query.value,
-            "found": search.search(view, query),
-        })  # fmt: skip
-
-    def key(request: Request) -> Response:
-        try:
-            fingerprint = require_fingerprint(request.path_params["name"])
-        except Malformed:
-            return pages.known(request, "key.html.j2", None)
-        return pages.known(request, "key.html.j2", commitment_page.key_values(view, fingerprint))
-
-    def log(request: Request) -> Response:
-        values = log_page.log_values(view)
-        return pages.page(request, "log.html.j2", {"here": "log", **values})
 
     def by_digest(
         template: str, values: Callable[[RegistryView, bytes], Values | None]
     ) -> Callable[[Request], Response]:
-        return lambda request: pages.known(request, template, values(view, _digest(request)))
+        return lambda request: pages.known(request, template, values(pages.view, _digest(request)))
 
     for path, answer in (
-        ("/", start),
-        ("/search", found),
-        ("/keys/{name}", key),
-        ("/log", log),
+        ("/", partial(_start, pages)),
+        ("/search", partial(_found, pages)),
+        ("/keys/{name}", partial(_key, pages)),
+        ("/log", partial(_log, pages)),
         (
             "/commitments/{name}",
             by_digest("commitment.html.j2", commitment_page.commitment_values),
@@ -184,6 +74,49 @@ def _add_pages(router: APIRouter, pages: Pages) -> None:
         ("/verdicts/{name}", by_digest("verdict.html.j2", case_pages.verdict_values)),
     ):
         _add(router, pages, path, answer)
+
+
+def _start(pages: Pages, request: Request) -> Response:
+    """Search, the log in short, its newest entries."""
+    view, state = pages.view, pages.view.log_state()
+    signed = [one for one in signers(state, state.witnessed or state.checkpoint) if one.witness]
+    values = {
+        "here": "start",
+        "state": state,
+        "witnesses": len({one.name for one in signed}),
+        "cosigned": max((one.time for one in signed if one.time is not None), default=None),
+        "newest": history(view, view.newest(SHOWN_NEWEST)),
+    }
+    return pages.page(request, "start.html.j2", values)
+
+
+def _found(pages: Pages, request: Request) -> Response:
+    """What a visitor looks for."""
+    text = request.query_params.get("q", "")[: search.LONGEST_QUERY]
+    query = search.read_query(text)
+    values = {
+        "here": "search",
+        "query": text,
+        "kind": query.kind,
+        "value": query.value,
+        "found": search.search(pages.view, query),
+    }
+    return pages.page(request, "search.html.j2", values)
+
+
+def _key(pages: Pages, request: Request) -> Response:
+    """A key."""
+    try:
+        fingerprint = require_fingerprint(request.path_params["name"])
+    except Malformed:
+        return pages.known(request, "key.html.j2", None)
+    values = commitment_page.key_values(pages.view, fingerprint)
+    return pages.known(request, "key.html.j2", values)
+
+
+def _log(pages: Pages, request: Request) -> Response:
+    """The log."""
+    return pages.page(request, "log.html.j2", {"here": "log", **log_page.log_values(pages.view)})
 
 
 def _add_files(router: APIRouter, pages: Pages) -> None:
@@ -282,7 +215,7 @@ def _add(router: APIRouter, pages: Pages, path: str, answer: Callable[[Request],
         try:
             return answer(request)
         except ZkwmError as error:
-            return _told(request, pages, error)
+            return tell(request, pages, error)
 
     router.add_api_route(path, told, methods=["GET", "HEAD"])
 
@@ -294,37 +227,12 @@ def _told_later(pages: Pages, answer: Callable[[Request], Any]) -> Callable[[Req
         try:
             response: Response = await answer(request)
         except (ZkwmError, ValueError) as error:
-            return _told(request, pages, error)
+            return tell(request, pages, error)
         except ClientDisconnect:
             return Response(status_code=400)
         return response
 
     return told
-
-
-def _told(request: Request, pages: Pages, error: Exception) -> Response:
-    """An error as a page."""
-    if isinstance(error, NoSuchPageError):
-        status = 404
-    elif isinstance(error, TooLargeError):
-        status = 413
-    else:
-        status = 503 if type(error) in (CouldNotCheck, UsageError) else 400
-    if not isinstance(error, ZkwmError):
-        return _error(request, pages.settings, status, "the form cannot be read", "")
-    return _error(request, pages.settings, status, error.message, error.hint)
-
-
-def _error(
-    request: Request, settings: PagesSettings, status: int, detail: str, hint: str
-) -> Response:
-    """A page about an error; it reads nothing, since that may be what failed."""
-    html = render(
-        "error.html.j2",
-        registry=settings.name, address="", path="", here="", head=None, origin="", most=0,
-        status=status, title=HTTPStatus(status).phrase, detail=detail, hint=hint,
-    )  # fmt: skip
-    return respond(request, html, status=status, cache=NEVER)
 
 
 def _digest(request: Request) -> bytes:

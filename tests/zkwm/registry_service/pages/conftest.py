@@ -12,7 +12,8 @@ from fastapi import FastAPI
 
 from tests.support.filled_registry import FilledRegistry
 from tests.support.running_server import running
-from zkwm.registry_service.pages.routes import Pages, PagesSettings, pages_router
+from zkwm.registry_service.pages.page_frame import Pages, PagesSettings
+from zkwm.registry_service.pages.routes import pages_router
 
 ADDRESS = "https://registry.example"
 

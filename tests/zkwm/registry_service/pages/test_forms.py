@@ -131,7 +131,7 @@ def test_another_form_is_refused(get: Get, body: bytes, kind: str) -> None:
 
 
 def test_only_so_many_uploads_are_read_at_once(registry: FilledRegistry) -> None:
-    from zkwm.registry_service.pages.routes import READINGS_AT_ONCE, Pages, PagesSettings
+    from zkwm.registry_service.pages.page_frame import READINGS_AT_ONCE, Pages, PagesSettings
     from zkwm.registry_service.pages.uploads import Upload
     from zkwm_protocols.errors import CouldNotCheck
 

@@ -21,7 +21,7 @@ from tests.support.witnessed_log import TIME
 from tests.zkwm.registry_service.pages.conftest import Get
 from zkwm.registry_service.pages.badge import commitment_badge, verdict_badge
 from zkwm.registry_service.pages.key_standing import key_end
-from zkwm.registry_service.pages.routes import Pages, PagesSettings, error_page
+from zkwm.registry_service.pages.page_frame import Pages, PagesSettings, error_page
 from zkwm.registry_service.pages.view import LoggedEntry
 from zkwm_protocols.cose.key_contents import (
     KeyRevocation,
