@@ -2,7 +2,7 @@
 
 ::
 
-    trust.toml                      authorities_needed = 1
+    trust.toml                      authorities_needed = 1; perhaps log_dates = true
     authorities/NAME/authority.toml policies = ["1.2.3"]; perhaps demand_revocation = false,
                                     accuracy_microseconds = 500000
     authorities/NAME/*.pem          root certificates (RFC 7468)
@@ -65,13 +65,14 @@ def read_trust(folder: str | Path) -> Trust:
             f"{folder} is no trust folder: it has no {SETTINGS}",
             hint=f"make the folder, and in it {SETTINGS} with the line authorities_needed = 1",
         )
-    settings = _settings(root / SETTINGS, {"authorities_needed"})
+    settings = _settings(root / SETTINGS, {"authorities_needed"}, {"log_dates"})
     _require_known(root, {SETTINGS, _AUTHORITIES, _OWNERS, _LOG_POLICY})
     with _naming(root / SETTINGS):
         return Trust(
             tuple(_authority(one) for one in _entries(root / _AUTHORITIES, MOST_AUTHORITIES)),
             require_integer(settings["authorities_needed"], MOST_AUTHORITIES, 1),
             _bytes(root / _LOG_POLICY),
+            require_boolean(settings.get("log_dates", False)),
             tuple(_owner(one) for one in _entries(root / _OWNERS, MOST_OWNERS)),
         )
 

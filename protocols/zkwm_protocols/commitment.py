@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from zkwm_protocols import merkle
 from zkwm_protocols.class_names import names_digest, require_names
 from zkwm_protocols.encoding import decode, encode, pack, unpack
-from zkwm_protocols.errors import InvalidSignature, Malformed, TrustMaterialMissing, ZkwmError
+from zkwm_protocols.errors import InvalidSignature, Malformed
 from zkwm_protocols.keys import PublicKey
 from zkwm_protocols.labels import MAXIMUM_CLASSES, derive_labels
 from zkwm_protocols.schema import (
@@ -34,9 +34,13 @@ from zkwm_protocols.schema import (
 from zkwm_protocols.timestamps.authority import TimestampAuthority
 from zkwm_protocols.timestamps.evidence import MAXIMUM_TIMESTAMPS, TimestampEvidence
 
+if TYPE_CHECKING:
+    from zkwm_protocols.cose.logged_statement import LoggedStatement
+
 MAXIMUM_LEAVES = 100_000
 MAXIMUM_BLOCK = 10_000
 MAXIMUM_PIXELS = 2**24
+MAXIMUM_LOG_PROOFS = 16
 FILE_LIMIT = 32 * 2**20
 
 _HEADER_TYPE = "zkwm-commitment-header"
@@ -184,14 +188,14 @@ class Commitment:
     """The public file: header, leaves, names, signatures, timestamps and log proofs.
 
     Where the header names an authority, the first timestamp is its own. Raises Malformed when built
-    with more than 8 timestamps, or with class names that are none (SPEC.md 5.2).
+    with more than 8 timestamps or 16 log proofs, or with class names that are none (SPEC.md 5.2).
     """
 
     header: Header
     leaves: tuple[bytes, ...]
     signatures: tuple[bytes, ...]
     timestamps: tuple[TimestampEvidence, ...] = ()
-    log_proofs: tuple[bytes, ...] = ()
+    log_proofs: tuple[LoggedStatement, ...] = ()
     class_names: tuple[str, ...] | None = None
     authorities: tuple[TimestampAuthority, ...] = field(default=(), compare=False, repr=False)
     """Whom its reader trusts to date it; in no file."""
@@ -199,6 +203,8 @@ class Commitment:
     def __post_init__(self) -> None:
         if len(self.timestamps) > MAXIMUM_TIMESTAMPS:
             raise Malformed(f"a commitment has at most {MAXIMUM_TIMESTAMPS} timestamps")
+        if len(self.log_proofs) > MAXIMUM_LOG_PROOFS:
+            raise Malformed(f"a commitment has at most {MAXIMUM_LOG_PROOFS} log proofs")
         if self.class_names is not None:
             require_names(self.class_names)
 
@@ -216,7 +222,7 @@ class Commitment:
                 "leaves": b"".join(self.leaves),
                 "signatures": list(self.signatures),
                 "timestamps": [one.to_map() for one in self.timestamps],
-                "log_proofs": list(self.log_proofs),
+                "log_proofs": [one.to_bytes() for one in self.log_proofs],
                 "class_names": None if self.class_names is None else list(self.class_names),
             },
         )
@@ -244,9 +250,7 @@ class Commitment:
                 TimestampEvidence.from_map(one)
                 for one in require_list(fields["timestamps"], 0, MAXIMUM_TIMESTAMPS)
             ),
-            log_proofs=tuple(
-                require_bytes(proof) for proof in require_list(fields["log_proofs"], 0, 16)
-            ),
+            log_proofs=_read_log_proofs(fields["log_proofs"]),
             class_names=None if names is None else require_names(names),
         )
 
@@ -309,24 +313,9 @@ class Commitment:
         named = self.header.timestamp_authority
         if named is None:
             return None
-        if not self.timestamps or not self.authorities:
-            raise TrustMaterialMissing(
-                "the commitment names a timestamp authority, and "
-                + ("no authority is trusted" if self.timestamps else "its token is missing"),
-                hint="give a trust folder that has the root certificate of that authority (`trust`)"
-                if self.timestamps
-                else "its owner gets it (zkwm register); else ask for the file that has it",
-                check="commitment.timestamp",
-            )
-        from zkwm_protocols.timestamps.verification import verify_with_any
+        from zkwm_protocols.timestamps.verification import verified_beacon
 
-        try:
-            dated = verify_with_any(self.timestamps[0], self.digest, self.authorities, root=named)
-        except ZkwmError as error:
-            error.message += f" ({error.check})"
-            error.check = "commitment.timestamp"
-            raise
-        return dated.beacon
+        return verified_beacon(self.timestamps, self.digest, self.authorities, named)
 
     def verify(self) -> None:
         """Make all checks of a commitment by itself (SPEC.md 9.1). Raises the first that fails."""
@@ -345,3 +334,13 @@ class Commitment:
         return derive_labels(
             self.digest, self.beacon(), self.header.leaf_count, self.header.class_count
         )
+
+
+def _read_log_proofs(value: object) -> tuple[LoggedStatement, ...]:
+    """At most 16 log proofs. Raises Malformed, Unsupported."""
+    proofs = require_list(value, 0, MAXIMUM_LOG_PROOFS)
+    if not proofs:
+        return ()
+    from zkwm_protocols.cose.logged_statement import read_log_proofs
+
+    return read_log_proofs(proofs)

@@ -22,7 +22,7 @@ Value: TypeAlias = Any
 MAXIMUM_DEPTH = 8
 MAXIMUM_ITEMS = 1_000_000
 _LARGE, _PART = 1 << 23, 1 << 16
-FILE_VERSIONS = {"commitment": 2}
+FILE_VERSIONS = {"commitment": 3}
 """The version in a file's first line (SPEC.md 3.3), where it is not 1."""
 
 

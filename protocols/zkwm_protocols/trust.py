@@ -10,12 +10,13 @@ import hashlib
 import re
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from zkwm_protocols.encoding import encode, pack, unpack
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.keys import PublicKey
 from zkwm_protocols.schema import (
+    refuse_earlier,
     require_boolean,
     require_bytes,
     require_constants,
@@ -33,11 +34,14 @@ from zkwm_protocols.timestamps.authority import (
     TimestampAuthority,
 )
 
+if TYPE_CHECKING:
+    from zkwm_protocols.transparency.policy import LogPolicy
+
 FILE_LIMIT = 4 * 2**20
 MOST_AUTHORITIES = 64
 MOST_OWNERS = 1_000
-MOST_LOG_POLICY = 2**20
-_TYPE, _VERSION = "zkwm-trust", 1
+MOST_LOG_POLICY = 512 * 1024
+_TYPE, _VERSION = "zkwm-trust", 2
 Ordered = TypeVar("Ordered", str, bytes)
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 
@@ -50,6 +54,7 @@ class Trust:
         authorities: those whose tokens count, by ascending name.
         needed: k, how many of them have to date a commitment; at most as many as there are.
         log_policy: a C2SP tlog-policy, byte for byte, or None.
+        log_dates: whether the witnesses of that policy may date a commitment, too (SPEC.md 8.5).
         owners: (name, key) of owners whom the judge knows, by ascending name.
 
     Raises:
@@ -59,6 +64,7 @@ class Trust:
     authorities: tuple[TimestampAuthority, ...]
     needed: int = 1
     log_policy: bytes | None = None
+    log_dates: bool = False
     owners: tuple[tuple[str, PublicKey], ...] = ()
 
     def __post_init__(self) -> None:
@@ -79,8 +85,24 @@ class Trust:
             require_name(name)
         if not _ascending(tuple(name for name, _ in self.owners)):
             raise Malformed("owners are ascending by name, each once")
-        if self.log_policy is not None and len(self.log_policy) > MOST_LOG_POLICY:
-            raise Malformed("a log policy has at most 1 MiB")
+        self._require_log_policy()
+
+    def _require_log_policy(self) -> None:
+        """Raise Malformed for a log policy that is none, or that has no witness and is to date."""
+        policy = self.read_log_policy()
+        if self.log_dates and (policy is None or not policy.demands_witnesses):
+            raise Malformed(
+                "a log may date a commitment only by its witnesses, and no quorum of them is named",
+                hint="give a log policy with a quorum of witnesses, or leave out log_dates",
+            )
+
+    def read_log_policy(self) -> LogPolicy | None:
+        """The log policy, parsed. Raises Malformed, Unsupported."""
+        if self.log_policy is None:
+            return None
+        from zkwm_protocols.transparency.policy import LogPolicy
+
+        return LogPolicy.from_bytes(self.log_policy)
 
     @property
     def digest(self) -> bytes:
@@ -109,6 +131,7 @@ class Trust:
             ],
             "needed": self.needed,
             "log_policy": self.log_policy,
+            "log_dates": self.log_dates,
             "owners": [[name, key.to_map()] for name, key in self.owners],
         }
 
@@ -120,9 +143,14 @@ class Trust:
     def from_bytes(cls, data: bytes) -> Trust:
         """Read ``to_bytes``. Raises Malformed or Unsupported."""
         value = unpack("trust", data, limit=FILE_LIMIT)
-        fields = require_map(value, "type version authorities needed log_policy owners", "trust")
+        refuse_earlier(value, _TYPE, _VERSION, "what a judge trusts")
+        fields = require_map(
+            value, "type version authorities needed log_policy log_dates owners", "trust"
+        )
         require_constants(
-            fields, {"type": _TYPE, "version": _VERSION}, "what a judge trusts, of version 1"
+            fields,
+            {"type": _TYPE, "version": _VERSION},
+            f"what a judge trusts, of version {_VERSION}",
         )
         owners = []
         for row in require_list(fields["owners"], 0, MOST_OWNERS):
@@ -135,6 +163,7 @@ class Trust:
             ),
             require_integer(fields["needed"], MOST_AUTHORITIES, 1),
             require_optional_bytes(fields["log_policy"]),
+            require_boolean(fields["log_dates"]),
             tuple(owners),
         )
 

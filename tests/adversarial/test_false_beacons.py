@@ -121,7 +121,7 @@ def test_a_reader_who_does_not_trust_the_beacon_does_not_grant_its_discount(
     challenge = accuser.challenge(file)
     assert challenge.policy.trusted_beacon
     mine = Trust((OTHER.trusted(name="mine"),))
-    verdict = Namespace(dating=read_dates(file, TRUST)[0])
+    verdict = Namespace(dating=read_dates(file, TRUST)[0], checked=0)
     for found in (None, verdict):
         case = Namespace(commitment=file, challenge=challenge, verdict=found, trust=TRUST)
         step = repeat_dates(case, mine)
@@ -147,7 +147,7 @@ def test_a_token_at_the_end_of_time_dates_or_does_no_harm(year: int) -> None:
     )
     long = TokenMaker(root, root, signer, time=generalized(time))
     file = Namespace(
-        digest=DIGEST, timestamps=(MAKER.evidence(), long.evidence()),
+        digest=DIGEST, timestamps=(MAKER.evidence(), long.evidence()), log_proofs=(),
         header=Namespace(timestamp_authority=None, owner_keys=()),
     )  # fmt: skip
     trust = Trust((MAKER.trusted(name="a"), long.trusted(name="b")))

@@ -110,7 +110,7 @@ def test_to_stdout(process: Command, case: Files) -> None:
         *arguments(case, generate=50, shape="1,16,16", output="-"), stdout=-1, stderr=-1
     )
     assert result.code == 0
-    assert result.stdout.startswith("zkwm-commitment/2\n")
+    assert result.stdout.startswith("zkwm-commitment/3\n")
     assert "committed to 50 triggers" in result.stderr
 
 

@@ -38,7 +38,7 @@ def _flip(path: Path, position: int) -> None:
         ),
         (lambda case: case.challenge.unlink(), "case.challenge"),
         (
-            lambda case: case.commitment.write_bytes(b"zkwm-commitment/2\n" + b"\x81" * 5000),
+            lambda case: case.commitment.write_bytes(b"zkwm-commitment/3\n" + b"\x81" * 5000),
             "acme.commitment: ",
         ),
         (lambda case: _flip(case.vault, -1), "passphrase"),

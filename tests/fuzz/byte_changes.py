@@ -50,7 +50,7 @@ def headed(structured: Change) -> Change:
         line, feed, value = data.partition(b"\n")
         if random.random() < 0.03:
             line = random.choice(
-                [line[:-1] + b"3", b"zkwm-commitment/2", b"zkwm-proof/1", b"zkwm-", b"", line * 9]
+                [line[:-1] + b"9", b"zkwm-commitment/3", b"zkwm-proof/1", b"zkwm-", b"", line * 9]
             )
         return line + feed + structured(value, random)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.reference import commitment as reference
 from tests.reference.cbor import RejectedError
+from tests.support.logged_commitment import log_proof, stated
 from tests.support.stored_vectors import fast_label_seed, vectors
 from tests.vectors.build import OWNERS, Secrets, commitment_map, file, header_map
 from tests.vectors.exchange import flip, put
@@ -169,11 +171,30 @@ def test_further_fields_are_refused() -> None:
         read_by_both(written({**HEADER, "comment": "x"}))
 
 
-def test_log_proofs_are_carried() -> None:
-    commitment = read_by_both(written(log_proofs=[b"a", b""]))
-    assert commitment.log_proofs == (b"a", b"")
+PROOF = log_proof(stated(Commitment.from_bytes(written()).digest, OWNERS[0]))
+
+
+def test_log_proofs_are_carried_and_enter_no_digest() -> None:
+    commitment = read_by_both(written(log_proofs=[PROOF.to_bytes()] * 16))
+    assert commitment.log_proofs == (PROOF,) * 16
     assert commitment.digest == read_by_both(written()).digest
     commitment.verify()
+    with pytest.raises(Malformed, match="at most 16 log proofs"):
+        replace(commitment, log_proofs=(PROOF,) * 17)
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        b"", b"a", PROOF.proof.to_bytes(), PROOF.to_bytes()[:-1],
+        replace(PROOF.proof, extra=flip(PROOF.statement.to_bytes())).to_bytes(),
+        PROOF.to_bytes().replace(b"\nindex 5", b"\nindex 05"),
+    ],
+    ids=["empty", "no text", "without its statement", "cut", "another signature", "two spellings"],
+)  # fmt: skip
+def test_bytes_that_are_no_log_proof_are_refused(proof: bytes) -> None:
+    with pytest.raises(Malformed, match="log proof 2 of the commitment"):
+        read_by_both(written(log_proofs=[PROOF.to_bytes(), proof]))
 
 
 def test_a_good_commitment_verifies() -> None:

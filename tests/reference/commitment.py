@@ -9,6 +9,7 @@ from typing import Any
 import nacl.pwhash.argon2id
 
 from tests.reference.cbor import RejectedError, read, write
+from tests.reference.logged_statement import check_log_proof
 from tests.reference.signatures import check_public_key
 
 MIB = 1024 * 1024
@@ -44,7 +45,7 @@ def array(value: Any, low: int = 0, high: int = 1_000_000) -> list[Any]:
 
 def file_value(kind: str, data: bytes, limit: int) -> Any:
     """The value of a file (section 3.3); raises `RejectedError`."""
-    version = 2 if kind == "commitment" else 1
+    version = 3 if kind == "commitment" else 1
     line = f"zkwm-{kind}/{version}\n".encode("ascii")
     if not data.startswith(line):
         raise RejectedError(f"not a file of kind {kind} and version {version}")
@@ -189,7 +190,7 @@ def read_commitment(data: bytes) -> dict[str, Any]:
     for one in array(value["timestamps"], 0, 8):
         check_timestamp(one)
     for proof in array(value["log_proofs"], 0, 16):
-        octets(proof)
+        check_log_proof(octets(proof))
     if value["class_names"] is not None:
         check_names(value["class_names"])
     return {**value, "head": head, "digest": hashlib.sha256(value["header"]).digest()}

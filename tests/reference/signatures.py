@@ -93,7 +93,11 @@ def check_public_key(value: Any) -> None:
 def check_signature(key: dict[str, Any], purpose: str, digest: bytes, signature: Any) -> None:
     """Raise `RejectedError` unless ``signature`` is ``key``'s over ``digest`` for ``purpose``."""
     name = purpose.encode("ascii")
-    message = b"zkwm-signature-1" + bytes([len(name)]) + name + digest
+    check_message(key, b"zkwm-signature-1" + bytes([len(name)]) + name + digest, signature)
+
+
+def check_message(key: dict[str, Any], message: bytes, signature: Any) -> None:
+    """Raise `RejectedError` unless ``signature`` is ``key``'s over exactly these bytes."""
     if type(signature) is not bytes or len(signature) != 64:
         raise RejectedError("a signature has 64 bytes")
     if key["algorithm"] == "ed25519":

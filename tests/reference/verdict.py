@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import struct
 from typing import Any
 
@@ -44,7 +45,7 @@ def failing_check(data: bytes, judge: dict[str, Any]) -> str | None:
     try:
         outer = exact_map(file_value("verdict", data, 64 * MIB), "body", "signature")
         body = exact_map(read(octets(outer["body"]), 64 * MIB), *KEYS)
-        if body["type"] != "zkwm-verdict" or body["version"] != 2:
+        if body["type"] != "zkwm-verdict" or body["version"] != 3:
             raise RejectedError("another type or version")
         check_judge(body["judge"])
     except RejectedError:
@@ -131,11 +132,14 @@ def _check_evidence(value: Any) -> None:
 
 
 def _check_dates(value: Any) -> None:
-    fields = exact_map(value, "trust", "needed", "dated", "named", "beacon", "owner_name")
+    fields = exact_map(value, "trust", "needed", "dated", "named", "beacon", "owner_name",
+                       "logged", "log_dates")  # fmt: skip
     octets(fields["trust"], 32)
     integer(fields["needed"], 1, 64)
-    if type(fields["named"]) is not bool:
+    if type(fields["named"]) is not bool or type(fields["log_dates"]) is not bool:
         raise RejectedError("no boolean")
+    for row in array(fields["logged"], 0, 16):
+        _check_logged(row)
     if fields["beacon"] is not None:
         earliest, latest = array(fields["beacon"], 2, 2)
         integer(earliest, 0, integer(latest, 0, LAST_MICROSECOND))
@@ -143,6 +147,20 @@ def _check_dates(value: Any) -> None:
     for row in array(fields["dated"], 0, 64):
         name, earliest, latest = array(row, 3, 3)
         text(name, 100)
+        integer(earliest, 0, integer(latest, 0, LAST_MICROSECOND))
+
+
+def _check_logged(row: Any) -> None:
+    log, index, size, statement, key, seen, witnesses = array(row, 7, 7)
+    for name in (log, *array(witnesses, 0, 128)):
+        text(name, 255)
+    integer(index, 0, 2**63 - 1)
+    integer(size, 0, 2**63 - 1)
+    octets(statement, 32)
+    if not re.fullmatch("[a-z2-7]{4}(-[a-z2-7]{4}){7}", text(key, 39)):
+        raise RejectedError("no fingerprint")
+    if seen is not None:
+        earliest, latest = array(seen, 2, 2)
         integer(earliest, 0, integer(latest, 0, LAST_MICROSECOND))
 
 

@@ -13,6 +13,7 @@ from tests.reference.commitment import MIB, names_digest
 from tests.reference.judge import BY_NAME
 from tests.reference.ranks import tail as rank_tail
 from tests.reference.ranks import weight
+from tests.reference.signatures import fingerprint as spelled
 
 BAD = ("wrong leaf", "missing leaf")
 LEFT = ("could not be checked", "trust material missing")
@@ -51,10 +52,18 @@ def recount(body: dict[str, Any], challenge: dict[str, Any] | None, status: dict
 
 def _existed(dates: dict[str, Any] | None) -> tuple[int, int] | None:
     """When the commitment existed (8.5)."""
-    if dates is None or len(dates["dated"]) < dates["needed"]:
+    if dates is None:
         return None
-    bounds = [sorted(row[place] for row in dates["dated"]) for place in (1, 2)]
-    first, last = (bound[dates["needed"] - 1] for bound in bounds)
+    known = []
+    if len(dates["dated"]) >= dates["needed"]:
+        bounds = [sorted(row[place] for row in dates["dated"]) for place in (1, 2)]
+        known.append(tuple(bound[dates["needed"] - 1] for bound in bounds))
+    if dates["log_dates"]:
+        seen = [tuple(row[5]) for row in dates["logged"] if row[5] is not None]
+        known += sorted(seen, key=lambda one: (one[1], one[0]))[:1]
+    if not known:
+        return None
+    first, last = min(known, key=lambda one: one[1])
     if not dates["named"]:
         return first, last
     labels = dates["beacon"]
@@ -70,6 +79,7 @@ def _recount_dates(
     existed = _existed(dates)
     _demand(check == "failed" or (existed is not None) == (check == "passed"))
     if dates is not None:
+        _recount_logged(dates["logged"], head)
         _demand(dates["named"] == (head is not None and head["timestamp_authority"] is not None))
         labels = dates["beacon"]
         early = labels is not None and any(row[2] <= labels[1] for row in dates["dated"])
@@ -85,6 +95,15 @@ def _recount_dates(
     demanded = challenge["policy"]["older"]
     _demand((demanded and known and not older) or check != "failed")
     _demand(older or not demanded or body["outcome"] != "proven")
+
+
+def _recount_logged(logged: list[Any], head: dict[str, Any] | None) -> None:
+    places = [(row[0], row[1]) for row in logged]
+    _demand(places == sorted(set(places)))
+    owners = [] if head is None else [spelled("zkwm-key-1", key) for key in head["owner_keys"]]
+    for _, index, size, _, key, seen, witnesses in logged:
+        _demand(index < size and key in owners and witnesses == sorted(set(witnesses)))
+        _demand(seen is None or bool(witnesses))
 
 
 def _recount_blocks(blocks: list[int], head: dict[str, Any], challenge: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from tests.support.dispute import (
     random_images,
 )
 from tests.support.small_networks import small_network
+from tests.support.witnessed_log import POLICY_TEXT
 from zkwm.judge.judge import Judge
 from zkwm.judge.key_file import JudgeKey, create_judge_key
 from zkwm.judge.verdict import Verdict
@@ -60,7 +61,8 @@ LIMIT = 2**28
 TRUST = Trust(
     (TimestampAuthority("a-tsa", (b"a root",), ("1.2.3",)),),
     1,
-    b"a log policy",
+    POLICY_TEXT.encode(),
+    True,
     (("acme", SigningKey.from_bytes(ECDSA_P256, bytes(range(1, 33))).public),),
 )
 Reader = Callable[[bytes], object]

@@ -15,6 +15,7 @@ from tests.support.spec_documents import Document, framed, read_verdict_body, va
 from zkwm.judge.checks import ARGUMENT_TITLES
 from zkwm.judge.dating import DatedTime, Dating
 from zkwm.judge.judge import Judge
+from zkwm.judge.log_dating import LoggedTime
 from zkwm.judge.particulars import FileDigest, FileRole
 from zkwm.judge.results import AnswerRate, Argued, Asked, Check, CheckStatus, FirstSeen
 from zkwm.judge.verdict import Verdict
@@ -67,10 +68,21 @@ def verdict_documents(judge: Judge, owner: Claimant, argued: Any) -> dict[str, D
     argument = replace(nothing, challenge=argued, argued=examined, checks=titles, files=())
     read = framed("verdict", lambda data: Verdict.from_bytes(data, judge.public))
     times = tuple(DatedTime(name, Interval(1, 2)) for name in ("a", "b"))
+    owner_key = owner.commitment.header.owner_keys[0].fingerprint()
+    entry = LoggedTime("log.example", 3, 9, bytes(32), owner_key, Interval(1, 2), ("a", "b"))
     named = opened.checks[4].id, opened.checks[4].title
     dated = replace(
         opened,
-        dating=Dating(bytes(32), 2, times, named=False, beacon=None, owner_name="acme"),
+        dating=Dating(
+            bytes(32),
+            2,
+            times,
+            named=False,
+            beacon=None,
+            owner_name="acme",
+            logged=(entry,),
+            log_dates=True,
+        ),
         checks=(*opened.checks[:4], Check(*named, CheckStatus.PASSED, ""), *opened.checks[5:]),
     )
 

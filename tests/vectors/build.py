@@ -109,7 +109,7 @@ def commitment_map(
 
 def file(kind: str, value: Any) -> bytes:
     """A whole file of a kind."""
-    return f"zkwm-{kind}/{2 if kind == 'commitment' else 1}\n".encode("ascii") + write(value)
+    return f"zkwm-{kind}/{3 if kind == 'commitment' else 1}\n".encode("ascii") + write(value)
 
 
 def challenge_map(body: dict[str, Any], judge: SigningKey = JUDGE) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.reference.cbor import read
+from tests.reference.signatures import fingerprint
 from tests.support.stored_vectors import cases
 from tests.vectors.build import Change, challenge_map, file
 from tests.vectors.exchange import put
@@ -12,12 +13,23 @@ from tests.vectors.verdict import LIMIT, proven, value_of
 
 DATES: dict[str, Any] = {
     "trust": bytes(range(32)), "needed": 1, "named": False, "beacon": None, "owner_name": "acme",
+    "logged": [], "log_dates": False,
     "dated": [
         ["exampletime", 1_790_000_000_000_000, 1_790_000_001_000_000],
         ["othertime", 1_790_000_100_000_000, 1_790_000_100_500_000],
     ],
 }  # fmt: skip
 """By two authorities, before the suspect of ``exchange.json`` was published."""
+
+
+def _logged(body: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """The dates of a judge who lets a log date, and trusts no authority."""
+    owner = fingerprint("zkwm-key-1", read(body["header"], LIMIT)["owner_keys"][0])
+    entry = {
+        "log": "log.example/1", "index": 4, "size": 9, "statement": bytes(32), "key": owner,
+        "seen": [1_789_999_700_000_000, 1_790_000_300_000_000], "witnesses": ["a", "b"],
+    } | changes  # fmt: skip
+    return DATES | {"dated": [], "logged": [list(entry.values())], "log_dates": True}
 
 
 def _trusting(**policy: bool) -> bytes:
@@ -42,6 +54,12 @@ def not_older() -> dict[str, Any]:
     return body | {"outcome": "not proven", "dates": late}
 
 
+def logged() -> dict[str, Any]:
+    """The proven verdict, older by the witnesses of a log alone."""
+    body = dated(older=True)
+    return body | {"dates": _logged(body)}
+
+
 def false_dates() -> dict[str, dict[str, Any]]:
     """Bodies whose dates, checks and outcomes do not fit each other, by name."""
     late = not_older()
@@ -55,6 +73,15 @@ def false_dates() -> dict[str, dict[str, Any]]:
         "an authority named, and not in the header": dated()
         | {"dates": DATES | {"named": True, "beacon": DATES["dated"][0][1:]}},
         "not proven, and no date known": not_older() | {"dates": DATES | {"needed": 3}},
+        "a log that dates, though nobody lets it": logged()
+        | {"dates": _logged(logged()) | {"log_dates": False}},
+        "an entry without witnesses that dates": logged()
+        | {"dates": _logged(logged(), witnesses=[])},
+        "an entry of somebody else's": logged()
+        | {"dates": _logged(logged(), key="-".join(["aaaa"] * 8))},
+        "an entry behind the end of its log": logged() | {"dates": _logged(logged(), index=9)},
+        "an entry after the suspect": logged()
+        | {"dates": _logged(logged(), seen=[1_794_900_000_000_000, 1_794_900_001_000_000])},
         "fewer authorities than needed": dated() | {"dates": DATES | {"needed": 3}},
     }
 

@@ -17,6 +17,7 @@ from tests.reference import commitment as reference
 from tests.reference import evidence, ranks
 from tests.reference.cbor import read, write
 from tests.reference.signatures import fingerprint
+from tests.support.logged_commitment import log_proof, stated
 from tests.vectors.build import (
     JUDGE,
     JUDGE_BOX,
@@ -64,6 +65,7 @@ def commitment_vectors() -> dict[str, Any]:
         _whole_commitment("declared, two owners", 2, 10, {"owner_model": bytes(range(32))}),
         _whole_commitment("classes named", 1, None, {"probe_data": bytes(range(32))}, NAMES),
         _whole_commitment("authority named", 1, None, {"timestamp_authority": bytes(32)}),
+        _whole_commitment("in a log", 1, None, {}, logged=True),
     ]
     digests = [commitments[0]["digest"], bytes(32)]
     beacon = hashlib.sha256(b"zkwm test vector beacon").digest()
@@ -86,12 +88,17 @@ def _whole_commitment(
     declared: int | None,
     changes: dict[str, Any],
     names: list[str] | None = None,
+    *,
+    logged: bool = False,
 ) -> dict[str, Any]:
     owners = OWNERS[:owner_count]
     secrets = Secrets.fixed(name, [3, 2, 2], 6, declared)
     digest = None if names is None else reference.names_digest(names)
     header = {**header_map(secrets, 3, 10, owners), "class_names": digest, **changes}
     value = commitment_map(header, secrets.leaves(), owners, names)
+    if logged:
+        statement = stated(hashlib.sha256(value["header"]).digest(), owners[0])
+        value["log_proofs"] = [log_proof(statement).to_bytes()]
     return {
         "name": name,
         "owners": [_key(owner) for owner in owners],

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.support.certificate_authority import certify, new_key, revocation_list
 from tests.support.trust_folders import write_trust
+from tests.support.witnessed_log import POLICY_TEXT
 from zkwm.trust_folder import read_trust
 from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
 from zkwm_protocols.trust import Trust
@@ -21,6 +22,7 @@ SECOND = certify("second", new_key("ed25519"), ca=True)
 OTHER = certify("other", new_key(), ca=True)
 AGAIN = certify("root, issued again", ROOT.key, ca=True)
 LIST = revocation_list(ROOT)
+LOG_POLICY = POLICY_TEXT.encode()
 
 
 def pem_of(key: object) -> bytes:
@@ -35,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
     path = write_trust(
         tmp_path / "trust", {"a-tsa": (ROOT.pem, SECOND.pem), "b.tsa": (OTHER.pem,)}, needed=2
     )
-    (path / "log-policy").write_bytes(b"log example.com/log+1234\n")
+    (path / "log-policy").write_bytes(LOG_POLICY)
     (path / "owners").mkdir()
     (path / "owners/acme.pem").write_bytes(pem_of(ed25519.Ed25519PrivateKey.generate()))
     (path / "owners/other.pem").write_bytes(pem_of(ec.generate_private_key(ec.SECP256R1())))
@@ -47,7 +49,7 @@ def test_everything_in_a_folder_is_read(folder: Path) -> None:
     assert [one.name for one in trust.authorities] == ["a-tsa", "b.tsa"]
     assert trust.authorities[0].roots == tuple(sorted((ROOT.der, SECOND.der)))
     assert trust.authorities[0].demand_revocation
-    assert (trust.needed, trust.log_policy) == (2, b"log example.com/log+1234\n")
+    assert (trust.needed, trust.log_policy, trust.log_dates) == (2, LOG_POLICY, False)
     assert [(name, key.algorithm) for name, key in trust.owners] == [
         ("acme", "ed25519"), ("other", "ecdsa-p256"),
     ]  # fmt: skip
@@ -60,8 +62,20 @@ def test_its_file_has_the_same_digest_and_names_do_not_matter(folder: Path) -> N
     assert Trust.from_bytes(trust.to_bytes()) == trust
     (folder / "authorities/a-tsa/root.pem").write_bytes(SECOND.pem + ROOT.pem)
     assert read_trust(folder).digest == trust.digest
-    (folder / "log-policy").write_bytes(b"log example.com/log+1235\n")
+    (folder / "log-policy").write_bytes(b"# another text\n" + LOG_POLICY)
     assert read_trust(folder).digest != trust.digest
+
+
+def test_a_judge_may_let_the_witnesses_of_a_log_date(folder: Path) -> None:
+    before = read_trust(folder)
+    (folder / "trust.toml").write_text("authorities_needed = 2\nlog_dates = true\n")
+    trust = read_trust(folder)
+    assert trust.log_dates
+    assert trust.digest != before.digest
+    assert Trust.from_bytes(trust.to_bytes()) == trust
+    (folder / "log-policy").unlink()
+    with pytest.raises(Malformed, match="only by its witnesses"):
+        read_trust(folder)
 
 
 def test_revocation_lists_of_the_judge_are_read_and_in_the_digest(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zkwm.case_archive.documents import CaseDocuments
 from zkwm.case_archive.steps import ReplayState, ReplayStep
-from zkwm.judge.dating import order_by, order_of, read_dates
+from zkwm.judge.dating import Dating, order_by, order_of, read_dates
 from zkwm_protocols.dates import Order
 from zkwm_protocols.trust import Trust
 
@@ -17,7 +17,7 @@ def trust_of_case(documents: CaseDocuments, given: Trust | None) -> Trust | None
 
 
 def repeat_dates(documents: CaseDocuments, given: Trust | None) -> ReplayStep | None:
-    """Verify every token again, by whom the judge trusts, or whoever asks.
+    """Verify every token and log proof again, by whom the judge trusts, or whoever asks.
 
     ``given`` is what whoever asks trusts; None takes the archive's own, which is the judge's. None
     where nobody names anybody who is trusted.
@@ -31,7 +31,7 @@ def repeat_dates(documents: CaseDocuments, given: Trust | None) -> ReplayStep | 
             return None
         words = "the judge's trust folder is not in the archive, and none was given"
         return ReplayStep(_NAME, ReplayState.NOT_REPEATED, words)
-    again = read_dates(documents.commitment, trust)[0]
+    again = _dates_of(documents, trust)
     order = order_by(again, challenge)
     words = f"by {_whose(trust, named)}, the order is: {order}"
     if challenge.policy.trusted_beacon and again.beacon is None:
@@ -55,7 +55,14 @@ def too_late(documents: CaseDocuments, trust: Trust | None) -> bool:
         return order_of(dating, challenge) != Order.OLDER
     if trust is None:
         return True
-    return order_by(read_dates(documents.commitment, trust)[0], challenge) != Order.OLDER
+    return order_by(_dates_of(documents, trust), challenge) != Order.OLDER
+
+
+def _dates_of(documents: CaseDocuments, trust: Trust) -> Dating:
+    """The dates by this trust, at the judge's time where there is a verdict."""
+    verdict = documents.verdict
+    clock = None if verdict is None else verdict.checked
+    return read_dates(documents.commitment, trust, clock=clock)[0]
 
 
 def _whose(trust: Trust, named: bytes | None) -> str:

@@ -11,6 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from zkwm.judge.checks import Checks
+from zkwm.judge.log_dating import (
+    LoggedTime,
+    earliest_logged,
+    logged_in_words,
+    read_logged,
+    read_rows,
+)
 from zkwm.judge.results import CheckStatus
 from zkwm.written_dates import in_words, interval_values
 from zkwm_protocols.challenge import Challenge
@@ -54,6 +61,8 @@ class Dating:
         beacon: the time in the token of that beacon, by an authority that the judge trusts; None
             where none is named, or nobody who is trusted signed it.
         owner_name: what the judge calls the owner, empty where they do not know their keys.
+        logged: its verified entries in logs, by ascending origin and index.
+        log_dates: whether the judge lets the witnesses of a log date a commitment, too.
     """
 
     trust: bytes
@@ -62,15 +71,33 @@ class Dating:
     named: bool
     beacon: Interval | None
     owner_name: str
+    logged: tuple[LoggedTime, ...] = ()
+    log_dates: bool = False
+
+    @property
+    def by_authorities(self) -> Interval | None:
+        """When D existed by tokens; None where fewer authorities than needed say so."""
+        return existed_by([one.interval for one in self.dated], self.needed)
+
+    @property
+    def by_log(self) -> Interval | None:
+        """When D existed by the witnesses of a log; None where no quorum says when."""
+        return earliest_logged(self.logged)
+
+    @property
+    def carried_by_log(self) -> bool:
+        """Whether D's date is the log's: the judge allows it, and tokens state none so early."""
+        tokens, log = self.by_authorities, self.by_log
+        return self.log_dates and log is not None and (tokens is None or log.latest < tokens.latest)
 
     @property
     def existed(self) -> Interval | None:
-        """When commitment and labels existed; None where fewer authorities than needed say so.
+        """When commitment and labels existed; None where nobody says so who is to date it.
 
         Where an authority is named there are no labels before its first token, and no date of the
         claim without it.
         """
-        existed = existed_by([one.interval for one in self.dated], self.needed)
+        existed = self.by_log if self.carried_by_log else self.by_authorities
         if existed is None or not self.named:
             return existed
         return None if self.beacon is None else later(existed, self.beacon)
@@ -86,6 +113,8 @@ class Dating:
             "named": self.named,
             "beacon": None if self.beacon is None else [self.beacon.earliest, self.beacon.latest],
             "owner_name": self.owner_name,
+            "logged": [one.to_list() for one in self.logged],
+            "log_dates": self.log_dates,
         }
 
     @classmethod
@@ -93,7 +122,9 @@ class Dating:
         """Read ``to_map``, or null. Raises Malformed."""
         if value is None:
             return None
-        fields = require_map(value, "trust needed dated named beacon owner_name", "dates")
+        fields = require_map(
+            value, "trust needed dated named beacon owner_name logged log_dates", "dates"
+        )
         dated = []
         for row in require_list(fields["dated"], 0, MOST_AUTHORITIES):
             name, *moments = require_list(row, 3, 3)
@@ -106,6 +137,8 @@ class Dating:
             require_boolean(fields["named"]),
             None if beacon is None else _interval(require_list(beacon, 2, 2)),
             require_text(fields["owner_name"], MOST_NAME),
+            read_rows(fields["logged"]),
+            require_boolean(fields["log_dates"]),
         )
 
 
@@ -143,6 +176,8 @@ def dates_values(dating: Dating | None, challenge: Challenge | None) -> dict[str
         else [{"name": one.authority, **_values(one.interval)} for one in dating.dated],
         "beacon_trusted": dating is not None and dating.beacon is not None,
         "owner_known_as": None if dating is None else dating.owner_name or None,
+        "logged": [] if dating is None else [one.to_json() for one in dating.logged],
+        "log_may_date": dating is not None and dating.log_dates,
     }
 
 
@@ -160,20 +195,20 @@ def terms_values(challenge: Challenge) -> dict[str, Any]:
 
 
 def date_commitment(checks: Checks, commitment: Commitment, trust: Trust | None) -> Dating | None:
-    """Verify the timestamps of a commitment by ``trust``; record ``commitment.timestamp``.
+    """Verify timestamps and log proofs of a commitment by ``trust``; record the check.
 
-    None without trust. A token that does not verify dates nothing, and says so in the check.
+    None without trust. What does not verify dates nothing, and ``commitment.timestamp`` says so.
     """
     if trust is None:
         words = NO_DATE
-        if commitment.timestamps:
-            words = "the file has timestamps, and no trust folder was given to check them by"
+        if commitment.timestamps or commitment.log_proofs:
+            words = "the file has dates, and no trust folder was given to check them by"
         checks.set(CHECK, CheckStatus.SKIPPED, words)
         return None
     dating, refused = read_dates(commitment, trust)
     existed = dating.existed
     count = f"{len(dating.dated)} of {len(trust.authorities)} trusted authorities"
-    words = f"{count} date the commitment, {dating.needed} needed"
+    words = f"{count} date the commitment, {dating.needed} needed{logged_in_words(dating.logged)}"
     if existed is not None:
         words += f": it existed by {in_words(existed)}"
     words = "; ".join((words, *refused))
@@ -241,7 +276,8 @@ def require_dates(checks: Checks, challenge: Challenge, dating: Dating | None) -
             raise TrustMaterialMissing(
                 "the commitment has to be older than the suspect, and fewer trusted authorities "
                 "than needed say when it and its labels existed",
-                hint="get the commitment's file with all its timestamps from the owner",
+                hint="get the commitment's file with all its timestamps and log proofs from the "
+                "owner",
                 check=CHECK,
             )
 
@@ -264,8 +300,14 @@ def require_older(
             )
 
 
-def read_dates(commitment: Commitment, trust: Trust) -> tuple[Dating, tuple[str, ...]]:
-    """The dates that verify, and for each token that does not, why."""
+def read_dates(
+    commitment: Commitment, trust: Trust, *, clock: int | None = None
+) -> tuple[Dating, tuple[str, ...]]:
+    """The dates that verify, and for each token and log proof that does not, why.
+
+    ``clock`` is when somebody looks, in seconds since 1970, now by default: the witness of a log
+    that states a later time is not believed. Tokens need no clock.
+    """
     best: dict[str, Interval] = {}
     refused: list[str] = []
     beacon: Interval | None = None
@@ -287,7 +329,15 @@ def read_dates(commitment: Commitment, trust: Trust) -> tuple[Dating, tuple[str,
             beacon = interval
     dated = tuple(DatedTime(name, best[name]) for name in sorted(best))
     owner = trust.owner_name(commitment.header.owner_keys)
-    dating = Dating(trust.digest, trust.needed, dated, named is not None, beacon, owner)
+    logged: tuple[LoggedTime, ...] = ()
+    policy = trust.read_log_policy() if commitment.log_proofs else None
+    if policy is not None:
+        now = int(time.time()) if clock is None else clock
+        logged, more = read_logged(commitment, policy, now)
+        refused += more
+    dating = Dating(
+        trust.digest, trust.needed, dated, named is not None, beacon, owner, logged, trust.log_dates
+    )
     return dating, tuple(refused)
 
 

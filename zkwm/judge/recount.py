@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from zkwm.judge.dating import Dating, order_of
+from zkwm.judge.log_dating import consistent_log
 from zkwm.judge.particulars import FileDigest, FileRole
 from zkwm.judge.results import Argued, Check, CheckStatus, TriggerResult, TriggerStatus
 from zkwm.suspects.onnx_parts import pinned_digest
@@ -112,6 +113,8 @@ def _wrong_dates(verdict: _Verdict, status: Mapping[str, CheckStatus]) -> Iterat
     names = [] if dating is None else [one.authority for one in dating.dated]
     if names != sorted(set(names)):
         yield "its authorities are out of order"
+    if dating is not None and not consistent_log(dating.logged, verdict.header):
+        yield "its entries of logs are out of order, or not those of an owner of its header"
     existed = dating is not None and dating.existed is not None
     if check != CheckStatus.FAILED and existed != (check == CheckStatus.PASSED):
         yield "its dates and the check of the commitment's date differ"

@@ -5,9 +5,10 @@ They stand at the top of every verdict: a commitment that is not older supports 
 
 from __future__ import annotations
 
+from zkwm.judge.log_dating import LoggedTime
 from zkwm.judge.verdict import Verdict
 from zkwm.report.question_facts import Named
-from zkwm.report.visible import count, quoted
+from zkwm.report.visible import count, quoted, visible
 from zkwm.written_dates import in_words
 from zkwm_protocols.dates import MOST_SOURCE, Order, Published
 
@@ -44,6 +45,10 @@ def date_facts(verdict: Verdict) -> tuple[Named, ...]:
         ("Commitment", _commitment(verdict), False),
         *(("Dated by", f"{one.authority}: {in_words(one.interval)}", False) for one in authorities),
         *(
+            _entry(one, may_date=dating.log_dates)
+            for one in (() if dating is None else dating.logged)
+        ),
+        *(
             (("Labels by the token of", in_words(dating.beacon), False),)
             if dating is not None and dating.beacon is not None
             else ()
@@ -65,6 +70,20 @@ def date_facts(verdict: Verdict) -> tuple[Named, ...]:
     )
 
 
+def _entry(entry: LoggedTime, *, may_date: bool) -> Named:
+    """An entry of a log, who saw it by when, and by whose key."""
+    seen = "no witness says when"
+    if entry.interval is not None:
+        seen = f"seen by {' and '.join(map(visible, entry.witnesses))}: {in_words(entry.interval)}"
+    shown = "" if may_date else "; shown only, for the judge lets no log date a commitment"
+    return (
+        "In the log",
+        f"entry {entry.index:,} of {visible(entry.log)}, {seen}; statement "
+        f"{entry.statement.hex()[:16]} by the owner's key {entry.key}{shown}",
+        False,
+    )
+
+
 def limit(verdict: Verdict) -> tuple[str, str]:
     """What the dates do not say: (heading, sentences)."""
     words = (
@@ -80,7 +99,8 @@ def limit(verdict: Verdict) -> tuple[str, str]:
     return (
         "Dates",
         f"{words}When the commitment existed rests on the authorities named above, which the judge "
-        "chose to trust; the mark may be younger than the commitment.",
+        "chose to trust, and on the witnesses of a log where the judge lets them date; the mark "
+        "may be younger than the commitment.",
     )
 
 
@@ -103,6 +123,8 @@ def _commitment(verdict: Verdict) -> str:
     if dating is None:
         return "the commitment's date is not known"
     needed = f"{dating.needed} of {count(len(dating.dated), 'trusted authority')}"
+    if dating.carried_by_log:
+        needed = "by the witnesses of a log"
     if dating.existed is None:
         needed = f"{len(dating.dated)} of {dating.needed} trusted authorities that are needed"
         return f"the commitment's date is not known ({needed})"

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 
 from zkwm_protocols.cose.contents import CommitmentStatement
 from zkwm_protocols.cose.statement import SignedStatement
-from zkwm_protocols.errors import InvalidLogProof, Malformed
+from zkwm_protocols.errors import InvalidLogProof, InvalidSignature, Malformed
 from zkwm_protocols.keys import PublicKey
 from zkwm_protocols.merkle import leaf_hash
+from zkwm_protocols.schema import require_bytes
 from zkwm_protocols.transparency.policy import LogPolicy, Witnessed
 from zkwm_protocols.transparency.proof_file import ProofFile
 
@@ -68,3 +69,20 @@ class LoggedStatement:
             raise InvalidLogProof(
                 "the statement that was logged is not signed by an owner of the commitment"
             )
+
+
+def read_log_proofs(proofs: Sequence[object]) -> tuple[LoggedStatement, ...]:
+    """The log proofs of a commitment's file; what they say is not yet verified.
+
+    Raises Malformed, with the number of the proof, also for a statement that its own key did not
+    sign; Unsupported.
+    """
+    found = []
+    for number, one in enumerate(proofs, 1):
+        try:
+            found.append(LoggedStatement.from_bytes(require_bytes(one)))
+        except (Malformed, InvalidSignature) as error:
+            raise Malformed(
+                f"log proof {number} of the commitment: {error.message}", hint=error.hint
+            ) from None
+    return tuple(found)

@@ -83,6 +83,40 @@ def stated_beacon(timestamps: tuple[TimestampEvidence, ...]) -> bytes:
     return beacon(token, signer)
 
 
+def verified_beacon(
+    timestamps: tuple[TimestampEvidence, ...],
+    digest: bytes,
+    authorities: tuple[TimestampAuthority, ...],
+    named: bytes,
+) -> bytes:
+    """The beacon of a commitment's first timestamp, 32 bytes, by a trusted root of the named key.
+
+    Args:
+        timestamps: of the commitment's file.
+        digest: D, 32 bytes.
+        authorities: whom the reader trusts.
+        named: digest of the key that the header names, 32 bytes.
+
+    Raises TrustMaterialMissing without token or trust, and others that ``verify_token`` raises, all
+    with the check ``commitment.timestamp``.
+    """
+    if not timestamps or not authorities:
+        raise TrustMaterialMissing(
+            "the commitment names a timestamp authority, and "
+            + ("no authority is trusted" if timestamps else "its token is missing"),
+            hint="give a trust folder that has the root certificate of that authority (`trust`)"
+            if timestamps
+            else "its owner gets it (zkwm register); else ask for the file that has it",
+            check="commitment.timestamp",
+        )
+    try:
+        return verify_with_any(timestamps[0], digest, authorities, root=named).beacon
+    except ZkwmError as error:
+        error.message += f" ({error.check})"
+        error.check = "commitment.timestamp"
+        raise
+
+
 def verify_with_any(
     evidence: TimestampEvidence,
     digest: bytes,

@@ -128,6 +128,11 @@ class LogPolicy:
             )
         return Witnessed(by_log[0], found)
 
+    @property
+    def demands_witnesses(self) -> bool:
+        """Whether there is a quorum at all."""
+        return self.quorum != NO_QUORUM
+
     def reached_by(self, names: Collection[str]) -> bool:
         """Whether the witnesses of these names are a quorum."""
         done = {witness.name: witness.name in names for witness in self.witnesses}

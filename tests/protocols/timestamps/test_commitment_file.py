@@ -54,7 +54,8 @@ def test_timestamps_are_carried_and_enter_no_digest() -> None:
         replace(plain, timestamps=carried.timestamps * 2)
 
 
-def test_a_file_of_the_version_before_is_refused_by_name() -> None:
-    before = written().replace(b"zkwm-commitment/2", b"zkwm-commitment/1", 1)
-    with pytest.raises(Unsupported, match="another version"):
-        Commitment.from_bytes(before)
+def test_files_of_the_versions_before_are_refused_by_name() -> None:
+    for number in (b"1", b"2"):
+        before = written().replace(b"zkwm-commitment/3", b"zkwm-commitment/" + number, 1)
+        with pytest.raises(Unsupported, match="another version"):
+            Commitment.from_bytes(before)

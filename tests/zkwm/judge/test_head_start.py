@@ -93,7 +93,7 @@ def test_where_memory_is_short_nothing_is_begun(
     assert argon.threads == []
 
 
-@pytest.mark.parametrize("data", [b"", b"zkwm-commitment/2\n", bytes(100)])
+@pytest.mark.parametrize("data", [b"", b"zkwm-commitment/3\n", bytes(100)])
 def test_a_file_that_is_no_commitment_costs_nothing(argon: Argon, data: bytes) -> None:
     with head_start.head_start(data, "no suspect"):
         assert argon.threads == []
