@@ -95,6 +95,9 @@ _HOMES = {
     "LedgerEntry": "zkwm.owner.vault.ledger",
     "LightningEmbedCallback": "zkwm.training",
     "Listing": "zkwm.marketplace",
+    "LogPolicy": "zkwm_protocols.transparency.policy",
+    "LoggedStatement": "zkwm_protocols.cose.logged_statement",
+    "LoggedTime": "zkwm.judge.log_dating",
     "Malformed": "zkwm_protocols.errors",
     "Marketplace": "zkwm.marketplace",
     "Mode": "zkwm_protocols.challenge",
@@ -211,6 +214,7 @@ if TYPE_CHECKING:
     from zkwm.judge.judge import Judge
     from zkwm.judge.key_file import JudgeKey
     from zkwm.judge.ledger import JudgeLedger
+    from zkwm.judge.log_dating import LoggedTime
     from zkwm.judge.particulars import CaseParticulars, FileDigest, FileRole
     from zkwm.judge.results import (
         AnswerRate,
@@ -286,6 +290,7 @@ if TYPE_CHECKING:
     from zkwm_protocols.argument_response import ArgumentResponse, Refusal, Response
     from zkwm_protocols.challenge import ArgumentChallenge, Challenge, Mode, OpeningChallenge
     from zkwm_protocols.commitment import Commitment, Header, LabelMode, LeafKind
+    from zkwm_protocols.cose.logged_statement import LoggedStatement
     from zkwm_protocols.dates import Interval, Order, Published
     from zkwm_protocols.errors import (
         Cancelled,
@@ -318,6 +323,7 @@ if TYPE_CHECKING:
     )
     from zkwm_protocols.timestamps.authority import DatedBy, Revocation, TimestampAuthority
     from zkwm_protocols.timestamps.evidence import TimestampEvidence
+    from zkwm_protocols.transparency.policy import LogPolicy
     from zkwm_protocols.trust import Trust
 
 

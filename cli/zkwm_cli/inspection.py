@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from zkwm.judge.dating import terms_values
+from zkwm.judge.date_demands import terms_values
 from zkwm.judge.results import suspect_values
 from zkwm.judge.verdict import Verdict
 from zkwm.quantizer.summary import facts

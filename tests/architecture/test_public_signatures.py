@@ -20,6 +20,8 @@ OPAQUE = {
     "IntegerNetwork",
     "JudgeKey",
     "JudgeLedger",
+    "LogPolicy",
+    "LoggedStatement",
     "SigningKey",
     "VaultState",
 }

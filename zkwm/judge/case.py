@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.judge.checks import ARGUMENT_TITLES, Checks
-from zkwm.judge.dating import Dating, date_commitment, require_dates
+from zkwm.judge.date_demands import require_dates
+from zkwm.judge.dating import Dating, date_commitment
 from zkwm.judge.particulars import NOT_STATED, CaseParticulars
 from zkwm.judge.results import (
     Argued,

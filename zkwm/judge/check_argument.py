@@ -20,7 +20,7 @@ from zkwm.judge.case import (
     require_labels,
 )
 from zkwm.judge.checks import Checks
-from zkwm.judge.dating import require_older
+from zkwm.judge.date_demands import require_older
 from zkwm.judge.head_start import await_label_seed
 from zkwm.judge.results import Argued, CheckStatus
 from zkwm.quantizer.agreement_bounds import (

@@ -18,7 +18,7 @@ from zkwm.judge.case import (
     require_labels,
 )
 from zkwm.judge.checks import Checks
-from zkwm.judge.dating import require_older
+from zkwm.judge.date_demands import require_older
 from zkwm.judge.head_start import await_label_seed
 from zkwm.judge.key_file import JudgeKey
 from zkwm.judge.ledger import JudgeLedger

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from zkwm.judge.case import ArgumentCase, Findings, Request, read_case
 from zkwm.judge.check_opening import examine_opening
 from zkwm.judge.checks import Checks
-from zkwm.judge.dating import dated_terms
+from zkwm.judge.date_demands import dated_terms
 from zkwm.judge.frame import asked_blocks, frame_bits, make_frame, require_close, try_out
 from zkwm.judge.head_start import head_start
 from zkwm.judge.key_file import JudgeKey, create_judge_key, open_judge_key

@@ -5,6 +5,7 @@ They stand at the top of every verdict: a commitment that is not older supports 
 
 from __future__ import annotations
 
+from zkwm.judge.dating import Dating
 from zkwm.judge.log_dating import LoggedTime
 from zkwm.judge.verdict import Verdict
 from zkwm.report.question_facts import Named
@@ -40,14 +41,12 @@ def date_facts(verdict: Verdict) -> tuple[Named, ...]:
     """Both dates with whose word they are, and by whose trust."""
     dating, published = verdict.dating, verdict.published
     authorities = () if dating is None else dating.dated
+    entries = () if dating is None else tuple(_entry(one, dating) for one in dating.logged)
     return (
         ("Order", verdict.order, False),
         ("Commitment", _commitment(verdict), False),
         *(("Dated by", f"{one.authority}: {in_words(one.interval)}", False) for one in authorities),
-        *(
-            _entry(one, may_date=dating.log_dates)
-            for one in (() if dating is None else dating.logged)
-        ),
+        *entries,
         *(
             (("Labels by the token of", in_words(dating.beacon), False),)
             if dating is not None and dating.beacon is not None
@@ -70,12 +69,12 @@ def date_facts(verdict: Verdict) -> tuple[Named, ...]:
     )
 
 
-def _entry(entry: LoggedTime, *, may_date: bool) -> Named:
+def _entry(entry: LoggedTime, dating: Dating) -> Named:
     """An entry of a log, who saw it by when, and by whose key."""
     seen = "no witness says when"
     if entry.interval is not None:
         seen = f"seen by {' and '.join(map(visible, entry.witnesses))}: {in_words(entry.interval)}"
-    shown = "" if may_date else "; shown only, for the judge lets no log date a commitment"
+    shown = "" if dating.log_dates else "; shown only, for the judge lets no log date a commitment"
     return (
         "In the log",
         f"entry {entry.index:,} of {visible(entry.log)}, {seen}; statement "

@@ -158,7 +158,7 @@ def _values(
     challenge: Challenge, commitment: Commitment, agreements: list[Agreement], path: str
 ) -> dict[str, Any]:
     """The challenge as JSON values."""
-    from zkwm.judge.dating import terms_values
+    from zkwm.judge.date_demands import terms_values
     from zkwm.judge.results import suspect_values
     from zkwm_protocols.challenge import ArgumentChallenge
     from zkwm_protocols.class_map import mapped_classes
