@@ -11,7 +11,8 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from zkwm.outgoing_http.location import Location
+from zkwm.outgoing_http.location import Location, locate
+from zkwm_protocols.errors import UsageError
 
 _SPECIAL = tuple(
     ipaddress.ip_network(one)
@@ -45,6 +46,18 @@ class Rules:
     whose: str
     ports: Mapping[str, frozenset[int] | None]
     public: bool = True
+
+    def locate(self, url: str, *, hint: str) -> Location:
+        """The parts of a URL that is allowed, as far as can be told without asking anybody.
+
+        Raises UsageError with the hint, and without repeating the URL.
+        """
+        location = locate(url, hint=hint)
+        try:
+            self.require_location(location)
+        except ForbiddenError as error:
+            raise UsageError(str(error), hint=hint) from None
+        return location
 
     def require_location(self, location: Location) -> None:
         """Raise ForbiddenError for a scheme or port that is not allowed."""

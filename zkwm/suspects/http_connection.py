@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from zkwm.files import read_limited
 from zkwm.outgoing_http.connection import Connection, Failure, NoReplyError, Request
 from zkwm.outgoing_http.deadline import Deadline
-from zkwm.outgoing_http.location import Location, locate
-from zkwm.outgoing_http.rules import OWN_WORD, STRANGER, ForbiddenError
+from zkwm.outgoing_http.location import Location
+from zkwm.outgoing_http.rules import OWN_WORD, STRANGER
 from zkwm.suspects.http_adapter import Question
 from zkwm.suspects.limits import HttpSettings
 from zkwm.suspects.suspect import TIMED_OUT
@@ -68,16 +68,21 @@ class EndpointConnection:
         *,
         names_itself: bool = False,
     ) -> None:
-        location = locate(url, hint=_URL_HINT)
+        rules, hint = (
+            (STRANGER, "an endpoint of somebody else's is https://host/path at port 443 or 8443")
+            if settings.named_by_strangers
+            else (OWN_WORD, _URL_HINT)
+        )
+        location = rules.locate(url, hint=hint)
         self._path = location.path
         self._headers = _checked_headers(headers)
         if names_itself and "user-agent" not in map(str.lower, self._headers):
             self._headers["User-Agent"] = "zkwm"
-        _require_safe(location, settings)
+        _require_secret(location)
         self._settings = settings
         self._connection = Connection(
             location,
-            STRANGER if settings.named_by_strangers else OWN_WORD,
+            rules,
             tls=_tls_context(settings) if location.scheme == "https" else None,
         )
 
@@ -117,18 +122,13 @@ class EndpointConnection:
         return Reply(reply.status, seconds_after, reply.body)
 
 
-def _require_safe(location: Location, settings: HttpSettings) -> None:
-    """Raise UsageError for a URL that leads where it may not, as far as it can be read off."""
+def _require_secret(location: Location) -> None:
+    """Raise UsageError for plain http, except to this machine."""
     if location.scheme != "https" and location.host not in _LOOPBACK:
         raise UsageError(
             "over plain http anybody on the path can read triggers and answer for the suspect",
             hint="use an https:// URL",
         )
-    if settings.named_by_strangers:
-        try:
-            STRANGER.require_location(location)
-        except ForbiddenError as error:
-            raise UsageError(str(error), hint="use an https:// URL at port 443 or 8443") from None
 
 
 def _tls_context(settings: HttpSettings) -> ssl.SSLContext:
