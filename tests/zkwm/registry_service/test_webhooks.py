@@ -3,95 +3,29 @@
 from __future__ import annotations
 
 import json
-import logging
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from tests.support.hostile_server import drips, serving
+from tests.support.webhook_receiver import KEY, Receiver, all_due, happen, made
 from tests.zkwm.registry_service.conftest import Clock
 from zkwm.outgoing_http.rules import OWN_WORD
 from zkwm.registry_database.database import Database
-from zkwm.registry_database.events import EventKind, add_event
-from zkwm.registry_database.service_tables import DELIVERIES, WEBHOOKS
+from zkwm.registry_database.events import EventKind
+from zkwm.registry_database.service_tables import DELIVERIES
 from zkwm.registry_service import deliveries as delivering
 from zkwm.registry_service.deliveries import LEASE_SECONDS, MOST_ATTEMPTS, Deliveries
 from zkwm.registry_service.signed_delivery import Secret, verify
 from zkwm.registry_service.webhooks import (
-    MOST_WEBHOOKS,
     add_webhook,
-    end_webhook,
-    open_secret,
     webhooks_of,
 )
-from zkwm_protocols.errors import InvalidSignature, Malformed, UsageError
-from zkwm_protocols.keys import BoxKey
+from zkwm_protocols.errors import InvalidSignature, UsageError
 
 SQLITE = pytest.mark.parametrize("location", ["sqlite"], indirect=True)
-KEY = BoxKey.generate()
-Status = Callable[[int], int]
-
-
-class Receiver:
-    """A receiver on this machine: what it got, and the status of its n-th answer."""
-
-    def __init__(self) -> None:
-        self.got: list[tuple[dict[str, str], bytes]] = []
-        self.status: Status = lambda _: 204
-        self.location = ""
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                receiver.got.append((headers, body))
-                self.send_response(receiver.status(len(receiver.got)))
-                if receiver.location:
-                    self.send_header("Location", receiver.location)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/hook?key=s3cret-of-the-url"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    thread = threading.Thread(target=made.http.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield made
-    made.http.shutdown()
-    made.http.server_close()
-    thread.join()
-
-
-def happen(database: Database, kind: EventKind = EventKind.DECIDED, **data: object) -> None:
-    with database.writing() as connection:
-        add_event(connection, kind, b"\x0a" * 32, data)
-
-
-def made(database: Database, url: str, clock: Clock, *kinds: str) -> Secret:
-    return add_webhook(database, KEY.public, "ann", url, kinds, rules=OWN_WORD, clock=clock)[1]
-
-
-def all_due(deliveries: Deliveries) -> list[bool]:
-    """Make every delivery that is due now."""
-    deliveries.queue()
-    done = []
-    while (due := deliveries.take()) is not None:
-        done.append(deliveries.deliver(due))
-    return done
 
 
 def test_a_receiver_verifies_what_it_gets(
@@ -285,68 +219,3 @@ def test_two_workers_send_an_attempt_once_and_a_dead_ones_is_sent_again(
     with database.reading() as connection:
         assert connection.execute(select(DELIVERIES.c.attempts)).scalar_one() == 2
     assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
-
-
-@SQLITE
-def test_no_secret_is_in_database_log_or_repr(
-    database: Database, receiver: Receiver, clock: Clock, tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-) -> None:  # fmt: skip
-    caplog.set_level(logging.DEBUG)
-    receiver.status = lambda number: 200 if number % 2 else 500
-    secret = made(database, receiver.url, clock)
-    happen(database)
-    happen(database)
-    deliveries = Deliveries(database, KEY, rules=OWN_WORD, clock=clock)
-    deliveries.queue()
-    due = deliveries.take()
-    assert due is not None
-    shown = caplog.text + repr(due) + repr(secret) + repr(vars(deliveries))
-    deliveries.deliver(due)
-    all_due(deliveries)
-    shown += caplog.text + "".join(str(vars(record)) for record in caplog.records)
-    stored = b"".join(one.read_bytes() for one in tmp_path.glob("registry.sqlite*"))
-    for text in (secret.to_text(), secret.data.hex(), KEY.to_bytes().hex()):
-        assert text not in shown
-        assert text.encode() not in stored
-    assert secret.data not in stored
-    assert "s3cret-of-the-url" not in shown
-    assert "delivered" in caplog.text
-    assert "it answers 500" in caplog.text
-
-
-@SQLITE
-def test_a_row_put_in_the_place_of_another_signs_nothing(
-    database: Database, receiver: Receiver, clock: Clock
-) -> None:
-    """Who writes the database turns another holder's webhook to a host of their own."""
-    made(database, "https://a.example/hook", clock)
-    with database.writing() as connection:
-        sealed = connection.execute(select(WEBHOOKS.c.secret)).scalar_one()
-        connection.execute(update(WEBHOOKS).values(url=receiver.url))
-    happen(database)
-    assert all_due(Deliveries(database, KEY, rules=OWN_WORD, clock=clock)) == [False]
-    assert receiver.got == []
-    with pytest.raises(Malformed):
-        open_secret(bytes(sealed), "bob", "https://a.example/hook", KEY)
-    with pytest.raises(Malformed):
-        open_secret(bytes(sealed), "ann", "https://a.example/hook", BoxKey.generate())
-    assert open_secret(bytes(sealed), "ann", "https://a.example/hook", KEY)
-
-
-@SQLITE
-def test_holders_see_and_end_their_own_webhooks_alone(database: Database, clock: Clock) -> None:
-    for _ in range(MOST_WEBHOOKS):
-        made(database, "https://a.example/hook", clock)
-    with pytest.raises(UsageError, match="at most"):
-        made(database, "https://a.example/hook", clock)
-    first = webhooks_of(database, "ann")[0]
-    assert webhooks_of(database, "bob") == ()
-    with pytest.raises(UsageError, match="no such webhook"):
-        end_webhook(database, "bob", first.number)
-    end_webhook(database, "ann", first.number, clock=clock)
-    end_webhook(database, "ann", first.number, clock=lambda: clock.now + 9)
-    assert webhooks_of(database, "ann")[0].ended == int(clock.now)
-    made(database, "https://a.example/hook", clock)
-    with pytest.raises(UsageError, match="no such kind"):
-        made(database, "https://a.example/hook", clock, "claim.lost")
