@@ -33,7 +33,12 @@ from zkwm.owner.prove import prove
 from zkwm.owner.vault import Vault
 from zkwm.timestamp_client import Obtained
 from zkwm_protocols.commitment import Commitment
-from zkwm_protocols.errors import InvalidOpening, UsageError, VaultUnusable
+from zkwm_protocols.errors import (
+    InvalidOpening,
+    TrustMaterialMissing,
+    UsageError,
+    VaultUnusable,
+)
 from zkwm_protocols.timestamps.authority import TimestampAuthority
 from zkwm_protocols.timestamps.chain import key_digest, load_certificate
 from zkwm_protocols.timestamps.evidence import TimestampEvidence
@@ -148,8 +153,6 @@ def test_an_owner_who_is_handed_another_file_opens_embeds_checks_and_exports_not
         with pytest.raises(InvalidOpening, match="another timestamp") as caught:
             use(dated.vault, file)
         assert "register" in caught.value.hint
-    with pytest.raises(InvalidOpening, match="another timestamp"):
-        trigger_set(dated.vault, replace(dated.own, timestamps=()))
     challenge = dated.judge.challenge(file, dated.suspect, reveal=50, trust=dated.trust)
     with refused(InvalidOpening, "challenge.commitment"):
         prove(dated.vault, file, challenge, judge_fingerprint=dated.judge.public.fingerprint())
@@ -158,6 +161,26 @@ def test_an_owner_who_is_handed_another_file_opens_embeds_checks_and_exports_not
         made = registering.register(dated.vault, file, [url], trust=dated.trust).commitment
     assert made.timestamps[0] == dated.own.timestamps[0]
     assert (trigger_set(dated.vault, made).labels == dated.own.labels()).all()
+
+
+def test_a_file_from_before_registering_does_with_the_timestamps_of_the_vault(
+    dated: Dated,
+) -> None:
+    """Embedding, looking and answering; nobody but the judge needs the registered file."""
+    older = replace(dated.own, timestamps=())
+    with pytest.raises(TrustMaterialMissing, match="its token is missing"):
+        trigger_set(dated.vault, older)  # nothing was registered so far
+    keep(dated.vault, dated.own)
+    assert (trigger_set(dated.vault, older).labels == dated.own.labels()).all()
+    found = check(dated.vault, older, dated.suspect)
+    assert sum(block.matches for block in found.blocks) == 200
+    challenge = dated.judge.challenge(dated.own, dated.suspect, reveal=50, trust=dated.trust)
+    fingerprint = dated.judge.public.fingerprint()
+    proof = prove(dated.vault, older, challenge, judge_fingerprint=fingerprint)
+    assert dated.judge.verify(dated.own, dated.suspect, challenge, proof, trust=dated.trust).proven
+    foreign = dated.judge.challenge(dated.with_token(), dated.suspect, reveal=50, trust=dated.trust)
+    with refused(InvalidOpening, "challenge.commitment"):
+        prove(dated.vault, older, foreign, judge_fingerprint=fingerprint)
 
 
 class Registering:
@@ -227,6 +250,26 @@ def test_a_token_that_only_carries_the_named_root_never_becomes_the_first(
 def test_tokens_that_nobody_signed_leave_places_for_those_of_the_owner(owner: Registering) -> None:
     slipped = [_junk(owner, digest=bytes([number]) * 32) for number in range(8)]
     assert owner.register(*slipped).timestamps == (owner.token(days=1),)
+
+
+def test_eight_good_tokens_of_others_leave_all_places_for_those_of_the_owner(
+    owner: Registering,
+) -> None:
+    """Anybody can have them made by any authority, also by one that everybody trusts."""
+    strangers = [TokenMaker.new(intermediate=False) for _ in range(4)]
+    foreign = tuple(owner.token(maker) for maker in strangers) + tuple(
+        owner.token(days=20 + day) for day in range(4)
+    )
+    made = owner.register(*foreign)  # the first is of nobody whom the header names
+    assert made.timestamps == (owner.token(days=1), *foreign[:7])
+    own = [owner.token(days=1)]
+    for day in range(2, 9):
+        made = owner.register(*made.timestamps[:7], foreign[7])
+        own.append(owner.token(days=day))
+        assert made.timestamps[:day] == tuple(own)
+    assert made.timestamps == tuple(own)
+    with pytest.raises(UsageError, match="the vault has 8"):
+        owner.register()
 
 
 @pytest.mark.parametrize("trust", [True, False])

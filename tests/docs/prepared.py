@@ -5,12 +5,17 @@ The suspect is one linear layer that answers the triggers; nothing is trained.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 import zkwm
 from tests.support.argued import save_linear
+from tests.support.certificate_authority import certify, new_key
+from tests.support.timestamp_tokens import TokenMaker, generalized
+from tests.support.trust_folders import write_trust
 from zkwm.secret_files.encrypted import Cost
 
 PASSPHRASE = "a long phrase"
@@ -57,6 +62,19 @@ def prepare() -> None:
     answers = suspect.answer(images, zkwm.Preprocessing())
     np.savez("test.npz", x_test=images, y_test=np.array([one.output for one in answers]))
     suspect.close()
+
+
+def date_it() -> None:
+    """A timestamp of 2026-02-01 in acme.commitment, and a folder ``trust`` that trusts it."""
+    times = {"start": datetime(2026, 1, 1, tzinfo=UTC), "end": datetime(2027, 1, 1, tzinfo=UTC)}
+    root = certify("root", new_key(), ca=True, **times)
+    time = generalized(datetime(2026, 2, 1, tzinfo=UTC))
+    maker = TokenMaker(root, root, certify("signer", new_key(), root, **times), time=time)
+    path = Path("acme.commitment")
+    commitment = zkwm.Commitment.from_bytes(path.read_bytes())
+    token = maker.but(digest=commitment.digest).evidence()
+    path.write_bytes(replace(commitment, timestamps=(token,)).to_bytes())
+    write_trust(Path("trust"), {"freetsa": (root.pem,)}, demand_revocation=False)
 
 
 def serve_envelope(model: str) -> str:

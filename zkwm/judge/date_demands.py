@@ -119,7 +119,7 @@ def require_older(
 
 def _require_past(published: Published | None) -> None:
     """Raise UsageError for a suspect that is published only later: all would be older."""
-    if published is not None and published.interval.earliest > time.time_ns() // 1000:
+    if published is not None and published.interval.earliest // 10**6 > time.time():
         raise UsageError(
             f"the suspect was published {in_words(published.interval)} (`published`), and that is "
             "still to come",

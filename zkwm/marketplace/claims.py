@@ -1,8 +1,9 @@
 """Claims that are settled by other processes: what is sent to them, and what comes back.
 
 Frames of JSON and bytes go through pipes, never pickles, and nothing secret through arguments,
-environment or disk. Standard input has the desk first (where the database is, and the judge's
-keys), then for each claim a map, the owner's answer, and the pixels of its images.
+environment or disk. Standard input has the desk first (where the database is, the judge's keys, and
+whom they trust), then for each claim a map, the owner's answer, whom the challenge trusts, and the
+pixels of its images.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from zkwm_protocols import errors
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import CouldNotCheck, UsageError, ZkwmError
 from zkwm_protocols.keys import ED25519, BoxKey, SigningKey
+from zkwm_protocols.trust import Trust
 
 _SETTINGS: dict[str, Any] = {"http": HttpSettings, "onnx": OnnxLimits}
 _PLAIN = ("output", "adapter", "output_names", "headers")
@@ -55,6 +57,7 @@ class Claim:
             ``extraction`` of ``zkwm.open_suspect``, where the challenge does not say them.
         decoys, images (uint8, (n, channels, height, width)): as for
             ``Marketplace.settle``. Claims may share an array: none is copied.
+        trust: whom the challenge trusts, where that is not whom the marketplace trusts now.
     """
 
     case: Challenge | str
@@ -63,6 +66,7 @@ class Claim:
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     decoys: NDArray[np.uint8] | None = field(default=None, repr=False)
     images: NDArray[np.uint8] | None = field(default=None, repr=False)
+    trust: Trust | None = None
 
     @property
     def id(self) -> str:
@@ -97,12 +101,13 @@ def pack_claim(claim: Claim) -> Frames:
         "answered": claim.proof is not None,
         "arrays": {name: array.shape for name, array in arrays.items() if array is not None},
     }
-    return json.dumps(described).encode(), claim.proof or b"", *pixels.values()
+    trust = b"" if claim.trust is None else claim.trust.to_bytes()
+    return json.dumps(described).encode(), claim.proof or b"", trust, *pixels.values()
 
 
 def unpack_claim(frame: Callable[[], bytes]) -> Claim:
     """Read ``pack_claim`` from what gives the next frame at each call."""
-    value, proof = json.loads(frame()), frame()
+    value, proof, trust = json.loads(frame()), frame(), frame()
     arrays: dict[str, NDArray[np.uint8]] = {
         name: np.frombuffer(frame(), np.uint8).reshape(value["arrays"][name])
         for name in _ARRAYS if name in value["arrays"]
@@ -125,7 +130,7 @@ def unpack_claim(frame: Callable[[], bytes]) -> Claim:
         options["output_names"] = tuple(options["output_names"])
     return Claim(
         value["case"], value["suspect"], proof if value["answered"] else None, options,
-        arrays.get("decoys"), arrays.get("images"),
+        arrays.get("decoys"), arrays.get("images"), Trust.from_bytes(trust) if trust else None,
     )  # fmt: skip
 
 
@@ -169,26 +174,30 @@ def _pixels(name: str, array: NDArray[np.uint8]) -> memoryview:
     return np.ascontiguousarray(array).reshape(-1).data
 
 
-def pack_desk(location: DatabaseLocation, key: JudgeKey, environment: Mapping[str, str]) -> bytes:
-    """The frame that opens a desk: the database with its password, and the judge's keys."""
+def pack_desk(
+    location: DatabaseLocation, key: JudgeKey, environment: Mapping[str, str], trust: Trust | None
+) -> bytes:
+    """The frame that opens a desk: the database with its password, keys, whom to trust."""
     where = location.url.render_as_string(hide_password=False)
     described = {
         "location": str(location.path) if location.path else where,
         "signing": key.signing.to_bytes().hex(),
         "box": key.box.to_bytes().hex(),
         "environment": {name: text for name, text in environment.items() if name[:2] == "PG"},
+        "trust": None if trust is None else trust.to_bytes().hex(),
     }
     return json.dumps(described).encode()
 
 
-def unpack_desk(described: bytes) -> tuple[str, JudgeKey, dict[str, str]]:
-    """Read ``pack_desk``: location, keys, and the variables of PostgreSQL's client."""
+def unpack_desk(described: bytes) -> tuple[str, JudgeKey, dict[str, str], Trust | None]:
+    """Read ``pack_desk``: location, keys, variables of PostgreSQL's client, whom to trust."""
     value = json.loads(described)
     key = JudgeKey(
         SigningKey.from_bytes(ED25519, bytes.fromhex(value["signing"])),
         BoxKey(bytes.fromhex(value["box"])),
     )
-    return value["location"], key, value["environment"]
+    trust = None if value["trust"] is None else Trust.from_bytes(bytes.fromhex(value["trust"]))
+    return value["location"], key, value["environment"], trust
 
 
 def pack_settled(settled: Settled) -> bytes:

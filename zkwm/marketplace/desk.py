@@ -20,7 +20,7 @@ from zkwm.marketplace.claims import Claim
 from zkwm.marketplace.kept_verdicts import documents, keep_verdict, kept_file
 from zkwm.marketplace.label_seeds import known_seed
 from zkwm.marketplace.many import Settling
-from zkwm.marketplace.registrar import Registrar, require_digest
+from zkwm.marketplace.registrar import Registrar, dated_by, require_digest, whom_to_trust
 from zkwm.marketplace.terms import Terms, argument_terms, whole_seconds
 from zkwm.registry_database.database import damaged
 from zkwm.report import render_report
@@ -29,6 +29,7 @@ from zkwm_protocols.argument_response import Refusal, Response, read_response
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import UsageError, ZkwmError
 from zkwm_protocols.schema import require_text
+from zkwm_protocols.trust import Trust
 
 TWO_WEEKS = timedelta(days=14)
 
@@ -42,6 +43,9 @@ class Marketplace(Registrar):
     the same database (``judge``). A ledger beside the judge's key file is taken over at the first
     opening, and the file refused from then on: one judge keeps one ledger. No lock is held while a
     model is asked. Close it, or use it in a ``with`` statement.
+
+    ``trust`` is whom it trusts to date commitments: a trust folder, or what it says. Challenges fix
+    it, and verdicts then say whether the commitment is older than the model (SPEC.md 8.5).
 
     Raises UsageError for a location that cannot be, CouldNotCheck for a database that cannot be
     used, Unsupported for one of another version.
@@ -74,8 +78,9 @@ class Marketplace(Registrar):
             listing: the id under which this very model was added (``add_listing``), or empty.
             answer_within: the time to answer; None is no deadline.
             terms: ``purpose``, ``preprocessing``, ``class_map``, ``suspect_classes``, ``policy``,
-                ``excluded_blocks`` (beside those opened here), ``statistic`` and ``test_data`` of
-                ``Judge.challenge``. For an argument, suspect and integer network are compared on
+                ``excluded_blocks`` (beside those opened here), ``statistic``, ``test_data``,
+                ``published`` and ``trust`` (also a folder; by default whom the marketplace trusts)
+                of ``Judge.challenge``. For an argument, suspect and integer network are compared on
                 the first 200 images of ``test_data`` too.
 
         Raises:
@@ -91,13 +96,16 @@ class Marketplace(Registrar):
         terms["policy"] = terms.get("policy") or self._policy
         terms["excluded_blocks"] = tuple(sorted(opened | set(terms.get("excluded_blocks", ()))))
         size = commitment.header.block_size
-        challenge: Challenge
+        asked: dict[str, Any] = dict(terms)
         if zero_knowledge:
             asked = argument_terms(reveal, size, terms)
+        asked["trust"] = whom_to_trust(terms.get("trust", self._trust))
+        challenge: Challenge
+        if zero_knowledge:
             challenge = self._judge.challenge_argument(commitment, suspect, **asked)
         else:
             challenge = self._judge.challenge(
-                commitment, suspect, reveal=size if reveal is None else reveal, **terms
+                commitment, suspect, reveal=size if reveal is None else reveal, **asked
             )
         cases.issue(self._database, challenge, listing, seconds)
         return challenge
@@ -181,6 +189,7 @@ class Marketplace(Registrar):
         images: NDArray[np.uint8] | None = None,
         progress: Progress | None = None,
         particulars: CaseParticulars = NOT_STATED,
+        trust: Trust | str | Path | None = None,
         **suspect_options: Any,  # noqa: ANN401
     ) -> Verdict:
         """Check the owner's answer; keep the verdict and its reports; return it if proven.
@@ -190,7 +199,8 @@ class Marketplace(Registrar):
         (``answer``), where it is the owner's. ``decoys``, ``images``, ``progress`` and
         ``particulars`` are those of ``Judge.verify``: natural images uint8 (n, channels, height,
         width) asked beside triggers; images of the suspect's task on which suspect and integer
-        network are compared; the parties as stated. The listing is that of the case.
+        network are compared; the parties as stated. The listing is that of the case. ``trust`` is
+        whom the challenge trusts, where that is not whom the marketplace trusts now.
 
         What was opened stays excluded for good, and a kept verdict is replaced only by one whose
         checks came at least as far: a later answer takes nothing back. Settling again asks the
@@ -203,7 +213,8 @@ class Marketplace(Registrar):
         name = _name(case)
         found, challenge = cases.find(self._database, name)
         cases.require_open(found)
-        owners, commitment = True, self.commitment(found.commitment)
+        trusted = self._trust if trust is None else whom_to_trust(trust)
+        owners, commitment = True, dated_by(self.commitment(found.commitment), trusted)
         if proof is None:
             proof = cases.newest_proof(self._database, name)
         else:
@@ -216,7 +227,8 @@ class Marketplace(Registrar):
                 verdict = self._judge.verify(
                     commitment, suspect, challenge, proof, decoys=decoys,
                     images=images, progress=progress,
-                    particulars=replace(particulars, listing=found.listing), **suspect_options,
+                    particulars=replace(particulars, listing=found.listing), trust=trusted,
+                    **suspect_options,
                 )  # fmt: skip
             except ZkwmError as error:
                 if owners and isinstance(error.verdict, Verdict):
@@ -247,7 +259,7 @@ class Marketplace(Registrar):
         Raises UsageError for a claim's options that cannot be sent to another process.
         """
         return Settling(
-            self._database.location, self._judge.secret_key, claims,
+            self._database.location, self._judge.secret_key, claims, self._trust,
             processes=processes, seconds=seconds, progress=progress,
         )  # fmt: skip
 

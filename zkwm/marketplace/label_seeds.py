@@ -17,18 +17,27 @@ from zkwm.registry_database.database import Database
 from zkwm.registry_database.tables import LABEL_SEEDS
 from zkwm_protocols import labels
 from zkwm_protocols.commitment import Commitment, LabelMode
+from zkwm_protocols.errors import ZkwmError
 
 
 @contextmanager
 def known_seed(database: Database, key: JudgeKey, commitment: Commitment) -> Iterator[None]:
     """Derive a commitment's seed once for all desks; the block finds it known.
 
-    No lock is held meanwhile. Raises CouldNotCheck where there is not enough memory.
+    No lock is held meanwhile. Where the beacon of the labels does not verify there is no seed: the
+    judge says by which check. Raises CouldNotCheck where there is not enough memory.
     """
-    if commitment.header.label_mode != LabelMode.DERIVED:
+    known = commitment.header.label_mode == LabelMode.DERIVED
+    beacon: bytes | None = None
+    if known:
+        try:
+            beacon = commitment.beacon()
+        except ZkwmError:
+            known = False
+    if not known:
         yield
         return
-    digest, beacon = commitment.digest, commitment.beacon()
+    digest = commitment.digest
     seed = _find(database, key, digest, beacon)
     if seed is None:
         seed = labels.label_seed(digest, beacon)

@@ -19,6 +19,7 @@ from zkwm.sql_database import DatabaseLocation
 from zkwm.suspects.limited_process import killed_after, start_process, stop_process
 from zkwm.suspects.onnx_frames import FrameError, read_frame, write_frame
 from zkwm_protocols.errors import CouldNotCheck, UsageError
+from zkwm_protocols.trust import Trust
 
 _WORKER = "zkwm.marketplace.worker"
 _REPLY_LIMIT = 1 << 20
@@ -37,6 +38,7 @@ class Settling:
         location: DatabaseLocation,
         key: JudgeKey,
         claims: Iterable[Claim],
+        trust: Trust | None,
         *,
         processes: int | None,
         seconds: float,
@@ -48,7 +50,7 @@ class Settling:
             raise UsageError("processes is at least 1")
         if not 0 < seconds <= threading.TIMEOUT_MAX:
             raise UsageError("seconds is the time for one claim, above 0")
-        self._desk = pack_desk(location, key, os.environ)
+        self._desk = pack_desk(location, key, os.environ, trust)
         self._seconds, self._progress, self._total = seconds, progress, len(packed)
         self._claims = iter(packed)
         self._lock = threading.Lock()

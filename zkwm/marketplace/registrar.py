@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as changed
 from pathlib import Path
 from typing import Self
 
@@ -22,19 +23,34 @@ from zkwm.marketplace.screening import Screening, screen
 from zkwm.registry_database.database import Database
 from zkwm.registry_database.location import find_location
 from zkwm.suspects import Suspect
+from zkwm.trust_folder import read_trust
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.policy import Policy
+from zkwm_protocols.trust import Trust
 
 
 class Registrar:
     """What a marketplace knows of owners and offers; ``Marketplace`` adds cases to it."""
 
-    def __init__(self, location: str | Path, judge: Judge, policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        location: str | Path,
+        judge: Judge,
+        policy: Policy | None = None,
+        *,
+        trust: Trust | str | Path | None = None,
+    ) -> None:
+        self._trust = whom_to_trust(trust)
         self._database = Database(find_location(location))
         self._policy = policy or Policy()
         adopt(judge.ledger, self._database)
         self._judge = judge.with_ledger(JudgeLedger.over(self._database))
+
+    @property
+    def trust(self) -> Trust | None:
+        """Whom this marketplace trusts to date commitments, or None."""
+        return self._trust
 
     @property
     def judge(self) -> Judge:
@@ -57,9 +73,10 @@ class Registrar:
         Registering it again changes nothing. Timestamps and log proofs stand outside of the digest
         and of the owner's signature, so that anybody can register a file without them, or with
         others: once the marketplace knows whose it is, ``replace`` puts their file in its place;
-        the first sight stays. Raises what ``Commitment.verify`` raises; then nothing is kept.
+        the first sight stays. Raises what ``Commitment.verify`` raises by whom the marketplace
+        trusts; then nothing is kept.
         """
-        commitment.verify()
+        dated_by(commitment, self._trust).verify()
         self._judge.ledger.see_commitment(commitment.digest)
         keep_commitment(self._database, commitment, replace=replace)
         return commitment.digest.hex()
@@ -119,3 +136,13 @@ def require_digest(name: str, what: str) -> bytes:
             hint="name it by its digest, 64 characters of 0-9 and a-f",
         )
     return bytes.fromhex(name)
+
+
+def whom_to_trust(trust: Trust | str | Path | None) -> Trust | None:
+    """Whom to trust: as given, or as a trust folder says. Raises what ``read_trust`` does."""
+    return read_trust(trust) if isinstance(trust, str | Path) else trust
+
+
+def dated_by(commitment: Commitment, trust: Trust | None) -> Commitment:
+    """The commitment for somebody who trusts these authorities."""
+    return changed(commitment, authorities=() if trust is None else trust.authorities)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypedDict
 
 from zkwm.judge.task_accuracy import TaskData
 from zkwm.quantizer.network_agreement import DRAWN
+from zkwm_protocols.dates import Published
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.policy import Policy
 from zkwm_protocols.ranks import Statistic
 from zkwm_protocols.suspect_identity import Preprocessing
+from zkwm_protocols.trust import Trust
 
 _LONGEST = timedelta(days=36_500)
 
@@ -20,7 +23,8 @@ class Terms(TypedDict, total=False):
 
     ``excluded_blocks`` stay out beside those that were opened to the marketplace; ``statistic`` is
     ``matches``, or ``ranks``, which an argument does not have; ``policy`` is that of the
-    marketplace where none is given.
+    marketplace where none is given, and so is ``trust``, which may be a folder too. The verdict
+    needs the same: give it to ``settle`` where it is not the marketplace's own any more.
     """
 
     purpose: str
@@ -31,6 +35,8 @@ class Terms(TypedDict, total=False):
     policy: Policy | None
     statistic: str
     test_data: TaskData | None
+    published: Published | None
+    trust: Trust | str | Path | None
 
 
 def argument_terms(reveal: int | tuple[int, ...] | None, size: int, terms: Terms) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def settle(market: Marketplace, claim: Claim) -> Settled:
     try:
         market.settle(
             claim.suspect, claim.case, claim.proof,
-            decoys=claim.decoys, images=claim.images, **claim.options,
+            decoys=claim.decoys, images=claim.images, trust=claim.trust, **claim.options,
         )  # fmt: skip
     except ZkwmError as raised:
         error = raised
@@ -46,10 +46,10 @@ def main() -> None:
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     frames, replies = open_frames()
-    location, key, environment = unpack_desk(frames.get())
+    location, key, environment, trust = unpack_desk(frames.get())
     os.environ.update(environment)
     try:
-        market = Marketplace(location, Judge.from_key(key))
+        market = Marketplace(location, Judge.from_key(key), trust=trust)
     except ZkwmError as error:
         while True:  # each claim is told why
             unpack_claim(frames.get)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zkwm.owner.check_argument import check_argument
-from zkwm.owner.disclosure import pixels_of, require_own_beacon, secrets_of
+from zkwm.owner.disclosure import own_file, pixels_of, require_own_beacon, secrets_of
 from zkwm.owner.inquiry import Answered, Inquiry
 from zkwm.owner.spent_blocks import spent_blocks
 from zkwm.owner.suspect_check import BlockCheck, SuspectCheck
@@ -77,9 +77,10 @@ def check(
         SuspectUnusable: the suspect cannot be asked so.
         VaultUnusable: the vault cannot be read.
     """
-    commitment.verify()
     state, header = vault.look(), commitment.header
     own = secrets_of(state, commitment)
+    commitment = own_file(own, commitment)
+    commitment.verify()
     require_own_beacon(own, commitment)
     policy, preprocessing = policy or Policy(), preprocessing or Preprocessing()
     with ExitStack() as stack:

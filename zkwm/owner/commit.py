@@ -12,7 +12,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.owner.disclosure import pixels_of, require_own_beacon, secrets_of
+from zkwm.owner.disclosure import own_file, pixels_of, require_own_beacon, secrets_of
 from zkwm.owner.spent_blocks import opened_images
 from zkwm.owner.vault import CommitmentSecrets, Vault, VaultState
 from zkwm.triggers import TriggerSet, check_images, generate
@@ -96,6 +96,7 @@ def trigger_set(vault: Vault, commitment: Commitment) -> TriggerSet:
     InvalidOpening for a file that begins with another token than the vault's.
     """
     owner_secrets = secrets_of(vault.state, commitment)
+    commitment = own_file(owner_secrets, commitment)
     require_own_beacon(owner_secrets, commitment)
     header = commitment.header
     declared = owner_secrets.labels

@@ -5,7 +5,7 @@ SPEC.md sections 6.2 and 18.5. Both ways of answering share it; ``zkwm.owner.pro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,16 +87,20 @@ class Disclosure:
 
 def check_challenge(
     state: VaultState, commitment: Commitment, challenge: Challenge
-) -> CommitmentSecrets:
-    """The secrets for a challenge that fits. Raises what its checks raise (SPEC.md 6.1, 18.1)."""
+) -> tuple[CommitmentSecrets, Commitment]:
+    """The secrets for a challenge that fits, and the owner's file (``own_file``).
+
+    Raises what its checks raise (SPEC.md 6.1, 18.1).
+    """
     owner_secrets = secrets_of(state, commitment)
+    commitment = own_file(owner_secrets, commitment)
     commitment.verify()
     challenge.verify_signature()
     challenge.verify_against(commitment)
     require_own_beacon(owner_secrets, commitment, check="challenge.commitment")
     if isinstance(challenge, ArgumentChallenge):
         require_comparable(challenge.suspect.outputs)
-    return owner_secrets
+    return owner_secrets, commitment
 
 
 def secrets_of(state: VaultState, commitment: Commitment) -> CommitmentSecrets:
@@ -108,6 +112,18 @@ def secrets_of(state: VaultState, commitment: Commitment) -> CommitmentSecrets:
             hint="use the vault that made the commitment",
         )
     return owner_secrets
+
+
+def own_file(owner_secrets: CommitmentSecrets, commitment: Commitment) -> Commitment:
+    """The commitment, with the vault's timestamps where a file from before registering has none.
+
+    The labels of a named authority's commitment follow from its first timestamp, and the vault has
+    it: an older copy of the file does as well.
+    """
+    if commitment.timestamps:
+        return commitment
+    kept = Commitment.from_bytes(owner_secrets.commitment_file)
+    return replace(commitment, timestamps=kept.timestamps)
 
 
 def require_own_beacon(

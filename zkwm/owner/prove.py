@@ -138,7 +138,7 @@ def _open_blocks(
 ) -> Opening:
     """Open the first free blocks to the judge, and enter that into the ledger."""
     with vault.transaction(releases=True) as state:
-        owner_secrets = check_challenge(state, commitment, challenge)
+        owner_secrets, commitment = check_challenge(state, commitment, challenge)
         earlier = state.response_to(challenge.digest)
         if earlier is not None:
             return Opening.from_bytes(earlier.response)

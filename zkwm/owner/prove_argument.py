@@ -70,7 +70,7 @@ def argue(
         InvalidOpening: blocks are missing, or the challenge or its network does not fit.
     """
     with vault.transaction(releases=True) as state:
-        owner_secrets = check_challenge(state, commitment, challenge)
+        owner_secrets, commitment = check_challenge(state, commitment, challenge)
         earlier = _answered(state, challenge)
         if earlier is not None:
             return earlier

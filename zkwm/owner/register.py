@@ -23,10 +23,16 @@ SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Registration:
-    """A commitment with its new timestamps, and what each of them says."""
+    """A commitment with its new timestamps, and what each of them says.
+
+    ``others`` is how many of its timestamps stood in the file that was given and are not in the
+    vault: anybody may have added them. ``left_out`` is how many more the file had.
+    """
 
     commitment: Commitment
     added: tuple[Obtained, ...]
+    others: int = 0
+    left_out: int = 0
 
 
 def register(
@@ -44,7 +50,8 @@ def register(
 
     Args:
         vault: of the owner.
-        commitment: theirs; its timestamps stay if they are signed and over D, after the vault's.
+        commitment: theirs; timestamps of its file that the vault does not have stay in the file, if
+            they are signed and over D, after the owner's own and as far as there are places.
         authorities: URLs; one of them has to be that which the header names, if it names one and
             has no token of it yet.
         trust: whom tokens have to verify by; without, by the root of their own chain.
@@ -58,23 +65,28 @@ def register(
         TrustMaterialMissing: a root, a policy that counts or revocation material is missing.
     """
     file = secrets_of(vault.state, commitment).commitment_file
-    kept = Commitment.from_bytes(file)
+    kept = Commitment.from_bytes(file).timestamps
     commitment.verify_root()
     commitment.verify_signatures()
-    before = _merged(kept.timestamps, commitment)
     if not authorities:
         raise UsageError("nobody is asked to date the commitment", hint="name an authority")
-    if len(before) + len(authorities) > MAXIMUM_TIMESTAMPS:
+    named = commitment.header.timestamp_authority is not None
+    before = len(kept) or min(int(named), len(commitment.timestamps))  # the first one may stay
+    if before + len(authorities) > MAXIMUM_TIMESTAMPS:
         raise UsageError(
-            f"a commitment has at most {MAXIMUM_TIMESTAMPS} timestamps, and this one has "
-            f"{len(before)}",
-            hint="ask fewer authorities",
+            f"a commitment has at most {MAXIMUM_TIMESTAMPS} timestamps, and the vault has "
+            f"{len(kept)} of this one",
+            hint=f"ask at most {MAXIMUM_TIMESTAMPS - before} authorities"
+            if before < MAXIMUM_TIMESTAMPS
+            else "use the file that zkwm register wrote: no more can be added",
         )
     added = tuple(
         obtain(commitment, url, trust=trust, seconds=seconds, tell=tell) for url in authorities
     )
-    timestamps = _ordered(commitment, kept.timestamps, before, added, trust)
-    registered = replace(commitment, timestamps=timestamps)
+    others = _others(kept, commitment)
+    own = _ordered(commitment, kept, others, tuple(one.evidence for one in added), trust)
+    more = tuple(one for one in others if one not in own)[: MAXIMUM_TIMESTAMPS - len(own)]
+    registered = replace(commitment, timestamps=own)
     with vault.transaction() as state:
         secrets = secrets_of(state, registered)
         if secrets.commitment_file != file:  # its first timestamp may have fixed the labels
@@ -85,49 +97,52 @@ def register(
         state.commitments[registered.digest] = replace(
             secrets, commitment_file=registered.to_bytes()
         )
-    return Registration(registered, added)
+    given = {one.token for one in commitment.timestamps} - {one.token for one in own}
+    whole = replace(registered, timestamps=(*own, *more))
+    return Registration(whole, added, len(more), len(given) - len(more))
 
 
-def _merged(
+def _others(
     kept: Sequence[TimestampEvidence], commitment: Commitment
 ) -> tuple[TimestampEvidence, ...]:
-    """Those of the vault, and those of the file that the vault does not have, each once.
+    """The timestamps of the file that the vault does not have, each once.
 
     Anybody can add tokens to a file: one that is not over D, or not signed by the certificate that
-    it comes with, is left out.
+    it comes with, is left out; the others take the places that the owner's own leave.
     """
     tokens = {one.token: one for one in kept}
+    found: dict[bytes, TimestampEvidence] = {}
     for one in commitment.timestamps:
         if one.token not in tokens and _is_signed(one, commitment.digest):
-            tokens[one.token] = one
-    return tuple(tokens.values())
+            found.setdefault(one.token, one)
+    return tuple(found.values())
 
 
 def _ordered(
     commitment: Commitment,
-    kept: Sequence[TimestampEvidence],
-    before: tuple[TimestampEvidence, ...],
-    added: tuple[Obtained, ...],
+    kept: tuple[TimestampEvidence, ...],
+    others: tuple[TimestampEvidence, ...],
+    new: tuple[TimestampEvidence, ...],
     trust: Trust | None,
 ) -> tuple[TimestampEvidence, ...]:
-    """All timestamps; where the header names an authority, one of that authority is the first.
+    """The owner's own timestamps: the vault's, then new ones.
 
-    The first one of the vault is never replaced: another token of the same authority would change
-    every label. Where the vault has none, that of the file stays first if it verifies by the named
-    root, and else a new one becomes the first. Raises UsageError without any.
+    Where the header names an authority, one of that authority is the first. The first one of the
+    vault is never replaced: another token of the same authority would change every label. Where the
+    vault has none, that of the file stays first if it verifies by the named root, and is the
+    owner's own from then on; else a new one becomes the first. Raises UsageError without any.
     """
     named = commitment.header.timestamp_authority
-    new = tuple(one.evidence for one in added)
     if named is None or kept:
-        return (*before, *new)
-    candidates = (*before[:1], *new) if before[:1] == commitment.timestamps[:1] else new
+        return (*kept, *new)
+    candidates = (*others[:1], *new) if others[:1] == commitment.timestamps[:1] else new
     first = next((one for one in candidates if _is_of(named, one, commitment, trust)), None)
     if first is None:
         raise UsageError(
             "the commitment names a timestamp authority, and none of those that were asked is it",
             hint="ask that authority first: its token fixes the labels",
         )
-    return (first, *(one for one in (*before, *new) if one is not first))
+    return (first, *(one for one in new if one is not first))
 
 
 def _is_signed(evidence: TimestampEvidence, digest: bytes) -> bool:

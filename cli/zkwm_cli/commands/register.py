@@ -90,7 +90,17 @@ def _tell(made: Registration) -> None:
         note(f"{visible(dated.authority)} dates the commitment {interval}{trusted}")
         for what in one.missing:
             warn(f"{visible(dated.authority)}: could not get {visible(what)}")
-    note(f"{len(made.commitment.timestamps)} timestamps are in the file and in the vault")
+    own = len(made.commitment.timestamps) - made.others
+    note(f"{_timestamps(own)} in the file and in the vault")
+    if made.others:
+        note(f"{_timestamps(made.others)} in the file alone: anybody may have added them")
+    if made.left_out:
+        note(f"{_timestamps(made.left_out)} left out: not signed, or there was no place")
+
+
+def _timestamps(count: int) -> str:
+    """A number of timestamps, before where they are."""
+    return "1 timestamp is" if count == 1 else f"{count} timestamps are"
 
 
 def _values(made: Registration) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def test_decoys_images_and_probes_reach_the_one_who_settles(tmp_path: Path) -> N
 
 def test_one_array_of_many_claims_is_not_copied() -> None:
     decoys = random_images(5)
-    frames = [pack_claim(Claim("0" * 64, "a.onnx", decoys=decoys))[2] for _ in range(3)]
+    frames = [pack_claim(Claim("0" * 64, "a.onnx", decoys=decoys))[3] for _ in range(3)]
     assert all(np.shares_memory(np.asarray(frame), decoys) for frame in frames)
 
 
