@@ -33,8 +33,10 @@ from zkwm_protocols.cose.contents import (
 from zkwm_protocols.cose.key_contents import (
     KeyBinding,
     KeyRevocation,
+    KeyRotation,
     RevocationReason,
     agree_to_succeed,
+    key_subject,
 )
 from zkwm_protocols.cose.statement import SignedStatement, sign_statement
 from zkwm_protocols.dates import Interval, Published
@@ -110,16 +112,17 @@ class FilledRegistry:
         """One of each kind, strangers' among them."""
         key, digest = OWNER.public.fingerprint(), self.digest
         other = SigningKey.from_bytes(ED25519, bytes([44] * 32))
+        judge = self.judge.key.signing
         file = hashlib.sha256(self.verdict_file).digest()
         own, model = STRANGER.public.fingerprint(), self.challenges[0].suspect.digest
         return [
             sign_statement(CommitmentStatement(digest), STRANGER),
             sign_statement(CommitmentStatement(digest), OWNER, ADDRESS),
-            sign_statement(KeyBinding(key, f"Ada {ATTACK} {NAME}", (b"c",), bytes(32)), OWNER),
+            sign_statement(KeyBinding(key, f"Ada {ATTACK} {NAME}", (), bytes(32)), OWNER),
             sign_statement(SpentBlocks(digest, 1, 1), OWNER),
-            sign_statement(VerdictStatement(digest, file), OTHER),
+            sign_statement(VerdictStatement(digest, file), judge),
             sign_statement(VerdictStatement(digest, bytes(32)), STRANGER),
-            sign_statement(DisputeStatement(digest, model, DisputeEvent.DECIDED, file), OTHER),
+            sign_statement(DisputeStatement(digest, model, DisputeEvent.DECIDED, file), judge),
             sign_statement(agree_to_succeed(key, other), OWNER),
             sign_statement(CommitmentStatement(bytes([9] * 32)), STRANGER),
             sign_statement(KeyRevocation(own, TIME, RevocationReason.COMPROMISED), STRANGER),
@@ -145,6 +148,14 @@ class FilledRegistry:
     def statements_of(self, issuer: str) -> Sequence[LoggedEntry]:
         """By issuer."""
         return [one for one in self.entries if one.statement.issuer == issuer]
+
+    def ends_of_key(self, fingerprint: str) -> Sequence[LoggedEntry]:
+        """Rotations and revocations."""
+        return [
+            one
+            for one in self.statements(key_subject(fingerprint))
+            if isinstance(one.statement.content, KeyRotation | KeyRevocation)
+        ]
 
     def statement(self, digest: bytes) -> LoggedEntry | None:
         """By SHA-256."""

@@ -43,7 +43,7 @@ def commitment_badge(view: RegistryView, digest: bytes) -> Badge:
     name, origin = digest.hex(), view.log_state().checkpoint.checkpoint.origin
     kept = view.commitment(digest)
     owners = owners_of(kept)
-    entry = registration(view.statements(commitment_subject(digest)), owners)
+    entry = registration(view.statements(commitment_subject(digest)), kept)
     if entry is None:
         return Badge(
             "not registered", f"No entry of the log {origin} registers {name}", "bad", False

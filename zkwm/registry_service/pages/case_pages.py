@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from zkwm.judge.verdict import Outcome, Verdict
-from zkwm.registry_service.pages.history import history
+from zkwm.registry_service.pages.history import HistoryRow, history
 from zkwm.registry_service.pages.key_standing import KeyEnd, key_end
 from zkwm.registry_service.pages.view import Claim, KeptVerdict, RegistryView
 from zkwm.report import case_facts, dates, facts, render_report, wording
@@ -105,7 +105,7 @@ def verdict_values(view: RegistryView, digest: bytes) -> dict[str, Any] | None:
         "challenge": challenge.hex(),
         "commitment": verdict.commitment_digest.hex() if verdict.commitment_digest else "",
         "sha256": sha256.hex(),
-        "logged": _statements_of_verdict(view, verdict, sha256),
+        "logged": _statements_of_verdict(view, verdict, kept, sha256),
         "report": len(kept.file) <= REPORT_LIMIT,
     }
 
@@ -159,17 +159,18 @@ def _judge_end(view: RegistryView, verdict: Verdict) -> KeyEnd | None:
     return key_end(view, verdict.judge.signing.fingerprint())
 
 
-def _statements_of_verdict(view: RegistryView, verdict: Verdict, sha256: bytes) -> list[Any]:
-    """The log's entries about this very file."""
-    if verdict.commitment_digest is None:
-        return []
-    entries = view.statements(commitment_subject(verdict.commitment_digest))
-    return history(
-        view,
-        [
-            entry
-            for entry in entries
-            if isinstance(entry.statement.content, VerdictStatement)
-            and entry.statement.content.verdict == sha256
-        ],
-    )
+def _statements_of_verdict(
+    view: RegistryView, verdict: Verdict, kept: KeptVerdict, sha256: bytes
+) -> list[tuple[HistoryRow, bool]]:
+    """The log's entries about this very file, and whether the judge's own key signed them."""
+    entries = [] if kept.entry is None else [kept.entry]
+    if verdict.commitment_digest is not None:
+        entries += view.statements(commitment_subject(verdict.commitment_digest))
+    own = "" if verdict.judge is None else verdict.judge.signing.fingerprint()
+    found = {
+        entry.index: entry
+        for entry in entries
+        if isinstance(entry.statement.content, VerdictStatement)
+        and entry.statement.content.verdict == sha256
+    }
+    return [(row, row.key == own) for row in history(view, found.values())]

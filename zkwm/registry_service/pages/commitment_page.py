@@ -5,7 +5,7 @@ What the log says about D is shown even where the commitment's file is not kept 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,7 @@ def commitment_values(view: RegistryView, digest: bytes) -> dict[str, Any] | Non
     rows = history(view, entries, owners)
     keys = [(owner, history(view, view.statements(key_subject(owner)))) for owner in owners or ()]
     ends = [end for owner in owners or () if (end := key_end(view, owner)) is not None]
-    registered = registration(entries, owners)
+    registered = registration(entries, kept)
     seen = [] if registered is None else cosigned(view.log_state(), registered.index)
     return {
         "digest": digest.hex(),
@@ -60,7 +60,7 @@ def commitment_values(view: RegistryView, digest: bytes) -> dict[str, Any] | Non
         "ends": ends,
         "grave": next((end for end in ends if end.grave), None),
         "registered": registered,
-        "row": next((row for row in rows if registered and row.index == registered.index), None),
+        "row": None if registered is None else history(view, [registered], owners)[0],
         "cosigned": seen,
         "witnessed_by": len({one.name for one in seen}),
         "claims": view.claims(commitment=digest),
@@ -99,20 +99,19 @@ def owners_of(kept: KeptCommitment | None) -> list[str] | None:
     return [key.fingerprint() for key in kept.commitment.header.owner_keys]
 
 
-def registration(
-    entries: Sequence[LoggedEntry], owners: Collection[str] | None
-) -> LoggedEntry | None:
+def registration(entries: Sequence[LoggedEntry], kept: KeptCommitment | None) -> LoggedEntry | None:
     """The first entry by which an owner made the commitment public; by anybody, if none is known.
 
     A statement by another key than the owner's registers nothing.
     """
-    for entry in entries:
-        statement = entry.statement
-        if isinstance(statement.content, CommitmentStatement) and (
-            owners is None or statement.key.fingerprint() in owners
-        ):
-            return entry
-    return None
+    owners = owners_of(kept)
+    found = [
+        entry
+        for entry in (*entries, *((kept.entry,) if kept and kept.entry else ()))
+        if isinstance(entry.statement.content, CommitmentStatement)
+        and (owners is None or entry.statement.key.fingerprint() in owners)
+    ]
+    return min(found, key=lambda entry: entry.index, default=None)
 
 
 def _token_row(evidence: TimestampEvidence) -> TokenRow:

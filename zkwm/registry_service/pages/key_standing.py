@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from zkwm.registry_service.pages.view import RegistryView
-from zkwm_protocols.cose.key_contents import KeyRevocation, key_subject
+from zkwm.registry_service.pages.view import MOST_OF_A_KEY, RegistryView
+from zkwm_protocols.cose.key_contents import KeyRevocation
 from zkwm_protocols.key_history import DatedStatement, LogEntry, standing
 
 
@@ -42,6 +42,12 @@ _REPLACED = KeyEnd(
     "Its holder named a successor, who agreed. New signatures of this key do not count.",
     grave=False,
 )
+_FLOODED = KeyEnd(
+    "doubtful",
+    f"The log holds {MOST_OF_A_KEY:,} rotations and revocations of this key, or more: nobody makes "
+    "so many in good faith, and this service looks at no more.",
+    grave=True,
+)
 
 
 def key_end(view: RegistryView, fingerprint: str) -> KeyEnd | None:
@@ -49,11 +55,13 @@ def key_end(view: RegistryView, fingerprint: str) -> KeyEnd | None:
 
     Entries are taken as they stand now: the log's order decides, not when each came.
     """
+    entries = view.ends_of_key(fingerprint)
+    if len(entries) >= MOST_OF_A_KEY:
+        return _FLOODED
     now = int(time.time())
     origin = view.log_state().checkpoint.checkpoint.origin
     dated = [
-        DatedStatement(entry.statement, LogEntry(origin, entry.index, now))
-        for entry in view.statements(key_subject(fingerprint))
+        DatedStatement(entry.statement, LogEntry(origin, entry.index, now)) for entry in entries
     ]
     found = standing(fingerprint, dated, now)
     if found.revocation is not None:

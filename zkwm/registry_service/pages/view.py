@@ -18,6 +18,8 @@ from zkwm_protocols.transparency.policy import LogPolicy
 
 MOST_ROWS = 100
 """Entries, claims or commitments that one answer of a view holds."""
+MOST_OF_A_KEY = 1_000
+"""Statements about one key that are looked at; a key with more is not to be trusted."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,15 @@ class LogState:
 
 @dataclass(frozen=True)
 class KeptCommitment:
-    """A commitment whose file the registry keeps, and since when (seconds since 1970)."""
+    """A commitment whose file the registry keeps, and since when (seconds since 1970).
+
+    ``entry`` is the owner's statement with which it was registered here; None where it came
+    another way.
+    """
 
     commitment: Commitment
     registered: int
+    entry: LoggedEntry | None = None
 
 
 @dataclass(frozen=True)
@@ -86,10 +93,14 @@ class Claim:
 
 @dataclass(frozen=True)
 class KeptVerdict:
-    """A signed verdict: its file, and the digest of the challenge that it answers (32 bytes)."""
+    """A signed verdict: its file, and the digest of the challenge that it answers (32 bytes).
+
+    ``entry`` is the judge's statement with which it was handed in; None where it came another way.
+    """
 
     file: bytes
     challenge: bytes
+    entry: LoggedEntry | None = None
 
 
 class RegistryView(Protocol):
@@ -109,6 +120,9 @@ class RegistryView(Protocol):
 
     def statements_of(self, issuer: str) -> Sequence[LoggedEntry]:
         """The first ``MOST_ROWS`` entries by a fingerprint or address, in the log's order."""
+
+    def ends_of_key(self, fingerprint: str) -> Sequence[LoggedEntry]:
+        """The first ``MOST_OF_A_KEY`` rotations and revocations of a key, in the log's order."""
 
     def statement(self, digest: bytes) -> LoggedEntry | None:
         """The entry whose bytes have this SHA-256."""

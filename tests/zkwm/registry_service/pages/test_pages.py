@@ -122,7 +122,7 @@ def test_a_verdict_begins_with_its_outcome_and_limits(get: Get, registry: Filled
     assert text.index("Proven") < text.index("It does not say") < text.index("In plain words")
     assert "UNKNOWN whether the commitment is older than the model" in text
     assert registry.judge.public.fingerprint() in text
-    assert "entry 4, by key" in text
+    assert "entry 4, by the judge's own key" in text
     sha256 = hashlib.sha256(registry.verdict_file).hexdigest()
     assert "Proven" in read(get, f"/verdicts/{sha256}").text
 
