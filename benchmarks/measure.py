@@ -1,4 +1,4 @@
-"""The context of every benchmark's figures: machine, versions, peak memory, load and date.
+"""The context of every benchmark's figures: commit, machine, versions, memory, load and date.
 
 ``report`` prints one JSON line; each benchmark does its own timing.
 """
@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import resource
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 from zkwm.training.versions import versions
 
-PACKAGES = ("zkwm", "torch", "numpy", "numba", "onnxruntime", "cryptography", "pynacl", "cbor2")
+PACKAGES = ("torch", "numpy", "numba", "onnxruntime", "cryptography", "pynacl", "cbor2")
 
 
 def machine() -> dict[str, Any]:
@@ -42,6 +43,24 @@ def machine() -> dict[str, Any]:
     return facts
 
 
+def commit() -> str:
+    """The commit of the sources that are measured, with ``+`` where they were changed since.
+
+    The version of an editable install is that of the day when it was installed.
+    """
+    folder = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False
+        )
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    head = git("rev-parse", "--short=12", "HEAD")
+    changed = git("status", "--porcelain", "--untracked-files=no")
+    return f"{head}{'+' if changed else ''}" or "unknown"
+
+
 def peak_memory_mib() -> float:
     """The largest resident memory of this process so far, in MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -53,6 +72,7 @@ def line(name: str, **figures: object) -> dict[str, Any]:
     return {
         "benchmark": name,
         **figures,
+        "commit": commit(),
         "peak_memory_mib": peak_memory_mib(),
         "load_average": round(os.getloadavg()[0], 2),
         "machine": machine(),

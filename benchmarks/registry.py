@@ -179,7 +179,7 @@ def fill(folder: Path, count: int) -> None:
     database = place.database()
 
     def describe(data: bytes) -> Entry:
-        return Entry(data, data[:32], "somebody", "application/vnd.zkwm.commitment")
+        return Entry(data, data[:32], "somebody", "A-KEY", "application/vnd.zkwm.commitment")
 
     class Quick(Disk):
         def flush(self, path: Path) -> None:

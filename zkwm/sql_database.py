@@ -6,6 +6,7 @@ SQLAlchemy is needed.
 
 from __future__ import annotations
 
+import sqlite3
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
 from zkwm.sql_engine import BEGIN, create_private, postgresql_engine, said, sqlite_engine
 from zkwm_protocols.errors import CouldNotCheck, UsageError
@@ -61,6 +62,17 @@ def server_location(url: str, whose: str) -> DatabaseLocation:
     host = read.host or read.query.get("host") or "this machine"
     label = f"postgresql at {host}, database {read.database}"
     return DatabaseLocation(read.set(drivername="postgresql+psycopg"), label, None)
+
+
+class DatabaseAwayError(CouldNotCheck):
+    """The database does not answer, or its disk is full: later it may, with nothing restored.
+
+    Whether the transaction is there is unknown until it is asked again.
+    """
+
+
+_PASSING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY)
+"""Errors of SQLite after which it may work again: no room, no file descriptor, a lock."""
 
 
 class SqlDatabase:
@@ -121,11 +133,11 @@ class SqlDatabase:
         """Close all connections. Safe to call twice."""
         self._engine.dispose()
 
-    def unusable(self, reason: str) -> CouldNotCheck:
+    def unusable(self, reason: str, kind: type[CouldNotCheck] = CouldNotCheck) -> CouldNotCheck:
         """The error for a database that cannot be used."""
         server = "start its server, or correct host, user, password and database of its URL"
         file = "make room, or correct the permissions of the file and its folder"
-        return CouldNotCheck(
+        return kind(
             f"{self._whose} database ({self.label}) cannot be used: {reason}",
             hint=f"{file if self.path else server}; what was acknowledged is kept",
         )
@@ -137,11 +149,20 @@ class SqlDatabase:
             yield
         except DBAPIError as error:
             reason = said(error.orig or error, self.location.url)
-            raise self.unusable(reason or "it is damaged") from None
-        except SQLAlchemyError as error:
-            raise self.unusable(type(error).__name__) from None
+            kind = DatabaseAwayError if _passes(error) else CouldNotCheck
+            raise self.unusable(reason or "it is damaged", kind) from None
+        except SQLAlchemyError as error:  # such as no connection of the pool in time
+            raise self.unusable(type(error).__name__, DatabaseAwayError) from None
         except self.damage:
             raise self.unusable("it is damaged") from None
+
+
+def _passes(error: DBAPIError) -> bool:
+    """Whether the database may work again without anything being restored."""
+    if isinstance(error.orig, sqlite3.Error):
+        code = getattr(error.orig, "sqlite_errorcode", 0)
+        return code & 0xFF in _PASSING  # the rest says more exactly where
+    return isinstance(error, OperationalError)
 
 
 def take_turn(connection: Connection, scope: bytes) -> None:

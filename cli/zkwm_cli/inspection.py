@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import partial
 from typing import Any
 
 from zkwm.judge.date_demands import terms_values
@@ -18,6 +17,7 @@ from zkwm.judge.verdict import Verdict
 from zkwm.quantizer.summary import facts
 from zkwm.secret_files.encrypted import Container
 from zkwm_cli.inspected_commitment import Reading, commitment_fields, trust_fields
+from zkwm_cli.inspected_evidence import evidence_fields
 from zkwm_protocols import response_file as responses
 from zkwm_protocols.argument_response import ArgumentResponse, read_response
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge
@@ -81,7 +81,7 @@ class Inspection:
 
 
 def inspect_file(data: bytes, *, trust: Trust | None = None) -> Inspection:
-    """Read any zkwm file; the timestamps of a commitment are checked by ``trust``.
+    """Read any zkwm file; a commitment and evidence are checked by ``trust``.
 
     Raises Malformed or Unsupported where it cannot be read at all.
     """
@@ -93,13 +93,15 @@ def inspect_file(data: bytes, *, trust: Trust | None = None) -> Inspection:
             "this is a ZIP file, perhaps the archive of a case",
             hint="zkwm case check FILE reads such an archive and repeats the case",
         )
-    if kind not in _READERS:
+    if kind not in _READERS and kind not in _BY_TRUST:
+        kinds = sorted([*_READERS, *_BY_TRUST, "verdict"])
         raise Malformed(
-            "this is not a zkwm file",
-            hint=f"zkwm files are of the kinds {', '.join(sorted([*_READERS, 'verdict']))}",
+            "this is not a zkwm file", hint=f"zkwm files are of the kinds {', '.join(kinds)}"
         )
-    reading = partial(commitment_fields, trust=trust) if kind == "commitment" else _READERS[kind]
-    fields, tests, advice = reading(data)
+    if kind in _BY_TRUST:
+        fields, tests, advice = _BY_TRUST[kind](data, trust)
+    else:
+        fields, tests, advice = _READERS[kind](data)
     checks: dict[str, State] = {}
     failure: ZkwmError | None = None
     for name, test in tests.items():
@@ -278,7 +280,6 @@ def _secret(kind: str) -> Callable[[bytes], Reading]:
 
 
 _READERS: dict[str, Callable[[bytes], Reading]] = {
-    "commitment": commitment_fields,
     "challenge": _challenge,
     "proof": _proof,
     "judge-public": _judge_public,
@@ -289,4 +290,8 @@ _READERS: dict[str, Callable[[bytes], Reading]] = {
     "judge-key": _secret("judge-key"),
     "log-key": _secret("log-key"),
     "witness-key": _secret("witness-key"),
+}
+_BY_TRUST: dict[str, Callable[[bytes, Trust | None], Reading]] = {
+    "commitment": commitment_fields,
+    "equivocation": evidence_fields,
 }

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,8 +16,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.case_files import Command
+from zkwm.secret_files.encrypted import Cost
 from zkwm.transparency_log.client import LogClient
 from zkwm.transparency_log.seen_checkpoints import SeenCheckpoints
+from zkwm.transparency_log.tree_key import KeyKind, TreeKey
+from zkwm.transparency_log.witness_folder import WitnessFolder
+from zkwm.transparency_log.witness_state import WitnessState
 from zkwm_protocols.cose.contents import CommitmentStatement
 from zkwm_protocols.cose.receipt import Receipt
 from zkwm_protocols.cose.statement import SignedStatement, sign_statement
@@ -24,10 +29,13 @@ from zkwm_protocols.errors import CouldNotCheck
 from zkwm_protocols.keys import SigningKey
 from zkwm_protocols.merkle import leaf_hash
 from zkwm_protocols.transparency.policy import LogPolicy
+from zkwm_protocols.transparency.tree import TreeHead
+from zkwm_protocols.transparency.witness import EMPTY_TREE
 
 ROOT = Path(__file__).parents[2]
 PASSPHRASE = "a long phrase"
 KEY = SigningKey.generate()
+LOG_KEY = TreeKey.generate(KeyKind.LOG, "log.example/1")
 
 
 @pytest.fixture(autouse=True)
@@ -144,3 +152,84 @@ def test_a_witness_that_lost_its_memory_does_not_go_on(zkwm: Command, tmp_path: 
     result = zkwm("registry", *arguments)
     assert result.code == 3
     assert "make a new one (--name)" in result.stderr
+
+
+def test_names_are_no_addresses(zkwm: Command, tmp_path: Path) -> None:
+    """C2SP: an origin has no scheme. Nothing is left behind."""
+    log = zkwm("registry", "init", tmp_path / "log", "--origin", "https://log.example/2027/")
+    assert log.code == 2
+    assert "name it log.example/2027" in log.stderr
+    assert not (tmp_path / "log/key").exists()
+    assert not (tmp_path / "log/public").exists()
+    keys = tmp_path / "key.pub"
+    keys.write_text("".join(f"{key.to_text()}\n" for key in LOG_KEY.verifiers))
+    made = ("registry", "witness", tmp_path / "w1", "--log", keys, "--listen", "127.0.0.1:0")
+    assert zkwm(*made, "--name", "http://w.example/1").code == 2
+    assert not (tmp_path / "w1/key").exists()
+
+
+def test_a_witness_whose_first_start_fails_leaves_no_key(zkwm: Command, tmp_path: Path) -> None:
+    keys = tmp_path / "key.pub"
+    keys.write_text("".join(f"{key.to_text()}\n" for key in LOG_KEY.verifiers))
+    first = ("registry", "witness", tmp_path / "w1", "--name", "w.example/1")
+    missing = zkwm(*first, "--log", tmp_path / "none.pub", "--listen", "127.0.0.1:0")
+    assert missing.code != 0
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        result = zkwm(*first, "--log", keys, "--listen", address)
+        assert result.code == 3
+        assert f"cannot listen on {address}" in result.stderr
+        assert "choose another port" in result.stderr
+    assert not (tmp_path / "w1/key").exists()
+    with process(*first[1:], "--log", keys, "--listen", "127.0.0.1:0") as (_, said):
+        assert said["name"] == "w.example/1"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("serve", "nothing"), "there is no log in nothing"),
+        (("rebuild", "nothing"), "there is no log in nothing"),
+        (("witness", "nothing", "--log", __file__), "there is no witness in nothing"),
+        (("evidence", "nothing", "--output", "evidence"), "there is no witness in nothing"),
+    ],
+)
+def test_a_folder_that_is_none_is_named(
+    zkwm: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...],
+    said: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    result = zkwm("registry", *command)
+    assert result.code == 2
+    assert said in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_evidence_of_a_witness_is_written_and_inspected(zkwm: Command, tmp_path: Path) -> None:
+    """A log that signed two trees of one size; a trust folder that names it verifies the file."""
+    place = WitnessFolder(tmp_path / "w1")
+    place.create("w.example/1", PASSPHRASE, cost=Cost(1, 8192))
+    state = WitnessState(place.folder / "witness.sqlite")
+    trees = [TreeHead(3, bytes([number]) * 32) for number in (1, 2)]
+    assert state.advance(LOG_KEY.origin, EMPTY_TREE, trees[0], LOG_KEY.sign(trees[0]))
+    state.keep_conflict(LOG_KEY.origin, LOG_KEY.sign(trees[1]))
+    state.close()
+    output = tmp_path / "evidence"
+    found = zkwm("registry", "evidence", place.folder, "--output", output, "--json").json
+    assert [one["origin"] for one in found["evidence"]] == [LOG_KEY.origin]
+    file = output / found["evidence"][0]["file"]
+    shown = zkwm("inspect", file, "--json").json
+    assert shown["kind"] == "equivocation"
+    assert shown["fields"]["first"] == {"size": 3, "root": "01" * 32}
+    assert shown["checks"] == {"log.equivocation": "not checked"}
+    trust = tmp_path / "trust"
+    trust.mkdir()
+    (trust / "trust.toml").write_text("authorities_needed = 1\n")
+    lines = [f"log {key.to_text()}" for key in LOG_KEY.verifiers]
+    (trust / "log-policy").write_text("\n".join([*lines, "quorum none", ""]))
+    by_trust = ("inspect", file, "--trust", trust, "--json")
+    assert zkwm(*by_trust).json["checks"] == {"log.equivocation": "verified"}
+    other = TreeKey.generate(KeyKind.LOG, LOG_KEY.origin)
+    lines = [f"log {key.to_text()}" for key in other.verifiers]
+    (trust / "log-policy").write_text("\n".join([*lines, "quorum none", ""]))
+    assert zkwm(*by_trust).code == 3

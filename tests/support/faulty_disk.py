@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from zkwm.transparency_log.database import HeadRow, LogDatabase
+from zkwm.transparency_log.database import LogDatabase
 from zkwm.transparency_log.disk import Disk
-from zkwm.transparency_log.entries import IndexedEntry
+from zkwm.transparency_log.entries import HeadRow, IndexedEntry
 
 Fault = Literal["kill", "power", "EIO", "ENOSPC"]
 

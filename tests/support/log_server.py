@@ -10,9 +10,10 @@ from pathlib import Path
 from tests.support.faulty_disk import FaultyDisk
 from tests.support.logs import describe
 from tests.support.running_server import running
+from zkwm.transparency_log.admission import Admission, Rate
 from zkwm.transparency_log.cosigning import Cosigner
-from zkwm.transparency_log.database import HeadRow, LogDatabase
-from zkwm.transparency_log.entries import Entry
+from zkwm.transparency_log.database import LogDatabase
+from zkwm.transparency_log.entries import Entry, HeadRow
 from zkwm.transparency_log.log import Log
 from zkwm.transparency_log.log_service import LogService, application
 from zkwm.transparency_log.recovery import create_log, open_log
@@ -46,7 +47,9 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, policy: LogPolicy | None = None) -> Iterator[Served]:
+def served(
+    folder: Path, policy: LogPolicy | None = None, admission: Admission | None = None
+) -> Iterator[Served]:
     """A log in ``folder``, made where it is missing."""
     folder.mkdir(exist_ok=True)
     database = LogDatabase(folder / "database.sqlite")
@@ -58,12 +61,14 @@ def served(folder: Path, policy: LogPolicy | None = None) -> Iterator[Served]:
             sequencer = Sequencer(log)
             cosigner = Cosigner(log, policy)
             service = LogService(
-                log, KEY.verifiers, sequencer, PlainStatements(), lambda: cosigner.witnessed
-            )
+                log, KEY.verifiers, sequencer, PlainStatements(), lambda: cosigner.witnessed,
+                admission or Admission(folder, rate=Rate(10**6)),
+            )  # fmt: skip
             try:
                 with cosigner.running(), running(application(service)) as url:
                     yield Served(url, log, disk)
             finally:
                 sequencer.close()
+                service.close()
     finally:
         database.close()

@@ -13,7 +13,8 @@ from tests.support.faulty_disk import CountedDatabase, FaultyDisk
 from zkwm.transparency_log.database import LogDatabase
 from zkwm.transparency_log.entries import Entry
 from zkwm.transparency_log.log import Log, TreeSigner
-from zkwm.transparency_log.recovery import create_log, open_log, read_entries
+from zkwm.transparency_log.recovery import create_log, open_log
+from zkwm.transparency_log.tree_files import read_entries
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.transparency.tiles import TileHashes
 from zkwm_protocols.transparency.tree import TreeHead, root_of
@@ -41,12 +42,15 @@ class TestSigner:
             raise Malformed("not signed by this key")
         return head
 
+    def is_of_the_future(self, _: bytes) -> bool:
+        return False
+
 
 def describe(data: bytes) -> Entry:
     """What the index gets of a test's entry. Raises Malformed for other bytes."""
     if not data.startswith(_START):
         raise Malformed("no entry of a test")
-    return Entry(data, hashlib.sha256(data).digest(), "somebody", "text/plain")
+    return Entry(data, hashlib.sha256(data).digest(), "somebody", "A-KEY", "text/plain")
 
 
 def entries(start: int, end: int) -> list[Entry]:

@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from zkwm.transparency_log.http_server import Address, App, Server
+from zkwm.transparency_log.http_server import App, Server
+from zkwm.transparency_log.listening import Address
 
 
 @contextmanager

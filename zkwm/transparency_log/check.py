@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from zkwm.transparency_log.entries import Entry
-from zkwm.transparency_log.recovery import read_entries
 from zkwm.transparency_log.tile_folder import TileFolder
+from zkwm.transparency_log.tree_files import read_entries
 from zkwm.transparency_log.tree_key import read_checkpoint
 from zkwm_protocols.errors import CouldNotCheck, InvalidLogProof, Malformed
 from zkwm_protocols.merkle import root_of_hashes

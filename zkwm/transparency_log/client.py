@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from zkwm.transparency_log.http_client import Answer, HttpClient
 from zkwm.transparency_log.seen_checkpoints import SeenCheckpoints, TwoTreesError
@@ -105,15 +107,17 @@ class LogClient:
             if answer.status in (200, 201):
                 proof, receipt = _registered(answer)
 
-    def proof(self, digest: bytes) -> ProofFile:
-        """The log's proof of its first entry about a digest (32 bytes), not yet verified.
+    def proof(self, digest: bytes, key: str) -> ProofFile:
+        """The log's proof of its first entry about a digest (32 bytes) by a key (fingerprint).
 
-        Raises CouldNotCheck where it has none, or does not answer; Malformed.
+        It is not yet verified. Raises CouldNotCheck where the log has none, or does not answer;
+        Malformed.
         """
-        answer = self._client.ask(f"{self._url}/v1/proof/{digest.hex()}", limit=FILE_LIMIT)
-        if answer.status != 200:
-            raise _refused(answer, self._url)
-        return ProofFile.from_bytes(answer.content)
+        return self._fetch_proof(f"proof/{digest.hex()}?{urlencode({'key': key})}")
+
+    def proof_of(self, statement: bytes) -> ProofFile:
+        """The log's proof of this very statement, not yet verified. Raises as ``proof``."""
+        return self._fetch_proof(f"statement/{hashlib.sha256(statement).hexdigest()}")
 
     def verify(self, statement: bytes, proof: ProofFile) -> Witnessed:
         """Who signed the tree in which a statement stands; its checkpoint is kept and compared.
@@ -136,6 +140,13 @@ class LogClient:
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
+
+    def _fetch_proof(self, path: str) -> ProofFile:
+        """A proof by the log's path. Raises CouldNotCheck or Malformed."""
+        answer = self._client.ask(f"{self._url}/v1/{path}", limit=FILE_LIMIT)
+        if answer.status != 200:
+            raise _refused(answer, self._url)
+        return ProofFile.from_bytes(answer.content)
 
     def _compare(self, data: bytes) -> TreeHead:
         """Compare a checkpoint with those that were seen."""

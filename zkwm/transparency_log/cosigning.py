@@ -2,8 +2,9 @@
 
 It runs beside the writer and shows witnesses no tree that is not durable. A tree with as many
 cosignatures as the policy asks for is kept beside the checkpoint, for proofs that a judge accepts.
-A witness that claims another tree of the log signs nothing that proves it: a start refuses, and a
-running log goes on only while the other witnesses are a quorum.
+After a start no entries are taken until a quorum has cosigned the tree that was found: an old copy
+of folder and database gets none. A witness that claims another tree of the log signs nothing that
+proves it: a start refuses, and a running log goes on only while the other witnesses are a quorum.
 """
 
 from __future__ import annotations
@@ -11,20 +12,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from zkwm.files import write_atomic
-from zkwm.transparency_log.database import HeadRow
+from zkwm.transparency_log.asked_witnesses import AskedWitness, by_address, fitting
+from zkwm.transparency_log.entries import HeadRow
 from zkwm.transparency_log.http_client import HttpClient
 from zkwm.transparency_log.log import Log
 from zkwm.transparency_log.tile_folder import WITNESSED
-from zkwm_protocols.errors import CouldNotCheck, Malformed
-from zkwm_protocols.transparency.checkpoint import SignedCheckpoint, verify_line
+from zkwm.transparency_log.tree_key import CLOCK_SECONDS
+from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
+from zkwm_protocols.transparency.checkpoint import SignedCheckpoint
 from zkwm_protocols.transparency.note import NoteSignature
-from zkwm_protocols.transparency.note_keys import VerifierKey
 from zkwm_protocols.transparency.policy import LogPolicy
 from zkwm_protocols.transparency.tiles import TileHashes
 from zkwm_protocols.transparency.tree import prove_consistency
@@ -36,47 +37,49 @@ WITNESS_SECONDS = 5.0
 """How long a witness may take for an answer."""
 PAUSE_SECONDS = 30.0
 """How long a witness that did not answer is left alone."""
+SOON_SECONDS = 2.0
+"""The same before a quorum has cosigned the tree of the start."""
 _ANSWER_LIMIT = 2**16
-CLOCK_SECONDS = 300
-"""How far a witness's clock may be ahead."""
 AGAIN_SECONDS = 1.0
 """After which a witness that claims a larger tree is asked once more: the writer may be about to
 make the tree known here that everybody can read already.
 """
 _MOST_ASKED = 3
 """Requests to one witness for one tree: it may have seen another tree than this log believes."""
+_UNSEEN = "its witnesses have not cosigned the tree that it started with"
+_OLD_COPY = (
+    "this folder and its database are old copies: restore the newest ones; what the log has signed "
+    "since would be signed another time. If the witness is wrong, take it out of the log's policy"
+)
 _LOGGER = logging.getLogger(__name__)
-
-
-@dataclass
-class _Asked:
-    """A witness: its address, names in the policy and keys, the size that it cosigned last, until
-    when (monotonic) it is left alone, and its claim of another tree, empty without one.
-    """
-
-    url: str
-    names: list[str]
-    keys: list[VerifierKey]
-    size: int = 0
-    pause_until: float = 0.0
-    claim: str = ""
 
 
 class Cosigner:
     """Collects the cosignatures for a log. Without witnesses it does nothing.
 
+    With a quorum in its policy the log is held from here on, until that quorum has cosigned the
+    tree that it started with.
+
     Args:
         log: whose trees are shown.
         policy: which witnesses there are, and how many have to cosign; None for none.
+        without_witnesses: a person has said that folder and database are the newest, so that
+            entries are taken before witnesses have cosigned.
     """
 
-    def __init__(self, log: Log, policy: LogPolicy | None) -> None:
+    def __init__(
+        self, log: Log, policy: LogPolicy | None, *, without_witnesses: bool = False
+    ) -> None:
         self._log = log
         self._policy = policy
-        self._asked = _by_address(policy) if policy else []
+        self._asked = by_address(policy) if policy else []
         self._client = HttpClient(WITNESS_SECONDS)
         self._witnessed = self._kept()
         self._ended = threading.Event()
+        self._confirmed = policy is None or policy.reached_by(())
+        self._consented = without_witnesses
+        if policy is not None:
+            log.hold(self._objection(policy))
 
     @property
     def witnessed(self) -> HeadRow | None:
@@ -84,18 +87,39 @@ class Cosigner:
         return self._witnessed
 
     def require_newest(self) -> None:
-        """Show the tree to all witnesses once, before anything is written.
+        """Show the tree to all witnesses once, before anything is signed.
+
+        The log stays held while those who answer are no quorum.
 
         Raises CouldNotCheck where one claims a larger tree, or another: folder and database of the
-        log are old copies. A witness that does not answer is no reason to stop.
+        log are old copies. UsageError where the policy gives too few witnesses an address.
         """
+        if self._policy is None:
+            return
+        names = [name for one in self._asked for name in one.keys]
+        if not self._policy.reached_by(names) and not self._consented:
+            raise UsageError(
+                "the log's policy gives an address to too few witnesses: its quorum cannot be had",
+                hint="write the address of each witness at the end of its line, or change the "
+                "line 'quorum'",
+            )
         self.collect()
         for claim in (one.claim for one in self._asked if one.claim):
-            raise CouldNotCheck(
-                claim,
-                hint="this folder and its database are old copies: restore the newest ones; what "
-                "the log has signed since would be signed another time. If the witness is wrong, "
-                "take it out of the log's policy",
+            raise CouldNotCheck(claim, hint=_OLD_COPY)
+        if self._confirmed:
+            return
+        if self._consented:
+            _LOGGER.warning(
+                "no quorum of witnesses has cosigned the tree of size %s; entries are taken all "
+                "the same, since a person has said that folder and database are the newest",
+                f"{self._log.row.size:,}",
+            )
+        else:
+            _LOGGER.warning(
+                "no quorum of witnesses has cosigned the tree of size %s; entries are taken as "
+                "soon as it has. Without an answer: %s",
+                f"{self._log.row.size:,}",
+                ", ".join(one.url for one in self._asked if one.pause_until) or "none",
             )
 
     @contextmanager
@@ -116,7 +140,8 @@ class Cosigner:
     def collect(self) -> HeadRow | None:
         """Show the tree of now to all witnesses; return it with cosignatures, if they are enough.
 
-        While those that claim no other tree are no quorum, the log is held.
+        While those that claim no other tree are no quorum, the log is held. Before a quorum has
+        cosigned the tree of the start, one claim stops it.
         """
         row = self._log.row
         now = time.monotonic()
@@ -126,9 +151,15 @@ class Cosigner:
         signed = SignedCheckpoint.from_bytes(row.checkpoint)
         with ThreadPoolExecutor(len(chosen), "log-witness") as threads:
             answers = list(threads.map(lambda one: self._cosignatures(one, row, signed), chosen))
+        lines = {name: line for found in answers for name, line in found.items()}
+        cosigned = signed.with_signatures(fitting(self._policy, lines, signed))
+        sufficient = self._suffices(cosigned)
+        claim = next((one.claim for one in self._asked if one.claim), "")
+        if claim and not self._confirmed:
+            self._log.stop(f"{claim}; {_OLD_COPY}")
+        self._confirmed = self._confirmed or (sufficient and not claim)
         self._log.hold(self._objection(self._policy))
-        cosigned = signed.with_signatures(line for lines in answers for line in lines)
-        if not self._suffices(cosigned):
+        if not sufficient:
             return None
         found = HeadRow(row.size, row.root, cosigned.to_bytes())
         write_atomic(self._log.files.folder / WITNESSED, found.checkpoint, overwrite=True)
@@ -149,8 +180,8 @@ class Cosigner:
                 shown = found.size
 
     def _cosignatures(
-        self, asked: _Asked, row: HeadRow, signed: SignedCheckpoint
-    ) -> Sequence[NoteSignature]:
+        self, asked: AskedWitness, row: HeadRow, signed: SignedCheckpoint
+    ) -> dict[str, NoteSignature]:
         """The verified cosignatures of one witness; none where it does not give any."""
         doubted = False
         for _ in range(_MOST_ASKED):
@@ -159,24 +190,28 @@ class Cosigner:
                 break
             if not isinstance(answer, int):
                 asked.size, asked.claim = row.size, ""
-                return answer
+                if answer:
+                    asked.pause_until = 0.0
+                    return answer
+                break
             if row.size < answer <= self._log.row.size:  # somebody showed it the newer tree first
                 asked.size = answer
-                return ()
+                return {}
             if answer > row.size and not doubted:
                 doubted = True
                 self._ended.wait(AGAIN_SECONDS)
             elif answer > row.size or answer == asked.size:
-                _note_claim(asked, answer, row.size)
+                asked.note_claim(answer, row.size)
                 break
             else:
                 asked.size = answer
-        asked.pause_until = time.monotonic() + PAUSE_SECONDS
-        return ()
+        pause = PAUSE_SECONDS if self._confirmed else SOON_SECONDS
+        asked.pause_until = time.monotonic() + pause
+        return {}
 
     def _ask(
-        self, asked: _Asked, row: HeadRow, signed: SignedCheckpoint
-    ) -> list[NoteSignature] | int | None:
+        self, asked: AskedWitness, row: HeadRow, signed: SignedCheckpoint
+    ) -> dict[str, NoteSignature] | int | None:
         """One request: cosignatures, or the size that the witness says it cosigned, or no answer.
 
         A proof that does not convince it counts as the size that was asked from.
@@ -187,8 +222,8 @@ class Cosigner:
         try:
             answer = self._client.ask(f"{asked.url}/add-checkpoint", body, limit=_ANSWER_LIMIT)
             if answer.status == 200:
-                lines = read_answer(answer.content, signed.checkpoint, asked.keys)
-                return _usable(lines, signed, asked.keys)
+                keys = list(asked.keys.values())
+                return asked.usable(read_answer(answer.content, signed.checkpoint, keys), signed)
             if answer.status == 409:
                 return read_size(answer.content)
         except CouldNotCheck:
@@ -196,9 +231,14 @@ class Cosigner:
         return asked.size if answer.status == 422 else None
 
     def _objection(self, policy: LogPolicy) -> str:
-        """Why the log must be held: a claim, where the witnesses without one are no quorum."""
+        """Why the log must be held: no quorum has cosigned its start, or cannot any more.
+
+        That is so where the witnesses that claim no other tree are none.
+        """
+        if not self._confirmed and not self._consented:
+            return _UNSEEN
         claims = [one.claim for one in self._asked if one.claim]
-        others = [name for one in self._asked if not one.claim for name in one.names]
+        others = [name for one in self._asked if not one.claim for name in one.keys]
         return claims[0] if claims and not policy.reached_by(others) else ""
 
     def _claims_are_due(self) -> bool:
@@ -229,49 +269,3 @@ class Cosigner:
         if head.size > self._log.row.size or not self._suffices(signed):
             return None
         return HeadRow(head.size, head.root, data)
-
-
-def _note_claim(asked: _Asked, size: int, own: int) -> None:
-    """A witness claims a tree that the log's own does not contain: tell the operator once."""
-    claim = (
-        f"the witness {asked.keys[0].name} has cosigned a tree of this log of size {size:,} that "
-        f"the tree of size {own:,} here does not begin with"
-    )
-    if not asked.claim:
-        _LOGGER.warning(
-            "%s, it says. If it is right, folder and database are old copies, or another process "
-            "signs with this log's key: end the log. If it is wrong, ask its operator",
-            claim,
-        )
-    asked.claim = claim
-
-
-def _usable(
-    lines: Sequence[NoteSignature], signed: SignedCheckpoint, keys: Sequence[VerifierKey]
-) -> list[NoteSignature]:
-    """One line of each key of a witness, and none of the future.
-
-    No witness spoils what the others give: a note has a limit, and is refused with a line of the
-    future in it.
-    """
-    latest = int(time.time()) + CLOCK_SECONDS
-    known = {(key.name, key.key_id): key for key in keys}
-    chosen: dict[tuple[str, bytes], NoteSignature] = {}
-    for line in lines:
-        name = (line.name, line.key_id)
-        said = verify_line(signed.checkpoint, known[name], line)
-        if said is not None and said <= latest:
-            chosen.setdefault(name, line)
-    return list(chosen.values())
-
-
-def _by_address(policy: LogPolicy) -> list[_Asked]:
-    """The witnesses that can be asked; one that has two keys is asked once."""
-    found: dict[str, _Asked] = {}
-    for witness in policy.witnesses:
-        if witness.url:
-            url = witness.url.rstrip("/")
-            one = found.setdefault(url, _Asked(url, [], []))
-            one.names.append(witness.name)
-            one.keys.append(witness.key)
-    return list(found.values())

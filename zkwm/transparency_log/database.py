@@ -8,17 +8,31 @@ makes it again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Column, Integer, MetaData, Table, delete, insert, inspect, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Index,
+    Integer,
+    MetaData,
+    Select,
+    Table,
+    delete,
+    func,
+    insert,
+    inspect,
+    select,
+    update,
+)
 
 from zkwm.sql_columns import digest, file, number, position, words
 from zkwm.sql_database import SqlDatabase, file_location, server_location
-from zkwm.transparency_log.entries import IndexedEntry
+from zkwm.transparency_log.entries import HeadRow, IndexedEntry
 from zkwm_protocols.errors import CouldNotCheck, Unsupported, UsageError
 
-VERSION = 1
+VERSION = 2
 FILE_NAME = "database.sqlite"
 _WHOSE = "the log's"
 _ROWS_AT_ONCE = 1000
@@ -38,19 +52,13 @@ ENTRIES = Table(
     _METADATA,
     position("position"),
     digest("statement", index=True),
-    digest("subject", index=True),
-    words("issuer", index=True),
-    words("kind", index=True),
+    digest("subject"),
+    words("issuer"),
+    words("key"),
+    words("kind"),
 )
-
-
-@dataclass(frozen=True)
-class HeadRow:
-    """The tree that was signed last: its size, its root (32 bytes), the signed checkpoint."""
-
-    size: int
-    root: bytes
-    checkpoint: bytes
+for _names in (["subject", "kind"], ["issuer", "kind"], ["key", "subject", "kind"], ["kind"]):
+    Index(f"zkwm_log_by_{'_'.join(_names)}", *(ENTRIES.c[name] for name in [*_names, "position"]))
 
 
 class LogDatabase(SqlDatabase):
@@ -91,7 +99,8 @@ class LogDatabase(SqlDatabase):
             raise Unsupported(
                 f"the log's database ({self.label}) has version {version}, and this zkwm keeps "
                 f"version {VERSION}",
-                hint="use the zkwm that made it, or remove it and run zkwm registry rebuild",
+                hint="use the zkwm that made it; or end the log, move its database away, and run "
+                "zkwm registry rebuild (`adopt_checkpoint`)",
             )
         if found != origin or len(rows) > 1:
             raise UsageError(
@@ -158,28 +167,65 @@ class LogDatabase(SqlDatabase):
         *,
         subject: bytes | None = None,
         issuer: str | None = None,
+        key: str | None = None,
         kind: str | None = None,
         after: int = -1,
         limit: int = 100,
     ) -> list[IndexedEntry]:
-        """The entries about a digest, by an issuer, of a kind; in the order of the log.
+        """The entries about a digest, by an issuer or key, of a kind; in the order of the log.
+
+        However many entries a stranger adds, each answer reads ``limit`` of them for each kind.
 
         Args:
             subject: the digest D that they are about, 32 bytes.
-            issuer: the owner's fingerprint or address, as the statement names it.
+            issuer: the owner's fingerprint or address, as the statement claims it.
+            key: the fingerprint of the key that signed; with ``subject`` alone.
             kind: the content type.
             after: only positions above this one.
             limit: at most so many entries.
+
+        Raises UsageError for ``key`` without ``subject``, or ``issuer`` with it: no index.
         """
+        if (issuer if subject is not None else key) is not None:
+            raise UsageError(
+                "entries are looked for by digest, by digest and key, or by issuer",
+                hint="give the digest with a key, and no issuer with a digest",
+            )
+        wanted = {"subject": subject, "issuer": issuer, "key": key}
         query = select(ENTRIES).where(ENTRIES.c.position > after)
-        for column, value in (
-            (ENTRIES.c.subject, subject), (ENTRIES.c.issuer, issuer), (ENTRIES.c.kind, kind),
-        ):  # fmt: skip
+        for name, value in wanted.items():
             if value is not None:
-                query = query.where(column == value)
+                query = query.where(ENTRIES.c[name] == value)
+        query = query.order_by(ENTRIES.c.position).limit(limit)
         with self.reading() as connection:
-            rows = connection.execute(query.order_by(ENTRIES.c.position).limit(limit)).all()
-        return [
-            IndexedEntry(position, bytes(statement), bytes(about), by, of)
-            for position, statement, about, by, of in rows
-        ]
+            if kind is None and subject is None and issuer is None:
+                return _indexed(connection, query)
+            found = []
+            for one in _kinds(connection) if kind is None else [kind]:
+                found += _indexed(connection, query.where(ENTRIES.c.kind == one))
+        return sorted(found, key=lambda entry: entry.position)[:limit]
+
+    def stated(self, statement: bytes) -> IndexedEntry | None:
+        """The first entry with this SHA-256 (32 bytes) of its bytes; None where there is none."""
+        query = select(ENTRIES).where(ENTRIES.c.statement == statement)
+        with self.reading() as connection:
+            found = _indexed(connection, query.order_by(ENTRIES.c.position).limit(1))
+        return found[0] if found else None
+
+
+def _indexed(connection: Connection, query: Select[Any]) -> list[IndexedEntry]:
+    """The entries of a query of whole rows."""
+    return [
+        IndexedEntry(position, bytes(statement), bytes(about), by, key, of)
+        for position, statement, about, by, key, of in connection.execute(query)
+    ]
+
+
+def _kinds(connection: Connection) -> list[str]:
+    """The kinds that the log has, each found by one step in their index."""
+    found: list[str] = []
+    query = select(func.min(ENTRIES.c.kind))
+    while (kind := connection.execute(query).scalar()) is not None:
+        found.append(kind)
+        query = select(func.min(ENTRIES.c.kind)).where(ENTRIES.c.kind > kind)
+    return found

@@ -1,9 +1,18 @@
-"""Entries of a log: what is appended, and what the index knows of it."""
+"""Entries of a log: what is appended, and what the index knows of it; the signed head of a tree."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class HeadRow:
+    """The tree that was signed last: its size, its root (32 bytes), the signed checkpoint."""
+
+    size: int
+    root: bytes
+    checkpoint: bytes
 
 
 @dataclass(frozen=True)
@@ -14,7 +23,8 @@ class IndexedEntry:
         position: its index in the tree, from 0.
         statement: the SHA-256 of its bytes, 32 bytes.
         subject: the digest that it is about, 32 bytes; of a commitment D.
-        issuer: who signed it, as the statement says: a fingerprint, or an address.
+        issuer: who made it, as the statement claims: a fingerprint, or an address.
+        key: the fingerprint of the key that signed it, which was verified.
         kind: its content type.
     """
 
@@ -22,6 +32,7 @@ class IndexedEntry:
     statement: bytes
     subject: bytes
     issuer: str
+    key: str
     kind: str
 
 
@@ -35,6 +46,7 @@ class Entry:
     data: bytes
     subject: bytes
     issuer: str
+    key: str
     kind: str
     topic: str = ""
 
@@ -45,4 +57,6 @@ class Entry:
 
     def at(self, position: int) -> IndexedEntry:
         """What the index keeps of it at this place."""
-        return IndexedEntry(position, self.statement, self.subject, self.issuer, self.kind)
+        return IndexedEntry(
+            position, self.statement, self.subject, self.issuer, self.key, self.kind
+        )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import resource
 import signal
 import threading
@@ -20,7 +21,9 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from zkwm_protocols.errors import CouldNotCheck, UsageError, ZkwmError
+from zkwm.transparency_log.listening import Address, listening
+from zkwm.transparency_log.refusals import RETRY_SECONDS, UNAVAILABLE, RefusedError
+from zkwm_protocols.errors import ZkwmError
 
 REQUEST_SECONDS = 10.0
 """How long a client may take for the head of a request, and again for its body."""
@@ -30,11 +33,15 @@ STOP_SECONDS = 10
 HEAD_LIMIT = 16 * 2**10
 BODY_LIMIT = 2**16
 """Bytes of a body that is read; a statement has fewer, and so has what a log sends to a witness."""
+MOST_BODY_BYTES = 64 * 2**20
+"""Bytes of all bodies that are being read or answered at a time."""
+PROBLEM_TYPE = "application/problem+json"
 MOST_CONNECTIONS = 15_000
 """Connections at once, where the system allows as many open files."""
 PART_BYTES = 2**16
 """Bytes of an answer that are handed over at once; the next part waits for the reader."""
 _FILES_BESIDE = 200
+_LOGGER = logging.getLogger(__name__)
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 Message = MutableMapping[str, Any]
@@ -68,18 +75,29 @@ class Reply:
             await send({"type": "http.response.body", **part})
 
 
-def problem(status: int, detail: str, hint: str = "") -> Reply:
+def problem(status: int, detail: str, hint: str = "", *, retry_seconds: int = 0) -> Reply:
     """An error as problem details (RFC 9457), with what to do next in ``hint``."""
     body = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     if hint:
         body["hint"] = hint
-    return Reply(status, json.dumps(body).encode(), "application/problem+json")
+    headers = ((b"retry-after", b"%d" % retry_seconds),) if retry_seconds else ()
+    return Reply(status, json.dumps(body).encode(), PROBLEM_TYPE, headers)
 
 
 def problem_of(error: ZkwmError) -> Reply:
-    """The answer to a request that could not be served: 400, or 503 where it is no fault of it."""
-    plain = type(error) in (CouldNotCheck, UsageError)
-    return problem(503 if plain else 400, error.message, error.hint)
+    """The answer to a request that is not served.
+
+    A RefusedError is told; any other error may name files and addresses, and is the operator's.
+    """
+    if isinstance(error, RefusedError):
+        return problem(error.status, error.message, error.hint, retry_seconds=error.retry_seconds)
+    _LOGGER.warning("a request could not be answered: %s", error.message)
+    return problem(
+        UNAVAILABLE,
+        "this cannot be answered now",
+        "try again later; its operator sees why",
+        retry_seconds=RETRY_SECONDS,
+    )
 
 
 async def read_body(receive: Receive, limit: int = BODY_LIMIT) -> bytes | None:
@@ -102,29 +120,51 @@ async def read_body(receive: Receive, limit: int = BODY_LIMIT) -> bytes | None:
 
 
 class Bounded:
-    """An app whose every answer has a deadline; an answer that has begun is cut off there."""
+    """An app whose every answer has a deadline; an answer that has begun is cut off there.
 
-    def __init__(self, app: App) -> None:
+    The bodies of all requests at a time are bounded, too: beyond that ``receive`` raises
+    RefusedError, with 503.
+    """
+
+    def __init__(self, app: App, most_bytes: int = MOST_BODY_BYTES) -> None:
         self._app = app
+        self._most_bytes = most_bytes
+        self._held = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI says."""
         if scope["type"] != "http":
             return
-        begun = False
+        begun, read = False, 0
 
         async def noted(message: Message) -> None:
             nonlocal begun
             begun = True
             await send(message)
 
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            length = len(message.get("body", b""))
+            read += length
+            self._held += length
+            if self._held > self._most_bytes:
+                raise RefusedError("too many bodies are being sent at this time", retry_seconds=2)
+            return message
+
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                await self._app(scope, receive, noted)
+                await self._app(scope, counted, noted)
         except TimeoutError:
             if begun:
                 raise
             await problem(408, "the request did not end in time").send(send)
+        except RefusedError as error:
+            if begun:
+                raise
+            await problem_of(error).send(send)
+        finally:
+            self._held -= read
 
 
 class _Config(uvicorn.Config):
@@ -178,20 +218,6 @@ class _Protocol(H11Protocol):
             self.transport.abort()
         else:
             self._watch()
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a server listens."""
-
-    host: str
-    port: int
-
-    @property
-    def url(self) -> str:
-        """As a client writes it."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
 
 
 class _GracefulServer(uvicorn.Server):
@@ -254,13 +280,12 @@ class Server:
 
     def run(self) -> None:
         """Serve until stopped. Raises CouldNotCheck where the address cannot be had."""
+        sockets = listening(self._address)
         try:
-            self._server.run()
-        except SystemExit:
-            raise CouldNotCheck(
-                "cannot listen on this address",
-                hint="another process may listen on it: choose another port, or end that process",
-            ) from None
+            self._server.run(sockets)
+        finally:
+            for one in sockets:
+                one.close()
 
 
 def allow_connections() -> int:

@@ -67,12 +67,25 @@ class LogFolder:
             database.close()
         return key
 
+    def require_log(self) -> None:
+        """Raise UsageError unless a log was begun in this folder."""
+        if not (self.folder / KEY).is_file():
+            raise UsageError(
+                f"there is no log in {self.folder}",
+                hint="give the folder that zkwm registry init made, or begin a log with it",
+            )
+
     def key(self, passphrase: str) -> TreeKey:
-        """The log's keys. Raises VaultUnusable, Malformed or Unsupported."""
+        """The log's keys.
+
+        Raises UsageError without a log, VaultUnusable, Malformed or Unsupported.
+        """
+        self.require_log()
         return open_tree_key(self.folder / KEY, KeyKind.LOG, passphrase)
 
     def verifiers(self) -> tuple[VerifierKey, ...]:
-        """The log's public keys. Raises CouldNotCheck."""
+        """The log's public keys. Raises UsageError without a log, CouldNotCheck."""
+        self.require_log()
         return read_verifiers(self.folder / f"{KEY}.pub")
 
     def database(self) -> LogDatabase:

@@ -9,72 +9,38 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Protocol
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, Any, Protocol, TypeVar
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi import Path as PathParameter
-from pydantic import BaseModel
 
-from zkwm.transparency_log.database import HeadRow
-from zkwm.transparency_log.entries import Entry, IndexedEntry
-from zkwm.transparency_log.http_server import (
-    App,
-    Message,
-    Receive,
-    Reply,
-    Send,
-    problem,
-    problem_of,
-    read_body,
-)
+from zkwm.transparency_log.admission import Admission, Asker
+from zkwm.transparency_log.database import LogDatabase
+from zkwm.transparency_log.entries import Entry, HeadRow
+from zkwm.transparency_log.http_server import App, Message, Receive, Send, problem, read_body
 from zkwm.transparency_log.log import Log
+from zkwm.transparency_log.log_bodies import EntryBody, FoundBody, LogBody, RegisteredBody
+from zkwm.transparency_log.problem_details import add_problem_details, described, response
 from zkwm.transparency_log.proofs import Proofs
+from zkwm.transparency_log.refusals import BAD_REQUEST, RefusedError
 from zkwm.transparency_log.sequencer import Registered, Sequencer
 from zkwm.transparency_log.static_files import StaticFiles
 from zkwm_protocols.errors import ZkwmError
 from zkwm_protocols.transparency.note_keys import VerifierKey
 
+Found = TypeVar("Found")
 STATEMENT_TYPE = "application/cose"
 PROOF_TYPE = "text/plain; charset=utf-8"
 MOST_FOUND = 100
 _REGISTER_SECONDS = 30.0
+_QUERIES_AT_ONCE = 4
+_MOST_QUERIES = 64
+"""Queries that run or wait; more are told to come back."""
 _TEXT = Annotated[str, Query(pattern="^[!-~]+$", max_length=500)]
+_KEY = Annotated[str, Query(pattern="^[!-~]+$", max_length=500)]
+_HEX = Annotated[str, Query(pattern="^[0-9a-f]{64}$")]
 _DIGEST = Annotated[str, PathParameter(pattern="^[0-9a-f]{64}$")]
-
-
-class RegisteredBody(BaseModel):
-    """What is acknowledged: it is durable, and in the signed tree of the proof."""
-
-    index: int
-    size: int
-    again: bool
-    receipt: str
-    proof: str
-
-
-class EntryBody(BaseModel):
-    """One entry of the index."""
-
-    index: int
-    statement: str
-    digest: str
-    issuer: str
-    kind: str
-
-
-class FoundBody(BaseModel):
-    """Entries in the order of the log; ``after`` for the next ones, null at the end."""
-
-    entries: list[EntryBody]
-    after: int | None
-
-
-class LogBody(BaseModel):
-    """Which log this is."""
-
-    origin: str
-    keys: list[str]
-    size: int
 
 
 class Statements(Protocol):
@@ -97,22 +63,64 @@ class LogService:
         sequencer: Sequencer,
         statements: Statements,
         witnessed: Callable[[], HeadRow | None],
+        admission: Admission,
     ) -> None:
         """``witnessed`` gives the largest tree that has the cosignatures of the log's policy."""
         self.log = log
         self.keys = keys
         self.sequencer = sequencer
         self.statements = statements
+        self.admission = admission
         self.proofs = Proofs(log.files)
         self._witnessed = witnessed
+        self._threads = ThreadPoolExecutor(_QUERIES_AT_ONCE, "log-query")
+        self._queries = 0
 
-    async def register(self, data: bytes) -> tuple[RegisteredBody, bool]:
-        """Have a statement appended. Raises CouldNotCheck, Malformed or InvalidSignature."""
-        entry = self.statements.read(data)  # a thread would cost as much again
+    async def register(
+        self, data: bytes, asker: Asker | None = None
+    ) -> tuple[RegisteredBody, bool]:
+        """Have a statement appended; ``asker`` is who ``admission`` let in.
+
+        Returns: the acknowledgment, and whether the statement was there before. Raises RefusedError
+        for bytes that are no statement, or where nothing is taken; CouldNotCheck.
+        """
+        if asker is not None:
+            self.admission.charge(asker, len(data))
+        try:
+            entry = self.statements.read(data)  # a thread would cost as much again
+        except ZkwmError as error:
+            raise RefusedError(
+                error.message, hint=error.hint, status=BAD_REQUEST, retry_seconds=0
+            ) from None
         future = asyncio.wrap_future(self.sequencer.submit(entry))
         async with asyncio.timeout(_REGISTER_SECONDS):
             done = await future
+        if done.again and asker is not None:
+            self.admission.give_back(asker, len(data))
         return self._body(entry, done), done.again
+
+    async def ask(self, question: Callable[[LogDatabase], Found]) -> Found:
+        """What the database answers, in a thread, so that nothing else waits for it.
+
+        Raises RefusedError where too many ask at a time; CouldNotCheck.
+        """
+        if self._queries >= _MOST_QUERIES:
+            raise RefusedError("too many ask the log's index at this time", retry_seconds=2)
+        self._queries += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, question, self.log.database)
+        finally:
+            self._queries -= 1
+
+    def close(self) -> None:
+        """End the threads. Safe to call twice."""
+        self._threads.shutdown()
+
+    def prove(self, index: int) -> Response:
+        """The answer with the proof of an entry: C2SP tlog-proof. Raises CouldNotCheck."""
+        made = self.proofs.proof(index, self.row_for(index))
+        return Response(made.proof, media_type=PROOF_TYPE, headers={"cache-control": "no-cache"})
 
     def row_for(self, index: int) -> HeadRow:
         """The tree in which an entry is proven: with cosignatures where there is one."""
@@ -134,7 +142,7 @@ class LogService:
 
 
 def routes(service: LogService) -> APIRouter:
-    """The answers below ``/v1``."""
+    """The answers below ``/v1``. The app that includes them needs ``add_problem_details``."""
     router = APIRouter(prefix="/v1", tags=["log"])
 
     @router.get("/log")
@@ -153,74 +161,104 @@ def routes(service: LogService) -> APIRouter:
                 "content": {STATEMENT_TYPE: {"schema": {"type": "string", "format": "binary"}}},
             }
         },
-        responses={code: {"description": text} for code, text in _REFUSALS.items()},
+        responses={200: {"model": RegisteredBody}, **described(_REFUSALS)},
     )
-    async def register(request: Request, response: Response) -> Any:  # noqa: ANN401
+    async def register(request: Request, answer: Response) -> Any:  # noqa: ANN401
         """Register a signed statement (COSE_Sign1, at most 65,535 bytes).
 
         201: it is durable, and in the log's signed tree. 200: it was there before.
         """
+        asker = await service.admission.admit(request.scope)
         try:
             body = await read_body(request.receive)
             if body is None:
-                return _response(problem(413, "a statement has at most 65,535 bytes"))
-            done, again = await service.register(body)
+                return response(problem(413, "a statement has at most 65,535 bytes"))
+            done, again = await service.register(body, asker)
         except TimeoutError:
-            return _response(problem(408, "the statement did not come, or was not signed, in time"))
-        response.status_code = 200 if again else 201
+            return response(problem(408, "the statement did not come, or was not signed, in time"))
+        answer.status_code = 200 if again else 201
         return done
 
-    _add_reading(router, service)
+    _add_proofs(router, service)
+    _add_listing(router, service)
     return router
 
 
-def _add_reading(router: APIRouter, service: LogService) -> None:
-    """The answers that only read the index and the tree."""
+def _add_proofs(router: APIRouter, service: LogService) -> None:
+    """The proofs of entries: by the statement, and by what it is about and who signed it."""
 
     @router.get("/proof/{digest}", response_class=Response, responses=_PROOF_ANSWERS)
-    async def proof(digest: _DIGEST) -> Response:
-        """The proof (C2SP tlog-proof) of the first entry about this digest, such as D."""
-        found = service.log.database.find(subject=bytes.fromhex(digest), limit=1)
-        if not found:
-            return _response(problem(404, "the log has no entry about this digest"))
-        index = found[0].position
-        made = service.proofs.proof(index, service.row_for(index))
-        return Response(made.proof, media_type=PROOF_TYPE, headers={"cache-control": "no-cache"})
+    async def proof(digest: _DIGEST, key: _KEY) -> Response:
+        """The proof (C2SP tlog-proof) of the first entry about this digest, such as D, by a key.
 
-    @router.get("/entries")
+        The key is named by its fingerprint: anybody can register something about any digest.
+        """
+        about = bytes.fromhex(digest)
+        found = await service.ask(lambda index: index.find(subject=about, key=key, limit=1))
+        if not found:
+            return response(problem(404, "the log has no entry about this digest by this key"))
+        return service.prove(found[0].position)
+
+    @router.get("/statement/{statement}", response_class=Response, responses=_PROOF_ANSWERS)
+    async def proof_of_statement(statement: _DIGEST) -> Response:
+        """The proof (C2SP tlog-proof) of the statement whose bytes have this SHA-256."""
+        wanted = bytes.fromhex(statement)
+        found = await service.ask(lambda index: index.stated(wanted))
+        if found is None:
+            return response(problem(404, "the log has no such statement"))
+        return service.prove(found.position)
+
+
+def _add_listing(router: APIRouter, service: LogService) -> None:
+    """The index."""
+
+    @router.get("/entries", responses=described(_LISTING_REFUSALS))
     async def entries(
-        digest: Annotated[str | None, Query(pattern="^[0-9a-f]{64}$")] = None,
+        digest: _HEX | None = None,
         issuer: _TEXT | None = None,
         kind: _TEXT | None = None,
         after: Annotated[int, Query(ge=-1, lt=2**63)] = -1,
     ) -> FoundBody:
-        """Entries by digest, issuer and kind, at most 100 at a time."""
-        found = service.log.database.find(
-            subject=None if digest is None else bytes.fromhex(digest),
-            issuer=issuer, kind=kind, after=after, limit=MOST_FOUND,
-        )  # fmt: skip
+        """Entries by digest, issuer and kind, each with the key that signed it.
+
+        100 at a time are read: with digest and issuer, fewer may be answered, also none.
+        """
+        about = None if digest is None else bytes.fromhex(digest)
+        by = issuer if about is None else None  # strangers add to a digest as much as they like
+        found = await service.ask(
+            lambda index: index.find(
+                subject=about, issuer=by, kind=kind, after=after, limit=MOST_FOUND
+            )
+        )
         last = found[-1].position if len(found) == MOST_FOUND else None
-        return FoundBody(entries=[_entry(one) for one in found], after=last)
+        chosen = [one for one in found if issuer in (None, one.issuer)]
+        return FoundBody(entries=[EntryBody.of(one) for one in chosen], after=last)
 
 
 _REFUSALS = {
-    200: "It was registered before.",
     400: "It is no statement that the log takes.",
     408: "It did not come in time.",
     413: "It is too long.",
+    429: "Too many registrations by this asker.",
     503: "The log takes nothing now.",
+    507: "The log's disk is nearly full.",
+}
+_LISTING_REFUSALS = {
+    422: "A parameter is none.",
+    503: "Too many ask at this time.",
 }
 _PROOF_ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/plain": {}}},
-    404: {"description": "The log has no entry about this digest."},
-}
+    **described({404: "The log has no such entry.", 422: "A parameter is none.",
+                 503: "Too many ask at this time."}),
+}  # fmt: skip
 
 
 def application(service: LogService) -> App:
     """The whole app: files first, then ``/v1``."""
     inner = FastAPI(title="zkwm log", docs_url=None, redoc_url=None, version="1")
     inner.include_router(routes(service))
-    inner.add_exception_handler(ZkwmError, _refused)
+    add_problem_details(inner)
     files = StaticFiles(service.log.files, lambda: service.log.row.size)
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
@@ -231,23 +269,3 @@ def application(service: LogService) -> App:
         await inner(scope, receive, send)
 
     return app
-
-
-async def _refused(_: Request, error: Exception) -> Response:
-    """What the library refuses, as problem details. Other errors are raised again."""
-    if not isinstance(error, ZkwmError):
-        raise error
-    return _response(problem_of(error))
-
-
-def _entry(entry: IndexedEntry) -> EntryBody:
-    """An entry of the index as JSON."""
-    return EntryBody(
-        index=entry.position, statement=entry.statement.hex(), digest=entry.subject.hex(),
-        issuer=entry.issuer, kind=entry.kind,
-    )  # fmt: skip
-
-
-def _response(reply: Reply) -> Response:
-    """A reply as FastAPI's."""
-    return Response(reply.content, reply.status, media_type=reply.media_type)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from zkwm.transparency_log.database import HeadRow
+from zkwm.transparency_log.entries import HeadRow
 from zkwm.transparency_log.tile_folder import TileFolder
 from zkwm_protocols.transparency.checkpoint import SignedCheckpoint
 from zkwm_protocols.transparency.proof_file import ProofFile

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from zkwm.locks import file_lock
 from zkwm.transparency_log.check import CheckedLog, check_log
-from zkwm.transparency_log.database import HeadRow, LogDatabase
+from zkwm.transparency_log.database import LogDatabase
 from zkwm.transparency_log.disk import Disk
-from zkwm.transparency_log.recovery import LOCK, PUBLIC, Describe, read_entries, require_witnessed
+from zkwm.transparency_log.entries import HeadRow
+from zkwm.transparency_log.recovery import LOCK, PUBLIC, Describe, require_witnessed
 from zkwm.transparency_log.tile_folder import TileFolder
+from zkwm.transparency_log.tree_files import read_entries
 from zkwm.transparency_log.tree_key import read_checkpoint
 from zkwm_protocols.errors import CouldNotCheck
 from zkwm_protocols.transparency.note_keys import VerifierKey

@@ -13,22 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zkwm.locks import file_lock
-from zkwm.transparency_log.database import HeadRow, LogDatabase
+from zkwm.transparency_log.database import LogDatabase
 from zkwm.transparency_log.disk import Disk
-from zkwm.transparency_log.entries import Entry
+from zkwm.transparency_log.entries import Entry, HeadRow
 from zkwm.transparency_log.log import Log, TreeSigner
-from zkwm.transparency_log.tile_folder import WITNESSED, TileFolder, missing
-from zkwm_protocols.errors import CouldNotCheck, Malformed, ZkwmError
-from zkwm_protocols.merkle import leaf_hash
-from zkwm_protocols.transparency.tiles import (
-    ENTRIES,
-    WIDTH,
-    Tile,
-    TileHashes,
-    hashes_of,
-    tiles_of,
-    width_of,
-)
+from zkwm.transparency_log.tile_folder import WITNESSED, TileFolder
+from zkwm.transparency_log.tree_files import read_entries, require_files
+from zkwm_protocols.errors import CouldNotCheck, ZkwmError
+from zkwm_protocols.transparency.tiles import ENTRIES, WIDTH, Tile, TileHashes
 from zkwm_protocols.transparency.tree import TreeHead, root_of
 
 PUBLIC = "public"
@@ -46,6 +38,7 @@ def open_log(
     database: LogDatabase,
     describe: Describe,
     disk: Disk | None = None,
+    ask: Callable[[Log], None] | None = None,
 ) -> Iterator[Log]:
     """Hold a log for writing, repaired.
 
@@ -55,6 +48,8 @@ def open_log(
         database: its row and index.
         describe: reads an entry that is taken in.
         disk: how files are changed.
+        ask: called before anything is signed, with the log as it was found; it may hold the log,
+            or raise.
 
     Raises CouldNotCheck where another process holds it, or where files and row contradict each
     other; then nothing was changed.
@@ -63,11 +58,13 @@ def open_log(
     try:
         with file_lock(folder / LOCK, wait_seconds=_LOCK_SECONDS) as lock:
             files = TileFolder(folder / PUBLIC, operations)
-            row = _repair_head(files, database, signer, describe)
-            log = Log(files, database, signer, lock, row)
-            ahead = _entries_ahead(files, row.size, describe)
-            if ahead:
-                log.append(ahead)
+            log = Log(
+                files, database, signer, lock, lambda: _find(files, database, signer, describe)
+            )
+            if ask is not None:
+                ask(log)
+            if not log.held:
+                log.take_in()
             yield log
     except TimeoutError:
         raise CouldNotCheck(
@@ -102,28 +99,17 @@ def create_log(
     return row
 
 
-def require_files(files: TileFolder, head: TreeHead) -> None:
-    """Raise CouldNotCheck unless the files on the right edge lead to this tree.
-
-    It reads the last tile of each level and the last bundle of entries, however large the log is.
-    """
-    try:
-        found = root_of(head.size, TileHashes(head.size, files.read))
-        if found != head.root:
-            raise Malformed("their tree of this size has another root")
-        if head.size:
-            _require_last_bundle(files, head.size)
-    except CouldNotCheck as error:
-        raise missing(error) from None
-
-
-def _require_last_bundle(files: TileFolder, size: int) -> None:
-    """The last entries are those whose hashes the last tile has."""
-    index = (size - 1) // WIDTH
-    width = width_of(0, index, size)
-    hashes = hashes_of(Tile(0, index, width), files.read(Tile(0, index, width)))
-    if [leaf_hash(entry) for entry in files.entries(Tile(ENTRIES, index, width))] != hashes:
-        raise Malformed("their last entries have other hashes")
+def _find(
+    files: TileFolder, database: LogDatabase, signer: TreeSigner, describe: Describe
+) -> tuple[HeadRow, list[Entry]]:
+    """The row, repaired, and the entries that are ahead of it. Raises CouldNotCheck or OSError."""
+    row = _repair_head(files, database, signer, describe)
+    if signer.is_of_the_future(row.checkpoint):  # no verifier takes it; the tree stays the same
+        again = HeadRow(row.size, row.root, signer.sign(TreeHead(row.size, row.root)))
+        database.swap(row, again, ())
+        files.put_checkpoint(again.checkpoint)
+        row = again
+    return row, _entries_ahead(files, row.size, describe)
 
 
 def _repair_head(
@@ -239,26 +225,6 @@ def _two_trees(size: int) -> CouldNotCheck:
         hint="copies of two times, or of two logs, were mixed: restore folder and database of one "
         "time; nothing was signed and nothing was changed",
     )
-
-
-def read_entries(files: TileFolder, start: int, end: int) -> Iterator[tuple[int, bytes]]:
-    """Positions and bytes of entries of a tree of size ``end``, bundle by bundle.
-
-    Each bundle's hashes are compared with the tile's. Raises CouldNotCheck.
-    """
-    for tile in tiles_of(end):
-        if tile.level != ENTRIES:
-            return
-        first = tile.index * WIDTH
-        if first + tile.width <= start:
-            continue
-        entries = files.entries(tile)
-        of_hashes = Tile(0, tile.index, tile.width)
-        if [leaf_hash(one) for one in entries] != hashes_of(of_hashes, files.read(of_hashes)):
-            raise Malformed(f"the entries of {tile.path} have other hashes than its tile")
-        for number, data in enumerate(entries):
-            if first + number >= start:
-                yield first + number, data
 
 
 def _entries_ahead(files: TileFolder, size: int, describe: Describe) -> list[Entry]:

@@ -13,15 +13,17 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from zkwm.transparency_log.database import HeadRow
-from zkwm.transparency_log.entries import Entry
+from zkwm.transparency_log.entries import Entry, HeadRow
 from zkwm.transparency_log.log import Log
+from zkwm.transparency_log.refusals import RefusedError
 from zkwm_protocols.errors import CouldNotCheck
 
 MOST_ENTRIES = 100
 """Entries of one batch."""
 GATHER_SECONDS = 0.02
 """How long the first entry of a batch waits for others, at most; the design allows 0.05."""
+RESUME_SECONDS = 1.0
+"""How often a log that was interrupted looks whether it can go on."""
 MOST_WAITING = 2000
 """Entries that wait for the writer; more are told to come back."""
 
@@ -62,14 +64,16 @@ class Sequencer:
         """
         future: Future[Registered] = Future()
         with self._door:  # nothing is put behind the end
-            if self._log.stopped or self._log.held or self._closing.is_set():
-                raise _stopped(self._log)
+            self._log.require_writing()
+            if self._closing.is_set():
+                raise _ending()
             try:
                 self._waiting.put_nowait((entry, future))
             except queue.Full:
-                raise CouldNotCheck(
+                raise RefusedError(
                     f"{MOST_WAITING:,} statements wait for the log already",
                     hint="try again in a few seconds",
+                    retry_seconds=2,
                 ) from None
         return future
 
@@ -86,7 +90,11 @@ class Sequencer:
         """The writer's loop; it ends with ``close``."""
         ended = False
         while not ended:
-            first = self._waiting.get()
+            try:
+                first = self._waiting.get(timeout=RESUME_SECONDS if self._log.interrupted else None)
+            except queue.Empty:
+                self._log.resume()
+                continue
             if first is None:
                 break
             batch, ended = self._gather(first)
@@ -113,6 +121,7 @@ class Sequencer:
         if not batch:
             return
         try:
+            self._log.take_in()
             known = self._log.database.positions([entry.statement for entry, _ in batch])
             new: dict[bytes, Entry] = {}
             for entry, _ in batch:
@@ -121,7 +130,7 @@ class Sequencer:
             old = self._log.row
             row = self._log.append(list(new.values())) if new else old
         except BaseException as error:
-            failure = error if isinstance(error, CouldNotCheck) else _stopped(self._log)
+            failure = error if isinstance(error, CouldNotCheck) else _ending()
             for _, future in batch:
                 future.set_exception(failure)
             return
@@ -133,9 +142,9 @@ class Sequencer:
             future.set_result(Registered(position, row, again))
 
 
-def _stopped(log: Log) -> CouldNotCheck:
+def _ending() -> RefusedError:
     """The error of a log that takes no more entries."""
-    return CouldNotCheck(
-        f"the log takes no entries: {log.stopped or log.held or 'it is ending'}",
+    return RefusedError(
+        "the log takes no entries: it is ending",
         hint="try again later; what it acknowledged is kept",
     )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from zkwm.transparency_log.admission import ADDRESS_RATE, Admission, Rate, by_address
 from zkwm.transparency_log.cosigning import Cosigner
-from zkwm.transparency_log.http_server import Address, Server
+from zkwm.transparency_log.http_server import Server
+from zkwm.transparency_log.listening import Address
+from zkwm.transparency_log.log import Log
 from zkwm.transparency_log.log_folder import LogFolder
 from zkwm.transparency_log.log_service import LogService, application
 from zkwm.transparency_log.recovery import open_log
@@ -22,8 +26,66 @@ from zkwm_protocols.errors import CouldNotCheck
 _LOOK_SECONDS = 0.2
 
 
+@dataclass(frozen=True)
+class LogSettings:
+    """How a log is served.
+
+    Args:
+        without_witnesses: a person has said that folder and database are the newest, so that
+            entries are taken before a quorum of witnesses has cosigned the tree of the start.
+        rate: of registrations of one address.
+        proxies: addresses of web servers of one's own before the log (``by_address``).
+    """
+
+    without_witnesses: bool = False
+    rate: Rate = ADDRESS_RATE
+    proxies: tuple[str, ...] = ()
+
+
+@contextmanager
+def opened_service(
+    folder: LogFolder, key: TreeKey, admission: Admission, *, without_witnesses: bool = False
+) -> Iterator[LogService]:
+    """A log with its writer and its witnesses, for an app that serves it.
+
+    The app ends when ``service.log.stopped`` says why. Raises CouldNotCheck where it cannot start,
+    or a witness claims a larger tree; UsageError for a policy that names another log.
+    """
+    policy = folder.policy()
+    database = folder.database()
+    try:
+        with ExitStack() as stack:
+            asking: list[Cosigner] = []
+
+            def ask(log: Log) -> None:
+                asking.append(Cosigner(log, policy, without_witnesses=without_witnesses))
+                asking[0].require_newest()
+
+            opening = open_log(folder.folder, key, database, read_statement, ask=ask)
+            log, cosigner = stack.enter_context(opening), asking[0]
+            sequencer = Sequencer(log)
+            stack.callback(sequencer.close)
+            service = LogService(
+                log,
+                key.verifiers,
+                sequencer,
+                CoseStatements(key),
+                lambda: cosigner.witnessed,
+                admission,
+            )
+            stack.callback(service.close)
+            stack.enter_context(cosigner.running())
+            yield service
+    finally:
+        database.close()
+
+
 def serve_log(
-    folder: LogFolder, key: TreeKey, address: Address, started: Callable[[str, int], None]
+    folder: LogFolder,
+    key: TreeKey,
+    address: Address,
+    started: Callable[[str, int], None],
+    settings: LogSettings | None = None,
 ) -> None:
     """Run a log until SIGINT or SIGTERM.
 
@@ -32,33 +94,25 @@ def serve_log(
         key: its keys.
         address: where it listens; port 0 for a free one.
         started: called with its URL and the size of its tree, once it listens.
+        settings: how it is served.
 
     Raises CouldNotCheck where it cannot start, where a witness claims a larger tree, or where it
     has stopped writing, UsageError for a policy that names another log.
     """
-    database = folder.database()
-    try:
-        with open_log(folder.folder, key, database, read_statement) as log:
-            cosigner = Cosigner(log, folder.policy())
-            cosigner.require_newest()
-            sequencer = Sequencer(log)
-            service = LogService(
-                log, key.verifiers, sequencer, CoseStatements(key), lambda: cosigner.witnessed
-            )
-            server = Server(application(service), address)
-            try:
-                with cosigner.running(), _watched(server, lambda: log.stopped) as listening:
-                    listening(lambda url: started(url, log.row.size))
-                    server.run()
-            finally:
-                sequencer.close()
-            if log.stopped:
-                raise CouldNotCheck(
-                    f"the log has stopped writing: {log.stopped}",
-                    hint="see to the cause and start it again; what was acknowledged is kept",
-                )
-    finally:
-        database.close()
+    chosen = settings or LogSettings()
+    admission = Admission(folder.folder, by_address(chosen.proxies), chosen.rate)
+    opening = opened_service(folder, key, admission, without_witnesses=chosen.without_witnesses)
+    with opening as service:
+        log = service.log
+        server = Server(application(service), address)
+        with _watched(server, lambda: log.stopped) as listening:
+            listening(lambda url: started(url, log.row.size))
+            server.run()
+    if log.stopped:
+        raise CouldNotCheck(
+            f"the log has stopped writing: {log.stopped}",
+            hint="see to the cause and start it again; what was acknowledged is kept",
+        )
 
 
 def serve_witness(

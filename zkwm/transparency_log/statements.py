@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from zkwm.transparency_log.database import HeadRow
-from zkwm.transparency_log.entries import Entry
+from zkwm.transparency_log.entries import Entry, HeadRow
 from zkwm.transparency_log.tree_key import TreeKey
 from zkwm_protocols.cose.key_contents import KeyBinding, KeyRevocation, KeyRotation
 from zkwm_protocols.cose.receipt import sign_receipt
@@ -26,7 +25,8 @@ def read_statement(data: bytes) -> Entry:
         digest = hashlib.sha256(content.subject.encode()).digest()
     else:
         digest = content.commitment
-    return Entry(data, digest, statement.issuer, content.CONTENT_TYPE, content.subject)
+    key = statement.key.fingerprint()
+    return Entry(data, digest, statement.issuer, key, content.CONTENT_TYPE, content.subject)
 
 
 class CoseStatements:

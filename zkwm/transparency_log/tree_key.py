@@ -28,6 +28,8 @@ from zkwm_protocols.transparency.tree import TreeHead
 
 FILE_LIMIT = 4096
 PUBLIC_LIMIT = 8192
+CLOCK_SECONDS = 300
+"""How far clocks may differ: a time further ahead is of the future (SPEC.md 23.4)."""
 
 
 class KeyKind(StrEnum):
@@ -110,6 +112,14 @@ class TreeKey:
         """
         return read_checkpoint(checkpoint, self.verifiers).checkpoint.head
 
+    def is_of_the_future(self, checkpoint: bytes) -> bool:
+        """Whether the second line of this checkpoint says a time that verifiers would refuse.
+
+        So it is where the clock of this machine was ahead. Raises as ``read``.
+        """
+        by = read_checkpoint(checkpoint, self.verifiers).signed_by(self._keys[1].verifier)
+        return by is not None and by.time is not None and by.time > self._clock() + CLOCK_SECONDS
+
     def seal(self, passphrase: str, cost: Cost | None = None) -> bytes:
         """The encrypted secret file. Raises UsageError for a short passphrase."""
         first, second = (key.to_bytes() for key in self._keys)
@@ -145,9 +155,15 @@ def create_tree_key(
 ) -> TreeKey:
     """Make new keys: write ``path`` (encrypted, 0600) and ``<path>.pub`` (0644).
 
-    Raises UsageError when either exists or the passphrase is short, Malformed for a name that is
-    none, CouldNotCheck when one cannot be written; then neither is left.
+    Raises UsageError when either exists, the passphrase is short or the name has a scheme,
+    Malformed for a name that is none, CouldNotCheck when one cannot be written; then neither is
+    left.
     """
+    if "://" in name:
+        rest = name.partition("://")[2].rstrip("/") or "log.example/2027"
+        raise UsageError(
+            f"{name!r} is an address, and this name has no scheme (C2SP)", hint=f"name it {rest}"
+        )
     key = TreeKey.generate(kind, name)
     sealed = key.seal(passphrase, cost)
     public = Path(f"{path}.pub")

@@ -48,7 +48,7 @@ CONFLICTS = Table(
     Column("second", LargeBinary, nullable=False),
 )
 _MOST_CONFLICTS = 100
-"""Conflicts that are kept: one is enough to show what a log has done."""
+"""Conflicts that are kept of each log: one is enough to show what it has done."""
 
 
 class WitnessState:
@@ -90,7 +90,8 @@ class WitnessState:
     def keep_conflict(self, origin: str, checkpoint: bytes) -> None:
         """Keep a checkpoint of another tree of the size that was cosigned, beside that one."""
         with self._writing() as connection:
-            count = connection.execute(select(func.count()).select_from(CONFLICTS)).scalar_one()
+            of_log = select(func.count()).where(CONFLICTS.c.origin == origin)
+            count = connection.execute(of_log).scalar_one()
             first = connection.execute(
                 select(SEEN.c.checkpoint).where(SEEN.c.origin == origin)
             ).scalar()

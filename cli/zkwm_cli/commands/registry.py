@@ -10,7 +10,7 @@ from zkwm_cli.artifacts import print_result, read_artifact
 from zkwm_cli.options import FILE, json_option, option, options, passphrase_option
 
 if TYPE_CHECKING:
-    from zkwm.transparency_log.http_server import Address
+    from zkwm.transparency_log.listening import Address
 
 _FOLDER = click.Path(file_okay=False)
 
@@ -69,11 +69,44 @@ def init(folder: str, origin: str, passphrase_file: str | None, as_json: bool) -
 @click.argument("folder", type=_FOLDER)
 @options(
     listen=_listen_option("127.0.0.1:8080"),
+    rate=option(
+        "--rate",
+        type=click.FloatRange(min=0, min_open=True),
+        default=60.0,
+        show_default=True,
+        metavar="N",
+        help="KiB of statements a minute from one address, begun ones counted whole; ten minutes' "
+        "worth at once.",
+    ),
+    proxies=option(
+        "--proxy",
+        multiple=True,
+        metavar="ADDRESS",
+        help="The address of your own web server before the log, whose X-Forwarded-For says who "
+        "asks.",
+    ),
+    without_witnesses=option(
+        "--without-witnesses",
+        is_flag=True,
+        help="Take entries before witnesses have cosigned: you know that folder and database are "
+        "no old copies.",
+    ),
     passphrase_file=passphrase_option(),
     as_json=json_option(),
 )
-def serve(folder: str, listen: str, passphrase_file: str | None, as_json: bool) -> None:
+def serve(
+    folder: str,
+    listen: str,
+    rate: float,
+    proxies: tuple[str, ...],
+    without_witnesses: bool,
+    passphrase_file: str | None,
+    as_json: bool,
+) -> None:
     """Run the log in FOLDER until SIGTERM or Ctrl-C. What is acknowledged is durable.
+
+    With witnesses in FOLDER/policy it takes no entries until their quorum has cosigned the tree
+    that it starts with: a restored old copy gets none.
 
     The one process that writes. FOLDER/public may be handed out by any web server beside it. After
     a failure of the disk it ends, and its next start finds out what was written.
@@ -84,11 +117,14 @@ def serve(folder: str, listen: str, passphrase_file: str | None, as_json: bool) 
     from zkwm_cli.terminal import attention, note
 
     require("fastapi", "uvicorn", "sqlalchemy")
+    from zkwm.transparency_log.admission import Rate
     from zkwm.transparency_log.log_folder import LogFolder
-    from zkwm.transparency_log.serve import serve_log
+    from zkwm.transparency_log.serve import LogSettings, serve_log
 
     address = _address(listen)
+    settings = LogSettings(without_witnesses, Rate(rate), proxies)
     log = LogFolder(Path(folder))
+    log.require_log()
     key = log.key(_passphrase(passphrase_file, f"{folder}/key"))
 
     def started(url: str, size: int) -> None:
@@ -96,7 +132,7 @@ def serve(folder: str, listen: str, passphrase_file: str | None, as_json: bool) 
         note(f"the log {key.origin} with {size:,} entries listens on {url}")
         print_result(as_json, "registry-serve", url=url, origin=key.origin, size=size)
 
-    serve_log(log, key, address, started)
+    serve_log(log, key, address, started, settings)
 
 
 @command.command("witness", short_help="Cosign the trees of logs, which may only grow.")
@@ -137,13 +173,19 @@ def witness(
     from zkwm_cli.terminal import attention, note
 
     require("fastapi", "uvicorn", "sqlalchemy")
+    from zkwm.transparency_log.listening import require_free
     from zkwm.transparency_log.serve import serve_witness
-    from zkwm.transparency_log.witness_folder import WitnessFolder
+    from zkwm.transparency_log.witness_folder import WitnessFolder, known_logs
 
     if not logs:
         raise click.UsageError("give at least one --log")
     address = _address(listen)
     place = WitnessFolder(Path(folder))
+    if name is None:
+        place.require_witness()
+    else:  # whatever can fail does so before the name is taken
+        known_logs(map(Path, logs))
+        require_free(address)
     secret = _passphrase(passphrase_file, f"{folder}/key", new="the witness's key" if name else "")
     key = place.key(secret) if name is None else place.create(name, secret)
 
@@ -159,6 +201,41 @@ def witness(
         )
 
     serve_witness(place, key, [Path(one) for one in logs], address, started)
+
+
+@command.command("evidence", short_help="Write what a witness has kept against logs.")
+@click.argument("folder", type=_FOLDER)
+@options(
+    output=option(
+        "--output",
+        required=True,
+        type=click.Path(file_okay=False),
+        metavar="FOLDER",
+        help="Where the files go; made where it is missing.",
+    ),
+    as_json=json_option(),
+)
+def evidence(folder: str, output: str, as_json: bool) -> None:
+    """Write each two trees of one size, both signed by a log, that the witness in FOLDER was shown.
+
+    One file of evidence each: zkwm inspect shows it, and checks it against a trust folder. The
+    witness may run meanwhile.
+    """
+    from pathlib import Path
+
+    from zkwm.extras import require
+    from zkwm_cli.terminal import note
+
+    require("sqlalchemy")
+    from zkwm.transparency_log.witness_folder import WitnessFolder
+
+    files = WitnessFolder(Path(folder)).write_evidence(Path(output))
+    note(f"wrote {len(files)} files of evidence to {output}")
+    if not as_json:
+        for name, origin in files:
+            click.echo(f"{name}  {origin}")
+    found = [{"file": name, "origin": origin} for name, origin in files]
+    print_result(as_json, "registry-evidence", path=output, evidence=found)
 
 
 @command.command("check", short_help="Verify a whole copy of a log, offline.")
@@ -186,9 +263,6 @@ def check(folder: str, keys: str, older: str | None, as_json: bool) -> None:
     """
     from pathlib import Path
 
-    from zkwm.extras import require
-
-    require("sqlalchemy")
     from zkwm.transparency_log.check import check_log
     from zkwm.transparency_log.disk import Disk
     from zkwm.transparency_log.statements import read_statement
@@ -236,6 +310,7 @@ def rebuild(folder: str, adopt_checkpoint: bool, as_json: bool) -> None:
     from zkwm_cli.terminal import note
 
     log = LogFolder(Path(folder))
+    log.require_log()
     database = log.database()
     try:
         checked = rebuilding.rebuild(
@@ -264,7 +339,7 @@ def _passphrase(file: str | None, of: str, new: str = "") -> str:
 
 def _address(listen: str) -> Address:
     """HOST:PORT. Raises a usage error."""
-    from zkwm.transparency_log.http_server import Address
+    from zkwm.transparency_log.listening import Address
 
     host, colon, port = listen.rpartition(":")
     if not (colon and host and port.isascii() and port.isdecimal() and int(port) < 2**16):

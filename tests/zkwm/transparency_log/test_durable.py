@@ -63,9 +63,8 @@ def test_no_acknowledgment_leaves_before_all_is_flushed(tmp_path: Path) -> None:
 
 def test_a_limit_of_a_file_s_size_stops_the_log_and_loses_nothing(tmp_path: Path) -> None:
     begin(tmp_path)
-
-    limit = 2**18
-    large = [describe(b"entry " + bytes([number]) * 52_000) for number in range(5)]
+    limit = 2**19  # SQLite's write-ahead log stays below it
+    large = [describe(b"entry " + bytes([number]) * 52_000) for number in range(10)]
     length = sum(len(entry.data) + 2 for entry in large)
     with opened(tmp_path) as log:
         log.append([*large, describe(b"entry " + b"x" * (limit - length - 100))])
@@ -77,4 +76,4 @@ def test_a_limit_of_a_file_s_size_stops_the_log_and_loses_nothing(tmp_path: Path
     assert 0 < acknowledged < 20
     with opened(tmp_path) as log:
         held = contents(log)
-        assert held[6 : 6 + acknowledged] == [one.data for one in entries(0, acknowledged)]
+        assert held[11 : 11 + acknowledged] == [one.data for one in entries(0, acknowledged)]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import urllib3
+from sqlalchemy import event
 
 from tests.support.log_server import KEY, POLICY, Served, served
 from tests.support.logs import contents, entries, memory_folder, opened_with
@@ -44,11 +47,11 @@ def test_a_client_registers_and_verifies(folder: Path, running_log: Served) -> N
     assert client.register(two.data).proof.index == 1
     assert client.register(one.data).proof.index == 0  # the same statement, its first index
     assert running_log.log.row.size == 2
-    assert client.verify(two.data, client.proof(two.subject)).log.key == KEY.verifiers[0]
+    assert client.verify(two.data, client.proof(two.subject, "A-KEY")).log.key == KEY.verifiers[0]
     with pytest.raises(InvalidLogProof):
-        client.verify(one.data, client.proof(two.subject))
+        client.verify(one.data, client.proof(two.subject, "A-KEY"))
     with pytest.raises(CouldNotCheck, match="404"):
-        client.proof(bytes(32))
+        client.proof(bytes(32), "A-KEY")
     with pytest.raises(CouldNotCheck, match="400: no entry of a test"):
         client.register(b"something else")
     assert client.look().size == 2
@@ -170,6 +173,67 @@ def test_two_trees_of_one_log_are_written_down_as_evidence(folder: Path) -> None
 def test_a_proof_is_what_the_standard_says(running_log: Served) -> None:
     entry = entries(0, 1)[0]
     LogClient(running_log.url, POLICY).register(entry.data)
-    answer = get(f"{running_log.url}/v1/proof/{entry.subject.hex()}")
+    answer = get(f"{running_log.url}/v1/proof/{entry.subject.hex()}?key=A-KEY")
     assert answer.headers["content-type"].startswith("text/plain")
     assert ProofFile.from_bytes(answer.data).index == 0
+
+
+def test_a_stranger_s_statement_about_a_digest_is_not_the_owner_s(running_log: Served) -> None:
+    """Anybody registers first, under the owner's name; the proof is asked for by key."""
+    owners = entries(7, 8)[0]
+    strangers = replace(entries(8, 9)[0], subject=owners.subject, key="OTHER-KEY")
+    running_log.log.append([strangers, owners])
+    url = running_log.url
+    found = get(f"{url}/v1/entries?digest={owners.subject.hex()}").json()["entries"]
+    assert [(one["issuer"], one["key"]) for one in found] == [
+        ("somebody", "OTHER-KEY"), ("somebody", "A-KEY"),
+    ]  # fmt: skip
+    client = LogClient(url, POLICY)
+    assert client.proof(owners.subject, "A-KEY").index == 1
+    assert client.proof(owners.subject, "OTHER-KEY").index == 0
+    assert client.verify(owners.data, client.proof_of(owners.data))
+    with pytest.raises(CouldNotCheck, match="404"):
+        client.proof_of(b"entry of nobody")
+    both = f"{url}/v1/entries?digest={owners.subject.hex()}&issuer=somebody"
+    assert len(get(both).json()["entries"]) == 2
+
+
+def test_entries_of_all_kinds_come_in_the_order_of_the_log(running_log: Served) -> None:
+    """Without a kind each is read by its index; the pages are those of the whole."""
+    chosen = [
+        replace(one, kind=f"kind/{number % 3}", subject=bytes(32))
+        for number, one in enumerate(entries(0, 250))
+    ]
+    running_log.log.append(chosen)
+    after, seen = -1, []
+    while after is not None:
+        page = get(f"{running_log.url}/v1/entries?digest={'0' * 64}&after={after}").json()
+        seen += [one["index"] for one in page["entries"]]
+        after = page["after"]
+    assert seen == list(range(250))
+    one = get(f"{running_log.url}/v1/entries?issuer=somebody&kind=kind/2").json()
+    assert [entry["index"] for entry in one["entries"]][:3] == [2, 5, 8]
+
+
+def test_no_query_reads_the_whole_index(running_log: Served) -> None:
+    """The plans of SQLite: each filter is a search in an index, also for what is not there."""
+    database = running_log.log.database
+    plans: list[str] = []
+
+    def note(connection: Any, _: Any, statement: str, parameters: Any, *__: Any) -> None:
+        if statement.startswith("SELECT") and "EXPLAIN" not in statement:
+            rows = connection.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plans.extend(row[3] for row in rows.fetchall())
+
+    running_log.log.append(entries(0, 3))
+    event.listen(database._engine, "before_cursor_execute", note)
+    database.find(subject=bytes(32))
+    database.find(issuer="somebody")
+    database.find(subject=bytes(32), key="A-KEY", kind="text/plain")
+    database.find(kind="text/plain")
+    database.find()
+    database.stated(bytes(32))
+    assert len(plans) > 6
+    for plan in plans:
+        assert "SCAN" not in plan, plan
+        assert "TEMP B-TREE" not in plan, plan

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from tests.support.logs import (
 from zkwm.transparency_log.database import LogDatabase
 from zkwm.transparency_log.rebuild import rebuild
 from zkwm.transparency_log.recovery import create_log, open_log
+from zkwm.transparency_log.refusals import RefusedError
 from zkwm.transparency_log.tree_key import KeyKind, TreeKey
 from zkwm_protocols.errors import CouldNotCheck
 
@@ -90,13 +92,56 @@ def test_without_a_file_descriptor_a_batch_is_refused_and_the_log_goes_on(
         assert contents(log) == [one.data for one in entries(0, 2)]
 
 
-def test_want_of_a_file_descriptor_after_a_file_has_its_name_stops_the_log(folder: Path) -> None:
+def test_want_of_a_file_descriptor_after_a_file_has_its_name_interrupts_the_log(
+    folder: Path,
+) -> None:
+    """What the disk holds is unknown then: the process itself makes a start before it goes on."""
     disk = BusyDisk()
     with opened(folder, disk) as log:
         disk.operation = "folder"
         with pytest.raises(CouldNotCheck, match="cannot write"):
             log.append(entries(0, 2))
-        assert "disk failed" in log.stopped
+        assert "disk failed" in log.interrupted
+        with pytest.raises(RefusedError, match="waits for space"):
+            log.append(entries(2, 3))
+        disk.operation = ""
+        log.resume()
+        assert (log.stopped, log.interrupted) == ("", "")
+        assert log.append(entries(2, 3)).size == 3
+        assert contents(log) == [one.data for one in entries(0, 3)]
+
+
+@pytest.mark.parametrize("at", range(14))
+def test_a_full_disk_at_any_operation_stops_no_log_for_ever(folder: Path, at: int) -> None:
+    disk = FaultyDisk(fault="ENOSPC")
+    with opened(folder, disk) as log:
+        log.append(entries(0, 1))
+        disk.at = len(disk.done) + at
+        with suppress(CouldNotCheck):
+            log.append(entries(1, 3))
+        assert log.stopped == ""
+        log.resume()
+        log.take_in()
+        new = [one for one in entries(1, 4) if not log.database.positions([one.statement])]
+        log.append(new)
+        assert contents(log) == [one.data for one in entries(0, 4)]
+    with opened(folder) as log:
+        assert contents(log) == [one.data for one in entries(0, 4)]
+
+
+def test_another_writer_during_an_interruption_stops_the_log(folder: Path) -> None:
+    disk = BusyDisk()
+    with opened(folder, disk) as log:
+        log.append(entries(0, 2))
+        disk.operation = "folder"
+        with pytest.raises(CouldNotCheck, match="cannot write"):
+            log.append(entries(2, 3))
+        disk.operation = ""
+        (folder / "writer.lock").unlink()
+        log.resume()
+        assert "lock was removed" in log.stopped
+        with pytest.raises(RefusedError, match="stopped writing"):
+            log.append(entries(3, 4))
 
 
 def test_a_tile_that_cannot_be_opened_for_want_of_descriptors_is_no_damage(

@@ -27,7 +27,12 @@ from zkwm_protocols.transparency.checkpoint import Checkpoint, SignedCheckpoint
 from zkwm_protocols.transparency.policy import LogPolicy
 from zkwm_protocols.transparency.tiles import TileHashes
 from zkwm_protocols.transparency.tree import TreeHead, prove_consistency
-from zkwm_protocols.transparency.witness import AddCheckpoint, read_answer, write_answer
+from zkwm_protocols.transparency.witness import (
+    EMPTY_TREE,
+    AddCheckpoint,
+    read_answer,
+    write_answer,
+)
 
 LOG_KEY = TreeKey.generate(KeyKind.LOG, "log.example/1")
 SECRETS = (bytes(32), bytes(range(32)))
@@ -123,6 +128,20 @@ def test_two_trees_of_one_size_are_refused_and_kept_as_evidence(folder: Path) ->
         assert state.conflicts() == [kept]
 
 
+def test_one_log_that_shows_many_trees_fills_no_place_of_another_s(folder: Path) -> None:
+    state = WitnessState(folder / "many.sqlite")
+    for origin in ("log.example/1", "log.example/2"):
+        assert state.advance(origin, EMPTY_TREE, TreeHead(1, bytes(32)), b"first")
+    for number in range(120):
+        state.keep_conflict("log.example/1", b"%d" % number)
+    state.keep_conflict("log.example/2", b"second")
+    kept = state.conflicts()
+    assert [one for one in kept if one[0] == "log.example/2"] == [
+        ("log.example/2", b"first", b"second")
+    ]
+    assert len(kept) == 101
+
+
 def test_what_was_cosigned_is_remembered_after_a_new_start(folder: Path) -> None:
     with log_in(folder / "log") as log:
         log.append(entries(0, 3))
@@ -178,6 +197,7 @@ def test_a_log_collects_cosignatures_and_waits_for_nobody(folder: Path) -> None:
         assert set(two_of_three.require(found).witnesses) == {"w0", "m0", "w1", "m1"}
         again = Cosigner(log, two_of_three)
         assert again.witnessed == cosigner.witnessed  # kept for the next start
+        again.require_newest()
         log.append(entries(3, 9))
         assert Cosigner(log, policy([*urls, "http://127.0.0.1:9"], 3)).collect() is None
         assert again.collect() is not None
@@ -227,8 +247,9 @@ def test_a_whole_old_copy_of_a_log_does_not_start(folder: Path) -> None:
         with log_in(folder / "old") as old:
             with pytest.raises(CouldNotCheck, match="size 5"):
                 Cosigner(old, policy([url], 1)).require_newest()
-            with pytest.raises(CouldNotCheck, match="size 5"):
+            with pytest.raises(CouldNotCheck, match="stopped writing"):
                 old.append(entries(50, 52))
+            assert "size 5" in old.stopped
         with log_in(folder / "old") as old:
             old.append(entries(50, 52))  # without asking: the same size, another tree
             with pytest.raises(CouldNotCheck, match="size 5"):
