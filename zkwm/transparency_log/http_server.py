@@ -21,7 +21,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from zkwm.transparency_log.listening import Address, listening
+from zkwm.transparency_log.listening import BACKLOG, Address, listening
 from zkwm.transparency_log.refusals import RETRY_SECONDS, UNAVAILABLE, RefusedError
 from zkwm_protocols.errors import ZkwmError
 
@@ -258,7 +258,7 @@ class Server:
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=STOP_SECONDS,
             h11_max_incomplete_event_size=HEAD_LIMIT,
-            backlog=2048,
+            backlog=BACKLOG,
         )
         config.most_connections = allow_connections()
         self._server = _GracefulServer(config)
@@ -280,12 +280,8 @@ class Server:
 
     def run(self) -> None:
         """Serve until stopped. Raises CouldNotCheck where the address cannot be had."""
-        sockets = listening(self._address)
-        try:
-            self._server.run(sockets)
-        finally:
-            for one in sockets:
-                one.close()
+        with listening(self._address) as socket:
+            self._server.run([socket])
 
 
 def allow_connections() -> int:
