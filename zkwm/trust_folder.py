@@ -8,6 +8,7 @@
     authorities/NAME/*.pem          root certificates (RFC 7468)
     authorities/NAME/*.crl          certificate revocation lists that the judge has (RFC 5280, DER)
     log-policy                      a C2SP tlog-policy
+    people/NAME/*.pem, *.crl        roots of an authority that knows persons, and its CRLs
     owners/NAME.pem                 the public key of an owner (RFC 7468, SubjectPublicKeyInfo)
 
 Strict: a file that belongs to nothing is refused, for it would be trusted by whoever put it there.
@@ -19,7 +20,7 @@ import tomllib
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zkwm.files import read_limited
 from zkwm_protocols.errors import Malformed, UsageError, ZkwmError
@@ -40,8 +41,12 @@ from zkwm_protocols.trust import (
     require_name,
 )
 
+if TYPE_CHECKING:
+    from zkwm_protocols.persons import PersonAuthority
+
 SETTINGS = "trust.toml"
 _AUTHORITIES, _OWNERS, _LOG_POLICY = "authorities", "owners", "log-policy"
+_PEOPLE = "people"
 _AUTHORITY = "authority.toml"
 _SETTINGS_LIMIT = 64 << 10
 _PEM_LIMIT = 256 << 10
@@ -66,7 +71,7 @@ def read_trust(folder: str | Path) -> Trust:
             hint=f"make the folder, and in it {SETTINGS} with the line authorities_needed = 1",
         )
     settings = _settings(root / SETTINGS, {"authorities_needed"}, {"log_dates"})
-    _require_known(root, {SETTINGS, _AUTHORITIES, _OWNERS, _LOG_POLICY})
+    _require_known(root, {SETTINGS, _AUTHORITIES, _OWNERS, _LOG_POLICY, _PEOPLE})
     with _naming(root / SETTINGS):
         return Trust(
             tuple(_authority(one) for one in _entries(root / _AUTHORITIES, MOST_AUTHORITIES)),
@@ -75,6 +80,30 @@ def read_trust(folder: str | Path) -> Trust:
             require_boolean(settings.get("log_dates", False)),
             tuple(_owner(one) for one in _entries(root / _OWNERS, MOST_OWNERS)),
         )
+
+
+def read_people(folder: str | Path) -> tuple[PersonAuthority, ...]:
+    """The authorities that the judge of this folder trusts to know persons, by ascending name.
+
+    No outcome rests on them: they say whose a key is (SPEC.md 26.6). Raises what ``read_trust``
+    raises for a folder's files.
+    """
+    from zkwm_protocols.persons import PersonAuthority
+
+    found = []
+    for one in _entries(Path(folder) / _PEOPLE, MOST_AUTHORITIES):
+        with _naming(one):
+            files = _entries(one, _MOST_FILES)
+            others = [file for file in files if file.suffix not in (".pem", ".crl")]
+            if others:
+                raise _unknown(others[0])
+            roots = {root for file in files if file.suffix == ".pem"
+                     for root in read_certificates(file)}  # fmt: skip
+            lists = {_read_list(file) for file in files if file.suffix == ".crl"}
+            found.append(
+                PersonAuthority(require_name(one.name), tuple(sorted(roots)), tuple(sorted(lists)))
+            )
+    return tuple(found)
 
 
 def _authority(folder: Path) -> TimestampAuthority:

@@ -41,6 +41,7 @@ COMMANDS = (
     "card",
     "find",
     "registry",
+    "key",
     "evaluate",
     "demo",
     "completion",

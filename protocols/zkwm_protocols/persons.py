@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from zkwm_protocols.cose.certified_key import read_certificate
 from zkwm_protocols.cose.key_contents import LONGEST_PERSON, KeyBinding
 from zkwm_protocols.errors import InvalidSignature, Malformed, TrustMaterialMissing, ZkwmError
+from zkwm_protocols.key_history import DatedStatement, Standing
 from zkwm_protocols.schema import require_text
 
 if TYPE_CHECKING:
@@ -197,3 +198,42 @@ def _not_revoked(
             )
         known.append([one.start for one in said if one.covers(when)])
     return int(min(map(max, known)).timestamp()) if all(known) else None
+
+
+@dataclass(frozen=True)
+class BoundPerson:
+    """A binding that counts, and what it is worth.
+
+    Args:
+        binding: as it was logged.
+        certified: by whom, where its certificates lead to a trusted root; else None.
+        problem: why they do not; empty where it has none, but a document for people to read.
+    """
+
+    binding: DatedStatement
+    certified: CertifiedPerson | None
+    problem: str
+
+
+def bound_persons(
+    standing: Standing, authorities: Sequence[PersonAuthority]
+) -> tuple[BoundPerson, ...]:
+    """The persons to whom a key is bound, oldest first; the first with evidence is right.
+
+    Args:
+        standing: of the key, from verified statements.
+        authorities: whom the judge trusts to know persons.
+    """
+    found = []
+    for one in standing.bindings:
+        content = one.content
+        if not isinstance(content, KeyBinding):
+            continue
+        certified, problem = None, ""
+        if content.certificates:
+            try:
+                certified = certified_person(content, one.entry.time, authorities)
+            except ZkwmError as error:
+                problem = error.message
+        found.append(BoundPerson(one, certified, problem))
+    return tuple(found)

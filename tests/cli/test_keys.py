@@ -30,7 +30,7 @@ def test_keygen(zkwm: Command, tmp_path: Path, algorithm: str) -> None:
 
 def test_keygen_in_json(zkwm: Command, tmp_path: Path) -> None:
     result = zkwm("keygen", "--output", tmp_path / "v", "--json")
-    assert set(result.json) == {"schema", "path", "algorithm", "fingerprint"}
+    assert set(result.json) == {"schema", "path", "algorithm", "fingerprint", "revocation"}
     assert result.json["schema"] == "zkwm/keygen/v1"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from zkwm_cli.artifacts import Output, print_result
@@ -20,15 +22,30 @@ from zkwm_cli.options import json_option, option, options, passphrase_option
         show_default=True,
         help="How the owner signs.",
     ),
+    revocation=option(
+        "--revocation",
+        type=click.Path(),
+        metavar="FILE",
+        help="Write a revocation of the key, too, for when the vault is lost or stolen.",
+    ),
     passphrase_file=passphrase_option(),
     as_json=json_option(),
 )
-def command(output: str, algorithm: str, passphrase_file: str | None, as_json: bool) -> None:
+def command(
+    output: str,
+    algorithm: str,
+    revocation: str | None,
+    passphrase_file: str | None,
+    as_json: bool,
+) -> None:
     """Make a vault: one encrypted file with the owner's keys and, later, all their secrets.
 
     The fingerprint of the owner's key is printed on stdout. Whoever loses the vault, or its
     passphrase, can prove nothing any more: keep copies of both, apart from each other. An existing
     file is never replaced.
+
+    Keep what --revocation writes apart from the vault, and secret: whoever logs it (zkwm key log)
+    ends the key, and nobody can undo it.
     """
     from zkwm.owner.vault import Vault
     from zkwm_cli.hardening import Role
@@ -36,10 +53,25 @@ def command(output: str, algorithm: str, passphrase_file: str | None, as_json: b
     from zkwm_cli.terminal import note
 
     Output(output, force=None)
+    kept = None if revocation is None else Output(revocation, force=None, inputs=(output,))
     secret = passphrase(passphrase_file, of=output, role=Role.OWNER, new="the new vault")
     vault = Vault.create(output, secret, algorithm=algorithm)
-    fingerprint = vault.state.signing_key.public.fingerprint()
+    key = vault.state.signing_key
+    fingerprint = key.public.fingerprint()
+    if kept is not None:
+        import time
+
+        from zkwm.owner.key_statements import revoke_key
+        from zkwm.secret_files.storage import write_private
+        from zkwm_protocols.cose.key_contents import RevocationReason
+
+        stated = revoke_key(key, RevocationReason.LOST, int(time.time()))
+        write_private(Path(kept.name), stated.to_bytes(), overwrite=False)
+        note(f"wrote {revocation}: keep it apart from the vault; logged, it ends the key")
     note(f"wrote {output}; the fingerprint of the owner's key is")
     if not as_json:
         click.echo(fingerprint)
-    print_result(as_json, "keygen", path=output, algorithm=algorithm, fingerprint=fingerprint)
+    print_result(
+        as_json, "keygen", path=output, algorithm=algorithm, fingerprint=fingerprint,
+        revocation=revocation,
+    )  # fmt: skip

@@ -1,0 +1,150 @@
+"""key: from a vault to a person, a successor and an end, by a real log with its witness."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import CHEAP
+from tests.support.case_files import PASSPHRASE, Command
+from tests.support.certificate_authority import DAY, Certified, certify, new_key, now
+from tests.support.statements import SIGNS
+from tests.support.timestamp_authority import needs_openssl
+from tests.support.witnessed_service import WitnessedService, witnessed_service
+from zkwm.owner.vault import Vault
+
+PERSON = "ACME Ltd"
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A log, a trust folder by it, and two vaults, where the commands run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ZKWM_PASSPHRASE", PASSPHRASE)
+    for name in ("acme.vault", "next.vault"):
+        Vault.create(name, PASSPHRASE, cost=CHEAP)
+    (tmp_path / "trust").mkdir()
+    (tmp_path / "trust/trust.toml").write_text("authorities_needed = 1\n")
+    with witnessed_service(tmp_path) as running:
+        (tmp_path / "trust/log-policy").write_text(running.policy)
+        yield running
+
+
+def card(folder: Path, name: str = PERSON) -> Certified:
+    """A person's card and its key in files, under a root in the trust folder."""
+    root = certify("Persons", new_key(), ca=True, start=now() - 9 * DAY)
+    made = certify(name, new_key(), root, usages=SIGNS, start=now() - 8 * DAY)
+    (folder / "trust/people/state").mkdir(parents=True)
+    (folder / "trust/people/state/root.pem").write_bytes(root.pem)
+    (folder / "card.pem").write_bytes(made.pem)
+    (folder / "card.key").write_bytes(made.key_pem)
+    return made
+
+
+def logged(zkwm: Command, service: WitnessedService, name: str) -> str:
+    """A statement's file, registered; the name of its proof."""
+    done = zkwm("key", "log", name, "--log", service.url, "--trust", "trust", "--json",
+                "--output", f"{name}.tlog-proof")  # fmt: skip
+    assert done.code == 0, done.stderr
+    return f"{name}.tlog-proof"
+
+
+def shown(zkwm: Command, *proofs: str) -> dict[str, Any]:
+    """What is said about each key, by fingerprint."""
+    found = zkwm("key", "show", *proofs, "--trust", "trust", "--json")
+    assert found.code == 0, found.stderr
+    return {row["key"]: row for row in found.json["keys"]}
+
+
+@needs_openssl
+def test_a_card_binds_a_vaults_key_and_a_successor_follows(
+    zkwm: Command, tmp_path: Path, service: WitnessedService
+) -> None:
+    card(tmp_path)
+    named = ("--vault", "acme.vault", "--person", PERSON)
+    made = zkwm("key", "claim", *named, "--output", "claim", "--json")
+    key = made.json["key"]
+    subprocess.run(
+        ["openssl", "dgst", "-sha256", "-sign", "card.key", "-out", "signature", "claim"],
+        check=True,
+    )
+    unsigned = zkwm("key", "bind", *named, "--certificates", "card.pem", "--output", "bound")
+    assert (unsigned.code, Path("bound").exists()) == (3, False)
+    bound = zkwm("key", "bind", *named, "--certificates", "card.pem", "--signature", "signature",
+                 "--output", "bound", "--json")  # fmt: skip
+    assert bound.code == 0, bound.stderr
+    rotated = zkwm("key", "rotate", "--vault", "acme.vault", "--successor", "next.vault",
+                   "--output", "rotated", "--json")  # fmt: skip
+    assert rotated.code == 0, rotated.stderr
+    proofs = [logged(zkwm, service, name) for name in ("bound", "rotated")]
+    rows = shown(zkwm, *proofs)
+    assert rows[key]["persons"][0]["authority"] == "state"
+    assert rows[key]["persons"][0]["problem"] == ""
+    assert rows[key]["successor"]["index"] == 1
+    following = rows[rows[key]["successor"]["key"]]
+    assert (rows[key]["counts"], following["counts"]) == (False, True)
+    assert following["predecessors"][0]["key"] == key
+    said = zkwm("key", "show", *proofs, "--trust", "trust").stdout
+    for words in (f"is bound to {PERSON} by state", "was left for", "is bound to nobody"):
+        assert words in " ".join(said.split())
+
+
+def test_a_revocation_signed_at_keygen_ends_a_key_whose_vault_is_lost(
+    zkwm: Command, tmp_path: Path, service: WitnessedService
+) -> None:
+    made = zkwm("keygen", "--output", "new.vault", "--revocation", "new.revocation", "--json")
+    assert made.code == 0, made.stderr
+    assert Path("new.revocation").stat().st_mode & 0o77 == 0
+    Path("new.vault").unlink()
+    row = shown(zkwm, logged(zkwm, service, "new.revocation"))[made.json["fingerprint"]]
+    assert (row["counts"], row["revocation"]["reason"]) == (False, "lost")
+    again = zkwm("keygen", "--output", "other.vault", "--revocation", "new.revocation")
+    assert (again.code, Path("other.vault").exists()) == (2, False)
+
+
+def test_a_document_and_a_root_that_nobody_trusts_bind_to_nobody(
+    zkwm: Command, tmp_path: Path, service: WitnessedService
+) -> None:
+    Path("deed.pdf").write_bytes(b"%PDF of a notary")
+    bind = ("key", "bind", "--vault", "acme.vault", "--person", PERSON)
+    assert zkwm(*bind, "--output", "deed").code == 2
+    assert zkwm(*bind, "--document", "deed.pdf", "--output", "deed").code == 0
+    proof = logged(zkwm, service, "deed")
+    said = " ".join(zkwm("key", "show", proof, "--trust", "trust").stdout.split())
+    assert "by a document that you have to read" in said
+    assert "is bound to" not in said
+
+
+def test_a_revocation_for_a_compromise_is_shown_with_the_time_that_it_names(
+    zkwm: Command, service: WitnessedService
+) -> None:
+    done = zkwm("key", "revoke", "--vault", "acme.vault", "--reason", "compromised",
+                "--since", "2026-03-01", "--output", "revoked", "--json")  # fmt: skip
+    assert done.code == 0, done.stderr
+    proof = logged(zkwm, service, "revoked")
+    past = zkwm("key", "show", proof, "--trust", "trust", "--at", "2026-04-01", "--json").json
+    row = past["keys"][0]
+    assert (row["counts"], row["revocation"]) == (True, None)
+    assert row["suspected"]["since"] == "2026-03-01T00:00:00Z"
+
+
+def test_what_show_and_log_refuse(zkwm: Command, tmp_path: Path, service: WitnessedService) -> None:
+    revoke = ("key", "revoke", "--vault", "acme.vault", "--reason", "lost")
+    assert zkwm(*revoke, "--output", "lost", "--since", "soon").code == 2
+    assert zkwm(*revoke, "--output", "lost").code == 0
+    assert zkwm("key", "log", "lost", "--log", service.url, "--output", "p").code == 2
+    assert zkwm("key", "show", "lost", "--trust", "trust").code == 3  # no proof
+    proof = logged(zkwm, service, "lost")
+    card(tmp_path)
+    Path("trust/people/state/notes.txt").write_text("trust me")
+    assert zkwm("key", "show", proof, "--trust", "trust").code == 3
+    Path("trust/people/state/notes.txt").unlink()
+    assert zkwm("key", "show", proof, "--trust", "trust").code == 0
+    other = service.policy.replace("quorum both", "quorum none")
+    Path("trust/log-policy").write_text(other)
+    refused = zkwm("key", "show", proof, "--trust", "trust")
+    assert refused.code == 3
+    assert "does not say when" in refused.stderr
