@@ -13,7 +13,15 @@ from dataclasses import replace
 from tests.support.dispute import Claimant, marked, new_judge, random_images
 from tests.support.tiled_log import TiledLog
 from tests.support.timestamp_tokens import TokenMaker
-from tests.support.witnessed_log import LOG_KEY, POLICY, SECOND_KEY, TIME, WITNESSES, signed
+from tests.support.witnessed_log import (
+    LOG_KEY,
+    POLICY,
+    SECOND_KEY,
+    TIME,
+    WITNESSES,
+    proof_of,
+    signed,
+)
 from zkwm.judge.particulars import CaseParticulars, FileDigest, FileRole
 from zkwm.registry_service.pages.view import (
     Claim,
@@ -38,6 +46,7 @@ from zkwm_protocols.cose.key_contents import (
     agree_to_succeed,
     key_subject,
 )
+from zkwm_protocols.cose.logged_statement import LoggedStatement
 from zkwm_protocols.cose.statement import SignedStatement, sign_statement
 from zkwm_protocols.dates import Interval, Published
 from zkwm_protocols.keys import ED25519, SigningKey
@@ -90,9 +99,14 @@ class FilledRegistry:
             LoggedEntry(index, statement) for index, statement in enumerate(self._statements())
         ]
         self.log = TiledLog([entry.statement.to_bytes() for entry in self.entries[:SEEN]])
+        self.early_proof = proof_of(self.log, 1)
         self.kept_checkpoint = signed(self.log)
         self.log.append([entry.statement.to_bytes() for entry in self.entries[SEEN:]])
         self.checkpoint = signed(self.log)
+        logged = LoggedStatement(self.entries[1].statement, self.early_proof)
+        kept = self.commitments[self.digest]
+        carried = replace(kept.commitment, log_proofs=(logged,))
+        self.commitments[self.digest] = replace(kept, commitment=carried)
 
     def _claims(self) -> list[Claim]:
         """One in each state."""

@@ -6,32 +6,18 @@ What the log says about D is shown even where the commitment's file is not kept 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from zkwm.registry_service.pages.commitment_dates import proof_rows, sights, token_rows
 from zkwm.registry_service.pages.history import history
 from zkwm.registry_service.pages.key_standing import key_end
 from zkwm.registry_service.pages.view import KeptCommitment, LoggedEntry, RegistryView
-from zkwm.registry_service.pages.witnesses import cosigned
 from zkwm.report.visible import count
-from zkwm.written_dates import in_words
 from zkwm_protocols.commitment import Commitment, LabelMode
 from zkwm_protocols.cose.contents import CommitmentStatement, commitment_subject
 from zkwm_protocols.cose.key_contents import key_subject
-from zkwm_protocols.dates import Interval
-from zkwm_protocols.errors import ZkwmError
-from zkwm_protocols.timestamps.evidence import TimestampEvidence
-from zkwm_protocols.timestamps.token import read_token
 
 SHOWN_CLASSES = 200
-
-
-@dataclass(frozen=True)
-class TokenRow:
-    """What the token of a timestamp authority says; ``problem`` where it cannot be read."""
-
-    says: str
-    problem: str
 
 
 def commitment_values(view: RegistryView, digest: bytes) -> dict[str, Any] | None:
@@ -45,7 +31,9 @@ def commitment_values(view: RegistryView, digest: bytes) -> dict[str, Any] | Non
     keys = [(owner, history(view, view.statements(key_subject(owner)))) for owner in owners or ()]
     ends = [end for owner in owners or () if (end := key_end(view, owner)) is not None]
     registered = registration(entries, kept)
-    seen = [] if registered is None else cosigned(view.log_state(), registered.index)
+    state = view.log_state()
+    proofs = [] if kept is None else proof_rows(kept.commitment, state)
+    seen = sights(state, registered, proofs)
     return {
         "digest": digest.hex(),
         "kept": kept,
@@ -61,15 +49,11 @@ def commitment_values(view: RegistryView, digest: bytes) -> dict[str, Any] | Non
         "grave": next((end for end in ends if end.grave), None),
         "registered": registered,
         "row": None if registered is None else history(view, [registered], owners)[0],
+        "proofs": proofs,
         "cosigned": seen,
-        "witnessed_by": len({one.name for one in seen}),
+        "witnessed_by": len({one.witness for one in seen}),
         "claims": view.claims(commitment=digest),
     }
-
-
-def token_rows(commitment: Commitment) -> list[TokenRow]:
-    """What each timestamp of a commitment says, unverified: nobody here says whom to trust."""
-    return [_token_row(one) for one in commitment.timestamps]
 
 
 def key_values(view: RegistryView, fingerprint: str) -> dict[str, Any] | None:
@@ -112,17 +96,6 @@ def registration(entries: Sequence[LoggedEntry], kept: KeptCommitment | None) ->
         and (owners is None or entry.statement.key.fingerprint() in owners)
     ]
     return min(found, key=lambda entry: entry.index, default=None)
-
-
-def _token_row(evidence: TimestampEvidence) -> TokenRow:
-    """One token."""
-    try:
-        info = read_token(evidence.token).info
-    except ZkwmError as error:
-        return TokenRow("", error.message)
-    spread = info.accuracy or 0
-    when = Interval(max(0, info.gen_time - spread), info.gen_time + spread + info.rounding)
-    return TokenRow(f"{in_words(when)}, by an authority of policy {info.policy}", "")
 
 
 def triggers_in_words(commitment: Commitment) -> str:

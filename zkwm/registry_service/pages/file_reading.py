@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 from zkwm.registry_service.pages import log_page
 from zkwm.registry_service.pages.case_pages import signed_verdict
-from zkwm.registry_service.pages.commitment_page import token_rows, triggers_in_words
+from zkwm.registry_service.pages.commitment_dates import proof_rows, token_rows
+from zkwm.registry_service.pages.commitment_page import triggers_in_words
 from zkwm.registry_service.pages.search import Found, Query, search
 from zkwm.registry_service.pages.uploads import Upload
-from zkwm.registry_service.pages.view import LogState, RegistryView
+from zkwm.registry_service.pages.view import RegistryView
+from zkwm.registry_service.pages.witnesses import policy_of
 from zkwm.report import dates, wording
 from zkwm.report.facts import Fact
 from zkwm.report.visible import count, utc
@@ -24,7 +26,6 @@ from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.cose.logged_statement import LoggedStatement
 from zkwm_protocols.errors import Malformed, ZkwmError
 from zkwm_protocols.opening import Opening
-from zkwm_protocols.transparency.policy import NO_QUORUM, LogPolicy, PolicyLog
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def read_file(view: RegistryView, upload: Upload) -> tuple[FileReading, list[Fou
     return reading, list(dict.fromkeys(found))
 
 
-def _commitment(_: RegistryView, data: bytes) -> FileReading:
+def _commitment(view: RegistryView, data: bytes) -> FileReading:
     """Root, names and signatures can be checked; whose key it is cannot."""
     commitment = Commitment.from_bytes(data)
     keys = [key.fingerprint() for key in commitment.header.owner_keys]
@@ -107,6 +108,16 @@ def _commitment(_: RegistryView, data: bytes) -> FileReading:
             _test("The leaves hash to the root", commitment.verify_root),
             _test("The class names are those of the header", commitment.verify_class_names),
             _test("The owner's keys signed it", commitment.verify_signatures),
+            *(
+                Test("unknown", f"Its proof of the log {one.origin}", "not this service's log")
+                if one.signed is None
+                else Test(
+                    "no" if one.problem else "yes",
+                    f"It is entry {one.index:,} of the log {one.origin}",
+                    one.problem,
+                )
+                for one in proof_rows(commitment, view.log_state())
+            ),
             Test(
                 "unknown",
                 "Its timestamps",
@@ -195,7 +206,7 @@ def _log_proof(view: RegistryView, data: bytes) -> FileReading:
     logged = LoggedStatement.from_bytes(data)
     content, key = logged.statement.content, logged.statement.key.fingerprint()
     state = view.log_state()
-    policy = state.policy or _keys_alone(state)
+    policy = policy_of(state)
     statement = hashlib.sha256(logged.statement.to_bytes()).hexdigest()
     return FileReading(
         "A proof of the log",
@@ -213,11 +224,6 @@ def _log_proof(view: RegistryView, data: bytes) -> FileReading:
         (Query("digest", statement),),
         "Whether log and witnesses are to be trusted is yours to decide: a policy says so.",
     )
-
-
-def _keys_alone(state: LogState) -> LogPolicy:
-    """A policy of the log without witnesses."""
-    return LogPolicy(tuple(PolicyLog(key) for key in state.keys), (), (), NO_QUORUM)
 
 
 def _test(title: str, check: Callable[[], object]) -> Test:

@@ -8,6 +8,7 @@ from zkwm.registry_service.pages.view import LogState
 from zkwm_protocols.errors import ZkwmError
 from zkwm_protocols.transparency.checkpoint import SignedBy, SignedCheckpoint
 from zkwm_protocols.transparency.note_keys import SignatureType, VerifierKey
+from zkwm_protocols.transparency.policy import NO_QUORUM, LogPolicy, PolicyLog
 
 _ALGORITHMS = {
     SignatureType.ED25519: "Ed25519",
@@ -48,13 +49,9 @@ def signers(state: LogState, signed: SignedCheckpoint) -> list[Signer]:
     ]
 
 
-def cosigned(state: LogState, index: int) -> list[Signer]:
-    """The witnesses whose cosignature covers the entry with this index, the earliest first."""
-    signed = state.witnessed
-    if signed is None or index >= signed.checkpoint.head.size:
-        return []
-    found = [one for one in signers(state, signed) if one.witness and one.time is not None]
-    return sorted(found, key=lambda one: one.time or 0)
+def policy_of(state: LogState) -> LogPolicy:
+    """The log's policy; where it has none, one of its keys without witnesses."""
+    return state.policy or LogPolicy(tuple(PolicyLog(key) for key in state.keys), (), (), NO_QUORUM)
 
 
 def _signer(key: VerifierKey, signed: SignedCheckpoint, *, witness: bool) -> Signer:

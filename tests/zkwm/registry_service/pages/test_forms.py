@@ -36,7 +36,8 @@ def test_a_commitment_is_read_and_found(get: Get, registry: FilledRegistry) -> N
     data = registry.commitments[registry.digest].commitment.to_bytes()
     text = upload(get, data, "acme.commitment")
     assert "A commitment" in text
-    assert text.count("Verified:") == 3
+    assert text.count("Verified:") == 4
+    assert "Verified: It is entry 1 of the log log.example/1" in text
     assert "Commitment: its file is kept here" in text
     assert ATTACK in text  # a class name
 
@@ -47,6 +48,10 @@ def test_an_altered_commitment_fails_by_name(get: Get, registry: FilledRegistry)
     assert "Failed: The leaves hash to the root" in upload(get, altered.to_bytes())
     unsigned = replace(whole, signatures=(bytes(64),))
     assert "Failed: The owner's keys signed it" in upload(get, unsigned.to_bytes())
+    [logged] = whole.log_proofs
+    moved = replace(logged, proof=replace(logged.proof, index=2))
+    proofless = replace(whole, log_proofs=(moved,))
+    assert "Failed: It is entry 2 of the log" in upload(get, proofless.to_bytes())
     renamed = replace(whole, class_names=tuple("abcdefghij"))
     assert "Failed: The class names are those of the header" in upload(get, renamed.to_bytes())
 

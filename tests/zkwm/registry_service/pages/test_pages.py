@@ -94,7 +94,7 @@ def test_a_commitment_tells_key_times_and_witnesses(get: Get, registry: FilledRe
     assert OWNER.public.fingerprint() in text
     assert "as the token says, not checked" in text
     assert text.count("signature verified") == 3
-    assert "three.example (Ed25519) had seen a tree of 10 with it" in text
+    assert "three.example (Ed25519) had seen a tree of 4 with it" in text
     assert "Named by a stranger" in text
     assert "A key of this commitment was replaced" in text
     assert "https://owner.example/keys” as the issuer says, not checked" in text
