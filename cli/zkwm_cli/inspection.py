@@ -86,15 +86,15 @@ def inspect_file(data: bytes, *, trust: Trust | None = None) -> Inspection:
     Raises Malformed or Unsupported where it cannot be read at all.
     """
     kind = kind_of(data)
-    if kind == "verdict":
-        return inspect_verdict(data, None)
+    if kind in SIGNED_VERDICTS:
+        return SIGNED_VERDICTS[kind](data, None)
     if data.startswith(b"PK"):
         raise Malformed(
             "this is a ZIP file, perhaps the archive of a case",
             hint="zkwm case check FILE reads such an archive and repeats the case",
         )
     if kind not in _READERS and kind not in _BY_TRUST:
-        kinds = sorted([*_READERS, *_BY_TRUST, "verdict"])
+        kinds = sorted([*_READERS, *_BY_TRUST, *SIGNED_VERDICTS])
         raise Malformed(
             "this is not a zkwm file", hint=f"zkwm files are of the kinds {', '.join(kinds)}"
         )
@@ -159,6 +159,41 @@ def inspect_verdict(data: bytes, judge: JudgePublic | str | None) -> Inspection:
         rows,
         verdict,
     )
+
+
+def inspect_dispute(data: bytes, judge: JudgePublic | str | None) -> Inspection:
+    """A verdict on a dispute, whose signature is checked where a judge is given (SPEC.md 28.7).
+
+    Raises InvalidSignature where that judge did not sign it, Malformed.
+    """
+    from zkwm.disputes.verdict import DisputeVerdict
+
+    if judge is None:
+        verdict = DisputeVerdict.from_unverified(data)
+        state, signer = State.NOT_CHECKED, "UNVERIFIED; it names the judge"
+    else:
+        verdict, state = DisputeVerdict.from_bytes(data, judge), State.VERIFIED
+        signer = "the judge"
+    named = "" if verdict.judge is None else verdict.judge.fingerprint()
+    return Inspection(
+        "dispute-verdict",
+        hashlib.sha256(data).digest(),
+        len(data),
+        {"signed_by": named, "verdict": verdict.to_json()},
+        {"dispute.signature": state},
+        None,
+        "compare the judge's fingerprint with the one that they published; the folder of the case "
+        "decides it again: zkwm dispute CASE.yaml",
+        [
+            ("outcome", str(verdict.outcome)),
+            ("reason", verdict.reason),
+            ("signed by", f"{signer} {named}"),
+        ],
+    )
+
+
+SIGNED_VERDICTS = {"verdict": inspect_verdict, "dispute-verdict": inspect_dispute}
+"""Files that judges sign, with their readers."""
 
 
 def _challenge(data: bytes) -> Reading:

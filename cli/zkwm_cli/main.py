@@ -36,6 +36,7 @@ COMMANDS = (
     "prove",
     "verify",
     "case",
+    "dispute",
     "quantize",
     "inspect",
     "card",

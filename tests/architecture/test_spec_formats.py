@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 from cddl_verifier import Validator
 
+from tests.support.dispute import new_judge
+from tests.support.dispute_documents import dispute_documents
 from tests.support.log_documents import log_documents
 from tests.support.spec_documents import (
     LIMIT,
@@ -50,7 +52,7 @@ RULES = Validator(FORMATS.read_text(encoding="utf-8"))
 @pytest.fixture(scope="module")
 def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Document]:
     private = private_documents(tmp_path_factory.mktemp("private"))
-    return public_documents() | private | log_documents()
+    return public_documents() | private | log_documents() | dispute_documents(new_judge())
 
 
 def problems(rule: str, data: bytes) -> str:

@@ -22,7 +22,14 @@ from zkwm.json_schemas import schema_names
 from zkwm.judge import key_file
 from zkwm.judge.checks import ARGUMENT_TITLES, TITLES
 from zkwm.transparency_log.tree_key import KeyKind
-from zkwm_protocols import challenge, commitment, response_file, trust, verdict_file
+from zkwm_protocols import (
+    challenge,
+    commitment,
+    dispute_verdict_file,
+    response_file,
+    trust,
+    verdict_file,
+)
 from zkwm_protocols.argument import layout_choice, parameters
 from zkwm_protocols.integer_network import codec
 from zkwm_protocols.transparency import equivocation
@@ -117,6 +124,7 @@ def test_limits_of_files_in_code_and_registry() -> None:
         "opened-triggers": response_file.FILE_LIMIT,
         "equivocation": equivocation.FILE_LIMIT,
         "trust": trust.FILE_LIMIT,
+        "dispute-verdict": dispute_verdict_file.FILE_LIMIT,
     }
 
 
@@ -162,8 +170,8 @@ def test_only_known_modules_encode() -> None:
     """A module that encodes a map writes a format: it needs a rule in formats.cddl."""
     known = {
         "argument.proof", "argument.statement", "argument_response", "challenge", "class_names",
-        "commitment", "encoding", "integer_network.codec", "cose.contents", "cose.key_contents",
-        "fingerprints", "keys", "opened_triggers", "opening",
+        "commitment", "dispute_verdict_file", "encoding", "integer_network.codec",
+        "cose.contents", "cose.key_contents", "fingerprints", "keys", "opened_triggers", "opening",
         "response_file",
         "suspect_identity", "transparency.equivocation", "trust", "verdict_file",
             "extraction.keys", "owner.vault.high_water_mark", "secret_files.encrypted",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.owner.consent import Consent
-from zkwm.owner.disputes import asks_last
+from zkwm.owner.openings_left import asks_last
 from zkwm.owner.spent_blocks import free_blocks
 from zkwm.owner.vault import ArgumentEntry, CommitmentSecrets, LedgerEntry, VaultState
 from zkwm.quantizer.agreement_bounds import require_comparable

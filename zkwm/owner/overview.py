@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from zkwm.owner.disputes import disputes_left
+from zkwm.owner.openings_left import disputes_left
 from zkwm.owner.shared_images import shared_images
 from zkwm.owner.spent_blocks import spent_blocks
 from zkwm.owner.vault import ArgumentEntry, LedgerEntry, OlderCopyEntry, Vault, VaultState

@@ -20,7 +20,7 @@ from zkwm.owner.disclosure import (
     pixels_of,
     require_consent,
 )
-from zkwm.owner.disputes import asks_last, disputes_left
+from zkwm.owner.openings_left import asks_last, disputes_left
 from zkwm.owner.prove_argument import ArgumentProgress, argue
 from zkwm.owner.spent_blocks import choose_blocks, spent_blocks
 from zkwm.owner.suspect_file import DerivedNetwork

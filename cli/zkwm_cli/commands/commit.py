@@ -147,7 +147,7 @@ def _commit_given(
 
 def _print(commitment: Commitment, output: OutputOptions) -> None:
     """The size and digest of the commitment, what it is enough for, and the same in JSON."""
-    from zkwm.owner.disputes import disputes_left
+    from zkwm.owner.openings_left import disputes_left
     from zkwm_cli.terminal import note
 
     header = commitment.header

@@ -93,17 +93,17 @@ def command(
 
 def _signed(file: str, judge: JudgePublic | str) -> Inspection:
     """A verdict that this judge signed. Raises UsageError for another kind of file."""
-    from zkwm_cli.inspection import FILE_LIMIT, inspect_verdict, kind_of
+    from zkwm_cli.inspection import FILE_LIMIT, SIGNED_VERDICTS, inspect_verdict, kind_of
     from zkwm_protocols.errors import UsageError
 
     data = read_artifact(file, FILE_LIMIT)
-    if kind_of(data) not in ("verdict", ""):
+    if kind_of(data) not in (*SIGNED_VERDICTS, ""):
         raise UsageError(
             f"a judge's key or fingerprint checks who signed a verdict; {file} is a "
             f"{kind_of(data)[:40]}",
             hint="leave out --judge and --judge-fingerprint",
         )
-    return inspect_verdict(data, judge)
+    return SIGNED_VERDICTS.get(kind_of(data), inspect_verdict)(data, judge)
 
 
 def _text(value: object) -> str:
