@@ -64,6 +64,8 @@ CLIENTS = 64
 SECONDS = 15.0
 LARGE = 1_000_000
 ORIGIN = "log.example/benchmark"
+RATE = "1000000"
+"""All clients have one address here."""
 
 
 def statement(seed: bytes) -> bytes:
@@ -98,7 +100,7 @@ def start(folder: Path, url: str) -> Running:
     begun = time.perf_counter()
     command = [sys.executable, "-m", "zkwm_cli", "registry", "serve", str(folder), "--json"]
     process = subprocess.Popen(
-        [*command, "--listen", "127.0.0.1:0"], env=environment(url), text=True,
+        [*command, "--listen", "127.0.0.1:0", "--rate", RATE], env=environment(url), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     assert process.stdout is not None

@@ -5,7 +5,7 @@ keep all receipts and compare all checkpoints. In the end every receipt and chec
 SQLite in the log's folder, and with ``ZKWM_POSTGRESQL`` (a URL) that server. Prints one JSON line
 for each.
 
-    python benchmarks/registry_kills.py [300]
+    python benchmarks/registry_kills.py [300 [60]]     # SQLite, PostgreSQL
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from zkwm_protocols.transparency.policy import LogPolicy
 from zkwm_protocols.transparency.tiles import TileHashes
 from zkwm_protocols.transparency.tree import TreeHead, root_of
 
-KILLS = 300
+KILLS = (300, 60)
 
 
 class Receiver(threading.Thread):
@@ -113,10 +113,12 @@ def measure_kills(url: str, kind: str, kills: int) -> None:
 
 def main() -> None:
     """Kill, and print what was found."""
-    kills = int(sys.argv[1]) if len(sys.argv) > 1 else KILLS
-    measure_kills("", "sqlite", kills)
+    given = [int(one) for one in sys.argv[1:3]]
+    kills = [*given, *KILLS[len(given) :]]
+    if kills[0]:
+        measure_kills("", "sqlite", kills[0])
     if url := os.environ.get("ZKWM_POSTGRESQL", ""):
-        measure_kills(url, "postgresql", kills)
+        measure_kills(url, "postgresql", kills[1])
 
 
 if __name__ == "__main__":
