@@ -7,10 +7,11 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ import pytest
 from tests.support.case_files import Command
 from zkwm.secret_files.encrypted import Cost
 from zkwm.transparency_log.client import LogClient
+from zkwm.transparency_log.log_folder import LogFolder
 from zkwm.transparency_log.seen_checkpoints import SeenCheckpoints
 from zkwm.transparency_log.tree_key import KeyKind, TreeKey
 from zkwm.transparency_log.witness_folder import WitnessFolder
@@ -233,3 +235,58 @@ def test_evidence_of_a_witness_is_written_and_inspected(zkwm: Command, tmp_path:
     lines = [f"log {key.to_text()}" for key in other.verifiers]
     (trust / "log-policy").write_text("\n".join([*lines, "quorum none", ""]))
     assert zkwm(*by_trust).code == 3
+
+
+def test_a_log_without_an_answer_of_its_witnesses_takes_what_a_person_allows(
+    zkwm: Command, tmp_path: Path
+) -> None:
+    """Refused, then allowed by name; and no address registers more than its rate."""
+    log = tmp_path / "log"
+    keys = zkwm("registry", "init", log, "--origin", "log.example/1", "--json").json["keys"]
+    witness = TreeKey.generate(KeyKind.WITNESS, "w.example/1").verifiers[0].to_text()
+    lines = [f"log {key}" for key in keys]
+    text = "\n".join([*lines, f"witness w {witness} http://127.0.0.1:9", "quorum w", ""])
+    (log / "policy").write_text(text)
+    policy = LogPolicy.from_bytes("\n".join([*lines, "quorum none", ""]).encode())
+    serve = ("serve", log, "--listen", "127.0.0.1:0", "--rate", "0.1")
+    with process(*serve) as (_, said):
+        with pytest.raises(CouldNotCheck, match="503: this log takes no entries for now"):
+            LogClient(said["url"], policy).register(statement(1).to_bytes())
+        assert LogClient(said["url"], policy).look().size == 0
+    with process(*serve, "--without-witnesses") as (_, said):
+        LogClient(said["url"], policy).register(statement(1).to_bytes())
+        with pytest.raises(CouldNotCheck, match="429: too many registrations"):
+            LogClient(said["url"], policy).register(statement(2).to_bytes())
+
+
+def test_an_earlier_database_is_refused_and_made_again(zkwm: Command, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    zkwm("registry", "init", log, "--origin", "log.example/1")
+    with closing(sqlite3.connect(log / "database.sqlite")) as connection, connection:
+        connection.execute("UPDATE zkwm_log_head SET version = 1")
+    refused = zkwm("registry", "serve", log, "--listen", "127.0.0.1:0")
+    assert refused.code == 3
+    assert "has version 1" in refused.stderr
+    assert "zkwm registry rebuild (--adopt-checkpoint)" in " ".join(refused.stderr.split())
+    (log / "database.sqlite").rename(tmp_path / "away")
+    assert zkwm("registry", "rebuild", log, "--adopt-checkpoint").code == 0
+    with process("serve", log, "--listen", "127.0.0.1:0") as (_, said):
+        assert said["size"] == 0
+
+
+def test_whoever_checks_a_log_needs_no_library_of_an_extra(tmp_path: Path) -> None:
+    LogFolder(tmp_path / "log").create("log.example/1", PASSPHRASE, cost=Cost(1, 8192))
+    script = """
+import sys
+for name in ("sqlalchemy", "fastapi", "uvicorn", "pydantic", "starlette"):
+    sys.modules[name] = None
+from zkwm_cli.main import main
+sys.exit(main(["registry", "check", sys.argv[1] + "/public", "--keys", sys.argv[1] + "/key.pub"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "log")], cwd=ROOT, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (
+        0, "log.example/1: 0 entries, all of the signed tree\n"
+    ), done.stderr  # fmt: skip

@@ -10,6 +10,7 @@ import contextlib
 import enum
 import socket
 import ssl
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
@@ -26,6 +27,16 @@ if TYPE_CHECKING:
 _MOST_ADDRESSES = 4
 _LEAST_SECONDS = 1.0
 """Of the time left, an address gets half while there is another one, but not less than this."""
+
+
+_LOADING = threading.Lock()
+
+
+def _load_urllib3() -> None:
+    """Load the library by one thread: two that load parts of it at once find it half loaded."""
+    with _LOADING:
+        import urllib3.connection
+        import urllib3.exceptions  # noqa: F401
 
 
 class Failure(enum.Enum):
@@ -93,6 +104,7 @@ class Connection:
         if self._opened is not None and self._opened.is_connected:
             return
         self.close()
+        _load_urllib3()
         with self._told(deadline, stale=False):
             self._opened = self._open(deadline)
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from zkwm.transparency_log.http_client import HttpClient
 from zkwm_protocols.errors import CouldNotCheck, UsageError
 
+ROOT = Path(__file__).parents[3]
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n"
 Speak = Callable[[socket.socket], None]
 
@@ -112,3 +116,34 @@ def test_connections_are_kept_and_one_that_was_closed_is_made_again() -> None:
 def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(UsageError, match="begins with"):
         HttpClient(1).ask(url)
+
+
+def test_the_first_requests_of_a_process_may_come_at_once() -> None:
+    """urllib3 is loaded by the first of them; a log asks all its witnesses at the same time."""
+    script = """
+import sys, threading
+from zkwm.transparency_log.http_client import HttpClient
+from zkwm_protocols.errors import CouldNotCheck
+
+assert "urllib3" not in sys.modules
+sys.setswitchinterval(1e-5)
+barrier, told = threading.Barrier(8), []
+
+def ask():
+    barrier.wait()
+    try:
+        HttpClient(5).ask("http://127.0.0.1:9/")
+    except CouldNotCheck:
+        told.append(1)
+
+threads = [threading.Thread(target=ask) for _ in range(8)]
+for one in threads:
+    one.start()
+for one in threads:
+    one.join()
+print(len(told))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.stdout == "8\n", done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,14 @@ import urllib3
 from tests.support.log_server import Served, served
 from tests.support.logs import entries, memory_folder
 from tests.support.running_server import running
+from tests.support.statements import ED_KEY, P256_KEY, contents
 from tests.zkwm.transparency_log.test_witness import asked, log_in, witness_in
+from zkwm.transparency_log.statements import read_statement
 from zkwm.transparency_log.witness_service import witness_application
+from zkwm_protocols.cose.key_contents import KeyBinding
+from zkwm_protocols.cose.sign1 import sig_structure
+from zkwm_protocols.cose.statement import SignedStatement, sign_statement
+from zkwm_protocols.errors import InvalidSignature
 
 
 @pytest.fixture
@@ -90,3 +97,25 @@ def test_an_error_of_a_witness_s_memory_is_its_operator_s(folder: Path) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
         for secret in (str(folder), "sqlite", "no such table"):
             assert secret not in answer.data.decode()
+
+
+def test_a_log_takes_no_binding_of_a_key_by_somebody_else_s_certificate() -> None:
+    """Certificates are public: the leaf's key is the statement's own, or agreed (SPEC 26.6)."""
+    stated = [sign_statement(one, ED_KEY) for one in contents(ED_KEY)]
+    bindings = [one for one in stated if isinstance(one.content, KeyBinding)]
+    certified = [one for one in bindings if one.content.certificates]
+    assert certified
+    for one in certified:
+        assert read_statement(one.to_bytes()).issuer == ED_KEY.public.fingerprint()
+        other = replace(one.content, key=P256_KEY.public.fingerprint())
+        with pytest.raises(InvalidSignature):
+            sign_statement(other, P256_KEY)
+        unsigned = SignedStatement(
+            other, P256_KEY.public.fingerprint(), P256_KEY.public, b""
+        )._sign1()
+        forged = replace(
+            unsigned,
+            signature=P256_KEY.sign_cose(sig_structure(unsigned.protected, other.to_payload())),
+        )
+        with pytest.raises(InvalidSignature, match="certificate"):
+            read_statement(forged.to_bytes())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -151,6 +152,21 @@ def test_a_disk_that_fails_under_load_loses_nothing_acknowledged(folder: Path) -
     with opened_with(folder / "log", KEY) as log:
         held = contents(log)
         assert {at: held[at] for at in acknowledged} == acknowledged
+
+
+def test_a_disk_that_was_full_for_a_while_stops_nothing_for_ever(running_log: Served) -> None:
+    """The writer looks by itself whether it can go on; nobody starts anything again."""
+    client = LogClient(running_log.url, POLICY)
+    client.register(entries(0, 1)[0].data)
+    running_log.disk.at, running_log.disk.fault = len(running_log.disk.done) + 5, "ENOSPC"
+    with pytest.raises(CouldNotCheck, match="503"):
+        client.register(entries(1, 2)[0].data)
+    until = time.monotonic() + 20
+    while running_log.log.interrupted:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert client.register(entries(1, 2)[0].data).proof.index == 1
+    assert client.register(entries(2, 3)[0].data).proof.index == 2
 
 
 def test_two_trees_of_one_log_are_written_down_as_evidence(folder: Path) -> None:

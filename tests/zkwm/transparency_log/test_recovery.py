@@ -59,9 +59,18 @@ def restore(kept: Path, folder: Path, name: str) -> None:
         shutil.copy(kept / name, target)
 
 
-@pytest.mark.parametrize("sizes", [(1, 2), (255, 257), (256, 512), (257, 300), (3, 600)])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        *[(0, 1), (1, 2), (255, 257), (256, 512), (257, 300), (3, 600)],
+        *(
+            pytest.param(one, marks=pytest.mark.slow)
+            for one in [(65_535, 65_536), (65_536, 65_537), (65_535, 65_537)]
+        ),
+    ],
+)
 def test_a_tree_is_that_of_rfc_9162_at_every_boundary(folder: Path, sizes: tuple[int, int]) -> None:
-    first = grow(folder, 0, sizes[0])
+    first = grow(folder, 0, sizes[0]) if sizes[0] else TreeHead(0, root([]))
     grow(folder, sizes[0], sizes[1])
     with opened(folder) as log:
         assert contents(log) == [one.data for one in entries(0, sizes[1])]

@@ -19,6 +19,7 @@ from tests.support.logs import (
     memory_folder,
     opened,
 )
+from zkwm.sql_database import DatabaseAwayError
 from zkwm.transparency_log.database import LogDatabase
 from zkwm.transparency_log.rebuild import rebuild
 from zkwm.transparency_log.recovery import create_log, open_log
@@ -127,6 +128,31 @@ def test_a_full_disk_at_any_operation_stops_no_log_for_ever(folder: Path, at: in
         assert contents(log) == [one.data for one in entries(0, 4)]
     with opened(folder) as log:
         assert contents(log) == [one.data for one in entries(0, 4)]
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_database_that_was_away_is_asked_what_it_holds(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, swapped: bool
+) -> None:
+    """A server that restarts: whether the transaction came through, nobody knows before."""
+    with opened(folder) as log:
+        log.append(entries(0, 1))
+        with monkeypatch.context() as patch:
+            plain = log.database.swap
+
+            def away(*arguments: object) -> None:
+                if swapped:
+                    plain(*arguments)  # type: ignore[arg-type]
+                raise DatabaseAwayError("the server is restarting")
+
+            patch.setattr(log.database, "swap", away)
+            with pytest.raises(CouldNotCheck, match="restarting"):
+                log.append(entries(1, 2))
+        assert log.interrupted == "the server is restarting"
+        log.resume()
+        log.take_in()
+        assert contents(log) == [one.data for one in entries(0, 2)]
+        assert log.append(entries(2, 3)).size == 3
 
 
 def test_another_writer_during_an_interruption_stops_the_log(folder: Path) -> None:
