@@ -5,22 +5,28 @@ A page names the registry, and the log as it was when the page was made: printed
 
 from __future__ import annotations
 
+import json
+import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import FastAPI, Request, Response
 
 from zkwm.registry_service.pages.file_reading import read_file
 from zkwm.registry_service.pages.rendering import render
 from zkwm.registry_service.pages.responses import NEVER, respond, wants_page
-from zkwm.registry_service.pages.uploads import TooLargeError, Upload
+from zkwm.registry_service.pages.uploads import NotAFormError, TooLargeError, Upload
 from zkwm.registry_service.pages.view import MOST_ROWS, RegistryView
-from zkwm_protocols.errors import CouldNotCheck, UsageError, ZkwmError
+from zkwm_protocols.errors import CouldNotCheck, TrustMaterialMissing, UsageError, ZkwmError
 
-READINGS_AT_ONCE = 2
-"""Uploads that are read at a time; one may take seconds and some hundred MiB."""
+READINGS_AT_ONCE = 4
+"""Uploads that are received and read at a time; one may take seconds and some hundred MiB."""
+_LOGGER = logging.getLogger(__name__)
 
 Values = dict[str, Any]
 
@@ -41,13 +47,27 @@ class NoSuchPageError(UsageError):
     """Nothing is known under this path."""
 
 
+class BusyError(CouldNotCheck):
+    """Too many others do the same now."""
+
+
+_TOLD: dict[type[ZkwmError], int] = {
+    NoSuchPageError: 404,
+    TooLargeError: 413,
+    NotAFormError: 400,
+    BusyError: 503,
+}
+_OPERATORS = (CouldNotCheck, UsageError, TrustMaterialMissing)
+"""Errors, exactly of these types, that may name files or addresses of the service."""
+
+
 class Pages:
     """The pages of one registry."""
 
     def __init__(self, view: RegistryView, settings: PagesSettings) -> None:
         self.view = view
         self.settings = settings
-        self.readings = threading.BoundedSemaphore(READINGS_AT_ONCE)
+        self._readings = threading.BoundedSemaphore(READINGS_AT_ONCE)
 
     def page(self, request: Request, template: str, values: Values, **options: Any) -> Response:  # noqa: ANN401
         """A page with its frame: the registry's name, and the log when it was made."""
@@ -72,18 +92,24 @@ class Pages:
             )
         return self.page(request, template, values)
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Receive and read an upload. Raises BusyError where too many others do."""
+        if not self._readings.acquire(blocking=False):
+            raise BusyError("too many files are being read now", hint="try again in some seconds")
+        try:
+            yield
+        finally:
+            self._readings.release()
+
     def read(self, upload: Upload) -> Values:
-        """What an upload says. Raises CouldNotCheck while too many are read."""
-        if not self.readings.acquire(blocking=False):
-            raise CouldNotCheck(
-                "too many files are being read now", hint="try again in some seconds"
-            )
+        """What an upload says, or why it cannot be read."""
         try:
             reading, found = read_file(self.view, upload)
         except ZkwmError as error:
+            if type(error) in _OPERATORS:
+                raise
             return {"reading": None, "problem": error.message, "hint": error.hint}
-        finally:
-            self.readings.release()
         return {"reading": reading, "found": found, "problem": ""}
 
 
@@ -95,16 +121,21 @@ def error_page(
 
 
 def tell(request: Request, pages: Pages, error: Exception) -> Response:
-    """An error as a page."""
-    if isinstance(error, NoSuchPageError):
-        status = 404
-    elif isinstance(error, TooLargeError):
-        status = 413
-    else:
-        status = 503 if type(error) in (CouldNotCheck, UsageError) else 400
-    if not isinstance(error, ZkwmError):
-        return error_of(request, pages.settings, status, "the form cannot be read", "")
-    return error_of(request, pages.settings, status, error.message, error.hint)
+    """An error as a page.
+
+    What visitors did is told in full. The rest may name files, and is the operator's: they read it
+    in the service's log.
+    """
+    settings = pages.settings
+    if isinstance(error, TimeoutError):
+        return error_of(request, settings, 408, "what was sent did not come in time", "")
+    if isinstance(error, ZkwmError):
+        for kind, status in _TOLD.items():
+            if isinstance(error, kind):
+                return error_of(request, settings, status, error.message, error.hint)
+        _LOGGER.warning("a page could not be made: %s", error.message)
+    hint = "try again later; the operator sees why"
+    return error_of(request, settings, 503, "this cannot be shown now", hint)
 
 
 def error_of(
@@ -117,3 +148,22 @@ def error_of(
         status=status, title=HTTPStatus(status).phrase, detail=detail, hint=hint,
     )  # fmt: skip
     return respond(request, html, status=status, cache=NEVER)
+
+
+def tell_browsers(app: FastAPI, pages: Pages) -> None:
+    """Let every error that an app tells as problem details (RFC 9457) be a page in a browser."""
+    for kind, handler in list(app.exception_handlers.items()):
+        app.exception_handlers[kind] = partial(_told_browser, pages, handler)
+
+
+async def _told_browser(pages: Pages, handler: Any, request: Request, error: Exception) -> Response:  # noqa: ANN401
+    """What a handler answers, as a page where a browser asks and it is problem details."""
+    answer: Response = await handler(request, error)
+    if answer.media_type != "application/problem+json":
+        return answer
+    told = json.loads(bytes(answer.body))
+    page = error_page(request, pages, told["status"], told["detail"], told.get("hint", ""))
+    for name in ("www-authenticate", "retry-after", "allow"):
+        if page is not None and name in answer.headers:
+            page.headers[name] = answer.headers[name]
+    return answer if page is None else page

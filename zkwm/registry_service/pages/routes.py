@@ -27,6 +27,7 @@ from zkwm.registry_service.pages.responses import (
 )
 from zkwm.registry_service.pages.uploads import (
     UPLOAD_LIMIT,
+    NotAFormError,
     Upload,
     read_body,
     read_upload,
@@ -176,8 +177,9 @@ def _add_forms(router: APIRouter, pages: Pages) -> None:
         return pages.page(request, "verify.html.j2", values, scripted=True)
 
     async def verify(request: Request) -> Response:
-        upload = await read_upload(request.headers.get("content-type", ""), request.stream())
-        return await run_in_threadpool(read, request, upload)
+        with pages.reading():
+            upload = await read_upload(request.headers.get("content-type", ""), request.stream())
+            return await run_in_threadpool(read, request, upload)
 
     def read(request: Request, upload: Upload) -> Response:
         values = {
@@ -194,7 +196,10 @@ def _add_forms(router: APIRouter, pages: Pages) -> None:
 
     async def compare(request: Request) -> Response:
         body = await read_body(request.stream(), _PASTED_LIMIT)
-        fields = parse_qs(body.decode("ascii", "replace"), max_num_fields=2)
+        try:
+            fields = parse_qs(body.decode("ascii", "replace"), max_num_fields=2)
+        except ValueError:
+            raise NotAFormError("expected a form with one text") from None
         return await run_in_threadpool(compared, request, fields.get("checkpoint", [""])[0])
 
     def compared(request: Request, pasted: str) -> Response:
@@ -226,7 +231,7 @@ def _told_later(pages: Pages, answer: Callable[[Request], Any]) -> Callable[[Req
     async def told(request: Request) -> Response:
         try:
             response: Response = await answer(request)
-        except (ZkwmError, ValueError) as error:
+        except (ZkwmError, TimeoutError) as error:
             return tell(request, pages, error)
         except ClientDisconnect:
             return Response(status_code=400)

@@ -6,6 +6,7 @@ before it has come whole.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from zkwm_protocols.errors import Malformed, UsageError
 
 UPLOAD_LIMIT = 8 * 2**20
 """Bytes of a file that is read here."""
+UPLOAD_SECONDS = 30.0
+"""How long a body may take to come."""
 _FORM_LIMIT = UPLOAD_LIMIT + 8 * 2**10
 _HEAD_LIMIT = 4 * 2**10
 _BOUNDARY = re.compile(r"multipart/form-data; *boundary=\"?([0-9A-Za-z'()+_,./:=?-]{1,70})\"?")
@@ -24,6 +27,10 @@ _BOUNDARY = re.compile(r"multipart/form-data; *boundary=\"?([0-9A-Za-z'()+_,./:=
 
 class TooLargeError(UsageError):
     """A body has more bytes than are read here."""
+
+
+class NotAFormError(Malformed):
+    """A body is not a form with one file."""
 
 
 @dataclass(frozen=True)
@@ -35,23 +42,27 @@ class Upload:
 
 
 async def read_body(parts: AsyncIterator[bytes], limit: int) -> bytes:
-    """All of a request's body. Raises TooLargeError as soon as it is more than ``limit``."""
+    """All of a request's body, within a limit and in time.
+
+    Raises TooLargeError as soon as it is more than ``limit``, TimeoutError.
+    """
     body = bytearray()
-    async for part in parts:
-        body += part
-        if len(body) > limit:
-            raise TooLargeError(
-                f"more than {limit:,} bytes were sent",
-                hint="read a larger file on your own machine: zkwm inspect FILE",
-            )
+    async with asyncio.timeout(UPLOAD_SECONDS):
+        async for part in parts:
+            body += part
+            if len(body) > limit:
+                raise TooLargeError(
+                    f"more than {limit:,} bytes were sent",
+                    hint="read a larger file on your own machine: zkwm inspect FILE",
+                )
     return bytes(body)
 
 
 async def read_upload(content_type: str, parts: AsyncIterator[bytes]) -> Upload:
-    """The one file of a form. Raises TooLargeError, or Malformed where it is no such form."""
+    """The one file of a form. Raises TooLargeError, or NotAFormError where it is none."""
     found = _BOUNDARY.fullmatch(content_type)
     if found is None:
-        raise Malformed("expected a form with one file (multipart/form-data)")
+        raise NotAFormError("expected a form with one file (multipart/form-data)")
     body = await read_body(parts, _FORM_LIMIT)
     return _only_part(body, b"--" + found[1].encode("ascii"))
 
@@ -61,14 +72,14 @@ def _only_part(body: bytes, delimiter: bytes) -> Upload:
     start, end = delimiter + b"\r\n", b"\r\n" + delimiter + b"--"
     close = body.rfind(end)
     if not body.startswith(start) or close < 0 or body[close + len(end) :] not in (b"", b"\r\n"):
-        raise Malformed("the form is cut off, or not as browsers send it")
+        raise NotAFormError("the form is cut off, or not as browsers send it")
     part = body[len(start) : close]
     head, empty, content = part.partition(b"\r\n\r\n")
     if not empty or len(head) > _HEAD_LIMIT or b"\r\n" + delimiter in b"\r\n" + part:
-        raise Malformed("the form has another number of files than one")
+        raise NotAFormError("the form has another number of files than one")
     name = _file_name(head)
     if not name and not content:
-        raise Malformed("no file was chosen")
+        raise NotAFormError("no file was chosen")
     return Upload(name, content)
 
 
@@ -77,4 +88,4 @@ def _file_name(head: bytes) -> str:
     try:
         return BytesHeaderParser(policy=HTTP).parsebytes(head + b"\r\n\r\n").get_filename("")
     except (MessageError, ValueError, LookupError):
-        raise Malformed("the head of the form's part is none") from None
+        raise NotAFormError("the head of the form's part is none") from None

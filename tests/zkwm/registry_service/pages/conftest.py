@@ -12,8 +12,9 @@ from fastapi import FastAPI
 
 from tests.support.filled_registry import FilledRegistry
 from tests.support.running_server import running
-from zkwm.registry_service.pages.page_frame import Pages, PagesSettings
+from zkwm.registry_service.pages.page_frame import Pages, PagesSettings, tell_browsers
 from zkwm.registry_service.pages.routes import pages_router
+from zkwm.transparency_log.problem_details import add_problem_details
 
 ADDRESS = "https://registry.example"
 
@@ -42,7 +43,10 @@ def registry() -> FilledRegistry:
 @pytest.fixture(scope="session")
 def url(registry: FilledRegistry) -> Iterator[str]:
     app = FastAPI(openapi_url=None)
-    app.include_router(pages_router(Pages(registry, PagesSettings("Registry <b>", ADDRESS))))
+    pages = Pages(registry, PagesSettings("Registry <b>", ADDRESS))
+    app.include_router(pages_router(pages))
+    add_problem_details(app)
+    tell_browsers(app, pages)
     with running(app) as address:
         yield address
 

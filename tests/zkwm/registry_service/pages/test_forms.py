@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import ExitStack
 from dataclasses import replace
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -17,7 +20,13 @@ from tests.support.tiled_log import TiledLog
 from tests.support.witnessed_log import proof_of, signed
 from tests.zkwm.registry_service.pages.conftest import Get, form
 from zkwm.registry_service.pages.log_page import compare
-from zkwm.registry_service.pages.uploads import UPLOAD_LIMIT
+from zkwm.registry_service.pages.page_frame import (
+    READINGS_AT_ONCE,
+    BusyError,
+    Pages,
+    PagesSettings,
+)
+from zkwm.registry_service.pages.uploads import UPLOAD_LIMIT, Upload
 from zkwm_protocols.cose.logged_statement import LoggedStatement
 
 
@@ -136,17 +145,30 @@ def test_another_form_is_refused(get: Get, body: bytes, kind: str) -> None:
 
 
 def test_only_so_many_uploads_are_read_at_once(registry: FilledRegistry) -> None:
-    from zkwm.registry_service.pages.page_frame import READINGS_AT_ONCE, Pages, PagesSettings
-    from zkwm.registry_service.pages.uploads import Upload
-    from zkwm_protocols.errors import CouldNotCheck
-
     busy = Pages(registry, PagesSettings())
-    held = [busy.readings.acquire(blocking=False) for _ in range(READINGS_AT_ONCE)]
-    assert all(held)
-    with pytest.raises(CouldNotCheck):
-        busy.read(Upload("x", b"x"))
-    busy.readings.release()
-    assert busy.read(Upload("x", b"x"))["problem"]
+    with ExitStack() as stack:
+        for _ in range(READINGS_AT_ONCE):
+            stack.enter_context(busy.reading())
+        with pytest.raises(BusyError), busy.reading():
+            pass
+    with busy.reading():
+        assert busy.read(Upload("x", b"x"))["problem"]
+
+
+def test_a_large_file_is_read(get: Get) -> None:
+    body, kind = form(b"zkwm-commitment/2\n" + bytes(2**22))
+    assert get("/verify", body, Content_Type=kind).status == 422
+
+
+def test_a_body_that_does_not_come_is_given_up(
+    get: Get, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zkwm.registry_service.pages.uploads.UPLOAD_SECONDS", 0.2)
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=20) as slow:
+        head = "POST /verify HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n"
+        slow.sendall(f"{head}content-type: multipart/form-data; boundary=X\r\n\r\n--X".encode())
+        assert slow.recv(12) == b"HTTP/1.1 408"
 
 
 def test_checkpoints_that_fit_and_that_do_not(get: Get, registry: FilledRegistry) -> None:
@@ -164,8 +186,6 @@ def test_checkpoints_that_fit_and_that_do_not(get: Get, registry: FilledRegistry
         found = compare(registry, text)
         assert title in f"{found.title} {found.says}", title
         assert compare(registry, text.replace("\n", "\r\n")) == found  # as browsers send it
-    from urllib.parse import urlencode
-
     body = urlencode({"checkpoint": other_tree().to_bytes().decode()}).encode()
     answer = get("/log/compare", body, Content_Type="application/x-www-form-urlencoded")
     assert "Your checkpoint is evidence against this log" in answer.text

@@ -18,10 +18,9 @@ from tests.support.filled_registry import (
 )
 from tests.support.html_page import VOID, Page
 from tests.support.witnessed_log import TIME
-from tests.zkwm.registry_service.pages.conftest import Get
+from tests.zkwm.registry_service.pages.conftest import Get, form
 from zkwm.registry_service.pages.badge import commitment_badge, verdict_badge
 from zkwm.registry_service.pages.key_standing import key_end
-from zkwm.registry_service.pages.page_frame import Pages, PagesSettings, error_page
 from zkwm.registry_service.pages.view import LoggedEntry
 from zkwm_protocols.cose.key_contents import (
     KeyRevocation,
@@ -29,6 +28,7 @@ from zkwm_protocols.cose.key_contents import (
     agree_to_succeed,
 )
 from zkwm_protocols.cose.statement import sign_statement
+from zkwm_protocols.errors import CouldNotCheck
 from zkwm_protocols.keys import ED25519, SigningKey
 
 NAMES = [
@@ -247,22 +247,16 @@ def test_an_address_of_nothing_is_a_page(get: Get, path: str) -> None:
     assert "Error 404" in page.text
 
 
-def test_errors_elsewhere_are_pages_for_browsers_alone(registry: FilledRegistry) -> None:
-    from fastapi import Request
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
-    pages = Pages(registry, PagesSettings())
 
-    def asked(accept: str) -> Request:
-        headers = [(b"accept", accept.encode())]
-        return Request({"type": "http", "method": "GET", "path": "/v1/x", "headers": headers})
-
-    browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-    shown = error_page(asked(browser), pages, 503, ATTACK, "wait")
-    assert shown is not None
-    assert shown.status_code == 503
-    assert b"<script>" not in shown.body
+def test_errors_elsewhere_are_pages_for_browsers_alone(get: Get) -> None:
+    shown = get("/v1/nothing", Accept=BROWSER)
+    assert (shown.status, shown.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "Error 404" in Page(shown.text).text
     for program in ("application/json", "*/*", "", "application/problem+json, text/html"):
-        assert error_page(asked(program), pages, 503, "x") is None
+        told = get("/v1/nothing", Accept=program)
+        assert (told.status, told.headers["content-type"]) == (404, "application/problem+json")
 
 
 def test_a_log_that_takes_nothing_says_so(get: Get, registry: FilledRegistry) -> None:
@@ -275,3 +269,19 @@ def test_a_log_that_takes_nothing_says_so(get: Get, registry: FilledRegistry) ->
             )
     finally:
         registry.problem = ""
+
+
+def test_what_the_operator_has_to_see_to_is_not_told_to_strangers(
+    get: Get, registry: FilledRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unusable(_: object) -> None:
+        raise CouldNotCheck("cannot read /srv/registry/log: no such file")
+
+    monkeypatch.setattr(FilledRegistry, "log_state", unusable)
+    answer = get("/log")
+    assert answer.status == 503
+    assert "/srv" not in answer.text
+    body, kind = form(registry.kept_checkpoint.to_bytes())
+    told = get("/verify", body, Content_Type=kind)
+    assert told.status == 503
+    assert "/srv" not in told.text
