@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, selec
 
 from zkwm.judge.ledger import suspect_digest
 from zkwm.registry_database.database import Database, damaged
+from zkwm.registry_database.events import EventKind, add_event
 from zkwm.registry_database.tables import CASES, PROOFS, VERDICTS
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.errors import UsageError, ZkwmError
@@ -51,6 +52,8 @@ class Case:
         withdrawn: when it was withdrawn.
         reason: why it was withdrawn, in the words of whoever did.
         outcome: that of the kept verdict, or empty.
+        holder: who asked at a registry's service, or empty.
+        model: the suspect's digest in hexadecimal.
     """
 
     id: str
@@ -64,6 +67,8 @@ class Case:
     withdrawn: int | None
     reason: str
     outcome: str
+    holder: str = ""
+    model: str = ""
 
 
 def now() -> int:
@@ -72,11 +77,21 @@ def now() -> int:
 
 
 def issue(
-    database: Database, challenge: Challenge, listing: str, answer_within: int | None
-) -> None:
-    """Keep a challenge that is about to leave, and its deadline in seconds from now."""
+    database: Database,
+    challenge: Challenge,
+    listing: str,
+    answer_within: int | None,
+    holder: str = "",
+) -> bool:
+    """Keep a challenge that is about to leave, and its deadline in seconds from now.
+
+    Returns: whether it is new; one that is kept stays as it is.
+    """
     asked = now()
     with database.writing(challenge.digest) as connection:
+        known = select(CASES.c.challenge).where(CASES.c.challenge == challenge.digest)
+        if connection.execute(known).first() is not None:
+            return False
         connection.execute(
             insert(CASES),
             {
@@ -85,12 +100,16 @@ def issue(
                 "suspect": suspect_digest(challenge.suspect),
                 "model": challenge.suspect.digest,
                 "listing": listing,
+                "holder": holder,
                 "file": challenge.to_bytes(),
                 "asked": asked,
                 "answer_by": None if answer_within is None else asked + answer_within,
                 "reason": "",
             },
         )
+        about = {"commitment": challenge.commitment.hex(), "listing": listing, "holder": holder}
+        add_event(connection, EventKind.ASKED, challenge.digest, about)
+        return True
 
 
 def find(database: Database, name: bytes) -> tuple[Case, Challenge]:
@@ -117,6 +136,7 @@ def select_cases(
     listing: str | None,
     after: bytes | None,
     limit: int,
+    model: bytes | None = None,
 ) -> tuple[Case, ...]:
     """Cases in the order in which they were asked, after the case ``after``."""
     clock = now()
@@ -127,6 +147,8 @@ def select_cases(
         query = query.where(CASES.c.commitment == commitment)
     if listing is not None:
         query = query.where(CASES.c.listing == listing)
+    if model is not None:
+        query = query.where(CASES.c.model == model)
     if after is not None:
         last = select(CASES.c.asked).where(CASES.c.challenge == after).scalar_subquery()
         query = query.where(tuple_(CASES.c.asked, CASES.c.challenge) > tuple_(last, after))
@@ -166,6 +188,7 @@ def answer(database: Database, name: bytes, proof: bytes) -> Case:
             },
         )
         _change(connection, name, answered=func.coalesce(CASES.c.answered, clock))
+        add_event(connection, EventKind.ANSWERED, name, {"answer": digest.hex()})
         return _find(connection, name)[0]
 
 
@@ -177,6 +200,7 @@ def withdraw(database: Database, name: bytes, reason: str) -> Case:
             raise UsageError("this case is decided: it cannot be withdrawn")
         if case.withdrawn is None:
             _change(connection, name, withdrawn=now(), reason=reason)
+            add_event(connection, EventKind.WITHDRAWN, name, {"reason": reason})
         return _find(connection, name)[0]
 
 
@@ -186,6 +210,7 @@ def extend(database: Database, name: bytes, answer_within: int | None) -> Case:
         require_open(_find(connection, name)[0])
         deadline = None if answer_within is None else now() + answer_within
         _change(connection, name, answer_by=deadline)
+        add_event(connection, EventKind.EXTENDED, name, {"answer_by": deadline})
         return _find(connection, name)[0]
 
 
@@ -257,6 +282,8 @@ def _case(row: Any, clock: int) -> Case:  # noqa: ANN401
         withdrawn=row.withdrawn,
         reason=row.reason,
         outcome=row.outcome or "",
+        holder=row.holder,
+        model=bytes(row.model).hex(),
     )
 
 

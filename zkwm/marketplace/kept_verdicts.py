@@ -12,6 +12,7 @@ from zkwm.judge.results import CheckStatus
 from zkwm.judge.verdict import Outcome, Verdict
 from zkwm.marketplace.cases import now, require_undisturbed
 from zkwm.registry_database.database import Database
+from zkwm.registry_database.events import EventKind, add_event
 from zkwm.registry_database.tables import CASES, VERDICTS
 from zkwm_protocols.errors import Malformed, UsageError
 
@@ -31,19 +32,27 @@ def progress(verdict: Verdict) -> int:
 
 
 def keep_verdict(
-    database: Database, name: bytes, verdict: Verdict, *, file: bytes, **reports: str
+    database: Database,
+    name: bytes,
+    verdict: Verdict,
+    *,
+    file: bytes,
+    entry: int | None = None,
+    **reports: str,
 ) -> None:
     """Keep the verdict on a challenge (its digest) and its files, unless one came further.
 
+    ``entry`` is the index of the judge's statement about the file in a log.
     Raises UsageError where the case was withdrawn, which may be while the suspect was asked.
     """
     reached, document = progress(verdict), json.dumps(verdict.to_json())
+    digest = hashlib.sha256(file).digest()
     with database.writing(name) as connection:
         require_undisturbed(connection, name)
         kept = connection.execute(
-            select(VERDICTS.c.progress).where(VERDICTS.c.challenge == name)
-        ).scalar()
-        if kept is not None and kept > reached:
+            select(VERDICTS.c.progress, VERDICTS.c.digest).where(VERDICTS.c.challenge == name)
+        ).one_or_none()
+        if kept is not None and (kept.progress > reached or bytes(kept.digest) == digest):
             return
         connection.execute(delete(VERDICTS).where(VERDICTS.c.challenge == name))
         connection.execute(
@@ -55,7 +64,8 @@ def keep_verdict(
                 "checked": verdict.checked,
                 "document": document,
                 "file": file,
-                "digest": hashlib.sha256(file).digest(),
+                "digest": digest,
+                "entry": entry,
                 **reports,
             },
         )
@@ -65,6 +75,8 @@ def keep_verdict(
                 .where(CASES.c.challenge == name)
                 .values(decided=func.coalesce(CASES.c.decided, now()))
             )
+        kind = EventKind.DECIDED if verdict.outcome in _DECIDED else EventKind.CHECKED
+        add_event(connection, kind, name, {"outcome": verdict.outcome, "verdict": digest.hex()})
 
 
 def kept_file(database: Database, name: bytes, column: str) -> Any:  # noqa: ANN401

@@ -12,6 +12,7 @@ from zkwm.judge.ledger import suspect_digest
 from zkwm.judge.ledger_tables import whole
 from zkwm.marketplace.cases import now
 from zkwm.registry_database.database import Database, damaged
+from zkwm.registry_database.events import EventKind, add_event
 from zkwm.registry_database.tables import COMMITMENT_KEYS, COMMITMENTS, LISTINGS, SIGHTS
 from zkwm_protocols.commitment import Commitment, LabelMode
 from zkwm_protocols.errors import UsageError, ZkwmError
@@ -52,18 +53,37 @@ class Registration:
     first_seen: int
 
 
-def keep_commitment(database: Database, commitment: Commitment, *, replace: bool) -> None:
-    """Keep a commitment that was checked, once; ``replace`` its file where it is known."""
+def keep_commitment(
+    database: Database,
+    commitment: Commitment,
+    *,
+    replace: bool,
+    holder: str = "",
+    entry: int | None = None,
+) -> bool:
+    """Keep a commitment that was checked, once; ``replace`` its file where it is known.
+
+    Args:
+        database: of the marketplace.
+        commitment: checked by itself.
+        replace: put its file in the place of the one that is kept.
+        holder: who registered it at a registry's service, or empty.
+        entry: the index of the owner's statement in a log.
+
+    Returns: whether it is new.
+    """
     header, names = commitment.header, commitment.class_names
     channels, height, width = header.shape
     digest, file = commitment.digest, commitment.to_bytes()
     with database.writing(digest) as connection:
-        known = select(COMMITMENTS.c.digest).where(COMMITMENTS.c.digest == digest)
-        if connection.execute(known).first() is not None:
-            if replace:
+        query = select(COMMITMENTS.c.file).where(COMMITMENTS.c.digest == digest)
+        known = connection.execute(query).scalar()
+        if known is not None:
+            if replace and bytes(known) != file:
                 changed = update(COMMITMENTS).where(COMMITMENTS.c.digest == digest)
                 connection.execute(changed.values(file=file))
-            return
+                add_event(connection, EventKind.REPLACED, digest, {})
+            return False
         connection.execute(
             insert(COMMITMENTS),
             {
@@ -78,12 +98,16 @@ def keep_commitment(database: Database, commitment: Commitment, *, replace: bool
                 "block_count": header.block_count,
                 "derived": header.label_mode == LabelMode.DERIVED,
                 "class_names": None if names is None else json.dumps(names),
+                "holder": holder,
+                "entry": entry,
             },
         )
         connection.execute(
             insert(COMMITMENT_KEYS),
             [{"commitment": digest, "fingerprint": key.fingerprint()} for key in header.owner_keys],
         )
+        add_event(connection, EventKind.REGISTERED, digest, {"holder": holder, "entry": entry})
+        return True
 
 
 def kept_commitment(database: Database, digest: bytes) -> Commitment:

@@ -33,6 +33,8 @@ class EventKind(StrEnum):
     EXTENDED = "claim.extended"
     OVERDUE = "claim.overdue"
     WITHDRAWN = "claim.withdrawn"
+    CHECKED = "claim.checked"
+    """A verdict that decides nothing: something could not be checked."""
     DECIDED = "claim.decided"
 
 

@@ -89,6 +89,7 @@ CASES = Table(
     number("decided", nullable=True),
     number("withdrawn", nullable=True),
     words("reason"),
+    number("told", nullable=True),  # the deadline of which the feed says that it passed
     Index("cases_by_time", "asked", "challenge"),
     Index("cases_by_commitment", "commitment", "asked"),
     Index("cases_by_listing", "listing", "asked"),

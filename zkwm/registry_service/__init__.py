@@ -1,5 +1,17 @@
-"""The registry as a service: HTTP API, claims, verdicts, and pages for people.
+"""The registry as a service: claims and verdicts of marketplaces and judges beside a public log.
 
-``jobs``, ``worker`` and ``handlers`` do work in the background, by leases; ``webhooks``,
-``deliveries`` and ``signed_delivery`` tell others of events.
+Everybody reads; who writes has an API key, and what they write is signed by an owner or a judge,
+whom the service verifies: it holds no secret of theirs, and runs no model. Read in this order:
+
+- ``folder``: where the service's parts are; ``registry``: what one running service has.
+- ``api_keys``, ``callers``: keys, scopes and rates; who calls.
+- ``problems``, ``bodies``: errors as problem details; bodies within limits.
+- ``commitments``, ``claims``: what is checked before anything is kept.
+- ``messages``, ``commitment_routes``, ``claim_routes``, ``log_routes``: the API under ``/v1``.
+- ``description``, ``application``, ``serve``: OpenAPI, the whole app, the process.
+- ``jobs``, ``worker``, ``handlers``: work in the background, by leases.
+- ``webhooks``, ``deliveries``, ``signed_delivery``: others are told of events.
+- ``pages``: the same for people.
+
+Needs the extra ``registry``.
 """

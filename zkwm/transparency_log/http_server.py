@@ -100,13 +100,15 @@ def problem_of(error: ZkwmError) -> Reply:
     )
 
 
-async def read_body(receive: Receive, limit: int = BODY_LIMIT) -> bytes | None:
+async def read_body(
+    receive: Receive, limit: int = BODY_LIMIT, seconds: float = REQUEST_SECONDS
+) -> bytes | None:
     """The body of a request; None where it is longer than ``limit``.
 
     Raises TimeoutError where it does not end in time.
     """
     parts, length = [], 0
-    async with asyncio.timeout(REQUEST_SECONDS):
+    async with asyncio.timeout(seconds):
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":

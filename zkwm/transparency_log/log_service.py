@@ -259,6 +259,11 @@ def application(service: LogService) -> App:
     inner = FastAPI(title="zkwm log", docs_url=None, redoc_url=None, version="1")
     inner.include_router(routes(service))
     add_problem_details(inner)
+    return with_files(service, inner)
+
+
+def with_files(service: LogService, inner: App) -> App:
+    """An app before which the log's files are answered."""
     files = StaticFiles(service.log.files, lambda: service.log.row.size)
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:

@@ -11,8 +11,10 @@ from starlette.exceptions import HTTPException
 from zkwm.transparency_log.http_server import PROBLEM_TYPE, Reply, problem, problem_of
 from zkwm_protocols.errors import ZkwmError
 
-_SCHEMA = {
+SCHEMA = {
     "type": "object",
+    "title": "Problem",
+    "description": "Problem details (RFC 9457); hint says what to do next.",
     "required": ["title", "status", "detail"],
     "properties": {
         "title": {"type": "string"},
@@ -28,7 +30,7 @@ def described(answers: dict[int, str]) -> dict[int | str, dict[str, Any]]:
 
     Give 422 to every route that has parameters, or FastAPI describes another body.
     """
-    content = {PROBLEM_TYPE: {"schema": _SCHEMA}}
+    content = {PROBLEM_TYPE: {"schema": SCHEMA}}
     return {code: {"description": text, "content": content} for code, text in answers.items()}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from zkwm.transparency_log.admission import ADDRESS_RATE, Admission, Rate, by_address
 from zkwm.transparency_log.cosigning import Cosigner
-from zkwm.transparency_log.http_server import Server
+from zkwm.transparency_log.http_server import App, Server
 from zkwm.transparency_log.listening import Address
 from zkwm.transparency_log.log import Log
 from zkwm.transparency_log.log_folder import LogFolder
@@ -86,6 +86,7 @@ def serve_log(
     address: Address,
     started: Callable[[str, int], None],
     settings: LogSettings | None = None,
+    answer: Callable[[LogService], App] = application,
 ) -> None:
     """Run a log until SIGINT or SIGTERM.
 
@@ -95,6 +96,7 @@ def serve_log(
         address: where it listens; port 0 for a free one.
         started: called with its URL and the size of its tree, once it listens.
         settings: how it is served.
+        answer: makes the app that answers requests.
 
     Raises CouldNotCheck where it cannot start, where a witness claims a larger tree, or where it
     has stopped writing, UsageError for a policy that names another log.
@@ -104,7 +106,7 @@ def serve_log(
     opening = opened_service(folder, key, admission, without_witnesses=chosen.without_witnesses)
     with opening as service:
         log = service.log
-        server = Server(application(service), address)
+        server = Server(answer(service), address)
         with _watched(server, lambda: log.stopped) as listening:
             listening(lambda url: started(url, log.row.size))
             server.run()

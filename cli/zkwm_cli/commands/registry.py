@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zkwm_cli.artifacts import print_result, read_artifact
+from zkwm_cli.commands.registry_keys import add_key, list_keys, revoke_key
 from zkwm_cli.options import FILE, json_option, option, options, passphrase_option
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ def command() -> None:
     """A log in which everybody sees the same commitments, in the same order."""
 
 
+for _key_command in (add_key, list_keys, revoke_key):
+    command.add_command(_key_command)
+
+
 @command.command("init", short_help="Begin a log: its name, its keys, an empty tree.")
 @click.argument("folder", type=_FOLDER)
 @options(
@@ -40,14 +45,21 @@ def command() -> None:
         metavar="NAME",
         help="The log's name for good: its address without scheme, such as log.example/2027.",
     ),
+    service=option(
+        "--service",
+        is_flag=True,
+        help="Make FOLDER/service too: claims and verdicts beside the log.",
+    ),
     passphrase_file=passphrase_option(),
     as_json=json_option(),
 )
-def init(folder: str, origin: str, passphrase_file: str | None, as_json: bool) -> None:
+def init(
+    folder: str, origin: str, service: bool, passphrase_file: str | None, as_json: bool
+) -> None:
     """Begin a log in FOLDER. Name and keys never change; FOLDER/key.pub goes to everybody.
 
     Put the witnesses that the log asks for cosignatures into FOLDER/policy, as C2SP tlog-policy
-    says.
+    says; with --service, the public files of judges whom you trust into FOLDER/service/judges.
     """
     from pathlib import Path
 
@@ -58,6 +70,10 @@ def init(folder: str, origin: str, passphrase_file: str | None, as_json: bool) -
     require("sqlalchemy")
     secret = _passphrase(passphrase_file, folder, new="the log's key")
     key = LogFolder(Path(folder)).create(origin, secret)
+    if service:
+        from zkwm.registry_service.folder import ServiceFolder
+
+        ServiceFolder(Path(folder)).create()
     note(f"began the log {origin} in {folder}; its public keys are in {folder}/key.pub")
     keys = [one.to_text() for one in key.verifiers]
     if not as_json:
@@ -109,7 +125,8 @@ def serve(
     that it starts with: a restored old copy gets none.
 
     The one process that writes. FOLDER/public may be handed out by any web server beside it. After
-    a failure of the disk it ends, and its next start finds out what was written.
+    a failure of the disk it ends, and its next start finds out what was written. Where there is
+    FOLDER/service, claims and verdicts are served beside the log.
     """
     from pathlib import Path
 
@@ -117,6 +134,7 @@ def serve(
     from zkwm_cli.terminal import attention, note
 
     require("fastapi", "uvicorn", "sqlalchemy")
+    from zkwm.registry_service.folder import ServiceFolder
     from zkwm.transparency_log.admission import Rate
     from zkwm.transparency_log.log_folder import LogFolder
     from zkwm.transparency_log.serve import LogSettings, serve_log
@@ -132,7 +150,13 @@ def serve(
         note(f"the log {key.origin} with {size:,} entries listens on {url}")
         print_result(as_json, "registry-serve", url=url, origin=key.origin, size=size)
 
-    serve_log(log, key, address, started, settings)
+    if ServiceFolder(log.folder).there:
+        from zkwm.registry_service.serve import serve_registry
+
+        require("alembic")
+        serve_registry(log, key, address, started, settings)
+    else:
+        serve_log(log, key, address, started, settings)
 
 
 @command.command("witness", short_help="Cosign the trees of logs, which may only grow.")

@@ -62,6 +62,7 @@ def _cases() -> None:
         file("model"), words("listing"), words("holder"), file("file"),
         number("asked"), number("answer_by", nullable=True), number("answered", nullable=True),
         number("decided", nullable=True), number("withdrawn", nullable=True), words("reason"),
+        number("told", nullable=True),
     )  # fmt: skip
     op.create_index("cases_by_commitment", "cases", ["commitment", "asked"])
     op.create_index("cases_by_listing", "cases", ["listing", "asked"])

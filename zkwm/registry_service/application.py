@@ -1,0 +1,34 @@
+"""The whole app of a registry: the log's files and routes, commitments, claims, the feed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fastapi import APIRouter, FastAPI
+
+from zkwm.registry_service import claim_routes, commitment_routes, log_routes
+from zkwm.registry_service.description import describe
+from zkwm.registry_service.problems import add_problems
+from zkwm.registry_service.registry import Registry
+from zkwm.transparency_log import log_service
+from zkwm.transparency_log.http_server import App
+
+_DESCRIPTION = (
+    "A public log of commitments, and claims on models. Everybody reads; who writes has an API "
+    "key, and owners and judges sign what they say. Errors are problem details (RFC 9457)."
+)
+
+
+def application(registry: Registry, further: Iterable[APIRouter] = ()) -> App:
+    """The app that answers all requests; ``further`` routes come after those of the API."""
+    inner = FastAPI(
+        title="zkwm registry", version="1", description=_DESCRIPTION, docs_url=None, redoc_url=None
+    )
+    add_problems(inner)
+    inner.include_router(log_service.routes(registry.log))
+    for routes in (commitment_routes, claim_routes, log_routes):
+        inner.include_router(routes.routes(registry))
+    for router in further:
+        inner.include_router(router)
+    describe(inner)
+    return log_service.with_files(registry.log, inner)

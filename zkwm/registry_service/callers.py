@@ -1,0 +1,105 @@
+"""Who calls: the key of a request, its scopes, and how often it may call.
+
+Rates are counted in memory, by key, as a bucket that fills evenly and holds a minute's worth.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from zkwm.registry_service.api_keys import ApiKey, ApiKeys, Scope
+from zkwm.registry_service.problems import Refused
+
+BEARER = HTTPBearer(
+    auto_error=False,
+    scheme_name="apiKey",
+    description="A key that the registry's operator made: Authorization: Bearer zkwm_...",
+)
+_MINUTE = 60.0
+_AUTHENTICATE = {"www-authenticate": "Bearer"}
+_Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
+
+
+@dataclass
+class _Bucket:
+    """What a key may still do, and when that was counted."""
+
+    left: float
+    at: float
+
+
+class Rates:
+    """How many requests each key may still make now. For several threads."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._buckets: dict[str, _Bucket] = {}
+        self._lock = threading.Lock()
+
+    def take(self, key: ApiKey) -> float:
+        """Count one request; return the seconds to wait, 0 where it may be made now."""
+        now, rate = self._clock(), key.per_minute / _MINUTE
+        with self._lock:
+            bucket = self._buckets.setdefault(key.id, _Bucket(key.per_minute, now))
+            bucket.left = min(key.per_minute, bucket.left + (now - bucket.at) * rate)
+            bucket.at = now
+            if bucket.left < 1:
+                return (1 - bucket.left) / rate
+            bucket.left -= 1
+        return 0.0
+
+
+class Callers:
+    """Tells who calls, by the keys of a service."""
+
+    def __init__(self, keys: ApiKeys) -> None:
+        self._keys = keys
+        self._rates = Rates()
+
+    def require(self, scope: Scope) -> Callable[..., ApiKey]:
+        """A dependency: the key of a request that has this scope.
+
+        It raises Refused: 401 without a key that counts, 403 without the scope, 429 too often.
+        """
+
+        def caller(credentials: _Credentials) -> ApiKey:
+            return self._check(credentials, scope)
+
+        return caller
+
+    def _check(self, credentials: HTTPAuthorizationCredentials | None, scope: Scope) -> ApiKey:
+        """The key behind credentials. Raises Refused."""
+        key = None if credentials is None else self._keys.find(credentials.credentials)
+        if key is None:
+            raise Refused(
+                401,
+                "this needs an API key" if credentials is None else "this API key does not count",
+                hint="send Authorization: Bearer KEY with a key of this registry's operator",
+                headers=_AUTHENTICATE,
+            )
+        wait = self._rates.take(key)
+        if wait:
+            raise Refused(
+                429,
+                f"this key may make {key.per_minute:,} requests in a minute",
+                headers={"retry-after": str(int(wait) + 1)},
+            )
+        if scope not in key.scopes:
+            raise Refused(
+                403, f"this key does not have the scope {scope}",
+                hint="ask the registry's operator for a key that has it",
+            )  # fmt: skip
+        return key
+
+
+def require_holder(key: ApiKey, holder: str) -> None:
+    """Raise Refused (403) unless the key stands for this holder."""
+    if key.holder != holder:
+        raise Refused(403, "another holder asked this: only their keys may do that")

@@ -1,0 +1,43 @@
+"""What one running service has: its database, the log, the judges it trusts, the keys it made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from zkwm.registry_database.database import Database
+from zkwm.registry_service.api_keys import ApiKeys
+from zkwm.registry_service.bodies import Bodies
+from zkwm.registry_service.callers import Callers
+from zkwm.transparency_log.admission import Scope
+from zkwm.transparency_log.log_service import LogService
+from zkwm_protocols.keys import JudgePublic
+
+
+@dataclass
+class Registry:
+    """The parts that routes use; made once, used by one event loop and its threads.
+
+    Args:
+        database: of the service.
+        log: the running log, which takes the owners' and judges' statements.
+        judges: those whose challenges and verdicts count.
+    """
+
+    database: Database
+    log: LogService
+    judges: tuple[JudgePublic, ...]
+    bodies: Bodies = field(default_factory=Bodies)
+    callers: Callers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.callers = Callers(ApiKeys(self.database))
+
+    async def append(self, statement: bytes, scope: Scope) -> int:
+        """Have a statement appended to the log; return its index once it is durable.
+
+        ``scope`` is the request, whose API key was counted. Raises RefusedError, also where the
+        log's disk is too full, CouldNotCheck or TimeoutError.
+        """
+        await self.log.admission.admit(scope)
+        done, _ = await self.log.register(statement)
+        return done.index

@@ -1,0 +1,81 @@
+"""Run a registry as a process: the log, and beside it the service; told deadlines; its end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from zkwm.registry_database.database import Database
+from zkwm.registry_service.application import application
+from zkwm.registry_service.claims import tell_overdue
+from zkwm.registry_service.folder import ServiceFolder
+from zkwm.registry_service.pages.database_view import DatabaseView
+from zkwm.registry_service.pages.page_frame import Pages, PagesSettings
+from zkwm.registry_service.pages.routes import pages_router
+from zkwm.registry_service.registry import Registry
+from zkwm.transparency_log.http_server import App
+from zkwm.transparency_log.listening import Address
+from zkwm.transparency_log.log_folder import LogFolder
+from zkwm.transparency_log.log_service import LogService
+from zkwm.transparency_log.serve import LogSettings, serve_log
+from zkwm.transparency_log.tree_key import TreeKey
+from zkwm_protocols.errors import ZkwmError
+
+SWEEP_SECONDS = 10.0
+
+
+def serve_registry(
+    folder: LogFolder,
+    key: TreeKey,
+    address: Address,
+    started: Callable[[str, int], None],
+    settings: LogSettings | None = None,
+) -> None:
+    """Run the log in a folder with its service until SIGINT or SIGTERM.
+
+    Args:
+        folder: of the log, with a service.
+        key: the log's keys.
+        address: where it listens; port 0 for a free one.
+        started: called with its URL and the size of its tree, once it listens.
+        settings: how the log is served.
+
+    Raises what ``serve_log`` raises, and CouldNotCheck, Malformed or Unsupported for the service's
+    database or a judge's file.
+    """
+    service = ServiceFolder(folder.folder)
+    judges, database = service.judges(), service.database()
+    policy = folder.policy()
+
+    def answer(log: LogService) -> App:
+        view = DatabaseView(database, log.log, log.keys, policy)
+        pages = pages_router(Pages(view, PagesSettings(key.origin)))
+        return application(Registry(database, log, judges), [pages])
+
+    try:
+        with telling_overdue(database):
+            serve_log(folder, key, address, started, settings, answer)
+    finally:
+        database.close()
+
+
+@contextmanager
+def telling_overdue(database: Database, seconds: float = SWEEP_SECONDS) -> Iterator[None]:
+    """Until the block ends, add events for deadlines that pass."""
+    ended = threading.Event()
+
+    def sweep() -> None:
+        while not ended.wait(seconds):
+            try:
+                tell_overdue(database)
+            except ZkwmError:
+                continue  # the database is away: requests say so, and it is tried again
+
+    thread = threading.Thread(target=sweep, name="registry-deadlines", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
