@@ -113,9 +113,9 @@ def _add_registering(router: APIRouter, registry: Registry) -> None:
     ) -> Any:  # noqa: ANN401
         """Register a commitment with its owner's signed statement, which goes into the log.
 
-        201: it is kept, and its statement durable in the log; /v1/proof/{digest}?key= proves it. 200: it
-        was there. The same holder can replace its file, whose timestamps the owner's signature does
-        not cover.
+        201: it is kept, and its statement durable in the log; /v1/proof/{digest}?key= proves it.
+        200: it was there. The same holder can replace its file, whose timestamps the owner's
+        signature does not cover.
         """
         given = read_json(CommitmentGiven, await registry.bodies.read(request, _BODY_LIMIT))
         statement = from_base64(given.statement, "statement")
