@@ -1,6 +1,7 @@
 """A log that is killed again and again under load: nothing acknowledged is lost, no second tree.
 
-SIGKILL at a random moment of ``zkwm registry serve``, while two clients register without pause,
+SIGKILL at a random moment of a process that does what ``zkwm registry serve`` does, forked with
+everything imported so that most of the time it works, while two clients register without pause,
 keep all receipts and compare all checkpoints. In the end every receipt and checkpoint has to hold.
 SQLite in the log's folder, and with ``ZKWM_POSTGRESQL`` (a URL) that server. Prints one JSON line
 for each.
@@ -10,23 +11,28 @@ for each.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
-import signal
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import measure
-from registry import PASSPHRASE, begin, start, statement
+from registry import PASSPHRASE, begin, statement
 
+from zkwm.transparency_log.admission import Rate
 from zkwm.transparency_log.client import LogClient
-from zkwm.transparency_log.log_folder import LogFolder
+from zkwm.transparency_log.listening import Address
+from zkwm.transparency_log.log_folder import DATABASE_VARIABLE, LogFolder
 from zkwm.transparency_log.recovery import open_log
 from zkwm.transparency_log.seen_checkpoints import SeenCheckpoints
+from zkwm.transparency_log.serve import LogSettings, serve_log
 from zkwm.transparency_log.statements import read_statement
 from zkwm_protocols.errors import CouldNotCheck, InvalidLogProof, InvalidSignature
 from zkwm_protocols.merkle import leaf_hash
@@ -35,6 +41,33 @@ from zkwm_protocols.transparency.tiles import TileHashes
 from zkwm_protocols.transparency.tree import TreeHead, root_of
 
 KILLS = (300, 60)
+PRELOADED = [
+    "zkwm.transparency_log.serve", "zkwm.transparency_log.client", "zkwm.training.versions",
+    "zkwm.secret_files.encrypted", "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql",
+    "psycopg", "uvicorn.protocols.http.h11_impl", "uvicorn.loops.auto", "urllib3.connection",
+]  # fmt: skip
+FORKS = multiprocessing.get_context("forkserver")
+
+
+def serve(folder: Path, url: str, started: Connection) -> None:
+    """The log's process."""
+    os.environ[DATABASE_VARIABLE] = url
+    place = LogFolder(folder)
+    settings = LogSettings(rate=Rate(10**6))
+
+    def listens(address: str, _: int) -> None:
+        started.send(address)
+
+    serve_log(place, place.key(PASSPHRASE), Address("127.0.0.1", 0), listens, settings)
+
+
+def start(folder: Path, url: str) -> tuple[ForkServerProcess, str]:
+    """Run a log, until it listens; its process and its address."""
+    receiver, sender = FORKS.Pipe(duplex=False)
+    process = FORKS.Process(target=serve, args=(folder, url, sender))
+    process.start()
+    sender.close()
+    return process, receiver.recv()
 
 
 class Receiver(threading.Thread):
@@ -75,22 +108,21 @@ def measure_kills(url: str, kind: str, kills: int) -> None:
     with tempfile.TemporaryDirectory(prefix="zkwm-bench-") as place:
         folder = Path(place) / "log"
         policy = begin(folder, url)
-        log = start(folder, url)
-        current = [log.url]
+        log, address = start(folder, url)
+        current = [address]
         clients = [Receiver(i, policy, Path(place), lambda: current[0]) for i in range(2)]
         for client in clients:
             client.start()
         for _ in range(kills):
             time.sleep(random.uniform(0, 1.0))
-            log.process.kill()
-            log.process.wait()
-            log = start(folder, url)
-            current[0] = log.url
+            log.kill()
+            log.join()
+            log, current[0] = start(folder, url)
         for client in clients:
             client.ended.set()
             client.join()
-        log.process.send_signal(signal.SIGTERM)
-        log.process.wait(30)
+        log.terminate()
+        log.join(30)
         place_of = LogFolder(folder)
         database = place_of.database()
         lost = 0
@@ -113,6 +145,7 @@ def measure_kills(url: str, kind: str, kills: int) -> None:
 
 def main() -> None:
     """Kill, and print what was found."""
+    FORKS.set_forkserver_preload(PRELOADED)
     given = [int(one) for one in sys.argv[1:3]]
     kills = [*given, *KILLS[len(given) :]]
     if kills[0]:

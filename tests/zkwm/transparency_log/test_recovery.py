@@ -59,16 +59,7 @@ def restore(kept: Path, folder: Path, name: str) -> None:
         shutil.copy(kept / name, target)
 
 
-@pytest.mark.parametrize(
-    "sizes",
-    [
-        *[(0, 1), (1, 2), (255, 257), (256, 512), (257, 300), (3, 600)],
-        *(
-            pytest.param(one, marks=pytest.mark.slow)
-            for one in [(65_535, 65_536), (65_536, 65_537), (65_535, 65_537)]
-        ),
-    ],
-)
+@pytest.mark.parametrize("sizes", [(0, 1), (1, 2), (255, 257), (256, 512), (257, 300), (3, 600)])
 def test_a_tree_is_that_of_rfc_9162_at_every_boundary(folder: Path, sizes: tuple[int, int]) -> None:
     first = grow(folder, 0, sizes[0]) if sizes[0] else TreeHead(0, root([]))
     grow(folder, sizes[0], sizes[1])
@@ -76,6 +67,20 @@ def test_a_tree_is_that_of_rfc_9162_at_every_boundary(folder: Path, sizes: tuple
         assert contents(log) == [one.data for one in entries(0, sizes[1])]
         assert log.row.root == root([one.data for one in entries(0, sizes[1])])
         require_prefix(log, first)
+
+
+@pytest.mark.slow
+def test_a_tree_is_that_of_rfc_9162_where_a_third_level_begins(folder: Path) -> None:
+    """65,535, 65,536 and 65,537 entries, each tree after a start of its own."""
+    data = [one.data for one in entries(0, 65_537)]
+    start = 0
+    for size in (65_535, 65_536, 65_537):
+        head = grow(folder, start, size)
+        assert head == TreeHead(size, root(data[:size]))
+        start = size
+    with opened(folder) as log:
+        assert contents(log) == data
+        require_prefix(log, TreeHead(65_535, root(data[:65_535])))
 
 
 def test_an_old_copy_of_the_files_under_a_newer_row_is_refused(folder: Path) -> None:
