@@ -17,6 +17,8 @@ from zkwm_protocols.schema import require_integer, require_map, require_text
 MOST_MICROSECONDS = 253_402_300_799_999_999
 """The last microsecond of the year 9999."""
 MOST_SOURCE = 200
+WITNESS_SECONDS = 300
+"""How far a witness's clock may be off, which states no accuracy (SPEC.md 23.16)."""
 
 
 class Order(StrEnum):
@@ -80,6 +82,12 @@ class Published:
             require_integer(fields[name], MOST_MICROSECONDS) for name in ("earliest", "latest")
         )
         return cls(Interval(*moments), require_text(fields["source"], MOST_SOURCE))
+
+
+def witnessed_interval(seconds: int) -> Interval:
+    """When witnesses of a log looked that say this second since 1970 (SPEC.md 23.16)."""
+    ends = ((seconds + off) * 1_000_000 for off in (-WITNESS_SECONDS, WITNESS_SECONDS))
+    return Interval(*(min(max(end, 0), MOST_MICROSECONDS) for end in ends))
 
 
 def order(commitment: Interval | None, suspect: Interval | None) -> Order:

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zkwm.written_dates import in_words, interval_values
-from zkwm_protocols.dates import MOST_MICROSECONDS, Interval
+from zkwm_protocols.dates import (
+    MOST_MICROSECONDS,
+    WITNESS_SECONDS,
+    Interval,
+    witnessed_interval,
+)
 from zkwm_protocols.errors import ZkwmError
 from zkwm_protocols.fingerprints import require_fingerprint
 from zkwm_protocols.schema import require_bytes, require_integer, require_list, require_text
@@ -22,8 +27,6 @@ if TYPE_CHECKING:
     from zkwm_protocols.cose.logged_statement import LoggedStatement
     from zkwm_protocols.transparency.policy import LogPolicy
 
-WITNESS_SECONDS = 300
-"""How far a witness's clock may be off, which states no accuracy (SPEC.md 23.16)."""
 MOST_LOGGED = 16
 _MOST_ORIGIN = 255
 _MOST_SIZE = 2**63 - 1
@@ -147,7 +150,6 @@ def _logged(
     """One log proof, verified. Raises what ``LoggedStatement`` raises."""
     proof.require_commitment(commitment.digest, commitment.header.owner_keys)
     witnessed = proof.verify(policy, latest=clock + WITNESS_SECONDS)
-    names = {one.name: one.key.name for one in policy.witnesses}
     seconds = policy.reached_at(witnessed)
     return LoggedTime(
         log=proof.proof.checkpoint.checkpoint.origin,
@@ -156,14 +158,8 @@ def _logged(
         statement=hashlib.sha256(proof.statement.to_bytes()).digest(),
         key=proof.statement.key.fingerprint(),
         interval=None if seconds is None else witnessed_interval(seconds),
-        witnesses=tuple(sorted({names[name] for name in witnessed.witnesses})),
+        witnesses=witnessed.operators,
     )
-
-
-def witnessed_interval(seconds: int) -> Interval:
-    """When witnesses looked that say this second since 1970, by clocks that may be off."""
-    ends = ((seconds + off) * 1_000_000 for off in (-WITNESS_SECONDS, WITNESS_SECONDS))
-    return Interval(*(min(max(end, 0), MOST_MICROSECONDS) for end in ends))
 
 
 def consistent_log(logged: Sequence[LoggedTime], header: Header | None) -> bool:

@@ -10,6 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from zkwm.owner.disclosure import secrets_of
+from zkwm.owner.register_in_log import (
+    WAIT,
+    LogEntry,
+    other_proofs,
+    own_proofs,
+    policy_of,
+    register_in_log,
+)
 from zkwm.owner.vault import Vault
 from zkwm.timestamp_client import Obtained, obtain
 from zkwm_protocols.commitment import Commitment
@@ -23,7 +31,7 @@ SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Registration:
-    """A commitment with its new timestamps, and what each of them says.
+    """A commitment with its new timestamps and entries in logs, and what each of them says.
 
     ``others`` is how many of its timestamps stood in the file that was given and are not in the
     vault: anybody may have added them. ``left_out`` is how many more the file had.
@@ -33,6 +41,7 @@ class Registration:
     added: tuple[Obtained, ...]
     others: int = 0
     left_out: int = 0
+    entries: tuple[LogEntry, ...] = ()
 
 
 def register(
@@ -40,11 +49,13 @@ def register(
     commitment: Commitment,
     authorities: Sequence[str],
     *,
+    logs: Sequence[str] = (),
     trust: Trust | None = None,
     seconds: float = SECONDS,
+    wait: float = WAIT,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Registration:
-    """Have a commitment dated by timestamp authorities; the vault keeps their tokens.
+    """Have a commitment dated by timestamp authorities and logs; the vault keeps what they say.
 
     All of them are asked before anything is kept: a failure changes nothing.
 
@@ -54,39 +65,43 @@ def register(
             they are signed and over D, after the owner's own and as far as there are places.
         authorities: URLs; one of them has to be that which the header names, if it names one and
             has no token of it yet.
+        logs: URLs of logs that take the owner's statement; ``trust`` says which witnesses have to
+            have seen it.
         trust: whom tokens have to verify by; without, by the root of their own chain.
         seconds: for each request.
+        wait: seconds that the witnesses of a log may take.
         tell: called with what is being done.
 
     Raises:
-        UsageError: no authority, too many, the vault has no secrets of this commitment, or another
-            command registered it meanwhile.
-        CouldNotCheck: an authority gives no token, or one that does not verify.
+        UsageError: nobody is asked, too many are, the vault has no secrets of this commitment,
+            another command registered it meanwhile, or no policy names the log.
+        CouldNotCheck: an authority gives no token, or one that does not verify; a log takes
+            nothing, or what it proves does not verify, or too few witnesses have seen it in time.
         TrustMaterialMissing: a root, a policy that counts or revocation material is missing.
     """
     file = secrets_of(vault.state, commitment).commitment_file
-    kept = Commitment.from_bytes(file).timestamps
+    before = Commitment.from_bytes(file)
+    kept = before.timestamps
     commitment.verify_root()
     commitment.verify_signatures()
-    if not authorities:
-        raise UsageError("nobody is asked to date the commitment", hint="name an authority")
-    named = commitment.header.timestamp_authority is not None
-    before = len(kept) or min(int(named), len(commitment.timestamps))  # the first one may stay
-    if before + len(authorities) > MAXIMUM_TIMESTAMPS:
-        raise UsageError(
-            f"a commitment has at most {MAXIMUM_TIMESTAMPS} timestamps, and the vault has "
-            f"{len(kept)} of this one",
-            hint=f"ask at most {MAXIMUM_TIMESTAMPS - before} authorities"
-            if before < MAXIMUM_TIMESTAMPS
-            else "use the file that zkwm register wrote: no more can be added",
-        )
+    _require_place(commitment, kept, authorities, logs)
+    for url in logs:
+        policy_of(trust, url)
     added = tuple(
         obtain(commitment, url, trust=trust, seconds=seconds, tell=tell) for url in authorities
     )
     others = _others(kept, commitment)
     own = _ordered(commitment, kept, others, tuple(one.evidence for one in added), trust)
     more = tuple(one for one in others if one not in own)[: MAXIMUM_TIMESTAMPS - len(own)]
-    registered = replace(commitment, timestamps=own)
+    entries = tuple(
+        register_in_log(
+            commitment, before.log_proofs, vault.state.signing_key, url, trust,
+            seconds=seconds, wait=wait, tell=tell,
+        )
+        for url in logs
+    )  # fmt: skip
+    proofs = own_proofs(before.log_proofs, entries)
+    registered = replace(commitment, timestamps=own, log_proofs=proofs)
     with vault.transaction() as state:
         secrets = secrets_of(state, registered)
         if secrets.commitment_file != file:  # its first timestamp may have fixed the labels
@@ -98,8 +113,36 @@ def register(
             secrets, commitment_file=registered.to_bytes()
         )
     given = {one.token for one in commitment.timestamps} - {one.token for one in own}
-    whole = replace(registered, timestamps=(*own, *more))
-    return Registration(whole, added, len(more), len(given) - len(more))
+    whole = replace(
+        registered,
+        timestamps=(*own, *more),
+        log_proofs=(*proofs, *other_proofs(proofs, commitment, trust)),
+    )
+    return Registration(whole, added, len(more), len(given) - len(more), entries)
+
+
+def _require_place(
+    commitment: Commitment,
+    kept: Sequence[TimestampEvidence],
+    authorities: Sequence[str],
+    logs: Sequence[str],
+) -> None:
+    """Raise UsageError where nobody is asked, or the file has no place for what they say."""
+    if not authorities and not logs:
+        raise UsageError(
+            "nobody is asked to date the commitment",
+            hint="name a timestamp authority, or a log (`logs`)",
+        )
+    named = commitment.header.timestamp_authority is not None
+    before = len(kept) or min(int(named), len(commitment.timestamps))  # the first one may stay
+    if before + len(authorities) > MAXIMUM_TIMESTAMPS:
+        raise UsageError(
+            f"a commitment has at most {MAXIMUM_TIMESTAMPS} timestamps, and the vault has "
+            f"{len(kept)} of this one",
+            hint=f"ask at most {MAXIMUM_TIMESTAMPS - before} authorities"
+            if before < MAXIMUM_TIMESTAMPS
+            else "use the file that zkwm register wrote: no more can be added",
+        )
 
 
 def _others(
@@ -137,6 +180,8 @@ def _ordered(
         return (*kept, *new)
     candidates = (*others[:1], *new) if others[:1] == commitment.timestamps[:1] else new
     first = next((one for one in candidates if _is_of(named, one, commitment, trust)), None)
+    if first is None and not new:
+        return ()  # a log alone was asked: labels wait for the token, and nothing else goes first
     if first is None:
         raise UsageError(
             "the commitment names a timestamp authority, and none of those that were asked is it",

@@ -1,4 +1,4 @@
-"""``zkwm register``: timestamp authorities date a commitment."""
+"""``zkwm register``: timestamp authorities and logs date a commitment."""
 
 from __future__ import annotations
 
@@ -13,22 +13,29 @@ from zkwm_cli.trust_options import read_trust_option, trust_option
 
 if TYPE_CHECKING:
     from zkwm.owner.register import Registration
+    from zkwm.owner.register_in_log import LogEntry
     from zkwm.timestamp_client import Obtained
 
 
-@click.command("register", short_help="Have a commitment dated by timestamp authorities.")
+@click.command("register", short_help="Have a commitment dated by authorities and logs.")
 @options(
     owner=VaultOptions,
     commitment=commitment_option(),
     tsa=option(
         "--tsa",
         multiple=True,
-        required=True,
         metavar="URL",
         help="A timestamp authority (RFC 3161 over HTTP); several are possible.",
     ),
+    log=option(
+        "--log",
+        multiple=True,
+        metavar="URL",
+        help="A transparency log that takes your statement; needs --trust with a log-policy. "
+        "Several are possible.",
+    ),
     trust=trust_option(
-        "Accept only tokens that verify by this trust folder (docs/registration.md)."
+        "Accept only tokens and log proofs that verify by this trust folder (docs/registration.md)."
     ),
     timeout=option(
         "--timeout",
@@ -38,29 +45,46 @@ if TYPE_CHECKING:
         metavar="SECONDS",
         help="For each request.",
     ),
+    wait=option(
+        "--wait",
+        type=click.FloatRange(0, 86_400),
+        default=120.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long the witnesses of a log may take.",
+    ),
     output=OutputOptions,
 )
 def command(
     owner: VaultOptions,
     commitment: str,
     tsa: tuple[str, ...],
+    log: tuple[str, ...],
     trust: str | None,
     timeout: float,
+    wait: float,
     output: OutputOptions,
 ) -> None:
-    """Ask authorities to date a commitment, and keep their tokens in its file and the vault.
+    """Ask authorities and logs to date a commitment, and keep what they say in file and vault.
 
     Authorities see the commitment's digest and nothing else. Their certificates, CRLs and OCSP
     responses are kept with the tokens, so that anybody can check the date offline, years later.
+    A log makes public that the commitment exists, signed by your key, and its witnesses say when
+    they saw that; what they sign is kept in the same way.
     Register before you embed, publish or sell anything: only what was dated before counts. A
     commitment that names an authority (zkwm commit --timestamp-authority) has no labels before.
 
-    --output may be the commitment itself, with --force. Registering again adds further tokens.
+    --output may be the commitment itself, with --force. Registering again adds further tokens; an
+    entry that a log has already is found again, so that an interrupted command can be repeated.
 
     \b
         zkwm register --vault acme.vault --commitment acme.commitment \\
             --tsa https://freetsa.org/tsr --output acme.registered
+        zkwm register --vault acme.vault --commitment acme.registered \\
+            --log https://log.example --trust trust/ --output acme.logged
     """
+    if not tsa and not log:
+        raise click.UsageError("nobody is asked: name an authority (--tsa) or a log (--log)")
     require_one_stdin(commitment=commitment, passphrase_file=owner.passphrase_file)
     target = output.target(owner.vault)
 
@@ -71,7 +95,9 @@ def command(
     committed = read_parsed(commitment, FILE_LIMIT, Commitment.from_bytes)
     trusted = read_trust_option(trust)
     vault = owner.open()
-    made = register(vault, committed, tsa, trust=trusted, seconds=timeout, tell=note)
+    made = register(
+        vault, committed, tsa, logs=log, trust=trusted, seconds=timeout, wait=wait, tell=note
+    )
     target.write(made.commitment.to_bytes())
     _tell(made)
     print_result(output.as_json, "register", path=output.output, **_values(made))
@@ -90,6 +116,8 @@ def _tell(made: Registration) -> None:
         note(f"{visible(dated.authority)} dates the commitment {interval}{trusted}")
         for what in one.missing:
             warn(f"{visible(dated.authority)}: could not get {visible(what)}")
+    for entry in made.entries:
+        _tell_entry(entry)
     own = len(made.commitment.timestamps) - made.others
     note(f"{_timestamps(own)} in the file and in the vault")
     if made.others:
@@ -103,12 +131,50 @@ def _timestamps(count: int) -> str:
     return "1 timestamp is" if count == 1 else f"{count} timestamps are"
 
 
+def _tell_entry(entry: LogEntry) -> None:
+    """Where the commitment stands in a log, and who has seen it by when."""
+    from zkwm.report.visible import visible
+    from zkwm.written_dates import in_words
+    from zkwm_cli.terminal import note, warn
+
+    proof = entry.proof.proof
+    place = f"entry {proof.index:,} of {visible(proof.checkpoint.checkpoint.origin)}"
+    note(f"{place}{': it stood there before, and nobody was asked' if entry.kept else ''}")
+    names = ", ".join(map(visible, entry.witnesses))
+    if entry.interval is None:
+        warn(f"{place}: no quorum of witnesses says when they saw it, so that it dates nothing")
+    else:
+        note(f"seen by {names}: {in_words(entry.interval)}")
+
+
 def _values(made: Registration) -> dict[str, Any]:
     """The registration as JSON values."""
     return {
         "digest": made.commitment.digest.hex(),
         "timestamps": len(made.commitment.timestamps),
         "added": [_added(one) for one in made.added],
+        "log_proofs": len(made.commitment.log_proofs),
+        "entries": [_entry(one) for one in made.entries],
+    }
+
+
+def _entry(entry: LogEntry) -> dict[str, Any]:
+    """An entry in a log as JSON values."""
+    import hashlib
+
+    from zkwm.written_dates import interval_values
+
+    proof, statement = entry.proof.proof, entry.proof.statement
+    return {
+        "url": entry.url,
+        "log": proof.checkpoint.checkpoint.origin,
+        "index": proof.index,
+        "tree_size": proof.checkpoint.checkpoint.head.size,
+        "statement": hashlib.sha256(statement.to_bytes()).hexdigest(),
+        "key": statement.key.fingerprint(),
+        "seen_by": interval_values(entry.interval),
+        "witnesses": list(entry.witnesses),
+        "kept": entry.kept,
     }
 
 

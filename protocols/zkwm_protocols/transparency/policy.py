@@ -62,6 +62,12 @@ class Witnessed:
     log: SignedBy
     witnesses: Mapping[str, SignedBy]
 
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """The names in the keys of those witnesses, ascending: keys of one name are one operator's
+        (SPEC.md 23.6)."""
+        return tuple(sorted({by.key.name for by in self.witnesses.values()}))
+
 
 @dataclass(frozen=True)
 class LogPolicy:

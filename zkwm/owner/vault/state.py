@@ -241,8 +241,8 @@ class VaultState:
 def require_successor(earlier: VaultState, later: VaultState) -> None:
     """Raise VaultUnusable unless ``later`` keeps everything that may not be lost.
 
-    The keys and the seed stay, no commitment is removed or changed but by further timestamps, and
-    the earlier ledger is the beginning of the later one.
+    The keys and the seed stay, no commitment is removed or changed but by further timestamps and
+    log proofs, and the earlier ledger is the beginning of the later one.
     """
     if later.signing_key != earlier.signing_key or not hmac.compare_digest(
         later.seed, earlier.seed
@@ -273,9 +273,10 @@ def _version(value: object) -> int:
 
 
 def _keeps(later: CommitmentSecrets | None, earlier: CommitmentSecrets) -> bool:
-    """Whether a commitment's secrets are the same, and its file has at most timestamps more.
+    """Whether a commitment's secrets are the same, and its file has at most more of what dates it.
 
-    Where an authority is named, the first timestamp stays: it decides on the labels.
+    That is timestamps and entries in logs. Where an authority is named, the first timestamp stays:
+    it decides on the labels.
     """
     if later is None or later == earlier:
         return later is not None
@@ -285,8 +286,12 @@ def _keeps(later: CommitmentSecrets | None, earlier: CommitmentSecrets) -> bool:
     tokens = [[one.token for one in file.timestamps] for file in files]
     if files[1].header.timestamp_authority and tokens[1] and tokens[0][:1] != tokens[1][:1]:
         return False
-    bare = [replace(file, timestamps=()) for file in files]
-    return bare[0] == bare[1] and set(tokens[0]) >= set(tokens[1])
+    bare = [replace(file, timestamps=(), log_proofs=()) for file in files]
+    entries = [
+        {(one.statement, one.proof.checkpoint.checkpoint.origin) for one in file.log_proofs}
+        for file in files
+    ]
+    return bare[0] == bare[1] and set(tokens[0]) >= set(tokens[1]) and entries[0] >= entries[1]
 
 
 def _require_consistent(commitments: dict[bytes, CommitmentSecrets], ledger: list[Entry]) -> None:
