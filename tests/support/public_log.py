@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,12 @@ from zkwm_protocols.transparency.policy import LogPolicy
 
 ORIGIN = "log.example/2026"
 KEY = TreeKey.generate(KeyKind.LOG, ORIGIN)
-WITNESS_KEYS = [TreeKey.generate(KeyKind.WITNESS, f"{name}.example") for name in ("one", "two")]
+TIME = 1_780_000_000.0
+"""What the witnesses' clocks say: 28 May 2026, so that models can be published later."""
+WITNESS_KEYS = [
+    TreeKey(KeyKind.WITNESS, f"{name}.example", (secrets.token_bytes(32),) * 2, lambda: TIME)
+    for name in ("one", "two")
+]
 
 
 @dataclass
