@@ -124,6 +124,7 @@ _HOMES = {
     "QueryRecord": "zkwm.suspects.suspect",
     "RankSum": "zkwm_protocols.evidence",
     "Refusal": "zkwm_protocols.argument_response",
+    "RegisteredEntry": "zkwm.owner.register_in_log",
     "Registration": "zkwm.owner.register",
     "Replay": "zkwm.case_archive.replay",
     "ReplayState": "zkwm.case_archive.steps",
@@ -249,6 +250,7 @@ if TYPE_CHECKING:
     from zkwm.owner.prove import disclosure, prove
     from zkwm.owner.prove_argument import ArgumentProgress
     from zkwm.owner.register import Registration, register
+    from zkwm.owner.register_in_log import RegisteredEntry
     from zkwm.owner.suspect_check import ArgumentCheck, BlockCheck, OpeningCheck, SuspectCheck
     from zkwm.owner.suspect_file import DerivedNetwork
     from zkwm.owner.vault import Vault

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from zkwm.owner.disclosure import secrets_of
 from zkwm.owner.register_in_log import (
     WAIT,
-    LogEntry,
+    RegisteredEntry,
     other_proofs,
     own_proofs,
     policy_of,
@@ -41,7 +41,7 @@ class Registration:
     added: tuple[Obtained, ...]
     others: int = 0
     left_out: int = 0
-    entries: tuple[LogEntry, ...] = ()
+    entries: tuple[RegisteredEntry, ...] = ()
 
 
 def register(

@@ -28,7 +28,7 @@ WAIT = 120.0
 
 
 @dataclass(frozen=True)
-class LogEntry:
+class RegisteredEntry:
     """A commitment's entry in a log, verified.
 
     Args:
@@ -56,7 +56,7 @@ def register_in_log(
     seconds: float,
     wait: float = WAIT,
     tell: Callable[[str], None] = lambda _: None,
-) -> LogEntry:
+) -> RegisteredEntry:
     """Have a log take the owner's statement that a commitment exists, and verify all that it says.
 
     Args:
@@ -134,7 +134,7 @@ def policy_of(trust: Trust | None, url: str) -> LogPolicy:
 
 
 def own_proofs(
-    kept: Sequence[LoggedStatement], entries: Sequence[LogEntry]
+    kept: Sequence[LoggedStatement], entries: Sequence[RegisteredEntry]
 ) -> tuple[LoggedStatement, ...]:
     """The owner's own log proofs: the vault's, and new ones in place of older ones of an entry.
 
@@ -178,12 +178,14 @@ def _place_of(proof: LoggedStatement) -> tuple[str, int]:
     return proof.proof.checkpoint.checkpoint.origin, proof.proof.index
 
 
-def _verified(proof: LoggedStatement, policy: LogPolicy, url: str, *, kept: bool) -> LogEntry:
+def _verified(
+    proof: LoggedStatement, policy: LogPolicy, url: str, *, kept: bool
+) -> RegisteredEntry:
     """An entry that the policy accepts. Raises what ``LoggedStatement.verify`` raises."""
     witnessed = proof.verify(policy, latest=int(time.time()) + WITNESS_SECONDS)
     seen = policy.reached_at(witnessed)
     interval = None if seen is None else witnessed_interval(seen)
-    return LogEntry(url, proof, interval, witnessed.operators, kept)
+    return RegisteredEntry(url, proof, interval, witnessed.operators, kept)
 
 
 def _verify_receipt(receipt: bytes, statement: bytes, subject: str, policy: LogPolicy) -> None:

@@ -13,7 +13,7 @@ from zkwm_cli.trust_options import read_trust_option, trust_option
 
 if TYPE_CHECKING:
     from zkwm.owner.register import Registration
-    from zkwm.owner.register_in_log import LogEntry
+    from zkwm.owner.register_in_log import RegisteredEntry
     from zkwm.timestamp_client import Obtained
 
 
@@ -131,7 +131,7 @@ def _timestamps(count: int) -> str:
     return "1 timestamp is" if count == 1 else f"{count} timestamps are"
 
 
-def _tell_entry(entry: LogEntry) -> None:
+def _tell_entry(entry: RegisteredEntry) -> None:
     """Where the commitment stands in a log, and who has seen it by when."""
     from zkwm.report.visible import visible
     from zkwm.written_dates import in_words
@@ -158,7 +158,7 @@ def _values(made: Registration) -> dict[str, Any]:
     }
 
 
-def _entry(entry: LogEntry) -> dict[str, Any]:
+def _entry(entry: RegisteredEntry) -> dict[str, Any]:
     """An entry in a log as JSON values."""
     import hashlib
 

@@ -73,7 +73,7 @@ def test_an_entry_is_verified_kept_and_found_again(
     assert again.entries[0].kept
     # who lost file and vault's copy states the same bytes, and the log finds its entry
     found = registering.register_in_log(
-        commitment, vault.state.signing_key, log.url, trust, seconds=30
+        commitment, (), vault.state.signing_key, log.url, trust, seconds=30
     )
     assert not found.kept
     assert found.proof.proof.index == entry.proof.proof.index
@@ -122,9 +122,9 @@ def test_proofs_that_strangers_add_to_a_file_are_left_out(
     slipped = replace(commitment, log_proofs=tuple(junk))
     trust = Trust((), log_policy=log.policy)
     made = register(vault, slipped, [], logs=[log.url], trust=trust)
-    assert [one.proof.checkpoint.checkpoint.origin for one in made.commitment.log_proofs] == [
-        ORIGIN
-    ]
+    origins = [one.proof.checkpoint.checkpoint.origin for one in made.commitment.log_proofs]
+    assert origins == [ORIGIN]
+    assert kept(vault, commitment).log_proofs == made.commitment.log_proofs
 
 
 def test_a_quorum_that_does_not_come_keeps_nothing(
