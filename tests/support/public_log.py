@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.support.faulty_disk import FaultyDisk
 from tests.support.running_server import running
+from zkwm.transparency_log.admission import Admission, Rate
 from zkwm.transparency_log.cosigning import Cosigner
 from zkwm.transparency_log.database import LogDatabase
 from zkwm.transparency_log.log import Log
@@ -66,10 +67,13 @@ def public_log(folder: Path, *, witnesses: bool = True) -> Iterator[PublicLog]:
         log = stack.enter_context(open_log(folder, KEY, database, read_statement, FaultyDisk()))
         policy = policy_text(urls)
         cosigner = Cosigner(log, LogPolicy.from_bytes(policy) if witnesses else None)
+        cosigner.require_newest()
         sequencer = Sequencer(log)
         stack.callback(sequencer.close)
         service = LogService(
-            log, KEY.verifiers, sequencer, CoseStatements(KEY), lambda: cosigner.witnessed
-        )
+            log, KEY.verifiers, sequencer, CoseStatements(KEY), lambda: cosigner.witnessed,
+            Admission(folder, rate=Rate(10**6)),
+        )  # fmt: skip
+        stack.callback(service.close)
         stack.enter_context(cosigner.running())
         yield PublicLog(stack.enter_context(running(application(service))), log, policy)

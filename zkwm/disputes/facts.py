@@ -9,8 +9,7 @@ from zkwm.disputes.results import FoundClaim, FoundParty, Standing
 from zkwm.disputes.rules import SECTIONS
 from zkwm.disputes.verdict import DisputeVerdict
 from zkwm.disputes.wording import RULES, SHORT, STANDINGS, on_claim
-from zkwm.judge.log_dating import witnessed_interval
-from zkwm_protocols.dates import Interval
+from zkwm_protocols.dates import Interval, witnessed_interval
 
 _MICRO = 1_000_000
 ORDER_OF_RULES = tuple(RULES)

@@ -16,7 +16,6 @@ from typing import TypeAlias, TypeVar
 from zkwm.disputes.case_file import DisputeCase
 from zkwm.disputes.results import LogPlace
 from zkwm.files import read_limited
-from zkwm.judge.log_dating import WITNESS_SECONDS
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.cose.contents import (
     DisputeEvent,
@@ -25,6 +24,7 @@ from zkwm_protocols.cose.contents import (
     VerdictStatement,
 )
 from zkwm_protocols.cose.logged_statement import LoggedStatement
+from zkwm_protocols.dates import WITNESS_SECONDS
 from zkwm_protocols.errors import ZkwmError
 from zkwm_protocols.key_history import DatedStatement, KeyHistory, LogEntry, dated
 from zkwm_protocols.transparency.checkpoint import SignedCheckpoint
