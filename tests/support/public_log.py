@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
 
 from tests.support.faulty_disk import FaultyDisk
 from tests.support.running_server import running
+from zkwm.transparency_log import asked_witnesses
 from zkwm.transparency_log.admission import Admission, Rate
 from zkwm.transparency_log.cosigning import Cosigner
 from zkwm.transparency_log.database import LogDatabase
@@ -56,6 +59,8 @@ def public_log(folder: Path, *, witnesses: bool = True) -> Iterator[PublicLog]:
     """A log in ``folder``; without ``witnesses`` none of them answers."""
     database = LogDatabase(folder / "database.sqlite")
     with ExitStack() as stack:
+        past = SimpleNamespace(time=lambda: TIME)  # the log's operator lives when its witnesses do
+        stack.enter_context(patch.object(asked_witnesses, "time", past))
         stack.callback(database.close)
         urls = []
         for number, key in enumerate(WITNESS_KEYS):
