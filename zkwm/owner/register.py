@@ -102,6 +102,18 @@ def register(
     )  # fmt: skip
     proofs = own_proofs(before.log_proofs, entries)
     registered = replace(commitment, timestamps=own, log_proofs=proofs)
+    _keep(vault, registered, file)
+    given = {one.token for one in commitment.timestamps} - {one.token for one in own}
+    whole = replace(
+        registered,
+        timestamps=(*own, *more),
+        log_proofs=(*proofs, *other_proofs(proofs, commitment, trust)),
+    )
+    return Registration(whole, added, len(more), len(given) - len(more), entries)
+
+
+def _keep(vault: Vault, registered: Commitment, file: bytes) -> None:
+    """Keep a registered commitment in place of ``file``. Raises UsageError where that is gone."""
     with vault.transaction() as state:
         secrets = secrets_of(state, registered)
         if secrets.commitment_file != file:  # its first timestamp may have fixed the labels
@@ -112,13 +124,6 @@ def register(
         state.commitments[registered.digest] = replace(
             secrets, commitment_file=registered.to_bytes()
         )
-    given = {one.token for one in commitment.timestamps} - {one.token for one in own}
-    whole = replace(
-        registered,
-        timestamps=(*own, *more),
-        log_proofs=(*proofs, *other_proofs(proofs, commitment, trust)),
-    )
-    return Registration(whole, added, len(more), len(given) - len(more), entries)
 
 
 def _require_place(
