@@ -51,6 +51,8 @@ _AUTHORITY = "authority.toml"
 _SETTINGS_LIMIT = 64 << 10
 _PEM_LIMIT = 256 << 10
 _MOST_FILES = 64
+_CERTIFICATES = (".crt", ".cer", ".der")
+_CONVERT = "convert it: openssl x509 -inform DER -in FILE -out FILE.pem"
 
 
 def is_trust_folder(path: str | Path) -> bool:
@@ -114,11 +116,16 @@ def _authority(folder: Path) -> TimestampAuthority:
     lists: set[bytes] = set()
     for one in _entries(folder, _MOST_FILES):
         if one.suffix == ".pem":
-            roots |= set(read_certificates(one))
+            roots |= set(_read_roots(one))
         elif one.suffix == ".crl":
             lists.add(_read_list(one))
         elif one.name != _AUTHORITY:
             raise _unknown(one)
+    if not roots:
+        raise Malformed(
+            f"{folder} has no root certificate",
+            hint="put the authority's root into it, as a file in PEM whose name ends in .pem",
+        )
     with _naming(path):
         require_name(folder.name)
         policies = require_list(settings["policies"], 1, MAXIMUM_POLICIES)
@@ -132,6 +139,27 @@ def _authority(folder: Path) -> TimestampAuthority:
             demand_revocation=require_boolean(settings.get("demand_revocation", True)),
             crls=tuple(sorted(lists)),
         )
+
+
+def _read_roots(path: Path) -> list[bytes]:
+    """The root certificates of a PEM file, DER. Raises Malformed for one that is no CA's."""
+    from cryptography import x509
+
+    found = read_certificates(path)
+    for data in found:
+        certificate = x509.load_der_x509_certificate(data)
+        try:
+            usage = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+        except (x509.ExtensionNotFound, ValueError):
+            continue  # of an old version: by it no chain verifies, and whoever asks is told why
+        if not usage.value.ca:
+            raise Malformed(
+                f"{path} has the certificate of {certificate.subject.rfc4514_string()[:100]!r}, "
+                "which is no CA's",
+                hint="an authority is trusted by the root at the top of its chain; take out the "
+                "certificates of signers",
+            )
+    return found
 
 
 def _read_list(path: Path) -> bytes:
@@ -160,7 +188,7 @@ def read_certificates(path: str | Path) -> list[bytes]:
     except ValueError:
         raise Malformed(
             f"{path} has no certificates in PEM",
-            hint="convert it: openssl x509 -inform DER -in FILE -out FILE.pem",
+            hint=_CONVERT,
         ) from None
 
 
@@ -218,10 +246,10 @@ def _require_known(folder: Path, names: set[str]) -> None:
 
 def _unknown(path: Path) -> Malformed:
     """The error for a file that belongs to nothing."""
-    return Malformed(
-        f"{path} belongs to nothing in a trust folder",
-        hint="take it out of the folder; docs/registration.md says what lies where",
-    )
+    hint = "take it out of the folder; docs/registration.md says what lies where"
+    if path.suffix.lower() in _CERTIFICATES:
+        hint = f"a certificate is PEM, and its name ends in .pem: {_CONVERT}"
+    return Malformed(f"{path} belongs to nothing in a trust folder", hint=hint)
 
 
 def _settings(path: Path, needed: set[str], allowed: Set[str] = frozenset()) -> dict[str, Any]:
@@ -229,13 +257,25 @@ def _settings(path: Path, needed: set[str], allowed: Set[str] = frozenset()) -> 
 
     Raises Malformed.
     """
+    if not path.exists():
+        raise Malformed(f"{path} is missing", hint=_example(path))
     try:
         values = tomllib.loads(read_limited(path, _SETTINGS_LIMIT, regular=True).decode())
     except (ValueError, RecursionError):
-        raise Malformed(f"{path} is not TOML") from None
+        raise Malformed(f"{path} is not TOML", hint=_example(path)) from None
     for name in sorted(set(values) - needed - allowed) + sorted(needed - set(values)):
-        raise Malformed(f"{path}: missing or unknown setting {name[:40]!r}")
+        what = "missing" if name in needed else "unknown"
+        raise Malformed(f"{path}: the setting {name[:40]!r} is {what}", hint=_example(path))
     return values
+
+
+def _example(path: Path) -> str:
+    """What such a file has, as a hint."""
+    if path.suffix == ".pem":
+        return "give the owner's public key, of Ed25519 or P-256: openssl pkey -in KEY -pubout"
+    if path.name == SETTINGS:
+        return "write into it: authorities_needed = 1"
+    return 'write into it the policies of the authority, such as: policies = ["1.2.3.4.1"]'
 
 
 @contextmanager
@@ -246,4 +286,4 @@ def _naming(path: Path) -> Iterator[None]:
     except Malformed as error:
         if str(path.parent) in error.message:
             raise
-        raise Malformed(f"{path}: {error.message}", hint=error.hint) from None
+        raise Malformed(f"{path}: {error.message}", hint=error.hint or _example(path)) from None

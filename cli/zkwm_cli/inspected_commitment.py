@@ -47,7 +47,10 @@ def commitment_fields(data: bytes, trust: Trust | None = None) -> Reading:
         "commitment.signature": commitment.verify_signatures,
         "commitment.timestamp": _date_test(commitment, trust),
     }
-    return fields, tests, "compare the owner's fingerprint with the one they published"
+    advice = "compare the owner's fingerprint with the one they published"
+    if trust is None and commitment.timestamps:
+        advice += "; when it existed, by whom you trust: zkwm inspect FILE --trust FOLDER"
+    return fields, tests, advice
 
 
 def _date_test(commitment: Commitment, trust: Trust | None) -> Callable[[], object] | None:

@@ -59,8 +59,10 @@ def changed_passphrase(file: str | None, *, of: str, role: Role) -> str:
     ``passphrase`` does.
     """
     protect_memory()
-    secret = _from_file(file) if file is not None else _asked(of, role, twice=True)
-    return _not_empty(secret, of)
+    if file is not None:
+        return _not_empty(_from_file(file), of)
+    hint = f"use --new-passphrase-file FILE, or name a program that asks in {ASKPASS}"
+    return _not_empty(_asked(of, role, twice=True, hint=hint), of)
 
 
 def is_given(file: str | None, role: Role) -> bool:
@@ -130,26 +132,32 @@ def _from_keyring(of: str) -> str | None:
         ) from None
 
 
-def _asked(of: str, role: Role, *, twice: bool) -> str:
-    """A passphrase from a person, or a program where there is no terminal; twice for a new one."""
+def _asked(of: str, role: Role, *, twice: bool, hint: str = "") -> str:
+    """A passphrase from a person, or a program where there is no terminal; twice for a new one.
+
+    ``hint`` is what to do where there is nobody to ask about the change of a passphrase.
+    """
     if not twice:
-        return _typed(f"Passphrase of {of}: ", of, role)
-    first = _typed(f"New passphrase of {of}: ", of, role)
-    if _typed("The same again: ", of, role) != first:
+        return _typed(f"Passphrase of {of}: ", of, role, hint)
+    changed = f"new passphrase of {of}" if hint else of
+    first = _typed(f"New passphrase of {of}: ", changed, role, hint)
+    if _typed("The same again: ", changed, role, hint) != first:
         raise UsageError("the two passphrases differ", hint="try again; nothing was made")
     return first
 
 
-def _typed(question: str, of: str, role: Role) -> str:
+def _typed(question: str, of: str, role: Role, hint: str = "") -> str:
     """One answer. Raises UsageError where there is nobody to ask."""
     line = ask_hidden(question, LONGEST)
     if line is None:
         line = ask_program(question, LONGEST)
     if line is None:
         raise UsageError(
-            f"the passphrase of {of} is needed, and there is no terminal to ask at",
-            hint=f"use --passphrase-file FILE, or set {role.value}, or name a program that asks "
-            f"in {ASKPASS}",
+            f"the {of if hint else f'passphrase of {of}'} is needed, and there is no terminal to "
+            "ask at",
+            hint=hint
+            or f"use --passphrase-file FILE, or set {role.value}, or name a program that asks in "
+            f"{ASKPASS}",
         )
     return _text(line, "that was given")
 

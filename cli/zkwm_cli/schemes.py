@@ -19,11 +19,16 @@ from zkwm_protocols.errors import UsageError
 
 
 def commit_under(
-    options: SchemeOptions, owner: VaultOptions, data: str, class_names: tuple[str, ...] | None
+    options: SchemeOptions,
+    owner: VaultOptions,
+    data: str,
+    class_names: tuple[str, ...] | None,
+    authority: bytes | None,
 ) -> Commitment:
     """The commitment that the scheme makes; its secrets are added to the vault.
 
-    Raises UsageError for names of other classes than the data's.
+    ``authority`` is how its header names the authority of the beacon, 32 bytes, or None. Raises
+    UsageError for names of other classes than the data's.
     """
     scheme = _scheme(str(options.watermark), options.parameter)
     start = None if options.owner_model is None else load_model(options.owner_model)
@@ -34,7 +39,9 @@ def commit_under(
             "classes"
         )
     committing = owner_of(owner.open(), images, options.architecture, start)
-    return scheme.commit(replace(committing, class_names=class_names))
+    return scheme.commit(
+        replace(committing, class_names=class_names, timestamp_authority=authority)
+    )
 
 
 def embed_under(options: MarkOptions, training: TrainingOptions) -> tuple[Commitment, EmbedResult]:

@@ -79,10 +79,18 @@ class DateTerms:
 
     def require_consistent(self) -> None:
         """Raise a usage error for one of date and source alone, or a demand without dates."""
-        if (self.suspect_published is None) != (not self.published_source):
+        given = {
+            "--trust": self.trust is not None,
+            "--suspect-published": self.suspect_published is not None,
+            "--published-source": bool(self.published_source),
+        }
+        missing = [name for name, there in given.items() if not there]
+        if self.older and missing:
+            raise click.UsageError(
+                f"--older takes {', '.join(given)}; missing: {', '.join(missing)}"
+            )
+        if given["--suspect-published"] != given["--published-source"]:
             raise click.UsageError("--suspect-published and --published-source go together")
-        if self.older and (self.trust is None or self.suspect_published is None):
-            raise click.UsageError("--older takes --trust and --suspect-published")
 
     def fixed(self) -> dict[str, Any]:
         """Keyword arguments of ``Judge.challenge`` and ``Judge.challenge_argument``."""

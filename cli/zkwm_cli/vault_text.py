@@ -45,6 +45,9 @@ def _commitment(one: CommitmentOverview) -> Iterator[str]:
     if one.created is not None:
         made = f"{day(one.created)}, by this owner's clock (no evidence of a date)"
     yield _row("made", made)
+    if kept := len(one.commitment.timestamps):
+        what = "1 timestamp" if kept == 1 else f"{kept} timestamps"
+        yield _row("registered", f"{what}: zkwm inspect FILE --trust FOLDER says of when")
     spent = f"{_blocks(one.spent)} of {header.block_count:,}" if one.spent else "none"
     yield _row("spent", spent)
     left = f"{one.unspent:,} of {header.block_count:,} blocks of {header.block_size:,}"

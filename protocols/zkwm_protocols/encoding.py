@@ -67,10 +67,7 @@ def require_kind(kind: str, data: bytes) -> None:
     if magic == first_line(kind):
         return
     if magic.startswith(f"zkwm-{kind}/".encode("ascii")):
-        raise Unsupported(
-            f"this is a zkwm {kind} file of another version",
-            hint="use the zkwm release that wrote it, or a newer one",
-        )
+        raise _of_another_version(kind, magic)
     if magic.startswith(b"zkwm-"):
         other = magic[5:].decode("ascii", "replace").partition("/")[0]
         raise Malformed(
@@ -78,6 +75,21 @@ def require_kind(kind: str, data: bytes) -> None:
             hint=f"give a file of the kind {kind}",
         )
     raise Malformed(f"this is not a zkwm {kind} file", hint=f"give a file of the kind {kind}")
+
+
+def _of_another_version(kind: str, magic: bytes) -> Unsupported:
+    """The error for a file of a version that this release does not read."""
+    found, own = magic.rpartition(b"/")[2], FILE_VERSIONS.get(kind, 1)
+    if not found.isdigit() or len(found) > 4:
+        found = b"another"
+    hint = "use the zkwm release that wrote it, or a newer one"
+    if found.isdigit() and int(found) < own:
+        hint = "have it made anew with this release, or use the earlier one that wrote it"
+    return Unsupported(
+        f"this is a zkwm {kind} file of version {found.decode('ascii')}, and this release reads "
+        f"version {own}",
+        hint=hint,
+    )
 
 
 def first_line(kind: str) -> bytes:

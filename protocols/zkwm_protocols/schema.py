@@ -62,7 +62,7 @@ def refuse_earlier(value: object, kind: str, version: int, what: str) -> None:
         raise Unsupported(
             f"{what} of version {found}, made by an earlier release of zkwm; this one reads "
             f"version {version}",
-            hint="make it anew with this release",
+            hint="have it made anew with this release, or use the earlier one that wrote it",
         )
 
 

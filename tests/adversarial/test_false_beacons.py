@@ -126,11 +126,39 @@ def test_a_reader_who_does_not_trust_the_beacon_does_not_grant_its_discount(
         case = Namespace(commitment=file, challenge=challenge, verdict=found, trust=TRUST)
         step = repeat_dates(case, mine)
         assert step is not None
-        assert step.state == ReplayState.DIFFERS
+        assert step.state == ReplayState.NOT_REPEATED
         assert "none of its authorities signed the beacon" in step.words
+        blind = replace(challenge, trust=mine.digest)  # a judge who granted it without a token
+        own = Namespace(commitment=file, challenge=blind, verdict=None, trust=mine)
+        lie = repeat_dates(own, None)
+        assert lie is not None
+        assert lie.state == ReplayState.DIFFERS
         same = repeat_dates(case, None)
         assert same is not None
         assert same.state == ReplayState.REPEATED
+
+
+def test_a_reader_who_knows_none_of_the_authorities_contradicts_nobody(accuser: Accuser) -> None:
+    """Not to know is not repeated; another order by whom they know differs."""
+    file = replace(accuser.bare, timestamps=accuser.file((MAKER, EARLY)).timestamps)
+    header = replace(file.header, timestamp_authority=None)
+    tokens = (MAKER, OTHER.but(time=generalized(LATE)))
+    free = replace(file, header=header)
+    dated = replace(free, timestamps=tuple(
+        maker.but(digest=free.digest, time=generalized(time)).evidence()
+        for maker, time in zip(tokens, (EARLY, LATE), strict=True)
+    ))  # fmt: skip
+    only = Trust((MAKER.trusted(name="public"),))
+    challenge = replace(accuser.challenge(accuser.file((MAKER, EARLY))), trust=only.digest)
+    challenge = replace(challenge, policy=Policy())
+    verdict = Namespace(dating=read_dates(dated, only)[0], checked=0)
+    states = {}
+    for name, maker in (("nobody", TokenMaker.new()), ("a later one", OTHER)):
+        case = Namespace(commitment=dated, challenge=challenge, verdict=verdict, trust=only)
+        step = repeat_dates(case, Trust((maker.trusted(name="mine"),)))
+        assert step is not None
+        states[name] = step.state
+    assert states == {"nobody": ReplayState.NOT_REPEATED, "a later one": ReplayState.DIFFERS}
 
 
 @pytest.mark.parametrize("year", [1970, 9999])

@@ -117,7 +117,7 @@ def test_a_model_that_nobody_claims(zkwm: Command, case: Files, folder: Path) ->
     assert "no claim in" in result.stderr
     (folder / "README.md").unlink()
     result = zkwm("find", folder)
-    assert result.code == 2
+    assert result.code == 3
     assert "(--card)" in result.stderr
 
 

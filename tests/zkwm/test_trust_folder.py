@@ -20,6 +20,7 @@ from zkwm_protocols.trust import Trust
 ROOT = certify("root", new_key(), ca=True)
 SECOND = certify("second", new_key("ed25519"), ca=True)
 OTHER = certify("other", new_key(), ca=True)
+LEAF = certify("signer", new_key(), ROOT)
 AGAIN = certify("root, issued again", ROOT.key, ca=True)
 LIST = revocation_list(ROOT)
 LOG_POLICY = POLICY_TEXT.encode()
@@ -123,6 +124,8 @@ CHANGES: dict[str, Callable[[Path], None]] = {
     "more needed than there are": _put("trust.toml", b"authorities_needed = 3"),
     "no TOML": _put("trust.toml", b"\xff"),
     "a root that is none": _put("authorities/a-tsa/root.pem", b"-----BEGIN CERTIFICATE-----"),
+    "a signer's certificate for a root": _put("authorities/a-tsa/root.pem", LEAF.pem),
+    "a certificate in DER": _put("authorities/a-tsa/root.crt", ROOT.der),
     "an owner's key of RSA": _put("owners/acme.pem", pem_of(rsa.generate_private_key(65537, 2048))),
     "an owner's key that is none": _put("owners/acme.pem", b"acme"),
     "an owner's name that no file may have": _put(
@@ -147,6 +150,7 @@ def test_what_is_wrong_in_a_folder_is_refused_by_name(
     with pytest.raises(CouldNotCheck) as caught:  # Malformed, or a file that is missing
         read_trust(folder)
     assert str(folder) in caught.value.message
+    assert caught.value.hint or "is larger than" in caught.value.message
 
 
 def test_a_pipe_among_the_files_keeps_nobody_waiting(folder: Path) -> None:

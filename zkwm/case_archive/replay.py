@@ -92,7 +92,8 @@ _Stepped = Iterator[tuple[ReplayStep, Outcome | None]]
 def _steps(documents: CaseDocuments, given: Trust | None) -> _Stepped:
     """Every step, with the outcome of the case as far as it is known."""
     verdict = documents.verdict
-    yield _signed(verdict), None
+    if verdict is not None:
+        yield _signed(verdict), None
     yield _files(documents), None
     if documents.files(ArchiveRole.REPORT):
         yield _reports(documents), None
@@ -117,10 +118,8 @@ def _steps(documents: CaseDocuments, given: Trust | None) -> _Stepped:
             yield ReplayStep("answer", ReplayState.NOT_REPEATED, words), None
 
 
-def _signed(verdict: Verdict | None) -> ReplayStep:
+def _signed(verdict: Verdict) -> ReplayStep:
     """The verdict's signature, which the reader verified."""
-    if verdict is None:
-        return ReplayStep("verdict", ReplayState.REPEATED, "there is none in the archive")
     words = f"signed by the judge's key, and says: {verdict.outcome}"
     return ReplayStep("verdict", ReplayState.REPEATED, words)
 

@@ -34,9 +34,16 @@ def repeat_dates(documents: CaseDocuments, given: Trust | None) -> ReplayStep | 
     again = _dates_of(documents, trust)
     order = order_by(again, challenge)
     words = f"by {_whose(trust, named)}, the order is: {order}"
+    other = named not in (None, trust.digest)
     if challenge.policy.trusted_beacon and again.beacon is None:
         words += "; none of its authorities signed the beacon that the challenge takes for trusted"
-        return ReplayStep(_NAME, ReplayState.DIFFERS, words)
+        return ReplayStep(_NAME, _unlike(other=other), words)
+    if other and again.existed is None:
+        words = (
+            "another trust folder than the judge's was given, and too few of its authorities date "
+            "the commitment: by it nothing can be said"
+        )
+        return ReplayStep(_NAME, ReplayState.NOT_REPEATED, words)
     if stated is None:
         return ReplayStep(_NAME, ReplayState.REPEATED, words)
     before = order_of(stated, challenge)
@@ -63,6 +70,11 @@ def _dates_of(documents: CaseDocuments, trust: Trust) -> Dating:
     verdict = documents.verdict
     clock = None if verdict is None else verdict.checked
     return read_dates(documents.commitment, trust, clock=clock)[0]
+
+
+def _unlike(*, other: bool) -> ReplayState:
+    """The state where a date is missing: one that somebody else does not know differs from none."""
+    return ReplayState.NOT_REPEATED if other else ReplayState.DIFFERS
 
 
 def _whose(trust: Trust, named: bytes | None) -> str:

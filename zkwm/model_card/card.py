@@ -102,7 +102,8 @@ def find_claims(
         commitments: files of commitments, besides those that lie beside the model.
 
     Raises:
-        UsageError: there is no model, or no card.
+        UsageError: there is no model.
+        CouldNotCheck: there is no card.
         CouldNotCheck, Malformed, Unsupported: the card or a commitment cannot be read.
     """
     path = Path(model)

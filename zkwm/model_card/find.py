@@ -13,7 +13,7 @@ from zkwm.model_card.front_matter import FILE_LIMIT, read_claims
 from zkwm.suspects.model_digests import ModelDigest
 from zkwm_protocols.commitment import FILE_LIMIT as COMMITMENT_LIMIT
 from zkwm_protocols.commitment import Commitment
-from zkwm_protocols.errors import Malformed, UsageError, ZkwmError
+from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError, ZkwmError
 
 CARD = "README.md"
 MOST_COMMITMENTS = 100
@@ -59,10 +59,10 @@ class ClaimFinding:
 
 
 def card_of(model: Path) -> Path:
-    """The README.md in a model's folder, or beside its file. Raises UsageError without one."""
+    """The README.md in a model's folder, or beside its file. Raises CouldNotCheck without one."""
     card = (model if model.is_dir() else model.parent) / CARD
     if not card.is_file():
-        raise UsageError(
+        raise CouldNotCheck(
             f"there is no {card}, so nothing says which commitment claims this model",
             hint="give the card (`card`)",
         )

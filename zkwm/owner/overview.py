@@ -50,6 +50,7 @@ class CommitmentOverview:
             "kind": header.kind.value,
             "family": self.family,
             "created": self.created,
+            "timestamps": len(self.commitment.timestamps),
             "triggers": header.leaf_count,
             "blocks": header.block_count,
             "block_size": header.block_size,

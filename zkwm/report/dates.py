@@ -133,6 +133,8 @@ def _commitment(verdict: Verdict) -> str:
 def _suspect(verdict: Verdict) -> str:
     """When the suspect was published."""
     published = verdict.published
+    if verdict.challenge is None:
+        return "when the model was published says the challenge, which was not read yet"
     if published is None:
         return "the model's date of publication is not known"
     return f"the model was published {in_words(published.interval)}"

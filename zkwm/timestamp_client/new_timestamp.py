@@ -81,7 +81,8 @@ def obtain(
             check="timestamp.chain",
         )
     itself = TimestampAuthority(location.place, (found.root,), (answer.policy,))
-    dated = _verified(evidence, commitment, trust.authorities if trust else (itself,), location)
+    authorities = trust.authorities if trust else (itself,)
+    dated = _verified(evidence, commitment, authorities, location, found.missing)
     return Obtained(url, evidence, dated, trust is not None, tuple(found.missing))
 
 
@@ -90,9 +91,11 @@ def _verified(
     commitment: Commitment,
     authorities: tuple[TimestampAuthority, ...],
     location: Location,
+    missing: list[str],
 ) -> DatedBy:
     """What the token says, by the first authority by which it verifies.
 
+    ``missing`` is what could not be had, in words, for the hint where that is why it does not.
     Raises CouldNotCheck, TrustMaterialMissing.
     """
     from zkwm_protocols.timestamps.verification import verify_with_any
@@ -103,6 +106,17 @@ def _verified(
         kind = TrustMaterialMissing if isinstance(error, TrustMaterialMissing) else CouldNotCheck
         raise kind(
             f"the token of {location.place} does not verify: {error.message}",
-            hint="ask an authority that your trust folder names, or add this one to the folder",
+            hint=_hint(error, missing),
             check=error.check,
         ) from None
+
+
+def _hint(error: ZkwmError, missing: list[str]) -> str:
+    """What to do about a token that does not verify."""
+    if error.check == "timestamp.revocation" and isinstance(error, TrustMaterialMissing):
+        what = f"could not get {'; '.join(missing)}: " if missing else ""
+        return (
+            f"{what}try again later, ask another authority, put its CRLs (DER, NAME.crl) into its "
+            "folder in the trust folder, or set demand_revocation = false there"
+        )
+    return "ask an authority that your trust folder names, or add this one to the folder"

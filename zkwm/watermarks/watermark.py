@@ -53,6 +53,8 @@ class Owner:
         start: A trained, unmarked model, for schemes that mark one. The commitment names its
             digest as the owner's model.
         class_names: The names of the classes that a commitment to triggers fixes (SPEC.md 5.2).
+        timestamp_authority: How a commitment names the authority of its labels' beacon (SPEC.md
+            22.2), 32 bytes; None where labels follow from the commitment alone.
     """
 
     vault: Vault
@@ -61,6 +63,7 @@ class Owner:
     settings: EmbedSettings
     start: Classifier | None = None
     class_names: tuple[str, ...] | None = None
+    timestamp_authority: bytes | None = None
 
     def untrained(self) -> Classifier:
         """The network with random weights that follow from ``settings.seed``."""

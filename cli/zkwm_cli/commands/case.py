@@ -77,6 +77,7 @@ def pack(
     for file in manifest.files:
         note(f"{file.role}: {file.name}, {file.size} bytes")
     note(f"{output.output}: {len(data)} bytes, SHA-256 {digest}")
+    _tell_missing({file.role for file in manifest.files})
     if with_triggers:
         warn("the archive has the opened triggers: give it to nobody who may not see them")
     if read is not None and read.reference is not None:
@@ -152,6 +153,16 @@ def check(
     raise click.exceptions.Exit(print_zkwm_error(problem, as_json=False))
 
 
+def _tell_missing(roles: set[str]) -> None:
+    """What whoever repeats the case will miss."""
+    from zkwm_cli.terminal import note
+
+    if "verdict" not in roles:
+        note("there is no verdict among the files: zkwm case check compares with none")
+    if "model" not in roles:
+        note("there is no model among the files: nobody can ask it again from the archive alone")
+
+
 def _secret(judge: str, passphrase_file: str | None) -> JudgeKey:
     """The judge's secret keys."""
     from zkwm.judge.key_file import open_judge_key
@@ -167,7 +178,9 @@ def _print(replay: Replay) -> None:
     documents = replay.documents
     for step in replay.steps:
         click.echo(f"{step.state:<13} {step.name}: {one_line(step.words)}")
-    if documents.verdict is not None:
+    if documents.verdict is None:
+        click.echo("the archive has no verdict: nothing is compared with one")
+    else:
         click.echo(f"the verdict says: {documents.verdict.outcome}")
     if replay.outcome is not None:
         click.echo(f"REPEATED WHOLE: {replay.outcome}")

@@ -51,8 +51,6 @@ def command(
         scheme.require_none()
     else:
         triggers.require_none()
-    if scheme.watermark is not None and authority is not None:
-        raise click.UsageError("--timestamp-authority is for triggers, not for --watermark")
     target = output.target(owner.vault, triggers.labels, authority)
     named = None if authority is None else _root_key(authority)
     if scheme.watermark is not None:
@@ -60,7 +58,7 @@ def command(
 
         if triggers.data is None:
             raise click.UsageError("--watermark needs --data, that the mark will be trained with")
-        commitment = commit_under(scheme, owner, triggers.data, triggers.read_class_names())
+        commitment = commit_under(scheme, owner, triggers.data, triggers.read_class_names(), named)
     elif triggers.generate is not None:
         commitment = _commit_generated(owner, triggers, triggers.generate, named)
     else:
@@ -73,7 +71,7 @@ def _root_key(file: str) -> bytes:
     """How a header names an authority, from the file of its root certificate. Raises UsageError."""
     from zkwm.trust_folder import read_certificates
     from zkwm_protocols.errors import UsageError
-    from zkwm_protocols.timestamps.chain import key_digest, load_certificate
+    from zkwm_protocols.timestamps.chain import is_root, key_digest, load_certificate
 
     found = read_certificates(file)
     if len(found) != 1:
@@ -81,7 +79,15 @@ def _root_key(file: str) -> bytes:
             f"{file} has {len(found)} certificates",
             hint="give a file with the root certificate alone",
         )
-    return key_digest(load_certificate(found[0]))
+    root = load_certificate(found[0])
+    if not is_root(root):
+        raise UsageError(
+            f"{file} is no root certificate: it is issued by {root.issuer.rfc4514_string()!r}, or "
+            "not a CA's",
+            hint="give the certificate at the top of the authority's chain, which signs itself: "
+            "signers' certificates are renewed, and the commitment names it for good",
+        )
+    return key_digest(root)
 
 
 def _commit_generated(

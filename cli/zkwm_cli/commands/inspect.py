@@ -107,5 +107,8 @@ def _signed(file: str, judge: JudgePublic | str) -> Inspection:
 
 
 def _text(value: object) -> str:
-    """A field for people: texts as they are, anything else as JSON."""
+    """A field for people: texts as they are, times in words, anything else as JSON."""
+    if isinstance(value, dict) and {"earliest", "latest"} <= set(value):
+        source = f" ({value['source']})" if value.get("source") else ""
+        return f"{value['earliest']} to {value['latest']}{source}"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -76,6 +76,13 @@ def key_digest(certificate: x509.Certificate) -> bytes:
     return hashlib.sha256(encoding(parts_of(certificate).public_key)).digest()
 
 
+def is_root(certificate: x509.Certificate) -> bool:
+    """Whether a certificate is a CA's, under its own name."""
+    constraints = extension_of(certificate, x509.BasicConstraints)
+    own = certificate.issuer == certificate.subject
+    return own and constraints is not None and constraints.value.ca
+
+
 def find_signer(token: Token, candidates: list[x509.Certificate]) -> x509.Certificate:
     """The certificate that a token names as its signer's, fit to sign timestamps.
 

@@ -43,6 +43,7 @@ def test_missing_trust_material_is_told_as_such(
         obtain(COMMITMENT, "http://tsa.example/", trust=trust)
     assert caught.value.check == check
     assert caught.value.hint
+    assert ("demand_revocation" in caught.value.hint) == (check == "timestamp.revocation")
 
 
 def test_a_token_with_a_changed_signature_is_not_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,6 +129,7 @@ class Dawn(Watermark):
             block_size=pairs.block_size,
             owner_model=owner_digest(owner),
             class_names=owner.class_names,
+            timestamp_authority=owner.timestamp_authority,
         )
 
     def reader(self) -> MarkReader:

@@ -68,6 +68,7 @@ def commit_keys(
     *,
     block_size: int = 50,
     owner_model: bytes | None = None,
+    timestamp_authority: bytes | None = None,
 ) -> Commitment:
     """Commit to keys with two classes: the label of a key is its bit.
 
@@ -77,6 +78,7 @@ def commit_keys(
         block_size: Keys that are opened together.
         owner_model: The digest (``owner_digest``) of the unmarked model with which a suspect is
             aligned (SPEC.md 19.4).
+        timestamp_authority: How the header names the authority of the beacon, 32 bytes.
 
     Raises:
         UsageError: As in ``zkwm.owner.commit.commit``.
@@ -84,7 +86,10 @@ def commit_keys(
     from zkwm.owner.commit import commit
 
     read_keys(keys)
-    return commit(vault, keys, class_count=BITS, block_size=block_size, owner_model=owner_model)
+    return commit(
+        vault, keys, class_count=BITS, block_size=block_size, owner_model=owner_model,
+        timestamp_authority=timestamp_authority,
+    )  # fmt: skip
 
 
 def commit_keys_of(owner: Owner, keys: NDArray[np.uint8], *, block_size: int) -> Commitment:
@@ -98,4 +103,7 @@ def commit_keys_of(owner: Owner, keys: NDArray[np.uint8], *, block_size: int) ->
             "this watermark commits to keys whose labels are bits, so no class has a name",
             hint="leave the names of classes out; they go with triggers, whose labels are classes",
         )
-    return commit_keys(owner.vault, keys, block_size=block_size, owner_model=owner_digest(owner))
+    return commit_keys(
+        owner.vault, keys, block_size=block_size, owner_model=owner_digest(owner),
+        timestamp_authority=owner.timestamp_authority,
+    )  # fmt: skip

@@ -56,6 +56,7 @@ def commit_generated(owner: Owner, count: int, family: str) -> Commitment:
         block_size=block_size(count),
         owner_model=_start_digest(owner),
         class_names=owner.class_names,
+        timestamp_authority=owner.timestamp_authority,
     )
 
 
@@ -81,6 +82,7 @@ def commit_images(
         block_size=block_size(len(images)),
         owner_model=_start_digest(owner),
         class_names=owner.class_names,
+        timestamp_authority=owner.timestamp_authority,
     )
 
 
