@@ -145,14 +145,16 @@ def _read_roots(path: Path) -> list[bytes]:
     """The root certificates of a PEM file, DER. Raises Malformed for one that is no CA's."""
     from cryptography import x509
 
+    from zkwm_protocols.timestamps.chain import extension_of, load_certificate
+
     found = read_certificates(path)
     for data in found:
-        certificate = x509.load_der_x509_certificate(data)
         try:
-            usage = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-        except (x509.ExtensionNotFound, ValueError):
-            continue  # of an old version: by it no chain verifies, and whoever asks is told why
-        if not usage.value.ca:
+            certificate = load_certificate(data)
+        except Malformed as error:
+            raise Malformed(f"{path} has {error.message}", hint=_CONVERT) from None
+        usage = extension_of(certificate, x509.BasicConstraints)
+        if usage is not None and not usage.value.ca:
             raise Malformed(
                 f"{path} has the certificate of {certificate.subject.rfc4514_string()[:100]!r}, "
                 "which is no CA's",
@@ -164,12 +166,12 @@ def _read_roots(path: Path) -> list[bytes]:
 
 def _read_list(path: Path) -> bytes:
     """A certificate revocation list, DER. Raises Malformed, CouldNotCheck."""
-    from cryptography import x509
+    from zkwm_protocols.timestamps.crl import load_crl
 
     data = read_limited(path, MAXIMUM_LISTS_BYTES, regular=True)
     try:
-        x509.load_der_x509_crl(data)
-    except ValueError:
+        load_crl(data)
+    except Malformed:
         raise Malformed(
             f"{path} is no certificate revocation list in DER",
             hint="convert it: openssl crl -in FILE -outform DER -out FILE.crl",
@@ -185,7 +187,7 @@ def read_certificates(path: str | Path) -> list[bytes]:
     try:
         found = x509.load_pem_x509_certificates(read_limited(path, _PEM_LIMIT, regular=True))
         return [certificate.public_bytes(Encoding.DER) for certificate in found]
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise Malformed(
             f"{path} has no certificates in PEM",
             hint=_CONVERT,

@@ -38,7 +38,7 @@ class VaultOptions:
         """Decrypt the vault. Raises VaultUnusable, CouldNotCheck or UsageError."""
         from zkwm_cli.terminal import note
 
-        require_kind(self.vault, "vault", "a vault")
+        require_kind(self.vault, "vault")
         secret = self.passphrase()
         with suppress(OSError, ValueError):
             size = Path(self.vault).stat().st_size
@@ -99,7 +99,7 @@ class JudgeOptions:
                     "not beside it",
                     hint="only the judge can do this: give --judge with the secret key's file",
                 )
-        require_kind(self.secret, "judge-key", "a judge's key")
+        require_kind(self.secret, "judge-key")
         secret = passphrase(self.passphrase_file, of=self.secret, role=Role.JUDGE)
         with naming(self.secret), imported_meanwhile(*_JUDGE_MODULES, *modules, then=then):
             key = open_judge_key(self.secret, secret)
@@ -114,18 +114,19 @@ class JudgeOptions:
         return Judge.from_key(key, JudgeLedger.beside(self.secret))
 
 
-def require_kind(name: str, kind: str, what: str) -> None:
-    """Raise UsageError for a file that says that it is of another kind: nobody is asked about it.
+def require_kind(name: str, kind: str) -> None:
+    """Raise Malformed or Unsupported for a file that says that it is of another kind or version.
 
-    A file that cannot be read, or is none of zkwm's, is left to whoever opens it.
+    Then nobody is asked for its passphrase. One that cannot be read, or is none of zkwm's, is left
+    to whoever opens it.
     """
-    from zkwm_protocols.errors import UsageError
+    from zkwm_protocols import encoding
 
     first = b""
     with suppress(OSError, ValueError):
         if Path(name).is_file():
             with Path(name).open("rb") as file:
-                first = file.read(64).partition(b"\n")[0]
-    if first.startswith(b"zkwm-") and not first.startswith(f"zkwm-{kind}/".encode("ascii")):
-        found = first[5:].decode("ascii", "replace").partition("/")[0]
-        raise UsageError(f"{name} is a zkwm {found}, and not {what}", hint=f"name {what}")
+                first = file.read(64)
+    if first.startswith(b"zkwm-") and b"\n" in first:
+        with naming(name):
+            encoding.require_kind(kind, first)

@@ -53,11 +53,11 @@ def test_a_file_of_another_kind_costs_no_passphrase(
         *("verify", "--commitment", case.commitment, "--model", case.model),
         *("--challenge", case.challenge, "--proof", case.proof, "--judge", case.commitment),
     )
-    assert refused.code == 2
-    assert "is a zkwm commitment, and not a judge's key" in refused.stderr
+    assert refused.code == 3
+    assert "of another kind ('commitment'), not a judge-key" in refused.stderr
     shown = zkwm("vault", "show", "--vault", str(case.judge).removesuffix(".pub"))
-    assert shown.code == 2
-    assert "is a zkwm judge-key, and not a vault" in shown.stderr
+    assert shown.code == 3
+    assert "of another kind ('judge-key'), not a vault" in shown.stderr
 
 
 def test_the_new_passphrase_is_named_where_nobody_can_be_asked(

@@ -7,12 +7,14 @@ from contextlib import suppress
 from random import Random
 
 from tests.fuzz.byte_changes import change_bytes, chosen, mixed
-from tests.fuzz.harness import Kind
+from tests.fuzz.harness import DOCUMENT_ERRORS, Kind
 from tests.fuzz.text_changes import change_json
 from tests.support.archives import CONTENTS, archive, honest_files, manifest_of, zip_of
 from zkwm.case_archive.container import read_archive, write_archive
 from zkwm.case_archive.extracted_mark import ExtractedMark
 from zkwm.case_archive.manifest import NAME, CaseManifest
+from zkwm.extraction.schemes import make_reader, reader_class
+from zkwm_protocols.errors import UsageError
 
 
 def changed_document(data: bytes, random: Random) -> bytes:
@@ -53,6 +55,21 @@ def mark_kind() -> Kind:
                 ExtractedMark.from_bytes, again=lambda mark: mark.to_bytes())  # fmt: skip
 
 
+def reader_kind() -> Kind:
+    """The reader of a mark that an archive names, by ``extraction.json``."""
+    samples = [
+        ExtractedMark("uchida", {}).to_bytes(),
+        ExtractedMark("deepsigns", {"floor": 0.1}).to_bytes(),
+    ]
+
+    def read(data: bytes) -> object:
+        mark = ExtractedMark.from_bytes(data)
+        return reader_class(mark.watermark), make_reader(mark.watermark, **mark.parameters)
+
+    return Kind("extraction.json", mixed(chosen(samples), changed_document), read,
+                (*DOCUMENT_ERRORS, UsageError))  # fmt: skip
+
+
 def kinds() -> list[Kind]:
     """All kinds of this file."""
-    return [archive_kind(), mark_kind()]
+    return [archive_kind(), mark_kind(), reader_kind()]

@@ -16,6 +16,7 @@ from tests.fuzz import (
     protocol_files,
     replies,
     timestamp_files,
+    trust_files,
     worker_results,
 )
 from tests.fuzz.harness import Kind
@@ -33,6 +34,7 @@ ROOMS = (
     archive_files,
     log_files,
     timestamp_files,
+    trust_files,
 )
 
 

@@ -134,6 +134,9 @@ CHANGES: dict[str, Callable[[Path], None]] = {
     "a root under two names": _put("authorities/b.tsa/root.pem", ROOT.pem),
     "its key in another certificate": _put("authorities/b.tsa/again.pem", AGAIN.pem),
     "a revocation list that is none": _put("authorities/a-tsa/root.crl", b"no list"),
+    "a list of another version": _put(
+        "authorities/a-tsa/root.crl", LIST.replace(b"\x02\x01\x01", b"\x02\x01\x07", 1)
+    ),
     "a list that is too large": _put("authorities/a-tsa/root.crl", bytes(1 + 2**20)),
     "settings without end": _put("trust.toml", b"#" * 70_000),
     "revocation as a number": _put(

@@ -20,12 +20,15 @@ from cryptography.x509.oid import AuthorityInformationAccessOID as Access
 from zkwm.outgoing_http.location import Location
 from zkwm.timestamp_client.addresses import locate
 from zkwm.timestamp_client.fetch import Wanted, fetch
-from zkwm_protocols.errors import CouldNotCheck, UsageError
+from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
+from zkwm_protocols.timestamps.chain import load_certificate
+from zkwm_protocols.timestamps.crl import load_crl
 from zkwm_protocols.timestamps.evidence import (
     MAXIMUM_CERTIFICATE,
     MAXIMUM_CERTIFICATES,
     MAXIMUM_REVOCATION,
 )
+from zkwm_protocols.timestamps.ocsp import load_response
 
 MOST_CHAIN = 6
 _MOST_URLS = 4
@@ -163,8 +166,8 @@ class _Fetching:
 def _load(data: bytes) -> x509.Certificate | None:
     """A certificate, DER; None for anything else."""
     try:
-        return x509.load_der_x509_certificate(data)
-    except ValueError:
+        return load_certificate(data)
+    except Malformed:
         return None
 
 
@@ -217,8 +220,8 @@ def _urls(names: Iterable[x509.GeneralName]) -> list[str]:
 def _is_crl(data: bytes) -> bool:
     """Whether this is a CRL, DER."""
     try:
-        x509.load_der_x509_crl(data)
-    except ValueError:
+        load_crl(data)
+    except Malformed:
         return False
     return True
 
@@ -226,10 +229,9 @@ def _is_crl(data: bytes) -> bool:
 def _is_ocsp(data: bytes) -> bool:
     """Whether this is a successful OCSP response, DER."""
     try:
-        status = ocsp.load_der_ocsp_response(data).response_status
-    except ValueError:
+        return load_response(data).response_status == ocsp.OCSPResponseStatus.SUCCESSFUL
+    except Malformed:
         return False
-    return status == ocsp.OCSPResponseStatus.SUCCESSFUL
 
 
 def _name(certificate: x509.Certificate) -> str:
