@@ -14,11 +14,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import signal
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -46,11 +47,17 @@ PRELOADED = [
     "zkwm.secret_files.encrypted", "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql",
     "psycopg", "uvicorn.protocols.http.h11_impl", "uvicorn.loops.auto", "urllib3.connection",
 ]  # fmt: skip
+MOST_RECEIPTS = 10
+"""Of a log's life, from none on."""
+MOST_SECONDS = 20.0
+ENDED = threading.Event()
+"""By SIGTERM: no more kills; what was done is checked and printed."""
 FORKS = multiprocessing.get_context("forkserver")
 
 
 def serve(folder: Path, url: str, started: Connection) -> None:
     """The log's process."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.environ[DATABASE_VARIABLE] = url
     place = LogFolder(folder)
     settings = LogSettings(rate=Rate(10**6))
@@ -103,6 +110,15 @@ class Receiver(threading.Thread):
                 client.close()
 
 
+def wait_for_load(clients: Sequence[Receiver]) -> None:
+    """Until some registrations have come through, so that a slow machine is no calm one."""
+    before = sum(len(client.receipts) for client in clients)
+    wanted, until = before + random.randint(0, MOST_RECEIPTS), time.monotonic() + MOST_SECONDS
+    while sum(len(one.receipts) for one in clients) < wanted and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(random.uniform(0, 0.2))
+
+
 def measure_kills(url: str, kind: str, kills: int) -> None:
     """SIGKILL at random moments; in the end every receipt and every checkpoint must hold."""
     with tempfile.TemporaryDirectory(prefix="zkwm-bench-") as place:
@@ -113,8 +129,10 @@ def measure_kills(url: str, kind: str, kills: int) -> None:
         clients = [Receiver(i, policy, Path(place), lambda: current[0]) for i in range(2)]
         for client in clients:
             client.start()
-        for _ in range(kills):
-            time.sleep(random.uniform(0, 1.0))
+        done = 0
+        while done < kills and not ENDED.is_set():
+            wait_for_load(clients)
+            done += 1
             log.kill()
             log.join()
             log, current[0] = start(folder, url)
@@ -136,7 +154,7 @@ def measure_kills(url: str, kind: str, kills: int) -> None:
             size = opened.row.size
         database.close()
         measure.report(
-            "registry_kills", database=kind, kills=kills, entries=size,
+            "registry_kills", database=kind, kills=done, entries=size,
             receipts=sum(len(client.receipts) for client in clients), lost=lost,
             checkpoints=len(heads), inconsistent=other,
             broken=[str(error) for client in clients for error in client.broken],
@@ -146,6 +164,7 @@ def measure_kills(url: str, kind: str, kills: int) -> None:
 def main() -> None:
     """Kill, and print what was found."""
     FORKS.set_forkserver_preload(PRELOADED)
+    signal.signal(signal.SIGTERM, lambda *_: ENDED.set())
     given = [int(one) for one in sys.argv[1:3]]
     kills = [*given, *KILLS[len(given) :]]
     if kills[0]:
