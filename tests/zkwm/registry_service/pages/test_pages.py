@@ -97,7 +97,7 @@ def test_a_commitment_tells_key_times_and_witnesses(get: Get, registry: FilledRe
     assert "three.example (Ed25519) had seen a tree of 4 with it" in text
     assert "Named by a stranger" in text
     assert "A key of this commitment was replaced" in text
-    assert "https://owner.example/keys” as the issuer says, not checked" in text
+    assert f"{ADDRESS}” as the issuer says, not checked" in text
     assert "as the key's holder says, not checked" in text
     for state in ("Answered", "Withdrawn", "Overdue", "Asked", "Decided: proven"):
         assert f"{state}, asked" in text
