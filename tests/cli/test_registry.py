@@ -15,6 +15,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from tests.support.case_files import Command
 from zkwm.secret_files.encrypted import Cost
@@ -141,6 +142,18 @@ def test_an_address_that_is_none(zkwm: Command, tmp_path: Path, listen: str) -> 
     result = zkwm("registry", "serve", tmp_path, "--listen", listen)
     assert result.code == 2
     assert "--listen is HOST:PORT" in result.stderr
+
+
+def test_the_pages_of_a_service_name_its_address(zkwm: Command, tmp_path: Path) -> None:
+    log, listen = tmp_path / "log", ("--listen", "127.0.0.1:0")
+    assert zkwm("registry", "init", log, "--origin", "log.example/1", "--service").code == 0
+    for url in ("registry.example", "ftp://x", "http://[", "https://x?y"):
+        refused = zkwm("registry", "serve", log, "--url", url)
+        assert (refused.code, "--url is the address" in refused.stderr) == (2, True), url
+    with process("serve", log, *listen, "--url", "https://registry.example/") as (_, said):
+        shown = urllib3.request("GET", said["url"] + "/log", headers={"accept": "text/html"})
+    assert b"This page: <bdi>https://registry.example/log</bdi>" in shown.data
+    assert b"log.example/1" in shown.data
 
 
 @pytest.mark.slow

@@ -56,7 +56,7 @@ from zkwm_protocols.transparency.tree import prove_consistency
 ATTACK = "<script>document.body.dataset.broken=1</script><img src=x onerror=alert(1)>\"'>"
 NAME = "Акме <b>Ltd.</b> &amp; Co"
 TURNED = "Acme\u202eCorp \u200b Ltd."
-ADDRESS = "https://owner.example/keys\"><script>document.body.dataset.broken=1</script>"
+ADDRESS = 'https://owner.example/keys"><script>document.body.dataset.broken=1</script>'
 OWNER, STRANGER, OTHER = (SigningKey.from_bytes(ED25519, bytes([n] * 32)) for n in (41, 42, 43))
 SEEN = 4
 """Entries of the tree of which somebody kept the checkpoint."""

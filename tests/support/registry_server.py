@@ -20,6 +20,8 @@ from zkwm.registry_database.database import Database
 from zkwm.registry_service.api_keys import ApiKeys, Scope
 from zkwm.registry_service.application import application
 from zkwm.registry_service.folder import open_database
+from zkwm.registry_service.pages.database_view import DatabaseView
+from zkwm.registry_service.pages.page_frame import Pages, PagesSettings
 from zkwm.registry_service.registry import Registry
 from zkwm.sql_database import DatabaseLocation
 from zkwm.transparency_log.admission import Admission, Rate
@@ -122,7 +124,9 @@ def served_registry(
             )
             registry = Registry(database, service, tuple(one.key.public for one in judges))
             try:
-                with running(application(registry)) as url:
+                view = DatabaseView(database, log, KEY.verifiers, None)
+                pages = Pages(view, PagesSettings("registry of tests"))
+                with running(application(registry, pages=pages)) as url:
                     yield Served(url, registry)
             finally:
                 sequencer.close()

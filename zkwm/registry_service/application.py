@@ -8,6 +8,8 @@ from fastapi import APIRouter, FastAPI
 
 from zkwm.registry_service import claim_routes, commitment_routes, log_routes
 from zkwm.registry_service.description import describe
+from zkwm.registry_service.pages.page_frame import Pages, tell_browsers
+from zkwm.registry_service.pages.routes import pages_router
 from zkwm.registry_service.problems import add_problems
 from zkwm.registry_service.registry import Registry
 from zkwm.transparency_log import log_service
@@ -19,8 +21,16 @@ _DESCRIPTION = (
 )
 
 
-def application(registry: Registry, further: Iterable[APIRouter] = ()) -> App:
-    """The app that answers all requests; ``further`` routes come after those of the API."""
+def application(
+    registry: Registry, further: Iterable[APIRouter] = (), pages: Pages | None = None
+) -> App:
+    """The app that answers all requests.
+
+    Args:
+        registry: what it is about.
+        further: routes that come after those of the API.
+        pages: for people, who then get errors as pages, too.
+    """
     inner = FastAPI(
         title="zkwm registry", version="1", description=_DESCRIPTION, docs_url=None, redoc_url=None
     )
@@ -30,5 +40,8 @@ def application(registry: Registry, further: Iterable[APIRouter] = ()) -> App:
         inner.include_router(routes.routes(registry))
     for router in further:
         inner.include_router(router)
+    if pages is not None:
+        inner.include_router(pages_router(pages))
+        tell_browsers(inner, pages)
     describe(inner)
     return log_service.with_files(registry.log, inner)

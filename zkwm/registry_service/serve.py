@@ -12,7 +12,6 @@ from zkwm.registry_service.claims import tell_overdue
 from zkwm.registry_service.folder import ServiceFolder
 from zkwm.registry_service.pages.database_view import DatabaseView
 from zkwm.registry_service.pages.page_frame import Pages, PagesSettings
-from zkwm.registry_service.pages.routes import pages_router
 from zkwm.registry_service.registry import Registry
 from zkwm.transparency_log.http_server import App
 from zkwm.transparency_log.listening import Address
@@ -31,6 +30,7 @@ def serve_registry(
     address: Address,
     started: Callable[[str, int], None],
     settings: LogSettings | None = None,
+    url: str = "",
 ) -> None:
     """Run the log in a folder with its service until SIGINT or SIGTERM.
 
@@ -40,6 +40,7 @@ def serve_registry(
         address: where it listens; port 0 for a free one.
         started: called with its URL and the size of its tree, once it listens.
         settings: how the log is served.
+        url: by which visitors reach it, for badges and printed pages; empty where nobody said.
 
     Raises what ``serve_log`` raises, and CouldNotCheck, Malformed or Unsupported for the service's
     database or a judge's file.
@@ -50,8 +51,8 @@ def serve_registry(
 
     def answer(log: LogService) -> App:
         view = DatabaseView(database, log.log, log.keys, policy)
-        pages = pages_router(Pages(view, PagesSettings(key.origin)))
-        return application(Registry(database, log, judges), [pages])
+        pages = Pages(view, PagesSettings(key.origin, url))
+        return application(Registry(database, log, judges), pages=pages)
 
     try:
         with telling_overdue(database):

@@ -103,6 +103,11 @@ def init(
         help="The address of your own web server before the log, whose X-Forwarded-For says who "
         "asks.",
     ),
+    url=option(
+        "--url",
+        metavar="URL",
+        help="By which visitors reach the service's pages, for badges and on paper.",
+    ),
     without_witnesses=option(
         "--without-witnesses",
         is_flag=True,
@@ -117,6 +122,7 @@ def serve(
     listen: str,
     rate: float,
     proxies: tuple[str, ...],
+    url: str | None,
     without_witnesses: bool,
     passphrase_file: str | None,
     as_json: bool,
@@ -128,7 +134,7 @@ def serve(
 
     The one process that writes. FOLDER/public may be handed out by any web server beside it. After
     a failure of the disk it ends, and its next start finds out what was written. Where there is
-    FOLDER/service, claims and verdicts are served beside the log.
+    FOLDER/service, claims and verdicts are served beside the log, with pages for people.
     """
     from pathlib import Path
 
@@ -141,7 +147,7 @@ def serve(
     from zkwm.transparency_log.log_folder import LogFolder
     from zkwm.transparency_log.serve import LogSettings, serve_log
 
-    address = _address(listen)
+    address, website = _address(listen), _website(url)
     settings = LogSettings(without_witnesses, Rate(rate), proxies)
     log = LogFolder(Path(folder))
     log.require_log()
@@ -156,7 +162,7 @@ def serve(
         from zkwm.registry_service.serve import serve_registry
 
         require("alembic")
-        serve_registry(log, key, address, started, settings)
+        serve_registry(log, key, address, started, settings, website)
     else:
         serve_log(log, key, address, started, settings)
 
@@ -245,3 +251,19 @@ def _address(listen: str) -> Address:
     if not (colon and host and port.isascii() and port.isdecimal() and int(port) < 2**16):
         raise click.UsageError("--listen is HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080")
     return Address(host.removeprefix("[").removesuffix("]"), int(port))
+
+
+def _website(url: str | None) -> str:
+    """The address of a website, or nothing. Raises a usage error."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url or "")
+        named = parts.scheme in ("http", "https") and parts.hostname and not parts.query
+    except ValueError:
+        named = False
+    if url and not named:
+        raise click.UsageError(
+            "--url is the address of a website, such as https://registry.example"
+        )
+    return url or ""
