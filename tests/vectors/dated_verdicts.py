@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
-from tests.reference.cbor import read
+from tests.reference.cbor import read, write
 from tests.reference.signatures import fingerprint
 from tests.support.stored_vectors import cases
 from tests.vectors.build import Change, challenge_map, file
 from tests.vectors.exchange import put
-from tests.vectors.verdict import LIMIT, proven, value_of
+from tests.vectors.verdict import LIMIT, proven, proven_evidence, value_of
 
 DATES: dict[str, Any] = {
     "trust": bytes(range(32)), "needed": 1, "named": False, "beacon": None, "owner_name": "acme",
@@ -60,6 +61,24 @@ def logged() -> dict[str, Any]:
     return body | {"dates": _logged(body)}
 
 
+def named() -> dict[str, Any]:
+    """The proven verdict of a commitment that names the authority of its labels' beacon.
+
+    The judge trusts it, so that grinding is paid for at 40 bits, and the claim is as young as the
+    token of the beacon.
+    """
+    body = dated(older=True, trusted_beacon=True)
+    header = write(read(body["header"], LIMIT) | {"timestamp_authority": bytes(range(32, 64))})
+    digest = hashlib.sha256(header).digest()
+    asked = read(value_of(body["challenge"])["body"], LIMIT)
+    challenge = challenge_map(asked | {"commitment": digest, "beacon": bytes(range(64, 96))})
+    evidence = proven_evidence(grinding=40)
+    return body | {
+        "commitment": digest, "header": header, "challenge": file("challenge", challenge),
+        "evidence": evidence, "dates": DATES | {"named": True, "beacon": DATES["dated"][1][1:]},
+    }  # fmt: skip
+
+
 def false_dates() -> dict[str, dict[str, Any]]:
     """Bodies whose dates, checks and outcomes do not fit each other, by name."""
     late = not_older()
@@ -82,6 +101,10 @@ def false_dates() -> dict[str, dict[str, Any]]:
         "an entry behind the end of its log": logged() | {"dates": _logged(logged(), index=9)},
         "an entry after the suspect": logged()
         | {"dates": _logged(logged(), seen=[1_794_900_000_000_000, 1_794_900_001_000_000])},
+        "a beacon trusted, and grinding paid for without one": named()
+        | {"evidence": proven_evidence(grinding=48)},
+        "named, and no beacon where one is trusted": named()
+        | {"dates": DATES | {"named": True, "beacon": None}},
         "fewer authorities than needed": dated() | {"dates": DATES | {"needed": 3}},
     }
 

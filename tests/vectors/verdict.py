@@ -139,9 +139,15 @@ def _trigger(index: int, label: int | None, answer: int | None) -> list[Any]:
     ]  # fmt: skip
 
 
-def _evidence(matches: int, trials: int) -> dict[str, Any]:
+def proven_evidence(*, grinding: int) -> dict[str, Any]:
+    """The evidence of ``proven``, with this price of grinding in bits."""
+    case = cases()[0]
+    return _evidence(case.matches, len(INDICES), grinding)
+
+
+def _evidence(matches: int, trials: int, grinding: int = 48) -> dict[str, Any]:
     tail = reference.hundredths_below(1 / reference.tail(trials, CLASS_COUNT, matches))
-    allowance = reference.allowance(4, 2, 1, 0, 0)
+    allowance = reference.allowance(4, 2, 1, 0, 0, grinding)
     needed = next(
         count
         for count in range(trials + 1)
@@ -254,12 +260,20 @@ def changed(body: dict[str, Any], change: Change) -> dict[str, Any]:
 
 def generate() -> dict[str, Any]:
     """The file as JSON values."""
-    from tests.vectors.dated_verdicts import DATED_CHANGES, dated, false_dates, logged, not_older
+    from tests.vectors.dated_verdicts import (
+        DATED_CHANGES,
+        dated,
+        false_dates,
+        logged,
+        named,
+        not_older,
+    )
 
     good = {
         "proven": proven(), "an argument": argued(), "nothing readable": nothing(),
         "proven, and dated": dated(), "proven, and older": dated(older=True),
         "not older": not_older(), "proven, and older by a log": logged(),
+        "proven, older and by a trusted beacon": named(),
     }  # fmt: skip
     made: list[tuple[str, str | None, dict[str, Any]]] = [
         (name, None, signed(body)) for name, body in good.items()
