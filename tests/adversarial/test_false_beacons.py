@@ -138,6 +138,18 @@ def test_a_reader_who_does_not_trust_the_beacon_does_not_grant_its_discount(
         assert same.state == ReplayState.REPEATED
 
 
+def test_a_verdict_that_came_no_further_does_not_say_that_no_date_is_known(
+    accuser: Accuser,
+) -> None:
+    """Without whom to trust the commitment is not verified, and the challenge not read."""
+    file = accuser.file((MAKER, EARLY))
+    challenge, suspect = accuser.challenge(file), marked(accuser.images, file.labels())
+    bare = replace(file, authorities=())
+    verdict = verdict_of(lambda: accuser.judge.verify(bare, suspect, challenge, b""))
+    assert verdict.outcome == Outcome.TRUST_MATERIAL_MISSING
+    assert "says the challenge, which was not read yet" in in_short(verdict)
+
+
 def test_a_reader_who_knows_none_of_the_authorities_contradicts_nobody(accuser: Accuser) -> None:
     """Not to know is not repeated; another order by whom they know differs."""
     file = replace(accuser.bare, timestamps=accuser.file((MAKER, EARLY)).timestamps)

@@ -330,3 +330,12 @@ def test_tensor_digest_refuses_bad_names() -> None:
         tensor_digest([TENSORS[0], TENSORS[0]])
     with pytest.raises(Malformed, match="surrogate"):
         tensor_digest([("\ud800", "float32", (), bytes(4))])
+
+
+def test_a_file_of_another_version_says_which_release_reads_it() -> None:
+    """One of an earlier release is made anew; one of a later needs a newer zkwm."""
+    for number, hint in ((b"1", "made anew"), (b"9", "a newer one"), (b"x", "a newer one")):
+        with pytest.raises(Unsupported) as caught:
+            unpack("commitment", b"zkwm-commitment/" + number + b"\n", limit=100)
+        assert hint in caught.value.hint
+    assert "of another version" not in caught.value.message
