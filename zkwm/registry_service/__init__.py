@@ -11,6 +11,7 @@ whom the service verifies: it holds no secret of theirs, and runs no model. Read
 - ``description``, ``application``, ``serve``: OpenAPI, the whole app, the process.
 - ``jobs``, ``worker``, ``handlers``: work in the background, by leases.
 - ``webhooks``, ``deliveries``, ``signed_delivery``: others are told of events.
+- ``observed``, ``metrics``, ``log_gauges``, ``json_logs``: how it is doing, for its operator.
 - ``backup``, ``checksums``: a copy of a registry that runs, and its way back.
 - ``pages``: the same for people.
 

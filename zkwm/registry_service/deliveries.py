@@ -135,13 +135,6 @@ class Deliveries:
         self._keep(due, status, problem)
         return not problem
 
-    def waiting(self) -> int:
-        """How many deliveries were not made and not given up."""
-        waits = DELIVERIES.c.next_time.isnot(None)
-        query = select(func.count()).select_from(DELIVERIES).where(waits)
-        with self._database.reading() as connection:
-            return int(connection.execute(query).scalar_one())
-
     def _send(self, due: Due) -> tuple[int | None, str]:
         """One attempt: the status of the answer, and the problem, empty where it was taken."""
         row = due.row
@@ -198,6 +191,14 @@ class Deliveries:
         one = (WEBHOOKS.c.number == webhook) & WEBHOOKS.c.ended.is_(None)
         with self._database.writing() as connection:
             connection.execute(update(WEBHOOKS).where(one).values(ended=now))
+
+
+def waiting_deliveries(database: Database) -> int:
+    """How many deliveries were not made and not given up."""
+    waits = DELIVERIES.c.next_time.isnot(None)
+    query = select(func.count()).select_from(DELIVERIES).where(waits)
+    with database.reading() as connection:
+        return int(connection.execute(query).scalar_one())
 
 
 def _insert(connection: Connection, webhook: int, events: list[Event], now: int) -> None:

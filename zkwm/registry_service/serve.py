@@ -6,10 +6,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from sqlalchemy import select
+
 from zkwm.registry_database.database import Database
 from zkwm.registry_service.application import application
 from zkwm.registry_service.claims import tell_overdue
 from zkwm.registry_service.folder import ServiceFolder
+from zkwm.registry_service.log_gauges import log_gauges, work_gauges
+from zkwm.registry_service.metrics import Metrics
+from zkwm.registry_service.observed import not_writing, observed
 from zkwm.registry_service.pages.database_view import DatabaseView
 from zkwm.registry_service.pages.page_frame import Pages, PagesSettings
 from zkwm.registry_service.registry import Registry
@@ -52,13 +57,22 @@ def serve_registry(
     def answer(log: LogService) -> App:
         view = DatabaseView(database, log.log, log.keys, policy)
         pages = Pages(view, PagesSettings(key.origin, url))
-        return application(Registry(database, log, judges), pages=pages)
+        app = application(Registry(database, log, judges), pages=pages)
+        metrics = Metrics(log_gauges(log, policy), work_gauges(database))
+        return observed(app, metrics, lambda: not_writing(log) or _unread(database))
 
     try:
         with telling_overdue(database):
             serve_log(folder, key, address, started, settings, answer)
     finally:
         database.close()
+
+
+def _unread(database: Database) -> str:
+    """Read something of the database. Raises CouldNotCheck; what is returned is empty."""
+    with database.reading() as connection:
+        connection.execute(select(1))
+    return ""
 
 
 @contextmanager

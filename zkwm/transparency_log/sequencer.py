@@ -56,6 +56,11 @@ class Sequencer:
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """How many entries wait for the writer."""
+        return self._waiting.qsize()
+
     def submit(self, entry: Entry) -> Future[Registered]:
         """Have an entry appended; the future ends when it is durable, or with CouldNotCheck.
 

@@ -143,9 +143,10 @@ def serve(
 
     require("fastapi", "uvicorn", "sqlalchemy")
     from zkwm.registry_service.folder import ServiceFolder
+    from zkwm.registry_service.json_logs import json_logs
     from zkwm.transparency_log.admission import Rate
     from zkwm.transparency_log.log_folder import LogFolder
-    from zkwm.transparency_log.serve import LogSettings, serve_log
+    from zkwm.transparency_log.serve import LogSettings
 
     address, website = _address(listen), _website(url)
     settings = LogSettings(without_witnesses, Rate(rate), proxies)
@@ -158,13 +159,16 @@ def serve(
         note(f"the log {key.origin} with {size:,} entries listens on {url}")
         print_result(as_json, "registry-serve", url=url, origin=key.origin, size=size)
 
-    if ServiceFolder(log.folder).there:
-        from zkwm.registry_service.serve import serve_registry
+    with json_logs():
+        if ServiceFolder(log.folder).there:
+            require("alembic")
+            from zkwm.registry_service.serve import serve_registry
 
-        require("alembic")
-        serve_registry(log, key, address, started, settings, website)
-    else:
-        serve_log(log, key, address, started, settings)
+            serve_registry(log, key, address, started, settings, website)
+        else:
+            from zkwm.registry_service.serve_alone import serve_log_alone
+
+            serve_log_alone(log, key, address, started, settings)
 
 
 @command.command("witness", short_help="Cosign the trees of logs, which may only grow.")

@@ -17,7 +17,12 @@ from zkwm.registry_database.database import Database
 from zkwm.registry_database.events import EventKind
 from zkwm.registry_database.service_tables import DELIVERIES
 from zkwm.registry_service import deliveries as delivering
-from zkwm.registry_service.deliveries import LEASE_SECONDS, MOST_ATTEMPTS, Deliveries
+from zkwm.registry_service.deliveries import (
+    LEASE_SECONDS,
+    MOST_ATTEMPTS,
+    Deliveries,
+    waiting_deliveries,
+)
 from zkwm.registry_service.signed_delivery import Secret, verify
 from zkwm.registry_service.webhooks import (
     add_webhook,
@@ -45,7 +50,7 @@ def test_a_receiver_verifies_what_it_gets(
     assert value["type"] == "claim.decided"
     assert value["timestamp"].endswith("Z")
     assert value["data"] == {"outcome": "proven", "subject": "0a" * 32, "event": 2}
-    assert deliveries.waiting() == 0
+    assert waiting_deliveries(database) == 0
 
 
 @SQLITE
@@ -96,7 +101,7 @@ def test_a_receiver_that_fails_and_recovers(
             clock.now += 1
         pauses.append(clock.now - begun)
     assert done == [True]
-    assert deliveries.waiting() == 0
+    assert waiting_deliveries(database) == 0
     assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
     for headers, body in receiver.got:
         verify(secret, headers, body, now=int(headers["webhook-timestamp"]))
@@ -117,7 +122,7 @@ def test_a_receiver_that_never_answers_is_given_up(
         assert all_due(deliveries) == [False]
         clock.now += 6 * 3600
     assert all_due(deliveries) == []
-    assert deliveries.waiting() == 0
+    assert waiting_deliveries(database) == 0
     assert len(receiver.got) == MOST_ATTEMPTS
     with database.reading() as connection:
         row = connection.execute(select(DELIVERIES)).one()
