@@ -66,9 +66,13 @@ def _statement(statement: str) -> TextClause:
     return text(statement)
 
 
-def damaged(what: str, digest: bytes) -> Malformed:
+class DamagedRow(Malformed):
+    """A row holds something else than its key names: nobody who asks is to blame."""
+
+
+def damaged(what: str, digest: bytes) -> DamagedRow:
     """The error for a row that holds something else than its key, a digest of 32 bytes, names."""
-    return Malformed(
+    return DamagedRow(
         f"the {what} {digest.hex()[:16]}... is damaged in the database, or something else was put "
         "in its place",
         hint="put the last copy of the database back",

@@ -22,6 +22,7 @@ from zkwm.registry_service.messages import (
     Digest,
     Limit,
     file_answer,
+    file_body,
     json_body,
     read_json,
 )
@@ -30,6 +31,8 @@ from zkwm_protocols.commitment import FILE_LIMIT
 from zkwm_protocols.cose.statement import STATEMENT_LIMIT
 
 _BODY_LIMIT = 4 * (FILE_LIMIT + STATEMENT_LIMIT) // 3 + 1024
+_BODY = file_body(FILE)
+_BODY["requestBody"]["content"] |= json_body(CommitmentGiven)["requestBody"]["content"]
 _SHAPE = r"^[1-9][0-9]{0,5}x[1-9][0-9]{0,5}x[1-9][0-9]{0,5}$"
 _Names = Annotated[list[Annotated[str, Query(min_length=1, max_length=200)]], Query(max_length=10)]
 
@@ -104,7 +107,7 @@ def _add_registering(router: APIRouter, registry: Registry) -> None:
         status_code=201,
         response_model=CommitmentBody,
         responses={200: {"model": CommitmentBody, "description": "It was registered before."}},
-        openapi_extra=json_body(CommitmentGiven),
+        openapi_extra=_BODY,
     )
     async def register(
         request: Request,
@@ -115,12 +118,11 @@ def _add_registering(router: APIRouter, registry: Registry) -> None:
 
         201: it is kept, and its statement durable in the log; /v1/proof/{digest}?key= proves it.
         200: it was there. The same holder can replace its file, whose timestamps the owner's
-        signature does not cover.
+        signature does not cover. The body is JSON with file and statement, or the file alone where
+        it has the statement from a log.
         """
-        given = read_json(CommitmentGiven, await registry.bodies.read(request, _BODY_LIMIT))
-        statement = from_base64(given.statement, "statement")
-        file = from_base64(given.commitment, "commitment")
-        commitment = await run_in_threadpool(commitments.check_registration, file, statement)
+        file, given = _given(request, await registry.bodies.read(request, _BODY_LIMIT))
+        commitment, statement = await run_in_threadpool(commitments.check_registration, file, given)
         index = await registry.append(statement, request.scope)
         new = await run_in_threadpool(
             commitments.keep, registry.database, commitment, key.holder, index
@@ -128,3 +130,11 @@ def _add_registering(router: APIRouter, registry: Registry) -> None:
         response.status_code = 201 if new else 200
         found = await run_in_threadpool(commitments.find_one, registry.database, commitment.digest)
         return CommitmentBody.of(found)
+
+
+def _given(request: Request, body: bytes) -> tuple[bytes, bytes | None]:
+    """File and statement of a body. Raises Refused (422)."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() == FILE:
+        return body, None
+    given = read_json(CommitmentGiven, body)
+    return from_base64(given.commitment, "commitment"), from_base64(given.statement, "statement")

@@ -77,10 +77,11 @@ class Wanted:
     class_count: int | None = None
 
 
-def check_registration(file: bytes, statement: bytes) -> Commitment:
-    """A commitment whose owner states that it exists, each verified by itself.
+def check_registration(file: bytes, statement: bytes | None) -> tuple[Commitment, bytes]:
+    """A commitment whose owner states that it exists, each verified by itself; and the statement.
 
-    When it existed is the business of whoever judges: timestamps are kept as they come.
+    Without a statement it is the one in the file's own log proofs. When the commitment existed is
+    the business of whoever judges: timestamps and log proofs are kept as they come.
 
     Raises Malformed, Unsupported or InvalidSignature, Refused for a statement about something else
     or by nobody of its owners.
@@ -89,12 +90,29 @@ def check_registration(file: bytes, statement: bytes) -> Commitment:
     commitment.verify_root()
     commitment.verify_class_names()
     commitment.verify_signatures()
+    if statement is None:
+        statement = _stated_in(commitment)
     stated = SignedStatement.from_bytes(statement)
     if stated.content != CommitmentStatement(commitment.digest):
         raise Refused(400, "the statement does not state that this commitment exists")
     if stated.key not in commitment.header.owner_keys:
         raise Refused(400, "the statement is not signed by an owner of the commitment")
-    return commitment
+    return commitment, statement
+
+
+def _stated_in(commitment: Commitment) -> bytes:
+    """The statement of an owner that a log took before, from the commitment's file.
+
+    Raises Refused where there is none.
+    """
+    for logged in commitment.log_proofs:
+        if logged.statement.key in commitment.header.owner_keys:
+            return logged.statement.to_bytes()
+    raise Refused(
+        400,
+        "the file has no owner's statement from a log",
+        hint="send the file that zkwm register --log wrote, or the statement beside the file",
+    )
 
 
 def keep(database: Database, commitment: Commitment, holder: str, entry: int) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from fastapi import FastAPI, Request, Response
 
+from zkwm.registry_database.database import DamagedRow
 from zkwm.transparency_log.http_server import Reply, problem, problem_of
 from zkwm.transparency_log.problem_details import add_problem_details, response
 from zkwm.transparency_log.refusals import RefusedError
@@ -53,7 +54,7 @@ async def _library(_: Request, error: Exception) -> Response:
     """An error of the library: 400; 409 where it does not fit to what is kept; 503 for neither."""
     if not isinstance(error, ZkwmError):
         raise error
-    if type(error) in _OPERATORS:
+    if type(error) in _OPERATORS or isinstance(error, DamagedRow):
         return response(problem_of(error))
     status = 409 if isinstance(error, UsageError) else 400
     return response(problem(status, error.message[:_MOST_DETAIL], error.hint))

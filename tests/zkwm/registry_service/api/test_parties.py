@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -21,7 +22,8 @@ from zkwm.registry_service.api_keys import Scope
 from zkwm.registry_service.claims import tell_overdue
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.cose.contents import CommitmentStatement, DisputeEvent, DisputeStatement
-from zkwm_protocols.cose.statement import SignedStatement
+from zkwm_protocols.cose.logged_statement import LoggedStatement
+from zkwm_protocols.cose.statement import SignedStatement, sign_statement
 from zkwm_protocols.keys import SigningKey
 from zkwm_protocols.merkle import leaf_hash
 from zkwm_protocols.transparency.proof_file import ProofFile
@@ -306,3 +308,30 @@ def test_proofs_of_the_log_by_index_and_size(registry: Served, own: Claimant) ->
         f"/v1/inclusion?index={newest.size}&size={newest.size}",
     ):
         assert market.get(path).status == 404
+
+
+def test_a_file_that_a_log_dated_needs_no_statement_beside_it(
+    registry: Served, own: Claimant
+) -> None:
+    """As ``zkwm register --log`` writes it: the log's proof carries the owner's statement."""
+    market, key = registry.caller("market.example"), own.keys[0]
+    octets = {"content-type": "application/octet-stream"}
+    bare = own.commitment.to_bytes()
+    assert market.post("/v1/commitments", bare, **octets).status == 400
+    stated = statement(CommitmentStatement(own.commitment.digest), key)
+    entry = market.post("/v1/entries", stated).json
+    logged = LoggedStatement(
+        SignedStatement.from_bytes(stated), ProofFile.from_bytes(entry["proof"].encode())
+    )
+    by_another = sign_statement(CommitmentStatement(own.commitment.digest), SigningKey.generate())
+    for proof, status in ((replace(logged, statement=by_another), 400), (logged, 201)):
+        file = replace(own.commitment, log_proofs=(proof,)).to_bytes()
+        answer = market.post("/v1/commitments", file, **octets)
+        assert answer.status == status
+    assert answer.json["entry"] == entry["index"]
+    bare_again = market.post("/v1/commitments", registration(own))
+    assert bare_again.status == 200, "its holder puts another file in its place"
+    other = registry.caller("other.example").post("/v1/commitments", file, **octets)
+    assert (other.status, other.json["holder"]) == (200, "market.example")
+    name = own.commitment.digest.hex()
+    assert market.get(f"/v1/commitments/{name}/file").body == bare
