@@ -85,3 +85,20 @@ def test_triggers_are_for_the_judge_who_has_them(court: Court, case: Files) -> N
     other = court.zkwm(*options, "--judge", case.folder / "second.key")
     assert other.code == 2
     assert "another judge" in other.stderr
+
+
+def test_what_is_not_among_the_files_is_told(court: Court) -> None:
+    """Who repeats the case will miss verdict and model; with both there is nothing to tell."""
+    court.decide()
+    whole = court.pack()
+    assert whole.code == 0
+    assert "among the files" not in whole.stderr
+    court.files[:] = [file for file in court.files if not str(file).endswith((".verdict", ".onnx"))]
+    part = court.pack()
+    assert part.code == 0, part.stderr
+    assert "there is no verdict among the files" in part.stderr
+    assert "there is no model among the files" in part.stderr
+    checked = court.zkwm("case", "check", court.archive)
+    assert "the archive has no verdict" in checked.stdout
+    steps = court.zkwm("case", "check", court.archive, "--json").json["steps"]
+    assert "verdict" not in [step["step"] for step in steps]

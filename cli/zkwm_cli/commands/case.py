@@ -14,6 +14,7 @@ from zkwm_cli.trust_options import read_trust_option, trust_option
 from zkwm_cli.trusted_judge import fingerprint_option, trusted_judge
 
 if TYPE_CHECKING:
+    from zkwm.case_archive.manifest import ArchiveRole
     from zkwm.case_archive.replay import Replay
     from zkwm.judge.key_file import JudgeKey
 
@@ -153,13 +154,14 @@ def check(
     raise click.exceptions.Exit(print_zkwm_error(problem, as_json=False))
 
 
-def _tell_missing(roles: set[str]) -> None:
+def _tell_missing(roles: set[ArchiveRole]) -> None:
     """What whoever repeats the case will miss."""
+    from zkwm.case_archive.manifest import ArchiveRole
     from zkwm_cli.terminal import note
 
-    if "verdict" not in roles:
+    if ArchiveRole.VERDICT not in roles:
         note("there is no verdict among the files: zkwm case check compares with none")
-    if "model" not in roles:
+    if ArchiveRole.SUSPECT not in roles:
         note("there is no model among the files: nobody can ask it again from the archive alone")
 
 
