@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from zkwm.registry_service.pages.commitment_dates import proof_rows, sights, token_rows
-from zkwm.registry_service.pages.history import history
+from zkwm.registry_service.pages.history import history, key_history
 from zkwm.registry_service.pages.key_standing import key_end
 from zkwm.registry_service.pages.view import KeptCommitment, LoggedEntry, RegistryView
 from zkwm.report.visible import count
 from zkwm_protocols.commitment import Commitment, LabelMode
 from zkwm_protocols.cose.contents import CommitmentStatement, commitment_subject
-from zkwm_protocols.cose.key_contents import key_subject
 
 SHOWN_CLASSES = 200
 
@@ -28,7 +27,7 @@ def commitment_values(view: RegistryView, digest: bytes) -> dict[str, Any] | Non
         return None
     owners = owners_of(kept)
     rows = history(view, entries, owners)
-    keys = [(owner, history(view, view.statements(key_subject(owner)))) for owner in owners or ()]
+    keys = [(owner, key_history(view, owner)) for owner in owners or ()]
     ends = [end for owner in owners or () if (end := key_end(view, owner)) is not None]
     registered = registration(entries, kept)
     state = view.log_state()
@@ -58,7 +57,7 @@ def commitment_values(view: RegistryView, digest: bytes) -> dict[str, Any] | Non
 
 def key_values(view: RegistryView, fingerprint: str) -> dict[str, Any] | None:
     """What the page of a key shows; None where nothing is known of it."""
-    about = history(view, view.statements(key_subject(fingerprint)))
+    about = key_history(view, fingerprint)
     by = [
         row
         for row in history(view, view.statements_of(fingerprint))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from zkwm.registry_service.pages.key_standing import void_bindings
 from zkwm.registry_service.pages.view import LoggedEntry, RegistryView
 from zkwm.report.visible import count, utc
 from zkwm_protocols.cose.contents import (
@@ -19,7 +20,12 @@ from zkwm_protocols.cose.contents import (
     SpentBlocks,
     VerdictStatement,
 )
-from zkwm_protocols.cose.key_contents import KeyBinding, KeyRevocation, KeyRotation
+from zkwm_protocols.cose.key_contents import (
+    KeyBinding,
+    KeyRevocation,
+    KeyRotation,
+    key_subject,
+)
 from zkwm_protocols.cose.statement import Content
 
 _EVENTS = {
@@ -60,6 +66,7 @@ class HistoryRow:
         path: of the page about its subject.
         sha256: of the statement's bytes, hexadecimal.
         grave: whether it takes trust away.
+        void: whether it does not count, since its key did not count any more.
     """
 
     index: int
@@ -74,6 +81,14 @@ class HistoryRow:
     path: str
     sha256: str
     grave: bool
+    void: bool = False
+
+
+def key_history(view: RegistryView, fingerprint: str) -> list[HistoryRow]:
+    """The rows about a key."""
+    entries = view.statements(key_subject(fingerprint))
+    void = void_bindings(view, fingerprint, entries)
+    return [replace(row, void=row.index in void) for row in history(view, entries)]
 
 
 def history(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zkwm.registry_service.pages.view import MOST_OF_A_KEY, RegistryView
-from zkwm_protocols.cose.key_contents import KeyRevocation
-from zkwm_protocols.key_history import DatedStatement, LogEntry, standing
+from zkwm.registry_service.pages.view import MOST_OF_A_KEY, LoggedEntry, RegistryView
+from zkwm_protocols.cose.key_contents import KeyBinding, KeyRevocation
+from zkwm_protocols.key_history import DatedStatement, LogEntry, Standing, standing
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,32 @@ def key_end(view: RegistryView, fingerprint: str) -> KeyEnd | None:
     entries = view.ends_of_key(fingerprint)
     if len(entries) >= MOST_OF_A_KEY:
         return _FLOODED
-    now = int(time.time())
-    origin = view.log_state().checkpoint.checkpoint.origin
-    dated = [
-        DatedStatement(entry.statement, LogEntry(origin, entry.index, now)) for entry in entries
-    ]
-    found = standing(fingerprint, dated, now)
+    found = _standing(view, fingerprint, entries)
     if found.revocation is not None:
         return _REVOKED
     if found.contest is not None and not isinstance(found.contest.content, KeyRevocation):
         return _CONTESTED
     return None if found.successor is None else _REPLACED
+
+
+def void_bindings(
+    view: RegistryView, fingerprint: str, entries: Sequence[LoggedEntry]
+) -> frozenset[int]:
+    """The indexes of bindings among these entries that a key made when it counted no more.
+
+    Whoever stole a key may bind it to themselves after its end.
+    """
+    bindings = [one for one in entries if isinstance(one.statement.content, KeyBinding)]
+    if not bindings:
+        return frozenset()
+    found = _standing(view, fingerprint, [*bindings, *view.ends_of_key(fingerprint)])
+    counting = {one.entry.index for one in found.bindings}
+    return frozenset(one.index for one in bindings if one.index not in counting)
+
+
+def _standing(view: RegistryView, fingerprint: str, entries: Sequence[LoggedEntry]) -> Standing:
+    """A key's standing now by these entries of the log."""
+    now = int(time.time())
+    origin = view.log_state().checkpoint.checkpoint.origin
+    dated = [DatedStatement(one.statement, LogEntry(origin, one.index, now)) for one in entries]
+    return standing(fingerprint, dated, now)

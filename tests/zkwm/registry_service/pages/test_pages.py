@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
@@ -20,14 +21,17 @@ from tests.support.html_page import VOID, Page
 from tests.support.witnessed_log import TIME
 from tests.zkwm.registry_service.pages.conftest import Get, form
 from zkwm.registry_service.pages.badge import commitment_badge, verdict_badge
+from zkwm.registry_service.pages.commitment_page import key_values
+from zkwm.registry_service.pages.history import history
 from zkwm.registry_service.pages.key_standing import key_end
 from zkwm.registry_service.pages.view import LoggedEntry
 from zkwm_protocols.cose.key_contents import (
+    KeyBinding,
     KeyRevocation,
     RevocationReason,
     agree_to_succeed,
 )
-from zkwm_protocols.cose.statement import sign_statement
+from zkwm_protocols.cose.statement import Content, sign_statement
 from zkwm_protocols.errors import CouldNotCheck
 from zkwm_protocols.keys import ED25519, SigningKey
 
@@ -285,3 +289,20 @@ def test_what_the_operator_has_to_see_to_is_not_told_to_strangers(
     told = get("/verify", body, Content_Type=kind)
     assert told.status == 503
     assert "/srv" not in told.text
+
+
+def test_a_binding_after_the_end_of_a_key_does_not_count(registry: FilledRegistry) -> None:
+    """A thief who has the key binds it to themselves."""
+    own = OWNER.public.fingerprint()
+    thief = sign_statement(KeyBinding(own, "Mallory", (), bytes(32)), OWNER)
+    later = replace_entries(registry, [*registry.entries, LoggedEntry(10, thief)])
+    values = key_values(later, own)
+    assert values is not None
+    claimed = {row.claim[:7]: row.void for row in values["about"] if row.claim}
+    assert claimed == {"Ada <sc": False, "Mallory": True}
+
+
+def test_statements_of_every_kind_have_words(registry: FilledRegistry) -> None:
+    shown = {type(one.statement.content) for one in registry.entries}
+    assert shown == set(get_args(Content))
+    assert len(history(registry, registry.entries)) == len(registry.entries)
