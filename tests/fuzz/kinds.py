@@ -8,6 +8,7 @@ from tests.fuzz import (
     archive_files,
     card_files,
     data_files,
+    dispute_files,
     endpoint_protocols,
     given_files,
     log_files,
@@ -24,6 +25,7 @@ from tests.fuzz.harness import Kind
 ROOMS = (
     protocol_files,
     data_files,
+    dispute_files,
     model_files,
     replies,
     worker_results,

@@ -12,7 +12,8 @@ from tests.fuzz.kinds import all_kinds
 
 COUNT = 150
 SLOW = {"ONNX, quantized": 10, "ONNX, translated": 60, "judge's ledger": 60, "grid": 100,
-        "safetensors model": 100, "timestamp token": 60, "timestamp certificates": 60}  # fmt: skip
+        "safetensors model": 100, "timestamp token": 60, "timestamp certificates": 60,
+        "case of a dispute": 60}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", all_kinds().values(), ids=lambda kind: kind.name)
