@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -291,6 +293,7 @@ def test_whoever_checks_a_log_needs_no_library_of_an_extra(tmp_path: Path) -> No
     LogFolder(tmp_path / "log").create("log.example/1", PASSPHRASE, cost=Cost(1, 8192))
     script = """
 import sys
+import time
 for name in ("sqlalchemy", "fastapi", "uvicorn", "pydantic", "starlette"):
     sys.modules[name] = None
 from zkwm_cli.main import main
@@ -303,3 +306,34 @@ sys.exit(main(["registry", "check", sys.argv[1] + "/public", "--keys", sys.argv[
     assert (done.returncode, done.stdout) == (
         0, "log.example/1: 0 entries, all of the signed tree\n"
     ), done.stderr  # fmt: skip
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="a limit of another process: Linux")
+def test_a_log_without_a_file_descriptor_goes_on_once_it_has_some(
+    zkwm: Command, tmp_path: Path
+) -> None:
+    """Whatever the process cannot open, also in the middle of a batch; nobody starts it again."""
+    log = tmp_path / "log"
+    keys = zkwm("registry", "init", log, "--origin", "log.example/1", "--json").json["keys"]
+    text = "".join(f"log {key}\n" for key in keys) + "quorum none\n"
+    with process("serve", log, "--listen", "127.0.0.1:0") as (running, said):
+        client = LogClient(said["url"], LogPolicy.from_bytes(text.encode()))
+        client.register(statement(1).to_bytes())  # the connection is kept
+        limit = resource.prlimit(running.pid, resource.RLIMIT_NOFILE)
+        lowest = max(int(path.name) for path in Path(f"/proc/{running.pid}/fd").iterdir())
+        for left in range(4):
+            few = lowest + 1 + left
+            resource.prlimit(running.pid, resource.RLIMIT_NOFILE, (few, limit[1]))
+            with suppress(CouldNotCheck):
+                client.register(statement(2 + left).to_bytes())
+        resource.prlimit(running.pid, resource.RLIMIT_NOFILE, limit)
+        until = time.monotonic() + 30
+        while True:
+            try:
+                done = client.register(statement(99).to_bytes())
+                break
+            except CouldNotCheck:
+                assert time.monotonic() < until
+                assert running.poll() is None
+                time.sleep(0.2)
+        assert 1 <= done.proof.index <= 5

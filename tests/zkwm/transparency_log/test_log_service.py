@@ -133,7 +133,7 @@ def test_a_statement_that_is_too_long_is_refused(running_log: Served) -> None:
 def test_a_disk_that_fails_under_load_loses_nothing_acknowledged(folder: Path) -> None:
     acknowledged: dict[int, bytes] = {}
     with served(folder / "log") as running_log:
-        running_log.disk.at, running_log.disk.fault = len(running_log.disk.done) + 100, "ENOSPC"
+        running_log.disk.at, running_log.disk.fault = len(running_log.disk.done) + 100, "EIO"
 
         def register(number: int) -> None:
             entry = entries(number, number + 1)[0]
