@@ -45,8 +45,9 @@ def _commitment(one: CommitmentOverview) -> Iterator[str]:
     if one.created is not None:
         made = f"{day(one.created)}, by this owner's clock (no evidence of a date)"
     yield _row("made", made)
-    if kept := len(one.commitment.timestamps):
-        what = "1 timestamp" if kept == 1 else f"{kept} timestamps"
+    tokens, entries = len(one.commitment.timestamps), len(one.commitment.log_proofs)
+    if tokens or entries:
+        what = f"{_plural(tokens, 'timestamp')}, {_plural(entries, 'log proof')}"
         yield _row("registered", f"{what}: zkwm inspect FILE --trust FOLDER says of when")
     spent = f"{_blocks(one.spent)} of {header.block_count:,}" if one.spent else "none"
     yield _row("spent", spent)
@@ -60,6 +61,11 @@ def _commitment(one: CommitmentOverview) -> Iterator[str]:
     for bit in one.arguments:
         question = f"{bit.least_matches:,} matches in {bit.block_count:,} blocks"
         yield _row(f"  {day(bit.recorded)}", f"{bit.outcome}: {question} {_to(bit)}")
+
+
+def _plural(count: int, what: str) -> str:
+    """A number of things."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _disputes(count: int) -> str:

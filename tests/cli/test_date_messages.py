@@ -91,7 +91,7 @@ def test_a_registered_commitment_says_how_its_date_is_read(
     assert done.code == 0, done.stderr
     assert "1 timestamp is in the file and in the vault" in done.stderr
     shown = zkwm("vault", "show", "--vault", "vault")
-    assert "1 timestamp: zkwm inspect" in shown.stdout
+    assert "1 timestamp, 0 log proofs: zkwm inspect" in shown.stdout
     assert "--trust FOLDER" in zkwm("inspect", "commitment").stdout
     seen = zkwm("inspect", "commitment", "--trust", trust).stdout
     row = next(line for line in seen.splitlines() if "existed by" in line)
