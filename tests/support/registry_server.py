@@ -19,12 +19,13 @@ from tests.support.running_server import running
 from zkwm.registry_database.database import Database
 from zkwm.registry_service.api_keys import ApiKeys, Scope
 from zkwm.registry_service.application import application
+from zkwm.registry_service.callers import by_key
 from zkwm.registry_service.folder import open_database
 from zkwm.registry_service.pages.database_view import DatabaseView
 from zkwm.registry_service.pages.page_frame import Pages, PagesSettings
 from zkwm.registry_service.registry import Registry
 from zkwm.sql_database import DatabaseLocation
-from zkwm.transparency_log.admission import Admission, Rate
+from zkwm.transparency_log.admission import Admission, Rate, by_address
 from zkwm.transparency_log.database import LogDatabase
 from zkwm.transparency_log.log_service import LogService
 from zkwm.transparency_log.recovery import create_log, open_log
@@ -120,7 +121,7 @@ def served_registry(
                 sequencer,
                 CoseStatements(KEY),
                 lambda: None,
-                Admission(folder, rate=Rate(10**6)),
+                Admission(folder, by_key(ApiKeys(database), by_address()), Rate(10**6)),
             )
             registry = Registry(database, service, tuple(one.key.public for one in judges))
             try:

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Security
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from zkwm.registry_service.api_keys import ApiKey, ApiKeys, Scope
 from zkwm.registry_service.problems import Refused
+from zkwm.transparency_log.admission import Asker, Identify, Rate
+from zkwm.transparency_log.admission import Scope as RequestScope
 
 BEARER = HTTPBearer(
     auto_error=False,
@@ -97,6 +100,24 @@ class Callers:
                 hint="ask the registry's operator for a key that has it",
             )  # fmt: skip
         return key
+
+
+def by_key(keys: ApiKeys, otherwise: Identify) -> Identify:
+    """Who registers statements at the log: the key that comes with them, at its own rate.
+
+    Entries need no key, since they are signed: without one that counts for ``register``, it is as
+    ``otherwise`` says.
+    """
+
+    async def identify(scope: RequestScope) -> Asker:
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        kind, _, text = (given[0].decode("latin-1") if given else "").partition(" ")
+        key = await run_in_threadpool(keys.find, text) if kind.lower() == "bearer" else None
+        if key is None or Scope.REGISTER not in key.scopes:
+            return await otherwise(scope)
+        return Asker(f"key {key.id}", Rate(key.per_minute))
+
+    return identify
 
 
 def require_holder(key: ApiKey, holder: str) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from sqlalchemy import select
 
 from zkwm.registry_database.database import Database
+from zkwm.registry_service.api_keys import ApiKeys
 from zkwm.registry_service.application import application
+from zkwm.registry_service.callers import by_key
 from zkwm.registry_service.claims import tell_overdue
 from zkwm.registry_service.folder import ServiceFolder
 from zkwm.registry_service.log_gauges import log_gauges, work_gauges
@@ -18,6 +21,7 @@ from zkwm.registry_service.observed import not_writing, observed
 from zkwm.registry_service.pages.database_view import DatabaseView
 from zkwm.registry_service.pages.page_frame import Pages, PagesSettings
 from zkwm.registry_service.registry import Registry
+from zkwm.transparency_log.admission import by_address
 from zkwm.transparency_log.http_server import App
 from zkwm.transparency_log.listening import Address
 from zkwm.transparency_log.log_folder import LogFolder
@@ -52,7 +56,8 @@ def serve_registry(
     """
     service = ServiceFolder(folder.folder)
     judges, database = service.judges(), service.database()
-    policy = folder.policy()
+    policy, chosen = folder.policy(), settings or LogSettings()
+    identify = by_key(ApiKeys(database), by_address(chosen.proxies))
 
     def answer(log: LogService) -> App:
         view = DatabaseView(database, log.log, log.keys, policy)
@@ -63,7 +68,7 @@ def serve_registry(
 
     try:
         with telling_overdue(database):
-            serve_log(folder, key, address, started, settings, answer)
+            serve_log(folder, key, address, started, replace(chosen, identify=identify), answer)
     finally:
         database.close()
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from zkwm.transparency_log.admission import ADDRESS_RATE, Admission, Rate, by_address
+from zkwm.transparency_log.admission import ADDRESS_RATE, Admission, Identify, Rate, by_address
 from zkwm.transparency_log.cosigning import Cosigner
 from zkwm.transparency_log.http_server import App, Server
 from zkwm.transparency_log.listening import Address
@@ -35,11 +35,13 @@ class LogSettings:
             entries are taken before a quorum of witnesses has cosigned the tree of the start.
         rate: of registrations of one address.
         proxies: addresses of web servers of one's own before the log (``by_address``).
+        identify: who asks; None where that is the address.
     """
 
     without_witnesses: bool = False
     rate: Rate = ADDRESS_RATE
     proxies: tuple[str, ...] = ()
+    identify: Identify | None = None
 
 
 @contextmanager
@@ -102,7 +104,8 @@ def serve_log(
     has stopped writing, UsageError for a policy that names another log.
     """
     chosen = settings or LogSettings()
-    admission = Admission(folder.folder, by_address(chosen.proxies), chosen.rate)
+    identify = chosen.identify or by_address(chosen.proxies)
+    admission = Admission(folder.folder, identify, chosen.rate)
     opening = opened_service(folder, key, admission, without_witnesses=chosen.without_witnesses)
     with opening as service:
         log = service.log

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tests.support.registry_server import EVERY_SCOPE, Caller, Served
+from tests.support.registry_server import EVERY_SCOPE, Caller, Served, statement
 from zkwm.registry_database.service_tables import API_KEYS
 from zkwm.registry_service.api_keys import ApiKey, ApiKeys, Scope, read_scopes
 from zkwm.registry_service.callers import Rates
+from zkwm_protocols.cose.contents import CommitmentStatement
 from zkwm_protocols.errors import UsageError
+from zkwm_protocols.keys import SigningKey
 
 CLAIM = f"/v1/claims/{'0' * 64}"
 WRITES = {
@@ -103,6 +105,18 @@ def test_too_often_is_told_when_to_come_again(registry: Served) -> None:
     assert statuses == [400, 400, 400, 429, 429]
     assert 1 <= int(caller.post("/v1/claims", b"").headers["retry-after"]) <= 21
     assert registry.caller("somebody", Scope.CLAIMS).post("/v1/claims", b"").status == 400
+
+
+def test_a_key_has_its_own_rate_at_the_log(plain: Served) -> None:
+    """Entries need no key; one that may register is counted by itself, at its own rate."""
+    key = SigningKey.generate()
+    entries = [statement(CommitmentStatement(bytes([9, i]) * 16), key) for i in range(12)]
+    slow = plain.caller("somebody", Scope.REGISTER, per_minute=1)
+    statuses = [slow.post("/v1/entries", entry).status for entry in entries]
+    assert (statuses[:10], statuses[-1]) == ([201] * 10, 429)
+    others = (plain.caller(), plain.caller("somebody", Scope.CLAIMS, per_minute=1),
+              Caller(plain.url, slow.key[:-3] + "abc"))  # fmt: skip
+    assert [one.post("/v1/entries", entries[-1]).status for one in others] == [201, 200, 200]
 
 
 @pytest.fixture
