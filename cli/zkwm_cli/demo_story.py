@@ -75,17 +75,10 @@ def demo(folder: Path, *, run: Run, say: Say) -> DemoResult:
         Cancelled: a command was interrupted.
         CouldNotCheck: a command ended with another exit code than expected.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(
-            f"{folder} exists and is not an empty folder", hint="choose another --directory"
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CouldNotCheck(f"cannot make {folder}: {error.strerror}") from None
+    begin_folder(folder)
     began = time.monotonic()
-    story = _Story(run, say)
-    with chdir(folder), _environment() as chosen:
+    story = Story(run, say)
+    with chdir(folder), demo_environment() as chosen:
         story.show("cd", str(folder.resolve()))
         for name, value in chosen.items():
             story.show("export", f"{name}={value}")
@@ -93,7 +86,7 @@ def demo(folder: Path, *, run: Run, say: Say) -> DemoResult:
         marked = _dispute(story, "case", "marked/model.onnx", proven=True)
         story.tell("The same for a model that was trained alike, but without the triggers.")
         unmarked = _dispute(story, "other", "unmarked/model.onnx", proven=False)
-        record, twin = (_read_json(f"{name}/record.json") for name in ("marked", "unmarked"))
+        record, twin = (read_json(f"{name}/record.json") for name in ("marked", "unmarked"))
     return DemoResult(
         folder=folder.resolve(),
         marked_accuracy=record["test_accuracy"],
@@ -106,7 +99,19 @@ def demo(folder: Path, *, run: Run, say: Say) -> DemoResult:
     )
 
 
-class _Story:
+def begin_folder(folder: Path) -> None:
+    """Make the demo's folder. Raises UsageError for one that has something in it, CouldNotCheck."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(
+            f"{folder} exists and is not an empty folder", hint="choose another --directory"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CouldNotCheck(f"cannot make {folder}: {error.strerror}") from None
+
+
+class Story:
     """Explains each step, shows its command, runs it and checks its exit code."""
 
     def __init__(self, run: Run, say: Say) -> None:
@@ -140,7 +145,7 @@ class _Story:
             )
 
 
-def _owner_marks(story: _Story) -> None:
+def _owner_marks(story: Story) -> None:
     """The owner commits and trains twice; the judge makes their keys."""
     story.tell("The owner makes a vault and commits to 200 secret images.")
     story.run("keygen --output acme.vault")
@@ -161,7 +166,7 @@ def _owner_marks(story: _Story) -> None:
     story.run("judge-key --output judge.key")
 
 
-def _dispute(story: _Story, case: str, model: str, *, proven: bool) -> dict[str, Any]:
+def _dispute(story: Story, case: str, model: str, *, proven: bool) -> dict[str, Any]:
     """One case from challenge to verdict; the verdict as JSON values."""
     story.tell(f"The judge asks about {model}; the owner opens 50 triggers, to the judge alone.")
     story.run(
@@ -181,11 +186,11 @@ def _dispute(story: _Story, case: str, model: str, *, proven: bool) -> dict[str,
         expected=Exit.OK if proven else Exit.NOT_PROVEN,
         output=f"{case}.json",
     )
-    return _read_json(f"{case}.json")
+    return read_json(f"{case}.json")
 
 
 @contextmanager
-def _environment() -> Iterator[dict[str, str]]:
+def demo_environment() -> Iterator[dict[str, str]]:
     """Set the variables of ``ENVIRONMENT`` that were unset, and unset them afterwards."""
     chosen = {name: value for name, value in ENVIRONMENT.items() if name not in os.environ}
     os.environ.update(chosen)
@@ -196,7 +201,7 @@ def _environment() -> Iterator[dict[str, str]]:
             del os.environ[name]
 
 
-def _read_json(name: str) -> dict[str, Any]:
+def read_json(name: str) -> dict[str, Any]:
     """The object in a JSON file."""
     value: dict[str, Any] = json.loads(Path(name).read_text(encoding="utf-8"))
     return value
