@@ -60,6 +60,13 @@ class ConsentOptions:
         help="Open the last blocks, after which no opening of this commitment is possible.",
     )
 
+    not_older: bool = option(
+        "--not-older",
+        is_flag=True,
+        help="Open although the judge demands a commitment older than the model, and no date in "
+        "its file makes it so.",
+    )
+
     older_copy: bool = option(
         "--accept-older-copy",
         is_flag=True,

@@ -45,6 +45,22 @@ def confirm_last(release: Disclosure, last: bool) -> bool:
     return True
 
 
+def confirm_not_older(release: Disclosure, not_older: bool) -> bool:
+    """Whether the owner opens blocks though the judge's demand of a date cannot be met; asks.
+
+    Raises Cancelled when a person says no, UsageError where nobody can be asked.
+    """
+    if not_older or not release.not_older:
+        return not_older
+    require_yes(
+        f"Beware: {release.not_older}. Open it?",
+        reason=release.not_older,
+        hint="use the file of this commitment that has all its timestamps and log proofs (zkwm "
+        "register wrote it); --not-older opens all the same",
+    )
+    return True
+
+
 def confirm_limit(release: Disclosure, argument: ArgumentDisclosure, exceed: bool) -> bool:
     """Whether more bits than the limit may be released; asks where that matters.
 

@@ -46,6 +46,7 @@ OPTIONS = {
     "Consent.again": "--again",
     "Consent.exceed_limit": "--exceed-limit",
     "Consent.last": "--last",
+    "Consent.not_older": "--not-older",
     "Judge.challenge": "zkwm challenge --reveal",
     "Judge.verify": "--judge judge.key",
     "Verdict.from_bytes": "zkwm inspect FILE.verdict --judge judge.key.pub",

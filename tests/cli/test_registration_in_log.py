@@ -100,9 +100,27 @@ def test_register_in_a_log_and_win_with_its_date(
     checked = zkwm("case", "check", "case.zip", "--judge", "judge.key.pub", "--json").json
     steps = {step["step"]: step["state"] for step in checked["steps"]}
     assert steps["dates"] == "repeated"
+    _not_opened_in_vain(zkwm, judged)
     Path("trust/trust.toml").write_text("authorities_needed = 1\n")  # by whoever trusts no log
     other = zkwm("case", "check", "case.zip", "--trust", "trust", "--json").json
     assert {step["step"]: step["state"] for step in other["steps"]}["dates"] == "differs"
+
+
+def _not_opened_in_vain(zkwm: Command, judged: tuple[str, ...]) -> None:
+    """A judge who demands an older commitment is warned, and the owner is asked for a word."""
+    asked = zkwm(
+        *("challenge", *judged, "--reveal", 50, "--judge", "judge.key", "--older"),
+        *("--suspect-published", "2020-01-01", "--published-source", "a page"),
+        *("--output", "late.challenge"),
+    )
+    assert asked.code == 0
+    assert "the commitment is not older and supports no claim" in " ".join(asked.stderr.split())
+    prove = ("prove", *OWNER, "--challenge", "late.challenge", "--yes", "--again")
+    refused = zkwm(*prove, "--output", "late.proof")
+    assert (refused.code, Path("late.proof").exists()) == (2, False)
+    assert "--not-older" in refused.stderr
+    opened = zkwm(*prove, "--not-older", "--output", "late.proof")
+    assert opened.code == 0, opened.stderr
 
 
 def test_what_register_refuses(zkwm: Command, committed: Path, log: PublicLog) -> None:

@@ -43,4 +43,7 @@ ROOMS = (
 @functools.cache
 def all_kinds() -> dict[str, Kind]:
     """Every kind by its name."""
-    return {kind.name: kind for room in ROOMS for kind in room.kinds()}
+    kinds = [kind for room in ROOMS for kind in room.kinds()]
+    found = {kind.name: kind for kind in kinds}
+    assert len(found) == len(kinds), "two kinds have one name"
+    return found

@@ -14,6 +14,7 @@ from tests.fuzz.harness import DOCUMENT_ERRORS, Kind
 from tests.fuzz.text_changes import change_lines
 from tests.fuzz.trees import Nested, Pairs, Tree, change_tree
 from tests.support.statements import statements
+from tests.support.stored_vectors import vectors
 from tests.support.tiled_log import TiledLog
 from tests.support.witnessed_log import (
     LOG_KEY,
@@ -25,10 +26,13 @@ from tests.support.witnessed_log import (
     signed,
     two_histories,
 )
+from zkwm.judge.dating import read_dates
+from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.cose.cbor import decode, decode_sign1, encode_sign1
 from zkwm_protocols.cose.logged_statement import LoggedStatement
 from zkwm_protocols.cose.receipt import Receipt, sign_receipt
 from zkwm_protocols.cose.statement import SignedStatement, TransparentStatement
+from zkwm_protocols.encoding import pack, unpack
 from zkwm_protocols.errors import InvalidSignature, Malformed, ZkwmError
 from zkwm_protocols.merkle import leaf_hash
 from zkwm_protocols.transparency.checkpoint import SignedCheckpoint, sign_checkpoint
@@ -39,6 +43,7 @@ from zkwm_protocols.transparency.proof_file import ProofFile
 from zkwm_protocols.transparency.tiles import ENTRIES, Tile, read_bundle, write_bundle
 from zkwm_protocols.transparency.tree import prove_consistency, prove_inclusion
 from zkwm_protocols.transparency.witness import AddCheckpoint, read_answer, write_answer
+from zkwm_protocols.trust import Trust
 
 ALL = [one.to_bytes() for one in statements()]
 LOG = TiledLog(ALL)
@@ -99,7 +104,7 @@ def note_kinds() -> list[Kind]:
         "evidence against a log": lambda one: one.verify(keys),
     }
     return [
-        _kind("checkpoint", [checkpoint.to_bytes()], change_lines,
+        _kind("checkpoint of a log", [checkpoint.to_bytes()], change_lines,
               _read(SignedCheckpoint, checks["checkpoint"])),
         _kind("proof of a log", [proof_of(LOG, 3).to_bytes()], change_lines,
               _read(ProofFile, checks["proof of a log"])),
@@ -153,7 +158,31 @@ def cose_kinds() -> list[Kind]:
     ]  # fmt: skip
 
 
+def commitment_kinds() -> list[Kind]:
+    """Commitments with log proofs, and whether a judge who trusts their log dates them."""
+    stored = [one for one in vectors("commitment")["commitments"] if one["name"] == "in a log"]
+    trust = Trust((), log_policy=POLICY_TEXT.encode(), log_dates=True)
+
+    def change(data: bytes, random: Random) -> bytes:
+        """Another text in one of the log proofs, in a file that is well encoded."""
+        with suppress(Malformed):
+            fields = unpack("commitment", data, limit=1 << 20)
+            proofs = fields["log_proofs"]
+            place = random.randrange(len(proofs))
+            proofs[place] = change_lines(proofs[place], random)
+            return pack("commitment", fields)
+        return data
+
+    def read(data: bytes) -> Commitment:
+        commitment = Commitment.from_bytes(data)
+        read_dates(commitment, trust, clock=TIME)
+        return commitment
+
+    files = [bytes.fromhex(one["file"]) for one in stored]
+    return [_kind("commitment in a log", files, change, read)]
+
+
 @functools.cache
 def kinds() -> list[Kind]:
     """All kinds of this file."""
-    return [*note_kinds(), *tile_kinds(), *cose_kinds()]
+    return [*note_kinds(), *tile_kinds(), *cose_kinds(), *commitment_kinds()]

@@ -14,12 +14,15 @@ class Consent:
             it takes beyond half of the blocks (``Disclosure.again``).
         last: open the last blocks, after which no opening of this commitment is possible
             (``Disclosure.last``).
+        not_older: open blocks although the judge demands a commitment older than the suspect, and
+            no date in its file makes it so (``Disclosure.not_older``).
         exceed_limit: release more than 16 bits about one commitment, by an argument.
     """
 
     again: bool = False
     last: bool = False
     exceed_limit: bool = False
+    not_older: bool = False
 
 
 NO_CONSENT = Consent()

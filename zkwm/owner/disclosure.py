@@ -17,8 +17,10 @@ from zkwm.owner.vault import ArgumentEntry, CommitmentSecrets, LedgerEntry, Vaul
 from zkwm.quantizer.agreement_bounds import require_comparable
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge
 from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.dates import Order
 from zkwm_protocols.errors import InvalidOpening, Malformed, UsageError
 from zkwm_protocols.fingerprints import read_fingerprint
+from zkwm_protocols.stated_dates import stated_order
 from zkwm_protocols.suspect_identity import SuspectIdentity
 
 BIT_LIMIT = 16
@@ -65,6 +67,8 @@ class Disclosure:
         argument: what an argument would release; None where an opening is asked for.
         again: why ``prove`` wants ``Consent.again`` for this opening; empty where it does not.
         last: why it wants it because this opening is the last; empty where it is not.
+        not_older: why the judge will not take the commitment for older than the suspect, as they
+            demand; empty where they may.
         disputes_after: the further openings that the blocks left after this one are enough for.
     """
 
@@ -83,6 +87,7 @@ class Disclosure:
     again: str = ""
     last: str = ""
     disputes_after: int = 0
+    not_older: str = ""
 
 
 def check_challenge(
@@ -204,6 +209,25 @@ def asks_again(state: VaultState, commitment: Commitment, challenge: Challenge) 
     return ""
 
 
+def too_late(commitment: Commitment, challenge: Challenge) -> str:
+    """Why an opening cannot prove anything to a judge who demands an older commitment; or empty.
+
+    By the earliest date in the file, whoever signed it: no trust of the judge's makes it earlier.
+    """
+    if not challenge.policy.older or challenge.published is None:
+        return ""
+    found = stated_order(commitment, challenge.published)
+    if found == Order.OLDER:
+        return ""
+    if found == Order.UNKNOWN:
+        why = "the file of this commitment has no date by which it is"
+    else:
+        why = "by the earliest date in its file this commitment " + (
+            "is not" if found == Order.NOT_OLDER else "may not be"
+        )
+    return f"the judge demands a commitment older than the model, and {why}"
+
+
 def require_consent(
     state: VaultState, commitment: Commitment, challenge: Challenge, consent: Consent
 ) -> None:
@@ -219,6 +243,12 @@ def require_consent(
             reason,
             hint="consider an argument in zero knowledge, which spends no block; `Consent.last` "
             "opens all the same",
+        )
+    if not consent.not_older and (reason := too_late(commitment, challenge)):
+        raise UsageError(
+            reason,
+            hint="use the file of this commitment that has all its timestamps and log proofs; "
+            "`Consent.not_older` opens all the same",
         )
 
 

@@ -19,6 +19,7 @@ from zkwm.owner.disclosure import (
     disclose_argument,
     pixels_of,
     require_consent,
+    too_late,
 )
 from zkwm.owner.openings_left import asks_last, disputes_left
 from zkwm.owner.prove_argument import ArgumentProgress, argue
@@ -45,17 +46,18 @@ def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Di
     """
     with vault.transaction() as state:
         vault.require_newest(state)
-        check_challenge(state, commitment, challenge)
+        _, commitment = check_challenge(state, commitment, challenge)
     repeated = state.response_to(challenge.digest)
     argument: ArgumentDisclosure | None = None
     blocks: tuple[int, ...] = ()
-    again = last = ""
+    again = last = late = ""
     if isinstance(challenge, ArgumentChallenge):
         argument = disclose_argument(state, commitment, challenge)
     else:
         blocks = repeated.blocks if repeated else choose_blocks(state, commitment, challenge)
         again = "" if repeated else asks_again(state, commitment, challenge)
         last = "" if repeated else asks_last(state, commitment, challenge)
+        late = "" if repeated else too_late(commitment, challenge)
     spent = spent_blocks(state, commitment)
     return Disclosure(
         suspect=challenge.suspect,
@@ -74,6 +76,7 @@ def disclosure(vault: Vault, commitment: Commitment, challenge: Challenge) -> Di
         argument=argument,
         again=again,
         last=last,
+        not_older=late,
         disputes_after=disputes_left(
             commitment, commitment.header.block_count - len(spent | set(blocks))
         ),
@@ -102,9 +105,9 @@ def prove(
     Args:
         judge_fingerprint: the judge's, as the owner knows it from elsewhere; may be left out for a
             judge whom this vault confirmed before.
-        consent: what the owner says yes to beyond that: a further opening, the last one, a bit
-            beyond the limit. Each is needed where the disclosure says so, and none stands for
-            another.
+        consent: what the owner says yes to beyond that: a further opening, the last one, one for a
+            judge who demands an earlier date, a bit beyond the limit. Each is needed where the
+            disclosure says so, and none stands for another.
         model, test_data, refuse, progress: for an argument alone; see
             ``zkwm.owner.prove_argument.argue``, which also says what it raises.
 

@@ -149,9 +149,30 @@ def _tell(challenge: Challenge, commitment: Commitment, agreements: list[Agreeme
         )
     for one in agreements:
         note(f"integer network made from the file: {one.words()}")
+    _warn_of_dates(challenge, commitment)
     _note_class_map(challenge, commitment)
     fingerprint = challenge.judge.fingerprint()
     note(f"tell the owner your key's fingerprint through another channel: {fingerprint}")
+
+
+def _warn_of_dates(challenge: Challenge, commitment: Commitment) -> None:
+    """Say where every date in the commitment's file is after the suspect's publication."""
+    from zkwm.report.visible import quoted
+    from zkwm.written_dates import in_words
+    from zkwm_cli.terminal import warn
+    from zkwm_protocols.dates import MOST_SOURCE, Order
+    from zkwm_protocols.stated_dates import stated_existence, stated_order
+
+    published, existed = challenge.published, stated_existence(commitment)
+    if published is None or existed is None:
+        return
+    if stated_order(commitment, published) == Order.NOT_OLDER:
+        warn(
+            f"the earliest date in the commitment's file is {in_words(existed)}, and the model was "
+            f"published {in_words(published.interval)} ({quoted(published.source, MOST_SOURCE)}): "
+            "by these dates the commitment is not older and supports no claim; if neither is "
+            "wrong, ask the owner for a file with an earlier date before they open anything"
+        )
 
 
 def _values(

@@ -12,7 +12,12 @@ import click
 
 from zkwm_cli.artifacts import Output, OutputOptions, print_result, read_parsed, require_one_stdin
 from zkwm_cli.consent import ConsentOptions, name_blocks, show, warn_of_mark
-from zkwm_cli.further_consent import confirm_again, confirm_last, confirm_limit
+from zkwm_cli.further_consent import (
+    confirm_again,
+    confirm_last,
+    confirm_limit,
+    confirm_not_older,
+)
 from zkwm_cli.options import challenge_option, commitment_option, data_set_option, option, options
 from zkwm_cli.secret_options import VaultOptions
 from zkwm_cli.trust_options import label_trust_option, read_commitment
@@ -115,7 +120,8 @@ def command(
     that is published later. First look at the suspect, the purpose and the judge, and compare their
     fingerprint with what they told you through another channel. A judge known to this vault needs
     no second confirmation, but a second opening about a suspect does (--again), and so does the
-    last one (--last). The same challenge again gives the same bytes and opens nothing more.
+    last one (--last), and one for which the commitment is too young (--not-older). The same
+    challenge again gives the same bytes and opens nothing more.
 
     With --zero-knowledge nothing is opened: the proof shows that at least as many triggers as the
     challenge demands match in the integer network made from the suspect's file, and nothing else.
@@ -145,9 +151,10 @@ def command(
     exceed = _confirm_limit(release, argument)
     again = confirm_again(release, consent.again)
     last = confirm_last(release, consent.last)
+    not_older = confirm_not_older(release, consent.not_older)
     fingerprint = consent.confirm(release, trusted)
     settings: dict[str, Any] = {
-        "judge_fingerprint": fingerprint, "consent": Consent(again, last, exceed)
+        "judge_fingerprint": fingerprint, "consent": Consent(again, last, exceed, not_older)
     }  # fmt: skip
     if release.argument is not None:
         settings["refuse"] = argument.refuse

@@ -30,6 +30,8 @@ MOST_EXTENSIONS = 16
 LONGEST_EXTENSION = 1_024
 
 _TIME_BYTES = 8
+_TIMED = (_TIME_BYTES + 64, _TIME_BYTES + 2_420)
+"""Bytes of a cosignature by Ed25519 and by ML-DSA-44 (FIPS 204)."""
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 _SUBTREE_LABEL = b"subtree/v1\n\x00"
 _COSIGNATURE_LABEL = "cosignature/v1"
@@ -104,6 +106,12 @@ class SignedCheckpoint:
         if len(lines) > MOST_SIGNATURES:
             raise Malformed(f"a note has 1 to {MOST_SIGNATURES} signature lines")
         return SignedCheckpoint(self.checkpoint, lines)
+
+    def stated_times(self) -> tuple[int, ...]:
+        """Seconds since 1970 in lines as long as a cosignature, none of which is verified."""
+        lines = [line.signature for line in self.signatures]
+        times = [int.from_bytes(one[:_TIME_BYTES], "big") for one in lines if len(one) in _TIMED]
+        return tuple(time for time in times if 0 < time <= MAXIMUM_TIME)
 
     def signed_by(self, key: VerifierKey, *, latest: int | None = None) -> SignedBy | None:
         """The verified signature of this key, or None where it has none here.
