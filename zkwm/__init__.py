@@ -49,6 +49,7 @@ _HOMES = {
     "ClaimAgreement": "zkwm.model_card.find",
     "ClaimComparison": "zkwm.model_card.find",
     "ClaimFinding": "zkwm.model_card.find",
+    "ClaimedEntry": "zkwm.model_card.claim",
     "ClaimedModel": "zkwm.model_card.claim",
     "Classifier": "zkwm.nn.architectures",
     "Commitment": "zkwm_protocols.commitment",
@@ -234,7 +235,7 @@ if TYPE_CHECKING:
     from zkwm.marketplace.many import Settling
     from zkwm.marketplace.screening import NoStanding, Standing
     from zkwm.model_card.card import FoundClaims, card_claim, find_claims, write_claim
-    from zkwm.model_card.claim import CardClaim, ClaimedModel
+    from zkwm.model_card.claim import CardClaim, ClaimedEntry, ClaimedModel
     from zkwm.model_card.find import ClaimAgreement, ClaimComparison, ClaimFinding
     from zkwm.nn.architecture_names import ARCHITECTURES
     from zkwm.nn.architectures import Classifier, build_model

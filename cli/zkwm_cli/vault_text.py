@@ -49,6 +49,9 @@ def _commitment(one: CommitmentOverview) -> Iterator[str]:
     if tokens or entries:
         what = f"{_plural(tokens, 'timestamp')}, {_plural(entries, 'log proof')}"
         yield _row("registered", f"{what}: zkwm inspect FILE --trust FOLDER says of when")
+    for proof in one.commitment.log_proofs:
+        origin = quoted(proof.proof.checkpoint.checkpoint.origin, _SHOWN_TEXT)
+        yield _row("in a log", f"entry {proof.proof.index:,} of {origin}")
     spent = f"{_blocks(one.spent)} of {header.block_count:,}" if one.spent else "none"
     yield _row("spent", spent)
     left = f"{one.unspent:,} of {header.block_count:,} blocks of {header.block_size:,}"

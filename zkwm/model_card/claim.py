@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from zkwm.suspects.foreign_text import printable
 from zkwm.suspects.model_digests import MOST_FILES, ModelDigest
-from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.commitment import MAXIMUM_LOG_PROOFS, Commitment
 from zkwm_protocols.errors import Malformed, UsageError
+
+if TYPE_CHECKING:
+    from zkwm_protocols.cose.logged_statement import LoggedStatement
 
 SCHEMA = "zkwm/claim/v1"
 LONGEST_URL = 500
 _LONGEST_NAME = 200
 _LONGEST_VERSION = 100
+_LONGEST_ORIGIN = 255
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _FINGERPRINT = re.compile(r"([a-z2-7]{4}-){7}[a-z2-7]{4}")
 _KINDS = ("onnx", "safetensors")
 _MOST_KEYS = 4
-_KEYS = {"schema", "commitment", "owner", "models", "url", "version"}
+_INDEX = re.compile(r"0|[1-9][0-9]{0,18}")
+_KEYS = {"schema", "commitment", "owner", "models", "url", "logs", "version"}
+_OPTIONAL = {"url", "logs"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,25 @@ class ClaimedModel:
 
 
 @dataclass(frozen=True)
+class ClaimedEntry:
+    """An entry of a log: the log's origin, its index from 0, SHA-256 of the statement (32 bytes).
+
+    A card proves none of it: the commitment's file does, where it has the proof.
+    """
+
+    log: str
+    index: int
+    statement: bytes
+
+    @classmethod
+    def of(cls, proof: LoggedStatement) -> ClaimedEntry:
+        """The entry that a log proof is about."""
+        checkpoint = proof.proof.checkpoint.checkpoint
+        digest = hashlib.sha256(proof.statement.to_bytes()).digest()
+        return cls(checkpoint.origin, proof.proof.index, digest)
+
+
+@dataclass(frozen=True)
 class CardClaim:
     """What somebody states in a card.
 
@@ -43,6 +69,7 @@ class CardClaim:
         models: the models that it is said to claim.
         url: where the commitment can be had; empty where nobody says.
         version: the release of zkwm that wrote the claim.
+        logs: where the commitment stands in logs, as stated.
     """
 
     commitment: bytes
@@ -50,6 +77,7 @@ class CardClaim:
     models: tuple[ClaimedModel, ...]
     url: str
     version: str
+    logs: tuple[ClaimedEntry, ...] = ()
 
     def to_map(self) -> dict[str, Any]:
         """The same as texts, lists and maps, in the order of the card."""
@@ -62,14 +90,17 @@ class CardClaim:
                 for model in self.models
             ],
             **({"url": self.url} if self.url else {}),
+            **({"logs": [_entry_map(one) for one in self.logs]} if self.logs else {}),
             "version": self.version,
         }
 
     @classmethod
     def from_map(cls, value: object) -> CardClaim:
         """A claim of a card. Raises Malformed for anything else."""
-        if not isinstance(value, dict) or not _KEYS - {"url"} <= set(value) <= _KEYS:
-            raise Malformed("a claim has schema, commitment, owner, models, url and version")
+        if not isinstance(value, dict) or not _KEYS - _OPTIONAL <= set(value) <= _KEYS:
+            raise Malformed(
+                "a claim has schema, commitment, owner, models and version, perhaps url and logs"
+            )
         if value["schema"] != SCHEMA:
             raise Malformed(
                 f"a claim of the schema {printable(str(value['schema']), 50)!r}, not {SCHEMA}",
@@ -77,6 +108,9 @@ class CardClaim:
                 "(zkwm card)",
             )
         owner, models = value["owner"], value["models"]
+        logs = value.get("logs", [])
+        if not isinstance(logs, list) or len(logs) > MAXIMUM_LOG_PROOFS:
+            raise Malformed(f"a claim names at most {MAXIMUM_LOG_PROOFS} entries of logs")
         if not isinstance(owner, list) or not 1 <= len(owner) <= _MOST_KEYS:
             raise Malformed("a claim names one to four keys of its owner")
         if not isinstance(models, list) or not 1 <= len(models) <= MOST_FILES:
@@ -87,6 +121,7 @@ class CardClaim:
             models=tuple(_model(one) for one in models),
             url=require_url(value.get("url", "")),
             version=_text(value["version"], _LONGEST_VERSION),
+            logs=tuple(_entry(one) for one in logs),
         )
 
 
@@ -118,6 +153,12 @@ def make_claim(
         ),
         url=address,
         version=version,
+        logs=tuple(
+            ClaimedEntry.of(one)
+            for one in commitment.log_proofs
+            if one.is_about(commitment.digest, commitment.header.owner_keys)
+            and one.proof.checkpoint.checkpoint.origin.isprintable()
+        ),
     )
 
 
@@ -147,6 +188,23 @@ def _model(value: object) -> ClaimedModel:
         raise Malformed(f"a model of a claim is of the kind {' or '.join(_KINDS)}")
     return ClaimedModel(
         _text(value["file"], _LONGEST_NAME), value["kind"], _digest(value["digest"])
+    )
+
+
+def _entry_map(entry: ClaimedEntry) -> dict[str, str]:
+    """An entry as texts."""
+    return {
+        "log": entry.log, "index": str(entry.index), "statement": entry.statement.hex()
+    }  # fmt: skip
+
+
+def _entry(value: object) -> ClaimedEntry:
+    """An entry of a log in a claim. Raises Malformed."""
+    if not isinstance(value, dict) or set(value) != {"log", "index", "statement"}:
+        raise Malformed("an entry of a log in a claim has log, index and statement")
+    index = _matching(_INDEX, value["index"], "a whole number")
+    return ClaimedEntry(
+        _text(value["log"], _LONGEST_ORIGIN), int(index), _digest(value["statement"])
     )
 
 

@@ -8,8 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from zkwm.files import read_limited
-from zkwm.model_card.claim import CardClaim
+from zkwm.model_card.claim import CardClaim, ClaimedEntry
 from zkwm.model_card.front_matter import FILE_LIMIT, read_claims
+from zkwm.suspects.foreign_text import printable
 from zkwm.suspects.model_digests import ModelDigest
 from zkwm_protocols.commitment import FILE_LIMIT as COMMITMENT_LIMIT
 from zkwm_protocols.commitment import Commitment
@@ -127,6 +128,7 @@ def _finding(
     else:
         name, commitment = next(iter(matching.items()))
         comparisons += [_commitment(name, commitment), _owner(claim, commitment)]
+        comparisons += [_logged(entry, name, commitment) for entry in claim.logs]
     return ClaimFinding(claim, bool(ours), tuple(comparisons))
 
 
@@ -172,6 +174,25 @@ def _commitment(name: str, commitment: Commitment) -> ClaimComparison:
         return ClaimComparison("commitment", ClaimAgreement.DIFFERS, f"{name}: {error.message}")
     words = f"{name} has this digest, and its tree and signatures verify"
     return ClaimComparison("commitment", ClaimAgreement.AGREES, words)
+
+
+def _logged(entry: ClaimedEntry, name: str, commitment: Commitment) -> ClaimComparison:
+    """Whether the commitment's file has the log proof that the card names; trust is open."""
+    owners = commitment.header.owner_keys
+    known = [
+        ClaimedEntry.of(one)
+        for one in commitment.log_proofs
+        if one.is_about(commitment.digest, owners)
+    ]
+    place = f"entry {entry.index:,} of {printable(entry.log, 255)}"
+    if entry in known:
+        words = f"{name} has a proof of {place}; zkwm inspect --trust FOLDER verifies it"
+        return ClaimComparison("log", ClaimAgreement.AGREES, words)
+    if (entry.log, entry.index) in [(one.log, one.index) for one in known]:
+        words = f"{name} has another statement as {place}"
+        return ClaimComparison("log", ClaimAgreement.DIFFERS, words)
+    words = f"{name} has no proof of {place}; ask the log"
+    return ClaimComparison("log", ClaimAgreement.NOT_CHECKED, words)
 
 
 def _owner(claim: CardClaim, commitment: Commitment) -> ClaimComparison:

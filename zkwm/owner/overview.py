@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from zkwm.owner.shared_images import shared_images
 from zkwm.owner.spent_blocks import spent_blocks
 from zkwm.owner.vault import ArgumentEntry, LedgerEntry, OlderCopyEntry, Vault, VaultState
 from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.cose.logged_statement import LoggedStatement
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class CommitmentOverview:
                 }
                 for entry in self.arguments
             ],
+            "timestamps": len(self.commitment.timestamps),
+            "log_entries": [_entry(proof) for proof in self.commitment.log_proofs],
             "shared_images": {digest.hex(): count for digest, count in self.shares.items()},
         }
 
@@ -135,6 +139,13 @@ def _commitment(state: VaultState, digest: bytes) -> CommitmentOverview:
         arguments=tuple(state.arguments(digest)),
         shares=shared_images(state, commitment),
     )
+
+
+def _entry(proof: LoggedStatement) -> dict[str, Any]:
+    """An entry of a log, as JSON values."""
+    checkpoint = proof.proof.checkpoint.checkpoint
+    statement = hashlib.sha256(proof.statement.to_bytes()).hexdigest()
+    return {"log": checkpoint.origin, "index": proof.proof.index, "statement": statement}
 
 
 def _answer(entry: LedgerEntry | ArgumentEntry) -> dict[str, Any]:

@@ -30,7 +30,8 @@ def command(model: str, commitment: str, url: str, card: str | None, as_json: bo
     """Make metadata for a model card: this commitment claims this model.
 
     MODEL is an .onnx file, .safetensors, or a folder with them. The claim has the commitment's and
-    the models' digests and the owner's fingerprints, in the YAML that hubs keep on top of a
+    the models' digests, the owner's fingerprints, and where the commitment stands in logs (zkwm
+    register --log), in the YAML that hubs keep on top of a
     README.md. With --card it is put there: a claim of the same commitment is replaced, and nothing
     else is changed. A missing card is made.
 

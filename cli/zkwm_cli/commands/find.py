@@ -88,6 +88,10 @@ def _print(findings: tuple[ClaimFinding, ...]) -> None:
         click.echo(f"commitment {claim.commitment.hex()} {what}, the card says")
         rows = [("owner", f"{key} (as the card states)") for key in claim.owner]
         rows += [("at", f"{claim.url} (as the card states)")] if claim.url else []
+        rows += [
+            ("in the log", f"{one.log}, entry {one.index:,} (as the card states)")
+            for one in claim.logs
+        ]
         rows += [(f"{one.subject} {one.outcome}", one.words) for one in finding.comparisons]
         for name, value in rows:
             click.echo(fit(f"  {name:<24}  {one_line(value)}", sys.stdout))

@@ -53,6 +53,12 @@ class LoggedStatement:
         """
         return self.proof.verify(leaf_hash(self.statement.to_bytes()), policy, latest=latest)
 
+    def is_about(self, digest: bytes, owners: Sequence[PublicKey]) -> bool:
+        """Whether an owner of the commitment with this digest (32 bytes) states that it exists."""
+        return (
+            self.statement.content == CommitmentStatement(digest) and self.statement.key in owners
+        )
+
     def require_commitment(self, digest: bytes, owners: Sequence[PublicKey]) -> None:
         """Return only if an owner of the commitment states that this very one exists.
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import zkwm
+from tests.support.cards import claim_map
 from tests.support.case_files import save_lookup
 from tests.support.dispute import Claimant, random_images
+from tests.support.logged_commitment import INDEX, log_proof, stated
+from tests.support.statements import P256_KEY
+from tests.support.witnessed_log import ORIGIN
+from zkwm.model_card.claim import CardClaim
 
 SHAPE = (1, 8, 8)
 
@@ -39,6 +46,46 @@ def test_from_claim_to_finding(folder: Path, owner: Claimant) -> None:
     assert [finding.claim for finding in found.ours] == [claim]
     assert found.card == folder / "README.md"
     assert {one.outcome for one in found.ours[0].comparisons} == {"agrees"}
+
+
+def test_a_card_names_the_entries_of_logs(folder: Path, owner: Claimant) -> None:
+    """Those of an owner alone; what is at hand is compared, and proves or differs."""
+    own = log_proof(stated(owner.commitment.digest, owner.keys[0]))
+    foreign = log_proof(stated(owner.commitment.digest, P256_KEY))
+    logged = replace(owner.commitment, log_proofs=(foreign, own))
+    file = folder / "acme.commitment"
+    file.write_bytes(logged.to_bytes())
+    claim = zkwm.card_claim(logged, folder)
+    digest = hashlib.sha256(own.statement.to_bytes()).digest()
+    assert claim.logs == (zkwm.ClaimedEntry(ORIGIN, INDEX, digest),)
+    zkwm.write_claim(folder / "README.md", claim)
+    for proofs, outcome, agrees in (
+        ((own,), "agrees", True), ((), "not checked", True), ((foreign,), "not checked", True),
+    ):  # fmt: skip
+        file.write_bytes(replace(logged, log_proofs=proofs).to_bytes())
+        found = zkwm.find_claims(folder)
+        assert found.agrees == agrees
+        assert [c.outcome for c in found.ours[0].comparisons if c.subject == "log"] == [outcome]
+    other = replace(claim.logs[0], statement=bytes(32))
+    zkwm.write_claim(folder / "README.md", replace(claim, logs=(other,)))
+    file.write_bytes(logged.to_bytes())
+    assert not zkwm.find_claims(folder).agrees
+
+
+@pytest.mark.parametrize(
+    "logs",
+    [
+        {}, [{}], [{"log": "a", "index": 1, "statement": "00" * 32}], ["a"],
+        [{"log": "a", "index": "01", "statement": "00" * 32}],
+        [{"log": "", "index": "1", "statement": "00" * 32}],
+        [{"log": "a", "index": "1", "statement": "00"}],
+        [{"log": "a", "index": "1", "statement": "00" * 32}] * 17,
+    ],
+    ids=lambda value: repr(value)[:30],
+)  # fmt: skip
+def test_entries_of_logs_that_are_none(logs: object) -> None:
+    with pytest.raises(zkwm.Malformed):
+        CardClaim.from_map(claim_map(logs=logs))
 
 
 def test_a_model_that_was_exchanged(folder: Path, owner: Claimant) -> None:
