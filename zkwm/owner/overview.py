@@ -71,7 +71,6 @@ class CommitmentOverview:
                 }
                 for entry in self.arguments
             ],
-            "timestamps": len(self.commitment.timestamps),
             "log_entries": [_entry(proof) for proof in self.commitment.log_proofs],
             "shared_images": {digest.hex(): count for digest, count in self.shares.items()},
         }
