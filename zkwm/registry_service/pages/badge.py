@@ -17,7 +17,8 @@ from zkwm_protocols.cose.contents import commitment_subject
 
 SECONDS = 300
 """How long a badge may be kept: so long one that was taken back is seen."""
-_CHARACTER = 6.6  # of 11 px DejaVu Sans or Verdana, on average; texts are fitted to it
+_CHARACTER = 6.7  # of 11 px DejaVu Sans or Verdana; texts are fitted to the sum
+_NARROW, _WIDE = dict.fromkeys("fijlrt: '", 4.0), dict.fromkeys("mw", 9.8)
 _PADDING = 12
 
 
@@ -71,5 +72,9 @@ def verdict_badge(view: RegistryView, digest: bytes) -> Badge:
 
 def badge_svg(badge: Badge) -> str:
     """The picture, SVG."""
-    left, right = (round(len(text) * _CHARACTER) + _PADDING for text in ("zkwm", badge.says))
+    widths = {**_NARROW, **_WIDE}
+    left, right = (
+        round(sum(widths.get(one, _CHARACTER) for one in text)) + _PADDING
+        for text in ("zkwm", badge.says)
+    )
     return render("badge.svg.j2", badge=badge, left=left, right=right, padding=_PADDING)
