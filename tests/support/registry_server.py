@@ -24,6 +24,7 @@ from zkwm.registry_service.folder import open_database
 from zkwm.registry_service.pages.database_view import DatabaseView
 from zkwm.registry_service.pages.page_frame import Pages, PagesSettings
 from zkwm.registry_service.registry import Registry
+from zkwm.registry_service.webhooks import webhook_key
 from zkwm.sql_database import DatabaseLocation
 from zkwm.transparency_log.admission import Admission, Rate, by_address
 from zkwm.transparency_log.database import LogDatabase
@@ -123,7 +124,12 @@ def served_registry(
                 lambda: None,
                 Admission(folder, by_key(ApiKeys(database), by_address()), Rate(10**6)),
             )
-            registry = Registry(database, service, tuple(one.key.public for one in judges))
+            registry = Registry(
+                database,
+                service,
+                tuple(one.key.public for one in judges),
+                webhook_key(KEY).public,
+            )
             try:
                 view = DatabaseView(database, log, KEY.verifiers, None)
                 pages = Pages(view, PagesSettings("registry of tests"))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from fastapi import APIRouter, FastAPI
 
-from zkwm.registry_service import claim_routes, commitment_routes, log_routes
+from zkwm.registry_service import claim_routes, commitment_routes, log_routes, webhook_routes
 from zkwm.registry_service.description import describe
 from zkwm.registry_service.pages.page_frame import Pages, tell_browsers
 from zkwm.registry_service.pages.routes import pages_router
@@ -38,6 +38,8 @@ def application(
     inner.include_router(log_service.routes(registry.log))
     for routes in (commitment_routes, claim_routes, log_routes):
         inner.include_router(routes.routes(registry))
+    if registry.webhooks is not None:
+        inner.include_router(webhook_routes.routes(registry, registry.webhooks))
     for router in further:
         inner.include_router(router)
     if pages is not None:

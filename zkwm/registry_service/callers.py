@@ -66,8 +66,8 @@ class Callers:
         self._keys = keys
         self._rates = Rates()
 
-    def require(self, scope: Scope) -> Callable[..., ApiKey]:
-        """A dependency: the key of a request that has this scope.
+    def require(self, scope: Scope | None) -> Callable[..., ApiKey]:
+        """A dependency: the key of a request that has this scope; None for any key.
 
         It raises Refused: 401 without a key that counts, 403 without the scope, 429 too often.
         """
@@ -77,7 +77,9 @@ class Callers:
 
         return caller
 
-    def _check(self, credentials: HTTPAuthorizationCredentials | None, scope: Scope) -> ApiKey:
+    def _check(
+        self, credentials: HTTPAuthorizationCredentials | None, scope: Scope | None
+    ) -> ApiKey:
         """The key behind credentials. Raises Refused."""
         key = None if credentials is None else self._keys.find(credentials.credentials)
         if key is None:
@@ -94,7 +96,7 @@ class Callers:
                 f"this key may make {key.per_minute:,} requests in a minute",
                 headers={"retry-after": str(int(wait) + 1)},
             )
-        if scope not in key.scopes:
+        if scope is not None and scope not in key.scopes:
             raise Refused(
                 403, f"this key does not have the scope {scope}",
                 hint="ask the registry's operator for a key that has it",

@@ -10,7 +10,7 @@ from zkwm.registry_service.bodies import Bodies
 from zkwm.registry_service.callers import Callers
 from zkwm.transparency_log.admission import Scope
 from zkwm.transparency_log.log_service import LogService
-from zkwm_protocols.keys import JudgePublic
+from zkwm_protocols.keys import BoxPublicKey, JudgePublic
 
 
 @dataclass
@@ -21,11 +21,13 @@ class Registry:
         database: of the service.
         log: the running log, which takes the owners' and judges' statements.
         judges: those whose challenges and verdicts count.
+        webhooks: the public key to which secrets of webhooks are sealed; None for no webhooks.
     """
 
     database: Database
     log: LogService
     judges: tuple[JudgePublic, ...]
+    webhooks: BoxPublicKey | None = None
     bodies: Bodies = field(default_factory=Bodies)
     callers: Callers = field(init=False)
 

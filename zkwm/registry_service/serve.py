@@ -14,13 +14,17 @@ from zkwm.registry_service.api_keys import ApiKeys
 from zkwm.registry_service.application import application
 from zkwm.registry_service.callers import by_key
 from zkwm.registry_service.claims import tell_overdue
+from zkwm.registry_service.deliveries import Deliveries
 from zkwm.registry_service.folder import ServiceFolder
+from zkwm.registry_service.jobs import Jobs
 from zkwm.registry_service.log_gauges import log_gauges, work_gauges
 from zkwm.registry_service.metrics import Metrics
 from zkwm.registry_service.observed import not_writing, observed
 from zkwm.registry_service.pages.database_view import DatabaseView
 from zkwm.registry_service.pages.page_frame import Pages, PagesSettings
 from zkwm.registry_service.registry import Registry
+from zkwm.registry_service.webhooks import webhook_key
+from zkwm.registry_service.worker import Worker
 from zkwm.transparency_log.admission import by_address
 from zkwm.transparency_log.http_server import App
 from zkwm.transparency_log.listening import Address
@@ -57,20 +61,33 @@ def serve_registry(
     service = ServiceFolder(folder.folder)
     judges, database = service.judges(), service.database()
     policy, chosen = folder.policy(), settings or LogSettings()
-    identify = by_key(ApiKeys(database), by_address(chosen.proxies))
+    identify, box = by_key(ApiKeys(database), by_address(chosen.proxies)), webhook_key(key)
 
     def answer(log: LogService) -> App:
         view = DatabaseView(database, log.log, log.keys, policy)
         pages = Pages(view, PagesSettings(key.origin, url))
-        app = application(Registry(database, log, judges), pages=pages)
+        app = application(Registry(database, log, judges, box.public), pages=pages)
         metrics = Metrics(log_gauges(log, policy), work_gauges(database))
         return observed(app, metrics, lambda: not_writing(log) or _unread(database))
 
     try:
-        with telling_overdue(database):
+        with telling_overdue(database), delivering(Deliveries(database, box), database):
             serve_log(folder, key, address, started, replace(chosen, identify=identify), answer)
     finally:
         database.close()
+
+
+@contextmanager
+def delivering(deliveries: Deliveries, database: Database) -> Iterator[None]:
+    """Until the block ends, send webhooks what happens; what is being sent then is ended first."""
+    worker = Worker(Jobs(database), {}, deliveries)
+    thread = threading.Thread(target=worker.run, name="registry-deliveries", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        worker.stop()
+        thread.join()
 
 
 def _unread(database: Database) -> str:

@@ -1,11 +1,12 @@
 """Webhooks: who wants to be told of which events, and the secret that signs what they get.
 
-The secret is sealed to the judge's public key, with whose and which it is: whoever accepts webhooks
-or reads the database signs nothing with it, and a row that is put in another's place opens nothing.
+The secret is sealed to a key of whoever delivers, with whose and which it is: who reads the
+database alone signs nothing with it, and a row that is put in another's place opens nothing.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import time
 from collections.abc import Callable, Iterable
@@ -18,6 +19,7 @@ from zkwm.registry_database.database import Database
 from zkwm.registry_database.events import EventKind
 from zkwm.registry_database.service_tables import EVENTS, WEBHOOKS
 from zkwm.registry_service.signed_delivery import Secret
+from zkwm.transparency_log.tree_key import TreeKey
 from zkwm_protocols.errors import InvalidOpening, Malformed, UsageError
 from zkwm_protocols.keys import BoxKey, BoxPublicKey
 from zkwm_protocols.sealing import seal, unseal
@@ -25,6 +27,7 @@ from zkwm_protocols.sealing import seal, unseal
 MOST_WEBHOOKS = 10
 """Of one holder."""
 _SCOPE = b"webhooks of holders".ljust(32)
+_BOX = b"zkwm-webhooks-1"
 HINT = "give https://host/path at port 443 or 8443, without a user name; put no key into it"
 """What a receiver's URL has to be."""
 
@@ -46,6 +49,14 @@ class Webhook:
     kinds: tuple[EventKind, ...]
     made: int
     ended: int | None
+
+
+def webhook_key(log_key: TreeKey) -> BoxKey:
+    """The key to which a service seals secrets: of the log that it stands beside (SPEC.md 25.6).
+
+    It follows from the log's Ed25519 key, so that no further secret is kept.
+    """
+    return BoxKey(hmac.digest(log_key.first.to_bytes(), _BOX, "sha256"))
 
 
 def add_webhook(

@@ -26,7 +26,7 @@ def test_the_api_does_what_its_description_says(plain: Served, authenticated: bo
     schema = schemathesis.openapi.from_url(f"{plain.url}/openapi.json")
     headers = {}
     if authenticated:
-        headers["authorization"] = f"Bearer {plain.caller('market.example').key}"
+        headers["Authorization"] = f"Bearer {plain.caller('market.example').key}"
     count = 0
     for found in schema.get_all_operations():
         operation = found.ok()

@@ -27,6 +27,8 @@ WRITES = {
     f"{CLAIM}/owner-withdrawal": Scope.ANSWER,
     f"{CLAIM}/verdict": Scope.DECIDE,
 }
+OWN = {"/v1/webhooks": ("GET", "POST"), "/v1/webhooks/1": ("DELETE",)}
+"""What any key may do, for its holder alone."""
 
 
 @pytest.fixture
@@ -54,9 +56,17 @@ def test_every_writing_operation_of_the_description_is_tested_above(plain: Serve
         for method, operation in operations.items()
         if method == "post" and "security" in operation
     }
-    assert secured == set(WRITES)
+    assert secured == {*WRITES, "/v1/webhooks"}
     writing = {path for path, operations in paths.items() if set(operations) - {"get"}}
-    assert len(writing) == len(WRITES) + 1, "the log's own entries are signed by anybody"
+    others = len(OWN) + 1  # the log's own entries are signed by anybody
+    assert len(writing) == len(WRITES) + others
+
+
+def test_what_is_a_holders_own_needs_a_key(plain: Served) -> None:
+    for path, methods in OWN.items():
+        for method in methods:
+            for key in ("", "zkwm_0123456789abcdef_" + 43 * "A"):
+                assert Caller(plain.url, key).send(method, path, b"{}").status == 401
 
 
 def test_a_revoked_key_counts_no_more(registry: Served, keys: ApiKeys) -> None:
