@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.case_files import PASSPHRASE, Command
+from tests.support.argued import StandIn, save_linear
+from tests.support.case_files import PASSPHRASE, Command, Files
 from tests.support.court import Court
 from tests.support.dispute import CHEAP
 from tests.support.dispute_folder import DisputeFolder, Forger
@@ -100,20 +101,24 @@ def test_the_evidence_of_a_split_view_is_a_file(zkwm: Command, theft: DisputeFol
     assert "Evidence against logs" in page.read_text(encoding="utf-8")
 
 
-def test_an_archive_is_repeated(zkwm: Command, court: Court) -> None:
-    """A whole case, its opened triggers packed: the mark is found without the judge's word."""
-    court.decide()
-    court.pack(triggers=True)
-    case = {
+def one_claim(model: str, evidence: dict[str, str]) -> dict[str, object]:
+    """A case of one claim, without dates."""
+    suspect = {"name": "suspect", "file": model, "published_by": "doe", "contested": "true"}
+    return {
         "schema": "zkwm/dispute-case/v1",
         "title": "Acme v. Doe",
         "judges": ["judge.key.pub"],
         "parties": [{"name": "acme", "commitment": "acme.commitment"}],
-        "models": [
-            {"name": "suspect", "file": "model.onnx", "published_by": "doe", "contested": "true"}
-        ],
-        "claims": [{"mark": "acme", "model": "suspect", "archive": "case.zip"}],
+        "models": [suspect],
+        "claims": [{"mark": "acme", "model": "suspect", **evidence}],
     }
+
+
+def test_an_archive_is_repeated(zkwm: Command, court: Court) -> None:
+    """A whole case, its opened triggers packed: the mark is found without the judge's word."""
+    court.decide()
+    court.pack(triggers=True)
+    case = one_claim("model.onnx", {"archive": "case.zip"})
     path = court.folder / "CASE.yaml"
     path.write_text(yaml.safe_dump(case), encoding="utf-8")
     done = zkwm("dispute", path, "--json")
@@ -125,6 +130,33 @@ def test_an_archive_is_repeated(zkwm: Command, court: Court) -> None:
     done = zkwm("dispute", path, "--json")
     (claim,) = done.json["claims"]
     assert (done.code, claim["basis"]) == (3, "nothing")
+
+
+@pytest.mark.slow
+def test_an_argument_is_verified_again(
+    zkwm: Command, case: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Challenge and proof are enough: nobody's word is taken, and no key is needed."""
+    monkeypatch.setattr("zkwm_cli.proof_progress.kernels_are_cold", lambda: True)
+    StandIn().install(monkeypatch)  # the argument's own bytes are tested elsewhere
+    model, asked, proof = (case.folder / name for name in ("l.onnx", "a.challenge", "a.proof"))
+    save_linear(model, *case.triggers())
+    made = zkwm(
+        *("challenge", "--commitment", case.commitment, "--model", model, "--zero-knowledge"),
+        *("--blocks", 3, "--judge", case.public, "--output", asked),
+    )
+    assert made.code == 0, made.stderr
+    options = case.prove_options(challenge=asked, output=proof)
+    proved = zkwm(*options, "--zero-knowledge", "--model", model)
+    assert proved.code == 0, proved.stderr
+    path = case.folder / "CASE.yaml"
+    written = one_claim("l.onnx", {"challenge": "a.challenge", "proof": "a.proof"})
+    path.write_text(yaml.safe_dump(written), encoding="utf-8")
+    (claim,) = zkwm("dispute", path, "--json").json["claims"]
+    assert (claim["basis"], claim["outcome"]) == ("repeated", "proven")
+    model.write_bytes(case.innocent.read_bytes())
+    (claim,) = zkwm("dispute", path, "--json").json["claims"]
+    assert (claim["basis"], claim["outcome"]) == ("nothing", "could not be checked")
 
 
 def test_options_that_do_not_fit(zkwm: Command, theft: DisputeFolder) -> None:
