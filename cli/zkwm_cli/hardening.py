@@ -12,6 +12,7 @@ from contextlib import suppress
 from enum import Enum
 
 COMMON_VARIABLE = "ZKWM_PASSPHRASE"
+PIN_VARIABLE = "ZKWM_PIN"
 
 
 class Role(Enum):
@@ -22,8 +23,8 @@ class Role(Enum):
     REGISTRY = "ZKWM_REGISTRY_PASSPHRASE"
 
 
-VARIABLES = (COMMON_VARIABLE, *(role.value for role in Role))
-"""Every variable that may hold a passphrase."""
+VARIABLES = (COMMON_VARIABLE, PIN_VARIABLE, *(role.value for role in Role))
+"""Every variable that may hold a passphrase or a PIN."""
 _PR_SET_DUMPABLE = 4
 _taken: dict[str, str] = {}
 
@@ -46,6 +47,11 @@ def environment_passphrase(role: Role) -> str | None:
         if secret is not None:
             return secret
     return None
+
+
+def environment_pin() -> str | None:
+    """The PIN of the environment; a passphrase is none, for a token locks after wrong ones."""
+    return os.environ.get(PIN_VARIABLE, _taken.get(PIN_VARIABLE))
 
 
 def environment_for_others() -> dict[str, str]:

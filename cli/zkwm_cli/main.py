@@ -91,7 +91,8 @@ class CommandGroup(click.Group):
                 "ZKWM_REGISTRY_PASSPHRASE for the key of a log or witness; ZKWM_PASSPHRASE for "
                 "all; with ZKWM_KEYRING=1 the system's keyring (service zkwm, user name: the "
                 "file's whole path); the terminal; without one the program ZKWM_ASKPASS, which "
-                "gets the question and prints the answer."
+                "gets the question and prints the answer. The PIN of a hardware token: the file "
+                "ZKWM_PIN_FILE, ZKWM_PIN, the terminal, or that program."
             )
 
 

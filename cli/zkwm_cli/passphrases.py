@@ -19,12 +19,20 @@ from pathlib import Path
 
 from zkwm_cli.askpass import VARIABLE as ASKPASS
 from zkwm_cli.askpass import ask_program
-from zkwm_cli.hardening import Role, environment_passphrase, protect_memory
+from zkwm_cli.hardening import (
+    PIN_VARIABLE,
+    Role,
+    environment_passphrase,
+    environment_pin,
+    protect_memory,
+)
 from zkwm_cli.terminal import ask_hidden, warn
 from zkwm_protocols.errors import CouldNotCheck, UsageError
 
 LONGEST = 4096
 KEYRING = "ZKWM_KEYRING"
+PIN_FILE = "ZKWM_PIN_FILE"
+"""Names a file, such as ``/dev/fd/3``, whose first line is the PIN of a token."""
 KEYRING_SERVICE = "zkwm"
 """An entry's service; its user name is the absolute path of the secret file."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -63,6 +71,37 @@ def changed_passphrase(file: str | None, *, of: str, role: Role) -> str:
         return _not_empty(_from_file(file), of)
     hint = f"use --new-passphrase-file FILE, or name a program that asks in {ASKPASS}"
     return _not_empty(_asked(of, role, twice=True, hint=hint), of)
+
+
+def ask_for_pins() -> None:
+    """Have the PIN of a hardware token asked for when it signs first.
+
+    It comes from the file that ``ZKWM_PIN_FILE`` names, from ``ZKWM_PIN``, from the terminal, or
+    from the program ``ZKWM_ASKPASS``.
+    """
+    from zkwm.hardware_keys import TOKENS
+
+    TOKENS.ask_pin = _pin
+
+
+def _pin(token: str) -> str:
+    """The PIN of a token. Raises UsageError or CouldNotCheck."""
+    protect_memory()
+    file = os.environ.get(PIN_FILE)
+    given = environment_pin() if file is None else _from_file(file)
+    if given is None:
+        question = f"PIN of the token {token}: "
+        line = ask_hidden(question, LONGEST)
+        if line is None:
+            line = ask_program(question, LONGEST)
+        if line is None:
+            raise UsageError(
+                f"the PIN of the token {token} is needed, and there is no terminal to ask at",
+                hint=f"name a file with it in {PIN_FILE}, or set {PIN_VARIABLE}, or name a program "
+                f"that asks in {ASKPASS}",
+            )
+        given = _text(line, "that was given")
+    return _not_empty(given, f"the token {token}")
 
 
 def is_given(file: str | None, role: Role) -> bool:

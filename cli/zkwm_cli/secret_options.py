@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,7 @@ from zkwm_cli.artifacts import naming, read_parsed
 from zkwm_cli.options import option, passphrase_option
 
 if TYPE_CHECKING:
+    from zkwm.hardware_keys import HardwareKey
     from zkwm.judge.judge import Judge
     from zkwm.owner.vault import Vault
 
@@ -23,6 +24,27 @@ _JUDGE_MODULES = ("zkwm.judge.judge", "zkwm.report.text")
 PUBLIC_LIMIT = 4096
 LARGE_VAULT = 16 << 20
 """Bytes of a vault that takes more than a second to open."""
+
+
+def token_option() -> Any:  # noqa: ANN401
+    """--token"""
+    return option(
+        "--token",
+        metavar="ADDRESS",
+        help="Sign with a key pair in a hardware token (PKCS #11) instead of a new one: "
+        "pkcs11:token=T;object=O?module-path=/LIB.so (docs/keys.md).",
+    )
+
+
+def read_token_option(address: str | None) -> HardwareKey | None:
+    """The key in a token; None where none was given. Raises VaultUnusable or UsageError."""
+    if address is None:
+        return None
+    from zkwm.hardware_keys import HardwareKey, TokenAddress
+    from zkwm_cli.passphrases import ask_for_pins
+
+    ask_for_pins()
+    return HardwareKey.find(TokenAddress.from_text(address))
 
 
 @dataclass(frozen=True)
@@ -45,7 +67,9 @@ class VaultOptions:
             if size >= LARGE_VAULT:
                 note(f"opening {self.vault}, {size >> 20} MiB")
         from zkwm.owner.vault import Vault
+        from zkwm_cli.passphrases import ask_for_pins
 
+        ask_for_pins()
         with naming(self.vault):
             return Vault.open(self.vault, secret)
 
@@ -86,7 +110,7 @@ class JudgeOptions:
         from zkwm.judge.key_file import open_judge_key
         from zkwm_cli.hardening import Role
         from zkwm_cli.meanwhile import imported_meanwhile
-        from zkwm_cli.passphrases import passphrase
+        from zkwm_cli.passphrases import ask_for_pins, passphrase
         from zkwm_protocols.errors import UsageError
         from zkwm_protocols.keys import JudgePublic
 
@@ -101,6 +125,7 @@ class JudgeOptions:
                 )
         require_kind(self.secret, "judge-key")
         secret = passphrase(self.passphrase_file, of=self.secret, role=Role.JUDGE)
+        ask_for_pins()
         with naming(self.secret), imported_meanwhile(*_JUDGE_MODULES, *modules, then=then):
             key = open_judge_key(self.secret, secret)
         if expected is not None and key.public != expected:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from zkwm.files import read_limited, write_atomic
+from zkwm.hardware_keys import HardwareKey
 from zkwm.secret_files import storage
 from zkwm.secret_files.encrypted import Cost, open_file, seal_file
 from zkwm.secret_files.new_passphrase import change_passphrase
@@ -22,15 +25,28 @@ FILE_LIMIT = 4096
 
 @dataclass(frozen=True)
 class JudgeKey:
-    """The secret keys of a judge: Ed25519 to sign challenges, X25519 to unseal openings."""
+    """The secret keys of a judge: one to sign challenges, X25519 to unseal openings.
+
+    Args:
+        signing: Ed25519, or a key in a hardware token.
+        box: unseals.
+        seed: 32 secret bytes from which decoys and tags derive, where the signing key is in a
+            token; else None, and they derive from that key.
+    """
 
     signing: SigningKey
     box: BoxKey
+    seed: bytes | None = field(default=None, repr=False)
 
     @classmethod
     def generate(cls) -> JudgeKey:
         """New keys."""
         return cls(SigningKey.generate(ED25519), BoxKey.generate())
+
+    @classmethod
+    def in_token(cls, signing: HardwareKey) -> JudgeKey:
+        """A key in a hardware token to sign with, and new other secrets."""
+        return cls(signing, BoxKey.generate(), secrets.token_bytes(32))
 
     @property
     def public(self) -> JudgePublic:
@@ -43,7 +59,7 @@ class JudgeKey:
         ``asking`` counts how often the suspect was asked before, from 0.
         """
         message = _DECOYS + challenge + asking.to_bytes(8, "big")
-        return hmac.digest(self.signing.to_bytes(), message, "sha256")
+        return hmac.digest(self._secret(), message, "sha256")
 
     def seed_tag(self, digest: bytes, beacon: bytes | None, seed: bytes) -> bytes:
         """The tag of a label seed that this judge derived and keeps elsewhere, 32 bytes.
@@ -52,13 +68,45 @@ class JudgeKey:
         5.4).
         """
         named = _SEED_TAG + digest + (beacon or bytes(32)) + seed
-        return hmac.digest(self.signing.to_bytes(), named, "sha256")
+        return hmac.digest(self._secret(), named, "sha256")
+
+    def _secret(self) -> bytes:
+        """What decoys and tags derive from, 32 bytes."""
+        return self.signing.to_bytes() if self.seed is None else self.seed
+
+    def to_map(self) -> dict[str, Any]:
+        """The CBOR map ``JudgeKey``."""
+        if isinstance(self.signing, HardwareKey):
+            signing: object = self.signing.to_map()
+            return {"signing": signing, "seed": self._secret(), "box": self.box.to_bytes()}
+        return {"signing": self.signing.to_bytes(), "box": self.box.to_bytes()}
+
+    @classmethod
+    def from_map(cls, value: object) -> JudgeKey:
+        """Read ``to_map``. Raises Malformed or Unsupported."""
+        if isinstance(value, dict) and "seed" in value:
+            fields = require_map(value, "signing seed box", "judge's key")
+            signing = HardwareKey.from_map(fields["signing"])
+            box = BoxKey(require_bytes(fields["box"], 32))
+            return cls(signing, box, require_bytes(fields["seed"], 32))
+        fields = require_map(value, "signing box", "judge's key")
+        return cls(
+            SigningKey.from_bytes(ED25519, require_bytes(fields["signing"], 32)),
+            BoxKey(require_bytes(fields["box"], 32)),
+        )
 
 
-def create_judge_key(path: str | Path, passphrase: str, *, cost: Cost | None = None) -> JudgeKey:
+def create_judge_key(
+    path: str | Path,
+    passphrase: str,
+    *,
+    cost: Cost | None = None,
+    signing: HardwareKey | None = None,
+) -> JudgeKey:
     """Make new keys: write ``path`` (encrypted, 0600) and ``<path>.pub`` (0644).
 
-    ``cost`` is the price of a guess at the passphrase (Argon2id). Raises UsageError when either
+    ``cost`` is the price of a guess at the passphrase (Argon2id), ``signing`` a key in a hardware
+    token to sign with. Raises UsageError when either
     file exists or the passphrase is short, and CouldNotCheck when one cannot be written; then
     neither is left.
     """
@@ -66,13 +114,14 @@ def create_judge_key(path: str | Path, passphrase: str, *, cost: Cost | None = N
     public = Path(f"{path}.pub")
     if public.exists():
         raise UsageError(f"{public} exists", hint="choose another name")
-    key = JudgeKey.generate()
-    value = {"signing": key.signing.to_bytes(), "box": key.box.to_bytes()}
+    key = JudgeKey.generate() if signing is None else JudgeKey.in_token(signing)
     # public first: a public key without the secret one harms nobody, and the other way round
     # the judge could not publish it
     write_atomic(public, key.public.to_bytes())
     try:
-        storage.write_private(target, seal_file(KIND, passphrase, value, cost), overwrite=False)
+        storage.write_private(
+            target, seal_file(KIND, passphrase, key.to_map(), cost), overwrite=False
+        )
     except ZkwmError:
         public.unlink(missing_ok=True)
         raise
@@ -105,11 +154,7 @@ def open_judge_key(path: str | Path, passphrase: str) -> JudgeKey:
     target = storage.resolve(path)
     storage.clean(target)
     data = storage.read_private(target, FILE_LIMIT, KIND)
-    fields = require_map(open_file(KIND, passphrase, data), "signing box", "judge's key")
-    return JudgeKey(
-        SigningKey.from_bytes(ED25519, require_bytes(fields["signing"], 32)),
-        BoxKey(require_bytes(fields["box"], 32)),
-    )
+    return JudgeKey.from_map(open_file(KIND, passphrase, data))
 
 
 def read_judge_public(path: str | Path) -> JudgePublic:

@@ -14,6 +14,7 @@ from zkwm_cli.options import (
     options,
     passphrase_option,
 )
+from zkwm_cli.secret_options import read_token_option, token_option
 
 if TYPE_CHECKING:
     from zkwm_protocols.keys import JudgePublic
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         metavar="FILE",
         help="The new secret key; FILE.pub gets the public one.",
     ),
+    token=token_option(),
     public=option(
         "--public",
         is_flag=True,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 )
 def command(
     output: str,
+    token: str | None,
     public: bool,
     change_passphrase: bool,
     passphrase_file: str | None,
@@ -65,6 +68,8 @@ def command(
 
     if public and change_passphrase:
         raise click.UsageError("use one of --public and --change-passphrase")
+    if token is not None and (public or change_passphrase):
+        raise click.UsageError("--token is for a new key")
     if new_passphrase_file is not None and not change_passphrase:
         raise click.UsageError("--new-passphrase-file goes with --change-passphrase")
     require_one_stdin(passphrase_file=passphrase_file, new_passphrase_file=new_passphrase_file)
@@ -85,7 +90,7 @@ def command(
     else:
         from zkwm.judge.judge import Judge
 
-        key = Judge.create(output, secret).public
+        key = Judge.create(output, secret, signing=read_token_option(token)).public
         note(f"wrote {output} and {output}.pub; the fingerprint of the judge's key is")
     fingerprint = key.fingerprint()
     if not as_json:

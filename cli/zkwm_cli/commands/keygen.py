@@ -8,6 +8,7 @@ import click
 
 from zkwm_cli.artifacts import Output, print_result
 from zkwm_cli.options import json_option, option, options, passphrase_option
+from zkwm_cli.secret_options import read_token_option, token_option
 
 
 @click.command("keygen", short_help="Make a vault: the owner's keys and secrets in one file.")
@@ -22,6 +23,7 @@ from zkwm_cli.options import json_option, option, options, passphrase_option
         show_default=True,
         help="How the owner signs.",
     ),
+    token=token_option(),
     revocation=option(
         "--revocation",
         type=click.Path(),
@@ -34,6 +36,7 @@ from zkwm_cli.options import json_option, option, options, passphrase_option
 def command(
     output: str,
     algorithm: str,
+    token: str | None,
     revocation: str | None,
     passphrase_file: str | None,
     as_json: bool,
@@ -55,7 +58,8 @@ def command(
     Output(output, force=None)
     kept = None if revocation is None else Output(revocation, force=None, inputs=(output,))
     secret = passphrase(passphrase_file, of=output, role=Role.OWNER, new="the new vault")
-    vault = Vault.create(output, secret, algorithm=algorithm)
+    signing = read_token_option(token)
+    vault = Vault.create(output, secret, algorithm=algorithm, signing=signing)
     key = vault.state.signing_key
     fingerprint = key.public.fingerprint()
     if kept is not None:
@@ -72,6 +76,6 @@ def command(
     if not as_json:
         click.echo(fingerprint)
     print_result(
-        as_json, "keygen", path=output, algorithm=algorithm, fingerprint=fingerprint,
+        as_json, "keygen", path=output, algorithm=key.algorithm, fingerprint=fingerprint,
         revocation=revocation,
     )  # fmt: skip

@@ -10,6 +10,7 @@ import hmac
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from zkwm.hardware_keys import HardwareKey
 from zkwm.owner.vault.ledger import (
     Answer,
     ArgumentEntry,
@@ -185,10 +186,7 @@ class VaultState:
         """The CBOR map that a vault encrypts, of version 2."""
         return {
             "version": VERSION,
-            "signing": {
-                "algorithm": self.signing_key.algorithm,
-                "secret": self.signing_key.to_bytes(),
-            },
+            "signing": _signing_map(self.signing_key),
             "seed": self.seed,
             "commitments": [
                 {"digest": digest, "secrets": kept.to_map()}
@@ -211,7 +209,6 @@ class VaultState:
         version = _version(value)
         names = "signing seed commitments ledger trusted_judges"
         fields = require_map(value, names + (" version" if version > 1 else ""), "vault")
-        signing = require_map(fields["signing"], "algorithm secret", "signing key")
         commitments: dict[bytes, CommitmentSecrets] = {}
         for item in require_list(fields["commitments"], 0, _MAXIMUM_COUNT):
             pair = require_map(item, "digest secrets", "commitment")
@@ -228,9 +225,7 @@ class VaultState:
         if len(set(trusted)) != len(trusted):
             raise Malformed("a trusted judge occurs twice in the vault")
         return cls(
-            signing_key=SigningKey.from_bytes(
-                require_text(signing["algorithm"], 32), require_bytes(signing["secret"], 32)
-            ),
+            signing_key=_read_signing(fields["signing"]),
             seed=require_bytes(fields["seed"], SEED_BYTES),
             commitments=commitments,
             ledger=ledger,
@@ -258,6 +253,23 @@ def require_successor(earlier: VaultState, later: VaultState) -> None:
         raise VaultUnusable(
             "an entry of the vault's ledger has been removed, or altered", hint=_OLDER_COPY
         )
+
+
+def _signing_map(key: SigningKey) -> dict[str, Any]:
+    """The map of a signing key: its secret, or the token that it is in."""
+    if isinstance(key, HardwareKey):
+        return key.to_map()
+    return {"algorithm": key.algorithm, "secret": key.to_bytes()}
+
+
+def _read_signing(value: object) -> SigningKey:
+    """Read ``_signing_map``. Raises Malformed or Unsupported."""
+    if isinstance(value, dict) and "token" in value:
+        return HardwareKey.from_map(value)
+    fields = require_map(value, "algorithm secret", "signing key")
+    return SigningKey.from_bytes(
+        require_text(fields["algorithm"], 32), require_bytes(fields["secret"], 32)
+    )
 
 
 def _version(value: object) -> int:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from zkwm.hardware_keys import HardwareKey
 from zkwm.owner.vault.high_water_mark import HighWaterMark
 from zkwm.owner.vault.ledger import OlderCopyEntry
 from zkwm.owner.vault.state import SEED_BYTES, VaultState, require_successor
@@ -56,6 +57,7 @@ class Vault:
         *,
         algorithm: str = ED25519,
         cost: Cost | None = None,
+        signing: HardwareKey | None = None,
     ) -> Vault:
         """A new vault with a new signing key and seed, mode 0600.
 
@@ -65,6 +67,8 @@ class Vault:
             algorithm: of the signing key, ``ed25519`` or ``ecdsa-p256``.
             cost: the price of a guess at the passphrase (Argon2id); by default
                 ``zkwm.secret_files.encrypted.DEFAULT_COST``.
+            signing: a key in a hardware token (``zkwm.hardware_keys``) instead of a new one; then
+                ``algorithm`` is that key's.
 
         Raises:
             UsageError: the file exists or the passphrase is short.
@@ -73,7 +77,8 @@ class Vault:
         """
         target = storage.resolve(path)
         state = VaultState(
-            signing_key=SigningKey.generate(algorithm), seed=secrets.token_bytes(SEED_BYTES)
+            signing_key=signing or SigningKey.generate(algorithm),
+            seed=secrets.token_bytes(SEED_BYTES),
         )
         key = FileKey.new(passphrase, cost)
         storage.write_private(target, key.seal(KIND, state.to_map()), overwrite=False)
