@@ -116,6 +116,13 @@ class HardwareKey(SigningKey):
             self.public.verify_cose(sig_structure, signature)
         return signature
 
+    def sign_dsse(self, encoding: bytes) -> bytes:
+        """As ``SigningKey.sign_dsse``, by the token; verified. Raises what ``sign`` raises, too."""
+        signature = super().sign_dsse(encoding)
+        with self._verified():
+            self.public.verify_dsse(encoding, signature)
+        return signature
+
     def _sign(self, message: bytes) -> bytes:
         """The token's signature of exactly these bytes."""
         return TOKENS.sign(self.address, self.algorithm, message)

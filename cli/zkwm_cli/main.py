@@ -43,6 +43,7 @@ COMMANDS = (
     "find",
     "registry",
     "key",
+    "sidecar",
     "evaluate",
     "demo",
     "completion",

@@ -39,6 +39,7 @@ P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _SIGNATURE_PREFIX = b"zkwm-signature-1"
 _COSE_PREFIX = b"\x84\x6aSignature1"
 """How a Sig_structure of COSE_Sign1 begins (RFC 9052, section 4.4): an array of 4, and a text."""
+_DSSE_PREFIX = b"DSSEv1 "
 _PURPOSE = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _FIELD_25519 = 2**255 - 19
 _JUDGE_FILE_LIMIT = 4096
@@ -119,7 +120,11 @@ class PublicKey:
 
     def verify_cose(self, sig_structure: bytes, signature: bytes) -> None:
         """As ``verify``, for a statement by COSE_Sign1 (SPEC.md 23.10). Raises Malformed, too."""
-        self._verify(_require_cose(sig_structure), signature, "statement")
+        self._verify(_require_start(sig_structure, _COSE_PREFIX), signature, "statement")
+
+    def verify_dsse(self, encoding: bytes, signature: bytes) -> None:
+        """As ``verify_cose``, for the encoding that DSSE signs (SPEC.md 29.1)."""
+        self._verify(_require_start(encoding, _DSSE_PREFIX), signature, "envelope")
 
     def _verify(self, message: bytes, signature: bytes, what: str) -> None:
         """Raise InvalidSignature unless ``signature`` is this key's for exactly these bytes."""
@@ -212,7 +217,11 @@ class SigningKey:
         Raises Malformed for bytes that begin otherwise: no signature of one protocol may be one of
         the other.
         """
-        return self._sign(_require_cose(sig_structure))
+        return self._sign(_require_start(sig_structure, _COSE_PREFIX))
+
+    def sign_dsse(self, encoding: bytes) -> bytes:
+        """As ``sign_cose``, for the encoding that DSSE signs (SPEC.md 29.1)."""
+        return self._sign(_require_start(encoding, _DSSE_PREFIX))
 
     def _sign(self, message: bytes) -> bytes:
         """The signature of exactly these bytes."""
@@ -322,11 +331,11 @@ class JudgePublic:
         return fingerprint_of(b"zkwm-judge-1", self.to_map())
 
 
-def _require_cose(sig_structure: bytes) -> bytes:
-    """Bytes that begin as a Sig_structure, which ``signed_message`` never does."""
-    if not sig_structure.startswith(_COSE_PREFIX):
-        raise Malformed("these bytes are no Sig_structure of COSE_Sign1")
-    return sig_structure
+def _require_start(message: bytes, start: bytes) -> bytes:
+    """Bytes that begin as those of one protocol do, which those of the others never do."""
+    if not message.startswith(start):
+        raise Malformed("these bytes are none that COSE_Sign1, or DSSE, signs")
+    return message
 
 
 def _p256_public(data: bytes) -> ec.EllipticCurvePublicKey:

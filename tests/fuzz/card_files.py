@@ -10,8 +10,10 @@ from tests.fuzz.byte_changes import chosen, mixed
 from tests.fuzz.harness import Kind
 from tests.fuzz.text_changes import change_lines, change_yaml
 from tests.support.cards import CLAIM, claim_map
+from tests.support.statements import ED_KEY
 from zkwm.model_card.front_matter import read_claims, with_claim
-from zkwm_protocols.errors import Malformed, UsageError
+from zkwm.sidecar import ClaimedFile, Sidecar, c2pa_assertion, read_sidecar
+from zkwm_protocols.errors import InvalidSignature, Malformed, Unsupported, UsageError
 
 _METADATA: dict[str, Any] = {"license": "mit", "tags": ["a", "b"], "model-index": [{"name": "x"}]}
 _BODY = b"\n---\n# A model\n\n---\ntext\n"
@@ -45,6 +47,18 @@ def card_kind() -> Kind:
                 (Malformed, UsageError))  # fmt: skip
 
 
+def sidecar_kind() -> Kind:
+    """A claim beside a model, as in-toto and C2PA carry it."""
+    envelope = Sidecar(b"D" * 32, (ClaimedFile("model.onnx", b"m" * 32),)).signed(ED_KEY)
+    samples = [envelope, c2pa_assertion(envelope)]
+
+    def read(data: bytes) -> object:
+        return read_sidecar(data, [ED_KEY.public])
+
+    return Kind("sidecar", mixed(chosen(samples), change_lines), read,
+                (Malformed, Unsupported, InvalidSignature))  # fmt: skip
+
+
 def kinds() -> list[Kind]:
     """All kinds of this file."""
-    return [card_kind()]
+    return [card_kind(), sidecar_kind()]

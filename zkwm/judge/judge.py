@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm.hardware_keys import HardwareKey
 from zkwm.judge.case import ArgumentCase, Findings, Request, read_case
 from zkwm.judge.check_opening import examine_opening
 from zkwm.judge.checks import Checks
@@ -70,21 +69,12 @@ class Judge:
         return cls(key, ledger)
 
     @classmethod
-    def create(
-        cls,
-        path: str | Path,
-        passphrase: str,
-        *,
-        cost: Cost | None = None,
-        signing: HardwareKey | None = None,
-    ) -> Judge:
+    def create(cls, path: str | Path, passphrase: str, *, cost: Cost | None = None) -> Judge:
         """Make keys; write ``path`` (secret, encrypted), ``path``.pub and ``path``.ledger.
 
-        ``cost`` is the price of a guess at the passphrase (Argon2id), ``signing`` a key in a
-        hardware token (``zkwm.hardware_keys``) to sign with. Raises UsageError.
+        ``cost`` is the price of a guess at the passphrase (Argon2id). Raises UsageError.
         """
-        key = create_judge_key(path, passphrase, cost=cost, signing=signing)
-        return cls(key, JudgeLedger.beside(path))
+        return cls(create_judge_key(path, passphrase, cost=cost), JudgeLedger.beside(path))
 
     @classmethod
     def open(cls, path: str | Path, passphrase: str) -> Judge:

@@ -88,9 +88,11 @@ def command(
         key = write_judge_public(output, secret)
         note(f"wrote {output}.pub; the fingerprint of the judge's key is")
     else:
-        from zkwm.judge.judge import Judge
+        from zkwm.judge.key_file import create_judge_key
+        from zkwm.judge.ledger import JudgeLedger
 
-        key = Judge.create(output, secret, signing=read_token_option(token)).public
+        key = create_judge_key(output, secret, signing=read_token_option(token)).public
+        JudgeLedger.beside(output)
         note(f"wrote {output} and {output}.pub; the fingerprint of the judge's key is")
     fingerprint = key.fingerprint()
     if not as_json:

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from zkwm.hardware_keys import HardwareKey
 from zkwm.owner.vault.high_water_mark import HighWaterMark
 from zkwm.owner.vault.ledger import OlderCopyEntry
 from zkwm.owner.vault.state import SEED_BYTES, VaultState, require_successor
@@ -57,7 +56,7 @@ class Vault:
         *,
         algorithm: str = ED25519,
         cost: Cost | None = None,
-        signing: HardwareKey | None = None,
+        signing: SigningKey | None = None,
     ) -> Vault:
         """A new vault with a new signing key and seed, mode 0600.
 
