@@ -18,6 +18,7 @@ from zkwm.quantizer.summary import facts
 from zkwm.secret_files.encrypted import Container
 from zkwm_cli.inspected_commitment import Reading, commitment_fields, trust_fields
 from zkwm_cli.inspected_evidence import evidence_fields
+from zkwm_cli.log_inspection import LOG_KINDS, log_fields, log_kind
 from zkwm_protocols import response_file as responses
 from zkwm_protocols.argument_response import ArgumentResponse, read_response
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge
@@ -85,7 +86,7 @@ def inspect_file(data: bytes, *, trust: Trust | None = None) -> Inspection:
 
     Raises Malformed or Unsupported where it cannot be read at all.
     """
-    kind = kind_of(data)
+    kind = kind_of(data) or log_kind(data)
     if kind in SIGNED_VERDICTS:
         return SIGNED_VERDICTS[kind](data, None)
     if data.startswith(b"PK"):
@@ -93,12 +94,14 @@ def inspect_file(data: bytes, *, trust: Trust | None = None) -> Inspection:
             "this is a ZIP file, perhaps the archive of a case",
             hint="zkwm case check FILE reads such an archive and repeats the case",
         )
-    if kind not in _READERS and kind not in _BY_TRUST:
+    if kind not in _READERS and kind not in _BY_TRUST and kind not in LOG_KINDS:
         kinds = sorted([*_READERS, *_BY_TRUST, *SIGNED_VERDICTS])
         raise Malformed(
             "this is not a zkwm file", hint=f"zkwm files are of the kinds {', '.join(kinds)}"
         )
-    if kind in _BY_TRUST:
+    if kind in LOG_KINDS:
+        fields, tests, advice = log_fields(kind, data, trust)
+    elif kind in _BY_TRUST:
         fields, tests, advice = _BY_TRUST[kind](data, trust)
     else:
         fields, tests, advice = _READERS[kind](data)

@@ -55,10 +55,14 @@ def command(
     --judge or --judge-fingerprint only if that judge signed it. Exit code 0 then says who signed,
     not what: read the outcome.
 
+    It reads the files of a log, too: a .tlog-proof, a checkpoint, a statement, a receipt, a
+    log-policy; with --trust it says whether log and witnesses of its policy signed.
+
     Signatures are checked where that needs no secret and no other file. Exit code 3 when the file
     cannot be read, or something in it does not verify.
     """
     from zkwm_cli.inspection import FILE_LIMIT, inspect_file
+    from zkwm_cli.log_inspection import LOG_KINDS
     from zkwm_cli.model_inspection import inspect_model, is_model
 
     trusted = trusted_judge(judge, judge_fingerprint)
@@ -73,7 +77,11 @@ def command(
         print_json(inspection.to_json())
     else:
         size, digest = inspection.size, inspection.sha256.hex()
-        what = inspection.kind if is_model(file) else f"zkwm {inspection.kind}"
+        what = (
+            inspection.kind
+            if is_model(file) or inspection.kind in LOG_KINDS
+            else f"zkwm {inspection.kind}"
+        )
         lines = [f"{what}, {size} bytes, SHA-256 {digest}"]
         rows = inspection.shown or [
             (name.replace("_", " "), _text(value)) for name, value in inspection.fields.items()
