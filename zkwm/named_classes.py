@@ -15,6 +15,7 @@ from typing import Any
 from zkwm.extras import missing_extra
 from zkwm_protocols.errors import UsageError
 
+_MOST_SHOWN = 80
 _PLAIN = {"int": int, "float": float, "str": str, "bool": bool}
 _READ: dict[str, Callable[[str], object]] = {
     "int": int,
@@ -32,7 +33,7 @@ def load_class(table: Mapping[str, str], kind: str, name: str) -> Any:  # noqa: 
     if name not in table:
         near = get_close_matches(str(name), table, n=1)
         raise UsageError(
-            f"there is no {kind} {name!r}",
+            f"there is no {kind} {_shown(name)}",
             hint=f"did you mean {near[0]}?" if near else f"choose one of {', '.join(table)}",
         )
     module, _, class_name = table[name].partition(":")
@@ -64,7 +65,7 @@ def make(table: Mapping[str, str], kind: str, name: str, parameters: Mapping[str
     for parameter, value in parameters.items():
         if parameter not in types:
             raise UsageError(
-                f"the {kind} {name} has no parameter {parameter!r}",
+                f"the {kind} {name} has no parameter {_shown(parameter)}",
                 hint=f"it has {', '.join(types) or 'none'}",
             )
         expected = _PLAIN.get(types[parameter])
@@ -72,7 +73,7 @@ def make(table: Mapping[str, str], kind: str, name: str, parameters: Mapping[str
             value = float(value)
         if expected is None or type(value) is not expected:
             raise UsageError(
-                f"the parameter {parameter} of {name} is a {types[parameter]}, not {value!r}"
+                f"the parameter {parameter} of {name} is a {types[parameter]}, not {_shown(value)}"
             )
         values[parameter] = value
     return made(**values)
@@ -113,3 +114,8 @@ def read_parameters(
 def parameters_of(plugin: type[Any]) -> dict[str, Any]:
     """The parameters of a watermark or an attack with their defaults."""
     return {field.name: field.default for field in fields(plugin)}
+
+
+def _shown(value: object) -> str:
+    """A foreign value in a message, cut off where it is long."""
+    return repr(value)[:_MOST_SHOWN]

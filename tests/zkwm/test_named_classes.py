@@ -41,3 +41,17 @@ def test_texts_that_are_no_parameters(texts, complaint):
     name = "permutation" if "rescale" in texts[0] else "fine_tuning"
     with pytest.raises(UsageError, match=complaint):
         read_parameters(ATTACKS, "attack", name, texts)
+
+
+def test_a_foreign_name_or_value_does_not_fill_a_message() -> None:
+    """As an archive's ``extraction.json`` may have it."""
+    from zkwm.extraction.schemes import make_reader, reader_class
+
+    long = "x" * 20_000
+    for refused in (
+        lambda: reader_class(long), lambda: make_reader(long),
+        lambda: make_reader("uchida", **{long: 1}), lambda: make_reader("uchida", layer=long),
+    ):  # fmt: skip
+        with pytest.raises(UsageError) as caught:
+            refused()
+        assert len(caught.value.message) < 300

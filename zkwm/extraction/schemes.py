@@ -33,7 +33,7 @@ def reader_class(name: str) -> type[MarkReader]:
     """The class of a reader. Raises UsageError for a scheme whose mark is not extracted."""
     if name not in READERS:
         raise UsageError(
-            f"the mark of a watermark {name!r} is not extracted",
+            f"the mark of a watermark {name[:80]!r} is not extracted",
             hint=f"marks are extracted for {', '.join(READERS)}; where a mark is in the answers to "
             "trigger images, ask the suspect itself, without a watermark's name",
         )
