@@ -9,8 +9,10 @@ from pathlib import Path
 
 from tests.support.faulty_disk import FaultyDisk
 from tests.support.running_server import running
+from zkwm.transparency_log.admission import Admission, Rate
 from zkwm.transparency_log.cosigning import Cosigner
 from zkwm.transparency_log.database import LogDatabase
+from zkwm.transparency_log.log import Log
 from zkwm.transparency_log.log_service import LogService, application
 from zkwm.transparency_log.recovery import create_log, open_log
 from zkwm.transparency_log.sequencer import Sequencer
@@ -46,16 +48,24 @@ def witnessed_service(folder: Path) -> Iterator[WitnessedService]:
         policy = "\n".join([*lines, "group both all w0 w1", "quorum both", ""])
         create_log(folder, LOG, database, FaultyDisk())
         try:
-            with open_log(folder, LOG, database, read_statement, FaultyDisk()) as log:
-                sequencer = Sequencer(log)
-                cosigner = Cosigner(log, LogPolicy.from_bytes(policy.encode()))
+            asking: list[Cosigner] = []
+
+            def ask(log: Log) -> None:
+                asking.append(Cosigner(log, LogPolicy.from_bytes(policy.encode())))
+                asking[0].require_newest()
+
+            opening = open_log(folder, LOG, database, read_statement, FaultyDisk(), ask=ask)
+            with opening as log:
+                sequencer, cosigner = Sequencer(log), asking[0]
                 service = LogService(
-                    log, LOG.verifiers, sequencer, CoseStatements(LOG), lambda: cosigner.witnessed
-                )
+                    log, LOG.verifiers, sequencer, CoseStatements(LOG),
+                    lambda: cosigner.witnessed, Admission(folder, rate=Rate(10**6)),
+                )  # fmt: skip
                 try:
                     with cosigner.running(), running(application(service)) as url:
                         yield WitnessedService(url, policy)
                 finally:
                     sequencer.close()
+                    service.close()
         finally:
             database.close()
