@@ -158,7 +158,7 @@ class KeyHistory:
             _carry_back(places)
         self._of_key: dict[str, list[DatedStatement]] = defaultdict(list)
         self._to_key: dict[str, set[str]] = defaultdict(set)
-        for one in sorted(map(self._earliest, given), key=_place):
+        for one in sorted(map(self.earliest, given), key=_place):
             content = one.content
             if isinstance(content, KeyBinding | KeyRotation | KeyRevocation):
                 self._of_key[content.key].append(one)
@@ -169,11 +169,11 @@ class KeyHistory:
         """As the function ``standing``."""
         at = self._moment(at)
         succession, contest = self._succession(key)
-        in_force = succession is not None and not _before(at, succession.entry)
-        contested = contest is not None and not _before(at, contest.entry)
+        in_force = succession is not None and not before(at, succession.entry)
+        contested = contest is not None and not before(at, contest.entry)
         return Standing(
             key,
-            tuple(one for one in self._bindings(key) if not _before(at, one.entry)),
+            tuple(one for one in self._bindings(key) if not before(at, one.entry)),
             self._predecessors(key, at),
             succession if in_force else None,
             succession.entry.time + CONTEST_SECONDS if succession and in_force else None,
@@ -223,7 +223,7 @@ class KeyHistory:
             one
             for one in self._about(key, KeyBinding)
             if self._revocation(key, one.entry) is None
-            and all(_before(one.entry, end) for end in ends)
+            and all(before(one.entry, end) for end in ends)
         ]
 
     def _predecessors(self, key: str, at: Moment) -> tuple[DatedStatement, ...]:
@@ -234,7 +234,7 @@ class KeyHistory:
             if (
                 succession is not None
                 and _successor(succession) == key
-                and not _before(at, succession.entry)
+                and not before(at, succession.entry)
             ):
                 found.append(succession)
         return tuple(sorted(found, key=_place))
@@ -242,7 +242,7 @@ class KeyHistory:
     def _revocation(self, key: str, at: Moment) -> DatedStatement | None:
         """The first revocation in effect: both its time and its entry are over (SPEC.md 26.3)."""
         for one in self._about(key, KeyRevocation):
-            if _since(one) <= _seconds(at) and not _before(at, one.entry):
+            if _since(one) <= _seconds(at) and not before(at, one.entry):
                 return one
         return None
 
@@ -253,7 +253,7 @@ class KeyHistory:
                 isinstance(one.content, KeyRevocation)
                 and one.content.reason is RevocationReason.COMPROMISED
                 and one.content.since <= _seconds(at)
-                and _before(at, one.entry)
+                and before(at, one.entry)
             ):
                 return one
         return None
@@ -266,7 +266,8 @@ class KeyHistory:
         """A moment, an entry of a log by the earliest time that is known of it."""
         return at if isinstance(at, int) else self._known(at)
 
-    def _earliest(self, one: DatedStatement) -> DatedStatement:
+    def earliest(self, one: DatedStatement) -> DatedStatement:
+        """A statement with the earliest time that is known of its entry (SPEC.md 26.1)."""
         return replace(one, entry=self._known(one.entry))
 
     def _known(self, entry: LogEntry) -> LogEntry:
@@ -291,7 +292,7 @@ def _place(one: DatedStatement) -> tuple[int, str, int]:
     return one.entry.time, one.entry.origin, one.entry.index
 
 
-def _before(at: Moment, entry: LogEntry) -> bool:
+def before(at: Moment, entry: LogEntry) -> bool:
     """Whether a moment is known to be before an entry: by place in one log, else by time."""
     if isinstance(at, LogEntry) and at.origin == entry.origin:
         return at.index < entry.index

@@ -78,10 +78,14 @@ class Claim:
 
 @dataclass(frozen=True)
 class Opening:
-    """A challenge that was answered before by opening blocks, whoever asked."""
+    """A challenge that was answered before by opening blocks, whoever asked.
+
+    ``verdict`` is what its judge found, which dates the answer; None where it is not given.
+    """
 
     challenge: Path
     proof: Path
+    verdict: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -193,8 +197,9 @@ class _Reading:
         return Claim(_text(fields["mark"], "mark"), _text(fields["model"], "model"), given)
 
     def _opening(self, value: object) -> Opening:
-        fields = _fields(value, "an earlier opening", "challenge proof", "")
-        return Opening(self._path(fields["challenge"]), self._path(fields["proof"]))
+        fields = _fields(value, "an earlier opening", "challenge proof", "verdict")
+        given = {name: self._path(path) for name, path in fields.items()}
+        return Opening(given["challenge"], given["proof"], given.get("verdict"))
 
     def _paths(self, fields: Mapping[str, Any], name: str) -> tuple[Path, ...]:
         return tuple(self._path(one) for one in _list(fields.get(name, []), 0))

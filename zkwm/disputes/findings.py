@@ -28,6 +28,7 @@ from zkwm.suspects.model_digests import model_digests
 from zkwm_protocols.argument_response import ArgumentResponse, Response, read_response
 from zkwm_protocols.challenge import FILE_LIMIT as CHALLENGE_LIMIT
 from zkwm_protocols.challenge import Challenge, OpeningChallenge
+from zkwm_protocols.challenge_body import require_same_beacon
 from zkwm_protocols.commitment import Commitment, LabelMode
 from zkwm_protocols.errors import CouldNotCheck, InvalidOpening, InvalidSignature, ZkwmError
 from zkwm_protocols.keys import JudgePublic
@@ -287,6 +288,8 @@ def _require_same(shown: Shown, commitment: Commitment, model: Model, known: Fou
         raise InvalidOpening("the verdict was given on files that could not be read")
     if challenge.commitment != commitment.digest:
         raise InvalidOpening("this evidence is about another commitment than the party's")
+    # its labels are as old as the first timestamp, which is outside of D
+    require_same_beacon(challenge.beacon, commitment)
     same = challenge.suspect.digest == known.digest
     if challenge.suspect.kind == SuspectKind.EXTRACTION and model.file is not None:
         # its digest is of weights, scheme and reference together (SPEC.md 19.3)

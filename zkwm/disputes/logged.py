@@ -131,7 +131,7 @@ class Logs:
             if not isinstance(content, SpentBlocks) or content.commitment != commitment.digest:
                 continue
             if key in owners and self.history.standing(key, one.entry).revocation is None:
-                found[one.entry.origin].append((one, content))
+                found[one.entry.origin].append((self.history.earliest(one), content))
         return found
 
 

@@ -16,7 +16,7 @@ from zkwm.files import read_limited
 from zkwm.judge.dating import Dating, read_dates
 from zkwm_protocols.commitment import FILE_LIMIT, Commitment
 from zkwm_protocols.dates import Order, order
-from zkwm_protocols.errors import InvalidSignature, ZkwmError
+from zkwm_protocols.errors import InvalidSignature, Malformed, ZkwmError
 from zkwm_protocols.trust import Trust
 
 
@@ -49,6 +49,26 @@ def read_mark(party: Party) -> Mark:
     except ZkwmError as error:
         return Mark(party, None, error.message)
     return Mark(party, commitment)
+
+
+def require_different(marks: Sequence[Mark]) -> None:
+    """Raise Malformed for two parties with one commitment.
+
+    A commitment's file is public: whoever hands in somebody else's would share in what it shows,
+    and a mark that counts for two decides for nobody.
+    """
+    names: dict[bytes, str] = {}
+    for one in marks:
+        if one.commitment is None:
+            continue
+        digest = one.commitment.digest
+        if digest in names:
+            raise Malformed(
+                f"{names[digest]} and {one.party.name} have the same commitment",
+                hint="it is the party's whose key signed it: write that key's fingerprint as key, "
+                "and leave out the other party",
+            )
+        names[digest] = one.party.name
 
 
 def date_mark(mark: Mark, trust: Trust | None, logs: Logs) -> FoundParty:

@@ -6,25 +6,28 @@ that somebody says was opened, and nobody whom the judge trusts dates, is only t
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from zkwm.disputes.case_file import Opening
 from zkwm.disputes.findings import Shown
 from zkwm.disputes.logged import Logs
 from zkwm.disputes.results import FoundModel, FoundParty, Objection
 from zkwm.files import read_limited
-from zkwm.judge.verdict import Outcome
+from zkwm.judge.verdict import Outcome, Verdict
 from zkwm.written_dates import rfc3339
 from zkwm_protocols.argument_response import read_response
 from zkwm_protocols.challenge import FILE_LIMIT as CHALLENGE_LIMIT
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import InvalidOpening, ZkwmError
-from zkwm_protocols.key_history import LogEntry, Moment
+from zkwm_protocols.key_history import LogEntry, Moment, before
 from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.opening import Opening as OpenedResponse
 from zkwm_protocols.response_frame import FILE_LIMIT as RESPONSE_LIMIT
+from zkwm_protocols.verdict_file import FILE_LIMIT as VERDICT_LIMIT
 
 DECLARED, REVOKED_COMMITMENT, REVOKED_ANSWER = "28.5.1", "28.5.2", "28.5.3"
 OPENED_BEFORE, COUNTER_FELL = "28.5.4", "28.5.5"
@@ -69,7 +72,7 @@ def objections(
         found.append(Objection(DECLARED, words))
     found += _revoked(shown, commitment, party, evidence)
     found += _spent(shown, commitment, model, evidence)
-    found += _fallen(commitment, evidence)
+    found += _fallen(shown, commitment, evidence)
     return tuple(found)
 
 
@@ -80,12 +83,10 @@ def _revoked(
     logs = evidence.logs
     for key in commitment.header.owner_keys:
         name = key.fingerprint()
-        committed = logs.history.standing(name, _committed(party, evidence))
-        if committed.revocation is not None:
+        if _revoked_at(logs, name, _committed(party, evidence)):
             words = f"the commitment's key {name} is revoked, and nothing dates it before"
             yield Objection(REVOKED_COMMITMENT, words)
-        answered = logs.history.standing(name, _answered(shown, commitment, evidence))
-        if answered.revocation is not None:
+        if _revoked_at(logs, name, _answered(shown, commitment, evidence)):
             words = (
                 f"the answer is signed by the key {name}, which is revoked, and neither a log nor "
                 "the judge who asked dates it before"
@@ -93,8 +94,17 @@ def _revoked(
             yield Objection(REVOKED_ANSWER, words)
 
 
-def _committed(party: FoundParty, evidence: Evidence) -> Moment:
-    """By when the commitment's signature is known to have been made."""
+def _revoked_at(logs: Logs, key: str, moments: Sequence[Moment]) -> bool:
+    """Whether a key is revoked at each of the moments by which it is known to have signed.
+
+    Each of them is true, and one before the revocation is enough: an entry may be before it by its
+    place in the log, where a token is after it by its time.
+    """
+    return all(logs.history.standing(key, one).revocation is not None for one in moments)
+
+
+def _committed(party: FoundParty, evidence: Evidence) -> list[Moment]:
+    """The moments by which the commitment's signature is known to have been made."""
     times: list[Moment] = [
         LogEntry(place.origin, place.index, place.time)
         for place in party.logged
@@ -102,11 +112,11 @@ def _committed(party: FoundParty, evidence: Evidence) -> Moment:
     ]
     if party.existed is not None:
         times.append(-(-party.existed.latest // _MICRO))
-    return min(times, key=_second, default=evidence.now)
+    return times or [evidence.now]
 
 
-def _answered(shown: Shown, commitment: Commitment, evidence: Evidence) -> Moment:
-    """By when the answer's signature is known to have been made."""
+def _answered(shown: Shown, commitment: Commitment, evidence: Evidence) -> list[Moment]:
+    """The moments by which the answer's signature is known to have been made."""
     entries = (
         evidence.logs.answered(commitment, shown.found.proof),
         evidence.logs.decided(shown.verdict) if shown.verdict is not None else None,
@@ -114,18 +124,17 @@ def _answered(shown: Shown, commitment: Commitment, evidence: Evidence) -> Momen
     times: list[Moment] = [one for one in entries if one is not None]
     if shown.answered is not None:
         times.append(shown.answered)
-    return min(times, key=_second, default=evidence.now)
-
-
-def _second(moment: Moment) -> int:
-    return moment.time if isinstance(moment, LogEntry) else moment
+    return times or [evidence.now]
 
 
 def _spent(
     shown: Shown, commitment: Commitment, model: FoundModel, evidence: Evidence
 ) -> Iterator[Objection]:
-    """Blocks that others may have known before the model was published (SPEC.md 6.1)."""
-    if not shown.opened or model.published is None:
+    """Blocks that others may have known before the model was published (SPEC.md 6.1).
+
+    Also where the answer is an argument, which hides the triggers: others have them all the same.
+    """
+    if model.published is None:
         return
     for one in evidence.opened:
         again = sorted(set(one.blocks) & set(shown.found.blocks))
@@ -139,12 +148,19 @@ def _spent(
             )
 
 
-def _fallen(commitment: Commitment, evidence: Evidence) -> Iterator[Objection]:
-    """A count of spent blocks that is smaller than an earlier one (SPEC.md 23.12)."""
+def _fallen(shown: Shown, commitment: Commitment, evidence: Evidence) -> Iterator[Objection]:
+    """A count of spent blocks that is smaller than an earlier one (SPEC.md 23.12).
+
+    It says nothing about an answer from before the larger count: else a thief of the key could undo
+    what the owner proved before.
+    """
+    answered = _answered(shown, commitment, evidence)
     for origin, counts in evidence.logs.counters(commitment).items():
         most = 0
-        for entry, counted in counts:
-            if counted.blocks < most:
+        for number, (entry, counted) in enumerate(counts):
+            larger = (one for one, more in counts[:number] if more.blocks > counted.blocks)
+            first = next(larger, None)
+            if first is not None and not any(before(one, first.entry) for one in answered):
                 yield Objection(
                     COUNTER_FELL,
                     f"the owner's count of spent blocks in the log {origin} fell from {most} to "
@@ -160,6 +176,8 @@ def read_openings(
     shown: Sequence[Shown],
     commitments: Sequence[Commitment],
     judges: dict[str, JudgePublic],
+    logs: Logs,
+    now: int,
 ) -> tuple[tuple[Opened, ...], tuple[str, ...]]:
     """Every opening that the case knows of, and what of it could not be used.
 
@@ -175,20 +193,25 @@ def read_openings(
     problems = []
     for opening in openings:
         try:
-            found.append(_read_opening(opening, commitments, judges))
+            found.append(_read_opening(opening, commitments, judges, logs, now))
         except ZkwmError as error:
             problems.append(f"{opening.proof.name}: {error.message}")
     return tuple(found), tuple(problems)
 
 
 def _read_opening(
-    opening: Opening, commitments: Sequence[Commitment], judges: dict[str, JudgePublic]
+    opening: Opening,
+    commitments: Sequence[Commitment],
+    judges: dict[str, JudgePublic],
+    logs: Logs,
+    now: int,
 ) -> Opened:
     """An opening that owner and judge signed. Raises what its files raise."""
     challenge = Challenge.from_bytes(
         read_limited(opening.challenge, CHALLENGE_LIMIT + 64, regular=True)
     )
-    response = read_response(read_limited(opening.proof, RESPONSE_LIMIT + 64, regular=True))
+    data = read_limited(opening.proof, RESPONSE_LIMIT + 64, regular=True)
+    response = read_response(data)
     challenge.verify_signature()
     if judges.get(challenge.judge.fingerprint()) != challenge.judge:
         raise InvalidOpening(
@@ -200,4 +223,27 @@ def _read_opening(
     response.verify_signatures(owners[0].header)
     if response.challenge != challenge.digest or response.commitment != owners[0].digest:
         raise InvalidOpening("it does not answer this challenge")
+    proof = hashlib.sha256(data).digest()
+    entry = logs.answered(owners[0], proof)
+    times: list[Moment] = [] if entry is None else [entry]
+    if opening.verdict is not None:
+        times.append(_checked(opening.verdict, challenge, proof))
+    for key in owners[0].header.owner_keys:
+        if _revoked_at(logs, key.fingerprint(), times or [now]):
+            raise InvalidOpening(
+                f"it is signed by the key {key.fingerprint()}, which is revoked, and nothing dates "
+                "it before: whoever has the key can have signed it since",
+                hint="give the verdict of its judge beside it, where there is one",
+            )
     return Opened(challenge.commitment, challenge.digest, response.blocks, challenge.issued)
+
+
+def _checked(path: Path, challenge: Challenge, proof: bytes) -> int:
+    """When the judge who asked had this answer. Raises what the verdict raises, InvalidOpening."""
+    verdict = Verdict.from_bytes(
+        read_limited(path, VERDICT_LIMIT + 64, regular=True), challenge.judge
+    )
+    asked = None if verdict.challenge is None else verdict.challenge.digest
+    if asked != challenge.digest or verdict.proof_digest != proof:
+        raise InvalidOpening("the verdict beside it is about another answer")
+    return verdict.checked

@@ -12,7 +12,7 @@ from zkwm.disputes import wording
 from zkwm.disputes.case_file import DisputeCase, read_case
 from zkwm.disputes.findings import Examiner, Shown, find_model
 from zkwm.disputes.logged import read_logs
-from zkwm.disputes.marks import Mark, date_mark, read_mark
+from zkwm.disputes.marks import Mark, date_mark, read_mark, require_different
 from zkwm.disputes.objections import Evidence, objections, read_openings
 from zkwm.disputes.remarks import remarks
 from zkwm.disputes.results import Basis, Found, FoundModel
@@ -45,7 +45,8 @@ def settle_dispute(
         judge: that judge, who alone checks openings to themselves, and who can sign; or None.
         say: called with a line before whatever takes long.
 
-    Raises Malformed for a case, a trust folder or a judge's key that is not of its format,
+    Raises Malformed for a case, a trust folder or a judge's key that is not of its format, and for
+    two parties with one commitment,
     CouldNotCheck for one that cannot be read. Evidence that fails is told in the verdict instead.
     """
     case = read_case(path)
@@ -54,13 +55,16 @@ def settle_dispute(
         trust = read_trust(case.trust)
     judges = _judges(case.judges, judge)
     marks = [read_mark(party) for party in case.parties]
+    require_different(marks)
     commitments = [one.commitment for one in marks if one.commitment is not None]
     logs = read_logs(case, commitments, trust, now)
     parties = tuple(date_mark(one, trust, logs) for one in marks)
     models = tuple(find_model(one) for one in case.models)
     examiner = Examiner(judges, trust, judge)
     shown = _examined(case, marks, models, examiner, say)
-    opened, unread = read_openings(case.earlier_openings, list(shown.values()), commitments, judges)
+    opened, unread = read_openings(
+        case.earlier_openings, list(shown.values()), commitments, judges, logs, now
+    )
     evidence = Evidence(opened, logs, now)
     by_name = {one.party.name: one for one in marks}
     found = Found(parties, models, ())
@@ -159,6 +163,7 @@ def _files(path: Path, case: DisputeCase) -> Iterator[CaseFileDigest]:
     named += [(role, file) for claim in case.claims for role, file in sorted(claim.files.items())]
     for opening in case.earlier_openings:
         named += [("challenge", opening.challenge), ("proof", opening.proof)]
+        named += [] if opening.verdict is None else [("verdict", opening.verdict)]
     for role, files in (
         ("statement", case.statements),
         ("checkpoint", case.checkpoints),

@@ -67,6 +67,9 @@ def read_found(fields: dict[str, Any]) -> Found:
     cells = [(one.mark, one.model) for one in found.claims]
     if any(len(set(names)) < len(names) for names in (parties, models, cells)):
         raise Malformed("a name, or a claim, stands there twice")
+    digests = [one.commitment for one in found.parties if one.commitment is not None]
+    if len(set(digests)) < len(digests):
+        raise Malformed("two parties have one commitment")
     if not {mark for mark, _ in cells} <= set(parties) or not {m for _, m in cells} <= set(models):
         raise Malformed("a claim names no party or no model")
     return found
