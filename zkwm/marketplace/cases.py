@@ -140,7 +140,7 @@ def select_cases(
 ) -> tuple[Case, ...]:
     """Cases in the order in which they were asked, after the case ``after``."""
     clock = now()
-    query = _columns().order_by(CASES.c.asked, CASES.c.challenge).limit(limit)
+    query = _columns(file=False).order_by(CASES.c.asked, CASES.c.challenge).limit(limit)
     if state is not None:
         query = query.where(_in_state(state, clock))
     if commitment is not None:
@@ -250,9 +250,10 @@ def _require_in_time(case: Case, clock: int) -> None:
         )
 
 
-def _columns() -> Any:  # noqa: ANN401
-    """All that a ``Case`` is made of, and the challenge's file last."""
-    return select(CASES, VERDICTS.c.outcome).select_from(
+def _columns(*, file: bool = True) -> Any:  # noqa: ANN401
+    """All that a ``Case`` is made of, and the challenge's file, which may be long."""
+    wanted = [one for one in CASES.c if file or one.name != "file"]
+    return select(*wanted, VERDICTS.c.outcome).select_from(
         CASES.outerjoin(VERDICTS, VERDICTS.c.challenge == CASES.c.challenge)
     )
 

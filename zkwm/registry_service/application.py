@@ -32,7 +32,12 @@ def application(
         pages: for people, who then get errors as pages, too.
     """
     inner = FastAPI(
-        title="zkwm registry", version="1", description=_DESCRIPTION, docs_url=None, redoc_url=None
+        title="zkwm registry",
+        version="1",
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # they would lead where a request's Host says
     )
     add_problems(inner)
     inner.include_router(log_service.routes(registry.log))

@@ -117,7 +117,8 @@ def _add_files(router: APIRouter, registry: Registry) -> None:
         """The owner's last answer, for whoever asked."""
         name = bytes.fromhex(challenge)
         require_holder(key, claims.find(registry.database, name)[0].holder)
-        return Response(claims.answer_file(registry.database, name), media_type=FILE)
+        found = claims.answer_file(registry.database, name)
+        return Response(found, media_type=FILE, headers={"cache-control": "private, no-store"})
 
     @router.get(
         "/claims/{challenge}/verdict",
@@ -163,6 +164,7 @@ def _add_asking(router: APIRouter, registry: Registry) -> None:
         The owner has ``answer_within`` seconds; then the claim is overdue. ``listing`` is the
         marketplace's own name for the offer.
         """
+        registry.log.admission.require_space()
         file = await registry.bodies.read(request, CHALLENGE_LIMIT)
         challenge = await run_in_threadpool(
             claims.check_challenge, registry.database, registry.judges, file
@@ -210,6 +212,7 @@ def _add_answering(router: APIRouter, registry: Registry) -> None:
         """
         name = bytes.fromhex(challenge)
         _, found = await run_in_threadpool(claims.find, registry.database, name)
+        registry.log.admission.require_space()
         file = await registry.bodies.read(request, ANSWER_LIMIT)
         case, new = await run_in_threadpool(claims.answer, registry.database, name, file)
         response.status_code = 201 if new else 200
@@ -295,7 +298,7 @@ def _add_deciding(router: APIRouter, registry: Registry) -> None:
         if len(file) > VERDICT_LIMIT:
             raise Refused(413, f"a verdict has at most {VERDICT_LIMIT:,} bytes here")
         verdict, again = await run_in_threadpool(
-            claims.check_verdict, registry.database, name, file, statement
+            claims.check_verdict, registry.database, registry.judges, name, file, statement
         )
         index = await registry.append(statement, request.scope)
         kept, found = await run_in_threadpool(

@@ -138,14 +138,21 @@ def check_withdrawal(database: Database, name: bytes, statement: bytes) -> Signe
 
 
 def check_verdict(
-    database: Database, name: bytes, file: bytes, statement: bytes
+    database: Database,
+    judges: Sequence[JudgePublic],
+    name: bytes,
+    file: bytes,
+    statement: bytes,
 ) -> tuple[Verdict, bool]:
     """A verdict on a claim by its own judge, and whether it was kept before.
 
     The judge states its digest for the log beside it. Raises Malformed, Unsupported or
-    InvalidSignature, Refused for one about another claim or answer, or about a withdrawn claim.
+    InvalidSignature, Refused for one about another claim or answer, about a withdrawn claim, or by
+    a judge whom the registry has ceased to trust.
     """
     case, challenge = find(database, name)
+    if challenge.judge not in judges:
+        raise Refused(409, "this registry does not trust the judge of this claim any more")
     verdict = Verdict.from_bytes(file, challenge.judge)
     if verdict.challenge != challenge or verdict.commitment_digest != challenge.commitment:
         raise Refused(400, "the verdict is about another claim")

@@ -115,13 +115,7 @@ class Admission:
 
         Raises RefusedError: 429 where they have asked too often, 507 where the disk is too full.
         """
-        if self._is_full():
-            raise RefusedError(
-                "the log takes no entries: its disk is nearly full",
-                hint="try again later; what is in the log is read and proven as before",
-                status=NO_SPACE,
-                retry_seconds=_FULL_SECONDS,
-            )
+        self.require_space()
         asker = await self._identify(scope)
         left = self._units(asker)
         if left < 1:
@@ -135,6 +129,16 @@ class Admission:
             )
         self._put(asker, left - 1)
         return asker
+
+    def require_space(self) -> None:
+        """Raise RefusedError (507) where the disk is too full for anything more."""
+        if self._is_full():
+            raise RefusedError(
+                "the log takes no entries: its disk is nearly full",
+                hint="try again later; what is in the log is read and proven as before",
+                status=NO_SPACE,
+                retry_seconds=_FULL_SECONDS,
+            )
 
     def charge(self, asker: Asker, length: int) -> None:
         """A body of so many bytes was read: its units beyond the first."""

@@ -34,13 +34,18 @@ HEAD_LIMIT = 16 * 2**10
 BODY_LIMIT = 2**16
 """Bytes of a body that is read; a statement has fewer, and so has what a log sends to a witness."""
 MOST_BODY_BYTES = 64 * 2**20
-"""Bytes of all bodies that are being read or answered at a time."""
+"""Bytes of all bodies that are being read or answered at a time: of what each has within
+``BODY_LIMIT``, and again of what they have beyond, so that long ones keep no statement out.
+"""
+MOST_ANSWER_BYTES = 256 * 2**20
+"""Bytes of all answers longer than ``PART_BYTES`` that are being sent at a time."""
 PROBLEM_TYPE = "application/problem+json"
 MOST_CONNECTIONS = 15_000
 """Connections at once, where the system allows as many open files."""
 PART_BYTES = 2**16
 """Bytes of an answer that are handed over at once; the next part waits for the reader."""
 _FILES_BESIDE = 200
+_MANY_ANSWERS = "too many long answers are being sent at this time"
 _LOGGER = logging.getLogger(__name__)
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
@@ -125,32 +130,49 @@ class Bounded:
     """An app whose every answer has a deadline; an answer that has begun is cut off there.
 
     The bodies of all requests at a time are bounded, too: beyond that ``receive`` raises
-    RefusedError, with 503.
+    RefusedError, with 503. So are long answers, which a slow reader keeps in memory.
     """
 
-    def __init__(self, app: App, most_bytes: int = MOST_BODY_BYTES) -> None:
+    def __init__(
+        self,
+        app: App,
+        most_bytes: int = MOST_BODY_BYTES,
+        most_answers: int = MOST_ANSWER_BYTES,
+    ) -> None:
         self._app = app
-        self._most_bytes = most_bytes
-        self._held = 0
+        self._most_bytes, self._most_answers = most_bytes, most_answers
+        self._short = self._long = self._answers = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI says."""
         if scope["type"] != "http":
             return
-        begun, read = False, 0
+        begun, refused, short, long, sending = False, False, 0, 0, 0
 
         async def noted(message: Message) -> None:
-            nonlocal begun
+            nonlocal begun, refused, sending
             begun = True
-            await send(message)
+            if message["type"] == "http.response.start":
+                sending = _declared(message)
+                self._answers += sending
+                refused = self._answers > self._most_answers
+                if refused:  # raised, the app would take it for an answer that has begun
+                    await problem_of(RefusedError(_MANY_ANSWERS, retry_seconds=5)).send(send)
+            if not refused:
+                for part in _parts(message):
+                    await send(part)
 
         async def counted() -> Message:
-            nonlocal read
+            nonlocal short, long
             message = await receive()
             length = len(message.get("body", b""))
-            read += length
-            self._held += length
-            if self._held > self._most_bytes:
+            within = min(length, BODY_LIMIT - short)
+            short, long = short + within, long + length - within
+            self._short += within
+            self._long += length - within
+            if self._short > self._most_bytes or (
+                length > within and self._long > self._most_bytes
+            ):
                 raise RefusedError("too many bodies are being sent at this time", retry_seconds=2)
             return message
 
@@ -166,7 +188,29 @@ class Bounded:
                 raise
             await problem_of(error).send(send)
         finally:
-            self._held -= read
+            self._short -= short
+            self._long -= long
+            self._answers -= sending
+
+
+def _declared(start: Message) -> int:
+    """The bytes that an answer holds in memory while it is sent; 0 where it is one part."""
+    lengths = [int(value) for name, value in start["headers"] if name == b"content-length"]
+    length = max(lengths, default=0)
+    return length if length > PART_BYTES else 0
+
+
+def _parts(message: Message) -> Iterator[Message]:
+    """A message of an answer, its body in parts of which each waits for the reader."""
+    body = message.get("body", b"")
+    if len(body) <= PART_BYTES:
+        yield message
+        return
+    view = memoryview(body)
+    for start in range(0, len(body), PART_BYTES):
+        end = start + PART_BYTES
+        more = end < len(body) or message.get("more_body", False)
+        yield {**message, "body": bytes(view[start:end]), "more_body": more}
 
 
 class _Config(uvicorn.Config):

@@ -256,7 +256,9 @@ _PROOF_ANSWERS: dict[int | str, dict[str, Any]] = {
 
 def application(service: LogService) -> App:
     """The whole app: files first, then ``/v1``."""
-    inner = FastAPI(title="zkwm log", docs_url=None, redoc_url=None, version="1")
+    inner = FastAPI(
+        title="zkwm log", version="1", docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     inner.include_router(routes(service))
     add_problem_details(inner)
     return with_files(service, inner)

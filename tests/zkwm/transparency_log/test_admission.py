@@ -175,7 +175,7 @@ def test_how_much_of_a_disk_stays_free(folder: Path, monkeypatch: pytest.MonkeyP
 def test_all_bodies_together_are_bounded(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """Many bodies that do not end hold little memory, and keep nobody out for long."""
     monkeypatch.setattr(http_server, "REQUEST_SECONDS", 1.0)
-    monkeypatch.setattr(http_server.Bounded.__init__, "__defaults__", (100_000,))
+    monkeypatch.setattr(http_server.Bounded.__init__, "__defaults__", (100_000, 100_000))
     with served(folder / "log") as log, ExitStack() as stack:
         host, port = log.url.removeprefix("http://").split(":")
         head = b"POST /v1/entries HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n"

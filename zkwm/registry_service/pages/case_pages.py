@@ -122,6 +122,11 @@ def report_of(kept: KeptVerdict) -> str | None:
 
 @lru_cache(maxsize=_VERDICTS_HELD)
 def signed_verdict(file: bytes) -> Verdict:
+    """The same for a file that the registry keeps, which is then held for the next page."""
+    return read_signed_verdict(file)
+
+
+def read_signed_verdict(file: bytes) -> Verdict:
     """A verdict that the judge whom it names has signed. Raises Malformed or InvalidSignature."""
     named = Verdict.from_unverified(file).judge
     if named is None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from zkwm.registry_service.pages import log_page
-from zkwm.registry_service.pages.case_pages import signed_verdict
+from zkwm.registry_service.pages.case_pages import read_signed_verdict
 from zkwm.registry_service.pages.commitment_dates import proof_rows, token_rows
 from zkwm.registry_service.pages.commitment_page import triggers_in_words
 from zkwm.registry_service.pages.search import Found, Query, search
@@ -159,7 +159,7 @@ def _proof(_: RegistryView, data: bytes) -> FileReading:
 
 def _verdict(_: RegistryView, data: bytes) -> FileReading:
     """The judge's signature can be checked, by the key in the file."""
-    verdict = signed_verdict(data)
+    verdict = read_signed_verdict(data)
     judge = "" if verdict.judge is None else verdict.judge.fingerprint()
     commitment = verdict.commitment_digest
     challenge = verdict.challenge

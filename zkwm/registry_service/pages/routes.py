@@ -195,7 +195,8 @@ def _add_forms(router: APIRouter, pages: Pages) -> None:
         return pages.page(request, "verify.html.j2", values, **options)
 
     async def compare(request: Request) -> Response:
-        body = await read_body(request.stream(), _PASTED_LIMIT)
+        with pages.reading():
+            body = await read_body(request.stream(), _PASTED_LIMIT)
         try:
             fields = parse_qs(body.decode("ascii", "replace"), max_num_fields=2)
         except ValueError:

@@ -95,7 +95,9 @@ def test_a_claim_from_registration_to_verdict(
     answered = registry.caller("an owner", Scope.ANSWER)
     response = own.answer(challenge, [0]).to_bytes()
     assert answered.post(f"{path}/answer", response).json["state"] == "answered"
-    assert market.get(f"{path}/answer").body == response
+    kept = market.get(f"{path}/answer")
+    assert kept.body == response
+    assert "no-store" in kept.headers["cache-control"], "it is the holder's, and no cache's"
     found = decided(judge, own, challenge, response)
     assert found.proven
     body = signed(judge, own, found)

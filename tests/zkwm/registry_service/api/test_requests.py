@@ -13,8 +13,10 @@ from sqlalchemy import update
 from tests.support.dispute import Claimant
 from tests.support.registry_server import Served, registration
 from zkwm.registry_database.tables import COMMITMENTS
+from zkwm.registry_service import claims
 from zkwm.registry_service.bodies import Bodies
 from zkwm.registry_service.claim_routes import CHALLENGE_LIMIT
+from zkwm.transparency_log import admission
 from zkwm_protocols.errors import CouldNotCheck
 
 
@@ -123,3 +125,24 @@ def test_many_long_bodies_share_one_budget(plain: Served, monkeypatch: pytest.Mo
     refused = market.post("/v1/claims", bytes(1100))
     assert (refused.status, refused.headers["retry-after"]) == (503, "5")
     assert market.post("/v1/claims", bytes(900)).status == 400, "what is done is given back"
+
+
+def test_no_answer_leads_where_a_requests_host_says(plain: Served) -> None:
+    """A slash too many is not there; the header Host, which anybody writes, is in no Location."""
+    for path in ("/v1/claims/", "/v1/commitments/", "/log/", f"/commitments/{'0' * 64}/"):
+        answer = plain.caller().send("GET", path, host="evil.example")
+        assert answer.status == 404
+        assert "location" not in answer.headers
+        assert b"evil" not in answer.body
+
+
+def test_a_nearly_full_disk_takes_no_claims_and_no_answers(
+    plain: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the log keeps free for itself is not filled by what stands beside it."""
+    monkeypatch.setattr(admission, "is_nearly_full", lambda _: True)
+    monkeypatch.setattr(admission, "_DISK_SECONDS", 0.0)
+    market = plain.caller("market.example")
+    assert market.post("/v1/claims", b"x").status == 507
+    monkeypatch.setattr(claims, "find", lambda *_: (None, None))
+    assert market.post(f"/v1/claims/{'0' * 64}/answer", b"x").status == 507

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import event
 
 from tests.support.dispute import Claimant, TestJudge, marked, random_images
 from tests.support.registry_server import Served, registration
@@ -77,7 +78,13 @@ def test_by_model(registry: Served, owners: list[Claimant], judge: TestJudge) ->
         challenge = judge.challenge(owner.commitment, suspect, reveal=50)
         assert market.post("/v1/claims", challenge.to_bytes()).status == 201
     assert found(registry, f"model={model}") == names(owners, 0, 1)
+    asked: list[str] = []
+    with registry.database.reading() as connection:
+        engine = connection.engine
+    event.listen(engine, "before_cursor_execute", lambda *one: asked.append(one[2]))
     claims = market.get(f"/v1/claims?model={model}&limit=1").json
+    [listing] = [one for one in asked if "answer_by" in one]
+    assert "file" not in listing, "a list of claims reads no challenges, which are long"
     more = market.get(f"/v1/claims?model={model}&limit=1&after={claims['after']}").json
     assert {claims["claims"][0]["commitment"], more["claims"][0]["commitment"]} == names(
         owners, 0, 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from urllib.parse import urlencode, urlsplit
 
@@ -19,6 +20,7 @@ from tests.support.html_page import VOID, Page
 from tests.support.tiled_log import TiledLog
 from tests.support.witnessed_log import proof_of, signed
 from tests.zkwm.registry_service.pages.conftest import Get, form
+from zkwm.registry_service.pages.case_pages import signed_verdict
 from zkwm.registry_service.pages.log_page import compare
 from zkwm.registry_service.pages.page_frame import (
     READINGS_AT_ONCE,
@@ -71,10 +73,13 @@ def test_a_commitment_from_elsewhere_is_not_registered(get: Get) -> None:
 
 
 def test_a_verdict_is_read_with_its_limits(get: Get, registry: FilledRegistry) -> None:
+    signed_verdict.cache_clear()
+    held = signed_verdict.cache_info().currsize
     text = upload(get, registry.verdict_file, "case.verdict")
     assert "A verdict: proven" in text
     assert "Not checked: Whose key that is" in text
     assert "Verdict: signed by a judge" in text
+    assert signed_verdict.cache_info().currsize == held, "a visitor's file is not kept"
     altered = registry.verdict_file[:-3] + bytes(3)
     assert "does not verify" in upload(get, altered, status=422)
 
@@ -153,6 +158,19 @@ def test_only_so_many_uploads_are_read_at_once(registry: FilledRegistry) -> None
             pass
     with busy.reading():
         assert busy.read(Upload("x", b"x"))["problem"]
+
+
+def test_checkpoints_take_turns_with_uploads(get: Get, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a bound, texts that trickle in would take all the memory there is for bodies."""
+
+    @contextmanager
+    def busy(_: Pages) -> Iterator[None]:
+        raise BusyError("too many files are being read now")
+        yield
+
+    monkeypatch.setattr(Pages, "reading", busy)
+    form_type = "application/x-www-form-urlencoded"
+    assert get("/log/compare", b"checkpoint=x", Content_Type=form_type).status == 503
 
 
 def test_a_large_file_is_read(get: Get) -> None:
