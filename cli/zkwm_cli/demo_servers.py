@@ -60,7 +60,7 @@ def log_and_witness(story: Story, name: str) -> Iterator[DemoLog]:
 @contextmanager
 def _serving(story: Story, *arguments: str) -> Iterator[dict[str, Any]]:
     """Run a server's command beside the demo; gives what it says when it listens."""
-    story.show("zkwm", *arguments, "--json", "&")
+    story.show("zkwm", *arguments, "--json", beside=True)
     secret = environment_passphrase(Role.REGISTRY) or ""
     with subprocess.Popen(  # noqa: S603 - this program itself
         [sys.executable, "-m", "zkwm_cli", *arguments, "--json"],

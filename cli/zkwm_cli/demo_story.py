@@ -123,9 +123,10 @@ class Story:
         self._say("")
         self._say(f"# {text}")
 
-    def show(self, *words: str, output: str = "") -> None:
-        """Show a command line, and the file that its standard output goes to."""
-        self._say(f"$ {shlex.join(words)}" + (f" > {output}" if output else ""))
+    def show(self, *words: str, output: str = "", beside: bool = False) -> None:
+        """Show a command line, the file that its standard output goes to, and "&" if it goes on."""
+        target = f" > {output}" if output else ""
+        self._say(f"$ {shlex.join(words)}{target}{' &' if beside else ''}")
 
     def run(self, command: str, *, expected: int = 0, output: str = "") -> None:
         """Run one command. Raises Cancelled or CouldNotCheck unless it ends as ``expected``."""

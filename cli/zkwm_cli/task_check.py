@@ -45,15 +45,18 @@ class TaskCheck:
     def tell(self, challenge: Challenge) -> None:
         """Print what the suspect gets right, or warn that nothing was checked."""
         from zkwm.judge.usual_preprocessings import as_arguments
+        from zkwm_protocols.challenge import ArgumentChallenge
         from zkwm_protocols.suspect_identity import SuspectKind
 
         if challenge.suspect.kind == SuspectKind.EXTRACTION:
             return
         if self._measured is None:
+            argued = isinstance(challenge, ArgumentChallenge)
+            lost = "a bit is told" if argued else "the opened blocks are spent"
             warn(
                 "NOTHING WAS CHECKED about how images are fed to the suspect: with a mean, scale "
                 "or order of channels that is wrong even a marked model ends as not proven, and "
-                "the opened blocks are spent; give --test-data"
+                f"{lost}; give --test-data"
             )
             return
         accuracy, better = self._measured.accuracy, self._measured.better

@@ -19,6 +19,7 @@ from zkwm.disputes.case_file import read_case
 from zkwm.trust_folder import read_trust
 from zkwm_cli.demo_authority import POLICY, DemoAuthority
 from zkwm_cli.demo_servers import DemoLog
+from zkwm_cli.demo_story import Story
 from zkwm_protocols.errors import CouldNotCheck, Malformed, ZkwmError
 from zkwm_protocols.keys import BoxKey, JudgePublic, SigningKey
 from zkwm_protocols.timestamps.authority import TimestampAuthority
@@ -80,6 +81,12 @@ def test_the_story(tmp_path: Path) -> None:
     assert "The dispute: supported (acme's mark)." in summary
     assert "dispute.html" in summary
     assert result.to_json()["schema"] == "zkwm/demo-dispute/v1"
+
+
+def test_a_server_is_shown_as_one_types_it() -> None:
+    said: list[str] = []
+    Story(run=Stage(), say=said.append).show("zkwm", "registry", "serve", "log", beside=True)
+    assert said == ["$ zkwm registry serve log &"]
 
 
 @pytest.mark.usefixtures("quick")

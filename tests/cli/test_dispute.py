@@ -51,6 +51,7 @@ def test_a_dispute_ends_in_a_page_and_a_signed_verdict(zkwm: Command, theft: Dis
     assert "28.4.1 A mark in one's own product proves nothing." in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 92
     text = page.read_text(encoding="utf-8")
+    assert '<small class="in">in ' in text  # narrow screens have no row of models
     assert "Supported for Acme" in Page(text).text
     assert "http" not in text.split("</style>")[1].replace("https://hub.example", "")
     shown = zkwm("inspect", signed, "--judge", folder / "court.key.pub", "--json")

@@ -42,6 +42,36 @@ def test_every_kind(
     assert set(result.json["checks"].values()) <= {"verified", "not checked"}
 
 
+def test_text_has_no_json(zkwm: Command, case: Files) -> None:
+    shown = zkwm("inspect", case.challenge)
+    assert not {"{", "[", "null", "false"} & set(shown.stdout.replace("{", "{ ").split())
+    assert "shape 1, 16, 16" in shown.stdout
+    rows = zkwm("inspect", case.commitment).stdout
+    assert "  class names             none\n" in rows
+
+
+def test_a_text_inside_of_a_field_does_not_pass_for_another_field(
+    zkwm: Command, case: Files
+) -> None:
+    """Whoever describes a model writes no second digest beside the real one."""
+    named = case.challenge.parent / "m; digest 00.onnx"
+    named.write_bytes(case.model.read_bytes())
+    made = case.challenge.parent / "named.challenge"
+    options = ["--output" if one == "-o" else one for one in case.challenge_options()]
+    assert zkwm(*_but(_but(options, "--model", named), "--output", made)).code == 0
+    row = next(
+        one for one in zkwm("inspect", made).stdout.splitlines() if one.startswith("  suspect ")
+    )
+    assert 'description "m; digest 00.onnx"' in row
+    assert row.replace('"m; digest 00.onnx"', "").count("digest ") == 1
+
+
+def _but(options: list[object], name: str, value: object) -> list[object]:
+    """The same options with another value of one."""
+    at = options.index(name) + 1
+    return [*options[:at], value, *options[at + 1 :]]
+
+
 def test_fields_of_a_challenge(zkwm: Command, case: Files) -> None:
     fields = zkwm("inspect", case.challenge, "--json").json["fields"]
     assert fields["judge"] == case.judge_fingerprint

@@ -51,6 +51,8 @@ def registered(zkwm: Command, log: PublicLog, *more: object) -> dict[str, object
         *("--output", "acme.commitment", *more),
     )
     assert done.code == 0, done.stderr
+    assert "1 log proof is in the file and in the vault" in done.stderr
+    assert "0 timestamps" not in done.stderr
     return done.json
 
 

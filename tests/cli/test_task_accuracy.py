@@ -62,6 +62,7 @@ def test_without_test_data_a_loud_line(case: Files, zkwm: Command) -> None:
     made = zkwm(*case.challenge_options(), "--json")
     assert made.code == 0
     assert "NOTHING WAS CHECKED" in made.stderr
+    assert "the opened blocks are spent" in made.stderr
     assert made.json["test_accuracy"] is None
     shown = zkwm(*case.verify_options())
     assert shown.code == 0

@@ -109,6 +109,9 @@ def test_the_challenge_says_how_well_both_networks_agree(
         "images of the family abstract",
     ]
     assert "show that at least" in result.stderr
+    assert "NOTHING WAS CHECKED" in result.stderr
+    assert "a bit is told" in result.stderr
+    assert "opened blocks are spent" not in result.stderr
 
 
 def test_the_judges_own_images(zkwm: Command, case: Files, linear: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import replace
 from functools import partial
@@ -114,9 +115,29 @@ def _signed(file: str, judge: JudgePublic | str) -> Inspection:
     return SIGNED_VERDICTS.get(kind_of(data), inspect_verdict)(data, judge)
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9_./:+@-]+")
+"""Words that cannot be taken for two, nor for a name with its value."""
+
+
 def _text(value: object) -> str:
-    """A field for people: texts as they are, times in words, anything else as JSON."""
-    if isinstance(value, dict) and {"earliest", "latest"} <= set(value):
-        source = f" ({value['source']})" if value.get("source") else ""
-        return f"{value['earliest']} to {value['latest']}{source}"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """A field for people: texts as they are, times and lists in words."""
+    return value if isinstance(value, str) else _words(value)
+
+
+def _words(value: object) -> str:
+    """A value inside of others: a text from a file is quoted where it could pass for several."""
+    if isinstance(value, dict):
+        if {"earliest", "latest"} <= set(value):
+            source = f" ({value['source']})" if value.get("source") else ""
+            return f"{value['earliest']} to {value['latest']}{source}"
+        named = (f"{name.replace('_', ' ')} {_words(one)}" for name, one in value.items())
+        return "; ".join(named) or "none"
+    if isinstance(value, list | tuple):
+        if any(isinstance(one, dict | list | tuple) for one in value):
+            return "; ".join(f"({_words(one)})" for one in value)
+        return ", ".join(map(_words, value)) or "none"
+    if isinstance(value, str):
+        return value if _PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)

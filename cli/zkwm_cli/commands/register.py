@@ -119,9 +119,13 @@ def _tell(made: Registration) -> None:
     for entry in made.entries:
         _tell_entry(entry)
     own = len(made.commitment.timestamps) - made.others
-    note(f"{_timestamps(own)} in the file and in the vault")
+    if own or not made.entries:
+        note(f"{_timestamps(own)} in the file and in the vault")
+    if made.entries:
+        note(f"{_proofs(len(made.entries))} in the file and in the vault")
     if made.others:
-        note(f"{_timestamps(made.others)} in the file alone: anybody may have added them")
+        them = "it" if made.others == 1 else "them"
+        note(f"{_timestamps(made.others)} in the file alone: anybody may have added {them}")
     if made.left_out:
         note(f"{_timestamps(made.left_out)} left out: not signed, or there was no place")
 
@@ -129,6 +133,11 @@ def _tell(made: Registration) -> None:
 def _timestamps(count: int) -> str:
     """A number of timestamps, before where they are."""
     return "1 timestamp is" if count == 1 else f"{count} timestamps are"
+
+
+def _proofs(count: int) -> str:
+    """A number of log proofs, before where they are."""
+    return "1 log proof is" if count == 1 else f"{count} log proofs are"
 
 
 def _tell_entry(entry: RegisteredEntry) -> None:

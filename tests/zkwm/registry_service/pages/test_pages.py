@@ -25,6 +25,7 @@ from zkwm.registry_service.pages.commitment_page import key_values
 from zkwm.registry_service.pages.history import history
 from zkwm.registry_service.pages.key_standing import key_end
 from zkwm.registry_service.pages.view import LoggedEntry
+from zkwm.registry_service.pages.witnesses import Signer
 from zkwm_protocols.cose.key_contents import (
     KeyBinding,
     KeyRevocation,
@@ -105,6 +106,19 @@ def test_a_commitment_tells_key_times_and_witnesses(get: Get, registry: FilledRe
     assert "as the key's holder says, not checked" in text
     for state in ("Answered", "Withdrawn", "Overdue", "Asked", "Decided: proven"):
         assert f"{state}, asked" in text
+
+
+def test_a_witness_of_two_keys_is_one(
+    get: Get, registry: FilledRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The start page and the log's page count the same."""
+    signer = Signer("w.example", "Ed25519", "w.example+00+AA", True, "signed", TIME, 1)
+    keys = [signer, replace(signer, algorithm="ML-DSA-44")]
+    for module in ("log_page", "routes"):
+        monkeypatch.setattr(f"zkwm.registry_service.pages.{module}.signers", lambda *_: keys)
+    for name in ("start", "log"):
+        text = " ".join(read(get, registry.paths[name]).text.split())
+        assert re.search(r"\bwitnesses\s*1\b", text), text
 
 
 def test_a_stranger_registers_nothing(get: Get, registry: FilledRegistry) -> None:
