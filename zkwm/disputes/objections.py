@@ -83,10 +83,10 @@ def _revoked(
     logs = evidence.logs
     for key in commitment.header.owner_keys:
         name = key.fingerprint()
-        if _revoked_at(logs, name, _committed(party, evidence)):
+        if _revoked_at(logs, name, committed_at(party, evidence)):
             words = f"the commitment's key {name} is revoked, and nothing dates it before"
             yield Objection(REVOKED_COMMITMENT, words)
-        if _revoked_at(logs, name, _answered(shown, commitment, evidence)):
+        if _revoked_at(logs, name, answered_at(shown, commitment, evidence)):
             words = (
                 f"the answer is signed by the key {name}, which is revoked, and neither a log nor "
                 "the judge who asked dates it before"
@@ -103,7 +103,7 @@ def _revoked_at(logs: Logs, key: str, moments: Sequence[Moment]) -> bool:
     return all(logs.history.standing(key, one).revocation is not None for one in moments)
 
 
-def _committed(party: FoundParty, evidence: Evidence) -> list[Moment]:
+def committed_at(party: FoundParty, evidence: Evidence) -> list[Moment]:
     """The moments by which the commitment's signature is known to have been made."""
     times: list[Moment] = [
         LogEntry(place.origin, place.index, place.time)
@@ -115,7 +115,7 @@ def _committed(party: FoundParty, evidence: Evidence) -> list[Moment]:
     return times or [evidence.now]
 
 
-def _answered(shown: Shown, commitment: Commitment, evidence: Evidence) -> list[Moment]:
+def answered_at(shown: Shown, commitment: Commitment, evidence: Evidence) -> list[Moment]:
     """The moments by which the answer's signature is known to have been made."""
     entries = (
         evidence.logs.answered(commitment, shown.found.proof),
@@ -154,7 +154,7 @@ def _fallen(shown: Shown, commitment: Commitment, evidence: Evidence) -> Iterato
     It says nothing about an answer from before the larger count: else a thief of the key could undo
     what the owner proved before.
     """
-    answered = _answered(shown, commitment, evidence)
+    answered = answered_at(shown, commitment, evidence)
     for origin, counts in evidence.logs.counters(commitment).items():
         most = 0
         for number, (entry, counted) in enumerate(counts):

@@ -7,15 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from zkwm.disputes.findings import Shown
 from zkwm.disputes.logged import Logs
 from zkwm.disputes.marks import Compared, Mark, compare
+from zkwm.disputes.objections import Evidence, answered_at, committed_at
 from zkwm.disputes.results import Found, FoundParty, Objection
-from zkwm_protocols.cose.key_contents import KeyRevocation
+from zkwm.judge.verdict import Outcome
 from zkwm_protocols.dates import Order
+from zkwm_protocols.key_history import Moment
 from zkwm_protocols.suspect_identity import SuspectKind
 from zkwm_protocols.trust import Trust
 
-AGE, TWO_TREES, SUSPECTED = "28.3.2", "28.3.3", "28.5.2"
+AGE, TWO_TREES = "28.3.2", "28.3.3"
+SUSPECTED, SUSPECTED_ANSWER = "28.5.2", "28.5.3"
 COPIED, OTHERWISE, TERMS = "28.8.1", "28.8.2", "28.8.3"
-_MICRO = 1_000_000
 
 
 def remarks(
@@ -23,13 +25,15 @@ def remarks(
     marks: Sequence[Mark],
     shown: Mapping[tuple[str, str], Shown],
     trust: Trust | None,
-    logs: Logs,
+    evidence: Evidence,
 ) -> tuple[Objection, ...]:
     """All remarks, in the order of their rules."""
+    logs = evidence.logs
     rows = [
         *(_age(one) for one in compare(found.parties)),
         *_two_trees(logs),
-        *_suspected(found.parties, logs),
+        *_suspected(found.parties, evidence),
+        *_suspected_answers(marks, shown, evidence),
         *_copied(marks),
         *_otherwise(found, shown),
         *_terms(found, shown, trust),
@@ -63,18 +67,41 @@ def _two_trees(logs: Logs) -> Iterator[Objection]:
         )
 
 
-def _suspected(parties: Sequence[FoundParty], logs: Logs) -> Iterator[Objection]:
+def _suspected(parties: Sequence[FoundParty], evidence: Evidence) -> Iterator[Objection]:
     """Keys of which a revocation names an earlier compromise than the log shows."""
     for party in parties:
-        if party.existed is None:
-            continue
         for key in party.owner_keys:
-            one = logs.history.standing(key, -(-party.existed.latest // _MICRO)).suspected
-            if one is not None and isinstance(one.content, KeyRevocation):
+            if _suspected_at(evidence, key, committed_at(party, evidence)):
                 yield Objection(
                     SUSPECTED,
                     f"the key {key} of {party.name} may have been in other hands when the "
                     "commitment was dated: its revocation names an earlier time than its own entry",
+                )
+
+
+def _suspected_at(evidence: Evidence, key: str, moments: Sequence[Moment]) -> bool:
+    """Whether a key is suspected at each of these moments."""
+    history = evidence.logs.history
+    return all(history.standing(key, one).suspected is not None for one in moments)
+
+
+def _suspected_answers(
+    marks: Sequence[Mark], shown: Mapping[tuple[str, str], Shown], evidence: Evidence
+) -> Iterator[Objection]:
+    """Marks that were found in answers which somebody else may have given (SPEC.md 26.3)."""
+    commitments = {one.party.name: one.commitment for one in marks}
+    for (mark, model), one in shown.items():
+        commitment = commitments[mark]
+        if commitment is None or one.found.outcome != Outcome.PROVEN:
+            continue
+        moments = answered_at(one, commitment, evidence)
+        for key in (key.fingerprint() for key in commitment.header.owner_keys):
+            if _suspected_at(evidence, key, moments):
+                yield Objection(
+                    SUSPECTED_ANSWER,
+                    f"the key {key} of {mark} may have been in other hands when it signed the "
+                    f"answer about {model}: its revocation names an earlier time than its own "
+                    "entry",
                 )
 
 

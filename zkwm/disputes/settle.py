@@ -85,7 +85,7 @@ def settle_dispute(
         checked=now,
         trust=None if trust is None else trust.digest,
         found=found,
-        remarks=remarks(found, marks, shown, trust, logs),
+        remarks=remarks(found, marks, shown, trust, evidence),
         not_checked=(*_not_checked(found, trust), *logs.problems, *unread),
         equivocations=logs.equivocations,
         files=tuple(_files(Path(path), case)),

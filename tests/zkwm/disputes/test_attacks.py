@@ -34,9 +34,9 @@ def sections(verdict: DisputeVerdict) -> list[str]:
     return [item.section for one in verdict.found.claims for item in one.objections]
 
 
-def revoke(folder: DisputeFolder, days: float) -> None:
-    """Acme's key is revoked."""
-    key, since = key_of("acme"), int(moment(days).timestamp())
+def revoke(folder: DisputeFolder, days: float, *, stolen: float | None = None) -> None:
+    """Acme's key is revoked, perhaps since an earlier day."""
+    key, since = key_of("acme"), int(moment(stolen or days).timestamp())
     content = KeyRevocation(key.public.fingerprint(), since, RevocationReason.COMPROMISED)
     folder.state(content, key, days)
 
@@ -179,3 +179,15 @@ def test_a_place_in_the_log_before_the_revocation_is_enough(folder: DisputeFolde
     acme.commitment = replace(acme.commitment, log_proofs=(replace(logged, proof=late),))
     folder.claim("acme", "suspect")
     assert sections(folder.settle()) == ["28.5.3"]  # the answer is of now; the commitment is not
+
+
+def test_an_answer_between_theft_and_revocation_is_told_as_suspected(
+    folder: DisputeFolder, acme: Claimant
+) -> None:
+    """It counts, as all that the owner signed then, and nobody overlooks it."""
+    decided(folder, days=5)
+    revoke(folder, days=4, stolen=6)
+    verdict = folder.settle()
+    assert verdict.decision.party == "acme"
+    (told,) = [one.words for one in verdict.remarks if one.section == "28.5.3"]
+    assert "may have been in other hands when it signed the answer about suspect" in told
