@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Security
+from fastapi import Response, Security
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -27,6 +27,8 @@ BEARER = HTTPBearer(
 )
 _MINUTE = 60.0
 _AUTHENTICATE = {"www-authenticate": "Bearer"}
+PRIVATE = {"cache-control": "private, no-store"}
+"""Headers of what only a holder reads; a route that makes its own response adds them itself."""
 _Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
 
 
@@ -69,10 +71,13 @@ class Callers:
     def require(self, scope: Scope | None) -> Callable[..., ApiKey]:
         """A dependency: the key of a request that has this scope; None for any key.
 
+        What is answered is the holder's: no cache keeps it, not even one that ignores whose it is.
+
         It raises Refused: 401 without a key that counts, 403 without the scope, 429 too often.
         """
 
-        def caller(credentials: _Credentials) -> ApiKey:
+        def caller(credentials: _Credentials, response: Response) -> ApiKey:
+            response.headers.update(PRIVATE)
             return self._check(credentials, scope)
 
         return caller

@@ -12,7 +12,7 @@ from zkwm.marketplace.cases import CaseState
 from zkwm.registry_service import claims
 from zkwm.registry_service.api_keys import ApiKey, Scope
 from zkwm.registry_service.bodies import from_base64
-from zkwm.registry_service.callers import require_holder
+from zkwm.registry_service.callers import PRIVATE, require_holder
 from zkwm.registry_service.messages import (
     FILE,
     HEX,
@@ -118,7 +118,7 @@ def _add_files(router: APIRouter, registry: Registry) -> None:
         name = bytes.fromhex(challenge)
         require_holder(key, claims.find(registry.database, name)[0].holder)
         found = claims.answer_file(registry.database, name)
-        return Response(found, media_type=FILE, headers={"cache-control": "private, no-store"})
+        return Response(found, media_type=FILE, headers=PRIVATE)
 
     @router.get(
         "/claims/{challenge}/verdict",

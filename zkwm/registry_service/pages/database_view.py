@@ -40,6 +40,8 @@ from zkwm_protocols.transparency.tree import prove_consistency
 
 _ENTRIES_HELD = 1_024
 """Entries in memory, of 64 KiB at most."""
+_BUNDLES_HELD = 2
+"""Bundles of 256 entries in memory, of 16 MiB at most: what is shown is often neighbors."""
 _COMMITMENT = "urn:zkwm:commitment:"
 
 
@@ -64,6 +66,7 @@ class DatabaseView:
         self._log = log
         self._keys = keys
         self._policy = policy
+        self._bundle = lru_cache(_BUNDLES_HELD)(log.files.entries)
         self._entry = lru_cache(_ENTRIES_HELD)(self._read)
 
     def log_state(self) -> LogState:
@@ -212,7 +215,7 @@ class DatabaseView:
         """An entry with its statement. Raises CouldNotCheck where files and index differ."""
         index, place = divmod(position, WIDTH)
         width = min(WIDTH, self._log.row.size - index * WIDTH)
-        data = self._log.files.entries(Tile(ENTRIES, index, width))[place]
+        data = self._bundle(Tile(ENTRIES, index, width))[place]
         if hashlib.sha256(data).digest() != digest:
             raise Malformed(
                 f"entry {position:,} of the log is another one than its index says",

@@ -34,6 +34,8 @@ def test_a_webhook_is_made_delivered_to_and_ended(
     listed = ann.get("/v1/webhooks")
     assert [one["number"] for one in listed.json["webhooks"]] == [number]
     assert b"whsec_" not in listed.body
+    for answer in (made, listed):
+        assert "no-store" in answer.headers["cache-control"], "it is the holder's"
     assert bob.get("/v1/webhooks").json == {"webhooks": []}
     happen(plain.database, EventKind.DECIDED, outcome="proven")
     happen(plain.database, EventKind.ASKED)

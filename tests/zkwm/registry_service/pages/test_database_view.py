@@ -39,6 +39,7 @@ from zkwm_protocols.cose.key_contents import KeyBinding, KeyRevocation, Revocati
 from zkwm_protocols.cose.statement import sign_statement
 from zkwm_protocols.errors import CouldNotCheck, Malformed
 from zkwm_protocols.keys import ED25519, SigningKey
+from zkwm_protocols.transparency.tiles import Tile
 
 
 @dataclass
@@ -180,3 +181,15 @@ def test_a_damaged_claim_is_refused(kept: Registry) -> None:
     finally:
         with kept.database.writing() as connection:
             connection.execute(update(CASES).values(file=file))
+
+
+def test_neighbors_in_the_log_are_read_from_disk_once(
+    kept: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bundle has up to 16 MiB: a page of a hundred entries does not read it a hundred times."""
+    read: list[Tile] = []
+    whole = kept.log.files.read
+    monkeypatch.setattr(kept.log.files, "read", lambda tile: (read.append(tile), whole(tile))[1])
+    fresh = DatabaseView(kept.database, kept.log, KEY.verifiers, None)
+    assert len(fresh.newest(3)) == 3
+    assert len(read) == 1
