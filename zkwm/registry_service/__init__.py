@@ -1,7 +1,8 @@
 """The registry as a service: claims and verdicts of marketplaces and judges beside a public log.
 
 Everybody reads; who writes has an API key, and what they write is signed by an owner or a judge,
-whom the service verifies: it holds no secret of theirs, and runs no model. Read in this order:
+whom the service verifies: it holds no secret of theirs, and runs no model. A judge's worker,
+another process, does both. Read in this order:
 
 - ``folder``: where the service's parts are; ``registry``: what one running service has.
 - ``api_keys``, ``callers``: keys, scopes and rates; who calls.
@@ -10,6 +11,7 @@ whom the service verifies: it holds no secret of theirs, and runs no model. Read
 - ``messages``, ``commitment_routes``, ``claim_routes``, ``log_routes``: the API under ``/v1``.
 - ``description``, ``application``, ``serve``: OpenAPI, the whole app, the process.
 - ``jobs``, ``worker``, ``handlers``: work in the background, by leases.
+- ``verdict_jobs``, ``judging``, ``logged_verdicts``, ``run_worker``: a judge's worker decides.
 - ``webhooks``, ``deliveries``, ``signed_delivery``: others are told of events.
 - ``observed``, ``metrics``, ``log_gauges``, ``json_logs``: how it is doing, for its operator.
 - ``backup``, ``checksums``: a copy of a registry that runs, and its way back.

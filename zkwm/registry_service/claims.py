@@ -21,6 +21,7 @@ from zkwm.registry_database.database import Database
 from zkwm.registry_database.events import EventKind, add_event
 from zkwm.registry_database.tables import CASES, COMMITMENTS, PROOFS, VERDICTS
 from zkwm.registry_service.problems import Refused
+from zkwm.registry_service.verdict_jobs import queue_verdict
 from zkwm.report import render_report
 from zkwm_protocols.argument_response import Refusal, read_response
 from zkwm_protocols.challenge import Challenge
@@ -77,7 +78,7 @@ def ask(
 
 
 def answer(database: Database, name: bytes, file: bytes) -> tuple[Case, bool]:
-    """Keep an owner's answer, and whether it is new.
+    """Keep an owner's answer, queue its judgment, and say whether it is new.
 
     What it proves only the judge finds out. Raises what ``Marketplace.answer`` does, Refused for a
     claim that takes no answers any more.
@@ -90,10 +91,13 @@ def answer(database: Database, name: bytes, file: bytes) -> tuple[Case, bool]:
         response.verify_answers(commitment, challenge)
     else:
         response.verify_against(commitment, challenge)
-    known = hashlib.sha256(file).digest() in _answers(database, name)
+    digest = hashlib.sha256(file).digest()
+    known = digest in _answers(database, name)
     if not known:
         _require_waiting(case)
-    return cases.answer(database, name, file), not known
+    answered = cases.answer(database, name, file)
+    queue_verdict(database, challenge.judge, name, digest)
+    return answered, not known
 
 
 def _require_waiting(case: Case) -> None:

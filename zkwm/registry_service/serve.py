@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from sqlalchemy import select
@@ -18,11 +18,13 @@ from zkwm.registry_service.deliveries import Deliveries
 from zkwm.registry_service.folder import ServiceFolder
 from zkwm.registry_service.jobs import Jobs
 from zkwm.registry_service.log_gauges import log_gauges, work_gauges
+from zkwm.registry_service.logged_verdicts import logging_verdicts
 from zkwm.registry_service.metrics import Metrics
 from zkwm.registry_service.observed import not_writing, observed
 from zkwm.registry_service.pages.database_view import DatabaseView
 from zkwm.registry_service.pages.page_frame import Pages, PagesSettings
 from zkwm.registry_service.registry import Registry
+from zkwm.registry_service.verdict_jobs import LOGGED_VERDICT
 from zkwm.registry_service.webhooks import webhook_key
 from zkwm.registry_service.worker import Worker
 from zkwm.transparency_log.admission import by_address
@@ -68,20 +70,21 @@ def serve_registry(
         pages = Pages(view, PagesSettings(key.origin, url))
         app = application(Registry(database, log, judges, box.public), pages=pages)
         metrics = Metrics(log_gauges(log, policy), work_gauges(database))
+        handlers = {LOGGED_VERDICT: logging_verdicts(log, folder.folder, judges)}
+        stack.enter_context(working(Worker(Jobs(database), handlers, Deliveries(database, box))))
         return observed(app, metrics, lambda: not_writing(log) or _unread(database))
 
     try:
-        with telling_overdue(database), delivering(Deliveries(database, box), database):
+        with ExitStack() as stack, telling_overdue(database):
             serve_log(folder, key, address, started, replace(chosen, identify=identify), answer)
     finally:
         database.close()
 
 
 @contextmanager
-def delivering(deliveries: Deliveries, database: Database) -> Iterator[None]:
-    """Until the block ends, send webhooks what happens; what is being sent then is ended first."""
-    worker = Worker(Jobs(database), {}, deliveries)
-    thread = threading.Thread(target=worker.run, name="registry-deliveries", daemon=True)
+def working(worker: Worker) -> Iterator[None]:
+    """Until the block ends, send webhooks what happens and log verdicts; what is begun is ended."""
+    thread = threading.Thread(target=worker.run, name="registry-worker", daemon=True)
     thread.start()
     try:
         yield

@@ -29,7 +29,7 @@ Handler = Callable[[Job, threading.Event], Mapping[str, Any]]
 or the worker stops; what it then returns or raises does not count. What another time may mend
 (CouldNotCheck itself, SuspectUnusable) is tried again, every other error is the job's end.
 """
-_AGAIN = (CouldNotCheck, SuspectUnusable)
+AGAIN = (CouldNotCheck, SuspectUnusable)
 
 
 class Worker:
@@ -151,7 +151,7 @@ class Worker:
         text = f"an unexpected {type(running.error).__name__}"
         if isinstance(running.error, ZkwmError):
             text = running.error.message
-        self._jobs.fail(job, text, again=type(running.error) in _AGAIN)
+        self._jobs.fail(job, text, again=type(running.error) in AGAIN)
         _told(f"job failed: {text}", job)
 
     def _deliver_one(self) -> bool:
