@@ -191,7 +191,7 @@ def test_an_owner_withdraws_by_their_own_signature_alone(
             withdrawal(challenge, key, event=DisputeEvent.ANSWERED),
             withdrawal(challenge, key, document=None),
             statement(CommitmentStatement(own.commitment.digest), key),
-            withdrawal(challenge, key)[:-1] + b"\0",
+            withdrawal(challenge, key)[:-1] + b"\xff",  # an Ed25519 signature ends below 0x11
             b"nothing",
         ],
     }
