@@ -105,7 +105,7 @@ class _Desk:
         verdict = self._verify(case, challenge, self._answer(name, answer), suspect, given_up)
         if given_up.is_set():
             raise CouldNotCheck("the claim was given up before it was decided")
-        case = self._hand_in(name, verdict, given_up)
+        case = self._hand_in(challenge, verdict, given_up)
         _LOGGER.info("verdict given", extra={"fields": {"claim": case.id, "outcome": case.outcome}})
         return {"claim": case.id, "outcome": case.outcome, "state": case.state}
 
@@ -150,10 +150,10 @@ class _Desk:
                 raise
             return error.verdict
 
-    def _hand_in(self, name: bytes, verdict: Verdict, given_up: threading.Event) -> Case:
+    def _hand_in(self, challenge: Challenge, verdict: Verdict, given_up: threading.Event) -> Case:
         """Sign a verdict, have its digest logged, and keep it, by the checks of the API."""
-        file = self._judge.sign_verdict(verdict)
-        content = VerdictStatement(verdict.commitment_digest, hashlib.sha256(file).digest())
+        name, file = challenge.digest, self._judge.sign_verdict(verdict)
+        content = VerdictStatement(challenge.commitment, hashlib.sha256(file).digest())
         stated = sign_statement(content, self._judge.secret_key.signing).to_bytes()
         judges = (self._judge.public,)  # whom the service trusts now, it says when it logs
         checked, _ = claims.check_verdict(self._database, judges, name, file, stated)
