@@ -213,8 +213,7 @@ class Tokens:
             raise UsageError(
                 f"the token {address.token!r} has {len(found) or 'no'} keys named "
                 f"{address.object!r}",
-                hint="name a key pair that the token has once; pkcs11-tool --list-objects lists "
-                "them",
+                hint="name a key pair that the token has once; pkcs11-tool -O lists them",
             )
         return found[0]
 

@@ -34,6 +34,7 @@ OPTIONS = {
     "refuse": "--refuse",
     "reveal": "--reveal",
     "scale": "--scale",
+    "service": "--service",
     "shape": "--shape",
     "statistic": "--statistic",
     "std": "--std",

@@ -239,8 +239,9 @@ def json_kinds() -> list[Kind]:
         document = path.read_bytes().decode("utf-8", "replace")
         with closing(sqlite3.connect(market / "marketplace.sqlite")) as database, database:
             database.execute(
-                "INSERT OR REPLACE INTO verdicts VALUES (?, 'proven', 2, 0, ?, '', '', '')",
-                (bytes(32), document),
+                "INSERT OR REPLACE INTO verdicts (challenge, outcome, progress, checked, document, "
+                "file, digest, report, report_public) VALUES (?, 'proven', 2, 0, ?, '', ?, '', '')",
+                (bytes(32), document, bytes(32)),
             )
         return kept.verdicts()
 

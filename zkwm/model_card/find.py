@@ -186,7 +186,7 @@ def _logged(entry: ClaimedEntry, name: str, commitment: Commitment) -> ClaimComp
     ]
     place = f"entry {entry.index:,} of {printable(entry.log, 255)}"
     if entry in known:
-        words = f"{name} has a proof of {place}; zkwm inspect --trust FOLDER verifies it"
+        words = f"{name} has a proof of {place}; zkwm inspect verifies it by whom you trust"
         return ClaimComparison("log", ClaimAgreement.AGREES, words)
     if (entry.log, entry.index) in [(one.log, one.index) for one in known]:
         words = f"{name} has another statement as {place}"

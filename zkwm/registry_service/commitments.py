@@ -111,7 +111,7 @@ def _stated_in(commitment: Commitment) -> bytes:
     raise Refused(
         400,
         "the file has no owner's statement from a log",
-        hint="send the file that zkwm register --log wrote, or the statement beside the file",
+        hint="send the file that zkwm register wrote for a log, or the statement beside the file",
     )
 
 

@@ -56,7 +56,7 @@ class ServiceFolder:
         if not self.there:
             raise UsageError(
                 f"{self.folder} has no service",
-                hint=f"mkdir -p {self.folder / FOLDER / JUDGES}; zkwm registry init --service "
+                hint=f"mkdir -p {self.folder / FOLDER / JUDGES}; zkwm registry init (`service`) "
                 "makes it for a new log",
             )
 

@@ -122,7 +122,7 @@ def _commitment(view: RegistryView, data: bytes) -> FileReading:
                 "unknown",
                 "Its timestamps",
                 f"{count(len(tokens), 'token')}; whom to trust, you have to say: "
-                "zkwm inspect FILE --trust FOLDER",
+                "zkwm inspect does, with a folder of whom you trust",
             ),
         ),
         (Query("digest", commitment.digest.hex()), *(Query("key", key) for key in keys)),
