@@ -13,6 +13,7 @@ from typing import Any
 
 from zkwm_cli.demo_story import Story
 from zkwm_cli.hardening import Role, environment_for_others, environment_passphrase
+from zkwm_cli.terminal import signals_raise
 from zkwm_protocols.errors import CouldNotCheck
 
 _PATIENCE = 30
@@ -28,12 +29,12 @@ class DemoLog:
 
 @contextmanager
 def log_and_witness(story: Story, name: str) -> Iterator[DemoLog]:
-    """Begin a log of this name and a witness of it, and run both until the end.
+    """Begin a log of this name and a witness of it, and run both until the end, also by a signal.
 
     Raises CouldNotCheck where one of them does not start.
     """
     story.run(f"registry init log --origin {name}/log", output="log.txt")
-    with ExitStack() as stack:
+    with signals_raise(), ExitStack() as stack:
         witness = stack.enter_context(
             _serving(
                 story,

@@ -147,7 +147,7 @@ def _hidden_line(descriptor: int, question: str, most: int) -> bytes:
     import termios
 
     try:
-        with _signals_raise(), _without_echo(descriptor):
+        with signals_raise(), _without_echo(descriptor):
             os.write(descriptor, question.encode("utf-8", "replace"))
             while not select.select([descriptor], [], [], _LOOK_SECONDS)[0]:
                 _silence(descriptor)  # a shell that stopped and continued us may have undone it
@@ -184,7 +184,7 @@ def _silence(descriptor: int) -> None:
 
 
 @contextlib.contextmanager
-def _signals_raise() -> Iterator[None]:
+def signals_raise() -> Iterator[None]:
     """Signals that would end the process at once raise SystemExit: a terminal is restored first."""
     before = {}
     if threading.current_thread() is threading.main_thread():

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -137,3 +142,35 @@ def test_register_asks_it_over_http(zkwm: Command, tmp_path: Path) -> None:
         )
     assert done.code == 0, done.stderr
     assert done.json["timestamps"] == 1
+
+
+ENDED_BY_A_SIGNAL = """
+import subprocess, sys, time
+from zkwm_cli.demo_servers import log_and_witness
+from zkwm_cli.demo_story import Story
+
+def run(words):
+    command = [sys.executable, "-m", "zkwm_cli", *words]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.returncode, done.stdout
+
+with log_and_witness(Story(run, lambda text: None), "demo-signal.invalid") as log:
+    print(log.url, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+def test_its_servers_end_with_it_when_a_signal_ends_it(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDED_BY_A_SIGNAL], cwd=tmp_path, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "ZKWM_REGISTRY_PASSPHRASE": "of a test"},
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        host, _, port = process.stdout.readline().strip().removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=10):
+            pass
+        process.terminate()
+        assert process.wait(60) == 128 + signal.SIGTERM
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection((host, int(port)), timeout=10)
