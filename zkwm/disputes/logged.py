@@ -1,13 +1,13 @@
 """What logs say in a dispute: statements, checkpoints that anybody saw, logs with two trees.
 
-A log that signed two trees of one size is believed in nothing more: its places, times and
-statements do not count, and both checkpoints are evidence that anybody verifies (SPEC.md 28.3).
+Two trees of one size that a log signed are evidence that anybody verifies. What a quorum of the
+judge's witnesses has seen keeps counting, unless a quorum signed both trees (SPEC.md 28.3.3).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,12 +34,15 @@ from zkwm_protocols.transparency.note import NOTE_LIMIT
 from zkwm_protocols.transparency.note_keys import VerifierKey
 from zkwm_protocols.transparency.policy import LogPolicy
 from zkwm_protocols.transparency.proof_file import FILE_LIMIT as PROOF_LIMIT
+from zkwm_protocols.transparency.tree import TreeHead
 from zkwm_protocols.trust import Trust
 
 MOST_EVIDENCE = 64
 Parsed = TypeVar("Parsed")
 Counted: TypeAlias = tuple[DatedStatement, SpentBlocks]
 """A count of spent blocks, and where it stands."""
+Tree: TypeAlias = tuple[str, TreeHead]
+"""A log's origin, and size and root of a tree of it."""
 _NO_POLICY = (
     "statements and checkpoints of logs were not looked at: the trust folder has no log-policy"
 )
@@ -51,8 +54,9 @@ class Logs:
 
     Args:
         policy: which logs and witnesses the judge trusts; None where no log is.
-        statements: those that verify, of sound logs, with place and time.
+        statements: those that verify, of logs that are believed, with place and time.
         equivocations: evidence against logs.
+        disbelieved: the origins of logs of which nothing counts (SPEC.md 28.3.3).
         problems: what could not be used, and why.
         latest: seconds since 1970 after which no witness's time is believed.
     """
@@ -63,18 +67,14 @@ class Logs:
     problems: tuple[str, ...] = ()
     latest: int = 0
     history: KeyHistory = field(default_factory=lambda: KeyHistory(()))
-
-    @property
-    def unsound(self) -> frozenset[str]:
-        """The origins of logs that signed two trees."""
-        return frozenset(one.first.checkpoint.origin for one in self.equivocations)
+    disbelieved: frozenset[str] = frozenset()
 
     def places_of(self, commitment: Commitment) -> tuple[LogPlace, ...]:
-        """Where sound logs have a statement of an owner's that this commitment exists."""
+        """Where believed logs have a statement of an owner's that this commitment exists."""
         found = []
         for logged in commitment.log_proofs:
             origin = logged.proof.checkpoint.checkpoint.origin
-            if self.policy is None or origin in self.unsound:
+            if self.policy is None or origin in self.disbelieved:
                 continue
             try:
                 logged.require_commitment(commitment.digest, commitment.header.owner_keys)
@@ -86,11 +86,11 @@ class Logs:
         return tuple(sorted(found, key=lambda one: (one.origin, one.index)))
 
     def sound(self, commitment: Commitment) -> Commitment:
-        """The commitment without the proofs of logs that signed two trees."""
+        """The commitment without the proofs of logs that are not believed."""
         kept = tuple(
             one
             for one in commitment.log_proofs
-            if one.proof.checkpoint.checkpoint.origin not in self.unsound
+            if one.proof.checkpoint.checkpoint.origin not in self.disbelieved
         )
         return replace(commitment, log_proofs=kept)
 
@@ -151,16 +151,7 @@ def read_logs(
     )]  # fmt: skip
     seen += [one.proof.checkpoint for _, one in logged]
     seen += [one.proof.checkpoint for commitment in commitments for one in commitment.log_proofs]
-    keys = [log.key for log in policy.logs]
-    evidence = []
-    for path, one in _parsed(case.equivocations, EVIDENCE_LIMIT, Equivocation.from_bytes, problems):
-        try:
-            one.verify(keys)
-            evidence.append(one)
-        except ZkwmError as error:
-            problems.append(f"{path.name}: {error.message}")
-    evidence += _contradictions(seen, keys)
-    unsound = {one.first.checkpoint.origin for one in evidence}
+    evidence, disbelieved = _evidence(case, seen, policy, problems)
     statements = []
     for path, statement in logged:
         try:
@@ -168,7 +159,7 @@ def read_logs(
         except ZkwmError as error:
             problems.append(f"{path.name}: {error.message}")
             continue
-        if found.entry.origin in unsound:
+        if found.entry.origin in disbelieved:
             problems.append(f"{path.name}: its log has signed two trees, and is not believed")
             continue
         statements.append(found)
@@ -179,7 +170,53 @@ def read_logs(
         tuple(problems),
         latest,
         KeyHistory(statements),
+        disbelieved,
     )
+
+
+def _evidence(
+    case: DisputeCase, seen: Sequence[SignedCheckpoint], policy: LogPolicy, problems: list[str]
+) -> tuple[list[Equivocation], frozenset[str]]:
+    """The evidence against logs, what ends belief first, and the logs that are not believed."""
+    keys = [log.key for log in policy.logs]
+    evidence = []
+    for path, one in _parsed(case.equivocations, EVIDENCE_LIMIT, Equivocation.from_bytes, problems):
+        try:
+            one.verify(keys)
+            evidence.append(one)
+        except ZkwmError as error:
+            problems.append(f"{path.name}: {error.message}")
+    checkpoints = [*seen, *(side for one in evidence for side in (one.first, one.second))]
+    witnessed = _witnessed(checkpoints, policy)
+    known = {_trees(one) for one in evidence}
+    found = _contradictions(checkpoints, keys, witnessed)
+    evidence += [one for one in found if _trees(one) not in known]
+    ending = [one for one in evidence if not policy.demands_witnesses or _trees(one) <= witnessed]
+    rest = [one for one in evidence if one not in ending]
+    return ending + rest, frozenset(one.first.checkpoint.origin for one in ending)
+
+
+def _trees(one: Equivocation) -> frozenset[Tree]:
+    """The two trees that contradict each other."""
+    return frozenset((_tree(one.first), _tree(one.second)))
+
+
+def _tree(one: SignedCheckpoint) -> Tree:
+    return one.checkpoint.origin, one.checkpoint.head
+
+
+def _witnessed(seen: Iterable[SignedCheckpoint], policy: LogPolicy) -> frozenset[Tree]:
+    """The trees that a quorum of witnesses signed, by all copies of their checkpoints together.
+
+    A witness who states a time of the future has signed, too.
+    """
+    names: dict[Tree, set[str]] = defaultdict(set)
+    for one in seen:
+        for witness in policy.witnesses:
+            with suppress(ZkwmError):
+                if one.signed_by(witness.key) is not None:
+                    names[_tree(one)].add(witness.name)
+    return frozenset(tree for tree, signed in names.items() if policy.reached_by(signed))
 
 
 def _parsed(
@@ -194,11 +231,12 @@ def _parsed(
 
 
 def _contradictions(
-    seen: Iterable[SignedCheckpoint], keys: Sequence[VerifierKey]
+    seen: Iterable[SignedCheckpoint], keys: Sequence[VerifierKey], witnessed: Collection[Tree]
 ) -> list[Equivocation]:
     """Two checkpoints of one log and size with different roots, that one trusted key signed.
 
-    A checkpoint that nobody signed hides none that somebody did.
+    A checkpoint that nobody signed hides none that somebody did; of more than two trees those that
+    a quorum of witnesses signed come first.
     """
     trees: dict[tuple[VerifierKey, int], dict[bytes, SignedCheckpoint]] = defaultdict(dict)
     for one in seen:
@@ -207,10 +245,10 @@ def _contradictions(
             with suppress(ZkwmError):
                 if key.name == checkpoint.origin and one.signed_by(key) is not None:
                     trees[key, checkpoint.head.size].setdefault(checkpoint.head.root, one)
-    found: dict[tuple[str, int], Equivocation] = {}
+    found: dict[frozenset[Tree], Equivocation] = {}
     for roots in trees.values():
         if len(roots) > 1:
-            first, second, *_ = roots.values()
-            head = first.checkpoint
-            found.setdefault((head.origin, head.head.size), Equivocation(first, second))
+            first, second, *_ = sorted(roots.values(), key=lambda one: _tree(one) not in witnessed)
+            pair = Equivocation(first, second)
+            found.setdefault(_trees(pair), pair)
     return list(found.values())

@@ -57,13 +57,19 @@ def _age(one: Compared) -> Objection:
 
 
 def _two_trees(logs: Logs) -> Iterator[Objection]:
-    """Logs that are not believed."""
+    """Logs that signed two trees, and whether anything of them counts."""
     for one in logs.equivocations:
-        head = one.first.checkpoint
+        head, other = one.first.checkpoint, one.second.checkpoint.head
+        size = f"size {head.head.size:,}"
+        if other.size != head.head.size:
+            size = (
+                f"sizes {head.head.size:,} and {other.size:,}, neither of which grew from the other"
+            )
+        follows = "what a quorum of the judge's witnesses signed counts still, and no more"
+        if head.origin in logs.disbelieved:
+            follows = "nothing that it says counts here"
         yield Objection(
-            TWO_TREES,
-            f"the log {head.origin} signed two different trees of size {head.head.size:,}: nothing "
-            "that it says counts here",
+            TWO_TREES, f"the log {head.origin} signed two different trees of {size}: {follows}"
         )
 
 

@@ -48,7 +48,7 @@ BASES = {
 
 RULES = {
     "28.3.2": "Tokens of trusted authorities date first, the place in a log second.",
-    "28.3.3": "A log that signed two trees of one size is not believed.",
+    "28.3.3": "Of a log with two trees counts what a quorum of witnesses saw, if of one alone.",
     "28.4.1": "A mark in one's own product proves nothing.",
     "28.4.2": "A claim is as good as the check of it: proven, not proven, or not checked.",
     "28.4.3": "A commitment that is not older than the model supports nothing.",
