@@ -15,7 +15,8 @@ from zkwm_cli.artifacts import print_result, read_parsed
 from zkwm_cli.options import usage_errors
 from zkwm_protocols.cose.key_contents import KeyBinding, KeyRevocation, KeyRotation
 from zkwm_protocols.cose.logged_statement import LoggedStatement
-from zkwm_protocols.errors import UsageError
+from zkwm_protocols.cose.statement import SignedStatement
+from zkwm_protocols.errors import Malformed, UsageError, ZkwmError
 from zkwm_protocols.fingerprints import require_fingerprint
 from zkwm_protocols.key_history import DatedStatement, KeyHistory, LogEntry, dated
 from zkwm_protocols.persons import BoundPerson, bound_persons
@@ -61,8 +62,7 @@ def show_keys(
             require_fingerprint(key)
     people = read_people(trust) if trust is not None else ()
     statements = [
-        dated(read_parsed(one, FILE_LIMIT, LoggedStatement.from_bytes), policy,
-              latest=now + _CLOCK_SECONDS)
+        dated(read_parsed(one, FILE_LIMIT, _logged), policy, latest=now + _CLOCK_SECONDS)
         for one in proofs
     ]  # fmt: skip
     history = KeyHistory(statements)
@@ -75,6 +75,23 @@ def show_keys(
             click.echo(f"{one}, {day(moment)}")
             click.echo("\n".join(f"    {line}" for line in standing_lines(standing, persons)))
     print_result(as_json, "key-show", at=rfc3339(moment * 1_000_000), keys=rows)
+
+
+def _logged(data: bytes) -> LoggedStatement:
+    """A statement with its proof. Raises Malformed, with what to do where no log has it yet."""
+    try:
+        return LoggedStatement.from_bytes(data)
+    except Malformed:
+        try:
+            SignedStatement.from_bytes(data)
+        except ZkwmError:
+            pass
+        else:
+            raise Malformed(
+                "this statement is in no log yet, and only a log dates it",
+                hint="log it: zkwm key log; then show what that wrote",
+            ) from None
+        raise
 
 
 def _keys(statements: Sequence[DatedStatement]) -> list[str]:

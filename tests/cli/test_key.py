@@ -136,7 +136,9 @@ def test_what_show_and_log_refuse(zkwm: Command, tmp_path: Path, service: Witnes
     assert zkwm(*revoke, "--output", "lost", "--since", "soon").code == 2
     assert zkwm(*revoke, "--output", "lost").code == 0
     assert zkwm("key", "log", "lost", "--log", service.url, "--output", "p").code == 2
-    assert zkwm("key", "show", "lost", "--trust", "trust").code == 3  # no proof
+    unlogged = zkwm("key", "show", "lost", "--trust", "trust")
+    assert unlogged.code == 3
+    assert "log it: zkwm key log" in unlogged.stderr
     proof = logged(zkwm, service, "lost")
     card(tmp_path)
     Path("trust/people/state/notes.txt").write_text("trust me")

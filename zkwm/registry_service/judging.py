@@ -71,7 +71,7 @@ def find_model(models: Path, suspect: SuspectIdentity) -> Path:
     if suspect.kind not in _IN_FILES:
         raise UsageError(
             "this claim's model is not in a file, and a worker asks no others: verify the answer "
-            "with zkwm verify --verdict, and hand the verdict in"
+            "by hand (zkwm verify), and hand the signed verdict in"
         )
     for folder in (models, *sorted(one for one in models.glob("*") if one.is_dir())):
         for file in sorted(one for one in folder.glob("*") if one.suffix.lower() in _SUFFIXES):
