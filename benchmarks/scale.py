@@ -67,7 +67,7 @@ def measure_log(place: Path) -> None:
     database = logs.database()
 
     def describe(data: bytes) -> Entry:
-        return Entry(data, data[-32:], registry.KEY.public.fingerprint(), KIND)
+        return Entry(data, data[-32:], "issuer", registry.KEY.public.fingerprint(), KIND)
 
     statements = [
         sign_statement(CommitmentStatement(os.urandom(32)), registry.KEY).to_bytes()
