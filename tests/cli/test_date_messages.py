@@ -25,7 +25,7 @@ def test_a_commitment_names_an_authority_by_its_root(
     made = ("commit", "--vault", tmp_path / "vault", "--generate", 50, "--shape", "1,16,16",
             "--classes", 10, "--family", "blocks", "--timestamp-authority",
             tmp_path / "root.pem", "--output", tmp_path / "commitment")  # fmt: skip
-    (tmp_path / "root.pem").write_bytes(certificate.pem)  # type: ignore[attr-defined]
+    (tmp_path / "root.pem").write_bytes(certificate.pem)
     refused = zkwm(*made)
     assert refused.code == 2
     assert "is no root certificate" in refused.stderr

@@ -116,7 +116,7 @@ def test_a_root_that_is_not_in_the_trust_folder() -> None:
     own = certify("Persons", new_key(), ca=True, **TIMES)
     binding = replace(bound_by(OWN, made := card(issuer=own)), certificates=(made.der, own.der))
     refused(binding, TrustMaterialMissing)
-    itself = card(issuer=None)  # type: ignore[arg-type]
+    itself = card(issuer=None)
     refused(bound_by(OWN, itself), TrustMaterialMissing)
     pinned = PersonAuthority("pinned", (itself.der,))  # a leaf is no root
     refused(bound_by(OWN, itself), TrustMaterialMissing, authority=pinned)

@@ -33,9 +33,9 @@ def telling(handler: Handler) -> Handler:
 
     def told(job: Job, given_up: object) -> object:
         say("taken", job.number, job.attempt)
-        return handler(job, given_up)  # type: ignore[arg-type]
+        return handler(job, given_up)
 
-    return told  # type: ignore[return-value]
+    return told
 
 
 def main(location: str, key: str, models: str, ahead: str) -> None:

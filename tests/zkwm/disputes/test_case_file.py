@@ -31,8 +31,8 @@ def read(tmp_path: Path, text: str) -> object:
 
 def test_a_case_is_read(tmp_path: Path) -> None:
     case = read(tmp_path, CASE)
-    assert case.models[0].published.source == "a page"  # type: ignore[attr-defined]
-    assert case.claims[0].files == {"verdict": tmp_path / "v.verdict"}  # type: ignore[attr-defined]
+    assert case.models[0].published.source == "a page"
+    assert case.claims[0].files == {"verdict": tmp_path / "v.verdict"}
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_an_opening_sealed_to_the_judge_is_verified_by_them_alone(
     assert "sealed to the judge who asked" in only(alone).detail
     verify = folder.judge.verify
 
-    def answered(commitment, location, *rest, **more):  # type: ignore[no-untyped-def]
+    def answered(commitment, location, *rest, **more):
         """The model's file is a table here."""
         return verify(commitment, suspect, *rest, **more)
 

@@ -124,7 +124,7 @@ def test_a_split_view_is_evidence_and_its_log_is_not_believed(folder: DisputeFol
     assert verdict.found.party("acme").logged == ()
 
 
-def _policy(folder: DisputeFolder):  # type: ignore[no-untyped-def]
+def _policy(folder: DisputeFolder):
     from zkwm_protocols.transparency.policy import LogPolicy
 
     return LogPolicy.from_bytes(folder.trust.log_policy)

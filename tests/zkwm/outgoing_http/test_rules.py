@@ -64,7 +64,7 @@ def test_one_special_address_among_public_ones_is_enough(
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     location = locate("https://a.example/", hint="")
     with pytest.raises(ForbiddenError, match="not public"):
-        resolve(location, rules, Deadline(20))  # type: ignore[arg-type]
+        resolve(location, rules, Deadline(20))
     assert resolve(location, OWN_WORD, Deadline(20)) == addresses
 
 

@@ -85,7 +85,7 @@ def test_a_job_that_is_given_up_ends_its_processes(desk: Desk) -> None:
 def test_a_listed_model_is_screened(desk: Desk) -> None:
     payload = {"listing": "shop/1", "suspect": "0.onnx", "shape": list(SHAPE)}
     found = desk.do(SCREENING, **payload)
-    (standing,) = found["standings"]  # type: ignore[misc]
+    (standing,) = found["standings"]
     assert standing["commitment"] == desk.market.commitments()[0].id
     assert [one.id for one in desk.market.listings("shop/1")] == ["shop/1"]
     with pytest.raises(UsageError, match="shape"):

@@ -104,7 +104,7 @@ def test_who_asks_is_the_address_behind_one_s_own_web_server(
 ) -> None:
     headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
     asked = by_address(["127.0.0.1"])({"client": (peer, 1), "headers": headers})
-    assert asyncio.run(asked).name == f"address {expected}"  # type: ignore[arg-type]
+    assert asyncio.run(asked).name == f"address {expected}"
 
 
 def test_large_statements_cost_more_and_a_bucket_fills_again(folder: Path) -> None:

@@ -142,7 +142,7 @@ def test_a_database_that_was_away_is_asked_what_it_holds(
 
             def away(*arguments: object) -> None:
                 if swapped:
-                    plain(*arguments)  # type: ignore[arg-type]
+                    plain(*arguments)
                 raise DatabaseAwayError("the server is restarting")
 
             patch.setattr(log.database, "swap", away)

@@ -174,7 +174,7 @@ def withdrawal(challenge: Challenge, key: SigningKey, **changes: object) -> byte
         "document": hashlib.sha256(challenge.to_bytes()).digest(),
         **changes,
     }
-    return statement(DisputeStatement(**values), key)  # type: ignore[arg-type]
+    return statement(DisputeStatement(**values), key)
 
 
 def test_an_owner_withdraws_by_their_own_signature_alone(

@@ -40,7 +40,7 @@ def unbroken(page: Page, url: str) -> Iterator[None]:
         "dialog": lambda dialog: seen.append(dialog.message),
     }
     for event, listener in listeners.items():
-        page.on(event, listener)  # type: ignore[call-overload]
+        page.on(event, listener)
     yield
     for event, listener in listeners.items():
         page.remove_listener(event, listener)
