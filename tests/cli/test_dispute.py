@@ -65,6 +65,27 @@ def test_a_dispute_ends_in_a_page_and_a_signed_verdict(zkwm: Command, theft: Dis
     assert "UNVERIFIED" in zkwm("inspect", signed).stdout
 
 
+def test_a_page_that_cannot_be_written_changes_no_outcome(
+    zkwm: Command, theft: DisputeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> str:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("zkwm.disputes.page.render_dispute_page", fail)
+    page, signed = theft.folder / "dispute.html", theft.folder / "dispute.verdict"
+    judge = theft.folder / "court.key"
+    done = zkwm(
+        "dispute", theft.write(), "--report", page, "--verdict", signed, "--judge", judge, "--json"
+    )
+    assert (done.code, done.json["outcome"]) == (0, "supported")
+    assert "the report was not written" in done.stderr
+    assert "the verdict above stands" in done.stderr
+    assert not page.exists()
+    shown = zkwm("inspect", signed, "--judge", theft.folder / "court.key.pub", "--json")
+    files = shown.json["fields"]["verdict"]["files"]
+    assert "report" not in [one["role"] for one in files]
+
+
 def test_the_outcome_is_the_exit_code(zkwm: Command, theft: DisputeFolder) -> None:
     done = zkwm("dispute", theft.write(), "--json")
     assert (done.code, done.json["rule"]) == (0, "28.6.1")

@@ -59,7 +59,7 @@ def _check_statement(data: bytes) -> None:
         public = key[-2]
         if key[1] == 2:
             public = bytes([2 + key[-3][-1] % 2]) + key[-2]
-    except Exception:
+    except (cbor2.CBORError, ValueError, TypeError, LookupError, AttributeError):
         raise RejectedError("no statement") from None
     if unprotected != {}:
         raise RejectedError("unprotected headers")
