@@ -57,6 +57,7 @@ def render_dispute_page(verdict: DisputeVerdict) -> str:
         claims=tuple((one, verdict.standing(one)) for one in verdict.found.claims),
         standings=wording.STANDINGS,
         on_claim=wording.on_claim,
+        two_sizes=wording.two_sizes,
         rules=facts.applied(verdict),
         style=Markup(style),  # noqa: S704 - this package's own files
     )

@@ -9,6 +9,7 @@ from zkwm.disputes.logged import Logs
 from zkwm.disputes.marks import Compared, Mark, compare
 from zkwm.disputes.objections import Evidence, answered_at, committed_at
 from zkwm.disputes.results import Found, FoundParty, Objection
+from zkwm.disputes.wording import two_sizes
 from zkwm.judge.verdict import Outcome
 from zkwm_protocols.dates import Order
 from zkwm_protocols.key_history import Moment
@@ -59,17 +60,12 @@ def _age(one: Compared) -> Objection:
 def _two_trees(logs: Logs) -> Iterator[Objection]:
     """Logs that signed two trees, and whether anything of them counts."""
     for one in logs.equivocations:
-        head, other = one.first.checkpoint, one.second.checkpoint.head
-        size = f"size {head.head.size:,}"
-        if other.size != head.head.size:
-            size = (
-                f"sizes {head.head.size:,} and {other.size:,}, neither of which grew from the other"
-            )
+        origin = one.first.checkpoint.origin
         follows = "what a quorum of the judge's witnesses signed counts still, and no more"
-        if head.origin in logs.disbelieved:
+        if origin in logs.disbelieved:
             follows = "nothing that it says counts here"
         yield Objection(
-            TWO_TREES, f"the log {head.origin} signed two different trees of {size}: {follows}"
+            TWO_TREES, f"the log {origin} signed two different trees {two_sizes(one)}: {follows}"
         )
 
 

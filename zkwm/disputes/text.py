@@ -52,10 +52,12 @@ def render_dispute_text(verdict: DisputeVerdict, *, width: int = WIDTH) -> str:
     if verdict.equivocations:
         heading("Evidence against logs")
         for one in verdict.equivocations:
-            head = one.first.checkpoint
-            say(f"{head.origin} signed two trees of size {head.head.size:,}:", 2)
+            say(f"{one.first.checkpoint.origin} signed two trees {wording.two_sizes(one)}:", 2)
             for signed in (one.first, one.second):
-                say(f"root {signed.checkpoint.head.root.hex()}", 4)
+                head = signed.checkpoint.head
+                say(f"size {head.size:,}, root {head.root.hex()}", 4)
+            if one.index is not None:
+                say(f"they differ in entry {one.index:,}", 4)
     heading("What was not checked")
     for sentence in verdict.not_checked or ("Nothing that the case names was left out.",):
         say(f"- {sentence}", 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from zkwm.disputes.results import Basis, DisputeOutcome, Found, FoundClaim, Standing
 from zkwm.disputes.rules import Decision, against, standing
 from zkwm.judge.verdict import Outcome
+from zkwm_protocols.transparency.equivocation import Equivocation
 
 TITLES = {
     DisputeOutcome.SUPPORTED: "Supported",
@@ -133,6 +134,14 @@ def on_party(found: Found, name: str) -> tuple[str, ...]:
         names = ", ".join(others)
         lines.append(f"Against this party: the mark of {names} counts in its own product.")
     return tuple(lines)
+
+
+def two_sizes(one: Equivocation) -> str:
+    """The size of both trees that contradict each other, or each of them where they differ."""
+    first, second = one.first.checkpoint.head.size, one.second.checkpoint.head.size
+    if first == second:
+        return f"of size {first:,}"
+    return f"of sizes {first:,} and {second:,}, neither of which grew from the other"
 
 
 def on_claim(one: FoundClaim) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from zkwm_protocols.errors import InvalidLogProof, InvalidSignature, Malformed, UsageError
+from zkwm_protocols.errors import InvalidSignature, Malformed, UsageError
 from zkwm_protocols.schema import require_integer
 from zkwm_protocols.transparency.note import (
     LONGEST_NAME,
@@ -114,30 +114,24 @@ class SignedCheckpoint:
         return tuple(time for time in times if 0 < time <= MAXIMUM_TIME)
 
     def signed_by(self, key: VerifierKey, *, latest: int | None = None) -> SignedBy | None:
-        """The verified signature of this key, or None where it has none here.
+        """The verified signature of this key, or None where it has none here that counts.
 
         All lines that name the key must verify; the earliest of their times counts.
 
         Args:
             key: whose signature is looked for, by name and id.
-            latest: the time, in seconds since 1970, after which no cosignature can be of; None to
-                accept any.
+            latest: the time, in seconds since 1970, after which no cosignature can be of: a line
+                of a later one counts as none; None to accept any.
 
-        Raises:
-            InvalidSignature: a line names this key, and is not its signature.
-            InvalidLogProof: a cosignature is of a time after ``latest``.
+        Raises InvalidSignature where a line names this key, and is not its signature.
         """
         lines = [
             line for line in self.signatures if (line.name, line.key_id) == (key.name, key.key_id)
         ]
-        if not lines:
+        verified = [verify_line(self.checkpoint, key, line) for line in lines]
+        times = [one for one in verified if latest is None or one is None or one <= latest]
+        if not times:
             return None
-        times = [verify_line(self.checkpoint, key, line) for line in lines]
-        if latest is not None and any(time is not None and time > latest for time in times):
-            raise InvalidLogProof(
-                f"the cosignature of {key.name} is of the future",
-                hint="compare the clock of this machine with another one",
-            )
         return SignedBy(key, min((time for time in times if time is not None), default=None))
 
 

@@ -106,11 +106,11 @@ class LogPolicy:
 
         Args:
             signed: the checkpoint; lines of keys that the policy does not know are ignored.
-            latest: the verifier's time in seconds since 1970: no cosignature is of a later one.
+            latest: the verifier's time in seconds since 1970: a cosignature of a later one counts
+                as none.
 
         Raises:
-            InvalidLogProof: no trusted log signed it under its origin, too few witnesses did, or a
-                cosignature is of the future.
+            InvalidLogProof: no trusted log signed it under its origin, or too few witnesses did.
             InvalidSignature: a line of a key of the policy does not verify.
         """
         origin = signed.checkpoint.origin
@@ -118,7 +118,8 @@ class LogPolicy:
         by_log = [by for key in keys if (by := signed.signed_by(key, latest=latest))]
         if not by_log:
             raise InvalidLogProof(
-                "no log of the policy signed this checkpoint under its own name",
+                "no log of the policy signed this checkpoint under its own name"
+                + _future([key for key in keys if signed.signed_by(key)]),
                 hint="add the log's verifier key to the policy if you trust that log",
             )
         found = {
@@ -127,10 +128,17 @@ class LogPolicy:
             if (by := signed.signed_by(witness.key, latest=latest))
         }
         if not self.reached_by(found):
+            ahead = [
+                witness.key
+                for witness in self.witnesses
+                if witness.name not in found and signed.signed_by(witness.key)
+            ]
             raise InvalidLogProof(
                 f"too few witnesses signed this checkpoint: {len(found)} of the policy's "
-                f"{len(self.witnesses)} did, and its quorum is not reached",
-                hint="get a newer proof, with more cosignatures, from the log",
+                f"{len(self.witnesses)} did, and its quorum is not reached{_future(ahead)}",
+                hint="compare the clock of this machine with another one"
+                if ahead
+                else "get a newer proof, with more cosignatures, from the log",
             )
         return Witnessed(by_log[0], found)
 
@@ -267,6 +275,13 @@ class _Reading:
         keys = [one.key for one in self.logs] + [one.key for one in self.witnesses]
         if any(key.public == one.public for one in keys):
             raise Malformed("this public key stands in the policy already")
+
+
+def _future(keys: Sequence[VerifierKey]) -> str:
+    """That the signatures of these keys do not count, to go on with a sentence; empty for none."""
+    if not keys:
+        return ""
+    return f"; not counted, for it is of the future: {', '.join(key.name for key in keys)}"
 
 
 def _unknown(_: Sequence[str]) -> None:

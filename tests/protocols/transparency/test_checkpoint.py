@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.witnessed_log import untimed
-from zkwm_protocols.errors import InvalidLogProof, InvalidSignature, Malformed, UsageError
+from zkwm_protocols.errors import InvalidSignature, Malformed, UsageError
 from zkwm_protocols.transparency.checkpoint import (
     MAXIMUM_TIME,
     Checkpoint,
@@ -107,12 +107,19 @@ def test_a_changed_time_does_not_verify(key: NoteSigningKey) -> None:
             SignedCheckpoint(CHECKPOINT, (changed,)).signed_by(key.verifier)
 
 
-def test_a_cosignature_of_the_future_is_refused() -> None:
+def test_a_cosignature_of_the_future_counts_as_none() -> None:
+    """Also beside one of the same key that is not; a line that does not verify voids the note."""
     found = signed()
     for key in COSIGNERS:
         assert found.signed_by(key.verifier, latest=TIME) is not None
-        with pytest.raises(InvalidLogProof):
-            found.signed_by(key.verifier, latest=TIME - 1)
+        assert found.signed_by(key.verifier, latest=TIME - 1) is None
+        later = sign_checkpoint(CHECKPOINT, key, TIME + 9_999)
+        both = found.with_signatures([later]).signed_by(key.verifier, latest=TIME)
+        assert both is not None
+        assert both.time == TIME
+        forged = replace(later, signature=later.signature[:-1] + b"!")
+        with pytest.raises(InvalidSignature):
+            found.with_signatures([forged]).signed_by(key.verifier, latest=TIME)
 
 
 def test_a_line_of_one_type_is_none_of_another() -> None:

@@ -81,8 +81,19 @@ def test_who_signed_is_told() -> None:
     assert found.log.key == LOG_KEY.verifier
     assert [by.time for by in found.witnesses.values()] == [TIME, TIME + 1, TIME + 2]
     assert POLICY.logs[0].url == "https://log.example/1/"
-    with pytest.raises(InvalidLogProof):
-        POLICY.require(signed(TREE), latest=TIME + 1)
+    ahead = POLICY.require(signed(TREE), latest=TIME + 1)  # one of the future counts as none
+    assert [by.time for by in ahead.witnesses.values()] == [TIME, TIME + 1]
+    with pytest.raises(InvalidLogProof, match=r"of the future: two\.example, three\.example"):
+        POLICY.require(signed(TREE), latest=TIME)
+
+
+def test_a_log_whose_only_line_is_of_the_future_did_not_sign() -> None:
+    """Its line of Ed25519 has no time, and is enough where the policy knows that key."""
+    whole = signed(TREE)
+    dated = replace(whole, signatures=whole.signatures[1:])
+    assert POLICY.require(dated).log.key == SECOND_KEY.verifier
+    with pytest.raises(InvalidLogProof, match=r"of the future: log\.example/1"):
+        POLICY.require(dated, latest=TIME - 1)
 
 
 def test_too_few_witnesses_and_repeated_ones_are_no_quorum() -> None:

@@ -83,8 +83,6 @@ def compare(view: RegistryView, pasted: str) -> Comparison:
             "A signature on it does not verify",
             f"{error.message}. It was altered on its way, and says nothing about this log.",
         )
-    except InvalidLogProof as error:
-        return Comparison("unknown", "It is of the future", f"{error.message}.")
     if not mine:
         return Comparison(
             "unknown",
