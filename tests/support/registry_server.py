@@ -23,6 +23,7 @@ from zkwm.registry_service.callers import by_key
 from zkwm.registry_service.folder import open_database
 from zkwm.registry_service.pages.database_view import DatabaseView
 from zkwm.registry_service.pages.page_frame import Pages, PagesSettings
+from zkwm.registry_service.pages.visitors import Visitors
 from zkwm.registry_service.registry import Registry
 from zkwm.registry_service.webhooks import webhook_key
 from zkwm.sql_database import DatabaseLocation
@@ -132,7 +133,7 @@ def served_registry(
             )
             try:
                 view = DatabaseView(database, log, KEY.verifiers, None)
-                pages = Pages(view, PagesSettings("registry of tests"))
+                pages = Pages(view, PagesSettings("registry of tests"), Visitors(per_minute=10**6))
                 with running(application(registry, pages=pages)) as url:
                     yield Served(url, registry)
             finally:

@@ -1,14 +1,8 @@
-"""Who calls: the key of a request, its scopes, and how often it may call.
-
-Rates are counted in memory, by key, as a bucket that fills evenly and holds a minute's worth.
-"""
+"""Who calls: the key of a request, its scopes, and how often it may call."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Response, Security
@@ -17,6 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from zkwm.registry_service.api_keys import ApiKey, ApiKeys, Scope
 from zkwm.registry_service.problems import Refused
+from zkwm.registry_service.rates import Rates
 from zkwm.transparency_log.admission import Asker, Identify, Rate
 from zkwm.transparency_log.admission import Scope as RequestScope
 
@@ -25,40 +20,10 @@ BEARER = HTTPBearer(
     scheme_name="apiKey",
     description="A key that the registry's operator made: Authorization: Bearer zkwm_...",
 )
-_MINUTE = 60.0
 _AUTHENTICATE = {"www-authenticate": "Bearer"}
 PRIVATE = {"cache-control": "private, no-store"}
 """Headers of what only a holder reads; a route that makes its own response adds them itself."""
 _Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
-
-
-@dataclass
-class _Bucket:
-    """What a key may still do, and when that was counted."""
-
-    left: float
-    at: float
-
-
-class Rates:
-    """How many requests each key may still make now. For several threads."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._buckets: dict[str, _Bucket] = {}
-        self._lock = threading.Lock()
-
-    def take(self, key: ApiKey) -> float:
-        """Count one request; return the seconds to wait, 0 where it may be made now."""
-        now, rate = self._clock(), key.per_minute / _MINUTE
-        with self._lock:
-            bucket = self._buckets.setdefault(key.id, _Bucket(key.per_minute, now))
-            bucket.left = min(key.per_minute, bucket.left + (now - bucket.at) * rate)
-            bucket.at = now
-            if bucket.left < 1:
-                return (1 - bucket.left) / rate
-            bucket.left -= 1
-        return 0.0
 
 
 class Callers:
@@ -94,7 +59,7 @@ class Callers:
                 hint="send Authorization: Bearer KEY with a key of this registry's operator",
                 headers=_AUTHENTICATE,
             )
-        wait = self._rates.take(key)
+        wait = self._rates.take(key.id, key.per_minute)
         if wait:
             raise Refused(
                 429,

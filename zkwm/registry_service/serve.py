@@ -23,6 +23,7 @@ from zkwm.registry_service.metrics import Metrics
 from zkwm.registry_service.observed import not_writing, observed
 from zkwm.registry_service.pages.database_view import DatabaseView
 from zkwm.registry_service.pages.page_frame import Pages, PagesSettings
+from zkwm.registry_service.pages.visitors import Visitors
 from zkwm.registry_service.registry import Registry
 from zkwm.registry_service.verdict_jobs import LOGGED_VERDICT
 from zkwm.registry_service.webhooks import webhook_key
@@ -67,7 +68,8 @@ def serve_registry(
 
     def answer(log: LogService) -> App:
         view = DatabaseView(database, log.log, log.keys, policy)
-        pages = Pages(view, PagesSettings(key.origin, url))
+        visitors = Visitors(by_address(chosen.proxies))
+        pages = Pages(view, PagesSettings(key.origin, url), visitors)
         app = application(Registry(database, log, judges, box.public), pages=pages)
         metrics = Metrics(log_gauges(log, policy), work_gauges(database))
         handlers = {LOGGED_VERDICT: logging_verdicts(log, folder.folder, judges)}

@@ -45,6 +45,7 @@ MOST_CONNECTIONS = 15_000
 PART_BYTES = 2**16
 """Bytes of an answer that are handed over at once; the next part waits for the reader."""
 _FILES_BESIDE = 200
+_NO_SNIFF = (b"x-content-type-options", b"nosniff")
 _MANY_ANSWERS = "too many long answers are being sent at this time"
 _LOGGER = logging.getLogger(__name__)
 _ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -69,7 +70,7 @@ class Reply:
         headers = [
             (b"content-type", self.media_type.encode("ascii")),
             (b"content-length", str(len(self.content)).encode("ascii")),
-            (b"x-content-type-options", b"nosniff"),
+            _NO_SNIFF,
             *self.headers,
         ]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
@@ -130,7 +131,8 @@ class Bounded:
     """An app whose every answer has a deadline; an answer that has begun is cut off there.
 
     The bodies of all requests at a time are bounded, too: beyond that ``receive`` raises
-    RefusedError, with 503. So are long answers, which a slow reader keeps in memory.
+    RefusedError, with 503. So are long answers, which a slow reader keeps in memory. Each answer
+    forbids browsers to take it for another type than it states.
     """
 
     def __init__(
@@ -153,6 +155,8 @@ class Bounded:
             nonlocal begun, refused, sending
             begun = True
             if message["type"] == "http.response.start":
+                headers = dict.fromkeys([*message["headers"], _NO_SNIFF])
+                message = {**message, "headers": list(headers)}
                 sending = _declared(message)
                 self._answers += sending
                 refused = self._answers > self._most_answers

@@ -22,6 +22,7 @@ from zkwm.registry_service.pages.rendering import render
 from zkwm.registry_service.pages.responses import NEVER, respond, wants_page
 from zkwm.registry_service.pages.uploads import NotAFormError, TooLargeError, Upload
 from zkwm.registry_service.pages.view import MOST_ROWS, RegistryView
+from zkwm.registry_service.pages.visitors import BusyError, TooOftenError, Visitors
 from zkwm_protocols.errors import CouldNotCheck, TrustMaterialMissing, UsageError, ZkwmError
 
 READINGS_AT_ONCE = 4
@@ -47,14 +48,11 @@ class NoSuchPageError(UsageError):
     """Nothing is known under this path."""
 
 
-class BusyError(CouldNotCheck):
-    """Too many others do the same now."""
-
-
 _TOLD: dict[type[ZkwmError], int] = {
     NoSuchPageError: 404,
     TooLargeError: 413,
     NotAFormError: 400,
+    TooOftenError: 429,
     BusyError: 503,
 }
 _OPERATORS = (CouldNotCheck, UsageError, TrustMaterialMissing)
@@ -64,9 +62,12 @@ _OPERATORS = (CouldNotCheck, UsageError, TrustMaterialMissing)
 class Pages:
     """The pages of one registry."""
 
-    def __init__(self, view: RegistryView, settings: PagesSettings) -> None:
+    def __init__(
+        self, view: RegistryView, settings: PagesSettings, visitors: Visitors | None = None
+    ) -> None:
         self.view = view
         self.settings = settings
+        self.visitors = visitors or Visitors()
         self._readings = threading.BoundedSemaphore(READINGS_AT_ONCE)
 
     def page(self, request: Request, template: str, values: Values, **options: Any) -> Response:  # noqa: ANN401
@@ -132,7 +133,10 @@ def tell(request: Request, pages: Pages, error: Exception) -> Response:
     if isinstance(error, ZkwmError):
         for kind, status in _TOLD.items():
             if isinstance(error, kind):
-                return error_of(request, settings, status, error.message, error.hint)
+                page = error_of(request, settings, status, error.message, error.hint)
+                if isinstance(error, TooOftenError):
+                    page.headers["retry-after"] = str(error.retry_seconds)
+                return page
         _LOGGER.warning("a page could not be made: %s", error.message)
     hint = "try again later; the operator sees why"
     return error_of(request, settings, 503, "this cannot be shown now", hint)

@@ -1,4 +1,4 @@
-"""Answers with the headers that pages need: a strict content security policy, caching, no sniffing.
+"""Answers with the headers that pages need: a strict content security policy, and caching.
 
 Nothing in a page is inline, and nothing comes from elsewhere; pages have no cookies.
 """
@@ -47,7 +47,6 @@ def respond(
     headers = {
         "cache-control": cache,
         "content-security-policy": policy or POLICY.format("'self'" if scripted else "'none'"),
-        "x-content-type-options": "nosniff",
         "referrer-policy": "no-referrer",
         "cross-origin-opener-policy": "same-origin",
         "cross-origin-resource-policy": "same-origin",

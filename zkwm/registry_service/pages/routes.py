@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from zkwm.registry_service.pages import badge, case_pages, commitment_page, log_page, search
@@ -163,9 +162,9 @@ def _add_files(router: APIRouter, pages: Pages) -> None:
         ("/verdicts/{name}/report", report),
         ("/verdicts/{name}/file", verdict_file),
         ("/commitments/{name}/file", commitment_file),
-        ("/static/{digest}/{name}", static),
     ):
         _add(router, pages, path, answer)
+    _add(router, pages, "/static/{digest}/{name}", static, counted=False)
 
 
 def _add_forms(router: APIRouter, pages: Pages) -> None:
@@ -179,7 +178,7 @@ def _add_forms(router: APIRouter, pages: Pages) -> None:
     async def verify(request: Request) -> Response:
         with pages.reading():
             upload = await read_upload(request.headers.get("content-type", ""), request.stream())
-            return await run_in_threadpool(read, request, upload)
+            return await pages.visitors.run(read, request, upload)
 
     def read(request: Request, upload: Upload) -> Response:
         values = {
@@ -201,7 +200,8 @@ def _add_forms(router: APIRouter, pages: Pages) -> None:
             fields = parse_qs(body.decode("ascii", "replace"), max_num_fields=2)
         except ValueError:
             raise NotAFormError("expected a form with one text") from None
-        return await run_in_threadpool(compared, request, fields.get("checkpoint", [""])[0])
+        pasted = fields.get("checkpoint", [""])[0]
+        return await pages.visitors.run(compared, request, pasted)
 
     def compared(request: Request, pasted: str) -> Response:
         values = log_page.log_values(pages.view)
@@ -214,12 +214,21 @@ def _add_forms(router: APIRouter, pages: Pages) -> None:
         router.add_api_route(path, _told_later(pages, answer), methods=["POST"])
 
 
-def _add(router: APIRouter, pages: Pages, path: str, answer: Callable[[Request], Response]) -> None:
-    """A page under a path; errors are told as a page."""
+def _add(
+    router: APIRouter,
+    pages: Pages,
+    path: str,
+    answer: Callable[[Request], Response],
+    *,
+    counted: bool = True,
+) -> None:
+    """A page under a path, ``counted`` among those of its visitor; errors are told as a page."""
 
-    def told(request: Request) -> Response:
+    async def told(request: Request) -> Response:
         try:
-            return answer(request)
+            if counted:
+                await pages.visitors.admit(request.scope)
+            return await pages.visitors.run(answer, request)
         except ZkwmError as error:
             return tell(request, pages, error)
 
@@ -231,6 +240,7 @@ def _told_later(pages: Pages, answer: Callable[[Request], Any]) -> Callable[[Req
 
     async def told(request: Request) -> Response:
         try:
+            await pages.visitors.admit(request.scope)
             response: Response = await answer(request)
         except (ZkwmError, TimeoutError) as error:
             return tell(request, pages, error)

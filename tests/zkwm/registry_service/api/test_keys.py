@@ -12,7 +12,7 @@ from sqlalchemy import select
 from tests.support.registry_server import EVERY_SCOPE, Caller, Served, statement
 from zkwm.registry_database.service_tables import API_KEYS
 from zkwm.registry_service.api_keys import ApiKey, ApiKeys, Scope, read_scopes
-from zkwm.registry_service.callers import Rates
+from zkwm.registry_service.rates import Rates
 from zkwm_protocols.cose.contents import CommitmentStatement
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.keys import SigningKey
@@ -136,16 +136,26 @@ def clock() -> Iterator[list[float]]:
 
 def test_a_rate_fills_evenly(clock: list[float]) -> None:
     rates = Rates(lambda: clock[0])
-    key = ApiKey("0" * 16, "somebody", (Scope.CLAIMS,), 6, 0, None)
-    assert [rates.take(key) for _ in range(6)] == [0.0] * 6
-    assert rates.take(key) == pytest.approx(10)
+    assert [rates.take("somebody", 6) for _ in range(6)] == [0.0] * 6
+    assert rates.take("somebody", 6) == pytest.approx(10)
+    assert rates.take("another", 6) == 0.0
     clock[0] += 9.9
-    assert rates.take(key) == pytest.approx(0.1)
+    assert rates.take("somebody", 6) == pytest.approx(0.1)
     clock[0] += 0.2
-    assert rates.take(key) == 0.0
+    assert rates.take("somebody", 6) == 0.0
     clock[0] += 10_000
-    assert [rates.take(key) for _ in range(7)][:6] == [0.0] * 6
-    assert rates.take(key) > 0
+    assert [rates.take("somebody", 6) for _ in range(7)][:6] == [0.0] * 6
+    assert rates.take("somebody", 6) > 0
+
+
+def test_a_flood_of_names_is_forgotten(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zkwm.registry_service.rates.MOST_NAMES", 2)
+    rates = Rates(lambda: clock[0])
+    assert [rates.take(name, 1) for name in "abc"] == [0.0] * 3
+    assert rates.take("c", 1) > 0
+    assert rates.take("a", 1) == 0.0, "who asked first of three is forgotten, and begins again"
 
 
 def test_no_key_is_in_a_log_or_an_answer(plain: Served, caplog: pytest.LogCaptureFixture) -> None:

@@ -44,6 +44,13 @@ def test_every_error_is_a_problems_details(plain: Served) -> None:
     assert market.post("/v1/claims?answer_within=-1", b"").status == 422
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/commitments", "/v1/nothing", "/v1/entries", "/checkpoint", "/", "/openapi.json"]
+)
+def test_no_browser_guesses_the_type_of_an_answer(plain: Served, path: str) -> None:
+    assert plain.caller().get(path).headers["x-content-type-options"] == "nosniff"
+
+
 def test_what_the_operator_alone_may_know_is_not_told(
     plain: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from tests.support.filled_registry import FilledRegistry
 from tests.support.running_server import running
 from zkwm.registry_service.pages.page_frame import Pages, PagesSettings, tell_browsers
 from zkwm.registry_service.pages.routes import pages_router
+from zkwm.registry_service.pages.visitors import Visitors
 from zkwm.transparency_log.problem_details import add_problem_details
 
 ADDRESS = "https://registry.example"
@@ -43,7 +44,7 @@ def registry() -> FilledRegistry:
 @pytest.fixture(scope="session")
 def url(registry: FilledRegistry) -> Iterator[str]:
     app = FastAPI(openapi_url=None)
-    pages = Pages(registry, PagesSettings("Registry <b>", ADDRESS))
+    pages = Pages(registry, PagesSettings("Registry <b>", ADDRESS), Visitors(per_minute=10**6))
     app.include_router(pages_router(pages))
     add_problem_details(app)
     tell_browsers(app, pages)

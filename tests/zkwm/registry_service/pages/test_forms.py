@@ -24,11 +24,11 @@ from zkwm.registry_service.pages.case_pages import signed_verdict
 from zkwm.registry_service.pages.log_page import compare
 from zkwm.registry_service.pages.page_frame import (
     READINGS_AT_ONCE,
-    BusyError,
     Pages,
     PagesSettings,
 )
 from zkwm.registry_service.pages.uploads import UPLOAD_LIMIT, Upload
+from zkwm.registry_service.pages.visitors import BusyError
 from zkwm_protocols.cose.logged_statement import LoggedStatement
 
 

@@ -1,0 +1,91 @@
+"""Many visitors: one address has a rate, and pages never take the threads of the API."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import islice
+from urllib.parse import urlsplit
+
+import pytest
+from fastapi import FastAPI
+
+from tests.support.filled_registry import FilledRegistry
+from tests.support.running_server import running
+from zkwm.registry_service.pages.page_frame import Pages, PagesSettings
+from zkwm.registry_service.pages.rendering import static_path
+from zkwm.registry_service.pages.routes import pages_router
+from zkwm.registry_service.pages.view import LogState
+from zkwm.registry_service.pages.visitors import MOST_WAITING, Visitors
+from zkwm.transparency_log.admission import by_address
+
+PROXY = "127.0.0.1"
+
+
+class SlowRegistry(FilledRegistry):
+    """A registry whose log is read only once a test lets it be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def log_state(self) -> LogState:
+        assert self.go_on.wait(30)
+        return super().log_state()
+
+
+@pytest.fixture(scope="module")
+def registry() -> SlowRegistry:
+    return SlowRegistry()
+
+
+@pytest.fixture(params=[3])
+def url(registry: SlowRegistry, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The pages, where each address has so many a minute, behind a web server; and an API."""
+    app = FastAPI(openapi_url=None)
+    visitors = Visitors(by_address([PROXY]), request.param)
+    app.include_router(pages_router(Pages(registry, PagesSettings(), visitors)))
+
+    @app.get("/v1/api")
+    def api() -> str:
+        return "answered"
+
+    with running(app) as address:
+        yield address
+
+
+def status(url: str, path: str, **headers: str) -> tuple[int, str]:
+    """The status of an answer, and after how many seconds to come again."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=40)
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request("GET", path, headers=names)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status, answer.getheader("retry-after", "")
+
+
+def test_an_address_has_a_rate_and_the_next_one_its_own(url: str) -> None:
+    first, second = {"X_Forwarded_For": "192.0.2.1"}, {"X_Forwarded_For": "192.0.2.1, 192.0.2.2"}
+    assert [status(url, "/verify", **first)[0] for _ in range(4)] == [200, 200, 200, 429]
+    assert 1 <= int(status(url, "/log", **first)[1]) <= 20
+    assert status(url, static_path("pages.css"), **first)[0] == 200
+    assert status(url, "/v1/api", **first)[0] == 200
+    assert status(url, "/verify", **second)[0] == 200
+
+
+@pytest.mark.parametrize("url", [1000], indirect=True)
+def test_slow_pages_leave_the_api_its_threads(url: str, registry: SlowRegistry) -> None:
+    registry.go_on.clear()
+    with ThreadPoolExecutor(MOST_WAITING + 10) as many:
+        try:
+            asked = [many.submit(status, url, "/log") for _ in range(MOST_WAITING + 10)]
+            refused = islice(as_completed(asked, timeout=30), 10)
+            assert [one.result()[0] for one in refused] == [503] * 10
+            assert status(url, "/v1/api")[0] == 200
+        finally:
+            registry.go_on.set()
+        assert sorted(one.result()[0] for one in asked) == [200] * MOST_WAITING + [503] * 10
