@@ -49,7 +49,7 @@ from zkwm_protocols.cose.key_contents import (
 from zkwm_protocols.cose.logged_statement import LoggedStatement
 from zkwm_protocols.cose.statement import SignedStatement, sign_statement
 from zkwm_protocols.dates import Interval, Published
-from zkwm_protocols.keys import ED25519, SigningKey
+from zkwm_protocols.keys import ED25519, JudgePublic, SigningKey
 from zkwm_protocols.transparency.checkpoint import SignedCheckpoint
 from zkwm_protocols.transparency.tree import prove_consistency
 
@@ -63,10 +63,10 @@ SEEN = 4
 
 
 class FilledRegistry:
-    """The view; ``problem`` is why the log takes no entries."""
+    """The view; ``problem`` is why the log takes no entries, ``trusted`` whether its judge is."""
 
     def __init__(self) -> None:
-        self.problem = ""
+        self.problem, self.trusted = "", True
         self.owner = Claimant(
             random_images(200), keys=(OWNER,), class_names=(ATTACK, NAME, *map(str, range(8)))
         )
@@ -141,6 +141,10 @@ class FilledRegistry:
             sign_statement(CommitmentStatement(bytes([9] * 32)), STRANGER),
             sign_statement(KeyRevocation(own, TIME, RevocationReason.COMPROMISED), STRANGER),
         ]
+
+    def trusts(self, judge: JudgePublic) -> bool:
+        """The one judge."""
+        return self.trusted and judge == self.judge.key.public
 
     def log_state(self) -> LogState:
         """The log, whose witnesses cosigned its newest tree."""

@@ -132,7 +132,7 @@ def served_registry(
                 webhook_key(KEY).public,
             )
             try:
-                view = DatabaseView(database, log, KEY.verifiers, None)
+                view = DatabaseView(database, log, KEY.verifiers, None, registry.judges)
                 pages = Pages(view, PagesSettings("registry of tests"), Visitors(per_minute=10**6))
                 with running(application(registry, pages=pages)) as url:
                     yield Served(url, registry)

@@ -110,6 +110,17 @@ def keep_commitment(
         return True
 
 
+def exchange_file(database: Database, kept: Commitment, better: Commitment) -> bool:
+    """Put a file in the place of the one that was read before; False where that is another now."""
+    digest = kept.digest
+    one = (COMMITMENTS.c.digest == digest) & (COMMITMENTS.c.file == kept.to_bytes())
+    with database.writing(digest) as connection:
+        changed = connection.execute(update(COMMITMENTS).where(one).values(file=better.to_bytes()))
+        if changed.rowcount == 1:
+            add_event(connection, EventKind.REPLACED, digest, {})
+        return changed.rowcount == 1
+
+
 def kept_commitment(database: Database, digest: bytes) -> Commitment:
     """The commitment D. Raises UsageError where it is not registered, Malformed for another one."""
     query = select(COMMITMENTS.c.file).where(COMMITMENTS.c.digest == digest)

@@ -5,9 +5,9 @@ whom the service verifies: it holds no secret of theirs, and runs no model. A ju
 another process, does both. Read in this order:
 
 - ``folder``: where the service's parts are; ``registry``: what one running service has.
-- ``api_keys``, ``callers``: keys, scopes and rates; who calls.
+- ``api_keys``, ``callers``, ``rates``: keys and scopes; who calls, and how often.
 - ``problems``, ``bodies``: errors as problem details; bodies within limits.
-- ``commitments``, ``claims``: what is checked before anything is kept.
+- ``commitments``, ``merged_files``, ``claims``: what is checked before anything is kept.
 - ``messages``, ``commitment_routes``, ``claim_routes``, ``log_routes``: the API under ``/v1``.
 - ``description``, ``application``, ``serve``: OpenAPI, the whole app, the process.
 - ``jobs``, ``worker``, ``handlers``: work in the background, by leases.

@@ -54,7 +54,7 @@ def routes(registry: Registry) -> APIRouter:
         responses={**file_answer("The commitment's file."), 404: {}},
     )
     def file(digest: Digest) -> Response:
-        """The file of a commitment, as its owner registered it."""
+        """The file of a commitment, with the dates of all who registered it."""
         found = commitments.commitment_file(registry.database, bytes.fromhex(digest))
         return Response(found, media_type=FILE)
 
@@ -117,15 +117,15 @@ def _add_registering(router: APIRouter, registry: Registry) -> None:
         """Register a commitment with its owner's signed statement, which goes into the log.
 
         201: it is kept, and its statement durable in the log; /v1/proof/{digest}?key= proves it.
-        200: it was there. The same holder can replace its file, whose timestamps the owner's
-        signature does not cover. The body is JSON with file and statement, or the file alone where
-        it has the statement from a log.
+        200: it was there. Its file then has the timestamps and log proofs of both, those first that
+        verify here: the owner's signature does not cover them. The body is JSON with file and
+        statement, or the file alone where it has the statement from a log.
         """
         file, given = _given(request, await registry.bodies.read(request, _BODY_LIMIT))
         commitment, statement = await run_in_threadpool(commitments.check_registration, file, given)
         index = await registry.append(statement, request.scope)
         new = await run_in_threadpool(
-            commitments.keep, registry.database, commitment, key.holder, index
+            commitments.keep, registry.database, commitment, key.holder, index, registry.known
         )
         response.status_code = 201 if new else 200
         found = await run_in_threadpool(commitments.find_one, registry.database, commitment.digest)

@@ -14,15 +14,19 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
 
 from zkwm.judge.ledger import JudgeLedger
-from zkwm.marketplace.registrations import keep_commitment, kept_commitment
+from zkwm.marketplace.cases import now
+from zkwm.marketplace.registrations import exchange_file, keep_commitment, kept_commitment
 from zkwm.registry_database.database import Database
 from zkwm.registry_database.tables import CASES, COMMITMENT_KEYS, COMMITMENTS
+from zkwm.registry_service.merged_files import KnownDates, merged
 from zkwm.registry_service.problems import Refused
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.cose.contents import CommitmentStatement
 from zkwm_protocols.cose.statement import SignedStatement
+from zkwm_protocols.errors import CouldNotCheck
 
 MOST_FOUND = 100
+_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -115,19 +119,23 @@ def _stated_in(commitment: Commitment) -> bytes:
     )
 
 
-def keep(database: Database, commitment: Commitment, holder: str, entry: int) -> bool:
+def keep(
+    database: Database, commitment: Commitment, holder: str, entry: int, known: KnownDates
+) -> bool:
     """Keep a commitment that was checked and logged; return whether it is new.
 
-    Timestamps and log proofs stand outside of what the owner signs: the file is replaced by one of
-    the same holder alone.
+    Of one that is there, the file is merged with this one (``merged_files``), whoever sends it.
+    Raises CouldNotCheck where others change it all the time.
     """
     JudgeLedger.over(database).see_commitment(commitment.digest)
-    query = select(COMMITMENTS.c.holder).where(COMMITMENTS.c.digest == commitment.digest)
-    with database.reading() as connection:
-        known = connection.execute(query).scalar()
-    return keep_commitment(
-        database, commitment, replace=known == holder, holder=holder, entry=entry
-    )
+    if keep_commitment(database, commitment, replace=False, holder=holder, entry=entry):
+        return True
+    for _ in range(_TRIES):
+        kept = kept_commitment(database, commitment.digest)
+        better = merged(kept, commitment, known, now())
+        if better == kept or exchange_file(database, kept, better):
+            return False
+    raise CouldNotCheck("this commitment is being changed all the time", hint="try again later")
 
 
 def commitment_file(database: Database, digest: bytes) -> bytes:

@@ -194,9 +194,10 @@ class Deliveries:
 
 
 def waiting_deliveries(database: Database) -> int:
-    """How many deliveries were not made and not given up."""
-    waits = DELIVERIES.c.next_time.isnot(None)
-    query = select(func.count()).select_from(DELIVERIES).where(waits)
+    """How many deliveries to webhooks that go on were not made and not given up."""
+    joined = DELIVERIES.join(WEBHOOKS, WEBHOOKS.c.number == DELIVERIES.c.webhook)
+    waits = DELIVERIES.c.next_time.isnot(None) & WEBHOOKS.c.ended.is_(None)
+    query = select(func.count()).select_from(joined).where(waits)
     with database.reading() as connection:
         return int(connection.execute(query).scalar_one())
 

@@ -3,6 +3,7 @@
 ::
 
     LOG/service/judges/*.pub       public keys of the judges whose challenges and verdicts count
+    LOG/service/trust/             whose dates count first in files of commitments; may be missing
     LOG/service/registry.sqlite    what the log does not hold: keys, claims, answers, verdicts
 
 With ``ZKWM_REGISTRY_DATABASE`` the service is in that PostgreSQL, beside the log's own tables. The
@@ -20,11 +21,14 @@ from zkwm.registry_database.database import SCHEMA_SCOPE, Database, holds_tables
 from zkwm.registry_database.migrations import migrate
 from zkwm.sql_database import DatabaseLocation, SqlDatabase, file_location, server_location
 from zkwm.transparency_log.log_folder import DATABASE_VARIABLE
+from zkwm.trust_folder import read_trust
 from zkwm_protocols.errors import CouldNotCheck, UsageError
 from zkwm_protocols.keys import JudgePublic
+from zkwm_protocols.trust import Trust
 
 FOLDER = "service"
 JUDGES = "judges"
+TRUST = "trust"
 FILE_NAME = "registry.sqlite"
 WHOSE = "the registry's"
 _PUBLIC_SUFFIX = ".pub"
@@ -70,6 +74,14 @@ class ServiceFolder:
         """The judges whom the service trusts. Raises CouldNotCheck, Malformed or Unsupported."""
         files = sorted((self.folder / FOLDER / JUDGES).glob(f"*{_PUBLIC_SUFFIX}"))
         return tuple(read_judge_public(path) for path in files)
+
+    def trust(self) -> Trust | None:
+        """Whom the service trusts to date commitments; None where nobody said.
+
+        Raises what ``read_trust`` raises.
+        """
+        folder = self.folder / FOLDER / TRUST
+        return read_trust(folder) if folder.exists() else None
 
 
 def open_database(location: DatabaseLocation) -> Database:

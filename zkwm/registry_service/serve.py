@@ -1,4 +1,4 @@
-"""Run a registry as a process: the log, and beside it the service; told deadlines; its end."""
+"""Run a registry as a process: the log, and beside it the service; what passes in time; its end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from zkwm.registry_service.pages.page_frame import Pages, PagesSettings
 from zkwm.registry_service.pages.visitors import Visitors
 from zkwm.registry_service.registry import Registry
 from zkwm.registry_service.verdict_jobs import LOGGED_VERDICT
-from zkwm.registry_service.webhooks import webhook_key
+from zkwm.registry_service.webhooks import remove_ended, webhook_key
 from zkwm.registry_service.worker import Worker
 from zkwm.transparency_log.admission import by_address
 from zkwm.transparency_log.http_server import App
@@ -59,25 +59,26 @@ def serve_registry(
         url: by which visitors reach it, for badges and printed pages; empty where nobody said.
 
     Raises what ``serve_log`` raises, and CouldNotCheck, Malformed or Unsupported for the service's
-    database or a judge's file.
+    database, a judge's file, or the trust folder.
     """
     service = ServiceFolder(folder.folder)
-    judges, database = service.judges(), service.database()
+    judges, trust, database = service.judges(), service.trust(), service.database()
     policy, chosen = folder.policy(), settings or LogSettings()
     identify, box = by_key(ApiKeys(database), by_address(chosen.proxies)), webhook_key(key)
 
     def answer(log: LogService) -> App:
-        view = DatabaseView(database, log.log, log.keys, policy)
+        view = DatabaseView(database, log.log, log.keys, policy, judges)
         visitors = Visitors(by_address(chosen.proxies))
         pages = Pages(view, PagesSettings(key.origin, url), visitors)
-        app = application(Registry(database, log, judges, box.public), pages=pages)
+        registry = Registry(database, log, judges, box.public, trust, policy)
+        app = application(registry, pages=pages)
         metrics = Metrics(log_gauges(log, policy), work_gauges(database))
         handlers = {LOGGED_VERDICT: logging_verdicts(log, folder.folder, judges)}
         stack.enter_context(working(Worker(Jobs(database), handlers, Deliveries(database, box))))
         return observed(app, metrics, lambda: not_writing(log) or _unread(database))
 
     try:
-        with ExitStack() as stack, telling_overdue(database):
+        with ExitStack() as stack, sweeping(database):
             serve_log(folder, key, address, started, replace(chosen, identify=identify), answer)
     finally:
         database.close()
@@ -103,18 +104,19 @@ def _unread(database: Database) -> str:
 
 
 @contextmanager
-def telling_overdue(database: Database, seconds: float = SWEEP_SECONDS) -> Iterator[None]:
-    """Until the block ends, add events for deadlines that pass."""
+def sweeping(database: Database, seconds: float = SWEEP_SECONDS) -> Iterator[None]:
+    """Until the block ends, add events for deadlines that pass, and remove ended webhooks."""
     ended = threading.Event()
 
     def sweep() -> None:
         while not ended.wait(seconds):
             try:
                 tell_overdue(database)
+                remove_ended(database)
             except ZkwmError:
                 continue  # the database is away: requests say so, and it is tried again
 
-    thread = threading.Thread(target=sweep, name="registry-deadlines", daemon=True)
+    thread = threading.Thread(target=sweep, name="registry-sweep", daemon=True)
     thread.start()
     try:
         yield

@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from zkwm.outgoing_http.rules import STRANGER, Rules
 from zkwm.registry_database.database import Database
 from zkwm.registry_database.events import EventKind
-from zkwm.registry_database.service_tables import EVENTS, WEBHOOKS
+from zkwm.registry_database.service_tables import DELIVERIES, EVENTS, WEBHOOKS
 from zkwm.registry_service.signed_delivery import Secret
 from zkwm.transparency_log.tree_key import TreeKey
 from zkwm_protocols.errors import InvalidOpening, Malformed, UsageError
@@ -26,6 +26,8 @@ from zkwm_protocols.sealing import seal, unseal
 
 MOST_WEBHOOKS = 10
 """Of one holder."""
+KEPT_SECONDS = 30 * 86_400
+"""How long an ended webhook is still listed, with how its last deliveries went."""
 _SCOPE = b"webhooks of holders".ljust(32)
 _BOX = b"zkwm-webhooks-1"
 HINT = "give https://host/path at port 443 or 8443, without a user name; put no key into it"
@@ -120,6 +122,18 @@ def end_webhook(
     with database.writing(_SCOPE) as connection:
         if connection.execute(update(WEBHOOKS).where(own).values(ended=ended)).rowcount != 1:
             raise UsageError("there is no such webhook", hint="list those that you have made")
+
+
+def remove_ended(database: Database, *, clock: Callable[[], float] = time.time) -> int:
+    """Remove webhooks that ended ``KEPT_SECONDS`` ago, with their deliveries; return how many."""
+    before = int(clock()) - KEPT_SECONDS
+    old = select(WEBHOOKS.c.number).where(WEBHOOKS.c.ended < before)
+    with database.reading() as connection:
+        if connection.execute(old.limit(1)).first() is None:
+            return 0
+    with database.writing(_SCOPE) as connection:
+        connection.execute(delete(DELIVERIES).where(DELIVERIES.c.webhook.in_(old)))
+        return connection.execute(delete(WEBHOOKS).where(WEBHOOKS.c.ended < before)).rowcount
 
 
 def open_secret(sealed: bytes, holder: str, url: str, key: BoxKey) -> Secret:

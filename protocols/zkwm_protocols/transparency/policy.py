@@ -7,7 +7,7 @@ SPEC.md 23.6.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zkwm_protocols.errors import InvalidLogProof, Malformed
@@ -141,6 +141,11 @@ class LogPolicy:
                 else "get a newer proof, with more cosignatures, from the log",
             )
         return Witnessed(by_log[0], found)
+
+    @classmethod
+    def of_keys(cls, keys: Iterable[VerifierKey]) -> LogPolicy:
+        """The policy of whoever trusts logs by these keys alone, and asks for no witness."""
+        return cls(tuple(PolicyLog(key) for key in keys), (), (), NO_QUORUM)
 
     @property
     def demands_witnesses(self) -> bool:

@@ -25,7 +25,10 @@ from zkwm.registry_service.deliveries import (
 )
 from zkwm.registry_service.signed_delivery import Secret, verify
 from zkwm.registry_service.webhooks import (
+    KEPT_SECONDS,
     add_webhook,
+    end_webhook,
+    remove_ended,
     webhooks_of,
 )
 from zkwm_protocols.errors import InvalidSignature, UsageError
@@ -143,6 +146,29 @@ def test_a_receiver_that_is_gone_gets_nothing_more(
     assert all_due(deliveries) == []
     (webhook,) = webhooks_of(database, "ann")
     assert webhook.ended == int(clock.now)
+
+
+def test_an_ended_webhook_is_listed_for_a_month_and_then_removed(
+    database: Database, receiver: Receiver, clock: Clock
+) -> None:
+    receiver.status = lambda _: 500
+    for _ in range(2):
+        made(database, receiver.url, clock)
+    happen(database)
+    assert all_due(Deliveries(database, KEY, rules=OWN_WORD, clock=clock)) == [False, False]
+    assert waiting_deliveries(database) == 2
+    ended, going_on = webhooks_of(database, "ann")
+    end_webhook(database, "ann", ended.number, clock=clock)
+    assert waiting_deliveries(database) == 1, "what is never sent waits for nothing"
+    clock.now += KEPT_SECONDS
+    assert remove_ended(database, clock=clock) == 0
+    assert len(webhooks_of(database, "ann")) == 2
+    clock.now += 1
+    assert [remove_ended(database, clock=clock) for _ in range(2)] == [1, 0]
+    assert webhooks_of(database, "ann") == (going_on,)
+    with database.reading() as connection:
+        left = connection.execute(select(DELIVERIES.c.webhook)).scalars().all()
+    assert left == [going_on.number]
 
 
 @SQLITE

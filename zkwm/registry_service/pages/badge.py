@@ -1,7 +1,9 @@
 """Badges: small pictures that say exactly what the registry shows, and never more.
 
 A badge of a commitment says "registered", which proves no claim on any model; a badge of a verdict
-names its outcome. What takes it back stands in it as soon as the registry knows.
+names its outcome. Each rests on the word of an owner whose key the commitment's file names, or of a
+judge whom the operator trusts: strangers can state whatever they like. What takes it back stands in
+it as soon as the registry knows.
 """
 
 from __future__ import annotations
@@ -50,6 +52,12 @@ def commitment_badge(view: RegistryView, digest: bytes) -> Badge:
             "not registered", f"No entry of the log {origin} registers {name}", "bad", False
         )
     key = entry.statement.key.fingerprint()
+    if kept is None:
+        says = (
+            f"Entry {entry.index} of the log {origin} by key {key} names commitment {name}; "
+            "whether that is its owner's key, only the commitment's file shows, and it is not kept here"
+        )
+        return Badge("owner not known", says, "plain")
     title = f"Commitment {name} is entry {entry.index} of the log {origin}, registered by key {key}"
     for end in (key_end(view, one) for one in owners or [key]):
         if end is not None and end.grave:

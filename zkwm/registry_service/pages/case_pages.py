@@ -101,6 +101,7 @@ def verdict_values(view: RegistryView, digest: bytes) -> dict[str, Any] | None:
         "files": case_facts.files(verdict),
         "judge": "" if verdict.judge is None else verdict.judge.fingerprint(),
         "judge_end": _judge_end(view, verdict),
+        "trusted": verdict.judge is not None and view.trusts(verdict.judge),
         "claim": claim,
         "challenge": challenge.hex(),
         "commitment": verdict.commitment_digest.hex() if verdict.commitment_digest else "",
@@ -141,7 +142,10 @@ def verdict_standing(view: RegistryView, kept: KeptVerdict) -> tuple[str, str]:
     if claim is not None and claim.state == "withdrawn":
         return verdict.outcome, "claim withdrawn"
     end = _judge_end(view, verdict)
-    return verdict.outcome, f"judge's key {end.word}" if end is not None and end.grave else ""
+    if end is not None and end.grave:
+        return verdict.outcome, f"judge's key {end.word}"
+    trusted = verdict.judge is not None and view.trusts(verdict.judge)
+    return verdict.outcome, "" if trusted else "judge not trusted here"
 
 
 def claim_in_words(claim: Claim) -> str:

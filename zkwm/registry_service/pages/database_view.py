@@ -7,7 +7,7 @@ digest in the index and its signature is verified, once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
 from sqlalchemy import select
@@ -32,6 +32,7 @@ from zkwm_protocols.cose.contents import commitment_of
 from zkwm_protocols.cose.key_contents import KeyRevocation, KeyRotation, key_subject
 from zkwm_protocols.cose.statement import SignedStatement
 from zkwm_protocols.errors import Malformed
+from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.transparency.checkpoint import SignedCheckpoint
 from zkwm_protocols.transparency.note_keys import VerifierKey
 from zkwm_protocols.transparency.policy import LogPolicy
@@ -53,6 +54,7 @@ class DatabaseView:
         log: which this process holds.
         keys: the log's public keys.
         policy: of its witnesses; None without any.
+        judges: whom the operator trusts.
     """
 
     def __init__(
@@ -61,13 +63,19 @@ class DatabaseView:
         log: Log,
         keys: tuple[VerifierKey, ...],
         policy: LogPolicy | None,
+        judges: Collection[JudgePublic] = (),
     ) -> None:
         self._database = database
         self._log = log
         self._keys = keys
         self._policy = policy
+        self._judges = judges
         self._bundle = lru_cache(_BUNDLES_HELD)(log.files.entries)
         self._entry = lru_cache(_ENTRIES_HELD)(self._read)
+
+    def trusts(self, judge: JudgePublic) -> bool:
+        """By the files of judges that were there at the service's start."""
+        return judge in self._judges
 
     def log_state(self) -> LogState:
         """The log as it stands. Raises CouldNotCheck or Malformed."""

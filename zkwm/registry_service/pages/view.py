@@ -12,6 +12,7 @@ from typing import Protocol
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.cose.statement import SignedStatement
+from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.transparency.checkpoint import SignedCheckpoint
 from zkwm_protocols.transparency.note_keys import VerifierKey
 from zkwm_protocols.transparency.policy import LogPolicy
@@ -105,6 +106,9 @@ class KeptVerdict:
 
 class RegistryView(Protocol):
     """A registry, as far as pages show it. Each method may raise ZkwmError."""
+
+    def trusts(self, judge: JudgePublic) -> bool:
+        """Whether the operator trusts this judge now."""
 
     def log_state(self) -> LogState:
         """The log as it stands."""

@@ -8,7 +8,7 @@ from zkwm.registry_service.pages.view import LogState
 from zkwm_protocols.errors import ZkwmError
 from zkwm_protocols.transparency.checkpoint import SignedBy, SignedCheckpoint
 from zkwm_protocols.transparency.note_keys import SignatureType, VerifierKey
-from zkwm_protocols.transparency.policy import NO_QUORUM, LogPolicy, PolicyLog
+from zkwm_protocols.transparency.policy import LogPolicy
 
 _ALGORITHMS = {
     SignatureType.ED25519: "Ed25519",
@@ -51,7 +51,7 @@ def signers(state: LogState, signed: SignedCheckpoint) -> list[Signer]:
 
 def policy_of(state: LogState) -> LogPolicy:
     """The log's policy; where it has none, one of its keys without witnesses."""
-    return state.policy or LogPolicy(tuple(PolicyLog(key) for key in state.keys), (), (), NO_QUORUM)
+    return state.policy or LogPolicy.of_keys(state.keys)
 
 
 def _signer(key: VerifierKey, signed: SignedCheckpoint, *, witness: bool) -> Signer:

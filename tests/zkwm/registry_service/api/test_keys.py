@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from tests.support.registry_server import EVERY_SCOPE, Caller, Served, statement
 from zkwm.registry_database.service_tables import API_KEYS
-from zkwm.registry_service.api_keys import ApiKey, ApiKeys, Scope, read_scopes
+from zkwm.registry_service.api_keys import ApiKeys, Scope, read_scopes
 from zkwm.registry_service.rates import Rates
 from zkwm_protocols.cose.contents import CommitmentStatement
 from zkwm_protocols.errors import UsageError
@@ -148,9 +148,7 @@ def test_a_rate_fills_evenly(clock: list[float]) -> None:
     assert rates.take("somebody", 6) > 0
 
 
-def test_a_flood_of_names_is_forgotten(
-    clock: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_flood_of_names_is_forgotten(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zkwm.registry_service.rates.MOST_NAMES", 2)
     rates = Rates(lambda: clock[0])
     assert [rates.take(name, 1) for name in "abc"] == [0.0] * 3

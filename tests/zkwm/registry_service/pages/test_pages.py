@@ -200,6 +200,27 @@ def test_badges_are_taken_back(registry: FilledRegistry) -> None:
     assert verdict_badge(withdrawn, challenge).says == "verdict: claim withdrawn"
 
 
+def test_no_badge_rests_on_a_strangers_word(registry: FilledRegistry) -> None:
+    """A commitment whose file is not here may have any owner, and anybody can be a judge."""
+    unknown = commitment_badge(registry, bytes([9] * 32))
+    assert (unknown.says, unknown.tone) == ("owner not known", "plain")
+    removed = replace_entries(registry, registry.entries)
+    removed.trusted = False
+    badge = verdict_badge(removed, registry.challenges[0].digest)
+    assert (badge.says, badge.tone) == ("verdict: judge not trusted here", "bad")
+
+
+def test_a_page_says_whose_word_does_not_count(get: Get, registry: FilledRegistry) -> None:
+    text = read(get, registry.paths["commitment without file"]).text
+    assert "In the log, owner not known" in text
+    registry.trusted = False
+    try:
+        assert "does not trust this judge" in read(get, registry.paths["verdict"]).text
+    finally:
+        registry.trusted = True
+    assert "does not trust this judge" not in read(get, registry.paths["verdict"]).text
+
+
 def test_a_revocation_of_the_future_ends_no_key(registry: FilledRegistry) -> None:
     own = OTHER.public.fingerprint()
     later = KeyRevocation(own, 4_000_000_000, RevocationReason.SUPERSEDED)
