@@ -77,7 +77,7 @@ lock:
 clean:
 	rm -rf $(VENV) .venv-ezkl dist demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(VENV)/installed: pyproject.toml $(LOCK)
+$(VENV)/installed: pyproject.toml $(LOCK) hatch_build.py $(wildcard protocols/c_kernels/*)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint $(LOCK) --editable '.[dev]'
 	touch $@

@@ -31,6 +31,7 @@ COMPILED = {
     "argument.relation.blake2s_witness": {"numba"},
     "field.kernels.linear_combination": {"numba"},
     "field.kernels.montgomery": {"numba"},
+    "field.kernels.native": {"contextlib", "ctypes", "os", "pathlib"},
     "field.kernels.ntt": {"numba"},
     "field.kernels.sumcheck": {"numba"},
     "field.kernels.threads": {"numba", "concurrent"},
@@ -51,9 +52,12 @@ PROVER = {
     *COMPILED,
     "argument.ligero.rows",
     "argument.logup_gkr.blocks",
+    "argument.logup_gkr.loops",
+    "argument.logup_gkr.native_kernels",
     "argument.logup_gkr.prover",
     "argument.prover",
     "argument.relation.witness",
+    "field.kernels.native_kernels",
 }
 FORBIDDEN_CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
 FILE_METHODS = {"tofile", "fromfile", "memmap", "save", "savez", "load", "loadtxt", "genfromtxt"}

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from zkwm_protocols.argument.logup_gkr.prover import TreeProver
-from zkwm_protocols.field.kernels.montgomery import Residues, to_montgomery
+from zkwm_protocols.field.kernels.layout import Residues
+from zkwm_protocols.field.kernels.montgomery import to_montgomery
 from zkwm_protocols.field.vector import Array
 
 

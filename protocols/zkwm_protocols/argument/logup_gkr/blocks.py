@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.argument.logup_gkr.kernels import make_parents
-from zkwm_protocols.field.kernels.montgomery import Residues, to_montgomery
-from zkwm_protocols.field.kernels.sumcheck import CHUNK
+from zkwm_protocols.argument.logup_gkr.loops import make_parents
+from zkwm_protocols.field.kernels.layout import CHUNK, Residues
+from zkwm_protocols.field.kernels.montgomery import to_montgomery
 from zkwm_protocols.field.kernels.threads import run_tasks
 from zkwm_protocols.field.scalar import DEGREE, P
 

@@ -23,9 +23,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from zkwm_protocols.field.kernels.layout import CHUNK, LINE, Residues
 from zkwm_protocols.field.kernels.montgomery import (
-    LINE,
-    Residues,
     add_line,
     add_product_line,
     product_line,
@@ -34,7 +33,6 @@ from zkwm_protocols.field.kernels.montgomery import (
     sum_line,
 )
 from zkwm_protocols.field.kernels.sumcheck import (
-    CHUNK,
     fold_lines,
     load_line,
     load_pairs,

@@ -42,16 +42,10 @@ from zkwm_protocols.argument.logup_gkr.blocks import (
     split_weights,
     table_block,
 )
-from zkwm_protocols.argument.logup_gkr.kernels import fold_children, gather_leaves, sum_round
-from zkwm_protocols.field.kernels.montgomery import (
-    Residues,
-    canonical_element,
-    drop_first_bit,
-    equality_table,
-    line_of,
-    to_montgomery,
-)
-from zkwm_protocols.field.kernels.sumcheck import CHUNK, fold
+from zkwm_protocols.argument.logup_gkr.loops import fold_children, gather_leaves, sum_round
+from zkwm_protocols.field.kernels.layout import CHUNK, Residues, canonical_element, line_of
+from zkwm_protocols.field.kernels.montgomery import drop_first_bit, equality_table, to_montgomery
+from zkwm_protocols.field.kernels.sumcheck import fold
 from zkwm_protocols.field.kernels.threads import run_tasks
 from zkwm_protocols.field.scalar import DEGREE, ONE, Element, multiply, subtract
 from zkwm_protocols.field.vector import Array

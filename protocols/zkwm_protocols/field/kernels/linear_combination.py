@@ -15,7 +15,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from zkwm_protocols.field.kernels.montgomery import Residues, reduce, saturate, to_montgomery
+from zkwm_protocols.field.kernels.layout import Residues
+from zkwm_protocols.field.kernels.montgomery import reduce, saturate, to_montgomery
 from zkwm_protocols.field.kernels.threads import run_tasks
 from zkwm_protocols.field.scalar import DEGREE, P
 from zkwm_protocols.field.vector import Array

@@ -1,14 +1,5 @@
 """The prover's arithmetic in F_p and K for Numba: scalars, lines, conversions (SPEC.md 17.2).
 
-::
-
-    Montgomery form      a * 2^32 modulo p, below p, uint32
-    an array over K      uint32 (5, ...)
-    a line               LINE elements in one flat array:
-
-        | coefficient 0 of elements 0 .. 127 | coefficient 1 ... | ... | coefficient 4 ... |
-          0                                    LINE                      4 LINE
-
 Kernels load columns of an array into lines and work line by line: a line is small enough for the
 first cache and has a fixed stride, so that the compiler vectorizes the loops. The verifier computes
 with ``field.vector`` instead.
@@ -22,12 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from zkwm_protocols.field.kernels.layout import LINE, RADIX, Residues, montgomery_element
 from zkwm_protocols.field.scalar import DEGREE, Element, P
-
-Residues = NDArray[np.uint32]
-
-LINE = 128
-"""Elements of a line."""
 
 _P64 = np.uint64(P)
 _P32 = np.uint32(P)
@@ -37,9 +24,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 _WORD = np.uint64(32)
 _SIGN = np.uint64(63)
 _ZERO = np.uint64(0)
-_RADIX = (1 << 32) % P
-_RADIX_INVERSE = pow(_RADIX, -1, P)
-_ONE = np.uint32(_RADIX)
+_ONE = np.uint32(RADIX)
 
 
 @njit(forceinline=True)
@@ -173,24 +158,8 @@ def _convert(values: NDArray[np.unsignedinteger], factor: np.uint32, out: Residu
 def to_montgomery(values: NDArray[np.unsignedinteger]) -> Residues:
     """Canonical residues (uint32 or uint64, any shape) in Montgomery form."""
     out = np.empty(values.shape, dtype=np.uint32)
-    _convert(values.reshape(-1), np.uint32(_RADIX * _RADIX % P), out.reshape(-1))
+    _convert(values.reshape(-1), np.uint32(RADIX * RADIX % P), out.reshape(-1))
     return out
-
-
-def montgomery_element(element: Element) -> Residues:
-    """One element of K in Montgomery form, shape (5,)."""
-    return np.array([coefficient * _RADIX % P for coefficient in element], dtype=np.uint32)
-
-
-def line_of(element: Element) -> Residues:
-    """A line of one element, repeated."""
-    return np.repeat(montgomery_element(element), LINE)
-
-
-def canonical_element(values: NDArray[np.unsignedinteger]) -> Element:
-    """The element of K of integers (5,) in Montgomery form, which may be sums above p."""
-    a = [int(value) * _RADIX_INVERSE % P for value in values]
-    return (a[0], a[1], a[2], a[3], a[4])
 
 
 @njit(cache=True)

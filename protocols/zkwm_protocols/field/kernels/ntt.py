@@ -20,7 +20,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from zkwm_protocols.field.kernels.montgomery import Residues, add, product, subtract
+from zkwm_protocols.field.kernels.layout import Residues
+from zkwm_protocols.field.kernels.montgomery import add, product, subtract
 from zkwm_protocols.field.kernels.threads import run_tasks
 from zkwm_protocols.field.scalar import DEGREE, GENERATOR, TWO_ADICITY, P, root_of_unity
 from zkwm_protocols.field.vector import Array, multiply, multiply_base

@@ -15,22 +15,18 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from zkwm_protocols.field.kernels import native_kernels
+from zkwm_protocols.field.kernels.layout import CHUNK, LINE, Residues, canonical_element, line_of
 from zkwm_protocols.field.kernels.montgomery import (
-    LINE,
-    Residues,
     add_product_line,
-    canonical_element,
-    line_of,
     subtract_line,
     sum_line,
     to_montgomery,
 )
+from zkwm_protocols.field.kernels.native import LEVEL
 from zkwm_protocols.field.kernels.threads import run_tasks
 from zkwm_protocols.field.scalar import DEGREE, Element
 from zkwm_protocols.field.vector import Array
-
-CHUNK = 8 * LINE
-"""Columns of one task of a kernel."""
 
 _ONE = np.uint64(1)
 _TWO = np.uint64(2)
@@ -118,7 +114,8 @@ def fold(arrays: Residues, r: Element, *, last: bool) -> Residues:
     out = np.empty((arrays.shape[0], DEGREE, columns), dtype=np.uint32)
     out[:, :, -1] = 0
     count = arrays.shape[0] * -(-(arrays.shape[2] // 2) // CHUNK)
-    run_tasks(_fold, count, arrays, line_of(r), out, work=arrays.size // 10)
+    kernel = _fold if LEVEL is None else native_kernels.fold
+    run_tasks(kernel, count, arrays, line_of(r), out, work=arrays.size // 10)
     return out
 
 

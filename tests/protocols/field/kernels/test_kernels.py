@@ -10,10 +10,10 @@ import pytest
 
 from tests.support.field_values import from_montgomery
 from zkwm_protocols.field import scalar, vector
-from zkwm_protocols.field.kernels import montgomery
+from zkwm_protocols.field.kernels import layout, montgomery
 from zkwm_protocols.field.kernels import threads as tasks
+from zkwm_protocols.field.kernels.layout import LINE, Residues
 from zkwm_protocols.field.kernels.linear_combination import fold_batch, fold_rows
-from zkwm_protocols.field.kernels.montgomery import LINE, Residues
 from zkwm_protocols.field.kernels.ntt import encode, interpolate, multiply_polynomials
 from zkwm_protocols.field.kernels.sumcheck import load_line, load_pairs, new_line, store_line
 from zkwm_protocols.field.scalar import Element, P, add, multiply
@@ -48,10 +48,10 @@ def test_conversions() -> None:
     assert (from_montgomery(form) == values).all()
     assert (montgomery.to_montgomery(values.astype(np.uint32)) == form).all()
     element = vector.to_element(values[:, 1, 2])
-    assert (montgomery.montgomery_element(element) == form[:, 1, 2]).all()
-    assert montgomery.canonical_element(form[:, 1, 2]) == element
-    assert montgomery.canonical_element(form[:, 1, 2].astype(np.uint64) + np.uint64(P)) == element
-    assert (montgomery.line_of(element) == np.repeat(form[:, 1, 2], LINE)).all()
+    assert (layout.montgomery_element(element) == form[:, 1, 2]).all()
+    assert layout.canonical_element(form[:, 1, 2]) == element
+    assert layout.canonical_element(form[:, 1, 2].astype(np.uint64) + np.uint64(P)) == element
+    assert (layout.line_of(element) == np.repeat(form[:, 1, 2], LINE)).all()
 
 
 def test_scalar_kernels_at_the_extremes() -> None:

@@ -8,8 +8,8 @@ import pytest
 from tests.support.field_values import from_montgomery
 from zkwm_protocols.field import scalar, vector
 from zkwm_protocols.field.kernels import montgomery
-from zkwm_protocols.field.kernels.montgomery import LINE
-from zkwm_protocols.field.kernels.sumcheck import CHUNK, ProductSumcheck, fold
+from zkwm_protocols.field.kernels.layout import CHUNK, LINE
+from zkwm_protocols.field.kernels.sumcheck import ProductSumcheck, fold
 from zkwm_protocols.field.scalar import Element, P, add, multiply, subtract
 from zkwm_protocols.field.vector import Array
 

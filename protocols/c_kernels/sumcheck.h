@@ -1,0 +1,21 @@
+/* Sumchecks over arrays in K: binding a bit (SPEC.md 17.6). */
+
+INLINE void fold_step(const Residue *a, Index columns, Quintic r, Residue *out, Index out_columns, Index i,
+                      Index count) {
+    Quintic low, high;
+    load_pairs(a, columns, i, count, &low, &high);
+    store(out, out_columns, i, count, between(low, high, r));
+}
+/* a_2i + r (a_2i+1 - a_2i); a task is CHUNK pairs of one array */
+KERNEL(fold)
+(Index begin, Index end, const Residue *arrays, Index columns, const Residue *r, Residue *out, Index out_columns) {
+    Index pairs = columns / 2, chunks = chunks_of(pairs);
+    Quintic bound = repeated(r);
+    for (Index task = begin; task < end; task++) {
+        Index which = task / chunks, i = task % chunks * CHUNK, stop = least(i + CHUNK, pairs);
+        const Residue *from = arrays + which * DEGREE * columns;
+        Residue *to = out + which * DEGREE * out_columns;
+        for (; i + LANES <= stop; i += LANES) fold_step(from, columns, bound, to, out_columns, i, LANES);
+        if (i < stop) fold_step(from, columns, bound, to, out_columns, i, stop - i);
+    }
+}
