@@ -88,6 +88,16 @@ def test_from_challenge_to_verdict(zkwm: Command, case: Files, linear: Path, ask
     assert set(found.values()) == {"passed"}
 
 
+def test_a_proof_that_does_not_fit_in_memory_is_refused(
+    zkwm: Command, case: Files, linear: Path, asked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zkwm.owner.proof_memory.memory_left", lambda: 1 << 30)
+    refused = zkwm(*answer(case, linear, asked))
+    assert (refused.code, bits(case)) == (2, 0)
+    assert "this proof takes about 2.0 GiB of memory, and 1.0 GiB are left" in refused.stderr
+    assert "hint: end other programs" in refused.stderr
+
+
 def test_the_challenge_says_how_well_both_networks_agree(
     zkwm: Command, case: Files, linear: Path
 ) -> None:

@@ -136,6 +136,7 @@ class StandIn:
         monkeypatch.setattr(
             "zkwm_protocols.argument.cost_estimate.estimate", lambda network, triggers: Estimate()
         )
+        monkeypatch.setattr("zkwm.owner.proof_memory.memory_left", lambda: None)
         return self
 
 

@@ -12,9 +12,12 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.argument.relation.affine_map import AffineMap
 from zkwm_protocols.argument.relation.argmax import ArgmaxGadget
-from zkwm_protocols.argument.relation.blake2s_lookups import leaf_map
+from zkwm_protocols.argument.relation.blake2s_lookups import (
+    NO_CELL,
+    block_columns,
+    block_template,
+)
 from zkwm_protocols.argument.relation.image import ImageGadget
 from zkwm_protocols.argument.relation.leaf import LeafGadget
 from zkwm_protocols.argument.relation.network import NetworkGadget
@@ -58,23 +61,24 @@ def image_values(gadget: ImageGadget, cells: Cells) -> list[Array]:
 
 
 def leaf_values(gadget: LeafGadget, cells: Cells, public: Bytes) -> list[Array]:
-    """For each lookup of the leaf gadget its values, (values, n)."""
-    return map_values(leaf_map(gadget.shape, gadget.first_cell), cells, public)
-
-
-def map_values(mapping: AffineMap, cells: Cells, public: Bytes) -> list[Array]:
-    """For each lookup of an affine map its values, (values, n)."""
-    count = cells.shape[1]
-    inputs = np.concatenate([cells[: mapping.cells], public]).astype(np.uint64)
-    values = np.zeros((len(mapping.lookups), count), dtype=np.uint64)
-    np.add.at(values, mapping.constant_values, mapping.constants[:, None])
-    present, starts = np.unique(mapping.values, return_index=True)
-    step = max(1, _ENTRIES_AT_ONCE // len(mapping.values))
-    for first in range(0, count, step):
-        part = slice(first, first + step)
-        terms = inputs[mapping.columns, part] * mapping.coefficients[:, None] % _P
-        values[present, part] += np.add.reduceat(terms, starts, axis=0)
-    return np.split(values % _P, np.flatnonzero(np.diff(mapping.lookups)) + 1)
+    """For each lookup of the leaf gadget its values, (values, n), block by block."""
+    count, forms = cells.shape[1], block_template().values
+    present, starts = np.unique(forms.values, return_index=True)
+    ends = np.flatnonzero(np.diff(forms.lookups)) + 1
+    step = max(1, _ENTRIES_AT_ONCE // len(forms.values))
+    found: list[Array] = []
+    for block in range(gadget.blocks):
+        columns = block_columns(gadget.shape, gadget.first_cell, block, block + 1)
+        inputs = np.repeat(columns.constants.T, count, axis=1)
+        for numbers, source in ((columns.cells[0], cells), (columns.public[0], public)):
+            inputs[numbers != NO_CELL] = source[numbers[numbers != NO_CELL]]
+        values = np.zeros((len(forms.lookups), count), dtype=np.uint64)
+        for first in range(0, count, step):
+            part = slice(first, first + step)
+            terms = inputs[forms.columns, part] * forms.coefficients[:, None] % _P
+            values[present, part] = np.add.reduceat(terms, starts, axis=0) % _P
+        found += np.split(values, ends)
+    return found
 
 
 def network_values(gadget: NetworkGadget, cells: Cells) -> tuple[list[Array], Array]:

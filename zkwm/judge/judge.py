@@ -200,7 +200,8 @@ class Judge:
             report: called with the result of the comparison.
 
         Raises:
-            UsageError: the threshold cannot be reached (``challenge.reachable``).
+            UsageError: the threshold cannot be reached (``challenge.reachable``), or no argument
+                is sound for so many blocks.
             Unsupported: the suspect cannot be proven about (``challenge.network``).
             SuspectUnusable: the integer network is not close enough to the suspect
                 (``argument.translation``, ``argument.agreement``).
@@ -219,10 +220,11 @@ class Judge:
             least_matches = fewest_matches(commitment, blocks, policy, bits)
         preprocessing = preprocessing or Preprocessing()
         try_out(suspect, preprocessing, frame, test_data)
-        from zkwm_protocols.argument.relation.relation import Relation
+        from zkwm_protocols.argument.cost_estimate import estimate
 
         network = network_of(suspect, preprocessing)
-        Relation(network)  # raises for a network that is too large for an argument
+        if 1 <= blocks <= block_count:  # raises where no argument is that large
+            estimate(network, blocks * commitment.header.block_size)
         challenge = ArgumentChallenge(
             **frame,
             preprocessing=preprocessing,

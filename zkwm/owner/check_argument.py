@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from zkwm.owner.disclosure import BIT_LIMIT
 from zkwm.owner.inquiry import Inquiry
+from zkwm.owner.proof_memory import require_memory
 from zkwm.owner.suspect_check import ArgumentCheck
 from zkwm.quantizer.agreement_bounds import (
     require_agreement,
@@ -21,7 +22,6 @@ from zkwm.quantizer.classifier import require_classifier
 from zkwm.quantizer.derive import network_digest, network_of
 from zkwm.quantizer.limited_scores import labels_limited
 from zkwm.quantizer.network_agreement import measure_agreement
-from zkwm_protocols.argument.cost_estimate import estimate
 from zkwm_protocols.challenge_body import NONCE_BYTES
 from zkwm_protocols.errors import SuspectUnusable, Unsupported, UsageError
 from zkwm_protocols.feasibility import fewest_matches
@@ -60,7 +60,7 @@ def _measured(inquiry: Inquiry, found: ArgumentCheck, free: tuple[int, ...]) -> 
             f"question may ask again, and {len(free)} are unspent"
         )
     blocks = free[:count]
-    cost = estimate(network, count * commitment.header.block_size)
+    cost = require_memory(network, count, commitment.header.block_size)
     agreements = measure_agreement(
         network, suspect, inquiry.preprocessing, nonce=secrets.token_bytes(NONCE_BYTES),
         class_map=inquiry.class_map, progress=inquiry.progress,

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from zkwm.extras import require
 from zkwm.owner.disclosure import BIT_LIMIT, check_challenge, confirm_judge, pixels_of
+from zkwm.owner.proof_memory import require_memory
 from zkwm.owner.spent_blocks import free_blocks
 from zkwm.owner.suspect_file import DerivedNetwork, require_close, require_file_below
 from zkwm.owner.vault import ArgumentEntry, CommitmentSecrets, Vault, VaultState
@@ -62,7 +63,7 @@ def argue(
 
     Raises:
         UsageError: no model, a judge not confirmed, the limit, another question than before about
-            this network, a network near chance, a refusal without a reason.
+            this network, too little memory, a network near chance, a refusal without a reason.
         NotEnoughMatches: fewer than k* triggers match, which is recorded.
         SuspectUnusable: file and integer network differ on the images of 18.1
             (``argument.translation``, ``argument.agreement``), or the file reaches k* and the
@@ -82,6 +83,7 @@ def argue(
         _require_same_question(state, commitment, challenge)
         blocks = _choose(state, commitment, challenge)
     derived = _derived(file, challenge)
+    require_memory(derived.network, challenge.block_count, commitment.header.block_size)
     require_classifier(derived.network, challenge.class_map, test_data)
     require_close(derived, challenge, progress)
     record = partial(_record_bit, vault, commitment, challenge, blocks, exceed_limit=exceed_limit)

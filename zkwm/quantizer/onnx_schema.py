@@ -141,7 +141,7 @@ def array_of(tensor: onnx.TensorProto) -> NDArray[Any]:
     if tensor.data_location == tensor.EXTERNAL or tensor.external_data:
         raise Unsupported(
             f"the weights {name!r} lie in another file, which the model's digest does not cover",
-            hint="save it as one file without external data",
+            hint="torch.onnx.export writes one file with external_data=False",
         )
     try:
         array = numpy_helper.to_array(tensor)

@@ -18,12 +18,16 @@ from math import log2
 
 from zkwm_protocols.argument.parameters import (
     MAXIMUM_CODE_LOG,
+    MAXIMUM_PROOF_BYTES,
     MAXIMUM_ROW_LENGTH,
     MAXIMUM_ROW_POSITIONS_LOG,
     SOUNDNESS_BITS,
     Layout,
 )
 from zkwm_protocols.errors import InvalidOpening, UsageError
+
+_LONGEST_PROOF = MAXIMUM_PROOF_BYTES * 31 // 32
+"""The length of a proof is known within a few percent."""
 
 
 def choose_layout(*, triggers: int, cells: int, lookups: int, rows: int) -> Layout:
@@ -36,7 +40,7 @@ def choose_layout(*, triggers: int, cells: int, lookups: int, rows: int) -> Layo
         rows: of all tables together.
 
     Raises:
-        UsageError: no parameters within the limits are sound.
+        UsageError: no parameters within the limits are sound, or the proof would be too long.
     """
     best: tuple[float, Layout] | None = None
     for a in range(MAXIMUM_ROW_POSITIONS_LOG + 1):
@@ -46,7 +50,7 @@ def choose_layout(*, triggers: int, cells: int, lookups: int, rows: int) -> Layo
         smallest = (2 * length).bit_length()
         for code_log in range(smallest, min(smallest + 4, MAXIMUM_CODE_LOG + 1)):
             layout = _with_fewest_columns(triggers, cells, lookups, rows, a, code_log)
-            if layout is None:
+            if layout is None or layout.proof_bytes > _LONGEST_PROOF:
                 continue
             # 200 bytes of codewords cost about as much as one byte of the proof
             score = layout.proof_bytes + 4 * layout.base_rows * layout.code_length / 200
@@ -55,7 +59,7 @@ def choose_layout(*, triggers: int, cells: int, lookups: int, rows: int) -> Layo
     if best is None:
         raise UsageError(
             f"no parameters of the argument are sound for {triggers} triggers of this network",
-            hint="use fewer blocks",
+            hint="ask about fewer blocks",
         )
     return best[1]
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zkwm_protocols.argument.layout_choice import choose_layout
-from zkwm_protocols.argument.parameters import Layout
+from zkwm_protocols.argument.parameters import MAXIMUM_PROOF_BYTES, Layout
 from zkwm_protocols.errors import InvalidOpening, UsageError
+from zkwm_protocols.field.scalar import P
 
 GOOD = {"triggers": 100, "cells": 60_000, "lookups": 37_000, "rows": 350_000}
 SIZES = {"row_positions_log": 6, "code_log": 15, "columns": 170}
@@ -97,3 +98,26 @@ def test_the_honest_choice_is_sound(triggers: int, cells: int, lookups: int, row
 def test_a_statement_that_no_parameters_fit() -> None:
     with pytest.raises(UsageError, match="no parameters"):
         choose_layout(triggers=10_000, cells=100, lookups=2**24, rows=200_000)
+
+
+@pytest.mark.parametrize(
+    ("triggers", "cells", "lookups", "served"),
+    [
+        (1, 2**25, 2**24, True),
+        (127, 2**25, 2**24, True),  # 127 * 2^24 is p - 1
+        (128, 2**25, 2**24, False),
+        (1_000, 2**25, 2_000_000, False),  # no proof of at most 64 MiB
+        (10_000, 500_000, 213_000, True),
+        (10_000, 500_000, 213_100, False),
+    ],
+)
+def test_sizes_at_the_limits(triggers: int, cells: int, lookups: int, served: bool) -> None:
+    sizes = {"triggers": triggers, "cells": cells, "lookups": lookups, "rows": 2**22}
+    if not served:
+        with pytest.raises(UsageError, match="no parameters"):
+            choose_layout(**sizes)
+        return
+    layout = choose_layout(**sizes)
+    layout.require_sound()
+    assert layout.proof_bytes <= MAXIMUM_PROOF_BYTES
+    assert layout.triggers * layout.lookups < P

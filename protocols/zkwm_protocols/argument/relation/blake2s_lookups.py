@@ -21,8 +21,8 @@
       0 .. 3263  its cells | h (32) | v_8 .. v_15 (32) | message (64)
                  _CHAINING ^        ^ _UPPER           ^ _MESSAGE
 
-The forms are the same in every block (``block_template``, built once). ``leaf_map`` replaces the
-columns outside a block by cells, public cells or constants. SPEC.md 17.3, item 2.
+The forms are the same in every block (``block_template``, built once). ``block_columns`` says which
+cells, public cells and constants the columns of a block stand for. SPEC.md 17.3, item 2.
 """
 
 from __future__ import annotations
@@ -70,24 +70,20 @@ BLOCK_LOOKUPS = ROUNDS * len(MIXED) * MIX_LOOKUPS + 64
 _CHAINING = BLOCK_CELLS
 _UPPER = _CHAINING + 32
 _MESSAGE = _UPPER + 32
-_BLOCK_COLUMNS = _MESSAGE + BLOCK_BYTES
+BLOCK_COLUMNS = _MESSAGE + BLOCK_BYTES
 
-_CONSTANT = -1
-"""Stands for a column that is a constant."""
+NO_CELL = -1
+"""Stands for a column that is no cell, or no public cell."""
 _PER_HALF = pow(1 << 16, -1, P)
 """2^-16 modulo p: a carry is what remains of a half's sum, divided by 2^16."""
 
 
 @dataclass(frozen=True)
 class BlockTemplate:
-    """The lookups of a block over its own columns; the arrays are as in ``AffineMap``."""
+    """The lookups of a block, and their values as a map of the block's own columns."""
 
     groups: tuple[LookupGroup, ...]
-    lookups: Index
-    exponents: Index
-    values: Index
-    columns: Index
-    coefficients: Array
+    values: AffineMap
 
 
 @lru_cache(maxsize=1)
@@ -117,35 +113,59 @@ def block_template() -> BlockTemplate:
     return _template(tuple(groups), lookups)
 
 
-@lru_cache(maxsize=2)
-def leaf_map(shape: tuple[int, int, int], first_cell: int) -> AffineMap:
-    """All lookups of a leaf as one map, of the trigger's cells and its public cells.
+@dataclass(frozen=True)
+class BlockColumns:
+    """What the columns of some consecutive blocks stand for, each (blocks, BLOCK_COLUMNS).
+
+    Args:
+        cells (int64): the number of a cell; ``NO_CELL`` for the others.
+        public (int64): the number of a public cell, likewise.
+        constants (uint64): the value of a constant, 0 for the others.
+    """
+
+    cells: Index
+    public: Index
+    constants: Array
+
+
+def block_columns(
+    shape: tuple[int, int, int], first_cell: int, first: int, last: int
+) -> BlockColumns:
+    """The columns of the blocks from ``first`` to ``last`` - 1 of a leaf.
 
     Args:
         shape: channels, height, width of the image.
         first_cell: the leaf gadget's first cell; pixels are the cells 0 .. c*h*w - 1, the salt
             the 32 cells behind them.
+        first: a block.
+        last: another, behind it.
     """
-    template = block_template()
-    blocks = block_count(shape)
-    columns, constants = _place_columns(shape, first_cell)
-    entry_columns = columns[:, template.columns].reshape(-1)
-    entry_constants = constants[:, template.columns].reshape(-1)
-    shift = np.arange(blocks, dtype=np.int64)[:, None]
-    values = (template.values + shift * len(template.lookups)).reshape(-1)
-    coefficients = np.tile(template.coefficients, blocks)
-    variable = entry_columns != _CONSTANT
-    constant = entry_constants != 0
-    return AffineMap(
-        cells=first_cell + blocks * BLOCK_CELLS - 32,
-        lookups=(template.lookups + shift * BLOCK_LOOKUPS).reshape(-1),
-        exponents=np.tile(template.exponents, blocks),
-        values=values[variable],
-        columns=entry_columns[variable],
-        coefficients=coefficients[variable],
-        constant_values=values[constant],
-        constants=coefficients[constant] * entry_constants[constant] % np.uint64(P),
-    )
+    blocks, size = block_count(shape), (last - first, BLOCK_COLUMNS)
+    cells, public = np.full(size, NO_CELL, np.int64), np.full(size, NO_CELL, np.int64)
+    constants = np.zeros(size, dtype=np.uint64)
+    numbers = np.arange(first, last, dtype=np.int64)[:, None]
+    own = first_cell + numbers * BLOCK_CELLS + np.arange(BLOCK_CELLS)
+    cells[:, :BLOCK_CELLS] = own
+    cells[:, _CHAINING:_UPPER] = own[:, NEXT_CHAINING:] - BLOCK_CELLS
+    if first == 0:
+        cells[0, _CHAINING:_UPPER] = NO_CELL
+        constants[0, _CHAINING:_UPPER] = _bytes_of(initial_chaining())
+    if last == blocks:  # the last block has no cells for its chaining value
+        cells[-1, NEXT_CHAINING:BLOCK_CELLS] = NO_CELL
+        public[-1, NEXT_CHAINING:BLOCK_CELLS] = np.arange(2, PUBLIC_CELLS)
+    constants[:, _UPPER:_MESSAGE] = _bytes_of(upper_state(shape)[first:last]).reshape(-1, 32)
+    places = numbers * BLOCK_BYTES + np.arange(BLOCK_BYTES)  # in the message
+    pixels = shape[0] * shape[1] * shape[2]
+    message, labels = cells[:, _MESSAGE:], (places >= LABEL_OFFSET) & (places < SALT_OFFSET)
+    of_salt = (places >= SALT_OFFSET) & (places < PIXEL_OFFSET)
+    of_image = (places >= PIXEL_OFFSET) & (places < message_length(shape))
+    message[of_salt] = pixels + places[of_salt] - SALT_OFFSET
+    message[of_image] = places[of_image] - PIXEL_OFFSET
+    public[:, _MESSAGE:][labels] = places[labels] - LABEL_OFFSET
+    if first == 0:
+        start = np.frombuffer(message_start(shape), dtype=np.uint8)
+        constants[0, _MESSAGE : _MESSAGE + len(start)] = start
+    return BlockColumns(cells, public, constants)
 
 
 def _mix(
@@ -221,42 +241,15 @@ def _template(groups: tuple[LookupGroup, ...], lookups: list[list[Form]]) -> Blo
     """The lookups' forms, flattened into arrays."""
     forms = [(u, k, form) for u, values in enumerate(lookups) for k, form in enumerate(values)]
     entries = [(i, *entry) for i, (_, _, form) in enumerate(forms) for entry in form.items()]
-    return BlockTemplate(
-        groups=groups,
+    values = AffineMap(
+        width=BLOCK_COLUMNS,
         lookups=np.array([u for u, _, _ in forms], dtype=np.int64),
         exponents=np.array([k for _, k, _ in forms], dtype=np.int64),
         values=np.array([value for value, _, _ in entries], dtype=np.int64),
         columns=np.array([column for _, column, _ in entries], dtype=np.int64),
         coefficients=np.array([coefficient for _, _, coefficient in entries], dtype=np.uint64),
     )
-
-
-def _place_columns(shape: tuple[int, int, int], first_cell: int) -> tuple[Index, Array]:
-    """Where the columns of every block are, (blocks, columns), and their value where constant."""
-    blocks = block_count(shape)
-    columns = np.full((blocks, _BLOCK_COLUMNS), _CONSTANT, dtype=np.int64)
-    constants = np.zeros((blocks, _BLOCK_COLUMNS), dtype=np.uint64)
-    own = first_cell + np.arange(blocks * BLOCK_CELLS, dtype=np.int64).reshape(blocks, BLOCK_CELLS)
-    columns[:, :BLOCK_CELLS] = own
-    public = int(own[-1, NEXT_CHAINING])  # the last block has no cells for its chaining value
-    columns[-1, NEXT_CHAINING:BLOCK_CELLS] = public + np.arange(2, PUBLIC_CELLS)
-    columns[1:, _CHAINING:_UPPER] = own[:-1, NEXT_CHAINING:]
-    constants[0, _CHAINING:_UPPER] = _bytes_of(initial_chaining())
-    constants[:, _UPPER:_MESSAGE] = _bytes_of(upper_state(shape)).reshape(blocks, -1)
-    message, start = _place_message(shape, public)
-    columns[:, _MESSAGE:] = message.reshape(blocks, BLOCK_BYTES)
-    constants[0, _MESSAGE : _MESSAGE + len(start)] = np.frombuffer(start, dtype=np.uint8)
-    return columns, constants
-
-
-def _place_message(shape: tuple[int, int, int], public: int) -> tuple[Index, bytes]:
-    """The columns of all message bytes, and the constants that they begin with; the tail is 0."""
-    pixels = shape[0] * shape[1] * shape[2]
-    columns = np.full(block_count(shape) * BLOCK_BYTES, _CONSTANT, dtype=np.int64)
-    columns[LABEL_OFFSET:SALT_OFFSET] = public + np.arange(2)
-    columns[SALT_OFFSET:PIXEL_OFFSET] = pixels + np.arange(PIXEL_OFFSET - SALT_OFFSET)
-    columns[PIXEL_OFFSET : message_length(shape)] = np.arange(pixels)
-    return columns, message_start(shape)
+    return BlockTemplate(groups, values)
 
 
 def _bytes_of(words: NDArray[np.uint32]) -> NDArray[np.uint8]:

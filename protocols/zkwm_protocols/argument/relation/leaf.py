@@ -20,14 +20,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from zkwm_protocols.argument.relation.affine_map import Index
 from zkwm_protocols.argument.relation.blake2s_constants import block_count
-from zkwm_protocols.argument.relation.blake2s_lookups import BLOCK_CELLS, block_template, leaf_map
+from zkwm_protocols.argument.relation.blake2s_lookups import (
+    BLOCK_CELLS,
+    NO_CELL,
+    block_columns,
+    block_template,
+)
 from zkwm_protocols.argument.relation.gadget import LookupGroup, lookup_count
 from zkwm_protocols.commitment import MAXIMUM_PIXELS
 from zkwm_protocols.errors import Malformed
-from zkwm_protocols.field.scalar import Element
-from zkwm_protocols.field.vector import Array
+from zkwm_protocols.field.scalar import DEGREE, Element, add, constant
+from zkwm_protocols.field.vector import Array, from_elements, multiply_base, sum_all
+from zkwm_protocols.field.vector import add as add_arrays
 from zkwm_protocols.leaves import SALT_BYTES
+
+_BLOCKS_AT_ONCE = 4
+"""Few enough for the caches."""
 
 
 class LeafGadget:
@@ -68,5 +80,24 @@ class LeafGadget:
             gradient (uint64, (5, J)): added to, for the cells.
             public_gradient (uint64, (5, 34)): added to, for the public cells.
         """
-        mapping = leaf_map(self.shape, self.first_cell)
-        return mapping.pull_back(weights, alphas, gradient, public_gradient)
+        forms, powers = block_template().values, from_elements(alphas)
+        blocks = weights.reshape(DEGREE, self.blocks, -1)
+        total = constant(0)
+        for first in range(0, self.blocks, _BLOCKS_AT_ONCE):
+            last = min(first + _BLOCKS_AT_ONCE, self.blocks)
+            found = forms.pull_back(blocks[:, first:last], powers)
+            columns = block_columns(self.shape, self.first_cell, first, last)
+            total = add(total, sum_all(multiply_base(found, columns.constants)))
+            _scatter(found, columns.cells, gradient)
+            _scatter(found, columns.public, public_gradient)
+        return total
+
+
+def _scatter(found: Array, numbers: Index, gradient: Array) -> None:
+    """Add the gradient in columns, (5, blocks, columns), to that in the cells they stand for."""
+    chosen = numbers != NO_CELL
+    cells, places = np.unique(numbers[chosen], return_inverse=True)
+    for i in range(DEGREE):
+        # exact in float64: few residues below 2^31 meet in one cell
+        totals = np.bincount(places, weights=found[i][chosen]).astype(np.uint64)
+        gradient[i, cells] = add_arrays(gradient[i, cells], totals)

@@ -36,8 +36,8 @@ from zkwm_protocols.field.scalar import DEGREE, Element, P, add
 from zkwm_protocols.field.vector import Array, multiply_base, sum_all
 from zkwm_protocols.integer_network.model import IntegerNetwork
 
-MAXIMUM_LOOKUPS = 1 << 23
-MAXIMUM_CELLS = 1 << 24
+MAXIMUM_LOOKUPS = 1 << 24
+MAXIMUM_CELLS = 1 << 25
 
 
 class Relation:
