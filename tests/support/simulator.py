@@ -25,6 +25,7 @@ from zkwm_protocols.argument.parameters import (
     Layout,
 )
 from zkwm_protocols.argument.proof import Proof
+from zkwm_protocols.argument.relation.lookup_form import lookup_form
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.argument.transcript import Transcript
@@ -100,7 +101,9 @@ def simulate(
         for _ in range(level):
             interaction.receive_round(*messages(2))
         interaction.receive_children(*messages(4))
-    leaf = interaction.leaf_claim()
+    columns = interaction.columns()
+    form = lookup_form(relation, columns, interaction.alphas)
+    leaf = interaction.leaf_claim(form, columns)
     for _ in range(layout.position_rounds):
         interaction.receive_position(*messages(2))
     interaction.receive_cells(*messages(1), leaf)

@@ -34,12 +34,13 @@ from zkwm_protocols.argument.logup_gkr.prover import TreeProver
 from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.proof import Proof
 from zkwm_protocols.argument.prover_randomness import RandomStream, proof_purpose
+from zkwm_protocols.argument.relation.lookup_form import GradientForm, gradient_form
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.relation.witness import Witness, make_witness
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.field.kernels.linear_combination import fold_batch
 from zkwm_protocols.field.kernels.sumcheck import ProductSumcheck
-from zkwm_protocols.field.scalar import Element, add, multiply, subtract
+from zkwm_protocols.field.scalar import Element, add, multiply, negate, subtract
 from zkwm_protocols.field.vector import Array, from_element, subtract_arrays, to_list
 
 Progress = Callable[[str, float], None]
@@ -151,8 +152,10 @@ def prove_witness(
     _prove_tree(tree, interaction, masks, layout, report)
     del tree  # its leaves are larger than all that follows
     report("lookups: from leaves to cells", 0.8)
-    leaf = interaction.leaf_claim()
-    _prove_positions(interaction, masks, layout, leaf, witness.cells)
+    columns = interaction.columns()
+    form = gradient_form(relation, columns, interaction.alphas)
+    leaf = interaction.leaf_claim(form, columns)
+    _prove_positions(interaction, masks, layout, leaf, form, witness.cells)
     report("open the commitment", 0.85)
     challenge = combination_challenge(interaction, layout, relation, statement, leaf)
     combined = commitment.combine(challenge)
@@ -246,13 +249,17 @@ def _prove_positions(
     masks: _Masks,
     layout: Layout,
     leaf: LeafClaim,
+    form: GradientForm,
     cells: NDArray[np.uint32],
 ) -> None:
-    """The sumcheck over the triggers' cells, combined to one vector (SPEC.md 17.6)."""
+    """The sumcheck over the triggers' cells, combined to one vector (SPEC.md 17.6).
+
+    T is the form's gradient with the other sign: the messages change theirs instead.
+    """
     folded = fold_batch(leaf.batch, cells)
-    prover = ProductSumcheck(leaf.gradient, folded, layout.position_rounds)
+    prover = ProductSumcheck(form.gradient, folded, layout.position_rounds)
     for _ in range(layout.position_rounds):
         at_zero, at_infinity = prover.round()
-        r = interaction.receive_position(masks.mask(at_zero), masks.mask(at_infinity))
-        prover.bind(r)
+        messages = (masks.mask(negate(at_zero)), masks.mask(negate(at_infinity)))
+        prover.bind(interaction.receive_position(*messages))
     interaction.receive_cells(masks.mask(prover.values()[1]), leaf)

@@ -24,6 +24,7 @@ from zkwm_protocols.argument.ligero.verifier import check_opening
 from zkwm_protocols.argument.logup_gkr.protocol import Interaction, LeafClaim
 from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.proof import Proof, read_proof
+from zkwm_protocols.argument.relation.lookup_form import lookup_form
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.statement import Statement
 
@@ -47,14 +48,14 @@ def verify(statement: Statement, proof: bytes) -> Layout:
     )
     layout = parsed.layout
     interaction = Interaction(layout, relation, statement, parsed.root)
-    leaf = _replay(interaction, parsed)
+    leaf = _replay(interaction, relation, parsed)
     challenge = combination_challenge(interaction, layout, relation, statement, leaf)
     indices = challenge_columns(interaction, layout, parsed.combined)
     check_opening(layout, parsed.root, challenge, parsed.combined, parsed.opened, indices)
     return layout
 
 
-def _replay(interaction: Interaction, proof: Proof) -> LeafClaim:
+def _replay(interaction: Interaction, relation: Relation, proof: Proof) -> LeafClaim:
     """Drive the interaction with the messages that were read; their number was checked."""
     messages = iter(proof.messages)
     interaction.receive_root(next(messages))
@@ -63,7 +64,9 @@ def _replay(interaction: Interaction, proof: Proof) -> LeafClaim:
         for _ in range(level):
             interaction.receive_round(next(messages), next(messages))
         interaction.receive_children(next(messages), next(messages), next(messages), next(messages))
-    leaf = interaction.leaf_claim()
+    columns = interaction.columns()
+    form = lookup_form(relation, columns, interaction.alphas)
+    leaf = interaction.leaf_claim(form, columns)
     for _ in range(proof.layout.position_rounds):
         interaction.receive_position(next(messages), next(messages))
     interaction.receive_cells(next(messages), leaf)

@@ -55,7 +55,7 @@ def transpose(
     shapes = [network.shapes[place] for place in inputs_of(node)]
     if isinstance(node, Convolution):
         windows = Windows.of(node, shapes[0], network.shapes[number])
-        return (_transpose_convolution(node, gradient, windows),), _bias_term(node, gradient)
+        return (transpose_dense(node, gradient, windows),), _bias_term(node, gradient)
     if isinstance(node, Sum):
         return (gradient,) * len(shapes), ZERO
     if isinstance(node, Concatenation):
@@ -66,8 +66,17 @@ def transpose(
     raise ValueError(f"node {number} is not linear")
 
 
-def _transpose_convolution(node: Convolution, gradient: Array, windows: Windows) -> Array:
-    """A convolution's transpose, uint64 (5, c, h, w), by exact products of doubles."""
+def transpose_dense(node: Convolution, gradient: Array, windows: Windows) -> Array:
+    """A convolution's transpose by exact products of doubles.
+
+    Args:
+        node: the convolution.
+        gradient (uint64, (5, O, height, width)): over K, in its value.
+        windows: its windows.
+
+    Returns:
+        uint64 (5, c, h, w), in what it reads.
+    """
     weights = node.weights.astype(np.float64)
     # the five coefficients are the last axis: one matrix product for all of them
     centered = np.ascontiguousarray(np.moveaxis(gradient, 0, -1)).astype(np.float64)

@@ -27,8 +27,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from zkwm_protocols.argument.logup_gkr.relations import (
     Affine,
     LinearRelation,
@@ -44,11 +42,12 @@ from zkwm_protocols.argument.parameters import (
     RIGHT,
     Layout,
 )
+from zkwm_protocols.argument.relation.lookup_form import CellForm
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.argument.transcript import Transcript
 from zkwm_protocols.errors import InvalidOpening
-from zkwm_protocols.field.polynomial import evaluate_extension
+from zkwm_protocols.field.equality import Equality
 from zkwm_protocols.field.scalar import (
     ONE,
     ZERO,
@@ -64,7 +63,6 @@ from zkwm_protocols.field.vector import (
     Array,
     equality_table,
     multiply_base,
-    subtract_arrays,
     sum_all,
     to_element,
 )
@@ -78,14 +76,14 @@ class LeafClaim:
         batch (uint64, (5, n)): eq(rho_b, b) for every trigger b.
         chunk_weights (uint64, (5, A)): eq(rho_b, n + a) for every chunk a of the tables.
         column_point: rho_u.
-        gradient (uint64, (5, J)): T, the coefficients of the combined cells.
+        form: of the weighted fingerprints; T has its coefficients with the other sign.
         real: the sum of eq over all leaves that are lookups.
     """
 
     batch: Array
     chunk_weights: Array
     column_point: tuple[Element, ...]
-    gradient: Array
+    form: CellForm
     real: Element
 
 
@@ -186,30 +184,35 @@ class Interaction:
         self._level += 1
         return mu
 
-    def leaf_claim(self) -> LeafClaim:
+    def columns(self) -> Equality:
+        """eq(rho_u, u), once the tree has ended: the weight of each lookup of a trigger."""
+        return Equality(self.point[: self._layout.tree_columns_log])
+
+    def leaf_claim(self, form: CellForm, columns: Equality) -> LeafClaim:
         """Turn the claim on the leaves' d into one on the cells (SPEC.md 17.6).
 
         The leaves' d are beta minus fingerprints, affine in cells: everything public is moved to
-        the constant, and the gradient T of the rest is what cells are weighted with.
+        the constant, and T of the rest is what cells are weighted with.
+
+        Args:
+            form: of the weighted fingerprints of all lookups (``lookup_form``).
+            columns: their weights.
         """
         layout, relation = self._layout, self._relation
-        columns = equality_table(self.point[: layout.tree_columns_log])
         rows = equality_table(self.point[layout.tree_columns_log :])
         batch = rows[:, : layout.triggers]
         chunks = rows[:, layout.triggers : layout.triggers + layout.table_chunks]
-        weights = columns[:, : layout.lookups]
-        gradient, public, fixed = relation.pull_back(weights, self.alphas)
         of_triggers = sum_all(batch)
-        real = multiply(of_triggers, sum_all(weights))
-        known = subtract(multiply(self.beta, real), multiply(of_triggers, fixed))
+        real = multiply(of_triggers, columns.sum_of(0, layout.lookups))
+        known = subtract(multiply(self.beta, real), multiply(of_triggers, form.constant))
         public_cells = relation.public_cells(self._statement)
-        for index in range(public.shape[1]):
+        for index in range(form.public.shape[1]):
             at_point = sum_all(multiply_base(batch, public_cells[index]))
-            known = subtract(known, multiply(to_element(public[:, index]), at_point))
+            known = subtract(known, multiply(to_element(form.public[:, index]), at_point))
         for chunk in range(layout.table_chunks):
             first = chunk << layout.tree_columns_log
             present = min(layout.table_rows - first, 1 << layout.tree_columns_log)
-            part = columns[:, :present]
+            part = columns.part(0, present)
             weighed = relation.tables.weigh(part, first, self.alphas)
             of_chunk = subtract(multiply(self.beta, sum_all(part)), weighed)
             known = add(known, multiply(to_element(chunks[:, chunk]), of_chunk))
@@ -218,8 +221,8 @@ class Interaction:
         return LeafClaim(
             batch=batch,
             chunk_weights=chunks,
-            column_point=tuple(self.point[: layout.tree_columns_log]),
-            gradient=subtract_arrays(np.zeros_like(gradient), gradient),
+            column_point=columns.point,
+            form=form,
             real=real,
         )
 
@@ -238,7 +241,7 @@ class Interaction:
         Notes relations (2) to (5) as far as they speak of pads; the opening adds the cells.
         """
         self.transcript.absorb_elements("cells", [x])
-        factor = evaluate_extension(claim.gradient, self.position_point)
+        factor = negate(claim.form.evaluate(self.position_point))
         masked = self._masked(x)
         terms = (
             *((row, cell, negate(value)) for row, cell, value in self._finished_chain()),
