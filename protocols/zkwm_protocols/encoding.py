@@ -37,6 +37,14 @@ def encode_large(value: Value) -> bytes:
     return _written(value, b"")
 
 
+def hash_large(start: bytes, value: Value) -> bytes:
+    """SHA-256 of ``start`` and ``encode_large(value)``, 32 bytes, without the bytes in between."""
+    _require_profile(value)
+    stream = _Hashed(start)
+    _encoder(stream, parts=True).encode(value)
+    return stream.digest.digest()
+
+
 def decode(data: bytes, *, limit: int) -> Value:
     """Read one value of at most ``limit`` bytes (SPEC.md 3.2).
 
@@ -166,6 +174,19 @@ def _write_in_parts(encoder: cbor2.CBOREncoder, data: bytes) -> None:
     encoder.encode_length(2, len(data))
     for place in range(0, len(data), _PART):
         encoder.write(data[place : place + _PART])
+
+
+class _Hashed(BytesIO):
+    """A file to write to that keeps a digest only."""
+
+    def __init__(self, start: bytes) -> None:
+        super().__init__()
+        self.digest = hashlib.sha256(start)
+
+    def write(self, data: Any) -> int:  # noqa: ANN401  (bytes, or what is like them)
+        """Hash the next bytes."""
+        self.digest.update(data)
+        return len(data)
 
 
 class _Compared(BytesIO):

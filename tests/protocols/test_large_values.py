@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zkwm_protocols.encoding import decode, encode, encode_large, pack, unpack
+from zkwm_protocols.encoding import decode, encode, encode_large, hash_large, pack, unpack
 from zkwm_protocols.errors import Malformed
 
 LIMIT = 1 << 28
@@ -31,6 +32,7 @@ def test_long_strings_of_every_size(size: int) -> None:
     value = {"z": bytes(size), "a": [{"images": os.urandom(size), "n": 1}, b"", "text"]}
     expected = cbor2.dumps(value, canonical=True)
     assert encode_large(value) == encode(value) == expected
+    assert hash_large(b"start", value) == hashlib.sha256(b"start" + expected).digest()
     assert decode(expected, limit=LIMIT) == value
     file = pack("vault", value)
     assert file == b"zkwm-vault/1\n" + expected

@@ -14,13 +14,12 @@ demands: a network that was read is valid.
 
 from __future__ import annotations
 
-import hashlib
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from zkwm_protocols.encoding import Value, encode, pack, unpack
+from zkwm_protocols.encoding import Value, hash_large, pack, unpack
 from zkwm_protocols.errors import Malformed, ZkwmError
 from zkwm_protocols.integer_network.model import (
     Activation,
@@ -102,7 +101,7 @@ def from_bytes(data: bytes) -> IntegerNetwork:
 
 def digest(network: IntegerNetwork) -> bytes:
     """SHA-256 of the network, 32 bytes: what a challenge names."""
-    return hashlib.sha256(DIGEST_PREFIX + encode(_value(network))).digest()
+    return hash_large(DIGEST_PREFIX, _value(network))
 
 
 def _value(network: IntegerNetwork) -> Value:

@@ -67,7 +67,7 @@ class LeafGadget:
         # the last block's new chaining value is the digest: 32 public cells instead of own ones
         self.cell_count = self.blocks * BLOCK_CELLS - 32
         self.groups: tuple[LookupGroup, ...] = block_template().groups * self.blocks
-        self.lookup_count = lookup_count(self.groups)
+        self.lookup_count = self.blocks * lookup_count(block_template().groups)
 
     def pull_back(
         self, weights: Array, alphas: Sequence[Element], gradient: Array, public_gradient: Array

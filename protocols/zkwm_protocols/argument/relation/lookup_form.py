@@ -146,8 +146,10 @@ def lookup_form(relation: Relation, columns: Equality, alphas: Sequence[Element]
 
 def _tag_terms(relation: Relation, columns: Equality) -> Element:
     """The sum over lookups of weight times the tag of its table."""
-    counts = np.array([group.count for group in relation.groups], dtype=np.int64)
-    tags = np.array([relation.tables.tag(g.table) for g in relation.groups], dtype=np.uint64)
+    tables, groups = relation.tables, relation.groups
+    by_table = {key: tables.tag(key) for key in {group.table for group in groups}}
+    counts = np.array([group.count for group in groups], dtype=np.int64)
+    tags = np.array([by_table[group.table] for group in groups], dtype=np.uint64)
     sums = columns.sums(np.concatenate([[0], np.cumsum(counts)]))
     return sum_all(multiply_base(subtract_arrays(sums[:, 1:], sums[:, :-1]), tags))
 

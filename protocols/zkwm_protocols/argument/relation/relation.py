@@ -79,9 +79,9 @@ class Relation:
         if total > MAXIMUM_LOOKUPS or self.cell_count > MAXIMUM_CELLS:
             raise _too_large(network)
         widths = {
-            int(group.table.removeprefix("range:"))
-            for group in self.groups
-            if group.table.startswith("range:")
+            int(table.removeprefix("range:"))
+            for table in {group.table for group in self.groups}
+            if table.startswith("range:")
         }
         self.tables = Tables(network, widths)
 
