@@ -172,7 +172,7 @@ def _is_cheaper_dense(node: Convolution, gradient: Separable, windows: Windows, 
     outputs, height, width = gradient.shape
     before = outputs * height * width * gradient.channels.shape[1]
     before += node.weights.size * height * width // 10
-    return before < node.weights.shape[1] * node.groups * prod(windows.input) * terms
+    return bool(before < node.weights.shape[1] * node.groups * prod(windows.input) * terms)
 
 
 def bias_term(node: Convolution, gradient: Separable) -> Element:
