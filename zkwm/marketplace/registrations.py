@@ -13,7 +13,13 @@ from zkwm.judge.ledger_tables import whole
 from zkwm.marketplace.cases import now
 from zkwm.registry_database.database import Database, damaged
 from zkwm.registry_database.events import EventKind, add_event
-from zkwm.registry_database.tables import COMMITMENT_KEYS, COMMITMENTS, LISTINGS, SIGHTS
+from zkwm.registry_database.tables import (
+    COMMITMENT_CLASSES,
+    COMMITMENT_KEYS,
+    COMMITMENTS,
+    LISTINGS,
+    SIGHTS,
+)
 from zkwm_protocols.commitment import Commitment, LabelMode
 from zkwm_protocols.errors import UsageError, ZkwmError
 from zkwm_protocols.schema import require_text
@@ -106,8 +112,16 @@ def keep_commitment(
             insert(COMMITMENT_KEYS),
             [{"commitment": digest, "fingerprint": key.fingerprint()} for key in header.owner_keys],
         )
+        if names:
+            classes = [{"name": name_digest(name), "commitment": digest} for name in names]
+            connection.execute(insert(COMMITMENT_CLASSES), classes)
         add_event(connection, EventKind.REGISTERED, digest, {"holder": holder, "entry": entry})
         return True
+
+
+def name_digest(name: str) -> bytes:
+    """By what a class's name is looked up, 32 bytes."""
+    return hashlib.sha256(name.encode()).digest()
 
 
 def exchange_file(database: Database, kept: Commitment, better: Commitment) -> bool:

@@ -15,8 +15,9 @@ from typing import Any
 from sqlalchemy import Connection, insert, inspect, select, text
 from sqlalchemy.sql.elements import TextClause
 
+from zkwm.extras import require
 from zkwm.judge.ledger_tables import DamagedError, Rows, Transaction
-from zkwm.registry_database.tables import EARLIER, IDENTITY, METADATA, SCHEMA, VERSION
+from zkwm.registry_database.tables import EARLIER, IDENTITY, METADATA, OLDER, SCHEMA, VERSION
 from zkwm.sql_database import DatabaseLocation, SqlDatabase
 from zkwm_protocols.errors import Malformed, Unsupported
 
@@ -37,8 +38,8 @@ class Database(SqlDatabase):
             if not holds_tables(connection, location):
                 METADATA.create_all(connection)
                 connection.execute(insert(SCHEMA), {"version_num": VERSION})
-            self.identity = identity(connection)
             _require_version(connection, self.label)
+            self.identity = identity(connection)
 
     @contextmanager
     def transaction(self, scope: bytes | None = None) -> Iterator[Transaction]:
@@ -109,8 +110,17 @@ def identity(connection: Connection) -> bytes:
 
 
 def _require_version(connection: Connection, label: str) -> None:
-    """Raise Unsupported for another version than this zkwm keeps."""
+    """Bring an older version up to date. Raises Unsupported for one that this zkwm does not know.
+
+    That needs alembic: raises UsageError where it is not installed.
+    """
     version = connection.execute(select(SCHEMA.c.version_num)).scalar()
+    if version in OLDER:
+        require("alembic")
+        from zkwm.registry_database.migrations import migrate
+
+        migrate(connection)
+        version = connection.execute(select(SCHEMA.c.version_num)).scalar()
     if version != VERSION:
         raise Unsupported(
             f"the marketplace's database ({label}) has version {version}, and this zkwm keeps "

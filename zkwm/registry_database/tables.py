@@ -16,8 +16,10 @@ from zkwm.judge.ledger_tables import LedgerTable
 from zkwm.registry_database.service_tables import METADATA as METADATA
 from zkwm.sql_columns import digest, file, number, words
 
-VERSION = "1"
+VERSION = "2"
 """The newest of ``migrations``, which this zkwm keeps."""
+OLDER = ("1",)
+"""Those from which ``migrations`` lead to it."""
 EARLIER = "marketplace_schema"
 """A table that only databases before these versions have."""
 
@@ -51,6 +53,14 @@ COMMITMENT_KEYS = Table(
     digest("commitment", ForeignKey("commitments.digest"), primary_key=True),
     words("fingerprint", primary_key=True),
     Index("commitments_by_key", "fingerprint"),
+)
+
+COMMITMENT_CLASSES = Table(
+    "commitment_classes",
+    METADATA,
+    digest("name", primary_key=True),  # SHA-256 of a class's name in UTF-8
+    digest("commitment", ForeignKey("commitments.digest"), primary_key=True),
+    Index("commitment_classes_by_commitment", "commitment"),
 )
 
 LABEL_SEEDS = Table(

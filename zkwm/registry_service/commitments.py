@@ -11,13 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, exists, select, tuple_
 
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.marketplace.cases import now
-from zkwm.marketplace.registrations import exchange_file, keep_commitment, kept_commitment
+from zkwm.marketplace.registrations import (
+    exchange_file,
+    keep_commitment,
+    kept_commitment,
+    name_digest,
+)
 from zkwm.registry_database.database import Database
-from zkwm.registry_database.tables import CASES, COMMITMENT_KEYS, COMMITMENTS
+from zkwm.registry_database.tables import CASES, COMMITMENT_CLASSES, COMMITMENT_KEYS, COMMITMENTS
 from zkwm.registry_service.merged_files import KnownDates, merged
 from zkwm.registry_service.problems import Refused
 from zkwm_protocols.commitment import Commitment
@@ -201,15 +206,14 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         found += [table[name] == size for name, size in shape]
     if wanted.class_count is not None:
         found.append(table.class_count == wanted.class_count)
-    return found + [_among_names(name) for name in wanted.class_names]
+    return found + [_has_class(name) for name in wanted.class_names]
 
 
-def _among_names(name: str) -> ColumnElement[bool]:
-    """A name is among the classes: in the JSON list, where quotes inside a name are escaped."""
-    listed = func.coalesce(COMMITMENTS.c.class_names, "")
-    return or_(
-        *(listed.contains(f"{before}{json.dumps(name)}", autoescape=True) for before in ("[", ", "))
-    )
+def _has_class(name: str) -> ColumnElement[bool]:
+    """A name is among the classes."""
+    classes = COMMITMENT_CLASSES.c
+    having = select(classes.commitment).where(classes.name == name_digest(name))
+    return COMMITMENTS.c.digest.in_(having)
 
 
 def _registered(row: Any, owners: Sequence[str]) -> Registered:  # noqa: ANN401

@@ -67,8 +67,8 @@ def test_another_version_is_refused_by_name(location: str, judge: TestJudge) -> 
     with Marketplace(location, judge) as market:
         engine = market._database._engine
         with engine.connect() as connection, connection.begin():
-            connection.execute(text("UPDATE zkwm_schema SET version_num = '2'"))
-    with pytest.raises(Unsupported, match="has version 2, and this zkwm keeps version 1"):
+            connection.execute(text("UPDATE zkwm_schema SET version_num = '3'"))
+    with pytest.raises(Unsupported, match="has version 3, and this zkwm keeps version 2"):
         Marketplace(location, judge)
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, select, text, update
+from sqlalchemy import create_engine, insert, inspect, select, text, update
 
 import zkwm.registry_database.migrations as migrations
 from zkwm.registry_database.database import Database
 from zkwm.registry_database.migrations import migrate
-from zkwm.registry_database.tables import IDENTITY, METADATA, SCHEMA, VERSION
+from zkwm.registry_database.tables import COMMITMENTS, IDENTITY, METADATA, SCHEMA, VERSION
+from zkwm.registry_service.commitments import Wanted, find
 from zkwm.sql_database import DatabaseLocation, SqlDatabase
 from zkwm_protocols.errors import CouldNotCheck, Unsupported
 
@@ -53,6 +56,34 @@ def test_the_version_is_that_of_the_newest_migration() -> None:
     assert ScriptDirectory(folder).get_current_head() == VERSION
 
 
+def test_version_1_gets_the_names_of_its_classes(
+    location: DatabaseLocation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever opens it migrates it, a marketplace too, and its search finds what it had."""
+    older = SqlDatabase(location, "the test's")
+    with monkeypatch.context() as patch, older.writing(bytes(32)) as connection:
+        patch.setattr(migrations, "VERSION", "1")
+        migrate(connection)
+        assert not inspect(connection).has_table("commitment_classes")
+        for number, names in enumerate((["cat", "猫"], None, ["dog", "cat"])):
+            numbers = dict.fromkeys(
+                ("registered", "channels", "height", "width", "class_count", "block_size",
+                 "block_count"), 1,
+            )  # fmt: skip
+            row = {
+                "digest": bytes([number] * 32), "file": b"", "derived": True, "holder": "",
+                "class_names": None if names is None else json.dumps(names), **numbers,
+            }  # fmt: skip
+            connection.execute(insert(COMMITMENTS), row)
+    opened = Database(location)
+    assert differences(opened) == []
+    found = {
+        name: [one.digest[:2] for one in find(opened, Wanted(class_names=(name,)))]
+        for name in ("cat", "猫", "dog", "horse", '"cat"')
+    }
+    assert found == {"cat": ["00", "02"], "猫": ["00"], "dog": ["02"], "horse": [], '"cat"': []}
+
+
 def test_a_migration_that_fails_leaves_nothing(
     location: DatabaseLocation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,7 +105,7 @@ def test_an_unknown_version_is_left_as_it_is_and_refused(location: DatabaseLocat
     with Database(location).writing() as connection:
         connection.execute(update(SCHEMA).values(version_num="77"))
         migrate(connection)
-    with pytest.raises(Unsupported, match="has version 77, and this zkwm keeps version 1"):
+    with pytest.raises(Unsupported, match="has version 77, and this zkwm keeps version 2"):
         Database(location)
 
 

@@ -70,6 +70,19 @@ def test_by_a_whole_name_of_a_class(
     assert found(registry, both) == names(owners, *(i for i in which if i == 1))
 
 
+def test_a_name_is_looked_up_by_an_index(plain: Served) -> None:
+    asked: list[tuple[str, tuple[object, ...]]] = []
+    with plain.database.reading() as connection:
+        engine = connection.engine
+    event.listen(engine, "before_cursor_execute", lambda *one: asked.append((one[2], one[3])))
+    assert plain.caller().get("/v1/commitments?class_name=cat").status == 200
+    [(query, values)] = [one for one in asked if "commitment_classes" in one[0]]
+    with plain.database.reading() as connection:
+        plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values).all())
+    assert "SEARCH commitment_classes USING COVERING INDEX" in plan
+    assert "SCAN" not in plan
+
+
 def test_by_model(registry: Served, owners: list[Claimant], judge: TestJudge) -> None:
     market, suspect = registry.caller("market.example"), marked(owners[0].images, owners[0].labels)
     model = suspect.identity.digest.hex()
