@@ -55,7 +55,7 @@ def commitment_badge(view: RegistryView, digest: bytes) -> Badge:
     if kept is None:
         says = (
             f"Entry {entry.index} of the log {origin} by key {key} names commitment {name}; "
-            "whether that is its owner's key, only the commitment's file shows, and it is not kept here"
+            "whether that is its owner's key, only the commitment's file shows, which is not here"
         )
         return Badge("owner not known", says, "plain")
     title = f"Commitment {name} is entry {entry.index} of the log {origin}, registered by key {key}"
