@@ -39,6 +39,14 @@ class Server:
             connection.execute(f"CREATE SCHEMA {schema}".encode())
         return f"{url}&options=-csearch_path%3D{schema}"
 
+    def own_database(self) -> str:
+        """The URL of an empty database, for tools that see nothing of schemas: pg_dump's."""
+        name = f"own{next(self.number)}"
+        url = f"postgresql://desk:{PASSWORD}@/{{}}?host={self.socket}"
+        with psycopg.connect(url.format("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return url.format(name)
+
 
 def as_user() -> dict[str, Any]:
     """Whom the server runs as: it refuses root."""

@@ -21,14 +21,15 @@ from pathlib import Path
 
 from zkwm.files import flush_folder, read_limited
 from zkwm.registry_service.checksums import SUMS, copy_listed, write_sums
+from zkwm.registry_service.folder import FOLDER, ServiceFolder
 from zkwm.sql_engine import create_private
 from zkwm.transparency_log.check import CheckedLog
-from zkwm.transparency_log.database import FILE_NAME
+from zkwm.transparency_log.database import FILE_NAME, LogDatabase
 from zkwm.transparency_log.disk import Disk
 from zkwm.transparency_log.entries import HeadRow
 from zkwm.transparency_log.log_folder import DATABASE_VARIABLE, LogFolder
 from zkwm.transparency_log.rebuild import rebuild
-from zkwm.transparency_log.recovery import LOCK, PUBLIC, Describe
+from zkwm.transparency_log.recovery import LOCK, PUBLIC, Describe, advance
 from zkwm.transparency_log.tile_folder import WITNESSED, TileFolder
 from zkwm.transparency_log.tree_files import require_files
 from zkwm.transparency_log.tree_key import read_checkpoint
@@ -36,7 +37,9 @@ from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
 from zkwm_protocols.transparency.tiles import Tile, tiles_of
 from zkwm_protocols.transparency.tree import TreeHead
 
-SERVICE_DATABASE = Path("service/registry.sqlite")
+SERVICE_DATABASE = Path(FOLDER, "registry.sqlite")
+MODELS = Path(FOLDER, "models")
+"""The operator's own copies of models, which may be large; they are not in a backup."""
 _DATABASES = (SERVICE_DATABASE, Path(FILE_NAME))
 """In this order: whatever the service speaks of is in the log by the time that it is copied."""
 _FILE_LIMIT = 1 << 24
@@ -89,8 +92,9 @@ def back_up(folder: Path, output: Path) -> BackedUp:
 def restore(backup: Path, folder: Path, describe: Describe) -> CheckedLog:
     """Make a registry's folder from a backup; every file, entry and hash is verified.
 
-    The index of the log is made again from its tree, whose root has to be that of the row; the
-    service's database is the one of the backup. Nothing is left where anything does not fit.
+    The index of the log is made again from its tree, whose root has to be that of the row; the row
+    of a database on a server, which was dumped before, goes forward to that tree. The service's
+    database is the one of the backup. Nothing is left where anything does not fit.
 
     Args:
         backup: as ``back_up`` made it.
@@ -108,9 +112,12 @@ def restore(backup: Path, folder: Path, describe: Describe) -> CheckedLog:
         )
     with _new_folder(folder) as work:
         copy_listed(backup, work)
+        if ServiceFolder(backup).there:  # without a file in it where it is on a server
+            ServiceFolder(work).create()
         log = LogFolder(work)
         database = log.database()
         try:
+            _go_forward(log, database, describe)
             checked = rebuild(work, log.verifiers(), database, describe)
         finally:
             database.close()
@@ -145,10 +152,12 @@ def _new_folder(target: Path) -> Iterator[Path]:
 
 
 def _copy_files(folder: Path, work: Path) -> None:
-    """Copy everything but tree and databases, with its mode."""
+    """Copy everything but tree, databases and models, with its mode."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         if name.parts[0] in _LEFT_OUT or ".sqlite" in path.name or path.is_symlink():
+            continue
+        if name.is_relative_to(MODELS):
             continue
         if path.is_dir():
             (work / name).mkdir(mode=0o700)
@@ -210,6 +219,22 @@ def _copy_witnessed(public: Path, target: Path, row: HeadRow) -> None:
     keys = LogFolder(public.parent).verifiers()
     if read_checkpoint(data, keys).checkpoint.head.size <= row.size:
         (target / WITNESSED).write_bytes(data)
+
+
+def _go_forward(log: LogFolder, database: LogDatabase, describe: Describe) -> None:
+    """Bring the row of a database that was dumped before the tree was copied up to that tree.
+
+    Raises CouldNotCheck where it is of another tree.
+    """
+    keys, files = log.verifiers(), TileFolder(log.public, Disk())
+    row, checkpoint = database.head(keys[0].name), files.checkpoint()
+    if row is None or checkpoint is None:
+        return
+    head = read_checkpoint(checkpoint, keys).checkpoint.head
+    if head.size > row.size:
+        new = HeadRow(head.size, head.root, checkpoint)
+        read = lambda data: read_checkpoint(data, keys).checkpoint.head  # noqa: E731
+        advance(files, database, read, row, new, describe)
 
 
 def _require_whole(work: Path) -> None:

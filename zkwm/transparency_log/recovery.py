@@ -132,7 +132,9 @@ def _repair_head(
     checkpoint = files.checkpoint()
     published = None if checkpoint is None else _published(signer, checkpoint)
     if published is not None and published.size > row.size:
-        return _advance(files, database, signer, row, published, checkpoint or b"", describe)
+        new = HeadRow(published.size, published.root, checkpoint or b"")
+        advance(files, database, signer.read, row, new, describe)
+        return new
     if published is not None and published.size == row.size and published.root != row.root:
         raise _two_trees(row.size)
     head = TreeHead(row.size, row.root)
@@ -166,26 +168,27 @@ def _published(signer: TreeSigner, checkpoint: bytes) -> TreeHead:
         ) from None
 
 
-def _advance(
+def advance(
     files: TileFolder,
     database: LogDatabase,
-    signer: TreeSigner,
+    read: Callable[[bytes], TreeHead],
     row: HeadRow,
-    published: TreeHead,
-    checkpoint: bytes,
+    new: HeadRow,
     describe: Describe,
-) -> HeadRow:
-    """A published tree is ahead of an older database: it counts, if it begins with the row's."""
+) -> None:
+    """Bring an older database up to a published tree, which counts if it begins with the row's.
+
+    ``read`` verifies a checkpoint by the log's keys. Raises CouldNotCheck.
+    """
+    published = TreeHead(new.size, new.root)
     require_files(files, published)
     _require_begins(files, published, TreeHead(row.size, row.root))
-    require_witnessed(files, signer.read, published)
-    new = HeadRow(published.size, published.root, checkpoint)
+    require_witnessed(files, read, published)
     added = [
         describe(data).at(position)
         for position, data in read_entries(files, row.size, published.size)
     ]
     database.swap(row, new, added)
-    return new
 
 
 def _require_begins(files: TileFolder, head: TreeHead, older: TreeHead) -> None:

@@ -77,6 +77,8 @@ def registry(tmp_path: Path) -> Registry:
     key = LogFolder(folder).create("log.example/1", PASSPHRASE, cost=CHEAP)
     (folder / "service" / "judges").mkdir(parents=True)
     (folder / "service" / "judges" / "court.pub").write_text("a public key")
+    (folder / "service" / "models" / "of a case").mkdir(parents=True)
+    (folder / "service" / "models" / "of a case" / "large model.onnx").write_bytes(bytes(1 << 25))
     made = Registry(folder, key)
     made.service().close()
     return made
@@ -162,6 +164,7 @@ def test_a_backup_is_private_and_whole_and_others_tools_check_it(
         assert (backup / name).stat().st_mode & 0o077 == 0
     assert (backup / "service/judges/court.pub").read_text() == "a public key"
     assert not list(backup.rglob("*-wal"))
+    assert not (backup / "service/models").exists(), "models are the operator's to keep"
     assert [one.name for one in tmp_path.iterdir()].count("backup") == 1
     assert not list(tmp_path.glob(".*"))
     restored(backup, tmp_path / "again")
