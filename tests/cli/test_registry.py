@@ -57,9 +57,11 @@ def iter_until(read: Callable[[], str], last: str) -> Iterator[str]:
 
 
 @contextmanager
-def process(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+def process(
+    *arguments: object, program: str = "zkwm_cli"
+) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """``zkwm registry ...`` that does not end by itself, and what it says once it listens."""
-    command = [sys.executable, "-m", "zkwm_cli", "registry", *map(str, arguments), "--json"]
+    command = [sys.executable, "-m", program, "registry", *map(str, arguments), "--json"]
     with subprocess.Popen(
         command, cwd=ROOT, env=dict(os.environ), stdout=subprocess.PIPE, text=True
     ) as running:

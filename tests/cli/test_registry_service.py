@@ -12,7 +12,10 @@ import pytest
 from tests.cli.test_registry import process
 from tests.support.case_files import Command
 from tests.support.dispute import Claimant, random_images
+from tests.support.own_receivers import PROGRAM
 from tests.support.registry_server import Caller, registration
+from tests.support.webhook_receiver import receiving
+from zkwm.registry_service.signed_delivery import Secret, verify
 
 pytestmark = pytest.mark.usefixtures("quick_labels")
 
@@ -51,6 +54,27 @@ def test_a_registry_from_init_to_a_revoked_key(zkwm: Command, tmp_path: Path) ->
     assert text.split("_", 2)[2] not in shown.stdout
     with process("serve", log, "--listen", "127.0.0.1:0") as (_, said):
         assert json.loads(Caller(said["url"]).get("/v1/commitments").body)["commitments"]
+
+
+def test_a_registry_that_is_served_tells_its_webhooks(zkwm: Command, tmp_path: Path) -> None:
+    """From the API to a receiver in another process, signed with the secret that was shown once."""
+    log, owner = tmp_path / "log", Claimant(random_images(50))
+    zkwm("registry", "init", log, "--origin", "log.example/1", "--service")
+    made = zkwm("registry", "add-key", log, "--holder", "market.example", "--scope", "register")
+    with receiving() as receiver, process(
+        "serve", log, "--listen", "127.0.0.1:0", program=PROGRAM
+    ) as (_, said):  # fmt: skip
+        market = Caller(said["url"], made.stdout.strip())
+        wanted = {"url": receiver.url, "kinds": ["commitment.registered"]}
+        secret = Secret.from_text(market.post("/v1/webhooks", wanted).json["secret"])
+        assert market.post("/v1/commitments", registration(owner)).status == 201
+        first = receiver.wait_for(1)
+        assert market.get("/v1/webhooks").json["webhooks"][0]["ended"] is None
+    value = json.loads(first[1])
+    assert verify(secret, *first)
+    assert (value["type"], value["data"]["subject"], value["data"]["entry"]) == (
+        "commitment.registered", owner.commitment.digest.hex(), 0,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

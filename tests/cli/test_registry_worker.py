@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -13,12 +14,15 @@ import pytest
 
 from tests.cli.test_registry import process
 from tests.support.case_files import PASSPHRASE, Command, Files
+from tests.support.own_receivers import PROGRAM
 from tests.support.registry_server import Caller, statement, text
+from tests.support.webhook_receiver import Receiver, receiving
 from zkwm.judge.key_file import read_judge_public
 from zkwm.judge.verdict import Verdict
 from zkwm.owner.vault import Vault
 from zkwm.registry_service.folder import ServiceFolder
 from zkwm.registry_service.jobs import Jobs, JobState
+from zkwm.registry_service.signed_delivery import Secret, verify
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.cose.contents import CommitmentStatement
@@ -31,6 +35,8 @@ class Desk:
     log: Path
     market: Caller
     claim: str
+    receiver: Receiver
+    secret: Secret
 
     def verdict_jobs(self) -> dict[str, int]:
         """How many jobs of the judge's there are, by state."""
@@ -57,12 +63,16 @@ def asked(zkwm: Command, case: Files, log: Path) -> Iterator[Desk]:
         "statement": text(statement(CommitmentStatement(commitment.digest), own)),
     }
     claim = Challenge.from_bytes(case.challenge.read_bytes()).digest.hex()
-    with process("serve", log, "--listen", "127.0.0.1:0") as (_, said):
+    with receiving() as receiver, process(
+        "serve", log, "--listen", "127.0.0.1:0", program=PROGRAM
+    ) as (_, said):  # fmt: skip
         market = Caller(said["url"], key)
+        wanted = {"url": receiver.url, "kinds": ["claim.answered", "claim.decided"]}
+        secret = Secret.from_text(market.post("/v1/webhooks", wanted).json["secret"])
         registered = market.post("/v1/commitments", body)
         assert registered.status == 201, registered.body
         assert market.post("/v1/claims", case.challenge.read_bytes()).status == 201
-        yield Desk(log, market, f"/v1/claims/{claim}")
+        yield Desk(log, market, f"/v1/claims/{claim}", receiver, secret)
 
 
 def until(found: Callable[[], bool]) -> None:
@@ -101,6 +111,12 @@ def test_a_claim_goes_from_its_answer_to_a_verdict_without_a_person(
         assert [one["kind"] for one in logged][1:] == ["application/vnd.zkwm.verdict"]
         feed = desk.market.get(f"/v1/events?subject={desk.claim[-64:]}").json["events"]
         assert [one["kind"] for one in feed][-2:] == ["claim.answered", "claim.decided"]
+        told = [desk.receiver.wait_for(number) for number in (1, 2)]
+    assert len({verify(desk.secret, *one) for one in told}) == 2
+    found = {value["type"]: value["data"] for value in (json.loads(body) for _, body in told)}
+    assert found["claim.decided"]["outcome"] == "proven"
+    assert found["claim.decided"]["subject"] == desk.claim[-64:]
+    assert set(found) == {"claim.answered", "claim.decided"}
 
 
 def test_a_judge_whom_the_registry_does_not_trust_has_no_worker(

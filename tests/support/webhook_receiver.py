@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from zkwm.outgoing_http.rules import OWN_WORD
@@ -42,6 +45,28 @@ class Receiver:
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.http.server_port}/hook?key=s3cret-of-the-url"
+
+    def wait_for(self, number: int, seconds: float = 60) -> tuple[dict[str, str], bytes]:
+        """The n-th message, once it has come."""
+        until = time.monotonic() + seconds
+        while len(self.got) < number:
+            assert time.monotonic() < until, "no message came"
+            time.sleep(0.05)
+        return self.got[number - 1]
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    """A receiver that listens until the block ends."""
+    made = Receiver()
+    thread = threading.Thread(target=made.http.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield made
+    finally:
+        made.http.shutdown()
+        made.http.server_close()
+        thread.join()
 
 
 def happen(database: Database, kind: EventKind = EventKind.DECIDED, **data: object) -> None:

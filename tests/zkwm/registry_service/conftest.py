@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.postgres import Server, serving
-from tests.support.webhook_receiver import Receiver
+from tests.support.webhook_receiver import Receiver, receiving
 from zkwm.registry_database.database import Database
 from zkwm.registry_database.location import find_location
 
@@ -54,10 +53,5 @@ def clock() -> Clock:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    thread = threading.Thread(target=made.http.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield made
-    made.http.shutdown()
-    made.http.server_close()
-    thread.join()
+    with receiving() as made:
+        yield made
