@@ -11,12 +11,16 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import torch_state
 from zkwm.extras import NO_TELEMETRY
+
+if TYPE_CHECKING:
+    from tests.support.postgres import Server
 
 # Before torch is loaded, and for the processes that tests start: with another number of threads
 # sums are rounded in another order, and a training ends elsewhere. Every outcome that a test
@@ -72,6 +76,15 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip("no data sets: set ZKWM_DATA to a folder with fashion-mnist.npz and others")
     return folder
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server; what needs it is skipped where there is none."""
+    from tests.support.postgres import serving
+
+    with serving() as running:
+        yield running
 
 
 @pytest.fixture

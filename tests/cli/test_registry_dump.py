@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,17 +12,11 @@ import pytest
 from tests.cli.test_registry import ROOT, process
 from tests.support.case_files import Command
 from tests.support.dispute import Claimant, random_images
-from tests.support.postgres import Server, serving
+from tests.support.postgres import Server
 from tests.support.registry_server import Caller, registration
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_labels")]
 VARIABLE = "ZKWM_REGISTRY_DATABASE"
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as running:
-        yield running
 
 
 def documented(step: int) -> str:

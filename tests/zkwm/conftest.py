@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.support.argued import StandIn
@@ -25,6 +27,15 @@ def cheap() -> Cost:
 def passphrase() -> str:
     """The passphrase of vaults and keys."""
     return PASSPHRASE
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty database is kept: a file, or a place of a server."""
+    if request.param == "sqlite":
+        return str(tmp_path / "registry.sqlite")
+    url: str = request.getfixturevalue("server").database()
+    return url
 
 
 @pytest.fixture

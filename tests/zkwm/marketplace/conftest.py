@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support.dispute import Claimant, TestJudge, random_images
-from tests.support.postgres import Server, serving
 from zkwm.marketplace import Marketplace
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    """A PostgreSQL server."""
-    with serving() as running:
-        yield running
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where an empty marketplace is kept: a folder, or a database of a server."""
-    if request.param == "sqlite":
-        return str(tmp_path / "market")
-    url: str = request.getfixturevalue("server").database()
-    return url
 
 
 @pytest.fixture(scope="module")

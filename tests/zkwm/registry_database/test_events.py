@@ -11,9 +11,9 @@ from zkwm.sql_database import DatabaseLocation
 WRITERS, EACH = 4, 10
 
 
-def test_no_event_appears_behind_a_readers_back(location: DatabaseLocation) -> None:
+def test_no_event_appears_behind_a_readers_back(place: DatabaseLocation) -> None:
     """Several writers at once, each in a scope of their own, and a reader who keeps a cursor."""
-    database, failures = Database(location), []
+    database, failures = Database(place), []
 
     def write(writer: int) -> None:
         try:
@@ -41,8 +41,8 @@ def test_no_event_appears_behind_a_readers_back(location: DatabaseLocation) -> N
         assert own == list(range(EACH))
 
 
-def test_events_of_one_subject(location: DatabaseLocation) -> None:
-    database = Database(location)
+def test_events_of_one_subject(place: DatabaseLocation) -> None:
+    database = Database(place)
     for kind, subject in ((EventKind.ASKED, b"\1"), (EventKind.ASKED, b"\2"),
                           (EventKind.DECIDED, b"\1")):  # fmt: skip
         with database.writing() as connection:
@@ -52,8 +52,8 @@ def test_events_of_one_subject(location: DatabaseLocation) -> None:
     assert [event.kind for event in found] == [EventKind.ASKED, EventKind.DECIDED]
 
 
-def test_what_is_undone_leaves_no_event(location: DatabaseLocation) -> None:
-    database = Database(location)
+def test_what_is_undone_leaves_no_event(place: DatabaseLocation) -> None:
+    database = Database(place)
     try:
         with database.writing() as connection:
             add_event(connection, EventKind.ASKED, b"\1", {})

@@ -27,25 +27,25 @@ def differences(database: SqlDatabase) -> list[object]:
         return list(compare_metadata(context, METADATA))
 
 
-def test_migrations_make_the_tables_of_this_version(location: DatabaseLocation) -> None:
-    empty = SqlDatabase(location, "the test's")
+def test_migrations_make_the_tables_of_this_version(place: DatabaseLocation) -> None:
+    empty = SqlDatabase(place, "the test's")
     with empty.writing(bytes(32)) as connection:
         migrate(connection)
     assert differences(empty) == []
-    with Database(location).reading() as connection:
+    with Database(place).reading() as connection:
         assert connection.execute(select(SCHEMA.c.version_num)).scalars().all() == [VERSION]
 
 
 def test_a_database_without_migrations_is_the_same_and_is_migrated_by_nothing(
-    location: DatabaseLocation,
+    place: DatabaseLocation,
 ) -> None:
     """A marketplace has no alembic: what it made, the service takes as it is."""
-    made = Database(location)
+    made = Database(place)
     assert differences(made) == []
     with made.writing(bytes(32)) as connection:
         migrate(connection)
     assert differences(made) == []
-    again = Database(location)
+    again = Database(place)
     assert again.identity == made.identity
     with again.reading() as connection:
         assert len(connection.execute(select(IDENTITY)).all()) == 1
@@ -57,10 +57,10 @@ def test_the_version_is_that_of_the_newest_migration() -> None:
 
 
 def test_version_1_gets_the_names_of_its_classes(
-    location: DatabaseLocation, monkeypatch: pytest.MonkeyPatch
+    place: DatabaseLocation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever opens it migrates it, a marketplace too, and its search finds what it had."""
-    older = SqlDatabase(location, "the test's")
+    older = SqlDatabase(place, "the test's")
     with monkeypatch.context() as patch, older.writing(bytes(32)) as connection:
         patch.setattr(migrations, "VERSION", "1")
         migrate(connection)
@@ -75,7 +75,7 @@ def test_version_1_gets_the_names_of_its_classes(
                 "class_names": None if names is None else json.dumps(names), **numbers,
             }  # fmt: skip
             connection.execute(insert(COMMITMENTS), row)
-    opened = Database(location)
+    opened = Database(place)
     assert differences(opened) == []
     found = {
         name: [one.digest[:2] for one in find(opened, Wanted(class_names=(name,)))]
@@ -85,14 +85,14 @@ def test_version_1_gets_the_names_of_its_classes(
 
 
 def test_a_migration_that_fails_leaves_nothing(
-    location: DatabaseLocation, monkeypatch: pytest.MonkeyPatch
+    place: DatabaseLocation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from alembic import op
 
     def fail(*_: object) -> None:
         raise OSError("no")
 
-    empty = SqlDatabase(location, "the test's")
+    empty = SqlDatabase(place, "the test's")
     with monkeypatch.context() as patch:
         patch.setattr(op, "create_index", fail)
         with pytest.raises(OSError, match="no"), empty.writing(bytes(32)) as connection:
@@ -101,27 +101,27 @@ def test_a_migration_that_fails_leaves_nothing(
         assert inspect(connection).get_table_names() == []
 
 
-def test_an_unknown_version_is_left_as_it_is_and_refused(location: DatabaseLocation) -> None:
-    with Database(location).writing() as connection:
+def test_an_unknown_version_is_left_as_it_is_and_refused(place: DatabaseLocation) -> None:
+    with Database(place).writing() as connection:
         connection.execute(update(SCHEMA).values(version_num="77"))
         migrate(connection)
     with pytest.raises(Unsupported, match="has version 77, and this zkwm keeps version 2"):
-        Database(location)
+        Database(place)
 
 
-def test_a_database_of_an_earlier_zkwm_is_refused_by_name(location: DatabaseLocation) -> None:
-    engine = create_engine(location.url)
+def test_a_database_of_an_earlier_zkwm_is_refused_by_name(place: DatabaseLocation) -> None:
+    engine = create_engine(place.url)
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE marketplace_schema (version BIGINT)"))
     engine.dispose()
     with pytest.raises(Unsupported, match="made by an earlier zkwm"):
-        Database(location)
+        Database(place)
 
 
 def test_every_error_of_the_database_is_told_without_parameters(
-    location: DatabaseLocation,
+    place: DatabaseLocation,
 ) -> None:
-    database = Database(location)
+    database = Database(place)
     with (
         pytest.raises(CouldNotCheck, match="cannot be used") as caught,
         database.writing() as connection,

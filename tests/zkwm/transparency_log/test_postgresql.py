@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.logs import begin, contents, entries, memory_folder, opened
-from tests.support.postgres import PASSWORD, serving
+from tests.support.postgres import PASSWORD, Server
 from zkwm.transparency_log.database import LogDatabase
 from zkwm_protocols.errors import CouldNotCheck, UsageError
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with serving() as server:
-        yield server.database()
+def url(server: Server) -> str:
+    return server.database()
 
 
 def test_a_log_in_postgresql(url: str) -> None:
