@@ -49,7 +49,7 @@ from zkwm_protocols.cose.key_contents import (
 from zkwm_protocols.cose.logged_statement import LoggedStatement
 from zkwm_protocols.cose.statement import SignedStatement, sign_statement
 from zkwm_protocols.dates import Interval, Published
-from zkwm_protocols.keys import ED25519, JudgePublic, SigningKey
+from zkwm_protocols.keys import ED25519, PublicKey, SigningKey
 from zkwm_protocols.transparency.checkpoint import SignedCheckpoint
 from zkwm_protocols.transparency.tree import prove_consistency
 
@@ -142,9 +142,9 @@ class FilledRegistry:
             sign_statement(KeyRevocation(own, TIME, RevocationReason.COMPROMISED), STRANGER),
         ]
 
-    def trusts(self, judge: JudgePublic) -> bool:
+    def trusts(self, key: PublicKey) -> bool:
         """The one judge."""
-        return self.trusted and judge == self.judge.key.public
+        return self.trusted and key == self.judge.key.signing.public
 
     def log_state(self) -> LogState:
         """The log, whose witnesses cosigned its newest tree."""
@@ -185,6 +185,10 @@ class FilledRegistry:
     def commitment(self, digest: bytes) -> KeptCommitment | None:
         """By D."""
         return self.commitments.get(digest)
+
+    def owners(self, commitment: bytes) -> Sequence[str] | None:
+        """Of the one commitment that is kept."""
+        return [OWNER.public.fingerprint()] if commitment == self.digest else None
 
     def commitments_of(self, fingerprint: str) -> Sequence[bytes]:
         """By an owner's key."""

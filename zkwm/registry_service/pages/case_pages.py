@@ -34,7 +34,7 @@ STATES = {
         "The deadline passed without an answer. That proves nothing for or against the claim.",
     ),
     "withdrawn": ("Withdrawn", "The claim was withdrawn: there is no decision, and none follows."),
-    "decided": ("Decided", "The judge decided; the verdict says what."),
+    "decided": ("Decided", "The judge gave a verdict, which was verified and is kept here."),
 }
 _KINDS = {
     SuspectKind.ONNX: "an ONNX file",
@@ -101,7 +101,7 @@ def verdict_values(view: RegistryView, digest: bytes) -> dict[str, Any] | None:
         "files": case_facts.files(verdict),
         "judge": "" if verdict.judge is None else verdict.judge.fingerprint(),
         "judge_end": _judge_end(view, verdict),
-        "trusted": verdict.judge is not None and view.trusts(verdict.judge),
+        "trusted": verdict.judge is not None and view.trusts(verdict.judge.signing),
         "claim": claim,
         "challenge": challenge.hex(),
         "commitment": verdict.commitment_digest.hex() if verdict.commitment_digest else "",
@@ -144,7 +144,7 @@ def verdict_standing(view: RegistryView, kept: KeptVerdict) -> tuple[str, str]:
     end = _judge_end(view, verdict)
     if end is not None and end.grave:
         return verdict.outcome, f"judge's key {end.word}"
-    trusted = verdict.judge is not None and view.trusts(verdict.judge)
+    trusted = verdict.judge is not None and view.trusts(verdict.judge.signing)
     return verdict.outcome, "" if trusted else "judge not trusted here"
 
 

@@ -26,7 +26,7 @@ def commitment_values(view: RegistryView, digest: bytes) -> dict[str, Any] | Non
     if not entries and kept is None:
         return None
     owners = owners_of(kept)
-    rows = history(view, entries, owners)
+    rows = history(view, entries)
     keys = [(owner, key_history(view, owner)) for owner in owners or ()]
     ends = [end for owner in owners or () if (end := key_end(view, owner)) is not None]
     registered = registration(entries, kept)
@@ -47,7 +47,7 @@ def commitment_values(view: RegistryView, digest: bytes) -> dict[str, Any] | Non
         "ends": ends,
         "grave": next((end for end in ends if end.grave), None),
         "registered": registered,
-        "row": None if registered is None else history(view, [registered], owners)[0],
+        "row": None if registered is None else history(view, [registered])[0],
         "proofs": proofs,
         "cosigned": seen,
         "witnessed_by": len({one.witness for one in seen}),

@@ -32,7 +32,7 @@ from zkwm_protocols.cose.contents import commitment_of
 from zkwm_protocols.cose.key_contents import KeyRevocation, KeyRotation, key_subject
 from zkwm_protocols.cose.statement import SignedStatement
 from zkwm_protocols.errors import Malformed
-from zkwm_protocols.keys import JudgePublic
+from zkwm_protocols.keys import JudgePublic, PublicKey
 from zkwm_protocols.transparency.checkpoint import SignedCheckpoint
 from zkwm_protocols.transparency.note_keys import VerifierKey
 from zkwm_protocols.transparency.policy import LogPolicy
@@ -69,13 +69,13 @@ class DatabaseView:
         self._log = log
         self._keys = keys
         self._policy = policy
-        self._judges = judges
+        self._judges = frozenset(one.signing for one in judges)
         self._bundle = lru_cache(_BUNDLES_HELD)(log.files.entries)
         self._entry = lru_cache(_ENTRIES_HELD)(self._read)
 
-    def trusts(self, judge: JudgePublic) -> bool:
+    def trusts(self, key: PublicKey) -> bool:
         """By the files of judges that were there at the service's start."""
-        return judge in self._judges
+        return key in self._judges
 
     def log_state(self) -> LogState:
         """The log as it stands. Raises CouldNotCheck or Malformed."""
@@ -140,6 +140,13 @@ class DatabaseView:
             return None
         commitment = kept_commitment(self._database, digest)
         return KeptCommitment(commitment, row.registered, self._at(row.entry))
+
+    def owners(self, commitment: bytes) -> Sequence[str] | None:
+        """By the index of owners' keys."""
+        keys = COMMITMENT_KEYS.c
+        query = select(keys.fingerprint).where(keys.commitment == commitment)
+        with self._database.reading() as connection:
+            return connection.execute(query).scalars().all() or None
 
     def commitments_of(self, fingerprint: str) -> Sequence[bytes]:
         """By an owner's key."""

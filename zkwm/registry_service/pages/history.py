@@ -45,6 +45,9 @@ _TITLES: dict[type[Content], str] = {
     KeyRevocation: "Key revoked",
 }
 _ANOTHER = "another key than the owner's"
+_JUDGE = "a judge whom this registry trusts"
+_NO_JUDGE = "a key of no judge whom this registry trusts"
+_NAMED = "Commitment named"
 _STRANGERS = "Named by a stranger"
 _NOT_REGISTERED = "A key that is not the owner's names this commitment: that registers nothing."
 
@@ -91,37 +94,38 @@ def key_history(view: RegistryView, fingerprint: str) -> list[HistoryRow]:
     return [replace(row, void=row.index in void) for row in history(view, entries)]
 
 
-def history(
-    view: RegistryView, entries: Iterable[LoggedEntry], owners: Collection[str] | None = None
-) -> list[HistoryRow]:
-    """The rows of these entries.
-
-    Args:
-        view: knows which verdicts have a page.
-        entries: in the log's order.
-        owners: fingerprints of the owner's keys, or None where no file here names them.
-    """
+def history(view: RegistryView, entries: Iterable[LoggedEntry]) -> list[HistoryRow]:
+    """The rows of these entries, in their order; ``view`` knows owners, judges and verdicts."""
+    owners: dict[bytes, Collection[str] | None] = {}
     return [_row(view, entry, owners) for entry in entries]
 
 
-def _row(view: RegistryView, entry: LoggedEntry, owners: Collection[str] | None) -> HistoryRow:
-    """One row."""
+def _row(
+    view: RegistryView, entry: LoggedEntry, known: dict[bytes, Collection[str] | None]
+) -> HistoryRow:
+    """One row; ``known`` are fingerprints of owners' keys by D, None where no file names them."""
     statement = entry.statement
     content, key = statement.content, statement.key.fingerprint()
     says, claim, digest = _says(content)
     about = _about(content)
-    by = _whose(content, key, owners)
-    strange = isinstance(content, CommitmentStatement) and by == _ANOTHER
+    owners: Collection[str] | None = None
+    if not isinstance(content, KeyBinding | KeyRotation | KeyRevocation):
+        if content.commitment not in known:
+            known[content.commitment] = view.owners(content.commitment)
+        owners = known[content.commitment]
+    title = _TITLES[type(content)]
+    if isinstance(content, CommitmentStatement) and (owners is None or key not in owners):
+        title = _NAMED if owners is None else _STRANGERS
     if isinstance(content, VerdictStatement) and view.verdict(content.verdict) is None:
         digest = ("Verdict's file, not kept here", content.verdict.hex(), "")
     return HistoryRow(
         index=entry.index,
-        title=_STRANGERS if strange else _TITLES[type(content)],
-        says=_NOT_REGISTERED if strange else says,
+        title=title,
+        says=_NOT_REGISTERED if title == _STRANGERS else says,
         claim=claim,
         digest=digest,
         key=key,
-        by=by,
+        by=_whose(content, key, owners, judge=view.trusts(statement.key)),
         address="" if statement.issuer == key else statement.issuer,
         about=about,
         path=f"/{about[0]}s/{about[1]}",
@@ -137,14 +141,18 @@ def _about(content: Content) -> tuple[str, str]:
     return "commitment", content.commitment.hex()
 
 
-def _whose(content: Content, key: str, owners: Collection[str] | None) -> str:
-    """Whose key signed, as far as it is known here."""
+def _whose(content: Content, key: str, owners: Collection[str] | None, *, judge: bool) -> str:
+    """Whose key signed, as far as it is known here; ``judge`` is whether one who is trusted did."""
     if isinstance(content, KeyBinding | KeyRotation | KeyRevocation):
         return "the key itself"
+    if owners is not None and key in owners:
+        return "an owner's key"
+    if judge:
+        return _JUDGE
+    if isinstance(content, VerdictStatement):
+        return _NO_JUDGE
     if owners is None:
         return "a key; whether it is the owner's, only the commitment's file shows"
-    if key in owners:
-        return "an owner's key"
     return _ANOTHER
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 from zkwm_protocols.challenge import Challenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.cose.statement import SignedStatement
-from zkwm_protocols.keys import JudgePublic
+from zkwm_protocols.keys import PublicKey
 from zkwm_protocols.transparency.checkpoint import SignedCheckpoint
 from zkwm_protocols.transparency.note_keys import VerifierKey
 from zkwm_protocols.transparency.policy import LogPolicy
@@ -107,8 +107,8 @@ class KeptVerdict:
 class RegistryView(Protocol):
     """A registry, as far as pages show it. Each method may raise ZkwmError."""
 
-    def trusts(self, judge: JudgePublic) -> bool:
-        """Whether the operator trusts this judge now."""
+    def trusts(self, key: PublicKey) -> bool:
+        """Whether this is the signing key of a judge whom the operator trusts now."""
 
     def log_state(self) -> LogState:
         """The log as it stands."""
@@ -133,6 +133,9 @@ class RegistryView(Protocol):
 
     def commitment(self, digest: bytes) -> KeptCommitment | None:
         """The commitment D, where its file is kept."""
+
+    def owners(self, commitment: bytes) -> Sequence[str] | None:
+        """The fingerprints of the owner's keys of D; None where its file is not kept."""
 
     def commitments_of(self, fingerprint: str) -> Sequence[bytes]:
         """At most ``MOST_ROWS`` digests D of kept commitments with this owner's key."""
