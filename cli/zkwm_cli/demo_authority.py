@@ -1,7 +1,8 @@
 """The timestamp authority of ``zkwm demo --dispute``: RFC 3161 over HTTP, on this machine alone.
 
 Of the demo and nothing else: its key is made for one run, lives in memory, and is worth no trust.
-It answers plain requests as RFC 3161 says, so that ``zkwm register`` asks it like any other.
+It answers plain requests as RFC 3161 says and hands out its list of revoked certificates, so that
+``zkwm register`` asks it like any other.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ POLICY = "1.3.6.1.4.1.57264.2"
 """An identifier of a policy that no authority outside of tests and demos means by its tokens."""
 _LIFE = timedelta(days=1)
 _LIMIT = 4_096
+_LIST = "/root.crl"
 _SHA256, _ECDSA_SHA256 = "2.16.840.1.101.3.4.2.1", "1.2.840.10045.4.3.2"
 _GENERALIZED_TIME = 0x18
 
@@ -60,13 +62,18 @@ class _Request:
 
 
 class DemoAuthority:
-    """A root, a signer beneath it, and the tokens that they give."""
+    """A root, a signer beneath it, and the tokens that they give; it has a port from the start."""
 
     def __init__(self) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._place = f"http://127.0.0.1:{self._server.server_port}"
         root_key, self._key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
         root_name = _name("zkwm demo: root of no trust")
-        self._root = _certificate(root_name, root_key, root_name, root_key, ca=True)
-        self._signer = _certificate(_name("zkwm demo: authority"), self._key, root_name, root_key)
+        self._root = _certificate(root_name, root_key, root_name, root_key, None)
+        self._signer = _certificate(
+            _name("zkwm demo: authority"), self._key, root_name, root_key, f"{self._place}{_LIST}"
+        )
+        self.revoked = _none_revoked(root_name, root_key)
 
     @property
     def root(self) -> bytes:
@@ -81,16 +88,19 @@ class DemoAuthority:
 
     @contextmanager
     def serving(self) -> Iterator[str]:
-        """The authority behind HTTP on a free port of 127.0.0.1; gives its URL."""
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        """The authority behind HTTP on 127.0.0.1, once; gives its URL."""
+        thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}/tsa"
+            yield f"{self._place}/tsa"
         finally:
-            server.shutdown()
+            self._server.shutdown()
             thread.join()
-            server.server_close()
+            self.close()
+
+    def close(self) -> None:
+        """Give the port back, as the end of ``serving`` does."""
+        self._server.server_close()
 
     def _token(self, digest: bytes, nonce: int) -> bytes:
         """The TimeStampToken over a SHA-256 digest."""
@@ -173,10 +183,13 @@ def _certificate(
     key: EllipticCurvePrivateKey,
     issuer: x509.Name,
     issuer_key: EllipticCurvePrivateKey,
-    *,
-    ca: bool = False,
+    revoked: str | None,
 ) -> x509.Certificate:
-    """A certificate that is valid for a day; of a root, or of a signer of timestamps alone."""
+    """A certificate that is valid for a day; of a root, or of a signer of timestamps alone.
+
+    ``revoked`` is the URL of the issuer's list of revoked certificates; None for a root.
+    """
+    ca = revoked is None
     now = datetime.now(UTC)
     usage = dict.fromkeys(
         (
@@ -185,7 +198,8 @@ def _certificate(
         ),
         False,
     )  # fmt: skip
-    usage |= {"key_cert_sign": True} if ca else {"digital_signature": True}
+    own = ("key_cert_sign", "crl_sign") if ca else ("digital_signature",)
+    usage |= dict.fromkeys(own, True)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -202,14 +216,24 @@ def _certificate(
             critical=False,
         )
     )
-    if not ca:
+    if revoked is not None:
+        listed = x509.DistributionPoint([x509.UniformResourceIdentifier(revoked)], None, None, None)
+        builder = builder.add_extension(x509.CRLDistributionPoints([listed]), critical=False)
         usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
         builder = builder.add_extension(usages, critical=True)
     return builder.sign(issuer_key, hashes.SHA256())
 
 
+def _none_revoked(issuer: x509.Name, key: EllipticCurvePrivateKey) -> bytes:
+    """A list of revoked certificates without any, DER, for as long as the demo's are valid."""
+    now = datetime.now(UTC)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer)
+    builder = builder.last_update(now - timedelta(hours=1)).next_update(now + _LIFE)
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
 def _handler(authority: DemoAuthority) -> type[BaseHTTPRequestHandler]:
-    """A handler that answers requests of RFC 3161, section 3.4."""
+    """A handler that answers requests of RFC 3161, section 3.4, and hands out the CRL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -218,12 +242,22 @@ def _handler(authority: DemoAuthority) -> type[BaseHTTPRequestHandler]:
             if not 0 < size <= _LIMIT:
                 self.send_error(413)
                 return
-            answer = authority.reply(self.rfile.read(size))
+            self._send("application/timestamp-reply", authority.reply(self.rfile.read(size)))
+
+        def do_GET(self) -> None:
+            """The list of revoked certificates."""
+            if self.path != _LIST:
+                self.send_error(404)
+                return
+            self._send("application/pkix-crl", authority.revoked)
+
+        def _send(self, kind: str, content: bytes) -> None:
+            """A whole answer."""
             self.send_response(200)
-            self.send_header("Content-Type", "application/timestamp-reply")
-            self.send_header("Content-Length", str(len(answer)))
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(answer)
+            self.wfile.write(content)
 
         def log_message(self, format: str, *arguments: object) -> None:
             """Nothing on stderr."""

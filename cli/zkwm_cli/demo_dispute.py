@@ -77,18 +77,18 @@ def dispute_demo(folder: Path, *, run: Run, say: Say) -> DisputeDemoResult:
 
     Raises what ``demo`` raises, and CouldNotCheck where a server does not start.
     """
-    begin_folder(folder)
+    folder = begin_folder(folder)
     began = time.monotonic()
     story = Story(run, say)
     authority = DemoAuthority()
     with chdir(folder), demo_environment() as chosen, authority.serving() as tsa:
-        story.show("cd", str(folder.resolve()))
+        story.show("cd", str(folder))
         for name, value in chosen.items():
             story.show("export", f"{name}={value}")
         story.tell("A log and its witness run on this machine, and an authority that dates.")
         with log_and_witness(story, f"demo-{secrets.token_hex(4)}.invalid") as log:
             story.tell("The judge says whom they trust, before anything is asked.")
-            _write_trust(authority, log)
+            _write_trust(story, authority, log)
             story.run("judge-key --output judge.key")
             story.tell("The owner commits, has that dated and logged, and then trains.")
             _commit(story, "acme")
@@ -119,19 +119,20 @@ def _decide(
         output="dispute.json",
     )
     story.run("inspect dispute.verdict --judge judge.key.pub")
-    return DisputeDemoResult(folder.resolve(), read_json("dispute.json"), time.monotonic() - began)
+    return DisputeDemoResult(folder, read_json("dispute.json"), time.monotonic() - began)
 
 
-def _write_trust(authority: DemoAuthority, log: DemoLog) -> None:
-    """The judge's trust folder: this authority, this log and its witness."""
-    place = Path("trust/authorities/demo")
-    place.mkdir(parents=True)
-    (place / "root.pem").write_bytes(authority.root)
-    (place / "authority.toml").write_text(
-        f'policies = ["{POLICY}"]\ndemand_revocation = false\n', encoding="utf-8"
-    )
-    Path("trust/trust.toml").write_text("authorities_needed = 1\n", encoding="utf-8")
-    Path("trust/log-policy").write_text(log.policy, encoding="utf-8")
+def _write_trust(story: Story, authority: DemoAuthority, log: DemoLog) -> None:
+    """The judge's trust folder, by its commands: this authority, this log and its witness."""
+    given = {"root.pem": authority.root, "log-policy": log.policy.encode()}
+    for name, content in given.items():
+        Path(name).write_bytes(content)
+    place = "trust/authorities/demo"
+    story.shell(f"mkdir -p {place}")
+    story.shell(f"cp root.pem {place}/")
+    story.shell(f"""echo 'policies = ["{POLICY}"]' > {place}/authority.toml""")
+    story.shell("echo 'authorities_needed = 1' > trust/trust.toml")
+    story.shell("cp log-policy trust/")
 
 
 def _commit(story: Story, name: str) -> None:
@@ -170,7 +171,8 @@ def _look(story: Story, mark: str, model: str, published: str) -> None:
         f"challenge --commitment {mark}.commitment --model {model}-model/model.onnx "
         f"--reveal {reveal} --test-data fashion-mnist-small --trust trust "
         f"--suspect-published {published} "
-        f"--published-source 'the demo' --judge judge.key.pub --output {case}.challenge"
+        '--published-source "the demo\'s own clock" '
+        f"--judge judge.key.pub --output {case}.challenge"
     )
     fingerprint = JudgePublic.from_bytes(Path("judge.key.pub").read_bytes()).fingerprint()
     story.run(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
@@ -75,11 +76,11 @@ def demo(folder: Path, *, run: Run, say: Say) -> DemoResult:
         Cancelled: a command was interrupted.
         CouldNotCheck: a command ended with another exit code than expected.
     """
-    begin_folder(folder)
+    folder = begin_folder(folder)
     began = time.monotonic()
     story = Story(run, say)
     with chdir(folder), demo_environment() as chosen:
-        story.show("cd", str(folder.resolve()))
+        story.show("cd", str(folder))
         for name, value in chosen.items():
             story.show("export", f"{name}={value}")
         _owner_marks(story)
@@ -88,7 +89,7 @@ def demo(folder: Path, *, run: Run, say: Say) -> DemoResult:
         unmarked = _dispute(story, "other", "unmarked/model.onnx", proven=False)
         record, twin = (read_json(f"{name}/record.json") for name in ("marked", "unmarked"))
     return DemoResult(
-        folder=folder.resolve(),
+        folder=folder,
         marked_accuracy=record["test_accuracy"],
         unmarked_accuracy=twin["test_accuracy"],
         trigger_matches=record["trigger_matches"],
@@ -99,8 +100,11 @@ def demo(folder: Path, *, run: Run, say: Say) -> DemoResult:
     )
 
 
-def begin_folder(folder: Path) -> None:
-    """Make the demo's folder. Raises UsageError for one that has something in it, CouldNotCheck."""
+def begin_folder(folder: Path) -> Path:
+    """Make the demo's folder; return its whole path, which a change of folders leaves as it is.
+
+    Raises UsageError for one that has something in it, CouldNotCheck.
+    """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(
             f"{folder} exists and is not an empty folder", hint="choose another --directory"
@@ -109,6 +113,7 @@ def begin_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CouldNotCheck(f"cannot make {folder}: {error.strerror}") from None
+    return folder.resolve()
 
 
 class Story:
@@ -127,6 +132,13 @@ class Story:
         """Show a command line, the file that its standard output goes to, and "&" if it goes on."""
         target = f" > {output}" if output else ""
         self._say(f"$ {shlex.join(words)}{target}{' &' if beside else ''}")
+
+    def shell(self, command: str) -> None:
+        """Show a command of the shell, and run it. Raises CouldNotCheck unless it ends well."""
+        self._say(f"$ {command}")
+        done = subprocess.run(["/bin/sh", "-c", command], check=False)  # noqa: S603
+        if done.returncode:
+            raise CouldNotCheck(f"the demo's command {command.split()[0]} failed")
 
     def run(self, command: str, *, expected: int = 0, output: str = "") -> None:
         """Run one command. Raises Cancelled or CouldNotCheck unless it ends as ``expected``."""

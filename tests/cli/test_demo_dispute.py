@@ -10,7 +10,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,25 +105,26 @@ def test_a_command_that_fails(tmp_path: Path) -> None:
 
 def test_its_authority_gives_tokens_that_verify_strictly() -> None:
     """By both readers; only where somebody trusts the root of this very run."""
-    authority = DemoAuthority()
     digest, nonce = hashlib.sha256(b"D").digest(), bytes(range(1, 17))
-    token = token_of_response(authority.reply(make_request(digest, nonce)))
-    evidence = TimestampEvidence(token, nonce)
 
     def trusted(one: DemoAuthority) -> tuple[TimestampAuthority, ...]:
         root = x509.load_pem_x509_certificate(one.root).public_bytes(Encoding.DER)
-        return (TimestampAuthority("demo", (root,), (POLICY,), demand_revocation=False),)
+        return (TimestampAuthority("demo", (root,), (POLICY,), demand_revocation=True),)
 
-    found = verify_with_any(evidence, digest, trusted(authority))
-    assert found.accuracy == 1_000_000
-    for bad in (
-        lambda: verify_with_any(evidence, bytes(32), trusted(authority)),
-        lambda: verify_with_any(evidence, digest, trusted(DemoAuthority())),
-    ):
-        with pytest.raises(ZkwmError):
-            bad()
-    with pytest.raises(Malformed):
-        authority.reply(b"no request")
+    with closing(DemoAuthority()) as authority, closing(DemoAuthority()) as another:
+        token = token_of_response(authority.reply(make_request(digest, nonce)))
+        evidence = TimestampEvidence(token, nonce, crls=(authority.revoked,))
+        found = verify_with_any(evidence, digest, trusted(authority))
+        assert found.accuracy == 1_000_000
+        for bad in (
+            lambda: verify_with_any(evidence, bytes(32), trusted(authority)),
+            lambda: verify_with_any(evidence, digest, trusted(another)),
+            lambda: verify_with_any(replace(evidence, crls=()), digest, trusted(authority)),
+        ):
+            with pytest.raises(ZkwmError):
+                bad()
+        with pytest.raises(Malformed):
+            authority.reply(b"no request")
 
 
 def test_register_asks_it_over_http(zkwm: Command, tmp_path: Path) -> None:
@@ -134,7 +136,7 @@ def test_register_asks_it_over_http(zkwm: Command, tmp_path: Path) -> None:
     )
     assert made.code == 0, made.stderr
     authority = DemoAuthority()
-    trust = write_trust(tmp_path / "trust", {"demo": (authority.root,)}, demand_revocation=False)
+    trust = write_trust(tmp_path / "trust", {"demo": (authority.root,)})
     with authority.serving() as url:
         done = zkwm(
             *("register", "--vault", vault, "--commitment", commitment, "--tsa", url),
@@ -142,6 +144,7 @@ def test_register_asks_it_over_http(zkwm: Command, tmp_path: Path) -> None:
         )
     assert done.code == 0, done.stderr
     assert done.json["timestamps"] == 1
+    assert "warning" not in done.stderr, "its list of revoked certificates was had"
 
 
 ENDED_BY_A_SIGNAL = """

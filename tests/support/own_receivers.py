@@ -1,6 +1,6 @@
 """``zkwm`` whose webhooks may lead to this machine: a test's receiver has no public address.
 
-``python -m tests.support.own_receivers registry serve ...``. Everything else is as ever. Not a test.
+``python -m tests.support.own_receivers registry serve ...``; the rest is as ever. Not a test.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def timeline(verdict: DisputeVerdict) -> tuple[Dated, ...]:
             found.append(
                 Dated(
                     model.published.interval,
-                    f"{model.name} was published by {model.published_by}",
+                    f"the model {model.name} was published by {model.published_by}",
                     f"the judge's own finding: {model.published.source}",
                 )
             )
@@ -123,7 +123,7 @@ def applied(verdict: DisputeVerdict) -> tuple[Applied, ...]:
     where: dict[str, list[str]] = {}
     for one in verdict.found.claims:
         worth = verdict.standing(one)
-        place = f"{one.mark} in {one.model}"
+        place = f"mark of {one.mark} in {one.model}"
         where.setdefault(SECTIONS[worth], []).append(f"{place}: {STANDINGS[worth]}")
         for item in one.objections:
             where.setdefault(item.section, []).append(f"{place}: {item.words}")

@@ -45,7 +45,7 @@ def render_dispute_page(verdict: DisputeVerdict) -> str:
         verdict=verdict,
         title=wording.TITLES[verdict.outcome],
         icon_name=_ICONS.get(verdict.outcome, "unknown"),
-        caution=wording.caution(),
+        caution=wording.UNSAID,
         party=verdict.found.party(verdict.decision.party) if verdict.decision.party else None,
         events=tuple(zip(events, _bars([one.when for one in events]), strict=True)),
         rows=facts.matrix(verdict),
@@ -59,6 +59,8 @@ def render_dispute_page(verdict: DisputeVerdict) -> str:
         on_claim=wording.on_claim,
         two_sizes=wording.two_sizes,
         rules=facts.applied(verdict),
+        kinds=wording.KINDS,
+        files=wording.FILES,
         style=Markup(style),  # noqa: S704 - this package's own files
     )
 
@@ -74,6 +76,11 @@ def _bars(intervals: list[Interval]) -> list[tuple[int, int]]:
         )
         for one in intervals
     ]
+
+
+def _begun(text: str) -> str:
+    """A sentence that begins with a capital letter."""
+    return text[:1].upper() + text[1:]
 
 
 def _note(checkpoint: SignedCheckpoint) -> str:
@@ -92,5 +99,6 @@ def _template() -> Template:
         "utc": utc,
         "interval": in_words,
         "note": _note,
+        "begun": _begun,
     }
     return environment.get_template("dispute.html.j2")

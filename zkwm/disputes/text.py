@@ -34,7 +34,8 @@ def render_dispute_text(verdict: DisputeVerdict, *, width: int = WIDTH) -> str:
         lines.extend(("", text))
 
     say(f"{wording.TITLES[verdict.outcome].upper()}: {verdict.reason}.")
-    say(f"{verdict.title}. Decided by rule {verdict.decision.section}. {wording.caution()}")
+    decided = f"Decided by rule {verdict.decision.section}."
+    say(f"{verdict.title}. {decided} It does not say {wording.UNSAID}")
     heading("Dates")
     for event in facts.timeline(verdict):
         say(f"{in_words(event.when)}: {event.what} (by {event.word})", 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from zkwm.disputes.results import Basis, DisputeOutcome, Found, FoundClaim, Standing
 from zkwm.disputes.rules import Decision, against, standing
 from zkwm.judge.verdict import Outcome
+from zkwm_protocols.suspect_identity import SuspectKind
 from zkwm_protocols.transparency.equivocation import Equivocation
 
 TITLES = {
@@ -74,10 +75,34 @@ RULES = {
 }
 """The rules in one sentence each; SPEC.md has them in full."""
 
-_CAUTION = (
-    "It does not say who copied, when or how, nor that anybody is guilty: a mark can come in with "
-    "training data, a pre-trained model or a merge."
+FILES = {
+    "case": "Case",
+    "judge-public": "Judge's public key",
+    "commitment": "Commitment",
+    "model": "Model",
+    "archive": "Archive of a case",
+    "challenge": "Challenge",
+    "proof": "Proof",
+    "verdict": "Verdict",
+    "statement": "Statement",
+    "checkpoint": "Checkpoint",
+    "equivocation": "Evidence of two trees",
+}
+"""What a file is, by its role in the verdict."""
+
+KINDS = {
+    SuspectKind.ONNX: "ONNX file",
+    SuspectKind.SAFETENSORS: "safetensors file",
+    SuspectKind.HTTP: "endpoint",
+    SuspectKind.EXTRACTION: "model from which a mark is extracted",
+}
+"""What a model is, by its suspect's kind."""
+
+UNSAID = (
+    "who copied, when or how, nor that anybody is guilty: a mark can come in with training data, a "
+    "pre-trained model or a merge."
 )
+"""What no outcome of a dispute says."""
 
 
 def reason(found: Found, decision: Decision) -> str:
@@ -113,11 +138,6 @@ def reason(found: Found, decision: Decision) -> str:
     )
 
 
-def caution() -> str:
-    """What no outcome of a dispute says."""
-    return _CAUTION
-
-
 def on_party(found: Found, name: str) -> tuple[str, ...]:
     """What the rules say about one party, claim by claim, then against it."""
     lines = []
@@ -132,7 +152,7 @@ def on_party(found: Found, name: str) -> tuple[str, ...]:
     others = against(found, name)
     if others:
         names = ", ".join(others)
-        lines.append(f"Against this party: the mark of {names} counts in its own product.")
+        lines.append(f"Against this party: the mark of {names} counts in this party's own product.")
     return tuple(lines)
 
 
