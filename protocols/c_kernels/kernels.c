@@ -14,4 +14,6 @@
 
 #include "quintic.h"
 #include "sumcheck.h"
+#include "sums.h"
+#include "transform.h"
 #include "tree.h"

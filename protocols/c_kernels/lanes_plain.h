@@ -34,3 +34,34 @@ INLINE void lanes_fours(const Residue *a, Lanes *x) {
 }
 INLINE Lanes lanes_load(const Residue *a) { return a[0]; }
 INLINE void lanes_store(Residue *a, Lanes x) { a[0] = (Residue)x; }
+
+/* A word is one residue in 32 bits. */
+#define WIDTH 1
+
+typedef uint32_t Words;
+
+INLINE Words words_of(uint32_t x) { return x; }
+INLINE Words words_load(const uint32_t *a) { return *a; }
+INLINE void words_store(uint32_t *a, Words x) { *a = x; }
+INLINE Words words_add(Words a, Words b) { return smaller(a + b, a + b - P); }
+INLINE Words words_subtract(Words a, Words b) { return smaller(a - b, a - b + P); }
+INLINE Words words_lazy_subtract(Words a, Words b) { return a - b + P; }
+INLINE Words words_times(Words a, Words factor, Words quotient) {
+    uint32_t multiple = (uint32_t)((uint64_t)a * quotient >> 32);
+    uint32_t residue = a * factor - multiple * P;
+    return smaller(residue, residue - P);
+}
+INLINE Words words_product(Words a, Words b) { return montgomery_product(a, b); }
+INLINE Words words_plus(Words a, Words b) { return a + b; }
+INLINE Words words_xor(Words a, Words b, Words c) { return a ^ b ^ c; }
+INLINE Words words_choose(Words x, Words y, Words z) { return z ^ (x & (y ^ z)); }
+INLINE Words words_majority(Words x, Words y, Words z) { return (x & y) | (z & (x | y)); }
+INLINE Words words_shift(Words a, int count) { return a >> count; }
+INLINE Words words_shift_left(Words a, int count) { return a << count; }
+INLINE Words words_rotate(Words a, int count) { return a >> count | a << (32 - count); }
+INLINE Words words_swap(Words a) { return __builtin_bswap32(a); }
+/* 16 words from each of 16 rows, as 16 columns behind each other */
+INLINE void words_transpose(const uint32_t *from, Index stride, uint32_t *to) {
+    for (int i = 0; i < 16; i++)
+        for (int j = 0; j < 16; j++) to[16 * j + i] = from[i * stride + j];
+}

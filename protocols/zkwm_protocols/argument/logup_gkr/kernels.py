@@ -23,8 +23,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from zkwm_protocols.field.kernels.layout import CHUNK, LINE, Residues
-from zkwm_protocols.field.kernels.montgomery import (
+from zkwm_protocols.field.kernels.by_numba.arithmetic import (
     add_line,
     add_product_line,
     product_line,
@@ -32,13 +31,14 @@ from zkwm_protocols.field.kernels.montgomery import (
     subtract_line,
     sum_line,
 )
-from zkwm_protocols.field.kernels.sumcheck import (
+from zkwm_protocols.field.kernels.by_numba.lines import (
     fold_lines,
     load_line,
     load_pairs,
     new_line,
     store_line,
 )
+from zkwm_protocols.field.kernels.layout import CHUNK, LINE, Residues
 from zkwm_protocols.field.scalar import DEGREE
 
 _FOUR = np.uint64(4)

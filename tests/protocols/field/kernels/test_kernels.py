@@ -12,10 +12,11 @@ from tests.support.field_values import from_montgomery
 from zkwm_protocols.field import scalar, vector
 from zkwm_protocols.field.kernels import layout, montgomery
 from zkwm_protocols.field.kernels import threads as tasks
+from zkwm_protocols.field.kernels.by_numba import arithmetic
+from zkwm_protocols.field.kernels.by_numba.lines import load_line, load_pairs, new_line, store_line
 from zkwm_protocols.field.kernels.layout import LINE, Residues
 from zkwm_protocols.field.kernels.linear_combination import fold_batch, fold_rows
 from zkwm_protocols.field.kernels.ntt import encode, interpolate, multiply_polynomials
-from zkwm_protocols.field.kernels.sumcheck import load_line, load_pairs, new_line, store_line
 from zkwm_protocols.field.scalar import Element, P, add, multiply
 from zkwm_protocols.field.vector import Array
 
@@ -58,13 +59,13 @@ def test_scalar_kernels_at_the_extremes() -> None:
     inverse = pow(1 << 32, -1, P)
     for a, b in itertools.product(EXTREMES.tolist(), repeat=2):
         x, y = np.uint32(a), np.uint32(b)
-        assert int(montgomery.add(x, y)) == (a + b) % P
-        assert int(montgomery.subtract(x, y)) == (a - b) % P
-        assert int(montgomery.product(x, y)) == a * b * inverse % P
+        assert int(arithmetic.add(x, y)) == (a + b) % P
+        assert int(arithmetic.subtract(x, y)) == (a - b) % P
+        assert int(arithmetic.product(x, y)) == a * b * inverse % P
     for total in (0, 1, P, P << 31, (P << 32) - 1, P << 32, 2**63 - 1):
-        assert int(montgomery.reduce(np.uint64(total))) == total * inverse % P
+        assert int(arithmetic.reduce(np.uint64(total))) == total * inverse % P
     for total in (0, 2**63 - 1, 2**63, 4 * (P - 1) ** 2):
-        saturated = int(montgomery.saturate(np.uint64(total)))
+        saturated = int(arithmetic.saturate(np.uint64(total)))
         assert saturated < 2**63
         assert saturated % P == total % P
 
@@ -78,11 +79,11 @@ def test_lines(count: int) -> None:
         x, y, z = (montgomery.to_montgomery(array) for array in (a, b, c))
         both = montgomery.to_montgomery(vector.multiply(a, b))
         for kernel, expected in (
-            (montgomery.product_line, both),
-            (montgomery.add_product_line, vector.add(z.astype(np.uint64), both.astype(np.uint64))),
-            (montgomery.add_line, vector.add(x.astype(np.uint64), y.astype(np.uint64))),
+            (arithmetic.product_line, both),
+            (arithmetic.add_product_line, vector.add(z.astype(np.uint64), both.astype(np.uint64))),
+            (arithmetic.add_line, vector.add(x.astype(np.uint64), y.astype(np.uint64))),
             (
-                montgomery.subtract_line,
+                arithmetic.subtract_line,
                 vector.subtract_arrays(*(v.astype(np.uint64) for v in (x, y))),
             ),
         ):
@@ -91,7 +92,7 @@ def test_lines(count: int) -> None:
             assert (out.reshape(5, LINE)[:, :count] == expected[:, :count]).all()
             assert (out.reshape(5, LINE)[:, count:] == z[:, count:]).all()
         sums = np.zeros((2, 3, 5), dtype=np.uint32)
-        montgomery.sum_line(sums, 1, 2, x.reshape(-1))
+        arithmetic.sum_line(sums, 1, 2, x.reshape(-1))
         assert tuple(sums[1, 2].tolist()) == vector.sum_all(x.astype(np.uint64))
         assert not sums[0].any()
 
@@ -105,7 +106,7 @@ def test_every_product_of_extremes() -> None:
             right = np.repeat(other[:, None], part.shape[1], axis=1)
             for a, b in ((part, right), (right, part)):
                 out = new_line()
-                montgomery.product_line(out, line(a), line(b), part.shape[1])
+                arithmetic.product_line(out, line(a), line(b), part.shape[1])
                 expected = from_montgomery(vector.multiply(a, b).astype(np.uint32))  # a b / 2^32
                 assert (out.reshape(5, LINE)[:, : part.shape[1]] == expected).all()
 

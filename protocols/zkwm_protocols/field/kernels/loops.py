@@ -1,0 +1,48 @@
+"""The loops of the field: from C where its library is there, else by Numba.
+
+Chosen once for a process; the two agree bit for bit. Numba is imported only where it is needed.
+
+::
+
+    scale            values * factor / 2^32
+    equality_table   eq(point, i) for all i
+    fold             tasks that bind a bit of arrays over K
+    product_round    tasks that sum products of two arrays over K
+    fold_rows        rows combined with weights in K
+    fold_batch       columns combined with weights in K
+    transform        number-theoretic transforms of rows
+"""
+
+from __future__ import annotations
+
+from zkwm_protocols.field.kernels.native import LEVEL
+
+if LEVEL is not None:
+    from zkwm_protocols.field.kernels.native_kernels import (
+        equality_table,
+        fold,
+        fold_batch,
+        fold_rows,
+        product_round,
+        scale,
+    )
+    from zkwm_protocols.field.kernels.native_transform import transform
+else:
+    from zkwm_protocols.field.kernels.by_numba.arithmetic import equality_table, scale
+    from zkwm_protocols.field.kernels.by_numba.sums import (
+        fold,
+        fold_batch,
+        fold_rows,
+        product_round,
+    )
+    from zkwm_protocols.field.kernels.by_numba.transform import transform
+
+__all__ = [
+    "equality_table",
+    "fold",
+    "fold_batch",
+    "fold_rows",
+    "product_round",
+    "scale",
+    "transform",
+]
