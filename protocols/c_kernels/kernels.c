@@ -13,6 +13,8 @@
 #endif
 
 #include "quintic.h"
+#include "blake2s.h"
+#include "sha256.h"
 #include "sumcheck.h"
 #include "sums.h"
 #include "transform.h"

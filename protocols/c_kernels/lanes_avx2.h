@@ -89,6 +89,7 @@ INLINE Words words_product(Words a, Words b) {
     return _mm256_min_epu32(residue, _mm256_add_epi32(residue, words_of(P)));
 }
 INLINE Words words_plus(Words a, Words b) { return _mm256_add_epi32(a, b); }
+INLINE Words words_and(Words a, Words b) { return _mm256_and_si256(a, b); }
 INLINE Words words_xor(Words a, Words b, Words c) { return _mm256_xor_si256(_mm256_xor_si256(a, b), c); }
 INLINE Words words_choose(Words x, Words y, Words z) {
     return _mm256_xor_si256(z, _mm256_and_si256(x, _mm256_xor_si256(y, z)));

@@ -87,6 +87,7 @@ INLINE Words words_product(Words a, Words b) {
     return _mm512_min_epu32(residue, _mm512_add_epi32(residue, words_of(P)));
 }
 INLINE Words words_plus(Words a, Words b) { return _mm512_add_epi32(a, b); }
+INLINE Words words_and(Words a, Words b) { return _mm512_and_si512(a, b); }
 /* the last number of each is the truth table of three bits */
 INLINE Words words_xor(Words a, Words b, Words c) { return _mm512_ternarylogic_epi32(a, b, c, 0x96); }
 INLINE Words words_choose(Words x, Words y, Words z) { return _mm512_ternarylogic_epi32(x, y, z, 0xca); }

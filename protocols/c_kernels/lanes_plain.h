@@ -53,6 +53,7 @@ INLINE Words words_times(Words a, Words factor, Words quotient) {
 }
 INLINE Words words_product(Words a, Words b) { return montgomery_product(a, b); }
 INLINE Words words_plus(Words a, Words b) { return a + b; }
+INLINE Words words_and(Words a, Words b) { return a & b; }
 INLINE Words words_xor(Words a, Words b, Words c) { return a ^ b ^ c; }
 INLINE Words words_choose(Words x, Words y, Words z) { return z ^ (x & (y ^ z)); }
 INLINE Words words_majority(Words x, Words y, Words z) { return (x & y) | (z & (x | y)); }
