@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from zkwm.training.versions import versions
+from zkwm_protocols.field.kernels.native import LEVEL
 
 PACKAGES = ("torch", "numpy", "numba", "onnxruntime", "cryptography", "pynacl", "cbor2")
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores that this process may use, memory in GiB, system, torch's threads, GPU."""
+    """Processor, cores of this process, memory in GiB, system, kernels, torch's threads, GPU."""
     processor = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -35,6 +36,7 @@ def machine() -> dict[str, Any]:
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": f"{platform.system()} {platform.machine()}",
     }
+    facts["kernels"] = LEVEL or "numba"
     torch = sys.modules.get("torch")
     if torch is not None:
         facts["threads"] = torch.get_num_threads()

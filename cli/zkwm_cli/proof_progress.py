@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 COMPILE_SECONDS = 20
-"""What Numba takes once, measured on two cores (``benchmarks/argument_first_call.py``)."""
+"""What Numba takes once, where there are no kernels from C, measured on two cores."""
 
 
 class LongProof:
@@ -39,7 +39,7 @@ class LongProof:
             f"expected: about {duration(expected.prove_seconds + compiling)}"
             f"{first if compiling else ''}; "
             f"{expected.peak_bytes / 2**30:.1f} GiB of memory, a proof of "
-            f"{expected.proof_bytes / 2**20:.1f} MiB"
+            f"{expected.proof_bytes / 2**20:.1f} MiB; kernels {kernels()}"
         )
         self._line = ProgressLine()
         self._began = time.monotonic()
@@ -61,8 +61,19 @@ class LongProof:
         self._line.update(f"{stage}: {100 * done:.0f} %, {spent} so far")
 
 
+def kernels() -> str:
+    """Which kernels the prover runs here, in words."""
+    from zkwm_protocols.field.kernels.native import LEVEL
+
+    return "by Numba" if LEVEL is None else f"from C ({LEVEL})"
+
+
 def kernels_are_cold() -> bool:
-    """Whether Numba has yet to compile: about half a minute, once after installation."""
+    """Whether Numba has yet to compile: once after an installation without kernels from C."""
+    from zkwm_protocols.field.kernels.native import LEVEL
+
+    if LEVEL is not None:
+        return False
     from zkwm_protocols.argument.logup_gkr import kernels
 
     kernel = kernels.fold_children

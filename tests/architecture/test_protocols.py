@@ -8,11 +8,14 @@ between a proof and its verdict.
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from zkwm_protocols.field.kernels import native
 
 ROOT = Path(__file__).parents[2] / "protocols"
 PACKAGE = ROOT / "zkwm_protocols"
@@ -26,15 +29,15 @@ ALLOWED = {
 }  # fmt: skip
 # Compiled code and threads: in these modules and in no others.
 COMPILED = {
-    "argument.ligero.prover": {"concurrent"},
+    "argument.ligero.hashing": {"concurrent"},
     "argument.logup_gkr.kernels": {"numba"},
-    "argument.relation.blake2s_witness": {"numba"},
-    "field.kernels.linear_combination": {"numba"},
-    "field.kernels.montgomery": {"numba"},
+    "argument.relation.blake2s_numba": {"numba"},
+    "field.kernels.by_numba.arithmetic": {"numba"},
+    "field.kernels.by_numba.lines": {"numba"},
+    "field.kernels.by_numba.sums": {"numba"},
+    "field.kernels.by_numba.transform": {"numba"},
     "field.kernels.native": {"contextlib", "ctypes", "os", "pathlib"},
-    "field.kernels.ntt": {"numba"},
-    "field.kernels.sumcheck": {"numba"},
-    "field.kernels.threads": {"numba", "concurrent"},
+    "field.kernels.threads": {"concurrent", "os"},
 }
 # Times of certificates as ``cryptography`` has them, a second reader of tokens, and what a parser
 # warns of: in these modules and in no others. None of them asks a clock (tested below).
@@ -50,14 +53,23 @@ CLOCKS = {"now", "utcnow", "today", "fromtimestamp", "time", "monotonic"}
 # What imports compiled code, directly or not: the prover's side, whole.
 PROVER = {
     *COMPILED,
+    "argument.ligero.prover",
     "argument.ligero.rows",
     "argument.logup_gkr.blocks",
     "argument.logup_gkr.loops",
     "argument.logup_gkr.native_kernels",
     "argument.logup_gkr.prover",
     "argument.prover",
+    "argument.relation.blake2s_native",
+    "argument.relation.blake2s_witness",
     "argument.relation.witness",
+    "field.kernels.linear_combination",
+    "field.kernels.loops",
+    "field.kernels.montgomery",
     "field.kernels.native_kernels",
+    "field.kernels.native_transform",
+    "field.kernels.ntt",
+    "field.kernels.sumcheck",
 }
 FORBIDDEN_CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
 FILE_METHODS = {"tofile", "fromfile", "memmap", "save", "savez", "load", "loadtxt", "genfromtxt"}
@@ -167,11 +179,16 @@ from zkwm_protocols.argument.verifier import verify
     assert done.returncode == 0, done.stderr
 
 
-def test_the_prover_needs_numba() -> None:
+@pytest.mark.parametrize("kernels", ["numba", *native.available()])
+def test_the_prover_needs_numba_or_the_library_from_c(kernels: str) -> None:
     """So that the test above means something."""
     program = "import sys\nsys.modules['numba'] = None\nimport zkwm_protocols.argument.prover"
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, native.VARIABLE: kernels},
+        timeout=120,
     )
-    assert done.returncode != 0
-    assert "numba" in done.stderr
+    assert (done.returncode == 0) == (kernels != "numba")
+    assert ("numba" in done.stderr) == (kernels == "numba")

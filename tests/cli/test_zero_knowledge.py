@@ -12,6 +12,7 @@ import pytest
 from tests.support.argued import StandIn, save_linear
 from tests.support.case_files import PASSPHRASE, Command, Files, statuses
 from zkwm.owner.vault import Vault
+from zkwm_cli.proof_progress import kernels
 from zkwm_protocols.argument_response import ArgumentResponse, Refusal, read_response
 from zkwm_protocols.challenge import Challenge
 
@@ -71,7 +72,7 @@ def test_from_challenge_to_verdict(zkwm: Command, case: Files, linear: Path, ask
         "opened so far block 0",
         "bits so far 0, one per answer; confirmed again beyond 16",
         "expected: about 26 s, 20 s of them to compile, the first time on this machine; "
-        "2.0 GiB of memory, a proof of 2.0 MiB",
+        f"2.0 GiB of memory, a proof of 2.0 MiB; kernels {kernels()}",
         "a proof about blocks 1, 2, 3",
         "nothing was opened; bits released about this commitment: 1",
     ):

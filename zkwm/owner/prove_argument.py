@@ -29,6 +29,7 @@ from zkwm_protocols.argument_response import ArgumentResponse, Refusal, make_sta
 from zkwm_protocols.challenge import ArgumentChallenge
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import InvalidOpening, NotEnoughMatches, UsageError
+from zkwm_protocols.field.kernels.native import LEVEL
 from zkwm_protocols.leaves import SALT_BYTES
 
 if TYPE_CHECKING:
@@ -218,7 +219,8 @@ def _prove(
     progress: ArgumentProgress | None,
 ) -> bytes:
     """The argument, as bytes; nothing is recorded yet. Raises NotEnoughMatches."""
-    require("numba")
+    if LEVEL is None:  # no kernels from C
+        require("numba")
     from zkwm_protocols.argument import prover
 
     release = version("zkwm")

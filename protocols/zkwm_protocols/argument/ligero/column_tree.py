@@ -29,8 +29,8 @@ CHECK = "argument.columns"
 DIGEST_BYTES = 32
 NONCE_BYTES = 32
 
-_LEAF_PREFIX = np.frombuffer(b"zkwm-column-1", dtype=np.uint8)
-_NODE_PREFIX = b"zkwm-node-1"
+LEAF_PREFIX = b"zkwm-column-1"
+NODE_PREFIX = b"zkwm-node-1"
 _ALIGNMENT = 3
 """Bytes in front of a leaf's message: 3 + 13 + 4 + 32 is a multiple of 4."""
 _COPIED_AT_ONCE = 16
@@ -65,11 +65,11 @@ def hash_columns(columns: NDArray[np.uint32], nonces: bytes, indices: NDArray[np
         indices (integers, (m,)): where the columns are in the codeword.
     """
     count, rows = columns.shape
-    header = len(_LEAF_PREFIX) + 4 + NONCE_BYTES
+    header = len(LEAF_PREFIX) + 4 + NONCE_BYTES
     start = _ALIGNMENT + header
     buffer = np.empty((count, start + 4 * rows), dtype=np.uint8)
-    at_index = _ALIGNMENT + len(_LEAF_PREFIX)
-    buffer[:, _ALIGNMENT:at_index] = _LEAF_PREFIX
+    at_index = _ALIGNMENT + len(LEAF_PREFIX)
+    buffer[:, _ALIGNMENT:at_index] = np.frombuffer(LEAF_PREFIX, dtype=np.uint8)
     buffer[:, at_index : at_index + 4] = (
         np.asarray(indices).astype(">u4").view(np.uint8).reshape(count, 4)
     )
@@ -91,7 +91,7 @@ def build_tree(leaves: bytes) -> ColumnTree:
     """The tree over 2^k leaves of 32 bytes, joined."""
     levels = [leaves]
     while len(levels[-1]) > DIGEST_BYTES:
-        below, prefix = levels[-1], _NODE_PREFIX + bytes([len(levels)])
+        below, prefix = levels[-1], NODE_PREFIX + bytes([len(levels)])
         levels.append(
             b"".join(
                 hashlib.sha256(
@@ -128,7 +128,7 @@ def recompute_root(
         sent[level][i] = node
     digests = dict(zip(indices, leaves, strict=True))
     for level in range(depth):
-        prefix = _NODE_PREFIX + bytes([level + 1])
+        prefix = NODE_PREFIX + bytes([level + 1])
         digests |= sent[level]
         digests = {
             i >> 1: hashlib.sha256(

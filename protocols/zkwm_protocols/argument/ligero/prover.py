@@ -10,23 +10,18 @@
     product  =  mask_product + zeta (left * right - product) / (X^h - 1)
 
 A second answer under the same masks would tell something of the witness, so both steps refuse to be
-repeated. Needs Numba; the other side is ``ligero.verifier``.
+repeated. The other side is ``ligero.verifier``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.argument.ligero.column_tree import (
-    NONCE_BYTES,
-    ColumnTree,
-    build_tree,
-    hash_columns,
-)
+from zkwm_protocols.argument.ligero.column_tree import NONCE_BYTES
+from zkwm_protocols.argument.ligero.hashing import hash_codewords
 from zkwm_protocols.argument.ligero.linear_claim import (
     CombinedClaim,
     match_places,
@@ -68,8 +63,6 @@ from zkwm_protocols.field.vector import (
     subtract_arrays,
 )
 
-_HASHED_AT_ONCE = 256
-_THREADS = 2
 _P = np.uint64(P)
 
 
@@ -92,7 +85,7 @@ class WitnessCommitment:
         self._rows = CommittedRows(layout, values, random)
         self._nonces = random.bytes(NONCE_BYTES * layout.code_length)
         self._codewords = self._rows.encode()
-        self._tree = _hash_codewords(self._codewords, self._nonces)
+        self._tree = hash_codewords(self._codewords, self._nonces)
         self._combined = False
         self._opened = False
 
@@ -205,23 +198,6 @@ class WitnessCommitment:
         terms = min(product.shape[1], quotient.shape[1])
         product[:, :terms] = add(product[:, :terms], quotient[:, :terms])
         return product
-
-
-def _hash_codewords(codewords: NDArray[np.uint32], nonces: bytes) -> ColumnTree:
-    """The tree over the columns of ``codewords`` (base_rows, N), blocks of columns in threads."""
-    length = codewords.shape[1]
-
-    def hash_block(start: int) -> bytes:
-        stop = min(start + _HASHED_AT_ONCE, length)
-        return hash_columns(
-            codewords[:, start:stop].copy().T,
-            nonces[NONCE_BYTES * start : NONCE_BYTES * stop],
-            np.arange(start, stop),
-        )
-
-    with ThreadPoolExecutor(_THREADS) as pool:
-        leaves = b"".join(pool.map(hash_block, range(0, length, _HASHED_AT_ONCE)))
-    return build_tree(leaves)
 
 
 def _sum_of_products(pairs: Sequence[tuple[Array, Array]], terms: int) -> Array:

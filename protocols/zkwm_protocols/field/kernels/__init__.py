@@ -2,12 +2,16 @@
 
 ::
 
-    layout               Montgomery form, lines, tasks
-    native               kernels from C: their library, and the level that this processor runs
-    native_kernels       their calls, with checked sizes
-    montgomery           scalars and lines of elements in Montgomery form
+    montgomery           conversions, equality tables
     ntt                  number-theoretic transforms: codewords, interpolation, products
     linear_combination   sums of many rows with weights in K
     sumcheck             folding arrays, and the whole prover of a sumcheck over products
+    layout               Montgomery form, lines, tasks
     threads              a range of tasks over all cores
+
+    loops                the loops of the above: from C where the library is there, else by Numba
+    native               the library from C, and the level that this processor runs
+    native_kernels       its calls, with checked sizes
+    native_transform     the same for transforms
+    by_numba/            the same loops compiled by Numba
 """

@@ -10,7 +10,9 @@ import pytest
 
 from tests.reference import blake2s as reference
 from tests.support.leaf_examples import LABELS, MARGIN, SHAPES, make_example
-from zkwm_protocols.argument.relation import blake2s_witness
+from tests.support.native_levels import NATIVE_LEVELS
+from zkwm_protocols.argument.relation import blake2s_native, blake2s_numba, blake2s_witness
+from zkwm_protocols.field.kernels import native
 from zkwm_protocols.leaves import leaf
 
 
@@ -59,6 +61,22 @@ def test_many_triggers_are_as_each_alone() -> None:
         digest, cells = reference.digest_and_cells(message, b"zkwmleaf")
         assert digest == example.digests[trigger].tobytes()
         assert example.cells[gadget.first_cell : -MARGIN, trigger].tolist() == cells
+
+
+@pytest.mark.parametrize("level", NATIVE_LEVELS)
+@pytest.mark.parametrize("count", [1, 7, 8, 17])
+def test_loops_from_c_are_those_by_numba(
+    monkeypatch: pytest.MonkeyPatch, level: str, count: int
+) -> None:
+    labels = np.arange(count, dtype=np.uint16)
+    monkeypatch.setattr(blake2s_witness, "fill_blocks", blake2s_numba.fill_blocks)
+    expected = make_example((1, 5, 9), labels)
+    monkeypatch.setattr(blake2s_witness, "fill_blocks", blake2s_native.fill_blocks)
+    with native.at_level(level):
+        example = make_example((1, 5, 9), labels)
+    assert (example.digests == expected.digests).all()
+    assert (example.cells == expected.cells).all()
+    assert (example.rows == expected.rows).all()
 
 
 def test_no_threading_layer_is_started() -> None:
