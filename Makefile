@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# As --no-compile: bytecode is then written where a module is first imported.
+PIP_FLAGS ?=
 # One thread for each worker: the workers share the cores. A worker that a test takes down stays down:
 # another one would only be given the same test.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
@@ -79,5 +81,5 @@ clean:
 
 $(VENV)/installed: pyproject.toml $(LOCK) hatch_build.py $(wildcard protocols/c_kernels/*)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint $(LOCK) --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet $(PIP_FLAGS) --constraint $(LOCK) --editable '.[dev]'
 	touch $@

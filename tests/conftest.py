@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import hashlib
 import itertools
 import os
@@ -45,6 +46,31 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Where it is ignored, every child is said to have ended with code 0.
 if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+RARE = "slow or data or gpu"
+"""Marks of the tests that `make test` leaves out, as an expression of pytest."""
+
+
+@functools.cache
+def _marks_rarely(path: Path) -> bool:
+    """Whether the text of a file has a rare mark."""
+    text = path.read_text(encoding="utf-8")
+    return any(f"mark.{name}" in text for name in RARE.split(" or "))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no file without a rare mark where only tests with one are asked for."""
+    alone = config.option.markexpr == RARE and collection_path.match("test_*.py")
+    return True if alone and not _marks_rarely(collection_path) else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse, in every run, a rare mark that the text of its file does not show."""
+    for item in items:
+        marked = any(item.get_closest_marker(name) for name in RARE.split(" or "))
+        if marked and not _marks_rarely(item.path):
+            raise pytest.UsageError(f"{item.nodeid}: write its mark as @pytest.mark.slow")
 
 
 @pytest.fixture(autouse=True)
