@@ -52,6 +52,6 @@ class Registry:
         ``scope`` is the request, whose API key was counted. Raises RefusedError, also where the
         log's disk is too full, CouldNotCheck or TimeoutError.
         """
-        await self.log.admission.admit(scope)
-        done, _ = await self.log.register(statement)
+        asker = await self.log.admission.admit(scope)
+        done, _ = await self.log.register(statement, asker)
         return done.index

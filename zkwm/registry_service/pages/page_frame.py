@@ -26,7 +26,7 @@ from zkwm.registry_service.pages.visitors import BusyError, TooOftenError, Visit
 from zkwm_protocols.errors import CouldNotCheck, TrustMaterialMissing, UsageError, ZkwmError
 
 READINGS_AT_ONCE = 4
-"""Uploads that are received and read at a time; one may take seconds and some hundred MiB."""
+"""Uploads that are read at a time; one may take seconds and some hundred MiB."""
 _LOGGER = logging.getLogger(__name__)
 
 Values = dict[str, Any]
@@ -95,7 +95,7 @@ class Pages:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Receive and read an upload. Raises BusyError where too many others do."""
+        """Read an upload. Raises BusyError where too many others are read."""
         if not self._readings.acquire(blocking=False):
             raise BusyError("too many files are being read now", hint="try again in some seconds")
         try:

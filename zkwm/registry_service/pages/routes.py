@@ -6,9 +6,8 @@ where it fails; other paths only to a browser (``page_frame.error_page``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request, Response
@@ -175,9 +174,10 @@ def _add_forms(router: APIRouter, pages: Pages) -> None:
         values = {"here": "verify", "reading": None, "problem": "", "limit": megabytes}
         return pages.page(request, "verify.html.j2", values, scripted=True)
 
-    async def verify(request: Request) -> Response:
-        with pages.reading():
+    async def verify(request: Request, visitor: str) -> Response:
+        with pages.visitors.sending(visitor):
             upload = await read_upload(request.headers.get("content-type", ""), request.stream())
+        with pages.reading():
             return await pages.visitors.run(read, request, upload)
 
     def read(request: Request, upload: Upload) -> Response:
@@ -193,8 +193,8 @@ def _add_forms(router: APIRouter, pages: Pages) -> None:
         options = {"status": status, "cache": NEVER, "scripted": True}
         return pages.page(request, "verify.html.j2", values, **options)
 
-    async def compare(request: Request) -> Response:
-        with pages.reading():
+    async def compare(request: Request, visitor: str) -> Response:
+        with pages.visitors.sending(visitor):
             body = await read_body(request.stream(), _PASTED_LIMIT)
         try:
             fields = parse_qs(body.decode("ascii", "replace"), max_num_fields=2)
@@ -235,18 +235,18 @@ def _add(
     router.add_api_route(path, told, methods=["GET", "HEAD"])
 
 
-def _told_later(pages: Pages, answer: Callable[[Request], Any]) -> Callable[[Request], Any]:
-    """The same for what awaits a body."""
+def _told_later(
+    pages: Pages, answer: Callable[[Request, str], Awaitable[Response]]
+) -> Callable[[Request], Awaitable[Response]]:
+    """The same for what awaits a body, and is told whose it is."""
 
     async def told(request: Request) -> Response:
         try:
-            await pages.visitors.admit(request.scope)
-            response: Response = await answer(request)
+            return await answer(request, await pages.visitors.admit(request.scope))
         except (ZkwmError, TimeoutError) as error:
             return tell(request, pages, error)
         except ClientDisconnect:
             return Response(status_code=400)
-        return response
 
     return told
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 from zkwm.registry_service.rates import Rates
@@ -22,6 +24,8 @@ PER_MINUTE = 120
 THREADS = 8
 MOST_WAITING = 64
 """Pages that are made or wait for a thread; more visitors are told to come again."""
+MOST_SENDING, MOST_SENDING_OF_ONE = 32, 2
+"""Files and checkpoints that are received at a time, in all and of one address."""
 _FORWARDED = b"x-forwarded-for"
 _Given = ParamSpec("_Given")
 _Made = TypeVar("_Made")
@@ -57,20 +61,33 @@ class Visitors:
         self._rates = Rates()
         self._threads = ThreadPoolExecutor(THREADS, "pages")
         self._waiting = 0
+        self._sending: Counter[str] = Counter()
         self._warned = False
 
-    async def admit(self, scope: Scope) -> None:
-        """Count a request. Raises TooOftenError."""
+    async def admit(self, scope: Scope) -> str:
+        """Count a request; return whose it is. Raises TooOftenError."""
         asker = await self._identify(scope)
         wait = self._rates.take(asker.name, self._per_minute)
         if not wait:
-            return
+            return asker.name
         if not self._warned and any(name == _FORWARDED for name, _ in scope["headers"]):
             self._warned = True
             _LOGGER.warning(
                 "many visitors may share one address: is its web server named by --proxy?"
             )
         raise TooOftenError(math.ceil(wait))
+
+    @contextmanager
+    def sending(self, name: str) -> Iterator[None]:
+        """Receive what a visitor sends, which may take long. Raises BusyError for one too many."""
+        if self._sending.total() >= MOST_SENDING or self._sending[name] >= MOST_SENDING_OF_ONE:
+            raise BusyError("too many files are being sent now", hint="try again in some seconds")
+        self._sending[name] += 1
+        try:
+            yield
+        finally:
+            self._sending[name] -= 1
+            self._sending += Counter()  # forgets who sends nothing
 
     async def run(
         self, make: Callable[_Given, _Made], *given: _Given.args, **named: _Given.kwargs

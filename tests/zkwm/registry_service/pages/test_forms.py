@@ -28,7 +28,7 @@ from zkwm.registry_service.pages.page_frame import (
     PagesSettings,
 )
 from zkwm.registry_service.pages.uploads import UPLOAD_LIMIT, Upload
-from zkwm.registry_service.pages.visitors import BusyError
+from zkwm.registry_service.pages.visitors import BusyError, Visitors
 from zkwm_protocols.cose.logged_statement import LoggedStatement
 
 
@@ -164,11 +164,11 @@ def test_checkpoints_take_turns_with_uploads(get: Get, monkeypatch: pytest.Monke
     """Without a bound, texts that trickle in would take all the memory there is for bodies."""
 
     @contextmanager
-    def busy(_: Pages) -> Iterator[None]:
-        raise BusyError("too many files are being read now")
+    def busy(_: Visitors, __: str) -> Iterator[None]:
+        raise BusyError("too many files are being sent now")
         yield
 
-    monkeypatch.setattr(Pages, "reading", busy)
+    monkeypatch.setattr(Visitors, "sending", busy)
     form_type = "application/x-www-form-urlencoded"
     assert get("/log/compare", b"checkpoint=x", Content_Type=form_type).status == 503
 

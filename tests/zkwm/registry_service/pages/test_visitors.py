@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from itertools import islice
 from urllib.parse import urlsplit
 
@@ -18,7 +21,7 @@ from zkwm.registry_service.pages.page_frame import Pages, PagesSettings
 from zkwm.registry_service.pages.rendering import static_path
 from zkwm.registry_service.pages.routes import pages_router
 from zkwm.registry_service.pages.view import LogState
-from zkwm.registry_service.pages.visitors import MOST_WAITING, Visitors
+from zkwm.registry_service.pages.visitors import MOST_SENDING_OF_ONE, MOST_WAITING, Visitors
 from zkwm.transparency_log.admission import by_address
 
 PROXY = "127.0.0.1"
@@ -89,3 +92,30 @@ def test_slow_pages_leave_the_api_its_threads(url: str, registry: SlowRegistry) 
         finally:
             registry.go_on.set()
         assert sorted(one.result()[0] for one in asked) == [200] * MOST_WAITING + [503] * 10
+
+
+@pytest.mark.parametrize("url", [1000], indirect=True)
+def test_slow_senders_hold_nobody_elses_turn(url: str) -> None:
+    """Two bodies of one address that do not end: a third waits for them, another address not."""
+    place, body = urlsplit(url), "checkpoint=x"
+    head = (
+        "POST /log/compare HTTP/1.1\r\nhost: x\r\nx-forwarded-for: {}\r\n"
+        f"content-type: application/x-www-form-urlencoded\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    with ExitStack() as stack:
+
+        def send(address: str, text: str) -> socket.socket:
+            made = socket.create_connection((place.hostname, place.port), timeout=20)
+            stack.callback(made.close)
+            made.sendall((head.format(address) + text).encode())
+            return made
+
+        slow = [send("192.0.2.1", body[:-1]) for _ in range(MOST_SENDING_OF_ONE)]
+        until = time.monotonic() + 20
+        while not send("192.0.2.1", body).recv(12).endswith(b"503"):
+            assert time.monotonic() < until
+        assert send("192.0.2.2", body).recv(12).endswith(b"200")
+        for one in slow:
+            one.sendall(body[-1:].encode())
+            assert one.recv(12).endswith(b"200")
+        assert send("192.0.2.1", body).recv(12).endswith(b"200")
