@@ -12,8 +12,7 @@ from zkwm.disputes import facts, wording
 from zkwm.disputes.results import DisputeOutcome, Standing
 from zkwm.disputes.verdict import DisputeVerdict
 from zkwm.report.pages import page_resource, page_templates
-from zkwm.report.visible import groups, utc, visible
-from zkwm.written_dates import in_words
+from zkwm.report.visible import visible
 from zkwm_protocols.dates import Interval
 from zkwm_protocols.transparency.checkpoint import SignedCheckpoint
 
@@ -94,10 +93,6 @@ def _template() -> Template:
     """The compiled template with its filters."""
     environment = page_templates(_PACKAGE)
     environment.filters |= {
-        "visible": visible,
-        "groups": groups,
-        "utc": utc,
-        "interval": in_words,
         "note": _note,
         "begun": _begun,
     }

@@ -18,7 +18,7 @@ from zkwm.report.glossary import glossary
 from zkwm.report.pages import page_resource, page_templates
 from zkwm.report.rank_figure import rank_figure
 from zkwm.report.trigger_cards import trigger_cards
-from zkwm.report.visible import by_luck, groups, utc, visible
+from zkwm.report.visible import by_luck
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -88,9 +88,6 @@ def _template() -> Template:
     """The compiled template with its filters."""
     environment = page_templates(_PACKAGE)
     environment.filters |= {
-        "visible": visible,
-        "groups": groups,
-        "utc": utc,
         "bits": _bits,
         "bits_left": facts.bits_left,
         "by_luck": by_luck,

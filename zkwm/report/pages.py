@@ -8,6 +8,9 @@ from __future__ import annotations
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from zkwm.report.visible import groups, utc, visible
+from zkwm.written_dates import in_words
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -18,13 +21,23 @@ def page_resource(package: str, name: str) -> str:
 
 
 def page_templates(package: str) -> Environment:
-    """The templates in the folder ``templates`` of a package; a name that is not given fails."""
+    """The templates in the folder ``templates`` of a package; a name that is not given fails.
+
+    All of them have filters for foreign text, digests, times and intervals.
+    """
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
         loader=FunctionLoader(lambda name: page_resource(package, name)),
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {
+        "visible": visible,
+        "groups": groups,
+        "utc": utc,
+        "interval": in_words,
+    }
+    return environment

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from zkwm.registry_service.pages.case_pages import claim_in_words
 from zkwm.report.pages import page_resource, page_templates
-from zkwm.report.visible import count, groups, utc, visible, visible_name
-from zkwm.written_dates import in_words
+from zkwm.report.visible import count, utc, visible, visible_name
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -51,15 +50,11 @@ def _environment() -> Environment:
     """The templates with their filters."""
     environment = page_templates(_PACKAGE)
     environment.filters |= {
-        "visible": visible,
         "name": visible_name,
-        "groups": groups,
-        "utc": utc,
         "iso": _machine_time,
         "visible_lines": _visible_lines,
         "standing": claim_in_words,
         "count": count,
-        "interval": in_words,
     }
     environment.globals["static_path"] = static_path
     return environment
