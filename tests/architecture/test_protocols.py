@@ -36,6 +36,7 @@ COMPILED = {
     "field.kernels.by_numba.lines": {"numba"},
     "field.kernels.by_numba.sums": {"numba"},
     "field.kernels.by_numba.transform": {"numba"},
+    "field.kernels.kept_memory": {"contextlib", "ctypes", "threading"},
     "field.kernels.native": {"contextlib", "ctypes", "os", "pathlib"},
     "field.kernels.threads": {"concurrent", "os"},
 }

@@ -56,10 +56,10 @@ def estimate(network: IntegerNetwork, triggers: int) -> Estimate:
         lookups=relation.lookup_count,
         rows=relation.tables.total_rows,
     )
-    return _of_layout(layout)
+    return estimate_of_layout(layout)
 
 
-def _of_layout(layout: Layout) -> Estimate:
+def estimate_of_layout(layout: Layout) -> Estimate:
     """The estimate of a layout, by the measured constants."""
     lookups = layout.triggers * layout.lookups
     cells = layout.triggers * layout.cells

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm_protocols.argument.combined_claim import challenge_columns, combination_challenge
+from zkwm_protocols.argument.cost_estimate import estimate_of_layout
 from zkwm_protocols.argument.layout_choice import choose_layout
 from zkwm_protocols.argument.ligero.prover import WitnessCommitment
 from zkwm_protocols.argument.ligero.rows import SecretValues
@@ -38,6 +39,7 @@ from zkwm_protocols.argument.relation.lookup_form import GradientForm, gradient_
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.relation.witness import Witness, make_witness
 from zkwm_protocols.argument.statement import Statement
+from zkwm_protocols.field.kernels.kept_memory import kept
 from zkwm_protocols.field.kernels.linear_combination import fold_batch
 from zkwm_protocols.field.kernels.sumcheck import ProductSumcheck
 from zkwm_protocols.field.scalar import Element, add, multiply, negate, subtract
@@ -76,15 +78,16 @@ def prove(
     report = progress or (lambda step, part: None)
     report("run the network and hash the triggers", 0.0)
     relation = Relation(statement.network)
-    witness = make_witness(relation, statement, images, salts)
     layout = choose_layout(
         triggers=statement.triggers,
         cells=relation.cell_count,
         lookups=relation.lookup_count,
         rows=relation.tables.total_rows,
     )
-    stream = RandomStream(secret, *proof_purpose(release, layout, statement, witness.cells))
-    return prove_witness(statement, relation, layout, witness, stream, report).to_bytes()
+    with kept(estimate_of_layout(layout).peak_bytes):
+        witness = make_witness(relation, statement, images, salts)
+        stream = RandomStream(secret, *proof_purpose(release, layout, statement, witness.cells))
+        return prove_witness(statement, relation, layout, witness, stream, report).to_bytes()
 
 
 def lookup_tree(

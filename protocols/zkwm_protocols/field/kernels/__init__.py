@@ -8,6 +8,7 @@
     sumcheck             folding arrays, and the whole prover of a sumcheck over products
     layout               Montgomery form, lines, tasks
     threads              a range of tasks over all cores
+    kept_memory          freed memory stays in the process during a proof
 
     loops                the loops of the above: from C where the library is there, else by Numba
     native               the library from C, and the level that this processor runs
