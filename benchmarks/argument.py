@@ -76,7 +76,7 @@ def _process(side: str, network: str, triggers: int, runs: int, file: Path) -> d
 def main() -> None:
     """Print one JSON line, and a summary to stderr."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--network", required=True, help="tiny, dense, lenet5 or cifar")
+    parser.add_argument("--network", required=True, help="tiny, dense, lenet5, cifar, resnet18")
     parser.add_argument("--triggers", type=int, default=100)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="no summary on stderr")

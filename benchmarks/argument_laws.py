@@ -5,7 +5,7 @@ results/argument_laws.svg. Expected: the prover's time and memory are linear in 
 activations and hardly depend on weights (the network has to be run); the verifier's time grows with
 the work of one image and with the square root of the witness.
 
-    python benchmarks/argument_laws.py [--series triggers activations weights] [--runs 3]
+    python benchmarks/argument_laws.py [--series triggers activations weights resnet18] [--runs 3]
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ SERIES: dict[str, tuple[tuple[str, int], ...]] = {
     "triggers": tuple(("lenet5", count) for count in (50, 100, 200, 400, 700, 1000)),
     "activations": tuple((f"wide:{channels}", 100) for channels in (4, 8, 16, 32, 48, 64)),
     "weights": tuple((f"heavy:{side}", 100) for side in (1, 5, 9, 13, 17, 21)),
+    "resnet18": tuple(("resnet18", count) for count in (1, 10, 25, 50, 100, 200)),
 }
 """Networks (by their names in ``integer_networks``) and numbers of triggers."""
 

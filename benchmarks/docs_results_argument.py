@@ -15,12 +15,14 @@ BARS = {
     ("lenet5", 100): (6.0, 0.5, 2.0, 2.0),
     ("lenet5", 1000): (60.0, 0.7, 5.0, 8.0),
     ("cifar", 100): (60.0, 3.0, 6.0, 8.0),
+    ("resnet18", 100): (15.0, 0.4, 1.4, 5.0),
 }
 """Seconds to prove and to verify, MiB of the proof, GiB of memory."""
 NAMES = {
     "dense": "dense 784-512-512-10",
     "lenet5": "LeNet-5, 28x28",
     "cifar": "CNN 32C3-32C3-MP2-64C3-64C3-MP2-512-10, 3x32x32",
+    "resnet18": "ResNet-18, 3x32x32",
 }
 
 SIDES = ("zkwm", "ezkl")

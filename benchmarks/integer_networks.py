@@ -20,19 +20,22 @@ from zkwm_protocols.integer_network.model import (
     Node,
     Reshape,
     Shape,
+    Sum,
     Table,
+    inputs_of,
 )
 from zkwm_protocols.integer_network.shapes import shape_of
 
 LARGEST_WEIGHT = 511
 _BYTE_SIZE, _WEIGHT_DEVIATION = 100.0, 128.0
 _OUTPUT_SIZE = 85.0
+_LARGEST_BIAS = 1000
 _LARGEST_LOGIT_FAN_IN = 800
 """Beyond it the weights of the logits are smaller, so that an argmax can take their sums."""
 
 
 class Layers:
-    """A chain of layers on an image; every method appends one."""
+    """A chain of layers on an image; every method appends one, ``block`` a whole block."""
 
     def __init__(self, shape: Shape, seed: int = 1) -> None:
         self._random = np.random.default_rng(seed)
@@ -59,6 +62,31 @@ class Layers:
         self._add(Maximum(len(self._nodes), (2, 2), (2, 2)))
         return self
 
+    def block(self, outputs: int, stride: int = 1) -> Layers:
+        """Two kernels of 3 by 3, to which the block's input is added, by 1 by 1 where it shrinks.
+
+        Nodes are those of the quantizer: an addition is a sum of two convolutions.
+        """
+        first, before = len(self._nodes), self._shape
+        self.convolution(outputs, 3, same=True, stride=stride)._sum(outputs, 3, 1, 1)
+        second, after = len(self._nodes), self._shape
+        self._shape = before
+        if before == after:
+            alike = np.full((outputs, 1, 1, 1), LARGEST_WEIGHT, np.int16)
+            self._add(Convolution(first, alike, np.zeros(outputs, np.int32), groups=outputs))
+        else:
+            self._sum(outputs, 1, 0, stride, source=first)
+        self._add(Sum((second, len(self._nodes))))
+        return self._relu()
+
+    def mean(self) -> Layers:
+        """The mean of each channel."""
+        channels, *sides = self._shape
+        alike = np.full((channels, 1, *sides), _WEIGHT_DEVIATION, np.int16)
+        nothing = np.zeros(channels, np.int32)
+        self._add(Convolution(len(self._nodes), alike, nothing, groups=channels))
+        return self._relu()
+
     def logits(self, outputs: int = 10) -> IntegerNetwork:
         """A dense layer without ReLU ends the network."""
         self._flatten()
@@ -73,32 +101,36 @@ class Layers:
         pad: int,
         stride: int,
         deviation: float = _WEIGHT_DEVIATION,
+        source: int | None = None,
     ) -> None:
-        """Append a convolution with random weights of this deviation."""
+        """Append a convolution of the last value, or of ``source``, with random weights."""
         sizes = (outputs, self._shape[0], side, side)
         weights = np.rint(self._random.normal(0.0, deviation, sizes))
         whole = np.clip(weights, -LARGEST_WEIGHT, LARGEST_WEIGHT).astype(np.int16)
-        bias = self._random.integers(-1000, 1001, outputs).astype(np.int32)
-        self._add(
-            Convolution(len(self._nodes), whole, bias, (stride, stride), (pad, pad, pad, pad))
-        )
+        bias = self._random.integers(-_LARGEST_BIAS, _LARGEST_BIAS + 1, outputs).astype(np.int32)
+        source = len(self._nodes) if source is None else source
+        self._add(Convolution(source, whole, bias, (stride, stride), (pad, pad, pad, pad)))
 
     def _relu(self) -> Layers:
         """Append a ReLU with the shift that brings sums to the size of a byte."""
-        weights = self._last_weights().reshape(self._shape[0], -1)
+        weights = self._last_weights()
         sums = _BYTE_SIZE * _WEIGHT_DEVIATION * weights.shape[1] ** 0.5
         shift = max(1, round(log2(sums / _OUTPUT_SIZE)))
-        bound = (int(np.abs(weights.astype(np.int64)).sum(axis=1).max()) * 255 + 1000 >> shift) + 1
+        largest = int(np.abs(weights.astype(np.int64)).sum(axis=1).max()) * 255 + 2 * _LARGEST_BIAS
+        bound = (largest >> shift) + 1
         quotients = np.arange(-bound, bound + 1)
         self._tables.append(Table(-bound, np.clip(quotients, 0, 255).astype(np.uint8)))
         self._add(Activation(len(self._nodes), shift, len(self._tables) - 1))
         return self
 
     def _last_weights(self) -> NDArray[np.int16]:
-        """The weights of the convolution that was just appended."""
+        """The weights (outputs, fan-in) of the sum that was just appended."""
         last = self._nodes[-1]
-        assert isinstance(last, Convolution)
-        return last.weights
+        chosen = (
+            [self._nodes[place - 1] for place in last.inputs] if isinstance(last, Sum) else [last]
+        )
+        weights = [node.weights for node in chosen if isinstance(node, Convolution)]
+        return np.concatenate([one.reshape(len(one), -1) for one in weights], axis=1)
 
     def _flatten(self) -> None:
         """Append a reshape to one axis, where there is more than one."""
@@ -108,7 +140,7 @@ class Layers:
     def _add(self, node: Node) -> None:
         """Append a node and update the shape."""
         self._nodes.append(node)
-        self._shape = shape_of(node, [self._shape])
+        self._shape = shape_of(node, [self._shape] * len(inputs_of(node)))
 
 
 def tiny() -> IntegerNetwork:
@@ -135,6 +167,14 @@ def cifar() -> IntegerNetwork:
     return layers.dense(512).logits()
 
 
+def resnet18() -> IntegerNetwork:
+    """ResNet-18 in the form for 3x32x32: no maximum, the first kernel 3 by 3."""
+    layers = Layers((3, 32, 32)).convolution(64, 3, same=True)
+    for outputs, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
+        layers.block(outputs, stride).block(outputs)
+    return layers.mean().logits()
+
+
 def wide(channels: int) -> IntegerNetwork:
     """784 activations for each of ``channels``, each of few weights, and 496 more."""
     layers = Layers((1, 28, 28)).convolution(channels, 3, same=True)
@@ -152,6 +192,7 @@ NAMED: dict[str, Callable[[], IntegerNetwork]] = {
     "dense": dense,
     "lenet5": lenet5,
     "cifar": cifar,
+    "resnet18": resnet18,
 }
 WITH_SIZE: dict[str, Callable[[int], IntegerNetwork]] = {"wide": wide, "heavy": heavy}
 

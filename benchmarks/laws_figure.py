@@ -1,4 +1,4 @@
-"""Twelve small plots in one SVG: costs of the argument against what they grow with.
+"""Sixteen small plots in one SVG: costs of the argument against what they grow with.
 
 A column for each series, a row for each cost; measured points and the claimed law, fitted by least
 squares and written out. Readable in gray, on a light and on a dark page. ``argument_laws`` draws
@@ -18,7 +18,7 @@ Line = dict[str, Any]
 
 _LEFT, _TOP, _WIDTH, _HEIGHT = 46, 56, 212, 104
 _ACROSS, _DOWN = 280, 172
-_SIZE = (3 * _ACROSS + 6, _TOP + 4 * _DOWN - 24)
+_SIZE = (4 * _ACROSS + 6, _TOP + 4 * _DOWN - 24)
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,21 @@ COLUMNS = (
     Growth(
         "weights", "products of an image, millions, P", "P", lambda line: line["products"] / 1e6
     ),
+    Growth("resnet18", "triggers of ResNet-18, n", "n", lambda line: line["triggers"]),
 )  # fmt: skip
 ROWS = (
     Cost("prove, processor s", lambda line: line["prove_processor_seconds"]),
     Cost("memory, GiB", lambda line: line["peak_bytes"] / 2**30),
-    Cost("proof, MiB", lambda line: line["proof_bytes"] / 2**20, ("triggers", "activations")),
-    Cost("verify, processor s", lambda line: line["verify_processor_seconds"], ("triggers",)),
+    Cost(
+        "proof, MiB",
+        lambda line: line["proof_bytes"] / 2**20,
+        ("triggers", "activations", "resnet18"),
+    ),
+    Cost(
+        "verify, processor s",
+        lambda line: line["verify_processor_seconds"],
+        ("triggers", "resnet18"),
+    ),
 )
 
 

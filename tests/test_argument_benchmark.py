@@ -27,6 +27,7 @@ def benchmark(monkeypatch):
         ("dense", "dense", (1, 28, 28)),
         ("lenet5", "lenet5", (1, 28, 28)),
         ("cifar", "cnn", (3, 32, 32)),
+        ("resnet18", "resnet18", (3, 32, 32)),
     ],
 )
 def test_networks_have_the_shapes_of_the_products(benchmark, name, architecture, shape):
@@ -36,14 +37,15 @@ def test_networks_have_the_shapes_of_the_products(benchmark, name, architecture,
     model = build_model(
         architecture, shape=shape, class_count=10, mean=(0.5,) * channels, std=(0.5,) * channels
     )
+    # a dense layer is a kernel of 1 by 1; identities and means have groups
     wanted = [
-        tuple(parameter.shape) for parameter in model.parameters() if len(parameter.shape) > 1
+        tuple(size for size in parameter.shape if size > 1)
+        for parameter in model.parameters()
+        if len(parameter.shape) > 1
     ]
     network = benchmark("integer_networks").network(name)
-    found = [node.weights for node in network.nodes if hasattr(node, "weights")]
-    assert [
-        weights.shape if weights.shape[2:] != (1, 1) else weights.shape[:2] for weights in found
-    ] == wanted
+    nodes = [node for node in network.nodes if getattr(node, "groups", 0) == 1]
+    assert [tuple(size for size in node.weights.shape if size > 1) for node in nodes] == wanted
     assert network.shape == shape
 
 
