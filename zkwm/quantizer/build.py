@@ -44,7 +44,7 @@ from zkwm.quantizer.scales import (
 )
 from zkwm_protocols.errors import Unsupported
 from zkwm_protocols.integer_network.correlation import correlate
-from zkwm_protocols.integer_network.model import Concatenation, IntegerNetwork, Maximum, Reshape
+from zkwm_protocols.integer_network.model import Concatenation, IntegerNetwork, Reshape
 
 LOGIT_LIMIT = 1 << 29
 SIZES = (BYTE.top, *reversed(FINE.tops))
@@ -234,7 +234,7 @@ class Builder:
         before = self._bytes[layer.input]
         if not (before.scale >= 0).all() or not self._writer.of_bytes(before.value):
             before = self._activation(self._alone(layer.input), X, BYTE)
-        value = self._writer.add(Maximum(before.value, layer.kernel, layer.stride, layer.pads))
+        value = self._writer.maxima(before.value, before.shape, layer)
         windows = Kernel(np.ones((1, 1, *layer.kernel)), layer.stride, layer.pads).windows(
             before.shape, layer.shape
         )

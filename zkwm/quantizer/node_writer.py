@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from zkwm.quantizer.calibrate import Sums
 from zkwm.quantizer.expressions import X
 from zkwm.quantizer.integers import DIGIT
-from zkwm.quantizer.layers import Shape
+from zkwm.quantizer.layers import Maxima, Shape
 from zkwm.quantizer.scales import BYTE, Curve
 from zkwm_protocols.errors import Unsupported
 from zkwm_protocols.integer_network.model import (
@@ -23,7 +23,7 @@ from zkwm_protocols.integer_network.model import (
     Reshape,
     Sum,
 )
-from zkwm_protocols.integer_network.nodes import inputs_of
+from zkwm_protocols.integer_network.nodes import Pads, Pair, inputs_of
 
 MOST_TERMS = 64
 TABLE_ROWS = 1 << 21
@@ -91,6 +91,12 @@ class NodeWriter:
         low = self.add(Activation(source, sums.shift, self._table(curve, ends)))
         return entries, self.add(Sum((value, low)))
 
+    def maxima(self, source: int, shape: Shape, layer: Maxima) -> int:
+        """Append maxima of a value of bytes of this shape; return the number of their value."""
+        for kernel, stride, pads in _steps(shape, layer):
+            source = self.add(Maximum(source, kernel, stride, pads))
+        return source
+
     def of_bytes(self, value: int) -> bool:
         """Whether a value is of bytes by SPEC.md 16.1: what a sum copied is not."""
         if value == 0:
@@ -112,3 +118,25 @@ class NodeWriter:
         before = self._tables.get(curve, ends)
         self._tables[curve] = (min(ends[0], before[0]), max(ends[1], before[1]))
         return list(self._tables).index(curve)
+
+
+def _steps(shape: Shape, layer: Maxima) -> list[tuple[Pair, Pair, Pads]]:
+    """Kernel, stride and pads of one maximum, or of two where those need fewer lookups.
+
+    A maximum over a window is one over its rows of those over their entries, and of windows that
+    overlap, neighbors share these. An entry of a value takes a lookup for each tap but the first.
+    """
+    (_, height, width), (_, rows, columns) = shape, layer.shape
+    (high, wide), (down, across), (top, left, bottom, right) = (
+        layer.kernel,
+        layer.stride,
+        layer.pads,
+    )
+    of_rows: tuple[Pair, Pair, Pads] = ((1, wide), (1, across), (0, left, 0, right))
+    of_columns: tuple[Pair, Pair, Pads] = ((high, 1), (down, 1), (top, 0, bottom, 0))
+    ways = (
+        ((high * wide - 1) * rows * columns, [(layer.kernel, layer.stride, layer.pads)]),
+        ((wide - 1) * height * columns + (high - 1) * rows * columns, [of_rows, of_columns]),
+        ((high - 1) * rows * width + (wide - 1) * rows * columns, [of_columns, of_rows]),
+    )
+    return min(ways, key=lambda way: way[0])[1]

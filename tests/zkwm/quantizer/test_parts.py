@@ -19,13 +19,15 @@ from zkwm.quantizer.expressions import (
     split_affine,
 )
 from zkwm.quantizer.integers import Bytes, Part, limits, products, whole_bias
-from zkwm.quantizer.layers import Kernel
+from zkwm.quantizer.layers import Kernel, Maxima
+from zkwm.quantizer.node_writer import NodeWriter
 from zkwm.quantizer.onnx_file import read_onnx
 from zkwm.quantizer.scales import Curve
 from zkwm.quantizer.simplify import simplify
 from zkwm.quantizer.translate import translate
 from zkwm_protocols.errors import Unsupported
-from zkwm_protocols.integer_network.model import Activation, Maximum
+from zkwm_protocols.integer_network.evaluate import trace
+from zkwm_protocols.integer_network.model import Activation, Maximum, Reshape
 
 POINTS = np.array([-40.0, -7.5, -6.9, -2.0, -0.5, -1e-9, 0.0, 0.25, 1.0, 3.0, 6.99, 40.0])
 
@@ -142,3 +144,29 @@ def test_simplified_layers_are_few() -> None:
     assert graph.layers[graph.output].shape == (5, 1, 1)
     # batch normalization, and the order of maximum and relu, leave no trace (norms are positive)
     assert lookup_kinds(network_of(sketch.file())) == [Activation, Maximum]
+
+
+@pytest.mark.parametrize(
+    ("layer", "kernels"),
+    [
+        (Maxima((3, 4, 4), 0, (2, 2), (2, 2), (0, 0, 0, 0)), [(2, 2)]),
+        (Maxima((3, 4, 4), 0, (3, 3), (2, 2), (1, 1, 1, 1)), [(1, 3), (3, 1)]),
+        (Maxima((3, 8, 8), 0, (3, 3), (1, 1), (1, 1, 1, 1)), [(1, 3), (3, 1)]),
+        (Maxima((3, 8, 4), 0, (3, 3), (1, 2), (2, 0, 0, 1)), [(1, 3), (3, 1)]),
+        (Maxima((3, 4, 8), 0, (3, 3), (2, 1), (1, 2, 0, 0)), [(3, 1), (1, 3)]),
+        (Maxima((3, 1, 1), 0, (8, 8), (1, 1), (0, 0, 0, 0)), [(8, 8)]),
+        (Maxima((3, 3, 3), 0, (2, 2), (3, 3), (0, 0, 0, 0)), [(2, 2)]),
+    ],
+)
+def test_maxima_in_two_steps_are_the_same(layer: Maxima, kernels: list[tuple[int, int]]) -> None:
+    shape, entries = (3, 8, 8), math.prod(layer.shape)
+    writer, whole = NodeWriter(), NodeWriter()
+    value = writer.maxima(0, shape, layer)
+    whole.add(Maximum(0, layer.kernel, layer.stride, layer.pads))
+    images = np.random.default_rng(4).integers(0, 256, (5, *shape), dtype=np.uint8)
+    found = []
+    for one, last in ((writer, value), (whole, 1)):
+        one.add(Reshape(last, (entries, 1, 1)))
+        found.append(one.network(shape))
+    assert [node.kernel for node in found[0].nodes if isinstance(node, Maximum)] == kernels
+    assert (trace(found[0], images)[-1] == trace(found[1], images)[-1]).all()

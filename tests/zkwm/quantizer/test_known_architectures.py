@@ -1,0 +1,48 @@
+"""Networks as users bring them, from three tools: quantized, proven about, verified."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.known_architectures import SHAPE, mobilenet_v2, resnet20, vgg11
+from tests.support.small_models import RAW, float_labels
+from zkwm.quantizer import quantize, random_images
+from zkwm.quantizer.calibration import default_images
+from zkwm_protocols.argument import prover, verifier
+from zkwm_protocols.argument.statement import Statement
+from zkwm_protocols.integer_network.evaluate import labels
+from zkwm_protocols.leaves import leaf
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of the exporters, about themselves
+@pytest.mark.parametrize(
+    ("made", "alike"),
+    # random weights of MobileNetV2 magnify the rounding of 17 narrow layers
+    [(resnet20, 0.9), (mobilenet_v2, 0.0), (vgg11, 0.9)],
+)
+def test_from_a_file_to_a_verified_proof(
+    made: Callable[[Path], bytes], alike: float, tmp_path: Path
+) -> None:
+    data = made(tmp_path)
+    few = default_images(SHAPE, 48)
+    network = quantize(data, shape=SHAPE, preprocessing=RAW, calibration=few).network
+    images = random_images(SHAPE, 40, b"triggers of known architectures")
+    found = labels(network, images)
+    assert (found == float_labels(data, images)).mean() >= alike
+    salts = [bytes([index]) * 32 for index in range(2)]
+    statement = Statement(
+        context=b"a known architecture",
+        network=network,
+        leaves=tuple(leaf(image, salt, None) for image, salt in zip(images, salts, strict=False)),
+        label_fields=(0xFFFF,) * 2,
+        outputs=(int(found[0]), int(found[1])),
+        least_matches=2,
+    )
+    proof = prover.prove(statement, images[:2], salts, secret=b"vault secret" * 3, release="test")
+    assert verifier.verify(statement, proof).soundness_bits >= 120
+    assert np.count_nonzero(np.bincount(found)) > 1
