@@ -17,7 +17,7 @@ from pathlib import Path
 
 PROVEN, NOT_PROVEN, USAGE = 0, 10, 2
 HEAVY = ("torch", "numba", "scipy", "safetensors", "onnxscript", "matplotlib")
-ENVIRONMENT = {**os.environ, "ZKWM_PASSPHRASE": "only-a-demo", "PYTHONDONTWRITEBYTECODE": "1"}
+ENVIRONMENT = {**os.environ, "ZKWM_PASSPHRASE": "only-a-demo"}
 LARGEST_MB = 300
 
 

@@ -44,6 +44,8 @@ FREE_LENGTHS = {
 """Byte strings whose length the rules leave to other fields."""
 OPEN_MAPS = {"parameters"}
 """Maps whose keys are a scheme's own."""
+LONGEST_TUPLE = 11
+"""Entries of the longest list of which a rule counts the entries."""
 
 logging.getLogger("cddl_verifier").setLevel(logging.CRITICAL)
 RULES = Validator(FORMATS.read_text(encoding="utf-8"))
@@ -87,6 +89,16 @@ def mutations(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
         yield f"{key} longer", value + b"\0"
 
 
+def shortened(value: Any) -> Any:
+    """``value`` with the first and the last entry alone of long lists, which `mutations` change."""
+    if isinstance(value, dict):
+        return {name: shortened(item) for name, item in value.items()}
+    if isinstance(value, list):
+        kept = value if len(value) <= LONGEST_TUPLE else [value[0], value[-1]]
+        return [shortened(item) for item in kept]
+    return value
+
+
 def _other_types(value: Any) -> list[Any]:
     """Values of types that the place of ``value`` does not take."""
     others: list[Any] = [0.5]
@@ -127,16 +139,24 @@ def test_documents_satisfy_their_rules(documents: dict[str, Document]) -> None:
 
 
 def test_changed_documents_are_refused_by_rules_and_code(documents: dict[str, Document]) -> None:
+    """The rules see short lists where they say nothing of lengths, as they take long for long ones.
+
+    The code reads the changed document whole.
+    """
     count = 0
     for name, document in documents.items():
-        for what, changed in mutations(document.value):
-            data = cbor2.dumps(changed, canonical=True)
-            assert not accepted(document.rule, data), f"{name}: {what}"
+        short = shortened(document.value)
+        if not accepted(document.rule, cbor2.dumps(short, canonical=True)):
+            short = document.value
+        changes = zip(mutations(document.value), mutations(short), strict=True)
+        for (what, changed), (_, changed_short) in changes:
+            changed_data = cbor2.dumps(changed_short, canonical=True)
+            assert not accepted(document.rule, changed_data), f"{name}: {what}"
             count += 1
             if document.read is not None:
                 with pytest.raises(ZkwmError):
-                    document.read(data)
-    assert count > 1_500
+                    document.read(cbor2.dumps(changed, canonical=True))
+    assert count > 4_500
 
 
 def test_values_out_of_range_are_refused(documents: dict[str, Document]) -> None:
