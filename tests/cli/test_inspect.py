@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import onnx
@@ -46,6 +47,7 @@ def test_text_has_no_json(zkwm: Command, case: Files) -> None:
     shown = zkwm("inspect", case.challenge)
     assert not {"{", "[", "null", "false"} & set(shown.stdout.replace("{", "{ ").split())
     assert "shape 1, 16, 16" in shown.stdout
+    assert re.search(r"  issued +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n", shown.stdout)
     rows = zkwm("inspect", case.commitment).stdout
     assert "  class names             none\n" in rows
 

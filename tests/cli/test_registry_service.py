@@ -60,6 +60,10 @@ def test_a_registry_that_is_served_tells_its_webhooks(zkwm: Command, tmp_path: P
     """From the API to a receiver in another process, signed with the secret that was shown once."""
     log, owner = tmp_path / "log", Claimant(random_images(50))
     zkwm("registry", "init", log, "--origin", "log.example/1", "--service")
+    (log / "service" / "trust").mkdir()
+    refused = zkwm("registry", "serve", log)
+    assert (refused.code, "service/trust is no trust folder" in refused.stderr) == (2, True)
+    (log / "service" / "trust" / "trust.toml").write_text("authorities_needed = 1\n")
     made = zkwm("registry", "add-key", log, "--holder", "market.example", "--scope", "register")
     with receiving() as receiver, process(
         "serve", log, "--listen", "127.0.0.1:0", program=PROGRAM

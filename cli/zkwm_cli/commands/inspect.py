@@ -85,7 +85,8 @@ def command(
         )
         lines = [f"{what}, {size} bytes, SHA-256 {digest}"]
         rows = inspection.shown or [
-            (name.replace("_", " "), _text(value)) for name, value in inspection.fields.items()
+            (name.replace("_", " "), _field(name, value))
+            for name, value in inspection.fields.items()
         ]
         for name, value in [*rows, *inspection.checks.items()]:
             lines.append(f"  {name:<22}  {one_line(value)}".rstrip())
@@ -115,12 +116,18 @@ def _signed(file: str, judge: JudgePublic | str) -> Inspection:
     return SIGNED_VERDICTS.get(kind_of(data), inspect_verdict)(data, judge)
 
 
+_SECONDS = ("issued",)
+"""Fields that are times in seconds since 1970."""
 _PLAIN = re.compile(r"[A-Za-z0-9_./:+@-]+")
 """Words that cannot be taken for two, nor for a name with its value."""
 
 
-def _text(value: object) -> str:
+def _field(name: str, value: object) -> str:
     """A field for people: texts as they are, times and lists in words."""
+    if name in _SECONDS and isinstance(value, int):
+        from zkwm.report.visible import utc
+
+        return utc(value)
     return value if isinstance(value, str) else _words(value)
 
 
