@@ -63,6 +63,14 @@ COMMITMENT_CLASSES = Table(
     Index("commitment_classes_by_commitment", "commitment"),
 )
 
+COMMITMENT_DATES = Table(
+    "commitment_dates",
+    METADATA,
+    digest("commitment", ForeignKey("commitments.digest"), primary_key=True),
+    digest("item", primary_key=True),  # of a timestamp or log proof in its file
+    words("holder"),  # who brought it to the service first
+)
+
 LABEL_SEEDS = Table(
     "label_seeds",
     METADATA,

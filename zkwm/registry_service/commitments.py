@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, exists, insert, select, tuple_
 
 from zkwm.judge.ledger import JudgeLedger
 from zkwm.marketplace.cases import now
@@ -22,8 +22,14 @@ from zkwm.marketplace.registrations import (
     name_digest,
 )
 from zkwm.registry_database.database import Database
-from zkwm.registry_database.tables import CASES, COMMITMENT_CLASSES, COMMITMENT_KEYS, COMMITMENTS
-from zkwm.registry_service.merged_files import KnownDates, merged
+from zkwm.registry_database.tables import (
+    CASES,
+    COMMITMENT_CLASSES,
+    COMMITMENT_DATES,
+    COMMITMENT_KEYS,
+    COMMITMENTS,
+)
+from zkwm.registry_service.merged_files import KnownDates, item_digest, merged
 from zkwm.registry_service.problems import Refused
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.cose.contents import CommitmentStatement
@@ -32,6 +38,8 @@ from zkwm_protocols.errors import CouldNotCheck
 
 MOST_FOUND = 100
 _TRIES = 5
+_MOST_DATES = 1_000
+"""Dates of a commitment of which it is noted who brought them; all who come later share a turn."""
 
 
 @dataclass(frozen=True)
@@ -133,14 +141,35 @@ def keep(
     Raises CouldNotCheck where others change it all the time.
     """
     JudgeLedger.over(database).see_commitment(commitment.digest)
-    if keep_commitment(database, commitment, replace=False, holder=holder, entry=entry):
-        return True
-    for _ in range(_TRIES):
+    new = keep_commitment(database, commitment, replace=False, holder=holder, entry=entry)
+    brought = _note_dates(database, commitment, holder)
+    for _ in range(0 if new else _TRIES):
         kept = kept_commitment(database, commitment.digest)
-        better = merged(kept, commitment, known, now())
+        better = merged(kept, commitment, known, now(), brought)
         if better == kept or exchange_file(database, kept, better):
             return False
-    raise CouldNotCheck("this commitment is being changed all the time", hint="try again later")
+    if not new:
+        raise CouldNotCheck("this commitment is being changed all the time", hint="try again later")
+    return True
+
+
+def _note_dates(database: Database, commitment: Commitment, holder: str) -> dict[bytes, str]:
+    """Note who brought each date first; return who brought all of the commitment's, by digest."""
+    table, digest = COMMITMENT_DATES, commitment.digest
+    items = {item_digest(one) for one in commitment.timestamps}
+    items |= {item_digest(one) for one in commitment.log_proofs}
+    query = select(table.c.item, table.c.holder).where(table.c.commitment == digest)
+    with database.reading() as connection:
+        known = {bytes(item): name for item, name in connection.execute(query)}
+    if items <= set(known) or len(known) >= _MOST_DATES:
+        return known
+    with database.writing(digest) as connection:
+        known = {bytes(item): name for item, name in connection.execute(query)}
+        fresh = sorted(items - set(known))
+        rows = [{"commitment": digest, "item": item, "holder": holder} for item in fresh]
+        if rows:
+            connection.execute(insert(table), rows)
+    return known | dict.fromkeys(fresh, holder)
 
 
 def commitment_file(database: Database, digest: bytes) -> bytes:

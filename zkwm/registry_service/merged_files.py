@@ -7,10 +7,12 @@ is dated here.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TypeVar
 
 from zkwm_protocols.commitment import FILE_LIMIT, MAXIMUM_LOG_PROOFS, Commitment
@@ -23,7 +25,7 @@ from zkwm_protocols.timestamps.verification import verify_with_any
 from zkwm_protocols.transparency.policy import LogPolicy
 from zkwm_protocols.trust import Trust
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", TimestampEvidence, LoggedStatement)
 _LAST = 2**63
 
 
@@ -49,19 +51,26 @@ class _Rated:
     named: bool = False
 
 
-def merged(kept: Commitment, given: Commitment, known: KnownDates, clock: int) -> Commitment:
+def merged(
+    kept: Commitment,
+    given: Commitment,
+    known: KnownDates,
+    clock: int,
+    brought: Mapping[bytes, str] = MappingProxyType({}),
+) -> Commitment:
     """The kept file with the dates of both, at most 8 timestamps and 16 log proofs.
 
     Those that verify come first: the earliest of each authority and log, then the second of each.
-    What nobody here can verify fills what room is left, in the order in which it came; what is not
-    about this commitment is left out. Where the header names an authority, its earliest token that
-    verifies stands first, or else the first of the kept file: labels follow from it.
+    What nobody here can verify fills what room is left, by turns of those who brought it; what is
+    not about this commitment is left out. Where the header names an authority, its earliest token
+    that verifies stands first, or else the first of the kept file: labels follow from it.
 
     Args:
         kept: the file that is kept.
         given: another one of the same D, checked by itself.
         known: by whom dates are told.
         clock: now, in seconds since 1970: no witness has signed later.
+        brought: by whom each item came first, by ``item_digest``.
     """
     tokens = [one for one in (*kept.timestamps, *given.timestamps) if _is_token(one, kept.digest)]
     proofs = [
@@ -72,29 +81,33 @@ def merged(kept: Commitment, given: Commitment, known: KnownDates, clock: int) -
     rated = [(one, _rate_token(one, kept, known)) for one in tokens]
     logged = [(one, _rate_proof(one, known, clock)) for one in proofs]
     for best in (
-        _file(kept, rated, logged),
-        _file(kept, [one for one in rated if one[1]], [one for one in logged if one[1]]),
+        _file(kept, rated, logged, brought),
+        _file(kept, [one for one in rated if one[1]], [one for one in logged if one[1]], brought),
     ):
         if len(best.to_bytes()) <= FILE_LIMIT:
             return best
     return kept
 
 
+def item_digest(item: TimestampEvidence | LoggedStatement) -> bytes:
+    """By what a token or a proof is known, whatever else comes with it; 32 bytes."""
+    data = item.token if isinstance(item, TimestampEvidence) else item.to_bytes()
+    return hashlib.sha256(data).digest()
+
+
 def _file(
     kept: Commitment,
     tokens: Sequence[tuple[TimestampEvidence, _Rated | None]],
     proofs: Sequence[tuple[LoggedStatement, _Rated | None]],
+    brought: Mapping[bytes, str],
 ) -> Commitment:
     """The kept file with these dates, the best of them first."""
-    ordered = _in_order(tokens)
+    ordered = _in_order(tokens, brought)
     if kept.header.timestamp_authority is not None:
         named = [(by.when, number) for number, (_, by) in enumerate(tokens) if by and by.named]
         first = tokens[min(named)[1]][0] if named else tokens[0][0] if tokens else None
         ordered = ordered if first is None else [first, *ordered]
-    timestamps, logged = (
-        _once(ordered, lambda one: one.token),
-        _once(_in_order(proofs), LoggedStatement.to_bytes),
-    )
+    timestamps, logged = _once(ordered), _once(_in_order(proofs, brought))
     return replace(
         kept,
         timestamps=tuple(timestamps[:MAXIMUM_TIMESTAMPS]),
@@ -102,27 +115,35 @@ def _file(
     )
 
 
-def _once(items: Iterable[Item], key: Callable[[Item], bytes]) -> list[Item]:
-    """Items without those whose key one before has."""
+def _once(items: Iterable[Item]) -> list[Item]:
+    """Items, each once."""
     found: dict[bytes, Item] = {}
     for item in items:
-        found.setdefault(key(item), item)
+        found.setdefault(item_digest(item), item)
     return list(found.values())
 
 
-def _in_order(items: Iterable[tuple[Item, _Rated | None]]) -> list[Item]:
-    """Rated items by turns of those who dated them, the earliest first; then the rest as it is."""
-    listed = list(items)
-    dated = sorted(
-        ((by, item) for item, by in listed if by is not None), key=lambda one: one[0].when
-    )
+def _in_order(
+    items: Sequence[tuple[Item, _Rated | None]], brought: Mapping[bytes, str]
+) -> list[Item]:
+    """Rated items by turns of those who dated them, the earliest first; then the rest as it came,
+    by turns of those who brought it.
+    """
+    dated = [(by, item) for item, by in items if by is not None]
+    dated.sort(key=lambda one: one[0].when)
+    rest = _once([item for item, by in items if by is None])
+    by_dates = _by_turns([by.by for by, _ in dated], [item for _, item in dated])
+    return by_dates + _by_turns([brought.get(item_digest(item), "") for item in rest], rest)
+
+
+def _by_turns(names: Sequence[str], items: Sequence[Item]) -> list[Item]:
+    """The first item of each name, then the second of each, and so on."""
     turns: Counter[str] = Counter()
-    ranked: list[tuple[int, int, Item]] = []
-    for by, item in dated:
-        ranked.append((turns[by.by], by.when, item))
-        turns[by.by] += 1
-    ranked.sort(key=lambda one: one[:2])
-    return [item for *_, item in ranked] + [item for item, by in listed if by is None]
+    ranked: list[tuple[int, int]] = []
+    for number, name in enumerate(names):
+        ranked.append((turns[name], number))
+        turns[name] += 1
+    return [items[number] for _, number in sorted(ranked)]
 
 
 def _is_token(evidence: TimestampEvidence, digest: bytes) -> bool:

@@ -12,7 +12,7 @@ from tests.support.logged_commitment import ED25519_WITNESSES, log_proof, stated
 from tests.support.timestamp_tokens import TIME, TokenMaker, generalized
 from tests.support.witnessed_log import LOG_KEY, POLICY
 from tests.support.witnessed_log import TIME as SEEN
-from zkwm.registry_service.merged_files import KnownDates, merged
+from zkwm.registry_service.merged_files import KnownDates, item_digest, merged
 from zkwm_protocols.commitment import MAXIMUM_LOG_PROOFS, MAXIMUM_TIMESTAMPS, Commitment
 from zkwm_protocols.cose.logged_statement import LoggedStatement
 from zkwm_protocols.keys import ED25519, SigningKey
@@ -121,6 +121,27 @@ def test_where_nobody_is_trusted_dates_stand_as_they_came(bare: Commitment) -> N
     second = replace(bare, timestamps=tokens(bare, GOOD, 5))
     found = merged(first, second, KnownDates(), NOW)
     assert found.timestamps == (*first.timestamps, *second.timestamps[:3])
+
+
+def test_what_nobody_can_verify_has_the_turns_of_those_who_brought_it(bare: Commitment) -> None:
+    """Where nobody is trusted, whoever filled all places first makes room for the next ones."""
+    files = {
+        name: replace(bare, timestamps=tokens(bare, maker, count))
+        for name, maker, count in (("first", FAKE, 8), ("owner", GOOD, 2), ("third", OTHER, 8))
+    }
+    brought = {item_digest(item): name for name, file in files.items() for item in file.timestamps}
+
+    def by_turns(*names: str) -> list[str]:
+        kept = files[names[0]]
+        for name in names[1:]:
+            kept = merged(kept, files[name], KnownDates(), NOW, brought)
+        return [brought[item_digest(item)] for item in kept.timestamps]
+
+    two = ["first", "owner"] * 2 + ["first"] * 4
+    assert by_turns("first", "owner") == by_turns("first", "owner", "first", "owner") == two
+    three = [*(["first", "owner", "third"] * 2), "first", "third"]
+    assert by_turns("first", "owner", "third") == by_turns("first", "owner", "third", "first")
+    assert by_turns("first", "owner", "third") == three
 
 
 @pytest.mark.parametrize("trusted", [True, False])

@@ -1,4 +1,4 @@
-"""Version 2: names of classes by their digests, so that a search by name uses an index."""
+"""Version 2: names of classes by their digests, for an index; who brought dates of a commitment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the table, and fill it from the names that commitments have."""
+    """Make the tables, and fill that of names from those that commitments have."""
+    op.create_table(
+        "commitment_dates",
+        digest("commitment", sa.ForeignKey("commitments.digest"), primary_key=True),
+        digest("item", primary_key=True),
+        words("holder"),
+    )
     classes = op.create_table(
         "commitment_classes",
         digest("name", primary_key=True),
