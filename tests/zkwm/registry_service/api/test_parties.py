@@ -15,15 +15,12 @@ from tests.support.registry_server import (
     Served,
     registration,
     statement,
-    text,
     verdict,
 )
-from tests.support.timestamp_tokens import TokenMaker
 from zkwm.judge.verdict import Verdict
 from zkwm.registry_service.api_keys import Scope
 from zkwm.registry_service.claims import tell_overdue
 from zkwm_protocols.challenge import Challenge
-from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.cose.contents import CommitmentStatement, DisputeEvent, DisputeStatement
 from zkwm_protocols.cose.logged_statement import LoggedStatement
 from zkwm_protocols.cose.statement import SignedStatement, sign_statement
@@ -338,24 +335,3 @@ def test_a_file_that_a_log_dated_needs_no_statement_beside_it(
     assert (bare_again.status, bare_again.json["holder"]) == (200, "market.example")
     name = own.commitment.digest.hex()
     assert market.get(f"/v1/commitments/{name}/file").body == file, "no date is lost by another"
-
-
-def test_no_first_registrant_keeps_the_dates_of_others_out(registry: Served, own: Claimant) -> None:
-    """Two holders, and an operator who trusts no authority: they take turns."""
-    digest = own.commitment.digest
-    fakes = [TokenMaker.new(intermediate=False).but(digest=digest).evidence() for _ in range(10)]
-    bodies = []
-    for part in (fakes[:8], fakes[8:]):
-        file = replace(own.commitment, timestamps=tuple(part))
-        bodies.append(registration(own) | {"commitment": text(file.to_bytes())})
-    holders = [registry.caller(name) for name in ("first.example", "second.example")]
-    statuses = [
-        caller.post("/v1/commitments", body).status
-        for caller, body in (*zip(holders, bodies, strict=True), (holders[0], bodies[0]))
-    ]
-    assert statuses == [201, 200, 200]
-    kept = Commitment.from_bytes(holders[0].get(f"/v1/commitments/{digest.hex()}/file").body)
-    wanted = [fakes[number] for number in (0, 8, 1, 9, 2, 3, 4, 5)]
-    assert list(kept.timestamps) == wanted
-    events = holders[0].get(f"/v1/events?subject={digest.hex()}").json["events"]
-    assert [one["kind"] for one in events] == ["commitment.registered", "commitment.replaced"]
