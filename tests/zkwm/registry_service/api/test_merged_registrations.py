@@ -14,7 +14,7 @@ from zkwm_protocols.commitment import Commitment
 pytestmark = pytest.mark.usefixtures("quick_labels")
 
 
-def test_no_first_registrant_keeps_the_dates_of_others_out(registry: Served, own: Claimant) -> None:
+def test_no_first_registrant_keeps_the_dates_of_others_out(registry: Served) -> None:
     """Two holders, and an operator who trusts no authority: they take turns."""
     own = Claimant(random_images(50, seed=99), salt_seed=99)
     digest = own.commitment.digest
