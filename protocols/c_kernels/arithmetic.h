@@ -21,6 +21,7 @@ typedef int64_t Index;
 #define P_INVERSE 0x81000001u /* 1 / p modulo 2^32 */
 #define P_HIGH ((uint64_t)P << 32)
 #define DEGREE 5
+#define MONTGOMERY_ONE 0x01fffffeu /* 2^32 mod p */
 #define CHUNK 1024 /* columns of a task, as field.kernels.sumcheck.CHUNK */
 
 #define INLINE static inline __attribute__((always_inline))

@@ -18,4 +18,6 @@
 #include "sumcheck.h"
 #include "sums.h"
 #include "transform.h"
+#include "leaves.h"
 #include "tree.h"
+#include "units.h"

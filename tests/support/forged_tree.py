@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from zkwm_protocols.argument.logup_gkr.blocks import Lookups, lookup_table
 from zkwm_protocols.argument.logup_gkr.prover import TreeProver
 from zkwm_protocols.field.kernels.layout import Residues
 from zkwm_protocols.field.kernels.montgomery import to_montgomery
@@ -21,12 +23,10 @@ class ForgedTree(TreeProver):
     def __init__(self, leaves: Array, rows: np.ndarray, *arguments: Any) -> None:
         if leaves.shape != (5, *rows.shape):
             raise ValueError(f"expected leaves for {rows.shape}, got shape {leaves.shape}")
-        self.leaves = leaves
+        self.forged = leaves
         super().__init__(rows, *arguments)
 
-    def lookup_denominators(self, part: slice) -> Residues:
-        """The forged leaves, with the padding of the honest ones."""
-        d = super().lookup_denominators(part)
-        leaves = np.ascontiguousarray(self.leaves[:, part].transpose(1, 0, 2))
-        d[:, :, : leaves.shape[2]] = to_montgomery(leaves)
-        return d
+    def leaves(self, rows: NDArray[np.int32], d: Residues) -> Lookups:
+        """The forged leaves, each a table row of its own."""
+        own = np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
+        return Lookups(own, lookup_table(to_montgomery(self.forged.reshape(5, -1))))

@@ -26,7 +26,7 @@ Read in this order:
 6. ``prover``, ``verifier``: the two sides as a whole. ``proof``: the bytes between them.
 7. ``prover_randomness``, ``cost_estimate``: the secret stream; cost beforehand.
 
-The verifier needs NumPy and hashlib. Only the prover imports Numba: ``prover``,
-``relation.witness``, ``relation.blake2s_witness``, ``logup_gkr.prover``, ``.blocks`` and
-``.kernels``, ``ligero.prover`` and ``.rows`` (tests/architecture/test_protocols.py). SPEC.md 17.
+The verifier needs NumPy and hashlib. Only the prover reaches compiled code: ``prover``,
+``relation.witness``, ``relation.blake2s_witness``, ``logup_gkr`` but for ``.protocol`` and
+``.relations``, ``ligero.prover`` and ``.rows`` (tests/architecture/test_protocols.py). SPEC.md 17.
 """

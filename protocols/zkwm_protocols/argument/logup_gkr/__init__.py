@@ -13,6 +13,8 @@ and Haböck, ePrint 2023/1284), down to one claim about the leaves, and by the g
 lookups to one claim about cells.
 
 ``protocol`` is what both sides share; read it first, then ``relations``, in whose forms it writes
-down what has to hold. ``prover`` builds the tree of ``blocks`` of nodes and computes the messages;
-``kernels`` are its compiled loops. SPEC.md 17.5, 17.6.
+down what has to hold. ``prover`` builds the tree of ``blocks`` of nodes; ``level`` computes the
+messages of one of its levels, with ``bound_rows`` for any numerators, ``unit_fractions`` for leaves
+with numerators 1, and the ``round_weights`` of both. ``layer_kernels``, ``kernels``,
+``unit_kernels`` and ``node_lines`` are compiled loops. SPEC.md 17.5, 17.6.
 """

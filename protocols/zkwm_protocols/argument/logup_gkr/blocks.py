@@ -1,41 +1,90 @@
-"""Blocks of the fraction tree: nodes in rows, their parents, and rows joined into one.
+"""Layers of the fraction tree: nodes in rows, their parents, and rows joined into one.
 
 ::
 
-    lookups   (n rows, 5, C)      .  .  .  .      C halves with every layer; ragged: the padding of
-    tables    (A rows, 5, C')     .  .            a row to 2^bits is not stored, but for whole
-                                                  pairs of pairs (``padded``)
-    one column each:  ->  one row (1, 5, n + A):  index = row
+    lookups   (n rows, 5, width)      .  .  .  .      columns halve with every layer; ragged: the
+    tables    (A rows, 5, width)      .  .            padding of a row to 2^bits is not stored
+    few columns each:  ->  one row (1, 5, width):  index = column + 2^bits * row
 
-A node is a numerator and a denominator less one, in Montgomery form.
+A node is a numerator and a denominator less one, in Montgomery form. Behind a row's columns are
+zeros up to its width, which is the neutral fraction 0 / 1.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.argument.logup_gkr.loops import make_parents
+from zkwm_protocols.argument.logup_gkr.loops import gather_nodes, make_parents
 from zkwm_protocols.field.kernels.layout import CHUNK, Residues
-from zkwm_protocols.field.kernels.montgomery import to_montgomery
+from zkwm_protocols.field.kernels.montgomery import (
+    to_montgomery,
+)
 from zkwm_protocols.field.kernels.threads import run_tasks
 from zkwm_protocols.field.scalar import DEGREE, P
+
+JOINED_BITS = 5
+"""Rows of 2^5 columns and fewer are joined: so short, a row for itself costs more than its work."""
+
+Allocate = Callable[[int, int], Residues]
+"""From arrays and columns: uint32 (arrays, 5, width), of any contents."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Nodes in rows: numerators (rows or 1, 5, C) and denominators less one (rows, 5, C)."""
+    """A layer's nodes in rows: numerators and denominators less one (rows, 5, width)."""
 
     n: Residues
     d: Residues
+    columns: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+        return int(self.d.shape[0])
 
 
-def padded(columns: int, bits: int) -> int:
-    """Columns stored for a row whose index has ``bits`` bits: whole pairs of pairs."""
-    unit = min(4, 1 << bits)
-    return -(-columns // unit) * unit
+@dataclass(frozen=True)
+class Lookups:
+    """The leaves 1 / (1 + d) of all lookups, by table row.
+
+    Args:
+        rows (int32, (n, M)): the table row of every lookup.
+        table (uint32, (M_T, 8)): a table row's d in the first five words, in Montgomery form.
+    """
+
+    rows: NDArray[np.int32]
+    table: Residues
+
+    def columns(self, depth: int) -> int:
+        """Nodes of a trigger ``depth`` layers above the leaves."""
+        return -(-int(self.rows.shape[1]) >> depth)
+
+
+def width(columns: int) -> int:
+    """Columns stored for a row: whole vectors, and no large power of two between coefficients."""
+    vectors = -(-columns // 16)
+    return 16 * (vectors | 1 if vectors > 64 else vectors)
+
+
+def new_arrays(arrays: int, columns: int) -> Residues:
+    """Uninitialized uint32 (arrays, 5, width)."""
+    return np.empty((arrays, DEGREE, width(columns)), dtype=np.uint32)
+
+
+def zero_arrays(arrays: int, columns: int) -> Residues:
+    """Zeros, uint32 (arrays, 5, width)."""
+    return np.zeros((arrays, DEGREE, width(columns)), dtype=np.uint32)
+
+
+def lookup_table(d: Residues) -> Residues:
+    """Elements (5, count) as (count, 8): half a cache line each, so a gather touches one line."""
+    table = np.zeros((d.shape[1], 8), dtype=np.uint32)
+    table[:, :DEGREE] = d.T
+    return table
 
 
 def table_block(
@@ -49,70 +98,66 @@ def table_block(
         chunks: the number of rows.
         columns_log: U.
     """
-    table_rows = d.shape[1]
-    width = 1 << columns_log if chunks > 1 else padded(table_rows, columns_log)
-    flat = np.zeros((2, DEGREE, chunks * width), dtype=np.uint32)
+    columns = 1 << columns_log if chunks > 1 else d.shape[1]
     # minus the multiplicity: the tables' fractions cancel those of the lookups
-    numerators = (P - np.asarray(multiplicities, dtype=np.int64)) % P
-    flat[0, 0, :table_rows] = to_montgomery(numerators.astype(np.uint64))
-    flat[1, :, :table_rows] = d
-    both = flat.reshape(2, DEGREE, chunks, width).transpose(0, 2, 1, 3)
-    return Block(np.ascontiguousarray(both[0]), np.ascontiguousarray(both[1]))
+    counts = (P - np.asarray(multiplicities, dtype=np.int64)) % P
+    block = Block(zero_arrays(chunks, columns), zero_arrays(chunks, columns), columns)
+    numerators = to_montgomery(counts.astype(np.uint64))
+    for chunk in range(chunks):
+        part = slice(chunk * columns, (chunk + 1) * columns)
+        length = numerators[part].shape[0]
+        block.n[chunk, 0, :length] = numerators[part]
+        block.d[chunk, :, :length] = d[:, part]
+    return block
 
 
-def parents_of(children: Block, bits: int) -> Block:
-    """The parents of nodes whose column index has ``bits`` bits."""
-    rows, _, columns = children.d.shape
-    shape = (rows, DEGREE, padded(columns // 2, bits - 1))
-    parents = Block(np.zeros(shape, dtype=np.uint32), np.zeros(shape, dtype=np.uint32))
-    fill_parents(children, parents)
+def parents_of(children: Block, allocate: Allocate = new_arrays) -> Block:
+    """The layer above."""
+    columns = -(-children.columns // 2)
+    parents = Block(allocate(children.rows, columns), allocate(children.rows, columns), columns)
+    run_tasks(
+        make_parents, children.rows * -(-columns // CHUNK), children.n, children.d,
+        children.columns, parents.n, parents.d, work=3 * children.rows * columns,
+    )  # fmt: skip
     return parents
 
 
-def fill_parents(children: Block, parents: Block) -> None:
-    """Write the parents of all children; columns behind the last one stay 0."""
-    rows, _, columns = children.d.shape
-    tasks = rows * -(-(columns // 2) // CHUNK)
+def lookup_nodes(lookups: Lookups, depth: int, allocate: Allocate = new_arrays) -> Block:
+    """The lookups' nodes ``depth`` layers above the leaves, 0 to 2."""
+    columns, triggers = lookups.columns(depth), lookups.rows.shape[0]
+    nodes = Block(allocate(triggers, columns), allocate(triggers, columns), columns)
     run_tasks(
-        make_parents, tasks, children.n, children.d, parents.n, parents.d,
-        work=children.d.size // 3,
+        gather_nodes, triggers * -(-columns // CHUNK), depth, lookups.table, lookups.rows,
+        nodes.n, nodes.d, work=lookups.rows.size,
     )  # fmt: skip
+    return nodes
 
 
-def join_blocks(blocks: list[Block], columns: int, bits: int) -> Block:
-    """Blocks of one or two columns as one row: index column + columns * row, of ``bits`` bits."""
-    n = np.concatenate(
-        [np.broadcast_to(block.n, block.d.shape)[:, :, :columns] for block in blocks]
+def join_blocks(blocks: Sequence[Block], bits: int) -> Block:
+    """Rows of at most 2^bits columns as one row, index column + 2^bits * row."""
+    return Block(
+        join_rows([(block.n, block.columns) for block in blocks], 1, bits),
+        join_rows([(block.d, block.columns) for block in blocks], 1, bits),
+        sum(block.rows for block in blocks) << bits,
     )
-    d = np.concatenate([block.d[:, :, :columns] for block in blocks])
-    return Block(_one_row(n, bits), _one_row(d, bits))
 
 
-def _one_row(nodes: Residues, bits: int) -> Residues:
-    """Nodes (rows, 5, columns) as (1, 5, rows * columns), continued by zeros."""
-    rows, _, columns = nodes.shape
-    out = np.zeros((1, DEGREE, padded(rows * columns, bits)), dtype=np.uint32)
-    out[0, :, : rows * columns] = nodes.transpose(1, 0, 2).reshape(DEGREE, -1)
-    return out
+def join_rows(parts: Sequence[tuple[Residues, int]], arrays: int, bits: int) -> Residues:
+    """Every row's arrays (arrays * rows, 5, columns) as long arrays (arrays, 5, width).
 
-
-def join_bound(bound: list[Residues]) -> Residues:
-    """Bound blocks of one column each, joined into one row.
-
-    (4 rows, 5, 1) each to (4, 5, rows), rows continued by a zero to an even number.
+    Args:
+        parts: rows and their columns, at most 2^bits; columns behind are 0 in the result.
+        arrays: of a row.
+        bits: the index is column + 2^bits * row.
     """
-    joined = np.concatenate([arrays.reshape(-1, 4, DEGREE) for arrays in bound])
-    rows = joined.shape[0]
-    out = np.zeros((4, DEGREE, rows + rows % 2), dtype=np.uint32)
-    out[:, :, :rows] = joined.transpose(1, 2, 0)
-    return out
-
-
-def split_weights(weights: Residues, blocks: list[Block]) -> list[Residues]:
-    """The weights of each block's rows."""
-    parts = []
+    rows = sum(part.shape[0] for part, _ in parts) // arrays
+    long = np.zeros((arrays, DEGREE, rows, 1 << bits), dtype=np.uint32)
     start = 0
-    for block in blocks:
-        parts.append(np.ascontiguousarray(weights[:, start : start + block.d.shape[0]]))
-        start += block.d.shape[0]
-    return parts
+    for part, columns in parts:
+        stop = start + part.shape[0] // arrays
+        by_row = part.reshape(-1, arrays, DEGREE, part.shape[2])[..., :columns]
+        long[:, :, start:stop, :columns] = by_row.transpose(1, 2, 0, 3)
+        start = stop
+    out = zero_arrays(arrays, rows << bits)
+    out[:, :, : rows << bits] = long.reshape(arrays, DEGREE, -1)
+    return out

@@ -1,6 +1,7 @@
 """The loops of the fraction tree: from C where its library is there, else by Numba.
 
-Chosen once for a process; the two agree bit for bit. ``kernels`` says what each loop does.
+Chosen once for a process; the two agree bit for bit. ``layer_kernels``, ``kernels`` and
+``unit_kernels`` say what each loop does.
 """
 
 from __future__ import annotations
@@ -9,17 +10,40 @@ from zkwm_protocols.field.kernels.native import LEVEL
 
 if LEVEL is not None:
     from zkwm_protocols.argument.logup_gkr.native_kernels import (
-        fold_children,
-        gather_leaves,
+        gather_nodes,
         make_parents,
-        sum_round,
+        units_as_bound,
+    )
+    from zkwm_protocols.argument.logup_gkr.native_rounds import (
+        fold_bound,
+        fold_children,
+        fold_units,
+        sum_bound,
+        sum_children,
+        sum_units,
     )
 else:
     from zkwm_protocols.argument.logup_gkr.kernels import (
+        fold_bound,
         fold_children,
-        gather_leaves,
-        make_parents,
-        sum_round,
+        sum_bound,
+        sum_children,
+    )
+    from zkwm_protocols.argument.logup_gkr.layer_kernels import gather_nodes, make_parents
+    from zkwm_protocols.argument.logup_gkr.unit_kernels import (
+        fold_units,
+        sum_units,
+        units_as_bound,
     )
 
-__all__ = ["fold_children", "gather_leaves", "make_parents", "sum_round"]
+__all__ = [
+    "fold_bound",
+    "fold_children",
+    "fold_units",
+    "gather_nodes",
+    "make_parents",
+    "sum_bound",
+    "sum_children",
+    "sum_units",
+    "units_as_bound",
+]

@@ -1,4 +1,4 @@
-"""The loops of the fraction tree from C, with the arguments of ``logup_gkr.kernels``.
+"""The loops of the fraction tree from C that make layers, with the arguments of those by Numba.
 
 Sizes are checked here: C checks nothing. See ``field.kernels.native``.
 """
@@ -13,87 +13,96 @@ from zkwm_protocols.field.kernels.native import call, require, words
 from zkwm_protocols.field.scalar import DEGREE
 
 
-def _tasks(rows: int, pairs: int) -> int:
-    """The number of tasks of CHUNK pairs a row."""
-    return rows * -(-pairs // CHUNK)
+def tasks_of(rows: int, columns: int, of_task: int = CHUNK) -> int:
+    """The number of tasks of ``of_task`` columns each, of some rows."""
+    return rows * -(-columns // of_task)
 
 
-def gather_leaves(
-    begin: int, end: int, table: Residues, rows: NDArray[np.int32], d: Residues
-) -> None:
-    """As ``kernels.gather_leaves``; row numbers are checked by ``TreeProver``."""
-    triggers, lookups = rows.shape
-    require(0 <= begin <= end <= triggers and lookups <= d.shape[2] and len(table) > 0, "leaves")
-    call(
-        "gather_leaves", begin, end, words(table, None, 8), len(table),
-        words(rows, triggers, lookups, dtype=np.int32), lookups,
-        words(d, triggers, DEGREE, None, out=True), d.shape[2],
-    )  # fmt: skip
+def lookups_given(table: Residues, rows: NDArray[np.int32], depth: int) -> list[int]:
+    """Table and rows for C; that all row numbers exist is ``TreeProver``'s to check.
+
+    Raises:
+        UsageError: shapes that do not fit.
+    """
+    require(0 <= depth <= 2 and 0 < len(table) < 2**31, "lookups")
+    return [
+        words(table, None, 8), len(table), words(rows, None, None, dtype=np.int32), rows.shape[1],
+    ]  # fmt: skip
 
 
 def make_parents(
-    begin: int, end: int, n: Residues, d: Residues, parent_n: Residues, parent_d: Residues
+    begin: int,
+    end: int,
+    n: Residues,
+    d: Residues,
+    columns: int,
+    parent_n: Residues,
+    parent_d: Residues,
 ) -> None:
-    """As ``kernels.make_parents``."""
-    rows, _, columns = d.shape
+    """As ``layer_kernels.make_parents``.
+
+    Raises:
+        UsageError: shapes that do not fit.
+    """
+    rows, _, width = d.shape
+    pairs = -(-columns // 2)
     require(
-        0 <= begin <= end <= _tasks(rows, columns // 2)
-        and len(n) in (1, rows)
-        and parent_n.shape[2] >= columns // 2,
+        0 <= begin <= end <= tasks_of(rows, pairs)
+        and 2 * pairs <= width
+        and pairs <= parent_n.shape[2],
         "parents",
     )
     call(
-        "make_parents", begin, end, words(n, None, DEGREE, columns), len(n),
-        words(d, rows, DEGREE, columns), columns,
-        words(parent_n, rows, DEGREE, None, out=True),
+        "make_parents", begin, end, words(n, rows, DEGREE, width), words(d, rows, DEGREE, width),
+        width, columns, words(parent_n, rows, DEGREE, None, out=True),
         words(parent_d, *parent_n.shape, out=True), parent_n.shape[2],
     )  # fmt: skip
 
 
-def fold_children(
-    begin: int, end: int, n: Residues, d: Residues, challenge: Residues, r: Residues, out: Residues
+def gather_nodes(
+    begin: int,
+    end: int,
+    depth: int,
+    table: Residues,
+    rows: NDArray[np.int32],
+    n: Residues,
+    d: Residues,
 ) -> None:
-    """As ``kernels.fold_children``."""
-    rows, _, columns = d.shape
+    """As ``layer_kernels.gather_nodes``.
+
+    Raises:
+        UsageError: shapes that do not fit.
+    """
+    given = lookups_given(table, rows, depth)
+    nodes = -(-rows.shape[1] >> depth)
     require(
-        0 <= begin <= end <= _tasks(rows, columns // 4)
-        and len(n) in (1, rows)
-        and out.shape[2] >= columns // 4,
-        "children",
+        0 <= begin <= end <= tasks_of(len(rows), nodes) and nodes <= n.shape[2], "nodes of lookups"
     )
-    challenge, r = element_of_line(challenge), element_of_line(r)
     call(
-        "fold_children", begin, end, words(n, None, DEGREE, columns), len(n),
-        words(d, rows, DEGREE, columns), columns, words(challenge, DEGREE), words(r, DEGREE),
-        words(out, 4 * rows, DEGREE, None, out=True), out.shape[2],
+        "gather_nodes", begin, end, depth, *given, words(n, len(rows), DEGREE, None, out=True),
+        words(d, *n.shape, out=True), n.shape[2],
     )  # fmt: skip
 
 
-def sum_round(
+def units_as_bound(
     begin: int,
     end: int,
-    children: bool,
-    n: Residues,
-    d: Residues,
+    e: Residues,
+    columns: int,
+    shift: Residues,
     challenge: Residues,
-    eq: Residues,
-    weights: Residues,
-    sums: Residues,
+    out: Residues,
 ) -> None:
-    """As ``kernels.sum_round``."""
-    columns = d.shape[2]
-    rows, pairs = (len(d), columns // 4) if children else (len(d) // 4, columns // 2)
-    require(
-        0 <= begin <= end <= min(_tasks(rows, pairs), len(sums))
-        and (not children or len(n) in (1, rows))
-        and eq.shape[2] >= pairs,
-        "a round",
-    )
-    challenge = element_of_line(challenge)
+    """As ``unit_kernels.units_as_bound``.
+
+    Raises:
+        UsageError: shapes that do not fit.
+    """
+    rows, width = len(e) // 2, e.shape[2]
+    require(0 <= begin <= end <= rows and 0 <= columns <= min(width, out.shape[2]), "leaves")
+    shift, challenge = element_of_line(shift), element_of_line(challenge)
     call(
-        "sum_round", begin, end, int(children),
-        words(n, None, DEGREE, columns) if children else 0, len(n),
-        words(d, None, DEGREE, columns), columns, words(challenge, DEGREE),
-        words(eq, 1, DEGREE, None), eq.shape[2], words(weights, DEGREE, rows), rows,
-        words(sums, None, 2, DEGREE, out=True),
+        "units_as_bound", begin, end, words(e, 2 * rows, DEGREE, width), width, columns,
+        words(shift, DEGREE), words(challenge, DEGREE),
+        words(out, 4 * rows, DEGREE, None, out=True), out.shape[2],
     )  # fmt: skip

@@ -1,35 +1,42 @@
-"""The tree's loops from C and by Numba against definitions in Python's integers, at every level."""
+"""The tree's loops from C beside Numba's, bit for bit, at every level and around all sizes.
+
+``test_prover`` holds whichever of them run against definitions in Python's integers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.support.field_values import from_montgomery
 from tests.support.native_levels import NATIVE_LEVELS
-from zkwm_protocols.argument.logup_gkr import kernels, native_kernels
+from zkwm_protocols.argument.logup_gkr import (
+    kernels,
+    layer_kernels,
+    native_kernels,
+    native_rounds,
+    unit_kernels,
+)
+from zkwm_protocols.argument.logup_gkr.blocks import width
+from zkwm_protocols.argument.logup_gkr.loop_arguments import STORED, Children, UnitNodes, Weights
 from zkwm_protocols.errors import UsageError
-from zkwm_protocols.field import vector
 from zkwm_protocols.field.kernels import native
-from zkwm_protocols.field.kernels.layout import CHUNK, Residues, line_of, montgomery_element
-from zkwm_protocols.field.kernels.montgomery import to_montgomery
-from zkwm_protocols.field.scalar import DEGREE, ONE, Element, P, add, multiply, subtract
+from zkwm_protocols.field.kernels.layout import CHUNK, LINE, Residues
+from zkwm_protocols.field.scalar import DEGREE, P
 
-SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33, CHUNK + 3]
-"""Around the numbers of lanes, and more than one task."""
+SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33, 67, 4 * CHUNK + 1, 8 * CHUNK + 13]
+"""Columns: around the numbers of lanes, and more than one task."""
+ROWS = 2
+DEPTHS = [STORED, 0, 1, 2]
 
 
-@pytest.fixture(params=[*NATIVE_LEVELS, "numba"])
-def loops(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """The loops of one level, or Numba's."""
-    if request.param == "numba":
-        yield kernels
-    else:
-        with native.at_level(request.param):
-            yield native_kernels
+@pytest.fixture(params=NATIVE_LEVELS)
+def level(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Kernels from C at one level."""
+    with native.at_level(request.param):
+        yield request.param
 
 
 def residues(shape: tuple[int, ...], seed: int) -> Residues:
@@ -43,173 +50,203 @@ def residues(shape: tuple[int, ...], seed: int) -> Residues:
     return room[1:].reshape(shape)
 
 
-def element(seed: int) -> Element:
-    return vector.to_element(residues((DEGREE,), seed))
+def arrays(number: int, columns: int, seed: int) -> Residues:
+    """(number, 5, width), zeros behind the columns."""
+    out = residues((number, DEGREE, width(columns)), seed)
+    out[:, :, columns:] = 0
+    return out
 
 
-def elements(array: Residues) -> list[list[Element]]:
-    """(rows, 5, C) in Montgomery form as rows of canonical elements."""
-    return [[vector.to_element(column) for column in row.T] for row in from_montgomery(array)]
+def unwritten(number: int, columns: int) -> Residues:
+    """Memory to write to, none of it zero."""
+    return np.full((number, DEGREE, width(columns)), 7, dtype=np.uint32)
 
 
-def fold(low: Element, high: Element, r: Element) -> Element:
-    return add(low, multiply(r, subtract(high, low)))
+def line(seed: int) -> Residues:
+    """One element, repeated."""
+    return np.repeat(residues((DEGREE,), seed), LINE)
 
 
-def everything(tasks: int, kernel: Callable[..., None], *arguments: Any) -> None:
-    """All tasks, in two calls."""
-    kernel(0, tasks // 2, *arguments)
-    kernel(tasks // 2, tasks, *arguments)
+def lookups(count: int) -> tuple[Residues, np.ndarray]:
+    """A table of 11 rows, and lookups in it."""
+    rows = np.random.default_rng(count).integers(0, 11, (ROWS, count)).astype(np.int32)
+    return residues((11, 8), 1), rows
 
 
-def tasks_of(rows: int, pairs: int) -> int:
-    return rows * -(-pairs // CHUNK)
-
-
-@pytest.mark.parametrize("lookups", [1, 8, 13])
-def test_leaves(loops: Any, lookups: int) -> None:
-    table = residues((6, 8), 1)
-    rows = np.random.default_rng(2).integers(0, 6, (3, lookups)).astype(np.int32)
-    d = np.full((3, DEGREE, lookups + 3), 7, dtype=np.uint32)
-    everything(3, loops.gather_leaves, table, rows, d)
-    assert (d[:, :, :lookups] == table[rows][:, :, :DEGREE].transpose(0, 2, 1)).all()
-    assert not d[:, :, lookups:].any()
-
-
-@pytest.mark.parametrize("shared", [False, True])
-@pytest.mark.parametrize("pairs", SIZES)
-def test_parents(loops: Any, pairs: int, *, shared: bool) -> None:
-    d = residues((2, DEGREE, 2 * pairs), 3)
-    n = residues((1 if shared else 2, DEGREE, 2 * pairs), 4)
-    parents = [np.full((2, DEGREE, pairs + 1), 7, dtype=np.uint32) for _ in range(2)]
-    everything(tasks_of(2, pairs), loops.make_parents, n, d, *parents)
-    all_n, all_d = elements(n) * (2 if shared else 1), elements(d)
-    for row in range(2):
-        for i in {0, 1, pairs // 2, pairs - 1} & set(range(pairs)):
-            (n0, n1), (d0, d1) = (x[row][2 * i : 2 * i + 2] for x in (all_n, all_d))
-            both = add(multiply(n0, add(ONE, d1)), multiply(n1, add(ONE, d0)))
-            assert (parents[0][row, :, i] == montgomery_element(both)).all()
-            both = add(add(d0, d1), multiply(d0, d1))
-            assert (parents[1][row, :, i] == montgomery_element(both)).all()
-    assert all((array[:, :, pairs:] == 7).all() for array in parents)
-
-
-@pytest.mark.parametrize("pairs", SIZES)
-def test_children_to_bound_arrays(loops: Any, pairs: int) -> None:
-    n, d = residues((1, DEGREE, 4 * pairs), 5), residues((2, DEGREE, 4 * pairs), 6)
-    challenge, r = element(7), element(8)
-    out = np.full((8, DEGREE, pairs + 1), 7, dtype=np.uint32)
-    lines = line_of(challenge), line_of(r)
-    everything(tasks_of(2, pairs), loops.fold_children, n, d, *lines, out)
-    for row in range(2):
-        for i in {0, pairs // 2, pairs - 1}:
-            (n0, n1, m0, m1), (d0, d1, e0, e1) = (
-                elements(x[-1:] if len(x) == 1 else x[row : row + 1])[0][4 * i : 4 * i + 4]
-                for x in (n, d)
-            )
-            last = fold(d1, e1, r)
-            mixed = add(fold(n1, m1, r), multiply(challenge, last))
-            expected = [fold(n0, m0, r), mixed, fold(d0, e0, r), last]
-            got = out[4 * row : 4 * row + 4, :, i]
-            assert (got == [montgomery_element(x) for x in expected]).all()
-    assert (out[:, :, pairs:] == 7).all()
-
-
-def slow_sums(bound: list[list[Element]], challenge: Element, eq: Residues) -> list[Element]:
-    """h(0) and h(inf) of four bound arrays."""
-
-    def value(n0: Element, n1: Element, d0: Element, d1: Element) -> Element:
-        return add(add(n0, n1), add(multiply(n0, d1), multiply(add(n1, challenge), d0)))
-
-    sums = [(0,) * DEGREE] * 2
-    for i, weight in enumerate(elements(eq)[0][: len(bound[0]) // 2]):
-        lows = [array[2 * i] for array in bound]
-        n0, n1, d0, d1 = (subtract(array[2 * i + 1], array[2 * i]) for array in bound)
-        at_infinity = add(multiply(n0, d1), multiply(n1, d0))
-        sums[0] = add(sums[0], multiply(weight, value(*lows)))
-        sums[1] = add(sums[1], multiply(weight, at_infinity))
-    return sums
-
-
-@pytest.mark.parametrize("children", [False, True])
-@pytest.mark.parametrize("pairs", SIZES)
-def test_rounds(loops: Any, pairs: int, *, children: bool) -> None:
-    challenge = element(9)
-    rows = 2
-    if children:
-        n, d = residues((1, DEGREE, 4 * pairs), 10), residues((rows, DEGREE, 4 * pairs), 11)
-    else:
-        n = np.empty((0, DEGREE, 0), dtype=np.uint32)
-        d = residues((4 * rows, DEGREE, 2 * pairs), 11)
-    eq, weights = residues((1, DEGREE, pairs + 2), 12), residues((DEGREE, rows), 13)
-    tasks = tasks_of(rows, pairs)
-    sums = np.full((tasks, 2, DEGREE), 7, dtype=np.uint32)
-    everything(tasks, loops.sum_round, children, n, d, line_of(challenge), eq, weights, sums)
-    for row in range(rows):
-        if children:
-            numerators, denominators = elements(n)[0], elements(d[row : row + 1])[0]
-            n0, n1 = numerators[0::2], numerators[1::2]
-            d0, d1 = denominators[0::2], denominators[1::2]
-            n1 = [add(x, multiply(challenge, y)) for x, y in zip(n1, d1, strict=True)]
-            bound = [n0, n1, d0, d1]
-        else:
-            bound = elements(d[4 * row : 4 * row + 4])
-        weight = vector.to_element(from_montgomery(weights)[:, row])
-        expected = [multiply(weight, x) for x in slow_sums(bound, challenge, eq)]
-        of_row = sums[row * tasks // rows : (row + 1) * tasks // rows].sum(axis=0, dtype=np.uint64)
-        got = (of_row % np.uint64(P)).astype(np.uint32)
-        assert (got == [montgomery_element(x) for x in expected]).all()
-
-
-def test_the_largest_values_overflow_nothing(loops: Any) -> None:
-    largest = np.full((4, DEGREE, 34), P - 1, dtype=np.uint32)
-    eq, weights = largest[:1, :, :17].copy(), largest[0, :, :1].copy()
-    line = np.full(DEGREE * 128, P - 1, dtype=np.uint32)
-    sums = np.empty((1, 2, DEGREE), dtype=np.uint32)
+def children(depth: int, columns: int) -> Children:
+    """Some children, stored or made of lookups."""
+    if depth == STORED:
+        n, d = arrays(ROWS, columns, 2), arrays(ROWS, columns, 3)
+        return Children(
+            STORED, np.empty((0, 8), np.uint32), np.empty((0, 0), np.int32), n, d, columns
+        )
     nothing = np.empty((0, DEGREE, 0), dtype=np.uint32)
-    loops.sum_round(0, 1, False, nothing, largest, line, eq, weights, sums)
-    top = vector.to_element(from_montgomery(largest[0, :, 0]))
-    expected = slow_sums(elements(largest), top, eq)
-    assert (sums[0] == [montgomery_element(multiply(top, x)) for x in expected]).all()
+    return Children(depth, *lookups(columns), nothing, nothing, -(-columns >> depth))
 
 
-def good_arguments() -> dict[str, list[Any]]:
-    """Arguments of every kernel that fit."""
-    d, n = residues((2, DEGREE, 8), 1), residues((1, DEGREE, 8), 2)
-    line = line_of(ONE)
-    sums = np.empty((2, 2, DEGREE), dtype=np.uint32)
-    eq, weights = residues((1, DEGREE, 4), 3), residues((DEGREE, 2), 4)
-    rows = np.zeros((2, 3), dtype=np.int32)
-    return {
-        "gather_leaves": [0, 2, to_montgomery(residues((4, 8), 5)), rows, d],
-        "make_parents": [0, 2, n, d, d[:, :, :4].copy(), d[:, :, :4].copy()],
-        "fold_children": [0, 2, n, d, line, line, residues((8, DEGREE, 2), 6)],
-        "sum_round": [0, 2, True, n, d, line, eq, weights, sums],
-    }
+def weights(pairs: int, *, none: bool = False) -> Weights:
+    """The weights of a round."""
+    low = 0 if none else min(pairs, CHUNK)
+    return Weights(
+        residues((1, DEGREE, low), 4),
+        residues((DEGREE, max(1, -(-pairs // CHUNK))), 5),
+        residues((DEGREE, ROWS), 6),
+    )
+
+
+def sums_of(columns: int, of_task: int = CHUNK) -> Residues:
+    """Room for the sums of all tasks."""
+    return np.full((ROWS * -(-columns // of_task), 2, DEGREE), 7, dtype=np.uint32)
+
+
+def same(ours: Any, numbas: Any, tasks: int, *arguments: Any, out: int) -> None:
+    """Both loops write the same, in two calls from C; the last ``out`` arguments are written."""
+    inputs, outputs = arguments[: len(arguments) - out], arguments[len(arguments) - out :]
+    expected = [array.copy() for array in outputs]
+    numbas(0, tasks, *inputs, *expected)
+    ours(0, tasks // 2, *inputs, *outputs)
+    ours(tasks // 2, tasks, *inputs, *outputs)
+    for got, want in zip(outputs, expected, strict=True):
+        assert np.array_equal(got, want)
+
+
+@pytest.mark.parametrize("columns", SIZES)
+def test_layers(level: str, columns: int) -> None:
+    n, d = arrays(ROWS, columns, 7), arrays(ROWS, columns, 8)
+    pairs = -(-columns // 2)
+    out = unwritten(ROWS, pairs), unwritten(ROWS, pairs)
+    tasks = ROWS * -(-pairs // CHUNK)
+    same(native_kernels.make_parents, layer_kernels.make_parents, tasks, n, d, columns, *out, out=2)
+    for depth in (0, 1, 2):
+        nodes = -(-columns >> depth)
+        out = unwritten(ROWS, nodes), unwritten(ROWS, nodes)
+        tasks = ROWS * -(-nodes // CHUNK)
+        given = depth, *lookups(columns), *out
+        same(native_kernels.gather_nodes, layer_kernels.gather_nodes, tasks, *given, out=2)
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("columns", SIZES)
+def test_first_rounds(level: str, columns: int, depth: int) -> None:
+    source = children(depth, columns)
+    folded = -(-source.columns // 4)
+    sums = sums_of(folded)
+    given = source, line(9), weights(folded), sums
+    same(native_rounds.sum_children, kernels.sum_children, len(sums), *given, out=1)
+    for none in (False, True):
+        sums = sums_of(folded, 2 * CHUNK)
+        given = (
+            source, line(9), line(10), weights(-(-folded // 2), none=none),
+            unwritten(4 * ROWS, folded), sums,
+        )  # fmt: skip
+        same(native_rounds.fold_children, kernels.fold_children, len(sums), *given, out=2)
+
+
+@pytest.mark.parametrize("columns", SIZES)
+def test_rounds(level: str, columns: int) -> None:
+    bound = arrays(4 * ROWS, columns, 11)
+    folded = -(-columns // 2)
+    sums = sums_of(folded)
+    given = bound, columns, line(9), weights(folded), sums
+    same(native_rounds.sum_bound, kernels.sum_bound, len(sums), *given, out=1)
+    for none in (False, True):
+        sums = sums_of(folded, 2 * CHUNK)
+        given = (
+            bound, columns, line(9), line(10), weights(-(-folded // 2), none=none),
+            unwritten(4 * ROWS, folded), sums,
+        )  # fmt: skip
+        same(native_rounds.fold_bound, kernels.fold_bound, len(sums), *given, out=2)
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+@pytest.mark.parametrize("columns", SIZES)
+def test_numerators_1(level: str, columns: int, *, leaves: bool) -> None:
+    table, rows = lookups(columns)
+    nodes = UnitNodes(leaves, table, rows, arrays(2 * ROWS, columns, 12), columns)
+    if leaves:
+        nodes = nodes._replace(columns=columns // 2)
+    folded = nodes.columns // 2
+    sums = sums_of(folded)
+    given = nodes, weights(folded), sums
+    same(native_rounds.sum_units, unit_kernels.sum_units, len(sums), *given, out=1)
+    for none in (False, True):
+        sums = sums_of(folded, 2 * CHUNK)
+        out = unwritten(2 * ROWS, folded)
+        given = nodes, line(10), weights(folded // 2, none=none), out, sums
+        same(native_rounds.fold_units, unit_kernels.fold_units, len(sums), *given, out=2)
+    if not leaves:
+        given = nodes.e, columns, line(13), line(9), unwritten(4 * ROWS, columns)
+        same(native_kernels.units_as_bound, unit_kernels.units_as_bound, ROWS, *given, out=1)
+
+
+def test_the_largest_values_overflow_nothing(level: str) -> None:
+    largest = np.full((4, DEGREE, 32), P - 1, dtype=np.uint32)
+    top = np.full(DEGREE * LINE, P - 1, dtype=np.uint32)
+    row = largest[:1, :, :1].reshape(DEGREE, 1)
+    given = Weights(largest[:1, :, :16].copy(), row.copy(), row.copy())
+    sums = np.empty((1, 2, DEGREE), dtype=np.uint32)
+    same(native_rounds.sum_bound, kernels.sum_bound, 1, largest, 32, top, given, sums, out=1)
+
+
+GOOD: dict[str, tuple[Any, list[Any]]] = {
+    "make_parents": (
+        native_kernels,
+        [2, arrays(2, 9, 1), arrays(2, 9, 2), 9, unwritten(2, 5), unwritten(2, 5)],
+    ),
+    "gather_nodes": (native_kernels, [2, 1, *lookups(9), unwritten(2, 5), unwritten(2, 5)]),
+    "units_as_bound": (
+        native_kernels,
+        [2, arrays(4, 9, 1), 9, line(1), line(2), unwritten(8, 9)],
+    ),
+    "sum_children": (native_rounds, [2, children(STORED, 9), line(1), weights(3), sums_of(3)]),
+    "fold_children": (
+        native_rounds,
+        [2, children(1, 9), line(1), line(2), weights(1), unwritten(8, 2), sums_of(2)],
+    ),
+    "sum_bound": (native_rounds, [2, arrays(8, 9, 1), 9, line(1), weights(5), sums_of(5)]),
+    "fold_bound": (
+        native_rounds,
+        [2, arrays(8, 9, 1), 9, line(1), line(2), weights(3), unwritten(8, 5), sums_of(5)],
+    ),
+    "sum_units": (
+        native_rounds,
+        [2, UnitNodes(True, *lookups(9), arrays(4, 0, 1), 4), weights(2), sums_of(2)],
+    ),
+    "fold_units": (
+        native_rounds,
+        [
+            2, UnitNodes(False, *lookups(9), arrays(4, 4, 1), 4), line(2), weights(1),
+            unwritten(4, 2), sums_of(2),
+        ],
+    ),
+}  # fmt: skip
+"""Arguments of every kernel from C that fit: ``end`` and what follows."""
+
+
+def damaged(argument: Any) -> Iterator[Any]:
+    """Arguments that do not fit in the place of one that does."""
+    if isinstance(argument, tuple):
+        for place, part in enumerate(argument):
+            for other in damaged(part):
+                yield type(argument)(*argument[:place], other, *argument[place + 1 :])
+    elif isinstance(argument, int) and not isinstance(argument, bool):
+        yield from (-2, 10**9)
+    elif isinstance(argument, np.ndarray) and argument.size and argument.shape != (DEGREE * LINE,):
+        yield argument.astype(np.uint64)
+        yield np.repeat(argument, 2, axis=-1)[..., ::2]
+        yield argument[:0]
 
 
 @pytest.mark.skipif(not native.available(), reason="no kernels from C")
-@pytest.mark.parametrize("name", good_arguments())
+@pytest.mark.parametrize("name", GOOD)
 def test_sizes_that_do_not_fit_never_reach_c(name: str) -> None:
-    kernel = getattr(native_kernels, name)
+    module, good = GOOD[name]
+    kernel = getattr(module, name)
     with native.at_level("plain"):
-        kernel(*good_arguments()[name])
-        for place, argument in enumerate(good_arguments()[name]):
-            if isinstance(argument, bool):
-                continue
-            if isinstance(argument, int):
-                bad: list[Any] = [-1, 10**9]
-            else:
-                bad = [
-                    argument.astype(np.uint64),
-                    argument[..., :-1],  # another size, or not contiguous
-                    np.repeat(argument, 2, axis=-1)[..., ::2],
-                    argument[:0],
-                ]
-                if argument.shape == (DEGREE * 128,):
-                    bad = bad[:1]
-            for other in bad:
-                arguments = good_arguments()[name]
-                arguments[place] = other
+        kernel(0, *good)
+        with pytest.raises(UsageError):
+            kernel(-1, *good)
+        for place, argument in enumerate(good):
+            for other in damaged(argument):
                 with pytest.raises((UsageError, ValueError)):
-                    kernel(*arguments)
+                    kernel(0, *good[:place], other, *good[place + 1 :])

@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 
 from tests.support.forged_tree import ForgedTree
+from zkwm_protocols.argument.logup_gkr.blocks import (
+    Lookups,
+    lookup_table,
+    new_arrays,
+    table_block,
+)
+from zkwm_protocols.argument.logup_gkr.level import LevelProver
 from zkwm_protocols.argument.logup_gkr.prover import TreeProver
 from zkwm_protocols.field import scalar, vector
+from zkwm_protocols.field.kernels.montgomery import to_montgomery
 from zkwm_protocols.field.scalar import ONE, ZERO, Element, P, add, constant, multiply, subtract
 
 Node = tuple[Element, Element]
@@ -110,9 +118,15 @@ def slow_round(
     return values[0], scalar.scale(second, (P + 1) // 2)
 
 
-def check_level(case: Case, prover: TreeProver, below: list[Node], point: list[Element]) -> Node:
+def check_level(
+    case: Case,
+    prover: TreeProver,
+    below: list[Node],
+    point: list[Element],
+    challenge: Element | None = None,
+) -> Node:
     """One level, message by message; returns what the children's claims must be checked against."""
-    challenge = case.element()
+    challenge = challenge or case.element()
     level = prover.level(len(point), point, challenge)
     arrays = [
         [node[0] for node in below[::2]], [node[1] for node in below[::2]],
@@ -173,6 +187,9 @@ def check(case: Case) -> TreeProver:
     [
         (1, 1, 1, 0), (1, 2, 1, 0), (2, 1, 3, 1), (1, 3, 2, 2), (3, 2, 7, 0), (2, 5, 5, 0),
         (5, 7, 9, 0), (7, 8, 40, 0), (8, 3, 5, 3), (3, 13, 64, 0),
+        # rows longer than those that are joined: numerators 1 at the leaves, and their edges
+        (1, 1, 2, 6), (2, 3, 2, 5), (1, 50, 3, 0), (3, 63, 70, 0), (1, 64, 2, 0), (1, 127, 9, 0),
+        (1, 128, 9, 0), (2, 129, 30, 0),
     ],
 )  # fmt: skip
 def test_every_message_is_the_slow_provers(
@@ -180,6 +197,40 @@ def test_every_message_is_the_slow_provers(
 ) -> None:
     prover = check(Case(triggers, lookups, table_rows, 1000 * triggers + lookups, spare))
     assert prover.root_numerator() == ZERO
+
+
+@pytest.mark.parametrize("lookups", [1, 2, 1021, 1024, 4095, 4097, 8190])
+@pytest.mark.parametrize("triggers", [1, 3])
+def test_numerators_1_give_the_general_messages(triggers: int, lookups: int) -> None:
+    """The leaf level both ways, at lengths around a line and a chunk, and in rows hardly filled."""
+    case = Case(triggers, lookups, 700, lookups, 13 - max(1, (lookups - 1).bit_length()))
+    lookup_d = Lookups(case.rows, lookup_table(to_montgomery(case.table)))
+    tables = table_block(to_montgomery(case.table), case.multiplicities, 1, 13)
+    point = [case.element() for _ in range(12 + case.rows_log)]
+    challenge = case.element()
+    short, general = (
+        LevelProver([lookup_d, tables], 0, point, challenge, case.rows_log, new_arrays, general=way)
+        for way in (False, True)
+    )
+    for _ in point:
+        assert short.round() == general.round()
+        r = case.element()
+        short.bind(r)
+        general.bind(r)
+    assert short.children() == general.children()
+
+
+def test_a_challenge_of_0_needs_the_general_form() -> None:
+    """lambda = 0 has no inverse; no transcript draws it, but no prover may stumble."""
+    case = Case(2, 50, 9, 3)
+    prover = case.prover()
+    below = slow_tree(case.slow_leaves())[-1]
+    for level in range(case.columns_log + case.rows_log):
+        point = [case.element() for _ in range(level)]
+        if level == case.columns_log + case.rows_log - 1:
+            check_level(case, prover, below, point, ZERO)
+        else:
+            prover.level(level, point, ONE)
 
 
 def test_lines_and_tasks_join() -> None:
