@@ -14,7 +14,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+_ERRORS = (
+    "Cancelled", "CouldNotCheck", "InvalidLogProof", "InvalidOpening", "InvalidSignature",
+    "Malformed", "NotEnoughMatches", "NotProven", "SuspectUnusable", "TrustMaterialMissing",
+    "Unsupported", "UsageError", "VaultUnusable", "ZkwmError",
+)  # fmt: skip
 _HOMES = {
+    **dict.fromkeys(_ERRORS, "zkwm_protocols.errors"),
     "ARCHITECTURES": "zkwm.nn.architecture_names",
     "Account": "zkwm_protocols.suspect_identity",
     "Agreement": "zkwm.quantizer.network_agreement",
@@ -34,7 +40,6 @@ _HOMES = {
     "Asked": "zkwm.judge.results",
     "BlockCheck": "zkwm.owner.suspect_check",
     "BoxPublicKey": "zkwm_protocols.keys",
-    "Cancelled": "zkwm_protocols.errors",
     "CardClaim": "zkwm.model_card.claim",
     "Case": "zkwm.marketplace",
     "CaseDocuments": "zkwm.case_archive.documents",
@@ -56,7 +61,6 @@ _HOMES = {
     "CommitmentOverview": "zkwm.owner.overview",
     "Consent": "zkwm.owner.consent",
     "Cost": "zkwm.secret_files.encrypted",
-    "CouldNotCheck": "zkwm_protocols.errors",
     "Criterion": "zkwm.training.embed_loss",
     "Data": "zkwm.nn.image_source",
     "DatedBy": "zkwm_protocols.timestamps.authority",
@@ -83,9 +87,6 @@ _HOMES = {
     "ImageData": "zkwm.data",
     "IntegerNetwork": "zkwm_protocols.integer_network.model",
     "Interval": "zkwm_protocols.dates",
-    "InvalidLogProof": "zkwm_protocols.errors",
-    "InvalidOpening": "zkwm_protocols.errors",
-    "InvalidSignature": "zkwm_protocols.errors",
     "Judge": "zkwm.judge.judge",
     "JudgeKey": "zkwm.judge.key_file",
     "JudgeLedger": "zkwm.judge.ledger",
@@ -99,13 +100,10 @@ _HOMES = {
     "LogPolicy": "zkwm_protocols.transparency.policy",
     "LoggedStatement": "zkwm_protocols.cose.logged_statement",
     "LoggedTime": "zkwm.judge.log_dating",
-    "Malformed": "zkwm_protocols.errors",
     "Marketplace": "zkwm.marketplace",
     "Mode": "zkwm_protocols.challenge",
     "ModelDigest": "zkwm.suspects.model_digests",
     "NoStanding": "zkwm.marketplace.screening",
-    "NotEnoughMatches": "zkwm_protocols.errors",
-    "NotProven": "zkwm_protocols.errors",
     "Obtained": "zkwm.timestamp_client",
     "OlderCopyEntry": "zkwm.owner.vault.ledger",
     "OnnxLimits": "zkwm.suspects.limits",
@@ -116,6 +114,8 @@ _HOMES = {
     "OpeningCheck": "zkwm.owner.suspect_check",
     "Order": "zkwm_protocols.dates",
     "Outcome": "zkwm.judge.verdict",
+    "OwnerKey": "zkwm.judge.owner_keys",
+    "PersonAuthority": "zkwm_protocols.person_authority",
     "Phase": "zkwm.training.result",
     "Policy": "zkwm_protocols.policy",
     "Preprocessing": "zkwm_protocols.suspect_identity",
@@ -138,13 +138,13 @@ _HOMES = {
     "Shape": "zkwm.data.images",
     "SigningKey": "zkwm_protocols.keys",
     "Standing": "zkwm.marketplace.screening",
+    "StatedPerson": "zkwm.judge.owner_keys",
     "Statistic": "zkwm_protocols.ranks",
     "Suspect": "zkwm.suspects",
     "SuspectCheck": "zkwm.owner.suspect_check",
     "SuspectFile": "zkwm.suspects.suspect",
     "SuspectIdentity": "zkwm_protocols.suspect_identity",
     "SuspectKind": "zkwm_protocols.suspect_identity",
-    "SuspectUnusable": "zkwm_protocols.errors",
     "TaskAccuracy": "zkwm.judge.task_accuracy",
     "TaskData": "zkwm.judge.task_accuracy",
     "Term": "zkwm_protocols.evidence",
@@ -158,15 +158,10 @@ _HOMES = {
     "TriggerSet": "zkwm.triggers",
     "TriggerStatus": "zkwm.judge.results",
     "Trust": "zkwm_protocols.trust",
-    "TrustMaterialMissing": "zkwm_protocols.errors",
-    "Unsupported": "zkwm_protocols.errors",
-    "UsageError": "zkwm_protocols.errors",
     "Vault": "zkwm.owner.vault",
     "VaultOverview": "zkwm.owner.overview",
     "VaultState": "zkwm.owner.vault.state",
-    "VaultUnusable": "zkwm_protocols.errors",
     "Verdict": "zkwm.judge.verdict",
-    "ZkwmError": "zkwm_protocols.errors",
     "build_model": "zkwm.nn.architectures",
     "card_claim": "zkwm.model_card.card",
     "check": "zkwm.owner.check",
@@ -217,6 +212,7 @@ if TYPE_CHECKING:
     from zkwm.judge.key_file import JudgeKey
     from zkwm.judge.ledger import JudgeLedger
     from zkwm.judge.log_dating import LoggedTime
+    from zkwm.judge.owner_keys import OwnerKey, StatedPerson
     from zkwm.judge.particulars import CaseParticulars, FileDigest, FileRole
     from zkwm.judge.results import (
         AnswerRate,
@@ -315,6 +311,7 @@ if TYPE_CHECKING:
     from zkwm_protocols.integer_network.model import IntegerNetwork
     from zkwm_protocols.keys import BoxPublicKey, JudgePublic, PublicKey, SigningKey
     from zkwm_protocols.opening import OpenedBlock, OpenedTrigger, Opening
+    from zkwm_protocols.person_authority import PersonAuthority
     from zkwm_protocols.policy import Policy
     from zkwm_protocols.ranks import Statistic
     from zkwm_protocols.suspect_identity import (

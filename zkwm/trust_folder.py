@@ -9,6 +9,7 @@
     authorities/NAME/*.crl          certificate revocation lists that the judge has (RFC 5280, DER)
     log-policy                      a C2SP tlog-policy
     people/NAME/*.pem, *.crl        roots of an authority that knows persons, and its CRLs
+    statements/*.tlog-proof         logged statements about keys, as zkwm key show --log saves them
     owners/NAME.pem                 the public key of an owner (RFC 7468, SubjectPublicKeyInfo)
 
 Strict: a file that belongs to nothing is refused, for it would be trusted by whoever put it there.
@@ -23,8 +24,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zkwm.files import read_limited
-from zkwm_protocols.errors import Malformed, UsageError, ZkwmError
+from zkwm_protocols.errors import InvalidSignature, Malformed, UsageError, ZkwmError
 from zkwm_protocols.keys import ECDSA_P256, ED25519, PublicKey
+from zkwm_protocols.person_authority import PersonAuthority
 from zkwm_protocols.schema import require_boolean, require_integer, require_list, require_text
 from zkwm_protocols.timestamps.authority import (
     ASSUMED_ACCURACY,
@@ -37,16 +39,17 @@ from zkwm_protocols.trust import (
     MOST_AUTHORITIES,
     MOST_LOG_POLICY,
     MOST_OWNERS,
+    MOST_STATEMENTS,
     Trust,
     require_name,
 )
 
 if TYPE_CHECKING:
-    from zkwm_protocols.persons import PersonAuthority
+    from zkwm_protocols.cose.logged_statement import LoggedStatement
 
 SETTINGS = "trust.toml"
 _AUTHORITIES, _OWNERS, _LOG_POLICY = "authorities", "owners", "log-policy"
-_PEOPLE = "people"
+_PEOPLE, _STATEMENTS = "people", "statements"
 _AUTHORITY = "authority.toml"
 _SETTINGS_LIMIT = 64 << 10
 _PEM_LIMIT = 256 << 10
@@ -73,7 +76,7 @@ def read_trust(folder: str | Path) -> Trust:
             hint=f"make the folder, and in it {SETTINGS} with the line authorities_needed = 1",
         )
     settings = _settings(root / SETTINGS, {"authorities_needed"}, {"log_dates"})
-    _require_known(root, {SETTINGS, _AUTHORITIES, _OWNERS, _LOG_POLICY, _PEOPLE})
+    _require_known(root, {SETTINGS, _AUTHORITIES, _OWNERS, _LOG_POLICY, _PEOPLE, _STATEMENTS})
     with _naming(root / SETTINGS):
         return Trust(
             tuple(_authority(one) for one in _entries(root / _AUTHORITIES, MOST_AUTHORITIES)),
@@ -81,31 +84,41 @@ def read_trust(folder: str | Path) -> Trust:
             _bytes(root / _LOG_POLICY),
             require_boolean(settings.get("log_dates", False)),
             tuple(_owner(one) for one in _entries(root / _OWNERS, MOST_OWNERS)),
+            tuple(_person_authority(one) for one in _entries(root / _PEOPLE, MOST_AUTHORITIES)),
+            tuple(_statement(one) for one in _entries(root / _STATEMENTS, MOST_STATEMENTS)),
         )
 
 
-def read_people(folder: str | Path) -> tuple[PersonAuthority, ...]:
-    """The authorities that the judge of this folder trusts to know persons, by ascending name.
+def _person_authority(folder: Path) -> PersonAuthority:
+    """An authority that the judge trusts to know persons (SPEC.md 26.6). Raises Malformed."""
+    with _naming(folder):
+        files = _entries(folder, _MOST_FILES)
+        others = [file for file in files if file.suffix not in (".pem", ".crl")]
+        if others:
+            raise _unknown(others[0])
+        roots = {root for file in files if file.suffix == ".pem"
+                 for root in read_certificates(file)}  # fmt: skip
+        lists = {_read_list(file) for file in files if file.suffix == ".crl"}
+        return PersonAuthority(
+            require_name(folder.name), tuple(sorted(roots)), tuple(sorted(lists))
+        )
 
-    No outcome rests on them: they say whose a key is (SPEC.md 26.6). Raises what ``read_trust``
-    raises for a folder's files.
-    """
-    from zkwm_protocols.persons import PersonAuthority
 
-    found = []
-    for one in _entries(Path(folder) / _PEOPLE, MOST_AUTHORITIES):
-        with _naming(one):
-            files = _entries(one, _MOST_FILES)
-            others = [file for file in files if file.suffix not in (".pem", ".crl")]
-            if others:
-                raise _unknown(others[0])
-            roots = {root for file in files if file.suffix == ".pem"
-                     for root in read_certificates(file)}  # fmt: skip
-            lists = {_read_list(file) for file in files if file.suffix == ".crl"}
-            found.append(
-                PersonAuthority(require_name(one.name), tuple(sorted(roots)), tuple(sorted(lists)))
-            )
-    return tuple(found)
+def _statement(path: Path) -> LoggedStatement:
+    """A logged statement about a key. Raises Malformed, also for one about something else."""
+    from zkwm_protocols.cose.logged_statement import LoggedStatement
+    from zkwm_protocols.transparency.proof_file import FILE_LIMIT
+
+    if path.suffix != ".tlog-proof":
+        raise _unknown(path)
+    with _naming(path):
+        try:
+            found = LoggedStatement.from_bytes(read_limited(path, FILE_LIMIT, regular=True))
+        except InvalidSignature as error:
+            raise Malformed(error.message, hint=error.hint) from None
+        if not found.is_about_a_key:
+            raise Malformed("this statement is not about a key")
+    return found
 
 
 def _authority(folder: Path) -> TimestampAuthority:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from zkwm_cli.inspected_commitment import Reading
+from zkwm_cli.reading import Reading
 from zkwm_protocols.errors import InvalidLogProof
 from zkwm_protocols.transparency.checkpoint import SignedCheckpoint
 from zkwm_protocols.transparency.equivocation import Equivocation
@@ -33,7 +33,7 @@ def evidence_fields(data: bytes, trust: Trust | None = None) -> Reading:
         "by the log's keys, in a trust folder whose policy names the log: zkwm inspect FILE "
         "--trust FOLDER; verified means that the log signed two trees that cannot both be true"
     )
-    return fields, {"log.equivocation": test}, advice
+    return Reading(fields, {"log.equivocation": test}, advice)
 
 
 def _head(signed: SignedCheckpoint) -> dict[str, Any]:

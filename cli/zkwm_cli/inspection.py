@@ -6,7 +6,7 @@ A file that passes them proves nothing yet; ``zkwm verify`` decides. Formats: SP
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -16,9 +16,10 @@ from zkwm.judge.results import suspect_values
 from zkwm.judge.verdict import Verdict
 from zkwm.quantizer.summary import facts
 from zkwm.secret_files.encrypted import Container
-from zkwm_cli.inspected_commitment import Reading, commitment_fields, trust_fields
+from zkwm_cli.inspected_commitment import commitment_fields, trust_fields
 from zkwm_cli.inspected_evidence import evidence_fields
 from zkwm_cli.log_inspection import LOG_KINDS, log_fields, log_kind
+from zkwm_cli.reading import Reading
 from zkwm_protocols import response_file as responses
 from zkwm_protocols.argument_response import ArgumentResponse, read_response
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge
@@ -54,6 +55,7 @@ class Inspection:
         failure: the error of the first check that failed.
         advice: how the rest is checked.
         shown: rows for people instead of the fields, of a model or a verdict.
+        lines: what people see instead of one field, by its name.
         verdict: the whole verdict, which people see below the rows.
     """
 
@@ -66,6 +68,7 @@ class Inspection:
     advice: str
     shown: list[tuple[str, str]] = field(default_factory=list)
     verdict: Verdict | None = None
+    lines: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The same as JSON values, schema ``zkwm/inspect/v1``."""
@@ -100,14 +103,14 @@ def inspect_file(data: bytes, *, trust: Trust | None = None) -> Inspection:
             "this is not a zkwm file", hint=f"zkwm files are of the kinds {', '.join(kinds)}"
         )
     if kind in LOG_KINDS:
-        fields, tests, advice = log_fields(kind, data, trust)
+        reading = log_fields(kind, data, trust)
     elif kind in _BY_TRUST:
-        fields, tests, advice = _BY_TRUST[kind](data, trust)
+        reading = _BY_TRUST[kind](data, trust)
     else:
-        fields, tests, advice = _READERS[kind](data)
+        reading = _READERS[kind](data)
     checks: dict[str, State] = {}
     failure: ZkwmError | None = None
-    for name, test in tests.items():
+    for name, test in reading.tests.items():
         checks[name] = State.NOT_CHECKED
         if test is None:
             continue
@@ -119,8 +122,9 @@ def inspect_file(data: bytes, *, trust: Trust | None = None) -> Inspection:
         else:
             checks[name] = State.VERIFIED
     return Inspection(
-        kind, hashlib.sha256(data).digest(), len(data), fields, checks, failure, advice
-    )
+        kind, hashlib.sha256(data).digest(), len(data), reading.fields, checks, failure,
+        reading.advice, lines=reading.lines,
+    )  # fmt: skip
 
 
 def kind_of(data: bytes) -> str:
@@ -237,7 +241,7 @@ def _challenge(data: bytes) -> Reading:
         "accept_declared_labels": policy.accept_declared_labels,
         **terms_values(challenge),
     }
-    return (
+    return Reading(
         fields,
         {"challenge.signature": challenge.verify_signature, "challenge.commitment": None},
         "compare the judge's fingerprint with the one they told you through another channel",
@@ -258,7 +262,7 @@ def _proof(data: bytes) -> Reading:
     if isinstance(response, Opening):
         fields["sealed_bytes"] = len(response.sealed)
         advice = "only the judge of its challenge can open it: zkwm verify"
-        return fields, {**signature, "opening.sealed": None}, advice
+        return Reading(fields, {**signature, "opening.sealed": None}, advice)
     if isinstance(response, ArgumentResponse):
         fields["declared_labels"] = response.labels is not None
         fields["argument_bytes"] = len(response.argument)
@@ -266,9 +270,9 @@ def _proof(data: bytes) -> Reading:
             "a zero-knowledge argument, which anybody checks with the public key of its "
             "challenge's judge: zkwm verify"
         )
-        return fields, {**signature, "argument.proof": None}, advice
+        return Reading(fields, {**signature, "argument.proof": None}, advice)
     fields["unopened_blocks"] = response.unopened_blocks
-    return fields, signature, "a refusal, which proves nothing: issue a smaller challenge"
+    return Reading(fields, signature, "a refusal, which proves nothing: issue a smaller challenge")
 
 
 def _judge_public(data: bytes) -> Reading:
@@ -279,13 +283,13 @@ def _judge_public(data: bytes) -> Reading:
         "signing_key": judge.signing.fingerprint(),
         "algorithm": judge.signing.algorithm,
     }
-    return fields, {}, "compare the fingerprint with the one that the judge published"
+    return Reading(fields, {}, "compare the fingerprint with the one that the judge published")
 
 
 def _network(data: bytes) -> Reading:
     """Sizes, layers and digest."""
     network = codec.from_bytes(data)
-    return facts(network), {}, "zkwm quantize of the suspect's file gives the same digest"
+    return Reading(facts(network), {}, "zkwm quantize of the suspect's file gives the same digest")
 
 
 def _opened(data: bytes) -> Reading:
@@ -293,7 +297,7 @@ def _opened(data: bytes) -> Reading:
     challenge, blocks = opened_blocks(data)
     fields = {"challenge": challenge.hex(), "blocks": list(blocks)}
     advice = "it holds opened triggers: keep it secret; zkwm case check compares its leaves"
-    return fields, {"opening.leaves": None}, advice
+    return Reading(fields, {"opening.leaves": None}, advice)
 
 
 def _secret(kind: str) -> Callable[[bytes], Reading]:
@@ -308,11 +312,8 @@ def _secret(kind: str) -> Callable[[bytes], Reading]:
             "memory_kib": container.cost.memory_kib,
             "encrypted_bytes": len(container.ciphertext),
         }
-        return (
-            fields,
-            {"content": None},
-            "its content can be read with the passphrase of its holder",
-        )
+        advice = "its content can be read with the passphrase of its holder"
+        return Reading(fields, {"content": None}, advice)
 
     return read
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zkwm.report.standing import day, standing_lines
-from zkwm.trust_folder import read_people
 from zkwm.written_dates import read_date, rfc3339
 from zkwm_cli.artifacts import print_result, read_parsed
 from zkwm_cli.options import usage_errors
@@ -25,6 +24,7 @@ from zkwm_protocols.transparency.proof_file import FILE_LIMIT
 if TYPE_CHECKING:
     from zkwm_protocols.key_history import Standing
     from zkwm_protocols.transparency.policy import LogPolicy
+    from zkwm_protocols.trust import Trust
 
 _CLOCK_SECONDS = 300
 """How far a witness's clock may be ahead of ours."""
@@ -33,8 +33,7 @@ _LAST_SECOND = 253_402_300_799
 
 def show_keys(
     proofs: Sequence[str],
-    trust: str | None,
-    policy: LogPolicy,
+    trust: Trust | None,
     key: str | None,
     at: str | None,
     *,
@@ -44,8 +43,7 @@ def show_keys(
 
     Args:
         proofs: names of files, ``-`` for stdin.
-        trust: the trust folder, for persons.
-        policy: which logs and witnesses count.
+        trust: which logs and witnesses count, and who knows persons.
         key: the only fingerprint to show, or None.
         at: the time in question, as it was written; None for now.
         as_json: whether to print JSON.
@@ -60,16 +58,17 @@ def show_keys(
     if key is not None:
         with usage_errors("--key: "):
             require_fingerprint(key)
-    people = read_people(trust) if trust is not None else ()
+    given = [read_parsed(one, FILE_LIMIT, logged_statement) for one in proofs]
+    policy = log_policy(trust)
+    kept = () if trust is None else trust.statements
     statements = [
-        dated(read_parsed(one, FILE_LIMIT, _logged), policy, latest=now + _CLOCK_SECONDS)
-        for one in proofs
-    ]  # fmt: skip
+        dated(one, policy, latest=now + _CLOCK_SECONDS) for one in dict.fromkeys((*given, *kept))
+    ]
     history = KeyHistory(statements)
     rows = []
     for one in [key] if key is not None else _keys(statements):
         standing = history.standing(one, moment)
-        persons = bound_persons(standing, people)
+        persons = bound_persons(standing, () if trust is None else trust.people)
         rows.append(_row(standing, persons))
         if not as_json:
             click.echo(f"{one}, {day(moment)}")
@@ -77,7 +76,18 @@ def show_keys(
     print_result(as_json, "key-show", at=rfc3339(moment * 1_000_000), keys=rows)
 
 
-def _logged(data: bytes) -> LoggedStatement:
+def log_policy(trust: Trust | None) -> LogPolicy:
+    """The log policy of a trust folder. Raises UsageError where there is none."""
+    policy = None if trust is None else trust.read_log_policy()
+    if policy is None:
+        raise UsageError(
+            "which log and witnesses count is not said",
+            hint="give --trust FOLDER, with a file log-policy in it (docs/keys.md)",
+        )
+    return policy
+
+
+def logged_statement(data: bytes) -> LoggedStatement:
     """A statement with its proof. Raises Malformed, with what to do where no log has it yet."""
     try:
         return LoggedStatement.from_bytes(data)

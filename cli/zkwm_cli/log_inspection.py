@@ -11,14 +11,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from zkwm_cli.inspected_commitment import Reading
+from zkwm.report.stated import stated_in_words
+from zkwm.written_dates import in_words, interval_values
+from zkwm_cli.reading import Reading
 from zkwm_protocols.cose.logged_statement import LoggedStatement
 from zkwm_protocols.cose.receipt import Receipt
 from zkwm_protocols.cose.statement import SignedStatement, TransparentStatement
-from zkwm_protocols.dates import WITNESS_SECONDS
+from zkwm_protocols.dates import WITNESS_SECONDS, Interval, witnessed_interval
 from zkwm_protocols.errors import CouldNotCheck, ZkwmError
 from zkwm_protocols.transparency.checkpoint import SignedCheckpoint
-from zkwm_protocols.transparency.policy import LogPolicy
+from zkwm_protocols.transparency.policy import LogPolicy, Witnessed
 from zkwm_protocols.transparency.proof_file import ProofFile
 from zkwm_protocols.trust import Trust
 
@@ -56,7 +58,7 @@ def log_fields(kind: str, data: bytes, trust: Trust | None) -> Reading:
         tests: Tests = {
             "checkpoint.policy": None if policy is None else partial(policy.require, signed)
         }
-        return _checkpoint(signed), tests, _BY_POLICY
+        return Reading(_checkpoint(signed), tests, _BY_POLICY)
     if kind == "statement":
         return _statement(data)
     if kind == "receipt":
@@ -80,8 +82,9 @@ def _proof(data: bytes, policy: LogPolicy | None) -> Reading:
     """A proof of an entry, with or without its statement."""
     proof = ProofFile.from_bytes(data)
     fields: dict[str, Any] = {"index": proof.index, **_checkpoint(proof.checkpoint)}
-    fields["statement"] = None
+    fields |= {"seen_by": None, "statement": None}
     tests: Tests = {"statement.signature": None, "log.proof": None}
+    lines: dict[str, list[str]] = {}
     if proof.extra is not None:
         logged = LoggedStatement.from_bytes(data)
         fields["statement"] = _stated(logged.statement)
@@ -89,12 +92,25 @@ def _proof(data: bytes, policy: LogPolicy | None) -> Reading:
             "statement.signature": lambda: None,  # it was verified as it was read
             "log.proof": None if policy is None else partial(_verify, logged, policy),
         }
-    return fields, tests, _BY_POLICY
+        seen = None if policy is None else _seen(logged, policy)
+        if seen is not None:
+            fields["seen_by"] = interval_values(seen)
+            lines["seen_by"] = [f"{in_words(seen)}, by a quorum of the policy's witnesses"]
+    return Reading(fields, tests, _BY_POLICY, lines)
 
 
-def _verify(logged: LoggedStatement, policy: LogPolicy) -> None:
+def _verify(logged: LoggedStatement, policy: LogPolicy) -> Witnessed:
     """Check that log and witnesses of the policy signed the tree, and the entry stands in it."""
-    logged.verify(policy, latest=int(time.time()) + WITNESS_SECONDS)
+    return logged.verify(policy, latest=int(time.time()) + WITNESS_SECONDS)
+
+
+def _seen(logged: LoggedStatement, policy: LogPolicy) -> Interval | None:
+    """By when a quorum of witnesses had seen the entry; None where the proof does not verify."""
+    try:
+        time = policy.reached_at(_verify(logged, policy))
+    except ZkwmError:
+        return None
+    return None if time is None else witnessed_interval(time)
 
 
 def _statement(data: bytes) -> Reading:
@@ -110,7 +126,7 @@ def _statement(data: bytes) -> Reading:
         statement, receipts = transparent.statement, len(transparent.receipts)
     fields = {**_stated(statement), "receipts": receipts}
     advice = "compare the key's fingerprint with the one that its holder published"
-    return fields, {"statement.signature": lambda: None}, advice
+    return Reading(fields, {"statement.signature": lambda: None}, advice)
 
 
 def _stated(statement: SignedStatement) -> dict[str, Any]:
@@ -121,6 +137,7 @@ def _stated(statement: SignedStatement) -> dict[str, Any]:
         "subject": statement.content.subject,
         "issuer": statement.issuer,
         "key": statement.key.fingerprint(),
+        "says": stated_in_words(statement.content),
     }
 
 
@@ -132,7 +149,7 @@ def _receipt(data: bytes) -> Reading:
         "a receipt alone shows no witness and no time: get the .tlog-proof; size and index in it "
         "are signed by nobody"
     )
-    return fields, {"receipt.signature": None}, advice
+    return Reading(fields, {"receipt.signature": None}, advice)
 
 
 def _checkpoint(signed: SignedCheckpoint) -> dict[str, Any]:
@@ -158,4 +175,4 @@ def _policy(data: bytes) -> Reading:
         ],
         "quorum": policy.quorum,
     }
-    return fields, {}, "put it into a trust folder as log-policy (docs/registration.md)"
+    return Reading(fields, {}, "put it into a trust folder as log-policy (docs/registration.md)")

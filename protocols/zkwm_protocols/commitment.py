@@ -189,6 +189,7 @@ class Commitment:
 
     Where the header names an authority, the first timestamp is its own. Raises Malformed when built
     with more than 8 timestamps or 16 log proofs, or with class names that are none (SPEC.md 5.2).
+    ``key_proofs`` are log proofs, too: of statements about keys, which date nothing (SPEC.md 26.7).
     """
 
     header: Header
@@ -197,13 +198,14 @@ class Commitment:
     timestamps: tuple[TimestampEvidence, ...] = ()
     log_proofs: tuple[LoggedStatement, ...] = ()
     class_names: tuple[str, ...] | None = None
+    key_proofs: tuple[LoggedStatement, ...] = ()
     authorities: tuple[TimestampAuthority, ...] = field(default=(), compare=False, repr=False)
     """Whom its reader trusts to date it; in no file."""
 
     def __post_init__(self) -> None:
         if len(self.timestamps) > MAXIMUM_TIMESTAMPS:
             raise Malformed(f"a commitment has at most {MAXIMUM_TIMESTAMPS} timestamps")
-        if len(self.log_proofs) > MAXIMUM_LOG_PROOFS:
+        if len(self.log_proofs) + len(self.key_proofs) > MAXIMUM_LOG_PROOFS:
             raise Malformed(f"a commitment has at most {MAXIMUM_LOG_PROOFS} log proofs")
         if self.class_names is not None:
             require_names(self.class_names)
@@ -222,7 +224,7 @@ class Commitment:
                 "leaves": b"".join(self.leaves),
                 "signatures": list(self.signatures),
                 "timestamps": [one.to_map() for one in self.timestamps],
-                "log_proofs": [one.to_bytes() for one in self.log_proofs],
+                "log_proofs": [one.to_bytes() for one in (*self.log_proofs, *self.key_proofs)],
                 "class_names": None if self.class_names is None else list(self.class_names),
             },
         )
@@ -239,6 +241,7 @@ class Commitment:
         names = fields["class_names"]
         header = Header.from_bytes(require_bytes(fields["header"]))
         leaves = require_bytes(fields["leaves"], 32 * header.leaf_count)
+        proofs, key_proofs = _read_log_proofs(fields["log_proofs"])
         return cls(
             header=header,
             leaves=tuple(leaves[i : i + 32] for i in range(0, len(leaves), 32)),
@@ -250,8 +253,9 @@ class Commitment:
                 TimestampEvidence.from_map(one)
                 for one in require_list(fields["timestamps"], 0, MAXIMUM_TIMESTAMPS)
             ),
-            log_proofs=_read_log_proofs(fields["log_proofs"]),
+            log_proofs=proofs,
             class_names=None if names is None else require_names(names),
+            key_proofs=key_proofs,
         )
 
     def verify_root(self) -> None:
@@ -336,11 +340,11 @@ class Commitment:
         )
 
 
-def _read_log_proofs(value: object) -> tuple[LoggedStatement, ...]:
-    """At most 16 log proofs. Raises Malformed, Unsupported."""
+def _read_log_proofs(value: object) -> tuple[tuple[LoggedStatement, ...], ...]:
+    """At most 16 log proofs, and which of them are about keys. Raises Malformed, Unsupported."""
     proofs = require_list(value, 0, MAXIMUM_LOG_PROOFS)
     if not proofs:
-        return ()
+        return (), ()
     from zkwm_protocols.cose.logged_statement import read_log_proofs
 
     return read_log_proofs(proofs)

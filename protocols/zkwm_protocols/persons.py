@@ -16,43 +16,18 @@ from zkwm_protocols.cose.certified_key import read_certificate
 from zkwm_protocols.cose.key_contents import LONGEST_PERSON, KeyBinding
 from zkwm_protocols.errors import InvalidSignature, Malformed, TrustMaterialMissing, ZkwmError
 from zkwm_protocols.key_history import DatedStatement, Standing
+from zkwm_protocols.person_authority import PersonAuthority
 from zkwm_protocols.schema import require_text
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, ObjectIdentifier
 
-MOST_ROOTS = 8
-MOST_LISTS = 8
-LISTS_LIMIT = 1 << 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_SECOND = 253_402_300_799
 """Of the year 9999."""
 
 _DOCUMENT_SIGNING = "1.3.6.1.5.5.7.3.36"
 """RFC 9336."""
-
-
-@dataclass(frozen=True)
-class PersonAuthority:
-    """An authority that a judge trusts to know persons.
-
-    Args:
-        name: for people.
-        roots: its root certificates, DER; 1 to 8.
-        crls: certificate revocation lists that the judge has, DER; at most 8, of 1 MiB together.
-
-    Raises Malformed for other numbers.
-    """
-
-    name: str
-    roots: tuple[bytes, ...]
-    crls: tuple[bytes, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not 1 <= len(self.roots) <= MOST_ROOTS or not all(self.roots):
-            raise Malformed(f"an authority has 1 to {MOST_ROOTS} root certificates")
-        if len(self.crls) > MOST_LISTS or sum(map(len, self.crls)) > LISTS_LIMIT:
-            raise Malformed(f"an authority has at most {MOST_LISTS} CRLs, of 1 MiB together")
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,22 @@
-"""What a judge trusts: authorities that date, k of them, a log's policy, owners' keys (SPEC.md 24).
+"""What a judge trusts: authorities that date, k of them, logs, persons, owners' keys (SPEC.md 24).
 
-It decides which dates count and what the grinding of a commitment costs, so its digest stands in
-challenge and verdict. ``zkwm.trust_folder`` reads it from a folder of standard files.
+It decides which dates count, what the grinding of a commitment costs, and which person is shown
+behind a key, so its digest stands in challenge and verdict. ``zkwm.trust_folder`` reads it from a
+folder of standard files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zkwm_protocols.encoding import encode, pack, unpack
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.keys import PublicKey
+from zkwm_protocols.person_authority import MOST_LISTS, MOST_ROOTS, PersonAuthority
 from zkwm_protocols.schema import (
     refuse_earlier,
     require_boolean,
@@ -35,13 +37,15 @@ from zkwm_protocols.timestamps.authority import (
 )
 
 if TYPE_CHECKING:
+    from zkwm_protocols.cose.logged_statement import LoggedStatement
     from zkwm_protocols.transparency.policy import LogPolicy
 
 FILE_LIMIT = 4 * 2**20
 MOST_AUTHORITIES = 64
 MOST_OWNERS = 1_000
 MOST_LOG_POLICY = 512 * 1024
-_TYPE, _VERSION = "zkwm-trust", 2
+MOST_STATEMENTS = 1_000
+_TYPE, _VERSION = "zkwm-trust", 3
 Ordered = TypeVar("Ordered", str, bytes)
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 
@@ -56,6 +60,9 @@ class Trust:
         log_policy: a C2SP tlog-policy, byte for byte, or None.
         log_dates: whether the witnesses of that policy may date a commitment, too (SPEC.md 8.5).
         owners: (name, key) of owners whom the judge knows, by ascending name.
+        people: authorities that know persons, by ascending name; no outcome rests on them.
+        statements: logged statements about keys that the judge has; in no file and no digest, for
+            each is verified by itself, and later ones than the challenge are wanted, too.
 
     Raises:
         Malformed: a field is outside its range.
@@ -66,6 +73,8 @@ class Trust:
     log_policy: bytes | None = None
     log_dates: bool = False
     owners: tuple[tuple[str, PublicKey], ...] = ()
+    people: tuple[PersonAuthority, ...] = ()
+    statements: tuple[LoggedStatement, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.authorities) > MOST_AUTHORITIES or len(self.owners) > MOST_OWNERS:
@@ -76,6 +85,7 @@ class Trust:
                 raise Malformed("roots, policies and CRLs are ascending, each once")
         if not _ascending(tuple(one.name for one in self.authorities)):
             raise Malformed("authorities are ascending by name, each once")
+        self._require_people()
         _require_independent(self.authorities)
         if not 1 <= self.needed <= max(1, len(self.authorities)):
             raise Malformed(
@@ -86,6 +96,18 @@ class Trust:
         if not _ascending(tuple(name for name, _ in self.owners)):
             raise Malformed("owners are ascending by name, each once")
         self._require_log_policy()
+
+    def _require_people(self) -> None:
+        """Raise Malformed unless the authorities for persons are named and in order."""
+        for one in self.people:
+            require_name(one.name)
+        ordered = all(_ascending(one.roots) and _ascending(one.crls) for one in self.people)
+        if not (ordered and _ascending(tuple(one.name for one in self.people))):
+            raise Malformed(
+                "authorities for persons, their roots and CRLs are ascending, each once"
+            )
+        if len(self.people) > MOST_AUTHORITIES:
+            raise Malformed(f"a judge trusts at most {MOST_AUTHORITIES} authorities for persons")
 
     def _require_log_policy(self) -> None:
         """Raise Malformed for a log policy that is none, or that has no witness and is to date."""
@@ -133,6 +155,10 @@ class Trust:
             "log_policy": self.log_policy,
             "log_dates": self.log_dates,
             "owners": [[name, key.to_map()] for name, key in self.owners],
+            "people": [
+                {"name": one.name, "roots": list(one.roots), "crls": list(one.crls)}
+                for one in self.people
+            ],
         }
 
     def to_bytes(self) -> bytes:
@@ -145,7 +171,7 @@ class Trust:
         value = unpack("trust", data, limit=FILE_LIMIT)
         refuse_earlier(value, _TYPE, _VERSION, "what a judge trusts")
         fields = require_map(
-            value, "type version authorities needed log_policy log_dates owners", "trust"
+            value, "type version authorities needed log_policy log_dates owners people", "trust"
         )
         require_constants(
             fields,
@@ -165,6 +191,10 @@ class Trust:
             require_optional_bytes(fields["log_policy"]),
             require_boolean(fields["log_dates"]),
             tuple(owners),
+            tuple(
+                _read_person_authority(one)
+                for one in require_list(fields["people"], 0, MOST_AUTHORITIES)
+            ),
         )
 
 
@@ -208,6 +238,16 @@ def _read_authority(value: object) -> TimestampAuthority:
         accuracy=require_integer(fields["accuracy"], MAXIMUM_ACCURACY),
         demand_revocation=require_boolean(fields["demand_revocation"]),
         crls=tuple(require_bytes(one) for one in require_list(fields["crls"], 0, MAXIMUM_LISTS)),
+    )
+
+
+def _read_person_authority(value: object) -> PersonAuthority:
+    """An authority for persons. Raises Malformed."""
+    fields = require_map(value, "name roots crls", "authority for persons")
+    return PersonAuthority(
+        require_text(fields["name"], 64),
+        tuple(require_bytes(one) for one in require_list(fields["roots"], 1, MOST_ROOTS)),
+        tuple(require_bytes(one) for one in require_list(fields["crls"], 0, MOST_LISTS)),
     )
 
 

@@ -18,7 +18,7 @@ from zkwm_protocols.schema import refuse_earlier, require_bytes, require_constan
 
 FILE_LIMIT = 64 * 2**20
 TYPE = "zkwm-verdict"
-VERSION = 3
+VERSION = 4
 PURPOSE = "verdict"
 FIELDS = (
     "type version judge outcome reason hint checked checks commitment header challenge proof blocks"

@@ -188,6 +188,7 @@ def test_a_token_at_the_end_of_time_dates_or_does_no_harm(year: int) -> None:
     long = TokenMaker(root, root, signer, time=generalized(time))
     file = Namespace(
         digest=DIGEST, timestamps=(MAKER.evidence(), long.evidence()), log_proofs=(),
+        key_proofs=(),
         header=Namespace(timestamp_authority=None, owner_keys=()),
     )  # fmt: skip
     trust = Trust((MAKER.trusted(name="a"), long.trusted(name="b")))

@@ -1,4 +1,4 @@
-"""A witness that states a time of the future: it takes no date away, and gives none (SPEC 23.16)."""
+"""A witness that states a time of the future takes no date away, and gives none (SPEC 23.16)."""
 
 from __future__ import annotations
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.case_files import Command
+from tests.support.dispute import Claimant, random_images
 from tests.support.logged_commitment import INDEX, log_proof, stated
 from tests.support.statements import ED_KEY, D
 from tests.support.tiled_log import TiledLog
 from tests.support.witnessed_log import LOG_KEY, ORIGIN, POLICY_TEXT, TIME, WITNESSES
+from zkwm_protocols.cose.logged_statement import LoggedStatement
 from zkwm_protocols.cose.receipt import sign_receipt
 from zkwm_protocols.cose.statement import TransparentStatement
 from zkwm_protocols.transparency.tree import prove_inclusion
@@ -66,3 +70,39 @@ def test_a_proof_names_log_index_and_key_and_is_verified_by_a_trust_folder(
     assert zkwm("inspect", file, "--json").json["fields"]["receipts"] == 1
     file.write_bytes(STATEMENT.to_bytes()[:-1] + b"x")
     assert zkwm("inspect", file).code == 3
+
+
+def test_a_commitment_with_a_good_log_proof_and_no_token_says_so(
+    zkwm: Command, tmp_path: Path
+) -> None:
+    """Where and by when it was seen; ``log_dates`` lets it count; a bad proof is named."""
+    owner = Claimant(random_images(100))
+    own = stated(owner.commitment.digest, owner.keys[0])
+    trust, file = tmp_path / "trust", tmp_path / "acme.commitment"
+    trust.mkdir()
+    (trust / "log-policy").write_text(POLICY_TEXT)
+
+    def inspected(proof: LoggedStatement, settings: str = "") -> tuple[int, dict[str, Any], str]:
+        (trust / "trust.toml").write_text(f"authorities_needed = 1\n{settings}")
+        file.write_bytes(replace(owner.commitment, log_proofs=(proof,)).to_bytes())
+        found = zkwm("inspect", file, "--trust", trust, "--json")
+        text = zkwm("inspect", file, "--trust", trust)
+        return text.code, found.json, " ".join((text.stdout + text.stderr).split())
+
+    code, found, said = inspected(log_proof(own))
+    assert (code, found["checks"]["log.proof"]) == (4, "verified")
+    assert found["fields"]["existed_by"] is None
+    (entry,) = found["fields"]["logged"]
+    assert (entry["log"], entry["index"]) == (ORIGIN, INDEX)
+    assert entry["seen_by"]["latest"] == "2023-11-14T22:18:22Z"
+    place = f"entry {INDEX} of the log {ORIGIN}, seen by "
+    assert f"but its log proof is good: {place}" in said
+    assert "2023-11-14" in said.split(place)[1][:60]
+    assert "log_dates = true in trust.toml" in said
+    code, found, said = inspected(log_proof(own), "log_dates = true\n")
+    assert (code, found["checks"]["commitment.timestamp"]) == (0, "verified")
+    assert found["fields"]["existed_by"] == entry["seen_by"]
+    code, found, said = inspected(log_proof(own, {WITNESSES[0]: TIME}))
+    assert (code, found["checks"]["log.proof"]) == (4, "failed")
+    assert "log_dates" not in said
+    assert "too few witnesses" in said

@@ -150,3 +150,60 @@ def test_what_show_and_log_refuse(zkwm: Command, tmp_path: Path, service: Witnes
     refused = zkwm("key", "show", proof, "--trust", "trust")
     assert refused.code == 3
     assert "does not say when" in refused.stderr
+
+
+def bound(zkwm: Command, service: WitnessedService) -> str:
+    """The vault's key bound to the card's person, logged; the name of the proof."""
+    named = ("--vault", "acme.vault", "--person", PERSON)
+    assert zkwm("key", "claim", *named, "--output", "claim").code == 0
+    sign = ["openssl", "dgst", "-sha256", "-sign", "card.key", "-out", "signature", "claim"]
+    subprocess.run(sign, check=True)
+    made = zkwm("key", "bind", *named, "--certificates", "card.pem", "--signature", "signature",
+                "--output", "bound")  # fmt: skip
+    assert made.code == 0, made.stderr
+    return logged(zkwm, service, "bound")
+
+
+@needs_openssl
+def test_a_commitment_carries_whose_it_is_and_inspect_shows_the_person(
+    zkwm: Command, tmp_path: Path, service: WitnessedService
+) -> None:
+    """Also where the judge has the statement of the log, and no longer when its root is gone."""
+    card(tmp_path)
+    proof = bound(zkwm, service)
+    made = zkwm(
+        *("commit", "--vault", "acme.vault", "--generate", 200, "--family", "blocks"),
+        *("--shape", "1,16,16", "--classes", 10, "--output", "acme.commitment"),
+    )
+    assert made.code == 0, made.stderr
+    own = ("--vault", "acme.vault", "--commitment", "acme.commitment", "--trust", "trust")
+    foreign = zkwm("register", "--vault", "next.vault", *own[2:], "--key-statement", proof,
+                   "--output", "x")  # fmt: skip
+    assert (foreign.code, Path("x").exists()) == (2, False)
+    done = zkwm("register", *own, "--key-statement", proof, "--output", "bound.commitment",
+                "--json")  # fmt: skip
+    assert done.code == 0, done.stderr
+    assert (done.json["key_proofs"], done.json["timestamps"]) == (1, 0)
+    assert "1 statement about your key in the file" in done.stderr
+
+    def persons(file: str) -> tuple[str | None, str]:
+        found = zkwm("inspect", file, "--trust", "trust", "--json").json["fields"]["persons"]
+        shown = zkwm("inspect", file, "--trust", "trust").stdout
+        return found[0]["person"], " ".join(shown.split())
+
+    person, said = persons("bound.commitment")
+    assert person == PERSON
+    assert f'"{PERSON}", by a certificate of state; logged by' in said
+    assert zkwm("inspect", "bound.commitment", "--json").json["fields"]["persons"] is None
+    person, said = persons("acme.commitment")
+    assert (person, "nobody is shown" in said) == (None, True)
+    Path("trust/statements").mkdir()
+    Path("trust/statements/bound.tlog-proof").write_bytes(Path(proof).read_bytes())
+    assert persons("acme.commitment")[0] == PERSON
+    Path("trust/people/state/root.pem").write_bytes(
+        certify("Others", new_key(), ca=True, start=now() - 9 * DAY).pem
+    )
+    person, said = persons("bound.commitment")
+    assert (person, "which does not hold: no chain" in said) == (None, True)
+    Path("trust/statements/notes.txt").write_text("trust me")
+    assert zkwm("inspect", "bound.commitment", "--trust", "trust").code == 3

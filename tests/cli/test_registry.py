@@ -268,12 +268,12 @@ def test_a_log_without_an_answer_of_its_witnesses_takes_what_a_person_allows(
     serve = ("serve", log, "--listen", "127.0.0.1:0", "--rate", "0.1")
     with process(*serve) as (_, said):
         with pytest.raises(CouldNotCheck, match="503: this log takes no entries for now"):
-            LogClient(said["url"], policy).register(statement(1).to_bytes())
+            LogClient(said["url"], policy, patience=0).register(statement(1).to_bytes())
         assert LogClient(said["url"], policy).look().size == 0
     with process(*serve, "--without-witnesses") as (_, said):
         LogClient(said["url"], policy).register(statement(1).to_bytes())
         with pytest.raises(CouldNotCheck, match="429: too many registrations"):
-            LogClient(said["url"], policy).register(statement(2).to_bytes())
+            LogClient(said["url"], policy, patience=0).register(statement(2).to_bytes())
 
 
 def test_an_earlier_database_is_refused_and_made_again(zkwm: Command, tmp_path: Path) -> None:

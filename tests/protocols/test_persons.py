@@ -39,7 +39,8 @@ from zkwm_protocols.errors import (
     Unsupported,
     ZkwmError,
 )
-from zkwm_protocols.persons import PersonAuthority, certified_person
+from zkwm_protocols.person_authority import PersonAuthority
+from zkwm_protocols.persons import certified_person
 
 OWN = ED_KEY.public.fingerprint()
 TIME = int(PERSON_DAY.timestamp())

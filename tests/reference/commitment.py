@@ -189,8 +189,9 @@ def read_commitment(data: bytes) -> dict[str, Any]:
         octets(signature, 64)
     for one in array(value["timestamps"], 0, 8):
         check_timestamp(one)
-    for proof in array(value["log_proofs"], 0, 16):
-        check_log_proof(octets(proof))
+    about_keys = [check_log_proof(octets(proof)) for proof in array(value["log_proofs"], 0, 16)]
+    if about_keys != sorted(about_keys):
+        raise RejectedError("a statement about a key before one about the commitment")
     if value["class_names"] is not None:
         check_names(value["class_names"])
     return {**value, "head": head, "digest": hashlib.sha256(value["header"]).digest()}

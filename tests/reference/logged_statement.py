@@ -17,8 +17,8 @@ _DECIMAL = re.compile("0|[1-9][0-9]{0,18}")
 _ALGORITHMS = {-8: "ed25519", -7: "ecdsa-p256"}
 
 
-def check_log_proof(data: bytes) -> None:
-    """Raise `RejectedError` unless the bytes are a proof file with a signed statement in it."""
+def check_log_proof(data: bytes) -> bool:
+    """Whether the statement in a proof file is about a key; `RejectedError` for no such file."""
     try:
         head, _, note = data.decode("utf-8").partition("\n\n")
     except UnicodeDecodeError:
@@ -31,7 +31,7 @@ def check_log_proof(data: bytes) -> None:
         raise RejectedError("no inclusion proof")
     _number(index.removeprefix("index "))
     _check_note(note)
-    _check_statement(_base64(extra.removeprefix("extra ")))
+    return _check_statement(_base64(extra.removeprefix("extra ")))
 
 
 def _check_note(note: str) -> None:
@@ -50,8 +50,8 @@ def _check_note(note: str) -> None:
             raise RejectedError("no line of a signature")
 
 
-def _check_statement(data: bytes) -> None:
-    """A COSE_Sign1 that the key in its own headers signed."""
+def _check_statement(data: bytes) -> bool:
+    """A COSE_Sign1 that the key in its own headers signed; whether its subject is a key."""
     try:
         protected, unprotected, payload, signature = cbor2.loads(data).value
         headers = cbor2.loads(protected)
@@ -68,6 +68,7 @@ def _check_statement(data: bytes) -> None:
     signer = {"algorithm": algorithm, "public": public}
     check_public_key(signer)
     check_message(signer, message, signature)
+    return str(headers[15][2]).startswith("urn:zkwm:key:")
 
 
 def _number(text: str) -> None:

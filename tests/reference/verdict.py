@@ -36,6 +36,7 @@ KEYS = (
     "class_names", "particulars", "files",
 )  # fmt: skip
 MOST = 2**40
+_LAST_SECOND = LAST_MICROSECOND // 10**6
 ROLES = ("commitment", "challenge", "proof", "suspect", "report", "judge-public")
 STATUSES = ("match", "no match", "wrong leaf", "missing leaf", "no answer")
 
@@ -45,7 +46,7 @@ def failing_check(data: bytes, judge: dict[str, Any]) -> str | None:
     try:
         outer = exact_map(file_value("verdict", data, 64 * MIB), "body", "signature")
         body = exact_map(read(octets(outer["body"]), 64 * MIB), *KEYS)
-        if body["type"] != "zkwm-verdict" or body["version"] != 3:
+        if body["type"] != "zkwm-verdict" or body["version"] != 4:
             raise RejectedError("another type or version")
         check_judge(body["judge"])
     except RejectedError:
@@ -133,13 +134,17 @@ def _check_evidence(value: Any) -> None:
 
 def _check_dates(value: Any) -> None:
     fields = exact_map(value, "trust", "needed", "dated", "named", "beacon", "owner_name",
-                       "logged", "log_dates")  # fmt: skip
+                       "logged", "log_dates", "owner_keys", "people")  # fmt: skip
     octets(fields["trust"], 32)
     integer(fields["needed"], 1, 64)
     if type(fields["named"]) is not bool or type(fields["log_dates"]) is not bool:
         raise RejectedError("no boolean")
     for row in array(fields["logged"], 0, 16):
         _check_logged(row)
+    for row in array(fields["owner_keys"], 1, 4):
+        _check_owner_key(row)
+    for name in array(fields["people"], 0, 64):
+        text(name, 100)
     if fields["beacon"] is not None:
         earliest, latest = array(fields["beacon"], 2, 2)
         integer(earliest, 0, integer(latest, 0, LAST_MICROSECOND))
@@ -157,11 +162,37 @@ def _check_logged(row: Any) -> None:
     integer(index, 0, 2**63 - 1)
     integer(size, 0, 2**63 - 1)
     octets(statement, 32)
-    if not re.fullmatch("[a-z2-7]{4}(-[a-z2-7]{4}){7}", text(key, 39)):
-        raise RejectedError("no fingerprint")
+    _check_fingerprint(key)
     if seen is not None:
         earliest, latest = array(seen, 2, 2)
         integer(earliest, 0, integer(latest, 0, LAST_MICROSECOND))
+
+
+def _check_fingerprint(value: Any) -> None:
+    if not re.fullmatch("[a-z2-7]{4}(-[a-z2-7]{4}){7}", text(value, 39)):
+        raise RejectedError("no fingerprint")
+
+
+def _check_owner_key(row: Any) -> None:
+    key, persons, revoked, since, successor, contested = array(row, 6, 6)
+    _check_fingerprint(key)
+    if revoked not in ("", "compromised", "lost", "superseded") or type(contested) is not bool:
+        raise RejectedError("no standing of a key")
+    integer(since, 0, _LAST_SECOND)
+    if successor != "":
+        _check_fingerprint(successor)
+    for one in array(persons, 0, 64):
+        name, authority, known, document, log, index, time, problem = array(one, 8, 8)
+        for value, most in ((name, 500), (authority, 64), (log, 255), (problem, 500)):
+            text(value, most)
+        integer(index, 0, 2**63 - 1)
+        integer(time, 0, _LAST_SECOND)
+        if document is not None:
+            octets(document, 32)
+        if known is not None:
+            integer(known, 0, _LAST_SECOND)
+        if (authority and (problem or not log)) or (known is not None and not authority):
+            raise RejectedError("an authority that knows a person, and does not")
 
 
 def _check_argued(value: Any) -> None:

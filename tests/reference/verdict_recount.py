@@ -80,6 +80,8 @@ def _recount_dates(
     _demand(check == "failed" or (existed is not None) == (check == "passed"))
     if dates is not None:
         _recount_logged(dates["logged"], head)
+        keys = [] if head is None else [spelled("zkwm-key-1", key) for key in head["owner_keys"]]
+        _demand([row[0] for row in dates["owner_keys"]] == keys)
         _demand(dates["named"] == (head is not None and head["timestamp_authority"] is not None))
         labels = dates["beacon"]
         early = labels is not None and any(row[2] <= labels[1] for row in dates["dated"])

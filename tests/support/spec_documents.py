@@ -51,6 +51,7 @@ from zkwm_protocols.encoding import decode, encode, first_line, pack
 from zkwm_protocols.integer_network import codec
 from zkwm_protocols.keys import ECDSA_P256, ED25519, JudgePublic, SigningKey
 from zkwm_protocols.opened_triggers import read_opened
+from zkwm_protocols.person_authority import PersonAuthority
 from zkwm_protocols.sealing import unseal
 from zkwm_protocols.timestamps.authority import TimestampAuthority
 from zkwm_protocols.timestamps.evidence import TimestampEvidence
@@ -64,6 +65,7 @@ TRUST = Trust(
     POLICY_TEXT.encode(),
     True,
     (("acme", SigningKey.from_bytes(ECDSA_P256, bytes(range(1, 33))).public),),
+    (PersonAuthority("state", (b"a root",), (b"a list",)),),
 )
 Reader = Callable[[bytes], object]
 

@@ -16,6 +16,7 @@ from zkwm.judge.checks import ARGUMENT_TITLES
 from zkwm.judge.dating import DatedTime, Dating
 from zkwm.judge.judge import Judge
 from zkwm.judge.log_dating import LoggedTime
+from zkwm.judge.owner_keys import OwnerKey, StatedPerson
 from zkwm.judge.particulars import FileDigest, FileRole
 from zkwm.judge.results import AnswerRate, Argued, Asked, Check, CheckStatus, FirstSeen
 from zkwm.judge.verdict import Verdict
@@ -70,6 +71,13 @@ def verdict_documents(judge: Judge, owner: Claimant, argued: Any) -> dict[str, D
     times = tuple(DatedTime(name, Interval(1, 2)) for name in ("a", "b"))
     owner_key = owner.commitment.header.owner_keys[0].fingerprint()
     entry = LoggedTime("log.example", 3, 9, bytes(32), owner_key, Interval(1, 2), ("a", "b"))
+    persons = (
+        StatedPerson("ACME Ltd", "state", 5, None, "log.example", 3, 4, ""),
+        StatedPerson("Acme", "", None, bytes(32), "log.example", 2, 3, ""),
+        StatedPerson("Doe", "", None, None, "", 0, 0, "too few witnesses"),
+    )
+    known = OwnerKey(owner_key, persons, "lost", 9, "-".join(["aaaa"] * 8), contested=True)
+    others = (OwnerKey(key.fingerprint()) for key in owner.commitment.header.owner_keys[1:])
     named = opened.checks[4].id, opened.checks[4].title
     dated = replace(
         opened,
@@ -82,6 +90,8 @@ def verdict_documents(judge: Judge, owner: Claimant, argued: Any) -> dict[str, D
             owner_name="acme",
             logged=(entry,),
             log_dates=True,
+            owner_keys=(known, *others),
+            people=("state",),
         ),
         checks=(*opened.checks[:4], Check(*named, CheckStatus.PASSED, ""), *opened.checks[5:]),
     )

@@ -57,7 +57,7 @@ def nothing() -> dict[str, Any]:
     names = list(cases()[0].checks)
     return {
         "type": "zkwm-verdict",
-        "version": 3,
+        "version": 4,
         "judge": judge_map(),
         "outcome": "could not be checked",
         "reason": "this is not a zkwm commitment file",
@@ -207,7 +207,7 @@ def signed(
 CHANGES: dict[str, tuple[str, Change]] = {
     "a key more": ("verdict.format", put("extra", to=1)),
     "an earlier type": ("verdict.format", put("type", to="zkwm-challenge")),
-    "the version before": ("verdict.format", put("version", to=2)),
+    "the version before": ("verdict.format", put("version", to=3)),
     "an unknown outcome": ("verdict.format", put("outcome", to="acquitted")),
     "not proven, with checks that passed": ("verdict.format", put("outcome", to="not proven")),
     "proven, with a failed check": ("verdict.format", put("checks", 1, 1, to="failed")),
@@ -262,6 +262,7 @@ def generate() -> dict[str, Any]:
     """The file as JSON values."""
     from tests.vectors.dated_verdicts import (
         DATED_CHANGES,
+        bound,
         dated,
         false_dates,
         logged,
@@ -274,6 +275,7 @@ def generate() -> dict[str, Any]:
         "proven, and dated": dated(), "proven, and older": dated(older=True),
         "not older": not_older(), "proven, and older by a log": logged(),
         "proven, older and by a trusted beacon": named(),
+        "proven, with the persons behind the owner's key": bound(),
     }  # fmt: skip
     made: list[tuple[str, str | None, dict[str, Any]]] = [
         (name, None, signed(body)) for name, body in good.items()

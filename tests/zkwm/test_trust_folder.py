@@ -11,9 +11,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.support.certificate_authority import certify, new_key, revocation_list
+from tests.support.logged_commitment import log_proof, stated
+from tests.support.statements import ED_KEY
 from tests.support.trust_folders import write_trust
 from tests.support.witnessed_log import POLICY_TEXT
 from zkwm.trust_folder import read_trust
+from zkwm_protocols.cose.key_contents import KeyRevocation, RevocationReason
+from zkwm_protocols.cose.statement import sign_statement
 from zkwm_protocols.errors import CouldNotCheck, Malformed, UsageError
 from zkwm_protocols.trust import Trust
 
@@ -24,6 +28,9 @@ LEAF = certify("signer", new_key(), ROOT)
 AGAIN = certify("root, issued again", ROOT.key, ca=True)
 LIST = revocation_list(ROOT)
 LOG_POLICY = POLICY_TEXT.encode()
+KEY_STATEMENT = sign_statement(
+    KeyRevocation(ED_KEY.public.fingerprint(), 0, RevocationReason.LOST), ED_KEY
+)
 
 
 def pem_of(key: object) -> bytes:
@@ -91,6 +98,29 @@ def test_revocation_lists_of_the_judge_are_read_and_in_the_digest(folder: Path) 
         Trust((one,))
 
 
+def test_who_knows_persons_is_read_and_in_the_digest(folder: Path) -> None:
+    """Each root, each CRL and each name; statements of logs are not."""
+    digests = {read_trust(folder).digest}
+    for name, data in (
+        ("people/state/root.pem", OTHER.pem), ("people/state/more.pem", SECOND.pem),
+        ("people/state/root.crl", LIST), ("people/county/root.pem", OTHER.pem),
+    ):  # fmt: skip
+        _put(name, data)(folder)
+        digests.add(read_trust(folder).digest)
+    assert len(digests) == 5
+    trust = read_trust(folder)
+    assert [one.name for one in trust.people] == ["county", "state"]
+    assert Trust.from_bytes(trust.to_bytes()) == trust
+    _put("people/state/again.pem", OTHER.pem + SECOND.pem)(folder)
+    assert read_trust(folder).digest == trust.digest
+    _put("statements/one.tlog-proof", log_proof(KEY_STATEMENT).to_bytes())(folder)
+    assert [one.statement for one in read_trust(folder).statements] == [KEY_STATEMENT]
+    assert read_trust(folder).digest == trust.digest
+    for people in (trust.people[::-1], (trust.people[0],) * 2):
+        with pytest.raises(Malformed, match="ascending, each once"):
+            replace(trust, people=people)
+
+
 def test_more_than_eight_revocation_lists_are_refused(folder: Path) -> None:
     for number in range(9):
         _put(
@@ -133,6 +163,14 @@ CHANGES: dict[str, Callable[[Path], None]] = {
     ),
     "a root under two names": _put("authorities/b.tsa/root.pem", ROOT.pem),
     "its key in another certificate": _put("authorities/b.tsa/again.pem", AGAIN.pem),
+    "a statement that is none": _put("statements/one.tlog-proof", b"c2sp.org/tlog-proof@v1"),
+    "one about a commitment": _put(
+        "statements/one.tlog-proof", log_proof(stated(bytes(32), ED_KEY)).to_bytes()
+    ),
+    "one without its log": _put("statements/one.tlog-proof", KEY_STATEMENT.to_bytes()),
+    "another file among statements": _put("statements/one.txt", b""),
+    "an authority for persons without roots": _put("people/state/root.crl", LIST),
+    "another file in one": _put("people/state/root.der", ROOT.der),
     "a revocation list that is none": _put("authorities/a-tsa/root.crl", b"no list"),
     "a list of another version": _put(
         "authorities/a-tsa/root.crl", LIST.replace(b"\x02\x01\x01", b"\x02\x01\x07", 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from zkwm.case_archive.documents import CaseDocuments
 from zkwm.case_archive.steps import ReplayState, ReplayStep
 from zkwm.judge.dating import Dating, order_by, order_of, read_dates
@@ -9,6 +11,10 @@ from zkwm_protocols.dates import Order
 from zkwm_protocols.trust import Trust
 
 _NAME = "dates"
+_PERSONS = (
+    "whose the owners' keys are was not repeated: it rests on statements or authorities that are "
+    "not at hand"
+)
 
 
 def trust_of_case(documents: CaseDocuments, given: Trust | None) -> Trust | None:
@@ -47,8 +53,11 @@ def repeat_dates(documents: CaseDocuments, given: Trust | None) -> ReplayStep | 
     if stated is None:
         return ReplayStep(_NAME, ReplayState.REPEATED, words)
     before = order_of(stated, challenge)
-    if (again if trust.digest == stated.trust else None) not in (None, stated) or order != before:
+    same = replace(again, owner_keys=()) == replace(stated, owner_keys=())
+    if (not same and trust.digest == stated.trust) or order != before:
         return ReplayStep(_NAME, ReplayState.DIFFERS, f"{words}; the verdict says: {before}")
+    if again.owner_keys != stated.owner_keys:
+        return ReplayStep(_NAME, ReplayState.REPEATED, f"{words}, as the verdict says; {_PERSONS}")
     return ReplayStep(_NAME, ReplayState.REPEATED, f"{words}, as the verdict says")
 
 

@@ -18,6 +18,7 @@ from zkwm.judge.log_dating import (
     read_logged,
     read_rows,
 )
+from zkwm.judge.owner_keys import OwnerKey, look_up_owner_keys, read_owner_keys
 from zkwm.judge.results import CheckStatus
 from zkwm.written_dates import in_words, interval_values
 from zkwm_protocols.challenge import Challenge
@@ -62,6 +63,8 @@ class Dating:
         owner_name: what the judge calls the owner, empty where they do not know their keys.
         logged: its verified entries in logs, by ascending origin and index.
         log_dates: whether the judge lets the witnesses of a log date a commitment, too.
+        owner_keys: whose the keys of its header are, in their order; for people alone.
+        people: the names of those whom the judge trusts to know persons, ascending.
     """
 
     trust: bytes
@@ -72,6 +75,8 @@ class Dating:
     owner_name: str
     logged: tuple[LoggedTime, ...] = ()
     log_dates: bool = False
+    owner_keys: tuple[OwnerKey, ...] = ()
+    people: tuple[str, ...] = ()
 
     @property
     def by_authorities(self) -> Interval | None:
@@ -114,6 +119,8 @@ class Dating:
             "owner_name": self.owner_name,
             "logged": [one.to_list() for one in self.logged],
             "log_dates": self.log_dates,
+            "owner_keys": [one.to_list() for one in self.owner_keys],
+            "people": list(self.people),
         }
 
     @classmethod
@@ -122,7 +129,9 @@ class Dating:
         if value is None:
             return None
         fields = require_map(
-            value, "trust needed dated named beacon owner_name logged log_dates", "dates"
+            value,
+            "trust needed dated named beacon owner_name logged log_dates owner_keys people",
+            "dates",
         )
         dated = []
         for row in require_list(fields["dated"], 0, MOST_AUTHORITIES):
@@ -138,6 +147,11 @@ class Dating:
             require_text(fields["owner_name"], MOST_NAME),
             read_rows(fields["logged"]),
             require_boolean(fields["log_dates"]),
+            read_owner_keys(fields["owner_keys"]),
+            tuple(
+                require_text(one, MOST_NAME)
+                for one in require_list(fields["people"], 0, MOST_AUTHORITIES)
+            ),
         )
 
 
@@ -177,6 +191,8 @@ def dates_values(dating: Dating | None, challenge: Challenge | None) -> dict[str
         "owner_known_as": None if dating is None else dating.owner_name or None,
         "logged": [] if dating is None else [one.to_json() for one in dating.logged],
         "log_may_date": dating is not None and dating.log_dates,
+        "owner_keys": [] if dating is None else [one.to_json() for one in dating.owner_keys],
+        "knowing_persons": [] if dating is None else list(dating.people),
     }
 
 
@@ -205,7 +221,7 @@ def date_commitment(checks: Checks, commitment: Commitment, trust: Trust | None)
 def read_dates(
     commitment: Commitment, trust: Trust, *, clock: int | None = None
 ) -> tuple[Dating, tuple[str, ...]]:
-    """The dates that verify, and for each token and log proof that does not, why.
+    """The dates that verify, whose the keys are, and for each proof that does not verify, why.
 
     ``clock`` is when somebody looks, in seconds since 1970, now by default: the witness of a log
     that states a later time is not believed. Tokens need no clock.
@@ -233,13 +249,17 @@ def read_dates(
     owner = trust.owner_name(commitment.header.owner_keys)
     logged: tuple[LoggedTime, ...] = ()
     policy = trust.read_log_policy() if commitment.log_proofs else None
+    now = int(time.time()) if clock is None else clock
     if policy is not None:
-        now = int(time.time()) if clock is None else clock
         logged, more = read_logged(commitment, policy, now)
         refused += more
+    keys, more = look_up_owner_keys(commitment, trust, now)
+    refused += more
+    people = tuple(one.name for one in trust.people)
     dating = Dating(
-        trust.digest, trust.needed, dated, named is not None, beacon, owner, logged, trust.log_dates
-    )
+        trust.digest, trust.needed, dated, named is not None, beacon, owner, logged,
+        trust.log_dates, keys, people,
+    )  # fmt: skip
     return dating, tuple(refused)
 
 

@@ -132,11 +132,13 @@ def earliest_logged(logged: Sequence[LoggedTime]) -> Interval | None:
 
 def logged_in_words(logged: Sequence[LoggedTime]) -> str:
     """Where a commitment stands in logs, to go on with a sentence; empty without any."""
-    words = ""
-    for one in logged:
-        seen = "no time known" if one.interval is None else f"seen by {in_words(one.interval)}"
-        words += f"; entry {one.index:,} of the log {one.log}, {seen}"
-    return words
+    return "".join(f"; {entry_in_words(one)}" for one in logged)
+
+
+def entry_in_words(one: LoggedTime) -> str:
+    """Where a commitment stands in one log, and by when witnesses had seen it."""
+    seen = "no time known" if one.interval is None else f"seen by {in_words(one.interval)}"
+    return f"entry {one.index:,} of the log {one.log}, {seen}"
 
 
 def _end(entry: LoggedTime) -> int:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from zkwm.judge.dating import Dating, order_of
 from zkwm.judge.log_dating import consistent_log
+from zkwm.judge.owner_keys import are_of
 from zkwm.judge.particulars import FileDigest, FileRole
 from zkwm.judge.results import Argued, Check, CheckStatus, TriggerResult, TriggerStatus
 from zkwm.suspects.onnx_parts import pinned_digest
@@ -115,6 +116,8 @@ def _wrong_dates(verdict: _Verdict, status: Mapping[str, CheckStatus]) -> Iterat
         yield "its authorities are out of order"
     if dating is not None and not consistent_log(dating.logged, verdict.header):
         yield "its entries of logs are out of order, or not those of an owner of its header"
+    if dating is not None and not are_of(dating.owner_keys, verdict.header):
+        yield "its owners' keys are not those of its header"
     existed = dating is not None and dating.existed is not None
     if check != CheckStatus.FAILED and existed != (check == CheckStatus.PASSED):
         yield "its dates and the check of the commitment's date differ"

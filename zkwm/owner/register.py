@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from zkwm.owner.disclosure import secrets_of
+from zkwm.owner.key_proofs import other_key_proofs, own_key_proofs
 from zkwm.owner.register_in_log import (
     WAIT,
     RegisteredEntry,
@@ -17,10 +18,12 @@ from zkwm.owner.register_in_log import (
     own_proofs,
     policy_of,
     register_in_log,
+    require_room,
 )
 from zkwm.owner.vault import Vault
 from zkwm.timestamp_client import Obtained, obtain
-from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.commitment import MAXIMUM_LOG_PROOFS, Commitment
+from zkwm_protocols.cose.logged_statement import LoggedStatement
 from zkwm_protocols.errors import UsageError, ZkwmError
 from zkwm_protocols.timestamps.authority import MAXIMUM_ROOTS, TimestampAuthority
 from zkwm_protocols.timestamps.evidence import MAXIMUM_TIMESTAMPS, TimestampEvidence
@@ -50,6 +53,7 @@ def register(
     authorities: Sequence[str],
     *,
     logs: Sequence[str] = (),
+    statements: Sequence[LoggedStatement] = (),
     trust: Trust | None = None,
     seconds: float = SECONDS,
     wait: float = WAIT,
@@ -67,6 +71,8 @@ def register(
             has no token of it yet.
         logs: URLs of logs that take the owner's statement; ``trust`` says which witnesses have to
             have seen it.
+        statements: logged statements about the owner's keys, which the file carries from then on,
+            so that whoever reads it sees whose the keys are.
         trust: whom tokens have to verify by; without, by the root of their own chain.
         seconds: for each request.
         wait: seconds that the witnesses of a log may take.
@@ -74,7 +80,8 @@ def register(
 
     Raises:
         UsageError: nobody is asked, too many are, the vault has no secrets of this commitment,
-            another command registered it meanwhile, or no policy names the log.
+            another command registered it meanwhile, no policy names the log, or a statement is not
+            about a key of the commitment.
         CouldNotCheck: an authority gives no token, or one that does not verify; a log takes
             nothing, or what it proves does not verify, or too few witnesses have seen it in time.
         TrustMaterialMissing: a root, a policy that counts or revocation material is missing.
@@ -84,7 +91,8 @@ def register(
     kept = before.timestamps
     commitment.verify_root()
     commitment.verify_signatures()
-    _require_place(commitment, kept, authorities, logs)
+    _require_place(commitment, kept, authorities, asked=bool(logs or statements))
+    own_keys = own_key_proofs(commitment, before.key_proofs, statements, trust)
     for url in logs:
         policy_of(trust, url)
     added = tuple(
@@ -101,14 +109,15 @@ def register(
         for url in logs
     )  # fmt: skip
     proofs = own_proofs(before.log_proofs, entries)
-    registered = replace(commitment, timestamps=own, log_proofs=proofs)
+    require_room(len(proofs) + len(own_keys))
+    registered = replace(commitment, timestamps=own, log_proofs=proofs, key_proofs=own_keys)
     _keep(vault, registered, file)
     given = {one.token for one in commitment.timestamps} - {one.token for one in own}
-    whole = replace(
-        registered,
-        timestamps=(*own, *more),
-        log_proofs=(*proofs, *other_proofs(proofs, commitment, trust)),
-    )
+    room = MAXIMUM_LOG_PROOFS - len(own_keys)
+    proofs = (*proofs, *other_proofs(proofs, commitment, trust))[:room]
+    keys = (*own_keys, *other_key_proofs(own_keys, commitment, trust))
+    keys = keys[: MAXIMUM_LOG_PROOFS - len(proofs)]
+    whole = replace(registered, timestamps=(*own, *more), log_proofs=proofs, key_proofs=keys)
     return Registration(whole, added, len(more), len(given) - len(more), entries)
 
 
@@ -130,10 +139,11 @@ def _require_place(
     commitment: Commitment,
     kept: Sequence[TimestampEvidence],
     authorities: Sequence[str],
-    logs: Sequence[str],
+    *,
+    asked: bool,
 ) -> None:
-    """Raise UsageError where nobody is asked, or the file has no place for what they say."""
-    if not authorities and not logs:
+    """Raise UsageError where nothing is wanted, or the file has no place for what they say."""
+    if not authorities and not asked:
         raise UsageError(
             "nobody is asked to date the commitment",
             hint="name a timestamp authority, or a log (`logs`)",

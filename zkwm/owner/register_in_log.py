@@ -141,13 +141,18 @@ def own_proofs(
     Raises UsageError for more than a file holds.
     """
     proofs = {_place_of(one): one for one in [*kept, *(entry.proof for entry in entries)]}
-    if len(proofs) > MAXIMUM_LOG_PROOFS:
+    require_room(len(proofs))
+    return tuple(proofs.values())
+
+
+def require_room(count: int) -> None:
+    """Raise UsageError for more log proofs than a file holds."""
+    if count > MAXIMUM_LOG_PROOFS:
         raise UsageError(
-            f"a commitment has at most {MAXIMUM_LOG_PROOFS} log proofs, and these would be "
-            f"{len(proofs)}",
+            f"a commitment has at most {MAXIMUM_LOG_PROOFS} log proofs, those about keys among "
+            f"them, and these would be {count}",
             hint="ask fewer logs",
         )
-    return tuple(proofs.values())
 
 
 def other_proofs(

@@ -27,6 +27,7 @@ from zkwm_protocols.trust import Trust
 
 Item = TypeVar("Item", TimestampEvidence, LoggedStatement)
 _LAST = 2**63
+_MOST_ABOUT_KEYS = 8
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,9 @@ def merged(
 
     Those that verify come first: the earliest of each authority and log, then the second of each.
     What nobody here can verify fills what room is left, by turns of those who brought it; what is
-    not about this commitment is left out. Where the header names an authority, its earliest token
-    that verifies stands first, or else the first of the kept file: labels follow from it.
+    not about this commitment or an owner's key is left out. Where the header names an authority,
+    its earliest token that verifies stands first, or else the first of the kept file: labels follow
+    from it.
 
     Args:
         kept: the file that is kept.
@@ -72,6 +74,7 @@ def merged(
         clock: now, in seconds since 1970: no witness has signed later.
         brought: by whom each item came first, by ``item_digest``.
     """
+    before = kept
     tokens = [one for one in (*kept.timestamps, *given.timestamps) if _is_token(one, kept.digest)]
     proofs = [
         one
@@ -80,13 +83,27 @@ def merged(
     ]
     rated = [(one, _rate_token(one, kept, known)) for one in tokens]
     logged = [(one, _rate_proof(one, known, clock)) for one in proofs]
+    kept = replace(kept, log_proofs=(), key_proofs=_about_keys(kept, given, known, clock))
     for best in (
         _file(kept, rated, logged, brought),
         _file(kept, [one for one in rated if one[1]], [one for one in logged if one[1]], brought),
     ):
         if len(best.to_bytes()) <= FILE_LIMIT:
             return best
-    return kept
+    return before
+
+
+def _about_keys(
+    kept: Commitment, given: Commitment, known: KnownDates, clock: int
+) -> tuple[LoggedStatement, ...]:
+    """What both files say of the owners' keys, each statement once: what verifies comes first."""
+    owners = kept.header.owner_keys
+    found = [one for one in (*kept.key_proofs, *given.key_proofs) if one.statement.key in owners]
+    found.sort(key=lambda one: _rate_proof(one, known, clock) is None)
+    once: dict[bytes, LoggedStatement] = {}
+    for one in found:
+        once.setdefault(one.statement.to_bytes(), one)
+    return tuple(once.values())[:_MOST_ABOUT_KEYS]
 
 
 def item_digest(item: TimestampEvidence | LoggedStatement) -> bytes:
@@ -111,7 +128,7 @@ def _file(
     return replace(
         kept,
         timestamps=tuple(timestamps[:MAXIMUM_TIMESTAMPS]),
-        log_proofs=tuple(logged[:MAXIMUM_LOG_PROOFS]),
+        log_proofs=tuple(logged[: MAXIMUM_LOG_PROOFS - len(kept.key_proofs)]),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from zkwm.judge.dating import Dating
 from zkwm.judge.log_dating import LoggedTime
 from zkwm.judge.verdict import Verdict
+from zkwm.report.persons import person_lines
 from zkwm.report.question_facts import Named
 from zkwm.report.visible import count, quoted, visible
 from zkwm.written_dates import in_words
@@ -62,10 +63,21 @@ def date_facts(verdict: Verdict) -> tuple[Named, ...]:
             (
                 ("Trust folder", dating.trust.hex(), True),
                 ("Owner known as", dating.owner_name or "nobody whom the judge knows", False),
+                *_persons(dating),
             )
             if dating is not None
             else ()
         ),
+    )
+
+
+def _persons(dating: Dating) -> tuple[Named, ...]:
+    """The person behind each key of the owner; no outcome rests on it."""
+    several = len(dating.owner_keys) > 1
+    return tuple(
+        ("Person behind the key", f"{one.key}: {line}" if several else line, False)
+        for one in dating.owner_keys
+        for line in person_lines(one, dating.people)
     )
 
 

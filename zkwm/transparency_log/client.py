@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from zkwm.transparency_log.http_client import Answer, HttpClient
+from zkwm.transparency_log.http_client import ANSWER_LIMIT, Answer, HttpClient
 from zkwm.transparency_log.seen_checkpoints import SeenCheckpoints, TwoTreesError
 from zkwm.transparency_log.tile_folder import BUNDLE_LIMIT, CHECKPOINT, CHECKPOINT_LIMIT
 from zkwm.transparency_log.tree_key import read_checkpoint
@@ -31,7 +31,11 @@ STATEMENT_TYPE = "application/cose"
 SECONDS = 30.0
 CLOCK_SECONDS = 300
 """How far a witness's clock may be ahead of ours."""
+PATIENCE_SECONDS = 60.0
+"""How long a client waits in all for a log that asks it to come again later."""
 _POLL_SECONDS = 1.0
+_LEAST_WAIT = 0.2
+_LATER = (429, 503)
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,8 @@ class LogClient:
         seen: where checkpoints are kept and compared; None to keep none.
         seconds: how long a request may take.
         clock: seconds since 1970, for cosignatures of the future.
+        patience: seconds that one question waits in all where the log says when to ask again (429
+            or 503 with ``Retry-After``).
     """
 
     def __init__(
@@ -68,12 +74,14 @@ class LogClient:
         *,
         seconds: float = SECONDS,
         clock: Callable[[], float] = time.time,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._url = url.rstrip("/")
         self._policy = policy
         self._seen = seen
         self._client = HttpClient(seconds)
         self._clock = clock
+        self._patience = patience
 
     def register(self, statement: bytes, *, wait_seconds: float = 0.0) -> Registration:
         """Register a statement, and wait until its proof satisfies the policy.
@@ -89,7 +97,7 @@ class LogClient:
             InvalidLogProof: its proof does not verify, or the policy is not satisfied in time.
             InvalidSignature: a line of a trusted key does not verify.
         """
-        answer = self._client.ask(f"{self._url}/v1/entries", statement, STATEMENT_TYPE)
+        answer = self._ask(f"{self._url}/v1/entries", statement, STATEMENT_TYPE)
         if answer.status not in (200, 201):
             raise _refused(answer, self._url)
         proof, receipt = _registered(answer)
@@ -103,7 +111,7 @@ class LogClient:
                 if time.monotonic() >= until or not self._names(proof):
                     raise
             time.sleep(_POLL_SECONDS)
-            answer = self._client.ask(f"{self._url}/v1/entries", statement, STATEMENT_TYPE)
+            answer = self._ask(f"{self._url}/v1/entries", statement, STATEMENT_TYPE)
             if answer.status in (200, 201):
                 proof, receipt = _registered(answer)
 
@@ -141,9 +149,31 @@ class LogClient:
         """Close all connections."""
         self._client.close()
 
+    def _ask(
+        self,
+        url: str,
+        body: bytes | None = None,
+        media_type: str = "application/octet-stream",
+        *,
+        limit: int = ANSWER_LIMIT,
+    ) -> Answer:
+        """The log's answer; one that says when to ask again is waited for, within ``patience``.
+
+        Raises as ``HttpClient.ask``.
+        """
+        until = time.monotonic() + self._patience
+        while True:
+            answer = self._client.ask(url, body, media_type, limit=limit)
+            if answer.status not in _LATER or answer.retry_after is None:
+                return answer
+            wait = max(answer.retry_after, _LEAST_WAIT)
+            if time.monotonic() + wait > until:
+                return answer
+            time.sleep(wait)
+
     def _fetch_proof(self, path: str) -> ProofFile:
         """A proof by the log's path. Raises CouldNotCheck or Malformed."""
-        answer = self._client.ask(f"{self._url}/v1/{path}", limit=FILE_LIMIT)
+        answer = self._ask(f"{self._url}/v1/{path}", limit=FILE_LIMIT)
         if answer.status != 200:
             raise _refused(answer, self._url)
         return ProofFile.from_bytes(answer.content)
@@ -186,7 +216,7 @@ class LogClient:
 
     def _file(self, path: str, limit: int) -> bytes:
         """A file of the log. Raises CouldNotCheck."""
-        answer = self._client.ask(f"{self._url}/{path}", limit=limit)
+        answer = self._ask(f"{self._url}/{path}", limit=limit)
         if answer.status != 200:
             raise _refused(answer, f"{self._url}/{path}")
         return answer.content
@@ -213,8 +243,10 @@ def _refused(answer: Answer, url: str) -> CouldNotCheck:
     except (ValueError, AttributeError, RecursionError):
         pass
     said = " ".join("".join(one for one in detail if one.isprintable()).split())[:300]
+    hint = " ".join("".join(one for one in hint if one.isprintable()).split())[:300]
+    if not hint and answer.status in _LATER and answer.retry_after is not None:
+        hint = f"it says to ask again in {answer.retry_after:,} seconds"
     return CouldNotCheck(
         f"{url} answers {answer.status}{': ' if said else ''}{said}",
-        hint=" ".join("".join(one for one in hint if one.isprintable()).split())[:300]
-        or "see that the address is that of the log",
+        hint=hint or "see that the address is that of the log",
     )

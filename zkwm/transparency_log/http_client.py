@@ -5,6 +5,7 @@ Whom it asks is configured by the one who runs it; redirects are not followed.
 
 from __future__ import annotations
 
+import re
 import threading
 import weakref
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from zkwm_protocols.errors import CouldNotCheck, UsageError
 
 ANSWER_LIMIT = 2**20
 _MOST_IDLE = 8
+_SECONDS = re.compile("[0-9]{1,9}")
 
 _Place = tuple[str, str, int]
 """Scheme, host and port."""
@@ -24,11 +26,15 @@ _Place = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer: its status, type, and content."""
+    """An answer: its status, type, content, and in how many seconds to ask again (``Retry-After``).
+
+    ``retry_after`` is None where it does not say so in seconds.
+    """
 
     status: int
     media_type: str
     content: bytes
+    retry_after: int | None = None
 
 
 class HttpClient:
@@ -71,7 +77,13 @@ class HttpClient:
                 raise _unanswered(url, error, limit) from None
             break
         self._keep(location, connection)
-        return Answer(reply.status, reply.headers.get("Content-Type", ""), reply.body)
+        later = reply.headers.get("Retry-After", "")
+        return Answer(
+            reply.status,
+            reply.headers.get("Content-Type", ""),
+            reply.body,
+            int(later) if _SECONDS.fullmatch(later) else None,
+        )
 
     def close(self) -> None:
         """Close all connections."""

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     ),
     judge_fingerprint=fingerprint_option(),
     trust=trust_option(
-        "Of a commitment: check its timestamps by this trust folder (docs/registration.md)."
+        "Of a commitment: check its dates, and show whose its keys are, by this trust folder "
+        "(docs/registration.md)."
     ),
     as_json=json_option(),
 )
@@ -85,8 +86,9 @@ def command(
         )
         lines = [f"{what}, {size} bytes, SHA-256 {digest}"]
         rows = inspection.shown or [
-            (name.replace("_", " "), _field(name, value))
+            (name.replace("_", " "), line)
             for name, value in inspection.fields.items()
+            for line in inspection.lines.get(name) or [_field(name, value)]
         ]
         for name, value in [*rows, *inspection.checks.items()]:
             lines.append(f"  {name:<22}  {one_line(value)}".rstrip())

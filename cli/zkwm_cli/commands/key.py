@@ -14,7 +14,6 @@ from zkwm_cli.trust_options import read_trust_option, trust_option
 if TYPE_CHECKING:
     from zkwm_cli.artifacts import Output
     from zkwm_protocols.cose.statement import SignedStatement
-    from zkwm_protocols.transparency.policy import LogPolicy
 
 _DOCUMENT_LIMIT = 256 << 20
 _SIGNATURE_LIMIT = 1024
@@ -210,12 +209,14 @@ def log(statement: str, url: str, trust: str | None, wait: float, output: Output
     """
     from zkwm.owner.key_statements import log_statement
     from zkwm.report.visible import visible
+    from zkwm_cli.key_text import log_policy
     from zkwm_cli.terminal import note
     from zkwm_protocols.cose.statement import STATEMENT_LIMIT, SignedStatement
 
     target = output.target(statement)
     stated = read_parsed(statement, STATEMENT_LIMIT, SignedStatement.from_bytes)
-    logged = log_statement(stated, url, _policy(trust), wait_seconds=wait)
+    policy = log_policy(read_trust_option(trust))
+    logged = log_statement(stated, url, policy, wait_seconds=wait)
     target.write(logged.to_bytes())
     origin = logged.proof.checkpoint.checkpoint.origin
     note(f"entry {logged.proof.index:,} of {visible(origin)}")
@@ -249,21 +250,7 @@ def show(
     """
     from zkwm_cli.key_text import show_keys
 
-    show_keys(proofs, trust, _policy(trust), key, at, as_json=as_json)
-
-
-def _policy(trust: str | None) -> LogPolicy:
-    """The log policy of a trust folder. Raises UsageError where there is none."""
-    from zkwm_protocols.errors import UsageError
-    from zkwm_protocols.transparency.policy import LogPolicy
-
-    trusted = read_trust_option(trust)
-    if trusted is None or trusted.log_policy is None:
-        raise UsageError(
-            "which log and witnesses count is not said",
-            hint="give --trust FOLDER, with a file log-policy in it (docs/keys.md)",
-        )
-    return LogPolicy.from_bytes(trusted.log_policy)
+    show_keys(proofs, read_trust_option(trust), key, at, as_json=as_json)
 
 
 def _write(target: Output, statement: SignedStatement, output: OutputOptions, command: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zkwm_cli.artifacts import OutputOptions, print_result, read_parsed, require_one_stdin
-from zkwm_cli.options import commitment_option, option, options
+from zkwm_cli.options import FILE, commitment_option, option, options
 from zkwm_cli.secret_options import VaultOptions
 from zkwm_cli.trust_options import read_trust_option, trust_option
 
@@ -33,6 +33,14 @@ if TYPE_CHECKING:
         metavar="URL",
         help="A transparency log that takes your statement; needs --trust with a log-policy. "
         "Several are possible.",
+    ),
+    statements=option(
+        "--key-statement",
+        multiple=True,
+        type=FILE,
+        metavar="FILE",
+        help="A logged statement about your key (zkwm key log), such as whose it is: the "
+        "commitment's file carries it. Several are possible.",
     ),
     trust=trust_option(
         "Accept only tokens and log proofs that verify by this trust folder (docs/registration.md)."
@@ -60,6 +68,7 @@ def command(
     commitment: str,
     tsa: tuple[str, ...],
     log: tuple[str, ...],
+    statements: tuple[str, ...],
     trust: str | None,
     timeout: float,
     wait: float,
@@ -83,21 +92,25 @@ def command(
         zkwm register --vault acme.vault --commitment acme.registered \\
             --log https://log.example --trust trust/ --output acme.logged
     """
-    if not tsa and not log:
+    if not tsa and not log and not statements:
         raise click.UsageError("nobody is asked: name an authority (--tsa) or a log (--log)")
     require_one_stdin(commitment=commitment, passphrase_file=owner.passphrase_file)
     target = output.target(owner.vault)
 
     from zkwm.owner.register import register
+    from zkwm_cli.key_text import logged_statement
     from zkwm_cli.terminal import note
     from zkwm_protocols.commitment import FILE_LIMIT, Commitment
+    from zkwm_protocols.transparency.proof_file import FILE_LIMIT as PROOF_LIMIT
 
     committed = read_parsed(commitment, FILE_LIMIT, Commitment.from_bytes)
+    about_keys = [read_parsed(one, PROOF_LIMIT, logged_statement) for one in statements]
     trusted = read_trust_option(trust)
     vault = owner.open()
     made = register(
-        vault, committed, tsa, logs=log, trust=trusted, seconds=timeout, wait=wait, tell=note
-    )
+        vault, committed, tsa, logs=log, statements=about_keys, trust=trusted, seconds=timeout,
+        wait=wait, tell=note,
+    )  # fmt: skip
     target.write(made.commitment.to_bytes())
     _tell(made)
     print_result(output.as_json, "register", path=output.output, **_values(made))
@@ -119,7 +132,11 @@ def _tell(made: Registration) -> None:
     for entry in made.entries:
         _tell_entry(entry)
     own = len(made.commitment.timestamps) - made.others
-    if own or not made.entries:
+    about_keys = len(made.commitment.key_proofs)
+    if about_keys:
+        statements = "1 statement" if about_keys == 1 else f"{about_keys} statements"
+        note(f"{statements} about your key in the file")
+    if own or not (made.entries or about_keys):
         note(f"{_timestamps(own)} in the file and in the vault")
     if made.entries:
         note(f"{_proofs(len(made.entries))} in the file and in the vault")
@@ -164,6 +181,7 @@ def _values(made: Registration) -> dict[str, Any]:
         "added": [_added(one) for one in made.added],
         "log_proofs": len(made.commitment.log_proofs),
         "entries": [_entry(one) for one in made.entries],
+        "key_proofs": len(made.commitment.key_proofs),
     }
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from zkwm_protocols.cose.contents import CommitmentStatement
+from zkwm_protocols.cose.key_contents import KeyBinding, KeyRevocation, KeyRotation
 from zkwm_protocols.cose.statement import SignedStatement
 from zkwm_protocols.errors import InvalidLogProof, InvalidSignature, Malformed
 from zkwm_protocols.keys import PublicKey
@@ -53,6 +54,11 @@ class LoggedStatement:
         """
         return self.proof.verify(leaf_hash(self.statement.to_bytes()), policy, latest=latest)
 
+    @property
+    def is_about_a_key(self) -> bool:
+        """Whether it says whose a key is, which key follows it, or that it is revoked (23.13)."""
+        return isinstance(self.statement.content, KeyBinding | KeyRotation | KeyRevocation)
+
     def is_about(self, digest: bytes, owners: Sequence[PublicKey]) -> bool:
         """Whether an owner of the commitment with this digest (32 bytes) states that it exists."""
         return (
@@ -77,13 +83,15 @@ class LoggedStatement:
             )
 
 
-def read_log_proofs(proofs: Sequence[object]) -> tuple[LoggedStatement, ...]:
-    """The log proofs of a commitment's file; what they say is not yet verified.
+def read_log_proofs(
+    proofs: Sequence[object],
+) -> tuple[tuple[LoggedStatement, ...], tuple[LoggedStatement, ...]]:
+    """The log proofs of a commitment's file, and behind them those about keys; nothing is verified.
 
     Raises Malformed, with the number of the proof, also for a statement that its own key did not
-    sign; Unsupported.
+    sign, and where one about a key does not stand behind all others; Unsupported.
     """
-    found = []
+    found: list[LoggedStatement] = []
     for number, one in enumerate(proofs, 1):
         try:
             found.append(LoggedStatement.from_bytes(require_bytes(one)))
@@ -91,4 +99,7 @@ def read_log_proofs(proofs: Sequence[object]) -> tuple[LoggedStatement, ...]:
             raise Malformed(
                 f"log proof {number} of the commitment: {error.message}", hint=error.hint
             ) from None
-    return tuple(found)
+    others = [one for one in found if not one.is_about_a_key]
+    if others != found[: len(others)]:
+        raise Malformed("statements about keys stand behind the other log proofs of a commitment")
+    return tuple(others), tuple(found[len(others) :])

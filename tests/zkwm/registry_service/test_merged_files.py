@@ -14,7 +14,9 @@ from tests.support.witnessed_log import LOG_KEY, POLICY
 from tests.support.witnessed_log import TIME as SEEN
 from zkwm.registry_service.merged_files import KnownDates, item_digest, merged
 from zkwm_protocols.commitment import MAXIMUM_LOG_PROOFS, MAXIMUM_TIMESTAMPS, Commitment
+from zkwm_protocols.cose.key_contents import KeyRevocation, RevocationReason
 from zkwm_protocols.cose.logged_statement import LoggedStatement
+from zkwm_protocols.cose.statement import sign_statement
 from zkwm_protocols.keys import ED25519, SigningKey
 from zkwm_protocols.timestamps.chain import key_digest
 from zkwm_protocols.timestamps.evidence import TimestampEvidence
@@ -160,3 +162,21 @@ def test_labels_follow_the_earliest_token_of_the_named_authority(
     assert found.timestamps[0] == (own if trusted else later.timestamps[0])
     assert len(found.timestamps) == MAXIMUM_TIMESTAMPS
     assert merged(owners, later, known, NOW).timestamps[0] == own
+
+
+def test_what_is_said_of_the_owners_keys_is_merged_too(bare: Commitment) -> None:
+    """Each statement once, those that verify first, at most eight, and none by a stranger."""
+
+    def said(since: int, key: SigningKey = OWNER, log: NoteSigningKey = LOG_KEY) -> LoggedStatement:
+        content = KeyRevocation(key.public.fingerprint(), since, RevocationReason.LOST)
+        return log_proof(sign_statement(content, key), log_key=log)
+
+    foreign = NoteSigningKey("log.example/9", LOG_KEY.verifier.signature_type, b"x" * 32)
+    false = tuple(said(since, log=foreign) for since in range(16))
+    hostage = replace(bare, key_proofs=false)
+    owners = replace(bare, log_proofs=(logged(bare),), key_proofs=(said(1), said(99, STRANGER)))
+    found = merged(hostage, owners, KNOWN, NOW)
+    assert found.key_proofs == (said(1), false[0], *false[2:8])
+    assert found.log_proofs == owners.log_proofs
+    assert Commitment.from_bytes(found.to_bytes()) == found
+    assert merged(owners, hostage, KNOWN, NOW) == found

@@ -298,9 +298,12 @@ def _keeps(later: CommitmentSecrets | None, earlier: CommitmentSecrets) -> bool:
     tokens = [[one.token for one in file.timestamps] for file in files]
     if files[1].header.timestamp_authority and tokens[1] and tokens[0][:1] != tokens[1][:1]:
         return False
-    bare = [replace(file, timestamps=(), log_proofs=()) for file in files]
+    bare = [replace(file, timestamps=(), log_proofs=(), key_proofs=()) for file in files]
     entries = [
-        {(one.statement, one.proof.checkpoint.checkpoint.origin) for one in file.log_proofs}
+        {
+            (one.statement, one.proof.checkpoint.checkpoint.origin)
+            for one in (*file.log_proofs, *file.key_proofs)
+        }
         for file in files
     ]
     return bare[0] == bare[1] and set(tokens[0]) >= set(tokens[1]) and entries[0] >= entries[1]
