@@ -5,7 +5,8 @@
     pip install .               a compiler: one wheel for all Python versions of this platform
                                 none, or it fails: the pure wheel, whose kernels Numba compiles
     pip install --editable .    the library beside the sources that use it (git ignores it)
-    python hatch_build.py       the same, after a change of the C sources
+    python hatch_build.py       the same, after a change of the C sources; further words go to the
+                                compiler: -fsanitize=address,undefined
 
 ZKWM_BUILD_KERNELS=never builds the pure wheel, =always fails without a library. The library calls
 nothing, not even libc, so that one file runs on every Linux of its processor; ctypes loads it.
@@ -170,8 +171,11 @@ class KernelsHook(BuildHookInterface):  # type: ignore[type-arg]
 
 def main() -> None:
     """Compile in place; exit with a line where that fails."""
+    options = sys.argv[1:]
     try:
-        levels = compile_library(ROOT / "protocols" / PLACE)
+        levels = compile_library(
+            ROOT / "protocols" / PLACE, *options, system_libraries=bool(options)
+        )
     except NoLibrary as error:
         sys.exit(f"no C kernels: {error}")
     print(f"C kernels for {', '.join(levels)}: protocols/{PLACE}")  # noqa: T201

@@ -2,6 +2,8 @@
 
 The time in the archives is that of the commit, so that anybody who checks out the same commit gets
 the same bytes. A tree with changes is refused: its version would not name what was built.
+There are two wheels: with the kernels from C for this platform, whose bytes follow from commit and
+compiler (the SBOM names it), and a pure one for all others, whose kernels Numba compiles.
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+from hatch_build import compiler  # noqa: E402
+
 DIST = ROOT / "dist"
 LOCK = ROOT / ".ci" / "lock.txt"
 
@@ -27,15 +32,16 @@ def output(*words: str | Path) -> str:
 
 
 def build(folder: Path) -> dict[str, str]:
-    """Build source and wheel into ``folder``; the SHA-256 of each file by name."""
+    """Build source and both wheels into ``folder``; the SHA-256 of each file by name."""
     moment = output("git", "log", "-1", "--format=%ct")
-    subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder],
-        cwd=ROOT,
-        env={**os.environ, "SOURCE_DATE_EPOCH": moment},
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
+    for kernels, parts in (("always", ()), ("never", ("--wheel",))):
+        subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "build", "--no-isolation", *parts, "--outdir", folder],
+            cwd=ROOT,
+            env={**os.environ, "SOURCE_DATE_EPOCH": moment, "ZKWM_BUILD_KERNELS": kernels},
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
     files = sorted(folder.iterdir())
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
@@ -60,6 +66,9 @@ def write_sbom(wheel: Path, target: Path) -> None:
         )
     bill = json.loads(target.read_text())  # the tool finds no version where it is dynamic
     bill["metadata"]["component"]["version"] = wheel.name.split("-")[1]
+    said = output(*compiler(), "--version").splitlines()[0]
+    kernels = [{"name": "zkwm:kernels-compiled-by", "value": said}]
+    bill["metadata"]["component"]["properties"] = kernels
     target.write_text(json.dumps(bill, indent=2) + "\n")
 
 
@@ -73,7 +82,7 @@ def main() -> None:
         again = build(Path(folder))
     if digests != again:
         sys.exit(f"two builds of one commit differ: {digests} and {again}")
-    wheel = next(DIST.glob("*.whl"))
+    wheel = next(DIST.glob("*-py3-none-any.whl"))
     write_sbom(wheel, DIST / f"{wheel.name.split('-py3')[0]}.cdx.json")
     lines = (
         f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
