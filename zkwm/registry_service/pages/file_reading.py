@@ -76,7 +76,7 @@ def read_file(view: RegistryView, upload: Upload) -> tuple[FileReading, list[Fou
     if reader is None:
         raise Malformed(
             "this is no commitment, proof, verdict, checkpoint or proof of the log",
-            hint="zkwm inspect FILE reads every other kind, on your own machine",
+            hint="every other kind is read by zkwm inspect FILE, on your own machine",
         )
     reading = reader(view, data)
     own = Query("digest", hashlib.sha256(data).hexdigest())
@@ -118,11 +118,14 @@ def _commitment(view: RegistryView, data: bytes) -> FileReading:
                 )
                 for one in proof_rows(commitment, view.log_state())
             ),
-            Test(
-                "unknown",
-                "Its timestamps",
-                f"{count(len(tokens), 'token')}; whom to trust, you have to say: "
-                "zkwm inspect does, with a folder of whom you trust",
+            *(
+                Test(
+                    "unknown",
+                    "Its timestamps",
+                    f"{count(len(tokens), 'token')}; whom to trust is yours to say: zkwm inspect "
+                    "--trust FOLDER verifies them",
+                )
+                for _ in tokens[:1]
             ),
         ),
         (Query("digest", commitment.digest.hex()), *(Query("key", key) for key in keys)),
@@ -157,7 +160,7 @@ def _proof(_: RegistryView, data: bytes) -> FileReading:
     )
 
 
-def _verdict(_: RegistryView, data: bytes) -> FileReading:
+def _verdict(view: RegistryView, data: bytes) -> FileReading:
     """The judge's signature can be checked, by the key in the file."""
     verdict = read_signed_verdict(data)
     judge = "" if verdict.judge is None else verdict.judge.fingerprint()
@@ -177,6 +180,9 @@ def _verdict(_: RegistryView, data: bytes) -> FileReading:
         (
             Test("yes", "Signed by the judge whom it names", ""),
             Test("yes", "Outcome, checks and evidence agree", "recounted"),
+            Test("yes", "It is a judge whom this registry trusts", "")
+            if verdict.judge is not None and view.trusts(verdict.judge.signing)
+            else Test("unknown", "Who the judge is", "none whom this registry trusts"),
             Test("unknown", "Whose key that is", "compare it with what the judge published"),
         ),
         tuple(Query("digest", one.hex()) for one in named),

@@ -88,8 +88,9 @@ def _by_digest(view: RegistryView, name: str) -> list[Found]:
         found.append(Found("Model", name, f"/models/{name}", count(len(claims), "claim")))
     if (claim := view.claim(digest)) is not None:
         found.append(Found("Claim", name, f"/claims/{name}", claim_in_words(claim)))
-    if view.verdict(digest) is not None:
-        found.append(Found("Verdict", name, f"/verdicts/{name}", "signed by a judge"))
+    if (kept := view.verdict(digest)) is not None:  # one, by whichever of its two names
+        path = f"/verdicts/{kept.challenge.hex()}"
+        found.append(Found("Verdict", sha256_of(kept.file), path, "signed by a judge"))
     if (entry := view.statement(digest)) is not None:
         [row] = history(view, [entry])
         says = f"{row.title}, entry {entry.index:,} of the log"

@@ -82,6 +82,8 @@ def test_a_verdict_is_read_with_its_limits(get: Get, registry: FilledRegistry) -
     assert signed_verdict.cache_info().currsize == held, "a visitor's file is not kept"
     altered = registry.verdict_file[:-3] + bytes(3)
     assert "does not verify" in upload(get, altered, status=422)
+    assert text.count("Verdict: signed by a judge") == 1, "by whichever of its names"
+    assert "Verified: It is a judge whom this registry trusts" in text
 
 
 def test_a_proof_is_no_verdict(get: Get, registry: FilledRegistry) -> None:
