@@ -30,6 +30,8 @@ _CELLS = {
 }
 _BAR = 1_000
 """Units that the whole timeline is wide."""
+_LINE, _CUT = 400, 100
+"""Characters of a line of a checkpoint that is shown whole, and of a longer one that are shown."""
 _LEAST = 12
 """Units that an interval is wide at least, so that it is seen."""
 
@@ -83,9 +85,12 @@ def _begun(text: str) -> str:
 
 
 def _note(checkpoint: SignedCheckpoint) -> str:
-    """A checkpoint as it was served, each line made visible."""
+    """A checkpoint as it was served, each line made visible, those of post-quantum keys cut."""
     lines = checkpoint.to_bytes().decode("utf-8").splitlines()
-    return "\n".join(visible(line, 4_000) for line in lines)
+    return "\n".join(
+        visible(line, _LINE) if len(line) <= _LINE else f"{visible(line[:_CUT], _LINE)}…"
+        for line in lines
+    )
 
 
 @lru_cache(maxsize=1)
