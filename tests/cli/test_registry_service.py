@@ -27,6 +27,7 @@ def passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_registry_from_init_to_a_revoked_key(zkwm: Command, tmp_path: Path) -> None:
+    """With a webhook: from the API to a receiver, signed with the secret that was shown once."""
     log, owner = tmp_path / "log", Claimant(random_images(50))
     assert zkwm("registry", "init", log, "--origin", "log.example/1", "--service").code == 0
     assert (log / "service" / "judges").is_dir()
@@ -37,8 +38,13 @@ def test_a_registry_from_init_to_a_revoked_key(zkwm: Command, tmp_path: Path) ->
     (text,) = made.stdout.split()
     assert text not in made.stderr
     assert stat.S_IMODE((log / "service" / "registry.sqlite").stat().st_mode) == 0o600
-    with process("serve", log, "--listen", "127.0.0.1:0") as (_, said):
+    (log / "service" / "trust").mkdir()
+    (log / "service" / "trust" / "trust.toml").write_text("authorities_needed = 1\n")
+    serve = ("serve", log, "--listen", "127.0.0.1:0")
+    with receiving() as receiver, process(*serve, program=PROGRAM) as (_, said):
         market = Caller(said["url"], text)
+        wanted = {"url": receiver.url, "kinds": ["commitment.registered"]}
+        secret = Secret.from_text(market.post("/v1/webhooks", wanted).json["secret"])
         answer = market.post("/v1/commitments", registration(owner))
         assert answer.status == 201, answer.body
         assert market.get("/v1/judges").json["judges"] == [judge.json["fingerprint"]]
@@ -49,6 +55,12 @@ def test_a_registry_from_init_to_a_revoked_key(zkwm: Command, tmp_path: Path) ->
         revoked = zkwm("registry", "revoke-key", log, key["id"], "--json").json
         assert revoked["revoked"] is not None
         assert market.post("/v1/commitments", registration(owner)).status == 401
+        message = receiver.wait_for(1)
+    assert verify(secret, *message)
+    value = json.loads(message[1])
+    assert (value["type"], value["data"]["subject"], value["data"]["entry"]) == (
+        "commitment.registered", owner.commitment.digest.hex(), 0,
+    )  # fmt: skip
     shown = zkwm("registry", "list-keys", log)
     assert shown.stdout.split() == [key["id"], "market.example", "register,claims", "revoked"]
     assert text.split("_", 2)[2] not in shown.stdout
@@ -56,29 +68,12 @@ def test_a_registry_from_init_to_a_revoked_key(zkwm: Command, tmp_path: Path) ->
         assert json.loads(Caller(said["url"]).get("/v1/commitments").body)["commitments"]
 
 
-def test_a_registry_that_is_served_tells_its_webhooks(zkwm: Command, tmp_path: Path) -> None:
-    """From the API to a receiver in another process, signed with the secret that was shown once."""
-    log, owner = tmp_path / "log", Claimant(random_images(50))
+def test_a_trust_folder_that_is_none_is_told_at_the_start(zkwm: Command, tmp_path: Path) -> None:
+    log = tmp_path / "log"
     zkwm("registry", "init", log, "--origin", "log.example/1", "--service")
     (log / "service" / "trust").mkdir()
     refused = zkwm("registry", "serve", log)
     assert (refused.code, "service/trust is no trust folder" in refused.stderr) == (2, True)
-    (log / "service" / "trust" / "trust.toml").write_text("authorities_needed = 1\n")
-    made = zkwm("registry", "add-key", log, "--holder", "market.example", "--scope", "register")
-    with receiving() as receiver, process(
-        "serve", log, "--listen", "127.0.0.1:0", program=PROGRAM
-    ) as (_, said):  # fmt: skip
-        market = Caller(said["url"], made.stdout.strip())
-        wanted = {"url": receiver.url, "kinds": ["commitment.registered"]}
-        secret = Secret.from_text(market.post("/v1/webhooks", wanted).json["secret"])
-        assert market.post("/v1/commitments", registration(owner)).status == 201
-        first = receiver.wait_for(1)
-        assert market.get("/v1/webhooks").json["webhooks"][0]["ended"] is None
-    value = json.loads(first[1])
-    assert verify(secret, *first)
-    assert (value["type"], value["data"]["subject"], value["data"]["entry"]) == (
-        "commitment.registered", owner.commitment.digest.hex(), 0,
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

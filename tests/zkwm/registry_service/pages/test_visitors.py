@@ -27,26 +27,8 @@ from zkwm.transparency_log.admission import by_address
 PROXY = "127.0.0.1"
 
 
-class SlowRegistry(FilledRegistry):
-    """A registry whose log is read only once a test lets it be."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.go_on = threading.Event()
-        self.go_on.set()
-
-    def log_state(self) -> LogState:
-        assert self.go_on.wait(30)
-        return super().log_state()
-
-
-@pytest.fixture(scope="module")
-def registry() -> SlowRegistry:
-    return SlowRegistry()
-
-
 @pytest.fixture(params=[3])
-def url(registry: SlowRegistry, request: pytest.FixtureRequest) -> Iterator[str]:
+def url(registry: FilledRegistry, request: pytest.FixtureRequest) -> Iterator[str]:
     """The pages, where each address has so many a minute, behind a web server; and an API."""
     app = FastAPI(openapi_url=None)
     visitors = Visitors(by_address([PROXY]), request.param)
@@ -81,8 +63,17 @@ def test_an_address_has_a_rate_and_the_next_one_its_own(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", [1000], indirect=True)
-def test_slow_pages_leave_the_api_its_threads(url: str, registry: SlowRegistry) -> None:
-    registry.go_on.clear()
+def test_slow_pages_leave_the_api_its_threads(
+    url: str, registry: FilledRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is read only once this test lets it be."""
+    go_on, state = threading.Event(), registry.log_state()
+
+    def slowly() -> LogState:
+        assert go_on.wait(30)
+        return state
+
+    monkeypatch.setattr(registry, "log_state", slowly)
     with ThreadPoolExecutor(MOST_WAITING + 10) as many:
         try:
             asked = [many.submit(status, url, "/log") for _ in range(MOST_WAITING + 10)]
@@ -90,7 +81,7 @@ def test_slow_pages_leave_the_api_its_threads(url: str, registry: SlowRegistry) 
             assert [one.result()[0] for one in refused] == [503] * 10
             assert status(url, "/v1/api")[0] == 200
         finally:
-            registry.go_on.set()
+            go_on.set()
         assert sorted(one.result()[0] for one in asked) == [200] * MOST_WAITING + [503] * 10
 
 
