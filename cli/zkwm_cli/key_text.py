@@ -33,6 +33,7 @@ _LAST_SECOND = 253_402_300_799
 
 def show_keys(
     proofs: Sequence[str],
+    found: Sequence[LoggedStatement],
     trust: Trust | None,
     key: str | None,
     at: str | None,
@@ -43,6 +44,7 @@ def show_keys(
 
     Args:
         proofs: names of files, ``-`` for stdin.
+        found: what a log was asked for.
         trust: which logs and witnesses count, and who knows persons.
         key: the only fingerprint to show, or None.
         at: the time in question, as it was written; None for now.
@@ -62,7 +64,8 @@ def show_keys(
     policy = log_policy(trust)
     kept = () if trust is None else trust.statements
     statements = [
-        dated(one, policy, latest=now + _CLOCK_SECONDS) for one in dict.fromkeys((*given, *kept))
+        dated(one, policy, latest=now + _CLOCK_SECONDS)
+        for one in dict.fromkeys((*given, *found, *kept))
     ]
     history = KeyHistory(statements)
     rows = []

@@ -207,3 +207,44 @@ def test_a_commitment_carries_whose_it_is_and_inspect_shows_the_person(
     assert (person, "which does not hold: no chain" in said) == (None, True)
     Path("trust/statements/notes.txt").write_text("trust me")
     assert zkwm("inspect", "bound.commitment", "--trust", "trust").code == 3
+
+
+def test_a_log_is_asked_for_all_that_it_has_about_a_key(
+    zkwm: Command, tmp_path: Path, service: WitnessedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also for a revocation that nobody handed over; checkpoints that were seen are compared."""
+    monkeypatch.setenv("ZKWM_STATE", str(tmp_path / "state"))
+    for reason, name in (("superseded", "first"), ("lost", "second")):
+        revoke = ("key", "revoke", "--vault", "acme.vault", "--reason", reason)
+        made = zkwm(*revoke, "--since", "2026-03-01", "--output", name, "--json")
+        logged(zkwm, service, name)
+    key = made.json["key"]
+    show = ("key", "show", "--trust", "trust", "--key", key, "--log", service.url)
+    for more in ((), ("--every-entry",)):
+        found = zkwm(*show, *more, "--json")
+        assert found.code == 0, found.stderr
+        assert found.json["keys"][0]["revocation"]["reason"] == "superseded"
+        assert "2 statements in a tree of 2 entries" in found.stderr
+    assert ("read whole" in found.stderr, len(list(Path("state/checkpoints").iterdir()))) == (
+        True,
+        2,
+    )
+    assert zkwm(*show, "--save", "trust/statements").code == 0
+    kept = {one.name: one.read_bytes() for one in Path("trust/statements").iterdir()}
+    assert len(kept) == 2
+    assert zkwm(*show, "--save", "trust/statements").code == 0  # an earlier proof stays
+    assert {one.name: one.read_bytes() for one in Path("trust/statements").iterdir()} == kept
+    offline = zkwm("key", "show", "--trust", "trust", "--json")
+    assert [row["key"] for row in offline.json["keys"]] == [key]
+    trusting = ("key", "show", "--trust", "trust")
+    for wrong in (
+        (*trusting, "--log", service.url),
+        (*trusting, "--save", "x"),
+        (*trusting, "--key", "acme", "--log", service.url),
+    ):
+        assert zkwm(*wrong).code == 2
+    gone = zkwm(*trusting, "--key", key, "--log", "http://127.0.0.1:9")
+    assert gone.code == 3
+    for one in Path("trust/statements").iterdir():
+        one.unlink()
+    assert zkwm("key", "show", "--trust", "trust").code == 2

@@ -16,7 +16,7 @@ from zkwm.owner.spent_blocks import free_blocks
 from zkwm.owner.vault import ArgumentEntry, CommitmentSecrets, LedgerEntry, VaultState
 from zkwm.quantizer.agreement_bounds import require_comparable
 from zkwm_protocols.challenge import ArgumentChallenge, Challenge
-from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.commitment import MAXIMUM_LOG_PROOFS, Commitment
 from zkwm_protocols.dates import Order
 from zkwm_protocols.errors import InvalidOpening, Malformed, UsageError
 from zkwm_protocols.fingerprints import read_fingerprint
@@ -120,15 +120,21 @@ def secrets_of(state: VaultState, commitment: Commitment) -> CommitmentSecrets:
 
 
 def own_file(owner_secrets: CommitmentSecrets, commitment: Commitment) -> Commitment:
-    """The commitment, with the vault's timestamps where a file from before registering has none.
+    """The commitment, with what the vault has and a file from before registering has not.
 
     The labels of a named authority's commitment follow from its first timestamp, and the vault has
-    it: an older copy of the file does as well.
+    it: an older copy of the file does as well. So it does where a log dates: the vault's log proofs
+    take the place of none.
     """
-    if commitment.timestamps:
+    if commitment.timestamps and commitment.log_proofs:
         return commitment
     kept = Commitment.from_bytes(owner_secrets.commitment_file)
-    return replace(commitment, timestamps=kept.timestamps)
+    room = MAXIMUM_LOG_PROOFS - len(commitment.key_proofs)
+    return replace(
+        commitment,
+        timestamps=commitment.timestamps or kept.timestamps,
+        log_proofs=commitment.log_proofs or kept.log_proofs[:room],
+    )
 
 
 def require_own_beacon(

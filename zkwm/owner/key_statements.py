@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from zkwm.owner.kept_checkpoints import kept_checkpoints
 from zkwm.transparency_log.client import SECONDS, LogClient
 from zkwm_protocols.cose.key_contents import (
     KeyBinding,
@@ -77,7 +78,7 @@ def log_statement(
     wait_seconds: float = SECONDS,
     seconds: float = SECONDS,
 ) -> LoggedStatement:
-    """Register a statement at a log; its proof has been verified.
+    """Register a statement at a log; its proof has been verified, its checkpoint compared.
 
     Args:
         statement: what is registered.
@@ -88,7 +89,7 @@ def log_statement(
 
     Raises what ``LogClient.register`` raises.
     """
-    client = LogClient(url, policy, seconds=seconds)
+    client = LogClient(url, policy, kept_checkpoints(), seconds=seconds)
     try:
         done = client.register(statement.to_bytes(), wait_seconds=wait_seconds)
     finally:

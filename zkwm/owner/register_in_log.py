@@ -83,14 +83,12 @@ def register_in_log(
                 return _verified(proof, policy, url, kept=True)
             except ZkwmError:
                 continue  # of another log, or seen by too few: the log is asked again
-    from zkwm.owner.vault.high_water_mark import state_folder
+    from zkwm.owner.kept_checkpoints import kept_checkpoints
     from zkwm.transparency_log.client import LogClient
-    from zkwm.transparency_log.seen_checkpoints import SeenCheckpoints, TwoTreesError
+    from zkwm.transparency_log.seen_checkpoints import TwoTreesError
 
     data = statement.to_bytes()
-    folder = state_folder()
-    seen = None if folder is None else SeenCheckpoints(folder / "checkpoints")
-    client = LogClient(url, policy, seen, seconds=seconds)
+    client = LogClient(url, policy, kept_checkpoints(), seconds=seconds)
     tell(f"asking {url} to take the statement, and waiting for its witnesses")
     try:
         done = client.register(data, wait_seconds=wait)

@@ -17,15 +17,28 @@ from urllib.parse import urlencode
 
 from zkwm.transparency_log.http_client import ANSWER_LIMIT, Answer, HttpClient
 from zkwm.transparency_log.seen_checkpoints import SeenCheckpoints, TwoTreesError
-from zkwm.transparency_log.tile_folder import BUNDLE_LIMIT, CHECKPOINT, CHECKPOINT_LIMIT
+from zkwm.transparency_log.tile_folder import (
+    BUNDLE_LIMIT,
+    CHECKPOINT,
+    CHECKPOINT_LIMIT,
+    WITNESSED,
+)
 from zkwm.transparency_log.tree_key import read_checkpoint
 from zkwm_protocols.errors import CouldNotCheck, InvalidLogProof, Malformed, UsageError
 from zkwm_protocols.merkle import leaf_hash
+from zkwm_protocols.schema import require_integer
+from zkwm_protocols.transparency.checkpoint import SignedCheckpoint
 from zkwm_protocols.transparency.note_keys import VerifierKey
 from zkwm_protocols.transparency.policy import LogPolicy, Witnessed
 from zkwm_protocols.transparency.proof_file import FILE_LIMIT, ProofFile
-from zkwm_protocols.transparency.tiles import ENTRIES, Tile, TileHashes
-from zkwm_protocols.transparency.tree import TreeHead, prove_consistency
+from zkwm_protocols.transparency.tiles import (
+    ENTRIES,
+    Tile,
+    TileHashes,
+    read_bundle,
+    write_bundle,
+)
+from zkwm_protocols.transparency.tree import MAXIMUM_SIZE, TreeHead, prove_consistency
 
 STATEMENT_TYPE = "application/cose"
 SECONDS = 30.0
@@ -34,6 +47,7 @@ CLOCK_SECONDS = 300
 PATIENCE_SECONDS = 60.0
 """How long a client waits in all for a log that asks it to come again later."""
 _POLL_SECONDS = 1.0
+MOST_LISTED = 10_000
 _LEAST_WAIT = 0.2
 _LATER = (429, 503)
 
@@ -145,6 +159,39 @@ class LogClient:
         data = self._file(CHECKPOINT, CHECKPOINT_LIMIT)
         return self._compare(data)
 
+    def cosigned(self) -> SignedCheckpoint:
+        """The newest tree that log and witnesses of the policy signed; compared, too.
+
+        Raises as ``verify``; CouldNotCheck where the log has none yet.
+        """
+        path = WITNESSED if self._policy.demands_witnesses else CHECKPOINT
+        signed = SignedCheckpoint.from_bytes(self._file(path, CHECKPOINT_LIMIT))
+        self._policy.require(signed, latest=int(self._clock()) + CLOCK_SECONDS)
+        self._compare(signed.to_bytes())
+        return signed
+
+    def listed(self, digest: bytes) -> list[int]:
+        """The numbers of all entries about a digest (32 bytes), ascending, by the log's own index.
+
+        Raises CouldNotCheck, Malformed.
+        """
+        found: list[int] = []
+        after = -1
+        while True:
+            query = urlencode({"digest": digest.hex(), "after": after})
+            answer = self._ask(f"{self._url}/v1/entries?{query}")
+            if answer.status != 200:
+                raise _refused(answer, self._url)
+            numbers, following = _listed(answer)
+            if [*numbers] != sorted({one for one in numbers if one > after}):
+                raise Malformed("the log's index is not in the order of its entries")
+            found += numbers
+            if following is None:
+                return found
+            if following <= after or len(found) > MOST_LISTED:
+                raise Malformed(f"the log's index goes on without end, or beyond {MOST_LISTED:,}")
+            after = following
+
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
@@ -202,17 +249,23 @@ class LogClient:
 
     def _prove(self, old: int, new: int) -> list[bytes]:
         """A consistency proof, made of the log's tiles. Raises CouldNotCheck."""
-        return prove_consistency(old, new, TileHashes(new, self._tile))
+        return prove_consistency(old, new, TileHashes(new, self.tile))
 
-    def _tile(self, tile: Tile) -> bytes:
-        """A tile; of a partial one that is gone, the start of the full one."""
+    def tile(self, tile: Tile) -> bytes:
+        """A tile or bundle; of a partial one that is gone, the start of the full one.
+
+        Raises CouldNotCheck, Malformed.
+        """
         limit = BUNDLE_LIMIT if tile.level == ENTRIES else 2**13
         try:
             return self._file(tile.path, limit)
         except CouldNotCheck:
             if tile == tile.full:
                 raise
-        return self._file(tile.full.path, limit)[: 32 * tile.width]
+        whole = self._file(tile.full.path, limit)
+        if tile.level != ENTRIES:
+            return whole[: 32 * tile.width]
+        return write_bundle(read_bundle(tile.full, whole)[: tile.width])
 
     def _file(self, path: str, limit: int) -> bytes:
         """A file of the log. Raises CouldNotCheck."""
@@ -232,6 +285,17 @@ def _registered(answer: Answer) -> tuple[ProofFile, bytes]:
         raise Malformed(
             "the log does not answer as a log of zkwm does", hint="see that the address is right"
         ) from None
+
+
+def _listed(answer: Answer) -> tuple[list[int], int | None]:
+    """Numbers of entries in one page of the index, and after which the next one goes on."""
+    try:
+        fields = json.loads(answer.content)
+        numbers = [require_integer(one["index"], MAXIMUM_SIZE) for one in fields["entries"]]
+        after = fields["after"]
+        return numbers, None if after is None else require_integer(after, MAXIMUM_SIZE)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, Malformed):
+        raise Malformed("the log's index is not that of a log of zkwm") from None
 
 
 def _refused(answer: Answer, url: str) -> CouldNotCheck:

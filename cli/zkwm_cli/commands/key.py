@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zkwm_cli.artifacts import OutputOptions, print_result, read_artifact, read_parsed
+from zkwm_cli.asked_log import AskedLogOptions
 from zkwm_cli.options import FILE, json_option, option, options
 from zkwm_cli.secret_options import VaultOptions
 from zkwm_cli.trust_options import read_trust_option, trust_option
@@ -208,14 +209,14 @@ def log(statement: str, url: str, trust: str | None, wait: float, output: Output
     it says how early the entry was there.
     """
     from zkwm.owner.key_statements import log_statement
+    from zkwm.owner.register_in_log import policy_of
     from zkwm.report.visible import visible
-    from zkwm_cli.key_text import log_policy
     from zkwm_cli.terminal import note
     from zkwm_protocols.cose.statement import STATEMENT_LIMIT, SignedStatement
 
     target = output.target(statement)
     stated = read_parsed(statement, STATEMENT_LIMIT, SignedStatement.from_bytes)
-    policy = log_policy(read_trust_option(trust))
+    policy = policy_of(read_trust_option(trust), url)
     logged = log_statement(stated, url, policy, wait_seconds=wait)
     target.write(logged.to_bytes())
     origin = logged.proof.checkpoint.checkpoint.origin
@@ -231,26 +232,43 @@ def log(statement: str, url: str, trust: str | None, wait: float, output: Output
 
 
 @command.command("show", short_help="What logged statements say about keys.")
-@click.argument("proofs", type=FILE, nargs=-1, required=True)
+@click.argument("proofs", type=FILE, nargs=-1)
 @options(
     trust=trust_option(
-        "Whom you trust: a trust folder with a log-policy, and people/NAME/ for certificates."
+        "Whom you trust: a trust folder with a log-policy, people/NAME/ for certificates, and "
+        "statements/ with more proofs."
     ),
-    key=option("--key", metavar="FINGERPRINT", help="This key alone."),
+    asked=AskedLogOptions,
+    key=option("--key", metavar="FINGERPRINT", help="This key alone; needed with --log."),
     at=option("--at", metavar="DATE", help="When: 2026-03-01T12:30:00Z; now without it."),
     as_json=json_option(),
 )
 def show(
-    proofs: tuple[str, ...], trust: str | None, key: str | None, at: str | None, as_json: bool
+    proofs: tuple[str, ...],
+    trust: str | None,
+    asked: AskedLogOptions,
+    key: str | None,
+    at: str | None,
+    as_json: bool,
 ) -> None:
     """Say of each key whose it is, what follows it, and whether it counts, from PROOFS.
 
-    PROOFS are what zkwm key log wrote. What nobody gives is not known: ask the log for all
-    statements about a key.
+    PROOFS are what zkwm key log wrote. What nobody gives is not known: with --log the log is asked
+    for all statements about --key, each of which has to stand in the tree that it and the witnesses
+    of your log-policy signed. Such a proof says that the entry is there now; the owner's earlier
+    one says since when.
+
+    \b
+        zkwm key show --trust trust/ --log https://log.example/2027 \\
+            --key ynsu-hoy3-... --save trust/statements
     """
     from zkwm_cli.key_text import show_keys
 
-    show_keys(proofs, read_trust_option(trust), key, at, as_json=as_json)
+    trusted = read_trust_option(trust)
+    found = asked.find(trusted, key)
+    if not (proofs or found or asked.log or (trusted is not None and trusted.statements)):
+        raise click.UsageError("give PROOFS, or --log and --key")
+    show_keys(proofs, found, trusted, key, at, as_json=as_json)
 
 
 def _write(target: Output, statement: SignedStatement, output: OutputOptions, command: str) -> None:

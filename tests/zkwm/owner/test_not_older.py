@@ -22,6 +22,7 @@ from tests.support.timestamp_tokens import TIME, TokenMaker, generalized
 from tests.support.witnessed_log import WITNESSES
 from zkwm.owner.commit import commit
 from zkwm.owner.consent import Consent
+from zkwm.owner.disclosure import own_file
 from zkwm.owner.prove import disclosure, prove
 from zkwm.owner.vault import Vault
 from zkwm.written_dates import read_date
@@ -143,4 +144,26 @@ def test_labels_are_as_young_as_the_first_token(tmp_path: Path) -> None:
         owner.prove(late, owner.asked(late, AFTER))
     early = owner.file(0, 60, seen=0)
     owner.prove(early, owner.asked(early, AFTER))
+    assert owner.spent == 1
+
+
+def test_a_file_from_before_registering_is_dated_by_the_vaults_log_proof(owner: Owner) -> None:
+    """As it is by the vault's tokens; what the file has of its own stays."""
+    registered = owner.file(seen=0)
+    challenge = owner.asked(registered, AFTER)
+    assert "has no date" in disclosure(owner.vault, owner.bare, challenge).not_older
+    with owner.vault.transaction() as state:
+        secrets = state.commitments[owner.bare.digest]
+        state.commitments[owner.bare.digest] = replace(
+            secrets, commitment_file=registered.to_bytes()
+        )
+    for file in (owner.bare, registered, owner.file(0)):
+        assert disclosure(owner.vault, file, challenge).not_older == ""
+    late = owner.file(seen=40)
+    assert "is not" in disclosure(owner.vault, late, owner.asked(registered, BEFORE)).not_older
+    assert own_file(secrets, owner.file(0)).log_proofs == ()
+    kept = replace(secrets, commitment_file=registered.to_bytes())
+    assert own_file(kept, owner.file(0)).log_proofs == registered.log_proofs
+    assert own_file(kept, late).log_proofs == late.log_proofs
+    owner.prove(owner.bare, challenge)
     assert owner.spent == 1
