@@ -19,6 +19,7 @@ from sqlalchemy import select
 
 from zkwm.judge.judge import Judge
 from zkwm.judge.particulars import NOT_STATED
+from zkwm.judge.stated_verdict import state_verdict
 from zkwm.judge.verdict import Outcome, Verdict
 from zkwm.marketplace.cases import Case, CaseState
 from zkwm.marketplace.registrations import kept_commitment
@@ -32,8 +33,6 @@ from zkwm.registry_service.worker import AGAIN, Handler
 from zkwm.suspects import OnnxLimits
 from zkwm.suspects.model_digests import model_digests
 from zkwm_protocols.challenge import Challenge
-from zkwm_protocols.cose.contents import VerdictStatement
-from zkwm_protocols.cose.statement import sign_statement
 from zkwm_protocols.errors import CouldNotCheck, UsageError, ZkwmError
 from zkwm_protocols.suspect_identity import SuspectIdentity, SuspectKind
 from zkwm_protocols.trust import Trust
@@ -153,8 +152,7 @@ class _Desk:
     def _hand_in(self, challenge: Challenge, verdict: Verdict, given_up: threading.Event) -> Case:
         """Sign a verdict, have its digest logged, and keep it, by the checks of the API."""
         name, file = challenge.digest, self._judge.sign_verdict(verdict)
-        content = VerdictStatement(challenge.commitment, hashlib.sha256(file).digest())
-        stated = sign_statement(content, self._judge.secret_key.signing).to_bytes()
+        stated = state_verdict(self._judge, file).to_bytes()
         judges = (self._judge.public,)  # whom the service trusts now, it says when it logs
         checked, _ = claims.check_verdict(self._database, judges, name, file, stated)
         entry = have_logged(self._database, stated, given_up)
