@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -162,7 +163,7 @@ def _whole_nodes(key: str, data: bytes) -> bool:
     return key == "nodes" and len(data) % 32 == 0
 
 
-@pytest.mark.parametrize("key", ["messages", "low", "dot", "pads", "product", "columns"])
+@pytest.mark.parametrize("key", ["messages", "columns", "last"])
 @pytest.mark.parametrize("value", [P, 2**31, 2**32 - 1])
 def test_elements_out_of_range(case: ArgumentCase, proof: bytes, key: str, value: int) -> None:
     fields = decode(proof, limit=LIMIT)
@@ -174,7 +175,7 @@ def test_elements_out_of_range(case: ArgumentCase, proof: bytes, key: str, value
     ("change", "check"),
     [
         (lambda p: [p[0], p[1], 10], "argument.soundness"),
-        (lambda p: [p[0], p[1], p[2] - 1], "argument.format"),
+        (lambda p: [p[0], p[1], p[2] - 1], "argument.soundness"),
         (lambda p: [p[0], p[1], p[2] + 1], "argument.format"),
         (lambda p: [p[0] + 1, p[1], p[2]], "argument.soundness"),
         (lambda p: [p[0], p[1] + 1, p[2]], "argument.columns"),
@@ -194,6 +195,49 @@ def test_other_parameters(
     fields = decode(proof, limit=LIMIT)
     parameters = change(fields["parameters"])
     assert refuse(case.statement, encode({**fields, "parameters": parameters})) == check
+
+
+def of_fold(
+    key: str, change: Callable[[Any], Any]
+) -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:
+    """The folds with a key of the first changed."""
+    return lambda folds: [{**folds[0], key: change(folds[0][key])}, *folds[1:]]
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        (lambda folds: [], "argument.format"),
+        (lambda folds: folds * 9, "argument.format"),
+        (lambda folds: [*folds, folds[-1]], "argument.format"),
+        (lambda folds: folds[1:], "argument.format"),
+        (lambda folds: [{**folds[0], "more": 0}, *folds[1:]], "argument.format"),
+        (of_fold("parameters", lambda p: [p[0], p[1], p[2] - 1]), "argument.soundness"),
+        (of_fold("parameters", lambda p: [p[0], p[1] - 1, p[2]]), "argument.soundness"),
+        (of_fold("parameters", lambda p: [p[0], p[1], p[2] + 1]), "argument.format"),
+        (of_fold("parameters", lambda p: [p[0], 23, p[2]]), "argument.format"),
+        (of_fold("parameters", lambda p: [p[0], p[1] + 1, p[2]]), "argument.columns"),
+        (of_fold("parameters", lambda p: [p[0] - 1, p[1], p[2]]), "argument.soundness"),
+        (of_fold("parameters", lambda p: [9, p[1], p[2]]), "argument.format"),
+        (of_fold("parameters", lambda p: [0, p[1], p[2]]), "argument.format"),
+        (of_fold("parameters", lambda p: p[:2]), "argument.format"),
+        (of_fold("commitment", lambda data: data[1:]), "argument.format"),
+        (of_fold("commitment", lambda data: bytes(32)), "argument.columns"),
+        (of_fold("messages", lambda data: data[:-20]), "argument.format"),
+        (of_fold("messages", lambda data: bytes(len(data))), "argument.columns"),
+        (of_fold("columns", lambda data: data[:-4]), "argument.format"),
+        (of_fold("columns", lambda data: b"\xff" * len(data)), "argument.format"),
+        (of_fold("columns", lambda data: bytes(len(data))), "argument.columns"),
+        (of_fold("nodes", lambda data: data[:-1]), "argument.format"),
+        (of_fold("nodes", lambda data: data[32:]), "argument.columns"),
+    ],
+)
+def test_other_folds(
+    case: ArgumentCase, proof: bytes, change: Callable[[list[Any]], list[Any]], check: str
+) -> None:
+    fields = decode(proof, limit=LIMIT)
+    folds = change(fields["folds"])
+    assert refuse(case.statement, encode({**fields, "folds": folds})) == check
 
 
 @pytest.mark.parametrize("data", [b"", b"\xa0", b"\xf6", encode({"parameters": [1, 2, 3]})])

@@ -13,6 +13,8 @@ import pytest
 from tests.support.argument_case import ArgumentCase, argument_case
 from tests.support.simulator import ProgrammedOracle, simulate
 from zkwm_protocols.argument import prover as provers
+from zkwm_protocols.argument.ligero.messages import CombinationChallenge, CombinedRows
+from zkwm_protocols.argument.ligero.prover import WitnessCommitment
 from zkwm_protocols.argument.logup_gkr import protocol as interactions
 from zkwm_protocols.argument.proof import Proof
 from zkwm_protocols.argument.prover_randomness import RandomStream
@@ -61,17 +63,37 @@ def test_a_simulated_proof_is_refused_by_a_verifier_with_other_challenges(
         verify(case.statement, proof.to_bytes())
 
 
-def words(proof: Proof) -> dict[str, np.ndarray]:
+@pytest.fixture
+def combined(monkeypatch: pytest.MonkeyPatch) -> list[CombinedRows]:
+    """The combined rows of every proof from here on: whoever sees a proof may see all of them."""
+    found: list[CombinedRows] = []
+    honest = WitnessCommitment.combine
+
+    def combine(self: WitnessCommitment, challenge: CombinationChallenge) -> CombinedRows:
+        found.append(honest(self, challenge))
+        return found[-1]
+
+    monkeypatch.setattr(WitnessCommitment, "combine", combine)
+    return found
+
+
+def words(proof: Proof, combined: list[CombinedRows]) -> dict[str, np.ndarray]:
+    """All that a proof's seer may learn; ``combined`` has the proof's rows last."""
     return {
         "messages": from_elements(list(proof.messages)).reshape(-1),
-        **{name: getattr(proof.combined, name).reshape(-1) for name in POLYNOMIALS},
+        **{name: getattr(combined[-1], name).reshape(-1) for name in POLYNOMIALS},
         "columns": proof.opened.cells.reshape(-1),
+        "last": proof.opening.last.reshape(-1),
+        **{f"fold {i}": fold.columns.reshape(-1) for i, fold in enumerate(proof.opening.folds)},
     }
 
 
-def test_two_runs_share_no_word(case: ArgumentCase, oracle: ProgrammedOracle) -> None:
+def test_two_runs_share_no_word(
+    case: ArgumentCase, oracle: ProgrammedOracle, combined: list[CombinedRows]
+) -> None:
     """Even with the same challenges: an equal word was not masked (Plonky3 #1727)."""
-    first, second = words(case.prove()), words(case.prove())
+    first = words(case.prove(), combined)
+    second = words(case.prove(), combined)
     for name, values in first.items():
         equal = int((values == second[name]).sum())
         # each of the values meets by chance once in 2^31
@@ -88,12 +110,15 @@ def test_every_coefficient_of_every_element_is_masked(
         assert all(x != y for x, y in zip(a, b, strict=True))
 
 
-def test_two_witnesses_share_no_word(case: ArgumentCase, oracle: ProgrammedOracle) -> None:
+def test_two_witnesses_share_no_word(
+    case: ArgumentCase, oracle: ProgrammedOracle, combined: list[CombinedRows]
+) -> None:
     """Which of the matching triggers are marked is the witness's choice and stays hidden."""
     other = argument_case(3, wrong=1, least_matches=1)
-    one, two = case.prove(), replace(case, witness=other.witness).prove()
-    for name, values in words(one).items():
-        assert int((values == words(two)[name]).sum()) <= 3, name
+    one = words(case.prove(), combined)
+    two = words(replace(case, witness=other.witness).prove(), combined)
+    for name, values in one.items():
+        assert int((values == two[name]).sum()) <= 3, name
 
 
 def test_the_prover_draws_from_the_operating_system(
@@ -115,12 +140,12 @@ def test_the_prover_draws_from_the_operating_system(
 
 
 @pytest.mark.parametrize("trial", range(3))
-def test_words_are_uniform(case: ArgumentCase, trial: int) -> None:
+def test_words_are_uniform(case: ArgumentCase, trial: int, combined: list[CombinedRows]) -> None:
     """Chi-square over 64 classes for every kind of word; one witness, fresh randomness."""
     sums: dict[str, np.ndarray] = {}
     for _ in range(3):
         proof = case.prove()
-        for name, values in words(proof).items():
+        for name, values in words(proof, combined).items():
             counts = np.bincount((values.astype(np.uint64) * 64 // P).astype(int), minlength=64)
             sums[name] = sums.get(name, 0) + counts
     for name, counts in sums.items():

@@ -69,6 +69,7 @@ PROVER = {
     "argument.logup_gkr.round_weights",
     "argument.logup_gkr.unit_fractions",
     "argument.prover",
+    "argument.recursive_opening.prover",
     "argument.relation.blake2s_native",
     "argument.relation.blake2s_witness",
     "argument.relation.witness",

@@ -1,5 +1,5 @@
-"""Codewords and the tree of columns of SPEC.md section 17.7, as the plain Python prover of the
-argument makes them.
+"""Codewords and the trees of columns of SPEC.md sections 17.7 and 17.11, as the plain Python prover
+of the argument makes them.
 """
 
 from __future__ import annotations
@@ -12,27 +12,31 @@ from tests.reference.argument_parameters import Sizes
 from tests.reference.argument_polynomial import KPolynomial, transform
 
 
-class Committed:
-    """The rows, their codewords and the tree of columns."""
+def encoded(row: list[int], k: int) -> list[int]:
+    """The codeword of a row: its values at 3 w^c."""
+    shift = powers(3, 1 << k)
+    shifted = [c * s % P for c, s in zip(row, shift, strict=False)]
+    return transform(shifted + [0] * (len(shift) - len(row)), root_of_unity(k))
 
-    def __init__(self, sizes: Sizes, base: list[list[int]], rows: list[KPolynomial], rng: Random):
-        flat = base + [[c[i] for c in row] for row in rows for i in range(5)]
-        n, root, shift = sizes.code_length, root_of_unity(sizes.k), powers(3, sizes.code_length)
-        words = []
-        for row in flat:
-            shifted = [c * s % P for c, s in zip(row, shift, strict=False)]
-            words.append(transform(shifted + [0] * (n - len(row)), root))
+
+class CommittedColumns:
+    """Codewords of rows over F_p, and the tree of their columns."""
+
+    def __init__(self, rows: list[list[int]], k: int, prefix: bytes, nonces: list[bytes]) -> None:
+        self.k, self.nonces = k, nonces
+        codewords = [encoded(row, k) for row in rows]
         self.columns = [
-            b"".join(x.to_bytes(4, "little") for x in column) for column in zip(*words, strict=True)
+            b"".join(x.to_bytes(4, "little") for x in column)
+            for column in zip(*codewords, strict=True)
         ]
-        self.nonces = [rng.randbytes(32) for _ in range(n)]
+        leaves = enumerate(zip(nonces, self.columns, strict=True))
         self.levels = [
             [
-                hashlib.sha256(b"zkwm-column-1" + c.to_bytes(4, "big") + nonce + column).digest()
-                for c, (nonce, column) in enumerate(zip(self.nonces, self.columns, strict=True))
+                hashlib.sha256(prefix + c.to_bytes(4, "big") + nonce + column).digest()
+                for c, (nonce, column) in leaves
             ]
         ]
-        for level in range(1, sizes.k + 1):
+        for level in range(1, k + 1):
             below = self.levels[-1]
             self.levels.append(
                 [
@@ -47,6 +51,11 @@ class Committed:
                 ]
             )
 
+    @property
+    def root(self) -> bytes:
+        """What is sent first."""
+        return self.levels[-1][0]
+
     def nodes(self, opened: list[int]) -> bytes:
         """The nodes that a verifier lacks."""
         result, have = b"", set(opened)
@@ -54,3 +63,27 @@ class Committed:
             result += b"".join(level[i ^ 1] for i in sorted(have) if i ^ 1 not in have)
             have = {i // 2 for i in have}
         return result
+
+    def opened(self, columns: list[int]) -> dict[str, bytes]:
+        """What is sent for these columns, but nonces."""
+        return {
+            "columns": b"".join(self.columns[c] for c in columns),
+            "nodes": self.nodes(columns),
+        }
+
+
+def committed_rows(
+    sizes: Sizes, base: list[list[int]], rows: list[KPolynomial], rng: Random
+) -> CommittedColumns:
+    """The tableau's columns."""
+    flat = base + [[c[i] for c in row] for row in rows for i in range(5)]
+    nonces = [rng.randbytes(32) for _ in range(sizes.code_length)]
+    return CommittedColumns(flat, sizes.k, b"zkwm-column-1", nonces)
+
+
+def committed_vector(sizes: Sizes, fold: int, vector: KPolynomial) -> CommittedColumns:
+    """The columns of a vector of 17.11; row i has the entries i, i + 2^a, ..."""
+    a, k, _ = sizes.folds[fold]
+    rows = [[c[j] for c in vector[i :: 1 << a]] for i in range(1 << a) for j in range(5)]
+    nonce = (fold + 1).to_bytes(32, "big")
+    return CommittedColumns(rows, k, b"zkwm-folded-1", [nonce] * (1 << k))

@@ -1,5 +1,5 @@
-"""The opening of the commitment, SPEC.md section 17.7, in plain Python: that linear relations on
-the committed cells hold, at the columns that the transcript draws.
+"""The opening of the commitment, SPEC.md sections 17.7 and 17.11, in plain Python: that linear
+relations on the committed cells hold, at the columns that the transcript draws.
 """
 
 from __future__ import annotations
@@ -8,11 +8,16 @@ import hashlib
 from collections.abc import Mapping
 
 from tests.reference.argument_field import (
+    ONE,
     ZERO,
+    Element,
     P,
     add,
     combine,
+    constant,
     elements,
+    encode,
+    equality_table,
     multiply,
     pack,
     powers,
@@ -73,70 +78,171 @@ def root_of_columns(leaves: Mapping[int, bytes], nodes: bytes, levels: int) -> b
     return known_nodes[0]
 
 
-def open_columns(sizes: Sizes, proof: Mapping[str, bytes], columns: list[int]) -> list[list[int]]:
+def open_columns(
+    proof: Mapping[str, bytes], columns: list[int], levels: int, prefix: bytes, nonces: bytes
+) -> list[list[int]]:
     """The elements of the opened columns, once they are those that were committed."""
-    size = 4 * sizes.column_size
+    size = len(proof["columns"]) // len(columns)
     leaves, result = {}, []
     for i, column in enumerate(columns):
-        data, nonce = proof["columns"][size * i :][:size], proof["nonces"][32 * i :][:32]
-        text = b"zkwm-column-1" + column.to_bytes(4, "big") + nonce + data
+        data, nonce = proof["columns"][size * i :][:size], nonces[32 * i :][:32]
+        text = prefix + column.to_bytes(4, "big") + nonce + data
         leaves[column] = hashlib.sha256(text).digest()
         result.append(words(data))
-    root = root_of_columns(leaves, proof["nodes"], sizes.k)
+    root = root_of_columns(leaves, proof["nodes"], levels)
     require(root == proof["commitment"], "argument.columns")
     return result
 
 
+def code_point(k: int, column: int) -> int:
+    """The point of a column of a codeword of 2^k elements."""
+    return 3 * pow(root_of_unity(k), column, P) % P
+
+
+def of_k(flat: list[int]) -> list[Element]:
+    """Elements of K, five coefficients each."""
+    return [(a, b, c, d, e) for a, b, c, d, e in zip(*[iter(flat)] * 5, strict=True)]
+
+
 def check_opening(
-    sizes: Sizes, proof: Mapping[str, bytes], transcript: Transcript, zeros: list[Form]
+    sizes: Sizes,
+    proof: Mapping[str, bytes],
+    folds: list[dict[str, bytes]],
+    transcript: Transcript,
+    zeros: list[Form],
 ) -> None:
-    """Steps (9) to (11) of 17.8 and what 17.7 has the verifier check."""
-    r, h, base = sizes.row_length, sizes.h, sizes.witness_rows + sizes.multiplicity_rows
+    """Steps (9) to (14) of 17.8 and what 17.7 and 17.11 have the verifier check."""
+    base = sizes.witness_rows + sizes.multiplicity_rows
     drawn = transcript.challenge("relations", len(zeros) + 1 + base + len(K_ROWS) - 1)
     gammas, zeta, rhos = drawn[: len(zeros)], drawn[len(zeros)], drawn[len(zeros) + 1 :]
-    answers = {}
-    for name in ("low", "dot", "pads", "product"):
-        transcript.say_elements(name, proof[name])
-        answers[name] = elements(proof[name])
+    transcript.say_bytes("combined", folds[0]["commitment"])
     columns = transcript.indices("columns", sizes.t, sizes.k)
-    opened = open_columns(sizes, proof, columns)
+    opened = open_columns(proof, columns, sizes.k, b"zkwm-column-1", proof["nonces"])
+    transcript.say_elements("columns", proof["columns"])
+    factors = transcript.challenge("claims", 4 * sizes.t)
 
     combined = form(*zip(gammas, zeros, strict=True))
-    dot = answers["dot"][r - 1]
-    for i in (0, h, 2 * h):
-        dot = add(dot, scale(h, answers["pads"][i]))
-    require(dot == negated(combined[UNIT]), "argument.relations")
+    points = [code_point(sizes.k, column) for column in columns]
+    values = equations(sizes, combined, zeta, rhos, points, opened)
+    weights, claim = claim_on_answers(sizes, combined, points, factors, values)
+    check_folds(sizes, folds, proof["last"], transcript, claim, weights)
 
-    packed = {name: list(map(pack, answer)) for name, answer in answers.items()}
+
+def equations(
+    sizes: Sizes,
+    combined: Form,
+    zeta: Element,
+    rhos: list[Element],
+    points: list[int],
+    opened: list[list[int]],
+) -> dict[str, list[Element]]:
+    """What the combined rows must be at the opened points."""
+    r, h, base = sizes.row_length, sizes.h, sizes.witness_rows + sizes.multiplicity_rows
     rows = packed_rows(sizes, combined)
     on_roots = {name: [pack(combined.get((name, i), ZERO)) for i in range(h)] for name in CELL_ROWS}
     packed_rhos = list(map(pack, rhos[:base]))
-    for column, column_elements in zip(columns, opened, strict=True):
-        x = 3 * pow(root_of_unity(sizes.k), column, P) % P
-        at = powers(x, 2 * r + sizes.t)
-        values = {name: combine(answer, at) for name, answer in packed.items()}
-        cells, flat = column_elements[:base], column_elements[base:]
-        of_k = [(a, b, c, d, e) for a, b, c, d, e in zip(*[iter(flat)] * 5, strict=True)]
-        row = dict(zip(K_ROWS, of_k, strict=True))
+    values: dict[str, list[Element]] = {name: [] for name in sizes.answer_lengths}
+    for x, column_elements in zip(points, opened, strict=True):
+        at = powers(x, r)
+        cells, of_rows = column_elements[:base], of_k(column_elements[base:])
+        row = dict(zip(K_ROWS, of_rows, strict=True))
 
         low = add(row["mask_low"], combine(packed_rhos, cells))
-        for rho, element in zip(rhos[base:], of_k[1:], strict=True):
+        for rho, element in zip(rhos[base:], of_rows[1:], strict=True):
             low = add(low, multiply(rho, element))
-        require(low == values["low"], "argument.low_degree")
+        values["low"].append(low)
 
         dot = add(row["mask_dot_a"], scale(pow(x, r, P), row["mask_dot_b"]))
-        dot = add(
-            dot, total(scale(cell, combine(a, at)) for cell, a in zip(cells, rows, strict=True))
-        )
-        require(dot == values["dot"], "argument.dot")
+        products = (scale(cell, combine(a, at)) for cell, a in zip(cells, rows, strict=True))
+        values["dot"].append(add(dot, total(products)))
 
         power_h = pow(x, h, P)
         lagrange = interpolate(h, x)
         pads = add(row["mask_pads_a"], scale(power_h, row["mask_pads_b"]))
         for name in CELL_ROWS:
             pads = add(pads, multiply(combine(on_roots[name], lagrange), row[name]))
-        require(pads == values["pads"], "argument.pads")
+        values["pads"].append(pads)
 
         excess = subtract(multiply(row["left"], row["right"]), row["product"])
         quotient = scale(pow(power_h - 1, -1, P), multiply(zeta, excess))
-        require(add(row["mask_product"], quotient) == values["product"], "argument.product")
+        values["product"].append(add(row["mask_product"], quotient))
+    return values
+
+
+def claim_on_answers(
+    sizes: Sizes,
+    combined: Form,
+    points: list[int],
+    factors: list[Element],
+    values: dict[str, list[Element]],
+) -> tuple[list[Element], Element]:
+    """The weights of the combined rows' coefficients, and what their sum must be."""
+    r, h, t = sizes.row_length, sizes.h, sizes.t
+    weights, claim = {}, negated(combined[UNIT])
+    for place, (name, length) in enumerate(sizes.answer_lengths.items()):
+        own = factors[place * t : (place + 1) * t]
+        weights[name] = sums_of_powers(points, own, length)
+        claim = add(claim, total(map(multiply, own, values[name])))
+    weights["dot"][r - 1] = add(weights["dot"][r - 1], ONE)
+    for i in (0, h, 2 * h):
+        weights["pads"][i] = add(weights["pads"][i], constant(h))
+    return [weight for own in weights.values() for weight in own], claim
+
+
+def sums_of_powers(points: list[int], factors: list[Element], length: int) -> list[Element]:
+    """For every e below the length, the sum over the points of factor x^e."""
+    packed, at = list(map(pack, factors)), [1] * len(points)
+    result = []
+    for _ in range(length):
+        result.append(combine(packed, at))
+        at = [power * x % P for power, x in zip(at, points, strict=True)]
+    return result
+
+
+def folded(values: list[Element], r: Element) -> list[Element]:
+    """The values with the lowest bit of their index bound to r."""
+    pairs = zip(values[::2], values[1::2], strict=True)
+    return [add(x, multiply(r, subtract(y, x))) for x, y in pairs]
+
+
+def check_folds(
+    sizes: Sizes,
+    folds: list[dict[str, bytes]],
+    last: bytes,
+    transcript: Transcript,
+    claim: Element,
+    weights: list[Element],
+) -> None:
+    """Section 17.11: the committed vector times the weights is what is claimed."""
+    missing = (sizes.last_length << sizes.rounds_of_folds) - len(weights)
+    weights = weights + [ZERO] * missing
+    for i, (fold, (_, k, t)) in enumerate(zip(folds, sizes.folds, strict=True)):
+        point: list[Element] = []
+        sent = elements(fold["messages"])
+        for zero, infinity in zip(sent[::2], sent[1::2], strict=True):
+            transcript.say_elements("fold", encode([zero, infinity]))
+            (r,) = transcript.challenge("fold", 1)
+            one = subtract(claim, zero)
+            square = multiply(r, r)
+            claim = add(multiply(subtract(ONE, r), zero), multiply(r, one))
+            claim = add(claim, multiply(subtract(square, r), infinity))
+            weights = folded(weights, r)
+            point.append(r)
+        if i + 1 < len(folds):
+            transcript.say_bytes("folded", folds[i + 1]["commitment"])
+        else:
+            transcript.say_elements("last", last)
+        columns = transcript.indices("folded columns", t, k)
+        numbers = (i + 1).to_bytes(32, "big") * t
+        opened = open_columns(fold, columns, k, b"zkwm-folded-1", numbers)
+        transcript.say_elements("folded columns", fold["columns"])
+        factors = transcript.challenge("claims", t)
+        table = equality_table(point)
+        for factor, column in zip(factors, opened, strict=True):
+            value = total(map(multiply, table, of_k(column)))
+            claim = add(claim, multiply(factor, value))
+        points = [code_point(k, column) for column in columns]
+        gained = sums_of_powers(points, factors, sizes.folded_length(i))
+        weights = list(map(add, weights, gained))
+    found = total(map(multiply, weights, elements(last)))
+    require(found == claim, "argument.relations")

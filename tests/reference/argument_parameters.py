@@ -30,7 +30,9 @@ def ceil_log2(value: int) -> int:
 
 @dataclass(frozen=True)
 class Sizes:
-    """What the statement and [a, k, t] fix: n, J, M, the rows of all tables, a, k, t."""
+    """What the statement, [a, k, t] and the folds fix: n, J, M, the rows of all tables, a, k, t,
+    and the [a, k, t] of every fold.
+    """
 
     triggers: int
     cells: int
@@ -39,6 +41,7 @@ class Sizes:
     a: int
     k: int
     t: int
+    folds: tuple[tuple[int, int, int], ...]
 
     @property
     def row_length(self) -> int:
@@ -105,19 +108,40 @@ class Sizes:
         """Elements of F_p in a column."""
         return self.witness_rows + self.multiplicity_rows + 5 * len(K_ROWS)
 
+    @property
+    def answer_lengths(self) -> dict[str, int]:
+        """Coefficients of the combined rows, which are one vector in this order."""
+        r, t, h = self.row_length, self.t, self.h
+        return {"low": r + t, "dot": 2 * r + t, "pads": 2 * h + t, "product": h + 2 * t}
+
+    @property
+    def rounds_of_folds(self) -> int:
+        """B, the rounds of all folds."""
+        return sum(a for a, _, _ in self.folds)
+
+    @property
+    def last_length(self) -> int:
+        """F, the elements that are left behind the last fold."""
+        return -(-sum(self.answer_lengths.values()) >> self.rounds_of_folds)
+
+    def folded_length(self, fold: int) -> int:
+        """D, the elements of a row of a fold (from 0), and of the vector behind it."""
+        return self.last_length << sum(a for a, _, _ in self.folds[fold + 1 :])
+
+    def fold_lengths(self, fold: int) -> dict[str, int]:
+        """Bytes of the byte strings of one fold but `nodes`."""
+        a, _, t = self.folds[fold]
+        return {"commitment": 32, "messages": 40 * a, "columns": 20 * t << a}
+
     def lengths(self) -> dict[str, int]:
         """Bytes of every byte string of a proof but `nodes`, whose number the columns give."""
-        r, t, h = self.row_length, self.t, self.h
         messages = self.pads + 4 * self.levels
         return {
             "commitment": 32,
             "messages": 20 * messages,
-            "low": 20 * (r + t),
-            "dot": 20 * (2 * r + t),
-            "pads": 20 * (2 * h + t),
-            "product": 20 * (h + 2 * t),
-            "columns": 4 * t * self.column_size,
-            "nonces": 32 * t,
+            "columns": 4 * self.t * self.column_size,
+            "nonces": 32 * self.t,
+            "last": 20 * self.last_length,
         }
 
     def within_limits(self) -> bool:
@@ -130,7 +154,16 @@ class Sizes:
             and r <= 2**20
             and n >= 2 * r + 2 * t
             and r >= self.h + 2 * t
+            and 1 <= len(self.folds) <= 8
+            and self.last_length <= 4096
+            and all(self.fold_within_limits(i) for i in range(len(self.folds)))
         )
+
+    def fold_within_limits(self, fold: int) -> bool:
+        """Whether the limits of one fold hold."""
+        a, k, t = self.folds[fold]
+        within = 1 <= a <= 8 and 1 <= k <= 22 and 1 <= t <= min(1000, 1 << k)
+        return within and self.folded_length(fold) < 1 << k
 
     def soundness(self) -> Fraction:
         """The sum of the terms of 17.9."""
@@ -140,4 +173,9 @@ class Sizes:
         field += 2 * self.rounds + 2 + 2 * n
         columns = Fraction(n + r + t, 2 * n) ** t
         columns += Fraction(2 * r + t, n) ** t + Fraction(2 * r + 2 * t, n) ** t
+        field += 2 * self.rounds_of_folds + 1 + len(self.folds)
+        for i, (fold_a, fold_k, fold_t) in enumerate(self.folds):
+            size = 1 << fold_k
+            field += fold_a * size
+            columns += Fraction(size + self.folded_length(i), 2 * size) ** fold_t
         return Fraction(field, ORDER) + columns

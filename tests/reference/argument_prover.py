@@ -7,7 +7,7 @@ from __future__ import annotations
 from random import Random
 
 from tests.reference import cbor
-from tests.reference.argument_columns import Committed
+from tests.reference.argument_columns import committed_rows, committed_vector
 from tests.reference.argument_field import (
     ONE,
     ZERO,
@@ -23,11 +23,18 @@ from tests.reference.argument_field import (
     subtract,
     total,
 )
-from tests.reference.argument_opening import CELL_ROWS, packed_rows
+from tests.reference.argument_fold_prover import prove_folds
+from tests.reference.argument_opening import (
+    CELL_ROWS,
+    claim_on_answers,
+    code_point,
+    folded,
+    packed_rows,
+)
 from tests.reference.argument_parameters import K_ROWS, Sizes
 from tests.reference.argument_polynomial import KPolynomial, on_roots, plus, times
 from tests.reference.argument_relation import evaluate
-from tests.reference.argument_replay import Form, form
+from tests.reference.argument_replay import UNIT, Form, form
 from tests.reference.argument_transcript import Transcript
 from tests.reference.argument_verifier import Statement, relations
 from tests.reference.argument_witness import fill
@@ -42,6 +49,7 @@ class Prover:
         images: list[bytes],
         salts: list[bytes],
         parameters: list[int],
+        folds: list[list[int]],
         seed: int,
     ) -> None:
         self.rng = Random(seed)
@@ -49,7 +57,12 @@ class Prover:
         n = len(images)
         self.table = relation.rows()
         self.sizes = Sizes(
-            n, relation.cell_count, len(relation.lookups), len(self.table), *parameters
+            n,
+            relation.cell_count,
+            len(relation.lookups),
+            len(self.table),
+            *parameters,
+            tuple((a, k, t) for a, k, t in folds),
         )
         self.table += [self.table[-1]] * (self.sizes.table_rows - len(self.table))
         self.cells, left = [], statement.threshold
@@ -111,7 +124,7 @@ class Prover:
             negative = [scale(-1, x) for x in random]
             self.k_rows[name] = plus(plus(on_roots(cells), negative), random, h)
         rows = [self.k_rows[name] for name in K_ROWS]
-        self.committed = Committed(s, self.base, rows, self.rng)
+        self.committed = committed_rows(s, self.base, rows, self.rng)
 
     def send(self, label: str, values: list[Element], pads: list[Element]) -> None:
         data = encode(subtract(x, y) for x, y in zip(values, pads, strict=True))
@@ -164,7 +177,7 @@ class Prover:
                     "round", list(fractions_round(arrays, q[j + 1 :], lam)), self.next_pads(2)
                 )
                 point.append(self.challenge("round"))
-                arrays = [fold(array, point[-1]) for array in arrays]
+                arrays = [folded(array, point[-1]) for array in arrays]
             x, y = self.pads["left"], self.pads["right"]
             at = 2 * level
             self.send("children", [a[0] for a in arrays], [x[at], y[at], x[at + 1], y[at + 1]])
@@ -186,7 +199,7 @@ class Prover:
             steps = (map(subtract, t[1::2], t[::2]), map(subtract, x[1::2], x[::2]))
             self.send("position", [zero, total(map(multiply, *steps))], self.next_pads(2))
             r = self.challenge("position")
-            t, x = fold(t, r), fold(x, r)
+            t, x = folded(t, r), folded(x, r)
         self.send("cells", x, self.next_pads(1))
 
     def answers(self, zeros: list[Form]) -> dict[str, KPolynomial]:
@@ -218,7 +231,7 @@ class Prover:
 
     def converse(self) -> dict[str, KPolynomial]:
         """Steps (1) to (9) of 17.8: what is answered in step (10)."""
-        s, root = self.sizes, self.committed.levels[-1][0]
+        s, root = self.sizes, self.committed.root
         self.messages, self.used = b"", 0
         self.transcript = started(self.statement, s, root)
         alpha, beta = self.transcript.challenge("look-ups", 2)
@@ -230,40 +243,46 @@ class Prover:
         return self.answers(self.relations)
 
     def finish(self, answers: dict[str, KPolynomial]) -> bytes:
-        """Steps (10) and (11): the bytes of a proof."""
+        """Steps (10) to (14): the bytes of a proof."""
         s, transcript = self.sizes, self.transcript.copy()
-        encoded = {name: encode(answer) for name, answer in answers.items()}
-        for name, data in encoded.items():
-            transcript.say_elements(name, data)
+        vector = [coefficient for answer in answers.values() for coefficient in answer]
+        vector += [ZERO] * ((s.last_length << s.rounds_of_folds) - len(vector))
+        first = committed_vector(s, 0, vector)
+        transcript.say_bytes("combined", first.root)
         columns = transcript.indices("columns", s.t, s.k)
+        opened = self.committed.opened(columns)
+        transcript.say_elements("columns", opened["columns"])
+        factors = transcript.challenge("claims", 4 * s.t)
+        points = [code_point(s.k, column) for column in columns]
+        weights = self.weights(points, factors)
+        weights += [ZERO] * (len(vector) - len(weights))
+        folds, last = prove_folds(s, transcript, first, vector, weights)
         return cbor.write(
             {
                 "parameters": [s.a, s.k, s.t],
-                "commitment": self.committed.levels[-1][0],
+                "commitment": self.committed.root,
                 "messages": self.messages,
-                **encoded,
-                "columns": b"".join(self.committed.columns[c] for c in columns),
+                **opened,
                 "nonces": b"".join(self.committed.nonces[c] for c in columns),
-                "nodes": self.committed.nodes(columns),
+                "folds": folds,
+                "last": last,
             }
         )
+
+    def weights(self, points: list[int], factors: list[Element]) -> list[Element]:
+        """The weights of the combined rows' coefficients; what is claimed of them plays no part."""
+        nothing = {name: [ZERO] * self.sizes.t for name in self.sizes.answer_lengths}
+        return claim_on_answers(self.sizes, {UNIT: ZERO}, points, factors, nothing)[0]
 
 
 def started(statement: Statement, sizes: Sizes, root: bytes) -> Transcript:
     """The transcript up to step (4) of 17.8."""
     transcript = Transcript()
-    transcript.say_bytes("protocol", b"zkwm-argument-1")
+    transcript.say_bytes("protocol", b"zkwm-argument-2")
     transcript.say_bytes("statement", statement.encode(sizes))
     transcript.say_bytes("commitment", root)
     transcript.say_bytes("circuit", bytes(sizes.triggers * sizes.lookups + sizes.table_rows))
     return transcript
-
-
-def fold(array: list[Element], r: Element) -> list[Element]:
-    """The array with its lowest bit bound to r."""
-    return [
-        add(x, multiply(r, subtract(y, x))) for x, y in zip(array[::2], array[1::2], strict=True)
-    ]
 
 
 def fractions_round(

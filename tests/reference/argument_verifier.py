@@ -75,41 +75,65 @@ class Statement:
                 "outputs": b"".join(output.to_bytes(4, "big") for output in self.outputs),
                 "threshold": self.threshold,
                 "parameters": [sizes.a, sizes.k, sizes.t],
+                "folds": [list(fold) for fold in sizes.folds],
                 "sizes": [sizes.triggers, sizes.cells, sizes.lookups, sizes.table_rows],
             }
         )
 
 
-def read_proof(statement: Statement, data: bytes) -> tuple[Sizes, dict[str, bytes]]:
-    """Parameters, soundness and lengths, checked before anything else is done."""
-    try:
-        value = cbor.read(data, 64 * 2**20)
-    except cbor.RejectedError as error:
-        raise Rejected("argument.format") from error
-    strings = ("commitment", "messages", "low", "dot", "pads", "product", "columns", "nonces")
-    keys = {"parameters", *strings, "nodes"}
-    require(type(value) is dict and set(value) == keys, "argument.format")
+STRINGS = ("commitment", "messages", "columns", "nonces", "last")
+FOLD_STRINGS = ("commitment", "messages", "columns")
+
+
+def read_parameters(value: dict[str, Any]) -> tuple[int, int, int]:
+    """[a, k, t] of a map, which loses them."""
     parameters = value.pop("parameters")
     require(type(parameters) is list and len(parameters) == 3, "argument.format")
     require(all(type(x) is int and 0 <= x <= 1000 for x in parameters), "argument.format")
     a, k, t = parameters
     require(a <= 16 and k <= 22, "argument.format")
-    relation = statement.relation
-    rows, lookups = len(relation.rows()), len(relation.lookups)
-    sizes = Sizes(len(statement.leaves), relation.cell_count, lookups, rows, a, k, t)
-    require(sizes.triggers * lookups < P, "argument.format")
-    require(sizes.within_limits(), "argument.format")
-    require(sizes.soundness() <= Fraction(1, 2**120), "argument.soundness")
+    return a, k, t
+
+
+def read_strings(value: dict[str, Any], lengths: dict[str, int], elements: list[str]) -> None:
+    """Byte strings of the right lengths, some of them elements of the field."""
     require(all(type(item) is bytes for item in value.values()), "argument.format")
-    lengths = sizes.lengths()
-    require(all(len(value[name]) == lengths[name] for name in strings), "argument.format")
+    require(all(len(value[name]) == lengths[name] for name in lengths), "argument.format")
     require(len(value["nodes"]) % 32 == 0, "argument.format")
     try:
-        for name in strings[1:7]:
+        for name in elements:
             words(value[name])
     except ValueError as error:
         raise Rejected("argument.format") from error
-    return sizes, value
+
+
+def read_proof(
+    statement: Statement, data: bytes
+) -> tuple[Sizes, dict[str, bytes], list[dict[str, bytes]]]:
+    """Parameters, soundness and lengths, checked before anything else is done."""
+    try:
+        value = cbor.read(data, 64 * 2**20)
+    except cbor.RejectedError as error:
+        raise Rejected("argument.format") from error
+    keys = {"parameters", *STRINGS, "nodes", "folds"}
+    require(type(value) is dict and set(value) == keys, "argument.format")
+    folds = value.pop("folds")
+    require(type(folds) is list and 1 <= len(folds) <= 8, "argument.format")
+    keys = {"parameters", *FOLD_STRINGS, "nodes"}
+    require(all(type(fold) is dict and set(fold) == keys for fold in folds), "argument.format")
+    a, k, t = read_parameters(value)
+    of_folds = tuple(read_parameters(fold) for fold in folds)
+    relation = statement.relation
+    rows, lookups = len(relation.rows()), len(relation.lookups)
+    n = len(statement.leaves)
+    sizes = Sizes(n, relation.cell_count, lookups, rows, a, k, t, of_folds)
+    require(sizes.triggers * lookups < P, "argument.format")
+    require(sizes.within_limits(), "argument.format")
+    require(sizes.soundness() <= Fraction(1, 2**120), "argument.soundness")
+    read_strings(value, sizes.lengths(), ["messages", "columns", "last"])
+    for i, fold in enumerate(folds):
+        read_strings(fold, sizes.fold_lengths(i), ["messages", "columns"])
+    return sizes, value, folds
 
 
 def relations(
@@ -174,12 +198,12 @@ def verify(
     that 16.2 refuses, and `ValueError` for arguments that are no statement.
     """
     statement = Statement(context, network_file_value, leaves, label_fields, outputs, threshold)
-    sizes, value = read_proof(statement, proof)
+    sizes, value, folds = read_proof(statement, proof)
     transcript = Transcript()
-    transcript.say_bytes("protocol", b"zkwm-argument-1")
+    transcript.say_bytes("protocol", b"zkwm-argument-2")
     transcript.say_bytes("statement", statement.encode(sizes))
     transcript.say_bytes("commitment", value["commitment"])
     gates = sizes.triggers * sizes.lookups + sizes.table_rows
     transcript.say_bytes("circuit", bytes(gates))
     zeros = relations(statement, sizes, transcript, value["messages"])
-    check_opening(sizes, value, transcript, zeros)
+    check_opening(sizes, value, folds, transcript, zeros)

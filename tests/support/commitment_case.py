@@ -10,7 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from tests.support.clear_opening import failing_equations
 from tests.support.field_values import evaluate_equality
+from zkwm_protocols.argument.combined_claim import opening_claim
+from zkwm_protocols.argument.ligero.column_tree import check_columns
 from zkwm_protocols.argument.ligero.linear_claim import CombinedClaim
 from zkwm_protocols.argument.ligero.messages import (
     CombinationChallenge,
@@ -19,8 +22,9 @@ from zkwm_protocols.argument.ligero.messages import (
 )
 from zkwm_protocols.argument.ligero.prover import WitnessCommitment
 from zkwm_protocols.argument.ligero.rows import SecretValues
-from zkwm_protocols.argument.ligero.verifier import check_opening
 from zkwm_protocols.argument.parameters import Layout
+from zkwm_protocols.argument.recursive_opening.prover import dense_weights
+from zkwm_protocols.argument.transcript import Transcript
 from zkwm_protocols.field.scalar import (
     ONE,
     ZERO,
@@ -30,7 +34,8 @@ from zkwm_protocols.field.scalar import (
     multiply,
     scale,
 )
-from zkwm_protocols.field.vector import Array, from_elements, to_element
+from zkwm_protocols.field.vector import Array, from_elements, sum_all, to_element
+from zkwm_protocols.field.vector import multiply as multiply_arrays
 
 # (n, J, rows of the tables, a, k, t): a last witness row that is full, and some that are not
 SIZES = [
@@ -93,15 +98,30 @@ class Exchange:
     opened: OpenedColumns
     indices: Any
 
-    def check(self) -> None:
-        check_opening(
-            self.case.layout,
+    def check_columns(self) -> None:
+        """Require that the columns are those of the root."""
+        check_columns(
             self.root,
-            self.case.challenge,
-            self.combined,
-            self.opened,
-            self.indices,
+            self.opened.cells,
+            [int(i) for i in self.indices],
+            self.opened.nodes,
+            depth=self.case.layout.code_log,
+            nonces=b"".join(self.opened.nonces),
         )
+
+    def failing(self) -> list[str]:
+        """The equations that do not hold; the claim on the combined rows fails with any of them."""
+        case = self.case
+        failing = failing_equations(
+            case.layout, case.challenge, self.combined, self.opened.cells, self.indices
+        )
+        claim = opening_claim(
+            Transcript(), case.layout, case.challenge, self.indices, self.opened.cells
+        )
+        vector = self.combined.joined()
+        weights = dense_weights(claim.weights, vector.shape[1])
+        assert (sum_all(multiply_arrays(weights, vector)) == claim.value) == (not failing)
+        return failing
 
     def with_combined(self, **changes: Array) -> Exchange:
         """The exchange with other combined rows."""

@@ -1,8 +1,9 @@
 """A simulator of the argument: accepted transcripts without a witness, true statement or false.
 
-SPEC.md 17.7. It chooses the challenges (it programs the random oracle), draws every message and
-every opened column uniformly, and solves for the masks. That this is accepted, with nothing but
-uniform values and public data, is why a transcript shows nothing of a witness.
+SPEC.md 17.7. It chooses the challenges (it programs the random oracle), draws every message, the
+combined rows and every opened column uniformly, and solves for the masks; the combined rows are
+then opened as an honest prover opens them. That this is accepted, with nothing but uniform values
+and public data, is why a transcript shows nothing of a witness.
 """
 
 from __future__ import annotations
@@ -12,7 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from zkwm_protocols.argument.combined_claim import challenge_columns, combination_challenge
+from zkwm_protocols.argument.combined_claim import (
+    challenge_columns,
+    combination_challenge,
+    opening_claim,
+)
 from zkwm_protocols.argument.ligero.column_tree import build_tree, hash_columns
 from zkwm_protocols.argument.ligero.messages import CombinedRows, OpenedColumns
 from zkwm_protocols.argument.ligero.verifier import ColumnEquations, OpenedRows
@@ -25,12 +30,19 @@ from zkwm_protocols.argument.parameters import (
     Layout,
 )
 from zkwm_protocols.argument.proof import Proof
+from zkwm_protocols.argument.recursive_opening.prover import RecursiveProver
 from zkwm_protocols.argument.relation.lookup_form import lookup_form
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.argument.transcript import Transcript
 from zkwm_protocols.field.scalar import Element, P, constant, multiply, subtract
-from zkwm_protocols.field.vector import Array, from_element, subtract_arrays, sum_all
+from zkwm_protocols.field.vector import (
+    Array,
+    from_element,
+    from_elements,
+    subtract_arrays,
+    sum_all,
+)
 
 
 class ProgrammedOracle:
@@ -47,6 +59,9 @@ class ProgrammedOracle:
         class Programmed(Transcript):
             def challenge_list(self, label: str, count: int) -> list[Element]:
                 return oracle.answer(next(asked), lambda: oracle.elements(count))
+
+            def challenge(self, label: str, count: int) -> Array:
+                return from_elements(self.challenge_list(label, count))
 
             def challenge_indices(self, label: str, bits: int, count: int) -> list[int]:
                 def drawn() -> list[int]:
@@ -117,7 +132,8 @@ def simulate(
     )
     of_pads = multiply(constant(h), sum_all(combined.pads[:, ::h]))
     combined.dot[:, r - 1] = from_element(subtract(challenge.claim.constant, of_pads))
-    indices = challenge_columns(interaction, layout, combined)
+    opener = RecursiveProver(layout.opening, combined.joined())
+    indices = challenge_columns(interaction.transcript, layout, opener.root)
     columns = random.integers(0, P, (t, layout.base_rows)).astype(np.uint32)
     masks = layout.witness_rows + layout.multiplicity_rows
     equations = ColumnEquations(layout, challenge, np.array(indices))
@@ -136,12 +152,15 @@ def simulate(
     for place, index in enumerate(indices):
         leaves[32 * index : 32 * index + 32] = opened[32 * place : 32 * place + 32]
     tree = build_tree(bytes(leaves))
+    # nothing of the recursive opening is secret: it is the honest prover's
+    claim = opening_claim(interaction.transcript, layout, challenge, indices, columns)
+    opening = opener.prove(interaction.transcript, claim.value, claim.weights)
     return Proof(
         layout=layout,
         root=tree.root,
         messages=tuple(sent),
-        combined=combined,
         opened=OpenedColumns(columns, tuple(nonces), tuple(tree.missing_nodes(indices))),
+        opening=opening,
     )
 
 

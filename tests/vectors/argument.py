@@ -17,7 +17,12 @@ from tests.support.argument_case import ArgumentCase, argument_case
 from tests.support.small_networks import small_network
 from tests.vectors.build import hexadecimal
 from tests.vectors.generate import FOLDER
-from zkwm_protocols.argument.ligero.column_tree import build_tree, hash_columns
+from zkwm_protocols.argument.ligero.column_tree import (
+    FOLD_PREFIX,
+    build_tree,
+    fold_nonces,
+    hash_columns,
+)
 from zkwm_protocols.argument.transcript import Transcript
 from zkwm_protocols.argument.verifier import verify
 from zkwm_protocols.encoding import decode, encode
@@ -28,18 +33,8 @@ from zkwm_protocols.integer_network.evaluate import labels, logits
 
 PROOF = FOLDER / "argument.proof"
 LIMIT = 64 * 2**20
-CHANGED = (
-    "parameters",
-    "commitment",
-    "messages",
-    "low",
-    "dot",
-    "pads",
-    "product",
-    "columns",
-    "nonces",
-    "nodes",
-)
+CHANGED = ("parameters", "commitment", "messages", "columns", "nonces", "nodes", "last")
+CHANGED_OF_FOLDS = ("parameters", "commitment", "messages", "columns", "nodes")
 
 
 def small_vectors(case: ArgumentCase) -> dict[str, Any]:
@@ -48,6 +43,7 @@ def small_vectors(case: ArgumentCase) -> dict[str, Any]:
         "field": _field(),
         "transcript": _transcript(),
         "columns": _columns(),
+        "folded_columns": _folded_columns(),
         "network": _network(case),
         "relation": _relation(case),
         "statement": _statement(case),
@@ -62,31 +58,38 @@ def vector_case() -> ArgumentCase:
 def mutations(case: ArgumentCase, proof: bytes) -> list[dict[str, Any]]:
     """One byte changed in every field, and what is refused then."""
     fields = decode(proof, limit=LIMIT)
+    places: list[tuple[int | None, str]] = [(None, key) for key in CHANGED]
+    for fold in range(len(fields["folds"])):
+        places += [(fold, key) for key in CHANGED_OF_FOLDS]
     found = []
-    for key in CHANGED:
+    for fold, key in places:
+        before = (fields if fold is None else fields["folds"][fold])[key]
+        change: dict[str, Any] = {"field": key, "fold": fold, "place": None, "byte": None}
+        change["value"] = None
         if key == "parameters":
-            columns = fields[key][2]
-            changed: Any = [*fields[key][:2], columns - 100]
-            place, value = None, changed
+            change["value"] = [*before[:2], before[2] - 100]
         else:
-            data = bytearray(fields[key])
-            place = len(data) // 3 // 4 * 4
-            data[place] ^= 1
-            value = changed = bytes(data)
+            change["place"] = len(before) // 3 // 4 * 4
+            change["byte"] = before[change["place"]] ^ 1
         try:
-            verify(case.statement, encode({**fields, key: changed}))
+            verify(case.statement, changed(proof, change))
         except CouldNotCheck as error:
-            check = error.check
-        found.append(
-            {
-                "field": key,
-                "place": place,
-                "byte": None if place is None else value[place],
-                "value": value if place is None else None,
-                "check": check,
-            }
-        )
+            change["check"] = error.check
+        found.append(change)
     return found
+
+
+def changed(proof: bytes, change: dict[str, Any]) -> bytes:
+    """The proof with one of the changes of ``mutations``."""
+    fields = decode(proof, limit=LIMIT)
+    where = fields if change["fold"] is None else fields["folds"][change["fold"]]
+    if change["place"] is None:
+        where[change["field"]] = change["value"]
+    else:
+        data = bytearray(where[change["field"]])
+        data[change["place"]] = change["byte"]
+        where[change["field"]] = bytes(data)
+    return encode(fields)
 
 
 def _field() -> list[dict[str, Any]]:
@@ -111,11 +114,11 @@ def _field() -> list[dict[str, Any]]:
 
 def _transcript() -> dict[str, Any]:
     transcript = Transcript()
-    transcript.absorb_bytes("protocol", b"zkwm-argument-1")
+    transcript.absorb_bytes("protocol", b"zkwm-argument-2")
     transcript.absorb_elements("root", [(1, 2, 3, 4, 5)])
     return {
         "absorbed": [
-            {"label": "protocol", "bytes": b"zkwm-argument-1"},
+            {"label": "protocol", "bytes": b"zkwm-argument-2"},
             {"label": "root", "elements": [[1, 2, 3, 4, 5]]},
         ],
         "challenges": [
@@ -146,6 +149,17 @@ def _columns() -> dict[str, Any]:
         "root": tree.root,
         "opened": opened,
         "nodes": b"".join(tree.missing_nodes(opened)),
+    }
+
+
+def _folded_columns() -> dict[str, Any]:
+    columns = np.arange(8 * 10, dtype=np.uint32).reshape(8, 10)
+    leaves = hash_columns(columns, fold_nonces(2, 8), np.arange(8), FOLD_PREFIX)
+    return {
+        "fold": 2,
+        "elements": columns.tolist(),
+        "leaves": leaves,
+        "root": build_tree(leaves).root,
     }
 
 

@@ -63,14 +63,14 @@ def estimate_of_layout(layout: Layout) -> Estimate:
     """The estimate of a layout, by the measured constants."""
     lookups = layout.triggers * layout.lookups
     cells = layout.triggers * layout.cells
-    code_bytes = 4 * layout.base_rows * layout.code_length
+    committed_bytes = 4 * layout.base_rows * layout.code_length
     return Estimate(
         lookups=lookups,
         cells=cells,
         prove_seconds=_FIXED_SECONDS
         + _SECONDS_A_LOOKUP * lookups
-        + _SECONDS_A_CODE_BYTE * code_bytes,
-        peak_bytes=_FIXED_BYTES + _BYTES_A_LOOKUP * lookups + 4 * cells + code_bytes,
+        + _SECONDS_A_CODE_BYTE * layout.code_bytes,
+        peak_bytes=_FIXED_BYTES + _BYTES_A_LOOKUP * lookups + 4 * cells + committed_bytes,
         proof_bytes=layout.proof_bytes,
         soundness_bits=layout.soundness_bits,
     )

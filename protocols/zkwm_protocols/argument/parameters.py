@@ -3,7 +3,8 @@
 ::
 
     public sizes      n triggers, J cells and M lookups of each, rows of all tables
-    parameters        a (2^a positions in a row), k (N = 2^k codeword length), t (opened columns)
+    parameters        a (2^a positions in a row), k (N = 2^k codeword length), t (opened columns),
+                      and a, k, t of every fold of the combined rows (recursive_opening.sizes)
 
     tableau           R = n 2^a       row length        witness_rows = ceil(J / 2^a)
                       w               2^w table rows in a multiplicity row
@@ -12,7 +13,7 @@
     tree              U, b'           2^U columns, 2^b' rows of leaves; U + b' levels
                       A               chunks of 2^U table rows
 
-A proof carries a, k and t; all else follows. Only proven bounds are used: no conjecture on
+A proof carries its parameters; all else follows. Only proven bounds are used: no conjecture on
 proximity gaps stands behind any number here. SPEC.md 17.5, 17.7 and 17.9.
 """
 
@@ -21,8 +22,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from math import log2
 
+from zkwm_protocols.argument.recursive_opening.sizes import Fold, OpeningSizes, missing_nodes
+from zkwm_protocols.argument.soundness import SoundnessTerm, bits_of
 from zkwm_protocols.errors import InvalidOpening
 from zkwm_protocols.field.scalar import ORDER, P
 
@@ -52,26 +54,6 @@ MAXIMUM_PROOF_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
-class SoundnessTerm:
-    """One way in which a false statement may pass.
-
-    Args:
-        name: of the term, as in SPEC.md 17.9.
-        bound: an upper bound of its probability, exact.
-        theorem: what it follows from.
-    """
-
-    name: str
-    bound: Fraction
-    theorem: str
-
-    @property
-    def bits(self) -> float:
-        """-log2 of the bound, for display."""
-        return -_log2(self.bound)
-
-
-@dataclass(frozen=True)
 class Layout:
     """All sizes of a proof.
 
@@ -83,6 +65,7 @@ class Layout:
         row_positions_log: a.
         code_log: k.
         columns: t.
+        folds: of the combined rows; none while they are not chosen.
 
     Raises:
         InvalidOpening: parameters outside the limits of SPEC.md 17.9 (argument.format).
@@ -95,6 +78,7 @@ class Layout:
     row_positions_log: int
     code_log: int
     columns: int
+    folds: tuple[Fold, ...] = ()
 
     def __post_init__(self) -> None:
         if not (
@@ -110,6 +94,8 @@ class Layout:
                 "the proof's parameters are outside what the protocol allows",
                 check="argument.format",
             )
+        if self.folds:
+            _ = self.opening  # has limits of its own
 
     @property
     def row_length(self) -> int:
@@ -196,6 +182,17 @@ class Layout:
         return self.witness_rows + self.multiplicity_rows + EXTENSION_ROWS - 1
 
     @property
+    def combined_lengths(self) -> tuple[int, int, int, int]:
+        """Coefficients of the combined rows ``low``, ``dot``, ``pads`` and ``product``."""
+        r, h, t = self.row_length, self.pad_row, self.columns
+        return (r + t, 2 * r + t, 2 * h + t, h + 2 * t)
+
+    @cached_property
+    def opening(self) -> OpeningSizes:
+        """The recursive opening of the combined rows, one behind the other."""
+        return OpeningSizes(sum(self.combined_lengths), self.folds)
+
+    @property
     def relation_count(self) -> int:
         """Linear relations on committed cells: one for each level, and four more."""
         return self.levels + 4
@@ -208,10 +205,19 @@ class Layout:
     @property
     def proof_bytes(self) -> int:
         """The length of the proof, within a few percent: the missing nodes are estimated."""
-        r, h, t = self.row_length, self.pad_row, self.columns
-        elements = self.message_count + (r + t) + (2 * r + t) + (2 * h + t) + (h + 2 * t)
-        path = t * max(1, self.code_log - t.bit_length() + 2)
-        return 20 * elements + t * (4 * self.base_rows + 32) + 32 * path
+        columns = self.columns * (4 * self.base_rows + 32)
+        nodes = 32 * missing_nodes(self.code_log, self.columns)
+        return 20 * self.message_count + columns + nodes + self.opening.bytes
+
+    @property
+    def code_bytes(self) -> int:
+        """Bytes of all codewords of the prover."""
+        return 4 * self.base_rows * self.code_length + self.opening.code_bytes
+
+    @property
+    def code_columns(self) -> int:
+        """Columns of all codewords of the prover, each a leaf of a tree."""
+        return self.code_length + self.opening.code_columns
 
     def soundness(self) -> tuple[SoundnessTerm, ...]:
         """The terms of SPEC.md 17.9; the soundness error is at most their sum."""
@@ -246,6 +252,7 @@ class Layout:
             ),
             SoundnessTerm("dot, columns", Fraction(2 * r + t, n) ** t, "as before"),
             SoundnessTerm("product, columns", Fraction(2 * r + 2 * t, n) ** t, "as before"),
+            *self.opening.soundness(),
         )
 
     def soundness_error(self) -> Fraction:
@@ -255,7 +262,7 @@ class Layout:
     @property
     def soundness_bits(self) -> float:
         """-log2 of the sum, for display."""
-        return -_log2(self.soundness_error())
+        return bits_of(self.soundness_error())
 
     def require_sound(self) -> None:
         """Require that the soundness error is at most 2^-120.
@@ -269,9 +276,3 @@ class Layout:
                 f"got {self.soundness_bits:.1f}",
                 check="argument.soundness",
             )
-
-
-def _log2(value: Fraction) -> float:
-    """log2 of a positive fraction, which may be far below the range of a float."""
-    shift = value.denominator.bit_length() - value.numerator.bit_length()
-    return log2(float(value * Fraction(2) ** shift)) - shift

@@ -13,6 +13,8 @@
     ProductSumcheck       from the leaves' claim to one point            field.kernels.sumcheck
       |
     combine, open         one linear claim, t columns                    ligero
+      |
+    RecursiveProver       the combined rows, by their columns            recursive_opening
 
 ``_Masks`` is the one place where a message is made: value minus pad. The pads are committed before
 the first challenge, and the linear claim speaks of message + pad. SPEC.md 17.
@@ -25,7 +27,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.argument.combined_claim import challenge_columns, combination_challenge
+from zkwm_protocols.argument.combined_claim import (
+    challenge_columns,
+    combination_challenge,
+    opening_claim,
+)
 from zkwm_protocols.argument.cost_estimate import estimate_of_layout
 from zkwm_protocols.argument.layout_choice import choose_layout
 from zkwm_protocols.argument.ligero.prover import WitnessCommitment
@@ -35,6 +41,7 @@ from zkwm_protocols.argument.logup_gkr.prover import TreeProver
 from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.proof import Proof
 from zkwm_protocols.argument.prover_randomness import RandomStream, proof_purpose
+from zkwm_protocols.argument.recursive_opening.prover import RecursiveProver
 from zkwm_protocols.argument.relation.lookup_form import GradientForm, gradient_form
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.relation.witness import Witness, make_witness
@@ -149,7 +156,8 @@ def prove_witness(
     multiplicities = witness.multiplicities(layout.table_rows)
     values = SecretValues(witness.cells, multiplicities, masks.pads, masks.left, masks.right)
     commitment = WitnessCommitment(layout, values, stream)
-    interaction = Interaction(layout, relation, statement, commitment.root)
+    root = commitment.root
+    interaction = Interaction(layout, relation, statement, root)
     report("lookups: build the tree", 0.4)
     tree = build_tree(relation, layout, witness, multiplicities, interaction)
     _prove_tree(tree, interaction, masks, layout, report)
@@ -161,15 +169,19 @@ def prove_witness(
     _prove_positions(interaction, masks, layout, leaf, form, witness.cells)
     report("open the commitment", 0.85)
     challenge = combination_challenge(interaction, layout, relation, statement, leaf)
-    combined = commitment.combine(challenge)
-    opened = commitment.open(challenge_columns(interaction, layout, combined))
+    combined = RecursiveProver(layout.opening, commitment.combine(challenge).joined())
+    indices = challenge_columns(interaction.transcript, layout, combined.root)
+    opened = commitment.open(indices)
+    del commitment  # its codewords are larger than all that follows
+    claim = opening_claim(interaction.transcript, layout, challenge, indices, opened.cells)
+    opening = combined.prove(interaction.transcript, claim.value, claim.weights)
     report("done", 1.0)
     return Proof(
         layout=layout,
-        root=commitment.root,
+        root=root,
         messages=tuple(masks.sent),
-        combined=combined,
         opened=opened,
+        opening=opening,
     )
 
 

@@ -81,6 +81,7 @@ class Statement:
                 "outputs": b"".join(output.to_bytes(4, "big") for output in self.outputs),
                 "threshold": self.least_matches,
                 "parameters": [layout.row_positions_log, layout.code_log, layout.columns],
+                "folds": [[fold.rows_log, fold.code_log, fold.columns] for fold in layout.folds],
                 "sizes": [layout.triggers, layout.cells, layout.lookups, layout.table_rows],
             }
         )

@@ -12,7 +12,9 @@
     order (SPEC.md 17.8):  protocol, statement, commitment, circuit | look-ups | root |
         for each level: level; for each round: round | round; children | side |
         for each round over cells: position | position | cells | relations |
-        low, dot, pads, product | columns
+        combined | columns | columns | claims |
+        for each fold: for each round: fold | fold; folded or last | folded columns |
+            folded columns | claims
 
 A challenge is itself a frame, so that no two have the same seed. This module frames and hashes; the
 order is kept by ``logup_gkr.protocol`` and ``combined_claim``. Labels are part of the hash: they

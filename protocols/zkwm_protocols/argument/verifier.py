@@ -9,9 +9,11 @@
       v
     combination_challenge    one linear claim
       |
-    challenge_columns        t indices
+    challenge_columns        t indices, columns of the root              argument.columns
       |
-    check_opening            root, relations, four equations             argument.columns ...
+    opening_claim            relations and four equations, one claim
+      |
+    check_recursive_opening  that claim on the combined rows             argument.relations
 
 Work that grows with the proof comes after the checks that bound it. NumPy and hashlib only: no
 compiled code stands between a verdict and its reader. SPEC.md 17.
@@ -19,11 +21,16 @@ compiled code stands between a verdict and its reader. SPEC.md 17.
 
 from __future__ import annotations
 
-from zkwm_protocols.argument.combined_claim import challenge_columns, combination_challenge
-from zkwm_protocols.argument.ligero.verifier import check_opening
+from zkwm_protocols.argument.combined_claim import (
+    challenge_columns,
+    combination_challenge,
+    opening_claim,
+)
+from zkwm_protocols.argument.ligero.column_tree import check_columns
 from zkwm_protocols.argument.logup_gkr.protocol import Interaction, LeafClaim
 from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.proof import Proof, read_proof
+from zkwm_protocols.argument.recursive_opening.verifier import check_recursive_opening
 from zkwm_protocols.argument.relation.lookup_form import lookup_form
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.statement import Statement
@@ -34,9 +41,8 @@ def verify(statement: Statement, proof: bytes) -> Layout:
 
     Raises:
         Malformed: argument.format.
-        InvalidOpening: argument.format, argument.soundness, argument.tree, argument.columns,
-            argument.relations, argument.low_degree, argument.dot, argument.pads or
-            argument.product.
+        InvalidOpening: argument.format, argument.soundness, argument.tree, argument.columns or
+            argument.relations.
     """
     relation = Relation(statement.network)
     parsed = read_proof(
@@ -50,8 +56,20 @@ def verify(statement: Statement, proof: bytes) -> Layout:
     interaction = Interaction(layout, relation, statement, parsed.root)
     leaf = _replay(interaction, relation, parsed)
     challenge = combination_challenge(interaction, layout, relation, statement, leaf)
-    indices = challenge_columns(interaction, layout, parsed.combined)
-    check_opening(layout, parsed.root, challenge, parsed.combined, parsed.opened, indices)
+    opened, opening = parsed.opened, parsed.opening
+    indices = challenge_columns(interaction.transcript, layout, opening.folds[0].root)
+    check_columns(
+        parsed.root,
+        opened.cells,
+        indices,
+        opened.nodes,
+        depth=layout.code_log,
+        nonces=b"".join(opened.nonces),
+    )
+    claim = opening_claim(interaction.transcript, layout, challenge, indices, opened.cells)
+    check_recursive_opening(
+        layout.opening, interaction.transcript, claim.value, claim.weights, opening
+    )
     return layout
 
 

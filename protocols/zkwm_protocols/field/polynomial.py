@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.field.scalar import Element, P, root_of_unity
+from zkwm_protocols.field.scalar import GENERATOR, Element, P, root_of_unity
 from zkwm_protocols.field.vector import (
     Array,
     combine,
@@ -62,6 +62,13 @@ class Points:
         inner = combine(padded.reshape(count * blocks, self._block), self._low)
         outer = inner.reshape(count, blocks, -1) * self._high[:blocks] % _P
         return np.asarray(outer.sum(axis=1) % _P)
+
+
+def code_points(logarithm: int, places: NDArray[np.integer]) -> Array:
+    """The points 3 w^c of a codeword of 2^``logarithm`` elements, uint64 (t,); ``places``: c."""
+    root = np.array([root_of_unity(logarithm)], dtype=np.uint64)
+    powers = Points(root, 1 << logarithm).power(places)[:, 0]
+    return powers * np.uint64(GENERATOR) % _P
 
 
 def interpolate(values: Array) -> Array:

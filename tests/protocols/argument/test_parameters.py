@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from zkwm_protocols.argument.layout_choice import choose_layout
 from zkwm_protocols.argument.parameters import MAXIMUM_PROOF_BYTES, Layout
+from zkwm_protocols.argument.recursive_opening.sizes import Fold
 from zkwm_protocols.errors import InvalidOpening, UsageError
 from zkwm_protocols.field.scalar import P
 
 GOOD = {"triggers": 100, "cells": 60_000, "lookups": 37_000, "rows": 350_000}
-SIZES = {"row_positions_log": 6, "code_log": 15, "columns": 170}
+FOLDS = (Fold(4, 14, 150), Fold(3, 11, 150))
+SIZES = {"row_positions_log": 6, "code_log": 15, "columns": 170, "folds": FOLDS}
 
 
 def test_the_example_of_the_design() -> None:
@@ -106,7 +108,8 @@ def test_a_statement_that_no_parameters_fit() -> None:
         (1, 2**25, 2**24, True),
         (127, 2**25, 2**24, True),  # 127 * 2^24 is p - 1
         (128, 2**25, 2**24, False),
-        (1_000, 2**25, 2_000_000, False),  # no proof of at most 64 MiB
+        (1_000, 2**25, 2_000_000, True),
+        (10_000, 2**25, 200_000, False),  # no proof of at most 64 MiB
         (10_000, 500_000, 213_000, True),
         (10_000, 500_000, 213_100, False),
     ],

@@ -6,6 +6,7 @@ On the smallest statement; in plain Python it takes minutes, so the whole file i
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from zkwm_protocols.integer_network import codec
 pytestmark = pytest.mark.slow
 
 PARAMETERS = [9, 13, 170]
+FOLDS = [[3, 12, 160], [2, 10, 160]]
 
 
 class Proved:
@@ -47,14 +49,16 @@ class Proved:
         outputs[1] = (outputs[1] + 1) % 3
         self.images, self.salts = images, salts
         self.arguments: list[Any] = [b"context", network, leaves, labels, outputs, 1]
-        self.prover = Prover(Statement(*self.arguments), images, salts, PARAMETERS, 1)
+        self.prover = Prover(Statement(*self.arguments), images, salts, PARAMETERS, FOLDS, 1)
         self.answers = self.prover.converse()
         self.bytes = self.prover.finish(self.answers)
 
     def check_by_opening(self, data: bytes, zeros: list[dict[Key, Element]] | None = None) -> None:
         """What `verify` does from step (9) on."""
         sizes, transcript = self.prover.sizes, self.prover.before_answers.copy()
-        check_opening(sizes, cbor.read(data, 2**26), transcript, zeros or self.prover.relations)
+        value = cbor.read(data, 2**26)
+        zeros = zeros or self.prover.relations
+        check_opening(sizes, value, value["folds"], transcript, zeros)
 
 
 @pytest.fixture(scope="module")
@@ -99,20 +103,13 @@ def test_the_reference_accepts_a_proof_of_the_implementation(proved: Proved):
 
 
 @pytest.mark.parametrize(
-    ("name", "place", "check"),
-    [
-        ("low", 0, "argument.low_degree"),
-        ("dot", 0, "argument.dot"),
-        ("dot", 1023, "argument.relations"),
-        ("pads", 1, "argument.pads"),
-        ("pads", 512, "argument.relations"),
-        ("product", 0, "argument.product"),
-    ],
+    ("name", "place"),
+    [("low", 0), ("dot", 0), ("dot", 1023), ("pads", 1), ("pads", 512), ("product", 0)],
 )
-def test_a_wrong_answer_is_rejected(proved: Proved, name: str, place: int, check: str):
+def test_a_wrong_answer_is_rejected(proved: Proved, name: str, place: int):
     answer: KPolynomial = list(proved.answers[name])
     answer[place] = add(answer[place], ONE)
-    with pytest.raises(Rejected, match=check):
+    with pytest.raises(Rejected, match=r"argument\.relations"):
         proved.check_by_opening(proved.prover.finish({**proved.answers, name: answer}))
 
 
@@ -132,9 +129,43 @@ def test_other_columns_are_rejected(proved: Proved, changes: dict[str, Any]):
         proved.check_by_opening(spoiled(proved.bytes, **changes))
 
 
+def of_fold(number: int, **changes: Any) -> Callable[[list[Any]], list[Any]]:
+    """The folds with one of them changed."""
+
+    def change(folds: list[Any]) -> list[Any]:
+        fold = dict(folds[number])
+        for name, value in changes.items():
+            fold[name] = value(fold[name]) if callable(value) else value
+        return [*folds[:number], fold, *folds[number + 1 :]]
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("changes", "check"),
     [
+        ({"folds": of_fold(0, commitment=flipped)}, "argument.columns"),
+        ({"folds": of_fold(1, commitment=flipped)}, "argument.columns"),
+        ({"folds": of_fold(1, messages=flipped)}, "argument.columns"),
+        ({"folds": of_fold(0, columns=flipped)}, "argument.columns"),
+        ({"folds": of_fold(1, nodes=flipped)}, "argument.columns"),
+        ({"folds": of_fold(1, nodes=lambda data: data + bytes(32))}, "argument.columns"),
+        ({"last": flipped}, "argument.columns"),
+    ],
+)
+def test_other_folds_are_rejected(proved: Proved, changes: dict[str, Any], check: str):
+    with pytest.raises(Rejected, match=check):
+        proved.check_by_opening(spoiled(proved.bytes, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "check"),
+    [
+        ({"folds": of_fold(0, parameters=[3, 12, 100])}, "argument.soundness"),
+        ({"folds": of_fold(0, parameters=[3, 11, 160])}, "argument.soundness"),
+        ({"folds": of_fold(0, parameters=[9, 12, 160])}, "argument.format"),
+        ({"folds": of_fold(1, parameters=[2, 7, 120])}, "argument.format"),
+        ({"folds": of_fold(1, columns=lambda data: data[20:])}, "argument.format"),
         ({"parameters": [9, 13, 140]}, "argument.soundness"),
         ({"parameters": [8, 13, 170]}, "argument.format"),
         ({"parameters": [9, 11, 170]}, "argument.format"),
@@ -146,6 +177,11 @@ def test_other_columns_are_rejected(proved: Proved, changes: dict[str, Any]):
         ({"columns": lambda data: P.to_bytes(4, "little") + data[4:]}, "argument.format"),
         ({"nodes": lambda data: data[1:]}, "argument.format"),
         ({"nodes": None}, "argument.format"),
+        ({"folds": []}, "argument.format"),
+        ({"folds": lambda folds: folds * 5}, "argument.format"),
+        ({"folds": lambda folds: folds[:1]}, "argument.format"),
+        ({"folds": lambda folds: folds[::-1]}, "argument.format"),
+        ({"last": lambda data: data + bytes(20)}, "argument.format"),
         ({"more": b""}, "argument.format"),
     ],
 )
@@ -174,5 +210,5 @@ def test_a_relation_that_does_not_hold_is_rejected(proved: Proved, number: int):
 def test_another_cell_in_a_relation_is_rejected(proved: Proved, key: tuple[str | int, ...]):
     zeros = [dict(relation) for relation in proved.prover.relations]
     zeros[19][key] = ONE
-    with pytest.raises(Rejected, match=r"argument\.dot"):
+    with pytest.raises(Rejected, match=r"argument\.relations"):
         proved.check_by_opening(proved.bytes, zeros)

@@ -128,7 +128,7 @@ def test_elements_in_a_file_are_canonical():
 
 def conversation(*, label: str = "round", data: bytes = bytes(40)) -> Transcript:
     transcript = Transcript()
-    transcript.say_bytes("protocol", b"zkwm-argument-1")
+    transcript.say_bytes("protocol", b"zkwm-argument-2")
     transcript.say_elements(label, data)
     return transcript
 
@@ -316,7 +316,8 @@ def test_nodes_that_are_refused(node: int, change: dict[str, Any], message: str)
 
 
 def test_sizes_of_a_small_statement():
-    sizes = Sizes(triggers=2, cells=3400, lookups=1500, rows=200_000, a=9, k=13, t=170)
+    folds = ((3, 12, 160), (2, 10, 160))
+    sizes = Sizes(2, cells=3400, lookups=1500, rows=200_000, a=9, k=13, t=170, folds=folds)
     assert (sizes.row_length, sizes.witness_rows, sizes.multiplicity_log) == (1024, 7, 10)
     assert (sizes.u, sizes.chunks, sizes.levels, sizes.h) == (11, 98, 18, 512)
     assert sizes.table_rows == 196 * 1024

@@ -8,6 +8,8 @@
     level 0     leaf  leaf  leaf  leaf ...      SHA-256(zkwm-column-1, index, nonce, the column's
                                                 elements, rows in order); N = 2^k leaves
 
+    the trees of a recursive opening alike, with zkwm-folded-1 and the fold's number as nonce
+
     opening of columns 1 and 2:    (0)  1  2  (3)         (x) is sent: the sibling of a known node
 
 The nonces hide the columns that stay closed: without them a leaf could be searched for by guessing
@@ -30,6 +32,7 @@ DIGEST_BYTES = 32
 NONCE_BYTES = 32
 
 LEAF_PREFIX = b"zkwm-column-1"
+FOLD_PREFIX = b"zkwm-folded-1"
 NODE_PREFIX = b"zkwm-node-1"
 _ALIGNMENT = 3
 """Bytes in front of a leaf's message: 3 + 13 + 4 + 32 is a multiple of 4."""
@@ -56,20 +59,31 @@ class ColumnTree:
         )
 
 
-def hash_columns(columns: NDArray[np.uint32], nonces: bytes, indices: NDArray[np.integer]) -> bytes:
+def fold_nonces(number: int, count: int) -> bytes:
+    """What leaves of fold ``number`` (from 1) of a recursive opening have as nonces: the number."""
+    return number.to_bytes(NONCE_BYTES, "big") * count
+
+
+def hash_columns(
+    columns: NDArray[np.uint32],
+    nonces: bytes,
+    indices: NDArray[np.integer],
+    prefix: bytes = LEAF_PREFIX,
+) -> bytes:
     """The leaf digests of some columns, 32 bytes each, joined.
 
     Args:
-        columns (uint32, (m, base_rows)): canonical elements of F_p, in any memory order.
+        columns (uint32, (m, rows)): canonical elements of F_p, in any memory order.
         nonces: 32 m bytes.
         indices (integers, (m,)): where the columns are in the codeword.
+        prefix: ``LEAF_PREFIX`` or ``FOLD_PREFIX``, 13 bytes.
     """
     count, rows = columns.shape
-    header = len(LEAF_PREFIX) + 4 + NONCE_BYTES
+    header = len(prefix) + 4 + NONCE_BYTES
     start = _ALIGNMENT + header
     buffer = np.empty((count, start + 4 * rows), dtype=np.uint8)
-    at_index = _ALIGNMENT + len(LEAF_PREFIX)
-    buffer[:, _ALIGNMENT:at_index] = np.frombuffer(LEAF_PREFIX, dtype=np.uint8)
+    at_index = _ALIGNMENT + len(prefix)
+    buffer[:, _ALIGNMENT:at_index] = np.frombuffer(prefix, dtype=np.uint8)
     buffer[:, at_index : at_index + 4] = (
         np.asarray(indices).astype(">u4").view(np.uint8).reshape(count, 4)
     )
@@ -138,6 +152,37 @@ def recompute_root(
             if i % 2 == 0
         }
     return digests[0]
+
+
+def check_columns(
+    root: bytes,
+    columns: NDArray[np.uint32],
+    indices: Sequence[int],
+    nodes: Sequence[bytes],
+    *,
+    depth: int,
+    nonces: bytes,
+    prefix: bytes = LEAF_PREFIX,
+) -> None:
+    """Require that opened columns are those of a root.
+
+    Args:
+        root: 32 bytes.
+        columns (uint32, (t, rows)): canonical.
+        indices: theirs, ascending and distinct.
+        nodes: the missing nodes.
+        depth: the tree has 2^depth leaves.
+        nonces: 32 t bytes.
+        prefix: of the tree's leaves.
+
+    Raises:
+        InvalidOpening: they are not (argument.columns).
+    """
+    leaves = hash_columns(columns, nonces, np.asarray(indices), prefix)
+    starts = range(0, len(leaves), DIGEST_BYTES)
+    digests = [leaves[i : i + DIGEST_BYTES] for i in starts]
+    if recompute_root(digests, indices, nodes, depth) != root:
+        raise InvalidOpening("the opened columns are not those committed to", check=CHECK)
 
 
 def _missing_places(indices: Sequence[int], depth: int) -> list[tuple[int, int]]:

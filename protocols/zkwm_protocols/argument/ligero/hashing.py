@@ -28,12 +28,15 @@ _THREADS = 2
 _Bytes = NDArray[np.uint8]
 
 
-def hash_codewords(codewords: NDArray[np.uint32], nonces: bytes) -> ColumnTree:
+def hash_codewords(
+    codewords: NDArray[np.uint32], nonces: bytes, prefix: bytes = LEAF_PREFIX
+) -> ColumnTree:
     """The tree over the columns of some codewords.
 
     Args:
         codewords (uint32, (rows, N)): canonical, N a power of two.
         nonces: 32 N bytes.
+        prefix: of the leaves, 13 bytes.
 
     Raises:
         UsageError: sizes that do not fit.
@@ -41,8 +44,8 @@ def hash_codewords(codewords: NDArray[np.uint32], nonces: bytes) -> ColumnTree:
     length = codewords.shape[1]
     require(len(nonces) == NONCE_BYTES * length and length < 1 << 32, "columns and nonces")
     if LEVEL in (None, "plain"):
-        return build_tree(_hash_by_library(codewords, nonces))
-    digests = _hash_columns(np.ascontiguousarray(codewords), nonces)
+        return build_tree(_hash_by_library(codewords, nonces, prefix))
+    digests = _hash_columns(np.ascontiguousarray(codewords), nonces, prefix)
     levels = [digests.tobytes()]
     while len(digests) > 1:
         digests = _hash_nodes(digests, len(levels))
@@ -50,7 +53,7 @@ def hash_codewords(codewords: NDArray[np.uint32], nonces: bytes) -> ColumnTree:
     return ColumnTree(tuple(levels))
 
 
-def _hash_by_library(codewords: NDArray[np.uint32], nonces: bytes) -> bytes:
+def _hash_by_library(codewords: NDArray[np.uint32], nonces: bytes, prefix: bytes) -> bytes:
     """The leaves by hashlib, blocks of columns in threads."""
     length = codewords.shape[1]
 
@@ -60,20 +63,21 @@ def _hash_by_library(codewords: NDArray[np.uint32], nonces: bytes) -> bytes:
             codewords[:, start:stop].copy().T,
             nonces[NONCE_BYTES * start : NONCE_BYTES * stop],
             np.arange(start, stop),
+            prefix,
         )
 
     with ThreadPoolExecutor(_THREADS) as pool:
         return b"".join(pool.map(hash_block, range(0, length, _HASHED_AT_ONCE)))
 
 
-def _hash_columns(codewords: NDArray[np.uint32], nonces: bytes) -> _Bytes:
+def _hash_columns(codewords: NDArray[np.uint32], nonces: bytes, prefix: bytes) -> _Bytes:
     """The leaves from C, uint8 (N, 32)."""
     rows, length = codewords.shape
     digests = np.empty((length, DIGEST_BYTES), dtype=np.uint8)
-    prefix = np.frombuffer(LEAF_PREFIX, dtype=np.uint8)
+    first = np.frombuffer(prefix, dtype=np.uint8)
     drawn = np.frombuffer(nonces, dtype=np.uint8).reshape(length, NONCE_BYTES)
     addresses = (
-        0, words(prefix, 13, dtype=np.uint8), words(drawn, length, NONCE_BYTES, dtype=np.uint8),
+        0, words(first, 13, dtype=np.uint8), words(drawn, length, NONCE_BYTES, dtype=np.uint8),
         words(codewords, rows, length), rows, length,
         words(digests, length, DIGEST_BYTES, dtype=np.uint8, out=True),
     )  # fmt: skip

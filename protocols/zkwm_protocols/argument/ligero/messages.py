@@ -5,9 +5,9 @@
     prover                                          verifier
       root of the column tree           ---->
                                         <----   CombinationChallenge   (gammas, zeta, rhos)
-      CombinedRows                      ---->
+      root of CombinedRows              ---->
                                         <----   t column indices
-      OpenedColumns                     ---->   accepts or refuses
+      OpenedColumns                     ---->   claims on CombinedRows, for recursive_opening
 
 The arrows to the left are drawn from the Fiat-Shamir transcript. SPEC.md 17.7 and 17.8.
 """
@@ -54,6 +54,10 @@ class CombinedRows:
     dot: Array
     pads: Array
     product: Array
+
+    def joined(self) -> Array:
+        """The coefficients of all four, one behind the other, (5, 3R + 3h + 5t)."""
+        return np.concatenate([self.low, self.dot, self.pads, self.product], axis=1)
 
 
 @dataclass(frozen=True)

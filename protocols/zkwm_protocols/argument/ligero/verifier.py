@@ -1,54 +1,34 @@
-"""The verifier's side of the commitment: columns, claim, and four equations at opened points.
+"""What the combined rows must be at the opened points: four equations, one side of each.
 
 ::
 
-    1  root         recomputed from the opened columns            argument.columns
-    2  relations    coefficient R - 1 of dot
-                    + h (coefficients 0, h, 2h of pads)
-                    = the claim's constant                        argument.relations
-    3  equations    at the t opened points x = 3 w^c:
-         low(x)     = mask_low + sum of rho f(x)                  argument.low_degree
-         dot(x)     = mask_dot_a + x^R mask_dot_b
-                      + sum of A(x) f(x)                          argument.dot
-         pads(x)    = mask_pads_a + x^h mask_pads_b
-                      + sum of A(x) f(x)                          argument.pads
-         product(x) = mask_product
-                      + zeta (left right - product) / (x^h - 1)   argument.product
+    at the t opened points x = 3 w^c:
+      low(x)     = mask_low + sum of rho f(x)
+      dot(x)     = mask_dot_a + x^R mask_dot_b  + sum of A(x) f(x)
+      pads(x)    = mask_pads_a + x^h mask_pads_b + sum of A(x) f(x)
+      product(x) = mask_product + zeta (left right - product) / (x^h - 1)
 
-Left sides are the combined rows that were sent, right sides come from the opened columns
-(``ColumnEquations``). No matrix of a row's length by the number of columns is ever formed. NumPy
-and hashlib only; parameters, soundness and canonical elements were checked by the reader of the
-proof. SPEC.md 17.7.
+Right sides come from the opened columns (``ColumnEquations``); left sides are claims about the
+combined rows, which ``recursive_opening`` proves (``combined_claim``). No matrix of a row's length
+by the number of columns is ever formed. NumPy and hashlib only; parameters, soundness and canonical
+elements were checked by the reader of the proof. SPEC.md 17.7.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.argument.ligero.column_tree import (
-    CHECK,
-    DIGEST_BYTES,
-    NONCE_BYTES,
-    hash_columns,
-    recompute_root,
-)
 from zkwm_protocols.argument.ligero.linear_claim import (
-    CombinedClaim,
     evaluate_multiplicity_polynomial,
     evaluate_witness_polynomial,
     match_places,
     multiplicity_weights,
     witness_weights,
 )
-from zkwm_protocols.argument.ligero.messages import (
-    CombinationChallenge,
-    CombinedRows,
-    OpenedColumns,
-)
+from zkwm_protocols.argument.ligero.messages import CombinationChallenge
 from zkwm_protocols.argument.parameters import (
     LEFT,
     MASK_DOT_A,
@@ -62,16 +42,8 @@ from zkwm_protocols.argument.parameters import (
     RIGHT,
     Layout,
 )
-from zkwm_protocols.errors import InvalidOpening, Malformed
-from zkwm_protocols.field.polynomial import Points, interpolate
-from zkwm_protocols.field.scalar import (
-    GENERATOR,
-    P,
-    add,
-    constant,
-    multiply,
-    root_of_unity,
-)
+from zkwm_protocols.field.polynomial import Points, code_points, interpolate
+from zkwm_protocols.field.scalar import P
 from zkwm_protocols.field.vector import (
     Array,
     combine,
@@ -80,8 +52,6 @@ from zkwm_protocols.field.vector import (
     multiply_base,
     power_base,
     subtract_arrays,
-    sum_all,
-    to_element,
 )
 from zkwm_protocols.field.vector import add as add_arrays
 from zkwm_protocols.field.vector import multiply as multiply_arrays
@@ -114,42 +84,6 @@ class OpenedRows:
         )
 
 
-def check_opening(
-    layout: Layout,
-    root: bytes,
-    challenge: CombinationChallenge,
-    combined: CombinedRows,
-    opened: OpenedColumns,
-    indices: Sequence[int] | NDArray[np.integer],
-) -> None:
-    """Accept the opening, or raise the check that failed.
-
-    Args:
-        layout: all sizes.
-        root: of the column tree, 32 bytes.
-        challenge: what the rows were to be combined with.
-        combined: the four polynomials that the prover sent, canonical.
-        opened: the columns that the prover sent.
-        indices (integers, (t,)): the challenged columns, ascending and distinct.
-
-    Raises:
-        Malformed: other shapes than the layout's (argument.format).
-        InvalidOpening: argument.columns, argument.relations, argument.low_degree, argument.dot,
-            argument.pads or argument.product, in this order.
-    """
-    _require_shapes(layout, challenge, combined, opened)
-    places = np.asarray(indices, dtype=np.int64)
-    _check_root(layout, root, opened, places)
-    _check_relations(layout, challenge.claim, combined)
-    equations = ColumnEquations(layout, challenge, places)
-    rows = OpenedRows.of(layout, opened.cells)
-    evaluate = equations.points.evaluate
-    _require_equal(evaluate(combined.low), equations.low(rows), "argument.low_degree")
-    _require_equal(evaluate(combined.dot), equations.dot(rows), "argument.dot")
-    _require_equal(evaluate(combined.pads), equations.pads(rows), "argument.pads")
-    _require_equal(evaluate(combined.product), equations.product(rows), "argument.product")
-
-
 class ColumnEquations:
     """What the four combined rows must be at the opened points, each uint64 (5, t).
 
@@ -164,7 +98,8 @@ class ColumnEquations:
     ) -> None:
         self._layout = layout
         self._challenge = challenge
-        self.points = _opened_points(layout, indices)
+        length = 2 * layout.row_length + layout.columns
+        self.points = Points(code_points(layout.code_log, indices), length)
 
     def low(self, rows: OpenedRows) -> Array:
         """The low-degree test: mask_low plus all rows, weighted with the rhos."""
@@ -229,72 +164,3 @@ class ColumnEquations:
         quotient = multiply_base(difference, inverse_base(vanishing % np.uint64(P)))
         scaled = multiply_arrays(from_element(self._challenge.zeta)[:, None], quotient)
         return add_arrays(rows.extension[:, MASK_PRODUCT], scaled)
-
-
-def _require_shapes(
-    layout: Layout,
-    challenge: CombinationChallenge,
-    combined: CombinedRows,
-    opened: OpenedColumns,
-) -> None:
-    """Raise Malformed (argument.format) unless all arrays have the layout's sizes."""
-    r, h, t = layout.row_length, layout.pad_row, layout.columns
-    if (
-        challenge.rhos.shape != (5, layout.combined_rows)
-        or combined.low.shape != (5, r + t)
-        or combined.dot.shape != (5, 2 * r + t)
-        or combined.pads.shape != (5, 2 * h + t)
-        or combined.product.shape != (5, h + 2 * t)
-        or opened.cells.shape != (t, layout.base_rows)
-        or len(opened.nonces) != t
-        or any(len(nonce) != NONCE_BYTES for nonce in opened.nonces)
-    ):
-        raise Malformed(
-            "the opening does not have the sizes of its parameters", check="argument.format"
-        )
-
-
-def _check_root(
-    layout: Layout, root: bytes, opened: OpenedColumns, indices: NDArray[np.int64]
-) -> None:
-    """Raise InvalidOpening (argument.columns) unless the opened columns hash to the root.
-
-    ``indices`` (int64, (t,)) are theirs.
-    """
-    leaves = hash_columns(opened.cells, b"".join(opened.nonces), indices)
-    recomputed = recompute_root(
-        [leaves[i : i + DIGEST_BYTES] for i in range(0, len(leaves), DIGEST_BYTES)],
-        indices.tolist(),
-        opened.nodes,
-        layout.code_log,
-    )
-    if recomputed != root:
-        raise InvalidOpening("the opened columns are not those committed to", check=CHECK)
-
-
-def _check_relations(layout: Layout, claim: CombinedClaim, combined: CombinedRows) -> None:
-    """Compare the claim's constant with ``dot`` (cells) and ``pads`` (pads, left, right, product).
-
-    The sum of a polynomial over the h-th roots of unity is h times its coefficients at multiples
-    of h, which are 0, h and 2h here.
-    """
-    of_cells = to_element(combined.dot[:, layout.row_length - 1])
-    of_pads = sum_all(combined.pads[:, :: layout.pad_row])
-    if add(of_cells, multiply(constant(layout.pad_row), of_pads)) != claim.constant:
-        raise InvalidOpening(
-            "the committed values do not satisfy the relations", check="argument.relations"
-        )
-
-
-def _opened_points(layout: Layout, indices: NDArray[np.int64]) -> Points:
-    """The points 3 w_N^c of the opened columns c, ``indices`` (t,)."""
-    root = np.array([root_of_unity(layout.code_log)], dtype=np.uint64)
-    powers = Points(root, layout.code_length).power(indices)[:, 0]
-    values = powers * np.uint64(GENERATOR) % np.uint64(P)
-    return Points(values, 2 * layout.row_length + layout.columns)
-
-
-def _require_equal(sent: Array, expected: Array, check: str) -> None:
-    """Raise InvalidOpening (``check``) unless a combined row, (5, t), is as expected."""
-    if not np.array_equal(sent, expected):
-        raise InvalidOpening("a combined row does not agree with the opened columns", check=check)

@@ -107,7 +107,7 @@ class Interaction:
         self._relation = relation
         self._statement = statement
         self.transcript = Transcript()
-        self.transcript.absorb_bytes("protocol", b"zkwm-argument-1")
+        self.transcript.absorb_bytes("protocol", b"zkwm-argument-2")
         self.transcript.absorb_bytes("statement", statement.to_bytes(layout))
         self.transcript.absorb_bytes("commitment", root)
         # the tree's gates: all that neither statement nor commitment fixes (SPEC.md 17.8, 4)

@@ -22,6 +22,13 @@ def to_montgomery(values: NDArray[np.unsignedinteger]) -> Residues:
     return out
 
 
+def from_montgomery(values: Residues) -> Residues:
+    """Canonical residues (uint32, any shape) of values in Montgomery form."""
+    out = np.empty(values.shape, dtype=np.uint32)
+    loops.scale(np.ascontiguousarray(values.reshape(-1)), 1, out.reshape(-1))
+    return out
+
+
 def equality_table(point: Sequence[Element]) -> Residues:
     """eq(point, i), i = 0 .. 2^len - 1, in Montgomery form, uint32 (5, 2^len)."""
     table = np.empty((DEGREE, 1 << len(point)), dtype=np.uint32)

@@ -58,7 +58,7 @@ def encode(
     return out
 
 
-def _evaluate(coefficients: Array, logarithm: int) -> Array:
+def evaluate(coefficients: Array, logarithm: int) -> Array:
     """Values at w^0, w^1, ... of polynomials (r, d), canonical: uint64 (r, 2^logarithm)."""
     out = np.empty((coefficients.shape[0], 1 << logarithm), dtype=np.uint32)
     _transform(coefficients.astype(np.uint32), 1, 1, logarithm, out)
@@ -92,7 +92,7 @@ def multiply_polynomials(a: Array, b: Array) -> Array:
     """
     length = a.shape[-1] + b.shape[-1] - 1
     logarithm = max(length - 1, 0).bit_length()
-    left = _evaluate(a, logarithm)
-    right = _evaluate(b.reshape(-1, b.shape[-1]), logarithm)
+    left = evaluate(a, logarithm)
+    right = evaluate(b.reshape(-1, b.shape[-1]), logarithm)
     both = multiply(left, right) if right.shape[0] == DEGREE else multiply_base(left, right)
     return interpolate(both)[:, :length]

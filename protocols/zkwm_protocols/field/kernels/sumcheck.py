@@ -43,6 +43,19 @@ def fold(arrays: Residues, r: Element, *, last: bool) -> Residues:
     return out
 
 
+def product_round(arrays: Residues) -> tuple[Element, Element]:
+    """s(0) and s(inf), the coefficient of X^2, of the sum over i of left_i right_i.
+
+    ``arrays`` (uint32, (2, 5, C)): left and right, in Montgomery form, C even.
+    """
+    tasks = -(-arrays.shape[2] // (2 * CHUNK))
+    sums = np.empty((tasks, 2, DEGREE), dtype=np.uint32)
+    run_tasks(loops.product_round, tasks, arrays, sums, work=arrays.size // 10)
+    total = sums.sum(axis=0, dtype=np.uint64)
+    # products of Montgomery forms are in Montgomery form, and so are their sums
+    return canonical_element(total[0]), canonical_element(total[1])
+
+
 class ProductSumcheck:
     """The prover of the sum over j of left_j right_j, both continued by zeros.
 
@@ -78,12 +91,7 @@ class ProductSumcheck:
         """
         if not self._rounds:
             raise ValueError("all rounds are over")
-        tasks = -(-self._arrays.shape[2] // (2 * CHUNK))
-        sums = np.empty((tasks, 2, DEGREE), dtype=np.uint32)
-        run_tasks(loops.product_round, tasks, self._arrays, sums, work=self._arrays.size // 10)
-        total = sums.sum(axis=0, dtype=np.uint64)
-        # products of Montgomery forms are in Montgomery form, and so are their sums
-        return canonical_element(total[0]), canonical_element(total[1])
+        return product_round(self._arrays)
 
     def bind(self, r: Element) -> None:
         """Fix the round's variable to the challenge r.
