@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +177,10 @@ def _pixels(name: str, array: NDArray[np.uint8]) -> memoryview:
 def pack_desk(
     location: DatabaseLocation, key: JudgeKey, environment: Mapping[str, str], trust: Trust | None
 ) -> bytes:
-    """The frame that opens a desk: the database with its password, keys, whom to trust."""
+    """The frame that opens a desk: the database with its password, keys, whom to trust.
+
+    Raises UsageError for a key in a token, which gives it to no process.
+    """
     where = location.url.render_as_string(hide_password=False)
     described = {
         "location": str(location.path) if location.path else where,
@@ -185,6 +188,7 @@ def pack_desk(
         "box": key.box.to_bytes().hex(),
         "environment": {name: text for name, text in environment.items() if name[:2] == "PG"},
         "trust": None if trust is None else trust.to_bytes().hex(),
+        "statements": [] if trust is None else [one.to_bytes().hex() for one in trust.statements],
     }
     return json.dumps(described).encode()
 
@@ -197,6 +201,11 @@ def unpack_desk(described: bytes) -> tuple[str, JudgeKey, dict[str, str], Trust 
         BoxKey(bytes.fromhex(value["box"])),
     )
     trust = None if value["trust"] is None else Trust.from_bytes(bytes.fromhex(value["trust"]))
+    if trust is not None and value["statements"]:
+        from zkwm_protocols.cose.logged_statement import LoggedStatement
+
+        given = (LoggedStatement.from_bytes(bytes.fromhex(one)) for one in value["statements"])
+        trust = replace(trust, statements=tuple(given))
     return value["location"], key, value["environment"], trust
 
 

@@ -15,13 +15,22 @@ import pytest
 
 from tests.support.case_files import save_lookup
 from tests.support.dispute import Claimant, TestJudge, random_images
+from tests.support.logged_commitment import log_proof
 from tests.support.postgres import PASSWORD
+from zkwm.hardware_keys import HardwareKey, TokenAddress
+from zkwm.judge.judge import Judge
+from zkwm.judge.key_file import JudgeKey
 from zkwm.marketplace import Claim, Marketplace, Settled, Settling
-from zkwm.marketplace.claims import pack_settled, unpack_settled
+from zkwm.marketplace.claims import pack_desk, pack_settled, unpack_desk, unpack_settled
 from zkwm.marketplace.label_seeds import known_seed
+from zkwm.registry_database.location import find_location
 from zkwm.suspects import open_suspect
 from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.cose.key_contents import KeyRevocation, RevocationReason
+from zkwm_protocols.cose.statement import sign_statement
 from zkwm_protocols.errors import CouldNotCheck, NotProven, Unsupported, UsageError
+from zkwm_protocols.keys import ED25519, SigningKey
+from zkwm_protocols.trust import Trust
 
 SHAPE = (1, 8, 8)
 
@@ -196,3 +205,23 @@ def test_errors_come_back_as_they_were() -> None:
     assert (back.message, back.hint, back.check) == (error.message, error.hint, error.check)
     strange = json.dumps({"outcome": "x", "error": {"class": "SystemExit", "message": "a\nb"}})
     assert type(unpack_settled("00", strange.encode()).error) is CouldNotCheck
+
+
+def test_a_key_in_a_token_is_sent_to_no_other_process(location: str) -> None:
+    """Before a process is started: the token gives its secret to nobody."""
+    address = "pkcs11:token=court;object=judge?module-path=/usr/lib/no-such-token.so"
+    signing = HardwareKey(TokenAddress.from_text(address), SigningKey.generate(ED25519).public)
+    with (
+        Marketplace(location, Judge.from_key(JudgeKey.in_token(signing))) as market,
+        pytest.raises(UsageError, match="is in the token 'court', and does not leave it"),
+    ):
+        market.verify_many([])
+
+
+def test_the_processes_have_the_judges_statements_about_keys(tmp_path: Path) -> None:
+    key = JudgeKey.generate()
+    content = KeyRevocation(key.signing.public.fingerprint(), 9, RevocationReason.LOST)
+    trust = Trust((), statements=(log_proof(sign_statement(content, key.signing)),))
+    sent = unpack_desk(pack_desk(find_location(tmp_path / "m.sqlite"), key, {}, trust))[3]
+    assert sent is not None
+    assert (sent, sent.statements) == (trust, trust.statements)
