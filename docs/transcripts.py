@@ -1,4 +1,4 @@
-"""Write docs/transcripts.md: a buyer's and an appeal court's whole way, with every output.
+"""Write docs/transcripts.md: a buyer's, a court's and a dispute's judge's whole way, with outputs.
 
     python docs/transcripts.py
 
@@ -24,13 +24,13 @@ PAGE = Path(__file__).parent / "transcripts.md"
 PASSPHRASE = "a long phrase"  # noqa: S105 (that of the tests' vault)
 _CHANGING = re.compile(
     r"\b(?:[0-9a-f]{8} ?){2,}\b|[0-9a-f]{16,64}|(?:[a-z2-7]{4}-){7}[a-z2-7]{4}"
-    r"|\d{4}-\d\d-\d\d(?: \d\d:\d\d(?::\d\d)?)?"
+    r"|\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?Z?)?"
     r"|\b\d[\d,.]*\b|0\.1\.1\.\S+"
 )
 
 INTRODUCTION = """# Transcripts
 
-What a buyer and an appeal court type and see, from the first command to the last.
+What a buyer, an appeal court and a dispute's judge type and see, from first to last command.
 This page is written by `docs/transcripts.py`, which runs every command; a test repeats it.
 The suspect is one dense layer that answers 200 triggers of 16 x 16 pixels.
 Digests, dates and times differ from run to run.
@@ -42,6 +42,7 @@ class Way:
     """One person's way: what they are, which files they have, what they type.
 
     ``before`` is typed by others and not shown; ``files`` are copied to the person's own folder.
+    ``prepared`` is the function of ``tests.docs.prepared`` that makes what others begin with.
     """
 
     title: str
@@ -49,6 +50,7 @@ class Way:
     before: tuple[str, ...]
     files: tuple[str, ...]
     commands: tuple[str, ...]
+    prepared: str = "prepare"
 
 
 _OWNER_AND_JUDGE = (
@@ -112,7 +114,21 @@ COURT = Way(
         "zkwm case check public.zip --judge judge.key.pub",
     ),
 )
-WAYS = (BUYER, COURT)
+DISPUTE = Way(
+    "A judge decides between two who claim one model",
+    "Acme committed, had that dated, and marked its model; Doe copied the model, marked the copy "
+    "too, had that dated later, and sells it.\nA judge has looked for both marks in both models; "
+    "what they found, what the parties published and whom the judge trusts lies in one folder.",
+    (),
+    ("CASE.yaml", "acme.commitment", "doe.commitment", "doe-model.onnx", "acme-model.onnx", "trust",
+     "acme-doe-model.verdict", "doe-doe-model.verdict", "doe-acme-model.verdict", "judge.key.pub"),
+    (
+        "zkwm inspect acme.commitment --trust trust",
+        "zkwm dispute CASE.yaml --report dispute.html",
+    ),
+    prepared="prepare_dispute",
+)  # fmt: skip
+WAYS = (BUYER, COURT, DISPUTE)
 
 
 def page() -> str:
@@ -131,7 +147,7 @@ def _way(way: Way) -> str:
         before, own = Path(folder) / "before", Path(folder) / "own"
         before.mkdir()
         own.mkdir()
-        _prepare(before)
+        _prepare(before, way.prepared)
         judge = ""
         for command in way.before:
             done = _run(command.replace("{judge}", judge), before, PASSPHRASE)
@@ -139,7 +155,10 @@ def _way(way: Way) -> str:
                 sys.exit(f"{command}\n{done.stdout}{done.stderr}")
             judge = judge or done.stdout.strip()
         for name in way.files:
-            shutil.copy(before / name, own)
+            if (before / name).is_dir():
+                shutil.copytree(before / name, own / name)
+            else:
+                shutil.copy(before / name, own)
         shown = "\n".join(_shown(command, own) for command in way.commands)
     return f"\n## {way.title}\n\n{way.words}\n\n{shown}"
 
@@ -170,9 +189,9 @@ def _run(command: str, folder: Path, passphrase: str | None) -> subprocess.Compl
     )  # fmt: skip
 
 
-def _prepare(folder: Path) -> None:
+def _prepare(folder: Path, function: str) -> None:
     """The owner's vault and commitment, the suspect and test data, as the tests make them."""
-    code = "from tests.docs.prepared import prepare; prepare()"
+    code = f"from tests.docs import prepared; prepared.{function}()"
     path = os.pathsep.join([str(ROOT), *sys.path])
     subprocess.run(  # noqa: S603
         [sys.executable, "-c", code], cwd=folder, env={**os.environ, "PYTHONPATH": path}, check=True

@@ -98,3 +98,17 @@ def serve_envelope(model: str) -> str:
     service = serving(route, "/predictions/model")
     _SERVICES.append(service)
     return service.__enter__().url
+
+
+def prepare_dispute() -> None:
+    """The folder of a dispute: Doe marked a copy of Acme's model, and registered later."""
+    from tests.support.dispute_folder import DisputeFolder, Forger
+
+    folder = DisputeFolder(Path.cwd(), Forger())
+    acme = folder.party("acme", days=30)
+    doe = folder.party("doe", days=3)
+    folder.model("doe-model", "doe", acme, doe, contested=True)
+    folder.model("acme-model", "acme", acme, published=20)
+    for mark, model in (("acme", "doe-model"), ("doe", "doe-model"), ("doe", "acme-model")):
+        folder.claim(mark, model)
+    folder.write()
