@@ -46,6 +46,7 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/argument.py --network lenet5 --json
 	$(BIN)/python benchmarks/argument.py --network lenet5 --triggers 1000 --json
 	$(BIN)/python benchmarks/argument.py --network cifar --json
+	$(BIN)/python benchmarks/fraction_tree.py --network resnet18 --triggers 10
 	$(BIN)/python benchmarks/argument_first_call.py
 	$(BIN)/python benchmarks/argument_laws.py
 	$(BIN)/python benchmarks/marketplace.py

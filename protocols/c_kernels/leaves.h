@@ -1,7 +1,7 @@
 /* Nodes of the fraction tree made of lookups: gathered from a table, and their parents (SPEC.md 17.5).
  *
- *     depth    0            1                                 2
- *     node i   leaf i       parent of leaves 2i and 2i + 1    parent of nodes 2i, 2i + 1 of depth 1
+ *     depth    0            1                                 2, 3
+ *     node i   leaf i       parent of leaves 2i and 2i + 1    parent of nodes 2i, 2i + 1 of the depth below
  *
  * Leaf u of a trigger is 1 / (1 + table[row[u]]), or 0 / 1 behind its last lookup. A table row has eight
  * words, an element in the first five. Callers have checked all row numbers; one outside would be read
@@ -117,7 +117,11 @@ INLINE Node parents(Node low, Node high) {
     parent.d = sum(sum(low.d, high.d), product(low.d, high.d));
     return parent;
 }
-/* the nodes first + step i of a depth from 0 to 2 */
+INLINE Node leaf_grandparents(const Leaves *leaves, Index first, Index step, Index count) {
+    Node low = leaf_parents(leaves, first, step, count);
+    return parents(low, leaf_parents(leaves, first + 2, step, count));
+}
+/* the nodes first + step i of a depth from 0 to 3 */
 static __attribute__((noinline)) void leaf_nodes(Node *node, const Leaves *leaves, Index depth, Index first,
                                                  Index step, Index count) {
     if (depth == 0) {
@@ -125,8 +129,10 @@ static __attribute__((noinline)) void leaf_nodes(Node *node, const Leaves *leave
         node->n = constant_lanes(MONTGOMERY_ONE, lanes_below(leaves->lookups, first, step, count));
     } else if (depth == 1) {
         *node = leaf_parents(leaves, 2 * first, 2 * step, count);
+    } else if (depth == 2) {
+        *node = leaf_grandparents(leaves, 4 * first, 4 * step, count);
     } else {
-        Node low = leaf_parents(leaves, 4 * first, 4 * step, count);
-        *node = parents(low, leaf_parents(leaves, 4 * first + 2, 4 * step, count));
+        Node low = leaf_grandparents(leaves, 8 * first, 8 * step, count);
+        *node = parents(low, leaf_grandparents(leaves, 8 * first + 4, 8 * step, count));
     }
 }

@@ -1,12 +1,14 @@
 /* The fraction tree: layers, round polynomials, folds (SPEC.md 17.5).
  *
  * The layout and every kernel's meaning are those of zkwm_protocols.argument.logup_gkr, which has the
- * same loops for Numba. A row of an array has ``width`` columns in memory; those behind its nodes are 0.
+ * same loops for Numba. A row of an array has ``width`` columns in memory; up to 15 behind its nodes are 0.
  */
 
+/* zeros behind a row's columns, as far as loads of two or four columns reach */
 INLINE void clear_behind(Residue *a, Index width, Index start) {
+    Index stop = least(width, (start + 15) / 16 * 16);
     for (int k = 0; k < DEGREE; k++)
-        for (Index i = start; i < width; i++) a[k * width + i] = 0;
+        for (Index i = start; i < stop; i++) a[k * width + i] = 0;
 }
 
 INLINE void parents_step(const Residue *n, const Residue *d, Index width, Residue *parent_n, Residue *parent_d,
@@ -232,7 +234,8 @@ INLINE void fold_row(const Residue *from, Index width, Quintic r, Residue *to, I
     for (; i + LANES <= stop; i += LANES) fold_row_step(from, width, r, to, out_width, i, LANES);
     if (i < stop) fold_row_step(from, width, r, to, out_width, i, stop - i);
 }
-/* bind a bit of bound arrays, and sum the next round if it has weights; tasks as in fold_children */
+/* bind a bit of bound arrays, and sum the next round if it has weights; tasks as in fold_children; ``out`` may be
+ * ``bound`` where the tasks of a row are worked on in order: what is written has been read */
 KERNEL(fold_bound)
 (Index begin, Index end, const Residue *bound, Index width, Index columns, const Residue *challenge, const Residue *r,
  WEIGHTS, Residue *out, Index out_width, Residue *sums) {

@@ -61,7 +61,8 @@ INLINE void fold_units_step(const UnitNodes *nodes, Quintic r, Residue *out, Ind
     store(out, out_width, i, count, between(x[0], x[2], r));
     store(out + DEGREE * out_width, out_width, i, count, between(x[1], x[3], r));
 }
-/* bind a bit of e0 and e1, and sum the next round if it has weights; a task is 2 CHUNK columns of what is bound */
+/* bind a bit of e0 and e1, and sum the next round if it has weights; a task is 2 CHUNK columns of what is bound;
+ * ``out`` may be ``e``, as in fold_bound */
 KERNEL(fold_units)
 (Index begin, Index end, UNITS, const Residue *r, WEIGHTS, Residue *out, Index out_width, Residue *sums) {
     const UnitNodes nodes = UNITS_GIVEN;

@@ -17,8 +17,15 @@ from zkwm_protocols.integer_network.model import IntegerNetwork
 _FIXED_SECONDS = 0.3
 _SECONDS_A_LOOKUP = 3.0e-7
 _SECONDS_A_CODE_BYTE = 4.5e-9
-_FIXED_BYTES = 300 * 2**20
-_BYTES_A_LOOKUP = 48
+_FIXED_BYTES = 80 * 2**20
+_BYTES_A_LOOKUP = 4
+"""Its table row."""
+_TREE_BYTES_A_LOOKUP = 11
+_TREE_BYTES_A_TABLE_ROW = 130
+_BYTES_A_CELL_OF_ONE_TRIGGER = 45
+"""Network and relation."""
+_GRADIENT_BYTES_A_CELL = 216
+"""The step from leaves to cells, whose arrays are as long as one trigger's cells."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,7 @@ def estimate_of_layout(layout: Layout) -> Estimate:
     """The estimate of a layout, by the measured constants."""
     lookups = layout.triggers * layout.lookups
     cells = layout.triggers * layout.cells
+    tree_bytes = _TREE_BYTES_A_LOOKUP * lookups + _TREE_BYTES_A_TABLE_ROW * layout.table_rows
     committed_bytes = 4 * layout.base_rows * layout.code_length
     return Estimate(
         lookups=lookups,
@@ -70,7 +78,12 @@ def estimate_of_layout(layout: Layout) -> Estimate:
         prove_seconds=_FIXED_SECONDS
         + _SECONDS_A_LOOKUP * lookups
         + _SECONDS_A_CODE_BYTE * layout.code_bytes,
-        peak_bytes=_FIXED_BYTES + _BYTES_A_LOOKUP * lookups + 4 * cells + committed_bytes,
+        peak_bytes=_FIXED_BYTES
+        + _BYTES_A_CELL_OF_ONE_TRIGGER * layout.cells
+        + _BYTES_A_LOOKUP * lookups
+        + 4 * cells
+        + committed_bytes
+        + max(tree_bytes, _GRADIENT_BYTES_A_CELL * layout.cells),
         proof_bytes=layout.proof_bytes,
         soundness_bits=layout.soundness_bits,
     )

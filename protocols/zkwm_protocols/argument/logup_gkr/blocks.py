@@ -6,13 +6,13 @@
     tables    (A rows, 5, width)      .  .            padding of a row to 2^bits is not stored
     few columns each:  ->  one row (1, 5, width):  index = column + 2^bits * row
 
-A node is a numerator and a denominator less one, in Montgomery form. Behind a row's columns are
-zeros up to its width, which is the neutral fraction 0 / 1.
+A node is a numerator and a denominator less one, in Montgomery form. Behind a row's columns are up
+to 15 zeros, which are the neutral fraction 0 / 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,9 +28,6 @@ from zkwm_protocols.field.scalar import DEGREE, P
 
 JOINED_BITS = 5
 """Rows of 2^5 columns and fewer are joined: so short, a row for itself costs more than its work."""
-
-Allocate = Callable[[int, int], Residues]
-"""From arrays and columns: uint32 (arrays, 5, width), of any contents."""
 
 
 @dataclass(frozen=True)
@@ -111,10 +108,10 @@ def table_block(
     return block
 
 
-def parents_of(children: Block, allocate: Allocate = new_arrays) -> Block:
+def parents_of(children: Block) -> Block:
     """The layer above."""
     columns = -(-children.columns // 2)
-    parents = Block(allocate(children.rows, columns), allocate(children.rows, columns), columns)
+    parents = Block(new_arrays(children.rows, columns), new_arrays(children.rows, columns), columns)
     run_tasks(
         make_parents, children.rows * -(-columns // CHUNK), children.n, children.d,
         children.columns, parents.n, parents.d, work=3 * children.rows * columns,
@@ -122,10 +119,10 @@ def parents_of(children: Block, allocate: Allocate = new_arrays) -> Block:
     return parents
 
 
-def lookup_nodes(lookups: Lookups, depth: int, allocate: Allocate = new_arrays) -> Block:
-    """The lookups' nodes ``depth`` layers above the leaves, 0 to 2."""
+def lookup_nodes(lookups: Lookups, depth: int) -> Block:
+    """The lookups' nodes ``depth`` layers above the leaves, 0 to 3."""
     columns, triggers = lookups.columns(depth), lookups.rows.shape[0]
-    nodes = Block(allocate(triggers, columns), allocate(triggers, columns), columns)
+    nodes = Block(new_arrays(triggers, columns), new_arrays(triggers, columns), columns)
     run_tasks(
         gather_nodes, triggers * -(-columns // CHUNK), depth, lookups.table, lookups.rows,
         nodes.n, nodes.d, work=lookups.rows.size,

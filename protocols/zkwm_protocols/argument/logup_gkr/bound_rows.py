@@ -11,9 +11,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from zkwm_protocols.argument.logup_gkr.blocks import Allocate, Block, Lookups
+from zkwm_protocols.argument.logup_gkr.blocks import Block, Lookups, new_arrays
 from zkwm_protocols.argument.logup_gkr.loop_arguments import STORED, Children
 from zkwm_protocols.argument.logup_gkr.loops import (
     fold_bound,
@@ -29,9 +31,31 @@ from zkwm_protocols.field.scalar import DEGREE, Element
 Messages = tuple[Element, Element]
 """h(0) and h(inf)."""
 
+ROWS_IN_PLACE = 4
+"""Fewer rows are too few to share among threads, and too short to need their memory twice."""
+
 _NO_TABLE = np.empty((0, 8), dtype=np.uint32)
 _NO_ROWS = np.empty((0, 0), dtype=np.int32)
 _NO_NODES = np.empty((0, DEGREE, 0), dtype=np.uint32)
+
+
+def run_rows(
+    kernel: Callable[..., None], rows: int, chunks: int, *arguments: object, work: int
+) -> None:
+    """Run all tasks of a kernel that writes where it reads: those of a row in order.
+
+    Args:
+        kernel: as for ``run_tasks``.
+        rows: how many.
+        chunks: tasks of a row.
+        arguments: handed on.
+        work: as for ``run_tasks``.
+    """
+
+    def of_rows(begin: int, end: int, *given: object) -> None:
+        kernel(begin * chunks, end * chunks, *given)
+
+    run_tasks(of_rows, rows, *arguments, work=work)
 
 
 def messages_of(sums: Residues) -> Messages:
@@ -55,7 +79,6 @@ class BoundRows:
         source: Children | tuple[Residues, int],
         weights: Residues,
         challenge: Element,
-        allocate: Allocate,
     ) -> None:
         """Begin with children, or with what is bound and its columns.
 
@@ -63,14 +86,12 @@ class BoundRows:
             source: children, or the arrays (4 rows, 5, width) and their columns.
             weights (uint32, (5, rows)): eq of the rows.
             challenge: lambda.
-            allocate: memory for what is bound.
         """
         self._children = source if isinstance(source, Children) else None
         self._bound = _NO_NODES if isinstance(source, Children) else source[0]
         self._columns = source.columns if isinstance(source, Children) else source[1]
         self._weights = weights
         self._challenge = line_of(challenge)
-        self._allocate = allocate
 
     def start(self, weights: RoundWeights) -> Messages:
         """The messages of the first round."""
@@ -96,15 +117,28 @@ class BoundRows:
         rows, columns = self._weights.shape[1], self._columns
         step = 2 if self._children is None else 4
         folded = -(-columns // step)
-        out = self._allocate(4 * rows, folded)
-        tasks = rows * -(-folded // (2 * CHUNK))
-        sums = np.zeros((tasks, 2, DEGREE), dtype=np.uint32)
-        rest = (self._challenge, line_of(r), weights.of_rows(self._weights), out, sums)
+        chunks = -(-folded // (2 * CHUNK))
+        sums = np.zeros((rows * chunks, 2, DEGREE), dtype=np.uint32)
+        of_rows = weights.of_rows(self._weights)
+        challenges = self._challenge, line_of(r)
         work = 8 * rows * folded
-        if self._children is None:
-            run_tasks(fold_bound, tasks, self._bound, columns, *rest, work=work)
+        if self._children is not None:
+            out = new_arrays(4 * rows, folded)
+            run_tasks(
+                fold_children, rows * chunks, self._children, *challenges, of_rows, out, sums,
+                work=work,
+            )  # fmt: skip
+        elif rows < ROWS_IN_PLACE:
+            out = new_arrays(4 * rows, folded)
+            run_tasks(
+                fold_bound, rows * chunks, self._bound, columns, *challenges, of_rows, out, sums,
+                work=work,
+            )  # fmt: skip
         else:
-            run_tasks(fold_children, tasks, self._children, *rest, work=work)
+            out = self._bound
+            run_rows(
+                fold_bound, rows, chunks, out, columns, *challenges, of_rows, out, sums, work=work
+            )
         self._children, self._bound, self._columns = None, out, folded
         return messages_of(sums)
 

@@ -126,7 +126,7 @@ def sum_children(
         sums (uint32, (tasks, 2, 5)): written.
     """
     lines = np.empty((10, DEGREE * LINE), dtype=np.uint32)
-    scratch = np.empty((3, DEGREE * LINE), dtype=np.uint32)
+    scratch = np.empty((5, DEGREE * LINE), dtype=np.uint32)
     totals = np.zeros((2, DEGREE * LINE), dtype=np.uint32)
     pairs = (children.columns + 3) // 4
     chunks = (pairs + CHUNK - 1) // CHUNK
@@ -189,7 +189,7 @@ def fold_children(
         sums (uint32, (tasks, 2, 5)): written if there are weights.
     """
     lines = np.empty((10, DEGREE * LINE), dtype=np.uint32)
-    scratch = np.empty((3, DEGREE * LINE), dtype=np.uint32)
+    scratch = np.empty((5, DEGREE * LINE), dtype=np.uint32)
     totals = np.zeros((2, DEGREE * LINE), dtype=np.uint32)
     folded = (children.columns + 3) // 4
     chunks = (folded + 2 * CHUNK - 1) // (2 * CHUNK)
@@ -251,6 +251,7 @@ def fold_bound(
 ) -> None:
     """Bind the lowest column bit of bound arrays to r, and sum the next round.
 
+    ``out`` may be ``bound`` where a row's tasks come in order: what is written has been read.
     ``bound`` (4 rows, 5, width) with ``columns`` columns; the others as in ``fold_children``.
     """
     lines = np.empty((10, DEGREE * LINE), dtype=np.uint32)

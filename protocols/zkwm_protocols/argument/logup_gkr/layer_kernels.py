@@ -70,14 +70,14 @@ def gather_nodes(
     Args:
         begin: the first task, a row's CHUNK nodes.
         end: behind the last task.
-        depth: from 0 to 2.
+        depth: from 0 to 3.
         table (uint32, (M_T, 8)): a table row's d in the first five words.
         rows (int32, (n, M)): the table row of every lookup.
         n (uint32, (n, 5, width)): written.
         d (uint32, (n, 5, width)): written.
     """
     node_n, node_d = new_line(), new_line()
-    scratch = np.empty((3, DEGREE * LINE), dtype=np.uint32)
+    scratch = np.empty((5, DEGREE * LINE), dtype=np.uint32)
     nodes = (rows.shape[1] + (1 << depth) - 1) >> depth
     chunks = (nodes + CHUNK - 1) // CHUNK
     for task in range(begin, end):

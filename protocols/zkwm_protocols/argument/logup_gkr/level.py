@@ -16,7 +16,6 @@ from collections.abc import Iterable, Sequence
 
 from zkwm_protocols.argument.logup_gkr.blocks import (
     JOINED_BITS,
-    Allocate,
     Block,
     Lookups,
     join_rows,
@@ -41,7 +40,6 @@ class LevelProver:
         point: Sequence[Element],
         challenge: Element,
         rows_log: int,
-        allocate: Allocate,
         *,
         general: bool = False,
     ) -> None:
@@ -53,11 +51,9 @@ class LevelProver:
             point: where the claims on the parents are.
             challenge: lambda, which combines numerators and denominators.
             rows_log: b'.
-            allocate: memory for what is bound.
             general: leaves with numerators 1 in general form too: slower, the same messages.
         """
         self._challenge = challenge
-        self._allocate = allocate
         self._root = sources[0] if not point and isinstance(sources[0], Block) else None
         joined = len(sources) == 1
         columns = len(point) if joined else len(point) - rows_log
@@ -68,12 +64,12 @@ class LevelProver:
         for source in sources:
             units = depth == 0 and challenge != ZERO and not general
             if isinstance(source, Lookups) and units:
-                self._parts.append(UnitFractions(source, self._row_point, challenge, allocate))
+                self._parts.append(UnitFractions(source, self._row_point, challenge))
                 first += source.rows.shape[0]
                 continue
             rows = source.rows if isinstance(source, Block) else source.rows.shape[0]
             part = weights[:, first : first + rows].copy()
-            self._parts.append(BoundRows(children_of(source, depth), part, challenge, allocate))
+            self._parts.append(BoundRows(children_of(source, depth), part, challenge))
             first += rows
         self._messages: Messages | None = None
         if point:
@@ -141,9 +137,7 @@ class LevelProver:
         joined = join_rows(bound, 4, bits)
         rows = sum(arrays.shape[0] // 4 for arrays, _ in bound)
         self._point, self._row_point = self._point + self._row_point, []
-        self._parts = [
-            BoundRows((joined, rows << bits), equality_table([]), self._challenge, self._allocate)
-        ]
+        self._parts = [BoundRows((joined, rows << bits), equality_table([]), self._challenge)]
         self._begin_phase()
 
 

@@ -24,7 +24,7 @@ def lookups_given(table: Residues, rows: NDArray[np.int32], depth: int) -> list[
     Raises:
         UsageError: shapes that do not fit.
     """
-    require(0 <= depth <= 2 and 0 < len(table) < 2**31, "lookups")
+    require(0 <= depth <= 3 and 0 < len(table) < 2**31, "lookups")
     return [
         words(table, None, 8), len(table), words(rows, None, None, dtype=np.int32), rows.shape[1],
     ]  # fmt: skip

@@ -2,9 +2,9 @@
 
 ::
 
-    depth        0            1                    2
+    depth        0            1                    2, 3
     node i       leaf i       parent of the        parent of nodes 2i and 2i + 1
-                              leaves 2i, 2i + 1    of depth 1
+                              leaves 2i, 2i + 1    of the depth below
 
     leaf u of trigger b      1 / (1 + table[rows[b, u]]),  or 0 / 1 behind the last lookup
 
@@ -113,6 +113,24 @@ def parent_lines(
 
 
 @njit(cache=True)
+def _leaf_grandparents(
+    n: Residues,
+    d: Residues,
+    scratch: Residues,
+    table: Residues,
+    rows: NDArray[np.int32],
+    b: int,
+    first: int,
+    step: int,
+    count: int,
+) -> None:
+    """Parents of parents of four leaves each, first + step i and the next three."""
+    _leaf_parents(n, d, scratch[0], table, rows, b, first, step, count)
+    _leaf_parents(scratch[1], scratch[2], scratch[0], table, rows, b, first + 2, step, count)
+    parent_lines(n, d, scratch[1], scratch[2], scratch[0], count)
+
+
+@njit(cache=True)
 def node_lines(
     n: Residues,
     d: Residues,
@@ -125,7 +143,7 @@ def node_lines(
     step: int,
     count: int,
 ) -> None:
-    """Nodes first + step i of a depth from 0 to 2 into two lines; ``scratch`` (3, a line)."""
+    """Nodes first + step i of a depth from 0 to 3 into two lines; ``scratch`` (5, a line)."""
     if depth == 0:
         gather_line(d, table, rows, b, first, step, count)
         for i in range(count):
@@ -135,19 +153,22 @@ def node_lines(
                 n[i] = np.uint32(0)
     elif depth == 1:
         _leaf_parents(n, d, scratch[0], table, rows, b, 2 * first, 2 * step, count)
+    elif depth == 2:
+        _leaf_grandparents(n, d, scratch, table, rows, b, 4 * first, 4 * step, count)
     else:
-        _leaf_parents(n, d, scratch[0], table, rows, b, 4 * first, 4 * step, count)
-        _leaf_parents(
-            scratch[1], scratch[2], scratch[0], table, rows, b, 4 * first + 2, 4 * step, count
-        )
-        parent_lines(n, d, scratch[1], scratch[2], scratch[0], count)
+        first, step = 8 * first, 8 * step
+        _leaf_grandparents(n, d, scratch, table, rows, b, first, step, count)
+        other_n, other_d = scratch[3], scratch[4]
+        _leaf_grandparents(other_n, other_d, scratch, table, rows, b, first + 4, step, count)
+        parent_lines(n, d, other_n, other_d, scratch[0], count)
 
 
 @njit(cache=True)
 def clear_behind(arrays: Residues, which: int, start: int) -> None:
-    """Zeros in the columns from ``start`` on."""
+    """Zeros behind ``start`` columns, as far as loads of two or four columns reach."""
+    stop = min(arrays.shape[2], (start + 15) // 16 * 16)
     for k in range(DEGREE):
-        for i in range(start, arrays.shape[2]):
+        for i in range(start, stop):
             arrays[which, k, i] = np.uint32(0)
 
 

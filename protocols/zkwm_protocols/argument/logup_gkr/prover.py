@@ -38,7 +38,6 @@ from zkwm_protocols.argument.logup_gkr.blocks import (
     join_blocks,
     lookup_nodes,
     lookup_table,
-    new_arrays,
     parents_of,
     table_block,
 )
@@ -50,8 +49,8 @@ from zkwm_protocols.field.kernels.montgomery import (
 from zkwm_protocols.field.scalar import Element
 from zkwm_protocols.field.vector import Array
 
-_COMPUTED_LAYERS = 2
-"""Layers of the lookups that are not stored: leaves and their parents, three quarters of them."""
+_COMPUTED_LAYERS = 3
+"""Layers of the lookups that are not stored: leaves and two more, seven eighths of all nodes."""
 
 
 class TreeProver:
@@ -152,5 +151,5 @@ class TreeProver:
         self._next += 1
         depth = len(self._layers) - 1
         return LevelProver(
-            self._layers.pop(), depth, point, challenge, self._rows_log, new_arrays, general=general
+            self._layers.pop(), depth, point, challenge, self._rows_log, general=general
         )

@@ -21,8 +21,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zkwm_protocols.argument.logup_gkr.blocks import Allocate, Lookups, new_arrays, zero_arrays
-from zkwm_protocols.argument.logup_gkr.bound_rows import BoundRows, Messages, messages_of
+from zkwm_protocols.argument.logup_gkr.blocks import Lookups, new_arrays, zero_arrays
+from zkwm_protocols.argument.logup_gkr.bound_rows import (
+    ROWS_IN_PLACE,
+    BoundRows,
+    Messages,
+    messages_of,
+    run_rows,
+)
 from zkwm_protocols.argument.logup_gkr.loop_arguments import UnitNodes
 from zkwm_protocols.argument.logup_gkr.loops import fold_units, sum_units, units_as_bound
 from zkwm_protocols.argument.logup_gkr.round_weights import (
@@ -45,23 +51,19 @@ _ONE_ROW = equality_table([])
 class UnitFractions:
     """The lookups of all triggers at the leaf level: ``start``, then ``bind`` for every round."""
 
-    def __init__(
-        self, lookups: Lookups, row_point: Sequence[Element], challenge: Element, allocate: Allocate
-    ) -> None:
+    def __init__(self, lookups: Lookups, row_point: Sequence[Element], challenge: Element) -> None:
         """Begin with the leaves.
 
         Args:
             lookups: the leaves.
             row_point: the coordinates of the rows.
             challenge: lambda.
-            allocate: memory for what is bound.
 
         Raises:
             ZeroDivisionError: lambda is 0; then only the general form serves.
         """
         self._triggers, count = lookups.rows.shape
         self._challenge = challenge
-        self._allocate = allocate
         self._shift = add(ONE, inverse(challenge))
         # all rows together: the sum of their weights is a factor of the constant
         self._constant = multiply(
@@ -95,13 +97,16 @@ class UnitFractions:
         """Bind the lowest column bit to r; the messages of the next round, if it has weights."""
         edge = self._edge()
         folded = self._nodes.columns // 2
-        out = self._allocate(2 * self._triggers, folded)
-        tasks = self._triggers * -(-folded // (2 * CHUNK))
-        sums = np.zeros((tasks, 2, DEGREE), dtype=np.uint32)
-        run_tasks(
-            fold_units, tasks, self._nodes, line_of(r), weights.of_rows(self._weights), out, sums,
-            work=4 * self._triggers * folded,
-        )  # fmt: skip
+        triggers, chunks = self._triggers, -(-folded // (2 * CHUNK))
+        sums = np.zeros((triggers * chunks, 2, DEGREE), dtype=np.uint32)
+        given = self._nodes, line_of(r), weights.of_rows(self._weights)
+        work = 4 * triggers * folded
+        if self._nodes.leaves or triggers < ROWS_IN_PLACE:
+            out = new_arrays(2 * triggers, folded)
+            run_tasks(fold_units, triggers * chunks, *given, out, sums, work=work)
+        else:
+            out = self._nodes.e
+            run_rows(fold_units, triggers, chunks, *given, out, sums, work=work)
         self._nodes = self._nodes._replace(leaves=False, e=out, columns=folded)
         if edge is not None:
             edge.bind(r)
@@ -152,7 +157,7 @@ class UnitFractions:
             pair[:, :, odd : 2 * triggers : 2] = self._partial[:, :, :triggers]
         if odd:
             pair[:, :, 0 : 2 * triggers : 2] = self._last_whole()[:, :, :triggers]
-        return BoundRows((pair, 2 * triggers), _ONE_ROW, self._challenge, new_arrays)
+        return BoundRows((pair, 2 * triggers), _ONE_ROW, self._challenge)
 
     def _last_whole(self) -> Residues:
         """The last whole node of every row in general form, (4, 5, at least n)."""

@@ -108,7 +108,7 @@ def fold_units(
         nodes: of all rows; an odd last one is left out.
         r: the round's challenge, a line.
         weights: of the next round's pairs, or without ``low``.
-        out (uint32, (2 rows, 5, width)): written.
+        out (uint32, (2 rows, 5, width)): written; may be what is read, as in ``fold_bound``.
         sums (uint32, (tasks, 2, 5)): written if there are weights.
     """
     lines = np.empty((6, DEGREE * LINE), dtype=np.uint32)

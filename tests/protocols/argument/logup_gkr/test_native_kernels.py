@@ -29,7 +29,7 @@ from zkwm_protocols.field.scalar import DEGREE, P
 SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33, 67, 4 * CHUNK + 1, 8 * CHUNK + 13]
 """Columns: around the numbers of lanes, and more than one task."""
 ROWS = 2
-DEPTHS = [STORED, 0, 1, 2]
+DEPTHS = [STORED, 0, 1, 2, 3]
 
 
 @pytest.fixture(params=NATIVE_LEVELS)
@@ -117,7 +117,7 @@ def test_layers(level: str, columns: int) -> None:
     out = unwritten(ROWS, pairs), unwritten(ROWS, pairs)
     tasks = ROWS * -(-pairs // CHUNK)
     same(native_kernels.make_parents, layer_kernels.make_parents, tasks, n, d, columns, *out, out=2)
-    for depth in (0, 1, 2):
+    for depth in (0, 1, 2, 3):
         nodes = -(-columns >> depth)
         out = unwritten(ROWS, nodes), unwritten(ROWS, nodes)
         tasks = ROWS * -(-nodes // CHUNK)
