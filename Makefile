@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 PIP_FLAGS ?=
 # One thread for each worker: the workers share the cores. A worker that a test takes down stays down:
 # another one would only be given the same test.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
-	--max-worker-restart 0
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --max-worker-restart 0
+# As --durations=40.
+PYTEST_FLAGS ?=
 # The versions that CI tests with; torch as a CPU build.
 LOCK := .ci/lock.txt
 
@@ -19,12 +20,13 @@ demo: $(VENV)/installed
 
 # What a change must pass: a real test of every package in minutes. `make test-all` is everything.
 test: $(VENV)/installed
-	$(PYTEST) -m "not slow and not data and not gpu"
+	$(PYTEST) --dist loadfile $(PYTEST_FLAGS) -m "not slow and not data and not gpu"
 
 test-all: test test-slow
 
+# Few tests of a minute each: a worker that has none left takes half of another one's.
 test-slow: $(VENV)/installed
-	$(PYTEST) -m "slow or data or gpu"
+	$(PYTEST) --dist worksteal $(PYTEST_FLAGS) -m "slow or data or gpu"
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

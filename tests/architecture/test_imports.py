@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import zkwm
+from tests.support.sources import nodes
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = {
@@ -42,7 +43,7 @@ def sources(package: str) -> list[Path]:
 def imported(path: Path) -> set[str]:
     """Top-level names of everything that a file imports, anywhere in it."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -69,7 +70,7 @@ def test_nothing_is_ever_unpickled() -> None:
     for package in PACKAGES:
         for path in sources(package):
             assert not imported(path) & UNPICKLERS, path
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in nodes(path):
                 if isinstance(node, ast.Call):
                     assert ast.unparse(node.func) != "torch.load", path
                     for keyword in node.keywords:

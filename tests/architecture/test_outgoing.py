@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from tests.architecture.test_layers import imported, modules
+from tests.support.sources import nodes
 
 GUARD = "zkwm.outgoing_http"
 CLIENTS = ("urllib3", "urllib.request", "http.client", "requests", "httpx", "aiohttp")
@@ -19,7 +20,7 @@ def test_no_other_package_asks_over_http() -> None:
     for name, path in others.items():
         found += [f"{name}: {target}" for target, _ in imported(path, paths)
                   if target.startswith(CLIENTS)]  # fmt: skip
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.Attribute) and node.attr in CALLS:
                 found.append(f"{name}: {node.attr}")
     assert found == []

@@ -8,6 +8,7 @@ between a proof and its verdict.
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.sources import nodes, parsed
 from zkwm_protocols.field.kernels import native
 
 ROOT = Path(__file__).parents[2] / "protocols"
@@ -98,21 +100,21 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
-def imports(path: Path, *, at_the_top: bool = False) -> set[str]:
+@functools.cache
+def imports(path: Path, *, at_the_top: bool = False) -> frozenset[str]:
     """Dotted names of everything that a file imports, in functions and for types, too."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     names: set[str] = set()
-    for node in tree.body if at_the_top else ast.walk(tree):
+    for node in parsed(path).body if at_the_top else nodes(path):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import"
             names.add(str(node.module))
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+    return frozenset(names)
 
 
-def own(names: set[str]) -> set[str]:
+def own(names: frozenset[str]) -> set[str]:
     """Those names that are modules of the package, below it; packages on the way included."""
     below = {name.removeprefix("zkwm_protocols.") for name in names}
     packages = {
@@ -139,7 +141,7 @@ def test_a_module_imports_only_what_it_may(name: str) -> None:
 
 @pytest.mark.parametrize("name", TIMES)
 def test_a_module_with_times_asks_no_clock(name: str) -> None:
-    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+    for node in nodes(MODULES[name]):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             on_builder = ast.unparse(node.func.value).startswith("verification.PolicyBuilder()")
             assert on_builder or node.func.attr not in CLOCKS, ast.unparse(node)
@@ -163,7 +165,7 @@ def test_the_verifier_reaches_nothing_of_the_prover() -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_touches_no_files(name: str) -> None:
-    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+    for node in nodes(MODULES[name]):
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Name):
                 assert node.func.id not in FORBIDDEN_CALLS

@@ -8,6 +8,7 @@ another machine are not commands, and no test can follow them.
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -33,8 +34,13 @@ Mend = Callable[[str], dict[str, Any]]
 LEFT_OUT = object()
 
 
-def messages() -> Iterator[tuple[str, str]]:
+@functools.cache
+def messages() -> tuple[tuple[str, str], ...]:
     """Every text of the product that is no docstring, with its place."""
+    return tuple(_messages())
+
+
+def _messages() -> Iterator[tuple[str, str]]:
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*.py")):
             tree = ast.parse(path.read_text(encoding="utf-8"))
