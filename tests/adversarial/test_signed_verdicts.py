@@ -252,11 +252,11 @@ def test_a_challenge_is_no_verdict_and_the_reverse(
 def test_another_version_is_refused_by_name(judge: TestJudge, file: bytes) -> None:
     with pytest.raises(Malformed):
         Verdict.from_bytes(
-            resigned(judge, file, lambda value: value.update(version=4)), judge.public
+            resigned(judge, file, lambda value: value.update(version=5)), judge.public
         )
-    with pytest.raises(Unsupported, match="version 2"):
+    with pytest.raises(Unsupported, match="version 3"):
         Verdict.from_bytes(
-            resigned(judge, file, lambda value: value.update(version=2)), judge.public
+            resigned(judge, file, lambda value: value.update(version=3)), judge.public
         )
     with pytest.raises(Unsupported):
         Verdict.from_bytes(file.replace(b"zkwm-verdict/1", b"zkwm-verdict/2", 1), judge.public)
