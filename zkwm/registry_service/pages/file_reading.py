@@ -123,7 +123,7 @@ def _commitment(view: RegistryView, data: bytes) -> FileReading:
                     "unknown",
                     "Its timestamps",
                     f"{count(len(tokens), 'token')}; whom to trust is yours to say: zkwm inspect "
-                    "--trust FOLDER verifies them",
+                    "verifies them by your trust folder",
                 )
                 for _ in tokens[:1]
             ),

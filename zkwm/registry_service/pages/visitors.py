@@ -73,7 +73,7 @@ class Visitors:
         if not self._warned and any(name == _FORWARDED for name, _ in scope["headers"]):
             self._warned = True
             _LOGGER.warning(
-                "many visitors may share one address: is its web server named by --proxy?"
+                "many visitors may share one address: is its web server named as a proxy?"
             )
         raise TooOftenError(math.ceil(wait))
 
