@@ -46,6 +46,7 @@ from zkwm_protocols.argument.relation.lookup_form import GradientForm, gradient_
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.relation.witness import Witness, make_witness
 from zkwm_protocols.argument.statement import Statement
+from zkwm_protocols.field.blas import one_blas_thread
 from zkwm_protocols.field.kernels.kept_memory import kept
 from zkwm_protocols.field.kernels.linear_combination import fold_batch
 from zkwm_protocols.field.kernels.sumcheck import ProductSumcheck
@@ -91,7 +92,7 @@ def prove(
         lookups=relation.lookup_count,
         rows=relation.tables.total_rows,
     )
-    with kept(estimate_of_layout(layout).peak_bytes):
+    with kept(estimate_of_layout(layout).peak_bytes), one_blas_thread():
         witness = make_witness(relation, statement, images, salts)
         stream = RandomStream(secret, *proof_purpose(release, layout, statement, witness.cells))
         return prove_witness(statement, relation, layout, witness, stream, report).to_bytes()

@@ -34,6 +34,7 @@ from zkwm_protocols.argument.recursive_opening.verifier import check_recursive_o
 from zkwm_protocols.argument.relation.lookup_form import lookup_form
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.statement import Statement
+from zkwm_protocols.field.blas import one_blas_thread
 
 
 def verify(statement: Statement, proof: bytes) -> Layout:
@@ -44,6 +45,12 @@ def verify(statement: Statement, proof: bytes) -> Layout:
         InvalidOpening: argument.format, argument.soundness, argument.tree, argument.columns or
             argument.relations.
     """
+    with one_blas_thread():
+        return _verify(statement, proof)
+
+
+def _verify(statement: Statement, proof: bytes) -> Layout:
+    """As ``verify``."""
     relation = Relation(statement.network)
     parsed = read_proof(
         proof,

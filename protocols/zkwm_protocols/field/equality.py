@@ -5,6 +5,7 @@
     eq(point, i) = high[i >> h] low[i mod 2^h]        h = half of the coordinates
 
     part     eq at consecutive numbers
+    combine  sums of consecutive entries times values: those of a row of low, then of high
     sums     of the first e entries:  C_high[e >> h] + high[e >> h] C_low[e mod 2^h]
              C_: sums of the first entries of a half; all of low is 1
     terms    a block (rows, width), width a power of two, from any number on, as two products
@@ -24,15 +25,29 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.field.scalar import DEGREE, Element, P
+from zkwm_protocols.field.scalar import DEGREE, ZERO, Element, P
+from zkwm_protocols.field.scalar import add as add_elements
+from zkwm_protocols.field.scalar import multiply as multiply_elements
 from zkwm_protocols.field.vector import (
     Array,
     add,
     equality_table,
     multiply,
+    multiply_base_matrices,
+    multiply_matrices,
     subtract_arrays,
     sum_all,
+    to_element,
 )
+
+_POWERS: tuple[Element, ...] = (
+    (1, 0, 0, 0, 0),
+    (0, 1, 0, 0, 0),
+    (0, 0, 1, 0, 0),
+    (0, 0, 0, 1, 0),
+    (0, 0, 0, 0, 1),
+)
+"""X^0 to X^4."""
 
 
 class Equality:
@@ -81,6 +96,42 @@ class Equality:
         """The sum of ``count`` entries from ``first`` on."""
         both = self.sums(np.array([first, first + count], dtype=np.int64))
         return sum_all(subtract_arrays(both[:, 1], both[:, 0]))
+
+    def combine(self, first: int, values: NDArray[np.unsignedinteger]) -> Array:
+        """The sums of consecutive entries times values over F_p.
+
+        Args:
+            first: the number of the first entry.
+            values (unsigned integers, (t, count)): residues.
+
+        Returns:
+            uint64 (5, t), the sum over i of eq(point, first + i) values[., i].
+
+        Raises:
+            ValueError: entries behind the last.
+        """
+        width, (sums, count) = 1 << self._half, values.shape
+        if first < 0 or first + count > self.length:
+            raise ValueError("these entries are not all in the table")
+        begin, start = divmod(first, width)
+        rows = -(-(start + count) // width)
+        padded = np.zeros((sums, rows * width), dtype=values.dtype)
+        padded[:, start : start + count] = values
+        inner = multiply_base_matrices(padded.reshape(sums * rows, width), self._low.T)
+        by_row = inner.reshape(sums, rows, DEGREE).transpose(2, 0, 1)
+        return multiply_matrices(by_row, self._high[:, begin : begin + rows, None])[:, :, 0]
+
+    def inner(self, first: int, coefficients: Array) -> Element:
+        """The sum of consecutive entries times coefficients over K, uint64 (5, count).
+
+        Raises:
+            ValueError: entries behind the last.
+        """
+        pairs = self.combine(first, coefficients)
+        total = ZERO
+        for i in range(DEGREE):  # coefficients are sums of powers of X
+            total = add_elements(total, multiply_elements(to_element(pairs[:, i]), _POWERS[i]))
+        return total
 
     def terms(self, first: int, rows: int, width: int) -> tuple[Array, Array]:
         """A block of entries (rows, width) as a sum of at most two products.

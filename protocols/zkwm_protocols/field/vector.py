@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm_protocols.errors import Malformed
+from zkwm_protocols.field.blas import matrix_product
 from zkwm_protocols.field.scalar import DEGREE, ONE, Element, P, subtract
 
 Array = NDArray[np.uint64]
@@ -30,8 +31,6 @@ _BLOCK = 1 << 13
 """Elements multiplied together: their scratch arrays stay in cache."""
 _FEW = 512
 """Products up to so many are faster in fewer steps, each of more work."""
-_BROAD = 16
-"""Columns from which a matrix is multiplied without BLAS."""
 _FOLDING = (((0, 5), (8,)), ((1, 6), ()), ((2, 7, 8), (5,)), ((3, 8), (6,)), ((4,), (7,)))
 """For each coefficient below 5, those of the plain product that are added and subtracted.
 
@@ -216,24 +215,12 @@ def multiply_base_matrices(left: Array, right: NDArray[np.unsignedinteger]) -> A
     ]
     if right.dtype.itemsize <= 2:
         factor = right.astype(np.float64)
-        return _join([_float_product(half, factor) for half in halves])
+        return _join([matrix_product(half, factor) for half in halves])
     low = (right & right.dtype.type(0xFFFF)).astype(np.float64)
     high = (right >> right.dtype.type(_HALF_BITS)).astype(np.float64)
-    low_product = _join([_float_product(half, low) for half in halves])
-    high_product = _join([_float_product(half, high) for half in halves])
+    low_product = _join([matrix_product(half, low) for half in halves])
+    high_product = _join([matrix_product(half, high) for half in halves])
     return (low_product + high_product * np.uint64(1 << _HALF_BITS)) % _P
-
-
-def _float_product(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The matrix product, without BLAS where it has few rows and many columns.
-
-    That is too little work for BLAS's threads: on a busy machine, waking them costs a hundred
-    times the product.
-    """
-    if right.shape[1] < _BROAD:
-        return left @ right
-    product: NDArray[np.float64] = np.einsum("rm,mt->rt", left, right)
-    return product
 
 
 def _join(halves: list[NDArray[np.float64]]) -> Array:

@@ -7,18 +7,21 @@
          uint8 for values of bytes, else int32
 
 The image is the last axis, as in the argument's cells. Convolutions are matrix products of doubles
-whose partial sums are integers below 2^53. Images come in batches, so that memory stays bounded.
+whose partial sums are integers below 2^53. Images come in batches, so that memory stays bounded;
+batches are computed side by side, each in one thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zkwm_protocols.errors import UsageError
+from zkwm_protocols.field.blas import cores, in_threads
 from zkwm_protocols.integer_network.correlation import correlate, kind, splits
 from zkwm_protocols.integer_network.model import (
     Activation,
@@ -37,7 +40,9 @@ Value = NDArray[Any]
 """(channels, height, width, n), uint8 for a value of bytes, else int32."""
 
 ENTRIES_AT_ONCE = 1 << 22
-"""Entries of all values together, for the images of one batch."""
+"""Entries of the values that are kept at a time, for the images of one batch."""
+_ALIGNED = 8
+"""Batches are multiples of so many images, if they are that large."""
 _HALF = 65536.0
 
 
@@ -56,9 +61,13 @@ def trace(network: IntegerNetwork, images: NDArray[np.uint8]) -> list[Value]:
         np.empty((*shape, count), dtype=np.uint8 if of_bytes else np.int32)
         for shape, of_bytes in zip(network.shapes, network.of_bytes, strict=True)
     ]
-    for part in batches(network, images):
-        for value, of_part in zip(values, _forward(network, images[part]), strict=True):
-            value[..., part] = of_part
+
+    def run(part: slice) -> None:
+        values[0][..., part] = np.moveaxis(images[part], 0, -1)
+        for number, _, value in walk(network, images[part]):
+            values[number][..., part] = value
+
+    in_threads(run, batches(network, images))
     return values
 
 
@@ -69,8 +78,13 @@ def logits(network: IntegerNetwork, images: NDArray[np.uint8]) -> NDArray[np.int
         UsageError: other images.
     """
     result = np.empty((len(images), network.outputs), dtype=np.int64)
-    for part in batches(network, images):
-        result[part] = _forward(network, images[part])[-1][:, 0, 0].T
+
+    def run(part: slice) -> None:
+        for number, _, value in walk(network, images[part]):
+            if number == len(network.nodes):
+                result[part] = value[:, 0, 0].T
+
+    in_threads(run, batches(network, images))
     return result
 
 
@@ -80,7 +94,7 @@ def labels(network: IntegerNetwork, images: NDArray[np.uint8]) -> NDArray[np.int
 
 
 def batches(network: IntegerNetwork, images: NDArray[np.uint8]) -> Iterator[slice]:
-    """Ranges of images whose values together stay within ``ENTRIES_AT_ONCE``.
+    """Ranges of images whose values at a time stay within ``ENTRIES_AT_ONCE``.
 
     Raises:
         UsageError: ``images`` is not uint8 (n, c, h, w) of the network's shape.
@@ -90,18 +104,55 @@ def batches(network: IntegerNetwork, images: NDArray[np.uint8]) -> Iterator[slic
             f"images: expected uint8 of shape {network.shape}, got {images.dtype} of shape "
             f"{images.shape[1:]}"
         )
-    entries = sum(int(np.prod(shape)) for shape in network.shapes)
-    step = max(1, ENTRIES_AT_ONCE // entries)
-    for start in range(0, len(images), step):
-        yield slice(start, min(start + step, len(images)))
+    count = len(images)
+    step = max(1, min(ENTRIES_AT_ONCE // _most_entries(network), -(-count // cores())))
+    if step >= _ALIGNED:  # neighbors in memory belong to one thread
+        step -= step % _ALIGNED
+    for start in range(0, count, step):
+        yield slice(start, min(start + step, count))
 
 
-def _forward(network: IntegerNetwork, images: NDArray[np.uint8]) -> list[Value]:
-    """All values, (c, h, w, n) each, of one batch of images uint8 (n, c, h, w)."""
-    values: list[Value] = [np.ascontiguousarray(np.moveaxis(images, 0, -1))]
+def walk(
+    network: IntegerNetwork, images: NDArray[np.uint8]
+) -> Iterator[tuple[int, list[Value], Value]]:
+    """Node after node: its number from 1, the values that it reads, and its own.
+
+    Each value is (c, h, w, n) and is forgotten behind its last reader.
+
+    Args:
+        network: the network.
+        images (uint8, (n, c, h, w)): of the network's shape.
+    """
+    last = _last_readers(network)
+    values: dict[int, Value] = {0: np.ascontiguousarray(np.moveaxis(images, 0, -1))}
     for number, node in enumerate(network.nodes, start=1):
-        values.append(_evaluate(network, number, node, [values[i] for i in inputs_of(node)]))
-    return values
+        places = inputs_of(node)
+        inputs = [values[place] for place in places]
+        values[number] = _evaluate(network, number, node, inputs)
+        yield number, inputs, values[number]
+        for place in {*places, number}:
+            if last[place] <= number:
+                del values[place]
+
+
+def _last_readers(network: IntegerNetwork) -> list[int]:
+    """For every value the number of the last node that reads it, 0 if none does."""
+    last = [0] * len(network.shapes)
+    for number, node in enumerate(network.nodes, start=1):
+        for place in inputs_of(node):
+            last[place] = number
+    return last
+
+
+def _most_entries(network: IntegerNetwork) -> int:
+    """The most entries of one image's values that ``walk`` keeps at a time."""
+    last, kept = _last_readers(network), {0}
+    most = 0
+    for number, node in enumerate(network.nodes, start=1):
+        kept.add(number)
+        most = max(most, sum(prod(network.shapes[place]) for place in kept))
+        kept -= {place for place in (*inputs_of(node), number) if last[place] <= number}
+    return most
 
 
 def _evaluate(network: IntegerNetwork, number: int, node: Node, inputs: list[Value]) -> Value:

@@ -58,8 +58,10 @@ def test_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     network = small_network(1)
     images = images_for(network, 7)
     whole = evaluate.trace(network, images)
-    entries = sum(int(np.prod(shape)) for shape in network.shapes)
-    monkeypatch.setattr(evaluate, "ENTRIES_AT_ONCE", 2 * entries)
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "3")
+    assert len(list(evaluate.batches(network, images))) == 3
+    most = evaluate._most_entries(network)
+    monkeypatch.setattr(evaluate, "ENTRIES_AT_ONCE", 2 * most)
     monkeypatch.setattr(correlation, "UNFOLDED_ENTRIES", 900)
     assert len(list(evaluate.batches(network, images))) == 4
     for left, right in zip(evaluate.trace(network, images), whole, strict=True):

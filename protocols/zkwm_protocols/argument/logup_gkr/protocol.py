@@ -212,9 +212,8 @@ class Interaction:
         for chunk in range(layout.table_chunks):
             first = chunk << layout.tree_columns_log
             present = min(layout.table_rows - first, 1 << layout.tree_columns_log)
-            part = columns.part(0, present)
-            weighed = relation.tables.weigh(part, first, self.alphas)
-            of_chunk = subtract(multiply(self.beta, sum_all(part)), weighed)
+            weighed = relation.tables.weigh(columns, first, present, self.alphas)
+            of_chunk = subtract(multiply(self.beta, columns.sum_of(0, present)), weighed)
             known = add(known, multiply(to_element(chunks[:, chunk]), of_chunk))
         self._claim = self._denominator.plus(Affine(negate(known), ()))
         self._chain, self._round_challenges = [], []

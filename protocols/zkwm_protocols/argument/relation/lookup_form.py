@@ -31,15 +31,12 @@ from zkwm_protocols.argument.relation.gadget import PUBLIC_CELLS
 from zkwm_protocols.argument.relation.network_form import NetworkForm, network_form
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.field.equality import Equality
-from zkwm_protocols.field.polynomial import evaluate_extension
 from zkwm_protocols.field.scalar import DEGREE, Element, add
 from zkwm_protocols.field.vector import (
     Array,
     multiply_base,
-    multiply_matrices,
     subtract_arrays,
     sum_all,
-    to_element,
 )
 
 
@@ -74,7 +71,7 @@ class GradientForm:
 
     def evaluate(self, point: Sequence[Element]) -> Element:
         """The multilinear extension of the cells' coefficients at a point."""
-        return evaluate_extension(self.gradient, point)
+        return Equality(point).inner(0, self.gradient)
 
 
 @dataclass(frozen=True)
@@ -100,8 +97,8 @@ class LookupForm:
     def evaluate(self, point: Sequence[Element]) -> Element:
         """The multilinear extension of the cells' coefficients at a point."""
         cells = Equality(point)
-        total = add(self.network.evaluate(cells), _inner(self.first, cells, 0))
-        return add(total, _inner(self.last, cells, self.last_cell))
+        total = add(self.network.evaluate(cells), cells.inner(0, self.first))
+        return add(total, cells.inner(self.last_cell, self.last))
 
 
 def gradient_form(relation: Relation, columns: Equality, alphas: Sequence[Element]) -> GradientForm:
@@ -152,9 +149,3 @@ def _tag_terms(relation: Relation, columns: Equality) -> Element:
     tags = np.array([by_table[group.table] for group in groups], dtype=np.uint64)
     sums = columns.sums(np.concatenate([[0], np.cumsum(counts)]))
     return sum_all(multiply_base(subtract_arrays(sums[:, 1:], sums[:, :-1]), tags))
-
-
-def _inner(coefficients: Array, cells: Equality, first: int) -> Element:
-    """The inner product of coefficients (5, m) and the extension's weights of cells from first."""
-    weights = cells.part(first, coefficients.shape[1])
-    return to_element(multiply_matrices(coefficients[:, None], weights[:, :, None])[:, 0, 0])

@@ -27,14 +27,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from zkwm_protocols.field.equality import Equality
 from zkwm_protocols.field.scalar import Element, P, add, constant, multiply, scale
 from zkwm_protocols.field.vector import (
     Array,
-    combine,
     from_element,
     from_integers,
     multiply_base,
-    sum_all,
     to_element,
 )
 from zkwm_protocols.integer_network.model import IntegerNetwork
@@ -96,18 +95,21 @@ class Tables:
             fingerprints.append(total % np.uint64(P))  # at most nine residues
         return np.concatenate(fingerprints, axis=1)
 
-    def weigh(self, weights: Array, first: int, alphas: Sequence[Element]) -> Element:
+    def weigh(
+        self, weights: Equality, first: int, count: int, alphas: Sequence[Element]
+    ) -> Element:
         """The sum of weight times fingerprint over consecutive rows, without the fingerprints.
 
         Args:
-            weights (uint64, (5, count)): over K, of the rows from ``first`` on.
+            weights: over K, of the rows from ``first`` on.
             first: the number of the first row.
+            count: how many rows.
             alphas: the powers of alpha, from alpha^1.
 
         Rows behind the last one are copies of it, as in the tree (SPEC.md 17.5).
         """
         result = constant(0)
-        end = first + weights.shape[1]
+        end = first + count
         spans = [(key, self._first[key], columns) for key, columns in self._columns.items()]
         if end > self.total_rows:
             key, _, columns = spans[-1]
@@ -117,9 +119,9 @@ class Tables:
             low, high = max(first, start), min(end, start + len(columns))
             if low >= high:
                 continue
-            part = weights[:, low - first : high - first]
-            result = add(result, scale(sum_all(part), self._tags[key]))
-            sums = combine(part, columns[low - start : high - start])
+            total = weights.sum_of(low - first, high - low)
+            result = add(result, scale(total, self._tags[key]))
+            sums = weights.combine(low - first, columns[low - start : high - start].T)
             for index in range(columns.shape[1]):
                 result = add(result, multiply(alphas[index], to_element(sums[:, index])))
         return result

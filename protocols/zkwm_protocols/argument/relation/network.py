@@ -29,12 +29,13 @@ from numpy.typing import NDArray
 
 from zkwm_protocols.argument.relation.gadget import LookupGroup, lookup_count
 from zkwm_protocols.argument.relation.lookup_tables import Tables
+from zkwm_protocols.field.blas import in_threads
 from zkwm_protocols.field.scalar import DEGREE, Element, P, add, constant, scale
 from zkwm_protocols.field.vector import Array, from_element, multiply_base, subtract_arrays, sum_all
 from zkwm_protocols.field.vector import add as add_arrays
 from zkwm_protocols.field.vector import multiply as multiply_arrays
 from zkwm_protocols.integer_network.adjoint import transpose
-from zkwm_protocols.integer_network.evaluate import Value, batches, trace
+from zkwm_protocols.integer_network.evaluate import Value, batches, walk
 from zkwm_protocols.integer_network.model import Activation, IntegerNetwork, Maximum, inputs_of
 from zkwm_protocols.integer_network.windows import Windows, tap_entries
 
@@ -241,31 +242,37 @@ class NetworkGadget:
             UsageError: images of another shape or dtype.
         """
         logits = np.empty((len(images), self.network.outputs), dtype=np.int64)
-        for part in batches(self.network, images):
-            values = trace(self.network, images[part])
-            logits[part] = values[-1][:, 0, 0].T
+
+        def run(part: slice) -> None:
             own_cells, own_rows = cells[:, part], rows[part, first_lookup:]
-            for number, place in self.places.items():
+            for number, inputs, value in walk(self.network, images[part]):
                 node = self.network.nodes[number - 1]
                 if isinstance(node, Activation):
-                    self._fill_activation(node, place, values, number, own_cells, own_rows, tables)
+                    pair = inputs[0], value
+                    self._fill_activation(node, number, pair, own_cells, own_rows, tables)
                 elif isinstance(node, Maximum):
-                    self._fill_maximum(node, place, values, number, own_cells, own_rows, tables)
+                    self._fill_maximum(node, number, inputs[0], own_cells, own_rows, tables)
+            logits[part] = value[:, 0, 0].T
+
+        in_threads(run, batches(self.network, images))
         return logits
 
     def _fill_activation(
         self,
         node: Activation,
-        place: Place,
-        values: list[Value],
         number: int,
+        values: tuple[Value, Value],
         cells: NDArray[np.uint32],
         rows: NDArray[np.int32],
         tables: Tables,
     ) -> None:
-        """Remainders, results and their rows for some triggers; ``values`` (c, h, w, n) each."""
+        """Remainders, results and their rows for some triggers.
+
+        ``values`` (c, h, w, n) each: what the node reads, and its own.
+        """
+        place = self.places[number]
         entries, cell, lookup = place.entries, place.cell, place.lookup
-        quotient = values[node.input].reshape(entries, -1).astype(np.int32)
+        quotient = values[0].reshape(entries, -1).astype(np.int32)
         if node.shift:
             # arithmetic shift and mask: floor and remainder of negative values, too
             quotient += 1 << (node.shift - 1)
@@ -275,7 +282,7 @@ class NetworkGadget:
             remainder += tables.first_row(f"range:{node.shift}")
             rows[:, lookup : lookup + entries] = remainder.T
             cell, lookup = cell + entries, lookup + entries
-        cells[cell : cell + entries] = values[number].reshape(entries, -1)
+        cells[cell : cell + entries] = values[1].reshape(entries, -1)
         first = self.network.tables[node.table].first
         quotient += tables.first_row(f"network:{node.table}") - first
         rows[:, lookup : lookup + entries] = quotient.T
@@ -283,16 +290,16 @@ class NetworkGadget:
     def _fill_maximum(
         self,
         node: Maximum,
-        place: Place,
-        values: list[Value],
         number: int,
+        value: Value,
         cells: NDArray[np.uint32],
         rows: NDArray[np.int32],
         tables: Tables,
     ) -> None:
-        """Positive parts and their rows for some triggers; ``values`` (c, h, w, n) each."""
+        """Positive parts and their rows for some triggers; ``value`` (c, h, w, n) is read."""
+        place = self.places[number]
         windows = Windows.of(node, self.network.shapes[node.input], self.network.shapes[number])
-        running, *others = tap_entries(values[node.input].astype(np.int16), windows)
+        running, *others = tap_entries(value.astype(np.int16), windows)
         cell, lookup = place.cell, place.lookup
         for entry in others:
             difference = (entry - running).reshape(place.entries, -1)

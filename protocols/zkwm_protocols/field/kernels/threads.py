@@ -7,26 +7,18 @@ Numba's: its threading layer would change the number of threads of torch in the 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+
+from zkwm_protocols.field.blas import cores
 
 _PIECES_PER_THREAD = 4
 _WORK_PER_THREAD = 50_000
 """Products in K; half a millisecond of work."""
 
 
-def _cores() -> int:
-    """The cores of this process; the environment variable NUMBA_NUM_THREADS overrides it."""
-    wish = os.environ.get("NUMBA_NUM_THREADS", "")
-    if wish.isdecimal() and int(wish):
-        return int(wish)
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
-_THREADS = _cores()
+_THREADS = cores()
 
 
 def run_tasks(kernel: Callable[..., None], count: int, *arguments: object, work: int) -> None:

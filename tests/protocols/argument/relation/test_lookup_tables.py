@@ -8,8 +8,9 @@ import pytest
 from tests.support.small_networks import random_network, small_network
 from zkwm_protocols.argument.relation.lookup_tables import Tables
 from zkwm_protocols.argument.relation.relation import Relation
+from zkwm_protocols.field.equality import Equality
 from zkwm_protocols.field.scalar import P, add, constant, multiply, scale
-from zkwm_protocols.field.vector import from_elements, to_list
+from zkwm_protocols.field.vector import to_list
 from zkwm_protocols.integer_network.bounds import argmax_bits, table_rows
 
 
@@ -62,12 +63,14 @@ def test_weighted_sums_are_sums_of_fingerprints(tables: Tables) -> None:
         expected = add(expected, scale(power, value))
     assert fingerprints[row] == expected
     first, count = 3 * 65_536 - 5, tables.total_rows - 3 * 65_536 + 5 + 7
-    weights = [tuple(int(v) for v in rng.integers(0, P, 5)) for _ in range(count)]
+    point = [tuple(int(v) for v in rng.integers(0, P, 5)) for _ in range(count.bit_length())]
+    equality = Equality(point)
+    weights = to_list(equality.part(0, count))
     total = constant(0)
     for offset, weight in enumerate(weights):
         place = min(first + offset, tables.total_rows - 1)
         total = add(total, multiply(weight, fingerprints[place]))
-    assert tables.weigh(from_elements(weights), first, alphas) == total
+    assert tables.weigh(equality, first, count, alphas) == total
 
 
 @pytest.mark.parametrize("seed", range(8))
