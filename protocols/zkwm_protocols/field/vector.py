@@ -6,7 +6,8 @@
     over K      uint64 (5, ...): a[i] has the coefficients of X^i
 
     a product of two entries is below 2^62: four fit into 64 bits, five do not
-    matrix products run in float64: entries cut into 16-bit halves, exact below 2^53
+    matrix products run in float64: entries cut into 16-bit halves, exact below 2^53;
+    where sums are short, one factor whole and centered to +-p/2
 
 Exact, vectorized, no compiler. Public data only: nothing runs in constant time.
 """
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm_protocols.errors import Malformed
-from zkwm_protocols.field.blas import matrix_product
+from zkwm_protocols.field.blas import matrix_product, one_blas_thread
 from zkwm_protocols.field.scalar import DEGREE, ONE, Element, P, subtract
 
 Array = NDArray[np.uint64]
@@ -31,6 +32,12 @@ _BLOCK = 1 << 13
 """Elements multiplied together: their scratch arrays stay in cache."""
 _FEW = 512
 """Products up to so many are faster in fewer steps, each of more work."""
+_EXACT_TERMS = 1 << 7
+"""Products of a half and a centered residue whose sum doubles hold."""
+_SHORT = 1 << 9
+"""Sums up to so many terms are cheaper with one factor whole, 2^7 terms at a time."""
+_SIDE = 128
+"""Rows and columns of a product that are made together."""
 _FOLDING = (((0, 5), (8,)), ((1, 6), ()), ((2, 7, 8), (5,)), ((3, 8), (6,)), ((4,), (7,)))
 """For each coefficient below 5, those of the plain product that are added and subtracted.
 
@@ -187,24 +194,27 @@ def combine(weights: Array, rows: NDArray[np.unsignedinteger]) -> Array:
 
 
 def multiply_matrices(a: Array, b: Array) -> Array:
-    """The product of matrices over K: uint64 (5, m, n) times (5, n, t), n below 2^21, (5, m, t).
+    """The product of matrices over K: uint64 (5, m, n) times (5, n, t), 5 n below 2^21, (5, m, t).
 
     Raises:
         ValueError: too long sums.
     """
     rows, columns = a.shape[1], b.shape[2]
-    left = a.reshape(DEGREE * rows, -1)
-    right = np.ascontiguousarray(b.transpose(1, 0, 2)).reshape(-1, DEGREE * columns)
-    pairs = multiply_base_matrices(left, right).reshape(DEGREE, rows, DEGREE, columns)
-    by_pair = pairs.transpose(0, 2, 1, 3).reshape(DEGREE * DEGREE, -1).astype(np.float64)
-    # 25 residues with signs: exact
-    return from_integers((_STRUCTURE @ by_pair).astype(np.int64)).reshape(DEGREE, rows, columns)
+    left = np.ascontiguousarray(a.transpose(1, 0, 2)).reshape(rows, -1)
+    # a is a sum of residues times X^i: so is the product, of residues times X^i b
+    right = np.empty((DEGREE, b.shape[1], DEGREE, columns), dtype=np.uint64)
+    for i in range(DEGREE):
+        right[i] = b.transpose(1, 0, 2)
+        b = np.stack([b[4], b[0], (b[1] + (_P - b[4])) % _P, b[2], b[3]])  # X^5 = 1 - X^2
+    product = multiply_base_matrices(left, right.reshape(-1, DEGREE * columns))
+    return np.ascontiguousarray(product.reshape(rows, DEGREE, columns).transpose(1, 0, 2))
 
 
 def multiply_base_matrices(left: Array, right: NDArray[np.unsignedinteger]) -> Array:
     """left (r, m) times right (m, t) over F_p, m below 2^21, in float64.
 
     Halves have 16 bits, so a product is below 2^32 and a sum of 2^21 of them below 2^53: exact.
+    Where m is small, one factor is not cut: ``_multiply_short``.
     """
     if left.shape[1] >= 1 << 21:
         raise ValueError("sums of at most 2^21 products are exact")
@@ -216,11 +226,50 @@ def multiply_base_matrices(left: Array, right: NDArray[np.unsignedinteger]) -> A
     if right.dtype.itemsize <= 2:
         factor = right.astype(np.float64)
         return _join([matrix_product(half, factor) for half in halves])
+    if left.shape[1] <= _SHORT:
+        return _multiply_short(halves, right)
     low = (right & right.dtype.type(0xFFFF)).astype(np.float64)
     high = (right >> right.dtype.type(_HALF_BITS)).astype(np.float64)
     low_product = _join([matrix_product(half, low) for half in halves])
     high_product = _join([matrix_product(half, high) for half in halves])
     return (low_product + high_product * np.uint64(1 << _HALF_BITS)) % _P
+
+
+def _multiply_short(halves: list[NDArray[np.float64]], right: NDArray[np.unsignedinteger]) -> Array:
+    """Two halves of 16 bits (r, m) times right (m, t), residues of F_p that are centered.
+
+    A sum of 2^7 products of a half and p / 2 is below 2^53 - p: exact. Block by block, so that all
+    stays in a processor's cache.
+    """
+    low, high = halves
+    (rows, terms), columns = low.shape, right.shape[1]
+    centered = right.astype(np.float64)
+    centered -= P * (centered > P // 2)
+    result = np.empty((rows, columns), dtype=np.uint64)
+    with one_blas_thread():
+        for row in range(0, rows, _SIDE):
+            for column in range(0, columns, _SIDE):
+                above, across = slice(row, row + _SIDE), slice(column, column + _SIDE)
+                total = np.zeros(result[above, across].shape)
+                for first in range(0, terms, _EXACT_TERMS):
+                    part = slice(first, first + _EXACT_TERMS)
+                    factor = centered[part, across]
+                    total += _reduce_doubles(high[above, part] @ factor) * float(1 << _HALF_BITS)
+                    total += _reduce_doubles(low[above, part] @ factor)
+                result[above, across] = _reduce_doubles(total)
+    return result
+
+
+def _reduce_doubles(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Integers of at most 2^53 - p in absolute value modulo p, in place.
+
+    A quotient that is no integer is at least 1/p from the next one. Quotients are below 2^23, so a
+    division is rounded by at most 2^-31, which is less: its floor is right, and times p exact.
+    """
+    quotients = np.floor(values / P)
+    quotients *= P
+    values -= quotients
+    return values
 
 
 def _join(halves: list[NDArray[np.float64]]) -> Array:

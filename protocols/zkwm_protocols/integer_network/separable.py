@@ -26,6 +26,7 @@ from zkwm_protocols.field.equality import Equality
 from zkwm_protocols.field.scalar import DEGREE, Element, P
 from zkwm_protocols.field.vector import (
     Array,
+    add,
     from_element,
     from_integers,
     multiply,
@@ -101,8 +102,17 @@ class Separable:
         return Separable(multiply(self.channels, from_element(factor)[:, None, None]), self.planes)
 
     def plus(self, *others: Separable) -> Separable:
-        """The sum of this and others of the same shape."""
-        terms = (self, *others)
+        """The sum of this and others of the same shape; terms of the same planes are joined."""
+        terms = [self]
+        for other in others:
+            for index, term in enumerate(terms):
+                if np.array_equal(term.planes, other.planes):
+                    terms[index] = Separable(add(term.channels, other.channels), term.planes)
+                    break
+            else:
+                terms.append(other)
+        if len(terms) == 1:
+            return terms[0]
         channels = np.concatenate([term.channels for term in terms], axis=1)
         return Separable(channels, np.concatenate([term.planes for term in terms], axis=1)).short()
 

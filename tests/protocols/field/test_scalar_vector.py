@@ -188,3 +188,46 @@ PUBLISHED_ROOTS = (
 
 def test_roots_of_unity_are_the_published_ones() -> None:
     assert [scalar.root_of_unity(k) for k in range(25)] == list(PUBLISHED_ROOTS)
+
+
+@pytest.mark.parametrize("terms", [1, 25, 26, 102, 103, 130])
+def test_matrices_over_k(terms: int) -> None:
+    """Sums on both sides of 2^7 and 2^9 residues, of the largest ones among others."""
+    random = np.random.default_rng(terms)
+    left, right = (
+        random.choice(np.array([0, 1, P - 1, P // 2, P // 2 + 1, 65_535, 123_456_789]), shape)
+        for shape in ((5, 3, terms), (5, terms, 2))
+    )
+    a, b = left.astype(np.uint64), right.astype(np.uint64)
+    expected = vector.multiply(a[:, :, :, None], b[:, None]).sum(axis=2) % np.uint64(P)
+    assert np.array_equal(vector.multiply_matrices(a, b), expected)
+
+
+@pytest.mark.parametrize("terms", [1, 127, 128, 129, 512, 513])
+@pytest.mark.parametrize("largest", [P - 1, P // 2, P // 2 + 1])
+def test_the_largest_sums_over_f_p(terms: int, largest: int) -> None:
+    """All summands of one sign and of the largest size, in more rows than are made together."""
+    left = np.full((130, terms), P - 1, dtype=np.uint64)
+    left[1] = 0xFFFF + (0x7EFF << 16)
+    right = np.full((terms, 2), largest, dtype=np.uint64)
+    found = vector.multiply_base_matrices(left, right)
+    assert set(found[[0, 129]].ravel().tolist()) == {terms * (P - 1) * largest % P}
+    assert set(found[1].tolist()) == {terms * int(left[1, 0]) * largest % P}
+
+
+def test_too_long_sums_are_refused() -> None:
+    exact = vector._EXACT_TERMS * 0xFFFF * (P // 2 + 1)
+    assert exact < (1 << 53) - P < 2 * exact
+    with pytest.raises(ValueError, match="exact"):
+        vector.multiply_base_matrices(
+            np.zeros((1, 1 << 21), dtype=np.uint64), np.zeros((1 << 21, 1), dtype=np.uint64)
+        )
+
+
+@given(st.integers(-4_227_329, 4_227_329), st.integers(-3, 3))
+def test_doubles_are_reduced_beside_every_multiple(quotient: int, offset: int) -> None:
+    limit = (1 << 53) - P
+    for value in (quotient * P + offset, limit - abs(offset), abs(offset) - limit):
+        if abs(value) <= limit:
+            found = vector._reduce_doubles(np.array([float(value)]))
+            assert found.tolist() == [value % P]

@@ -51,9 +51,15 @@ def test_arithmetic(shape: tuple[int, int, int], terms: int) -> None:
     assert a.inner(b) == vector.sum_all(vector.multiply(left, right))
     flat = a.reshaped((1, 1, left[0].size))
     assert np.array_equal(flat.dense().reshape(left.shape), left)
-    many = a.plus(*[b] * 20)
+    assert a.plus(b, b, a).channels.shape[1] <= terms + 2  # of the same planes: joined
+    twice = vector.add(vector.add(left, right), vector.add(left, right))
+    assert np.array_equal(a.plus(b, b, a).dense(), twice)
+    others = [gradient(shape, 2, seed) for seed in range(3, 20)]
+    many = a.plus(*others)
     assert many.channels.shape[1] <= 4 * min(shape[0], shape[1] * shape[2])
-    expected = vector.add(left, vector.multiply_base(right, np.array(20, dtype=np.uint64)))
+    expected = left
+    for other in others:
+        expected = vector.add(expected, written_out(other))
     assert np.array_equal(many.dense(), expected)
     parts = a.split([1, shape[0] - 1][: shape[0]])
     assert np.array_equal(np.concatenate([part.dense() for part in parts], axis=1), left)

@@ -38,6 +38,7 @@ from zkwm_protocols.field.vector import (
     subtract_arrays,
     sum_all,
 )
+from zkwm_protocols.field.vector import add as add_arrays
 
 
 class CellForm(Protocol):
@@ -100,6 +101,17 @@ class LookupForm:
         total = add(self.network.evaluate(cells), cells.inner(0, self.first))
         return add(total, cells.inner(self.last_cell, self.last))
 
+    def written_out(self) -> GradientForm:
+        """The same form with all its coefficients."""
+        size = self.last_cell + self.last.shape[1]
+        gradient = np.zeros((DEGREE, size), dtype=np.uint64)
+        gradient[:, : self.first.shape[1]] = self.first
+        gradient[:, self.last_cell :] = self.last
+        for cell, piece in self.network.pieces:
+            own = gradient[:, cell : cell + prod(piece.shape)]
+            own[:] = add_arrays(own, piece.dense().reshape(DEGREE, -1))
+        return GradientForm(gradient, self.public, self.constant)
+
 
 def gradient_form(relation: Relation, columns: Equality, alphas: Sequence[Element]) -> GradientForm:
     """The form of all weighted fingerprints, written out.
@@ -109,11 +121,13 @@ def gradient_form(relation: Relation, columns: Equality, alphas: Sequence[Elemen
         columns: the weight of each lookup.
         alphas: the powers of alpha, from alpha^1 to alpha^8.
     """
-    weights = columns.part(0, relation.lookup_count)
-    return GradientForm(*relation.pull_back(weights, alphas))
+    form = lookup_form(relation, columns, alphas)
+    return form.written_out() if isinstance(form, LookupForm) else form
 
 
-def lookup_form(relation: Relation, columns: Equality, alphas: Sequence[Element]) -> CellForm:
+def lookup_form(
+    relation: Relation, columns: Equality, alphas: Sequence[Element]
+) -> LookupForm | GradientForm:
     """The form of all weighted fingerprints, for its value at one point.
 
     Arguments as above. Written out where sides of the network are no powers of two: its blocks
@@ -121,7 +135,8 @@ def lookup_form(relation: Relation, columns: Equality, alphas: Sequence[Element]
     """
     sizes = (prod(shape[1:]) for shape in relation.network.network.shapes)
     if any(size & (size - 1) for size in sizes):
-        return gradient_form(relation, columns, alphas)
+        weights = columns.part(0, relation.lookup_count)
+        return GradientForm(*relation.pull_back(weights, alphas))
     places = relation.first_lookups
     network, argmax = relation.network, relation.argmax
     first = np.zeros((DEGREE, network.first_cell), dtype=np.uint64)

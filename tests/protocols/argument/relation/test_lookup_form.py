@@ -98,9 +98,12 @@ def test_the_whole_form_is_the_gradient(network: IntegerNetwork) -> None:
     columns = Equality(elements(random, relation.lookup_count.bit_length()))
     point = elements(random, relation.cell_count.bit_length())
     alphas = elements(random, 8)
-    written, form = (make(relation, columns, alphas) for make in (gradient_form, lookup_form))
+    weights = columns.part(0, relation.lookup_count)
+    gradient, public, constant = relation.pull_back(weights, alphas)
+    form, written = (make(relation, columns, alphas) for make in (lookup_form, gradient_form))
     # of sides that are no powers of two all is written out
     assert isinstance(form, LookupForm) == (network.shape == (3, 8, 8))
-    assert form.constant == written.constant
-    assert np.array_equal(form.public, written.public)
-    assert form.evaluate(point) == written.evaluate(point)
+    assert form.constant == written.constant == constant
+    assert np.array_equal(form.public, public)
+    assert np.array_equal(written.gradient, gradient)
+    assert form.evaluate(point) == written.evaluate(point) == evaluate_extension(gradient, point)
