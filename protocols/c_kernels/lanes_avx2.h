@@ -74,8 +74,9 @@ INLINE Words words_lazy_subtract(Words a, Words b) {
 INLINE Words words_high(Words even, Words odd) {
     return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
 }
+/* a factor that is the same in all words, with its quotient */
 INLINE Words words_times(Words a, Words factor, Words quotient) {
-    Words odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(quotient, 32));
+    Words odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), quotient);
     Words multiple = words_high(_mm256_mul_epu32(a, quotient), odd);
     Words residue = _mm256_sub_epi32(_mm256_mullo_epi32(a, factor), _mm256_mullo_epi32(multiple, words_of(P)));
     return _mm256_min_epu32(residue, _mm256_sub_epi32(residue, words_of(P)));

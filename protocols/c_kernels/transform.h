@@ -13,6 +13,7 @@
  * quotient floor(2^32 root / p): a product with a known factor needs no Montgomery form (Shoup).
  */
 #define STRIP 16
+#define GROUP 4
 
 INLINE Index reversed_bits(Index value, int count) {
     Index out = 0;
@@ -109,30 +110,42 @@ INLINE void load_line(Residue *line, const Residue *row, const Residue *factors,
         for (Index j = 0; j < STRIP; j++) line[j] = j < count ? montgomery_product(row[j], factors[j]) : 0;
     }
 }
-static void transform_row(const Transform *t, const Residue *row, Index length, Residue *strip, Residue *middle,
+/* GROUP strips are read, and written, together: a page is visited once for all of them */
+static void transform_row(const Transform *t, const Residue *row, Index length, Residue *strips, Residue *middle,
                           Residue *out) {
-    for (Index start = 0; start < t->columns; start += STRIP) {
+    Index group = least(GROUP, t->columns / STRIP), size = t->rows * STRIP;
+    for (Index start = 0; start < t->columns; start += group * STRIP) {
         Index filled = length > start ? (length - start + t->columns - 1) / t->columns : 0;
-        for (Index i = 0; i < filled; i++) {
-            Index at = i * t->columns + start;
-            load_line(strip + i * STRIP, row + at, t->factors + at, length - at);
-        }
-        transform_strip(strip, t->rows_log, t->rows_log, t->roots, filled);
+        for (Index i = 0; i < filled; i++)
+            for (Index s = 0; s < group; s++) {
+                Index at = i * t->columns + start + s * STRIP;
+                load_line(strips + s * size + i * STRIP, row + at, t->factors + at, length - at);
+            }
+        for (Index s = 0; s < group; s++)
+            transform_strip(strips + s * size, t->rows_log, t->rows_log, t->roots, filled);
         for (Index i = 0; i < t->rows; i++) {
             Index k = reversed_bits(i, t->rows_log);
             const Residue *twiddle = t->twiddles + k * t->columns + start;
-            for (int j = 0; j < STRIP; j += WIDTH)
-                words_store(middle + k * t->pitch + start + j,
-                            words_product(words_load(strip + i * STRIP + j), words_load(twiddle + j)));
+            Residue *to = middle + k * t->pitch + start;
+            for (Index s = 0; s < group; s++)
+                for (int j = 0; j < STRIP; j += WIDTH)
+                    words_store(to + s * STRIP + j, words_product(words_load(strips + s * size + i * STRIP + j),
+                                                                  words_load(twiddle + s * STRIP + j)));
         }
     }
-    for (Index start = 0; start < t->rows; start += STRIP) {
-        for (Index j = 0; j < t->columns; j += STRIP)
-            words_transpose(middle + start * t->pitch + j, t->pitch, strip + j * STRIP);
-        transform_strip(strip, t->columns_log, t->rows_log, t->roots, t->columns);
+    group = least(GROUP, t->rows / STRIP), size = t->columns * STRIP;
+    for (Index start = 0; start < t->rows; start += group * STRIP) {
+        for (Index s = 0; s < group; s++) {
+            Residue *strip = strips + s * size;
+            for (Index j = 0; j < t->columns; j += STRIP)
+                words_transpose(middle + (start + s * STRIP) * t->pitch + j, t->pitch, strip + j * STRIP);
+            transform_strip(strip, t->columns_log, t->rows_log, t->roots, t->columns);
+        }
         for (Index i = 0; i < t->columns; i++) {
             Residue *to = out + reversed_bits(i, t->columns_log) * t->rows + start;
-            for (int j = 0; j < STRIP; j += WIDTH) words_store(to + j, words_load(strip + i * STRIP + j));
+            for (Index s = 0; s < group; s++)
+                for (int j = 0; j < STRIP; j += WIDTH)
+                    words_store(to + s * STRIP + j, words_load(strips + s * size + i * STRIP + j));
         }
     }
 }
@@ -151,10 +164,10 @@ static void transform_short_row(const Transform *t, const Residue *row, Index le
         }
     for (Index i = 0; i < size; i++) out[reversed_bits(i, t->logarithm)] = strip[i];
 }
-/* rows (.., length) to out (.., N); strip (A STRIP) and middle (A (B + STRIP)) are this call's own */
+/* rows (.., length) to out (.., N); strips (GROUP A STRIP) and middle (A (B + STRIP)) are this call's own */
 KERNEL(transform_rows)
 (Index begin, Index end, const Residue *rows, Index length, const Residue *factors, const Residue *roots,
- const Residue *twiddles, Index logarithm, Residue *strip, Residue *middle, Residue *out) {
+ const Residue *twiddles, Index logarithm, Residue *strips, Residue *middle, Residue *out) {
     Transform t = {.logarithm = (int)logarithm, .factors = factors, .roots = roots, .twiddles = twiddles};
     t.columns_log = t.logarithm / 2;
     t.rows_log = t.logarithm - t.columns_log;
@@ -163,9 +176,9 @@ KERNEL(transform_rows)
     t.pitch = t.columns + STRIP;
     for (Index r = begin; r < end; r++) {
         if (logarithm < 8)
-            transform_short_row(&t, rows + r * length, length, strip, out + (r << logarithm));
+            transform_short_row(&t, rows + r * length, length, strips, out + (r << logarithm));
         else
-            transform_row(&t, rows + r * length, length, strip, middle, out + (r << logarithm));
+            transform_row(&t, rows + r * length, length, strips, middle, out + (r << logarithm));
     }
 }
 

@@ -5,6 +5,8 @@ Sizes are checked here: C checks nothing. See ``native``.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,8 @@ from zkwm_protocols.field.scalar import TWO_ADICITY, P, root_of_unity
 
 _STRIP = 16
 """Columns transformed together, as in transform.h."""
+_GROUP = 4
+"""Strips read and written together."""
 _SHORT = 8
 """Below this logarithm rows are transformed without strips."""
 
@@ -28,6 +32,13 @@ def _powers(base: int, start: int, count: int) -> Residues:
     return out
 
 
+@lru_cache(maxsize=2)
+def _factors(base: int, scale: int, count: int) -> Residues:
+    """scale base^i, kept for the next rows of the same code."""
+    return _powers(base, scale, count)
+
+
+@lru_cache(maxsize=8)
 def _roots(logarithm: int) -> Residues:
     """Powers of the root of order 2^logarithm, each with its quotient: (half the order, 2)."""
     count = max(1 << logarithm >> 1, 1)
@@ -37,6 +48,7 @@ def _roots(logarithm: int) -> Residues:
     return np.stack([canonical, quotients], axis=1).astype(np.uint32)
 
 
+@lru_cache(maxsize=2)
 def _twiddles(logarithm: int, rows: int, columns: int) -> Residues:
     """w^(k j) in Montgomery form, (rows, columns), w the root of order 2^logarithm."""
     out = np.empty((rows, columns), dtype=np.uint32)
@@ -71,7 +83,7 @@ def transform(
     columns = 1 << logarithm // 2
     first = size // columns
     short = logarithm < _SHORT
-    factors = _powers(base, scale, length)
+    factors = _factors(base, scale, length)
     roots = _roots(logarithm if short else logarithm - logarithm // 2)
     twiddles = np.empty((1, 1), dtype=np.uint32) if short else _twiddles(logarithm, first, columns)
     addresses = (
@@ -82,9 +94,9 @@ def transform(
 
     def part(begin: int, end: int) -> None:
         """Rows begin .. end - 1, with scratch of this thread's own."""
-        strip = np.empty(max(size, first * _STRIP) if short else first * _STRIP, dtype=np.uint32)
+        strips = np.empty(size if short else _GROUP * first * _STRIP, dtype=np.uint32)
         middle = np.empty(0 if short else first * (columns + _STRIP), dtype=np.uint32)
-        scratch = words(strip, None, out=True), words(middle, None, out=True)
+        scratch = words(strips, None, out=True), words(middle, None, out=True)
         call("transform_rows", begin, end, *addresses, *scratch, target)
 
     run_tasks(part, count, work=count * size // 4)
