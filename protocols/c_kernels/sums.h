@@ -2,7 +2,7 @@
  *
  * Sums of products stay unreduced, below p 2^32: two more products are below 2 p 2^32 < 2^64.
  */
-#define COLUMNS 256 /* columns combined together */
+#define COLUMNS 1024 /* columns combined together */
 
 INLINE Lanes with_two(Lanes total, Lanes w0, Lanes x0, Lanes w1, Lanes x1) {
     Lanes both = lanes_wide_add(lanes_multiply(w0, x0), lanes_multiply(w1, x1));
@@ -14,38 +14,46 @@ INLINE Lanes load_lanes(const Residue *from, Index count) {
     return lanes_load(count < LANES ? rest : from);
 }
 
-/* totals (5, COLUMNS) += the weights of rows i and i + 1 times those rows */
-INLINE void combine_step(Lanes *totals, const Residue *x0, const Residue *x1, const Lanes *w0, const Lanes *w1,
+#define TOGETHER 4 /* rows combined in one pass over the totals */
+
+/* totals (5, COLUMNS) += the weights of TOGETHER rows times those rows, at the columns of one vector */
+INLINE void combine_step(Lanes *totals, const Residue *const *rows, Index j, const Lanes weights[][DEGREE],
                          Index count) {
-    Lanes low = load_lanes(x0, count), high = load_lanes(x1, count);
+    Lanes x[TOGETHER];
+    for (int i = 0; i < TOGETHER; i++) x[i] = load_lanes(rows[i] + j, count);
     for (int k = 0; k < DEGREE; k++) {
-        Lanes *total = totals + k * (COLUMNS / LANES);
-        *total = with_two(*total, w0[k], low, w1[k], high);
+        Lanes total = totals[k];
+        for (int i = 0; i < TOGETHER; i += 2)
+            total = with_two(total, weights[i][k], x[i], weights[i + 1][k], x[i + 1]);
+        totals[k] = total;
     }
 }
 /* out[k, c] = sum over i of weights[k, i] rows[i, c]; a task is COLUMNS columns. Weights are in
  * Montgomery form, rows canonical; so is ``out``. */
 KERNEL(fold_rows)
 (Index begin, Index end, const Residue *weights, const Residue *rows, Index count, Index columns, uint64_t *out) {
-    Lanes totals[DEGREE * (COLUMNS / LANES)];
+    Lanes totals[COLUMNS / LANES][DEGREE];
     for (Index task = begin; task < end; task++) {
         Index start = task * COLUMNS, width = least(COLUMNS, columns - start);
-        for (int i = 0; i < DEGREE * (COLUMNS / LANES); i++) totals[i] = lanes_zero();
-        for (Index i = 0; i < count; i += 2) {
-            const Residue *x0 = rows + i * columns + start, *x1 = i + 1 < count ? x0 + columns : x0;
-            Lanes w0[DEGREE], w1[DEGREE];
-            for (int k = 0; k < DEGREE; k++) {
-                w0[k] = lanes_of(weights[k * count + i]);
-                w1[k] = lanes_of(i + 1 < count ? weights[k * count + i + 1] : 0);
+        for (int i = 0; i < COLUMNS / LANES; i++)
+            for (int k = 0; k < DEGREE; k++) totals[i][k] = lanes_zero();
+        for (Index i = 0; i < count; i += TOGETHER) {
+            const Residue *from[TOGETHER];
+            Lanes w[TOGETHER][DEGREE];
+            for (int which = 0; which < TOGETHER; which++) {
+                Index row = least(i + which, count - 1); /* behind the last row the weight is 0 */
+                from[which] = rows + row * columns + start;
+                for (int k = 0; k < DEGREE; k++)
+                    w[which][k] = lanes_of(i + which < count ? weights[k * count + row] : 0);
             }
             Index j = 0;
-            for (; j + LANES <= width; j += LANES) combine_step(totals + j / LANES, x0 + j, x1 + j, w0, w1, LANES);
-            if (j < width) combine_step(totals + j / LANES, x0 + j, x1 + j, w0, w1, width - j);
+            for (; j + LANES <= width; j += LANES) combine_step(totals[j / LANES], from, j, w, LANES);
+            if (j < width) combine_step(totals[j / LANES], from, j, w, width - j);
         }
         for (int k = 0; k < DEGREE; k++)
             for (Index j = 0; j < width; j += LANES) {
                 Residue values[LANES];
-                lanes_store(values, lanes_reduce(totals[k * (COLUMNS / LANES) + j / LANES]));
+                lanes_store(values, lanes_reduce(totals[j / LANES][k]));
                 for (Index lane = 0; lane < least(LANES, width - j); lane++)
                     out[k * columns + start + j + lane] = values[lane];
             }

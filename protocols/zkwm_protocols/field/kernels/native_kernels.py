@@ -14,7 +14,7 @@ from zkwm_protocols.field.kernels.threads import run_tasks
 from zkwm_protocols.field.scalar import DEGREE, P
 from zkwm_protocols.field.vector import Array
 
-_COLUMNS = 256
+_COLUMNS = 1024
 """Columns of a task of ``fold_rows``, as in sums.h."""
 _PADDING = 16
 """Weights of ``fold_batch`` are continued to a multiple of two vectors."""
