@@ -19,7 +19,7 @@ def test_it_is_short():
     assert len(README.read_text().splitlines()) <= MOST_LINES
 
 
-@pytest.mark.parametrize("script", ["docs_results.py", "docs_scale.py"])
+@pytest.mark.parametrize("script", ["docs_results.py", "docs_scale.py", "docs_speed.py"])
 def test_figures_and_tables_are_what_the_results_say(script):
     script = ROOT / "benchmarks" / script
     done = subprocess.run(
