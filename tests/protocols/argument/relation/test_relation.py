@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.argument_case import argument_case
 from tests.support.small_networks import NetworkBuilder, small_network
+from zkwm_protocols.argument.cost_estimate import estimate
 from zkwm_protocols.argument.relation import relation as relations
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.errors import Unsupported
@@ -47,6 +48,23 @@ def test_networks_too_large(limit: str, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(relations, limit, fits - 1)
     with pytest.raises(Unsupported) as caught:
         Relation(network)
+    assert caught.value.check == "network.size"
+
+
+@pytest.mark.parametrize(("side", "served"), [(463, True), (464, False)])
+def test_the_largest_images(side: int, served: bool) -> None:
+    """Their hash alone takes almost 2^25 cells; a proof about them has a sound layout."""
+    builder = NetworkBuilder((3, side, side))
+    first = builder.convolution(0, 1, (24, 24), stride=(24, 24), weight_limit=0)
+    builder.convolution(builder.flatten(first), 2, weight_limit=1)
+    network = builder.build()
+    if served:
+        cost = estimate(network, 100)
+        assert 2**25 - 2**20 < cost.cells // 100 <= 2**25
+        assert cost.soundness_bits >= 120
+        return
+    with pytest.raises(Unsupported) as caught:
+        estimate(network, 100)
     assert caught.value.check == "network.size"
 
 
