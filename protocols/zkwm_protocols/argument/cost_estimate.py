@@ -14,9 +14,11 @@ from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.integer_network.model import IntegerNetwork
 
-_FIXED_SECONDS = 0.3
-_SECONDS_A_LOOKUP = 3.0e-7
-_SECONDS_A_CODE_BYTE = 4.5e-9
+_FIXED_SECONDS = 0.2
+_SECONDS_A_LOOKUP = 1.2e-7
+_SECONDS_A_CODE_BYTE = 2.5e-9
+_SECONDS_OF_ONE_TRIGGER = 3.0e-7
+"""For each lookup and each cell of one trigger, in the step from leaves to cells."""
 _FIXED_BYTES = 80 * 2**20
 _BYTES_A_LOOKUP = 4
 """Its table row."""
@@ -77,7 +79,8 @@ def estimate_of_layout(layout: Layout) -> Estimate:
         cells=cells,
         prove_seconds=_FIXED_SECONDS
         + _SECONDS_A_LOOKUP * lookups
-        + _SECONDS_A_CODE_BYTE * layout.code_bytes,
+        + _SECONDS_A_CODE_BYTE * layout.code_bytes
+        + _SECONDS_OF_ONE_TRIGGER * (layout.lookups + layout.cells),
         peak_bytes=_FIXED_BYTES
         + _BYTES_A_CELL_OF_ONE_TRIGGER * layout.cells
         + _BYTES_A_LOOKUP * lookups
