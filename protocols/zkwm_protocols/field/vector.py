@@ -36,6 +36,8 @@ _EXACT_TERMS = 1 << 7
 """Products of a half and a centered residue whose sum doubles hold."""
 _SHORT = 1 << 9
 """Sums up to so many terms are cheaper with one factor whole, 2^7 terms at a time."""
+_LONGEST = 1 << 20
+"""Products that are added up at once: half of what doubles hold of products of two halves."""
 _SIDE = 128
 """Rows and columns of a product that are made together."""
 _FOLDING = (((0, 5), (8,)), ((1, 6), ()), ((2, 7, 8), (5,)), ((3, 8), (6,)), ((4,), (7,)))
@@ -181,24 +183,17 @@ def combine(weights: Array, rows: NDArray[np.unsignedinteger]) -> Array:
     """The sum over i of weights[:, i] rows[i].
 
     Args:
-        weights (uint64, (5, m)): over K, m below 2^21.
+        weights (uint64, (5, m)): over K.
         rows (unsigned integers, (m, t)): over F_p.
 
     Returns:
         uint64 (5, t).
-
-    Raises:
-        ValueError: too many rows.
     """
     return multiply_base_matrices(weights, np.asarray(rows))
 
 
 def multiply_matrices(a: Array, b: Array) -> Array:
-    """The product of matrices over K: uint64 (5, m, n) times (5, n, t), 5 n below 2^21, (5, m, t).
-
-    Raises:
-        ValueError: too long sums.
-    """
+    """The product of matrices over K: uint64 (5, m, n) times (5, n, t), (5, m, t)."""
     rows, columns = a.shape[1], b.shape[2]
     left = np.ascontiguousarray(a.transpose(1, 0, 2)).reshape(rows, -1)
     # a is a sum of residues times X^i: so is the product, of residues times X^i b
@@ -211,13 +206,20 @@ def multiply_matrices(a: Array, b: Array) -> Array:
 
 
 def multiply_base_matrices(left: Array, right: NDArray[np.unsignedinteger]) -> Array:
-    """left (r, m) times right (m, t) over F_p, m below 2^21, in float64.
+    """left (r, m) times right (m, t) over F_p, in float64.
 
     Halves have 16 bits, so a product is below 2^32 and a sum of 2^21 of them below 2^53: exact.
-    Where m is small, one factor is not cut: ``_multiply_short``.
+    Longer sums are added up in parts. Where m is small, one factor is not cut: ``_multiply_short``.
     """
-    if left.shape[1] >= 1 << 21:
-        raise ValueError("sums of at most 2^21 products are exact")
+    total = _multiply_exact(left[:, :_LONGEST], right[:_LONGEST])
+    for start in range(_LONGEST, left.shape[1], _LONGEST):
+        part = slice(start, start + _LONGEST)
+        total = add(total, _multiply_exact(left[:, part], right[part]))
+    return total
+
+
+def _multiply_exact(left: Array, right: NDArray[np.unsignedinteger]) -> Array:
+    """As ``multiply_base_matrices``, of at most ``_LONGEST`` terms."""
     mask = np.uint64(0xFFFF)
     halves = [
         (left & mask).astype(np.float64),

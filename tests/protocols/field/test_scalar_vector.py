@@ -157,9 +157,11 @@ def test_combine_is_exact(count: int, kind: type, seed: int) -> None:
             assert int(result[k, j]) == expected % P
 
 
-def test_combine_refuses_what_would_round() -> None:
-    with pytest.raises(ValueError):
-        vector.combine(np.zeros((1, 1 << 21), np.uint64), np.zeros((1 << 21, 0), np.uint8))
+@pytest.mark.parametrize("count", [(1 << 20) + 1, (1 << 21) + 3])
+def test_sums_too_long_for_a_double_are_exact(count: int) -> None:
+    """All factors p - 1, that is -1: the sum is the count."""
+    weights, rows = np.full((1, count), P - 1, np.uint64), np.full((count, 1), P - 1, np.uint32)
+    assert vector.combine(weights, rows).tolist() == [[count]]
 
 
 @given(st.lists(elements, max_size=4))
