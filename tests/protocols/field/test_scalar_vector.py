@@ -217,15 +217,6 @@ def test_the_largest_sums_over_f_p(terms: int, largest: int) -> None:
     assert set(found[1].tolist()) == {terms * int(left[1, 0]) * largest % P}
 
 
-def test_too_long_sums_are_refused() -> None:
-    exact = vector._EXACT_TERMS * 0xFFFF * (P // 2 + 1)
-    assert exact < (1 << 53) - P < 2 * exact
-    with pytest.raises(ValueError, match="exact"):
-        vector.multiply_base_matrices(
-            np.zeros((1, 1 << 21), dtype=np.uint64), np.zeros((1 << 21, 1), dtype=np.uint64)
-        )
-
-
 @given(st.integers(-4_227_329, 4_227_329), st.integers(-3, 3))
 def test_doubles_are_reduced_beside_every_multiple(quotient: int, offset: int) -> None:
     limit = (1 << 53) - P
