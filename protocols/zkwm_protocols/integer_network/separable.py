@@ -45,6 +45,8 @@ _WEIGHTS_AT_ONCE = 1 << 16
 """Weights made doubles together: half a megabyte, which stays in a processor's cache."""
 _TERMS = 4
 """A gradient is written out where it has so many times more terms than channels or positions."""
+_LARGE = 1 << 22
+"""Entries in K (160 MiB) of a gradient that is written out as soon as that is shorter."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,9 @@ class Separable:
 
     def short(self) -> Separable:
         """The same with as few terms as there are channels or positions, if it has many more."""
-        least = min(self.shape[0], prod(self.shape[1:]))
-        return self if self.channels.shape[1] <= _TERMS * least else self.of_dense(self.dense())
+        terms = self.channels.shape[1]
+        most = _most_terms(terms, self.shape)
+        return self if terms <= most else self.of_dense(self.dense())
 
     def scaled(self, factor: Element) -> Separable:
         """Times an element of K."""
@@ -160,8 +163,11 @@ def transpose_convolution(node: Convolution, gradient: Separable, windows: Windo
     taps = tuple(windows.taps())
     terms = gradient.channels.shape[1] * len(taps)
     channels = node.weights.shape[1] * node.groups
-    least = min(channels, prod(windows.input))
-    if not taps or (terms > _TERMS * least and _is_cheaper_dense(node, gradient, windows, terms)):
+    most = _most_terms(terms, (channels, *windows.input))
+    is_large = most < _TERMS * min(channels, prod(windows.input))
+    if not taps or (
+        terms > most and (is_large or _is_cheaper_dense(node, gradient, windows, terms))
+    ):
         return Separable.of_dense(transpose_dense(node, gradient.dense(), windows))
     mixed = _mix(node.weights, gradient.channels, node.groups)[..., [tap for tap, _, _ in taps]]
     planes = np.stack(
@@ -172,6 +178,13 @@ def transpose_convolution(node: Convolution, gradient: Separable, windows: Windo
         mixed.transpose(0, 1, 3, 2).reshape(DEGREE, terms, channels),
         planes.reshape(DEGREE, terms, *windows.input),
     ).short()
+
+
+def _most_terms(terms: int, shape: Shape) -> int:
+    """How many terms a gradient (c, h, w) of ``terms`` may have before it is written out."""
+    positions = prod(shape[1:])
+    is_large = terms * (shape[0] + positions) > _LARGE
+    return min(shape[0], positions) * (1 if is_large else _TERMS)
 
 
 def _is_cheaper_dense(node: Convolution, gradient: Separable, windows: Windows, terms: int) -> bool:

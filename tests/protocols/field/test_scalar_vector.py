@@ -217,6 +217,11 @@ def test_the_largest_sums_over_f_p(terms: int, largest: int) -> None:
     assert set(found[1].tolist()) == {terms * int(left[1, 0]) * largest % P}
 
 
+def test_sums_are_as_long_as_doubles_hold_exactly() -> None:
+    exact = vector._EXACT_TERMS * 0xFFFF * (P // 2 + 1)
+    assert exact < (1 << 53) - P < 2 * exact
+
+
 @given(st.integers(-4_227_329, 4_227_329), st.integers(-3, 3))
 def test_doubles_are_reduced_beside_every_multiple(quotient: int, offset: int) -> None:
     limit = (1 << 53) - P

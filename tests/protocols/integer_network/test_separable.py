@@ -95,6 +95,26 @@ def test_transposed_convolutions(sizes: tuple[int, int, int, int], groups: int, 
     assert bias_term(node, value) == expected
 
 
+def test_large_gradients_are_written_out_as_soon_as_that_is_shorter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A suspect of many taps a channel cannot make a verifier hold four times the gradient."""
+    node = Convolution(0, np.ones((8, 1, 2, 2), np.int16), np.zeros(8, np.int32), groups=8)
+    windows = Windows.of(node, (8, 5, 5), (8, 4, 4))
+    value = gradient((8, 4, 4), 3, 4)
+    as_terms = transpose_convolution(node, value, windows)
+    assert as_terms.channels.shape[1] == 12  # at most four times the channels
+    joined = as_terms.plus(gradient((8, 5, 5), 3, 5))
+    assert joined.channels.shape[1] == 15
+    monkeypatch.setattr(separable, "_LARGE", 12 * (8 + 25) - 1)
+    monkeypatch.delattr(separable, "_mix")  # not even in between
+    large = transpose_convolution(node, value, windows)
+    assert large.channels.shape[1] == 8
+    assert np.array_equal(large.dense(), as_terms.dense())
+    assert joined.short().channels.shape[1] == 8
+    assert large.short() is large
+
+
 def test_a_bias_by_position() -> None:
     bias = np.random.default_rng(5).integers(-(2**31), 2**31, (3, 2, 4)).astype(np.int32)
     node = Convolution(0, np.ones((3, 1, 1, 1), np.int16), bias)
