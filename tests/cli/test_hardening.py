@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,7 +57,7 @@ def test_a_lost_public_key_is_written_again(zkwm: Command, case: Files) -> None:
 def test_a_challenge_from_a_far_year_is_shown(
     zkwm: Command, case: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zkwm.judge.frame.time.time", lambda: 2.0**40)
+    monkeypatch.setattr("zkwm.judge.frame.time", SimpleNamespace(time=lambda: 2.0**40))
     made = zkwm(*case.challenge_options())
     assert made.code == 0, made.stderr
     result = zkwm(*case.prove_options(challenge=case.folder / "new.challenge"), "--again")

@@ -34,9 +34,10 @@ def state_verdict(
     A registry takes a verdict only with its statement, and logs that before it keeps the verdict.
 
     \b
-        zkwm registry state-verdict acme.verdict --judge judge.key --output acme.stated \\
-            --body acme.json
-        curl -H @key.txt -H 'content-type: application/json' --data-binary @acme.json \\
+        zkwm registry state-verdict acme.verdict --judge judge.key \\
+            --output acme.stated --body acme.json
+        curl -H @key.txt -H 'content-type: application/json' \\
+            --data-binary @acme.json \\
             https://registry.example/v1/claims/CHALLENGE/verdict
     """
     import base64
@@ -67,9 +68,10 @@ def state_withdrawal(owner: VaultOptions, challenge: str, output: OutputOptions)
     It names commitment, suspect and challenge. A registry logs it, and the claim ends undecided.
 
     \b
-        zkwm registry state-withdrawal --vault acme.vault --challenge acme.challenge \\
-            --output acme.withdrawal
-        curl -H @key.txt -H 'content-type: application/cose' --data-binary @acme.withdrawal \\
+        zkwm registry state-withdrawal --vault acme.vault \\
+            --challenge acme.challenge --output acme.withdrawal
+        curl -H @key.txt -H 'content-type: application/cose' \\
+            --data-binary @acme.withdrawal \\
             https://registry.example/v1/claims/CHALLENGE/owner-withdrawal
     """
     from zkwm.owner.withdrawal import state_withdrawal as state

@@ -138,7 +138,7 @@ def test_a_disk_that_fails_under_load_loses_nothing_acknowledged(folder: Path) -
         def register(number: int) -> None:
             entry = entries(number, number + 1)[0]
             try:
-                made = LogClient(running_log.url, POLICY).register(entry.data)
+                made = LogClient(running_log.url, POLICY, patience=0).register(entry.data)
             except CouldNotCheck:
                 return
             acknowledged[made.proof.index] = entry.data
@@ -156,7 +156,7 @@ def test_a_disk_that_fails_under_load_loses_nothing_acknowledged(folder: Path) -
 
 def test_a_disk_that_was_full_for_a_while_stops_nothing_for_ever(running_log: Served) -> None:
     """The writer looks by itself whether it can go on; nobody starts anything again."""
-    client = LogClient(running_log.url, POLICY)
+    client = LogClient(running_log.url, POLICY, patience=0)
     client.register(entries(0, 1)[0].data)
     running_log.disk.at, running_log.disk.fault = len(running_log.disk.done) + 5, "ENOSPC"
     with pytest.raises(CouldNotCheck, match="503"):
