@@ -38,6 +38,19 @@ def endless(content_type: str) -> Behavior:
     return behave
 
 
+def _read_request(client: socket.socket) -> None:
+    """Head and body: a connection closed on what is unread may take the answer with it."""
+    with client.makefile("rb") as request:
+        length = 0
+        for line in iter(request.readline, b"\r\n"):
+            if not line:
+                return
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        request.read(length)
+
+
 @contextmanager
 def serving(behavior: Behavior) -> Iterator[str]:
     """A server on this machine that reads a request and behaves so; gives its URL."""
@@ -48,7 +61,7 @@ def serving(behavior: Behavior) -> Iterator[str]:
             while True:
                 client, _ = listener.accept()
                 with client, contextlib.suppress(OSError):
-                    client.recv(65_536)
+                    _read_request(client)
                     behavior(client)
 
     thread = threading.Thread(target=run, daemon=True)
