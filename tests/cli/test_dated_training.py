@@ -44,7 +44,7 @@ def test_a_model_learns_the_labels_of_the_token(zkwm: Command, authority: PastAu
     assert made.code == 0, made.stderr
     embed = ("embed", *owner, *TRAINING, "--epochs", 20, "--batch-size", 20,
              "--triggers-per-batch", 10,
-             "--learning-rate", 0.05, "--output", "marked", "--json")  # fmt: skip
+             "--learning-rate", 0.02, "--output", "marked", "--json")  # fmt: skip
     assert zkwm(*embed, "--trust", "trust").code == 4
     with authority.serving() as url:
         done = zkwm("register", *owner, "--tsa", url, "--trust", "trust", "--output", "registered")
