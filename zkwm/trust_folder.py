@@ -196,19 +196,24 @@ def read_certificates(path: str | Path) -> list[bytes]:
     """The certificates of a PEM file, DER. Raises Malformed, CouldNotCheck."""
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.utils import CryptographyDeprecationWarning
+
+    from zkwm_protocols.timestamps.chain import quiet
 
     try:
-        found = x509.load_pem_x509_certificates(read_limited(path, _PEM_LIMIT, regular=True))
+        with quiet():
+            found = x509.load_pem_x509_certificates(read_limited(path, _PEM_LIMIT, regular=True))
         return [certificate.public_bytes(Encoding.DER) for certificate in found]
-    except (ValueError, x509.InvalidVersion):
+    except (ValueError, x509.InvalidVersion, CryptographyDeprecationWarning):
         raise Malformed(
-            f"{path} has no certificates in PEM",
+            f"{path} has no certificates in PEM that can be read",
             hint=_CONVERT,
         ) from None
 
 
 def _owner(path: Path) -> tuple[str, PublicKey]:
     """The name and key of an owner. Raises Malformed."""
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519
     from cryptography.hazmat.primitives.serialization import (
         Encoding,
@@ -222,7 +227,7 @@ def _owner(path: Path) -> tuple[str, PublicKey]:
         name = require_name(path.stem)
         try:
             key = load_pem_public_key(read_limited(path, _PEM_LIMIT, regular=True))
-        except (ValueError, TypeError, ZkwmError):
+        except (ValueError, TypeError, UnsupportedAlgorithm, ZkwmError):
             raise Malformed("no public key in PEM") from None
         if isinstance(key, ed25519.Ed25519PublicKey):
             return name, PublicKey(ED25519, key.public_bytes(Encoding.Raw, PublicFormat.Raw))

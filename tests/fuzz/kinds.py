@@ -11,6 +11,7 @@ from tests.fuzz import (
     dispute_files,
     endpoint_protocols,
     given_files,
+    key_files,
     log_files,
     model_files,
     own_files,
@@ -35,6 +36,7 @@ ROOMS = (
     card_files,
     archive_files,
     log_files,
+    key_files,
     timestamp_files,
     trust_files,
 )

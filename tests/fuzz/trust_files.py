@@ -21,6 +21,7 @@ from tests.support.stored_vectors import vectors
 from tests.support.trust_folders import write_trust
 from zkwm.trust_folder import read_trust
 from zkwm_protocols.errors import CouldNotCheck
+from zkwm_protocols.person_authority import PersonAuthority
 from zkwm_protocols.timestamps.authority import TimestampAuthority
 from zkwm_protocols.trust import Trust
 
@@ -112,7 +113,9 @@ def _trusts() -> list[bytes]:
     one = TimestampAuthority("a", (root,), ("1.2.3",))
     lists = tuple(sorted(bytes.fromhex(crl) for crl in _case()["crls"]))
     two = TimestampAuthority("b", (root,), ("1.2.3", "1.2.4"), 5, True, lists)
-    return [Trust(()).to_bytes(), Trust((one,)).to_bytes(), Trust((two,)).to_bytes()]
+    people = (PersonAuthority("state", (root,), lists),)
+    trusts = [Trust(()), Trust((one,)), Trust((two,)), Trust((one,), people=people)]
+    return [trust.to_bytes() for trust in trusts]
 
 
 def kinds() -> list[Kind]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from ssl import DER_cert_to_PEM_cert
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -26,6 +27,9 @@ SECOND = certify("second", new_key("ed25519"), ca=True)
 OTHER = certify("other", new_key(), ca=True)
 LEAF = certify("signer", new_key(), ROOT)
 AGAIN = certify("root, issued again", ROOT.key, ca=True)
+NEGATIVE = certify("root", new_key(), ca=True, serial=5).der.replace(
+    b"\x02\x01\x02\x02\x01\x05", b"\x02\x01\x02\x02\x01\x85", 1
+)
 LIST = revocation_list(ROOT)
 LOG_POLICY = POLICY_TEXT.encode()
 KEY_STATEMENT = sign_statement(
@@ -154,10 +158,17 @@ CHANGES: dict[str, Callable[[Path], None]] = {
     "more needed than there are": _put("trust.toml", b"authorities_needed = 3"),
     "no TOML": _put("trust.toml", b"\xff"),
     "a root that is none": _put("authorities/a-tsa/root.pem", b"-----BEGIN CERTIFICATE-----"),
+    "a root with a negative serial number": _put(
+        "authorities/a-tsa/root.pem", DER_cert_to_PEM_cert(NEGATIVE).encode()
+    ),
     "a signer's certificate for a root": _put("authorities/a-tsa/root.pem", LEAF.pem),
     "a certificate in DER": _put("authorities/a-tsa/root.crt", ROOT.der),
     "an owner's key of RSA": _put("owners/acme.pem", pem_of(rsa.generate_private_key(65537, 2048))),
     "an owner's key that is none": _put("owners/acme.pem", b"acme"),
+    "one of an unknown algorithm": _put(
+        "owners/acme.pem",
+        pem_of(ec.generate_private_key(ec.SECP256R1())).replace(b"MFkwEwYHKoZI", b"MFkwEwYHKkZI"),
+    ),
     "an owner's name that no file may have": _put(
         "owners/Acme.pem", pem_of(ed25519.Ed25519PrivateKey.generate())
     ),
