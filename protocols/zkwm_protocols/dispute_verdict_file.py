@@ -13,17 +13,17 @@ from typing import Any
 from zkwm_protocols.encoding import decode, encode, pack, unpack
 from zkwm_protocols.errors import InvalidSignature
 from zkwm_protocols.keys import JudgePublic, SigningKey
-from zkwm_protocols.schema import require_bytes, require_constants, require_map
+from zkwm_protocols.schema import refuse_earlier, require_bytes, require_constants, require_map
 from zkwm_protocols.verdict_file import is_trusted
 
 KIND = "dispute-verdict"
 FILE_LIMIT = 64 * 2**20
 TYPE = "zkwm-dispute-verdict"
-VERSION = 1
+VERSION = 2
 PURPOSE = "dispute-verdict"
 FIELDS = (
     "type version judge title outcome supported rule reason checked trust parties models claims"
-    " remarks not_checked equivocations files versions"
+    " remarks not_checked equivocations files versions people"
 )
 
 
@@ -57,7 +57,9 @@ class DisputeVerdictFile:
 
     def fields(self) -> dict[str, Any]:
         """The decoded body. Raises Malformed."""
-        fields = require_map(decode(self.body, limit=FILE_LIMIT), FIELDS, "a dispute's verdict")
+        value = decode(self.body, limit=FILE_LIMIT)
+        refuse_earlier(value, TYPE, VERSION, "a dispute's verdict")
+        fields = require_map(value, FIELDS, "a dispute's verdict")
         require_constants(
             fields, {"type": TYPE, "version": VERSION}, f"a dispute's verdict of version {VERSION}"
         )

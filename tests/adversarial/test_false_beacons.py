@@ -123,13 +123,15 @@ def test_a_reader_who_does_not_trust_the_beacon_does_not_grant_its_discount(
     mine = Trust((OTHER.trusted(name="mine"),))
     verdict = Namespace(dating=read_dates(file, TRUST)[0], checked=0)
     for found in (None, verdict):
-        case = Namespace(commitment=file, challenge=challenge, verdict=found, trust=TRUST)
+        case = Namespace(
+            commitment=file, challenge=challenge, verdict=found, trust=TRUST, statements=()
+        )
         step = repeat_dates(case, mine)
         assert step is not None
         assert step.state == ReplayState.NOT_REPEATED
         assert "none of its authorities signed the beacon" in step.words
         blind = replace(challenge, trust=mine.digest)  # a judge who granted it without a token
-        own = Namespace(commitment=file, challenge=blind, verdict=None, trust=mine)
+        own = Namespace(commitment=file, challenge=blind, verdict=None, trust=mine, statements=())
         lie = repeat_dates(own, None)
         assert lie is not None
         assert lie.state == ReplayState.DIFFERS
@@ -166,7 +168,9 @@ def test_a_reader_who_knows_none_of_the_authorities_contradicts_nobody(accuser: 
     verdict = Namespace(dating=read_dates(dated, only)[0], checked=0)
     states = {}
     for name, maker in (("nobody", TokenMaker.new()), ("a later one", OTHER)):
-        case = Namespace(commitment=dated, challenge=challenge, verdict=verdict, trust=only)
+        case = Namespace(
+            commitment=dated, challenge=challenge, verdict=verdict, trust=only, statements=()
+        )
         step = repeat_dates(case, Trust((maker.trusted(name="mine"),)))
         assert step is not None
         states[name] = step.state

@@ -16,6 +16,7 @@ from zkwm.disputes.results import (
 from zkwm.disputes.rules import decide
 from zkwm.disputes.verdict import CaseFileDigest, DisputeVerdict
 from zkwm.judge.judge import Judge
+from zkwm.judge.owner_keys import OwnerKey, StatedPerson
 from zkwm.judge.verdict import Outcome
 from zkwm_protocols.dates import Interval, Published
 from zkwm_protocols.dispute_verdict_file import DisputeVerdictFile
@@ -23,8 +24,10 @@ from zkwm_protocols.dispute_verdict_file import DisputeVerdictFile
 
 def found(key: str) -> Found:
     """A party whose mark stands in another's product, and a claim that meets an objection."""
+    person = StatedPerson("ACME Ltd", "state", 9, None, "log.example/1", 2, 8, "")
+    keys = (OwnerKey(key, (person,), "lost", 7, "", contested=True),)
     party = FoundParty(
-        "acme", "Acme Inc.", b"D" * 32, (key,), Interval(1, 2), (("tsa", Interval(1, 2)),),
+        "acme", "Acme Inc.", b"D" * 32, keys, Interval(1, 2), (("tsa", Interval(1, 2)),),
         (LogPlace("log.example/1", 3, 4),), "",
     )  # fmt: skip
     published = Published(Interval(10, 20), "a page")
@@ -50,6 +53,7 @@ def dispute_documents(judge: Judge) -> dict[str, Document]:
         "Acme v. Doe", decide(facts), "because", 5, bytes(32), facts,
         (Objection("28.3.2", "older"),), ("something",), (two_histories(),),
         (CaseFileDigest("case", "CASE.yaml", bytes(32), 7),), {"zkwm": "1"},
+        people=("state",),
     )  # fmt: skip
     data = verdict.signed_by(judge.secret_key.signing, judge.public)
     return {

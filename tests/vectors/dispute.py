@@ -30,12 +30,24 @@ DAY = 86_400_000_000
 MONTH = 1_790_000_000_000_000
 
 
-def party(name: str, days: int | None) -> dict[str, Any]:
+def key_row(key: SigningKey) -> list[Any]:
+    """A key, whose it is, and who says so (26.7)."""
+    place = ["log.example/1", 7, MONTH // 10**6]
+    persons = [
+        ["ACME Ltd", "state", MONTH // 10**6, None, *place, ""],
+        ["Acme", "", None, bytes(range(32)), *place, ""],
+        ["Mallory", "", None, None, "", 0, 0, "the log's proof does not verify"],
+    ]
+    return [key.public.fingerprint(), persons, "lost", 1, "", False]
+
+
+def party(name: str, days: int | None, key: SigningKey | None = None) -> dict[str, Any]:
     """A party whose commitment existed so many days after the first."""
     existed = None if days is None else [MONTH + days * DAY, MONTH + days * DAY + 1_000_000]
     return {
         "name": name, "called": name.title(), "commitment": hashlib.sha256(name.encode()).digest(),
-        "owner_keys": [], "existed": existed, "logged": [], "problem": "",
+        "owner_keys": [] if key is None else [key_row(key)], "existed": existed, "logged": [],
+        "problem": "",
         "dated": [] if existed is None else [["exampletime", *existed]],
     }  # fmt: skip
 
@@ -69,7 +81,7 @@ def body(
 ) -> dict[str, Any]:
     """The body of a verdict; Acme is older than Doe's model, and Doe's commitment is not."""
     return {
-        "type": "zkwm-dispute-verdict", "version": 1, "judge": judge_map(),
+        "type": "zkwm-dispute-verdict", "version": 2, "judge": judge_map(),
         "title": "Acme v. Doe", "outcome": outcome, "supported": supported, "rule": rule,
         "reason": "as the rules say", "checked": MONTH // 10**6 + 10**7, "trust": bytes(range(32)),
         "parties": [party("acme", 0), party("doe", 30)],
@@ -78,7 +90,7 @@ def body(
         ],
         "claims": claims, "remarks": [["28.3.2", "acme is older"]], "not_checked": [],
         "equivocations": [], "files": [["case", "CASE.yaml", bytes(32), 7]],
-        "versions": [["zkwm", "0.1.0"]], **changes,
+        "versions": [["zkwm", "0.1.0"]], "people": ["state"], **changes,
     }  # fmt: skip
 
 
@@ -87,7 +99,8 @@ def theft() -> dict[str, Any]:
     claims = [
         claim("acme", "suspect"), claim("doe", "suspect"), claim("doe", "original", "not proven"),
     ]  # fmt: skip
-    return body("supported", "28.6.1", claims, supported="acme")
+    parties = [party("acme", 0, JUDGE), party("doe", 30)]
+    return body("supported", "28.6.1", claims, supported="acme", parties=parties)
 
 
 def elsewhere(**dates: int | None) -> dict[str, Any]:
@@ -139,7 +152,8 @@ def good() -> dict[str, dict[str, Any]]:
 
 CHANGES: dict[str, tuple[str, Change]] = {
     "a key more": ("dispute.format", put("extra", to=1)),
-    "a version to come": ("dispute.format", put("version", to=2)),
+    "a version to come": ("dispute.format", put("version", to=3)),
+    "an earlier version": ("dispute.format", put("version", to=1)),
     "another party": ("dispute.format", put("supported", to="doe")),
     "another rule": ("dispute.format", put("rule", to="28.6.2")),
     "another outcome": ("dispute.format", put("outcome", to="undecided")),
@@ -154,6 +168,21 @@ CHANGES: dict[str, tuple[str, Change]] = {
     "a claim of nobody": ("dispute.format", put("claims", 0, "mark", to="nobody")),
     "a claim twice": ("dispute.format", put("claims", to=lambda rows: [*rows, rows[0]])),
     "a party twice": ("dispute.format", put("parties", to=lambda rows: [*rows, rows[0]])),
+    "a key of a party twice": (
+        "dispute.format", put("parties", 0, "owner_keys", to=lambda rows: [*rows, rows[0]]),
+    ),
+    "a person by an authority, with a problem": (
+        "dispute.format", put("parties", 0, "owner_keys", 0, 1, 0, 7, to="revoked"),
+    ),
+    "a person by an authority, in no log": (
+        "dispute.format", put("parties", 0, "owner_keys", 0, 1, 0, 4, to=""),
+    ),
+    "a key by its fingerprint alone": (
+        "dispute.format", put("parties", 0, "owner_keys", 0, to="zk1"),
+    ),
+    "those who know persons in another order": (
+        "dispute.format", put("people", to=["zoo", "state"]),
+    ),
     "evidence that is none": ("dispute.format", put("equivocations", to=[b"junk"])),
     "text that is not printable": ("dispute.format", put("reason", to="a\nb")),
     "signed by another judge, who names themself": (

@@ -17,6 +17,7 @@ from zkwm.judge.verdict import Verdict
 from zkwm_protocols.argument_response import Response, read_response
 from zkwm_protocols.challenge import Challenge, OpeningChallenge
 from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.cose.logged_statement import LoggedStatement
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed, ZkwmError
 from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.opened_triggers import read_opened
@@ -48,6 +49,7 @@ class CaseDocuments:
         opened: the triggers that were packed on request; None without.
         trust: whom the judge trusts to date the commitment; None without.
         mark: how a mark is extracted from the suspect; None where the archive does not say it.
+        statements: what logs have about the owner's keys, beside the commitment's file.
     """
 
     manifest: CaseManifest
@@ -60,6 +62,7 @@ class CaseDocuments:
     opened: tuple[OpenedBlock, ...] | None = None
     trust: Trust | None = None
     mark: ExtractedMark | None = None
+    statements: tuple[LoggedStatement, ...] = ()
 
     def files(self, role: ArchiveRole) -> dict[str, bytes]:
         """The files of a role, by their own names."""
@@ -187,6 +190,10 @@ def read_documents(
     if ArchiveRole.TRUST in paths:
         trust = parsed(ArchiveRole.TRUST, Trust.from_bytes)
         documents = replace(documents, trust=trust).trusting(trust)
+    for role, path in ((file.role, file.path) for file in manifest.files):
+        if role == ArchiveRole.STATEMENT:
+            statement = _statement(path, contents[path], documents.commitment)
+            documents = replace(documents, statements=(*documents.statements, statement))
     if ArchiveRole.EXTRACTION in paths:
         mark = parsed(ArchiveRole.EXTRACTION, ExtractedMark.from_bytes)
         documents = replace(documents, mark=mark)
@@ -194,6 +201,25 @@ def read_documents(
     if documents.files(ArchiveRole.SUSPECT):
         suspect_file(documents.files(ArchiveRole.SUSPECT))
     return documents
+
+
+def is_about_owner(one: LoggedStatement, commitment: Commitment) -> bool:
+    """Whether a statement is about a key of the commitment's owner, which then signed it."""
+    return one.is_about_a_key and one.statement.key in commitment.header.owner_keys
+
+
+def _statement(path: str, data: bytes, commitment: Commitment) -> LoggedStatement:
+    """A logged statement about an owner's key. Raises Malformed or Unsupported, naming the file."""
+    try:
+        statement = LoggedStatement.from_bytes(data)
+    except (Malformed, InvalidSignature) as error:
+        raise Malformed(f"{path} in the archive: {error.message}", hint=error.hint) from None
+    if not is_about_owner(statement, commitment):
+        raise Malformed(
+            f"{path} in the archive is not about a key of the commitment's owner",
+            hint="leave it out: a case has statements about its owner's keys alone",
+        )
+    return statement
 
 
 def suspect_file(files: Mapping[str, bytes]) -> str:

@@ -40,9 +40,12 @@ class ArchiveRole(StrEnum):
     REFERENCE = "reference"
     PROBES = "probes"
     TRUST = "trust"
+    STATEMENT = "statement"
 
 
-_SEVERAL = {ArchiveRole.SUSPECT, ArchiveRole.REFERENCE, ArchiveRole.REPORT}
+_SEVERAL = {
+    ArchiveRole.SUSPECT, ArchiveRole.REFERENCE, ArchiveRole.REPORT, ArchiveRole.STATEMENT,
+}  # fmt: skip
 ONE_EACH = frozenset(ArchiveRole) - _SEVERAL
 """Roles that one file of a case can have."""
 NEEDED = (

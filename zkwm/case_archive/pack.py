@@ -20,12 +20,14 @@ from zkwm.case_archive.manifest import (
 from zkwm.case_archive.recognize import (
     document_role,
     is_model,
+    kept_statements,
     other_role,
     read_given,
     require_names,
     suspect_files,
 )
 from zkwm_protocols.challenge import Challenge, OpeningChallenge
+from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import InvalidOpening, Malformed, UsageError
 from zkwm_protocols.opened_triggers import write_opened
 from zkwm_protocols.opening import Opening
@@ -74,6 +76,7 @@ def pack_case(
         if roles[path] is None:
             role = other_role(path, data, challenge, triggers=triggers is not None)
             _add(contents, role, path.name, data)
+    _add_statements(contents, paths)
     _add_models(contents, [path for path in paths if is_model(path)], challenge, extraction)
     documents = read_documents(_manifest(contents), contents)
     if triggers is not None:
@@ -107,6 +110,15 @@ def _add_models(
         else:
             for (role, name), data in pack_mark(path, extraction, challenge).items():
                 _add(contents, role, name, data)
+
+
+def _add_statements(contents: dict[str, bytes], paths: Sequence[Path]) -> None:
+    """Put what the judge's trust folder says of the owner's keys into the archive, each once."""
+    commitment = Commitment.from_bytes(_only(contents, ArchiveRole.COMMITMENT))
+    for path in paths:
+        for name, data in kept_statements(path, commitment).items():
+            if data not in contents.values():
+                _add(contents, ArchiveRole.STATEMENT, name, data)
 
 
 def _add(contents: dict[str, bytes], role: ArchiveRole, name: str, data: bytes) -> None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from zkwm.case_archive.documents import in_files
+from zkwm.case_archive.documents import in_files, is_about_owner
 from zkwm.case_archive.manifest import ArchiveRole
 from zkwm.data.labeled_images import load_test_data
 from zkwm.files import read_limited
@@ -20,6 +20,8 @@ from zkwm.suspects.preprocessor_config import read_preprocessor_config
 from zkwm.trust_folder import is_trust_folder, read_trust
 from zkwm_protocols import response_file
 from zkwm_protocols.challenge import Challenge
+from zkwm_protocols.commitment import Commitment
+from zkwm_protocols.cose.logged_statement import LoggedStatement
 from zkwm_protocols.errors import UsageError, ZkwmError
 
 FILE_LIMIT = response_file.FILE_LIMIT
@@ -35,10 +37,11 @@ _SECRET = ("vault", "vault-mark", "judge-key", "log-key", "witness-key", "opened
 _FIRST_LINE = re.compile(rb"zkwm-([a-z-]+)/\d+\n")
 _PAGES = (".html", ".htm", ".pdf")
 _PICTURE = b"data:image/"
+LOGGED = ".tlog-proof"
 _KNOWN = (
     "a case has commitment, challenge, proof, verdict, judge.key.pub, the model, reports (.html), "
-    "the endpoint's template, a preprocessor_config.json, the challenge's test data (.npz), and "
-    "the judge's trust folder"
+    "the endpoint's template, a preprocessor_config.json, the challenge's test data (.npz), "
+    "logged statements about the owner's keys (.tlog-proof), and the judge's trust folder"
 )
 
 
@@ -77,6 +80,8 @@ def other_role(path: Path, data: bytes, challenge: Challenge, *, triggers: bool)
     Raises UsageError for a file that is not recognized, or may show triggers unasked.
     """
     suffix = path.suffix.lower()
+    if suffix == LOGGED:
+        return _statement(path, data)
     if suffix in _PAGES:
         if not triggers and (suffix == ".pdf" or _PICTURE in data):
             raise UsageError(
@@ -126,6 +131,18 @@ def suspect_files(path: Path, challenge: Challenge) -> dict[str, bytes]:
     return load_with_files(file)[1]
 
 
+def kept_statements(path: Path, commitment: Commitment) -> dict[str, bytes]:
+    """What a trust folder's logs say of the keys of a commitment, by names made of its digest."""
+    from hashlib import sha256
+
+    found = {}
+    for one in read_trust(path).statements if is_trust_folder(path) else ():
+        if is_about_owner(one, commitment):
+            data = one.to_bytes()
+            found[f"{sha256(data).hexdigest()[:32]}{LOGGED}"] = data
+    return found
+
+
 def read_given(path: Path) -> bytes:
     """A file that is to be packed, or a trust folder as its file.
 
@@ -160,6 +177,17 @@ def _is_template(data: bytes, challenge: Challenge) -> bool:
 
     pinned = challenge.suspect.template
     return pinned is not None and hashlib.sha256(b"zkwm-template-1" + data).digest() == pinned
+
+
+def _statement(path: Path, data: bytes) -> ArchiveRole:
+    """A logged statement about a key; whether it is one of the owner's is checked when packed."""
+    try:
+        about_a_key = LoggedStatement.from_bytes(data).is_about_a_key
+    except ZkwmError as error:
+        raise _unknown(path, error.message) from None
+    if not about_a_key:
+        raise _unknown(path, "what it states is not about a key; the commitment's file has others")
+    return ArchiveRole.STATEMENT
 
 
 def _test_data(path: Path, challenge: Challenge) -> ArchiveRole:

@@ -14,10 +14,16 @@ from zkwm.case_archive.container import read_archive
 from zkwm.case_archive.documents import CaseDocuments, in_files, read_documents
 from zkwm.case_archive.manifest import ArchiveRole
 from zkwm.case_archive.replay_accuracy import repeat_accuracy
-from zkwm.case_archive.replay_dates import repeat_dates, too_late, trust_of_case
+from zkwm.case_archive.replay_dates import (
+    dating_again,
+    repeat_dates,
+    too_late,
+    trust_of_case,
+)
 from zkwm.case_archive.replay_triggers import repeat_triggers
 from zkwm.case_archive.steps import ReplayState, ReplayStep
 from zkwm.judge.case import ArgumentCase, OpeningCase
+from zkwm.judge.dating import Dating
 from zkwm.judge.results import TriggerStatus
 from zkwm.judge.verdict import Outcome, Verdict
 from zkwm.suspects.model_digests import model_digests
@@ -40,12 +46,14 @@ class Replay:
         steps: every step in order.
         outcome: what the case comes to by this replay; None where it was not repeated whole.
         judge_given: whether whoever asked gave the judge's key, or it is the archive's own.
+        dating: dates and persons as they are now found; None where nobody is trusted.
     """
 
     documents: CaseDocuments
     steps: tuple[ReplayStep, ...]
     outcome: Outcome | None
     judge_given: bool
+    dating: Dating | None = None
 
     @property
     def differs(self) -> bool:
@@ -83,7 +91,9 @@ def check_case(
         steps.append(step)
         replayed = outcome
     whole = all(step.state == ReplayState.REPEATED for step in steps)
-    return Replay(documents, tuple(steps), replayed if whole else None, judge is not None)
+    outcome = replayed if whole else None
+    dating = dating_again(documents, trust)
+    return Replay(documents, tuple(steps), outcome, judge is not None, dating)
 
 
 _Stepped = Iterator[tuple[ReplayStep, Outcome | None]]

@@ -61,6 +61,12 @@ def repeat_dates(documents: CaseDocuments, given: Trust | None) -> ReplayStep | 
     return ReplayStep(_NAME, ReplayState.REPEATED, f"{words}, as the verdict says")
 
 
+def dating_again(documents: CaseDocuments, given: Trust | None) -> Dating | None:
+    """Dates, and whose the owner's keys are, by whoever asks, else by the archive's own trust."""
+    trust = given or documents.trust
+    return None if trust is None else _dates_of(documents, trust)
+
+
 def too_late(documents: CaseDocuments, trust: Trust | None) -> bool:
     """Whether the challenge demands that the commitment be older, and it is not."""
     challenge = documents.challenge
@@ -78,6 +84,7 @@ def _dates_of(documents: CaseDocuments, trust: Trust) -> Dating:
     """The dates by this trust, at the judge's time where there is a verdict."""
     verdict = documents.verdict
     clock = None if verdict is None else verdict.checked
+    trust = replace(trust, statements=(*trust.statements, *documents.statements))
     return read_dates(documents.commitment, trust, clock=clock)[0]
 
 

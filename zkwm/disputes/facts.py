@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from zkwm.disputes.results import FoundClaim, FoundParty, Standing
 from zkwm.disputes.rules import SECTIONS
 from zkwm.disputes.verdict import DisputeVerdict
 from zkwm.disputes.wording import RULES, SHORT, STANDINGS, on_claim
+from zkwm.report.persons import person_lines
 from zkwm_protocols.dates import Interval, witnessed_interval
 
 _MICRO = 1_000_000
@@ -93,6 +94,11 @@ def _of_party(party: FoundParty) -> Iterator[Dated]:
             f"commitment and labels of {party.name} existed by then",
             "those whom the judge trusts, together",
         )
+
+
+def persons(party: FoundParty, people: Sequence[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """For each key of a party, by its fingerprint, whose it is; no rule rests on it."""
+    return tuple((one.key, tuple(person_lines(one, people))) for one in party.keys)
 
 
 def matrix(verdict: DisputeVerdict) -> tuple[tuple[FoundParty, tuple[Cell, ...]], ...]:

@@ -16,6 +16,7 @@ from typing import TypeAlias, TypeVar
 from zkwm.disputes.case_file import DisputeCase
 from zkwm.disputes.results import LogPlace
 from zkwm.files import read_limited
+from zkwm.judge.owner_keys import TWO_TREES
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.cose.contents import (
     DisputeEvent,
@@ -59,6 +60,7 @@ class Logs:
         disbelieved: the origins of logs of which nothing counts (SPEC.md 28.3.3).
         problems: what could not be used, and why.
         latest: seconds since 1970 after which no witness's time is believed.
+        about_keys: all statements of the case about keys, whether they verify or not.
     """
 
     policy: LogPolicy | None = None
@@ -68,6 +70,7 @@ class Logs:
     latest: int = 0
     history: KeyHistory = field(default_factory=lambda: KeyHistory(()))
     disbelieved: frozenset[str] = frozenset()
+    about_keys: tuple[LoggedStatement, ...] = ()
 
     def places_of(self, commitment: Commitment) -> tuple[LogPlace, ...]:
         """Where believed logs have a statement of an owner's that this commitment exists."""
@@ -141,11 +144,13 @@ def read_logs(
     """Read and verify all that the case has of logs; what cannot be used is told, not raised."""
     policy = None if trust is None else trust.read_log_policy()
     latest = now + WITNESS_SECONDS
-    if policy is None:
-        asked = case.statements or case.checkpoints or case.equivocations
-        return Logs(problems=(_NO_POLICY,) if asked else (), latest=latest)
     problems: list[str] = []
     logged = list(_parsed(case.statements, PROOF_LIMIT, LoggedStatement.from_bytes, problems))
+    about_keys = tuple(one for _, one in logged if one.is_about_a_key)
+    if policy is None:
+        asked = case.statements or case.checkpoints or case.equivocations
+        told = (_NO_POLICY,) if asked else ()
+        return Logs(problems=told, latest=latest, about_keys=about_keys)
     seen = [one for _, one in _parsed(
         case.checkpoints, NOTE_LIMIT, SignedCheckpoint.from_bytes, problems
     )]  # fmt: skip
@@ -160,7 +165,7 @@ def read_logs(
             problems.append(f"{path.name}: {error.message}")
             continue
         if found.entry.origin in disbelieved:
-            problems.append(f"{path.name}: its log has signed two trees, and is not believed")
+            problems.append(f"{path.name}: {TWO_TREES}")
             continue
         statements.append(found)
     return Logs(
@@ -171,6 +176,7 @@ def read_logs(
         latest,
         KeyHistory(statements),
         disbelieved,
+        about_keys,
     )
 
 

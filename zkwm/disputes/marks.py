@@ -14,6 +14,7 @@ from zkwm.disputes.logged import Logs
 from zkwm.disputes.results import FoundParty, LogPlace
 from zkwm.files import read_limited
 from zkwm.judge.dating import Dating, read_dates
+from zkwm.judge.owner_keys import OwnerKey, look_up_owner_keys
 from zkwm_protocols.commitment import FILE_LIMIT, Commitment
 from zkwm_protocols.dates import Order, order
 from zkwm_protocols.errors import InvalidSignature, Malformed, ZkwmError
@@ -71,22 +72,29 @@ def require_different(marks: Sequence[Mark]) -> None:
         names[digest] = one.party.name
 
 
-def date_mark(mark: Mark, trust: Trust | None, logs: Logs) -> FoundParty:
-    """When a party's commitment existed, by whom the judge trusts and by logs that are sound."""
+def date_mark(mark: Mark, trust: Trust | None, logs: Logs, now: int) -> FoundParty:
+    """When a party's commitment existed, by whom the judge trusts and by logs that are sound.
+
+    ``now`` is the judge's clock, in seconds since 1970. Whose the keys are is shown beside it.
+    """
     party, commitment = mark.party, mark.commitment
     if commitment is None:
         return FoundParty(party.name, party.called, None, (), None, (), (), mark.problem)
     dating: Dating | None = None
-    problem = ""
+    keys, problem = tuple(OwnerKey(key.fingerprint()) for key in commitment.header.owner_keys), ""
     if trust is not None:
         commitment = replace(commitment, authorities=trust.authorities)
-        dating, refused = read_dates(logs.sound(commitment), trust)
-        problem = "; ".join(refused)
+        bare = replace(logs.sound(commitment), key_proofs=())
+        dating, refused = read_dates(bare, replace(trust, statements=()), clock=now)
+        keys, more = look_up_owner_keys(
+            commitment, trust, now, more=logs.about_keys, disbelieved=logs.disbelieved
+        )
+        problem = "; ".join((*refused, *more))
     return FoundParty(
         party.name,
         party.called,
         commitment.digest,
-        tuple(key.fingerprint() for key in commitment.header.owner_keys),
+        keys,
         None if dating is None else dating.existed,
         () if dating is None else tuple((one.authority, one.interval) for one in dating.dated),
         logs.places_of(commitment),

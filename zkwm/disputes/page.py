@@ -58,6 +58,8 @@ def render_dispute_page(verdict: DisputeVerdict) -> str:
         claims=tuple((one, verdict.standing(one)) for one in verdict.found.claims),
         standings=wording.STANDINGS,
         on_claim=wording.on_claim,
+        persons=facts.persons,
+        on_persons=wording.PERSONS,
         two_sizes=wording.two_sizes,
         rules=facts.applied(verdict),
         kinds=wording.KINDS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from zkwm.judge.owner_keys import OwnerKey
 from zkwm.judge.verdict import Outcome
 from zkwm_protocols.dates import Interval, Published
 
@@ -59,7 +60,8 @@ class FoundParty:
     Args:
         name, called: as the case says.
         commitment: D, 32 bytes; None where the file could not be read.
-        owner_keys: fingerprints.
+        keys: the owner's, in order of the commitment's header, with whose they are; for people
+            alone (28.9).
         existed: when commitment and labels existed, by the judge's trust; None where unknown.
         dated: the time that each authority signed.
         logged: where logs have it, by the judge's log policy.
@@ -69,11 +71,16 @@ class FoundParty:
     name: str
     called: str
     commitment: bytes | None
-    owner_keys: tuple[str, ...]
+    keys: tuple[OwnerKey, ...]
     existed: Interval | None
     dated: tuple[tuple[str, Interval], ...]
     logged: tuple[LogPlace, ...]
     problem: str
+
+    @property
+    def owner_keys(self) -> tuple[str, ...]:
+        """The fingerprints of the keys."""
+        return tuple(one.key for one in self.keys)
 
 
 @dataclass(frozen=True)

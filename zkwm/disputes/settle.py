@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from zkwm.disputes import wording
 from zkwm.disputes.case_file import DisputeCase, read_case
 from zkwm.disputes.findings import Examiner, Shown, find_model
-from zkwm.disputes.logged import read_logs
+from zkwm.disputes.logged import Logs, read_logs
 from zkwm.disputes.marks import Mark, date_mark, read_mark, require_different
 from zkwm.disputes.objections import Evidence, objections, read_openings
 from zkwm.disputes.remarks import remarks
@@ -58,7 +58,7 @@ def settle_dispute(
     require_different(marks)
     commitments = [one.commitment for one in marks if one.commitment is not None]
     logs = read_logs(case, commitments, trust, now)
-    parties = tuple(date_mark(one, trust, logs) for one in marks)
+    parties = tuple(date_mark(one, trust, logs, now) for one in marks)
     models = tuple(find_model(one) for one in case.models)
     examiner = Examiner(judges, trust, judge)
     shown = _examined(case, marks, models, examiner, say)
@@ -66,17 +66,7 @@ def settle_dispute(
         case.earlier_openings, list(shown.values()), commitments, judges, logs, now
     )
     evidence = Evidence(opened, logs, now)
-    by_name = {one.party.name: one for one in marks}
-    found = Found(parties, models, ())
-    claims = []
-    for (mark, model), one in shown.items():
-        commitment = by_name[mark].commitment
-        weighed = one.found
-        if commitment is not None:
-            raised = objections(one, commitment, found.party(mark), found.model(model), evidence)
-            weighed = replace(weighed, objections=raised)
-        claims.append(weighed)
-    found = replace(found, claims=tuple(claims))
+    found = _weighed(Found(parties, models, ()), marks, shown, evidence)
     decision = decide(found)
     return DisputeVerdict(
         title=case.title,
@@ -86,12 +76,32 @@ def settle_dispute(
         trust=None if trust is None else trust.digest,
         found=found,
         remarks=remarks(found, marks, shown, trust, evidence),
-        not_checked=(*_not_checked(found, trust), *logs.problems, *unread),
+        not_checked=(*_not_checked(found, trust, logs), *logs.problems, *unread),
         equivocations=logs.equivocations,
         files=tuple(_files(Path(path), case)),
         versions=used_versions(None),
         judge=None if judge is None else judge.public,
+        people=() if trust is None else tuple(one.name for one in trust.people),
     )
+
+
+def _weighed(
+    found: Found,
+    marks: Sequence[Mark],
+    shown: Mapping[tuple[str, str], Shown],
+    evidence: Evidence,
+) -> Found:
+    """The same with the claims, each with what keeps it from counting."""
+    by_name = {one.party.name: one for one in marks}
+    claims = []
+    for (mark, model), one in shown.items():
+        commitment = by_name[mark].commitment
+        weighed = one.found
+        if commitment is not None:
+            raised = objections(one, commitment, found.party(mark), found.model(model), evidence)
+            weighed = replace(weighed, objections=raised)
+        claims.append(weighed)
+    return replace(found, claims=tuple(claims))
 
 
 def _judges(paths: Sequence[Path], judge: Judge | None) -> dict[str, JudgePublic]:
@@ -124,7 +134,7 @@ def _examined(
     return shown
 
 
-def _not_checked(found: Found, trust: Trust | None) -> Iterator[str]:
+def _not_checked(found: Found, trust: Trust | None, logs: Logs) -> Iterator[str]:
     """What of the case was not looked at, or rests on somebody's word."""
     if trust is None:
         yield "no date of a commitment was checked: nobody was trusted to date one"
@@ -143,6 +153,18 @@ def _not_checked(found: Found, trust: Trust | None) -> Iterator[str]:
         elif claim.basis == Basis.NOTHING:
             yield f"{where} could not be checked: {claim.detail}"
     yield from _unclaimed(found)
+    yield from _unnamed(found, logs)
+
+
+def _unnamed(found: Found, logs: Logs) -> Iterator[str]:
+    """Keys whose revocation is shown with the person, and is not among the case's statements."""
+    for party in found.parties:
+        for one in party.keys:
+            if one.revoked and logs.history.standing(one.key, logs.latest).revocation is None:
+                yield (
+                    f"the key {one.key} of {party.name} is revoked by a statement that is not one "
+                    "of the case, so that no claim was weighed by it: name it under statements"
+                )
 
 
 def _unclaimed(found: Found) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from textwrap import wrap
 
 from zkwm.disputes import facts, wording
@@ -45,6 +46,9 @@ def render_dispute_text(verdict: DisputeVerdict, *, width: int = WIDTH) -> str:
             star = " (contested)" if model.contested else ""
             words = f" ({cell.words})" if cell.words else ""
             say(f"{party.name} in {model.name}{star}: {cell.short}{words}", 2)
+    heading("Persons behind the keys")
+    for line, indent in _persons(verdict):
+        say(line, indent)
     heading("Rules applied (SPEC.md 28)")
     for rule in facts.applied(verdict):
         say(f"{rule.section} {rule.rule}", 2)
@@ -52,15 +56,31 @@ def render_dispute_text(verdict: DisputeVerdict, *, width: int = WIDTH) -> str:
             say(f"- {place}", 4)
     if verdict.equivocations:
         heading("Evidence against logs")
-        for one in verdict.equivocations:
-            say(f"{one.first.checkpoint.origin} signed two trees {wording.two_sizes(one)}:", 2)
-            for signed in (one.first, one.second):
-                head = signed.checkpoint.head
-                say(f"size {head.size:,}, root {head.root.hex()}", 4)
-            if one.index is not None:
-                say(f"they differ in entry {one.index:,}", 4)
+        for line, indent in _two_trees(verdict):
+            say(line, indent)
     heading("What was not checked")
     for sentence in verdict.not_checked or ("Nothing that the case names was left out.",):
         say(f"- {sentence}", 2)
     say(f"Checked {utc(verdict.checked)}, by the judge's own clock.")
     return "\n".join(lines) + "\n"
+
+
+def _persons(verdict: DisputeVerdict) -> Iterator[tuple[str, int]]:
+    """Whose each party's keys are, each line with its indentation."""
+    yield wording.PERSONS, 2
+    for party in verdict.found.parties:
+        for key, whose in facts.persons(party, verdict.people):
+            yield f"{party.name}, by the key {key}:", 2
+            for line in whose:
+                yield f"- {line}", 4
+
+
+def _two_trees(verdict: DisputeVerdict) -> Iterator[tuple[str, int]]:
+    """The evidence against logs, each line with its indentation."""
+    for one in verdict.equivocations:
+        yield f"{one.first.checkpoint.origin} signed two trees {wording.two_sizes(one)}:", 2
+        for signed in (one.first, one.second):
+            head = signed.checkpoint.head
+            yield f"size {head.size:,}, root {head.root.hex()}", 4
+        if one.index is not None:
+            yield f"they differ in entry {one.index:,}", 4

@@ -67,6 +67,7 @@ class DisputeVerdict:
         files: all files of the case that were examined.
         versions: the software that decided.
         judge: who decided; None where nobody signs.
+        people: the names of those whom the judge trusts to know persons, ascending.
     """
 
     title: str
@@ -81,6 +82,7 @@ class DisputeVerdict:
     files: tuple[CaseFileDigest, ...]
     versions: dict[str, str]
     judge: JudgePublic | None = None
+    people: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> DisputeOutcome:
@@ -137,6 +139,7 @@ class DisputeVerdict:
             "equivocations": [one.to_bytes() for one in self.equivocations],
             "files": [[one.role, one.name, one.digest, one.size] for one in self.files],
             "versions": write_versions(self.versions),
+            "people": list(self.people),
         }
 
     @classmethod
@@ -174,6 +177,7 @@ class DisputeVerdict:
             tuple(files),
             read_versions(fields["versions"]),
             JudgePublic.from_map(fields["judge"]),
+            fields_of.read_people(fields["people"]),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -199,6 +203,7 @@ class DisputeVerdict:
             ],
             "versions": self.versions,
             "judge": None if self.judge is None else self.judge.fingerprint(),
+            "knowing_persons": list(self.people),
         }
 
     def _claim(self, one: FoundClaim) -> dict[str, Any]:
@@ -241,6 +246,7 @@ def _party(one: FoundParty) -> dict[str, Any]:
         "called": one.called,
         "commitment": None if one.commitment is None else one.commitment.hex(),
         "owner_keys": list(one.owner_keys),
+        "persons": [key.to_json() for key in one.keys],
         "existed": interval_values(one.existed),
         "authorities": [
             {"name": name, **(interval_values(interval) or {})} for name, interval in one.dated

@@ -15,11 +15,11 @@ from zkwm.disputes.results import (
     LogPlace,
     Objection,
 )
+from zkwm.judge.owner_keys import MOST_KEYS, OwnerKey
 from zkwm.judge.verdict import Outcome
 from zkwm_protocols.commitment import MAXIMUM_LEAVES
 from zkwm_protocols.dates import MOST_MICROSECONDS, Interval, Published
 from zkwm_protocols.errors import Malformed
-from zkwm_protocols.fingerprints import require_fingerprint
 from zkwm_protocols.schema import (
     NOT_PRINTABLE,
     require_boolean,
@@ -100,12 +100,21 @@ def read_texts(value: object) -> tuple[str, ...]:
     return tuple(require_text(one, MOST_WORDS) for one in require_list(value, 0, 10_000))
 
 
+def read_people(value: object) -> tuple[str, ...]:
+    """The names of those who know persons. Raises Malformed unless they ascend, each once."""
+    rows = require_list(value, 0, MOST_AUTHORITIES)
+    names = tuple(require_name(require_text(one, 64)) for one in rows)
+    if list(names) != sorted(set(names)):
+        raise Malformed("those who know persons are ascending, each once")
+    return names
+
+
 def _write_party(one: FoundParty) -> dict[str, Any]:
     return {
         "name": one.name,
         "called": one.called,
         "commitment": one.commitment,
-        "owner_keys": list(one.owner_keys),
+        "owner_keys": [key.to_list() for key in one.keys],
         "existed": _write_interval(one.existed),
         "dated": [[name, at.earliest, at.latest] for name, at in one.dated],
         "logged": [[place.origin, place.index, place.time] for place in one.logged],
@@ -130,15 +139,20 @@ def _read_party(value: object) -> FoundParty:
         require_name(require_text(fields["name"], 64)),
         require_text(fields["called"], MOST_TEXT),
         require_optional_bytes(fields["commitment"], 32),
-        tuple(
-            require_fingerprint(require_text(key, 100))
-            for key in require_list(fields["owner_keys"], 0, 4)
-        ),
+        _read_keys(fields["owner_keys"]),
         _read_interval(fields["existed"]),
         tuple(dated),
         tuple(logged),
         require_text(fields["problem"], MOST_WORDS),
     )
+
+
+def _read_keys(value: object) -> tuple[OwnerKey, ...]:
+    """The owner's keys with whose they are. Raises Malformed, also for one that is twice there."""
+    keys = tuple(OwnerKey.from_list(one) for one in require_list(value, 0, MOST_KEYS))
+    if len({one.key for one in keys}) < len(keys):
+        raise Malformed("a key stands there twice")
+    return keys
 
 
 def _write_model(one: FoundModel) -> dict[str, Any]:

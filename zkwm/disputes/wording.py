@@ -98,6 +98,12 @@ KINDS = {
 }
 """What a model is, by its suspect's kind."""
 
+PERSONS = (
+    "No rule and no outcome rests on this: certificates and documents say whose a key is, and who "
+    "marked a model the key alone."
+)
+"""What persons are shown for."""
+
 UNSAID = (
     "who copied, when or how, nor that anybody is guilty: a mark can come in with training data, a "
     "pre-trained model or a merge."

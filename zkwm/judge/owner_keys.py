@@ -7,7 +7,7 @@ no outcome follows from it. What nobody gives is not known.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,7 @@ _MOST_PROBLEM = 500
 _LAST_SECOND = 253_402_300_799
 _MOST_INDEX = 2**63 - 1
 _REASONS = ("", "compromised", "lost", "superseded")
+TWO_TREES = "its log has signed two trees, and is not believed"
 _AFTER = "it was logged after the key was revoked, left or contested"
 
 
@@ -179,7 +180,12 @@ def are_of(keys: Sequence[OwnerKey], header: Header | None) -> bool:
 
 
 def look_up_owner_keys(
-    commitment: Commitment, trust: Trust, clock: int
+    commitment: Commitment,
+    trust: Trust,
+    clock: int,
+    *,
+    more: Sequence[LoggedStatement] = (),
+    disbelieved: Collection[str] = (),
 ) -> tuple[tuple[OwnerKey, ...], tuple[str, ...]]:
     """What the statements in the commitment's file and the trust folder say of its owners' keys.
 
@@ -187,27 +193,31 @@ def look_up_owner_keys(
         commitment: whose header has the keys.
         trust: whose log policy and authorities for persons count.
         clock: the judge's, in seconds since 1970.
+        more: other statements about keys, such as those of a dispute's case.
+        disbelieved: origins of logs of which nothing counts (SPEC.md 28.3.3).
 
-    Returns: a row for each key, in order of the header; and for each statement that does not count
-        why.
+    Returns: a row for each key, in order of the header; and why statements in the commitment's file
+        or about its keys do not count.
     """
     fingerprints = [key.fingerprint() for key in commitment.header.owner_keys]
-    given = tuple(dict.fromkeys((*commitment.key_proofs, *trust.statements)))
+    given = tuple(dict.fromkeys((*commitment.key_proofs, *trust.statements, *more)))
     if not given:
         return tuple(map(OwnerKey, fingerprints)), ()
     from zkwm_protocols.key_history import KeyHistory
 
     latest = clock + WITNESS_SECONDS
-    statements, refused = _dated(given, trust, latest)
+    statements, refused = _dated(given, trust, latest, disbelieved)
     history = KeyHistory(statements)
+    own = set(fingerprints)
     keys = tuple(
         _owner_key(key, history, statements, refused, trust, latest) for key in fingerprints
     )
-    return keys, tuple(f"a statement about a key does not count: {why}" for _, why in refused)
+    told = [why for one, why in refused if one in commitment.key_proofs or _key(one) in own]
+    return keys, tuple(f"a statement about a key does not count: {why}" for why in told)
 
 
 def _dated(
-    given: Sequence[LoggedStatement], trust: Trust, latest: int
+    given: Sequence[LoggedStatement], trust: Trust, latest: int, disbelieved: Collection[str]
 ) -> tuple[list[DatedStatement], list[tuple[LoggedStatement, str]]]:
     """Those that logs and witnesses of the policy vouch for; the others, and why they do not."""
     from zkwm_protocols.key_history import dated
@@ -219,6 +229,9 @@ def _dated(
         if policy is None:
             refused.append((one, "the trust folder has no log-policy"))
             continue
+        if one.proof.checkpoint.checkpoint.origin in disbelieved:
+            refused.append((one, TWO_TREES))
+            continue
         try:
             statement = dated(one, policy, latest=latest)
         except ZkwmError as error:
@@ -227,6 +240,11 @@ def _dated(
         place = (statement.entry.origin, statement.entry.index, statement.statement)
         found[place] = min(found.get(place, statement), statement, key=lambda one: one.entry.time)
     return list(found.values()), refused
+
+
+def _key(one: LoggedStatement) -> str:
+    """The fingerprint of the key that a statement is about; empty for one about something else."""
+    return getattr(one.statement.content, "key", "") if one.is_about_a_key else ""
 
 
 def _owner_key(

@@ -177,9 +177,15 @@ def _secret(judge: str, passphrase_file: str | None) -> JudgeKey:
 
 def _print(replay: Replay) -> None:
     """The replay for people: each step, what came of it, and whose key it rests on."""
+    from zkwm.report.persons import person_lines
+
     documents = replay.documents
     for step in replay.steps:
         click.echo(f"{step.state:<13} {step.name}: {one_line(step.words)}")
+    dating = replay.dating
+    for key in () if dating is None else dating.owner_keys:
+        for line in person_lines(key, () if dating is None else dating.people):
+            click.echo(f"{'person':<13} behind the key {key.key}: {one_line(line)}")
     if documents.verdict is None:
         click.echo("the archive has no verdict: nothing is compared with one")
     else:
@@ -219,4 +225,8 @@ def _json(replay: Replay) -> dict[str, Any]:
         "steps": [
             {"step": step.name, "state": step.state, "words": step.words} for step in replay.steps
         ],
+        "persons": None
+        if replay.dating is None
+        else [one.to_json() for one in replay.dating.owner_keys],
+        "knowing_persons": None if replay.dating is None else list(replay.dating.people),
     }
