@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import integer_networks
 import measure
 
 PROCESS = Path(__file__).with_name("argument_process.py")
@@ -76,7 +77,7 @@ def _process(side: str, network: str, triggers: int, runs: int, file: Path) -> d
 def main() -> None:
     """Print one JSON line, and a summary to stderr."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--network", required=True, help="tiny, dense, lenet5, cifar, resnet18")
+    parser.add_argument("--network", required=True, help=", ".join(integer_networks.NAMED))
     parser.add_argument("--triggers", type=int, default=100)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="no summary on stderr")

@@ -30,8 +30,8 @@ LARGEST_WEIGHT = 511
 _BYTE_SIZE, _WEIGHT_DEVIATION = 100.0, 128.0
 _OUTPUT_SIZE = 85.0
 _LARGEST_BIAS = 1000
-_LARGEST_LOGIT_FAN_IN = 800
-"""Beyond it the weights of the logits are smaller, so that an argmax can take their sums."""
+_LARGEST_LOGIT_WEIGHTS = 8000
+"""Beyond as many they are smaller, so that an argmax can take their sums."""
 
 
 class Layers:
@@ -62,6 +62,12 @@ class Layers:
         self._add(Maximum(len(self._nodes), (2, 2), (2, 2)))
         return self
 
+    def overlapping_pool(self) -> Layers:
+        """The maximum of every three by three with stride 2 and pad 1, across and then down."""
+        self._add(Maximum(len(self._nodes), (1, 3), (1, 2), (0, 1, 0, 1)))
+        self._add(Maximum(len(self._nodes), (3, 1), (2, 1), (1, 0, 1, 0)))
+        return self
+
     def block(self, outputs: int, stride: int = 1) -> Layers:
         """Two kernels of 3 by 3, to which the block's input is added, by 1 by 1 where it shrinks.
 
@@ -69,6 +75,20 @@ class Layers:
         """
         first, before = len(self._nodes), self._shape
         self.convolution(outputs, 3, same=True, stride=stride)._sum(outputs, 3, 1, 1)
+        return self._shortcut(first, before, outputs, stride)
+
+    def bottleneck(self, outputs: int, stride: int = 1) -> Layers:
+        """Kernels of 1, 3 and 1, the inner two a quarter as wide, and the block's input.
+
+        The stride is that of the kernel of 3 by 3, as in torchvision.
+        """
+        first, before = len(self._nodes), self._shape
+        self.convolution(outputs // 4, 1).convolution(outputs // 4, 3, same=True, stride=stride)
+        self._sum(outputs, 1, 0, 1)
+        return self._shortcut(first, before, outputs, stride)
+
+    def _shortcut(self, first: int, before: Shape, outputs: int, stride: int) -> Layers:
+        """Add value ``first``, of shape ``before``, to the last one; then ReLU."""
         second, after = len(self._nodes), self._shape
         self._shape = before
         if before == after:
@@ -91,7 +111,8 @@ class Layers:
         """A dense layer without ReLU ends the network."""
         self._flatten()
         fan_in = self._shape[0]
-        self._sum(outputs, 1, 0, 1, _WEIGHT_DEVIATION * min(1.0, _LARGEST_LOGIT_FAN_IN / fan_in))
+        smaller = min(1.0, _LARGEST_LOGIT_WEIGHTS / (fan_in * outputs))
+        self._sum(outputs, 1, 0, 1, _WEIGHT_DEVIATION * smaller)
         return IntegerNetwork(self._image, tuple(self._tables), tuple(self._nodes))
 
     def _sum(
@@ -175,6 +196,23 @@ def resnet18() -> IntegerNetwork:
     return layers.mean().logits()
 
 
+def resnet18_224() -> IntegerNetwork:
+    """ResNet-18 of torchvision: 3x224x224, a thousand classes."""
+    layers = Layers((3, 224, 224)).convolution(64, 7, same=True, stride=2).overlapping_pool()
+    for outputs, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
+        layers.block(outputs, stride).block(outputs)
+    return layers.mean().logits(1000)
+
+
+def resnet50_224() -> IntegerNetwork:
+    """ResNet-50 of torchvision: 3x224x224, a thousand classes."""
+    layers = Layers((3, 224, 224)).convolution(64, 7, same=True, stride=2).overlapping_pool()
+    for outputs, stride, count in ((256, 1, 3), (512, 2, 4), (1024, 2, 6), (2048, 2, 3)):
+        for number in range(count):
+            layers.bottleneck(outputs, 1 if number else stride)
+    return layers.mean().logits(1000)
+
+
 def wide(channels: int) -> IntegerNetwork:
     """784 activations for each of ``channels``, each of few weights, and 496 more."""
     layers = Layers((1, 28, 28)).convolution(channels, 3, same=True)
@@ -193,6 +231,8 @@ NAMED: dict[str, Callable[[], IntegerNetwork]] = {
     "lenet5": lenet5,
     "cifar": cifar,
     "resnet18": resnet18,
+    "resnet18-224": resnet18_224,
+    "resnet50-224": resnet50_224,
 }
 WITH_SIZE: dict[str, Callable[[int], IntegerNetwork]] = {"wide": wide, "heavy": heavy}
 

@@ -12,10 +12,31 @@ from numpy.typing import NDArray
 from tests.support.relation_values import argmax_values, network_values
 from zkwm_protocols.argument.relation.argmax import ArgmaxGadget
 from zkwm_protocols.argument.relation.lookup_tables import Tables
+from zkwm_protocols.argument.relation.lookup_weights import Windows
 from zkwm_protocols.argument.relation.network import NetworkGadget
-from zkwm_protocols.field.scalar import DEGREE, Element, P, add, constant, multiply, scale
-from zkwm_protocols.field.vector import Array, to_element
+from zkwm_protocols.field.scalar import DEGREE, ONE, Element, P, add, constant, multiply, scale
+from zkwm_protocols.field.vector import Array, from_element, to_element
+from zkwm_protocols.field.vector import multiply as multiply_arrays
 from zkwm_protocols.integer_network.model import IntegerNetwork
+
+
+@dataclass(frozen=True)
+class WrittenWeights:
+    """Any weights of lookups, uint64 (5, M), as an argument's gadgets read them."""
+
+    weights: Array
+    alphas: list[Element]
+
+    def part(self, first: int, count: int, power: int = 0) -> Array:
+        chosen = self.weights[:, first : first + count]
+        assert chosen.shape[1] == count
+        alpha = from_element(self.alphas[power - 1] if power else ONE)
+        return multiply_arrays(chosen, alpha.reshape(DEGREE, 1))
+
+    def windows(self, first: int, length: int, count: int) -> Windows:
+        one = from_element(ONE).reshape(DEGREE, 1, 1)
+        for number in range(count):
+            yield np.array([number]), one, self.part(first + number * length, length)[:, None]
 
 
 @dataclass
@@ -77,9 +98,9 @@ class NetworkCase:
 
     def pull_back(self, weights: Array, alphas: list[Element], cells: Array) -> Element:
         """The gradient of both gadgets, the argmax first; returns the constant term."""
-        count = self.gadget.lookup_count
-        logits, first = self.argmax.pull_back(weights[:, count:], alphas, cells)
-        return add(first, self.gadget.pull_back(weights[:, :count], alphas, cells, logits))
+        written, count = WrittenWeights(weights, alphas), self.gadget.lookup_count
+        logits, first = self.argmax.pull_back(written, count, cells)
+        return add(first, self.gadget.pull_back(written, 0, cells, logits))
 
     def require_gradient(self, seed: int) -> None:
         """The weighted sum of fingerprints from lookup values is that from the gradient."""

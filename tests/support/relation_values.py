@@ -68,7 +68,7 @@ def leaf_values(gadget: LeafGadget, cells: Cells, public: Bytes) -> list[Array]:
     step = max(1, _ENTRIES_AT_ONCE // len(forms.values))
     found: list[Array] = []
     for block in range(gadget.blocks):
-        columns = block_columns(gadget.shape, gadget.first_cell, block, block + 1)
+        columns = block_columns(gadget.shape, gadget.first_cell, np.array([block]))
         inputs = np.repeat(columns.constants.T, count, axis=1)
         for numbers, source in ((columns.cells[0], cells), (columns.public[0], public)):
             inputs[numbers != NO_CELL] = source[numbers[numbers != NO_CELL]]

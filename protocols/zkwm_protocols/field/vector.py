@@ -109,12 +109,18 @@ def multiply(a: Array, b: Array) -> Array:
     shape = np.broadcast_shapes(a.shape, b.shape)
     if prod(shape[1:]) <= _FEW:
         return _multiply_few(a, b).reshape(shape)
+    if prod(a.shape[1:]) == 1:
+        a, b = b, a
     left = np.broadcast_to(a, shape).reshape(DEGREE, -1)
-    right = np.broadcast_to(b, shape).reshape(DEGREE, -1)
+    if prod(b.shape[1:]) == 1:  # one element, which is not copied
+        right = b.reshape(DEGREE, 1)
+    else:
+        right = np.broadcast_to(b, shape).reshape(DEGREE, -1)
     product = np.empty(left.shape, dtype=np.uint64)
     for start in range(0, left.shape[1], _BLOCK):
         part = slice(start, start + _BLOCK)
-        _multiply_block(left[:, part], right[:, part], product[:, part])
+        factor = right if right.shape[1] == 1 else right[:, part]
+        _multiply_block(left[:, part], factor, product[:, part])
     return product.reshape(shape)
 
 
@@ -127,7 +133,7 @@ def _multiply_few(a: Array, b: Array) -> Array:
 
 
 def _multiply_block(a: Array, b: Array, product: Array) -> None:
-    """``product`` = a b for arrays (5, m), small enough for the cache."""
+    """``product`` = a b for arrays (5, m), small enough for the cache; b may be (5, 1)."""
     term, quotient = np.empty_like(product[0]), np.empty_like(product[0])
     c = []
     for k in range(2 * DEGREE - 1):

@@ -105,8 +105,10 @@ def test_a_statement_that_no_parameters_fit() -> None:
 @pytest.mark.parametrize(
     ("triggers", "cells", "lookups", "served"),
     [
-        (1, 2**25, 2**24, True),
-        (127, 2**25, 2**24, True),  # 127 * 2^24 is p - 1
+        (1, 2**25, 2**25, True),
+        (63, 2**25, 2**25, True),  # 63.5 * 2^25 is p - 1
+        (64, 2**25, 2**25, False),
+        (127, 2**25, 2**24, True),
         (128, 2**25, 2**24, False),
         (1_000, 2**25, 2_000_000, True),
         (10_000, 2**25, 200_000, False),  # no proof of at most 64 MiB

@@ -16,6 +16,7 @@
 
 Read ``gadget`` (the interface), ``lookup_tables``, the four gadgets, then ``relation``, which puts
 them one behind the other, and ``lookup_form``, what all lookups together say about the cells
-(``network_form``: the network's share). ``witness`` fills in the cells and is the prover's alone.
+(``network_form``: the network's share; ``lookup_weights``: how a lookup is weighted). ``witness``
+fills in the cells and is the prover's alone.
 SPEC.md 17.3 and 17.4.
 """

@@ -19,17 +19,15 @@ cells, so the gradient in them is handed to that gadget's reverse pass.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.argument.relation.gadget import LookupGroup, lookup_count
+from zkwm_protocols.argument.relation.gadget import Gradient, LookupGroup, lookup_count
 from zkwm_protocols.argument.relation.lookup_tables import Tables
+from zkwm_protocols.argument.relation.lookup_weights import LookupWeights
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.field.scalar import DEGREE, Element, P, scale, subtract
 from zkwm_protocols.field.vector import Array, from_element, multiply_base, subtract_arrays, sum_all
-from zkwm_protocols.field.vector import multiply as multiply_arrays
 from zkwm_protocols.integer_network.model import IntegerNetwork
 
 
@@ -57,22 +55,22 @@ class ArgmaxGadget:
         return self.first_cell + 1 + output
 
     def pull_back(
-        self, weights: Array, alphas: Sequence[Element], gradient: Array
+        self, weights: LookupWeights, first_lookup: int, gradient: Gradient
     ) -> tuple[Array, Element]:
         """Add the gradient of the weighted values; return that in the logits, and the constant.
 
         Args:
-            weights (uint64, (5, lookup_count)): the weight of each lookup, over K.
-            alphas: the powers of alpha, from alpha^1.
-            gradient (uint64, (5, J)): added to, for the cells.
+            weights: of all lookups of the trigger.
+            first_lookup: the gadget's first.
+            gradient (uint32 or uint64, (5, J)): added to, for the cells.
 
         Returns:
             The gradient in the logits (5, O), for ``NetworkGadget.pull_back``; the constant term.
         """
         outputs, lower = self.outputs, (self.limbs - 1) * self.outputs
-        scaled = multiply_arrays(weights, from_element(alphas[0]).reshape(DEGREE, 1))
+        scaled = weights.part(first_lookup, self.lookup_count, 1)
         own = gradient[:, self.first_cell : self.first_cell + self.cell_count]
-        total = own.copy()
+        total = own.astype(np.uint64)
         total[:, 1 : 1 + outputs] += scaled[:, :outputs]
         tops = []
         for side in range(2):  # s, then s'

@@ -129,31 +129,31 @@ class BlockColumns:
 
 
 def block_columns(
-    shape: tuple[int, int, int], first_cell: int, first: int, last: int
+    shape: tuple[int, int, int], first_cell: int, block_numbers: Index
 ) -> BlockColumns:
-    """The columns of the blocks from ``first`` to ``last`` - 1 of a leaf.
+    """The columns of some blocks of a leaf.
 
     Args:
         shape: channels, height, width of the image.
         first_cell: the leaf gadget's first cell; pixels are the cells 0 .. c*h*w - 1, the salt
             the 32 cells behind them.
-        first: a block.
-        last: another, behind it.
+        block_numbers (int64, (blocks,)): which, from 0.
     """
-    blocks, size = block_count(shape), (last - first, BLOCK_COLUMNS)
+    size = (len(block_numbers), BLOCK_COLUMNS)
     cells, public = np.full(size, NO_CELL, np.int64), np.full(size, NO_CELL, np.int64)
     constants = np.zeros(size, dtype=np.uint64)
-    numbers = np.arange(first, last, dtype=np.int64)[:, None]
+    numbers = block_numbers[:, None]
+    first, last = block_numbers == 0, block_numbers == block_count(shape) - 1
     own = first_cell + numbers * BLOCK_CELLS + np.arange(BLOCK_CELLS)
     cells[:, :BLOCK_CELLS] = own
     cells[:, _CHAINING:_UPPER] = own[:, NEXT_CHAINING:] - BLOCK_CELLS
-    if first == 0:
-        cells[0, _CHAINING:_UPPER] = NO_CELL
-        constants[0, _CHAINING:_UPPER] = _bytes_of(initial_chaining())
-    if last == blocks:  # the last block has no cells for its chaining value
-        cells[-1, NEXT_CHAINING:BLOCK_CELLS] = NO_CELL
-        public[-1, NEXT_CHAINING:BLOCK_CELLS] = np.arange(2, PUBLIC_CELLS)
-    constants[:, _UPPER:_MESSAGE] = _bytes_of(upper_state(shape)[first:last]).reshape(-1, 32)
+    cells[first, _CHAINING:_UPPER] = NO_CELL
+    constants[first, _CHAINING:_UPPER] = _bytes_of(initial_chaining())
+    # the last block has no cells for its chaining value
+    cells[last, NEXT_CHAINING:BLOCK_CELLS] = NO_CELL
+    public[last, NEXT_CHAINING:BLOCK_CELLS] = np.arange(2, PUBLIC_CELLS)
+    upper = upper_state(shape)[block_numbers]
+    constants[:, _UPPER:_MESSAGE] = _bytes_of(upper).reshape(-1, 32)
     places = numbers * BLOCK_BYTES + np.arange(BLOCK_BYTES)  # in the message
     pixels = shape[0] * shape[1] * shape[2]
     message, labels = cells[:, _MESSAGE:], (places >= LABEL_OFFSET) & (places < SALT_OFFSET)
@@ -162,9 +162,8 @@ def block_columns(
     message[of_salt] = pixels + places[of_salt] - SALT_OFFSET
     message[of_image] = places[of_image] - PIXEL_OFFSET
     public[:, _MESSAGE:][labels] = places[labels] - LABEL_OFFSET
-    if first == 0:
-        start = np.frombuffer(message_start(shape), dtype=np.uint8)
-        constants[0, _MESSAGE : _MESSAGE + len(start)] = start
+    start = np.frombuffer(message_start(shape), dtype=np.uint8)
+    constants[first, _MESSAGE : _MESSAGE + len(start)] = start
     return BlockColumns(cells, public, constants)
 
 

@@ -20,6 +20,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm_protocols.field.scalar import DEGREE, P
+from zkwm_protocols.field.vector import Array
+
+Gradient = NDArray[np.uint32] | Array
+"""Coefficients of cells, over K, (5, J): residues of 4 bytes where there are millions of them."""
 PUBLIC_CELLS = 34
 """Of each trigger: its label field (2 bytes, high first) and its leaf digest (32 bytes)."""
 
@@ -56,3 +64,11 @@ class Gadget(Protocol):
 def lookup_count(groups: Sequence[LookupGroup]) -> int:
     """The number of lookups in some groups."""
     return sum(group.count for group in groups)
+
+
+def add_to(gradient: Gradient, first: int, values: Array) -> None:
+    """Add values over K, uint64 (5, ...), to the gradient (5, J) in the cells from ``first`` on."""
+    flat = values.reshape(DEGREE, -1)
+    own = gradient[:, first : first + flat.shape[1]]
+    total = own.astype(np.uint32, copy=False) + flat.astype(np.uint32)  # below 2^32
+    own[:] = np.minimum(total, total - np.uint32(P))  # where the sum is below p, that is above

@@ -12,15 +12,12 @@ pixels; neither repeats the range check.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.argument.relation.gadget import LookupGroup
+from zkwm_protocols.argument.relation.gadget import Gradient, LookupGroup, add_to
 from zkwm_protocols.argument.relation.lookup_tables import Tables
-from zkwm_protocols.field.scalar import ZERO, Element
-from zkwm_protocols.field.vector import Array, add, from_element, multiply
+from zkwm_protocols.argument.relation.lookup_weights import LookupWeights
 from zkwm_protocols.leaves import SALT_BYTES
 
 TABLE = "range:8"
@@ -34,20 +31,14 @@ class ImageGadget:
         self.groups: tuple[LookupGroup, ...] = (LookupGroup(TABLE, self.cell_count),)
         self.lookup_count = self.cell_count
 
-    def pull_back(
-        self, weights: Array, alphas: Sequence[Element], gradient: Array, public_gradient: Array
-    ) -> Element:
-        """Add the gradient of the weighted fingerprints; return the constant term, 0.
+    def pull_back(self, weights: LookupWeights, gradient: Gradient) -> None:
+        """Add the gradient of the weighted fingerprints, which have no constant term.
 
         Args:
-            weights (uint64, (5, lookup_count)): the weight of each lookup, over K.
-            alphas: the powers of alpha, from alpha^1.
-            gradient (uint64, (5, J)): added to, for the cells.
-            public_gradient (uint64, (5, 34)): for the public cells; untouched.
+            weights: of all lookups, these the first.
+            gradient (uint32 or uint64, (5, J)): added to, for the cells.
         """
-        own = gradient[:, : self.cell_count]
-        own[:] = add(own, multiply(weights, from_element(alphas[0]).reshape(-1, 1)))
-        return ZERO
+        add_to(gradient, 0, weights.part(0, self.lookup_count, 1))
 
     def fill(
         self,

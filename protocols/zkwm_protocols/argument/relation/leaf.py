@@ -18,27 +18,35 @@ cells of one block; ``blake2s_witness`` computes them for the prover. SPEC.md 17
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from zkwm_protocols.argument.relation.affine_map import Index
 from zkwm_protocols.argument.relation.blake2s_constants import block_count
 from zkwm_protocols.argument.relation.blake2s_lookups import (
     BLOCK_CELLS,
+    BLOCK_LOOKUPS,
+    NEXT_CHAINING,
     NO_CELL,
     block_columns,
     block_template,
 )
-from zkwm_protocols.argument.relation.gadget import LookupGroup, lookup_count
+from zkwm_protocols.argument.relation.gadget import Gradient, LookupGroup, add_to, lookup_count
+from zkwm_protocols.argument.relation.lookup_weights import LookupWeights
 from zkwm_protocols.commitment import MAXIMUM_PIXELS
 from zkwm_protocols.errors import Malformed
-from zkwm_protocols.field.scalar import DEGREE, Element, add, constant
-from zkwm_protocols.field.vector import Array, from_elements, multiply_base, sum_all
+from zkwm_protocols.field.scalar import Element, add, constant
+from zkwm_protocols.field.vector import (
+    Array,
+    from_elements,
+    multiply,
+    multiply_base,
+    multiply_matrices,
+    sum_all,
+)
 from zkwm_protocols.field.vector import add as add_arrays
 from zkwm_protocols.leaves import SALT_BYTES
 
-_BLOCKS_AT_ONCE = 4
+_BLOCKS_AT_ONCE = 8
 """Few enough for the caches."""
 
 
@@ -70,34 +78,48 @@ class LeafGadget:
         self.lookup_count = self.blocks * lookup_count(block_template().groups)
 
     def pull_back(
-        self, weights: Array, alphas: Sequence[Element], gradient: Array, public_gradient: Array
+        self,
+        weights: LookupWeights,
+        first_lookup: int,
+        gradient: Gradient,
+        public_gradient: Gradient,
     ) -> Element:
         """Add the gradient of the weighted fingerprints; return the constant term.
 
+        A large image has thousands of blocks, whose weights are products of a hundred parts.
+
         Args:
-            weights (uint64, (5, lookup_count)): the weight of each lookup, over K.
-            alphas: the powers of alpha, from alpha^1 to alpha^8.
-            gradient (uint64, (5, J)): added to, for the cells.
-            public_gradient (uint64, (5, 34)): added to, for the public cells.
+            weights: of all lookups.
+            first_lookup: the gadget's first.
+            gradient (uint32 or uint64, (5, J)): added to, for the cells.
+            public_gradient (uint32 or uint64, (5, 34)): added to, for the public cells.
         """
-        forms, powers = block_template().values, from_elements(alphas)
-        blocks = weights.reshape(DEGREE, self.blocks, -1)
+        forms, powers = block_template().values, from_elements(weights.alphas)
         total = constant(0)
-        for first in range(0, self.blocks, _BLOCKS_AT_ONCE):
-            last = min(first + _BLOCKS_AT_ONCE, self.blocks)
-            found = forms.pull_back(blocks[:, first:last], powers)
-            columns = block_columns(self.shape, self.first_cell, first, last)
-            total = add(total, sum_all(multiply_base(found, columns.constants)))
-            _scatter(found, columns.cells, gradient)
-            _scatter(found, columns.public, public_gradient)
+        for numbers, factors, parts in weights.windows(first_lookup, BLOCK_LOOKUPS, self.blocks):
+            found = forms.pull_back(parts, powers)
+            for first in range(0, len(numbers), _BLOCKS_AT_ONCE):
+                some = slice(first, first + _BLOCKS_AT_ONCE)
+                of_blocks = (multiply if found.shape[1] == 1 else multiply_matrices)(
+                    factors[:, some], found
+                )
+                columns = block_columns(self.shape, self.first_cell, numbers[some])
+                total = add(total, sum_all(multiply_base(of_blocks, columns.constants)))
+                for block, number in enumerate(numbers[some]):
+                    self._scatter(int(number), of_blocks[:, block], columns.cells[block], gradient)
+                    _scatter(of_blocks[:, block], columns.public[block], public_gradient)
         return total
 
+    def _scatter(self, number: int, found: Array, cells: Index, gradient: Gradient) -> None:
+        """Add the gradient in a block's columns, (5, columns), to that in their ``cells``."""
+        own = BLOCK_CELLS if number < self.blocks - 1 else NEXT_CHAINING
+        add_to(gradient, self.first_cell + number * BLOCK_CELLS, found[:, :own])
+        _scatter(found[:, own:], cells[own:], gradient)
 
-def _scatter(found: Array, numbers: Index, gradient: Array) -> None:
-    """Add the gradient in columns, (5, blocks, columns), to that in the cells they stand for."""
-    chosen = numbers != NO_CELL
-    cells, places = np.unique(numbers[chosen], return_inverse=True)
-    for i in range(DEGREE):
-        # exact in float64: few residues below 2^31 meet in one cell
-        totals = np.bincount(places, weights=found[i][chosen]).astype(np.uint64)
-        gradient[i, cells] = add_arrays(gradient[i, cells], totals)
+
+def _scatter(found: Array, numbers: Index, gradient: Gradient) -> None:
+    """Add the gradient in some columns to that in the cells they stand for, all different."""
+    chosen = np.flatnonzero(numbers != NO_CELL)
+    if len(chosen):
+        cells = numbers[chosen]
+        gradient[:, cells] = add_arrays(gradient[:, cells].astype(np.uint64), found[:, chosen])

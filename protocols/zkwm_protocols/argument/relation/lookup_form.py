@@ -25,20 +25,23 @@ from math import prod
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zkwm_protocols.argument.relation.argmax import ArgmaxGadget
-from zkwm_protocols.argument.relation.gadget import PUBLIC_CELLS
+from zkwm_protocols.argument.relation.blake2s_lookups import block_template
+from zkwm_protocols.argument.relation.gadget import PUBLIC_CELLS, add_to
+from zkwm_protocols.argument.relation.lookup_weights import EqualityWeights
 from zkwm_protocols.argument.relation.network_form import NetworkForm, network_form
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.field.equality import Equality
-from zkwm_protocols.field.scalar import DEGREE, Element, add
+from zkwm_protocols.field.scalar import DEGREE, ZERO, Element, P, add
 from zkwm_protocols.field.vector import (
     Array,
+    multiply,
     multiply_base,
     subtract_arrays,
     sum_all,
 )
-from zkwm_protocols.field.vector import add as add_arrays
 
 
 class CellForm(Protocol):
@@ -61,12 +64,12 @@ class GradientForm:
     """A form with all its coefficients.
 
     Args:
-        gradient (uint64, (5, J)): of the cells.
+        gradient (uint32, (5, J)): of the cells.
         public (uint64, (5, 34)): of the public cells.
         constant: the constant term.
     """
 
-    gradient: Array
+    gradient: NDArray[np.uint32]
     public: Array
     constant: Element
 
@@ -80,7 +83,7 @@ class LookupForm:
     """A form whose coefficients are written out for image, leaf and argmax only.
 
     Args:
-        first (uint64, (5, m)): of the cells of image and leaf, the first m.
+        first (uint32, (5, m)): of the cells of image and leaf, the first m.
         network: of the pixels and the network's cells.
         last (uint64, (5, J - last_cell)): of the argmax's cells.
         last_cell: the first of these.
@@ -88,7 +91,7 @@ class LookupForm:
         constant: the constant term.
     """
 
-    first: Array
+    first: NDArray[np.uint32]
     network: NetworkForm
     last: Array
     last_cell: int
@@ -104,12 +107,11 @@ class LookupForm:
     def written_out(self) -> GradientForm:
         """The same form with all its coefficients."""
         size = self.last_cell + self.last.shape[1]
-        gradient = np.zeros((DEGREE, size), dtype=np.uint64)
+        gradient = np.zeros((DEGREE, size), dtype=np.uint32)
         gradient[:, : self.first.shape[1]] = self.first
         gradient[:, self.last_cell :] = self.last
         for cell, piece in self.network.pieces:
-            own = gradient[:, cell : cell + prod(piece.shape)]
-            own[:] = add_arrays(own, piece.dense().reshape(DEGREE, -1))
+            add_to(gradient, cell, piece.dense())
         return GradientForm(gradient, self.public, self.constant)
 
 
@@ -134,33 +136,43 @@ def lookup_form(
     of the equality table are not products.
     """
     sizes = (prod(shape[1:]) for shape in relation.network.network.shapes)
+    weights = EqualityWeights(columns, alphas)
+    tags = _tag_terms(relation, columns)
     if any(size & (size - 1) for size in sizes):
-        weights = columns.part(0, relation.lookup_count)
-        return GradientForm(*relation.pull_back(weights, alphas))
+        gradient, public, constant = relation.pull_back(weights)
+        return GradientForm(gradient, public, add(constant, tags))
     places = relation.first_lookups
     network, argmax = relation.network, relation.argmax
-    first = np.zeros((DEGREE, network.first_cell), dtype=np.uint64)
+    first = np.zeros((DEGREE, network.first_cell), dtype=np.uint32)
     public = np.zeros((DEGREE, PUBLIC_CELLS), dtype=np.uint64)
-    of_image = columns.part(0, places["leaf"])
-    constant = relation.image.pull_back(of_image, alphas, first, public)
-    of_leaf = columns.part(places["leaf"], relation.leaf.lookup_count)
-    constant = add(constant, relation.leaf.pull_back(of_leaf, alphas, first, public))
+    relation.image.pull_back(weights, first)
+    constant = add(tags, relation.leaf.pull_back(weights, places["leaf"], first, public))
     # the argmax's cells alone, from 0 on; it gives the network its gradient in the logits
     own = ArgmaxGadget(network.network, first_cell=0)
     last = np.zeros((DEGREE, argmax.cell_count), dtype=np.uint64)
-    of_argmax = columns.part(places["argmax"], argmax.lookup_count)
-    logits, term = own.pull_back(of_argmax, alphas, last)
+    logits, term = own.pull_back(weights, places["argmax"], last)
     form = network_form(network, columns, places["network"], alphas, logits)
-    for more in (term, form.constant, _tag_terms(relation, columns)):
-        constant = add(constant, more)
+    constant = add(add(constant, term), form.constant)
     return LookupForm(first, form, last, argmax.first_cell, public, constant)
 
 
 def _tag_terms(relation: Relation, columns: Equality) -> Element:
     """The sum over lookups of weight times the tag of its table."""
-    tables, groups = relation.tables, relation.groups
-    by_table = {key: tables.tag(key) for key in {group.table for group in groups}}
-    counts = np.array([group.count for group in groups], dtype=np.int64)
-    tags = np.array([by_table[group.table] for group in groups], dtype=np.uint64)
-    sums = columns.sums(np.concatenate([[0], np.cumsum(counts)]))
-    return sum_all(multiply_base(subtract_arrays(sums[:, 1:], sums[:, :-1]), tags))
+    tables, first = relation.tables, relation.first_lookups
+    total = ZERO
+    for groups, begin in (
+        (relation.image.groups, first["image"]),
+        (relation.network.groups + relation.argmax.groups, first["network"]),
+    ):
+        counts = np.array([group.count for group in groups], dtype=np.int64)
+        tags = np.array([tables.tag(group.table) for group in groups], dtype=np.uint64)
+        sums = columns.sums(begin + np.concatenate([[0], np.cumsum(counts)]))
+        of_groups = multiply_base(subtract_arrays(sums[:, 1:], sums[:, :-1]), tags)
+        total = add(total, sum_all(of_groups))
+    # the leaf's groups are those of a block, again and again
+    block = block_template().groups
+    tags = np.concatenate([np.full(group.count, tables.tag(group.table)) for group in block])
+    for _, factors, parts in columns.windows(first["leaf"], len(tags), relation.leaf.blocks):
+        weighted = multiply_base(parts, tags.astype(np.uint64)).sum(axis=2) % np.uint64(P)
+        total = add(total, sum_all(multiply(factors, weighted[:, None])))
+    return total

@@ -20,26 +20,37 @@ the lookups is one reverse pass through the network, as in backpropagation. SPEC
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zkwm_protocols.argument.relation.gadget import LookupGroup, lookup_count
+from zkwm_protocols.argument.relation.gadget import Gradient, LookupGroup, add_to, lookup_count
 from zkwm_protocols.argument.relation.lookup_tables import Tables
+from zkwm_protocols.argument.relation.lookup_weights import LookupWeights
 from zkwm_protocols.field.blas import in_threads
 from zkwm_protocols.field.scalar import DEGREE, Element, P, add, constant, scale
-from zkwm_protocols.field.vector import Array, from_element, multiply_base, subtract_arrays, sum_all
+from zkwm_protocols.field.vector import Array, multiply_base, subtract_arrays, sum_all
 from zkwm_protocols.field.vector import add as add_arrays
-from zkwm_protocols.field.vector import multiply as multiply_arrays
 from zkwm_protocols.integer_network.adjoint import transpose
 from zkwm_protocols.integer_network.evaluate import Value, batches, walk
 from zkwm_protocols.integer_network.model import Activation, IntegerNetwork, Maximum, inputs_of
 from zkwm_protocols.integer_network.windows import Windows, tap_entries
 
 _P = np.uint64(P)
+
+
+@dataclass(frozen=True)
+class _OwnWeights:
+    """Weights of the gadget's lookups, counted from its first; see ``LookupWeights``."""
+
+    weights: LookupWeights
+    first: int
+
+    def part(self, lookup: int, count: int, power: int) -> Array:
+        """The weights of ``count`` lookups times alpha^power, uint64 (5, count)."""
+        return self.weights.part(self.first + lookup, count, power)
 
 
 @dataclass(frozen=True)
@@ -55,31 +66,6 @@ class Place:
     cell: int
     lookup: int
     entries: int
-
-
-@dataclass(frozen=True)
-class _Weighted:
-    """Weights of lookups times powers of alpha; the second power only where it is asked for.
-
-    Args:
-        first (uint64, (5, lookup_count)): weights times alpha.
-        weights (uint64, (5, lookup_count)): the weights.
-        square (uint64, (5, 1)): alpha^2.
-    """
-
-    first: Array
-    weights: Array
-    square: Array
-
-    @classmethod
-    def of(cls, weights: Array, alphas: Sequence[Element]) -> _Weighted:
-        """Of weights (uint64, (5, lookup_count)), for the powers of alpha from alpha^1."""
-        alpha, square = (from_element(power).reshape(DEGREE, 1) for power in alphas[:2])
-        return cls(multiply_arrays(weights, alpha), weights, square)
-
-    def second(self, span: slice) -> Array:
-        """Weights of some lookups times alpha^2, (5, length of the span)."""
-        return multiply_arrays(self.weights[:, span], self.square)
 
 
 class NetworkGadget:
@@ -112,20 +98,24 @@ class NetworkGadget:
         self.lookup_count = lookup_count(groups)
 
     def pull_back(
-        self, weights: Array, alphas: Sequence[Element], gradient: Array, logit_gradient: Array
+        self,
+        weights: LookupWeights,
+        first_lookup: int,
+        gradient: Gradient,
+        logit_gradient: Array,
     ) -> Element:
         """Add the gradient of the weighted values; return the constant term.
 
         One pass backwards, in which each convolution is transposed once. No public cell is read.
 
         Args:
-            weights (uint64, (5, lookup_count)): the weight of each lookup, over K.
-            alphas: the powers of alpha, from alpha^1.
-            gradient (uint64, (5, J)): added to, for the cells.
+            weights: of all lookups of the trigger.
+            first_lookup: the gadget's first.
+            gradient (uint32 or uint64, (5, J)): added to, for the cells.
             logit_gradient (uint64, (5, O)): the gradient in the logits, of the argmax gadget.
         """
         network = self.network
-        weighted = _Weighted.of(weights, alphas)
+        own = _OwnWeights(weights, first_lookup)
         # in the value of each node, summed over all nodes that read it
         gradients = {len(network.nodes): logit_gradient.reshape(DEGREE, *network.shapes[-1])}
         result = constant(0)
@@ -134,10 +124,10 @@ class NetworkGadget:
             term = constant(0)
             pieces: tuple[Array, ...]
             if isinstance(node, Activation):
-                piece, term = self._activation(number, node, of_value, weighted, gradient)
+                piece, term = self._activation(number, node, of_value, own, gradient)
                 pieces = (piece,)
             elif isinstance(node, Maximum):
-                pieces = (self._maximum(number, node, of_value, weighted, gradient),)
+                pieces = (self._maximum(number, node, of_value, own, gradient),)
             else:
                 pieces, term = transpose(network, number, of_value)
             result = add(result, term)
@@ -145,7 +135,7 @@ class NetworkGadget:
                 gradients[place] = (
                     add_arrays(gradients[place], piece) if place in gradients else piece
                 )
-        _add_to(gradient, self.pixel_cell, gradients[0])
+        add_to(gradient, self.pixel_cell, gradients[0])
         return result
 
     def _activation(
@@ -153,8 +143,8 @@ class NetworkGadget:
         number: int,
         node: Activation,
         of_value: Array,
-        weighted: _Weighted,
-        gradient: Array,
+        weights: _OwnWeights,
+        gradient: Gradient,
     ) -> tuple[Array, Element]:
         """The gradient in what the activation reads, and the constant; cells are added to.
 
@@ -162,26 +152,25 @@ class NetworkGadget:
             number: the node's number, from 1.
             node: the activation.
             of_value (uint64, (5, c, h, w)): the gradient in its value.
-            weighted: the weights of all lookups of the gadget.
-            gradient (uint64, (5, J)): added to, for the cells.
+            weights: of the gadget's lookups.
+            gradient (uint32 or uint64, (5, J)): added to, for the cells.
         """
-        place, first = self.places[number], weighted.first
+        place = self.places[number]
         entries, cell, lookup = place.entries, place.cell, place.lookup
         if not node.shift:
-            span = slice(lookup, lookup + entries)
-            results, quotients, term = cell, first[:, span], constant(0)
+            results, quotients, term = cell, weights.part(lookup, entries, 1), constant(0)
         else:
             # q = 2^-s (Z + 2^(s-1) - r): the weight of q goes to Z, to -r and to the constant
-            span = slice(lookup + entries, lookup + 2 * entries)
-            results = cell + entries
+            of_table, results = lookup + entries, cell + entries
             quotients = multiply_base(
-                first[:, span], np.array(pow(2, -node.shift, P), dtype=np.uint64)
+                weights.part(of_table, entries, 1), np.array(pow(2, -node.shift, P), np.uint64)
             )
-            remainders = subtract_arrays(first[:, lookup : lookup + entries], quotients)
-            _add_to(gradient, cell, remainders)
+            remainders = subtract_arrays(weights.part(lookup, entries, 1), quotients)
+            add_to(gradient, cell, remainders)
             term = scale(sum_all(quotients), 1 << (node.shift - 1))
-        _add_to(gradient, results, weighted.second(span))
-        _add_to(gradient, results, of_value)
+            lookup = of_table
+        add_to(gradient, results, weights.part(lookup, entries, 2))
+        add_to(gradient, results, of_value)
         return quotients.reshape(DEGREE, *self.network.shapes[node.input]), term
 
     def _maximum(
@@ -189,33 +178,33 @@ class NetworkGadget:
         number: int,
         node: Maximum,
         of_value: Array,
-        weighted: _Weighted,
-        gradient: Array,
+        weights: _OwnWeights,
+        gradient: Gradient,
     ) -> Array:
         """The gradient (5, c, h, w) in what the maximum reads; cells are added to.
 
         Arguments as above.
         """
         place, network = self.places[number], self.network
-        shape, taps = network.shapes[number], prod(node.kernel)
-        span = slice(place.lookup, place.lookup + (taps - 1) * place.entries)
-        # lookup i is of d_i = x_i - x_0 - e_1 - ... - e_(i-1) and e_i, i = 1 .. taps - 1
-        differences = weighted.first[:, span].reshape(DEGREE, taps - 1, *shape)
-        positive = weighted.second(span).reshape(DEGREE, taps - 1, *shape)
-        own = gradient[:, place.cell : place.cell + (taps - 1) * place.entries]
-        own = own.reshape(DEGREE, taps - 1, *shape)
-        # e_i is in the value, in its own lookup and, negative, in all later differences
-        later = np.zeros((DEGREE, *shape), dtype=np.uint64)
-        for tap in range(taps - 2, -1, -1):
-            own[:, tap] = (own[:, tap] + positive[:, tap] + of_value + (_P - later)) % _P
-            later = add_arrays(later, differences[:, tap])
-        head = subtract_arrays(of_value, later)  # x_0 is in the value and in every difference
-        windows = Windows.of(node, network.shapes[node.input], shape)
+        windows = Windows.of(node, network.shapes[node.input], network.shapes[number])
+        places = {tap: slices for tap, *slices in windows.taps()}
         result = np.zeros((DEGREE, *network.shapes[node.input]), dtype=np.uint64)
-        for tap, (rows, across), (out_rows, out_across) in windows.taps():
-            piece = head if tap == 0 else differences[:, tap - 1]
-            # below 2^52: a window has at most 2^20 taps
-            result[:, :, rows, across] += piece[:, :, out_rows, out_across]
+        # lookup i is of d_i = x_i - x_0 - e_1 - ... - e_(i-1) and e_i, i = 1 .. taps - 1: e_i is in
+        # the value, in its own lookup and, negative, in all later differences, as x_0 is in all
+        rest = of_value
+        for tap in range(prod(node.kernel) - 1, -1, -1):
+            piece = rest
+            if tap:
+                lookup = place.lookup + (tap - 1) * place.entries
+                cell = place.cell + (tap - 1) * place.entries
+                add_to(gradient, cell, weights.part(lookup, place.entries, 2))
+                add_to(gradient, cell, rest)
+                piece = weights.part(lookup, place.entries, 1).reshape(of_value.shape)
+                rest = subtract_arrays(rest, piece)
+            if tap in places:
+                (rows, across), (out_rows, out_across) = places[tap]
+                # below 2^52: a window has at most 2^20 taps
+                result[:, :, rows, across] += piece[:, :, out_rows, out_across]
         return result % _P
 
     def fill(
@@ -310,10 +299,3 @@ class NetworkGadget:
             rows[:, lookup : lookup + place.entries] = numbers.T
             running += positive.reshape(running.shape)
             cell, lookup = cell + place.entries, lookup + place.entries
-
-
-def _add_to(gradient: Array, first: int, values: Array) -> None:
-    """Add an array over K, (5, ...), to the gradient (5, J) in the cells from ``first`` on."""
-    flat = values.reshape(DEGREE, -1)
-    own = gradient[:, first : first + flat.shape[1]]
-    own[:] = add_arrays(own, flat)

@@ -17,8 +17,6 @@ in cells. SPEC.md 17.3, 17.4.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,14 +27,15 @@ from zkwm_protocols.argument.relation.gadget import PUBLIC_CELLS, Gadget, Lookup
 from zkwm_protocols.argument.relation.image import ImageGadget
 from zkwm_protocols.argument.relation.leaf import LeafGadget
 from zkwm_protocols.argument.relation.lookup_tables import Tables
+from zkwm_protocols.argument.relation.lookup_weights import LookupWeights
 from zkwm_protocols.argument.relation.network import NetworkGadget
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.errors import Unsupported
-from zkwm_protocols.field.scalar import DEGREE, Element, P, add
-from zkwm_protocols.field.vector import Array, multiply_base, sum_all
+from zkwm_protocols.field.scalar import DEGREE, Element, add
+from zkwm_protocols.field.vector import Array
 from zkwm_protocols.integer_network.model import IntegerNetwork
 
-MAXIMUM_LOOKUPS = 1 << 24
+MAXIMUM_LOOKUPS = 1 << 25
 MAXIMUM_CELLS = 1 << 25
 
 
@@ -85,30 +84,27 @@ class Relation:
         }
         self.tables = Tables(network, widths)
 
-    def pull_back(self, weights: Array, alphas: Sequence[Element]) -> tuple[Array, Array, Element]:
+    def pull_back(self, weights: LookupWeights) -> tuple[NDArray[np.uint32], Array, Element]:
         """The gradient of the sum over lookups of weight times fingerprint (SPEC.md 17.6).
 
+        Beside the gradient, memory grows with the largest layer, not with all lookups.
+
         Args:
-            weights (uint64, (5, M)): the weight of each lookup, over K.
-            alphas: the powers of alpha, from alpha^1 to alpha^8.
+            weights: of each lookup.
 
         Returns:
-            The coefficients of the cells (5, J) and of the public cells (5, 34), and the constant
-            term, all tags included.
+            The coefficients of the cells, uint32 (5, J), and of the public cells, uint64 (5, 34),
+            and the constant term without the tags.
         """
-        cells = np.zeros((DEGREE, self.cell_count), dtype=np.uint64)
+        cells = np.zeros((DEGREE, self.cell_count), dtype=np.uint32)
         public = np.zeros((DEGREE, PUBLIC_CELLS), dtype=np.uint64)
         first = self.first_lookups
-        total = self._tag_terms(weights)
-        of_image = weights[:, : first["leaf"]]
-        total = add(total, self.image.pull_back(of_image, alphas, cells, public))
-        of_leaf = weights[:, first["leaf"] : first["network"]]
-        total = add(total, self.leaf.pull_back(of_leaf, alphas, cells, public))
+        self.image.pull_back(weights, cells)
+        total = self.leaf.pull_back(weights, first["leaf"], cells, public)
         # the argmax first: it gives the network's reverse pass its gradient in the logits
-        logits, of_argmax = self.argmax.pull_back(weights[:, first["argmax"] :], alphas, cells)
+        logits, of_argmax = self.argmax.pull_back(weights, first["argmax"], cells)
         total = add(total, of_argmax)
-        of_network = weights[:, first["network"] : first["argmax"]]
-        total = add(total, self.network.pull_back(of_network, alphas, cells, logits))
+        total = add(total, self.network.pull_back(weights, first["network"], cells, logits))
         return cells, public, total
 
     def public_cells(self, statement: Statement) -> Array:
@@ -123,13 +119,6 @@ class Relation:
     def match_cells(self, statement: Statement) -> NDArray[np.int64]:
         """For every trigger the cell g of the output that stands for its label, int64 (n,)."""
         return np.array([self.argmax.g_cell(o) for o in statement.outputs], dtype=np.int64)
-
-    def _tag_terms(self, weights: Array) -> Element:
-        """The sum over lookups of weight (uint64, (5, lookup_count)) times the tag of its table."""
-        starts = np.cumsum([0] + [group.count for group in self.groups[:-1]])
-        tags = np.array([self.tables.tag(group.table) for group in self.groups], dtype=np.uint64)
-        totals = np.add.reduceat(weights, starts, axis=1) % np.uint64(P)
-        return sum_all(multiply_base(totals, tags))
 
 
 def _too_large(network: IntegerNetwork) -> Unsupported:

@@ -18,6 +18,9 @@ from zkwm_protocols.field.kernels import loops
 from zkwm_protocols.field.scalar import DEGREE
 from zkwm_protocols.field.vector import Array
 
+_AT_ONCE = 1 << 18
+"""Cells that are folded before they are cut to 32 bits: 10 MiB."""
+
 
 def fold_rows(weights: Array, rows: NDArray[np.uint32]) -> Array:
     """The sum over i of weights[:, i] rows[i].
@@ -41,7 +44,7 @@ def fold_rows(weights: Array, rows: NDArray[np.uint32]) -> Array:
     return out
 
 
-def fold_batch(weights: Array, cells: NDArray[np.uint32]) -> Array:
+def fold_batch(weights: Array, cells: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """The sum over b of weights[:, b] cells[:, b].
 
     Args:
@@ -49,13 +52,17 @@ def fold_batch(weights: Array, cells: NDArray[np.uint32]) -> Array:
         cells (uint32, (J, n)): over F_p, canonical.
 
     Returns:
-        uint64 (5, J), canonical.
+        uint32 (5, J), canonical.
 
     Raises:
         ValueError: the numbers of weights and columns differ.
     """
     if weights.shape != (DEGREE, cells.shape[1]):
         raise ValueError(f"weights of shape {weights.shape} for {cells.shape[1]} columns")
-    out = np.empty((DEGREE, cells.shape[0]), dtype=np.uint64)
-    loops.fold_batch(weights, np.ascontiguousarray(cells), out)
-    return out
+    result = np.empty((DEGREE, cells.shape[0]), dtype=np.uint32)
+    for start in range(0, cells.shape[0], _AT_ONCE):
+        part = np.ascontiguousarray(cells[start : start + _AT_ONCE])
+        out = np.empty((DEGREE, len(part)), dtype=np.uint64)
+        loops.fold_batch(weights, part, out)
+        result[:, start : start + len(part)] = out
+    return result

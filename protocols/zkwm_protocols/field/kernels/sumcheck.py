@@ -13,13 +13,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zkwm_protocols.field.kernels import loops
 from zkwm_protocols.field.kernels.layout import CHUNK, Residues, canonical_element, line_of
 from zkwm_protocols.field.kernels.montgomery import to_montgomery
 from zkwm_protocols.field.kernels.threads import run_tasks
 from zkwm_protocols.field.scalar import DEGREE, Element
-from zkwm_protocols.field.vector import Array
 
 
 def fold(arrays: Residues, r: Element, *, last: bool) -> Residues:
@@ -62,12 +62,17 @@ class ProductSumcheck:
     For every round ``round`` and then ``bind``; after the last, ``values`` (SPEC.md 17.6).
     """
 
-    def __init__(self, left: Array, right: Array, rounds: int) -> None:
+    def __init__(
+        self,
+        left: NDArray[np.unsignedinteger],
+        right: NDArray[np.unsignedinteger],
+        rounds: int,
+    ) -> None:
         """Start.
 
         Args:
-            left (uint64, (5, J)): over K, canonical.
-            right (uint64, (5, J)): over K, canonical.
+            left (uint32 or uint64, (5, J)): over K, canonical.
+            right (uint32 or uint64, (5, J)): over K, canonical.
             rounds: the number of rounds; J is 1 to 2^rounds.
 
         Raises:
@@ -77,10 +82,10 @@ class ProductSumcheck:
         if left.shape != right.shape or not 1 <= columns <= 1 << rounds:
             raise ValueError(f"{left.shape} and {right.shape} for {rounds} rounds")
         width = columns + (columns % 2 if rounds else 0)
-        padded = np.zeros((2, DEGREE, width), dtype=np.uint64)
-        padded[0, :, :columns] = left
-        padded[1, :, :columns] = right
-        self._arrays = to_montgomery(padded)
+        self._arrays = np.zeros((2, DEGREE, width), dtype=np.uint32)
+        for array, values in zip(self._arrays, (left, right), strict=True):
+            for coefficients, own in zip(array, values, strict=True):
+                coefficients[:columns] = to_montgomery(own)
         self._rounds = rounds
 
     def round(self) -> tuple[Element, Element]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.support.leaf_examples import make_example
+from tests.support.network_case import WrittenWeights
 from tests.support.relation_values import image_values
 from zkwm_protocols.argument.relation.gadget import LookupGroup
 from zkwm_protocols.argument.relation.image import ImageGadget
@@ -35,9 +36,8 @@ def test_pull_back_is_the_inner_product_with_the_values() -> None:
     alphas = [vector.to_element(row) for row in generator.integers(0, scalar.P, (8, 5))]
     cells = generator.integers(0, scalar.P, (gadget.cell_count + 2, 1)).astype(np.uint32)
     before = generator.integers(0, scalar.P, (5, gadget.cell_count + 2)).astype(np.uint64)
-    gradient, public = before.copy(), np.zeros((5, 34), dtype=np.uint64)
-    assert gadget.pull_back(weights, alphas, gradient, public) == scalar.ZERO
-    assert not public.any()
+    gradient = before.copy()
+    gadget.pull_back(WrittenWeights(weights, alphas), gradient)
     assert (gradient[:, gadget.cell_count :] == before[:, gadget.cell_count :]).all()
     expected = found = scalar.ZERO
     added = vector.subtract_arrays(gradient, before)

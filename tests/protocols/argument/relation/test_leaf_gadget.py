@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from tests.support.leaf_examples import LABELS, SHAPES, Example, make_example
+from tests.support.network_case import WrittenWeights
 from tests.support.relation_values import image_values, leaf_values
 from zkwm_protocols.argument.relation.gadget import lookup_count
 from zkwm_protocols.argument.relation.leaf import LeafGadget
+from zkwm_protocols.argument.relation.lookup_weights import EqualityWeights
 from zkwm_protocols.errors import Malformed
 from zkwm_protocols.field import scalar, vector
+from zkwm_protocols.field.equality import Equality
 
 AT_ONCE = 512
 
@@ -83,7 +86,8 @@ def test_pull_back_is_the_inner_product_with_the_values(shape: tuple[int, int, i
     cells, before, public_before = random(count), random(5, count), random(5, 34)
     public = generator.integers(0, 256, 34, dtype=np.uint8)
     gradient, public_gradient = before.copy(), public_before.copy()
-    found = gadget.pull_back(weights, powers, gradient, public_gradient)
+    written = WrittenWeights(weights, powers)
+    found = gadget.pull_back(written, 0, gradient, public_gradient)
     added = vector.subtract_arrays(gradient, before)
     public_added = vector.subtract_arrays(public_gradient, public_before)
     assert not added[:, shape[1] * shape[2] + 32 : first_cell].any()
@@ -99,6 +103,23 @@ def test_pull_back_is_the_inner_product_with_the_values(shape: tuple[int, int, i
         weight = vector.to_element(weights[:, u])
         expected = scalar.add(expected, scalar.multiply(weight, fingerprint))
     assert found == expected
+
+
+def test_blocks_that_share_parts_of_weights_have_the_same_gradient() -> None:
+    """147 blocks begin at 128 places of the weights' rows, so that some are made together."""
+    gadget, generator = LeafGadget((3, 52, 60), 9392), np.random.default_rng(4)
+    drawn = [vector.to_element(a) for a in generator.integers(0, scalar.P, (18 + 8, 5))]
+    columns, first = Equality(drawn[8:]), 11
+    weights = EqualityWeights(columns, drawn[:8])
+    written = WrittenWeights(columns.part(0, first + gadget.lookup_count), drawn[:8])
+    found = []
+    for chosen in (weights, written):
+        gradient = np.zeros((5, 9392 + gadget.cell_count), dtype=np.uint32)
+        public = np.zeros((5, 34), dtype=np.uint64)
+        found.append((gadget.pull_back(chosen, first, gradient, public), gradient, public))
+    assert gadget.blocks == 147
+    for left, right in zip(*found, strict=True):
+        assert np.array_equal(left, right)
 
 
 def test_values_of_many_triggers_are_those_of_each() -> None:

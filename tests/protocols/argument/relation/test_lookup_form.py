@@ -14,11 +14,12 @@ from tests.support.small_networks import (
     two_class_network,
 )
 from zkwm_protocols.argument.relation.lookup_form import LookupForm, gradient_form, lookup_form
+from zkwm_protocols.argument.relation.lookup_weights import EqualityWeights
 from zkwm_protocols.argument.relation.network_form import network_form
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.field.equality import Equality
 from zkwm_protocols.field.polynomial import evaluate_extension
-from zkwm_protocols.field.scalar import Element, P
+from zkwm_protocols.field.scalar import Element, P, add, scale
 from zkwm_protocols.integer_network.model import Convolution, IntegerNetwork, Maximum
 
 NETWORKS = [
@@ -43,8 +44,8 @@ def require_network_form(network: IntegerNetwork, seed: int, first_lookup: int) 
     alphas = elements(random, 8)
     logits = random.integers(0, P, (5, network.outputs)).astype(np.uint64)
     gradient = np.zeros((5, case.cell_count), dtype=np.uint64)
-    weights = columns.part(first_lookup, lookups)
-    constant = gadget.pull_back(weights, alphas, gradient, logits)
+    weights = EqualityWeights(columns, alphas)
+    constant = gadget.pull_back(weights, first_lookup, gradient, logits)
     form = network_form(gadget, columns, first_lookup, alphas, logits)
     assert form.constant == constant
     assert form.evaluate(Equality(point)) == evaluate_extension(gradient, point)
@@ -98,8 +99,11 @@ def test_the_whole_form_is_the_gradient(network: IntegerNetwork) -> None:
     columns = Equality(elements(random, relation.lookup_count.bit_length()))
     point = elements(random, relation.cell_count.bit_length())
     alphas = elements(random, 8)
-    weights = columns.part(0, relation.lookup_count)
-    gradient, public, constant = relation.pull_back(weights, alphas)
+    gradient, public, constant = relation.pull_back(EqualityWeights(columns, alphas))
+    starts = np.cumsum([0, *(group.count for group in relation.groups)])
+    for start, group in zip(starts.tolist(), relation.groups, strict=False):
+        weight = columns.sum_of(start, group.count)
+        constant = add(constant, scale(weight, relation.tables.tag(group.table)))
     form, written = (make(relation, columns, alphas) for make in (lookup_form, gradient_form))
     # of sides that are no powers of two all is written out
     assert isinstance(form, LookupForm) == (network.shape == (3, 8, 8))
