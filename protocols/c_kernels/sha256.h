@@ -70,6 +70,47 @@ INLINE uint32_t big_endian(const uint8_t *bytes) {
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
+/* the next WIDTH words, zeros behind ``count`` */
+INLINE Words load_words(const uint32_t *from, Index count) {
+    uint32_t rest[WIDTH] = {0};
+    if (count < WIDTH) copy_words(rest, from, count);
+    return words_load(count < WIDTH ? rest : from);
+}
+INLINE void store_words(uint32_t *to, Words words, Index count) {
+    uint32_t rest[WIDTH];
+    words_store(count < WIDTH ? rest : to, words);
+    if (count < WIDTH) copy_words(to, rest, count);
+}
+/* The 49 bytes in front of the elements of columns first .. first + count - 1: 12 words, and one byte that is
+ * returned at the top of a word. */
+INLINE Words column_start(Hasher *s, const uint8_t *prefix, const uint8_t *nonces, Index first, Index count) {
+    uint32_t head[13][WIDTH] = {{0}};
+    for (Index lane = 0; lane < count; lane++) {
+        uint8_t bytes[52] = {0};
+        uint32_t index = (uint32_t)(first + lane);
+        for (int i = 0; i < 13; i++) bytes[i] = prefix[i];
+        for (int i = 0; i < 4; i++) bytes[13 + i] = (uint8_t)(index >> (24 - 8 * i));
+        for (int i = 0; i < 32; i++) bytes[17 + i] = nonces[32 * lane + i];
+        for (int i = 0; i < 13; i++) head[i][lane] = big_endian(bytes + 4 * i);
+    }
+    hasher_start(s);
+    for (int i = 0; i < 12; i++) hasher_word(s, words_load(head[i]));
+    return words_load(head[12]);
+}
+/* ``rows`` elements behind the byte ``before``; the last one's last byte is returned likewise */
+INLINE Words column_rows(Hasher *s, Words before, const uint32_t *from, Index rows, Index pitch, Index count) {
+    for (Index row = 0; row < rows; row++, from += pitch) {
+        Words element = words_swap(load_words(from, count));
+        hasher_word(s, words_plus(before, words_shift(element, 8)));
+        before = words_shift_left(element, 24);
+    }
+    return before;
+}
+INLINE void column_end(Hasher *s, Words before, Index rows, uint8_t *digests, Index count) {
+    hasher_end(s, words_plus(before, words_of(0x800000)), 49 + 4 * (uint64_t)rows);
+    hasher_store(s, digests, count);
+}
+
 /* Digests of columns first + begin .. first + end - 1 into digests (.., 32), from its start: of prefix,
  * index in 4 bytes, nonce of 32 bytes, and the column's elements in 4 bytes each, least significant first.
  * ``columns`` (rows, pitch) and ``nonces`` (.., 32) begin at column ``first``; the prefix has 13 bytes. */
@@ -78,29 +119,36 @@ KERNEL(hash_columns)
  Index rows, Index pitch, uint8_t *digests) {
     for (Index start = begin; start < end; start += WIDTH) {
         Index count = least(WIDTH, end - start);
-        uint32_t head[13][WIDTH] = {{0}}; /* 49 bytes: 12 words, and one byte of the next */
         Hasher s;
-        for (Index lane = 0; lane < count; lane++) {
-            uint8_t bytes[52] = {0};
-            uint32_t index = (uint32_t)(first + start + lane);
-            for (int i = 0; i < 13; i++) bytes[i] = prefix[i];
-            for (int i = 0; i < 4; i++) bytes[13 + i] = (uint8_t)(index >> (24 - 8 * i));
-            for (int i = 0; i < 32; i++) bytes[17 + i] = nonces[32 * (start + lane) + i];
-            for (int i = 0; i < 13; i++) head[i][lane] = big_endian(bytes + 4 * i);
+        Words before = column_start(&s, prefix, nonces + 32 * start, first + start, count);
+        before = column_rows(&s, before, columns + start, rows, pitch, count);
+        column_end(&s, before, rows, digests + 32 * start, count);
+    }
+}
+/* The same digests of columns 0 .. width - 1 that come in strips of rows: ``rows`` of them behind ``done`` others,
+ * of ``total``. A strip ends where a block of the hash does, but for the last: ``done`` is 0, or 4 more than a
+ * multiple of 16. ``states`` (9, width) holds a column's hash value and its last byte in between. */
+KERNEL(hash_strip)
+(Index begin, Index end, const uint8_t *prefix, const uint8_t *nonces, const uint32_t *columns, Index rows,
+ Index width, Index done, Index total, uint32_t *states, uint8_t *digests) {
+    for (Index start = begin; start < end; start += WIDTH) {
+        Index count = least(WIDTH, end - start);
+        Hasher s;
+        Words before;
+        if (done) {
+            for (int i = 0; i < 8; i++) s.h[i] = load_words(states + i * width + start, count);
+            before = load_words(states + 8 * width + start, count);
+            s.words = 0;
+        } else {
+            before = column_start(&s, prefix, nonces + 32 * start, start, count);
         }
-        hasher_start(&s);
-        for (int i = 0; i < 12; i++) hasher_word(&s, words_load(head[i]));
-        Words before = words_load(head[12]); /* one byte at its top */
-        for (Index row = 0; row < rows; row++) {
-            const uint32_t *from = columns + row * pitch + start;
-            uint32_t rest[WIDTH] = {0};
-            if (count < WIDTH) copy_words(rest, from, count);
-            Words element = words_swap(words_load(count < WIDTH ? rest : from));
-            hasher_word(&s, words_plus(before, words_shift(element, 8)));
-            before = words_shift_left(element, 24);
+        before = column_rows(&s, before, columns + start, rows, width, count);
+        if (done + rows == total) {
+            column_end(&s, before, total, digests + 32 * start, count);
+        } else {
+            for (int i = 0; i < 8; i++) store_words(states + i * width + start, s.h[i], count);
+            store_words(states + 8 * width + start, before, count);
         }
-        hasher_end(&s, words_plus(before, words_of(0x800000)), 49 + 4 * (uint64_t)rows);
-        hasher_store(&s, digests + 32 * start, count);
     }
 }
 /* Digests of nodes begin .. end - 1: of prefix (12 bytes, the level last), index in 4 bytes, and two

@@ -182,6 +182,47 @@ KERNEL(transform_rows)
     }
 }
 
+/* Values of rows at some places only, into out (.., count): at w_N^c for c of ``places``, N = A B.
+ *
+ *     index i B + j:   value(c) = sum over j of w_N^(c j) y_k(j),   k = c mod A, y_k(j) value k of column j
+ *
+ * Columns are transformed as above, in strips (A, STRIP), with A about as large as ``count``. lines (count) are the
+ * lines of a strip, 4 or more, that hold y_k; powers (B / STRIP, count, STRIP) are w_N^(c j). Strips (GROUP A STRIP) and sums
+ * (count STRIP) are this call's own. */
+KERNEL(transform_at)
+(Index begin, Index end, const Residue *rows, Index length, const Residue *factors, const Residue *roots,
+ Index rows_log, Index columns, const Index *lines, Index count, const Residue *powers, Residue *strips,
+ Residue *sums, Residue *out) {
+    Index size = STRIP << rows_log;
+    for (Index r = begin; r < end; r++) {
+        const Residue *row = rows + r * length;
+        for (Index i = 0; i < count * STRIP; i++) sums[i] = 0;
+        for (Index start = 0; start < columns; start += GROUP * STRIP) {
+            if (start >= length) break; /* zeros from here on */
+            Index filled = (length - start + columns - 1) / columns;
+            for (Index i = 0; i < filled; i++)
+                for (Index s = 0; s < GROUP; s++) {
+                    Index at = i * columns + start + s * STRIP;
+                    load_line(strips + s * size + i * STRIP, row + at, factors + at, length - at);
+                }
+            for (Index s = 0; s < GROUP; s++) {
+                const Residue *strip = strips + s * size, *power = powers + (start + s * STRIP) * count;
+                transform_strip(strips + s * size, (int)rows_log, (int)rows_log, roots, filled);
+                for (Index k = 0; k < count; k++)
+                    for (Index j = k * STRIP; j < (k + 1) * STRIP; j += WIDTH) {
+                        Words y = words_load(strip + lines[k] * STRIP + j - k * STRIP);
+                        words_store(sums + j, words_add(words_load(sums + j), words_product(y, words_load(power + j))));
+                    }
+            }
+        }
+        for (Index k = 0; k < count; k++) {
+            uint64_t total = 0;
+            for (Index j = 0; j < STRIP; j++) total += sums[k * STRIP + j];
+            out[r * count + k] = (Residue)(total % P);
+        }
+    }
+}
+
 /* start, start base, start base^2, ... into out, all in Montgomery form: doubled again and again */
 INLINE void powers(Residue base, Residue start, Residue *out, Index count) {
     Residue step = base;

@@ -32,6 +32,7 @@ ALLOWED = {
 # Compiled code and threads: in these modules and in no others.
 COMPILED = {
     "argument.ligero.hashing": {"concurrent"},
+    "argument.ligero.strips_numba": {"numba"},
     "argument.logup_gkr.kernels": {"numba"},
     "argument.logup_gkr.layer_kernels": {"numba"},
     "argument.logup_gkr.node_lines": {"numba"},
@@ -61,8 +62,11 @@ CLOCKS = {"now", "utcnow", "today", "fromtimestamp", "time", "monotonic"}
 # What imports compiled code, directly or not: the prover's side, whole.
 PROVER = {
     *COMPILED,
+    "argument.ligero.codewords",
     "argument.ligero.prover",
     "argument.ligero.rows",
+    "argument.ligero.strips",
+    "argument.ligero.strips_native",
     "argument.logup_gkr.blocks",
     "argument.logup_gkr.bound_rows",
     "argument.logup_gkr.level",

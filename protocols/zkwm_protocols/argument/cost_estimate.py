@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zkwm_protocols.argument.layout_choice import choose_layout
+from zkwm_protocols.argument.ligero import codeword_memory
 from zkwm_protocols.argument.parameters import Layout
 from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.integer_network.model import IntegerNetwork
@@ -73,7 +74,6 @@ def estimate_of_layout(layout: Layout) -> Estimate:
     lookups = layout.triggers * layout.lookups
     cells = layout.triggers * layout.cells
     tree_bytes = _TREE_BYTES_A_LOOKUP * lookups + _TREE_BYTES_A_TABLE_ROW * layout.table_rows
-    committed_bytes = 4 * layout.base_rows * layout.code_length
     return Estimate(
         lookups=lookups,
         cells=cells,
@@ -85,8 +85,12 @@ def estimate_of_layout(layout: Layout) -> Estimate:
         + _BYTES_A_CELL_OF_ONE_TRIGGER * layout.cells
         + _BYTES_A_LOOKUP * lookups
         + 4 * cells
-        + committed_bytes
-        + max(tree_bytes, _GRADIENT_BYTES_A_CELL * layout.cells),
+        + codeword_memory.held_bytes(layout)
+        + max(
+            codeword_memory.transient_bytes(layout),
+            tree_bytes,
+            _GRADIENT_BYTES_A_CELL * layout.cells,
+        ),
         proof_bytes=layout.proof_bytes,
         soundness_bits=layout.soundness_bits,
     )

@@ -48,7 +48,7 @@ def proof_purpose(
         release.encode(),
         repr(layout).encode(),
         hashlib.sha256(statement.to_bytes(layout)).digest(),
-        hashlib.sha256(np.ascontiguousarray(cells).tobytes()).digest(),
+        hashlib.sha256(np.ascontiguousarray(cells).data).digest(),
     )
 
 

@@ -26,11 +26,11 @@ def test_what_fits_or_is_not_known_is_served(
 @pytest.mark.parametrize("fitting", [1, 3, 7])
 def test_the_hint_says_how_many_blocks_fit(fitting: int, monkeypatch: pytest.MonkeyPatch) -> None:
     network = small_network()
-    _leave(estimate(network, fitting * 1000).peak_bytes, monkeypatch)
+    _leave(estimate(network, fitting * 2000).peak_bytes, monkeypatch)
     with pytest.raises(UsageError, match="of memory") as caught:
-        require_memory(network, 8, 1000)
+        require_memory(network, 8, 2000)
     assert f"about {fitting} of the 8 blocks fits" in caught.value.hint
-    require_memory(network, fitting, 1000)
+    require_memory(network, fitting, 2000)
 
 
 def test_where_not_one_block_fits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,9 @@
 
     rows              the tableau: every row a polynomial, every polynomial a codeword
       |
-    column_tree       hashes the columns of the encoded tableau; the root is the commitment
+    codewords         the encoded tableau, whole or in strips of rows
+      |
+    column_tree       hashes its columns; the root is the commitment
       |
     messages          one challenge, four combined rows, t opened columns
       |

@@ -45,7 +45,13 @@ def hash_codewords(
     require(len(nonces) == NONCE_BYTES * length and length < 1 << 32, "columns and nonces")
     if LEVEL in (None, "plain"):
         return build_tree(_hash_by_library(codewords, nonces, prefix))
-    digests = _hash_columns(np.ascontiguousarray(codewords), nonces, prefix)
+    return tree_of(_hash_columns(np.ascontiguousarray(codewords), nonces, prefix))
+
+
+def tree_of(digests: _Bytes) -> ColumnTree:
+    """The tree over leaves, uint8 (N, 32)."""
+    if LEVEL in (None, "plain"):
+        return build_tree(digests.tobytes())
     levels = [digests.tobytes()]
     while len(digests) > 1:
         digests = _hash_nodes(digests, len(levels))

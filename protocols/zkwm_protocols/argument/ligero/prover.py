@@ -2,7 +2,7 @@
 
 ::
 
-    CommittedRows --encode--> codewords (base_rows, N) --hash columns--> root
+    CommittedRows --encode--> Codewords (base_rows, N) --hash columns--> root
 
     low      =  mask_low                     + sum of rho f          over all rows f
     dot      =  mask_dot_a + X^R mask_dot_b  + sum of A f            over witness, multiplicities
@@ -20,8 +20,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from zkwm_protocols.argument.ligero.codewords import Codewords
 from zkwm_protocols.argument.ligero.column_tree import NONCE_BYTES
-from zkwm_protocols.argument.ligero.hashing import hash_codewords
 from zkwm_protocols.argument.ligero.linear_claim import (
     CombinedClaim,
     match_places,
@@ -69,7 +69,7 @@ _P = np.uint64(P)
 class WitnessCommitment:
     """A commitment to cells, multiplicities and pads, and the answers to its challenges.
 
-    The row ``product`` is computed. Holds all codewords: 4 N bytes for each row over F_p.
+    The row ``product`` is computed. Holds all rows, and codewords as ``Codewords`` says.
 
     Args:
         layout: all sizes.
@@ -84,8 +84,7 @@ class WitnessCommitment:
         self._layout = layout
         self._rows = CommittedRows(layout, values, random)
         self._nonces = random.bytes(NONCE_BYTES * layout.code_length)
-        self._codewords = self._rows.encode()
-        self._tree = hash_codewords(self._codewords, self._nonces)
+        self._codewords = Codewords(layout, self._rows, self._nonces)
         self._combined = False
         self._opened = False
 
@@ -95,7 +94,7 @@ class WitnessCommitment:
     @property
     def root(self) -> bytes:
         """The root of the column tree, 32 bytes, public."""
-        return self._tree.root
+        return self._codewords.tree.root
 
     def combine(self, challenge: CombinationChallenge) -> CombinedRows:
         """The four combined rows.
@@ -141,9 +140,9 @@ class WitnessCommitment:
             raise UsageError("a commitment is opened once")
         self._opened = True
         return OpenedColumns(
-            cells=np.ascontiguousarray(self._codewords[:, indices].T),
+            cells=self._codewords.columns(indices),
             nonces=tuple(self._nonces[NONCE_BYTES * i : NONCE_BYTES * (i + 1)] for i in indices),
-            nodes=self._tree.missing_nodes(indices.tolist()),
+            nodes=self._codewords.tree.missing_nodes(indices.tolist()),
         )
 
     def _low(self, rhos: Array, folded: Array) -> Array:

@@ -30,6 +30,7 @@ rows is a cell. The masks hide the four combined rows alike. Secret, prover only
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,13 +52,13 @@ from zkwm_protocols.argument.parameters import (
 from zkwm_protocols.argument.prover_randomness import RandomStream
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.field.kernels.linear_combination import fold_rows
-from zkwm_protocols.field.kernels.ntt import encode
+from zkwm_protocols.field.kernels.ntt import encode, encode_at
 from zkwm_protocols.field.polynomial import interpolate
 from zkwm_protocols.field.scalar import DEGREE, constant, multiply, negate
 from zkwm_protocols.field.vector import Array, add, combine, from_element, subtract_arrays, sum_all
 from zkwm_protocols.field.vector import multiply as multiply_arrays
 
-_ENCODED_AT_ONCE = 64
+_ENCODED_AT_ONCE = 32
 """Rows encoded together: their coefficients are copied behind their random tails first."""
 
 
@@ -127,17 +128,22 @@ class CommittedRows:
         """The encoded tableau, uint32 (base_rows, N): all rows at 3 w^c, c = 0 .. N - 1."""
         layout = self._layout
         codewords = np.empty((layout.base_rows, layout.code_length), dtype=np.uint32)
-        place = 0
-        tails = self._witness_tails
-        for heads in (self._full_rows, self._last_row):
-            self._encode_rows(heads, tails[place : place + len(heads)], codewords[place:])
-            place += len(heads)
-        self._encode_rows(self._multiplicities, self._multiplicity_tails, codewords[place:])
-        place += len(self._multiplicities)
-        for row in self.extension:
-            encode(row.astype(np.uint32), layout.code_log, codewords[place : place + 5])
-            place += 5
+        self.encode_rows(0, layout.base_rows, codewords)
         return codewords
+
+    def encode_rows(self, first: int, last: int, codewords: NDArray[np.uint32]) -> None:
+        """Encode rows first .. last - 1 of the tableau into ``codewords`` (last - first, N)."""
+        for place, rows in self._coefficients(first, last):
+            out = codewords[place - first : place - first + len(rows)]
+            encode(rows, self._layout.code_log, out)
+
+    def encode_at(self, places: NDArray[np.int64]) -> NDArray[np.uint32]:
+        """All codewords at some places (t,) only, uint32 (base_rows, t)."""
+        layout = self._layout
+        values = np.empty((layout.base_rows, len(places)), dtype=np.uint32)
+        for place, rows in self._coefficients(0, layout.base_rows):
+            values[place : place + len(rows)] = encode_at(rows, layout.code_log, places)
+        return values
 
     def fold_witness(self, weights: Array) -> Array:
         """The sum of weights[:, i] times witness row i.
@@ -175,22 +181,36 @@ class CommittedRows:
         result[:, layout.row_length :] = combine(weights, tails)
         return result
 
-    def _encode_rows(
-        self,
-        heads: NDArray[np.uint32],
-        tails: NDArray[np.uint32],
-        codewords: NDArray[np.uint32],
-    ) -> None:
-        """Encode heads (m, R or fewer) and tails (m, t) of rows into ``codewords`` (m, N)."""
+    def _coefficients(self, first: int, last: int) -> Iterator[tuple[int, NDArray[np.uint32]]]:
+        """Rows first .. last - 1 of the tableau in blocks: the place of a block, and its rows.
+
+        A block (m, terms) is the caller's until the next one.
+        """
         layout = self._layout
         terms = layout.row_length + layout.columns
-        block = np.zeros((min(_ENCODED_AT_ONCE, len(heads)), terms), dtype=np.uint32)
-        for start in range(0, len(heads), _ENCODED_AT_ONCE):
-            stop = min(start + _ENCODED_AT_ONCE, len(heads))
-            count = stop - start
-            block[:count, : heads.shape[1]] = heads[start:stop]
-            block[:count, layout.row_length :] = tails[start:stop]
-            encode(block[:count], layout.code_log, codewords[start:stop])
+        block = np.zeros((min(_ENCODED_AT_ONCE, last - first), terms), dtype=np.uint32)
+        full = len(self._full_rows)
+        tails = np.split(self._witness_tails, [full])
+        place = 0
+        for heads, tail in (
+            (self._full_rows, tails[0]),
+            (self._last_row, tails[1]),
+            (self._multiplicities, self._multiplicity_tails),
+        ):
+            width = heads.shape[1]
+            block[:, width : layout.row_length] = 0
+            stop = min(last - place, len(heads))
+            for start in range(max(first - place, 0), stop, _ENCODED_AT_ONCE):
+                count = min(_ENCODED_AT_ONCE, stop - start)
+                block[:count, :width] = heads[start : start + count]
+                block[:count, layout.row_length :] = tail[start : start + count]
+                yield place + start, block[:count]
+            place += len(heads)
+        for row in self.extension:
+            start, stop = max(first - place, 0), min(last - place, DEGREE)
+            if start < stop:
+                yield place + start, row[start:stop].astype(np.uint32)
+            place += DEGREE
 
 
 def extension_rows(layout: Layout, values: SecretValues, random: RandomStream) -> tuple[Array, ...]:

@@ -29,6 +29,9 @@ from zkwm_protocols.argument.relation.relation import Relation
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.errors import NotEnoughMatches, UsageError
 
+_COUNTED_AT_ONCE = 1 << 22
+"""Lookups; counting makes numbers of eight bytes of them."""
+
 
 @dataclass(frozen=True)
 class Witness:
@@ -44,7 +47,12 @@ class Witness:
 
     def multiplicities(self, count: int) -> NDArray[np.uint32]:
         """How often each of ``count`` table rows is hit, uint32 (count,)."""
-        return np.bincount(self.rows.reshape(-1), minlength=count).astype(np.uint32)
+        total = np.zeros(count, dtype=np.int64)
+        step = max(1, _COUNTED_AT_ONCE // self.rows.shape[1])
+        for start in range(0, len(self.rows), step):
+            some = self.rows[start : start + step].reshape(-1)
+            total += np.bincount(some, minlength=count)
+        return total.astype(np.uint32)
 
 
 def make_witness(

@@ -11,6 +11,7 @@ Chosen once for a process; the two agree bit for bit. Numba is imported only whe
     fold_rows        rows combined with weights in K
     fold_batch       columns combined with weights in K
     transform        number-theoretic transforms of rows
+    transform_at     some values of the same
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if LEVEL is not None:
         product_round,
         scale,
     )
-    from zkwm_protocols.field.kernels.native_transform import transform
+    from zkwm_protocols.field.kernels.native_transform import transform, transform_at
 else:
     from zkwm_protocols.field.kernels.by_numba.arithmetic import equality_table, scale
     from zkwm_protocols.field.kernels.by_numba.sums import (
@@ -35,7 +36,7 @@ else:
         fold_rows,
         product_round,
     )
-    from zkwm_protocols.field.kernels.by_numba.transform import transform
+    from zkwm_protocols.field.kernels.by_numba.transform import transform, transform_at
 
 __all__ = [
     "equality_table",
@@ -45,4 +46,5 @@ __all__ = [
     "product_round",
     "scale",
     "transform",
+    "transform_at",
 ]

@@ -15,6 +15,8 @@ from zkwm_protocols.field.kernels.native import call, require, words
 from zkwm_protocols.field.kernels.threads import run_tasks
 from zkwm_protocols.field.scalar import TWO_ADICITY, P, root_of_unity
 
+Index = NDArray[np.int64]
+
 _STRIP = 16
 """Columns transformed together, as in transform.h."""
 _GROUP = 4
@@ -60,6 +62,85 @@ def _twiddles(logarithm: int, rows: int, columns: int) -> Residues:
 
     run_tasks(part, rows, work=out.size // 8)
     return out
+
+
+@lru_cache(maxsize=1)
+def _lines_and_powers(logarithm: int, places: bytes) -> tuple[Index, Residues, int]:
+    """What ``transform_at`` needs for its places: lines of a strip, powers, log of its length.
+
+    Args:
+        logarithm: of N.
+        places: the bytes of int64 (count,), 0 to N - 1.
+    """
+    at = np.frombuffer(places, dtype=np.int64)
+    # a strip about as long as there are places: transforms and sums then cost about the same
+    longest = logarithm - (_GROUP * _STRIP).bit_length() + 1
+    rows_log = min(max((len(at) - 1).bit_length(), 2), longest)
+    columns = 1 << logarithm - rows_log
+    within = at & ((1 << rows_log) - 1)
+    lines = np.zeros(len(at), dtype=np.int64)
+    for bit in range(rows_log):  # a strip's lines are in bit-reversed order
+        lines = 2 * lines + (within >> bit & 1)
+    root = root_of_unity(logarithm)
+    points = [pow(root, int(c), P) * RADIX % P for c in at]
+    powers = np.empty((len(at), columns), dtype=np.uint32)
+    call(
+        "fill_twiddles", 0, len(at), words(np.array(points, dtype=np.uint32), len(at)),
+        words(powers, len(at), columns, out=True), columns, RADIX,
+    )  # fmt: skip
+    strips = powers.reshape(len(at), -1, _STRIP).transpose(1, 0, 2)
+    return lines, np.ascontiguousarray(strips), rows_log
+
+
+def transform_at(
+    rows: NDArray[np.uint32],
+    base: int,
+    scale: int,
+    logarithm: int,
+    places: Index,
+    out: NDArray[np.uint32],
+) -> None:
+    """out[:, i] = scale * row polynomial at base w^places[i], w the root of order 2^logarithm.
+
+    Args:
+        rows (uint32, (r, d)): canonical coefficients, d at most 2^logarithm.
+        base: of the coset.
+        scale: a factor of all values.
+        logarithm: of the length.
+        places (int64, (count,)): 0 to 2^logarithm - 1.
+        out (uint32, (r, count)): written.
+
+    Raises:
+        UsageError: shapes that do not fit.
+    """
+    number, length = rows.shape
+    count, size = len(places), 1 << logarithm
+    require(0 <= logarithm <= TWO_ADICITY and length <= size, "a transform")
+    require(bool(((places >= 0) & (places < size)).all()), "places of a transform")
+    if logarithm < _SHORT:
+        whole = np.empty((number, size), dtype=np.uint32)
+        transform(rows, base, scale, logarithm, whole)
+        out[:] = whole[:, places]
+        return
+    at = np.ascontiguousarray(places, dtype=np.int64)
+    lines, powers, rows_log = _lines_and_powers(logarithm, at.tobytes())
+    columns = size >> rows_log
+    factors = _factors(base, scale, length)
+    addresses = (
+        words(rows, number, length), length, words(factors, length),
+        words(_roots(rows_log), None, 2), rows_log, columns, words(lines, count, dtype=np.int64),
+        count, words(powers, columns // _STRIP, count, _STRIP),
+    )  # fmt: skip
+    target = words(out, number, count, out=True)
+
+    def part(begin: int, end: int) -> None:
+        """Rows begin .. end - 1, with scratch of this thread's own."""
+        strips = np.empty(_GROUP * _STRIP << rows_log, dtype=np.uint32)
+        sums = np.empty(count * _STRIP, dtype=np.uint32)
+        scratch = words(strips, None, out=True), words(sums, None, out=True)
+        call("transform_at", begin, end, *addresses, *scratch, target)
+
+    run_tasks(part, number, work=number * size // 8)
 
 
 def transform(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
 from tests.support.native_levels import NATIVE_LEVELS
-from zkwm_protocols.argument.ligero import hashing
+from zkwm_protocols.argument.ligero import hashing, strips, strips_native, strips_numba
 from zkwm_protocols.argument.ligero.column_tree import build_tree, hash_columns
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.field.kernels import native
@@ -33,3 +35,37 @@ def test_the_tree_is_that_of_hashlib(
 def test_nonces_are_one_for_each_column() -> None:
     with pytest.raises(UsageError):
         hashing.hash_codewords(np.zeros((2, 4), dtype=np.uint32), bytes(32 * 3))
+
+
+@pytest.mark.parametrize("level", [*NATIVE_LEVELS, "numba"])
+@pytest.mark.parametrize(
+    ("rows", "length", "most"), [(1, 1, 16), (4, 8, 16), (5, 512, 16), (67, 64, 32), (84, 16, 48)]
+)
+def test_strips_have_the_tree_of_whole_columns(
+    monkeypatch: pytest.MonkeyPatch, level: str, rows: int, length: int, most: int
+) -> None:
+    generator = np.random.default_rng(rows)
+    codewords = generator.integers(0, 2**32, (rows, length), dtype=np.uint32)
+    nonces = generator.bytes(32 * length)
+    expected = build_tree(hash_columns(codewords.T, nonces, np.arange(length)))
+    loop = strips_numba.hash_strip if level == "numba" else strips_native.hash_strip
+    monkeypatch.setattr(strips, "hash_strip", loop)
+    at_level = nullcontext() if level == "numba" else native.at_level(level)
+    with at_level:
+        hasher = strips.StripHasher(rows, nonces)
+        for first, last in strips.strip_bounds(rows, most):
+            assert last - first <= most
+            hasher.add(codewords[first:last])
+        assert hasher.tree() == expected
+
+
+def test_strips_end_with_blocks_and_rows_are_complete() -> None:
+    hasher = strips.StripHasher(40, bytes(32 * 4))
+    for rows, length in ((3, 4), (41, 4), (20, 8), (0, 4)):
+        with pytest.raises(UsageError):
+            hasher.add(np.zeros((rows, length), dtype=np.uint32))
+    hasher.add(np.zeros((20, 4), dtype=np.uint32))
+    with pytest.raises(UsageError):
+        hasher.tree()
+    with pytest.raises(UsageError):
+        strips.StripHasher(40, bytes(33))

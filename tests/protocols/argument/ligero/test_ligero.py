@@ -300,4 +300,4 @@ def test_the_commitment_shows_nothing(case: Case) -> None:
     commitment = case.commit(SeededStream(1))
     assert repr(commitment) == "WitnessCommitment()"
     assert repr(commitment._rows) == "CommittedRows()"
-    assert repr(commitment._tree) == object.__repr__(commitment._tree)
+    assert repr(commitment._codewords.tree) == object.__repr__(commitment._codewords.tree)

@@ -16,7 +16,7 @@ from zkwm_protocols.field.kernels.by_numba import arithmetic
 from zkwm_protocols.field.kernels.by_numba.lines import load_line, load_pairs, new_line, store_line
 from zkwm_protocols.field.kernels.layout import LINE, Residues
 from zkwm_protocols.field.kernels.linear_combination import fold_batch, fold_rows
-from zkwm_protocols.field.kernels.ntt import encode, interpolate, multiply_polynomials
+from zkwm_protocols.field.kernels.ntt import encode, encode_at, interpolate, multiply_polynomials
 from zkwm_protocols.field.scalar import Element, P, add, multiply
 from zkwm_protocols.field.vector import Array
 
@@ -187,6 +187,12 @@ def test_codewords_need_whole_rows() -> None:
     out = np.zeros((2, 16), dtype=np.uint32)[:, ::2]
     with pytest.raises(ValueError):
         encode(np.zeros((2, 3), dtype=np.uint32), 3, out)
+
+
+@pytest.mark.parametrize(("terms", "logarithm", "place"), [(9, 3, 1), (1, 25, 0), (4, 3, 8)])
+def test_places_that_do_not_fit(terms: int, logarithm: int, place: int) -> None:
+    with pytest.raises(ValueError):
+        encode_at(np.zeros((2, terms), dtype=np.uint32), logarithm, np.array([place]))
 
 
 @pytest.mark.parametrize("logarithm", [0, 1, 3, 6])

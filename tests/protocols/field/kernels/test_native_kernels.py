@@ -141,6 +141,21 @@ def test_transforms(loops: Any, logarithm: int) -> None:
                 assert int(out[row, place]) == values_at(rows[row], 3, 5, logarithm, place)
 
 
+@pytest.mark.parametrize("logarithm", [0, 3, 7, 8, 9, 13])
+def test_transforms_at_some_places(loops: Any, logarithm: int) -> None:
+    size = 1 << logarithm
+    generator = np.random.default_rng(logarithm)
+    for terms, count in ((1, 1), (size // 5 + 1, 163), (size // 2 or 1, 3), (size, 70)):
+        rows = residues((3, terms), terms)
+        rows[1] = P - 1
+        whole = np.empty((3, size), dtype=np.uint32)
+        loops.transform(rows, 3, 5, logarithm, whole)
+        places = generator.integers(0, size, count)
+        out = np.empty((3, count), dtype=np.uint32)
+        loops.transform_at(rows, 3, 5, logarithm, places, out)
+        assert (out == whole[:, places]).all()
+
+
 @pytest.mark.parametrize("level", NATIVE_LEVELS)
 def test_large_transforms_are_numbas(level: str) -> None:
     for logarithm, terms in ((16, 16_400), (17, 1 << 17)):
@@ -174,10 +189,14 @@ def test_large_transforms_are_numbas(level: str) -> None:
         ("transform", (residues((1, 9), 1), 3, 1, 3, residues((1, 8), 1))),
         ("transform", (residues((1, 8), 1), 3, 1, 3, residues((2, 8), 1))),
         ("transform", (residues((1, 1), 1), 3, 1, 25, residues((1, 1), 1))),
+        ("transform_at", (residues((1, 9), 1), 3, 1, 3, np.arange(2), residues((1, 2), 1))),
+        ("transform_at", (residues((1, 9), 1), 3, 1, 9, np.arange(2), residues((1, 3), 1))),
+        ("transform_at", (residues((1, 9), 1), 3, 1, 9, np.array([512]), residues((1, 1), 1))),
+        ("transform_at", (residues((1, 9), 1), 3, 1, 9, np.array([-1]), residues((1, 1), 1))),
     ],
 )  # fmt: skip
 def test_sizes_that_do_not_fit_never_reach_c(name: str, arguments: tuple[Any, ...]) -> None:
-    module = native_transform if name == "transform" else native_kernels
+    module = native_transform if name.startswith("transform") else native_kernels
     with native.at_level("plain"), pytest.raises(UsageError):
         getattr(module, name)(*arguments)
 

@@ -190,3 +190,27 @@ def transform(
     count = rows.shape[0]
     work = count * size
     run_tasks(_transform_rows, count, rows, factors, roots, twiddles, logarithm, out, work=work)
+
+
+def transform_at(
+    rows: Residues,
+    base: int,
+    scale: int,
+    logarithm: int,
+    places: NDArray[np.int64],
+    out: Residues,
+) -> None:
+    """out[:, i] = scale * row polynomial at base w^places[i]: all values, row by row, and those.
+
+    Args:
+        rows (uint32, (r, d)): canonical coefficients.
+        base: of the coset.
+        scale: a factor of all values.
+        logarithm: of the length.
+        places (int64, (count,)): 0 to 2^logarithm - 1.
+        out (uint32, (r, count)): written.
+    """
+    whole = np.empty((1, 1 << logarithm), dtype=np.uint32)
+    for i in range(len(rows)):
+        transform(rows[i : i + 1], base, scale, logarithm, whole)
+        out[i] = whole[0, places]
