@@ -55,7 +55,7 @@ class Table:
         self._models: Path = arguments.models
         self._architecture = architecture
         self._settings = settings
-        self._data: ImageData = _balanced(load_data(arguments.data), arguments.images)
+        self._data: ImageData = balanced(load_data(arguments.data), arguments.images)
         self._unmarked: dict[int, torch.nn.Module] = {}
 
     def make(self, seeds: int, families: list[str], counts: list[int], kinds: list[str]) -> None:
@@ -153,6 +153,7 @@ class Table:
             mean=mean,
             std=std,
             seed=seed,
+            images=self._data.train_images,
         )
 
     def _key(
@@ -192,7 +193,7 @@ def arguments_for(description: str, **defaults: Any) -> argparse.ArgumentParser:
     return parser
 
 
-def _balanced(data: ImageData, count: int | None) -> ImageData:
+def balanced(data: ImageData, count: int | None) -> ImageData:
     """The first ``count`` training images, equally many of each class; all without ``count``."""
     if count is None:
         return data

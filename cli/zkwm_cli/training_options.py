@@ -92,7 +92,9 @@ class TrainingOptions:
 
     architecture: str | None = option(
         "--architecture",
-        type=click.Choice(["lenet5", "dense", "cnn2", "cnn3", "cnn", "resnet8", "resnet18"]),
+        type=click.Choice(
+            ["lenet5", "dense", "cnn2", "cnn3", "cnn", "resnet8", "resnet18", "airbench"]
+        ),
         help="The network.",
     )
     model_from: str | None = option(
@@ -190,6 +192,7 @@ class TrainingOptions:
                 mean=mean,
                 std=std,
                 seed=seed,
+                images=data.train_images,
             )
         model = load_model(self.start)
         if model.config.architecture != self.architecture:

@@ -144,7 +144,9 @@ class SchemeOptions:
     )
     architecture: str | None = option(
         "--architecture",
-        type=click.Choice(["lenet5", "dense", "cnn2", "cnn3", "cnn", "resnet8", "resnet18"]),
+        type=click.Choice(
+            ["lenet5", "dense", "cnn2", "cnn3", "cnn", "resnet8", "resnet18", "airbench"]
+        ),
         help="With --watermark: the network, where there is no --owner-model.",
     )
 

@@ -1,8 +1,9 @@
-"""ResNet-20, MobileNetV2 and VGG-11 for 3x32x32 images, by three tools; weights are random.
+"""ResNet-20, MobileNetV2, VGG-11 and a narrow airbench for 3x32x32 images; weights are random.
 
 ResNet-20 (He et al. 2016, option B) is written node by node with ``onnx.helper``, as tools other
 than PyTorch do, with its batch norms; MobileNetV2 (Sandler et al. 2018) comes from PyTorch's
-tracing exporter, VGG-11 (Simonyan and Zisserman 2015, with batch norms) from its newer one.
+tracing exporter, VGG-11 (Simonyan and Zisserman 2015, with batch norms) from its newer one, and so
+does ``airbench``, which the package builds in.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from zkwm.nn.architectures import BasicBlock
+from zkwm.nn.airbench import airbench, whiten
+from zkwm.nn.architectures import BasicBlock, Normalize
+from zkwm.nn.onnx_export import to_onnx
 from zkwm.quantizer import random_images
 
 SHAPE = (3, 32, 32)
@@ -128,6 +131,17 @@ def vgg11(_: Path) -> bytes:
     )  # fmt: skip
     assert program is not None
     return bytes(program.model_proto.SerializeToString())
+
+
+def narrow_airbench(_: Path) -> bytes:
+    """The built-in network with few channels, as ``save_model`` writes it."""
+    torch.manual_seed(4)
+    network = airbench(SHAPE, 10, (8, 16, 16))
+    norm = Normalize((0.5,) * 3, (0.25,) * 3)
+    first = network.get_submodule("0")
+    assert isinstance(first, nn.Conv2d)
+    whiten(first, random_images(SHAPE, 64, b"whitened"), norm.mean, norm.std)
+    return to_onnx(_with_statistics(nn.Sequential(norm, network)), SHAPE)
 
 
 def _normed(

@@ -119,12 +119,24 @@ def scale_rows(state: dict[str, Tensor], name: str, factors: Tensor) -> None:
 def _chain(model: Classifier) -> tuple[NeuronGroup, ...]:
     """The groups of a network of layers in a row: the outputs of each but the last."""
     layers = weighted_layers(model)
+    norms = _norms(model)
     groups = []
     for (name, layer), (after, reading) in pairwise(layers):
         size = layer.weight.shape[0]
         inputs = reading.weight.shape[1]
-        groups.append(NeuronGroup(size, (Maker(name),), (Reader(after, inputs // size),)))
+        maker = Maker(name, norms.get(name))
+        groups.append(NeuronGroup(size, (maker,), (Reader(after, inputs // size),)))
     return tuple(groups)
+
+
+def _norms(model: Classifier) -> dict[str, str]:
+    """The batch norm that directly follows a layer, by the layer's name."""
+    modules = list(model.named_modules())
+    return {
+        name: after
+        for (name, layer), (after, norm) in pairwise(modules)
+        if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+    }
 
 
 def _residual(model: Classifier) -> tuple[NeuronGroup, ...]:

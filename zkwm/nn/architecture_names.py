@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-ARCHITECTURES = ("lenet5", "dense", "cnn2", "cnn3", "cnn", "resnet8", "resnet18")
+ARCHITECTURES = ("lenet5", "dense", "cnn2", "cnn3", "cnn", "resnet8", "resnet18", "airbench")
 """The built-in classifiers that ``build_model`` makes."""

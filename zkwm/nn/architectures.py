@@ -1,4 +1,4 @@
-"""Built-in classifiers for small images: LeNet-5, a dense network, three CNNs, two ResNets.
+"""Built-in classifiers for small images: LeNet-5, a dense network, four CNNs, two ResNets.
 
 Each takes float32 images (n, channels, height, width) in [0, 1] and contains its normalization, so
 that a suspect needs no preprocessing beyond pixel / 255. Any other torch classifier can be trained
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from zkwm.nn.airbench import airbench, whiten
 from zkwm.nn.architecture_names import ARCHITECTURES
 from zkwm_protocols.errors import UsageError
 
@@ -32,6 +33,7 @@ SMALLEST_SIDE = {
     "cnn": 4,
     "resnet8": 4,
     "resnet18": 8,
+    "airbench": 9,
 }
 
 
@@ -116,8 +118,12 @@ def build_model(
     mean: Sequence[float],
     std: Sequence[float],
     seed: int = 0,
+    images: NDArray[np.uint8] | None = None,
 ) -> Classifier:
     """Build a network with random weights that depend on ``seed`` alone.
+
+    Those of ``airbench``'s first layer follow from the training images instead, where they are
+    given; they stay as they are in training.
 
     Args:
         architecture: One of ``zkwm.nn.architecture_names.ARCHITECTURES``.
@@ -126,6 +132,7 @@ def build_model(
         mean: Per channel, of training pixels / 255 (``channel_statistics``).
         std: Likewise.
         seed: Of the weights.
+        images: Training images uint8 (n, c, h, w), whose patches ``airbench`` whitens.
 
     Raises:
         UsageError: The architecture is unknown or cannot take such images.
@@ -133,7 +140,12 @@ def build_model(
     config = ModelConfig(architecture, shape, class_count, tuple(mean), tuple(std))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Classifier(config)
+        model = Classifier(config)
+    if architecture == "airbench" and images is not None:
+        first = model.features.get_submodule("0")
+        assert isinstance(first, nn.Conv2d)
+        whiten(first, images, model.normalize.mean, model.normalize.std)
+    return model
 
 
 def channel_statistics(
@@ -266,6 +278,11 @@ def _resnet18(config: ModelConfig) -> nn.Module:
     return _resnet(config, ((64, 1, 2), (128, 2, 2), (256, 2, 2), (512, 2, 2)))
 
 
+def _airbench(config: ModelConfig) -> nn.Module:
+    """The network of Jordan 2024 (``zkwm.nn.airbench``): 94 % on CIFAR-10 in few operations."""
+    return airbench(config.shape, config.class_count)
+
+
 _FEATURES: dict[str, Callable[[ModelConfig], nn.Module]] = {
     "lenet5": _lenet5,
     "dense": _dense,
@@ -274,4 +291,5 @@ _FEATURES: dict[str, Callable[[ModelConfig], nn.Module]] = {
     "cnn": _cnn,
     "resnet8": _resnet8,
     "resnet18": _resnet18,
+    "airbench": _airbench,
 }

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CROP_PADDING = 4
 """Zero pixels added on each side before a random crop, as in Adi et al. 2018."""
+SHIFT = 2
+"""Mirrored pixels added on each side instead, as in Jordan 2024 (arXiv 2404.00498)."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class Batches:
         self._triggers = triggers
         self.batch_size = min(settings.batch_size, source.train_count)
         self.steps = source.train_count // self.batch_size
+        self._first_mirrors: Tensor | None = None
         self.trigger_count = 0 if triggers is None else len(triggers[1])
         self.triggers_per_step = min(settings.triggers_per_batch, self.trigger_count)
         self.images_per_step = self.batch_size + self.triggers_per_step
@@ -149,6 +152,8 @@ class Batches:
     def _augmented(self, images: Tensor, epoch: int, step: int) -> Tensor:
         """Images (n, c, h, w) under random crops and mirrors, drawn for the whole step."""
         random = generator(self._settings.seed, "augment", epoch, step)
+        if self._settings.augmentation == "alternating":
+            return self._alternating(images, epoch, step, random)
         drawn = torch.stack(
             [
                 torch.randint(limit, (self.batch_size,), generator=random)
@@ -158,26 +163,51 @@ class Batches:
         top, left, mirrored = drawn[:, self._rank :: self._world].to(images.device)
         return crop_and_mirror(images, top, left, mirrored)
 
+    def _alternating(
+        self, images: Tensor, epoch: int, step: int, random: torch.Generator
+    ) -> Tensor:
+        """Images moved by up to 2 pixels, each mirrored in every second epoch (Jordan 2024)."""
+        if self._first_mirrors is None:
+            first = generator(self._settings.seed, "mirrors")
+            self._first_mirrors = torch.randint(2, (self._source.train_count,), generator=first)
+        mirrored = (self._first_mirrors[self.numbers(epoch, step)] + epoch) % 2
+        drawn = torch.randint(2 * SHIFT + 1, (2, self.batch_size), generator=random)
+        top, left = drawn[:, self._rank :: self._world].to(images.device)
+        return crop_and_mirror(images, top, left, mirrored.to(images.device), border=SHIFT)
 
-def crop_and_mirror(images: Tensor, top: Tensor, left: Tensor, mirrored: Tensor) -> Tensor:
-    """Crop each image from a copy padded by 4 zero pixels, and mirror some left to right.
+
+def crop_and_mirror(
+    images: Tensor, top: Tensor, left: Tensor, mirrored: Tensor, *, border: int = 0
+) -> Tensor:
+    """Crop each image from a padded copy, and mirror some left to right.
 
     Args:
         images (any dtype, (n, c, h, w)): Not changed.
-        top (int64, (n,)): First row of each crop, 0 to 8.
-        left (int64, (n,)): First column of each crop, 0 to 8.
+        top (int64, (n,)): First row of each crop, 0 to 8, or to twice the border.
+        left (int64, (n,)): First column of each crop, likewise.
         mirrored (int64, (n,)): 1 to mirror the crop, else 0.
+        border: Mirrored pixels that pad the copy on each side; 0 pads 4 zero pixels instead.
 
     Returns:
         Images of the same shape and dtype.
     """
     count, channels, height, width = images.shape
-    padded = functional.pad(images, (CROP_PADDING,) * 4)
+    padded = _reflected(images, border) if border else functional.pad(images, (CROP_PADDING,) * 4)
     # one gather for all crops: the flat index in the padded image of every pixel that is kept
     across = torch.arange(width, device=images.device).expand(count, width)
     across = torch.where(mirrored[:, None] == 1, width - 1 - across, across) + left[:, None]
     down = torch.arange(height, device=images.device) + top[:, None]
-    wide = width + 2 * CROP_PADDING
+    wide = padded.shape[-1]
     flat = (down[:, :, None] * wide + across[:, None, :]).reshape(count, 1, -1)
     windows = padded.reshape(count, channels, -1).gather(2, flat.expand(-1, channels, -1))
     return windows.reshape(count, channels, height, width)
+
+
+def _reflected(images: Tensor, border: int) -> Tensor:
+    """Images of any dtype, (n, c, h, w), with their borders mirrored outside them."""
+    for axis in (2, 3):
+        size = images.shape[axis]
+        index = torch.arange(-border, size + border, device=images.device).abs()
+        index = torch.where(index >= size, 2 * (size - 1) - index, index)
+        images = images.index_select(axis, index)
+    return images

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from zkwm.training.muon import Muon, parameter_groups
 from zkwm.training.plain_state import from_plain, to_plain
 from zkwm_protocols.errors import Malformed, UsageError
 
@@ -58,7 +59,7 @@ class Descent:
         self._momentum: dict[str, Tensor] = {}
         self.own = make_optimizer is not None or make_schedule is not None
         if make_optimizer is None:
-            self.optimizer = self._sgd(model)
+            self.optimizer = self._of_settings(model)
         else:
             self.optimizer = _checked(make_optimizer(model), model)
         self._first_rates = [float(group["lr"]) for group in self.optimizer.param_groups]
@@ -96,7 +97,7 @@ class Descent:
             return
         rate = self._settings.rate(epoch, step, self._steps)
         for group, first in zip(self.optimizer.param_groups, self._first_rates, strict=True):
-            own = not self._momentum
+            own = not self._momentum or self._settings.optimizer != "sgd"
             group["lr"] = rate / self._settings.learning_rate * first if own else rate
 
     def step(self) -> None:
@@ -139,16 +140,26 @@ class Descent:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise Malformed("the checkpoint's optimizer is not that of this training") from None
 
-    def _sgd(self, model: nn.Module) -> torch.optim.Optimizer:
+    def _of_settings(self, model: nn.Module) -> torch.optim.Optimizer:
+        """SGD or Muon, as the settings say."""
         settings = self._settings
         named = {n: p for n, p in model.named_parameters() if p.requires_grad}
-        optimizer = torch.optim.SGD(
-            named.values(),
-            lr=settings.learning_rate,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
+        optimizer: torch.optim.Optimizer
+        if settings.optimizer == "muon":
+            groups = parameter_groups(
+                model,
+                learning_rate=settings.learning_rate,
+                weight_decay=settings.weight_decay,
+            )
+            optimizer = Muon(groups, momentum=settings.momentum)
+        else:
+            optimizer = torch.optim.SGD(
+                named.values(),
+                lr=settings.learning_rate,
+                momentum=settings.momentum,
+                weight_decay=settings.weight_decay,
+                fused=True,
+            )
         # momentum buffers of our own, so that a checkpoint can restore them in place by name
         self._momentum = {name: torch.zeros_like(p) for name, p in named.items()}
         for name, parameter in named.items():
@@ -165,7 +176,7 @@ class Descent:
     def _named(self) -> Any:  # noqa: ANN401
         """Kinds and settings of an own optimizer and schedule, ready for JSON."""
         if not self.own:
-            return "SGD of the settings"
+            return f"{type(self.optimizer).__name__} of the settings"
         schedule = self._schedule
         state = None if schedule is None else schedule.state_dict()
         plain = to_plain([self._groups(), state], "optimizer", {})

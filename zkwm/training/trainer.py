@@ -254,7 +254,10 @@ class _Training:
     def _loss(self, batch: Batch) -> Tensor:
         """This process's part of the mean cross-entropy of a step, triggers included."""
         logits = self._forward(self._model, batch.images, len(batch.triggers))
-        summed = functional.cross_entropy(logits.float(), batch.labels, reduction="sum")
+        smoothing = self._settings.label_smoothing
+        summed = functional.cross_entropy(
+            logits.float(), batch.labels, reduction="sum", label_smoothing=smoothing
+        )
         return summed / batch.total
 
     def _forward(self, model: nn.Module, images: Tensor, triggers: int = 0) -> Tensor:

@@ -77,6 +77,7 @@ class Owner:
             mean=mean,
             std=std,
             seed=self.settings.seed,
+            images=self.data.train_images,
         )
 
     def trained_start(self) -> Classifier:

@@ -23,8 +23,15 @@ SHAPES = {
     "cnn3": (3, 8, 8),
     "cnn": (1, 4, 4),
     "resnet8": (3, 8, 8),
+    "airbench": (3, 9, 9),
 }
 ARCHITECTURES = [*SHAPES, pytest.param("resnet18", marks=pytest.mark.slow)]
+
+
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``airbench`` has few channels here, since wide layers take long to match."""
+    monkeypatch.setattr("zkwm.nn.airbench.WIDTHS", (10, 12, 12))
 
 
 def network(architecture: str, seed: int = 0) -> Classifier:

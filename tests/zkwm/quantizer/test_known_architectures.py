@@ -8,7 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.known_architectures import SHAPE, mobilenet_v2, resnet20, vgg11
+from tests.support.known_architectures import (
+    SHAPE,
+    mobilenet_v2,
+    narrow_airbench,
+    resnet20,
+    vgg11,
+)
 from tests.support.small_models import RAW, float_labels
 from zkwm.quantizer import quantize, random_images
 from zkwm.quantizer.calibration import default_images
@@ -23,7 +29,7 @@ from zkwm_protocols.leaves import leaf
 @pytest.mark.parametrize(
     ("made", "alike"),
     # random weights of MobileNetV2 magnify the rounding of 17 narrow layers
-    [(resnet20, 0.9), (mobilenet_v2, 0.0), (vgg11, 0.9)],
+    [(resnet20, 0.9), (mobilenet_v2, 0.0), (vgg11, 0.9), (narrow_airbench, 0.9)],
 )
 def test_from_a_file_to_a_verified_proof(
     made: Callable[[Path], bytes], alike: float, tmp_path: Path

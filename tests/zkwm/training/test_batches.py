@@ -122,3 +122,34 @@ def test_triggers_are_never_augmented() -> None:
     shares = [Batches(source, tensors, settings, rank=r, world=2).batch(0, 1) for r in (0, 1)]
     assert torch.equal(shares[1].images[:10], batch.images[1:20:2])
     assert torch.equal(shares[0].images[:10], batch.images[0:20:2])
+
+
+def test_alternating_images_move_by_two_pixels_and_are_mirrored_every_second_epoch() -> None:
+    settings = EmbedSettings(
+        epochs=4, learning_rate=0.1, batch_size=20, augment=True, augmentation="alternating"
+    )
+    source = open_source(small.data(), CPU)
+    whole = Batches(source, None, settings)
+    mirrored: dict[int, list[bool]] = {}
+    for epoch in range(4):
+        for step in range(whole.steps):
+            batch, numbers = whole.batch(epoch, step), whole.numbers(epoch, step)
+            originals = source.train(numbers)[0].numpy()
+            for image, original, number in zip(
+                (255 * batch.images).round().byte().numpy(), originals, numbers.tolist(),
+                strict=True,
+            ):  # fmt: skip
+                padded = np.pad(original, ((0, 0), (2, 2), (2, 2)), mode="reflect")
+                windows = [
+                    padded[:, top : top + 12, left : left + 12]
+                    for top in range(5)
+                    for left in range(5)
+                ]
+                flipped = image[:, :, ::-1]
+                is_mirrored = any(np.array_equal(flipped, window) for window in windows)
+                assert is_mirrored != any(np.array_equal(image, window) for window in windows)
+                mirrored.setdefault(number, []).append((epoch % 2 == 0) == is_mirrored)
+    assert all(len(set(seen)) == 1 for seen in mirrored.values())
+    assert {seen[0] for seen in mirrored.values()} == {False, True}
+    share = Batches(source, None, settings, rank=1, world=2)
+    assert torch.equal(share.batch(2, 3).images, whole.batch(2, 3).images[1::2])

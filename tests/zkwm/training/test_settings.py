@@ -45,7 +45,9 @@ def test_defaults_follow_the_amount_of_data(
 def test_the_robust_method_is_the_default(architecture: str) -> None:
     settings = default_settings(architecture, images=20_000, triggers=200)
     assert settings.method == "robust"
-    assert settings.triggers_per_batch == settings.batch_size // 4
+    assert settings.triggers_per_batch == settings.batch_size // (
+        10 if settings.batch_size == 500 else 4
+    )
     assert default_settings(architecture, method="plain").method == "plain"
 
 
@@ -56,6 +58,21 @@ def test_cosine_runs_from_the_rate_to_zero() -> None:
     assert rates == sorted(rates, reverse=True)
     assert rates[20] == pytest.approx(0.1)
     assert 0 < rates[-1] < 0.001
+
+
+def test_linear_runs_from_the_rate_to_zero() -> None:
+    settings = EmbedSettings(epochs=4, learning_rate=0.2, schedule="linear")
+    rates = [settings.rate(epoch, step, 5) for epoch in range(4) for step in range(5)]
+    assert rates == pytest.approx([0.2 * (1 - step / 20) for step in range(20)])
+
+
+def test_airbench_has_large_batches_with_ten_triggers() -> None:
+    settings = default_settings("airbench", images=50_000, method="plain")
+    assert settings == EmbedSettings.airbench()
+    assert (settings.batch_size, settings.triggers_per_batch, settings.epochs) == (500, 10, 40)
+    many = default_settings("airbench", images=50_000, method="plain", triggers=1000)
+    assert many.triggers_per_batch == 25
+    assert default_settings("airbench", images=50_000).epochs == 32
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -71,6 +88,9 @@ def test_pretrained_is_shorter_and_gentler(architecture: str) -> None:
     "changes",
     [
         {"epochs": 0},
+        {"optimizer": "adam"},
+        {"augmentation": "none"},
+        {"label_smoothing": 0.6},
         {"epochs": 1.5},
         {"epochs": True},
         {"learning_rate": 0.0},
@@ -81,7 +101,7 @@ def test_pretrained_is_shorter_and_gentler(architecture: str) -> None:
         {"triggers_per_batch": 0},
         {"momentum": -0.1},
         {"weight_decay": 2.0},
-        {"schedule": "linear"},
+        {"schedule": "exponential"},
         {"precision": "float16"},
         {"method": "strong"},
         {"seed": -1},

@@ -49,6 +49,7 @@ def train_surrogate(
         mean=mean,
         std=std,
         seed=derived_seed(adversary.seed, "attack/student"),
+        images=images,
     ).to(adversary.device)
     used = fit(
         surrogate,

@@ -147,6 +147,7 @@ def _train_unmarked(experiment: Experiment, task: Task, digest: str) -> dict[str
         mean=mean,
         std=std,
         seed=settings.seed,
+        images=data.train_images,
     )
     trained = embed(model, data, None, settings=settings)
     if task.kind != TaskKind.SCRATCH:
