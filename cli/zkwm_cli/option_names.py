@@ -19,6 +19,7 @@ OPTIONS = {
     "channels": "--channels",
     "extraction": "--watermark",
     "fit": "--fit",
+    "gpus": "--gpus",
     "headers": "--header-file",
     "image_seconds": "--timeout",
     "layout": "--layout",

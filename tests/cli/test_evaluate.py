@@ -87,6 +87,8 @@ def test_the_list_names_everything(zkwm: Command) -> None:
         ["GRID", "--list"],
         ["GRID", "-o", "out", "--ray", "--workers", "2"],
         ["GRID", "-o", "out", "--workers", "0"],
+        ["GRID", "-o", "out", "--gpus", "0.5"],
+        ["GRID", "-o", "out", "--ray", "--gpus", "0"],
     ],
 )
 def test_what_makes_no_sense_is_refused(zkwm: Command, arguments: list[str]) -> None:
@@ -107,7 +109,7 @@ def test_a_fault_in_the_file_is_named(zkwm: Command, grid: Path, tmp_path: Path)
     ("module", "options", "hint"),
     [
         ("matplotlib", [], "pip install 'zkwm[evaluate]'"),
-        ("ray", ["--ray"], "pip install 'zkwm[ray]'"),
+        ("ray", ["--ray"], "pip install 'zkwm[distributed]'"),
     ],
 )
 def test_an_extra_that_is_not_installed_is_named(

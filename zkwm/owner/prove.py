@@ -93,6 +93,7 @@ def prove(
     test_data: ImageData | None = None,
     refuse: bool = False,
     consent: Consent = NO_CONSENT,
+    ray: bool = False,
     progress: ArgumentProgress | None = None,
 ) -> Response:
     """Answer a challenge in the way that it asks for (SPEC.md 6.2 and 18.2).
@@ -108,7 +109,7 @@ def prove(
         consent: what the owner says yes to beyond that: a further opening, the last one, one for a
             judge who demands an earlier date, a bit beyond the limit. Each is needed where the
             disclosure says so, and none stands for another.
-        model, test_data, refuse, progress: for an argument alone; see
+        model, test_data, refuse, ray, progress: for an argument alone; see
             ``zkwm.owner.prove_argument.argue``, which also says what it raises.
 
     Raises:
@@ -127,6 +128,7 @@ def prove(
             test_data=test_data,
             refuse=refuse,
             exceed_limit=consent.exceed_limit,
+            ray=ray,
             progress=progress,
         )
     return _open_blocks(vault, commitment, challenge, judge_fingerprint, consent)

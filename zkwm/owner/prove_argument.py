@@ -50,6 +50,7 @@ def argue(
     test_data: ImageData | None = None,
     refuse: bool = False,
     exceed_limit: bool = False,
+    ray: bool = False,
     progress: ArgumentProgress | None = None,
 ) -> ArgumentResponse | Refusal:
     """Answer a challenge for an argument (SPEC.md 18.2).
@@ -60,11 +61,15 @@ def argue(
         test_data: labeled images on which it has to be better than chance.
         refuse: answer that fewer blocks are unopened than are asked for.
         exceed_limit: release more than 16 bits about one commitment.
+        ray: share the work on a Ray cluster, which must be the owner's own: triggers go to its
+            machines (``zkwm.owner.proof_on_ray``).
         progress: called with the comparison and each step of the prover.
 
     Raises:
         UsageError: no model, a judge not confirmed, the limit, another question than before about
-            this network, too little memory, a network near chance, a refusal without a reason.
+            this network, too little memory, a network near chance, a refusal without a reason,
+            Ray that is not installed.
+        CouldNotCheck: no cluster, too many workers lost, or a proof of theirs that does not verify.
         NotEnoughMatches: fewer than k* triggers match, which is recorded.
         SuspectUnusable: file and integer network differ on the images of 18.1
             (``argument.translation``, ``argument.agreement``), or the file reaches k* and the
@@ -84,7 +89,8 @@ def argue(
         _require_same_question(state, commitment, challenge)
         blocks = _choose(state, commitment, challenge)
     derived = _derived(file, challenge)
-    require_memory(derived.network, challenge.block_count, commitment.header.block_size)
+    if not ray:
+        require_memory(derived.network, challenge.block_count, commitment.header.block_size)
     require_classifier(derived.network, challenge.class_map, test_data)
     require_close(derived, challenge, progress)
     record = partial(_record_bit, vault, commitment, challenge, blocks, exceed_limit=exceed_limit)
@@ -94,7 +100,7 @@ def argue(
     secret = state.derive_key(b"argument", challenge.digest)
     try:
         salts = _salts(owner_secrets, commitment, blocks)
-        proof = _prove(statement, images, salts, secret, progress)
+        proof = _prove(statement, images, salts, secret, progress, ray=ray)
     except NotEnoughMatches as error:
         require_file_below(derived.file, challenge, statement, images)
         record(None)
@@ -217,14 +223,18 @@ def _prove(
     salts: list[bytes],
     secret: bytes,
     progress: ArgumentProgress | None,
+    *,
+    ray: bool,
 ) -> bytes:
     """The argument, as bytes; nothing is recorded yet. Raises NotEnoughMatches."""
     if LEVEL is None:  # no kernels from C
         require("numba")
-    from zkwm_protocols.argument import prover
-
     release = version("zkwm")
-    return prover.prove(statement, images, salts, secret=secret, release=release, progress=progress)
+    if ray:
+        from zkwm.owner.proof_on_ray import prove_on_ray as prove
+    else:
+        from zkwm_protocols.argument.prover import prove
+    return prove(statement, images, salts, secret=secret, release=release, progress=progress)
 
 
 def _refuse(state: VaultState, commitment: Commitment, challenge: ArgumentChallenge) -> Refusal:

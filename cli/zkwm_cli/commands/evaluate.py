@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,8 @@ from zkwm_cli.layout import fit
 from zkwm_cli.options import data_set_option, json_option, option, options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from zkwm.evaluation.results.outcome import GridResult
     from zkwm.evaluation.run.executors import Executor
     from zkwm.evaluation.run.runner import GridProgress
@@ -40,6 +43,12 @@ SHOWN_ERRORS = 10
         help="Processes on this machine, one thread each.",
     ),
     ray=option("--ray", is_flag=True, help="Run on a Ray cluster instead (RAY_ADDRESS)."),
+    gpus=option(
+        "--gpus",
+        type=click.FloatRange(0, min_open=True),
+        metavar="N",
+        help="With --ray: GPUs for each task, 0.25 for a quarter of one  [default: 1].",
+    ),
     data=data_set_option(
         "--data",
         help="Use this data, not the grid's.",
@@ -52,6 +61,7 @@ def command(
     output: str | None,
     workers: int,
     ray: bool,
+    gpus: float | None,
     data: str | None,
     listed: bool,
     as_json: bool,
@@ -74,11 +84,14 @@ def command(
         raise click.UsageError("give a grid and an --output folder (or --list)")
     if ray and workers != 1:
         raise click.UsageError("--workers is for this machine; with --ray the cluster decides")
-    _evaluate(grid, output, workers, ray=ray, data=data, as_json=as_json)
+    if gpus is not None and not ray:
+        raise click.UsageError("--gpus is for a Ray cluster: give --ray too")
+    executor = partial(_executor, workers, ray=ray, gpus=gpus or 1.0)
+    _evaluate(grid, output, executor, data=data, as_json=as_json)
 
 
 def _evaluate(
-    name: str, output: str, workers: int, *, ray: bool, data: str | None, as_json: bool
+    name: str, output: str, executor: Callable[[], Executor], *, data: str | None, as_json: bool
 ) -> None:
     """Run the grid, write its report, print the counts; exit code 3 where cells failed."""
     from zkwm.extras import require
@@ -90,7 +103,7 @@ def _evaluate(
     from zkwm.evaluation.results.report import write_report
     from zkwm.evaluation.run.runner import run_grid
 
-    execute = _executor(workers, ray=ray)
+    execute = executor()
     grid = read_grid(name)
     if data is not None:
         grid = grid.with_data(data)
@@ -124,13 +137,15 @@ def _evaluate(
         raise click.exceptions.Exit(Exit.COULD_NOT_CHECK)
 
 
-def _executor(workers: int, *, ray: bool) -> Executor:
+def _executor(workers: int, *, ray: bool, gpus: float) -> Executor:
     """What runs the tasks: this process, several, or a Ray cluster."""
-    from zkwm.evaluation.run.executors import in_processes, in_this_process, load_ray, on_ray
+    from zkwm.evaluation.run.executors import in_processes, in_this_process, on_ray
 
     if ray:
+        from zkwm.ray_cluster import load_ray
+
         load_ray()
-        return on_ray
+        return on_ray(gpus)
     return in_this_process if workers == 1 else in_processes(workers)
 
 

@@ -64,13 +64,24 @@ class ArgumentOptions:
         help="With --zero-knowledge: release more than 16 bits about this commitment.",
     )
 
+    ray: bool = option(
+        "--ray",
+        is_flag=True,
+        help="With --zero-knowledge: share the work on your own Ray cluster (RAY_ADDRESS), which "
+        "sees the triggers.",
+    )
+
     def require_consistent(self) -> None:
         """Raise a usage error for options of an argument where none was asked for."""
-        only_argued = (self.model, self.test_data, self.refuse, self.exceed_limit)
-        if not self.zero_knowledge and only_argued != (None, None, False, False):
+        given = (self.model, self.test_data, self.refuse, self.exceed_limit, self.ray)
+        if not self.zero_knowledge and given != (None, None, False, False, False):
             raise click.UsageError(
-                "--model, --test-data, --refuse and --exceed-limit go with --zero-knowledge"
+                "--model, --test-data, --refuse, --exceed-limit and --ray go with --zero-knowledge"
             )
+        if self.ray:
+            from zkwm.ray_cluster import load_ray
+
+            load_ray()
 
     def require_asked(self, challenge: Challenge) -> None:
         """Raise UsageError unless the challenge asks for the way that the owner chose."""
@@ -202,7 +213,7 @@ def _prove(
     from zkwm_cli.proof_progress import LongProof
 
     with LongProof(model, options.test_data, challenge, commitment) as work:
-        return prove(vault, commitment, challenge, **settings, **work.options)
+        return prove(vault, commitment, challenge, ray=options.ray, **settings, **work.options)
 
 
 def _print(proof: Response, release: Disclosure, vault: str, output: OutputOptions) -> None:

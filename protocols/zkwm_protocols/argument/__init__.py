@@ -29,9 +29,10 @@ Read in this order:
 6. ``transcript``, ``combined_claim``: Fiat-Shamir; what both sides derive from it.
 7. ``prover``, ``verifier``: the two sides as a whole. ``proof``: the bytes between them.
 8. ``prover_randomness``, ``cost_estimate``: the secret stream; cost beforehand.
+9. ``sharding``: the prover with many workers.
 
 The verifier needs NumPy and hashlib. Only the prover reaches compiled code: ``prover``,
 ``relation.witness``, ``relation.blake2s_witness``, ``logup_gkr`` but for ``.protocol`` and
-``.relations``, ``ligero.prover`` and ``.rows``, ``recursive_opening.prover``
-(tests/architecture/test_protocols.py). SPEC.md 17.
+``.relations``, ``ligero.prover`` and ``.rows``, ``recursive_opening.prover``, ``sharding`` but for
+``.crew`` (tests/architecture/test_protocols.py). SPEC.md 17.
 """

@@ -23,6 +23,7 @@ the first challenge, and the linear claim speaks of message + pad. SPEC.md 17.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,16 +49,29 @@ from zkwm_protocols.argument.relation.witness import Witness, make_witness
 from zkwm_protocols.argument.statement import Statement
 from zkwm_protocols.field.blas import one_blas_thread
 from zkwm_protocols.field.kernels.kept_memory import kept
-from zkwm_protocols.field.kernels.linear_combination import fold_batch
 from zkwm_protocols.field.kernels.sumcheck import ProductSumcheck
 from zkwm_protocols.field.scalar import Element, add, multiply, negate, subtract
-from zkwm_protocols.field.vector import Array, from_element, subtract_arrays, to_list
+from zkwm_protocols.field.vector import Array, to_list
 
 Progress = Callable[[str, float], None]
 """Called with the name of the step that begins and the part done before it, 0 to 1."""
 
-BuildTree = Callable[[Relation, Layout, Witness, NDArray[np.uint32], Interaction], TreeProver]
+BuildTree = Callable[[Relation, Layout, Any, NDArray[np.uint32], Interaction], TreeProver]
 """From relation, layout, witness, its multiplicities, and alpha and beta: the fraction tree."""
+
+
+class ProverWitness(Protocol):
+    """What is asked of a witness: ``Witness``, or one that workers hold (``sharding``)."""
+
+    @property
+    def cells(self) -> NDArray[np.uint32]:
+        """All cells, (J, n)."""
+
+    def multiplicities(self, count: int) -> NDArray[np.uint32]:
+        """How often each of ``count`` table rows is hit, (count,)."""
+
+    def fold(self, weights: Array) -> NDArray[np.uint32]:
+        """The cells of all triggers to one vector: weights (uint64, (5, n)) to (5, J)."""
 
 
 def prove(
@@ -125,18 +139,14 @@ def lookup_tree(
 
 def table_denominators(relation: Relation, layout: Layout, interaction: Interaction) -> Array:
     """beta minus the fingerprint of every table row, uint64 (5, M_T), the last row repeated."""
-    fingerprints = relation.tables.fingerprints(interaction.alphas)
-    beta = from_element(interaction.beta).reshape(5, 1)
-    denominators = subtract_arrays(np.broadcast_to(beta, fingerprints.shape), fingerprints)
-    copies = layout.table_rows - denominators.shape[1]
-    return np.concatenate([denominators, denominators[:, -1:].repeat(copies, axis=1)], axis=1)
+    return relation.tables.denominators(layout.table_rows, interaction.alphas, interaction.beta)
 
 
 def prove_witness(
     statement: Statement,
     relation: Relation,
     layout: Layout,
-    witness: Witness,
+    witness: ProverWitness,
     stream: RandomStream,
     report: Progress,
     build_tree: BuildTree = lookup_tree,
@@ -167,7 +177,7 @@ def prove_witness(
     columns = interaction.columns()
     form = gradient_form(relation, columns, interaction.alphas)
     leaf = interaction.leaf_claim(form, columns)
-    _prove_positions(interaction, masks, layout, leaf, form, witness.cells)
+    _prove_positions(interaction, masks, layout, leaf, form, witness)
     report("open the commitment", 0.85)
     challenge = combination_challenge(interaction, layout, relation, statement, leaf)
     combined = RecursiveProver(layout.opening, commitment.combine(challenge).joined())
@@ -266,14 +276,13 @@ def _prove_positions(
     layout: Layout,
     leaf: LeafClaim,
     form: GradientForm,
-    cells: NDArray[np.uint32],
+    witness: ProverWitness,
 ) -> None:
     """The sumcheck over the triggers' cells, combined to one vector (SPEC.md 17.6).
 
     T is the form's gradient with the other sign: the messages change theirs instead.
     """
-    folded = fold_batch(leaf.batch, cells)
-    prover = ProductSumcheck(form.gradient, folded, layout.position_rounds)
+    prover = ProductSumcheck(form.gradient, witness.fold(leaf.batch), layout.position_rounds)
     for _ in range(layout.position_rounds):
         at_zero, at_infinity = prover.round()
         messages = (masks.mask(negate(at_zero)), masks.mask(negate(at_infinity)))

@@ -7,15 +7,16 @@ takes no other task with it. ``runner`` orders the stages.
 from __future__ import annotations
 
 import contextlib
+import json
 import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
-from typing import Any
 
 from zkwm.evaluation.run.tasks import run_task
-from zkwm.extras import require
+from zkwm.ray_cluster import connect
+from zkwm_protocols.errors import UsageError
 
 Report = Callable[[str], None]
 Executor = Callable[[Sequence[str], Report], dict[str, str]]
@@ -94,40 +95,59 @@ class _Worker:
         self.connection.close()
 
 
-def on_ray(lines: Sequence[str], report: Report) -> dict[str, str]:
-    """Do tasks on a Ray cluster: the one of ``RAY_ADDRESS``, or one started here.
+def on_ray(gpus: float = 1.0) -> Executor:
+    """An executor on a Ray cluster: the one of ``RAY_ADDRESS``, or one started here.
 
-    Folder and data must have the same paths on all its machines, each with zkwm installed. Raises
-    UsageError where Ray is not installed.
+    Folder and data must have the same paths on all its machines, each with zkwm installed. A task
+    of a grid whose device is ``cuda`` takes ``gpus`` GPUs of a machine, a part of one if it is
+    below 1; with ``auto`` it does where the cluster has any.
+
+    Its executor raises UsageError where Ray is not installed, or a grid asks for GPUs that the
+    cluster does not have, and CouldNotCheck where there is no cluster.
     """
-    ray = load_ray()
-    if not ray.is_initialized():
-        ray.init(log_to_driver=False)
-    work = ray.remote(num_cpus=1, max_retries=1)(run_task)
-    waiting = {work.remote(line): line for line in lines}
-    broken = {}
-    try:
-        while waiting:
-            done, _ = ray.wait(list(waiting), timeout=POLL_SECONDS)
-            for reference in done:
-                line = waiting.pop(reference)
-                try:
-                    ray.get(reference)
-                except ray.exceptions.RayError as error:
-                    broken[line] = f"on Ray: {type(error).__name__}"
-            report("")
-    finally:
-        for reference in waiting:
-            ray.cancel(reference, force=True)
-    return broken
+
+    def run(lines: Sequence[str], report: Report) -> dict[str, str]:
+        if gpus > 1 and gpus != int(gpus):
+            raise UsageError(
+                f"a task cannot take {gpus:g} GPUs",
+                hint="ask for whole GPUs, or for a part of one (`gpus`)",
+            )
+        ray = connect()
+        there = float(ray.cluster_resources().get("GPU", 0))
+        work = ray.remote(num_cpus=1, max_retries=1)(run_task)
+        waiting = {}
+        for line in lines:
+            share = _gpus_of(json.loads(line)["grid"].get("device", "cpu"), gpus, there)
+            waiting[work.options(num_gpus=share).remote(line)] = line
+        broken = {}
+        try:
+            while waiting:
+                done, _ = ray.wait(list(waiting), timeout=POLL_SECONDS)
+                for reference in done:
+                    line = waiting.pop(reference)
+                    try:
+                        ray.get(reference)
+                    except ray.exceptions.RayError as error:
+                        broken[line] = f"on Ray: {type(error).__name__}"
+                report("")
+        finally:
+            for reference in waiting:
+                ray.cancel(reference, force=True)
+        return broken
+
+    return run
 
 
-def load_ray() -> Any:  # noqa: ANN401
-    """The module ``ray``. Raises UsageError where it is not installed."""
-    require("ray")
-    import ray
-
-    return ray
+def _gpus_of(device: str, wanted: float, there: float) -> float:
+    """The GPUs that a task asks the cluster for. Raises UsageError where it has too few."""
+    if device == "cpu" or (device == "auto" and there == 0):
+        return 0.0
+    if wanted > there:
+        raise UsageError(
+            f"a task takes {wanted:g} GPUs, and the Ray cluster has {there:g}",
+            hint="let the grid's device be cpu, or ask for a smaller part of a GPU (`gpus`)",
+        )
+    return wanted
 
 
 def _work(connection: Connection) -> None:

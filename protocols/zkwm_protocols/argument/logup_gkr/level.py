@@ -13,6 +13,7 @@ masking and the transcript are ``argument.prover``'s. SPEC.md 17.5.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from zkwm_protocols.argument.logup_gkr.blocks import (
     JOINED_BITS,
@@ -21,13 +22,70 @@ from zkwm_protocols.argument.logup_gkr.blocks import (
     join_rows,
 )
 from zkwm_protocols.argument.logup_gkr.bound_rows import BoundRows, Messages, children_of
-from zkwm_protocols.argument.logup_gkr.round_weights import round_weights
+from zkwm_protocols.argument.logup_gkr.round_weights import NO_ROUND, RoundWeights, round_weights
 from zkwm_protocols.argument.logup_gkr.unit_fractions import UnitFractions
-from zkwm_protocols.field.kernels.layout import canonical_element
+from zkwm_protocols.field.kernels.layout import Residues, canonical_element
 from zkwm_protocols.field.kernels.montgomery import (
     equality_table,
 )
 from zkwm_protocols.field.scalar import ZERO, Element, add, multiply, subtract
+
+
+class RowsBeingBound(Protocol):
+    """Rows of one level while their columns are bound, as ``BoundRows`` does it."""
+
+    def start(self, weights: RoundWeights) -> Messages:
+        """The messages of the first round."""
+
+    def bind(self, r: Element, weights: RoundWeights = NO_ROUND) -> Messages:
+        """Bind the lowest column bit to r; the messages of the next round, if it has weights."""
+
+    def bound(self, bits: int) -> tuple[Residues, int]:
+        """What is bound, (4 rows, 5, width), and its columns, at most 2^bits."""
+
+
+class RowsElsewhere(Protocol):
+    """Rows of a layer that others hold (``argument.sharding``)."""
+
+    @property
+    def count(self) -> int:
+        """How many rows."""
+
+    def begin(self, depth: int, row_point: Sequence[Element], challenge: Element) -> RowsBeingBound:
+        """The rows, the first ones of the layer, as ``begin_rows`` begins them."""
+
+
+def begin_rows(
+    source: Block | Lookups,
+    depth: int,
+    row_point: Sequence[Element],
+    first: int,
+    challenge: Element,
+    *,
+    general: bool = False,
+) -> BoundRows | UnitFractions:
+    """The children of some rows' parents, before any bit is bound.
+
+    Args:
+        source: the children.
+        depth: of children made of lookups: how far above the leaves.
+        row_point: the coordinates of the rows.
+        first: the number of the first row.
+        challenge: lambda.
+        general: as for ``LevelProver``.
+    """
+    if isinstance(source, Lookups) and depth == 0 and challenge != ZERO and not general:
+        return UnitFractions(source, row_point, challenge, first)
+    count = _count(source)
+    weights = equality_table(row_point)[:, first : first + count].copy()
+    return BoundRows(children_of(source, depth), weights, challenge)
+
+
+def _count(source: Block | Lookups | RowsElsewhere) -> int:
+    """How many rows."""
+    if isinstance(source, Lookups):
+        return int(source.rows.shape[0])
+    return source.rows if isinstance(source, Block) else source.count
 
 
 class LevelProver:
@@ -35,7 +93,7 @@ class LevelProver:
 
     def __init__(
         self,
-        sources: Sequence[Block | Lookups],
+        sources: Sequence[Block | Lookups | RowsElsewhere],
         depth: int,
         point: Sequence[Element],
         challenge: Element,
@@ -58,19 +116,16 @@ class LevelProver:
         joined = len(sources) == 1
         columns = len(point) if joined else len(point) - rows_log
         self._point, self._row_point = list(point[:columns]), list(point[columns:])
-        weights = equality_table(self._row_point)
-        self._parts: list[BoundRows | UnitFractions] = []
+        self._parts: list[RowsBeingBound] = []
         first = 0
         for source in sources:
-            units = depth == 0 and challenge != ZERO and not general
-            if isinstance(source, Lookups) and units:
-                self._parts.append(UnitFractions(source, self._row_point, challenge))
-                first += source.rows.shape[0]
-                continue
-            rows = source.rows if isinstance(source, Block) else source.rows.shape[0]
-            part = weights[:, first : first + rows].copy()
-            self._parts.append(BoundRows(children_of(source, depth), part, challenge))
-            first += rows
+            part: RowsBeingBound
+            if isinstance(source, Block | Lookups):
+                part = begin_rows(source, depth, self._row_point, first, challenge, general=general)
+            else:
+                part = source.begin(depth, self._row_point, challenge)
+            self._parts.append(part)
+            first += _count(source)
         self._messages: Messages | None = None
         if point:
             self._begin_phase()

@@ -41,7 +41,7 @@ from zkwm_protocols.argument.logup_gkr.blocks import (
     parents_of,
     table_block,
 )
-from zkwm_protocols.argument.logup_gkr.level import LevelProver
+from zkwm_protocols.argument.logup_gkr.level import LevelProver, RowsElsewhere
 from zkwm_protocols.field.kernels.layout import Residues, canonical_element
 from zkwm_protocols.field.kernels.montgomery import (
     to_montgomery,
@@ -51,6 +51,24 @@ from zkwm_protocols.field.vector import Array
 
 _COMPUTED_LAYERS = 3
 """Layers of the lookups that are not stored: leaves and two more, seven eighths of all nodes."""
+
+
+def layers_in_rows(columns_log: int) -> int:
+    """How many layers, from the leaves, have rows of more than 2^5 columns."""
+    return max(0, columns_log - JOINED_BITS)
+
+
+def lookup_layers(lookups: Lookups, count: int) -> tuple[list[Block | Lookups], Block]:
+    """The lowest ``count`` layers of lookups, the lowest ones not stored, and the next one."""
+    layers: list[Block | Lookups] = []
+    stored: Block | None = None
+    for depth in range(count):
+        if depth == _COMPUTED_LAYERS:
+            stored = lookup_nodes(lookups, depth)
+        elif stored is not None:
+            stored = parents_of(stored)
+        layers.append(lookups if stored is None else stored)
+    return layers, lookup_nodes(lookups, count) if stored is None else parents_of(stored)
 
 
 class TreeProver:
@@ -83,39 +101,46 @@ class TreeProver:
             raise ValueError("the leaves do not fit the tree")
         if not 0 <= int(rows.min()) <= int(rows.max()) < table_rows:
             raise ValueError("a lookup of no table row")
-        self._rows_log = rows_log
         d = to_montgomery(table_d)
-        self._lookups = self.leaves(rows, d)
-        # self._layers[k]: the layer k above the leaves, as its level needs it: lookups and tables,
-        # or one row
-        self._layers: list[list[Block | Lookups]] = []
-        self._next = 0
-        self._root = self._build(
-            table_block(d, multiplicities, chunks, columns_log), columns_log, rows_log
-        )
+        layers, top = lookup_layers(self.leaves(rows, d), layers_in_rows(columns_log))
+        tables = table_block(d, multiplicities, chunks, columns_log)
+        self._build(layers, top, tables, columns_log, rows_log)
 
     def leaves(self, rows: NDArray[np.int32], d: Residues) -> Lookups:
         """The lookups' leaves, from their table rows and those rows' d (5, M_T)."""
         return Lookups(rows, lookup_table(d))
 
-    def _build(self, tables: Block, columns_log: int, rows_log: int) -> Block:
-        """All layers from the leaves to the root, which is returned."""
-        stored: Block | None = None
-        depth = 0
-        while columns_log - depth > JOINED_BITS:
-            if depth == _COMPUTED_LAYERS:
-                stored = lookup_nodes(self._lookups, depth)
-            elif stored is not None:
-                stored = parents_of(stored)
-            self._layers.append([self._lookups if stored is None else stored, tables])
+    def _build(
+        self,
+        lookups: Sequence[Block | Lookups | RowsElsewhere],
+        top: Block,
+        tables: Block,
+        columns_log: int,
+        rows_log: int,
+    ) -> None:
+        """All layers from the leaves to the root.
+
+        Args:
+            lookups: their layers, from the leaves up to those of more than 2^5 columns.
+            top: their next layer.
+            tables: their leaves.
+            columns_log: U.
+            rows_log: b'.
+        """
+        self._rows_log = rows_log
+        # self._layers[k]: the layer k above the leaves, as its level needs it: lookups and tables,
+        # or one row
+        self._layers: list[list[Block | Lookups | RowsElsewhere]] = []
+        self._next = 0
+        for source in lookups:
+            self._layers.append([source, tables])
             tables = parents_of(tables)
-            depth += 1
-        stored = lookup_nodes(self._lookups, depth) if stored is None else parents_of(stored)
-        row = join_blocks([stored, tables], columns_log - depth)
-        for _ in range(columns_log - depth + rows_log):
+        bits = columns_log - len(lookups)
+        row = join_blocks([top, tables], bits)
+        for _ in range(bits + rows_log):
             self._layers.append([row])
             row = parents_of(row)
-        return row
+        self._root = row
 
     def root_numerator(self) -> Element:
         """n of the root: 0 if every lookup is a table row, else 0 with negligible probability."""

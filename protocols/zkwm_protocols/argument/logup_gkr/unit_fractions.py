@@ -43,33 +43,52 @@ from zkwm_protocols.field.kernels.montgomery import (
     equality_table,
 )
 from zkwm_protocols.field.kernels.threads import run_tasks
-from zkwm_protocols.field.scalar import DEGREE, ONE, Element, P, add, inverse, multiply, negate
+from zkwm_protocols.field.scalar import (
+    DEGREE,
+    ONE,
+    Element,
+    P,
+    add,
+    inverse,
+    multiply,
+    negate,
+    subtract,
+)
 
 _ONE_ROW = equality_table([])
 
 
 class UnitFractions:
-    """The lookups of all triggers at the leaf level: ``start``, then ``bind`` for every round."""
+    """Lookups of triggers at the leaf level: ``start``, then ``bind`` for every round."""
 
-    def __init__(self, lookups: Lookups, row_point: Sequence[Element], challenge: Element) -> None:
+    def __init__(
+        self,
+        lookups: Lookups,
+        row_point: Sequence[Element],
+        challenge: Element,
+        first: int = 0,
+    ) -> None:
         """Begin with the leaves.
 
         Args:
             lookups: the leaves.
             row_point: the coordinates of the rows.
             challenge: lambda.
+            first: the number of the first row.
 
         Raises:
             ZeroDivisionError: lambda is 0; then only the general form serves.
         """
         self._triggers, count = lookups.rows.shape
+        self._first, self._end = first, first + self._triggers
         self._challenge = challenge
         self._shift = add(ONE, inverse(challenge))
         # all rows together: the sum of their weights is a factor of the constant
         self._constant = multiply(
-            negate(add(challenge, inverse(challenge))), equality_prefix(row_point, self._triggers)
+            negate(add(challenge, inverse(challenge))),
+            subtract(equality_prefix(row_point, self._end), equality_prefix(row_point, first)),
         )
-        self._weights = np.ascontiguousarray(equality_table(row_point)[:, : self._triggers])
+        self._weights = np.ascontiguousarray(equality_table(row_point)[:, first : self._end])
         self._row_weights = round_weights(row_point)
         table = lookups.table.copy()
         total = table[:, :DEGREE] + montgomery_element(self._shift)
@@ -78,10 +97,10 @@ class UnitFractions:
         self._nodes = UnitNodes(True, table, lookups.rows, nothing, count // 2)
         self._partial: Residues | None = None
         if count % 2:
-            self._partial = zero_arrays(4, self._triggers)
-            self._partial[0, 0, : self._triggers] = montgomery_element(ONE)[0]
+            self._partial = zero_arrays(4, self._end)
+            self._partial[0, 0, first : self._end] = montgomery_element(ONE)[0]
             last = lookups.table[lookups.rows[:, -1], :DEGREE]
-            self._partial[2, :, : self._triggers] = last.T
+            self._partial[2, :, first : self._end] = last.T
 
     def start(self, weights: RoundWeights) -> Messages:
         """The messages of the first round."""
@@ -110,7 +129,7 @@ class UnitFractions:
         self._nodes = self._nodes._replace(leaves=False, e=out, columns=folded)
         if edge is not None:
             edge.bind(r)
-            self._partial = edge.bound(self._triggers.bit_length())[0]
+            self._partial = edge.bound(self._end.bit_length())[0]
         return self._messages(sums, weights)
 
     def bound(self, bits: int) -> tuple[Residues, int]:
@@ -120,7 +139,7 @@ class UnitFractions:
         out = zero_arrays(4 * self._triggers, total)
         by_row = out.reshape(self._triggers, 4, DEGREE, -1)
         if self._partial is not None:
-            partial = self._partial[:, :, : self._triggers]
+            partial = self._partial[:, :, self._first : self._end]
             by_row[..., whole:total] = partial.transpose(2, 0, 1)[..., None]
         run_tasks(
             units_as_bound, self._triggers, self._nodes.e, whole, line_of(self._shift),
@@ -146,18 +165,19 @@ class UnitFractions:
         """The pair behind those of whole nodes in all rows, if it is not 0 / 1.
 
         One array over all rows, bound as if the row index were the column: nodes 2b and 2b + 1 are
-        row b's.
+        row b's. Rows before the first are 0 / 1.
         """
         odd = self._nodes.columns % 2
         if self._partial is None and not odd:
             return None
-        triggers = self._triggers
-        pair = zero_arrays(4, 2 * triggers)
+        first, end = self._first, self._end
+        pair = zero_arrays(4, 2 * end)
         if self._partial is not None:
-            pair[:, :, odd : 2 * triggers : 2] = self._partial[:, :, :triggers]
+            pair[:, :, 2 * first + odd : 2 * end : 2] = self._partial[:, :, first:end]
         if odd:
-            pair[:, :, 0 : 2 * triggers : 2] = self._last_whole()[:, :, :triggers]
-        return BoundRows((pair, 2 * triggers), _ONE_ROW, self._challenge)
+            whole = self._last_whole()
+            pair[:, :, 2 * first : 2 * end : 2] = whole[:, :, : self._triggers]
+        return BoundRows((pair, 2 * end), _ONE_ROW, self._challenge)
 
     def _last_whole(self) -> Residues:
         """The last whole node of every row in general form, (4, 5, at least n)."""

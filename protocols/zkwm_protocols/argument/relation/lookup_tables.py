@@ -34,6 +34,7 @@ from zkwm_protocols.field.vector import (
     from_element,
     from_integers,
     multiply_base,
+    subtract_arrays,
     to_element,
 )
 from zkwm_protocols.integer_network.model import IntegerNetwork
@@ -94,6 +95,14 @@ class Tables:
                 total += multiply_base(weight, columns[:, index].astype(np.uint64))
             fingerprints.append(total % np.uint64(P))  # at most nine residues
         return np.concatenate(fingerprints, axis=1)
+
+    def denominators(self, count: int, alphas: Sequence[Element], beta: Element) -> Array:
+        """beta minus the fingerprints, uint64 (5, count), the last row repeated."""
+        fingerprints = self.fingerprints(alphas)
+        of_beta = from_element(beta).reshape(5, 1)
+        rows = subtract_arrays(np.broadcast_to(of_beta, fingerprints.shape), fingerprints)
+        copies = count - rows.shape[1]
+        return np.concatenate([rows, rows[:, -1:].repeat(copies, axis=1)], axis=1)
 
     def weigh(
         self, weights: Equality, first: int, count: int, alphas: Sequence[Element]

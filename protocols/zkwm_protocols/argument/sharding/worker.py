@@ -1,0 +1,75 @@
+"""A worker of a proof: what a crew calls, with the state of one proof.
+
+Its methods draw nothing at random: another worker that is told the same has the same state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkwm_protocols.argument.logup_gkr.blocks import Block
+from zkwm_protocols.argument.logup_gkr.bound_rows import Messages
+from zkwm_protocols.argument.parameters import Layout
+from zkwm_protocols.argument.relation.witness import Triggers
+from zkwm_protocols.argument.sharding.shard import TriggerShard
+from zkwm_protocols.field.blas import one_blas_thread
+from zkwm_protocols.field.kernels.layout import Residues
+from zkwm_protocols.field.scalar import Element
+from zkwm_protocols.field.vector import Array
+from zkwm_protocols.integer_network.model import IntegerNetwork
+
+
+class ShardWorker:
+    """One part of a proof; ``crew`` says which calls its state follows from."""
+
+    def __init__(self) -> None:
+        self._shard: TriggerShard | None = None
+
+    def __repr__(self) -> str:
+        return "ShardWorker()"
+
+    def run(
+        self, network: IntegerNetwork, layout: Layout, triggers: Triggers, first: int
+    ) -> NDArray[np.bool_]:
+        """Run the network on these triggers, from ``first`` on: which of them match, (m,)."""
+        with one_blas_thread():
+            self._shard = TriggerShard(network, layout, triggers, first)
+        return self._shard.matches
+
+    def mark(self, chosen: NDArray[np.bool_]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+        """As ``TriggerShard.mark``."""
+        return self._held().mark(chosen)
+
+    def tree(self, alphas: Sequence[Element], beta: Element) -> Block:
+        """As ``TriggerShard.tree``."""
+        return self._held().tree(alphas, beta)
+
+    def level(
+        self,
+        depth: int,
+        row_point: Sequence[Element],
+        challenge: Element,
+        point: Sequence[Element],
+    ) -> Messages:
+        """As ``TriggerShard.level``."""
+        return self._held().level(depth, row_point, challenge, point)
+
+    def bind(self, r: Element, point: Sequence[Element] | None) -> Messages:
+        """As ``TriggerShard.bind``."""
+        return self._held().bind(r, point)
+
+    def bound(self, bits: int) -> tuple[Residues, int]:
+        """As ``TriggerShard.bound``."""
+        return self._held().bound(bits)
+
+    def fold(self, weights: Array) -> NDArray[np.uint32]:
+        """As ``TriggerShard.fold``."""
+        return self._held().fold(weights)
+
+    def _held(self) -> TriggerShard:
+        """This worker's triggers."""
+        assert self._shard is not None
+        return self._shard
