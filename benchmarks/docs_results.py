@@ -13,6 +13,7 @@ from statistics import mean
 from typing import Any
 
 import docs_results_argument
+import docs_results_cifar
 import docs_results_commands
 import docs_results_gate
 import docs_results_grid
@@ -106,7 +107,8 @@ def tables() -> str:
             "",
             *_fashion(fashion),
             "",
-            *_cifar(cifar),
+            *docs_results_cifar.arms(_lines("cifar10_arms.jsonl")),
+            *docs_results_cifar.short_runs(cifar),
             "",
             *_marks(),
             "## Speed",
@@ -200,19 +202,6 @@ def _chance(line: dict[str, Any]) -> str:
         f"chance gives {line['expected_mean']:.0f}; overall "
         f"{line['standard_deviations_off']:+.2f} standard deviations off."
     )
-
-
-def _cifar(lines: list[dict[str, Any]]) -> Iterable[str]:
-    for line in lines:
-        settings = line["settings"]
-        yield (
-            f"CIFAR-10, ResNet-18 of the authors, {line['triggers']} triggers: a short run of "
-            f"{settings['epochs']} epochs on {line['data']} ({line['device']}, "
-            f"{line['precision']}) reached {100 * line['test_accuracy']:.1f} % and "
-            f"{line['matches']} of {line['triggers']} triggers in {line['seconds'] / 60:.0f} "
-            "minutes. A run this short says little. The authors' 60 epochs on all images (their "
-            "93.8 % and 100 of 100) need a GPU and have not been run."
-        )
 
 
 def _speed(speed: dict[str, dict[str, Any]], openings: list[dict[str, Any]]) -> Iterable[str]:
