@@ -30,13 +30,71 @@ JOINED_BITS = 5
 """Rows of 2^5 columns and fewer are joined: so short, a row for itself costs more than its work."""
 
 
+def width(columns: int) -> int:
+    """Columns stored for a row: whole vectors, and no large power of two between coefficients."""
+    vectors = -(-columns // 16)
+    return 16 * (vectors | 1 if vectors > 64 else vectors)
+
+
+def new_arrays(arrays: int, columns: int) -> Residues:
+    """Uninitialized uint32 (arrays, 5, width)."""
+    return np.empty((arrays, DEGREE, width(columns)), dtype=np.uint32)
+
+
+def words_of(arrays: int, columns: int) -> int:
+    """Words of ``new_arrays``."""
+    return arrays * DEGREE * width(columns)
+
+
+class Room:
+    """One piece of memory for a tree's large arrays, taken from its front, given back from its end.
+
+    A proof frees layers and then needs an array as large as several of them. In a heap it would not
+    fit where the layers were, since other arrays lie in between. What does not fit is allocated.
+
+    Args:
+        words: how many.
+    """
+
+    def __init__(self, words: int) -> None:
+        self._words = np.empty(words, dtype=np.uint32)
+        self.used = 0
+
+    def __repr__(self) -> str:
+        return "Room()"
+
+    def arrays(self, arrays: int, columns: int) -> Residues:
+        """As ``new_arrays``."""
+        size = words_of(arrays, columns)
+        if self.used + size > len(self._words):
+            return new_arrays(arrays, columns)
+        self.used += size
+        taken = self._words[self.used - size : self.used]
+        return taken.reshape(arrays, DEGREE, width(columns))
+
+    def behind(self, end: int) -> Room:
+        """This room with what was taken since ``used`` was ``end`` given back, and forgotten."""
+        self.used = end
+        return self
+
+
 @dataclass(frozen=True)
 class Block:
-    """A layer's nodes in rows: numerators and denominators less one (rows, 5, width)."""
+    """A layer's nodes in rows.
+
+    Args:
+        n (uint32, (rows, 5, width)): numerators.
+        d (uint32, (rows, 5, width)): denominators less one.
+        columns: of a row.
+        room: where they lie, if it is one: what follows them there are the layers above.
+        end: what of the room is used up to them.
+    """
 
     n: Residues
     d: Residues
     columns: int
+    room: Room | None = None
+    end: int = 0
 
     @property
     def rows(self) -> int:
@@ -51,25 +109,16 @@ class Lookups:
     Args:
         rows (int32, (n, M)): the table row of every lookup.
         table (uint32, (M_T, 8)): a table row's d in the first five words, in Montgomery form.
+        room: where the layers above lie.
     """
 
     rows: NDArray[np.int32]
     table: Residues
+    room: Room | None = None
 
     def columns(self, depth: int) -> int:
         """Nodes of a trigger ``depth`` layers above the leaves."""
         return -(-int(self.rows.shape[1]) >> depth)
-
-
-def width(columns: int) -> int:
-    """Columns stored for a row: whole vectors, and no large power of two between coefficients."""
-    vectors = -(-columns // 16)
-    return 16 * (vectors | 1 if vectors > 64 else vectors)
-
-
-def new_arrays(arrays: int, columns: int) -> Residues:
-    """Uninitialized uint32 (arrays, 5, width)."""
-    return np.empty((arrays, DEGREE, width(columns)), dtype=np.uint32)
 
 
 def zero_arrays(arrays: int, columns: int) -> Residues:
@@ -108,10 +157,18 @@ def table_block(
     return block
 
 
-def parents_of(children: Block) -> Block:
-    """The layer above."""
+def _new_block(rows: int, columns: int, room: Room | None) -> Block:
+    """Uninitialized nodes."""
+    if room is None:
+        return Block(new_arrays(rows, columns), new_arrays(rows, columns), columns)
+    n, d = room.arrays(rows, columns), room.arrays(rows, columns)
+    return Block(n, d, columns, room, room.used)
+
+
+def parents_of(children: Block, room: Room | None = None) -> Block:
+    """The layer above, in ``room`` if there is one."""
     columns = -(-children.columns // 2)
-    parents = Block(new_arrays(children.rows, columns), new_arrays(children.rows, columns), columns)
+    parents = _new_block(children.rows, columns, room)
     run_tasks(
         make_parents, children.rows * -(-columns // CHUNK), children.n, children.d,
         children.columns, parents.n, parents.d, work=3 * children.rows * columns,
@@ -119,10 +176,31 @@ def parents_of(children: Block) -> Block:
     return parents
 
 
-def lookup_nodes(lookups: Lookups, depth: int) -> Block:
-    """The lookups' nodes ``depth`` layers above the leaves, 0 to 3."""
+def room_of(lookups: Lookups, lowest: int, count: int) -> Room:
+    """Room for the lookups' stored layers, and for what is bound of those below when they are gone.
+
+    Args:
+        lookups: the leaves.
+        lowest: depth of the lowest stored layer.
+        count: layers in all, those that are not stored included.
+    """
+    triggers, leaves = lookups.rows.shape
+    depths = range(lowest, count)
+    stored = sum(2 * words_of(triggers, lookups.columns(depth)) for depth in depths)
+    bound = words_of(4 * triggers, -(-lookups.columns(1) // 4))
+    return Room(max(stored, bound, words_of(2 * triggers, leaves // 4)))
+
+
+def room_behind(source: Block | Lookups) -> Room | None:
+    """Where what is bound of a layer may lie: the layers above it must be gone."""
+    end = source.end if isinstance(source, Block) else 0
+    return None if source.room is None else source.room.behind(end)
+
+
+def lookup_nodes(lookups: Lookups, depth: int, room: Room | None = None) -> Block:
+    """The lookups' nodes ``depth`` layers above the leaves, 0 to 3, in ``room`` if there is one."""
     columns, triggers = lookups.columns(depth), lookups.rows.shape[0]
-    nodes = Block(new_arrays(triggers, columns), new_arrays(triggers, columns), columns)
+    nodes = _new_block(triggers, columns, room)
     run_tasks(
         gather_nodes, triggers * -(-columns // CHUNK), depth, lookups.table, lookups.rows,
         nodes.n, nodes.d, work=lookups.rows.size,

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zkwm_protocols.argument.logup_gkr.blocks import Block, Lookups, new_arrays
+from zkwm_protocols.argument.logup_gkr.blocks import Block, Lookups, Room
 from zkwm_protocols.argument.logup_gkr.loop_arguments import STORED, Children
 from zkwm_protocols.argument.logup_gkr.loops import (
     fold_bound,
@@ -79,6 +79,7 @@ class BoundRows:
         source: Children | tuple[Residues, int],
         weights: Residues,
         challenge: Element,
+        room: Room | None = None,
     ) -> None:
         """Begin with children, or with what is bound and its columns.
 
@@ -86,7 +87,9 @@ class BoundRows:
             source: children, or the arrays (4 rows, 5, width) and their columns.
             weights (uint32, (5, rows)): eq of the rows.
             challenge: lambda.
+            room: for what is bound.
         """
+        self._room = room or Room(0)
         self._children = source if isinstance(source, Children) else None
         self._bound = _NO_NODES if isinstance(source, Children) else source[0]
         self._columns = source.columns if isinstance(source, Children) else source[1]
@@ -123,13 +126,13 @@ class BoundRows:
         challenges = self._challenge, line_of(r)
         work = 8 * rows * folded
         if self._children is not None:
-            out = new_arrays(4 * rows, folded)
+            out = self._room.arrays(4 * rows, folded)
             run_tasks(
                 fold_children, rows * chunks, self._children, *challenges, of_rows, out, sums,
                 work=work,
             )  # fmt: skip
         elif rows < ROWS_IN_PLACE:
-            out = new_arrays(4 * rows, folded)
+            out = self._room.arrays(4 * rows, folded)
             run_tasks(
                 fold_bound, rows * chunks, self._bound, columns, *challenges, of_rows, out, sums,
                 work=work,

@@ -20,6 +20,7 @@ from zkwm_protocols.argument.logup_gkr.blocks import (
     Block,
     Lookups,
     join_rows,
+    room_behind,
 )
 from zkwm_protocols.argument.logup_gkr.bound_rows import BoundRows, Messages, children_of
 from zkwm_protocols.argument.logup_gkr.round_weights import NO_ROUND, RoundWeights, round_weights
@@ -78,7 +79,7 @@ def begin_rows(
         return UnitFractions(source, row_point, challenge, first)
     count = _count(source)
     weights = equality_table(row_point)[:, first : first + count].copy()
-    return BoundRows(children_of(source, depth), weights, challenge)
+    return BoundRows(children_of(source, depth), weights, challenge, room_behind(source))
 
 
 def _count(source: Block | Lookups | RowsElsewhere) -> int:

@@ -27,6 +27,7 @@ LogUp (Haböck, ePrint 2022/1530) in the form of Papini and Haböck (ePrint 2023
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,7 @@ from zkwm_protocols.argument.logup_gkr.blocks import (
     lookup_nodes,
     lookup_table,
     parents_of,
+    room_of,
     table_block,
 )
 from zkwm_protocols.argument.logup_gkr.level import LevelProver, RowsElsewhere
@@ -59,14 +61,19 @@ def layers_in_rows(columns_log: int) -> int:
 
 
 def lookup_layers(lookups: Lookups, count: int) -> tuple[list[Block | Lookups], Block]:
-    """The lowest ``count`` layers of lookups, the lowest ones not stored, and the next one."""
+    """The lowest ``count`` layers of lookups, the lowest ones not stored, and the next one.
+
+    Stored ones lie in one room: what is bound of a level takes the place of those above it.
+    """
+    room = room_of(lookups, _COMPUTED_LAYERS, count)
+    lookups = replace(lookups, room=room)
     layers: list[Block | Lookups] = []
     stored: Block | None = None
     for depth in range(count):
         if depth == _COMPUTED_LAYERS:
-            stored = lookup_nodes(lookups, depth)
+            stored = lookup_nodes(lookups, depth, room)
         elif stored is not None:
-            stored = parents_of(stored)
+            stored = parents_of(stored, room)
         layers.append(lookups if stored is None else stored)
     return layers, lookup_nodes(lookups, count) if stored is None else parents_of(stored)
 
@@ -160,7 +167,7 @@ class TreeProver:
     ) -> LevelProver:
         """The sumcheck of a level, for the claims at ``point`` (``level`` coordinates) and lambda.
 
-        The level's nodes are freed, so levels come in order and once.
+        Levels come in order and once, each proven before the next: its nodes' memory is used again.
 
         Args:
             level: from 0 at the root.

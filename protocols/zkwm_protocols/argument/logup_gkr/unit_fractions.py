@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zkwm_protocols.argument.logup_gkr.blocks import Lookups, new_arrays, zero_arrays
+from zkwm_protocols.argument.logup_gkr.blocks import Lookups, Room, room_behind, zero_arrays
 from zkwm_protocols.argument.logup_gkr.bound_rows import (
     ROWS_IN_PLACE,
     BoundRows,
@@ -79,6 +79,7 @@ class UnitFractions:
         Raises:
             ZeroDivisionError: lambda is 0; then only the general form serves.
         """
+        self._room = room_behind(lookups) or Room(0)
         self._triggers, count = lookups.rows.shape
         self._first, self._end = first, first + self._triggers
         self._challenge = challenge
@@ -121,7 +122,7 @@ class UnitFractions:
         given = self._nodes, line_of(r), weights.of_rows(self._weights)
         work = 4 * triggers * folded
         if self._nodes.leaves or triggers < ROWS_IN_PLACE:
-            out = new_arrays(2 * triggers, folded)
+            out = self._room.arrays(2 * triggers, folded)
             run_tasks(fold_units, triggers * chunks, *given, out, sums, work=work)
         else:
             out = self._nodes.e
