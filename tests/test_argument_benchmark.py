@@ -87,3 +87,15 @@ def test_all_figures_that_are_promised():
     assert figures["soundness_bits"] >= 120
     assert figures["verifier_imports"] == []
     assert sum(figures["prove_steps"].values()) == pytest.approx(figures["prove_seconds"], rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "triggers"), [("lenet5", 1), ("cifar", 30)])
+def test_memory_is_about_what_was_said(benchmark, name, triggers, tmp_path):
+    from zkwm_protocols.argument.cost_estimate import estimate
+
+    command = [sys.executable, BENCHMARKS / "argument_process.py", "prove", name, str(triggers)]
+    done = subprocess.run([*command, "1", tmp_path / "proof"], stdout=subprocess.PIPE, check=True)
+    peak = json.loads(done.stdout)["peak_bytes"]
+    network = benchmark("integer_networks").network(name)
+    assert peak == pytest.approx(estimate(network, triggers).peak_bytes, rel=0.1)

@@ -106,7 +106,7 @@ def prove(
         lookups=relation.lookup_count,
         rows=relation.tables.total_rows,
     )
-    with kept(estimate_of_layout(layout).peak_bytes), one_blas_thread():
+    with kept(estimate_of_layout(relation, layout).peak_bytes), one_blas_thread():
         witness = make_witness(relation, statement, images, salts)
         stream = RandomStream(secret, *proof_purpose(release, layout, statement, witness.cells))
         return prove_witness(statement, relation, layout, witness, stream, report).to_bytes()
