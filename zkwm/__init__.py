@@ -132,6 +132,7 @@ _HOMES = {
     "ReplayStep": "zkwm.case_archive.steps",
     "Response": "zkwm_protocols.argument_response",
     "Revocation": "zkwm_protocols.timestamps.authority",
+    "ScoreSum": "zkwm_protocols.evidence",
     "Screening": "zkwm.marketplace",
     "Settled": "zkwm.marketplace",
     "Settling": "zkwm.marketplace.many",
@@ -147,7 +148,7 @@ _HOMES = {
     "SuspectKind": "zkwm_protocols.suspect_identity",
     "TaskAccuracy": "zkwm.judge.task_accuracy",
     "TaskData": "zkwm.judge.task_accuracy",
-    "Term": "zkwm_protocols.evidence",
+    "Term": "zkwm_protocols.allowances",
     "TestAccuracy": "zkwm_protocols.suspect_identity",
     "TimestampAuthority": "zkwm_protocols.timestamps.authority",
     "TimestampEvidence": "zkwm_protocols.timestamps.evidence",
@@ -285,6 +286,7 @@ if TYPE_CHECKING:
     from zkwm.triggers import FAMILIES, TriggerSet
     from zkwm.trust_folder import read_trust
     from zkwm.written_dates import read_date
+    from zkwm_protocols.allowances import Term
     from zkwm_protocols.argument.cost_estimate import Estimate
     from zkwm_protocols.argument_response import ArgumentResponse, Refusal, Response
     from zkwm_protocols.challenge import ArgumentChallenge, Challenge, Mode, OpeningChallenge
@@ -307,7 +309,7 @@ if TYPE_CHECKING:
         VaultUnusable,
         ZkwmError,
     )
-    from zkwm_protocols.evidence import Evidence, RankSum, Term
+    from zkwm_protocols.evidence import Evidence, RankSum, ScoreSum
     from zkwm_protocols.integer_network.model import IntegerNetwork
     from zkwm_protocols.keys import BoxPublicKey, JudgePublic, PublicKey, SigningKey
     from zkwm_protocols.opening import OpenedBlock, OpenedTrigger, Opening

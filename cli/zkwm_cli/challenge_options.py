@@ -80,11 +80,12 @@ class QuestionOptions:
     )
     statistic: str = option(
         "--statistic",
-        type=click.Choice(["matches", "ranks"]),
+        type=click.Choice(["matches", "ranks", "scores"]),
         default="matches",
         show_default=True,
-        help="What is counted: matches, or how high the suspect's scores rank each label "
-        "(stronger; for suspects that give scores). Decide before you know either.",
+        help="What is counted: matches; for suspects that give scores, stronger: how high they "
+        "rank each label, or points for place and distance of each label among them. Decide "
+        "before you know any.",
     )
 
     def announce(self, model: str) -> None:
@@ -106,7 +107,7 @@ class QuestionOptions:
             )
         if self.zero_knowledge and self.statistic != "matches":
             raise click.UsageError(
-                "--statistic ranks goes with --reveal: an argument shows matches"
+                f"--statistic {self.statistic} goes with --reveal: an argument shows matches"
             )
 
 

@@ -9,7 +9,6 @@ from zkwm.report.visible import by_luck, quoted
 from zkwm_cli.consent import name_blocks
 from zkwm_cli.exits import one_line
 from zkwm_cli.terminal import duration
-from zkwm_protocols.ranks import Statistic
 
 if TYPE_CHECKING:
     from zkwm.owner.suspect_check import ArgumentCheck, OpeningCheck, SuspectCheck
@@ -28,8 +27,7 @@ def check_text(found: SuspectCheck) -> str:
         *_answers(found),
     ]
     for opening in found.openings:
-        ranked = opening.statistic == Statistic.RANKS
-        lines += ["", f"An opening, {'ranks' if ranked else 'matches'} counted"]
+        lines += ["", f"An opening, {opening.statistic} counted"]
         lines += _opening(found, opening)
     if not found.openings:
         lines += ["", "An opening", _row("not possible", "every block is spent")]
@@ -64,15 +62,17 @@ def _answers(found: SuspectCheck) -> Iterator[str]:
 
 def _opening(found: SuspectCheck, opening: OpeningCheck) -> Iterator[str]:
     """What an opening would show, and what it costs."""
-    evidence, ranks = opening.evidence, opening.evidence.rank_sum
-    needed = evidence.needed_matches if ranks is None else ranks.needed
+    evidence = opening.evidence
+    ranks, points = evidence.rank_sum, evidence.score_sum
+    total = ranks or points
+    needed = evidence.needed_matches if total is None else total.needed
     demand = "even all would not be enough" if needed is None else f"{needed:,} needed"
     shown = f"{evidence.matches:,} of {evidence.trials:,} triggers match"
-    shown += (
-        f"; {demand}"
-        if ranks is None
-        else f", their ranks weigh {ranks.value:,} of {ranks.largest:,}; {demand}"
-    )
+    if ranks is not None:
+        shown += f", their ranks weigh {ranks.value:,} of {ranks.largest:,}"
+    if points is not None:
+        shown += f", their labels have {points.value:,} points of {points.largest:,}"
+    shown += f"; {demand}"
     blocks = name_blocks(opening.blocks[:_SHOWN_BLOCKS])
     more = len(opening.blocks) - _SHOWN_BLOCKS
     yield _row("would show", shown)

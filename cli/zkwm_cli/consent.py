@@ -219,15 +219,21 @@ def _question(commitment: Commitment, challenge: Challenge) -> list[tuple[str, s
     return rows + [("", line) for line in shown]
 
 
+_COUNTED = {
+    "matches": "matches",
+    "ranks": "ranks of the labels among the scores",
+    "scores": "points of the labels, by place and distance among the scores",
+}
+
+
 def _standard(challenge: Challenge) -> list[tuple[str, str]]:
     """By which statistic and standard the judge decides, and which blocks stay out."""
     from zkwm.report.dates import published_in_words
 
     policy = challenge.policy
-    ranked = challenge.statistic == "ranks"
     bits, excluded = policy.threshold_bits, challenge.excluded_blocks
     rows = [
-        ("counted", "ranks of the labels among the scores" if ranked else "matches"),
+        ("counted", _COUNTED[challenge.statistic.value]),
         ("standard", f"{bits} bits; function {policy.functions_tried:,} tried on this commitment"),
     ]
     if challenge.published is not None:

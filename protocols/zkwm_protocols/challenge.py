@@ -26,7 +26,7 @@ from zkwm_protocols.challenge_body import (
 )
 from zkwm_protocols.class_map import class_map_cost, verify_class_map, verify_extraction
 from zkwm_protocols.class_names import require_names
-from zkwm_protocols.commitment import Commitment, Header, LabelMode
+from zkwm_protocols.commitment import Commitment, Header
 from zkwm_protocols.dates import Published
 from zkwm_protocols.encoding import decode, encode, pack, unpack
 from zkwm_protocols.errors import InvalidOpening, InvalidSignature, Malformed, UsageError
@@ -34,8 +34,9 @@ from zkwm_protocols.evidence import MAXIMUM_TRIALS
 from zkwm_protocols.feasibility import require_least_matches, require_reachable
 from zkwm_protocols.keys import JudgePublic, SigningKey
 from zkwm_protocols.policy import Policy
-from zkwm_protocols.ranks import MOST_OUTPUTS, Statistic
+from zkwm_protocols.ranks import Statistic
 from zkwm_protocols.schema import require_bytes, require_integer, require_map, require_text
+from zkwm_protocols.statistic_rules import read_statistic, require_room, verify_statistic
 from zkwm_protocols.suspect_identity import (
     Preprocessing,
     SuspectIdentity,
@@ -120,7 +121,7 @@ class Challenge(ABC):
 
     @property
     def statistic(self) -> Statistic:
-        """What counts as evidence: matches, unless an opening counts ranks (SPEC.md 8.4)."""
+        """What counts as evidence: matches, unless an opening reads scores (SPEC.md 8.4, 8.6)."""
         return Statistic.MATCHES
 
     def body(self) -> bytes:
@@ -247,7 +248,8 @@ class Challenge(ABC):
 class OpeningChallenge(Challenge):
     """Asks the owner to open r whole blocks to the judge (SPEC.md 6.1).
 
-    ``statistic`` is ``matches``, or ``ranks`` for a suspect that gives scores (SPEC.md 8.4).
+    ``statistic`` is ``matches``, for a suspect that gives scores ``ranks`` or ``scores`` (SPEC.md
+    8.4, 8.6).
     """
 
     mode = Mode.OPENING
@@ -265,28 +267,19 @@ class OpeningChallenge(Challenge):
     @classmethod
     def _from_body(cls, body: object, signature: bytes) -> Self:
         """Read a body of mode ``opening``. Raises Malformed."""
-        ranked = isinstance(body, dict) and "statistic" in body
-        constants: dict[str, str | int] = {"statistic": Statistic.RANKS.value} if ranked else {}
-        fields = require_body(body, cls.mode, " statistic" * ranked, constants)
-        statistic = Statistic.RANKS if ranked else Statistic.MATCHES
+        stated = isinstance(body, dict) and "statistic" in body
+        fields = require_body(body, cls.mode, " statistic" * stated, {})
+        statistic = read_statistic(fields["statistic"]) if stated else Statistic.MATCHES
         return cls(**read_common(fields), signature=signature, statistic=statistic)
 
     def _verify_mode(self, header: Header) -> None:
-        """Ranks need scores that can be kept, and labels that nobody chose (SPEC.md 8.4)."""
-        if self.statistic != Statistic.RANKS:
-            return
-        if self.suspect.outputs > MOST_OUTPUTS or self.suspect.kind == SuspectKind.EXTRACTION:
-            raise InvalidOpening(
-                f"ranks are for suspects that give scores for at most {MOST_OUTPUTS} outputs",
-                hint="ask for matches",
-                check="challenge.suspect",
-            )
-        if header.label_mode != LabelMode.DERIVED:
-            raise InvalidOpening(
-                "ranks are for derived labels; the owner declared these",
-                hint="ask for matches",
-                check="challenge.commitment",
-            )
+        """Raise InvalidOpening where scores cannot be read, or labels were chosen."""
+        verify_statistic(self.statistic, self.suspect, header)
+
+    def _require_reachable(self, commitment: Commitment) -> None:
+        """Raise UsageError where r blocks are too few, or have more points than a verdict holds."""
+        super()._require_reachable(commitment)
+        require_room(self.statistic, commitment.header, self.block_count)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 The decision is made on hundredths of a bit, each term rounded towards less evidence, so that the
 printed terms add up to the decision. The tail is the probability that an unrelated function does as
-well by luck; it is not the probability that a person copied a model. ``zkwm_protocols.ranks``
-defines the ranks that may be counted instead of matches.
+well by luck; it is not the probability that a person copied a model. Instead of matches may count
+ranks (``zkwm_protocols.ranks``), or points (``zkwm_protocols.score_points``).
 """
 
 from __future__ import annotations
@@ -11,32 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from math import comb, exp, lgamma, log, log1p, perm
+from math import exp, lgamma, log, log1p, perm
 
-from zkwm_protocols import rank_tails, ranks
+from zkwm_protocols import rank_tails, ranks, score_tails
+from zkwm_protocols.allowances import Term, allowances_of
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.log2_bounds import hundredths_down, hundredths_up
 from zkwm_protocols.policy import Policy
 
-GRINDING_BITS = 48
-BEACON_GRINDING_BITS = 40
-"""With a beacon that an authority of the judge's trust has signed: each try is asked of it."""
-SUSPECT_BITS = 20
 MAXIMUM_TRIALS = 10_000
-
-
-@dataclass(frozen=True)
-class Term:
-    """One line of the sum: hundredths of a bit, signed, and their meaning."""
-
-    name: str
-    hundredths: int
-    meaning: str
-
-    @property
-    def bits(self) -> float:
-        """The same in bits, for display."""
-        return self.hundredths / 100
 
 
 @dataclass(frozen=True)
@@ -49,18 +32,31 @@ class RankSum:
 
 
 @dataclass(frozen=True)
+class ScoreSum:
+    """The sum of points: its value, the largest possible by this suspect, the least that suffices.
+
+    Largest and needed are of the suspect's own scores: another one has others.
+    """
+
+    value: int
+    largest: int
+    needed: int | None
+
+
+@dataclass(frozen=True)
 class Evidence:
     """The evidence of one case, term by term.
 
     Args:
-        matches: the triggers that match; for information where ranks decide.
+        matches: the triggers that match; for information where ranks or points decide.
         trials: the triggers that count.
         class_count: C, the number of classes.
         terms: the lines of the sum.
         threshold_bits: what the judge demands.
         needed_matches: the fewest matches that reach it; None where even all do not, or where
-            ranks decide.
+            ranks or points decide.
         rank_sum: the statistic of ranks where it decides, else None.
+        score_sum: the sum of points where it decides, else None.
     """
 
     matches: int
@@ -70,6 +66,7 @@ class Evidence:
     threshold_bits: int
     needed_matches: int | None
     rank_sum: RankSum | None = None
+    score_sum: ScoreSum | None = None
 
     @property
     def total_hundredths(self) -> int:
@@ -97,6 +94,7 @@ def assess(
     policy: Policy,
     map_bits: int = 0,
     rank_sum: int | None = None,
+    score_sum: tuple[int, score_tails.ScoreLaw] | None = None,
 ) -> Evidence:
     """The evidence of ``matches`` triggers among ``blocks_used`` whole blocks (SPEC.md 8.2).
 
@@ -109,6 +107,7 @@ def assess(
         policy: what the judge demands.
         map_bits: what the class map costs (``zkwm_protocols.class_names.map_bits``).
         rank_sum: the weighted sum of the ranks (SPEC.md 8.4); decides instead of the matches.
+        score_sum: the sum of the points, and its law (SPEC.md 8.6); decides instead of the matches.
 
     Raises:
         UsageError: the numbers do not fit together.
@@ -121,9 +120,11 @@ def assess(
             f"expected 1 to {block_count} blocks and 0 to {trials} matches, "
             f"got {blocks_used} and {matches}"
         )
-    allowances = _allowances(blocks_used, block_count, policy, map_bits)
+    allowances = allowances_of(blocks_used, block_count, policy, map_bits)
     if rank_sum is not None:
         return _assess_ranks(rank_sum, matches, trials, class_count, policy, allowances)
+    if score_sum is not None:
+        return _assess_scores(*score_sum, matches, trials, policy, allowances)
     return Evidence(
         matches=matches,
         trials=trials,
@@ -155,7 +156,7 @@ def needed_matches(
     The arguments are those of ``assess``.
     """
     trials = blocks_used * block_size
-    allowances = _allowances(blocks_used, block_count, policy, map_bits)
+    allowances = allowances_of(blocks_used, block_count, policy, map_bits)
     return _least(_tail_numerators(trials, class_count), class_count**trials, allowances, policy)
 
 
@@ -167,7 +168,8 @@ def smallest_reveal(
     They hold at most ``MAXIMUM_TRIALS`` triggers, as no assessment takes more. The arguments are
     those of ``assess``.
     """
-    fixed = sum(term.hundredths for term in _allowances(block_count, block_count, policy, map_bits))
+    terms = allowances_of(block_count, block_count, policy, map_bits)
+    fixed = sum(term.hundredths for term in terms)
     demanded = 100 * policy.threshold_bits - fixed
     chance_of_one, everything, choices = class_count**block_size, 1, 1
     for blocks in range(1, min(block_count, MAXIMUM_TRIALS // block_size) + 1):
@@ -244,6 +246,38 @@ def _assess_ranks(
     )
 
 
+def _assess_scores(
+    value: int,
+    law: score_tails.ScoreLaw,
+    matches: int,
+    trials: int,
+    policy: Policy,
+    allowances: tuple[Term, ...],
+) -> Evidence:
+    """The evidence where the points of the labels decide (SPEC.md 8.6). Raises UsageError."""
+    if len(law.rows) != trials or not 0 <= value <= law.largest:
+        raise UsageError(
+            f"expected a sum of points from 0 to {law.largest} of {trials} triggers, "
+            f"got {value} of {len(law.rows)}"
+        )
+    demanded = 100 * policy.threshold_bits - sum(term.hundredths for term in allowances)
+    chance = Term(
+        "points by chance",
+        score_tails.score_hundredths(value, law),
+        f"how rarely {trials} labels, each drawn from {law.class_count}, get {value} points or "
+        f"more of {law.largest} by luck, as this model's own scores give them",
+    )
+    return Evidence(
+        matches=matches,
+        trials=trials,
+        class_count=law.class_count,
+        terms=(chance, *allowances),
+        threshold_bits=policy.threshold_bits,
+        needed_matches=None,
+        score_sum=ScoreSum(value, law.largest, score_tails.least_score_sum(demanded, law)),
+    )
+
+
 def _least(
     tails: Iterator[tuple[int, int]], everything: int, allowances: tuple[Term, ...], policy: Policy
 ) -> int | None:
@@ -258,53 +292,6 @@ def _least(
             break
         least = value
     return least
-
-
-def _allowances(
-    blocks_used: int, block_count: int, policy: Policy, map_bits: int
-) -> tuple[Term, ...]:
-    """The terms that are subtracted: all that could be chosen (SPEC.md 8.2)."""
-    tried = policy.functions_tried
-    return (
-        Term(
-            "size of the commitment",
-            -hundredths_up(block_count),
-            f"the number of blocks that the commitment has, opened before or not: {block_count}",
-        ),
-        Term(
-            "choice of blocks",
-            -hundredths_up(comb(block_count, blocks_used)),
-            f"the ways to choose {blocks_used} of {block_count} blocks",
-        ),
-        Term(
-            "grinding of the commitment",
-            -100 * (BEACON_GRINDING_BITS if policy.trusted_beacon else GRINDING_BITS),
-            "commitments that an accuser could have tried out before publishing one"
-            + (", each timestamped by an authority that the judge trusts" * policy.trusted_beacon),
-        ),
-        Term(
-            "functions tried",
-            -hundredths_up(tried * (tried + 1)),
-            "models, and ways to ask one, that were tried on this commitment as far as the judge "
-            f"knows: {tried}",
-        ),
-        Term(
-            "choice of the suspect",
-            -100 * SUSPECT_BITS,
-            "models among which an accuser could have searched for a lucky one",
-        ),
-        Term(
-            "choice of the class map",
-            -100 * map_bits,
-            "the ways to map classes to outputs, where neither names nor equal numbers of all "
-            "outputs fix the map",
-        ),
-        Term(
-            "owner's choices",
-            -100 * policy.owner_choice_bits,
-            "preprocessing and scales, if the judge left them to the owner",
-        ),
-    )
 
 
 def _tail_numerators(trials: int, class_count: int) -> Iterator[tuple[int, int]]:

@@ -16,16 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_OUTPUTS = 1000
-_LEAST_PROBABILITY = 2.0**-40
-_LARGEST_SCORE = 2.0**1000
-_SUM_TOLERANCE = 1e-3
+LEAST_PROBABILITY = 2.0**-40
+LARGEST_SCORE = 2.0**1000
+SUM_TOLERANCE = 1e-3
 
 
 class Statistic(StrEnum):
-    """The statistic that decides: matching labels, or ranks of labels among scores."""
+    """The statistic that decides: matching labels, ranks of labels among scores, or points."""
 
     MATCHES = "matches"
     RANKS = "ranks"
+    SCORES = "scores"
+
+    @property
+    def reads_scores(self) -> bool:
+        """Whether it is counted among all scores of a suspect (SPEC.md 8.4, 8.6)."""
+        return self != Statistic.MATCHES
 
 
 @lru_cache(maxsize=64)
@@ -43,12 +49,12 @@ def centered(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     in ascending order; a mean could be moved by a suspect that answers a few images wildly.
     """
     # An overflow below would end in NaN, against which several labels would rank first.
-    values = np.clip(scores, -_LARGEST_SCORE, _LARGEST_SCORE)
+    values = np.clip(scores, -LARGEST_SCORE, LARGEST_SCORE)
     unit = bool(len(values)) and values.min() >= 0 and values.max() <= 1
-    if unit and np.abs(values.sum(axis=1) - 1).max() <= _SUM_TOLERANCE:
-        values = np.log(np.maximum(values, _LEAST_PROBABILITY))
-    values = values - _lower_median(values, axis=1)
-    centered_values: NDArray[np.float64] = values - _lower_median(values, axis=0)
+    if unit and np.abs(values.sum(axis=1) - 1).max() <= SUM_TOLERANCE:
+        values = np.log(np.maximum(values, LEAST_PROBABILITY))
+    values = values - lower_median(values, axis=1)
+    centered_values: NDArray[np.float64] = values - lower_median(values, axis=0)
     return centered_values
 
 
@@ -99,7 +105,7 @@ def tail_numerators(trials: int, class_count: int) -> Iterator[tuple[int, int]]:
         yield trials * largest - k, total
 
 
-def _lower_median(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+def lower_median(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
     """The median along an axis, which is kept with size 1; the lower one of two."""
     position = (values.shape[axis] - 1) // 2
     ordered = np.partition(values, position, axis=axis)

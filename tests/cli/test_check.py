@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,8 @@ def test_a_transcript(zkwm: Command, case: Files) -> None:
     lines = result.stdout.splitlines()
     digest = lines.pop(3)
     assert digest.startswith("  its digest    ")
+    shown = lines.pop(20)
+    assert re.fullmatch(r"  would show    50 of 50 triggers match, .* (\d+) points of .*", shown)
     assert lines == [
         "A look in private: nothing left this machine, and nothing was recorded.",
         "",
@@ -71,6 +74,10 @@ def test_a_transcript(zkwm: Command, case: Files) -> None:
         "",
         "An opening, ranks counted",
         "  would show    50 of 50 triggers match, their ranks weigh 300 of 300; 272 needed",
+        "  evidence      93.09 bits left of 40 demanded: proven",
+        "  costs         block 1, then spent; 2 unspent left",
+        "",
+        "An opening, scores counted",
         "  evidence      93.09 bits left of 40 demanded: proven",
         "  costs         block 1, then spent; 2 unspent left",
     ]
@@ -94,7 +101,7 @@ def test_both_ways_in_json(zkwm: Command, case: Files, monkeypatch: pytest.Monke
     assert found["schema"] == "zkwm/check/v1"
     assert (found["matches"], found["triggers"]) == (200, 200)
     assert [block["spent"] for block in found["blocks"]] == [True, False, False, False]
-    assert [one["statistic"] for one in found["openings"]] == ["matches", "ranks"]
+    assert [one["statistic"] for one in found["openings"]] == ["matches", "ranks", "scores"]
     argument = found["argument"]
     assert (argument["possible"], argument["reached"]) == (True, True)
     assert (argument["blocks"], argument["bits_released"]) == ([1, 2, 3], 0)

@@ -1,4 +1,4 @@
-"""challenge --statistic ranks and verify: a judge who counts ranks."""
+"""challenge --statistic ranks or scores, and verify: a judge who reads scores."""
 
 from __future__ import annotations
 
@@ -21,6 +21,24 @@ def test_a_case_by_ranks(zkwm: Command, case: Files) -> None:
     assert "ranks" in str(inspected)
 
 
+def test_a_case_by_scores(zkwm: Command, case: Files) -> None:
+    result = zkwm(*dispute_over(zkwm, case, statistic="scores"))
+    assert result.code == 0, result.stderr
+    first = " ".join(result.stdout.splitlines()[:2])
+    assert first.startswith("PROVEN: 50 of 50 triggers match, their labels have ")
+    assert "Points of labels" in result.stdout
+    inspected = zkwm("inspect", case.folder / "new.challenge", "--json").json
+    assert "scores" in str(inspected)
+
+
+def test_an_innocent_model_by_scores(zkwm: Command, case: Files) -> None:
+    options = dispute_over(zkwm, case, model=case.innocent, statistic="scores")
+    result = zkwm(*options, "--json")
+    assert result.code == 10
+    assert result.json["statistic"] == "scores"
+    assert result.json["points"]["value"] < result.json["points"]["needed"]
+
+
 def test_an_innocent_model_by_ranks(zkwm: Command, case: Files) -> None:
     options = dispute_over(zkwm, case, model=case.innocent, statistic="ranks")
     result = zkwm(*options, "--json")
@@ -29,8 +47,11 @@ def test_an_innocent_model_by_ranks(zkwm: Command, case: Files) -> None:
     assert result.json["ranks"]["value"] < result.json["ranks"]["needed"]
 
 
-def test_ranks_and_zero_knowledge_do_not_go_together(zkwm: Command, case: Files) -> None:
-    options = list(case.challenge_options(statistic="ranks"))
+@pytest.mark.parametrize("statistic", ["ranks", "scores"])
+def test_scores_and_zero_knowledge_do_not_go_together(
+    zkwm: Command, case: Files, statistic: str
+) -> None:
+    options = list(case.challenge_options(statistic=statistic))
     position = options.index("--reveal")
     options[position : position + 2] = ["--zero-knowledge"]
     result = zkwm(*options)

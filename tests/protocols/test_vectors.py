@@ -32,6 +32,8 @@ from zkwm_protocols.make_commitment import make_commitment
 from zkwm_protocols.opening import Opening, check_leaves, open_sealed
 from zkwm_protocols.policy import Policy
 from zkwm_protocols.ranks import ranks, weights
+from zkwm_protocols.score_points import points
+from zkwm_protocols.score_tails import ScoreLaw, score_sum
 from zkwm_protocols.sealing import unseal
 
 COMMITMENT = vectors("commitment")
@@ -59,7 +61,7 @@ def examined(case: Case) -> Examination:
     )
 
 
-@pytest.mark.parametrize("name", ["commitment", "evidence", "exchange", "ranks"])
+@pytest.mark.parametrize("name", ["commitment", "evidence", "exchange", "ranks", "scores"])
 def test_generated_again_they_are_the_same(name: str, generated: dict[str, Any]) -> None:
     assert generated[name] == vectors(name)
 
@@ -83,6 +85,20 @@ def test_ranks() -> None:
             block_size=case["trials"], class_count=case["class_count"],
         )  # fmt: skip
         assert found.terms[0].hundredths == case["term"]
+
+
+def test_points() -> None:
+    for case in vectors("scores")["examples"]:
+        table = points(np.array(case["scores"], np.float64))
+        assert table.tolist() == case["points"], case["name"]
+        rows = [row.tobytes() for row in table] + [None] * case["unanswered"]
+        law = ScoreLaw.of(rows, table.shape[1])
+        assert score_sum(rows, case["labels"] + [0] * case["unanswered"]) == case["sum"]
+        found = evidence.assess(
+            0, score_sum=(case["sum"], law), policy=Policy(), blocks_used=1, block_count=1,
+            block_size=len(rows), class_count=table.shape[1],
+        )  # fmt: skip
+        assert found.terms[0].hundredths == case["term"], case["name"]
 
 
 def test_both_know_the_same_checks_in_the_same_order() -> None:

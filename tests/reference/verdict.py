@@ -108,7 +108,12 @@ def _check_contents(body: dict[str, Any]) -> None:
 
 
 def _check_trigger(row: list[Any]) -> None:
-    block, index, status, label, *outputs, problem = row
+    block, index, status, label, *outputs, place, problem = row
+    if isinstance(place, bytes):
+        if not 1 <= len(place) <= 1000:
+            raise RejectedError("not the points of classes")
+    else:
+        outputs.append(place)
     integer(block, 0, 100_000)
     integer(index, 0, 100_000)
     _one_of(status, *STATUSES)
@@ -119,8 +124,9 @@ def _check_trigger(row: list[Any]) -> None:
 
 
 def _check_evidence(value: Any) -> None:
+    scored = isinstance(value, dict) and "score_sum" in value
     fields = exact_map(value, "matches", "trials", "class_count", "terms", "threshold_bits",
-                       "needed_matches", "rank_sum")  # fmt: skip
+                       "needed_matches", "rank_sum", *["score_sum"] * scored)  # fmt: skip
     trials = integer(fields["trials"], 1, 10_000)
     integer(fields["matches"], 0, trials)
     integer(fields["class_count"], 2, 65_535)

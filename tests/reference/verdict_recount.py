@@ -1,6 +1,6 @@
 """What a verdict's own numbers decide, counted again as SPEC.md 10.4 and 8 say, from fractions.
 
-Ranks are added up; their tail is left out, as a reader may.
+Ranks and points are added up and their tails counted.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from tests.reference import evidence as sums
 from tests.reference.cbor import RejectedError, read
 from tests.reference.commitment import MIB, names_digest
 from tests.reference.judge import BY_NAME
+from tests.reference.points import most, term, total
+from tests.reference.points import tail as points_tail
 from tests.reference.ranks import tail as rank_tail
 from tests.reference.ranks import weight
 from tests.reference.signatures import fingerprint as spelled
@@ -123,10 +125,10 @@ def _recount_triggers(
     size, matches, bad = head["block_size"], 0, False
     places = sorted((row[0], row[1]) for row in body["triggers"])
     _demand(places == sorted((b, b * size + i) for b in body["blocks"] for i in range(size)))
-    for _, _, found, label, expected, answer, rank, _ in body["triggers"]:
+    for _, _, found, label, expected, answer, place, _ in body["triggers"]:
         if found in BAD:
             bad = True
-            _demand(label is expected is answer is rank is None)
+            _demand(label is expected is answer is place is None)
             continue
         _demand(label is not None and label < len(challenge["class_map"]))
         _demand(expected == challenge["class_map"][label])
@@ -147,7 +149,13 @@ def _recount_sum(
     _demand(evidence["class_count"] == classes and evidence["trials"] == size * opened)
     _demand(evidence["matches"] == matches)
     _demand(evidence["threshold_bits"] == policy["threshold_bits"])
-    _demand((evidence["rank_sum"] is None) == ("statistic" not in challenge))
+    statistic = challenge.get("statistic", "matches")
+    _demand((evidence["rank_sum"] is not None) == (statistic == "ranks"))
+    _demand(("score_sum" in evidence) == (statistic == "scores"))
+    scored = [row for row in body["triggers"] if isinstance(row[6], bytes)]
+    answered = [row for row in body["triggers"] if row[2] in ("match", "no match")]
+    _demand(scored == (answered if statistic == "scores" else []))
+    _demand(all(len(row[6]) == classes and max(row[6]) <= most(classes) for row in scored))
     if evidence["rank_sum"] is not None:
         ranks = [row[6] for row in body["triggers"] if row[6] is not None]
         _demand(all(rank < classes for rank in ranks))
@@ -159,6 +167,9 @@ def _recount_sum(
     )  # fmt: skip
     if evidence["rank_sum"] is not None:
         _recount_ranks(evidence, size * opened, classes, allowed, policy["threshold_bits"])
+        return
+    if statistic == "scores":
+        _recount_points(body, classes, allowed, policy["threshold_bits"])
         return
     found = sums.hundredths_below(1 / sums.tail(size * opened, classes, matches)) - allowed
     _demand(found == sum(row[1] for row in evidence["terms"]))
@@ -181,6 +192,24 @@ def _recount_ranks(
         return sums.hundredths_below(1 / rank_tail(trials, classes, reached)) - allowed
 
     _demand(largest == trials * weight(0, classes))
+    _demand(evidence["needed_matches"] is None)
+    _demand(bits(value) == sum(row[1] for row in evidence["terms"]))
+    needed = largest + 1 if needed is None else needed
+    _demand(needed > largest or bits(needed) >= 100 * threshold)
+    _demand(needed == 0 or bits(needed - 1) < 100 * threshold)
+
+
+def _recount_points(body: dict[str, Any], classes: int, allowed: int, threshold: int) -> None:
+    """The sum of section 8.6, and the least that suffices."""
+    evidence = body["evidence"]
+    value, largest, needed = evidence["score_sum"]
+    rows = [None if row[6] is None else list(row[6]) for row in body["triggers"]]
+
+    def bits(reached: int) -> int:
+        return term(points_tail(rows, classes, reached)) - allowed
+
+    _demand(value == total(rows, [row[3] for row in body["triggers"]]))
+    _demand(largest == sum(most(classes) if row is None else max(row) for row in rows))
     _demand(evidence["needed_matches"] is None)
     _demand(bits(value) == sum(row[1] for row in evidence["terms"]))
     needed = largest + 1 if needed is None else needed

@@ -186,7 +186,7 @@ def _openings(judge: Judge, key: JudgeKey, owner: Claimant) -> dict[str, Documen
         ),
         "challenge with dates": Document("OpeningChallenge", dated.body(), read_challenge_body),
         # without the key `statistic` it is a valid challenge for an opening: no reader refuses that
-        "challenge for ranks": Document("RanksChallenge", ranks.body()),
+        "challenge for ranks": Document("ScoresChallenge", ranks.body()),
         "response": Document(
             "ProofFile", value_of(opening.to_bytes()), framed("proof", read_response)
         ),

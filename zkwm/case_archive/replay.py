@@ -266,9 +266,8 @@ def _opening(
     tried = verdict.functions_tried or 1
     case = OpeningCase(documents.commitment, challenge, response, accept, tried)
     matches = sum(trigger.status == TriggerStatus.MATCH for trigger in verdict.triggers)
-    ranks = [trigger.rank for trigger in verdict.triggers]
     try:
-        evidence = case.weigh(matches, ranks)
+        evidence = case.weigh(matches, verdict.triggers)
     except (CouldNotCheck, ValueError, TypeError):
         words = "the answers that the verdict lists give no evidence"
         yield ReplayStep("evidence", ReplayState.NOT_REPEATED, words), None

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkwm.judge.checks import ARGUMENT_TITLES, Checks
+from zkwm.judge.counted import sums_of
 from zkwm.judge.date_demands import require_dates
 from zkwm.judge.dating import Dating, date_commitment
 from zkwm.judge.particulars import NOT_STATED, CaseParticulars
@@ -37,7 +38,6 @@ from zkwm_protocols.errors import InvalidOpening, NotProven, ZkwmError
 from zkwm_protocols.evidence import Evidence, assess
 from zkwm_protocols.keys import JudgePublic
 from zkwm_protocols.opening import Opening
-from zkwm_protocols.ranks import Statistic, weighted_sum
 from zkwm_protocols.suspect_identity import SuspectKind
 from zkwm_protocols.trust import Trust
 
@@ -114,14 +114,15 @@ class Case:
         """Whether the labels may prove anything: derived, or declared and accepted."""
         return not self.declared or self.accept_declared_labels
 
-    def weigh(self, matches: int, ranks: Sequence[int | None] = ()) -> Evidence:
-        """The evidence of ``matches`` triggers, or of the ranks of their labels."""
+    def weigh(self, matches: int, triggers: Sequence[TriggerResult] = ()) -> Evidence:
+        """The evidence of ``matches`` triggers, or of their ranks or points."""
         header, policy = self.commitment.header, self.challenge.policy
         tried = max(policy.functions_tried, self.functions_tried)
-        ranked = self.challenge.statistic == Statistic.RANKS
+        ranks, points = sums_of(triggers, self.challenge.statistic, header.class_count)
         return assess(
             matches,
-            rank_sum=weighted_sum(ranks, header.class_count) if ranked else None,
+            rank_sum=ranks,
+            score_sum=points,
             blocks_used=self.challenge.block_count,
             block_count=header.block_count,
             block_size=header.block_size,
@@ -144,6 +145,9 @@ class Case:
                 f", the ranks of their labels weigh {evidence.rank_sum.value} of "
                 f"{evidence.rank_sum.largest}"
             )
+        if evidence.score_sum is not None:
+            total = evidence.score_sum
+            matches += f", their labels have {total.value} points of {total.largest}"
         left = f"{evidence.total_bits:.2f}" if evidence.total_hundredths > 0 else "no"
         return (
             f"{matches}: {left} bits of evidence are left, {evidence.threshold_bits} are demanded"

@@ -18,6 +18,7 @@ from zkwm.judge.case import (
     require_labels,
 )
 from zkwm.judge.checks import Checks
+from zkwm.judge.counted import at_best
 from zkwm.judge.date_demands import require_older
 from zkwm.judge.head_start import await_label_seed
 from zkwm.judge.key_file import JudgeKey
@@ -34,7 +35,6 @@ from zkwm_protocols.opening import (
     check_leaves,
     open_sealed,
 )
-from zkwm_protocols.ranks import Statistic
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind
 
 
@@ -87,7 +87,7 @@ def examine_opening(
             )
             yield findings
             matches = sum(result.status == TriggerStatus.MATCH for result in results)
-            evidence = case.weigh(matches, [result.rank for result in results])
+            evidence = case.weigh(matches, results)
             summary = case.summary(evidence)
             yield replace(findings, evidence=evidence, summary=summary)
             answered = _require_answers(case, results, evidence)
@@ -109,10 +109,11 @@ def _check_leaves(
         await_label_seed(case.commitment)
         triggers = check_leaves(case.commitment, blocks)
         bad = sum(trigger.status != LeafStatus.VALID for trigger in triggers)
-        if bad and (extracted or case.challenge.statistic == Statistic.RANKS):
+        if bad and (extracted or case.challenge.statistic.reads_scores):
+            counted = f"{case.challenge.statistic} are counted"
             raise InvalidOpening(
                 f"{bad} of {len(triggers)} triggers are missing or wrong, and all are "
-                f"needed where {'a mark is extracted' if extracted else 'ranks are counted'}",
+                f"needed where {'a mark is extracted' if extracted else counted}",
                 hint="an owner who knows the labels could change the answers to some triggers "
                 "by leaving out others",
                 check="opening.leaves",
@@ -130,11 +131,11 @@ def _check_leaves(
 def _counted(case: OpeningCase, asked: Asked, ledger: JudgeLedger) -> OpeningCase:
     """The case with j as it stands after the suspect was asked.
 
-    Where ranks are counted, answers that came later move medians, and with them every rank: each
-    repetition that asked is another function (SPEC.md 8.4). Matches only grow towards what all
-    first answers together would give, so that a repetition gains nothing there.
+    Where scores are read, answers that came later move medians, and with them every rank and all
+    points: each repetition that asked is another function (SPEC.md 8.4). Matches only grow towards
+    what all first answers together would give, so that a repetition gains nothing there.
     """
-    if case.challenge.statistic != Statistic.RANKS or not asked.earlier:
+    if not case.challenge.statistic.reads_scores or not asked.earlier:
         return case
     number = ledger.count_function(case.challenge, asked.earlier)
     return replace(case, functions_tried=max(case.functions_tried, number))
@@ -148,20 +149,18 @@ def _require_answers(
     Raises SuspectUnusable (``suspect.answers``) where missing answers could change the verdict.
     """
     unanswered = [result for result in results if result.status == TriggerStatus.NO_ANSWER]
-    if evidence.rank_sum is None:
-        needed, count, each = evidence.needed_matches, evidence.matches, 1
-        state = f"{count} match, {needed} are needed"
-    else:
-        needed, count = evidence.rank_sum.needed, evidence.rank_sum.value
-        each = evidence.rank_sum.largest // evidence.trials
-        state = f"ranks weigh {count}, {needed} is needed"
     if (
         unanswered
         and case.labels_count
         and not evidence.reached
-        and needed is not None
-        and count + each * len(unanswered) >= needed
+        and _could_suffice(case, results, evidence, len(unanswered))
     ):
+        ranks, points = evidence.rank_sum, evidence.score_sum
+        state = f"{evidence.matches} match, {evidence.needed_matches} are needed"
+        if ranks is not None:
+            state = f"ranks weigh {ranks.value}, {ranks.needed} is needed"
+        if points is not None:
+            state = f"labels have {points.value} points, and a missing answer counts as the worst"
         raise SuspectUnusable(
             f"{len(unanswered)} triggers got no answer ({_why(unanswered)}), and they "
             f"could change the verdict: {state}",
@@ -170,6 +169,20 @@ def _require_answers(
             check="suspect.answers",
         )
     return f"{len(results) - len(unanswered)} of {len(results)} answered"
+
+
+def _could_suffice(
+    case: OpeningCase, results: tuple[TriggerResult, ...], evidence: Evidence, unanswered: int
+) -> bool:
+    """Whether the threshold would be reached if every missing answer were the best one."""
+    if evidence.score_sum is not None:
+        best = at_best(results, evidence.class_count)
+        return case.weigh(evidence.matches, best).reached
+    needed, count, each = evidence.needed_matches, evidence.matches, 1
+    if evidence.rank_sum is not None:
+        needed, count = evidence.rank_sum.needed, evidence.rank_sum.value
+        each = evidence.rank_sum.largest // evidence.trials
+    return needed is not None and count + each * unanswered >= needed
 
 
 def _record_of(suspect: Suspect, preprocessing: Preprocessing) -> tuple[dict[str, Any], ...]:

@@ -26,7 +26,7 @@ from zkwm_protocols.class_names import require_names
 from zkwm_protocols.commitment import Commitment
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.keys import JudgePublic
-from zkwm_protocols.ranks import MOST_OUTPUTS
+from zkwm_protocols.ranks import MOST_OUTPUTS, Statistic
 from zkwm_protocols.suspect_identity import Preprocessing
 
 if TYPE_CHECKING:
@@ -82,18 +82,18 @@ def try_out(
     frame: dict[str, Any],
     test_data: TaskData | None,
     *,
-    ranked: bool = False,
+    statistic: Statistic = Statistic.MATCHES,
 ) -> None:
     """Ask the suspect a few images; put its accuracy into ``frame`` where there are test data.
 
-    Where ranks are to be counted (``ranked``) its answers need scores.
+    Where scores are to be read (``statistic``) its answers need them.
 
     Raises SuspectUnusable (``suspect.answers``), UsageError for data that do not fit.
     """
     suspect.check_preprocessing(preprocessing)
     answers = suspect.try_out(preprocessing)
-    if ranked and answers and suspect.identity.outputs <= MOST_OUTPUTS:
-        require_scores(answers)
+    if statistic.reads_scores and answers and suspect.identity.outputs <= MOST_OUTPUTS:
+        require_scores(answers, statistic)
     if test_data is None:
         return
     measured = measure_accuracy(

@@ -133,8 +133,8 @@ class Judge:
             suspect_classes: the names of the suspect's outputs, taken from the suspect itself.
             policy: what the judge demands; ``Policy()`` by default.
             excluded_blocks: not to be opened; known to others before the suspect was published.
-            statistic: ``matches``, or ``ranks`` to count the ranks of the labels among the
-                suspect's scores (SPEC.md 8.4): stronger, for suspects that give scores.
+            statistic: ``matches``; for suspects that give scores, stronger: ``ranks`` of the
+                labels among them (SPEC.md 8.4), or ``scores``, the labels' points (SPEC.md 8.6).
             test_data: labeled images of the suspect's task, from neither party: its accuracy on
                 them, fed like this, is measured and stands in challenge and verdict. Without them
                 nothing tells a preprocessing that was forgotten.
@@ -144,9 +144,9 @@ class Judge:
         Raises:
             UsageError: no whole blocks, or too few (``challenge.reachable``; the hint has a size).
             InvalidOpening: suspect or class map do not fit the commitment.
-            SuspectUnusable: the suspect cannot take such an input, its answers are none, for ranks
-                without scores, or, with test data, near chance (``suspect.answers``; the hint names
-                what does better).
+            SuspectUnusable: the suspect cannot take such an input, its answers are none, or labels
+                where scores are read, or, with test data, near chance (``suspect.answers``; the
+                hint names what does better).
         """
         commitment, policy, dates = dated_terms(commitment, policy, published, trust)
         blocks, again = asked_blocks(self._ledger, commitment, suspect, reveal)
@@ -158,8 +158,7 @@ class Judge:
         preprocessing = preprocessing or Preprocessing()
         suspect.check_committed(commitment.header)
         statistic = require_choice(statistic, Statistic, "statistic")
-        ranked = statistic == Statistic.RANKS
-        try_out(suspect, preprocessing, frame, test_data, ranked=ranked)
+        try_out(suspect, preprocessing, frame, test_data, statistic=statistic)
         challenge = OpeningChallenge(
             **frame,
             preprocessing=preprocessing,

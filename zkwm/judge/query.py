@@ -11,6 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from zkwm.suspects import Answer, Progress, Suspect
 from zkwm_protocols.challenge import OpeningChallenge
 from zkwm_protocols.opening import CheckedTrigger, LeafStatus
 from zkwm_protocols.ranks import Statistic, ranks
+from zkwm_protocols.score_points import points
 from zkwm_protocols.suspect_identity import SuspectKind
 
 NO_SCORES = "the suspect gives a label and no scores"
@@ -93,8 +95,8 @@ def question(
         )
     ]
     results = tuple(_result(trigger, challenge, answers) for trigger in triggers)
-    if challenge.statistic == Statistic.RANKS:
-        results = _ranked(results, challenge, answers)
+    if challenge.statistic.reads_scores:
+        results = _scored(results, challenge, answers)
     return results, Asked(before, len(known), tuple(rate for rate in rates if rate.asked))
 
 
@@ -149,12 +151,13 @@ def _rate(kind: str, answers: Sequence[Answer]) -> AnswerRate:
     )
 
 
-def _ranked(
+def _scored(
     results: tuple[TriggerResult, ...], challenge: OpeningChallenge, answers: dict[bytes, Answer]
 ) -> tuple[TriggerResult, ...]:
-    """The results with the rank of each label (SPEC.md 8.4); without scores there is no answer.
+    """The results with the rank of each label, or the points of each class (SPEC.md 8.4, 8.6).
 
-    Ranks depend on all scores together, so they are computed once every answer is there.
+    Both depend on all scores together, so they are computed once every answer is there; without
+    scores there is no answer.
     """
     rows, labels, scored = [], [], []
     for number, result in enumerate(results):
@@ -167,15 +170,27 @@ def _ranked(
                 rows.append(scores[list(challenge.class_map)])
                 labels.append(result.label)
                 scored.append(number)
-    rank_of = dict(zip(scored, ranks(np.stack(rows), labels) if rows else (), strict=True))
+    found: dict[int, dict[str, Any]] = {}
+    if rows and challenge.statistic == Statistic.RANKS:
+        places = ranks(np.stack(rows), labels)
+        found = {number: {"rank": rank} for number, rank in zip(scored, places, strict=True)}
+    elif rows:
+        table = points(np.stack(rows))
+        found = {number: {"points": r.tobytes()} for number, r in zip(scored, table, strict=True)}
     return tuple(
-        replace(result, rank=rank_of[number])
-        if number in rank_of
-        else replace(result, status=TriggerStatus.NO_ANSWER, problem=result.problem or NO_SCORES)
+        replace(result, **found[number])
+        if number in found
+        else _unscored(result)
         if result.status in (TriggerStatus.MATCH, TriggerStatus.NO_MATCH)
         else result
         for number, result in enumerate(results)
     )
+
+
+def _unscored(result: TriggerResult) -> TriggerResult:
+    """A result whose answer has no scores, which is none where scores are read."""
+    problem = result.problem or NO_SCORES
+    return replace(result, status=TriggerStatus.NO_ANSWER, answer=None, problem=problem)
 
 
 def _result(

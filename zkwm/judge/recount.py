@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Protocol
 
+from zkwm.judge.counted import Sums, impossible_points, sums_of
 from zkwm.judge.dating import Dating, order_of
 from zkwm.judge.log_dating import consistent_log
 from zkwm.judge.owner_keys import are_of
@@ -24,7 +25,7 @@ from zkwm_protocols.commitment import Header, LabelMode
 from zkwm_protocols.dates import Order
 from zkwm_protocols.errors import UsageError
 from zkwm_protocols.evidence import Evidence, assess
-from zkwm_protocols.ranks import Statistic, weighted_sum
+from zkwm_protocols.ranks import Statistic
 from zkwm_protocols.suspect_identity import SuspectKind
 
 _BAD_LEAVES = (TriggerStatus.WRONG_LEAF, TriggerStatus.MISSING_LEAF)
@@ -198,7 +199,7 @@ def _wrong_triggers(verdict: _Verdict, header: Header, challenge: Challenge) -> 
 def _possible(one: TriggerResult, challenge: Challenge) -> bool:
     """Whether status, label and answer of an opened trigger fit each other and the class map."""
     if one.status in _BAD_LEAVES:
-        return (one.label, one.expected_output, one.answer, one.rank) == (None,) * 4
+        return (one.label, one.expected_output, one.answer, one.rank, one.points) == (None,) * 5
     if one.label is None or one.label >= len(challenge.class_map):
         return False
     if one.expected_output != challenge.class_map[one.label]:
@@ -213,7 +214,6 @@ def _wrong_sum(
     verdict: _Verdict, header: Header, challenge: Challenge, evidence: Evidence
 ) -> Iterator[str]:
     """The sum of SPEC.md 8, computed again from what was counted."""
-    value = None
     if isinstance(challenge, ArgumentChallenge):
         matches = challenge.least_matches
     else:
@@ -223,31 +223,38 @@ def _wrong_sum(
         if any(rank is not None and rank >= header.class_count for rank in ranks):
             yield "a rank is none of its classes"
             return
-        value = weighted_sum(ranks, header.class_count)
-    given = evidence.rank_sum
-    counted = (matches, value, header.class_count, challenge.policy.threshold_bits)
+    if impossible_points(verdict.triggers, challenge.statistic, header.class_count):
+        yield "its triggers have points that no answer gives"
+        return
+    sums = sums_of(verdict.triggers, challenge.statistic, header.class_count)
+    ranks_given, points_given = evidence.rank_sum, evidence.score_sum
+    counted = (
+        matches, sums[0], sums[1] and sums[1][0], header.class_count,
+        challenge.policy.threshold_bits,
+    )  # fmt: skip
     if counted != (
-        evidence.matches, given and given.value, evidence.class_count, evidence.threshold_bits,
+        evidence.matches, ranks_given and ranks_given.value, points_given and points_given.value,
+        evidence.class_count, evidence.threshold_bits,
     ):  # fmt: skip
         yield "its evidence does not count what it lists"
         return
     try:
-        again = _assessed(verdict, header, challenge, matches, value)
+        again = _assessed(verdict, header, challenge, matches, sums)
     except UsageError:
         yield "its evidence is about more than there is"
         return
-    sums = (
-        (one.trials, one.needed_matches, one.rank_sum, one.total_hundredths)
+    both = (
+        (one.trials, one.needed_matches, one.rank_sum, one.score_sum, one.total_hundredths)
         for one in (again, evidence)
     )
-    if next(sums) != next(sums):
+    if next(both) != next(both):
         yield "its evidence is not what its numbers give"
 
 
 def _assessed(
-    verdict: _Verdict, header: Header, challenge: Challenge, matches: int, rank_sum: int | None
+    verdict: _Verdict, header: Header, challenge: Challenge, matches: int, sums: Sums
 ) -> Evidence:
-    """The evidence of the verdict's own numbers (SPEC.md 8.2, 8.4). Raises UsageError."""
+    """The evidence of the verdict's own numbers (SPEC.md 8.2, 8.4, 8.6). Raises UsageError."""
     names, suspect, policy = challenge.suspect_classes, challenge.suspect, challenge.policy
     return assess(
         matches,
@@ -264,5 +271,6 @@ def _assessed(
             by_names=header.class_names is not None and names is not None,
             numbered=names is None or not suspect.answers_by_name,
         ),
-        rank_sum=rank_sum,
+        rank_sum=sums[0],
+        score_sum=sums[1],
     )

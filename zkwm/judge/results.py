@@ -66,6 +66,7 @@ class TriggerResult:
         answer: the suspect's output.
         problem: why there is no answer.
         rank: where ranks are counted, the label's rank among the centered scores, 0 the highest.
+        points: where points are counted, those of each class, a byte for each.
     """
 
     block: int
@@ -77,6 +78,12 @@ class TriggerResult:
     answer: int | None
     problem: str = ""
     rank: int | None = None
+    points: bytes | None = None
+
+    @property
+    def label_points(self) -> int | None:
+        """The points of the label, where they are counted."""
+        return None if self.points is None or self.label is None else self.points[self.label]
 
     def to_json(self) -> dict[str, Any]:
         """The result as JSON values, without the image."""
@@ -88,6 +95,7 @@ class TriggerResult:
             "expected_output": self.expected_output,
             "answer": self.answer,
             "rank": self.rank,
+            "points": self.label_points,
             "problem": self.problem,
         }
 
@@ -135,7 +143,7 @@ class Asked:
             return False
         if triggers.answered < _EVADED * triggers.asked:
             return True
-        # Scores that are there for natural images alone: an evasion where ranks are counted.
+        # Scores that are there for natural images alone: an evasion where scores are read.
         return natural.scored >= _USABLE * natural.asked and (
             triggers.scored < _EVADED * triggers.asked
         )
@@ -226,5 +234,8 @@ def counted_values(evidence: Evidence | None, *, argued: bool, declared: bool) -
         "triggers_counted": trials,
         "matches_needed": None if evidence is None else evidence.needed_matches,
         "ranks": None if evidence is None or evidence.rank_sum is None else vars(evidence.rank_sum),
+        "points": None
+        if evidence is None or evidence.score_sum is None
+        else vars(evidence.score_sum),
         "evidence": None if evidence is None or declared else evidence_values(evidence),
     }

@@ -23,8 +23,10 @@ from zkwm.judge.results import (
     TriggerResult,
     TriggerStatus,
 )
+from zkwm_protocols.allowances import Term
 from zkwm_protocols.errors import Malformed, Unsupported, UsageError
-from zkwm_protocols.evidence import MAXIMUM_TRIALS, Evidence, RankSum, Term
+from zkwm_protocols.evidence import MAXIMUM_TRIALS, Evidence, RankSum, ScoreSum
+from zkwm_protocols.ranks import MOST_OUTPUTS
 from zkwm_protocols.schema import (
     NOT_PRINTABLE,
     require_bytes,
@@ -81,7 +83,8 @@ def write_triggers(triggers: Sequence[TriggerResult]) -> list[Any]:
             int(one.block),
             int(one.index),
             str(one.status),
-            *map(_whole, (one.label, one.expected_output, one.answer, one.rank)),
+            *map(_whole, (one.label, one.expected_output, one.answer)),
+            _whole(one.rank) if one.points is None else one.points,
             plain(one.problem, _SHORT),
         ]
         for one in triggers
@@ -92,7 +95,10 @@ def read_triggers(value: object) -> tuple[TriggerResult, ...]:
     """The opened triggers, without images. Raises Malformed."""
     results = []
     for row in require_list(value, 0, MAXIMUM_TRIALS):
-        block, index, status, label, expected, answer, rank, problem = require_list(row, 8, 8)
+        block, index, status, label, expected, answer, place, problem = require_list(row, 8, 8)
+        points = require_bytes(place) if isinstance(place, bytes) else None
+        if points is not None and not 1 <= len(points) <= MOST_OUTPUTS:
+            raise Malformed(f"a trigger has points of 1 to {MOST_OUTPUTS} classes")
         results.append(
             TriggerResult(
                 require_integer(block, 100_000),
@@ -103,7 +109,8 @@ def read_triggers(value: object) -> tuple[TriggerResult, ...]:
                 _optional(expected, _OUTPUTS),
                 _optional(answer, _OUTPUTS),
                 require_text(problem, _SHORT),
-                _optional(rank, _OUTPUTS),
+                None if points is not None else _optional(place, _OUTPUTS),
+                points,
             )
         )
     return tuple(results)
@@ -113,8 +120,8 @@ def write_evidence(evidence: Evidence | None) -> dict[str, Any] | None:
     """The sum, term by term."""
     if evidence is None:
         return None
-    ranks = evidence.rank_sum
-    return {
+    ranks, points = evidence.rank_sum, evidence.score_sum
+    fields: dict[str, Any] = {
         "matches": int(evidence.matches),
         "trials": evidence.trials,
         "class_count": evidence.class_count,
@@ -123,14 +130,21 @@ def write_evidence(evidence: Evidence | None) -> dict[str, Any] | None:
         "needed_matches": evidence.needed_matches,
         "rank_sum": None if ranks is None else [int(ranks.value), ranks.largest, ranks.needed],
     }
+    if points is not None:
+        fields["score_sum"] = [int(points.value), points.largest, points.needed]
+    return fields
 
 
 def read_evidence(value: object) -> Evidence | None:
     """The sum. Raises Malformed."""
     if value is None:
         return None
+    scored = isinstance(value, dict) and "score_sum" in value
     fields = require_map(
-        value, "matches trials class_count terms threshold_bits needed_matches rank_sum", "evidence"
+        value,
+        "matches trials class_count terms threshold_bits needed_matches rank_sum"
+        + " score_sum" * scored,
+        "evidence",
     )
     terms = []
     for row in require_list(fields["terms"], 1, 20):
@@ -138,11 +152,7 @@ def read_evidence(value: object) -> Evidence | None:
         bits = require_integer(hundredths, _MOST_HUNDREDTHS, -_MOST_HUNDREDTHS)
         terms.append(Term(require_text(name, 100), bits, require_text(meaning, _SHORT)))
     trials = require_integer(fields["trials"], MAXIMUM_TRIALS, 1)
-    ranks = None
-    if fields["rank_sum"] is not None:
-        total, largest, needed = require_list(fields["rank_sum"], 3, 3)
-        most = require_integer(largest, _MOST)
-        ranks = RankSum(require_integer(total, most), most, _optional(needed, most))
+    ranks = None if fields["rank_sum"] is None else RankSum(*_read_sum(fields["rank_sum"]))
     return Evidence(
         matches=require_integer(fields["matches"], trials),
         trials=trials,
@@ -151,7 +161,15 @@ def read_evidence(value: object) -> Evidence | None:
         threshold_bits=require_integer(fields["threshold_bits"], 10_000, 1),
         needed_matches=_optional(fields["needed_matches"], trials),
         rank_sum=ranks,
+        score_sum=ScoreSum(*_read_sum(fields["score_sum"])) if scored else None,
     )
+
+
+def _read_sum(value: object) -> tuple[int, int, int | None]:
+    """Value, largest and needed sum. Raises Malformed."""
+    total, largest, needed = require_list(value, 3, 3)
+    most = require_integer(largest, _MOST)
+    return require_integer(total, most), most, _optional(needed, most)
 
 
 def write_record(record: Sequence[Mapping[str, Any]]) -> list[Any]:

@@ -22,8 +22,8 @@ class Terms(TypedDict, total=False):
     """Options of ``Judge.challenge``, which documents them.
 
     ``excluded_blocks`` stay out beside those that were opened to the marketplace; ``statistic`` is
-    ``matches``, or ``ranks``, which an argument does not have; ``policy`` is that of the
-    marketplace where none is given, and so is ``trust``, which may be a folder too. The verdict
+    ``matches``, or ``ranks`` or ``scores``, which an argument does not have; ``policy`` is that of
+    the marketplace where none is given, and so is ``trust``, which may be a folder too. The verdict
     needs the same: give it to ``settle`` where it is not the marketplace's own any more.
     """
 
@@ -47,7 +47,7 @@ def argument_terms(reveal: int | tuple[int, ...] | None, size: int, terms: Terms
     """
     own: dict[str, Any] = dict(terms)
     if own.pop("statistic", Statistic.MATCHES) != Statistic.MATCHES:
-        raise UsageError("an argument shows matches", hint="ask for an opening to count ranks")
+        raise UsageError("an argument shows matches", hint="ask for an opening to read scores")
     if isinstance(reveal, tuple):
         raise UsageError("an argument opens nothing that could be weighed again")
     if reveal is not None and (reveal < 1 or reveal % size):

@@ -20,6 +20,8 @@ from zkwm_protocols.commitment import Commitment, LabelMode
 from zkwm_protocols.evidence import MAXIMUM_TRIALS, Evidence, assess
 from zkwm_protocols.policy import Policy
 from zkwm_protocols.ranks import MOST_OUTPUTS, Statistic, ranks, weighted_sum
+from zkwm_protocols.score_points import MOST_POINTS, points
+from zkwm_protocols.score_tails import ScoreLaw, score_sum
 from zkwm_protocols.suspect_identity import Preprocessing, SuspectKind
 
 
@@ -66,8 +68,14 @@ class Inquiry:
         """The first of these blocks, as many as one assessment takes."""
         return free[: MAXIMUM_TRIALS // self.commitment.header.block_size]
 
-    def weigh(self, matches: int, blocks: int, rank_sum: int | None = None) -> Evidence:
-        """The evidence of matches, or ranks, among so many blocks, after all allowances."""
+    def weigh(
+        self,
+        matches: int,
+        blocks: int,
+        rank_sum: int | None = None,
+        score_sum: tuple[int, ScoreLaw] | None = None,
+    ) -> Evidence:
+        """The evidence of matches, ranks or points among so many blocks, after all allowances."""
         header = self.commitment.header
         return assess(
             matches,
@@ -78,6 +86,7 @@ class Inquiry:
             policy=self.policy,
             map_bits=self.map_bits,
             rank_sum=rank_sum,
+            score_sum=score_sum,
         )
 
 
@@ -101,22 +110,26 @@ class Answered:
         )
 
     def openings(self, free: tuple[int, ...]) -> Iterator[OpeningCheck]:
-        """What an opening of unspent blocks would show, by matches, then by ranks.
+        """What an opening of unspent blocks would show, by matches, then by ranks and points.
 
-        Ranks need scores, and labels that nobody chose (SPEC.md 8.4).
+        Both need scores, and labels that nobody chose (SPEC.md 8.4, 8.6).
         """
         most = self.inquiry.most_blocks(free)
         if not most:
             return
         ways = [(Statistic.MATCHES, self._by_matches)]
-        if self._ranked(most):
-            ways.append((Statistic.RANKS, self._by_ranks))
+        if self._scored(most):
+            ways += [(Statistic.RANKS, self._by_ranks), (Statistic.SCORES, self._by_points)]
+        header = self.inquiry.commitment.header
+        room = MOST_POINTS // (header.block_size * header.class_count)
         for statistic, weigh in ways:
-            count, evidence = _fewest(weigh, most)
-            yield OpeningCheck(statistic, most[:count], len(free) - count, evidence)
+            allowed = most[:room] if statistic == Statistic.SCORES else most
+            if allowed:
+                count, evidence = _fewest(weigh, allowed)
+                yield OpeningCheck(statistic, most[:count], len(free) - count, evidence)
 
-    def _ranked(self, blocks: tuple[int, ...]) -> bool:
-        """Whether a judge can count ranks."""
+    def _scored(self, blocks: tuple[int, ...]) -> bool:
+        """Whether a judge can read scores."""
         inquiry = self.inquiry
         identity = inquiry.suspect.identity
         return (
@@ -141,6 +154,17 @@ class Answered:
         found = ranks(np.stack(rows), labels) if rows else ()
         weight = weighted_sum(found, inquiry.commitment.header.class_count)
         return inquiry.weigh(self.matches(blocks), len(blocks), weight)
+
+    def _by_points(self, blocks: tuple[int, ...]) -> Evidence:
+        """The evidence of the points in these blocks; without scores a trigger is a loss."""
+        inquiry, indices = self.inquiry, self.inquiry.indices(blocks)
+        rows = [self.answers[index].scores for index in indices]
+        found = [row[list(inquiry.class_map)] for row in rows if row is not None]
+        table = iter(points(np.stack(found)) if found else ())
+        given = [None if row is None else next(table).tobytes() for row in rows]
+        law = ScoreLaw.of(given, inquiry.commitment.header.class_count)
+        value = score_sum(given, inquiry.labels[indices].tolist())
+        return inquiry.weigh(self.matches(blocks), len(blocks), score_sum=(value, law))
 
 
 def _fewest(

@@ -105,8 +105,8 @@ class SuspectCheck:
         functions_tried: j, as the evidence counts it.
         map_bits: what the class map costs.
         blocks: the answers, block by block.
-        openings: what an opening would show, by matches, and by ranks where the suspect gives
-            scores; none where no block is unspent.
+        openings: what an opening would show, by matches, and where the suspect gives scores by
+            ranks and by points; none where no block is unspent.
         argument: what an argument would show; None where it was not looked at.
     """
 
@@ -157,12 +157,13 @@ class SuspectCheck:
 
 def _opening_values(opening: OpeningCheck) -> dict[str, Any]:
     """An opening as JSON values."""
-    ranks = opening.evidence.rank_sum
+    ranks, points = opening.evidence.rank_sum, opening.evidence.score_sum
     return {
         "statistic": opening.statistic.value,
         "blocks": list(opening.blocks),
         "unspent_after": opening.unspent_after,
         "rank_sum": None if ranks is None else ranks.value,
+        "score_sum": None if points is None else points.value,
         **_evidence_values(opening.evidence),
     }
 

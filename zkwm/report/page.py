@@ -16,7 +16,7 @@ from zkwm.report.class_list import class_lines
 from zkwm.report.figure import null_figure
 from zkwm.report.glossary import glossary
 from zkwm.report.pages import page_resource, page_templates
-from zkwm.report.rank_figure import rank_figure
+from zkwm.report.rank_figure import rank_figure, score_figure
 from zkwm.report.trigger_cards import trigger_cards
 from zkwm.report.visible import by_luck
 
@@ -57,6 +57,7 @@ def render_report(verdict: Verdict, *, public: bool = False) -> str:
             for check in verdict.checks
         ),
         ranked=evidence is not None and evidence.rank_sum is not None,
+        scored=evidence is not None and evidence.score_sum is not None,
         figure=Markup(_figure(verdict)),  # noqa: S704 - made of numbers and fixed words only
         style=Markup(page_resource(_PACKAGE, "report.css")),  # noqa: S704 - this package's own file
         cards=cards,
@@ -73,12 +74,15 @@ def render_report(verdict: Verdict, *, public: bool = False) -> str:
 
 
 def _figure(verdict: Verdict) -> str:
-    """The SVG of matches or ranks; empty without evidence, and where labels are declared."""
+    """The SVG of what was counted; empty without evidence, and where labels are declared."""
     evidence = verdict.evidence
     if evidence is None or verdict.declared_labels:
         return ""
     if evidence.rank_sum is not None:
         return rank_figure([result.rank for result in verdict.triggers], evidence.class_count)
+    if evidence.score_sum is not None:
+        counted = [(one.points, one.label) for one in verdict.triggers]
+        return score_figure(counted, evidence.class_count)
     final = verdict.outcome != Outcome.COULD_NOT_CHECK
     return null_figure(evidence, final=final, least=verdict.argued is not None)
 

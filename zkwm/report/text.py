@@ -136,10 +136,12 @@ def _evidence(page: _Page, verdict: Verdict) -> None:
     if evidence is not None:
         least = "" if verdict.argued is None else "at least "
         page.row("Matches", f"{least}{evidence.matches:,} of {evidence.trials:,}")
-        needed, ranks = evidence.needed_matches, evidence.rank_sum
-        if ranks is not None:
-            needed = ranks.needed
-            page.row("Weight of ranks", f"{ranks.value:,} of {ranks.largest:,}")
+        needed = evidence.needed_matches
+        sums = {"Weight of ranks": evidence.rank_sum, "Points of labels": evidence.score_sum}
+        for name, total in sums.items():
+            if total is not None:
+                needed = total.needed
+                page.row(name, f"{total.value:,} of {total.largest:,}")
         page.row("Needed", "out of reach, even if all match" if needed is None else f"{needed:,}")
         if not warning:
             luck = by_luck(evidence.trials, evidence.class_count)

@@ -51,8 +51,8 @@ def require_classes(answers: tuple[Answer, ...]) -> None:
         )
 
 
-def require_scores(answers: tuple[Answer, ...]) -> None:
-    """Raise SuspectUnusable unless ranks can be counted in the answers to trial images.
+def require_scores(answers: tuple[Answer, ...], statistic: str) -> None:
+    """Raise SuspectUnusable unless a statistic can be counted in the answers to trial images.
 
     Every image that is answered needs scores, and one at least.
     """
@@ -61,7 +61,7 @@ def require_scores(answers: tuple[Answer, ...]) -> None:
         return
     how = f"labels without scores to {labels}" if labels else "no answer to any"
     raise SuspectUnusable(
-        f"ranks are counted among scores, and the suspect gives {how} of {len(answers)} images",
-        hint="ask for matches (leave `statistic='ranks'` out)",
+        f"{statistic} are counted by scores, and the suspect gives {how} of {len(answers)} images",
+        hint=f"ask for matches (leave `statistic='{statistic}'` out)",
         check=CHECK,
     )

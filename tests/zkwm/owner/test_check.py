@@ -203,10 +203,13 @@ def test_ranks_where_there_are_scores(vault: Vault, commitment: Commitment) -> N
             return tuple(Answer(int(row.argmax()), scores=row) for row in scores)
 
     found = look(vault, commitment, Scored())
-    assert [one.statistic for one in found.openings] == [Statistic.MATCHES, Statistic.RANKS]
+    assert [one.statistic for one in found.openings] == list(Statistic)
     ranked = found.openings[1].evidence
     assert ranked.rank_sum is not None
     assert ranked.rank_sum.value == ranked.rank_sum.largest
+    scored = found.openings[2].evidence.score_sum
+    assert scored is not None
+    assert scored.value == scored.largest
 
 
 def test_declared_labels_are_said_and_have_no_ranks(vault: Vault) -> None:

@@ -13,7 +13,7 @@ import pytest
 from zkwm.judge.results import AnswerRate, Argued, Asked, Check, FirstSeen
 from zkwm.judge.verdict import Outcome, Verdict
 from zkwm.report import render_report, render_text
-from zkwm_protocols.evidence import Term
+from zkwm_protocols.allowances import Term
 
 BITS = re.compile(r"\d bits")
 FIRST_WORDS = {

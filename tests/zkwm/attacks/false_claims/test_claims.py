@@ -16,9 +16,9 @@ from zkwm.evaluation.null_hypothesis.claims import examine_claims
 from zkwm.nn.architectures import Classifier, build_model, channel_statistics
 from zkwm.nn.inference import predictions
 from zkwm.training.fit import Fit, fit
+from zkwm_protocols.allowances import GRINDING_BITS
 from zkwm_protocols.commitment import Header
 from zkwm_protocols.errors import UsageError
-from zkwm_protocols.evidence import GRINDING_BITS
 from zkwm_protocols.keys import SigningKey
 
 SEEN = 600

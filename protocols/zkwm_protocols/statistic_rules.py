@@ -1,0 +1,55 @@
+"""What a challenge needs of suspect and commitment to read scores (SPEC.md 8.4, 8.6)."""
+
+from __future__ import annotations
+
+from zkwm_protocols.commitment import Header, LabelMode
+from zkwm_protocols.errors import InvalidOpening, Malformed, UsageError
+from zkwm_protocols.ranks import MOST_OUTPUTS, Statistic
+from zkwm_protocols.schema import require_choice
+from zkwm_protocols.score_points import MOST_POINTS
+from zkwm_protocols.suspect_identity import SuspectIdentity, SuspectKind
+
+
+def read_statistic(value: object) -> Statistic:
+    """The statistic of a challenge that states one. Raises Malformed, also for matches."""
+    statistic = require_choice(value, Statistic, "statistic")
+    if statistic == Statistic.MATCHES:
+        raise Malformed("a challenge that counts matches states no statistic")
+    return statistic
+
+
+def verify_statistic(statistic: Statistic, suspect: SuspectIdentity, header: Header) -> None:
+    """Check that scores can be kept, and that nobody chose the labels; matches need neither.
+
+    Raises InvalidOpening (``challenge.suspect``, ``challenge.commitment``).
+    """
+    if not statistic.reads_scores:
+        return
+    if suspect.outputs > MOST_OUTPUTS or suspect.kind == SuspectKind.EXTRACTION:
+        raise InvalidOpening(
+            f"{statistic} are for suspects that give scores for at most {MOST_OUTPUTS} outputs",
+            hint="ask for matches",
+            check="challenge.suspect",
+        )
+    if header.label_mode != LabelMode.DERIVED:
+        raise InvalidOpening(
+            f"{statistic} are for derived labels; the owner declared these",
+            hint="ask for matches",
+            check="challenge.commitment",
+        )
+
+
+def require_room(statistic: Statistic, header: Header, block_count: int) -> None:
+    """Check that the points of ``block_count`` blocks stand in one verdict.
+
+    Raises UsageError (``challenge.reachable``).
+    """
+    each = header.block_size * header.class_count
+    if statistic == Statistic.SCORES and block_count * each > MOST_POINTS:
+        most = MOST_POINTS // each * header.block_size
+        raise UsageError(
+            f"{block_count * each:,} points are to be counted, and a verdict has at most "
+            f"{MOST_POINTS:,}",
+            hint=f"open at most {most} triggers" if most else "ask for ranks",
+            check="challenge.reachable",
+        )

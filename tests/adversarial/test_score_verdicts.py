@@ -1,0 +1,121 @@
+"""A judge who signs points or a sum of points that are none: SPEC.md 10.4."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.reference.verdict import failing_check
+from tests.support.dispute import CLASSES, Claimant, TestJudge, new_judge, random_images, verdict_of
+from tests.support.scored_suspect import ScoredSuspect, marked_scores
+from zkwm.judge.verdict import Verdict
+from zkwm_protocols.encoding import encode
+from zkwm_protocols.errors import Malformed
+from zkwm_protocols.ranks import Statistic
+from zkwm_protocols.score_points import largest_points
+from zkwm_protocols.verdict_file import VerdictFile
+
+_POINTS = 6
+"""Their place in the row of a trigger."""
+
+
+def signed(statistic: Statistic, *, silent: int = 0) -> tuple[TestJudge, bytes]:
+    """A judge, and their signed verdict about 50 triggers, of which some got no answer."""
+    judge, owner = new_judge(), Claimant(random_images(50))
+    suspect = ScoredSuspect(owner.images, marked_scores(owner.labels, 9.0))
+    for image in owner.images[:silent]:
+        suspect.scores[image.tobytes()] = "timed out"
+    challenge = judge.challenge(owner.commitment, suspect, reveal=50, statistic=statistic)
+    proof = owner.answer(challenge, [0])
+    verdict = verdict_of(lambda: judge.verify(owner.commitment, suspect, challenge, proof))
+    return judge, judge.sign_verdict(verdict)
+
+
+def resigned(judge: TestJudge, file: bytes, change: Callable[[Any], object]) -> bytes:
+    """The file with a changed body, signed by the judge's own key."""
+    fields = VerdictFile.from_bytes(file).fields()
+    change(fields)
+    body = encode(fields)
+    signature = judge.key.signing.sign("verdict", hashlib.sha256(body).digest())
+    return VerdictFile(body, signature).to_bytes()
+
+
+def _sum(value: Any, place: int, change: int) -> None:
+    """Change value, largest or needed sum."""
+    value["evidence"]["score_sum"][place] += change
+
+
+def _term(value: Any, change: int) -> None:
+    value["evidence"]["terms"][0][1] += change
+
+
+def _points(value: Any, row: bytes | None, trigger: int = 0) -> None:
+    value["triggers"][trigger][_POINTS] = row
+
+
+def _exchange(triggers: list[Any]) -> None:
+    first, second = triggers[0][_POINTS], triggers[1][_POINTS]
+    triggers[0][_POINTS], triggers[1][_POINTS] = second, first
+
+
+CHANGES: dict[str, Callable[[Any], object]] = {
+    "more evidence": lambda value: _term(value, 1),
+    "less evidence": lambda value: _term(value, -1),
+    "a larger sum": lambda value: _sum(value, 0, 1),
+    "a larger whole": lambda value: _sum(value, 1, 1),
+    "less needed": lambda value: _sum(value, 2, -1),
+    "more needed": lambda value: _sum(value, 2, 1),
+    "no sum": lambda value: value["evidence"].pop("score_sum"),
+    "a sum of ranks": lambda value: value["evidence"].update(rank_sum=[1, 2, 1]),
+    "points of one trigger raised": lambda value: _points(
+        value, bytes([largest_points(CLASSES)] * CLASSES)
+    ),
+    "too many points": lambda value: _points(value, bytes([largest_points(CLASSES) + 1] * CLASSES)),
+    "points of fewer classes": lambda value: _points(value, bytes(CLASSES - 1)),
+    "points of more classes": lambda value: _points(value, bytes(CLASSES + 1)),
+    "an answer without points": lambda value: _points(value, None),
+    "a rank instead of points": lambda value: _points(value, 0),
+    "points of two triggers exchanged": lambda value: _exchange(value["triggers"]),
+}
+
+
+def test_points_are_recounted_by_readers_and_by_the_reference(quick_labels: None) -> None:
+    judge, file = signed(Statistic.SCORES)
+    public = VerdictFile.from_bytes(file).fields()["judge"]
+    assert Verdict.from_bytes(file, judge.public).proven
+    assert failing_check(file, public) is None
+    for name, change in CHANGES.items():
+        altered = resigned(judge, file, change)
+        with pytest.raises(Malformed) as refused:
+            Verdict.from_bytes(altered, judge.public)
+        assert refused.value.check == "verdict.format", name
+        assert failing_check(altered, public) == "verdict.format", name
+
+
+def test_unanswered_triggers_have_no_points(quick_labels: None) -> None:
+    judge, file = signed(Statistic.SCORES, silent=2)
+    public = VerdictFile.from_bytes(file).fields()["judge"]
+    Verdict.from_bytes(file, judge.public)
+    assert failing_check(file, public) is None
+    altered = resigned(judge, file, lambda value: _points(value, bytes(CLASSES)))
+    with pytest.raises(Malformed):
+        Verdict.from_bytes(altered, judge.public)
+    assert failing_check(altered, public) == "verdict.format"
+
+
+@pytest.mark.parametrize("statistic", [Statistic.MATCHES, Statistic.RANKS])
+def test_points_that_nobody_counted(statistic: Statistic, quick_labels: None) -> None:
+    judge, file = signed(statistic)
+    public = VerdictFile.from_bytes(file).fields()["judge"]
+    assert failing_check(file, public) is None
+    for change in (
+        lambda value: _points(value, bytes(CLASSES)),
+        lambda value: value["evidence"].update(score_sum=[1, 2, 1]),
+    ):
+        altered = resigned(judge, file, change)
+        with pytest.raises(Malformed):
+            Verdict.from_bytes(altered, judge.public)
+        assert failing_check(altered, public) == "verdict.format"
