@@ -37,12 +37,21 @@ class Batch:
         labels (int64, (n,)): Their labels.
         total: The number of images of the whole step, over all processes.
         triggers: The numbers of the triggers in this share, which are its last images.
+        smoothing: Of the labels in the loss, 0 to 1.
     """
 
     images: Tensor
     labels: Tensor
     total: int
     triggers: tuple[int, ...]
+    smoothing: float = 0.0
+
+    def loss(self, logits: Tensor) -> Tensor:
+        """This share of the mean cross-entropy of the step; ``logits`` are (n, outputs)."""
+        summed = functional.cross_entropy(
+            logits.float(), self.labels, reduction="sum", label_smoothing=self.smoothing
+        )
+        return summed / self.total
 
 
 class TriggerOrder:
@@ -114,7 +123,8 @@ class Batches:
             index = torch.tensor(numbers, device=images.device)
             images = torch.cat([images, as_unit(self._triggers[0][index])])
             labels = torch.cat([labels, self._triggers[1][index]])
-        return Batch(images, labels, self.images_per_step, tuple(numbers))
+        smoothing = self._settings.label_smoothing
+        return Batch(images, labels, self.images_per_step, tuple(numbers), smoothing)
 
     def numbers(self, epoch: int, step: int) -> Tensor:
         """The numbers of this process's training images of one step, int64 (n,)."""

@@ -94,7 +94,7 @@ class EmbedLoss:
         self._batch = CurrentBatch(self._as_input, self._images, self._labels, settings.batch_size)
         self._require_outputs(triggers.class_count)
         self._robust: robust.RobustMethod | None = None
-        if settings.method == "robust":
+        if settings.method != "plain":
             self._robust = robust.RobustMethod(
                 network, self._batch, (self._images, self._labels), digest, settings, steps,
                 _forward, self._rate,

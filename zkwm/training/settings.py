@@ -14,6 +14,9 @@ from zkwm_protocols.errors import UsageError
 
 METHODS = ("robust", "plain")
 """How triggers are embedded: robustly (``zkwm.training.robust``), or as Adi et al. 2018 did."""
+FROZEN_HEAD, HEAD_AND_DECOYS = "frozen head", "frozen head and decoys"
+ABLATIONS = (FROZEN_HEAD, HEAD_AND_DECOYS)
+"""The robust method without decoys and look-ahead, and without look-ahead, for comparisons."""
 
 SCHEDULES = ("step", "cosine", "linear")
 OPTIMIZERS = ("sgd", "muon")
@@ -58,7 +61,8 @@ class EmbedSettings:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``float32``, ``bfloat16`` (autocast), or ``auto``: bfloat16 on a GPU only.
         method: ``plain`` learns triggers like any image; ``robust`` makes them survive attacks
-            (``zkwm.training.robust``). Without triggers both are the same.
+            (``zkwm.training.robust``), and each of ``ABLATIONS`` is a part of it. Without triggers
+            all are the same.
         optimizer: ``sgd`` with momentum; or ``muon`` (``zkwm.training.muon``) for networks whose
             convolutions are followed by batch norm, such as ``airbench``. Its ``learning_rate`` is
             the angle by which a layer turns in a step, and its ``weight_decay`` the share that
@@ -105,7 +109,7 @@ class EmbedSettings:
         for name, choices in (
             ("schedule", SCHEDULES),
             ("precision", PRECISIONS),
-            ("method", METHODS),
+            ("method", (*METHODS, *ABLATIONS)),
             ("optimizer", OPTIMIZERS),
             ("augmentation", AUGMENTATIONS),
         ):
@@ -215,18 +219,47 @@ def default_settings(
     elif architecture == "airbench":
         settings = _airbench(pretrained, method)
     else:
-        settings = _small(pretrained, images, ROBUST_EPOCHS if method == "robust" else EPOCHS)
+        settings = _small(pretrained, images, EPOCHS if method == "plain" else ROBUST_EPOCHS)
     settings = replace(settings, **{"method": method, **changes})
     if "triggers_per_batch" in changes:
         return settings
     least, share = 2, ROBUST_SHARE
     if architecture == "airbench":
         least, share = AIRBENCH_TRIGGERS, AIRBENCH_ROBUST_SHARE
-    if settings.method == "robust":
+    if settings.method != "plain":
         return replace(settings, triggers_per_batch=max(settings.batch_size // share, 1))
     steps = settings.epochs * max(images // settings.batch_size, 1)
     needed = math.ceil(EXPOSURES * triggers / steps)
     return replace(settings, triggers_per_batch=max(min(needed, settings.batch_size // 10), least))
+
+
+def with_exposures(
+    settings: EmbedSettings, exposures: int, images: int, triggers: int
+) -> EmbedSettings:
+    """The settings with as many triggers a batch as show each at least ``exposures`` times.
+
+    Args:
+        settings: Of the training; epochs and batch size decide the number of steps.
+        exposures: At least 1.
+        images: The number of training images.
+        triggers: The number of triggers.
+
+    Raises:
+        UsageError: Even all triggers in each batch are too few.
+    """
+    steps = settings.epochs * max(images // settings.batch_size, 1)
+    if exposures > steps:
+        raise UsageError(
+            f"{exposures} exposures of a trigger do not fit into {steps} steps of training",
+            hint="train for more epochs or with smaller batches, or ask for fewer exposures",
+        )
+    return replace(settings, triggers_per_batch=max(math.ceil(exposures * triggers / steps), 1))
+
+
+def exposures_of(settings: EmbedSettings, images: int, triggers: int) -> float:
+    """How often a training shows each trigger, on average."""
+    steps = settings.epochs * max(images // settings.batch_size, 1)
+    return steps * min(settings.triggers_per_batch, triggers) / triggers
 
 
 def _small(pretrained: bool, images: int, epochs: int) -> EmbedSettings:

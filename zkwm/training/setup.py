@@ -64,7 +64,7 @@ class Preparation:
             "triggers": self.trigger_digest.hex() if self.trigger_digest else "none",
             "model": self.start_digest.hex(),
         }
-        return names | ({"robust": str(robust.VERSION)} if self.settings.method == "robust" else {})
+        return names | ({"robust": str(robust.VERSION)} if self.settings.method != "plain" else {})
 
 
 def prepare(

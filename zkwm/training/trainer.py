@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors import torch as safetensors
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim.lr_scheduler import LRScheduler
 
 from zkwm.nn import digests
@@ -162,7 +161,7 @@ class _Training:
         """What the method ``robust`` adds; None for ``plain`` and without triggers."""
         prepared = self._prepared
         triggers, digest = prepared.triggers, prepared.trigger_digest
-        if self._settings.method != "robust" or triggers is None or digest is None:
+        if self._settings.method == "plain" or triggers is None or digest is None:
             return None
         steps = self._settings.epochs * self._batches.steps
         if self.descent.own:
@@ -190,7 +189,7 @@ class _Training:
         """
         self._resume()
         source = self._prepared.source
-        reads = None if self._robust is None else self._robust.reads
+        reads = None if self._robust is None else self._robust.lookahead.reads
         source.read_ahead(
             self._batches.plan(self.position.epoch, self.position.step, reads), workers
         )
@@ -238,10 +237,11 @@ class _Training:
         self.descent.set_rates(epoch, step)
         self._model.train()
         self.descent.optimizer.zero_grad(set_to_none=True)
-        loss = self._loss(batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        done = epoch * self._batches.steps + step
+        loss, descended = self._loss(batch, done)
+        descended.backward()  # type: ignore[no-untyped-call]
         if self._robust is not None:
-            self._robust.add_gradients(epoch * self._batches.steps + step, 1 / self._group.world)
+            self._robust.lookahead.add_gradients(done, 1 / self._group.world)
         loss, stop = self._group.combine(self._model, loss, stop)
         self._last_rate = self.descent.rate
         self.descent.step()
@@ -251,22 +251,21 @@ class _Training:
             self._require_finite()
         return stop
 
-    def _loss(self, batch: Batch) -> Tensor:
-        """This process's part of the mean cross-entropy of a step, triggers included."""
-        logits = self._forward(self._model, batch.images, len(batch.triggers))
-        smoothing = self._settings.label_smoothing
-        summed = functional.cross_entropy(
-            logits.float(), batch.labels, reduction="sum", label_smoothing=smoothing
-        )
-        return summed / batch.total
+    def _loss(self, batch: Batch, step: int) -> tuple[Tensor, Tensor]:
+        """This process's part of the mean cross-entropy of a step, and of what is descended.
 
-    def _forward(self, model: nn.Module, images: Tensor, triggers: int = 0) -> Tensor:
-        """Logits (n, outputs) in the training's precision; the last images are the triggers."""
+        ``step`` counts from 0 over all epochs.
+        """
+        if self._robust is not None:
+            return self._robust.loss(batch, step, self._group.rank, self._group.world)
+        loss = batch.loss(self._forward(self._model, batch.images))
+        return loss, loss
+
+    def _forward(self, model: nn.Module, images: Tensor) -> Tensor:
+        """Logits (n, outputs) in the training's precision."""
         images = images.contiguous(memory_format=self._prepared.layout)
         kind = self._group.device.type
         with torch.autocast(kind, torch.bfloat16, enabled=self._prepared.precision == "bfloat16"):
-            if self._robust is not None:
-                return self._robust.logits(model, images, triggers)
             return class_scores(model(images))
 
     def _end_epoch(self) -> None:

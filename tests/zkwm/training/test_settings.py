@@ -6,6 +6,7 @@ import pytest
 
 from zkwm.nn.architecture_names import ARCHITECTURES
 from zkwm.training import EmbedSettings, default_settings
+from zkwm.training.settings import exposures_of, with_exposures
 from zkwm_protocols.errors import UsageError
 
 
@@ -49,6 +50,32 @@ def test_the_robust_method_is_the_default(architecture: str) -> None:
         10 if settings.batch_size == 500 else 4
     )
     assert default_settings(architecture, method="plain").method == "plain"
+
+
+@pytest.mark.parametrize("exposures", [1, 100, 400, 3200])
+def test_exposures_decide_the_triggers_of_a_batch(exposures: int) -> None:
+    settings = default_settings("lenet5", images=20_000, method="robust")
+    chosen = with_exposures(settings, exposures, images=20_000, triggers=200)
+    steps = 16 * 200
+    assert chosen.triggers_per_batch == -(-200 * exposures // steps)
+    shown = exposures_of(chosen, images=20_000, triggers=200)
+    assert exposures <= shown < exposures + steps / 200
+
+
+def test_the_default_budgets_differ() -> None:
+    shown = [
+        exposures_of(
+            default_settings("cnn2", images=20_000, triggers=200, method=method), 20_000, 200
+        )
+        for method in ("plain", "robust")
+    ]
+    assert shown == [100, 400]
+
+
+def test_more_exposures_than_steps_are_refused() -> None:
+    settings = default_settings("lenet5", images=20_000)
+    with pytest.raises(UsageError, match="3201 exposures"):
+        with_exposures(settings, 3201, images=20_000, triggers=200)
 
 
 def test_cosine_runs_from_the_rate_to_zero() -> None:

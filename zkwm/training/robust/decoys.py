@@ -6,11 +6,13 @@ training on, each step adds, for a batch B of clean images and decoys D (|D| = |
 
     L_decoys(theta) = sum over d in D of CE(uniform, f(d)) / (|B| + |D|)
 
-to the loss of the features theta; the head stays out of it. The decoys of a step are of one kind,
-drawn at random: the trigger families ``secret`` or ``blocks`` under keys that nobody committed to,
-or uniform noise. After Hendrycks et al. 2019, section 3 (outlier exposure), where unrelated images
-with uniform labels counter overconfidence. It does not stop an adversary who searches for images
-that the model is confident about (``zkwm.attacks.model_modification.confident_noise``).
+to the loss of the features theta; the head stays out of it. ``embed`` forwards B, triggers and D in
+one pass (``RobustMethod.loss``); a loop of the owner's own gets the decoys' gradient separately.
+The decoys of a step are of one kind, drawn at random: the trigger families ``secret`` or ``blocks``
+under keys that nobody committed to, or uniform noise. After Hendrycks et al. 2019, section 3
+(outlier exposure), where unrelated images with uniform labels counter overconfidence. It does not
+stop an adversary who searches for images that the model is confident about
+(``zkwm.attacks.model_modification.confident_noise``).
 
 Labels play no part, so nothing changes for the judge. The adversary's own fake triggers are in
 ``zkwm.attacks.fake_triggers``.
@@ -24,7 +26,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +38,7 @@ from zkwm.nn.image_source import TrainingImages
 from zkwm.nn.seeds import generator
 from zkwm.training.robust.frozen_head import features_of
 from zkwm.training.robust.mixed_batch import MixedBatch
+from zkwm.training.settings import FROZEN_HEAD
 from zkwm.triggers import generate
 
 if TYPE_CHECKING:
@@ -80,7 +83,7 @@ class Decoys:
             head: The name of its last linear layer.
             source: The owner's data set.
             identity (32 bytes): Distinguishes one set of triggers from another.
-            settings: Those of the training.
+            settings: Those of the training; the method ``FROZEN_HEAD`` shows no decoys.
             steps: The number of steps of the whole training.
             forward: ``forward(model, images)`` gives logits in the training's precision and layout.
         """
@@ -88,30 +91,30 @@ class Decoys:
         # "beside fakes", and "fakes" below, are seeds: another text makes another training
         self._mixed = MixedBatch(model, source, settings, forward, "beside fakes")
         self._features = features_of(model, head)
-        self._first = round(START * steps)
+        shown = settings.method != FROZEN_HEAD
+        self._first = round(START * steps) if shown else steps
         self._batch = min(settings.batch_size, source.train_count)
         self._count = max(self._batch // CLEAN_IMAGES_PER_DECOY, 1)
         self._shape = source.shape
         self._device = next(iter(self._features.values())).device
         values = math.prod(source.shape)
         count = min(POOL, LARGEST_POOL // values) // (2 * BLOCK) * BLOCK
-        families = FAMILIES if values >= LEAST_VALUES and count else ()
+        families = FAMILIES if values >= LEAST_VALUES and count and shown else ()
         self.pools = tuple(self._pool(family, count, identity) for family in families)
         """For each family uint8 (n, c, h, w), on the device."""
 
     def add_gradients(self, step: int, share: float) -> None:
         """Add the gradient of the decoys' loss to the gradients of the model's features.
 
-        ``step`` counts from 0 over all epochs; before 0.4 of the training nothing happens.
-        ``share`` is the part of the whole that this one of several processes adds.
+        For loops of the owner's own, whose batches hold no decoys. ``step`` counts from 0 over all
+        epochs; before 0.4 of the training nothing happens. ``share`` is the part of the whole that
+        this one of several processes adds.
         """
         if step < self._first:
             return
         logits = self._mixed.logits(self._model, self.images(step), step)
-        # cross-entropy between the uniform distribution and the softmax of each decoy
-        summed = -functional.log_softmax(logits.float(), dim=1).mean(dim=1).sum()
         gradients = torch.autograd.grad(
-            summed / (self._batch + self._count), list(self._features.values()), allow_unused=True
+            self.loss(logits), list(self._features.values()), allow_unused=True
         )
         for parameter, gradient in zip(self._features.values(), gradients, strict=True):
             if gradient is None:
@@ -120,10 +123,17 @@ class Decoys:
                 parameter.grad = torch.zeros_like(parameter)
             parameter.grad.add_(gradient, alpha=share)
 
-    def reads(self, step: int) -> Iterator[Tensor]:
-        """The numbers of the training images that ``add_gradients`` will ask for at a step."""
-        if step >= self._first and self._mixed.uses_batch_norm:
-            yield self._mixed.numbers(step)
+    def part(self, step: int, rank: int, world: int) -> Tensor:
+        """One process's share of the decoys of a step, uint8 (n, c, h, w); none before 0.4."""
+        if step < self._first:
+            return torch.empty((0, *self._shape), dtype=torch.uint8, device=self._device)
+        return self.images(step)[rank::world]
+
+    def loss(self, logits: Tensor) -> Tensor:
+        """Their share of the loss of a step, from their logits (n, outputs)."""
+        # cross-entropy between the uniform distribution and the softmax of each decoy
+        summed = -functional.log_softmax(logits.float(), dim=1).mean(dim=1).sum()
+        return summed / (self._batch + self._count)
 
     def images(self, step: int) -> Tensor:
         """The decoys of one step, uint8 (count, c, h, w), all of one kind."""

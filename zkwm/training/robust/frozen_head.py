@@ -58,22 +58,6 @@ def features_of(model: nn.Module, head: str) -> dict[str, nn.Parameter]:
     }
 
 
-def frozen_head_logits(model: nn.Module, head: str, images: Tensor, triggers: int) -> Tensor:
-    """The model's logits; the last ``triggers`` images send no gradient into the head.
-
-    Args:
-        model: A classifier.
-        head: The name of its last linear layer.
-        images (float32, (n, c, h, w)): A batch.
-        triggers: How many of its last images are triggers.
-
-    Returns:
-        Logits (n, outputs), equal to ``model(images)``.
-    """
-    with frozen_head(model, head, triggers):
-        return class_scores(model(images))
-
-
 @contextmanager
 def frozen_head(model: nn.Module, head: str, triggers: int) -> Iterator[None]:
     """Whoever calls the model inside: its last ``triggers`` images send no gradient into the head.

@@ -1,16 +1,16 @@
 """Look-ahead: learn triggers also where fine-tuning would lead (first-order MAML).
 
 A copy of the model is fine-tuned on the owner's clean images, as an adversary would do with theirs.
-From half of the training on, each step takes the gradient of the trigger loss at the fine-tuned
-copy theta' and applies it to the features theta of the model,
+From half of the training on, each step fine-tunes the copy theta' by one step, and every k-th takes
+the gradient of the trigger loss there and applies it to the features theta of the model,
 
     g = clip(grad of CE(y_T, f(x_T; theta')) by theta', norm 2)
-    grad theta += 0.15 * (rate_t / rate_start) * g
+    grad theta += k * 0.15 * (rate_t / rate_start) * g
 
-so that the model moves to where fine-tuning keeps the triggers. Fine-tuning goes on for 60 to 120
-steps, at 0.6 or 2 times the owner's first learning rate, in 40 % of the cases under a new random
-head (RTAL), and then starts over from a new copy. The weight falls with the owner's learning rate,
-since it would otherwise dominate the last, small steps.
+with k = 2 (4 with batch norm), so that the model moves to where fine-tuning keeps the triggers.
+Fine-tuning goes on for 60 to 120 steps, at 0.6 or 2 times the owner's first learning rate, in 40 %
+of the cases under a new random head (RTAL), and then starts over from a new copy. The weight falls
+with the owner's learning rate, since it would otherwise dominate the last, small steps.
 
 After Finn et al. 2017, section 5.2 (MAML without second derivatives) and Tamirisa et al. 2024
 (safeguards that resist tampering). Applied to triggers by us; the attacks themselves are in
@@ -18,7 +18,8 @@ After Finn et al. 2017, section 5.2 (MAML without second derivatives) and Tamiri
 
 Measured on the network ``cnn2`` and Fashion-MNIST, in benchmarks/results/survival_search.jsonl: the
 values below are lines 109 to 113, 118 and 119. More weight (0.5: lines 66, 67) or an earlier start
-(0.35, weight 0.4: lines 68, 69) keep more of the mark and cost more accuracy.
+(0.35, weight 0.4: lines 68, 69) keep more of the mark and cost more accuracy. That k = 2 keeps what
+k = 1 did: benchmarks/results/lookahead_pace.jsonl.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from zkwm.nn.image_source import TrainingImages
 from zkwm.nn.seeds import generator
 from zkwm.training.robust.frozen_head import features_of
 from zkwm.training.robust.mixed_batch import MixedBatch
+from zkwm.training.settings import ABLATIONS
 
 if TYPE_CHECKING:
     from zkwm.training.settings import EmbedSettings
@@ -48,6 +50,11 @@ RATES = (0.6, 2.0)
 """Learning rates of the simulated attack, in units of the owner's first rate."""
 NEW_HEADS = 0.4
 """The share of simulated attacks that begin with a new random head."""
+EVERY, EVERY_BESIDE_CLEAN = 2, 4
+"""Steps for one gradient of the trigger loss at the copy, which counts as often.
+
+With batch norm it costs a whole mixed batch, and there are fewer.
+"""
 WEIGHT = 0.15
 """Of the look-ahead gradient at the start; it falls with the owner's learning rate."""
 LARGEST_NORM = 2.0
@@ -104,7 +111,7 @@ class Lookahead:
             head: The name of its last linear layer.
             source: The owner's data set.
             triggers (uint8 (n, c, h, w), int64 (n,)): Trigger images and labels, on the device.
-            settings: Those of the training.
+            settings: Those of the training; the methods of ``ABLATIONS`` have no look-ahead.
             steps: The number of steps of the whole training.
             forward: ``forward(model, images)`` gives logits in the training's precision and layout.
             rate: The owner's learning rate at a step, as a share of that of ``first_step``; None
@@ -112,12 +119,13 @@ class Lookahead:
         """
         self._model, self._head = model, head
         self._source, self._triggers, self._settings = source, triggers, settings
-        self._first = first_step(steps)
+        self._first = steps if settings.method in ABLATIONS else first_step(steps)
         self._rate = rate or self._rate_of_settings
         self._epoch_steps = max(steps // settings.epochs, 1)
         self._forward = forward
         # the purposes of random choices here and below are seeds: another text, another training
         self._mixed = MixedBatch(model, source, settings, forward, "beside the clone's triggers")
+        self._every = EVERY_BESIDE_CLEAN if self._mixed.uses_batch_norm else EVERY
         self._clone = copy.deepcopy(model)
         self._trained = {n: p for n, p in self._clone.named_parameters() if p.requires_grad}
         self._features = features_of(self._clone, head)
@@ -132,8 +140,9 @@ class Lookahead:
     def add_gradients(self, step: int, share: float) -> None:
         """Fine-tune the copy by one step, and add its trigger gradient to that of the model.
 
-        ``step`` counts from 0 over all epochs; before half of the training nothing happens.
-        ``share`` is the part of the whole that this one of several processes adds.
+        ``step`` counts from 0 over all epochs; before half of the training nothing happens, and in
+        every second step after it (every fourth with batch norm) the gradient is added. ``share``
+        is the part of the whole that this one of several processes adds.
         """
         if step < self._first:
             return
@@ -141,14 +150,20 @@ class Lookahead:
         if step == fork.first:
             self._restart(fork)
         self._fine_tune(step, fork)
+        if not self._asks_triggers(step):
+            return
         gradients = self._trigger_gradients(step)
         model = dict(self._model.named_parameters())
-        weight = WEIGHT * self._rate(step)
+        weight = self._every * WEIGHT * self._rate(step)
         for name, gradient in gradients.items():
             parameter = model[name]
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
             parameter.grad.add_(gradient, alpha=weight * share)
+
+    def _asks_triggers(self, step: int) -> bool:
+        """Whether the copy is asked about triggers at a step."""
+        return (step - self._first) % self._every == 0
 
     def fork_at(self, step: int) -> Fork:
         """The simulated attack to which a step belongs."""
@@ -197,7 +212,7 @@ class Lookahead:
         if step < self._first:
             return
         yield self._clean_numbers(step)
-        if self._mixed.uses_batch_norm:
+        if self._mixed.uses_batch_norm and self._asks_triggers(step):
             yield self._mixed.numbers(step)
 
     def _clean_numbers(self, step: int) -> Tensor:

@@ -16,23 +16,23 @@ method costs and keeps: benchmarks/results/survival.jsonl.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from zkwm.nn.image_source import TrainingImages
+from zkwm.nn.image_source import TrainingImages, as_unit
 from zkwm.training.robust.decoys import Decoys
-from zkwm.training.robust.frozen_head import frozen_head, frozen_head_logits, head_name
+from zkwm.training.robust.frozen_head import frozen_head, head_name
 from zkwm.training.robust.lookahead import Lookahead
 
 if TYPE_CHECKING:
+    from zkwm.training.batches import Batch
     from zkwm.training.settings import EmbedSettings
 
-
-VERSION = 3
+VERSION = 4
 """Bumped when a step of the method changes; checkpoints of other versions are refused."""
 
 
@@ -67,14 +67,32 @@ class RobustMethod:
         """
         images = source.as_input(source.train(torch.tensor([0, source.train_count - 1]))[0])
         self._model, self._head = model, head_name(model, images)
-        self._decoys = Decoys(model, self._head, source, identity, settings, steps, forward)
-        self._lookahead = Lookahead(
+        self._forward = forward
+        self.decoys = Decoys(model, self._head, source, identity, settings, steps, forward)
+        self.lookahead = Lookahead(
             model, self._head, source, triggers, settings, steps, forward, rate
         )
 
-    def logits(self, model: nn.Module, images: Tensor, triggers: int) -> Tensor:
-        """Logits float (n, outputs) of a batch whose last ``triggers`` images are triggers."""
-        return frozen_head_logits(model, self._head, images, triggers)
+    def loss(self, batch: Batch, step: int, rank: int, world: int) -> tuple[Tensor, Tensor]:
+        """One process's part of the mean cross-entropy of a step, and of what is descended.
+
+        Clean images, triggers and decoys are forwarded in one pass; the latter two send no gradient
+        into the head. ``lookahead`` adds its gradient afterwards.
+
+        Args:
+            batch: Clean images and triggers.
+            step: From 0 over all epochs.
+            rank: The number of this process.
+            world: The number of processes.
+
+        Returns:
+            Two scalars: the first without decoys, the second with them.
+        """
+        count, decoys = len(batch.labels), as_unit(self.decoys.part(step, rank, world))
+        with frozen_head(self._model, self._head, len(batch.triggers) + len(decoys)):
+            logits = self._forward(self._model, torch.cat([batch.images, decoys]))
+        loss = batch.loss(logits[:count])
+        return loss, loss + self.decoys.loss(logits[count:])
 
     def frozen_head(self, triggers: int) -> AbstractContextManager[None]:
         """While somebody else calls the model on a batch whose last images are triggers."""
@@ -83,16 +101,12 @@ class RobustMethod:
     def add_gradients(self, step: int, share: float) -> None:
         """Add the gradients of decoys and look-ahead to those of the model, before its step.
 
-        ``step`` counts from 0 over all epochs; ``share`` is this process's part of the whole.
+        For loops that show no decoys in their batches. ``step`` counts from 0 over all epochs;
+        ``share`` is this process's part of the whole.
         """
-        self._decoys.add_gradients(step, share)
-        self._lookahead.add_gradients(step, share)
-
-    def reads(self, step: int) -> Iterator[Tensor]:
-        """The numbers of the training images that ``add_gradients`` will ask for, in its order."""
-        yield from self._decoys.reads(step)
-        yield from self._lookahead.reads(step)
+        self.decoys.add_gradients(step, share)
+        self.lookahead.add_gradients(step, share)
 
     def tensors(self) -> dict[str, Tensor]:
         """The state by name, for a checkpoint; restored in place."""
-        return self._lookahead.tensors()
+        return self.lookahead.tensors()

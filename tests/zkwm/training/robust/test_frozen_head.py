@@ -9,7 +9,7 @@ from tests.support import small_training as small
 from zkwm.nn.architecture_names import ARCHITECTURES
 from zkwm.nn.architectures import build_model
 from zkwm.training import embed
-from zkwm.training.robust.frozen_head import features_of, frozen_head_logits, head_name
+from zkwm.training.robust.frozen_head import features_of, frozen_head, head_name
 from zkwm_protocols.errors import UsageError
 
 IMAGES = torch.rand(6, 1, 12, 12, generator=torch.Generator().manual_seed(0))
@@ -60,7 +60,8 @@ def test_triggers_do_not_reach_the_head_and_nothing_else_changes() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(144, 9), nn.Tanh(), nn.Linear(9, 4))
     labels = torch.tensor([0, 1, 2, 3, 1, 2])
-    logits = frozen_head_logits(model, "3", IMAGES, triggers=2)
+    with frozen_head(model, "3", 2):
+        logits = model(IMAGES)
     torch.testing.assert_close(logits, model(IMAGES))
     parameters = list(model.parameters())
 

@@ -27,6 +27,7 @@ from zkwm.training.setup import trigger_tensors
 from zkwm.triggers import TriggerSet, generate
 
 STEPS = 400
+PACE = lookahead.EVERY_BESIDE_CLEAN
 
 
 @pytest.fixture
@@ -76,7 +77,8 @@ def test_gradients_are_bounded_and_shared_out(model: nn.Module) -> None:
     lookahead_of(model).add_gradients(200, 1.0)
     whole = gradients(model)
     norm = torch.stack([g.square().sum() for g in whole.values()]).sum().sqrt()
-    assert 0 < norm <= lookahead.WEIGHT * lookahead.LARGEST_NORM * 1.0001
+    largest = PACE * lookahead.WEIGHT * lookahead.LARGEST_NORM
+    assert 0 < norm <= largest * 1.0001
     model.zero_grad()
     lookahead_of(model).add_gradients(200, 0.5)
     for name, half in gradients(model).items():
@@ -85,12 +87,24 @@ def test_gradients_are_bounded_and_shared_out(model: nn.Module) -> None:
 
 def test_they_fall_with_the_learning_rate(model: nn.Module) -> None:
     norms = []
-    for step in (200, 399):
+    for step in (200, 200 + 48 * PACE):
         model.zero_grad()
         lookahead_of(model).add_gradients(step, 1.0)
         found = gradients(model).values()
         norms.append(float(torch.stack([g.square().sum() for g in found]).sum().sqrt()))
     assert 0 < norms[1] < 0.01 * norms[0]
+
+
+def test_triggers_are_asked_now_and_then_and_the_copy_goes_on(model: nn.Module) -> None:
+    clone = lookahead_of(model)
+    tensors = {name: tensor.clone() for name, tensor in clone.tensors().items()}
+    clone.add_gradients(201, 1.0)
+    assert gradients(model) == {}
+    for name, tensor in clone.tensors().items():
+        assert not torch.equal(tensors[name], tensor), name
+    # clean images of the copy, and those beside its triggers
+    asked = [len(list(clone.reads(step))) for step in range(198, 200 + 2 * PACE)]
+    assert asked == [0, 0, *([2] + [1] * (PACE - 1)) * 2]
 
 
 def test_goes_on_from_its_tensors(model: nn.Module) -> None:
