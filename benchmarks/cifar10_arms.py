@@ -48,7 +48,6 @@ from zkwm.nn.inference import matches
 from zkwm.nn.model_file import load_model
 from zkwm.training import EmbedResult, EmbedSettings, Progress, default_settings, embed, save_model
 from zkwm.triggers import TriggerSet
-from zkwm_protocols.errors import Cancelled, ZkwmError
 
 ARCHITECTURE = "airbench"
 ARMS = (
@@ -282,23 +281,10 @@ def main() -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     try:
         with file_lock(arguments.folder / "lock", wait_seconds=1.0):
-            failed = [run for run in chosen if not _completes(Run(*run, data, arguments))]
+            for arm, seed in chosen:
+                Run(arm, seed, data, arguments).complete()
     except TimeoutError:
         sys.exit(f"another process trains in {arguments.folder}")
-    if failed:
-        sys.exit(f"not trained: {', '.join(f'{arm} {seed}' for arm, seed in failed)}")
-
-
-def _completes(run: Run) -> bool:
-    """Whether a training ended well; what stops it, such as an old checkpoint, stops no other."""
-    try:
-        run.complete()
-    except Cancelled:
-        raise
-    except ZkwmError as error:
-        print(f"{run.arm} {run.seed}: {error.message} ({error.hint})", file=sys.stderr, flush=True)
-        return False
-    return True
 
 
 if __name__ == "__main__":

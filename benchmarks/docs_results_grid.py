@@ -48,10 +48,25 @@ def grid(lines: list[Line]) -> Iterator[str]:
     for scheme in schemes:
         found = [_cell(cells.get((scheme, attack))) for attack in attacks]
         yield f"| {scheme} | {' | '.join(found)} |"
+    never = ", ".join(_counted_for_none(lines))
+    yield f"\nFor no mark do these attacks count, so that what they leave says nothing: {never}."
+    yield (
+        "\nMarks differ in budget here: Adi has 100 triggers, shown 122 times each, Adi 500 and "
+        "Adi 1000 24 and 12 times, robust 200 triggers shown 146 times, APP 781 times; surrogates "
+        "of extraction learn for 300 steps, the network from scratch for 2,440. "
+        "`examples/grids/fair.yaml` makes budgets equal; its table is not measured yet."
+    )
     yield (
         "\nNo mark survives all of them. DynaMarks and DAWN mark answers, not the model, so only "
         "a model trained on those answers can carry them.\n"
     )
+
+
+def _counted_for_none(lines: list[Line]) -> list[str]:
+    """The attacks that were measured on some mark and end too low on each."""
+    measured = [line for line in lines if line["status"] == "measured"]
+    counted = {line["attack"] for line in measured if line["counts"] is not False}
+    return [a for a in dict.fromkeys(line["attack"] for line in measured) if a not in counted]
 
 
 def residual(lines: list[Line]) -> Iterator[str]:

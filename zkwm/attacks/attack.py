@@ -12,7 +12,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 if TYPE_CHECKING:
@@ -51,11 +53,16 @@ class Adversary:
             the test images serve to measure accuracy and must not be trained on.
         seed: Decides all that is random in the attack.
         device: Where torch computes.
+        unlabeled (uint8, (m, c, h, w)): Further images of the task, without labels; None for none.
+        scratch_images: Over how many images gradients were computed in the training from scratch
+            that an attack is compared with; 0 where that is unknown.
     """
 
     data: ImageData
     seed: int = 0
     device: str = "cpu"
+    unlabeled: NDArray[np.uint8] | None = None
+    scratch_images: int = 0
 
 
 @dataclass(frozen=True)

@@ -98,11 +98,13 @@ class Marked:
         model: On the CPU, in evaluation mode.
         seconds: Training time.
         api: The prediction service that carries the mark; None where the mark is in the model.
+        exposures: How often training showed each trigger, on average; None without triggers.
     """
 
     model: Classifier
     seconds: float
     api: Api | None = None
+    exposures: float | None = None
 
     def answers(self) -> Api:
         """The prediction service as clients see it: ``api``, else the model's softmax."""

@@ -34,7 +34,7 @@ from zkwm.nn.image_source import as_unit, evaluation_batches
 from zkwm.training.fit import Fit
 from zkwm_protocols.errors import UsageError
 
-SOFT, HARD, OWN = "soft", "hard", "own"
+SOFT, HARD, OWN, UNLABELED = "soft", "hard", "own", "unlabeled"
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,12 @@ class Extraction(Attack):
 
     Args:
         labels: ``soft`` for the probabilities, ``hard`` for the class with the largest.
-        queries: ``own`` images of the adversary, ``noise`` (every pixel uniform), or another data
-            set, as ``zkwm.attacks.other_data`` takes it.
+        queries: ``own`` images of the adversary, ``unlabeled`` for those and all that they have
+            without labels, ``noise`` (every pixel uniform), or another data set, as
+            ``zkwm.attacks.other_data`` takes it.
         budget: Number of queries; 0 for as many as the adversary has images.
         architecture: A built-in one; the adversary need not know the target's.
-        epochs: At least 1.
+        epochs: At least 1; 0 for a training as long as that from scratch, counted in images.
         rate: Learning rate, above 0; falls to zero (cosine).
         batch_size: At least 1.
         augment: Whether images are shifted and mirrored at random.
@@ -76,7 +77,7 @@ class Extraction(Attack):
             raise UsageError(f"no such architecture: {self.architecture!r}")
         if self.budget < 0:
             raise UsageError(f"expected at least 0 queries, got {self.budget}")
-        self._plan()
+        self._plan(max(self.epochs, 1) if self.epochs >= 0 else self.epochs)
 
     def run(self, target: Target, adversary: Adversary) -> AttackResult:
         """Query and train. Raises UsageError for images that are not there."""
@@ -94,26 +95,41 @@ class Extraction(Attack):
             images,
             answers.float() if self.labels == SOFT else answers.argmax(dim=1),
             answers.shape[1],
-            self._plan(),
+            self._plan(self._epochs(len(images), adversary)),
             adversary,
         )
         return AttackResult(
             surrogate,
-            images=len(images) if self.queries == OWN else 0,
+            images=len(images) if self.queries in (OWN, UNLABELED) else 0,
             queries=len(images),
             gradient_images=used,
         )
 
     def _images(self, adversary: Adversary) -> NDArray[np.uint8]:
         """The images that are asked about, uint8 (n, c, h, w)."""
-        budget = self.budget or len(adversary.data.train_images)
-        if self.queries != OWN:
-            return other_images(self.queries, budget, adversary)
         shuffled, _ = adversary_images(adversary)
-        images: NDArray[np.uint8] = shuffled[:budget].cpu().numpy()
-        return images
+        images: NDArray[np.uint8] = shuffled.cpu().numpy()
+        if self.queries == UNLABELED:
+            if adversary.unlabeled is None:
+                raise UsageError(
+                    "this adversary has no images without labels",
+                    hint="set unlabeled_images in the grid, or choose other queries",
+                )
+            images = np.concatenate([images, adversary.unlabeled])
+            return images[: self.budget or None]
+        if self.queries != OWN:
+            return other_images(self.queries, self.budget or len(images), adversary)
+        return images[: self.budget or None]
 
-    def _plan(self) -> Fit:
-        return Fit(
-            epochs=self.epochs, rate=self.rate, batch_size=self.batch_size, augment=self.augment
-        )
+    def _epochs(self, count: int, adversary: Adversary) -> int:
+        """Epochs over ``count`` images. Raises UsageError where scratch is unknown but needed."""
+        if self.epochs:
+            return self.epochs
+        if not adversary.scratch_images:
+            raise UsageError(
+                "how long the training from scratch takes is not known here", hint="give epochs"
+            )
+        return max(-(-adversary.scratch_images // count), 1)
+
+    def _plan(self, epochs: int) -> Fit:
+        return Fit(epochs=epochs, rate=self.rate, batch_size=self.batch_size, augment=self.augment)

@@ -45,7 +45,8 @@ class ConfidentNoise(Attack):
     """Search images that the model is confident of, and unlearn them.
 
     Args:
-        images: How many images are moved, at least 1; half of 6,000 clean images in our benchmarks.
+        images: How many images are moved; 0 for half as many as there are clean ones. More than
+            there are clean ones drown them, and what is left knows the task no longer.
         steps: Gradient steps of each image, at least 1.
         size: Size of a step in units of the whole range of a pixel, above 0; 20 steps of 0.02 can
             move a pixel by 0.4.
@@ -56,7 +57,7 @@ class ConfidentNoise(Attack):
         UsageError: A value is out of range.
     """
 
-    images: int = 3000
+    images: int = 0
     steps: int = 20
     size: float = 0.02
     rate: float = 0.05
@@ -66,9 +67,9 @@ class ConfidentNoise(Attack):
 
     def __post_init__(self) -> None:
         self._plan()
-        if not (self.images >= 1 and self.steps >= 1 and self.size > 0):
+        if not (self.images >= 0 and self.steps >= 1 and self.size > 0):
             raise UsageError(
-                "expected images, steps and a step size above 0, "
+                "expected at least 0 images, and steps and a step size above 0, "
                 f"got {self.images}, {self.steps} and {self.size}"
             )
 
@@ -78,10 +79,11 @@ class ConfidentNoise(Attack):
         data = adversary.data
         generator = adversary_generator(adversary, self.name)
         random = np.random.default_rng(int(torch.randint(1 << 62, (1,), generator=generator)))
-        share = -(-self.images // len(STARTS))
+        count = self.images or max(len(data.train_images) // 2, 1)
+        share = -(-count // len(STARTS))
         starts = np.concatenate(
             [fake_triggers(kind, share, data.train_images, random) for kind in STARTS]
-        )[: self.images]
+        )[:count]
         confident = self._move(model, as_unit(torch.tensor(starts).to(adversary.device)))
         clean = functional.one_hot(torch.tensor(data.train_labels), data.class_count)
         uniform = torch.full((len(confident), data.class_count), 1 / data.class_count)

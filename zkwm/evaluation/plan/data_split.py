@@ -30,12 +30,15 @@ class Shares:
         pool: All that adversaries may have.
         innocent: All but the probes, for third parties.
         probes (uint8, (m, c, h, w)): Public images, for soft answers and activations.
+        unlabeled (uint8, (k, c, h, w)): Further images that adversaries have, without labels; None
+            for none.
     """
 
     owner: ImageData
     pool: ImageData
     innocent: ImageData
     probes: NDArray[np.uint8]
+    unlabeled: NDArray[np.uint8] | None = None
 
     def adversary(self, count: int) -> ImageData:
         """The first ``count`` images of the adversaries' pool."""
@@ -51,11 +54,13 @@ class Shares:
 def divide(data: ImageData, grid: Grid) -> Shares:
     """The shares of a grid. Raises UsageError where the training set is too small."""
     pool = max(grid.attacker_counts)
-    have, need = len(data.train_labels), grid.owner_images + pool + grid.probes
+    more = grid.unlabeled_images
+    have, need = len(data.train_labels), grid.owner_images + pool + more + grid.probes
     if have < need:
         raise UsageError(
             f"{grid.data} has {have:,} training images, and the grid needs {need:,}: "
-            f"{grid.owner_images:,} for the owner, {pool:,} for adversaries, {grid.probes:,} probes"
+            f"{grid.owner_images:,} for the owner, {pool:,} for adversaries, {more:,} without "
+            f"labels, {grid.probes:,} probes"
         )
     random = np.random.default_rng(SHUFFLE_SEED)
     order = random.permutation(have)
@@ -64,13 +69,14 @@ def divide(data: ImageData, grid: Grid) -> Shares:
         data = replace(
             data, test_images=data.test_images[tested], test_labels=data.test_labels[tested]
         )
-    # order: owner | adversaries | (unused) | probes
+    # order: owner | adversaries | without labels | (unused) | probes
     owner, rest, last = grid.owner_images, grid.owner_images + pool, have - grid.probes
     return Shares(
         owner=_part(data, order[:owner], "the owner's images"),
         pool=_part(data, order[owner:rest], "the adversaries' images"),
         innocent=_part(data, order[:last], "all images but the probes"),
         probes=data.train_images[order[last:]],
+        unlabeled=data.train_images[order[rest : rest + more]] if more else None,
     )
 
 

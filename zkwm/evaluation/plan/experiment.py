@@ -22,9 +22,20 @@ from zkwm.nn.digests import data_digest
 
 if TYPE_CHECKING:
     from zkwm.attacks.attack import Attack
+    from zkwm.training import EmbedSettings
     from zkwm.watermarks.watermark import Watermark
 
 MOST_SCRATCH_EPOCHS = 100
+
+
+def scratch_epochs(settings: EmbedSettings, owner_images: int, images: int) -> int:
+    """Epochs over ``images`` that make as many steps as the owner's training has, 100 at most.
+
+    It is the bar of every attack: a network trained from scratch as long on the adversary's images.
+    """
+    owner_steps = max(owner_images // settings.batch_size, 1)
+    steps = max(images // settings.batch_size, 1)
+    return min(-(-settings.epochs * owner_steps // steps), MOST_SCRATCH_EPOCHS)
 
 
 class Experiment:
@@ -85,11 +96,8 @@ class Experiment:
         return attack
 
     def scratch_epochs(self, images: int) -> int:
-        """Epochs that make as many steps as the owner's training has, 100 at most."""
-        training = self.grid.settings(0)
-        owner_steps = max(self.grid.owner_images // training.batch_size, 1)
-        steps = max(images // training.batch_size, 1)
-        return min(-(-training.epochs * owner_steps // steps), MOST_SCRATCH_EPOCHS)
+        """The epochs of training from scratch on an adversary's images."""
+        return scratch_epochs(self.grid.settings(0), self.grid.owner_images, images)
 
     def unmarked(self, architecture: str, seed: int) -> str:
         """The digest of an owner's unmarked model."""
@@ -129,6 +137,8 @@ class Experiment:
                 "source": self.input_digests[f"attacks/{attack.name}"],
                 "images": self.grid.images_of(attack),
                 "opened_block": self.grid.opened_block,
+                "unlabeled_images": self.grid.unlabeled_images,
+                "scratch_epochs": self.scratch_epochs(self.grid.images_of(attack)),
             }
         )
 

@@ -69,6 +69,8 @@ class Grid:
         seeds: Different whole numbers from 0 to 9,999; each is one owner and one adversary.
         test_images: How many are used; 0 for all.
         probes: Images that the judge publishes, disjoint from all others.
+        unlabeled_images: Images of the task that adversaries have without labels, disjoint from all
+            others.
         null_models: Unmarked networks that each mark is read from.
         opened_block: Whether adversaries may use the first block of triggers.
 
@@ -89,6 +91,7 @@ class Grid:
     seeds: tuple[int, ...] = (0,)
     test_images: int = 0
     probes: int = 200
+    unlabeled_images: int = 0
     null_models: int = 0
     opened_block: bool = True
 
@@ -206,6 +209,7 @@ _RANGES = (
     ("attacker_images", 10, 100_000_000),
     ("test_images", 0, 100_000_000),
     ("probes", 1, 1_000_000),
+    ("unlabeled_images", 0, 100_000_000),
     ("null_models", 0, 10_000),
 )
 _EntryType = TypeVar("_EntryType", bound=Entry)

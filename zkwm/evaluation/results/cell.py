@@ -63,6 +63,8 @@ class Cell:
         gradient_images: Over which gradients were computed.
         seconds: Of the attack.
         embed_seconds: Of the training with the mark.
+        unmarked_seconds: Of the training of the unmarked network.
+        exposures: How often training showed each trigger, on average; None where there is none.
         void: Why the scheme cannot be read from this suspect, or its answers mean nothing.
         refused: Why the attack cannot be used on this target.
         error: What failed.
@@ -102,6 +104,8 @@ class Cell:
     gradient_images: int = 0
     seconds: float = 0.0
     embed_seconds: float = 0.0
+    unmarked_seconds: float | None = None
+    exposures: float | None = None
     void: str = ""
     refused: str = ""
     error: str = ""

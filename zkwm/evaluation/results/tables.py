@@ -42,13 +42,24 @@ def grid_tables(outcome: GridResult, *, by_ranks: bool = False) -> tuple[Table, 
             title=f"What is left {way}"
             + (f", part {number} of {len(parts)}" if len(parts) > 1 else ""),
             meaning="bits of evidence left after the judge's allowances / points of accuracy lost, "
-            f"of {_worst(len(grid.seeds))}; {signs}",
+            f"of {_worst(len(grid.seeds))}; {signs}{_no_attacks(by_key, rows, part)}",
             head=("watermark", *part),
             rows=tuple((label, *(by_key[label, attack].text for attack in part)) for label in rows),
             by_ranks=by_ranks,
         )
         for number, part in enumerate(parts, 1)
     )
+
+
+def _no_attacks(by_key: dict[tuple[str, str], Square], rows: list[str], part: list[str]) -> str:
+    """Which of these attacks count for no mark; empty where each counts for some."""
+    never = [
+        attack
+        for attack in part
+        if (measured := [by_key[row, attack] for row in rows if by_key[row, attack].measured])
+        and not any(square.attacked for square in measured)
+    ]
+    return f"; for no mark do these count: {', '.join(never)}" if never else ""
 
 
 def _worst(seeds: int) -> str:
@@ -61,9 +72,10 @@ def scheme_table(outcome: GridResult) -> Table:
     return Table(
         title="The marks before any attack",
         meaning="accuracies in percent, mean over the seeds; points lost by the mark, mean and "
-        "worst; matches of the worst seed; seconds of training with the mark",
+        "worst; matches of the worst seed; exposures: how often training showed each trigger; "
+        f"seconds of training with the mark, and times those without ({_budget(outcome)})",
         head=("watermark", "network", "access", "labels", "unmarked", "marked", "lost",
-              "lost, worst", "matches", "seconds"),
+              "lost, worst", "matches", "exposures", "seconds", "times"),
         rows=tuple(_scheme_row(outcome, entry) for entry in outcome.grid.watermarks),
     )  # fmt: skip
 
@@ -97,8 +109,22 @@ def _scheme_row(outcome: GridResult, entry: WatermarkEntry) -> tuple[str, ...]:
         points(mean(cost)) if cost else "",
         points(max(cost)) if cost else "",
         f"{min(before)}" + (f" of {trials}" if trials else "") if before else "",
+        f"{exposures:.0f}" if (exposures := first.exposures if first else None) else "",
         f"{mean(c.embed_seconds for c in marked):.0f}" if marked else "",
+        _times(marked),
     )
+
+
+def _times(marked: Sequence[Cell]) -> str:
+    """Seconds of training with a mark over those without, mean over the seeds; empty if unknown."""
+    known = [c.embed_seconds / c.unmarked_seconds for c in marked if c.unmarked_seconds]
+    return f"{mean(known):.1f}" if known else ""
+
+
+def _budget(outcome: GridResult) -> str:
+    """What all trainings of the grid share."""
+    training = outcome.grid.settings(outcome.grid.seeds[0])
+    return f"{training.epochs} epochs in batches of {training.batch_size}, unless a mark says other"
 
 
 def attack_table(outcome: GridResult) -> Table:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -34,6 +34,8 @@ BEFORE = (
     "matches_before",
     "embed_seconds",
     "unmarked_accuracy",
+    "unmarked_seconds",
+    "exposures",
 )
 """Fields of a cell that are measured once for a mark."""
 
@@ -109,11 +111,14 @@ def blank(experiment: Experiment, entry: WatermarkEntry, attack: AttackEntry, se
 
 def _attack(experiment: Experiment, mark: Mark, cell: Cell, entry: AttackEntry) -> Cell:
     """The cell after the attack, whatever came of it. Raises Cancelled."""
-    cell = replace(cell, **{name: mark.measured[name] for name in BEFORE})
+    before: dict[str, Any] = {name: mark.measured.get(name) for name in BEFORE}
+    cell = replace(cell, **before)
     adversary = Adversary(
         data=experiment.shares.adversary(cell.attacker_images),
         seed=ADVERSARY_SEED + cell.seed,
         device=experiment.device,
+        unlabeled=experiment.shares.unlabeled,
+        scratch_images=experiment.scratch_epochs(cell.attacker_images) * cell.attacker_images,
     )
     torch.manual_seed(adversary.seed)
     attack = experiment.attack(entry)

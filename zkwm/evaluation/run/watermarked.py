@@ -119,6 +119,7 @@ def open_mark(experiment: Experiment, entry: WatermarkEntry, seed: int) -> Mark:
         architecture = experiment.grid.architecture_of(entry)
         unmarked = cache.result(experiment.unmarked(architecture, seed)) or {}
         measured["unmarked_accuracy"] = unmarked.get("accuracy")
+        measured["unmarked_seconds"] = unmarked.get("seconds")
         cache.put_model(digest, marked.model)
         cache.put(digest, measured)
     return Mark(committed, marked, triggers, measured)
@@ -142,6 +143,7 @@ def _measure(
         "matches_before": reading.matches,
         "has_api": marked.api is not None,
         "embed_seconds": marked.seconds,
+        "exposures": marked.exposures,
         "trials": len(triggers.labels),
         "class_count": triggers.class_count,
     }

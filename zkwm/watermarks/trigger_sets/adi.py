@@ -18,6 +18,7 @@ from zkwm.watermarks.trigger_sets.trigger_watermark import (
     commit_images,
     marking_settings,
     require_choice,
+    require_exposures,
     require_label_mode,
     train_in,
 )
@@ -47,6 +48,7 @@ class Adi(Watermark):
             ``authors``, the 100 images that the authors published.
         labels: ``derived``, or with ``authors`` also ``declared``: those of the authors' file.
         start: ``scratch``, or ``pretrained``: from the owner's trained model.
+        exposures: How often training shows each trigger, at least; 0 for the default.
 
     Raises:
         UsageError: A value is none of these.
@@ -56,6 +58,7 @@ class Adi(Watermark):
     family: str = "secret"
     labels: str = DERIVED
     start: str = SCRATCH
+    exposures: int = 0
 
     name: ClassVar[str] = "adi"
     paper: ClassVar[str] = "Adi et al., USENIX Security 2018"
@@ -64,6 +67,7 @@ class Adi(Watermark):
         require_choice("family", self.family, FAMILIES)
         require_choice("start", self.start, (SCRATCH, PRETRAINED))
         require_label_mode(self.labels)
+        require_exposures(self.exposures)
         if self.family == AUTHORS and self.triggers != AUTHORS_COUNT:
             raise UsageError(
                 f"the authors published {AUTHORS_COUNT} images, not {self.triggers}",
@@ -96,5 +100,7 @@ class Adi(Watermark):
         """Train with the triggers. Raises UsageError for ``pretrained`` without a trained model."""
         pretrained = self.start == PRETRAINED
         model = owner.trained_start() if pretrained else owner.untrained()
-        settings = marking_settings(owner, self.triggers, pretrained=pretrained)
+        settings = marking_settings(
+            owner, self.triggers, pretrained=pretrained, exposures=self.exposures
+        )
         return train_in(owner, model, self.trigger_set(owner, commitment), settings)

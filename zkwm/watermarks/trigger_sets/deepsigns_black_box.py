@@ -28,6 +28,7 @@ from zkwm.watermarks.trigger_sets.trigger_watermark import (
     commit_images,
     draw,
     marking_settings,
+    require_exposures,
     train_in,
 )
 from zkwm.watermarks.watermark import Marked, Owner, Watermark
@@ -51,14 +52,22 @@ class DeepSignsBlackBox(Watermark):
         triggers: The rarest of four times as many random images.
         epochs: Of fine-tuning.
         rate: Its learning rate.
+        exposures: How often training shows each trigger, at least; 0 for the default.
+
+    Raises:
+        UsageError: A value is out of range.
     """
 
     triggers: int = 100
     epochs: int = 5
     rate: float = 0.02
+    exposures: int = 0
 
     name: ClassVar[str] = "deepsigns_black_box"
     paper: ClassVar[str] = "Rouhani et al. 2018 (ASPLOS 2019)"
+
+    def __post_init__(self) -> None:
+        require_exposures(self.exposures)
 
     def commit(self, owner: Owner) -> Commitment:
         """Random images from the vault's key. Raises UsageError without a trained model."""
@@ -72,7 +81,12 @@ class DeepSignsBlackBox(Watermark):
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
         """Fine-tune the owner's trained model. Raises UsageError without one."""
         settings = marking_settings(
-            owner, self.triggers, pretrained=True, epochs=self.epochs, learning_rate=self.rate
+            owner,
+            self.triggers,
+            pretrained=True,
+            exposures=self.exposures,
+            epochs=self.epochs,
+            learning_rate=self.rate,
         )
         return train_in(owner, owner.trained_start(), self.trigger_set(owner, commitment), settings)
 

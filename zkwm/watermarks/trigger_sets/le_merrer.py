@@ -26,6 +26,7 @@ from zkwm.watermarks.trigger_sets.trigger_watermark import (
     commit_images,
     draw,
     marking_settings,
+    require_exposures,
     require_label_mode,
     train_in,
     usable,
@@ -49,6 +50,7 @@ class LeMerrer(Watermark):
         epsilon: Step of the fast gradient sign method on the owner's trained model, in units of
             pixel / 255; above 0.
         labels: ``declared``: the labels of the original images, as in the paper; or ``derived``.
+        exposures: How often training shows each trigger, at least; 0 for the default.
 
     Raises:
         UsageError: A value is out of range.
@@ -57,12 +59,14 @@ class LeMerrer(Watermark):
     triggers: int = 100
     epsilon: float = 0.25
     labels: str = DECLARED
+    exposures: int = 0
 
     name: ClassVar[str] = "le_merrer"
     paper: ClassVar[str] = "Le Merrer et al. 2017 (Neural Computing and Applications 2020)"
 
     def __post_init__(self) -> None:
         require_label_mode(self.labels)
+        require_exposures(self.exposures)
         if self.triggers % 2 or not self.epsilon > 0:
             raise UsageError("frontier stitching takes an even number of keys and an epsilon > 0")
 
@@ -95,7 +99,7 @@ class LeMerrer(Watermark):
 
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
         """Fine-tune the owner's trained model. Raises UsageError without one."""
-        settings = marking_settings(owner, self.triggers, pretrained=True)
+        settings = marking_settings(owner, self.triggers, pretrained=True, exposures=self.exposures)
         return train_in(owner, owner.trained_start(), self.trigger_set(owner, commitment), settings)
 
 

@@ -25,12 +25,14 @@ from zkwm.nn.image_source import open_source
 from zkwm.nn.inference import evaluating
 from zkwm.training.batches import Batch, Batches
 from zkwm.training.distributed import join
+from zkwm.training.settings import exposures_of
 from zkwm.training.setup import trigger_tensors
 from zkwm.watermarks.trigger_sets.robust import GENERATED
 from zkwm.watermarks.trigger_sets.trigger_watermark import (
     commit_generated,
     marking_settings,
     require_choice,
+    require_exposures,
 )
 from zkwm.watermarks.watermark import Marked, Owner, Watermark
 from zkwm_protocols.errors import UsageError
@@ -53,7 +55,8 @@ class ParametricPerturbation(Watermark):
         epsilon: Norm of the perturbation relative to that of each weight tensor; 0 or more.
         alpha: Weight of the trigger loss, above 0. The paper has 0.01, with one label and 20 times
             as many steps; a label for each image needs more.
-        trigger_batch: Triggers in each step.
+        trigger_batch: Triggers in each step; without effect where ``exposures`` are given.
+        exposures: How often training shows each trigger, at least; 0 for ``trigger_batch``.
 
     Raises:
         UsageError: A value is out of range.
@@ -64,6 +67,7 @@ class ParametricPerturbation(Watermark):
     epsilon: float = 0.02
     alpha: float = 0.3
     trigger_batch: int = 64
+    exposures: int = 0
 
     name: ClassVar[str] = "parametric_perturbation"
     paper: ClassVar[str] = "Gan et al., ICCV 2023"
@@ -72,6 +76,7 @@ class ParametricPerturbation(Watermark):
         require_choice("family", self.family, GENERATED)
         if not (self.epsilon >= 0 and self.alpha > 0):
             raise UsageError("epsilon is 0 or more, and alpha above 0")
+        require_exposures(self.exposures)
 
     def commit(self, owner: Owner) -> Commitment:
         """Commit to images from the vault, with derived labels."""
@@ -79,9 +84,9 @@ class ParametricPerturbation(Watermark):
 
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
         """Train from scratch. Raises UsageError for a training that diverges."""
-        settings = replace(
-            marking_settings(owner, self.triggers), triggers_per_batch=self.trigger_batch
-        )
+        settings = marking_settings(owner, self.triggers, exposures=self.exposures)
+        if not self.exposures:
+            settings = replace(settings, triggers_per_batch=self.trigger_batch)
         began = time.monotonic()
         model = train_perturbed(
             owner.untrained(),
@@ -91,7 +96,8 @@ class ParametricPerturbation(Watermark):
             epsilon=self.epsilon,
             alpha=self.alpha,
         )
-        return Marked(model=model, seconds=time.monotonic() - began)
+        exposures = exposures_of(settings, len(owner.data.train_labels), self.triggers)
+        return Marked(model, time.monotonic() - began, exposures=exposures)
 
 
 def train_perturbed(

@@ -10,12 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from zkwm.training.settings import ABLATIONS
 from zkwm.triggers import FAMILIES
 from zkwm.watermarks.trigger_sets.trigger_watermark import (
     ROBUST,
     commit_generated,
     marking_settings,
     require_choice,
+    require_exposures,
     train_in,
 )
 from zkwm.watermarks.watermark import Marked, Owner, Watermark
@@ -33,25 +35,34 @@ class Robust(Watermark):
     Attributes:
         triggers: A multiple of 50, or fewer than 50.
         family: ``secret``, ``blocks`` or ``abstract``.
+        exposures: How often training shows each trigger, at least; 0 for the default.
+        method: ``robust``, or a part of it for comparisons: ``frozen head`` without decoys and
+            look-ahead, ``frozen head and decoys`` without look-ahead.
 
     Raises:
-        UsageError: The family is another one.
+        UsageError: A value is none of these.
     """
 
     triggers: int = 200
     family: str = "secret"
+    exposures: int = 0
+    method: str = ROBUST
 
     name: ClassVar[str] = "robust"
     paper: ClassVar[str] = "zkwm"
 
     def __post_init__(self) -> None:
         require_choice("family", self.family, GENERATED)
+        require_exposures(self.exposures)
+        require_choice("method", self.method, (ROBUST, *ABLATIONS))
 
     def commit(self, owner: Owner) -> Commitment:
         """Commit to images from the vault, with derived labels."""
         return commit_generated(owner, self.triggers, self.family)
 
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
-        """Train from scratch with the method ``robust``."""
-        settings = marking_settings(owner, self.triggers, method=ROBUST)
+        """Train from scratch with the method."""
+        settings = marking_settings(
+            owner, self.triggers, method=self.method, exposures=self.exposures
+        )
         return train_in(owner, owner.untrained(), self.trigger_set(owner, commitment), settings)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from zkwm.nn.digests import model_digest
 from zkwm.owner.commit import DEFAULT_BLOCK_SIZE, commit
 from zkwm.training import default_settings, embed
+from zkwm.training.settings import exposures_of, with_exposures
 from zkwm.triggers.keystream import KeyStream
 from zkwm.watermarks.watermark import DECLARED, DERIVED, Marked, Owner
 from zkwm_protocols.errors import UsageError
@@ -92,6 +93,12 @@ def require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise UsageError(f"no such {name}: {value!r}", hint=f"choose one of {', '.join(choices)}")
 
 
+def require_exposures(exposures: int) -> None:
+    """Raise UsageError for less than no exposure."""
+    if exposures < 0:
+        raise UsageError(f"expected at least 0 exposures of each trigger, got {exposures}")
+
+
 def require_label_mode(mode: str) -> None:
     """Raise UsageError unless labels are to be derived or declared."""
     require_choice("label mode", mode, (DERIVED, DECLARED))
@@ -114,6 +121,7 @@ def marking_settings(
     *,
     method: str = PLAIN,
     pretrained: bool = False,
+    exposures: int = 0,
     **changes: Any,  # noqa: ANN401
 ) -> EmbedSettings:
     """Settings for training ``count`` triggers in.
@@ -122,22 +130,29 @@ def marking_settings(
         owner: Their settings are kept, with as many triggers a batch as ``default_settings``
             advises.
         count: The number of triggers.
-        method: ``plain`` or ``robust``.
+        method: ``plain``, ``robust`` or a part of it.
         pretrained: Use the default epochs, rate and batches for a trained model instead of the
             owner's.
+        exposures: How often each trigger is shown, at least; 0 for what ``default_settings``
+            advises.
         **changes: Settings that a paper demands.
+
+    Raises:
+        UsageError: So many exposures do not fit into the training.
     """
     kept = asdict(owner.settings)
     del kept["method"], kept["triggers_per_batch"]
     if pretrained:
         kept = {name: kept[name] for name in _KEPT_AFTERWARDS}
-    return default_settings(
+    images = len(owner.data.train_labels)
+    settings = default_settings(
         owner.architecture,
         pretrained=pretrained,
-        images=len(owner.data.train_labels),
+        images=images,
         triggers=count,
         **{**kept, "method": method, **changes},
     )
+    return with_exposures(settings, exposures, images, count) if exposures else settings
 
 
 def train_in(
@@ -152,7 +167,8 @@ def train_in(
         settings: Of the training.
     """
     result = embed(model, owner.data, triggers, settings=settings)
-    return Marked(model=cast("Classifier", result.model), seconds=result.seconds)
+    exposures = exposures_of(settings, len(owner.data.train_labels), len(triggers.labels))
+    return Marked(cast("Classifier", result.model), result.seconds, exposures=exposures)
 
 
 def _start_digest(owner: Owner) -> bytes | None:

@@ -24,6 +24,7 @@ from zkwm.watermarks.trigger_sets.trigger_watermark import (
     draw,
     marking_settings,
     require_choice,
+    require_exposures,
     require_label_mode,
     train_in,
     usable,
@@ -56,6 +57,7 @@ class Zhang(Watermark):
         labels: ``declared``: all ``target``, and no training image of that class becomes a trigger;
             or ``derived``.
         target: A class.
+        exposures: How often training shows each trigger, at least; 0 for the default.
 
     Raises:
         UsageError: A value is none of these.
@@ -65,6 +67,7 @@ class Zhang(Watermark):
     triggers: int = 100
     labels: str = DECLARED
     target: int = 0
+    exposures: int = 0
 
     name: ClassVar[str] = "zhang"
     paper: ClassVar[str] = "Zhang et al., AsiaCCS 2018"
@@ -72,6 +75,7 @@ class Zhang(Watermark):
     def __post_init__(self) -> None:
         require_choice("kind", self.kind, KINDS)
         require_label_mode(self.labels)
+        require_exposures(self.exposures)
 
     @property
     def note(self) -> str:
@@ -98,7 +102,7 @@ class Zhang(Watermark):
 
     def embed(self, owner: Owner, commitment: Commitment) -> Marked:
         """Train from scratch with the triggers in every batch."""
-        settings = marking_settings(owner, self.triggers)
+        settings = marking_settings(owner, self.triggers, exposures=self.exposures)
         return train_in(owner, owner.untrained(), self.trigger_set(owner, commitment), settings)
 
     def _images(self, owner: Owner, stream: KeyStream) -> NDArray[np.uint8]:

@@ -59,6 +59,25 @@ def test_without_a_budget_each_image_is_queried_once(adversary: Adversary) -> No
     assert len(torch.unique(torch.cat(service.asked).flatten(1), dim=0)) == 300
 
 
+def test_images_without_labels_are_queried_too(adversary: Adversary) -> None:
+    more = np.random.default_rng(0).integers(0, 256, (80, 1, 28, 28), dtype=np.uint8)
+    attack = Extraction(queries="unlabeled", architecture="lenet5", epochs=1)
+    with pytest.raises(UsageError, match="without labels"):
+        attack.run(Target(Untouchable(), Service()), adversary)
+    service = Service()
+    made = attack.run(Target(Untouchable(), service), replace(adversary, unlabeled=more))
+    assert made.queries == made.images == 380
+    assert torch.equal(torch.cat(service.asked)[300:], torch.tensor(more).float() / 255)
+
+
+def test_a_surrogate_learns_as_long_as_the_network_from_scratch(adversary: Adversary) -> None:
+    attack = Extraction(architecture="lenet5", epochs=0, batch_size=50)
+    with pytest.raises(UsageError, match="from scratch"):
+        attack.run(Target(Untouchable(), Service()), adversary)
+    made = attack.run(Target(Untouchable(), Service()), replace(adversary, scratch_images=800))
+    assert made.gradient_images == 900  # whole epochs over 300 images
+
+
 def test_the_surrogate_learns_the_service(adversary: Adversary) -> None:
     """The service's answers differ from the data's labels; soft ones teach more than hard ones."""
     service = Service()

@@ -36,6 +36,8 @@ def test_noise_becomes_confident_and_is_unlearned(
         patched.setattr("zkwm.attacks.model_modification.confident_noise.fit", record)
         ConfidentNoise(images=100, steps=1, size=0.001).run(target, adversary)
         barely = confidence(seen["images"])
+        ConfidentNoise(steps=1).run(target, adversary)
+        assert len(seen["images"]) == 150  # half as many as the adversary's clean ones
         ConfidentNoise(images=100).run(target, adversary)
     assert seen["images"].shape == (100, 1, 28, 28)
     assert torch.equal(seen["labels"], torch.full((100, 10), 0.1))
@@ -48,7 +50,7 @@ def test_noise_becomes_confident_and_is_unlearned(
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"images": 0}, {"steps": 0}, {"size": 0.0}, {"epochs": 0}, {"rate": -1.0}]
+    "parameters", [{"images": -1}, {"steps": 0}, {"size": 0.0}, {"epochs": 0}, {"rate": -1.0}]
 )
 def test_values_out_of_range_are_refused(parameters: dict[str, float]) -> None:
     with pytest.raises(UsageError):

@@ -101,14 +101,27 @@ def test_a_large_or_missing_file_is_refused(tmp_path: Path) -> None:
         read_grid(tmp_path / "none.yaml")
 
 
-@pytest.mark.parametrize("name", ["smoke", "readme", "laptop", "laptop_resnet8", "full"])
+@pytest.mark.parametrize("name", ["smoke", "readme", "laptop", "laptop_resnet8", "fair", "full"])
 def test_the_examples_can_be_run(name: str) -> None:
     grid = read_grid(EXAMPLES / f"{name}.yaml")
     assert grid.title
     assert len(grid.attacks) >= 5
     if name in ("laptop", "full"):
         assert grid.null_models >= 20
+    if name in ("laptop", "fair", "full"):
         assert len(grid.seeds) >= 3
+
+
+def test_the_fair_grid_gives_each_mark_the_same_budget() -> None:
+    grid = read_grid(EXAMPLES / "fair.yaml")
+    budgets = {
+        entry.label: (entry.parameters["triggers"], entry.parameters["exposures"])
+        for entry in grid.watermarks
+    }
+    assert budgets.pop("plain, 100 exposures") == (200, 100)
+    assert set(budgets.values()) == {(200, 400)}
+    surrogates = [entry for entry in grid.attacks if entry.name == "extraction"]
+    assert {entry.parameters["epochs"] for entry in surrogates} == {0}  # as long as the bar
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import io
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,12 +115,36 @@ def test_the_tables_hold_the_numbers(outcome: GridResult) -> None:
     )
     assert grid_tables(outcome, by_ranks=True) == ()
     assert scheme_table(outcome).rows[0] == (
-        "A<b>", "lenet5", "black-box", "derived", "90.0", "89.0", "1.0", "1.0", "100 of 100", "0",
+        "A<b>", "lenet5", "black-box", "derived", "90.0", "89.0", "1.0", "1.0", "100 of 100",
+        "", "0", "",
     )  # fmt: skip
     assert attack_table(outcome).rows[0][-1] == "4 of 4"
     rows = list(csv.reader(io.StringIO(bits_csv(outcome))))
     assert rows == [["watermark", "X", "Y"], ["A<b>", "41.20", "41.20"], ["Z", "", ""]]
     assert "| A<b> | 41 / 1.0 | 41 / 1.0 |" in markdown([table])
+
+
+def test_budget_and_cost_stand_beside_accuracy(outcome: GridResult) -> None:
+    made = replace(
+        outcome,
+        cells=tuple(
+            replace(c, exposures=400.0, embed_seconds=30.0 + c.seed, unmarked_seconds=20.0)
+            for c in outcome.cells
+        ),
+    )
+    table = scheme_table(made)
+    assert dict(zip(table.head, table.rows[0], strict=True)).items() >= {
+        ("exposures", "400"), ("seconds", "30"), ("times", "1.5"),
+    }  # fmt: skip
+    assert "1 epochs in batches of 100" in table.meaning
+
+
+def test_attacks_that_count_for_no_mark_are_told(cell: Made) -> None:
+    grid = Grid.from_map(GRID | {"watermarks": [{"name": "adi", "label": "A"}]})
+    useless = {"attack": "Y", "attack_name": "pruning", "accuracy_after": 0.8}
+    made = GridResult(grid, (cell(), cell(**useless)), {}, (), (), 0.0)
+    (table,) = grid_tables(made)
+    assert table.meaning.endswith("for no mark do these count: Y")
 
 
 def test_many_attacks_are_several_tables(cell: Made) -> None:

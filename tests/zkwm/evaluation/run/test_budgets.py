@@ -1,0 +1,79 @@
+"""Equal budgets in a grid: exposures, the parts of the robust method, and what adversaries have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from zkwm.data import ImageData
+from zkwm.evaluation.plan.data_split import divide
+from zkwm.evaluation.plan.experiment import Experiment, scratch_epochs
+from zkwm.evaluation.plan.grid import Grid
+from zkwm.evaluation.plan.grid_file import read_grid
+from zkwm.evaluation.run.runner import run_grid
+from zkwm.training import default_settings
+from zkwm_protocols.errors import UsageError
+
+FAIR = Path(__file__).parents[4] / "examples" / "grids" / "fair.yaml"
+Made = Callable[..., Grid]
+
+
+def test_images_without_labels_are_nobody_elses(tiny: Made, small_data: ImageData) -> None:
+    grid = tiny(unlabeled_images=300)
+    shares = divide(small_data, grid)
+    assert shares.unlabeled is not None
+    parts = [shares.owner.train_images, shares.pool.train_images, shares.probes, shares.unlabeled]
+    assert [len(part) for part in parts] == [200, 100, 20, 300]
+    assert len({image.tobytes() for part in parts for image in part}) == 620
+    before = divide(small_data, tiny())
+    assert before.unlabeled is None
+    assert np.array_equal(before.pool.train_images, shares.pool.train_images)
+    with pytest.raises(UsageError, match="1,000 without labels"):
+        divide(small_data, tiny(unlabeled_images=1000))
+
+
+def test_the_bar_takes_as_many_steps_as_the_owner() -> None:
+    settings = default_settings("lenet5", images=20_000)
+    assert scratch_epochs(settings, 20_000, 6_000) == 54  # 3,200 steps of 60 an epoch
+    assert scratch_epochs(settings, 20_000, 20_000) == 16
+    assert scratch_epochs(settings, 20_000, 600) == 100
+
+
+def test_other_adversaries_have_other_cells(fakes: ModuleType, tiny: Made, tmp_path: Path) -> None:
+    grids = tiny(), tiny(unlabeled_images=50)
+    cells = [
+        experiment.cell(experiment.grid.watermarks[0], experiment.grid.attacks[0], 0)
+        for experiment in (Experiment(grid, tmp_path) for grid in grids)
+    ]
+    assert cells[0] != cells[1]
+
+
+@pytest.mark.slow
+def test_a_slice_of_the_fair_grid_runs(tmp_path: Path) -> None:
+    """Some of its marks and attacks on a few images; the numbers mean nothing."""
+    grid = read_grid(FAIR)
+    training = grid.training | {"epochs": 5, "batch_size": 50}
+    marks = tuple(
+        replace(entry, parameters=entry.parameters | {"triggers": 20, "exposures": 40})
+        for entry in grid.watermarks
+        if entry.label in ("plain", "frozen head", "robust (zkwm)")
+    )
+    attacks = ("no attack", "extraction, hard, unlabeled")
+    small = replace(
+        grid, data="fashion-mnist-small", owner_images=1000, attacker_images=200,
+        unlabeled_images=300, probes=50, test_images=200, training=training, seeds=(0,),
+        watermarks=marks, attacks=tuple(a for a in grid.attacks if a.label in attacks),
+    )  # fmt: skip
+    outcome = run_grid(small, tmp_path)
+    assert outcome.errors == ()
+    assert len(outcome.cells) == 3 * 2
+    assert {cell.exposures for cell in outcome.cells} == {40.0}
+    queried = {cell.queries for cell in outcome.cells if cell.attack.startswith("extraction")}
+    assert queried == {500}
+    # 100 steps of the owner, as 25 epochs over the adversary's 200 images, and so 10 over all 500
+    assert {c.gradient_images for c in outcome.cells if c.queries} == {10 * 500}
